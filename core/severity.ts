@@ -1,0 +1,15 @@
+/** How bad an alert says it is, worst first. Nothing automatic happens on `unknown`. */
+export const severities = ['critical', 'high', 'medium', 'low', 'info', 'unknown'] as const;
+export type Severity = (typeof severities)[number];
+
+const rank: Readonly<Record<Severity, number>> = { critical: 5, high: 4, medium: 3, low: 2, info: 1, unknown: 0 };
+
+/** True when `severity` is at least `minimum`. `unknown` reaches no minimum but its own. */
+export function atLeast(severity: Severity, minimum: Severity): boolean {
+  return rank[severity] >= rank[minimum];
+}
+
+/** The worse of the two; `unknown` only when both are. */
+export function worse(a: Severity, b: Severity): Severity {
+  return rank[a] >= rank[b] ? a : b;
+}
