@@ -1,0 +1,16 @@
+import { z } from 'zod';
+
+export const openTicketInput = z.object({
+  title: z.string().min(1).max(256),
+  body: z.string().max(60_000),
+  labels: z.array(z.string().min(1).max(50)).max(20).default([]),
+});
+export type OpenTicketInput = z.input<typeof openTicketInput>;
+
+export const openTicketOutput = z.object({
+  system: z.string(),
+  state: z.enum(['created', 'existing', 'ambiguous']),
+  id: z.string().optional(),
+  url: z.string().optional(),
+});
+export type OpenTicketOutput = z.infer<typeof openTicketOutput>;

@@ -1,0 +1,5 @@
+import { z } from 'zod';
+
+/** A resolved pod: actions are never done to a name alone. */
+export const podSchema = z.object({ namespace: z.string().min(1), name: z.string().min(1), uid: z.string().min(1) });
+export type ResolvedPod = z.infer<typeof podSchema>;

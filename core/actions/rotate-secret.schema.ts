@@ -1,0 +1,19 @@
+import { z } from 'zod';
+import { podSchema } from './pod.schema.ts';
+
+export const rotateSecretInput = z.object({
+  /** The pod that may have read them: it never gets the new value. */
+  suspect: podSchema,
+  /** Absent: every plain Secret that the suspect mounts or has in its environment. */
+  secrets: z.array(z.string().min(1)).optional(),
+});
+export type RotateSecretInput = z.infer<typeof rotateSecretInput>;
+
+export const rotateSecretOutput = z.object({
+  rotated: z.array(
+    z.object({ secret: z.string(), newName: z.string(), keys: z.array(z.string()), consumers: z.array(z.string()) }),
+  ),
+  /** Not rotated, and why: owned by Helm, GitOps, an operator … */
+  refused: z.array(z.object({ secret: z.string(), reason: z.string() })),
+});
+export type RotateSecretOutput = z.infer<typeof rotateSecretOutput>;

@@ -1,0 +1,21 @@
+import { declareAction } from '../action.ts';
+import type { RotateSecretInput, RotateSecretOutput } from './rotate-secret.schema.ts';
+
+/** Gives plain Secrets a new value under a new name, rolls the Deployments that use them, and keeps the suspect from it. */
+export const rotateSecret = declareAction<RotateSecretInput, RotateSecretOutput>()({
+  name: 'rotateSecret',
+  title: 'Rotate the secrets that the pod could read',
+  effect: 'destructive',
+  reach: 'workload',
+  pool: 'secrets',
+  requires: ['pod'],
+  timeouts: { planMs: 10_000, applyMs: 180_000, verifyMs: 30_000 },
+  rights: [
+    { apiGroup: '', resource: 'pods', verbs: ['get', 'list'] },
+    { apiGroup: '', resource: 'secrets', verbs: ['get', 'list', 'create'] },
+    { apiGroup: 'apps', resource: 'deployments', verbs: ['get', 'list', 'patch'] },
+  ],
+  verifiedBy: 'Every consumer has rolled out with the new name; the suspect pod does not refer to it.',
+  undo: 'None: the old value counts as stolen.',
+  example: { suspect: { namespace: 'shop', name: 'cart-5d4c9b7f6-x2x7k', uid: '1f0f6b0e-6c6f-4c39-9a5a-3a1b1f6f2d11' } },
+});

@@ -1,0 +1,61 @@
+import type { Severity } from './severity.ts';
+
+export interface PodRef {
+  readonly namespace: string;
+  readonly name: string;
+  /** Absent until the cell's watch cache has resolved it. Nothing automatic is done to a pod without one. */
+  readonly uid?: string;
+}
+
+/** What owns the pod, from its owner references; `guessed` when only the pod's name told. */
+export interface WorkloadRef {
+  readonly kind: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly guessed?: true;
+}
+
+export interface ContainerRef {
+  readonly id?: string;
+  readonly name?: string;
+  readonly image?: string;
+  readonly digest?: string;
+}
+
+export interface ProcessRef {
+  readonly name?: string;
+  readonly exe?: string;
+  readonly commandLine?: string;
+  readonly parent?: string;
+  readonly user?: string;
+  readonly pid?: number;
+}
+
+export interface Observable {
+  readonly type: 'ip' | 'domain' | 'hash' | 'path' | 'user';
+  readonly value: string;
+}
+
+/**
+ * One detection, normalised and redacted. Every text in it is the attacker's: escape it wherever it is shown.
+ * Absent is absent: never `"<NA>"`, `""` or `null`.
+ */
+export interface Alert {
+  /** Hash of sensor, rule, time text, host and the identifying fields: the same for a redelivery. 32 hex digits. */
+  readonly id: string;
+  readonly sensor: string;
+  readonly rule: string;
+  readonly severity: Severity;
+  /** RFC 3339 as the sensor wrote it, nanoseconds and all. */
+  readonly time: string;
+  readonly title: string;
+  readonly cluster: string;
+  readonly node?: string;
+  readonly pod?: PodRef;
+  readonly container?: ContainerRef;
+  readonly workload?: WorkloadRef;
+  readonly process?: ProcessRef;
+  readonly observables: readonly Observable[];
+  readonly tags: readonly string[];
+  readonly mitre: readonly string[];
+}

@@ -1,0 +1,98 @@
+import { canonicalJson, digestOf } from './digest.ts';
+import type { IncidentRef } from './incident.ts';
+import { type Plan, planDigest } from './plan.ts';
+import type { Severity } from './severity.ts';
+
+export interface Choice {
+  readonly id: string;
+  readonly label: string;
+  /** What would run on this choice. None: the choice changes nothing, and one approver's word is enough (a veto). */
+  readonly plans: readonly Plan[];
+  /** Distinct people needed. Worked out by `quorumOf`, and worked out again in the cell: never taken on trust. */
+  readonly quorum: number;
+}
+
+export interface Level {
+  /** A group of the roster. */
+  readonly group: string;
+  /** Milliseconds until the next level is asked. */
+  readonly withinMs: number;
+}
+
+/** The question to people. Its digest binds incident, text, plans and levels: a vote names exactly this question. */
+export interface Question {
+  readonly id: string;
+  readonly incident: IncidentRef;
+  readonly severity: Severity;
+  readonly text: string;
+  readonly choices: readonly Choice[];
+  readonly levels: readonly Level[];
+  /** Who asked: a playbook, or a person, who then may not answer. */
+  readonly requester: string;
+}
+
+export function questionDigest(question: Question): string {
+  return digestOf(question);
+}
+
+/** Reaches at which one person is not enough for a destructive step. */
+const wide: ReadonlySet<string> = new Set(['namespace', 'node', 'cluster']);
+
+/** Distinct people that a choice needs. Two for the widest, and for weakening the response on a critical rule. */
+export function quorumOf({ plans, severity }: { readonly plans: readonly Plan[]; readonly severity: Severity }): number {
+  const two = plans.some(
+    (plan) => (plan.weakens === true && severity === 'critical') || (plan.effect === 'destructive' && wide.has(plan.reach)),
+  );
+  return two ? 2 : 1;
+}
+
+/** One person's answer. Signed by the desk (Slack) or by the person's own key (command line). */
+export interface Vote {
+  readonly version: 1;
+  /** Unique per click; the same when a click is delivered again. */
+  readonly id: string;
+  readonly incident: IncidentRef;
+  readonly question: string;
+  readonly questionDigest: string;
+  readonly choice: string;
+  /** The roster's id of the person. */
+  readonly person: string;
+  readonly via: 'slack' | 'cli';
+  /** ISO 8601, UTC. */
+  readonly at: string;
+  readonly reason?: string;
+}
+
+export interface SignedVote {
+  readonly vote: Vote;
+  readonly keyId: string;
+  /** Ed25519 over `voteBytes(vote)`, base64. */
+  readonly signature: string;
+  /** Where the answer to this click goes; not signed, not trusted for anything else. */
+  readonly replyTo?: { readonly channel: string; readonly user: string };
+}
+
+/** The bytes that are signed: a domain prefix, so that no signature for another purpose is ever taken for a vote. */
+export function voteBytes(vote: Vote): Uint8Array {
+  return new TextEncoder().encode(`firebreak.vote.v1\n${canonicalJson(vote)}`);
+}
+
+/** What a destructive step shows the chokepoint: the question as asked, the choice, and the votes for it. */
+export interface ApprovalProof {
+  readonly question: Question;
+  readonly choice: string;
+  readonly votes: readonly SignedVote[];
+}
+
+/** What `ask` hands to the playbook. `covers` exists for the compiler: an approval of one action is not one of another. */
+export interface Approval<Action extends string = string> {
+  readonly proof: ApprovalProof;
+  readonly covers: Readonly<Record<Action, true>>;
+}
+
+export function planIsCovered(proof: ApprovalProof, plan: Plan): boolean {
+  const digest = planDigest(plan);
+  return proof.question.choices.some(
+    (choice) => choice.id === proof.choice && choice.plans.some((covered) => planDigest(covered) === digest),
+  );
+}

@@ -1,0 +1,55 @@
+import type { IncidentRef } from './incident.ts';
+import type { Severity } from './severity.ts';
+
+/** What the on-call sees of a question: all of it plain data, all texts unescaped (the renderer escapes). Times are ISO 8601, UTC. */
+export interface QuestionCard {
+  readonly incident: IncidentRef & { readonly title: string; readonly severity: Severity; readonly cluster: string };
+  readonly questionId: string;
+  readonly questionDigest: string;
+  readonly text: string;
+  readonly happened: {
+    readonly rule: string;
+    readonly sensor: string;
+    readonly at: string;
+    readonly count: number;
+    readonly pod?: string;
+    readonly image?: string;
+    readonly process?: string;
+    readonly commandLine?: string;
+  };
+  /** What was already done, and until when it lasts: `quarantined (applied, unverified: …)`. */
+  readonly contained: readonly { readonly what: string; readonly since: string; readonly until?: string }[];
+  readonly evidence: readonly { readonly name: string; readonly sha256: string; readonly bytes: number }[];
+  readonly choices: readonly {
+    readonly id: string;
+    readonly label: string;
+    readonly quorum: number;
+    readonly destructive: boolean;
+    readonly weakens: boolean;
+    readonly changes: readonly string[];
+    readonly blastRadius: readonly string[];
+    readonly notes: readonly string[];
+  }[];
+  readonly votes: readonly { readonly person: string; readonly choice: string; readonly at: string }[];
+  readonly onSilence: string;
+  /** Who is asked now, and until when; who is next. */
+  readonly level: { readonly group: string; readonly until: string; readonly next?: string; readonly number: number };
+  readonly status:
+    | { readonly state: 'open' }
+    | { readonly state: 'decided'; readonly choice: string; readonly by: readonly string[]; readonly at: string }
+    | { readonly state: 'expired'; readonly at: string }
+    | { readonly state: 'void'; readonly why: string; readonly at: string };
+}
+
+/** Where a message is: Slack's channel and ts. */
+export interface MessageRef {
+  readonly channel: string;
+  readonly ts: string;
+}
+
+/** One line in an incident's thread. */
+export interface ThreadPost {
+  readonly key: string;
+  readonly incident: IncidentRef & { readonly title: string; readonly severity: Severity; readonly cluster: string };
+  readonly text: string;
+}

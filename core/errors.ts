@@ -1,0 +1,113 @@
+/**
+ * The one catalogue of errors. Code branches on `code`, never on a text; the reference page is generated from this list.
+ * `retryable`: trying the same call again later may succeed. `remedy`: what a person does about it.
+ */
+export const errorCatalogue = {
+  FB_ERR_ALERT_INVALID: {
+    retryable: false,
+    summary: 'The alert cannot be read',
+    remedy: 'Send what the sensor page describes; the reason names the field.',
+  },
+  FB_ERR_APPROVAL_INVALID: {
+    retryable: false,
+    summary: 'The approval does not cover this step',
+    remedy: 'Ask again: a destructive step needs the signed votes of people on the roster for exactly this plan.',
+  },
+  FB_ERR_AUDIT_CONFLICT: {
+    retryable: false,
+    summary: 'A record with this number exists with other content',
+    remedy: 'Run `firebreak audit verify`: somebody wrote to the audit store.',
+  },
+  FB_ERR_CAP_REACHED: {
+    retryable: false,
+    summary: 'A cap on automatic containment is reached',
+    remedy: 'Release what is no longer needed, or decide on this target by hand.',
+  },
+  FB_ERR_CONFIG_INVALID: {
+    retryable: false,
+    summary: 'The configuration is not valid',
+    remedy: 'Correct the path that the message names; `firebreak config check` shows all problems.',
+  },
+  FB_ERR_CONFLICT: {
+    retryable: true,
+    summary: 'The object changed at the same time',
+    remedy: 'Nothing: the step reads again and retries.',
+  },
+  FB_ERR_DRIFTED: {
+    retryable: false,
+    summary: 'The object is no longer as the step left it',
+    remedy: 'Look at the difference and decide: nothing was changed.',
+  },
+  FB_ERR_EVIDENCE_PENDING: {
+    retryable: true,
+    summary: 'The evidence is not kept yet',
+    remedy: 'Wait for the evidence, or let a person on the roster waive it.',
+  },
+  FB_ERR_INTERNAL: {
+    retryable: true,
+    summary: 'An unexpected fault inside Firebreak',
+    remedy: 'Look at the log under this incident; report it.',
+  },
+  FB_ERR_NOT_FOUND: {
+    retryable: false,
+    summary: 'The object does not exist',
+    remedy: 'Check the name, the namespace and the uid.',
+  },
+  FB_ERR_PLAN_CHANGED: {
+    retryable: false,
+    summary: 'The plan is no longer the one that was approved',
+    remedy: 'Ask again with the new plan.',
+  },
+  FB_ERR_PROTECTED: {
+    retryable: false,
+    summary: 'The target is protected',
+    remedy: 'Protected namespaces and Firebreak itself are never changed automatically; act by hand if you must.',
+  },
+  FB_ERR_REFUSED: {
+    retryable: false,
+    summary: 'The action cannot be done on this target',
+    remedy: 'The reason says why; choose another action.',
+  },
+  FB_ERR_TARGET_REPLACED: {
+    retryable: false,
+    summary: 'The name now belongs to another object',
+    remedy: 'Nothing was changed; the new object needs its own decision.',
+  },
+  FB_ERR_UNAVAILABLE: {
+    retryable: true,
+    summary: 'A service did not answer',
+    remedy: 'Check that it runs and can be reached; the step is retried.',
+  },
+  FB_ERR_UNVERIFIED_STATE: {
+    retryable: false,
+    summary: 'The recorded before-state is not authentic',
+    remedy: 'Somebody edited it: compare the objects by hand, or use `firebreak release --offline`.',
+  },
+} as const;
+
+export type ErrorCode = keyof typeof errorCatalogue;
+
+export function isErrorCode(value: unknown): value is ErrorCode {
+  return typeof value === 'string' && value in errorCatalogue;
+}
+
+/** The only error that Firebreak throws on purpose. `detail` is safe to show: no secret, no response body, no header. */
+export class FirebreakError extends Error {
+  readonly code: ErrorCode;
+  readonly detail: string;
+
+  constructor(code: ErrorCode, detail: string, options?: { readonly cause?: unknown }) {
+    super(`${code}: ${errorCatalogue[code].summary}: ${detail}`, options);
+    this.name = 'FirebreakError';
+    this.code = code;
+    this.detail = detail;
+  }
+
+  get retryable(): boolean {
+    return errorCatalogue[this.code].retryable;
+  }
+
+  get remedy(): string {
+    return errorCatalogue[this.code].remedy;
+  }
+}

@@ -1,0 +1,40 @@
+/** An artefact with its SHA-256, as the signed manifest lists it. */
+export interface Artefact {
+  readonly name: string;
+  readonly mediaType: string;
+  readonly sha256: string;
+  readonly bytes: number;
+  readonly collectedAt: string;
+  readonly tool: string;
+  /** Left out or cut, in words; absent when whole. */
+  readonly partial?: string;
+}
+
+/** What was taken of one target by one step, signed by the cell's evidence key (Ed25519 over the canonical JSON of the rest). */
+export interface EvidenceManifest {
+  readonly version: 1;
+  readonly incident: string;
+  readonly run: string;
+  readonly step: string;
+  readonly target: { readonly name: string; readonly uid?: string };
+  readonly artefacts: readonly Artefact[];
+  readonly custody: readonly CustodyEntry[];
+  readonly createdAt: string;
+  readonly keyId: string;
+  readonly signature: string;
+}
+
+/** Who handled it, when, and how; each entry holds the digest of the one before. */
+export interface CustodyEntry {
+  readonly at: string;
+  readonly who: string;
+  readonly did: string;
+  readonly previous: string;
+}
+
+/** What the workflow remembers of evidence: the manifest's own address. */
+export interface EvidenceRef {
+  readonly manifestSha256: string;
+  readonly target: { readonly name: string; readonly uid?: string };
+  readonly artefacts: readonly Pick<Artefact, 'name' | 'sha256' | 'bytes' | 'partial'>[];
+}

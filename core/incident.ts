@@ -1,0 +1,71 @@
+import type { Alert } from './alert.ts';
+import type { Severity } from './severity.ts';
+
+/** Whom an incident is about. One subject has one incident at a time, and one incident is one workflow. */
+export type Subject =
+  | {
+      readonly kind: 'workload';
+      readonly cluster: string;
+      readonly namespace: string;
+      readonly ownerKind: string;
+      readonly name: string;
+    }
+  | { readonly kind: 'node'; readonly cluster: string; readonly node: string };
+
+export type Verdict = 'true_positive' | 'benign' | 'suspicious' | 'unknown';
+
+/** How far the response has come, in the sense of NIST SP 800-61. */
+export type Reached = 'detected' | 'contained' | 'eradicated' | 'recovered';
+
+/** The workflow id of a subject's incident. Computed once by the intake and kept with the alert. Names cannot contain `/`. */
+export function incidentIdOf(subject: Subject): string {
+  return subject.kind === 'node'
+    ? `incident/${subject.cluster}/node/${subject.node}`
+    : `incident/${subject.cluster}/${subject.namespace}/${subject.ownerKind}/${subject.name}`;
+}
+
+export function subjectTitle(subject: Subject): string {
+  return subject.kind === 'node'
+    ? `node/${subject.node}`
+    : `${subject.ownerKind.toLowerCase()}/${subject.namespace}/${subject.name}`;
+}
+
+/** Which run of which incident: ids repeat, so the first execution's run id tells runs apart. */
+export interface IncidentRef {
+  readonly id: string;
+  readonly run: string;
+}
+
+/** What the intake starts an incident with. */
+export interface IncidentStart {
+  readonly subject: Subject;
+  readonly batch: AlertBatch;
+}
+
+/** Alerts of one incident, counted and sampled: what one signal carries. */
+export interface AlertBatch {
+  /** The same for a redelivered batch: the workflow counts a batch once. */
+  readonly id: string;
+  /** New rules, pods or severities first, whole; at most 20. */
+  readonly alerts: readonly Alert[];
+  /** Everything in the batch, samples included, counted by rule and pod. */
+  readonly counts: readonly AlertCount[];
+}
+
+export interface AlertCount {
+  readonly rule: string;
+  readonly severity: Severity;
+  /** `namespace/name` or absent for host alerts. */
+  readonly pod?: string;
+  readonly count: number;
+  readonly firstSeen: string;
+  readonly lastSeen: string;
+}
+
+/** Names by which the incident workflow is reached from outside. */
+export const incidentNames = {
+  workflow: 'incident',
+  alertsSignal: 'alerts',
+  voteSignal: 'vote',
+  stateQuery: 'state',
+} as const;

@@ -1,0 +1,16 @@
+/** Every name that Firebreak writes onto objects of the cluster. */
+export const names = {
+  /** On a quarantined pod: `active`. The standing policy selects it. */
+  quarantineLabel: 'firebreak.dev/quarantine',
+  /** The incident's id, hashed to 32 hex digits: labels cannot hold `/`. */
+  incidentLabel: 'firebreak.dev/incident',
+  /** The incident's id, whole. */
+  incidentAnnotation: 'firebreak.dev/incident-id',
+  /** JSON with the before-state, authenticated by the cell's key. */
+  beforeAnnotation: 'firebreak.dev/before',
+  /** The key of the step that changed the object. */
+  stepAnnotation: 'firebreak.dev/step',
+  standingPolicy: 'firebreak-quarantine',
+  managedByLabel: 'app.kubernetes.io/managed-by',
+  fieldManager: 'firebreak',
+} as const;

@@ -1,0 +1,42 @@
+import { digestOf } from './digest.ts';
+
+/** `read` changes nothing, `reversible` has an exact undo. Whatever ends a running container is `destructive`. */
+export type Effect = 'read' | 'reversible' | 'destructive';
+
+/** How wide a step acts. Automatic is only: reversible, reach `pod`, within the caps. */
+export type Reach = 'pod' | 'workload' | 'namespace' | 'node' | 'cluster' | 'outside';
+
+/** `kind/namespace/name`, as people and the blast radius write it. */
+export type TargetName = string;
+
+export interface Change {
+  readonly target: TargetName;
+  /** One sentence in the present: `replaces all labels by firebreak.dev/quarantine`. */
+  readonly what: string;
+}
+
+/**
+ * What a step would change, before it changes it. A person approves its digest, so only what identifies the change belongs in:
+ * nothing that moves by itself (no resourceVersion, no age, no readiness).
+ */
+export interface Plan<Action extends string = string> {
+  readonly action: Action;
+  readonly effect: Effect;
+  readonly reach: Reach;
+  /** Giving containment back: a release is a decision too. */
+  readonly weakens?: true;
+  /** The one object that the step is about, with the uid it had. */
+  readonly target: { readonly name: TargetName; readonly uid?: string };
+  readonly changes: readonly Change[];
+  /** Everything that the step would touch, sorted, without doubles. */
+  readonly blastRadius: readonly TargetName[];
+  /** What the reader must know: `partial`, limits, consequences. Part of the digest: it was read and approved. */
+  readonly notes: readonly string[];
+  /** Digest of the step's input. */
+  readonly inputDigest: string;
+}
+
+/** What an approval is bound to. */
+export function planDigest(plan: Plan): string {
+  return digestOf(plan);
+}

@@ -1,0 +1,163 @@
+import type { ActionDeclaration, Verification } from './action.ts';
+import type { Alert, PodRef } from './alert.ts';
+import type { Approval } from './approval.ts';
+import type { EvidenceRef } from './evidence.ts';
+import type { Verdict } from './incident.ts';
+import type { Effect, Plan } from './plan.ts';
+import { atLeast, type Severity } from './severity.ts';
+
+/** `30s`, `15m`, `4h`, `2d`. */
+export type Duration = `${number}${'s' | 'm' | 'h' | 'd'}`;
+
+export type Requires = 'pod' | 'node' | 'workload';
+
+/** The alert as a playbook sees it: what `requires` names is present, and a pod has its uid. */
+export type AlertWith<R extends Requires> = Alert &
+  ('pod' extends R ? { readonly pod: PodRef & { readonly uid: string } } : unknown) &
+  ('node' extends R ? { readonly node: string } : unknown) &
+  ('workload' extends R ? { readonly workload: NonNullable<Alert['workload']> } : unknown);
+
+export type Uses = Readonly<Record<string, ActionDeclaration>>;
+
+/** How long a reversible effect lasts, and what its end means below critical. */
+export interface LeaseOptions {
+  readonly lease?: Duration;
+  readonly onExpiry?: 'renew' | 'release';
+}
+
+export interface StepResult<Name extends string = string, Output = unknown> {
+  readonly action: Name;
+  readonly key: string;
+  readonly plan: Plan<Name>;
+  readonly output: Output;
+  readonly verification: Verification;
+  readonly leaseId?: string;
+}
+
+type Step<Name extends string, Input, Output, E extends Effect> = (E extends 'destructive'
+  ? (input: Input, approval: Approval<Name>) => Promise<StepResult<Name, Output>>
+  : E extends 'reversible'
+    ? (input: Input & LeaseOptions, approval?: Approval<Name>) => Promise<StepResult<Name, Output>>
+    : (input: Input) => Promise<StepResult<Name, Output>>) & {
+  /** What it would change, without changing it. */
+  readonly plan: (input: Input) => Promise<Plan<Name>>;
+} & (E extends 'reversible'
+    ? {
+        /** Gives it back. A release is a decision too: it takes an approval of the plan that `undo.plan` returns. */
+        readonly undo: ((result: StepResult<Name, Output>, approval: Approval<`undo:${Name}`>) => Promise<void>) & {
+          readonly plan: (result: StepResult<Name, Output>) => Promise<Plan<`undo:${Name}`>>;
+        };
+      }
+    : unknown);
+
+export type Steps<U extends Uses> = {
+  readonly [K in keyof U]: U[K] extends ActionDeclaration<infer Name, infer Input, infer Output, infer E>
+    ? Step<Name, Input, Output, E>
+    : never;
+};
+
+type PlanOrPlans = Plan | readonly Plan[];
+type ActionOf<P> = P extends readonly Plan<infer Name>[] ? Name : P extends Plan<infer Name> ? Name : never;
+
+export interface AskOptions<
+  Choices extends Readonly<Record<string, string>>,
+  Plans extends { readonly [K in keyof Choices]?: PlanOrPlans },
+> {
+  readonly question: string;
+  /** Choice id → what the button says. */
+  readonly choices: Choices;
+  /** What would run on which choice. A choice without a plan changes nothing. */
+  readonly plan?: Plans;
+  readonly levels: readonly { readonly group: string; readonly within: Duration }[];
+  /** What silence means, in words for the card. Silence is never yes. */
+  readonly onSilence: string;
+}
+
+export type Answer<Choices extends Readonly<Record<string, string>>, Plans> =
+  | {
+      [K in keyof Choices & string]: {
+        readonly choice: K;
+        readonly by: readonly string[];
+        readonly approval: Approval<K extends keyof Plans ? ActionOf<Plans[K]> : never>;
+      };
+    }[keyof Choices & string]
+  | { readonly choice: 'silence' };
+
+export type Settled<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly code: string; readonly reason: string };
+
+/** Everything that a playbook's body can do. It imports nothing else. */
+export interface PlaybookContext<U extends Uses, R extends Requires> {
+  readonly alert: AlertWith<R>;
+  readonly steps: Steps<U>;
+  readonly ask: <
+    const Choices extends Readonly<Record<string, string>>,
+    const Plans extends { readonly [K in keyof Choices]?: PlanOrPlans },
+  >(
+    options: AskOptions<Choices, Plans>,
+  ) => Promise<Answer<Choices, Plans>>;
+  /** Runs side by side and never throws: each part says whether it went well. */
+  readonly settle: <T extends Readonly<Record<string, Promise<unknown>>>>(
+    parts: T,
+  ) => Promise<{ readonly [K in keyof T]: Settled<Awaited<T[K]>> }>;
+  /** One line in the incident's timeline. */
+  readonly note: (text: string) => void;
+  /** Says what it was. `benign` needs the answer that said so. */
+  readonly verdict: (verdict: Verdict, why: string) => void;
+  /** What has been kept so far. */
+  readonly evidence: () => readonly EvidenceRef[];
+}
+
+export interface PlaybookEnvelope<U extends Uses, R extends Requires> {
+  readonly id: string;
+  readonly title: string;
+  readonly on: {
+    readonly rules: readonly string[];
+    readonly minSeverity: Severity;
+    readonly requires: readonly R[];
+  };
+  /** A body runs once per pod (default), or once per workload. */
+  readonly per?: 'pod' | 'workload';
+  readonly uses: U;
+}
+
+export interface Playbook<U extends Uses = Uses, R extends Requires = Requires> extends PlaybookEnvelope<U, R> {
+  readonly run: (context: PlaybookContext<U, R>) => Promise<void>;
+}
+
+/** A reviewed procedure: an envelope of data, from which alerts are routed and docs are made, around a plain async function. */
+export function definePlaybook<const U extends Uses, const R extends Requires = never>(
+  envelope: PlaybookEnvelope<U, R>,
+  run: (context: PlaybookContext<U, R>) => Promise<void>,
+): Playbook<U, R> {
+  return { ...envelope, run };
+}
+
+/** What routing, docs and lists need of a playbook, whatever its actions. */
+export type AnyPlaybook = Omit<PlaybookEnvelope<Uses, Requires>, never>;
+
+/** Whether the envelope asks for this alert. */
+export function matches(playbook: AnyPlaybook, alert: Alert): boolean {
+  if (!playbook.on.rules.includes(alert.rule)) return false;
+  if (!atLeast(alert.severity, playbook.on.minSeverity)) return false;
+  return playbook.on.requires.every((need) => (need === 'pod' ? alert.pod?.uid !== undefined : alert[need] !== undefined));
+}
+
+/** What a body runs once for: the pod's uid, the workload or the node. */
+export function subjectKeyOf(playbook: AnyPlaybook, alert: Alert): string {
+  if (playbook.per !== 'workload' && alert.pod) return `pod:${alert.pod.uid ?? `${alert.pod.namespace}/${alert.pod.name}`}`;
+  if (alert.workload) return `workload:${alert.workload.kind}/${alert.workload.namespace}/${alert.workload.name}`;
+  return `node:${alert.node ?? 'unknown'}`;
+}
+
+const unitMs = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
+
+/** Milliseconds of `15m`. @throws RangeError when it is not a duration. */
+export function durationMs(duration: Duration): number {
+  const match = /^(\d+(?:\.\d+)?)([smhd])$/.exec(duration);
+  const [, amount, unit] = match ?? [];
+  if (amount === undefined || (unit !== 's' && unit !== 'm' && unit !== 'h' && unit !== 'd'))
+    throw new RangeError(`not a duration: ${duration}`);
+  return Number(amount) * unitMs[unit];
+}

@@ -1,0 +1,47 @@
+import { deletePod, openTicket, quarantinePod, rotateSecret, snapshotPodState } from '../core/actions/index.ts';
+import { definePlaybook } from '../core/playbook.ts';
+
+export const containDroppedBinary = definePlaybook(
+  {
+    id: 'contain-dropped-binary',
+    title: 'Contain a pod that ran a binary which its image does not have',
+    on: {
+      rules: ['Drop and execute new binary in container', 'Fileless execution via memfd_create'],
+      minSeverity: 'critical',
+      requires: ['pod'],
+    },
+    uses: { quarantinePod, snapshotPodState, rotateSecret, deletePod, openTicket },
+  },
+  async ({ alert, steps, ask, settle, verdict }) => {
+    const quarantine = await steps.quarantinePod({ pod: alert.pod, lease: '4h' });
+    await settle({
+      evidence: steps.snapshotPodState({ pod: alert.pod }),
+      ticket: steps.openTicket({
+        title: `${alert.pod.namespace}/${alert.pod.name} ran a new binary`,
+        body: `${alert.title}\n\nThe pod is quarantined. People are asked whether it is released, or its secrets rotated and the pod deleted.`,
+        labels: ['firebreak', alert.severity],
+      }),
+    });
+    const answer = await ask({
+      question: `Is the new binary in ${alert.pod.name} expected?`,
+      choices: { release: 'Yes, release it', remove: 'No, rotate its secrets and delete it' },
+      plan: {
+        release: await steps.quarantinePod.undo.plan(quarantine),
+        remove: [await steps.rotateSecret.plan({ suspect: alert.pod }), await steps.deletePod.plan({ pod: alert.pod })],
+      },
+      levels: [
+        { group: 'oncall', within: '15m' },
+        { group: 'leads', within: '1h' },
+      ],
+      onSilence: 'The pod stays quarantined, and the next level is asked.',
+    });
+    if (answer.choice === 'release') {
+      verdict('benign', `expected, said ${answer.by.join(' and ')}`);
+      await steps.quarantinePod.undo(quarantine, answer.approval);
+    } else if (answer.choice === 'remove') {
+      verdict('true_positive', `not expected, said ${answer.by.join(' and ')}`);
+      await steps.rotateSecret({ suspect: alert.pod }, answer.approval);
+      await steps.deletePod({ pod: alert.pod }, answer.approval);
+    }
+  },
+);
