@@ -53,3 +53,28 @@ export interface ThreadPost {
   readonly incident: IncidentRef & { readonly title: string; readonly severity: Severity; readonly cluster: string };
   readonly text: string;
 }
+
+/** What a button stands for. The button itself carries only `buttonId`, which is random; everything else is looked up. */
+export interface StoredButton {
+  readonly buttonId: string;
+  readonly incident: IncidentRef;
+  readonly question: string;
+  readonly questionDigest: string;
+  readonly choice: string;
+  readonly label: string;
+  /** Which groups of the roster may answer now. */
+  readonly groups: readonly string[];
+  /** Who asked: may not answer. */
+  readonly requester: string;
+}
+
+/** The desk's durable memory of what it posted: in the same database as the audit store. */
+export interface CardStore {
+  /** Idempotent by question id. */
+  saveButtons(buttons: readonly StoredButton[]): Promise<void>;
+  button(buttonId: string): Promise<StoredButton | undefined>;
+  buttonsOf(question: string): Promise<readonly StoredButton[]>;
+  /** Where a question's card, or an incident's thread (key `thread:ID@RUN`), is. */
+  saveMessage(key: string, message: MessageRef): Promise<void>;
+  message(key: string): Promise<MessageRef | undefined>;
+}

@@ -58,6 +58,16 @@ export const errorCatalogue = {
     summary: 'The plan is no longer the one that was approved',
     remedy: 'Ask again with the new plan.',
   },
+  FB_ERR_PLATFORM_PART_MISSING: {
+    retryable: false,
+    summary: 'A part of the local platform cannot be had',
+    remedy: 'Install what the message names, and run the command again.',
+  },
+  FB_ERR_PLATFORM_START: {
+    retryable: true,
+    summary: 'A server of the local platform did not start',
+    remedy: 'Look at its log, which the message names.',
+  },
   FB_ERR_PROTECTED: {
     retryable: false,
     summary: 'The target is protected',

@@ -1,0 +1,77 @@
+import type { Verification } from './action.ts';
+import type { Question, SignedVote } from './approval.ts';
+import type { EvidenceRef } from './evidence.ts';
+import type { AlertCount, IncidentRef, Reached, Subject, Verdict } from './incident.ts';
+import type { Lease } from './lease.ts';
+import type { Plan, TargetName } from './plan.ts';
+import type { Severity } from './severity.ts';
+
+export interface TimelineEntry {
+  /** ISO 8601, UTC. */
+  readonly at: string;
+  readonly kind: string;
+  readonly actor: string;
+  readonly text: string;
+}
+
+export interface StepState {
+  readonly key: string;
+  readonly playbook: string;
+  readonly action: string;
+  readonly target: TargetName;
+  readonly state: 'planned' | 'running' | 'applied' | 'verified' | 'unverified' | 'partial' | 'failed' | 'undone' | 'drifted';
+  readonly detail: string;
+  readonly startedAt: string;
+  readonly endedAt?: string;
+  readonly verification?: Verification;
+}
+
+export interface BodyState {
+  readonly playbook: string;
+  readonly subjectKey: string;
+  readonly state: 'waiting' | 'running' | 'done' | 'failed';
+  readonly alerts: number;
+  readonly detail?: string;
+}
+
+export type QuestionStatus =
+  | { readonly state: 'open' }
+  | { readonly state: 'decided'; readonly choice: string; readonly by: readonly string[]; readonly at: string }
+  | { readonly state: 'expired'; readonly at: string }
+  | { readonly state: 'void'; readonly why: string; readonly at: string };
+
+export interface QuestionState {
+  readonly question: Question;
+  readonly digest: string;
+  readonly status: QuestionStatus;
+  readonly votes: readonly SignedVote[];
+  /** Index into `question.levels`. */
+  readonly level: number;
+  readonly levelUntil: string;
+  readonly askedAt: string;
+  readonly plans: readonly Plan[];
+}
+
+/** What the `state` query answers, and what `incidents show` prints. */
+export interface IncidentState {
+  readonly incident: IncidentRef;
+  readonly subject: Subject;
+  readonly title: string;
+  readonly severity: Severity;
+  readonly verdict: Verdict;
+  readonly verdictWhy?: string;
+  readonly reached: Reached;
+  readonly open: boolean;
+  readonly openedAt: string;
+  readonly counts: readonly AlertCount[];
+  readonly total: number;
+  readonly timeline: readonly TimelineEntry[];
+  readonly steps: readonly StepState[];
+  readonly bodies: readonly BodyState[];
+  /** Asked by playbooks, and one standing question per lease (`lease:ID`: extend, keep, release). */
+  readonly questions: readonly QuestionState[];
+  readonly leases: readonly Lease[];
+  readonly evidence: readonly EvidenceRef[];
+  /** Records handed to the audit store / made so far. */
+  readonly audit: { readonly acknowledged: number; readonly made: number };
+}

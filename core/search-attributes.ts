@@ -1,0 +1,15 @@
+/**
+ * What incidents can be listed by in Temporal. Registered by the local platform, checked at start elsewhere.
+ * Temporal keeps these in plain text whatever the codec does, so they hold names only. At most 8.
+ */
+export const searchAttributes = [
+  { name: 'FirebreakCluster', type: 'Keyword' },
+  { name: 'FirebreakNamespace', type: 'Keyword' },
+  { name: 'FirebreakNode', type: 'Keyword' },
+  { name: 'FirebreakRule', type: 'KeywordList' },
+  { name: 'FirebreakSeverity', type: 'Keyword' },
+  { name: 'FirebreakState', type: 'Keyword' },
+  { name: 'FirebreakWorkload', type: 'Keyword' },
+] as const;
+
+export type SearchAttributeName = (typeof searchAttributes)[number]['name'];
