@@ -1,0 +1,26 @@
+/**
+ * What the API server's audit log says of each request: `Metadata` is who did what to which object and when;
+ * `RequestResponse` adds the bodies of writes to what Firebreak changes. Only for throw-away clusters: Secrets are in it.
+ */
+export type AuditLevel = 'Metadata' | 'RequestResponse';
+
+/** The audit policy. Left out: the health checks and the leases that the control plane renews every few seconds. */
+export function auditPolicy(level: AuditLevel): object {
+  const writes = ['create', 'update', 'patch', 'delete', 'deletecollection'];
+  const changed = [
+    { group: '', resources: ['pods', 'pods/eviction', 'pods/ephemeralcontainers', 'secrets'] },
+    { group: 'networking.k8s.io', resources: ['networkpolicies'] },
+    { group: 'apps', resources: ['deployments', 'replicasets', 'statefulsets'] },
+  ];
+  return {
+    apiVersion: 'audit.k8s.io/v1',
+    kind: 'Policy',
+    omitStages: ['RequestReceived'],
+    rules: [
+      { level: 'None', nonResourceURLs: ['/readyz*', '/livez*', '/healthz*', '/metrics', '/openapi/*'] },
+      { level: 'None', resources: [{ group: 'coordination.k8s.io', resources: ['leases'] }] },
+      ...(level === 'RequestResponse' ? [{ level, verbs: writes, resources: changed }] : []),
+      { level: 'Metadata' },
+    ],
+  };
+}

@@ -1,0 +1,115 @@
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+export type OnProgress = (message: string) => void;
+
+/** Where servers and other large parts are kept, outside the tree, so that every checkout shares them. */
+export function cacheFolder(): string {
+  const { FIREBREAK_CACHE: own, XDG_CACHE_HOME: xdg } = process.env;
+  if (own) return own;
+  return join(xdg || join(homedir(), '.cache'), 'firebreak');
+}
+
+/**
+ * The folder of a part in the cache, installed on first use. `name` holds the pinned version, so that a new version is
+ * a new folder. `install` fills a folder beside it that is renamed when complete: a part is there whole or not at all.
+ * Of several processes one installs and the others wait.
+ */
+export async function cachedPart(options: {
+  readonly name: string;
+  readonly install: (folder: string) => Promise<void>;
+  readonly onProgress: OnProgress;
+}): Promise<string> {
+  const { name, install, onProgress } = options;
+  const folder = join(cacheFolder(), name);
+  if (existsSync(folder)) return folder;
+  mkdirSync(cacheFolder(), { recursive: true });
+  const unlock = await lock(`${folder}.lock`, () => onProgress(`waiting for another process that installs ${name}`));
+  try {
+    if (existsSync(folder)) return folder;
+    const draft = `${folder}.${process.pid}.draft`;
+    rmSync(draft, { recursive: true, force: true });
+    mkdirSync(draft);
+    try {
+      await install(draft);
+      renameSync(draft, folder);
+    } finally {
+      rmSync(draft, { recursive: true, force: true });
+    }
+    return folder;
+  } finally {
+    unlock();
+  }
+}
+
+/** Says every 15 seconds that something long still runs, and for how long; `state` adds how far it is. */
+export async function withHeartbeat<T>(options: {
+  readonly what: string;
+  readonly onProgress: OnProgress;
+  readonly state?: () => string;
+  readonly work: () => Promise<T>;
+}): Promise<T> {
+  const { what, onProgress, state, work } = options;
+  const startedAt = Date.now();
+  const elapsed = () => {
+    const seconds = Math.round((Date.now() - startedAt) / 1000);
+    return seconds < 60 ? `${seconds} s` : `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
+  };
+  onProgress(`${what} …`);
+  const timer = setInterval(() => onProgress(`${what} … ${elapsed()}${state ? `, ${state()}` : ''}`), 15_000);
+  try {
+    const result = await work();
+    onProgress(`${what}: done in ${elapsed()}`);
+    return result;
+  } finally {
+    clearInterval(timer);
+  }
+}
+
+async function lock(path: string, onWait: () => void): Promise<() => void> {
+  for (let attempt = 0; ; attempt += 1) {
+    try {
+      const file = openSync(path, 'wx');
+      writeSync(file, String(process.pid));
+      closeSync(file);
+      return () => rmSync(path, { force: true });
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+    }
+    if (await isAbandoned(path)) {
+      rmSync(path, { force: true });
+      continue;
+    }
+    if (attempt % 60 === 0) onWait();
+    await sleep(500);
+  }
+}
+
+/** A lock whose owner is gone. Should two processes both take it over, both install, and the later rename finds the part there. */
+async function isAbandoned(path: string): Promise<boolean> {
+  const owner = readOwner(path);
+  if (owner === undefined) return false;
+  if (owner !== 0) return !isRunning(owner);
+  await sleep(1000);
+  return readOwner(path) === 0;
+}
+
+/** The pid in a lock file, 0 while it is not written yet, undefined when the file is gone. */
+function readOwner(path: string): number | undefined {
+  try {
+    return Number(readFileSync(path, 'utf8')) || 0;
+  } catch {
+    return undefined;
+  }
+}
+
+export function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return error instanceof Error && 'code' in error && error.code === 'EPERM';
+  }
+}

@@ -1,0 +1,60 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { accessSync, constants, statSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+
+export interface CommandResult {
+  /** The exit code; null where the program could not be started or was killed. */
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs a program to its end. Never throws: a program that cannot be started has code null and the reason in stderr. */
+export function runCommand(options: {
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly cwd?: string;
+  readonly env?: NodeJS.ProcessEnv;
+  readonly input?: string;
+  readonly onStderrLine?: (line: string) => void;
+}): Promise<CommandResult> {
+  return new Promise((resolve) => {
+    const { command, args, cwd, env, input, onStderrLine } = options;
+    const child: ChildProcess = spawn(command, args, { ...(cwd && { cwd }), ...(env && { env }), stdio: 'pipe' });
+    let stdout = '';
+    let stderr = '';
+    child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+      stdout += text;
+    });
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      stderr += text;
+      for (const line of text.split('\n')) if (line) onStderrLine?.(line);
+    });
+    child.stdin?.on('error', () => {});
+    child.stdin?.end(input ?? '');
+    child.once('error', (error) => resolve({ code: null, stdout, stderr: error.message }));
+    child.once('close', (code) => resolve({ code, stdout, stderr }));
+  });
+}
+
+export function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return statSync(path).isFile();
+  } catch {
+    return false;
+  }
+}
+
+/** Where a program is on PATH, or undefined. */
+export function findOnPath(name: string): string | undefined {
+  const folders = (process.env['PATH'] ?? '').split(delimiter).filter((folder) => folder !== '');
+  return folders.map((folder) => join(folder, name)).find(isExecutable);
+}
+
+/** `{ port: 1, sans: ['a', 'b'] }` as `--port=1 --sans=a --sans=b`. */
+export function flags(values: Readonly<Record<string, string | number | boolean | readonly string[]>>): string[] {
+  return Object.entries(values).flatMap(([name, value]) =>
+    (Array.isArray(value) ? value : [value]).map((one) => `--${name}=${one}`),
+  );
+}

@@ -1,0 +1,74 @@
+import { readFileSync } from 'node:fs';
+import { request } from 'node:https';
+import { parse } from 'yaml';
+
+/** How to reach an API server, as far as the local platform needs it before any client library is loaded. */
+export interface KubernetesAccess {
+  readonly server: string;
+  readonly ca: string;
+  readonly cert?: string;
+  readonly key?: string;
+  readonly token?: string;
+}
+
+interface Kubeconfig {
+  readonly clusters: readonly { readonly cluster: { readonly server: string; readonly 'certificate-authority-data': string } }[];
+  readonly users: readonly {
+    readonly user: { readonly 'client-certificate-data'?: string; readonly 'client-key-data'?: string; readonly token?: string };
+  }[];
+}
+
+/** Reads a kubeconfig that the local platform wrote itself (one cluster, one user, all data inside). */
+export function readAccess(file: string): KubernetesAccess {
+  const config: Kubeconfig = parse(readFileSync(file, 'utf8'));
+  const cluster = config.clusters[0]?.cluster;
+  const user = config.users[0]?.user;
+  if (!cluster || !user) throw new Error(`${file} names no cluster or no user`);
+  const decode = (text: string) => Buffer.from(text, 'base64').toString('utf8');
+  return {
+    server: cluster.server,
+    ca: decode(cluster['certificate-authority-data']),
+    ...(user['client-certificate-data'] && { cert: decode(user['client-certificate-data']) }),
+    ...(user['client-key-data'] && { key: decode(user['client-key-data']) }),
+    ...(user.token && { token: user.token }),
+  };
+}
+
+/** One call to the API server. Status 0 where nobody answers. */
+export function callKubernetes(options: {
+  readonly access: KubernetesAccess;
+  readonly path: string;
+  readonly method?: 'GET' | 'POST' | 'DELETE';
+  readonly body?: object;
+  readonly timeoutMs?: number;
+}): Promise<{ readonly status: number; readonly text: string }> {
+  const { access, path, method = 'GET', body, timeoutMs = 5000 } = options;
+  return new Promise((resolve) => {
+    const call = request(
+      `${access.server}${path}`,
+      {
+        method,
+        ca: access.ca,
+        cert: access.cert,
+        key: access.key,
+        agent: false,
+        timeout: timeoutMs,
+        headers: {
+          ...(access.token && { authorization: `Bearer ${access.token}` }),
+          ...(body && { 'content-type': 'application/json' }),
+        },
+      },
+      (response) => {
+        let text = '';
+        response.setEncoding('utf8').on('data', (part: string) => {
+          text += part;
+        });
+        response.once('end', () => resolve({ status: response.statusCode ?? 0, text }));
+        response.once('error', () => resolve({ status: 0, text: '' }));
+      },
+    );
+    call.once('timeout', () => call.destroy());
+    call.once('error', () => resolve({ status: 0, text: '' }));
+    call.end(body ? JSON.stringify(body) : undefined);
+  });
+}

@@ -1,0 +1,41 @@
+import { mkdirSync } from 'node:fs';
+import type { OnProgress } from './cache.ts';
+import { type KubernetesOptions, type KubernetesServer, startKubernetes } from './kubernetes-server.ts';
+import { ServerGroup } from './server-group.ts';
+import { startTemporal, type TemporalOptions, type TemporalServer } from './temporal-server.ts';
+
+export interface Platform {
+  readonly temporal: TemporalServer;
+  readonly kubernetes: KubernetesServer;
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts a Temporal server and a Kubernetes control plane with all they keep in `stateDir`, and waits until both serve.
+ * They end with `stop()` and when this process ends in any way, unless `detached`: then only `stop()` or their pids end
+ * them. Started again with the same folder, both have their data and, where they are free, their ports.
+ * Throws FB_ERR_PLATFORM_PART_MISSING, FB_ERR_PLATFORM_START.
+ */
+export async function startPlatform(options: {
+  readonly stateDir: string;
+  readonly temporal?: TemporalOptions;
+  readonly kubernetes?: KubernetesOptions;
+  readonly detached?: boolean;
+  readonly onProgress?: OnProgress;
+}): Promise<Platform> {
+  const { stateDir, temporal = {}, kubernetes = {}, detached = false, onProgress = () => {} } = options;
+  mkdirSync(stateDir, { recursive: true, mode: 0o700 });
+  const group = new ServerGroup({ detached });
+  try {
+    const started = [
+      startTemporal({ stateDir, temporal, group, onProgress }),
+      startKubernetes({ stateDir, kubernetes, group, onProgress }),
+    ] as const;
+    await Promise.allSettled(started);
+    const [temporalServer, kubernetesServer] = await Promise.all(started);
+    return { temporal: temporalServer, kubernetes: kubernetesServer, stop: () => group.stop() };
+  } catch (error) {
+    await group.stop();
+    throw error;
+  }
+}

@@ -1,0 +1,159 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync, openSync, readFileSync } from 'node:fs';
+import { Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { FirebreakError } from '../../core/errors.ts';
+
+/**
+ * Reads pids of servers from its parent (`+ PID`, `- PID`, `kind NAME`). When the parent is gone, however it went, the pipe
+ * closes, and it ends what is left. It has a session of its own, so Ctrl-C does not reach it.
+ */
+const undertaker = `
+trap '' INT TERM HUP
+pids= kind=
+while read -r op value; do
+  case $op in
+    +) pids="$pids $value" ;;
+    -) rest=; for pid in $pids; do [ "$pid" = "$value" ] || rest="$rest $pid"; done; pids=$rest; [ "$kind" != "$value" ] || kind= ;;
+    kind) kind=$value ;;
+  esac
+done
+[ -z "$kind" ] || kind delete cluster --name "$kind"
+for pid in $pids; do kill "$pid"; done
+for turn in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+  left=; for pid in $pids; do kill -0 "$pid" && left="$left $pid"; done; pids=$left
+  [ -n "$pids" ] || exit 0
+  sleep 0.1
+done
+for pid in $pids; do kill -9 "$pid"; done
+`;
+
+/** Announces its own pid before it becomes the server, so that there is no moment in which nobody knows it. */
+const announced = 'echo "+ $$" >&3; exec 3>&-; exec "$@"';
+
+export interface ServerSpec {
+  readonly name: string;
+  readonly command: string;
+  readonly args: readonly string[];
+  /** Its output is appended here. */
+  readonly logFile: string;
+}
+
+export interface RunningServer {
+  readonly spec: ServerSpec;
+  readonly pid: number;
+  readonly exited: Promise<void>;
+  isRunning(): boolean;
+}
+
+/**
+ * Servers that live as long as this process. They end with `stop()`, and also when this process ends in any way, kill -9
+ * included, unless the group is detached: then they stay, and whoever has their pids ends them.
+ */
+export class ServerGroup {
+  readonly detached: boolean;
+  readonly #running = new Set<RunningServer>();
+  readonly #undertaker: ChildProcess | undefined;
+
+  constructor(options: { readonly detached: boolean }) {
+    this.detached = options.detached;
+    if (options.detached) return;
+    this.#undertaker = spawn('/bin/sh', ['-c', undertaker], { detached: true, stdio: ['pipe', 'ignore', 'ignore'] });
+    this.#undertaker.stdin?.on('error', () => {});
+    this.#undertaker.unref();
+    if (this.#undertaker.stdin instanceof Socket) this.#undertaker.stdin.unref();
+  }
+
+  start(spec: ServerSpec): RunningServer {
+    const log = openSync(spec.logFile, 'a', 0o600);
+    const { PATH, HOME, TMPDIR } = process.env;
+    const options = { detached: true, env: { ...(PATH && { PATH }), ...(HOME && { HOME }), ...(TMPDIR && { TMPDIR }) } };
+    const pipe = this.#undertaker?.stdin;
+    const child = pipe
+      ? spawn('/bin/sh', ['-c', announced, 'sh', spec.command, ...spec.args], { ...options, stdio: ['ignore', log, log, pipe] })
+      : spawn(spec.command, spec.args, { ...options, stdio: ['ignore', log, log] });
+    closeSync(log);
+    child.unref();
+    if (child.pid === undefined) {
+      child.once('error', () => {});
+      throw new FirebreakError('FB_ERR_PLATFORM_START', `${spec.name}: ${spec.command} cannot be started`);
+    }
+    const pid = child.pid;
+    let running = true;
+    const server: RunningServer = {
+      spec,
+      pid,
+      isRunning: () => running,
+      exited: new Promise((resolve) => {
+        child.once('exit', () => {
+          running = false;
+          this.#running.delete(server);
+          if (pipe?.writable) pipe.write(`- ${pid}\n`);
+          resolve();
+        });
+      }),
+    };
+    this.#running.add(server);
+    return server;
+  }
+
+  /** Has a kind cluster deleted when this process ends. */
+  adoptKindCluster(name: string): void {
+    this.#undertaker?.stdin?.write(`kind ${name}\n`);
+  }
+
+  releaseKindCluster(name: string): void {
+    this.#undertaker?.stdin?.write(`- ${name}\n`);
+  }
+
+  async end(server: RunningServer, signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
+    if (!server.isRunning()) return;
+    kill(server.pid, signal);
+    const patience = new AbortController();
+    const timeout = sleep(2000, 'late', { signal: patience.signal }).catch(() => 'stopped');
+    if ((await Promise.race([server.exited, timeout])) === 'late') kill(server.pid, 'SIGKILL');
+    // The server's handle does not keep this process alive, so something else has to while it is waited for.
+    const hold = setInterval(() => {}, 1000);
+    await server.exited;
+    clearInterval(hold);
+    patience.abort();
+  }
+
+  /** Ends all servers, the last started first. May be called again. */
+  async stop(): Promise<void> {
+    await Promise.all([...this.#running].reverse().map((server) => this.end(server)));
+    this.#undertaker?.stdin?.end();
+  }
+}
+
+/** Waits until `ready` says yes. Throws FB_ERR_PLATFORM_START with the end of the log if the server exits or takes too long. */
+export async function waitUntilReady(options: {
+  readonly server: RunningServer;
+  readonly ready: () => Promise<boolean>;
+  readonly timeoutMs: number;
+}): Promise<void> {
+  const { server, ready, timeoutMs } = options;
+  const deadline = Date.now() + timeoutMs;
+  for (;;) {
+    if (await ready()) return;
+    const { name, logFile } = server.spec;
+    if (!server.isRunning())
+      throw new FirebreakError('FB_ERR_PLATFORM_START', `${name} ended, see ${logFile}: ${lastLines(logFile)}`);
+    if (Date.now() > deadline) {
+      throw new FirebreakError('FB_ERR_PLATFORM_START', `${name} is not ready after ${timeoutMs / 1000} s, see ${logFile}`);
+    }
+    await sleep(50);
+  }
+}
+
+function lastLines(file: string): string {
+  return readFileSync(file, 'utf8').trimEnd().split('\n').slice(-3).join(' | ').slice(-600);
+}
+
+export function kill(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch {
+    // It is gone already.
+  }
+}

@@ -1,0 +1,91 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll } from '@jest/globals';
+import { callKubernetes, readAccess } from '../service/dev/kubernetes-api.ts';
+import { startPlatform } from '../service/dev/platform.ts';
+
+/** What `npm test` writes into the file that FIREBREAK_TEST_PLATFORM names. */
+export interface PlatformAddresses {
+  readonly temporalAddress: string;
+  readonly temporalNamespace: string;
+  readonly kubeconfig: string;
+  readonly auditLog: string;
+}
+
+export interface TestPlatform extends PlatformAddresses {
+  /** Not used by any other test file: prefix task queues and workflow ids with it. */
+  readonly prefix: string;
+  /** Makes a Kubernetes namespace that no other test has, in which pods may be made at once. */
+  freshNamespace(): Promise<string>;
+  /** The events of the API server's audit log so far, in order. */
+  auditEvents(): readonly AuditEvent[];
+}
+
+/** The part of a Kubernetes audit event (audit.k8s.io/v1) that tests look at. */
+export interface AuditEvent {
+  readonly auditID: string;
+  readonly stage: string;
+  readonly verb: string;
+  readonly requestURI: string;
+  readonly user: { readonly username: string };
+  readonly userAgent?: string;
+  readonly objectRef?: {
+    readonly resource?: string;
+    readonly subresource?: string;
+    readonly namespace?: string;
+    readonly name?: string;
+  };
+  readonly responseStatus?: { readonly code?: number };
+  readonly requestObject?: unknown;
+  readonly requestReceivedTimestamp: string;
+  readonly stageTimestamp: string;
+}
+
+/**
+ * The real Temporal and Kubernetes API of this run, for the top of a test file: `const platform = await testPlatform()`.
+ * Under `npm test` they are shared by all files; a file run alone gets its own, which end with it.
+ */
+export async function testPlatform(): Promise<TestPlatform> {
+  const shared = process.env['FIREBREAK_TEST_PLATFORM'];
+  const addresses: PlatformAddresses = shared ? JSON.parse(readFileSync(shared, 'utf8')) : await startOwn();
+  const access = readAccess(addresses.kubeconfig);
+  return {
+    ...addresses,
+    prefix: `t-${randomBytes(4).toString('hex')}`,
+    async freshNamespace() {
+      const name = `t-${randomBytes(4).toString('hex')}`;
+      const body = { apiVersion: 'v1', kind: 'Namespace', metadata: { name } };
+      const { status } = await callKubernetes({ access, path: '/api/v1/namespaces', method: 'POST', body });
+      if (status !== 201) throw new Error(`namespace ${name}: status ${status}`);
+      const account = `/api/v1/namespaces/${name}/serviceaccounts/default`;
+      while ((await callKubernetes({ access, path: account })).status !== 200) await sleep(50);
+      return name;
+    },
+    auditEvents: () => readAuditLog(addresses.auditLog),
+  };
+}
+
+/** Reads an API server's audit log; a last line that is still being written is left out. */
+export function readAuditLog(file: string): readonly AuditEvent[] {
+  const text = readFileSync(file, 'utf8');
+  const lines = text.slice(0, text.lastIndexOf('\n') + 1).split('\n');
+  return lines.filter((line) => line !== '').map((line): AuditEvent => JSON.parse(line));
+}
+
+async function startOwn(): Promise<PlatformAddresses> {
+  const stateDir = mkdtempSync(join(tmpdir(), 'firebreak-test-'));
+  const platform = await startPlatform({ stateDir, kubernetes: { auditLevel: 'RequestResponse' } });
+  afterAll(async () => {
+    await platform.stop();
+    rmSync(stateDir, { recursive: true, force: true });
+  });
+  return {
+    temporalAddress: platform.temporal.address,
+    temporalNamespace: platform.temporal.namespace,
+    kubeconfig: platform.kubernetes.kubeconfig,
+    auditLog: platform.kubernetes.auditLog,
+  };
+}
