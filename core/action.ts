@@ -79,6 +79,11 @@ export interface ActionImplementation<Input, Output> {
     context: StepContext,
   ): Promise<Omit<Plan, 'inputDigest' | 'action' | 'effect' | 'reach'> & { readonly reach?: Reach }>;
   apply(input: Input, context: StepContext): Promise<Output>;
+  /**
+   * Whether this very step, by its key, has already begun to change something (its key in an annotation, the pod with this uid
+   * gone …). After a crash in the middle the plan of what is left differs from the one that was approved: then the step goes on.
+   */
+  started(input: Input, context: StepContext): Promise<boolean>;
   verify(output: Output, context: StepContext): Promise<Verification>;
   undo?(
     call: { readonly input: Input; readonly output?: Output; readonly key: string },

@@ -1,0 +1,91 @@
+import type { UndoResult, Verification } from './action.ts';
+import type { WorkloadRef } from './alert.ts';
+import type { ApprovalProof, Question, SignedVote } from './approval.ts';
+import type { AuditRecord, ChainHead } from './audit.ts';
+import type { MessageRef, QuestionCard, ThreadPost } from './card.ts';
+import type { EvidenceRef } from './evidence.ts';
+import type { IncidentRef } from './incident.ts';
+import type { Plan } from './plan.ts';
+import type { Severity } from './severity.ts';
+
+/** One call of an action in a playbook, as the workflow hands it to the chokepoint. */
+export interface StepCall {
+  readonly key: string;
+  readonly action: string;
+  /** JSON; the chokepoint checks it by the action's schema. */
+  readonly input: unknown;
+  readonly incident: IncidentRef;
+  readonly incidentTitle: string;
+  readonly playbook: string;
+  readonly severity: Severity;
+  readonly workload?: WorkloadRef;
+  /** Pods of this incident that are contained or about to be, this one not counted: for the cap per owner. */
+  readonly ownerContained: number;
+  readonly evidence: readonly EvidenceRef[];
+  /** ISO 8601: after this a destructive step no longer waits for evidence. */
+  readonly evidenceDeadline: string;
+  readonly approval?: ApprovalProof;
+}
+
+export interface AppliedStep {
+  readonly plan: Plan;
+  readonly output: unknown;
+}
+
+/** Why a containment is given back: people said so, or its lease ended where silence may free. */
+export type UndoReason =
+  | { readonly kind: 'approved'; readonly proof: ApprovalProof; readonly plan: Plan }
+  | { readonly kind: 'lease-ended'; readonly why: string }
+  | { readonly kind: 'step-failed' };
+
+export interface UndoCall {
+  readonly call: StepCall;
+  readonly output?: unknown;
+  readonly reason: UndoReason;
+}
+
+export type VoteCheck =
+  | { readonly ok: true; readonly person: string; readonly name: string }
+  | { readonly ok: false; readonly reason: string };
+
+/** What runs where the cluster's rights are (and, for their actions, in the secrets and forensics pools). */
+export interface CellActivities {
+  planStep(call: StepCall): Promise<Plan>;
+  applyStep(call: StepCall): Promise<AppliedStep>;
+  /** The fast path: a local activity of at most 2 s and one mutating call. */
+  applyStepNow(call: StepCall): Promise<AppliedStep>;
+  verifyStep(step: { readonly call: StepCall; readonly output: unknown }): Promise<Verification>;
+  undoStep(undo: UndoCall): Promise<UndoResult>;
+  /** Signature, roster, group and question of one vote. No I/O: a local activity. */
+  verifyVote(check: { readonly vote: SignedVote; readonly question: Question; readonly level: number }): Promise<VoteCheck>;
+}
+
+/** What runs at the desk, which holds no cluster rights. */
+export interface DeskActivities {
+  postQuestion(post: {
+    readonly card: QuestionCard;
+    readonly groups: readonly string[];
+    readonly requester: string;
+  }): Promise<MessageRef | null>;
+  updateQuestion(post: {
+    readonly card: QuestionCard;
+    readonly groups: readonly string[];
+    readonly requester: string;
+  }): Promise<void>;
+  postInThread(post: ThreadPost): Promise<MessageRef | null>;
+  answerClick(answer: { readonly channel: string; readonly user: string; readonly text: string }): Promise<void>;
+  recordAudit(records: readonly AuditRecord[]): Promise<ChainHead>;
+}
+
+/** What an incident is started with besides its first alerts: the cell's settings at that time. */
+export interface IncidentSettings {
+  readonly queues: { readonly cell: string; readonly desk: string; readonly secrets: string; readonly forensics: string };
+  readonly playbooks: readonly string[];
+  /** Who decides on leases, and is paged when one is renewed in silence. */
+  readonly levels: readonly { readonly group: string; readonly withinMs: number }[];
+  readonly evidenceDeadlineMs: number;
+  /** How long an incident with nothing left to do waits for further alerts before it ends. */
+  readonly lingerMs: number;
+  /** Bodies that may run at the same time. */
+  readonly maxBodies: number;
+}
