@@ -38,6 +38,11 @@ export const errorCatalogue = {
     summary: 'The object is no longer as the step left it',
     remedy: 'Look at the difference and decide: nothing was changed.',
   },
+  FB_ERR_EVIDENCE_DAMAGED: {
+    retryable: false,
+    summary: 'The evidence is not what its address or signature says',
+    remedy: 'Keep the object as it is, look who could write to the evidence store, and use another copy.',
+  },
   FB_ERR_EVIDENCE_PENDING: {
     retryable: true,
     summary: 'The evidence is not kept yet',
@@ -82,6 +87,11 @@ export const errorCatalogue = {
     retryable: false,
     summary: 'The name now belongs to another object',
     remedy: 'Nothing was changed; the new object needs its own decision.',
+  },
+  FB_ERR_SEAL_BROKEN: {
+    retryable: false,
+    summary: 'Encrypted bytes cannot be opened',
+    remedy: 'Check that the key which the message names is in the key ring, and that nobody moved or edited the bytes.',
   },
   FB_ERR_UNAVAILABLE: {
     retryable: true,
