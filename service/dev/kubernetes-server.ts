@@ -1,10 +1,13 @@
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { parse } from 'yaml';
 import { FirebreakError } from '../../core/errors.ts';
+import { assetsFolder, startApiServerOnly } from './api-server-only.ts';
 import type { AuditLevel } from './audit-policy.ts';
 import type { OnProgress } from './cache.ts';
 import { type ControlPlaneServer, startControlPlane } from './control-plane.ts';
 import { addFakeNodes } from './fake-nodes.ts';
+import { kindProgram, startKindCluster } from './kind-cluster.ts';
 import { kubelabBinary } from './kubelab-binary.ts';
 import { ServerGroup } from './server-group.ts';
 
@@ -46,32 +49,58 @@ export async function startKubernetes(options: {
   const auditLevel = kubernetes.auditLevel ?? 'Metadata';
   const folder = join(stateDir, 'kubernetes');
   mkdirSync(folder, { recursive: true });
-  const kubelab = await kubelabBinary(onProgress);
-  if (!kubelab) {
+  const group = options.group ?? new ServerGroup();
+  try {
+    // What the environment names comes first, unless it cannot do what is asked for and something else can.
+    const assets = assetsFolder();
+    const kubelab = assets && nodes.length === 0 ? undefined : await kubelabBinary(onProgress);
+    if (kubelab) {
+      const plane = await startControlPlane({ kubelab, folder, auditLevel, group });
+      await addFakeNodes({ access: plane.access, names: nodes });
+      onProgress(`Kubernetes serves at ${plane.server}`);
+      return plane;
+    }
+    if (assets) {
+      const alone = await startApiServerOnly({ assets, folder, auditLevel, group });
+      onProgress(`Kubernetes serves at ${alone.server}, without ${alone.missing.join(', ')}: pods do not run`);
+      return alone;
+    }
+    const kind = await kindProgram();
+    if (kind) {
+      return await startKindCluster({ kind, folder, workers: nodes.length, auditLevel, group, onProgress });
+    }
     throw new FirebreakError(
       'FB_ERR_PLATFORM_PART_MISSING',
-      'a Kubernetes API server. Install Go 1.26, or Docker with kind, or set KUBEBUILDER_ASSETS.',
+      'a Kubernetes API server. Put Go 1.26 or newer on PATH, or Docker and kind, or name the folder of envtest binaries in KUBEBUILDER_ASSETS.',
     );
-  }
-  const group = options.group ?? new ServerGroup({ detached: false });
-  try {
-    const plane = await startControlPlane({ kubelab, folder, auditLevel, group });
-    await addFakeNodes({ access: plane.access, names: nodes });
-    onProgress(`Kubernetes serves at ${plane.access.server}`);
-    return {
-      kubeconfig: plane.kubeconfig,
-      server: plane.access.server,
-      auditLog: plane.auditLog,
-      missing: [],
-      pids: () => Object.fromEntries([...plane.servers].map(([name, server]) => [name, server.pid])),
-      restart: (name) => plane.restart(name),
-      async stop() {
-        await plane.stop();
-        if (!options.group) await group.stop();
-      },
-    };
   } catch (error) {
     if (!options.group) await group.stop();
     throw error;
   }
+}
+
+/** A cluster that is there already, used only when somebody asks for it by name. Its audit log cannot be seen. */
+export function existingKubernetes(kubeconfig: string): KubernetesServer {
+  return {
+    kubeconfig,
+    server: serverOf(kubeconfig),
+    auditLog: '',
+    missing: ['audit log'],
+    pids: () => ({}),
+    restart: () => Promise.reject(new Error('This cluster is not ours to restart.')),
+    stop: () => Promise.resolve(),
+  };
+}
+
+interface ClusterList {
+  readonly 'current-context': string;
+  readonly contexts: readonly { readonly name: string; readonly context: { readonly cluster: string } }[];
+  readonly clusters: readonly { readonly name: string; readonly cluster: { readonly server: string } }[];
+}
+
+/** The API server's URL of a kubeconfig's current context; empty if it names none. */
+export function serverOf(kubeconfig: string): string {
+  const config: ClusterList = parse(readFileSync(kubeconfig, 'utf8'));
+  const context = config.contexts.find(({ name }) => name === config['current-context'])?.context;
+  return config.clusters.find(({ name }) => name === context?.cluster)?.cluster.server ?? '';
 }

@@ -8,24 +8,24 @@ export interface Platform {
   readonly temporal: TemporalServer;
   readonly kubernetes: KubernetesServer;
   stop(): Promise<void>;
+  /** Leaves the servers running when this process ends; then only their pids end them. */
+  detach(): Promise<void>;
 }
 
 /**
  * Starts a Temporal server and a Kubernetes control plane with all they keep in `stateDir`, and waits until both serve.
- * They end with `stop()` and when this process ends in any way, unless `detached`: then only `stop()` or their pids end
- * them. Started again with the same folder, both have their data and, where they are free, their ports.
+ * They end with `stop()` and when this process ends in any way, unless they were detached. Started again with the same folder, both have their data and, where they are free, their ports.
  * Throws FB_ERR_PLATFORM_PART_MISSING, FB_ERR_PLATFORM_START.
  */
 export async function startPlatform(options: {
   readonly stateDir: string;
   readonly temporal?: TemporalOptions;
   readonly kubernetes?: KubernetesOptions;
-  readonly detached?: boolean;
   readonly onProgress?: OnProgress;
 }): Promise<Platform> {
-  const { stateDir, temporal = {}, kubernetes = {}, detached = false, onProgress = () => {} } = options;
+  const { stateDir, temporal = {}, kubernetes = {}, onProgress = () => {} } = options;
   mkdirSync(stateDir, { recursive: true, mode: 0o700 });
-  const group = new ServerGroup({ detached });
+  const group = new ServerGroup();
   try {
     const started = [
       startTemporal({ stateDir, temporal, group, onProgress }),
@@ -33,7 +33,7 @@ export async function startPlatform(options: {
     ] as const;
     await Promise.allSettled(started);
     const [temporalServer, kubernetesServer] = await Promise.all(started);
-    return { temporal: temporalServer, kubernetes: kubernetesServer, stop: () => group.stop() };
+    return { temporal: temporalServer, kubernetes: kubernetesServer, stop: () => group.stop(), detach: () => group.detach() };
   } catch (error) {
     await group.stop();
     throw error;

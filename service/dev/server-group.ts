@@ -1,11 +1,11 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { FirebreakError } from '../../core/errors.ts';
 
 /**
- * Reads pids of servers from its parent (`+ PID`, `- PID`, `kind NAME`). When the parent is gone, however it went, the pipe
+ * Reads pids of servers from its parent (`+ PID`, `- PID`, `kind NAME`, `forget all`). When the parent is gone, however it went, the pipe
  * closes, and it ends what is left. It has a session of its own, so Ctrl-C does not reach it.
  */
 const undertaker = `
@@ -16,6 +16,7 @@ while read -r op value; do
     +) pids="$pids $value" ;;
     -) rest=; for pid in $pids; do [ "$pid" = "$value" ] || rest="$rest $pid"; done; pids=$rest; [ "$kind" != "$value" ] || kind= ;;
     kind) kind=$value ;;
+    forget) exit 0 ;;
   esac
 done
 [ -z "$kind" ] || kind delete cluster --name "$kind"
@@ -48,30 +49,30 @@ export interface RunningServer {
 
 /**
  * Servers that live as long as this process. They end with `stop()`, and also when this process ends in any way, kill -9
- * included, unless the group is detached: then they stay, and whoever has their pids ends them.
+ * included. After `detach()` they stay, and whoever has their pids ends them.
  */
 export class ServerGroup {
-  readonly detached: boolean;
   readonly #running = new Set<RunningServer>();
-  readonly #undertaker: ChildProcess | undefined;
+  readonly #undertaker: ChildProcess;
+  readonly #pipe: Socket;
 
-  constructor(options: { readonly detached: boolean }) {
-    this.detached = options.detached;
-    if (options.detached) return;
-    this.#undertaker = spawn('/bin/sh', ['-c', undertaker], { detached: true, stdio: ['pipe', 'ignore', 'ignore'] });
-    this.#undertaker.stdin?.on('error', () => {});
+  constructor() {
+    const options: SpawnOptions = { detached: true, stdio: ['pipe', 'ignore', 'ignore'] };
+    this.#undertaker = spawn('/bin/sh', ['-c', undertaker], options);
     this.#undertaker.unref();
-    if (this.#undertaker.stdin instanceof Socket) this.#undertaker.stdin.unref();
+    const { stdin } = this.#undertaker;
+    if (!(stdin instanceof Socket)) throw new FirebreakError('FB_ERR_PLATFORM_START', '/bin/sh cannot be started');
+    this.#pipe = stdin;
+    this.#pipe.on('error', () => {});
+    this.#pipe.unref();
   }
 
   start(spec: ServerSpec): RunningServer {
     const log = openSync(spec.logFile, 'a', 0o600);
     const { PATH, HOME, TMPDIR } = process.env;
-    const options = { detached: true, env: { ...(PATH && { PATH }), ...(HOME && { HOME }), ...(TMPDIR && { TMPDIR }) } };
-    const pipe = this.#undertaker?.stdin;
-    const child = pipe
-      ? spawn('/bin/sh', ['-c', announced, 'sh', spec.command, ...spec.args], { ...options, stdio: ['ignore', log, log, pipe] })
-      : spawn(spec.command, spec.args, { ...options, stdio: ['ignore', log, log] });
+    const env = { ...(PATH && { PATH }), ...(HOME && { HOME }), ...(TMPDIR && { TMPDIR }) };
+    const options: SpawnOptions = { detached: true, env, stdio: ['ignore', log, log, this.#pipe] };
+    const child = spawn('/bin/sh', ['-c', announced, 'sh', spec.command, ...spec.args], options);
     closeSync(log);
     child.unref();
     if (child.pid === undefined) {
@@ -88,7 +89,7 @@ export class ServerGroup {
         child.once('exit', () => {
           running = false;
           this.#running.delete(server);
-          if (pipe?.writable) pipe.write(`- ${pid}\n`);
+          this.#tell(`- ${pid}`);
           resolve();
         });
       }),
@@ -99,11 +100,11 @@ export class ServerGroup {
 
   /** Has a kind cluster deleted when this process ends. */
   adoptKindCluster(name: string): void {
-    this.#undertaker?.stdin?.write(`kind ${name}\n`);
+    this.#tell(`kind ${name}`);
   }
 
   releaseKindCluster(name: string): void {
-    this.#undertaker?.stdin?.write(`- ${name}\n`);
+    this.#tell(`- ${name}`);
   }
 
   async end(server: RunningServer, signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
@@ -122,7 +123,17 @@ export class ServerGroup {
   /** Ends all servers, the last started first. May be called again. */
   async stop(): Promise<void> {
     await Promise.all([...this.#running].reverse().map((server) => this.end(server)));
-    this.#undertaker?.stdin?.end();
+    this.#pipe.end();
+  }
+
+  /** Leaves the servers to themselves: they go on when this process ends. */
+  async detach(): Promise<void> {
+    this.#tell('forget all');
+    await new Promise<void>((resolve) => this.#pipe.end(resolve));
+  }
+
+  #tell(line: string): void {
+    if (this.#pipe.writable) this.#pipe.write(`${line}\n`);
   }
 }
 

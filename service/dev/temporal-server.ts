@@ -42,14 +42,14 @@ export async function startTemporal(options: {
 }): Promise<TemporalServer> {
   const { stateDir, temporal = {}, onProgress = () => {} } = options;
   const namespace = temporal.namespace ?? 'default';
-  const given = process.env['TEMPORAL_ADDRESS'];
+  const given = process.env.TEMPORAL_ADDRESS;
   if (given) return existingServer({ address: given, namespace });
   const program = await temporalBinary(onProgress);
   const folder = join(stateDir, 'temporal');
   mkdirSync(folder, { recursive: true });
   const ports = await freePorts({ names: ['grpc', 'http', 'metrics', 'ui'], file: join(folder, 'ports.json') });
   const address = `127.0.0.1:${ports.grpc}`;
-  const group = options.group ?? new ServerGroup({ detached: false });
+  const group = options.group ?? new ServerGroup();
   const namespaces = [...new Set([namespace, ...(temporal.extraNamespaces ?? [])])];
   const args = [
     'server',
