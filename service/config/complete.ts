@@ -1,0 +1,147 @@
+import { createPublicKey } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import type { Roster } from '../../core/roster.ts';
+import type { SecretRef } from './fields.ts';
+import type { ConfigProblem } from './problems.ts';
+import type { FileConfig } from './schema.ts';
+
+interface CodecKeyRef {
+  readonly id: string;
+  readonly key: SecretRef;
+}
+
+type S3Config = NonNullable<FileConfig['evidence']['s3']>;
+
+type Completed = 'stateDir' | 'temporal' | 'evidence' | 'intake' | 'desk' | 'roster' | 'audit' | 'keys';
+
+/** The effective configuration: every path absolute, every default filled in, no secret in it. */
+export interface Config extends Readonly<Omit<FileConfig, Completed>> {
+  readonly stateDir: string;
+  readonly temporal: { readonly address: string; readonly namespace: string; readonly codecKeys: readonly CodecKeyRef[] };
+  readonly evidence: {
+    readonly store: { readonly kind: 'folder'; readonly folder: string } | ({ readonly kind: 's3' } & S3Config);
+    readonly keyFile: string;
+    readonly deadlineMinutes: number;
+  };
+  readonly intake: FileConfig['intake'] & { readonly spool: { readonly dir: string; readonly maxBytes: number } };
+  readonly desk: {
+    readonly listen: FileConfig['desk']['listen'];
+    /** Private key, only read by the desk. */
+    readonly voteKeyFile: string;
+    /** Public keys that the cell believes. */
+    readonly votePublicKeys: readonly string[];
+  };
+  /** With the keys as PEM text, whether the file named them or held them. */
+  readonly roster: Roster;
+  readonly audit: {
+    /** `sqlite:/absolute/path`, or where the PostgreSQL URL is. */
+    readonly url: string | SecretRef;
+    readonly notaryKeyFile: string;
+    readonly anchorFile: string;
+    readonly everySeconds: number;
+  };
+  readonly keys: { readonly cellKeyFile: string };
+}
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+function isEd25519(pem: string): boolean {
+  try {
+    return createPublicKey(pem).asymmetricKeyType === 'ed25519' && !pem.includes('PRIVATE');
+  } catch {
+    return false;
+  }
+}
+
+function readKey(written: string, absolute: (path: string) => string): { readonly pem: string } | { readonly problem: string } {
+  let pem = written;
+  if (!written.includes('-----BEGIN')) {
+    try {
+      pem = readFileSync(absolute(written), 'utf8');
+    } catch {
+      return { problem: `the file ${absolute(written)} cannot be read` };
+    }
+  }
+  return isEd25519(pem) ? { pem } : { problem: 'not an Ed25519 public key in PEM' };
+}
+
+/** Makes the file's content effective. Relative paths are meant from the folder of the file. Adds to `problems` what is wrong. */
+export function completeConfig(options: {
+  readonly file: FileConfig;
+  readonly path: string;
+  readonly env: Environment;
+  readonly problems: (Omit<ConfigProblem, 'line' | 'path'> & { readonly at: readonly PropertyKey[] })[];
+}): Config {
+  const { file, env, problems } = options;
+  const absolute = (path: string) => resolve(dirname(resolve(options.path)), path);
+  const stateDir = absolute(file.stateDir ?? env.FIREBREAK_STATE_DIR ?? 'firebreak-state');
+  const inState = (own: string | undefined, ...parts: readonly string[]) =>
+    own === undefined ? join(stateDir, ...parts) : absolute(own);
+  const secretRef = (ref: SecretRef): SecretRef => ('file' in ref ? { file: absolute(ref.file) } : ref);
+
+  const people = file.roster.people.map((person, index) => {
+    const keys = person.keys.flatMap((written, place) => {
+      const key = readKey(written, absolute);
+      if ('pem' in key) return [key.pem];
+      problems.push({
+        at: ['roster', 'people', index, 'keys', place],
+        problem: key.problem,
+        remedy: 'Write the public half there: openssl pkey -in KEY -pubout.',
+      });
+      return [];
+    });
+    return { id: person.id, name: person.name, slackIds: person.slack, keys };
+  });
+
+  const { s3 } = file.evidence;
+  const url = file.audit.url ?? `sqlite:${join(stateDir, 'audit.db')}`;
+  return {
+    ...file,
+    stateDir,
+    temporal: {
+      address: file.temporal.address ?? env.TEMPORAL_ADDRESS ?? '127.0.0.1:7233',
+      namespace: file.temporal.namespace ?? env.TEMPORAL_NAMESPACE ?? 'default',
+      codecKeys: (file.temporal.codecKeys ?? [{ id: 'local', key: { file: join(stateDir, 'keys', 'codec.key') } }]).map(
+        (key) => ({ id: key.id, key: secretRef(key.key) }),
+      ),
+    },
+    kubernetes: {
+      ...file.kubernetes,
+      ...(file.kubernetes.kubeconfig !== undefined && { kubeconfig: absolute(file.kubernetes.kubeconfig) }),
+    },
+    evidence: {
+      store: s3
+        ? { kind: 's3', ...s3, accessKeyId: secretRef(s3.accessKeyId), secretAccessKey: secretRef(s3.secretAccessKey) }
+        : { kind: 'folder', folder: inState(file.evidence.folder, 'evidence') },
+      keyFile: inState(file.evidence.keyFile, 'keys', 'evidence.pem'),
+      deadlineMinutes: file.evidence.deadlineMinutes,
+    },
+    intake: {
+      ...file.intake,
+      tokens: file.intake.tokens.map(({ name, token }) => ({ name, token: secretRef(token) })),
+      spool: { dir: join(stateDir, 'spool'), maxBytes: file.intake.spool.maxBytes },
+    },
+    desk: {
+      listen: file.desk.listen,
+      voteKeyFile: inState(file.desk.voteKeyFile, 'keys', 'vote.pem'),
+      votePublicKeys: file.desk.votePublicKeys?.map(absolute) ?? [join(stateDir, 'keys', 'vote.pub.pem')],
+    },
+    roster: { people, groups: file.roster.groups },
+    ...(file.slack && {
+      slack: {
+        ...file.slack,
+        botToken: secretRef(file.slack.botToken),
+        signingSecrets: file.slack.signingSecrets.map(secretRef),
+      },
+    }),
+    tickets: file.tickets.github ? { github: { ...file.tickets.github, token: secretRef(file.tickets.github.token) } } : {},
+    audit: {
+      url: typeof url === 'string' ? `sqlite:${absolute(url.slice('sqlite:'.length))}` : secretRef(url),
+      notaryKeyFile: inState(file.audit.notaryKeyFile, 'keys', 'notary.pem'),
+      anchorFile: inState(file.audit.anchorFile, 'anchor', 'checkpoints.jsonl'),
+      everySeconds: file.audit.everySeconds,
+    },
+    keys: { cellKeyFile: inState(file.keys.cellKeyFile, 'keys', 'cell.key') },
+  };
+}

@@ -1,0 +1,49 @@
+import { z } from 'zod';
+
+/** Where a secret is: never in the configuration file itself. */
+export type SecretRef = { readonly env: string } | { readonly file: string };
+
+/** A secret is named, not written: `{ env: NAME }` or `{ file: PATH }`. */
+export const secret = z
+  .strictObject(
+    {
+      env: z.string().min(1).exactOptional().meta({ description: 'Name of the environment variable that holds it.' }),
+      file: z
+        .string()
+        .min(1)
+        .exactOptional()
+        .meta({ description: 'Path of the file that holds it; white space at its end is cut.' }),
+    },
+    {
+      error: (issue) =>
+        issue.code === 'invalid_type' && issue.input !== undefined ? 'a secret is never written into this file' : undefined,
+    },
+  )
+  .refine(({ env, file }) => (env === undefined) !== (file === undefined), { error: 'exactly one of env and file is needed' })
+  .transform(({ env, file }): SecretRef => (env === undefined ? { file: file ?? '' } : { env }))
+  .meta({ examples: [{ env: 'NAME' }, { file: '/run/secrets/name' }] });
+
+/** A path; relative ones are meant from the configuration file's folder. */
+export const path = z.string().min(1);
+
+/** What Kubernetes takes as the name of a namespace (RFC 1123 label). */
+export const namespaceName = z
+  .string()
+  .regex(/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/, { error: 'not a name that Kubernetes takes: lower-case letters, digits and -' });
+
+/** Ids that become part of workflow ids, records and file names. */
+export const id = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, { error: 'only letters, digits, . _ and -, at most 63, no / or space' });
+
+export const httpUrl = z.url({ protocol: /^https?$/, error: 'not an http or https URL' });
+
+/** Host and port of one listener. */
+export function listen(port: number) {
+  return z
+    .strictObject({
+      host: z.string().min(1).default('127.0.0.1').meta({ description: 'Address to listen on; `0.0.0.0` for all.' }),
+      port: z.int().min(0).max(65_535).default(port).meta({ description: 'Port; 0 takes a free one.' }),
+    })
+    .prefault({});
+}

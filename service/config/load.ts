@@ -1,0 +1,71 @@
+import { readFileSync } from 'node:fs';
+import { LineCounter, parseDocument } from 'yaml';
+import { FirebreakError } from '../../core/errors.ts';
+import { type Config, completeConfig, type Environment } from './complete.ts';
+import { type ConfigProblem, describeProblem, Lines, pathText, problemsOf } from './problems.ts';
+import { configSchema } from './schema.ts';
+
+export type { Config, Environment } from './complete.ts';
+export type { SecretRef } from './fields.ts';
+export type { ConfigProblem } from './problems.ts';
+
+export type CheckedConfig =
+  | { readonly ok: true; readonly config: Config }
+  | { readonly ok: false; readonly problems: readonly ConfigProblem[] };
+
+function readText(path: string): string | ConfigProblem {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    const reason = error instanceof Error && 'code' in error ? String(error.code) : 'unknown reason';
+    return {
+      path: '',
+      problem: `the file ${path} cannot be read (${reason})`,
+      remedy: 'Name an existing file with --config FILE or FIREBREAK_CONFIG.',
+    };
+  }
+}
+
+/** Reads and checks a configuration file, and gives all problems at once. Secrets are not looked at: see `resolveSecrets`. */
+export function checkConfig({ path, env }: { readonly path: string; readonly env: Environment }): CheckedConfig {
+  const text = readText(path);
+  if (typeof text !== 'string') return { ok: false, problems: [text] };
+  const counter = new LineCounter();
+  const document = parseDocument(text, { lineCounter: counter, prettyErrors: false, uniqueKeys: true });
+  if (document.errors.length > 0)
+    return {
+      ok: false,
+      problems: document.errors.map((error) => ({
+        path: '',
+        line: counter.linePos(error.pos[0]).line,
+        problem: `not valid YAML: ${error.code.toLowerCase().replaceAll('_', ' ')}`,
+        remedy: 'Correct the line: indentation, quotes or a key that is there twice.',
+      })),
+    };
+  const lines = new Lines(document, counter);
+  const parsed = configSchema.safeParse(document.toJS({ maxAliasCount: 20 }) ?? {});
+  if (!parsed.success) return { ok: false, problems: problemsOf(configSchema, parsed.error.issues, lines) };
+
+  const problems: Parameters<typeof completeConfig>[0]['problems'] = [];
+  const config = completeConfig({ file: parsed.data, path, env, problems });
+  if (problems.length === 0) return { ok: true, config };
+  return {
+    ok: false,
+    problems: problems.map(({ at, problem, remedy }) => {
+      const line = lines.of(at);
+      return { path: pathText(at), ...(line !== undefined && { line }), problem, remedy };
+    }),
+  };
+}
+
+/**
+ * The effective configuration of a file. `env` only fills in what the file leaves open (`FIREBREAK_STATE_DIR`, `TEMPORAL_ADDRESS`,
+ * `TEMPORAL_NAMESPACE`).
+ * @throws FB_ERR_CONFIG_INVALID with every problem: path, line, what is wrong, what to do.
+ */
+export function loadConfig({ path, env }: { readonly path: string; readonly env: Environment }): Config {
+  const checked = checkConfig({ path, env });
+  if (checked.ok) return checked.config;
+  const list = checked.problems.map((problem) => `\n  ${describeProblem(problem)}`).join('');
+  throw new FirebreakError('FB_ERR_CONFIG_INVALID', `${path}:${list}`);
+}

@@ -1,0 +1,110 @@
+import { type Document, isMap, isNode, isScalar, type LineCounter, stringify } from 'yaml';
+import type { z } from 'zod';
+import { nearestName } from './nearest.ts';
+import { kindOf, knownKeys, schemaAt } from './schema-walk.ts';
+
+/** One thing that is wrong with the configuration. Never holds a value from the file: it might be a secret in the wrong place. */
+export interface ConfigProblem {
+  /** `roster.people[1].id`; empty for the file as a whole. */
+  readonly path: string;
+  /** Line of the file, from 1. */
+  readonly line?: number;
+  readonly problem: string;
+  readonly remedy: string;
+}
+
+/** `['roster', 'people', 1, 'id']` as `roster.people[1].id`. */
+export function pathText(path: readonly PropertyKey[]): string {
+  return path.reduce<string>(
+    (text, key) => (typeof key === 'number' ? `${text}[${key}]` : text === '' ? String(key) : `${text}.${String(key)}`),
+    '',
+  );
+}
+
+/** Tells the line of a path; of what is missing, the line of what should hold it. */
+export class Lines {
+  readonly #document: Document;
+  readonly #counter: LineCounter;
+
+  constructor(document: Document, counter: LineCounter) {
+    this.#document = document;
+    this.#counter = counter;
+  }
+
+  of(path: readonly PropertyKey[]): number | undefined {
+    for (let length = path.length; length > 0; length--) {
+      const line = this.#ofKey(path.slice(0, length)) ?? this.#ofValue(path.slice(0, length));
+      if (line !== undefined) return line;
+    }
+    return undefined;
+  }
+
+  #ofKey(path: readonly PropertyKey[]): number | undefined {
+    const holder = path.length === 1 ? this.#document.contents : this.#document.getIn(path.slice(0, -1), true);
+    if (!isMap(holder)) return undefined;
+    const key = holder.items.map((item) => item.key).find((one) => isScalar(one) && one.value === path.at(-1));
+    return isNode(key) ? this.#line(key.range?.[0]) : undefined;
+  }
+
+  #ofValue(path: readonly PropertyKey[]): number | undefined {
+    const node = this.#document.getIn(path, true);
+    return isNode(node) ? this.#line(node.range?.[0]) : undefined;
+  }
+
+  #line(offset: number | undefined): number | undefined {
+    return offset === undefined ? undefined : this.#counter.linePos(offset).line;
+  }
+}
+
+function exampleText(path: readonly PropertyKey[], example: unknown): string {
+  const key = path.findLast((one) => typeof one === 'string');
+  const value = stringify(example, { collectionStyle: 'flow', lineWidth: 0 }).trim();
+  return key === undefined ? value : `${String(key)}: ${value}`;
+}
+
+function remedyFor(schema: z.core.$ZodType, path: readonly PropertyKey[], missing: boolean): string {
+  const place = schemaAt(schema, path);
+  if (!place) return 'See docs/configuration.md.';
+  const wanted = kindOf(place.schema).replace(/^section$/, `section with ${knownKeys(place.schema).join(', ')}`);
+  const example = place.example === undefined ? '' : `, for example ${exampleText(path, place.example)}`;
+  return `${missing ? 'Add it' : 'Write here'}: ${wanted}${example}.`;
+}
+
+function unknownKey(schema: z.core.$ZodType, path: readonly PropertyKey[], key: string): Omit<ConfigProblem, 'line'> {
+  const known = knownKeys(schemaAt(schema, path)?.schema ?? schema);
+  const near = nearestName(key, known);
+  return {
+    path: pathText([...path, key]),
+    problem: 'this key is not known',
+    remedy: near === undefined ? `Remove it; known here: ${known.join(', ')}.` : `Did you mean ${near}?`,
+  };
+}
+
+/** All that zod found, in the order of the file. */
+export function problemsOf(schema: z.core.$ZodType, issues: readonly z.core.$ZodIssue[], lines: Lines): ConfigProblem[] {
+  const at = (path: readonly PropertyKey[]) => {
+    const line = lines.of(path);
+    return line === undefined ? {} : { line };
+  };
+  return issues
+    .flatMap((issue): ConfigProblem[] => {
+      if (issue.code === 'unrecognized_keys')
+        return issue.keys.map((key) => ({ ...unknownKey(schema, issue.path, key), ...at([...issue.path, key]) }));
+      const missing = issue.code === 'invalid_type' && /received undefined$/.test(issue.message);
+      return [
+        {
+          path: pathText(issue.path),
+          ...at(issue.path),
+          problem: missing ? 'it is missing' : issue.message.replace(/^(Invalid (input|option): |Too (big|small): )/, ''),
+          remedy: issue.code === 'custom' ? 'Correct it: see docs/configuration.md.' : remedyFor(schema, issue.path, missing),
+        },
+      ];
+    })
+    .toSorted((a, b) => (a.line ?? 0) - (b.line ?? 0));
+}
+
+/** One line for people: `line 3, roster.people[1].id: … → …`. */
+export function describeProblem({ path, line, problem, remedy }: ConfigProblem): string {
+  const place = [line === undefined ? '' : `line ${line}`, path].filter((part) => part !== '').join(', ');
+  return `${place === '' ? '' : `${place}: `}${problem}. ${remedy}`;
+}

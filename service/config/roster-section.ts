@@ -1,0 +1,60 @@
+import { z } from 'zod';
+import { id, path } from './fields.ts';
+
+const person = z.strictObject({
+  id: id.meta({ description: 'Goes into votes and records.', examples: ['ada'] }),
+  name: z.string().min(1).meta({ description: 'Name for people to read.' }),
+  slack: z
+    .array(z.string().regex(/^[UW][A-Z0-9]+$/, { error: 'not a user id of Slack (U… or W…)' }))
+    .default([])
+    .meta({ description: 'Slack user ids. One id belongs to exactly one person.', examples: [['U0123456789']] }),
+  keys: z
+    .array(path)
+    .default([])
+    .meta({ description: 'Ed25519 public keys for votes from the command line: PEM, or the path of a PEM file.' }),
+});
+
+function doubles(values: readonly string[]): readonly number[] {
+  return values.flatMap((value, index) => (values.indexOf(value) < index ? [index] : []));
+}
+
+/** Who may decide. The checks are those that make a name mean one person. */
+export const roster = z
+  .strictObject({
+    people: z
+      .array(person)
+      .min(1, { error: 'at least one person is needed: without one, nobody can decide' })
+      .meta({ description: 'The people who may decide.', examples: [[{ id: 'ada', name: 'Ada', slack: ['U0123456789'] }]] }),
+    groups: z.record(id, z.array(z.string()).min(1)).meta({
+      description: 'Group → ids of people. Playbooks ask `oncall` and `leads`.',
+      examples: [{ oncall: ['ada'], leads: ['ada'] }],
+    }),
+  })
+  .superRefine(({ people, groups }, context) => {
+    const ids = people.map((one) => one.id);
+    for (const index of doubles(ids))
+      context.addIssue({
+        code: 'custom',
+        path: ['people', index, 'id'],
+        message: `the id ${ids[index]} is taken by another person`,
+      });
+    const slackIds = people.flatMap((one, index) => one.slack.map((slackId, place) => ({ slackId, index, place })));
+    for (const double of doubles(slackIds.map((one) => one.slackId))) {
+      const found = slackIds[double];
+      if (found)
+        context.addIssue({
+          code: 'custom',
+          path: ['people', found.index, 'slack', found.place],
+          message: `the Slack id ${found.slackId} belongs to more than one person`,
+        });
+    }
+    for (const [group, members] of Object.entries(groups))
+      members.forEach((member, index) => {
+        if (!ids.includes(member))
+          context.addIssue({
+            code: 'custom',
+            path: ['groups', group, index],
+            message: `${member} is no id of a person in people`,
+          });
+      });
+  });

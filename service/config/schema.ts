@@ -1,0 +1,36 @@
+import { z } from 'zod';
+import { id, path } from './fields.ts';
+import { roster } from './roster-section.ts';
+import * as section from './sections.ts';
+
+/** The configuration file as it may be written. The reference page is generated from the descriptions in it. */
+export const configSchema = z.strictObject({
+  cluster: id.meta({ description: 'Name of the cluster; part of every incident’s id.', examples: ['prod-eu'] }),
+  stateDir: path.exactOptional().meta({
+    description:
+      'Folder for spool, keys, evidence and database where they are not named. Default: `FIREBREAK_STATE_DIR` of the environment, else `firebreak-state` beside this file.',
+  }),
+  temporal: section.temporal.meta({ description: 'The durable engine.' }),
+  kubernetes: section.kubernetes.meta({ description: 'How the cell reaches its cluster.' }),
+  watch: section.watch.meta({ description: 'What the cell looks after.' }),
+  guardrails: section.guardrails.meta({ description: 'Rules above all playbooks.' }),
+  evidence: section.evidence.meta({ description: 'Where evidence is kept: a folder or an S3 bucket.' }),
+  intake: section.intake.meta({
+    description: 'The HTTP server that takes alerts.',
+    examples: [{ tokens: [{ name: 'falco', token: { env: 'FALCO_TOKEN' } }] }],
+  }),
+  desk: section.desk.meta({ description: 'The HTTP server for Slack, and the keys of its votes.' }),
+  roster: roster.meta({
+    description: 'Who may decide.',
+    examples: [{ people: [{ id: 'ada', name: 'Ada', slack: ['U0123456789'] }], groups: { oncall: ['ada'], leads: ['ada'] } }],
+  }),
+  slack: section.slack.exactOptional().meta({ description: 'Cards and votes in Slack. Absent: no Slack.' }),
+  tickets: section.tickets.meta({ description: 'Ticket systems.' }),
+  audit: section.audit.meta({ description: 'The records and their notary.' }),
+  log: section.log.meta({ description: 'The log on standard error.' }),
+  playbooks: section.playbooks.meta({ description: 'Which playbooks run.' }),
+  keys: section.keys.meta({ description: 'Keys that belong to the cell.' }),
+});
+
+/** The file after its check: everything that has a fixed default is there. */
+export type FileConfig = z.output<typeof configSchema>;

@@ -1,0 +1,113 @@
+import { readFileSync } from 'node:fs';
+import { FirebreakError } from '../../core/errors.ts';
+import type { Config, Environment } from './complete.ts';
+import type { SecretRef } from './fields.ts';
+import { type ConfigProblem, describeProblem } from './problems.ts';
+
+export const roles = ['cell', 'desk', 'forensics', 'secrets'] as const;
+/** What one process does. Only the secrets of its roles are read. `cli` stands for a person at the command line. */
+export type Role = (typeof roles)[number];
+
+/** The secrets themselves. Keep them out of logs, errors, histories and `config check`. */
+export interface Secrets {
+  readonly codecKeys: readonly { readonly id: string; readonly key: Uint8Array }[];
+  /** Of the cell; otherwise empty. */
+  readonly intakeTokens: readonly { readonly name: string; readonly token: string }[];
+  /** Where evidence is in S3, and the role keeps evidence. */
+  readonly s3?: { readonly accessKeyId: string; readonly secretAccessKey: string };
+  /** Of the desk. */
+  readonly slack?: { readonly botToken: string; readonly signingSecrets: readonly string[] };
+  /** Of the desk. */
+  readonly github?: { readonly token: string };
+  /** Of the desk: `sqlite:PATH` or `postgres://…`. */
+  readonly auditUrl?: string;
+}
+
+class Reader {
+  readonly problems: ConfigProblem[] = [];
+  readonly #env: Environment;
+
+  constructor(env: Environment) {
+    this.#env = env;
+  }
+
+  text(path: string, ref: SecretRef): string {
+    const value = 'env' in ref ? this.#env[ref.env] : this.#file(ref.file);
+    if (value !== undefined && value !== '') return value;
+    this.problems.push(
+      'env' in ref
+        ? { path, problem: `the environment variable ${ref.env} is not set`, remedy: 'Set it for this process.' }
+        : {
+            path,
+            problem: `the file ${ref.file} cannot be read or is empty`,
+            remedy: 'Put the secret there, readable by this user only.',
+          },
+    );
+    return '';
+  }
+
+  key(path: string, ref: SecretRef): Uint8Array {
+    const text = this.text(path, ref);
+    const bytes = Buffer.from(text, 'base64');
+    if (text !== '' && bytes.length !== 32)
+      this.problems.push({ path, problem: 'the key is not 32 bytes in base64', remedy: 'Make one: openssl rand -base64 32.' });
+    return new Uint8Array(bytes);
+  }
+
+  #file(path: string): string | undefined {
+    try {
+      return readFileSync(path, 'utf8').trimEnd();
+    } catch {
+      return undefined;
+    }
+  }
+}
+
+/**
+ * Reads the secrets that the roles need, and no others: who holds cluster rights never sees Slack's token.
+ * @throws FB_ERR_CONFIG_INVALID naming every secret that cannot be had; never a value.
+ */
+export function resolveSecrets({
+  config,
+  env,
+  roles: wanted,
+}: {
+  readonly config: Config;
+  readonly env: Environment;
+  /** Empty for the command line: only the payload keys. */
+  readonly roles: readonly Role[];
+}): Secrets {
+  const read = new Reader(env);
+  const cell = wanted.includes('cell');
+  const desk = wanted.includes('desk');
+  const { store } = config.evidence;
+  const { url } = config.audit;
+  const secrets: Secrets = {
+    codecKeys: config.temporal.codecKeys.map(({ id, key }, index) => ({
+      id,
+      key: read.key(`temporal.codecKeys[${index}].key`, key),
+    })),
+    intakeTokens: cell
+      ? config.intake.tokens.map(({ name, token }, index) => ({ name, token: read.text(`intake.tokens[${index}].token`, token) }))
+      : [],
+    ...(store.kind === 's3' &&
+      wanted.some((role) => role !== 'desk') && {
+        s3: {
+          accessKeyId: read.text('evidence.s3.accessKeyId', store.accessKeyId),
+          secretAccessKey: read.text('evidence.s3.secretAccessKey', store.secretAccessKey),
+        },
+      }),
+    ...(desk &&
+      config.slack && {
+        slack: {
+          botToken: read.text('slack.botToken', config.slack.botToken),
+          signingSecrets: config.slack.signingSecrets.map((ref, index) => read.text(`slack.signingSecrets[${index}]`, ref)),
+        },
+      }),
+    ...(desk && config.tickets.github && { github: { token: read.text('tickets.github.token', config.tickets.github.token) } }),
+    ...(desk && { auditUrl: typeof url === 'string' ? url : read.text('audit.url', url) }),
+  };
+  if (read.problems.length > 0)
+    throw new FirebreakError('FB_ERR_CONFIG_INVALID', read.problems.map((problem) => `\n  ${describeProblem(problem)}`).join(''));
+  return secrets;
+}

@@ -1,0 +1,242 @@
+import { z } from 'zod';
+import { severities } from '../../core/severity.ts';
+import { httpUrl, id, listen, namespaceName, path, secret } from './fields.ts';
+
+export const temporal = z
+  .strictObject({
+    address: z
+      .string()
+      .min(1)
+      .exactOptional()
+      .meta({
+        description:
+          'Host and port of the Temporal frontend. Default: `TEMPORAL_ADDRESS` of the environment, else `127.0.0.1:7233`.',
+        examples: ['temporal.example.com:7233'],
+      }),
+    namespace: z.string().min(1).exactOptional().meta({
+      description: 'Temporal namespace. Default: `TEMPORAL_NAMESPACE` of the environment, else `default`.',
+    }),
+    codecKeys: z
+      .array(
+        z.strictObject({
+          id: id.meta({ description: 'Written beside each payload, so that it is found again.', examples: ['2026-11'] }),
+          key: secret.meta({ description: '32 random bytes in base64 (`openssl rand -base64 32`).' }),
+        }),
+      )
+      .min(1)
+      .exactOptional()
+      .meta({
+        description:
+          'Key ring of the payload encryption: the first key encrypts, the others still decrypt. Default: one key in `keys/codec.key` of the state directory.',
+      }),
+  })
+  .prefault({});
+
+export const kubernetes = z
+  .strictObject({
+    kubeconfig: path.exactOptional().meta({ description: 'Path of a kubeconfig. Absent: the service account of the pod.' }),
+    context: z.string().min(1).exactOptional().meta({ description: 'Context of the kubeconfig. Absent: its current one.' }),
+  })
+  .prefault({});
+
+export const watch = z
+  .strictObject({
+    namespaces: z
+      .array(namespaceName)
+      .min(1)
+      .exactOptional()
+      .meta({
+        description: 'Namespaces to watch and to act in. Default: all but the protected ones.',
+        examples: [['shop', 'payments']],
+      }),
+  })
+  .prefault({});
+
+export const guardrails = z
+  .strictObject({
+    protectedNamespaces: z
+      .array(namespaceName)
+      .default(['kube-system', 'kube-public', 'kube-node-lease', 'firebreak'])
+      .meta({ description: 'Nothing automatic happens in these, whatever an alert or a playbook says.' }),
+    automaticFrom: z
+      .enum(severities)
+      .exclude(['unknown'])
+      .default('critical')
+      .meta({ description: 'Least severity at which a reversible step on one pod runs without asking.' }),
+    ownerShare: z
+      .number()
+      .min(0)
+      .max(1)
+      .default(0.5)
+      .meta({ description: 'Largest share of one owner’s replicas that is contained automatically; at least one pod.' }),
+    namespaceCap: z
+      .int()
+      .min(1)
+      .default(20)
+      .meta({ description: 'Pods contained automatically in one namespace, in one window.' }),
+    clusterCap: z.int().min(1).default(100).meta({ description: 'Pods contained automatically in the cluster, in one window.' }),
+    capWindowMinutes: z.int().min(1).max(1_440).default(60).meta({ description: 'Length of that window in minutes.' }),
+  })
+  .prefault({});
+
+export const evidence = z
+  .strictObject({
+    folder: path
+      .exactOptional()
+      .meta({ description: 'Folder that holds the evidence. Default: `evidence` in the state directory.' }),
+    s3: z
+      .strictObject({
+        endpoint: httpUrl.exactOptional().meta({ description: 'URL of an S3-compatible server. Absent: AWS.' }),
+        region: z.string().min(1).default('us-east-1').meta({ description: 'Region.' }),
+        bucket: z
+          .string()
+          .min(3)
+          .meta({ description: 'Bucket; it must exist.', examples: ['firebreak-evidence'] }),
+        prefix: z.string().default('').meta({ description: 'Put before each key.' }),
+        accessKeyId: secret.meta({ description: 'Access key id.' }),
+        secretAccessKey: secret.meta({ description: 'Secret access key.' }),
+      })
+      .exactOptional()
+      .meta({ description: 'An S3 bucket in place of the folder.' }),
+    keyFile: path.exactOptional().meta({
+      description: 'Ed25519 private key (PEM) that signs the manifests. Default: `keys/evidence.pem` in the state directory.',
+    }),
+    deadlineMinutes: z
+      .int()
+      .min(1)
+      .max(1_440)
+      .default(30)
+      .meta({ description: 'How long a destructive step waits for evidence that cannot be had.' }),
+  })
+  .refine(({ folder, s3 }) => folder === undefined || s3 === undefined, {
+    error: 'only one of folder and s3 can hold the evidence',
+  })
+  .prefault({});
+
+export const intake = z.strictObject({
+  listen: listen(8765),
+  tokens: z
+    .array(
+      z.strictObject({
+        name: id.meta({ description: 'Who sends with it; goes into the records.', examples: ['falco'] }),
+        token: secret.meta({ description: 'The shared secret: Bearer, Basic password or last part of the path.' }),
+      }),
+    )
+    .min(1, { error: 'at least one token is needed: the intake takes no alert without one' })
+    .meta({ description: 'Who may send alerts.', examples: [[{ name: 'falco', token: { env: 'FALCO_TOKEN' } }]] }),
+  spool: z
+    .strictObject({
+      maxBytes: z
+        .int()
+        .min(1_048_576)
+        .default(1_073_741_824)
+        .meta({ description: 'Size at which alerts are refused with 503 and Retry-After.' }),
+    })
+    .prefault({}),
+});
+
+export const desk = z
+  .strictObject({
+    listen: listen(8766),
+    voteKeyFile: path.exactOptional().meta({
+      description: 'Ed25519 private key (PEM) with which the desk signs votes. Default: `keys/vote.pem` in the state directory.',
+    }),
+    votePublicKeys: z.array(path).min(1).exactOptional().meta({
+      description: 'Public keys (PEM) of desks that the cell believes. Default: `keys/vote.pub.pem` in the state directory.',
+    }),
+  })
+  .prefault({});
+
+export const slack = z.strictObject({
+  appId: z
+    .string()
+    .regex(/^A[A-Z0-9]+$/, { error: 'not an app id of Slack (A…)' })
+    .meta({ description: 'App id.', examples: ['A0123456789'] }),
+  teamId: z
+    .string()
+    .regex(/^T[A-Z0-9]+$/, { error: 'not a team id of Slack (T…)' })
+    .meta({ description: 'Workspace id.', examples: ['T0123456789'] }),
+  channel: z
+    .string()
+    .regex(/^[CG][A-Z0-9]+$/, { error: 'not a channel id of Slack (C… or G…); a name is not enough' })
+    .meta({ description: 'Channel id that gets the cards.', examples: ['C0123456789'] }),
+  botToken: secret.meta({ description: 'Bot token (`xoxb-…`).' }),
+  signingSecrets: z
+    .array(secret)
+    .min(1)
+    .meta({
+      description: 'Signing secrets; more than one while they are rotated.',
+      examples: [[{ env: 'SLACK_SIGNING_SECRET' }]],
+    }),
+  apiUrl: httpUrl.exactOptional().meta({ description: 'Other base URL of the Web API, for tests.' }),
+});
+
+export const tickets = z
+  .strictObject({
+    github: z
+      .strictObject({
+        repository: z
+          .string()
+          .regex(/^[A-Za-z0-9-]+\/[A-Za-z0-9._-]+$/, { error: 'not of the form owner/name' })
+          .meta({ description: 'Private repository that gets the issues, as `owner/name`.', examples: ['acme/incidents'] }),
+        token: secret.meta({ description: 'Token with read and write on issues, and read on metadata.' }),
+        apiUrl: httpUrl
+          .default('https://api.github.com')
+          .meta({ description: 'Base URL of the REST API; another one for GitHub Enterprise Server.' }),
+      })
+      .exactOptional()
+      .meta({ description: 'GitHub Issues.' }),
+  })
+  .prefault({});
+
+const auditUrlProblem = 'neither sqlite:PATH nor a secret with the URL of a PostgreSQL database (such a URL holds a password)';
+
+export const audit = z
+  .strictObject({
+    url: z
+      .union([z.string().regex(/^sqlite:.+/, { error: auditUrlProblem }), secret], {
+        error: auditUrlProblem,
+      })
+      .exactOptional()
+      .meta({
+        description: '`sqlite:PATH`, or a secret that holds a `postgres://` URL. Default: `audit.db` in the state directory.',
+        examples: ['sqlite:/var/lib/firebreak/audit.db', { env: 'AUDIT_DATABASE_URL' }],
+      }),
+    notaryKeyFile: path.exactOptional().meta({
+      description: 'Ed25519 private key (PEM) that signs the checkpoints. Default: `keys/notary.pem` in the state directory.',
+    }),
+    anchorFile: path.exactOptional().meta({
+      description:
+        'File outside the database that gets each checkpoint; best on another volume. Default: `anchor/checkpoints.jsonl` in the state directory.',
+    }),
+    everySeconds: z.int().min(1).max(60).default(30).meta({ description: 'Longest time between two checkpoints.' }),
+  })
+  .prefault({});
+
+export const log = z
+  .strictObject({
+    level: z
+      .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal'])
+      .default('info')
+      .meta({ description: 'Least level that is written.' }),
+    format: z.enum(['json', 'text']).default('json').meta({ description: '`json`: one object a line; `text`: for people.' }),
+  })
+  .prefault({});
+
+export const playbooks = z
+  .strictObject({
+    enabled: z
+      .union([z.literal('all'), z.array(id)], { error: 'neither all nor a list of playbook ids' })
+      .default('all')
+      .meta({ description: '`all`, or a list of playbook ids.', examples: [['contain-dropped-binary']] }),
+  })
+  .prefault({});
+
+export const keys = z
+  .strictObject({
+    cellKeyFile: path.exactOptional().meta({
+      description:
+        'Key of the cell (32 random bytes in base64) that authenticates the before-states on objects. Default: `keys/cell.key` in the state directory.',
+    }),
+  })
+  .prefault({});
