@@ -10,7 +10,9 @@ export type Subject =
       readonly ownerKind: string;
       readonly name: string;
     }
-  | { readonly kind: 'node'; readonly cluster: string; readonly node: string };
+  | { readonly kind: 'node'; readonly cluster: string; readonly node: string }
+  /** For what names neither pod nor node, such as most alerts from the API audit. */
+  | { readonly kind: 'cluster'; readonly cluster: string };
 
 export type Verdict = 'true_positive' | 'benign' | 'suspicious' | 'unknown';
 
@@ -19,12 +21,14 @@ export type Reached = 'detected' | 'contained' | 'eradicated' | 'recovered';
 
 /** The workflow id of a subject's incident. Computed once by the intake and kept with the alert. Names cannot contain `/`. */
 export function incidentIdOf(subject: Subject): string {
+  if (subject.kind === 'cluster') return `incident/${subject.cluster}/cluster`;
   return subject.kind === 'node'
     ? `incident/${subject.cluster}/node/${subject.node}`
     : `incident/${subject.cluster}/${subject.namespace}/${subject.ownerKind}/${subject.name}`;
 }
 
 export function subjectTitle(subject: Subject): string {
+  if (subject.kind === 'cluster') return `cluster/${subject.cluster}`;
   return subject.kind === 'node'
     ? `node/${subject.node}`
     : `${subject.ownerKind.toLowerCase()}/${subject.namespace}/${subject.name}`;
