@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { LineCounter, parseDocument } from 'yaml';
+import { type Document, LineCounter, parseDocument } from 'yaml';
 import { FirebreakError } from '../../core/errors.ts';
 import { type Config, completeConfig, type Environment } from './complete.ts';
 import { type ConfigProblem, describeProblem, Lines, pathText, problemsOf } from './problems.ts';
@@ -17,12 +17,21 @@ function readText(path: string): string | ConfigProblem {
   try {
     return readFileSync(path, 'utf8');
   } catch (error) {
-    const reason = error instanceof Error && 'code' in error ? String(error.code) : 'unknown reason';
+    const reason = typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : 'unknown reason';
     return {
       path: '',
       problem: `the file ${path} cannot be read (${reason})`,
       remedy: 'Name an existing file with --config FILE or FIREBREAK_CONFIG.',
     };
+  }
+}
+
+/** The document as plain values; undefined where its aliases would make it grow without bound. */
+function plainValue(document: Document): { readonly value: unknown } | undefined {
+  try {
+    return { value: document.toJS({ maxAliasCount: 20 }) };
+  } catch {
+    return undefined;
   }
 }
 
@@ -43,7 +52,13 @@ export function checkConfig({ path, env }: { readonly path: string; readonly env
       })),
     };
   const lines = new Lines(document, counter);
-  const parsed = configSchema.safeParse(document.toJS({ maxAliasCount: 20 }) ?? {});
+  const plain = plainValue(document);
+  if (plain === undefined)
+    return {
+      ok: false,
+      problems: [{ path: '', problem: 'too many aliases', remedy: 'Write the values out instead of *alias.' }],
+    };
+  const parsed = configSchema.safeParse(plain.value ?? {});
   if (!parsed.success) return { ok: false, problems: problemsOf(configSchema, parsed.error.issues, lines) };
 
   const problems: Parameters<typeof completeConfig>[0]['problems'] = [];

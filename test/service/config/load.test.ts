@@ -1,0 +1,180 @@
+import { generateKeyPairSync } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { FirebreakError } from '../../../core/errors.ts';
+import { type ConfigProblem, checkConfig, loadConfig } from '../../../service/config/load.ts';
+import { resolveSecrets } from '../../../service/config/secrets.ts';
+
+const minimal = `cluster: lab
+intake:
+  tokens: [{ name: falco, token: { env: FALCO_TOKEN } }]
+roster:
+  people:
+    - { id: ada, name: Ada, slack: [U01ADA] }
+  groups: { oncall: [ada], leads: [ada] }
+`;
+
+let folder = '';
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'firebreak-config-'));
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+function write(text: string, name = 'firebreak.yaml'): string {
+  const path = join(folder, name);
+  writeFileSync(path, text);
+  return path;
+}
+
+function problems(text: string): readonly ConfigProblem[] {
+  const checked = checkConfig({ path: write(text), env: {} });
+  return checked.ok ? [] : checked.problems;
+}
+
+describe('a minimal file', () => {
+  test('gets every default, in the state directory beside it', () => {
+    const config = loadConfig({ path: write(minimal), env: {} });
+    expect(config.stateDir).toBe(join(folder, 'firebreak-state'));
+    expect(config.audit.url).toBe(`sqlite:${join(folder, 'firebreak-state/audit.db')}`);
+    expect(config.guardrails).toEqual({
+      protectedNamespaces: ['kube-system', 'kube-public', 'kube-node-lease', 'firebreak'],
+      automaticFrom: 'critical',
+      ownerShare: 0.5,
+      namespaceCap: 20,
+      clusterCap: 100,
+      capWindowMinutes: 60,
+    });
+    expect(config.evidence).toMatchObject({ store: { kind: 'folder' }, deadlineMinutes: 30 });
+    expect(config.slack).toBeUndefined();
+    expect(config.playbooks.enabled).toBe('all');
+  });
+
+  test('takes from the environment only what it leaves open', () => {
+    const env = { TEMPORAL_ADDRESS: 'temporal:7233', FIREBREAK_STATE_DIR: '/var/lib/firebreak' };
+    expect(loadConfig({ path: write(minimal), env })).toMatchObject({
+      stateDir: '/var/lib/firebreak',
+      temporal: { address: 'temporal:7233' },
+    });
+    const own = `${minimal}stateDir: /srv/state\ntemporal: { address: 'own:1' }\n`;
+    expect(loadConfig({ path: write(own), env })).toMatchObject({ stateDir: '/srv/state', temporal: { address: 'own:1' } });
+  });
+});
+
+describe('a wrong file', () => {
+  test('names path, line and the nearest known name of an unknown key', () => {
+    expect(problems(`${minimal}guardrails:\n  automaticFrm: critical\n`)).toEqual([
+      { path: 'guardrails.automaticFrm', line: 9, problem: 'this key is not known', remedy: 'Did you mean automaticFrom?' },
+    ]);
+  });
+
+  test('says all problems at once, in the order of the file', () => {
+    const found = problems(`${minimal}guardrails: { ownerShare: 3 }\naudit: { everySeconds: 90 }\nslack: { appId: x }\n`);
+    expect(found.map(({ path, line }) => `${line} ${path}`)).toEqual([
+      '8 guardrails.ownerShare',
+      '9 audit.everySeconds',
+      '10 slack.appId',
+      '10 slack.teamId',
+      '10 slack.channel',
+      '10 slack.botToken',
+      '10 slack.signingSecrets',
+    ]);
+    for (const problem of found) expect(problem.remedy).not.toBe('');
+  });
+
+  test('is refused when a secret is written into it, and the message does not repeat the secret', () => {
+    const text = minimal.replace('{ env: FALCO_TOKEN }', 'hunter2');
+    const [problem] = problems(`${text}audit: { url: 'postgres://u:hunter2@host/db' }\n`);
+    expect(problem?.problem).toBe('a secret is never written into this file');
+    expect(JSON.stringify(problems(`${text}audit: { url: 'postgres://u:hunter2@host/db' }\n`))).not.toContain('hunter2');
+  });
+
+  test.each([
+    ['two people with one id', 'slack: [U01ADA] }', 'slack: [U01ADA] }\n    - { id: ada, name: Bob }', 'roster.people[1].id'],
+    [
+      'one Slack id for two people',
+      'slack: [U01ADA] }',
+      'slack: [U01ADA] }\n    - { id: bob, name: Bob, slack: [U01ADA] }',
+      'roster.people[1].slack[0]',
+    ],
+    ['one Slack id twice for one person', 'slack: [U01ADA]', 'slack: [U01ADA, U01ADA]', 'roster.people[0].slack[1]'],
+    ['a group with a stranger', 'oncall: [ada]', 'oncall: [mallory]', 'roster.groups.oncall[0]'],
+    ['a cluster name with a slash', 'cluster: lab', 'cluster: lab/x', 'cluster'],
+    ['no token for the intake', '[{ name: falco, token: { env: FALCO_TOKEN } }]', '[]', 'intake.tokens'],
+    ['a secret from two places', '{ env: FALCO_TOKEN }', '{ env: A, file: b }', 'intake.tokens[0].token'],
+    ['a key file that is not there', 'slack: [U01ADA]', 'keys: [nope.pem]', 'roster.people[0].keys[0]'],
+  ])('%s is found', (_name, from, to, path) => {
+    expect(minimal).toContain(from);
+    const found = problems(minimal.replace(from, to));
+    expect(found.map((problem) => problem.path)).toEqual([path]);
+    expect(found[0]?.line).toBeGreaterThan(0);
+  });
+
+  test.each([
+    ['a key twice', `${minimal}cluster: other\n`],
+    ['broken indentation', `${minimal}  x\n y: [`],
+  ])('YAML with %s is refused with its line', (_name, text) => {
+    expect(problems(text)[0]).toMatchObject({ problem: expect.stringContaining('not valid YAML'), line: expect.any(Number) });
+  });
+
+  test('that does not exist says how to name one', () => {
+    expect(() => loadConfig({ path: join(folder, 'none.yaml'), env: {} })).toThrow(FirebreakError);
+    expect(checkConfig({ path: join(folder, 'none.yaml'), env: {} })).toMatchObject({
+      problems: [{ problem: expect.stringContaining('ENOENT'), remedy: expect.stringContaining('--config') }],
+    });
+  });
+
+  test('a bomb of aliases does not grow', () => {
+    const bomb = `a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b]\nd: [*c,*c,*c,*c,*c]\n`;
+    expect(problems(bomb)[0]?.problem).toContain('alias');
+  });
+});
+
+describe('keys of the roster', () => {
+  const { publicKey, privateKey } = generateKeyPairSync('ed25519');
+  const pem = publicKey.export({ type: 'spki', format: 'pem' }).toString();
+
+  test('are read from a file beside the configuration, or taken as they stand', () => {
+    write(pem, 'ada.pem');
+    const inline = `${minimal.replace('slack: [U01ADA]', 'keys: [ada.pem]')}    `;
+    expect(loadConfig({ path: write(inline), env: {} }).roster.people[0]?.keys).toEqual([pem]);
+    const written = minimal.replace('slack: [U01ADA]', `keys: [${JSON.stringify(pem)}]`);
+    expect(loadConfig({ path: write(written), env: {} }).roster.people[0]?.keys).toEqual([pem]);
+  });
+
+  test('a private key is refused', () => {
+    write(privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(), 'private.pem');
+    expect(problems(minimal.replace('slack: [U01ADA]', 'keys: [private.pem]'))[0]).toMatchObject({
+      path: 'roster.people[0].keys[0]',
+      problem: 'not an Ed25519 public key in PEM',
+    });
+  });
+});
+
+describe('secrets', () => {
+  const text = `${minimal}temporal: { codecKeys: [{ id: k1, key: { file: codec.key } }] }
+slack: { appId: A1, teamId: T1, channel: C1, botToken: { env: BOT }, signingSecrets: [{ env: SIGN }] }
+tickets: { github: { repository: acme/incidents, token: { env: GH } } }
+`;
+
+  test('are read only for the roles that need them', () => {
+    write(`${Buffer.alloc(32, 7).toString('base64')}\n`, 'codec.key');
+    const config = loadConfig({ path: write(text), env: {} });
+    const cell = resolveSecrets({ config, env: { FALCO_TOKEN: 'alert-token' }, roles: ['cell'] });
+    expect(cell.intakeTokens).toEqual([{ name: 'falco', token: 'alert-token' }]);
+    expect(cell.slack).toBeUndefined();
+    expect(cell.github).toBeUndefined();
+    const desk = resolveSecrets({ config, env: { BOT: 'b', SIGN: 's', GH: 'g' }, roles: ['desk'] });
+    expect(desk).toMatchObject({ slack: { botToken: 'b', signingSecrets: ['s'] }, github: { token: 'g' }, intakeTokens: [] });
+    expect([...(resolveSecrets({ config, env: {}, roles: [] }).codecKeys[0]?.key ?? [])]).toEqual(Array(32).fill(7));
+  });
+
+  test('all that are missing are named together', () => {
+    write('c2hvcnQ=', 'codec.key');
+    const config = loadConfig({ path: write(text), env: {} });
+    expect(() => resolveSecrets({ config, env: { GH: 'ghp_value' }, roles: ['desk', 'cell'] })).toThrow(
+      /codecKeys\[0\]\.key.*not 32 bytes[\s\S]*FALCO_TOKEN[\s\S]*BOT[\s\S]*SIGN/,
+    );
+  });
+});
