@@ -49,14 +49,19 @@ export async function startKindCluster(options: {
     kubeconfig,
     server: serverOf(kubeconfig),
     auditLog,
+    kindCluster: name,
     missing: [],
     pids: () => ({}),
     restart: () => Promise.reject(new Error('The servers of a kind cluster cannot be restarted one by one.')),
     async stop() {
-      await runCommand({ command: kind, args: ['delete', 'cluster', '--name', name] });
+      await deleteKindCluster(name);
       group.releaseKindCluster(name);
     },
   };
+}
+
+export async function deleteKindCluster(name: string): Promise<void> {
+  await runCommand({ command: 'kind', args: ['delete', 'cluster', '--name', name] });
 }
 
 /** kind's own page on auditing: the API server of kubeadm gets the policy and the log's folder as mounts of the node. */

@@ -27,6 +27,8 @@ export interface KubernetesServer {
   readonly auditLog: string;
   /** What is not there: with only an API server, pods do not run and Deployments do not roll. Empty where all is there. */
   readonly missing: readonly string[];
+  /** Its name, where it is a kind cluster. */
+  readonly kindCluster?: string;
   /** The pid of each server that is ours. */
   pids(): Readonly<Record<string, number>>;
   /** Kills one server as a crash would, if it still runs, and starts it again on its port with its data. */

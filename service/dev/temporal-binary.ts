@@ -17,7 +17,7 @@ export async function temporalBinary(onProgress: OnProgress): Promise<string> {
     try {
       return await source(onProgress);
     } catch (error) {
-      reasons.push(error instanceof Error ? error.message : String(error));
+      reasons.push(error instanceof FirebreakError ? error.detail : String(error).slice(0, 150));
     }
   }
   throw new FirebreakError(

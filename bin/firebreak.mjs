@@ -1,0 +1,22 @@
+#!/usr/bin/env node
+/** The launcher: sets a checkout up on first use, builds it when the sources changed, and goes on under the right Node. */
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { ensureBuilt } from '../service/dev/build.mjs';
+import { ensureSetUp, runUnder } from '../service/dev/setup.mjs';
+
+const program = await prepare().catch((error) => {
+  process.stderr.write(`${error.message}\n`);
+  process.exit(1);
+});
+if (program.node === process.execPath) {
+  process.argv[1] = program.cli;
+  await import(pathToFileURL(program.cli).href);
+} else {
+  process.exitCode = await runUnder({ node: program.node, args: [program.cli, ...process.argv.slice(2)] });
+}
+
+async function prepare() {
+  const node = await ensureSetUp();
+  return { node, cli: join(await ensureBuilt({ node }), 'service', 'cli.js') };
+}

@@ -1,0 +1,96 @@
+import { resolve } from 'node:path';
+import type { Command } from 'commander';
+import { cacheFolder } from '../dev/cache.ts';
+import { startPlatform } from '../dev/platform.ts';
+import {
+  endRecorded,
+  type PlatformRecord,
+  readRecord,
+  type ServerState,
+  serverStates,
+  writeRecord,
+} from '../dev/platform-record.ts';
+
+interface DevOptions {
+  readonly state: string;
+  readonly json?: true;
+}
+
+interface UpOptions extends DevOptions {
+  readonly nodes: number;
+  readonly audit: 'Metadata' | 'RequestResponse';
+}
+
+/** Adds `firebreak dev up|down|status`: a Temporal server and a Kubernetes control plane on this machine that stay up. */
+export function registerDevCommand(program: Command): void {
+  const dev = program.command('dev').description('Temporal and Kubernetes on this machine, for development');
+  const subcommand = (name: string, description: string) =>
+    dev
+      .command(name)
+      .description(description)
+      .option('--state <dir>', 'folder of their data, logs and kubeconfig', `${cacheFolder()}/dev`)
+      .option('--json', 'print JSON');
+  subcommand('up', 'start them, and leave them running')
+    .option('--nodes <number>', 'how many nodes to play', Number, 2)
+    .option('--audit <level>', "what the API server's audit log keeps: Metadata or RequestResponse", 'Metadata')
+    .addHelpText('after', '\nExample:\n  $ firebreak dev up --nodes 3\n  $ firebreak dev status --json')
+    .action((options: UpOptions) => up(options));
+  subcommand('status', 'show addresses and processes; exit code 1 unless all run').action((options: DevOptions) =>
+    status(options),
+  );
+  subcommand('down', 'stop them; their data stays in the folder').action((options: DevOptions) => down(options));
+}
+
+async function up(options: UpOptions): Promise<void> {
+  const stateDir = resolve(options.state);
+  const before = readRecord(stateDir);
+  if (before) {
+    const states = serverStates(before);
+    if (states.every((state) => state.running)) return print(options, before, states);
+    // Some have died: what is left would hold the ports and the data.
+    await endRecorded(before);
+  }
+  const platform = await startPlatform({
+    stateDir,
+    kubernetes: { nodes: Array.from({ length: options.nodes }, (_, index) => `node-${index + 1}`), auditLevel: options.audit },
+    onProgress: (message) => process.stderr.write(`${message}\n`),
+  });
+  const record = writeRecord(stateDir, platform);
+  await platform.detach();
+  print(options, record, serverStates(record));
+}
+
+function status(options: DevOptions): void {
+  const record = readRecord(resolve(options.state));
+  const states = record ? serverStates(record) : [];
+  if (!states.length || !states.every((state) => state.running)) process.exitCode = 1;
+  print(options, record, states);
+}
+
+async function down(options: DevOptions): Promise<void> {
+  const record = readRecord(resolve(options.state));
+  const ended = record ? await endRecorded(record) : 0;
+  const text = options.json ? JSON.stringify({ ended }) : ended === 0 ? 'Nothing was running.' : `Stopped ${ended} servers.`;
+  process.stdout.write(`${text}\n`);
+}
+
+function print(options: DevOptions, record: PlatformRecord | undefined, states: readonly ServerState[]): void {
+  if (options.json) {
+    process.stdout.write(`${JSON.stringify({ ...record, servers: states })}\n`);
+    return;
+  }
+  if (!record) {
+    process.stdout.write('Nothing is running. Start it with: firebreak dev up\n');
+    return;
+  }
+  const { temporal, kubernetes } = record;
+  const lines = [
+    ['Temporal', `${temporal.address} (namespace ${temporal.namespace})`],
+    ['Temporal UI', temporal.uiUrl],
+    ['Kubernetes', kubernetes.server],
+    ['kubeconfig', kubernetes.kubeconfig],
+    ['audit log', kubernetes.auditLog],
+    ...states.map(({ name, pid, running }) => [name, running ? `pid ${pid}` : 'not running']),
+  ];
+  process.stdout.write(`${lines.map(([name = '', value = '']) => `${name.padEnd(24)}${value}`).join('\n')}\n`);
+}

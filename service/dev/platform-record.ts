@@ -1,0 +1,79 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { deleteKindCluster } from './kind-cluster.ts';
+import type { Platform } from './platform.ts';
+import { kill } from './server-group.ts';
+
+/** What is known of a platform that was left running: written beside its data, and all that `dev down` has to go by. */
+export interface PlatformRecord {
+  readonly stateDir: string;
+  readonly startedAt: string;
+  readonly temporal: { readonly address: string; readonly namespace: string; readonly uiUrl: string };
+  readonly kubernetes: { readonly kubeconfig: string; readonly server: string; readonly auditLog: string };
+  readonly pids: Readonly<Record<string, number>>;
+  readonly kindCluster?: string;
+}
+
+export interface ServerState {
+  readonly name: string;
+  readonly pid: number;
+  readonly running: boolean;
+}
+
+export function writeRecord(stateDir: string, platform: Platform): PlatformRecord {
+  const { temporal, kubernetes } = platform;
+  const record: PlatformRecord = {
+    stateDir,
+    startedAt: new Date().toISOString(),
+    temporal: { address: temporal.address, namespace: temporal.namespace, uiUrl: temporal.uiUrl },
+    kubernetes: { kubeconfig: kubernetes.kubeconfig, server: kubernetes.server, auditLog: kubernetes.auditLog },
+    ...(kubernetes.kindCluster && { kindCluster: kubernetes.kindCluster }),
+    pids: { ...(temporal.pid !== undefined && { temporal: temporal.pid }), ...kubernetes.pids() },
+  };
+  const draft = `${recordFile(stateDir)}.draft`;
+  writeFileSync(draft, `${JSON.stringify(record, null, 2)}\n`);
+  renameSync(draft, recordFile(stateDir));
+  return record;
+}
+
+export function readRecord(stateDir: string): PlatformRecord | undefined {
+  return existsSync(recordFile(stateDir)) ? JSON.parse(readFileSync(recordFile(stateDir), 'utf8')) : undefined;
+}
+
+export function serverStates(record: PlatformRecord): readonly ServerState[] {
+  return Object.entries(record.pids).map(([name, pid]) => ({ name, pid, running: isOurs(pid, record.stateDir) }));
+}
+
+/** Ends the servers of a record that still run, and removes it. Returns how many there were. */
+export async function endRecorded(record: PlatformRecord): Promise<number> {
+  const left = () => serverStates(record).filter(({ running }) => running);
+  const ended = left();
+  for (const { pid } of ended) kill(pid, 'SIGTERM');
+  for (let turn = 0; turn < 20 && left().length > 0; turn += 1) await sleep(100);
+  for (const { pid } of left()) kill(pid, 'SIGKILL');
+  while (left().length > 0) await sleep(50);
+  if (record.kindCluster) await deleteKindCluster(record.kindCluster);
+  rmSync(recordFile(record.stateDir), { force: true });
+  return ended.length + (record.kindCluster ? 1 : 0);
+}
+
+function recordFile(stateDir: string): string {
+  return join(stateDir, 'platform.json');
+}
+
+/** A pid may belong to another program by now: ours has the state folder in its command line. */
+function isOurs(pid: number, stateDir: string): boolean {
+  try {
+    return commandLine(pid).includes(stateDir);
+  } catch {
+    return false;
+  }
+}
+
+function commandLine(pid: number): string {
+  const linux = `/proc/${pid}/cmdline`;
+  if (existsSync('/proc/self/cmdline')) return readFileSync(linux, 'utf8');
+  return execFileSync('ps', ['-ww', '-o', 'args=', '-p', String(pid)], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
+}

@@ -1,0 +1,88 @@
+/**
+ * Set-up of a checkout, on whatever Node (20 or newer) is there and before any package is installed: plain JavaScript
+ * without imports from packages.
+ */
+import { spawn, spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
+
+/** Firebreak's own code runs on this Node or newer. */
+const neededNode = [22, 19];
+
+/**
+ * Installs what package-lock.json says, unless it is there, and returns the path of the Node to go on with: the one that
+ * the lock pins, or this one where Firebreak was installed as a package. Throws with the remedy.
+ */
+export async function ensureSetUp({ log = (line) => process.stderr.write(`${line}\n`) } = {}) {
+  const lockFile = join(root, 'package-lock.json');
+  if (existsSync(lockFile)) await ensurePackages({ lockFile, log });
+  const pinned = join(root, 'node_modules', 'node', 'bin', 'node');
+  if (existsSync(pinned) && spawnSync(pinned, ['--version']).status === 0) return pinned;
+  if (isNewEnough(process.versions.node)) return process.execPath;
+  throw new Error(`Firebreak needs Node ${neededNode.join('.')} or newer, this is ${process.version}. Install a newer Node.`);
+}
+
+async function ensurePackages({ lockFile, log }) {
+  const modules = join(root, 'node_modules');
+  const stamp = join(modules, '.firebreak-lock');
+  const text = readFileSync(lockFile, 'utf8');
+  const hash = createHash('sha256').update(text).digest('hex');
+  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === hash) return;
+  if (!isInstalled({ lock: JSON.parse(text), installedFile: join(modules, '.package-lock.json') })) {
+    log('set-up: installing packages with npm ci …');
+    const startedAt = Date.now();
+    const timer = setInterval(() => log(`set-up: npm ci … ${Math.round((Date.now() - startedAt) / 1000)} s`), 15_000);
+    const code = await runNpmCi();
+    clearInterval(timer);
+    if (code !== 0) throw new Error('npm ci failed: see above. Check that the npm registry can be reached, then run this again.');
+    log(`set-up: packages installed in ${Math.round((Date.now() - startedAt) / 1000)} s`);
+  }
+  writeFileSync(stamp, hash);
+}
+
+/** Whether npm's own note of what it installed agrees with the lock; what is optional may be missing on this machine. */
+function isInstalled({ lock, installedFile }) {
+  if (!existsSync(installedFile)) return false;
+  const installed = JSON.parse(readFileSync(installedFile, 'utf8')).packages;
+  const wanted = Object.entries(lock.packages).filter(([path]) => path !== '');
+  return wanted.every(([path, entry]) => {
+    const found = installed[path];
+    if (!found) return entry.optional === true || entry.devOptional === true;
+    return found.version === entry.version && found.integrity === entry.integrity && existsSync(join(root, path));
+  });
+}
+
+/** npm's output goes to stderr, so that what a command prints for programs stays clean. */
+function runNpmCi() {
+  return new Promise((resolve) => {
+    const npm = spawn('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: root, stdio: ['ignore', 2, 2] });
+    npm.once('error', () => resolve(1));
+    npm.once('close', resolve);
+  });
+}
+
+function isNewEnough(version) {
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  return major > neededNode[0] || (major === neededNode[0] && minor >= neededNode[1]);
+}
+
+/**
+ * Runs this program again under another Node, unless it is the one already (then undefined is returned). The new process
+ * ends when this one does, kill -9 included. Returns its exit code.
+ */
+export async function runUnder({ node, args, env = process.env }) {
+  const preload = new URL('./with-parent.mjs', import.meta.url).href;
+  const child = spawn(node, ['--import', preload, ...args], {
+    env: { ...env, FIREBREAK_PARENT_PIPE: '3', PATH: `${dirname(node)}:${env.PATH ?? ''}` },
+    stdio: ['inherit', 'inherit', 'inherit', 'pipe'],
+  });
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
+  return new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('exit', (code, signal) => resolve(code ?? (signal === 'SIGINT' ? 130 : 1)));
+  });
+}
