@@ -1,0 +1,47 @@
+import { redactSecrets } from './redact.ts';
+
+/** How unknown is spelt by sensors, besides null, absence and empty objects. */
+const unknownWords: ReadonlySet<string> = new Set(['', '<NA>']);
+
+/** Before redaction: bounds its cost. The last word may be half a secret that no pattern knows, so it goes. */
+const readAtMost = 16_384;
+
+/**
+ * A text of a sensor, fit to leave the decoder: well-formed, bounded, without known secrets. Undefined when the sensor does
+ * not know it, or sent anything but a text.
+ */
+export function sensorText(value: unknown, atMost = 1_024): string | undefined {
+  if (typeof value !== 'string') return undefined;
+  const text = value.toWellFormed().replaceAll('\u0000', '\uFFFD').trim();
+  if (unknownWords.has(text)) return undefined;
+  const read = text.length > readAtMost ? text.slice(0, readAtMost).replace(/\S{1,512}$/, '') : text;
+  const redacted = redactSecrets(read);
+  if (redacted.length <= atMost && read === text) return redacted;
+  return `${redacted.slice(0, atMost).toWellFormed()} [cut, ${text.length} characters]`;
+}
+
+const nameOfObject = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/;
+
+/** A name as Kubernetes allows it for pods, namespaces and nodes (RFC 1123). Anything else is not a name. */
+export function objectName(value: unknown): string | undefined {
+  return typeof value === 'string' && nameOfObject.test(value) ? value : undefined;
+}
+
+/** A count or an id that was not rounded on the way; sensors also write them as texts. */
+export function wholeNumber(value: unknown): number | undefined {
+  const number = typeof value === 'string' && /^\d{1,15}$/.test(value) ? Number(value) : value;
+  return typeof number === 'number' && Number.isSafeInteger(number) && number >= 0 ? number : undefined;
+}
+
+/** RFC 3339, any number of second digits. */
+const rfc3339 = /^\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(?:\.\d{1,12})?(?:[Zz]|[+-]\d{2}:\d{2})$/;
+
+/** The time as the sensor wrote it, nanoseconds and all, if it is one. */
+export function timeText(value: unknown): string | undefined {
+  return typeof value === 'string' && rfc3339.test(value) && !Number.isNaN(Date.parse(value)) ? value : undefined;
+}
+
+/** The object itself when it is one: neither null nor a list. */
+export function objectOf(value: unknown): Readonly<Record<string, unknown>> | undefined {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : undefined;
+}

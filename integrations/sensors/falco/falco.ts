@@ -1,0 +1,168 @@
+import type { Alert, ContainerRef, ProcessRef } from '../../../core/alert.ts';
+import { alertIdOf } from '../../../core/alert-id.ts';
+import { mitreIds } from '../../../core/mitre.ts';
+import type { DecodeContext, Decoded, Sensor } from '../../../core/sensor.ts';
+import { objectOf, sensorText, timeText, wholeNumber } from '../../../core/sensor-text.ts';
+import type { Severity } from '../../../core/severity.ts';
+import { observablesOf } from './observables.ts';
+import { nodeOf, placeOf } from './place.ts';
+
+/** https://falco.org/docs/outputs/formatting and https://falco.org/docs/concepts/rules/basic-elements/#priority */
+const severityOfPriority: Readonly<Record<string, Severity>> = {
+  emergency: 'critical',
+  alert: 'critical',
+  critical: 'critical',
+  error: 'high',
+  warning: 'medium',
+  notice: 'low',
+  informational: 'info',
+  info: 'info',
+  debug: 'info',
+};
+
+/** The rules of these messages are no rules: Falco speaks of its own state (dropped events, metrics). */
+const ownMessage = /^falco internal:/i;
+
+function detect(value: unknown): boolean {
+  const event = objectOf(value);
+  if (event === undefined || typeof event.rule !== 'string' || typeof event.priority !== 'string') return false;
+  return typeof event.time === 'string' && ['output', 'output_fields', 'message', 'source'].some((key) => key in event);
+}
+
+function decode(value: unknown, { cluster }: DecodeContext): Decoded {
+  const event = objectOf(value);
+  if (event === undefined) return rejected('a Falco event is a JSON object');
+  const rule = sensorText(event.rule, 256);
+  if (rule === undefined) return rejected('`rule` is missing or not a text');
+  const time = timeText(event.time);
+  if (time === undefined) return rejected('`time` is missing or not an RFC 3339 time');
+  const { priority, output_fields: sent } = event;
+  if (priority !== undefined && priority !== null && typeof priority !== 'string') return rejected('`priority` is not a text');
+  if (sent !== undefined && sent !== null && objectOf(sent) === undefined) return rejected('`output_fields` is not an object');
+  const fields = objectOf(sent) ?? {};
+  const output = sensorText(event.output, 4_096) ?? sensorText(event.message, 4_096);
+  const host = sensorText(event.hostname, 253);
+  if (ownMessage.test(rule)) {
+    return { kind: 'health', sensor: 'falco', time, text: output ?? rule, ...(host === undefined ? {} : { host }) };
+  }
+  if (priority === undefined && output === undefined && sent === undefined) {
+    return rejected('`priority`, `output` and `output_fields` are missing: this is no Falco event');
+  }
+  return { kind: 'alert', alert: alertOf({ cluster, event, fields, rule, time, output, host }) };
+}
+
+interface Parts {
+  readonly cluster: string;
+  readonly event: Readonly<Record<string, unknown>>;
+  readonly fields: Readonly<Record<string, unknown>>;
+  readonly rule: string;
+  readonly time: string;
+  readonly output: string | undefined;
+  readonly host: string | undefined;
+}
+
+function alertOf({ cluster, event, fields, rule, time, output, host }: Parts): Alert {
+  const tags = tagsOf(event.tags);
+  const place = placeOf(fields);
+  const node = nodeOf({ source: event.source, hostname: event.hostname, fields });
+  const container = containerOf(fields);
+  const process = processOf(fields);
+  return {
+    id: alertIdOf({
+      sensor: 'falco',
+      rule: typeof event.rule === 'string' ? event.rule : rule,
+      time,
+      ...(host === undefined ? {} : { host }),
+      fields: identifyingFields({ fields, event }),
+    }),
+    sensor: 'falco',
+    rule,
+    severity: severityOf(event.priority),
+    time,
+    title: headline(output) ?? rule,
+    cluster,
+    ...(node === undefined ? {} : { node }),
+    ...place,
+    ...(container === undefined ? {} : { container }),
+    ...(process === undefined ? {} : { process }),
+    observables: observablesOf(fields),
+    tags,
+    mitre: mitreIds(tags),
+  };
+}
+
+function severityOf(priority: unknown): Severity {
+  const name = typeof priority === 'string' ? priority.trim().toLowerCase() : '';
+  return (Object.hasOwn(severityOfPriority, name) ? severityOfPriority[name] : undefined) ?? 'unknown';
+}
+
+function tagsOf(value: unknown): readonly string[] {
+  if (!Array.isArray(value)) return [];
+  const tags = value.slice(0, 64).flatMap((tag) => sensorText(tag, 128) ?? []);
+  return [...new Set(tags)];
+}
+
+/** Container id `host` is a process of the host: there is no container. */
+function containerOf(fields: Readonly<Record<string, unknown>>): ContainerRef | undefined {
+  const id = sensorText(fields['container.id'], 128);
+  if (id === 'host') return undefined;
+  const name = sensorText(fields['container.name'], 256);
+  const repository = sensorText(fields['container.image.repository'], 512);
+  const tag = sensorText(fields['container.image.tag'], 128);
+  const image = repository === undefined ? sensorText(fields['container.image'], 512) : join(repository, tag);
+  const digests: unknown = fields['container.image.digest'];
+  const digest = sensorText(Array.isArray(digests) ? digests[0] : digests, 128);
+  const container = { ...(id && { id }), ...(name && { name }), ...(image && { image }), ...(digest && { digest }) };
+  return Object.keys(container).length === 0 ? undefined : container;
+}
+
+function join(repository: string, tag: string | undefined): string {
+  return tag === undefined ? repository : `${repository}:${tag}`;
+}
+
+function processOf(fields: Readonly<Record<string, unknown>>): ProcessRef | undefined {
+  const name = sensorText(fields['proc.name'], 256);
+  const exe = sensorText(fields['proc.exepath']) ?? sensorText(fields['proc.exe']);
+  const commandLine = sensorText(fields['proc.cmdline'], 4_096);
+  const parent = sensorText(fields['proc.pname'], 256);
+  const user = sensorText(fields['user.name'], 256) ?? sensorText(fields['ka.user.name'], 256);
+  const pid = wholeNumber(fields['proc.pid']);
+  const process = {
+    ...(name && { name }),
+    ...(exe && { exe }),
+    ...(commandLine && { commandLine }),
+    ...(parent && { parent }),
+    ...(user && { user }),
+    ...(pid !== undefined && { pid }),
+  };
+  return Object.keys(process).length === 0 ? undefined : process;
+}
+
+/**
+ * All fields but the event's time, which the `time` text has exactly and a forwarder may have rounded. The output only
+ * where there are no fields: it repeats them.
+ */
+function identifyingFields({ fields, event }: Pick<Parts, 'fields' | 'event'>): unknown {
+  const told = Object.entries(fields).filter(
+    ([key, field]) => !/^j?evt\.(?:raw)?time/.test(key) && field !== '<NA>' && field !== '',
+  );
+  return told.length > 0 ? told.sort(([a], [b]) => (a < b ? -1 : 1)) : [event.output ?? event.message ?? null];
+}
+
+/** The sentence at the start of the output, without time, priority and the listed fields. */
+function headline(output: string | undefined): string | undefined {
+  if (output === undefined) return undefined;
+  const sentence = output
+    .replace(/^[\d:.T+Z-]{8,40}:? /, '')
+    .replace(/^(?:Emergency|Alert|Critical|Error|Warning|Notice|Informational|Debug) /, '')
+    .split(/ \| | \(|\n/, 1)[0]
+    ?.trim();
+  return sentence === undefined || sentence.length < 3 ? undefined : sentence.slice(0, 200);
+}
+
+function rejected(reason: string): Decoded {
+  return { kind: 'rejected', reason };
+}
+
+/** What Falco posts itself (`http_output`), of all versions. https://falco.org/docs/outputs/channels */
+export const falco: Sensor = { name: 'falco', detect, decode };

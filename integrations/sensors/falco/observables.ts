@@ -1,0 +1,77 @@
+import { isIP } from 'node:net';
+import type { Observable } from '../../../core/alert.ts';
+import { sensorText } from '../../../core/sensor-text.ts';
+
+type Fields = Readonly<Record<string, unknown>>;
+
+const addressFields = ['fd.sip', 'fd.cip', 'fd.rip', 'fd.lip', 'fd.ip', 'ka.sourceips', 'ka.auth.sourceips'];
+const domainFields = ['fd.sip.name', 'fd.cip.name', 'fd.rip.name', 'fd.lip.name'];
+const pathFields = [
+  'fs.path.name',
+  'fs.path.source',
+  'fs.path.target',
+  'fs.path.nameraw',
+  'evt.arg.target',
+  'evt.arg.linkpath',
+  'evt.arg.path',
+  'evt.arg.pathname',
+  'evt.arg.oldpath',
+  'evt.arg.newpath',
+  'evt.arg.filename',
+  'proc.exepath',
+];
+const userFields = ['user.name', 'ka.user.name', 'ka.impuser.name'];
+const hashFields = ['proc.exe.sha256', 'proc.hash.sha256', 'evt.arg.sha256'];
+const atMost = 32;
+
+/** What can be looked for elsewhere: addresses, domains, hashes, paths, users. Each once, 32 at most. */
+export function observablesOf(fields: Fields): readonly Observable[] {
+  const found: Observable[] = [...fromDescriptor(fields['fd.name'])];
+  for (const key of addressFields) {
+    for (const part of texts(fields[key])) if (isIP(part) !== 0) found.push({ type: 'ip', value: part });
+  }
+  for (const key of domainFields) {
+    for (const part of texts(fields[key])) {
+      if (isIP(part) === 0 && /^[\w-]+(?:\.[\w-]+)+\.?$/.test(part)) found.push({ type: 'domain', value: part });
+    }
+  }
+  for (const key of hashFields) {
+    for (const part of texts(fields[key])) {
+      if (/^[0-9a-f]{32,128}$/i.test(part)) found.push({ type: 'hash', value: part.toLowerCase() });
+    }
+  }
+  for (const key of pathFields) {
+    for (const part of texts(fields[key])) if (isPath(part)) found.push({ type: 'path', value: part });
+  }
+  for (const key of userFields) for (const part of texts(fields[key])) found.push({ type: 'user', value: part });
+  const once = new Map(found.map((observable) => [`${observable.type} ${observable.value}`, observable]));
+  return [...once.values()].slice(0, atMost);
+}
+
+/** `fd.name` is a path, or both ends of a connection: `10.1.2.3:35662->198.51.100.7:65535`. */
+function fromDescriptor(value: unknown): readonly Observable[] {
+  const [name] = texts(value);
+  if (name === undefined) return [];
+  const ends = name.split('->');
+  if (ends.length === 2 || !isPath(name)) {
+    const addresses = ends.flatMap((end) => addressOf(end) ?? []);
+    if (addresses.length > 0) return addresses.map((address) => ({ type: 'ip', value: address }));
+  }
+  return isPath(name) ? [{ type: 'path', value: name }] : [];
+}
+
+function addressOf(end: string): string | undefined {
+  const bare = end.trim().replace(/^\[(.+)\]:\d+$/, '$1');
+  if (isIP(bare) !== 0) return bare;
+  const withoutPort = bare.replace(/:\d+$/, '');
+  return isIP(withoutPort) !== 0 ? withoutPort : undefined;
+}
+
+function isPath(text: string): boolean {
+  return text.startsWith('/') || text.startsWith('memfd:');
+}
+
+function texts(value: unknown): readonly string[] {
+  const list: readonly unknown[] = Array.isArray(value) ? value.slice(0, 8) : [value];
+  return list.flatMap((item) => sensorText(item, 512) ?? []);
+}
