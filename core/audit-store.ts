@@ -1,0 +1,37 @@
+import type { AuditRecord, AuditWriter, ChainHead } from './audit.ts';
+import type { SignedCheckpoint } from './checkpoint.ts';
+
+/** A record's row as it lies in the store. */
+export interface StoredRecord {
+  readonly chain: string;
+  readonly number: number;
+  readonly previous: string;
+  readonly hash: string;
+  /** Absent when the row does not hold a record as this program writes it: somebody else wrote there. */
+  readonly record?: AuditRecord;
+}
+
+/** All rows of one chain, by number, and its head, read at one moment. */
+export interface StoredChain {
+  readonly records: readonly StoredRecord[];
+  readonly head?: ChainHead;
+}
+
+/** A checkpoint's row; `signed` is absent when it cannot be read as one. */
+export interface StoredCheckpoint {
+  readonly number: number;
+  readonly signed?: SignedCheckpoint;
+}
+
+export interface AuditStore extends AuditWriter {
+  /** Every chain that has records or a head. */
+  chains(): Promise<readonly string[]>;
+  /** For showing. What cannot be read is left out: proof is `verifyAudit`'s business. */
+  records(chain: string): Promise<readonly AuditRecord[]>;
+  heads(): Promise<readonly ChainHead[]>;
+  storedChain(chain: string): Promise<StoredChain>;
+  /** @throws FB_ERR_CONFLICT when the number is taken. */
+  addCheckpoint(signed: SignedCheckpoint): Promise<void>;
+  /** By number, at most 500 at once, those after `after`. */
+  checkpoints(options: { readonly after: number }): Promise<readonly StoredCheckpoint[]>;
+}

@@ -1,0 +1,65 @@
+import type { CardStore, StoredButton } from '../../core/card.ts';
+import { FirebreakError } from '../../core/errors.ts';
+import type { Database, Queries, Row } from './database.ts';
+import { textOf } from './row.ts';
+
+/**
+ * A choice of a question has one button for good. Saving it again, after a crash or for the next level, keeps its id and takes
+ * over the rest: read `buttonsOf` afterwards, and show the ids that it gives.
+ */
+export function createCardStore(database: Database): CardStore {
+  return {
+    saveButtons: (buttons) =>
+      database.transaction(async (queries) => {
+        for (const [place, button] of buttons.entries()) await saveButton(queries, button, place);
+      }),
+    button: async (buttonId) => {
+      const [row] = await database.all('SELECT * FROM card_buttons WHERE button_id = $1', [buttonId]);
+      return row && buttonFromRow(row);
+    },
+    buttonsOf: async (question) =>
+      (await database.all('SELECT * FROM card_buttons WHERE question = $1 ORDER BY place', [question])).map(buttonFromRow),
+    saveMessage: async (key, { channel, ts }) => {
+      await database.all(
+        `INSERT INTO card_messages (message_key, channel, ts) VALUES ($1, $2, $3)
+         ON CONFLICT (message_key) DO UPDATE SET channel = excluded.channel, ts = excluded.ts`,
+        [key, channel, ts],
+      );
+    },
+    message: async (key) => {
+      const [row] = await database.all('SELECT channel, ts FROM card_messages WHERE message_key = $1', [key]);
+      return row && { channel: textOf(row, 'channel'), ts: textOf(row, 'ts') };
+    },
+  };
+}
+
+/** @throws FB_ERR_CONFLICT when the question belongs to another incident: one person's click must never decide in another place. */
+async function saveButton(queries: Queries, button: StoredButton, place: number): Promise<void> {
+  const { buttonId, incident, question, questionDigest, choice, label, groups, requester } = button;
+  const saved = await queries.all(
+    `INSERT INTO card_buttons
+       (button_id, incident_id, incident_run, question, question_digest, choice, place, label, groups_json, requester)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+     ON CONFLICT (question, choice) DO UPDATE SET
+       question_digest = excluded.question_digest, place = excluded.place, label = excluded.label,
+       groups_json = excluded.groups_json, requester = excluded.requester
+     WHERE card_buttons.incident_id = excluded.incident_id AND card_buttons.incident_run = excluded.incident_run
+     RETURNING button_id`,
+    [buttonId, incident.id, incident.run, question, questionDigest, choice, place, label, JSON.stringify(groups), requester],
+  );
+  if (saved.length === 0) throw new FirebreakError('FB_ERR_CONFLICT', `question ${question} belongs to another incident`);
+}
+
+function buttonFromRow(row: Row): StoredButton {
+  const groups: unknown = JSON.parse(textOf(row, 'groups_json'));
+  return {
+    buttonId: textOf(row, 'button_id'),
+    incident: { id: textOf(row, 'incident_id'), run: textOf(row, 'incident_run') },
+    question: textOf(row, 'question'),
+    questionDigest: textOf(row, 'question_digest'),
+    choice: textOf(row, 'choice'),
+    label: textOf(row, 'label'),
+    groups: Array.isArray(groups) ? groups.filter((group) => typeof group === 'string') : [],
+    requester: textOf(row, 'requester'),
+  };
+}

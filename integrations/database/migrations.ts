@@ -1,0 +1,74 @@
+import { FirebreakError } from '../../core/errors.ts';
+import type { Database } from './database.ts';
+import { numberOf } from './row.ts';
+
+/** In order, and never edited once released: a change is a new one. Column types that both databases know. */
+const migrations: readonly { readonly name: string; readonly statements: readonly string[] }[] = [
+  {
+    name: 'audit chains, checkpoints, cards',
+    statements: [
+      `CREATE TABLE audit_records (
+         chain TEXT NOT NULL,
+         number INTEGER NOT NULL,
+         at TEXT NOT NULL,
+         kind TEXT NOT NULL,
+         actor TEXT NOT NULL,
+         body TEXT NOT NULL,
+         previous TEXT NOT NULL,
+         hash TEXT NOT NULL,
+         PRIMARY KEY (chain, number)
+       )`,
+      `CREATE TABLE audit_heads (
+         chain TEXT NOT NULL PRIMARY KEY,
+         number INTEGER NOT NULL,
+         hash TEXT NOT NULL
+       )`,
+      `CREATE TABLE audit_checkpoints (
+         number INTEGER NOT NULL PRIMARY KEY,
+         content TEXT NOT NULL
+       )`,
+      `CREATE TABLE card_buttons (
+         button_id TEXT NOT NULL PRIMARY KEY,
+         incident_id TEXT NOT NULL,
+         incident_run TEXT NOT NULL,
+         question TEXT NOT NULL,
+         question_digest TEXT NOT NULL,
+         choice TEXT NOT NULL,
+         place INTEGER NOT NULL,
+         label TEXT NOT NULL,
+         groups_json TEXT NOT NULL,
+         requester TEXT NOT NULL,
+         UNIQUE (question, choice)
+       )`,
+      `CREATE TABLE card_messages (
+         message_key TEXT NOT NULL PRIMARY KEY,
+         channel TEXT NOT NULL,
+         ts TEXT NOT NULL
+       )`,
+    ],
+  },
+];
+
+/** Brings the schema up to date. Each migration is one transaction; two processes that start at once do it one after the other. */
+export async function migrate(database: Database): Promise<void> {
+  await database.transaction(async (queries) => {
+    await database.lockForMigration(queries);
+    await queries.all(
+      `CREATE TABLE IF NOT EXISTS schema_migrations (number INTEGER NOT NULL PRIMARY KEY, name TEXT NOT NULL, done_at TEXT NOT NULL)`,
+    );
+  });
+  for (const [index, { name, statements }] of migrations.entries()) {
+    await database.transaction(async (queries) => {
+      await database.lockForMigration(queries);
+      const [row] = await queries.all('SELECT COALESCE(MAX(number), 0) AS number FROM schema_migrations');
+      const done = row ? numberOf(row, 'number') : 0;
+      if (done > migrations.length) {
+        throw new FirebreakError('FB_ERR_UNAVAILABLE', 'the database belongs to a newer version of Firebreak');
+      }
+      if (done > index) return;
+      for (const statement of statements) await queries.all(statement);
+      const values = [index + 1, name, new Date().toISOString()];
+      await queries.all('INSERT INTO schema_migrations (number, name, done_at) VALUES ($1, $2, $3)', values);
+    });
+  }
+}

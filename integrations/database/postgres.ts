@@ -1,0 +1,69 @@
+import { DatabaseError, Pool, type PoolClient } from 'pg';
+import { FirebreakError } from '../../core/errors.ts';
+import type { Database, Queries } from './database.ts';
+
+/** Taken while migrating; any number does that nothing else in the database uses. */
+const migrationLock = 4_602_241_301;
+
+export function openPostgres({ url }: { readonly url: string }): Database {
+  const pool = new Pool({
+    connectionString: url,
+    max: 5,
+    connectionTimeoutMillis: 5000,
+    query_timeout: 15_000,
+    application_name: 'firebreak',
+  });
+  // A connection that breaks while idle is replaced by the pool; without a listener it would end the process.
+  pool.on('error', () => undefined);
+
+  const transaction = async <Result>(begin: string, work: (queries: Queries) => Promise<Result>): Promise<Result> => {
+    const client = await guarded(() => pool.connect());
+    let broken = true;
+    try {
+      await guarded(() => client.query(begin));
+      const result = await work(queriesOn(client));
+      await guarded(() => client.query('COMMIT'));
+      broken = false;
+      return result;
+    } catch (error) {
+      broken = await client.query('ROLLBACK').then(
+        () => false,
+        () => true,
+      );
+      throw error;
+    } finally {
+      client.release(broken);
+    }
+  };
+
+  return {
+    kind: 'postgres',
+    ...queriesOn(pool),
+    transaction: (work) => transaction('BEGIN', work),
+    snapshot: (work) => transaction('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY', work),
+    lockForMigration: async (queries) => {
+      await queries.all('SELECT pg_advisory_xact_lock($1)', [migrationLock]);
+    },
+    close: () => pool.end(),
+  };
+}
+
+function queriesOn(client: Pool | PoolClient): Queries {
+  return {
+    all: (sql, parameters = []) => guarded(async () => (await client.query<Record<string, unknown>>(sql, [...parameters])).rows),
+  };
+}
+
+/** Classes of SQLSTATE that say the statement or its values are wrong: https://www.postgresql.org/docs/current/errcodes-appendix.html */
+const faults = new Set(['21', '22', '23', '42']);
+
+/** PostgreSQL's messages hold values of rows, and the driver's the host and the user: only the code goes on. */
+async function guarded<Result>(work: () => Promise<Result>): Promise<Result> {
+  try {
+    return await work();
+  } catch (error) {
+    const code = typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : 'no answer';
+    const isFault = error instanceof DatabaseError && faults.has(code.slice(0, 2));
+    throw new FirebreakError(isFault ? 'FB_ERR_INTERNAL' : 'FB_ERR_UNAVAILABLE', `PostgreSQL: ${code}`);
+  }
+}

@@ -1,0 +1,106 @@
+import { closeSync, openSync } from 'node:fs';
+import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { FirebreakError } from '../../core/errors.ts';
+import type { Database, Parameter, Queries, Row } from './database.ts';
+
+/** How long a writer waits for another one's transaction, milliseconds. */
+const patience = 5000;
+const keptStatements = 200;
+
+/**
+ * One file, written by one process; a second one waits its turn and fails with FB_ERR_UNAVAILABLE after 5 s. WAL with
+ * `synchronous = FULL`: what a transaction wrote is on the disk when it resolves.
+ */
+export async function openSqlite({ path }: { readonly path: string }): Promise<Database> {
+  const file = guarded(() => {
+    closeSync(openSync(path, 'a', 0o600));
+    return new DatabaseSync(path, { timeout: 0 });
+  });
+  await whenFree(() => file.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;'));
+  const statements = new Map<string, StatementSync>();
+  const statement = (sql: string): StatementSync => {
+    const known = statements.get(sql);
+    if (known) return known;
+    if (statements.size >= keptStatements) statements.clear();
+    const prepared = file.prepare(sql);
+    statements.set(sql, prepared);
+    return prepared;
+  };
+  const queries: Queries = {
+    all: async (sql, parameters = []): Promise<readonly Row[]> =>
+      whenFree(() => statement(sql).all(Object.fromEntries(parameters.map(bound)))),
+  };
+
+  // One connection: whoever comes during a transaction waits, so as not to land inside it.
+  let last: Promise<unknown> = Promise.resolve();
+  const inTurn = <Result>(work: () => Promise<Result>): Promise<Result> => {
+    const turn = last.then(work);
+    last = turn.catch(() => undefined);
+    return turn;
+  };
+  const transaction = <Result>(begin: string, work: (queries: Queries) => Promise<Result>): Promise<Result> =>
+    inTurn(async () => {
+      await whenFree(() => file.exec(begin));
+      try {
+        const result = await work(queries);
+        await whenFree(() => file.exec('COMMIT'));
+        return result;
+      } catch (error) {
+        if (file.isTransaction) file.exec('ROLLBACK');
+        throw error;
+      }
+    });
+
+  return {
+    kind: 'sqlite',
+    all: (sql, parameters) => inTurn(() => queries.all(sql, parameters)),
+    transaction: (work) => transaction('BEGIN IMMEDIATE', work),
+    snapshot: (work) => transaction('BEGIN', work),
+    lockForMigration: async () => undefined,
+    close: () =>
+      inTurn(async () => {
+        if (file.isOpen) file.close();
+      }),
+  };
+}
+
+function bound(parameter: Parameter, index: number): [string, Parameter] {
+  return [`$${index + 1}`, parameter];
+}
+
+/** Waits while another connection writes. SQLite's own waiting would hold up the whole process. */
+async function whenFree<Result>(work: () => Result): Promise<Result> {
+  const deadline = Date.now() + patience;
+  for (let pause = 1; ; pause = Math.min(pause * 2, 50)) {
+    try {
+      return work();
+    } catch (error) {
+      if (resultCode(error) !== busy || Date.now() > deadline) throw named(error);
+      await sleep(pause);
+    }
+  }
+}
+
+/** https://www.sqlite.org/rescode.html */
+const busy = 5;
+const faults: ReadonlySet<number> = new Set([1, 19, 20, 25]);
+
+function resultCode(error: unknown): number {
+  const isCoded = typeof error === 'object' && error !== null && 'errcode' in error;
+  return isCoded && typeof error.errcode === 'number' ? error.errcode & 0xff : 0;
+}
+
+/** SQLite's own messages may hold values of rows: only its result code goes on. */
+function named(error: unknown): FirebreakError {
+  const code = resultCode(error);
+  return new FirebreakError(faults.has(code) ? 'FB_ERR_INTERNAL' : 'FB_ERR_UNAVAILABLE', `SQLite: result code ${code}`);
+}
+
+function guarded<Result>(work: () => Result): Result {
+  try {
+    return work();
+  } catch (error) {
+    throw named(error);
+  }
+}

@@ -1,0 +1,148 @@
+import { afterEach, describe, expect, test } from '@jest/globals';
+import { type AuditRecord, genesisHash, recordHash } from '../../core/audit.ts';
+import type { StoredButton } from '../../core/card.ts';
+import { createAuditStore } from '../../integrations/database/audit-store.ts';
+import { createCardStore } from '../../integrations/database/card-store.ts';
+import { type Database, openDatabase } from '../../integrations/database/database.ts';
+
+export function record(chain: string, number: number, body: AuditRecord['body'] = { step: 'quarantinePod' }): AuditRecord {
+  return {
+    chain,
+    number,
+    at: `2026-03-01T10:00:${String(number % 60).padStart(2, '0')}.000Z`,
+    kind: 'step.applied',
+    actor: 'engine',
+    body,
+  };
+}
+
+export function run(chain: string, from: number, to: number): readonly AuditRecord[] {
+  return Array.from({ length: to - from + 1 }, (_, index) => record(chain, from + index));
+}
+
+/** What the store promises, on whichever database `newUrl` gives an empty one of. */
+export function auditStoreSuite(newUrl: () => Promise<string>): void {
+  const opened: Database[] = [];
+  const open = async (url: string): Promise<Database> => {
+    const database = await openDatabase({ url });
+    opened.push(database);
+    return database;
+  };
+  const store = async () => createAuditStore(await open(await newUrl()));
+  afterEach(async () => {
+    for (const database of opened.splice(0)) await database.close();
+  });
+
+  describe('the audit store', () => {
+    test('chains records by their hashes and gives them back as they were', async () => {
+      const audit = await store();
+      const odd = record('a@1', 2, { 'text\0': 'cut \ud83d', list: [1, null, { deep: true }], quote: `'"$1` });
+      const head = await audit.append([record('a@1', 1), odd]);
+      const { records, head: stored } = await audit.storedChain('a@1');
+      const first = recordHash(record('a@1', 1), genesisHash);
+      expect(records.map(({ previous }) => previous)).toEqual([genesisHash, first]);
+      expect(head).toEqual({ chain: 'a@1', number: 2, hash: records[1]?.hash });
+      expect(stored).toEqual(head);
+      expect((await audit.records('a@1'))[1]?.body).toEqual({ ...odd.body, 'text\0': 'cut \ufffd' });
+      expect(await audit.heads()).toEqual([head]);
+      expect(await audit.chains()).toEqual(['a@1']);
+    });
+
+    test('acknowledges what it has, and takes the rest of a batch that it half knows', async () => {
+      const audit = await store();
+      const head = await audit.append(run('a@1', 1, 3));
+      expect(await audit.append(run('a@1', 2, 3))).toEqual(head);
+      expect((await audit.append(run('a@1', 2, 250))).number).toBe(250);
+      expect(await audit.records('a@1')).toEqual(run('a@1', 1, 250));
+    });
+
+    test.each([
+      ['other content under a known number', [record('a@1', 2, { step: 'deletePod' })]],
+      ['a gap', [record('a@1', 5)]],
+      ['a batch with a gap inside', [record('a@1', 4), record('a@1', 6)]],
+      ['a batch of two chains', [record('a@1', 4), record('b@1', 5)]],
+      ['an empty batch', []],
+      ['a new chain that does not begin at 1', [record('c@1', 2)]],
+    ])('refuses %s and writes nothing', async (_, batch) => {
+      const audit = await store();
+      const head = await audit.append(run('a@1', 1, 3));
+      await expect(audit.append(batch)).rejects.toMatchObject({ code: 'FB_ERR_AUDIT_CONFLICT' });
+      expect(await audit.heads()).toEqual([head]);
+      expect(await audit.records('a@1')).toHaveLength(3);
+    });
+
+    test('gives one order to writers that come at once, on two connections', async () => {
+      const url = await newUrl();
+      const audits = [createAuditStore(await open(url)), createAuditStore(await open(url))];
+      const attempts = Array.from({ length: 20 }, (_, index) => audits[index % 2]?.append(run('a@1', 1, 1 + (index % 7))));
+      await Promise.all(attempts);
+      expect(await audits[0]?.records('a@1')).toEqual(run('a@1', 1, 7));
+    });
+
+    test('two processes that open an empty database at once both get the schema', async () => {
+      const url = await newUrl();
+      const databases = await Promise.all([open(url), open(url), open(url)]);
+      const rows = await Promise.all(databases.map((database) => database.all('SELECT number FROM schema_migrations')));
+      expect(rows.map((found) => found.length)).toEqual([1, 1, 1]);
+    });
+
+    test('refuses a database of a newer version', async () => {
+      const url = await newUrl();
+      const database = await open(url);
+      await database.all(`INSERT INTO schema_migrations VALUES (99, 'later', '2030-01-01')`);
+      await expect(openDatabase({ url })).rejects.toMatchObject({ code: 'FB_ERR_UNAVAILABLE' });
+    });
+
+    test('undoes a transaction that throws, and goes on', async () => {
+      const database = await open(await newUrl());
+      const failing = database.transaction(async (queries) => {
+        await queries.all(`INSERT INTO card_messages VALUES ('k', 'C1', '1')`);
+        throw new Error('halfway');
+      });
+      await expect(failing).rejects.toThrow('halfway');
+      await expect(database.all('SELECT nonsense FROM card_messages')).rejects.toMatchObject({ code: 'FB_ERR_INTERNAL' });
+      expect(await database.all('SELECT * FROM card_messages')).toEqual([]);
+    });
+  });
+
+  describe('the card store', () => {
+    const button = (choice: string, changes: Partial<StoredButton> = {}): StoredButton => ({
+      buttonId: `random-${choice}`,
+      incident: { id: 'incident/c/shop/Deployment/cart', run: 'run-1' },
+      question: 'q1',
+      questionDigest: 'd1',
+      choice,
+      label: `Yes, ${choice}`,
+      groups: ['oncall'],
+      requester: 'playbook/contain',
+      ...changes,
+    });
+
+    test('keeps the first ids of a question and takes over whom it asks now', async () => {
+      const cards = createCardStore(await open(await newUrl()));
+      await cards.saveButtons([button('release'), button('remove')]);
+      await cards.saveButtons([button('release', { buttonId: 'again', groups: ['oncall', 'leads'] })]);
+      expect((await cards.buttonsOf('q1')).map(({ buttonId, groups }) => [buttonId, groups])).toEqual([
+        ['random-release', ['oncall', 'leads']],
+        ['random-remove', ['oncall']],
+      ]);
+      expect(await cards.button('random-remove')).toEqual(button('remove'));
+      expect(await cards.button('again')).toBeUndefined();
+    });
+
+    test('refuses buttons for the same question of another incident', async () => {
+      const cards = createCardStore(await open(await newUrl()));
+      await cards.saveButtons([button('release')]);
+      const other = button('release', { incident: { id: 'incident/c/shop/Deployment/cart', run: 'run-2' } });
+      await expect(cards.saveButtons([other])).rejects.toMatchObject({ code: 'FB_ERR_CONFLICT' });
+    });
+
+    test('remembers where a message is', async () => {
+      const cards = createCardStore(await open(await newUrl()));
+      expect(await cards.message('q1')).toBeUndefined();
+      await cards.saveMessage('q1', { channel: 'C1', ts: '1700000000.000100' });
+      await cards.saveMessage('q1', { channel: 'C1', ts: '1700000000.000200' });
+      expect(await cards.message('q1')).toEqual({ channel: 'C1', ts: '1700000000.000200' });
+    });
+  });
+}
