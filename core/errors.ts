@@ -44,7 +44,7 @@ export const errorCatalogue = {
     remedy: 'Keep the object as it is, look who could write to the evidence store, and use another copy.',
   },
   FB_ERR_EVIDENCE_PENDING: {
-    retryable: true,
+    retryable: false,
     summary: 'The evidence is not kept yet',
     remedy: 'Wait for the evidence, or let a person on the roster waive it.',
   },
@@ -129,5 +129,16 @@ export class FirebreakError extends Error {
 
   get remedy(): string {
     return errorCatalogue[this.code].remedy;
+  }
+}
+
+/** `FB_ERR_UNAVAILABLE` from a service that said when to come back. */
+export class RetryLaterError extends FirebreakError {
+  readonly retryAfterMs: number;
+
+  constructor(detail: string, { retryAfterMs }: { readonly retryAfterMs: number }) {
+    super('FB_ERR_UNAVAILABLE', detail);
+    this.name = 'RetryLaterError';
+    this.retryAfterMs = retryAfterMs;
   }
 }

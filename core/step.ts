@@ -4,7 +4,7 @@ import type { ApprovalProof, Question, SignedVote } from './approval.ts';
 import type { AuditRecord, ChainHead } from './audit.ts';
 import type { MessageRef, QuestionCard, ThreadPost } from './card.ts';
 import type { EvidenceRef } from './evidence.ts';
-import type { IncidentRef } from './incident.ts';
+import type { IncidentRef, Verdict } from './incident.ts';
 import type { Plan } from './plan.ts';
 import type { Severity } from './severity.ts';
 
@@ -35,7 +35,7 @@ export interface AppliedStep {
 /** Why a containment is given back: people said so, or its lease ended where silence may free. */
 export type UndoReason =
   | { readonly kind: 'approved'; readonly proof: ApprovalProof; readonly plan: Plan }
-  | { readonly kind: 'lease-ended'; readonly why: string }
+  | { readonly kind: 'lease-ended'; readonly verdict: Verdict; readonly severity: Severity }
   | { readonly kind: 'step-failed' };
 
 export interface UndoCall {

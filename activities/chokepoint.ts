@@ -1,0 +1,184 @@
+import type { z } from 'zod';
+import type { ActionDeclaration, ActionImplementation, StepContext, UndoResult, Verification } from '../core/action.ts';
+import { planIsCovered } from '../core/approval.ts';
+import { digestOf } from '../core/digest.ts';
+import { FirebreakError } from '../core/errors.ts';
+import type { EvidenceRef } from '../core/evidence.ts';
+import { checkGuardrails, type GuardrailRules } from '../core/guardrail.ts';
+import { type Plan, planDigest } from '../core/plan.ts';
+import type { Roster } from '../core/roster.ts';
+import { worse } from '../core/severity.ts';
+import type { AppliedStep, StepCall, UndoCall } from '../core/step.ts';
+import { checkProof, type VoteKeys } from '../core/vote-check.ts';
+
+/** One action as the chokepoint runs it: what it declares, what its input must be, what does it. */
+export interface RegisteredAction<Input = unknown, Output = unknown> {
+  readonly declaration: ActionDeclaration<string, Input, Output>;
+  readonly input: z.ZodType<Input>;
+  readonly implementation: ActionImplementation<Input, Output>;
+}
+
+/** Who knows how many there are. From the watch cache: no call on the fast path. */
+export interface Census {
+  /** Pods of the workload, contained ones included. */
+  ownerReplicas(call: StepCall): number | undefined;
+  /** Pods with the quarantine label, this uid not counted. */
+  contained(except: string | undefined): { readonly total: number; byNamespace(namespace: string): number };
+}
+
+export interface ChokepointParts {
+  readonly actions: readonly RegisteredAction[];
+  readonly rules: GuardrailRules;
+  readonly roster: Roster;
+  readonly keys: VoteKeys;
+  readonly census: Census;
+  /** Whether a signed manifest of this target is really in the evidence store. */
+  readonly evidenceKept: (ref: EvidenceRef, incident: string) => Promise<boolean>;
+  readonly now?: () => number;
+}
+
+export interface Chokepoint {
+  plan(call: StepCall, context: StepContext): Promise<Plan>;
+  apply(call: StepCall, context: StepContext): Promise<AppliedStep>;
+  verify(step: { readonly call: StepCall; readonly output: unknown }, context: StepContext): Promise<Verification>;
+  undo(undo: UndoCall, context: StepContext): Promise<UndoResult>;
+}
+
+/**
+ * The one way to an effect. For every action, in this order: its input is checked; it is planned; guardrails; the approval, for exactly this
+ * plan; the evidence rule; then apply. Nothing else calls an implementation.
+ */
+export function createChokepoint(parts: ChokepointParts): Chokepoint {
+  const registered = new Map(parts.actions.map((action) => [action.declaration.name, action]));
+  const reserved = new Map<string, string>();
+
+  const actionOf = (call: StepCall) => {
+    const action = registered.get(call.action);
+    if (!action) throw new FirebreakError('FB_ERR_REFUSED', `this worker does not have the action ${call.action}`);
+    const input = action.input.safeParse(call.input);
+    if (!input.success)
+      throw new FirebreakError(
+        'FB_ERR_REFUSED',
+        `the input of ${call.action} is not valid at ${input.error.issues[0]?.path.join('.') ?? 'its root'}`,
+      );
+    return { action, input: input.data };
+  };
+
+  const fullPlan = async (call: StepCall, context: StepContext): Promise<Plan> => {
+    const { action, input } = actionOf(call);
+    const { declaration } = action;
+    const planned = await action.implementation.plan(input, context);
+    return {
+      ...planned,
+      action: declaration.name,
+      effect: declaration.effect,
+      reach: planned.reach ?? declaration.reach,
+      inputDigest: digestOf(call.input),
+    };
+  };
+
+  /** The plan that the step runs under: made anew, or, when this very step was cut short in the middle, the approved one. */
+  const planToRun = async (call: StepCall, context: StepContext): Promise<Plan> => {
+    const { action, input } = actionOf(call);
+    const approved = approvedPlan(call);
+    let plan: Plan;
+    try {
+      plan = await fullPlan(call, context);
+    } catch (error) {
+      if (approved && (await action.implementation.started(input, context))) return approved;
+      throw error;
+    }
+    if (!approved || planDigest(plan) === planDigest(approved)) return plan;
+    if (await action.implementation.started(input, context)) return approved;
+    return plan;
+  };
+
+  const guard = (call: StepCall, declaration: ActionDeclaration, plan: Plan) => {
+    const contained = parts.census.contained(plan.target.uid);
+    const namespace = plan.target.name.split('/')[1] ?? '';
+    const inFlight = [...reserved].filter(([uid]) => uid !== plan.target.uid).map(([, where]) => where);
+    const answer = checkGuardrails(parts.rules, {
+      declaration,
+      plan,
+      severity: call.severity,
+      approved: call.approval !== undefined,
+      ownerReplicas: parts.census.ownerReplicas(call),
+      ownerContained: call.ownerContained,
+      namespaceContained: contained.byNamespace(namespace) + inFlight.filter((where) => where === namespace).length,
+      clusterContained: contained.total + inFlight.length,
+    });
+    if (!answer.ok) throw new FirebreakError(answer.code, answer.reason);
+  };
+
+  const approve = (call: StepCall, plan: Plan) => {
+    const { approval } = call;
+    if (!approval) return;
+    if (approval.question.incident.id !== call.incident.id || approval.question.incident.run !== call.incident.run) {
+      throw new FirebreakError('FB_ERR_APPROVAL_INVALID', 'the approval is of another incident');
+    }
+    const proof = checkProof({ proof: approval, severity: call.severity, roster: parts.roster, keys: parts.keys });
+    if (!proof.ok) throw new FirebreakError('FB_ERR_APPROVAL_INVALID', proof.reason);
+    if (!planIsCovered(approval, plan))
+      throw new FirebreakError('FB_ERR_PLAN_CHANGED', `${plan.target.name} is no longer as it was when people approved`);
+  };
+
+  const evidence = async (call: StepCall, declaration: ActionDeclaration, plan: Plan) => {
+    if (declaration.effect !== 'destructive' || Date.parse(call.evidenceDeadline) <= (parts.now ?? Date.now)()) return;
+    for (const ref of call.evidence)
+      if (ref.target.uid === plan.target.uid && (await parts.evidenceKept(ref, call.incident.id))) return;
+    throw new FirebreakError('FB_ERR_EVIDENCE_PENDING', `nothing is kept of ${plan.target.name} yet`);
+  };
+
+  return {
+    plan: fullPlan,
+
+    apply: async (call, context) => {
+      const { action, input } = actionOf(call);
+      const plan = await planToRun(call, context);
+      approve(call, plan);
+      guard(call, action.declaration, plan);
+      await evidence(call, action.declaration, plan);
+      const { uid } = plan.target;
+      const reserves = action.declaration.contains === true && uid !== undefined;
+      if (reserves) reserved.set(uid, plan.target.name.split('/')[1] ?? '');
+      try {
+        return { plan, output: await action.implementation.apply(input, context) };
+      } finally {
+        if (reserves) reserved.delete(uid);
+      }
+    },
+
+    verify: async ({ call, output }, context) => actionOf(call).action.implementation.verify(output, context),
+
+    undo: async ({ call, output, reason }, context) => {
+      const { action, input } = actionOf(call);
+      const { undo } = action.implementation;
+      if (!undo) throw new FirebreakError('FB_ERR_REFUSED', `${call.action} has no undo`);
+      mayUndo(parts, call, reason);
+      return undo({ input, key: call.key, ...(output === undefined ? {} : { output }) }, context);
+    },
+  };
+}
+
+function approvedPlan(call: StepCall): Plan | undefined {
+  const { approval } = call;
+  const choice = approval?.question.choices.find((offered) => offered.id === approval.choice);
+  return choice?.plans.find((plan) => plan.action === call.action && plan.inputDigest === digestOf(call.input));
+}
+
+/** Giving containment back: people approved exactly this undo, or the lease ended where silence may free, or the step itself failed. */
+function mayUndo(parts: ChokepointParts, call: StepCall, reason: UndoCall['reason']): void {
+  if (reason.kind === 'step-failed') return;
+  if (reason.kind === 'lease-ended') {
+    if (worse(call.severity, reason.severity) === 'critical' && reason.verdict !== 'benign') {
+      throw new FirebreakError('FB_ERR_APPROVAL_INVALID', 'on a critical incident silence never frees');
+    }
+    return;
+  }
+  const { proof, plan } = reason;
+  const result = checkProof({ proof, severity: call.severity, roster: parts.roster, keys: parts.keys });
+  if (!result.ok) throw new FirebreakError('FB_ERR_APPROVAL_INVALID', result.reason);
+  const fits =
+    plan.action === `undo:${call.action}` && plan.inputDigest === digestOf({ key: call.key }) && planIsCovered(proof, plan);
+  if (!fits) throw new FirebreakError('FB_ERR_APPROVAL_INVALID', 'the approval is of another release');
+}

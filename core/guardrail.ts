@@ -1,0 +1,85 @@
+import type { ActionDeclaration } from './action.ts';
+import type { ErrorCode } from './errors.ts';
+import type { Plan } from './plan.ts';
+import { atLeast, type Severity } from './severity.ts';
+
+/** The rules above all playbooks. From configuration: never from anything a tenant could write. */
+export interface GuardrailRules {
+  readonly protectedNamespaces: readonly string[];
+  /** Firebreak's own namespace, always protected. */
+  readonly ownNamespace: string;
+  /** From this severity on a reversible step with reach `pod` runs at once. */
+  readonly automaticFrom: Severity;
+  /** Share of a workload's replicas that may be contained automatically; at least one pod. */
+  readonly ownerShare: number;
+  readonly namespaceCap: number;
+  readonly clusterCap: number;
+}
+
+export interface GuardrailFacts {
+  readonly declaration: ActionDeclaration;
+  readonly plan: Plan;
+  readonly severity: Severity;
+  /** A verified approval stands behind the step. */
+  readonly approved: boolean;
+  /** Pods of the owner, contained ones included; undefined when nobody can say. */
+  readonly ownerReplicas: number | undefined;
+  /** Contained or about to be, this target not counted. */
+  readonly ownerContained: number;
+  readonly namespaceContained: number;
+  readonly clusterContained: number;
+}
+
+export type GuardrailAnswer = { readonly ok: true } | { readonly ok: false; readonly code: ErrorCode; readonly reason: string };
+
+/** Namespaces that a plan touches, from its `kind/namespace/name` targets. */
+export function namespacesOf(plan: Plan): readonly string[] {
+  const found = [...plan.blastRadius, plan.target.name].map((name) => name.split('/')).filter((parts) => parts.length === 3);
+  return [...new Set(found.map((parts) => parts[1] ?? ''))];
+}
+
+/** How many pods of an owner may be contained automatically. Without a known number: one. */
+export function ownerCap(replicas: number | undefined, share: number): number {
+  return Math.max(1, Math.floor((replicas ?? 1) * share));
+}
+
+/** One answer for every action, at plan and at apply. Fails closed: what is not known counts against the step. */
+export function checkGuardrails(rules: GuardrailRules, facts: GuardrailFacts): GuardrailAnswer {
+  const { declaration, plan } = facts;
+  if (declaration.reach === 'outside' || declaration.effect === 'read') return { ok: true };
+  const guarded = new Set([...rules.protectedNamespaces, rules.ownNamespace]);
+  const hit = namespacesOf(plan).find((namespace) => guarded.has(namespace));
+  if (hit !== undefined)
+    return { ok: false, code: 'FB_ERR_PROTECTED', reason: `namespace ${hit} is protected; ${plan.target.name} was not touched` };
+  if (facts.approved) return { ok: true };
+  if (plan.effect !== 'reversible' || plan.reach !== 'pod') {
+    return {
+      ok: false,
+      code: 'FB_ERR_APPROVAL_INVALID',
+      reason: `${declaration.name} (${plan.effect}, reach ${plan.reach}) needs people to approve it`,
+    };
+  }
+  if (facts.severity === 'unknown' || !atLeast(facts.severity, rules.automaticFrom)) {
+    return {
+      ok: false,
+      code: 'FB_ERR_APPROVAL_INVALID',
+      reason: `${declaration.name} is automatic from ${rules.automaticFrom} on; this is ${facts.severity}`,
+    };
+  }
+  return declaration.contains ? checkCaps(rules, facts) : { ok: true };
+}
+
+function checkCaps(rules: GuardrailRules, facts: GuardrailFacts): GuardrailAnswer {
+  const owner = ownerCap(facts.ownerReplicas, rules.ownerShare);
+  const reached = [
+    { contained: facts.ownerContained, cap: owner, what: `of the ${facts.ownerReplicas ?? 'unknown'} pods of its owner` },
+    { contained: facts.namespaceContained, cap: rules.namespaceCap, what: 'pods of its namespace' },
+    { contained: facts.clusterContained, cap: rules.clusterCap, what: 'pods of the cluster' },
+  ].find(({ contained, cap }) => contained >= cap);
+  if (!reached) return { ok: true };
+  return {
+    ok: false,
+    code: 'FB_ERR_CAP_REACHED',
+    reason: `${reached.contained} ${reached.what} are contained already, and ${reached.cap} is the most that is done without people`,
+  };
+}

@@ -1,0 +1,27 @@
+import type { AuditRecord } from './audit.ts';
+import type { IncidentStart } from './incident.ts';
+import type { IncidentState } from './incident-state.ts';
+import type { IncidentSettings, StepCall } from './step.ts';
+
+/** A reversible effect in force: its lease is in the state, and this is what its undo needs. */
+export interface Holding {
+  readonly leaseId: string;
+  readonly call: StepCall;
+  readonly output?: unknown;
+}
+
+/** What an incident takes with it when its history is cut: plain data, no body is open then. */
+export interface CarriedIncident {
+  readonly state: IncidentState;
+  readonly holdings: readonly Holding[];
+  readonly seen: readonly string[];
+  readonly pendingRecords: readonly AuditRecord[];
+  readonly callCounters: Readonly<Record<string, number>>;
+}
+
+/** The one argument of the incident workflow. */
+export interface IncidentInput {
+  readonly start: IncidentStart;
+  readonly settings: IncidentSettings;
+  readonly carried?: CarriedIncident;
+}

@@ -1,0 +1,64 @@
+/** What the cell remembers of a pod: what containment, resolution and plans need, and nothing that could be a secret. */
+export interface PodRecord {
+  readonly uid: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+  /** Only Firebreak's own and those that mark mirror pods. */
+  readonly annotations: Readonly<Record<string, string>>;
+  readonly owners: readonly OwnerRef[];
+  readonly resourceVersion: string;
+  readonly createdAt: string;
+  readonly deleting: boolean;
+  readonly phase: string;
+  readonly node?: string;
+  readonly hostNetwork: boolean;
+  readonly serviceAccount?: string;
+  readonly containers: readonly ContainerRecord[];
+  /** Names of Secrets that it mounts, has in its environment, or pulls images with; sorted. */
+  readonly secrets: readonly string[];
+}
+
+export interface ContainerRecord {
+  readonly name: string;
+  readonly image: string;
+  /** Without the `containerd://` before it. */
+  readonly id?: string;
+  readonly imageId?: string;
+}
+
+export interface OwnerRef {
+  readonly kind: string;
+  readonly name: string;
+  readonly uid: string;
+  readonly controller: boolean;
+}
+
+/** A NetworkPolicy, as far as it says whom it selects and whether it allows anything. */
+export interface PolicyRecord {
+  readonly namespace: string;
+  readonly name: string;
+  readonly selector: LabelSelector;
+  /** At least one ingress or egress rule that counts. */
+  readonly allows: boolean;
+  /** The spec's digest: tells whether the standing policy is as it should be. */
+  readonly specDigest: string;
+}
+
+export interface LabelSelector {
+  readonly matchLabels?: Readonly<Record<string, string>>;
+  readonly matchExpressions?: readonly { readonly key: string; readonly operator: string; readonly values?: readonly string[] }[];
+}
+
+/** https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/: an empty selector selects everything. */
+export function selects(selector: LabelSelector, labels: Readonly<Record<string, string>>): boolean {
+  for (const [key, value] of Object.entries(selector.matchLabels ?? {})) if (labels[key] !== value) return false;
+  return (selector.matchExpressions ?? []).every(({ key, operator, values = [] }) => {
+    const value = labels[key];
+    if (operator === 'Exists') return value !== undefined;
+    if (operator === 'DoesNotExist') return value === undefined;
+    if (operator === 'In') return value !== undefined && values.includes(value);
+    if (operator === 'NotIn') return value === undefined || !values.includes(value);
+    return true;
+  });
+}

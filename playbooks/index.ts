@@ -1,0 +1,14 @@
+import type { AnyPlaybook } from '../core/playbook.ts';
+import { askAboutShell } from './ask-about-shell.ts';
+import { containDroppedBinary } from './contain-dropped-binary.ts';
+import { ticketSensitiveRead } from './ticket-sensitive-read.ts';
+
+export { askAboutShell, containDroppedBinary, ticketSensitiveRead };
+
+/** A playbook in the list: its body is called by the engine only, which makes what it is called with. */
+export interface ListedPlaybook extends AnyPlaybook {
+  readonly run: (context: never) => Promise<void>;
+}
+
+/** Every playbook there is, in an explicit list. Which of them are enabled is configuration. */
+export const playbooks: readonly ListedPlaybook[] = [containDroppedBinary, askAboutShell, ticketSensitiveRead];

@@ -1,0 +1,60 @@
+import { upsertSearchAttributes } from '@temporalio/workflow';
+import type { Alert } from '../core/alert.ts';
+import type { AlertBatch, AlertCount } from '../core/incident.ts';
+import { countKey, type IncidentModel } from './model.ts';
+
+/** A card is brought up to date when the count has grown tenfold, not with every alert. */
+function magnitude(count: number): number {
+  return Math.floor(Math.log10(Math.max(1, count)));
+}
+
+export interface Joined {
+  /** Alerts of the batch that the incident had not seen. */
+  readonly fresh: readonly Alert[];
+  readonly newMagnitude: boolean;
+}
+
+/** Takes a batch in: once, however often it is delivered. Says which alerts are new, so that playbooks can be evaluated for them. */
+export function joinBatch(model: IncidentModel, batch: AlertBatch): Joined {
+  if (!model.firstSight(`batch:${batch.id}`)) return { fresh: [], newMagnitude: false };
+  const before = model.total;
+  model.lastAlertAt = Date.now();
+  let raised = false;
+  for (const count of batch.counts) {
+    addCount(model, count);
+    raised = model.raise(count.severity) || raised;
+  }
+  const fresh = batch.alerts.filter((alert) => model.firstSight(`alert:${alert.id}`));
+  const added = batch.counts.reduce((sum, count) => sum + count.count, 0);
+  const rules = [...new Set(batch.counts.map((count) => count.rule))].join(', ');
+  const first = before === 0;
+  model.record(first ? 'incident.opened' : 'alert.joined', `sensor/${fresh[0]?.sensor ?? 'intake'}`, `${added} × ${rules}`, {
+    counts: batch.counts,
+    alerts: fresh.map((alert) => ({
+      id: alert.id,
+      rule: alert.rule,
+      severity: alert.severity,
+      time: alert.time,
+      title: alert.title,
+    })),
+  });
+  // The start already carries the first alert's severity: only a change needs a write.
+  if (raised && !first) upsertSearchAttributes({ FirebreakSeverity: [model.severity] });
+  return { fresh, newMagnitude: !first && magnitude(model.total) > magnitude(before) };
+}
+
+function addCount(model: IncidentModel, count: AlertCount): void {
+  const key = countKey(count);
+  const known = model.counts.get(key);
+  model.counts.set(
+    key,
+    known
+      ? {
+          ...known,
+          count: known.count + count.count,
+          lastSeen: count.lastSeen > known.lastSeen ? count.lastSeen : known.lastSeen,
+          firstSeen: count.firstSeen < known.firstSeen ? count.firstSeen : known.firstSeen,
+        }
+      : count,
+  );
+}

@@ -1,0 +1,82 @@
+import { ActivityFailure, ApplicationFailure, proxyActivities, proxyLocalActivities } from '@temporalio/workflow';
+import type { ActionDeclaration, Pool } from '../core/action.ts';
+import { type ErrorCode, isErrorCode } from '../core/errors.ts';
+import type { CellActivities, DeskActivities, IncidentSettings } from '../core/step.ts';
+
+/** A step that did not come about, with the catalogue's code. Plain data: the playbook may look at it. */
+export class StepFailure extends Error {
+  readonly code: ErrorCode;
+
+  constructor(code: ErrorCode, message: string) {
+    super(message);
+    this.name = 'StepFailure';
+    this.code = code;
+  }
+}
+
+/** What an activity threw, as the catalogue knows it. The codes travel as the failure's type. */
+export function stepFailure(error: unknown): StepFailure {
+  if (error instanceof StepFailure) return error;
+  const cause = error instanceof ActivityFailure ? error.cause : error;
+  if (cause instanceof ApplicationFailure && isErrorCode(cause.type)) return new StepFailure(cause.type, cause.message);
+  const reason = cause instanceof Error ? cause.message : 'the activity failed';
+  return new StepFailure(error instanceof ActivityFailure ? 'FB_ERR_UNAVAILABLE' : 'FB_ERR_INTERNAL', reason);
+}
+
+/** A lost worker is noticed within 3 s: what runs at the cell sends a heartbeat every second. */
+const heartbeatTimeout = '3s';
+const patient = { initialInterval: '200ms', backoffCoefficient: 2, maximumInterval: '10s' } as const;
+
+function queueOf(settings: IncidentSettings, pool: Pool): string {
+  return settings.queues[pool];
+}
+
+/** The activities of one action, in the pool that has its rights. Critical work goes first in the server's backlog. */
+export function stepActivities(settings: IncidentSettings, declaration: ActionDeclaration, priorityKey: number): CellActivities {
+  const taskQueue = queueOf(settings, declaration.pool);
+  const common = { taskQueue, heartbeatTimeout, retry: patient, priority: { priorityKey } } as const;
+  const plan = proxyActivities<CellActivities>({
+    ...common,
+    startToCloseTimeout: declaration.timeouts.planMs,
+    scheduleToCloseTimeout: '10m',
+  });
+  // An approved destructive step that cannot be done within the hour is no longer what people had in mind.
+  const apply = proxyActivities<CellActivities>({
+    ...common,
+    startToCloseTimeout: declaration.timeouts.applyMs,
+    ...(declaration.effect === 'destructive' ? { scheduleToCloseTimeout: '1h' } : {}),
+  });
+  const verify = proxyActivities<CellActivities>({
+    ...common,
+    startToCloseTimeout: declaration.timeouts.verifyMs,
+    scheduleToCloseTimeout: '15m',
+  });
+  return {
+    planStep: plan.planStep,
+    applyStep: apply.applyStep,
+    applyStepNow: apply.applyStep,
+    verifyStep: verify.verifyStep,
+    undoStep: apply.undoStep,
+    verifyVote: plan.verifyVote,
+  };
+}
+
+/**
+ * The fast path: one attempt of at most 2 s, in the worker that has the workflow. A local activity blocks its whole workflow, so
+ * nothing longer may be one.
+ */
+export const fastActivities = proxyLocalActivities<Pick<CellActivities, 'applyStepNow' | 'verifyVote'>>({
+  startToCloseTimeout: '2s',
+  scheduleToCloseTimeout: '2s',
+  localRetryThreshold: '2s',
+  retry: { maximumAttempts: 1 },
+});
+
+/** The desk may be down for hours: what it has to say waits, and delays nothing else. */
+export function deskActivities(settings: IncidentSettings): DeskActivities {
+  return proxyActivities<DeskActivities>({
+    taskQueue: settings.queues.desk,
+    startToCloseTimeout: '15s',
+    retry: { initialInterval: '500ms', backoffCoefficient: 2, maximumInterval: '30s' },
+  });
+}

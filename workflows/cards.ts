@@ -1,0 +1,130 @@
+import { condition } from '@temporalio/workflow';
+import type { Alert } from '../core/alert.ts';
+import type { QuestionCard } from '../core/card.ts';
+import type { QuestionState } from '../core/incident-state.ts';
+import type { DeskActivities } from '../core/step.ts';
+import type { IncidentModel } from './model.ts';
+
+const commandLineLimit = 400;
+
+/** What is known of an incident that a card shows whatever it asks. */
+function contained(model: IncidentModel): QuestionCard['contained'] {
+  return [...model.leases.values()]
+    .filter((lease) => lease.state === 'active' || lease.state === 'permanent')
+    .map((lease) => {
+      const step = model.steps.get(lease.stepKey);
+      return {
+        what: `${lease.action} on ${lease.target.name}: ${step?.state ?? 'running'}${step?.detail ? ` (${step.detail})` : ''}`,
+        since: new Date(lease.startedAt).toISOString(),
+        ...(lease.state === 'active' ? { until: new Date(lease.until).toISOString() } : {}),
+      };
+    });
+}
+
+export function cardOf(model: IncidentModel, state: QuestionState, alert: Alert, onSilence: string): QuestionCard {
+  const { question } = state;
+  const level = question.levels[state.level];
+  const next = question.levels[state.level + 1];
+  return {
+    incident: { ...model.ref, title: model.title, severity: model.severity, cluster: model.subject.cluster },
+    questionId: question.id,
+    questionDigest: state.digest,
+    text: question.text,
+    happened: {
+      rule: alert.rule,
+      sensor: alert.sensor,
+      at: alert.time,
+      count: model.total,
+      ...(alert.pod ? { pod: `${alert.pod.namespace}/${alert.pod.name}` } : {}),
+      ...(alert.container?.image ? { image: alert.container.image } : {}),
+      ...(alert.process?.exe || alert.process?.name ? { process: alert.process.exe ?? alert.process.name ?? '' } : {}),
+      ...(alert.process?.commandLine ? { commandLine: alert.process.commandLine.slice(0, commandLineLimit) } : {}),
+    },
+    contained: contained(model),
+    evidence: model.evidence.flatMap((ref) => ref.artefacts.map(({ name, sha256, bytes }) => ({ name, sha256, bytes }))),
+    choices: question.choices.map((choice) => ({
+      id: choice.id,
+      label: choice.label,
+      quorum: choice.quorum,
+      destructive: choice.plans.some((plan) => plan.effect === 'destructive'),
+      weakens: choice.plans.some((plan) => plan.weakens === true),
+      changes: choice.plans.flatMap((plan) => plan.changes.map((change) => `${change.target}: ${change.what}`)),
+      blastRadius: [...new Set(choice.plans.flatMap((plan) => plan.blastRadius))],
+      notes: [...new Set(choice.plans.flatMap((plan) => plan.notes))],
+    })),
+    votes: state.votes.map(({ vote }) => ({ person: vote.person, choice: vote.choice, at: vote.at })),
+    onSilence,
+    level: {
+      group: level?.group ?? 'nobody',
+      until: state.levelUntil,
+      number: state.level + 1,
+      ...(next ? { next: next.group } : {}),
+    },
+    status: state.status,
+  };
+}
+
+/** Groups that may answer now: every level that was asked so far. */
+export function groupsOf(state: QuestionState): readonly string[] {
+  return state.question.levels.slice(0, state.level + 1).map((level) => level.group);
+}
+
+/**
+ * Keeps one question's card true: posts it, edits it when something that it shows has changed, edits it a last time when it is decided.
+ * The desk may be down meanwhile; nothing waits for it but the incident's end.
+ */
+export class CardKeeper {
+  readonly #model: IncidentModel;
+  readonly #desk: DeskActivities;
+  readonly #alert: Alert;
+  readonly #onSilence: string;
+  readonly #id: string;
+  #version = 0;
+
+  constructor(options: {
+    readonly model: IncidentModel;
+    readonly desk: DeskActivities;
+    readonly alert: Alert;
+    readonly onSilence: string;
+    readonly questionId: string;
+  }) {
+    this.#model = options.model;
+    this.#desk = options.desk;
+    this.#alert = options.alert;
+    this.#onSilence = options.onSilence;
+    this.#id = options.questionId;
+  }
+
+  touch(): void {
+    this.#version += 1;
+  }
+
+  async run(): Promise<void> {
+    await this.#desk.postQuestion(this.#post());
+    let shown = this.#version;
+    while (this.#isOpen || shown !== this.#version) {
+      await condition(() => this.#version !== shown);
+      shown = this.#version;
+      await this.#desk.updateQuestion(this.#post());
+    }
+  }
+
+  get #state(): QuestionState {
+    const state = this.#model.questions.get(this.#id);
+    if (!state) throw new Error('a card without its question');
+    return state;
+  }
+
+  get #isOpen(): boolean {
+    return this.#state.status.state === 'open';
+  }
+
+  #post(): Parameters<DeskActivities['postQuestion']>[0] {
+    const state = this.#state;
+    return {
+      card: cardOf(this.#model, state, this.#alert, this.#onSilence),
+      groups: groupsOf(state),
+      requester: state.question.requester,
+    };
+  }
+}

@@ -1,0 +1,133 @@
+import type { ActionDeclaration } from '../core/action.ts';
+import type { Approval, ApprovalProof } from '../core/approval.ts';
+import type { Verdict } from '../core/incident.ts';
+import type { Plan } from '../core/plan.ts';
+import { type Duration, durationMs, type LeaseOptions, type Settled, type StepResult } from '../core/playbook.ts';
+import type { ListedPlaybook } from '../playbooks/index.ts';
+import { stepFailure } from './calls.ts';
+import type { Leases } from './leases.ts';
+import type { Body, IncidentModel } from './model.ts';
+import type { Questions } from './questions.ts';
+import { type Caller, type StepEngine, undoPlanOf } from './steps.ts';
+
+export interface ContextParts {
+  readonly model: IncidentModel;
+  readonly engine: StepEngine;
+  readonly questions: Questions;
+  readonly leases: Leases;
+}
+
+interface AskShape {
+  readonly question: string;
+  readonly choices: Readonly<Record<string, string>>;
+  readonly plan?: Readonly<Record<string, Plan | readonly Plan[] | undefined>>;
+  readonly levels: readonly { readonly group: string; readonly within: Duration }[];
+  readonly onSilence: string;
+}
+
+function plansOf(plan: Plan | readonly Plan[] | undefined): readonly Plan[] {
+  if (plan === undefined) return [];
+  return 'action' in plan ? [plan] : plan;
+}
+
+/**
+ * What a body is called with. `PlaybookContext` is generic over the playbook's actions, which only the compiler knows: here they are
+ * made from the envelope at run time, so the one cast from the dynamic to the typed side is the `never` in the return type.
+ */
+export function contextFor(parts: ContextParts, playbook: ListedPlaybook, body: Body): never {
+  const { model, questions } = parts;
+  const caller: Caller = { playbook: playbook.id, subjectKey: body.state.subjectKey, workload: body.alert.workload };
+  const steps = Object.fromEntries(
+    Object.entries(playbook.uses).map(([name, declaration]) => [name, stepFor({ parts, caller, declaration })]),
+  );
+
+  const ask = async ({ question, choices, plan = {}, levels, onSilence }: AskShape) => {
+    const decision = await questions.ask({
+      text: question,
+      choices: Object.entries(choices).map(([id, label]) => ({ id, label, plans: plansOf(plan[id]) })),
+      levels: levels.map(({ group, within }) => ({ group, withinMs: durationMs(within) })),
+      requester: `playbook/${playbook.id}`,
+      onSilence,
+      alert: body.alert,
+    });
+    return decision
+      ? { choice: decision.choice, by: decision.by, approval: { proof: decision.proof, covers: {} } }
+      : { choice: 'silence' };
+  };
+
+  const settle = async (waiting: Readonly<Record<string, Promise<unknown>>>) => {
+    const settled = await Promise.all(Object.entries(waiting).map(async ([name, part]) => [name, await settled1(part)] as const));
+    return Object.fromEntries(settled);
+  };
+
+  const verdict = (value: Verdict, why: string) => {
+    model.verdict = value;
+    model.verdictWhy = why;
+    model.record('incident.verdict', `playbook/${playbook.id}`, `${value}: ${why}`, { verdict: value });
+  };
+
+  const context = {
+    alert: body.alert,
+    steps,
+    ask,
+    settle,
+    verdict,
+    note: (text: string) => model.record('playbook.note', `playbook/${playbook.id}`, text),
+    evidence: () => model.evidence,
+  };
+  return context as never;
+}
+
+async function settled1(part: Promise<unknown>): Promise<Settled<unknown>> {
+  try {
+    return { ok: true, value: await part };
+  } catch (error) {
+    const { code, message } = stepFailure(error);
+    return { ok: false, code, reason: message };
+  }
+}
+
+function stepFor({
+  parts,
+  caller,
+  declaration,
+}: {
+  readonly parts: ContextParts;
+  readonly caller: Caller;
+  readonly declaration: ActionDeclaration;
+}) {
+  const { engine, leases } = parts;
+  const run = (options: LeaseOptions, approval?: Approval) => {
+    const { lease, onExpiry, ...input } = options;
+    return engine.run({
+      caller,
+      declaration,
+      input: declaration.effect === 'reversible' ? input : options,
+      ...(declaration.effect === 'reversible'
+        ? { lease: { ...(lease ? { durationMs: durationMs(lease) } : {}), ...(onExpiry ? { onExpiry } : {}) } }
+        : {}),
+      ...(approval ? { approval: approval.proof } : {}),
+    });
+  };
+  const undo = async (result: StepResult, approval: Approval) => {
+    const plan = undoPlanOf(result.plan, result.key);
+    if (result.leaseId) await letGo({ leases, leaseId: result.leaseId, caller, proof: approval.proof, plan });
+  };
+  return Object.assign(run, {
+    plan: (input: unknown) => engine.plan({ caller, declaration, input }),
+    undo: Object.assign(undo, { plan: async (result: StepResult) => undoPlanOf(result.plan, result.key) }),
+  });
+}
+
+function letGo(call: {
+  readonly leases: Leases;
+  readonly leaseId: string;
+  readonly caller: Caller;
+  readonly proof: ApprovalProof;
+  readonly plan: Plan;
+}): Promise<void> {
+  return call.leases.letGo(call.leaseId, `${call.caller.playbook}/${call.caller.subjectKey}`, {
+    proof: call.proof,
+    plan: call.plan,
+  });
+}

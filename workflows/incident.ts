@@ -1,0 +1,121 @@
+import {
+  allHandlersFinished,
+  condition,
+  continueAsNew,
+  defineQuery,
+  defineSignal,
+  setHandler,
+  workflowInfo,
+} from '@temporalio/workflow';
+import type { SignedVote } from '../core/approval.ts';
+import { type AlertBatch, incidentNames } from '../core/incident.ts';
+import type { IncidentInput } from '../core/incident-input.ts';
+import type { IncidentState } from '../core/incident-state.ts';
+import { joinBatch } from './alerts.ts';
+import { Bodies } from './bodies.ts';
+import { deskActivities } from './calls.ts';
+import { Leases } from './leases.ts';
+import { IncidentModel } from './model.ts';
+import { Questions } from './questions.ts';
+import { StepEngine, type undoPlanOf } from './steps.ts';
+import { TargetLocks } from './targets.ts';
+
+const alertsSignal = defineSignal<[AlertBatch]>(incidentNames.alertsSignal);
+const voteSignal = defineSignal<[SignedVote | undefined]>(incidentNames.voteSignal);
+const stateQuery = defineQuery<IncidentState>(incidentNames.stateQuery);
+
+/**
+ * One affected workload (or node), from its first alert until nothing is left to do. It is the one writer of everything that is
+ * done about it: playbooks, steps, questions, leases and records all live here.
+ */
+export async function incident(input: IncidentInput): Promise<IncidentState> {
+  const parts = createParts(input);
+  const { model, questions, leases, bodies } = parts;
+
+  const join = (batch: AlertBatch): void => {
+    const { fresh, newMagnitude } = joinBatch(model, batch);
+    for (const alert of fresh) bodies.evaluate(alert);
+    if (newMagnitude) questions.touchAll();
+  };
+  setHandler(alertsSignal, join);
+  setHandler(voteSignal, (vote) => questions.receive(vote));
+  setHandler(stateQuery, () => model.snapshot());
+
+  if (!input.carried) join(input.start.batch);
+  void model.outbox.run();
+  void questions.run();
+  void leases.run();
+
+  for (;;) {
+    await condition(() => (model.quiet && !questions.unread) || tooLong(model));
+    if (!model.quiet || questions.unread) await carryOn(input, parts);
+    else if (await quietFor(parts)) return close(parts);
+  }
+}
+
+interface Parts {
+  readonly model: IncidentModel;
+  readonly questions: Questions;
+  readonly leases: Leases;
+  readonly bodies: Bodies;
+}
+
+function createParts(input: IncidentInput): Parts {
+  const desk = deskActivities(input.settings);
+  const model = new IncidentModel(input, desk);
+  const questions = new Questions(model, desk);
+  const leases = new Leases(model, { page: (text) => questions.page(text), changed: () => questions.touchAll() });
+  const engine = new StepEngine({ model, leases, questions, locks: new TargetLocks() });
+  questions.onLeaseDecided(async (id, choice, by, { proof, plan }) => {
+    if (choice === 'keep') leases.keep(id, by);
+    if (choice === 'extend') leases.extend(id, by);
+    if (choice === 'release' && plan) await leases.undo(id, { kind: 'approved', proof, plan });
+    const lease = model.leases.get(id);
+    if (lease?.state === 'active') questions.standing(lease, plan ?? standingPlan(proof.question.choices));
+  });
+  return { model, questions, leases, bodies: new Bodies({ model, engine, questions, leases }) };
+}
+
+function standingPlan(
+  choices: readonly { readonly plans: readonly Parameters<Questions['standing']>[1][] }[],
+): ReturnType<typeof undoPlanOf> {
+  const plan = choices.flatMap((choice) => choice.plans)[0];
+  if (!plan) throw new Error('a standing question without the plan of its release');
+  return plan;
+}
+
+/** History is cut only when no body is open: a suspended function cannot be carried. */
+function tooLong(model: IncidentModel): boolean {
+  return workflowInfo().continueAsNewSuggested && !model.openBodies && model.busy === 0;
+}
+
+async function carryOn(input: IncidentInput, { model, questions }: Parts): Promise<void> {
+  if (questions.unread || !tooLong(model)) return;
+  await condition(allHandlersFinished);
+  await continueAsNew<typeof incident>({ ...input, carried: model.carry() });
+}
+
+/** True when nothing came for the lingering time: alerts that follow within it join this incident. */
+async function quietFor({ model, questions }: Parts): Promise<boolean> {
+  const loud = () => !model.quiet || questions.unread;
+  for (;;) {
+    const left = model.lastAlertAt + model.settings.lingerMs - Date.now();
+    if (left <= 0) return !loud();
+    if (await condition(loud, left)) return false;
+  }
+}
+
+/** An incident does not close before its records are acknowledged. */
+async function close({ model, questions }: Parts): Promise<IncidentState> {
+  model.record('incident.closed', 'engine', `closed: ${model.verdict}`, {
+    verdict: model.verdict,
+    reached: model.reached,
+    total: model.total,
+  });
+  await condition(() => model.outbox.empty);
+  await condition(allHandlersFinished);
+  // What came in the meantime is still heard: the next run of this id would not know of it.
+  await condition(() => model.quiet && !questions.unread && model.outbox.empty);
+  model.open = false;
+  return model.snapshot();
+}

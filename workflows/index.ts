@@ -1,0 +1,2 @@
+/** What the workflow bundle exports: the names here are the workflow types. */
+export { incident } from './incident.ts';

@@ -1,0 +1,185 @@
+import { uuid4, workflowInfo } from '@temporalio/workflow';
+import type { Alert } from '../core/alert.ts';
+import type { EvidenceRef } from '../core/evidence.ts';
+import { type AlertCount, type IncidentRef, type Reached, type Subject, subjectTitle, type Verdict } from '../core/incident.ts';
+import type { CarriedIncident, Holding, IncidentInput } from '../core/incident-input.ts';
+import type { BodyState, IncidentState, QuestionState, StepState, TimelineEntry } from '../core/incident-state.ts';
+import type { Lease } from '../core/lease.ts';
+import type { Severity } from '../core/severity.ts';
+import { worse } from '../core/severity.ts';
+import type { DeskActivities, IncidentSettings } from '../core/step.ts';
+import { Outbox } from './outbox.ts';
+
+const timelineLimit = 500;
+const seenLimit = 5_000;
+
+/** A body while it lives: its state for the query, and the alert that it runs for. */
+export interface Body {
+  state: BodyState;
+  readonly alert: Alert;
+  readonly severity: Severity;
+}
+
+/** The incident's memory: plain data that one workflow writes. Everything else in this room reads and changes it. */
+export class IncidentModel {
+  readonly ref: IncidentRef;
+  readonly subject: Subject;
+  readonly title: string;
+  readonly settings: IncidentSettings;
+  readonly outbox: Outbox;
+  readonly counts = new Map<string, AlertCount>();
+  readonly steps = new Map<string, StepState>();
+  readonly bodies = new Map<string, Body>();
+  readonly questions = new Map<string, QuestionState>();
+  readonly leases = new Map<string, Lease>();
+  readonly holdings = new Map<string, Holding>();
+  readonly callCounters = new Map<string, number>();
+  evidence: readonly EvidenceRef[] = [];
+  timeline: readonly TimelineEntry[] = [];
+  endedBodies: readonly BodyState[] = [];
+  severity: Severity = 'unknown';
+  verdict: Verdict = 'unknown';
+  verdictWhy = '';
+  reached: Reached = 'detected';
+  open = true;
+  openedAt: string;
+  lastAlertAt = Date.now();
+  /** Work under way that must end before the incident does: steps, card updates, votes. */
+  busy = 0;
+  #seen = new Set<string>();
+
+  constructor(input: IncidentInput, desk: DeskActivities) {
+    const info = workflowInfo();
+    this.ref = { id: info.workflowId, run: info.firstExecutionRunId };
+    this.subject = input.start.subject;
+    this.title = subjectTitle(input.start.subject);
+    this.settings = input.settings;
+    this.outbox = new Outbox(this.ref, desk.recordAudit);
+    this.openedAt = new Date().toISOString();
+    if (input.carried) this.#carryOn(input.carried);
+  }
+
+  /** A short id that no other incident has: the first eight digits of a UUID made by the workflow. */
+  newId(): string {
+    return uuid4().slice(0, 8);
+  }
+
+  note(kind: string, actor: string, text: string): void {
+    const entry: TimelineEntry = { at: new Date().toISOString(), kind, actor, text };
+    this.timeline = [...this.timeline.slice(-(timelineLimit - 1)), entry];
+  }
+
+  /** In the timeline and on the record. */
+  record(kind: string, actor: string, text: string, body: Readonly<Record<string, unknown>> = {}): void {
+    this.note(kind, actor, text);
+    this.outbox.add(kind, actor, { text, ...body });
+  }
+
+  /** True the first time; bounded, since the intake's ledger is the first line of defence. */
+  firstSight(id: string): boolean {
+    if (this.#seen.has(id)) return false;
+    this.#seen.add(id);
+    if (this.#seen.size > seenLimit) this.#seen = new Set([...this.#seen].slice(seenLimit / 2));
+    return true;
+  }
+
+  raise(severity: Severity): boolean {
+    const before = this.severity;
+    this.severity = worse(this.severity, severity);
+    return this.severity !== before;
+  }
+
+  get priority(): number {
+    return this.severity === 'critical' ? 1 : 3;
+  }
+
+  get total(): number {
+    let total = 0;
+    for (const entry of this.counts.values()) total += entry.count;
+    return total;
+  }
+
+  get runningBodies(): number {
+    return [...this.bodies.values()].filter((body) => body.state.state === 'running').length;
+  }
+
+  get openBodies(): boolean {
+    return [...this.bodies.values()].some((body) => body.state.state === 'running' || body.state.state === 'waiting');
+  }
+
+  get activeLeases(): readonly Lease[] {
+    return [...this.leases.values()].filter((lease) => lease.state === 'active' || lease.state === 'releasing');
+  }
+
+  /** Nothing is left to do: no body, no lease that ends by itself, no work under way. */
+  get quiet(): boolean {
+    return !this.openBodies && this.activeLeases.length === 0 && this.busy === 0;
+  }
+
+  /** Runs work that the incident waits for before it ends. */
+  async during<T>(work: Promise<T>): Promise<T> {
+    this.busy += 1;
+    try {
+      return await work;
+    } finally {
+      this.busy -= 1;
+    }
+  }
+
+  snapshot(): IncidentState {
+    const { made, acknowledged } = this.outbox.counts;
+    return {
+      incident: this.ref,
+      subject: this.subject,
+      title: this.title,
+      severity: this.severity,
+      verdict: this.verdict,
+      verdictWhy: this.verdictWhy,
+      reached: this.reached,
+      open: this.open,
+      openedAt: this.openedAt,
+      counts: [...this.counts.values()],
+      total: this.total,
+      timeline: this.timeline,
+      steps: [...this.steps.values()],
+      bodies: [...this.endedBodies, ...[...this.bodies.values()].map((body) => body.state)],
+      questions: [...this.questions.values()],
+      leases: [...this.leases.values()],
+      evidence: this.evidence,
+      audit: { made, acknowledged },
+    };
+  }
+
+  carry(): CarriedIncident {
+    return {
+      state: this.snapshot(),
+      holdings: [...this.holdings.values()],
+      seen: [...this.#seen].slice(-1_000),
+      pendingRecords: this.outbox.pending,
+      callCounters: Object.fromEntries(this.callCounters),
+    };
+  }
+
+  #carryOn({ state, holdings, seen, pendingRecords, callCounters }: CarriedIncident): void {
+    for (const entry of state.counts) this.counts.set(countKey(entry), entry);
+    for (const step of state.steps) this.steps.set(step.key, step);
+    for (const question of state.questions) this.questions.set(question.question.id, question);
+    for (const lease of state.leases) this.leases.set(lease.id, lease);
+    for (const holding of holdings) this.holdings.set(holding.leaseId, holding);
+    for (const [key, count] of Object.entries(callCounters)) this.callCounters.set(key, count);
+    this.#seen = new Set(seen);
+    this.outbox.carryOn({ pending: pendingRecords, ...state.audit });
+    this.endedBodies = state.bodies;
+    this.evidence = state.evidence;
+    this.timeline = state.timeline;
+    this.severity = state.severity;
+    this.verdict = state.verdict;
+    this.verdictWhy = state.verdictWhy ?? '';
+    this.reached = state.reached;
+    this.openedAt = state.openedAt;
+  }
+}
+
+export function countKey(entry: Pick<AlertCount, 'rule' | 'severity' | 'pod'>): string {
+  return JSON.stringify([entry.rule, entry.severity, entry.pod ?? null]);
+}

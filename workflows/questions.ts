@@ -1,0 +1,288 @@
+import { condition } from '@temporalio/workflow';
+import type { Alert } from '../core/alert.ts';
+import type { SignedVote } from '../core/approval.ts';
+import { type ApprovalProof, type Choice, type Level, type Question, questionDigest, quorumOf } from '../core/approval.ts';
+import type { QuestionState } from '../core/incident-state.ts';
+import type { Lease } from '../core/lease.ts';
+import type { Plan } from '../core/plan.ts';
+import { countVote, peopleFor } from '../core/question.ts';
+import type { DeskActivities } from '../core/step.ts';
+import { fastActivities, stepFailure } from './calls.ts';
+import { CardKeeper } from './cards.ts';
+import type { IncidentModel } from './model.ts';
+
+export interface AskedChoice {
+  readonly id: string;
+  readonly label: string;
+  readonly plans: readonly Plan[];
+}
+
+export interface AskedQuestion {
+  readonly text: string;
+  readonly choices: readonly AskedChoice[];
+  readonly levels: readonly Level[];
+  readonly requester: string;
+  readonly onSilence: string;
+  readonly alert: Alert;
+}
+
+export type Decision = { readonly choice: string; readonly by: readonly string[]; readonly proof: ApprovalProof } | undefined;
+
+/** Questions to people and their answers. Votes are signals: verified one by one, in their order, counted by one reducer. */
+export class Questions {
+  readonly #model: IncidentModel;
+  readonly #desk: DeskActivities;
+  readonly #cards = new Map<string, CardKeeper>();
+  readonly #incoming: SignedVote[] = [];
+  #onLeaseDecided: (
+    lease: string,
+    choice: string,
+    by: string,
+    approval: { proof: ApprovalProof; plan: Plan | undefined },
+  ) => Promise<void> = async () => undefined;
+
+  constructor(model: IncidentModel, desk: DeskActivities) {
+    this.#model = model;
+    this.#desk = desk;
+  }
+
+  onLeaseDecided(
+    handler: (
+      lease: string,
+      choice: string,
+      by: string,
+      approval: { proof: ApprovalProof; plan: Plan | undefined },
+    ) => Promise<void>,
+  ): void {
+    this.#onLeaseDecided = handler;
+  }
+
+  /** Asks, escalates, and comes back with the decision; undefined is silence, or a question that became void. */
+  async ask(asked: AskedQuestion): Promise<Decision> {
+    const id = `${this.#model.newId()}-q`;
+    const state = this.#open(id, asked);
+    this.#model.record('question.asked', asked.requester, asked.text, { question: state.question, digest: state.digest });
+    const card = new CardKeeper({
+      model: this.#model,
+      desk: this.#desk,
+      alert: asked.alert,
+      onSilence: asked.onSilence,
+      questionId: id,
+    });
+    this.#cards.set(id, card);
+    // A card that the desk refuses for good must not end the question: the command line still answers it.
+    void this.#model
+      .during(card.run())
+      .catch((error) => this.#model.record('card.failed', 'engine', stepFailure(error).message, { question: id }));
+    for (let level = 0; level < asked.levels.length; level += 1) {
+      if (level > 0) this.#escalate(id, level);
+      const within = asked.levels[level]?.withinMs ?? 0;
+      if (await condition(() => this.#get(id).status.state !== 'open', within)) break;
+    }
+    if (this.#get(id).status.state === 'open')
+      this.#close(
+        id,
+        { state: 'expired', at: new Date().toISOString() },
+        'question.expired',
+        'nobody answered: silence is never yes',
+      );
+    return this.#decision(id);
+  }
+
+  /** One standing question per lease: extend it, keep it for good, or release it. Asked anew after every answer that leaves it in force. */
+  standing(lease: Lease, undoPlan: Plan): void {
+    const id = `lease:${lease.id}`;
+    this.#open(id, {
+      text: `${lease.action} on ${lease.target.name} lasts until ${new Date(lease.until).toISOString()} (renewed ${lease.renewals} times)`,
+      choices: [
+        { id: 'extend', label: 'Extend it', plans: [] },
+        { id: 'keep', label: 'Keep it for good', plans: [] },
+        { id: 'release', label: 'Release it', plans: [undoPlan] },
+      ],
+      levels: this.#model.settings.levels,
+      requester: 'engine',
+    });
+  }
+
+  /** A destructive step on the target has made the question pointless. */
+  voidOn(uid: string, why: string, except: string | undefined): void {
+    for (const { question, status } of this.#model.questions.values()) {
+      if (status.state !== 'open' || question.id === except) continue;
+      const about = question.choices.some((choice) => choice.plans.some((plan) => plan.target.uid === uid));
+      if (about) this.#close(question.id, { state: 'void', why, at: new Date().toISOString() }, 'question.void', why);
+    }
+  }
+
+  closeStanding(leaseId: string, why: string): void {
+    const id = `lease:${leaseId}`;
+    if (this.#model.questions.get(id)?.status.state === 'open')
+      this.#set({ ...this.#get(id), status: { state: 'void', why, at: new Date().toISOString() } });
+  }
+
+  touchAll(): void {
+    for (const [id, card] of this.#cards) if (this.#get(id).status.state === 'open') card.touch();
+  }
+
+  /** Whoever can reach Temporal can send a signal: what has not even the shape of a vote is put on the record, and nothing else. */
+  receive(vote: SignedVote | undefined): void {
+    if (typeof vote?.vote?.question === 'string') this.#incoming.push(vote);
+    else this.#model.record('vote.refused', 'person/unknown', 'a signal that is no vote');
+  }
+
+  get unread(): boolean {
+    return this.#incoming.length > 0;
+  }
+
+  /** Takes votes one after another, for as long as the incident lives: opposite clicks have exactly one outcome. */
+  async run(): Promise<never> {
+    for (;;) {
+      await condition(() => this.#incoming.length > 0);
+      const vote = this.#incoming[0];
+      if (vote) await this.#model.during(this.#take(vote));
+      this.#incoming.shift();
+    }
+  }
+
+  async #take(signed: SignedVote): Promise<void> {
+    const { vote } = signed;
+    const state = this.#model.questions.get(vote.question);
+    if (!state) return this.#refuse(signed, 'There is no such question in this incident.');
+    // A raw signal of somebody with access to Temporal ends here: no signature, no vote.
+    const check = await fastActivities
+      .verifyVote({ vote: signed, question: state.question, level: state.level })
+      .catch(() => undefined);
+    if (!check) return this.#refuse(signed, 'The vote could not be checked; please answer again.');
+    if (!check.ok) return this.#refuse(signed, check.reason);
+    const result = countVote(this.#get(vote.question), signed, new Date().toISOString());
+    if (!result.accepted) return this.#refuse(signed, result.reply);
+    this.#set(result.state);
+    this.#model.record('vote.accepted', `person/${vote.person}`, `${check.name}: ${vote.choice}`, {
+      vote: signed.vote,
+      keyId: signed.keyId,
+      signature: signed.signature,
+    });
+    this.#answer(signed, result.reply);
+    this.#cards.get(vote.question)?.touch();
+    if (result.state.status.state === 'decided')
+      await this.#decided(vote.question, result.state.status.choice, result.state.status.by);
+  }
+
+  async #decided(id: string, choice: string, by: readonly string[]): Promise<void> {
+    const who = by.map((person) => `person/${person}`).join(',');
+    this.#model.record('question.decided', who, `${choice}, by ${by.join(' and ')}`, { question: id });
+    if (!id.startsWith('lease:')) return;
+    const proof = this.#proof(id, choice);
+    const plan = proof.question.choices.find((other) => other.id === choice)?.plans[0];
+    await this.#onLeaseDecided(id.slice('lease:'.length), choice, who, { proof, plan }).catch((error) =>
+      this.#model.note('lease.release-refused', 'engine', stepFailure(error).message),
+    );
+  }
+
+  #refuse(signed: SignedVote, reason: string): void {
+    const { vote } = signed;
+    this.#model.record('vote.refused', `person/${String(vote.person)}`, reason, {
+      question: vote.question,
+      choice: String(vote.choice),
+      via: String(vote.via),
+      vote: String(vote.id),
+    });
+    this.#answer(signed, reason);
+  }
+
+  #answer(signed: SignedVote, text: string): void {
+    if (!signed.replyTo) return;
+    void this.#model
+      .during(this.#desk.answerClick({ ...signed.replyTo, text }))
+      .catch((error) => this.#model.note('card.failed', 'engine', stepFailure(error).message));
+  }
+
+  #open(id: string, asked: Omit<AskedQuestion, 'alert' | 'onSilence'>): QuestionState {
+    const { severity } = this.#model;
+    const choices: readonly Choice[] = asked.choices.map((choice) => ({
+      ...choice,
+      quorum: quorumOf({ plans: choice.plans, severity }),
+    }));
+    const question: Question = {
+      id,
+      incident: this.#model.ref,
+      severity,
+      text: asked.text,
+      choices,
+      levels: asked.levels,
+      requester: asked.requester,
+    };
+    const now = Date.now();
+    const state: QuestionState = {
+      question,
+      digest: questionDigest(question),
+      status: { state: 'open' },
+      votes: [],
+      level: 0,
+      levelUntil: new Date(now + (asked.levels[0]?.withinMs ?? 0)).toISOString(),
+      askedAt: new Date(now).toISOString(),
+      plans: choices.flatMap((choice) => choice.plans),
+    };
+    this.#set(state);
+    return state;
+  }
+
+  #escalate(id: string, level: number): void {
+    const state = this.#get(id);
+    const { group, withinMs } = state.question.levels[level] ?? { group: 'nobody', withinMs: 0 };
+    this.#set({ ...state, level, levelUntil: new Date(Date.now() + withinMs).toISOString() });
+    this.#model.record('question.escalated', 'engine', `nobody answered in time: ${group} is asked`, { question: id, level });
+    this.#cards.get(id)?.touch();
+    this.page(`No answer yet: ${group} is asked now. ${state.question.text}`);
+  }
+
+  /** One line in the incident's thread, for people who must hear of it. */
+  page(text: string): void {
+    const post = {
+      key: `${this.#model.ref.run}/${this.#model.newId()}`,
+      incident: {
+        ...this.#model.ref,
+        title: this.#model.title,
+        severity: this.#model.severity,
+        cluster: this.#model.subject.cluster,
+      },
+      text,
+    };
+    void this.#model
+      .during(this.#desk.postInThread(post))
+      .catch((error) => this.#model.note('card.failed', 'engine', stepFailure(error).message));
+  }
+
+  #close(id: string, status: QuestionState['status'], kind: string, text: string): void {
+    this.#set({ ...this.#get(id), status });
+    this.#model.record(kind, 'engine', text, { question: id });
+    this.#cards.get(id)?.touch();
+  }
+
+  #decision(id: string): Decision {
+    const { status } = this.#get(id);
+    if (status.state !== 'decided') return undefined;
+    return { choice: status.choice, by: status.by, proof: this.#proof(id, status.choice) };
+  }
+
+  #proof(id: string, choice: string): ApprovalProof {
+    const state = this.#get(id);
+    const people = new Set(peopleFor(state, choice));
+    return {
+      question: state.question,
+      choice,
+      votes: state.votes
+        .filter((vote) => vote.vote.choice === choice && people.has(vote.vote.person))
+        .map(({ vote, keyId, signature }) => ({ vote, keyId, signature })),
+    };
+  }
+
+  #get(id: string): QuestionState {
+    const state = this.#model.questions.get(id);
+    if (!state) throw new Error('a question that was never asked');
+    return state;
+  }
+
+  #set(state: QuestionState): void {
+    this.#model.questions.set(state.question.id, state);
+  }
+}

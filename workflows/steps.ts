@@ -1,0 +1,338 @@
+import { condition } from '@temporalio/workflow';
+import type { ActionDeclaration, Verification } from '../core/action.ts';
+import type { ApprovalProof } from '../core/approval.ts';
+import { digestOf } from '../core/digest.ts';
+import type { ErrorCode } from '../core/errors.ts';
+import type { EvidenceRef } from '../core/evidence.ts';
+import type { StepState } from '../core/incident-state.ts';
+import type { Lease } from '../core/lease.ts';
+import type { Plan } from '../core/plan.ts';
+import type { StepResult } from '../core/playbook.ts';
+import type { AppliedStep, StepCall } from '../core/step.ts';
+import { fastActivities, stepActivities, stepFailure } from './calls.ts';
+import type { Leases } from './leases.ts';
+import type { IncidentModel } from './model.ts';
+import type { Questions } from './questions.ts';
+import { podUidOf, type TargetLocks } from './targets.ts';
+
+const defaultLeaseMs = 4 * 3_600_000;
+/** Refused before anything was done: there is nothing to undo. */
+const refusedBefore: ReadonlySet<ErrorCode> = new Set([
+  'FB_ERR_PROTECTED',
+  'FB_ERR_CAP_REACHED',
+  'FB_ERR_APPROVAL_INVALID',
+  'FB_ERR_PLAN_CHANGED',
+  'FB_ERR_EVIDENCE_PENDING',
+  'FB_ERR_REFUSED',
+]);
+
+/** Whose call it is: a body of a playbook. */
+export interface Caller {
+  readonly playbook: string;
+  readonly subjectKey: string;
+  readonly workload: StepCall['workload'];
+}
+
+export interface StepOrder {
+  readonly caller: Caller;
+  readonly declaration: ActionDeclaration;
+  readonly input: unknown;
+  readonly lease?: { readonly durationMs?: number; readonly onExpiry?: 'renew' | 'release' };
+  readonly approval?: ApprovalProof;
+}
+
+/** What gives the effect of a step back, for people to approve. Made here from the step itself: the cell makes it again and compares. */
+export function undoPlanOf(plan: Plan, key: string): Plan {
+  return {
+    action: `undo:${plan.action}`,
+    effect: 'reversible',
+    reach: plan.reach,
+    weakens: true,
+    target: plan.target,
+    changes: [{ target: plan.target.name, what: `gives back what ${plan.action} changed` }],
+    blastRadius: plan.blastRadius,
+    notes: [],
+    inputDigest: digestOf({ key }),
+  };
+}
+
+/** Runs the steps of playbooks: in their order on one target, under their keys, with the undo registered before the apply. */
+export class StepEngine {
+  readonly #model: IncidentModel;
+  readonly #leases: Leases;
+  readonly #questions: Questions;
+  readonly #locks: TargetLocks;
+  #fastPathTaken = false;
+
+  constructor(parts: {
+    readonly model: IncidentModel;
+    readonly leases: Leases;
+    readonly questions: Questions;
+    readonly locks: TargetLocks;
+  }) {
+    this.#model = parts.model;
+    this.#leases = parts.leases;
+    this.#questions = parts.questions;
+    this.#locks = parts.locks;
+  }
+
+  async plan(order: StepOrder): Promise<Plan> {
+    const call = this.#call(order, 'plan');
+    try {
+      return await this.#model.during(
+        stepActivities(this.#model.settings, order.declaration, this.#model.priority).planStep(call),
+      );
+    } catch (error) {
+      throw stepFailure(error);
+    }
+  }
+
+  async run(order: StepOrder): Promise<StepResult> {
+    const uid = podUidOf(order.input);
+    const lock = order.declaration.effect === 'read' ? undefined : uid;
+    return this.#model.during(this.#locks.hold(lock, () => this.#run(order, uid)));
+  }
+
+  async #run(order: StepOrder, uid: string | undefined): Promise<StepResult> {
+    const { declaration } = order;
+    const joined = declaration.effect === 'reversible' ? this.#leases.active(declaration.name, uid) : undefined;
+    if (joined) return this.#join(joined, order);
+    if (declaration.effect === 'destructive') await this.#evidenceOrDeadline(uid);
+
+    const call = this.#call(order, 'run');
+    const step: StepState = {
+      key: call.key,
+      playbook: order.caller.playbook,
+      action: declaration.name,
+      target: targetText(order.input),
+      state: 'running',
+      detail: '',
+      startedAt: new Date().toISOString(),
+    };
+    this.#model.steps.set(call.key, step);
+    const lease = declaration.effect === 'reversible' ? this.#register(order, call, uid) : undefined;
+    const applied = await this.#apply(order, call).catch((error) => this.#failed(step, lease, error));
+    const verification = await this.#landed({ order, call, step, lease, applied, uid });
+    return {
+      action: declaration.name,
+      key: call.key,
+      plan: applied.plan,
+      output: applied.output,
+      verification,
+      ...(lease ? { leaseId: lease.id } : {}),
+    };
+  }
+
+  async #apply(order: StepOrder, call: StepCall): Promise<AppliedStep> {
+    const { declaration } = order;
+    const cell = stepActivities(this.#model.settings, declaration, this.#model.priority);
+    const fast =
+      !this.#fastPathTaken && declaration.effect === 'reversible' && declaration.reach === 'pod' && declaration.pool === 'cell';
+    if (fast) {
+      this.#fastPathTaken = true;
+      try {
+        return await fastActivities.applyStepNow(call);
+      } catch (error) {
+        const { code } = stepFailure(error);
+        // The same step under the same key: if the first try did land, the second finds it and changes nothing.
+        if (refusedBefore.has(code)) throw error;
+      }
+    }
+    return cell.applyStep(call);
+  }
+
+  async #failed(step: StepState, lease: Lease | undefined, error: unknown): Promise<never> {
+    const failure = stepFailure(error);
+    this.#model.steps.set(step.key, { ...step, state: 'failed', detail: failure.message, endedAt: new Date().toISOString() });
+    this.#model.record('step.failed', `playbook/${step.playbook}`, `${step.action} on ${step.target}: ${failure.message}`, {
+      step: step.key,
+      code: failure.code,
+    });
+    if (lease) {
+      if (!refusedBefore.has(failure.code)) await this.#leases.undo(lease.id, { kind: 'step-failed' }).catch(() => undefined);
+      else this.#leases.forget(lease.id);
+    }
+    throw failure;
+  }
+
+  async #landed(done: {
+    order: StepOrder;
+    call: StepCall;
+    step: StepState;
+    lease: Lease | undefined;
+    applied: AppliedStep;
+    uid: string | undefined;
+  }): Promise<Verification> {
+    const { order, call, step, lease, applied, uid } = done;
+    const { declaration } = order;
+    const target = applied.plan.target.name;
+    this.#model.steps.set(step.key, { ...step, target, state: 'applied', detail: '', endedAt: new Date().toISOString() });
+    this.#model.record('step.applied', `playbook/${order.caller.playbook}`, `${declaration.title}: ${target}`, {
+      step: call.key,
+      action: declaration.name,
+      plan: applied.plan,
+      output: outputForRecord(applied.output),
+    });
+    const evidence = evidenceIn(applied.output);
+    if (evidence) this.#model.evidence = [...this.#model.evidence, evidence];
+    if (lease) {
+      const known = { ...lease, target: { ...applied.plan.target } };
+      this.#leases.update(known);
+      this.#model.holdings.set(lease.id, { leaseId: lease.id, call, output: applied.output });
+      if (declaration.contains) this.#questions.standing(known, undoPlanOf(applied.plan, call.key));
+    }
+    if (declaration.contains && this.#model.reached === 'detected') this.#model.reached = 'contained';
+    if (declaration.effect === 'destructive') this.#destroyed(order, uid);
+    this.#questions.touchAll();
+
+    const verification = await stepActivities(this.#model.settings, declaration, this.#model.priority)
+      .verifyStep({ call, output: applied.output })
+      .catch((error): Verification => ({ state: 'unverified', detail: stepFailure(error).message }));
+    this.#model.steps.set(step.key, {
+      ...step,
+      target,
+      state: verification.state,
+      detail: verification.detail,
+      endedAt: new Date().toISOString(),
+      verification,
+    });
+    this.#model.record(
+      'step.verified',
+      'engine',
+      `${declaration.name} on ${target}: ${verification.state} (${verification.detail})`,
+      { step: call.key, verification },
+    );
+    if (declaration.name === 'deletePod' && verification.state === 'verified' && uid) this.#leases.targetGone(uid);
+    this.#questions.touchAll();
+    return verification;
+  }
+
+  #destroyed(order: StepOrder, uid: string | undefined): void {
+    this.#model.reached = 'eradicated';
+    if (uid) this.#questions.voidOn(uid, `${order.declaration.name} has changed the target`, order.approval?.question.id);
+  }
+
+  #join(lease: Lease, order: StepOrder): StepResult {
+    const holding = this.#model.holdings.get(lease.id);
+    const step = this.#model.steps.get(lease.stepKey);
+    const holder = `${order.caller.playbook}/${order.caller.subjectKey}`;
+    this.#leases.update({
+      ...lease,
+      holders: [...new Set([...lease.holders, holder])],
+      until: Math.max(lease.until, Date.now() + (order.lease?.durationMs ?? defaultLeaseMs)),
+    });
+    this.#model.record(
+      'step.joined',
+      `playbook/${order.caller.playbook}`,
+      `${lease.action} on ${lease.target.name} is in force already: joined`,
+      { lease: lease.id },
+    );
+    const plan: Plan = {
+      action: lease.action,
+      effect: 'reversible',
+      reach: 'pod',
+      target: lease.target,
+      changes: [],
+      blastRadius: [lease.target.name],
+      notes: ['already in force'],
+      inputDigest: digestOf(order.input),
+    };
+    return {
+      action: lease.action,
+      key: lease.stepKey,
+      plan,
+      output: holding?.output,
+      verification: step?.verification ?? { state: 'applied', detail: 'in force already' },
+      leaseId: lease.id,
+    };
+  }
+
+  #register(order: StepOrder, call: StepCall, uid: string | undefined): Lease {
+    const now = Date.now();
+    const durationMs = order.lease?.durationMs ?? defaultLeaseMs;
+    const lease: Lease = {
+      id: `${this.#model.newId()}-l`,
+      action: order.declaration.name,
+      target: { name: targetText(order.input), ...(uid ? { uid } : {}) },
+      stepKey: call.key,
+      holders: [`${order.caller.playbook}/${order.caller.subjectKey}`],
+      startedAt: now,
+      until: now + durationMs,
+      durationMs,
+      renewals: 0,
+      state: 'active',
+      onExpiry: order.lease?.onExpiry ?? 'renew',
+    };
+    this.#leases.register(lease, { leaseId: lease.id, call });
+    return lease;
+  }
+
+  /** Evidence before eradication: a destructive step waits until something is kept of its target, or the deadline has passed. */
+  async #evidenceOrDeadline(uid: string | undefined): Promise<void> {
+    const left = this.#evidenceDeadline - Date.now();
+    if (uid === undefined || left <= 0) return;
+    const kept = () => this.#model.evidence.some((ref) => ref.target.uid === uid);
+    if (!kept() && !(await condition(kept, left)))
+      this.#model.record('evidence.deadline', 'engine', 'the deadline for evidence has passed: the step no longer waits', {
+        uid,
+      });
+  }
+
+  get #evidenceDeadline(): number {
+    return Date.parse(this.#model.openedAt) + this.#model.settings.evidenceDeadlineMs;
+  }
+
+  /** The key: workflow id / first run id / playbook / subject / action / n-th call of that action in that body. */
+  #call(order: StepOrder, purpose: 'plan' | 'run'): StepCall {
+    const { caller, declaration } = order;
+    const counter = `${caller.playbook}/${caller.subjectKey}/${declaration.name}/${purpose}`;
+    const n = this.#model.callCounters.get(counter) ?? 0;
+    this.#model.callCounters.set(counter, n + 1);
+    const key = [
+      this.#model.ref.id,
+      this.#model.ref.run,
+      caller.playbook,
+      caller.subjectKey,
+      declaration.name,
+      purpose === 'plan' ? `plan${n}` : n,
+    ].join('/');
+    const uid = podUidOf(order.input);
+    const others = this.#model.activeLeases.filter((lease) => lease.target.uid !== uid);
+    return {
+      key,
+      action: declaration.name,
+      input: order.input,
+      incident: this.#model.ref,
+      incidentTitle: this.#model.title,
+      playbook: caller.playbook,
+      severity: this.#model.severity,
+      ...(caller.workload ? { workload: caller.workload } : {}),
+      ownerContained: new Set(others.map((lease) => lease.target.uid)).size,
+      evidence: this.#model.evidence,
+      evidenceDeadline: new Date(this.#evidenceDeadline).toISOString(),
+      ...(order.approval ? { approval: order.approval } : {}),
+    };
+  }
+}
+
+function evidenceIn(output: unknown): EvidenceRef | undefined {
+  if (typeof output !== 'object' || output === null || !('evidence' in output)) return undefined;
+  // Only `snapshot…` actions have this field, and their output was checked against its schema by the chokepoint.
+  return output.evidence as EvidenceRef;
+}
+
+/** The record keeps what was done, bounded: an output is small by design, and cut here all the same. */
+function outputForRecord(output: unknown): unknown {
+  const text = JSON.stringify(output ?? null);
+  return text.length <= 20_000 ? (output ?? null) : { cut: text.slice(0, 20_000) };
+}
+
+function targetText(input: unknown): string {
+  if (typeof input === 'object' && input !== null) {
+    for (const value of Object.values(input)) {
+      if (typeof value === 'object' && value !== null && 'namespace' in value && 'name' in value)
+        return `pod/${String(value.namespace)}/${String(value.name)}`;
+    }
+  }
+  return 'outside';
+}
