@@ -49,7 +49,7 @@ export interface AuditEvent {
  * Under `npm test` they are shared by all files; a file run alone gets its own, which end with it.
  */
 export async function testPlatform(): Promise<TestPlatform> {
-  const shared = process.env['FIREBREAK_TEST_PLATFORM'];
+  const shared = process.env.FIREBREAK_TEST_PLATFORM;
   const addresses: PlatformAddresses = shared ? JSON.parse(readFileSync(shared, 'utf8')) : await startOwn();
   const access = readAccess(addresses.kubeconfig);
   return {
@@ -61,7 +61,11 @@ export async function testPlatform(): Promise<TestPlatform> {
       const { status } = await callKubernetes({ access, path: '/api/v1/namespaces', method: 'POST', body });
       if (status !== 201) throw new Error(`namespace ${name}: status ${status}`);
       const account = `/api/v1/namespaces/${name}/serviceaccounts/default`;
-      while ((await callKubernetes({ access, path: account })).status !== 200) await sleep(50);
+      const deadline = Date.now() + 30_000;
+      while ((await callKubernetes({ access, path: account })).status !== 200) {
+        if (Date.now() > deadline) throw new Error(`namespace ${name} has no service account after 30 s`);
+        await sleep(50);
+      }
       return name;
     },
     auditEvents: () => readAuditLog(addresses.auditLog),

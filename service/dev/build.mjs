@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join, sep } from 'node:path';
-import { root } from './setup.mjs';
+import { ensureSetUp, root } from './setup.mjs';
 
 const rooms = ['core', 'playbooks', 'workflows', 'activities', 'integrations', 'service'];
 const output = join(root, 'dist');
@@ -73,3 +73,5 @@ async function lock(folder) {
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
 }
+
+if (process.argv[1] === import.meta.filename) await ensureBuilt({ node: await ensureSetUp() });

@@ -71,18 +71,23 @@ function isNewEnough(version) {
 }
 
 /**
- * Runs this program again under another Node, unless it is the one already (then undefined is returned). The new process
- * ends when this one does, kill -9 included. Returns its exit code.
+ * Runs a program under the given Node. It ends when this process does, kill -9 included. Returns its exit code.
  */
-export async function runUnder({ node, args, env = process.env }) {
+export async function runUnder({ node, args, env = process.env, stdout = 'inherit' }) {
   const preload = new URL('./with-parent.mjs', import.meta.url).href;
   const child = spawn(node, ['--import', preload, ...args], {
     env: { ...env, FIREBREAK_PARENT_PIPE: '3', PATH: `${dirname(node)}:${env.PATH ?? ''}` },
-    stdio: ['inherit', 'inherit', 'inherit', 'pipe'],
+    stdio: ['inherit', stdout, 'inherit', 'pipe'],
   });
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
-  return new Promise((resolve, reject) => {
-    child.once('error', reject);
-    child.once('exit', (code, signal) => resolve(code ?? (signal === 'SIGINT' ? 130 : 1)));
-  });
+  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'];
+  const forward = (signal) => child.kill(signal);
+  for (const signal of signals) process.on(signal, forward);
+  try {
+    return await new Promise((resolve, reject) => {
+      child.once('error', reject);
+      child.once('exit', (code, signal) => resolve(code ?? (signal === 'SIGINT' ? 130 : 1)));
+    });
+  } finally {
+    for (const signal of signals) process.off(signal, forward);
+  }
 }

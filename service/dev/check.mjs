@@ -1,0 +1,28 @@
+/** `npm run check`: format, lint with the borders between rooms, types, generated files. Runs all, then says what failed. */
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { ensureSetUp, root } from './setup.mjs';
+
+const node = await ensureSetUp();
+const module = (...path) => join(root, 'node_modules', ...path);
+
+const steps = [
+  {
+    name: 'format, lint and borders (biome)',
+    args: [
+      module('@biomejs', 'biome', 'bin', 'biome'),
+      'check',
+      '--error-on-warnings',
+      `--colors=${process.stdout.isTTY ? 'force' : 'off'}`,
+      '.',
+    ],
+  },
+  { name: 'types (tsc)', args: [module('typescript', 'bin', 'tsc'), '-p', '.'] },
+];
+
+const failed = steps.filter(({ name, args }) => {
+  const result = spawnSync(node, args, { cwd: root, stdio: 'inherit' });
+  process.stdout.write(`check: ${name}: ${result.status === 0 ? 'ok' : 'failed'}\n`);
+  return result.status !== 0;
+});
+process.exitCode = failed.length === 0 ? 0 : 1;

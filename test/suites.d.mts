@@ -1,0 +1,11 @@
+export interface Suite {
+  readonly name: string;
+  readonly folder?: string;
+  readonly workers: number;
+  readonly platform?: boolean;
+  missing(): string | undefined;
+}
+export const suites: readonly Suite[];
+export function testFiles(options: { root: string; suite: Suite; filters: readonly string[] }): string[];
+export function findBrowser(): string | undefined;
+export function findPostgres(): string | undefined;

@@ -1,0 +1,53 @@
+/** The test suites, and what this machine needs for each. Plain JavaScript, since run.mjs starts before TypeScript can run. */
+import { existsSync, readdirSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+
+/**
+ * A suite is the test files of one folder; `unit` is all that belong to no other. `missing` says why it cannot run here.
+ * Suites on real parts share one platform and run one file after the other.
+ */
+export const suites = [
+  { name: 'unit', workers: 2, missing: () => undefined },
+  { name: 'platform', folder: 'platform', workers: 1, platform: true, missing: () => undefined },
+  {
+    name: 'browser',
+    folder: 'browser',
+    workers: 1,
+    platform: true,
+    missing: () => (findBrowser() ? undefined : 'there is no chromium on PATH or in /usr/bin'),
+  },
+  {
+    name: 'postgres',
+    folder: 'postgres',
+    workers: 1,
+    missing: () => (findPostgres() ? undefined : 'there are no PostgreSQL server programs (initdb, postgres)'),
+  },
+];
+
+/** The test files of a suite, as paths from the root, that contain all of `filters`. */
+export function testFiles({ root, suite, filters }) {
+  const folders = suites.flatMap(({ folder }) => (folder ? [`test/${folder}/`] : []));
+  return readdirSync(join(root, 'test'), { recursive: true, encoding: 'utf8' })
+    .map((file) => `test/${file.replaceAll('\\', '/')}`)
+    .filter((file) => file.endsWith('.test.ts'))
+    .filter((file) =>
+      suite.folder ? file.startsWith(`test/${suite.folder}/`) : !folders.some((folder) => file.startsWith(folder)),
+    )
+    .filter((file) => filters.every((filter) => file.includes(filter)))
+    .sort();
+}
+
+/** A chromium to drive, or undefined. */
+export function findBrowser() {
+  const names = ['chromium', 'chromium-browser', 'google-chrome'];
+  const folders = ['/usr/bin', ...(process.env.PATH ?? '').split(delimiter)];
+  return folders.flatMap((folder) => names.map((name) => join(folder, name))).find((path) => existsSync(path));
+}
+
+/** The folder of PostgreSQL's server programs, the newest of Debian's or the one on PATH, or undefined. */
+export function findPostgres() {
+  const debian = '/usr/lib/postgresql';
+  const versions = existsSync(debian) ? readdirSync(debian).sort((a, b) => Number(b) - Number(a)) : [];
+  const folders = [...versions.map((version) => join(debian, version, 'bin')), ...(process.env.PATH ?? '').split(delimiter)];
+  return folders.find((folder) => ['initdb', 'postgres'].every((program) => existsSync(join(folder, program))));
+}
