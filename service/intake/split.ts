@@ -1,0 +1,150 @@
+/** Where one JSON value of a body begins and ends, in bytes. */
+export interface Span {
+  readonly start: number;
+  readonly end: number;
+}
+
+export type Split =
+  | { readonly ok: true; readonly items: readonly Span[] }
+  | { readonly ok: false; readonly reason: string; readonly status: 400 | 413 };
+
+/** Deeper than any sensor nests; parsing and walking stay cheap. */
+export const deepest = 64;
+/** More than any sensor sends at once, and what one answer can list. */
+export const mostItems = 20_000;
+
+const quote = 0x22;
+const backslash = 0x5c;
+const newline = 0x0a;
+const comma = 0x2c;
+const openBracket = 0x5b;
+
+/**
+ * Finds the items of a body without parsing them: one value, a list of values, values one after another with or without
+ * line breaks. So one bad item fails alone, and each keeps its own bytes. Bounded by depth and number before any parsing.
+ */
+export function splitItems(bytes: Uint8Array): Split {
+  const whole = scan(bytes, { start: 0, end: bytes.length });
+  if (whole.ok || whole.status === 413) return whole;
+  // One broken line must not take the others with it.
+  const lines = linesOf(bytes);
+  if (lines.length < 2) return whole;
+  const items: Span[] = [];
+  for (const line of lines) {
+    const split = scan(bytes, line);
+    if (!split.ok && split.status === 413) return split;
+    if (split.ok) items.push(...split.items);
+    else items.push(line);
+    if (items.length > mostItems) return tooMany;
+  }
+  // A single value over several lines is broken as a whole: its lines are not values.
+  return items.some((item) => looksWhole(bytes, item)) ? { ok: true, items } : whole;
+}
+
+const tooMany: Split = { ok: false, status: 413, reason: `more than ${mostItems} items in one body` };
+const tooDeep: Split = { ok: false, status: 413, reason: `nested deeper than ${deepest} levels` };
+
+function scan(bytes: Uint8Array, { start, end }: Span): Split {
+  const items: Span[] = [];
+  let at = skipBlank(bytes, start, end);
+  while (at < end) {
+    const value = endOfValue(bytes, at, end);
+    if (typeof value !== 'number') return value;
+    if (bytes[at] === openBracket) {
+      const elements = elementsOf(bytes, at + 1, value - 1);
+      items.push(...elements);
+    } else {
+      items.push({ start: at, end: value });
+    }
+    if (items.length > mostItems) return tooMany;
+    at = skipBlank(bytes, value, end);
+    // Lists without their brackets are sent too; a comma between values means nothing.
+    if (bytes[at] === comma) at = skipBlank(bytes, at + 1, end);
+  }
+  return { ok: true, items };
+}
+
+/** The items between a list's brackets, which are known to be balanced. */
+function elementsOf(bytes: Uint8Array, start: number, end: number): readonly Span[] {
+  const items: Span[] = [];
+  let at = skipBlank(bytes, start, end);
+  while (at < end && items.length <= mostItems) {
+    let stop = at;
+    while (stop < end && bytes[stop] !== comma) {
+      const value = endOfValue(bytes, stop, end);
+      stop = typeof value === 'number' ? skipBlank(bytes, value, end) : end;
+    }
+    items.push({ start: at, end: stop });
+    at = skipBlank(bytes, stop + 1, end);
+  }
+  return items;
+}
+
+/** The index after the value that begins at `from`. Words and numbers end at the next separator. */
+function endOfValue(bytes: Uint8Array, from: number, end: number): number | Split {
+  let depth = 0;
+  let at = from;
+  while (at < end) {
+    const byte = bytes[at] ?? 0;
+    if (byte === quote) {
+      at = endOfString(bytes, at, end);
+      if (at < 0) return { ok: false, status: 400, reason: 'a text is not closed' };
+      if (depth === 0) return at;
+      continue;
+    }
+    if (byte === 0x7b || byte === openBracket) {
+      depth += 1;
+      if (depth > deepest) return tooDeep;
+    } else if (byte === 0x7d || byte === 0x5d) {
+      depth -= 1;
+      if (depth < 0) return { ok: false, status: 400, reason: `a bracket too many at byte ${at}` };
+      if (depth === 0) return at + 1;
+    } else if (depth === 0 && (isBlank(byte) || byte === comma) && at > from) {
+      return at;
+    }
+    at += 1;
+  }
+  return depth === 0 ? at : { ok: false, status: 400, reason: 'the JSON ends before its brackets are closed' };
+}
+
+function endOfString(bytes: Uint8Array, from: number, end: number): number {
+  let at = bytes.indexOf(quote, from + 1);
+  while (at >= 0 && at < end) {
+    let slashes = 0;
+    while (bytes[at - 1 - slashes] === backslash && at - 1 - slashes > from) slashes += 1;
+    if (slashes % 2 === 0) return at + 1;
+    at = bytes.indexOf(quote, at + 1);
+  }
+  return -1;
+}
+
+function isBlank(byte: number): boolean {
+  // 0x1e separates records in RFC 7464 sequences.
+  return byte === 0x20 || byte === newline || byte === 0x0d || byte === 0x09 || byte === 0x1e;
+}
+
+/** Also over a byte order mark at the very start. */
+function skipBlank(bytes: Uint8Array, from: number, end: number): number {
+  let at = from === 0 && bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : from;
+  while (at < end && isBlank(bytes[at] ?? 0)) at += 1;
+  return at;
+}
+
+function linesOf(bytes: Uint8Array): readonly Span[] {
+  const lines: Span[] = [];
+  let start = 0;
+  while (start < bytes.length && lines.length <= mostItems) {
+    const found = bytes.indexOf(newline, start);
+    const end = found < 0 ? bytes.length : found;
+    const first = skipBlank(bytes, start, end);
+    if (first < end) lines.push({ start: first, end });
+    start = end + 1;
+  }
+  return lines;
+}
+
+function looksWhole(bytes: Uint8Array, { start, end }: Span): boolean {
+  let last = end - 1;
+  while (last > start && isBlank(bytes[last] ?? 0)) last -= 1;
+  return bytes[start] === 0x7b && bytes[last] === 0x7d;
+}
