@@ -38,6 +38,8 @@ export interface ServerSpec {
   readonly args: readonly string[];
   /** Its output is appended here. */
   readonly logFile: string;
+  /** Who it runs as; only root can choose. Default: as this process. */
+  readonly owner?: { readonly uid: number; readonly gid: number };
 }
 
 export interface RunningServer {
@@ -71,7 +73,7 @@ export class ServerGroup {
     const log = openSync(spec.logFile, 'a', 0o600);
     const { PATH, HOME, TMPDIR } = process.env;
     const env = { ...(PATH && { PATH }), ...(HOME && { HOME }), ...(TMPDIR && { TMPDIR }) };
-    const options: SpawnOptions = { detached: true, env, stdio: ['ignore', log, log, this.#pipe] };
+    const options: SpawnOptions = { detached: true, env, stdio: ['ignore', log, log, this.#pipe], ...spec.owner };
     const child = spawn('/bin/sh', ['-c', announced, 'sh', spec.command, ...spec.args], options);
     closeSync(log);
     child.unref();

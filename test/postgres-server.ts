@@ -1,0 +1,104 @@
+import { execFileSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { chownSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { freePorts } from '../service/dev/ports.ts';
+import { ServerGroup, waitUntilReady } from '../service/dev/server-group.ts';
+import { findPostgres } from './suites.mjs';
+
+export interface PostgresServer {
+  /** Connection URL of its administrator, with the password in it. */
+  readonly url: string;
+  /** Kills the server as a crash would, if it still runs, and starts it again on the same port and data. */
+  restart(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/**
+ * A real PostgreSQL server of its own on 127.0.0.1, durable settings as shipped, data in a temporary folder. It ends with
+ * `stop()`, and when this process ends in any way. Throws where the machine has no PostgreSQL server programs.
+ */
+export async function startPostgres(): Promise<PostgresServer> {
+  const programs = findPostgres();
+  if (!programs) throw new Error('There are no PostgreSQL server programs (initdb, postgres) on this machine.');
+  const owner = serverOwner();
+  const folder = mkdtempSync(join(tmpdir(), 'firebreak-postgres-'));
+  const data = join(folder, 'data');
+  const password = randomBytes(12).toString('hex');
+  const passwordFile = join(folder, 'password');
+  mkdirSync(data, { mode: 0o700 });
+  writeFileSync(passwordFile, password, { mode: 0o600 });
+  if (owner) for (const path of [folder, data, passwordFile]) chownSync(path, owner.uid, owner.gid);
+  const initialise = [
+    '-D',
+    data,
+    '-U',
+    'firebreak',
+    '--auth=scram-sha-256',
+    `--pwfile=${passwordFile}`,
+    '--encoding=UTF8',
+    '--locale=C',
+  ];
+  execFileSync(join(programs, 'initdb'), initialise, { ...owner, cwd: folder, stdio: ['ignore', 'ignore', 'pipe'] });
+
+  const { postgres: port } = await freePorts({ names: ['postgres'] });
+  const settings = { listen_addresses: '127.0.0.1', unix_socket_directories: folder, max_connections: '50' };
+  const args = [
+    '-D',
+    data,
+    '-p',
+    String(port),
+    ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
+  ];
+  const group = new ServerGroup();
+  const start = async () => {
+    const spec = { name: 'postgres', command: join(programs, 'postgres'), args, logFile: join(folder, 'postgres.log') };
+    const server = group.start({ ...spec, ...(owner && { owner }) });
+    await waitUntilReady({ server, timeoutMs: 30_000, ready: () => isReady(port) });
+    return server;
+  };
+  let server = await start();
+  return {
+    url: `postgres://firebreak:${password}@127.0.0.1:${port}/postgres`,
+    async restart() {
+      await group.end(server, 'SIGKILL');
+      server = await start();
+    },
+    async stop() {
+      await group.stop();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** PostgreSQL refuses to run as root: then it runs as the user that Debian made for it, or as nobody. */
+function serverOwner(): { readonly uid: number; readonly gid: number } | undefined {
+  if (process.getuid?.() !== 0) return undefined;
+  const users = readFileSync('/etc/passwd', 'utf8')
+    .split('\n')
+    .map((line) => line.split(':'));
+  const user = users.find(([name]) => name === 'postgres') ?? users.find(([name]) => name === 'nobody');
+  if (!user) throw new Error('PostgreSQL cannot run as root, and there is no user postgres or nobody.');
+  return { uid: Number(user[2]), gid: Number(user[3]) };
+}
+
+/** Opens a session as far as the password: a port that is open may belong to a server that still recovers. */
+function isReady(port: number): Promise<boolean> {
+  const startup = Buffer.from('user\0firebreak\0database\0postgres\0\0');
+  const packet = Buffer.alloc(8);
+  packet.writeInt32BE(8 + startup.length, 0);
+  packet.writeInt32BE(196_608, 4);
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1', () => socket.write(Buffer.concat([packet, startup])));
+    socket.setTimeout(1000, () => socket.destroy());
+    // `R`: it asks for the password, so it is open for business. `E`: it is starting up or recovering.
+    socket.once('data', (answer) => {
+      resolve(answer[0] === 'R'.charCodeAt(0));
+      socket.destroy();
+    });
+    socket.once('error', () => resolve(false));
+    socket.once('close', () => resolve(false));
+  });
+}
