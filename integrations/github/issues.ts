@@ -1,0 +1,91 @@
+import { sha256Hex } from '../../core/digest.ts';
+import { FirebreakError } from '../../core/errors.ts';
+import type { GithubApi } from './api.ts';
+
+/** All tickets of Firebreak carry it: by it they are listed. */
+export const ticketLabel = 'firebreak';
+
+export interface Issue {
+  readonly number: number;
+  readonly url: string;
+  readonly body: string;
+  readonly open: boolean;
+  readonly labels: readonly string[];
+}
+
+/** The first line of what we write: invisible on the page, and the same for the same key. Keys may hold anything, so they are hashed. */
+export function markerOf(key: string): string {
+  return `<!-- firebreak:${sha256Hex(key)} -->`;
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null;
+}
+
+function labelName(label: unknown): string {
+  if (typeof label === 'string') return label;
+  return isObject(label) && typeof label.name === 'string' ? label.name : '';
+}
+
+/** An issue as the API describes it; pull requests, which it lists among them, are none. */
+export function toIssue(value: unknown): Issue | undefined {
+  if (!isObject(value) || typeof value.number !== 'number' || 'pull_request' in value) return undefined;
+  const { html_url: url, body, labels, state } = value;
+  return {
+    number: value.number,
+    url: typeof url === 'string' ? url : '',
+    body: typeof body === 'string' ? body : '',
+    open: state === 'open',
+    labels: Array.isArray(labels) ? labels.map(labelName) : [],
+  };
+}
+
+async function* pages(api: GithubApi, first: string, signal: AbortSignal): AsyncGenerator<readonly unknown[]> {
+  let path: string | undefined = first;
+  for (let page = 0; path !== undefined && page < 50; page++) {
+    const answer: { readonly data: unknown; readonly next?: string } = await api.call({ method: 'GET', path, signal });
+    if (!Array.isArray(answer.data)) throw new FirebreakError('FB_ERR_UNAVAILABLE', 'GitHub answered a list with something else');
+    yield answer.data;
+    path = answer.next;
+  }
+}
+
+/** All issues with this key, oldest first. Newest pages are read first, and no further than the page of the first hit. */
+export async function findIssues(api: GithubApi, repository: string, key: string, signal: AbortSignal): Promise<Issue[]> {
+  const path = `/repos/${repository}/issues?labels=${ticketLabel}&state=all&sort=created&direction=desc&per_page=100`;
+  const marker = markerOf(key);
+  for await (const page of pages(api, path, signal)) {
+    const found = page.map(toIssue).filter((issue) => issue?.body.startsWith(marker));
+    if (found.length > 0) return found.flatMap((issue) => issue ?? []).toSorted((a, b) => a.number - b.number);
+  }
+  return [];
+}
+
+/** Whether the issue has a comment with this key. */
+export async function hasComment(api: GithubApi, issuePath: string, key: string, signal: AbortSignal): Promise<boolean> {
+  const marker = markerOf(key);
+  for await (const page of pages(api, `${issuePath}/comments?per_page=100`, signal))
+    if (page.some((comment) => isObject(comment) && typeof comment.body === 'string' && comment.body.startsWith(marker)))
+      return true;
+  return false;
+}
+
+/**
+ * Says no before anything is written: a public repository would tell the attacker, and a token that may not set labels would make tickets
+ * that are never found again.
+ * @throws FB_ERR_REFUSED
+ */
+export async function checkRepository(api: GithubApi, repository: string, signal: AbortSignal): Promise<void> {
+  const { data } = await api.call({ method: 'GET', path: `/repos/${repository}`, signal });
+  if (!isObject(data)) throw new FirebreakError('FB_ERR_UNAVAILABLE', 'GitHub did not describe the repository');
+  if (data.private !== true || data.visibility === 'public')
+    throw new FirebreakError('FB_ERR_REFUSED', `${repository} is public: tickets hold what an attacker must not read`);
+  if (data.archived === true || data.has_issues === false)
+    throw new FirebreakError('FB_ERR_REFUSED', `${repository} takes no issues: it is archived, or issues are switched off`);
+  const { permissions } = data;
+  if (isObject(permissions) && permissions.push === false && permissions.triage !== true)
+    throw new FirebreakError(
+      'FB_ERR_REFUSED',
+      `the token may not set labels in ${repository}, so tickets could not be found again`,
+    );
+}

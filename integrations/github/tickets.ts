@@ -1,0 +1,178 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { FirebreakError } from '../../core/errors.ts';
+import type { Ticket, TicketRequest, TicketSystem } from '../../core/ticket.ts';
+import { GithubApi, OutcomeUnknown } from './api.ts';
+import { checkRepository, findIssues, hasComment, type Issue, markerOf, ticketLabel, toIssue } from './issues.ts';
+import { escapeMarkdown, ticketTitle } from './markdown.ts';
+
+export interface GithubTicketsOptions {
+  /** `owner/name` of a private repository. */
+  readonly repository: string;
+  readonly token: string;
+  readonly apiUrl?: string;
+  /** For one call. */
+  readonly timeoutMs?: number;
+  /** How long a create without an answer is only looked for, and not repeated. The list may lag behind. */
+  readonly settleMs?: number;
+}
+
+const repositoryCheckMs = 300_000;
+const rememberedTickets = 1_000;
+const bodyLimit = 60_000;
+
+function ticketBody(request: TicketRequest): string {
+  const text = escapeMarkdown(request.body);
+  const shown =
+    text.length <= bodyLimit ? text : `${text.slice(0, bodyLimit).replace(/\\+$/, '')}\n\n(cut: too long for a ticket)`;
+  return `${markerOf(request.key)}\n${shown}\n\n---\nIncident \`${request.incident.id.replaceAll('`', '')}\`, run \`${request.incident.run}\``;
+}
+
+function ticketLabels(labels: readonly string[]): string[] {
+  const clean = labels.map((label) => label.replaceAll(',', ' ').trim().slice(0, 50)).filter((label) => label !== '');
+  return [...new Set([ticketLabel, ...clean])];
+}
+
+/** GitHub Issues as a ticket system. One issue a key: found again by a hidden marker, also when an answer was lost. */
+class GithubTickets implements TicketSystem {
+  readonly name = 'github';
+  readonly #api: GithubApi;
+  readonly #repository: string;
+  readonly #settleMs: number;
+  readonly #running = new Map<string, Promise<Ticket>>();
+  /** Key → when its create was sent without an answer. */
+  readonly #unanswered = new Map<string, number>();
+  /** Key → number of its issue, of the last tickets: the list may lag, the issue itself does not. */
+  readonly #numbers = new Map<string, number>();
+  #checkedAt = 0;
+
+  constructor(options: GithubTicketsOptions) {
+    this.#repository = options.repository;
+    this.#settleMs = options.settleMs ?? 60_000;
+    this.#api = new GithubApi({
+      token: options.token,
+      apiUrl: options.apiUrl ?? 'https://api.github.com',
+      timeoutMs: options.timeoutMs ?? 5_000,
+    });
+  }
+
+  open(request: TicketRequest, signal: AbortSignal): Promise<Ticket> {
+    const running = this.#running.get(request.key);
+    if (running) return running;
+    const opening = this.#open(request, signal).finally(() => this.#running.delete(request.key));
+    this.#running.set(request.key, opening);
+    return opening;
+  }
+
+  async comment({ id, key, text }: Parameters<TicketSystem['comment']>[0], signal: AbortSignal): Promise<void> {
+    const path = this.#issuePath(id);
+    await this.#checkRepository(signal);
+    if (await hasComment(this.#api, path, key, signal)) return;
+    const body = `${markerOf(key)}\n${escapeMarkdown(text).slice(0, bodyLimit)}`;
+    await this.#api.call({ method: 'POST', path: `${path}/comments`, body: { body }, signal });
+  }
+
+  async close({ id, reason }: Parameters<TicketSystem['close']>[0], signal: AbortSignal): Promise<void> {
+    await this.#api.call({
+      method: 'PATCH',
+      path: this.#issuePath(id),
+      body: { state: 'closed', state_reason: reason },
+      signal,
+    });
+  }
+
+  async #open(request: TicketRequest, signal: AbortSignal): Promise<Ticket> {
+    await this.#checkRepository(signal);
+    const number = this.#numbers.get(request.key);
+    if (number !== undefined) return this.#confirm({ key: request.key, number, state: 'existing', signal });
+    const existing = await this.#find(request.key, signal);
+    if (existing) return this.#known(request.key, existing, 'existing');
+    const sentAt = this.#unanswered.get(request.key);
+    if (sentAt !== undefined && Date.now() - sentAt < this.#settleMs) return { state: 'ambiguous' };
+    let created: Issue | undefined;
+    try {
+      const { data } = await this.#api.call({
+        method: 'POST',
+        path: `/repos/${this.#repository}/issues`,
+        body: { title: ticketTitle(request.title), body: ticketBody(request), labels: ticketLabels(request.labels) },
+        signal,
+      });
+      created = toIssue(data);
+    } catch (error) {
+      if (!(error instanceof OutcomeUnknown)) throw error;
+    }
+    if (!created) return this.#lookAgain(request.key, signal);
+    this.#remember(request.key, created.number);
+    return this.#confirm({ key: request.key, number: created.number, state: 'created', signal });
+  }
+
+  /** Reads back what was created: without the label it would never be found again. */
+  async #confirm(of: {
+    readonly key: string;
+    readonly number: number;
+    readonly state: 'created' | 'existing';
+    readonly signal: AbortSignal;
+  }): Promise<Ticket> {
+    const { data } = await this.#api.call({ method: 'GET', path: this.#issuePath(String(of.number)), signal: of.signal });
+    const issue = toIssue(data);
+    if (!issue?.body.startsWith(markerOf(of.key)) || !issue.labels.includes(ticketLabel))
+      throw new FirebreakError(
+        'FB_ERR_REFUSED',
+        `issue ${of.number} was not kept as written: its label or its marker is missing`,
+      );
+    return this.#known(of.key, issue, of.state);
+  }
+
+  async #lookAgain(key: string, signal: AbortSignal): Promise<Ticket> {
+    this.#unanswered.set(key, Date.now());
+    for (const waitMs of [0, 500, 1_500]) {
+      await sleep(waitMs, undefined, { signal }).catch(() => undefined);
+      if (signal.aborted) break;
+      try {
+        const found = await this.#find(key, signal);
+        if (found) return this.#known(key, found, 'created');
+      } catch (error) {
+        if (!(error instanceof FirebreakError && error.retryable)) throw error;
+      }
+    }
+    return { state: 'ambiguous' };
+  }
+
+  /** The oldest issue with this key. Later ones, made by somebody at the same moment, are closed as duplicates. */
+  async #find(key: string, signal: AbortSignal): Promise<Issue | undefined> {
+    const [first, ...doubles] = await findIssues(this.#api, this.#repository, key, signal);
+    for (const double of doubles.filter((issue) => issue.open))
+      await this.close({ id: String(double.number), reason: 'not_planned' }, signal);
+    return first;
+  }
+
+  #known(key: string, issue: Issue, state: 'created' | 'existing'): Ticket {
+    this.#unanswered.delete(key);
+    this.#remember(key, issue.number);
+    return { state, id: String(issue.number), url: issue.url };
+  }
+
+  #remember(key: string, number: number): void {
+    this.#numbers.set(key, number);
+    const [oldest] = this.#numbers.keys();
+    if (this.#numbers.size > rememberedTickets && oldest !== undefined) this.#numbers.delete(oldest);
+  }
+
+  async #checkRepository(signal: AbortSignal): Promise<void> {
+    if (Date.now() - this.#checkedAt < repositoryCheckMs) return;
+    await checkRepository(this.#api, this.#repository, signal);
+    this.#checkedAt = Date.now();
+  }
+
+  #issuePath(id: string): string {
+    if (!/^\d{1,12}$/.test(id)) throw new FirebreakError('FB_ERR_NOT_FOUND', 'not the number of an issue');
+    return `/repos/${this.#repository}/issues/${id}`;
+  }
+}
+
+/**
+ * Tickets as issues of one private repository.
+ * @throws FB_ERR_REFUSED (from `open`) where the repository is public, or the token may not set labels.
+ */
+export function createGithubTickets(options: GithubTicketsOptions): TicketSystem {
+  return new GithubTickets(options);
+}

@@ -1,0 +1,170 @@
+import type { IncomingMessage } from 'node:http';
+import { type FakeIssue, IssueStore } from './store.ts';
+import { checkComment, checkIssueChange, checkNewIssue, type Fields, isFields } from './validate.ts';
+
+export interface GithubFakeOptions {
+  readonly repository: string;
+  readonly token: string;
+  readonly private?: boolean;
+  /** False: labels are dropped without a word, as GitHub does for who may not push. */
+  readonly push?: boolean;
+  /** How long a new issue is missing from the list. */
+  readonly listDelayMs?: number;
+  readonly port?: number;
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly body?: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+const docs = 'https://docs.github.com/rest';
+
+export function problem(status: number, message: string, errors?: readonly unknown[]): Answer {
+  return { status, body: { message, ...(errors && { errors }), documentation_url: docs, status: String(status) } };
+}
+
+function parse(text: string): Fields | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return isFields(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** What the API answers to one call. https://docs.github.com/en/rest/issues */
+export class FakeApi {
+  readonly store = new IssueStore();
+  pageUrl = '';
+  baseUrl = '';
+  readonly #options: GithubFakeOptions;
+  #remaining = 5_000;
+
+  constructor(options: GithubFakeOptions) {
+    this.#options = options;
+  }
+
+  limitHeaders(): Readonly<Record<string, string>> {
+    const reset = String(Math.ceil(Date.now() / 1_000) + 3_600);
+    return { 'x-ratelimit-limit': '5000', 'x-ratelimit-remaining': String(this.#remaining), 'x-ratelimit-reset': reset };
+  }
+
+  answer(request: IncomingMessage, url: URL, text: string): Answer {
+    if (!request.headers['user-agent']) return problem(403, 'Request forbidden by administrative rules.');
+    if (request.headers.authorization !== `Bearer ${this.#options.token}`) return problem(401, 'Bad credentials');
+    this.#remaining -= 1;
+    const base = `/repos/${this.#options.repository}`;
+    if (url.pathname !== base && !url.pathname.startsWith(`${base}/`)) return problem(404, 'Not Found');
+    const path = url.pathname.slice(base.length);
+    const fields = text === '' ? {} : parse(text);
+    if (fields === undefined) return problem(400, 'Problems parsing JSON');
+    return this.#route(`${request.method} ${path.replace(/\d+/, 'N')}`, Number(/\d+/.exec(path)?.[0]), url, fields);
+  }
+
+  #route(route: string, number: number, url: URL, fields: Fields): Answer {
+    if (route === 'GET ') return { status: 200, body: this.#repository() };
+    if (route === 'GET /issues') return this.#list(url);
+    if (route === 'POST /issues') return this.#create(fields);
+    const issue = this.store.get(number);
+    if (!issue) return problem(404, 'Not Found');
+    if (route === 'GET /issues/N') return { status: 200, body: this.json(issue) };
+    if (route === 'PATCH /issues/N') return this.#change(issue, fields);
+    if (route === 'GET /issues/N/comments')
+      return this.#paged(
+        url,
+        issue.comments.map((comment) => this.#comment(comment)),
+      );
+    if (route === 'POST /issues/N/comments') return this.#addComment(issue, fields);
+    return problem(404, 'Not Found');
+  }
+
+  #repository(): unknown {
+    const { repository, private: closed = true, push = true } = this.#options;
+    return {
+      id: 1,
+      full_name: repository,
+      private: closed,
+      visibility: closed ? 'private' : 'public',
+      has_issues: true,
+      archived: false,
+      permissions: { admin: false, maintain: false, push, triage: push, pull: true },
+    };
+  }
+
+  json(issue: FakeIssue): unknown {
+    const { repository } = this.#options;
+    return {
+      id: 1_000 + issue.number,
+      number: issue.number,
+      title: issue.title,
+      body: issue.body,
+      state: issue.state,
+      state_reason: issue.stateReason,
+      labels: issue.labels.map((name, id) => ({ id, name, color: 'ededed', default: false })),
+      user: { login: 'firebreak-bot', id: 2, type: 'Bot' },
+      comments: issue.comments.length,
+      created_at: new Date(issue.createdAt).toISOString(),
+      html_url: `${this.pageUrl}#${issue.number}`,
+      url: `/repos/${repository}/issues/${issue.number}`,
+    };
+  }
+
+  #comment(comment: FakeIssue['comments'][number]): unknown {
+    return { id: comment.id, body: comment.body, created_at: new Date(comment.at).toISOString() };
+  }
+
+  #list(url: URL): Answer {
+    const state = url.searchParams.get('state') ?? 'open';
+    const labels = (url.searchParams.get('labels') ?? '').split(',').filter((label) => label !== '');
+    const shownBefore = Date.now() - (this.#options.listDelayMs ?? 0);
+    const found = this.store
+      .all()
+      .filter((issue) => issue.createdAt <= shownBefore)
+      .filter((issue) => state === 'all' || issue.state === state)
+      .filter((issue) => labels.every((label) => issue.labels.includes(label)));
+    return this.#paged(
+      url,
+      (url.searchParams.get('direction') === 'asc' ? found.toReversed() : found).map((issue) => this.json(issue)),
+    );
+  }
+
+  #paged(url: URL, items: readonly unknown[]): Answer {
+    const perPage = Math.min(100, Math.max(1, Number(url.searchParams.get('per_page') ?? 30)));
+    const page = Math.max(1, Number(url.searchParams.get('page') ?? 1));
+    const last = Math.max(1, Math.ceil(items.length / perPage));
+    const link = (rel: string, number: number) => {
+      const target = new URL(url.pathname + url.search, this.baseUrl);
+      target.searchParams.set('page', String(number));
+      return `<${target.href}>; rel="${rel}"`;
+    };
+    const links = [
+      ...(page > 1 ? [link('prev', page - 1), link('first', 1)] : []),
+      ...(page < last ? [link('next', page + 1), link('last', last)] : []),
+    ];
+    const body = items.slice((page - 1) * perPage, page * perPage);
+    return { status: 200, body, headers: links.length > 0 ? { link: links.join(', ') } : {} };
+  }
+
+  #create(fields: Fields): Answer {
+    const checked = checkNewIssue(fields);
+    if (!checked.ok) return problem(422, 'Validation Failed', checked.errors);
+    const labels = this.#options.push === false ? [] : checked.value.labels;
+    return { status: 201, body: this.json(this.store.create({ ...checked.value, labels })) };
+  }
+
+  #change(issue: FakeIssue, fields: Fields): Answer {
+    const checked = checkIssueChange(fields);
+    if (!checked.ok) return problem(422, 'Validation Failed', checked.errors);
+    return { status: 200, body: this.json(this.store.change(issue, checked.value)) };
+  }
+
+  #addComment(issue: FakeIssue, fields: Fields): Answer {
+    const checked = checkComment(fields);
+    if (!checked.ok) return problem(422, 'Validation Failed', checked.errors);
+    const comment = { id: issue.comments.length + 1, body: checked.value, at: Date.now() };
+    this.store.change(issue, { comments: [...issue.comments, comment] });
+    return { status: 201, body: this.#comment(comment) };
+  }
+}

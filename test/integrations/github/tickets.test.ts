@@ -1,0 +1,227 @@
+import { afterEach, describe, expect, test } from '@jest/globals';
+import { FirebreakError, RetryLaterError } from '../../../core/errors.ts';
+import type { Ticket, TicketRequest } from '../../../core/ticket.ts';
+import { createGithubTickets, type GithubTicketsOptions } from '../../../integrations/github/tickets.ts';
+import { shownText } from '../../fakes/github/page.ts';
+import { type GithubFake, startGithubFake } from '../../fakes/github/server.ts';
+
+const repository = 'acme/incidents';
+const token = 'ghp_not_a_real_token';
+const request: TicketRequest = {
+  key: 'incident/lab/shop/Deployment/cart/run-1/file-ticket/pod:1/openTicket/1',
+  incident: { id: 'incident/lab/shop/Deployment/cart', run: 'run-1' },
+  title: 'cart read /etc/shadow',
+  body: 'What happened, and what was done.',
+  labels: ['high'],
+};
+const signal = new AbortController().signal;
+
+let fakes: GithubFake[] = [];
+afterEach(async () => {
+  await Promise.all(fakes.map((fake) => fake.stop()));
+  fakes = [];
+});
+
+async function github(options: Partial<Parameters<typeof startGithubFake>[0]> = {}): Promise<GithubFake> {
+  const fake = await startGithubFake({ repository, token, ...options });
+  fakes.push(fake);
+  return fake;
+}
+
+function tickets(fake: GithubFake, options: Partial<GithubTicketsOptions> = {}) {
+  return createGithubTickets({ repository, token, apiUrl: fake.url, timeoutMs: 300, ...options });
+}
+
+async function faultOf(promise: Promise<unknown>): Promise<FirebreakError> {
+  const error: unknown = await promise.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  if (error instanceof FirebreakError) return error;
+  throw new Error(`expected a FirebreakError, got ${String(error)}`);
+}
+
+describe('opening a ticket', () => {
+  test('creates an issue with label and hidden marker, and confirms it', async () => {
+    const fake = await github();
+    const ticket = await tickets(fake).open(request, signal);
+    expect(ticket).toEqual({ state: 'created', id: '1', url: `${fake.page}#1` });
+    expect(fake.store.labels()).toEqual(['firebreak', 'high']);
+    expect(fake.store.get(1)?.body).toMatch(/^<!-- firebreak:[0-9a-f]{64} -->\n/);
+    expect(fake.calls.at(-1)).toBe('GET /repos/acme/incidents/issues/1');
+  });
+
+  test('finds it again, also from a new process, also when closed', async () => {
+    const fake = await github();
+    await tickets(fake).open(request, signal);
+    await tickets(fake).close({ id: '1', reason: 'completed' }, signal);
+    expect(await tickets(fake).open(request, signal)).toMatchObject({ state: 'existing', id: '1' });
+    expect(await tickets(fake).open({ ...request, key: 'other' }, signal)).toMatchObject({ state: 'created', id: '2' });
+    expect(fake.store.all()).toHaveLength(2);
+  });
+
+  test('finds it behind more than one page', async () => {
+    const fake = await github();
+    await tickets(fake).open(request, signal);
+    for (let index = 0; index < 250; index++) fake.store.create({ title: 'x', body: 'y', labels: ['firebreak'] });
+    expect(await tickets(fake).open(request, signal)).toMatchObject({ state: 'existing', id: '1' });
+    expect(fake.store.all()).toHaveLength(251);
+  });
+
+  test('makes one issue of two calls at once', async () => {
+    const fake = await github();
+    const system = tickets(fake);
+    const opened = await Promise.all([system.open(request, signal), system.open(request, signal)]);
+    expect(opened.map((ticket) => ticket.id)).toEqual(['1', '1']);
+    expect(fake.store.all()).toHaveLength(1);
+  });
+
+  test('closes what two processes made twice at the same moment, and keeps the first', async () => {
+    const fake = await github({ listDelayMs: 200 });
+    await Promise.all([tickets(fake).open(request, signal), tickets(fake).open(request, signal)]);
+    expect(fake.store.all()).toHaveLength(2);
+    await new Promise((resolve) => setTimeout(resolve, 250));
+    expect(await tickets(fake).open(request, signal)).toMatchObject({ state: 'existing', id: '1' });
+    expect(fake.store.all().map(({ number, state }) => `${number} ${state}`)).toEqual(['2 closed', '1 open']);
+  });
+});
+
+describe('an answer that is lost', () => {
+  test.each(['then-hang', 'then-reset'] as const)(
+    'after the work was done (%s): it is found, and there is one issue',
+    async (what) => {
+      const fake = await github();
+      fake.inject({ method: 'POST', path: /\/issues$/, what });
+      expect(await tickets(fake).open(request, signal)).toMatchObject({ state: 'created', id: '1' });
+      expect(fake.store.all()).toHaveLength(1);
+    },
+  );
+
+  test('while the list lags behind: ambiguous, looked for again, never created twice', async () => {
+    const fake = await github({ listDelayMs: 4_000 });
+    const system = tickets(fake);
+    fake.inject({ method: 'POST', path: /\/issues$/, what: 'then-hang' });
+    expect(await system.open(request, signal)).toEqual({ state: 'ambiguous' });
+    let ticket: Ticket = await system.open(request, signal);
+    expect(ticket).toEqual({ state: 'ambiguous' });
+    for (let attempt = 0; attempt < 20 && ticket.state === 'ambiguous'; attempt++) {
+      await new Promise((resolve) => setTimeout(resolve, 250));
+      ticket = await system.open(request, signal);
+    }
+    expect(ticket).toMatchObject({ state: 'existing', id: '1' });
+    expect(fake.store.all()).toHaveLength(1);
+  });
+
+  test('before the work was done: ambiguous at first, created once the list has had its time', async () => {
+    const fake = await github();
+    const system = tickets(fake, { settleMs: 2_500 });
+    fake.inject({ method: 'POST', path: /\/issues$/, what: 'hang' });
+    expect(await system.open(request, signal)).toEqual({ state: 'ambiguous' });
+    expect(fake.store.all()).toHaveLength(0);
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    expect(await system.open(request, signal)).toMatchObject({ state: 'created', id: '1' });
+  });
+
+  test('of the confirmation: the next call confirms the same issue, although the list does not show it', async () => {
+    const fake = await github({ listDelayMs: 60_000 });
+    const system = tickets(fake);
+    fake.inject({ method: 'GET', path: /\/issues\/1$/, what: 'hang' });
+    expect((await faultOf(system.open(request, signal))).code).toBe('FB_ERR_UNAVAILABLE');
+    expect(await system.open(request, signal)).toMatchObject({ state: 'existing', id: '1' });
+    expect(fake.store.all()).toHaveLength(1);
+  });
+});
+
+describe('what is refused', () => {
+  test('a public repository, before anything is written', async () => {
+    const fake = await github({ private: false });
+    expect((await faultOf(tickets(fake).open(request, signal))).code).toBe('FB_ERR_REFUSED');
+    expect(fake.store.all()).toHaveLength(0);
+  });
+
+  test('a token that may not set labels, before anything is written', async () => {
+    const fake = await github({ push: false });
+    expect((await faultOf(tickets(fake).open(request, signal))).detail).toContain('labels');
+    expect(fake.store.all()).toHaveLength(0);
+  });
+
+  test('a wrong token and a repository that is not there; the error holds no token', async () => {
+    const fake = await github();
+    const wrong = await faultOf(tickets(fake, { token: 'ghp_wrong_one' }).open(request, signal));
+    expect(wrong.code).toBe('FB_ERR_REFUSED');
+    expect(JSON.stringify([wrong.message, wrong.stack, wrong.cause])).not.toMatch(/ghp_|Bearer|Bad credentials/);
+    expect((await faultOf(tickets(fake, { repository: 'acme/none' }).open(request, signal))).code).toBe('FB_ERR_NOT_FOUND');
+  });
+
+  test('content that GitHub does not accept', async () => {
+    const fake = await github();
+    fake.inject({ method: 'POST', path: /\/issues$/, what: 'fail', status: 422 });
+    const fault = await faultOf(tickets(fake).open(request, signal));
+    expect([fault.code, fault.retryable]).toEqual(['FB_ERR_REFUSED', false]);
+  });
+});
+
+describe('limits', () => {
+  test.each([
+    [429, { 'retry-after': '7' }, 7_000],
+    [403, { 'retry-after': '3' }, 3_000],
+    [429, {}, 60_000],
+  ])('HTTP %i with %o says when to come back', async (status, headers, expected) => {
+    const fake = await github();
+    fake.inject({ method: 'POST', path: /\/issues$/, what: 'fail', status, headers });
+    const fault = await faultOf(tickets(fake).open(request, signal));
+    expect(fault).toBeInstanceOf(RetryLaterError);
+    expect(fault instanceof RetryLaterError && fault.retryAfterMs).toBe(expected);
+  });
+
+  test('a used-up quota waits until its reset', async () => {
+    const fake = await github();
+    const reset = String(Math.floor(Date.now() / 1_000) + 100);
+    fake.inject({
+      method: 'GET',
+      path: /\/issues$/,
+      what: 'fail',
+      status: 403,
+      headers: { 'x-ratelimit-remaining': '0', 'x-ratelimit-reset': reset },
+    });
+    const fault = await faultOf(tickets(fake).open(request, signal));
+    expect(fault instanceof RetryLaterError && fault.retryAfterMs).toBeGreaterThan(95_000);
+  });
+
+  test('a plain 403 is no limit', async () => {
+    const fake = await github();
+    fake.inject({ method: 'POST', path: /\/issues$/, what: 'fail', status: 403 });
+    expect((await faultOf(tickets(fake).open(request, signal))).code).toBe('FB_ERR_REFUSED');
+  });
+
+  test('a server fault before the create is retried by the caller', async () => {
+    const fake = await github();
+    fake.inject({ method: 'GET', path: /\/issues$/, what: 'fail', status: 502 });
+    expect((await faultOf(tickets(fake).open(request, signal))).retryable).toBe(true);
+    expect(await tickets(fake).open(request, signal)).toMatchObject({ state: 'created' });
+  });
+});
+
+describe('comments and closing', () => {
+  test('a comment is written once, also when its answer is lost', async () => {
+    const fake = await github();
+    const system = tickets(fake);
+    await system.open(request, signal);
+    fake.inject({ method: 'POST', path: /\/comments$/, what: 'then-hang' });
+    const comment = { id: '1', key: 'closing', text: 'benign, said Ada' };
+    expect((await faultOf(system.comment(comment, signal))).retryable).toBe(true);
+    await system.comment(comment, signal);
+    await system.comment({ ...comment, key: 'second' }, signal);
+    expect(fake.store.get(1)?.comments.map((one) => shownText(one.body))).toEqual(['benign, said Ada', 'benign, said Ada']);
+  });
+
+  test('closing says why; an id that is no number is not sent', async () => {
+    const fake = await github();
+    const system = tickets(fake);
+    await system.open(request, signal);
+    await system.close({ id: '1', reason: 'not_planned' }, signal);
+    expect(fake.store.get(1)).toMatchObject({ state: 'closed', stateReason: 'not_planned' });
+    expect((await faultOf(system.close({ id: '../../../user', reason: 'completed' }, signal))).code).toBe('FB_ERR_NOT_FOUND');
+    expect(fake.calls.some((call) => call.includes('/user'))).toBe(false);
+  });
+});
