@@ -1,0 +1,223 @@
+import type { V1NetworkPolicyList, V1ServiceList } from '@kubernetes/client-node';
+import type { ActionImplementation, StepContext } from '../../core/action.ts';
+import type { QuarantinePodInput, QuarantinePodOutput } from '../../core/actions/quarantine-pod.schema.ts';
+import { type BeforeState, type CellKey, openBeforeState, quarantineLabels, sealBeforeState } from '../../core/before-state.ts';
+import { labelDifference } from '../../core/drift.ts';
+import { FirebreakError } from '../../core/errors.ts';
+import { names } from '../../core/labels.ts';
+import type { PodRecord, PolicyRecord } from '../../core/pod-record.ts';
+import { type KubernetesApi, pathOf } from '../../integrations/kubernetes/client.ts';
+import { controllerOf, topOwnerOf } from '../../integrations/kubernetes/owners.ts';
+import { readSamePod, replacePodLabels } from '../../integrations/kubernetes/pods.ts';
+import { type Json, podRecord, policyRecord } from '../../integrations/kubernetes/projection.ts';
+import { ensureStandingPolicy, isStandingPolicy, readStandingPolicy } from '../../integrations/kubernetes/standing-policy.ts';
+import { type ClusterView, type ServiceRecord, serviceRecord } from '../../integrations/kubernetes/watch-cache.ts';
+import { additivePolicies, quarantinePlan, type Situation, whyNotQuarantine } from './quarantine-plan.ts';
+import { undoQuarantine } from './quarantine-undo.ts';
+
+export interface QuarantinePodOptions {
+  readonly api: KubernetesApi;
+  readonly view: ClusterView;
+  /** At least 32 bytes; authenticates before-states. */
+  readonly cellKey: CellKey;
+  /** Milliseconds; an older view is not planned from, even on the fast path. */
+  readonly maxViewAgeMs?: number;
+}
+
+type Implementation = ActionImplementation<QuarantinePodInput, QuarantinePodOutput>;
+
+/** Cuts one pod off by one conditional label patch; see the declaration in `core/actions/quarantine-pod.ts`. */
+export function quarantinePodImplementation(
+  options: QuarantinePodOptions,
+): Implementation & Required<Pick<Implementation, 'undo'>> {
+  const { api, view, cellKey, maxViewAgeMs = 90_000 } = options;
+  const viewIsFresh = (): boolean => view.ready() && view.age() <= maxViewAgeMs;
+
+  const cached = ({ pod }: QuarantinePodInput): PodRecord | undefined => {
+    const known = viewIsFresh() ? view.pod(pod.namespace, pod.name) : undefined;
+    return known?.uid === pod.uid ? known : undefined;
+  };
+  const read = async ({ pod }: QuarantinePodInput, signal: AbortSignal): Promise<PodRecord> =>
+    podRecord(await readSamePod({ api, pod, signal }));
+
+  const policiesOf = async (namespace: string, context: StepContext): Promise<readonly PolicyRecord[]> => {
+    if (context.fast && viewIsFresh()) return view.policies(namespace);
+    return (await listPolicies({ api, namespace, signal: context.signal })).map(policyRecord);
+  };
+
+  return {
+    async plan(input, context) {
+      const known = context.fast ? cached(input) : undefined;
+      const { namespace } = input.pod;
+      const [pod, policies, services] = await Promise.all([
+        known ?? read(input, context.signal),
+        policiesOf(namespace, context),
+        known ? view.services(namespace) : listServices({ api, namespace, signal: context.signal }),
+      ]);
+      const mark = markOn({ pod, context, cellKey });
+      const situation: Situation = { pod, policies, services, ...(mark.kind === 'ours' && { held: mark.state }) };
+      return quarantinePlan(situation, context.incident);
+    },
+
+    async apply(input, context) {
+      const { namespace } = input.pod;
+      // A pod that the cache already shows in our quarantine is read again: success is never claimed from memory.
+      const known = cached(input);
+      const trusted = known && markOn({ pod: known, context, cellKey }).kind === 'none' ? known : undefined;
+      let pod = trusted ?? (await read(input, context.signal));
+      for (let attempt = 1; ; attempt += 1) {
+        const mark = markOn({ pod, context, cellKey });
+        const state = mark.kind === 'ours' ? mark.state : beforeStateOf({ pod, context, view });
+        const { created } = await ensureStandingPolicy({
+          api,
+          namespace,
+          signal: context.signal,
+          ...(viewIsFresh() && { view }),
+        });
+        const labels = quarantineLabels(context.incident);
+        if (mark.kind !== 'ours' || labelDifference({ expected: labels, found: pod.labels }).length > 0) {
+          try {
+            const patched = await replacePodLabels({
+              api,
+              pod,
+              labels,
+              annotations: {
+                [names.incidentAnnotation]: state.incident,
+                [names.stepAnnotation]: state.step,
+                [names.beforeAnnotation]: sealBeforeState(state, cellKey),
+              },
+              signal: context.signal,
+            });
+            view.observePod(patched);
+          } catch (error) {
+            if (!(error instanceof FirebreakError) || error.code !== 'FB_ERR_CONFLICT' || attempt > 3) throw error;
+            pod = await read(input, context.signal);
+            continue;
+          }
+        }
+        return {
+          pod: input.pod,
+          labelsBefore: { ...state.labels },
+          additivePolicies: [...additivePolicies(await policiesOf(namespace, context), context.incident)],
+          policy: names.standingPolicy,
+          policyCreated: created,
+        };
+      }
+    },
+
+    async started(input, context) {
+      const { pod } = input;
+      const found = (context.fast ? cached(input) : undefined) ?? (await read(input, context.signal));
+      const opened = openBeforeState({ text: found.annotations[names.beforeAnnotation], podUid: pod.uid, key: cellKey });
+      return opened.kind === 'read' && opened.authentic === 'yes' && opened.state.step === context.key;
+    },
+
+    async verify(output, context) {
+      const { pod } = output;
+      const [found, policy, policies] = await Promise.all([
+        readSamePod({ api, pod, signal: context.signal }),
+        readStandingPolicy({ api, namespace: pod.namespace, signal: context.signal }),
+        listPolicies({ api, namespace: pod.namespace, signal: context.signal }),
+      ]);
+      const difference = labelDifference({ expected: quarantineLabels(context.incident), found: found.metadata?.labels ?? {} });
+      const target = `pod/${pod.namespace}/${pod.name}`;
+      if (difference.length > 0) throw new FirebreakError('FB_ERR_DRIFTED', `${target}: ${difference.join('; ')}`);
+      if (!policy || !isStandingPolicy(policyRecord(policy)))
+        throw new FirebreakError(
+          'FB_ERR_DRIFTED',
+          `networkpolicy/${pod.namespace}/${names.standingPolicy} is missing or was changed`,
+        );
+      const missing = additivePolicies(policies.map(policyRecord), context.incident);
+      if (missing.length > 0)
+        return {
+          state: 'partial',
+          detail: `applied; but ${missing.length === 1 ? 'a policy still allows' : 'policies still allow'} traffic of the pod: ${missing.join(', ')}`,
+          missing: missing.map((name) => `networkpolicy/${pod.namespace}/${name}`),
+        };
+      return {
+        state: 'unverified',
+        detail:
+          'applied; labels and policy are read back, but no probe was made: whether a policy controller enforces it is not known',
+      };
+    },
+
+    undo({ input, key }, context) {
+      return undoQuarantine({
+        api,
+        pod: input.pod,
+        cellKey,
+        holder: ({ step, incident }) => step === key || incident === context.incident,
+        signal: context.signal,
+        observe: (pod) => view.observePod(pod),
+      });
+    },
+  };
+}
+
+type Mark = { readonly kind: 'none' } | { readonly kind: 'ours'; readonly state: BeforeState };
+
+/**
+ * Who holds the pod. Only an authentic mark counts: whoever makes pods can write annotations, and must not escape by one.
+ * @throws FB_ERR_REFUSED for a pod that cannot be quarantined or that another incident holds, FB_ERR_UNVERIFIED_STATE when the
+ * pod is in our quarantine but somebody edited what it was before.
+ */
+function markOn(options: { readonly pod: PodRecord; readonly context: StepContext; readonly cellKey: CellKey }): Mark {
+  const { pod, context, cellKey } = options;
+  const why = whyNotQuarantine(pod);
+  if (why !== undefined) throw new FirebreakError('FB_ERR_REFUSED', why);
+  const target = `pod/${pod.namespace}/${pod.name}`;
+  const opened = openBeforeState({ text: pod.annotations[names.beforeAnnotation], podUid: pod.uid, key: cellKey });
+  if (opened.kind === 'read' && opened.authentic === 'yes') {
+    if (opened.state.incident === context.incident) return { kind: 'ours', state: opened.state };
+    throw new FirebreakError('FB_ERR_REFUSED', `${target} is already quarantined by ${opened.state.incident}`);
+  }
+  const contained = labelDifference({ expected: quarantineLabels(context.incident), found: pod.labels }).length === 0;
+  if (contained)
+    throw new FirebreakError('FB_ERR_UNVERIFIED_STATE', `${target} is quarantined, but its recorded labels were edited`);
+  return { kind: 'none' };
+}
+
+function beforeStateOf(options: {
+  readonly pod: PodRecord;
+  readonly context: StepContext;
+  readonly view: ClusterView;
+}): BeforeState {
+  const { pod, context, view } = options;
+  const owner = controllerOf(pod.owners);
+  const { workload } = topOwnerOf({ pod, view });
+  return {
+    version: 1,
+    incident: context.incident,
+    step: context.key,
+    podUid: pod.uid,
+    labels: pod.labels,
+    ...(owner && { owner }),
+    ...(workload && { workload }),
+  };
+}
+
+interface InNamespace {
+  readonly api: KubernetesApi;
+  readonly namespace: string;
+  readonly signal: AbortSignal;
+}
+
+async function listPolicies({ api, namespace, signal }: InNamespace): Promise<Json<V1NetworkPolicyList>['items']> {
+  const list = await api.json<Json<V1NetworkPolicyList>>({
+    method: 'GET',
+    path: pathOf({ group: 'networking.k8s.io', resource: 'networkpolicies', namespace }),
+    what: `list networkpolicies in ${namespace}`,
+    signal,
+  });
+  return list.items.map((item) => ({ ...item, metadata: { ...item.metadata, namespace } }));
+}
+
+async function listServices({ api, namespace, signal }: InNamespace): Promise<readonly ServiceRecord[]> {
+  const list = await api.json<Json<V1ServiceList>>({
+    method: 'GET',
+    path: pathOf({ resource: 'services', namespace }),
+    what: `list services in ${namespace}`,
+    signal,
+  });
+  return list.items.map(serviceRecord);
+}

@@ -1,0 +1,61 @@
+import { type ErrorCode, FirebreakError } from '../../core/errors.ts';
+
+/** What the API server said, as far as it may be repeated: status and its one-word reason, never its text or headers. */
+export class KubernetesError extends FirebreakError {
+  readonly status: number;
+  /** `Conflict`, `AlreadyExists`, `NotFound`, `Expired` … as `metav1.StatusReason` lists them. */
+  readonly reason: string;
+
+  constructor(code: ErrorCode, detail: string, answer: { readonly status: number; readonly reason: string }) {
+    super(code, detail);
+    this.name = 'KubernetesError';
+    this.status = answer.status;
+    this.reason = answer.reason;
+  }
+}
+
+/**
+ * Maps an answer of the API server to the catalogue.
+ * @param what the call in words, with the right that it needs: `patch pods in shop`.
+ */
+export function errorOfStatus(options: {
+  readonly status: number;
+  readonly text: string;
+  readonly what: string;
+}): KubernetesError {
+  const { status, what } = options;
+  const answer = { status, reason: reasonOf(options.text) };
+  if (status === 401) return new KubernetesError('FB_ERR_REFUSED', `the API server does not know us: ${what} (401)`, answer);
+  if (status === 403) return new KubernetesError('FB_ERR_REFUSED', `the API server does not allow us to ${what} (403)`, answer);
+  if (status === 404) return new KubernetesError('FB_ERR_NOT_FOUND', `nothing found: ${what}`, answer);
+  if (status === 409) return new KubernetesError('FB_ERR_CONFLICT', `${what} (409 ${answer.reason})`, answer);
+  if (status === 410) return new KubernetesError('FB_ERR_UNAVAILABLE', `the list has expired: ${what} (410)`, answer);
+  if (status === 429 || status >= 500)
+    return new KubernetesError('FB_ERR_UNAVAILABLE', `the API server did not: ${what} (${status})`, answer);
+  return new KubernetesError('FB_ERR_REFUSED', `the API server does not accept: ${what} (${status} ${answer.reason})`, answer);
+}
+
+/** A connection that failed, or a call that took too long: whether it had its effect is not known. */
+export function errorOfConnection(options: { readonly error: unknown; readonly what: string }): KubernetesError {
+  const { error, what } = options;
+  const word =
+    error instanceof Error && error.name === 'TimeoutError'
+      ? 'no answer in time'
+      : error instanceof Error && 'code' in error && typeof error.code === 'string'
+        ? error.code
+        : error instanceof Error && error.name === 'AbortError'
+          ? 'cancelled'
+          : 'the connection failed';
+  return new KubernetesError('FB_ERR_UNAVAILABLE', `${what}: ${word}`, { status: 0, reason: '' });
+}
+
+function reasonOf(text: string): string {
+  try {
+    const status: unknown = JSON.parse(text);
+    if (typeof status === 'object' && status !== null && 'reason' in status && typeof status.reason === 'string')
+      return /^[A-Za-z]{1,40}$/.test(status.reason) ? status.reason : '';
+  } catch {
+    // Not a Status object: the number says enough.
+  }
+  return '';
+}

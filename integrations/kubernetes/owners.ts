@@ -1,0 +1,23 @@
+import type { NamedKind } from '../../core/before-state.ts';
+import type { OwnerRef, PodRecord } from '../../core/pod-record.ts';
+import type { ClusterView } from './watch-cache.ts';
+
+/** The one owner that manages it. */
+export function controllerOf(owners: readonly OwnerRef[]): NamedKind | undefined {
+  const owner = owners.find(({ controller }) => controller);
+  return owner && { kind: owner.kind, name: owner.name };
+}
+
+/** The workload at the top of a pod's owners; `known` is false when one in between is not in memory (yet). */
+export function topOwnerOf(options: { readonly pod: PodRecord; readonly view: ClusterView }): {
+  readonly workload?: NamedKind;
+  readonly known: boolean;
+} {
+  const { pod, view } = options;
+  const direct = controllerOf(pod.owners);
+  if (!direct) return { known: true };
+  if (direct.kind !== 'ReplicaSet' && direct.kind !== 'Job') return { workload: direct, known: true };
+  const above = view.ownersOf(direct.kind, pod.namespace, direct.name);
+  if (!above) return { workload: direct, known: false };
+  return { workload: controllerOf(above) ?? direct, known: true };
+}

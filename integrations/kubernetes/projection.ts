@@ -1,0 +1,101 @@
+import type { V1Container, V1NetworkPolicy, V1ObjectMeta, V1Pod, V1PodSpec } from '@kubernetes/client-node';
+import { digestOf } from '../../core/digest.ts';
+import type { ContainerRecord, OwnerRef, PodRecord, PolicyRecord } from '../../core/pod-record.ts';
+
+/** Kubernetes objects as the API's JSON has them: times are texts, not `Date`s. */
+export type Json<T> = T extends Date ? string : T extends object ? { [K in keyof T]: Json<T[K]> } : T;
+export type PodJson = Json<V1Pod>;
+
+export const mirrorAnnotation = 'kubernetes.io/config.mirror';
+
+/** The pod without environment, arguments and managed fields: less than a kilobyte of it is kept. */
+export function podRecord(pod: PodJson): PodRecord {
+  const { metadata = {}, spec, status } = pod;
+  const statuses = [
+    ...(status?.containerStatuses ?? []),
+    ...(status?.initContainerStatuses ?? []),
+    ...(status?.ephemeralContainerStatuses ?? []),
+  ];
+  const containers = [...(spec?.containers ?? []), ...(spec?.initContainers ?? []), ...(spec?.ephemeralContainers ?? [])];
+  return {
+    uid: metadata.uid ?? '',
+    namespace: metadata.namespace ?? '',
+    name: metadata.name ?? '',
+    labels: metadata.labels ?? {},
+    annotations: Object.fromEntries(
+      Object.entries(metadata.annotations ?? {}).filter(([key]) => key === mirrorAnnotation || key.startsWith('firebreak.dev/')),
+    ),
+    owners: ownersOf(metadata),
+    resourceVersion: metadata.resourceVersion ?? '',
+    createdAt: metadata.creationTimestamp ?? '',
+    deleting: metadata.deletionTimestamp !== undefined,
+    phase: status?.phase ?? 'Unknown',
+    ...(spec?.nodeName && { node: spec.nodeName }),
+    hostNetwork: spec?.hostNetwork === true,
+    ...(spec?.serviceAccountName && { serviceAccount: spec.serviceAccountName }),
+    containers: containers.map((container): ContainerRecord => {
+      const found = statuses.find(({ name }) => name === container.name);
+      const id = found?.containerID?.replace(/^[a-z-]+:\/\//, '');
+      return {
+        name: container.name,
+        image: container.image ?? '',
+        ...(id && { id }),
+        ...(found?.imageID && { imageId: found.imageID }),
+      };
+    }),
+    secrets: spec ? [...new Set(secretUses(spec).map(({ name }) => name))].sort() : [],
+  };
+}
+
+export function ownersOf(metadata: Json<V1ObjectMeta>): readonly OwnerRef[] {
+  return (metadata.ownerReferences ?? []).map(({ kind, name, uid, controller }) => ({
+    kind,
+    name,
+    uid,
+    controller: controller === true,
+  }));
+}
+
+export interface SecretUse {
+  readonly name: string;
+  readonly as: 'env' | 'envFrom' | 'volume' | 'projected' | 'imagePull';
+}
+
+/** Every place in a pod's spec that names a Secret, init and ephemeral containers too. */
+export function secretUses(spec: Json<V1PodSpec>): readonly SecretUse[] {
+  const uses: SecretUse[] = [];
+  const add = (as: SecretUse['as'], name: string | undefined): void => {
+    if (name) uses.push({ name, as });
+  };
+  const all: readonly Pick<Json<V1Container>, 'env' | 'envFrom'>[] = [
+    ...(spec.initContainers ?? []),
+    ...(spec.containers ?? []),
+    ...(spec.ephemeralContainers ?? []),
+  ];
+  for (const container of all) {
+    for (const variable of container.env ?? []) add('env', variable.valueFrom?.secretKeyRef?.name);
+    for (const source of container.envFrom ?? []) add('envFrom', source.secretRef?.name);
+  }
+  for (const volume of spec.volumes ?? []) {
+    add('volume', volume.secret?.secretName);
+    for (const source of volume.projected?.sources ?? []) add('projected', source.secret?.name);
+  }
+  for (const reference of spec.imagePullSecrets ?? []) add('imagePull', reference.name);
+  return uses;
+}
+
+/** https://kubernetes.io/docs/concepts/services-networking/network-policies/: without `policyTypes`, Ingress always, Egress if it has rules. */
+export function policyRecord(policy: Json<V1NetworkPolicy>): PolicyRecord {
+  const { metadata = {}, spec } = policy;
+  const types = spec?.policyTypes ?? (spec?.egress ? ['Ingress', 'Egress'] : ['Ingress']);
+  const allows =
+    (types.includes('Ingress') && (spec?.ingress ?? []).length > 0) ||
+    (types.includes('Egress') && (spec?.egress ?? []).length > 0);
+  return {
+    namespace: metadata.namespace ?? '',
+    name: metadata.name ?? '',
+    selector: spec?.podSelector ?? {},
+    allows,
+    specDigest: digestOf(spec ?? {}),
+  };
+}

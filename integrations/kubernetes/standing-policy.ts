@@ -1,0 +1,178 @@
+import type { V1NetworkPolicy } from '@kubernetes/client-node';
+import { digestOf } from '../../core/digest.ts';
+import { FirebreakError } from '../../core/errors.ts';
+import { names } from '../../core/labels.ts';
+import type { PolicyRecord } from '../../core/pod-record.ts';
+import { type KubernetesApi, pathOf } from './client.ts';
+import { KubernetesError } from './client-error.ts';
+import { type Json, policyRecord } from './projection.ts';
+import type { ClusterView } from './watch-cache.ts';
+
+type PolicyJson = Json<V1NetworkPolicy>;
+
+/** Denies all traffic, in and out, of every pod of the namespace that carries the quarantine label. */
+const spec = {
+  podSelector: { matchLabels: { [names.quarantineLabel]: 'active' } },
+  policyTypes: ['Ingress', 'Egress'],
+};
+const specDigest = digestOf(spec);
+
+export function isStandingPolicy(policy: PolicyRecord): boolean {
+  return policy.name === names.standingPolicy && policy.specDigest === specDigest;
+}
+
+/**
+ * Makes sure that the namespace has the standing policy exactly as it should be: created where missing, put right where changed.
+ * No call at all where the cache knows it is there.
+ * @returns whether it was created or put right now.
+ * @throws FB_ERR_REFUSED, FB_ERR_UNAVAILABLE.
+ */
+export async function ensureStandingPolicy(options: {
+  readonly api: KubernetesApi;
+  readonly namespace: string;
+  /** Absent: the API server is asked. */
+  readonly view?: ClusterView;
+  readonly signal?: AbortSignal;
+}): Promise<{ readonly created: boolean }> {
+  const { api, namespace, view, signal } = options;
+  const known = view?.policies(namespace).find(({ name }) => name === names.standingPolicy);
+  if (known && isStandingPolicy(known)) return { created: false };
+  if (view && !known) {
+    const created = await create({ api, namespace, ...(signal && { signal }) });
+    if (created) {
+      view.observePolicy(created);
+      return { created: true };
+    }
+  }
+  const policy = await readStandingPolicy({ api, namespace, ...(signal && { signal }) });
+  if (policy && isStandingPolicy(policyRecord(policy))) return { created: false };
+  const written = policy
+    ? await api.json<PolicyJson>({
+        method: 'PATCH',
+        patch: 'json',
+        path: path(namespace, names.standingPolicy),
+        query: { fieldManager: names.fieldManager },
+        body: [
+          { op: 'test', path: '/metadata/uid', value: policy.metadata?.uid },
+          { op: 'replace', path: '/spec', value: spec },
+        ],
+        what: `patch networkpolicies in ${namespace}`,
+        ...(signal && { signal }),
+      })
+    : await create({ api, namespace, ...(signal && { signal }) });
+  if (!written) throw new FirebreakError('FB_ERR_CONFLICT', `the policy ${names.standingPolicy} in ${namespace} comes and goes`);
+  view?.observePolicy(written);
+  return { created: true };
+}
+
+/** The policy as the API server has it, or undefined. */
+export async function readStandingPolicy(options: {
+  readonly api: KubernetesApi;
+  readonly namespace: string;
+  readonly signal?: AbortSignal;
+}): Promise<PolicyJson | undefined> {
+  const { api, namespace, signal } = options;
+  try {
+    return await api.json<PolicyJson>({
+      method: 'GET',
+      path: path(namespace, names.standingPolicy),
+      what: `get networkpolicies in ${namespace}`,
+      ...(signal && { signal }),
+    });
+  } catch (error) {
+    if (error instanceof KubernetesError && error.status === 404) return undefined;
+    throw error;
+  }
+}
+
+/** Undefined when one of this name was there already. */
+async function create(options: {
+  readonly api: KubernetesApi;
+  readonly namespace: string;
+  readonly signal?: AbortSignal;
+}): Promise<PolicyJson | undefined> {
+  const { api, namespace, signal } = options;
+  try {
+    return await api.json<PolicyJson>({
+      method: 'POST',
+      path: path(namespace),
+      query: { fieldManager: names.fieldManager },
+      body: {
+        apiVersion: 'networking.k8s.io/v1',
+        kind: 'NetworkPolicy',
+        metadata: { name: names.standingPolicy, namespace, labels: { [names.managedByLabel]: 'firebreak' } },
+        spec,
+      },
+      what: `create networkpolicies in ${namespace}`,
+      ...(signal && { signal }),
+    });
+  } catch (error) {
+    if (error instanceof KubernetesError && error.status === 409) return undefined;
+    throw error;
+  }
+}
+
+function path(namespace: string, name?: string): string {
+  return pathOf({ group: 'networking.k8s.io', resource: 'networkpolicies', namespace, ...(name && { name }) });
+}
+
+/**
+ * Keeps the standing policy in every watched namespace, so that a containment is one call. A namespace that is new gets it
+ * at once, and one whose policy was taken away or changed gets it back within `everyMs` (10 s).
+ */
+export class StandingPolicies {
+  readonly #api: KubernetesApi;
+  readonly #view: ClusterView & { onNamespace(listener: (namespace: string) => void): void };
+  readonly #watched: (namespace: string) => boolean;
+  readonly #everyMs: number;
+  readonly #log: (event: { readonly namespace: string; readonly what: string }) => void;
+  readonly #stop = new AbortController();
+  #timer: NodeJS.Timeout | undefined;
+  #work: Promise<void> = Promise.resolve();
+
+  constructor(options: {
+    readonly api: KubernetesApi;
+    readonly view: ClusterView & { onNamespace(listener: (namespace: string) => void): void };
+    /** Protected namespaces are not watched. */
+    readonly watched: (namespace: string) => boolean;
+    readonly everyMs?: number;
+    readonly log?: (event: { readonly namespace: string; readonly what: string }) => void;
+  }) {
+    const { api, view, watched, everyMs = 10_000, log = () => {} } = options;
+    this.#api = api;
+    this.#view = view;
+    this.#watched = watched;
+    this.#everyMs = everyMs;
+    this.#log = log;
+  }
+
+  /** Call it when the view is ready. Resolves when every watched namespace was seen to once. */
+  async start(): Promise<void> {
+    this.#view.onNamespace((namespace) => this.#queue([namespace]));
+    this.#timer = setInterval(() => this.#queue(this.#view.namespaces()), this.#everyMs).unref();
+    await this.#work;
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#timer);
+    this.#stop.abort();
+    await this.#work;
+  }
+
+  #queue(namespaces: readonly string[]): void {
+    this.#work = this.#work.then(async () => {
+      for (const namespace of namespaces) await this.#see(namespace);
+    });
+  }
+
+  async #see(namespace: string): Promise<void> {
+    if (this.#stop.signal.aborted || !this.#watched(namespace)) return;
+    try {
+      const { created } = await ensureStandingPolicy({ api: this.#api, namespace, view: this.#view, signal: this.#stop.signal });
+      if (created) this.#log({ namespace, what: 'the standing policy was written' });
+    } catch (error) {
+      if (this.#stop.signal.aborted) return;
+      this.#log({ namespace, what: error instanceof FirebreakError ? error.detail : 'the standing policy could not be written' });
+    }
+  }
+}

@@ -1,0 +1,223 @@
+import type { V1NetworkPolicy, V1ObjectMeta, V1Service } from '@kubernetes/client-node';
+import type { OwnerRef, PodRecord, PolicyRecord } from '../../core/pod-record.ts';
+import { type KubernetesApi, pathOf } from './client.ts';
+import { PodIndex } from './pod-index.ts';
+import { type Json, ownersOf, type PodJson, podRecord, policyRecord } from './projection.ts';
+import { Reflector, type WatchLog } from './reflector.ts';
+
+interface Metadata {
+  readonly metadata?: Json<V1ObjectMeta>;
+}
+type OwnerKind = 'ReplicaSet' | 'Job';
+
+/** A Service's selector: who would lose a pod. */
+export interface ServiceRecord {
+  readonly namespace: string;
+  readonly name: string;
+  readonly selector: Readonly<Record<string, string>>;
+}
+
+/** What everyone may ask of the cell's memory of the cluster. */
+export interface ClusterView {
+  /** Milliseconds since the API server last spoke on the stalest watch; infinite before the first lists. */
+  age(): number;
+  /** All first lists are in. */
+  ready(): boolean;
+  pod(namespace: string, name: string): PodRecord | undefined;
+  podByUid(uid: string): PodRecord | undefined;
+  podsByContainerPrefix(prefix: string): readonly PodRecord[];
+  pods(): Iterable<PodRecord>;
+  /** Owners of a ReplicaSet or a Job; undefined when there is no such object in memory. */
+  ownersOf(kind: OwnerKind, namespace: string, name: string): readonly OwnerRef[] | undefined;
+  policies(namespace: string): readonly PolicyRecord[];
+  services(namespace: string): readonly ServiceRecord[];
+  namespaces(): readonly string[];
+  /** Takes what a call of ours has just returned, before the watch brings it. */
+  observePod(pod: PodJson): void;
+  observePolicy(policy: Json<V1NetworkPolicy>): void;
+}
+
+/** Follows what containment needs to know: pods (projected), policies, Services, and only the metadata of the rest. */
+export class WatchCache implements ClusterView {
+  readonly #pods = new PodIndex();
+  readonly #owners = { ReplicaSet: new Map<string, readonly OwnerRef[]>(), Job: new Map<string, readonly OwnerRef[]>() };
+  readonly #policies = new Map<string, Map<string, PolicyRecord>>();
+  readonly #services = new Map<string, Map<string, ServiceRecord>>();
+  readonly #namespaces = new Set<string>();
+  readonly #onNamespace = new Set<(namespace: string) => void>();
+  readonly #reflectors: readonly Reflector<never>[];
+  #ready = false;
+  #stopped = false;
+
+  constructor(options: { readonly api: KubernetesApi; readonly log?: WatchLog }) {
+    const { api, log = () => {} } = options;
+    const pods = new Reflector<PodJson>({
+      api,
+      log,
+      resource: 'pods',
+      path: pathOf({ resource: 'pods' }),
+      onList: (items) => {
+        this.#pods.clear();
+        for (const item of items) this.#pods.set(podRecord(item));
+      },
+      onChange: ({ type, item }) =>
+        type === 'set' ? this.#pods.set(podRecord(item)) : this.#pods.delete(item.metadata?.uid ?? ''),
+    });
+    const policies = new Reflector<Json<V1NetworkPolicy>>({
+      api,
+      log,
+      resource: 'networkpolicies',
+      path: pathOf({ group: 'networking.k8s.io', resource: 'networkpolicies' }),
+      ...store(this.#policies, policyRecord),
+    });
+    const services = new Reflector<Json<V1Service>>({
+      api,
+      log,
+      resource: 'services',
+      path: pathOf({ resource: 'services' }),
+      ...store(this.#services, serviceRecord),
+    });
+    const namespaces = new Reflector<Metadata>({
+      api,
+      log,
+      resource: 'namespaces',
+      path: pathOf({ resource: 'namespaces' }),
+      metadataOnly: true,
+      onList: (items) => {
+        this.#namespaces.clear();
+        for (const { metadata } of items) this.#seeNamespace(metadata);
+      },
+      onChange: ({ type, item }) => {
+        if (type === 'delete') this.#namespaces.delete(item.metadata?.name ?? '');
+        else this.#seeNamespace(item.metadata);
+      },
+    });
+    const owners = (kind: OwnerKind, group: string, resource: string): Reflector<Metadata> =>
+      new Reflector<Metadata>({
+        api,
+        log,
+        resource,
+        path: pathOf({ group, resource }),
+        metadataOnly: true,
+        onList: (items) => {
+          this.#owners[kind].clear();
+          for (const { metadata = {} } of items) this.#owners[kind].set(keyOf(metadata), ownersOf(metadata));
+        },
+        onChange: ({ type, item: { metadata = {} } }) => {
+          if (type === 'delete') this.#owners[kind].delete(keyOf(metadata));
+          else this.#owners[kind].set(keyOf(metadata), ownersOf(metadata));
+        },
+      });
+    this.#reflectors = [
+      pods,
+      policies,
+      services,
+      namespaces,
+      owners('ReplicaSet', 'apps', 'replicasets'),
+      owners('Job', 'batch', 'jobs'),
+    ];
+  }
+
+  /** Resolves when all first lists are in. It goes on trying until `stop`: do not wait for it where an alert must not wait. */
+  async start(): Promise<void> {
+    await Promise.all(this.#reflectors.map((reflector) => reflector.start()));
+    this.#ready = !this.#stopped;
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#ready = false;
+    await Promise.all(this.#reflectors.map((reflector) => reflector.stop()));
+  }
+
+  /** Is told of each namespace once it is there, those known already included. */
+  onNamespace(listener: (namespace: string) => void): void {
+    this.#onNamespace.add(listener);
+    for (const namespace of this.#namespaces) listener(namespace);
+  }
+
+  age(): number {
+    return Math.max(...this.#reflectors.map((reflector) => reflector.age()));
+  }
+
+  ready(): boolean {
+    return this.#ready;
+  }
+
+  pod(namespace: string, name: string): PodRecord | undefined {
+    return this.#pods.byName(namespace, name);
+  }
+
+  podByUid(uid: string): PodRecord | undefined {
+    return this.#pods.byUid(uid);
+  }
+
+  podsByContainerPrefix(prefix: string): readonly PodRecord[] {
+    return this.#pods.byContainerPrefix(prefix);
+  }
+
+  pods(): Iterable<PodRecord> {
+    return this.#pods.all();
+  }
+
+  ownersOf(kind: OwnerKind, namespace: string, name: string): readonly OwnerRef[] | undefined {
+    return this.#owners[kind].get(`${namespace}/${name}`);
+  }
+
+  policies(namespace: string): readonly PolicyRecord[] {
+    return [...(this.#policies.get(namespace)?.values() ?? [])];
+  }
+
+  services(namespace: string): readonly ServiceRecord[] {
+    return [...(this.#services.get(namespace)?.values() ?? [])];
+  }
+
+  namespaces(): readonly string[] {
+    return [...this.#namespaces];
+  }
+
+  observePod(pod: PodJson): void {
+    this.#pods.set(podRecord(pod));
+  }
+
+  observePolicy(policy: Json<V1NetworkPolicy>): void {
+    put(this.#policies, policyRecord(policy));
+  }
+
+  #seeNamespace(metadata: Json<V1ObjectMeta> | undefined): void {
+    if (!metadata?.name || metadata.deletionTimestamp) return;
+    if (this.#namespaces.has(metadata.name)) return;
+    this.#namespaces.add(metadata.name);
+    for (const listener of this.#onNamespace) listener(metadata.name);
+  }
+}
+
+const keyOf = (metadata: Json<V1ObjectMeta>): string => `${metadata.namespace ?? ''}/${metadata.name ?? ''}`;
+
+export function serviceRecord({ metadata = {}, spec }: Json<V1Service>): ServiceRecord {
+  return { namespace: metadata.namespace ?? '', name: metadata.name ?? '', selector: spec?.selector ?? {} };
+}
+
+type ByNamespace<R> = Map<string, Map<string, R>>;
+
+function put<R extends { readonly namespace: string; readonly name: string }>(records: ByNamespace<R>, record: R): void {
+  const inside = records.get(record.namespace) ?? new Map<string, R>();
+  records.set(record.namespace, inside.set(record.name, record));
+}
+
+function store<T, R extends { readonly namespace: string; readonly name: string }>(
+  records: ByNamespace<R>,
+  project: (item: T) => R,
+) {
+  return {
+    onList: (items: readonly T[]): void => {
+      records.clear();
+      for (const item of items) put(records, project(item));
+    },
+    onChange: ({ type, item }: { readonly type: 'set' | 'delete'; readonly item: T }): void => {
+      const record = project(item);
+      if (type === 'set') put(records, record);
+      else records.get(record.namespace)?.delete(record.name);
+    },
+  };
+}

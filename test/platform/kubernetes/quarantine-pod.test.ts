@@ -1,0 +1,238 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { quarantinePodImplementation } from '../../../activities/actions/quarantine-pod.ts';
+import { openBeforeState, quarantineLabels, sealBeforeState } from '../../../core/before-state.ts';
+import { comparable } from '../../../core/drift.ts';
+import { names } from '../../../core/labels.ts';
+import type { KubernetesApi } from '../../../integrations/kubernetes/client.ts';
+import { pathOf } from '../../../integrations/kubernetes/client.ts';
+import { readStandingPolicy } from '../../../integrations/kubernetes/standing-policy.ts';
+import { testPlatform } from '../../platform.ts';
+import { cellKey, openCluster, resolved, stepContext, until } from './cluster.ts';
+
+const platform = await testPlatform();
+
+describe('quarantining a pod', () => {
+  let cluster: Awaited<ReturnType<typeof openCluster>>;
+  let namespace: string;
+  beforeAll(async () => {
+    cluster = await openCluster(platform.kubeconfig);
+    namespace = await platform.freshNamespace();
+  });
+  afterAll(() => cluster.close());
+  const action = (api: KubernetesApi = cluster.api) => quarantinePodImplementation({ api, view: cluster.view, cellKey });
+  const labels = { app: 'cart', 'app.kubernetes.io/part-of': 'shop' };
+  const metadata = { labels, annotations: { owner: 'team-cart' } };
+
+  test('changes exactly what the plan said, and the undo gives the pod back byte for byte', async () => {
+    const before = await cluster.makePod(namespace, 'exact', { metadata });
+    const [input, context] = [{ pod: resolved(before) }, stepContext()];
+    const plan = await action().plan(input, context);
+    const output = await action().apply(input, context);
+    const after = await cluster.pod(namespace, 'exact');
+    expect(plan.target).toEqual({ name: `pod/${namespace}/exact`, uid: before.metadata?.uid });
+    expect(plan.changes[0]?.what).toContain('app.kubernetes.io/part-of=shop, app=cart');
+    expect(plan.blastRadius).toEqual([`networkpolicy/${namespace}/${names.standingPolicy}`, `pod/${namespace}/exact`]);
+    expect(after.metadata?.labels).toEqual(quarantineLabels(context.incident));
+    expect(output.labelsBefore).toEqual(labels);
+    expect(output.policyCreated).toBe(true);
+    expect(await readStandingPolicy({ api: cluster.api, namespace })).toMatchObject({
+      spec: { podSelector: { matchLabels: { [names.quarantineLabel]: 'active' } }, policyTypes: ['Ingress', 'Egress'] },
+    });
+    expect(await action().plan(input, context)).toEqual(plan);
+
+    expect(await action().undo({ input, output, key: context.key }, context)).toMatchObject({ state: 'undone' });
+    expect(comparable({ ...(await cluster.pod(namespace, 'exact')) })).toEqual(comparable({ ...before }));
+    expect(await action().undo({ input, output, key: context.key }, context)).toMatchObject({ state: 'already' });
+  });
+
+  test('is one mutating call on the fast path, and none when it is done again', async () => {
+    const pod = await cluster.makePod(namespace, 'fast', { metadata });
+    const [input, context] = [{ pod: resolved(pod) }, stepContext({ fast: true })];
+    const from = platform.auditEvents().length;
+    const calls = () =>
+      platform
+        .auditEvents()
+        .slice(from)
+        .filter(({ userAgent, stage, verb }) => userAgent === 'firebreak' && stage === 'ResponseComplete' && verb !== 'watch');
+    await action().plan(input, context);
+    const output = await action().apply(input, context);
+    const settled = await cluster.pod(namespace, 'fast');
+    expect(await action().apply(input, context)).toEqual(output);
+    expect((await cluster.pod(namespace, 'fast')).metadata?.resourceVersion).toBe(settled.metadata?.resourceVersion);
+    await until(async () => (calls().length >= 4 ? true : undefined));
+    expect(calls().map(({ verb, objectRef }) => `${verb} ${objectRef?.resource}`)).toEqual([
+      'patch pods',
+      'get pods',
+      'get pods',
+    ]);
+    expect(await action().started(input, context)).toBe(true);
+    expect(await action().started(input, stepContext())).toBe(false);
+  });
+
+  test('goes on where it was cut off, and never takes its own labels for the pod’s', async () => {
+    const other = await platform.freshNamespace();
+    const pod = await cluster.makePod(other, 'cut', { metadata });
+    const [input, context] = [{ pod: resolved(pod) }, stepContext()];
+    const answerLost: KubernetesApi = {
+      ...cluster.api,
+      async json<T>(call: Parameters<KubernetesApi['json']>[0]): Promise<T> {
+        const answer = await cluster.api.json<T>(call);
+        if (call.method === 'PATCH') throw new Error('killed after the patch');
+        return answer;
+      },
+    };
+    await expect(action(answerLost).apply(input, context)).rejects.toThrow('killed after the patch');
+    const after = await cluster.pod(other, 'cut');
+    const output = await action().apply(input, context);
+    expect(output.labelsBefore).toEqual(labels);
+    expect((await cluster.pod(other, 'cut')).metadata?.resourceVersion).toBe(after.metadata?.resourceVersion);
+    await action().undo({ input, key: context.key }, context);
+    expect(comparable({ ...(await cluster.pod(other, 'cut')) })).toEqual(comparable({ ...pod }));
+  });
+
+  test('leaves siblings and others’ policies alone, and the ReplicaSet starts a new pod', async () => {
+    const own = await platform.freshNamespace();
+    await cluster.post(pathOf({ group: 'networking.k8s.io', resource: 'networkpolicies', namespace: own }), {
+      metadata: { name: 'cart-ingress' },
+      spec: { podSelector: { matchLabels: { app: 'cart' } }, ingress: [{}], policyTypes: ['Ingress'] },
+    });
+    await cluster.post(pathOf({ resource: 'services', namespace: own }), {
+      metadata: { name: 'cart' },
+      spec: { selector: { app: 'cart' }, ports: [{ port: 80 }] },
+    });
+    const [suspect, sibling] = await cluster.makeDeployment(own, 'cart');
+    if (!suspect || !sibling) throw new Error('two replicas were asked for');
+    const policies = await cluster.get(
+      pathOf({ group: 'networking.k8s.io', resource: 'networkpolicies', namespace: own, name: 'cart-ingress' }),
+    );
+    const [input, context] = [{ pod: resolved(suspect) }, stepContext()];
+    const plan = await action().plan(input, context);
+    const owner = suspect.metadata?.ownerReferences?.[0]?.name;
+    expect(plan.notes).toContain('Service cart loses this endpoint.');
+    expect(plan.notes[0]).toBe(`ReplicaSet ${owner} lets go of the pod and starts a new pod in its place.`);
+    const output = await action().apply(input, context);
+    const replaced = await until(async () => {
+      const cart = (await cluster.pods(own)).filter(({ metadata }) => metadata?.labels?.app === 'cart');
+      return cart.length === 2 ? cart : undefined;
+    });
+    expect(replaced.map(({ metadata }) => metadata?.uid)).toContain(sibling.metadata?.uid);
+    expect((await cluster.pod(own, sibling.metadata?.name ?? '')).spec).toEqual(sibling.spec);
+    expect(
+      await cluster.get(
+        pathOf({ group: 'networking.k8s.io', resource: 'networkpolicies', namespace: own, name: 'cart-ingress' }),
+      ),
+    ).toEqual(policies);
+    await until(async () =>
+      (await cluster.pod(own, input.pod.name)).metadata?.ownerReferences === undefined ? true : undefined,
+    );
+    expect(await action().plan(input, context)).toEqual(plan);
+    expect(await action().verify(output, context)).toMatchObject({ state: 'unverified' });
+    const annotation = (await cluster.pod(own, input.pod.name)).metadata?.annotations?.[names.beforeAnnotation];
+    expect(openBeforeState({ text: annotation, podUid: input.pod.uid, key: cellKey })).toMatchObject({
+      authentic: 'yes',
+      state: { workload: { kind: 'Deployment', name: 'cart' } },
+    });
+  });
+
+  test('says partial and names the policy that still allows traffic', async () => {
+    const own = await platform.freshNamespace();
+    await cluster.post(pathOf({ group: 'networking.k8s.io', resource: 'networkpolicies', namespace: own }), {
+      metadata: { name: 'allow-dns' },
+      spec: { podSelector: {}, egress: [{ ports: [{ port: 53, protocol: 'UDP' }] }], policyTypes: ['Egress'] },
+    });
+    await cluster.post(pathOf({ group: 'networking.k8s.io', resource: 'networkpolicies', namespace: own }), {
+      metadata: { name: 'default-deny' },
+      spec: { podSelector: {}, policyTypes: ['Ingress'] },
+    });
+    const input = { pod: resolved(await cluster.makePod(own, 'leaky', { metadata })) };
+    const context = stepContext();
+    expect((await action().plan(input, context)).notes.join()).toContain('NetworkPolicy allow-dns still selects the pod');
+    const output = await action().apply(input, context);
+    expect(output.additivePolicies).toEqual(['allow-dns']);
+    expect(await action().verify(output, context)).toMatchObject({
+      state: 'partial',
+      missing: [`networkpolicy/${own}/allow-dns`],
+    });
+  });
+
+  test.each([
+    ['hostNetwork', { spec: { hostNetwork: true } }, 'uses the network of its node'],
+    [
+      'mirror',
+      { metadata: { annotations: { 'kubernetes.io/config.mirror': 'x' } }, spec: { automountServiceAccountToken: false } },
+      'is a mirror pod',
+    ],
+  ])('refuses a %s pod with the reason', async (name, shape, reason) => {
+    const [node] = (await cluster.get<{ items: { metadata: { name: string } }[] }>('/api/v1/nodes')).items;
+    const made = await cluster.makePod(namespace, name.toLowerCase(), {
+      ...shape,
+      spec: { ...shape.spec, nodeName: node?.metadata.name },
+    });
+    const input = { pod: resolved(made) };
+    const refusal = { code: 'FB_ERR_REFUSED', detail: expect.stringContaining(reason) };
+    await expect(action().plan(input, stepContext({ fast: true }))).rejects.toMatchObject(refusal);
+    await expect(action().apply(input, stepContext())).rejects.toMatchObject(refusal);
+    expect((await cluster.pod(namespace, input.pod.name)).metadata?.resourceVersion).toBe(made.metadata?.resourceVersion);
+  });
+
+  test('refuses another pod of the same name, and a pod that another incident holds', async () => {
+    const input = { pod: resolved(await cluster.makePod(namespace, 'held', { metadata })) };
+    const wrong = { pod: { ...input.pod, uid: '00000000-0000-0000-0000-000000000000' } };
+    await expect(action().apply(wrong, stepContext())).rejects.toMatchObject({ code: 'FB_ERR_TARGET_REPLACED' });
+    await action().apply(input, stepContext({ incident: 'incident/test/shop/Deployment/first' }));
+    await expect(action().apply(input, stepContext())).rejects.toMatchObject({
+      code: 'FB_ERR_REFUSED',
+      detail: expect.stringContaining('incident/test/shop/Deployment/first'),
+    });
+  });
+
+  test('contains a pod that carries a forged mark', async () => {
+    const forged = sealBeforeState(
+      { version: 1, incident: 'incident/other', step: 'x', podUid: 'x', labels: {} },
+      new Uint8Array(32).fill(1),
+    );
+    const input = {
+      pod: resolved(
+        await cluster.makePod(namespace, 'evader', { metadata: { labels, annotations: { [names.beforeAnnotation]: forged } } }),
+      ),
+    };
+    expect((await action().apply(input, stepContext())).labelsBefore).toEqual(labels);
+  });
+
+  test('refuses the undo, with the difference in words, when labels were changed or the before-state was edited', async () => {
+    const input = { pod: resolved(await cluster.makePod(namespace, 'drift', { metadata })) };
+    const context = stepContext();
+    const output = await action().apply(input, context);
+    await cluster.patchPod(namespace, 'drift', { labels: { sneaky: 'yes', [names.incidentLabel]: null } });
+    const undo = () => action().undo({ input, output, key: context.key }, context);
+    expect(await undo()).toMatchObject({
+      state: 'drifted',
+      difference: [expect.stringContaining(`label ${names.incidentLabel}=`), 'label sneaky=yes was added'],
+    });
+    expect((await cluster.pod(namespace, 'drift')).metadata?.labels).toHaveProperty('sneaky', 'yes');
+    await action().apply(input, context);
+    const text = (await cluster.pod(namespace, 'drift')).metadata?.annotations?.[names.beforeAnnotation] ?? '';
+    await cluster.patchPod(namespace, 'drift', {
+      annotations: { [names.beforeAnnotation]: text.replace('"app":"cart"', '"app":"root"') },
+    });
+    expect(await undo()).toMatchObject({ state: 'drifted', difference: [expect.stringContaining('somebody edited it')] });
+    expect((await cluster.pod(namespace, 'drift')).metadata?.labels).toEqual(quarantineLabels(context.incident));
+    await expect(action().apply(input, context)).rejects.toMatchObject({ code: 'FB_ERR_UNVERIFIED_STATE' });
+    await cluster.patchPod(namespace, 'drift', { annotations: { [names.beforeAnnotation]: text } });
+    expect(await undo()).toMatchObject({ state: 'undone' });
+  });
+
+  test('says gone when the pod is gone', async () => {
+    const input = { pod: resolved(await cluster.makePod(namespace, 'gone', { metadata })) };
+    const context = stepContext();
+    await action().apply(input, context);
+    await cluster.api.json({
+      method: 'DELETE',
+      path: pathOf({ resource: 'pods', namespace, name: 'gone' }),
+      body: { gracePeriodSeconds: 0 },
+      what: 'delete',
+    });
+    expect(await action().undo({ input, key: context.key }, context)).toMatchObject({ state: 'gone' });
+    await expect(action().apply(input, stepContext())).rejects.toMatchObject({ code: 'FB_ERR_NOT_FOUND' });
+  });
+});
