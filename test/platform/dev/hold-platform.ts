@@ -1,0 +1,13 @@
+/** Starts a platform, or only Temporal, in the folder it is given, prints the pids, and waits: the tests kill it. */
+import { startPlatform } from '../../../service/dev/platform.ts';
+import { startTemporal } from '../../../service/dev/temporal-server.ts';
+
+const [stateDir = '', parts = 'both'] = process.argv.slice(2);
+process.stdout.write(`${JSON.stringify(await pids())}\n`);
+setInterval(() => {}, 60_000);
+
+async function pids(): Promise<readonly (number | undefined)[]> {
+  if (parts === 'temporal') return [(await startTemporal({ stateDir })).pid];
+  const platform = await startPlatform({ stateDir });
+  return [platform.temporal.pid, ...Object.values(platform.kubernetes.pids())];
+}

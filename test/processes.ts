@@ -1,0 +1,49 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { isRunning } from '../service/dev/cache.ts';
+
+/** Whether a process still does something: one that has ended and waits for its parent to notice does not. */
+export function isAlive(pid: number): boolean {
+  if (!isRunning(pid)) return false;
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    return stat.slice(stat.lastIndexOf(')') + 2)[0] !== 'Z';
+  } catch {
+    return isRunning(pid);
+  }
+}
+
+/** Which of the processes are still alive after `withinMs`; returns at once when none is. */
+export async function survivors(pids: readonly number[], withinMs: number): Promise<readonly number[]> {
+  const deadline = Date.now() + withinMs;
+  while (pids.some(isAlive) && Date.now() < deadline) await sleep(50);
+  return pids.filter(isAlive);
+}
+
+/** The processes, but this one, that have `text` in their command line. */
+export function processesWith(text: string): readonly number[] {
+  const all = existsSync('/proc/self/cmdline') ? fromProc() : fromPs();
+  return all.filter(({ pid, command }) => pid !== process.pid && command.includes(text)).map(({ pid }) => pid);
+}
+
+interface Listed {
+  readonly pid: number;
+  readonly command: string;
+}
+
+function fromProc(): readonly Listed[] {
+  return readdirSync('/proc').flatMap((entry) => {
+    const pid = Number(entry);
+    try {
+      return pid > 0 ? [{ pid, command: readFileSync(`/proc/${pid}/cmdline`, 'utf8') }] : [];
+    } catch {
+      return [];
+    }
+  });
+}
+
+function fromPs(): readonly Listed[] {
+  const lines = execFileSync('ps', ['-axww', '-o', 'pid=,args='], { encoding: 'utf8' }).split('\n');
+  return lines.map((line) => ({ pid: Number.parseInt(line, 10), command: line }));
+}
