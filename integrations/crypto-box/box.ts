@@ -1,0 +1,120 @@
+import { createCipheriv, createDecipheriv, createHmac, randomBytes } from 'node:crypto';
+import { FirebreakError } from '../../core/errors.ts';
+
+/** A 32-byte key and the name under which it is found again. */
+export interface BoxKey {
+  readonly id: string;
+  readonly key: Uint8Array;
+}
+
+/** Encrypts with its active key and opens with any that it holds. `aad` must be the same at both ends: it says what the bytes are for. */
+export interface Box {
+  readonly activeKeyId: string;
+  seal(bytes: Uint8Array, aad: string): Uint8Array;
+  /** @throws FB_ERR_SEAL_BROKEN for an unknown key, another `aad`, or changed bytes. */
+  open(sealed: Uint8Array, aad: string): Uint8Array;
+}
+
+/**
+ * The first key seals, all of them open.
+ * @throws FB_ERR_CONFIG_INVALID without a key, for a key of another length, or for an id twice.
+ */
+export function createBox({ keys }: { readonly keys: readonly BoxKey[] }): Box {
+  const [active] = keys;
+  if (!active) throw new FirebreakError('FB_ERR_CONFIG_INVALID', 'an encryption key ring needs a key');
+  const ring = new Map(keys.map((key) => [key.id, key]));
+  if (ring.size < keys.length) throw new FirebreakError('FB_ERR_CONFIG_INVALID', 'two encryption keys have the same id');
+  for (const { id, key } of keys) {
+    const idBytes = Buffer.byteLength(id);
+    if (key.byteLength !== keyBytes)
+      throw new FirebreakError('FB_ERR_CONFIG_INVALID', `encryption key ${id} is not 32 bytes long`);
+    if (idBytes === 0 || idBytes > 255)
+      throw new FirebreakError('FB_ERR_CONFIG_INVALID', 'the id of an encryption key is 1 to 255 bytes');
+  }
+  return {
+    activeKeyId: active.id,
+    seal: (bytes, aad) => seal({ bytes, key: active, aad }),
+    open: (sealed, aad) => {
+      const id = keyIdOf(sealed);
+      const key = id === undefined ? undefined : ring.get(id);
+      if (!key)
+        throw new FirebreakError('FB_ERR_SEAL_BROKEN', `key ${JSON.stringify(id ?? 'without a name')} is not in the ring`);
+      return open({ sealed, key, aad });
+    },
+  };
+}
+
+const version = 1;
+const keyBytes = 32;
+const saltBytes = 16;
+const nonceBytes = 12;
+const tagBytes = 16;
+
+/**
+ * AES-256-GCM. Every message has its own key, derived with a random salt, so that no number of messages under one key brings
+ * random nonces near a collision. Layout: version 1, length of the key id, key id, salt (16), nonce (12), ciphertext, tag (16).
+ */
+export function seal({
+  bytes,
+  key,
+  aad,
+}: {
+  readonly bytes: Uint8Array;
+  readonly key: BoxKey;
+  readonly aad: string;
+}): Uint8Array {
+  const id = Buffer.from(key.id);
+  const head = Buffer.concat([Buffer.from([version, id.length]), id, randomBytes(saltBytes), randomBytes(nonceBytes)]);
+  const { salt, nonce } = partsOf(head, id.length);
+  const cipher = createCipheriv('aes-256-gcm', messageKey(key, salt), nonce, { authTagLength: tagBytes });
+  cipher.setAAD(boundTo(aad, key.id));
+  return Buffer.concat([head, cipher.update(bytes), cipher.final(), cipher.getAuthTag()]);
+}
+
+/** @throws FB_ERR_SEAL_BROKEN when key, `aad` or bytes are not those of the sealing. */
+export function open({
+  sealed,
+  key,
+  aad,
+}: {
+  readonly sealed: Uint8Array;
+  readonly key: BoxKey;
+  readonly aad: string;
+}): Uint8Array {
+  if (keyIdOf(sealed) !== key.id) throw broken(key.id);
+  const { salt, nonce, rest } = partsOf(Buffer.from(sealed), Buffer.byteLength(key.id));
+  if (rest.length < tagBytes) throw broken(key.id);
+  try {
+    const decipher = createDecipheriv('aes-256-gcm', messageKey(key, salt), nonce, { authTagLength: tagBytes });
+    decipher.setAAD(boundTo(aad, key.id));
+    decipher.setAuthTag(rest.subarray(rest.length - tagBytes));
+    return Buffer.concat([decipher.update(rest.subarray(0, rest.length - tagBytes)), decipher.final()]);
+  } catch {
+    throw broken(key.id);
+  }
+}
+
+function keyIdOf(sealed: Uint8Array): string | undefined {
+  const [found, length] = sealed;
+  if (found !== version || !length || sealed.byteLength < 2 + length + saltBytes + nonceBytes + tagBytes) return undefined;
+  return Buffer.from(sealed.subarray(2, 2 + length)).toString();
+}
+
+function partsOf(bytes: Buffer, idLength: number): { readonly salt: Buffer; readonly nonce: Buffer; readonly rest: Buffer } {
+  const salt = 2 + idLength;
+  const nonce = salt + saltBytes;
+  const rest = nonce + nonceBytes;
+  return { salt: bytes.subarray(salt, nonce), nonce: bytes.subarray(nonce, rest), rest: bytes.subarray(rest) };
+}
+
+function messageKey({ key }: BoxKey, salt: Uint8Array): Buffer {
+  return createHmac('sha256', key).update('firebreak.box.v1\n').update(salt).digest();
+}
+
+function boundTo(aad: string, keyId: string): Buffer {
+  return Buffer.from(`firebreak.box.v1\n${JSON.stringify([keyId, aad])}`);
+}
+
+function broken(keyId: string): FirebreakError {
+  return new FirebreakError('FB_ERR_SEAL_BROKEN', `sealed with key ${keyId}`);
+}

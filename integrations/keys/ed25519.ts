@@ -1,0 +1,138 @@
+import {
+  createHash,
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPairSync,
+  type KeyObject,
+  randomUUID,
+  sign,
+  verify,
+} from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { link, readFile, rm, writeFile } from 'node:fs/promises';
+import { FirebreakError } from '../../core/errors.ts';
+import type { SignatureVerifier, Signer } from '../../core/signing.ts';
+
+/** A signer whose public half can be handed out. */
+export interface FileSigner extends Signer {
+  /** SPKI in PEM. */
+  readonly publicKey: string;
+}
+
+/**
+ * The Ed25519 key in a PKCS#8 PEM file. With `create`, a key that is not there is made: the private half with mode 0600, the
+ * public half beside it as `FILE.pub`. Of several processes that do so at once, all get the same key.
+ * @throws FB_ERR_CONFIG_INVALID when the file is missing or holds something else.
+ */
+export async function openSigner({
+  file,
+  create = false,
+}: {
+  readonly file: string;
+  readonly create?: boolean;
+}): Promise<FileSigner> {
+  if (create) await createKeyFile(file);
+  const signer = signerFrom({ pem: await read(file), name: file });
+  if (create) await createPublicFile(`${file}.pub`, signer.publicKey);
+  return signer;
+}
+
+/** The same for a private key that is already in memory; `name` is what an error calls it. */
+export function signerFrom({ pem, name }: { readonly pem: string; readonly name: string }): FileSigner {
+  const privateKey = parsed(name, () => createPrivateKey(pem));
+  const publicKey = createPublicKey(privateKey);
+  return {
+    keyId: keyIdOf(publicKey),
+    publicKey: publicKey.export({ type: 'spki', format: 'pem' }).toString(),
+    sign: async (bytes) => sign(null, bytes, privateKey).toString('base64'),
+  };
+}
+
+/**
+ * Trusts the given public keys (SPKI PEM), and no other.
+ * @throws FB_ERR_CONFIG_INVALID when one is not an Ed25519 public key.
+ */
+export function createVerifier({ publicKeys }: { readonly publicKeys: readonly string[] }): SignatureVerifier {
+  const keys = new Map<string, KeyObject>();
+  for (const [index, pem] of publicKeys.entries()) {
+    const key = parsed(`public key ${index + 1}`, () => createPublicKey(refusingPrivate(pem)));
+    keys.set(keyIdOf(key), key);
+  }
+  return {
+    keyIds: [...keys.keys()],
+    verify: ({ keyId, bytes, signature }) => {
+      const key = keys.get(keyId);
+      return (
+        key !== undefined && /^[A-Za-z0-9+/]{86}==$/.test(signature) && verify(null, bytes, key, Buffer.from(signature, 'base64'))
+      );
+    },
+  };
+}
+
+/** The same, from PEM files. */
+export async function openVerifier({ files }: { readonly files: readonly string[] }): Promise<SignatureVerifier> {
+  return createVerifier({ publicKeys: await Promise.all(files.map(read)) });
+}
+
+async function createKeyFile(file: string): Promise<void> {
+  if (existsSync(file)) return;
+  const pem = generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' });
+  const draft = `${file}.${randomUUID()}.draft`;
+  try {
+    await writeFile(draft, pem, { mode: 0o600, flag: 'wx', flush: true });
+    // A link is made whole or not at all, and never over a key that is there.
+    await link(draft, file);
+  } catch (error) {
+    if (codeOf(error) !== 'EEXIST')
+      throw new FirebreakError('FB_ERR_CONFIG_INVALID', `${file} cannot be created: ${codeOf(error)}`);
+  } finally {
+    await rm(draft, { force: true });
+  }
+}
+
+async function createPublicFile(file: string, pem: string): Promise<void> {
+  try {
+    await writeFile(file, pem, { mode: 0o644, flag: 'wx', flush: true });
+  } catch (error) {
+    if (codeOf(error) !== 'EEXIST')
+      throw new FirebreakError('FB_ERR_CONFIG_INVALID', `${file} cannot be created: ${codeOf(error)}`);
+  }
+}
+
+async function read(file: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    throw new FirebreakError('FB_ERR_CONFIG_INVALID', `the key file ${file} cannot be read: ${codeOf(error)}`);
+  }
+}
+
+/** What the crypto library says about a key it cannot read is not passed on. */
+function parsed(name: string, parse: () => KeyObject): KeyObject {
+  let key: KeyObject | undefined;
+  try {
+    key = parse();
+  } catch {
+    key = undefined;
+  }
+  if (key?.asymmetricKeyType !== 'ed25519')
+    throw new FirebreakError('FB_ERR_CONFIG_INVALID', `${name} is not an Ed25519 key in PEM`);
+  return key;
+}
+
+/** Node would take the public half out of a private key: whoever hands one out by mistake should hear of it. */
+function refusingPrivate(pem: string): string {
+  if (pem.includes('PRIVATE KEY')) throw new TypeError('a private key');
+  return pem;
+}
+
+function keyIdOf(publicKey: KeyObject): string {
+  return createHash('sha256')
+    .update(publicKey.export({ type: 'spki', format: 'der' }))
+    .digest('hex')
+    .slice(0, 16);
+}
+
+function codeOf(error: unknown): string {
+  return typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : 'unknown reason';
+}
