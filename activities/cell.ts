@@ -1,0 +1,46 @@
+import { Context } from '@temporalio/activity';
+import type { StepContext } from '../core/action.ts';
+import type { Roster } from '../core/roster.ts';
+import type { CellActivities, StepCall } from '../core/step.ts';
+import { checkVote, type VoteKeys } from '../core/vote-check.ts';
+import type { Chokepoint } from './chokepoint.ts';
+import { asFailure } from './failures.ts';
+
+const heartbeatMs = 1_000;
+
+export interface ActivityLog {
+  info(fields: Readonly<Record<string, unknown>>, message: string): void;
+  warn(fields: Readonly<Record<string, unknown>>, message: string): void;
+}
+
+/** The activities of one pool: the chokepoint for steps, and the check of votes. */
+export function createCellActivities(parts: { readonly chokepoint: Chokepoint; readonly roster: Roster; readonly keys: VoteKeys; readonly log: ActivityLog }): CellActivities {
+  const { chokepoint, roster, keys, log } = parts;
+
+  const run = async <T>(what: string, call: StepCall, fast: boolean, work: (context: StepContext) => Promise<T>): Promise<T> => {
+    const { cancellationSignal, info, heartbeat } = Context.current();
+    // A lost worker is noticed by the missing heartbeat; a local activity has none and needs none.
+    const beat = info.isLocal ? undefined : setInterval(() => heartbeat(), heartbeatMs);
+    const started = performance.now();
+    try {
+      const result = await work({ key: call.key, incident: call.incident.id, run: call.incident.run, fast, signal: cancellationSignal });
+      log.info({ incident: call.incident.id, step: call.key, attempt: info.attempt, ms: Math.round(performance.now() - started) }, `${what} ${call.action}`);
+      return result;
+    } catch (error) {
+      const failure = asFailure(error);
+      log.warn({ incident: call.incident.id, step: call.key, attempt: info.attempt, code: failure.type, reason: failure.message }, `${what} ${call.action} failed`);
+      throw failure;
+    } finally {
+      clearInterval(beat);
+    }
+  };
+
+  return {
+    planStep: (call) => run('plan', call, false, (context) => chokepoint.plan(call, context)),
+    applyStep: (call) => run('apply', call, false, (context) => chokepoint.apply(call, context)),
+    applyStepNow: (call) => run('apply', call, true, (context) => chokepoint.apply(call, context)),
+    verifyStep: (step) => run('verify', step.call, false, (context) => chokepoint.verify(step, context)),
+    undoStep: (undo) => run('undo', undo.call, false, (context) => chokepoint.undo(undo, context)),
+    verifyVote: async ({ vote, question, level }) => checkVote({ signed: vote, question, level, roster, keys }),
+  };
+}

@@ -1,0 +1,78 @@
+import { createHash } from 'node:crypto';
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { bundleWorkflowCode } from '@temporalio/worker';
+import { failureConverterPath } from './codec.ts';
+
+/** One build of the workflows: everything that an incident's history depends on, in one file. */
+export interface WorkflowBuild {
+  /** First 16 hex digits of the SHA-256 of the code: the same source gives the same id on every machine. */
+  readonly id: string;
+  readonly path: string;
+}
+
+/**
+ * The worker wants a source map in the bundle. An empty one keeps the id free of paths and saves the memory of the real one; frames then
+ * name the bundle's own lines, which are the source's, unminified.
+ */
+const emptySourceMap = Buffer.from(JSON.stringify({ version: 3, sources: [], names: [], mappings: '' })).toString('base64');
+
+function withEmptySourceMap(code: string): string {
+  const bare = code.replace(/\n\/\/# sourceMappingURL=.*\s*$/, '');
+  return `${bare}\n//# sourceMappingURL=data:application/json;base64,${emptySourceMap}\n`;
+}
+
+/** Bundles the workflows so that the result depends on their source only, not on where it lies. Takes some seconds. */
+export async function bundleWorkflows(options: {
+  readonly workflowsPath: string;
+  readonly outFile: string;
+}): Promise<WorkflowBuild> {
+  const { code } = await bundleWorkflowCode({
+    workflowsPath: options.workflowsPath,
+    failureConverterPath,
+    logger: { log: noLog, trace: noLog, debug: noLog, info: noLog, warn: noLog, error: noLog },
+    webpackConfigHook: (config) => ({
+      ...config,
+      mode: 'production',
+      devtool: false,
+      optimization: { ...config.optimization, minimize: false, moduleIds: 'named', chunkIds: 'named' },
+    }),
+  });
+  const text = withEmptySourceMap(code);
+  if (/node_modules\/zod\//.test(text)) {
+    throw new Error(
+      'zod is in the workflow bundle: a schema there is kept per cached workflow until the isolate is out of memory; import it as a type only',
+    );
+  }
+  writeFileSync(options.outFile, text);
+  return readBuild(options.outFile);
+}
+
+function noLog(): void {}
+
+export function readBuild(path: string): WorkflowBuild {
+  return { id: createHash('sha256').update(readFileSync(path)).digest('hex').slice(0, 16), path };
+}
+
+/** Keeps the build in the state directory: an incident that it began is finished by it, however the playbooks change. */
+export function keepBuild(build: WorkflowBuild, stateDir: string): WorkflowBuild {
+  const folder = buildsFolder(stateDir);
+  mkdirSync(folder, { recursive: true });
+  const path = join(folder, `${build.id}.js`);
+  writeFileSync(`${path}.new`, readFileSync(build.path));
+  renameSync(`${path}.new`, path);
+  return { id: build.id, path };
+}
+
+export function keptBuild(id: string, stateDir: string): WorkflowBuild | undefined {
+  try {
+    const build = readBuild(join(buildsFolder(stateDir), `${id}.js`));
+    return build.id === id ? build : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function buildsFolder(stateDir: string): string {
+  return join(stateDir, 'builds');
+}

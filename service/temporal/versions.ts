@@ -1,0 +1,58 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Client } from '@temporalio/client';
+import { FirebreakError } from '../../core/errors.ts';
+
+export function deploymentName(cluster: string): string {
+  return `firebreak-${cluster}`;
+}
+
+/**
+ * Makes this build the one that new incidents begin with. It must be so before the intake opens: without a current version a plain
+ * start would wait for ever.
+ * @throws FB_ERR_UNAVAILABLE when the server does not know the build's worker within `withinMs`.
+ */
+export async function makeCurrent(options: {
+  readonly client: Client;
+  readonly deployment: string;
+  readonly buildId: string;
+  readonly withinMs: number;
+}): Promise<void> {
+  const { client, deployment, buildId } = options;
+  const until = Date.now() + options.withinMs;
+  for (;;) {
+    try {
+      await client.workflowService.setWorkerDeploymentCurrentVersion({
+        namespace: client.options.namespace,
+        deploymentName: deployment,
+        buildId,
+        identity: 'firebreak',
+        // Another cell of this cluster may still poll queues that this build does not: it keeps its own incidents.
+        ignoreMissingTaskQueues: true,
+      });
+      return;
+    } catch {
+      // The version exists only once its worker has polled.
+      if (Date.now() >= until)
+        throw new FirebreakError('FB_ERR_UNAVAILABLE', `Temporal does not know the worker build ${buildId} yet`);
+      await sleep(50);
+    }
+  }
+}
+
+/** Builds whose incidents are still open, this one not counted. Each needs a worker of its own until they end. */
+export async function openBuilds(options: {
+  readonly client: Client;
+  readonly deployment: string;
+  readonly except: string;
+}): Promise<readonly string[]> {
+  const { client, deployment, except } = options;
+  const builds = new Set<string>();
+  const query = `WorkflowType = 'incident' AND ExecutionStatus = 'Running' AND TemporalWorkerDeployment = '${deployment}' AND TemporalWorkerDeploymentVersion != '${deployment}:${except}'`;
+  for await (const execution of client.workflow.list({ query })) {
+    const version = execution.raw.searchAttributes?.indexedFields?.TemporalWorkerDeploymentVersion;
+    const text = version?.data ? Buffer.from(version.data).toString('utf8') : '';
+    const build = /:([0-9a-f]{16})"?$/.exec(text)?.[1];
+    if (build !== undefined && build !== except) builds.add(build);
+  }
+  return [...builds];
+}

@@ -1,0 +1,86 @@
+import type { DataConverter } from '@temporalio/common';
+import { type NativeConnection, Worker } from '@temporalio/worker';
+import type { CellActivities, DeskActivities } from '../../core/step.ts';
+import type { WorkflowBuild } from './bundle.ts';
+
+export interface WorkerBase {
+  readonly connection: NativeConnection;
+  readonly namespace: string;
+  readonly dataConverter: DataConverter;
+  readonly identity: string;
+}
+
+/** A task queue for each pool: the cell's by cluster, one desk for all. */
+export function queuesOf(cluster: string, prefix = 'firebreak') {
+  return {
+    cell: `${prefix}-cell-${cluster}`,
+    secrets: `${prefix}-secrets-${cluster}`,
+    forensics: `${prefix}-forensics-${cluster}`,
+    desk: `${prefix}-desk`,
+  } as const;
+}
+
+/** Polls are held open: a worker that was killed is noticed by the server within these. */
+const stickyTimeout = '2s';
+
+/**
+ * The cell's worker: incidents, and the activities with the cluster's rights. Pinned to its build; one more runs per older build that
+ * still has open incidents.
+ */
+export function createCellWorker(
+  options: WorkerBase & {
+    readonly taskQueue: string;
+    readonly build: WorkflowBuild;
+    readonly deployment: string;
+    readonly activities: CellActivities;
+    /** Workflows kept in memory. A smaller number costs a replay for each that is not kept. */
+    readonly maxCachedWorkflows: number;
+  },
+): Promise<Worker> {
+  const { connection, namespace, dataConverter, identity, taskQueue, build, deployment, activities, maxCachedWorkflows } =
+    options;
+  return Worker.create({
+    connection,
+    namespace,
+    dataConverter,
+    identity: `${identity}/cell/${build.id}`,
+    taskQueue,
+    workflowBundle: { codePath: build.path },
+    activities: { ...activities },
+    workerDeploymentOptions: {
+      version: { deploymentName: deployment, buildId: build.id },
+      useWorkerVersioning: true,
+      defaultVersioningBehavior: 'PINNED',
+    },
+    stickyQueueScheduleToStartTimeout: stickyTimeout,
+    maxCachedWorkflows,
+    workflowThreadPoolSize: 1,
+    maxConcurrentActivityTaskExecutions: 100,
+    maxConcurrentLocalActivityExecutions: 100,
+    shutdownGraceTime: '5s',
+    shutdownForceTime: '10s',
+  });
+}
+
+/** A worker without workflows: the desk, or a pool with rights of its own. */
+export function createActivityWorker(
+  options: WorkerBase & {
+    readonly taskQueue: string;
+    readonly role: string;
+    readonly activities: CellActivities | DeskActivities;
+    readonly concurrency: number;
+  },
+): Promise<Worker> {
+  const { connection, namespace, dataConverter, identity, taskQueue, role, activities, concurrency } = options;
+  return Worker.create({
+    connection,
+    namespace,
+    dataConverter,
+    identity: `${identity}/${role}`,
+    taskQueue,
+    activities: { ...activities },
+    maxConcurrentActivityTaskExecutions: concurrency,
+    shutdownGraceTime: '5s',
+    shutdownForceTime: '10s',
+  });
+}

@@ -1,0 +1,291 @@
+import { createHash, generateKeyPairSync, type KeyObject, sign, verify } from 'node:crypto';
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { ApplicationFailure } from '@temporalio/activity';
+import { TestWorkflowEnvironment } from '@temporalio/testing';
+import { Worker } from '@temporalio/worker';
+import type { Verification } from '../../core/action.ts';
+import type { Alert } from '../../core/alert.ts';
+import { type SignedVote, type Vote, voteBytes } from '../../core/approval.ts';
+import type { AuditRecord } from '../../core/audit.ts';
+import type { QuestionCard } from '../../core/card.ts';
+import { digestOf } from '../../core/digest.ts';
+import type { ErrorCode } from '../../core/errors.ts';
+import { type AlertBatch, incidentIdOf, incidentNames, type Subject } from '../../core/incident.ts';
+import type { IncidentState, QuestionState } from '../../core/incident-state.ts';
+import type { Plan } from '../../core/plan.ts';
+import type { Roster } from '../../core/roster.ts';
+import type { CellActivities, DeskActivities, IncidentSettings, StepCall } from '../../core/step.ts';
+import { checkVote, type VoteKeys } from '../../core/vote-check.ts';
+import { timeSkippingServerPath } from '../../service/dev/temporal-binary.ts';
+import { bundleWorkflows } from '../../service/temporal/bundle.ts';
+
+export const subject: Subject = { kind: 'workload', cluster: 'lab', namespace: 'shop', ownerKind: 'Deployment', name: 'cart' };
+
+export const roster: Roster = {
+  people: [
+    { id: 'ana', name: 'Ana', slackIds: ['U1'], keys: ['ana-key'] },
+    { id: 'ben', name: 'Ben', slackIds: ['U2'], keys: [] },
+    { id: 'eve', name: 'Eve', slackIds: ['U3'], keys: [] },
+  ],
+  groups: { oncall: ['ana', 'ben'], leads: ['ben'] },
+};
+
+export function keyPair(id: string): { readonly id: string; readonly publicKey: KeyObject; readonly privateKey: KeyObject } {
+  return { id, ...generateKeyPairSync('ed25519') };
+}
+
+export const deskKey = keyPair('desk');
+export const strangerKey = keyPair('stranger');
+
+/** Real signatures over real bytes: only where the keys come from is the test's. */
+export const voteKeys: VoteKeys = {
+  deskKeyIds: ['desk'],
+  keyIdsOf: (person) => person.keys,
+  verify: (keyId, bytes, signature) =>
+    keyId === 'desk' && verify(null, bytes, deskKey.publicKey, Buffer.from(signature, 'base64')),
+};
+
+export function alertOf(over: Partial<Alert> & { readonly n?: number } = {}): Alert {
+  const { n = 1, ...rest } = over;
+  return {
+    id: createHash('sha256').update(JSON.stringify(over)).digest('hex').slice(0, 32),
+    sensor: 'falco',
+    rule: 'Drop and execute new binary in container',
+    severity: 'critical',
+    time: '2026-11-24T21:41:44.717016731Z',
+    title: 'Critical: dropped binary',
+    cluster: 'lab',
+    pod: { namespace: 'shop', name: `cart-${n}`, uid: `uid-${n}` },
+    workload: { kind: 'Deployment', namespace: 'shop', name: 'cart' },
+    observables: [],
+    tags: [],
+    mitre: [],
+    ...rest,
+  };
+}
+
+export function batchOf(alerts: readonly Alert[], id = alerts.map((alert) => alert.id).join('+')): AlertBatch {
+  return {
+    id,
+    alerts,
+    counts: alerts.map((alert) => ({
+      rule: alert.rule,
+      severity: alert.severity,
+      ...(alert.pod ? { pod: `${alert.pod.namespace}/${alert.pod.name}` } : {}),
+      count: 1,
+      firstSeen: alert.time,
+      lastSeen: alert.time,
+    })),
+  };
+}
+
+export type Script = Partial<Record<string, (call: StepCall, attempt: number) => unknown>>;
+
+/** What the scripted cell and desk were asked to do, in order. */
+export interface Seen {
+  readonly applied: StepCall[];
+  readonly undone: StepCall[];
+  readonly cards: QuestionCard[];
+  readonly threads: string[];
+  readonly answers: string[];
+  readonly records: AuditRecord[];
+}
+
+function planOf(call: StepCall): Plan {
+  const destructive = call.action === 'deletePod' || call.action === 'rotateSecret';
+  const pod = Object.values(call.input as Record<string, { name?: string; uid?: string }>).find(
+    (value) => value?.uid !== undefined,
+  );
+  return {
+    action: call.action,
+    effect: destructive ? 'destructive' : call.action === 'quarantinePod' ? 'reversible' : 'read',
+    reach: call.action === 'rotateSecret' ? 'workload' : 'pod',
+    target: { name: `pod/shop/${pod?.name ?? 'none'}`, ...(pod?.uid ? { uid: pod.uid } : {}) },
+    changes: [{ target: `pod/shop/${pod?.name ?? 'none'}`, what: call.action }],
+    blastRadius: [`pod/shop/${pod?.name ?? 'none'}`],
+    notes: [],
+    inputDigest: digestOf(call.input),
+  };
+}
+
+function outputOf(call: StepCall): unknown {
+  if (call.action !== 'snapshotPodState') return { action: call.action };
+  return {
+    evidence: {
+      manifestSha256: 'a'.repeat(64),
+      target: planOf(call).target,
+      artefacts: [{ name: 'pod.yaml', sha256: 'b'.repeat(64), bytes: 10 }],
+    },
+  };
+}
+
+export function refuse(code: ErrorCode, message = code): never {
+  throw ApplicationFailure.create({ type: code, message, nonRetryable: true });
+}
+
+function scriptedActivities(seen: Seen, script: Script): CellActivities & DeskActivities {
+  const attempts = new Map<string, number>();
+  const apply = async (call: StepCall) => {
+    const attempt = (attempts.get(call.key) ?? 0) + 1;
+    attempts.set(call.key, attempt);
+    await script[call.action]?.(call, attempt);
+    seen.applied.push(call);
+    return { plan: planOf(call), output: outputOf(call) };
+  };
+  return {
+    planStep: async (call) => planOf(call),
+    applyStep: apply,
+    applyStepNow: apply,
+    verifyStep: async ({ call }): Promise<Verification> =>
+      call.action === 'deletePod' ? { state: 'verified', detail: 'gone' } : { state: 'unverified', detail: 'applied; no probe' },
+    undoStep: async ({ call }) => {
+      await script[`undo:${call.action}`]?.(call, 1);
+      seen.undone.push(call);
+      return { state: 'undone', detail: 'as before' };
+    },
+    verifyVote: async ({ vote, question, level }) => checkVote({ signed: vote, question, level, roster, keys: voteKeys }),
+    postQuestion: async ({ card }) => {
+      seen.cards.push(card);
+      return { channel: 'C1', ts: '1.0' };
+    },
+    updateQuestion: async ({ card }) => void seen.cards.push(card),
+    postInThread: async (post) => {
+      seen.threads.push(post.text);
+      return { channel: 'C1', ts: '1.1' };
+    },
+    answerClick: async ({ text }) => void seen.answers.push(text),
+    recordAudit: async (records) => {
+      seen.records.push(...records);
+      return { chain: records[0]?.chain ?? '', number: records.at(-1)?.number ?? 0, hash: '0' };
+    },
+  };
+}
+
+let bundle: Promise<string> | undefined;
+export function bundlePath(): Promise<string> {
+  bundle ??= bundleWorkflows({
+    workflowsPath: join(import.meta.dirname, '../../workflows/index.ts'),
+    outFile: join(mkdtempSync(join(tmpdir(), 'firebreak-bundle-')), 'workflows.js'),
+  }).then((build) => build.path);
+  return bundle;
+}
+
+export interface Lab {
+  readonly env: TestWorkflowEnvironment;
+  readonly seen: Seen;
+  start(alerts: readonly Alert[], settings?: Partial<IncidentSettings>): Promise<RunningIncident>;
+  stop(): Promise<void>;
+}
+
+export interface RunningIncident {
+  readonly id: string;
+  state(): Promise<IncidentState>;
+  alerts(batch: AlertBatch): Promise<void>;
+  signal(vote: unknown): Promise<void>;
+  vote(choice: string, person: string, over?: Partial<Vote>, lease?: boolean): Promise<SignedVote>;
+  question(lease?: boolean): Promise<QuestionState>;
+  until(check: (state: IncidentState) => boolean, what: string): Promise<IncidentState>;
+  result(): Promise<IncidentState>;
+}
+
+/** The incident workflow on a time-skipping Temporal server: days pass in a moment. */
+export async function startLab(script: Script = {}, maxCachedWorkflows = 100): Promise<Lab> {
+  const env = await TestWorkflowEnvironment.createTimeSkipping({
+    server: { executable: { type: 'existing-path', path: await timeSkippingServerPath() } },
+  });
+  const seen: Seen = { applied: [], undone: [], cards: [], threads: [], answers: [], records: [] };
+  const worker = await Worker.create({
+    connection: env.nativeConnection,
+    taskQueue: 'lab',
+    workflowBundle: { codePath: await bundlePath() },
+    activities: { ...scriptedActivities(seen, script) },
+    maxCachedWorkflows,
+  });
+  const running = worker.run();
+  return {
+    env,
+    seen,
+    start: (alerts, settings) => startIncident(env, alerts, settings),
+    stop: async () => {
+      worker.shutdown();
+      await running;
+      await env.teardown();
+    },
+  };
+}
+
+async function startIncident(
+  env: TestWorkflowEnvironment,
+  alerts: readonly Alert[],
+  settings: Partial<IncidentSettings> = {},
+): Promise<RunningIncident> {
+  const id = `${incidentIdOf(subject)}-${Math.random().toString(36).slice(2)}`;
+  const input = {
+    start: { subject, batch: batchOf(alerts) },
+    settings: {
+      queues: { cell: 'lab', desk: 'lab', secrets: 'lab', forensics: 'lab' },
+      playbooks: ['contain-dropped-binary', 'ask-about-shell', 'ticket-sensitive-read'],
+      levels: [{ group: 'oncall', withinMs: 900_000 }],
+      evidenceDeadlineMs: 1_800_000,
+      lingerMs: 1_000,
+      maxBodies: 8,
+      ...settings,
+    },
+  };
+  const handle = await env.client.workflow.start(incidentNames.workflow, { workflowId: id, taskQueue: 'lab', args: [input] });
+  const state = () => handle.query<IncidentState>(incidentNames.stateQuery);
+  const question = async (lease = false): Promise<QuestionState> => {
+    const { questions } = await until(
+      (now) => now.questions.some((asked) => asked.question.id.startsWith('lease:') === lease),
+      'a question',
+    );
+    const found = questions.find((asked) => asked.question.id.startsWith('lease:') === lease);
+    if (!found) throw new Error('no question');
+    return found;
+  };
+  const until = async (check: (state: IncidentState) => boolean, what: string): Promise<IncidentState> => {
+    for (let turn = 0; turn < 200; turn += 1) {
+      const now = await state().catch(() => undefined);
+      if (now && check(now)) return now;
+      await new Promise((resolve) => setTimeout(resolve, 25));
+    }
+    throw new Error(`waited in vain for ${what}`);
+  };
+  return {
+    id,
+    state,
+    question,
+    until,
+    alerts: (batch) => handle.signal(incidentNames.alertsSignal, batch),
+    signal: (vote) => handle.signal(incidentNames.voteSignal, vote),
+    vote: async (choice, person, over = {}, lease = false) => {
+      const asked = await question(lease);
+      const signed = signVote({
+        version: 1,
+        id: `vote-${Math.random()}`,
+        incident: asked.question.incident,
+        question: asked.question.id,
+        questionDigest: asked.digest,
+        choice,
+        person,
+        via: 'slack',
+        at: '2026-11-24T22:00:00Z',
+        ...over,
+      });
+      await handle.signal(incidentNames.voteSignal, signed);
+      return signed;
+    },
+    result: () => handle.result() as Promise<IncidentState>,
+  };
+}
+
+export function signVote(vote: Vote, key = deskKey, keyId = key.id): SignedVote {
+  return {
+    vote,
+    keyId,
+    signature: sign(null, voteBytes(vote), key.privateKey).toString('base64'),
+    replyTo: { channel: 'C1', user: 'U1' },
+  };
+}
