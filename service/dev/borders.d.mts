@@ -1,0 +1,1 @@
+export function borderFaults(folder: string): { file: string; specifier: string; reason: string }[];
