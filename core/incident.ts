@@ -27,6 +27,16 @@ export function incidentIdOf(subject: Subject): string {
     : `incident/${subject.cluster}/${subject.namespace}/${subject.ownerKind}/${subject.name}`;
 }
 
+/** The subject that an incident's id was made of; undefined for what is no such id. Names cannot contain `/`. */
+export function subjectOfIncident(id: string): Subject | undefined {
+  const [root, cluster, first, second, third, ...rest] = id.split('/');
+  if (root !== 'incident' || !cluster || rest.length > 0) return undefined;
+  if (first && second && third) return { kind: 'workload', cluster, namespace: first, ownerKind: second, name: third };
+  if (first === 'cluster' && second === undefined) return { kind: 'cluster', cluster };
+  if (first === 'node' && second && third === undefined) return { kind: 'node', cluster, node: second };
+  return undefined;
+}
+
 export function subjectTitle(subject: Subject): string {
   if (subject.kind === 'cluster') return `cluster/${subject.cluster}`;
   return subject.kind === 'node'

@@ -143,6 +143,6 @@ async function pluginLogin(options: {
   return async () => {
     const request: { headers: Record<string, string> } = { headers: {} };
     await config.applyToHTTPSOptions(request);
-    return request.headers['Authorization'];
+    return request.headers.Authorization;
   };
 }

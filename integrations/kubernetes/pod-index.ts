@@ -8,6 +8,7 @@ export class PodIndex {
   readonly #byName = new Map<string, PodRecord>();
   readonly #byUid = new Map<string, PodRecord>();
   readonly #byContainer = new Map<string, Set<string>>();
+  readonly #onNode = new Map<string, number>();
 
   get size(): number {
     return this.#byUid.size;
@@ -17,6 +18,7 @@ export class PodIndex {
     this.#byName.clear();
     this.#byUid.clear();
     this.#byContainer.clear();
+    this.#onNode.clear();
   }
 
   /** Takes the record, unless a newer one of the same pod is there. */
@@ -28,6 +30,7 @@ export class PodIndex {
     }
     this.#byUid.set(pod.uid, pod);
     this.#byName.set(`${pod.namespace}/${pod.name}`, pod);
+    if (pod.node) this.#onNode.set(pod.node, (this.#onNode.get(pod.node) ?? 0) + 1);
     for (const { id } of pod.containers) {
       if (!id) continue;
       const key = id.slice(0, shortId);
@@ -59,6 +62,11 @@ export class PodIndex {
     return [...candidates].filter((pod) => pod.containers.some(({ id }) => id?.startsWith(prefix)));
   }
 
+  /** Whether any pod runs on a node of this name. */
+  knowsNode(node: string): boolean {
+    return this.#onNode.has(node);
+  }
+
   all(): IterableIterator<PodRecord> {
     return this.#byUid.values();
   }
@@ -67,6 +75,11 @@ export class PodIndex {
     this.#byUid.delete(pod.uid);
     const name = `${pod.namespace}/${pod.name}`;
     if (this.#byName.get(name)?.uid === pod.uid) this.#byName.delete(name);
+    const onNode = pod.node ? this.#onNode.get(pod.node) : undefined;
+    if (pod.node && onNode !== undefined) {
+      if (onNode > 1) this.#onNode.set(pod.node, onNode - 1);
+      else this.#onNode.delete(pod.node);
+    }
     for (const { id } of pod.containers) {
       if (!id) continue;
       const uids = this.#byContainer.get(id.slice(0, shortId));

@@ -1,5 +1,4 @@
 import type { IncomingMessage } from 'node:http';
-import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { KubernetesApi } from './client.ts';
 import { KubernetesError } from './client-error.ts';
@@ -48,7 +47,10 @@ export class Reflector<T extends Listed> {
   readonly #options: ReflectorOptions<T>;
   readonly #stop = new AbortController();
   #version: string | undefined;
+  #failures = 0;
   #heardAt: number | undefined;
+  /** True when an event was begun and not finished: the memory may be wrong, and is read anew. */
+  #handling = false;
   #loop: Promise<void> | undefined;
   #firstList = Promise.withResolvers<void>();
 
@@ -78,12 +80,11 @@ export class Reflector<T extends Listed> {
   }
 
   async #run(): Promise<void> {
-    let failures = 0;
     while (!this.#stop.signal.aborted) {
       try {
         if (this.#version === undefined) await this.#list();
         await this.#watch();
-        failures = 0;
+        this.#failures = 0;
       } catch (error) {
         if (this.#stop.signal.aborted) return;
         const known = error instanceof KubernetesError;
@@ -92,8 +93,8 @@ export class Reflector<T extends Listed> {
           resource: this.#options.resource,
           what: known ? error.detail : 'a watch event could not be handled',
         });
-        const waitMs = Math.min(5_000, 50 * 2 ** failures) * (0.5 + Math.random() / 2);
-        failures = Math.min(failures + 1, 10);
+        const waitMs = Math.min(5_000, 50 * 2 ** this.#failures) * (0.5 + Math.random() / 2);
+        this.#failures = Math.min(this.#failures + 1, 10);
         await sleep(known && error.status === 410 ? 0 : waitMs, undefined, { signal: this.#stop.signal }).catch(() => {});
       }
     }
@@ -119,6 +120,7 @@ export class Reflector<T extends Listed> {
       version = page.metadata?.resourceVersion;
     } while (next);
     this.#options.onList(items);
+    this.#handling = false;
     this.#version = version;
     this.#heardAt = this.#now();
     this.#firstList.resolve();
@@ -149,26 +151,42 @@ export class Reflector<T extends Listed> {
   }
 
   async #follow(response: IncomingMessage): Promise<void> {
-    const { resource } = this.#options;
-    let failed = false;
-    response.once('error', () => {
-      failed = true;
-    });
-    for await (const line of createInterface({ input: response, crlfDelay: Number.POSITIVE_INFINITY })) {
-      if (line === '') continue;
-      this.#heardAt = this.#now();
-      const { type, object }: WatchLine<T> = JSON.parse(line);
-      if (type === 'ERROR') {
-        const status = object.code ?? 500;
-        throw new KubernetesError('FB_ERR_UNAVAILABLE', `watch ${resource} ended by the server (${status})`, {
-          status,
-          reason: '',
-        });
-      }
-      if (type !== 'BOOKMARK') this.#options.onChange({ type: type === 'DELETED' ? 'delete' : 'set', item: object });
-      this.#version = object.metadata?.resourceVersion ?? this.#version;
+    try {
+      for await (const line of linesOf(response)) this.#handle(line);
+    } catch (error) {
+      if (!response.destroyed || response.complete || error instanceof KubernetesError || this.#handling) throw error;
+      const detail = `watch ${this.#options.resource}: the connection failed`;
+      throw new KubernetesError('FB_ERR_UNAVAILABLE', detail, { status: 0, reason: '' });
     }
-    if (failed && !this.#stop.signal.aborted)
-      throw new KubernetesError('FB_ERR_UNAVAILABLE', `watch ${resource}: the connection failed`, { status: 0, reason: '' });
+  }
+
+  #handle(line: string): void {
+    this.#heardAt = this.#now();
+    this.#failures = 0;
+    this.#handling = true;
+    const { type, object }: WatchLine<T> = JSON.parse(line);
+    if (type === 'ERROR') {
+      const status = object.code ?? 500;
+      const detail = `watch ${this.#options.resource} ended by the server (${status})`;
+      throw new KubernetesError('FB_ERR_UNAVAILABLE', detail, { status, reason: '' });
+    }
+    if (type !== 'BOOKMARK') this.#options.onChange({ type: type === 'DELETED' ? 'delete' : 'set', item: object });
+    this.#version = object.metadata?.resourceVersion ?? this.#version;
+    this.#handling = false;
+  }
+}
+
+/** `readline` never ends when its input is destroyed: a dropped connection would be waited on for ever. */
+async function* linesOf(response: IncomingMessage): AsyncGenerator<string> {
+  response.setEncoding('utf8');
+  let rest = '';
+  for await (const part of response) {
+    rest += part;
+    let end = rest.indexOf('\n');
+    while (end >= 0) {
+      if (end > 0) yield rest.slice(0, end);
+      rest = rest.slice(end + 1);
+      end = rest.indexOf('\n');
+    }
   }
 }

@@ -27,6 +27,8 @@ export interface ClusterView {
   podByUid(uid: string): PodRecord | undefined;
   podsByContainerPrefix(prefix: string): readonly PodRecord[];
   pods(): Iterable<PodRecord>;
+  /** Whether any pod runs on a node of this name: a sensor's host name is often that of its own pod. */
+  knowsNode(node: string): boolean;
   /** Owners of a ReplicaSet or a Job; undefined when there is no such object in memory. */
   ownersOf(kind: OwnerKind, namespace: string, name: string): readonly OwnerRef[] | undefined;
   policies(namespace: string): readonly PolicyRecord[];
@@ -154,6 +156,10 @@ export class WatchCache implements ClusterView {
 
   podsByContainerPrefix(prefix: string): readonly PodRecord[] {
     return this.#pods.byContainerPrefix(prefix);
+  }
+
+  knowsNode(node: string): boolean {
+    return this.#pods.knowsNode(node);
   }
 
   pods(): Iterable<PodRecord> {

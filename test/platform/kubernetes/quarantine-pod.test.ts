@@ -64,6 +64,7 @@ describe('quarantining a pod', () => {
       'patch pods',
       'get pods',
       'get pods',
+      'get pods',
     ]);
     expect(await action().started(input, context)).toBe(true);
     expect(await action().started(input, stepContext())).toBe(false);

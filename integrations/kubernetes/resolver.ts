@@ -1,0 +1,107 @@
+import type { Alert, ContainerRef, WorkloadRef } from '../../core/alert.ts';
+import { type CellKey, openBeforeState } from '../../core/before-state.ts';
+import { subjectOfIncident } from '../../core/incident.ts';
+import { names } from '../../core/labels.ts';
+import type { ContainerRecord, PodRecord } from '../../core/pod-record.ts';
+import { guessWorkload, resolverFromNames, subjectOf } from '../../core/subject.ts';
+import type { ResolvedAlert, SubjectResolver } from '../../core/subject-resolver.ts';
+import { topOwnerOf } from './owners.ts';
+import type { ClusterView } from './watch-cache.ts';
+
+/** Nodes' clocks and the API server's may differ, and creation times are cut to whole seconds. */
+const clockToleranceMs = 2_000;
+
+/**
+ * Tells whom an alert is about from the cell's memory of the cluster: the pod by name (if it is old enough to be the one) or by a
+ * container id prefix with exactly one hit, the workload by owner references, and for a pod in quarantine, which has lost its owner,
+ * the subject of the incident that holds it.
+ */
+export function createSubjectResolver(options: { readonly view: ClusterView; readonly cellKey: CellKey }): SubjectResolver {
+  const { view, cellKey } = options;
+  return {
+    resolve(alert) {
+      if (!view.ready()) return resolverFromNames.resolve(alert);
+      const found = findPod(alert, view);
+      if (found.kind === 'pod') return completed({ alert, pod: found.pod, view, cellKey });
+      const named = resolverFromNames.resolve(alert);
+      return found.kind === 'many' ? { ...named, ambiguous: found.why } : named;
+    },
+  };
+}
+
+type Found =
+  | { readonly kind: 'pod'; readonly pod: PodRecord }
+  | { readonly kind: 'none' }
+  | { readonly kind: 'many'; readonly why: string };
+
+function findPod(alert: Alert, view: ClusterView): Found {
+  if (alert.pod) {
+    const pod = view.pod(alert.pod.namespace, alert.pod.name);
+    if (!pod || (alert.pod.uid !== undefined && alert.pod.uid !== pod.uid)) return { kind: 'none' };
+    return isOldEnough(pod, alert) ? { kind: 'pod', pod } : { kind: 'none' };
+  }
+  const id = alert.container?.id;
+  if (!id) return { kind: 'none' };
+  const node = alert.node !== undefined && view.knowsNode(alert.node) ? alert.node : undefined;
+  const pods = view.podsByContainerPrefix(id).filter((pod) => node === undefined || pod.node === node);
+  const [pod] = pods;
+  if (pods.length > 1)
+    return { kind: 'many', why: `${pods.length} pods have a container whose id begins with ${id.slice(0, 12)}` };
+  return pod && isOldEnough(pod, alert) ? { kind: 'pod', pod } : { kind: 'none' };
+}
+
+/** A StatefulSet's new pod has the old one's name: an alert from before it was made is not about it. */
+function isOldEnough(pod: PodRecord, alert: Alert): boolean {
+  const [made, seen] = [Date.parse(pod.createdAt), Date.parse(alert.time)];
+  return Number.isNaN(made) || Number.isNaN(seen) || made <= seen + clockToleranceMs;
+}
+
+function completed(options: {
+  readonly alert: Alert;
+  readonly pod: PodRecord;
+  readonly view: ClusterView;
+  readonly cellKey: CellKey;
+}): ResolvedAlert {
+  const { alert, pod, view, cellKey } = options;
+  const { namespace, name, uid } = pod;
+  const opened = openBeforeState({ text: pod.annotations[names.beforeAnnotation], podUid: uid, key: cellKey });
+  const held = opened.kind === 'read' && opened.authentic === 'yes' ? opened.state : undefined;
+  const subject = held && subjectOfIncident(held.incident);
+  const workload: WorkloadRef =
+    subject?.kind === 'workload'
+      ? { kind: subject.ownerKind, namespace: subject.namespace, name: subject.name }
+      : held?.workload
+        ? { ...held.workload, namespace }
+        : workloadOf({ pod, view });
+  const container = containerOf(alert.container, pod);
+  const full: Alert = {
+    ...alert,
+    pod: { namespace, name, uid },
+    workload,
+    ...(pod.node !== undefined && { node: pod.node }),
+    ...(container && { container }),
+  };
+  return { alert: full, subject: subject ?? subjectOf(full) };
+}
+
+function workloadOf({ pod, view }: { readonly pod: PodRecord; readonly view: ClusterView }): WorkloadRef {
+  const { namespace, name } = pod;
+  const top = topOwnerOf({ pod, view });
+  if (!top.known) return guessWorkload({ namespace, name });
+  // A static pod is owned by its node, which is no workload.
+  if (!top.workload || top.workload.kind === 'Node') return { kind: 'Pod', namespace, name };
+  return { ...top.workload, namespace };
+}
+
+/** Completes the container by its id or its name, or because the pod has only one. */
+function containerOf(named: ContainerRef | undefined, pod: PodRecord): ContainerRef | undefined {
+  const { containers } = pod;
+  const { id, name } = named ?? {};
+  const record: ContainerRecord | undefined =
+    (id ? containers.find((container) => container.id?.startsWith(id)) : undefined) ??
+    (name ? containers.find((container) => container.name === name) : undefined) ??
+    (containers.length === 1 && !name ? containers[0] : undefined);
+  if (!record) return named;
+  const digest = record.imageId?.match(/sha256:[0-9a-f]{64}/)?.[0];
+  return { image: record.image, ...(record.id && { id: record.id }), ...(digest && { digest }), ...named, name: record.name };
+}

@@ -1,0 +1,202 @@
+import type { IncomingMessage } from 'node:http';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { quarantinePodImplementation } from '../../../activities/actions/quarantine-pod.ts';
+import type { Alert } from '../../../core/alert.ts';
+import { names } from '../../../core/labels.ts';
+import { type KubernetesApi, pathOf } from '../../../integrations/kubernetes/client.ts';
+import { errorOfStatus } from '../../../integrations/kubernetes/client-error.ts';
+import type { PodJson } from '../../../integrations/kubernetes/projection.ts';
+import { Reflector } from '../../../integrations/kubernetes/reflector.ts';
+import { createSubjectResolver } from '../../../integrations/kubernetes/resolver.ts';
+import { readStandingPolicy, StandingPolicies } from '../../../integrations/kubernetes/standing-policy.ts';
+import { testPlatform } from '../../platform.ts';
+import { cellKey, openCluster, resolved, stepContext, until } from './cluster.ts';
+
+const platform = await testPlatform();
+let cluster: Awaited<ReturnType<typeof openCluster>>;
+let namespace: string;
+beforeAll(async () => {
+  cluster = await openCluster(platform.kubeconfig);
+  namespace = await platform.freshNamespace();
+});
+afterAll(() => cluster.close());
+
+const alert = (more: Partial<Alert>): Alert => ({
+  id: '0'.repeat(32),
+  sensor: 'falco',
+  rule: 'Drop and execute new binary in container',
+  severity: 'critical',
+  time: new Date().toISOString(),
+  title: 'a new binary',
+  cluster: 'test',
+  observables: [],
+  tags: [],
+  mitre: [],
+  ...more,
+});
+
+const giveContainerId = async (pod: PodJson, id: string): Promise<void> => {
+  const { namespace = '', name = '' } = resolved(pod);
+  await cluster.api.json({
+    method: 'PATCH',
+    patch: 'strategic',
+    path: pathOf({ resource: 'pods', namespace, name, subresource: 'status' }),
+    body: { status: { containerStatuses: [{ name: 'main', containerID: `containerd://${id}`, imageID: 'x', image: 'x' }] } },
+    what: 'set a container id',
+  });
+  await until(async () => (cluster.view.podByUid(pod.metadata?.uid ?? '')?.containers[0]?.id === id ? true : undefined));
+};
+
+describe('whom an alert is about', () => {
+  const resolver = () => createSubjectResolver({ view: cluster.view, cellKey });
+
+  test('is the Deployment above the pod’s ReplicaSet, also when only a container id is known', async () => {
+    const [pod, sibling] = await cluster.makeDeployment(namespace, 'cart');
+    if (!pod || !sibling) throw new Error('two replicas were asked for');
+    await until(async () =>
+      cluster.view.ownersOf('ReplicaSet', namespace, pod.metadata?.ownerReferences?.[0]?.name ?? '') ? true : undefined,
+    );
+    const subject = { kind: 'workload', cluster: 'test', namespace, ownerKind: 'Deployment', name: 'cart' };
+    const { uid, name } = resolved(pod);
+    expect(resolver().resolve(alert({ pod: { namespace, name } }))).toMatchObject({
+      subject,
+      alert: {
+        pod: { uid },
+        node: pod.spec?.nodeName,
+        workload: { kind: 'Deployment', name: 'cart' },
+        container: { name: 'main', image: 'shop/cart:1' },
+      },
+    });
+    const id = 'ab'.repeat(32);
+    await giveContainerId(pod, id);
+    const found = resolver().resolve(alert({ container: { id: id.slice(0, 12) } }));
+    expect(found).toMatchObject({ subject, alert: { pod: { uid, name } } });
+    expect(found.alert.workload).not.toHaveProperty('guessed');
+    await giveContainerId(sibling, `${id.slice(0, 12)}${'0'.repeat(52)}`);
+    const twice = resolver().resolve(alert({ container: { id: id.slice(0, 12) } }));
+    expect(twice.ambiguous).toContain('2 pods');
+    expect(twice.alert.pod).toBeUndefined();
+  });
+
+  test('is not a pod that was made after the alert, nor one on another node', async () => {
+    const pod = await cluster.makePod(namespace, 'db-0');
+    const id = 'cd'.repeat(32);
+    await giveContainerId(pod, id);
+    const past = new Date(Date.now() - 60_000).toISOString();
+    const early = resolver().resolve(alert({ pod: { namespace, name: 'db-0' }, time: past }));
+    expect(early.alert.pod?.uid).toBeUndefined();
+    expect(early.alert.workload).toEqual({ kind: 'StatefulSet', namespace, name: 'db', guessed: true });
+    const container = { id: id.slice(0, 12) };
+    expect(resolver().resolve(alert({ container, ...(pod.spec?.nodeName && { node: pod.spec.nodeName }) })).alert.pod?.name).toBe(
+      'db-0',
+    );
+    const otherNode = (await cluster.get<{ items: { metadata: { name: string } }[] }>('/api/v1/nodes')).items.find(
+      ({ metadata }) => metadata.name !== pod.spec?.nodeName && cluster.view.knowsNode(metadata.name),
+    );
+    if (otherNode) expect(resolver().resolve(alert({ container, node: otherNode.metadata.name })).alert.pod).toBeUndefined();
+    expect(resolver().resolve(alert({ container, node: 'falco-x7k2p' })).alert.pod?.name).toBe('db-0');
+  });
+
+  test('stays the incident’s subject when the quarantine has taken the pod’s owner away, but not by a forged mark', async () => {
+    const [pod] = await cluster.makeDeployment(namespace, 'pay', { replicas: 1 });
+    if (!pod) throw new Error('one replica was asked for');
+    const context = stepContext({ incident: `incident/test/${namespace}/Deployment/pay` });
+    await quarantinePodImplementation({ api: cluster.api, view: cluster.view, cellKey }).apply({ pod: resolved(pod) }, context);
+    const { name, uid } = resolved(pod);
+    await until(async () => (cluster.view.podByUid(uid)?.owners.length === 0 ? true : undefined));
+    const subject = { kind: 'workload', cluster: 'test', namespace, ownerKind: 'Deployment', name: 'pay' };
+    expect(resolver().resolve(alert({ pod: { namespace, name } })).subject).toEqual(subject);
+    const text = (await cluster.pod(namespace, name)).metadata?.annotations?.[names.beforeAnnotation] ?? '';
+    await cluster.makePod(namespace, 'thief', { metadata: { annotations: { [names.beforeAnnotation]: text } } });
+    expect(resolver().resolve(alert({ pod: { namespace, name: 'thief' } })).subject).toMatchObject({
+      ownerKind: 'Pod',
+      name: 'thief',
+    });
+  });
+});
+
+test('a watch goes on after a dropped connection, an expired version and a handler that throws', async () => {
+  const streams: IncomingMessage[] = [];
+  let expire = false;
+  const api: KubernetesApi = {
+    ...cluster.api,
+    async stream(call) {
+      if (expire) {
+        expire = false;
+        throw errorOfStatus({ status: 410, text: '{"reason":"Expired"}', what: 'watch pods' });
+      }
+      const response = await cluster.api.stream(call);
+      streams.push(response);
+      return response;
+    },
+  };
+  const space = await platform.freshNamespace();
+  const seen = new Set<string>();
+  const said: string[] = [];
+  let lists = 0;
+  let broken = true;
+  const reflector = new Reflector<PodJson>({
+    api,
+    resource: 'pods',
+    path: pathOf({ resource: 'pods', namespace: space }),
+    log: ({ what }) => said.push(what),
+    onList: (items) => {
+      lists += 1;
+      for (const { metadata } of items) seen.add(metadata?.name ?? '');
+    },
+    onChange: ({ item }) => {
+      if (item.metadata?.name === 'third' && broken) {
+        broken = false;
+        throw new Error('a fault in the handler');
+      }
+      seen.add(item.metadata?.name ?? '');
+    },
+  });
+  const sees = (name: string) => until(async () => (seen.has(name) ? true : undefined));
+  expect(reflector.age()).toBe(Number.POSITIVE_INFINITY);
+  await reflector.start();
+  await until(async () => streams[0]);
+  streams.at(-1)?.destroy();
+  await cluster.makePod(space, 'first');
+  await sees('first');
+  expect(lists).toBe(1);
+  expire = true;
+  streams.at(-1)?.destroy();
+  await until(async () => (lists === 2 ? true : undefined));
+  await cluster.makePod(space, 'second');
+  await sees('second');
+  await cluster.makePod(space, 'third');
+  await sees('third');
+  expect(lists).toBe(3);
+  expect(said.some((what) => what.includes('410'))).toBe(true);
+  expect(reflector.age()).toBeLessThan(5_000);
+  await reflector.stop();
+});
+
+test('every watched namespace keeps the standing policy, also one that is new or whose policy was changed', async () => {
+  const watched = new Set([namespace]);
+  const standing = new StandingPolicies({
+    api: cluster.api,
+    view: cluster.view,
+    watched: (name) => watched.has(name),
+    everyMs: 200,
+  });
+  await standing.start();
+  const policy = (space: string) => readStandingPolicy({ api: cluster.api, namespace: space });
+  const spec = (await policy(namespace))?.spec;
+  expect(spec).toBeDefined();
+  const later = await platform.freshNamespace();
+  watched.add(later);
+  await until(() => policy(later));
+  await cluster.api.json({
+    method: 'PATCH',
+    patch: 'merge',
+    path: pathOf({ group: 'networking.k8s.io', resource: 'networkpolicies', namespace, name: names.standingPolicy }),
+    body: { spec: { ingress: [{}], podSelector: { matchLabels: { more: 'x' } } } },
+    what: 'weaken it',
+  });
+  await until(async () => (JSON.stringify((await policy(namespace))?.spec) === JSON.stringify(spec) ? true : undefined));
+  await standing.stop();
+  const unwatched = await platform.freshNamespace();
+  expect(await policy(unwatched)).toBeUndefined();
+});
