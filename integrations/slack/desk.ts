@@ -1,0 +1,238 @@
+import { randomBytes } from 'node:crypto';
+import type { RequestListener } from 'node:http';
+import { App, LogLevel } from '@slack/bolt';
+import type { CardStore, MessageRef, QuestionCard, StoredButton, ThreadPost } from '../../core/card.ts';
+import { FirebreakError } from '../../core/errors.ts';
+import type { IncidentRef } from '../../core/incident.ts';
+import { type Click, ClickChecks } from './click.ts';
+import { callSlack, createSlackClient, silentLogger, slackClientOptions } from './client.ts';
+import { SlackPeople } from './people.ts';
+import { Posting } from './posting.ts';
+import { HttpReceiver } from './receiver.ts';
+import { type Refusal, refusalAnswers } from './refusal.ts';
+import { questionBlocks } from './render.ts';
+import { RequestVerifier } from './signature.ts';
+import { code, inline, plain } from './text.ts';
+
+export interface SlackDeskOptions {
+  readonly appId: string;
+  readonly teamId: string;
+  readonly botToken: string;
+  /** The current one, and while it is rotated the other. */
+  readonly signingSecrets: readonly string[];
+  /** The channel's id. */
+  readonly channel: string;
+  /** For another Slack than slack.com; ends with `/`. */
+  readonly apiUrl?: string;
+  readonly cards: CardStore;
+  /** Milliseconds since 1970. */
+  readonly now?: () => number;
+  /** Roster, signature, vote. Its text is shown to the one who clicked. */
+  readonly onClick: (click: Click) => Promise<{ readonly text: string }>;
+  /** For the record: everything that was refused before `onClick`. */
+  readonly onRefused: (refusal: Refusal) => Promise<void> | void;
+  readonly log: (message: string, facts: Readonly<Record<string, string>>) => void;
+}
+
+export interface SlackDesk {
+  /** To be mounted at the app's Request URL for interactions. */
+  readonly listener: RequestListener;
+  /** Posts the question's card once, however often it is called. Throws FB_ERR_UNAVAILABLE (maybe RetryLaterError), FB_ERR_REFUSED. */
+  postQuestion(question: {
+    readonly card: QuestionCard;
+    readonly groups: readonly string[];
+    readonly requester: string;
+  }): Promise<MessageRef>;
+  /** Edits the card in place. Throws FB_ERR_NOT_FOUND when it was never posted. */
+  updateQuestion(question: { readonly card: QuestionCard }): Promise<void>;
+  /** One line in the incident's thread; the thread is started when there is none. Posted once per key. */
+  postInThread(post: ThreadPost): Promise<MessageRef>;
+  /** Seen by that person only. */
+  answerClick(answer: { readonly channel: string; readonly user: string; readonly text: string }): Promise<void>;
+}
+
+/** Slack as the place where people are asked and answer: cards out, clicks in. */
+export function createSlackDesk(options: SlackDeskOptions): SlackDesk {
+  const { appId, teamId, botToken, cards, channel, log } = options;
+  const now = options.now ?? Date.now;
+  const client = createSlackClient({ botToken, ...(options.apiUrl === undefined ? {} : { apiUrl: options.apiUrl }) });
+  const posting = new Posting({ client, cards, appId });
+  const checks = new ClickChecks({ appId, teamId, cards, people: new SlackPeople({ client, teamId, now }) });
+  const permalinks = new Map<string, string>();
+
+  function refused(refusal: Refusal): void {
+    log('slack request refused', { reason: refusal.reason, detail: refusal.detail });
+    Promise.resolve()
+      .then(() => options.onRefused(refusal))
+      .catch((error: unknown) => log('refusal not recorded', { error: codeOf(error) }));
+  }
+
+  const receiver = new HttpReceiver({
+    verifier: new RequestVerifier({ secrets: options.signingSecrets, now }),
+    onRefused: refused,
+    onFault: (error) => log('slack request failed', { error: codeOf(error) }),
+  });
+  const app = new App({
+    receiver,
+    // No call to Slack before a click is looked at: who we are is configuration.
+    authorize: async () => ({ botToken, teamId, botId: appId, botUserId: appId }),
+    convoStore: false,
+    ignoreSelf: false,
+    attachFunctionToken: false,
+    clientOptions: slackClientOptions(options.apiUrl),
+    logger: silentLogger,
+    logLevel: LogLevel.ERROR,
+  });
+  app.error(async (error) => log('slack request failed', { error: codeOf(error) }));
+
+  // Before any listener: whatever is not exactly a click on one of our buttons goes no further.
+  app.use(async ({ body, context, next, ...rest }) => {
+    if ('ack' in rest && typeof rest.ack === 'function') await rest.ack();
+    const checked = await checks.check(body);
+    if (!checked.ok) {
+      refused(checked.refusal);
+      if (checked.replyTo !== undefined) await answer({ ...checked.replyTo, text: refusalAnswers[checked.refusal.reason] });
+      return;
+    }
+    clicks.set(context, checked.click);
+    await next();
+  });
+  const clicks = new WeakMap<object, Click>();
+  app.action({ type: 'block_actions' }, async ({ context }) => {
+    const click = clicks.get(context);
+    if (click === undefined) return;
+    const text = await textOf(click);
+    await answer({ channel: click.channel, user: click.slackUser, text });
+  });
+
+  async function textOf(click: Click): Promise<string> {
+    try {
+      return (await options.onClick(click)).text;
+    } catch (error) {
+      log('click not handled', { error: codeOf(error), click: click.clickId });
+      return `Your answer was not recorded (${codeOf(error)}). Please click again.`;
+    }
+  }
+
+  async function answer(reply: { readonly channel: string; readonly user: string; readonly text: string }): Promise<void> {
+    try {
+      await desk.answerClick(reply);
+    } catch (error) {
+      log('click not answered', { error: codeOf(error) });
+    }
+  }
+
+  async function permalink(message: MessageRef): Promise<string | undefined> {
+    const known = permalinks.get(message.ts);
+    if (known !== undefined) return known;
+    try {
+      const { permalink: url } = await callSlack('chat.getPermalink', () =>
+        client.chat.getPermalink({ channel: message.channel, message_ts: message.ts }),
+      );
+      if (url !== undefined) permalinks.set(message.ts, url);
+      return url;
+    } catch {
+      return undefined; // The card is worth more than its link.
+    }
+  }
+
+  /** The card that started the thread needs no link to itself. */
+  async function threadUrlFor(card: QuestionCard, own?: MessageRef): Promise<{ readonly threadUrl?: string }> {
+    const thread = await cards.message(threadKey(card.incident));
+    if (thread === undefined || thread.ts === own?.ts) return {};
+    const threadUrl = await permalink(thread);
+    return threadUrl === undefined ? {} : { threadUrl };
+  }
+
+  async function storedButtons({
+    card,
+    groups,
+    requester,
+  }: Parameters<SlackDesk['postQuestion']>[0]): Promise<readonly StoredButton[]> {
+    const known = await cards.buttonsOf(card.questionId);
+    const buttons = card.choices.map((choice): StoredButton => {
+      const buttonId = known.find((one) => one.choice === choice.id)?.buttonId ?? `b_${randomBytes(18).toString('base64url')}`;
+      const { id, run } = card.incident;
+      const { label } = choice;
+      return {
+        buttonId,
+        incident: { id, run },
+        question: card.questionId,
+        questionDigest: card.questionDigest,
+        choice: choice.id,
+        label,
+        groups,
+        requester,
+      };
+    });
+    await cards.saveButtons(buttons);
+    return cards.buttonsOf(card.questionId);
+  }
+
+  function startedThread(incident: ThreadPost['incident']): Promise<MessageRef> {
+    const key = threadKey(incident);
+    return posting.postOnce(key, async () => ({
+      key,
+      channel,
+      text: `${incident.severity.toUpperCase()}: incident on ${plain(incident.title, 120)}`,
+      blocks: [
+        {
+          type: 'section',
+          text: {
+            type: 'mrkdwn',
+            verbatim: true,
+            text: `*Incident:* ${inline(incident.title, 200)}\n${inline(incident.severity, 20)}, cluster ${code(incident.cluster, 60)}. What happens is told in this thread.`,
+          },
+        },
+      ],
+    }));
+  }
+
+  const desk: SlackDesk = {
+    listener: receiver.listener,
+
+    async postQuestion(question) {
+      const { card } = question;
+      const message = await posting.postOnce(card.questionId, async () => {
+        const buttons = await storedButtons(question);
+        return { key: card.questionId, channel, ...questionBlocks(card, { buttons, ...(await threadUrlFor(card)) }) };
+      });
+      const thread = threadKey(card.incident);
+      if ((await cards.message(thread)) === undefined) await cards.saveMessage(thread, message);
+      return message;
+    },
+
+    async updateQuestion({ card }) {
+      const message = await cards.message(card.questionId);
+      if (message === undefined) throw new FirebreakError('FB_ERR_NOT_FOUND', 'the question has no card yet');
+      const [buttons, link] = [await cards.buttonsOf(card.questionId), await threadUrlFor(card, message)];
+      await posting.update({ key: card.questionId, message, ...questionBlocks(card, { buttons, ...link }) });
+    },
+
+    async postInThread({ key, incident, text }) {
+      const thread = await startedThread(incident);
+      return posting.postOnce(key, async () => ({
+        key,
+        channel: thread.channel,
+        threadTs: thread.ts,
+        text: plain(text, 300),
+        blocks: [{ type: 'section', text: { type: 'mrkdwn', verbatim: true, text: inline(text, 2_900) } }],
+      }));
+    },
+
+    async answerClick({ channel: where, user, text }) {
+      await callSlack('chat.postEphemeral', () =>
+        client.chat.postEphemeral({ channel: where, user, text: plain(text, 2_900), parse: 'none', link_names: false }),
+      );
+    },
+  };
+  return desk;
+}
+
+function threadKey({ id, run }: IncidentRef): string {
+  return `thread:${id}@${run}`;
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof FirebreakError ? error.code : 'FB_ERR_INTERNAL';
+}

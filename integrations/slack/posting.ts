@@ -1,0 +1,120 @@
+import type { KnownBlock } from '@slack/types';
+import type { WebClient } from '@slack/web-api';
+import type { CardStore, MessageRef } from '../../core/card.ts';
+import { callSlack } from './client.ts';
+
+const eventType = 'firebreak_message';
+const pages = 10;
+const pageSize = 200;
+
+export interface Outgoing {
+  /** The message's name: one key, one message. */
+  readonly key: string;
+  readonly channel: string;
+  readonly threadTs?: string;
+  readonly text: string;
+  readonly blocks: KnownBlock[];
+}
+
+/**
+ * Posts a message once, though `chat.postMessage` knows no idempotency key: the intention is stored first, the key travels in the message's
+ * metadata, and after an attempt whose outcome is unknown the channel is searched for it before anything is posted again.
+ */
+export class Posting {
+  readonly #client: WebClient;
+  readonly #cards: CardStore;
+  readonly #appId: string;
+  readonly #running = new Map<string, Promise<MessageRef>>();
+
+  constructor({ client, cards, appId }: { readonly client: WebClient; readonly cards: CardStore; readonly appId: string }) {
+    this.#client = client;
+    this.#cards = cards;
+    this.#appId = appId;
+  }
+
+  postOnce(key: string, make: () => Promise<Outgoing>): Promise<MessageRef> {
+    const running = this.#running.get(key);
+    if (running !== undefined) return running;
+    const posting = this.#post(key, make).finally(() => this.#running.delete(key));
+    this.#running.set(key, posting);
+    return posting;
+  }
+
+  async update({ key, message, text, blocks }: Omit<Outgoing, 'channel'> & { readonly message: MessageRef }): Promise<void> {
+    await callSlack('chat.update', () =>
+      this.#client.chat.update({
+        channel: message.channel,
+        ts: message.ts,
+        text,
+        blocks,
+        parse: 'none',
+        link_names: false,
+        metadata: metadata(key),
+      }),
+    );
+  }
+
+  async #post(key: string, make: () => Promise<Outgoing>): Promise<MessageRef> {
+    const known = await this.#cards.message(key);
+    if (known !== undefined) return known;
+    const attempt = `attempt:${key}`;
+    const tried = (await this.#cards.message(attempt)) !== undefined;
+    const outgoing = await make();
+    const found = tried ? await this.#find(outgoing) : undefined;
+    if (!tried) await this.#cards.saveMessage(attempt, { channel: outgoing.channel, ts: '' });
+    const message = found ?? (await this.#send(outgoing));
+    await this.#cards.saveMessage(key, message);
+    return message;
+  }
+
+  async #send({ key, channel, threadTs, text, blocks }: Outgoing): Promise<MessageRef> {
+    const sent = await callSlack('chat.postMessage', () =>
+      this.#client.chat.postMessage({
+        channel,
+        text,
+        blocks,
+        parse: 'none',
+        link_names: false,
+        mrkdwn: false,
+        unfurl_links: false,
+        unfurl_media: false,
+        metadata: metadata(key),
+        ...(threadTs === undefined ? {} : { thread_ts: threadTs }),
+      }),
+    );
+    return { channel: sent.channel ?? channel, ts: sent.ts ?? '' };
+  }
+
+  /** Newest first; only our own app's message counts, whoever else writes the same metadata. */
+  async #find({ key, channel, threadTs }: Outgoing): Promise<MessageRef | undefined> {
+    let cursor: string | undefined;
+    for (let page = 0; page < pages; page += 1) {
+      const options = {
+        channel,
+        limit: pageSize,
+        include_all_metadata: true,
+        ...(cursor === undefined ? {} : { cursor }),
+      };
+      const result =
+        threadTs === undefined
+          ? await callSlack('conversations.history', () => this.#client.conversations.history(options))
+          : await callSlack('conversations.replies', () => this.#client.conversations.replies({ ...options, ts: threadTs }));
+      const own = result.messages?.find((message) => {
+        const carried = message.metadata;
+        return message.app_id === this.#appId && carried?.event_type === eventType && payloadKey(carried.event_payload) === key;
+      });
+      if (own?.ts !== undefined) return { channel, ts: own.ts };
+      cursor = result.response_metadata?.next_cursor;
+      if (cursor === undefined || cursor === '') return undefined;
+    }
+    return undefined;
+  }
+}
+
+function metadata(key: string) {
+  return { event_type: eventType, event_payload: { key } };
+}
+
+function payloadKey(payload: object | undefined): unknown {
+  return payload !== undefined && 'key' in payload ? payload.key : undefined;
+}

@@ -1,0 +1,132 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { App, Receiver } from '@slack/bolt';
+import { z } from 'zod';
+import { type Refusal, refusalAnswers } from './refusal.ts';
+import type { RequestVerifier } from './signature.ts';
+
+/** Slack's payloads are far smaller; this is for whoever is not Slack. */
+const bodyLimit = 1_048_576;
+/** Slack wants its answer within 3 s. */
+const ackWithinMs = 2_000;
+
+const anObject = z.record(z.string(), z.unknown());
+
+/**
+ * Brings Slack's HTTP requests to Bolt. Ours rather than Bolt's own, because Bolt's takes one secret only, accepts times in the future
+ * and hands a replayed request on. A Socket Mode receiver would stand beside it and feed the same app.
+ */
+export class HttpReceiver implements Receiver {
+  readonly #verifier: RequestVerifier;
+  readonly #onRefused: (refusal: Refusal) => void;
+  readonly #onFault: (error: unknown) => void;
+  #app: App | undefined;
+
+  constructor({
+    verifier,
+    onRefused,
+    onFault,
+  }: {
+    readonly verifier: RequestVerifier;
+    readonly onRefused: (refusal: Refusal) => void;
+    readonly onFault: (error: unknown) => void;
+  }) {
+    this.#verifier = verifier;
+    this.#onRefused = onRefused;
+    this.#onFault = onFault;
+  }
+
+  init(app: App): void {
+    this.#app = app;
+  }
+
+  /** Nothing to start or stop: the service mounts `listener` in its own server. */
+  async start(): Promise<void> {}
+  async stop(): Promise<void> {}
+
+  readonly listener = (request: IncomingMessage, response: ServerResponse): void => {
+    this.#handle(request, response).catch((error: unknown) => {
+      this.#onFault(error);
+      answer(response, 500, { error: 'internal' });
+    });
+  };
+
+  async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (request.method !== 'POST') return answer(response, 405, { error: 'method_not_allowed' });
+    const rawBody = await readBody(request);
+    if (rawBody === undefined) return this.#refuse(response, 413, { reason: 'malformed', detail: 'the body is too large' });
+    const refusal = this.#verifier.refusal({
+      rawBody,
+      signature: oneHeader(request, 'x-slack-signature'),
+      timestamp: oneHeader(request, 'x-slack-request-timestamp'),
+    });
+    if (refusal !== undefined) return this.#refuse(response, 401, refusal);
+    const body = parsed(rawBody, request.headers['content-type'] ?? '');
+    if (body === undefined) return this.#refuse(response, 400, { reason: 'malformed', detail: 'the body cannot be read' });
+    if (body.ssl_check !== undefined) return answer(response, 200);
+    await this.#dispatch(body, response);
+  }
+
+  async #dispatch(body: Record<string, unknown>, response: ServerResponse): Promise<void> {
+    const late = setTimeout(() => answer(response, 200), ackWithinMs);
+    let taken = false;
+    try {
+      await this.#app?.processEvent({
+        body,
+        ack: async (content?: unknown) => {
+          taken = true;
+          answer(response, 200, content);
+        },
+      });
+      if (!taken) this.#onRefused({ reason: 'unsupported', detail: 'the request is of no known kind' });
+    } catch (error) {
+      this.#onFault(error);
+    } finally {
+      clearTimeout(late);
+      answer(response, 200);
+    }
+  }
+
+  #refuse(response: ServerResponse, status: number, refusal: Refusal): void {
+    this.#onRefused(refusal);
+    answer(response, status, { error: refusal.reason, message: refusalAnswers[refusal.reason] });
+  }
+}
+
+/** A header sent twice is not taken at all. */
+function oneHeader(request: IncomingMessage, name: string): string | undefined {
+  const values = request.headersDistinct[name];
+  return values?.length === 1 ? values[0] : undefined;
+}
+
+async function readBody(request: IncomingMessage): Promise<Buffer | undefined> {
+  const parts: Buffer[] = [];
+  let size = 0;
+  for await (const part of request) {
+    const bytes = Buffer.from(part);
+    size += bytes.length;
+    if (size > bodyLimit) return undefined;
+    parts.push(bytes);
+  }
+  return Buffer.concat(parts);
+}
+
+/** Interactions come as a form with one field `payload`, slash commands as a form, events as JSON. */
+function parsed(rawBody: Buffer, contentType: string): Record<string, unknown> | undefined {
+  const text = rawBody.toString('utf8');
+  try {
+    if (contentType.startsWith('application/json')) return anObject.parse(JSON.parse(text));
+    const form = new URLSearchParams(text);
+    const payloads = form.getAll('payload');
+    if (payloads.length > 1) return undefined;
+    return payloads[0] === undefined ? Object.fromEntries(form) : anObject.parse(JSON.parse(payloads[0]));
+  } catch {
+    return undefined;
+  }
+}
+
+function answer(response: ServerResponse, status: number, content?: unknown): void {
+  if (response.headersSent || response.writableEnded) return;
+  const text = content === undefined || content === '' ? '' : typeof content === 'string' ? content : JSON.stringify(content);
+  response.writeHead(status, { 'content-type': typeof content === 'string' ? 'text/plain' : 'application/json' });
+  response.end(text);
+}

@@ -1,0 +1,52 @@
+/** Why a click, or what looked like one, went no further. */
+export type RefusalReason =
+  | 'unsigned'
+  | 'bad_signature'
+  | 'too_old'
+  | 'future_dated'
+  | 'replayed'
+  | 'malformed'
+  | 'unsupported'
+  | 'wrong_app'
+  | 'wrong_team'
+  | 'stranger'
+  | 'not_one_action'
+  | 'unknown_button'
+  | 'wrong_message'
+  | 'stale_card'
+  | 'unknown_user'
+  | 'bot'
+  | 'deleted'
+  | 'guest'
+  | 'not_checked';
+
+/** For the record. `detail` is safe to keep: our own words, no payload. */
+export interface Refusal {
+  readonly reason: RefusalReason;
+  readonly detail: string;
+  readonly slackUser?: string;
+  readonly buttonId?: string;
+}
+
+/** What the person who clicked is told. */
+export const refusalAnswers: Readonly<Record<RefusalReason, string>> = {
+  unsigned: 'This click was not signed by Slack.',
+  bad_signature: 'This click was not signed by Slack.',
+  too_old: 'This click is too old. Please click again.',
+  future_dated: 'This click has a time in the future.',
+  replayed: 'This click was already received.',
+  malformed: 'This click could not be read.',
+  unsupported: 'Firebreak does not know this kind of request.',
+  wrong_app: 'This click belongs to another app.',
+  wrong_team: 'This click comes from another workspace.',
+  stranger: 'You are not a member of this workspace, so you may not decide here.',
+  not_one_action: 'Firebreak takes one answer at a time. Please click one button.',
+  unknown_button: 'Firebreak does not know this button. Nothing was decided.',
+  wrong_message: 'This button is not on a card that Firebreak posted. Nothing was decided.',
+  stale_card: 'This card is out of date. Please use the newest card of this question; nothing was decided.',
+  unknown_user: 'Firebreak could not find out who you are. Nothing was decided.',
+  bot: 'Bots may not decide.',
+  deleted: 'This account is deactivated and may not decide.',
+  guest: 'Guests of this workspace may not decide.',
+  not_checked: 'Firebreak could not ask Slack who you are. Nothing was decided; please try again in a minute.',
+};

@@ -1,0 +1,238 @@
+import type { ActionsBlock, Button, ConfirmationDialog, KnownBlock } from '@slack/types';
+import type { QuestionCard, StoredButton } from '../../core/card.ts';
+import type { Severity } from '../../core/severity.ts';
+import { code, inline, linesUpTo, localTime, plain, preformatted, utc } from './text.ts';
+
+/** Slack's limits: https://docs.slack.dev/reference/block-kit/blocks and the message as a whole. */
+export const slackLimits = { blocks: 50, section: 3_000, header: 150, button: 75, buttonsPerRow: 25, message: 12_000 } as const;
+
+/** Choices that get a section of their own; more are listed together. Every choice gets its button. */
+const describedChoices = 20;
+
+const lights: Readonly<Record<Severity, string>> = {
+  critical: '🔴',
+  high: '🟠',
+  medium: '🟡',
+  low: '🔵',
+  info: '⚪',
+  unknown: '⚪',
+};
+
+type Choice = QuestionCard['choices'][number];
+
+export interface RenderedMessage {
+  /** What the phone's notification shows: target, state and deadline are in it. */
+  readonly text: string;
+  readonly blocks: KnownBlock[];
+}
+
+/**
+ * The card that the on-call decides by. Pure. `buttons` are those stored for the question; one is shown for each choice, in the choices'
+ * order, while the question is open. All texts of the card are taken for the attacker's.
+ */
+export function questionBlocks(
+  card: QuestionCard,
+  { buttons, threadUrl }: { readonly buttons: readonly StoredButton[]; readonly threadUrl?: string },
+): RenderedMessage {
+  for (const scale of [1, 0.5, 0.2, 0.08]) {
+    const blocks = blocksAt({ card, buttons, threadUrl, scale });
+    if (JSON.stringify(blocks).length <= slackLimits.message || scale === 0.08) return { text: notification(card), blocks };
+  }
+  throw new TypeError('unreachable');
+}
+
+function blocksAt({
+  card,
+  buttons,
+  threadUrl,
+  scale,
+}: {
+  readonly card: QuestionCard;
+  readonly buttons: readonly StoredButton[];
+  readonly threadUrl: string | undefined;
+  readonly scale: number;
+}): KnownBlock[] {
+  const size = (characters: number) => Math.max(80, Math.floor(characters * scale));
+  const own = card.choices.slice(0, describedChoices);
+  const others = card.choices.slice(describedChoices);
+  const perChoice = size(Math.min(1_500, Math.floor(4_500 / Math.max(1, own.length))));
+  return [
+    context([
+      `${lights[card.incident.severity]} *${card.incident.severity.toUpperCase()}*`,
+      inline(card.incident.title, 120),
+      `cluster ${code(card.incident.cluster, 60)}`,
+      ...(threadUrl === undefined ? [] : [`<${safeUrl(threadUrl)}|Incident thread>`]),
+    ]),
+    { type: 'header', text: { type: 'plain_text', text: plain(card.text, slackLimits.header), emoji: false } },
+    ...(card.text.length > slackLimits.header - 40 ? [section(inline(card.text, size(1_500)))] : []),
+    section(happened(card, size)),
+    section(contained(card, size(1_200))),
+    section(evidence(card, size(900))),
+    { type: 'divider' },
+    ...own.map((choice, index) => section(choiceText({ choice, number: index + 1, max: perChoice }))),
+    ...(others.length === 0
+      ? []
+      : [
+          section(
+            linesUpTo(
+              others.map((choice, index) => choiceTitle(choice, describedChoices + index + 1)),
+              size(2_000),
+            ),
+          ),
+        ]),
+    ...(card.votes.length === 0 ? [] : [section(votes(card, size(900)))]),
+    ...ending(card, buttons),
+  ];
+}
+
+function section(text: string): KnownBlock {
+  // verbatim: Slack makes no link, mention or channel out of plain words.
+  return { type: 'section', text: { type: 'mrkdwn', text: text.slice(0, slackLimits.section), verbatim: true } };
+}
+
+function context(parts: readonly string[]): KnownBlock {
+  return { type: 'context', elements: [{ type: 'mrkdwn', text: parts.join('  ·  '), verbatim: true }] };
+}
+
+function safeUrl(url: string): string {
+  return encodeURI(url).replaceAll(/[<>|]/g, '');
+}
+
+function happened({ happened: what }: QuestionCard, size: (characters: number) => number): string {
+  const times = what.count > 1 ? `, ${what.count} times` : '';
+  const line = (name: string, value: string | undefined) => (value === undefined ? [] : [`${name} ${code(value, size(250))}`]);
+  return [
+    `*What happened*\n${code(what.rule, size(200))} (${inline(what.sensor, 40)}) ${localTime(what.at)}${times}`,
+    ...line('Pod', what.pod),
+    ...line('Image', what.image),
+    ...line('Process', what.process),
+    ...(what.commandLine === undefined ? [] : [preformatted(what.commandLine, size(700))]),
+  ].join('\n');
+}
+
+function contained(card: QuestionCard, max: number): string {
+  if (card.contained.length === 0) return '*Contained*\nNothing yet: the workload runs as before.';
+  const lines = card.contained.map((one) => {
+    const until = one.until === undefined ? 'until somebody releases it' : `until ${localTime(one.until)}`;
+    return `•  ${inline(one.what, Math.floor(max / 2))}, since ${localTime(one.since)}, ${until}`;
+  });
+  return linesUpTo(['*Contained*', ...lines], max);
+}
+
+function evidence(card: QuestionCard, max: number): string {
+  if (card.evidence.length === 0) return '*Evidence*\nNone kept yet.';
+  const lines = card.evidence.map(
+    (one) => `•  ${inline(one.name, 100)}, ${bytes(one.bytes)}, SHA-256 ${code(one.sha256.slice(0, 12), 16)}`,
+  );
+  return linesUpTo([`*Evidence kept* (${card.evidence.length})`, ...lines], max);
+}
+
+function bytes(count: number): string {
+  if (count < 1_024) return `${count} B`;
+  return count < 1_048_576 ? `${(count / 1_024).toFixed(1)} KiB` : `${(count / 1_048_576).toFixed(1)} MiB`;
+}
+
+function choiceTitle(choice: Choice, number: number): string {
+  const needs = choice.quorum > 1 ? `needs ${choice.quorum} people` : 'needs one person';
+  const warning = choice.destructive ? '  ·  ⚠️ cannot be undone' : choice.weakens ? '  ·  ⚠️ weakens the response' : '';
+  return `*${number}. ${inline(choice.label, 100)}*  ·  ${needs}${warning}`;
+}
+
+function choiceText({ choice, number, max }: { readonly choice: Choice; readonly number: number; readonly max: number }): string {
+  const changes =
+    choice.changes.length === 0 ? ['Changes nothing.'] : choice.changes.map((change) => `•  ${inline(change, 200)}`);
+  const reach =
+    choice.blastRadius.length === 0 ? [] : [`Touches ${choice.blastRadius.map((target) => code(target, 120)).join(', ')}`];
+  const notes = choice.notes.map((note) => `_Note:_ ${inline(note, 200)}`);
+  const touched = reach.filter((line) => line.length <= max / 2);
+  const short = reach.length > touched.length ? [`Touches ${choice.blastRadius.length} objects; the thread lists them`] : [];
+  return linesUpTo([choiceTitle(choice, number), ...changes, ...touched, ...short, ...notes], Math.max(max, 250));
+}
+
+function votes(card: QuestionCard, max: number): string {
+  const lines = card.votes.map(
+    (vote) => `•  ${inline(vote.person, 60)}: ${inline(labelOf(card, vote.choice), 80)}, ${localTime(vote.at)}`,
+  );
+  return linesUpTo([`*Votes so far* (${card.votes.length})`, ...lines], max);
+}
+
+function labelOf(card: QuestionCard, choice: string): string {
+  return card.choices.find((one) => one.id === choice)?.label ?? choice;
+}
+
+function ending(card: QuestionCard, buttons: readonly StoredButton[]): KnownBlock[] {
+  const { status, level } = card;
+  if (status.state === 'open') {
+    const next = level.next === undefined ? 'Nobody is asked after that.' : `Next: ${inline(level.next, 60)}.`;
+    return [
+      ...rows(card, buttons),
+      context([`Asked now: *${inline(level.group, 60)}* until ${localTime(level.until)}. ${next}`]),
+      context([`If nobody answers: ${inline(card.onSilence, 300)}`]),
+    ];
+  }
+  return [section(outcome(card, status))];
+}
+
+function outcome(card: QuestionCard, status: Exclude<QuestionCard['status'], { readonly state: 'open' }>): string {
+  if (status.state === 'decided') {
+    const by = linesUpTo([status.by.map((person) => inline(person, 60)).join(', ')], 600);
+    return `✅ *Decided: ${inline(labelOf(card, status.choice), 100)}*\nby ${by}, ${localTime(status.at)}`;
+  }
+  if (status.state === 'expired') return `⌛ *No answer in time*, ${localTime(status.at)}\n${inline(card.onSilence, 300)}`;
+  return `🚫 *No longer to be decided*, ${localTime(status.at)}\n${inline(status.why, 300)}`;
+}
+
+/** In the choices' own order, always: nobody may hit "delete" where "release" was a moment ago. */
+function rows(card: QuestionCard, buttons: readonly StoredButton[]): ActionsBlock[] {
+  const elements = card.choices.flatMap((choice, index): Button[] => {
+    const button = buttons.find((one) => one.choice === choice.id);
+    if (button === undefined) return [];
+    const guarded = choice.destructive || choice.weakens;
+    return [
+      {
+        type: 'button',
+        action_id: `fb_vote${index}`,
+        value: button.buttonId,
+        text: { type: 'plain_text', text: plain(choice.label, slackLimits.button), emoji: false },
+        ...(choice.destructive ? { style: 'danger' as const } : {}),
+        ...(guarded ? { confirm: confirmation(card, choice) } : {}),
+      },
+    ];
+  });
+  const result: ActionsBlock[] = [];
+  for (let start = 0; start < elements.length; start += slackLimits.buttonsPerRow) {
+    result.push({
+      type: 'actions',
+      block_id: `fb_vote_row${start / slackLimits.buttonsPerRow}`,
+      elements: elements.slice(start, start + slackLimits.buttonsPerRow),
+    });
+  }
+  return result;
+}
+
+/** https://docs.slack.dev/reference/block-kit/composition-objects/confirmation-dialog-object: title 100, text 300, buttons 30. */
+function confirmation(card: QuestionCard, choice: Choice): ConfirmationDialog {
+  const what = choice.destructive ? 'This cannot be undone.' : 'This weakens the response.';
+  const changes = choice.changes.length === 0 ? '' : ` ${choice.changes.join('; ')}`;
+  return {
+    title: { type: 'plain_text', text: plain(choice.label, 100), emoji: false },
+    text: { type: 'plain_text', text: plain(`${what} Target: ${card.incident.title}.${changes}`, 300), emoji: false },
+    confirm: { type: 'plain_text', text: 'Yes, I decide this', emoji: false },
+    deny: { type: 'plain_text', text: 'Go back', emoji: false },
+    style: 'danger',
+  };
+}
+
+function notification(card: QuestionCard): string {
+  const { status } = card;
+  const state =
+    status.state === 'open'
+      ? `decide by ${utc(card.level.until)}`
+      : status.state === 'decided'
+        ? `decided: ${plain(labelOf(card, status.choice), 60)} (${plain(status.by.join(', '), 80)}), ${utc(status.at)}`
+        : status.state === 'expired'
+          ? `no answer in time, ${utc(status.at)}`
+          : `no longer to be decided, ${utc(status.at)}`;
+  const light = `${lights[card.incident.severity]} ${card.incident.severity.toUpperCase()}`;
+  return `${light}: ${plain(card.incident.title, 100)}: ${state}. ${plain(card.text, 160)}`;
+}

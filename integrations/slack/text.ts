@@ -1,0 +1,83 @@
+/**
+ * Everything in an alert is the attacker's text. These functions make it harmless inside Slack's text objects:
+ * https://docs.slack.dev/messaging/formatting-message-text#escaping
+ */
+
+/** Controls, text direction, zero width, line separators, fillers, tags: what hides or turns text around. Emoji keep their U+FE0F. */
+const treacherous = /(?!\n|\t|\ufe0f)(?:\p{Cc}|\p{Cf}|\p{Zl}|\p{Zp}|\p{Default_Ignorable_Code_Point})/gu;
+
+const entities: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;' };
+
+/** Makes hidden characters visible, tabs and line ends into blanks unless `lines` keeps them. Not yet escaped. */
+function visible(text: string, lines: boolean): string {
+  const normal = text.toWellFormed().replaceAll('\r\n', '\n').replaceAll(treacherous, '\ufffd');
+  return lines ? normal.replaceAll('\t', '  ') : normal.replaceAll(/[\n\t]+/g, ' ');
+}
+
+/** Cut by the length that Slack counts, which is after escaping, and never inside a character or an entity. */
+function escapedUpTo(text: string, max: number): string {
+  const parts: string[] = [];
+  let length = 0;
+  let keep = 0;
+  for (const character of text) {
+    const escaped = entities[character] ?? character;
+    if (length + escaped.length > max) return max < 1 ? '' : `${parts.slice(0, keep).join('')}…`;
+    parts.push(escaped);
+    length += escaped.length;
+    if (length <= max - 1) keep = parts.length;
+  }
+  return parts.join('');
+}
+
+/** For `plain_text` objects and the notification: escaped, one line, at most `max` characters. Never empty: Slack refuses that. */
+export function plain(text: string, max: number): string {
+  const result = escapedUpTo(visible(text, false), max);
+  return result.trim() === '' ? '–' : result;
+}
+
+/** What mrkdwn would take as markup becomes its look-alike: the text stays readable and formats nothing. */
+const lookAlikes: Readonly<Record<string, string>> = { '`': 'ˋ', '*': '∗', _: 'ˍ', '~': '∼', '|': '∣' };
+
+/** For free text inside mrkdwn. */
+export function inline(text: string, max: number): string {
+  return plain(text.replaceAll(/[`*_~|]/g, (found) => lookAlikes[found] ?? found).replace(/^>/u, '›'), max);
+}
+
+/** A value in backticks: only the backtick can end it. */
+export function code(text: string, max: number): string {
+  return `\`${plain(text.replaceAll('`', 'ˋ'), max - 2)}\``;
+}
+
+/** A block of code: keeps line ends. */
+export function preformatted(text: string, max: number): string {
+  const inner = escapedUpTo(visible(text.replaceAll('`', 'ˋ'), true), max - 8);
+  return `\`\`\`\n${inner.trim() === '' ? '–' : inner}\n\`\`\``;
+}
+
+/** `2026-03-01 14:32 UTC`; what is no time is shown as it stands. */
+export function utc(iso: string): string {
+  const time = Date.parse(iso);
+  return Number.isNaN(time) ? plain(iso, 40) : `${new Date(time).toISOString().slice(0, 16).replace('T', ' ')} UTC`;
+}
+
+/** A time in the reader's own zone. https://docs.slack.dev/messaging/formatting-message-text#date-formatting */
+export function localTime(iso: string): string {
+  const time = Date.parse(iso);
+  if (Number.isNaN(time) || time < 0) return code(iso, 40);
+  return `<!date^${Math.floor(time / 1_000)}^{date_short_pretty} {time}|${utc(iso)}>`;
+}
+
+/** Joins lines while they fit, and says how many did not. */
+export function linesUpTo(lines: readonly string[], max: number): string {
+  const kept: string[] = [];
+  let length = 0;
+  for (const [index, line] of lines.entries()) {
+    if (length + line.length + 1 > max - 24) {
+      kept.push(`… and ${lines.length - index} more`);
+      break;
+    }
+    kept.push(line);
+    length += line.length + 1;
+  }
+  return kept.join('\n');
+}

@@ -1,0 +1,24 @@
+export type Fault =
+  | { readonly kind: 'fail'; readonly status?: number; readonly error?: string; readonly retryAfter?: number }
+  | { readonly kind: 'hang'; readonly ms: number }
+  /** The call does its work, and its answer never comes. */
+  | { readonly kind: 'doThenTimeout' };
+
+/** What goes wrong next, by method, in the order in which it was asked for. */
+export class Faults {
+  readonly #queued = new Map<string, Fault[]>();
+
+  add(method: string, fault: Fault, times = 1): void {
+    const queue = this.#queued.get(method) ?? [];
+    for (let count = 0; count < times; count += 1) queue.push(fault);
+    this.#queued.set(method, queue);
+  }
+
+  next(method: string): Fault | undefined {
+    return this.#queued.get(method)?.shift();
+  }
+
+  clear(): void {
+    this.#queued.clear();
+  }
+}

@@ -1,0 +1,136 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { handleControl } from './control.ts';
+import { type Fault, Faults } from './faults.ts';
+import { sendJson } from './http.ts';
+import { type ClickOptions, type Delivery, type Forgery, Interactions, type SentRequest } from './interactions.ts';
+import { RateLimits } from './limits.ts';
+import { Page } from './page.ts';
+import { handleResponseUrl } from './response-url.ts';
+import { type ApiCall, WebApi } from './web-api.ts';
+import { type FakeChannel, type FakeMessage, type FakeUser, SlackWorld } from './world.ts';
+
+export type { ApiCall, ClickOptions, Delivery, FakeChannel, FakeMessage, FakeUser, Forgery, SentRequest };
+
+export interface SlackEmulatorOptions {
+  /** 0 or absent: any free one. Only on 127.0.0.1. */
+  readonly port?: number;
+  readonly signingSecret: string;
+  readonly botToken: string;
+  readonly appId: string;
+  readonly teamId: string;
+  readonly teamName?: string;
+  readonly appName?: string;
+  readonly users: readonly FakeUser[];
+  readonly channels: readonly FakeChannel[];
+  readonly userGroups?: Readonly<Record<string, readonly string[]>>;
+  readonly scopes?: readonly string[];
+  /** The app's Request URL; may be given later with `setInteractionsUrl`. */
+  readonly interactionsUrl?: string;
+}
+
+export interface SlackEmulator {
+  /** For the client's `slackApiUrl`. */
+  readonly apiUrl: string;
+  /** The channel as a person sees it; `?user=U…` says which person. */
+  readonly pageUrl: string;
+  readonly world: SlackWorld;
+  /** What was called, in order. */
+  readonly calls: readonly ApiCall[];
+  setInteractionsUrl(url: string): void;
+  /** A person clicks. Throws when there is no such button. */
+  click(options: ClickOptions): Promise<Delivery>;
+  /** The very same bytes again. */
+  resend(request: SentRequest): Promise<Delivery>;
+  /** Any payload, signed as Slack would. */
+  deliver(payload: unknown, forge?: Forgery): Promise<Delivery>;
+  submitView(options: Parameters<Interactions['submitView']>[0]): Promise<Delivery>;
+  /** What stands in a channel, oldest first. */
+  channelMessages(channel: string): readonly FakeMessage[];
+  replies(channel: string, threadTs: string): readonly FakeMessage[];
+  /** What only this user sees. */
+  ephemerals(user: string): readonly FakeMessage[];
+  fail(
+    method: string,
+    fault: { readonly status?: number; readonly error?: string; readonly retryAfter?: number; readonly times?: number },
+  ): void;
+  hang(method: string, ms: number, times?: number): void;
+  doThenTimeout(method: string, times?: number): void;
+  /** Forgets faults and how much of the rate limits was used. */
+  calm(): void;
+  stop(): Promise<void>;
+}
+
+const allScopes = ['chat:write', 'channels:history', 'channels:read', 'users:read', 'usergroups:read'];
+
+/** A strict Slack on this machine: refuses what Slack refuses, and shows a page on which one can click. */
+export async function startSlackEmulator(options: SlackEmulatorOptions): Promise<SlackEmulator> {
+  const world = new SlackWorld(options);
+  const faults = new Faults();
+  const limits = new RateLimits(Date.now);
+  const api = new WebApi({ world, botToken: options.botToken, scopes: options.scopes ?? allScopes, limits, faults });
+  let base = '';
+  const interactions = new Interactions({
+    world,
+    signingSecret: options.signingSecret,
+    interactionsUrl: options.interactionsUrl ?? 'http://127.0.0.1:9/',
+    baseUrl: () => base,
+  });
+  const page = new Page({ world, interactions });
+
+  const emulator: Omit<SlackEmulator, 'apiUrl' | 'pageUrl' | 'stop'> = {
+    world,
+    calls: api.calls,
+    setInteractionsUrl: (url) => {
+      interactions.interactionsUrl = url;
+    },
+    click: (click) => interactions.click(click),
+    resend: (request) => interactions.send(request),
+    deliver: (payload, forge) => interactions.deliver(payload, forge),
+    submitView: (view) => interactions.submitView(view),
+    channelMessages: (channel) => world.channelMessages(channel),
+    replies: (channel, threadTs) => world.replies(channel, threadTs),
+    ephemerals: (user) => world.ephemerals(user),
+    fail: (method, { times = 1, ...fault }) => faults.add(method, { kind: 'fail', ...fault } satisfies Fault, times),
+    hang: (method, ms, times) => faults.add(method, { kind: 'hang', ms }, times),
+    doThenTimeout: (method, times) => faults.add(method, { kind: 'doThenTimeout' }, times),
+    calm: () => {
+      faults.clear();
+      limits.reset();
+    },
+  };
+
+  async function route(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { pathname } = new URL(request.url ?? '/', 'http://localhost');
+    const [, room = '', name = '', id = ''] = pathname.split('/');
+    if (room === 'api') return api.handle(name, request, response);
+    if (room === 'actions' && request.method === 'POST') return handleResponseUrl({ world, id, request, response });
+    if (room === 'control' && request.method === 'POST') return handleControl({ emulator, name, request, response });
+    if (await page.handle(request, response)) return;
+    sendJson(response, 404, { ok: false, error: 'not_found' });
+  }
+
+  const server = createServer((request, response) => {
+    route(request, response).catch((error: unknown) => {
+      if (!response.headersSent) sendJson(response, 500, { ok: false, error: 'fatal_error', detail: String(error) });
+    });
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(options.port ?? 0, '127.0.0.1', resolve);
+  });
+  const address = server.address();
+  const port = typeof address === 'object' && address !== null ? address.port : 0;
+  base = `http://127.0.0.1:${port}`;
+
+  return {
+    ...emulator,
+    apiUrl: `${base}/api/`,
+    pageUrl: `${base}/`,
+    stop: () =>
+      new Promise<void>((resolve) => {
+        page.stop();
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}

@@ -1,0 +1,100 @@
+import { readFile } from 'node:fs/promises';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { z } from 'zod';
+import { readBody, sendJson } from './http.ts';
+import type { Interactions } from './interactions.ts';
+import { fragments, pageHtml, type Viewer } from './page-view.ts';
+import type { SlackWorld } from './world.ts';
+
+const assets: Readonly<Record<string, string>> = {
+  'page.css': 'text/css; charset=utf-8',
+  'page.js': 'text/javascript; charset=utf-8',
+};
+
+const clickBody = z.object({
+  user: z.string(),
+  channel: z.string(),
+  ts: z.string(),
+  actionId: z.string(),
+  value: z.string().optional(),
+});
+
+/** The channel in a browser. Rendered here, refreshed when the world changes, and its clicks go the way of all clicks. */
+export class Page {
+  readonly #world: SlackWorld;
+  readonly #interactions: Interactions;
+  readonly #watchers = new Set<ServerResponse>();
+  #pending: NodeJS.Timeout | undefined;
+
+  constructor({ world, interactions }: { readonly world: SlackWorld; readonly interactions: Interactions }) {
+    this.#world = world;
+    this.#interactions = interactions;
+    world.on('change', () => this.#announce());
+  }
+
+  /** Says whether the request was for the page. */
+  async handle(request: IncomingMessage, response: ServerResponse): Promise<boolean> {
+    const url = new URL(request.url ?? '/', 'http://localhost');
+    const route = `${request.method} ${url.pathname}`;
+    const asset = url.pathname.replace('/page/', '');
+    if (route === 'GET /') send(response, 'text/html; charset=utf-8', pageHtml(this.#world, this.#viewer(url)));
+    else if (route === 'GET /page/fragments') sendJson(response, 200, fragments(this.#world, this.#viewer(url)));
+    else if (route === 'GET /page/events') this.#watch(response);
+    else if (route === 'POST /page/click') await this.#click(request, response);
+    else if (route === 'POST /page/dismiss') await this.#dismiss(request, response);
+    else if (request.method === 'GET' && asset in assets) {
+      send(response, assets[asset] ?? 'text/plain', await readFile(new URL(`./page-assets/${asset}`, import.meta.url), 'utf8'));
+    } else return false;
+    return true;
+  }
+
+  stop(): void {
+    clearTimeout(this.#pending);
+    for (const watcher of this.#watchers) watcher.end();
+  }
+
+  #viewer({ searchParams }: URL): Viewer {
+    const people = [...this.#world.users.values()].filter((user) => user.isBot !== true);
+    const user = this.#world.users.get(searchParams.get('user') ?? '') ?? people[0];
+    const channel = this.#world.channels.get(searchParams.get('channel') ?? '') ?? [...this.#world.channels.values()][0];
+    if (user === undefined || channel === undefined) throw new Error('the emulated workspace needs a person and a channel');
+    const thread = searchParams.get('thread');
+    return { user, channel, ...(thread === null || thread === '' ? {} : { thread }) };
+  }
+
+  #watch(response: ServerResponse): void {
+    response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' }).write('retry: 500\n\n');
+    this.#watchers.add(response);
+    response.once('close', () => this.#watchers.delete(response));
+  }
+
+  /** Many changes at once are one refresh. */
+  #announce(): void {
+    if (this.#pending !== undefined || this.#watchers.size === 0) return;
+    this.#pending = setTimeout(() => {
+      this.#pending = undefined;
+      for (const watcher of this.#watchers) watcher.write('data: changed\n\n');
+    }, 30);
+  }
+
+  async #click(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { user, channel, ts, actionId, value } = clickBody.parse(JSON.parse(await readBody(request)));
+    try {
+      const delivery = await this.#interactions.click({ user, channel, ts, actionId, ...(value === undefined ? {} : { value }) });
+      sendJson(response, 200, { status: delivery.status });
+    } catch {
+      sendJson(response, 200, { status: 410 });
+    }
+  }
+
+  async #dismiss(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { user, ts } = z.object({ user: z.string(), ts: z.string() }).parse(JSON.parse(await readBody(request)));
+    const message = this.#world.ephemerals(user).find((one) => one.ts === ts);
+    if (message !== undefined) this.#world.remove(message);
+    sendJson(response, 200, { ok: true });
+  }
+}
+
+function send(response: ServerResponse, type: string, body: string): void {
+  response.writeHead(200, { 'content-type': type, 'cache-control': 'no-store' }).end(body);
+}

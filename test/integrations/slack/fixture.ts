@@ -1,0 +1,183 @@
+import { createServer } from 'node:http';
+import type { CardStore, MessageRef, QuestionCard, StoredButton } from '../../../core/card.ts';
+import { createSlackDesk, type SlackDesk, type SlackDeskOptions } from '../../../integrations/slack/desk.ts';
+import type { Refusal } from '../../../integrations/slack/refusal.ts';
+import { type SlackEmulator, startSlackEmulator } from '../../fakes/slack/index.ts';
+
+export const appId = 'A0FIREBREAK';
+export const teamId = 'T0ACME';
+export const channel = 'C0SECURITY';
+export const signingSecret = '8f742231b10e8888abcd99yyyzzz85a5';
+export const botToken = 'xoxb-not-a-real-token';
+
+export const users = [
+  { id: 'U0ADA', name: 'ada', realName: 'Ada Lovelace', title: 'On call' },
+  { id: 'U0GRACE', name: 'grace', realName: 'Grace Hopper', title: 'Security lead' },
+  { id: 'U0MALLORY', name: 'mallory', realName: 'Mallory Malik', title: 'Marketing' },
+  { id: 'U0BOT', name: 'helpful-bot', isBot: true },
+  { id: 'U0GONE', name: 'gone', deleted: true },
+  { id: 'U0GUEST', name: 'guest', isRestricted: true },
+  { id: 'U0ONECHANNEL', name: 'onechannel', isUltraRestricted: true },
+  { id: 'U0STRANGER', name: 'stranger', isStranger: true },
+] as const;
+
+export const channels = [
+  { id: channel, name: 'security-incidents', topic: 'Firebreak asks here' },
+  { id: 'C0OTHER', name: 'random' },
+  { id: 'C0CLOSED', name: 'closed', botIsMember: false },
+] as const;
+
+/** Remembers in this process: the interface's own words, nothing more. */
+export class MemoryCards implements CardStore {
+  readonly buttons = new Map<string, StoredButton>();
+  readonly messages = new Map<string, MessageRef>();
+  async saveButtons(buttons: readonly StoredButton[]): Promise<void> {
+    for (const button of buttons) this.buttons.set(button.buttonId, button);
+  }
+  async button(buttonId: string): Promise<StoredButton | undefined> {
+    return this.buttons.get(buttonId);
+  }
+  async buttonsOf(question: string): Promise<readonly StoredButton[]> {
+    return [...this.buttons.values()].filter((button) => button.question === question);
+  }
+  async saveMessage(key: string, message: MessageRef): Promise<void> {
+    this.messages.set(key, message);
+  }
+  async message(key: string): Promise<MessageRef | undefined> {
+    return this.messages.get(key);
+  }
+}
+
+export const incident = {
+  id: 'incident/prod-1/shop/Deployment/cart',
+  run: 'run-1',
+  title: 'deployment/shop/cart',
+  severity: 'critical',
+  cluster: 'prod-1',
+} as const;
+
+export function questionCard(changes: Partial<QuestionCard> = {}): QuestionCard {
+  return {
+    incident,
+    questionId: 'question-1',
+    questionDigest: 'sha256:aaaa',
+    text: 'Is the new binary in cart-7d9c5b6f4-x2x8k expected?',
+    happened: {
+      rule: 'Drop and execute new binary in container',
+      sensor: 'falco',
+      at: '2026-03-01T14:02:11.123Z',
+      count: 3,
+      pod: 'shop/cart-7d9c5b6f4-x2x8k',
+      image: 'registry.example.com/shop/cart:1.4.2',
+      process: '/tmp/.x/kdevtmpfsi',
+      commandLine: '/tmp/.x/kdevtmpfsi -o pool.example.net:3333 --tls && rm -f /tmp/.x/*',
+    },
+    contained: [
+      {
+        what: 'Pod cart-7d9c5b6f4-x2x8k quarantined (applied, unverified: no policy controller)',
+        since: '2026-03-01T14:02:11.200Z',
+        until: '2026-03-01T18:02:11.200Z',
+      },
+    ],
+    evidence: [
+      { name: 'pod.yaml', sha256: '9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08', bytes: 8_412 },
+      { name: 'logs/cart.txt', sha256: '60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752', bytes: 2_204_111 },
+    ],
+    choices: [
+      {
+        id: 'release',
+        label: 'Yes, release it',
+        quorum: 2,
+        destructive: false,
+        weakens: true,
+        changes: ['Give the pod its labels back; the quarantine ends'],
+        blastRadius: ['Pod/shop/cart-7d9c5b6f4-x2x8k'],
+        notes: [],
+      },
+      {
+        id: 'remove',
+        label: 'No, rotate secrets and delete the pod',
+        quorum: 1,
+        destructive: true,
+        weakens: false,
+        changes: ['Write a new Secret cart-db-2 and roll Deployment cart onto it', 'Delete pod cart-7d9c5b6f4-x2x8k'],
+        blastRadius: ['Secret/shop/cart-db', 'Deployment/shop/cart', 'Pod/shop/cart-7d9c5b6f4-x2x8k'],
+        notes: ['2 of 3 replicas stay ready'],
+      },
+    ],
+    votes: [],
+    onSilence: 'the quarantine is renewed and the next level is asked. Nothing is deleted.',
+    level: { group: 'oncall', until: '2026-03-01T14:17:11Z', next: 'leads', number: 0 },
+    status: { state: 'open' },
+    ...changes,
+  };
+}
+
+export interface Rig {
+  readonly slack: SlackEmulator;
+  readonly desk: SlackDesk;
+  readonly cards: MemoryCards;
+  readonly clicks: Parameters<SlackDeskOptions['onClick']>[0][];
+  readonly refusals: Refusal[];
+  readonly logs: string[];
+  stop(): Promise<void>;
+}
+
+/** The real desk behind a real HTTP server, and the emulated Slack that calls it. */
+export async function startRig(options: Partial<SlackDeskOptions> = {}): Promise<Rig> {
+  const slack = await startSlackEmulator({ signingSecret, botToken, appId, teamId, users, channels });
+  const [cards, clicks, refusals, logs] = [new MemoryCards(), [] as Rig['clicks'], [] as Refusal[], [] as string[]];
+  const desk = createSlackDesk({
+    appId,
+    teamId,
+    botToken,
+    signingSecrets: [signingSecret],
+    channel,
+    apiUrl: slack.apiUrl,
+    cards,
+    onClick: async (click) => {
+      clicks.push(click);
+      return { text: `Your answer "${click.button.label}" is recorded.` };
+    },
+    onRefused: (refusal) => {
+      refusals.push(refusal);
+    },
+    log: (message, facts) => logs.push(JSON.stringify({ message, ...facts })),
+    ...options,
+  });
+  const server = createServer(desk.listener);
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  slack.setInteractionsUrl(`http://127.0.0.1:${typeof address === 'object' ? address?.port : 0}/slack/interactions`);
+  return {
+    slack,
+    desk,
+    cards,
+    clicks,
+    refusals,
+    logs,
+    stop: async () => {
+      await slack.stop();
+      await new Promise<void>((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      });
+    },
+  };
+}
+
+/** The card posted with everybody's groups. */
+export function post(rig: Rig, card: QuestionCard = questionCard()): Promise<MessageRef> {
+  return rig.desk.postQuestion({ card, groups: ['oncall', 'leads'], requester: 'playbook:contain-dropped-binary' });
+}
+
+/** Waits for what happens after the click was acknowledged. */
+export async function until<Value>(look: () => Value | undefined, ms = 3_000): Promise<Value> {
+  const end = Date.now() + ms;
+  for (;;) {
+    const value = look();
+    if (value !== undefined) return value;
+    if (Date.now() > end) throw new Error('it did not happen in time');
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
