@@ -103,6 +103,11 @@ export const errorCatalogue = {
     summary: 'The recorded before-state is not authentic',
     remedy: 'Somebody edited it: compare the objects by hand, or use `firebreak release --offline`.',
   },
+  FB_ERR_VOTE_REFUSED: {
+    retryable: false,
+    summary: 'The vote does not count',
+    remedy: 'The reason says why: the person, the key, the group or the question. The refusal is on the record.',
+  },
 } as const;
 
 export type ErrorCode = keyof typeof errorCatalogue;

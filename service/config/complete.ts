@@ -125,7 +125,7 @@ export function completeConfig(options: {
     desk: {
       listen: file.desk.listen,
       voteKeyFile: inState(file.desk.voteKeyFile, 'keys', 'vote.pem'),
-      votePublicKeys: file.desk.votePublicKeys?.map(absolute) ?? [join(stateDir, 'keys', 'vote.pub.pem')],
+      votePublicKeys: file.desk.votePublicKeys?.map(absolute) ?? [join(stateDir, 'keys', 'vote.pem.pub')],
     },
     roster: { people, groups: file.roster.groups },
     ...(file.slack && {

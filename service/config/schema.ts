@@ -15,6 +15,7 @@ export const configSchema = z.strictObject({
   watch: section.watch.meta({ description: 'What the cell looks after.' }),
   guardrails: section.guardrails.meta({ description: 'Rules above all playbooks.' }),
   evidence: section.evidence.meta({ description: 'Where evidence is kept: a folder or an S3 bucket.' }),
+  incidents: section.incidents.meta({ description: 'How incidents run.' }),
   intake: section.intake.meta({
     description: 'The HTTP server that takes alerts.',
     examples: [{ tokens: [{ name: 'falco', token: { env: 'FALCO_TOKEN' } }] }],

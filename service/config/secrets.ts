@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { FirebreakError } from '../../core/errors.ts';
 import type { Config, Environment } from './complete.ts';
 import type { SecretRef } from './fields.ts';
@@ -63,26 +63,19 @@ class Reader {
   }
 }
 
-/**
- * Reads the secrets that the roles need, and no others: who holds cluster rights never sees Slack's token.
- * @throws FB_ERR_CONFIG_INVALID naming every secret that cannot be had; never a value.
- */
-export function resolveSecrets({
-  config,
-  env,
-  roles: wanted,
-}: {
+interface SecretsQuery {
   readonly config: Config;
   readonly env: Environment;
   /** Empty for the command line: only the payload keys. */
   readonly roles: readonly Role[];
-}): Secrets {
-  const read = new Reader(env);
+}
+
+function readSecrets(read: Reader, { config, roles: wanted }: SecretsQuery): Secrets {
   const cell = wanted.includes('cell');
   const desk = wanted.includes('desk');
   const { store } = config.evidence;
   const { url } = config.audit;
-  const secrets: Secrets = {
+  return {
     codecKeys: config.temporal.codecKeys.map(({ id, key }, index) => ({
       id,
       key: read.key(`temporal.codecKeys[${index}].key`, key),
@@ -107,7 +100,29 @@ export function resolveSecrets({
     ...(desk && config.tickets.github && { github: { token: read.text('tickets.github.token', config.tickets.github.token) } }),
     ...(desk && { auditUrl: typeof url === 'string' ? url : read.text('audit.url', url) }),
   };
+}
+
+/**
+ * Reads the secrets that the roles need, and no others: who holds cluster rights never sees Slack's token.
+ * @throws FB_ERR_CONFIG_INVALID naming every secret that cannot be had; never a value.
+ */
+export function resolveSecrets(query: SecretsQuery): Secrets {
+  const read = new Reader(query.env);
+  const secrets = readSecrets(read, query);
   if (read.problems.length > 0)
     throw new FirebreakError('FB_ERR_CONFIG_INVALID', read.problems.map((problem) => `\n  ${describeProblem(problem)}`).join(''));
   return secrets;
+}
+
+/** What `resolveSecrets` would complain about, but for keys that the first start makes (see `ensureKeyFiles`). */
+export function missingSecrets(query: SecretsQuery): readonly ConfigProblem[] {
+  const { stateDir, temporal } = query.config;
+  const madeLater = temporal.codecKeys.flatMap(({ key }, index) =>
+    'file' in key && key.file.startsWith(`${stateDir}/keys/`) && !existsSync(key.file)
+      ? [`temporal.codecKeys[${index}].key`]
+      : [],
+  );
+  const read = new Reader(query.env);
+  readSecrets(read, query);
+  return read.problems.filter(({ path }) => !madeLater.includes(path));
 }

@@ -113,6 +113,31 @@ export const evidence = z
   })
   .prefault({});
 
+export const incidents = z
+  .strictObject({
+    levels: z
+      .array(
+        z.strictObject({
+          group: id.meta({ description: 'A group of the roster.', examples: ['oncall'] }),
+          withinMinutes: z.number().positive().max(10_080).meta({ description: 'Minutes until the next level is asked.' }),
+        }),
+      )
+      .min(1)
+      .default([
+        { group: 'oncall', withinMinutes: 15 },
+        { group: 'leads', withinMinutes: 60 },
+      ])
+      .meta({ description: 'Who decides on leases, and who is called when one is renewed because nobody did.' }),
+    lingerSeconds: z
+      .number()
+      .min(0)
+      .max(86_400)
+      .default(300)
+      .meta({ description: 'How long an incident with nothing left to do waits for further alerts before it ends.' }),
+    maxBodies: z.int().min(1).max(100).default(8).meta({ description: 'Playbooks that run at once in one incident.' }),
+  })
+  .prefault({});
+
 export const intake = z.strictObject({
   listen: listen(8765),
   tokens: z
@@ -142,7 +167,7 @@ export const desk = z
       description: 'Ed25519 private key (PEM) with which the desk signs votes. Default: `keys/vote.pem` in the state directory.',
     }),
     votePublicKeys: z.array(path).min(1).exactOptional().meta({
-      description: 'Public keys (PEM) of desks that the cell believes. Default: `keys/vote.pub.pem` in the state directory.',
+      description: 'Public keys (PEM) of desks that the cell believes. Default: `keys/vote.pem.pub` in the state directory.',
     }),
   })
   .prefault({});

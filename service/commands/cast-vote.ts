@@ -1,0 +1,90 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Choice, questionDigest, type SignedVote, type Vote, voteBytes } from '../../core/approval.ts';
+import { FirebreakError } from '../../core/errors.ts';
+import { incidentNames } from '../../core/incident.ts';
+import type { IncidentState, QuestionState } from '../../core/incident-state.ts';
+import { openSigner } from '../../integrations/keys/ed25519.ts';
+import { incidentState, type Session, signalIncident } from './connect.ts';
+import { newEntries } from './incidents.ts';
+
+const answerWithinMs = 20_000;
+
+export interface Ballot {
+  readonly state: IncidentState;
+  readonly question: QuestionState;
+  readonly choice: Choice;
+  /** The roster's id of the person. */
+  readonly person: string;
+  /** PEM file of the person's own Ed25519 private key. */
+  readonly keyFile: string;
+  readonly reason?: string;
+}
+
+export interface CountedVote {
+  readonly vote: Vote;
+  /** What became of it: `Counted: 1 of 2 people …`, or `Decided: …`. */
+  readonly outcome: string;
+}
+
+async function signedVote({ state, question, choice, person, keyFile, reason }: Ballot): Promise<SignedVote> {
+  const signer = await openSigner({ file: keyFile });
+  const vote: Vote = {
+    version: 1,
+    id: `cli-${randomUUID()}`,
+    incident: state.incident,
+    question: question.question.id,
+    // Of the question that was shown here, not of what the state says its digest is.
+    questionDigest: questionDigest(question.question),
+    choice: choice.id,
+    person,
+    via: 'cli',
+    at: new Date().toISOString(),
+    ...(reason !== undefined && { reason }),
+  };
+  return { vote, keyId: signer.keyId, signature: await signer.sign(voteBytes(vote)) };
+}
+
+type Reception = { readonly accepted: true } | { readonly accepted: false; readonly reason: string } | undefined;
+
+/** What the workflow has said about our vote: by its id while the question stands, by the timeline when it was asked anew since. */
+function receptionOf(before: IncidentState, now: IncidentState, { vote }: SignedVote): Reception {
+  const known = now.questions.some(({ votes }) => votes.some((one) => one.vote.id === vote.id));
+  if (known) return { accepted: true };
+  const ours = newEntries(before, now).find(
+    ({ kind, actor }) => actor === `person/${vote.person}` && (kind === 'vote.accepted' || kind === 'vote.refused'),
+  );
+  if (!ours) return undefined;
+  return ours.kind === 'vote.accepted' ? { accepted: true } : { accepted: false, reason: ours.text };
+}
+
+function outcomeOf(now: IncidentState, { question, choice }: Ballot): string {
+  const current = now.questions.find((one) => one.question.id === question.question.id);
+  if (current?.digest !== question.digest || current.status.state !== 'open') return `Decided: “${choice.label}”.`;
+  const people = new Set(current.votes.filter(({ vote }) => vote.choice === choice.id).map(({ vote }) => vote.person));
+  return `Counted: ${people.size} of ${choice.quorum} people for “${choice.label}”.`;
+}
+
+/**
+ * Signs a vote, sends it and waits for what the workflow makes of it. The workflow's cell is the judge of person, key and group: what it
+ * refuses is on the record.
+ * @throws FB_ERR_VOTE_REFUSED with the reason; FB_ERR_UNAVAILABLE when it is sent, and nobody has answered yet.
+ */
+export async function castVote(session: Session, ballot: Ballot): Promise<CountedVote> {
+  const signed = await signedVote(ballot);
+  const { id, run } = ballot.state.incident;
+  await signalIncident(session, { id }, incidentNames.voteSignal, signed);
+  const until = Date.now() + answerWithinMs;
+  for (let waitMs = 100; Date.now() < until; waitMs = Math.min(waitMs * 2, 1_000)) {
+    await sleep(waitMs);
+    const now = await incidentState(session, { id });
+    if (now.incident.run !== run) break;
+    const reception = receptionOf(ballot.state, now, signed);
+    if (reception?.accepted === false) throw new FirebreakError('FB_ERR_VOTE_REFUSED', reception.reason);
+    if (reception) return { vote: signed.vote, outcome: outcomeOf(now, ballot) };
+  }
+  throw new FirebreakError(
+    'FB_ERR_UNAVAILABLE',
+    `the vote ${signed.vote.id} is sent, and not answered yet: look at the incident`,
+  );
+}

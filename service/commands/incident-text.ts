@@ -1,0 +1,102 @@
+import type { IncidentState, QuestionState, TimelineEntry } from '../../core/incident-state.ts';
+import type { Lease } from '../../core/lease.ts';
+import { print, printable, printFacts, printTable, severityText, styled } from './output.ts';
+
+/** `2026-11-24T23:29:39.123Z` as `23:29:39.123`, with the date where it is another day than `day`. */
+function timeOf(iso: string): string {
+  return printable(iso).replace('T', ' ').replace(/Z$/, '');
+}
+
+function heading(text: string): void {
+  print(`\n${styled('bold', text)}`);
+}
+
+export function timelineLine(entry: TimelineEntry): string {
+  const kind = entry.kind.padEnd(20);
+  return `${styled('dim', timeOf(entry.at))}  ${printable(kind)}  ${printable(entry.text)}  ${styled('dim', printable(entry.actor))}`;
+}
+
+export function statusText({ status, question }: QuestionState): string {
+  if (status.state === 'decided') {
+    const label = question.choices.find((choice) => choice.id === status.choice)?.label ?? status.choice;
+    return `decided: ${label}, by ${status.by.join(' and ')}`;
+  }
+  return status.state === 'void' ? `void: ${status.why}` : status.state;
+}
+
+function leaseEnd(lease: Lease): string {
+  return lease.state === 'active' ? timeOf(new Date(lease.until).toISOString()) : '-';
+}
+
+function printQuestions(questions: readonly QuestionState[]): void {
+  heading('Questions');
+  for (const state of questions) {
+    const { question } = state;
+    print(`${printable(question.id)}  ${printable(question.text)}`);
+    print(`  ${printable(statusText(state))}`);
+    if (state.status.state !== 'open') continue;
+    print(`  asked: ${printable(question.levels[state.level]?.group ?? 'nobody')}, until ${timeOf(state.levelUntil)}`);
+    for (const choice of question.choices) {
+      const people = choice.quorum === 1 ? '1 person' : `${choice.quorum} people`;
+      const touches = choice.plans.flatMap((plan) => plan.blastRadius);
+      print(
+        `  --choice ${printable(choice.id)}: ${printable(choice.label)} (${people}; ${touches.length === 0 ? 'changes nothing' : printable(touches.join(', '))})`,
+      );
+    }
+    for (const { vote } of state.votes) print(`  ${printable(vote.person)} said ${printable(vote.choice)} at ${timeOf(vote.at)}`);
+  }
+}
+
+/** The whole incident for people: what came in, what was done, what is asked, what lasts, what is on record. */
+export function printIncident(state: IncidentState): void {
+  print(`${severityText(state.severity)}  ${styled('bold', printable(state.title))}  ${state.open ? 'open' : 'closed'}`);
+  printFacts([
+    ['incident', printable(state.incident.id)],
+    ['run', printable(state.incident.run)],
+    ['opened', timeOf(state.openedAt)],
+    ['reached', state.reached],
+    ['verdict', printable(`${state.verdict}${state.verdictWhy ? `: ${state.verdictWhy}` : ''}`)],
+    ['records', `${state.audit.acknowledged} of ${state.audit.made} in the audit store`],
+  ]);
+  heading(`Alerts (${state.total})`);
+  printTable(state.counts, [
+    { title: 'COUNT', text: (row) => String(row.count) },
+    { title: 'SEVERITY', text: (row) => row.severity, style: (row, text) => severityText(row.severity, text.length) },
+    { title: 'LAST SEEN', text: (row) => timeOf(row.lastSeen) },
+    { title: 'POD', text: (row) => row.pod ?? '-' },
+    { title: 'RULE', text: (row) => row.rule },
+  ]);
+  if (state.steps.length > 0) {
+    heading('Steps');
+    printTable(state.steps, [
+      { title: 'STATE', text: (row) => row.state },
+      { title: 'ACTION', text: (row) => row.action },
+      { title: 'TARGET', text: (row) => row.target },
+      { title: 'DETAIL', text: (row) => row.detail },
+    ]);
+  }
+  if (state.leases.length > 0) {
+    heading('Leases');
+    printTable(state.leases, [
+      { title: 'LEASE', text: (row) => row.id },
+      { title: 'STATE', text: (row) => row.state },
+      { title: 'UNTIL', text: leaseEnd },
+      { title: 'ACTION', text: (row) => row.action },
+      { title: 'TARGET', text: (row) => row.target.name },
+    ]);
+  }
+  if (state.questions.length > 0) printQuestions(state.questions);
+  if (state.evidence.length > 0) {
+    heading('Evidence');
+    printTable(
+      state.evidence.flatMap(({ artefacts }) => artefacts),
+      [
+        { title: 'BYTES', text: (row) => String(row.bytes) },
+        { title: 'SHA-256', text: (row) => row.sha256 },
+        { title: 'NAME', text: (row) => `${row.name}${row.partial === undefined ? '' : ` (partial: ${row.partial})`}` },
+      ],
+    );
+  }
+  heading('Timeline');
+  for (const entry of state.timeline) print(timelineLine(entry));
+}

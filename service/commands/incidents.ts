@@ -1,0 +1,161 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { FirebreakError } from '../../core/errors.ts';
+import { incidentNames } from '../../core/incident.ts';
+import type { IncidentState } from '../../core/incident-state.ts';
+import { severities } from '../../core/severity.ts';
+import { type IncidentName, incidentId, incidentState, type Session, withSession } from './connect.ts';
+import { printIncident, timelineLine } from './incident-text.ts';
+import { type ConfiguredOptions, withConfig, withExamples } from './options.ts';
+import { print, printJson, printTable, severityText } from './output.ts';
+
+interface ListOptions extends ConfiguredOptions {
+  readonly all?: true;
+  readonly severity?: string;
+  readonly namespace?: string;
+  readonly limit: number;
+}
+
+interface ShowOptions extends ConfiguredOptions {
+  readonly run?: string;
+}
+
+interface Row {
+  readonly incident: string;
+  readonly run: string;
+  readonly open: boolean;
+  readonly severity: string;
+  readonly openedAt: string;
+  readonly rules: readonly string[];
+}
+
+function positive(text: string): number {
+  const number = Number(text);
+  if (!Number.isInteger(number) || number < 1) throw new InvalidArgumentError('A whole number from 1 is needed.');
+  return number;
+}
+
+function namespaceName(text: string): string {
+  if (!/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/.test(text)) throw new InvalidArgumentError('Not the name of a namespace.');
+  return text;
+}
+
+/** Adds `firebreak incidents list|show|watch`. */
+export function registerIncidentsCommand(program: Command): void {
+  const incidents = program.command('incidents').description('what happened, and what was done about it');
+
+  const list = incidents
+    .command('list')
+    .description('list the open incidents of this cluster, newest first')
+    .option('--all', 'closed ones too')
+    .addOption(new Option('--severity <severity>', 'only this severity').choices(severities))
+    .option('--namespace <name>', 'only this namespace of the cluster', namespaceName)
+    .option('--limit <number>', 'how many at most', positive, 50);
+  withExamples(withConfig(list), [
+    'firebreak incidents list',
+    'firebreak incidents list --all --severity critical --json',
+  ]).action((options: ListOptions) => withSession(options, (session) => listIncidents(session, options)));
+
+  const incident = (name: string, description: string) =>
+    withConfig(
+      incidents
+        .command(name)
+        .description(description)
+        .argument('<incident>', 'id of the incident, with or without incident/CLUSTER/ before it')
+        .option('--run <run>', 'an earlier run of this id'),
+    );
+  withExamples(incident('show', 'show one incident: alerts, steps, questions, leases, evidence, timeline'), [
+    'firebreak incidents show shop/Deployment/cart',
+    'firebreak incidents show incident/prod-eu/shop/Deployment/cart --json',
+  ]).action((written: string, options: ShowOptions) =>
+    withSession(options, async (session) => {
+      const state = await incidentState(session, nameOf(session, written, options));
+      if (options.json) printJson(state);
+      else printIncident(state);
+    }),
+  );
+  withExamples(incident('watch', 'print the timeline as it grows, until the incident closes'), [
+    'firebreak incidents watch shop/Deployment/cart',
+    'firebreak incidents watch shop/Deployment/cart --json',
+  ]).action((written: string, options: ShowOptions) =>
+    withSession(options, (session) => watch(session, nameOf(session, written, options), options)),
+  );
+}
+
+function nameOf(session: Session, written: string, { run }: ShowOptions): IncidentName {
+  return { id: incidentId(session.config, written), ...(run !== undefined && { run }) };
+}
+
+function queryOf(session: Session, options: ListOptions): string {
+  return [
+    `WorkflowType = '${incidentNames.workflow}'`,
+    `FirebreakCluster = '${session.config.cluster}'`,
+    ...(options.all ? [] : [`ExecutionStatus = 'Running'`]),
+    ...(options.severity === undefined ? [] : [`FirebreakSeverity = '${options.severity}'`]),
+    ...(options.namespace === undefined ? [] : [`FirebreakNamespace = '${options.namespace}'`]),
+  ].join(' AND ');
+}
+
+async function rowsOf(session: Session, options: ListOptions): Promise<Row[]> {
+  const rows: Row[] = [];
+  const executions = session.client.workflow.list({ query: queryOf(session, options), pageSize: Math.min(options.limit, 200) });
+  try {
+    for await (const execution of executions) {
+      const { FirebreakSeverity: severity, FirebreakRule: rules } = execution.searchAttributes;
+      rows.push({
+        incident: execution.workflowId,
+        run: execution.runId,
+        open: execution.status.name === 'RUNNING',
+        severity: String(severity?.[0] ?? 'unknown'),
+        openedAt: execution.startTime.toISOString(),
+        rules: (rules ?? []).map(String),
+      });
+      if (rows.length >= options.limit) break;
+    }
+  } catch (error) {
+    throw new FirebreakError('FB_ERR_UNAVAILABLE', 'Temporal did not list the incidents', { cause: error });
+  }
+  return rows;
+}
+
+async function listIncidents(session: Session, options: ListOptions): Promise<void> {
+  const rows = await rowsOf(session, options);
+  if (options.json) {
+    printJson(rows);
+    return;
+  }
+  if (rows.length === 0) {
+    print(options.all ? 'No incidents.' : 'No open incidents.');
+    return;
+  }
+  printTable(rows, [
+    { title: 'OPENED', text: (row) => row.openedAt.replace('T', ' ').slice(0, 19) },
+    { title: 'SEVERITY', text: (row) => row.severity, style: (row, text) => severityText(row.severity, text.length) },
+    { title: 'STATE', text: (row) => (row.open ? 'open' : 'closed') },
+    { title: 'INCIDENT', text: (row) => row.incident },
+    { title: 'RULES', text: (row) => row.rules.join(', ') },
+  ]);
+}
+
+/** Entries of `now` that `before` did not have. The timeline is bounded, so its length says nothing. */
+export function newEntries(before: IncidentState | undefined, now: IncidentState): IncidentState['timeline'] {
+  const last = before?.timeline.at(-1);
+  if (!last) return now.timeline;
+  const same = JSON.stringify(last);
+  const seen = now.timeline.findLastIndex((entry) => JSON.stringify(entry) === same);
+  return seen === -1 ? now.timeline.filter((entry) => entry.at > last.at) : now.timeline.slice(seen + 1);
+}
+
+async function watch(session: Session, name: IncidentName, options: ShowOptions): Promise<void> {
+  let before: IncidentState | undefined;
+  for (;;) {
+    const now = await incidentState(session, name);
+    for (const entry of newEntries(before, now)) {
+      if (options.json) printJson(entry);
+      else print(timelineLine(entry));
+    }
+    if (!now.open) return;
+    before = now;
+    await sleep(1_000);
+  }
+}

@@ -1,0 +1,72 @@
+import type { Command } from 'commander';
+import { FirebreakError } from '../../core/errors.ts';
+import type { IncidentState } from '../../core/incident-state.ts';
+import { incidentId, incidentState, withSession } from './connect.ts';
+import { withExamples } from './options.ts';
+import { submit, type VoterOptions, withVoter } from './vote.ts';
+
+const choices = {
+  extend: 'let a containment last for one more term',
+  release: 'give a containment back now',
+  keep: 'make a containment permanent',
+} as const;
+
+type LeaseChoice = keyof typeof choices;
+
+/** Adds `firebreak lease extend|release|keep`. A lease is a standing question, so each is a signed vote like any other. */
+export function registerLeaseCommand(program: Command): void {
+  const lease = program.command('lease').description('how long a containment lasts');
+  const subcommand = (choice: LeaseChoice) => {
+    const command = withVoter(
+      lease
+        .command(choice)
+        .description(choices[choice])
+        .argument('<incident>', 'id of the incident, with or without incident/CLUSTER/ before it')
+        .argument('[lease]', 'id of the lease; needed where more than one is active'),
+    );
+    withExamples(command, [`firebreak lease ${choice} shop/Deployment/cart --as ada --key ~/.firebreak/ada.pem`]).action(
+      (written: string, leaseId: string | undefined, options: VoterOptions) => answer({ choice, written, leaseId, options }),
+    );
+  };
+  subcommand('extend');
+  subcommand('release');
+  subcommand('keep');
+}
+
+function leaseOf(state: IncidentState, wanted: string | undefined): string {
+  const active = state.leases.filter((lease) => lease.state === 'active').map((lease) => lease.id);
+  const [first, ...others] = wanted === undefined ? active : active.filter((id) => id === wanted);
+  if (first === undefined)
+    throw new FirebreakError('FB_ERR_REFUSED', wanted === undefined ? 'no lease is active' : `the lease ${wanted} is not active`);
+  if (others.length > 0)
+    throw new FirebreakError('FB_ERR_REFUSED', `more than one lease is active, name one: ${active.join(', ')}`);
+  return first;
+}
+
+function answer(call: {
+  readonly choice: LeaseChoice;
+  readonly written: string;
+  readonly leaseId: string | undefined;
+  readonly options: VoterOptions;
+}): Promise<void> {
+  const { options } = call;
+  return withSession(options, async (session) => {
+    const state = await incidentState(session, { id: incidentId(session.config, call.written) });
+    const id = leaseOf(state, call.leaseId);
+    const question = state.questions.find((one) => one.question.id === `lease:${id}` && one.status.state === 'open');
+    const choice = question?.question.choices.find((one) => one.id === call.choice);
+    if (!question || !choice) throw new FirebreakError('FB_ERR_REFUSED', `nobody is asked about the lease ${id}`);
+    await submit(
+      session,
+      {
+        state,
+        question,
+        choice,
+        person: options.as,
+        keyFile: options.key,
+        ...(options.reason !== undefined && { reason: options.reason }),
+      },
+      options,
+    );
+  });
+}

@@ -1,0 +1,82 @@
+import { styleText } from 'node:util';
+
+type Style = Parameters<typeof styleText>[0];
+
+/** Characters that would steer the reader's terminal, or turn text round: alerts hold an attacker's text. */
+function isUnsafe(code: number): boolean {
+  const control = code < 0x20 || (code >= 0x7f && code <= 0x9f);
+  const invisible =
+    (code >= 0x200b && code <= 0x200f) || (code >= 0x2028 && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069);
+  return control || invisible || code === 0xfeff;
+}
+
+function replaceUnsafe(text: string, by: (code: number) => string): string {
+  return [...text]
+    .map((character) => {
+      const code = character.codePointAt(0) ?? 0;
+      return isUnsafe(code) ? by(code) : character;
+    })
+    .join('');
+}
+
+/** Text that a terminal shows as it stands; what would steer it is written out, as `\u{1b}`. */
+export function printable(text: string): string {
+  return replaceUnsafe(text, (code) => `\\u{${code.toString(16)}}`);
+}
+
+/** Colour on a terminal, and never into a pipe or with NO_COLOR. */
+export function styled(style: Style, text: string): string {
+  return styleText(style, text, { stream: process.stdout });
+}
+
+const severityStyles: Readonly<Record<string, Style>> = {
+  critical: ['red', 'bold'],
+  high: 'red',
+  medium: 'yellow',
+  low: 'cyan',
+  info: 'dim',
+};
+
+export function severityText(severity: string, width = 0): string {
+  const style = severityStyles[severity];
+  const text = printable(severity).padEnd(width);
+  return style === undefined ? text : styled(style, text);
+}
+
+export function print(line = ''): void {
+  process.stdout.write(`${line}\n`);
+}
+
+/** One JSON value on one line, without characters that steer a terminal. */
+export function printJson(value: unknown): void {
+  const text = JSON.stringify(value);
+  print(replaceUnsafe(text, (code) => `\\u${code.toString(16).padStart(4, '0')}`));
+}
+
+export interface Column<Row> {
+  readonly title: string;
+  readonly text: (row: Row) => string;
+  /** Gets the padded text. */
+  readonly style?: (row: Row, text: string) => string;
+}
+
+/** Rows in aligned columns, the titles above them. */
+export function printTable<Row>(rows: readonly Row[], columns: readonly Column<Row>[]): void {
+  const cells = rows.map((row) => columns.map((column) => printable(column.text(row))));
+  const widths = columns.map((column, index) => Math.max(column.title.length, ...cells.map((row) => row[index]?.length ?? 0)));
+  const pad = (text: string, index: number) => (index === columns.length - 1 ? text : text.padEnd(widths[index] ?? 0));
+  print(styled('dim', columns.map((column, index) => pad(column.title, index)).join('  ')));
+  rows.forEach((row, place) => {
+    const line = columns.map((column, index) => {
+      const text = pad(cells[place]?.[index] ?? '', index);
+      return column.style?.(row, text) ?? text;
+    });
+    print(line.join('  ').trimEnd());
+  });
+}
+
+/** `name  value` lines, aligned. */
+export function printFacts(facts: readonly (readonly [string, string])[]): void {
+  const width = Math.max(...facts.map(([name]) => name.length));
+  for (const [name, value] of facts) print(`${styled('dim', name.padEnd(width))}  ${value}`);
+}

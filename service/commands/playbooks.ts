@@ -1,0 +1,73 @@
+import type { Command } from 'commander';
+import { FirebreakError } from '../../core/errors.ts';
+import type { AnyPlaybook } from '../../core/playbook.ts';
+import { playbooks as all } from '../../playbooks/index.ts';
+import { type CommonOptions, withExamples, withJson } from './options.ts';
+import { print, printFacts, printJson, printTable, styled } from './output.ts';
+
+function described({ id, title, on, per, uses }: AnyPlaybook) {
+  return {
+    id,
+    title,
+    on,
+    per: per ?? 'pod',
+    uses: Object.values(uses).map(({ name, title: does, effect, reach, undo }) => ({ name, title: does, effect, reach, undo })),
+  };
+}
+
+/** Adds `firebreak playbooks list|show`: the envelopes, which say what runs on which alert. */
+export function registerPlaybooksCommand(program: Command): void {
+  const playbooks = program.command('playbooks').description('the procedures, and the alerts that they answer');
+  withExamples(withJson(playbooks.command('list').description('list all playbooks')), ['firebreak playbooks list --json']).action(
+    list,
+  );
+  withExamples(
+    withJson(
+      playbooks
+        .command('show')
+        .description('show one playbook: its rules and its actions')
+        .argument('<id>', 'id of the playbook'),
+    ),
+    ['firebreak playbooks show contain-dropped-binary'],
+  ).action(show);
+}
+
+function list(options: CommonOptions): void {
+  if (options.json) {
+    printJson(all.map(described));
+    return;
+  }
+  printTable(all, [
+    { title: 'PLAYBOOK', text: (row) => row.id },
+    { title: 'FROM', text: (row) => row.on.minSeverity },
+    { title: 'ACTIONS', text: (row) => Object.keys(row.uses).join(', ') },
+    { title: 'TITLE', text: (row) => row.title },
+  ]);
+}
+
+function show(id: string, options: CommonOptions): void {
+  const playbook = all.find((one) => one.id === id);
+  if (!playbook)
+    throw new FirebreakError('FB_ERR_NOT_FOUND', `there is no playbook ${id}, only: ${all.map((one) => one.id).join(', ')}`);
+  const shown = described(playbook);
+  if (options.json) {
+    printJson(shown);
+    return;
+  }
+  print(styled('bold', shown.title));
+  printFacts([
+    ['playbook', shown.id],
+    ['rules', shown.on.rules.join('; ')],
+    ['from severity', shown.on.minSeverity],
+    ['needs', shown.on.requires.join(', ') || 'nothing'],
+    ['runs once per', shown.per],
+  ]);
+  print();
+  printTable(shown.uses, [
+    { title: 'ACTION', text: (row) => row.name },
+    { title: 'EFFECT', text: (row) => row.effect },
+    { title: 'REACH', text: (row) => row.reach },
+    { title: 'WHAT IT DOES', text: (row) => row.title },
+    { title: 'UNDO', text: (row) => row.undo },
+  ]);
+}

@@ -1,0 +1,85 @@
+import { Command } from 'commander';
+
+interface LazyCommand {
+  readonly name: string;
+  readonly description: string;
+  /** Loads the command's module only when it is asked for: clients of Temporal and Kubernetes cost half a second. */
+  readonly register: (program: Command) => Promise<void>;
+}
+
+/** Every command there is, in the order of the help. */
+const commands: readonly LazyCommand[] = [
+  {
+    name: 'incidents',
+    description: 'what happened, and what was done about it',
+    register: async (program) => (await import('./incidents.ts')).registerIncidentsCommand(program),
+  },
+  {
+    name: 'approve',
+    description: 'answer an open question with a choice that changes something',
+    register: async (program) => (await import('./vote.ts')).registerVoteCommands(program),
+  },
+  {
+    name: 'deny',
+    description: 'answer an open question with a choice that destroys nothing',
+    register: async (program) => (await import('./vote.ts')).registerVoteCommands(program),
+  },
+  {
+    name: 'lease',
+    description: 'how long a containment lasts',
+    register: async (program) => (await import('./lease.ts')).registerLeaseCommand(program),
+  },
+  {
+    name: 'playbooks',
+    description: 'the procedures, and the alerts that they answer',
+    register: async (program) => (await import('./playbooks.ts')).registerPlaybooksCommand(program),
+  },
+  {
+    name: 'alerts',
+    description: 'alerts as the sensors send them',
+    register: async (program) => (await import('./alerts.ts')).registerAlertsCommand(program),
+  },
+  {
+    name: 'config',
+    description: 'the configuration file',
+    register: async (program) => (await import('./config.ts')).registerConfigCommand(program),
+  },
+  {
+    name: 'dev',
+    description: 'Temporal and Kubernetes on this machine, for development',
+    register: async (program) => (await import('./dev.ts')).registerDevCommand(program),
+  },
+];
+
+/** The name of the command that these arguments ask for; undefined where they ask for none, or only for help. */
+function wanted(args: readonly string[]): string | undefined {
+  return args.find((arg) => !arg.startsWith('-') && arg !== 'help');
+}
+
+/** The program with the one command that `args` ask for; of the others only name and description. */
+export async function createProgram({
+  version,
+  args,
+}: {
+  readonly version: string;
+  readonly args: readonly string[];
+}): Promise<Command> {
+  const program = new Command('firebreak')
+    .description('Contains what a runtime alert tells of, asks people before anything destructive, and puts it all on record.')
+    .version(version, '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'print this help')
+    .helpCommand('help [command]', 'print the help of a command')
+    .showHelpAfterError('(--help shows what is possible)')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  $ firebreak incidents list\n  $ firebreak incidents show shop/Deployment/cart\n  $ firebreak help approve',
+    )
+    .exitOverride();
+  const name = wanted(args);
+  for (const command of commands) {
+    if (program.commands.some((known) => known.name() === command.name)) continue;
+    if (command.name === name) await command.register(program);
+    else program.command(command.name).description(command.description);
+  }
+  return program;
+}

@@ -1,0 +1,11 @@
+import { InvalidArgumentError } from 'commander';
+import { type Role, roles } from '../config/secrets.ts';
+
+/** `cell,desk` as roles, for commander's options. */
+export function roleList(text: string): readonly Role[] {
+  const names = text.split(',').map((name) => name.trim());
+  const known = roles.filter((role) => names.includes(role));
+  if (known.length === 0 || names.some((name) => !roles.some((role) => role === name)))
+    throw new InvalidArgumentError(`Roles are ${roles.join(', ')}, separated by commas.`);
+  return known;
+}
