@@ -1,0 +1,31 @@
+import { promisify } from 'node:util';
+import { constants, gunzip, inflate } from 'node:zlib';
+import { largestBody } from './parse.ts';
+
+export type Body =
+  | { readonly ok: true; readonly bytes: Uint8Array }
+  | { readonly ok: false; readonly status: 400 | 413 | 415; readonly reason: string };
+
+const unpackers = {
+  gzip: promisify(gunzip),
+  'x-gzip': promisify(gunzip),
+  deflate: promisify(inflate),
+} as const;
+
+/** Undoes the content encoding, never beyond the size that a body may have. */
+export async function unpackBody(bytes: Uint8Array, encoding: string | undefined): Promise<Body> {
+  const name = encoding?.trim().toLowerCase() ?? '';
+  if (name === '' || name === 'identity') return { ok: true, bytes };
+  if (name !== 'gzip' && name !== 'x-gzip' && name !== 'deflate') {
+    return { ok: false, status: 415, reason: 'the content encodings gzip and deflate are understood' };
+  }
+  try {
+    const unpacked = await unpackers[name](bytes, { maxOutputLength: largestBody, finishFlush: constants.Z_FINISH });
+    return { ok: true, bytes: unpacked };
+  } catch (error) {
+    const tooLarge = error instanceof Error && 'code' in error && error.code === 'ERR_BUFFER_TOO_LARGE';
+    return tooLarge
+      ? { ok: false, status: 413, reason: `a body has at most ${largestBody} bytes unpacked` }
+      : { ok: false, status: 400, reason: `the body is not ${name}` };
+  }
+}

@@ -1,0 +1,285 @@
+import { FirebreakError } from '../../core/errors.ts';
+import { batchOfOne, kindOf, nextBatch, type SpooledBatch } from './batch.ts';
+import type { IncidentGateway } from './incident-gateway.ts';
+import { IncidentLine } from './incident-line.ts';
+import { Lane } from './lane.ts';
+import type { IntakeLog } from './log.ts';
+import type { Spool, SpoolEntry } from './spool.ts';
+import { startOptionsOf } from './start-options.ts';
+
+const mostLines = 20_000;
+const gatheredAtMost = 50_000;
+const callsAtOnce = 32;
+const slowestRetryMs = 5_000;
+const peekedAtStart = 50;
+
+export interface DispatcherOptions {
+  readonly spool: Spool;
+  readonly gateway: IncidentGateway;
+  readonly log: IntakeLog;
+}
+
+/**
+ * Gives the spool's alerts to Temporal: the first of an incident at once, beside its write to the disk; repetitions counted
+ * in windows that grow with the storm. One call an incident at a time, in order. What fails is sent again with the same ids.
+ */
+export class Dispatcher {
+  readonly #spool: Spool;
+  readonly #gateway: IncidentGateway;
+  readonly #log: IntakeLog;
+  readonly #lines = new Map<string, IncidentLine>();
+  readonly #failing = new Set<IncidentLine>();
+  readonly #working = new Set<Promise<void>>();
+  readonly #lane = new Lane(callsAtOnce);
+  readonly #criticalLane = new Lane(callsAtOnce);
+  #stopping = false;
+  #stopped = false;
+
+  constructor({ spool, gateway, log }: DispatcherOptions) {
+    this.#spool = spool;
+    this.#gateway = gateway;
+    this.#log = log;
+  }
+
+  /** Sends what an earlier process left behind, critical first. */
+  drain(): void {
+    const lines = [...this.#spool.incidents()].map((incident) => this.#line(incident));
+    for (const line of lines) {
+      line.backlog = true;
+      const first = this.#spool.entriesOf(line.id, { limit: peekedAtStart });
+      line.critical = first.some(({ entry }) => entry.alert.severity === 'critical');
+    }
+    for (const line of lines.sort((a, b) => Number(b.critical) - Number(a.critical))) this.#flushSoon(line);
+  }
+
+  /**
+   * Takes an alert. Resolves as soon as it is durable: on the disk, or in Temporal.
+   *
+   * @throws FB_ERR_UNAVAILABLE when neither took it
+   */
+  async accept(incident: string, entry: SpoolEntry): Promise<void> {
+    const line = this.#line(incident);
+    const isNew = line.meets(kindOf(entry.alert));
+    if (isNew && line.isIdle && !this.#stopping) return this.#sendBeside(line, { ...entry, alone: true });
+    line.writing += 1;
+    line.backlog = true;
+    line.gathered += 1;
+    if (entry.alert.severity === 'critical') line.critical = true;
+    try {
+      await this.#store(line, isNew || !line.isStorm ? entry : withoutRaw(entry));
+    } finally {
+      line.writing -= 1;
+    }
+    if (isNew || line.gathered >= gatheredAtMost) this.#flushSoon(line);
+    else this.#flushLater(line, line.windowMs);
+  }
+
+  /** Sends what waits, for at most so long. The rest stays in the spool. */
+  async stop(withinMs: number): Promise<void> {
+    this.#stopping = true;
+    for (const line of this.#lines.values()) if (line.backlog && !line.busy) this.#flushSoon(line);
+    let timer: NodeJS.Timeout | undefined;
+    const over = new Promise<void>((done) => {
+      timer = setTimeout(done, withinMs);
+    });
+    await Promise.race([over, this.#settled()]);
+    this.#stopped = true;
+    clearTimeout(timer);
+    for (const line of this.#lines.values()) clearTimeout(line.timer);
+    this.#lines.clear();
+  }
+
+  async #settled(): Promise<void> {
+    while (this.#working.size > 0) await Promise.allSettled([...this.#working]);
+  }
+
+  async #sendBeside(line: IncidentLine, entry: SpoolEntry): Promise<void> {
+    line.busy = true;
+    line.critical = entry.alert.severity === 'critical';
+    const stored = this.#store(line, entry);
+    const spooled = batchOfOne({ place: 0, entry });
+    const sent = this.#deliver(line, spooled).then((outcome) => {
+      if (outcome !== 'sent') throw new FirebreakError('FB_ERR_UNAVAILABLE', 'Temporal did not take the alert yet');
+    });
+    this.#track(this.#afterSendBeside(line, spooled, stored, sent));
+    await Promise.any([stored, sent]).catch(() => {
+      throw new FirebreakError('FB_ERR_UNAVAILABLE', 'neither the spool nor Temporal took the alert');
+    });
+  }
+
+  async #afterSendBeside(line: IncidentLine, spooled: SpooledBatch, stored: Promise<number>, sent: Promise<void>): Promise<void> {
+    const [place, delivery] = await Promise.allSettled([stored, sent]);
+    try {
+      if (delivery.status === 'rejected') return;
+      line.delivered(spooled.kinds);
+      if (place.status === 'fulfilled') await this.#spool.remove(line.id, { upTo: place.value, run: line.run });
+    } finally {
+      this.#release(line, { failed: delivery.status === 'rejected' });
+    }
+  }
+
+  async #store(line: IncidentLine, entry: SpoolEntry): Promise<number> {
+    try {
+      return await this.#spool.add(line.id, entry);
+    } catch {
+      this.#log.error({ incident: line.id }, 'the spool cannot be written');
+      throw new FirebreakError('FB_ERR_UNAVAILABLE', 'the spool cannot be written');
+    }
+  }
+
+  #flushSoon(line: IncidentLine): void {
+    line.urgent = true;
+    if (line.busy || (this.#failing.has(line) && !this.#stopping)) return;
+    clearTimeout(line.timer);
+    line.timer = undefined;
+    line.busy = true;
+    this.#track(this.#flush(line));
+  }
+
+  #flushLater(line: IncidentLine, delayMs: number): void {
+    if (line.busy || line.timer !== undefined) return;
+    line.timer = setTimeout(() => {
+      line.timer = undefined;
+      this.#failing.delete(line);
+      this.#flushSoon(line);
+    }, delayMs);
+    line.timer.unref();
+  }
+
+  async #flush(line: IncidentLine): Promise<void> {
+    let failed = false;
+    try {
+      do {
+        line.urgent = false;
+        line.gathered = 0;
+        failed = !(await this.#flushOnce(line));
+      } while (line.urgent && !failed);
+    } catch (error) {
+      failed = true;
+      const code = error instanceof FirebreakError ? error.code : 'FB_ERR_INTERNAL';
+      this.#log.error({ incident: line.id, code }, 'a batch could not be taken from the spool');
+    }
+    this.#release(line, { failed });
+  }
+
+  /** One batch. False when it has to be sent again. */
+  async #flushOnce(line: IncidentLine): Promise<boolean> {
+    const fixed = this.#spool.sending(line.id);
+    if (fixed?.sent === true) {
+      await this.#spool.remove(line.id, { upTo: fixed.upTo, run: line.run });
+      line.urgent = true;
+      return true;
+    }
+    // A batch that may have been taken goes to the run that may have taken it.
+    if (fixed !== undefined && !line.isOpen) line.opened(undefined);
+    const spooled = await nextBatch({ spool: this.#spool, incident: line.id, known: line.known, fixed });
+    if (spooled === undefined) return true;
+    if (fixed === undefined && !spooled.alone) {
+      await this.#spool.markSending(line.id, { upTo: spooled.upTo, samples: spooled.samples });
+    }
+    line.critical = spooled.severity === 'critical';
+    const outcome = await this.#deliver(line, spooled);
+    if (outcome === 'again') return false;
+    if (outcome === 'ended') {
+      if (!spooled.alone) await this.#spool.unmarkSending(line.id);
+      line.urgent = true;
+      return true;
+    }
+    line.delivered(spooled.kinds);
+    await this.#spool.remove(line.id, { upTo: spooled.upTo, run: line.run });
+    // More than a batch was waiting, or something new is behind it.
+    const [next] = this.#spool.entriesOf(line.id, { limit: 1 });
+    if (next !== undefined && !line.known.has(kindOf(next.entry.alert))) line.urgent = true;
+    return true;
+  }
+
+  /** `ended`: the run is over and took nothing; what is to be sent may be made anew. `again`: nobody knows. */
+  async #deliver(line: IncidentLine, spooled: SpooledBatch): Promise<'sent' | 'ended' | 'again'> {
+    const lane = spooled.severity === 'critical' ? this.#criticalLane : this.#lane;
+    return lane.run(async () => {
+      let runsElsewhere = false;
+      while (!runsElsewhere) {
+        if (!line.isOpen) {
+          const { subject, batch } = spooled;
+          const started = await this.#gateway.start(line.id, { subject, batch }, startOptionsOf(spooled));
+          if (started.kind === 'unavailable') return this.#wait(line, started.detail);
+          line.opened(started.kind === 'started' ? started.run : undefined);
+          if (started.kind === 'started') return 'sent';
+          runsElsewhere = true;
+        }
+        const signalled = await this.#gateway.signal(line.id, spooled.batch);
+        if (signalled.kind === 'signalled') return 'sent';
+        if (signalled.kind === 'limit') return this.#wait(line, 'the run takes no more signals');
+        if (signalled.kind === 'unavailable') return this.#wait(line, signalled.detail);
+        line.ended();
+        if (!spooled.alone && !runsElsewhere) return 'ended';
+      }
+      return this.#wait(line, 'the run is between its end and its next start');
+    });
+  }
+
+  #wait(line: IncidentLine, detail: string): 'again' {
+    line.failures += 1;
+    if (line.failures === 1) this.#log.warn({ incident: line.id, detail }, 'Temporal did not take a batch: it is sent again');
+    return 'again';
+  }
+
+  /** After a call: more to do, later, or nothing. */
+  #release(line: IncidentLine, { failed }: { readonly failed: boolean }): void {
+    line.busy = false;
+    // What is left waits in the spool for the next process.
+    if (this.#stopped) return;
+    line.backlog = line.writing > 0 || this.#spool.entriesOf(line.id, { limit: 1 }).length > 0;
+    if (failed) {
+      this.#failing.add(line);
+      const delay = Math.min(100 * 2 ** Math.min(line.failures, 8), slowestRetryMs);
+      if (line.backlog && !this.#stopping) this.#flushLater(line, delay * (0.5 + Math.random() / 2));
+      return;
+    }
+    this.#failing.delete(line);
+    this.#wakeFailing();
+    if (line.backlog && line.urgent) this.#flushSoon(line);
+    else if (line.backlog && !this.#stopping) this.#flushLater(line, line.windowMs);
+    else if (line.backlog) this.#flushSoon(line);
+  }
+
+  /** Temporal answers again: whoever waited for that need not wait longer. */
+  #wakeFailing(): void {
+    const waiting = [...this.#failing].filter(({ failures }) => failures > 2);
+    for (const line of waiting.sort((a, b) => Number(b.critical) - Number(a.critical))) {
+      this.#failing.delete(line);
+      line.failures = 1;
+      this.#flushSoon(line);
+    }
+  }
+
+  #line(incident: string): IncidentLine {
+    const known = this.#lines.get(incident);
+    if (known !== undefined) return known;
+    if (this.#lines.size >= mostLines) this.#forgetIdle();
+    const line = new IncidentLine(incident);
+    this.#lines.set(incident, line);
+    return line;
+  }
+
+  #forgetIdle(): void {
+    for (const [id, line] of this.#lines) {
+      if (this.#lines.size < mostLines * 0.9) return;
+      if (line.isIdle) this.#lines.delete(id);
+    }
+  }
+
+  #track(work: Promise<void>): void {
+    const tracked = work
+      .catch((error: unknown) => {
+        const code = error instanceof FirebreakError ? error.code : 'FB_ERR_INTERNAL';
+        if (!this.#stopped) this.#log.error({ code }, 'the spool failed under the dispatcher');
+      })
+      .finally(() => this.#working.delete(tracked));
+    this.#working.add(tracked);
+  }
+}
+
+function withoutRaw({ alert, subject, receivedAt }: SpoolEntry): SpoolEntry {
+  return { alert, subject, receivedAt };
+}

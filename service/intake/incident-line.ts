@@ -1,0 +1,95 @@
+const mostKinds = 10_000;
+
+/** What the dispatcher remembers of one incident: counts and kinds, never alerts. All of it may be forgotten. */
+export class IncidentLine {
+  readonly id: string;
+  /** One start or signal at a time. */
+  busy = false;
+  /** Whether the spool may hold alerts of it. */
+  backlog = false;
+  /** Alerts on their way to the disk. */
+  writing = 0;
+  /** Something new waits: no window for it. */
+  urgent = false;
+  critical = false;
+  failures = 0;
+  timer: NodeJS.Timeout | undefined;
+  /** Alerts since the last batch. */
+  gathered = 0;
+  #open = false;
+  #run: string | undefined;
+  readonly #known = new Set<string>();
+  readonly #waiting = new Set<string>();
+  #events = 0;
+  #batches = 0;
+
+  constructor(id: string) {
+    this.id = id;
+  }
+
+  /** Whether a run of the incident is known to be open. */
+  get isOpen(): boolean {
+    return this.#open;
+  }
+
+  get run(): string | undefined {
+    return this.#run;
+  }
+
+  /** Kinds of alerts that the open run has seen. */
+  get known(): ReadonlySet<string> {
+    return this.#known;
+  }
+
+  get isIdle(): boolean {
+    return !this.busy && !this.backlog && this.writing === 0;
+  }
+
+  /** So many that a repetition is only counted. */
+  get isStorm(): boolean {
+    return this.#events >= 1_000;
+  }
+
+  /** True the first time that this run meets such an alert. */
+  meets(kind: string): boolean {
+    this.#events += 1;
+    if (this.#known.has(kind) || this.#waiting.has(kind)) return false;
+    if (this.#waiting.size < mostKinds) this.#waiting.add(kind);
+    return true;
+  }
+
+  opened(run: string | undefined): void {
+    this.#open = true;
+    if (run !== undefined) this.#run = run;
+  }
+
+  delivered(kinds: readonly string[]): void {
+    this.#batches += 1;
+    this.failures = 0;
+    for (const kind of kinds) {
+      this.#waiting.delete(kind);
+      if (this.#known.size < mostKinds) this.#known.add(kind);
+    }
+  }
+
+  /** The run has ended: for the next one everything is new. */
+  ended(): void {
+    this.#open = false;
+    this.#run = undefined;
+    this.#known.clear();
+    this.#events = 0;
+    this.#batches = 0;
+  }
+
+  /**
+   * How long repetitions are gathered, in milliseconds. Grows with the events, and with the batches too, so that alerts that
+   * drip for days do not fill a history of 4 096 events either (a signal takes four).
+   */
+  get windowMs(): number {
+    if (this.#batches >= 800) return 3_600_000;
+    if (this.#batches >= 500) return 300_000;
+    if (this.#events >= 10_000 || this.#batches >= 200) return 30_000;
+    if (this.#events >= 1_000 || this.#batches >= 100) return 5_000;
+    return this.#events >= 100 || this.#batches >= 40 ? 1_000 : 100;
+  }
+}

@@ -1,0 +1,46 @@
+import { createHash } from 'node:crypto';
+import { rmSync } from 'node:fs';
+import { connect, createServer, type Server } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { FirebreakError } from '../../core/errors.ts';
+
+/** A socket's path may have 107 bytes (unix(7)). */
+const longestSocketPath = 100;
+
+/**
+ * Keeps a directory for one process. The lock is a listening socket in the directory: the kernel drops it with the process,
+ * however that ends, so a kill -9 leaves nothing that has to be cleared by hand, also across containers.
+ *
+ * @returns what lets go of it
+ * @throws FB_ERR_CONFLICT while another process holds it
+ */
+export async function lockDirectory(directory: string): Promise<() => Promise<void>> {
+  const inside = join(resolve(directory), 'lock.sock');
+  const name = createHash('sha256').update(resolve(directory)).digest('hex').slice(0, 24);
+  const path = Buffer.byteLength(inside) <= longestSocketPath ? inside : join(tmpdir(), `firebreak-${name}.sock`);
+  for (let attempt = 0; attempt < 3; attempt += 1) {
+    const server = await listen(path);
+    if (server !== undefined) return () => new Promise((done) => server.close(() => done()));
+    if (await answers(path)) break;
+    rmSync(path, { force: true });
+  }
+  throw new FirebreakError('FB_ERR_CONFLICT', `another process uses the spool directory ${directory}`);
+}
+
+function listen(path: string): Promise<Server | undefined> {
+  return new Promise((done, fail) => {
+    const server = createServer((socket) => socket.destroy());
+    server.once('error', (error) => ('code' in error && error.code === 'EADDRINUSE' ? done(undefined) : fail(error)));
+    server.listen(path, () => done(server.unref()));
+  });
+}
+
+function answers(path: string): Promise<boolean> {
+  return new Promise((done) => {
+    const socket = connect(path);
+    socket.once('connect', () => done(true));
+    socket.once('error', () => done(false));
+    socket.once('close', () => socket.destroy());
+  });
+}

@@ -1,0 +1,203 @@
+import { mkdirSync } from 'node:fs';
+import { type Database, open, type RootDatabase } from 'lmdb';
+import type { Alert } from '../../core/alert.ts';
+import type { Subject } from '../../core/incident.ts';
+import { Ledger } from './ledger.ts';
+import { lockDirectory } from './spool-lock.ts';
+
+/** One accepted alert, until Temporal has it. */
+export interface SpoolEntry {
+  readonly alert: Alert;
+  readonly subject: Subject;
+  /** The bytes as they came, sealed; absent for a repetition within a storm, which is counted only. */
+  readonly raw?: Uint8Array;
+  /** ISO 8601, UTC. */
+  readonly receivedAt: string;
+  /** Sent by itself while it was written: after a crash it is sent by itself again, so that its batch has the same id. */
+  readonly alone?: true;
+}
+
+export interface PlacedEntry {
+  readonly place: number;
+  readonly entry: SpoolEntry;
+}
+
+/** A batch that is, or may be, on its way to Temporal. */
+export interface Sending {
+  /** The batch is everything of the incident up to this place. */
+  readonly upTo: number;
+  /** Places of the alerts that go whole; the others are counted. */
+  readonly samples: readonly number[];
+  /** Temporal has it: only the removal is left to do. */
+  readonly sent?: true;
+}
+
+/** Something that came with a valid token and could not be read. */
+export interface RejectedItem {
+  /** ISO 8601, UTC. */
+  readonly at: string;
+  readonly reason: string;
+  readonly bytes: number;
+  /** Sealed. */
+  readonly raw: Uint8Array;
+}
+
+type EntryKey = [incident: string, place: number];
+
+const mostRejected = 1_000;
+const removedAtOnce = 1_000;
+const pageSize = 4_096;
+const last = Number.MAX_SAFE_INTEGER;
+
+export interface SpoolOptions {
+  /** On a local disk. */
+  readonly directory: string;
+  /** Bytes that waiting alerts may take before nothing more is accepted. */
+  readonly maxBytes: number;
+}
+
+/**
+ * The accepted alerts on disk, in order per incident, until Temporal has them. A write resolves when it is flushed to disk;
+ * writes at the same time share one flush. What a write promised survives kill -9 and power loss.
+ */
+export class Spool {
+  readonly ledger: Ledger;
+  readonly #root: RootDatabase;
+  readonly #entries: Database<SpoolEntry, EntryKey>;
+  readonly #sending: Database<Sending, string>;
+  readonly #rejected: Database<RejectedItem, number>;
+  readonly #maxBytes: number;
+  readonly #unlock: () => Promise<void>;
+  #lastPlace = 0;
+  #lastRejected = 0;
+
+  private constructor(root: RootDatabase, maxBytes: number, unlock: () => Promise<void>) {
+    this.#root = root;
+    this.#entries = root.openDB({ name: 'entries' });
+    this.#sending = root.openDB({ name: 'sending' });
+    this.#rejected = root.openDB({ name: 'rejected' });
+    this.ledger = new Ledger(root);
+    this.#maxBytes = maxBytes;
+    this.#unlock = unlock;
+    for (const incident of this.incidents()) this.#lastPlace = Math.max(this.#lastPlace, this.#lastPlaceOf(incident));
+    for (const key of this.#rejected.getKeys({ reverse: true, limit: 1 })) this.#lastRejected = key;
+  }
+
+  /** @throws FB_ERR_CONFLICT while another process holds the directory */
+  static async open({ directory, maxBytes }: SpoolOptions): Promise<Spool> {
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    const unlock = await lockDirectory(directory);
+    const root = open({
+      path: directory,
+      maxDbs: 8,
+      pageSize,
+      // A commit is on the disk before its promise resolves: that promise is what a sender's 200 rests on.
+      overlappingSync: false,
+    });
+    // Readers that were killed would keep old pages from being used again.
+    root.readerCheck();
+    return new Spool(root, maxBytes, unlock);
+  }
+
+  /** Writes the alert and remembers its id, both or none. Resolves to its place when it is on the disk. */
+  async add(incident: string, entry: SpoolEntry): Promise<number> {
+    this.#lastPlace += 1;
+    const place = this.#lastPlace;
+    await this.#root.batch(() => {
+      void this.#entries.put([incident, place], entry);
+      this.ledger.put(entry.alert.id, { incident });
+    });
+    return place;
+  }
+
+  /** Incidents that have waiting alerts. Its cost grows with the incidents, not with the alerts. */
+  *incidents(): Generator<string> {
+    let start: EntryKey | undefined;
+    for (;;) {
+      const [key] = [...this.#entries.getKeys({ ...(start && { start }), limit: 1 })];
+      if (key === undefined) return;
+      yield key[0];
+      start = [key[0], last];
+    }
+  }
+
+  /** Waiting alerts of an incident after a place, oldest first, `limit` at most. */
+  entriesOf(incident: string, { after = 0, limit }: { readonly after?: number; readonly limit: number }): readonly PlacedEntry[] {
+    const start: EntryKey = [incident, after + 1];
+    const end: EntryKey = [incident, last];
+    return [...this.#entries.getRange({ start, end, limit })].map(({ key, value }) => ({ place: key[1], entry: value }));
+  }
+
+  sending(incident: string): Sending | undefined {
+    return this.#sending.get(incident);
+  }
+
+  /** Fixes a batch's end before it is sent: after a crash exactly the same batch is made again. */
+  async markSending(incident: string, sending: Sending): Promise<void> {
+    await this.#sending.put(incident, sending);
+  }
+
+  /** Nothing of the fixed batch was taken, and nothing will be: it may be made anew. */
+  async unmarkSending(incident: string): Promise<void> {
+    await this.#sending.remove(incident);
+  }
+
+  /** Temporal has everything up to this place: it leaves the spool, and the ledger learns the run. */
+  async remove(incident: string, { upTo, run }: { readonly upTo: number; readonly run?: string | undefined }): Promise<void> {
+    let after = 0;
+    for (;;) {
+      const found = this.entriesOf(incident, { after, limit: removedAtOnce });
+      const batch = found.filter(({ place }) => place <= upTo);
+      const isLast = batch.length < removedAtOnce;
+      await this.#root.batch(() => {
+        for (const { place, entry } of batch) {
+          void this.#entries.remove([incident, place]);
+          if (run !== undefined) this.ledger.put(entry.alert.id, { incident, run });
+        }
+        // A removal in parts must not look like a smaller batch after a crash.
+        void (isLast ? this.#sending.remove(incident) : this.#sending.put(incident, { upTo, samples: [], sent: true }));
+      });
+      if (isLast) return;
+      after = batch.at(-1)?.place ?? upTo;
+    }
+  }
+
+  /** Keeps it for inspection; the oldest goes when there are too many. */
+  async reject(item: RejectedItem): Promise<void> {
+    this.#lastRejected += 1;
+    const place = this.#lastRejected;
+    await this.#root.batch(() => {
+      void this.#rejected.put(place, item);
+      void this.#rejected.remove(place - mostRejected);
+    });
+  }
+
+  /** What was rejected, newest first. */
+  rejected(limit = mostRejected): readonly RejectedItem[] {
+    return [...this.#rejected.getRange({ reverse: true, limit })].map(({ value }) => value);
+  }
+
+  /** Bytes that the waiting alerts take on disk. */
+  bytes(): number {
+    const stats: unknown = this.#entries.getStats();
+    if (typeof stats !== 'object' || stats === null) return 0;
+    const counts = ['treeBranchPageCount', 'treeLeafPageCount', 'overflowPages'].map((name) => Number(Reflect.get(stats, name)));
+    return counts.reduce((sum, count) => sum + (count || 0), 0) * pageSize;
+  }
+
+  isFull(): boolean {
+    return this.bytes() >= this.#maxBytes;
+  }
+
+  async close(): Promise<void> {
+    await this.#root.close();
+    await this.#unlock();
+  }
+
+  #lastPlaceOf(incident: string): number {
+    const start: EntryKey = [incident, last];
+    const end: EntryKey = [incident, 0];
+    for (const key of this.#entries.getKeys({ start, end, reverse: true, limit: 1 })) return key[1];
+    return 0;
+  }
+}

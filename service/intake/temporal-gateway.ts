@@ -1,0 +1,130 @@
+import { type Client, isGrpcServiceError, WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } from '@temporalio/client';
+import {
+  defineSearchAttributeKey,
+  type SearchAttributePair,
+  SearchAttributeType,
+  TypedSearchAttributes,
+  type VersioningOverride,
+  WorkflowIdConflictPolicy,
+  WorkflowIdReusePolicy,
+} from '@temporalio/common';
+import { type AlertBatch, type IncidentStart, incidentNames } from '../../core/incident.ts';
+import { searchAttributes } from '../../core/search-attributes.ts';
+import type { IncidentGateway, SignalResult, StartOptions, StartResult } from './incident-gateway.ts';
+import type { IntakeLog } from './log.ts';
+
+/** gRPC status codes that mean something of their own here. https://grpc.io/docs/guides/status-codes */
+const grpc = { invalidArgument: 3, notFound: 5, alreadyExists: 6, resourceExhausted: 8 } as const;
+
+/** Until a start or signal counts as unanswered, and is sent again. */
+const answerWithinMs = 5_000;
+const longestAttribute = 200;
+const mostRules = 10;
+
+export interface TemporalGatewayOptions {
+  /** On the worker's own NativeConnection: only then can a start be eager. */
+  readonly client: Client;
+  readonly taskQueue: string;
+  /** What the workflow is called with, made of what the intake knows. */
+  readonly input: (start: IncidentStart) => unknown;
+  readonly versioningOverride?: VersioningOverride;
+  /** False while this process's build is not the current one: an eager start would run on an old build. */
+  readonly mayStartEagerly?: () => boolean;
+  readonly log: IntakeLog;
+}
+
+/** Incidents as workflows of a Temporal namespace. */
+export function temporalGateway(options: TemporalGatewayOptions): IncidentGateway {
+  return new TemporalGateway(options);
+}
+
+class TemporalGateway implements IncidentGateway {
+  readonly #options: TemporalGatewayOptions;
+  #warnedOfAttributes = false;
+
+  constructor(options: TemporalGatewayOptions) {
+    this.#options = options;
+  }
+
+  async start(id: string, start: IncidentStart, options: StartOptions): Promise<StartResult> {
+    const first = await this.#tryStart(id, start, options);
+    if (first !== 'invalid') return first;
+    // An attribute that nobody registered fails the start: an alert is not lost for the sake of a list.
+    if (!this.#warnedOfAttributes) {
+      this.#warnedOfAttributes = true;
+      this.#options.log.error({ incident: id }, 'Temporal refuses the search attributes: incidents are started without them');
+    }
+    const second = await this.#tryStart(id, start, { ...options, searchAttributes: {} });
+    return second === 'invalid' ? { kind: 'unavailable', detail: 'Temporal refuses the start as invalid' } : second;
+  }
+
+  async #tryStart(id: string, start: IncidentStart, options: StartOptions): Promise<StartResult | 'invalid'> {
+    const { client, taskQueue, input, versioningOverride, mayStartEagerly } = this.#options;
+    try {
+      const handle = await client.withDeadline(Date.now() + answerWithinMs, () =>
+        client.workflow.start(incidentNames.workflow, {
+          workflowId: id,
+          taskQueue,
+          args: [input(start)],
+          requestEagerStart: options.eager && mayStartEagerly?.() !== false,
+          // After a kill -9 another worker takes over this soon.
+          workflowTaskTimeout: '3s',
+          // USE_EXISTING would drop the alert without an error.
+          workflowIdConflictPolicy: WorkflowIdConflictPolicy.FAIL,
+          workflowIdReusePolicy: WorkflowIdReusePolicy.ALLOW_DUPLICATE,
+          priority: { priorityKey: options.priority },
+          typedSearchAttributes: typedAttributes(options),
+          ...(versioningOverride && { versioningOverride }),
+        }),
+      );
+      return { kind: 'started', run: handle.firstExecutionRunId };
+    } catch (error) {
+      if (error instanceof WorkflowExecutionAlreadyStartedError) return { kind: 'already-started' };
+      const code = grpcCode(error);
+      if (code === grpc.alreadyExists) return { kind: 'already-started' };
+      return code === grpc.invalidArgument ? 'invalid' : unavailable(error);
+    }
+  }
+
+  async signal(id: string, batch: AlertBatch): Promise<SignalResult> {
+    const { client } = this.#options;
+    try {
+      await client.withDeadline(Date.now() + answerWithinMs, () =>
+        client.workflow.getHandle(id).signal(incidentNames.alertsSignal, batch),
+      );
+      return { kind: 'signalled' };
+    } catch (error) {
+      const code = grpcCode(error);
+      if (error instanceof WorkflowNotFoundError || code === grpc.notFound) return { kind: 'not-found' };
+      // Both pass: a full run continues as new, a closing one ends.
+      if (code === grpc.invalidArgument || code === grpc.resourceExhausted) return { kind: 'limit' };
+      return unavailable(error);
+    }
+  }
+}
+
+function grpcCode(error: unknown): number | undefined {
+  if (isGrpcServiceError(error)) return error.code;
+  return error instanceof Error && error.cause !== undefined && error.cause !== error ? grpcCode(error.cause) : undefined;
+}
+
+/** Only the code: messages of a client may hold what it was called with. */
+function unavailable(error: unknown): { readonly kind: 'unavailable'; readonly detail: string } {
+  const code = grpcCode(error);
+  return { kind: 'unavailable', detail: code === undefined ? 'no answer from Temporal' : `gRPC status ${code}` };
+}
+
+function typedAttributes({ searchAttributes: values }: StartOptions): TypedSearchAttributes {
+  const pairs: SearchAttributePair[] = [];
+  for (const { name, type } of searchAttributes) {
+    const value = values[name];
+    if (value === undefined) continue;
+    const list = (typeof value === 'string' ? [value] : value).slice(0, mostRules).map((text) => text.slice(0, longestAttribute));
+    if (type === 'KeywordList') {
+      pairs.push({ key: defineSearchAttributeKey(name, SearchAttributeType.KEYWORD_LIST), value: list });
+    } else {
+      pairs.push({ key: defineSearchAttributeKey(name, SearchAttributeType.KEYWORD), value: list[0] ?? '' });
+    }
+  }
+  return new TypedSearchAttributes(pairs);
+}
