@@ -26,3 +26,6 @@ export interface ManifestDraft {
 
 /** Signs manifests with the cell's evidence key and keeps them beside the artefacts that they list. */
 export type WriteManifest = (draft: ManifestDraft) => Promise<EvidenceRef>;
+
+/** Reads manifest and artefacts back: hashes, signature, custody. Answers what is wrong, in words; nothing when all is well. */
+export type VerifyManifest = (ref: EvidenceRef) => Promise<readonly string[]>;
