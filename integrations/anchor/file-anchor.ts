@@ -1,0 +1,96 @@
+import { open } from 'node:fs/promises';
+import { type Anchor, asSignedCheckpoint, type SignedCheckpoint } from '../../core/checkpoint.ts';
+import { canonicalJson } from '../../core/digest.ts';
+import { FirebreakError } from '../../core/errors.ts';
+
+/**
+ * One JSON line a checkpoint, only ever added to (the file may carry `chattr +a`), on the disk before `append` resolves. Keep it
+ * where the database's writer cannot write: another volume, another account. A line that a crash tore stays as it is.
+ */
+export function createFileAnchor({ file }: { readonly file: string }): Anchor {
+  let known: { readonly last: SignedCheckpoint | undefined; readonly whole: boolean } | undefined;
+  const anchor: Anchor = {
+    description: `file ${file}`,
+    append: (signed) =>
+      guarded(file, async () => {
+        known ??= await readEnd(file);
+        const { last, whole } = known;
+        const text = canonicalJson(signed);
+        if (last && signed.checkpoint.number <= last.checkpoint.number) return refuseOther(anchor, signed);
+        known = undefined;
+        const handle = await open(file, 'a', 0o600);
+        try {
+          await handle.appendFile(`${whole ? '' : '\n'}${text}\n`);
+          await handle.sync();
+        } finally {
+          await handle.close();
+        }
+        known = { last: signed, whole: true };
+      }),
+    read: () => readLines(file),
+  };
+  return anchor;
+}
+
+/** The same checkpoint again is no harm; another one under its number is. */
+async function refuseOther(anchor: Anchor, signed: SignedCheckpoint): Promise<void> {
+  for await (const entry of anchor.read()) {
+    if (typeof entry !== 'string' && canonicalJson(entry) === canonicalJson(signed)) return;
+  }
+  throw new FirebreakError(
+    'FB_ERR_CONFLICT',
+    `${anchor.description} goes beyond checkpoint ${signed.checkpoint.number} and has not this one`,
+  );
+}
+
+async function* readLines(file: string): AsyncGenerator<SignedCheckpoint | string> {
+  const handle = await open(file, 'r').catch((error: unknown) => {
+    if (codeOf(error) === 'ENOENT') return undefined;
+    throw new FirebreakError('FB_ERR_UNAVAILABLE', `the anchor ${file} cannot be read: ${codeOf(error)}`);
+  });
+  if (!handle) return;
+  try {
+    for await (const line of handle.readLines({ encoding: 'utf8', autoClose: false })) if (line !== '') yield parseLine(line);
+  } finally {
+    await handle.close();
+  }
+}
+
+function parseLine(line: string): SignedCheckpoint | string {
+  try {
+    return asSignedCheckpoint(JSON.parse(line)) ?? line;
+  } catch {
+    return line;
+  }
+}
+
+async function readEnd(file: string): Promise<{ readonly last: SignedCheckpoint | undefined; readonly whole: boolean }> {
+  let last: SignedCheckpoint | undefined;
+  for await (const entry of readLines(file)) if (typeof entry !== 'string') last = entry;
+  return { last, whole: await endsWithNewline(file) };
+}
+
+async function endsWithNewline(file: string): Promise<boolean> {
+  const handle = await open(file, 'a+', 0o600);
+  try {
+    const { size } = await handle.stat();
+    if (size === 0) return true;
+    const { buffer } = await handle.read(Buffer.alloc(1), 0, 1, size - 1);
+    return buffer.toString() === '\n';
+  } finally {
+    await handle.close();
+  }
+}
+
+async function guarded<Result>(file: string, work: () => Promise<Result>): Promise<Result> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof FirebreakError) throw error;
+    throw new FirebreakError('FB_ERR_UNAVAILABLE', `the anchor ${file} cannot be written: ${codeOf(error)}`);
+  }
+}
+
+function codeOf(error: unknown): string {
+  return typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : 'unknown reason';
+}

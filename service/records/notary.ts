@@ -1,0 +1,116 @@
+import type { ChainHead } from '../../core/audit.ts';
+import type { Finding } from '../../core/audit-report.ts';
+import type { AuditStore } from '../../core/audit-store.ts';
+import { type Anchor, checkpointBytes, type Heads, nextCheckpoint, type SignedCheckpoint } from '../../core/checkpoint.ts';
+import { FirebreakError } from '../../core/errors.ts';
+import type { SignatureVerifier, Signer } from '../../core/signing.ts';
+import { readCheckpoints } from './read-checkpoints.ts';
+
+export interface NotaryOptions {
+  readonly store: Pick<AuditStore, 'heads' | 'checkpoints' | 'addCheckpoint'>;
+  /** Not held by whoever writes the database. */
+  readonly signer: Signer;
+  /** Trusts the signer's key, and the keys before it. */
+  readonly verifier: SignatureVerifier;
+  readonly anchor: Anchor;
+  /** How often heads that moved are signed, milliseconds. At most a minute. */
+  readonly everyMs: number;
+  /** How often an empty checkpoint is signed when nothing moves: it proves that the notary lives. Default 15 minutes. */
+  readonly heartbeatMs?: number;
+  /** Somebody took back what was signed, or wrote to the checkpoints. Once for each finding. */
+  readonly onAlarm: (finding: Finding) => void;
+  /** A round failed and is tried again with the next one. */
+  readonly onError: (error: unknown) => void;
+  readonly now?: () => Date;
+}
+
+export interface Notary {
+  /** Signs now what has moved; undefined when nothing has and no heartbeat is due. @throws FB_ERR_UNAVAILABLE and what the anchor throws. */
+  sign(): Promise<SignedCheckpoint | undefined>;
+  /** Signs a last time and ends. */
+  stop(): Promise<void>;
+}
+
+interface State {
+  readonly last: SignedCheckpoint | undefined;
+  readonly heads: Heads;
+}
+
+/**
+ * Signs the heads of all chains into the chain of checkpoints, into the database and into the anchor. It begins where the
+ * genuine checkpoints end, which it reads at its first round, so it may be killed at any time. One notary a store: a second
+ * one finds its number taken and reads again.
+ * @throws FB_ERR_CONFIG_INVALID when it would sign less than once a minute.
+ */
+export function createNotary(options: NotaryOptions): Notary {
+  const { store, signer, verifier, anchor, everyMs, heartbeatMs = 15 * 60_000, onError, now = () => new Date() } = options;
+  if (everyMs > 60_000) throw new FirebreakError('FB_ERR_CONFIG_INVALID', 'the notary must sign at least every minute');
+  const alarm = once(options.onAlarm);
+  let state: State | undefined;
+
+  const begin = async (): Promise<State> => {
+    const { chain, findings, unanchored } = await readCheckpoints({ store, anchor, verifier });
+    for (const finding of findings) alarm(finding);
+    for (const signed of unanchored) await anchor.append(signed);
+    return { last: chain.last, heads: chain.heads };
+  };
+
+  const round = async (): Promise<SignedCheckpoint | undefined> => {
+    const { last, heads: stated } = state ?? (await begin());
+    state = { last, heads: stated };
+    const at = now();
+    const shown = await store.heads();
+    const { checkpoint, heads, retracted } = nextCheckpoint({ last: last?.checkpoint, stated, shown, at: at.toISOString() });
+    for (const head of retracted) alarm(takenBack(head));
+    const idleMs = last ? at.getTime() - Date.parse(last.checkpoint.at) : 0;
+    if (checkpoint.moved.length === 0 && idleMs < heartbeatMs) return undefined;
+    const signed = { checkpoint, keyId: signer.keyId, signature: await signer.sign(checkpointBytes(checkpoint)) };
+    // Until both have it, the next round reads again what there is: it anchors what only the database has.
+    state = undefined;
+    await store.addCheckpoint(signed);
+    await anchor.append(signed);
+    state = { last: signed, heads };
+    return signed;
+  };
+
+  let running: Promise<unknown> = Promise.resolve();
+  const sign = (): Promise<SignedCheckpoint | undefined> => {
+    const next = running.then(round);
+    running = next.catch(() => undefined);
+    return next;
+  };
+  let ticking = false;
+  const tick = async (): Promise<void> => {
+    if (ticking) return;
+    ticking = true;
+    await sign().catch(onError);
+    ticking = false;
+  };
+  const timer = setInterval(() => void tick(), everyMs);
+  return {
+    sign,
+    stop: async () => {
+      clearInterval(timer);
+      await sign().catch(onError);
+    },
+  };
+}
+
+function takenBack({ chain, number }: ChainHead): Finding {
+  return {
+    kind: 'records-cut',
+    chain,
+    number,
+    text: `${chain} no longer shows the signed head ${number}: run \`firebreak audit verify\``,
+  };
+}
+
+function once(report: (finding: Finding) => void): (finding: Finding) => void {
+  const reported = new Set<string>();
+  return (finding) => {
+    const key = JSON.stringify([finding.kind, finding.chain, finding.number, finding.checkpoint]);
+    if (reported.has(key)) return;
+    reported.add(key);
+    report(finding);
+  };
+}

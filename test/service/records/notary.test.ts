@@ -1,0 +1,141 @@
+import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import type { Finding } from '../../../core/audit-report.ts';
+import type { AuditStore } from '../../../core/audit-store.ts';
+import type { Anchor } from '../../../core/checkpoint.ts';
+import { FirebreakError } from '../../../core/errors.ts';
+import { createFileAnchor } from '../../../integrations/anchor/file-anchor.ts';
+import { createAuditStore } from '../../../integrations/database/audit-store.ts';
+import { type Database, openDatabase } from '../../../integrations/database/database.ts';
+import { createVerifier, openSigner } from '../../../integrations/keys/ed25519.ts';
+import { createNotary, type Notary, type NotaryOptions } from '../../../service/records/notary.ts';
+import { verifyAudit } from '../../../service/records/verify-audit.ts';
+import { run } from '../../suites/audit-store.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'firebreak-notary-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+describe('the notary', () => {
+  let files = 0;
+  let anchorFile: string;
+  let anchor: Anchor;
+  let database: Database;
+  let audit: AuditStore;
+  let alarms: Finding[];
+  const notaries: Notary[] = [];
+
+  beforeEach(async () => {
+    files += 1;
+    anchorFile = join(folder, `${files}.jsonl`);
+    anchor = createFileAnchor({ file: anchorFile });
+    database = await openDatabase({ url: `sqlite:${join(folder, `${files}.db`)}` });
+    audit = createAuditStore(database);
+    alarms = [];
+  });
+  afterEach(async () => {
+    for (const notary of notaries.splice(0)) await notary.stop();
+    await database.close();
+  });
+
+  const trust = async () => {
+    const signer = await openSigner({ file: join(folder, 'notary.key'), create: true });
+    return { signer, verifier: createVerifier({ publicKeys: [signer.publicKey] }) };
+  };
+  const start = async (changes: Partial<NotaryOptions> = {}): Promise<Notary> => {
+    const options = { store: audit, anchor, everyMs: 60_000, onAlarm: (alarm: Finding) => alarms.push(alarm), onError: () => {} };
+    const notary = createNotary({ ...options, ...(await trust()), ...changes });
+    notaries.push(notary);
+    return notary;
+  };
+  const verify = async () => verifyAudit({ store: audit, anchor, verifier: (await trust()).verifier });
+
+  test('signs what moved, and only that; and nothing where nothing moves before a heartbeat is due', async () => {
+    let time = Date.parse('2026-03-01T10:00:00Z');
+    const notary = await start({ now: () => new Date(time) });
+    expect(await notary.sign()).toBeUndefined();
+    await audit.append(run('a@1', 1, 3));
+    await audit.append(run('b@1', 1, 1));
+    expect((await notary.sign())?.checkpoint).toMatchObject({
+      number: 1,
+      chains: 2,
+      moved: [{ chain: 'a@1', number: 3 }, { chain: 'b@1' }],
+    });
+    await audit.append(run('b@1', 2, 2));
+    expect((await notary.sign())?.checkpoint).toMatchObject({ number: 2, chains: 2, moved: [{ chain: 'b@1', number: 2 }] });
+    expect(await notary.sign()).toBeUndefined();
+    time += 15 * 60_000;
+    expect((await notary.sign())?.checkpoint).toMatchObject({ number: 3, chains: 2, moved: [] });
+    expect(await verify()).toMatchObject({ ok: true, notCovered: [], checkpoints: 3 });
+  });
+
+  test('signs by itself at its pace, and refuses a pace slower than a minute', async () => {
+    await audit.append(run('a@1', 1, 1));
+    await start({ everyMs: 20 });
+    for (let turn = 0; turn < 100 && (await audit.checkpoints({ after: 0 })).length === 0; turn += 1) await sleep(20);
+    expect(await verify()).toMatchObject({ ok: true, notCovered: [], checkpoints: 1 });
+    await expect(start({ everyMs: 60_001 })).rejects.toMatchObject({ code: 'FB_ERR_CONFIG_INVALID' });
+  });
+
+  test('goes on where the last one ended, and anchors what it could not anchor any more', async () => {
+    const broken: Anchor = { ...anchor, append: () => Promise.reject(new FirebreakError('FB_ERR_UNAVAILABLE', 'disk full')) };
+    await audit.append(run('a@1', 1, 1));
+    const first = await start({ anchor: broken });
+    await expect(first.sign()).rejects.toMatchObject({ code: 'FB_ERR_UNAVAILABLE' });
+    expect(await verify()).toMatchObject({ ok: true, notes: ['checkpoint 1 is not in the anchor yet'] });
+    appendFileSync(anchorFile, '{"torn');
+    await audit.append(run('a@1', 2, 2));
+    const second = await start();
+    expect((await second.sign())?.checkpoint).toMatchObject({ number: 2, moved: [{ number: 2 }] });
+    expect(readFileSync(anchorFile, 'utf8').split('\n')).toHaveLength(4);
+    expect(await verify()).toMatchObject({ ok: true, checkpoints: 2, notCovered: [] });
+    expect(alarms).toEqual([]);
+  });
+
+  test('never takes back what it signed, and says once who tried', async () => {
+    const notary = await start();
+    await audit.append(run('a@1', 1, 3));
+    await audit.append(run('b@1', 1, 3));
+    await notary.sign();
+    await database.all(`DELETE FROM audit_records WHERE number = 3 OR chain = 'b@1'`);
+    await database.all(`DELETE FROM audit_heads`);
+    await database.all(`INSERT INTO audit_heads SELECT chain, number, hash FROM audit_records WHERE number = 2`);
+    await audit.append(run('c@1', 1, 1));
+    await notary.sign();
+    await notary.sign();
+    expect(alarms.map(({ chain, number }) => [chain, number])).toEqual([
+      ['a@1', 3],
+      ['b@1', 3],
+    ]);
+    const { findings, checkpoints } = await verify();
+    expect(checkpoints).toBe(2);
+    expect(findings.map(({ kind, chain }) => [kind, chain])).toEqual([
+      ['records-cut', 'a@1'],
+      ['chain-missing', 'b@1'],
+    ]);
+  });
+
+  test('a second one on the same store gives way and loses nothing', async () => {
+    const [one, two] = [await start(), await start()];
+    await audit.append(run('a@1', 1, 1));
+    await one.sign();
+    await two.sign();
+    await audit.append(run('a@1', 2, 2));
+    await one.sign();
+    await audit.append(run('a@1', 3, 3));
+    await expect(two.sign()).rejects.toMatchObject({ code: 'FB_ERR_CONFLICT' });
+    expect((await two.sign())?.checkpoint).toMatchObject({ number: 3, moved: [{ number: 3 }] });
+    expect(await verify()).toMatchObject({ ok: true, checkpoints: 3 });
+  });
+
+  test('a line changed in the anchor raises an alarm at the next start', async () => {
+    const notary = await start();
+    await audit.append(run('a@1', 1, 1));
+    await notary.sign();
+    writeFileSync(anchorFile, readFileSync(anchorFile, 'utf8').replace('"chains":1', '"chains":2'));
+    await (await start()).sign();
+    expect(alarms).toEqual([expect.objectContaining({ kind: 'anchor-changed', checkpoint: 1 })]);
+  });
+});
