@@ -10,6 +10,11 @@ interface LazyCommand {
 /** Every command there is, in the order of the help. */
 const commands: readonly LazyCommand[] = [
   {
+    name: 'run',
+    description: 'the service: one or more of its roles',
+    register: async (program) => (await import('./run.ts')).registerRunCommand(program),
+  },
+  {
     name: 'incidents',
     description: 'what happened, and what was done about it',
     register: async (program) => (await import('./incidents.ts')).registerIncidentsCommand(program),
@@ -17,12 +22,12 @@ const commands: readonly LazyCommand[] = [
   {
     name: 'approve',
     description: 'answer an open question with a choice that changes something',
-    register: async (program) => (await import('./vote.ts')).registerVoteCommands(program),
+    register: async (program) => (await import('./vote.ts')).registerApproveCommand(program),
   },
   {
     name: 'deny',
     description: 'answer an open question with a choice that destroys nothing',
-    register: async (program) => (await import('./vote.ts')).registerVoteCommands(program),
+    register: async (program) => (await import('./vote.ts')).registerDenyCommand(program),
   },
   {
     name: 'lease',

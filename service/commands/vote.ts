@@ -33,22 +33,27 @@ export function withVoter(command: Command): Command {
   );
 }
 
-/** Adds `firebreak approve` and `firebreak deny`: votes of people without Slack, signed by their own key. */
-export function registerVoteCommands(program: Command): void {
-  const command = (kind: Kind, description: string) =>
-    withVoter(
-      program
-        .command(kind)
-        .description(description)
-        .argument('<incident>', 'id of the incident, with or without incident/CLUSTER/ before it')
-        .option('--choice <id>', 'which answer; needed where more than one is possible')
-        .option('--question <id>', 'which question; needed where more than one is open'),
-    ).action((written: string, options: VoteOptions) => answer(kind, written, options));
+function registerVote(program: Command, kind: Kind, description: string): Command {
+  return withVoter(
+    program
+      .command(kind)
+      .description(description)
+      .argument('<incident>', 'id of the incident, with or without incident/CLUSTER/ before it')
+      .option('--choice <id>', 'which answer; needed where more than one is possible')
+      .option('--question <id>', 'which question; needed where more than one is open'),
+  ).action((written: string, options: VoteOptions) => answer(kind, written, options));
+}
 
-  withExamples(command('approve', 'answer an open question with a choice that changes something'), [
+/** Adds `firebreak approve`: a vote of somebody without Slack, signed by their own key. */
+export function registerApproveCommand(program: Command): void {
+  withExamples(registerVote(program, 'approve', 'answer an open question with a choice that changes something'), [
     'firebreak approve shop/Deployment/cart --as ada --key ~/.firebreak/ada.pem --choice remove',
   ]);
-  withExamples(command('deny', 'answer an open question with a choice that destroys nothing'), [
+}
+
+/** Adds `firebreak deny`: the same, and nothing is ever destroyed by it. */
+export function registerDenyCommand(program: Command): void {
+  withExamples(registerVote(program, 'deny', 'answer an open question with a choice that destroys nothing'), [
     'firebreak deny shop/Deployment/cart --as ada --key ~/.firebreak/ada.pem',
   ]);
 }

@@ -1,0 +1,152 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+
+const cli = join(import.meta.dirname, '../../../service/cli.ts');
+const configText = `cluster: lab
+temporal: { address: '127.0.0.1:1', codecKeys: [{ id: k1, key: { env: CODEC_KEY } }] }
+intake:
+  tokens: [{ name: falco, token: { env: FALCO_TOKEN } }]
+roster:
+  people: [{ id: ada, name: Ada, slack: [U01ADA] }]
+  groups: { oncall: [ada], leads: [ada] }
+`;
+
+let folder = '';
+let config = '';
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'firebreak-cli-'));
+  config = join(folder, 'firebreak.yaml');
+  writeFileSync(config, configText);
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+function firebreak(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
+  const { PATH = '', HOME = '' } = process.env;
+  const result = spawnSync(process.execPath, [cli, ...args], {
+    encoding: 'utf8',
+    cwd: folder,
+    env: { PATH, HOME, CODEC_KEY: Buffer.alloc(32, 1).toString('base64'), ...env },
+  });
+  return { status: result.status, stdout: result.stdout, stderr: result.stderr };
+}
+
+describe('help', () => {
+  test('of the program names every command, and is fast', () => {
+    const startedAt = performance.now();
+    const { status, stdout } = firebreak(['--help']);
+    expect(performance.now() - startedAt).toBeLessThan(3_000);
+    expect(status).toBe(0);
+    for (const name of ['incidents', 'approve', 'deny', 'lease', 'playbooks', 'alerts', 'config', 'dev'])
+      expect(stdout).toMatch(new RegExp(`^  ${name} `, 'm'));
+  });
+
+  test.each([
+    'incidents list',
+    'incidents show',
+    'incidents watch',
+    'approve',
+    'deny',
+    'lease extend',
+    'lease release',
+    'lease keep',
+    'playbooks list',
+    'playbooks show',
+    'alerts parse',
+    'config check',
+    'dev up',
+  ])('of %s has a usage line, --json and an example that begins with the command', (command) => {
+    const { status, stdout } = firebreak([...command.split(' '), '--help']);
+    expect(status).toBe(0);
+    expect(stdout).toContain(`Usage: firebreak ${command} `);
+    expect(stdout).toContain('--json');
+    expect(stdout).toMatch(new RegExp(`\\$ .*firebreak ${command}`));
+  });
+});
+
+describe('wrong usage ends with code 2 and says what is wrong', () => {
+  test.each([
+    [['bogus'], "unknown command 'bogus'"],
+    [['incidents', 'lst'], 'Did you mean list?'],
+    [['incidents', 'show'], "missing required argument 'incident'"],
+    [['incidents', 'list', '--limit', 'many'], 'whole number'],
+    [['incidents', 'list', '--severity', 'awful'], 'Allowed choices are critical, high'],
+    [['incidents', 'list', '--namespace', "x' OR '1'='1"], 'Not the name of a namespace'],
+    [['approve', 'x', '--as', 'ada'], "required option '--key <file>'"],
+    [['deny', 'x', '--key', 'k'], "required option '--as <person>'"],
+    [['lease', 'extend', 'x'], 'required option'],
+    [['config', 'check', '--role', 'king'], 'Roles are cell, desk'],
+  ])('%j', (args, message) => {
+    const { status, stdout, stderr } = firebreak(args);
+    expect(stderr).toContain(message);
+    expect([status, stdout]).toEqual([2, '']);
+    expect(stderr).not.toMatch(/\n {4}at /);
+  });
+});
+
+describe('errors', () => {
+  test('say code, what and remedy, end with 1, and show no stack', () => {
+    const { status, stderr } = firebreak(['incidents', 'list', '--config', 'none.yaml']);
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/^FB_ERR_CONFIG_INVALID: .*\n.*ENOENT[\s\S]*\n→ /);
+    expect(stderr).not.toMatch(/\n {4}at /);
+  });
+
+  test('show the stack with FIREBREAK_DEBUG', () => {
+    expect(firebreak(['incidents', 'list', '--config', 'none.yaml'], { FIREBREAK_DEBUG: '1' }).stderr).toMatch(/\n {4}at /);
+  });
+
+  test('are one JSON object with --json', () => {
+    const { stderr } = firebreak(['playbooks', 'show', 'none', '--json']);
+    expect(JSON.parse(stderr)).toMatchObject({ error: { code: 'FB_ERR_NOT_FOUND', remedy: expect.any(String) } });
+  });
+
+  test('of a Temporal that does not answer name its address', () => {
+    const { status, stderr } = firebreak(['incidents', 'list', '--config', config]);
+    expect([status, stderr]).toEqual([1, expect.stringContaining('Temporal does not answer at 127.0.0.1:1')]);
+  });
+});
+
+describe('config check', () => {
+  test('prints the effective configuration, and never a secret', () => {
+    const { status, stdout, stderr } = firebreak(['config', 'check'], { FALCO_TOKEN: 'hunter2-token' });
+    expect([status, stderr]).toEqual([0, '']);
+    expect(stdout).toContain('automaticFrom: critical');
+    expect(stdout).toContain('hidden (environment FALCO_TOKEN: set)');
+    expect(stdout).not.toContain('hunter2');
+    expect(stdout).not.toContain(Buffer.alloc(32, 1).toString('base64'));
+  });
+
+  test('looks only for the secrets of the roles that are asked for', () => {
+    expect(firebreak(['config', 'check']).stderr).toContain('FALCO_TOKEN is not set');
+    expect(firebreak(['config', 'check', '--role', 'desk']).status).toBe(0);
+  });
+
+  test('tells all problems as JSON', () => {
+    const path = join(folder, 'bad.yaml');
+    writeFileSync(path, `${configText}guardrails: { clusterCap: 0, automaticFrm: high }\n`);
+    const { status, stdout } = firebreak(['config', 'check', '--config', path, '--json']);
+    expect(status).toBe(1);
+    expect(JSON.parse(stdout)).toMatchObject({
+      ok: false,
+      problems: [
+        { path: 'guardrails.clusterCap', line: 8 },
+        { path: 'guardrails.automaticFrm', line: 8 },
+      ],
+    });
+  });
+});
+
+describe('playbooks', () => {
+  test('are listed and shown with their actions', () => {
+    expect(firebreak(['playbooks', 'list']).stdout).toContain('contain-dropped-binary');
+    const shown: unknown = JSON.parse(firebreak(['playbooks', 'show', 'contain-dropped-binary', '--json']).stdout);
+    expect(shown).toMatchObject({ id: 'contain-dropped-binary', on: { minSeverity: 'critical' }, per: 'pod' });
+  });
+
+  test('nothing is coloured into a pipe', () => {
+    expect(firebreak(['playbooks', 'list']).stdout).not.toContain(String.fromCharCode(27));
+  });
+});
