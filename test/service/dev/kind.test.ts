@@ -14,7 +14,7 @@ afterEach(() => {
 
 /** Stands for `kind` and `docker` where no Docker daemon is: notes its calls and leaves the kubeconfig that was asked for. */
 const script = `#!/bin/sh
-echo "$*" >> "${0%/*}/calls"
+echo "$*" >> "\${0%/*}/calls"
 while [ $# -gt 0 ]; do
   if [ "$1" = --kubeconfig ]; then
     echo '{"current-context":"kind","contexts":[{"name":"kind","context":{"cluster":"kind"}}],"clusters":[{"name":"kind","cluster":{"server":"https://127.0.0.1:1"}}]}' > "$2"
