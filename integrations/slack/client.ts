@@ -8,21 +8,28 @@ import {
 } from '@slack/web-api';
 import { FirebreakError, RetryLaterError } from '../../core/errors.ts';
 
+export interface SlackEndpoint {
+  /** For another Slack than slack.com; ends with `/`. */
+  readonly apiUrl?: string | undefined;
+  /** How long one call may take. */
+  readonly timeoutMs?: number | undefined;
+}
+
 /** A client that never retries, pauses or follows a foreign address: whoever calls it (a durable activity) decides about that. */
-export function slackClientOptions(apiUrl: string | undefined): WebClientOptions {
+export function slackClientOptions({ apiUrl, timeoutMs = 5_000 }: SlackEndpoint): WebClientOptions {
   return {
     ...(apiUrl === undefined ? {} : { slackApiUrl: apiUrl }),
     retryConfig: { retries: 0 },
     rejectRateLimitedCalls: true,
-    timeout: 5_000,
+    timeout: timeoutMs,
     allowAbsoluteUrls: false,
     logLevel: LogLevel.ERROR,
     logger: silentLogger,
   };
 }
 
-export function createSlackClient({ botToken, apiUrl }: { readonly botToken: string; readonly apiUrl?: string }): WebClient {
-  return new WebClient(botToken, slackClientOptions(apiUrl));
+export function createSlackClient({ botToken, ...endpoint }: SlackEndpoint & { readonly botToken: string }): WebClient {
+  return new WebClient(botToken, slackClientOptions(endpoint));
 }
 
 /** Slack's libraries log bodies and tokens at some levels; what matters reaches our own log as an error code. */

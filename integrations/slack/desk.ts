@@ -5,7 +5,7 @@ import type { CardStore, MessageRef, QuestionCard, StoredButton, ThreadPost } fr
 import { FirebreakError } from '../../core/errors.ts';
 import type { IncidentRef } from '../../core/incident.ts';
 import { type Click, ClickChecks } from './click.ts';
-import { callSlack, createSlackClient, silentLogger, slackClientOptions } from './client.ts';
+import { callSlack, createSlackClient, type SlackEndpoint, silentLogger, slackClientOptions } from './client.ts';
 import { SlackPeople } from './people.ts';
 import { Posting } from './posting.ts';
 import { HttpReceiver } from './receiver.ts';
@@ -14,7 +14,7 @@ import { questionBlocks } from './render.ts';
 import { RequestVerifier } from './signature.ts';
 import { code, inline, plain } from './text.ts';
 
-export interface SlackDeskOptions {
+export interface SlackDeskOptions extends SlackEndpoint {
   readonly appId: string;
   readonly teamId: string;
   readonly botToken: string;
@@ -22,8 +22,6 @@ export interface SlackDeskOptions {
   readonly signingSecrets: readonly string[];
   /** The channel's id. */
   readonly channel: string;
-  /** For another Slack than slack.com; ends with `/`. */
-  readonly apiUrl?: string;
   readonly cards: CardStore;
   /** Milliseconds since 1970. */
   readonly now?: () => number;
@@ -55,7 +53,8 @@ export interface SlackDesk {
 export function createSlackDesk(options: SlackDeskOptions): SlackDesk {
   const { appId, teamId, botToken, cards, channel, log } = options;
   const now = options.now ?? Date.now;
-  const client = createSlackClient({ botToken, ...(options.apiUrl === undefined ? {} : { apiUrl: options.apiUrl }) });
+  const endpoint = { apiUrl: options.apiUrl, timeoutMs: options.timeoutMs };
+  const client = createSlackClient({ botToken, ...endpoint });
   const posting = new Posting({ client, cards, appId });
   const checks = new ClickChecks({ appId, teamId, cards, people: new SlackPeople({ client, teamId, now }) });
   const permalinks = new Map<string, string>();
@@ -79,7 +78,7 @@ export function createSlackDesk(options: SlackDeskOptions): SlackDesk {
     convoStore: false,
     ignoreSelf: false,
     attachFunctionToken: false,
-    clientOptions: slackClientOptions(options.apiUrl),
+    clientOptions: slackClientOptions(endpoint),
     logger: silentLogger,
     logLevel: LogLevel.ERROR,
   });

@@ -77,11 +77,12 @@ export class HttpReceiver implements Receiver {
           answer(response, 200, content);
         },
       });
-      if (!taken) this.#onRefused({ reason: 'unsupported', detail: 'the request is of no known kind' });
     } catch (error) {
       this.#onFault(error);
     } finally {
       clearTimeout(late);
+      // Bolt answers to nothing that it cannot place, and throws at what is half a payload.
+      if (!taken) this.#onRefused({ reason: 'malformed', detail: 'the request is none that Slack sends' });
       answer(response, 200);
     }
   }

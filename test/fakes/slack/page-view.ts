@@ -103,7 +103,7 @@ function listHtml(messages: readonly FakeMessage[], world: SlackWorld, inThread 
         before.user === message.user &&
         before.ephemeralFor === undefined &&
         message.ephemeralFor === undefined &&
-        before.blocks?.some((block) => block.type === 'actions' || block.type === 'header') !== true &&
+        message.blocks?.some((block) => block.type === 'header') !== true &&
         Number(message.ts) - Number(before.ts) < sameSpeakerSeconds;
       return messageHtml({ message, world, compact, inThread });
     })

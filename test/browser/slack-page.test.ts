@@ -1,0 +1,90 @@
+import { existsSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { type Browser, chromium, type Page } from 'playwright-core';
+import { channel, incident, post, questionCard, type Rig, startRig, until } from '../integrations/slack/fixture.ts';
+
+const executablePath = [process.env.CHROMIUM, '/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(
+  (path) => path !== undefined && existsSync(path),
+);
+if (executablePath === undefined) console.warn('skipped: no Chromium (install it, or name it in CHROMIUM)');
+const inBrowser = executablePath === undefined ? describe.skip : describe;
+
+inBrowser('the page of the emulated Slack', () => {
+  let rig: Rig;
+  let browser: Browser;
+  const faults: string[] = [];
+
+  beforeAll(async () => {
+    browser = await chromium.launch({ executablePath: executablePath ?? '', args: ['--no-sandbox'] });
+  }, 60_000);
+  afterAll(() => browser.close());
+
+  async function opened(user = 'U0ADA'): Promise<Page> {
+    const page = await browser.newPage({ viewport: { width: 1440, height: 1080 } });
+    page.setDefaultTimeout(10_000);
+    page.on('pageerror', (error) => faults.push(String(error)));
+    await page.goto(`${rig.slack.pageUrl}?user=${user}`);
+    return page;
+  }
+
+  test('shows the card, asks before a destructive choice, sends the click through Bolt, and shows answer and edit live', async () => {
+    rig = await startRig();
+    const page = await opened();
+    await post(rig);
+    await page.getByRole('button', { name: 'No, rotate secrets and delete the pod' }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Go back' }).click();
+    expect(rig.clicks).toEqual([]);
+    await page.getByRole('button', { name: 'No, rotate secrets and delete the pod' }).click();
+    await page.getByRole('dialog').getByText('cannot be undone').waitFor();
+    await page.getByRole('button', { name: 'Yes, I decide this' }).click();
+    await until(() => rig.clicks[0], 5_000);
+    expect(rig.clicks).toMatchObject([{ slackUser: 'U0ADA', button: { choice: 'remove' } }]);
+    await page.getByText('Only visible to you').waitFor();
+    await rig.desk.updateQuestion({
+      card: questionCard({ status: { state: 'decided', choice: 'remove', by: ['Ada Lovelace'], at: '2026-03-01T14:05:00Z' } }),
+    });
+    await page.getByText('Decided: No, rotate secrets').waitFor();
+    expect(await page.getByRole('button', { name: 'Yes, release it' }).count()).toBe(0);
+    await page.close();
+    await rig.stop();
+  }, 60_000);
+
+  test('lets one be somebody else, whose answers only they see, and opens threads', async () => {
+    rig = await startRig();
+    await post(rig);
+    await rig.desk.postInThread({ key: 'line', incident, text: 'Pod quarantined in 21 ms' });
+    const page = await opened();
+    await page.getByLabel('Who am I').selectOption('U0GUEST');
+    await page.getByRole('button', { name: 'Yes, release it' }).click();
+    await page.getByRole('button', { name: 'Yes, I decide this' }).click();
+    await page.getByText('Guests of this workspace may not decide.').waitFor();
+    expect(rig.refusals).toMatchObject([{ reason: 'guest', slackUser: 'U0GUEST' }]);
+    await page.getByRole('button', { name: /1 reply/ }).click();
+    await page.getByText('Pod quarantined in 21 ms').waitFor();
+    await page.getByLabel('Who am I').selectOption('U0ADA');
+    await page.getByText('Is the new binary').first().waitFor();
+    expect(await page.getByText('Only visible to you').count()).toBe(0);
+    await page.close();
+    await rig.stop();
+  }, 60_000);
+
+  test('runs nothing that an attacker wrote', async () => {
+    rig = await startRig();
+    const script = '<img src=x onerror="window.owned=1"><script>window.owned=1</script>"><a href="javascript:owned=1">';
+    const base = questionCard();
+    await post(rig, {
+      ...base,
+      text: script,
+      incident: { ...base.incident, title: script },
+      happened: { ...base.happened, commandLine: script },
+    });
+    rig.slack.world.add({ channel, ts: rig.slack.world.nextTs(), user: 'U0MALLORY', text: `${script} <javascript:owned=1|x>` });
+    const page = await opened();
+    await page.getByText('What happened').waitFor();
+    expect(await page.evaluate('window.owned')).toBeUndefined();
+    expect(await page.locator('a[href^="javascript"], article img').count()).toBe(0);
+    expect(faults).toEqual([]);
+    await page.close();
+    await rig.stop();
+  }, 60_000);
+});

@@ -1,0 +1,190 @@
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import type { ClickOptions } from '../../fakes/slack/index.ts';
+import { channel, post, questionCard, type Rig, signingSecret, startRig, until } from './fixture.ts';
+
+let rig: Rig;
+beforeEach(async () => {
+  rig = await startRig();
+});
+afterEach(() => rig.stop());
+
+const remove: ClickOptions = { user: 'U0ADA', actionId: 'fb_vote1' };
+
+describe('a click', () => {
+  test('of a member reaches the service with the stored button, and is answered to that person only', async () => {
+    const ref = await post(rig);
+    const delivery = await rig.slack.click(remove);
+    expect(delivery).toMatchObject({ status: 200, body: '' });
+    await until(() => rig.slack.ephemerals('U0ADA')[0]);
+    expect(rig.clicks).toMatchObject([
+      {
+        clickId: expect.stringMatching(/^click-[0-9a-f]{32}$/),
+        slackUser: 'U0ADA',
+        channel,
+        messageTs: ref.ts,
+        button: {
+          choice: 'remove',
+          question: 'question-1',
+          questionDigest: 'sha256:aaaa',
+          requester: 'playbook:contain-dropped-binary',
+        },
+      },
+    ]);
+    expect(rig.slack.ephemerals('U0ADA')).toMatchObject([{ text: expect.stringContaining('is recorded'), channel }]);
+    expect(rig.slack.ephemerals('U0GRACE')).toEqual([]);
+    expect(rig.refusals).toEqual([]);
+  });
+
+  test('has the same id when Slack delivers it again in a new request, another id when it is another click', async () => {
+    await post(rig);
+    const forge = { actionTs: '1700000000.000001' };
+    await rig.slack.click({ ...remove, forge });
+    await rig.slack.click({ ...remove, forge });
+    await rig.slack.click(remove);
+    await until(() => (rig.clicks.length === 3 ? true : undefined));
+    const [first, again, other] = rig.clicks.map((click) => click.clickId);
+    expect(again).toBe(first);
+    expect(other).not.toBe(first);
+  });
+
+  test('is acknowledged at once though the service takes its time', async () => {
+    await rig.stop();
+    rig = await startRig({ onClick: () => new Promise((resolve) => setTimeout(() => resolve({ text: 'late' }), 1_000)) });
+    await post(rig);
+    expect((await rig.slack.click(remove)).tookMs).toBeLessThan(500);
+    await until(() => rig.slack.ephemerals('U0ADA').find((message) => message.text === 'late'));
+  });
+
+  test('is answered also when the service fails, without its words', async () => {
+    await rig.stop();
+    rig = await startRig({ onClick: () => Promise.reject(new Error('password=hunter2')) });
+    await post(rig);
+    await rig.slack.click(remove);
+    const answer = await until(() => rig.slack.ephemerals('U0ADA')[0]);
+    expect(answer.text).toContain('was not recorded (FB_ERR_INTERNAL)');
+    expect(JSON.stringify([rig.slack.world.messages, rig.logs])).not.toContain('hunter2');
+  });
+});
+
+describe('at the door, with 401, is refused and recorded', () => {
+  const cases: readonly [string, NonNullable<ClickOptions['forge']>, string][] = [
+    ['an unsigned click', { unsigned: true }, 'unsigned'],
+    ['a click signed by somebody else', { signingSecret: 'another-secret' }, 'bad_signature'],
+    ['a click signed six minutes ago', { clockSeconds: -360 }, 'too_old'],
+    ['a click signed six minutes in the future', { clockSeconds: 360 }, 'future_dated'],
+  ];
+  test.each(cases)('%s', async (_name, forge, reason) => {
+    await post(rig);
+    const delivery = await rig.slack.click({ ...remove, forge });
+    expect(delivery.status).toBe(401);
+    expect(JSON.parse(delivery.body)).toMatchObject({ error: reason });
+    await until(() => rig.refusals[0]);
+    expect(rig.refusals).toMatchObject([{ reason }]);
+    expect(rig.clicks).toEqual([]);
+  });
+
+  test('the same bytes for the second time', async () => {
+    await post(rig);
+    const { request } = await rig.slack.click(remove);
+    await until(() => rig.clicks[0]);
+    const again = await rig.slack.resend(request);
+    expect(again.status).toBe(401);
+    await until(() => rig.refusals[0]);
+    expect(rig.refusals).toMatchObject([{ reason: 'replayed' }]);
+    expect(rig.clicks).toHaveLength(1);
+  });
+
+  test('a changed body under a good signature', async () => {
+    await post(rig);
+    const { request } = await rig.slack.click(remove);
+    const again = await rig.slack.resend({ ...request, body: request.body.replaceAll('U0ADA', 'U0GRACE') });
+    expect(again.status).toBe(401);
+    expect(JSON.parse(again.body)).toMatchObject({ error: 'bad_signature' });
+  });
+});
+
+describe('signed by Slack, but refused, answered and recorded, is', () => {
+  const cases: readonly [string, ClickOptions, string][] = [
+    ['a click for another app', { ...remove, forge: { appId: 'A0OTHER' } }, 'wrong_app'],
+    ['a click from another workspace', { ...remove, forge: { teamId: 'T0OTHER' } }, 'wrong_team'],
+    ['a click of a Slack Connect stranger', { ...remove, user: 'U0STRANGER' }, 'stranger'],
+    [
+      'a stranger whose payload claims our workspace',
+      { ...remove, user: 'U0STRANGER', forge: { userTeamId: 'T0ACME' } },
+      'stranger',
+    ],
+    ['two actions in one payload', { ...remove, forge: { doubled: true } }, 'not_one_action'],
+    ['a button that was never posted', { ...remove, forge: { inventedValue: 'b_invented' } }, 'unknown_button'],
+    ['our button on another message of the channel', { ...remove, forge: { messageTs: '1700000000.000001' } }, 'stale_card'],
+    ['our button in another channel', { ...remove, forge: { channelId: 'C0OTHER' } }, 'wrong_message'],
+    ['a bot', { ...remove, user: 'U0BOT' }, 'bot'],
+    ['a deactivated account', { ...remove, user: 'U0GONE' }, 'deleted'],
+    ['a guest', { ...remove, user: 'U0GUEST' }, 'guest'],
+    ['a single-channel guest', { ...remove, user: 'U0ONECHANNEL' }, 'guest'],
+  ];
+  test.each(cases)('%s', async (_name, click, reason) => {
+    await post(rig);
+    const delivery = await rig.slack.click(click);
+    expect(delivery.status).toBe(200);
+    await until(() => rig.slack.ephemerals(click.user)[0]);
+    expect(rig.refusals).toMatchObject([{ reason, slackUser: click.user }]);
+    expect(rig.clicks).toEqual([]);
+  });
+
+  test('somebody whom Slack does not know (who cannot be answered)', async () => {
+    await post(rig);
+    await rig.slack.click({ ...remove, user: 'U0NOBODY' });
+    await until(() => rig.refusals[0]);
+    expect(rig.refusals).toMatchObject([{ reason: 'unknown_user' }]);
+    expect(rig.clicks).toEqual([]);
+  });
+
+  test('anybody while Slack cannot say who it is', async () => {
+    await post(rig);
+    rig.slack.fail('users.info', { status: 503 });
+    await rig.slack.click(remove);
+    const answer = await until(() => rig.slack.ephemerals('U0ADA')[0]);
+    expect(answer.text).toContain('try again');
+    expect(rig.refusals).toMatchObject([{ reason: 'not_checked' }]);
+    // In doubt is not remembered.
+    await rig.slack.click(remove);
+    await until(() => rig.clicks[0]);
+  });
+
+  test('a button of an old card, when the question has a new one', async () => {
+    const old = await post(rig);
+    rig.cards.messages.set('question-1', { channel, ts: '1999999999.000100' });
+    await rig.slack.click({ ...remove, ts: old.ts });
+    const answer = await until(() => rig.slack.ephemerals('U0ADA')[0]);
+    expect(answer.text).toContain('out of date');
+    expect(rig.refusals).toMatchObject([{ reason: 'stale_card', buttonId: expect.stringMatching(/^b_/) }]);
+  });
+
+  test.each([
+    [{ type: 'block_actions', actions: [] }, 'malformed'],
+    [{ type: 'view_submission', view: {} }, 'malformed'],
+    [
+      { type: 'view_submission', team: { id: 'T0ACME' }, user: { id: 'U0ADA' }, view: { id: 'V1', callback_id: 'x' } },
+      'unsupported',
+    ],
+    [{ type: 'shortcut', team: { id: 'T0ACME' }, user: { id: 'U0ADA' }, callback_id: 'x' }, 'unsupported'],
+    [{ hello: 'world' }, 'malformed'],
+  ])('what is no click: %j', async (payload, reason) => {
+    expect((await rig.slack.deliver(payload)).status).toBe(200);
+    await until(() => rig.refusals[0]);
+    expect(rig.refusals).toMatchObject([{ reason }]);
+    expect(rig.clicks).toEqual([]);
+  });
+});
+
+describe('while the signing secret is rotated', () => {
+  test('clicks signed with the old and with the new one both count, others do not', async () => {
+    await rig.stop();
+    rig = await startRig({ signingSecrets: ['the-new-secret', signingSecret] });
+    await post(rig, questionCard());
+    expect((await rig.slack.click(remove)).status).toBe(200);
+    expect((await rig.slack.click({ ...remove, forge: { signingSecret: 'the-new-secret' } })).status).toBe(200);
+    expect((await rig.slack.click({ ...remove, forge: { signingSecret: '' } })).status).toBe(401);
+    await until(() => (rig.clicks.length === 2 ? true : undefined));
+  });
+});

@@ -1,0 +1,151 @@
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { FirebreakError, RetryLaterError } from '../../../core/errors.ts';
+import { createSlackDesk } from '../../../integrations/slack/desk.ts';
+import { appId, botToken, channel, incident, post, questionCard, type Rig, signingSecret, startRig, teamId } from './fixture.ts';
+
+let rig: Rig;
+beforeEach(async () => {
+  rig = await startRig({ timeoutMs: 400 });
+});
+afterEach(() => rig.stop());
+
+const cardsInChannel = () =>
+  rig.slack.channelMessages(channel).filter((message) => message.blocks?.some((block) => block.type === 'actions'));
+const decided = { state: 'decided', choice: 'release', by: ['Ada'], at: '2026-03-01T14:05:00Z' } as const;
+
+describe('the card', () => {
+  test('is posted once, however often it is asked for, also at the same time', async () => {
+    const [first, second] = await Promise.all([post(rig), post(rig)]);
+    expect(await post(rig)).toEqual(first);
+    expect(second).toEqual(first);
+    expect(cardsInChannel()).toMatchObject([{ ts: first.ts, appId, metadata: { event_payload: { key: 'question-1' } } }]);
+  });
+
+  test.each(['doThenTimeout', 'hangs', 'fails with 500', 'fails with a Slack error'])(
+    'is one card when Slack %s',
+    async (fault) => {
+      if (fault === 'doThenTimeout') rig.slack.doThenTimeout('chat.postMessage');
+      if (fault === 'hangs') rig.slack.hang('chat.postMessage', 20_000);
+      if (fault === 'fails with 500') rig.slack.fail('chat.postMessage', { status: 500 });
+      if (fault === 'fails with a Slack error') rig.slack.fail('chat.postMessage', { error: 'internal_error' });
+      await expect(post(rig)).rejects.toMatchObject({ code: 'FB_ERR_UNAVAILABLE' });
+      const ref = await post(rig);
+      expect(cardsInChannel()).toMatchObject([{ ts: ref.ts }]);
+    },
+    20_000,
+  );
+
+  test('is found again by a new process that has only the database', async () => {
+    rig.slack.doThenTimeout('chat.postMessage');
+    await expect(post(rig)).rejects.toMatchObject({ code: 'FB_ERR_UNAVAILABLE' });
+    const desk = createSlackDesk({
+      appId,
+      teamId,
+      botToken,
+      signingSecrets: [signingSecret],
+      channel,
+      apiUrl: rig.slack.apiUrl,
+      cards: rig.cards,
+      onClick: async () => ({ text: '' }),
+      onRefused: () => {},
+      log: () => {},
+    });
+    await desk.postQuestion({ card: questionCard(), groups: ['oncall'], requester: 'x' });
+    expect(cardsInChannel()).toHaveLength(1);
+  }, 20_000);
+
+  test('is not taken from somebody else who wrote the same key into the channel', async () => {
+    rig.slack.fail('chat.postMessage', { status: 500 });
+    await expect(post(rig)).rejects.toBeInstanceOf(FirebreakError);
+    const metadata = { event_type: 'firebreak_message', event_payload: { key: 'question-1' } };
+    rig.slack.world.add({ channel, ts: rig.slack.world.nextTs(), user: 'U0MALLORY', appId: 'A0EVIL', text: 'mine', metadata });
+    const ref = await post(rig);
+    expect(rig.slack.world.message(channel, ref.ts)).toMatchObject({ appId });
+  });
+
+  test('is edited in place: the same message, no buttons', async () => {
+    const ref = await post(rig);
+    await rig.desk.updateQuestion({ card: questionCard({ status: decided }) });
+    expect(cardsInChannel()).toEqual([]);
+    expect(rig.slack.world.message(channel, ref.ts)).toMatchObject({
+      text: expect.stringContaining('decided'),
+      editedTs: expect.any(String),
+    });
+  });
+
+  test('keeps its buttons through edits, in the same order with the same ids', async () => {
+    await post(rig);
+    const before = cardsInChannel()[0]?.blocks?.find((block) => block.type === 'actions');
+    await rig.desk.updateQuestion({
+      card: questionCard({ votes: [{ person: 'Ada', choice: 'release', at: '2026-03-01T14:05:00Z' }] }),
+    });
+    expect(cardsInChannel()[0]?.blocks?.find((block) => block.type === 'actions')).toEqual(before);
+  });
+
+  test('that was never posted cannot be edited', async () => {
+    await expect(rig.desk.updateQuestion({ card: questionCard() })).rejects.toMatchObject({ code: 'FB_ERR_NOT_FOUND' });
+  });
+});
+
+describe('the thread', () => {
+  test('is the one that the card started', async () => {
+    const card = await post(rig);
+    await rig.desk.postInThread({ key: 'line-1', incident, text: 'Pod quarantined' });
+    expect(rig.slack.replies(channel, card.ts)).toMatchObject([{ text: 'Pod quarantined' }]);
+    expect(rig.slack.channelMessages(channel)).toHaveLength(1);
+  });
+
+  test('is started by its first line otherwise, and the card links to it', async () => {
+    await Promise.all(['a', 'b'].map((key) => rig.desk.postInThread({ key, incident, text: `line ${key}` })));
+    await post(rig);
+    const [root, card] = rig.slack.channelMessages(channel);
+    expect(rig.slack.replies(channel, root?.ts ?? '')).toHaveLength(2);
+    expect(JSON.stringify(card?.blocks)).toContain(`/archives/${channel}/p${root?.ts.replace('.', '')}|Incident thread`);
+    expect(rig.slack.channelMessages(channel)).toHaveLength(2);
+  });
+
+  test('has each line once, also when the answer to it was lost', async () => {
+    await post(rig);
+    rig.slack.doThenTimeout('chat.postMessage');
+    const line = { key: 'line-1', incident, text: 'Pod <!channel> *quarantined*' };
+    await expect(rig.desk.postInThread(line)).rejects.toMatchObject({ code: 'FB_ERR_UNAVAILABLE' });
+    const ref = await rig.desk.postInThread(line);
+    expect(await rig.desk.postInThread(line)).toEqual(ref);
+    const [root] = rig.slack.channelMessages(channel);
+    expect(rig.slack.replies(channel, root?.ts ?? '')).toMatchObject([{ text: 'Pod &lt;!channel&gt; *quarantined*' }]);
+  }, 20_000);
+});
+
+describe('Slack’s faults', () => {
+  test('a rate limit says when to come back, and then it works', async () => {
+    for (let count = 0; count < 5; count += 1) {
+      await rig.desk.postInThread({ key: `line-${count}`, incident, text: 'news' }).catch(() => {});
+    }
+    const started = Date.now();
+    const refusal: unknown = await post(rig).catch((error: unknown) => error);
+    expect(refusal).toBeInstanceOf(RetryLaterError);
+    expect(refusal).toMatchObject({ code: 'FB_ERR_UNAVAILABLE', retryAfterMs: 1_000 });
+    expect(Date.now() - started).toBeLessThan(500);
+    await new Promise((resolve) => setTimeout(resolve, 1_050));
+    await post(rig);
+    expect(cardsInChannel()).toHaveLength(1);
+  });
+
+  test('a refusal is final and names Slack’s reason, never the token', async () => {
+    rig.slack.fail('chat.postMessage', { error: 'not_in_channel' });
+    const refusal: unknown = await post(rig).catch((error: unknown) => error);
+    expect(refusal).toMatchObject({ code: 'FB_ERR_REFUSED', detail: 'Slack answered chat.postMessage with not_in_channel' });
+    expect(String(refusal)).not.toContain(botToken);
+  });
+
+  test('a hanging Slack is given up after five seconds', async () => {
+    await rig.stop();
+    rig = await startRig();
+    rig.slack.hang('chat.postEphemeral', 30_000);
+    const started = Date.now();
+    await expect(rig.desk.answerClick({ channel, user: 'U0ADA', text: 'x' })).rejects.toMatchObject({
+      code: 'FB_ERR_UNAVAILABLE',
+    });
+    expect(Date.now() - started).toBeLessThan(7_000);
+  }, 15_000);
+});

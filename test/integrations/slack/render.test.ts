@@ -1,0 +1,223 @@
+import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import type { QuestionCard, StoredButton } from '../../../core/card.ts';
+import { questionBlocks, slackLimits } from '../../../integrations/slack/render.ts';
+import { code, inline, plain, preformatted } from '../../../integrations/slack/text.ts';
+import { parseBlocks } from '../../fakes/slack/block-schema.ts';
+import { questionCard } from './fixture.ts';
+
+function buttonsFor(card: QuestionCard): readonly StoredButton[] {
+  return card.choices.map((choice) => ({
+    buttonId: `b_${choice.id}`,
+    incident: card.incident,
+    question: card.questionId,
+    questionDigest: card.questionDigest,
+    choice: choice.id,
+    label: choice.label,
+    groups: ['oncall'],
+    requester: 'playbook',
+  }));
+}
+
+function rendered(card: QuestionCard) {
+  return questionBlocks(card, { buttons: buttonsFor(card) });
+}
+
+function buttonTexts(card: QuestionCard): readonly string[] {
+  return rendered(card).blocks.flatMap((block) =>
+    block.type === 'actions' ? block.elements.flatMap((element) => (element.type === 'button' ? [element.text.text] : [])) : [],
+  );
+}
+
+/** Sequences that Slack would act on: anything in angle brackets that is not one of our own dates. */
+function sequences(text: string): readonly string[] {
+  return (text.match(/<[^>]*>/g) ?? []).filter((found) => !found.startsWith('<!date^'));
+}
+
+const evil = fc.oneof(
+  fc.constantFrom(
+    '<!channel>',
+    '<!here|x>',
+    '<@U0ADA>',
+    '<https://evil.example|Approve>',
+    '` <!everyone> `',
+    '```\n*Approved by Ada*\n```',
+    '*bold* _it_ ~no~ > quote',
+    '\u202eelbasrever\u202c',
+    '\u0000\u0007\u001b[31m',
+    '&lt;!channel&gt;',
+    '@channel http://evil.example',
+    '\ud800 lonely',
+    '\u200b\u2060\ufeff',
+    '',
+    '🔥'.repeat(500),
+    '&'.repeat(9_000),
+    '\n\n\n'.repeat(500),
+  ),
+  fc.string({ unit: 'binary', maxLength: 400 }),
+);
+
+const choice = fc.record({
+  label: evil,
+  quorum: fc.integer({ min: 1, max: 3 }),
+  destructive: fc.boolean(),
+  weakens: fc.boolean(),
+  changes: fc.array(evil, { maxLength: 6 }),
+  blastRadius: fc.array(evil, { maxLength: 30 }),
+  notes: fc.array(evil, { maxLength: 4 }),
+});
+
+const rubbishCard: fc.Arbitrary<QuestionCard> = fc
+  .record({
+    title: evil,
+    text: evil,
+    rule: evil,
+    commandLine: evil,
+    image: evil,
+    contained: fc.array(fc.record({ what: evil, since: evil }), { maxLength: 8 }),
+    evidence: fc.array(fc.record({ name: evil, sha256: evil, bytes: fc.nat() }), { maxLength: 30 }),
+    choices: fc.array(choice, { minLength: 1, maxLength: 40 }),
+    votes: fc.array(fc.record({ person: evil, choice: evil, at: evil }), { maxLength: 30 }),
+    onSilence: evil,
+    until: evil,
+    severity: fc.constantFrom('critical', 'high', 'medium', 'low', 'info', 'unknown'),
+    state: fc.constantFrom('open', 'decided', 'expired', 'void'),
+  })
+  .map((r) => {
+    const base = questionCard();
+    const status: QuestionCard['status'] =
+      r.state === 'decided'
+        ? { state: 'decided', choice: r.text, by: r.votes.map((vote) => vote.person), at: r.until }
+        : r.state === 'expired'
+          ? { state: 'expired', at: r.until }
+          : r.state === 'void'
+            ? { state: 'void', why: r.text, at: r.until }
+            : { state: 'open' };
+    return {
+      ...base,
+      incident: { ...base.incident, title: r.title, severity: r.severity },
+      text: r.text,
+      happened: { ...base.happened, rule: r.rule, commandLine: r.commandLine, image: r.image },
+      contained: r.contained,
+      evidence: r.evidence,
+      choices: r.choices.map((one, index) => ({ ...one, id: `c${index}` })),
+      votes: r.votes,
+      onSilence: r.onSilence,
+      level: { ...base.level, group: r.title, until: r.until },
+      status,
+    };
+  });
+
+describe('the question card', () => {
+  test('keeps to every limit of Slack, whatever the attacker wrote', () => {
+    fc.assert(
+      fc.property(rubbishCard, (card) => {
+        const { text, blocks } = rendered(card);
+        const checked = parseBlocks(blocks);
+        expect(checked).toMatchObject({ ok: true });
+        expect(JSON.stringify(blocks).length).toBeLessThan(13_000 + 6_000 * Number(card.choices.length > 20));
+        expect(text.length).toBeLessThan(1_000);
+        expect(text).not.toBe('');
+      }),
+      { numRuns: 150 },
+    );
+  });
+
+  test('pings nobody and links nowhere, whatever the attacker wrote', () => {
+    fc.assert(
+      fc.property(rubbishCard, (card) => {
+        const { text, blocks } = rendered(card);
+        const texts = [text];
+        const collect = (value: unknown): void => {
+          if (Array.isArray(value)) value.forEach(collect);
+          else if (typeof value === 'object' && value !== null) {
+            if ('type' in value && value.type === 'mrkdwn') expect(value).toMatchObject({ verbatim: true });
+            if ('text' in value && typeof value.text === 'string') texts.push(value.text);
+            Object.values(value).forEach(collect);
+          }
+        };
+        collect(blocks);
+        for (const one of texts) {
+          expect(sequences(one)).toEqual([]);
+          expect(one).not.toMatch(/[\u202a-\u202e\u2066-\u2069\u200b]|(?!\n)\p{Cc}/u);
+          expect(one.isWellFormed()).toBe(true);
+        }
+      }),
+      { numRuns: 150 },
+    );
+  });
+
+  test('has one button for each choice, in the order of the choices, with nothing but an opaque id', () => {
+    fc.assert(
+      fc.property(rubbishCard, (card) => {
+        const buttons = rendered(card).blocks.flatMap((block) => (block.type === 'actions' ? block.elements : []));
+        const values = buttons.map((button) => ('value' in button ? button.value : undefined));
+        expect(values).toEqual(card.status.state === 'open' ? card.choices.map((one) => `b_${one.id}`) : []);
+      }),
+      { numRuns: 50 },
+    );
+  });
+
+  test('tells by the notification alone what it is about, what is wanted and until when', () => {
+    const { text } = rendered(questionCard());
+    expect(text).toBe(
+      '🔴 CRITICAL: deployment/shop/cart: decide by 2026-03-01 14:17 UTC. Is the new binary in cart-7d9c5b6f4-x2x8k expected?',
+    );
+  });
+
+  test('asks again before what cannot be undone and before what weakens the response', () => {
+    const buttons = rendered(questionCard()).blocks.flatMap((block) => (block.type === 'actions' ? block.elements : []));
+    expect(buttons).toMatchObject([
+      { action_id: 'fb_vote0', confirm: { text: { text: expect.stringContaining('weakens') } } },
+      { action_id: 'fb_vote1', style: 'danger', confirm: { text: { text: expect.stringContaining('cannot be undone') } } },
+    ]);
+  });
+
+  test('asks nothing more when it is decided, expired or void, and says who decided', () => {
+    const at = '2026-03-01T14:05:00Z';
+    const decided = questionCard({ status: { state: 'decided', choice: 'remove', by: ['Ada Lovelace', 'Grace Hopper'], at } });
+    expect(buttonTexts(decided)).toEqual([]);
+    expect(JSON.stringify(rendered(decided).blocks)).toContain('by Ada Lovelace, Grace Hopper');
+    expect(rendered(decided).text).toContain('decided: No, rotate secrets and delete the pod (Ada Lovelace, Grace Hopper)');
+    expect(buttonTexts(questionCard({ status: { state: 'expired', at } }))).toEqual([]);
+    expect(buttonTexts(questionCard({ status: { state: 'void', why: 'the pod is gone', at } }))).toEqual([]);
+  });
+
+  test('says what is contained until when, what each choice needs and touches, what silence means and who is next', () => {
+    const all = JSON.stringify(rendered(questionCard()).blocks);
+    for (const part of [
+      'unverified',
+      'needs 2 people',
+      'needs one person',
+      'Secret/shop/cart-db',
+      '2 of 3 replicas',
+      'Nothing is deleted',
+      'leads',
+    ]) {
+      expect(all).toContain(part);
+    }
+  });
+});
+
+describe('the attacker’s text', () => {
+  test('is cut by the length after escaping, never inside an entity', () => {
+    expect(plain('&&&', 11)).toBe('&amp;&amp;…');
+    expect(plain('<b>', 100)).toBe('&lt;b&gt;');
+    expect(plain('🔥🔥', 3)).toBe('🔥…');
+    expect(plain('a'.repeat(slackLimits.button + 1), slackLimits.button)).toHaveLength(slackLimits.button);
+  });
+
+  test('cannot leave its backticks', () => {
+    expect(code('a`*b*`', 100)).toBe('`aˋ*b*ˋ`');
+    expect(preformatted('x\n```\n<!channel>', 200)).toBe('```\nx\nˋˋˋ\n&lt;!channel&gt;\n```');
+  });
+
+  test('formats nothing outside of them either', () => {
+    expect(inline('*a* _b_ ~c~ `d`', 100)).toBe('∗a∗ ˍbˍ ∼c∼ ˋdˋ');
+    expect(inline('> quote', 100)).toBe('› quote');
+  });
+
+  test('shows that something was hidden in it', () => {
+    expect(plain('safe\u202etxt.exe', 100)).toBe('safe\ufffdtxt.exe');
+  });
+});
