@@ -28,4 +28,4 @@ export interface ManifestDraft {
 export type WriteManifest = (draft: ManifestDraft) => Promise<EvidenceRef>;
 
 /** Reads manifest and artefacts back: hashes, signature, custody. Answers what is wrong, in words; nothing when all is well. */
-export type VerifyManifest = (ref: EvidenceRef) => Promise<readonly string[]>;
+export type VerifyManifest = (manifestSha256: string) => Promise<readonly string[]>;

@@ -10,6 +10,10 @@ export const names = {
   beforeAnnotation: 'firebreak.dev/before',
   /** The key of the step that changed the object. */
   stepAnnotation: 'firebreak.dev/step',
+  /** On the successor of a rotated Secret: the old one's name. */
+  rotatedFromAnnotation: 'firebreak.dev/rotated-from',
+  /** On the pod template of a Deployment that was rolled: the step's key, hashed to 32 hex digits. */
+  rotatedByAnnotation: 'firebreak.dev/rotated-by',
   standingPolicy: 'firebreak-quarantine',
   managedByLabel: 'app.kubernetes.io/managed-by',
   fieldManager: 'firebreak',

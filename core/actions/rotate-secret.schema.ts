@@ -15,5 +15,6 @@ export const rotateSecretOutput = z.object({
   ),
   /** Not rotated, and why: owned by Helm, GitOps, an operator … */
   refused: z.array(z.object({ secret: z.string(), reason: z.string() })),
+  suspect: podSchema,
 });
 export type RotateSecretOutput = z.infer<typeof rotateSecretOutput>;

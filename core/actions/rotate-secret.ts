@@ -12,7 +12,7 @@ export const rotateSecret = declareAction<RotateSecretInput, RotateSecretOutput>
   timeouts: { planMs: 10_000, applyMs: 180_000, verifyMs: 30_000 },
   rights: [
     { apiGroup: '', resource: 'pods', verbs: ['get', 'list'] },
-    { apiGroup: '', resource: 'secrets', verbs: ['get', 'list', 'create'] },
+    { apiGroup: '', resource: 'secrets', verbs: ['get', 'create'] },
     { apiGroup: 'apps', resource: 'deployments', verbs: ['get', 'list', 'patch'] },
   ],
   verifiedBy: 'Every consumer has rolled out with the new name; the suspect pod does not refer to it.',

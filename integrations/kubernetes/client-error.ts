@@ -38,15 +38,15 @@ export function errorOfStatus(options: {
 /** A connection that failed, or a call that took too long: whether it had its effect is not known. */
 export function errorOfConnection(options: { readonly error: unknown; readonly what: string }): KubernetesError {
   const { error, what } = options;
-  const word =
-    error instanceof Error && error.name === 'TimeoutError'
-      ? 'no answer in time'
-      : error instanceof Error && 'code' in error && typeof error.code === 'string'
-        ? error.code
-        : error instanceof Error && error.name === 'AbortError'
-          ? 'cancelled'
-          : 'the connection failed';
+  const word = faultOf(error);
   return new KubernetesError('FB_ERR_UNAVAILABLE', `${what}: ${word}`, { status: 0, reason: '' });
+}
+
+function faultOf(error: unknown): string {
+  if (typeof error !== 'object' || error === null) return 'the connection failed';
+  if ('name' in error && error.name === 'TimeoutError') return 'no answer in time';
+  if ('name' in error && error.name === 'AbortError') return 'cancelled';
+  return 'code' in error && typeof error.code === 'string' ? error.code : 'the connection failed';
 }
 
 function reasonOf(text: string): string {

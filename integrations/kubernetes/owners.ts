@@ -21,3 +21,15 @@ export function topOwnerOf(options: { readonly pod: PodRecord; readonly view: Cl
   if (!above) return { workload: direct, known: false };
   return { workload: controllerOf(above) ?? direct, known: true };
 }
+
+const effects: Readonly<Record<string, string>> = {
+  ReplicaSet: 'starts a new pod in its place',
+  StatefulSet: 'starts a new pod of the same name',
+  DaemonSet: 'starts a new pod on the node',
+  Job: 'starts a new pod and does the work again',
+};
+
+/** What a controller does when one of its pods is deleted, in words. */
+export function ownerEffect(kind: string): string {
+  return effects[kind] ?? 'may start another pod in its place';
+}

@@ -1,0 +1,129 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { deletePodImplementation } from '../../../activities/actions/delete-pod.ts';
+import { snapshotPodStateImplementation } from '../../../activities/actions/snapshot-pod-state.ts';
+import { sha256Hex } from '../../../core/digest.ts';
+import { createKubernetesApi, pathOf } from '../../../integrations/kubernetes/client.ts';
+import { accessFromKubeconfig } from '../../../integrations/kubernetes/kubeconfig.ts';
+import { memoryEvidence } from '../../fakes/evidence-store.ts';
+import { testPlatform } from '../../platform.ts';
+import { openCluster, resolved, stepContext, until } from './cluster.ts';
+
+const platform = await testPlatform();
+let cluster: Awaited<ReturnType<typeof openCluster>>;
+let namespace: string;
+beforeAll(async () => {
+  cluster = await openCluster(platform.kubeconfig);
+  namespace = await platform.freshNamespace();
+});
+afterAll(() => cluster.close());
+
+test('a snapshot keeps the pod, its events and its logs, and none of its secrets', async () => {
+  const secret = 'hunter2-canary';
+  const pod = await cluster.makePod(namespace, 'cart', {
+    metadata: { annotations: { 'kubectl.kubernetes.io/last-applied-configuration': `{"env":"${secret}"}` } },
+    spec: {
+      containers: [
+        {
+          name: 'main',
+          image: 'shop/cart:1',
+          command: ['serve', '--db-password', secret, `--token=${secret}`],
+          args: [`curl -H 'Authorization: Bearer ${secret}abcdefghijkl' http://x`],
+          env: [
+            { name: 'PASSWORD', value: secret },
+            { name: 'NODE', valueFrom: { fieldRef: { fieldPath: 'spec.nodeName' } } },
+          ],
+          livenessProbe: { httpGet: { port: 80, httpHeaders: [{ name: 'X-Key', value: secret }] } },
+        },
+        { name: 'side', image: 'shop/side:1' },
+      ],
+    },
+  });
+  await cluster.post(pathOf({ resource: 'events', namespace }), {
+    metadata: { name: 'cart.1' },
+    involvedObject: { kind: 'Pod', namespace, name: 'cart', uid: pod.metadata?.uid },
+    reason: 'Unhealthy',
+    message: `Readiness probe failed: password=${secret}`,
+    type: 'Warning',
+  });
+  const evidence = memoryEvidence();
+  const action = snapshotPodStateImplementation({ api: cluster.api, ...evidence });
+  const [input, context] = [{ pod: resolved(pod) }, stepContext()];
+  expect((await action.plan(input, context)).changes).toEqual([]);
+  const output = await action.apply(input, context);
+  expect(output.evidence.artefacts.map(({ name }) => name)).toEqual([
+    'pod.yaml',
+    'events.json',
+    'logs/main.log',
+    'logs/side.log',
+  ]);
+  for (const { sha256, bytes } of output.evidence.artefacts) {
+    const kept = await evidence.store.get(sha256);
+    expect(sha256Hex(kept)).toBe(sha256);
+    expect(kept.length).toBe(bytes);
+    expect(Buffer.from(kept).toString()).not.toContain(secret);
+  }
+  const byName = async (wanted: string) => {
+    const artefact = output.evidence.artefacts.find(({ name }) => name === wanted);
+    return Buffer.from(await evidence.store.get(artefact?.sha256 ?? '')).toString();
+  };
+  expect(await byName('pod.yaml')).toContain('name: PASSWORD');
+  expect(await byName('pod.yaml')).toContain('fieldPath: spec.nodeName');
+  expect(await byName('pod.yaml')).toContain(`uid: ${input.pod.uid}`);
+  expect(await byName('events.json')).toContain('Readiness probe failed');
+  expect((await byName('logs/main.log')).length).toBeGreaterThan(0);
+  expect(evidence.drafts[0]).toMatchObject({ incident: context.incident, step: context.key, target: { uid: input.pod.uid } });
+  expect(await action.verify(output, context)).toMatchObject({ state: 'verified' });
+  evidence.objects.set(output.evidence.artefacts[1]?.sha256 ?? '', new Uint8Array([1]));
+  await expect(action.verify(output, context)).rejects.toMatchObject({ code: 'FB_ERR_EVIDENCE_DAMAGED' });
+});
+
+test('a snapshot says which logs it cut, and which it could not have', async () => {
+  const pod = await cluster.makePod(namespace, 'chatty');
+  const evidence = memoryEvidence();
+  const action = snapshotPodStateImplementation({ api: cluster.api, ...evidence, maxLogBytes: 10 });
+  const output = await action.apply({ pod: resolved(pod) }, stepContext());
+  expect(output.evidence.artefacts.find(({ name }) => name === 'logs/main.log')?.partial).toContain('cut after 10 bytes');
+  expect(await action.verify(output, stepContext())).toMatchObject({ state: 'partial' });
+  const replaced = { pod: { ...resolved(pod), uid: 'another' } };
+  await expect(action.apply(replaced, stepContext())).rejects.toMatchObject({ code: 'FB_ERR_TARGET_REPLACED' });
+});
+
+test('a pod is deleted by its uid, once, and its successor of the same name is left alone', async () => {
+  const action = deletePodImplementation({ api: cluster.api, pollMs: 50 });
+  const [input, context] = [{ pod: resolved(await cluster.makePod(namespace, 'doomed')) }, stepContext()];
+  const plan = await action.plan(input, context);
+  expect(plan).toMatchObject({ target: { uid: input.pod.uid }, blastRadius: [`pod/${namespace}/doomed`] });
+  expect(await action.started(input, context)).toBe(false);
+  expect(await action.apply(input, context)).toEqual({ pod: input.pod, alreadyGone: false });
+  expect(await action.started(input, context)).toBe(true);
+  expect(await action.verify({ pod: input.pod, alreadyGone: false }, context)).toMatchObject({ state: 'verified' });
+  await until(async () => (cluster.view.pod(namespace, 'doomed') ? undefined : true));
+  const successor = await cluster.makePod(namespace, 'doomed');
+  expect(await action.apply(input, context)).toEqual({ pod: input.pod, alreadyGone: true });
+  await expect(action.plan(input, context)).rejects.toMatchObject({ code: 'FB_ERR_TARGET_REPLACED' });
+  expect((await cluster.pod(namespace, 'doomed')).metadata?.deletionTimestamp).toBeUndefined();
+  expect((await cluster.pod(namespace, 'doomed')).metadata?.uid).toBe(successor.metadata?.uid);
+});
+
+test('errors name the right that is missing, and hold neither bodies nor tokens', async () => {
+  const access = await accessFromKubeconfig({ file: platform.kubeconfig });
+  const { cert: _, key: __, ...tls } = access.tls;
+  const stranger = createKubernetesApi({ access: { ...access, tls, authorization: async () => 'Bearer canary-token' } });
+  const read = stranger.json({
+    method: 'GET',
+    path: pathOf({ resource: 'secrets', namespace }),
+    what: `list secrets in ${namespace}`,
+  });
+  await expect(read).rejects.toMatchObject({
+    code: 'FB_ERR_REFUSED',
+    detail: expect.stringContaining(`list secrets in ${namespace}`),
+  });
+  await read.catch((error) => expect(JSON.stringify([error.message, error, String(error.stack)])).not.toContain('canary'));
+  stranger.close();
+  const slow = cluster.api.json({ method: 'GET', path: '/api/v1/nodes', what: 'list nodes', timeoutMs: 0 });
+  await expect(slow).rejects.toMatchObject({ code: 'FB_ERR_UNAVAILABLE', detail: 'list nodes: no answer in time' });
+  const nobody = createKubernetesApi({ access: { ...access, server: 'https://127.0.0.1:9' } });
+  const refused = nobody.json({ method: 'GET', path: '/api/v1/nodes', what: 'list nodes' });
+  await expect(refused).rejects.toMatchObject({ code: 'FB_ERR_UNAVAILABLE', detail: 'list nodes: ECONNREFUSED' });
+  nobody.close();
+});
