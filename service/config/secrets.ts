@@ -109,18 +109,29 @@ function readSecrets(read: Reader, { config, roles: wanted }: SecretsQuery): Sec
 export function resolveSecrets(query: SecretsQuery): Secrets {
   const read = new Reader(query.env);
   const secrets = readSecrets(read, query);
-  if (read.problems.length > 0)
-    throw new FirebreakError('FB_ERR_CONFIG_INVALID', read.problems.map((problem) => `\n  ${describeProblem(problem)}`).join(''));
+  if (read.problems.length > 0) throw refused(read);
   return secrets;
 }
 
-/** What `resolveSecrets` would complain about, but for keys that the first start makes (see `ensureKeyFiles`). */
+/** Where the records are, for who only reads them. @throws FB_ERR_CONFIG_INVALID when the secret cannot be had. */
+export function resolveAuditUrl({ config, env }: Omit<SecretsQuery, 'roles'>): string {
+  const { url } = config.audit;
+  if (typeof url === 'string') return url;
+  const read = new Reader(env);
+  const text = read.text('audit.url', url);
+  if (read.problems.length > 0) throw refused(read);
+  return text;
+}
+
+function refused(read: Reader): FirebreakError {
+  return new FirebreakError('FB_ERR_CONFIG_INVALID', read.problems.map((problem) => `\n  ${describeProblem(problem)}`).join(''));
+}
+
+/** What `resolveSecrets` would complain about, but for keys that the first start makes in the state directory. */
 export function missingSecrets(query: SecretsQuery): readonly ConfigProblem[] {
   const { stateDir, temporal } = query.config;
   const madeLater = temporal.codecKeys.flatMap(({ key }, index) =>
-    'file' in key && key.file.startsWith(`${stateDir}/keys/`) && !existsSync(key.file)
-      ? [`temporal.codecKeys[${index}].key`]
-      : [],
+    'file' in key && key.file.startsWith(`${stateDir}/`) && !existsSync(key.file) ? [`temporal.codecKeys[${index}].key`] : [],
   );
   const read = new Reader(query.env);
   readSecrets(read, query);

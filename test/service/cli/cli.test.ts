@@ -1,8 +1,12 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { createAuditStore } from '../../../integrations/database/audit-store.ts';
+import { openDatabase } from '../../../integrations/database/database.ts';
+import { openSigner } from '../../../integrations/keys/ed25519.ts';
 
 const cli = join(import.meta.dirname, '../../../service/cli.ts');
 const configText = `cluster: lab
@@ -56,6 +60,7 @@ describe('help', () => {
     'playbooks show',
     'alerts parse',
     'config check',
+    'audit verify',
     'dev up',
   ])('of %s has a usage line, --json and an example that begins with the command', (command) => {
     const { status, stdout } = firebreak([...command.split(' '), '--help']);
@@ -136,6 +141,43 @@ describe('config check', () => {
         { path: 'guardrails.automaticFrm', line: 8 },
       ],
     });
+  });
+});
+
+describe('audit verify', () => {
+  test('says what no checkpoint covers yet, and ends with 1 when a record was changed', async () => {
+    const state = join(folder, 'firebreak-state');
+    const database = join(state, 'audit.db');
+    mkdirSync(join(state, 'keys'), { recursive: true });
+    await openSigner({ file: join(state, 'keys', 'notary.pem'), create: true });
+    const opened = await openDatabase({ url: `sqlite:${database}` });
+    const record = {
+      chain: 'i@1',
+      number: 1,
+      at: '2026-01-01T00:00:00Z',
+      kind: 'incident.opened',
+      actor: 'engine',
+      body: { a: 1 },
+    };
+    await createAuditStore(opened).append([record]);
+    await opened.close();
+    const intact = firebreak(['audit', 'verify']);
+    expect([intact.status, intact.stdout]).toEqual([0, expect.stringMatching(/intact[\s\S]*i@1 record 1/)]);
+    const raw = new DatabaseSync(database);
+    raw.exec(`UPDATE audit_records SET body = '{"a":2}'`);
+    raw.close();
+    const changed = firebreak(['audit', 'verify', '--json']);
+    expect([changed.status, JSON.parse(changed.stdout)]).toMatchObject([
+      1,
+      { ok: false, findings: [{ kind: 'record-changed', chain: 'i@1', number: 1 }] },
+    ]);
+  });
+
+  test('does not make the store that it is to check', () => {
+    const other = join(folder, 'other.yaml');
+    writeFileSync(other, `${configText}stateDir: nowhere\n`);
+    const { status, stderr } = firebreak(['audit', 'verify', '--config', other]);
+    expect([status, stderr]).toEqual([1, expect.stringContaining('FB_ERR_NOT_FOUND')]);
   });
 });
 
