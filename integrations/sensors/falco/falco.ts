@@ -144,9 +144,9 @@ function processOf(fields: Readonly<Record<string, unknown>>): ProcessRef | unde
  */
 function identifyingFields({ fields, event }: Pick<Parts, 'fields' | 'event'>): unknown {
   const told = Object.entries(fields).filter(
-    ([key, field]) => !/^j?evt\.(?:raw)?time/.test(key) && field !== '<NA>' && field !== '',
+    ([key, field]) => !/^j?evt\.(?:raw)?time/.test(key) && ![undefined, null, '', '<NA>'].some((unknown) => unknown === field),
   );
-  return told.length > 0 ? told.sort(([a], [b]) => (a < b ? -1 : 1)) : [event.output ?? event.message ?? null];
+  return told.length > 0 ? Object.fromEntries(told) : [event.output ?? event.message ?? null];
 }
 
 /** The sentence at the start of the output, without time, priority and the listed fields. */

@@ -1,0 +1,73 @@
+import type { AlertBatch, IncidentStart } from '../../core/incident.ts';
+import type { IncidentGateway, SignalResult, StartOptions, StartResult } from '../../service/intake/incident-gateway.ts';
+
+interface FakeRun {
+  readonly run: string;
+  open: boolean;
+  readonly batches: AlertBatch[];
+}
+
+/** Temporal as the intake sees it, in memory: runs of ids, each with the batches that it was given. */
+export class FakeIncidentGateway implements IncidentGateway {
+  readonly runs = new Map<string, FakeRun[]>();
+  readonly starts: StartOptions[] = [];
+  /** Calls at the same time for one incident, at most. */
+  mostAtOnce = 0;
+  calls = 0;
+  /** Set to make every call fail, after or before it took effect. */
+  failing: 'no' | 'down' | 'answer-lost' | 'limit' = 'no';
+  delayMs = 1;
+  #atOnce = new Map<string, number>();
+
+  async start(id: string, { batch }: IncidentStart, options: StartOptions): Promise<StartResult> {
+    return this.#call<StartResult>(id, () => {
+      if (this.failing === 'down' || this.failing === 'limit') return { kind: 'unavailable', detail: 'down' };
+      if (this.#openRun(id)) return this.failing === 'no' ? { kind: 'already-started' } : { kind: 'unavailable', detail: 'lost' };
+      const runs = this.runs.get(id) ?? [];
+      const run = { run: `run-${runs.length + 1}`, open: true, batches: [batch] };
+      this.runs.set(id, [...runs, run]);
+      this.starts.push(options);
+      return this.failing === 'answer-lost' ? { kind: 'unavailable', detail: 'lost' } : { kind: 'started', run: run.run };
+    });
+  }
+
+  async signal(id: string, batch: AlertBatch): Promise<SignalResult> {
+    return this.#call<SignalResult>(id, () => {
+      if (this.failing === 'down') return { kind: 'unavailable', detail: 'down' };
+      if (this.failing === 'limit') return { kind: 'limit' };
+      const run = this.#openRun(id);
+      if (!run) return { kind: 'not-found' };
+      run.batches.push(batch);
+      return this.failing === 'answer-lost' ? { kind: 'unavailable', detail: 'lost' } : { kind: 'signalled' };
+    });
+  }
+
+  end(id: string): void {
+    const run = this.#openRun(id);
+    if (run) run.open = false;
+  }
+
+  batches(id: string): readonly AlertBatch[] {
+    return (this.runs.get(id) ?? []).flatMap((run) => run.batches);
+  }
+
+  /** As the workflow counts: a batch once, however often it came. */
+  counted(id: string): number {
+    const once = new Map(this.batches(id).map((batch) => [batch.id, batch]));
+    return [...once.values()].flatMap(({ counts }) => counts).reduce((sum, { count }) => sum + count, 0);
+  }
+
+  async #call<T>(id: string, answer: () => T): Promise<T> {
+    this.calls += 1;
+    const now = (this.#atOnce.get(id) ?? 0) + 1;
+    this.#atOnce.set(id, now);
+    this.mostAtOnce = Math.max(this.mostAtOnce, now);
+    await new Promise((done) => setTimeout(done, this.delayMs));
+    this.#atOnce.set(id, now - 1);
+    return answer();
+  }
+
+  #openRun(id: string): FakeRun | undefined {
+    return this.runs.get(id)?.find(({ open }) => open);
+  }
+}

@@ -1,0 +1,273 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import type { Alert } from '../../../core/alert.ts';
+import { falco } from '../../../integrations/sensors/falco/falco.ts';
+
+const folder = new URL('../../fixtures/alerts/falco/', import.meta.url);
+
+function decodeFile(name: string): ReturnType<typeof falco.decode> {
+  const value: unknown = JSON.parse(readFileSync(new URL(`${name}.json`, folder), 'utf8'));
+  expect(falco.detect(value)).toBe(true);
+  return falco.decode(value, { cluster: 'lab' });
+}
+
+function alertOf(decoded: ReturnType<typeof falco.decode>): Alert {
+  if (decoded.kind !== 'alert') throw new Error(`${decoded.kind}: ${JSON.stringify(decoded)}`);
+  return decoded.alert;
+}
+
+const alertIn = (name: string): Alert => alertOf(decodeFile(name));
+const event = { rule: 'r', priority: 'Notice', time: '2026-06-01T10:00:00.000000001Z', source: 'syscall', output: 'x' };
+const decode = (change: object): Alert => alertOf(falco.decode({ ...event, ...change }, { cluster: 'lab' }));
+
+describe('what a real Falco posted', () => {
+  test('names rule, severity, time to the nanosecond, node, container and process', () => {
+    expect(alertIn('01-read_sensitive_file_untrusted')).toEqual({
+      id: expect.stringMatching(/^[0-9a-f]{32}$/),
+      sensor: 'falco',
+      rule: 'Read sensitive file untrusted',
+      severity: 'medium',
+      time: '2026-11-24T21:41:44.626143713Z',
+      title: 'Sensitive file opened for reading by non-trusted program',
+      cluster: 'lab',
+      node: 'vm',
+      container: { id: '46b9ca37a04f' },
+      process: { name: 'cat', exe: '/usr/bin/cat', commandLine: 'cat /etc/shadow', parent: 'trigger.sh', user: 'root' },
+      observables: [
+        { type: 'path', value: '/etc/shadow' },
+        { type: 'path', value: '/usr/bin/cat' },
+        { type: 'user', value: 'root' },
+      ],
+      tags: ['T1555', 'container', 'filesystem', 'host', 'maturity_stable', 'mitre_credential_access'],
+      mitre: ['T1555', 'TA0006'],
+    });
+  });
+
+  test('shows what a symlink points at', () => {
+    const { observables } = alertIn('02-create_symlink_over_sensitive_files');
+    expect(observables).toContainEqual({ type: 'path', value: '/etc/shadow' });
+    expect(observables).toContainEqual({ type: 'path', value: '/srv/app/sl' });
+  });
+
+  test.each([
+    ['03-search_private_keys_or_passwords', 'medium', 'find /srv/app -name id_rsa'],
+    ['04-execution_from_dev_shm', 'medium', 'dropper'],
+    ['05-fileless_execution_via_memfd_create', 'critical', '3'],
+    ['06-run_shell_untrusted', 'low', 'sh -c id >/dev/null'],
+  ])('%s is %s', (name, severity, commandLine) => {
+    expect(alertIn(name)).toMatchObject({ severity, process: { commandLine }, container: { id: '46b9ca37a04f' } });
+    expect(alertIn(name)).not.toHaveProperty('pod');
+  });
+});
+
+describe('whom an alert is about', () => {
+  test('is the node for a process of the host, which has no container', () => {
+    const alert = alertIn('rw-host-process');
+    expect(alert).toMatchObject({ node: 'node-7', process: { commandLine: 'cat /etc/shadow' } });
+    expect(alert).not.toHaveProperty('container');
+    expect(alert).not.toHaveProperty('pod');
+  });
+
+  test('is the pod that the fields name', () => {
+    expect(alertIn('rw-typed-values-and-arrays')).toMatchObject({
+      pod: { namespace: 'team-a', name: 'api-0' },
+      container: { id: '84c0b936c919', digest: 'sha256:00' },
+    });
+  });
+
+  test.each([null, '', '<NA>', 'host', {}, undefined, 7])('is no pod when the name is spelt %p', (name) => {
+    const alert = decode({ output_fields: { 'k8s.ns.name': 'team-a', 'k8s.pod.name': name, 'container.id': '0123456789ab' } });
+    expect(alert).not.toHaveProperty('pod');
+    expect(alert.container).toEqual({ id: '0123456789ab' });
+  });
+
+  test('is no pod when the name cannot be one', () => {
+    for (const name of ['Api', 'a/b', '../x', 'a'.repeat(254), '-a', 'a b']) {
+      expect(decode({ output_fields: { 'k8s.ns.name': 'team-a', 'k8s.pod.name': name } })).not.toHaveProperty('pod');
+    }
+  });
+
+  test('is no pod when a fixture has an object for its name', () => {
+    expect(alertIn('rw-talon-non-string-pod-name')).not.toHaveProperty('pod');
+  });
+
+  test('is a pod in the API audit only when the request was about pods', () => {
+    const target = { 'ka.target.name': 'api-0', 'ka.target.namespace': 'team-a', 'ka.user.name': 'eve' };
+    const audit = (resource: unknown) =>
+      decode({ source: 'k8s_audit', hostname: 'node-7', output_fields: { ...target, 'ka.target.resource': resource } });
+    expect(audit('pods')).toMatchObject({ pod: { namespace: 'team-a', name: 'api-0' }, process: { user: 'eve' } });
+    expect(audit('configmaps')).not.toHaveProperty('pod');
+    expect(audit('deployments')).toMatchObject({ workload: { kind: 'Deployment', namespace: 'team-a', name: 'api-0' } });
+    expect(audit('pods')).not.toHaveProperty('node');
+    expect(alertIn('rw-k8saudit-na-string-jevt-time')).not.toHaveProperty('pod');
+  });
+
+  test('is no node when the hostname is the name of the Falco pod', () => {
+    expect(alertIn('rw-null-k8s-container-not-yet-resolved')).not.toHaveProperty('node');
+    expect(decode({ hostname: 'falco-x7k2p' })).not.toHaveProperty('node');
+    expect(decode({ hostname: 'ip-10-0-0-7.eu-west-1.compute.internal' }).node).toBe('ip-10-0-0-7.eu-west-1.compute.internal');
+  });
+});
+
+describe('fields', () => {
+  test('give both ends of a connection', () => {
+    const { observables } = alertIn('rw-null-k8s-container-not-yet-resolved');
+    expect(observables.filter(({ type }) => type === 'ip').map(({ value }) => value)).toEqual(['10.1.2.3', '198.51.100.7']);
+  });
+
+  test('give IPv6 ends and looked-up names', () => {
+    const fields = { 'fd.name': '[2001:db8::1]:4000->[2001:db8::2]:443', 'fd.sip.name': 'evil.example.org' };
+    const { observables } = decode({ output_fields: fields });
+    expect(observables).toContainEqual({ type: 'ip', value: '2001:db8::2' });
+    expect(observables).toContainEqual({ type: 'domain', value: 'evil.example.org' });
+  });
+
+  test.each([
+    ['Emergency', 'critical'],
+    ['ALERT', 'critical'],
+    ['critical', 'critical'],
+    ['Error', 'high'],
+    ['wArNiNg', 'medium'],
+    ['Notice', 'low'],
+    ['INFO', 'info'],
+    ['Informational', 'info'],
+    ['Debug', 'info'],
+    ['', 'unknown'],
+    ['constructor', 'unknown'],
+  ])('priority %p is %s', (priority, severity) => expect(decode({ priority }).severity).toBe(severity));
+
+  test('that are missing in some versions do not matter', () => {
+    expect(alertIn('rw-output-fields-absent')).toMatchObject({
+      title: 'Drop and execute new binary in container',
+      severity: 'critical',
+      mitre: ['TA0003'],
+    });
+    expect(alertIn('rw-output-and-tags-absent').title).toBe('Drop and execute new binary in container');
+  });
+
+  test('keep what is not Latin, and never say <NA>', () => {
+    expect(alertIn('rw-unicode-and-replacement-char').observables).toContainEqual({ type: 'path', value: '/etc/�名前🦀.conf' });
+    for (const file of readdirSync(folder)) {
+      const decoded = decodeFile(file.replace('.json', ''));
+      if (decoded.kind === 'alert') expect(JSON.stringify(decoded)).not.toMatch(/<NA>|:null|:""/);
+    }
+  });
+
+  test('are cut where they are too long for a history', () => {
+    const alert = alertIn('rw-huge-cmdline-200k');
+    expect(JSON.stringify(alert).length).toBeLessThan(8_000);
+    expect(alert.process?.commandLine).toMatch(/cut, 200\d{3} characters\]$/);
+  });
+
+  test('lose their secrets, wherever they are', () => {
+    const secret = 'ghp_abcdefghijklmnopqrstuvwxyz0123456789';
+    const alert = decode({
+      output: `A shell (command=git clone https://${secret}@github.com/x)`,
+      tags: [secret],
+      output_fields: {
+        'proc.cmdline': `curl -H "Authorization: Bearer ${secret}"`,
+        'fd.name': `/tmp/${secret}`,
+        'user.name': secret,
+      },
+    });
+    expect(JSON.stringify(alert)).not.toContain(secret);
+    expect(alert.process?.commandLine).toContain('[redacted:');
+  });
+});
+
+describe('messages of Falco about itself', () => {
+  test('are health and no alert', () => {
+    expect(decodeFile('rw-syscall-event-drop-numeric-strings')).toMatchObject({ kind: 'health', host: 'h1', sensor: 'falco' });
+    const metrics = { ...event, rule: 'Falco internal: metrics snapshot', source: 'internal' };
+    expect(falco.decode(metrics, { cluster: 'lab' }).kind).toBe('health');
+  });
+});
+
+describe('the alert id', () => {
+  const fields = { 'k8s.ns.name': 'a', 'k8s.pod.name': 'b', 'proc.cmdline': 'id', 'evt.time': 1795556504626143700 };
+
+  test('is the same for other orders of keys, for a rounded event time and for null or absent', () => {
+    const one = decode({ output_fields: fields });
+    const rest = Object.fromEntries(Object.entries({ ...fields, 'evt.time': 1795556504626143713n.toString() }).reverse());
+    expect(decode({ output_fields: { ...rest, 'container.name': null } }).id).toBe(one.id);
+    const reversed = Object.fromEntries(Object.entries({ ...event, output_fields: fields }).reverse());
+    expect(alertOf(falco.decode(reversed, { cluster: 'lab' })).id).toBe(one.id);
+  });
+
+  test('is another one for another time, rule, host, pod or command', () => {
+    const ids = [
+      decode({ output_fields: fields }),
+      decode({ output_fields: fields, time: '2026-06-01T10:00:00.000000002Z' }),
+      decode({ output_fields: fields, rule: 'q' }),
+      decode({ output_fields: fields, hostname: 'h' }),
+      decode({ output_fields: { ...fields, 'k8s.pod.name': 'c' } }),
+      decode({ output_fields: { ...fields, 'proc.cmdline': 'ls' } }),
+    ].map(({ id }) => id);
+    expect(new Set(ids).size).toBe(ids.length);
+  });
+
+  test('is unique among the samples', () => {
+    const ids = readdirSync(folder).flatMap((file) => {
+      const decoded = decodeFile(file.replace('.json', ''));
+      return decoded.kind === 'alert' ? [decoded.alert.id] : [];
+    });
+    expect(new Set(ids).size).toBe(ids.length);
+  });
+});
+
+describe('what is no Falco event', () => {
+  test.each([
+    [null, 'JSON object'],
+    [[], 'JSON object'],
+    ['x', 'JSON object'],
+    [{}, '`rule`'],
+    [{ rule: {} }, '`rule`'],
+    [{ rule: 'r' }, '`time`'],
+    [{ rule: 'r', time: 'yesterday' }, '`time`'],
+    [{ rule: 'r', time: 1795556504 }, '`time`'],
+    [{ rule: 'r', time: '2026-06-01T10:00:00Z' }, 'no Falco event'],
+    [{ ...event, priority: 7 }, '`priority`'],
+    [{ ...event, output_fields: [] }, '`output_fields`'],
+  ])('%j is rejected for %s', (value, reason) => {
+    expect(falco.decode(value, { cluster: 'lab' })).toEqual({ kind: 'rejected', reason: expect.stringContaining(reason) });
+  });
+
+  test('never makes it throw, whatever the value', () => {
+    const names = [
+      'k8s.ns.name',
+      'k8s.pod.name',
+      'container.id',
+      'fd.name',
+      'proc.cmdline',
+      'proc.pid',
+      'ka.target.resource',
+      '__proto__',
+    ];
+    const odd = fc.oneof(fc.jsonValue(), fc.string({ unit: 'binary' }), fc.constant(Number.POSITIVE_INFINITY), fc.constant('<NA>'));
+    const fields = fc.dictionary(fc.constantFrom(...names), odd);
+    const almost = fc.record(
+      {
+        rule: fc.oneof(fc.constant('r'), odd),
+        time: fc.oneof(fc.constant(event.time), odd),
+        priority: odd,
+        output: odd,
+        output_fields: fc.oneof(fields, odd),
+        source: odd,
+        tags: fc.oneof(fc.array(odd), odd),
+        hostname: odd,
+      },
+      { requiredKeys: [] },
+    );
+    fc.assert(
+      fc.property(fc.oneof(fc.jsonValue(), almost), (value) => {
+        falco.detect(value);
+        const decoded = falco.decode(value, { cluster: 'lab' });
+        if (decoded.kind !== 'alert') return;
+        expect(decoded.alert.id).toMatch(/^[0-9a-f]{32}$/);
+        expect(JSON.stringify(decoded.alert).isWellFormed()).toBe(true);
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+});

@@ -1,0 +1,173 @@
+import { afterEach, describe, expect, test } from '@jest/globals';
+import { FakeIncidentGateway } from '../../fakes/incident-gateway.ts';
+import { type Door, falcoEvent, freshDirectory, openDoor, removeDirectory, until } from './intake-fixture.ts';
+
+const incident = 'incident/lab/shop/Deployment/web';
+let doors: Door[] = [];
+
+async function door(...call: Parameters<typeof openDoor>): Promise<Door> {
+  const opened = await openDoor(...call);
+  doors.push(opened);
+  return opened;
+}
+
+afterEach(async () => {
+  for (const { intake, directory } of doors) {
+    await intake.stop(200);
+    removeDirectory(directory);
+  }
+  doors = [];
+});
+
+describe('the dispatcher', () => {
+  test('starts an incident with the first alert and signals it with the next', async () => {
+    const gateway = new FakeIncidentGateway();
+    const { post } = await door(gateway);
+    expect((await post(JSON.stringify(falcoEvent()))).json).toMatchObject({ accepted: 1, items: [{ incident }] });
+    await post(JSON.stringify(falcoEvent()));
+    await until(() => gateway.counted(incident) === 2);
+    expect(gateway.runs.get(incident)).toHaveLength(1);
+    expect(gateway.starts[0]).toMatchObject({
+      eager: true,
+      priority: 4,
+      searchAttributes: { FirebreakWorkload: 'Deployment/web', FirebreakNamespace: 'shop', FirebreakNode: 'node-7' },
+    });
+  });
+
+  test('answers while Temporal hangs, and sends it when Temporal answers again', async () => {
+    const gateway = new FakeIncidentGateway();
+    gateway.failing = 'down';
+    const { post } = await door(gateway);
+    for (let n = 0; n < 30; n += 1) expect((await post(JSON.stringify(falcoEvent()))).status).toBe(200);
+    expect(gateway.batches(incident)).toHaveLength(0);
+    gateway.failing = 'no';
+    await until(() => gateway.counted(incident) === 30);
+    expect(gateway.mostAtOnce).toBe(1);
+  });
+
+  test('counts once what was taken though its answer was lost', async () => {
+    const gateway = new FakeIncidentGateway();
+    gateway.failing = 'answer-lost';
+    const { post } = await door(gateway);
+    for (let n = 0; n < 10; n += 1) await post(JSON.stringify(falcoEvent()));
+    await until(() => gateway.calls > 4);
+    gateway.failing = 'no';
+    await until(() => gateway.counted(incident) === 10);
+    expect(gateway.runs.get(incident)).toHaveLength(1);
+    const ids = gateway.batches(incident).map(({ id }) => id);
+    expect(ids.length).toBeGreaterThan(new Set(ids).size);
+  });
+
+  test('starts again when the incident has ended, with the alerts whole', async () => {
+    const gateway = new FakeIncidentGateway();
+    const { post } = await door(gateway);
+    await post(JSON.stringify(falcoEvent()));
+    await until(() => gateway.counted(incident) === 1);
+    gateway.end(incident);
+    await post(JSON.stringify(falcoEvent()));
+    await until(() => gateway.counted(incident) === 2);
+    const [, second] = gateway.runs.get(incident) ?? [];
+    expect(second?.batches[0]?.alerts).toHaveLength(1);
+  });
+
+  test('waits and sends again while the run takes no more signals', async () => {
+    const gateway = new FakeIncidentGateway();
+    const { post } = await door(gateway);
+    await post(JSON.stringify(falcoEvent()));
+    await until(() => gateway.counted(incident) === 1);
+    gateway.failing = 'limit';
+    await post(JSON.stringify(falcoEvent()));
+    await until(() => gateway.calls > 3);
+    gateway.failing = 'no';
+    await until(() => gateway.counted(incident) === 2);
+  });
+
+  test('lets a new rule, pod or severity not wait for the window of a storm', async () => {
+    const gateway = new FakeIncidentGateway();
+    const { post } = await door(gateway);
+    const storm = Array.from({ length: 1_500 }, () => falcoEvent());
+    await post(JSON.stringify(storm));
+    await until(() => gateway.counted(incident) > 0);
+    await post(JSON.stringify(Array.from({ length: 50 }, () => falcoEvent())));
+    const before = Date.now();
+    await post(JSON.stringify(falcoEvent({ priority: 'Critical', rule: 'Drop and execute new binary in container' })));
+    await until(() => gateway.batches(incident).some(({ alerts }) => alerts.some(({ severity }) => severity === 'critical')));
+    expect(Date.now() - before).toBeLessThan(500);
+    const samples = gateway.batches(incident).flatMap(({ alerts }) => alerts);
+    expect(samples.find(({ severity }) => severity === 'critical')?.rule).toBe('Drop and execute new binary in container');
+  });
+
+  test('gives each of a hundred pods of one workload whole, twenty a batch at most, one call at a time', async () => {
+    const gateway = new FakeIncidentGateway();
+    const { post } = await door(gateway);
+    const letters = 'bcdfghjklm';
+    const pods = Array.from({ length: 100 }, (_, n) => `web-6d4cf56db6-xxx${letters[Math.floor(n / 10)]}${letters[n % 10]}`);
+    await post(JSON.stringify(pods.map((pod) => falcoEvent({}, { 'k8s.pod.name': pod }))));
+    await until(() => gateway.counted(incident) === 100);
+    const batches = gateway.batches(incident);
+    expect(new Set(batches.flatMap(({ alerts }) => alerts.map(({ pod }) => pod?.name))).size).toBe(100);
+    expect(Math.max(...batches.map(({ alerts }) => alerts.length))).toBeLessThanOrEqual(20);
+    expect(gateway.mostAtOnce).toBe(1);
+  });
+
+  test('counts 100 000 alerts of one workload exactly, in few batches', async () => {
+    const gateway = new FakeIncidentGateway();
+    const { post, intake } = await door(gateway, { maxBytes: 1_000_000_000 });
+    for (let n = 0; n < 100; n += 1) {
+      const { status } = await post(Array.from({ length: 1_000 }, () => JSON.stringify(falcoEvent())).join('\n'));
+      expect(status).toBe(200);
+    }
+    await intake.stop();
+    expect(gateway.counted(incident)).toBe(100_000);
+    expect(gateway.batches(incident).length).toBeLessThan(300);
+  }, 120_000);
+
+  test('sends on a graceful stop what waited for its window', async () => {
+    const gateway = new FakeIncidentGateway();
+    const { post, intake } = await door(gateway);
+    await post(JSON.stringify(Array.from({ length: 1_200 }, () => falcoEvent())));
+    await until(() => gateway.counted(incident) === 1_200);
+    await post(JSON.stringify(falcoEvent()));
+    await intake.stop();
+    expect(gateway.counted(incident)).toBe(1_201);
+  });
+
+  test('knows after a restart what it has taken, and sends what it has not sent', async () => {
+    const directory = freshDirectory();
+    const down = new FakeIncidentGateway();
+    down.failing = 'down';
+    const first = await openDoor(down, { directory });
+    const event = JSON.stringify(falcoEvent());
+    await first.post(event);
+    await first.intake.stop(50);
+    const gateway = new FakeIncidentGateway();
+    const { post } = await door(gateway, { directory });
+    await until(() => gateway.counted(incident) === 1);
+    expect((await post(event)).json).toMatchObject({ accepted: 0, duplicate: 1 });
+    expect(gateway.counted(incident)).toBe(1);
+  });
+
+  test('refuses a second process on the same spool', async () => {
+    const { directory } = await door(new FakeIncidentGateway());
+    await expect(openDoor(new FakeIncidentGateway(), { directory })).rejects.toMatchObject({ code: 'FB_ERR_CONFLICT' });
+  });
+
+  test('refuses with 503 and Retry-After when the spool is full, and takes them when it is not', async () => {
+    const gateway = new FakeIncidentGateway();
+    gateway.failing = 'down';
+    const { post } = await door(gateway, { maxBytes: 200_000 });
+    let answer = await post(JSON.stringify(falcoEvent()));
+    for (let n = 0; n < 400 && answer.status === 200; n += 1) answer = await post(JSON.stringify(falcoEvent()));
+    expect(answer.status).toBe(503);
+    expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0);
+    gateway.failing = 'no';
+    await until(() => gateway.counted(incident) > 0);
+    await until(() => gateway.calls > 0);
+    let again = 503;
+    for (let n = 0; n < 200 && again !== 200; n += 1) {
+      again = (await post(JSON.stringify(falcoEvent()))).status;
+      await new Promise((done) => setTimeout(done, 25));
+    }
+    expect(again).toBe(200);
+  });
+});

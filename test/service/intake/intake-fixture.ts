@@ -1,0 +1,93 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { resolverFromNames } from '../../../core/subject.ts';
+import { createBox } from '../../../integrations/crypto-box/box.ts';
+import type { IncidentGateway } from '../../../service/intake/incident-gateway.ts';
+import type { IntakeLog } from '../../../service/intake/log.ts';
+import { type Intake, startIntake } from '../../../service/intake/start.ts';
+
+export const silent: IntakeLog = { info: () => {}, warn: () => {}, error: () => {} };
+export const token = 'a-token-of-the-tests';
+export const box = createBox({ keys: [{ id: 'test', key: new Uint8Array(32).fill(7) }] });
+
+export interface Door {
+  readonly intake: Intake;
+  readonly directory: string;
+  post(body: string | Uint8Array, options?: PostOptions): Promise<Answered>;
+}
+
+export interface PostOptions {
+  readonly path?: string;
+  readonly method?: string;
+  readonly headers?: Record<string, string>;
+}
+
+export interface Answered {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly json: { readonly [key: string]: unknown };
+}
+
+export function freshDirectory(): string {
+  return mkdtempSync(join(tmpdir(), 'firebreak-intake-'));
+}
+
+export function removeDirectory(directory: string): void {
+  rmSync(directory, { recursive: true, force: true });
+}
+
+export async function openDoor(gateway: IncidentGateway, options: { directory?: string; maxBytes?: number } = {}): Promise<Door> {
+  const directory = options.directory ?? freshDirectory();
+  const intake = await startIntake({
+    listen: { host: '127.0.0.1', port: 0 },
+    tokens: [{ name: 'falco', token }],
+    spoolDir: directory,
+    maxBytes: options.maxBytes ?? 100_000_000,
+    cluster: 'lab',
+    resolver: resolverFromNames,
+    gateway,
+    seal: (bytes, aad) => box.seal(bytes, aad),
+    log: silent,
+  });
+  return {
+    intake,
+    directory,
+    post: async (body, { path = '/v1/alerts/falco', method = 'POST', headers = {} } = {}) => {
+      const response = await fetch(`${intake.url}${path}`, {
+        method,
+        body,
+        headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json', ...headers },
+      });
+      const text = await response.text();
+      return { status: response.status, headers: response.headers, json: text === '' ? {} : JSON.parse(text) };
+    },
+  };
+}
+
+let serial = 0;
+
+/** A Falco event, different from all others, about one pod of one Deployment unless said otherwise. */
+export function falcoEvent(change: Record<string, unknown> = {}, fields: Record<string, unknown> = {}): Record<string, unknown> {
+  serial += 1;
+  return {
+    hostname: 'node-7',
+    rule: 'Terminal shell in container',
+    priority: 'Notice',
+    time: `2026-06-01T10:00:00.${String(serial).padStart(9, '0')}Z`,
+    source: 'syscall',
+    output: '10:00:00.0: Notice A shell was spawned (user=root)',
+    output_fields: { 'k8s.ns.name': 'shop', 'k8s.pod.name': 'web-6d4cf56db6-xbcdf', ...fields },
+    tags: ['T1059'],
+    ...change,
+  };
+}
+
+export async function until(condition: () => boolean, withinMs = 10_000): Promise<void> {
+  const deadline = Date.now() + withinMs;
+  while (!condition()) {
+    if (Date.now() > deadline) throw new Error('it did not become so in time');
+    await sleep(10);
+  }
+}
