@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { RequestListener } from 'node:http';
-import { App, LogLevel } from '@slack/bolt';
+import { App, LogLevel, type RespondFn } from '@slack/bolt';
 import type { CardStore, MessageRef, QuestionCard, StoredButton, ThreadPost } from '../../core/card.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import type { IncidentRef } from '../../core/incident.ts';
@@ -90,18 +90,23 @@ export function createSlackDesk(options: SlackDeskOptions): SlackDesk {
     const checked = await checks.check(body);
     if (!checked.ok) {
       refused(checked.refusal);
-      if (checked.replyTo !== undefined) await answer({ ...checked.replyTo, text: refusalAnswers[checked.refusal.reason] });
+      if (checked.replyTo !== undefined) {
+        await answer(
+          { ...checked.replyTo, text: refusalAnswers[checked.refusal.reason] },
+          'respond' in rest ? rest.respond : undefined,
+        );
+      }
       return;
     }
     clicks.set(context, checked.click);
     await next();
   });
   const clicks = new WeakMap<object, Click>();
-  app.action({ type: 'block_actions' }, async ({ context }) => {
+  app.action({ type: 'block_actions' }, async ({ context, respond }) => {
     const click = clicks.get(context);
     if (click === undefined) return;
     const text = await textOf(click);
-    await answer({ channel: click.channel, user: click.slackUser, text });
+    await answer({ channel: click.channel, user: click.slackUser, text }, respond);
   });
 
   async function textOf(click: Click): Promise<string> {
@@ -113,11 +118,15 @@ export function createSlackDesk(options: SlackDeskOptions): SlackDesk {
     }
   }
 
-  async function answer(reply: { readonly channel: string; readonly user: string; readonly text: string }): Promise<void> {
+  /** Also when Slack is short of breath, or the person is not in the channel: then by the click's own `response_url`. */
+  async function answer(reply: Parameters<SlackDesk['answerClick']>[0], respond: RespondFn | undefined): Promise<void> {
     try {
       await desk.answerClick(reply);
     } catch (error) {
-      log('click not answered', { error: codeOf(error) });
+      log('click not answered in the channel', { error: codeOf(error) });
+      await respond?.({ text: plain(reply.text, 2_900), response_type: 'ephemeral', replace_original: false }).catch(() =>
+        log('click not answered', { error: 'FB_ERR_UNAVAILABLE' }),
+      );
     }
   }
 
@@ -128,6 +137,7 @@ export function createSlackDesk(options: SlackDeskOptions): SlackDesk {
       const { permalink: url } = await callSlack('chat.getPermalink', () =>
         client.chat.getPermalink({ channel: message.channel, message_ts: message.ts }),
       );
+      if (permalinks.size > 1_000) permalinks.clear();
       if (url !== undefined) permalinks.set(message.ts, url);
       return url;
     } catch {
@@ -208,8 +218,9 @@ export function createSlackDesk(options: SlackDeskOptions): SlackDesk {
       await posting.update({ key: card.questionId, message, ...questionBlocks(card, { buttons, ...link }) });
     },
 
-    async postInThread({ key, incident, text }) {
+    async postInThread({ key: name, incident, text }) {
       const thread = await startedThread(incident);
+      const key = `line:${name}`;
       return posting.postOnce(key, async () => ({
         key,
         channel: thread.channel,

@@ -35,12 +35,15 @@ export function plain(text: string, max: number): string {
   return result.trim() === '' ? '–' : result;
 }
 
-/** What mrkdwn would take as markup becomes its look-alike: the text stays readable and formats nothing. */
-const lookAlikes: Readonly<Record<string, string>> = { '`': 'ˋ', '*': '∗', _: 'ˍ', '~': '∼', '|': '∣' };
+/** What mrkdwn would take as markup becomes its look-alike: the text stays readable, formats nothing and draws no green tick. */
+const lookAlikes: Readonly<Record<string, string>> = { '`': 'ˋ', '*': '∗', _: 'ˍ', '~': '∼', ':': '∶' };
+
+/** Backticks; marks at the edge of a word (inside one they mean nothing); emoji by name. */
+const markup = /`|(?<![\p{L}\p{N}])[*_~]|[*_~](?![\p{L}\p{N}])|:(?=[\p{L}\p{N}_+'-]+:)/gu;
 
 /** For free text inside mrkdwn. */
 export function inline(text: string, max: number): string {
-  return plain(text.replaceAll(/[`*_~|]/g, (found) => lookAlikes[found] ?? found).replace(/^>/u, '›'), max);
+  return plain(text.replaceAll(markup, (found) => lookAlikes[found] ?? found).replace(/^>/u, '›'), max);
 }
 
 /** A value in backticks: only the backtick can end it. */

@@ -23,7 +23,7 @@ async function call(
   args: Record<string, unknown> = {},
   token: string | undefined = botToken,
   base = slack.apiUrl,
-) {
+): Promise<Record<string, unknown>> {
   const form = Object.entries(args).map(([name, value]) => [name, typeof value === 'string' ? value : JSON.stringify(value)]);
   const response = await fetch(`${base}${method}`, {
     method: 'POST',

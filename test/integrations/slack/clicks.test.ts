@@ -66,6 +66,18 @@ describe('a click', () => {
   });
 });
 
+describe('the answer', () => {
+  test.each([{ status: 429, retryAfter: 30 }, { status: 500 }, { error: 'user_not_in_channel' }])(
+    'comes by response_url when the channel fails with %j',
+    async (fault) => {
+      await post(rig);
+      rig.slack.fail('chat.postEphemeral', fault);
+      await rig.slack.click(remove);
+      await until(() => rig.slack.ephemerals('U0ADA').find((message) => message.text.includes('is recorded')));
+    },
+  );
+});
+
 describe('at the door, with 401, is refused and recorded', () => {
   const cases: readonly [string, NonNullable<ClickOptions['forge']>, string][] = [
     ['an unsigned click', { unsigned: true }, 'unsigned'],
@@ -131,10 +143,11 @@ describe('signed by Slack, but refused, answered and recorded, is', () => {
     expect(rig.clicks).toEqual([]);
   });
 
-  test('somebody whom Slack does not know (who cannot be answered)', async () => {
+  test('somebody whom Slack does not know, answered by the click’s response_url', async () => {
     await post(rig);
     await rig.slack.click({ ...remove, user: 'U0NOBODY' });
-    await until(() => rig.refusals[0]);
+    const answer = await until(() => rig.slack.ephemerals('U0NOBODY')[0]);
+    expect(answer.text).toContain('could not find out who you are');
     expect(rig.refusals).toMatchObject([{ reason: 'unknown_user' }]);
     expect(rig.clicks).toEqual([]);
   });

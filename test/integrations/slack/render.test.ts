@@ -215,6 +215,8 @@ describe('the attacker’s text', () => {
   test('formats nothing outside of them either', () => {
     expect(inline('*a* _b_ ~c~ `d`', 100)).toBe('∗a∗ ˍbˍ ∼c∼ ˋdˋ');
     expect(inline('> quote', 100)).toBe('› quote');
+    expect(inline(':white_check_mark: Decided', 100)).toBe('∶white_check_mark: Decided');
+    expect(inline('DB_PASSWORD of shop/cart:1.4.2', 100)).toBe('DB_PASSWORD of shop/cart:1.4.2');
   });
 
   test('shows that something was hidden in it', () => {
