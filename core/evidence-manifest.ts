@@ -1,0 +1,88 @@
+import { genesisHash } from './audit.ts';
+import { canonicalJson, digestOf } from './digest.ts';
+import type { CustodyEntry, EvidenceManifest, EvidenceRef } from './evidence.ts';
+import type { ManifestDraft } from './evidence-store.ts';
+
+export type UnsignedManifest = Omit<EvidenceManifest, 'signature'>;
+
+/** The bytes that are signed: everything but the signature. */
+export function manifestBytes(manifest: UnsignedManifest): Uint8Array {
+  const { version, incident, run, step, target, artefacts, custody, createdAt, keyId } = manifest;
+  const signed = { version, incident, run, step, target, artefacts, custody, createdAt, keyId };
+  return new TextEncoder().encode(`firebreak.evidence-manifest.v1\n${canonicalJson(signed)}`);
+}
+
+export function unsignedManifest({ draft, keyId }: { readonly draft: ManifestDraft; readonly keyId: string }): UnsignedManifest {
+  const { incident, run, step, target, artefacts, custody, createdAt } = draft;
+  const wellFormed = artefacts.map((artefact) => ({
+    ...artefact,
+    name: artefact.name.toWellFormed(),
+    ...(artefact.partial !== undefined && { partial: artefact.partial.toWellFormed() }),
+  }));
+  return { version: 1, incident, run, step, target, artefacts: wellFormed, custody: linkCustody(custody), createdAt, keyId };
+}
+
+/** Each entry holds the digest of the one before it, the first one 64 zeros: none can be left out or put in between. */
+export function linkCustody(entries: readonly Omit<CustodyEntry, 'previous'>[]): readonly CustodyEntry[] {
+  let previous = genesisHash;
+  return entries.map(({ at, who, did }) => {
+    const entry = { at, who, did, previous };
+    previous = digestOf(entry);
+    return entry;
+  });
+}
+
+export function custodyIsLinked(custody: readonly CustodyEntry[]): boolean {
+  return canonicalJson(linkCustody(custody)) === canonicalJson(custody);
+}
+
+export function evidenceRef({
+  manifest,
+  manifestSha256,
+}: {
+  readonly manifest: EvidenceManifest;
+  readonly manifestSha256: string;
+}): EvidenceRef {
+  const artefacts = manifest.artefacts.map(({ name, sha256, bytes, partial }) => ({
+    name,
+    sha256,
+    bytes,
+    ...(partial !== undefined && { partial }),
+  }));
+  return { manifestSha256, target: manifest.target, artefacts };
+}
+
+/** Reads what JSON gave as a manifest; undefined for anything of another shape. Whether it is genuine the signature says. */
+export function asManifest(value: unknown): EvidenceManifest | undefined {
+  return isManifest(value) ? value : undefined;
+}
+
+function isManifest(value: unknown): value is EvidenceManifest {
+  return (
+    isObject(value) &&
+    value.version === 1 &&
+    isObject(value.target) &&
+    isText(value.target.name) &&
+    [value.incident, value.run, value.step, value.createdAt, value.keyId, value.signature].every(isText) &&
+    Array.isArray(value.artefacts) &&
+    value.artefacts.every(isArtefact) &&
+    Array.isArray(value.custody) &&
+    value.custody.every((entry) => isObject(entry) && [entry.at, entry.who, entry.did, entry.previous].every(isText))
+  );
+}
+
+function isArtefact(value: unknown): boolean {
+  return (
+    isObject(value) &&
+    [value.name, value.mediaType, value.sha256, value.collectedAt, value.tool].every(isText) &&
+    Number.isSafeInteger(value.bytes)
+  );
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string';
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

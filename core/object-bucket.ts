@@ -1,0 +1,16 @@
+/** The few calls that are needed of an object store such as S3. @throws FB_ERR_UNAVAILABLE when it does not serve one. */
+export interface ObjectBucket {
+  /** `written` is false when `ifAbsent` was asked for and the key is taken. */
+  put(object: {
+    readonly key: string;
+    readonly body: Uint8Array | AsyncIterable<Uint8Array>;
+    readonly bytes: number;
+    readonly mediaType: string;
+    readonly ifAbsent?: boolean;
+  }): Promise<{ readonly written: boolean }>;
+  /** @throws FB_ERR_NOT_FOUND */
+  get(key: string): Promise<Uint8Array>;
+  has(key: string): Promise<boolean>;
+  /** Keys below a folder, in order. */
+  keys(folder: string): AsyncIterable<string>;
+}

@@ -1,0 +1,41 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { open, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { EvidenceBytes } from '../../core/evidence-store.ts';
+
+export interface DraftedFile {
+  readonly path: string;
+  readonly sha256: string;
+  readonly bytes: number;
+}
+
+/** Writes bytes as they come into a new file of the folder, on the disk when it resolves. The file is gone when that fails. */
+export async function draftFile(folder: string, data: EvidenceBytes): Promise<DraftedFile> {
+  const path = join(folder, `${randomUUID()}.draft`);
+  const hash = createHash('sha256');
+  let bytes = 0;
+  const file = await open(path, 'wx', 0o600);
+  try {
+    for await (const part of data instanceof Uint8Array ? [data] : data) {
+      hash.update(part);
+      bytes += part.byteLength;
+      await file.appendFile(part);
+    }
+    await file.sync();
+  } catch (error) {
+    await rm(path, { force: true });
+    throw error;
+  } finally {
+    await file.close();
+  }
+  return { path, sha256: hash.digest('hex'), bytes };
+}
+
+export function sha256Of(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}
+
+/** A name that came from somewhere else is only used as a path or a key when it is a digest. */
+export function isSha256(text: string): boolean {
+  return /^[0-9a-f]{64}$/.test(text);
+}

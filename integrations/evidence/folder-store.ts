@@ -1,0 +1,68 @@
+import { access, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { FirebreakError } from '../../core/errors.ts';
+import type { EvidenceStore } from '../../core/evidence-store.ts';
+import { type DraftedFile, draftFile, isSha256, sha256Of } from './drafted-file.ts';
+
+/** `DIR/ab/abcd…`: written beside, synced, renamed, so that an artefact is there whole or not at all. Readable by its owner only. */
+export function createFolderStore({ dir }: { readonly dir: string }): EvidenceStore {
+  const pathOf = (sha256: string): string => join(dir, sha256.slice(0, 2), sha256);
+  return {
+    put: (data) =>
+      guarded(async () => {
+        await mkdir(dir, { recursive: true, mode: 0o700 });
+        const draft = await draftFile(dir, data);
+        await settle(draft, pathOf(draft.sha256));
+        return { sha256: draft.sha256, bytes: draft.bytes };
+      }),
+    get: async (sha256) => {
+      if (!isSha256(sha256)) throw missing(sha256);
+      const bytes = await guarded(() => readFile(pathOf(sha256)), sha256);
+      if (sha256Of(bytes) === sha256) return bytes;
+      throw new FirebreakError('FB_ERR_EVIDENCE_DAMAGED', `the file ${sha256} has other contents`);
+    },
+    has: async (sha256) =>
+      isSha256(sha256) &&
+      access(pathOf(sha256)).then(
+        () => true,
+        () => false,
+      ),
+  };
+}
+
+async function settle(draft: DraftedFile, path: string): Promise<void> {
+  try {
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    await rename(draft.path, path);
+    await syncFolder(dirname(path));
+    await syncFolder(dirname(dirname(path)));
+  } finally {
+    await rm(draft.path, { force: true });
+  }
+}
+
+/** A rename is durable when its folder is. */
+async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, 'r');
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
+}
+
+async function guarded<Result>(work: () => Promise<Result>, sha256?: string): Promise<Result> {
+  try {
+    return await work();
+  } catch (error) {
+    const code = typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : undefined;
+    if (sha256 !== undefined && code === 'ENOENT') throw missing(sha256);
+    // What the source of the bytes threw is its own affair.
+    if (code === undefined || error instanceof FirebreakError) throw error;
+    throw new FirebreakError('FB_ERR_UNAVAILABLE', `the evidence folder: ${code}`);
+  }
+}
+
+function missing(sha256: string): FirebreakError {
+  return new FirebreakError('FB_ERR_NOT_FOUND', `there is no evidence ${sha256}`);
+}

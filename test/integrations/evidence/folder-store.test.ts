@@ -1,0 +1,34 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from '@jest/globals';
+import { createFolderStore } from '../../../integrations/evidence/folder-store.ts';
+import { evidenceStoreSuite } from '../../suites/evidence-store.ts';
+
+const root = mkdtempSync(join(tmpdir(), 'firebreak-evidence-'));
+const dir = join(root, 'evidence');
+afterAll(() => rmSync(root, { recursive: true, force: true }));
+const pathOf = (sha256: string): string => join(dir, sha256.slice(0, 2), sha256);
+
+describe('in a folder', () => {
+  evidenceStoreSuite({
+    store: () => createFolderStore({ dir }),
+    damage: async (sha256) => writeFileSync(pathOf(sha256), 'changed'),
+    remove: async (sha256) => rmSync(pathOf(sha256)),
+  });
+
+  test('sha256sum alone proves a file, only its owner can read it, and no draft is left', async () => {
+    const { sha256 } = await createFolderStore({ dir }).put(Buffer.from('planted'), 'text/plain');
+    expect(execFileSync('sha256sum', [pathOf(sha256)], { encoding: 'utf8' })).toContain(sha256);
+    expect(statSync(pathOf(sha256)).mode & 0o777).toBe(0o600);
+    expect(statSync(dir).mode & 0o777).toBe(0o700);
+    expect(readdirSync(dir).filter((name) => name.length !== 2)).toEqual([]);
+  });
+
+  test('a folder that cannot be written is unavailable', async () => {
+    writeFileSync(join(root, 'file'), '');
+    const put = createFolderStore({ dir: join(root, 'file') }).put(Buffer.from('x'), 'text/plain');
+    await expect(put).rejects.toMatchObject({ code: 'FB_ERR_UNAVAILABLE' });
+  });
+});
