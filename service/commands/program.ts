@@ -35,6 +35,11 @@ const commands: readonly LazyCommand[] = [
     register: async (program) => (await import('./lease.ts')).registerLeaseCommand(program),
   },
   {
+    name: 'release',
+    description: 'undo containments with nothing but a kubeconfig',
+    register: async (program) => (await import('./release.ts')).registerReleaseCommand(program),
+  },
+  {
     name: 'playbooks',
     description: 'the procedures, and the alerts that they answer',
     register: async (program) => (await import('./playbooks.ts')).registerPlaybooksCommand(program),
@@ -43,6 +48,11 @@ const commands: readonly LazyCommand[] = [
     name: 'alerts',
     description: 'alerts as the sensors send them',
     register: async (program) => (await import('./alerts.ts')).registerAlertsCommand(program),
+  },
+  {
+    name: 'audit',
+    description: 'the record, and the proof of it',
+    register: async (program) => (await import('./audit.ts')).registerAuditCommand(program),
   },
   {
     name: 'config',

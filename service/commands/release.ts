@@ -1,0 +1,139 @@
+import { createInterface } from 'node:readline/promises';
+import type { Command } from 'commander';
+import type { UndoResult } from '../../core/action.ts';
+import { FirebreakError } from '../../core/errors.ts';
+import { createKubernetesApi, type KubernetesApi } from '../../integrations/kubernetes/client.ts';
+import { accessFromKubeconfig } from '../../integrations/kubernetes/kubeconfig.ts';
+import { type Containment, findContainments, releaseContainment } from '../offline/containments.ts';
+import { readCellKey } from '../run/keys.ts';
+import { withJson } from './options.ts';
+import { print, printable, printJson, styled } from './output.ts';
+
+interface ReleaseOptions {
+  readonly offline?: true;
+  readonly kubeconfig?: string;
+  readonly context?: string;
+  readonly cellKey?: string;
+  readonly namespace?: string;
+  readonly yes?: true;
+  readonly dryRun?: true;
+  readonly force?: true;
+  readonly json?: true;
+}
+
+/** `firebreak release --offline`: the way out when Firebreak or Temporal is the incident. It needs a kubeconfig and nothing else. */
+export function registerReleaseCommand(program: Command): void {
+  withJson(program.command('release'))
+    .description('list and undo every containment with nothing but a kubeconfig')
+    .argument('[pods...]', 'only these, as namespace/name; all of them where none is named')
+    .option('--offline', 'without Firebreak, Temporal or the database; with them use `firebreak lease release`')
+    .option('--kubeconfig <file>', 'an administrator’s kubeconfig')
+    .option('--context <name>', 'the context in it, instead of the current one')
+    .option('--cell-key <file>', 'the cell’s key: without it, what the pods carry cannot be authenticated')
+    .option('--namespace <name>', 'only this namespace')
+    .option('--dry-run', 'show what would change, and change nothing')
+    .option('--yes', 'do not ask')
+    .option('--force', 'give labels back also where the pod was changed since; look at the difference first')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  $ firebreak release --offline --kubeconfig admin.kubeconfig --dry-run\n  $ firebreak release --offline --kubeconfig admin.kubeconfig --cell-key cell.key shop/cart-5d4c9b7f6-x2x7k',
+    )
+    .action(async (pods: readonly string[], options: ReleaseOptions) => {
+      process.exitCode = await release(pods, options);
+    });
+}
+
+async function release(pods: readonly string[], options: ReleaseOptions): Promise<number> {
+  const { kubeconfig, context, namespace, json = false, force = false } = options;
+  if (!options.offline)
+    throw new FirebreakError(
+      'FB_ERR_CONFIG_INVALID',
+      'say --offline; while Firebreak runs, people decide: `firebreak lease release`',
+    );
+  if (!kubeconfig) throw new FirebreakError('FB_ERR_CONFIG_INVALID', 'say --kubeconfig FILE: a cluster is never guessed');
+  const cellKey = options.cellKey ? await readCellKey(options.cellKey) : undefined;
+  const api = createKubernetesApi({ access: await accessFromKubeconfig({ file: kubeconfig, ...(context && { context }) }) });
+  try {
+    const all = await findContainments({ api, cellKey, ...(namespace && { namespace }) });
+    const chosen = all.filter(({ pod }) => pods.length === 0 || pods.includes(`${pod.namespace}/${pod.name}`));
+    const unknown = pods.filter((wanted) => !chosen.some(({ pod }) => `${pod.namespace}/${pod.name}` === wanted));
+    if (unknown.length > 0) throw new FirebreakError('FB_ERR_NOT_FOUND', `not contained: ${unknown.join(', ')}`);
+    if (!json) show(chosen, api.server, options);
+    const go = !options.dryRun && chosen.length > 0 && (options.yes === true || (await confirmed(chosen.length, json)));
+    const results = go ? await undo({ api, chosen, cellKey, force, json }) : [];
+    if (json) printJson({ server: api.server, containments: chosen.map(asJson), results });
+    return results.some(({ state }) => state === 'drifted' || state === 'failed') ? 1 : 0;
+  } finally {
+    api.close();
+  }
+}
+
+type Released = { readonly pod: string } & (UndoResult | { readonly state: 'failed'; readonly detail: string });
+
+/** One after another, to the end: one that cannot be released holds up no other. */
+async function undo(call: {
+  readonly api: KubernetesApi;
+  readonly chosen: readonly Containment[];
+  readonly cellKey: Uint8Array | undefined;
+  readonly force: boolean;
+  readonly json: boolean;
+}): Promise<readonly Released[]> {
+  const { api, chosen, cellKey, force, json } = call;
+  const results: Released[] = [];
+  for (const containment of chosen) {
+    const pod = `${containment.pod.namespace}/${containment.pod.name}`;
+    const result = await releaseContainment({ api, containment, cellKey, force }).catch((error: unknown) => ({
+      state: 'failed' as const,
+      detail: error instanceof FirebreakError ? error.detail : 'an unexpected fault',
+    }));
+    results.push({ pod, ...result });
+    if (!json) {
+      print(`${styled(result.state === 'undone' ? 'green' : 'yellow', result.state)}  ${printable(result.detail)}`);
+      if (result.state === 'drifted') for (const line of result.difference) print(`  ! ${printable(line)}`);
+    }
+  }
+  return results;
+}
+
+function show(containments: readonly Containment[], server: string, { cellKey, force }: ReleaseOptions): void {
+  if (containments.length === 0) {
+    print(`Nothing is contained at ${server}.`);
+    return;
+  }
+  print(`${containments.length} contained at ${server}:`);
+  if (!cellKey) print(styled('yellow', 'No --cell-key: what the pods carry is shown as it stands there, not authenticated.'));
+  for (const { pod, incident, look, changes } of containments) {
+    const word = { yes: 'authentic', no: 'NOT AUTHENTIC', unknown: 'not authenticated' }[look.authentic];
+    print();
+    print(
+      `${styled('bold', printable(`pod/${pod.namespace}/${pod.name}`))}  ${word}  ${printable(incident ?? 'no incident named')}`,
+    );
+    for (const line of changes) print(`  ${styled(line.startsWith('+') ? 'green' : 'red', printable(line))}`);
+    for (const line of look.difference) print(`  ! ${printable(line)}`);
+    if (look.state === 'drifted') print(force ? '  released all the same: --force' : '  drifted: refused without --force');
+  }
+  print();
+}
+
+async function confirmed(count: number, json: boolean): Promise<boolean> {
+  if (json || !process.stdin.isTTY)
+    throw new FirebreakError('FB_ERR_CONFIG_INVALID', 'nothing was changed: there is nobody to ask; say --yes or --dry-run');
+  const asker = createInterface({ input: process.stdin, output: process.stdout });
+  const answer = await asker.question(`Release ${count === 1 ? 'it' : `these ${count}`}? Type yes: `);
+  asker.close();
+  return answer.trim() === 'yes';
+}
+
+function asJson({ pod, incident, look, changes }: Containment) {
+  return {
+    namespace: pod.namespace,
+    name: pod.name,
+    uid: pod.uid,
+    incident: incident ?? null,
+    state: look.state,
+    authentic: look.authentic,
+    difference: look.difference,
+    changes,
+    labelsBefore: look.before?.labels ?? null,
+  };
+}

@@ -1,0 +1,131 @@
+import { spawn } from 'node:child_process';
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { quarantinePodImplementation } from '../../../activities/actions/quarantine-pod.ts';
+import { comparable } from '../../../core/drift.ts';
+import { names } from '../../../core/labels.ts';
+import { findOnPath } from '../../../service/dev/command.ts';
+import { kubelabBinary } from '../../../service/dev/kubelab-binary.ts';
+import { projectRoot } from '../../../service/dev/project-root.ts';
+import { testPlatform } from '../../platform.ts';
+import { cellKey, openCluster, resolved, stepContext } from './cluster.ts';
+
+const platform = await testPlatform();
+
+describe('the way out, with nothing but a kubeconfig', () => {
+  let cluster: Awaited<ReturnType<typeof openCluster>>;
+  const folder = mkdtempSync(join(tmpdir(), 'firebreak-release-'));
+  const keyFile = join(folder, 'cell.key');
+  beforeAll(async () => {
+    cluster = await openCluster(platform.kubeconfig);
+    writeFileSync(keyFile, Buffer.from(cellKey).toString('base64'));
+  });
+  afterAll(async () => {
+    await cluster.close();
+    rmSync(folder, { recursive: true });
+  });
+
+  const run = async (command: string, args: readonly string[], env: NodeJS.ProcessEnv = {}) => {
+    const child = spawn(command, args, { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+    const ended = new Promise<number | null>((resolve) => child.once('close', resolve));
+    const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr)]);
+    return { code: await ended, stdout, stderr };
+  };
+  /** The program in a process of its own, in which nothing of Temporal, a database or Slack is named. */
+  const release = (namespace: string, ...more: readonly string[]) =>
+    run(
+      process.execPath,
+      [
+        ...['--disable-warning=ExperimentalWarning', join(projectRoot(), 'service', 'cli.ts'), 'release', '--offline'],
+        ...['--kubeconfig', platform.kubeconfig, '--namespace', namespace, ...more],
+      ],
+      { TEMPORAL_ADDRESS: '127.0.0.1:1', NO_COLOR: '1' },
+    );
+  const contain = async (namespace: string, name: string) => {
+    const before = await cluster.makePod(namespace, name, { metadata: { labels: { app: name, 'example.com/tier': 'web' } } });
+    const context = stepContext({ incident: `incident/test/${namespace}/Pod/${name}` });
+    await quarantinePodImplementation({ api: cluster.api, view: cluster.view, cellKey }).apply(
+      { pod: resolved(before) },
+      context,
+    );
+    return before;
+  };
+  const now = async (namespace: string, name: string) => comparable({ ...(await cluster.pod(namespace, name)) });
+
+  test('shows the difference first, changes nothing in a dry run or unasked, and then gives everything back exactly', async () => {
+    const namespace = await platform.freshNamespace();
+    const before = await contain(namespace, 'cart');
+    const contained = await now(namespace, 'cart');
+    const dry = await release(namespace, '--dry-run', '--cell-key', keyFile);
+    expect(dry).toMatchObject({ code: 0, stderr: '' });
+    expect(dry.stdout).toContain(`pod/${namespace}/cart  authentic  incident/test/${namespace}/Pod/cart`);
+    expect(dry.stdout).toContain('  + app=cart\n  + example.com/tier=web\n');
+    expect(dry.stdout).toContain('  - firebreak.dev/quarantine=active');
+    const unasked = await release(namespace);
+    expect(unasked.code).toBe(1);
+    expect(unasked.stdout).toContain('not authenticated');
+    expect(unasked.stderr).toContain('say --yes');
+    expect(await now(namespace, 'cart')).toEqual(contained);
+
+    const done = await release(namespace, '--yes', '--json', '--cell-key', keyFile);
+    expect(done.code).toBe(0);
+    expect(JSON.parse(done.stdout)).toMatchObject({
+      containments: [{ name: 'cart', authentic: 'yes', state: 'clear', labelsBefore: { app: 'cart' } }],
+      results: [{ pod: `${namespace}/cart`, state: 'undone' }],
+    });
+    expect(await now(namespace, 'cart')).toEqual(comparable({ ...before }));
+    expect((await release(namespace, '--yes')).stdout).toContain('Nothing is contained');
+  });
+
+  test('refuses the drifted and the forged one, releases the rest, and does as told with --force', async () => {
+    const namespace = await platform.freshNamespace();
+    const [fine, drifted] = [await contain(namespace, 'fine'), await contain(namespace, 'drifted')];
+    await contain(namespace, 'forged');
+    await cluster.patchPod(namespace, 'drifted', { labels: { sneaky: 'yes' } });
+    const note = (await cluster.pod(namespace, 'forged')).metadata?.annotations?.[names.beforeAnnotation] ?? '';
+    await cluster.patchPod(namespace, 'forged', {
+      annotations: { [names.beforeAnnotation]: note.replace('"app":"forged"', '"app":"admin"') },
+    });
+    const first = await release(namespace, '--yes', '--cell-key', keyFile);
+    expect(first.code).toBe(1);
+    expect(first.stdout).toContain(`pod/${namespace}/forged  NOT AUTHENTIC`);
+    expect(first.stdout).toContain('! label sneaky=yes was added');
+    expect(await now(namespace, 'fine')).toEqual(comparable({ ...fine }));
+    for (const name of ['drifted', 'forged'])
+      expect((await cluster.pod(namespace, name)).metadata?.labels).toHaveProperty([names.quarantineLabel], 'active');
+    expect((await release(namespace, '--yes', '--force', '--cell-key', keyFile, `${namespace}/drifted`)).code).toBe(0);
+    expect(await now(namespace, 'drifted')).toEqual(comparable({ ...drifted }));
+    expect((await cluster.pod(namespace, 'forged')).metadata?.labels).toHaveProperty([names.quarantineLabel], 'active');
+    expect((await release(namespace, '--yes', `${namespace}/nobody`)).stderr).toContain('not contained');
+  });
+
+  test('works by the kubectl recipe as the page has it', async () => {
+    const namespace = await platform.freshNamespace();
+    const before = await contain(namespace, 'cart');
+    const kubectl = join(folder, 'kubectl');
+    const kubelab = await kubelabBinary(() => {});
+    writeFileSync(kubectl, `#!/bin/sh\nexec ${kubelab ? `"${kubelab}" kubectl` : findOnPath('kubectl')} "$@"\n`);
+    chmodSync(kubectl, 0o755);
+    const page = readFileSync(join(projectRoot(), 'docs', 'way-out.md'), 'utf8');
+    const recipes = [...page.slice(page.indexOf('## With kubectl alone')).matchAll(/```sh\n([\s\S]*?)```/g)].map(
+      ([, code]) => code ?? '',
+    );
+    const env = {
+      KUBECONFIG: platform.kubeconfig,
+      NAMESPACE: namespace,
+      POD: 'cart',
+      PATH: `${folder}${delimiter}${process.env.PATH}`,
+    };
+    const [list, look, undo, policies] = recipes;
+    expect((await run('sh', ['-euc', list ?? ''], env)).stdout).toMatch(
+      new RegExp(`${namespace} +cart +incident/test/${namespace}/Pod/cart`),
+    );
+    expect(JSON.parse((await run('sh', ['-euc', look ?? ''], env)).stdout)).toMatchObject({ labels: { app: 'cart' } });
+    expect(await run('sh', ['-euc', undo ?? ''], env)).toMatchObject({ code: 0, stderr: '' });
+    expect(await now(namespace, 'cart')).toEqual(comparable({ ...before }));
+    expect(await run('sh', ['-euc', policies ?? ''], env)).toMatchObject({ code: 0, stderr: '' });
+  });
+});
