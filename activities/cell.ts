@@ -14,7 +14,12 @@ export interface ActivityLog {
 }
 
 /** The activities of one pool: the chokepoint for steps, and the check of votes. */
-export function createCellActivities(parts: { readonly chokepoint: Chokepoint; readonly roster: Roster; readonly keys: VoteKeys; readonly log: ActivityLog }): CellActivities {
+export function createCellActivities(parts: {
+  readonly chokepoint: Chokepoint;
+  readonly roster: Roster;
+  readonly keys: VoteKeys;
+  readonly log: ActivityLog;
+}): CellActivities {
   const { chokepoint, roster, keys, log } = parts;
 
   const run = async <T>(what: string, call: StepCall, fast: boolean, work: (context: StepContext) => Promise<T>): Promise<T> => {
@@ -23,12 +28,24 @@ export function createCellActivities(parts: { readonly chokepoint: Chokepoint; r
     const beat = info.isLocal ? undefined : setInterval(() => heartbeat(), heartbeatMs);
     const started = performance.now();
     try {
-      const result = await work({ key: call.key, incident: call.incident.id, run: call.incident.run, fast, signal: cancellationSignal });
-      log.info({ incident: call.incident.id, step: call.key, attempt: info.attempt, ms: Math.round(performance.now() - started) }, `${what} ${call.action}`);
+      const result = await work({
+        key: call.key,
+        incident: call.incident.id,
+        run: call.incident.run,
+        fast,
+        signal: cancellationSignal,
+      });
+      log.info(
+        { incident: call.incident.id, step: call.key, attempt: info.attempt, ms: Math.round(performance.now() - started) },
+        `${what} ${call.action}`,
+      );
       return result;
     } catch (error) {
       const failure = asFailure(error);
-      log.warn({ incident: call.incident.id, step: call.key, attempt: info.attempt, code: failure.type, reason: failure.message }, `${what} ${call.action} failed`);
+      log.warn(
+        { incident: call.incident.id, step: call.key, attempt: info.attempt, code: failure.type, reason: failure.message },
+        `${what} ${call.action} failed`,
+      );
       throw failure;
     } finally {
       clearInterval(beat);

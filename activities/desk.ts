@@ -5,8 +5,16 @@ import { asFailure } from './failures.ts';
 
 /** What the desk shows people with: Slack, or nothing where none is configured. */
 export interface CardDesk {
-  postQuestion(post: { readonly card: QuestionCard; readonly groups: readonly string[]; readonly requester: string }): Promise<MessageRef>;
-  updateQuestion(post: { readonly card: QuestionCard; readonly groups: readonly string[]; readonly requester: string }): Promise<void>;
+  postQuestion(post: {
+    readonly card: QuestionCard;
+    readonly groups: readonly string[];
+    readonly requester: string;
+  }): Promise<MessageRef>;
+  updateQuestion(post: {
+    readonly card: QuestionCard;
+    readonly groups: readonly string[];
+    readonly requester: string;
+  }): Promise<void>;
   postInThread(post: ThreadPost): Promise<MessageRef>;
   answerClick(answer: { readonly channel: string; readonly user: string; readonly text: string }): Promise<void>;
 }
@@ -20,7 +28,13 @@ async function safely<T>(work: Promise<T>): Promise<T> {
 }
 
 /** The desk's activities. Without Slack questions are still open: the command line answers them. */
-export function createDeskActivities({ cards, audit }: { readonly cards?: CardDesk; readonly audit: AuditWriter }): DeskActivities {
+export function createDeskActivities({
+  cards,
+  audit,
+}: {
+  readonly cards?: CardDesk;
+  readonly audit: AuditWriter;
+}): DeskActivities {
   return {
     postQuestion: (post) => (cards ? safely(cards.postQuestion(post)) : Promise.resolve(null)),
     updateQuestion: (post) => (cards ? safely(cards.updateQuestion(post)) : Promise.resolve()),

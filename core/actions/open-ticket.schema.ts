@@ -10,7 +10,7 @@ export type OpenTicketInput = z.input<typeof openTicketInput>;
 export const openTicketOutput = z.object({
   system: z.string(),
   state: z.enum(['created', 'existing', 'ambiguous']),
-  id: z.string().optional(),
-  url: z.string().optional(),
+  id: z.string().exactOptional(),
+  url: z.string().exactOptional(),
 });
 export type OpenTicketOutput = z.infer<typeof openTicketOutput>;

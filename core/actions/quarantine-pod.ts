@@ -12,12 +12,9 @@ export const quarantinePod = declareAction<QuarantinePodInput, QuarantinePodOutp
   requires: ['pod'],
   timeouts: { planMs: 5_000, applyMs: 10_000, verifyMs: 10_000 },
   rights: [
-    { apiGroup: '', resource: 'pods', verbs: ['get', 'list', 'watch', 'patch'] },
-    { apiGroup: 'networking.k8s.io', resource: 'networkpolicies', verbs: ['get', 'list', 'watch', 'create', 'patch'] },
-    { apiGroup: '', resource: 'services', verbs: ['list', 'watch'] },
-    { apiGroup: '', resource: 'namespaces', verbs: ['list', 'watch'] },
-    { apiGroup: 'apps', resource: 'replicasets', verbs: ['list', 'watch'] },
-    { apiGroup: 'batch', resource: 'jobs', verbs: ['list', 'watch'] },
+    { apiGroup: '', resource: 'pods', verbs: ['get', 'patch'] },
+    { apiGroup: '', resource: 'services', verbs: ['list'] },
+    { apiGroup: 'networking.k8s.io', resource: 'networkpolicies', verbs: ['get', 'list', 'create', 'patch'] },
   ],
   verifiedBy:
     'The pod and the policy are read back; policies that still select the pod are listed. Whether traffic is really refused needs a probe: without one it is `unverified`.',

@@ -1,0 +1,98 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpus, release, totalmem, type } from 'node:os';
+import { join } from 'node:path';
+
+/** Milliseconds (or another unit that its name says) of many single measurements of one run. */
+export interface Distribution {
+  readonly count: number;
+  readonly min: number;
+  readonly p50: number;
+  readonly p90: number;
+  readonly p99: number;
+  readonly max: number;
+}
+
+export interface Goal {
+  readonly what: string;
+  readonly goal: string;
+  readonly measured: string;
+  readonly met: boolean;
+}
+
+export interface BenchResult {
+  readonly name: string;
+  readonly what: string;
+  readonly figures: Readonly<Record<string, Distribution | number | string>>;
+  readonly goals: readonly Goal[];
+  /** What holds the figures where they are, in words. */
+  readonly limitedBy: readonly string[];
+}
+
+/** Nearest-rank percentiles: with 100 values p99 is the 99th, not an invention between two. */
+export function distribution(values: readonly number[]): Distribution {
+  const sorted = [...values].sort((a, b) => a - b);
+  const at = (share: number): number => round(sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? Number.NaN);
+  return { count: sorted.length, min: at(0), p50: at(0.5), p90: at(0.9), p99: at(0.99), max: at(1) };
+}
+
+export function round(value: number): number {
+  return Math.round(value * 100) / 100;
+}
+
+const resultsFolder = join(import.meta.dirname, 'results');
+
+/** Writes `bench/results/NAME.json` with the facts of the machine and the versions that were measured. */
+export function writeResult(result: BenchResult): void {
+  mkdirSync(resultsFolder, { recursive: true });
+  const facts = { at: new Date().toISOString(), machine: machineFacts(), versions: versions() };
+  writeFileSync(join(resultsFolder, `${result.name}.json`), `${JSON.stringify({ ...result, ...facts }, null, 2)}\n`);
+}
+
+function machineFacts() {
+  return {
+    cores: cpus().length,
+    processor: cpus()[0]?.model ?? 'unknown',
+    memoryGiB: Math.round(totalmem() / 2 ** 30),
+    system: `${type()} ${release()}`,
+  };
+}
+
+function versions() {
+  const lock = JSON.parse(readFileSync(join(import.meta.dirname, '..', 'package-lock.json'), 'utf8')) as {
+    packages: Record<string, { version?: string }>;
+  };
+  const of = (name: string): string => lock.packages[`node_modules/${name}`]?.version ?? 'unknown';
+  return {
+    node: process.version,
+    temporalSdk: of('@temporalio/worker'),
+    lmdb: of('lmdb'),
+    fastify: of('fastify'),
+    bolt: of('@slack/bolt'),
+    commit: commit(),
+  };
+}
+
+function commit(): string {
+  try {
+    return execFileSync('git', ['rev-parse', '--short', 'HEAD'], { cwd: import.meta.dirname, encoding: 'utf8' }).trim();
+  } catch {
+    return 'unknown';
+  }
+}
+
+/** The table that `npm run bench` ends with: a row per goal. */
+export function printTable(results: readonly BenchResult[]): void {
+  const rows = results.flatMap(({ name, goals }) =>
+    goals.map((goal) => [name, goal.what, goal.goal, goal.measured, goal.met ? 'met' : 'NOT MET']),
+  );
+  const header = ['benchmark', 'what', 'goal', 'measured', ''];
+  const widths = header.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)));
+  for (const row of [header, ...rows])
+    console.log(
+      row
+        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+        .join('  ')
+        .trimEnd(),
+    );
+}

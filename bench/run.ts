@@ -1,0 +1,31 @@
+import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type BenchResult, printTable } from './report.ts';
+
+/** Every benchmark there is. Each runs in a process of its own, so that none leaves its memory to the next. */
+const benchmarks = ['alert-to-containment', 'memory'] as const;
+
+const wanted = process.argv.slice(2);
+const chosen = wanted.length > 0 ? benchmarks.filter((name) => wanted.includes(name)) : benchmarks;
+if (chosen.length === 0) {
+  console.error(`usage: npm run bench [-- NAME…], with NAME of ${benchmarks.join(', ')}`);
+  process.exit(2);
+}
+let failed = false;
+for (const name of chosen) {
+  console.log(`\n== ${name}`);
+  const { status } = spawnSync(process.execPath, [join(import.meta.dirname, `${name}.ts`)], { stdio: 'inherit' });
+  failed ||= status !== 0;
+}
+console.log('');
+printTable(chosen.flatMap((name) => read(name)));
+process.exit(failed ? 1 : 0);
+
+function read(name: string): readonly BenchResult[] {
+  try {
+    return [JSON.parse(readFileSync(join(import.meta.dirname, 'results', `${name}.json`), 'utf8')) as BenchResult];
+  } catch {
+    return [];
+  }
+}

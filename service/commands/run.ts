@@ -1,0 +1,41 @@
+import { join } from 'node:path';
+import type { Command } from 'commander';
+import { loadConfig } from '../config/load.ts';
+import { type Role, roles } from '../config/secrets.ts';
+import { createLog } from '../run/log.ts';
+import { startFirebreak } from '../run/run.ts';
+import { readBuild } from '../temporal/bundle.ts';
+import { type ConfiguredOptions, withConfig, withExamples } from './options.ts';
+import { roleList } from './role-list.ts';
+
+interface RunCommandOptions extends ConfiguredOptions {
+  readonly role: readonly Role[];
+}
+
+/** `npm run build` puts it beside the rooms. */
+const bundlePath = join(import.meta.dirname, '..', '..', 'workflows.bundle.js');
+
+/** `firebreak run`: the service, until it is told to stop. */
+export function registerRunCommand(program: Command): void {
+  const command = program
+    .command('run')
+    .description('the service: one or more of its roles')
+    .option('--role <roles>', `what this process does: ${roles.join(', ')}, separated by commas`, roleList, [...roles]);
+  withExamples(withConfig(command), [
+    'firebreak run --config firebreak.yaml',
+    'firebreak run --role cell --config cell.yaml',
+    'firebreak run --role desk --config desk.yaml',
+  ]).action(async ({ config: path, role }: RunCommandOptions) => {
+    const config = loadConfig({ path, env: process.env });
+    const log = createLog(config);
+    const stopping = new Promise<'signal'>((resolve) => {
+      for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve('signal'));
+    });
+    const firebreak = await startFirebreak({ config, env: process.env, roles: role, build: readBuild(bundlePath), log });
+    const end = await Promise.race([stopping, firebreak.failed]);
+    if (end instanceof Error) log.error({ reason: end.name }, 'a worker has ended by itself');
+    else log.info({}, 'stopping: what was taken is finished first');
+    await firebreak.stop();
+    process.exitCode = end instanceof Error ? 1 : 0;
+  });
+}

@@ -1,0 +1,81 @@
+import type { Client } from '@temporalio/client';
+import { WorkflowNotFoundError } from '@temporalio/client';
+import { type SignedVote, type Vote, voteBytes } from '../../core/approval.ts';
+import type { StoredButton } from '../../core/card.ts';
+import { incidentNames } from '../../core/incident.ts';
+import { isInAnyGroup, personBySlackId, type Roster } from '../../core/roster.ts';
+import type { Signer } from '../../core/signing.ts';
+
+/** A click that Slack vouches for, as far as Slack can be asked. */
+export interface TrustedClick {
+  readonly clickId: string;
+  readonly slackUser: string;
+  readonly button: StoredButton;
+  readonly channel: string;
+}
+
+export interface ClickVotesOptions {
+  readonly roster: Roster;
+  readonly signer: Signer;
+  readonly client: Client;
+  readonly refused: (refusal: { readonly reason: string; readonly click: TrustedClick; readonly person?: string }) => void;
+  readonly now?: () => Date;
+}
+
+const sendWithinMs = 2_000;
+
+/**
+ * Turns a click into a vote: the roster says who clicked and whether that person may answer; the desk signs; a signal carries it. The cell
+ * checks all of it again.
+ */
+export function createClickVotes(options: ClickVotesOptions): (click: TrustedClick) => Promise<{ readonly text: string }> {
+  const { roster, signer, client, refused, now = () => new Date() } = options;
+  return async (click) => {
+    const { button } = click;
+    const person = personBySlackId(roster, click.slackUser);
+    if (!person) {
+      refused({ reason: 'not on the roster', click });
+      return { text: 'You are not on the roster, so your click decides nothing. It is on the record.' };
+    }
+    if (!isInAnyGroup(roster, person.id, button.groups)) {
+      refused({ reason: `not in ${button.groups.join(', ')}`, click, person: person.id });
+      return { text: `Only ${button.groups.join(' or ')} may answer this. Your click is on the record.` };
+    }
+    if (button.requester === `person/${person.id}`) {
+      refused({ reason: 'who asks may not answer', click, person: person.id });
+      return { text: 'You asked this yourself: somebody else must answer.' };
+    }
+    const vote: Vote = {
+      version: 1,
+      id: click.clickId,
+      incident: button.incident,
+      question: button.question,
+      questionDigest: button.questionDigest,
+      choice: button.choice,
+      person: person.id,
+      via: 'slack',
+      at: now().toISOString(),
+    };
+    const signed: SignedVote = {
+      vote,
+      keyId: signer.keyId,
+      signature: await signer.sign(voteBytes(vote)),
+      replyTo: { channel: click.channel, user: click.slackUser },
+    };
+    return { text: await send(client, button, signed) };
+  };
+}
+
+async function send(client: Client, button: StoredButton, signed: SignedVote): Promise<string> {
+  try {
+    await client.withDeadline(Date.now() + sendWithinMs, () =>
+      client.workflow
+        .getHandle(button.incident.id, undefined, { firstExecutionRunId: button.incident.run })
+        .signal(incidentNames.voteSignal, signed),
+    );
+    return `Taken: “${button.label}”. The incident answers in a moment.`;
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return 'This incident is over: nothing is decided any more.';
+    return 'Your answer could not be delivered just now. Nothing was decided; please click again.';
+  }
+}

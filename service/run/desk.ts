@@ -1,0 +1,141 @@
+import { createServer, type Server } from 'node:http';
+import type { Client } from '@temporalio/client';
+import type { Worker } from '@temporalio/worker';
+import { openTicketImplementation } from '../../activities/actions/open-ticket.ts';
+import { createCellActivities } from '../../activities/cell.ts';
+import { createChokepoint } from '../../activities/chokepoint.ts';
+import { createDeskActivities } from '../../activities/desk.ts';
+import { openTicketInput } from '../../core/actions/open-ticket.schema.ts';
+import { openTicket } from '../../core/actions/open-ticket.ts';
+import { createAuditStore } from '../../integrations/database/audit-store.ts';
+import { createCardStore } from '../../integrations/database/card-store.ts';
+import { type Database, openDatabase } from '../../integrations/database/database.ts';
+import { createGithubTickets } from '../../integrations/github/tickets.ts';
+import { openSigner } from '../../integrations/keys/ed25519.ts';
+import { createSlackDesk, type SlackDesk } from '../../integrations/slack/desk.ts';
+import type { Config } from '../config/load.ts';
+import type { Secrets } from '../config/secrets.ts';
+import { createActivityWorker, type WorkerBase } from '../temporal/workers.ts';
+import { createClickVotes } from './click-votes.ts';
+import { Journal } from './journal.ts';
+import type { Logger } from './log.ts';
+import { startNotary } from './notary.ts';
+import { noCensus, rulesOf } from './rules.ts';
+import { createVoteKeys } from './vote-keys.ts';
+
+export interface DeskParts {
+  readonly config: Config;
+  readonly secrets: Secrets;
+  readonly base: WorkerBase;
+  readonly client: Client;
+  readonly taskQueue: string;
+  readonly log: Logger;
+}
+
+export interface RunningDesk {
+  readonly url: string;
+  readonly worker: Worker;
+  stop(): Promise<void>;
+}
+
+/** The desk: Slack, tickets and the records. It holds no cluster rights. */
+export async function startDesk(parts: DeskParts): Promise<RunningDesk> {
+  const { config, secrets, base, taskQueue, log } = parts;
+  const database = await openDatabase({ url: secrets.auditUrl ?? '' });
+  const store = createAuditStore(database);
+  const journal = new Journal({ store, chain: `desk/${config.cluster}`, log: (problem) => log.error(problem) });
+  const slack = await createSlack({ parts, database, journal });
+  const deskActivities = createDeskActivities({ audit: store, ...(slack ? { cards: slack } : {}) });
+
+  const tickets =
+    config.tickets.github && secrets.github
+      ? createGithubTickets({ ...config.tickets.github, token: secrets.github.token })
+      : undefined;
+  const chokepoint = createChokepoint({
+    actions: [{ declaration: openTicket, input: openTicketInput, implementation: openTicketImplementation({ tickets }) }],
+    rules: rulesOf(config),
+    roster: config.roster,
+    keys: createVoteKeys({ deskPublicKeys: [], roster: config.roster }),
+    census: noCensus,
+    evidenceKept: async () => false,
+  });
+  const cellActivities = createCellActivities({
+    chokepoint,
+    roster: config.roster,
+    keys: createVoteKeys({ deskPublicKeys: [], roster: config.roster }),
+    log,
+  });
+  const worker = await createActivityWorker({
+    ...base,
+    taskQueue,
+    role: 'desk',
+    activities: { ...cellActivities, ...deskActivities },
+    concurrency: 50,
+  });
+  const notary = await startNotary({ config, store, log });
+  const server = await listen(config.desk.listen, slack);
+  const address = server.address();
+  const port = typeof address === 'object' && address ? address.port : config.desk.listen.port;
+  return {
+    url: `http://${config.desk.listen.host}:${port}`,
+    worker,
+    stop: async () => {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+      await notary.stop();
+      await journal.flush();
+      await database.close();
+    },
+  };
+}
+
+async function createSlack(options: {
+  readonly parts: DeskParts;
+  readonly database: Database;
+  readonly journal: Journal;
+}): Promise<SlackDesk | undefined> {
+  const { parts, database, journal } = options;
+  const { config, secrets, client, log } = parts;
+  if (!config.slack || !secrets.slack) return undefined;
+  const onClick = createClickVotes({
+    roster: config.roster,
+    signer: await openSigner({ file: config.desk.voteKeyFile }),
+    client,
+    refused: ({ reason, click, person }) =>
+      void journal.record({
+        kind: 'click.refused',
+        actor: person ? `person/${person}` : `slack/${click.slackUser}`,
+        body: { reason, incident: click.button.incident.id, question: click.button.question, choice: click.button.choice },
+      }),
+  });
+  return createSlackDesk({
+    appId: config.slack.appId,
+    teamId: config.slack.teamId,
+    channel: config.slack.channel,
+    ...(config.slack.apiUrl === undefined ? {} : { apiUrl: config.slack.apiUrl }),
+    ...secrets.slack,
+    cards: createCardStore(database),
+    onClick,
+    onRefused: ({ reason, slackUser, buttonId, detail }) =>
+      journal.record({
+        kind: 'click.refused',
+        actor: `slack/${slackUser ?? 'unknown'}`,
+        body: { reason, button: buttonId ?? null, detail },
+      }),
+    log: (message, facts) => log.warn(facts, message),
+  });
+}
+
+function listen({ host, port }: { readonly host: string; readonly port: number }, slack: SlackDesk | undefined): Promise<Server> {
+  const server = createServer((request, response) => {
+    const path = (request.url ?? '').split('?')[0] ?? '';
+    if (slack && path.startsWith('/slack/')) return slack.listener(request, response);
+    const known = path === '/healthz' || path === '/readyz';
+    response.writeHead(known ? 200 : 404, { 'content-type': 'text/plain; charset=utf-8' });
+    response.end(known ? 'ok\n' : 'The desk answers at /slack/events, /healthz and /readyz.\n');
+  });
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, () => resolve(server));
+  });
+}

@@ -1,0 +1,54 @@
+import { FirebreakError } from '../../core/errors.ts';
+import type { EvidenceRef } from '../../core/evidence.ts';
+import type { EvidenceStore, VerifyManifest, WriteManifest } from '../../core/evidence-store.ts';
+import { createFolderStore } from '../../integrations/evidence/folder-store.ts';
+import { createManifestVerifier, createManifestWriter, readManifest } from '../../integrations/evidence/manifest.ts';
+import { createVerifier, openSigner } from '../../integrations/keys/ed25519.ts';
+import type { Config } from '../config/load.ts';
+import type { Secrets } from '../config/secrets.ts';
+
+export interface EvidencePart {
+  readonly store: EvidenceStore;
+  readonly writeManifest: WriteManifest;
+  readonly verifyManifest: VerifyManifest;
+  /** Whether a manifest that this cell signed, of this incident and this target, is really in the store. */
+  readonly kept: (ref: EvidenceRef, incident: string) => Promise<boolean>;
+}
+
+/** Where evidence goes, and the key that signs what is kept. */
+export async function openEvidence({
+  config,
+  secrets,
+}: {
+  readonly config: Config;
+  readonly secrets: Secrets;
+}): Promise<EvidencePart> {
+  const store = await openStore(config, secrets);
+  const signer = await openSigner({ file: config.evidence.keyFile });
+  const verifier = createVerifier({ publicKeys: [signer.publicKey] });
+  return {
+    store,
+    writeManifest: createManifestWriter({ store, signer }),
+    verifyManifest: createManifestVerifier({ store, verifier }),
+    kept: async (ref, incident) => {
+      try {
+        const manifest = await readManifest({ store, verifier, sha256: ref.manifestSha256 });
+        return manifest.incident === incident && manifest.target.uid === ref.target.uid && manifest.artefacts.length > 0;
+      } catch (error) {
+        // A store that is down is tried again; what is not there, or not genuine, is no evidence.
+        if (error instanceof FirebreakError && !error.retryable) return false;
+        throw error;
+      }
+    },
+  };
+}
+
+async function openStore(config: Config, secrets: Secrets): Promise<EvidenceStore> {
+  const { store } = config.evidence;
+  if (store.kind === 'folder') return createFolderStore({ dir: store.folder });
+  if (!secrets.s3) throw new FirebreakError('FB_ERR_CONFIG_INVALID', 'the evidence is in S3, and its access keys are not there');
+  const { kind: _, ...where } = store;
+  // The S3 client takes tens of megabytes: only who keeps evidence there pays for it.
+  const { createS3Store } = await import('../../integrations/evidence/s3-store.ts');
+  return createS3Store({ ...where, ...secrets.s3 });
+}

@@ -1,0 +1,62 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { FirebreakError } from '../../core/errors.ts';
+import { openSigner } from '../../integrations/keys/ed25519.ts';
+import type { Config } from '../config/load.ts';
+import type { Role } from '../config/secrets.ts';
+
+/**
+ * Makes the keys that the roles need and that are not there: only below the state directory, where nobody else puts them. What the
+ * configuration names elsewhere must exist: a key that is made by mistake would be trusted by nobody.
+ */
+export async function ensureKeys({ config, roles }: { readonly config: Config; readonly roles: readonly Role[] }): Promise<void> {
+  const own = (file: string): boolean => file.startsWith(`${config.stateDir}/`);
+  const signers = [
+    ...(roles.includes('desk') ? [config.desk.voteKeyFile, config.audit.notaryKeyFile] : []),
+    ...(roles.includes('cell') ? [config.evidence.keyFile] : []),
+  ].filter(own);
+  for (const file of signers) {
+    await mkdir(dirname(file), { recursive: true, mode: 0o700 });
+    await openSigner({ file, create: true });
+  }
+  const randomKeys = [
+    config.keys.cellKeyFile,
+    ...config.temporal.codecKeys.flatMap(({ key }) => ('file' in key ? [key.file] : [])),
+  ].filter(own);
+  for (const file of randomKeys) await ensureRandomKey(file);
+}
+
+async function ensureRandomKey(file: string): Promise<void> {
+  await mkdir(dirname(file), { recursive: true, mode: 0o700 });
+  const draft = `${file}.${randomUUID()}.draft`;
+  try {
+    await writeFile(draft, `${randomBytes(32).toString('base64')}\n`, { mode: 0o600, flag: 'wx', flush: true });
+    // Of two processes that do so at once, both use the key that was first: a link is never made over a file that is there.
+    await link(draft, file);
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST'))
+      throw new FirebreakError('FB_ERR_CONFIG_INVALID', `the key file ${file} cannot be made`);
+  } finally {
+    await rm(draft, { force: true });
+  }
+}
+
+/** 32 bytes, base64. @throws FB_ERR_CONFIG_INVALID when the file does not hold them. */
+export async function readCellKey(file: string): Promise<Uint8Array> {
+  const key = Buffer.from((await readText(file)).trim(), 'base64');
+  if (key.length !== 32) throw new FirebreakError('FB_ERR_CONFIG_INVALID', `${file} does not hold 32 bytes in base64`);
+  return key;
+}
+
+export function readPublicKeys(files: readonly string[]): Promise<readonly string[]> {
+  return Promise.all(files.map(readText));
+}
+
+async function readText(file: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch {
+    throw new FirebreakError('FB_ERR_CONFIG_INVALID', `the key file ${file} cannot be read`);
+  }
+}

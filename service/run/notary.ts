@@ -1,0 +1,28 @@
+import type { AuditStore } from '../../core/audit-store.ts';
+import { createFileAnchor } from '../../integrations/anchor/file-anchor.ts';
+import { createVerifier, openSigner } from '../../integrations/keys/ed25519.ts';
+import type { Config } from '../config/load.ts';
+import { createNotary, type Notary } from '../records/notary.ts';
+import { type Logger, reasonOf } from './log.ts';
+
+/** Starts the notary with the key and the anchor of the configuration. */
+export async function startNotary({
+  config,
+  store,
+  log,
+}: {
+  readonly config: Config;
+  readonly store: AuditStore;
+  readonly log: Logger;
+}): Promise<Notary> {
+  const signer = await openSigner({ file: config.audit.notaryKeyFile });
+  return createNotary({
+    store,
+    signer,
+    verifier: createVerifier({ publicKeys: [signer.publicKey] }),
+    anchor: createFileAnchor({ file: config.audit.anchorFile }),
+    everyMs: config.audit.everySeconds * 1_000,
+    onAlarm: (finding) => log.error({ ...finding }, 'the audit store was changed behind our back'),
+    onError: (error) => log.warn({ reason: reasonOf(error) }, 'a checkpoint could not be signed; it is tried again'),
+  });
+}

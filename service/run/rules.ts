@@ -1,0 +1,68 @@
+import type { Census } from '../../activities/chokepoint.ts';
+import { type CellKey, openBeforeState } from '../../core/before-state.ts';
+import type { GuardrailRules } from '../../core/guardrail.ts';
+import { names } from '../../core/labels.ts';
+import type { PodRecord } from '../../core/pod-record.ts';
+import type { StepCall } from '../../core/step.ts';
+import { topOwnerOf } from '../../integrations/kubernetes/owners.ts';
+import type { ClusterView } from '../../integrations/kubernetes/watch-cache.ts';
+import type { Config } from '../config/load.ts';
+
+/** The guardrails as the configuration has them. Firebreak's own namespace is always among the protected. */
+export function rulesOf(config: Config): GuardrailRules {
+  return { ...config.guardrails, ownNamespace: 'firebreak' };
+}
+
+/** Where no pod is ever touched (the desk), nothing is counted. */
+export const noCensus: Census = { ownerReplicas: () => undefined, contained: () => ({ total: 0, byNamespace: () => 0 }) };
+
+/** Counts from the watch cache: who is contained is read from the objects, so a restart forgets nothing. */
+export function createCensus({ view, cellKey }: { readonly view: ClusterView; readonly cellKey: CellKey }): Census {
+  return {
+    ownerReplicas: (call) => ownerReplicas({ view, cellKey, call }),
+    contained: (except) => {
+      const byNamespace = new Map<string, number>();
+      for (const pod of view.pods()) {
+        if (pod.uid === except || pod.labels[names.quarantineLabel] === undefined) continue;
+        byNamespace.set(pod.namespace, (byNamespace.get(pod.namespace) ?? 0) + 1);
+      }
+      return {
+        total: [...byNamespace.values()].reduce((sum, count) => sum + count, 0),
+        byNamespace: (namespace) => byNamespace.get(namespace) ?? 0,
+      };
+    },
+  };
+}
+
+function ownerReplicas({
+  view,
+  cellKey,
+  call,
+}: {
+  readonly view: ClusterView;
+  readonly cellKey: CellKey;
+  readonly call: StepCall;
+}): number | undefined {
+  const { workload } = call;
+  if (!workload || workload.guessed || !view.ready()) return undefined;
+  let count = 0;
+  for (const pod of view.pods()) {
+    if (pod.namespace !== workload.namespace) continue;
+    if (pod.labels[names.quarantineLabel] === undefined ? isOwnedBy(pod, view, workload) : wasTakenFrom(pod, cellKey, call))
+      count += 1;
+  }
+  return count;
+}
+
+function isOwnedBy(pod: PodRecord, view: ClusterView, workload: NonNullable<StepCall['workload']>): boolean {
+  const top = topOwnerOf({ pod, view });
+  if (!top.known) return false;
+  return top.workload
+    ? top.workload.kind === workload.kind && top.workload.name === workload.name
+    : workload.kind === 'Pod' && pod.name === workload.name;
+}
+
+function wasTakenFrom(pod: PodRecord, cellKey: CellKey, call: StepCall): boolean {
+  const opened = openBeforeState({ text: pod.annotations[names.beforeAnnotation], podUid: pod.uid, key: cellKey });
+  return opened.kind === 'read' && opened.authentic === 'yes' && opened.state.incident === call.incident.id;
+}
