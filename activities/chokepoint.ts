@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import type { ActionDeclaration, ActionImplementation, StepContext, UndoResult, Verification } from '../core/action.ts';
-import { planIsCovered } from '../core/approval.ts';
+import { type ApprovalProof, planIsCovered } from '../core/approval.ts';
 import { digestOf } from '../core/digest.ts';
 import { FirebreakError } from '../core/errors.ts';
 import type { EvidenceRef } from '../core/evidence.ts';
@@ -10,6 +10,7 @@ import type { Roster } from '../core/roster.ts';
 import { worse } from '../core/severity.ts';
 import type { AppliedStep, StepCall, UndoCall } from '../core/step.ts';
 import { checkProof, type VoteKeys } from '../core/vote-check.ts';
+import { createReservations } from './reservations.ts';
 
 /** One action as the chokepoint runs it: what it declares, what its input must be, what does it. */
 export interface RegisteredAction<Input = unknown, Output = unknown> {
@@ -50,7 +51,8 @@ export interface Chokepoint {
  */
 export function createChokepoint(parts: ChokepointParts): Chokepoint {
   const registered = new Map(parts.actions.map((action) => [action.declaration.name, action]));
-  const reserved = new Map<string, string>();
+  const reservations = createReservations(parts);
+  const landed = new Set<string>();
 
   const actionOf = (call: StepCall) => {
     const action = registered.get(call.action);
@@ -94,9 +96,8 @@ export function createChokepoint(parts: ChokepointParts): Chokepoint {
   };
 
   const guard = (call: StepCall, declaration: ActionDeclaration, plan: Plan) => {
-    const contained = parts.census.contained(plan.target.uid);
     const namespace = plan.target.name.split('/')[1] ?? '';
-    const inFlight = [...reserved].filter(([uid]) => uid !== plan.target.uid).map(([, where]) => where);
+    const contained = reservations.contained(plan.target.uid, namespace);
     const answer = checkGuardrails(parts.rules, {
       declaration,
       plan,
@@ -104,8 +105,8 @@ export function createChokepoint(parts: ChokepointParts): Chokepoint {
       approved: call.approval !== undefined,
       ownerReplicas: parts.census.ownerReplicas(call),
       ownerContained: call.ownerContained,
-      namespaceContained: contained.byNamespace(namespace) + inFlight.filter((where) => where === namespace).length,
-      clusterContained: contained.total + inFlight.length,
+      namespaceContained: contained.namespace,
+      clusterContained: contained.total,
     });
     if (!answer.ok) throw new FirebreakError(answer.code, answer.reason);
   };
@@ -113,9 +114,7 @@ export function createChokepoint(parts: ChokepointParts): Chokepoint {
   const approve = (call: StepCall, plan: Plan) => {
     const { approval } = call;
     if (!approval) return;
-    if (approval.question.incident.id !== call.incident.id || approval.question.incident.run !== call.incident.run) {
-      throw new FirebreakError('FB_ERR_APPROVAL_INVALID', 'the approval is of another incident');
-    }
+    if (!isOfIncident(approval, call)) throw new FirebreakError('FB_ERR_APPROVAL_INVALID', 'the approval is of another incident');
     const proof = checkProof({ proof: approval, severity: call.severity, roster: parts.roster, keys: parts.keys });
     if (!proof.ok) throw new FirebreakError('FB_ERR_APPROVAL_INVALID', proof.reason);
     if (!planIsCovered(approval, plan))
@@ -124,8 +123,7 @@ export function createChokepoint(parts: ChokepointParts): Chokepoint {
 
   const evidence = async (call: StepCall, declaration: ActionDeclaration, plan: Plan) => {
     if (declaration.effect !== 'destructive' || Date.parse(call.evidenceDeadline) <= (parts.now ?? Date.now)()) return;
-    for (const ref of call.evidence)
-      if (ref.target.uid === plan.target.uid && (await parts.evidenceKept(ref, call.incident.id))) return;
+    for (const ref of call.evidence) if (isOf(ref, plan) && (await parts.evidenceKept(ref, call.incident.id))) return;
     throw new FirebreakError('FB_ERR_EVIDENCE_PENDING', `nothing is kept of ${plan.target.name} yet`);
   };
 
@@ -137,14 +135,18 @@ export function createChokepoint(parts: ChokepointParts): Chokepoint {
       const plan = await planToRun(call, context);
       approve(call, plan);
       guard(call, action.declaration, plan);
-      await evidence(call, action.declaration, plan);
+      // In the same turn as the guardrails: between counting and reserving nobody else counts.
       const { uid } = plan.target;
-      const reserves = action.declaration.contains === true && uid !== undefined;
-      if (reserves) reserved.set(uid, plan.target.name.split('/')[1] ?? '');
+      if (action.declaration.contains === true && uid !== undefined) reservations.reserve(uid, plan, call.key);
       try {
-        return { plan, output: await action.implementation.apply(input, context) };
-      } finally {
-        if (reserves) reserved.delete(uid);
+        await evidence(call, action.declaration, plan);
+        const output = await action.implementation.apply(input, context);
+        remember(landed, call.key);
+        return { plan, output };
+      } catch (error) {
+        // What may come again, or may have landed, keeps its place.
+        if (uid !== undefined && error instanceof FirebreakError && !error.retryable) reservations.drop(uid);
+        throw error;
       }
     },
 
@@ -154,8 +156,12 @@ export function createChokepoint(parts: ChokepointParts): Chokepoint {
       const { action, input } = actionOf(call);
       const { undo } = action.implementation;
       if (!undo) throw new FirebreakError('FB_ERR_REFUSED', `${call.action} has no undo`);
+      if (reason.kind === 'step-failed' && landed.has(call.key))
+        throw new FirebreakError('FB_ERR_APPROVAL_INVALID', 'the step came about: giving it back is for people to decide');
       mayUndo(parts, call, reason);
-      return undo({ input, key: call.key, ...(output === undefined ? {} : { output }) }, context);
+      const result = await undo({ input, key: call.key, ...(output === undefined ? {} : { output }) }, context);
+      reservations.dropStep(call.key);
+      return result;
     },
   };
 }
@@ -166,19 +172,54 @@ function approvedPlan(call: StepCall): Plan | undefined {
   return choice?.plans.find((plan) => plan.action === call.action && plan.inputDigest === digestOf(call.input));
 }
 
+/** On critical a lease ends by itself only with the signed word of two people: the workflow's own `benign` frees nothing. */
+function saidBenign(
+  parts: ChokepointParts,
+  call: StepCall,
+  { verdict, proof }: Extract<UndoCall['reason'], { kind: 'lease-ended' }>,
+): void {
+  if (verdict !== 'benign' || !proof) {
+    throw new FirebreakError('FB_ERR_APPROVAL_INVALID', 'on a critical incident silence never frees');
+  }
+  if (!isOfIncident(proof, call)) throw new FirebreakError('FB_ERR_APPROVAL_INVALID', 'the approval is of another incident');
+  const result = checkProof({ proof, severity: call.severity, roster: parts.roster, keys: parts.keys });
+  if (!result.ok) throw new FirebreakError('FB_ERR_APPROVAL_INVALID', result.reason);
+  if (new Set(proof.votes.map((signed) => signed.vote.person)).size < 2)
+    throw new FirebreakError('FB_ERR_APPROVAL_INVALID', 'on a critical incident two people say that it was harmless');
+}
+
+function isOfIncident(proof: ApprovalProof, call: StepCall): boolean {
+  const { incident } = proof.question;
+  return incident.id === call.incident.id && incident.run === call.incident.run;
+}
+
 /** Giving containment back: people approved exactly this undo, or the lease ended where silence may free, or the step itself failed. */
 function mayUndo(parts: ChokepointParts, call: StepCall, reason: UndoCall['reason']): void {
   if (reason.kind === 'step-failed') return;
   if (reason.kind === 'lease-ended') {
-    if (worse(call.severity, reason.severity) === 'critical' && reason.verdict !== 'benign') {
-      throw new FirebreakError('FB_ERR_APPROVAL_INVALID', 'on a critical incident silence never frees');
-    }
+    if (worse(call.severity, reason.severity) === 'critical') saidBenign(parts, call, reason);
     return;
   }
   const { proof, plan } = reason;
+  if (!isOfIncident(proof, call)) throw new FirebreakError('FB_ERR_APPROVAL_INVALID', 'the approval is of another incident');
   const result = checkProof({ proof, severity: call.severity, roster: parts.roster, keys: parts.keys });
   if (!result.ok) throw new FirebreakError('FB_ERR_APPROVAL_INVALID', result.reason);
   const fits =
     plan.action === `undo:${call.action}` && plan.inputDigest === digestOf({ key: call.key }) && planIsCovered(proof, plan);
   if (!fits) throw new FirebreakError('FB_ERR_APPROVAL_INVALID', 'the approval is of another release');
+}
+
+/** Evidence is of one object: by uid, or, for what has none, by name. */
+function isOf(ref: EvidenceRef, plan: Plan): boolean {
+  return plan.target.uid === undefined
+    ? ref.target.uid === undefined && ref.target.name === plan.target.name
+    : ref.target.uid === plan.target.uid;
+}
+
+const rememberedSteps = 10_000;
+
+function remember(keys: Set<string>, key: string): void {
+  keys.add(key);
+  const [oldest] = keys;
+  if (keys.size > rememberedSteps && oldest !== undefined) keys.delete(oldest);
 }

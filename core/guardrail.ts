@@ -32,10 +32,14 @@ export interface GuardrailFacts {
 
 export type GuardrailAnswer = { readonly ok: true } | { readonly ok: false; readonly code: ErrorCode; readonly reason: string };
 
-/** Namespaces that a plan touches, from its `kind/namespace/name` targets. */
+/** Namespaces that a plan touches, from everything that it names: `kind/namespace/name`, and `namespace/name` itself. */
 export function namespacesOf(plan: Plan): readonly string[] {
-  const found = [...plan.blastRadius, plan.target.name].map((name) => name.split('/')).filter((parts) => parts.length === 3);
-  return [...new Set(found.map((parts) => parts[1] ?? ''))];
+  const names = [...plan.blastRadius, plan.target.name, ...plan.changes.map((change) => change.target)];
+  const found = names.flatMap((name) => {
+    const [kind, first, second] = name.split('/');
+    return first !== undefined && (second !== undefined || kind?.toLowerCase() === 'namespace') ? [first] : [];
+  });
+  return [...new Set(found)];
 }
 
 /** How many pods of an owner may be contained automatically. Without a known number: one. */

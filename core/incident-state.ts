@@ -32,6 +32,10 @@ export interface BodyState {
   readonly state: 'waiting' | 'running' | 'done' | 'failed';
   readonly alerts: number;
   readonly detail?: string;
+  /** What this body says it was. The incident's verdict is the worst of them. */
+  readonly verdict?: Verdict;
+  /** The question whose answer the verdict rests on. */
+  readonly verdictFrom?: string;
 }
 
 export type QuestionStatus =
@@ -45,6 +49,8 @@ export interface QuestionState {
   readonly digest: string;
   readonly status: QuestionStatus;
   readonly votes: readonly SignedVote[];
+  /** Earlier votes of people who changed their minds. */
+  readonly withdrawn?: readonly SignedVote[];
   /** Index into `question.levels`. */
   readonly level: number;
   readonly levelUntil: string;

@@ -32,10 +32,13 @@ export interface AppliedStep {
   readonly output: unknown;
 }
 
-/** Why a containment is given back: people said so, or its lease ended where silence may free. */
+/**
+ * Why a containment is given back: people said so, its lease ended where silence may free, or its step did not come about. On a
+ * critical incident a lease ends only with the answer of two people that said `benign`.
+ */
 export type UndoReason =
   | { readonly kind: 'approved'; readonly proof: ApprovalProof; readonly plan: Plan }
-  | { readonly kind: 'lease-ended'; readonly verdict: Verdict; readonly severity: Severity }
+  | { readonly kind: 'lease-ended'; readonly verdict: Verdict; readonly severity: Severity; readonly proof?: ApprovalProof }
   | { readonly kind: 'step-failed' };
 
 export interface UndoCall {

@@ -11,12 +11,17 @@ function magnitude(count: number): number {
 export interface Joined {
   /** Alerts of the batch that the incident had not seen. */
   readonly fresh: readonly Alert[];
-  readonly newMagnitude: boolean;
+  /** The cards show something else now: ten times as many, or worse ones. */
+  readonly showsOnCards: boolean;
 }
+
+/** More kinds than this are counted by rule alone. */
+const mostCounts = 2_000;
+const mostCountsOnRecord = 50;
 
 /** Takes a batch in: once, however often it is delivered. Says which alerts are new, so that playbooks can be evaluated for them. */
 export function joinBatch(model: IncidentModel, batch: AlertBatch): Joined {
-  if (!model.firstSight(`batch:${batch.id}`)) return { fresh: [], newMagnitude: false };
+  if (!model.firstSight(`batch:${batch.id}`)) return { fresh: [], showsOnCards: false };
   const before = model.total;
   model.lastAlertAt = Date.now();
   let raised = false;
@@ -28,22 +33,30 @@ export function joinBatch(model: IncidentModel, batch: AlertBatch): Joined {
   const added = batch.counts.reduce((sum, count) => sum + count.count, 0);
   const rules = [...new Set(batch.counts.map((count) => count.rule))].join(', ');
   const first = before === 0;
-  model.record(first ? 'incident.opened' : 'alert.joined', `sensor/${fresh[0]?.sensor ?? 'intake'}`, `${added} × ${rules}`, {
-    counts: batch.counts,
-    alerts: fresh.map((alert) => ({
-      id: alert.id,
-      rule: alert.rule,
-      severity: alert.severity,
-      time: alert.time,
-      title: alert.title,
-    })),
-  });
+  model.record(
+    first ? 'incident.opened' : 'alert.joined',
+    `sensor/${fresh[0]?.sensor ?? 'intake'}`,
+    `${added} × ${rules.slice(0, 300)}`,
+    {
+      counts: batch.counts.slice(0, mostCountsOnRecord),
+      ...(batch.counts.length > mostCountsOnRecord ? { furtherCounts: batch.counts.length - mostCountsOnRecord } : {}),
+      alerts: fresh.map((alert) => ({
+        id: alert.id,
+        rule: alert.rule,
+        severity: alert.severity,
+        time: alert.time,
+        title: alert.title,
+      })),
+    },
+  );
   // The start already carries the first alert's severity: only a change needs a write.
   if (raised && !first) upsertSearchAttributes({ FirebreakSeverity: [model.severity] });
-  return { fresh, newMagnitude: !first && magnitude(model.total) > magnitude(before) };
+  return { fresh, showsOnCards: !first && (raised || magnitude(model.total) > magnitude(before)) };
 }
 
-function addCount(model: IncidentModel, count: AlertCount): void {
+function addCount(model: IncidentModel, exact: AlertCount): void {
+  const { pod: _, ...byRule } = exact;
+  const count = model.counts.has(countKey(exact)) || model.counts.size < mostCounts ? exact : byRule;
   const key = countKey(count);
   const known = model.counts.get(key);
   model.counts.set(

@@ -24,10 +24,18 @@ export class Bodies {
       if (!matches(playbook, alert)) continue;
       const key = bodyKey(playbook.id, subjectKeyOf(playbook, alert));
       const known = this.#model.bodies.get(key);
-      if (known) known.state = { ...known.state, alerts: known.state.alerts + 1 };
+      if (known) this.#again(known, alert);
       else if (!this.#ended(key)) this.#add(key, playbook, alert);
     }
     this.#startNext();
+  }
+
+  /** One more alert of the same. While the body waits for its turn, it waits as the worst of them. */
+  #again(body: Body, alert: Alert): void {
+    body.state = { ...body.state, alerts: body.state.alerts + 1 };
+    if (body.state.state !== 'waiting' || atLeast(body.severity, alert.severity)) return;
+    body.severity = alert.severity;
+    body.alert = alert;
   }
 
   #ended(key: string): boolean {

@@ -44,7 +44,9 @@ export function stepActivities(settings: IncidentSettings, declaration: ActionDe
   const apply = proxyActivities<CellActivities>({
     ...common,
     startToCloseTimeout: declaration.timeouts.applyMs,
+    // What only reads must not keep people from being asked: while its store is down, the playbook goes on without it.
     ...(declaration.effect === 'destructive' ? { scheduleToCloseTimeout: '1h' } : {}),
+    ...(declaration.effect === 'read' && declaration.pool !== 'desk' ? { scheduleToCloseTimeout: '10m' } : {}),
   });
   const verify = proxyActivities<CellActivities>({
     ...common,
@@ -74,9 +76,20 @@ export const fastActivities = proxyLocalActivities<Pick<CellActivities, 'applySt
 
 /** The desk may be down for hours: what it has to say waits, and delays nothing else. */
 export function deskActivities(settings: IncidentSettings): DeskActivities {
-  return proxyActivities<DeskActivities>({
+  const common = {
     taskQueue: settings.queues.desk,
     startToCloseTimeout: '15s',
     retry: { initialInterval: '500ms', backoffCoefficient: 2, maximumInterval: '30s' },
-  });
+  } as const;
+  const lasting = proxyActivities<DeskActivities>(common);
+  // Nobody waits for the answer to a click for longer, and a page of yesterday helps nobody: an incident must not stay open for them.
+  const { answerClick } = proxyActivities<DeskActivities>({ ...common, scheduleToCloseTimeout: '10m' });
+  const { postInThread } = proxyActivities<DeskActivities>({ ...common, scheduleToCloseTimeout: '24h' });
+  return {
+    postQuestion: lasting.postQuestion,
+    updateQuestion: lasting.updateQuestion,
+    recordAudit: lasting.recordAudit,
+    postInThread,
+    answerClick,
+  };
 }

@@ -2,6 +2,7 @@ import { condition } from '@temporalio/workflow';
 import type { Alert } from '../core/alert.ts';
 import type { QuestionCard } from '../core/card.ts';
 import type { QuestionState } from '../core/incident-state.ts';
+import { quorumNow } from '../core/question.ts';
 import type { DeskActivities } from '../core/step.ts';
 import type { IncidentModel } from './model.ts';
 
@@ -45,7 +46,7 @@ export function cardOf(model: IncidentModel, state: QuestionState, alert: Alert,
     choices: question.choices.map((choice) => ({
       id: choice.id,
       label: choice.label,
-      quorum: choice.quorum,
+      quorum: quorumNow(choice, model.severity),
       destructive: choice.plans.some((plan) => plan.effect === 'destructive'),
       weakens: choice.plans.some((plan) => plan.weakens === true),
       changes: choice.plans.flatMap((plan) => plan.changes.map((change) => `${change.target}: ${change.what}`)),
@@ -100,8 +101,8 @@ export class CardKeeper {
   }
 
   async run(): Promise<void> {
-    await this.#desk.postQuestion(this.#post());
     let shown = this.#version;
+    await this.#desk.postQuestion(this.#post());
     while (this.#isOpen || shown !== this.#version) {
       await condition(() => this.#version !== shown);
       shown = this.#version;

@@ -9,6 +9,7 @@ import type { Leases } from './leases.ts';
 import type { Body, IncidentModel } from './model.ts';
 import type { Questions } from './questions.ts';
 import { type Caller, type StepEngine, undoPlanOf } from './steps.ts';
+import { giveVerdict } from './verdicts.ts';
 
 export interface ContextParts {
   readonly model: IncidentModel;
@@ -50,6 +51,7 @@ export function contextFor(parts: ContextParts, playbook: ListedPlaybook, body: 
       onSilence,
       alert: body.alert,
     });
+    if (decision) body.lastAnswered = decision.question;
     return decision
       ? { choice: decision.choice, by: decision.by, approval: { proof: decision.proof, covers: {} } }
       : { choice: 'silence' };
@@ -60,11 +62,7 @@ export function contextFor(parts: ContextParts, playbook: ListedPlaybook, body: 
     return Object.fromEntries(settled);
   };
 
-  const verdict = (value: Verdict, why: string) => {
-    model.verdict = value;
-    model.verdictWhy = why;
-    model.record('incident.verdict', `playbook/${playbook.id}`, `${value}: ${why}`, { verdict: value });
-  };
+  const verdict = (value: Verdict, why: string) => giveVerdict(model, body, value, why);
 
   const context = {
     alert: body.alert,

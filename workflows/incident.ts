@@ -7,7 +7,6 @@ import {
   setHandler,
   workflowInfo,
 } from '@temporalio/workflow';
-import type { SignedVote } from '../core/approval.ts';
 import { type AlertBatch, incidentNames } from '../core/incident.ts';
 import type { IncidentInput } from '../core/incident-input.ts';
 import type { IncidentState } from '../core/incident-state.ts';
@@ -21,7 +20,7 @@ import { StepEngine, type undoPlanOf } from './steps.ts';
 import { TargetLocks } from './targets.ts';
 
 const alertsSignal = defineSignal<[AlertBatch]>(incidentNames.alertsSignal);
-const voteSignal = defineSignal<[SignedVote | undefined]>(incidentNames.voteSignal);
+const voteSignal = defineSignal<[unknown]>(incidentNames.voteSignal);
 const stateQuery = defineQuery<IncidentState>(incidentNames.stateQuery);
 
 /**
@@ -33,9 +32,14 @@ export async function incident(input: IncidentInput): Promise<IncidentState> {
   const { model, questions, leases, bodies } = parts;
 
   const join = (batch: AlertBatch): void => {
-    const { fresh, newMagnitude } = joinBatch(model, batch);
-    for (const alert of fresh) bodies.evaluate(alert);
-    if (newMagnitude) questions.touchAll();
+    try {
+      const { fresh, showsOnCards } = joinBatch(model, batch);
+      for (const alert of fresh) bodies.evaluate(alert);
+      if (showsOnCards) questions.touchAll();
+    } catch {
+      // Thrown on, it would stop the whole incident for good.
+      model.record('alert.refused', 'engine', 'a batch of alerts that cannot be read');
+    }
   };
   setHandler(alertsSignal, join);
   setHandler(voteSignal, (vote) => questions.receive(vote));
@@ -47,9 +51,9 @@ export async function incident(input: IncidentInput): Promise<IncidentState> {
   void leases.run();
 
   for (;;) {
-    await condition(() => (model.quiet && !questions.unread) || tooLong(model));
-    if (!model.quiet || questions.unread) await carryOn(input, parts);
-    else if (await quietFor(parts)) return close(parts);
+    await condition(() => !questions.unread && (model.quiet || tooLong(model)));
+    if (tooLong(model)) await carryOn(input, parts);
+    else if ((await quietFor(parts)) && (await close(parts))) return model.snapshot();
   }
 }
 
@@ -64,12 +68,17 @@ function createParts(input: IncidentInput): Parts {
   const desk = deskActivities(input.settings);
   const model = new IncidentModel(input, desk);
   const questions = new Questions(model, desk);
-  const leases = new Leases(model, { page: (text) => questions.page(text), changed: () => questions.touchAll() });
+  const leases = new Leases(model, {
+    page: (text) => questions.page(text),
+    ended: (id, why) => questions.closeStanding(id, why),
+    changed: () => questions.touchAll(),
+  });
   const engine = new StepEngine({ model, leases, questions, locks: new TargetLocks() });
   questions.onLeaseDecided(async (id, choice, by, { proof, plan }) => {
     if (choice === 'keep') leases.keep(id, by);
     if (choice === 'extend') leases.extend(id, by);
-    if (choice === 'release' && plan) await leases.undo(id, { kind: 'approved', proof, plan });
+    // A refusal is on the record and paged by then: the lease stands, and so must its question.
+    if (choice === 'release' && plan) await leases.undo(id, { kind: 'approved', proof, plan }).catch(() => undefined);
     const lease = model.leases.get(id);
     if (lease?.state === 'active') questions.standing(lease, plan ?? standingPlan(proof.question.choices));
   });
@@ -86,11 +95,10 @@ function standingPlan(
 
 /** History is cut only when no body is open: a suspended function cannot be carried. */
 function tooLong(model: IncidentModel): boolean {
-  return workflowInfo().continueAsNewSuggested && !model.openBodies && model.busy === 0;
+  return workflowInfo().continueAsNewSuggested && !model.openBodies && model.busy === 0 && model.outbox.canBeCarried;
 }
 
-async function carryOn(input: IncidentInput, { model, questions }: Parts): Promise<void> {
-  if (questions.unread || !tooLong(model)) return;
+async function carryOn(input: IncidentInput, { model }: Parts): Promise<void> {
   await condition(allHandlersFinished);
   await continueAsNew<typeof incident>({ ...input, carried: model.carry() });
 }
@@ -105,17 +113,13 @@ async function quietFor({ model, questions }: Parts): Promise<boolean> {
   }
 }
 
-/** An incident does not close before its records are acknowledged. */
-async function close({ model, questions }: Parts): Promise<IncidentState> {
-  model.record('incident.closed', 'engine', `closed: ${model.verdict}`, {
-    verdict: model.verdict,
-    reached: model.reached,
-    total: model.total,
-  });
+/** An incident does not close before its records are acknowledged. False: something came in the meantime, which the next run would not know. */
+async function close({ model, questions }: Parts): Promise<boolean> {
+  const { verdict, reached, total } = model;
+  model.record('incident.closed', 'engine', `closed: ${verdict}`, { verdict, reached, total });
   await condition(() => model.outbox.empty);
   await condition(allHandlersFinished);
-  // What came in the meantime is still heard: the next run of this id would not know of it.
-  await condition(() => model.quiet && !questions.unread && model.outbox.empty);
-  model.open = false;
-  return model.snapshot();
+  model.open = !model.quiet || questions.unread || model.total !== total;
+  if (model.open) model.record('incident.reopened', 'engine', 'something came while it closed');
+  return !model.open;
 }

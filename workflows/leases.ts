@@ -3,14 +3,18 @@ import type { ApprovalProof } from '../core/approval.ts';
 import type { Holding } from '../core/incident-input.ts';
 import { atLeaseEnd, type Lease } from '../core/lease.ts';
 import type { Plan } from '../core/plan.ts';
+import { worse } from '../core/severity.ts';
 import type { UndoReason } from '../core/step.ts';
 import { type StepFailure, stepActivities, stepFailure } from './calls.ts';
 import { declarationOf } from './declarations.ts';
 import type { IncidentModel } from './model.ts';
+import { verdictOn } from './verdicts.ts';
 
 export interface LeaseEvents {
   /** A lease was renewed in silence: somebody must hear of it. */
   readonly page: (text: string) => void;
+  /** It is over, one way or the other: its standing question has no object any more. */
+  readonly ended: (leaseId: string, why: string) => void;
   /** What the cards show has changed. */
   readonly changed: () => void;
 }
@@ -95,12 +99,14 @@ export class Leases {
     try {
       const result = await this.#model.during(
         stepActivities(this.#model.settings, declaration, this.#model.priority).undoStep({
-          call: holding.call,
+          // What has become worse since the step needs the people of today.
+          call: { ...holding.call, severity: worse(holding.call.severity, this.#model.severity) },
           output: holding.output,
           reason,
         }),
       );
-      this.#end(lease, result.state === 'drifted' ? 'drifted' : 'released', result.detail);
+      const now = this.#model.leases.get(id);
+      if (now?.state === 'releasing') this.#end(now, result.state === 'drifted' ? 'drifted' : 'released', result.detail);
     } catch (error) {
       const failure = stepFailure(error);
       this.#refused(lease, failure);
@@ -121,7 +127,7 @@ export class Leases {
       const changed = wait > 0 && (await condition(() => this.#version !== version, wait));
       if (!changed)
         for (const lease of this.#model.activeLeases)
-          if (lease.state === 'active' && lease.until <= Date.now()) await this.#atEnd(lease);
+          if (lease.state === 'active' && lease.until <= Date.now()) this.#atEnd(lease);
     }
   }
 
@@ -130,15 +136,17 @@ export class Leases {
     return ends.length === 0 ? undefined : Math.min(...ends);
   }
 
-  async #atEnd(lease: Lease): Promise<void> {
-    const { severity, verdict } = this.#model;
+  /** Waits for nothing: an undo that hangs must not hold up the end of another lease. */
+  #atEnd(lease: Lease): void {
+    const { severity } = this.#model;
+    const { verdict, proof } = verdictOn(this.#model, lease);
     const questionOpen = [...this.#model.questions.values()].some(
       (question) => question.status.state === 'open' && !question.question.id.startsWith('lease:'),
     );
     const decision = atLeaseEnd(lease, { severity, verdict, questionOpen, now: Date.now() });
     if (decision === 'release') {
       // A refusal is on the record already; the lease then stands, and people are called.
-      await this.undo(lease.id, { kind: 'lease-ended', verdict, severity }).catch(() => undefined);
+      void this.undo(lease.id, { kind: 'lease-ended', verdict, severity, ...(proof ? { proof } : {}) }).catch(() => undefined);
       return;
     }
     this.update({ ...lease, until: Date.now() + lease.durationMs, renewals: lease.renewals + 1 });
@@ -169,6 +177,7 @@ export class Leases {
     this.update({ ...lease, state, detail });
     this.#model.holdings.delete(lease.id);
     this.#model.record(`lease.${state}`, 'engine', `${lease.action} on ${lease.target.name}: ${detail}`, { lease: lease.id });
+    this.#events.ended(lease.id, detail);
     const step = this.#model.steps.get(lease.stepKey);
     if (step && state !== 'permanent')
       this.#model.steps.set(step.key, { ...step, state: state === 'drifted' ? 'drifted' : 'undone', detail });

@@ -16,8 +16,10 @@ const seenLimit = 5_000;
 /** A body while it lives: its state for the query, and the alert that it runs for. */
 export interface Body {
   state: BodyState;
-  readonly alert: Alert;
-  readonly severity: Severity;
+  alert: Alert;
+  severity: Severity;
+  /** The question that this body's last answer came from. */
+  lastAnswered?: string;
 }
 
 /** The incident's memory: plain data that one workflow writes. Everything else in this room reads and changes it. */
@@ -109,6 +111,11 @@ export class IncidentModel {
 
   get activeLeases(): readonly Lease[] {
     return [...this.leases.values()].filter((lease) => lease.state === 'active' || lease.state === 'releasing');
+  }
+
+  /** Whatever holds a target, also for good: these count against the cap of their owner. */
+  get holdingLeases(): readonly Lease[] {
+    return [...this.leases.values()].filter((lease) => lease.state !== 'released' && lease.state !== 'drifted');
   }
 
   /** Nothing is left to do: no body, no lease that ends by itself, no work under way. */

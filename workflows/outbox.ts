@@ -1,9 +1,22 @@
-import { condition } from '@temporalio/workflow';
+import { condition, sleep, workflowInfo } from '@temporalio/workflow';
 import type { AuditRecord } from '../core/audit.ts';
 import type { IncidentRef } from '../core/incident.ts';
 import type { DeskActivities } from '../core/step.ts';
 
 const batchSize = 100;
+const batchBytes = 500_000;
+const carriedAtMost = 200;
+const retryAfterRefusal = '5m';
+
+/** Records that may wait for others: repetitions, of which a storm makes many. */
+const patientKinds: ReadonlySet<string> = new Set(['alert.joined']);
+
+/** One call for each signal would fill the history: the longer it is, the longer repetitions wait for one another. They are in it meanwhile. */
+function patienceMs(): number {
+  const { historyLength } = workflowInfo();
+  if (historyLength < 500) return 0;
+  return historyLength < 2_000 ? 60_000 : 600_000;
+}
 
 /**
  * The incident's records on their way to the audit store. The workflow is the outbox: it numbers them, sends one batch at a time,
@@ -40,6 +53,11 @@ export class Outbox {
     return { made: this.#made, acknowledged: this.#acknowledged };
   }
 
+  /** More than this does not fit into the start of the next run. */
+  get canBeCarried(): boolean {
+    return this.#pending.length <= carriedAtMost;
+  }
+
   get empty(): boolean {
     return this.#pending.length === 0;
   }
@@ -48,10 +66,32 @@ export class Outbox {
   async run(): Promise<never> {
     for (;;) {
       await condition(() => this.#pending.length > 0);
-      const batch = this.#pending.slice(0, batchSize);
-      await this.#send(batch);
+      const patience = patienceMs();
+      if (!this.#urgent && patience > 0) await condition(() => this.#urgent, patience);
+      const batch = this.#next();
+      try {
+        await this.#send(batch);
+      } catch {
+        // The store refuses (somebody wrote to it). The incident goes on: people are heard, pods are contained; it does not close.
+        await sleep(retryAfterRefusal);
+        continue;
+      }
       this.#pending = this.#pending.slice(batch.length);
       this.#acknowledged += batch.length;
     }
+  }
+
+  get #urgent(): boolean {
+    return this.#pending.length >= batchSize || this.#pending.some((record) => !patientKinds.has(record.kind));
+  }
+
+  /** A payload of Temporal has 2 MB. */
+  #next(): readonly AuditRecord[] {
+    let bytes = 0;
+    const batch = this.#pending.slice(0, batchSize).filter((record) => {
+      bytes += JSON.stringify(record).length;
+      return bytes <= batchBytes;
+    });
+    return batch.length > 0 ? batch : this.#pending.slice(0, 1);
   }
 }

@@ -5,8 +5,9 @@ import { type ApprovalProof, type Choice, type Level, type Question, questionDig
 import type { QuestionState } from '../core/incident-state.ts';
 import type { Lease } from '../core/lease.ts';
 import type { Plan } from '../core/plan.ts';
-import { countVote, peopleFor } from '../core/question.ts';
+import { countVote, proofOf } from '../core/question.ts';
 import type { DeskActivities } from '../core/step.ts';
+import { isVoteShaped, replyToOf } from '../core/vote-shape.ts';
 import { fastActivities, stepFailure } from './calls.ts';
 import { CardKeeper } from './cards.ts';
 import type { IncidentModel } from './model.ts';
@@ -26,7 +27,9 @@ export interface AskedQuestion {
   readonly alert: Alert;
 }
 
-export type Decision = { readonly choice: string; readonly by: readonly string[]; readonly proof: ApprovalProof } | undefined;
+export type Decision =
+  | { readonly question: string; readonly choice: string; readonly by: readonly string[]; readonly proof: ApprovalProof }
+  | undefined;
 
 /** Questions to people and their answers. Votes are signals: verified one by one, in their order, counted by one reducer. */
 export class Questions {
@@ -108,6 +111,8 @@ export class Questions {
   voidOn(uid: string, why: string, except: string | undefined): void {
     for (const { question, status } of this.#model.questions.values()) {
       if (status.state !== 'open' || question.id === except) continue;
+      // What is in force stays to be decided on: its own end closes its question.
+      if (question.id.startsWith('lease:')) continue;
       const about = question.choices.some((choice) => choice.plans.some((plan) => plan.target.uid === uid));
       if (about) this.#close(question.id, { state: 'void', why, at: new Date().toISOString() }, 'question.void', why);
     }
@@ -124,9 +129,13 @@ export class Questions {
   }
 
   /** Whoever can reach Temporal can send a signal: what has not even the shape of a vote is put on the record, and nothing else. */
-  receive(vote: SignedVote | undefined): void {
-    if (typeof vote?.vote?.question === 'string') this.#incoming.push(vote);
-    else this.#model.record('vote.refused', 'person/unknown', 'a signal that is no vote');
+  receive(vote: unknown): void {
+    if (isVoteShaped(vote)) {
+      this.#incoming.push(vote);
+      return;
+    }
+    this.#model.record('vote.refused', 'person/unknown', 'a signal that is no vote');
+    this.#answer(replyToOf(vote), 'This is no vote: nothing was decided.');
   }
 
   get unread(): boolean {
@@ -153,46 +162,47 @@ export class Questions {
       .catch(() => undefined);
     if (!check) return this.#refuse(signed, 'The vote could not be checked; please answer again.');
     if (!check.ok) return this.#refuse(signed, check.reason);
-    const result = countVote(this.#get(vote.question), signed, new Date().toISOString());
-    if (!result.accepted) return this.#refuse(signed, result.reply);
+    const { severity } = this.#model;
+    const result = countVote(this.#get(vote.question), signed, { now: new Date().toISOString(), severity });
+    if (result.outcome === 'refused') return this.#refuse(signed, result.reply);
+    if (result.outcome === 'repeated') return this.#answer(signed.replyTo, result.reply);
     this.#set(result.state);
     this.#model.record('vote.accepted', `person/${vote.person}`, `${check.name}: ${vote.choice}`, {
       vote: signed.vote,
       keyId: signed.keyId,
       signature: signed.signature,
     });
-    this.#answer(signed, result.reply);
+    this.#answer(signed.replyTo, result.reply);
     this.#cards.get(vote.question)?.touch();
-    if (result.state.status.state === 'decided')
-      await this.#decided(vote.question, result.state.status.choice, result.state.status.by);
+    if (result.state.status.state === 'decided') this.#decided(vote.question, result.state.status.choice, result.state.status.by);
   }
 
-  async #decided(id: string, choice: string, by: readonly string[]): Promise<void> {
+  #decided(id: string, choice: string, by: readonly string[]): void {
     const who = by.map((person) => `person/${person}`).join(',');
     this.#model.record('question.decided', who, `${choice}, by ${by.join(' and ')}`, { question: id });
     if (!id.startsWith('lease:')) return;
-    const proof = this.#proof(id, choice);
+    const proof = proofOf(this.#get(id));
+    if (!proof) return;
     const plan = proof.question.choices.find((other) => other.id === choice)?.plans[0];
-    await this.#onLeaseDecided(id.slice('lease:'.length), choice, who, { proof, plan }).catch((error) =>
-      this.#model.note('lease.release-refused', 'engine', stepFailure(error).message),
-    );
+    // Not awaited: an API server that hangs in an undo must not keep other people's votes waiting.
+    void this.#model.during(this.#onLeaseDecided(id.slice('lease:'.length), choice, who, { proof, plan }));
   }
 
   #refuse(signed: SignedVote, reason: string): void {
     const { vote } = signed;
-    this.#model.record('vote.refused', `person/${String(vote.person)}`, reason, {
+    this.#model.record('vote.refused', `person/${vote.person}`, reason, {
       question: vote.question,
-      choice: String(vote.choice),
-      via: String(vote.via),
-      vote: String(vote.id),
+      choice: vote.choice,
+      via: vote.via,
+      vote: vote.id,
     });
-    this.#answer(signed, reason);
+    this.#answer(signed.replyTo, reason);
   }
 
-  #answer(signed: SignedVote, text: string): void {
-    if (!signed.replyTo) return;
+  #answer(replyTo: SignedVote['replyTo'], text: string): void {
+    if (!replyTo) return;
     void this.#model
-      .during(this.#desk.answerClick({ ...signed.replyTo, text }))
+      .during(this.#desk.answerClick({ ...replyTo, text }))
       .catch((error) => this.#model.note('card.failed', 'engine', stepFailure(error).message));
   }
 
@@ -259,21 +269,10 @@ export class Questions {
   }
 
   #decision(id: string): Decision {
-    const { status } = this.#get(id);
-    if (status.state !== 'decided') return undefined;
-    return { choice: status.choice, by: status.by, proof: this.#proof(id, status.choice) };
-  }
-
-  #proof(id: string, choice: string): ApprovalProof {
     const state = this.#get(id);
-    const people = new Set(peopleFor(state, choice));
-    return {
-      question: state.question,
-      choice,
-      votes: state.votes
-        .filter((vote) => vote.vote.choice === choice && people.has(vote.vote.person))
-        .map(({ vote, keyId, signature }) => ({ vote, keyId, signature })),
-    };
+    const proof = proofOf(state);
+    if (!proof || state.status.state !== 'decided') return undefined;
+    return { question: id, choice: proof.choice, by: state.status.by, proof };
   }
 
   #get(id: string): QuestionState {

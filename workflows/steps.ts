@@ -90,14 +90,19 @@ export class StepEngine {
   async run(order: StepOrder): Promise<StepResult> {
     const uid = podUidOf(order.input);
     const lock = order.declaration.effect === 'read' ? undefined : uid;
-    return this.#model.during(this.#locks.hold(lock, () => this.#run(order, uid)));
+    return this.#model.during(this.#inTurn(order, uid, lock));
+  }
+
+  /** The wait for evidence comes before the turn: it must not keep another playbook from containing the same target. */
+  async #inTurn(order: StepOrder, uid: string | undefined, lock: string | undefined): Promise<StepResult> {
+    if (order.declaration.effect === 'destructive') await this.#evidenceOrDeadline(uid);
+    return this.#locks.hold(lock, () => this.#run(order, uid));
   }
 
   async #run(order: StepOrder, uid: string | undefined): Promise<StepResult> {
     const { declaration } = order;
     const joined = declaration.effect === 'reversible' ? this.#leases.active(declaration.name, uid) : undefined;
     if (joined) return this.#join(joined, order);
-    if (declaration.effect === 'destructive') await this.#evidenceOrDeadline(uid);
 
     const call = this.#call(order, 'run');
     const step: StepState = {
@@ -297,7 +302,7 @@ export class StepEngine {
       purpose === 'plan' ? `plan${n}` : n,
     ].join('/');
     const uid = podUidOf(order.input);
-    const others = this.#model.activeLeases.filter((lease) => lease.target.uid !== uid);
+    const others = this.#model.holdingLeases.filter((lease) => lease.target.uid !== uid);
     return {
       key,
       action: declaration.name,

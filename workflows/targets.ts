@@ -6,7 +6,8 @@ export class TargetLocks {
 
   async hold<T>(target: string | undefined, work: () => Promise<T>): Promise<T> {
     if (target === undefined) return work();
-    if (this.#held.has(target)) await condition(() => !this.#held.has(target));
+    // Everyone who waits is woken at once: only the first finds it free.
+    while (this.#held.has(target)) await condition(() => !this.#held.has(target));
     this.#held.add(target);
     try {
       return await work();

@@ -1,0 +1,52 @@
+import type { Plan } from '../core/plan.ts';
+import type { Census } from './chokepoint.ts';
+
+/** A watch that has not shown a containment after this has a problem of its own. */
+const unseenForMs = 60_000;
+
+interface Reservation {
+  readonly namespace: string;
+  readonly step: string;
+  readonly at: number;
+}
+
+/** Places under the caps: taken before the apply, kept until the census itself shows the pod as contained. */
+export interface Reservations {
+  /** How many pods are contained or about to be, the one with this uid not counted. */
+  contained(except: string | undefined, namespace: string): { readonly total: number; readonly namespace: number };
+  reserve(uid: string, plan: Plan, step: string): void;
+  drop(uid: string): void;
+  dropStep(step: string): void;
+}
+
+export function createReservations({
+  census,
+  now = Date.now,
+}: {
+  readonly census: Census;
+  readonly now?: () => number;
+}): Reservations {
+  const taken = new Map<string, Reservation>();
+
+  const dropSeen = () => {
+    const { total } = census.contained(undefined);
+    for (const [uid, { at }] of taken) if (census.contained(uid).total < total || now() - at > unseenForMs) taken.delete(uid);
+  };
+
+  return {
+    contained: (except, namespace) => {
+      dropSeen();
+      const counted = census.contained(except);
+      const others = [...taken].filter(([uid]) => uid !== except).map(([, reservation]) => reservation.namespace);
+      return {
+        total: counted.total + others.length,
+        namespace: counted.byNamespace(namespace) + others.filter((where) => where === namespace).length,
+      };
+    },
+    reserve: (uid, plan, step) => void taken.set(uid, { namespace: plan.target.name.split('/')[1] ?? '', step, at: now() }),
+    drop: (uid) => void taken.delete(uid),
+    dropStep: (step) => {
+      for (const [uid, reservation] of taken) if (reservation.step === step) taken.delete(uid);
+    },
+  };
+}

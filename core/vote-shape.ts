@@ -1,0 +1,45 @@
+import type { SignedVote, Vote } from './approval.ts';
+
+const longest = 8_000;
+const voteTexts = [
+  'id',
+  'question',
+  'questionDigest',
+  'choice',
+  'person',
+  'via',
+  'at',
+] as const satisfies readonly (keyof Vote)[];
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function hasTexts(value: unknown, names: readonly string[]): boolean {
+  return isRecord(value) && names.every((name) => typeof value[name] === 'string');
+}
+
+/**
+ * Whether what a signal brought has the shape of a vote. It says nothing of who sent it: whoever reaches Temporal can send anything, and
+ * what is not even a vote must stop nobody else's.
+ */
+export function isVoteShaped(value: unknown): value is SignedVote {
+  return (
+    hasTexts(value, ['keyId', 'signature']) &&
+    isRecord(value) &&
+    hasTexts(value.vote, voteTexts) &&
+    isRecord(value.vote) &&
+    hasTexts(value.vote.incident, ['id', 'run']) &&
+    (value.replyTo === undefined || hasTexts(value.replyTo, ['channel', 'user'])) &&
+    JSON.stringify(value).length <= longest
+  );
+}
+
+/** Where an answer could go, of something that is perhaps no vote. */
+export function replyToOf(value: unknown): SignedVote['replyTo'] {
+  if (!isRecord(value) || !isRecord(value.replyTo)) return undefined;
+  const { channel, user } = value.replyTo;
+  return typeof channel === 'string' && typeof user === 'string' && channel.length + user.length <= 200
+    ? { channel, user }
+    : undefined;
+}

@@ -1,0 +1,38 @@
+import type { ApprovalProof } from '../core/approval.ts';
+import type { Verdict } from '../core/incident.ts';
+import type { BodyState } from '../core/incident-state.ts';
+import type { Lease } from '../core/lease.ts';
+import { proofOf } from '../core/question.ts';
+import type { Body, IncidentModel } from './model.ts';
+
+const worstFirst: readonly Verdict[] = ['true_positive', 'suspicious', 'benign', 'unknown'];
+
+function worstOf(verdicts: readonly Verdict[]): Verdict {
+  return worstFirst.find((verdict) => verdicts.includes(verdict)) ?? 'unknown';
+}
+
+function bodiesOf(model: IncidentModel): readonly BodyState[] {
+  return [...model.endedBodies, ...[...model.bodies.values()].map((body) => body.state)];
+}
+
+/** A body says what it was. The incident is as bad as the worst of its bodies: a harmless shell does not make a dropped binary harmless. */
+export function giveVerdict(model: IncidentModel, body: Body, verdict: Verdict, why: string): void {
+  body.state = { ...body.state, verdict, ...(body.lastAnswered ? { verdictFrom: body.lastAnswered } : {}) };
+  const worst = worstOf(bodiesOf(model).map((other) => other.verdict ?? 'unknown'));
+  if (worst === verdict) model.verdictWhy = why;
+  model.verdict = worst;
+  model.record('incident.verdict', `playbook/${body.state.playbook}`, `${verdict}: ${why}`, { verdict, incident: worst });
+}
+
+/** What those who hold a lease say it was: harmless only if all of them do. The proof is the answer of the people who said so. */
+export function verdictOn(model: IncidentModel, lease: Lease): { readonly verdict: Verdict; readonly proof?: ApprovalProof } {
+  const holders = bodiesOf(model).filter((body) => lease.holders.includes(`${body.playbook}/${body.subjectKey}`));
+  if (holders.length === 0 || holders.some((body) => body.verdict !== 'benign'))
+    return { verdict: worstOf(holders.map((body) => body.verdict ?? 'unknown').filter((verdict) => verdict !== 'benign')) };
+  const proofs = holders.flatMap(({ verdictFrom }) => {
+    const asked = verdictFrom === undefined ? undefined : model.questions.get(verdictFrom);
+    return (asked && proofOf(asked)) ?? [];
+  });
+  const [strongest] = [...proofs].sort((a, b) => b.votes.length - a.votes.length);
+  return { verdict: 'benign', ...(strongest ? { proof: strongest } : {}) };
+}
