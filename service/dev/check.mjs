@@ -19,6 +19,10 @@ const steps = [
   },
   { name: 'borders between rooms', args: [join(root, 'service', 'dev', 'borders.mjs')] },
   { name: 'types (tsc)', args: [module('typescript', 'bin', 'tsc'), '-p', '.'] },
+  {
+    name: 'generated RBAC manifests',
+    args: ['--disable-warning=ExperimentalWarning', join(root, 'service', 'rbac', 'generate.ts'), '--check'],
+  },
 ];
 
 const failed = steps.filter(({ name, args }) => {

@@ -1,12 +1,15 @@
+import { chmodSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { deletePodImplementation } from '../../../activities/actions/delete-pod.ts';
 import { snapshotPodStateImplementation } from '../../../activities/actions/snapshot-pod-state.ts';
 import { sha256Hex } from '../../../core/digest.ts';
 import { createKubernetesApi, pathOf } from '../../../integrations/kubernetes/client.ts';
 import { accessFromKubeconfig } from '../../../integrations/kubernetes/kubeconfig.ts';
-import { memoryEvidence } from '../../fakes/evidence-store.ts';
 import { testPlatform } from '../../platform.ts';
 import { openCluster, resolved, stepContext, until } from './cluster.ts';
+import { folderEvidence } from './evidence.ts';
 
 const platform = await testPlatform();
 let cluster: Awaited<ReturnType<typeof openCluster>>;
@@ -15,7 +18,11 @@ beforeAll(async () => {
   cluster = await openCluster(platform.kubeconfig);
   namespace = await platform.freshNamespace();
 });
-afterAll(() => cluster.close());
+const folder = mkdtempSync(join(tmpdir(), 'firebreak-evidence-'));
+afterAll(async () => {
+  await cluster.close();
+  rmSync(folder, { recursive: true });
+});
 
 test('a snapshot keeps the pod, its events and its logs, and none of its secrets', async () => {
   const secret = 'hunter2-canary';
@@ -45,7 +52,7 @@ test('a snapshot keeps the pod, its events and its logs, and none of its secrets
     message: `Readiness probe failed: password=${secret}`,
     type: 'Warning',
   });
-  const evidence = memoryEvidence();
+  const evidence = await folderEvidence(folder);
   const action = snapshotPodStateImplementation({ api: cluster.api, ...evidence });
   const [input, context] = [{ pod: resolved(pod) }, stepContext()];
   expect((await action.plan(input, context)).changes).toEqual([]);
@@ -71,15 +78,21 @@ test('a snapshot keeps the pod, its events and its logs, and none of its secrets
   expect(await byName('pod.yaml')).toContain(`uid: ${input.pod.uid}`);
   expect(await byName('events.json')).toContain('Readiness probe failed');
   expect((await byName('logs/main.log')).length).toBeGreaterThan(0);
-  expect(evidence.drafts[0]).toMatchObject({ incident: context.incident, step: context.key, target: { uid: input.pod.uid } });
+  const manifest = JSON.parse(Buffer.from(await evidence.store.get(output.evidence.manifestSha256)).toString());
+  expect(manifest).toMatchObject({ incident: context.incident, step: context.key, target: { uid: input.pod.uid } });
   expect(await action.verify(output, context)).toMatchObject({ state: 'verified' });
-  evidence.objects.set(output.evidence.artefacts[1]?.sha256 ?? '', new Uint8Array([1]));
+  const damaged = output.evidence.artefacts[1]?.sha256 ?? '';
+  const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith(damaged));
+  for (const file of files) {
+    chmodSync(join(folder, file), 0o600);
+    writeFileSync(join(folder, file), 'x');
+  }
   await expect(action.verify(output, context)).rejects.toMatchObject({ code: 'FB_ERR_EVIDENCE_DAMAGED' });
 });
 
 test('a snapshot says which logs it cut, and which it could not have', async () => {
   const pod = await cluster.makePod(namespace, 'chatty');
-  const evidence = memoryEvidence();
+  const evidence = await folderEvidence(folder);
   const action = snapshotPodStateImplementation({ api: cluster.api, ...evidence, maxLogBytes: 10 });
   const output = await action.apply({ pod: resolved(pod) }, stepContext());
   expect(output.evidence.artefacts.find(({ name }) => name === 'logs/main.log')?.partial).toContain('cut after 10 bytes');

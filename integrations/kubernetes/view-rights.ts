@@ -1,0 +1,11 @@
+import type { Right } from '../../core/action.ts';
+
+/** What the watch cache reads, in every pool that plans from it: names, labels, owners; never a Secret. */
+export const viewRights: readonly Right[] = [
+  { apiGroup: '', resource: 'pods', verbs: ['list', 'watch'] },
+  { apiGroup: '', resource: 'services', verbs: ['list', 'watch'] },
+  { apiGroup: '', resource: 'namespaces', verbs: ['list', 'watch'] },
+  { apiGroup: 'apps', resource: 'replicasets', verbs: ['list', 'watch'] },
+  { apiGroup: 'batch', resource: 'jobs', verbs: ['list', 'watch'] },
+  { apiGroup: 'networking.k8s.io', resource: 'networkpolicies', verbs: ['list', 'watch'] },
+];

@@ -1,0 +1,29 @@
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { actions } from '../../core/actions/index.ts';
+import { projectRoot } from '../dev/project-root.ts';
+import { rbacManifests } from './manifests.ts';
+
+/** Writes `deploy/rbac/*.yaml`; with `--check` it writes nothing and fails where a file is not what the declarations make. */
+const check = process.argv.includes('--check');
+const folder = join(projectRoot(), 'deploy', 'rbac');
+const textOf = (file: string): string | undefined => {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return undefined;
+  }
+};
+
+mkdirSync(folder, { recursive: true });
+for (const [name, manifest] of rbacManifests({ actions, namespace: 'firebreak' })) {
+  const file = join(folder, name);
+  if (textOf(file) === manifest) continue;
+  if (check) {
+    process.stderr.write(`deploy/rbac/${name} is not what the declarations make: run node service/rbac/generate.ts\n`);
+    process.exitCode = 1;
+  } else {
+    writeFileSync(file, manifest);
+    process.stdout.write(`wrote deploy/rbac/${name}\n`);
+  }
+}

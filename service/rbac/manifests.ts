@@ -1,0 +1,68 @@
+import { stringify } from 'yaml';
+import type { ActionDeclaration, Pool, Right } from '../../core/action.ts';
+import { viewRights } from '../../integrations/kubernetes/view-rights.ts';
+
+const verbOrder = ['get', 'list', 'watch', 'create', 'update', 'patch', 'delete'];
+
+interface Rule {
+  readonly apiGroups: readonly string[];
+  readonly resources: readonly string[];
+  readonly verbs: readonly string[];
+}
+
+/** The rights of one pool, merged: one rule a resource, in a fixed order. */
+export function rulesOf(pool: Pool, actions: readonly ActionDeclaration[]): readonly Rule[] {
+  const rights: Right[] = actions.filter((action) => action.pool === pool).flatMap((action) => action.rights);
+  if (rights.length === 0) return [];
+  const merged = new Map<string, Right>();
+  for (const right of [...viewRights, ...rights]) {
+    const key = `${right.apiGroup}/${right.resource}`;
+    const verbs = new Set([...(merged.get(key)?.verbs ?? []), ...right.verbs]);
+    merged.set(key, { ...right, verbs: [...verbs].sort((a, b) => verbOrder.indexOf(a) - verbOrder.indexOf(b)) });
+  }
+  return [...merged.entries()]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([, { apiGroup, resource, verbs }]) => ({ apiGroups: [apiGroup], resources: [resource], verbs }));
+}
+
+/** One manifest a pool: its ServiceAccount and, where its actions touch the cluster, exactly their rights. File name → text. */
+export function rbacManifests(options: {
+  readonly actions: readonly ActionDeclaration[];
+  readonly namespace: string;
+}): ReadonlyMap<string, string> {
+  const { actions, namespace } = options;
+  const pools: readonly Pool[] = ['cell', 'secrets', 'forensics', 'desk'];
+  return new Map(
+    pools.flatMap((pool): [string, string][] => {
+      const own = actions.filter((action) => action.pool === pool);
+      const rules = rulesOf(pool, actions);
+      if (own.length === 0) return [];
+      const name = `firebreak-${pool}`;
+      const metadata = { labels: { 'app.kubernetes.io/name': 'firebreak', 'app.kubernetes.io/component': pool } };
+      const documents: object[] = [
+        {
+          apiVersion: 'v1',
+          kind: 'ServiceAccount',
+          metadata: { name, namespace, ...metadata },
+          ...(rules.length === 0 && { automountServiceAccountToken: false }),
+        },
+      ];
+      if (rules.length > 0)
+        documents.push(
+          { apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'ClusterRole', metadata: { name, ...metadata }, rules },
+          {
+            apiVersion: 'rbac.authorization.k8s.io/v1',
+            kind: 'ClusterRoleBinding',
+            metadata: { name, ...metadata },
+            roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name },
+            subjects: [{ kind: 'ServiceAccount', name, namespace }],
+          },
+        );
+      const head = [
+        '# Made by `node service/rbac/generate.ts` from the declarations in core/actions: do not edit.',
+        `# ${own.map((action) => action.name).join(', ')}${rules.length > 0 ? '' : ': no rights in the cluster at all'}`,
+      ];
+      return [[`${pool}.yaml`, `${head.join('\n')}\n${documents.map((one) => stringify(one)).join('---\n')}`]];
+    }),
+  );
+}

@@ -1,0 +1,129 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { parse, parseAllDocuments, stringify } from 'yaml';
+import { deletePodImplementation } from '../../../activities/actions/delete-pod.ts';
+import { quarantinePodImplementation } from '../../../activities/actions/quarantine-pod.ts';
+import { rotateSecretImplementation } from '../../../activities/actions/rotate-secret.ts';
+import { snapshotPodStateImplementation } from '../../../activities/actions/snapshot-pod-state.ts';
+import { actions } from '../../../core/actions/index.ts';
+import { pathOf } from '../../../integrations/kubernetes/client.ts';
+import { KubernetesError } from '../../../integrations/kubernetes/client-error.ts';
+import { projectRoot } from '../../../service/dev/project-root.ts';
+import { rbacManifests } from '../../../service/rbac/manifests.ts';
+import { testPlatform } from '../../platform.ts';
+import { cellKey, openCluster, resolved, stepContext } from './cluster.ts';
+import { folderEvidence } from './evidence.ts';
+
+const platform = await testPlatform();
+const own = 'firebreak-rbac-test';
+const folder = mkdtempSync(join(tmpdir(), 'firebreak-rbac-'));
+const paths: Readonly<Record<string, string>> = {
+  ServiceAccount: pathOf({ resource: 'serviceaccounts', namespace: own }),
+  ClusterRole: pathOf({ group: 'rbac.authorization.k8s.io', resource: 'clusterroles' }),
+  ClusterRoleBinding: pathOf({ group: 'rbac.authorization.k8s.io', resource: 'clusterrolebindings' }),
+};
+
+describe('the rights that the declarations ask for', () => {
+  type Cluster = Awaited<ReturnType<typeof openCluster>>;
+  let admin: Cluster;
+  const accounts = new Map<string, Cluster>();
+  const made: string[] = [];
+
+  /** The manifests as they are shipped, for a namespace of this test, and a kubeconfig with each account's token. */
+  beforeAll(async () => {
+    admin = await openCluster(platform.kubeconfig);
+    await admin.post('/api/v1/namespaces', { metadata: { name: own } });
+    made.push(`/api/v1/namespaces/${own}`);
+    for (const manifest of rbacManifests({ actions, namespace: own }).values())
+      for (const document of parseAllDocuments(manifest)) {
+        const object = document.toJS();
+        await admin.post(paths[object.kind] ?? '', object);
+        if (object.kind !== 'ServiceAccount') made.push(`${paths[object.kind]}/${object.metadata.name}`);
+      }
+    for (const pool of ['cell', 'secrets']) {
+      const tokenPath = pathOf({ resource: 'serviceaccounts', namespace: own, name: `firebreak-${pool}`, subresource: 'token' });
+      const { status } = await admin.post<{ status: { token: string } }>(tokenPath, {
+        apiVersion: 'authentication.k8s.io/v1',
+        kind: 'TokenRequest',
+        spec: {},
+      });
+      const config = parse(readFileSync(platform.kubeconfig, 'utf8'));
+      config.users[0].user = { token: status.token };
+      const file = join(folder, `${pool}.kubeconfig`);
+      writeFileSync(file, stringify(config));
+      accounts.set(pool, await openCluster(file));
+    }
+  });
+  afterAll(async () => {
+    for (const account of accounts.values()) await account.close();
+    for (const path of made) await admin.api.json({ method: 'DELETE', path, what: 'clean up' });
+    await admin.close();
+    rmSync(folder, { recursive: true });
+  });
+  const as = (pool: string): Cluster => {
+    const account = accounts.get(pool);
+    if (!account) throw new Error(`no account ${pool}`);
+    return account;
+  };
+
+  test('are enough for the cell to quarantine, keep evidence, release and delete', async () => {
+    const namespace = await platform.freshNamespace();
+    const { api, view } = as('cell');
+    const input = { pod: resolved(await admin.makePod(namespace, 'cart', { metadata: { labels: { app: 'cart' } } })) };
+    const context = stepContext();
+    const quarantine = quarantinePodImplementation({ api, view, cellKey });
+    await quarantine.plan(input, context);
+    const output = await quarantine.apply(input, context);
+    expect(output.policyCreated).toBe(true);
+    expect(await quarantine.verify(output, context)).toMatchObject({ state: 'unverified' });
+    const snapshot = snapshotPodStateImplementation({ api, ...(await folderEvidence(folder)) });
+    expect(await snapshot.verify(await snapshot.apply(input, context), context)).toMatchObject({ state: 'verified' });
+    expect(await quarantine.undo({ input, key: context.key }, context)).toMatchObject({ state: 'undone' });
+    const deletion = deletePodImplementation({ api });
+    await deletion.plan(input, context);
+    expect(await deletion.verify(await deletion.apply(input, context), context)).toMatchObject({ state: 'verified' });
+  });
+
+  test('are enough for the secrets pool to rotate', async () => {
+    const namespace = await platform.freshNamespace();
+    await admin.post(pathOf({ resource: 'secrets', namespace }), { metadata: { name: 'db' }, stringData: { password: 'x' } });
+    const [pod] = await admin.makeDeployment(namespace, 'cart', {
+      replicas: 1,
+      spec: { containers: [{ name: 'main', image: 'shop/cart:1', envFrom: [{ secretRef: { name: 'db' } }] }] },
+    });
+    if (!pod) throw new Error('one replica was asked for');
+    const context = stepContext();
+    await quarantinePodImplementation({ api: admin.api, view: admin.view, cellKey }).apply({ pod: resolved(pod) }, context);
+    const rotation = rotateSecretImplementation({ api: as('secrets').api, pollMs: 100 });
+    const input = { suspect: resolved(pod) };
+    await rotation.plan(input, context);
+    const output = await rotation.apply(input, context);
+    expect(output.rotated).toHaveLength(1);
+    expect(await rotation.verify(output, context)).toMatchObject({ state: 'verified' });
+  });
+
+  test('are no more than that: the cell reads no Secret, the secrets pool changes no pod, nobody execs', async () => {
+    const namespace = await platform.freshNamespace();
+    const { name = '' } = resolved(await admin.makePod(namespace, 'cart'));
+    const tries: readonly (readonly [string, 'GET' | 'PATCH' | 'DELETE' | 'POST', string])[] = [
+      ['cell', 'GET', pathOf({ resource: 'secrets', namespace })],
+      ['cell', 'POST', pathOf({ resource: 'pods', namespace, name, subresource: 'exec' })],
+      ['cell', 'DELETE', pathOf({ group: 'networking.k8s.io', resource: 'networkpolicies', namespace, name: 'x' })],
+      ['secrets', 'PATCH', pathOf({ resource: 'pods', namespace, name })],
+      ['secrets', 'DELETE', pathOf({ resource: 'pods', namespace, name })],
+      ['secrets', 'GET', pathOf({ resource: 'secrets', namespace })],
+    ];
+    for (const [pool, method, path] of tries) {
+      const call = as(pool).api.json({ method, path, what: 'try', ...(method === 'PATCH' && { patch: 'merge', body: {} }) });
+      const error = await call.catch((caught: unknown) => caught);
+      expect([pool, method, path, error instanceof KubernetesError && error.status]).toEqual([pool, method, path, 403]);
+    }
+  });
+
+  test('are what deploy/rbac holds', () => {
+    for (const [name, manifest] of rbacManifests({ actions, namespace: 'firebreak' }))
+      expect(readFileSync(join(projectRoot(), 'deploy', 'rbac', name), 'utf8')).toBe(manifest);
+  });
+});
