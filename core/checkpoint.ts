@@ -1,5 +1,5 @@
 import { type ChainHead, genesisHash } from './audit.ts';
-import { canonicalJson, digestOf } from './digest.ts';
+import { canonicalJson, digestOf, sha256Hex } from './digest.ts';
 
 /**
  * What the notary states at a time about all chains. Checkpoints are a chain of their own. A later one names every chain that
@@ -38,8 +38,13 @@ export function checkpointDigest(checkpoint: Checkpoint): string {
 
 export type Heads = ReadonlyMap<string, ChainHead>;
 
+/** SHA-256 over one line `["CHAIN",NUMBER,"HASH"]` a chain, sorted by chain. Not `digestOf`: that takes seconds for 100 000 chains. */
 export function headsDigest(heads: Heads): string {
-  return digestOf(sorted([...heads.values()]).map(({ chain, number, hash }) => [chain, number, hash]));
+  return sha256Hex(
+    sorted([...heads.values()])
+      .map(({ chain, number, hash }) => `${JSON.stringify([chain, number, hash])}\n`)
+      .join(''),
+  );
 }
 
 /**

@@ -109,8 +109,11 @@ function choose({
   return { finding: found('checkpoint-forged', 'has no valid signature by a trusted key') };
 }
 
+/** Of the databases' INTEGER: a row that somebody put below 1 is read too. */
+const lowestInteger = -(2 ** 31);
+
 async function* databaseCheckpoints(store: Pick<AuditStore, 'checkpoints'>): AsyncGenerator<StoredCheckpoint, undefined> {
-  let after = Number.MIN_SAFE_INTEGER;
+  let after = lowestInteger;
   for (;;) {
     const rows = await store.checkpoints({ after });
     yield* rows;

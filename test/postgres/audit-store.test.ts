@@ -1,21 +1,22 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { openDatabase } from '../../integrations/database/database.ts';
 import { auditStoreSuite } from '../suites/audit-store.ts';
-import { type PostgresServer, postgresFolder, startPostgres } from './server.ts';
+import { findPostgres } from '../suites.mjs';
+import { type Databases, startDatabases } from './databases.ts';
 
-const folder = postgresFolder();
-const onPostgres = folder ? describe : describe.skip;
+const isHere = findPostgres() !== undefined;
+const onPostgres = isHere ? describe : describe.skip;
 
-onPostgres(folder ? 'on PostgreSQL' : 'on PostgreSQL (skipped: initdb and postgres are not on this machine)', () => {
-  let server: PostgresServer | undefined;
+onPostgres(isHere ? 'on PostgreSQL' : 'on PostgreSQL (skipped: initdb and postgres are not on this machine)', () => {
+  let databases: Databases | undefined;
   beforeAll(async () => {
-    if (folder) server = await startPostgres(folder);
+    databases = await startDatabases();
   });
   afterAll(async () => {
-    await server?.stop();
+    await databases?.stop();
   });
 
-  auditStoreSuite(async () => (await server?.emptyDatabase()) ?? '');
+  auditStoreSuite(async () => (await databases?.next()) ?? '');
 
   test('a server that does not answer is an error that names neither host nor user', async () => {
     const failing = openDatabase({ url: 'postgres://admin:hunter2@127.0.0.1:1/firebreak' });

@@ -47,7 +47,7 @@ export const mutations: Readonly<Record<string, Mutation>> = {
   'inserts a record and moves the rest up': async (database, { chain, number, end }) => {
     for (let next = end; next >= number; next -= 1) await renumber(database, chain, next, next + 1);
     await database.all(
-      `INSERT INTO audit_records SELECT chain, $2, at, kind, actor, body, previous, hash FROM audit_records WHERE chain = $1 AND number = $3`,
+      `INSERT INTO audit_records SELECT chain, CAST($2 AS INTEGER), at, kind, actor, body, previous, hash FROM audit_records WHERE chain = $1 AND number = $3`,
       [chain, number, number + 1],
     );
   },

@@ -1,0 +1,48 @@
+import { appendFileSync, mkdtempSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from '@jest/globals';
+import { type Anchor, nextCheckpoint, type SignedCheckpoint } from '../../../core/checkpoint.ts';
+import { createFileAnchor } from '../../../integrations/anchor/file-anchor.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'firebreak-anchor-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+function following(last: SignedCheckpoint | undefined, at: string): SignedCheckpoint {
+  const { checkpoint } = nextCheckpoint({ last: last?.checkpoint, stated: new Map(), shown: [], at });
+  return { checkpoint, keyId: 'k', signature: 's' };
+}
+
+async function contents(anchor: Anchor): Promise<readonly (SignedCheckpoint | string)[]> {
+  const entries: (SignedCheckpoint | string)[] = [];
+  for await (const entry of anchor.read()) entries.push(entry);
+  return entries;
+}
+
+describe('the anchor in a file', () => {
+  const first = following(undefined, '2026-03-01T10:00:00.000Z');
+  const second = following(first, '2026-03-01T10:01:00.000Z');
+
+  test('adds each checkpoint once and refuses another one under a number that is taken', async () => {
+    const file = join(folder, 'a.jsonl');
+    const anchor = createFileAnchor({ file });
+    expect(await contents(anchor)).toEqual([]);
+    for (const signed of [first, second, first]) await anchor.append(signed);
+    await expect(anchor.append(following(first, '2026-03-01T10:09:00.000Z'))).rejects.toMatchObject({ code: 'FB_ERR_CONFLICT' });
+    expect(await contents(createFileAnchor({ file }))).toEqual([first, second]);
+    expect(statSync(file).mode & 0o777).toBe(0o600);
+  });
+
+  test('goes on behind a line that a crash tore', async () => {
+    const file = join(folder, 'b.jsonl');
+    await createFileAnchor({ file }).append(first);
+    appendFileSync(file, '{"checkpoint":{"nu');
+    await createFileAnchor({ file }).append(second);
+    expect(await contents(createFileAnchor({ file }))).toEqual([first, '{"checkpoint":{"nu', second]);
+  });
+
+  test('says when it cannot be written', async () => {
+    const anchor = createFileAnchor({ file: join(folder, 'none', 'c.jsonl') });
+    await expect(anchor.append(first)).rejects.toMatchObject({ code: 'FB_ERR_UNAVAILABLE' });
+  });
+});

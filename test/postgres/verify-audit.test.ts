@@ -1,0 +1,55 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { createFileAnchor } from '../../integrations/anchor/file-anchor.ts';
+import { createAuditStore } from '../../integrations/database/audit-store.ts';
+import { openDatabase } from '../../integrations/database/database.ts';
+import { createVerifier, signerFrom } from '../../integrations/keys/ed25519.ts';
+import { createNotary } from '../../service/records/notary.ts';
+import { verifyAudit } from '../../service/records/verify-audit.ts';
+import { mutations } from '../service/records/tampering.ts';
+import { run } from '../suites/audit-store.ts';
+import { newPrivateKey } from '../suites/private-key.ts';
+import { findPostgres } from '../suites.mjs';
+import { type Databases, startDatabases } from './databases.ts';
+
+const isHere = findPostgres() !== undefined;
+const onPostgres = isHere ? describe : describe.skip;
+const title = 'verifying the audit store on PostgreSQL';
+
+onPostgres(isHere ? title : `${title} (skipped: initdb and postgres are not on this machine)`, () => {
+  const anchors = mkdtempSync(join(tmpdir(), 'firebreak-anchors-'));
+  let databases: Databases | undefined;
+  beforeAll(async () => {
+    databases = await startDatabases();
+  });
+  afterAll(async () => {
+    await databases?.stop();
+    rmSync(anchors, { recursive: true, force: true });
+  });
+
+  test.each([['touches nothing', undefined], ...Object.entries(mutations)])('when somebody %s', async (name, mutate) => {
+    const database = await openDatabase({ url: (await databases?.next()) ?? '' });
+    try {
+      const store = createAuditStore(database);
+      const signer = signerFrom({ pem: newPrivateKey(), name: 'notary' });
+      const verifier = createVerifier({ publicKeys: [signer.publicKey] });
+      const anchor = createFileAnchor({ file: join(anchors, `${name}.jsonl`) });
+      const fail = (problem: unknown) => {
+        throw problem;
+      };
+      const notary = createNotary({ store, signer, verifier, anchor, everyMs: 60_000, onAlarm: fail, onError: fail });
+      for (const chain of ['Z@1', 'a@1', 'ä@1']) await store.append(run(chain, 1, 5));
+      await notary.sign();
+      await store.append(run('a@1', 6, 6));
+      await notary.stop();
+      await mutate?.(database, { chain: 'a@1', number: 3, end: 6 });
+      const report = await verifyAudit({ store, anchor, verifier });
+      expect(report).toMatchObject({ ok: mutate === undefined, checkpoints: 2 });
+      expect(report.findings.map(({ chain }) => chain).every((chain) => chain === 'a@1')).toBe(true);
+    } finally {
+      await database.close();
+    }
+  });
+});
