@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Client, Connection, WorkflowFailedError } from '@temporalio/client';
 import { defaultPayloadConverter } from '@temporalio/common';
-import { bundleWorkflowCode, NativeConnection, Worker } from '@temporalio/worker';
+import { bundleWorkflowCode, DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import { startTemporal, type TemporalServer } from '../../../service/dev/temporal-server.ts';
 import { createPayloadCodec, dataConverter, failureConverterPath } from '../../../service/temporal/codec.ts';
 import { carrySecret, heard, poke } from './codec-workflows.ts';
@@ -55,6 +55,8 @@ describe('a canary on a real Temporal server', () => {
   const canary = `canary-${randomBytes(8).toString('hex')}`;
   let server: TemporalServer;
   beforeAll(async () => {
+    // The SDK logs every failure, and this test fails on purpose.
+    Runtime.install({ logger: new DefaultLogger('ERROR') });
     delete process.env.TEMPORAL_ADDRESS;
     server = await startTemporal({ stateDir });
   }, 60_000);
@@ -74,6 +76,7 @@ describe('a canary on a real Temporal server', () => {
     const { secret, encrypted } = options;
     const converter = encrypted ? { dataConverter: dataConverter({ keys: [key], namespace }) } : {};
     const workflowBundle = await bundleWorkflowCode({
+      logger: new DefaultLogger('ERROR'),
       workflowsPath: fileURLToPath(new URL('./codec-workflows.ts', import.meta.url)),
       ...(encrypted && { failureConverterPath }),
     });
