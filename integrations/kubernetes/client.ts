@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { Agent, request as httpsRequest } from 'node:https';
-import { errorOfConnection, errorOfStatus } from './client-error.ts';
+import { errorOfConnection, errorOfStatus, KubernetesError } from './client-error.ts';
 import type { ClusterAccess } from './kubeconfig.ts';
 
 export type PatchType = 'merge' | 'json' | 'apply' | 'strategic';
@@ -128,7 +128,7 @@ export function createKubernetesApi(options: { readonly access: ClusterAccess; r
         const text = await textOf(response);
         throw errorOfStatus({ status, text, what: call.what });
       } catch (error) {
-        if (error instanceof Error && error.name === 'KubernetesError') throw error;
+        if (error instanceof KubernetesError) throw error;
         throw errorOfConnection({ error: signal.aborted ? signal.reason : error, what: call.what });
       } finally {
         clearTimeout(timer);

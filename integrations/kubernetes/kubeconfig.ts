@@ -49,6 +49,23 @@ interface Kubeconfig {
 
 const invalid = (detail: string): FirebreakError => new FirebreakError('FB_ERR_CONFIG_INVALID', detail);
 
+function readText(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    throw invalid(`${file} cannot be read`);
+  }
+}
+
+function parseKubeconfig(file: string): Kubeconfig {
+  const text = readText(file);
+  try {
+    return parse(text) ?? {};
+  } catch {
+    throw invalid(`the kubeconfig ${file} is not YAML`);
+  }
+}
+
 /**
  * Reads a kubeconfig: certificates and tokens, inline or as files. Logins by a plugin (`exec`, `auth-provider`) go through
  * client-node, which is loaded only then: it costs 90 MB of memory.
@@ -59,15 +76,8 @@ export async function accessFromKubeconfig(options: {
   readonly context?: string;
 }): Promise<ClusterAccess> {
   const { file } = options;
-  let config: Kubeconfig;
-  try {
-    config = parse(readFileSync(file, 'utf8'));
-  } catch (cause) {
-    throw invalid(
-      `the kubeconfig ${file} cannot be read as YAML${cause instanceof Error && 'code' in cause ? ` (${cause.code})` : ''}`,
-    );
-  }
-  const contextName = options.context ?? config?.['current-context'];
+  const config = parseKubeconfig(file);
+  const contextName = options.context ?? config['current-context'];
   if (!contextName) throw invalid(`the kubeconfig ${file} has no current context; name one`);
   const context = config.contexts?.find(({ name }) => name === contextName)?.context;
   if (!context) throw invalid(`the kubeconfig ${file} has no context ${contextName}`);
@@ -78,7 +88,7 @@ export async function accessFromKubeconfig(options: {
   const folder = dirname(resolve(file));
   const pem = (data: string | undefined, path: string | undefined): string | undefined => {
     if (data) return Buffer.from(data, 'base64').toString('utf8');
-    return path ? readFileSync(resolve(folder, path), 'utf8') : undefined;
+    return path ? readText(resolve(folder, path)) : undefined;
   };
   const ca = pem(cluster['certificate-authority-data'], cluster['certificate-authority']);
   const cert = pem(user['client-certificate-data'], user['client-certificate']);
@@ -115,7 +125,7 @@ export function accessInCluster(options: {
   return {
     server: `https://${host.includes(':') ? `[${host}]` : host}:${port}`,
     context: 'in-cluster',
-    tls: { ca: readFileSync(`${serviceAccount}/ca.crt`, 'utf8') },
+    tls: { ca: readText(`${serviceAccount}/ca.crt`) },
     authorization: tokenReader({ user: { tokenFile: `${serviceAccount}/token` }, folder: serviceAccount }),
   };
 }
@@ -126,8 +136,7 @@ function tokenReader({ user, folder }: { readonly user: User; readonly folder: s
   if (!tokenFile) return async () => (token ? `Bearer ${token}` : undefined);
   let read: { readonly at: number; readonly value: string } | undefined;
   return async () => {
-    if (!read || Date.now() - read.at > 60_000)
-      read = { at: Date.now(), value: readFileSync(resolve(folder, tokenFile), 'utf8').trim() };
+    if (!read || Date.now() - read.at > 60_000) read = { at: Date.now(), value: readText(resolve(folder, tokenFile)).trim() };
     return `Bearer ${read.value}`;
   };
 }
