@@ -2,7 +2,7 @@ import { FirebreakError } from '../../core/errors.ts';
 import type { EvidenceRef } from '../../core/evidence.ts';
 import type { EvidenceStore, VerifyManifest, WriteManifest } from '../../core/evidence-store.ts';
 import { createFolderStore } from '../../integrations/evidence/folder-store.ts';
-import { createManifestVerifier, createManifestWriter, readManifest } from '../../integrations/evidence/manifest.ts';
+import { createEvidenceCheck, createManifestVerifier, createManifestWriter } from '../../integrations/evidence/manifest.ts';
 import { createVerifier, openSigner } from '../../integrations/keys/ed25519.ts';
 import type { Config } from '../config/load.ts';
 import type { Secrets } from '../config/secrets.ts';
@@ -30,16 +30,7 @@ export async function openEvidence({
     store,
     writeManifest: createManifestWriter({ store, signer }),
     verifyManifest: createManifestVerifier({ store, verifier }),
-    kept: async (ref, incident) => {
-      try {
-        const manifest = await readManifest({ store, verifier, sha256: ref.manifestSha256 });
-        return manifest.incident === incident && manifest.target.uid === ref.target.uid && manifest.artefacts.length > 0;
-      } catch (error) {
-        // A store that is down is tried again; what is not there, or not genuine, is no evidence.
-        if (error instanceof FirebreakError && !error.retryable) return false;
-        throw error;
-      }
-    },
+    kept: createEvidenceCheck({ store, verifier }),
   };
 }
 
