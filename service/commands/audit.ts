@@ -32,7 +32,7 @@ export function registerAuditCommand(program: Command): void {
     'firebreak audit verify',
     'firebreak audit verify --public-key /mnt/safe/notary.pem.pub --anchor /mnt/safe/checkpoints.jsonl --json',
   ]).action(async (options: VerifyOptions) => {
-    const report = await check(options);
+    const report = await auditReport(options);
     if (options.json) printJson(report);
     else for (const line of describeReport(report)) print(printable(line));
     if (!report.ok) process.exitCode = 1;
@@ -47,7 +47,8 @@ function existingUrl(config: Config): string {
   return url;
 }
 
-async function check(options: VerifyOptions): Promise<AuditReport> {
+/** Checks the audit store of a configuration. @throws FB_ERR_CONFIG_INVALID, FB_ERR_NOT_FOUND, FB_ERR_UNAVAILABLE. */
+export async function auditReport(options: VerifyOptions): Promise<AuditReport> {
   const config = loadConfig({ path: options.config, env: process.env });
   const url = existingUrl(config);
   const verifier = await openVerifier({ files: options.publicKey ?? [`${config.audit.notaryKeyFile}.pub`] });

@@ -60,6 +60,11 @@ const commands: readonly LazyCommand[] = [
     register: async (program) => (await import('./config.ts')).registerConfigCommand(program),
   },
   {
+    name: 'demo',
+    description: 'all of it on this machine, and one incident from the alert to its end',
+    register: async (program) => (await import('./demo.ts')).registerDemoCommand(program),
+  },
+  {
     name: 'dev',
     description: 'Temporal and Kubernetes on this machine, for development',
     register: async (program) => (await import('./dev.ts')).registerDevCommand(program),

@@ -1,0 +1,48 @@
+import { type Command, Option } from 'commander';
+import { type DemoOptions, runDemo } from '../demo/demo.ts';
+import { Stage } from '../demo/stage.ts';
+import { withExamples, withJson } from './options.ts';
+import { printJson } from './output.ts';
+
+interface DemoCommandOptions {
+  readonly yes?: true;
+  readonly no?: true;
+  readonly keep?: true;
+  readonly state?: string;
+  readonly json?: true;
+}
+
+/** Adds `firebreak demo`: everything at once on this machine, and one incident from the alert to its end. */
+export function registerDemoCommand(program: Command): void {
+  const command = program
+    .command('demo')
+    .description(
+      'start everything on this machine, let a real Falco alert come in, and show the response; exit code 0 only when the API server says that the cluster was changed as claimed',
+    )
+    .addOption(new Option('--yes', 'answer by itself: remove, as the approver, through Slack').conflicts('no'))
+    .addOption(new Option('--no', 'answer by itself: release, which two people must say'))
+    .option('--keep', 'leave it up at the end, until Ctrl-C')
+    .option('--state <dir>', 'a new folder that keeps configuration, data and logs (default: one that goes away)');
+  withExamples(withJson(command), [
+    'firebreak demo                 # you answer, on a page like Slack',
+    'firebreak demo --yes           # the pod is removed, its Secret rotated',
+    'firebreak demo --no --json     # the pod is given back; a summary for programs',
+    'firebreak demo --keep --state ./demo',
+  ]).action(async (options: DemoCommandOptions) => {
+    const interrupted = new Promise<'interrupted'>((resolve) => {
+      for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => resolve('interrupted'));
+    });
+    const answer: DemoOptions['answer'] = options.yes ? 'remove' : options.no ? 'release' : undefined;
+    const end = await runDemo({
+      keep: options.keep === true,
+      // With --json standard output is for the summary alone.
+      stage: new Stage(options.json ? process.stderr : process.stdout),
+      interrupted,
+      ...(answer && { answer }),
+      ...(options.state !== undefined && { state: options.state }),
+    });
+    if (end === 'interrupted') process.exit(130);
+    if (options.json) printJson(end);
+    process.exitCode = end.ok ? 0 : 1;
+  });
+}

@@ -1,0 +1,78 @@
+import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { FirebreakError } from '../../core/errors.ts';
+import type { Metadata } from './cluster.ts';
+
+/** The part of a Kubernetes audit event (audit.k8s.io/v1) that the demo looks at. */
+export interface AuditEvent {
+  readonly stage: string;
+  readonly verb: string;
+  readonly userAgent?: string;
+  readonly user: { readonly username: string };
+  readonly objectRef?: {
+    readonly resource?: string;
+    readonly subresource?: string;
+    readonly namespace?: string;
+    readonly name?: string;
+  };
+  readonly responseStatus?: { readonly code?: number };
+  readonly responseObject?: { readonly metadata?: Metadata };
+  readonly stageTimestamp: string;
+}
+
+const writes = ['create', 'update', 'patch', 'delete', 'deletecollection'];
+
+/** A request that changed something, and was granted. */
+export function isWrite({ verb, responseStatus }: AuditEvent): boolean {
+  const code = responseStatus?.code ?? 0;
+  return writes.includes(verb) && code >= 200 && code < 300;
+}
+
+/** Did Firebreak's own client send it? The demo only reads once the alert is sent, and by another client. */
+export function isFirebreaks({ userAgent }: AuditEvent): boolean {
+  return userAgent?.startsWith('firebreak') === true;
+}
+
+/** The API server's audit log from now on: who did what, in the API server's own words and by its own clock. */
+export class AuditLog {
+  readonly #file: string;
+  readonly #events: AuditEvent[] = [];
+  #position: number;
+
+  constructor(file: string) {
+    this.#file = file;
+    this.#position = statSync(file).size;
+  }
+
+  /** Everything that was written since, in order. */
+  events(): readonly AuditEvent[] {
+    const file = openSync(this.#file, 'r');
+    try {
+      const bytes = Buffer.alloc(Math.max(0, fstatSync(file).size - this.#position));
+      const count = readSync(file, bytes, 0, bytes.length, this.#position);
+      const end = bytes.subarray(0, count).lastIndexOf(0x0a) + 1;
+      const text = bytes.toString('utf8', 0, end);
+      this.#position += end;
+      for (const line of text.split('\n')) {
+        if (line === '') continue;
+        const event: AuditEvent = JSON.parse(line);
+        if (event.stage === 'ResponseComplete') this.#events.push(event);
+      }
+    } finally {
+      closeSync(file);
+    }
+    return this.#events;
+  }
+
+  /** The first event that fits, waited for. Throws FB_ERR_UNAVAILABLE after `withinMs`. */
+  async first(what: string, withinMs: number, fits: (event: AuditEvent) => boolean): Promise<AuditEvent> {
+    const deadline = Date.now() + withinMs;
+    for (;;) {
+      const found = this.events().find(fits);
+      if (found) return found;
+      if (Date.now() > deadline)
+        throw new FirebreakError('FB_ERR_UNAVAILABLE', `the API server's audit log has no ${what} after ${withinMs / 1_000} s`);
+      await sleep(10);
+    }
+  }
+}

@@ -1,0 +1,123 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type AuditEvent, type AuditLog, isFirebreaks, isWrite } from './audit-log.ts';
+import { changedPolicies } from './claims-contained.ts';
+import type { DemoCluster, Metadata, Pod } from './cluster.ts';
+import { type Claim, changedPods, claim, type Facts, sortedJson } from './facts.ts';
+import { shop } from './shop.ts';
+
+const settleMs = 15_000;
+
+/**
+ * People said: expected. Is the pod as it was before? Its ReplicaSet, which has started another one meanwhile, takes it back, has one
+ * too many, and ends one of them, which may be this one: so the state is read in what the API server answered to the release.
+ */
+export async function releasedClaims(options: {
+  readonly cluster: DemoCluster;
+  readonly audit: AuditLog;
+  readonly before: Facts;
+}): Promise<readonly Claim[]> {
+  const { cluster, audit, before } = options;
+  const deadline = Date.now() + settleMs;
+  for (;;) {
+    const [pods, policies, secrets, deployments] = await Promise.all([
+      cluster.pods(),
+      cluster.policies(),
+      cluster.secrets(),
+      cluster.deployments(),
+    ]);
+    const events = audit.events();
+    const [, release, ...more] = patchesOf(before.suspect, events);
+    const given = release?.responseObject?.metadata;
+    const ended = endedByOwner(events);
+    const alive = pods.filter((pod) => pod.metadata.labels?.app === shop.suspect && pod.metadata.deletionTimestamp === undefined);
+    const wanted = before.deployments.find(({ metadata }) => metadata.name === shop.suspect)?.spec.replicas ?? 0;
+    const kept = before.others.filter(({ metadata }) => !ended.includes(metadata.name));
+    const claims = [
+      claim(
+        `${before.suspect.metadata.name} was given back once, as the same pod (uid ${before.suspect.metadata.uid.slice(0, 8)}…)`,
+        !given
+          ? 'the API server has no release of it'
+          : more.length > 0
+            ? `Firebreak changed it ${more.length + 2} times`
+            : given.uid !== before.suspect.metadata.uid
+              ? 'it is another pod'
+              : undefined,
+      ),
+      claim('its labels are byte for byte what they were', difference(before.suspect.metadata.labels, given?.labels)),
+      claim('no annotation of Firebreak is left on it', difference(before.suspect.metadata.annotations, given?.annotations)),
+      claim(aliveText(before.suspect, ended), nowFault({ before: before.suspect, pods, ended, wanted, alive: alive.length })),
+      claim('no other pod was touched by Firebreak', touchedOthers(before.suspect, events) ?? changedPods(kept, pods)),
+      claim(
+        'Secrets, Deployments and the shop’s own NetworkPolicies are as they were',
+        changedPolicies(before.policies, policies) ??
+          (secrets.length === 1 && secrets[0]?.metadata.resourceVersion === before.secret.metadata.resourceVersion
+            ? undefined
+            : 'the Secrets are not') ??
+          deployments
+            .filter(({ metadata }) =>
+              before.deployments.every(
+                (one) => one.metadata.generation !== metadata.generation || one.metadata.uid !== metadata.uid,
+              ),
+            )
+            .map(({ metadata }) => `the Deployment ${metadata.name} was changed`)[0],
+      ),
+    ];
+    if (claims.every(({ ok }) => ok) || Date.now() > deadline) return claims;
+    await sleep(100);
+  }
+}
+
+/** Firebreak's changes of the pod: the quarantine, then the release. */
+function patchesOf({ metadata }: Pod, events: readonly AuditEvent[]): readonly AuditEvent[] {
+  return events.filter(
+    (event) =>
+      isWrite(event) &&
+      isFirebreaks(event) &&
+      event.objectRef?.resource === 'pods' &&
+      event.objectRef.subresource === undefined &&
+      event.objectRef.name === metadata.name,
+  );
+}
+
+/** Names of pods that the ReplicaSet's controller deleted. */
+function endedByOwner(events: readonly AuditEvent[]): readonly string[] {
+  return events
+    .filter((event) => isWrite(event) && event.verb === 'delete' && event.objectRef?.resource === 'pods')
+    .filter(({ user }) => user.username.endsWith(':replicaset-controller'))
+    .flatMap(({ objectRef }) => objectRef?.name ?? []);
+}
+
+function difference(before: Metadata['labels'], now: Metadata['labels']): string | undefined {
+  return sortedJson(before) === sortedJson(now) ? undefined : `before ${sortedJson(before)}, now ${sortedJson(now)}`;
+}
+
+function aliveText({ metadata }: Pod, ended: readonly string[]): string {
+  return ended.includes(metadata.name)
+    ? `afterwards its ReplicaSet had one pod too many, and ended this one: that is Kubernetes' choice, not Firebreak's`
+    : 'it runs, and its ReplicaSet has taken it back';
+}
+
+function nowFault(options: {
+  readonly before: Pod;
+  readonly pods: readonly Pod[];
+  readonly ended: readonly string[];
+  readonly wanted: number;
+  readonly alive: number;
+}): string | undefined {
+  const { before, pods, ended, wanted, alive } = options;
+  const found = pods.find(({ metadata }) => metadata.uid === before.metadata.uid);
+  if (!ended.includes(before.metadata.name)) {
+    if (!found) return 'it is gone';
+    const changed = difference(before.metadata.labels, found.metadata.labels);
+    if (changed !== undefined) return changed;
+  }
+  return alive === wanted ? undefined : `${alive} pods of ${wanted} are there`;
+}
+
+function touchedOthers({ metadata }: Pod, events: readonly AuditEvent[]): string | undefined {
+  const others = events.filter(
+    (event) =>
+      isWrite(event) && isFirebreaks(event) && event.objectRef?.resource === 'pods' && event.objectRef.name !== metadata.name,
+  );
+  return others.length > 0 ? others.map((event) => `${event.verb} ${event.objectRef?.name}`).join(', ') : undefined;
+}

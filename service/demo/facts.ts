@@ -1,0 +1,56 @@
+import type { DemoCluster, Deployment, NetworkPolicy, Pod, Secret } from './cluster.ts';
+import { shop } from './shop.ts';
+
+/** The shop as the API server had it before the alert. */
+export interface Facts {
+  readonly suspect: Pod;
+  /** All pods but the suspect. */
+  readonly others: readonly Pod[];
+  readonly deployments: readonly Deployment[];
+  readonly secret: Secret;
+  readonly policies: readonly NetworkPolicy[];
+}
+
+export async function readFacts(cluster: DemoCluster): Promise<Facts> {
+  const [pods, deployments, secrets, policies] = await Promise.all([
+    cluster.pods(),
+    cluster.deployments(),
+    cluster.secrets(),
+    cluster.policies(),
+  ]);
+  const suspect = pods.find(({ metadata }) => metadata.labels?.app === shop.suspect);
+  const secret = secrets.find(({ metadata }) => metadata.name === shop.secret);
+  if (!suspect || !secret) throw new Error('the shop is not there');
+  return { suspect, others: pods.filter((pod) => pod !== suspect), deployments, secret, policies };
+}
+
+/** One thing that must be so, and whether it is, as the API server says. */
+export interface Claim {
+  readonly text: string;
+  readonly ok: boolean;
+  /** What is different. */
+  readonly difference?: string;
+}
+
+/** `difference` says what is not as claimed; undefined when all is. */
+export function claim(text: string, difference: string | undefined): Claim {
+  return { text, ok: difference === undefined, ...(difference !== undefined && { difference }) };
+}
+
+/** The same whatever order the keys came in. */
+export function sortedJson(map: Readonly<Record<string, string>> | undefined): string {
+  return JSON.stringify(Object.entries(map ?? {}).sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+/** What became of pods that nothing should have touched; undefined when all are as they were. */
+export function changedPods(before: readonly Pod[], now: readonly Pod[]): string | undefined {
+  const differences = before.flatMap(({ metadata }) => {
+    const found = now.find((pod) => pod.metadata.uid === metadata.uid);
+    if (!found) return [`${metadata.name} is gone`];
+    const same =
+      sortedJson(found.metadata.labels) === sortedJson(metadata.labels) &&
+      sortedJson(found.metadata.annotations) === sortedJson(metadata.annotations);
+    return same ? [] : [`${metadata.name} has other labels or annotations`];
+  });
+  return differences.length > 0 ? differences.join(', ') : undefined;
+}
