@@ -1,3 +1,5 @@
+import { mkdir } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import type { AuditStore } from '../../core/audit-store.ts';
 import { createFileAnchor } from '../../integrations/anchor/file-anchor.ts';
 import { createVerifier, openSigner } from '../../integrations/keys/ed25519.ts';
@@ -16,6 +18,9 @@ export async function startNotary({
   readonly log: Logger;
 }): Promise<Notary> {
   const signer = await openSigner({ file: config.audit.notaryKeyFile });
+  const anchorFolder = dirname(config.audit.anchorFile);
+  // Elsewhere it is the administrator's: a volume that is not mounted must not become a folder on this one.
+  if (anchorFolder.startsWith(config.stateDir)) await mkdir(anchorFolder, { recursive: true, mode: 0o700 });
   return createNotary({
     store,
     signer,
