@@ -5,7 +5,7 @@ import type { Pod } from './cluster.ts';
 import { shop } from './shop.ts';
 
 /** Captured from a real Falco with its eBPF driver, byte for byte; it knew of no pod. */
-const captured = join(import.meta.dirname, 'alerts', 'fileless-execution.json');
+const captured = join(import.meta.dirname, 'alerts', 'fileless-execution.jsonl');
 
 /** What Falco sent, with one pod of the shop as the one that it is about, now. All other bytes stay as they were sent. */
 export function alertAbout(pod: Pod, now = new Date()): { readonly rule: string; readonly body: string } {
@@ -43,7 +43,9 @@ export function alertAbout(pod: Pod, now = new Date()): { readonly rule: string;
 }
 
 function replaced(text: string, pattern: string, by: string): string {
-  return text.replace(new RegExp(pattern), (_, before: string) => `${before}${by}`);
+  const found = new RegExp(pattern);
+  if (!found.test(text)) throw new Error(`the captured alert has no ${pattern}`);
+  return text.replace(found, (_, before: string) => `${before}${by}`);
 }
 
 function imageParts(image: string): { readonly repository: string; readonly tag: string } {
