@@ -23,7 +23,7 @@ export async function unpackBody(bytes: Uint8Array, encoding: string | undefined
     const unpacked = await unpackers[name](bytes, { maxOutputLength: largestBody, finishFlush: constants.Z_FINISH });
     return { ok: true, bytes: unpacked };
   } catch (error) {
-    const tooLarge = error instanceof Error && 'code' in error && error.code === 'ERR_BUFFER_TOO_LARGE';
+    const tooLarge = typeof error === 'object' && error !== null && 'code' in error && error.code === 'ERR_BUFFER_TOO_LARGE';
     return tooLarge
       ? { ok: false, status: 413, reason: `a body has at most ${largestBody} bytes unpacked` }
       : { ok: false, status: 400, reason: `the body is not ${name}` };

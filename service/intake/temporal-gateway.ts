@@ -105,7 +105,8 @@ class TemporalGateway implements IncidentGateway {
 
 function grpcCode(error: unknown): number | undefined {
   if (isGrpcServiceError(error)) return error.code;
-  return error instanceof Error && error.cause !== undefined && error.cause !== error ? grpcCode(error.cause) : undefined;
+  // The SDK wraps what the connection throws.
+  return typeof error === 'object' && error !== null && 'cause' in error ? grpcCode(error.cause) : undefined;
 }
 
 /** Only the code: messages of a client may hold what it was called with. */

@@ -1,0 +1,39 @@
+import type { IncidentGateway } from './incident-gateway.ts';
+
+export interface LateGateway extends IncidentGateway {
+  /** From now on calls go there; who waits goes at once. */
+  open(gateway: IncidentGateway): void;
+}
+
+/** As long as the gateway itself waits for an answer. */
+const patienceMs = 5_000;
+
+/** Stands for a gateway that is not there yet: a call waits for it, and then says that nobody took it. The spool keeps what was given meanwhile. */
+export function createLateGateway(waitMs = patienceMs): LateGateway {
+  let opened: IncidentGateway | undefined;
+  const waiting = new Set<() => void>();
+
+  const gatewayOrNothing = async (): Promise<IncidentGateway | undefined> => {
+    if (opened) return opened;
+    await new Promise<void>((resolve) => {
+      const go = (): void => {
+        clearTimeout(timer);
+        waiting.delete(go);
+        resolve();
+      };
+      const timer = setTimeout(go, waitMs);
+      waiting.add(go);
+    });
+    return opened;
+  };
+  const nobody = { kind: 'unavailable', detail: 'not connected to Temporal yet' } as const;
+
+  return {
+    open: (gateway) => {
+      opened = gateway;
+      for (const go of [...waiting]) go();
+    },
+    start: async (...call) => (await gatewayOrNothing())?.start(...call) ?? nobody,
+    signal: async (...call) => (await gatewayOrNothing())?.signal(...call) ?? nobody,
+  };
+}

@@ -1,0 +1,200 @@
+import { connect } from 'node:net';
+import { deflateSync, gzipSync } from 'node:zlib';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { FakeIncidentGateway } from '../../fakes/incident-gateway.ts';
+import { box, type Door, falcoEvent, openDoor, removeDirectory, token } from './intake-fixture.ts';
+
+let door: Door;
+const post: Door['post'] = (...call) => door.post(...call);
+const event = (): string => JSON.stringify(falcoEvent());
+
+beforeAll(async () => {
+  door = await openDoor(new FakeIncidentGateway());
+});
+
+afterAll(async () => {
+  await door.intake.stop(500);
+  removeDirectory(door.directory);
+});
+
+describe('who may send', () => {
+  test.each([
+    ['a Bearer token', { headers: { authorization: `Bearer ${token}` } }],
+    ['the password of Basic, whatever the name', { headers: { authorization: `Basic ${btoa(`anyone:${token}`)}` } }],
+    ['the last part of the path', { path: `/v1/alerts/falco/${token}`, headers: { authorization: '' } }],
+  ])('%s opens', async (_what, options) => expect((await post(event(), options)).status).toBe(200));
+
+  test.each([
+    ['nothing', { headers: { authorization: '' } }],
+    ['another token', { headers: { authorization: 'Bearer x' } }],
+    ['an empty one', { headers: { authorization: 'Bearer ' } }],
+    ['the token as the name of Basic', { headers: { authorization: `Basic ${btoa(`${token}:`)}` } }],
+    ['another path', { path: '/v1/alerts/falco/nonsense', headers: { authorization: `Bearer ${token}` } }],
+  ])('%s does not', async (_what, options) => expect((await post(event(), options)).status).toBe(401));
+});
+
+describe('what may be sent', () => {
+  test.each([
+    ['an object', () => event(), 1],
+    ['a list', () => `[${event()}, ${event()}]`, 2],
+    ['a list of one line each', () => `[\n${event()},\n${event()}\n]`, 2],
+    ['lines', () => `${event()}\n${event()}\n\n${event()}\n`, 3],
+    ['one after another', () => event() + event(), 2],
+    ['pretty-printed ones after each other', () => [1, 2].map(() => JSON.stringify(falcoEvent(), null, 2)).join('\n'), 2],
+    ['after a byte order mark', () => `\uFEFF${event()}`, 1],
+  ])('%s', async (_what, body, accepted) => {
+    expect(await post(body())).toMatchObject({ status: 200, json: { accepted, rejected: 0 } });
+  });
+
+  test.each([
+    'text/plain',
+    'application/json; charset=',
+    'application/json;charset=latin1',
+    'nonsense',
+    '',
+    'application/x-ndjson',
+    ';;;',
+  ])('with content type %p', async (type) =>
+    expect((await post(event(), { headers: { 'content-type': type } })).status).toBe(200),
+  );
+
+  test('by PUT, packed, and where the sensor has to be found out', async () => {
+    expect((await post(event(), { method: 'PUT' })).status).toBe(200);
+    expect((await post(gzipSync(event()), { headers: { 'content-encoding': 'gzip' } })).json).toMatchObject({ accepted: 1 });
+    expect((await post(deflateSync(event()), { headers: { 'content-encoding': 'deflate' } })).json).toMatchObject({
+      accepted: 1,
+    });
+    expect((await post(event(), { path: '/v1/alerts' })).json).toMatchObject({ accepted: 1 });
+  });
+
+  test('one bad item fails alone', async () => {
+    const list = await post(`[${event()}, {"rule": 7}, {broken}, ${event()}]`);
+    expect(list).toMatchObject({ status: 200, json: { accepted: 2, rejected: 2 } });
+    const lines = await post(`${event()}\n{"rule": \n${event()}`);
+    expect(lines).toMatchObject({ status: 200, json: { accepted: 2, rejected: 1 } });
+  });
+
+  test('the same one again is a duplicate, also within a body and with its keys in another order', async () => {
+    const one = falcoEvent();
+    const other = Object.fromEntries(Object.entries(one).reverse());
+    expect((await post(JSON.stringify([one, one]))).json).toMatchObject({ accepted: 1, duplicate: 1 });
+    expect((await post(JSON.stringify(other))).json).toMatchObject({ accepted: 0, duplicate: 1 });
+  });
+
+  test('a sensor that speaks of itself starts nothing', async () => {
+    const own = JSON.stringify(falcoEvent({ rule: 'Falco internal: syscall event drop' }));
+    expect(await post(own)).toMatchObject({ status: 200, json: { accepted: 0, health: 1 } });
+  });
+});
+
+describe('what cannot be taken', () => {
+  test.each([
+    ['unknown JSON', '{"hello":"world"}', 422, '`rule`'],
+    ['no JSON', 'hello', 422, 'not JSON'],
+    ['nothing', '', 400, 'no JSON'],
+    ['half a JSON', '{"rule":"r"', 400, 'closed'],
+    ['too deep', `${'['.repeat(100)}${']'.repeat(100)}`, 413, 'deeper'],
+    ['very deep', '['.repeat(1_000_000), 413, 'deeper'],
+    ['an alert of more than 1 MiB', JSON.stringify(falcoEvent({ output: 'x'.repeat(1_100_000) })), 422, '1048576'],
+  ])('%s says why, and is kept for inspection', async (_what, body, status, reason) => {
+    const answer = await post(body);
+    expect(answer.status).toBe(status);
+    expect(JSON.stringify(answer.json)).toContain(reason);
+  });
+
+  test('a body of more than 16 MiB, also when it is small while packed', async () => {
+    expect((await post(' '.repeat(17_000_000))).status).toBe(413);
+    const bomb = gzipSync(Buffer.alloc(200_000_000, 0x20));
+    expect((await post(bomb, { headers: { 'content-encoding': 'gzip' } })).status).toBe(413);
+  });
+
+  test('what is not packed as it says', async () => {
+    expect((await post(event(), { headers: { 'content-encoding': 'gzip' } })).status).toBe(400);
+    expect((await post(event(), { headers: { 'content-encoding': 'br' } })).status).toBe(415);
+  });
+
+  test('names of the prototype and doubled keys do no harm', async () => {
+    const nasty = `{"__proto__":{"polluted":1},"constructor":{"prototype":{"polluted":1}},${event().slice(1, -1)},"rule":"last wins"}`;
+    expect((await post(nasty)).json).toMatchObject({ accepted: 1 });
+    expect(({} as { polluted?: number }).polluted).toBeUndefined();
+  });
+
+  test('another address or method', async () => {
+    expect((await post(event(), { path: '/v1/nothing' })).status).toBe(404);
+    expect((await post(event(), { method: 'DELETE' })).status).toBe(404);
+  });
+
+  test('never makes the server fail or hang, whatever is sent', async () => {
+    const text = fc.oneof(
+      fc.string({ unit: 'binary' }),
+      fc.json(),
+      fc.json().map((json) => json.slice(0, -1)),
+      fc.string().map((s) => `{${s}}`),
+    );
+    const body = fc.oneof(
+      text,
+      fc.uint8Array({ maxLength: 2_000 }),
+      fc.array(text).map((parts) => parts.join('\n')),
+    );
+    const encoding = fc.constantFrom('', 'gzip', 'identity');
+    await fc.assert(
+      fc.asyncProperty(body, encoding, fc.constantFrom('/v1/alerts', '/v1/alerts/falco'), async (sent, packed, path) => {
+        const { status } = await post(sent, { path, headers: { 'content-encoding': packed } });
+        expect([400, 413, 415, 422]).toContain(status);
+      }),
+      { numRuns: 300 },
+    );
+    expect((await post(event())).status).toBe(200);
+  });
+
+  test('raw nonsense on the socket', async () => {
+    for (const bytes of [
+      '\0\0\0\r\n\r\n',
+      'POST /v1/alerts HTTP/1.1\r\nContent-Length: x\r\n\r\n',
+      `GET / HTTP/1.1\r\nA: ${'x'.repeat(100_000)}\r\n\r\n`,
+    ]) {
+      await new Promise<void>((done) => {
+        const socket = connect(Number(new URL(door.intake.url).port), '127.0.0.1', () => socket.write(bytes));
+        socket.once('data', (data) => expect(String(data)).toMatch(/^HTTP\/1\.1 4/));
+        socket.once('error', () => done());
+        socket.once('close', () => done());
+      });
+    }
+    expect((await post(event())).status).toBe(200);
+  });
+});
+
+test('says that it lives and is ready, to anyone', async () => {
+  expect((await fetch(`${door.intake.url}/healthz`)).status).toBe(200);
+  expect((await fetch(`${door.intake.url}/readyz`)).status).toBe(200);
+});
+
+test('keeps rejected items and raw alerts sealed, and no secret in plain text on the disk', async () => {
+  const { readFileSync } = await import('node:fs');
+  const { Spool } = await import('../../../service/intake/spool.ts');
+  const gateway = new FakeIncidentGateway();
+  gateway.failing = 'down';
+  const own = await openDoor(gateway);
+  try {
+    await own.post('{"canary-rejected":1}');
+    await own.post(JSON.stringify(falcoEvent({}, { 'proc.cmdline': 'mysql -pcanary-secret' })));
+    await own.intake.stop(50);
+    const disk = readFileSync(`${own.directory}/data.mdb`).toString('latin1');
+    expect(disk).toContain('Terminal shell in container');
+    expect(disk).not.toContain('canary');
+    const spool = await Spool.open({ directory: own.directory, maxBytes: 1e9 });
+    const [rejected] = spool.rejected();
+    const [waiting] = spool.entriesOf('incident/lab/shop/Deployment/web', { limit: 1 });
+    expect(rejected?.reason).toContain('`rule`');
+    expect(Buffer.from(box.open(rejected?.raw ?? new Uint8Array(), 'firebreak.spool.rejected')).toString()).toBe(
+      '{"canary-rejected":1}',
+    );
+    expect(Buffer.from(box.open(waiting?.entry.raw ?? new Uint8Array(), 'firebreak.spool.alert')).toString()).toContain(
+      'canary-secret',
+    );
+    await spool.close();
+  } finally {
+    removeDirectory(own.directory);
+  }
+});
