@@ -1,6 +1,7 @@
 import { stringify } from 'yaml';
 import type { ActionDeclaration, Pool, Right } from '../../core/action.ts';
 import { viewRights } from '../../integrations/kubernetes/view-rights.ts';
+import { cellAdmission } from './admission.ts';
 
 const verbOrder = ['get', 'list', 'watch', 'create', 'update', 'patch', 'delete'];
 
@@ -58,11 +59,12 @@ export function rbacManifests(options: {
             subjects: [{ kind: 'ServiceAccount', name, namespace }],
           },
         );
+      if (pool === 'cell') documents.push(...cellAdmission({ namespace, name }));
       const head = [
         '# Made by `node service/rbac/generate.ts` from the declarations in core/actions: do not edit.',
         `# ${own.map((action) => action.name).join(', ')}${rules.length > 0 ? '' : ': no rights in the cluster at all'}`,
       ];
-      return [[`${pool}.yaml`, `${head.join('\n')}\n${documents.map((one) => stringify(one)).join('---\n')}`]];
+      return [[`${pool}.yaml`, `${head.join('\n')}\n${documents.map((one) => stringify(one, { lineWidth: 0 })).join('---\n')}`]];
     }),
   );
 }

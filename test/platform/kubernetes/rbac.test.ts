@@ -13,7 +13,7 @@ import { KubernetesError } from '../../../integrations/kubernetes/client-error.t
 import { projectRoot } from '../../../service/dev/project-root.ts';
 import { rbacManifests } from '../../../service/rbac/manifests.ts';
 import { testPlatform } from '../../platform.ts';
-import { cellKey, openCluster, resolved, stepContext } from './cluster.ts';
+import { cellKey, openCluster, resolved, stepContext, until } from './cluster.ts';
 import { folderEvidence } from './evidence.ts';
 
 const platform = await testPlatform();
@@ -23,6 +23,11 @@ const paths: Readonly<Record<string, string>> = {
   ServiceAccount: pathOf({ resource: 'serviceaccounts', namespace: own }),
   ClusterRole: pathOf({ group: 'rbac.authorization.k8s.io', resource: 'clusterroles' }),
   ClusterRoleBinding: pathOf({ group: 'rbac.authorization.k8s.io', resource: 'clusterrolebindings' }),
+  ValidatingAdmissionPolicy: pathOf({ group: 'admissionregistration.k8s.io', resource: 'validatingadmissionpolicies' }),
+  ValidatingAdmissionPolicyBinding: pathOf({
+    group: 'admissionregistration.k8s.io',
+    resource: 'validatingadmissionpolicybindings',
+  }),
 };
 
 describe('the rights that the declarations ask for', () => {
@@ -67,6 +72,38 @@ describe('the rights that the declarations ask for', () => {
     if (!account) throw new Error(`no account ${pool}`);
     return account;
   };
+
+  test('are narrowed by admission: the cell labels pods and writes the one policy, and changes no image and opens nothing', async () => {
+    const namespace = await platform.freshNamespace();
+    const { name = '' } = resolved(await admin.makePod(namespace, 'cart', { metadata: { annotations: { owner: 'team' } } }));
+    const { api } = as('cell');
+    const policies = pathOf({ group: 'networking.k8s.io', resource: 'networkpolicies', namespace });
+    const patch = (body: object) =>
+      api.json({ method: 'PATCH', patch: 'strategic', path: pathOf({ resource: 'pods', namespace, name }), body, what: 'try' });
+    const create = (policy: string, spec: object) =>
+      api.json({ method: 'POST', path: policies, body: { metadata: { name: policy }, spec }, what: 'try' });
+    const image = { spec: { containers: [{ name: 'main', image: 'attacker/miner:1' }] } };
+    // The API server takes a moment to put a new admission policy in force.
+    const denied = async () =>
+      (
+        await patch(image).then(
+          () => undefined,
+          (error) => error,
+        )
+      )?.status;
+    await until(async () => ((await denied()) === 422 ? true : undefined));
+    const tries: readonly (() => Promise<unknown>)[] = [
+      () => patch({ metadata: { annotations: { owner: 'nobody' } } }),
+      () => patch({ metadata: { annotations: { owner: null } } }),
+      () => patch({ metadata: { finalizers: ['firebreak.dev/stay'] } }),
+      () => create('mine', { podSelector: {}, policyTypes: ['Ingress'] }),
+      () => create('firebreak-quarantine', { podSelector: {}, ingress: [{}] }),
+    ];
+    for (const attempt of tries) await expect(attempt()).rejects.toMatchObject({ status: 422 });
+    await patch({ metadata: { labels: { x: 'y' }, annotations: { 'firebreak.dev/step': 'x' } } });
+    const pod = await admin.pod(namespace, name);
+    expect(pod.metadata?.annotations).toEqual({ owner: 'team', 'firebreak.dev/step': 'x' });
+  });
 
   test('are enough for the cell to quarantine, keep evidence, release and delete', async () => {
     const namespace = await platform.freshNamespace();

@@ -1,0 +1,86 @@
+import { names } from '../../core/labels.ts';
+
+/**
+ * What RBAC cannot say: `patch pods` would let its holder change images, and `create networkpolicies` open a namespace. With these
+ * policies a thief of the cell's account can label pods and make the one deny-all policy, and no more of that kind.
+ * https://kubernetes.io/docs/reference/access-authn-authz/validating-admission-policy/
+ */
+export function cellAdmission(account: { readonly namespace: string; readonly name: string }): readonly object[] {
+  const ours = `k.startsWith('firebreak.dev/')`;
+  return [
+    ...policy({
+      name: `${account.name}-pods`,
+      account,
+      rule: { apiGroups: [''], apiVersions: ['v1'], operations: ['UPDATE'], resources: ['pods'] },
+      variables: [
+        { name: 'before', expression: 'oldObject.metadata.?annotations.orValue({})' },
+        { name: 'after', expression: 'object.metadata.?annotations.orValue({})' },
+      ],
+      validations: [
+        {
+          expression: 'object.spec == oldObject.spec && object.metadata.?finalizers == oldObject.metadata.?finalizers',
+          message: 'Firebreak may change the labels and its own annotations of a pod, nothing else',
+        },
+        {
+          expression: `variables.after.all(k, ${ours} || (k in variables.before && variables.before[k] == variables.after[k])) && variables.before.all(k, ${ours} || k in variables.after)`,
+          message: 'Firebreak may change no annotations of a pod but its own',
+        },
+      ],
+    }),
+    ...policy({
+      name: `${account.name}-networkpolicies`,
+      account,
+      rule: {
+        apiGroups: ['networking.k8s.io'],
+        apiVersions: ['v1'],
+        operations: ['CREATE', 'UPDATE'],
+        resources: ['networkpolicies'],
+      },
+      variables: [],
+      validations: [
+        {
+          expression: [
+            `object.metadata.name == '${names.standingPolicy}'`,
+            `object.spec.podSelector.?matchLabels.orValue({}) == {'${names.quarantineLabel}': 'active'}`,
+            'object.spec.podSelector.?matchExpressions.orValue([]).size() == 0',
+            'object.spec.?ingress.orValue([]).size() == 0',
+            'object.spec.?egress.orValue([]).size() == 0',
+          ].join(' && '),
+          message: `Firebreak may write only the policy ${names.standingPolicy}, which denies everything to quarantined pods`,
+        },
+      ],
+    }),
+  ];
+}
+
+function policy(options: {
+  readonly name: string;
+  readonly account: { readonly namespace: string; readonly name: string };
+  readonly rule: object;
+  readonly variables: readonly object[];
+  readonly validations: readonly object[];
+}): readonly object[] {
+  const { name, account, rule, variables, validations } = options;
+  const metadata = { name, labels: { 'app.kubernetes.io/name': 'firebreak', 'app.kubernetes.io/component': 'cell' } };
+  const apiVersion = 'admissionregistration.k8s.io/v1';
+  return [
+    {
+      apiVersion,
+      kind: 'ValidatingAdmissionPolicy',
+      metadata,
+      spec: {
+        failurePolicy: 'Fail',
+        matchConstraints: { resourceRules: [rule] },
+        matchConditions: [
+          {
+            name: 'is-the-cell',
+            expression: `request.userInfo.username == 'system:serviceaccount:${account.namespace}:${account.name}'`,
+          },
+        ],
+        ...(variables.length > 0 && { variables }),
+        validations,
+      },
+    },
+    { apiVersion, kind: 'ValidatingAdmissionPolicyBinding', metadata, spec: { policyName: name, validationActions: ['Deny'] } },
+  ];
+}
