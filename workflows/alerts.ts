@@ -1,4 +1,4 @@
-import { upsertSearchAttributes } from '@temporalio/workflow';
+import { upsertSearchAttributes, workflowInfo } from '@temporalio/workflow';
 import type { Alert } from '../core/alert.ts';
 import type { AlertBatch, AlertCount } from '../core/incident.ts';
 import { countKey, type IncidentModel } from './model.ts';
@@ -50,8 +50,13 @@ export function joinBatch(model: IncidentModel, batch: AlertBatch): Joined {
     },
   );
   // The start already carries the first alert's severity: only a change needs a write.
-  if (raised && !first) upsertSearchAttributes({ FirebreakSeverity: [model.severity] });
+  if (raised && !first && isListed()) upsertSearchAttributes({ FirebreakSeverity: [model.severity] });
   return { fresh, showsOnCards: !first && (raised || magnitude(model.total) > magnitude(before)) };
+}
+
+/** Where the server does not know the attributes, incidents start without them, and an upsert would stop the incident for good. */
+function isListed(): boolean {
+  return workflowInfo().searchAttributes.FirebreakSeverity !== undefined;
 }
 
 function addCount(model: IncidentModel, exact: AlertCount): void {

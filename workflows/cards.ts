@@ -65,9 +65,12 @@ export function cardOf(model: IncidentModel, state: QuestionState, alert: Alert,
   };
 }
 
-/** Groups that may answer now: every level that was asked so far. */
+/**
+ * Groups whose clicks the desk passes on: those of every level. The buttons are stored once, when the card is posted; whether a group's
+ * time has come is decided in the incident, which answers the clicker.
+ */
 export function groupsOf(state: QuestionState): readonly string[] {
-  return state.question.levels.slice(0, state.level + 1).map((level) => level.group);
+  return [...new Set(state.question.levels.map((level) => level.group))];
 }
 
 /**

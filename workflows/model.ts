@@ -61,9 +61,9 @@ export class IncidentModel {
     if (input.carried) this.#carryOn(input.carried);
   }
 
-  /** A short id that no other incident has: the first eight digits of a UUID made by the workflow. */
+  /** An id that no other incident has, 16 hex digits: the desk keeps cards of all incidents under such ids. */
   newId(): string {
-    return uuid4().slice(0, 8);
+    return uuid4().replaceAll('-', '').slice(0, 16);
   }
 
   note(kind: string, actor: string, text: string): void {

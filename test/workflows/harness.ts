@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ApplicationFailure } from '@temporalio/activity';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
-import { Worker } from '@temporalio/worker';
-import type { Verification } from '../../core/action.ts';
+import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
+import type { UndoResult, Verification } from '../../core/action.ts';
 import type { Alert } from '../../core/alert.ts';
 import { type SignedVote, type Vote, voteBytes } from '../../core/approval.ts';
 import type { AuditRecord } from '../../core/audit.ts';
@@ -16,10 +16,13 @@ import { type AlertBatch, incidentIdOf, incidentNames, type Subject } from '../.
 import type { IncidentState, QuestionState } from '../../core/incident-state.ts';
 import type { Plan } from '../../core/plan.ts';
 import type { Roster } from '../../core/roster.ts';
-import type { CellActivities, DeskActivities, IncidentSettings, StepCall } from '../../core/step.ts';
+import type { CellActivities, DeskActivities, IncidentSettings, StepCall, UndoReason } from '../../core/step.ts';
 import { checkVote, type VoteKeys } from '../../core/vote-check.ts';
 import { timeSkippingServerPath } from '../../service/dev/temporal-binary.ts';
 import { bundleWorkflows } from '../../service/temporal/bundle.ts';
+
+// What a script refuses on purpose is no news.
+Runtime.install({ logger: new DefaultLogger('ERROR') });
 
 export const subject: Subject = { kind: 'workload', cluster: 'lab', namespace: 'shop', ownerKind: 'Deployment', name: 'cart' };
 
@@ -28,8 +31,9 @@ export const roster: Roster = {
     { id: 'ana', name: 'Ana', slackIds: ['U1'], keys: ['ana-key'] },
     { id: 'ben', name: 'Ben', slackIds: ['U2'], keys: [] },
     { id: 'eve', name: 'Eve', slackIds: ['U3'], keys: [] },
+    { id: 'lea', name: 'Lea', slackIds: ['U4'], keys: [] },
   ],
-  groups: { oncall: ['ana', 'ben'], leads: ['ben'] },
+  groups: { oncall: ['ana', 'ben'], leads: ['ben', 'lea'] },
 };
 
 export function keyPair(id: string): { readonly id: string; readonly publicKey: KeyObject; readonly privateKey: KeyObject } {
@@ -87,13 +91,14 @@ export type Script = Partial<Record<string, (call: StepCall, attempt: number) =>
 export interface Seen {
   readonly applied: StepCall[];
   readonly undone: StepCall[];
+  readonly undoReasons: UndoReason[];
   readonly cards: QuestionCard[];
   readonly threads: string[];
   readonly answers: string[];
   readonly records: AuditRecord[];
 }
 
-function planOf(call: StepCall): Plan {
+export function planOf(call: StepCall): Plan {
   const destructive = call.action === 'deletePod' || call.action === 'rotateSecret';
   const pod = Object.values(call.input as Record<string, { name?: string; uid?: string }>).find(
     (value) => value?.uid !== undefined,
@@ -121,7 +126,7 @@ function outputOf(call: StepCall): unknown {
   };
 }
 
-export function refuse(code: ErrorCode, message = code): never {
+export function refuse(code: ErrorCode, message: string = code): never {
   throw ApplicationFailure.create({ type: code, message, nonRetryable: true });
 }
 
@@ -140,9 +145,13 @@ function scriptedActivities(seen: Seen, script: Script): CellActivities & DeskAc
     applyStepNow: apply,
     verifyStep: async ({ call }): Promise<Verification> =>
       call.action === 'deletePod' ? { state: 'verified', detail: 'gone' } : { state: 'unverified', detail: 'applied; no probe' },
-    undoStep: async ({ call }) => {
-      await script[`undo:${call.action}`]?.(call, 1);
+    undoStep: async ({ call, reason }) => {
+      const attempt = (attempts.get(`undo ${call.key}`) ?? 0) + 1;
+      attempts.set(`undo ${call.key}`, attempt);
+      const scripted = (await script[`undo:${call.action}`]?.(call, attempt)) as UndoResult | undefined;
       seen.undone.push(call);
+      seen.undoReasons.push(reason);
+      if (scripted) return scripted;
       return { state: 'undone', detail: 'as before' };
     },
     verifyVote: async ({ vote, question, level }) => checkVote({ signed: vote, question, level, roster, keys: voteKeys }),
@@ -195,7 +204,7 @@ export async function startLab(script: Script = {}, maxCachedWorkflows = 100): P
   const env = await TestWorkflowEnvironment.createTimeSkipping({
     server: { executable: { type: 'existing-path', path: await timeSkippingServerPath() } },
   });
-  const seen: Seen = { applied: [], undone: [], cards: [], threads: [], answers: [], records: [] };
+  const seen: Seen = { applied: [], undone: [], undoReasons: [], cards: [], threads: [], answers: [], records: [] };
   const worker = await Worker.create({
     connection: env.nativeConnection,
     taskQueue: 'lab',
@@ -246,8 +255,8 @@ async function startIncident(
     return found;
   };
   const until = async (check: (state: IncidentState) => boolean, what: string): Promise<IncidentState> => {
-    for (let turn = 0; turn < 200; turn += 1) {
-      const now = await state().catch(() => undefined);
+    for (let turn = 0; turn < 400; turn += 1) {
+      const now = await state();
       if (now && check(now)) return now;
       await new Promise((resolve) => setTimeout(resolve, 25));
     }
