@@ -31,7 +31,8 @@ export async function showAnswer(options: {
   else {
     stage.heading('Your answer, please');
     for (const { name, title, slack } of people) stage.line(`  ${response.slack.pageUrl(slack)}  as ${name}, ${title}`);
-    stage.waiting('waiting for a click on the page (Ctrl-C ends the demo)');
+    stage.line('  Click there: the demo goes on by itself. Ctrl-C ends it.');
+    stage.waiting('waiting for a click');
   }
   const after = await incident.until('the decision', answer ? countedWithinMs : undefined, decided);
   const { status, question } = askedQuestion(after) ?? response.asked;

@@ -39,11 +39,14 @@ export async function startStandIns({
 export async function startService({
   group,
   settings,
+  program = projectRoot(),
 }: {
   readonly group: ServerGroup;
   readonly settings: DemoSettings;
+  /** The folder of the package that runs. */
+  readonly program?: string;
 }): Promise<RunningServer> {
-  const cli = join(projectRoot(), 'dist', 'service', 'cli.js');
+  const cli = join(program, 'dist', 'service', 'cli.js');
   if (!existsSync(cli))
     throw new FirebreakError('FB_ERR_PLATFORM_PART_MISSING', 'the built Firebreak is not there. Build it: npm run build.');
   const server = group.start({

@@ -29,6 +29,8 @@ export async function showResponse(options: {
   readonly incident: Incident;
   readonly before: Facts;
   readonly audit: AuditLog;
+  /** No container and no network policy controller runs on nodes that are only played. */
+  readonly playedNodes: boolean;
   readonly stage: Stage;
 }): Promise<Response> {
   const { settings, incident, before, audit, stage } = options;
@@ -47,7 +49,8 @@ export async function showResponse(options: {
     (state) => stepOf(state, 'quarantinePod')?.verification !== undefined,
   );
   const step = stepOf(quarantined, 'quarantinePod');
-  stage.event(undefined, '', `applied, ${step?.verification?.state ?? 'unverified'}: ${step?.detail ?? ''}`);
+  const why = options.playedNodes ? ['no policy controller runs here', step?.detail ?? ''] : [step?.detail ?? ''];
+  stage.event(undefined, '', `applied, ${step?.verification?.state ?? 'unverified'}: ${why[0]}`, why.slice(1));
 
   stage.waiting('keeping evidence');
   const kept = await incident.until('the evidence', askedWithinMs, (state) => state.evidence.length > 0);

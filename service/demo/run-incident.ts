@@ -66,7 +66,14 @@ export async function runIncident(
   const id = `incident/${session.config.cluster}/${shop.namespace}/Deployment/${shop.suspect}`;
   const incident = new Incident({ session, service, id });
 
-  const response = await showResponse({ settings, incident, before, audit, stage });
+  const response = await showResponse({
+    settings,
+    incident,
+    before,
+    audit,
+    playedNodes: platform.kubernetes.kindCluster === undefined,
+    stage,
+  });
   const contained = await containedClaims(cluster, before);
   showClaims({ title: 'Is it contained? Asked of the API server', claims: contained, stage });
 

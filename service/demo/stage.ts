@@ -64,13 +64,10 @@ export class Stage {
     this.line(this.style('yellow', printable(text)));
   }
 
-  /** Says that something goes on, until the next line. Off a terminal it is one line. */
+  /** Says that something goes on, until the next line. Off a terminal only what was done is said. */
   waiting(text: string): void {
     this.#clear();
-    if (!this.#out.isTTY) {
-      this.line(`  … ${printable(text)}`);
-      return;
-    }
+    if (!this.#out.isTTY) return;
     let turn = 0;
     const show = (): void => {
       this.#out.write(`\r\u001b[2K  ${this.style('cyan', frames[turn % frames.length] ?? '')} ${printable(text)}`);
