@@ -49,7 +49,9 @@ type Reception = { readonly accepted: true } | { readonly accepted: false; reado
 
 /** What the workflow has said about our vote: by its id while the question stands, by the timeline when it was asked anew since. */
 function receptionOf(before: IncidentState, now: IncidentState, { vote }: SignedVote): Reception {
-  const known = now.questions.some(({ votes }) => votes.some((one) => one.vote.id === vote.id));
+  const known = now.questions.some(({ votes, withdrawn = [] }) =>
+    [...votes, ...withdrawn].some((one) => one.vote.id === vote.id),
+  );
   if (known) return { accepted: true };
   const ours = newEntries(before, now).find(
     ({ kind, actor }) => actor === `person/${vote.person}` && (kind === 'vote.accepted' || kind === 'vote.refused'),

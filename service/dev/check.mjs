@@ -23,6 +23,10 @@ const steps = [
     name: 'generated RBAC manifests',
     args: ['--disable-warning=ExperimentalWarning', join(root, 'service', 'rbac', 'generate.ts'), '--check'],
   },
+  {
+    name: 'generated pages',
+    args: ['--disable-warning=ExperimentalWarning', join(root, 'service', 'docs', 'generate.ts'), '--check'],
+  },
 ];
 
 const failed = steps.filter(({ name, args }) => {

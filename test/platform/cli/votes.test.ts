@@ -1,0 +1,271 @@
+import { spawn } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { Client } from '@temporalio/client';
+import { NativeConnection, Worker } from '@temporalio/worker';
+import { digestOf } from '../../../core/digest.ts';
+import { incidentIdOf, incidentNames } from '../../../core/incident.ts';
+import type { IncidentState } from '../../../core/incident-state.ts';
+import type { Plan } from '../../../core/plan.ts';
+import type { CellActivities, DeskActivities, StepCall } from '../../../core/step.ts';
+import { checkVote } from '../../../core/vote-check.ts';
+import { openSigner } from '../../../integrations/keys/ed25519.ts';
+import { loadConfig } from '../../../service/config/load.ts';
+import { createVoteKeys } from '../../../service/run/vote-keys.ts';
+import { dataConverter } from '../../../service/temporal/codec.ts';
+import { testPlatform } from '../../platform.ts';
+import { alertOf, batchOf, bundlePath, subject } from '../../workflows/harness.ts';
+
+const platform = await testPlatform();
+const folder = mkdtempSync(join(tmpdir(), 'firebreak-cli-votes-'));
+const cli = join(import.meta.dirname, '../../../service/cli.ts');
+const codecKey = Buffer.alloc(32, 3).toString('base64');
+const configPath = join(folder, 'firebreak.yaml');
+const cluster = platform.prefix;
+
+function planOf(call: StepCall): Plan {
+  const destructive = call.action === 'deletePod' || call.action === 'rotateSecret';
+  return {
+    action: call.action,
+    effect: destructive ? 'destructive' : call.action === 'quarantinePod' ? 'reversible' : 'read',
+    reach: 'pod',
+    target: { name: 'pod/shop/cart-1', uid: 'uid-1' },
+    changes: [{ target: 'pod/shop/cart-1', what: `does ${call.action}` }],
+    blastRadius: ['pod/shop/cart-1'],
+    notes: [],
+    inputDigest: digestOf(call.input),
+  };
+}
+
+/** No cluster and no Slack here: only votes are checked, and those really. */
+function activities(): CellActivities & DeskActivities {
+  const { roster } = loadConfig({ path: configPath, env: {} });
+  const keys = createVoteKeys({ deskPublicKeys: [], roster });
+  const evidence = {
+    manifestSha256: 'a'.repeat(64),
+    target: { name: 'pod/shop/cart-1', uid: 'uid-1' },
+    artefacts: [{ name: 'pod.yaml', sha256: 'b'.repeat(64), bytes: 10 }],
+  };
+  const apply = async (call: StepCall) => ({
+    plan: planOf(call),
+    output: call.action === 'snapshotPodState' ? { evidence } : { action: call.action },
+  });
+  return {
+    planStep: async (call) => planOf(call),
+    applyStep: apply,
+    applyStepNow: apply,
+    verifyStep: async ({ call }) =>
+      call.action === 'deletePod' ? { state: 'verified', detail: 'gone' } : { state: 'unverified', detail: 'applied; no probe' },
+    undoStep: async () => ({ state: 'undone', detail: 'as before' }),
+    verifyVote: async ({ vote, question, level }) => checkVote({ signed: vote, question, level, roster, keys }),
+    postQuestion: async () => null,
+    updateQuestion: async () => undefined,
+    postInThread: async () => null,
+    answerClick: async () => undefined,
+    recordAudit: async (records) => ({ chain: 'x', number: records.at(-1)?.number ?? 0, hash: '0' }),
+  };
+}
+
+function firebreak(
+  ...args: readonly string[]
+): Promise<{ readonly status: number | null; readonly stdout: string; readonly stderr: string }> {
+  const { PATH = '', HOME = '' } = process.env;
+  const child = spawn(process.execPath, [cli, ...args], { cwd: folder, env: { PATH, HOME, CODEC_KEY: codecKey } });
+  let stdout = '';
+  let stderr = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    stdout += text;
+  });
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    stderr += text;
+  });
+  return new Promise((resolve) => child.once('close', (status) => resolve({ status, stdout, stderr })));
+}
+
+let client: Client;
+let stop = async (): Promise<void> => undefined;
+
+beforeAll(async () => {
+  mkdirSync(join(folder, 'keys'));
+  for (const name of ['ada', 'eve', 'stranger']) await openSigner({ file: join(folder, 'keys', `${name}.pem`), create: true });
+  writeFileSync(
+    configPath,
+    `cluster: ${cluster}
+temporal: { address: '${platform.temporalAddress}', namespace: ${platform.temporalNamespace}, codecKeys: [{ id: k, key: { env: CODEC_KEY } }] }
+intake: { tokens: [{ name: falco, token: { env: FALCO } }] }
+roster:
+  people:
+    - { id: ada, name: Ada, keys: [keys/ada.pem.pub] }
+    - { id: eve, name: Eve, keys: [keys/eve.pem.pub] }
+  groups: { oncall: [ada], leads: [ada] }
+`,
+  );
+  const converter = dataConverter({
+    keys: [{ id: 'k', key: Buffer.from(codecKey, 'base64') }],
+    namespace: platform.temporalNamespace,
+  });
+  const connection = await NativeConnection.connect({ address: platform.temporalAddress });
+  const worker = await Worker.create({
+    connection,
+    namespace: platform.temporalNamespace,
+    taskQueue: cluster,
+    dataConverter: converter,
+    workflowBundle: { codePath: await bundlePath() },
+    activities: { ...activities() },
+  });
+  const running = worker.run();
+  client = new Client({ connection, namespace: platform.temporalNamespace, dataConverter: converter });
+  stop = async () => {
+    worker.shutdown();
+    await running;
+    await connection.close();
+  };
+}, 120_000);
+
+afterAll(async () => {
+  await stop();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+async function startIncident(name: string): Promise<string> {
+  const own = { ...subject, cluster, name };
+  const workflowId = incidentIdOf(own);
+  const queues = { cell: cluster, desk: cluster, secrets: cluster, forensics: cluster };
+  await client.workflow.start(incidentNames.workflow, {
+    workflowId,
+    taskQueue: cluster,
+    searchAttributes: { FirebreakCluster: [cluster], FirebreakSeverity: ['critical'], FirebreakNamespace: ['shop'] },
+    args: [
+      {
+        start: { subject: own, batch: batchOf([alertOf()]) },
+        settings: {
+          queues,
+          playbooks: ['contain-dropped-binary'],
+          levels: [{ group: 'oncall', withinMs: 3_600_000 }],
+          evidenceDeadlineMs: 60_000,
+          lingerMs: 0,
+          maxBodies: 4,
+        },
+      },
+    ],
+  });
+  await until(workflowId, (state) => state.questions.some(({ question }) => !question.id.startsWith('lease:')));
+  return workflowId;
+}
+
+async function until(id: string, check: (state: IncidentState) => boolean): Promise<IncidentState> {
+  for (let attempt = 0; attempt < 100; attempt++) {
+    const state = await client.workflow.getHandle(id).query<IncidentState>(incidentNames.stateQuery);
+    if (check(state)) return state;
+    await sleep(100);
+  }
+  throw new Error('the incident did not come this far');
+}
+
+const as = (person: string, key = person) => ['--as', person, '--key', join(folder, 'keys', `${key}.pem`)];
+
+describe('incidents', () => {
+  test('are listed by cluster and severity, shown whole, and watched to their end', async () => {
+    const id = await startIncident('listed');
+    let listed = await firebreak('incidents', 'list', '--json');
+    for (let attempt = 0; attempt < 20 && !listed.stdout.includes(id); attempt++)
+      listed = await firebreak('incidents', 'list', '--json');
+    expect(JSON.parse(listed.stdout)).toContainEqual(expect.objectContaining({ incident: id, open: true, severity: 'critical' }));
+    expect((await firebreak('incidents', 'list', '--severity', 'low')).stdout).toContain('No open incidents');
+    const shown = await firebreak('incidents', 'show', 'shop/Deployment/listed');
+    expect(shown.status).toBe(0);
+    expect(shown.stdout).toMatch(/Is the new binary in cart-1 expected\?[\s\S]*--choice remove: .*1 person; pod\/shop\/cart-1/);
+    const watching = firebreak('incidents', 'watch', id, '--json');
+    expect(await firebreak('approve', id, ...as('ada'), '--choice', 'remove')).toMatchObject({ status: 0 });
+    const { status, stdout } = await watching;
+    expect(status).toBe(0);
+    expect(
+      stdout
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line).kind),
+    ).toEqual(expect.arrayContaining(['incident.opened', 'vote.accepted', 'incident.closed']));
+    expect((await firebreak('incidents', 'show', id)).stdout).toContain('closed');
+  });
+
+  test('that do not exist are said not to', async () => {
+    const { status, stderr } = await firebreak('incidents', 'show', 'shop/Deployment/none');
+    expect([status, stderr]).toEqual([
+      1,
+      expect.stringContaining(`there is no incident incident/${cluster}/shop/Deployment/none`),
+    ]);
+  });
+});
+
+describe('a vote from the command line', () => {
+  test('decides when it is signed by the key that the roster lists, and shows first what is signed', async () => {
+    const id = await startIncident('decides');
+    const { status, stdout, stderr } = await firebreak(
+      'approve',
+      id,
+      ...as('ada'),
+      '--choice',
+      'remove',
+      '--reason',
+      'seen it',
+      '--json',
+    );
+    expect([status, stderr]).toEqual([0, expect.stringContaining('pod/shop/cart-1: does deletePod')]);
+    expect(JSON.parse(stdout)).toMatchObject({
+      outcome: expect.stringContaining('Decided'),
+      vote: { person: 'ada', via: 'cli', reason: 'seen it' },
+    });
+    const ended: IncidentState = await client.workflow.getHandle(id).result();
+    expect(ended.verdict).toBe('true_positive');
+  });
+
+  test.each([
+    ['by a key of nobody', ['ada', 'stranger'], 'signed by a key that may not sign it'],
+    ['by somebody else’s key', ['ada', 'eve'], 'signed by a key that may not sign it'],
+    ['by a person of the wrong group', ['eve', 'eve'], 'Only oncall may answer'],
+    ['by a stranger', ['mallory', 'stranger'], 'not on the roster'],
+  ])('is refused with the reason, exit code 1: signed %s', async (_name, [person = '', key = ''], reason) => {
+    const id = `incident/${cluster}/shop/Deployment/refused`;
+    const running = await client.workflow
+      .getHandle(id)
+      .describe()
+      .catch(() => undefined);
+    if (!running) await startIncident('refused');
+    const { status, stdout, stderr } = await firebreak('approve', id, ...as(person, key), '--choice', 'remove');
+    expect(stderr).toContain('FB_ERR_VOTE_REFUSED');
+    expect(stderr).toContain(reason);
+    expect([status, stdout]).toEqual([1, '']);
+    expect((await until(id, () => true)).questions[0]?.status.state).toBe('open');
+  });
+
+  test('is not sent without a readable key, for a choice that does not exist, or to destroy by a deny', async () => {
+    const id = await startIncident('unsent');
+    expect((await firebreak('approve', id, '--as', 'ada', '--key', 'none.pem', '--choice', 'remove')).stderr).toContain(
+      'none.pem cannot be read',
+    );
+    expect((await firebreak('approve', id, ...as('ada'), '--choice', 'burn')).stderr).toContain('there is no choice burn');
+    expect((await firebreak('approve', id, ...as('ada'))).stderr).toContain('name one with --choice');
+    expect((await firebreak('deny', id, ...as('ada'), '--choice', 'remove')).stderr).toContain('destructive');
+    expect((await until(id, () => true)).timeline.map(({ kind }) => kind)).not.toContain('vote.refused');
+  });
+});
+
+describe('a lease', () => {
+  test('is extended, and extended again although its question is asked anew; then it is kept for good', async () => {
+    const id = await startIncident('leased');
+    const before = (await until(id, (state) => state.leases.length === 1)).leases[0];
+    for (const renewals of [1, 2]) {
+      const { status, stderr } = await firebreak('lease', 'extend', id, ...as('ada'));
+      expect([status, stderr]).toEqual([0, expect.stringContaining('Extend it')]);
+      const now = await until(id, (state) => state.leases[0]?.renewals === renewals);
+      expect(now.leases[0]?.until).toBeGreaterThan(before?.until ?? 0);
+    }
+    expect((await firebreak('lease', 'release', id, ...as('eve'))).stderr).toContain('Only oncall may answer');
+    expect((await firebreak('lease', 'keep', id, ...as('ada'))).status).toBe(0);
+    await until(id, (state) => state.leases[0]?.state === 'permanent');
+    expect((await firebreak('lease', 'extend', id, ...as('ada'))).stderr).toContain('no lease is active');
+  });
+});
