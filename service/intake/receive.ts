@@ -103,8 +103,10 @@ export class Receiver {
     const { resolver, seal, spool, dispatcher, log } = this.#options;
     if (spool.isFull()) return { status: 'unavailable', reason: 'the spool is full' };
     try {
-      const { alert, subject } = resolver.resolve(decoded);
+      const { alert, subject, ambiguous } = resolver.resolve(decoded);
       const incident = incidentIdOf(subject);
+      if (ambiguous !== undefined)
+        log.warn({ incident, alert: alert.id, ambiguous }, 'it cannot be told which pod an alert is about');
       const receivedAt = new Date().toISOString();
       await dispatcher.accept(incident, { alert, subject, raw: seal(raw, sealedFor.alert), receivedAt });
       return { status: 'accepted', id: alert.id, incident };
