@@ -92,7 +92,7 @@ export async function createProgram({
     .showHelpAfterError('(--help shows what is possible)')
     .addHelpText(
       'after',
-      '\nExamples:\n  $ firebreak incidents list\n  $ firebreak incidents show shop/Deployment/cart\n  $ firebreak help approve',
+      '\nExamples:\n  $ firebreak demo\n  $ firebreak incidents list\n  $ firebreak incidents show shop/Deployment/cart\n  $ firebreak help approve',
     )
     .exitOverride();
   const name = wanted(args);

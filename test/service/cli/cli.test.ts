@@ -43,7 +43,20 @@ describe('help', () => {
     const { status, stdout } = firebreak(['--help']);
     expect(performance.now() - startedAt).toBeLessThan(3_000);
     expect(status).toBe(0);
-    for (const name of ['incidents', 'approve', 'deny', 'lease', 'playbooks', 'alerts', 'config', 'dev'])
+    for (const name of [
+      'incidents',
+      'approve',
+      'deny',
+      'lease',
+      'playbooks',
+      'alerts',
+      'config',
+      'dev',
+      'run',
+      'demo',
+      'release',
+      'audit',
+    ])
       expect(stdout).toMatch(new RegExp(`^  ${name} `, 'm'));
   });
 
@@ -62,6 +75,9 @@ describe('help', () => {
     'config check',
     'audit verify',
     'dev up',
+    'run',
+    'demo',
+    'release',
   ])('of %s has a usage line, --json and an example that begins with the command', (command) => {
     const { status, stdout } = firebreak([...command.split(' '), '--help']);
     expect(status).toBe(0);
