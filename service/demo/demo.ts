@@ -180,5 +180,4 @@ function showHowToUse({
     ['logs, data', folder],
   ];
   for (const [name = '', value = ''] of facts) stage.line(`  ${stage.style('dim', name.padEnd(13))} ${value}`);
-  stage.waiting('stays up (Ctrl-C stops everything)');
 }

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, describe, expect, test } from '@jest/globals';
 import { runCommand } from '../../../service/dev/command.ts';
+import { callKubernetes, readAccess } from '../../../service/dev/kubernetes-api.ts';
 import { projectRoot } from '../../../service/dev/project-root.ts';
 import { processesWith, survivors } from '../../processes.ts';
 
@@ -44,6 +45,19 @@ describe('the demo', () => {
     expect(summary).not.toHaveProperty('folder');
   }, 180_000);
 
+  test('goes on when a person clicks on the page, and ends with 1 when the cluster is not as claimed', async () => {
+    const state = join(scratch, 'click');
+    const child = start(state);
+    const output = await printed(child, 'Click there');
+    const page = /(http:\/\/127\.0\.0\.1:\d+)\/\?user=U0ADA/.exec(output())?.[1] ?? '';
+    await deleteOnePod(join(state, 'platform', 'kubernetes', 'pki', 'admin.kubeconfig'), 'web');
+    await clickOnPage({ page, user: 'U0GRACE', button: 'No, rotate its secrets and delete it' });
+    const [code] = await once(child, 'exit');
+    expect(output()).toMatch(/✘ the pods of web were not touched: NO, web-\S+ is gone/);
+    expect(output()).toMatch(/✔ the pod with uid [0-9a-f]{8}… is gone/);
+    expect(code).toBe(1);
+  }, 180_000);
+
   test('says what is wrong with a folder that holds something, and starts nothing in it', async () => {
     const { code, stderr } = await demo('--yes', '--state', root);
     expect({ code, stderr }).toMatchObject({ code: 1, stderr: expect.stringContaining('is not empty') });
@@ -57,10 +71,7 @@ describe('the demo', () => {
     'leaves no process behind when it gets $signal while it waits for a person',
     async ({ signal, code }) => {
       const state = join(scratch, signal);
-      const child = spawn(process.execPath, [join(root, 'dist', 'service', 'cli.js'), 'demo', '--state', state], {
-        cwd: root,
-        stdio: ['ignore', 'pipe', 'inherit'],
-      });
+      const child = start(state);
       await printed(child, 'Click there');
       const servers = processesWith(state).filter((pid) => pid !== child.pid);
       // Temporal, five of Kubernetes, the stand-ins and Firebreak.
@@ -74,7 +85,13 @@ describe('the demo', () => {
   );
 });
 
-async function printed(child: ChildProcess, text: string): Promise<void> {
+function start(state: string): ChildProcess {
+  const args = [join(root, 'dist', 'service', 'cli.js'), 'demo', '--state', state];
+  return spawn(process.execPath, args, { cwd: root, stdio: ['ignore', 'pipe', 'ignore'] });
+}
+
+/** Waits until it has printed the text; what it prints is gathered to its end. */
+async function printed(child: ChildProcess, text: string): Promise<() => string> {
   let output = '';
   child.stdout?.setEncoding('utf8').on('data', (part: string) => {
     output += part;
@@ -84,4 +101,44 @@ async function printed(child: ChildProcess, text: string): Promise<void> {
     if (child.exitCode !== null || Date.now() > deadline) throw new Error(`the demo did not say “${text}”: ${output}`);
     await sleep(50);
   }
+  return () => output;
+}
+
+async function deleteOnePod(kubeconfig: string, app: string): Promise<void> {
+  const access = readAccess(kubeconfig);
+  const pods = '/api/v1/namespaces/shop/pods';
+  const { text } = await callKubernetes({ access, path: `${pods}?labelSelector=app%3D${app}` });
+  const { items }: { readonly items: readonly { readonly metadata: { readonly name: string } }[] } = JSON.parse(text);
+  const { status } = await callKubernetes({ access, path: `${pods}/${items[0]?.metadata.name}`, method: 'DELETE' });
+  expect(status).toBe(200);
+}
+
+interface ShownMessage {
+  readonly channel: string;
+  readonly ts: string;
+  readonly blocks?: readonly {
+    readonly type: string;
+    readonly elements: readonly {
+      readonly action_id?: string;
+      readonly value?: string;
+      readonly text: { readonly text?: string };
+    }[];
+  }[];
+}
+
+/** What the page's own script sends when somebody presses the button. */
+async function clickOnPage(click: { readonly page: string; readonly user: string; readonly button: string }): Promise<void> {
+  const { page, user, button } = click;
+  const post = async (path: string, body: object): Promise<string> =>
+    (await fetch(`${page}${path}`, { method: 'POST', body: JSON.stringify(body) })).text();
+  const { result }: { readonly result: readonly ShownMessage[] } = JSON.parse(await post('/control/messages', {}));
+  for (const { channel, ts, blocks = [] } of result) {
+    const found = blocks.filter(({ type }) => type === 'actions').flatMap(({ elements }) => elements);
+    const pressed = found.find(({ text }) => text.text === button);
+    if (!pressed) continue;
+    const answer = await post('/page/click', { user, channel, ts, actionId: pressed.action_id, value: pressed.value });
+    expect(JSON.parse(answer)).toEqual({ status: 200 });
+    return;
+  }
+  throw new Error(`there is no button “${button}”`);
 }
