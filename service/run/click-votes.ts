@@ -17,7 +17,8 @@ export interface TrustedClick {
 export interface ClickVotesOptions {
   readonly roster: Roster;
   readonly signer: Signer;
-  readonly client: Client;
+  /** Undefined while Temporal has not answered yet. */
+  readonly client: () => Client | undefined;
   readonly refused: (refusal: { readonly reason: string; readonly click: TrustedClick; readonly person?: string }) => void;
   readonly now?: () => Date;
 }
@@ -62,11 +63,14 @@ export function createClickVotes(options: ClickVotesOptions): (click: TrustedCli
       signature: await signer.sign(voteBytes(vote)),
       replyTo: { channel: click.channel, user: click.slackUser },
     };
-    return { text: await send(client, button, signed) };
+    return { text: await send(client(), button, signed) };
   };
 }
 
-async function send(client: Client, button: StoredButton, signed: SignedVote): Promise<string> {
+const undelivered = 'Your answer could not be delivered just now. Nothing was decided; please click again.';
+
+async function send(client: Client | undefined, button: StoredButton, signed: SignedVote): Promise<string> {
+  if (!client) return undelivered;
   try {
     await client.withDeadline(Date.now() + sendWithinMs, () =>
       client.workflow
@@ -76,6 +80,6 @@ async function send(client: Client, button: StoredButton, signed: SignedVote): P
     return `Taken: “${button.label}”. The incident answers in a moment.`;
   } catch (error) {
     if (error instanceof WorkflowNotFoundError) return 'This incident is over: nothing is decided any more.';
-    return 'Your answer could not be delivered just now. Nothing was decided; please click again.';
+    return undelivered;
   }
 }

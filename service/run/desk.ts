@@ -26,21 +26,22 @@ import { createVoteKeys } from './vote-keys.ts';
 export interface DeskParts {
   readonly config: Config;
   readonly secrets: Secrets;
-  readonly base: WorkerBase;
-  readonly client: Client;
+  /** Undefined while Temporal has not answered yet. */
+  readonly client: () => Client | undefined;
   readonly taskQueue: string;
   readonly log: Logger;
 }
 
 export interface RunningDesk {
   readonly url: string;
-  readonly worker: Worker;
+  /** What incidents ask of the desk. */
+  createWorker(base: WorkerBase): Promise<Worker>;
   stop(): Promise<void>;
 }
 
-/** The desk: Slack, tickets and the records. It holds no cluster rights. */
+/** The desk: Slack, tickets and the records. It holds no cluster rights, and hears clicks before Temporal is there. */
 export async function startDesk(parts: DeskParts): Promise<RunningDesk> {
-  const { config, secrets, base, taskQueue, log } = parts;
+  const { config, secrets, taskQueue, log } = parts;
   const database = await openDatabase({ url: secrets.auditUrl ?? '' });
   const store = createAuditStore(database);
   const journal = new Journal({ store, chain: `desk/${config.cluster}`, log: (problem) => log.error(problem) });
@@ -65,20 +66,20 @@ export async function startDesk(parts: DeskParts): Promise<RunningDesk> {
     keys: createVoteKeys({ deskPublicKeys: [], roster: config.roster }),
     log,
   });
-  const worker = await createActivityWorker({
-    ...base,
-    taskQueue,
-    role: 'desk',
-    activities: { ...cellActivities, ...deskActivities },
-    concurrency: 50,
-  });
   const notary = await startNotary({ config, store, log });
   const server = await listen(config.desk.listen, slack);
   const address = server.address();
   const port = typeof address === 'object' && address ? address.port : config.desk.listen.port;
   return {
     url: `http://${config.desk.listen.host}:${port}`,
-    worker,
+    createWorker: (base) =>
+      createActivityWorker({
+        ...base,
+        taskQueue,
+        role: 'desk',
+        activities: { ...cellActivities, ...deskActivities },
+        concurrency: 50,
+      }),
     stop: async () => {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));

@@ -1,11 +1,11 @@
 import { hostname } from 'node:os';
-import { Client } from '@temporalio/client';
-import { DefaultLogger, type LogEntry, NativeConnection, Runtime, type Worker } from '@temporalio/worker';
+import { DefaultLogger, type LogEntry, Runtime, type Worker } from '@temporalio/worker';
 import type { Config, Environment } from '../config/load.ts';
 import { type Role, resolveSecrets } from '../config/secrets.ts';
 import type { WorkflowBuild } from '../temporal/bundle.ts';
 import { dataConverter } from '../temporal/codec.ts';
-import { createActivityWorker, queuesOf, type WorkerBase } from '../temporal/workers.ts';
+import { openTemporalLink } from '../temporal/link.ts';
+import { createActivityWorker, queuesOf } from '../temporal/workers.ts';
 import { startCell } from './cell.ts';
 import { createClusterActivities, openCluster } from './cluster.ts';
 import { startDesk } from './desk.ts';
@@ -30,7 +30,7 @@ export interface RunningFirebreak {
 
 const maxCachedWorkflows = 200;
 
-/** Starts the roles of this process. One connection is shared by client and workers: only so is a start eager. */
+/** Starts the roles of this process. Intake and desk are open when it resolves; the workers begin as soon as Temporal answers, which may be later. */
 export async function startFirebreak(options: RunOptions): Promise<RunningFirebreak> {
   const { config, env, roles, build, log } = options;
   const has = (role: Role): boolean => roles.includes(role);
@@ -39,55 +39,85 @@ export async function startFirebreak(options: RunOptions): Promise<RunningFirebr
   installRuntime(log);
 
   const { address, namespace } = config.temporal;
-  const connection = await NativeConnection.connect({ address });
-  const converter = dataConverter({ keys: secrets.codecKeys, namespace });
-  const identity = `firebreak@${hostname()}/${process.pid}`;
-  const base: WorkerBase = { connection, namespace, dataConverter: converter, identity };
-  const client = new Client({ connection, namespace, dataConverter: converter, identity });
+  const link = openTemporalLink({
+    address,
+    namespace,
+    dataConverter: dataConverter({ keys: secrets.codecKeys, namespace }),
+    identity: `firebreak@${hostname()}/${process.pid}`,
+    onWaiting: (reason) => log.error({ reason }, 'waiting for Temporal: alerts are taken and kept, and sent when it is there'),
+  });
   const queues = queuesOf(config.cluster);
+  const workers = new RunningWorkers();
 
-  const stops: (() => Promise<void>)[] = [() => connection.close()];
-  const running: { readonly worker: Worker; readonly run: Promise<void> }[] = [];
-  const faults: ((error: Error) => void)[] = [];
-  const failed = new Promise<Error>((resolve) => faults.push(resolve));
-  const runWorker = (worker: Worker): void => {
-    const run = worker.run();
-    run.catch((error: unknown) => faults[0]?.(error instanceof Error ? error : new Error('a worker has ended')));
-    running.push({ worker, run });
-  };
-
-  // The desk first: what an incident wants to say is heard from its first moment on.
-  const desk = has('desk') ? await startDesk({ config, secrets, base, client, taskQueue: queues.desk, log }) : undefined;
-  if (desk) {
-    stops.push(desk.stop);
-    runWorker(desk.worker);
-    log.info({ url: desk.url }, 'the desk is open');
-  }
+  const desk = has('desk') ? await startDesk({ config, secrets, client: link.client, taskQueue: queues.desk, log }) : undefined;
+  if (desk) log.info({ url: desk.url }, 'the desk is open');
   const needsCluster = has('cell') || has('secrets') || has('forensics');
   const cluster = needsCluster ? await openCluster({ config, env, log }) : undefined;
-  if (cluster) stops.push(cluster.stop);
-  if (cluster && has('secrets')) {
-    const activities = await createClusterActivities({ config, secrets, cluster, pool: 'secrets', log });
-    runWorker(await createActivityWorker({ ...base, taskQueue: queues.secrets, role: 'secrets', activities, concurrency: 10 }));
-  }
+  const runWorker = (worker: Worker): void => workers.run(worker);
   const cell =
     cluster && has('cell')
-      ? await startCell({ config, secrets, base, client, cluster, queues, build, maxCachedWorkflows, runWorker, log })
+      ? await startCell({ config, secrets, cluster, queues, build, maxCachedWorkflows, runWorker, log })
       : undefined;
   if (cell) log.info({ url: cell.url, build: build.id }, 'the intake is open');
+
+  const atWork = (async () => {
+    const temporal = await link.connected;
+    if (!temporal) return;
+    const { base } = temporal;
+    // The desk first: what an incident wants to say is heard from its first moment on.
+    if (desk) runWorker(await desk.createWorker(base));
+    if (cluster && has('secrets')) {
+      const activities = await createClusterActivities({ config, secrets, cluster, pool: 'secrets', log });
+      runWorker(await createActivityWorker({ ...base, taskQueue: queues.secrets, role: 'secrets', activities, concurrency: 10 }));
+    }
+    await cell?.work(temporal);
+    log.info({ address }, 'at work: connected to Temporal');
+  })();
+  atWork.catch((error: unknown) => workers.fail(error));
 
   return {
     ...(cell ? { intakeUrl: cell.url } : {}),
     ...(desk ? { deskUrl: desk.url } : {}),
-    failed,
+    failed: workers.failed,
     stop: async () => {
       // The intake closes first and hands over what it took; then the workers finish what they began.
       await cell?.stop();
-      for (const { worker } of running) if (worker.getState() === 'RUNNING') worker.shutdown();
-      await Promise.allSettled(running.map(({ run }) => run));
-      for (const stop of stops.reverse()) await stop();
+      const closed = link.client() === undefined ? link.close() : undefined;
+      await Promise.allSettled([atWork]);
+      await workers.stop();
+      await cluster?.stop();
+      await desk?.stop();
+      await (closed ?? link.close());
     },
   };
+}
+
+/** The workers of this process, and the first fault that ends one of them. */
+class RunningWorkers {
+  readonly failed: Promise<Error>;
+  readonly #running: { readonly worker: Worker; readonly run: Promise<void> }[] = [];
+  #report: (error: Error) => void = () => {};
+
+  constructor() {
+    this.failed = new Promise((resolve) => {
+      this.#report = resolve;
+    });
+  }
+
+  run(worker: Worker): void {
+    const run = worker.run();
+    run.catch((error: unknown) => this.fail(error));
+    this.#running.push({ worker, run });
+  }
+
+  fail(error: unknown): void {
+    this.#report(error instanceof Error ? error : new Error('a worker has ended'));
+  }
+
+  async stop(): Promise<void> {
+    for (const { worker } of this.#running) if (worker.getState() === 'RUNNING') worker.shutdown();
+    await Promise.allSettled(this.#running.map(({ run }) => run));
+  }
 }
 
 let installed = false;

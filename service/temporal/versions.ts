@@ -16,8 +16,9 @@ export async function makeCurrent(options: {
   readonly deployment: string;
   readonly buildId: string;
   readonly withinMs: number;
+  readonly signal?: AbortSignal;
 }): Promise<void> {
-  const { client, deployment, buildId } = options;
+  const { client, deployment, buildId, signal } = options;
   const until = Date.now() + options.withinMs;
   for (;;) {
     try {
@@ -32,7 +33,7 @@ export async function makeCurrent(options: {
       return;
     } catch {
       // The version exists only once its worker has polled.
-      if (Date.now() >= until)
+      if (signal?.aborted || Date.now() >= until)
         throw new FirebreakError('FB_ERR_UNAVAILABLE', `Temporal does not know the worker build ${buildId} yet`);
       await sleep(50);
     }

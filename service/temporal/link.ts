@@ -1,0 +1,89 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Client } from '@temporalio/client';
+import type { DataConverter } from '@temporalio/common';
+import { NativeConnection } from '@temporalio/worker';
+import type { WorkerBase } from './workers.ts';
+
+export interface TemporalConnected {
+  readonly base: WorkerBase;
+  readonly client: Client;
+}
+
+/** The way to Temporal, which may not be there yet: what can be done without it is done meanwhile. */
+export interface TemporalLink {
+  /** Undefined until Temporal has answered for the first time. */
+  client(): Client | undefined;
+  /** Undefined when the link was closed before Temporal answered. Never rejects. */
+  readonly connected: Promise<TemporalConnected | undefined>;
+  close(): Promise<void>;
+}
+
+export interface TemporalLinkOptions {
+  readonly address: string;
+  readonly namespace: string;
+  readonly dataConverter: DataConverter;
+  readonly identity: string;
+  /** Called for the first failure, and again each minute. */
+  readonly onWaiting: (reason: string) => void;
+}
+
+const answerWithinMs = 5_000;
+const retryMs = 500;
+const saidEveryMs = 60_000;
+
+/** Connects as soon as Temporal serves the namespace, however long that takes. One connection for client and workers: only so is a start eager. */
+export function openTemporalLink(options: TemporalLinkOptions): TemporalLink {
+  const closing = new AbortController();
+  let found: TemporalConnected | undefined;
+  const connected = waitForTemporal(options, closing.signal).then((connection) => {
+    found = connection;
+    return connection;
+  });
+  return {
+    client: () => found?.client,
+    connected,
+    close: async () => {
+      closing.abort();
+      await (await connected)?.base.connection.close();
+    },
+  };
+}
+
+async function waitForTemporal(options: TemporalLinkOptions, closing: AbortSignal): Promise<TemporalConnected | undefined> {
+  let said = Number.NEGATIVE_INFINITY;
+  while (!closing.aborted) {
+    const answer = await tryOnce(options);
+    if (typeof answer !== 'string') return answer;
+    if (Date.now() - said >= saidEveryMs) {
+      said = Date.now();
+      options.onWaiting(answer);
+    }
+    await sleep(retryMs, undefined, { signal: closing }).catch(() => undefined);
+  }
+  return undefined;
+}
+
+/** The port opens before the namespace is there, and a worker of a namespace that is not there ends for good: so it is asked for. */
+async function tryOnce({
+  address,
+  namespace,
+  dataConverter,
+  identity,
+}: TemporalLinkOptions): Promise<TemporalConnected | string> {
+  let connection: NativeConnection;
+  try {
+    connection = await NativeConnection.connect({ address });
+  } catch {
+    return `Temporal does not answer at ${address}`;
+  }
+  try {
+    await connection.withDeadline(Date.now() + answerWithinMs, () => connection.workflowService.describeNamespace({ namespace }));
+  } catch {
+    await connection.close();
+    return `Temporal at ${address} does not serve the namespace ${namespace}`;
+  }
+  return {
+    base: { connection, namespace, dataConverter, identity },
+    client: new Client({ connection, namespace, dataConverter, identity }),
+  };
+}
