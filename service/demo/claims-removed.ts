@@ -25,7 +25,7 @@ export async function removedClaims(options: {
     const successor = successorOf(deployments, secrets);
     const claims = [
       claim(`the pod with uid ${before.suspect.metadata.uid.slice(0, 8)}… is gone`, stillThere(pods, before)),
-      claim('it was deleted once, by Firebreak, by its uid', deletions(audit, before)),
+      claim('it was deleted once, by Firebreak', deletions(audit, before)),
       ...shop.consumers.map((app) => consumerClaim({ app, deployments, pods, successor })),
       claim('the new Secret has the same keys, and every value is another', valuesFault(before.secret, successor)),
       claim(
