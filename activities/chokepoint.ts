@@ -172,7 +172,7 @@ function approvedPlan(call: StepCall): Plan | undefined {
   return choice?.plans.find((plan) => plan.action === call.action && plan.inputDigest === digestOf(call.input));
 }
 
-/** On critical a lease ends by itself only with the signed word of two people: the workflow's own `benign` frees nothing. */
+/** On critical a lease ends by itself only where people have approved its release: the workflow's own `benign` frees nothing. */
 function saidBenign(
   parts: ChokepointParts,
   call: StepCall,
@@ -184,8 +184,16 @@ function saidBenign(
   if (!isOfIncident(proof, call)) throw new FirebreakError('FB_ERR_APPROVAL_INVALID', 'the approval is of another incident');
   const result = checkProof({ proof, severity: call.severity, roster: parts.roster, keys: parts.keys });
   if (!result.ok) throw new FirebreakError('FB_ERR_APPROVAL_INVALID', result.reason);
-  if (new Set(proof.votes.map((signed) => signed.vote.person)).size < 2)
-    throw new FirebreakError('FB_ERR_APPROVAL_INVALID', 'on a critical incident two people say that it was harmless');
+  if (!offersUndo(proof, call)) throw new FirebreakError('FB_ERR_APPROVAL_INVALID', 'the approval is not of this release');
+}
+
+function offersUndo(proof: ApprovalProof, call: StepCall): boolean {
+  const choice = proof.question.choices.find((offered) => offered.id === proof.choice);
+  return choice?.plans.some((plan) => isUndoOf(plan, call)) === true;
+}
+
+function isUndoOf(plan: Plan, call: StepCall): boolean {
+  return plan.action === `undo:${call.action}` && plan.inputDigest === digestOf({ key: call.key });
 }
 
 function isOfIncident(proof: ApprovalProof, call: StepCall): boolean {
@@ -204,8 +212,7 @@ function mayUndo(parts: ChokepointParts, call: StepCall, reason: UndoCall['reaso
   if (!isOfIncident(proof, call)) throw new FirebreakError('FB_ERR_APPROVAL_INVALID', 'the approval is of another incident');
   const result = checkProof({ proof, severity: call.severity, roster: parts.roster, keys: parts.keys });
   if (!result.ok) throw new FirebreakError('FB_ERR_APPROVAL_INVALID', result.reason);
-  const fits =
-    plan.action === `undo:${call.action}` && plan.inputDigest === digestOf({ key: call.key }) && planIsCovered(proof, plan);
+  const fits = isUndoOf(plan, call) && planIsCovered(proof, plan);
   if (!fits) throw new FirebreakError('FB_ERR_APPROVAL_INVALID', 'the approval is of another release');
 }
 

@@ -199,15 +199,25 @@ export interface RunningIncident {
   result(): Promise<IncidentState>;
 }
 
-/** The incident workflow on a time-skipping Temporal server: days pass in a moment. */
-export async function startLab(script: Script = {}, maxCachedWorkflows = 100): Promise<Lab> {
-  const env = await TestWorkflowEnvironment.createTimeSkipping({
-    server: { executable: { type: 'existing-path', path: await timeSkippingServerPath() } },
-  });
+export interface LabServer {
+  readonly address: string;
+  readonly namespace: string;
+  readonly taskQueue: string;
+}
+
+/** The incident workflow on a time-skipping Temporal server, where days pass in a moment, or on a real one. */
+export async function startLab(script: Script = {}, maxCachedWorkflows = 100, server?: LabServer): Promise<Lab> {
+  const env = server
+    ? await TestWorkflowEnvironment.createFromExistingServer({ address: server.address, namespace: server.namespace })
+    : await TestWorkflowEnvironment.createTimeSkipping({
+        server: { executable: { type: 'existing-path', path: await timeSkippingServerPath() } },
+      });
+  const taskQueue = server?.taskQueue ?? 'lab';
   const seen: Seen = { applied: [], undone: [], undoReasons: [], cards: [], threads: [], answers: [], records: [] };
   const worker = await Worker.create({
     connection: env.nativeConnection,
-    taskQueue: 'lab',
+    ...(server ? { namespace: server.namespace } : {}),
+    taskQueue,
     workflowBundle: { codePath: await bundlePath() },
     activities: { ...scriptedActivities(seen, script) },
     maxCachedWorkflows,
@@ -216,7 +226,7 @@ export async function startLab(script: Script = {}, maxCachedWorkflows = 100): P
   return {
     env,
     seen,
-    start: (alerts, settings) => startIncident(env, alerts, settings),
+    start: (alerts, settings) => startIncident({ env, taskQueue, alerts, settings, listed: server !== undefined }),
     stop: async () => {
       worker.shutdown();
       await running;
@@ -225,16 +235,20 @@ export async function startLab(script: Script = {}, maxCachedWorkflows = 100): P
   };
 }
 
-async function startIncident(
-  env: TestWorkflowEnvironment,
-  alerts: readonly Alert[],
-  settings: Partial<IncidentSettings> = {},
-): Promise<RunningIncident> {
+async function startIncident(options: {
+  readonly env: TestWorkflowEnvironment;
+  readonly taskQueue: string;
+  readonly alerts: readonly Alert[];
+  readonly settings: Partial<IncidentSettings> | undefined;
+  /** With a search attribute, as the intake starts it. The time-skipping server knows none. */
+  readonly listed: boolean;
+}): Promise<RunningIncident> {
+  const { env, taskQueue, alerts, settings, listed } = options;
   const id = `${incidentIdOf(subject)}-${Math.random().toString(36).slice(2)}`;
   const input = {
     start: { subject, batch: batchOf(alerts) },
     settings: {
-      queues: { cell: 'lab', desk: 'lab', secrets: 'lab', forensics: 'lab' },
+      queues: { cell: taskQueue, desk: taskQueue, secrets: taskQueue, forensics: taskQueue },
       playbooks: ['contain-dropped-binary', 'ask-about-shell', 'ticket-sensitive-read'],
       levels: [{ group: 'oncall', withinMs: 900_000 }],
       evidenceDeadlineMs: 1_800_000,
@@ -243,7 +257,12 @@ async function startIncident(
       ...settings,
     },
   };
-  const handle = await env.client.workflow.start(incidentNames.workflow, { workflowId: id, taskQueue: 'lab', args: [input] });
+  const handle = await env.client.workflow.start(incidentNames.workflow, {
+    workflowId: id,
+    taskQueue,
+    args: [input],
+    ...(listed ? { searchAttributes: { FirebreakSeverity: [alerts[0]?.severity ?? 'unknown'] } } : {}),
+  });
   const state = () => handle.query<IncidentState>(incidentNames.stateQuery);
   const question = async (lease = false): Promise<QuestionState> => {
     const { questions } = await until(

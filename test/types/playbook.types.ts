@@ -1,0 +1,85 @@
+/**
+ * What must not compile, checked by `tsc`: an `@ts-expect-error` that expects in vain is an error itself. Nothing here is run.
+ */
+import { deletePod, openTicket, quarantinePod, rotateSecret } from '../../core/actions/index.ts';
+import { definePlaybook } from '../../core/playbook.ts';
+
+const on = { rules: ['r'], minSeverity: 'critical' } as const;
+const levels = [{ group: 'oncall', within: '15m' }] as const;
+const question = { question: 'q', levels, onSilence: 's' } as const;
+
+export const withPod = definePlaybook(
+  { id: 'a', title: 'a', on: { ...on, requires: ['pod'] }, uses: { quarantinePod, deletePod, rotateSecret, openTicket } },
+  async ({ alert, steps, ask }) => {
+    const { pod } = alert;
+    const quarantine = await steps.quarantinePod({ pod, lease: '4h', onExpiry: 'release' });
+    const answer = await ask({
+      ...question,
+      choices: { no: 'No', both: 'Both', rotate: 'Rotate', free: 'Release' },
+      plan: {
+        both: [await steps.rotateSecret.plan({ suspect: pod }), await steps.deletePod.plan({ pod })],
+        rotate: await steps.rotateSecret.plan({ suspect: pod }),
+        free: await steps.quarantinePod.undo.plan(quarantine),
+      },
+    });
+
+    if (answer.choice === 'both') {
+      await steps.rotateSecret({ suspect: pod }, answer.approval);
+      await steps.deletePod({ pod }, answer.approval);
+      // @ts-expect-error the approval is of the deletion, not of the release
+      await steps.quarantinePod.undo(quarantine, answer.approval);
+    }
+    if (answer.choice === 'rotate') {
+      // @ts-expect-error the approval is of the rotation only
+      await steps.deletePod({ pod }, answer.approval);
+    }
+    if (answer.choice === 'free') {
+      await steps.quarantinePod.undo(quarantine, answer.approval);
+      // @ts-expect-error the approval is of the release only
+      await steps.deletePod({ pod }, answer.approval);
+    }
+    if (answer.choice === 'no') {
+      // @ts-expect-error a choice without a plan approves nothing
+      await steps.deletePod({ pod }, answer.approval);
+    }
+    if (answer.choice === 'silence') {
+      // @ts-expect-error silence is never yes
+      await steps.deletePod({ pod }, answer.approval);
+    }
+    // @ts-expect-error the choice was not offered
+    if (answer.choice === 'maybe') return;
+
+    // @ts-expect-error a destructive step takes an approval
+    await steps.deletePod({ pod });
+    // @ts-expect-error what is destroyed has no undo
+    steps.deletePod.undo;
+    // @ts-expect-error a ticket has no undo
+    steps.openTicket.undo;
+    // @ts-expect-error giving back takes an approval
+    await steps.quarantinePod.undo(quarantine);
+    // @ts-expect-error what only ends has no lease
+    await steps.deletePod.plan({ pod, lease: '4h' });
+    // @ts-expect-error four hours are written 4h
+    await steps.quarantinePod({ pod, lease: '4 hours' });
+    // @ts-expect-error a pod is never only a name
+    await steps.quarantinePod({ pod: { namespace: 'a', name: 'b' } });
+    await ask({
+      ...question,
+      choices: { yes: 'Yes' },
+      // @ts-expect-error a plan for a choice that is not offered
+      plan: { other: await steps.deletePod.plan({ pod }) },
+    });
+  },
+);
+
+export const withoutPod = definePlaybook(
+  { id: 'b', title: 'b', on: { ...on, requires: [] }, uses: { quarantinePod } },
+  async ({ alert, steps }) => {
+    // @ts-expect-error the alert need not name a pod
+    alert.pod.name;
+    // @ts-expect-error nor one with a uid
+    await steps.quarantinePod({ pod: alert.pod });
+    // @ts-expect-error an action that is not in `uses` does not exist
+    steps.deletePod;
+  },
+);

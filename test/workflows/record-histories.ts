@@ -1,0 +1,21 @@
+/** Renews the golden histories: `node test/workflows/record-histories.ts`. Only when a change of the workflows is meant to end old runs. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import proto from '@temporalio/proto';
+import { startLab } from './harness.ts';
+import { scenarios } from './scenarios.ts';
+
+const { History } = proto.temporal.api.history.v1;
+const folder = join(import.meta.dirname, '..', 'fixtures', 'histories');
+const lab = await startLab();
+for (const [name, play] of Object.entries(scenarios)) {
+  const incident = await play(lab);
+  const history = await lab.env.client.workflow.getHandle(incident.id).fetchHistory();
+  const file = join(folder, `${name}.json`);
+  writeFileSync(
+    file,
+    `${JSON.stringify({ workflowId: incident.id, history: History.toObject(History.fromObject(history), { bytes: String, longs: String, enums: String }) })}\n`,
+  );
+  console.log(`${file}: ${history.events?.length} events`);
+}
+await lab.stop();

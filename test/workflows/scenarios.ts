@@ -1,0 +1,31 @@
+import { alertOf, batchOf, type Lab, type RunningIncident } from './harness.ts';
+
+/** Whole lives of incidents, for golden histories and for the run without a workflow cache. */
+export const scenarios: Readonly<Record<string, (lab: Lab) => Promise<RunningIncident>>> = {
+  'dropped-binary-removed': async (lab) => {
+    const incident = await lab.start([alertOf()]);
+    await incident.question();
+    await incident.alerts(batchOf([alertOf({ title: 'again' })]));
+    await incident.signal({ vote: 'garbage' });
+    await lab.env.sleep('16m');
+    await incident.until((state) => state.questions.some((asked) => asked.level === 1), 'the second level');
+    await incident.vote('remove', 'lea');
+    await incident.result();
+    return incident;
+  },
+  'shell-quarantined-then-critical-and-released': async (lab) => {
+    const incident = await lab.start([alertOf({ rule: 'Terminal shell in container', severity: 'low' })]);
+    await incident.vote('quarantine', 'ana');
+    await incident.until((state) => state.leases.some((lease) => lease.state === 'active'), 'the quarantine');
+    await incident.alerts(batchOf([alertOf()]));
+    await incident.until((state) => state.leases[0]?.holders.length === 2, 'two holders');
+    await lab.env.sleep('9h');
+    await incident.until((state) => (state.leases[0]?.renewals ?? 0) >= 2, 'renewals');
+    await incident.vote('extend', 'ana', {}, true);
+    await incident.until((state) => (state.leases[0]?.renewals ?? 0) >= 3, 'the extension');
+    await incident.vote('release', 'ana', {}, true);
+    await incident.vote('release', 'ben', {}, true);
+    await incident.result();
+    return incident;
+  },
+};
