@@ -1,0 +1,103 @@
+import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { callKubernetes, readAccess } from '../../../service/dev/kubernetes-api.ts';
+
+export interface Workload {
+  readonly namespace: string;
+  readonly name: string;
+  /** One of its pods, which alerts are about. */
+  readonly pod: string;
+  /** The value of the Secret that its pods use. */
+  readonly secretValue: string;
+}
+
+/** `namespace/name` of the pod. */
+export const podOf = ({ namespace, pod }: Workload): string => `${namespace}/${pod}`;
+
+/** Makes what incidents are about, by another client than Firebreak's. */
+export class WorkloadMaker {
+  readonly #access: ReturnType<typeof readAccess>;
+
+  constructor(kubeconfig: string) {
+    this.#access = readAccess(kubeconfig);
+  }
+
+  async namespace(prefix: string): Promise<string> {
+    const name = `${prefix}-${randomBytes(3).toString('hex')}`;
+    await this.#create('/api/v1/namespaces', { apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
+    const account = `/api/v1/namespaces/${name}/serviceaccounts/default`;
+    await until('a service account', 30_000, async () => (await this.#get(account)).status === 200);
+    return name;
+  }
+
+  /** Deployments of two pods, each with a Secret of its own; resolves when all pods run. */
+  async deploy(namespace: string, wanted: readonly string[]): Promise<readonly Workload[]> {
+    const values = new Map(wanted.map((name) => [name, `canary-${randomBytes(12).toString('hex')}`]));
+    await Promise.all(
+      wanted.map(async (name) => {
+        const password = values.get(name);
+        const secret = { apiVersion: 'v1', kind: 'Secret', metadata: { name: `${name}-db` }, stringData: { password } };
+        await this.#create(`/api/v1/namespaces/${namespace}/secrets`, secret);
+        await this.#create(`/apis/apps/v1/namespaces/${namespace}/deployments`, deployment(name));
+      }),
+    );
+    return until('running pods', 60_000, async () => {
+      const { text } = await this.#get(`/api/v1/namespaces/${namespace}/pods`);
+      const { items }: PodList = JSON.parse(text);
+      const workloads = wanted.flatMap((name): readonly Workload[] => {
+        const running = items.filter(({ metadata, status }) => metadata.labels?.app === name && status.phase === 'Running');
+        const pod = running[0]?.metadata.name;
+        return running.length === 2 && pod ? [{ namespace, name, pod, secretValue: values.get(name) ?? '' }] : [];
+      });
+      return workloads.length === wanted.length && workloads;
+    });
+  }
+
+  async #get(path: string): Promise<{ readonly status: number; readonly text: string }> {
+    return callKubernetes({ access: this.#access, path });
+  }
+
+  async #create(path: string, body: object): Promise<void> {
+    const { status, text } = await callKubernetes({ access: this.#access, path, method: 'POST', body, timeoutMs: 20_000 });
+    if (status !== 201) throw new Error(`POST ${path}: ${status} ${text.slice(0, 300)}`);
+  }
+}
+
+interface PodList {
+  readonly items: readonly {
+    readonly metadata: { readonly name: string; readonly labels?: Readonly<Record<string, string>> };
+    readonly status: { readonly phase?: string };
+  }[];
+}
+
+function deployment(name: string): object {
+  const env = [{ name: 'PASSWORD', valueFrom: { secretKeyRef: { name: `${name}-db`, key: 'password' } } }];
+  return {
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: { name },
+    spec: {
+      replicas: 2,
+      selector: { matchLabels: { app: name } },
+      template: {
+        metadata: { labels: { app: name } },
+        spec: { terminationGracePeriodSeconds: 1, containers: [{ name: 'main', image: `registry.example/${name}:1`, env }] },
+      },
+    },
+  };
+}
+
+/** Looks again until there is something. Throws after `withinMs`. */
+export async function until<T>(
+  what: string,
+  withinMs: number,
+  look: () => Promise<T | false | undefined> | T | false | undefined,
+): Promise<T> {
+  const deadline = Date.now() + withinMs;
+  for (;;) {
+    const found = await look();
+    if (found !== false && found !== undefined) return found;
+    if (Date.now() > deadline) throw new Error(`${what}: not there after ${withinMs / 1_000} s`);
+    await sleep(25);
+  }
+}

@@ -1,0 +1,164 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { podOf, until, type Workload } from './cluster.ts';
+import { expectOnce, voteUntilTaken } from './oracle.ts';
+import { Chance, seedOf } from './random.ts';
+import { ownServers } from './servers.ts';
+import { ana, ben, labels, Service, spread } from './service.ts';
+
+jest.setTimeout(240_000);
+
+const seed = seedOf(process.env.FIREBREAK_E2E_SEED);
+const chance = new Chance(seed);
+const canary = 'canary-in-the-command-line-7f3a';
+const atOnce = 4;
+const goesOnWithinMs = 5_000;
+
+let own: Awaited<ReturnType<typeof ownServers>>;
+let service: Service;
+/** Incidents whose question is open. */
+const waiting: Workload[] = [];
+const removed: Workload[] = [];
+const released: Workload[] = [];
+const measured: string[] = [];
+let calm: NodeJS.Timeout;
+
+const take = (count: number): readonly Workload[] => waiting.splice(0, count);
+
+beforeAll(async () => {
+  own = await ownServers();
+  service = await Service.create(own.servers);
+  // What Slack lets through in a second is not what is tested here.
+  calm = setInterval(() => service.slack.calm(), 200);
+  await service.start();
+});
+
+afterAll(async () => {
+  clearInterval(calm);
+  process.stdout.write(`kill -9 of Firebreak, seed ${seed}\n${measured.map((line) => `  ${line}\n`).join('')}`);
+  await service?.stop();
+  await own?.stop();
+});
+
+describe('kill -9 of Firebreak', () => {
+  test('between accept and containment: every pod is contained, once, within 5 s of the restart', async () => {
+    const lates: number[] = [];
+    const fromAlert: number[] = [];
+    for (let round = 0; round < 6; round += 1) {
+      const namespace = await service.workloads.namespace('e2e');
+      const workloads = await service.workloads.deploy(namespace, ['api', 'cart', 'mail', 'web'].slice(0, atOnce));
+      const sentAt = Date.now();
+      const posted = await Promise.all(
+        workloads.map((workload) => service.alert(workload, 'binary', { commandLine: `psql --password=${canary} -h db` })),
+      );
+      expect(posted.map(({ status }) => status)).toEqual(workloads.map(() => 200));
+      await service.killAfter(chance.upTo(150));
+      const before = service.effects.all().filter(({ kind }) => kind === 'contain').length;
+      const ready = await service.start();
+      for (const workload of workloads) {
+        const [effect] = await until(`containment of ${workload.name}`, 30_000, () => {
+          const effects = service.effects.of('contain', podOf(workload));
+          return effects.length > 0 && effects;
+        });
+        if (effect) lates.push(Math.max(0, effect.at - ready));
+        if (effect) fromAlert.push(effect.at - sentAt);
+      }
+      measured.push(`round ${round}: ${before - round * atOnce} of ${atOnce} contained before the kill`);
+      waiting.push(...workloads);
+    }
+    measured.push(
+      `restart to containment, ms: ${spread(lates)}`,
+      `alert to containment, restart included, ms: ${spread(fromAlert)}`,
+    );
+    expect(Math.max(...lates)).toBeLessThanOrEqual(goesOnWithinMs);
+    for (const workload of waiting) await service.cardOf(workload);
+  });
+
+  test('while a question is open: a click meanwhile is refused, the same click afterwards counts within 5 s', async () => {
+    const workloads = take(4);
+    await service.kill();
+    for (const workload of workloads) expect((await service.click(workload, ana, labels.remove)).status).not.toBe(200);
+    const ready = await service.start();
+    const lates: number[] = [];
+    for (const workload of workloads) {
+      const { status } = await service.click(workload, ana, labels.remove);
+      expect(status).toBe(200);
+    }
+    for (const workload of workloads) {
+      const { timeline } = await service.stateWhen('the vote', workload, 15_000, (state) =>
+        state.timeline.some(({ kind }) => kind === 'vote.accepted'),
+      );
+      lates.push(Date.parse(timeline.find(({ kind }) => kind === 'vote.accepted')?.at ?? '') - ready);
+    }
+    measured.push(`restart to vote counted, ms: ${spread(lates)}`);
+    expect(Math.max(...lates)).toBeLessThanOrEqual(goesOnWithinMs);
+    removed.push(...workloads);
+  });
+
+  test('between two votes that both are needed: the first is not asked for again', async () => {
+    const workloads = take(2);
+    for (const workload of workloads) await voteUntilTaken(service, workload, ana, labels.release);
+    for (const workload of workloads)
+      await service.stateWhen('the first vote', workload, 15_000, ({ timeline }) =>
+        timeline.some(({ kind }) => kind === 'vote.accepted'),
+      );
+    await service.kill();
+    await service.start();
+    for (const workload of workloads) await voteUntilTaken(service, workload, ben, labels.release);
+    for (const workload of workloads)
+      await until('the release', 20_000, () => service.effects.of('give-back', podOf(workload)).length > 0);
+    released.push(...workloads);
+  });
+
+  test('in the middle of rotating and deleting: everything is done to its end', async () => {
+    const ends: number[] = [];
+    for (let round = 0; round < 4; round += 1) {
+      const workloads = take(atOnce);
+      const clicks = workloads.map((workload) => service.click(workload, ana, labels.remove));
+      await Promise.all(clicks);
+      await service.killAfter(chance.upTo(1_200));
+      const ready = await service.start();
+      for (const workload of workloads) await voteUntilTaken(service, workload, ana, labels.remove);
+      for (const workload of workloads) {
+        const [effect] = await until(`the deletion for ${workload.name}`, 60_000, () => {
+          const effects = service.effects.of('delete', podOf(workload));
+          return effects.length > 0 && effects;
+        });
+        if (effect) ends.push(Math.max(0, effect.at - ready));
+      }
+      removed.push(...workloads);
+    }
+    measured.push(`restart to deletion, after rotation and roll-out, ms: ${spread(ends)}`);
+  });
+
+  test('nothing was lost and nothing done twice, says the API server', async () => {
+    for (const workload of removed) {
+      await service.stateWhen('its end', workload, 60_000, ({ bodies }) => bodies.every(({ state }) => state === 'done'));
+    }
+    expectOnce(service, { all: [...removed, ...released, ...waiting], removed, released });
+  });
+
+  test('no secret is in Temporal’s database, the records, the log, the spool or Slack', async () => {
+    const { folder } = service.settings;
+    const state = join(folder, 'state');
+    const files = [join(own.folder, 'temporal'), join(state, 'spool'), join(state, 'evidence'), state, folder].flatMap((where) =>
+      readdirSync(where, { withFileTypes: true, recursive: where.endsWith('evidence') }).flatMap((entry) =>
+        entry.isFile() ? [join(entry.parentPath, entry.name)] : [],
+      ),
+    );
+    for (const name of ['temporal.db', 'audit.db', 'data.mdb', 'firebreak.log'])
+      expect(files.some((file) => file.endsWith(name))).toBe(true);
+    const secrets = [canary, ...[...removed, ...released, ...waiting].map(({ secretValue }) => secretValue)];
+    const wanted = secrets.flatMap((secret) => [secret, Buffer.from(secret).toString('base64').replace(/=+$/, '')]);
+    const places: readonly (readonly [string, Buffer])[] = [
+      ...files.map((file) => [file, readFileSync(file)] as const),
+      ['Slack', Buffer.from(JSON.stringify(service.slack.world.messages))],
+      ['GitHub', Buffer.from(JSON.stringify(service.github.store.all()))],
+    ];
+    const found = places.flatMap(([place, bytes]) =>
+      wanted.filter((secret) => bytes.includes(secret)).map((secret) => `${secret} in ${place}`),
+    );
+    expect(found).toEqual([]);
+  });
+});

@@ -1,0 +1,213 @@
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { parse, stringify } from 'yaml';
+import { incidentIdOf } from '../../../core/incident.ts';
+import type { IncidentState } from '../../../core/incident-state.ts';
+import { connect, incidentState, type Session } from '../../../service/commands/connect.ts';
+import { startService } from '../../../service/demo/processes.ts';
+import { type DemoSettings, writeSettings } from '../../../service/demo/settings.ts';
+import { type RunningServer, ServerGroup } from '../../../service/dev/server-group.ts';
+import { type GithubFake, startGithubFake } from '../../fakes/github/server.ts';
+import { type Delivery, type FakeMessage, type SlackEmulator, startSlackEmulator } from '../../fakes/slack/index.ts';
+import { type AlertOptions, alertAbout, type Posted, postAlerts, type Sample } from './alerts.ts';
+import { until, type Workload, WorkloadMaker } from './cluster.ts';
+import { Effects } from './effects.ts';
+import { type Changes, copyProgram } from './program.ts';
+
+export interface Servers {
+  readonly temporalAddress: string;
+  readonly temporalNamespace: string;
+  readonly kubeconfig: string;
+  readonly auditLog: string;
+}
+
+export const labels = { release: 'Yes, release it', remove: 'No, rotate its secrets and delete it' } as const;
+export const ana = 'U0ADA';
+export const ben = 'U0GRACE';
+
+const bot = { id: 'U0ROBOT', name: 'robot', realName: 'Robot', title: 'a bot', isBot: true };
+
+/**
+ * The whole service as people run it: `firebreak run` as a process of its own, on real servers, with Slack and GitHub played in this process.
+ * Killed and started again on the same folder, like after a crash.
+ */
+export class Service {
+  readonly settings: DemoSettings;
+  readonly slack: SlackEmulator;
+  readonly github: GithubFake;
+  readonly effects: Effects;
+  readonly workloads: WorkloadMaker;
+  readonly cluster: string;
+  readonly folder: string;
+  readonly #group = new ServerGroup();
+  #program: string;
+  #programs = 0;
+  #process: RunningServer | undefined;
+  #session: Session | undefined;
+
+  private constructor(parts: {
+    readonly settings: DemoSettings;
+    readonly slack: SlackEmulator;
+    readonly github: GithubFake;
+    readonly servers: Servers;
+    readonly cluster: string;
+    readonly folder: string;
+  }) {
+    this.settings = parts.settings;
+    this.slack = parts.slack;
+    this.github = parts.github;
+    this.cluster = parts.cluster;
+    this.folder = parts.folder;
+    this.effects = new Effects(parts.servers.auditLog);
+    this.workloads = new WorkloadMaker(parts.servers.kubeconfig);
+    this.#program = copyProgram(join(parts.folder, 'program-0'));
+  }
+
+  /** Writes its configuration and plays its surroundings; `start` runs it. */
+  static async create(servers: Servers, change: (config: Record<string, unknown>) => void = () => {}): Promise<Service> {
+    const folder = mkdtempSync(join(tmpdir(), 'firebreak-e2e-'));
+    const cluster = `e2e-${randomBytes(3).toString('hex')}`;
+    const home = join(folder, 'home');
+    mkdirSync(home);
+    const temporal = { address: servers.temporalAddress, namespace: servers.temporalNamespace };
+    const settings = await writeSettings({ folder: home, cluster, temporal, kubeconfig: servers.kubeconfig });
+    const config: Record<string, unknown> = parse(readFileSync(settings.configFile, 'utf8'));
+    config.watch = {};
+    change(config);
+    writeFileSync(settings.configFile, stringify(config));
+    const { slack, github } = settings.standIns;
+    return new Service({
+      settings,
+      slack: await startSlackEmulator({ ...slack, users: [...slack.users, bot] }),
+      github: await startGithubFake({ ...github, private: true, push: true }),
+      servers,
+      cluster,
+      folder,
+    });
+  }
+
+  /** From now on another build runs: one whose workflows differ. */
+  changeProgram(changes: Changes): void {
+    this.#programs += 1;
+    this.#program = copyProgram(join(this.folder, `program-${this.#programs}`), changes);
+  }
+
+  /** Resolves when intake and desk answer: the moment from which is measured what a restart takes. */
+  async start(): Promise<number> {
+    this.#process = await startService({ group: this.#group, settings: this.settings, program: this.#program });
+    return Date.now();
+  }
+
+  get pid(): number {
+    return this.#process?.pid ?? 0;
+  }
+
+  get isRunning(): boolean {
+    return this.#process?.isRunning() === true;
+  }
+
+  get log(): string {
+    return readFileSync(join(this.settings.folder, 'firebreak.log'), 'utf8');
+  }
+
+  async kill(): Promise<void> {
+    if (this.#process) await this.#group.end(this.#process, 'SIGKILL');
+  }
+
+  async killAfter(ms: number): Promise<void> {
+    await sleep(ms);
+    await this.kill();
+  }
+
+  /** Asks it to end. True when it ended by itself. */
+  async end(): Promise<void> {
+    if (this.#process) await this.#group.end(this.#process, 'SIGTERM');
+  }
+
+  async stop(): Promise<void> {
+    await this.#session?.close();
+    await this.kill();
+    await this.#group.stop();
+    await Promise.all([this.slack.stop(), this.github.stop()]);
+    if (process.env.FIREBREAK_KEEP_E2E === undefined) rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  post(alerts: readonly object[]): Promise<Posted> {
+    return postAlerts(this.settings.intakeUrl, this.settings.falcoToken, alerts);
+  }
+
+  alert(workload: Workload, sample: Sample = 'binary', options: AlertOptions = {}): Promise<Posted> {
+    return this.post([alertAbout(workload, sample, options)]);
+  }
+
+  /** As the command line connects: with the keys of the state directory. */
+  async session(): Promise<Session> {
+    this.#session ??= await connect({ config: this.settings.configFile });
+    return this.#session;
+  }
+
+  incidentOf({ namespace, name }: Workload): string {
+    return incidentIdOf({ kind: 'workload', cluster: this.cluster, namespace, ownerKind: 'Deployment', name });
+  }
+
+  async state(workload: Workload): Promise<IncidentState | undefined> {
+    return incidentState(await this.session(), { id: this.incidentOf(workload) }).catch(() => undefined);
+  }
+
+  /** Waits until the incident's state fits; the message of a failure says how it stands. */
+  async stateWhen(
+    what: string,
+    workload: Workload,
+    withinMs: number,
+    fits: (state: IncidentState) => boolean,
+  ): Promise<IncidentState> {
+    let last: IncidentState | undefined;
+    try {
+      return await until(what, withinMs, async () => {
+        last = (await this.state(workload)) ?? last;
+        if (last && fits(last)) return last;
+        await sleep(75);
+        return undefined;
+      });
+    } catch (error) {
+      const words = last?.timeline.map(({ at, kind, text }) => `${at.slice(11, 23)} ${kind}: ${text}`).join('\n');
+      throw new Error(`${String(error)}\n${workload.name}:\n${words ?? 'the incident does not answer'}`);
+    }
+  }
+
+  /** The cards with this workload's question. */
+  cards({ pod }: Workload): readonly FakeMessage[] {
+    return this.slack.world.messages.filter(
+      (message) => message.ephemeralFor === undefined && JSON.stringify(message.blocks ?? []).includes(pod) && isCard(message),
+    );
+  }
+
+  async cardOf(workload: Workload, withinMs = 30_000): Promise<FakeMessage> {
+    return until(`the card of ${workload.name}`, withinMs, () => this.cards(workload)[0]);
+  }
+
+  /** A person clicks on the question of this workload. */
+  async click(workload: Workload, user: string, label: string): Promise<Delivery> {
+    const { channel, ts } = await this.cardOf(workload);
+    return this.slack.click({ user, channel, ts, buttonText: label });
+  }
+
+  ticketsOf({ pod }: Workload): number {
+    return this.github.store.all().filter(({ title }) => title.includes(pod)).length;
+  }
+}
+
+/** By the key in its metadata: a question's id, not the start of a thread or a line in one. */
+function isCard({ metadata }: FakeMessage): boolean {
+  return /^[0-9a-f]+-q$/.test(String(metadata?.event_payload.key));
+}
+
+/** Least, middle, 95 of 100 and greatest: `min 1, p50 2, p95 3, max 4 (n 5)`. */
+export function spread(values: readonly number[]): string {
+  const sorted = [...values].sort((a, b) => a - b);
+  const at = (share: number): number => Math.round(sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? 0);
+  return `min ${at(0)}, p50 ${at(0.5)}, p95 ${at(0.95)}, max ${at(1)} (n ${sorted.length})`;
+}
