@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';
 import type { Command } from 'commander';
-import { type Parsed, type ParsedItem, parseAlerts, sensors } from '../intake/parse.ts';
+import { sensors } from '../../integrations/sensors/index.ts';
+import { type Parsed, type ParsedItem, parseAlerts } from '../intake/parse.ts';
 
 interface ParseOptions {
   readonly cluster: string;
@@ -47,6 +48,10 @@ async function printFile(file: string, { cluster, sensor: named }: ParseOptions)
 function printItem(item: ParsedItem, where: string): boolean {
   if (item.kind === 'rejected') return complain(where, item.reason);
   if (item.kind === 'health') return complain(where, `the sensor speaks of itself, this is no alert: ${item.text}`);
+  if (item.kind === 'ignored') {
+    complain(where, `no alert: ${item.reason}`);
+    return true;
+  }
   process.stdout.write(`${withRaw(item)}\n`);
   return true;
 }

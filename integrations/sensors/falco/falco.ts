@@ -1,7 +1,7 @@
 import type { Alert, ContainerRef, ProcessRef } from '../../../core/alert.ts';
 import { alertIdOf } from '../../../core/alert-id.ts';
 import { mitreIds } from '../../../core/mitre.ts';
-import type { DecodeContext, Decoded, Sensor } from '../../../core/sensor.ts';
+import { type DecodeContext, type Decoded, rejected, type Sensor } from '../../../core/sensor.ts';
 import { objectOf, sensorText, timeText, wholeNumber } from '../../../core/sensor-text.ts';
 import type { Severity } from '../../../core/severity.ts';
 import { observablesOf } from './observables.ts';
@@ -29,7 +29,7 @@ function detect(value: unknown): boolean {
   return typeof event.time === 'string' && ['output', 'output_fields', 'message', 'source'].some((key) => key in event);
 }
 
-function decode(value: unknown, { cluster }: DecodeContext): Decoded {
+function decode(value: unknown, { cluster }: DecodeContext): readonly Decoded[] {
   const event = objectOf(value);
   if (event === undefined) return rejected('a Falco event is a JSON object');
   const rule = sensorText(event.rule, 256);
@@ -43,12 +43,12 @@ function decode(value: unknown, { cluster }: DecodeContext): Decoded {
   const output = sensorText(event.output, 4_096) ?? sensorText(event.message, 4_096);
   const host = sensorText(event.hostname, 253);
   if (ownMessage.test(rule)) {
-    return { kind: 'health', sensor: 'falco', time, text: output ?? rule, ...(host === undefined ? {} : { host }) };
+    return [{ kind: 'health', sensor: 'falco', time, text: output ?? rule, ...(host === undefined ? {} : { host }) }];
   }
   if (priority === undefined && output === undefined && sent === undefined) {
     return rejected('`priority`, `output` and `output_fields` are missing: this is no Falco event');
   }
-  return { kind: 'alert', alert: alertOf({ cluster, event, fields, rule, time, output, host }) };
+  return [{ kind: 'alert', alert: alertOf({ cluster, event, fields, rule, time, output, host }) }];
 }
 
 interface Parts {
@@ -158,10 +158,6 @@ function headline(output: string | undefined): string | undefined {
     .split(/ \| | \(|\n/, 1)[0]
     ?.trim();
   return sentence === undefined || sentence.length < 3 ? undefined : sentence.slice(0, 200);
-}
-
-function rejected(reason: string): Decoded {
-  return { kind: 'rejected', reason };
 }
 
 /** What Falco posts itself (`http_output`), of all versions. https://falco.org/docs/outputs/channels */

@@ -1,0 +1,38 @@
+import { type DecodeContext, type Decoded, rejected, type Sensor } from '../../../core/sensor.ts';
+import { objectOf } from '../../../core/sensor-text.ts';
+import { contentOf, isBinaryCloudEvent, isCloudEvent } from '../envelopes.ts';
+import { recogniseAmong } from '../recognise.ts';
+
+/** More than any batch within one event; the rest would only be there to cost time. */
+const mostItems = 1_000;
+
+/**
+ * CloudEvents around what any of `carried` writes: structured, or binary as `{ headers, body }`. A batch is a list of structured
+ * ones, which the intake takes apart. Ids, rules and severities are those of the data, so that an event is known again when it
+ * also comes without the envelope. https://github.com/cloudevents/spec
+ */
+export function createCloudEvents(carried: readonly Sensor[]): Sensor {
+  const decodeContent = (content: unknown, context: DecodeContext): readonly Decoded[] => {
+    const found = recogniseAmong(carried, content);
+    return found === undefined
+      ? rejected(`the event’s data is of no known sensor; known: ${carried.map(({ name }) => name).join(', ')}`)
+      : found.sensor.decode(found.value, context);
+  };
+  return {
+    name: 'cloudevents',
+    exactIntegers: true,
+    detect: isEnvelope,
+    decode(value, context) {
+      if (!isEnvelope(value)) return rejected('`specversion`, `type` or `source` is missing: this is no CloudEvent');
+      const content = contentOf(value);
+      if (content === undefined || content === null) return rejected('the CloudEvent has no data, or data that is not JSON');
+      if (!Array.isArray(content)) return decodeContent(content, context);
+      return content.slice(0, mostItems).flatMap((item) => decodeContent(item, context));
+    },
+  };
+}
+
+function isEnvelope(value: unknown): boolean {
+  const event = objectOf(value);
+  return event !== undefined && (isCloudEvent(event) || isBinaryCloudEvent(event));
+}

@@ -1,0 +1,24 @@
+import type { Sensor } from '../../core/sensor.ts';
+import { createCloudEvents } from './cloudevents/cloudevents.ts';
+import { falco } from './falco/falco.ts';
+import { falcosidekick } from './falcosidekick/falcosidekick.ts';
+import { inspektorGadget } from './inspektor-gadget/inspektor-gadget.ts';
+import { kubearmor } from './kubearmor/kubearmor.ts';
+import { type Recognised, recogniseAmong } from './recognise.ts';
+import { tetragon } from './tetragon/tetragon.ts';
+import { tracee } from './tracee/tracee.ts';
+
+/** What writes alerts itself. Detection asks in this order: what is told by one sure sign comes first. */
+const writers: readonly Sensor[] = [tetragon, tracee, kubearmor, falcosidekick, falco, inspektorGadget];
+
+/** Every sender that is understood, in the order of detection. Each has the address `/v1/alerts/NAME`. */
+export const sensors: readonly Sensor[] = [createCloudEvents(writers), ...writers];
+
+/**
+ * Whose work a value is, and the work without the envelopes of forwarders. With `wanted` the sender has said whose it is: then
+ * nobody else is asked, and the value is that sensor's to refuse.
+ */
+export function recognise(value: unknown, wanted?: Sensor): Recognised | undefined {
+  if (wanted === undefined) return recogniseAmong(sensors, value);
+  return recogniseAmong([wanted], value) ?? { sensor: wanted, value };
+}

@@ -1,0 +1,143 @@
+import type { Alert, ProcessRef } from '../../../core/alert.ts';
+import { alertIdOf } from '../../../core/alert-id.ts';
+import { mitreIds } from '../../../core/mitre.ts';
+import { type DecodeContext, type Decoded, rejected, type Sensor } from '../../../core/sensor.ts';
+import { objectOf, sensorText, wholeNumber } from '../../../core/sensor-text.ts';
+import { firstTime } from '../../../core/sensor-time.ts';
+import { distinct, domainOf, observablesIn, observablesInCommand, pathOf } from '../observables.ts';
+import { containerRef, nodeName, podRef, workloadRef } from '../place.ts';
+import { present } from '../present.ts';
+import { severityOfText } from '../severity-words.ts';
+import { tagsOf } from '../tags.ts';
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** The mount namespace by which gadgets find containers, under all its names. */
+const ownKeys = ['mountnsid', 'mntns_id', 'mntnsid', 'mountNsId', 'netnsid', 'netns_id', 'timestamp_raw'];
+
+function detect(value: unknown): boolean {
+  const event = objectOf(value);
+  if (event === undefined || !('timestamp' in event || 'timestamp_raw' in event)) return false;
+  if ('kind' in event || 'eventName' in event || 'class_uid' in event) return false;
+  const own = ownKeys.some((key) => key in event);
+  const enriched = objectOf(event.k8s) !== undefined || objectOf(event.runtime) !== undefined;
+  const acting = 'comm' in event || objectOf(event.proc) !== undefined || 'pid' in event;
+  return (
+    (own && (acting || enriched)) || (objectOf(event.runtime) !== undefined && (acting || objectOf(event.k8s) !== undefined))
+  );
+}
+
+function decode(value: unknown, { cluster }: DecodeContext): readonly Decoded[] {
+  const event = objectOf(value);
+  if (event === undefined) return rejected('an event of Inspektor Gadget is a JSON object');
+  const time = firstTime(event.timestamp, event.timestamp_raw);
+  if (time === undefined) return rejected('`timestamp` is neither an RFC 3339 time nor a count of nanoseconds');
+  const k8s = objectOf(event.k8s) ?? event;
+  const node = nodeName(k8s.node ?? event.node);
+  const type = sensorText(event.type, 32);
+  if (type !== undefined && type !== 'normal' && sensorText(event.message) !== undefined && !('comm' in event)) {
+    const text = sensorText(event.message) ?? type;
+    return [{ kind: 'health', sensor: 'inspektor-gadget', time, text, ...(node !== undefined && { host: node }) }];
+  }
+  return [{ kind: 'alert', alert: alertOf({ event, k8s, time, node, cluster }) }];
+}
+
+function alertOf(parts: {
+  readonly event: Fields;
+  readonly k8s: Fields;
+  readonly time: string;
+  readonly node: string | undefined;
+  readonly cluster: string;
+}): Alert {
+  const { event, k8s, time, node, cluster } = parts;
+  const rule = sensorText(event.gadget, 128)?.replace(/:.*$/, '') ?? gadgetOf(event);
+  const runtime = objectOf(event.runtime);
+  const pod = podRef({ namespace: k8s.namespace, name: k8s.podName ?? k8s.pod ?? k8s.podname });
+  const owner = objectOf(k8s.owner);
+  const workload = pod && workloadRef({ kind: owner?.kind, namespace: pod.namespace, name: owner?.name });
+  const container = containerRef({
+    id: runtime?.containerId ?? event.containerid,
+    name: k8s.containerName ?? k8s.container ?? runtime?.containerName ?? runtime?.container,
+    image: runtime?.containerImageName ?? runtime?.containerImage,
+    imageId: runtime?.containerImageDigest,
+  });
+  const process = processOf(event);
+  const tags = tagsOf(event.tags);
+  return {
+    id: alertIdOf({
+      sensor: 'inspektor-gadget',
+      rule,
+      time,
+      ...(node !== undefined && { host: node }),
+      fields: [
+        pod?.namespace,
+        pod?.name,
+        container?.id,
+        process?.pid,
+        process?.name,
+        event.args,
+        event.fname,
+        event.name,
+        event.dst,
+      ],
+    }),
+    sensor: 'inspektor-gadget',
+    rule,
+    severity: severityOfText(event.severity) ?? 'unknown',
+    time,
+    title: titleOf({ rule, event, process }),
+    cluster,
+    ...(node !== undefined && { node }),
+    ...(pod && { pod }),
+    ...(container && { container }),
+    ...(workload && { workload }),
+    ...(process && { process }),
+    observables: distinct(
+      ...['fname', 'file', 'path', 'fullpath', 'exepath', 'filename'].map((key) => pathOf(event[key])),
+      ...['src', 'dst', 'saddr', 'daddr', 'addr', 'nameserver', 'addresses'].map((key) => observablesIn(event[key])),
+      'qr' in event || 'qtype' in event ? domainOf(event.name) : [],
+      observablesInCommand(process?.commandLine),
+    ),
+    tags,
+    mitre: mitreIds(tags),
+  };
+}
+
+/** An event does not say which gadget made it; its fields tell for the common ones. */
+function gadgetOf(event: Fields): string {
+  if ('qr' in event || 'qtype' in event) return 'trace_dns';
+  if ('cap' in event) return 'trace_capabilities';
+  if ('sig' in event || 'signal' in event) return 'trace_signal';
+  if ('args' in event) return 'trace_exec';
+  if ('fname' in event || 'flags_raw' in event) return 'trace_open';
+  if ('dst' in event || 'daddr' in event) return 'trace_tcp';
+  if ('addr' in event && 'port' in event) return 'trace_bind';
+  return 'event';
+}
+
+function processOf(event: Fields): ProcessRef | undefined {
+  const proc = objectOf(event.proc);
+  const creds = objectOf(proc?.creds);
+  const list = Array.isArray(event.args) ? event.args.slice(0, 256).filter((arg): arg is string => typeof arg === 'string') : [];
+  const words = list.length > 0 ? list.join(' ') : typeof event.args === 'string' ? event.args : undefined;
+  const exe = sensorText(event.exepath) ?? (list[0]?.startsWith('/') ? sensorText(list[0]) : undefined);
+  return present({
+    name: sensorText(proc?.comm, 256) ?? sensorText(event.comm, 256),
+    exe,
+    commandLine: sensorText(words, 4_096),
+    parent: sensorText(objectOf(proc?.parent)?.comm, 256) ?? sensorText(event.pcomm, 256),
+    user: sensorText(creds?.user, 256) ?? sensorText(event.user, 256),
+    pid: wholeNumber(proc?.pid) ?? wholeNumber(event.pid),
+  });
+}
+
+function titleOf(parts: { readonly rule: string; readonly event: Fields; readonly process: ProcessRef | undefined }): string {
+  const { rule, event, process } = parts;
+  const message = sensorText(event.message, 200);
+  if (message !== undefined) return message;
+  const about = process?.commandLine ?? sensorText(event.fname, 160) ?? sensorText(event.name, 160);
+  return `${rule}: ${(about ?? process?.name ?? 'an event').slice(0, 180)}`;
+}
+
+/** Events of gadgets as JSON, built-in and from images. https://inspektor-gadget.io/docs/latest */
+export const inspektorGadget: Sensor = { name: 'inspektor-gadget', exactIntegers: true, detect, decode };

@@ -1,0 +1,31 @@
+import type { Severity } from '../../core/severity.ts';
+
+/** How severities are spelt in the world, in lower case. */
+const severityOfWord: Readonly<Record<string, Severity>> = {
+  emergency: 'critical',
+  alert: 'critical',
+  critical: 'critical',
+  fatal: 'critical',
+  page: 'critical',
+  error: 'high',
+  high: 'high',
+  major: 'high',
+  warning: 'medium',
+  warn: 'medium',
+  medium: 'medium',
+  moderate: 'medium',
+  notice: 'low',
+  low: 'low',
+  minor: 'low',
+  informational: 'info',
+  information: 'info',
+  info: 'info',
+  debug: 'info',
+  none: 'info',
+};
+
+/** The severity that a word means, in any case; undefined for what is no word for one. */
+export function severityOfText(value: unknown): Severity | undefined {
+  const word = typeof value === 'string' ? value.trim().toLowerCase() : '';
+  return Object.hasOwn(severityOfWord, word) ? severityOfWord[word] : undefined;
+}

@@ -1,0 +1,159 @@
+import type { Alert } from '../../../core/alert.ts';
+import { alertIdOf } from '../../../core/alert-id.ts';
+import { mitreIds } from '../../../core/mitre.ts';
+import { type DecodeContext, type Decoded, ignored, rejected, type Sensor } from '../../../core/sensor.ts';
+import { objectOf, sensorText, wholeNumber } from '../../../core/sensor-text.ts';
+import { firstTime } from '../../../core/sensor-time.ts';
+import type { Severity } from '../../../core/severity.ts';
+import { distinct, hashOf, observablesIn, observablesInCommand, pathOf, userOf } from '../observables.ts';
+import { containerRef, nodeName, podRef, workloadRef } from '../place.ts';
+import { severityOfText } from '../severity-words.ts';
+import { tagsOf, techniqueIdsIn } from '../tags.ts';
+import { commandLineOf, processRef } from './process.ts';
+import { titleOf } from './title.ts';
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** The kinds of `GetEventsResponse`. https://tetragon.io/docs/reference/grpc-api/#geteventsresponse */
+const processKind = /^process_(?:exec|exit|kprobe|tracepoint|loader|uprobe|usdt|lsm)$/;
+const ownKinds = ['rate_limit_info', 'process_throttle', 'test'];
+
+function kindOf(event: Fields): string | undefined {
+  return Object.keys(event).find((key) => processKind.test(key) || ownKinds.includes(key));
+}
+
+function detect(value: unknown): boolean {
+  const event = objectOf(value);
+  const kind = event && kindOf(event);
+  if (kind === undefined || event === undefined || objectOf(event[kind]) === undefined) return false;
+  return 'time' in event || 'node_name' in event || objectOf(objectOf(event[kind])?.process) !== undefined;
+}
+
+function decode(value: unknown, { cluster }: DecodeContext): readonly Decoded[] {
+  const event = objectOf(value);
+  if (event === undefined) return rejected('a Tetragon event is a JSON object');
+  const kind = kindOf(event);
+  const body = kind === undefined ? undefined : objectOf(event[kind]);
+  if (kind === undefined || body === undefined)
+    return rejected('none of the kinds of Tetragon events (`process_exec` …) is there');
+  const process = objectOf(body.process);
+  const time = firstTime(event.time, process?.start_time);
+  if (time === undefined) return rejected('`time` is missing or not an RFC 3339 time');
+  const node = nodeName(event.node_name);
+  if (kind === 'test') return ignored('tetragon', 'a test event');
+  if (!processKind.test(kind)) return [healthOf({ kind, body, time, node })];
+  if (process === undefined) return rejected(`\`${kind}.process\` is missing or not an object`);
+  if (kind === 'process_exec' && flagsOf(process).includes('procFS')) {
+    return ignored('tetragon', 'a process that ran before Tetragon started (procFS): replayed, not new');
+  }
+  return [{ kind: 'alert', alert: alertOf({ cluster, event, kind, body, process, time, node }) }];
+}
+
+function flagsOf(process: Fields): readonly string[] {
+  return typeof process.flags === 'string' ? process.flags.split(' ', 32) : [];
+}
+
+function healthOf(own: {
+  readonly kind: string;
+  readonly body: Fields;
+  readonly time: string;
+  readonly node: string | undefined;
+}): Decoded {
+  const { kind, body, time, node } = own;
+  const dropped = wholeNumber(body.number_of_dropped_process_events);
+  const text =
+    kind === 'process_throttle'
+      ? `events of a cgroup are throttled (${sensorText(body.type, 64) ?? 'unknown'}, ${sensorText(body.cgroup, 128) ?? 'unknown'})`
+      : `${dropped ?? 'some'} events dropped by the export rate limit`;
+  return { kind: 'health', sensor: 'tetragon', time, text, ...(node !== undefined && { host: node }) };
+}
+
+function alertOf(parts: {
+  readonly cluster: string;
+  readonly event: Fields;
+  readonly kind: string;
+  readonly body: Fields;
+  readonly process: Fields;
+  readonly time: string;
+  readonly node: string | undefined;
+}): Alert {
+  const { cluster, event, kind, body, process, time, node } = parts;
+  const rule = ruleOf(kind, body);
+  const sent = objectOf(process.pod);
+  const sentContainer = objectOf(sent?.container);
+  const image = objectOf(sentContainer?.image);
+  const pod = podRef({ namespace: sent?.namespace, name: sent?.name, uid: sent?.uid });
+  const workload = pod && workloadRef({ kind: sent?.workload_kind, namespace: pod.namespace, name: sent?.workload });
+  const container = containerRef({
+    id: sensorText(sentContainer?.id, 256) ?? process.docker,
+    name: sentContainer?.name,
+    image: image?.name,
+    imageId: image?.id,
+  });
+  const processRefOf = processRef({ process, parent: objectOf(body.parent) });
+  const stopped = stoppedBy(body);
+  const tags = tagsOf(body.tags, stopped);
+  const user = objectOf(process.user)?.name;
+  return {
+    id: alertIdOf({
+      sensor: 'tetragon',
+      rule,
+      time,
+      ...(node !== undefined && { host: node }),
+      fields: identifyingFields({ kind, body, process }),
+    }),
+    sensor: 'tetragon',
+    rule,
+    severity: severityOf(tags),
+    time,
+    title: titleOf({ kind, body, process, count: objectOf(event.aggregation_info)?.count }),
+    cluster,
+    ...(node !== undefined && { node }),
+    ...(pod && { pod }),
+    ...(container && { container }),
+    ...(workload && { workload }),
+    ...(processRefOf && { process: processRefOf }),
+    observables: distinct(
+      observablesIn(body.args),
+      pathOf(body.path),
+      hashOf(body.ima_hash),
+      pathOf(process.binary),
+      observablesInCommand(commandLineOf(process)),
+      userOf(user),
+    ),
+    tags,
+    mitre: [...new Set([...mitreIds(tags), ...techniqueIdsIn(tags)])],
+  };
+}
+
+/** The policy, where there is one; else the kind of the event and what it hooked. */
+function ruleOf(kind: string, body: Fields): string {
+  const policy = sensorText(body.policy_name, 256);
+  if (policy !== undefined) return policy;
+  const hook = sensorText(body.function_name ?? body.event ?? body.symbol, 128);
+  return hook === undefined ? kind : `${kind}:${hook}`;
+}
+
+/** Tetragon writes no severity: a tag may (`severity.high`, `severity:high`, `high`), the configuration does, by policy. */
+function severityOf(tags: readonly string[]): Severity {
+  for (const tag of tags) {
+    const severity = severityOfText(tag.replace(/^severity[.:=_-]/i, ''));
+    if (severity !== undefined) return severity;
+  }
+  return 'unknown';
+}
+
+/** Tetragon itself has stopped it: there is less to do, and still everything to look at. */
+function stoppedBy(body: Fields): readonly string[] {
+  const action = typeof body.action === 'string' ? body.action.replace(/^[A-Z]+_ACTION_/, '') : '';
+  return action === 'SIGKILL' || action === 'OVERRIDE' || action === 'NOTIFYENFORCER' ? ['enforced', action.toLowerCase()] : [];
+}
+
+function identifyingFields({ kind, body, process }: { readonly kind: string; readonly body: Fields; readonly process: Fields }) {
+  const { function_name, event, subsys, symbol, path, args, action, signal, status } = body;
+  const { exec_id, pid, tid, binary, arguments: words } = process;
+  return { kind, exec_id, pid, tid, binary, words, function_name, event, subsys, symbol, path, args, action, signal, status };
+}
+
+/** What Tetragon exports as JSON lines, all kinds of events. https://tetragon.io/docs/concepts/events */
+export const tetragon: Sensor = { name: 'tetragon', detect, decode };

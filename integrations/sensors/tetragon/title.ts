@@ -1,0 +1,58 @@
+import { objectOf, sensorText, wholeNumber } from '../../../core/sensor-text.ts';
+import { commandLineOf } from './process.ts';
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** One sentence: the policy's own message, or what happened and who did it. */
+export function titleOf(event: {
+  readonly kind: string;
+  readonly body: Fields;
+  readonly process: Fields;
+  /** Of an aggregated event: how many it stands for. */
+  readonly count: unknown;
+}): string {
+  const times = wholeNumber(event.count);
+  const said = sensorText(event.body.message, 200) ?? happened(event);
+  const stopped = typeof event.body.action === 'string' && event.body.action.endsWith('_SIGKILL') ? ', killed by Tetragon' : '';
+  return `${said}${stopped}${times !== undefined && times > 1 ? ` (${times} times)` : ''}`;
+}
+
+function happened({ kind, body, process }: { readonly kind: string; readonly body: Fields; readonly process: Fields }): string {
+  const command = commandLineOf(process)?.slice(0, 160) ?? 'a process without a name';
+  const binary = sensorText(process.binary, 160) ?? 'a process without a name';
+  const hook = (value: unknown): string => sensorText(value, 80) ?? 'an unknown function';
+  switch (kind) {
+    case 'process_exec':
+      return `Process started: ${command}`;
+    case 'process_exit':
+      return `Process ended: ${command}${endOf(body)}`;
+    case 'process_tracepoint':
+      return `${binary} hit ${hook(body.subsys)}/${hook(body.event)}`;
+    case 'process_uprobe':
+    case 'process_usdt':
+      return `${binary} called ${hook(body.symbol ?? body.name)} in ${hook(body.path)}`;
+    case 'process_loader':
+      return `${binary} loaded ${hook(body.path)}`;
+    default:
+      return `${binary} called ${hook(body.function_name)}${targetOf(body.args)}`;
+  }
+}
+
+function endOf(body: Fields): string {
+  const signal = sensorText(body.signal, 32);
+  const status = wholeNumber(body.status);
+  return signal !== undefined ? ` (${signal})` : status === undefined ? '' : ` (status ${status})`;
+}
+
+/** The first argument that a person would name: a file or a connection. */
+function targetOf(args: unknown): string {
+  if (!Array.isArray(args)) return '';
+  for (const arg of args.slice(0, 16)) {
+    const only = objectOf(Object.values(objectOf(arg) ?? {})[0]);
+    const path = sensorText(only?.path, 120);
+    if (path !== undefined) return ` on ${path}`;
+    const address = sensorText(only?.daddr, 64);
+    if (address !== undefined) return ` to ${address}:${wholeNumber(only?.dport) ?? '?'}`;
+  }
+  return '';
+}
