@@ -1,10 +1,15 @@
 import type { Alert } from '../../core/alert.ts';
-import type { DecodeContext, Decoded, Sensor } from '../../core/sensor.ts';
-import { falco } from '../../integrations/sensors/falco/falco.ts';
+import { parseExactly } from '../../core/exact-json.ts';
+import {
+  type DecodeContext,
+  type Decoded,
+  type Sensor,
+  type SeverityOverrides,
+  withConfiguredSeverity,
+} from '../../core/sensor.ts';
+import { recognise, sensors } from '../../integrations/sensors/index.ts';
+import { listMember } from './list-member.ts';
 import { splitItems } from './split.ts';
-
-/** Every sender that is understood. Detection asks them in this order. */
-export const sensors: readonly Sensor[] = [falco];
 
 /** Bytes of one alert. */
 export const largestAlert = 1024 * 1024;
@@ -19,39 +24,78 @@ export type Parsed =
   | { readonly ok: true; readonly items: readonly ParsedItem[] }
   | { readonly ok: false; readonly status: 400 | 413; readonly reason: string };
 
+export interface ParseContext extends DecodeContext {
+  /** Whose work it is, where the sender said so; otherwise each item is detected. */
+  readonly sensor?: Sensor;
+  /** The headers of a binary CloudEvent, in lower case: the body is its data. */
+  readonly cloudEvent?: Readonly<Record<string, string>>;
+  readonly severities?: SeverityOverrides;
+}
+
 /**
  * Reads a body of whatever shape into its items, each with its own bytes. Never throws: what cannot be read is an item with
  * a reason, or a reason for the whole.
- *
- * @param sensor whose work it is, where the sender said so; otherwise each item is detected
  */
-export function parseAlerts(bytes: Uint8Array, context: DecodeContext & { readonly sensor?: Sensor }): Parsed {
+export function parseAlerts(bytes: Uint8Array, context: ParseContext): Parsed {
   if (bytes.length > largestBody) return { ok: false, status: 413, reason: `a body has at most ${largestBody} bytes` };
   const split = splitItems(bytes);
   if (!split.ok) return split;
   if (split.items.length === 0) return { ok: false, status: 400, reason: 'the body holds no JSON' };
-  return {
-    ok: true,
-    items: split.items.map(({ start, end }) => {
-      const raw = bytes.subarray(start, end);
-      return { ...decodeItem(raw, context), raw };
-    }),
-  };
+  return { ok: true, items: split.items.flatMap(({ start, end }) => readItem(bytes.subarray(start, end), context)) };
 }
 
 const utf8 = new TextDecoder('utf-8');
 
-function decodeItem(raw: Uint8Array, { cluster, sensor }: DecodeContext & { readonly sensor?: Sensor }): Decoded {
-  if (raw.length > largestAlert) return { kind: 'rejected', reason: `an alert has at most ${largestAlert} bytes` };
+/** One item, or those of the list in it: a batch of the API audit or of Alertmanager. */
+function readItem(raw: Uint8Array, context: ParseContext): readonly ParsedItem[] {
+  const text = utf8.decode(raw);
   let value: unknown;
   try {
-    value = JSON.parse(utf8.decode(raw));
+    value = JSON.parse(text);
   } catch {
-    return { kind: 'rejected', reason: 'not JSON' };
+    return [{ kind: 'rejected', reason: 'not JSON', raw: raw.subarray(0, largestAlert) }];
   }
-  const decoder = sensor ?? sensors.find((candidate) => candidate.detect(value));
-  if (decoder === undefined) {
-    return { kind: 'rejected', reason: `no known sensor writes this; known: ${sensors.map(({ name }) => name).join(', ')}` };
+  const lister = context.sensor ? [context.sensor] : sensors;
+  const list = lister.map((sensor) => sensor.listIn?.(value)).find((name) => name !== undefined);
+  const parts = list === undefined ? undefined : listMember(raw, list);
+  if (parts === undefined) return decodeItem({ raw, text, value, context });
+  if (parts.length === 0) return [{ kind: 'ignored', sensor: context.sensor?.name ?? 'unknown', reason: 'an empty batch', raw }];
+  return parts.flatMap(({ start, end }) => {
+    const part = raw.subarray(start, end);
+    const partText = utf8.decode(part);
+    return decodeItem({ raw: part, text: partText, value: JSON.parse(partText), context });
+  });
+}
+
+interface Item {
+  readonly raw: Uint8Array;
+  readonly text: string;
+  readonly value: unknown;
+  readonly context: ParseContext;
+}
+
+function decodeItem({ raw, text, value, context }: Item): readonly ParsedItem[] {
+  if (raw.length > largestAlert) {
+    return [{ kind: 'rejected', reason: `an alert has at most ${largestAlert} bytes`, raw: raw.subarray(0, largestAlert) }];
   }
-  return decoder.decode(value, { cluster });
+  const { cluster, sensor: wanted, cloudEvent, severities } = context;
+  const whole = (content: unknown): unknown => (cloudEvent === undefined ? content : { headers: cloudEvent, body: content });
+  const found = recognise(whole(value), wanted);
+  if (found === undefined) {
+    const known = sensors.map(({ name }) => name).join(', ');
+    return [{ kind: 'rejected', reason: `no known sensor writes this; known: ${known}`, raw }];
+  }
+  const { sensor, value: content } = found.sensor.exactIntegers ? exactly(found, whole(parseExactly(text)), wanted) : found;
+  return sensor.decode(content, { cluster }).map((decoded) => {
+    return decoded.kind === 'alert'
+      ? { kind: 'alert', alert: withConfiguredSeverity(decoded.alert, severities), raw }
+      : { ...decoded, raw };
+  });
+}
+
+type Found = NonNullable<ReturnType<typeof recognise>>;
+
+/** The same work, read again without rounding its integers. */
+function exactly(rounded: Found, exact: unknown, wanted: Sensor | undefined): Found {
+  return recognise(exact, wanted) ?? rounded;
 }

@@ -17,6 +17,8 @@ export const sealedFor = { alert: 'firebreak.spool.alert', rejected: 'firebreak.
 export type ItemAnswer =
   | { readonly status: 'accepted' | 'duplicate'; readonly id: string; readonly incident: string }
   | { readonly status: 'health' }
+  /** Understood, and no alert. */
+  | { readonly status: 'ignored'; readonly reason: string }
   | { readonly status: 'rejected'; readonly reason: string }
   /** To be sent again. */
   | { readonly status: 'unavailable'; readonly reason: string };
@@ -86,6 +88,7 @@ export class Receiver {
       this.#options.log.info({ from, sensor: item.sensor, time: item.time }, 'a sensor speaks of its own health');
       return { status: 'health' };
     }
+    if (item.kind === 'ignored') return { status: 'ignored', reason: item.reason };
     const { id } = item.alert;
     const known = this.#options.spool.ledger.get(id);
     if (known !== undefined) return { status: 'duplicate', id, incident: known.incident };

@@ -1,9 +1,10 @@
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { Sensor } from '../../core/sensor.ts';
+import { sensors } from '../../integrations/sensors/index.ts';
 import { secretOfHeader } from './auth.ts';
 import { unpackBody } from './body.ts';
 import type { IntakeLog } from './log.ts';
-import { largestBody, sensors } from './parse.ts';
+import { largestBody } from './parse.ts';
 import type { Answer, Receiver } from './receive.ts';
 
 export interface IntakeServerOptions {
@@ -93,6 +94,7 @@ function answer(reply: FastifyReply, { status, items, reason }: Answer): Fastify
     accepted: count('accepted'),
     duplicate: count('duplicate'),
     health: count('health'),
+    ignored: count('ignored'),
     rejected: count('rejected'),
     ...(reason !== undefined && { reason }),
     items,

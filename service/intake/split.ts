@@ -65,7 +65,7 @@ function scan(bytes: Uint8Array, { start, end }: Span): Split {
 }
 
 /** The items between a list's brackets, which are known to be balanced. */
-function elementsOf(bytes: Uint8Array, start: number, end: number): readonly Span[] {
+export function elementsOf(bytes: Uint8Array, start: number, end: number): readonly Span[] {
   const items: Span[] = [];
   let at = skipBlank(bytes, start, end);
   while (at < end && items.length <= mostItems) {
@@ -81,7 +81,7 @@ function elementsOf(bytes: Uint8Array, start: number, end: number): readonly Spa
 }
 
 /** The index after the value that begins at `from`. Words and numbers end at the next separator. */
-function endOfValue(bytes: Uint8Array, from: number, end: number): number | Split {
+export function endOfValue(bytes: Uint8Array, from: number, end: number): number | Split {
   let depth = 0;
   let at = from;
   while (at < end) {
@@ -107,7 +107,7 @@ function endOfValue(bytes: Uint8Array, from: number, end: number): number | Spli
   return depth === 0 ? at : { ok: false, status: 400, reason: 'the JSON ends before its brackets are closed' };
 }
 
-function endOfString(bytes: Uint8Array, from: number, end: number): number {
+export function endOfString(bytes: Uint8Array, from: number, end: number): number {
   let at = bytes.indexOf(quote, from + 1);
   while (at >= 0 && at < end) {
     let slashes = 0;
@@ -124,7 +124,7 @@ function isBlank(byte: number): boolean {
 }
 
 /** Also over a byte order mark at the very start. */
-function skipBlank(bytes: Uint8Array, from: number, end: number): number {
+export function skipBlank(bytes: Uint8Array, from: number, end: number): number {
   let at = from === 0 && bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : from;
   while (at < end && isBlank(bytes[at] ?? 0)) at += 1;
   return at;
