@@ -168,7 +168,7 @@ export function rotateSecretImplementation(options: {
         }
       }
       const missing = refused.map(({ secret, reason }) => `secret/${suspect.namespace}/${secret}: ${reason}`);
-      const detail = `${rotated.length} Secrets have a successor, every Deployment that uses them has rolled out with it, and the suspect pod has none of them`;
+      const detail = `${rotated.length === 1 ? '1 Secret has' : `${rotated.length} Secrets have`} a successor, every Deployment that uses them has rolled out with it, and the suspect pod has none of them`;
       return missing.length > 0 ? { state: 'partial', detail, missing } : { state: 'verified', detail };
     },
   };

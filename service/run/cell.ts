@@ -13,7 +13,7 @@ import { keepBuild, type WorkflowBuild } from '../temporal/bundle.ts';
 import type { TemporalConnected } from '../temporal/link.ts';
 import { deploymentName, makeCurrent } from '../temporal/versions.ts';
 import { createCellWorker, type queuesOf } from '../temporal/workers.ts';
-import { type Cluster, createClusterActivities } from './cluster.ts';
+import { type Cluster, type ClusterWatch, createCellPool } from './cluster.ts';
 import { type Logger, reasonOf } from './log.ts';
 import { runOlderBuilds } from './older-builds.ts';
 
@@ -21,6 +21,7 @@ export interface CellParts {
   readonly config: Config;
   readonly secrets: Secrets;
   readonly cluster: Cluster;
+  readonly watch: ClusterWatch;
   readonly queues: ReturnType<typeof queuesOf>;
   readonly build: WorkflowBuild;
   readonly maxCachedWorkflows: number;
@@ -40,9 +41,9 @@ const currentWithinMs = 15_000;
 
 /** The cell. Its intake is open at once: what it takes before Temporal and the workers are there waits in the spool. */
 export async function startCell(parts: CellParts): Promise<RunningCell> {
-  const { config, secrets, cluster, log } = parts;
+  const { config, secrets, cluster, watch, log } = parts;
   const build = keepBuild(parts.build, config.stateDir);
-  const activities = await createClusterActivities({ config, secrets, cluster, pool: 'cell', log });
+  const activities = await createCellPool({ config, secrets, cluster, watch, log });
   const gateway = createLateGateway();
   const stopping = new AbortController();
   const intake = await startIntake({
@@ -51,7 +52,7 @@ export async function startCell(parts: CellParts): Promise<RunningCell> {
     spoolDir: config.intake.spool.dir,
     maxBytes: config.intake.spool.maxBytes,
     cluster: config.cluster,
-    resolver: createSubjectResolver(cluster),
+    resolver: createSubjectResolver(watch),
     gateway,
     seal: sealRaw(secrets),
     log,

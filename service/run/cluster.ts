@@ -4,7 +4,7 @@ import { quarantinePodImplementation } from '../../activities/actions/quarantine
 import { rotateSecretImplementation } from '../../activities/actions/rotate-secret.ts';
 import { snapshotPodStateImplementation } from '../../activities/actions/snapshot-pod-state.ts';
 import { createCellActivities } from '../../activities/cell.ts';
-import { createChokepoint, type RegisteredAction } from '../../activities/chokepoint.ts';
+import { type ChokepointParts, createChokepoint, type RegisteredAction } from '../../activities/chokepoint.ts';
 import { deletePodInput } from '../../core/actions/delete-pod.schema.ts';
 import { deletePod, quarantinePod, rotateSecret, snapshotPodState } from '../../core/actions/index.ts';
 import { quarantinePodInput } from '../../core/actions/quarantine-pod.schema.ts';
@@ -17,37 +17,41 @@ import { StandingPolicies } from '../../integrations/kubernetes/standing-policy.
 import { WatchCache } from '../../integrations/kubernetes/watch-cache.ts';
 import type { Config, Environment } from '../config/load.ts';
 import type { Secrets } from '../config/secrets.ts';
-import { type EvidencePart, openEvidence } from './evidence.ts';
+import { type EvidencePart, openEvidence, openEvidenceCheck } from './evidence.ts';
 import { readCellKey, readPublicKeys } from './keys.ts';
 import type { Logger } from './log.ts';
-import { createCensus, rulesOf } from './rules.ts';
+import { createCensus, noCensus, rulesOf } from './rules.ts';
 import { createVoteKeys } from './vote-keys.ts';
 
 const firstListsMs = 10_000;
 
-/** What cell, secrets and forensics pools share: one cluster, seen and reached with one account. */
+/** One cluster, reached with one account. */
 export interface Cluster {
   readonly api: KubernetesApi;
-  readonly view: WatchCache;
-  readonly cellKey: Uint8Array;
+  /** Of the cell: the secrets pool's account may neither watch the cluster nor write policies. */
+  readonly watch?: ClusterWatch;
   stop(): Promise<void>;
 }
 
-/** Connects to the cluster and waits until the watch cache has its first lists. */
-export async function openCluster({
-  config,
-  env,
-  log,
-}: {
+export interface ClusterWatch {
+  readonly view: WatchCache;
+  readonly cellKey: Uint8Array;
+}
+
+/** Connects to the cluster; for the cell, waits until the watch cache has its first lists, and keeps the standing policies. */
+export async function openCluster(options: {
   readonly config: Config;
   readonly env: Environment;
+  readonly watches: boolean;
   readonly log: Logger;
 }): Promise<Cluster> {
+  const { config, env, watches, log } = options;
   const { kubeconfig, context } = config.kubernetes;
   const access = kubeconfig
     ? await accessFromKubeconfig({ file: kubeconfig, ...(context ? { context } : {}) })
     : accessInCluster({ host: env.KUBERNETES_SERVICE_HOST, port: env.KUBERNETES_SERVICE_PORT });
   const api = createKubernetesApi({ access });
+  if (!watches) return { api, stop: async () => api.close() };
   const view = new WatchCache({ api, log: (event) => log.debug({ ...event }, 'watch') });
   // The intake opens without the cluster too: what cannot be resolved yet is kept, and asked about.
   await Promise.race([view.start(), sleep(firstListsMs, undefined, { ref: false })]);
@@ -60,8 +64,7 @@ export async function openCluster({
   await policies.start();
   return {
     api,
-    view,
-    cellKey: await readCellKey(config.keys.cellKeyFile),
+    watch: { view, cellKey: await readCellKey(config.keys.cellKeyFile) },
     stop: async () => {
       await policies.stop();
       await view.stop();
@@ -75,26 +78,45 @@ export function isWatched(config: Config, namespace: string): boolean {
   return config.watch.namespaces?.includes(namespace) ?? true;
 }
 
-/** The activities of the pools that touch the cluster, each with the actions of its own rights. */
-export async function createClusterActivities(options: {
+export interface PoolParts {
   readonly config: Config;
   readonly secrets: Secrets;
   readonly cluster: Cluster;
-  readonly pool: 'cell' | 'secrets';
   readonly log: Logger;
-}): Promise<CellActivities> {
-  const { config, cluster, pool, log } = options;
-  const evidence = await openEvidence(options);
-  const keys = createVoteKeys({ deskPublicKeys: await readPublicKeys(config.desk.votePublicKeys), roster: config.roster });
-  const chokepoint = createChokepoint({
-    actions: pool === 'cell' ? cellActions(cluster, evidence) : secretsActions(cluster),
-    rules: rulesOf(config),
-    roster: config.roster,
-    keys,
-    census: createCensus(cluster),
+}
+
+/** The cell's activities: what contains and what keeps. */
+export async function createCellPool({
+  config,
+  secrets,
+  cluster,
+  watch,
+  log,
+}: PoolParts & { readonly watch: ClusterWatch }): Promise<CellActivities> {
+  const evidence = await openEvidence({ config, secrets });
+  return activitiesOf({
+    config,
+    log,
+    actions: cellActions(cluster.api, watch, evidence),
+    census: createCensus(watch),
     evidenceKept: evidence.kept,
   });
-  return createCellActivities({ chokepoint, roster: config.roster, keys, log });
+}
+
+/** The secrets pool's activities, under an account that may do nothing else. It contains nothing, so it counts nothing. */
+export async function createSecretsPool({ config, secrets, cluster, log }: PoolParts): Promise<CellActivities> {
+  const evidenceKept = await openEvidenceCheck({ config, secrets });
+  return activitiesOf({ config, log, actions: secretsActions(cluster.api), census: noCensus, evidenceKept });
+}
+
+async function activitiesOf(
+  parts: Pick<ChokepointParts, 'actions' | 'census' | 'evidenceKept'> & Pick<PoolParts, 'config' | 'log'>,
+): Promise<CellActivities> {
+  const { config, log, actions, census, evidenceKept } = parts;
+  const { roster } = config;
+  const keys = createVoteKeys({ deskPublicKeys: await readPublicKeys(config.desk.votePublicKeys), roster });
+  const chokepoint = createChokepoint({ actions, rules: rulesOf(config), roster, keys, census, evidenceKept });
+  return createCellActivities({ chokepoint, roster, keys, log });
 }
 
 /** One place where a typed implementation joins the list: the chokepoint checks the input by the schema before it is called. */
@@ -103,7 +125,8 @@ function register<Input, Output>(action: RegisteredAction<Input, Output>): Regis
 }
 
 function cellActions(
-  { api, view, cellKey }: Cluster,
+  api: KubernetesApi,
+  { view, cellKey }: ClusterWatch,
   { store, writeManifest, verifyManifest }: EvidencePart,
 ): readonly RegisteredAction[] {
   return [
@@ -121,6 +144,6 @@ function cellActions(
   ];
 }
 
-function secretsActions({ api }: Cluster): readonly RegisteredAction[] {
+function secretsActions(api: KubernetesApi): readonly RegisteredAction[] {
   return [register({ declaration: rotateSecret, input: rotateSecretInput, implementation: rotateSecretImplementation({ api }) })];
 }

@@ -3,7 +3,7 @@ import type { EvidenceRef } from '../../core/evidence.ts';
 import type { EvidenceStore, VerifyManifest, WriteManifest } from '../../core/evidence-store.ts';
 import { createFolderStore } from '../../integrations/evidence/folder-store.ts';
 import { createEvidenceCheck, createManifestVerifier, createManifestWriter } from '../../integrations/evidence/manifest.ts';
-import { createVerifier, openSigner } from '../../integrations/keys/ed25519.ts';
+import { createVerifier, openSigner, openVerifier } from '../../integrations/keys/ed25519.ts';
 import type { Config } from '../config/load.ts';
 import type { Secrets } from '../config/secrets.ts';
 
@@ -32,6 +32,18 @@ export async function openEvidence({
     verifyManifest: createManifestVerifier({ store, verifier }),
     kept: createEvidenceCheck({ store, verifier }),
   };
+}
+
+/** For a pool that only asks whether evidence is kept: it has the public half of the cell's key. */
+export async function openEvidenceCheck({
+  config,
+  secrets,
+}: {
+  readonly config: Config;
+  readonly secrets: Secrets;
+}): Promise<EvidencePart['kept']> {
+  const store = await openStore(config, secrets);
+  return createEvidenceCheck({ store, verifier: await openVerifier({ files: [`${config.evidence.keyFile}.pub`] }) });
 }
 
 async function openStore(config: Config, secrets: Secrets): Promise<EvidenceStore> {

@@ -21,7 +21,7 @@ export async function ensureKeys({ config, roles }: { readonly config: Config; r
     await openSigner({ file, create: true });
   }
   const randomKeys = [
-    config.keys.cellKeyFile,
+    ...(roles.includes('cell') ? [config.keys.cellKeyFile] : []),
     ...config.temporal.codecKeys.flatMap(({ key }) => ('file' in key ? [key.file] : [])),
   ].filter(own);
   for (const file of randomKeys) await ensureRandomKey(file);

@@ -7,7 +7,7 @@ import { dataConverter } from '../temporal/codec.ts';
 import { openTemporalLink } from '../temporal/link.ts';
 import { createActivityWorker, queuesOf } from '../temporal/workers.ts';
 import { startCell } from './cell.ts';
-import { createClusterActivities, openCluster } from './cluster.ts';
+import { createSecretsPool, openCluster } from './cluster.ts';
 import { startDesk } from './desk.ts';
 import { ensureKeys } from './keys.ts';
 import type { Logger } from './log.ts';
@@ -52,12 +52,11 @@ export async function startFirebreak(options: RunOptions): Promise<RunningFirebr
   const desk = has('desk') ? await startDesk({ config, secrets, client: link.client, taskQueue: queues.desk, log }) : undefined;
   if (desk) log.info({ url: desk.url }, 'the desk is open');
   const needsCluster = has('cell') || has('secrets') || has('forensics');
-  const cluster = needsCluster ? await openCluster({ config, env, log }) : undefined;
+  const cluster = needsCluster ? await openCluster({ config, env, watches: has('cell'), log }) : undefined;
   const runWorker = (worker: Worker): void => workers.run(worker);
-  const cell =
-    cluster && has('cell')
-      ? await startCell({ config, secrets, cluster, queues, build, maxCachedWorkflows, runWorker, log })
-      : undefined;
+  const cell = cluster?.watch
+    ? await startCell({ config, secrets, cluster, watch: cluster.watch, queues, build, maxCachedWorkflows, runWorker, log })
+    : undefined;
   if (cell) log.info({ url: cell.url, build: build.id }, 'the intake is open');
 
   const atWork = (async () => {
@@ -67,7 +66,7 @@ export async function startFirebreak(options: RunOptions): Promise<RunningFirebr
     // The desk first: what an incident wants to say is heard from its first moment on.
     if (desk) runWorker(await desk.createWorker(base));
     if (cluster && has('secrets')) {
-      const activities = await createClusterActivities({ config, secrets, cluster, pool: 'secrets', log });
+      const activities = await createSecretsPool({ config, secrets, cluster, log });
       runWorker(await createActivityWorker({ ...base, taskQueue: queues.secrets, role: 'secrets', activities, concurrency: 10 }));
     }
     await cell?.work(temporal);
