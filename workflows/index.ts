@@ -1,2 +1,3 @@
 /** What the workflow bundle exports: the names here are the workflow types. */
 export { incident } from './incident.ts';
+export { warmUp } from './warm-up.ts';

@@ -12,6 +12,7 @@ import { temporalGateway } from '../intake/temporal-gateway.ts';
 import { keepBuild, type WorkflowBuild } from '../temporal/bundle.ts';
 import type { TemporalConnected } from '../temporal/link.ts';
 import { deploymentName, makeCurrent } from '../temporal/versions.ts';
+import { warmUp } from '../temporal/warm-up.ts';
 import { createCellWorker, type queuesOf } from '../temporal/workers.ts';
 import { type Cluster, type ClusterWatch, createCellPool } from './cluster.ts';
 import { type Logger, reasonOf } from './log.ts';
@@ -98,6 +99,8 @@ async function work(options: {
     }
   };
   await becomeCurrent();
+  if (isCurrent && !(await warmUp({ client, taskQueue: queues.cell })))
+    log.warn({}, 'the first containment after this start may take a second longer');
   gateway.open(
     temporalGateway({
       client,
