@@ -65,6 +65,9 @@ export function countVote(
   if (!choice) return { state, outcome: 'refused', reply: 'This choice does not exist.' };
   // A person may change their mind while the question is open; their last word counts.
   const earlier = state.votes.filter((known) => known.vote.person === vote.person);
+  // One that was held up on its way must not undo what its person has said since.
+  if (earlier.some((known) => known.vote.at > vote.at))
+    return { state, outcome: 'refused', reply: 'You have answered again since: your later answer counts.' };
   const votes = [...state.votes.filter((known) => known.vote.person !== vote.person), signed];
   const counted: QuestionState = { ...state, votes, withdrawn: [...(state.withdrawn ?? []), ...earlier] };
   const by = peopleFor(counted, choice.id);

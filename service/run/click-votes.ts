@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client } from '@temporalio/client';
 import { WorkflowNotFoundError } from '@temporalio/client';
 import { type SignedVote, type Vote, voteBytes } from '../../core/approval.ts';
@@ -23,6 +24,7 @@ export interface ClickVotesOptions {
   readonly now?: () => Date;
 }
 
+/** The person who clicked waits for 3 s. The connection goes on trying for some seconds after its deadline. */
 const sendWithinMs = 2_000;
 
 /**
@@ -69,17 +71,30 @@ export function createClickVotes(options: ClickVotesOptions): (click: TrustedCli
 
 const undelivered = 'Your answer could not be delivered just now. Nothing was decided; please click again.';
 
+/** It may still arrive: whoever clicks again counts once, and the later answer is the one that counts. */
+const unconfirmed =
+  'Your answer could not be delivered yet, and may still arrive. If the card does not show it in a minute, click again: you count once.';
+
 async function send(client: Client | undefined, button: StoredButton, signed: SignedVote): Promise<string> {
   if (!client) return undelivered;
+  const sent = client.withDeadline(Date.now() + sendWithinMs, () =>
+    client.workflow
+      .getHandle(button.incident.id, undefined, { firstExecutionRunId: button.incident.run })
+      .signal(incidentNames.voteSignal, signed),
+  );
+  const late = new AbortController();
   try {
-    await client.withDeadline(Date.now() + sendWithinMs, () =>
-      client.workflow
-        .getHandle(button.incident.id, undefined, { firstExecutionRunId: button.incident.run })
-        .signal(incidentNames.voteSignal, signed),
-    );
+    const outcome = await Promise.race([
+      sent.then(() => 'taken' as const),
+      sleep(sendWithinMs, 'late' as const, { signal: late.signal }),
+    ]);
+    if (outcome === 'late') return unconfirmed;
     return `Taken: “${button.label}”. The incident answers in a moment.`;
   } catch (error) {
     if (error instanceof WorkflowNotFoundError) return 'This incident is over: nothing is decided any more.';
     return undelivered;
+  } finally {
+    late.abort();
+    sent.catch(() => undefined);
   }
 }
