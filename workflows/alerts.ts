@@ -70,9 +70,14 @@ function addCount(model: IncidentModel, exact: AlertCount): void {
       ? {
           ...known,
           count: known.count + count.count,
-          lastSeen: count.lastSeen > known.lastSeen ? count.lastSeen : known.lastSeen,
-          firstSeen: count.firstSeen < known.firstSeen ? count.firstSeen : known.firstSeen,
+          lastSeen: later(count.lastSeen, known.lastSeen),
+          firstSeen: later(count.firstSeen, known.firstSeen) === known.firstSeen ? count.firstSeen : known.firstSeen,
         }
       : count,
   );
+}
+
+/** Of two times in one format (ISO 8601, UTC). */
+function later(a: string, b: string): string {
+  return a.localeCompare(b) > 0 ? a : b;
 }
