@@ -1,15 +1,30 @@
 import type { Sensor } from '../../core/sensor.ts';
+import { alertmanager } from './alertmanager/alertmanager.ts';
 import { createCloudEvents } from './cloudevents/cloudevents.ts';
 import { falco } from './falco/falco.ts';
 import { falcosidekick } from './falcosidekick/falcosidekick.ts';
+import { generic } from './generic/generic.ts';
 import { inspektorGadget } from './inspektor-gadget/inspektor-gadget.ts';
 import { kubearmor } from './kubearmor/kubearmor.ts';
+import { kubernetesAudit } from './kubernetes-audit/kubernetes-audit.ts';
+import { ocsf } from './ocsf/ocsf.ts';
 import { type Recognised, recogniseAmong } from './recognise.ts';
 import { tetragon } from './tetragon/tetragon.ts';
 import { tracee } from './tracee/tracee.ts';
 
 /** What writes alerts itself. Detection asks in this order: what is told by one sure sign comes first. */
-const writers: readonly Sensor[] = [tetragon, tracee, kubearmor, falcosidekick, falco, inspektorGadget];
+const writers: readonly Sensor[] = [
+  generic,
+  kubernetesAudit,
+  alertmanager,
+  ocsf,
+  tetragon,
+  tracee,
+  kubearmor,
+  falcosidekick,
+  falco,
+  inspektorGadget,
+];
 
 /** Every sender that is understood, in the order of detection. Each has the address `/v1/alerts/NAME`. */
 export const sensors: readonly Sensor[] = [createCloudEvents(writers), ...writers];

@@ -1,0 +1,138 @@
+import type { Alert, Observable, ProcessRef } from '../../../core/alert.ts';
+import { alertIdOf } from '../../../core/alert-id.ts';
+import { mitreIds } from '../../../core/mitre.ts';
+import { type DecodeContext, type Decoded, rejected, type Sensor } from '../../../core/sensor.ts';
+import { objectOf, sensorText, wholeNumber } from '../../../core/sensor-text.ts';
+import { firstTime } from '../../../core/sensor-time.ts';
+import { distinct, domainOf, hashOf, ipOf, pathOf, userOf } from '../observables.ts';
+import { containerRef, nodeName, podRef, workloadRef } from '../place.ts';
+import { present } from '../present.ts';
+import { severityOfText } from '../severity-words.ts';
+import { tagsOf } from '../tags.ts';
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** The value of `schema`, by which an alert of this shape is known. */
+export const genericSchema = 'firebreak.alert.v1';
+
+function detect(value: unknown): boolean {
+  return objectOf(value)?.schema === genericSchema;
+}
+
+function decode(value: unknown, { cluster }: DecodeContext): readonly Decoded[] {
+  const event = objectOf(value);
+  if (event === undefined) return rejected('an alert is a JSON object');
+  if (event.schema !== genericSchema) return rejected(`\`schema\` is not "${genericSchema}"`);
+  const rule = sensorText(event.rule, 256);
+  if (rule === undefined) return rejected('`rule` is missing or not a text');
+  const time = firstTime(event.time);
+  if (time === undefined) return rejected('`time` is missing or not an RFC 3339 time');
+  const { severity } = event;
+  if (severity !== undefined && severity !== null && severity !== 'unknown' && severityOfText(severity) === undefined) {
+    return rejected('`severity` is none of critical, high, medium, low, info, unknown');
+  }
+  return [{ kind: 'alert', alert: alertOf({ event, rule, time, cluster }) }];
+}
+
+function alertOf(parts: {
+  readonly event: Fields;
+  readonly rule: string;
+  readonly time: string;
+  readonly cluster: string;
+}): Alert {
+  const { event, rule, time, cluster } = parts;
+  const sensor = sensorName(event.sensor);
+  const node = nodeName(event.node);
+  const sentPod = objectOf(event.pod);
+  const pod = podRef({ namespace: sentPod?.namespace, name: sentPod?.name, uid: sentPod?.uid });
+  const owner = objectOf(event.workload);
+  const workload = workloadRef({ kind: owner?.kind, namespace: owner?.namespace ?? pod?.namespace, name: owner?.name });
+  const sentContainer = objectOf(event.container);
+  const container = containerRef({
+    id: sentContainer?.id,
+    name: sentContainer?.name,
+    image: sentContainer?.image,
+    imageId: sentContainer?.digest,
+  });
+  const process = processOf(objectOf(event.process));
+  const tags = tagsOf(event.tags);
+  const told = sensorText(event.id, 256);
+  return {
+    id: alertIdOf({
+      sensor,
+      rule,
+      time,
+      ...(node !== undefined && { host: node }),
+      // Who gives ids of their own means the same alert by the same id, whatever else changed.
+      fields: told === undefined ? [pod, container?.id, process, event.observables] : [told],
+    }),
+    sensor,
+    rule,
+    severity: severityOfText(event.severity) ?? 'unknown',
+    time,
+    title: sensorText(event.title, 200) ?? rule,
+    cluster,
+    ...(node !== undefined && { node }),
+    ...(pod && { pod }),
+    ...(container && { container }),
+    ...(workload && { workload }),
+    ...(process && { process }),
+    observables: observablesOf(event.observables),
+    tags,
+    mitre: mitreIds([...tagsOf(event.mitre), ...tags]),
+  };
+}
+
+/** Whoever uses the schema may say what found it; nobody speaks in the name of a sensor that has a decoder. */
+function sensorName(value: unknown): string {
+  const isName = typeof value === 'string' && /^[a-z][a-z0-9-]{0,62}$/.test(value);
+  return isName && !reserved.has(value) ? value : 'generic';
+}
+
+const reserved: ReadonlySet<string> = new Set([
+  'falco',
+  'falcosidekick',
+  'tetragon',
+  'tracee',
+  'kubearmor',
+  'kubernetes-audit',
+  'inspektor-gadget',
+  'ocsf',
+  'alertmanager',
+  'cloudevents',
+  'firebreak',
+]);
+
+function processOf(sent: Fields | undefined): ProcessRef | undefined {
+  if (sent === undefined) return undefined;
+  return present({
+    name: sensorText(sent.name, 256),
+    exe: sensorText(sent.exe),
+    commandLine: sensorText(sent.commandLine, 4_096),
+    parent: sensorText(sent.parent, 256),
+    user: sensorText(sent.user, 256),
+    pid: wholeNumber(sent.pid),
+  });
+}
+
+const readers: Readonly<Record<Observable['type'], (value: unknown) => readonly Observable[]>> = {
+  ip: ipOf,
+  domain: domainOf,
+  hash: hashOf,
+  path: pathOf,
+  user: userOf,
+};
+
+function observablesOf(value: unknown): readonly Observable[] {
+  if (!Array.isArray(value)) return [];
+  return distinct(
+    value.slice(0, 64).flatMap((item: unknown) => {
+      const sent = objectOf(item);
+      const type = (['ip', 'domain', 'hash', 'path', 'user'] as const).find((known) => known === sent?.type);
+      return type === undefined ? [] : readers[type](sent?.value);
+    }),
+  );
+}
+
+/** The schema for everything that has no decoder of its own: `docs/sensors/generic.md`. */
+export const generic: Sensor = { name: 'generic', exactIntegers: true, detect, decode };

@@ -1,0 +1,87 @@
+import type { Alert } from '../../../core/alert.ts';
+import { alertIdOf } from '../../../core/alert-id.ts';
+import { type DecodeContext, type Decoded, ignored, rejected, type Sensor } from '../../../core/sensor.ts';
+import { objectOf, sensorText } from '../../../core/sensor-text.ts';
+import { firstTime } from '../../../core/sensor-time.ts';
+import { distinct, ipOf, observablesInCommand, userOf } from '../observables.ts';
+import { present } from '../present.ts';
+import { placeOf } from './place.ts';
+import { type AuditRequest, requestOf } from './request.ts';
+import { ruleFor } from './rules.ts';
+
+function isEventList(event: Readonly<Record<string, unknown>>): boolean {
+  return Array.isArray(event.items) && event.kind === 'EventList';
+}
+
+/** Items of a list come without `kind`. */
+function detect(value: unknown): boolean {
+  const event = objectOf(value);
+  if (event === undefined) return false;
+  return isEventList(event) || (typeof event.auditID === 'string' && typeof event.stage === 'string');
+}
+
+function listIn(value: unknown): string | undefined {
+  const event = objectOf(value);
+  return event !== undefined && isEventList(event) ? 'items' : undefined;
+}
+
+function decode(value: unknown, context: DecodeContext): readonly Decoded[] {
+  const event = objectOf(value);
+  if (event === undefined) return rejected('an audit event is a JSON object');
+  if (isEventList(event) && Array.isArray(event.items)) {
+    return event.items.flatMap((item: unknown) => decodeEvent(item, context));
+  }
+  return decodeEvent(event, context);
+}
+
+function decodeEvent(value: unknown, { cluster }: DecodeContext): readonly Decoded[] {
+  const event = objectOf(value);
+  const auditId = sensorText(event?.auditID, 128);
+  if (event === undefined || auditId === undefined) return rejected('`auditID` is missing or not a text');
+  const stage = sensorText(event.stage, 32);
+  if (stage === undefined) return rejected('`stage` is missing or not a text');
+  if (stage === 'RequestReceived')
+    return ignored('kubernetes-audit', 'a request that is not answered yet: its next stage counts');
+  const request = requestOf(event);
+  const rule = ruleFor(request);
+  if (rule === undefined) return ignored('kubernetes-audit', 'a request that no rule is about');
+  const time = firstTime(event.requestReceivedTimestamp, event.stageTimestamp, event.timestamp);
+  if (time === undefined) return rejected('`requestReceivedTimestamp` is missing or not an RFC 3339 time');
+  const { pod, workload, node } = placeOf(request);
+  const { user, sourceIps, refused } = request;
+  const process = present({ user });
+  const name = refused ? `${rule.name} (refused)` : rule.name;
+  const alert: Alert = {
+    // Of the answered stages of one request the first counts: the end of an exec is no second exec.
+    id: alertIdOf({ sensor: 'kubernetes-audit', rule: name, time, fields: auditId }),
+    sensor: 'kubernetes-audit',
+    rule: name,
+    severity: refused ? 'low' : rule.severity,
+    time,
+    title: titleOf(request),
+    cluster,
+    ...(node !== undefined && { node }),
+    ...(pod && { pod }),
+    ...(workload && { workload }),
+    ...(process && { process }),
+    observables: distinct(userOf(user), sourceIps.flatMap(ipOf), observablesInCommand(request.command)),
+    tags: rule.tags,
+    mitre: rule.mitre,
+  };
+  return [{ kind: 'alert', alert }];
+}
+
+function titleOf({ user, verb, resource, subresource, namespace, name, command, refused }: AuditRequest): string {
+  const what = [resource, subresource].filter((part) => part !== undefined).join('/');
+  const where = [namespace, name].filter((part) => part !== undefined).join('/');
+  const ran = command === undefined ? '' : `: ${command}`;
+  return `${user ?? 'somebody'} ${refused ? 'was refused to' : 'did'} ${verb} ${what || 'a path'} ${where}${ran}`
+    .trim()
+    .slice(0, 200);
+}
+
+/**
+ * The API server's audit events, singly, in lines, or as the webhook's EventLists. Only requests that `rules.ts` is about become
+ * alerts. https://kubernetes.io/docs/tasks/debug/debug-cluster/audit/
+ */
+export const kubernetesAudit: Sensor = { name: 'kubernetes-audit', detect, decode, listIn };

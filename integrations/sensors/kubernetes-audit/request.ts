@@ -1,0 +1,71 @@
+import { objectName, objectOf, sensorText, wholeNumber } from '../../../core/sensor-text.ts';
+
+export type Fields = Readonly<Record<string, unknown>>;
+
+/** One request to the API server, as its audit event tells it. */
+export interface AuditRequest {
+  readonly verb: string;
+  readonly user: string | undefined;
+  readonly groups: readonly string[];
+  /** What the authenticator knows besides: with a bound token, the pod and node that it belongs to. */
+  readonly extra: Fields;
+  readonly sourceIps: readonly string[];
+  readonly path: string;
+  readonly apiGroup: string;
+  readonly resource: string | undefined;
+  readonly subresource: string | undefined;
+  readonly namespace: string | undefined;
+  readonly name: string | undefined;
+  readonly uid: unknown;
+  /** What an exec runs, from the address. */
+  readonly command: string | undefined;
+  /** Only at the levels Request and RequestResponse. */
+  readonly body: Fields | undefined;
+  readonly answered: Fields | undefined;
+  readonly code: number | undefined;
+  /** By authorization or authentication. */
+  readonly refused: boolean;
+}
+
+export function requestOf(event: Fields): AuditRequest {
+  const target = objectOf(event.objectRef);
+  const user = objectOf(event.impersonatedUser) ?? objectOf(event.user);
+  const code = wholeNumber(objectOf(event.responseStatus)?.code);
+  const path = typeof event.requestURI === 'string' ? event.requestURI.slice(0, 8_192) : '';
+  const decision = objectOf(event.annotations)?.['authorization.k8s.io/decision'];
+  const ips: readonly unknown[] = Array.isArray(event.sourceIPs) ? event.sourceIPs.slice(0, 16) : [];
+  const groups: readonly unknown[] = Array.isArray(user?.groups) ? user.groups.slice(0, 64) : [];
+  return {
+    verb: sensorText(event.verb, 32) ?? 'unknown',
+    user: sensorText(user?.username, 256),
+    groups: groups.filter((group) => typeof group === 'string'),
+    extra: objectOf(user?.extra) ?? {},
+    sourceIps: ips.filter((ip) => typeof ip === 'string'),
+    path,
+    apiGroup: sensorText(target?.apiGroup, 128) ?? '',
+    resource: sensorText(target?.resource, 128),
+    subresource: sensorText(target?.subresource, 128),
+    namespace: objectName(target?.namespace),
+    name: sensorText(target?.name, 253),
+    uid: target?.uid,
+    command: commandIn(path),
+    body: objectOf(event.requestObject),
+    answered: objectOf(event.responseObject),
+    code,
+    refused: decision === 'forbid' || code === 401 || code === 403,
+  };
+}
+
+/** `…/exec?command=sh&command=-c&command=id` → `sh -c id` */
+function commandIn(path: string): string | undefined {
+  const query = path.split('?', 2)[1];
+  if (query === undefined) return undefined;
+  const words = new URLSearchParams(query).getAll('command');
+  return words.length === 0 ? undefined : sensorText(words.slice(0, 256).join(' '), 1_024);
+}
+
+/** The first of an authenticator's list of texts. */
+export function extraText(extra: Fields, name: string): string | undefined {
+  const value: unknown = Object.hasOwn(extra, name) ? extra[name] : undefined;
+  return Array.isArray(value) && typeof value[0] === 'string' ? value[0] : undefined;
+}
