@@ -26,8 +26,10 @@ const writers: readonly Sensor[] = [
   inspektorGadget,
 ];
 
+export const cloudEvents: Sensor = createCloudEvents(writers);
+
 /** Every sender that is understood, in the order of detection. Each has the address `/v1/alerts/NAME`. */
-export const sensors: readonly Sensor[] = [createCloudEvents(writers), ...writers];
+export const sensors: readonly Sensor[] = [cloudEvents, ...writers];
 
 /**
  * Whose work a value is, and the work without the envelopes of forwarders. With `wanted` the sender has said whose it is: then

@@ -20,6 +20,10 @@ export const configSchema = z.strictObject({
     description: 'The HTTP server that takes alerts.',
     examples: [{ tokens: [{ name: 'falco', token: { env: 'FALCO_TOKEN' } }] }],
   }),
+  sensors: section.sensors.meta({
+    description:
+      'What alerts are worth, in place of the sensor’s own word: sensor → `severities` → rule or policy, `*` for all others → severity. Example: `{ tetragon: { severities: { block-c2: critical, "*": info } } }`.',
+  }),
   desk: section.desk.meta({ description: 'The HTTP server for Slack, and the keys of its votes.' }),
   roster: roster.meta({
     description: 'Who may decide.',

@@ -160,6 +160,18 @@ export const intake = z.strictObject({
     .prefault({}),
 });
 
+const sensor = z.strictObject({
+  severities: z
+    .record(z.string().min(1), z.enum(severities))
+    .default({})
+    .meta({ description: 'Rule or policy → severity, in place of the sensor’s own; `*` for all other rules.' }),
+});
+
+export const sensors = z
+  .record(id, sensor)
+  .default({})
+  .meta({ examples: [{ tetragon: { severities: { 'block-c2': 'critical', '*': 'info' } } }] });
+
 export const desk = z
   .strictObject({
     listen: listen(8766),

@@ -1,6 +1,6 @@
 import { FirebreakError } from '../../core/errors.ts';
 import { incidentIdOf } from '../../core/incident.ts';
-import type { Sensor } from '../../core/sensor.ts';
+import type { Sensor, SeverityOverrides } from '../../core/sensor.ts';
 import type { SubjectResolver } from '../../core/subject-resolver.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import type { IntakeLog } from './log.ts';
@@ -32,11 +32,22 @@ export interface Answer {
 
 export interface ReceiverOptions {
   readonly cluster: string;
+  /** What the configuration says of the sensors' rules. */
+  readonly severities?: SeverityOverrides;
   readonly resolver: SubjectResolver;
   readonly seal: SealBytes;
   readonly spool: Spool;
   readonly dispatcher: Dispatcher;
   readonly log: IntakeLog;
+}
+
+/** What is known of a body beside its bytes. */
+export interface Delivery {
+  readonly sensor?: Sensor;
+  /** The headers of a binary CloudEvent. */
+  readonly cloudEvent?: Readonly<Record<string, string>>;
+  /** The sender's name, for the record. */
+  readonly from: string;
 }
 
 const keptOfRejected = 65_536;
@@ -53,9 +64,15 @@ export class Receiver {
     this.#options = options;
   }
 
-  /** Never throws for what is in the body. @param from the sender's name, for the record */
-  async receive(bytes: Uint8Array, { sensor, from }: { readonly sensor?: Sensor; readonly from: string }): Promise<Answer> {
-    const parsed = parseAlerts(bytes, { cluster: this.#options.cluster, ...(sensor && { sensor }) });
+  /** Never throws for what is in the body. */
+  async receive(bytes: Uint8Array, { sensor, cloudEvent, from }: Delivery): Promise<Answer> {
+    const { cluster, severities } = this.#options;
+    const parsed = parseAlerts(bytes, {
+      cluster,
+      ...(sensor && { sensor }),
+      ...(cloudEvent && { cloudEvent }),
+      ...(severities && { severities }),
+    });
     if (!parsed.ok) {
       await this.#keepRejected(bytes, parsed.reason, from);
       return { status: parsed.status, items: [], reason: parsed.reason };

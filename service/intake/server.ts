@@ -1,8 +1,9 @@
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { Sensor } from '../../core/sensor.ts';
-import { sensors } from '../../integrations/sensors/index.ts';
+import { cloudEvents, sensors } from '../../integrations/sensors/index.ts';
 import { secretOfHeader } from './auth.ts';
 import { unpackBody } from './body.ts';
+import { type CloudEventMode, cloudEventAttributes, cloudEventMode } from './cloud-event.ts';
 import type { IntakeLog } from './log.ts';
 import { largestBody } from './parse.ts';
 import type { Answer, Receiver } from './receive.ts';
@@ -36,7 +37,10 @@ export function createIntakeServer(options: IntakeServerOptions): FastifyInstanc
   // Senders write any content type, or none, with any charset: it is JSON, or it is not.
   server.removeAllContentTypeParsers();
   server.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+  const modes = new WeakMap<FastifyRequest, CloudEventMode>();
   server.addHook('onRequest', async (request) => {
+    const mode = cloudEventMode(request.headers['content-type'], request.headers);
+    if (mode !== undefined) modes.set(request, mode);
     request.raw.headers['content-type'] = 'application/octet-stream';
   });
   server.setErrorHandler((error, _request, reply) => answerError(error, reply, log));
@@ -63,7 +67,11 @@ export function createIntakeServer(options: IntakeServerOptions): FastifyInstanc
         const unpacked = await unpackBody(bytesOf(request), request.headers['content-encoding']);
         if (!unpacked.ok) return reply.code(unpacked.status).send({ reason: unpacked.reason });
         const from = senders.get(request) ?? 'unknown';
-        return answer(reply, await receiver.receive(unpacked.bytes, { from, ...(sensor && { sensor }) }));
+        // At a sensor's own address the headers of an envelope say nothing more.
+        const mode = sensor === undefined || sensor.name === 'cloudevents' ? modes.get(request) : undefined;
+        const envelope = mode === 'binary' ? { cloudEvent: cloudEventAttributes(request.headers) } : {};
+        const whose = sensor ?? (mode === undefined ? undefined : cloudEvents);
+        return answer(reply, await receiver.receive(unpacked.bytes, { from, ...(whose && { sensor: whose }), ...envelope }));
       },
     });
   };

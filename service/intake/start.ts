@@ -1,3 +1,4 @@
+import type { SeverityOverrides } from '../../core/sensor.ts';
 import type { SubjectResolver } from '../../core/subject-resolver.ts';
 import { type IntakeToken, senderByToken } from './auth.ts';
 import { Dispatcher } from './dispatcher.ts';
@@ -16,6 +17,7 @@ export interface IntakeOptions {
   /** Bytes of waiting alerts at which the intake answers 503. */
   readonly maxBytes: number;
   readonly cluster: string;
+  readonly severities?: SeverityOverrides;
   readonly resolver: SubjectResolver;
   readonly gateway: IncidentGateway;
   readonly seal: SealBytes;
@@ -38,11 +40,11 @@ const hourMs = 3_600_000;
  * @throws FB_ERR_CONFLICT while another process holds the spool, FB_ERR_CONFIG_INVALID without tokens
  */
 export async function startIntake(options: IntakeOptions): Promise<Intake> {
-  const { listen, tokens, spoolDir, maxBytes, cluster, resolver, gateway, seal, log } = options;
+  const { listen, tokens, spoolDir, maxBytes, cluster, severities, resolver, gateway, seal, log } = options;
   const senderOf = senderByToken(tokens);
   const spool = await Spool.open({ directory: spoolDir, maxBytes });
   const dispatcher = new Dispatcher({ spool, gateway, log });
-  const receiver = new Receiver({ cluster, resolver, seal, spool, dispatcher, log });
+  const receiver = new Receiver({ cluster, ...(severities && { severities }), resolver, seal, spool, dispatcher, log });
   let stopping = false;
   const notReady = (): string | undefined => (stopping ? 'stopping' : spool.isFull() ? 'the spool is full' : undefined);
   const server = createIntakeServer({ receiver, senderOf, notReady, log });

@@ -53,6 +53,7 @@ export async function startCell(parts: CellParts): Promise<RunningCell> {
     spoolDir: config.intake.spool.dir,
     maxBytes: config.intake.spool.maxBytes,
     cluster: config.cluster,
+    severities: config.sensors,
     resolver: createSubjectResolver(watch),
     gateway,
     seal: sealRaw(secrets),
