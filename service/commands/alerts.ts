@@ -1,58 +1,89 @@
-import { readFile } from 'node:fs/promises';
-import { text } from 'node:stream/consumers';
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { buffer } from 'node:stream/consumers';
+import { gunzipSync } from 'node:zlib';
 import type { Command } from 'commander';
+import type { SeverityOverrides } from '../../core/sensor.ts';
 import { sensors } from '../../integrations/sensors/index.ts';
-import { type Parsed, type ParsedItem, parseAlerts } from '../intake/parse.ts';
+import { loadConfig } from '../config/load.ts';
+import { largestBody, type Parsed, type ParsedItem, parseAlerts } from '../intake/parse.ts';
 
 interface ParseOptions {
   readonly cluster: string;
   readonly sensor?: string;
+  readonly config?: string;
 }
+
+/** What a folder is searched for; a file that is named is read whatever it is called. */
+const alertFile = /\.(?:json|jsonl|ndjson|log)(?:\.gz)?$/i;
 
 /** `firebreak alerts parse FILE…`: what the intake would make of a file, without sending it anywhere. */
 export function registerAlertsCommand(program: Command): void {
   const alerts = program.command('alerts').description('alerts as the sensors send them');
   alerts
     .command('parse')
-    .description('print the normalised alerts of files as JSON, one a line (`-` reads standard input)')
-    .argument('<files...>', 'files with one or more alerts; - for standard input')
+    .description('print the normalised alerts of files as JSON, one a line; what is no alert is told on standard error')
+    .argument('[paths...]', 'files, or folders of .json, .jsonl, .ndjson and .log files; - or nothing for standard input')
     .option('--sensor <name>', `whose alerts they are, instead of detecting it: ${sensors.map(({ name }) => name).join(', ')}`)
     .option('--cluster <name>', 'the cluster that the alerts are about', 'local')
+    .option('--config <file>', 'configuration file whose severities count (default: those of the sensors)')
     .option('--json', 'JSON is what this prints anyway')
     .addHelpText(
       'after',
-      '\nExamples:\n  $ firebreak alerts parse alert.json\n  $ kubectl logs ds/falco | firebreak alerts parse -',
+      '\nExamples:\n  $ firebreak alerts parse alert.json\n  $ firebreak alerts parse alerts/\n  $ kubectl logs ds/falco | firebreak alerts parse -',
     )
-    .action(async (files: readonly string[], options: ParseOptions) => {
-      for (const file of files) {
-        if (!(await printFile(file, options))) process.exitCode = 1;
+    .action(async (paths: readonly string[], options: ParseOptions) => {
+      const severities = options.config === undefined ? {} : loadConfig({ path: options.config, env: process.env }).sensors;
+      for (const path of paths.length === 0 ? ['-'] : paths) {
+        if (!(await printPath(path, options, severities))) process.exitCode = 1;
       }
     });
 }
 
-async function printFile(file: string, { cluster, sensor: named }: ParseOptions): Promise<boolean> {
+async function printPath(path: string, options: ParseOptions, severities: SeverityOverrides): Promise<boolean> {
+  try {
+    const files = path !== '-' && (await stat(path)).isDirectory() ? await filesIn(path) : [path];
+    if (files.length === 0) return complain(path, 'holds no .json, .jsonl, .ndjson or .log file');
+    let allGood = true;
+    for (const file of files) allGood = (await printFile(file, options, severities)) && allGood;
+    return allGood;
+  } catch (error) {
+    return complain(path, error instanceof Error && 'code' in error ? `cannot be read: ${String(error.code)}` : 'cannot be read');
+  }
+}
+
+async function filesIn(folder: string): Promise<readonly string[]> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  return entries
+    .filter((entry) => entry.isFile() && alertFile.test(entry.name))
+    .map((entry) => join(entry.parentPath, entry.name))
+    .sort();
+}
+
+async function printFile(
+  file: string,
+  { cluster, sensor: named }: ParseOptions,
+  severities: SeverityOverrides,
+): Promise<boolean> {
   const sensor = sensors.find(({ name }) => name === named);
   if (named !== undefined && sensor === undefined) return complain(file, `no sensor is called ${named}`);
-  let parsed: Parsed;
-  try {
-    const bytes = file === '-' ? Buffer.from(await text(process.stdin)) : await readFile(file);
-    parsed = parseAlerts(bytes, { cluster, ...(sensor && { sensor }) });
-  } catch (error) {
-    return complain(file, error instanceof Error && 'code' in error ? `cannot be read: ${String(error.code)}` : 'cannot be read');
-  }
+  const read = file === '-' ? await buffer(process.stdin) : await readFile(file);
+  // By its first two bytes (RFC 1952), whatever the name.
+  const bytes = read[0] === 0x1f && read[1] === 0x8b ? gunzipSync(read, { maxOutputLength: largestBody }) : read;
+  const parsed: Parsed = parseAlerts(bytes, { cluster, severities, ...(sensor && { sensor }) });
   if (!parsed.ok) return complain(file, parsed.reason);
   const printed = parsed.items.map((item, index) => printItem(item, `${file}: item ${index + 1}`));
   return !printed.includes(false);
 }
 
+/** False only for what could not be read: that a sensor speaks of itself is no fault. */
 function printItem(item: ParsedItem, where: string): boolean {
-  if (item.kind === 'rejected') return complain(where, item.reason);
-  if (item.kind === 'health') return complain(where, `the sensor speaks of itself, this is no alert: ${item.text}`);
-  if (item.kind === 'ignored') {
-    complain(where, `no alert: ${item.reason}`);
+  if (item.kind === 'alert') {
+    process.stdout.write(`${withRaw(item)}\n`);
     return true;
   }
-  process.stdout.write(`${withRaw(item)}\n`);
+  if (item.kind === 'rejected') return complain(where, item.reason);
+  complain(where, item.kind === 'health' ? `no alert, the sensor speaks of itself: ${item.text}` : `no alert: ${item.reason}`);
   return true;
 }
 
@@ -66,7 +97,8 @@ function onOneLine(json: string): string {
   return json.replace(/("[^"\\]*(?:\\.[^"\\]*)*")|\s+/gs, (_whole, quoted: string | undefined) => quoted ?? '');
 }
 
+/** On one line, without what a terminal would take for a command: the text may be the attacker's. */
 function complain(where: string, reason: string): false {
-  process.stderr.write(`${where}: ${reason}\n`);
+  process.stderr.write(`${where}: ${reason.replaceAll(/[\p{Cc}\p{Cf}]+/gu, ' ')}\n`);
   return false;
 }
