@@ -32,6 +32,15 @@ function isSystem({ user = '' }: AuditRequest): boolean {
   return /^system:(?:kube-|node:|apiserver$|serviceaccount:kube-system:)/.test(user);
 }
 
+function isAnswered({ code }: AuditRequest): boolean {
+  return code !== undefined && code >= 200 && code < 300;
+}
+
+/** Discovery and health, and what `kubeadm join` reads before it has a credential. */
+function isPublic({ resource, namespace, name, path }: AuditRequest): boolean {
+  return resource === undefined ? open.test(path) : namespace === 'kube-public' && name === 'cluster-info';
+}
+
 const of =
   (resource: string, subresource?: string) =>
   (request: AuditRequest): boolean =>
@@ -44,9 +53,8 @@ export const auditRules: readonly AuditRule[] = [
     severity: 'high',
     tags: ['initial_access'],
     mitre: ['T1078', 'TA0001'],
-    about: '`system:anonymous` got a 2xx for anything but health, version and discovery',
-    applies: ({ user, code, path }) =>
-      user === 'system:anonymous' && code !== undefined && code >= 200 && code < 300 && !open.test(path),
+    about: '`system:anonymous` got a 2xx for anything but health, version, discovery and `kube-public/cluster-info`',
+    applies: (request) => request.user === 'system:anonymous' && isAnswered(request) && !isPublic(request),
   },
   {
     name: 'Exec into pod',

@@ -1,0 +1,81 @@
+import { describe, expect, test } from '@jest/globals';
+import { alertOf, fixture, itemsOf } from './read.ts';
+
+const image = {
+  k8s: {
+    containerName: 'app',
+    hostnetwork: false,
+    namespace: 'shop',
+    node: 'worker-1',
+    owner: { kind: 'Deployment', name: 'cart' },
+    podName: 'cart-1',
+  },
+  runtime: {
+    containerId: '84c0b936c919',
+    containerImageDigest: 'sha256:00',
+    containerImageName: 'shop/cart:1.2',
+    containerName: 'app',
+    runtimeName: 'containerd',
+  },
+  timestamp: '2026-06-01T10:00:00.123456789Z',
+  timestamp_raw: 1780308000123456789n.toString(),
+  mntns_id: 4026534463,
+  proc: { comm: 'wget', pid: 41, tid: 41, creds: { uid: 0, gid: 0, user: 'root' }, parent: { comm: 'sh', pid: 40 } },
+};
+
+describe('an event', () => {
+  test('of a built-in gadget, with its time exact to the nanosecond', () => {
+    expect(alertOf(fixture('inspektor-gadget/rw-legacy-trace-exec.json'))).toEqual({
+      id: expect.stringMatching(/^[0-9a-f]{32}$/),
+      sensor: 'inspektor-gadget',
+      rule: 'trace_exec',
+      severity: 'unknown',
+      time: '2023-06-06T20:23:57.200509658Z',
+      title: 'trace_exec: /usr/sbin/iptables -w',
+      cluster: 'lab',
+      pod: { namespace: 'kube-system', name: 'kube-proxy-p' },
+      container: { id: '7192', name: 'kube-proxy' },
+      process: { name: 'iptables', exe: '/usr/sbin/iptables', commandLine: '/usr/sbin/iptables -w', pid: 587914 },
+      observables: [{ type: 'path', value: '/usr/sbin/iptables' }],
+      tags: [],
+      mitre: [],
+    });
+  });
+
+  test('of a gadget from an image', () => {
+    expect(alertOf({ ...image, fname: '/etc/shadow', flags_raw: 0 })).toMatchObject({
+      rule: 'trace_open',
+      time: '2026-06-01T10:00:00.123456789Z',
+      node: 'worker-1',
+      pod: { namespace: 'shop', name: 'cart-1' },
+      workload: { kind: 'Deployment', namespace: 'shop', name: 'cart' },
+      container: { id: '84c0b936c919', name: 'app', image: 'shop/cart:1.2', digest: 'sha256:00' },
+      process: { name: 'wget', parent: 'sh', user: 'root', pid: 41 },
+      observables: [{ type: 'path', value: '/etc/shadow' }],
+    });
+  });
+
+  test('of trace_dns and trace_tcp gives what was asked for', () => {
+    expect(alertOf({ ...image, qr: 'Q', qtype: 'A', name: 'evil.example.org.' })).toMatchObject({
+      rule: 'trace_dns',
+      observables: [{ type: 'domain', value: 'evil.example.org' }],
+    });
+    const tcp = { ...image, src: { addr: '10.0.0.9', port: 5 }, dst: { addr: '203.0.113.9', port: 443 } };
+    expect(alertOf(tcp)).toMatchObject({ rule: 'trace_tcp' });
+    expect(alertOf(tcp).observables).toContainEqual({ type: 'ip', value: '203.0.113.9' });
+  });
+
+  test('may say its gadget and severity, and the configuration may', () => {
+    expect(alertOf({ ...image, gadget: 'trace_ssl:latest', severity: 'high' })).toMatchObject({
+      rule: 'trace_ssl',
+      severity: 'high',
+    });
+    const severities = { 'inspektor-gadget': { severities: { trace_ssl: 'low' } } } as const;
+    expect(alertOf({ ...image, gadget: 'trace_ssl' }, { severities }).severity).toBe('low');
+  });
+
+  test('with a message of the gadget’s own is health', () => {
+    const lost = { ...image, type: 'warn', message: 'lost 3 samples' };
+    expect(itemsOf(lost)).toMatchObject([{ kind: 'health', text: 'lost 3 samples', host: 'worker-1' }]);
+  });
+});

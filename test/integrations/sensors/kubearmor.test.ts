@@ -1,0 +1,85 @@
+import { describe, expect, test } from '@jest/globals';
+import { alertOf, fixture, itemsOf } from './read.ts';
+
+const relay = JSON.parse(fixture('kubearmor/rw-preset-alert.json'));
+
+describe('a matched policy', () => {
+  test('as the relay writes it', () => {
+    expect(alertOf(relay)).toEqual({
+      id: expect.stringMatching(/^[0-9a-f]{32}$/),
+      sensor: 'kubearmor',
+      rule: 'ksp-preset-block-fileless',
+      severity: 'high',
+      time: '2026-06-01T10:00:01.450811Z',
+      title: 'Fileless execution is blocked',
+      cluster: 'lab',
+      node: 'n1',
+      pod: { namespace: 'presets', name: 'fileless-867-g7' },
+      workload: { kind: 'Deployment', namespace: 'presets', name: 'fileless' },
+      container: { id: 'af79', name: 'fileless', image: 'docker.io/kubearmor/x:0.2', digest: 'sha256:00' },
+      process: { name: '3', exe: '/proc/self/fd/3', commandLine: 'memfd:', parent: 'dash', pid: 3625937 },
+      observables: [
+        { type: 'path', value: 'memfd:' },
+        { type: 'path', value: '/proc/self/fd/3' },
+      ],
+      tags: ['MITRE', 'X', 'enforced', 'block'],
+      mitre: [],
+    });
+  });
+
+  test('as the agent writes it, in the other case', () => {
+    expect(alertOf(fixture('kubearmor/rw-agent-stdout-camelcase.json'))).toMatchObject({
+      rule: 'p',
+      severity: 'medium',
+      title: 'Process blocked: /bin/sleep 1',
+      node: 'n1',
+      pod: { namespace: 'team-a', name: 'api-0' },
+      workload: { kind: 'Deployment', namespace: 'team-a', name: 'api' },
+      process: { name: 'sleep', commandLine: '/bin/sleep 1', parent: 'sh', pid: 2 },
+    });
+    const upper = Object.fromEntries(
+      Object.entries(JSON.parse(fixture('kubearmor/rw-agent-stdout-camelcase.json'))).map(([key, value]) => [
+        key.charAt(0).toUpperCase() + key.slice(1),
+        value,
+      ]),
+    );
+    expect(alertOf(upper).id).toBe(alertOf(fixture('kubearmor/rw-agent-stdout-camelcase.json')).id);
+  });
+
+  test('of the host is about the node', () => {
+    const { PodName: _pod, ContainerID: _id, ContainerName: _name, ContainerImage: _image, Owner: _owner, ...host } = relay;
+    const alert = alertOf({ ...host, Type: 'MatchedHostPolicy', NamespaceName: '' });
+    expect(alert.node).toBe('n1');
+    for (const absent of ['pod', 'workload', 'container']) expect(alert).not.toHaveProperty(absent);
+  });
+
+  test.each([
+    ['10', 'critical'],
+    ['9', 'critical'],
+    ['7', 'high'],
+    ['4', 'medium'],
+    ['2', 'low'],
+    ['1', 'info'],
+    ['', 'unknown'],
+    ['11', 'unknown'],
+    [undefined, 'unknown'],
+  ])('severity %p is %s', (Severity, severity) => expect(alertOf({ ...relay, Severity }).severity).toBe(severity));
+
+  test('gives techniques that stand in longer tags', () => {
+    expect(alertOf({ ...relay, ATags: ['MITRE_T1552_unsecured_credentials', 'MITRE_TA0006'] }).mitre).toEqual(
+      expect.arrayContaining(['T1552', 'TA0006']),
+    );
+  });
+});
+
+describe('what is no alert', () => {
+  test('dropped alerts are health', () => {
+    expect(itemsOf(fixture('kubearmor/rw-alert-threshold-systemevent.json'))).toMatchObject([
+      { kind: 'health', sensor: 'kubearmor', host: 'n1', text: expect.stringContaining('30 s') },
+    ]);
+  });
+
+  test('logs are telemetry', () => {
+    expect(itemsOf({ ...relay, Type: 'ContainerLog' })).toMatchObject([{ kind: 'ignored' }]);
+  });
+});

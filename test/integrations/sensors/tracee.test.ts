@@ -1,0 +1,96 @@
+import { describe, expect, test } from '@jest/globals';
+import { alertOf, fixture, itemsOf } from './read.ts';
+
+const flat = fixture('tracee/rw-legacy-flat-signature-v0.11.json');
+const nested = fixture('tracee/rw-legacy-signature-metadata-v0.12-0.2x.json');
+const v1beta1 = fixture('tracee/rw-v1beta1-detection-k8s.json');
+
+describe('a signature of Tracee', () => {
+  test('to 0.12 is flat, and its time is exact to the nanosecond', () => {
+    const alert = alertOf(flat);
+    expect(alert).toMatchObject({
+      sensor: 'tracee',
+      rule: 'anti_debugging',
+      severity: 'unknown',
+      time: '2023-01-02T15:51:37.796957174Z',
+      node: 'node-7',
+      process: { name: 'strace', pid: 170463 },
+    });
+    for (const absent of ['pod', 'container']) expect(alert).not.toHaveProperty(absent);
+  });
+
+  test('to 0.12 names its pod in fields of its own', () => {
+    const change = { podName: 'api-0', podNamespace: 'team-a', podUID: 'u-1', containerId: '84c0b936c919', hostName: 'api-0' };
+    const alert = alertOf(flat.replace(/\}$/, `,${JSON.stringify(change).slice(1)}`));
+    expect(alert).toMatchObject({ pod: { namespace: 'team-a', name: 'api-0', uid: 'u-1' }, container: { id: '84c0b936c919' } });
+    expect(alert).not.toHaveProperty('node');
+  });
+
+  test('from 0.13 on has pod, container, severity and technique', () => {
+    expect(alertOf(nested)).toMatchObject({
+      rule: 'anti_debugging',
+      severity: 'low',
+      title: 'Anti-Debugging detected',
+      time: '2023-02-20T20:34:43.242804700Z',
+      pod: { namespace: 'team-a', name: 'api-0', uid: '0000' },
+      container: { id: '4af0', name: 'api', image: 'docker.io/library/busybox:latest', digest: 'sha256:00' },
+      tags: ['TRC-102', 'mitre_defense_evasion'],
+      mitre: ['T1622', 'TA0005'],
+    });
+  });
+
+  test('of v1beta1', () => {
+    expect(alertOf(v1beta1)).toMatchObject({
+      rule: 'file_modification',
+      severity: 'high',
+      title: 'File Modification',
+      time: '2026-06-01T10:00:00.123456789Z',
+      pod: { namespace: 'team-a', name: 'api-0', uid: '0000' },
+      container: { id: '84c0b936c919', name: 'api', image: 'busybox:latest', digest: 'sha256:00' },
+      process: { name: 'vi', exe: '/usr/bin/vi', pid: 12345 },
+      observables: [
+        { type: 'path', value: '/etc/passwd' },
+        { type: 'path', value: '/usr/bin/vi' },
+      ],
+      mitre: ['T1098', 'TA0003'],
+    });
+  });
+
+  test('of v1beta1 without a severity is info, which protojson leaves out', () => {
+    expect(alertOf(fixture('tracee/rw-v1beta1-severity-info-omitted.json')).severity).toBe('info');
+  });
+
+  test('as tracee-rules wrapped it', () => {
+    const event = JSON.parse(nested);
+    const { metadata, ...context } = event;
+    const finding = {
+      Data: null,
+      Context: { ...context, timestamp: '1676925283242804700' },
+      SigMetadata: { ID: 'TRC-102', ...metadata },
+    };
+    expect(alertOf(finding)).toMatchObject({ rule: 'anti_debugging', severity: 'low', pod: { name: 'api-0' } });
+  });
+
+  test.each([
+    [4, 'critical'],
+    [3, 'high'],
+    ['2', 'medium'],
+    [1, 'low'],
+    [0, 'info'],
+    [5, 'unknown'],
+    [null, 'unknown'],
+  ])('severity %p is %s', (severity, expected) => {
+    const event = JSON.parse(nested);
+    event.metadata.Properties.Severity = severity;
+    expect(alertOf(event).severity).toBe(expected);
+  });
+});
+
+describe('telemetry', () => {
+  test('is no alert', () => {
+    const open = { ...JSON.parse(nested), eventId: '257', eventName: 'openat', metadata: null };
+    expect(itemsOf(open)).toMatchObject([{ kind: 'ignored', sensor: 'tracee' }]);
+    const { threat: _threat, ...event } = JSON.parse(v1beta1);
+    expect(itemsOf(event)).toMatchObject([{ kind: 'ignored', sensor: 'tracee' }]);
+  });
+});
