@@ -1,0 +1,153 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { type Decoded, withConfiguredSeverity } from '../../../core/sensor.ts';
+import { severities } from '../../../core/severity.ts';
+import { recognise, sensors } from '../../../integrations/sensors/index.ts';
+import { parseAlerts } from '../../../service/intake/parse.ts';
+
+const root = join(import.meta.dirname, '../../fixtures/alerts');
+const texts = readdirSync(root, { recursive: true, encoding: 'utf8' })
+  .filter((file) => file.endsWith('.json') && !file.includes('huge'))
+  .map((file) => readFileSync(join(root, file), 'utf8'));
+const values: readonly unknown[] = texts.map((text) => JSON.parse(text));
+
+const odd = fc.oneof(
+  fc.jsonValue(),
+  fc.string({ unit: 'binary' }),
+  fc.constantFrom<unknown>(
+    '<NA>',
+    'host',
+    '',
+    null,
+    {},
+    [],
+    -1,
+    2 ** 63,
+    Number.NaN,
+    Number.POSITIVE_INFINITY,
+    '\u202Egpj.exe',
+    '\uD800',
+  ),
+  fc.constant('a'.repeat(100_000)),
+  fc.constant(JSON.parse('{"__proto__":{"polluted":true},"constructor":{"prototype":{"polluted":true}}}')),
+);
+
+/** The value with what is at some of its places replaced, removed, or wrapped. */
+function mutate(value: unknown, choose: () => number, replacement: () => unknown): unknown {
+  const roll = choose();
+  if (roll < 4) return replacement();
+  if (Array.isArray(value)) return value.map((item) => mutate(item, choose, replacement));
+  if (typeof value !== 'object' || value === null) return value;
+  const entries = Object.entries(value).flatMap(([key, field]): [string, unknown][] => {
+    const fate = choose();
+    if (fate === 99) return [];
+    if (fate === 98)
+      return [
+        [key, field],
+        ['__proto__', replacement()],
+      ];
+    return [[key, mutate(field, choose, replacement)]];
+  });
+  return Object.fromEntries(entries);
+}
+
+const mutated = fc
+  .record({
+    base: fc.constantFrom(...values),
+    rolls: fc.array(fc.nat({ max: 99 }), { minLength: 16, maxLength: 64 }),
+    replacements: fc.array(odd, { minLength: 1, maxLength: 6 }),
+  })
+  .map(({ base, rolls, replacements }) => {
+    let at = 0;
+    const next = <T>(list: readonly T[]): T => list[at++ % list.length] as T;
+    return mutate(
+      base,
+      () => next(rolls),
+      () => next(replacements),
+    );
+  });
+
+function expectSound(decoded: readonly Decoded[]): void {
+  expect(Array.isArray(decoded)).toBe(true);
+  for (const item of decoded) {
+    const text = JSON.stringify(item);
+    expect(text.isWellFormed()).toBe(true);
+    expect(text.length).toBeLessThan(64_000);
+    if (item.kind !== 'alert') continue;
+    const { alert } = item;
+    expect(alert.id).toMatch(/^[0-9a-f]{32}$/);
+    expect(severities).toContain(alert.severity);
+    expect(Date.parse(alert.time)).not.toBeNaN();
+    for (const field of [alert.rule, alert.title, alert.sensor, alert.cluster])
+      expect(typeof field === 'string' && field !== '').toBe(true);
+    expect(alert.cluster).toBe('lab');
+    expect(text).not.toMatch(/":(?:null|""|"<NA>"|\{\})/);
+    if (alert.pod) expect(alert.pod.name).toMatch(/^[a-z0-9][a-z0-9.-]*$/);
+    expect(alert.observables.length).toBeLessThanOrEqual(32);
+    expect(withConfiguredSeverity(alert, { [alert.sensor]: { severities: { '*': 'low' } } }).severity).toBe('low');
+  }
+}
+
+describe.each(sensors.map((sensor) => [sensor.name, sensor] as const))('%s', (_name, sensor) => {
+  test('reads anything, or says why not, and pollutes nothing', () => {
+    fc.assert(
+      fc.property(fc.oneof(mutated, odd), (value) => {
+        sensor.detect(value);
+        sensor.listIn?.(value);
+        expectSound(sensor.decode(value, { cluster: 'lab' }));
+        const found = recognise(value, sensor);
+        if (found) expectSound(found.sensor.decode(found.value, { cluster: 'lab' }));
+      }),
+      { numRuns: 400 },
+    );
+    expect(({} as { polluted?: true }).polluted).toBeUndefined();
+    expect(([] as { polluted?: true }).polluted).toBeUndefined();
+  });
+});
+
+describe('a whole body', () => {
+  test('of whatever bytes is read within a moment, item by item', () => {
+    const noise = fc.oneof(
+      fc.uint8Array({ maxLength: 200 }),
+      fc.tuple(fc.constantFrom(...texts), fc.nat(), fc.uint8Array({ minLength: 1, maxLength: 8 })).map(([text, place, bytes]) => {
+        const body = Buffer.from(text);
+        body.set(bytes.subarray(0, body.length), place % Math.max(1, body.length - bytes.length));
+        return body;
+      }),
+      fc.array(mutated, { maxLength: 4 }).map((list) => Buffer.from(JSON.stringify(list))),
+      mutated.map((value) => Buffer.from(JSON.stringify({ log: JSON.stringify(value) ?? '' }))),
+    );
+    fc.assert(
+      fc.property(noise, (bytes) => {
+        const started = performance.now();
+        const parsed = parseAlerts(bytes, { cluster: 'lab' });
+        if (parsed.ok) expectSound(parsed.items.map(({ raw: _raw, ...item }) => item));
+        expect(performance.now() - started).toBeLessThan(2_000);
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+
+  test.each([
+    ['slashes', '/'.repeat(900_000)],
+    ['dots', 'a.'.repeat(450_000)],
+    ['at signs', '@'.repeat(900_000)],
+    ['spaces', ' '.repeat(900_000)],
+    ['quotes', '\\"'.repeat(200_000)],
+    ['digits', '1'.repeat(900_000)],
+    ['schemes', 'a://'.repeat(200_000)],
+    ['brackets', '['.repeat(900_000)],
+  ])('with a text of nothing but %s takes no longer', (_what, nasty) => {
+    for (const value of values) {
+      const text = JSON.stringify(value).replaceAll(/"(?:\/bin\/sleep 1|\/usr\/bin\/curl|execve clone|sh|strace|x)"/g, () =>
+        JSON.stringify(nasty),
+      );
+      if (text.length < 1_000) continue;
+      const started = performance.now();
+      parseAlerts(Buffer.from(text), { cluster: 'lab' });
+      expect(performance.now() - started).toBeLessThan(3_000);
+    }
+  });
+});
