@@ -1,0 +1,140 @@
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { testPlatform } from '../../platform.ts';
+import { podOf, until, type Workload } from './cluster.ts';
+import { containedAt, ended, voteUntilTaken } from './oracle.ts';
+import type { Changes } from './program.ts';
+import { ana, ben, labels, Service } from './service.ts';
+
+jest.setTimeout(240_000);
+
+const leaseMs = 8_000;
+const shell = 'No, quarantine the pod';
+
+/** Leases that a test can outlive; after “release” the pod is left to its lease, and a shell’s quarantine may end in silence. */
+const shortLeases: Changes = {
+  "await steps.quarantinePod({ pod: alert.pod, lease: '4h' });": `await steps.quarantinePod({ pod: alert.pod, lease: '${leaseMs / 1_000}s' });`,
+  "await steps.quarantinePod({ pod: alert.pod, lease: '4h' }, answer.approval);": `await steps.quarantinePod({ pod: alert.pod, lease: '${leaseMs / 1_000}s', onExpiry: 'release' }, answer.approval);`,
+  'await steps.quarantinePod.undo(quarantine, answer.approval);': '',
+};
+/** Another playbook altogether: it neither knows the old one’s steps nor asks its question. */
+const otherPlaybook: Changes = {
+  ...shortLeases,
+  'Is the new binary in': 'Do you know the new binary in',
+  'Yes, release it': 'Yes, I know it',
+  'ran a new binary`': 'ran something new`',
+};
+
+const { temporalAddress, temporalNamespace, kubeconfig, auditLog, freshNamespace } = await testPlatform();
+let service: Service;
+let namespace: string;
+
+const deployed = async (...names: readonly string[]): Promise<readonly Workload[]> => service.workloads.deploy(namespace, names);
+const one = async (name: string): Promise<Workload> => {
+  const [workload] = await deployed(name);
+  if (!workload) throw new Error('not deployed');
+  return workload;
+};
+const lease = async (workload: Workload) => (await service.state(workload))?.leases[0];
+
+let calm: NodeJS.Timeout;
+
+beforeAll(async () => {
+  namespace = await freshNamespace();
+  service = await Service.create({ temporalAddress, temporalNamespace, kubeconfig, auditLog }, (config) => {
+    config.watch = { namespaces: [namespace] };
+  });
+  calm = setInterval(() => service.slack.calm(), 200);
+  service.changeProgram(shortLeases);
+  await service.start();
+});
+
+afterAll(async () => {
+  clearInterval(calm);
+  await service?.stop();
+});
+
+describe('a lease, with Firebreak killed before its end', () => {
+  test('below critical, where the playbook says so: given back exactly once, after the restart', async () => {
+    const workload = await one('below');
+    await service.alert(workload, 'shell');
+    await voteUntilTaken(service, workload, ana, shell);
+    await containedAt(service, [workload]);
+    await service.kill();
+    await sleep(leaseMs);
+    expect(service.effects.of('give-back', podOf(workload))).toHaveLength(0);
+    await service.start();
+    await until('the undo', 10_000, () => service.effects.of('give-back', podOf(workload)).length === 1);
+    await ended(service, [workload]);
+    expect(service.effects.of('contain', podOf(workload))).toHaveLength(1);
+  });
+
+  test('critical and nobody answers: renewed, and never given back', async () => {
+    const workload = await one('silent');
+    await service.alert(workload);
+    await containedAt(service, [workload]);
+    await service.kill();
+    await sleep(leaseMs);
+    await service.start();
+    await service.stateWhen('a renewal', workload, 10_000, ({ leases }) => (leases[0]?.renewals ?? 0) > 0);
+    expect((await lease(workload))?.state).toBe('active');
+    expect(service.effects.of('give-back', podOf(workload))).toHaveLength(0);
+  });
+
+  test('critical, and two people said that it was harmless: given back exactly once, after the restart', async () => {
+    const workload = await one('harmless');
+    await service.alert(workload);
+    await voteUntilTaken(service, workload, ana, labels.release);
+    await voteUntilTaken(service, workload, ben, labels.release);
+    await service.stateWhen('the verdict', workload, 10_000, ({ verdict }) => verdict === 'benign');
+    await service.kill();
+    await sleep(leaseMs);
+    await service.start();
+    await until('the undo', 10_000, () => service.effects.of('give-back', podOf(workload)).length === 1);
+    await ended(service, [workload]);
+    expect(service.effects.of('contain', podOf(workload))).toHaveLength(1);
+  });
+});
+
+describe('the playbooks change while incidents are open', () => {
+  test('each incident ends under the build that began it, and new ones begin under the new build', async () => {
+    const [leased, asked, fresh] = (await deployed('leased', 'asked', 'fresh')) as [Workload, Workload, Workload];
+    await service.alert(leased, 'shell');
+    await service.alert(asked);
+    await voteUntilTaken(service, leased, ana, shell);
+    await containedAt(service, [leased, asked]);
+    await service.cardOf(asked);
+    const kept = (): readonly string[] => readdirSync(join(service.settings.folder, 'state', 'builds'));
+    const before = kept();
+
+    await service.kill();
+    service.changeProgram(otherPlaybook);
+    await service.start();
+    expect(kept().length).toBe(before.length + 1);
+
+    await service.alert(fresh);
+    await containedAt(service, [fresh]);
+    expect(JSON.stringify((await service.cardOf(fresh)).blocks)).toContain('Do you know the new binary in');
+    expect(JSON.stringify((await service.cardOf(asked)).blocks)).toContain('Is the new binary in');
+    await until('the old lease’s end', 15_000, () => service.effects.of('give-back', podOf(leased)).length === 1);
+    await voteUntilTaken(service, asked, ana, labels.remove);
+    await until('the deletion', 30_000, () => service.effects.of('delete', podOf(asked)).length === 1);
+    await ended(service, [leased, asked]);
+    // The lease of the old build's silent incident goes on too.
+    const { client } = await service.session();
+    const builds = new Map<string, string>();
+    for (const workload of [asked, fresh]) {
+      const { raw } = await client.workflow.getHandle(service.incidentOf(workload)).describe();
+      builds.set(workload.name, raw.workflowExecutionInfo?.versioningInfo?.deploymentVersion?.buildId ?? '');
+    }
+    expect(builds.get('asked')).not.toBe(builds.get('fresh'));
+    for (const build of builds.values()) expect(kept()).toContain(`${build}.js`);
+    for (const workload of [leased, asked, fresh]) expect(service.effects.of('contain', podOf(workload))).toHaveLength(1);
+  });
+
+  test('a build that cannot be found is named in the log', () => {
+    expect(service.log).not.toContain('not in the state directory');
+  });
+});

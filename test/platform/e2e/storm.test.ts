@@ -1,0 +1,74 @@
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { testPlatform } from '../../platform.ts';
+import { alertAbout } from './alerts.ts';
+import { podOf, until, type Workload } from './cluster.ts';
+import { votedAt } from './oracle.ts';
+import { ana, labels, Service } from './service.ts';
+
+jest.setTimeout(240_000);
+
+const storm = 100_000;
+const perBody = 2_000;
+const bodiesAtOnce = 2;
+
+const { temporalAddress, temporalNamespace, kubeconfig, auditLog, freshNamespace } = await testPlatform();
+let service: Service;
+let workload: Workload;
+
+beforeAll(async () => {
+  const namespace = await freshNamespace();
+  service = await Service.create({ temporalAddress, temporalNamespace, kubeconfig, auditLog }, (config) => {
+    config.watch = { namespaces: [namespace] };
+  });
+  const [made] = await service.workloads.deploy(namespace, ['loud']);
+  if (!made) throw new Error('not deployed');
+  workload = made;
+  await service.start();
+});
+
+afterAll(() => service?.stop());
+
+describe('100 000 alerts while a question is open', () => {
+  test('all are counted, the history stays small, few messages are posted, and the vote works', async () => {
+    expect((await service.alert(workload)).status).toBe(200);
+    await service.cardOf(workload);
+    const started = performance.now();
+    const statuses = new Map<number, number>();
+    let left = storm / perBody;
+    await Promise.all(
+      Array.from({ length: bodiesAtOnce }, async () => {
+        while (left > 0) {
+          left -= 1;
+          const alerts = Array.from({ length: perBody }, () => alertAbout(workload));
+          const { status } = await service.post(alerts);
+          statuses.set(status, (statuses.get(status) ?? 0) + 1);
+        }
+      }),
+    );
+    const postedMs = performance.now() - started;
+    expect([...statuses.keys()]).toEqual([200]);
+    const { total } = await service.stateWhen('the count', workload, 90_000, (state) => state.total >= storm + 1);
+    const countedMs = performance.now() - started;
+    expect(total).toBe(storm + 1);
+
+    const voteStarted = Date.now();
+    expect((await service.click(workload, ana, labels.remove)).status).toBe(200);
+    const votedMs = (await votedAt(service, workload)) - voteStarted;
+    expect(votedMs).toBeLessThan(3_000);
+    await until('the deletion', 60_000, () => service.effects.of('delete', podOf(workload)).length === 1);
+
+    const { client } = await service.session();
+    const { historyLength } = await client.workflow.getHandle(service.incidentOf(workload)).describe();
+    const messages = service.slack.world.messages.filter(({ ephemeralFor }) => ephemeralFor === undefined).length;
+    const edits = service.slack.calls.filter(({ method }) => method === 'chat.update').length;
+    process.stdout.write(
+      `${storm} alerts: taken in ${Math.round(postedMs)} ms (${Math.round(storm / (postedMs / 1_000))}/s), counted after ${Math.round(countedMs)} ms, ${historyLength} events, vote after ${votedMs} ms, ${messages} messages, ${edits} edits\n`,
+    );
+    expect(historyLength).toBeLessThan(4_096);
+    expect(messages).toBeLessThanOrEqual(5);
+    expect(edits).toBeLessThanOrEqual(20);
+    expect(service.effects.of('contain', podOf(workload))).toHaveLength(1);
+    expect(service.ticketsOf(workload)).toBe(1);
+    expect(service.isRunning).toBe(true);
+  });
+});
