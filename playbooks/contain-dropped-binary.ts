@@ -14,14 +14,15 @@ export const containDroppedBinary = definePlaybook(
   },
   async ({ alert, steps, ask, settle, verdict }) => {
     const quarantine = await steps.quarantinePod({ pod: alert.pod, lease: '4h' });
-    await settle({
-      evidence: steps.snapshotPodState({ pod: alert.pod }),
+    // The ticket system may be down for hours: people are asked all the same.
+    const filed = settle({
       ticket: steps.openTicket({
         title: `${alert.pod.namespace}/${alert.pod.name} ran a new binary`,
         body: `${alert.title}\n\nThe pod is quarantined. People are asked whether it is released, or its secrets rotated and the pod deleted.`,
         labels: ['firebreak', alert.severity],
       }),
     });
+    await settle({ evidence: steps.snapshotPodState({ pod: alert.pod }) });
     const answer = await ask({
       question: `Is the new binary in ${alert.pod.name} expected?`,
       choices: { release: 'Yes, release it', remove: 'No, rotate its secrets and delete it' },
@@ -43,5 +44,6 @@ export const containDroppedBinary = definePlaybook(
       await steps.rotateSecret({ suspect: alert.pod }, answer.approval);
       await steps.deletePod({ pod: alert.pod }, answer.approval);
     }
+    await filed;
   },
 );

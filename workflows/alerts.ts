@@ -24,22 +24,24 @@ export function joinBatch(model: IncidentModel, batch: AlertBatch): Joined {
   if (!model.firstSight(`batch:${batch.id}`)) return { fresh: [], showsOnCards: false };
   const before = model.total;
   model.lastAlertAt = Date.now();
+  const fresh = batch.alerts.filter((alert) => model.firstSight(`alert:${alert.id}`));
+  const counts = withoutSeen(batch, fresh);
+  if (counts.length === 0 && batch.counts.length > 0) return { fresh: [], showsOnCards: false };
   let raised = false;
-  for (const count of batch.counts) {
+  for (const count of counts) {
     addCount(model, count);
     raised = model.raise(count.severity) || raised;
   }
-  const fresh = batch.alerts.filter((alert) => model.firstSight(`alert:${alert.id}`));
-  const added = batch.counts.reduce((sum, count) => sum + count.count, 0);
-  const rules = [...new Set(batch.counts.map((count) => count.rule))].join(', ');
+  const added = counts.reduce((sum, count) => sum + count.count, 0);
+  const rules = [...new Set(counts.map((count) => count.rule))].join(', ');
   const first = before === 0;
   model.record(
     first ? 'incident.opened' : 'alert.joined',
     `sensor/${fresh[0]?.sensor ?? 'intake'}`,
     `${added} × ${rules.slice(0, 300)}`,
     {
-      counts: batch.counts.slice(0, mostCountsOnRecord),
-      ...(batch.counts.length > mostCountsOnRecord ? { furtherCounts: batch.counts.length - mostCountsOnRecord } : {}),
+      counts: counts.slice(0, mostCountsOnRecord),
+      ...(counts.length > mostCountsOnRecord ? { furtherCounts: counts.length - mostCountsOnRecord } : {}),
       alerts: fresh.map((alert) => ({
         id: alert.id,
         rule: alert.rule,
@@ -57,6 +59,18 @@ export function joinBatch(model: IncidentModel, batch: AlertBatch): Joined {
 /** Where the server does not know the attributes, incidents start without them, and an upsert would stop the incident for good. */
 function isListed(): boolean {
   return workflowInfo().searchAttributes.FirebreakSeverity !== undefined;
+}
+
+/** An alert that an earlier batch carried was counted with it: a power cut may make its sender, and so the intake, send it again. */
+function withoutSeen({ alerts, counts }: AlertBatch, fresh: readonly Alert[]): readonly AlertCount[] {
+  const seen = alerts.filter((alert) => !fresh.includes(alert));
+  if (seen.length === 0) return counts;
+  return counts.flatMap((entry) => {
+    const again = seen.filter(({ rule, severity, pod }) => {
+      return countKey(entry) === countKey({ rule, severity, ...(pod && { pod: `${pod.namespace}/${pod.name}` }) });
+    }).length;
+    return entry.count > again ? [{ ...entry, count: entry.count - again }] : [];
+  });
 }
 
 function addCount(model: IncidentModel, exact: AlertCount): void {

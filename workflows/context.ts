@@ -8,7 +8,8 @@ import { stepFailure } from './calls.ts';
 import type { Leases } from './leases.ts';
 import type { Body, IncidentModel } from './model.ts';
 import type { Questions } from './questions.ts';
-import { type Caller, type StepEngine, undoPlanOf } from './steps.ts';
+import { undoPlanOf } from './step-data.ts';
+import type { Caller, StepEngine } from './steps.ts';
 import { giveVerdict } from './verdicts.ts';
 
 export interface ContextParts {

@@ -16,7 +16,8 @@ import { deskActivities } from './calls.ts';
 import { Leases } from './leases.ts';
 import { IncidentModel } from './model.ts';
 import { Questions } from './questions.ts';
-import { StepEngine, type undoPlanOf } from './steps.ts';
+import type { undoPlanOf } from './step-data.ts';
+import { StepEngine } from './steps.ts';
 import { TargetLocks } from './targets.ts';
 
 const alertsSignal = defineSignal<[AlertBatch]>(incidentNames.alertsSignal);

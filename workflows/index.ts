@@ -1,3 +1,4 @@
 /** What the workflow bundle exports: the names here are the workflow types. */
+export { control } from './control.ts';
 export { incident } from './incident.ts';
 export { warmUp } from './warm-up.ts';

@@ -8,7 +8,7 @@ import type { Plan } from '../core/plan.ts';
 import { countVote, proofOf } from '../core/question.ts';
 import type { DeskActivities } from '../core/step.ts';
 import { isVoteShaped, replyToOf } from '../core/vote-shape.ts';
-import { fastActivities, stepFailure } from './calls.ts';
+import { stepFailure, voteActivities } from './calls.ts';
 import { CardKeeper } from './cards.ts';
 import type { IncidentModel } from './model.ts';
 
@@ -157,7 +157,7 @@ export class Questions {
     const state = this.#model.questions.get(vote.question);
     if (!state) return this.#refuse(signed, 'There is no such question in this incident.');
     // A raw signal of somebody with access to Temporal ends here: no signature, no vote.
-    const check = await fastActivities
+    const check = await voteActivities(this.#model.settings)
       .verifyVote({ vote: signed, question: state.question, level: state.level })
       .catch(() => undefined);
     if (!check) return this.#refuse(signed, 'The vote could not be checked; please answer again.');

@@ -1,9 +1,8 @@
-import { condition } from '@temporalio/workflow';
+import { condition, workflowInfo } from '@temporalio/workflow';
 import type { ActionDeclaration, Verification } from '../core/action.ts';
 import type { ApprovalProof } from '../core/approval.ts';
 import { digestOf } from '../core/digest.ts';
 import type { ErrorCode } from '../core/errors.ts';
-import type { EvidenceRef } from '../core/evidence.ts';
 import type { StepState } from '../core/incident-state.ts';
 import type { Lease } from '../core/lease.ts';
 import type { Plan } from '../core/plan.ts';
@@ -13,6 +12,7 @@ import { fastActivities, stepActivities, stepFailure } from './calls.ts';
 import type { Leases } from './leases.ts';
 import type { IncidentModel } from './model.ts';
 import type { Questions } from './questions.ts';
+import { evidenceIn, outputForRecord, targetText, undoPlanOf } from './step-data.ts';
 import { podUidOf, type TargetLocks } from './targets.ts';
 
 const defaultLeaseMs = 4 * 3_600_000;
@@ -41,19 +41,9 @@ export interface StepOrder {
   readonly approval?: ApprovalProof;
 }
 
-/** What gives the effect of a step back, for people to approve. Made here from the step itself: the cell makes it again and compares. */
-export function undoPlanOf(plan: Plan, key: string): Plan {
-  return {
-    action: `undo:${plan.action}`,
-    effect: 'reversible',
-    reach: plan.reach,
-    weakens: true,
-    target: plan.target,
-    changes: [{ target: plan.target.name, what: `gives back what ${plan.action} changed` }],
-    blastRadius: plan.blastRadius,
-    notes: [],
-    inputDigest: digestOf({ key }),
-  };
+/** The first workflow task of a run has the start, itself, and signals that came before it in its history. */
+function isFirstTask(): boolean {
+  return workflowInfo().historyLength <= 5;
 }
 
 /** Runs the steps of playbooks: in their order on one target, under their keys, with the undo registered before the apply. */
@@ -132,7 +122,11 @@ export class StepEngine {
     const { declaration } = order;
     const cell = stepActivities(this.#model.settings, declaration, this.#model.priority);
     const fast =
-      !this.#fastPathTaken && declaration.effect === 'reversible' && declaration.reach === 'pod' && declaration.pool === 'cell';
+      !this.#fastPathTaken &&
+      isFirstTask() &&
+      declaration.effect === 'reversible' &&
+      declaration.reach === 'pod' &&
+      declaration.pool === 'cell';
     if (fast) {
       this.#fastPathTaken = true;
       try {
@@ -318,26 +312,4 @@ export class StepEngine {
       ...(order.approval ? { approval: order.approval } : {}),
     };
   }
-}
-
-function evidenceIn(output: unknown): EvidenceRef | undefined {
-  if (typeof output !== 'object' || output === null || !('evidence' in output)) return undefined;
-  // Only `snapshot…` actions have this field, and their output was checked against its schema by the chokepoint.
-  return output.evidence as EvidenceRef;
-}
-
-/** The record keeps what was done, bounded: an output is small by design, and cut here all the same. */
-function outputForRecord(output: unknown): unknown {
-  const text = JSON.stringify(output ?? null);
-  return text.length <= 20_000 ? (output ?? null) : { cut: text.slice(0, 20_000) };
-}
-
-function targetText(input: unknown): string {
-  if (typeof input === 'object' && input !== null) {
-    for (const value of Object.values(input)) {
-      if (typeof value === 'object' && value !== null && 'namespace' in value && 'name' in value)
-        return `pod/${String(value.namespace)}/${String(value.name)}`;
-    }
-  }
-  return 'outside';
 }

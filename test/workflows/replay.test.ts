@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import proto from '@temporalio/proto';
 import { Worker } from '@temporalio/worker';
-import { bundlePath, startLab } from './harness.ts';
+import { alertOf, bundlePath, startLab } from './harness.ts';
 import { scenarios } from './scenarios.ts';
 
 const { History } = proto.temporal.api.history.v1;
@@ -18,10 +18,12 @@ function readGolden(file: string): Golden {
   return JSON.parse(readFileSync(join(folder, file), 'utf8'));
 }
 
-async function replay({ workflowId, history }: Golden): Promise<readonly (Error | undefined)[]> {
-  const results = Worker.runReplayHistories({ workflowBundle: { codePath: await bundlePath() } }, [
-    { workflowId, history: History.fromObject(history) },
-  ]);
+function replay({ workflowId, history }: Golden): Promise<readonly (Error | undefined)[]> {
+  return replayHistory(workflowId, History.fromObject(history));
+}
+
+async function replayHistory(workflowId: string, history: proto.temporal.api.history.v1.IHistory) {
+  const results = Worker.runReplayHistories({ workflowBundle: { codePath: await bundlePath() } }, [{ workflowId, history }]);
   const errors: (Error | undefined)[] = [];
   for await (const result of results) errors.push(result.error);
   return errors;
@@ -37,6 +39,46 @@ describe('golden histories', () => {
   test.each(files)('%s replays on the workflows of today', async (file) => {
     expect(await replay(readGolden(file))).toEqual([undefined]);
   });
+
+  test('what is made while people look on replays too', async () => {
+    const lab = await startLab();
+    let looking = true;
+    const looks: Promise<unknown>[] = [];
+    try {
+      const incidents = await Promise.all(
+        [1, 2, 3, 4, 5, 6, 7, 8].map((n) => lab.start([alertOf({ n, rule: 'Terminal shell in container', severity: 'low' })])),
+      );
+      for (const incident of incidents)
+        looks.push(
+          (async () => {
+            while (looking) {
+              await incident.state().catch(() => undefined);
+              await new Promise((resolve) => setTimeout(resolve, 5));
+            }
+          })(),
+        );
+      await Promise.all(
+        incidents.map(async (incident) => {
+          await incident.vote('quarantine', 'ana');
+          await incident.until((state) => state.leases.some((lease) => lease.state === 'active'), 'the quarantine');
+          await incident.vote('extend', 'ana', {}, true);
+          await incident.until((state) => (state.leases[0]?.renewals ?? 0) === 1, 'the extension');
+          await incident.vote('release', 'ben', {}, true);
+          await incident.result();
+        }),
+      );
+      looking = false;
+      await Promise.all(looks);
+      for (const { id } of incidents) {
+        const history = await lab.env.client.workflow.getHandle(id).fetchHistory();
+        expect(await replayHistory(id, history)).toEqual([undefined]);
+      }
+    } finally {
+      looking = false;
+      await Promise.all(looks);
+      await lab.stop();
+    }
+  }, 60_000);
 
   test('a history that the workflows would not make is found', async () => {
     const golden = readGolden('dropped-binary-removed.json');

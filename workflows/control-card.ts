@@ -1,0 +1,44 @@
+import type { QuestionCard } from '../core/card.ts';
+import type { QuestionState } from '../core/incident-state.ts';
+import { quorumNow } from '../core/question.ts';
+import { type SuppressionTerms, workloadText } from '../core/suppression.ts';
+import type { ControlModel } from './control-model.ts';
+
+/** What people see of a proposal: the same card as for an incident. */
+export function controlCard({ ref, cluster }: ControlModel, state: QuestionState, terms: SuppressionTerms): QuestionCard {
+  const { question, votes, status, digest } = state;
+  return {
+    incident: { ...ref, title: `decisions of ${cluster}`, severity: question.severity, cluster },
+    questionId: question.id,
+    questionDigest: digest,
+    text: question.text,
+    happened: {
+      rule: terms.match.rule,
+      sensor: terms.match.sensor ?? 'any sensor',
+      at: terms.from,
+      count: 0,
+      pod: workloadText(terms.match.workload),
+      image: terms.match.digest,
+    },
+    contained: [],
+    evidence: [],
+    choices: question.choices.map((choice) => ({
+      id: choice.id,
+      label: choice.label,
+      quorum: quorumNow(choice, question.severity),
+      destructive: false,
+      weakens: choice.plans.some((plan) => plan.weakens === true),
+      changes: choice.plans.flatMap((plan) => plan.changes.map((change) => `${change.target}: ${change.what}`)),
+      blastRadius: choice.plans.flatMap((plan) => plan.blastRadius),
+      notes: choice.plans.flatMap((plan) => plan.notes),
+    })),
+    votes: votes.map(({ vote }) => ({ person: vote.person, choice: vote.choice, at: vote.at })),
+    onSilence: 'Nothing is hidden.',
+    level: {
+      group: [...new Set(question.levels.map(({ group }) => group))].join(' or '),
+      until: state.levelUntil,
+      number: 1,
+    },
+    status,
+  };
+}
