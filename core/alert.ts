@@ -48,6 +48,12 @@ export interface Alert {
   readonly severity: Severity;
   /** RFC 3339 as the sensor wrote it, nanoseconds and all. */
   readonly time: string;
+  /** When the intake took it, by the intake's clock: ISO 8601, UTC. */
+  readonly receivedAt?: string;
+  /** The two are more than 60 s apart: a clock is wrong, or it was long on its way. A name alone then tells no pod. */
+  readonly clockSuspect?: true;
+  /** Why what it names is not believed; the pod then has no uid, so that nothing automatic is done. */
+  readonly doubt?: string;
   readonly title: string;
   readonly cluster: string;
   readonly node?: string;

@@ -38,7 +38,7 @@ function findPod(alert: Alert, view: ClusterView): Found {
   if (alert.pod) {
     const pod = view.pod(alert.pod.namespace, alert.pod.name);
     if (!pod || (alert.pod.uid !== undefined && alert.pod.uid !== pod.uid)) return { kind: 'none' };
-    return isOldEnough(pod, alert) ? { kind: 'pod', pod } : { kind: 'none' };
+    return isOfThatTime(pod, alert) ? { kind: 'pod', pod } : { kind: 'none' };
   }
   const id = alert.container?.id;
   if (!id) return { kind: 'none' };
@@ -47,7 +47,14 @@ function findPod(alert: Alert, view: ClusterView): Found {
   const [pod] = pods;
   if (pods.length > 1)
     return { kind: 'many', why: `${pods.length} pods have a container whose id begins with ${id.slice(0, 12)}` };
-  return pod && isOldEnough(pod, alert) ? { kind: 'pod', pod } : { kind: 'none' };
+  return pod && isOfThatTime(pod, alert) ? { kind: 'pod', pod } : { kind: 'none' };
+}
+
+/** Where a clock is in doubt only the container's id and the pod's uid tell: names are given again. */
+function isOfThatTime(pod: PodRecord, alert: Alert): boolean {
+  if (alert.clockSuspect !== true) return isOldEnough(pod, alert);
+  const { id } = alert.container ?? {};
+  return alert.pod?.uid === pod.uid || (!!id && pod.containers.some((container) => container.id?.startsWith(id)));
 }
 
 /** A StatefulSet's new pod has the old one's name: an alert from before it was made is not about it. */

@@ -1,5 +1,6 @@
 import { promisify } from 'node:util';
 import { constants, gunzip, inflate } from 'node:zlib';
+import { Lane } from './lane.ts';
 import { largestBody } from './parse.ts';
 
 export type Body =
@@ -12,7 +13,13 @@ const unpackers = {
   deflate: promisify(inflate),
 } as const;
 
-/** Undoes the content encoding, never beyond the size that a body may have. */
+/** Alerts that repeat each other pack to a thirtieth; beyond this it is made to be large. */
+const largestRatio = 200;
+const alwaysAllowed = 1024 * 1024;
+/** Each may take the memory of the largest body. */
+const unpacking = new Lane(4);
+
+/** Undoes the content encoding, never beyond the size that a body may have, nor beyond what honest packing gives. */
 export async function unpackBody(bytes: Uint8Array, encoding: string | undefined): Promise<Body> {
   const name = encoding?.trim().toLowerCase() ?? '';
   if (name === '' || name === 'identity') return { ok: true, bytes };
@@ -20,12 +27,17 @@ export async function unpackBody(bytes: Uint8Array, encoding: string | undefined
     return { ok: false, status: 415, reason: 'the content encodings gzip and deflate are understood' };
   }
   try {
-    const unpacked = await unpackers[name](bytes, { maxOutputLength: largestBody, finishFlush: constants.Z_FINISH });
-    return { ok: true, bytes: unpacked };
+    const maxOutputLength = Math.min(largestBody, Math.max(alwaysAllowed, bytes.length * largestRatio));
+    const unpack = (): Promise<Uint8Array> => unpackers[name](bytes, { maxOutputLength, finishFlush: constants.Z_FINISH });
+    return { ok: true, bytes: await unpacking.run(unpack) };
   } catch (error) {
     const tooLarge = typeof error === 'object' && error !== null && 'code' in error && error.code === 'ERR_BUFFER_TOO_LARGE';
     return tooLarge
-      ? { ok: false, status: 413, reason: `a body has at most ${largestBody} bytes unpacked` }
+      ? {
+          ok: false,
+          status: 413,
+          reason: `a body has at most ${largestBody} bytes unpacked, and ${largestRatio} times its packed size`,
+        }
       : { ok: false, status: 400, reason: `the body is not ${name}` };
   }
 }

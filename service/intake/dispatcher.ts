@@ -17,6 +17,8 @@ export interface DispatcherOptions {
   readonly spool: Spool;
   readonly gateway: IncidentGateway;
   readonly log: IntakeLog;
+  /** Told of every call to Temporal. */
+  readonly called?: (kind: 'start' | 'signal', result: string) => void;
 }
 
 /**
@@ -27,6 +29,7 @@ export class Dispatcher {
   readonly #spool: Spool;
   readonly #gateway: IncidentGateway;
   readonly #log: IntakeLog;
+  readonly #called: DispatcherOptions['called'];
   readonly #lines = new Map<string, IncidentLine>();
   readonly #failing = new Set<IncidentLine>();
   readonly #working = new Set<Promise<void>>();
@@ -35,7 +38,8 @@ export class Dispatcher {
   #stopping = false;
   #stopped = false;
 
-  constructor({ spool, gateway, log }: DispatcherOptions) {
+  constructor({ spool, gateway, log, called }: DispatcherOptions) {
+    this.#called = called;
     this.#spool = spool;
     this.#gateway = gateway;
     this.#log = log;
@@ -45,8 +49,8 @@ export class Dispatcher {
   drain(): void {
     const lines = [...this.#spool.incidents()].map((incident) => this.#line(incident));
     for (const line of lines) {
-      line.backlog = true;
       const first = this.#spool.entriesOf(line.id, { limit: peekedAtStart });
+      line.wait(Date.parse(first[0]?.entry.receivedAt ?? new Date().toISOString()));
       line.critical = first.some(({ entry }) => entry.alert.severity === 'critical');
     }
     for (const line of lines.sort((a, b) => Number(b.critical) - Number(a.critical))) this.#flushSoon(line);
@@ -55,23 +59,46 @@ export class Dispatcher {
   /**
    * Takes an alert. Resolves as soon as it is durable: on the disk, or in Temporal.
    *
+   * @param raw the bytes as they came, sealed; asked for only when they are kept
    * @throws FB_ERR_UNAVAILABLE when neither took it
    */
-  async accept(incident: string, entry: SpoolEntry): Promise<void> {
+  async accept(incident: string, entry: SpoolEntry, raw: () => Uint8Array): Promise<void> {
     const line = this.#line(incident);
     const isNew = line.meets(kindOf(entry.alert));
-    if (isNew && line.isIdle && !this.#stopping) return this.#sendBeside(line, { ...entry, alone: true });
+    const again = this.#spool.beside.has(entry.alert.id);
+    if (isNew && line.isIdle && !this.#stopping && !again) return this.#sendBeside(line, { ...entry, raw: raw(), alone: true });
     line.writing += 1;
-    line.backlog = true;
+    line.wait();
     line.gathered += 1;
     if (entry.alert.severity === 'critical') line.critical = true;
     try {
-      await this.#store(line, isNew || !line.isStorm ? entry : withoutRaw(entry));
+      // A repetition within a storm is counted only.
+      const kept = isNew || !line.isStorm ? { ...entry, raw: raw() } : entry;
+      await this.#store(line, again ? { ...kept, alone: true } : kept);
     } finally {
       line.writing -= 1;
     }
     if (isNew || line.gathered >= gatheredAtMost) this.#flushSoon(line);
     else this.#flushLater(line, line.windowMs);
+  }
+
+  /** Looks at an incident that got alerts by another way. */
+  wake(incident: string): void {
+    const line = this.#line(incident);
+    line.wait();
+    this.#flushSoon(line);
+  }
+
+  /** Incidents with alerts that wait, and for how long the oldest does, in seconds, at most. */
+  waiting(): { readonly incidents: number; readonly oldestSeconds: number } {
+    let incidents = 0;
+    let oldest = Date.now();
+    for (const { waitingSince } of this.#lines.values()) {
+      if (waitingSince === undefined) continue;
+      incidents += 1;
+      oldest = Math.min(oldest, waitingSince);
+    }
+    return { incidents, oldestSeconds: (Date.now() - oldest) / 1_000 };
   }
 
   /** Sends what waits, for at most so long. The rest stays in the spool. */
@@ -96,6 +123,7 @@ export class Dispatcher {
   async #sendBeside(line: IncidentLine, entry: SpoolEntry): Promise<void> {
     line.busy = true;
     line.critical = entry.alert.severity === 'critical';
+    this.#spool.beside.note(entry.alert.id);
     const stored = this.#store(line, entry);
     const spooled = batchOfOne({ place: 0, entry });
     const sent = this.#deliver(line, spooled).then((outcome) => {
@@ -112,7 +140,7 @@ export class Dispatcher {
     try {
       if (delivery.status === 'rejected') return;
       line.delivered(spooled.kinds);
-      if (place.status === 'fulfilled') await this.#spool.remove(line.id, { upTo: place.value, run: line.run });
+      if (place.status === 'fulfilled') await this.#spool.remove(line.id, { upTo: place.value });
     } finally {
       this.#release(line, { failed: delivery.status === 'rejected' });
     }
@@ -120,7 +148,9 @@ export class Dispatcher {
 
   async #store(line: IncidentLine, entry: SpoolEntry): Promise<number> {
     try {
-      return await this.#spool.add(line.id, entry);
+      const place = await this.#spool.add(line.id, entry);
+      this.#spool.beside.stored(entry.alert.id);
+      return place;
     } catch {
       this.#log.error({ incident: line.id }, 'the spool cannot be written');
       throw new FirebreakError('FB_ERR_UNAVAILABLE', 'the spool cannot be written');
@@ -166,7 +196,7 @@ export class Dispatcher {
   async #flushOnce(line: IncidentLine): Promise<boolean> {
     const fixed = this.#spool.sending(line.id);
     if (fixed?.sent === true) {
-      await this.#spool.remove(line.id, { upTo: fixed.upTo, run: line.run });
+      await this.#spool.remove(line.id, { upTo: fixed.upTo });
       line.urgent = true;
       return true;
     }
@@ -180,13 +210,22 @@ export class Dispatcher {
     line.critical = spooled.severity === 'critical';
     const outcome = await this.#deliver(line, spooled);
     if (outcome === 'again') return false;
+    if (typeof outcome === 'object') {
+      this.#log.error(
+        { incident: line.id, alerts: spooled.size, detail: outcome.refused },
+        'Temporal refuses alerts for good: they are kept apart',
+      );
+      await this.#spool.remove(line.id, { upTo: spooled.upTo, refused: outcome.refused });
+      line.urgent = true;
+      return true;
+    }
     if (outcome === 'ended') {
       if (!spooled.alone) await this.#spool.unmarkSending(line.id);
       line.urgent = true;
       return true;
     }
     line.delivered(spooled.kinds);
-    await this.#spool.remove(line.id, { upTo: spooled.upTo, run: line.run });
+    await this.#spool.remove(line.id, { upTo: spooled.upTo });
     // More than a batch was waiting, or something new is behind it.
     const [next] = this.#spool.entriesOf(line.id, { limit: 1 });
     if (next !== undefined && !line.known.has(kindOf(next.entry.alert))) line.urgent = true;
@@ -194,7 +233,7 @@ export class Dispatcher {
   }
 
   /** `ended`: the run is over and took nothing; what is to be sent may be made anew. `again`: nobody knows. */
-  async #deliver(line: IncidentLine, spooled: SpooledBatch): Promise<'sent' | 'ended' | 'again'> {
+  async #deliver(line: IncidentLine, spooled: SpooledBatch): Promise<'sent' | 'ended' | 'again' | { readonly refused: string }> {
     const lane = spooled.severity === 'critical' ? this.#criticalLane : this.#lane;
     return lane.run(async () => {
       let runsElsewhere = false;
@@ -202,12 +241,15 @@ export class Dispatcher {
         if (!line.isOpen) {
           const { subject, batch } = spooled;
           const started = await this.#gateway.start(line.id, { subject, batch }, startOptionsOf(spooled));
+          this.#called?.('start', started.kind);
           if (started.kind === 'unavailable') return this.#wait(line, started.detail);
+          if (started.kind === 'refused') return { refused: started.detail };
           line.opened(started.kind === 'started' ? started.run : undefined);
           if (started.kind === 'started') return 'sent';
           runsElsewhere = true;
         }
         const signalled = await this.#gateway.signal(line.id, spooled.batch);
+        this.#called?.('signal', signalled.kind);
         if (signalled.kind === 'signalled') return 'sent';
         if (signalled.kind === 'limit') return this.#wait(line, 'the run takes no more signals');
         if (signalled.kind === 'unavailable') return this.#wait(line, signalled.detail);
@@ -229,7 +271,8 @@ export class Dispatcher {
     line.busy = false;
     // What is left waits in the spool for the next process.
     if (this.#stopped) return;
-    line.backlog = line.writing > 0 || this.#spool.entriesOf(line.id, { limit: 1 }).length > 0;
+    if (line.writing > 0 || this.#spool.hasEntries(line.id)) line.wait();
+    else line.nothingWaits();
     if (failed) {
       this.#failing.add(line);
       const delay = Math.min(100 * 2 ** Math.min(line.failures, 8), slowestRetryMs);
@@ -278,8 +321,4 @@ export class Dispatcher {
       .finally(() => this.#working.delete(tracked));
     this.#working.add(tracked);
   }
-}
-
-function withoutRaw({ alert, subject, receivedAt }: SpoolEntry): SpoolEntry {
-  return { alert, subject, receivedAt };
 }

@@ -7,11 +7,18 @@ interface Unavailable {
   readonly detail: string;
 }
 
+/** It will never take this: sending it again is in vain. `detail` is safe to log. */
+interface RefusedForGood {
+  readonly kind: 'refused';
+  readonly detail: string;
+}
+
 export type StartResult =
   /** `run` is the first execution's run id. */
   | { readonly kind: 'started'; readonly run: string }
   /** The incident runs already: nothing of this start was taken. */
   | { readonly kind: 'already-started' }
+  | RefusedForGood
   | Unavailable;
 
 export type SignalResult =

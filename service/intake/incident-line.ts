@@ -5,8 +5,6 @@ export class IncidentLine {
   readonly id: string;
   /** One start or signal at a time. */
   busy = false;
-  /** Whether the spool may hold alerts of it. */
-  backlog = false;
   /** Alerts on their way to the disk. */
   writing = 0;
   /** Something new waits: no window for it. */
@@ -16,6 +14,7 @@ export class IncidentLine {
   timer: NodeJS.Timeout | undefined;
   /** Alerts since the last batch. */
   gathered = 0;
+  #waitingSince: number | undefined;
   #open = false;
   #run: string | undefined;
   readonly #known = new Set<string>();
@@ -30,6 +29,25 @@ export class IncidentLine {
   /** Whether a run of the incident is known to be open. */
   get isOpen(): boolean {
     return this.#open;
+  }
+
+  /** Whether the spool may hold alerts of it. */
+  get backlog(): boolean {
+    return this.#waitingSince !== undefined;
+  }
+
+  /** Milliseconds since 1970; no alert of it waits for longer. */
+  get waitingSince(): number | undefined {
+    return this.#waitingSince;
+  }
+
+  /** Alerts of it are, or may be, in the spool. @param since when the oldest came, if not now */
+  wait(since = Date.now()): void {
+    this.#waitingSince ??= since;
+  }
+
+  nothingWaits(): void {
+    this.#waitingSince = undefined;
   }
 
   get run(): string | undefined {

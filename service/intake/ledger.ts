@@ -1,59 +1,55 @@
+import { setImmediate } from 'node:timers/promises';
 import type { Database, RootDatabase } from 'lmdb';
 
-/** Where an alert went. */
+/** Where an alert went, and on which day it came. */
 export interface LedgerEntry {
   readonly incident: string;
-  /** The incident's run, known once Temporal has told it. */
-  readonly run?: string;
+  /** Days since 1970. */
+  readonly day: number;
 }
-
-type LedgerKey = [day: number, alertId: string];
 
 const dayMs = 86_400_000;
 /** Senders give up long before. */
 const keptDays = 7;
-const forgottenAtOnce = 2_000;
+const lookedAtOnce = 2_000;
 
-/** Remembers for seven days which alert ids were accepted, so that a redelivery starts nothing. */
+/** Remembers for seven days which alert ids were accepted, so that a redelivery starts nothing. One look-up an alert. */
 export class Ledger {
   readonly #root: RootDatabase;
-  readonly #ids: Database<LedgerEntry, LedgerKey>;
+  readonly #ids: Database<LedgerEntry, string>;
   readonly #now: () => number;
 
   constructor(root: RootDatabase, now: () => number = Date.now) {
     this.#root = root;
-    this.#ids = root.openDB({ name: 'ledger' });
+    this.#ids = root.openDB({ name: 'ids' });
     this.#now = now;
   }
 
   get(alertId: string): LedgerEntry | undefined {
-    return this.#find(alertId)?.entry;
+    return this.#ids.get(alertId);
   }
 
   /** To be called within a batch of the database: it is written with that batch, or not at all. */
-  put(alertId: string, entry: LedgerEntry): void {
-    void this.#ids.put([this.#find(alertId)?.day ?? this.#today(), alertId], entry);
+  put(alertId: string, incident: string): void {
+    void this.#ids.put(alertId, { incident, day: this.#today() });
   }
 
-  /** Forgets what is older than seven days, a little at a time. */
+  /** Forgets what is older than seven days, a little at a time: alerts go first. */
   async forget(): Promise<void> {
+    let start = '';
     for (;;) {
-      const end: LedgerKey = [this.#today() - keptDays, ''];
-      const old = [...this.#ids.getKeys({ end, limit: forgottenAtOnce })];
-      if (old.length === 0) return;
-      await this.#root.batch(() => {
-        for (const key of old) void this.#ids.remove(key);
-      });
+      const found = [...this.#ids.getRange({ start, limit: lookedAtOnce })];
+      const old = found.filter(({ value }) => value.day < this.#today() - keptDays);
+      if (old.length > 0) {
+        await this.#root.batch(() => {
+          for (const { key } of old) void this.#ids.remove(key);
+        });
+      }
+      const last = found.at(-1);
+      if (last === undefined || found.length < lookedAtOnce) return;
+      start = `${last.key}\u0000`;
+      await setImmediate();
     }
-  }
-
-  #find(alertId: string): { readonly day: number; readonly entry: LedgerEntry } | undefined {
-    const today = this.#today();
-    for (let day = today; day >= today - keptDays; day -= 1) {
-      const entry = this.#ids.get([day, alertId]);
-      if (entry !== undefined) return { day, entry };
-    }
-    return undefined;
   }
 
   #today(): number {

@@ -1,10 +1,14 @@
+import type { Alert } from '../../core/alert.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import { incidentIdOf } from '../../core/incident.ts';
 import type { Sensor, SeverityOverrides } from '../../core/sensor.ts';
 import type { SubjectResolver } from '../../core/subject-resolver.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import type { IntakeLog } from './log.ts';
+import type { IntakeMetrics } from './metrics.ts';
 import { type ParsedItem, parseAlerts } from './parse.ts';
+import { believed, foreignCluster, foreignNamespace, type Sender } from './sender.ts';
+import type { SensorHealth } from './sensor-health.ts';
 import type { Spool } from './spool.ts';
 
 /** Seals bytes for the disk. `aad` says what they are for, and is needed to open them. */
@@ -20,11 +24,15 @@ export type ItemAnswer =
   /** Understood, and no alert. */
   | { readonly status: 'ignored'; readonly reason: string }
   | { readonly status: 'rejected'; readonly reason: string }
+  /** Not this sender's to report. */
+  | { readonly status: 'forbidden'; readonly code: 403; readonly reason: string }
+  /** Too many of this sender: to be sent again. */
+  | { readonly status: 'limited'; readonly code: 429; readonly reason: string }
   /** To be sent again. */
   | { readonly status: 'unavailable'; readonly reason: string };
 
 export interface Answer {
-  readonly status: 200 | 400 | 413 | 415 | 422 | 503;
+  readonly status: 200 | 400 | 403 | 413 | 415 | 422 | 429 | 503;
   readonly items: readonly ItemAnswer[];
   /** Why the body as a whole was not taken. */
   readonly reason?: string;
@@ -38,6 +46,8 @@ export interface ReceiverOptions {
   readonly seal: SealBytes;
   readonly spool: Spool;
   readonly dispatcher: Dispatcher;
+  readonly metrics: IntakeMetrics;
+  readonly health: SensorHealth;
   readonly log: IntakeLog;
 }
 
@@ -46,11 +56,14 @@ export interface Delivery {
   readonly sensor?: Sensor;
   /** The headers of a binary CloudEvent. */
   readonly cloudEvent?: Readonly<Record<string, string>>;
-  /** The sender's name, for the record. */
-  readonly from: string;
+  readonly from: Sender;
+  /** It is kept for inspection already. */
+  readonly replayed?: true;
 }
 
-const keptOfRejected = 65_536;
+const keptOfRejected = 262_144;
+/** Between the sensor's clock and the intake's. */
+const mostSkewMs = 60_000;
 /** One body's alerts that are handled at once: the event loop goes on in between. */
 const atOnce = 500;
 
@@ -65,7 +78,9 @@ export class Receiver {
   }
 
   /** Never throws for what is in the body. */
-  async receive(bytes: Uint8Array, { sensor, cloudEvent, from }: Delivery): Promise<Answer> {
+  async receive(bytes: Uint8Array, delivery: Delivery): Promise<Answer> {
+    const { sensor, cloudEvent } = delivery;
+    const began = performance.now();
     const { cluster, severities } = this.#options;
     const parsed = parseAlerts(bytes, {
       cluster,
@@ -74,72 +89,135 @@ export class Receiver {
       ...(severities && { severities }),
     });
     if (!parsed.ok) {
-      await this.#keepRejected(bytes, parsed.reason, from);
+      await this.#keepRejected(bytes, parsed.reason, delivery);
       return { status: parsed.status, items: [], reason: parsed.reason };
     }
     const items: ItemAnswer[] = [];
     for (let start = 0; start < parsed.items.length; start += atOnce) {
-      items.push(...(await Promise.all(parsed.items.slice(start, start + atOnce).map((item) => this.#receiveItem(item, from)))));
+      items.push(
+        ...(await Promise.all(parsed.items.slice(start, start + atOnce).map((item) => this.#receiveItem(item, delivery)))),
+      );
     }
+    this.#options.metrics.durable((performance.now() - began) / 1_000);
     return { status: statusOf(items), items };
   }
 
-  /** Keeps what could not be read, so that it can be looked at. */
-  async #keepRejected(bytes: Uint8Array, reason: string, from: string): Promise<void> {
-    const { spool, seal, log } = this.#options;
+  /** Keeps what was not taken, so that it can be looked at, and sent again after a fix. */
+  async #keepRejected(
+    bytes: Uint8Array,
+    reason: string,
+    delivery: Delivery,
+    why: 'unreadable' | 'forbidden' = 'unreadable',
+  ): Promise<void> {
+    const { spool, seal, log, metrics } = this.#options;
+    const { name: from, node } = delivery.from;
+    metrics.refused(why);
+    if (delivery.replayed) return;
     log.warn({ from, reason, bytes: bytes.length }, 'an item was rejected');
     try {
       const raw = seal(bytes.subarray(0, keptOfRejected), sealedFor.rejected);
-      await spool.reject({ at: new Date().toISOString(), reason, bytes: bytes.length, raw });
+      await spool.apart.reject({
+        at: new Date().toISOString(),
+        reason,
+        bytes: bytes.length,
+        raw,
+        from,
+        ...(bytes.length > keptOfRejected && { cut: true }),
+        ...(node !== undefined && { node }),
+        ...(delivery.sensor && { sensor: delivery.sensor.name }),
+      });
     } catch {
       log.error({ from, reason }, 'a rejected item could not be kept');
     }
   }
 
-  async #receiveItem(item: ParsedItem, from: string): Promise<ItemAnswer> {
+  async #receiveItem(item: ParsedItem, delivery: Delivery): Promise<ItemAnswer> {
+    const { metrics, health, spool, log, cluster } = this.#options;
+    const { from } = delivery;
     if (item.kind === 'rejected') {
-      await this.#keepRejected(item.raw, item.reason, from);
+      await this.#keepRejected(item.raw, item.reason, delivery);
       return { status: 'rejected', reason: item.reason };
     }
+    const foreign = foreignCluster(from.rule, { raw: item.raw, own: cluster });
+    if (foreign !== undefined) return this.#forbid(item.raw, foreign, delivery);
     if (item.kind === 'health') {
-      this.#options.log.info({ from, sensor: item.sensor, time: item.time }, 'a sensor speaks of its own health');
+      log.info({ from: from.name, sensor: item.sensor, time: item.time }, 'a sensor speaks of its own health');
+      health.message(item);
+      metrics.health(item.sensor);
       return { status: 'health' };
     }
     if (item.kind === 'ignored') return { status: 'ignored', reason: item.reason };
-    const { id } = item.alert;
-    const known = this.#options.spool.ledger.get(id);
-    if (known !== undefined) return { status: 'duplicate', id, incident: known.incident };
+    const { id, severity } = item.alert;
+    const known = spool.ledger.get(id);
+    if (known !== undefined) return this.#duplicate(id, known.incident);
     const same = this.#underway.get(id);
     if (same !== undefined) {
       const answer = await same;
-      return answer.status === 'accepted' ? { ...answer, status: 'duplicate' } : answer;
+      return answer.status === 'accepted' ? this.#duplicate(id, answer.incident) : answer;
     }
-    const taking = this.#take(item).finally(() => this.#underway.delete(id));
+    if (!from.bucket.take(severity)) {
+      metrics.refused('rate_limit');
+      return { status: 'limited', code: 429, reason: 'this sender sends more alerts than it may' };
+    }
+    const taking = this.#take(item, delivery);
     this.#underway.set(id, taking);
-    return taking;
+    try {
+      return await taking;
+    } finally {
+      this.#underway.delete(id);
+    }
   }
 
-  async #take({ alert: decoded, raw }: Extract<ParsedItem, { readonly kind: 'alert' }>): Promise<ItemAnswer> {
-    const { resolver, seal, spool, dispatcher, log } = this.#options;
-    if (spool.isFull()) return { status: 'unavailable', reason: 'the spool is full' };
+  #duplicate(id: string, incident: string): ItemAnswer {
+    this.#options.metrics.duplicate();
+    return { status: 'duplicate', id, incident };
+  }
+
+  async #forbid(raw: Uint8Array, reason: string, delivery: Delivery): Promise<ItemAnswer> {
+    await this.#keepRejected(raw, reason, delivery, 'forbidden');
+    return { status: 'forbidden', code: 403, reason };
+  }
+
+  async #take(item: Extract<ParsedItem, { readonly kind: 'alert' }>, delivery: Delivery): Promise<ItemAnswer> {
+    const { resolver, seal, spool, dispatcher, log, metrics, health } = this.#options;
+    const { raw } = item;
+    if (spool.isFull()) {
+      metrics.refused('spool_full');
+      return { status: 'unavailable', reason: 'the spool is full' };
+    }
+    const { id, sensor, severity } = item.alert;
     try {
-      const { alert, subject, ambiguous } = resolver.resolve(decoded);
-      const incident = incidentIdOf(subject);
-      if (ambiguous !== undefined)
-        log.warn({ incident, alert: alert.id, ambiguous }, 'it cannot be told which pod an alert is about');
       const receivedAt = new Date().toISOString();
-      await dispatcher.accept(incident, { alert, subject, raw: seal(raw, sealedFor.alert), receivedAt });
-      return { status: 'accepted', id: alert.id, incident };
+      const resolved = believed(delivery.from, timed(item.alert, receivedAt), resolver);
+      const foreign = foreignNamespace(delivery.from.rule, item.alert, resolved);
+      if (foreign !== undefined) return await this.#forbid(raw, foreign, delivery);
+      const { alert, subject, ambiguous } = resolved;
+      const incident = incidentIdOf(subject);
+      if (ambiguous !== undefined) log.warn({ incident, alert: id, ambiguous }, 'it cannot be told which pod an alert is about');
+      await dispatcher.accept(incident, { alert, subject, receivedAt }, () => seal(raw, sealedFor.alert));
+      metrics.accepted(severity);
+      health.alert(sensor, alert.node);
+      return { status: 'accepted', id, incident };
     } catch (error) {
       const code = error instanceof FirebreakError ? error.code : 'FB_ERR_INTERNAL';
-      log.error({ code, alert: decoded.id }, 'an alert could not be taken');
+      log.error({ code, alert: id }, 'an alert could not be taken');
+      metrics.refused('not_durable');
       return { status: 'unavailable', reason: 'the alert could not be made durable' };
     }
   }
 }
 
+/** Both times are kept. Where they are too far apart neither tells which of two pods of one name was meant. */
+function timed(alert: Alert, receivedAt: string): Alert {
+  const skewMs = Math.abs(Date.parse(alert.time) - Date.parse(receivedAt));
+  return skewMs <= mostSkewMs ? { ...alert, receivedAt } : { ...alert, receivedAt, clockSuspect: true };
+}
+
 /** One that has to be sent again makes the whole to be sent again: what was taken is known by its id. */
-function statusOf(items: readonly ItemAnswer[]): 200 | 422 | 503 {
-  if (items.some(({ status }) => status === 'unavailable')) return 503;
-  return items.every(({ status }) => status === 'rejected') ? 422 : 200;
+function statusOf(items: readonly ItemAnswer[]): 200 | 403 | 422 | 429 | 503 {
+  const has = (wanted: ItemAnswer['status']): boolean => items.some(({ status }) => status === wanted);
+  if (has('unavailable')) return 503;
+  if (has('limited')) return 429;
+  if (!items.every(({ status }) => status === 'rejected' || status === 'forbidden')) return 200;
+  return has('rejected') ? 422 : 403;
 }

@@ -1,34 +1,39 @@
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { Sensor } from '../../core/sensor.ts';
 import { cloudEvents, sensors } from '../../integrations/sensors/index.ts';
-import { secretOfHeader } from './auth.ts';
 import { unpackBody } from './body.ts';
 import { type CloudEventMode, cloudEventAttributes, cloudEventMode } from './cloud-event.ts';
+import type { Admission, Gate } from './gate.ts';
+import type { Listener } from './listener.ts';
 import type { IntakeLog } from './log.ts';
+import type { IntakeMetrics } from './metrics.ts';
 import { largestBody } from './parse.ts';
 import type { Answer, Receiver } from './receive.ts';
+import type { SensorHealth } from './sensor-health.ts';
+import { addStatusRoutes } from './status-routes.ts';
 
 export interface IntakeServerOptions {
   readonly receiver: Receiver;
-  /** Who sends with this secret. */
-  readonly senderOf: (secret: string | undefined) => string | undefined;
+  readonly gate: Gate;
+  readonly listener: Listener;
+  readonly metrics: IntakeMetrics;
+  readonly health: SensorHealth;
   /** Why no alert can be taken now; undefined when it can. */
   readonly notReady: () => string | undefined;
   readonly log: IntakeLog;
 }
 
-/** Go's clients keep idle connections for 90 s: whoever closes earlier races with their next alert. */
-const keepAliveMs = 95_000;
-const bodyWithinMs = 30_000;
 const retryAfterSeconds = 5;
 
 /** The HTTP surface of the intake. Nothing that was sent, and no address with a token in it, is ever logged. */
 export function createIntakeServer(options: IntakeServerOptions): FastifyInstance {
-  const { receiver, senderOf, notReady, log } = options;
+  const { receiver, gate, listener, metrics, log } = options;
   const server = Fastify({
     bodyLimit: largestBody,
-    keepAliveTimeout: keepAliveMs,
-    requestTimeout: bodyWithinMs,
+    serverFactory: (handler) => {
+      listener.server.on('request', handler);
+      return listener.server;
+    },
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 512 },
     // Answers what is underway, then closes.
     forceCloseConnections: 'idle',
@@ -46,32 +51,44 @@ export function createIntakeServer(options: IntakeServerOptions): FastifyInstanc
   server.setErrorHandler((error, _request, reply) => answerError(error, reply, log));
   server.setNotFoundHandler((_request, reply) => reply.code(404).send({ reason: 'there is nothing at this address' }));
 
-  server.get('/healthz', async () => ({ status: 'ok' }));
-  server.get('/readyz', async (_request, reply) => {
-    const reason = notReady();
-    return reason === undefined ? { status: 'ready' } : reply.code(503).send({ status: 'not ready', reason });
-  });
+  addStatusRoutes(server, options);
 
-  const senders = new WeakMap<FastifyRequest, string>();
+  const admissions = new WeakMap<FastifyRequest, Exclude<Admission, { readonly kind: 'refused' }>>();
   const accept = (path: string, sensor?: Sensor): void => {
     server.route<{ Params: { token?: string } }>({
       method: ['POST', 'PUT'],
       url: path,
       // Before the body is read: a stranger costs nothing.
       onRequest: async (request, reply) => {
-        const sender = senderOf(request.params.token ?? secretOfHeader(request.headers.authorization));
-        if (sender === undefined) return refuse(reply);
-        senders.set(request, sender);
+        const { token: pathToken } = request.params;
+        const admission = gate.admit({ socket: request.raw.socket, headers: request.headers, pathToken });
+        if (admission.kind === 'refused') {
+          metrics.refused('unauthorized');
+          return refuse(reply, admission.reason);
+        }
+        admissions.set(request, admission);
       },
       handler: async (request, reply) => {
+        const admission = admissions.get(request);
+        const signed = admission?.kind === 'signed' ? gate.verify(bytesOf(request), admission.headers) : undefined;
+        if (admission === undefined || signed?.ok === false) {
+          metrics.refused('unauthorized');
+          return refuse(reply, signed?.ok === false ? signed.reason : 'nobody was admitted');
+        }
+        const from = admission.kind === 'sender' ? admission.sender : gate.senders.of(signed?.name ?? '');
         const unpacked = await unpackBody(bytesOf(request), request.headers['content-encoding']);
-        if (!unpacked.ok) return reply.code(unpacked.status).send({ reason: unpacked.reason });
-        const from = senders.get(request) ?? 'unknown';
+        if (!unpacked.ok) {
+          metrics.refused('request');
+          return reply.code(unpacked.status).send({ reason: unpacked.reason });
+        }
         // At a sensor's own address the headers of an envelope say nothing more.
         const mode = sensor === undefined || sensor.name === 'cloudevents' ? modes.get(request) : undefined;
         const envelope = mode === 'binary' ? { cloudEvent: cloudEventAttributes(request.headers) } : {};
         const whose = sensor ?? (mode === undefined ? undefined : cloudEvents);
-        return answer(reply, await receiver.receive(unpacked.bytes, { from, ...(whose && { sensor: whose }), ...envelope }));
+        const answered = await receiver.receive(unpacked.bytes, { from, ...(whose && { sensor: whose }), ...envelope });
+        // What was not taken may come again as it is.
+        if (answered.status === 503 || answered.status === 429) signed?.release();
+        return answer(reply, answered, from.bucket.retryAfterSeconds);
       },
     });
   };
@@ -87,16 +104,17 @@ function bytesOf({ body }: FastifyRequest): Uint8Array {
   return body instanceof Uint8Array ? body : new Uint8Array();
 }
 
-function refuse(reply: FastifyReply): FastifyReply {
+function refuse(reply: FastifyReply, reason: string): FastifyReply {
   return reply
     .code(401)
     .header('www-authenticate', 'Bearer, Basic realm="firebreak"')
     .header('connection', 'close')
-    .send({ reason: 'a token is needed: Authorization Bearer, the password of Basic, or the last part of the path' });
+    .send({ reason });
 }
 
-function answer(reply: FastifyReply, { status, items, reason }: Answer): FastifyReply {
+function answer(reply: FastifyReply, { status, items, reason }: Answer, limitedSeconds: number): FastifyReply {
   if (status === 503) void reply.header('retry-after', retryAfterSeconds);
+  if (status === 429) void reply.header('retry-after', limitedSeconds);
   const count = (wanted: string): number => items.filter((item) => item.status === wanted).length;
   return reply.code(status).send({
     accepted: count('accepted'),
@@ -104,6 +122,8 @@ function answer(reply: FastifyReply, { status, items, reason }: Answer): Fastify
     health: count('health'),
     ignored: count('ignored'),
     rejected: count('rejected'),
+    forbidden: count('forbidden'),
+    limited: count('limited'),
     ...(reason !== undefined && { reason }),
     items,
   });

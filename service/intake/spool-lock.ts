@@ -16,9 +16,7 @@ const longestSocketPath = 100;
  * @throws FB_ERR_CONFLICT while another process holds it
  */
 export async function lockDirectory(directory: string): Promise<() => Promise<void>> {
-  const inside = join(resolve(directory), 'lock.sock');
-  const name = createHash('sha256').update(resolve(directory)).digest('hex').slice(0, 24);
-  const path = Buffer.byteLength(inside) <= longestSocketPath ? inside : join(tmpdir(), `firebreak-${name}.sock`);
+  const path = socketPath(directory, 'lock');
   for (let attempt = 0; attempt < 3; attempt += 1) {
     const server = await listen(path);
     if (server !== undefined) return () => new Promise((done) => server.close(() => done()));
@@ -26,6 +24,14 @@ export async function lockDirectory(directory: string): Promise<() => Promise<vo
     rmSync(path, { force: true });
   }
   throw new FirebreakError('FB_ERR_CONFLICT', `another process uses the spool directory ${directory}`);
+}
+
+/** Where a socket of a directory is: in it, or in the system's temporary folder when that path would be too long. */
+export function socketPath(directory: string, name: string): string {
+  const inside = join(resolve(directory), `${name}.sock`);
+  if (Buffer.byteLength(inside) <= longestSocketPath) return inside;
+  const hash = createHash('sha256').update(resolve(directory)).digest('hex').slice(0, 24);
+  return join(tmpdir(), `firebreak-${name}-${hash}.sock`);
 }
 
 function listen(path: string): Promise<Server | undefined> {

@@ -2,7 +2,9 @@ import { mkdirSync } from 'node:fs';
 import { type Database, open, type RootDatabase } from 'lmdb';
 import type { Alert } from '../../core/alert.ts';
 import type { Subject } from '../../core/incident.ts';
+import { KeptApart } from './kept-apart.ts';
 import { Ledger } from './ledger.ts';
+import { SentBeside } from './sent-beside.ts';
 import { lockDirectory } from './spool-lock.ts';
 
 /** One accepted alert, until Temporal has it. */
@@ -32,19 +34,8 @@ export interface Sending {
   readonly sent?: true;
 }
 
-/** Something that came with a valid token and could not be read. */
-export interface RejectedItem {
-  /** ISO 8601, UTC. */
-  readonly at: string;
-  readonly reason: string;
-  readonly bytes: number;
-  /** Sealed. */
-  readonly raw: Uint8Array;
-}
-
 type EntryKey = [incident: string, place: number];
 
-const mostRejected = 1_000;
 const removedAtOnce = 1_000;
 const pageSize = 4_096;
 const last = Number.MAX_SAFE_INTEGER;
@@ -56,31 +47,41 @@ export interface SpoolOptions {
   readonly maxBytes: number;
 }
 
+interface Opened {
+  readonly root: RootDatabase;
+  readonly maxBytes: number;
+  readonly directory: string;
+  readonly unlock: () => Promise<void>;
+}
+
 /**
  * The accepted alerts on disk, in order per incident, until Temporal has them. A write resolves when it is flushed to disk;
  * writes at the same time share one flush. What a write promised survives kill -9 and power loss.
  */
 export class Spool {
   readonly ledger: Ledger;
+  readonly apart: KeptApart;
+  /** Alerts whose start may be in Temporal without the ledger's knowledge. */
+  readonly beside: SentBeside;
   readonly #root: RootDatabase;
   readonly #entries: Database<SpoolEntry, EntryKey>;
   readonly #sending: Database<Sending, string>;
-  readonly #rejected: Database<RejectedItem, number>;
   readonly #maxBytes: number;
   readonly #unlock: () => Promise<void>;
   #lastPlace = 0;
-  #lastRejected = 0;
+  #measured = { at: Number.NEGATIVE_INFINITY, bytes: 0 };
 
-  private constructor(root: RootDatabase, maxBytes: number, unlock: () => Promise<void>) {
+  private constructor({ root, maxBytes, directory, unlock }: Opened) {
     this.#root = root;
     this.#entries = root.openDB({ name: 'entries' });
     this.#sending = root.openDB({ name: 'sending' });
-    this.#rejected = root.openDB({ name: 'rejected' });
     this.ledger = new Ledger(root);
+    this.apart = new KeptApart(root);
+    this.beside = new SentBeside(directory);
     this.#maxBytes = maxBytes;
     this.#unlock = unlock;
     for (const incident of this.incidents()) this.#lastPlace = Math.max(this.#lastPlace, this.#lastPlaceOf(incident));
-    for (const key of this.#rejected.getKeys({ reverse: true, limit: 1 })) this.#lastRejected = key;
+    for (const { place } of this.apart.refused(1)) this.#lastPlace = Math.max(this.#lastPlace, place);
   }
 
   /** @throws FB_ERR_CONFLICT while another process holds the directory */
@@ -96,7 +97,7 @@ export class Spool {
     });
     // Readers that were killed would keep old pages from being used again.
     root.readerCheck();
-    return new Spool(root, maxBytes, unlock);
+    return new Spool({ root, maxBytes, directory, unlock });
   }
 
   /** Writes the alert and remembers its id, both or none. Resolves to its place when it is on the disk. */
@@ -105,7 +106,7 @@ export class Spool {
     const place = this.#lastPlace;
     await this.#root.batch(() => {
       void this.#entries.put([incident, place], entry);
-      this.ledger.put(entry.alert.id, { incident });
+      this.ledger.put(entry.alert.id, incident);
     });
     return place;
   }
@@ -128,6 +129,10 @@ export class Spool {
     return [...this.#entries.getRange({ start, end, limit })].map(({ key, value }) => ({ place: key[1], entry: value }));
   }
 
+  hasEntries(incident: string): boolean {
+    return [...this.#entries.getKeys({ start: [incident, 0], end: [incident, last], limit: 1 })].length > 0;
+  }
+
   sending(incident: string): Sending | undefined {
     return this.#sending.get(incident);
   }
@@ -142,8 +147,9 @@ export class Spool {
     await this.#sending.remove(incident);
   }
 
-  /** Temporal has everything up to this place: it leaves the spool, and the ledger learns the run. */
-  async remove(incident: string, { upTo, run }: { readonly upTo: number; readonly run?: string | undefined }): Promise<void> {
+  /** Temporal has everything up to this place: it leaves the spool. With `refused` it does not, and never will: it is kept apart. */
+  async remove(incident: string, { upTo, refused }: { readonly upTo: number; readonly refused?: string }): Promise<void> {
+    const at = new Date().toISOString();
     let after = 0;
     for (;;) {
       const found = this.entriesOf(incident, { after, limit: removedAtOnce });
@@ -152,44 +158,50 @@ export class Spool {
       await this.#root.batch(() => {
         for (const { place, entry } of batch) {
           void this.#entries.remove([incident, place]);
-          if (run !== undefined) this.ledger.put(entry.alert.id, { incident, run });
+          if (refused !== undefined) this.apart.putRefused(place, { at, reason: refused, incident, entry });
         }
         // A removal in parts must not look like a smaller batch after a crash.
-        void (isLast ? this.#sending.remove(incident) : this.#sending.put(incident, { upTo, samples: [], sent: true }));
+        void (isLast || refused !== undefined
+          ? this.#sending.remove(incident)
+          : this.#sending.put(incident, { upTo, samples: [], sent: true }));
       });
       if (isLast) return;
       after = batch.at(-1)?.place ?? upTo;
     }
   }
 
-  /** Keeps it for inspection; the oldest goes when there are too many. */
-  async reject(item: RejectedItem): Promise<void> {
-    this.#lastRejected += 1;
-    const place = this.#lastRejected;
+  /** Puts an alert that was refused back in its incident's line, behind what waits. @returns the incident; undefined when it is not there */
+  async takeBack(place: number): Promise<string | undefined> {
+    const refused = this.apart.refusedAt(place);
+    if (refused === undefined) return undefined;
+    this.#lastPlace += 1;
+    const next = this.#lastPlace;
     await this.#root.batch(() => {
-      void this.#rejected.put(place, item);
-      void this.#rejected.remove(place - mostRejected);
+      void this.#entries.put([refused.incident, next], refused.entry);
+      this.apart.removeRefused(place);
     });
+    return refused.incident;
   }
 
-  /** What was rejected, newest first. */
-  rejected(limit = mostRejected): readonly RejectedItem[] {
-    return [...this.#rejected.getRange({ reverse: true, limit })].map(({ value }) => value);
-  }
-
-  /** Bytes that the waiting alerts take on disk. */
+  /** Bytes that the waiting alerts take on disk, those that Temporal refused included. */
   bytes(): number {
-    const stats: unknown = this.#entries.getStats();
-    if (typeof stats !== 'object' || stats === null) return 0;
-    const counts = ['treeBranchPageCount', 'treeLeafPageCount', 'overflowPages'].map((name) => Number(Reflect.get(stats, name)));
-    return counts.reduce((sum, count) => sum + (count || 0), 0) * pageSize;
+    return bytesOf(this.#entries.getStats()) + bytesOf(this.apart.stats());
   }
 
+  /** 1 when it is full. */
+  share(): number {
+    return this.bytes() / this.#maxBytes;
+  }
+
+  /** As it was up to 20 ms ago: it is asked for every alert. */
   isFull(): boolean {
-    return this.bytes() >= this.#maxBytes;
+    const now = performance.now();
+    if (now - this.#measured.at > 20) this.#measured = { at: now, bytes: this.bytes() };
+    return this.#measured.bytes >= this.#maxBytes;
   }
 
   async close(): Promise<void> {
+    this.beside.close();
     await this.#root.close();
     await this.#unlock();
   }
@@ -200,4 +212,10 @@ export class Spool {
     for (const key of this.#entries.getKeys({ start, end, reverse: true, limit: 1 })) return key[1];
     return 0;
   }
+}
+
+function bytesOf(stats: unknown): number {
+  if (typeof stats !== 'object' || stats === null) return 0;
+  const counts = ['treeBranchPageCount', 'treeLeafPageCount', 'overflowPages'].map((name) => Number(Reflect.get(stats, name)));
+  return counts.reduce((sum, count) => sum + (count || 0), 0) * pageSize;
 }

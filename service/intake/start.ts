@@ -1,17 +1,30 @@
 import type { SeverityOverrides } from '../../core/sensor.ts';
 import type { SubjectResolver } from '../../core/subject-resolver.ts';
-import { type IntakeToken, senderByToken } from './auth.ts';
+import type { IntakeToken } from './auth.ts';
+import type { CertificateClient } from './certificates.ts';
+import { startControl } from './control.ts';
 import { Dispatcher } from './dispatcher.ts';
+import { Gate } from './gate.ts';
 import type { IncidentGateway } from './incident-gateway.ts';
+import { KeptAlerts } from './kept-alerts.ts';
+import { createListener, type TlsFiles } from './listener.ts';
 import type { IntakeLog } from './log.ts';
+import { IntakeMetrics } from './metrics.ts';
 import { Receiver, type SealBytes } from './receive.ts';
+import type { SenderRule } from './sender.ts';
+import { SensorHealth } from './sensor-health.ts';
 import { createIntakeServer } from './server.ts';
+import type { SigningSecret } from './signature.ts';
 import { Spool } from './spool.ts';
 
 export interface IntakeOptions {
   /** Port 0 takes a free one. */
   readonly listen: { readonly host: string; readonly port: number };
   readonly tokens: readonly IntakeToken[];
+  readonly signatures?: readonly SigningSecret[] | undefined;
+  /** What senders may say, by their names. */
+  readonly senders?: readonly SenderRule[] | undefined;
+  readonly tls?: (TlsFiles & { readonly clients?: readonly CertificateClient[] | undefined }) | undefined;
   /** On a local disk, for this process alone. */
   readonly spoolDir: string;
   /** Bytes of waiting alerts at which the intake answers 503. */
@@ -33,6 +46,8 @@ export interface Intake {
 }
 
 const hourMs = 3_600_000;
+const lookAtFillMs = 10_000;
+const shareToWarnAt = 0.7;
 
 /**
  * Opens the front door: what was left in the spool is sent first.
@@ -41,19 +56,47 @@ const hourMs = 3_600_000;
  */
 export async function startIntake(options: IntakeOptions): Promise<Intake> {
   const { listen, tokens, spoolDir, maxBytes, cluster, severities, resolver, gateway, seal, log } = options;
-  const senderOf = senderByToken(tokens);
+  const { signatures, senders: rules, tls } = options;
+  const gate = new Gate({
+    tokens,
+    signatures,
+    rules,
+    certificates: tls?.clients,
+    certificateRequired: tls?.requireClientCertificate,
+  });
+  const listener = createListener({ tls, log });
   const spool = await Spool.open({ directory: spoolDir, maxBytes });
-  const dispatcher = new Dispatcher({ spool, gateway, log });
-  const receiver = new Receiver({ cluster, ...(severities && { severities }), resolver, seal, spool, dispatcher, log });
+  const metrics: IntakeMetrics = new IntakeMetrics({
+    spoolBytes: () => spool.bytes(),
+    spoolShare: () => spool.share(),
+    oldestSeconds: () => dispatcher.waiting().oldestSeconds,
+    openLines: () => dispatcher.waiting().incidents,
+    refusedForGood: () => spool.apart.refusedCount(),
+  });
+  const dispatcher = new Dispatcher({ spool, gateway, log, called: (kind, result) => metrics.call(kind, result) });
+  const health = new SensorHealth();
+  const severitiesGiven = severities && { severities };
+  const receiver = new Receiver({ cluster, ...severitiesGiven, resolver, seal, spool, dispatcher, metrics, health, log });
   let stopping = false;
   const notReady = (): string | undefined => (stopping ? 'stopping' : spool.isFull() ? 'the spool is full' : undefined);
-  const server = createIntakeServer({ receiver, senderOf, notReady, log });
+  const server = createIntakeServer({ receiver, gate, listener, metrics, health, notReady, log });
+  const warnOfFill = warnWhenFilling(spool, log);
   const forget = (): void => {
     spool.ledger.forget().catch(() => log.error({}, 'old alert ids could not be forgotten'));
   };
   const forgetting = setInterval(forget, hourMs).unref();
+  const end = (): void => {
+    clearInterval(forgetting);
+    clearInterval(warnOfFill);
+    listener.stop();
+  };
   try {
-    const url = await server.listen(listen);
+    const address = await server.listen(listen);
+    const url = tls === undefined ? address : address.replace(/^http:/, 'https:');
+    const control = await startControl({
+      directory: spoolDir,
+      kept: new KeptAlerts({ spool, dispatcher, receiver, senders: gate.senders }),
+    });
     dispatcher.drain();
     forget();
     log.info({ url, waitingBytes: spool.bytes() }, 'the intake takes alerts');
@@ -63,15 +106,27 @@ export async function startIntake(options: IntakeOptions): Promise<Intake> {
       stop: async (withinMs = 10_000) => {
         if (stopping) return;
         stopping = true;
-        clearInterval(forgetting);
+        end();
         await server.close();
+        await control.close();
         await dispatcher.stop(withinMs);
         await spool.close();
       },
     };
   } catch (error) {
-    clearInterval(forgetting);
+    end();
     await spool.close();
     throw error;
   }
+}
+
+/** Before alerts are refused somebody should know. */
+function warnWhenFilling(spool: Spool, log: IntakeLog): NodeJS.Timeout {
+  let warned = false;
+  return setInterval(() => {
+    const share = spool.share();
+    if (share >= shareToWarnAt && !warned)
+      log.error({ share: Math.round(share * 100) / 100 }, 'the spool is filling up: Temporal does not take the alerts');
+    warned = share >= shareToWarnAt;
+  }, lookAtFillMs).unref();
 }

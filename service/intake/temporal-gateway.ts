@@ -55,7 +55,7 @@ class TemporalGateway implements IncidentGateway {
       this.#options.log.error({ incident: id }, 'Temporal refuses the search attributes: incidents are started without them');
     }
     const second = await this.#tryStart(id, start, { ...options, searchAttributes: {} });
-    return second === 'invalid' ? { kind: 'unavailable', detail: 'Temporal refuses the start as invalid' } : second;
+    return second === 'invalid' ? { kind: 'refused', detail: 'Temporal refuses the start as invalid' } : second;
   }
 
   async #tryStart(id: string, start: IncidentStart, options: StartOptions): Promise<StartResult | 'invalid'> {

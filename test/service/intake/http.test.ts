@@ -184,7 +184,8 @@ test('keeps rejected items and raw alerts sealed, and no secret in plain text on
     expect(disk).toContain('Terminal shell in container');
     expect(disk).not.toContain('canary');
     const spool = await Spool.open({ directory: own.directory, maxBytes: 1e9 });
-    const [rejected] = spool.rejected();
+    const [kept] = spool.apart.rejected();
+    const rejected = kept?.item;
     const [waiting] = spool.entriesOf('incident/lab/shop/Deployment/web', { limit: 1 });
     expect(rejected?.reason).toContain('`rule`');
     expect(Buffer.from(box.open(rejected?.raw ?? new Uint8Array(), 'firebreak.spool.rejected')).toString()).toBe(

@@ -75,12 +75,12 @@ describe('kill -9 of the intake', () => {
     await until(() => countTaken(directory).counted === 120);
   });
 
-  test('at any point of a storm loses nothing, and counts twice at most what was underway by itself and is sent again', async () => {
+  test('at any point of a storm loses nothing and counts nothing twice', async () => {
     const directory = freshDirectory();
     directories.push(directory);
     const pods = ['web-6d4cf56db6-xbcdf', 'web-6d4cf56db6-xbcdg', 'api-0', 'api-1'];
     const accepted: string[][] = [];
-    const lives = [60, 150, 230, 310, 90];
+    const lives = [60, 150, 230, 310, 90, 40, 120];
     for (const lifeMs of lives) {
       const { url, kill } = await startProcess(directory, 'up');
       const end = Date.now() + lifeMs;
@@ -100,9 +100,6 @@ describe('kill -9 of the intake', () => {
     const total = accepted.length * 7;
     await until(() => countTaken(directory).counted >= total, 20_000);
     await new Promise((done) => setTimeout(done, 500));
-    // An alert that starts or wakes an incident is sent beside its write: Temporal may have it when the write was cut off.
-    const { counted } = countTaken(directory);
-    expect(counted).toBeGreaterThanOrEqual(total);
-    expect(counted).toBeLessThanOrEqual(total + lives.length * pods.length);
+    expect(countTaken(directory).counted).toBe(total);
   }, 60_000);
 });

@@ -1,0 +1,76 @@
+import { chmodSync, rmSync } from 'node:fs';
+import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http';
+import { buffer } from 'node:stream/consumers';
+import { FirebreakError } from '../../core/errors.ts';
+import type { KeptAlert, KeptAlerts, Replayed, ShownAlert } from './kept-alerts.ts';
+import { socketPath } from './spool-lock.ts';
+
+/** What can be asked about the alerts that are kept apart, of the running service or of its spool. */
+export interface KeptAlertsAccess {
+  list(): Promise<readonly KeptAlert[]>;
+  show(id: string): Promise<ShownAlert | undefined>;
+  replay(id: string, raw: Uint8Array): Promise<Replayed>;
+}
+
+const largestAsked = 2 * 1024 * 1024;
+
+/**
+ * A local way in for the operator: a socket in the spool's directory that only the service's own user can open. The directory is
+ * one process's, so the command line asks the service while it runs.
+ */
+export async function startControl(options: {
+  readonly directory: string;
+  readonly kept: KeptAlerts;
+}): Promise<{ close(): Promise<void> }> {
+  const path = socketPath(options.directory, 'control');
+  // The lock of the directory is held: whoever left this is gone.
+  rmSync(path, { force: true });
+  const server = createServer((asked, answer) => {
+    void respond(options.kept, asked, answer).catch(() => answer.writeHead(500).end());
+  });
+  await new Promise<void>((done, fail) => {
+    server.once('error', fail);
+    server.listen(path, done);
+  });
+  chmodSync(path, 0o600);
+  server.unref();
+  return { close: () => new Promise((done) => server.close(() => done())) };
+}
+
+async function respond(kept: KeptAlerts, asked: IncomingMessage, answer: ServerResponse): Promise<void> {
+  const [, , id = '', verb] = (asked.url ?? '').split('/');
+  const length = Number(asked.headers['content-length'] ?? 0);
+  if (length > largestAsked) return void answer.writeHead(413).end();
+  const value = id === '' ? kept.list() : verb === 'replay' ? await kept.replay(id, await buffer(asked)) : kept.show(id);
+  answer.writeHead(200, { 'content-type': 'application/json', connection: 'close' }).end(JSON.stringify(value ?? null));
+}
+
+/** Asks the service that runs on this directory. Undefined when none does. */
+export async function askRunningService(directory: string): Promise<KeptAlertsAccess | undefined> {
+  const socket = socketPath(directory, 'control');
+  const ask = async <T>(path: string, body?: Uint8Array): Promise<T> => JSON.parse(await call(socket, path, body));
+  try {
+    await ask('/kept/r0');
+  } catch {
+    return undefined;
+  }
+  return {
+    list: () => ask('/kept/'),
+    show: async (id) => (await ask<ShownAlert | null>(`/kept/${id}`)) ?? undefined,
+    replay: (id, raw) => ask(`/kept/${id}/replay`, raw),
+  };
+}
+
+function call(socketPath: string, path: string, body?: Uint8Array): Promise<string> {
+  return new Promise((done, fail) => {
+    const asked = request({ socketPath, path, method: body === undefined ? 'GET' : 'POST', timeout: 10_000 }, (answer) => {
+      buffer(answer).then((bytes) => {
+        if (answer.statusCode === 200) done(bytes.toString('utf8'));
+        else fail(new FirebreakError('FB_ERR_UNAVAILABLE', 'the running service did not answer on its control socket'));
+      }, fail);
+    });
+    asked.once('timeout', () => asked.destroy());
+    asked.once('error', fail);
+    asked.end(body);
+  });
+}

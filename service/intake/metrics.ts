@@ -1,0 +1,87 @@
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+
+/** Why an item was not taken, in few words: a label must not grow with what strangers send. */
+export type RefusalReason = 'unreadable' | 'forbidden' | 'rate_limit' | 'spool_full' | 'not_durable' | 'unauthorized' | 'request';
+
+/** What the gauges are read from when somebody asks. */
+export interface IntakeGauges {
+  readonly spoolBytes: () => number;
+  readonly spoolShare: () => number;
+  readonly oldestSeconds: () => number;
+  readonly openLines: () => number;
+  readonly refusedForGood: () => number;
+}
+
+/** The intake in numbers, as Prometheus reads them. No label holds a text from an alert. */
+export class IntakeMetrics {
+  readonly #registry = new Registry();
+  readonly #accepted: Counter<'severity'>;
+  readonly #duplicates: Counter;
+  readonly #health: Counter<'sensor'>;
+  readonly #refused: Counter<'reason'>;
+  readonly #calls: Counter<'kind' | 'result'>;
+  readonly #durable: Histogram;
+
+  constructor(gauges: IntakeGauges) {
+    const registers = [this.#registry];
+    const counter = <Label extends string>(name: string, help: string, labelNames: Label[] = []): Counter<Label> =>
+      new Counter({ name, help, labelNames, registers });
+    this.#accepted = counter('firebreak_intake_alerts_accepted_total', 'Alerts that are durable', ['severity']);
+    this.#duplicates = counter('firebreak_intake_alerts_duplicate_total', 'Alerts that were known already');
+    this.#health = counter('firebreak_intake_sensor_messages_total', 'Messages of sensors about themselves', ['sensor']);
+    this.#refused = counter('firebreak_intake_refused_total', 'Items or requests that were not taken', ['reason']);
+    this.#calls = counter('firebreak_intake_temporal_calls_total', 'Starts and signals to Temporal', ['kind', 'result']);
+    this.#durable = new Histogram({
+      name: 'firebreak_intake_durable_seconds',
+      help: 'From a body that is read to all its alerts durable',
+      buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5],
+      registers,
+    });
+    const gauge = (name: string, help: string, read: () => number): void => {
+      new Gauge({
+        name,
+        help,
+        registers,
+        collect() {
+          this.set(read());
+        },
+      });
+    };
+    gauge('firebreak_intake_spool_bytes', 'Bytes of alerts that Temporal does not have yet', gauges.spoolBytes);
+    gauge('firebreak_intake_spool_used_ratio', 'Share of the spool that is used; at 1 alerts are refused', gauges.spoolShare);
+    gauge('firebreak_intake_oldest_waiting_seconds', 'Age of the oldest alert that waits, at most', gauges.oldestSeconds);
+    gauge('firebreak_intake_waiting_incidents', 'Incidents with alerts that wait', gauges.openLines);
+    gauge('firebreak_intake_refused_by_temporal', 'Alerts kept apart because Temporal refused them', gauges.refusedForGood);
+    gauge('process_resident_memory_bytes', 'Resident memory, the mapped spool included', () => process.memoryUsage.rss());
+  }
+
+  readonly contentType = Registry.PROMETHEUS_CONTENT_TYPE;
+
+  accepted(severity: string): void {
+    this.#accepted.inc({ severity });
+  }
+
+  duplicate(): void {
+    this.#duplicates.inc();
+  }
+
+  health(sensor: string): void {
+    this.#health.inc({ sensor });
+  }
+
+  refused(reason: RefusalReason): void {
+    this.#refused.inc({ reason });
+  }
+
+  call(kind: 'start' | 'signal', result: string): void {
+    this.#calls.inc({ kind, result });
+  }
+
+  durable(seconds: number): void {
+    this.#durable.observe(seconds);
+  }
+
+  text(): Promise<string> {
+    return this.#registry.metrics();
+  }
+}

@@ -1,0 +1,78 @@
+/** What is known of one sensor: its alerts, and what it said about itself. */
+export interface SensorReport {
+  readonly sensor: string;
+  readonly host?: string;
+  readonly alerts: number;
+  readonly messages: number;
+  /** Messages about events that it dropped. */
+  readonly drops: number;
+  /** ISO 8601, UTC; by the intake's clock. */
+  readonly lastSeenAt: string;
+  readonly lastMessage?: { readonly at: string; readonly text: string };
+}
+
+interface Known {
+  alerts: number;
+  messages: number;
+  drops: number;
+  lastSeenAt: number;
+  last?: { readonly at: number; readonly text: string };
+}
+
+/** One per node and kind of sensor; who makes up names pushes out the ones that were silent longest. */
+const mostSensors = 5_000;
+const mostText = 1_000;
+
+/** Counts in memory what sensors sent and said about themselves, per sensor and host. */
+export class SensorHealth {
+  /** Longest silent first. */
+  readonly #known = new Map<string, Known>();
+  readonly #now: () => number;
+
+  constructor(now: () => number = Date.now) {
+    this.#now = now;
+  }
+
+  alert(sensor: string, host: string | undefined): void {
+    this.#of(sensor, host).alerts += 1;
+  }
+
+  message({ sensor, host, text }: { readonly sensor: string; readonly host?: string; readonly text: string }): void {
+    const known = this.#of(sensor, host);
+    known.messages += 1;
+    if (/\bdrop/i.test(text)) known.drops += 1;
+    known.last = { at: known.lastSeenAt, text: text.slice(0, mostText) };
+  }
+
+  /** Longest silent first. */
+  report(): readonly SensorReport[] {
+    return [...this.#known]
+      .sort(([, a], [, b]) => a.lastSeenAt - b.lastSeenAt)
+      .map(([key, { alerts, messages, drops, lastSeenAt, last }]) => {
+        const [sensor = '', host] = key.split('\n');
+        return {
+          sensor,
+          ...(host !== undefined && { host }),
+          alerts,
+          messages,
+          drops,
+          lastSeenAt: new Date(lastSeenAt).toISOString(),
+          ...(last && { lastMessage: { at: new Date(last.at).toISOString(), text: last.text } }),
+        };
+      });
+  }
+
+  #of(sensor: string, host: string | undefined): Known {
+    const key = host === undefined ? sensor : `${sensor}\n${host}`;
+    const found = this.#known.get(key);
+    const known = found ?? { alerts: 0, messages: 0, drops: 0, lastSeenAt: 0 };
+    known.lastSeenAt = this.#now();
+    if (found !== undefined) return known;
+    if (this.#known.size >= mostSensors) {
+      const [silent] = [...this.#known].sort(([, a], [, b]) => a.lastSeenAt - b.lastSeenAt);
+      if (silent !== undefined) this.#known.delete(silent[0]);
+    }
+    this.#known.set(key, known);
+    return known;
+  }
+}

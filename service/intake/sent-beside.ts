@@ -1,0 +1,82 @@
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, renameSync, writeFileSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+
+const keptDays = 7;
+const dayMs = 86_400_000;
+const shortenAt = 256 * 1024;
+
+/**
+ * Remembers which alerts went to Temporal while their own write to the spool was underway. A kill -9 in that moment may leave an
+ * alert in Temporal that the ledger does not know: sent again by its sender, it must make the same batch again, which the incident
+ * counts once. One line a start in a file that is not flushed: that outlives the process, though not a power cut.
+ */
+export class SentBeside {
+  readonly #path: string;
+  #file: number;
+  /** Alert id → the day on which it was noted; all of them are in the file. */
+  readonly #open: Map<string, number>;
+  readonly #now: () => number;
+  #bytes = 0;
+
+  constructor(directory: string, now: () => number = Date.now) {
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    this.#path = join(directory, 'beside.log');
+    this.#now = now;
+    this.#open = existsSync(this.#path) ? read(this.#path, this.#today()) : new Map();
+    this.#file = this.#rewrite();
+  }
+
+  /** Whether an earlier start may have carried this alert. */
+  has(alertId: string): boolean {
+    return this.#open.has(alertId);
+  }
+
+  /** To be called before it is sent. */
+  note(alertId: string): void {
+    const today = this.#today();
+    this.#open.set(alertId, today);
+    try {
+      this.#bytes += writeSync(this.#file, `${today} ${alertId}\n`);
+    } catch {
+      // The disk is full: Temporal can take the alert all the same, and one that is counted twice is better than one that is lost.
+    }
+  }
+
+  /** The ledger knows it now. */
+  stored(alertId: string): void {
+    this.#open.delete(alertId);
+    if (this.#bytes > shortenAt && this.#open.size * 64 < this.#bytes) {
+      closeSync(this.#file);
+      this.#file = this.#rewrite();
+    }
+  }
+
+  close(): void {
+    closeSync(this.#file);
+  }
+
+  /** In one step: a kill in between leaves the old file or the new one. */
+  #rewrite(): number {
+    const text = [...this.#open].map(([id, day]) => `${day} ${id}\n`).join('');
+    const draft = `${this.#path}.draft`;
+    writeFileSync(draft, text, { mode: 0o600 });
+    renameSync(draft, this.#path);
+    this.#bytes = text.length;
+    return openSync(this.#path, 'a', 0o600);
+  }
+
+  #today(): number {
+    return Math.floor(this.#now() / dayMs);
+  }
+}
+
+function read(path: string, today: number): Map<string, number> {
+  const lines = readFileSync(path, 'utf8').split('\n');
+  return new Map(
+    lines.flatMap((line) => {
+      // The last one may be cut.
+      const [, day, id] = /^(\d{1,6}) ([0-9a-f]{32})$/.exec(line) ?? [];
+      return id !== undefined && Number(day) >= today - keptDays ? [[id, Number(day)] as const] : [];
+    }),
+  );
+}

@@ -1,0 +1,75 @@
+import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
+
+/** A secret with which a sender signs its bodies. */
+export interface SigningSecret {
+  readonly name: string;
+  readonly secret: string;
+}
+
+const windowMs = 300_000;
+/** Beyond that the oldest are forgotten: a replay is then a duplicate, which the ledger knows. */
+const mostRemembered = 300_000;
+const signatureHeader = /^v1=([0-9a-f]{64})$/i;
+
+/** What a request brings: `X-Firebreak-Timestamp` (seconds since 1970) and `X-Firebreak-Signature` (`v1=` and hex). */
+export interface SignatureHeaders {
+  readonly signature: string | undefined;
+  readonly timestamp: string | undefined;
+}
+
+export type Signed =
+  | {
+      readonly ok: true;
+      readonly name: string /** It was not taken: the same signature may come again. */;
+      readonly release: () => void;
+    }
+  | { readonly ok: false; readonly reason: string };
+
+/**
+ * Bodies signed with HMAC-SHA256 over `v1:TIMESTAMP:` and the bytes as they are sent. Five minutes old or early at most, and each
+ * signature once. Several secrets of one name: while they are rotated.
+ */
+export class Signatures {
+  readonly #secrets: readonly SigningSecret[];
+  readonly #now: () => number;
+  /** Signature → when it is forgotten, oldest first. */
+  readonly #used = new Map<string, number>();
+
+  constructor(secrets: readonly SigningSecret[], now: () => number = Date.now) {
+    this.#secrets = secrets;
+    this.#now = now;
+  }
+
+  get isEmpty(): boolean {
+    return this.#secrets.length === 0;
+  }
+
+  /** What is wrong before the body is read; undefined when it is worth reading. */
+  preliminary({ signature, timestamp }: SignatureHeaders): string | undefined {
+    if (!signatureHeader.test(signature ?? '')) return 'X-Firebreak-Signature is not of the form v1=hex';
+    if (!/^\d{1,12}$/.test(timestamp ?? '')) return 'X-Firebreak-Timestamp is not a number of seconds';
+    const age = this.#now() - Number(timestamp) * 1_000;
+    return Math.abs(age) > windowMs ? 'the signature is older or newer than five minutes' : undefined;
+  }
+
+  verify(bytes: Uint8Array, headers: SignatureHeaders): Signed {
+    const wrong = this.preliminary(headers);
+    if (wrong !== undefined) return { ok: false, reason: wrong };
+    const given = Buffer.from(signatureHeader.exec(headers.signature ?? '')?.[1] ?? '', 'hex');
+    let name: string | undefined;
+    for (const candidate of this.#secrets) {
+      const expected = createHmac('sha256', candidate.secret).update(`v1:${headers.timestamp}:`).update(bytes).digest();
+      if (timingSafeEqual(expected, given)) name = candidate.name;
+    }
+    if (name === undefined) return { ok: false, reason: 'no known secret made this signature' };
+    const key = createHash('sha256').update(given).digest('base64').slice(0, 24);
+    const now = this.#now();
+    for (const [old, until] of this.#used) {
+      if (until > now && this.#used.size < mostRemembered) break;
+      this.#used.delete(old);
+    }
+    if (this.#used.has(key)) return { ok: false, reason: 'this signature was used before: sign again with the time of now' };
+    this.#used.set(key, Math.max(now, Number(headers.timestamp) * 1_000) + windowMs);
+    return { ok: true, name, release: () => void this.#used.delete(key) };
+  }
+}
