@@ -8,14 +8,17 @@ import { scenarios } from './scenarios.ts';
 const { History } = proto.temporal.api.history.v1;
 const folder = join(import.meta.dirname, '..', 'fixtures', 'histories');
 const lab = await startLab();
-for (const [name, play] of Object.entries(scenarios)) {
-  const incident = await play(lab);
-  const history = await lab.env.client.workflow.getHandle(incident.id).fetchHistory();
-  const file = join(folder, `${name}.json`);
-  writeFileSync(
-    file,
-    `${JSON.stringify({ workflowId: incident.id, history: History.toObject(History.fromObject(history), { bytes: String, longs: String, enums: String }) })}\n`,
-  );
-  console.log(`${file}: ${history.events?.length} events`);
+try {
+  for (const [name, play] of Object.entries(scenarios)) {
+    const incident = await play(lab);
+    const history = await lab.env.client.workflow.getHandle(incident.id).fetchHistory();
+    const file = join(folder, `${name}.json`);
+    writeFileSync(
+      file,
+      `${JSON.stringify({ workflowId: incident.id, history: History.toObject(History.fromObject(history), { bytes: String, longs: String, enums: String }) })}\n`,
+    );
+    console.log(`${file}: ${history.events?.length} events`);
+  }
+} finally {
+  await lab.stop();
 }
-await lab.stop();
