@@ -66,6 +66,13 @@ function readKey(written: string, absolute: (path: string) => string): { readonl
   return isEd25519(pem) ? { pem } : { problem: 'not an Ed25519 public key in PEM' };
 }
 
+type TlsConfig = NonNullable<FileConfig['intake']['tls']>;
+
+function absoluteTls({ clientCaFile, ...tls }: TlsConfig, absolute: (path: string) => string): TlsConfig {
+  const files = { certFile: absolute(tls.certFile), keyFile: absolute(tls.keyFile) };
+  return { ...tls, ...files, ...(clientCaFile !== undefined && { clientCaFile: absolute(clientCaFile) }) };
+}
+
 /** Makes the file's content effective. Relative paths are meant from the folder of the file. Adds to `problems` what is wrong. */
 export function completeConfig(options: {
   readonly file: FileConfig;
@@ -91,7 +98,7 @@ export function completeConfig(options: {
       });
       return [];
     });
-    return { id: person.id, name: person.name, slackIds: person.slack, keys };
+    return { id: person.id, name: person.name, slackIds: person.slack, keys, accounts: person.accounts };
   });
 
   const { s3 } = file.evidence;
@@ -120,6 +127,8 @@ export function completeConfig(options: {
     intake: {
       ...file.intake,
       tokens: file.intake.tokens.map(({ name, token }) => ({ name, token: secretRef(token) })),
+      signatures: file.intake.signatures.map(({ name, secret }) => ({ name, secret: secretRef(secret) })),
+      ...(file.intake.tls && { tls: absoluteTls(file.intake.tls, absolute) }),
       spool: { dir: join(stateDir, 'spool'), maxBytes: file.intake.spool.maxBytes },
     },
     desk: {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { id, path } from './fields.ts';
+import { intake } from './intake-section.ts';
 import { roster } from './roster-section.ts';
 import * as section from './sections.ts';
 
@@ -16,7 +17,7 @@ export const configSchema = z.strictObject({
   guardrails: section.guardrails.meta({ description: 'Rules above all playbooks.' }),
   evidence: section.evidence.meta({ description: 'Where evidence is kept: a folder or an S3 bucket.' }),
   incidents: section.incidents.meta({ description: 'How incidents run.' }),
-  intake: section.intake.meta({
+  intake: intake.meta({
     description: 'The HTTP server that takes alerts.',
     examples: [{ tokens: [{ name: 'falco', token: { env: 'FALCO_TOKEN' } }] }],
   }),

@@ -13,6 +13,8 @@ export interface Secrets {
   readonly codecKeys: readonly { readonly id: string; readonly key: Uint8Array }[];
   /** Of the cell; otherwise empty. */
   readonly intakeTokens: readonly { readonly name: string; readonly token: string }[];
+  /** Of the cell; otherwise empty. */
+  readonly intakeSignatures: readonly { readonly name: string; readonly secret: string }[];
   /** Where evidence is in S3, and the role keeps evidence. */
   readonly s3?: { readonly accessKeyId: string; readonly secretAccessKey: string };
   /** Of the desk. */
@@ -82,6 +84,12 @@ function readSecrets(read: Reader, { config, roles: wanted }: SecretsQuery): Sec
     })),
     intakeTokens: cell
       ? config.intake.tokens.map(({ name, token }, index) => ({ name, token: read.text(`intake.tokens[${index}].token`, token) }))
+      : [],
+    intakeSignatures: cell
+      ? config.intake.signatures.map(({ name, secret }, index) => ({
+          name,
+          secret: read.text(`intake.signatures[${index}].secret`, secret),
+        }))
       : [],
     ...(store.kind === 's3' &&
       wanted.some((role) => role !== 'desk') && {

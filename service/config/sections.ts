@@ -138,33 +138,38 @@ export const incidents = z
   })
   .prefault({});
 
-export const intake = z.strictObject({
-  listen: listen(8765),
-  tokens: z
-    .array(
-      z.strictObject({
-        name: id.meta({ description: 'Who sends with it; goes into the records.', examples: ['falco'] }),
-        token: secret.meta({ description: 'The shared secret: Bearer, Basic password or last part of the path.' }),
-      }),
-    )
-    .min(1, { error: 'at least one token is needed: the intake takes no alert without one' })
-    .meta({ description: 'Who may send alerts.', examples: [[{ name: 'falco', token: { env: 'FALCO_TOKEN' } }]] }),
-  spool: z
-    .strictObject({
-      maxBytes: z
-        .int()
-        .min(1_048_576)
-        .default(1_073_741_824)
-        .meta({ description: 'Size at which alerts are refused with 503 and Retry-After.' }),
-    })
-    .prefault({}),
-});
-
 const sensor = z.strictObject({
   severities: z
     .record(z.string().min(1), z.enum(severities))
     .default({})
     .meta({ description: 'Rule or policy → severity, in place of the sensor’s own; `*` for all other rules.' }),
+  daemonSet: z
+    .strictObject({
+      namespace: namespaceName.meta({ description: 'Its namespace.' }),
+      name: z.string().min(1).meta({ description: 'Its name.' }),
+    })
+    .exactOptional()
+    .meta({
+      description: 'The DaemonSet that puts this sensor on the nodes. A node on which it is silent raises an alert. Absent: no such watch.',
+      examples: [{ namespace: 'falco', name: 'falco' }],
+    }),
+  nodes: z
+    .record(z.string().min(1), z.string())
+    .default({})
+    .meta({ description: 'Labels of the nodes that must have it. Default: all nodes.', examples: [{ 'kubernetes.io/os': 'linux' }] }),
+  silentAfterSeconds: z
+    .int()
+    .min(30)
+    .max(86_400)
+    .default(120)
+    .meta({ description: 'How long it may give no sign of life.' }),
+  speaks: z
+    .boolean()
+    .default(false)
+    .meta({
+      description:
+        'It sends messages about itself more often than that (Falco’s `metrics` with an interval): then a ready pod is no sign of life.',
+    }),
 });
 
 export const sensors = z

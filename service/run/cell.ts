@@ -1,4 +1,5 @@
 import type { Worker } from '@temporalio/worker';
+import { type ContainmentFirst, cellContainsFirst } from '../../activities/containment-first.ts';
 import type { IncidentInput } from '../../core/incident-input.ts';
 import type { CellActivities, IncidentSettings } from '../../core/step.ts';
 import { createBox } from '../../integrations/crypto-box/box.ts';
@@ -27,6 +28,7 @@ export interface CellParts {
   readonly build: WorkflowBuild;
   readonly maxCachedWorkflows: number;
   readonly runWorker: (worker: Worker) => void;
+  readonly first: ContainmentFirst;
   readonly log: Logger;
 }
 
@@ -44,12 +46,15 @@ const currentWithinMs = 15_000;
 export async function startCell(parts: CellParts): Promise<RunningCell> {
   const { config, secrets, cluster, watch, log } = parts;
   const build = keepBuild(parts.build, config.stateDir);
-  const activities = await createCellPool({ config, secrets, cluster, watch, log });
+  const activities = cellContainsFirst(await createCellPool({ config, secrets, cluster, watch, log }), parts.first);
   const gateway = createLateGateway();
   const stopping = new AbortController();
   const intake = await startIntake({
     listen: config.intake.listen,
     tokens: secrets.intakeTokens,
+    signatures: secrets.intakeSignatures,
+    senders: config.intake.senders,
+    tls: config.intake.tls,
     spoolDir: config.intake.spool.dir,
     maxBytes: config.intake.spool.maxBytes,
     cluster: config.cluster,
@@ -106,7 +111,10 @@ async function work(options: {
     temporalGateway({
       client,
       taskQueue: queues.cell,
-      input: (start): IncidentInput => ({ start, settings: settingsOf(config, queues) }),
+      input: (start): IncidentInput => {
+        parts.first.expect();
+        return { start, settings: settingsOf(config, queues) };
+      },
       mayStartEagerly: () => isCurrent,
       log,
     }),
