@@ -47,6 +47,18 @@ const migrations: readonly { readonly name: string; readonly statements: readonl
        )`,
     ],
   },
+  {
+    name: 'what is known of tickets',
+    statements: [
+      `CREATE TABLE ticket_memory (
+         system TEXT NOT NULL,
+         ticket_key TEXT NOT NULL,
+         sent_at INTEGER NOT NULL,
+         ticket TEXT NOT NULL,
+         PRIMARY KEY (system, ticket_key)
+       )`,
+    ],
+  },
 ];
 
 /** Brings the schema up to date. Each migration is one transaction; two processes that start at once do it one after the other. */

@@ -1,22 +1,7 @@
+import { visibleText } from '../../core/visible-text.ts';
+
 /** Put after what would make GitHub link, mention or notify: invisible, and no part of any name (U+2060, word joiner). */
 const breaker = '\u2060';
-
-function isInvisible(code: number): boolean {
-  const control = (code < 0x20 && code !== 0x0a && code !== 0x09) || (code >= 0x7f && code <= 0x9f);
-  const direction = (code >= 0x202a && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069) || code === 0x061c;
-  const nothing = (code >= 0x200b && code <= 0x200f) || code === 0x2028 || code === 0x2029 || code === 0xfeff;
-  return control || direction || nothing;
-}
-
-/** What hides or turns text round is written out, as `\u{202e}`. */
-function visible(text: string): string {
-  return [...text.replaceAll('\r\n', '\n')]
-    .map((character) => {
-      const code = character.codePointAt(0) ?? 0;
-      return isInvisible(code) ? `\\u{${code.toString(16)}}` : character;
-    })
-    .join('');
-}
 
 /**
  * Takes the power from text that an attacker wrote: no mention, no link, no reference to an issue. GitHub looks for them in
@@ -24,7 +9,7 @@ function visible(text: string): string {
  * https://docs.github.com/en/get-started/writing-on-github/working-with-advanced-formatting/autolinked-references-and-urls
  */
 export function defang(text: string): string {
-  return visible(text)
+  return visibleText(text)
     .replaceAll('@', `@${breaker}`)
     .replaceAll('://', `:${breaker}//`)
     .replaceAll(/\bwww\./gi, (found) => `${found.slice(0, 3)}${breaker}.`)

@@ -1,0 +1,42 @@
+import { cutText, visibleText } from '../../core/visible-text.ts';
+
+/** https://developer.atlassian.com/cloud/jira/platform/apis/document/structure */
+export interface AdfDocument {
+  readonly version: 1;
+  readonly type: 'doc';
+  readonly content: readonly { readonly type: 'paragraph'; readonly content: readonly AdfInline[] }[];
+}
+
+type AdfInline = { readonly type: 'text'; readonly text: string } | { readonly type: 'hardBreak' };
+
+/** Jira refuses a text field beyond 32 767 characters; breaks and what Jira adds count too. */
+const longestText = 30_000;
+
+function lineOf(line: string, index: number): readonly AdfInline[] {
+  // A text node must not be empty.
+  const text: readonly AdfInline[] = line === '' ? [] : [{ type: 'text', text: line }];
+  return index === 0 ? text : [{ type: 'hardBreak' }, ...text];
+}
+
+/**
+ * Plain text as a document that shows exactly this text: only text nodes without marks, in which nothing is markup, mention or link.
+ * An empty line starts a new paragraph.
+ */
+export function adfOf(text: string): AdfDocument {
+  const paragraphs = cutText(visibleText(text), longestText).split(/\n[ \t]*\n+/);
+  return {
+    version: 1,
+    type: 'doc',
+    content: paragraphs.map((paragraph) => ({ type: 'paragraph', content: paragraph.split('\n').flatMap(lineOf) })),
+  };
+}
+
+/** All text of a document, whoever wrote it. */
+export function textOfAdf(node: unknown): string {
+  if (Array.isArray(node)) return node.map(textOfAdf).join('');
+  if (typeof node !== 'object' || node === null) return '';
+  const own = 'text' in node && typeof node.text === 'string' ? node.text : '';
+  const inner = 'content' in node ? textOfAdf(node.content) : '';
+  const end = 'type' in node && (node.type === 'paragraph' || node.type === 'hardBreak') ? '\n' : '';
+  return own + inner + end;
+}

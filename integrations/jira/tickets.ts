@@ -1,0 +1,194 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { FirebreakError } from '../../core/errors.ts';
+import { type FoundTicket, memoryInProcess, OneTicket, type TicketCalls, type TicketMemory } from '../../core/one-ticket.ts';
+import { type FieldTemplate, fillField, fillTemplate } from '../../core/template.ts';
+import {
+  referenceOf,
+  type Ticket,
+  type TicketClosing,
+  type TicketComment,
+  type TicketRequest,
+  type TicketSystem,
+  templateValues,
+} from '../../core/ticket.ts';
+import { oneLine } from '../../core/visible-text.ts';
+import { isObject, JsonApi, listAt, OutcomeUnknown, objectAt, textAt } from '../json-api.ts';
+import { adfOf, textOfAdf } from './adf.ts';
+import { doneTransition } from './transitions.ts';
+
+export interface JiraTicketsOptions {
+  /** `https://SITE.atlassian.net`: for people, and for the API unless `apiUrl` says otherwise. */
+  readonly url: string;
+  readonly apiUrl?: string;
+  readonly email: string;
+  readonly token: string;
+  readonly project: string;
+  readonly issueType: string;
+  /** Field name → template. `summary` and `description` have defaults; a text becomes a document only in `description`. */
+  readonly fields?: Fields;
+  /** Status to close in; default: any whose category is done. */
+  readonly doneStatus?: string;
+  /** For one call. */
+  readonly timeoutMs?: number;
+  readonly memory?: TicketMemory;
+  /** How long a create without an answer is only looked for: the search lags behind, mostly by seconds. */
+  readonly settleMs?: number;
+  /** Milliseconds before the second look that precedes every create. */
+  readonly secondLookMs?: number;
+}
+
+const summaryLimit = 255;
+const ownLabel = 'firebreak';
+type Fields = Readonly<Record<string, FieldTemplate>>;
+
+const defaultFields: Fields = { summary: '{{title}}', description: '{{body}}' };
+
+/** Jira refuses blanks in labels, and more than 255 characters. */
+function labelOf(text: string): string {
+  return oneLine(text, 100).replaceAll(/[\s"\\]+/g, '_');
+}
+
+/** Jira Cloud, REST API v3. One issue a key, which is one of its labels. https://developer.atlassian.com/cloud/jira/platform/rest/v3/ */
+class JiraTickets implements TicketSystem {
+  readonly name = 'jira';
+  readonly #options: JiraTicketsOptions;
+  readonly #api: JsonApi;
+  readonly #once: OneTicket;
+
+  constructor(options: JiraTicketsOptions) {
+    this.#options = options;
+    this.#api = new JsonApi({
+      name: 'Jira',
+      baseUrl: options.apiUrl ?? options.url,
+      headers: { Authorization: `Basic ${Buffer.from(`${options.email}:${options.token}`).toString('base64')}` },
+      timeoutMs: options.timeoutMs ?? 5_000,
+    });
+    this.#once = new OneTicket({
+      system: this.name,
+      memory: options.memory ?? memoryInProcess(),
+      settleMs: options.settleMs ?? 300_000,
+      looks: { beforeCreate: [options.secondLookMs ?? 2_000], afterSilence: [500, 1_500, 3_000] },
+      wait: (ms, signal) => sleep(ms, undefined, { signal }).catch(() => undefined),
+    });
+  }
+
+  open(request: TicketRequest, signal: AbortSignal): Promise<Ticket> {
+    const label = referenceOf(request.key);
+    const calls: TicketCalls = {
+      ...this.#sweeping(label, signal),
+      create: () => this.#create(request, label, signal),
+      confirm: (id) => this.#confirm(id, label, signal),
+    };
+    return this.#once.open(request.key, calls, signal);
+  }
+
+  async comment({ id, key, text }: TicketComment, signal: AbortSignal): Promise<void> {
+    const path = `${issuePath(id)}/comment`;
+    const mark = `[${referenceOf(key)}]`;
+    const query = { orderBy: '-created', maxResults: '100' };
+    const known = await this.#api.call({ method: 'GET', path, query, signal });
+    if (listAt(known, 'comments').some((comment) => isObject(comment) && textOfAdf(comment.body).includes(mark))) return;
+    await this.#api.call({ method: 'POST', path, body: { body: adfOf(`${text}\n\n${mark}`) }, signal });
+  }
+
+  async close({ id, reason, openedUnder }: TicketClosing, signal: AbortSignal): Promise<void> {
+    if (openedUnder !== undefined) await this.#once.sweep(this.#sweeping(referenceOf(openedUnder), signal));
+    await this.#finish(id, reason === 'completed' ? 'done' : 'declined', signal);
+  }
+
+  #sweeping(label: string, signal: AbortSignal): Pick<TicketCalls, 'find' | 'closeDouble'> {
+    return {
+      find: () => this.#find(label, signal),
+      closeDouble: async (double, first) => {
+        await this.comment({ id: double.id, key: `double/${double.id}`, text: `A duplicate of ${first.id}.` }, signal);
+        await this.#finish(double.id, 'duplicate', signal);
+      },
+    };
+  }
+
+  async #find(label: string, signal: AbortSignal): Promise<readonly FoundTicket[]> {
+    const body = {
+      jql: `project = "${this.#options.project}" AND labels = "${label}" ORDER BY created ASC`,
+      // Without it the answer holds nothing but ids.
+      fields: ['labels', 'status', 'created'],
+      maxResults: 50,
+    };
+    const answer = await this.#api.call({ method: 'POST', path: '/rest/api/3/search/jql', body, signal });
+    return listAt(answer, 'issues')
+      .filter((issue) => listAt(objectAt(issue, 'fields'), 'labels').includes(label))
+      .map((issue) => this.#found(issue))
+      .toSorted((a, b) => numberOfKey(a.id) - numberOfKey(b.id));
+  }
+
+  async #create(request: TicketRequest, label: string, signal: AbortSignal): Promise<FoundTicket | undefined> {
+    try {
+      const body = { fields: this.#fieldsOf(request, label) };
+      const answer = await this.#api.call({ method: 'POST', path: '/rest/api/3/issue', body, signal });
+      const id = textAt(answer, 'key');
+      return id === '' ? undefined : { id, url: this.#urlOf(id), open: true };
+    } catch (error) {
+      if (error instanceof OutcomeUnknown) return undefined;
+      throw error;
+    }
+  }
+
+  #fieldsOf(request: TicketRequest, label: string): Readonly<Record<string, unknown>> {
+    const values = templateValues(request);
+    const { summary, description, labels, ...others }: Fields = { ...defaultFields, ...this.#options.fields };
+    const own = Array.isArray(labels) ? labels.map((item) => String(fillField(item, values))) : [];
+    const about = `Incident ${request.incident.id}, run ${request.incident.run}`;
+    return {
+      ...Object.fromEntries(Object.entries(others).map(([name, template]) => [name, fillField(template, values)])),
+      project: { key: this.#options.project },
+      issuetype: { name: this.#options.issueType },
+      summary: oneLine(fillTemplate(String(summary), values), summaryLimit) || 'Incident',
+      description: adfOf(`${about}\n\n${fillTemplate(String(description), values)}`),
+      labels: [...new Set([ownLabel, label, ...[...request.labels, ...own].map(labelOf).filter((text) => text !== '')])],
+    };
+  }
+
+  /** By its key nothing lags. A project whose screen drops labels would never find it again. */
+  async #confirm(id: string, label: string, signal: AbortSignal): Promise<FoundTicket> {
+    const issue = await this.#api.call({ method: 'GET', path: issuePath(id), query: { fields: 'labels,status' }, signal });
+    if (!listAt(objectAt(issue, 'fields'), 'labels').includes(label))
+      throw new FirebreakError('FB_ERR_REFUSED', `${id} was not kept as written: its label ${label} is missing`);
+    return this.#found(issue);
+  }
+
+  async #finish(id: string, how: 'done' | 'declined' | 'duplicate', signal: AbortSignal): Promise<void> {
+    const path = `${issuePath(id)}/transitions`;
+    const issue = await this.#api.call({ method: 'GET', path: issuePath(id), query: { fields: 'status' }, signal });
+    if (!this.#found(issue).open) return;
+    const answer = await this.#api.call({ method: 'GET', path, query: { expand: 'transitions.fields' }, signal });
+    const body = doneTransition(listAt(answer, 'transitions'), { status: this.#options.doneStatus, how });
+    if (!body) throw new FirebreakError('FB_ERR_REFUSED', `the workflow of ${id} has no way to a status that is done`);
+    await this.#api.call({ method: 'POST', path, body, signal });
+  }
+
+  #found(issue: unknown): FoundTicket {
+    const id = textAt(issue, 'key');
+    const category = textAt(objectAt(issue, 'fields', 'status', 'statusCategory'), 'key');
+    return { id, url: this.#urlOf(id), open: category !== 'done' };
+  }
+
+  #urlOf(id: string): string {
+    return `${this.#options.url.replace(/\/+$/, '')}/browse/${id}`;
+  }
+}
+
+function issuePath(id: string): string {
+  if (!/^[A-Z][A-Z0-9_]{1,254}-\d{1,12}$/.test(id)) throw new FirebreakError('FB_ERR_NOT_FOUND', 'not the key of an issue');
+  return `/rest/api/3/issue/${id}`;
+}
+
+function numberOfKey(key: string): number {
+  return Number(key.slice(key.lastIndexOf('-') + 1));
+}
+
+/**
+ * Tickets as issues of one Jira Cloud project.
+ * @throws FB_ERR_REFUSED (from `open`) where the project's screen has no labels, or a field is not accepted.
+ */
+export function createJiraTickets(options: JiraTicketsOptions): TicketSystem {
+  return new JiraTickets(options);
+}

@@ -1,0 +1,84 @@
+import type { Page, PageRef, Pager } from '../../core/paging.ts';
+import type { Severity } from '../../core/severity.ts';
+import { fillTemplate, type TemplateValues } from '../../core/template.ts';
+import { referenceOf, templateValues } from '../../core/ticket.ts';
+import { cutText, oneLine, visibleText } from '../../core/visible-text.ts';
+import { JsonApi } from '../json-api.ts';
+
+export interface PagerDutyOptions {
+  /** Integration key of an Events API v2 integration: 32 characters. */
+  readonly routingKey: string;
+  /** Group of the roster → another integration's key. Others use `routingKey`. */
+  readonly groupKeys?: Readonly<Record<string, string>>;
+  /** EU accounts have `https://events.eu.pagerduty.com`. */
+  readonly apiUrl?: string;
+  readonly summary?: string;
+  readonly timeoutMs?: number;
+}
+
+const severities: Readonly<Record<Severity, 'critical' | 'error' | 'warning' | 'info'>> = {
+  critical: 'critical',
+  high: 'error',
+  medium: 'warning',
+  low: 'warning',
+  info: 'info',
+  unknown: 'warning',
+};
+
+/**
+ * PagerDuty by Events API v2. The `dedup_key` is made of the page's key: whatever is sent twice is one alert, as long as it is open.
+ * https://developer.pagerduty.com/docs/send-alert-event
+ */
+export function createPagerDuty(options: PagerDutyOptions): Pager {
+  const api = new JsonApi({
+    name: 'PagerDuty',
+    baseUrl: options.apiUrl ?? 'https://events.pagerduty.com',
+    headers: {},
+    timeoutMs: options.timeoutMs ?? 5_000,
+  });
+  const keyOf = (group: string): string => options.groupKeys?.[group] ?? options.routingKey;
+  const send = (body: unknown, signal: AbortSignal) => api.call({ method: 'POST', path: '/v2/enqueue', body, signal });
+
+  const update = async (action: 'acknowledge' | 'resolve', { key, groups }: PageRef, signal: AbortSignal): Promise<void> => {
+    // An event on an alert that does not exist is dropped by PagerDuty, so each key is told.
+    for (const routing_key of new Set(groups.map(keyOf)))
+      await send({ routing_key, event_action: action, dedup_key: referenceOf(key) }, signal);
+  };
+
+  return {
+    name: 'pagerduty',
+    page: async (page, signal) => {
+      await send(
+        {
+          routing_key: keyOf(page.group),
+          event_action: 'trigger',
+          dedup_key: referenceOf(page.key),
+          client: 'Firebreak',
+          payload: {
+            summary: oneLine(fillTemplate(options.summary ?? '{{title}}', valuesOf(page)), 1_024),
+            severity: severities[page.incident.severity],
+            source: oneLine(page.incident.title, 255) || page.incident.cluster,
+            component: oneLine(page.incident.cluster, 255),
+            class: 'runtime security',
+            custom_details: {
+              ...Object.fromEntries(
+                Object.entries(page.details).map(([name, text]) => [name, cutText(visibleText(text), 4_000)]),
+              ),
+              incident: page.incident.id,
+              run: page.incident.run,
+              asked: page.group,
+            },
+          },
+        },
+        signal,
+      );
+    },
+    acknowledge: (page, signal) => update('acknowledge', page, signal),
+    resolve: (page, signal) => update('resolve', page, signal),
+  };
+}
+
+function valuesOf({ incident, summary, details }: Page): TemplateValues {
+  const title = `${incident.severity}: ${incident.title}: ${summary}`;
+  return templateValues({ incident, title, body: Object.values(details).join('\n'), severity: incident.severity });
+}

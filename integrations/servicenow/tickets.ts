@@ -1,0 +1,212 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { FirebreakError } from '../../core/errors.ts';
+import { type FoundTicket, memoryInProcess, OneTicket, type TicketCalls, type TicketMemory } from '../../core/one-ticket.ts';
+import { fillTemplate } from '../../core/template.ts';
+import {
+  referenceOf,
+  type Ticket,
+  type TicketClosing,
+  type TicketComment,
+  type TicketRequest,
+  type TicketSystem,
+  templateValues,
+} from '../../core/ticket.ts';
+import { cutText, oneLine, visibleText } from '../../core/visible-text.ts';
+import { JsonApi, listAt, OutcomeUnknown, objectAt, textAt } from '../json-api.ts';
+
+export interface ServiceNowTicketsOptions {
+  /** `https://INSTANCE.service-now.com`. */
+  readonly url: string;
+  readonly user: string;
+  readonly password: string;
+  readonly table?: string;
+  /** Column → template. `short_description` and `description` have defaults. */
+  readonly fields?: Readonly<Record<string, string>>;
+  /** Value of `state` that stands for resolved; the instance's own may differ. */
+  readonly resolvedState?: string;
+  /** Values of `close_code`: choices of the instance. */
+  readonly closeCodes?: { readonly completed?: string; readonly notPlanned?: string; readonly duplicate?: string };
+  readonly timeoutMs?: number;
+  readonly memory?: TicketMemory;
+  /** How long a create without an answer is only looked for: it may still be running at the instance. */
+  readonly settleMs?: number;
+}
+
+const columns = 'sys_id,number,correlation_id,state,active,sys_created_on';
+const closedStates: ReadonlySet<string> = new Set(['6', '7', '8']);
+const journalLimit = 30_000;
+
+/** ServiceNow shows what is in `[code]` as HTML: a broken-up word is none. */
+function withoutMarkup(text: string): string {
+  return visibleText(text).replaceAll(/\[(\/?)(code)\]/gi, '[\u2060$1$2]');
+}
+
+/**
+ * ServiceNow, Table API. One record a key, which is its `correlation_id`.
+ * https://www.servicenow.com/docs/bundle/zurich-api-reference/page/integrate/inbound-rest/concept/c_TableAPI.html
+ */
+class ServiceNowTickets implements TicketSystem {
+  readonly name = 'servicenow';
+  readonly #options: ServiceNowTicketsOptions;
+  readonly #api: JsonApi;
+  readonly #once: OneTicket;
+  readonly #path: string;
+
+  constructor(options: ServiceNowTicketsOptions) {
+    this.#options = options;
+    this.#path = `/api/now/table/${options.table ?? 'incident'}`;
+    this.#api = new JsonApi({
+      name: 'ServiceNow',
+      baseUrl: options.url,
+      headers: { Authorization: `Basic ${Buffer.from(`${options.user}:${options.password}`).toString('base64')}` },
+      timeoutMs: options.timeoutMs ?? 5_000,
+    });
+    this.#once = new OneTicket({
+      system: this.name,
+      memory: options.memory ?? memoryInProcess(),
+      settleMs: options.settleMs ?? 60_000,
+      looks: { beforeCreate: [], afterSilence: [0, 500, 1_500] },
+      wait: (ms, signal) => sleep(ms, undefined, { signal }).catch(() => undefined),
+    });
+  }
+
+  open(request: TicketRequest, signal: AbortSignal): Promise<Ticket> {
+    const reference = referenceOf(request.key);
+    const calls: TicketCalls = {
+      ...this.#sweeping(reference, signal),
+      create: () => this.#create(request, reference, signal),
+      confirm: (id) => this.#confirm(id, reference, signal),
+    };
+    return this.#once.open(request.key, calls, signal);
+  }
+
+  /** As a work note: for the people who work on it, not for who is called the caller. */
+  async comment({ id, key, text }: TicketComment, signal: AbortSignal): Promise<void> {
+    const path = this.#recordPath(id);
+    const mark = `[${referenceOf(key)}]`;
+    const query = { sysparm_fields: 'work_notes', sysparm_display_value: 'true' };
+    // With display values a journal field holds all its entries.
+    const known = await this.#api.call({ method: 'GET', path, query, signal });
+    if (textAt(objectAt(known, 'result'), 'work_notes').includes(mark)) return;
+    const body = { work_notes: `${cutText(withoutMarkup(text), journalLimit)}\n\n${mark}` };
+    await this.#api.call({ method: 'PATCH', path, query: { sysparm_fields: 'sys_id' }, body, signal });
+  }
+
+  async close({ id, reason, text, openedUnder }: TicketClosing, signal: AbortSignal): Promise<void> {
+    if (openedUnder !== undefined) await this.#once.sweep(this.#sweeping(referenceOf(openedUnder), signal));
+    await this.#resolve(id, reason === 'completed' ? 'completed' : 'notPlanned', text ?? reason, signal);
+  }
+
+  #sweeping(reference: string, signal: AbortSignal): Pick<TicketCalls, 'find' | 'closeDouble'> {
+    return {
+      find: () => this.#find(reference, signal),
+      closeDouble: (double, first) => this.#resolve(double.id, 'duplicate', `A duplicate of ${first.id}.`, signal),
+    };
+  }
+
+  async #find(reference: string, signal: AbortSignal): Promise<readonly FoundTicket[]> {
+    const answer = await this.#api.call({
+      method: 'GET',
+      path: this.#path,
+      query: {
+        sysparm_query: `correlation_id=${reference}^ORDERBYsys_created_on`,
+        sysparm_fields: columns,
+        sysparm_limit: '50',
+        sysparm_exclude_reference_link: 'true',
+      },
+      signal,
+    });
+    // A query on a column that the table does not have answers with every record there is.
+    return listAt(answer, 'result')
+      .filter((record) => textAt(record, 'correlation_id') === reference)
+      .map((record) => this.#found(record));
+  }
+
+  async #create(request: TicketRequest, reference: string, signal: AbortSignal): Promise<FoundTicket | undefined> {
+    try {
+      const answer = await this.#api.call({
+        method: 'POST',
+        path: this.#path,
+        query: { sysparm_fields: columns, sysparm_exclude_reference_link: 'true' },
+        body: this.#fieldsOf(request, reference),
+        signal,
+      });
+      const record = objectAt(answer, 'result');
+      return textAt(record, 'sys_id') === '' ? undefined : this.#found(record);
+    } catch (error) {
+      if (error instanceof OutcomeUnknown) return undefined;
+      throw error;
+    }
+  }
+
+  #fieldsOf(request: TicketRequest, reference: string): Readonly<Record<string, string>> {
+    const values = templateValues(request);
+    const fields: Readonly<Record<string, string>> = this.#options.fields ?? {};
+    const { short_description = '{{title}}', description = '{{body}}', ...others } = fields;
+    const about = `Incident ${request.incident.id}, run ${request.incident.run}`;
+    return {
+      ...Object.fromEntries(Object.entries(others).map(([name, text]) => [name, withoutMarkup(fillTemplate(text, values))])),
+      // Longer ones are cut by the instance without a word.
+      short_description: oneLine(fillTemplate(short_description, values), 160) || 'Incident',
+      description: cutText(`${about}\n\n${withoutMarkup(fillTemplate(description, values))}`, 4_000),
+      correlation_id: reference,
+      correlation_display: 'Firebreak',
+    };
+  }
+
+  /** Columns that the account may not write are dropped without a word: without its correlation id it would never be found again. */
+  async #confirm(id: string, reference: string, signal: AbortSignal): Promise<FoundTicket> {
+    const answer = await this.#api.call({
+      method: 'GET',
+      path: this.#recordPath(id),
+      query: { sysparm_fields: columns, sysparm_exclude_reference_link: 'true' },
+      signal,
+    });
+    const record = objectAt(answer, 'result');
+    if (textAt(record, 'correlation_id') !== reference)
+      throw new FirebreakError('FB_ERR_REFUSED', 'the record was not kept as written: the account may not set correlation_id');
+    return this.#found(record);
+  }
+
+  async #resolve(id: string, how: 'completed' | 'notPlanned' | 'duplicate', notes: string, signal: AbortSignal): Promise<void> {
+    const path = this.#recordPath(id);
+    const answer = await this.#api.call({ method: 'GET', path, query: { sysparm_fields: columns }, signal });
+    if (!this.#found(objectAt(answer, 'result')).open) return;
+    const codes = {
+      completed: 'Solution provided',
+      notPlanned: 'No resolution provided',
+      duplicate: 'Duplicate',
+      ...this.#options.closeCodes,
+    };
+    const body = {
+      state: this.#options.resolvedState ?? '6',
+      close_code: codes[how],
+      close_notes: cutText(withoutMarkup(notes), 4_000),
+    };
+    await this.#api.call({ method: 'PATCH', path, query: { sysparm_fields: columns }, body, signal });
+  }
+
+  #found(record: unknown): FoundTicket {
+    const id = textAt(record, 'sys_id');
+    const state = textAt(record, 'state');
+    const table = this.#options.table ?? 'incident';
+    return {
+      id,
+      url: `${this.#options.url.replace(/\/+$/, '')}/nav_to.do?uri=${encodeURIComponent(`${table}.do?sys_id=${id}`)}`,
+      open: !closedStates.has(state) && state !== this.#options.resolvedState && textAt(record, 'active') !== 'false',
+    };
+  }
+
+  #recordPath(id: string): string {
+    if (!/^[0-9a-f]{32}$/.test(id)) throw new FirebreakError('FB_ERR_NOT_FOUND', 'not the sys_id of a record');
+    return `${this.#path}/${id}`;
+  }
+}
+
+/**
+ * Tickets as records of one ServiceNow table, `incident` by default.
+ * @throws FB_ERR_REFUSED (from `open`) where the account may not set `correlation_id`, or a data policy says no.
+ */
+export function createServiceNowTickets(options: ServiceNowTicketsOptions): TicketSystem {
+  return new ServiceNowTickets(options);
+}
