@@ -65,7 +65,7 @@ export function pathOf(options: {
 export function createKubernetesApi(options: { readonly access: ClusterAccess; readonly maxSockets?: number }): KubernetesApi {
   const { access, maxSockets = 32 } = options;
   const server = new URL(access.server);
-  const agent = new Agent({ keepAlive: true, keepAliveMsecs: 15_000, maxSockets, maxFreeSockets: 8, ...access.tls });
+  const agent = new Agent({ keepAlive: true, keepAliveMsecs: 15_000, maxSockets, maxFreeSockets: maxSockets, ...access.tls });
   const streamAgent = new Agent({ keepAlive: false, ...access.tls });
 
   const send = async (call: KubernetesCall, chosen: Agent, signal: AbortSignal): Promise<IncomingMessage> => {

@@ -4,6 +4,7 @@ import type { Worker } from '@temporalio/worker';
 import { openTicketImplementation } from '../../activities/actions/open-ticket.ts';
 import { createCellActivities } from '../../activities/cell.ts';
 import { createChokepoint } from '../../activities/chokepoint.ts';
+import { type ContainmentFirst, deskContainsFirst } from '../../activities/containment-first.ts';
 import { createDeskActivities } from '../../activities/desk.ts';
 import { openTicketInput } from '../../core/actions/open-ticket.schema.ts';
 import { openTicket } from '../../core/actions/open-ticket.ts';
@@ -29,6 +30,7 @@ export interface DeskParts {
   /** Undefined while Temporal has not answered yet. */
   readonly client: () => Client | undefined;
   readonly taskQueue: string;
+  readonly first: ContainmentFirst;
   readonly log: Logger;
 }
 
@@ -46,7 +48,10 @@ export async function startDesk(parts: DeskParts): Promise<RunningDesk> {
   const store = createAuditStore(database);
   const journal = new Journal({ store, chain: `desk/${config.cluster}`, log: (problem) => log.error(problem) });
   const slack = await createSlack({ parts, database, journal });
-  const deskActivities = createDeskActivities({ audit: store, ...(slack ? { cards: slack } : {}) });
+  const deskActivities = deskContainsFirst(
+    createDeskActivities({ audit: store, ...(slack ? { cards: slack } : {}) }),
+    parts.first,
+  );
 
   const tickets =
     config.tickets.github && secrets.github

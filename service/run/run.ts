@@ -1,5 +1,6 @@
 import { hostname } from 'node:os';
 import { DefaultLogger, type LogEntry, Runtime, type Worker } from '@temporalio/worker';
+import { ContainmentFirst } from '../../activities/containment-first.ts';
 import type { Config, Environment } from '../config/load.ts';
 import { type Role, resolveSecrets } from '../config/secrets.ts';
 import type { WorkflowBuild } from '../temporal/bundle.ts';
@@ -48,14 +49,28 @@ export async function startFirebreak(options: RunOptions): Promise<RunningFirebr
   });
   const queues = queuesOf(config.cluster);
   const workers = new RunningWorkers();
+  const first = new ContainmentFirst();
 
-  const desk = has('desk') ? await startDesk({ config, secrets, client: link.client, taskQueue: queues.desk, log }) : undefined;
+  const desk = has('desk')
+    ? await startDesk({ config, secrets, client: link.client, taskQueue: queues.desk, first, log })
+    : undefined;
   if (desk) log.info({ url: desk.url }, 'the desk is open');
   const needsCluster = has('cell') || has('secrets') || has('forensics');
   const cluster = needsCluster ? await openCluster({ config, env, watches: has('cell'), log }) : undefined;
   const runWorker = (worker: Worker): void => workers.run(worker);
   const cell = cluster?.watch
-    ? await startCell({ config, secrets, cluster, watch: cluster.watch, queues, build, maxCachedWorkflows, runWorker, log })
+    ? await startCell({
+        config,
+        secrets,
+        cluster,
+        watch: cluster.watch,
+        queues,
+        build,
+        maxCachedWorkflows,
+        runWorker,
+        first,
+        log,
+      })
     : undefined;
   if (cell) log.info({ url: cell.url, build: build.id }, 'the intake is open');
 
