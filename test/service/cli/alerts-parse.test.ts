@@ -1,0 +1,82 @@
+import { spawnSync } from 'node:child_process';
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+
+const root = join(import.meta.dirname, '../../..');
+const fixtures = join(root, 'test/fixtures/alerts');
+let folder = '';
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'firebreak-parse-'));
+  mkdirSync(join(folder, 'alerts/deeper'), { recursive: true });
+  copyFileSync(join(fixtures, 'tetragon/rw-kprobe-sigkill-policy.json'), join(folder, 'alerts/a.json'));
+  copyFileSync(join(fixtures, 'alertmanager/rw-webhook-v4-resolved.json'), join(folder, 'alerts/b.json'));
+  copyFileSync(join(fixtures, 'tracee/rw-legacy-flat-signature-v0.11.json'), join(folder, 'alerts/deeper/c.jsonl'));
+  writeFileSync(join(folder, 'alerts/README.md'), 'not an alert');
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+function parse(args: readonly string[], input?: string | Uint8Array) {
+  const { PATH = '', HOME = '' } = process.env;
+  const result = spawnSync(process.execPath, [join(root, 'service/cli.ts'), 'alerts', 'parse', ...args], {
+    cwd: folder,
+    encoding: 'utf8',
+    env: { PATH, HOME },
+    ...(input !== undefined && { input }),
+  });
+  const lines = result.stdout.split('\n').filter((line) => line !== '');
+  return { status: result.status, lines, alerts: lines.map((line) => JSON.parse(line)), stderr: result.stderr };
+}
+
+describe('firebreak alerts parse', () => {
+  test('reads a folder, tells each sensor, and prints one alert a line', () => {
+    const { status, alerts, lines, stderr } = parse(['alerts']);
+    expect(status).toBe(0);
+    expect(alerts.map(({ sensor, rule }) => [sensor, rule])).toEqual([
+      ['tetragon', 'block-c2'],
+      ['tracee', 'anti_debugging'],
+    ]);
+    expect(alerts[0]).toMatchObject({
+      cluster: 'local',
+      pod: { namespace: 'team-a', name: 'api-0' },
+      raw: { node_name: 'worker-1' },
+    });
+    expect(stderr).toContain('b.json: item 1: no alert: resolved');
+    expect(lines[1]).toContain('"timestamp":1672674697796957174');
+  });
+
+  test('reads standard input, with and without a dash, packed or not, with bytes that are no UTF-8', () => {
+    const event = `{"rule":"r","priority":"Notice","time":"2026-06-01T10:00:00Z","source":"syscall","output":"x","output_fields":{"fd.name":"/tmp/`;
+    const broken = Buffer.concat([Buffer.from(event), Buffer.from([0xff, 0xc3]), Buffer.from('"}}')]);
+    for (const run of [parse(['-'], broken), parse([], broken), parse([], gzipSync(broken))]) {
+      expect(run.status).toBe(0);
+      expect(run.alerts[0].observables).toEqual([{ type: 'path', value: '/tmp/\uFFFD\uFFFD' }]);
+    }
+  });
+
+  test('gives a rule the severity of a configuration', () => {
+    const config = join(folder, 'firebreak.yaml');
+    writeFileSync(
+      config,
+      `cluster: lab
+intake: { tokens: [{ name: falco, token: { env: FALCO_TOKEN } }] }
+roster: { people: [{ id: ada, name: Ada, slack: [U01ADA] }], groups: { oncall: [ada], leads: [ada] } }
+sensors: { tetragon: { severities: { block-c2: critical } } }
+`,
+    );
+    expect(parse(['--config', config, 'alerts/a.json']).alerts[0].severity).toBe('critical');
+    expect(parse(['alerts/a.json']).alerts[0].severity).toBe('unknown');
+    writeFileSync(config, 'sensors: { tetragon: { severities: { block-c2: awful } } }');
+    expect(parse(['--config', config, 'alerts/a.json']).stderr).toContain('sensors.tetragon.severities.block-c2');
+  });
+
+  test('says what it cannot read, and goes on', () => {
+    const { status, alerts, stderr } = parse(['nowhere.json', 'alerts/README.md', 'alerts/a.json']);
+    expect(status).toBe(1);
+    expect(alerts).toHaveLength(1);
+    expect(stderr).toMatch(/nowhere\.json: cannot be read: ENOENT/);
+    expect(stderr).toMatch(/README\.md: item 1: not JSON/);
+  });
+});
