@@ -4,7 +4,7 @@
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -21,7 +21,8 @@ export async function ensureSetUp({ log = (line) => process.stderr.write(`${line
   const lockFile = join(root, 'package-lock.json');
   if (existsSync(lockFile)) await ensurePackages({ lockFile, log });
   const pinned = join(root, 'node_modules', 'node', 'bin', 'node');
-  if (existsSync(pinned) && spawnSync(pinned, ['--version']).status === 0) return pinned;
+  // Its real path, as process.execPath gives it: who compares the two must not start itself for ever behind a linked node_modules.
+  if (existsSync(pinned) && spawnSync(pinned, ['--version']).status === 0) return realpathSync(pinned);
   if (isNewEnough(process.versions.node)) return process.execPath;
   throw new Error(`Firebreak needs Node ${neededNode.join('.')} or newer, this is ${process.version}. Install a newer Node.`);
 }
