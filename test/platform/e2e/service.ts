@@ -28,7 +28,10 @@ export const labels = { release: 'Yes, release it', remove: 'No, rotate its secr
 export const ana = 'U0ADA';
 export const ben = 'U0GRACE';
 
-const bot = { id: 'U0ROBOT', name: 'robot', realName: 'Robot', title: 'a bot', isBot: true };
+const others = [
+  { id: 'U0ROBOT', name: 'robot', realName: 'Robot', title: 'a bot', isBot: true },
+  { id: 'U0OTTO', name: 'otto', realName: 'Otto', title: 'on the roster, but asked nothing' },
+];
 
 /**
  * The whole service as people run it: `firebreak run` as a process of its own, on real servers, with Slack and GitHub played in this process.
@@ -81,7 +84,7 @@ export class Service {
     const { slack, github } = settings.standIns;
     return new Service({
       settings,
-      slack: await startSlackEmulator({ ...slack, users: [...slack.users, bot] }),
+      slack: await startSlackEmulator({ ...slack, users: [...slack.users, ...others] }),
       github: await startGithubFake({ ...github, private: true, push: true }),
       servers,
       cluster,

@@ -1,0 +1,217 @@
+import { randomUUID } from 'node:crypto';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { Client, Connection } from '@temporalio/client';
+import type { AuditRecord } from '../../../core/audit.ts';
+import { incidentNames } from '../../../core/incident.ts';
+import { createAuditStore } from '../../../integrations/database/audit-store.ts';
+import { openDatabase } from '../../../integrations/database/database.ts';
+import { auditReport } from '../../../service/commands/audit.ts';
+import { people } from '../../../service/demo/settings.ts';
+import type { Forgery } from '../../fakes/slack/index.ts';
+import { testPlatform } from '../../platform.ts';
+import { podOf, until, type Workload } from './cluster.ts';
+import { containedAt, ended } from './oracle.ts';
+import { ana, ben, labels, Service } from './service.ts';
+
+jest.setTimeout(120_000);
+
+const margaret = 'U0MARGARET';
+const tom = 'U0TOM';
+const robot = 'U0ROBOT';
+const otto = 'U0OTTO';
+
+const { temporalAddress, temporalNamespace, kubeconfig, auditLog, freshNamespace } = await testPlatform();
+let service: Service;
+let namespace: string;
+/** Its question stays open through all that is refused. */
+let asked: Workload;
+
+beforeAll(async () => {
+  namespace = await freshNamespace();
+  service = await Service.create({ temporalAddress, temporalNamespace, kubeconfig, auditLog }, (config) => {
+    config.watch = { namespaces: [namespace] };
+    config.roster = {
+      people: [...people, { id: 'otto', name: 'Otto' }].map(({ id, name }) => ({ id, name, slack: [`U0${id.toUpperCase()}`] })),
+      groups: { oncall: ['ada', 'grace'], leads: ['margaret'], finance: ['otto'] },
+    };
+  });
+  await service.start();
+  [asked] = (await service.workloads.deploy(namespace, ['asked'])) as [Workload];
+  await service.alert(asked);
+  await service.cardOf(asked);
+  await containedAt(service, [asked]);
+});
+
+afterAll(() => service?.stop());
+
+/** Clicks that were refused before they reached an incident: a chain of the desk's own. */
+async function refusals(): Promise<readonly AuditRecord[]> {
+  const database = await openDatabase({ url: `sqlite:${join(service.settings.folder, 'state', 'audit.db')}` });
+  try {
+    return await createAuditStore(database).records(`desk/${service.cluster}`);
+  } finally {
+    await database.close();
+  }
+}
+
+const reasonOf = ({ body }: AuditRecord): string => String(body.reason);
+
+async function expectRecorded(reason: string, before: number): Promise<void> {
+  const records = await until('the record', 10_000, async () => {
+    const all = await refusals();
+    return all.length > before && all;
+  });
+  expect(records.slice(before).map(reasonOf)).toEqual([reason]);
+}
+
+async function expectNothingDecided(): Promise<void> {
+  const question = (await service.state(asked))?.questions.find(({ question: { id } }) => !id.startsWith('lease:'));
+  expect(question).toMatchObject({ status: { state: 'open' }, votes: [] });
+  expect(service.effects.of('delete', podOf(asked))).toEqual([]);
+  expect(service.effects.of('give-back', podOf(asked))).toEqual([]);
+}
+
+describe('a click that Slack did not send as it came is refused with 401 and recorded:', () => {
+  const cases: readonly (readonly [string, Forgery, string])[] = [
+    ['unsigned', { unsigned: true }, 'unsigned'],
+    ['forged', { signingSecret: 'not-the-secret' }, 'bad_signature'],
+    ['old', { clockSeconds: -360 }, 'too_old'],
+    ['future-dated', { clockSeconds: 360 }, 'future_dated'],
+  ];
+  test.each(cases)('%s', async (_name, forge, reason) => {
+    const before = (await refusals()).length;
+    const { channel, ts } = await service.cardOf(asked);
+    const delivery = await service.slack.click({ user: ana, channel, ts, buttonText: labels.remove, forge });
+    expect(delivery.status).toBe(401);
+    expect(delivery.body).toContain(reason);
+    await expectRecorded(reason, before);
+    await expectNothingDecided();
+  });
+
+  test('replayed', async () => {
+    const before = (await refusals()).length;
+    const { request } = await service.click(asked, tom, labels.remove);
+    await expectRecorded('not on the roster', before);
+    expect((await service.slack.resend(request)).status).toBe(401);
+    await expectRecorded('replayed', before + 1);
+    await expectNothingDecided();
+  });
+});
+
+describe('a click that Slack vouches for is refused, answered and recorded when it comes', () => {
+  const cases: readonly (readonly [string, string, Forgery, string, RegExp])[] = [
+    ['from outside the roster', tom, {}, 'not on the roster', /not on the roster/],
+    ['from a group that is not asked', otto, {}, 'not in oncall, leads', /Only oncall or leads may answer/],
+    ['from a bot', robot, {}, 'bot', /Bots may not decide/],
+    ['on a stale card', ana, { messageTs: '1700000000.000001' }, 'stale_card', /out of date/],
+    ['with a button that was never posted', ana, { inventedValue: 'b_invented' }, 'unknown_button', /does not know this button/],
+  ];
+  test.each(cases)('%s', async (_name, user, forge, reason, answer) => {
+    const before = (await refusals()).length;
+    const heard = service.slack.ephemerals(user).length;
+    const { channel, ts } = await service.cardOf(asked);
+    const { status } = await service.slack.click({ user, channel, ts, buttonText: labels.remove, forge });
+    expect(status).toBe(200);
+    expect((await until('an answer', 5_000, () => service.slack.ephemerals(user)[heard])).text).toMatch(answer);
+    await expectRecorded(reason, before);
+    await expectNothingDecided();
+  });
+});
+
+test('a click from a group that is asked only later is refused by the cell, answered, and in the incident’s records', async () => {
+  expect((await service.click(asked, margaret, labels.remove)).status).toBe(200);
+  await until('the answer', 5_000, () =>
+    service.slack.ephemerals(margaret).some(({ text }) => text.startsWith('Only oncall may answer')),
+  );
+  const { timeline } = await service.stateWhen('the refusal', asked, 5_000, (state) =>
+    state.timeline.some(({ kind }) => kind === 'vote.refused'),
+  );
+  expect(timeline.find(({ kind }) => kind === 'vote.refused')).toMatchObject({ actor: 'person/margaret' });
+  await expectNothingDecided();
+});
+
+describe('a vote that did not come through the desk', () => {
+  test('sent with Temporal’s client, encrypted or plain, changes nothing, and stops nobody’s vote', async () => {
+    const { client } = await service.session();
+    const connection = await Connection.connect({ address: temporalAddress });
+    const plain = new Client({ connection, namespace: temporalNamespace });
+    const state = await service.state(asked);
+    const question = state?.questions.find(({ question: { id } }) => !id.startsWith('lease:'));
+    const forged = (person: string, choice: string) => ({
+      vote: {
+        version: 1,
+        id: randomUUID(),
+        incident: state?.incident,
+        question: question?.question.id,
+        questionDigest: question?.digest,
+        choice,
+        person,
+        via: 'slack',
+        at: new Date().toISOString(),
+      },
+      keyId: 'made-up',
+      signature: Buffer.alloc(64, 1).toString('base64'),
+    });
+    const junk: readonly unknown[] = [null, 'yes', 7, {}, [], { vote: null }, { vote: { id: 1 }, keyId: [], signature: {} }];
+    try {
+      for (const sender of [client, plain]) {
+        const handle = sender.workflow.getHandle(service.incidentOf(asked));
+        for (const vote of [forged('ada', 'remove'), forged('grace', 'release'), forged('ada', 'release'), ...junk])
+          await handle.signal(incidentNames.voteSignal, vote);
+      }
+    } finally {
+      await connection.close();
+    }
+    const { timeline } = await service.stateWhen(
+      'the refusals',
+      asked,
+      15_000,
+      (now) => now.timeline.filter(({ kind }) => kind === 'vote.refused').length >= 2 * (3 + junk.length),
+    );
+    expect(timeline.filter(({ kind }) => kind === 'vote.accepted')).toEqual([]);
+    await expectNothingDecided();
+    expect((await service.click(asked, ana, labels.remove)).status).toBe(200);
+    await until('the deletion', 30_000, () => service.effects.of('delete', podOf(asked)).length === 1);
+    await ended(service, [asked]);
+  });
+});
+
+describe('two people who click opposite answers at once', () => {
+  test('have exactly one outcome, and the other is told', async () => {
+    const workloads = await service.workloads.deploy(namespace, ['a', 'b', 'c', 'd']);
+    const calm = setInterval(() => service.slack.calm(), 200);
+    try {
+      await Promise.all(workloads.map((workload) => service.alert(workload, 'shell')));
+      for (const workload of workloads) await service.cardOf(workload);
+      const yes = 'Yes, expected';
+      const no = 'No, quarantine the pod';
+      const outcomes: string[] = [];
+      for (const [index, workload] of workloads.entries()) {
+        const pair = [() => service.click(workload, ana, yes), () => service.click(workload, ben, no)];
+        await Promise.all((index % 2 === 0 ? pair : pair.reverse()).map((click) => click()));
+        const state = await service.stateWhen('both votes', workload, 15_000, ({ timeline }) =>
+          timeline.some(({ kind, text }) => kind === 'vote.refused' && text.startsWith('Already decided')),
+        );
+        const question = state.questions.find(({ question: { id } }) => !id.startsWith('lease:'));
+        const choice = question?.status.state === 'decided' ? question.status.choice : 'none';
+        outcomes.push(choice);
+        expect(state.timeline.filter(({ kind }) => kind === 'question.decided')).toHaveLength(1);
+        const loser = choice === 'expected' ? ben : ana;
+        await until('an answer', 5_000, () =>
+          service.slack.ephemerals(loser).some(({ text }) => text.startsWith('Already decided')),
+        );
+        if (choice === 'quarantine') await containedAt(service, [workload]);
+        else await ended(service, [workload]);
+        expect(service.effects.of('contain', podOf(workload))).toHaveLength(choice === 'quarantine' ? 1 : 0);
+      }
+      process.stdout.write(`opposite clicks decided: ${outcomes.join(', ')}\n`);
+    } finally {
+      clearInterval(calm);
+    }
+  });
+
+  test('the records of all this are sound', async () => {
+    expect((await auditReport({ config: service.settings.configFile })).findings).toEqual([]);
+  });
+});
