@@ -7,6 +7,7 @@ import type { SeverityOverrides } from '../../core/sensor.ts';
 import { sensors } from '../../integrations/sensors/index.ts';
 import { loadConfig } from '../config/load.ts';
 import { largestBody, type Parsed, type ParsedItem, parseAlerts } from '../intake/parse.ts';
+import { registerRejectedCommand } from './rejected.ts';
 
 interface ParseOptions {
   readonly cluster: string;
@@ -38,6 +39,7 @@ export function registerAlertsCommand(program: Command): void {
         if (!(await printPath(path, options, severities))) process.exitCode = 1;
       }
     });
+  registerRejectedCommand(alerts);
 }
 
 async function printPath(path: string, options: ParseOptions, severities: SeverityOverrides): Promise<boolean> {

@@ -86,7 +86,7 @@ export class KeptAlerts {
     const sensor = sensors.find(({ name }) => name === item.sensor);
     const from = this.#running.senders.of(item.from ?? 'unknown', item.node);
     const { items, reason } = await this.#running.receiver.receive(raw, { from, replayed: true, ...(sensor && { sensor }) });
-    const bad = items.find(({ status }) => !['accepted', 'duplicate', 'ignored', 'health'].includes(status));
+    const bad = items.find(({ status }) => ['rejected', 'forbidden', 'limited', 'unavailable'].includes(status));
     if (items.length === 0 || bad !== undefined) {
       return { id, outcome: 'refused', reason: reason ?? (bad !== undefined && 'reason' in bad ? bad.reason : 'nothing in it') };
     }

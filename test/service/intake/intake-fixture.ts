@@ -3,10 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { resolverFromNames } from '../../../core/subject.ts';
+import type { SubjectResolver } from '../../../core/subject-resolver.ts';
 import { createBox } from '../../../integrations/crypto-box/box.ts';
+import { askRunningService } from '../../../service/intake/control.ts';
 import type { IncidentGateway } from '../../../service/intake/incident-gateway.ts';
+import type { KeptAlert } from '../../../service/intake/kept-alerts.ts';
 import type { IntakeLog } from '../../../service/intake/log.ts';
-import { type Intake, startIntake } from '../../../service/intake/start.ts';
+import { type Intake, type IntakeOptions, startIntake } from '../../../service/intake/start.ts';
 
 export const silent: IntakeLog = { info: () => {}, warn: () => {}, error: () => {} };
 export const token = 'a-token-of-the-tests';
@@ -16,6 +19,8 @@ export interface Door {
   readonly intake: Intake;
   readonly directory: string;
   post(body: string | Uint8Array, options?: PostOptions): Promise<Answered>;
+  /** What is kept apart, asked of the running intake. */
+  kept(): Promise<readonly KeptAlert[]>;
 }
 
 export interface PostOptions {
@@ -38,7 +43,14 @@ export function removeDirectory(directory: string): void {
   rmSync(directory, { recursive: true, force: true });
 }
 
-export async function openDoor(gateway: IncidentGateway, options: { directory?: string; maxBytes?: number } = {}): Promise<Door> {
+export interface DoorOptions {
+  readonly directory?: string;
+  readonly maxBytes?: number;
+  readonly resolver?: SubjectResolver;
+  readonly access?: Partial<Pick<IntakeOptions, 'tokens' | 'signatures' | 'senders' | 'tls'>>;
+}
+
+export async function openDoor(gateway: IncidentGateway, options: DoorOptions = {}): Promise<Door> {
   const directory = options.directory ?? freshDirectory();
   const intake = await startIntake({
     listen: { host: '127.0.0.1', port: 0 },
@@ -46,18 +58,20 @@ export async function openDoor(gateway: IncidentGateway, options: { directory?: 
     spoolDir: directory,
     maxBytes: options.maxBytes ?? 100_000_000,
     cluster: 'lab',
-    resolver: resolverFromNames,
+    resolver: options.resolver ?? resolverFromNames,
     gateway,
     seal: (bytes, aad) => box.seal(bytes, aad),
     log: silent,
+    ...options.access,
   });
   return {
     intake,
     directory,
+    kept: async () => (await askRunningService(directory))?.list() ?? [],
     post: async (body, { path = '/v1/alerts/falco', method = 'POST', headers = {} } = {}) => {
       const response = await fetch(`${intake.url}${path}`, {
         method,
-        body,
+        ...(method !== 'GET' && { body }),
         headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json', ...headers },
       });
       const text = await response.text();

@@ -1,0 +1,233 @@
+import { createHmac } from 'node:crypto';
+import { connect } from 'node:net';
+import { gzipSync } from 'node:zlib';
+import { afterEach, describe, expect, test } from '@jest/globals';
+import type { Alert } from '../../../core/alert.ts';
+import { subjectOf } from '../../../core/subject.ts';
+import type { SubjectResolver } from '../../../core/subject-resolver.ts';
+import { AlertBucket } from '../../../service/intake/alert-bucket.ts';
+import { FakeIncidentGateway } from '../../fakes/incident-gateway.ts';
+import { type Door, falcoEvent, openDoor, removeDirectory, token, until } from './intake-fixture.ts';
+
+const incident = 'incident/lab/shop/Deployment/web';
+const doors: Door[] = [];
+
+async function door(...call: Parameters<typeof openDoor>): Promise<Door> {
+  const opened = await openDoor(...call);
+  doors.push(opened);
+  return opened;
+}
+
+afterEach(async () => {
+  for (const { intake, directory } of doors.splice(0)) {
+    await intake.stop(200);
+    removeDirectory(directory);
+  }
+});
+
+const event = (...call: Parameters<typeof falcoEvent>): string => JSON.stringify(falcoEvent(...call));
+const nowSeconds = (): number => Math.floor(Date.now() / 1_000);
+
+function signed(body: string | Uint8Array, { secret = 'siem-secret', at = nowSeconds() } = {}): Record<string, string> {
+  const hex = createHmac('sha256', secret).update(`v1:${at}:`).update(body).digest('hex');
+  return { authorization: '', 'x-firebreak-signature': `v1=${hex}`, 'x-firebreak-timestamp': String(at) };
+}
+
+const signatures = [
+  { name: 'siem', secret: 'siem-secret' },
+  { name: 'siem', secret: 'the-next-one' },
+];
+
+describe('tokens', () => {
+  test('two of one sender open while they are rotated', async () => {
+    const { post } = await door(new FakeIncidentGateway(), {
+      access: {
+        tokens: [
+          { name: 'falco', token: 'old' },
+          { name: 'falco', token: 'new' },
+        ],
+      },
+    });
+    for (const secret of ['old', 'new']) {
+      expect((await post(event(), { headers: { authorization: `Bearer ${secret}` } })).status).toBe(200);
+    }
+    expect((await post(event(), { headers: { authorization: 'Bearer older' } })).status).toBe(401);
+  });
+});
+
+describe('signatures', () => {
+  test('of the body, with either secret, open without a token, also over packed bytes', async () => {
+    const { post } = await door(new FakeIncidentGateway(), { access: { signatures } });
+    const body = event();
+    expect((await post(body, { headers: signed(body) })).json).toMatchObject({ accepted: 1 });
+    const other = event();
+    expect((await post(other, { headers: signed(other, { secret: 'the-next-one' }) })).status).toBe(200);
+    const packed = gzipSync(event());
+    expect((await post(packed, { headers: { ...signed(packed), 'content-encoding': 'gzip' } })).json).toMatchObject({
+      accepted: 1,
+    });
+  });
+
+  test.each([
+    ['of another body', () => signed('something else')],
+    ['with another secret', (body: string) => signed(body, { secret: 'guess' })],
+    ['six minutes old', (body: string) => signed(body, { at: nowSeconds() - 360 })],
+    ['six minutes ahead', (body: string) => signed(body, { at: nowSeconds() + 360 })],
+    ['of another time', (body: string) => ({ ...signed(body), 'x-firebreak-timestamp': String(nowSeconds() - 1) })],
+    ['without a time', (body: string) => ({ ...signed(body), 'x-firebreak-timestamp': '' })],
+    ['in another form', (body: string) => ({ ...signed(body), 'x-firebreak-signature': 'v2=00' })],
+    ['wrong, beside a token that is right', (body: string) => ({ ...signed(`${body} `), authorization: `Bearer ${token}` })],
+  ])('%s does not', async (_what, headersOf) => {
+    const gateway = new FakeIncidentGateway();
+    const { post } = await door(gateway, { access: { signatures } });
+    const body = event();
+    expect((await post(body, { headers: headersOf(body) })).status).toBe(401);
+    expect(gateway.calls).toBe(0);
+  });
+
+  test('opens once, and again only when nothing was taken', async () => {
+    const { post } = await door(new FakeIncidentGateway(), {
+      access: { signatures, senders: [{ name: 'siem', alertsPerSecond: 1, burst: 1 }] },
+    });
+    const body = event();
+    const headers = signed(body);
+    expect((await post(body, { headers })).status).toBe(200);
+    const again = await post(body, { headers });
+    expect(again).toMatchObject({ status: 401, json: { reason: expect.stringContaining('used before') } });
+    const limited = event();
+    const others = signed(limited);
+    expect((await post(limited, { headers: others })).status).toBe(429);
+    expect((await post(limited, { headers: others })).status).toBe(429);
+  });
+});
+
+describe('a sender', () => {
+  test('speaks of its namespaces only, item by item, and what it may not say is kept', async () => {
+    const gateway = new FakeIncidentGateway();
+    const { post, kept } = await door(gateway, { access: { senders: [{ name: 'falco', namespaces: ['shop'] }] } });
+    const other = event({}, { 'k8s.ns.name': 'payments' });
+    const host = event({}, { 'k8s.ns.name': null, 'k8s.pod.name': null });
+    const answer = await post(`[${event()}, ${other}, ${host}]`);
+    expect(answer).toMatchObject({ status: 200, json: { accepted: 1, forbidden: 2 } });
+    expect(answer.json.items).toMatchObject([
+      { status: 'accepted', incident },
+      { status: 'forbidden', code: 403, reason: expect.stringContaining('namespace') },
+      { status: 'forbidden', code: 403 },
+    ]);
+    expect((await post(other)).status).toBe(403);
+    expect((await kept()).map(({ from }) => from)).toEqual(['falco', 'falco', 'falco']);
+    expect([...gateway.runs.keys()]).toEqual([incident]);
+  });
+
+  test('speaks for its clusters only', async () => {
+    const { post } = await door(new FakeIncidentGateway(), { access: { senders: [{ name: 'falco', clusters: ['lab'] }] } });
+    expect((await post(event())).json).toMatchObject({ accepted: 1 });
+    expect((await post(event({ cluster: 'lab' }))).json).toMatchObject({ accepted: 1 });
+    expect((await post(event({ cluster: 'prod' }))).status).toBe(403);
+    expect((await post(event({}, { 'k8s.cluster.name': 'prod' }))).status).toBe(403);
+    const foreign = await door(new FakeIncidentGateway(), { access: { senders: [{ name: 'falco', clusters: ['prod'] }] } });
+    expect((await foreign.post(event())).status).toBe(403);
+  });
+
+  test('that is bound to a node makes nothing automatic happen to pods of others, whatever it says', async () => {
+    const gateway = new FakeIncidentGateway();
+    const { post } = await door(gateway, { resolver: placing, access: { senders: [{ name: 'falco', node: 'node-7' }] } });
+    const sent = async (pod: string, hostname: string): Promise<Alert | undefined> => {
+      const id = `incident/lab/shop/StatefulSet/${pod}`;
+      expect((await post(event({ hostname }, { 'k8s.pod.name': `${pod}-0` }))).json).toMatchObject({ accepted: 1 });
+      await until(() => gateway.counted(id) > 0);
+      return gateway.batches(id)[0]?.alerts[0];
+    };
+    expect(await sent('here', 'node-7')).toMatchObject({ node: 'node-7', pod: { uid: 'uid-of-here-0' } });
+    const away = await sent('away', 'node-7');
+    expect(away).toMatchObject({ doubt: expect.stringContaining('node-8'), pod: { namespace: 'shop', name: 'away-0' } });
+    expect(away?.pod?.uid).toBeUndefined();
+    const unknown = await sent('unknown', 'node-7');
+    expect(unknown?.doubt).toBeDefined();
+    expect(unknown?.pod?.uid).toBeUndefined();
+    await post(event({ hostname: 'node-9' }, { 'k8s.ns.name': null, 'k8s.pod.name': null }));
+    await until(() => gateway.counted('incident/lab/node/node-7') > 0);
+    expect(gateway.batches('incident/lab/node/node-7')[0]?.alerts[0]?.doubt).toContain('node-9');
+  });
+
+  test('that sends too much is told when to come back, and its critical alerts still pass', async () => {
+    const { post } = await door(new FakeIncidentGateway(), {
+      access: { senders: [{ name: 'falco', alertsPerSecond: 5, burst: 20 }] },
+    });
+    const storm = await post(`[${Array.from({ length: 60 }, () => event()).join(',')}]`);
+    expect(storm.status).toBe(429);
+    expect(Number(storm.headers.get('retry-after'))).toBeGreaterThan(0);
+    expect(Number(storm.json.limited)).toBeGreaterThan(30);
+    expect(Number(storm.json.accepted) + Number(storm.json.limited)).toBe(60);
+    expect((await post(event({ priority: 'Critical' }))).json).toMatchObject({ accepted: 1 });
+    expect((await post(event())).status).toBe(429);
+  });
+});
+
+test('a bucket refills, keeps a reserve for critical alerts, and is empty when that is used up', () => {
+  let now = 0;
+  const bucket = new AlertBucket({ perSecond: 10, burst: 8, now: () => now });
+  const passed = (severity: 'low' | 'critical', count: number): number =>
+    Array.from({ length: count }, () => bucket.take(severity)).filter(Boolean).length;
+  expect(passed('low', 20)).toBe(8);
+  expect(passed('critical', 20)).toBe(2);
+  now = 500;
+  expect(passed('low', 20)).toBe(5);
+  expect(passed('critical', 20)).toBe(1);
+});
+
+describe('what costs a stranger nothing', () => {
+  test('a slow head is ended, and a head that is too long is refused', async () => {
+    const { intake } = await door(new FakeIncidentGateway());
+    const port = Number(new URL(intake.url).port);
+    const slow = await talk(port, 'POST /v1/alerts/falco HTTP/1.1\r\nHost: x\r\nX-A: ');
+    expect(slow).toMatchObject({ answer: expect.stringMatching(/^HTTP\/1\.1 408/) });
+    expect(slow.afterMs).toBeLessThan(14_000);
+    const long = await talk(port, `POST /v1/alerts/falco HTTP/1.1\r\nHost: x\r\nX-A: ${'a'.repeat(20_000)}\r\n\r\n`);
+    expect(long.answer).toMatch(/^HTTP\/1\.1 431/);
+  }, 30_000);
+
+  test('a body without a token is not read', async () => {
+    const { intake } = await door(new FakeIncidentGateway());
+    const head = 'POST /v1/alerts/falco HTTP/1.1\r\nHost: x\r\nContent-Length: 16000000\r\n\r\n';
+    const { answer, afterMs } = await talk(Number(new URL(intake.url).port), head);
+    expect(answer).toMatch(/^HTTP\/1\.1 401/);
+    expect(afterMs).toBeLessThan(2_000);
+  });
+
+  test('a body that unpacks to a thousand times its size is refused, one of equal alerts is not', async () => {
+    const { post } = await door(new FakeIncidentGateway(), { maxBytes: 1e9 });
+    const headers = { 'content-encoding': 'gzip' };
+    expect((await post(gzipSync(Buffer.alloc(8_000_000, 0x20)), { headers })).status).toBe(413);
+    const alike = Array.from({ length: 4_000 }, () => event()).join('\n');
+    expect(gzipSync(alike).length).toBeLessThan(alike.length / 10);
+    expect((await post(gzipSync(alike), { headers })).json).toMatchObject({ accepted: 4_000 });
+  });
+});
+
+function talk(port: number, text: string): Promise<{ answer: string; afterMs: number }> {
+  const began = Date.now();
+  return new Promise((done) => {
+    let answer = '';
+    const socket = connect(port, '127.0.0.1', () => socket.write(text));
+    socket.on('data', (data) => {
+      answer += String(data);
+      socket.destroy();
+    });
+    socket.on('error', () => {});
+    socket.on('close', () => done({ answer, afterMs: Date.now() - began }));
+  });
+}
+
+/** The cluster as the watch cache would say it: `here-0` runs on node-7, `away-0` on node-8. */
+const placing: SubjectResolver = {
+  resolve(alert) {
+    const nodes: Readonly<Record<string, string>> = { 'here-0': 'node-7', 'away-0': 'node-8' };
+    const { pod } = alert;
+    const node = pod && nodes[pod.name];
+    const placed = pod && node ? { ...alert, node, pod: { ...pod, uid: `uid-of-${pod.name}` } } : alert;
+    // A sensor's own word for the uid, where nobody can say more.
+    const told = pod && !node ? { ...placed, pod: { ...pod, uid: 'claimed' } } : placed;
+    return { alert: told, subject: subjectOf(told) };
+  },
+};
