@@ -8,8 +8,11 @@ const batchBytes = 500_000;
 const carriedAtMost = 200;
 const retryAfterRefusal = '5m';
 
+/** Records of one moment go together: each call costs a workflow task and a synchronous write. They are in the history meanwhile. */
+const gatherMs = 1_000;
+
 /** Records that may wait for others: repetitions, of which a storm makes many. */
-const patientKinds: ReadonlySet<string> = new Set(['alert.joined']);
+const patientKinds: ReadonlySet<string> = new Set(['alert.joined', 'alert.suppressed', 'step.seen']);
 
 /** One call for each signal would fill the history: the longer it is, the longer repetitions wait for one another. They are in it meanwhile. */
 function patienceMs(): number {
@@ -68,6 +71,7 @@ export class Outbox {
       await condition(() => this.#pending.length > 0);
       const patience = patienceMs();
       if (!this.#urgent && patience > 0) await condition(() => this.#urgent, patience);
+      await condition(() => this.#pending.length >= batchSize, gatherMs);
       const batch = this.#next();
       try {
         await this.#send(batch);
