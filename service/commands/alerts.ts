@@ -6,7 +6,7 @@ import type { Command } from 'commander';
 import type { SeverityOverrides } from '../../core/sensor.ts';
 import { sensors } from '../../integrations/sensors/index.ts';
 import { loadConfig } from '../config/load.ts';
-import { largestBody, type Parsed, type ParsedItem, parseAlerts } from '../intake/parse.ts';
+import { type Parsed, type ParsedItem, parseAlerts } from '../intake/parse.ts';
 import { registerRejectedCommand } from './rejected.ts';
 
 interface ParseOptions {
@@ -14,6 +14,9 @@ interface ParseOptions {
   readonly sensor?: string;
   readonly config?: string;
 }
+
+const largestFile = 1024 ** 3;
+const atOnce = 2 * 1024 ** 2;
 
 /** What a folder is searched for; a file that is named is read whatever it is called. */
 const alertFile = /\.(?:json|jsonl|ndjson|log)(?:\.gz)?$/i;
@@ -69,13 +72,32 @@ async function printFile(
 ): Promise<boolean> {
   const sensor = sensors.find(({ name }) => name === named);
   if (named !== undefined && sensor === undefined) return complain(file, `no sensor is called ${named}`);
-  const read = file === '-' ? await buffer(process.stdin) : await readFile(file);
+  const packed = file === '-' ? await buffer(process.stdin) : await readFile(file);
   // By its first two bytes (RFC 1952), whatever the name.
-  const bytes = read[0] === 0x1f && read[1] === 0x8b ? gunzipSync(read, { maxOutputLength: largestBody }) : read;
-  const parsed: Parsed = parseAlerts(bytes, { cluster, severities, ...(sensor && { sensor }) });
-  if (!parsed.ok) return complain(file, parsed.reason);
-  const printed = parsed.items.map((item, index) => printItem(item, `${file}: item ${index + 1}`));
-  return !printed.includes(false);
+  const bytes = packed[0] === 0x1f && packed[1] === 0x8b ? gunzipSync(packed, { maxOutputLength: largestFile }) : packed;
+  const read = (part: Uint8Array): Parsed => parseAlerts(part, { cluster, severities, ...(sensor && { sensor }) });
+  const whole = read(bytes);
+  const parts = whole.ok || whole.status !== 413 ? [whole] : linesOf(bytes).map(read);
+  let count = 0;
+  let allGood = true;
+  for (const parsed of parts) {
+    if (!parsed.ok) allGood = complain(file, parsed.reason);
+    else for (const item of parsed.items) allGood = printItem(item, `${file}: item ${++count}`) && allGood;
+  }
+  return allGood;
+}
+
+/** A log is longer than any body that a sensor sends: it is read some lines at a time. */
+function linesOf(bytes: Uint8Array): readonly Uint8Array[] {
+  const parts: Uint8Array[] = [];
+  let start = 0;
+  while (start < bytes.length) {
+    const newline = bytes.lastIndexOf(0x0a, start + atOnce);
+    const end = newline < start || bytes.length - start <= atOnce ? bytes.length : newline + 1;
+    parts.push(bytes.subarray(start, end));
+    start = end;
+  }
+  return parts;
 }
 
 /** False only for what could not be read: that a sensor speaks of itself is no fault. */

@@ -33,7 +33,8 @@ function decode(value: unknown, { cluster }: DecodeContext): readonly Decoded[] 
   if (time === undefined) return rejected('`time` is neither a count since 1970 nor an RFC 3339 time');
   if (kind === apiActivity) return [{ kind: 'alert', alert: alertOf({ event, finding: {}, kind, time, cluster }) }];
   if (!findingClasses.includes(kind)) return ignored('ocsf', `class ${kind}: no detection`);
-  const activity = noBeginning[wholeNumber(event.activity_id) ?? 0];
+  // The type is the class and, in its last two digits, the activity.
+  const activity = noBeginning[wholeNumber(event.activity_id) ?? (wholeNumber(event.type_uid) ?? 0) % 100];
   if (activity !== undefined) return ignored('ocsf', activity);
   const status = decided[wholeNumber(event.status_id) ?? wholeNumber(event.state_id) ?? 0];
   if (status !== undefined && isStatus(event, status)) return ignored('ocsf', `a finding that is ${status}`);

@@ -71,7 +71,11 @@ function alertOf(parts: {
     ...(pod && { pod }),
     ...(container && { container }),
     ...(process && { process }),
-    observables: distinct(observablesIn(event.data), observablesIn(objectOf(event.detected_from)?.data), pathOf(process?.exe)),
+    observables: distinct(
+      observablesIn(event.data),
+      observablesIn(objectOf(event.detected_from ?? event.detectedFrom)?.data),
+      pathOf(process?.exe),
+    ),
     tags,
     mitre: mitreIds([...(typeof technique === 'string' ? [technique] : []), ...tags]),
   };

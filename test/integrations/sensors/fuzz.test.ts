@@ -90,6 +90,12 @@ function expectSound(decoded: readonly Decoded[]): void {
   }
 }
 
+/** Not by the clock on the wall: the machine may have other things to do. */
+function cpuMsSince(started: NodeJS.CpuUsage): number {
+  const { user, system } = process.cpuUsage(started);
+  return (user + system) / 1_000;
+}
+
 describe.each(sensors.map((sensor) => [sensor.name, sensor] as const))('%s', (_name, sensor) => {
   test('reads anything, or says why not, and pollutes nothing', () => {
     fc.assert(
@@ -121,10 +127,10 @@ describe('a whole body', () => {
     );
     fc.assert(
       fc.property(noise, (bytes) => {
-        const started = performance.now();
+        const started = process.cpuUsage();
         const parsed = parseAlerts(bytes, { cluster: 'lab' });
         if (parsed.ok) expectSound(parsed.items.map(({ raw: _raw, ...item }) => item));
-        expect(performance.now() - started).toBeLessThan(2_000);
+        expect(cpuMsSince(started)).toBeLessThan(2_000);
       }),
       { numRuns: 2_000 },
     );
@@ -145,9 +151,9 @@ describe('a whole body', () => {
         JSON.stringify(nasty),
       );
       if (text.length < 1_000) continue;
-      const started = performance.now();
+      const started = process.cpuUsage();
       parseAlerts(Buffer.from(text), { cluster: 'lab' });
-      expect(performance.now() - started).toBeLessThan(3_000);
+      expect(cpuMsSince(started)).toBeLessThan(3_000);
     }
   });
 });

@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { auditRules } from '../../../integrations/sensors/kubernetes-audit/rules.ts';
 import { alertOf, fixture, itemsOf } from './read.ts';
@@ -111,8 +113,11 @@ describe('one request', () => {
     ['Anonymous request allowed', { ...secretRead, user: { username: 'system:anonymous' }, requestURI: '/api/v1/secrets' }],
   ])('%s', (rule, change) => expect(alertOf(event(change)).rule).toBe(rule));
 
-  test('every rule has a name of its own and is documented', () => {
+  test('every rule has a name of its own and is documented as it is', () => {
     expect(new Set(auditRules.map(({ name }) => name)).size).toBe(auditRules.length);
+    const page = readFileSync(join(import.meta.dirname, '../../../docs/sensors/kubernetes-audit.md'), 'utf8');
+    const rows = auditRules.map(({ name, severity, about }) => `| ${name} | ${severity} | ${about} |`);
+    expect(page).toContain(rows.join('\n'));
   });
 
   test.each([

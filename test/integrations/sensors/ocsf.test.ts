@@ -89,6 +89,7 @@ describe('a detection finding', () => {
   test.each([
     ['an update', { activity_id: 2 }],
     ['its end', { activity_id: 3 }],
+    ['an update that only its type tells', { activity_id: undefined, type_uid: 200402 }],
     ['a resolved one', { status_id: 4, status: 'Resolved' }],
     ['a suppressed one', { status_id: 3 }],
     ['a vulnerability', { class_uid: 2002 }],

@@ -24,6 +24,7 @@ function parse(args: readonly string[], input?: string | Uint8Array) {
     cwd: folder,
     encoding: 'utf8',
     env: { PATH, HOME },
+    maxBuffer: 64 * 1024 ** 2,
     ...(input !== undefined && { input }),
   });
   const lines = result.stdout.split('\n').filter((line) => line !== '');
@@ -70,6 +71,15 @@ sensors: { tetragon: { severities: { block-c2: critical } } }
     expect(parse(['alerts/a.json']).alerts[0].severity).toBe('unknown');
     writeFileSync(config, 'sensors: { tetragon: { severities: { block-c2: awful } } }');
     expect(parse(['--config', config, 'alerts/a.json']).stderr).toContain('sensors.tetragon.severities.block-c2');
+  });
+
+  test('reads a log that is longer than any body', () => {
+    const line = (at: number): string =>
+      `{"rule":"r","priority":"Notice","time":"2026-06-01T10:00:00.${String(at).padStart(9, '0')}Z","source":"syscall","output":"x"}\n`;
+    const log = Array.from({ length: 25_000 }, (_none, at) => line(at)).join('');
+    const { status, alerts } = parse([], log);
+    expect(status).toBe(0);
+    expect(new Set(alerts.map(({ id }) => id)).size).toBe(25_000);
   });
 
   test('says what it cannot read, and goes on', () => {
