@@ -27,6 +27,16 @@ export interface Census {
   contained(except: string | undefined): { readonly total: number; byNamespace(namespace: string): number };
 }
 
+/** Who is told which step is underway: sensors see it too. */
+export interface StepRegister {
+  begin(step: {
+    readonly key: string;
+    readonly action: string;
+    readonly incident: string;
+    readonly targets: readonly string[];
+  }): () => void;
+}
+
 export interface ChokepointParts {
   readonly actions: readonly RegisteredAction[];
   readonly rules: GuardrailRules;
@@ -36,6 +46,7 @@ export interface ChokepointParts {
   /** Whether a signed manifest of this target is really in the evidence store. */
   readonly evidenceKept: (ref: EvidenceRef, incident: string) => Promise<boolean>;
   readonly now?: () => number;
+  readonly steps?: StepRegister;
 }
 
 export interface Chokepoint {
@@ -69,7 +80,7 @@ export function createChokepoint(parts: ChokepointParts): Chokepoint {
   const fullPlan = async (call: StepCall, context: StepContext): Promise<Plan> => {
     const { action, input } = actionOf(call);
     const { declaration } = action;
-    const planned = await action.implementation.plan(input, context);
+    const planned = await underway(parts.steps, call, undefined, () => action.implementation.plan(input, context));
     return {
       ...planned,
       action: declaration.name,
@@ -140,7 +151,7 @@ export function createChokepoint(parts: ChokepointParts): Chokepoint {
       if (action.declaration.contains === true && uid !== undefined) reservations.reserve(uid, plan, call.key);
       try {
         await evidence(call, action.declaration, plan);
-        const output = await action.implementation.apply(input, context);
+        const output = await underway(parts.steps, call, plan, () => action.implementation.apply(input, context));
         remember(landed, call.key);
         return { plan, output };
       } catch (error) {
@@ -150,7 +161,8 @@ export function createChokepoint(parts: ChokepointParts): Chokepoint {
       }
     },
 
-    verify: async ({ call, output }, context) => actionOf(call).action.implementation.verify(output, context),
+    verify: async ({ call, output }, context) =>
+      underway(parts.steps, call, undefined, () => actionOf(call).action.implementation.verify(output, context)),
 
     undo: async ({ call, output, reason }, context) => {
       const { action, input } = actionOf(call);
@@ -159,11 +171,39 @@ export function createChokepoint(parts: ChokepointParts): Chokepoint {
       if (reason.kind === 'step-failed' && landed.has(call.key))
         throw new FirebreakError('FB_ERR_APPROVAL_INVALID', 'the step came about: giving it back is for people to decide');
       mayUndo(parts, call, reason);
-      const result = await undo({ input, key: call.key, ...(output === undefined ? {} : { output }) }, context);
+      const result = await underway(parts.steps, call, undefined, () =>
+        undo({ input, key: call.key, ...(output === undefined ? {} : { output }) }, context),
+      );
       reservations.dropStep(call.key);
       return result;
     },
   };
+}
+
+/** Registers what the step touches for as long as it runs. */
+async function underway<T>(
+  steps: StepRegister | undefined,
+  call: StepCall,
+  plan: Plan | undefined,
+  work: () => Promise<T>,
+): Promise<T> {
+  const planned = plan ? [plan.target.name, ...plan.blastRadius, ...plan.changes.map(({ target }) => target)] : [];
+  const targets = [...new Set([...planned, ...objectsIn(call.input)])];
+  const end = steps?.begin({ key: call.key, action: call.action, incident: call.incident.id, targets });
+  try {
+    return await work();
+  } finally {
+    end?.();
+  }
+}
+
+/** The objects that an input names, by the name of their field: `pod`, `secret`. */
+function objectsIn(input: unknown): readonly string[] {
+  if (typeof input !== 'object' || input === null) return [];
+  return Object.entries(input).flatMap(([kind, value]: [string, unknown]) => {
+    if (typeof value !== 'object' || value === null || !('namespace' in value) || !('name' in value)) return [];
+    return [`${kind}/${String(value.namespace)}/${String(value.name)}`];
+  });
 }
 
 function approvedPlan(call: StepCall): Plan | undefined {

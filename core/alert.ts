@@ -36,6 +36,19 @@ export interface Observable {
   readonly value: string;
 }
 
+/** A request to the API server, as its audit event tells it. */
+export interface ApiRequest {
+  /** Whom the API server authenticated. */
+  readonly account: string;
+  /** Whom that account acted as. */
+  readonly impersonates?: string;
+  readonly verb: string;
+  readonly resource?: string;
+  readonly subresource?: string;
+  readonly namespace?: string;
+  readonly name?: string;
+}
+
 /**
  * One detection, normalised and redacted. Every text in it is the attacker's: escape it wherever it is shown.
  * Absent is absent: never `"<NA>"`, `""` or `null`.
@@ -61,6 +74,8 @@ export interface Alert {
   readonly container?: ContainerRef;
   readonly workload?: WorkloadRef;
   readonly process?: ProcessRef;
+  /** Only from the API server's audit. */
+  readonly apiRequest?: ApiRequest;
   readonly observables: readonly Observable[];
   readonly tags: readonly string[];
   readonly mitre: readonly string[];

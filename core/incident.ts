@@ -76,10 +76,21 @@ export interface AlertCount {
   readonly lastSeen: string;
 }
 
+/** A line for an open incident from the intake: it starts nothing, and runs nothing. */
+export interface IncidentNote {
+  /** The same when it is sent again. */
+  readonly id: string;
+  readonly kind: 'alert.suppressed' | 'sensor.back' | 'step.seen';
+  readonly text: string;
+  /** The suppression, step or sensor. */
+  readonly about: string;
+}
+
 /** Names by which the incident workflow is reached from outside. */
 export const incidentNames = {
   workflow: 'incident',
   alertsSignal: 'alerts',
   voteSignal: 'vote',
+  noteSignal: 'note',
   stateQuery: 'state',
 } as const;

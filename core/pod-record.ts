@@ -11,6 +11,8 @@ export interface PodRecord {
   readonly createdAt: string;
   readonly deleting: boolean;
   readonly phase: string;
+  /** Absent while it is not. */
+  readonly ready?: true;
   readonly node?: string;
   readonly hostNetwork: boolean;
   readonly serviceAccount?: string;

@@ -5,6 +5,8 @@ export interface Person {
   readonly slackIds: readonly string[];
   /** Ed25519 public keys for votes from the command line: SPKI, PEM. */
   readonly keys: readonly string[];
+  /** User names by which alerts and the API audit know this person: who is named as the actor may not decide on it. */
+  readonly accounts?: readonly string[];
 }
 
 export interface Roster {

@@ -1,9 +1,10 @@
 import type { AnyPlaybook } from '../core/playbook.ts';
 import { askAboutShell } from './ask-about-shell.ts';
+import { askAboutSilentSensor } from './ask-about-silent-sensor.ts';
 import { containDroppedBinary } from './contain-dropped-binary.ts';
 import { ticketSensitiveRead } from './ticket-sensitive-read.ts';
 
-export { askAboutShell, containDroppedBinary, ticketSensitiveRead };
+export { askAboutShell, askAboutSilentSensor, containDroppedBinary, ticketSensitiveRead };
 
 /** A playbook in the list: its body is called by the engine only, which makes what it is called with. */
 export interface ListedPlaybook extends AnyPlaybook {
@@ -11,4 +12,9 @@ export interface ListedPlaybook extends AnyPlaybook {
 }
 
 /** Every playbook there is, in an explicit list. Which of them are enabled is configuration. */
-export const playbooks: readonly ListedPlaybook[] = [containDroppedBinary, askAboutShell, ticketSensitiveRead];
+export const playbooks: readonly ListedPlaybook[] = [
+  containDroppedBinary,
+  askAboutShell,
+  ticketSensitiveRead,
+  askAboutSilentSensor,
+];

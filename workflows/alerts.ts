@@ -48,6 +48,8 @@ export function joinBatch(model: IncidentModel, batch: AlertBatch): Joined {
         severity: alert.severity,
         time: alert.time,
         title: alert.title,
+        sensor: alert.sensor,
+        ...(alert.container?.digest && { digest: alert.container.digest }),
       })),
     },
   );

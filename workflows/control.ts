@@ -4,7 +4,7 @@ import {
   defineQuery,
   defineSignal,
   makeContinueAsNewFunc,
-  proxyLocalActivities,
+  proxyActivities,
   setHandler,
   workflowInfo,
 } from '@temporalio/workflow';
@@ -35,12 +35,12 @@ const mostWaiting = 500;
 
 type Arrived = { readonly kind: 'propose' | 'end' | 'vote'; readonly value: unknown };
 
-/** Pure checks in the cell that has this workflow; roster and keys are there. */
-const checks = proxyLocalActivities<ControlActivities & Pick<CellActivities, 'verifyVote'>>({
-  startToCloseTimeout: '5s',
-  scheduleToCloseTimeout: '30s',
-  retry: { maximumAttempts: 5 },
-});
+type Checks = ControlActivities & Pick<CellActivities, 'verifyVote'>;
+
+/** Pure checks in the cell; roster and keys are there. */
+function checksBy({ queues }: ControlInput): Checks {
+  return proxyActivities<Checks>({ taskQueue: queues.cell, startToCloseTimeout: '5s', scheduleToCloseTimeout: '10m' });
+}
 
 /**
  * One per cluster, for ever: what is decided above all incidents. Orders and votes are taken one after another; it decides nothing that the
@@ -63,7 +63,7 @@ export async function control(input: ControlInput): Promise<never> {
   });
   setHandler(stateQuery, () => model.snapshot());
 
-  const decisions = new Decisions(model, desk);
+  const decisions = new Decisions(model, desk, checksBy(input));
   void model.outbox.run();
   const mustHandOver = (): boolean =>
     wantedBuild !== undefined && wantedBuild !== workflowInfo().currentDeploymentVersion?.buildId;
@@ -92,10 +92,12 @@ export async function control(input: ControlInput): Promise<never> {
 class Decisions {
   readonly #model: ControlModel;
   readonly #desk: DeskActivities;
+  readonly #checks: Checks;
 
-  constructor(model: ControlModel, desk: DeskActivities) {
+  constructor(model: ControlModel, desk: DeskActivities, checks: Checks) {
     this.#model = model;
     this.#desk = desk;
+    this.#checks = checks;
   }
 
   async take({ kind, value }: Arrived): Promise<void> {
@@ -119,7 +121,7 @@ class Decisions {
   }
 
   async #propose(value: unknown): Promise<void> {
-    const checked = await checks.checkProposal(value).catch((): OrderCheck<SignedProposal> => notChecked);
+    const checked = await this.#checks.checkProposal(value).catch((): OrderCheck<SignedProposal> => notChecked);
     const reason = checked.ok ? this.#problemOf(checked.order.order.terms) : checked.reason;
     if (!checked.ok || reason !== undefined) {
       const { actor, id } = claimed(value);
@@ -146,7 +148,7 @@ class Decisions {
   }
 
   async #end(value: unknown): Promise<void> {
-    const checked = await checks.checkEnd(value).catch((): OrderCheck<SignedEnd> => notChecked);
+    const checked = await this.#checks.checkEnd(value).catch((): OrderCheck<SignedEnd> => notChecked);
     const known = checked.ok ? this.#model.suppressions.get(checked.order.order.suppression) : undefined;
     if (!checked.ok || !known || !isLive(known)) {
       const { actor, id } = claimed(value);
@@ -174,7 +176,9 @@ class Decisions {
     const { vote } = value;
     const state = this.#model.questions.get(vote.question);
     if (!state) return this.#refuse(value, 'There is no such question.');
-    const check = await checks.verifyVote({ vote: value, question: state.question, level: state.level }).catch(() => undefined);
+    const check = await this.#checks
+      .verifyVote({ vote: value, question: state.question, level: state.level })
+      .catch(() => undefined);
     if (!check) return this.#refuse(value, 'The vote could not be checked; please answer again.');
     if (!check.ok) return this.#refuse(value, check.reason);
     const now = new Date().toISOString();

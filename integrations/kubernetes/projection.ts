@@ -30,6 +30,7 @@ export function podRecord(pod: PodJson): PodRecord {
     createdAt: metadata.creationTimestamp ?? '',
     deleting: metadata.deletionTimestamp !== undefined,
     phase: status?.phase ?? 'Unknown',
+    ...(status?.conditions?.some(({ type, status: is }) => type === 'Ready' && is === 'True') && { ready: true }),
     ...(spec?.nodeName && { node: spec.nodeName }),
     hostNetwork: spec?.hostNetwork === true,
     ...(spec?.serviceAccountName && { serviceAccount: spec.serviceAccountName }),

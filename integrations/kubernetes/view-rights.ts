@@ -5,6 +5,7 @@ export const viewRights: readonly Right[] = [
   { apiGroup: '', resource: 'pods', verbs: ['list', 'watch'] },
   { apiGroup: '', resource: 'services', verbs: ['list', 'watch'] },
   { apiGroup: '', resource: 'namespaces', verbs: ['list', 'watch'] },
+  { apiGroup: '', resource: 'nodes', verbs: ['list', 'watch'] },
   { apiGroup: 'apps', resource: 'replicasets', verbs: ['list', 'watch'] },
   { apiGroup: 'batch', resource: 'jobs', verbs: ['list', 'watch'] },
   { apiGroup: 'networking.k8s.io', resource: 'networkpolicies', verbs: ['list', 'watch'] },

@@ -17,6 +17,12 @@ export interface ServiceRecord {
   readonly selector: Readonly<Record<string, string>>;
 }
 
+/** A node's metadata: where a sensor is expected. */
+export interface NodeRecord {
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
 /** What everyone may ask of the cell's memory of the cluster. */
 export interface ClusterView {
   /** Milliseconds since the API server last spoke on the stalest watch; infinite before the first lists. */
@@ -46,12 +52,14 @@ export class WatchCache implements ClusterView {
   readonly #policies = new Map<string, Map<string, PolicyRecord>>();
   readonly #services = new Map<string, Map<string, ServiceRecord>>();
   readonly #namespaces = new Set<string>();
+  readonly #nodes = new Map<string, NodeRecord>();
   readonly #onNamespace = new Set<(namespace: string) => void>();
   readonly #reflectors: readonly Reflector<never>[];
   #ready = false;
   #stopped = false;
 
-  constructor(options: { readonly api: KubernetesApi; readonly log?: WatchLog }) {
+  /** @param options.nodes follow the nodes too: only where sensors are expected on each */
+  constructor(options: { readonly api: KubernetesApi; readonly log?: WatchLog; readonly nodes?: boolean }) {
     const { api, log = () => {} } = options;
     const pods = new Reflector<PodJson>({
       api,
@@ -110,6 +118,21 @@ export class WatchCache implements ClusterView {
           else this.#owners[kind].set(keyOf(metadata), ownersOf(metadata));
         },
       });
+    const nodes = new Reflector<Metadata>({
+      api,
+      log,
+      resource: 'nodes',
+      path: pathOf({ resource: 'nodes' }),
+      metadataOnly: true,
+      onList: (items) => {
+        this.#nodes.clear();
+        for (const { metadata } of items) this.#seeNode(metadata);
+      },
+      onChange: ({ type, item }) => {
+        if (type === 'delete') this.#nodes.delete(item.metadata?.name ?? '');
+        else this.#seeNode(item.metadata);
+      },
+    });
     this.#reflectors = [
       pods,
       policies,
@@ -117,6 +140,7 @@ export class WatchCache implements ClusterView {
       namespaces,
       owners('ReplicaSet', 'apps', 'replicasets'),
       owners('Job', 'batch', 'jobs'),
+      ...(options.nodes ? [nodes] : []),
     ];
   }
 
@@ -178,6 +202,10 @@ export class WatchCache implements ClusterView {
     return [...(this.#services.get(namespace)?.values() ?? [])];
   }
 
+  nodes(): readonly NodeRecord[] {
+    return [...this.#nodes.values()];
+  }
+
   namespaces(): readonly string[] {
     return [...this.#namespaces];
   }
@@ -188,6 +216,10 @@ export class WatchCache implements ClusterView {
 
   observePolicy(policy: Json<V1NetworkPolicy>): void {
     put(this.#policies, policyRecord(policy));
+  }
+
+  #seeNode(metadata: Json<V1ObjectMeta> | undefined): void {
+    if (metadata?.name) this.#nodes.set(metadata.name, { name: metadata.name, labels: metadata.labels ?? {} });
   }
 
   #seeNamespace(metadata: Json<V1ObjectMeta> | undefined): void {

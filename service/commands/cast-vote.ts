@@ -10,8 +10,11 @@ import { newEntries } from './incidents.ts';
 
 const answerWithinMs = 20_000;
 
+/** What a vote needs to know of an incident, or of the control workflow. */
+export type Votable = Pick<IncidentState, 'incident' | 'questions' | 'timeline'>;
+
 export interface Ballot {
-  readonly state: IncidentState;
+  readonly state: Votable;
   readonly question: QuestionState;
   readonly choice: Choice;
   /** The roster's id of the person. */
@@ -48,7 +51,7 @@ async function signedVote({ state, question, choice, person, keyFile, reason }: 
 type Reception = { readonly accepted: true } | { readonly accepted: false; readonly reason: string } | undefined;
 
 /** What the workflow has said about our vote: by its id while the question stands, by the timeline when it was asked anew since. */
-function receptionOf(before: IncidentState, now: IncidentState, { vote }: SignedVote): Reception {
+function receptionOf(before: Votable, now: Votable, { vote }: SignedVote): Reception {
   const known = now.questions.some(({ votes, withdrawn = [] }) =>
     [...votes, ...withdrawn].some((one) => one.vote.id === vote.id),
   );
@@ -60,7 +63,7 @@ function receptionOf(before: IncidentState, now: IncidentState, { vote }: Signed
   return ours.kind === 'vote.accepted' ? { accepted: true } : { accepted: false, reason: ours.text };
 }
 
-function outcomeOf(now: IncidentState, { question, choice }: Ballot): string {
+function outcomeOf(now: Votable, { question, choice }: Ballot): string {
   const current = now.questions.find((one) => one.question.id === question.question.id);
   if (current?.digest !== question.digest || current.status.state !== 'open') return `Decided: “${choice.label}”.`;
   const people = new Set(current.votes.filter(({ vote }) => vote.choice === choice.id).map(({ vote }) => vote.person));

@@ -1,7 +1,9 @@
 import { Client, Connection, isGrpcServiceError, QueryNotRegisteredError, WorkflowNotFoundError } from '@temporalio/client';
+import { type ControlState, controlNames } from '../../core/control.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import { incidentNames } from '../../core/incident.ts';
 import type { IncidentState } from '../../core/incident-state.ts';
+import { controlIdOf } from '../../core/suppression.ts';
 import { type Config, loadConfig } from '../config/load.ts';
 import { resolveSecrets } from '../config/secrets.ts';
 import { dataConverter } from '../temporal/codec.ts';
@@ -73,6 +75,22 @@ export async function incidentState({ client }: Session, name: IncidentName): Pr
     });
   } catch (error) {
     throw faultOfCall(error, name);
+  }
+}
+
+/**
+ * What is decided above all incidents of the cluster.
+ * @throws FB_ERR_UNAVAILABLE while no cell has started it.
+ */
+export async function controlState({ client, config }: Session): Promise<ControlState> {
+  const handle = client.workflow.getHandle(controlIdOf(config.cluster));
+  try {
+    return await client.withDeadline(Date.now() + callMs, () => handle.query<ControlState>(controlNames.stateQuery));
+  } catch {
+    throw new FirebreakError(
+      'FB_ERR_UNAVAILABLE',
+      `no answer about the decisions of ${config.cluster}: is a Firebreak with the role cell running?`,
+    );
   }
 }
 

@@ -138,7 +138,10 @@ async function listIncidents(session: Session, options: ListOptions): Promise<vo
 }
 
 /** Entries of `now` that `before` did not have. The timeline is bounded, so its length says nothing. */
-export function newEntries(before: IncidentState | undefined, now: IncidentState): IncidentState['timeline'] {
+export function newEntries(
+  before: Pick<IncidentState, 'timeline'> | undefined,
+  now: Pick<IncidentState, 'timeline'>,
+): IncidentState['timeline'] {
   const last = before?.timeline.at(-1);
   if (!last) return now.timeline;
   const same = JSON.stringify(last);

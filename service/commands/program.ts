@@ -35,6 +35,16 @@ const commands: readonly LazyCommand[] = [
     register: async (program) => (await import('./lease.ts')).registerLeaseCommand(program),
   },
   {
+    name: 'suppress',
+    description: 'alerts that are hidden for a time: proposed by one person, approved by another',
+    register: async (program) => (await import('./suppress.ts')).registerSuppressCommand(program),
+  },
+  {
+    name: 'tune',
+    description: 'the noisiest rules and workloads, and what could be done about them',
+    register: async (program) => (await import('./tune.ts')).registerTuneCommand(program),
+  },
+  {
     name: 'release',
     description: 'undo containments with nothing but a kubeconfig',
     register: async (program) => (await import('./release.ts')).registerReleaseCommand(program),

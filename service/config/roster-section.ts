@@ -12,6 +12,13 @@ const person = z.strictObject({
     .array(path)
     .default([])
     .meta({ description: 'Ed25519 public keys for votes from the command line: PEM, or the path of a PEM file.' }),
+  accounts: z
+    .array(z.string().min(1))
+    .default([])
+    .meta({
+      description: 'User names by which alerts and the API audit know this person, who may then not decide on them.',
+      examples: [['ada@example.com']],
+    }),
 });
 
 function doubles(values: readonly string[]): readonly number[] {

@@ -1,4 +1,4 @@
-import type { AlertBatch, IncidentStart } from '../../core/incident.ts';
+import type { AlertBatch, IncidentNote, IncidentStart } from '../../core/incident.ts';
 import type { SearchAttributeName } from '../../core/search-attributes.ts';
 
 /** The service did not take it, or did not say: send it again later, with the same ids. `detail` is safe to log. */
@@ -41,4 +41,6 @@ export interface StartOptions {
 export interface IncidentGateway {
   start(id: string, start: IncidentStart, options: StartOptions): Promise<StartResult>;
   signal(id: string, batch: AlertBatch): Promise<SignalResult>;
+  /** A line for an incident that is open; starts nothing. */
+  note(id: string, note: IncidentNote): Promise<SignalResult>;
 }

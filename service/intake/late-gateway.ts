@@ -35,5 +35,6 @@ export function createLateGateway(waitMs = patienceMs): LateGateway {
     },
     start: async (...call) => (await gatewayOrNothing())?.start(...call) ?? nobody,
     signal: async (...call) => (await gatewayOrNothing())?.signal(...call) ?? nobody,
+    note: async (...call) => (await gatewayOrNothing())?.note(...call) ?? nobody,
   };
 }

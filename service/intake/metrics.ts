@@ -17,6 +17,7 @@ export class IntakeMetrics {
   readonly #registry = new Registry();
   readonly #accepted: Counter<'severity'>;
   readonly #duplicates: Counter;
+  readonly #hidden: Counter<'by'>;
   readonly #health: Counter<'sensor'>;
   readonly #refused: Counter<'reason'>;
   readonly #calls: Counter<'kind' | 'result'>;
@@ -28,6 +29,7 @@ export class IntakeMetrics {
       new Counter({ name, help, labelNames, registers });
     this.#accepted = counter('firebreak_intake_alerts_accepted_total', 'Alerts that are durable', ['severity']);
     this.#duplicates = counter('firebreak_intake_alerts_duplicate_total', 'Alerts that were known already');
+    this.#hidden = counter('firebreak_intake_alerts_hidden_total', 'Alerts that started nothing, by suppression', ['by']);
     this.#health = counter('firebreak_intake_sensor_messages_total', 'Messages of sensors about themselves', ['sensor']);
     this.#refused = counter('firebreak_intake_refused_total', 'Items or requests that were not taken', ['reason']);
     this.#calls = counter('firebreak_intake_temporal_calls_total', 'Starts and signals to Temporal', ['kind', 'result']);
@@ -63,6 +65,11 @@ export class IntakeMetrics {
 
   duplicate(): void {
     this.#duplicates.inc();
+  }
+
+  /** @param by a suppression's id, of which there are few, or `own-steps` */
+  hid(by: string): void {
+    this.#hidden.inc({ by });
   }
 
   health(sensor: string): void {

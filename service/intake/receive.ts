@@ -7,6 +7,7 @@ import type { Dispatcher } from './dispatcher.ts';
 import type { IntakeLog } from './log.ts';
 import type { IntakeMetrics } from './metrics.ts';
 import { type ParsedItem, parseAlerts } from './parse.ts';
+import type { Screen, ScreenedAnswer } from './screen.ts';
 import { believed, foreignCluster, foreignNamespace, type Sender } from './sender.ts';
 import type { SensorHealth } from './sensor-health.ts';
 import type { Spool } from './spool.ts';
@@ -20,6 +21,7 @@ export const sealedFor = { alert: 'firebreak.spool.alert', rejected: 'firebreak.
 /** What became of one item. */
 export type ItemAnswer =
   | { readonly status: 'accepted' | 'duplicate'; readonly id: string; readonly incident: string }
+  | ScreenedAnswer
   | { readonly status: 'health' }
   /** Understood, and no alert. */
   | { readonly status: 'ignored'; readonly reason: string }
@@ -46,6 +48,7 @@ export interface ReceiverOptions {
   readonly seal: SealBytes;
   readonly spool: Spool;
   readonly dispatcher: Dispatcher;
+  readonly screen: Screen;
   readonly metrics: IntakeMetrics;
   readonly health: SensorHealth;
   readonly log: IntakeLog;
@@ -100,6 +103,11 @@ export class Receiver {
     }
     this.#options.metrics.durable((performance.now() - began) / 1_000);
     return { status: statusOf(items), items };
+  }
+
+  /** Takes an alert of Firebreak's own: the same way as a sensor's. */
+  receiveOwn(alert: Alert, from: Sender): Promise<ItemAnswer> {
+    return this.#receiveItem({ kind: 'alert', alert, raw: new TextEncoder().encode(JSON.stringify(alert)) }, { from });
   }
 
   /** Keeps what was not taken, so that it can be looked at, and sent again after a fix. */
@@ -179,7 +187,7 @@ export class Receiver {
   }
 
   async #take(item: Extract<ParsedItem, { readonly kind: 'alert' }>, delivery: Delivery): Promise<ItemAnswer> {
-    const { resolver, seal, spool, dispatcher, log, metrics, health } = this.#options;
+    const { resolver, seal, spool, dispatcher, screen, log, metrics, health } = this.#options;
     const { raw } = item;
     if (spool.isFull()) {
       metrics.refused('spool_full');
@@ -194,6 +202,11 @@ export class Receiver {
       const { alert, subject, ambiguous } = resolved;
       const incident = incidentIdOf(subject);
       if (ambiguous !== undefined) log.warn({ incident, alert: id, ambiguous }, 'it cannot be told which pod an alert is about');
+      const screened = await screen.take({ alert, incident, receivedAt });
+      if (screened !== undefined) {
+        health.alert(sensor, alert.node);
+        return screened;
+      }
       await dispatcher.accept(incident, { alert, subject, receivedAt }, () => seal(raw, sealedFor.alert));
       metrics.accepted(severity);
       health.alert(sensor, alert.node);

@@ -27,6 +27,7 @@ const mostText = 1_000;
 export class SensorHealth {
   /** Longest silent first. */
   readonly #known = new Map<string, Known>();
+  readonly #alertAt = new Map<string, number>();
   readonly #now: () => number;
 
   constructor(now: () => number = Date.now) {
@@ -34,7 +35,11 @@ export class SensorHealth {
   }
 
   alert(sensor: string, host: string | undefined): void {
-    this.#of(sensor, host).alerts += 1;
+    const known = this.#of(sensor, host);
+    known.alerts += 1;
+    // What Firebreak says about a silent sensor is no sign of life of its node.
+    if (host !== undefined && sensor !== 'firebreak') this.#alertAt.set(host, known.lastSeenAt);
+    if (this.#alertAt.size > mostSensors) this.#alertAt.clear();
   }
 
   message({ sensor, host, text }: { readonly sensor: string; readonly host?: string; readonly text: string }): void {
@@ -42,6 +47,16 @@ export class SensorHealth {
     known.messages += 1;
     if (/\bdrop/i.test(text)) known.drops += 1;
     known.last = { at: known.lastSeenAt, text: text.slice(0, mostText) };
+  }
+
+  /** When it was heard of last, in milliseconds since 1970. */
+  seenAt(sensor: string, host: string): number | undefined {
+    return this.#known.get(`${sensor}\n${host}`)?.lastSeenAt;
+  }
+
+  /** When any sensor had an alert of this node last. */
+  lastAlertOf(node: string): number | undefined {
+    return this.#alertAt.get(node);
   }
 
   /** Longest silent first. */

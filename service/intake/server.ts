@@ -119,6 +119,8 @@ function answer(reply: FastifyReply, { status, items, reason }: Answer, limitedS
   return reply.code(status).send({
     accepted: count('accepted'),
     duplicate: count('duplicate'),
+    suppressed: count('suppressed'),
+    ownSteps: count('own-step'),
     health: count('health'),
     ignored: count('ignored'),
     rejected: count('rejected'),

@@ -2,8 +2,10 @@ import { mkdirSync } from 'node:fs';
 import { type Database, open, type RootDatabase } from 'lmdb';
 import type { Alert } from '../../core/alert.ts';
 import type { Subject } from '../../core/incident.ts';
+import { HiddenAlerts } from './hidden-alerts.ts';
 import { KeptApart } from './kept-apart.ts';
 import { Ledger } from './ledger.ts';
+import { Notes } from './notes.ts';
 import { SentBeside } from './sent-beside.ts';
 import { lockDirectory } from './spool-lock.ts';
 
@@ -61,6 +63,8 @@ interface Opened {
 export class Spool {
   readonly ledger: Ledger;
   readonly apart: KeptApart;
+  readonly hidden: HiddenAlerts;
+  readonly notes: Notes;
   /** Alerts whose start may be in Temporal without the ledger's knowledge. */
   readonly beside: SentBeside;
   readonly #root: RootDatabase;
@@ -77,6 +81,8 @@ export class Spool {
     this.#sending = root.openDB({ name: 'sending' });
     this.ledger = new Ledger(root);
     this.apart = new KeptApart(root);
+    this.hidden = new HiddenAlerts(root, this.ledger);
+    this.notes = new Notes(root);
     this.beside = new SentBeside(directory);
     this.#maxBytes = maxBytes;
     this.#unlock = unlock;
@@ -90,7 +96,7 @@ export class Spool {
     const unlock = await lockDirectory(directory);
     const root = open({
       path: directory,
-      maxDbs: 8,
+      maxDbs: 16,
       pageSize,
       // A commit is on the disk before its promise resolves: that promise is what a sender's 200 rests on.
       overlappingSync: false,
@@ -201,6 +207,7 @@ export class Spool {
   }
 
   async close(): Promise<void> {
+    this.notes.stop();
     this.beside.close();
     await this.#root.close();
     await this.#unlock();

@@ -11,10 +11,13 @@ import { createListener, type TlsFiles } from './listener.ts';
 import type { IntakeLog } from './log.ts';
 import { IntakeMetrics } from './metrics.ts';
 import { Receiver, type SealBytes } from './receive.ts';
+import { Screen, type ScreenSources } from './screen.ts';
 import type { SenderRule } from './sender.ts';
 import { SensorHealth } from './sensor-health.ts';
 import { createIntakeServer } from './server.ts';
 import type { SigningSecret } from './signature.ts';
+import { type SilenceOptions, SilenceWatch } from './silence.ts';
+import { silenceParts } from './silence-parts.ts';
 import { Spool } from './spool.ts';
 
 export interface IntakeOptions {
@@ -33,6 +36,10 @@ export interface IntakeOptions {
   readonly severities?: SeverityOverrides;
   readonly resolver: SubjectResolver;
   readonly gateway: IncidentGateway;
+  /** What makes an alert start nothing. */
+  readonly screen?: ScreenSources | undefined;
+  /** Which sensors must be heard of from which nodes. */
+  readonly silence?: Pick<SilenceOptions, 'expected' | 'view' | 'lookEveryMs'> | undefined;
   readonly seal: SealBytes;
   readonly log: IntakeLog;
 }
@@ -75,19 +82,25 @@ export async function startIntake(options: IntakeOptions): Promise<Intake> {
   });
   const dispatcher = new Dispatcher({ spool, gateway, log, called: (kind, result) => metrics.call(kind, result) });
   const health = new SensorHealth();
+  const screen = new Screen({ ...options.screen, hidden: spool.hidden, notes: spool.notes, hid: (by) => metrics.hid(by) });
   const severitiesGiven = severities && { severities };
-  const receiver = new Receiver({ cluster, ...severitiesGiven, resolver, seal, spool, dispatcher, metrics, health, log });
+  const receiver = new Receiver({ cluster, ...severitiesGiven, resolver, seal, spool, dispatcher, screen, metrics, health, log });
+  const silence =
+    options.silence && new SilenceWatch({ ...options.silence, ...silenceParts({ receiver, gate, health, spool, cluster }), log });
   let stopping = false;
   const notReady = (): string | undefined => (stopping ? 'stopping' : spool.isFull() ? 'the spool is full' : undefined);
   const server = createIntakeServer({ receiver, gate, listener, metrics, health, notReady, log });
   const warnOfFill = warnWhenFilling(spool, log);
   const forget = (): void => {
-    spool.ledger.forget().catch(() => log.error({}, 'old alert ids could not be forgotten'));
+    Promise.all([spool.ledger.forget(), spool.hidden.forget()]).catch(() =>
+      log.error({}, 'old alert ids could not be forgotten'),
+    );
   };
   const forgetting = setInterval(forget, hourMs).unref();
   const end = (): void => {
     clearInterval(forgetting);
     clearInterval(warnOfFill);
+    silence?.stop();
     listener.stop();
   };
   try {
@@ -98,6 +111,8 @@ export async function startIntake(options: IntakeOptions): Promise<Intake> {
       kept: new KeptAlerts({ spool, dispatcher, receiver, senders: gate.senders }),
     });
     dispatcher.drain();
+    spool.notes.open(gateway, log);
+    silence?.start();
     forget();
     log.info({ url, waitingBytes: spool.bytes() }, 'the intake takes alerts');
     return {

@@ -8,7 +8,7 @@ import {
   WorkflowIdConflictPolicy,
   WorkflowIdReusePolicy,
 } from '@temporalio/common';
-import { type AlertBatch, type IncidentStart, incidentNames } from '../../core/incident.ts';
+import { type AlertBatch, type IncidentNote, type IncidentStart, incidentNames } from '../../core/incident.ts';
 import { searchAttributes } from '../../core/search-attributes.ts';
 import type { IncidentGateway, SignalResult, StartOptions, StartResult } from './incident-gateway.ts';
 import type { IntakeLog } from './log.ts';
@@ -86,11 +86,19 @@ class TemporalGateway implements IncidentGateway {
     }
   }
 
-  async signal(id: string, batch: AlertBatch): Promise<SignalResult> {
+  signal(id: string, batch: AlertBatch): Promise<SignalResult> {
+    return this.#send(id, incidentNames.alertsSignal, batch);
+  }
+
+  note(id: string, note: IncidentNote): Promise<SignalResult> {
+    return this.#send(id, incidentNames.noteSignal, note);
+  }
+
+  async #send(id: string, signal: string, payload: AlertBatch | IncidentNote): Promise<SignalResult> {
     const { client } = this.#options;
     try {
       await client.withDeadline(Date.now() + answerWithinMs, () =>
-        client.workflow.getHandle(id).signal(incidentNames.alertsSignal, batch),
+        client.workflow.getHandle(id).signal(signal, payload),
       );
       return { kind: 'signalled' };
     } catch (error) {

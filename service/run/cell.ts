@@ -1,12 +1,15 @@
 import type { Worker } from '@temporalio/worker';
 import { type ContainmentFirst, cellContainsFirst } from '../../activities/containment-first.ts';
+import type { ControlActivities } from '../../core/control.ts';
 import type { IncidentInput } from '../../core/incident-input.ts';
 import type { CellActivities, IncidentSettings } from '../../core/step.ts';
 import { createBox } from '../../integrations/crypto-box/box.ts';
 import { createSubjectResolver } from '../../integrations/kubernetes/resolver.ts';
 import { playbooks } from '../../playbooks/index.ts';
+import { followUpOf } from '../config/complete-tickets.ts';
 import type { Config } from '../config/load.ts';
 import type { Secrets } from '../config/secrets.ts';
+import { followControl } from '../control/follow.ts';
 import { createLateGateway, type LateGateway } from '../intake/late-gateway.ts';
 import { startIntake } from '../intake/start.ts';
 import { temporalGateway } from '../intake/temporal-gateway.ts';
@@ -16,6 +19,7 @@ import { deploymentName, makeCurrent } from '../temporal/versions.ts';
 import { warmUp } from '../temporal/warm-up.ts';
 import { createCellWorker, type queuesOf } from '../temporal/workers.ts';
 import { type Cluster, type ClusterWatch, createCellPool } from './cluster.ts';
+import { type CellControl, createCellControl, expectedSensors, learnOwnAccount } from './control.ts';
 import { type Logger, reasonOf } from './log.ts';
 import { runOlderBuilds } from './older-builds.ts';
 
@@ -34,6 +38,8 @@ export interface CellParts {
 
 export interface RunningCell {
   readonly url: string;
+  /** For the pools that share this process and its account. */
+  readonly steps: CellControl['steps'];
   /** Starts the incidents' workers; resolves when what the intake takes goes to Temporal. */
   work(temporal: TemporalConnected): Promise<void>;
   /** Closes the intake: what it took is handed over, or stays in the spool. */
@@ -46,9 +52,12 @@ const currentWithinMs = 15_000;
 export async function startCell(parts: CellParts): Promise<RunningCell> {
   const { config, secrets, cluster, watch, log } = parts;
   const build = keepBuild(parts.build, config.stateDir);
-  const activities = cellContainsFirst(await createCellPool({ config, secrets, cluster, watch, log }), parts.first);
+  const control = await createCellControl({ config, log });
+  const pool = await createCellPool({ config, secrets, cluster, watch, steps: control.steps, log });
+  const activities = { ...cellContainsFirst(pool, parts.first), ...control.activities };
   const gateway = createLateGateway();
   const stopping = new AbortController();
+  void learnOwnAccount({ api: cluster.api, steps: control.steps, signal: stopping.signal });
   const intake = await startIntake({
     listen: config.intake.listen,
     tokens: secrets.intakeTokens,
@@ -61,12 +70,15 @@ export async function startCell(parts: CellParts): Promise<RunningCell> {
     severities: config.sensors,
     resolver: createSubjectResolver(watch),
     gateway,
+    screen: { suppressions: control.book, steps: control.steps },
+    silence: { expected: expectedSensors(config), view: watch.view },
     seal: sealRaw(secrets),
     log,
   });
   return {
     url: intake.url,
-    work: (temporal) => work({ parts: { ...parts, build }, activities, gateway, temporal, stopping: stopping.signal }),
+    steps: control.steps,
+    work: (temporal) => work({ parts: { ...parts, build }, activities, control, gateway, temporal, stopping: stopping.signal }),
     stop: async () => {
       stopping.abort();
       await intake.stop();
@@ -77,12 +89,13 @@ export async function startCell(parts: CellParts): Promise<RunningCell> {
 /** The incidents' worker, one more for each older build with open incidents, and last, when all can answer, the way in. */
 async function work(options: {
   readonly parts: CellParts;
-  readonly activities: CellActivities;
+  readonly activities: CellActivities & ControlActivities;
+  readonly control: CellControl;
   readonly gateway: LateGateway;
   readonly temporal: TemporalConnected;
   readonly stopping: AbortSignal;
 }): Promise<void> {
-  const { parts, activities, gateway, temporal, stopping } = options;
+  const { parts, activities, control, gateway, temporal, stopping } = options;
   const { config, queues, build, maxCachedWorkflows, runWorker, log } = parts;
   const { base, client } = temporal;
   const deployment = deploymentName(config.cluster);
@@ -107,6 +120,8 @@ async function work(options: {
   await becomeCurrent();
   if (isCurrent && !(await warmUp({ client, taskQueue: queues.cell })))
     log.warn({}, 'the first containment after this start may take a second longer');
+  const { cluster } = config;
+  void followControl({ client, cluster, queues, deployment, buildId: build.id, book: control.book, log, signal: stopping });
   gateway.open(
     temporalGateway({
       client,
@@ -132,7 +147,12 @@ function settingsOf(config: Config, queues: CellParts['queues']): IncidentSettin
   return {
     queues,
     playbooks: enabled === 'all' ? playbooks.map((playbook) => playbook.id) : enabled,
-    levels: config.incidents.levels.map(({ group, withinMinutes }) => ({ group, withinMs: withinMinutes * 60_000 })),
+    levels: config.incidents.levels.map(({ group, withinMinutes, page }) => ({
+      group,
+      withinMs: withinMinutes * 60_000,
+      ...(page ? { page } : {}),
+    })),
+    followUp: followUpOf(config),
     evidenceDeadlineMs: config.evidence.deadlineMinutes * 60_000,
     lingerMs: config.incidents.lingerSeconds * 1_000,
     maxBodies: config.incidents.maxBodies,

@@ -4,7 +4,7 @@ import { quarantinePodImplementation } from '../../activities/actions/quarantine
 import { rotateSecretImplementation } from '../../activities/actions/rotate-secret.ts';
 import { snapshotPodStateImplementation } from '../../activities/actions/snapshot-pod-state.ts';
 import { createCellActivities } from '../../activities/cell.ts';
-import { type ChokepointParts, createChokepoint, type RegisteredAction } from '../../activities/chokepoint.ts';
+import { type ChokepointParts, createChokepoint, type RegisteredAction, type StepRegister } from '../../activities/chokepoint.ts';
 import { deletePodInput } from '../../core/actions/delete-pod.schema.ts';
 import { deletePod, quarantinePod, rotateSecret, snapshotPodState } from '../../core/actions/index.ts';
 import { quarantinePodInput } from '../../core/actions/quarantine-pod.schema.ts';
@@ -52,7 +52,8 @@ export async function openCluster(options: {
     : accessInCluster({ host: env.KUBERNETES_SERVICE_HOST, port: env.KUBERNETES_SERVICE_PORT });
   const api = createKubernetesApi({ access });
   if (!watches) return { api, stop: async () => api.close() };
-  const view = new WatchCache({ api, log: (event) => log.debug({ ...event }, 'watch') });
+  const nodes = Object.values(config.sensors).some(({ daemonSet }) => daemonSet !== undefined);
+  const view = new WatchCache({ api, nodes, log: (event) => log.debug({ ...event }, 'watch') });
   // The intake opens without the cluster too: what cannot be resolved yet is kept, and asked about.
   await Promise.race([view.start(), sleep(firstListsMs, undefined, { ref: false })]);
   const policies = new StandingPolicies({
@@ -82,6 +83,8 @@ export interface PoolParts {
   readonly config: Config;
   readonly secrets: Secrets;
   readonly cluster: Cluster;
+  /** Where steps are registered that sensors will see. */
+  readonly steps?: StepRegister | undefined;
   readonly log: Logger;
 }
 
@@ -91,6 +94,7 @@ export async function createCellPool({
   secrets,
   cluster,
   watch,
+  steps,
   log,
 }: PoolParts & { readonly watch: ClusterWatch }): Promise<CellActivities> {
   const evidence = await openEvidence({ config, secrets });
@@ -100,22 +104,31 @@ export async function createCellPool({
     actions: cellActions(cluster.api, watch, evidence),
     census: createCensus(watch),
     evidenceKept: evidence.kept,
+    steps,
   });
 }
 
 /** The secrets pool's activities, under an account that may do nothing else. It contains nothing, so it counts nothing. */
-export async function createSecretsPool({ config, secrets, cluster, log }: PoolParts): Promise<CellActivities> {
+export async function createSecretsPool({ config, secrets, cluster, steps, log }: PoolParts): Promise<CellActivities> {
   const evidenceKept = await openEvidenceCheck({ config, secrets });
-  return activitiesOf({ config, log, actions: secretsActions(cluster.api), census: noCensus, evidenceKept });
+  return activitiesOf({ config, log, actions: secretsActions(cluster.api), census: noCensus, evidenceKept, steps });
 }
 
 async function activitiesOf(
-  parts: Pick<ChokepointParts, 'actions' | 'census' | 'evidenceKept'> & Pick<PoolParts, 'config' | 'log'>,
+  parts: Pick<ChokepointParts, 'actions' | 'census' | 'evidenceKept'> & Pick<PoolParts, 'config' | 'log' | 'steps'>,
 ): Promise<CellActivities> {
-  const { config, log, actions, census, evidenceKept } = parts;
+  const { config, log, actions, census, evidenceKept, steps } = parts;
   const { roster } = config;
   const keys = createVoteKeys({ deskPublicKeys: await readPublicKeys(config.desk.votePublicKeys), roster });
-  const chokepoint = createChokepoint({ actions, rules: rulesOf(config), roster, keys, census, evidenceKept });
+  const chokepoint = createChokepoint({
+    actions,
+    rules: rulesOf(config),
+    roster,
+    keys,
+    census,
+    evidenceKept,
+    ...(steps && { steps }),
+  });
   return createCellActivities({ chokepoint, roster, keys, log });
 }
 

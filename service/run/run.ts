@@ -81,7 +81,7 @@ export async function startFirebreak(options: RunOptions): Promise<RunningFirebr
     // The desk first: what an incident wants to say is heard from its first moment on.
     if (desk) runWorker(await desk.createWorker(base));
     if (cluster && has('secrets')) {
-      const activities = await createSecretsPool({ config, secrets, cluster, log });
+      const activities = await createSecretsPool({ config, secrets, cluster, steps: cell?.steps, log });
       runWorker(await createActivityWorker({ ...base, taskQueue: queues.secrets, role: 'secrets', activities, concurrency: 10 }));
     }
     await cell?.work(temporal);

@@ -48,7 +48,7 @@ export async function openBuilds(options: {
 }): Promise<readonly string[]> {
   const { client, deployment, except } = options;
   const builds = new Set<string>();
-  const query = `WorkflowType = 'incident' AND ExecutionStatus = 'Running' AND TemporalWorkerDeployment = '${deployment}' AND TemporalWorkerDeploymentVersion != '${deployment}:${except}'`;
+  const query = `WorkflowType IN ('incident', 'control') AND ExecutionStatus = 'Running' AND TemporalWorkerDeployment = '${deployment}' AND TemporalWorkerDeploymentVersion != '${deployment}:${except}'`;
   for await (const execution of client.workflow.list({ query })) {
     const version = execution.raw.searchAttributes?.indexedFields?.TemporalWorkerDeploymentVersion;
     const text = version?.data ? Buffer.from(version.data).toString('utf8') : '';

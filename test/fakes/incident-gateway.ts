@@ -1,4 +1,4 @@
-import type { AlertBatch, IncidentStart } from '../../core/incident.ts';
+import type { AlertBatch, IncidentNote, IncidentStart } from '../../core/incident.ts';
 import type { IncidentGateway, SignalResult, StartOptions, StartResult } from '../../service/intake/incident-gateway.ts';
 
 interface FakeRun {
@@ -11,6 +11,7 @@ interface FakeRun {
 export class FakeIncidentGateway implements IncidentGateway {
   readonly runs = new Map<string, FakeRun[]>();
   readonly starts: StartOptions[] = [];
+  readonly notes: { readonly id: string; readonly note: IncidentNote }[] = [];
   /** Calls at the same time for one incident, at most. */
   mostAtOnce = 0;
   calls = 0;
@@ -40,6 +41,13 @@ export class FakeIncidentGateway implements IncidentGateway {
       run.batches.push(batch);
       return this.failing === 'answer-lost' ? { kind: 'unavailable', detail: 'lost' } : { kind: 'signalled' };
     });
+  }
+
+  async note(id: string, note: IncidentNote): Promise<SignalResult> {
+    if (this.failing !== 'no') return { kind: 'unavailable', detail: 'down' };
+    if (!this.#openRun(id)) return { kind: 'not-found' };
+    this.notes.push({ id, note });
+    return { kind: 'signalled' };
   }
 
   end(id: string): void {

@@ -1,4 +1,4 @@
-import type { Alert } from '../../../core/alert.ts';
+import type { Alert, ApiRequest } from '../../../core/alert.ts';
 import { alertIdOf } from '../../../core/alert-id.ts';
 import { type DecodeContext, type Decoded, ignored, rejected, type Sensor } from '../../../core/sensor.ts';
 import { objectOf, sensorText } from '../../../core/sensor-text.ts';
@@ -64,11 +64,31 @@ function decodeEvent(value: unknown, { cluster }: DecodeContext): readonly Decod
     ...(pod && { pod }),
     ...(workload && { workload }),
     ...(process && { process }),
+    ...apiRequestOf(event, request),
     observables: distinct(userOf(user), sourceIps.flatMap(ipOf), observablesInCommand(request.command)),
     tags: rule.tags,
     mitre: rule.mitre,
   };
   return [{ kind: 'alert', alert }];
+}
+
+/** Who it really was: the authenticated account, also where it acts as another. */
+function apiRequestOf(event: Readonly<Record<string, unknown>>, request: AuditRequest): { readonly apiRequest?: ApiRequest } {
+  const account = sensorText(objectOf(event.user)?.username, 256);
+  if (account === undefined) return {};
+  const { verb, resource, subresource, namespace, name } = request;
+  const acting = objectOf(event.impersonatedUser);
+  return {
+    apiRequest: {
+      account,
+      ...(acting && { impersonates: sensorText(acting.username, 256) ?? 'somebody' }),
+      verb,
+      ...(resource !== undefined && { resource }),
+      ...(subresource !== undefined && { subresource }),
+      ...(namespace !== undefined && { namespace }),
+      ...(name !== undefined && { name }),
+    },
+  };
 }
 
 function titleOf({ user, verb, resource, subresource, namespace, name, command, refused }: AuditRequest): string {

@@ -25,6 +25,7 @@ const gateway: IncidentGateway = {
     take(id, batch);
     return { kind: 'signalled' };
   },
+  note: async () => ({ kind: 'signalled' }),
 };
 
 const intake = await startIntake({

@@ -1,0 +1,67 @@
+import type { Level } from './approval.ts';
+import type { AuditRecord } from './audit.ts';
+import type { IncidentRef } from './incident.ts';
+import type { QuestionState, TimelineEntry } from './incident-state.ts';
+import type { DecidedSuppression, SignedEnd, SignedProposal } from './suppression.ts';
+
+/** Names by which a cluster's control workflow is reached. Votes and the state are asked for as of an incident. */
+export const controlNames = {
+  workflow: 'control',
+  proposeSignal: 'propose',
+  endSignal: 'end',
+  voteSignal: 'vote',
+  /** Go on under the current build. */
+  handOverSignal: 'handOver',
+  stateQuery: 'state',
+} as const;
+
+export type SuppressionStatus =
+  | { readonly state: 'proposed' }
+  | { readonly state: 'active'; readonly since: string }
+  /** Before it was active, or since. */
+  | { readonly state: 'rejected' | 'lapsed' | 'expired'; readonly at: string }
+  | { readonly state: 'ended'; readonly at: string; readonly by: SignedEnd };
+
+export interface SuppressionState {
+  readonly proposal: SignedProposal;
+  /** Which of the state's questions it is decided by. */
+  readonly question: string;
+  readonly status: SuppressionStatus;
+}
+
+/**
+ * What is decided above all incidents of one cluster. Each kind of decision is a list of its own; suppressions are the first. What is in here
+ * proves itself: the cell believes none of it without the signatures.
+ */
+export interface ControlState {
+  readonly incident: IncidentRef;
+  readonly cluster: string;
+  readonly suppressions: readonly SuppressionState[];
+  readonly questions: readonly QuestionState[];
+  readonly timeline: readonly TimelineEntry[];
+  readonly audit: { readonly acknowledged: number; readonly made: number };
+}
+
+export interface CarriedControl {
+  readonly state: ControlState;
+  readonly pendingRecords: readonly AuditRecord[];
+}
+
+/** The one argument of the control workflow. */
+export interface ControlInput {
+  readonly cluster: string;
+  readonly queues: { readonly cell: string; readonly desk: string };
+  readonly carried?: CarriedControl;
+  /** What the cell knew, when the workflow itself was lost. */
+  readonly restored?: readonly DecidedSuppression[];
+}
+
+export type OrderCheck<Order> =
+  | { readonly ok: true; readonly order: Order; readonly name: string; readonly levels: readonly Level[] }
+  | { readonly ok: false; readonly reason: string };
+
+/** What the control workflow asks of the cell, which knows roster and keys. No I/O: local activities. */
+export interface ControlActivities {
+  checkProposal(signed: unknown): Promise<OrderCheck<SignedProposal>>;
+  checkEnd(signed: unknown): Promise<OrderCheck<SignedEnd>>;
+}

@@ -1,0 +1,94 @@
+import type { Person, Roster } from './roster.ts';
+import {
+  type ActiveSuppression,
+  approveChoice,
+  type DecidedSuppression,
+  type EndSuppression,
+  isQuestionOf,
+  longestSuppressionMs,
+  orderBytes,
+  type ProposeSuppression,
+  type SignedEnd,
+  type SignedOrder,
+  type SignedProposal,
+  type SuppressionTerms,
+} from './suppression.ts';
+import { checkProof, type VoteKeys } from './vote-check.ts';
+
+/** What the cell believes, and by which clock. */
+export interface Beliefs {
+  readonly cluster: string;
+  readonly roster: Roster;
+  readonly keys: VoteKeys;
+  /** Groups of the roster that may decide on suppressions. */
+  readonly groups: readonly string[];
+  /** Milliseconds since 1970. */
+  readonly now: number;
+}
+
+type Checked<T> = ({ readonly ok: true } & T) | { readonly ok: false; readonly reason: string };
+
+const clockToleranceMs = 5 * 60_000;
+
+function signedBy(
+  signed: SignedOrder<ProposeSuppression | EndSuppression>,
+  { roster, keys }: Beliefs,
+): Checked<{ readonly person: Person }> {
+  const person = roster.people.find(({ id }) => id === signed.order.person);
+  if (!person) return { ok: false, reason: `${signed.order.person} is not on the roster.` };
+  if (!keys.keyIdsOf(person).includes(signed.keyId))
+    return { ok: false, reason: `This is signed by a key that is not ${person.id}’s.` };
+  if (!keys.verify(signed.keyId, orderBytes(signed.order), signed.signature))
+    return { ok: false, reason: 'The signature is not valid.' };
+  return { ok: true, person };
+}
+
+function problemOf(terms: SuppressionTerms, { cluster, roster, now }: Beliefs): string | undefined {
+  const [from, until] = [Date.parse(terms.from), Date.parse(terms.until)];
+  if (terms.cluster !== cluster) return 'It is about another cluster.';
+  if (!roster.people.some(({ id }) => id === terms.owner)) return `The owner ${terms.owner} is not on the roster.`;
+  if (Number.isNaN(from) || Number.isNaN(until) || until <= from) return 'Its end is not after its beginning.';
+  if (until - from > longestSuppressionMs) return 'A suppression lasts 30 days at most.';
+  if (from > now + clockToleranceMs) return 'It begins in the future.';
+  if (until <= now) return 'It has ended already.';
+  return undefined;
+}
+
+/** Whether a proposal may be put to people: signed by who makes it, within the limits, and of today. */
+export function checkProposal(signed: SignedProposal, beliefs: Beliefs): Checked<{ readonly person: Person }> {
+  const proposer = signedBy(signed, beliefs);
+  if (!proposer.ok) return proposer;
+  const problem = problemOf(signed.order.terms, beliefs);
+  return problem === undefined ? proposer : { ok: false, reason: problem };
+}
+
+/** A proposal that is not fresh was made for another day: a captured one must not be put to people again. */
+export function isFresh(signed: SignedProposal, now: number): boolean {
+  return Math.abs(Date.parse(signed.order.terms.from) - now) <= clockToleranceMs;
+}
+
+export function checkEnd(signed: SignedEnd, beliefs: Beliefs): Checked<{ readonly person: Person }> {
+  if (signed.order.cluster !== beliefs.cluster) return { ok: false, reason: 'It is about another cluster.' };
+  return signedBy(signed, beliefs);
+}
+
+/**
+ * Everything that a suppression must be before the cell believes it: proposed by a person of the roster, asked of groups that the
+ * configuration names, approved by enough other people for exactly these terms. What the workflow says about it counts for nothing.
+ */
+export function checkSuppression(decided: DecidedSuppression, beliefs: Beliefs): Checked<{ readonly active: ActiveSuppression }> {
+  const { proposal, proof } = decided;
+  const proposer = checkProposal(proposal, beliefs);
+  if (!proposer.ok) return proposer;
+  if (proof.choice !== approveChoice || !isQuestionOf(decided))
+    return { ok: false, reason: 'The votes are about something else.' };
+  const stranger = proof.question.levels.find(({ group }) => !beliefs.groups.includes(group));
+  if (stranger) return { ok: false, reason: `The group ${stranger.group} may not decide on suppressions.` };
+  const { terms, person } = proposal.order;
+  const approved = checkProof({ proof, severity: terms.upTo, roster: beliefs.roster, keys: beliefs.keys });
+  if (!approved.ok) return approved;
+  const approvers = [...new Set(proof.votes.map(({ vote }) => vote.person))];
+  const deciders = [person, ...approvers];
+  const accounts = beliefs.roster.people.flatMap((one) => (deciders.includes(one.id) ? (one.accounts ?? []) : []));
+  return { ok: true, active: { terms, proposer: person, approvers, accounts } };
+}

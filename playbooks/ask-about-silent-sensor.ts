@@ -1,0 +1,33 @@
+import { openTicket } from '../core/actions/index.ts';
+import { definePlaybook } from '../core/playbook.ts';
+
+export const askAboutSilentSensor = definePlaybook(
+  {
+    id: 'ask-about-silent-sensor',
+    title: 'Ask why a node’s sensor gives no sign of life',
+    on: { rules: ['Sensor silent'], minSeverity: 'high', requires: [] },
+    uses: { openTicket },
+  },
+  async ({ alert, steps, ask, verdict }) => {
+    const node = alert.node ?? alert.cluster;
+    const answer = await ask({
+      question: `${alert.title}. Is that expected?`,
+      choices: { expected: 'Yes, maintenance', unexpected: 'No, look at the node' },
+      levels: [
+        { group: 'oncall', within: '15m' },
+        { group: 'leads', within: '1h' },
+      ],
+      onSilence: 'Nothing is done to the node, which nobody watches. A ticket is filed.',
+    });
+    if (answer.choice === 'expected') {
+      verdict('benign', `expected, said ${answer.by.join(' and ')}`);
+      return;
+    }
+    if (answer.choice === 'unexpected') verdict('suspicious', `not expected, said ${answer.by.join(' and ')}`);
+    await steps.openTicket({
+      title: `No sensor watches node ${node}`,
+      body: alert.title,
+      labels: ['firebreak', alert.severity],
+    });
+  },
+);

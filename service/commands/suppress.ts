@@ -1,0 +1,227 @@
+import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type ControlState, controlNames, type SuppressionState } from '../../core/control.ts';
+import { FirebreakError } from '../../core/errors.ts';
+import { type Severity, severities } from '../../core/severity.ts';
+import {
+  approveChoice,
+  controlIdOf,
+  type EndSuppression,
+  orderBytes,
+  type ProposeSuppression,
+  type SignedOrder,
+  type SuppressionTerms,
+  suppressionTitle,
+} from '../../core/suppression.ts';
+import { openSigner } from '../../integrations/keys/ed25519.ts';
+import { controlState, type Session, signalIncident, withSession } from './connect.ts';
+import { newEntries } from './incidents.ts';
+import { withConfig, withExamples } from './options.ts';
+import { print, printable, printJson } from './output.ts';
+import { listSuppressions, showSuppression } from './suppress-text.ts';
+import { submit, type VoterOptions, withVoter } from './vote.ts';
+
+const dayMs = 86_400_000;
+const answerWithinMs = 20_000;
+
+interface AddOptions extends Omit<VoterOptions, 'reason'> {
+  readonly reason: string;
+  readonly rule: string;
+  readonly workload: { readonly namespace: string; readonly kind: string; readonly name: string };
+  readonly digest: string;
+  readonly upTo: Severity;
+  readonly days: number;
+  readonly owner?: string;
+  readonly sensor?: string;
+  readonly exe?: string;
+}
+
+function workload(text: string): AddOptions['workload'] {
+  const [namespace, kind, name, ...rest] = text.split('/');
+  if (!namespace || !kind || !name || rest.length > 0) throw new InvalidArgumentError('Write NAMESPACE/Kind/NAME.');
+  return { namespace, kind, name };
+}
+
+function digest(text: string): string {
+  if (!/^sha256:[0-9a-f]{64}$/.test(text)) throw new InvalidArgumentError('Write sha256: and 64 hex digits.');
+  return text;
+}
+
+function days(text: string): number {
+  const number = Number(text);
+  if (!(number > 0 && number <= 30)) throw new InvalidArgumentError('A number of days, 30 at most.');
+  return number;
+}
+
+/** Adds `firebreak suppress add|approve|list|show|end`. */
+export function registerSuppressCommand(program: Command): void {
+  const suppress = program
+    .command('suppress')
+    .description('alerts that are hidden for a time: proposed by one person, approved by another');
+
+  const add = withVoter(suppress.command('add').description('propose to hide alerts; somebody else must approve it'))
+    .requiredOption('--rule <name>', 'the rule, exactly')
+    .addOption(new Option('--workload <namespace/Kind/name>', 'the one workload').argParser(workload).makeOptionMandatory())
+    .addOption(new Option('--digest <sha256:…>', 'digest of the one image').argParser(digest).makeOptionMandatory())
+    .addOption(
+      new Option('--up-to <severity>', 'the worst alert that is hidden; critical takes two approvals')
+        .choices(severities)
+        .default('medium'),
+    )
+    .option('--days <number>', 'for how long, 30 at most', days, 7)
+    .option('--owner <person>', 'who answers for it (default: who proposes it)')
+    .option('--sensor <name>', 'only from this sensor')
+    .option('--exe <path>', 'only of this executable');
+  for (const option of add.options) if (option.long === '--reason') option.makeOptionMandatory();
+  withExamples(add, [
+    'firebreak suppress add --rule "Terminal shell in container" --workload shop/Deployment/debug --digest sha256:… --days 14 --reason "our own debug pod" --as ada --key ~/.firebreak/ada.pem',
+  ]).action((options: AddOptions) => withSession(options, (session) => propose(session, options)));
+
+  withExamples(
+    withVoter(
+      suppress.command('approve').description('agree to a proposal of somebody else').argument('<id>', 'id of the suppression'),
+    ),
+    ['firebreak suppress approve 0123456789abcdef --as ben --key ~/.firebreak/ben.pem'],
+  ).action((id: string, options: VoterOptions) => withSession(options, (session) => approve(session, id, options)));
+
+  const end = withVoter(
+    suppress
+      .command('end')
+      .description('end a suppression or withdraw a proposal; one person is enough')
+      .argument('<id>', 'id of the suppression'),
+  );
+  for (const option of end.options) if (option.long === '--reason') option.makeOptionMandatory();
+  withExamples(end, ['firebreak suppress end 0123456789abcdef --reason "fixed" --as ada --key ~/.firebreak/ada.pem']).action(
+    (id: string, options: VoterOptions) => withSession(options, (session) => endIt(session, id, options)),
+  );
+
+  withExamples(
+    withConfig(
+      suppress.command('list').description('list what is hidden and what is proposed').option('--all', 'also what is over'),
+    ),
+    ['firebreak suppress list'],
+  ).action((options: { readonly config: string; readonly json?: true; readonly all?: true }) =>
+    withSession(options, (session) => listSuppressions(session, options)),
+  );
+
+  withExamples(
+    withConfig(
+      suppress
+        .command('show')
+        .description('show one suppression, and what it has hidden')
+        .argument('<id>', 'id of the suppression'),
+    ),
+    ['firebreak suppress show 0123456789abcdef'],
+  ).action((id: string, options: { readonly config: string; readonly json?: true }) =>
+    withSession(options, (session) => showSuppression(session, id, options)),
+  );
+}
+
+async function signed<Order extends ProposeSuppression | EndSuppression>(
+  order: Order,
+  file: string,
+): Promise<SignedOrder<Order>> {
+  const signer = await openSigner({ file });
+  return { order, keyId: signer.keyId, signature: await signer.sign(orderBytes(order)) };
+}
+
+async function propose(session: Session, options: AddOptions): Promise<void> {
+  const now = Date.now();
+  const at = new Date(now).toISOString();
+  const { rule, digest: image, sensor, exe } = options;
+  const terms: SuppressionTerms = {
+    version: 1,
+    id: randomBytes(8).toString('hex'),
+    cluster: session.config.cluster,
+    match: {
+      rule,
+      workload: options.workload,
+      digest: image,
+      ...(sensor !== undefined && { sensor }),
+      ...(exe !== undefined && { exe }),
+    },
+    upTo: options.upTo,
+    owner: options.owner ?? options.as,
+    reason: options.reason,
+    from: at,
+    until: new Date(now + options.days * dayMs).toISOString(),
+  };
+  const order = await signed({ version: 1, kind: 'suppression.propose', person: options.as, at, terms }, options.key);
+  const found = await giveOrder(session, {
+    signal: controlNames.proposeSignal,
+    order,
+    id: terms.id,
+    is: ({ status }) => status.state === 'proposed',
+  });
+  if (options.json) printJson(found.proposal.order.terms);
+  else {
+    print(printable(`Proposed as ${terms.id}: hide ${suppressionTitle(terms)}, until ${terms.until}.`));
+    print(`Somebody else must agree${terms.upTo === 'critical' ? ', two people' : ''}: firebreak suppress approve ${terms.id}`);
+  }
+}
+
+async function endIt(session: Session, id: string, options: VoterOptions): Promise<void> {
+  const at = new Date().toISOString();
+  const { cluster } = session.config;
+  const end: EndSuppression = {
+    version: 1,
+    kind: 'suppression.end',
+    person: options.as,
+    at,
+    cluster,
+    suppression: id,
+    reason: options.reason ?? '',
+  };
+  const order = await signed(end, options.key);
+  const found = await giveOrder(session, {
+    signal: controlNames.endSignal,
+    order,
+    id,
+    is: ({ status }) => status.state === 'ended',
+  });
+  if (options.json) printJson(found.status);
+  else print(printable(`Ended: ${suppressionTitle(found.proposal.order.terms)} are no longer hidden.`));
+}
+
+/** Sends an order, and waits for what the control workflow makes of it. @throws FB_ERR_VOTE_REFUSED, FB_ERR_UNAVAILABLE. */
+async function giveOrder(
+  session: Session,
+  sent: {
+    readonly signal: string;
+    readonly order: SignedOrder<ProposeSuppression | EndSuppression>;
+    readonly id: string;
+    readonly is: (state: SuppressionState) => boolean;
+  },
+): Promise<SuppressionState> {
+  const { order } = sent.order;
+  const before = await controlState(session);
+  await signalIncident(session, { id: controlIdOf(session.config.cluster) }, sent.signal, sent.order);
+  const until = Date.now() + answerWithinMs;
+  for (let waitMs = 100; Date.now() < until; waitMs = Math.min(waitMs * 2, 1_000)) {
+    await sleep(waitMs);
+    const now = await controlState(session);
+    const found = suppressionOf(now, sent.id);
+    if (found && sent.is(found)) return found;
+    const refused = newEntries(before, now).find(
+      ({ kind, actor }) => kind === 'suppression.refused' && actor === `person/${order.person}`,
+    );
+    if (refused) throw new FirebreakError('FB_ERR_VOTE_REFUSED', refused.text);
+  }
+  throw new FirebreakError('FB_ERR_UNAVAILABLE', 'the order is sent, and not answered yet: look at firebreak suppress list');
+}
+
+async function approve(session: Session, id: string, options: VoterOptions): Promise<void> {
+  const state = await controlState(session);
+  const suppression = suppressionOf(state, id);
+  const question = state.questions.find((one) => one.question.id === suppression?.question);
+  const choice = question?.question.choices.find((one) => one.id === approveChoice);
+  if (!suppression || !question || !choice) throw new FirebreakError('FB_ERR_NOT_FOUND', `there is no suppression ${id}`);
+  if (question.status.state !== 'open') throw new FirebreakError('FB_ERR_REFUSED', `nobody is asked about ${id} any more`);
+  const { as: person, key: keyFile, reason } = options;
+  await submit(session, { state, question, choice, person, keyFile, ...(reason !== undefined && { reason }) }, options);
+}
+
+function suppressionOf(state: ControlState, id: string): SuppressionState | undefined {
+  return state.suppressions.find(({ proposal }) => proposal.order.terms.id === id);
+}

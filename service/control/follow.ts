@@ -1,0 +1,101 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Client, WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } from '@temporalio/client';
+import { WorkflowIdConflictPolicy, WorkflowIdReusePolicy } from '@temporalio/common';
+import { type ControlInput, type ControlState, controlNames } from '../../core/control.ts';
+import { controlIdOf } from '../../core/suppression.ts';
+import type { BookLog, SuppressionBook } from './suppression-book.ts';
+
+const callMs = 5_000;
+const askEveryMs = 5_000;
+/** An older build that has not handed over by then is not there any more. */
+const handOverWithinMs = 120_000;
+
+export interface FollowControlOptions {
+  readonly client: Client;
+  readonly cluster: string;
+  readonly queues: ControlInput['queues'];
+  readonly deployment: string;
+  readonly buildId: string;
+  readonly book: SuppressionBook;
+  readonly log: BookLog;
+  readonly signal: AbortSignal;
+  readonly askEveryMs?: number;
+  readonly handOverWithinMs?: number;
+}
+
+/**
+ * Keeps the cluster's control workflow running under the current build, and the cell's list up to date. While Temporal is down the list stays
+ * as it was. Ends with `signal`.
+ */
+export async function followControl(options: FollowControlOptions): Promise<void> {
+  const { book, signal, log } = options;
+  let asked = 0;
+  let down = false;
+  const since = Date.now();
+  while (!signal.aborted) {
+    try {
+      if (asked % 12 === 0) await ensureControl(options, since);
+      book.update(await stateOf(options));
+      down = false;
+      asked += 1;
+    } catch (error) {
+      if (error instanceof WorkflowNotFoundError) asked = 0;
+      if (!down && !signal.aborted) log.warn({}, 'the control workflow does not answer: the suppressions stay as they were');
+      down = true;
+    }
+    await sleep(options.askEveryMs ?? askEveryMs, undefined, { signal, ref: false }).catch(() => undefined);
+  }
+}
+
+function stateOf({ client, cluster }: FollowControlOptions): Promise<ControlState> {
+  return client.withDeadline(Date.now() + callMs, () =>
+    client.workflow.getHandle(controlIdOf(cluster)).query<ControlState>(controlNames.stateQuery),
+  );
+}
+
+/** Starts it where it is not there; asks the run of an older build to go on under this one. */
+async function ensureControl(options: FollowControlOptions, since: number): Promise<void> {
+  const { client, cluster, deployment, buildId, log } = options;
+  const id = controlIdOf(cluster);
+  if (await startControl(options, 'FAIL')) {
+    log.info({ control: id }, 'the control workflow was started');
+    return;
+  }
+  const handle = client.workflow.getHandle(id);
+  const runsOn = await client.withDeadline(Date.now() + callMs, async () => {
+    const { raw } = await handle.describe();
+    return raw.workflowExecutionInfo?.versioningInfo?.deploymentVersion;
+  });
+  if (!runsOn?.buildId || runsOn.buildId === buildId) return;
+  await client.withDeadline(Date.now() + callMs, () => handle.signal(controlNames.handOverSignal, buildId));
+  if (runsOn.deploymentName !== deployment || Date.now() - since < (options.handOverWithinMs ?? handOverWithinMs)) return;
+  log.warn(
+    { control: id, build: runsOn.buildId },
+    'the build of the control workflow is gone: it is started anew with what this cell knows',
+  );
+  await startControl(options, 'TERMINATE_EXISTING');
+}
+
+/** False when it runs already. */
+async function startControl(
+  { client, cluster, queues, book }: FollowControlOptions,
+  policy: 'FAIL' | 'TERMINATE_EXISTING',
+): Promise<boolean> {
+  const input: ControlInput = { cluster, queues, restored: book.decided() };
+  try {
+    await client.withDeadline(Date.now() + callMs, () =>
+      client.workflow.start(controlNames.workflow, {
+        workflowId: controlIdOf(cluster),
+        taskQueue: queues.cell,
+        args: [input],
+        workflowTaskTimeout: '10s',
+        workflowIdConflictPolicy: WorkflowIdConflictPolicy[policy],
+        workflowIdReusePolicy: WorkflowIdReusePolicy.ALLOW_DUPLICATE,
+      }),
+    );
+    return true;
+  } catch (error) {
+    if (error instanceof WorkflowExecutionAlreadyStartedError) return false;
+    throw error;
+  }
+}

@@ -1,0 +1,74 @@
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { createControlActivities } from '../../activities/control.ts';
+import type { ControlActivities } from '../../core/control.ts';
+import { OpenSteps } from '../../core/own-steps.ts';
+import type { Beliefs } from '../../core/suppression-check.ts';
+import { type KubernetesApi, pathOf } from '../../integrations/kubernetes/client.ts';
+import type { Config } from '../config/load.ts';
+import { SuppressionBook } from '../control/suppression-book.ts';
+import type { ExpectedSensor } from '../intake/silence.ts';
+import { readPublicKeys } from './keys.ts';
+import type { Logger } from './log.ts';
+import { createVoteKeys } from './vote-keys.ts';
+
+/** What stands above all incidents of the cell's cluster. */
+export interface CellControl {
+  readonly book: SuppressionBook;
+  /** What this cell is doing itself. */
+  readonly steps: OpenSteps;
+  readonly activities: ControlActivities;
+}
+
+export async function createCellControl({
+  config,
+  log,
+}: {
+  readonly config: Config;
+  readonly log: Logger;
+}): Promise<CellControl> {
+  const { cluster, roster, stateDir } = config;
+  const keys = createVoteKeys({ deskPublicKeys: await readPublicKeys(config.desk.votePublicKeys), roster });
+  const levels = config.incidents.levels.map(({ group, withinMinutes }) => ({ group, withinMs: withinMinutes * 60_000 }));
+  const groups = levels.map(({ group }) => group);
+  const beliefs = (): Beliefs => ({ cluster, roster, keys, groups, now: Date.now() });
+  return {
+    book: new SuppressionBook({ file: join(stateDir, 'control', 'suppressions.json'), beliefs, log }),
+    steps: new OpenSteps(),
+    activities: createControlActivities({ beliefs, levels }),
+  };
+}
+
+/** The sensors that the configuration expects on the nodes. */
+export function expectedSensors({ sensors }: Config): readonly ExpectedSensor[] {
+  return Object.entries(sensors).flatMap(([sensor, { daemonSet, nodes, silentAfterSeconds, speaks }]) =>
+    daemonSet ? [{ sensor, daemonSet, nodes, silentAfterMs: silentAfterSeconds * 1_000, speaks }] : [],
+  );
+}
+
+const retryMs = 5_000;
+
+/** Asks the API server as whom it knows us, until it has answered. Never rejects. */
+export async function learnOwnAccount(options: {
+  readonly api: KubernetesApi;
+  readonly steps: OpenSteps;
+  readonly signal: AbortSignal;
+}): Promise<void> {
+  const { api, steps, signal } = options;
+  while (!signal.aborted) {
+    try {
+      const review = await api.json<{ readonly status?: { readonly userInfo?: { readonly username?: string } } }>({
+        method: 'POST',
+        path: pathOf({ group: 'authentication.k8s.io', resource: 'selfsubjectreviews' }),
+        body: { apiVersion: 'authentication.k8s.io/v1', kind: 'SelfSubjectReview' },
+        what: 'create selfsubjectreviews',
+        signal,
+      });
+      const account = review.status?.userInfo?.username;
+      if (account) return steps.knownAs(account);
+    } catch {
+      // Not there yet, or too old to say (before 1.28): then no step is taken for our own, which is the safe side.
+    }
+    await sleep(retryMs, undefined, { signal, ref: false }).catch(() => undefined);
+  }
+}
