@@ -17,6 +17,8 @@ export interface Level {
   readonly group: string;
   /** Milliseconds until the next level is asked. */
   readonly withinMs: number;
+  /** Calls the group, where a pager is configured: a message does not wake people. */
+  readonly page?: true;
 }
 
 /** The question to people. Its digest binds incident, text, plans and levels: a vote names exactly this question. */

@@ -2,12 +2,27 @@ import type { AuditRecord } from './audit.ts';
 import type { IncidentStart } from './incident.ts';
 import type { IncidentState } from './incident-state.ts';
 import type { IncidentSettings, StepCall } from './step.ts';
+import type { TicketLink } from './ticket.ts';
 
 /** A reversible effect in force: its lease is in the state, and this is what its undo needs. */
 export interface Holding {
   readonly leaseId: string;
   readonly call: StepCall;
   readonly output?: unknown;
+}
+
+/** What an incident remembers of its ticket and its page. */
+export interface FollowUpState {
+  readonly tickets: readonly TicketLink[];
+  /** What the next comment says. */
+  readonly lines: readonly string[];
+  readonly comments: number;
+  /** The ticket system failed for a whole day. */
+  readonly gaveUp: boolean;
+  /** Why people are called now: questions, and leases as `lease:ID`. */
+  readonly calledFor: readonly string[];
+  readonly calledGroups: readonly string[];
+  readonly calls: number;
 }
 
 /** What an incident takes with it when its history is cut: plain data, no body is open then. */
@@ -17,6 +32,7 @@ export interface CarriedIncident {
   readonly seen: readonly string[];
   readonly pendingRecords: readonly AuditRecord[];
   readonly callCounters: Readonly<Record<string, number>>;
+  readonly followUp?: FollowUpState;
 }
 
 /** The one argument of the incident workflow. */

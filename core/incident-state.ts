@@ -5,6 +5,7 @@ import type { AlertCount, IncidentRef, Reached, Subject, Verdict } from './incid
 import type { Lease } from './lease.ts';
 import type { Plan, TargetName } from './plan.ts';
 import type { Severity } from './severity.ts';
+import type { TicketLink } from './ticket.ts';
 
 export interface TimelineEntry {
   /** ISO 8601, UTC. */
@@ -78,6 +79,7 @@ export interface IncidentState {
   readonly questions: readonly QuestionState[];
   readonly leases: readonly Lease[];
   readonly evidence: readonly EvidenceRef[];
+  readonly tickets?: readonly TicketLink[];
   /** Records handed to the audit store / made so far. */
   readonly audit: { readonly acknowledged: number; readonly made: number };
 }

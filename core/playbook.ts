@@ -68,7 +68,8 @@ export interface AskOptions<
   readonly choices: Choices;
   /** What would run on which choice. A choice without a plan changes nothing. */
   readonly plan?: Plans;
-  readonly levels: readonly { readonly group: string; readonly within: Duration }[];
+  /** `page` calls the group too: for a question whose silence matters. */
+  readonly levels: readonly { readonly group: string; readonly within: Duration; readonly page?: true }[];
   /** What silence means, in words for the card. Silence is never yes. */
   readonly onSilence: string;
 }

@@ -5,8 +5,10 @@ import type { AuditRecord, ChainHead } from './audit.ts';
 import type { MessageRef, QuestionCard, ThreadPost } from './card.ts';
 import type { EvidenceRef } from './evidence.ts';
 import type { IncidentRef, Verdict } from './incident.ts';
+import type { Page, PageRef } from './paging.ts';
 import type { Plan } from './plan.ts';
 import type { Severity } from './severity.ts';
+import type { TicketUpdate } from './ticket.ts';
 
 /** One call of an action in a playbook, as the workflow hands it to the chokepoint. */
 export interface StepCall {
@@ -80,12 +82,23 @@ export interface DeskActivities {
   recordAudit(records: readonly AuditRecord[]): Promise<ChainHead>;
 }
 
+/** What follows an incident outside, at the desk too: the ticket is kept up to date, and people are called. */
+export interface FollowUpActivities {
+  /** The comment, then the closing; both once, however often it is called. */
+  updateTicket(update: TicketUpdate): Promise<void>;
+  callPeople(page: Page): Promise<void>;
+  /** Nobody is needed any more. */
+  endPage(page: PageRef): Promise<void>;
+}
+
 /** What an incident is started with besides its first alerts: the cell's settings at that time. */
 export interface IncidentSettings {
   readonly queues: { readonly cell: string; readonly desk: string; readonly secrets: string; readonly forensics: string };
   readonly playbooks: readonly string[];
   /** Who decides on leases, and is paged when one is renewed in silence. */
-  readonly levels: readonly { readonly group: string; readonly withinMs: number }[];
+  readonly levels: readonly { readonly group: string; readonly withinMs: number; readonly page?: true }[];
+  /** What there is to follow it with: absent where neither a ticket system nor a pager is configured. */
+  readonly followUp?: { readonly tickets: boolean; readonly pages: boolean };
   readonly evidenceDeadlineMs: number;
   /** How long an incident with nothing left to do waits for further alerts before it ends. */
   readonly lingerMs: number;

@@ -53,6 +53,13 @@ export interface TicketLink {
   readonly url?: string;
 }
 
+/** What an incident has to say on its ticket. */
+export interface TicketUpdate {
+  readonly ticket: TicketLink;
+  readonly comment?: { readonly key: string; readonly text: string };
+  readonly close?: Omit<TicketClosing, 'id'>;
+}
+
 /** An incident has one ticket, whichever of its playbooks files it first. */
 export function ticketKeyOf(incident: IncidentRef): string {
   return `ticket/${incident.id}@${incident.run}`;

@@ -1,7 +1,7 @@
 import { ActivityFailure, ApplicationFailure, proxyActivities, proxyLocalActivities } from '@temporalio/workflow';
 import type { ActionDeclaration, Pool } from '../core/action.ts';
 import { type ErrorCode, isErrorCode } from '../core/errors.ts';
-import type { CellActivities, DeskActivities, IncidentSettings } from '../core/step.ts';
+import type { CellActivities, DeskActivities, FollowUpActivities, IncidentSettings } from '../core/step.ts';
 
 /** A step that did not come about, with the catalogue's code. Plain data: the playbook may look at it. */
 export class StepFailure extends Error {
@@ -46,7 +46,7 @@ export function stepActivities(settings: IncidentSettings, declaration: ActionDe
     startToCloseTimeout: declaration.timeouts.applyMs,
     // What only reads must not keep people from being asked: while its store is down, the playbook goes on without it.
     ...(declaration.effect === 'destructive' ? { scheduleToCloseTimeout: '1h' } : {}),
-    ...(declaration.effect === 'read' && declaration.pool !== 'desk' ? { scheduleToCloseTimeout: '10m' } : {}),
+    ...(declaration.effect === 'read' ? { scheduleToCloseTimeout: declaration.pool === 'desk' ? '24h' : '10m' } : {}),
   });
   const verify = proxyActivities<CellActivities>({
     ...common,
@@ -106,4 +106,29 @@ export function deskActivities(settings: { readonly queues: Pick<IncidentSetting
     postInThread,
     answerClick,
   };
+}
+
+/**
+ * What follows an incident outside. `patient` tries for a day, then it is given up and on the record; `brief` is for what has been given up
+ * before. A page of hours ago helps nobody.
+ */
+export function followUpActivities(settings: { readonly queues: Pick<IncidentSettings['queues'], 'desk'> }): {
+  readonly patient: FollowUpActivities;
+  readonly brief: FollowUpActivities;
+} {
+  const common = {
+    taskQueue: settings.queues.desk,
+    startToCloseTimeout: '60s',
+    retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '5m' },
+  } as const;
+  const { updateTicket, endPage } = proxyActivities<FollowUpActivities>({ ...common, scheduleToCloseTimeout: '24h' });
+  const { callPeople } = proxyActivities<FollowUpActivities>({
+    ...common,
+    startToCloseTimeout: '15s',
+    scheduleToCloseTimeout: '2h',
+    retry: { ...common.retry, maximumInterval: '30s' },
+    priority: { priorityKey: 1 },
+  });
+  const brief = proxyActivities<FollowUpActivities>({ ...common, scheduleToCloseTimeout: '10m' });
+  return { patient: { updateTicket, endPage, callPeople }, brief: { updateTicket: brief.updateTicket, endPage, callPeople } };
 }

@@ -23,7 +23,7 @@ interface AskShape {
   readonly question: string;
   readonly choices: Readonly<Record<string, string>>;
   readonly plan?: Readonly<Record<string, Plan | readonly Plan[] | undefined>>;
-  readonly levels: readonly { readonly group: string; readonly within: Duration }[];
+  readonly levels: readonly { readonly group: string; readonly within: Duration; readonly page?: true }[];
   readonly onSilence: string;
 }
 
@@ -47,7 +47,7 @@ export function contextFor(parts: ContextParts, playbook: ListedPlaybook, body: 
     const decision = await questions.ask({
       text: question,
       choices: Object.entries(choices).map(([id, label]) => ({ id, label, plans: plansOf(plan[id]) })),
-      levels: levels.map(({ group, within }) => ({ group, withinMs: durationMs(within) })),
+      levels: levels.map(({ group, within, page }) => ({ group, withinMs: durationMs(within), ...(page ? { page } : {}) })),
       requester: `playbook/${playbook.id}`,
       onSilence,
       alert: body.alert,

@@ -7,12 +7,13 @@ import {
   setHandler,
   workflowInfo,
 } from '@temporalio/workflow';
-import { type AlertBatch, incidentNames } from '../core/incident.ts';
+import { type AlertBatch, type IncidentNote, incidentNames } from '../core/incident.ts';
 import type { IncidentInput } from '../core/incident-input.ts';
 import type { IncidentState } from '../core/incident-state.ts';
 import { joinBatch } from './alerts.ts';
 import { Bodies } from './bodies.ts';
-import { deskActivities } from './calls.ts';
+import { deskActivities, followUpActivities } from './calls.ts';
+import { FollowUp } from './follow-up.ts';
 import { Leases } from './leases.ts';
 import { IncidentModel } from './model.ts';
 import { Questions } from './questions.ts';
@@ -21,6 +22,7 @@ import { StepEngine } from './steps.ts';
 import { TargetLocks } from './targets.ts';
 
 const alertsSignal = defineSignal<[AlertBatch]>(incidentNames.alertsSignal);
+const noteSignal = defineSignal<[IncidentNote]>(incidentNames.noteSignal);
 const voteSignal = defineSignal<[unknown]>(incidentNames.voteSignal);
 const stateQuery = defineQuery<IncidentState>(incidentNames.stateQuery);
 
@@ -30,7 +32,7 @@ const stateQuery = defineQuery<IncidentState>(incidentNames.stateQuery);
  */
 export async function incident(input: IncidentInput): Promise<IncidentState> {
   const parts = createParts(input);
-  const { model, questions, leases, bodies } = parts;
+  const { model, questions, leases, bodies, followUp } = parts;
 
   const join = (batch: AlertBatch): void => {
     try {
@@ -43,6 +45,7 @@ export async function incident(input: IncidentInput): Promise<IncidentState> {
     }
   };
   setHandler(alertsSignal, join);
+  setHandler(noteSignal, (note) => noteOn(model, note));
   setHandler(voteSignal, (vote) => questions.receive(vote));
   setHandler(stateQuery, () => model.snapshot());
 
@@ -50,12 +53,22 @@ export async function incident(input: IncidentInput): Promise<IncidentState> {
   void model.outbox.run();
   void questions.run();
   void leases.run();
+  followUp.run();
 
   for (;;) {
-    await condition(() => !questions.unread && (model.quiet || tooLong(model)));
-    if (tooLong(model)) await carryOn(input, parts);
+    await condition(() => !questions.unread && (model.quiet || tooLong(parts)));
+    if (tooLong(parts)) await carryOn(input, parts);
     else if ((await quietFor(parts)) && (await close(parts))) return model.snapshot();
   }
+}
+
+const noteKinds: ReadonlySet<unknown> = new Set(['alert.suppressed', 'sensor.back', 'step.seen']);
+
+/** A line for the record, once; whoever reaches Temporal can send one. */
+function noteOn(model: IncidentModel, note: Partial<IncidentNote> | null | undefined): void {
+  const { id, kind, text, about } = note ?? {};
+  if (typeof id !== 'string' || !noteKinds.has(kind) || typeof text !== 'string' || typeof about !== 'string') return;
+  if (model.firstSight(`note:${id}`)) model.record(String(kind), 'engine', text.slice(0, 1_000), { about: about.slice(0, 300) });
 }
 
 interface Parts {
@@ -63,12 +76,18 @@ interface Parts {
   readonly questions: Questions;
   readonly leases: Leases;
   readonly bodies: Bodies;
+  readonly followUp: FollowUp;
 }
 
 function createParts(input: IncidentInput): Parts {
   const desk = deskActivities(input.settings);
   const model = new IncidentModel(input, desk);
   const questions = new Questions(model, desk);
+  const followUp = new FollowUp({
+    model,
+    activities: followUpActivities(input.settings),
+    tell: (text) => questions.page(text),
+  });
   const leases = new Leases(model, {
     page: (text) => questions.page(text),
     ended: (id, why) => questions.closeStanding(id, why),
@@ -83,7 +102,7 @@ function createParts(input: IncidentInput): Parts {
     const lease = model.leases.get(id);
     if (lease?.state === 'active') questions.standing(lease, plan ?? standingPlan(proof.question.choices));
   });
-  return { model, questions, leases, bodies: new Bodies({ model, engine, questions, leases }) };
+  return { model, questions, leases, bodies: new Bodies({ model, engine, questions, leases }), followUp };
 }
 
 function standingPlan(
@@ -95,8 +114,10 @@ function standingPlan(
 }
 
 /** History is cut only when no body is open: a suspended function cannot be carried. */
-function tooLong(model: IncidentModel): boolean {
-  return workflowInfo().continueAsNewSuggested && !model.openBodies && model.busy === 0 && model.outbox.canBeCarried;
+function tooLong({ model, followUp }: Pick<Parts, 'model' | 'followUp'>): boolean {
+  return (
+    workflowInfo().continueAsNewSuggested && followUp.idle && !model.openBodies && model.busy === 0 && model.outbox.canBeCarried
+  );
 }
 
 async function carryOn(input: IncidentInput, { model }: Parts): Promise<void> {
@@ -115,7 +136,9 @@ async function quietFor({ model, questions }: Parts): Promise<boolean> {
 }
 
 /** An incident does not close before its records are acknowledged. False: something came in the meantime, which the next run would not know. */
-async function close({ model, questions }: Parts): Promise<boolean> {
+async function close({ model, questions, followUp }: Parts): Promise<boolean> {
+  await followUp.finish();
+  if (!model.quiet || questions.unread) return false;
   const { verdict, reached, total } = model;
   model.record('incident.closed', 'engine', `closed: ${verdict}`, { verdict, reached, total });
   await condition(() => model.outbox.empty);

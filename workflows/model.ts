@@ -2,7 +2,7 @@ import { uuid4, workflowInfo } from '@temporalio/workflow';
 import type { Alert } from '../core/alert.ts';
 import type { EvidenceRef } from '../core/evidence.ts';
 import { type AlertCount, type IncidentRef, type Reached, type Subject, subjectTitle, type Verdict } from '../core/incident.ts';
-import type { CarriedIncident, Holding, IncidentInput } from '../core/incident-input.ts';
+import type { CarriedIncident, FollowUpState, Holding, IncidentInput } from '../core/incident-input.ts';
 import type { BodyState, IncidentState, QuestionState, StepState, TimelineEntry } from '../core/incident-state.ts';
 import type { Lease } from '../core/lease.ts';
 import type { Severity } from '../core/severity.ts';
@@ -44,6 +44,17 @@ export class IncidentModel {
   verdictWhy = '';
   reached: Reached = 'detected';
   open = true;
+  followUp: FollowUpState = {
+    tickets: [],
+    lines: [],
+    comments: 0,
+    gaveUp: false,
+    calledFor: [],
+    calledGroups: [],
+    calls: 0,
+  };
+  /** Hears of every record that is made. */
+  onRecord: (kind: string, text: string, body: Readonly<Record<string, unknown>>) => void = () => undefined;
   openedAt: string;
   lastAlertAt = Date.now();
   /** Work under way that must end before the incident does: steps, card updates, votes. */
@@ -75,6 +86,7 @@ export class IncidentModel {
   record(kind: string, actor: string, text: string, body: Readonly<Record<string, unknown>> = {}): void {
     this.note(kind, actor, text);
     this.outbox.add(kind, actor, { text, ...body });
+    this.onRecord(kind, text, body);
   }
 
   /** True the first time; bounded, since the intake's ledger is the first line of defence. */
@@ -153,6 +165,7 @@ export class IncidentModel {
       questions: [...this.questions.values()],
       leases: [...this.leases.values()],
       evidence: this.evidence,
+      tickets: this.followUp.tickets,
       audit: { made, acknowledged },
     };
   }
@@ -164,10 +177,11 @@ export class IncidentModel {
       seen: [...this.#seen].slice(-1_000),
       pendingRecords: this.outbox.pending,
       callCounters: Object.fromEntries(this.callCounters),
+      followUp: this.followUp,
     };
   }
 
-  #carryOn({ state, holdings, seen, pendingRecords, callCounters }: CarriedIncident): void {
+  #carryOn({ state, holdings, seen, pendingRecords, callCounters, followUp }: CarriedIncident): void {
     for (const entry of state.counts) this.counts.set(countKey(entry), entry);
     for (const step of state.steps) this.steps.set(step.key, step);
     for (const question of state.questions) this.questions.set(question.question.id, question);
@@ -184,6 +198,7 @@ export class IncidentModel {
     this.verdictWhy = state.verdictWhy ?? '';
     this.reached = state.reached;
     this.openedAt = state.openedAt;
+    if (followUp) this.followUp = followUp;
   }
 }
 

@@ -1,9 +1,10 @@
 import type { ActionImplementation } from '../../core/action.ts';
 import type { OpenTicketInput, OpenTicketOutput } from '../../core/actions/open-ticket.schema.ts';
 import { FirebreakError } from '../../core/errors.ts';
-import type { TicketSystem } from '../../core/ticket.ts';
+import { severities } from '../../core/severity.ts';
+import { type TicketSystem, ticketKeyOf } from '../../core/ticket.ts';
 
-/** Files one ticket in the configured system, found again by the step's key. */
+/** Files one ticket in the configured system: one an incident, found again by it whichever step filed it first. */
 export function openTicketImplementation({
   tickets,
 }: {
@@ -20,9 +21,12 @@ export function openTicketImplementation({
       blastRadius: [],
       notes: [],
     }),
-    apply: async (input, { key, incident, run, signal }) => {
+    apply: async (input, { incident, run, signal }) => {
+      const ref = { id: incident, run };
+      const { title, body, labels = [] } = input;
+      const severity = severities.find((known) => labels.includes(known));
       const ticket = await system().open(
-        { key, incident: { id: incident, run }, title: input.title, body: input.body, labels: input.labels ?? [] },
+        { key: ticketKeyOf(ref), incident: ref, title, body, labels, ...(severity ? { severity } : {}) },
         signal,
       );
       // Not known to be there: the same call again looks for it before it creates anything.

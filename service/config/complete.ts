@@ -2,6 +2,7 @@ import { createPublicKey } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import type { Roster } from '../../core/roster.ts';
+import { completePaging, completeTickets } from './complete-tickets.ts';
 import type { SecretRef } from './fields.ts';
 import type { ConfigProblem } from './problems.ts';
 import type { FileConfig } from './schema.ts';
@@ -144,7 +145,8 @@ export function completeConfig(options: {
         signingSecrets: file.slack.signingSecrets.map(secretRef),
       },
     }),
-    tickets: file.tickets.github ? { github: { ...file.tickets.github, token: secretRef(file.tickets.github.token) } } : {},
+    tickets: completeTickets(file.tickets, secretRef),
+    paging: completePaging(file.paging, secretRef),
     audit: {
       url: typeof url === 'string' ? `sqlite:${absolute(url.slice('sqlite:'.length))}` : secretRef(url),
       notaryKeyFile: inState(file.audit.notaryKeyFile, 'keys', 'notary.pem'),

@@ -80,13 +80,9 @@ const senders = z
   .array(
     z.strictObject({
       name: id.meta({ description: 'A name from `tokens`, `signatures` or `tls.clients`.', examples: ['falco'] }),
-      clusters: z
-        .array(id)
-        .min(1)
-        .exactOptional()
-        .meta({
-          description: 'Clusters that it may speak for; items that name another one are refused. Default: not looked at.',
-        }),
+      clusters: z.array(id).min(1).exactOptional().meta({
+        description: 'Clusters that it may speak for; items that name another one are refused. Default: not looked at.',
+      }),
       namespaces: z
         .array(namespaceName)
         .min(1)

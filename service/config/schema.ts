@@ -3,6 +3,7 @@ import { id, path } from './fields.ts';
 import { intake } from './intake-section.ts';
 import { roster } from './roster-section.ts';
 import * as section from './sections.ts';
+import { paging, tickets } from './ticket-sections.ts';
 
 /** The configuration file as it may be written. The reference page is generated from the descriptions in it. */
 export const configSchema = z.strictObject({
@@ -31,7 +32,8 @@ export const configSchema = z.strictObject({
     examples: [{ people: [{ id: 'ada', name: 'Ada', slack: ['U0123456789'] }], groups: { oncall: ['ada'], leads: ['ada'] } }],
   }),
   slack: section.slack.exactOptional().meta({ description: 'Cards and votes in Slack. Absent: no Slack.' }),
-  tickets: section.tickets.meta({ description: 'Ticket systems.' }),
+  tickets: tickets.meta({ description: 'Where tickets are filed: one system.' }),
+  paging: paging.meta({ description: 'What wakes people. Absent: Slack only.' }),
   audit: section.audit.meta({ description: 'The records and their notary.' }),
   log: section.log.meta({ description: 'The log on standard error.' }),
   playbooks: section.playbooks.meta({ description: 'Which playbooks run.' }),

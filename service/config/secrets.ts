@@ -3,6 +3,7 @@ import { FirebreakError } from '../../core/errors.ts';
 import type { Config, Environment } from './complete.ts';
 import type { SecretRef } from './fields.ts';
 import { type ConfigProblem, describeProblem } from './problems.ts';
+import { type PagingSecrets, pagingSecrets, type TicketSecrets, ticketSecrets } from './ticket-secrets.ts';
 
 export const roles = ['cell', 'desk', 'forensics', 'secrets'] as const;
 /** What one process does. Only the secrets of its roles are read. `cli` stands for a person at the command line. */
@@ -20,7 +21,9 @@ export interface Secrets {
   /** Of the desk. */
   readonly slack?: { readonly botToken: string; readonly signingSecrets: readonly string[] };
   /** Of the desk. */
-  readonly github?: { readonly token: string };
+  readonly tickets?: TicketSecrets;
+  /** Of the desk. */
+  readonly paging?: PagingSecrets;
   /** Of the desk: `sqlite:PATH` or `postgres://…`. */
   readonly auditUrl?: string;
 }
@@ -105,7 +108,8 @@ function readSecrets(read: Reader, { config, roles: wanted }: SecretsQuery): Sec
           signingSecrets: config.slack.signingSecrets.map((ref, index) => read.text(`slack.signingSecrets[${index}]`, ref)),
         },
       }),
-    ...(desk && config.tickets.github && { github: { token: read.text('tickets.github.token', config.tickets.github.token) } }),
+    ...(desk && { tickets: ticketSecrets(config.tickets, (path, ref) => read.text(path, ref)) }),
+    ...(desk && { paging: pagingSecrets(config.paging, (path, ref) => read.text(path, ref)) }),
     ...(desk && { auditUrl: typeof url === 'string' ? url : read.text('audit.url', url) }),
   };
 }

@@ -120,12 +120,16 @@ export const incidents = z
         z.strictObject({
           group: id.meta({ description: 'A group of the roster.', examples: ['oncall'] }),
           withinMinutes: z.number().positive().max(10_080).meta({ description: 'Minutes until the next level is asked.' }),
+          page: z
+            .boolean()
+            .default(false)
+            .meta({ description: 'Calls the group by the pager too, each time a lease is renewed in silence.' }),
         }),
       )
       .min(1)
       .default([
-        { group: 'oncall', withinMinutes: 15 },
-        { group: 'leads', withinMinutes: 60 },
+        { group: 'oncall', withinMinutes: 15, page: true },
+        { group: 'leads', withinMinutes: 60, page: true },
       ])
       .meta({ description: 'Who decides on leases, and who is called when one is renewed because nobody did.' }),
     lingerSeconds: z
@@ -150,26 +154,22 @@ const sensor = z.strictObject({
     })
     .exactOptional()
     .meta({
-      description: 'The DaemonSet that puts this sensor on the nodes. A node on which it is silent raises an alert. Absent: no such watch.',
+      description:
+        'The DaemonSet that puts this sensor on the nodes. A node on which it is silent raises an alert. Absent: no such watch.',
       examples: [{ namespace: 'falco', name: 'falco' }],
     }),
   nodes: z
     .record(z.string().min(1), z.string())
     .default({})
-    .meta({ description: 'Labels of the nodes that must have it. Default: all nodes.', examples: [{ 'kubernetes.io/os': 'linux' }] }),
-  silentAfterSeconds: z
-    .int()
-    .min(30)
-    .max(86_400)
-    .default(120)
-    .meta({ description: 'How long it may give no sign of life.' }),
-  speaks: z
-    .boolean()
-    .default(false)
     .meta({
-      description:
-        'It sends messages about itself more often than that (Falco’s `metrics` with an interval): then a ready pod is no sign of life.',
+      description: 'Labels of the nodes that must have it. Default: all nodes.',
+      examples: [{ 'kubernetes.io/os': 'linux' }],
     }),
+  silentAfterSeconds: z.int().min(30).max(86_400).default(120).meta({ description: 'How long it may give no sign of life.' }),
+  speaks: z.boolean().default(false).meta({
+    description:
+      'It sends messages about itself more often than that (Falco’s `metrics` with an interval): then a ready pod is no sign of life.',
+  }),
 });
 
 export const sensors = z
@@ -212,24 +212,6 @@ export const slack = z.strictObject({
     }),
   apiUrl: httpUrl.exactOptional().meta({ description: 'Other base URL of the Web API, for tests.' }),
 });
-
-export const tickets = z
-  .strictObject({
-    github: z
-      .strictObject({
-        repository: z
-          .string()
-          .regex(/^[A-Za-z0-9-]+\/[A-Za-z0-9._-]+$/, { error: 'not of the form owner/name' })
-          .meta({ description: 'Private repository that gets the issues, as `owner/name`.', examples: ['acme/incidents'] }),
-        token: secret.meta({ description: 'Token with read and write on issues, and read on metadata.' }),
-        apiUrl: httpUrl
-          .default('https://api.github.com')
-          .meta({ description: 'Base URL of the REST API; another one for GitHub Enterprise Server.' }),
-      })
-      .exactOptional()
-      .meta({ description: 'GitHub Issues.' }),
-  })
-  .prefault({});
 
 const auditUrlProblem = 'neither sqlite:PATH nor a secret with the URL of a PostgreSQL database (such a URL holds a password)';
 

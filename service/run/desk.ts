@@ -6,18 +6,19 @@ import { createCellActivities } from '../../activities/cell.ts';
 import { createChokepoint } from '../../activities/chokepoint.ts';
 import { type ContainmentFirst, deskContainsFirst } from '../../activities/containment-first.ts';
 import { createDeskActivities } from '../../activities/desk.ts';
+import { createFollowUpActivities } from '../../activities/follow-up.ts';
 import { openTicketInput } from '../../core/actions/open-ticket.schema.ts';
 import { openTicket } from '../../core/actions/open-ticket.ts';
 import { createAuditStore } from '../../integrations/database/audit-store.ts';
 import { createCardStore } from '../../integrations/database/card-store.ts';
 import { type Database, openDatabase } from '../../integrations/database/database.ts';
-import { createGithubTickets } from '../../integrations/github/tickets.ts';
 import { openSigner } from '../../integrations/keys/ed25519.ts';
 import { createSlackDesk, type SlackDesk } from '../../integrations/slack/desk.ts';
 import type { Config } from '../config/load.ts';
 import type { Secrets } from '../config/secrets.ts';
 import { createActivityWorker, type WorkerBase } from '../temporal/workers.ts';
 import { createClickVotes } from './click-votes.ts';
+import { createPager, createTickets } from './follow-up.ts';
 import { Journal } from './journal.ts';
 import type { Logger } from './log.ts';
 import { startNotary } from './notary.ts';
@@ -53,10 +54,9 @@ export async function startDesk(parts: DeskParts): Promise<RunningDesk> {
     parts.first,
   );
 
-  const tickets =
-    config.tickets.github && secrets.github
-      ? createGithubTickets({ ...config.tickets.github, token: secrets.github.token })
-      : undefined;
+  const tickets = createTickets({ config, secrets, database });
+  const pager = createPager({ config, secrets });
+  const followUpActivities = createFollowUpActivities({ ...(tickets && { tickets }), ...(pager && { pager }) });
   const chokepoint = createChokepoint({
     actions: [{ declaration: openTicket, input: openTicketInput, implementation: openTicketImplementation({ tickets }) }],
     rules: rulesOf(config),
@@ -82,7 +82,7 @@ export async function startDesk(parts: DeskParts): Promise<RunningDesk> {
         ...base,
         taskQueue,
         role: 'desk',
-        activities: { ...cellActivities, ...deskActivities },
+        activities: { ...cellActivities, ...deskActivities, ...followUpActivities },
         concurrency: 50,
       }),
     stop: async () => {

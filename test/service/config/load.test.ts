@@ -164,9 +164,13 @@ tickets: { github: { repository: acme/incidents, token: { env: GH } } }
     const cell = resolveSecrets({ config, env: { FALCO_TOKEN: 'alert-token' }, roles: ['cell'] });
     expect(cell.intakeTokens).toEqual([{ name: 'falco', token: 'alert-token' }]);
     expect(cell.slack).toBeUndefined();
-    expect(cell.github).toBeUndefined();
+    expect(cell.tickets?.github).toBeUndefined();
     const desk = resolveSecrets({ config, env: { BOT: 'b', SIGN: 's', GH: 'g' }, roles: ['desk'] });
-    expect(desk).toMatchObject({ slack: { botToken: 'b', signingSecrets: ['s'] }, github: { token: 'g' }, intakeTokens: [] });
+    expect(desk).toMatchObject({
+      slack: { botToken: 'b', signingSecrets: ['s'] },
+      tickets: { github: { token: 'g' } },
+      intakeTokens: [],
+    });
     expect([...(resolveSecrets({ config, env: {}, roles: [] }).codecKeys[0]?.key ?? [])]).toEqual(Array(32).fill(7));
   });
 

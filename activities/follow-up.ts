@@ -1,0 +1,45 @@
+import { Context } from '@temporalio/activity';
+import { FirebreakError } from '../core/errors.ts';
+import type { Pager } from '../core/paging.ts';
+import type { FollowUpActivities } from '../core/step.ts';
+import type { TicketSystem } from '../core/ticket.ts';
+import { asFailure } from './failures.ts';
+
+async function safely(work: Promise<void>): Promise<void> {
+  try {
+    await work;
+  } catch (error) {
+    throw asFailure(error);
+  }
+}
+
+/** The ticket is kept up to date, and people are called. Where the configuration has lost a system since, that is refused and on the record. */
+export function createFollowUpActivities({
+  tickets,
+  pager,
+}: {
+  readonly tickets?: TicketSystem;
+  readonly pager?: Pager;
+}): FollowUpActivities {
+  const called = (): Pager => {
+    if (!pager) throw new FirebreakError('FB_ERR_REFUSED', 'no pager is configured');
+    return pager;
+  };
+  const systemOf = (name: string): TicketSystem => {
+    if (tickets?.name !== name) throw new FirebreakError('FB_ERR_REFUSED', `the ticket system ${name} is not configured`);
+    return tickets;
+  };
+  return {
+    updateTicket: ({ ticket, comment, close }) =>
+      safely(
+        (async () => {
+          const system = systemOf(ticket.system);
+          const signal = Context.current().cancellationSignal;
+          if (comment) await system.comment({ id: ticket.id, ...comment }, signal);
+          if (close) await system.close({ id: ticket.id, ...close }, signal);
+        })(),
+      ),
+    callPeople: (page) => safely((async () => called().page(page, Context.current().cancellationSignal))()),
+    endPage: (page) => safely((async () => called().resolve(page, Context.current().cancellationSignal))()),
+  };
+}

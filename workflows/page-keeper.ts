@@ -1,0 +1,145 @@
+import { condition } from '@temporalio/workflow';
+import type { Level } from '../core/approval.ts';
+import type { FollowUpState } from '../core/incident-input.ts';
+import { type Page, pageKeyOf } from '../core/paging.ts';
+import type { FollowUpActivities } from '../core/step.ts';
+import { stepFailure } from './calls.ts';
+import type { IncidentModel } from './model.ts';
+
+interface Call {
+  /** A question's id, or `lease:ID`: when it is settled before anybody was called, nobody is. */
+  readonly reason: string;
+  readonly group: string;
+  readonly summary: string;
+}
+
+const settledKinds: ReadonlySet<string> = new Set(['question.decided', 'question.void']);
+const leaseSettledKinds: ReadonlySet<string> = new Set(['lease.extended', 'lease.permanent', 'lease.released', 'lease.drifted']);
+
+/**
+ * Calls people where a level says so, and where a lease is renewed in silence; ends the page when everything it called for is settled. One
+ * page an incident; calls and ends go out one after another, since an end that overtakes its call would leave an alert open for ever.
+ */
+export class PageKeeper {
+  readonly #model: IncidentModel;
+  readonly #activities: FollowUpActivities;
+  #waiting: readonly (Call | 'end')[] = [];
+
+  constructor(model: IncidentModel, activities: FollowUpActivities) {
+    this.#model = model;
+    this.#activities = activities;
+  }
+
+  hear(kind: string, text: string, body: Readonly<Record<string, unknown>>): void {
+    if (kind === 'question.asked') this.#atLevel(idOf(body.question), 0);
+    if (kind === 'question.escalated' && typeof body.level === 'number') this.#atLevel(idOf(body.question), body.level);
+    if (kind === 'lease.renewed' || kind === 'lease.escalated') this.#atRenewal(String(body.lease), Number(body.renewals), text);
+    if (settledKinds.has(kind)) this.#settled(idOf(body.question));
+    if (leaseSettledKinds.has(kind)) this.#settled(`lease:${String(body.lease)}`);
+  }
+
+  get idle(): boolean {
+    return this.#waiting.length === 0;
+  }
+
+  async run(): Promise<never> {
+    for (;;) {
+      await condition(() => this.#waiting.length > 0);
+      const [next] = this.#waiting;
+      if (next !== undefined) await this.#model.during(next === 'end' ? this.#end() : this.#call(next));
+      this.#waiting = this.#waiting.slice(1);
+    }
+  }
+
+  async finish(): Promise<void> {
+    if (this.#state.calledFor.length > 0 || this.#state.calledGroups.length > 0) {
+      this.#set({ calledFor: [] });
+      this.#waiting = [...this.#waiting, 'end'];
+    }
+    await condition(() => this.idle);
+  }
+
+  #atLevel(question: string, level: number): void {
+    const asked = this.#model.questions.get(question)?.question;
+    const { page, group }: Partial<Level> = asked?.levels[level] ?? {};
+    if (page && group !== undefined) this.#add({ reason: question, group, summary: asked?.text ?? question });
+  }
+
+  /** Every further renewal calls the next level that has a pager. */
+  #atRenewal(lease: string, renewals: number, text: string): void {
+    const levels = this.#model.settings.levels.filter((level) => level.page);
+    const level = levels[Math.min(Math.max(0, renewals - 1), levels.length - 1)];
+    if (level) this.#add({ reason: `lease:${lease}`, group: level.group, summary: text });
+  }
+
+  #add(call: Call): void {
+    const { calledFor } = this.#state;
+    this.#set({ calledFor: [...new Set([...calledFor, call.reason])] });
+    this.#waiting = [...this.#waiting, call];
+  }
+
+  #settled(reason: string): void {
+    const { calledFor } = this.#state;
+    if (!calledFor.includes(reason)) return;
+    this.#set({ calledFor: calledFor.filter((other) => other !== reason) });
+    if (calledFor.length === 1) this.#waiting = [...this.#waiting, 'end'];
+  }
+
+  async #call(call: Call): Promise<void> {
+    if (!this.#state.calledFor.includes(call.reason)) return;
+    const { calls, calledGroups } = this.#state;
+    this.#set({ calls: calls + 1, calledGroups: [...new Set([...calledGroups, call.group])] });
+    try {
+      await this.#activities.callPeople(this.#page(call, calls));
+      this.#model.record('page.sent', 'engine', `${call.group} is called: ${call.summary}`, { group: call.group });
+    } catch (error) {
+      const { code, message } = stepFailure(error);
+      this.#model.record('page.failed', 'engine', `${call.group} could not be called: ${message}`, { code });
+    }
+  }
+
+  async #end(): Promise<void> {
+    const { calledFor, calledGroups, calls } = this.#state;
+    if (calledFor.length > 0 || calledGroups.length === 0) return;
+    try {
+      await this.#activities.endPage({ key: pageKeyOf(this.#model.ref), nth: calls, groups: calledGroups });
+      this.#set({ calledGroups: [] });
+    } catch (error) {
+      const { code, message } = stepFailure(error);
+      this.#set({ calledGroups: [] });
+      this.#model.record('page.failed', 'engine', `the page could not be ended: ${message}`, { code });
+    }
+  }
+
+  #page(call: Call, nth: number): Page {
+    const { ref, title, severity, subject, counts, total } = this.#model;
+    const rules = [...new Set([...counts.values()].map((count) => count.rule))].slice(0, 5).join(', ');
+    const held = this.#model.activeLeases.map((lease) => `${lease.action} on ${lease.target.name}`).slice(0, 5);
+    return {
+      key: pageKeyOf(ref),
+      nth,
+      group: call.group,
+      incident: { ...ref, title, severity, cluster: subject.cluster },
+      summary: call.summary,
+      details: {
+        alerts: `${total} × ${rules}`,
+        'in force': held.length > 0 ? held.join(', ') : 'nothing',
+        answer: `in Slack, or: firebreak incidents show ${ref.id}`,
+        ...(this.#state.tickets[0]?.url ? { ticket: this.#state.tickets[0].url } : {}),
+      },
+    };
+  }
+
+  get #state(): FollowUpState {
+    return this.#model.followUp;
+  }
+
+  #set(change: Partial<FollowUpState>): void {
+    this.#model.followUp = { ...this.#model.followUp, ...change };
+  }
+}
+
+function idOf(question: unknown): string {
+  if (typeof question === 'string') return question;
+  return typeof question === 'object' && question !== null && 'id' in question ? String(question.id) : '';
+}

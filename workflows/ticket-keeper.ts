@@ -1,0 +1,154 @@
+import { condition } from '@temporalio/workflow';
+import type { Verdict } from '../core/incident.ts';
+import type { FollowUpState } from '../core/incident-input.ts';
+import type { FollowUpActivities } from '../core/step.ts';
+import { type TicketLink, type TicketUpdate, ticketKeyOf } from '../core/ticket.ts';
+import { stepFailure } from './calls.ts';
+import type { IncidentModel } from './model.ts';
+
+/** What people who look at the ticket want to know. */
+const toldKinds: ReadonlySet<string> = new Set([
+  'step.applied',
+  'step.failed',
+  'question.decided',
+  'question.expired',
+  'incident.verdict',
+  'incident.reopened',
+  'lease.released',
+  'lease.permanent',
+  'lease.drifted',
+  'lease.escalated',
+  'lease.release-refused',
+  'playbook.failed',
+]);
+
+/** Each comment costs about ten events: the more there were, the longer the next one gathers. */
+const gatherMs = [10_000, 60_000, 600_000, 3_600_000] as const;
+const mostComments = 20;
+const mostLines = 100;
+const lineLimit = 500;
+
+const outcomes: Readonly<Record<Verdict, 'completed' | 'not_planned' | undefined>> = {
+  true_positive: 'completed',
+  benign: 'not_planned',
+  // Nobody has said what it was: people still have to, and the ticket is where.
+  suspicious: undefined,
+  unknown: undefined,
+};
+
+/** Keeps the incident's ticket up to date: few comments with all that happened, and the closing with its verdict. */
+export class TicketKeeper {
+  readonly #model: IncidentModel;
+  readonly #activities: { readonly patient: FollowUpActivities; readonly brief: FollowUpActivities };
+  readonly #tell: (text: string) => void;
+  #sending = false;
+  #ending = false;
+
+  constructor(options: {
+    readonly model: IncidentModel;
+    readonly activities: { readonly patient: FollowUpActivities; readonly brief: FollowUpActivities };
+    readonly tell: (text: string) => void;
+  }) {
+    this.#model = options.model;
+    this.#activities = options.activities;
+    this.#tell = options.tell;
+  }
+
+  hear(kind: string, text: string, body: Readonly<Record<string, unknown>>): void {
+    const ticket = kind === 'step.applied' && body.action === 'openTicket' ? ticketIn(body.output) : undefined;
+    if (ticket) this.#opened(ticket);
+    if (ticket || !toldKinds.has(kind)) return;
+    const line = `${new Date().toISOString().slice(0, 19).replace('T', ' ')} UTC: ${text.slice(0, lineLimit)}`;
+    this.#set({ lines: [...this.#state.lines, line].slice(-mostLines) });
+  }
+
+  /** Comments for as long as the incident lives. */
+  async run(): Promise<never> {
+    for (;;) {
+      await condition(() => this.#hasNews && !this.#sending && !this.#ending);
+      const gather = gatherMs[Math.min(this.#state.comments, gatherMs.length - 1)] ?? 0;
+      if (await condition(() => this.#ending, gather)) continue;
+      await this.#send(undefined);
+    }
+  }
+
+  async finish(): Promise<void> {
+    this.#ending = true;
+    try {
+      await condition(() => !this.#sending);
+      if (this.#state.tickets.length > 0) await this.#send(this.#closing());
+    } finally {
+      this.#ending = false;
+    }
+  }
+
+  #opened(ticket: TicketLink): void {
+    const known = this.#state.tickets.some((other) => other.system === ticket.system && other.id === ticket.id);
+    if (known) return;
+    this.#set({ tickets: [...this.#state.tickets, ticket] });
+    this.#tell(`Ticket: ${ticket.url ?? `${ticket.system} ${ticket.id}`}`);
+  }
+
+  get #hasNews(): boolean {
+    const { tickets, lines, comments, gaveUp } = this.#state;
+    return tickets.length > 0 && lines.length > 0 && comments < mostComments && !gaveUp;
+  }
+
+  #closing(): TicketUpdate['close'] {
+    const { verdict, verdictWhy } = this.#model;
+    const reason = outcomes[verdict];
+    const text = `Verdict: ${verdict}${verdictWhy ? ` (${verdictWhy})` : ''}.`;
+    if (!reason) {
+      this.hear('incident.verdict', `The incident has ended. ${text} This ticket stays open for people to decide.`, {});
+      return undefined;
+    }
+    this.hear('incident.verdict', `The incident has ended. ${text}`, {});
+    return { reason, text, openedUnder: ticketKeyOf(this.#model.ref) };
+  }
+
+  async #send(close: TicketUpdate['close']): Promise<void> {
+    const { tickets, lines, comments, gaveUp } = this.#state;
+    const comment = lines.length > 0 ? { key: `${this.#model.ref.run}/comment/${comments}`, text: lines.join('\n') } : undefined;
+    this.#sending = true;
+    this.#set({ lines: [], comments: comments + 1 });
+    const { updateTicket } = gaveUp ? this.#activities.brief : this.#activities.patient;
+    const update = { ...(comment ? { comment } : {}), ...(close ? { close } : {}) };
+    await this.#model.during(
+      Promise.all(
+        tickets.map((ticket) =>
+          updateTicket({ ticket, ...update }).then(
+            () => this.#told(ticket, close),
+            (error) => this.#failed(ticket, error),
+          ),
+        ),
+      ),
+    );
+    this.#sending = false;
+  }
+
+  #told(ticket: TicketLink, close: TicketUpdate['close']): void {
+    if (close) this.#model.record('ticket.closed', 'engine', `${ticket.system} ${ticket.id}: ${close.text ?? close.reason}`);
+  }
+
+  /** The incident goes on without its ticket: that is on the record. */
+  #failed({ system, id }: TicketLink, error: unknown): void {
+    const { code, message } = stepFailure(error);
+    this.#set({ gaveUp: true });
+    this.#model.record('ticket.failed', 'engine', `${system} ${id} could not be brought up to date: ${message}`, { code });
+  }
+
+  get #state(): FollowUpState {
+    return this.#model.followUp;
+  }
+
+  #set(change: Partial<FollowUpState>): void {
+    this.#model.followUp = { ...this.#model.followUp, ...change };
+  }
+}
+
+function ticketIn(output: unknown): TicketLink | undefined {
+  if (typeof output !== 'object' || output === null) return undefined;
+  const { system, id, url }: { readonly system?: unknown; readonly id?: unknown; readonly url?: unknown } = output;
+  if (typeof system !== 'string' || typeof id !== 'string') return undefined;
+  return { system, id, ...(typeof url === 'string' ? { url } : {}) };
+}
