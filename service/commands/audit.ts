@@ -40,7 +40,7 @@ export function registerAuditCommand(program: Command): void {
 }
 
 /** A database that is not there would be made: then nothing would be found, and nothing would be proven. */
-function existingUrl(config: Config): string {
+export function existingAuditUrl(config: Config): string {
   const url = resolveAuditUrl({ config, env: process.env });
   const file = url.startsWith('sqlite:') ? url.slice('sqlite:'.length) : undefined;
   if (file !== undefined && !existsSync(file)) throw new FirebreakError('FB_ERR_NOT_FOUND', `there is no audit store at ${file}`);
@@ -50,7 +50,7 @@ function existingUrl(config: Config): string {
 /** Checks the audit store of a configuration. @throws FB_ERR_CONFIG_INVALID, FB_ERR_NOT_FOUND, FB_ERR_UNAVAILABLE. */
 export async function auditReport(options: VerifyOptions): Promise<AuditReport> {
   const config = loadConfig({ path: options.config, env: process.env });
-  const url = existingUrl(config);
+  const url = existingAuditUrl(config);
   const verifier = await openVerifier({ files: options.publicKey ?? [`${config.audit.notaryKeyFile}.pub`] });
   const anchor = createFileAnchor({ file: options.anchor ?? config.audit.anchorFile });
   const database = await openDatabase({ url });
