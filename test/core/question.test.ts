@@ -112,6 +112,14 @@ describe('counting votes', () => {
     expect(countVote(again.state, vote('ben', 'release'), at).state.status.state).toBe('open');
   });
 
+  test('a vote that was held up on its way does not undo what its person has said since', () => {
+    const late = vote('ana', 'release');
+    const since = { ...vote('ana', 'stay'), vote: { ...vote('ana', 'stay').vote, at: '2026-11-24T22:00:05Z' } };
+    const counted = countVote(open(), since, at);
+    const result = countVote(counted.state, late, at);
+    expect(result).toMatchObject({ outcome: 'refused', state: counted.state });
+  });
+
   test('somebody else’s vote with the same id is a vote of its own', () => {
     const { state } = countVote(open(), vote('ana', 'release', 'same'), at);
     expect(countVote(state, vote('ben', 'release', 'same'), at).state.status.state).toBe('decided');
