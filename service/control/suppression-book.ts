@@ -3,6 +3,7 @@ import { dirname } from 'node:path';
 import type { Alert } from '../../core/alert.ts';
 import type { ControlState } from '../../core/control.ts';
 import { proofOf } from '../../core/question.ts';
+import { signedEndSchema, signedProposalSchema } from '../../core/suppression.schema.ts';
 import {
   type ActiveSuppression,
   type DecidedSuppression,
@@ -83,12 +84,12 @@ export class SuppressionBook {
     const beliefs = ask();
     const ends = new Map(
       ended
-        .filter(({ end, until }) => Date.parse(until) > beliefs.now && checkEnd(end, beliefs).ok)
+        .filter(({ end, until }) => Date.parse(until) > beliefs.now && isEnd(end) && checkEnd(end, beliefs).ok)
         .map((one) => [one.end.order.suppression, one]),
     );
     const believed: DecidedSuppression[] = [];
     const active = new Map<string, readonly ActiveSuppression[]>();
-    for (const decided of suppressions) {
+    for (const decided of suppressions.filter(isDecided)) {
       const { id } = decided.proposal.order.terms;
       if (ends.has(id)) continue;
       const checked = checkSafely(decided, beliefs);
@@ -120,6 +121,15 @@ export class SuppressionBook {
       log.warn({ file }, 'the suppressions cannot be kept on disk: after a restart without Temporal nothing is suppressed');
     }
   }
+}
+
+/** The file and Temporal can hold anything. */
+function isDecided(decided: DecidedSuppression): boolean {
+  return signedProposalSchema.safeParse(decided?.proposal).success;
+}
+
+function isEnd(end: SignedEnd): boolean {
+  return signedEndSchema.safeParse(end).success;
 }
 
 /** Whatever was in the file or in Temporal: what cannot even be looked at is not believed. */

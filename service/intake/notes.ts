@@ -22,6 +22,7 @@ export class Notes {
   #log: IntakeLog | undefined;
   #last = 0;
   #sending = false;
+  #underway: Promise<void> = Promise.resolve();
   #stopped = false;
   #timer: NodeJS.Timeout | undefined;
 
@@ -46,15 +47,17 @@ export class Notes {
     this.#send();
   }
 
-  stop(): void {
+  /** Resolves when nothing of it touches the disk any more. */
+  async stop(): Promise<void> {
     this.#stopped = true;
     clearTimeout(this.#timer);
+    await this.#underway;
   }
 
   #send(): void {
     if (this.#sending || this.#stopped || !this.#gateway) return;
     this.#sending = true;
-    void this.#sendAll(this.#gateway)
+    this.#underway = this.#sendAll(this.#gateway)
       .catch(() => false)
       .then((all) => {
         this.#sending = false;
@@ -65,7 +68,7 @@ export class Notes {
 
   /** False when something is left. */
   async #sendAll(gateway: IncidentGateway): Promise<boolean> {
-    for (;;) {
+    while (!this.#stopped) {
       const found = [...this.#waiting.getRange({ limit: sentAtOnce })];
       if (found.length === 0) return true;
       for (const { key, value } of found) {
@@ -77,5 +80,6 @@ export class Notes {
         await this.#waiting.remove(key);
       }
     }
+    return false;
   }
 }

@@ -207,7 +207,7 @@ export class Spool {
   }
 
   async close(): Promise<void> {
-    this.notes.stop();
+    await this.notes.stop();
     this.beside.close();
     await this.#root.close();
     await this.#unlock();

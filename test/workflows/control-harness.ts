@@ -1,0 +1,243 @@
+import { generateKeyPairSync, type KeyObject, sign, verify } from 'node:crypto';
+import { TestWorkflowEnvironment } from '@temporalio/testing';
+import { Worker } from '@temporalio/worker';
+import { createControlActivities } from '../../activities/control.ts';
+import type { Alert } from '../../core/alert.ts';
+import { type Vote, voteBytes } from '../../core/approval.ts';
+import type { AuditRecord } from '../../core/audit.ts';
+import { type ControlInput, type ControlState, controlNames } from '../../core/control.ts';
+import type { Roster } from '../../core/roster.ts';
+import type { CellActivities, DeskActivities } from '../../core/step.ts';
+import {
+  controlIdOf,
+  type EndSuppression,
+  orderBytes,
+  type ProposeSuppression,
+  type SignedProposal,
+  type SuppressionTerms,
+} from '../../core/suppression.ts';
+import type { Beliefs } from '../../core/suppression-check.ts';
+import { checkVote, type VoteKeys } from '../../core/vote-check.ts';
+import { timeSkippingServerPath } from '../../service/dev/temporal-binary.ts';
+import { bundlePath } from './harness.ts';
+
+export const dayMs = 86_400_000;
+export const digest = `sha256:${'d'.repeat(64)}`;
+const people = ['ana', 'ben', 'lea', 'eve', 'stranger', 'desk'] as const;
+type Signer = (typeof people)[number];
+const keys = new Map<string, { publicKey: KeyObject; privateKey: KeyObject }>(
+  people.map((id) => [id, generateKeyPairSync('ed25519')]),
+);
+
+/** Eve is on the roster, and in no group that decides. */
+export const roster: Roster = {
+  people: [
+    { id: 'ana', name: 'Ana', slackIds: ['U1'], keys: ['ana'], accounts: ['ana@example.com'] },
+    { id: 'ben', name: 'Ben', slackIds: ['U2'], keys: ['ben'], accounts: ['ben@example.com'] },
+    { id: 'lea', name: 'Lea', slackIds: ['U3'], keys: ['lea'] },
+    { id: 'eve', name: 'Eve', slackIds: ['U4'], keys: ['eve'] },
+  ],
+  groups: { oncall: ['ana', 'ben'], leads: ['lea'], guests: ['eve'] },
+};
+
+/** Real signatures over real bytes: only where the keys come from is the test's. */
+export const voteKeys: VoteKeys = {
+  deskKeyIds: ['desk'],
+  keyIdsOf: (person) => person.keys,
+  verify: (keyId, bytes, signature) => {
+    const key = keyId === 'stranger' ? undefined : keys.get(keyId);
+    return key !== undefined && verify(null, bytes, key.publicKey, Buffer.from(signature, 'base64'));
+  },
+};
+
+export function beliefsAt(now: number): Beliefs {
+  return { cluster: 'lab', roster, keys: voteKeys, groups: ['oncall', 'leads'], now };
+}
+
+function signature(bytes: Uint8Array, signer: Signer): string {
+  const key = keys.get(signer);
+  if (!key) throw new Error('no such key');
+  return sign(null, bytes, key.privateKey).toString('base64');
+}
+
+export function signedOrder<Order extends ProposeSuppression | EndSuppression>(order: Order, signer: Signer) {
+  return { order, keyId: signer as string, signature: signature(orderBytes(order), signer) };
+}
+
+let serial = 0;
+export function termsOf(now: number, over: Partial<SuppressionTerms> = {}): SuppressionTerms {
+  serial += 1;
+  return {
+    version: 1,
+    id: serial.toString(16).padStart(16, '0'),
+    cluster: 'lab',
+    match: { rule: 'Terminal shell in container', workload: { namespace: 'shop', kind: 'Deployment', name: 'debug' }, digest },
+    upTo: 'medium',
+    owner: 'ana',
+    reason: 'our own debug pod',
+    from: new Date(now).toISOString(),
+    until: new Date(now + 7 * dayMs).toISOString(),
+    ...over,
+  };
+}
+
+export function proposalOf(terms: SuppressionTerms, person = 'ana', signer: Signer = 'ana'): SignedProposal {
+  return signedOrder({ version: 1, kind: 'suppression.propose', person, at: terms.from, terms }, signer);
+}
+
+/** An alert that the suppression of `termsOf` hides. */
+export function noisyAlert(over: Partial<Alert> = {}): Alert {
+  return {
+    id: 'a'.repeat(32),
+    sensor: 'falco',
+    rule: 'Terminal shell in container',
+    severity: 'low',
+    time: '2026-11-24T21:41:44.717016731Z',
+    title: 'A shell was spawned',
+    cluster: 'lab',
+    pod: { namespace: 'shop', name: 'debug-1', uid: 'uid-1' },
+    workload: { kind: 'Deployment', namespace: 'shop', name: 'debug' },
+    container: { id: 'c'.repeat(12), digest },
+    observables: [],
+    tags: [],
+    mitre: [],
+    ...over,
+  };
+}
+
+export interface ControlLab {
+  readonly env: TestWorkflowEnvironment;
+  readonly records: AuditRecord[];
+  readonly said: string[];
+  readonly answers: string[];
+  /** The cell's clock. */
+  clock(): Promise<number>;
+  start(over?: Partial<ControlInput>): Promise<RunningControl>;
+  stop(): Promise<void>;
+}
+
+export interface RunningControl {
+  state(): Promise<ControlState>;
+  until(check: (state: ControlState) => boolean, what: string): Promise<ControlState>;
+  signal(name: string, value: unknown): Promise<void>;
+  propose(terms: SuppressionTerms, person?: string, signer?: Signer): Promise<ControlState>;
+  vote(id: string, choice: string, person: string, signer?: Signer, over?: Partial<Vote>): Promise<void>;
+}
+
+/** The control workflow on a time-skipping server; what it asks of the cell is really checked. */
+export async function startControlLab(maxCachedWorkflows = 10): Promise<ControlLab> {
+  const env = await TestWorkflowEnvironment.createTimeSkipping({
+    server: { executable: { type: 'existing-path', path: await timeSkippingServerPath() } },
+  });
+  const records: AuditRecord[] = [];
+  const said: string[] = [];
+  const answers: string[] = [];
+  let now = await env.currentTimeMs();
+  const clock = async (): Promise<number> => {
+    now = await env.currentTimeMs();
+    return now;
+  };
+  const levels = [
+    { group: 'oncall', withinMs: 900_000 },
+    { group: 'leads', withinMs: 3_600_000 },
+  ];
+  const desk: DeskActivities = {
+    postQuestion: async () => null,
+    updateQuestion: async () => undefined,
+    postInThread: async ({ text }) => {
+      said.push(text);
+      return null;
+    },
+    answerClick: async ({ text }) => void answers.push(text),
+    recordAudit: async (given) => {
+      records.push(...given);
+      return { chain: 'x', number: given.at(-1)?.number ?? 0, hash: '0' };
+    },
+  };
+  const verifyVote: CellActivities['verifyVote'] = async ({ vote, question, level }) =>
+    checkVote({ signed: vote, question, level, roster, keys: voteKeys });
+  const worker = await Worker.create({
+    connection: env.nativeConnection,
+    taskQueue: 'lab',
+    workflowBundle: { codePath: await bundlePath() },
+    activities: { ...createControlActivities({ beliefs: () => beliefsAt(now), levels }), ...desk, verifyVote },
+    maxCachedWorkflows,
+  });
+  const running = worker.run();
+  const handles: { terminate(): Promise<unknown> }[] = [];
+  return {
+    env,
+    records,
+    said,
+    answers,
+    clock,
+    start: async (over = {}) => {
+      serial += 1;
+      const handle = await env.client.workflow.start(controlNames.workflow, {
+        // Each of its own: only the id that the question names must be the cluster's.
+        workflowId: controlIdOf('lab'),
+        taskQueue: 'lab',
+        args: [{ cluster: 'lab', queues: { cell: 'lab', desk: 'lab' }, ...over } satisfies ControlInput],
+      });
+      handles.push(handle);
+      const state = () => handle.query<ControlState>(controlNames.stateQuery);
+      const until: RunningControl['until'] = async (check, what) => {
+        for (let turn = 0; turn < 400; turn += 1) {
+          const found = await state();
+          if (check(found)) return found;
+          await new Promise((resolve) => setTimeout(resolve, 25));
+        }
+        throw new Error(`waited in vain for ${what}`);
+      };
+      const signal = (name: string, value: unknown) => handle.signal(name, value);
+      return {
+        state,
+        until,
+        signal,
+        propose: async (terms, person = 'ana', signer = 'ana') => {
+          await clock();
+          await signal(controlNames.proposeSignal, proposalOf(terms, person, signer));
+          return until(
+            ({ suppressions }) => suppressions.some((one) => one.proposal.order.terms.id === terms.id),
+            'the proposal',
+          );
+        },
+        vote: async (id, choice, person, signer = 'desk', over = {}) => {
+          const { questions, timeline } = await state();
+          const asked = questions.find(({ question }) => question.id === `suppress:${id}`);
+          if (!asked) throw new Error('no such question');
+          const vote: Vote = {
+            version: 1,
+            id: `vote-${Math.random()}`,
+            incident: asked.question.incident,
+            question: asked.question.id,
+            questionDigest: asked.digest,
+            choice,
+            person,
+            via: signer === 'desk' ? 'slack' : 'cli',
+            at: '2026-11-24T22:00:00Z',
+            ...over,
+          };
+          const signedVote = {
+            vote,
+            keyId: signer as string,
+            signature: signature(voteBytes(vote), signer),
+            replyTo: { channel: 'C1', user: 'U1' },
+          };
+          const before = timeline.filter(({ kind }) => kind.startsWith('vote.')).length;
+          await signal(controlNames.voteSignal, signedVote);
+          await until(
+            (now) => now.timeline.filter(({ kind }) => kind.startsWith('vote.')).length > before,
+            'an answer to the vote',
+          );
+        },
+      };
+    },
+    stop: async () => {
+      for (const handle of handles) await handle.terminate().catch(() => undefined);
+      worker.shutdown();
+      await running;
+      await env.teardown();
+    },
+  };
+}

@@ -1,0 +1,315 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { type ControlState, controlNames } from '../../core/control.ts';
+import type { SuppressionTerms } from '../../core/suppression.ts';
+import { SuppressionBook } from '../../service/control/suppression-book.ts';
+import {
+  beliefsAt,
+  type ControlLab,
+  dayMs,
+  noisyAlert,
+  proposalOf,
+  type RunningControl,
+  signedOrder,
+  startControlLab,
+  termsOf,
+} from './control-harness.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'firebreak-control-'));
+let lab: ControlLab;
+let control: RunningControl;
+
+beforeAll(async () => {
+  lab = await startControlLab();
+  control = await lab.start();
+}, 120_000);
+
+afterAll(async () => {
+  await lab.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+let files = 0;
+function bookAt(clock: { now: number }, file = join(folder, `book-${++files}.json`)): SuppressionBook {
+  return new SuppressionBook({ file, beliefs: () => beliefsAt(clock.now), log: { info: () => {}, warn: () => {} } });
+}
+
+function statusOf(state: ControlState, { id }: SuppressionTerms): string | undefined {
+  return state.suppressions.find(({ proposal }) => proposal.order.terms.id === id)?.status.state;
+}
+
+const active = (terms: SuppressionTerms) => (state: ControlState) => statusOf(state, terms) === 'active';
+
+/** A suppression that people have agreed on. */
+async function agreed(over: Partial<SuppressionTerms> = {}): Promise<SuppressionTerms> {
+  const terms = termsOf(await lab.clock(), over);
+  await control.propose(terms);
+  await control.vote(terms.id, 'approve', 'ben');
+  if (over.upTo === 'critical') await control.vote(terms.id, 'approve', 'lea');
+  await control.until(active(terms), 'the suppression to begin');
+  return terms;
+}
+
+describe('making one', () => {
+  test('who proposes may not approve; another person may; then the cell believes it and hides what it names', async () => {
+    const now = await lab.clock();
+    const book = bookAt({ now });
+    const terms = termsOf(now);
+    await control.propose(terms);
+    await control.vote(terms.id, 'approve', 'ana');
+    expect((await control.state()).timeline.at(-1)).toMatchObject({ kind: 'vote.refused', text: 'Who asks may not answer.' });
+    book.update(await control.state());
+    expect(book.hiding(noisyAlert())).toBeUndefined();
+
+    await control.vote(terms.id, 'approve', 'ben');
+    book.update(await control.until(active(terms), 'the suppression to begin'));
+    expect(book.hiding(noisyAlert())).toMatchObject({ terms: { id: terms.id }, proposer: 'ana', approvers: ['ben'] });
+    await control.until(() => lab.records.some(({ kind }) => kind === 'suppression.begun'), 'the record');
+    expect(lab.records.map(({ number }) => number)).toEqual(lab.records.map((_, index) => index + 1));
+    expect(lab.said.some((text) => text.includes(terms.id) && text.includes('ben'))).toBe(true);
+  });
+
+  test('two people for critical alerts, and not the same one twice', async () => {
+    const terms = termsOf(await lab.clock(), { upTo: 'critical' });
+    await control.propose(terms);
+    await control.vote(terms.id, 'approve', 'ben');
+    await control.vote(terms.id, 'approve', 'ben', 'ben');
+    expect(statusOf(await control.state(), terms)).toBe('proposed');
+    await control.vote(terms.id, 'approve', 'lea', 'lea');
+    await control.until(active(terms), 'the suppression to begin');
+  });
+
+  test('a no of one person ends it', async () => {
+    const terms = termsOf(await lab.clock());
+    await control.propose(terms);
+    await control.vote(terms.id, 'reject', 'lea');
+    await control.until((state) => statusOf(state, terms) === 'rejected', 'the end');
+    await control.vote(terms.id, 'approve', 'ben');
+    expect(statusOf(await control.state(), terms)).toBe('rejected');
+  });
+
+  test('votes of strangers, of others’ keys and of people who are not asked count for nothing', async () => {
+    const terms = termsOf(await lab.clock());
+    await control.propose(terms);
+    await control.vote(terms.id, 'approve', 'ben', 'stranger');
+    await control.vote(terms.id, 'approve', 'ben', 'ana');
+    await control.vote(terms.id, 'approve', 'eve');
+    await control.vote(terms.id, 'approve', 'nobody');
+    await control.vote(terms.id, 'approve', 'ben', 'desk', { questionDigest: '0'.repeat(64) });
+    await control.signal(controlNames.voteSignal, null);
+    await control.signal(controlNames.voteSignal, { vote: 'x' });
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    expect(statusOf(await control.state(), terms)).toBe('proposed');
+  });
+});
+
+describe('what is refused', () => {
+  test.each<[string, (now: number) => unknown]>([
+    ['nothing', () => null],
+    ['a text', () => 'suppress everything'],
+    ['an order without signature', (now) => ({ order: proposalOf(termsOf(now)).order })],
+    ['a stranger’s key', (now) => proposalOf(termsOf(now), 'ana', 'stranger')],
+    ['another person’s key', (now) => proposalOf(termsOf(now), 'ana', 'ben')],
+    ['the desk’s key', (now) => proposalOf(termsOf(now), 'ana', 'desk')],
+    ['somebody who is not on the roster', (now) => proposalOf(termsOf(now), 'mallory', 'stranger')],
+    ['an owner who is not on the roster', (now) => proposalOf(termsOf(now, { owner: 'mallory' }))],
+    ['more than 30 days', (now) => proposalOf(termsOf(now, { until: new Date(now + 31 * dayMs).toISOString() }))],
+    ['an end before the beginning', (now) => proposalOf(termsOf(now, { until: new Date(now - dayMs).toISOString() }))],
+    ['another cluster', (now) => proposalOf(termsOf(now, { cluster: 'other' }))],
+    ['one of yesterday', (now) => proposalOf(termsOf(now - dayMs))],
+    ['one of tomorrow', (now) => proposalOf(termsOf(now + dayMs))],
+    [
+      'no image',
+      (now) => proposalOf(termsOf(now, { match: { rule: 'x', workload: { namespace: 'a', kind: 'b', name: 'c' }, digest: '' } })),
+    ],
+    [
+      'terms changed after the signature',
+      (now) => {
+        const proposal = proposalOf(termsOf(now));
+        return { ...proposal, order: { ...proposal.order, terms: { ...proposal.order.terms, upTo: 'critical' } } };
+      },
+    ],
+  ])('%s', async (_what, make) => {
+    const before = await control.state();
+    const refused = (state: ControlState) => state.timeline.filter(({ kind }) => kind === 'suppression.refused').length;
+    await control.signal(controlNames.proposeSignal, make(await lab.clock()));
+    const after = await control.until((state) => refused(state) > refused(before), 'the refusal');
+    expect(after.suppressions).toEqual(before.suppressions);
+  });
+});
+
+describe('what a cell believes of a workflow that lies', () => {
+  let honest: ControlState;
+  let terms: SuppressionTerms;
+  let now: number;
+
+  beforeAll(async () => {
+    terms = await agreed({ match: { ...termsOf(0).match, rule: 'Lied about' } });
+    honest = await control.state();
+    now = await lab.clock();
+  });
+
+  const alert = noisyAlert({ rule: 'Lied about' });
+
+  function believes(change: (state: ControlState) => ControlState, seen = alert): boolean {
+    const book = bookAt({ now });
+    book.update(change(structuredClone(honest)));
+    return book.hiding(seen) !== undefined;
+  }
+
+  function withTerms(state: ControlState, over: Partial<SuppressionTerms>): ControlState {
+    return {
+      ...state,
+      suppressions: state.suppressions.map((one) => ({
+        ...one,
+        proposal: { ...one.proposal, order: { ...one.proposal.order, terms: { ...one.proposal.order.terms, ...over } } },
+      })),
+    };
+  }
+
+  test('as it is, it is believed', () => expect(believes((state) => state)).toBe(true));
+
+  test.each<[string, (state: ControlState) => ControlState]>([
+    ['another end', (state) => withTerms(state, { until: new Date(now + 20 * dayMs).toISOString() })],
+    ['worse alerts', (state) => withTerms(state, { upTo: 'critical' })],
+    ['another owner', (state) => withTerms(state, { owner: 'ben' })],
+    ['no votes', (state) => ({ ...state, questions: state.questions.map((one) => ({ ...one, votes: [] })) })],
+    [
+      'other votes',
+      (state) => ({
+        ...state,
+        questions: state.questions.map((one) => ({
+          ...one,
+          votes: one.votes.map((signed) => ({ ...signed, vote: { ...signed.vote, person: 'lea' } })),
+        })),
+      }),
+    ],
+    [
+      'other people asked',
+      (state) => ({
+        ...state,
+        questions: state.questions.map((one) => ({
+          ...one,
+          question: { ...one.question, levels: [{ group: 'guests', withinMs: 1 }] },
+        })),
+      }),
+    ],
+    [
+      'rubbish',
+      (state) => ({ ...state, suppressions: [...state.suppressions.map((one) => ({ ...one, proposal: {} as never }))] }),
+    ],
+  ])('%s: not believed', (_what, change) => {
+    expect(believes(change)).toBe(false);
+  });
+
+  test('a proposal that is only called active is not', async () => {
+    const proposed = termsOf(await lab.clock(), { match: { ...terms.match, rule: 'Only proposed' } });
+    const state = await control.propose(proposed);
+    const claimed = {
+      ...state,
+      suppressions: state.suppressions.map((one) => ({ ...one, status: { state: 'active' as const, since: '' } })),
+      questions: state.questions.map((one) => ({
+        ...one,
+        status: { state: 'decided' as const, choice: 'approve', by: ['ben', 'lea'], at: '' },
+      })),
+    };
+    expect(believes(() => claimed, noisyAlert({ rule: 'Only proposed' }))).toBe(false);
+  });
+});
+
+describe('what it hides', () => {
+  test.each([
+    ['a worse alert', { severity: 'high' as const }],
+    ['another image', { container: { digest: `sha256:${'e'.repeat(64)}` } }],
+    ['an image that nobody knows', { container: {} }],
+    ['another workload', { workload: { kind: 'Deployment', namespace: 'shop', name: 'cart' } }],
+    ['a guessed workload', { workload: { kind: 'Deployment', namespace: 'shop', name: 'debug', guessed: true as const } }],
+    ['a pod that is not known for sure', { pod: { namespace: 'shop', name: 'debug-1' } }],
+    ['an alert in doubt', { doubt: 'the sender sees another node' }],
+    ['one that names the proposer as the actor', { observables: [{ type: 'user' as const, value: 'ana@example.com' }] }],
+    ['one that names an approver as the actor', { process: { user: 'ben@example.com' } }],
+  ])('not %s', async (_what, over) => {
+    const rule = 'Hidden exactly';
+    const terms = await agreed({ match: { ...termsOf(0).match, rule } });
+    const book = bookAt({ now: await lab.clock() });
+    book.update(await control.state());
+    expect(book.hiding(noisyAlert({ rule }))).toBeDefined();
+    expect(book.hiding(noisyAlert({ rule, ...over }))).toBeUndefined();
+    await control.signal(controlNames.endSignal, endOf(terms));
+  });
+});
+
+function endOf({ id }: SuppressionTerms, person = 'lea', signer: 'lea' | 'stranger' = 'lea') {
+  return signedOrder(
+    {
+      version: 1,
+      kind: 'suppression.end',
+      person,
+      cluster: 'lab',
+      suppression: id,
+      reason: 'enough',
+      at: new Date().toISOString(),
+    },
+    signer,
+  );
+}
+
+describe('its end', () => {
+  test('one person ends it, a stranger does not, and its old proof does not bring it back', async () => {
+    const rule = 'Ended early';
+    const terms = await agreed({ match: { ...termsOf(0).match, rule } });
+    const before = await control.state();
+    const book = bookAt({ now: await lab.clock() });
+    book.update(before);
+    expect(book.hiding(noisyAlert({ rule }))).toBeDefined();
+
+    await control.signal(controlNames.endSignal, endOf(terms, 'lea', 'stranger'));
+    await control.until(({ timeline }) => timeline.at(-1)?.kind === 'suppression.refused', 'the refusal');
+    expect(statusOf(await control.state(), terms)).toBe('active');
+
+    await control.signal(controlNames.endSignal, endOf(terms));
+    book.update(await control.until((state) => statusOf(state, terms) === 'ended', 'the end'));
+    expect(book.hiding(noisyAlert({ rule }))).toBeUndefined();
+    book.update(before);
+    expect(book.hiding(noisyAlert({ rule }))).toBeUndefined();
+  });
+
+  test('the cell goes on with what is on its disk, checks it again, and ends it by the clock', async () => {
+    const rule = 'On the disk';
+    const terms = await agreed({ match: { ...termsOf(0).match, rule } });
+    const clock = { now: await lab.clock() };
+    const file = join(folder, 'kept.json');
+    bookAt(clock, file).update(await control.state());
+
+    const restarted = bookAt(clock, file);
+    expect(restarted.hiding(noisyAlert({ rule }))).toMatchObject({ terms: { id: terms.id } });
+    clock.now = Date.parse(terms.until);
+    expect(restarted.hiding(noisyAlert({ rule }))).toBeUndefined();
+
+    clock.now = Date.parse(terms.from) + 1_000;
+    const forged = join(folder, 'forged.json');
+    writeFileSync(
+      forged,
+      readFileSync(file, 'utf8').replaceAll(terms.until, new Date(Date.parse(terms.until) + dayMs).toISOString()),
+    );
+    expect(bookAt(clock, forged).hiding(noisyAlert({ rule }))).toBeUndefined();
+    writeFileSync(forged, '{"suppressions":[{}],"ended":[{}]}');
+    expect(bookAt(clock, forged).hiding(noisyAlert({ rule }))).toBeUndefined();
+    expect(bookAt(clock, file).hiding(noisyAlert({ rule }))).toBeDefined();
+  });
+
+  test('it expires by itself, and a proposal that nobody decides on lapses', async () => {
+    const now = await lab.clock();
+    const short = await agreed({ until: new Date(now + 2 * dayMs).toISOString() });
+    const forgotten = termsOf(await lab.clock(), { until: new Date(now + 29 * dayMs).toISOString() });
+    await control.propose(forgotten);
+    await lab.env.sleep('3 days');
+    await control.until((state) => statusOf(state, short) === 'expired', 'the expiry');
+    expect(statusOf(await control.state(), forgotten)).toBe('proposed');
+    await lab.env.sleep('5 days');
+    await control.until((state) => statusOf(state, forgotten) === 'lapsed', 'the lapse');
+    await control.until(() => lab.records.some(({ kind }) => kind === 'suppression.lapsed'), 'the record');
+  });
+});
