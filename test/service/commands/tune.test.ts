@@ -1,0 +1,162 @@
+import { execFile } from 'node:child_process';
+import { generateKeyPairSync } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import type { AuditRecord } from '../../../core/audit.ts';
+import type { TuneReport } from '../../../core/tune.ts';
+import { createAuditStore } from '../../../integrations/database/audit-store.ts';
+import { openDatabase } from '../../../integrations/database/database.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'firebreak-tune-'));
+const cli = join(import.meta.dirname, '../../../service/cli.ts');
+const url = `sqlite:${join(folder, 'audit.db')}`;
+const image = (letter: string) => `sha256:${letter.repeat(64)}`;
+let runs = 0;
+
+interface Told {
+  readonly name: string;
+  readonly verdict?: string;
+  readonly counts: readonly (readonly [rule: string, severity: string, count: number])[];
+  readonly digest?: string;
+  readonly at?: string;
+}
+
+/** The records of an incident, as its workflow writes them. */
+function incidentOf({ name, verdict, counts, digest, at = new Date().toISOString() }: Told): readonly AuditRecord[] {
+  runs += 1;
+  const chain = `incident/lab/shop/Deployment/${name}@run-${runs}`;
+  const bodies: readonly (readonly [string, Record<string, unknown>])[] = [
+    [
+      'incident.opened',
+      {
+        text: '',
+        counts: counts.map(([rule, severity, count]) => ({ rule, severity, count, firstSeen: at, lastSeen: at })),
+        alerts: counts.map(([rule, severity], index) => ({
+          id: `${runs}-${index}`,
+          rule,
+          severity,
+          time: at,
+          title: `${rule} in ${name}`,
+          ...(digest !== undefined && { digest }),
+        })),
+      },
+    ],
+    ['playbook.started', { text: '' }],
+    ...(verdict === undefined ? [] : [['incident.verdict', { text: '', verdict, incident: verdict }] as const]),
+  ];
+  return bodies.map(([kind, body], index) => ({ chain, number: index + 1, at, kind, actor: 'engine', body }));
+}
+
+const old = new Date(Date.now() - 90 * 86_400_000).toISOString();
+const told: readonly Told[] = [
+  // Harmless each time, of one image: a suppression of exactly that.
+  { name: 'debug', verdict: 'benign', counts: [['Shell', 'low', 400]], digest: image('a') },
+  { name: 'debug', verdict: 'benign', counts: [['Shell', 'medium', 100]], digest: image('a') },
+  { name: 'debug', counts: [['Shell', 'low', 7]], digest: image('a') },
+  // The same rule elsewhere was an attack.
+  { name: 'cart', verdict: 'true_positive', counts: [['Shell', 'low', 3]], digest: image('b') },
+  // Harmless twice, and once not: nothing is proposed.
+  { name: 'web', verdict: 'benign', counts: [['Read', 'high', 50]], digest: image('c') },
+  { name: 'web', verdict: 'benign', counts: [['Read', 'high', 50]], digest: image('c') },
+  { name: 'web', verdict: 'suspicious', counts: [['Read', 'high', 1]], digest: image('c') },
+  // Nobody has judged it.
+  { name: 'loud', counts: [['Noise', 'info', 9_000]], digest: image('d') },
+  // Harmless, and no image is known: for the playbook.
+  { name: 'host', verdict: 'benign', counts: [['Mount', 'medium', 20]] },
+  { name: 'host', verdict: 'benign', counts: [['Mount', 'medium', 22]] },
+  // Long ago.
+  { name: 'ancient', verdict: 'benign', counts: [['Old', 'low', 1_000_000]], digest: image('e'), at: old },
+];
+
+async function firebreak(...args: readonly string[]): Promise<string> {
+  const { stdout } = await promisify(execFile)(process.execPath, [cli, ...args], { cwd: folder });
+  return stdout;
+}
+
+let report: TuneReport;
+let before: number;
+
+async function recordsInStore(): Promise<number> {
+  const database = await openDatabase({ url });
+  const heads = await createAuditStore(database).heads();
+  await database.close();
+  return heads.reduce((sum, { number }) => sum + number, 0);
+}
+
+beforeAll(async () => {
+  const { publicKey } = generateKeyPairSync('ed25519');
+  writeFileSync(join(folder, 'ana.pem'), publicKey.export({ type: 'spki', format: 'pem' }));
+  writeFileSync(
+    join(folder, 'firebreak.yaml'),
+    `cluster: lab
+stateDir: .
+audit: { url: 'sqlite:audit.db' }
+intake: { tokens: [{ name: falco, token: { env: TOKEN } }] }
+roster:
+  people: [{ id: ana, name: Ana, keys: [ana.pem] }]
+  groups: { oncall: [ana], leads: [ana] }
+`,
+  );
+  const database = await openDatabase({ url });
+  const store = createAuditStore(database);
+  for (const one of told) await store.append(incidentOf(one));
+  await store.append([{ chain: 'desk/lab', number: 1, at: old, kind: 'click.refused', actor: 'slack/U1', body: {} }]);
+  await database.close();
+  before = await recordsInStore();
+  report = JSON.parse(await firebreak('tune', '--json'));
+}, 60_000);
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+describe('firebreak tune', () => {
+  test('counts exactly, the noisiest first, and leaves out what is old', () => {
+    expect(report).toMatchObject({ incidents: 10, alerts: 400 + 100 + 7 + 3 + 101 + 9_000 + 42 });
+    expect(report.rules.map(({ name, alerts }) => [name, alerts])).toEqual([
+      ['Noise', 9_000],
+      ['Shell', 510],
+      ['Read', 101],
+      ['Mount', 42],
+    ]);
+    expect(report.workloads[0]).toMatchObject({ name: 'deployment/shop/loud', alerts: 9_000, incidents: 1 });
+  });
+
+  test('the false-positive rate is of what was judged', () => {
+    const rates = Object.fromEntries(report.rules.map(({ name, falsePositiveRate }) => [name, falsePositiveRate]));
+    expect(rates).toEqual({ Noise: null, Shell: 2 / 3, Read: 2 / 3, Mount: 1 });
+  });
+
+  test('proposes to hide only what was always harmless, each with what it would have hidden', () => {
+    expect(report.proposals.map(({ kind, rule }) => [kind, rule])).toEqual([
+      ['suppression', 'Shell'],
+      ['playbook-condition', 'Mount'],
+    ]);
+    expect(report.proposals[0]).toMatchObject({
+      workload: { namespace: 'shop', ownerKind: 'Deployment', name: 'debug' },
+      digest: image('a'),
+      upTo: 'medium',
+      wouldHaveHidden: { alerts: 507, atLeast: false },
+    });
+    expect(report.proposals[0]?.wouldHaveHidden.samples.map(({ title }) => title)).toEqual(Array(3).fill('Shell in debug'));
+    expect(report.proposals[1]).toMatchObject({ workloads: ['deployment/shop/host'], wouldHaveHidden: { alerts: 42 } });
+  });
+
+  test('more is asked for with --min-benign, and longer ago with --days', async () => {
+    const strict: TuneReport = JSON.parse(await firebreak('tune', '--json', '--min-benign', '3'));
+    expect(strict.proposals).toEqual([]);
+    const long: TuneReport = JSON.parse(await firebreak('tune', '--json', '--days', '120'));
+    expect(long.incidents).toBe(11);
+  });
+
+  test('people get tables and the command that would propose it; nothing is changed', async () => {
+    const text = await firebreak('tune');
+    expect(text).toContain('FALSE POSITIVES');
+    expect(text).toContain(
+      `firebreak suppress add --rule 'Shell' --workload 'shop/Deployment/debug' --digest '${image('a')}' --up-to medium`,
+    );
+    expect(text).toContain('would have hidden 507 alerts');
+    expect(await recordsInStore()).toBe(before);
+  });
+});
