@@ -147,7 +147,7 @@ class ServiceNowTickets implements TicketSystem {
     return {
       ...Object.fromEntries(Object.entries(others).map(([name, text]) => [name, withoutMarkup(fillTemplate(text, values))])),
       // Longer ones are cut by the instance without a word.
-      short_description: oneLine(fillTemplate(short_description, values), 160) || 'Incident',
+      short_description: oneLine(withoutMarkup(fillTemplate(short_description, values)), 160) || 'Incident',
       description: cutText(`${about}\n\n${withoutMarkup(fillTemplate(description, values))}`, 4_000),
       correlation_id: reference,
       correlation_display: 'Firebreak',

@@ -1,0 +1,76 @@
+import type { TicketMemory } from '../../../core/one-ticket.ts';
+import type { TicketRequest, TicketSystem } from '../../../core/ticket.ts';
+import { createJiraTickets } from '../../../integrations/jira/tickets.ts';
+import { createServiceNowTickets } from '../../../integrations/servicenow/tickets.ts';
+import { createWebhookTickets } from '../../../integrations/webhook/tickets.ts';
+import { adfText } from '../../fakes/jira/adf-check.ts';
+import { startJiraFake } from '../../fakes/jira/server.ts';
+import { isFields, type RestFake } from '../../fakes/rest/server.ts';
+import { startServiceNowFake } from '../../fakes/servicenow/server.ts';
+import { startWebhookFake } from '../../fakes/webhook/server.ts';
+
+export const incident = { id: 'incident/lab/shop/Deployment/cart', run: 'run-1' };
+
+export const request: TicketRequest = {
+  key: 'ticket/incident/lab/shop/Deployment/cart@run-1',
+  incident,
+  title: 'shop/cart-1 ran a new binary',
+  body: 'What happened, and what was done.\n\nThe pod is quarantined.',
+  labels: ['firebreak', 'critical'],
+  severity: 'critical',
+};
+
+/** A stand-in and what is in it, as a person would count it. */
+export interface Stage {
+  readonly fake: RestFake;
+  /** A new process: it knows only what is in `memory`. */
+  connect(memory: TicketMemory): TicketSystem;
+  open(): number;
+  closed(): number;
+  comments(): readonly string[];
+}
+
+const timeoutMs = 150;
+
+async function jira(searchDelayMs = 0): Promise<Stage> {
+  const fake = await startJiraFake({ project: 'SEC', email: 'firebreak@acme.com', token: 'jira-token', searchDelayMs });
+  const settings = { url: fake.url, email: 'firebreak@acme.com', token: 'jira-token', project: 'SEC', issueType: 'Task' };
+  return {
+    fake,
+    connect: (memory) => createJiraTickets({ ...settings, timeoutMs, memory, settleMs: 1_200, secondLookMs: 20 }),
+    open: () => fake.issues.filter((issue) => issue.status !== 'Done').length,
+    closed: () => fake.issues.filter((issue) => issue.status === 'Done').length,
+    comments: () => fake.issues.flatMap((issue) => issue.comments.map((comment) => adfText(comment.body))),
+  };
+}
+
+async function servicenow(): Promise<Stage> {
+  const fake = await startServiceNowFake({ user: 'firebreak', password: 'snow-password' });
+  const settings = { url: fake.url, user: 'firebreak', password: 'snow-password' };
+  return {
+    fake,
+    connect: (memory) => createServiceNowTickets({ ...settings, timeoutMs, memory, settleMs: 600 }),
+    open: () => fake.records.filter(({ values }) => values.state === '1').length,
+    closed: () => fake.records.filter(({ values }) => values.state === '6').length,
+    comments: () => fake.records.flatMap(({ notes }) => notes),
+  };
+}
+
+async function webhook(): Promise<Stage> {
+  const fake = await startWebhookFake({ secret: 'webhook-secret' });
+  const of = (type: string) => fake.events.filter((event) => event.type === type);
+  return {
+    fake,
+    connect: () => createWebhookTickets({ url: `${fake.url}/firebreak`, secret: 'webhook-secret', timeoutMs }),
+    open: () => of('ticket.opened').length - of('ticket.closed').length,
+    closed: () => of('ticket.closed').length,
+    comments: () => of('ticket.commented').map((event) => (isFields(event) ? String(event.text) : '')),
+  };
+}
+
+export const stages: Readonly<Record<string, () => Promise<Stage>>> = {
+  jira: () => jira(),
+  'jira whose search lags behind': () => jira(300),
+  servicenow,
+  webhook,
+};
