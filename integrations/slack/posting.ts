@@ -1,7 +1,9 @@
 import type { KnownBlock } from '@slack/types';
 import type { WebClient } from '@slack/web-api';
 import type { CardStore, MessageRef } from '../../core/card.ts';
+import { RetryLaterError } from '../../core/errors.ts';
 import { callSlack } from './client.ts';
+import { PostingLine } from './posting-line.ts';
 
 const eventType = 'firebreak_message';
 const pages = 10;
@@ -25,6 +27,9 @@ export class Posting {
   readonly #cards: CardStore;
   readonly #appId: string;
   readonly #running = new Map<string, Promise<MessageRef>>();
+  readonly #line = new PostingLine();
+  /** Turned away by Slack: certainly not in the channel. Forgotten with the process; then the channel is searched. */
+  readonly #turnedAway = new Set<string>();
 
   constructor({ client, cards, appId }: { readonly client: WebClient; readonly cards: CardStore; readonly appId: string }) {
     this.#client = client;
@@ -60,11 +65,28 @@ export class Posting {
     const attempt = `attempt:${key}`;
     const tried = (await this.#cards.message(attempt)) !== undefined;
     const outgoing = await make();
-    const found = tried ? await this.#find(outgoing) : undefined;
+    const found = tried && !this.#turnedAway.has(key) ? await this.#find(outgoing) : undefined;
+    if (!found) await this.#line.turn(outgoing);
     if (!tried) await this.#cards.saveMessage(attempt, { channel: outgoing.channel, ts: '' });
-    const message = found ?? (await this.#send(outgoing));
+    const message = found ?? (await this.#sendOrNote(outgoing));
     await this.#cards.saveMessage(key, message);
     return message;
+  }
+
+  async #sendOrNote(outgoing: Outgoing): Promise<MessageRef> {
+    try {
+      const message = await this.#send(outgoing);
+      this.#turnedAway.delete(outgoing.key);
+      return message;
+    } catch (error) {
+      // Any other fault may come after the message has landed.
+      if (!(error instanceof RetryLaterError)) {
+        this.#turnedAway.delete(outgoing.key);
+        throw error;
+      }
+      this.#turnedAway.add(outgoing.key);
+      throw this.#line.turnedAway(outgoing, error);
+    }
   }
 
   async #send({ key, channel, threadTs, text, blocks }: Outgoing): Promise<MessageRef> {

@@ -118,7 +118,7 @@ describe('the thread', () => {
 
 describe('Slack’s faults', () => {
   test('a rate limit says when to come back, and then it works', async () => {
-    for (let count = 0; count < 5; count += 1) {
+    for (let count = 0; count < 4; count += 1) {
       await rig.desk.postInThread({ key: `line-${count}`, incident, text: 'news' }).catch(() => {});
     }
     const started = Date.now();
@@ -130,6 +130,20 @@ describe('Slack’s faults', () => {
     await post(rig);
     expect(cardsInChannel()).toHaveLength(1);
   });
+
+  test('whoever is turned away comes back one after another, and nobody searches the channel for what was never posted', async () => {
+    for (let count = 0; count < 4; count += 1) await rig.desk.postInThread({ key: `line-${count}`, incident, text: 'news' });
+    const late = ['x', 'y', 'z'].map((key) => () => rig.desk.postInThread({ key, incident, text: key }));
+    const waits: number[] = [];
+    for (const send of late) {
+      const refusal: unknown = await send().catch((error: unknown) => error);
+      if (refusal instanceof RetryLaterError) waits.push(refusal.retryAfterMs);
+    }
+    expect(waits.map((ms) => Math.round(ms / 500) * 500)).toEqual([1_000, 2_000, 3_000]);
+    await new Promise((resolve) => setTimeout(resolve, 3_050));
+    for (const send of late) await send();
+    expect(rig.slack.calls.filter(({ method }) => method === 'conversations.replies')).toHaveLength(0);
+  }, 15_000);
 
   test('a refusal is final and names Slack’s reason, never the token', async () => {
     rig.slack.fail('chat.postMessage', { error: 'not_in_channel' });
