@@ -53,7 +53,7 @@ describe('golden histories', () => {
           (async () => {
             while (looking) {
               await incident.state().catch(() => undefined);
-              await new Promise((resolve) => setTimeout(resolve, 5));
+              await new Promise((resolve) => setTimeout(resolve, 30));
             }
           })(),
         );
@@ -78,7 +78,7 @@ describe('golden histories', () => {
       await Promise.all(looks);
       await lab.stop();
     }
-  }, 60_000);
+  }, 180_000);
 
   test('a history that the workflows would not make is found', async () => {
     const golden = readGolden('dropped-binary-removed.json');
