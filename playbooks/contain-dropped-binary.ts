@@ -31,8 +31,8 @@ export const containDroppedBinary = definePlaybook(
         remove: [await steps.rotateSecret.plan({ suspect: alert.pod }), await steps.deletePod.plan({ pod: alert.pod })],
       },
       levels: [
-        { group: 'oncall', within: '15m' },
-        { group: 'leads', within: '1h' },
+        { group: 'oncall', within: '15m', page: true },
+        { group: 'leads', within: '1h', page: true },
       ],
       onSilence: 'The pod stays quarantined, and the next level is asked.',
     });

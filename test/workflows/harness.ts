@@ -16,7 +16,14 @@ import { type AlertBatch, incidentIdOf, incidentNames, type Subject } from '../.
 import type { IncidentState, QuestionState } from '../../core/incident-state.ts';
 import type { Plan } from '../../core/plan.ts';
 import type { Roster } from '../../core/roster.ts';
-import type { CellActivities, DeskActivities, IncidentSettings, StepCall, UndoReason } from '../../core/step.ts';
+import type {
+  CellActivities,
+  DeskActivities,
+  FollowUpActivities,
+  IncidentSettings,
+  StepCall,
+  UndoReason,
+} from '../../core/step.ts';
 import { checkVote, type VoteKeys } from '../../core/vote-check.ts';
 import { timeSkippingServerPath } from '../../service/dev/temporal-binary.ts';
 import { bundleWorkflows } from '../../service/temporal/bundle.ts';
@@ -135,9 +142,9 @@ function scriptedActivities(seen: Seen, script: Script): CellActivities & DeskAc
   const apply = async (call: StepCall) => {
     const attempt = (attempts.get(call.key) ?? 0) + 1;
     attempts.set(call.key, attempt);
-    await script[call.action]?.(call, attempt);
+    const scripted = await script[call.action]?.(call, attempt);
     seen.applied.push(call);
-    return { plan: planOf(call), output: outputOf(call) };
+    return { plan: planOf(call), output: (call.action === 'openTicket' && scripted) || outputOf(call) };
   };
   return {
     planStep: async (call) => planOf(call),
@@ -206,7 +213,12 @@ export interface LabServer {
 }
 
 /** The incident workflow on a time-skipping Temporal server, where days pass in a moment, or on a real one. */
-export async function startLab(script: Script = {}, maxCachedWorkflows = 100, server?: LabServer): Promise<Lab> {
+export async function startLab(
+  script: Script = {},
+  maxCachedWorkflows = 100,
+  server?: LabServer,
+  followUp?: FollowUpActivities,
+): Promise<Lab> {
   const env = server
     ? await TestWorkflowEnvironment.createFromExistingServer({ address: server.address, namespace: server.namespace })
     : await TestWorkflowEnvironment.createTimeSkipping({
@@ -219,7 +231,7 @@ export async function startLab(script: Script = {}, maxCachedWorkflows = 100, se
     ...(server ? { namespace: server.namespace } : {}),
     taskQueue,
     workflowBundle: { codePath: await bundlePath() },
-    activities: { ...scriptedActivities(seen, script) },
+    activities: { ...scriptedActivities(seen, script), ...followUp },
     maxCachedWorkflows,
   });
   const running = worker.run();

@@ -1,0 +1,161 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { createFollowUpActivities } from '../../activities/follow-up.ts';
+import { type TicketRequest, type TicketSystem, ticketKeyOf } from '../../core/ticket.ts';
+import { createJiraTickets } from '../../integrations/jira/tickets.ts';
+import { createPagerDuty } from '../../integrations/pagerduty/pager.ts';
+import { adfText } from '../fakes/jira/adf-check.ts';
+import { type JiraFake, startJiraFake } from '../fakes/jira/server.ts';
+import { type PagerDutyFake, startPagerDutyFake } from '../fakes/pagerduty/server.ts';
+import { alertOf, batchOf, type Lab, type RunningIncident, refuse, startLab } from './harness.ts';
+
+const account = { email: 'firebreak@acme.com', token: 'jira-token', project: 'SEC' };
+const routingKey = 'a'.repeat(32);
+const followUp = { tickets: true, pages: true };
+const levels = [
+  { group: 'oncall', withinMs: 900_000, page: true },
+  { group: 'leads', withinMs: 3_600_000, page: true },
+] as const;
+
+let jira: JiraFake;
+let pagerduty: PagerDutyFake;
+let tickets: TicketSystem;
+let lab: Lab;
+
+beforeAll(async () => {
+  jira = await startJiraFake(account);
+  pagerduty = await startPagerDutyFake({ routingKeys: [routingKey] });
+  tickets = createJiraTickets({ ...account, url: jira.url, issueType: 'Task', timeoutMs: 300, secondLookMs: 10 });
+  const pager = createPagerDuty({ routingKey, apiUrl: pagerduty.url, timeoutMs: 300 });
+  const openTicket = async (call: { readonly incident: TicketRequest['incident']; readonly input: unknown }) => {
+    const { title, body } = call.input as { readonly title: string; readonly body: string };
+    const request = { key: ticketKeyOf(call.incident), incident: call.incident, title, body, labels: [] };
+    return { system: 'jira', ...(await tickets.open(request, new AbortController().signal)) };
+  };
+  lab = await startLab({ openTicket }, 100, undefined, createFollowUpActivities({ tickets, pager }));
+}, 120_000);
+afterAll(async () => {
+  await lab?.stop();
+  await jira?.stop();
+  await pagerduty?.stop();
+});
+
+async function issueOf(incident: RunningIncident) {
+  const { tickets: links = [] } = await incident.state();
+  const issue = jira.issues.find((one) => one.key === links[0]?.id);
+  return { links, issue, comments: issue?.comments.map((comment) => adfText(comment.body)) ?? [] };
+}
+
+async function alertsOf(incident: RunningIncident) {
+  return pagerduty.alerts.filter((alert) => JSON.stringify(alert.triggers).includes(`"${incident.id}"`));
+}
+
+async function eventsOf(incident: RunningIncident): Promise<number> {
+  const { events = [] } = await lab.env.client.workflow.getHandle(incident.id).fetchHistory();
+  return events?.length ?? 0;
+}
+
+describe('an incident with a ticket and a pager', () => {
+  test('calls people with the question, keeps its one ticket up to date, and closes both with its verdict', async () => {
+    const before = jira.issues.length;
+    const incident = await lab.start([alertOf()], { followUp, levels });
+    await incident.question();
+    await incident.until((state) => (state.tickets ?? []).length > 0, 'the ticket');
+    await incident.until((state) => state.timeline.some((entry) => entry.kind === 'page.sent'), 'the page');
+    expect((await alertsOf(incident)).map((alert) => alert.status)).toEqual(['triggered']);
+    const { links } = await issueOf(incident);
+    expect(lab.seen.threads).toContain(`Ticket: ${links[0]?.url}`);
+    await incident.vote('remove', 'ana');
+    await incident.result();
+    const { issue, comments } = await issueOf(incident);
+    expect(jira.issues.length - before).toBe(1);
+    expect(issue?.status).toBe('Done');
+    expect(comments.join('\n')).toMatch(/Quarantine.*pod\/shop\/cart-1/i);
+    expect(comments.join('\n')).toContain('remove, by ana');
+    expect(comments.join('\n')).toContain('Verdict: true_positive (not expected, said ana).');
+    expect(comments.length).toBeLessThanOrEqual(3);
+    expect((await alertsOf(incident)).map((alert) => `${alert.status} ${alert.triggers.length}`)).toEqual(['resolved 1']);
+  });
+
+  test('has one ticket and one page, whichever of its bodies files it; escalation calls the next group', async () => {
+    const before = jira.issues.length;
+    const incident = await lab.start([alertOf()], { followUp, levels });
+    await incident.question();
+    await incident.alerts(batchOf([alertOf({ n: 2 })]));
+    await incident.until(
+      (state) => state.questions.filter((asked) => !asked.question.id.startsWith('lease:')).length === 2,
+      'two questions',
+    );
+    await lab.env.sleep('16m');
+    await incident.until((state) => state.timeline.filter((entry) => entry.kind === 'page.sent').length === 4, 'four calls');
+    expect(jira.issues.length - before).toBe(1);
+    const alerts = await alertsOf(incident);
+    expect(alerts.map((alert) => alert.triggers.length)).toEqual([4]);
+    expect(JSON.stringify(alerts)).toContain('"asked":"leads"');
+    await lab.env.client.workflow.getHandle(incident.id).terminate();
+  });
+
+  test('is called again when a lease is renewed in silence, and few events are spent on it', async () => {
+    const incident = await lab.start([alertOf()], { followUp, levels });
+    await incident.question();
+    await lab.env.sleep('13h');
+    const state = await incident.until((now) => (now.leases[0]?.renewals ?? 0) >= 3, 'three renewals');
+    await incident.until((now) => now.timeline.filter((entry) => entry.kind === 'page.sent').length >= 5, 'the calls');
+    expect(state.leases[0]?.state).toBe('active');
+    expect((await alertsOf(incident)).map((alert) => alert.status)).toEqual(['triggered']);
+    expect(await eventsOf(incident)).toBeLessThan(400);
+    await lab.env.client.workflow.getHandle(incident.id).terminate();
+  });
+
+  test('leaves the ticket open where nobody has said what it was', async () => {
+    const alert = alertOf({ rule: 'Read sensitive file untrusted', severity: 'high' });
+    const incident = await lab.start([alert], { followUp, levels });
+    await incident.result();
+    const { issue, comments } = await issueOf(incident);
+    expect(issue?.status).toBe('To Do');
+    expect(comments.join('\n')).toContain('This ticket stays open for people to decide.');
+    expect(await alertsOf(incident)).toEqual([]);
+  });
+});
+
+describe('a ticket system and a pager that are down', () => {
+  test('delay nothing, are given up after a day, and that is on the record', async () => {
+    let tries = 0;
+    const down = async (): Promise<never> => {
+      tries += 1;
+      const { ApplicationFailure } = await import('@temporalio/activity');
+      throw ApplicationFailure.create({ type: 'FB_ERR_UNAVAILABLE', message: 'does not answer' });
+    };
+    const broken = await startLab(
+      { openTicket: async () => ({ system: 'jira', state: 'created', id: 'SEC-1' }) },
+      100,
+      undefined,
+      { updateTicket: down, callPeople: down, endPage: down },
+    );
+    try {
+      const incident = await broken.start([alertOf()], { followUp, levels });
+      await incident.vote('remove', 'ana');
+      const contained = await incident.until((state) => state.reached === 'eradicated', 'the deletion');
+      expect(contained.open).toBe(true);
+      const end = await incident.result();
+      expect(end.timeline.filter((entry) => entry.kind === 'ticket.failed').length).toBeGreaterThan(0);
+      expect(end.timeline.map((entry) => entry.kind)).toContain('page.failed');
+      const lasted = Date.parse(end.timeline.at(-1)?.at ?? '') - Date.parse(end.openedAt);
+      expect(lasted / 3_600_000).toBeLessThan(60);
+      expect(tries).toBeGreaterThan(3);
+    } finally {
+      await broken.stop();
+    }
+  }, 180_000);
+
+  test('that refuse a ticket do not end the playbook', async () => {
+    const broken = await startLab({ openTicket: () => refuse('FB_ERR_REFUSED', 'no') });
+    try {
+      const incident = await broken.start([alertOf()], { followUp: { tickets: true, pages: false }, levels });
+      await incident.vote('remove', 'ana');
+      const state = await incident.until((now) => now.reached === 'eradicated', 'the deletion');
+      expect(state.tickets).toEqual([]);
+    } finally {
+      await broken.stop();
+    }
+  }, 120_000);
+});
