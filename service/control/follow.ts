@@ -3,6 +3,7 @@ import { type Client, WorkflowExecutionAlreadyStartedError, WorkflowNotFoundErro
 import { WorkflowIdConflictPolicy, WorkflowIdReusePolicy } from '@temporalio/common';
 import { type ControlInput, type ControlState, controlNames } from '../../core/control.ts';
 import { controlIdOf } from '../../core/suppression.ts';
+import { currentBuild } from '../temporal/versions.ts';
 import type { BookLog, SuppressionBook } from './suppression-book.ts';
 
 const callMs = 5_000;
@@ -53,6 +54,15 @@ function stateOf({ client, cluster }: FollowControlOptions): Promise<ControlStat
   );
 }
 
+async function answers(options: FollowControlOptions): Promise<boolean> {
+  try {
+    await stateOf(options);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** Starts it where it is not there; asks the run of an older build to go on under this one. */
 async function ensureControl(options: FollowControlOptions, since: number): Promise<void> {
   const { client, cluster, deployment, buildId, log } = options;
@@ -67,8 +77,12 @@ async function ensureControl(options: FollowControlOptions, since: number): Prom
     return raw.workflowExecutionInfo?.versioningInfo?.deploymentVersion;
   });
   if (!runsOn?.buildId || runsOn.buildId === buildId) return;
+  // Of two cells of different builds only the newer one decides.
+  if ((await currentBuild({ client, deployment })) !== buildId) return;
   await client.withDeadline(Date.now() + callMs, () => handle.signal(controlNames.handOverSignal, buildId));
-  if (runsOn.deploymentName !== deployment || Date.now() - since < (options.handOverWithinMs ?? handOverWithinMs)) return;
+  if (Date.now() - since < (options.handOverWithinMs ?? handOverWithinMs)) return;
+  // As long as the older build answers, it has its reasons: records that the desk does not take yet.
+  if (await answers(options)) return;
   log.warn(
     { control: id, build: runsOn.buildId },
     'the build of the control workflow is gone: it is started anew with what this cell knows',

@@ -40,6 +40,19 @@ export async function makeCurrent(options: {
   }
 }
 
+/** The build that new incidents begin with. */
+export async function currentBuild(options: {
+  readonly client: Client;
+  readonly deployment: string;
+}): Promise<string | undefined> {
+  const { client, deployment } = options;
+  const { workerDeploymentInfo } = await client.workflowService.describeWorkerDeployment({
+    namespace: client.options.namespace,
+    deploymentName: deployment,
+  });
+  return workerDeploymentInfo?.routingConfig?.currentDeploymentVersion?.buildId ?? undefined;
+}
+
 /** Builds whose incidents are still open, this one not counted. Each needs a worker of its own until they end. */
 export async function openBuilds(options: {
   readonly client: Client;

@@ -24,7 +24,7 @@ import { bundlePath } from './harness.ts';
 export const dayMs = 86_400_000;
 export const digest = `sha256:${'d'.repeat(64)}`;
 const people = ['ana', 'ben', 'lea', 'eve', 'stranger', 'desk'] as const;
-type Signer = (typeof people)[number];
+export type Signer = (typeof people)[number];
 const keys = new Map<string, { publicKey: KeyObject; privateKey: KeyObject }>(
   people.map((id) => [id, generateKeyPairSync('ed25519')]),
 );
@@ -54,7 +54,7 @@ export function beliefsAt(now: number): Beliefs {
   return { cluster: 'lab', roster, keys: voteKeys, groups: ['oncall', 'leads'], now };
 }
 
-function signature(bytes: Uint8Array, signer: Signer): string {
+export function signature(bytes: Uint8Array, signer: Signer): string {
   const key = keys.get(signer);
   if (!key) throw new Error('no such key');
   return sign(null, bytes, key.privateKey).toString('base64');

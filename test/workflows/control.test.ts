@@ -2,8 +2,10 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { Worker } from '@temporalio/worker';
 import { type ControlState, controlNames } from '../../core/control.ts';
 import type { SuppressionTerms } from '../../core/suppression.ts';
+import { controlIdOf } from '../../core/suppression.ts';
 import { SuppressionBook } from '../../service/control/suppression-book.ts';
 import {
   beliefsAt,
@@ -16,6 +18,7 @@ import {
   startControlLab,
   termsOf,
 } from './control-harness.ts';
+import { bundlePath } from './harness.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'firebreak-control-'));
 let lab: ControlLab;
@@ -312,4 +315,10 @@ describe('its end', () => {
     await control.until((state) => statusOf(state, forgotten) === 'lapsed', 'the lapse');
     await control.until(() => lab.records.some(({ kind }) => kind === 'suppression.lapsed'), 'the record');
   });
+});
+
+test('all of it replays', async () => {
+  const history = await lab.env.client.workflow.getHandle(controlIdOf('lab')).fetchHistory();
+  expect(history.events?.length).toBeGreaterThan(200);
+  await Worker.runReplayHistory({ workflowBundle: { codePath: await bundlePath() } }, history, controlIdOf('lab'));
 });

@@ -1,0 +1,160 @@
+import { execFile } from 'node:child_process';
+import { generateKeyPairSync } from 'node:crypto';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { type ControlState, controlNames } from '../../../core/control.ts';
+import { controlIdOf } from '../../../core/suppression.ts';
+import { testPlatform } from '../../platform.ts';
+import { alertAbout } from './alerts.ts';
+import { until, type Workload } from './cluster.ts';
+import { Service } from './service.ts';
+
+jest.setTimeout(240_000);
+
+const { temporalAddress, temporalNamespace, kubeconfig, auditLog, freshNamespace } = await testPlatform();
+const digest = `sha256:${'d'.repeat(64)}`;
+const cli = join(import.meta.dirname, '../../../service/cli.ts');
+let service: Service;
+let workload: Workload;
+
+interface Person {
+  readonly id: string;
+  keys?: readonly string[];
+}
+
+beforeAll(async () => {
+  const namespace = await freshNamespace();
+  service = await Service.create({ temporalAddress, temporalNamespace, kubeconfig, auditLog }, (config) => {
+    config.watch = { namespaces: [namespace] };
+    const { people } = config.roster as { people: Person[] };
+    for (const person of people) person.keys = [publicKeyOf(person.id)];
+  });
+  for (const [id, pem] of privateKeys) writeFileSync(join(service.folder, `${id}.pem`), pem, { mode: 0o600 });
+  await service.start();
+  const [made] = await service.workloads.deploy(namespace, ['debug']);
+  if (!made) throw new Error('not deployed');
+  workload = made;
+});
+
+afterAll(async () => service?.stop());
+
+const privateKeys = new Map<string, string>();
+
+function publicKeyOf(id: string): string {
+  const { publicKey, privateKey } = generateKeyPairSync('ed25519');
+  privateKeys.set(id, privateKey.export({ type: 'pkcs8', format: 'pem' }).toString());
+  return publicKey.export({ type: 'spki', format: 'pem' }).toString();
+}
+
+async function firebreak(person: string | undefined, ...args: readonly string[]): Promise<string> {
+  const voter = person === undefined ? [] : ['--as', person, '--key', join(service.folder, `${person}.pem`)];
+  const all = [cli, ...args, ...voter, '--config', service.settings.configFile];
+  return (await promisify(execFile)(process.execPath, all, { env: { ...process.env } })).stdout;
+}
+
+function shell(): object {
+  const alert = alertAbout(workload, 'shell') as { output_fields: Record<string, unknown> };
+  return { ...alert, output_fields: { ...alert.output_fields, 'container.image.digest': digest } };
+}
+
+async function answerTo(alert: object): Promise<string> {
+  const { text } = await service.post([alert]);
+  return JSON.parse(text).items[0].status;
+}
+
+async function untilAnswered(status: string, withinMs = 30_000): Promise<void> {
+  await until(`the answer ${status}`, withinMs, async () => (await answerTo(shell())) === status);
+}
+
+async function control(): Promise<{ readonly state: ControlState; readonly build: string; readonly runId: string }> {
+  const { client } = await service.session();
+  const handle = client.workflow.getHandle(controlIdOf(service.cluster));
+  const { raw, runId } = await handle.describe();
+  const build = raw.workflowExecutionInfo?.versioningInfo?.deploymentVersion?.buildId ?? '';
+  return { state: await handle.query<ControlState>(controlNames.stateQuery), build, runId };
+}
+
+let id = '';
+
+describe('a suppression, from the command line to the intake', () => {
+  test('one person proposes, another approves, and the alerts are hidden', async () => {
+    const target = `${workload.namespace}/Deployment/${workload.name}`;
+    const added = await until('the control workflow', 30_000, async () =>
+      firebreak(
+        'ada',
+        'suppress',
+        'add',
+        '--rule',
+        'Run shell untrusted',
+        '--workload',
+        target,
+        '--digest',
+        digest,
+        '--reason',
+        'ours',
+        '--json',
+      ).catch(() => undefined),
+    );
+    id = JSON.parse(added).id;
+    await expect(firebreak('ada', 'suppress', 'approve', id)).rejects.toThrow('Who asks may not answer');
+    expect(await answerTo(shell())).not.toBe('suppressed');
+    expect(await firebreak('grace', 'suppress', 'approve', id)).toContain('Decided');
+    await untilAnswered('suppressed');
+    expect(await firebreak(undefined, 'suppress', 'list')).toContain('Run shell untrusted');
+    const shown = JSON.parse(await firebreak(undefined, 'suppress', 'show', id, '--json'));
+    expect(shown.hidden.count.count).toBeGreaterThan(0);
+    expect(shown.hidden.alerts[0].alert).toMatchObject({ rule: 'Run shell untrusted' });
+    // The shell that came before the decision has opened an incident: it hears what is hidden.
+    await service.stateWhen('a line', workload, 30_000, ({ timeline }) =>
+      timeline.some(({ kind }) => kind === 'alert.suppressed'),
+    );
+  });
+
+  test('the decisions are on their own chain of the audit, and people were told', async () => {
+    await until('the broadcast', 30_000, () => service.slack.world.messages.some(({ text }) => text?.includes(id)) || undefined);
+    expect((await control()).state.audit.made).toBeGreaterThan(2);
+    expect(await firebreak(undefined, 'audit', 'verify')).not.toContain('missing');
+  });
+
+  test('a click in Slack approves too, but not of who proposed it', async () => {
+    const target = `${workload.namespace}/Deployment/${workload.name}`;
+    const args = ['--rule', 'Clicked', '--workload', target, '--digest', digest, '--reason', 'ours', '--json'];
+    const clicked = JSON.parse(await firebreak('ada', 'suppress', 'add', ...args)).id;
+    const card = await until('the card', 30_000, () =>
+      service.slack.world.messages.find(({ blocks }) => JSON.stringify(blocks ?? []).includes('Clicked')),
+    );
+    const click = (user: string) =>
+      service.slack.click({ user, channel: card.channel, ts: card.ts, buttonText: 'Yes, hide them' });
+    const status = async () =>
+      (await control()).state.suppressions.find(({ proposal }) => proposal.order.terms.id === clicked)?.status.state;
+    await click('U0ADA');
+    expect(await status()).toBe('proposed');
+    await click('U0GRACE');
+    await until('the approval', 30_000, async () => (await status()) === 'active');
+  });
+
+  test('after a restart under another build the list stands, and the control workflow goes on under that build', async () => {
+    const before = await control();
+    await service.kill();
+    service.changeProgram({ 'Is the shell in': 'Do you know the shell in' });
+    await service.start();
+    // From the disk, at once.
+    expect(await answerTo(shell())).toBe('suppressed');
+    const after = await until('the hand-over', 60_000, async () => {
+      const now = await control().catch(() => undefined);
+      return now && now.build !== before.build ? now : undefined;
+    });
+    expect(after.runId).not.toBe(before.runId);
+    expect(after.state.incident).toEqual(before.state.incident);
+    expect(after.state.suppressions).toEqual(before.state.suppressions);
+    expect(await answerTo(shell())).toBe('suppressed');
+  });
+
+  test('one person ends it, and the alerts go their way again', async () => {
+    expect(await firebreak('margaret', 'suppress', 'end', id, '--reason', 'not ours')).toContain('Ended');
+    await until('an alert that goes its way', 30_000, async () => (await answerTo(shell())) === 'accepted' || undefined);
+    expect(readFileSync(join(service.settings.folder, 'state', 'control', 'suppressions.json'), 'utf8')).toContain(id);
+  });
+});

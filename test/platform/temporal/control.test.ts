@@ -1,0 +1,153 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { Client } from '@temporalio/client';
+import { NativeConnection, type Worker } from '@temporalio/worker';
+import { createControlActivities } from '../../../activities/control.ts';
+import { voteBytes } from '../../../core/approval.ts';
+import { type ControlState, controlNames } from '../../../core/control.ts';
+import type { CellActivities, DeskActivities } from '../../../core/step.ts';
+import { controlIdOf, suppressionQuestion } from '../../../core/suppression.ts';
+import { checkVote } from '../../../core/vote-check.ts';
+import { followControl } from '../../../service/control/follow.ts';
+import { SuppressionBook } from '../../../service/control/suppression-book.ts';
+import { readBuild, type WorkflowBuild } from '../../../service/temporal/bundle.ts';
+import { makeCurrent } from '../../../service/temporal/versions.ts';
+import { createCellWorker } from '../../../service/temporal/workers.ts';
+import { testPlatform } from '../../platform.ts';
+import { beliefsAt, noisyAlert, proposalOf, roster, signature, termsOf, voteKeys } from '../../workflows/control-harness.ts';
+import { bundlePath } from '../../workflows/harness.ts';
+
+const { temporalAddress, temporalNamespace, prefix } = await testPlatform();
+const folder = mkdtempSync(join(tmpdir(), 'firebreak-control-'));
+const cluster = prefix;
+const taskQueue = `${prefix}-cell`;
+const deployment = `${prefix}-deployment`;
+const beliefs = () => ({ ...beliefsAt(Date.now()), cluster });
+const log = { info: () => {}, warn: () => {} };
+const levels = [{ group: 'oncall', withinMs: 900_000 }];
+
+let connection: NativeConnection;
+let client: Client;
+const running: { worker: Worker; run: Promise<void> }[] = [];
+
+const desk: DeskActivities = {
+  postQuestion: async () => null,
+  updateQuestion: async () => undefined,
+  postInThread: async () => null,
+  answerClick: async () => undefined,
+  recordAudit: async (records) => ({ chain: 'x', number: records.at(-1)?.number ?? 0, hash: '0' }),
+};
+const verifyVote: CellActivities['verifyVote'] = async ({ vote, question, level }) =>
+  checkVote({ signed: vote, question, level, roster, keys: voteKeys });
+
+/** The same workflows as another build. */
+async function buildOf(name: string): Promise<WorkflowBuild> {
+  const path = join(folder, `${name}.js`);
+  writeFileSync(path, `// ${name}\n${readFileSync(await bundlePath(), 'utf8')}`);
+  return readBuild(path);
+}
+
+async function startWorker(build: WorkflowBuild): Promise<void> {
+  const activities = { ...createControlActivities({ beliefs, levels }), ...desk, verifyVote } as unknown as CellActivities;
+  const base = { connection, namespace: temporalNamespace, dataConverter: {}, identity: build.id };
+  const worker = await createCellWorker({ ...base, taskQueue, build, deployment, activities, maxCachedWorkflows: 10 });
+  running.push({ worker, run: worker.run() });
+  await makeCurrent({ client, deployment, buildId: build.id, withinMs: 20_000 });
+}
+
+async function stopWorker(): Promise<void> {
+  const last = running.pop();
+  last?.worker.shutdown();
+  await last?.run;
+}
+
+function follow(build: WorkflowBuild, book: SuppressionBook): () => Promise<void> {
+  const stopping = new AbortController();
+  const queues = { cell: taskQueue, desk: taskQueue };
+  const options = { client, cluster, queues, deployment, buildId: build.id, book, log, signal: stopping.signal };
+  const following = followControl({ ...options, askEveryMs: 50, handOverWithinMs: 300 });
+  return async () => {
+    stopping.abort();
+    await following;
+  };
+}
+
+const handle = () => client.workflow.getHandle(controlIdOf(cluster));
+const state = () => handle().query<ControlState>(controlNames.stateQuery);
+
+async function until<T>(what: string, look: () => Promise<T | undefined | false>): Promise<T> {
+  const deadline = Date.now() + 60_000;
+  for (;;) {
+    const found = await look().catch(() => undefined);
+    if (found) return found;
+    if (Date.now() > deadline) throw new Error(`waited in vain for ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+beforeAll(async () => {
+  connection = await NativeConnection.connect({ address: temporalAddress });
+  client = new Client({ connection, namespace: temporalNamespace });
+}, 180_000);
+
+afterAll(async () => {
+  while (running.length > 0) await stopWorker();
+  await handle()
+    .terminate()
+    .catch(() => undefined);
+  await connection.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+describe('the control workflow on a real server', () => {
+  test('is started by the cell, and outlives a build that is gone: what the cell has proven is taken over', async () => {
+    const [first, second] = [await buildOf('first'), await buildOf('second')];
+    const book = new SuppressionBook({ file: join(folder, 'book.json'), beliefs, log });
+    await startWorker(first);
+    const stopFirst = follow(first, book);
+    await until('the start', async () => (await state()).incident.id === controlIdOf(cluster));
+
+    const terms = termsOf(Date.now(), { cluster });
+    await handle().signal(controlNames.proposeSignal, proposalOf(terms));
+    const { incident } = await until('the proposal', async () => {
+      const now = await state();
+      return now.suppressions.length === 1 && now;
+    });
+    const question = suppressionQuestion({ terms, proposer: 'ana', control: incident, levels });
+    const asked = (await state()).questions[0];
+    expect(asked?.question).toEqual(question);
+    const vote = {
+      version: 1,
+      id: 'v1',
+      incident,
+      question: question.id,
+      questionDigest: asked?.digest ?? '',
+      choice: 'approve',
+      person: 'ben',
+      via: 'slack',
+      at: new Date().toISOString(),
+    } as const;
+    await handle().signal(controlNames.voteSignal, { vote, keyId: 'desk', signature: signature(voteBytes(vote), 'desk') });
+    const alert = noisyAlert({ cluster });
+    await until('the list', async () => book.hiding(alert) !== undefined);
+    await stopFirst();
+    await stopWorker();
+
+    // The first build's worker never comes back.
+    await startWorker(second);
+    const stopSecond = follow(second, book);
+    expect(book.hiding(alert)).toBeDefined();
+    const restored = await until('a new run', async () => {
+      const now = await state();
+      return now.incident.run !== incident.run && now;
+    });
+    expect(restored.suppressions).toMatchObject([
+      { proposal: { order: { terms: { id: terms.id } } }, status: { state: 'active' } },
+    ]);
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    expect(book.hiding(alert)).toMatchObject({ terms: { id: terms.id } });
+    await stopSecond();
+  }, 240_000);
+});
