@@ -1,6 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { FirebreakError } from '../../core/errors.ts';
-import type { Ticket, TicketRequest, TicketSystem } from '../../core/ticket.ts';
+import { fillTemplate } from '../../core/template.ts';
+import {
+  type Ticket,
+  type TicketClosing,
+  type TicketComment,
+  type TicketRequest,
+  type TicketSystem,
+  templateValues,
+} from '../../core/ticket.ts';
 import { GithubApi, OutcomeUnknown } from './api.ts';
 import { checkRepository, findIssues, hasComment, type Issue, markerOf, ticketLabel, toIssue } from './issues.ts';
 import { escapeMarkdown, ticketTitle } from './markdown.ts';
@@ -10,6 +18,8 @@ export interface GithubTicketsOptions {
   readonly repository: string;
   readonly token: string;
   readonly apiUrl?: string;
+  /** Templates; the defaults are what the playbook wrote. */
+  readonly fields?: { readonly title?: string; readonly body?: string };
   /** For one call. */
   readonly timeoutMs?: number;
   /** How long a create without an answer is only looked for, and not repeated. The list may lag behind. */
@@ -37,6 +47,7 @@ class GithubTickets implements TicketSystem {
   readonly name = 'github';
   readonly #api: GithubApi;
   readonly #repository: string;
+  readonly #fields: { readonly title?: string; readonly body?: string };
   readonly #settleMs: number;
   readonly #running = new Map<string, Promise<Ticket>>();
   /** Key → when its create was sent without an answer. */
@@ -47,6 +58,7 @@ class GithubTickets implements TicketSystem {
 
   constructor(options: GithubTicketsOptions) {
     this.#repository = options.repository;
+    this.#fields = options.fields ?? {};
     this.#settleMs = options.settleMs ?? 60_000;
     this.#api = new GithubApi({
       token: options.token,
@@ -63,7 +75,7 @@ class GithubTickets implements TicketSystem {
     return opening;
   }
 
-  async comment({ id, key, text }: Parameters<TicketSystem['comment']>[0], signal: AbortSignal): Promise<void> {
+  async comment({ id, key, text }: TicketComment, signal: AbortSignal): Promise<void> {
     const path = this.#issuePath(id);
     await this.#checkRepository(signal);
     if (await hasComment(this.#api, path, key, signal)) return;
@@ -71,7 +83,8 @@ class GithubTickets implements TicketSystem {
     await this.#api.call({ method: 'POST', path: `${path}/comments`, body: { body }, signal });
   }
 
-  async close({ id, reason }: Parameters<TicketSystem['close']>[0], signal: AbortSignal): Promise<void> {
+  async close({ id, reason, openedUnder }: TicketClosing, signal: AbortSignal): Promise<void> {
+    if (openedUnder !== undefined) await this.#find(openedUnder, signal);
     await this.#api.call({
       method: 'PATCH',
       path: this.#issuePath(id),
@@ -93,7 +106,7 @@ class GithubTickets implements TicketSystem {
       const { data } = await this.#api.call({
         method: 'POST',
         path: `/repos/${this.#repository}/issues`,
-        body: { title: ticketTitle(request.title), body: ticketBody(request), labels: ticketLabels(request.labels) },
+        body: this.#content(request),
         signal,
       });
       created = toIssue(data);
@@ -103,6 +116,16 @@ class GithubTickets implements TicketSystem {
     if (!created) return this.#lookAgain(request.key, signal);
     this.#remember(request.key, created.number);
     return this.#confirm({ key: request.key, number: created.number, state: 'created', signal });
+  }
+
+  #content(request: TicketRequest): Readonly<Record<string, unknown>> {
+    const { title = '{{title}}', body = '{{body}}' } = this.#fields;
+    const values = templateValues(request);
+    return {
+      title: ticketTitle(fillTemplate(title, values)),
+      body: ticketBody({ ...request, body: fillTemplate(body, values) }),
+      labels: ticketLabels(request.labels),
+    };
   }
 
   /** Reads back what was created: without the label it would never be found again. */

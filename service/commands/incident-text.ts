@@ -86,6 +86,11 @@ export function printIncident(state: IncidentState): void {
     ]);
   }
   if (state.questions.length > 0) printQuestions(state.questions);
+  const { tickets = [] } = state;
+  if (tickets.length > 0) {
+    heading('Tickets');
+    for (const { system, id, url } of tickets) print(printable(`${system} ${id}${url ? `  ${url}` : ''}`));
+  }
   if (state.evidence.length > 0) {
     heading('Evidence');
     printTable(

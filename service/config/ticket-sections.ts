@@ -16,6 +16,11 @@ const fieldTemplate: z.ZodType<FieldTemplate> = z
   .json()
   .refine((value): boolean => unknownPlaceholders(value).length === 0, { error: problem });
 
+const titleAndBody = z.strictObject({
+  title: template.exactOptional().meta({ description: 'Template of the title. Default: `{{title}}`.' }),
+  body: template.exactOptional().meta({ description: 'Template of the body. Default: `{{body}}`.' }),
+});
+
 const github = z.strictObject({
   repository: z
     .string()
@@ -25,6 +30,7 @@ const github = z.strictObject({
   apiUrl: httpUrl
     .default('https://api.github.com')
     .meta({ description: 'Base URL of the REST API; another one for GitHub Enterprise Server.' }),
+  fields: titleAndBody.exactOptional(),
 });
 
 const jira = z.strictObject({
@@ -94,12 +100,7 @@ const webhook = {
 
 const webhookTickets = z.strictObject({
   ...webhook,
-  fields: z
-    .strictObject({
-      title: template.exactOptional().meta({ description: 'Template of the title.' }),
-      body: template.exactOptional().meta({ description: 'Template of the body.' }),
-    })
-    .exactOptional(),
+  fields: titleAndBody.exactOptional(),
 });
 
 const onlyOne = (section: object) => Object.values(section).filter((value) => value !== undefined).length <= 1;

@@ -86,6 +86,21 @@ describe('opening a ticket', () => {
   });
 });
 
+test('title and body follow the configuration', async () => {
+  const fake = await github();
+  await tickets(fake, { fields: { title: '[{{cluster}}] {{title}}', body: '{{workload}}: {{body}}' } }).open(request, signal);
+  expect(fake.store.get(1)?.title).toBe('[lab] cart read /etc/shadow');
+  expect(shownText(fake.store.get(1)?.body ?? '')).toContain('deployment/cart: What happened');
+});
+
+test('closing sweeps what was made twice since', async () => {
+  const fake = await github({ listDelayMs: 200 });
+  await Promise.all([tickets(fake).open(request, signal), tickets(fake).open(request, signal)]);
+  await new Promise((resolve) => setTimeout(resolve, 250));
+  await tickets(fake).close({ id: '1', reason: 'completed', openedUnder: request.key }, signal);
+  expect(fake.store.all().map(({ stateReason }) => stateReason)).toEqual(['not_planned', 'completed']);
+});
+
 describe('an answer that is lost', () => {
   test.each(['then-hang', 'then-reset'] as const)(
     'after the work was done (%s): it is found, and there is one issue',

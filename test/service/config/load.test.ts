@@ -62,6 +62,40 @@ describe('a minimal file', () => {
   });
 });
 
+describe('tickets and paging', () => {
+  const jira = "url: 'https://acme.atlassian.net', email: a@acme.com, token: { env: JIRA }, project: SEC";
+
+  test('have their secrets beside them, for the desk alone', () => {
+    const text = `${minimal}tickets: { jira: { ${jira}, fields: { summary: '{{title}}', customfield_1: { value: '{{cluster}}' } } } }
+paging: { pagerduty: { routingKey: { env: PD }, groups: { leads: { env: PD_LEADS } } } }
+temporal: { codecKeys: [{ id: a, key: { env: CODEC } }] }
+`;
+    const config = loadConfig({ path: write(text), env: {} });
+    const codec = Buffer.alloc(32, 7).toString('base64');
+    const env = { CODEC: codec, FALCO_TOKEN: 'f', JIRA: 'j', PD: 'p', PD_LEADS: 'l' };
+    expect(resolveSecrets({ config, env, roles: ['desk'] })).toMatchObject({
+      tickets: { jira: { token: 'j' } },
+      paging: { pagerduty: { routingKey: 'p', groupKeys: { leads: 'l' } } },
+    });
+    const cell = resolveSecrets({ config, env: { CODEC: codec, FALCO_TOKEN: 'f' }, roles: ['cell'] });
+    expect([cell.tickets, cell.paging]).toEqual([undefined, undefined]);
+  });
+
+  test('know their placeholders', () => {
+    const found = problems(`${minimal}tickets: { jira: { ${jira}, fields: { customfield_1: [{ value: '{{titel}}' }] } } }\n`);
+    expect(found.map(({ path }) => path)).toEqual(['tickets.jira.fields.customfield_1']);
+    expect(found[0]?.problem).toContain('{{title}}');
+  });
+
+  test('are one system each', () => {
+    const webhook = "webhook: { url: 'https://x.example.com', secret: { env: W } }";
+    expect(problems(`${minimal}tickets: { jira: { ${jira} }, ${webhook} }\n`)).toMatchObject([{ path: 'tickets' }]);
+    expect(problems(`${minimal}paging: { pagerduty: { routingKey: { env: PD } }, ${webhook} }\n`)).toMatchObject([
+      { path: 'paging' },
+    ]);
+  });
+});
+
 describe('a wrong file', () => {
   test('names path, line and the nearest known name of an unknown key', () => {
     expect(problems(`${minimal}guardrails:\n  automaticFrm: critical\n`)).toEqual([
