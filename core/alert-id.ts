@@ -1,4 +1,4 @@
-import { digestOf } from './digest.ts';
+import { sha256Hex } from './digest.ts';
 
 export interface AlertIdentity {
   readonly sensor: string;
@@ -15,7 +15,8 @@ export interface AlertIdentity {
  * count, since whoever parsed them on the way may have rounded them.
  */
 export function alertIdOf({ sensor, rule, time, host, fields }: AlertIdentity): string {
-  return digestOf([sensor, rule, time, host ?? null, stable(fields)].map(stable)).slice(0, 32);
+  // Lists of texts and numbers have one JSON text only, the canonical one.
+  return sha256Hex(JSON.stringify([sensor, rule, time, host ?? null, stable(fields)].map(stable))).slice(0, 32);
 }
 
 /** JSON that has exactly one canonical form: no rounded number, no lone surrogate, and objects as sorted pairs. */

@@ -9,8 +9,11 @@ export function canonicalJson(value: unknown): string {
   return text;
 }
 
-/** SHA-256 of bytes or of a text's UTF-8, in lower-case hex. Pure JavaScript: it also runs inside the workflow sandbox. */
+const native = globalThis.process?.getBuiltinModule?.('node:crypto')?.hash;
+
+/** SHA-256 of bytes or of a text's UTF-8, in lower-case hex. Inside the workflow sandbox in pure JavaScript; elsewhere by Node, ten times as fast. */
 export function sha256Hex(data: string | Uint8Array): string {
+  if (native !== undefined) return native('sha256', data, 'hex');
   return bytesToHex(sha256(typeof data === 'string' ? utf8ToBytes(data) : data));
 }
 

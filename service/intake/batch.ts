@@ -1,4 +1,4 @@
-import { createHash, type Hash } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
 import type { Alert } from '../../core/alert.ts';
 import type { AlertBatch, AlertCount, Subject } from '../../core/incident.ts';
@@ -69,7 +69,7 @@ export async function nextBatch(call: {
 }
 
 class BatchBuilder {
-  readonly #ids: Hash = createHash('sha256');
+  readonly #ids: string[] = [];
   readonly #alerts: Alert[] = [];
   readonly #samples: number[] = [];
   readonly #counts = new Map<string, AlertCount>();
@@ -101,7 +101,7 @@ class BatchBuilder {
 
   take({ place, entry }: PlacedEntry, whole: 'new' | 'repeated' | false): void {
     const { alert, receivedAt, subject } = entry;
-    this.#ids.update(`${alert.id}\n`);
+    this.#ids.push(alert.id);
     this.#size += 1;
     this.#upTo = place;
     this.#subject ??= subject;
@@ -131,7 +131,10 @@ class BatchBuilder {
   }
 
   build(alone: boolean): SpooledBatch {
-    const id = this.#ids.digest('hex').slice(0, 32);
+    const id = createHash('sha256')
+      .update(`${this.#ids.join('\n')}\n`)
+      .digest('hex')
+      .slice(0, 32);
     return {
       batch: { id, alerts: this.#alerts, counts: [...this.#counts.values()] },
       subject: this.#subject ?? { kind: 'cluster', cluster: '' },

@@ -187,7 +187,7 @@ export class Dispatcher {
     } catch (error) {
       failed = true;
       const code = error instanceof FirebreakError ? error.code : 'FB_ERR_INTERNAL';
-      this.#log.error({ incident: line.id, code }, 'a batch could not be taken from the spool');
+      if (!this.#stopped) this.#log.error({ incident: line.id, code }, 'a batch could not be taken from the spool');
     }
     this.#release(line, { failed });
   }

@@ -158,13 +158,15 @@ export class Spool {
     const at = new Date().toISOString();
     let after = 0;
     for (;;) {
-      const found = this.entriesOf(incident, { after, limit: removedAtOnce });
-      const batch = found.filter(({ place }) => place <= upTo);
-      const isLast = batch.length < removedAtOnce;
+      const start: EntryKey = [incident, after + 1];
+      const end: EntryKey = [incident, upTo + 1];
+      const keys = [...this.#entries.getKeys({ start, end, limit: removedAtOnce })];
+      const isLast = keys.length < removedAtOnce;
       await this.#root.batch(() => {
-        for (const { place, entry } of batch) {
-          void this.#entries.remove([incident, place]);
-          if (refused !== undefined) this.apart.putRefused(place, { at, reason: refused, incident, entry });
+        for (const key of keys) {
+          const entry = refused === undefined ? undefined : this.#entries.get(key);
+          void this.#entries.remove(key);
+          if (entry !== undefined) this.apart.putRefused(key[1], { at, reason: refused ?? '', incident, entry });
         }
         // A removal in parts must not look like a smaller batch after a crash.
         void (isLast || refused !== undefined
@@ -172,7 +174,7 @@ export class Spool {
           : this.#sending.put(incident, { upTo, samples: [], sent: true }));
       });
       if (isLast) return;
-      after = batch.at(-1)?.place ?? upTo;
+      after = keys.at(-1)?.[1] ?? upTo;
     }
   }
 
@@ -199,10 +201,10 @@ export class Spool {
     return this.bytes() / this.#maxBytes;
   }
 
-  /** As it was up to 20 ms ago: it is asked for every alert. */
+  /** As it was up to 50 ms ago: it is asked for every alert. */
   isFull(): boolean {
     const now = performance.now();
-    if (now - this.#measured.at > 20) this.#measured = { at: now, bytes: this.bytes() };
+    if (now - this.#measured.at > 50) this.#measured = { at: now, bytes: this.bytes() };
     return this.#measured.bytes >= this.#maxBytes;
   }
 
