@@ -91,7 +91,7 @@ describe('the rights that the declarations ask for', () => {
           (error) => error,
         )
       )?.status;
-    await until(async () => ((await denied()) === 422 ? true : undefined));
+    await until(async () => ((await denied()) === 422 ? true : undefined), 45_000);
     const tries: readonly (() => Promise<unknown>)[] = [
       () => patch({ metadata: { annotations: { owner: 'nobody' } } }),
       () => patch({ metadata: { annotations: { owner: null } } }),
