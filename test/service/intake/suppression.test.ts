@@ -94,7 +94,9 @@ async function post(url: string, body: unknown, path = '/v1/alerts/falco') {
     body: JSON.stringify(body),
     headers: { authorization: `Bearer ${token}` },
   });
-  const json: { readonly items: readonly Record<string, unknown>[] } & Record<string, unknown> = await response.json();
+  const json: { readonly items: readonly Record<string, unknown>[] } & Record<string, unknown> = JSON.parse(
+    await response.text(),
+  );
   return { status: response.status, json };
 }
 
