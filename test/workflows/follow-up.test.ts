@@ -24,8 +24,8 @@ let lab: Lab;
 beforeAll(async () => {
   jira = await startJiraFake(account);
   pagerduty = await startPagerDutyFake({ routingKeys: [routingKey] });
-  tickets = createJiraTickets({ ...account, url: jira.url, issueType: 'Task', timeoutMs: 300, secondLookMs: 10 });
-  const pager = createPagerDuty({ routingKey, apiUrl: pagerduty.url, timeoutMs: 300 });
+  tickets = createJiraTickets({ ...account, url: jira.url, issueType: 'Task', timeoutMs: 5_000, secondLookMs: 10 });
+  const pager = createPagerDuty({ routingKey, apiUrl: pagerduty.url, timeoutMs: 5_000 });
   const openTicket = async (call: { readonly incident: TicketRequest['incident']; readonly input: unknown }) => {
     const { title, body } = call.input as { readonly title: string; readonly body: string };
     const request = { key: ticketKeyOf(call.incident), incident: call.incident, title, body, labels: [] };

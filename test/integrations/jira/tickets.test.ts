@@ -23,7 +23,7 @@ function tickets(fake: JiraFake, options: Partial<JiraTicketsOptions> = {}) {
     ...account,
     url: fake.url,
     issueType: 'Task',
-    timeoutMs: 300,
+    timeoutMs: 5_000,
     secondLookMs: 50,
     settleMs: 800,
     ...options,
@@ -86,7 +86,7 @@ describe('an issue of Jira', () => {
 
   test('without an answer while the search lags is ambiguous, looked for, and never made twice', async () => {
     const fake = await jira({ searchDelayMs: 6_000 });
-    const system = tickets(fake, { settleMs: 60_000 });
+    const system = tickets(fake, { settleMs: 60_000, timeoutMs: 500 });
     fake.inject({ method: 'POST', path: /\/issue$/, what: 'then-hang' });
     expect(await system.open(request, signal)).toEqual({ state: 'ambiguous' });
     expect(await system.open(request, signal)).toMatchObject({ state: 'existing', id: 'SEC-1' });

@@ -31,10 +31,10 @@ afterEach(async () => {
   for (const fake of fakes.splice(0)) await fake.stop();
 });
 
-async function pagerduty(): Promise<{ readonly fake: PagerDutyFake; readonly pager: () => Pager }> {
+async function pagerduty(timeoutMs = 5_000): Promise<{ readonly fake: PagerDutyFake; readonly pager: () => Pager }> {
   const fake = await startPagerDutyFake({ routingKeys: [routingKey, leadsKey] });
   fakes.push(fake);
-  const options = { routingKey, groupKeys: { leads: leadsKey }, apiUrl: fake.url, timeoutMs: 150 };
+  const options = { routingKey, groupKeys: { leads: leadsKey }, apiUrl: fake.url, timeoutMs };
   return { fake, pager: () => redactedPager(createPagerDuty(options)) };
 }
 
@@ -86,7 +86,7 @@ describe('a page', () => {
 
   const faults: readonly Injection['what'][] = ['fail', 'hang', 'then-hang', 'then-reset'];
   test.each(faults)('that meets %s at every call is one alert all the same, and resolved', async (what) => {
-    const { fake, pager } = await pagerduty();
+    const { fake, pager } = await pagerduty(200);
     fake.inject({ method: 'POST', path: /enqueue/, what, times: 2 });
     await untilDone(() => pager().page(page, signal));
     expect(fake.alerts).toHaveLength(1);

@@ -17,7 +17,7 @@ async function servicenow(options: Partial<ServiceNowFakeOptions> = {}): Promise
 }
 
 function tickets(fake: ServiceNowFake, options: Partial<ServiceNowTicketsOptions> = {}) {
-  return createServiceNowTickets({ ...account, url: fake.url, timeoutMs: 300, ...options });
+  return createServiceNowTickets({ ...account, url: fake.url, timeoutMs: 5_000, ...options });
 }
 
 describe('a record of ServiceNow', () => {

@@ -100,7 +100,7 @@ describe.each(Object.keys(stages))('%s', (name) => {
           const memory = await durable();
           for (const method of ['GET', 'POST', 'PATCH'])
             stage.fake.inject({ method, path: /./, what, at, ...(what === 'fail' ? { status: 503 } : {}) });
-          await live(() => stage.connect(memory));
+          await live(() => stage.connect(memory, 200));
           expect([what, at, stage.open(), stage.closed(), stage.comments().length]).toEqual([what, at, 0, 1, 1]);
         }),
       );

@@ -23,21 +23,20 @@ export const request: TicketRequest = {
 /** A stand-in and what is in it, as a person would count it. */
 export interface Stage {
   readonly fake: RestFake;
-  /** A new process: it knows only what is in `memory`. */
-  connect(memory: TicketMemory): TicketSystem;
+  /** A new process: it knows only what is in `memory`. Its first calls are slow while its code is warmed up. */
+  connect(memory: TicketMemory, timeoutMs?: number): TicketSystem;
   open(): number;
   closed(): number;
   comments(): readonly string[];
 }
-
-const timeoutMs = 150;
 
 async function jira(searchDelayMs = 0): Promise<Stage> {
   const fake = await startJiraFake({ project: 'SEC', email: 'firebreak@acme.com', token: 'jira-token', searchDelayMs });
   const settings = { url: fake.url, email: 'firebreak@acme.com', token: 'jira-token', project: 'SEC', issueType: 'Task' };
   return {
     fake,
-    connect: (memory) => createJiraTickets({ ...settings, timeoutMs, memory, settleMs: 1_200, secondLookMs: 20 }),
+    connect: (memory, timeoutMs = 5_000) =>
+      createJiraTickets({ ...settings, timeoutMs, memory, settleMs: 1_200, secondLookMs: 20 }),
     open: () => fake.issues.filter((issue) => issue.status !== 'Done').length,
     closed: () => fake.issues.filter((issue) => issue.status === 'Done').length,
     comments: () => fake.issues.flatMap((issue) => issue.comments.map((comment) => adfText(comment.body))),
@@ -49,7 +48,7 @@ async function servicenow(): Promise<Stage> {
   const settings = { url: fake.url, user: 'firebreak', password: 'snow-password' };
   return {
     fake,
-    connect: (memory) => createServiceNowTickets({ ...settings, timeoutMs, memory, settleMs: 600 }),
+    connect: (memory, timeoutMs = 5_000) => createServiceNowTickets({ ...settings, timeoutMs, memory, settleMs: 600 }),
     open: () => fake.records.filter(({ values }) => values.state === '1').length,
     closed: () => fake.records.filter(({ values }) => values.state === '6').length,
     comments: () => fake.records.flatMap(({ notes }) => notes),
@@ -61,7 +60,8 @@ async function webhook(): Promise<Stage> {
   const of = (type: string) => fake.events.filter((event) => event.type === type);
   return {
     fake,
-    connect: () => createWebhookTickets({ url: `${fake.url}/firebreak`, secret: 'webhook-secret', timeoutMs }),
+    connect: (_, timeoutMs = 5_000) =>
+      createWebhookTickets({ url: `${fake.url}/firebreak`, secret: 'webhook-secret', timeoutMs }),
     open: () => of('ticket.opened').length - of('ticket.closed').length,
     closed: () => of('ticket.closed').length,
     comments: () => of('ticket.commented').map((event) => (isFields(event) ? String(event.text) : '')),
