@@ -46,7 +46,7 @@ describe('golden histories', () => {
     const looks: Promise<unknown>[] = [];
     try {
       const incidents = await Promise.all(
-        [1, 2, 3, 4, 5, 6, 7, 8].map((n) => lab.start([alertOf({ n, rule: 'Terminal shell in container', severity: 'low' })])),
+        [1, 2, 3].map((n) => lab.start([alertOf({ n, rule: 'Terminal shell in container', severity: 'low' })])),
       );
       for (const incident of incidents)
         looks.push(
