@@ -3,17 +3,23 @@
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { ensureBuilt } from '../service/dev/build.mjs';
+import { serviceNodeFlags } from '../service/dev/node-flags.mjs';
 import { ensureSetUp, runUnder } from '../service/dev/setup.mjs';
 
 const program = await prepare().catch((error) => {
   process.stderr.write(`${error.message}\n`);
   process.exit(1);
 });
-if (program.node === process.execPath) {
+// The service is a process of its own, with its memory bounded.
+const isService = process.argv[2] === 'run';
+if (program.node === process.execPath && !isService) {
   process.argv[1] = program.cli;
   await import(pathToFileURL(program.cli).href);
 } else {
-  process.exitCode = await runUnder({ node: program.node, args: [program.cli, ...process.argv.slice(2)] });
+  process.exitCode = await runUnder({
+    node: program.node,
+    args: [...(isService ? serviceNodeFlags : []), program.cli, ...process.argv.slice(2)],
+  });
 }
 
 async function prepare() {

@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { FirebreakError } from '../../core/errors.ts';
+import { serviceNodeFlags } from '../dev/node-flags.mjs';
 import { projectRoot } from '../dev/project-root.ts';
 import { type RunningServer, type ServerGroup, waitUntilReady } from '../dev/server-group.ts';
 import type { DemoSettings } from './settings.ts';
@@ -52,7 +53,7 @@ export async function startService({
   const server = group.start({
     name: 'firebreak',
     command: process.execPath,
-    args: [cli, 'run', '--role', 'cell,desk,forensics,secrets', '--config', settings.configFile],
+    args: [...serviceNodeFlags, cli, 'run', '--role', 'cell,desk,forensics,secrets', '--config', settings.configFile],
     logFile: join(settings.folder, 'firebreak.log'),
   });
   const ready = async (): Promise<boolean> =>

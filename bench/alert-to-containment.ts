@@ -1,0 +1,187 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { names } from '../core/labels.ts';
+import { createKubernetesApi, type KubernetesApi, pathOf } from '../integrations/kubernetes/client.ts';
+import { accessFromKubeconfig } from '../integrations/kubernetes/kubeconfig.ts';
+import { replacePodLabels } from '../integrations/kubernetes/pods.ts';
+import { AuditLog, isWrite } from '../service/demo/audit-log.ts';
+import { AlertSender, alertAbout } from './alerts.ts';
+import { cpuMs, idle, microseconds, setClock, wallClock } from './clock.ts';
+import { distribution, round, writeResult } from './report.ts';
+import { inParallel, makeDeployment, makeNamespace, openStage, type PodTarget, podsWhenRunning } from './stage.ts';
+
+const count = Number(process.env.BENCH_COUNT ?? 100);
+const warmUps = 10;
+/** The pods of each kind of measurement are in a namespace of their own. */
+const namespaces = {
+  'bench-warm-up': warmUps * 2,
+  'bench-alert-single': count,
+  'bench-plain-single': count,
+  'bench-alert-burst': count,
+  'bench-plain-burst': count,
+} as const;
+/** As many labels and bytes as the quarantine writes, under names that nothing in Firebreak looks at. */
+const plainLabels = { 'benchmark.dev/quarantine': 'active', 'benchmark.dev/incident': '0'.repeat(32) };
+
+type Namespace = keyof typeof namespaces;
+
+const stage = await openStage({ nodes: ['node-a', 'node-b'], prepare: makePods });
+try {
+  await measure();
+} finally {
+  await stage.stop();
+}
+
+async function makePods(api: KubernetesApi): Promise<void> {
+  for (const [namespace, pods] of Object.entries(namespaces)) {
+    await makeNamespace(api, namespace);
+    await inParallel(Array.from({ length: pods }), 8, (_, index) => makeDeployment(api, namespace, `app-${index}`));
+    await podsWhenRunning(api, namespace, pods);
+  }
+}
+
+async function measure(): Promise<void> {
+  const { platform, settings, pids } = stage;
+  const log = new AuditLog(platform.kubernetes.auditLog);
+  const sender = new AlertSender(settings);
+  const plain = createKubernetesApi({
+    access: await accessFromKubeconfig({ file: platform.kubernetes.kubeconfig }),
+    maxSockets: 100,
+  });
+  const targets = new Map<Namespace, readonly PodTarget[]>();
+  for (const [namespace, pods] of Object.entries(namespaces))
+    targets.set(namespace as Namespace, await podsWhenRunning(stage.api, namespace, pods));
+  const podsOf = (namespace: Namespace): readonly PodTarget[] => targets.get(namespace) ?? [];
+  const answers: number[] = [];
+  const alert = async (pod: PodTarget): Promise<number> => {
+    const body = alertAbout(pod);
+    const sentAt = wallClock();
+    const status = await sender.post(body);
+    answers.push(wallClock() - sentAt);
+    if (status !== 200) throw new Error(`the intake answers ${status}`);
+    return sentAt;
+  };
+  const settled = async (): Promise<void> => {
+    await sleep(300);
+    await idle({ pids, share: 0.3, withinMs: 5_000 });
+    setClock();
+  };
+  /** When the API server had answered the patch, by its own clock. */
+  const patchedAt = async (pod: PodTarget, withinMs = 20_000): Promise<number> => {
+    const event = await log.first(
+      `label patch of ${pod.name}`,
+      withinMs,
+      (seen) => isWrite(seen) && seen.verb === 'patch' && seen.objectRef?.resource === 'pods' && seen.objectRef.name === pod.name,
+    );
+    return microseconds(event.stageTimestamp);
+  };
+
+  const [first, ...others] = podsOf('bench-warm-up');
+  if (!first) throw new Error('no pods');
+  await alert(first);
+  await patchedAt(first);
+  const annotations = await sampleAnnotations(first);
+  const patch = async (pod: PodTarget): Promise<number> => {
+    const sentAt = wallClock();
+    await replacePodLabels({ api: plain, pod, labels: plainLabels, annotations });
+    return sentAt;
+  };
+  for (const [index, pod] of others.entries()) {
+    await settled();
+    await (index % 2 === 0 ? patch(pod) : alert(pod));
+  }
+
+  const single = { alert: [] as number[], plain: [] as number[] };
+  answers.length = 0;
+  for (const [index, pod] of podsOf('bench-alert-single').entries()) {
+    await settled();
+    const sentAt = await alert(pod);
+    single.alert.push((await patchedAt(pod)) - sentAt);
+    const other = podsOf('bench-plain-single')[index];
+    if (!other) continue;
+    await settled();
+    const patchSentAt = await patch(other);
+    single.plain.push((await patchedAt(other)) - patchSentAt);
+  }
+  const answered = distribution(answers);
+  console.log('single alert', distribution(single.alert));
+  console.log('single plain', distribution(single.plain));
+  console.log('answer', answered);
+
+  await settled();
+  const burst = async (pods: readonly PodTarget[], send: (pod: PodTarget) => Promise<number>): Promise<readonly number[]> => {
+    await idle({ pids, share: 0.3, withinMs: 15_000 });
+    setClock();
+    const begun = wallClock();
+    await Promise.all(pods.map(send));
+    const patched: number[] = [];
+    for (const pod of pods) patched.push((await patchedAt(pod, 60_000)) - begun);
+    return patched;
+  };
+  const warmPlain = Array.from({ length: 100 }, () =>
+    plain.json({ method: 'GET', path: pathOf({ resource: 'namespaces', name: 'default' }), what: 'get namespaces' }),
+  );
+  await Promise.all(warmPlain);
+  const plainBurst = distribution(await burst(podsOf('bench-plain-burst'), patch));
+  await sender.warm(100);
+  const cpuBefore = stage.pids.map(cpuMs);
+  const alertBurst = distribution(await burst(podsOf('bench-alert-burst'), alert));
+  console.log('burst plain', plainBurst);
+  console.log('burst alert', alertBurst);
+  console.log(
+    'cpu service/stand-ins/temporal/kube',
+    stage.pids.map((pid, index) => cpuMs(pid) - (cpuBefore[index] ?? 0)),
+  );
+  await sleep(3_000);
+  console.log(
+    'cpu 3 s later',
+    stage.pids.map((pid, index) => cpuMs(pid) - (cpuBefore[index] ?? 0)),
+  );
+  const histories = distribution(await stage.historyLengths(50));
+  console.log('events', histories);
+
+  const alone = { alert: distribution(single.alert), plain: distribution(single.plain) };
+  const ratio = { p50: round(alone.alert.p50 / alone.plain.p50), p99: round(alone.alert.p99 / alone.plain.p99) };
+  writeResult({
+    name: 'alert-to-containment',
+    what: 'Milliseconds from the POST of an alert until the API server has answered the label patch of the quarantine (its audit log, ResponseComplete; the standing policy is in place), and the same for the bare patch of another pod',
+    figures: {
+      'one at a time': alone.alert,
+      'one at a time, plain call': alone.plain,
+      'ratio p50': ratio.p50,
+      'ratio p99': ratio.p99,
+      'answer to the sender': answered,
+      [`burst of ${count}`]: alertBurst,
+      [`burst of ${count}, plain calls`]: plainBurst,
+      'ratio of the last of the burst': round(alertBurst.max / plainBurst.max),
+      'events per incident with its question open': histories,
+    },
+    goals: [
+      goal('one at a time, p50', ratio.p50, 2, '× plain', `${alone.alert.p50} ms, plain ${alone.plain.p50} ms`),
+      goal('one at a time, p99', ratio.p99, 4, '× plain', `${alone.alert.p99} ms, plain ${alone.plain.p99} ms`),
+      goal(`burst of ${count}, last`, alertBurst.max, 2_000, ' ms', `plain ${plainBurst.max} ms`),
+    ],
+    limitedBy: [],
+  });
+  sender.close();
+  plain.close();
+}
+
+function goal(what: string, value: number, most: number, unit: string, beside: string) {
+  return { what, goal: `at most ${most}${unit}`, measured: `${value}${unit} (${beside})`, met: value <= most };
+}
+
+async function sampleAnnotations(pod: PodTarget): Promise<Readonly<Record<string, string>>> {
+  const path = pathOf({ namespace: pod.namespace, resource: 'pods', name: pod.name });
+  const { metadata } = await stage.api.json<{ readonly metadata: { readonly annotations: Readonly<Record<string, string>> } }>({
+    method: 'GET',
+    path,
+    what: 'get pods',
+  });
+  const written = [names.incidentAnnotation, names.stepAnnotation, names.beforeAnnotation];
+  return Object.fromEntries(
+    written.map((name, index) => [
+      `benchmark.dev/n${index}`.padEnd(name.length, 'x').slice(0, name.length),
+      metadata.annotations[name] ?? '',
+    ]),
+  );
+}

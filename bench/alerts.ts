@@ -1,0 +1,68 @@
+import { readFileSync } from 'node:fs';
+import { Agent, request } from 'node:http';
+import { join } from 'node:path';
+import type { DemoSettings } from '../service/demo/settings.ts';
+import type { PodTarget } from './stage.ts';
+
+const captured = join(
+  import.meta.dirname,
+  '..',
+  'test',
+  'fixtures',
+  'alerts',
+  'falco',
+  '05-fileless_execution_via_memfd_create.json',
+);
+
+/** What Falco sent, about this pod, now. */
+export function alertAbout({ namespace, name }: Pick<PodTarget, 'namespace' | 'name'>): string {
+  const { output_fields, ...alert } = JSON.parse(readFileSync(captured, 'utf8'));
+  return JSON.stringify({
+    ...alert,
+    output_fields: { ...output_fields, 'k8s.ns.name': namespace, 'k8s.pod.name': name },
+    time: new Date().toISOString().replace('Z', '000000Z'),
+  });
+}
+
+/** Posts to the intake over connections that are open already. */
+export class AlertSender {
+  readonly #url: URL;
+  readonly #token: string;
+  readonly #agent: Agent;
+
+  constructor({ intakeUrl, falcoToken }: DemoSettings, connections = 100) {
+    this.#url = new URL('/v1/alerts/falco', intakeUrl);
+    this.#token = falcoToken;
+    this.#agent = new Agent({ keepAlive: true, maxSockets: connections, maxFreeSockets: connections });
+  }
+
+  /** Opens the connections. */
+  async warm(connections: number): Promise<void> {
+    await Promise.all(Array.from({ length: connections }, () => this.#call('GET', '/readyz')));
+  }
+
+  /** The intake's status, once it has answered. */
+  post(body: string): Promise<number> {
+    return this.#call('POST', this.#url.pathname, body);
+  }
+
+  close(): void {
+    this.#agent.destroy();
+  }
+
+  #call(method: string, path: string, body = ''): Promise<number> {
+    return new Promise((resolve, reject) => {
+      const headers = {
+        authorization: `Bearer ${this.#token}`,
+        ...(body !== '' && { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }),
+      };
+      const { hostname, port } = this.#url;
+      const call = request({ agent: this.#agent, hostname, port, path, method, headers }, (response) => {
+        response.resume().once('end', () => resolve(response.statusCode ?? 0));
+        response.once('error', reject);
+      });
+      call.once('error', reject);
+      call.end(body);
+    });
+  }
+}

@@ -1,0 +1,98 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { residentBytes } from '../service/demo/processes.ts';
+import { AlertSender, alertAbout } from './alerts.ts';
+import { idle } from './clock.ts';
+import { round, writeResult } from './report.ts';
+import { inParallel, makeDeployment, makeNamespace, openStage, type PodTarget, podsWhenRunning, runningPods } from './stage.ts';
+
+const incidents = Number(process.env.BENCH_COUNT ?? 1_000);
+const namespace = 'bench-memory';
+/** Alerts on their way at once: the figure is the memory of open incidents, not of a burst. */
+const atOnce = 5;
+
+const stage = await openStage({
+  nodes: ['node-a', 'node-b', 'node-c', 'node-d'],
+  prepare: async (api) => {
+    await makeNamespace(api, namespace);
+    await inParallel(Array.from({ length: incidents + 1 }), 8, (_, index) => makeDeployment(api, namespace, `app-${index}`));
+    await podsWhenRunning(api, namespace, incidents + 1);
+  },
+});
+try {
+  await measure();
+} finally {
+  await stage.stop();
+}
+
+async function measure(): Promise<void> {
+  const sender = new AlertSender(stage.settings, atOnce);
+  const [first, ...others] = await podsWhenRunning(stage.api, namespace, incidents + 1);
+  if (!first) throw new Error('no pods');
+  await sleep(3_000);
+  const started = resident();
+  await post(sender, first);
+  await contained([first]);
+  await sleep(4_000);
+  const afterOne = resident();
+  console.log(`after start ${started} MB, after one incident ${afterOne} MB`);
+  const steps: Record<string, number> = {};
+  for (let from = 0; from < others.length; from += 100) {
+    const some = others.slice(from, from + 100);
+    await inParallel(some, atOnce, (pod) => post(sender, pod));
+    await contained(some);
+    await idle({ pids: [stage.servicePid], share: 0.5, withinMs: 20_000 });
+    steps[`after ${from + some.length} incidents`] = resident();
+    console.log(from + some.length, resident(), 'MB');
+  }
+  await idle({ pids: [stage.servicePid], share: 0.3, withinMs: 60_000 });
+  const afterAll = resident();
+  sender.close();
+  writeResult({
+    name: 'memory',
+    what: 'Resident memory of the Firebreak process with all roles, in MB (10^6 bytes): Slack, tickets and records as in the demo, each incident contained, with its question open',
+    figures: {
+      'after start': started,
+      'after one incident': afterOne,
+      ...steps,
+      [`after ${incidents} incidents, quiet again`]: afterAll,
+    },
+    goals: [
+      goal('after one incident', afterOne, 350),
+      goal(
+        `after ${incidents} incidents with open questions`,
+        Math.max(afterAll, steps[`after ${incidents} incidents`] ?? 0),
+        650,
+      ),
+    ],
+    limitedBy: [
+      'The modules and native libraries of the Temporal SDK (core bridge, its Rust threads, the isolate of the workflows) are most of what is there after the start.',
+      'Each incident that the worker keeps in its cache (200 at most) holds its own copies of the modules of the workflow bundle and its state; incidents beyond that are only in Temporal, and cost a replay when something happens to them.',
+      'Slack takes one message a second: the cards that wait are retried activities, and hold nothing between their attempts.',
+    ],
+  });
+}
+
+async function post(sender: AlertSender, pod: PodTarget): Promise<void> {
+  const status = await sender.post(alertAbout(pod));
+  if (status !== 200) throw new Error(`the intake answers ${status}`);
+}
+
+/** Waits until the API server shows all of them without the labels that they had. */
+async function contained(pods: readonly PodTarget[]): Promise<void> {
+  const names = new Set(pods.map(({ name }) => name));
+  const until = Date.now() + 120_000;
+  for (;;) {
+    const left = (await runningPods(stage.api, namespace)).filter(({ name, labels }) => names.has(name) && 'app' in labels);
+    if (left.length === 0) return;
+    if (Date.now() > until) throw new Error(`${left.length} pods are not contained`);
+    await sleep(500);
+  }
+}
+
+function resident(): number {
+  return round((residentBytes(stage.servicePid) ?? 0) / 1e6);
+}
+
+function goal(what: string, megabytes: number, most: number) {
+  return { what, goal: `at most ${most} MB`, measured: `${megabytes} MB`, met: megabytes > 0 && megabytes <= most };
+}

@@ -1,0 +1,8 @@
+/** `npm run bench [-- NAME…]`: sets up and builds where needed, then measures under the right Node. */
+import { join } from 'node:path';
+import { ensureBuilt } from '../service/dev/build.mjs';
+import { ensureSetUp, runUnder } from '../service/dev/setup.mjs';
+
+const node = await ensureSetUp();
+await ensureBuilt({ node });
+process.exitCode = await runUnder({ node, args: [join(import.meta.dirname, 'run.ts'), ...process.argv.slice(2)] });

@@ -1,0 +1,1 @@
+export const serviceNodeFlags: readonly string[];
