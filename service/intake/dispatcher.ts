@@ -4,6 +4,7 @@ import type { IncidentGateway } from './incident-gateway.ts';
 import { IncidentLine } from './incident-line.ts';
 import { Lane } from './lane.ts';
 import type { IntakeLog } from './log.ts';
+import { Pace } from './pace.ts';
 import type { Spool, SpoolEntry } from './spool.ts';
 import { startOptionsOf } from './start-options.ts';
 
@@ -12,6 +13,9 @@ const gatheredAtMost = 50_000;
 const callsAtOnce = 32;
 const slowestRetryMs = 5_000;
 const peekedAtStart = 50;
+/** Signals a second at which windows begin to grow, and how far they do. */
+const callsWithoutCrowding = 20;
+const longestCrowding = 50;
 
 export interface DispatcherOptions {
   readonly spool: Spool;
@@ -35,6 +39,7 @@ export class Dispatcher {
   readonly #working = new Set<Promise<void>>();
   readonly #lane = new Lane(callsAtOnce);
   readonly #criticalLane = new Lane(callsAtOnce);
+  readonly #pace = new Pace();
   #stopping = false;
   #stopped = false;
 
@@ -79,7 +84,7 @@ export class Dispatcher {
       line.writing -= 1;
     }
     if (isNew || line.gathered >= gatheredAtMost) this.#flushSoon(line);
-    else this.#flushLater(line, line.windowMs);
+    else this.#flushLater(line, this.#windowOf(line));
   }
 
   /** Looks at an incident that got alerts by another way. */
@@ -248,6 +253,7 @@ export class Dispatcher {
           if (started.kind === 'started') return 'sent';
           runsElsewhere = true;
         }
+        this.#pace.count();
         const signalled = await this.#gateway.signal(line.id, spooled.batch);
         this.#called?.('signal', signalled.kind);
         if (signalled.kind === 'signalled') return 'sent';
@@ -258,6 +264,12 @@ export class Dispatcher {
       }
       return this.#wait(line, 'the run is between its end and its next start');
     });
+  }
+
+  /** Repetitions are gathered for longer while many incidents have some: the calls of all together are what Temporal feels. */
+  #windowOf(line: IncidentLine): number {
+    const crowd = Math.min(longestCrowding, this.#pace.perSecond() / callsWithoutCrowding);
+    return line.windowMs * Math.max(1, crowd);
   }
 
   #wait(line: IncidentLine, detail: string): 'again' {
@@ -282,7 +294,7 @@ export class Dispatcher {
     this.#failing.delete(line);
     this.#wakeFailing();
     if (line.backlog && line.urgent) this.#flushSoon(line);
-    else if (line.backlog && !this.#stopping) this.#flushLater(line, line.windowMs);
+    else if (line.backlog && !this.#stopping) this.#flushLater(line, this.#windowOf(line));
     else if (line.backlog) this.#flushSoon(line);
   }
 

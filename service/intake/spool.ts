@@ -77,7 +77,8 @@ export class Spool {
 
   private constructor({ root, maxBytes, directory, unlock }: Opened) {
     this.#root = root;
-    this.#entries = root.openDB({ name: 'entries' });
+    // The names of an alert's fields are kept once, not in every entry.
+    this.#entries = root.openDB({ name: 'entries', sharedStructuresKey: Symbol.for('structures') });
     this.#sending = root.openDB({ name: 'sending' });
     this.ledger = new Ledger(root);
     this.apart = new KeptApart(root);
