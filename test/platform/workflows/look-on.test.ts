@@ -1,0 +1,50 @@
+import { expect, test } from '@jest/globals';
+import { testPlatform } from '../../platform.ts';
+import { alertOf, startLab } from '../../workflows/harness.ts';
+import { replayHistory } from '../../workflows/replay-history.ts';
+
+const platform = await testPlatform();
+
+test('what is made while people look on replays too', async () => {
+  const lab = await startLab({}, 100, {
+    address: platform.temporalAddress,
+    namespace: platform.temporalNamespace,
+    taskQueue: `${platform.prefix}-look`,
+  });
+  let looking = true;
+  const looks: Promise<unknown>[] = [];
+  try {
+    const incidents = await Promise.all(
+      [1, 2, 3].map((n) => lab.start([alertOf({ n, rule: 'Terminal shell in container', severity: 'low' })])),
+    );
+    for (const incident of incidents)
+      looks.push(
+        (async () => {
+          while (looking) {
+            await incident.state().catch(() => undefined);
+            await new Promise((resolve) => setTimeout(resolve, 30));
+          }
+        })(),
+      );
+    await Promise.all(
+      incidents.map(async (incident) => {
+        await incident.vote('quarantine', 'ana');
+        await incident.until((state) => state.leases.some((lease) => lease.state === 'active'), 'the quarantine');
+        await incident.vote('extend', 'ana', {}, true);
+        await incident.until((state) => (state.leases[0]?.renewals ?? 0) === 1, 'the extension');
+        await incident.vote('release', 'ben', {}, true);
+        await incident.result();
+      }),
+    );
+    looking = false;
+    await Promise.all(looks);
+    for (const { id } of incidents) {
+      const history = await lab.env.client.workflow.getHandle(id).fetchHistory();
+      expect(await replayHistory(id, history)).toEqual([undefined]);
+    }
+  } finally {
+    looking = false;
+    await Promise.all(looks);
+    await lab.stop();
+  }
+}, 180_000);
