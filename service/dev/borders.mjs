@@ -35,10 +35,13 @@ export function borderFaults(folder) {
   );
 }
 
+/** Declarations beside JavaScript import nothing, and are no programs that could be parsed as one. */
 function typeScriptFiles(folder, room) {
   try {
     const files = readdirSync(join(folder, room), { recursive: true, encoding: 'utf8' });
-    return files.filter((file) => /\.[mc]?tsx?$/.test(file)).map((file) => posix.join(room, file.replaceAll('\\', '/')));
+    return files
+      .filter((file) => /\.[mc]?tsx?$/.test(file) && !/\.d\.[mc]?ts$/.test(file))
+      .map((file) => posix.join(room, file.replaceAll('\\', '/')));
   } catch (error) {
     if (error.code === 'ENOENT') return [];
     throw error;
