@@ -82,11 +82,11 @@ describe('the rights that the declarations ask for', () => {
       api.json({ method: 'PATCH', patch: 'strategic', path: pathOf({ resource: 'pods', namespace, name }), body, what: 'try' });
     const create = (policy: string, spec: object) =>
       api.json({ method: 'POST', path: policies, body: { metadata: { name: policy }, spec }, what: 'try' });
-    const image = { spec: { containers: [{ name: 'main', image: 'attacker/miner:1' }] } };
-    // The API server takes a moment to put a new admission policy in force.
+    let tried = 0;
+    // The API server takes a moment to put a new admission policy in force. Another image each time: one that got through would be no change.
     const denied = async () =>
       (
-        await patch(image).then(
+        await patch({ spec: { containers: [{ name: 'main', image: `attacker/miner:${++tried}` }] } }).then(
           () => undefined,
           (error) => error,
         )
