@@ -37,7 +37,7 @@ export class Dispatcher {
   readonly #lines = new Map<string, IncidentLine>();
   readonly #failing = new Set<IncidentLine>();
   readonly #working = new Set<Promise<void>>();
-  readonly #lane = new Lane(callsAtOnce);
+  readonly #lane = new Lane(callsAtOnce, { adaptive: true });
   readonly #criticalLane = new Lane(callsAtOnce);
   readonly #pace = new Pace();
   #stopping = false;

@@ -1,23 +1,59 @@
-/** Lets so many calls run at once; the others wait in the order in which they came. */
-export class Lane {
-  readonly #places: number;
-  readonly #waiting: (() => void)[] = [];
-  #taken = 0;
+const fewest = 2;
+/** A call that takes longer says that the service has more than it can do. */
+const slowMs = 250;
+const narrowedEveryMs = 250;
 
-  constructor(places: number) {
+/**
+ * Lets so many calls run at once; the others wait in the order in which they came. An adaptive one narrows while calls are slow and
+ * widens again while they are quick: what waits here does not stand before a critical call over there.
+ */
+export class Lane {
+  readonly #most: number;
+  readonly #adaptive: boolean;
+  readonly #waiting: (() => void)[] = [];
+  #places: number;
+  #taken = 0;
+  #narrowedAt = Number.NEGATIVE_INFINITY;
+
+  constructor(places: number, { adaptive = false }: { readonly adaptive?: boolean } = {}) {
+    this.#most = places;
     this.#places = places;
+    this.#adaptive = adaptive;
   }
 
   async run<T>(call: () => Promise<T>): Promise<T> {
-    if (this.#taken >= this.#places) await new Promise<void>((go) => this.#waiting.push(go));
+    if (this.#taken >= Math.floor(this.#places)) await new Promise<void>((go) => this.#waiting.push(go));
     else this.#taken += 1;
+    const began = performance.now();
     try {
       return await call();
     } finally {
-      // The place is handed on, never free in between: nobody overtakes.
-      const next = this.#waiting.shift();
-      if (next === undefined) this.#taken -= 1;
-      else next();
+      if (this.#adaptive) this.#adapt(performance.now() - began);
+      this.#handOn();
+    }
+  }
+
+  /** The place is handed on, never free in between: nobody overtakes. */
+  #handOn(): void {
+    if (this.#taken > Math.floor(this.#places)) {
+      this.#taken -= 1;
+      return;
+    }
+    const next = this.#waiting.shift();
+    if (next === undefined) this.#taken -= 1;
+    else next();
+    while (this.#waiting.length > 0 && this.#taken < Math.floor(this.#places)) {
+      this.#taken += 1;
+      this.#waiting.shift()?.();
+    }
+  }
+
+  #adapt(tookMs: number): void {
+    const now = performance.now();
+    if (tookMs < slowMs) this.#places = Math.min(this.#most, this.#places + 1 / this.#places);
+    else if (now - this.#narrowedAt > narrowedEveryMs) {
+      this.#places = Math.max(fewest, this.#places / 2);
+      this.#narrowedAt = now;
     }
   }
 }

@@ -1,0 +1,99 @@
+import { connect, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/** What became of a load: every alert's time from when it was due to its answer, and how many were accepted. */
+export interface LoadResult {
+  readonly sent: number;
+  readonly accepted: number;
+  readonly seconds: number;
+  readonly latenciesMs: readonly number[];
+}
+
+const answered = Buffer.from('HTTP/1.1 ');
+
+/** Requests over open connections, sent when it is due, whatever came back before: a slow server makes a queue, not a pause. */
+export class OpenLoop {
+  readonly #path: string;
+  readonly #token: string;
+  readonly #sockets: Socket[] = [];
+  readonly #waiting: number[][] = [];
+  #latencies: number[] = [];
+  #accepted = 0;
+  #answers = 0;
+
+  constructor({ path, token }: { readonly path: string; readonly token: string }) {
+    this.#path = path;
+    this.#token = token;
+  }
+
+  async open(url: string, connections: number): Promise<void> {
+    const { hostname, port } = new URL(url);
+    for (let index = 0; index < connections; index += 1) {
+      const socket = connect(Number(port), hostname);
+      socket.setNoDelay(true);
+      await new Promise<void>((done, fail) => socket.once('connect', done).once('error', fail));
+      const waiting: number[] = [];
+      socket.on('data', (data) => this.#read(data, waiting));
+      this.#sockets.push(socket);
+      this.#waiting.push(waiting);
+    }
+  }
+
+  /**
+   * `perSecond` for ever, or with `inFlight` as fast as so many unanswered ones allow. All counts are of requests but `accepted` in
+   * the result, where each request answered 200 stands for `alerts`.
+   */
+  async run(options: {
+    readonly count: number;
+    readonly perSecond?: number;
+    readonly inFlight?: number;
+    readonly body: (index: number) => string;
+    readonly alerts?: number;
+  }): Promise<LoadResult> {
+    const { count, perSecond, inFlight = Number.POSITIVE_INFINITY, body, alerts = 1 } = options;
+    this.#latencies = [];
+    this.#accepted = 0;
+    this.#answers = 0;
+    const began = performance.now();
+    let sent = 0;
+    while (sent < count) {
+      const now = performance.now();
+      const due = perSecond === undefined ? count : Math.floor(((now - began) / 1_000) * perSecond);
+      let written = 0;
+      while (sent < Math.min(due, count) && sent - this.#answers < inFlight && written < 500) {
+        const dueAt = perSecond === undefined ? now : began + (sent / perSecond) * 1_000;
+        this.#send(body(sent), sent, dueAt);
+        sent += 1;
+        written += 1;
+      }
+      // Never a busy loop: the server shares the cores.
+      await sleep(1);
+    }
+    const until = performance.now() + 60_000;
+    while (this.#answers < sent && performance.now() < until) await sleep(5);
+    const seconds = (performance.now() - began) / 1_000;
+    return { sent: sent * alerts, accepted: this.#accepted * alerts, seconds, latenciesMs: this.#latencies };
+  }
+
+  close(): void {
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
+  #send(body: string, index: number, dueAt: number): void {
+    const place = index % this.#sockets.length;
+    const length = Buffer.byteLength(body);
+    this.#waiting[place]?.push(dueAt);
+    this.#sockets[place]?.write(
+      `POST ${this.#path} HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer ${this.#token}\r\nContent-Type: application/json\r\nContent-Length: ${length}\r\n\r\n${body}`,
+    );
+  }
+
+  #read(data: Buffer, waiting: number[]): void {
+    const now = performance.now();
+    for (let at = data.indexOf(answered); at >= 0; at = data.indexOf(answered, at + 9)) {
+      this.#answers += 1;
+      this.#latencies.push(now - (waiting.shift() ?? now));
+      if (data.subarray(at + 9, at + 12).toString() === '200') this.#accepted += 1;
+    }
+  }
+}
