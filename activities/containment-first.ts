@@ -1,11 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { CellActivities, DeskActivities } from '../core/step.ts';
+import { Context } from '@temporalio/activity';
+import { actions } from '../core/actions/index.ts';
+import type { CellActivities, DeskActivities, StepCall } from '../core/step.ts';
 
 export interface ContainmentFirstOptions {
   /** Milliseconds without a containment on its way until other work goes on. */
   readonly quietMs?: number;
   /** The longest that other work is held back, milliseconds: an endless storm must not stop evidence and records. */
   readonly longestMs?: number;
+  /** How long a containment is waited for that was announced, milliseconds: the playbook may not contain at all. */
+  readonly expectedMs?: number;
   readonly now?: () => number;
 }
 
@@ -21,28 +25,36 @@ export class ContainmentFirst {
   readonly #quietMs: number;
   readonly #longestMs: number;
   readonly #now: () => number;
+  readonly #expectedMs: number;
+  /** Incidents whose containment is announced, with the time. */
+  readonly #expected = new Map<string, number>();
   readonly #waiting: { readonly since: number; readonly go: () => void }[] = [];
   #underway = 0;
   #last = Number.NEGATIVE_INFINITY;
   #ticking = false;
 
-  constructor({ quietMs = 60, longestMs = 1_500, now = () => performance.now() }: ContainmentFirstOptions = {}) {
+  constructor(options: ContainmentFirstOptions = {}) {
+    const { quietMs = 60, longestMs = 3_000, expectedMs = 4_000, now = () => performance.now() } = options;
+    this.#expectedMs = expectedMs;
     this.#quietMs = quietMs;
     this.#longestMs = longestMs;
     this.#now = now;
   }
 
   /** An incident is being started: its containment comes in a moment. */
-  expect(): void {
+  expect(incident: string): void {
     this.#last = this.#now();
+    this.#expected.delete(incident);
+    this.#expected.set(incident, this.#last);
   }
 
-  async contain<T>(work: () => Promise<T>): Promise<T> {
+  async contain<T>(incident: string, work: () => Promise<T>): Promise<T> {
     this.#underway += 1;
     try {
       return await work();
     } finally {
       this.#underway -= 1;
+      this.#expected.delete(incident);
       this.#last = this.#now();
     }
   }
@@ -57,7 +69,13 @@ export class ContainmentFirst {
   }
 
   get #isQuiet(): boolean {
-    return this.#underway === 0 && this.#now() - this.#last >= this.#quietMs;
+    const now = this.#now();
+    // In the order in which they were announced.
+    for (const [incident, at] of this.#expected) {
+      if (now - at < this.#expectedMs) return false;
+      this.#expected.delete(incident);
+    }
+    return this.#underway === 0 && now - this.#last >= this.#quietMs;
   }
 
   async #tick(): Promise<void> {
@@ -76,9 +94,10 @@ export class ContainmentFirst {
 export function cellContainsFirst(activities: CellActivities, first: ContainmentFirst): CellActivities {
   return {
     ...activities,
-    applyStepNow: (call) => first.contain(() => activities.applyStepNow(call)),
-    planStep: (call) => first.turn().then(() => activities.planStep(call)),
-    verifyStep: (step) => first.turn().then(() => activities.verifyStep(step)),
+    applyStepNow: (call) => first.contain(call.incident.id, () => activities.applyStepNow(call)),
+    applyStep: (call) => (mayWait(call) ? turnAlive(first) : Promise.resolve()).then(() => activities.applyStep(call)),
+    planStep: (call) => turnAlive(first).then(() => activities.planStep(call)),
+    verifyStep: (step) => turnAlive(first).then(() => activities.verifyStep(step)),
   };
 }
 
@@ -90,4 +109,23 @@ export function deskContainsFirst(activities: DeskActivities, first: Containment
     updateQuestion: (post) => first.turn().then(() => activities.updateQuestion(post)),
     recordAudit: (records) => first.turn().then(() => activities.recordAudit(records)),
   };
+}
+
+const heartbeatMs = 1_000;
+
+/** Who waits is alive: the server must not take the worker for lost. */
+async function turnAlive(first: ContainmentFirst): Promise<void> {
+  const { heartbeat } = Context.current();
+  const beat = setInterval(() => heartbeat(), heartbeatMs);
+  try {
+    await first.turn();
+  } finally {
+    clearInterval(beat);
+  }
+}
+
+const containing: ReadonlySet<string> = new Set(actions.filter(({ contains }) => contains).map(({ name }) => name));
+
+function mayWait(call: StepCall): boolean {
+  return call.approval === undefined && !containing.has(call.action);
 }

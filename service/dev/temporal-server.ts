@@ -73,7 +73,13 @@ export async function startTemporal(options: {
         'locking_mode=EXCLUSIVE',
       ],
       // The defaults poll 20 times a second on the one shard: every dispatch would wait up to 50 ms.
-      'dynamic-config-value': ['history.transferProcessorMaxPollRPS=1000', 'history.timerProcessorMaxPollRPS=1000'],
+      'dynamic-config-value': [
+        'history.transferProcessorMaxPollRPS=1000',
+        'history.timerProcessorMaxPollRPS=1000',
+        // Four partitions a queue are for a cluster: here a task may lie in one that nobody polls just now.
+        'matching.numTaskqueueReadPartitions=1',
+        'matching.numTaskqueueWritePartitions=1',
+      ],
       namespace: namespaces,
       'search-attribute': searchAttributes.map(({ name, type }) => `${name}=${type}`),
     }),

@@ -1,7 +1,9 @@
 import type { Worker } from '@temporalio/worker';
 import { type ContainmentFirst, cellContainsFirst } from '../../activities/containment-first.ts';
 import type { ControlActivities } from '../../core/control.ts';
+import { incidentIdOf } from '../../core/incident.ts';
 import type { IncidentInput } from '../../core/incident-input.ts';
+import { atLeast } from '../../core/severity.ts';
 import type { CellActivities, IncidentSettings } from '../../core/step.ts';
 import { createBox } from '../../integrations/crypto-box/box.ts';
 import { createSubjectResolver } from '../../integrations/kubernetes/resolver.ts';
@@ -127,7 +129,10 @@ async function work(options: {
       client,
       taskQueue: queues.cell,
       input: (start): IncidentInput => {
-        parts.first.expect();
+        const contains = start.batch.alerts.some(
+          ({ pod, severity }) => pod && atLeast(severity, config.guardrails.automaticFrom),
+        );
+        if (contains) parts.first.expect(incidentIdOf(start.subject));
         return { start, settings: settingsOf(config, queues) };
       },
       mayStartEagerly: () => isCurrent,

@@ -4,7 +4,7 @@ import type { Worker } from '@temporalio/worker';
 import { openTicketImplementation } from '../../activities/actions/open-ticket.ts';
 import { createCellActivities } from '../../activities/cell.ts';
 import { createChokepoint } from '../../activities/chokepoint.ts';
-import { type ContainmentFirst, deskContainsFirst } from '../../activities/containment-first.ts';
+import { type ContainmentFirst, cellContainsFirst, deskContainsFirst } from '../../activities/containment-first.ts';
 import { createDeskActivities } from '../../activities/desk.ts';
 import { createFollowUpActivities } from '../../activities/follow-up.ts';
 import { openTicketInput } from '../../core/actions/open-ticket.schema.ts';
@@ -82,7 +82,7 @@ export async function startDesk(parts: DeskParts): Promise<RunningDesk> {
         ...base,
         taskQueue,
         role: 'desk',
-        activities: { ...cellActivities, ...deskActivities, ...followUpActivities },
+        activities: { ...cellContainsFirst(cellActivities, parts.first), ...deskActivities, ...followUpActivities },
         concurrency: 50,
       }),
     stop: async () => {

@@ -53,8 +53,12 @@ export function createCellWorker(
       defaultVersioningBehavior: 'PINNED',
     },
     stickyQueueScheduleToStartTimeout: stickyTimeout,
+    // New incidents come by the queue that is not sticky: with the default of a fifth they wait behind what the others still have to do.
+    nonStickyToStickyPollRatio: 0.6,
     maxCachedWorkflows,
     workflowThreadPoolSize: 1,
+    // A burst's first tasks all come with the answer to their start; one that finds no free slot goes through the server's queue.
+    maxConcurrentWorkflowTaskExecutions: 100,
     maxConcurrentActivityTaskExecutions: 100,
     maxConcurrentLocalActivityExecutions: 100,
     shutdownGraceTime: '5s',
