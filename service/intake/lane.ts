@@ -1,6 +1,6 @@
 const fewest = 2;
 /** A call that takes longer says that the service has more than it can do. */
-const slowMs = 250;
+const slowMs = 120;
 const narrowedEveryMs = 250;
 
 /**
