@@ -97,9 +97,7 @@ class TemporalGateway implements IncidentGateway {
   async #send(id: string, signal: string, payload: AlertBatch | IncidentNote): Promise<SignalResult> {
     const { client } = this.#options;
     try {
-      await client.withDeadline(Date.now() + answerWithinMs, () =>
-        client.workflow.getHandle(id).signal(signal, payload),
-      );
+      await client.withDeadline(Date.now() + answerWithinMs, () => client.workflow.getHandle(id).signal(signal, payload));
       return { kind: 'signalled' };
     } catch (error) {
       const code = grpcCode(error);
