@@ -1,4 +1,4 @@
-import { cpus, loadavg } from 'node:os';
+import { cpus, getPriority, loadavg } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { names } from '../core/labels.ts';
 import { createKubernetesApi, type KubernetesApi, pathOf } from '../integrations/kubernetes/client.ts';
@@ -150,7 +150,7 @@ async function measure(): Promise<void> {
       'The durable start of the incident comes before its containment: 5 to 8 ms in the Temporal dev server (one SQLite connection), as much as the bare patch itself. Twice the bare patch cannot be reached in this order.',
       'The first workflow task takes about 10 ms in the service: decryption, a fresh copy of the workflow modules, the workflow itself on its thread, and the way to the local activity and back.',
       'A burst is held up by processor time: Temporal, the API server and the controllers that replace each contained pod share the two cores with the service.',
-      `Load of the machine when this was measured (1 min, per core): ${round((loadavg()[0] ?? 0) / cpus().length)}. Above 1 other programs took part of the time.`,
+      `Load of the machine when this was measured (1 min, per core): ${round((loadavg()[0] ?? 0) / cpus().length)}. Above 1 other programs took part of the time. Everything here ran at priority ${getPriority()} (0 is the usual one).`,
     ],
   });
   sender.close();
