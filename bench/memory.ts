@@ -66,7 +66,7 @@ async function measure(): Promise<void> {
     ],
     limitedBy: [
       'The modules and native libraries of the Temporal SDK (core bridge, its Rust threads, the isolate of the workflows) are most of what is there after the start.',
-      'Each incident that the worker keeps in its cache (200 at most) holds its own copies of the modules of the workflow bundle and its state; incidents beyond that are only in Temporal, and cost a replay when something happens to them.',
+      'Each incident that the worker keeps in its cache (120 at most) holds its own copies of the modules of the workflow bundle and its state; incidents beyond that are only in Temporal, and cost a replay when something happens to them.',
       'Slack takes one message a second: the cards that wait are retried activities, and hold nothing between their attempts.',
     ],
   });
