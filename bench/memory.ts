@@ -58,16 +58,11 @@ async function measure(): Promise<void> {
     },
     goals: [
       goal('after one incident', afterOne, 350),
-      goal(
-        `after ${incidents} incidents with open questions`,
-        Math.max(afterAll, steps[`after ${incidents} incidents`] ?? 0),
-        650,
-      ),
+      goal(`highest of up to ${incidents} incidents with open questions`, Math.max(afterAll, ...Object.values(steps)), 650),
     ],
     limitedBy: [
-      'The modules and native libraries of the Temporal SDK (core bridge, its Rust threads, the isolate of the workflows) are most of what is there after the start.',
-      'Each incident that the worker keeps in its cache (120 at most) holds its own copies of the modules of the workflow bundle and its state; incidents beyond that are only in Temporal, and cost a replay when something happens to them.',
-      'Slack takes one message a second: the cards that wait are retried activities, and hold nothing between their attempts.',
+      "How far V8 lets its heaps grow: after 100 incidents 649 MB with Node's defaults and 335 to 372 MB with bounded heaps (one run each); 100 to 160 MB of the two heaps was in use meanwhile.",
+      'Not the cache of workflows alone: of two runs on a busy machine the one with 200 kept reached 682 MB, the one with 120 kept 667. What grows between 100 and 1 000 incidents has not been found.',
     ],
   });
 }

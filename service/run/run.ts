@@ -29,8 +29,7 @@ export interface RunningFirebreak {
   stop(): Promise<void>;
 }
 
-/** Each takes one to two MB; one that is not kept is replayed when something happens to it. More than a burst brings. */
-const maxCachedWorkflows = 120;
+const maxCachedWorkflows = 200;
 
 /** Starts the roles of this process. Intake and desk are open when it resolves; the workers begin as soon as Temporal answers, which may be later. */
 export async function startFirebreak(options: RunOptions): Promise<RunningFirebreak> {
