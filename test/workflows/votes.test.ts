@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import type { SignedVote, Vote } from '../../core/approval.ts';
-import type { IncidentState, QuestionState } from '../../core/incident-state.ts';
+import type { SignedVote } from '../../core/approval.ts';
+import type { QuestionState } from '../../core/incident-state.ts';
 import { alertOf, type Lab, type RunningIncident, signVote, startLab, strangerKey } from './harness.ts';
+import { mainQuestion, recordsIn, voteOn } from './voting.ts';
 
 let lab: Lab;
 beforeAll(async () => {
@@ -9,25 +10,7 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(() => lab.stop());
 
-const recordsOf = (incident: RunningIncident, kind: string) =>
-  lab.seen.records.filter((record) => record.chain.startsWith(`${incident.id}@`) && record.kind === kind);
-
-const mainQuestion = (state: IncidentState) => state.questions.find((one) => !one.question.id.startsWith('lease:'));
-
-function voteOn(asked: QuestionState, over: Partial<Vote> = {}): Vote {
-  return {
-    version: 1,
-    id: `vote-${Math.random()}`,
-    incident: asked.question.incident,
-    question: asked.question.id,
-    questionDigest: asked.digest,
-    choice: 'remove',
-    person: 'ana',
-    via: 'slack',
-    at: '2026-11-24T22:00:00Z',
-    ...over,
-  };
-}
+const recordsOf = (incident: RunningIncident, kind: string) => recordsIn(lab, incident, kind);
 
 describe('a signal that is no valid vote is refused, answered and recorded, and changes nothing', () => {
   const garbage: readonly (readonly [string, (asked: QuestionState) => unknown])[] = [
@@ -135,33 +118,6 @@ describe('people', () => {
     const end = await incident.result();
     expect(mainQuestion(end)?.status).toMatchObject({ choice: 'remove', by: ['ana'] });
     expect(recordsOf(incident, 'question.decided')).toHaveLength(1);
-  });
-
-  test('two people who click opposite at once: exactly one outcome, in either order', async () => {
-    for (let seed = 0; seed < 12; seed += 1) {
-      const incident = await lab.start([alertOf({ rule: 'Terminal shell in container', severity: 'low' })]);
-      const asked = await incident.question();
-      const votes = [
-        signVote(voteOn(asked, { person: 'ana', choice: 'expected' })),
-        signVote(voteOn(asked, { person: 'ben', choice: 'quarantine' })),
-      ];
-      if (seed % 2 === 1) votes.reverse();
-      await Promise.all(votes.map((vote) => incident.signal(vote)));
-      const decided = await incident.until((state) => mainQuestion(state)?.status.state === 'decided', 'a decision');
-      const status = mainQuestion(decided)?.status;
-      await incident.until(() => recordsOf(incident, 'vote.refused').length === 1, 'the other one’s refusal');
-      const quarantined = () =>
-        lab.seen.applied.some((call) => call.incident.id === incident.id && call.action === 'quarantinePod');
-      if (status?.state === 'decided' && status.choice === 'quarantine') {
-        await incident.until((state) => state.leases.some((lease) => lease.state === 'active'), 'the quarantine');
-        expect(decided.verdict === 'benign').toBe(false);
-      } else {
-        expect((await incident.result()).verdict).toBe('benign');
-        expect(quarantined()).toBe(false);
-      }
-      expect(recordsOf(incident, 'question.decided')).toHaveLength(1);
-      expect(recordsOf(incident, 'vote.accepted')).toHaveLength(1);
-    }
   });
 
   test('when the incident has become critical, a release that one person could give needs two', async () => {
