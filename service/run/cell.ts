@@ -19,7 +19,7 @@ import { keepBuild, type WorkflowBuild } from '../temporal/bundle.ts';
 import type { TemporalConnected } from '../temporal/link.ts';
 import { deploymentName, makeCurrent } from '../temporal/versions.ts';
 import { warmUp } from '../temporal/warm-up.ts';
-import { createCellWorker, type queuesOf } from '../temporal/workers.ts';
+import { createCellWorker, type queuesOf, type WorkerBase } from '../temporal/workers.ts';
 import { type Cluster, type ClusterWatch, createCellPool } from './cluster.ts';
 import { type CellControl, createCellControl, expectedSensors, learnOwnAccount } from './control.ts';
 import { type Logger, reasonOf } from './log.ts';
@@ -101,12 +101,14 @@ async function work(options: {
   const { config, queues, build, maxCachedWorkflows, runWorker, log } = parts;
   const { base, client } = temporal;
   const deployment = deploymentName(config.cluster);
-  const start = async (which: WorkflowBuild): Promise<void> =>
+  const start = async (which: WorkflowBuild, on: WorkerBase): Promise<void> =>
     runWorker(
-      await createCellWorker({ ...base, taskQueue: queues.cell, build: which, deployment, activities, maxCachedWorkflows }),
+      await createCellWorker({ ...on, taskQueue: queues.cell, build: which, deployment, activities, maxCachedWorkflows }),
     );
-  await start(build);
-  void runOlderBuilds({ client, deployment, current: build.id, stateDir: config.stateDir, start, log, signal: stopping });
+  await start(build, base);
+  const startOlder = async (which: WorkflowBuild): Promise<void> => start(which, await temporal.apart());
+  const { stateDir } = config;
+  void runOlderBuilds({ client, deployment, current: build.id, stateDir, start: startOlder, log, signal: stopping });
 
   let isCurrent = false;
   const becomeCurrent = async (): Promise<void> => {

@@ -7,6 +7,11 @@ import type { WorkerBase } from './workers.ts';
 export interface TemporalConnected {
   readonly base: WorkerBase;
   readonly client: Client;
+  /**
+   * The same on one connection more. An eager start is given to any worker of its queue on the client's own connection, whatever its
+   * build: a worker of an older build must not be found there.
+   */
+  apart(): Promise<WorkerBase>;
 }
 
 /** The way to Temporal, which may not be there yet: what can be done without it is done meanwhile. */
@@ -27,6 +32,8 @@ export interface TemporalLinkOptions {
   readonly onWaiting: (reason: string) => void;
 }
 
+type Answer = Pick<TemporalConnected, 'base' | 'client'>;
+
 const answerWithinMs = 5_000;
 const retryMs = 500;
 const saidEveryMs = 60_000;
@@ -35,9 +42,16 @@ const saidEveryMs = 60_000;
 export function openTemporalLink(options: TemporalLinkOptions): TemporalLink {
   const closing = new AbortController();
   let found: TemporalConnected | undefined;
-  const connected = waitForTemporal(options, closing.signal).then((connection) => {
-    found = connection;
-    return connection;
+  const others: NativeConnection[] = [];
+  const connected = waitForTemporal(options, closing.signal).then((answer) => {
+    if (!answer) return undefined;
+    const apart = async (): Promise<WorkerBase> => {
+      const connection = await NativeConnection.connect({ address: options.address });
+      others.push(connection);
+      return { ...answer.base, connection };
+    };
+    found = { ...answer, apart };
+    return found;
   });
   return {
     client: () => found?.client,
@@ -45,11 +59,12 @@ export function openTemporalLink(options: TemporalLinkOptions): TemporalLink {
     close: async () => {
       closing.abort();
       await (await connected)?.base.connection.close();
+      for (const connection of others) await connection.close();
     },
   };
 }
 
-async function waitForTemporal(options: TemporalLinkOptions, closing: AbortSignal): Promise<TemporalConnected | undefined> {
+async function waitForTemporal(options: TemporalLinkOptions, closing: AbortSignal): Promise<Answer | undefined> {
   let said = Number.NEGATIVE_INFINITY;
   while (!closing.aborted) {
     const answer = await tryOnce(options);
@@ -64,12 +79,7 @@ async function waitForTemporal(options: TemporalLinkOptions, closing: AbortSigna
 }
 
 /** The port opens before the namespace is there, and a worker of a namespace that is not there ends for good: so it is asked for. */
-async function tryOnce({
-  address,
-  namespace,
-  dataConverter,
-  identity,
-}: TemporalLinkOptions): Promise<TemporalConnected | string> {
+async function tryOnce({ address, namespace, dataConverter, identity }: TemporalLinkOptions): Promise<Answer | string> {
   let connection: NativeConnection;
   try {
     connection = await NativeConnection.connect({ address });
