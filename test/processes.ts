@@ -1,18 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isRunning } from '../service/dev/cache.ts';
-
-/** Whether a process still does something: one that has ended and waits for its parent to notice does not. */
-export function isAlive(pid: number): boolean {
-  if (!isRunning(pid)) return false;
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    return stat.slice(stat.lastIndexOf(')') + 2)[0] !== 'Z';
-  } catch {
-    return isRunning(pid);
-  }
-}
+import { isAlive } from '../service/dev/cache.ts';
 
 /** Which of the processes are still alive after `withinMs`; returns at once when none is. */
 export async function survivors(pids: readonly number[], withinMs: number): Promise<readonly number[]> {

@@ -105,6 +105,17 @@ function readOwner(path: string): number | undefined {
   }
 }
 
+/** Whether a process still does something: one that has ended and waits for its parent to notice does not. */
+export function isAlive(pid: number): boolean {
+  if (!isRunning(pid)) return false;
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    return stat.slice(stat.lastIndexOf(')') + 2)[0] !== 'Z';
+  } catch {
+    return isRunning(pid);
+  }
+}
+
 export function isRunning(pid: number): boolean {
   try {
     process.kill(pid, 0);

@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isAlive } from './cache.ts';
 import { deleteKindCluster } from './kind-cluster.ts';
 import type { Platform } from './platform.ts';
 import { kill } from './server-group.ts';
@@ -54,6 +55,8 @@ export async function endRecorded(record: PlatformRecord): Promise<number> {
   for (let turn = 0; turn < 20 && left().length > 0; turn += 1) await sleep(100);
   for (const { pid } of left()) kill(pid, 'SIGKILL');
   while (left().length > 0) await sleep(50);
+  // A process that is just ending has no command line any more, but still its files and ports.
+  for (let turn = 0; turn < 40 && ended.some(({ pid }) => isAlive(pid)); turn += 1) await sleep(50);
   if (record.kindCluster) await deleteKindCluster(record.kindCluster);
   rmSync(recordFile(record.stateDir), { force: true });
   return ended.length + (record.kindCluster ? 1 : 0);

@@ -7,10 +7,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { Client, Connection } from '@temporalio/client';
 import { searchAttributes } from '../../../core/search-attributes.ts';
+import { isAlive } from '../../../service/dev/cache.ts';
 import { runCommand } from '../../../service/dev/command.ts';
 import { startKubernetes } from '../../../service/dev/kubernetes-server.ts';
 import { startTemporal } from '../../../service/dev/temporal-server.ts';
-import { isAlive, processesWith, survivors } from '../../processes.ts';
+import { processesWith, survivors } from '../../processes.ts';
 
 const folders: string[] = [];
 const freshFolder = () => {
