@@ -23,8 +23,8 @@ export interface RegisteredAction<Input = unknown, Output = unknown> {
 export interface Census {
   /** Pods of the workload, contained ones included. */
   ownerReplicas(call: StepCall): number | undefined;
-  /** Pods with the quarantine label, this uid not counted. */
-  contained(except: string | undefined): { readonly total: number; byNamespace(namespace: string): number };
+  /** Pods with the quarantine label: uid → namespace. */
+  contained(): ReadonlyMap<string, string>;
 }
 
 /** Who is told which step is underway: sensors see it too. */
@@ -57,8 +57,8 @@ export interface Chokepoint {
 }
 
 /**
- * The one way to an effect. For every action, in this order: its input is checked; it is planned; guardrails; the approval, for exactly this
- * plan; the evidence rule; then apply. Nothing else calls an implementation.
+ * The one way to an effect. For every action, in this order: its input is checked; it is planned; the approval, for exactly this plan;
+ * guardrails; the evidence rule; then apply. Nothing else calls an implementation.
  */
 export function createChokepoint(parts: ChokepointParts): Chokepoint {
   const registered = new Map(parts.actions.map((action) => [action.declaration.name, action]));
@@ -125,9 +125,7 @@ export function createChokepoint(parts: ChokepointParts): Chokepoint {
   const approve = (call: StepCall, plan: Plan) => {
     const { approval } = call;
     if (!approval) return;
-    if (!isOfIncident(approval, call)) throw new FirebreakError('FB_ERR_APPROVAL_INVALID', 'the approval is of another incident');
-    const proof = checkProof({ proof: approval, severity: call.severity, roster: parts.roster, keys: parts.keys });
-    if (!proof.ok) throw new FirebreakError('FB_ERR_APPROVAL_INVALID', proof.reason);
+    mustBeApproved(parts, call, approval);
     if (!planIsCovered(approval, plan))
       throw new FirebreakError('FB_ERR_PLAN_CHANGED', `${plan.target.name} is no longer as it was when people approved`);
   };
@@ -221,9 +219,7 @@ function saidBenign(
   if (verdict !== 'benign' || !proof) {
     throw new FirebreakError('FB_ERR_APPROVAL_INVALID', 'on a critical incident silence never frees');
   }
-  if (!isOfIncident(proof, call)) throw new FirebreakError('FB_ERR_APPROVAL_INVALID', 'the approval is of another incident');
-  const result = checkProof({ proof, severity: call.severity, roster: parts.roster, keys: parts.keys });
-  if (!result.ok) throw new FirebreakError('FB_ERR_APPROVAL_INVALID', result.reason);
+  mustBeApproved(parts, call, proof);
   if (!offersUndo(proof, call)) throw new FirebreakError('FB_ERR_APPROVAL_INVALID', 'the approval is not of this release');
 }
 
@@ -236,9 +232,13 @@ function isUndoOf(plan: Plan, call: StepCall): boolean {
   return plan.action === `undo:${call.action}` && plan.inputDigest === digestOf({ key: call.key });
 }
 
-function isOfIncident(proof: ApprovalProof, call: StepCall): boolean {
+/** The proof is of this very run of this incident, and its votes stand today. What it approves is the caller's to compare. */
+function mustBeApproved(parts: ChokepointParts, call: StepCall, proof: ApprovalProof): void {
   const { incident } = proof.question;
-  return incident.id === call.incident.id && incident.run === call.incident.run;
+  if (incident.id !== call.incident.id || incident.run !== call.incident.run)
+    throw new FirebreakError('FB_ERR_APPROVAL_INVALID', 'the approval is of another incident');
+  const result = checkProof({ proof, severity: call.severity, roster: parts.roster, keys: parts.keys });
+  if (!result.ok) throw new FirebreakError('FB_ERR_APPROVAL_INVALID', result.reason);
 }
 
 /** Giving containment back: people approved exactly this undo, or the lease ended where silence may free, or the step itself failed. */
@@ -249,9 +249,7 @@ function mayUndo(parts: ChokepointParts, call: StepCall, reason: UndoCall['reaso
     return;
   }
   const { proof, plan } = reason;
-  if (!isOfIncident(proof, call)) throw new FirebreakError('FB_ERR_APPROVAL_INVALID', 'the approval is of another incident');
-  const result = checkProof({ proof, severity: call.severity, roster: parts.roster, keys: parts.keys });
-  if (!result.ok) throw new FirebreakError('FB_ERR_APPROVAL_INVALID', result.reason);
+  mustBeApproved(parts, call, proof);
   const fits = isUndoOf(plan, call) && planIsCovered(proof, plan);
   if (!fits) throw new FirebreakError('FB_ERR_APPROVAL_INVALID', 'the approval is of another release');
 }

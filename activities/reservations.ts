@@ -28,20 +28,17 @@ export function createReservations({
 }): Reservations {
   const taken = new Map<string, Reservation>();
 
-  const dropSeen = () => {
-    const { total } = census.contained(undefined);
-    for (const [uid, { at }] of taken) if (census.contained(uid).total < total || now() - at > unseenForMs) taken.delete(uid);
+  const dropSeen = (contained: ReadonlyMap<string, string>) => {
+    for (const [uid, { at }] of taken) if (contained.has(uid) || now() - at > unseenForMs) taken.delete(uid);
   };
 
   return {
     contained: (except, namespace) => {
-      dropSeen();
-      const counted = census.contained(except);
-      const others = [...taken].filter(([uid]) => uid !== except).map(([, reservation]) => reservation.namespace);
-      return {
-        total: counted.total + others.length,
-        namespace: counted.byNamespace(namespace) + others.filter((where) => where === namespace).length,
-      };
+      const seen = census.contained();
+      dropSeen(seen);
+      const reserved = [...taken].map(([uid, reservation]) => [uid, reservation.namespace] as const);
+      const others = [...seen, ...reserved].filter(([uid]) => uid !== except);
+      return { total: others.length, namespace: others.filter(([, where]) => where === namespace).length };
     },
     reserve: (uid, plan, step) => void taken.set(uid, { namespace: plan.target.name.split('/')[1] ?? '', step, at: now() }),
     drop: (uid) => void taken.delete(uid),

@@ -14,22 +14,16 @@ export function rulesOf(config: Config): GuardrailRules {
 }
 
 /** Where no pod is ever touched (the desk), nothing is counted. */
-export const noCensus: Census = { ownerReplicas: () => undefined, contained: () => ({ total: 0, byNamespace: () => 0 }) };
+export const noCensus: Census = { ownerReplicas: () => undefined, contained: () => new Map() };
 
 /** Counts from the watch cache: who is contained is read from the objects, so a restart forgets nothing. */
 export function createCensus({ view, cellKey }: { readonly view: ClusterView; readonly cellKey: CellKey }): Census {
   return {
     ownerReplicas: (call) => ownerReplicas({ view, cellKey, call }),
-    contained: (except) => {
-      const byNamespace = new Map<string, number>();
-      for (const pod of view.pods()) {
-        if (pod.uid === except || pod.labels[names.quarantineLabel] === undefined) continue;
-        byNamespace.set(pod.namespace, (byNamespace.get(pod.namespace) ?? 0) + 1);
-      }
-      return {
-        total: [...byNamespace.values()].reduce((sum, count) => sum + count, 0),
-        byNamespace: (namespace) => byNamespace.get(namespace) ?? 0,
-      };
+    contained: () => {
+      const contained = new Map<string, string>();
+      for (const pod of view.pods()) if (pod.labels[names.quarantineLabel] !== undefined) contained.set(pod.uid, pod.namespace);
+      return contained;
     },
   };
 }
@@ -63,6 +57,10 @@ function isOwnedBy(pod: PodRecord, view: ClusterView, workload: NonNullable<Step
 }
 
 function wasTakenFrom(pod: PodRecord, cellKey: CellKey, call: StepCall): boolean {
-  const opened = openBeforeState({ text: pod.annotations[names.beforeAnnotation], podUid: pod.uid, key: cellKey });
+  const state = { text: pod.annotations[names.beforeAnnotation], podUid: pod.uid };
+  // Read before it is proven: of a namespace full of contained pods, only those that say they are ours cost a MAC.
+  const said = openBeforeState({ ...state, key: undefined });
+  if (said.kind !== 'read' || said.state.incident !== call.incident.id) return false;
+  const opened = openBeforeState({ ...state, key: cellKey });
   return opened.kind === 'read' && opened.authentic === 'yes' && opened.state.incident === call.incident.id;
 }
