@@ -25,6 +25,8 @@ export interface ActionDeclaration<Name extends string = string, Input = unknown
   readonly pool: Pool;
   /** True where undoing it gives containment back. */
   readonly contains?: true;
+  /** True where the target is gone once it is verified: nothing that was done to it is left to give back. */
+  readonly endsTarget?: true;
   readonly requires: readonly Requirement[];
   /** Milliseconds for one attempt. */
   readonly timeouts: { readonly planMs: number; readonly applyMs: number; readonly verifyMs: number };

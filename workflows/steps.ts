@@ -201,7 +201,7 @@ export class StepEngine {
       `${declaration.name} on ${target}: ${verification.state} (${verification.detail})`,
       { step: call.key, verification },
     );
-    if (declaration.name === 'deletePod' && verification.state === 'verified' && uid) this.#leases.targetGone(uid);
+    if (declaration.endsTarget && verification.state === 'verified' && uid) this.#leases.targetGone(uid);
     this.#questions.touchAll();
     return verification;
   }

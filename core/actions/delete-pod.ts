@@ -8,6 +8,7 @@ export const deletePod = declareAction<DeletePodInput, DeletePodOutput>()({
   effect: 'destructive',
   reach: 'pod',
   pool: 'cell',
+  endsTarget: true,
   requires: ['pod'],
   timeouts: { planMs: 5_000, applyMs: 15_000, verifyMs: 60_000 },
   rights: [{ apiGroup: '', resource: 'pods', verbs: ['get', 'delete'] }],
