@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type AuditEvent, type AuditLog, isFirebreaks, isWrite } from './audit-log.ts';
 import { changedPolicies } from './claims-contained.ts';
 import type { DemoCluster, Metadata, Pod } from './cluster.ts';
-import { type Claim, changedPods, claim, type Facts, sortedJson } from './facts.ts';
+import { type Claim, changedPods, claim, type Facts, readShop, sortedJson } from './facts.ts';
 import { shop } from './shop.ts';
 
 const settleMs = 15_000;
@@ -19,12 +19,7 @@ export async function releasedClaims(options: {
   const { cluster, audit, before } = options;
   const deadline = Date.now() + settleMs;
   for (;;) {
-    const [pods, policies, secrets, deployments] = await Promise.all([
-      cluster.pods(),
-      cluster.policies(),
-      cluster.secrets(),
-      cluster.deployments(),
-    ]);
+    const { pods, policies, secrets, deployments } = await readShop(cluster);
     const events = audit.events();
     const [, release, ...more] = patchesOf(before.suspect, events);
     const given = release?.responseObject?.metadata;

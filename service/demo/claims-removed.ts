@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type AuditLog, isFirebreaks, isWrite } from './audit-log.ts';
 import { changedPolicies } from './claims-contained.ts';
 import { type DemoCluster, type Deployment, isRolledOut, type Pod, type Secret, secretsOf } from './cluster.ts';
-import { type Claim, changedPods, claim, type Facts } from './facts.ts';
+import { type Claim, changedPods, claim, type Facts, readShop } from './facts.ts';
 import { shop } from './shop.ts';
 
 const settleMs = 20_000;
@@ -16,12 +16,7 @@ export async function removedClaims(options: {
   const { cluster, audit, before } = options;
   const deadline = Date.now() + settleMs;
   for (;;) {
-    const [pods, deployments, secrets, policies] = await Promise.all([
-      cluster.pods(),
-      cluster.deployments(),
-      cluster.secrets(),
-      cluster.policies(),
-    ]);
+    const { pods, deployments, secrets, policies } = await readShop(cluster);
     const successor = successorOf(deployments, secrets);
     const claims = [
       claim(`the pod with uid ${before.suspect.metadata.uid.slice(0, 8)}… is gone`, stillThere(pods, before)),

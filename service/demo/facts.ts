@@ -11,13 +11,26 @@ export interface Facts {
   readonly policies: readonly NetworkPolicy[];
 }
 
-export async function readFacts(cluster: DemoCluster): Promise<Facts> {
+/** What is in the shop's namespace at one moment. */
+export interface ShopState {
+  readonly pods: readonly Pod[];
+  readonly deployments: readonly Deployment[];
+  readonly secrets: readonly Secret[];
+  readonly policies: readonly NetworkPolicy[];
+}
+
+export async function readShop(cluster: DemoCluster): Promise<ShopState> {
   const [pods, deployments, secrets, policies] = await Promise.all([
     cluster.pods(),
     cluster.deployments(),
     cluster.secrets(),
     cluster.policies(),
   ]);
+  return { pods, deployments, secrets, policies };
+}
+
+export async function readFacts(cluster: DemoCluster): Promise<Facts> {
+  const { pods, deployments, secrets, policies } = await readShop(cluster);
   const suspect = pods.find(({ metadata }) => metadata.labels?.app === shop.suspect);
   const secret = secrets.find(({ metadata }) => metadata.name === shop.secret);
   if (!suspect || !secret) throw new Error('the shop is not there');

@@ -92,11 +92,7 @@ function alertOf(parts: {
       sensorText(annotations.message, 200) ??
       rule,
     cluster,
-    ...(node !== undefined && { node }),
-    ...(pod && { pod }),
-    ...(container && { container }),
-    ...(workload && { workload }),
-    ...(process && { process }),
+    ...present({ node, pod, container, workload, process }),
     observables: distinct(
       ...['fd_name', 'proc_exepath', 'path', 'file'].map((key) => pathOf(labels[key])),
       ...['fd_sip', 'fd_cip', 'fd_rip', 'ip', 'src_ip', 'dst_ip', 'destination_ip'].map((key) => ipOf(labels[key])),

@@ -87,11 +87,7 @@ function alertOf(parts: {
     time,
     title: titleOf({ rule, event, process }),
     cluster,
-    ...(node !== undefined && { node }),
-    ...(pod && { pod }),
-    ...(container && { container }),
-    ...(workload && { workload }),
-    ...(process && { process }),
+    ...present({ node, pod, container, workload, process }),
     observables: distinct(
       ...['fname', 'file', 'path', 'fullpath', 'exepath', 'filename'].map((key) => pathOf(event[key])),
       ...['src', 'dst', 'saddr', 'daddr', 'addr', 'nameserver', 'addresses'].map((key) => observablesIn(event[key])),

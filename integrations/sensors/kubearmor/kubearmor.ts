@@ -92,11 +92,7 @@ function alertOf(parts: {
     time,
     title: sensorText(fields.get('message'), 200) ?? headline({ action, operation, resource: resource ?? exe }),
     cluster,
-    ...(node !== undefined && { node }),
-    ...(pod && { pod }),
-    ...(container && { container }),
-    ...(workload && { workload }),
-    ...(process && { process }),
+    ...present({ node, pod, container, workload, process }),
     observables: distinct(
       pathOf(resource?.split(' ', 1)[0]),
       pathOf(exe),

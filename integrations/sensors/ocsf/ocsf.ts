@@ -5,6 +5,7 @@ import { type DecodeContext, type Decoded, ignored, rejected, type Sensor } from
 import { objectOf, sensorText, wholeNumber } from '../../../core/sensor-text.ts';
 import { firstTime } from '../../../core/sensor-time.ts';
 import type { Severity } from '../../../core/severity.ts';
+import { present } from '../present.ts';
 import { severityOfText } from '../severity-words.ts';
 import { tagsOf } from '../tags.ts';
 import { actorOf, observablesOf, tacticsOf } from './evidence.ts';
@@ -87,11 +88,7 @@ function alertOf({ event, finding, kind, time, cluster }: Parts): Alert {
         ? requestTitle(event, rule)
         : (sensorText(event.message, 200) ?? sensorText(finding.title, 200) ?? rule),
     cluster,
-    ...(node !== undefined && { node }),
-    ...(pod && { pod }),
-    ...(container && { container }),
-    ...(workload && { workload }),
-    ...(process && { process }),
+    ...present({ node, pod, container, workload, process }),
     observables: observablesOf(event, evidences, process),
     tags,
     mitre: mitreIds([...tacticsOf(event, finding), ...tags]),
