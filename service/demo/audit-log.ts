@@ -16,6 +16,7 @@ export interface AuditEvent {
     readonly name?: string;
   };
   readonly responseStatus?: { readonly code?: number };
+  readonly requestObject?: { readonly metadata?: Metadata };
   readonly responseObject?: { readonly metadata?: Metadata };
   readonly stageTimestamp: string;
 }

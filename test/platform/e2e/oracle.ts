@@ -85,12 +85,7 @@ export async function containedAt(
 ): Promise<readonly number[]> {
   const times: number[] = [];
   for (const workload of workloads) {
-    const effect = await until(
-      `containment of ${workload.name}`,
-      withinMs,
-      () => service.effects.of('contain', podOf(workload))[0],
-    );
-    times.push(effect.at);
+    times.push((await service.contained(workload, withinMs)).at);
   }
   return times;
 }

@@ -13,7 +13,7 @@ import { type RunningServer, ServerGroup } from '../../../service/dev/server-gro
 import { type GithubFake, startGithubFake } from '../../fakes/github/server.ts';
 import { type Delivery, type FakeMessage, type SlackEmulator, startSlackEmulator } from '../../fakes/slack/index.ts';
 import { type AlertOptions, alertAbout, type Posted, postAlerts, type Sample } from './alerts.ts';
-import { until, type Workload, WorkloadMaker } from './cluster.ts';
+import { podOf, until, type Workload, WorkloadMaker } from './cluster.ts';
 import { Effects } from './effects.ts';
 import { type Changes, copyProgram } from './program.ts';
 
@@ -64,7 +64,7 @@ export class Service {
     this.github = parts.github;
     this.cluster = parts.cluster;
     this.folder = parts.folder;
-    this.effects = new Effects(parts.servers.auditLog);
+    this.effects = new Effects(parts.servers);
     this.workloads = new WorkloadMaker(parts.servers.kubeconfig);
     this.#program = copyProgram(join(parts.folder, 'program-0'));
   }
@@ -134,6 +134,7 @@ export class Service {
     await this.#session?.close();
     await this.kill();
     await this.#group.stop();
+    this.effects.stop();
     await Promise.all([this.slack.stop(), this.github.stop()]);
     if (process.env.FIREBREAK_KEEP_E2E === undefined) rmSync(this.folder, { recursive: true, force: true });
   }
@@ -178,6 +179,17 @@ export class Service {
     } catch (error) {
       const words = last?.timeline.map(({ at, kind, text }) => `${at.slice(11, 23)} ${kind}: ${text}`).join('\n');
       throw new Error(`${String(error)}\n${workload.name}:\n${words ?? 'the incident does not answer'}`);
+    }
+  }
+
+  /** Waits for the label on its pod; the message of a failure says what Firebreak did meanwhile. */
+  async contained(workload: Workload, withinMs: number): Promise<{ readonly at: number }> {
+    try {
+      return await until(`containment of ${workload.name}`, withinMs, () => this.effects.of('contain', podOf(workload))[0]);
+    } catch (error) {
+      const timeline = (await this.state(workload))?.timeline.map(({ at, kind, text }) => `${at.slice(11, 23)} ${kind}: ${text}`);
+      const logged = this.log.trimEnd().split('\n').slice(-40);
+      throw new Error([String(error), ...(timeline ?? ['the incident does not answer']), ...logged].join('\n'));
     }
   }
 
