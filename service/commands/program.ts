@@ -55,6 +55,11 @@ const commands: readonly LazyCommand[] = [
     register: async (program) => (await import('./playbooks.ts')).registerPlaybooksCommand(program),
   },
   {
+    name: 'actions',
+    description: 'what a playbook can do, and the rights that it needs',
+    register: async (program) => (await import('./actions.ts')).registerActionsCommand(program),
+  },
+  {
     name: 'alerts',
     description: 'alerts as the sensors send them',
     register: async (program) => (await import('./alerts.ts')).registerAlertsCommand(program),

@@ -49,6 +49,7 @@ describe('help', () => {
       'deny',
       'lease',
       'playbooks',
+      'actions',
       'alerts',
       'config',
       'dev',
@@ -71,6 +72,8 @@ describe('help', () => {
     'lease keep',
     'playbooks list',
     'playbooks show',
+    'actions list',
+    'actions show',
     'alerts parse',
     'config check',
     'audit verify',
@@ -206,5 +209,15 @@ describe('playbooks', () => {
 
   test('nothing is coloured into a pipe', () => {
     expect(firebreak(['playbooks', 'list']).stdout).not.toContain(String.fromCharCode(27));
+  });
+});
+
+describe('actions', () => {
+  test('are listed and shown from their declarations', () => {
+    expect(firebreak(['actions', 'list']).stdout).toMatch(/^quarantinePod +reversible +pod +cell +Quarantine the pod$/m);
+    const shown: unknown = JSON.parse(firebreak(['actions', 'show', 'deletePod', '--json']).stdout);
+    expect(shown).toMatchObject({ effect: 'destructive', rights: [{ resource: 'pods', verbs: ['get', 'delete'] }] });
+    expect(firebreak(['actions', 'show', 'deletePod']).stdout).toMatch(/^decided by +people, each time$/m);
+    expect(firebreak(['actions', 'show', 'none']).stderr).toContain('FB_ERR_NOT_FOUND');
   });
 });

@@ -1,0 +1,95 @@
+import type { Command } from 'commander';
+import type { ActionDeclaration } from '../../core/action.ts';
+import { actions as all } from '../../core/actions/index.ts';
+import { FirebreakError } from '../../core/errors.ts';
+import { type CommonOptions, withExamples, withJson } from './options.ts';
+import { print, printFacts, printJson, printTable, styled } from './output.ts';
+
+/** The declaration as JSON: everything that is in it, with what is absent said. */
+function described(action: ActionDeclaration) {
+  const { name, title, effect, reach, pool, contains, endsTarget, requires, timeouts, rights, verifiedBy, undo, example } =
+    action;
+  return {
+    name,
+    title,
+    effect,
+    reach,
+    pool,
+    contains: contains === true,
+    endsTarget: endsTarget === true,
+    requires,
+    timeouts,
+    rights,
+    verifiedBy,
+    undo,
+    example,
+  };
+}
+
+/** Adds `firebreak actions list|show`: what a playbook can do, from the declarations. */
+export function registerActionsCommand(program: Command): void {
+  const actions = program.command('actions').description('what a playbook can do, and the rights that it needs');
+  withExamples(withJson(actions.command('list').description('list all actions')), ['firebreak actions list --json']).action(list);
+  withExamples(
+    withJson(
+      actions
+        .command('show')
+        .description('show one action: its rights, an example, its undo and what verifies it')
+        .argument('<name>', 'name of the action'),
+    ),
+    ['firebreak actions show quarantinePod'],
+  ).action(show);
+}
+
+function list(options: CommonOptions): void {
+  if (options.json) {
+    printJson(all.map(described));
+    return;
+  }
+  printTable(all, [
+    { title: 'ACTION', text: (row) => row.name },
+    { title: 'EFFECT', text: (row) => row.effect },
+    { title: 'REACH', text: (row) => row.reach },
+    { title: 'POOL', text: (row) => row.pool },
+    { title: 'TITLE', text: (row) => row.title },
+  ]);
+}
+
+/** Automatic is only what is reversible and touches no more than a pod. */
+function whoDecides({ effect, reach }: ActionDeclaration): string {
+  if (effect === 'read') return 'nobody: it changes nothing in the cluster';
+  return effect === 'reversible' && reach === 'pod' ? 'automatic within the guardrails, else people' : 'people, each time';
+}
+
+function show(name: string, options: CommonOptions): void {
+  const action = all.find((one) => one.name === name);
+  if (!action)
+    throw new FirebreakError('FB_ERR_NOT_FOUND', `there is no action ${name}, only: ${all.map((one) => one.name).join(', ')}`);
+  if (options.json) {
+    printJson(described(action));
+    return;
+  }
+  const { planMs, applyMs, verifyMs } = action.timeouts;
+  print(styled('bold', action.title));
+  printFacts([
+    ['action', action.name],
+    ['effect', action.effect],
+    ['reach', action.reach],
+    ['decided by', whoDecides(action)],
+    ['pool', action.pool],
+    ['needs of the alert', action.requires.join(', ') || 'nothing'],
+    ['verified by', action.verifiedBy],
+    ['undo', action.undo],
+    ['time for one attempt', `plan ${planMs / 1_000} s, apply ${applyMs / 1_000} s, verify ${verifyMs / 1_000} s`],
+  ]);
+  print();
+  if (action.rights.length === 0) print('No rights in the cluster.');
+  else
+    printTable(action.rights, [
+      { title: 'API GROUP', text: (row) => row.apiGroup || 'core' },
+      { title: 'RESOURCE', text: (row) => row.resource },
+      { title: 'VERBS', text: (row) => row.verbs.join(', ') },
+    ]);
+  print();
+  print(`steps.${action.name}(${JSON.stringify(action.example, null, 2)})`);
+}
