@@ -1,5 +1,5 @@
 import type { AuditWriter } from '../core/audit.ts';
-import type { MessageRef, QuestionCard, ThreadPost } from '../core/card.ts';
+import type { MessageRef, Notice, QuestionCard, ThreadPost } from '../core/card.ts';
 import type { DeskActivities } from '../core/step.ts';
 import { asFailure } from './failures.ts';
 
@@ -16,6 +16,7 @@ export interface CardDesk {
     readonly requester: string;
   }): Promise<void>;
   postInThread(post: ThreadPost): Promise<MessageRef>;
+  showNotice(notice: Notice): Promise<MessageRef>;
   answerClick(answer: { readonly channel: string; readonly user: string; readonly text: string }): Promise<void>;
 }
 
@@ -39,6 +40,7 @@ export function createDeskActivities({
     postQuestion: (post) => (cards ? safely(cards.postQuestion(post)) : Promise.resolve(null)),
     updateQuestion: (post) => (cards ? safely(cards.updateQuestion(post)) : Promise.resolve()),
     postInThread: (post) => (cards ? safely(cards.postInThread(post)) : Promise.resolve(null)),
+    showNotice: (notice) => (cards ? safely(cards.showNotice(notice)) : Promise.resolve(null)),
     answerClick: (answer) => (cards ? safely(cards.answerClick(answer)) : Promise.resolve()),
     recordAudit: (records) => safely(audit.append(records)),
   };

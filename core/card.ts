@@ -54,6 +54,19 @@ export interface ThreadPost {
   readonly text: string;
 }
 
+/** A message that belongs to no incident and is edited in place; all texts unescaped. Times are ISO 8601, UTC. */
+export interface Notice {
+  /** One key, one message. */
+  readonly key: string;
+  readonly title: string;
+  /** As of when. */
+  readonly time: string;
+  readonly lines: readonly string[];
+  /** Below the rest, in a typewriter's letters; as many as there is room for. */
+  readonly table: readonly string[];
+  readonly tableTitle?: string;
+}
+
 /** What a button stands for. The button itself carries only `buttonId`, which is random; everything else is looked up. */
 export interface StoredButton {
   readonly buttonId: string;

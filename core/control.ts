@@ -2,6 +2,7 @@ import type { Level } from './approval.ts';
 import type { AuditRecord } from './audit.ts';
 import type { IncidentRef } from './incident.ts';
 import type { QuestionState, TimelineEntry } from './incident-state.ts';
+import type { StormState } from './storm.ts';
 import type { DecidedSuppression, SignedEnd, SignedProposal } from './suppression.ts';
 
 /** Names by which a cluster's control workflow is reached. Votes and the state are asked for as of an incident. */
@@ -10,6 +11,8 @@ export const controlNames = {
   proposeSignal: 'propose',
   endSignal: 'end',
   voteSignal: 'vote',
+  /** What an intake says of a storm. Shown, and nothing else. */
+  stormSignal: 'storm',
   /** Go on under the current build. */
   handOverSignal: 'handOver',
   stateQuery: 'state',
@@ -40,6 +43,8 @@ export interface ControlState {
   readonly questions: readonly QuestionState[];
   readonly timeline: readonly TimelineEntry[];
   readonly audit: { readonly acknowledged: number; readonly made: number };
+  /** While one is on. */
+  readonly storm?: StormState;
 }
 
 export interface CarriedControl {

@@ -2,7 +2,7 @@ import type { UndoResult, Verification } from './action.ts';
 import type { WorkloadRef } from './alert.ts';
 import type { ApprovalProof, Question, SignedVote } from './approval.ts';
 import type { AuditRecord, ChainHead } from './audit.ts';
-import type { MessageRef, QuestionCard, ThreadPost } from './card.ts';
+import type { MessageRef, Notice, QuestionCard, ThreadPost } from './card.ts';
 import type { EvidenceRef } from './evidence.ts';
 import type { IncidentRef, Verdict } from './incident.ts';
 import type { Page, PageRef } from './paging.ts';
@@ -78,6 +78,8 @@ export interface DeskActivities {
     readonly requester: string;
   }): Promise<void>;
   postInThread(post: ThreadPost): Promise<MessageRef | null>;
+  /** Posts it, or brings the one that is there up to date. */
+  showNotice(notice: Notice): Promise<MessageRef | null>;
   answerClick(answer: { readonly channel: string; readonly user: string; readonly text: string }): Promise<void>;
   recordAudit(records: readonly AuditRecord[]): Promise<ChainHead>;
 }

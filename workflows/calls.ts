@@ -99,11 +99,13 @@ export function deskActivities(settings: { readonly queues: Pick<IncidentSetting
   // Nobody waits for the answer to a click for longer, and a page of yesterday helps nobody: an incident must not stay open for them.
   const { answerClick } = proxyActivities<DeskActivities>({ ...common, scheduleToCloseTimeout: '10m' });
   const { postInThread } = proxyActivities<DeskActivities>({ ...common, scheduleToCloseTimeout: '24h' });
+  const { showNotice } = proxyActivities<DeskActivities>({ ...common, scheduleToCloseTimeout: '10m' });
   return {
     postQuestion: lasting.postQuestion,
     updateQuestion: lasting.updateQuestion,
     recordAudit: lasting.recordAudit,
     postInThread,
+    showNotice,
     answerClick,
   };
 }

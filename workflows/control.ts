@@ -24,10 +24,12 @@ import { deskActivities } from './calls.ts';
 import { controlCard } from './control-card.ts';
 import { ControlModel, isLive } from './control-model.ts';
 import { Outbox } from './outbox.ts';
+import { StormNotices } from './storm-notices.ts';
 
 const proposeSignal = defineSignal<[unknown]>(controlNames.proposeSignal);
 const endSignal = defineSignal<[unknown]>(controlNames.endSignal);
 const voteSignal = defineSignal<[unknown]>(controlNames.voteSignal);
+const stormSignal = defineSignal<[unknown]>(controlNames.stormSignal);
 const handOverSignal = defineSignal<[string]>(controlNames.handOverSignal);
 const stateQuery = defineQuery<ControlState>(controlNames.stateQuery);
 
@@ -61,13 +63,22 @@ export async function control(input: ControlInput): Promise<never> {
   setHandler(handOverSignal, (build) => {
     wantedBuild = build;
   });
-  setHandler(stateQuery, () => model.snapshot());
+  const storms = new StormNotices({
+    cluster: input.cluster,
+    storm: input.carried?.state.storm,
+    show: desk.showNotice,
+    record: (kind, text, body) => model.record(kind, 'engine', text, body),
+  });
+  setHandler(stormSignal, (report) => storms.hear(report));
+  const snapshot = (): ControlState => ({ ...model.snapshot(), ...(storms.storm && { storm: storms.storm }) });
+  setHandler(stateQuery, snapshot);
 
   const decisions = new Decisions(model, desk, checksBy(input));
   void model.outbox.run();
+  void storms.run();
   const mustHandOver = (): boolean =>
     wantedBuild !== undefined && wantedBuild !== workflowInfo().currentDeploymentVersion?.buildId;
-  const mayCarryOn = (): boolean => model.outbox.canBeCarried && arrived.length === 0;
+  const mayCarryOn = (): boolean => model.outbox.canBeCarried && storms.isIdle && arrived.length === 0;
 
   for (;;) {
     const left = model.nextEnd - Date.now();
@@ -84,7 +95,7 @@ export async function control(input: ControlInput): Promise<never> {
       if (arrived.length > 0) continue;
       const carryOn = makeContinueAsNewFunc<typeof control>(mustHandOver() ? { initialVersioningBehavior: 'AUTO_UPGRADE' } : {});
       const { restored: _, ...lasting } = input;
-      await carryOn({ ...lasting, carried: model.carry() });
+      await carryOn({ ...lasting, carried: { ...model.carry(), state: snapshot() } });
     }
   }
 }

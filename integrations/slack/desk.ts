@@ -1,11 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import type { RequestListener } from 'node:http';
 import { App, LogLevel, type RespondFn } from '@slack/bolt';
-import type { CardStore, MessageRef, QuestionCard, StoredButton, ThreadPost } from '../../core/card.ts';
+import type { CardStore, MessageRef, Notice, QuestionCard, StoredButton, ThreadPost } from '../../core/card.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import type { IncidentRef } from '../../core/incident.ts';
 import { type Click, ClickChecks } from './click.ts';
 import { callSlack, createSlackClient, type SlackEndpoint, silentLogger, slackClientOptions } from './client.ts';
+import { noticeBlocks } from './notice.ts';
 import { SlackPeople } from './people.ts';
 import { Posting } from './posting.ts';
 import { HttpReceiver } from './receiver.ts';
@@ -45,6 +46,8 @@ export interface SlackDesk {
   updateQuestion(question: { readonly card: QuestionCard }): Promise<void>;
   /** One line in the incident's thread; the thread is started when there is none. Posted once per key. */
   postInThread(post: ThreadPost): Promise<MessageRef>;
+  /** A message that belongs to no incident: posted once per key, then edited in place. */
+  showNotice(notice: Notice): Promise<MessageRef>;
   /** Seen by that person only. */
   answerClick(answer: { readonly channel: string; readonly user: string; readonly text: string }): Promise<void>;
 }
@@ -228,6 +231,14 @@ export function createSlackDesk(options: SlackDeskOptions): SlackDesk {
         text: plain(text, 300),
         blocks: [{ type: 'section', text: { type: 'mrkdwn', verbatim: true, text: inline(text, 2_900) } }],
       }));
+    },
+
+    async showNotice(notice) {
+      const { key } = notice;
+      const known = await cards.message(key);
+      if (known === undefined) return posting.postOnce(key, async () => ({ key, channel, ...noticeBlocks(notice) }));
+      await posting.update({ key, message: known, ...noticeBlocks(notice) });
+      return known;
     },
 
     async answerClick({ channel: where, user, text }) {

@@ -8,6 +8,7 @@ import { sensors } from '../../integrations/sensors/index.ts';
 import { loadConfig } from '../config/load.ts';
 import { type Parsed, type ParsedItem, parseAlerts } from '../intake/parse.ts';
 import { registerRejectedCommand } from './rejected.ts';
+import { registerStormCommand } from './storm.ts';
 
 interface ParseOptions {
   readonly cluster: string;
@@ -43,6 +44,7 @@ export function registerAlertsCommand(program: Command): void {
       }
     });
   registerRejectedCommand(alerts);
+  registerStormCommand(alerts);
 }
 
 async function printPath(path: string, options: ParseOptions, severities: SeverityOverrides): Promise<boolean> {

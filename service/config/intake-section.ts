@@ -110,8 +110,30 @@ const spool = z
   })
   .prefault({});
 
+const storm = z
+  .strictObject({
+    alertsPerSecond: z
+      .int()
+      .min(1)
+      .default(50)
+      .meta({ description: 'Accepted alerts a second, over ten seconds, from which on it is a storm.' }),
+    workloads: z
+      .int()
+      .min(1)
+      .default(20)
+      .meta({ description: 'And on so many workloads: what one workload does is its incident’s to tell.' }),
+    calmAfterSeconds: z
+      .int()
+      .min(10)
+      .max(3_600)
+      .default(120)
+      .meta({ description: 'It is over after so long at less than half the rate.' }),
+  })
+  .prefault({})
+  .meta({ description: 'When people are told of a storm across many workloads.' });
+
 export const intake = z
-  .strictObject({ listen: listen(8765), tokens, signatures, tls, senders, spool })
+  .strictObject({ listen: listen(8765), tokens, signatures, tls, senders, spool, storm })
   .refine(
     ({ tokens: some, signatures: others, tls: certified }) => some.length + others.length + (certified?.clients.length ?? 0) > 0,
     {

@@ -4,6 +4,7 @@ import { buffer } from 'node:stream/consumers';
 import { FirebreakError } from '../../core/errors.ts';
 import type { KeptAlert, KeptAlerts, Replayed, ShownAlert } from './kept-alerts.ts';
 import { socketPath } from './spool-lock.ts';
+import type { StormView, StormWatch } from './storm.ts';
 
 /** What can be asked about the alerts that are kept apart, of the running service or of its spool. */
 export interface KeptAlertsAccess {
@@ -21,12 +22,13 @@ const largestAsked = 2 * 1024 * 1024;
 export async function startControl(options: {
   readonly directory: string;
   readonly kept: KeptAlerts;
+  readonly storm?: StormWatch | undefined;
 }): Promise<{ close(): Promise<void> }> {
   const path = socketPath(options.directory, 'control');
   // The lock of the directory is held: whoever left this is gone.
   rmSync(path, { force: true });
   const server = createServer((asked, answer) => {
-    void respond(options.kept, asked, answer).catch(() => answer.writeHead(500).end());
+    void respond(options, asked, answer).catch(() => answer.writeHead(500).end());
   });
   await new Promise<void>((done, fail) => {
     server.once('error', fail);
@@ -37,11 +39,20 @@ export async function startControl(options: {
   return { close: () => new Promise((done) => server.close(() => done())) };
 }
 
-async function respond(kept: KeptAlerts, asked: IncomingMessage, answer: ServerResponse): Promise<void> {
-  const [, , id = '', verb] = (asked.url ?? '').split('/');
+async function respond(
+  { kept, storm }: { readonly kept: KeptAlerts; readonly storm?: StormWatch | undefined },
+  asked: IncomingMessage,
+  answer: ServerResponse,
+): Promise<void> {
+  const [, what, id = '', verb] = (asked.url ?? '').split('/');
   const length = Number(asked.headers['content-length'] ?? 0);
   if (length > largestAsked) return void answer.writeHead(413).end();
+  if (what === 'storm') return reply(answer, storm?.view());
   const value = id === '' ? kept.list() : verb === 'replay' ? await kept.replay(id, await buffer(asked)) : kept.show(id);
+  reply(answer, value);
+}
+
+function reply(answer: ServerResponse, value: unknown): void {
   answer.writeHead(200, { 'content-type': 'application/json', connection: 'close' }).end(JSON.stringify(value ?? null));
 }
 
@@ -59,6 +70,16 @@ export async function askRunningService(directory: string): Promise<KeptAlertsAc
     show: async (id) => (await ask<ShownAlert | null>(`/kept/${id}`)) ?? undefined,
     replay: (id, raw) => ask(`/kept/${id}/replay`, raw),
   };
+}
+
+/** How many alerts come to the running service, and whether it is a storm. Undefined when none runs on this directory. */
+export async function askRunningStorm(directory: string): Promise<StormView | undefined> {
+  try {
+    const view: StormView | null = JSON.parse(await call(socketPath(directory, 'control'), '/storm'));
+    return view ?? undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 function call(socketPath: string, path: string, body?: Uint8Array): Promise<string> {

@@ -10,6 +10,7 @@ export interface IntakeGauges {
   readonly oldestSeconds: () => number;
   readonly openLines: () => number;
   readonly refusedForGood: () => number;
+  readonly storm?: { readonly isOn: boolean; readonly perSecond: number };
 }
 
 /** The intake in numbers, as Prometheus reads them. No label holds a text from an alert. */
@@ -54,6 +55,11 @@ export class IntakeMetrics {
     gauge('firebreak_intake_oldest_waiting_seconds', 'Age of the oldest alert that waits, at most', gauges.oldestSeconds);
     gauge('firebreak_intake_waiting_incidents', 'Incidents with alerts that wait', gauges.openLines);
     gauge('firebreak_intake_refused_by_temporal', 'Alerts kept apart because Temporal refused them', gauges.refusedForGood);
+    const { storm } = gauges;
+    if (storm) {
+      gauge('firebreak_intake_storm', '1 while a storm across many workloads is on', () => (storm.isOn ? 1 : 0));
+      gauge('firebreak_intake_accepted_per_second', 'Alerts accepted a second, over the last ten', () => storm.perSecond);
+    }
     gauge('process_resident_memory_bytes', 'Resident memory, the mapped spool included', () => process.memoryUsage.rss());
   }
 

@@ -11,6 +11,7 @@ import type { Screen, ScreenedAnswer } from './screen.ts';
 import { believed, foreignCluster, foreignNamespace, type Sender } from './sender.ts';
 import type { SensorHealth } from './sensor-health.ts';
 import type { Spool } from './spool.ts';
+import type { StormWatch } from './storm.ts';
 
 /** Seals bytes for the disk. `aad` says what they are for, and is needed to open them. */
 export type SealBytes = (bytes: Uint8Array, aad: string) => Uint8Array;
@@ -51,6 +52,7 @@ export interface ReceiverOptions {
   readonly screen: Screen;
   readonly metrics: IntakeMetrics;
   readonly health: SensorHealth;
+  readonly storm?: StormWatch | undefined;
   readonly log: IntakeLog;
 }
 
@@ -209,6 +211,7 @@ export class Receiver {
       }
       await dispatcher.accept(incident, { alert, subject, receivedAt }, () => seal(raw, sealedFor.alert));
       metrics.accepted(severity);
+      this.#options.storm?.saw(incident, alert);
       health.alert(sensor, alert.node);
       return { status: 'accepted', id, incident };
     } catch (error) {

@@ -1,3 +1,6 @@
+import { createHash } from 'node:crypto';
+import { hostname } from 'node:os';
+import { resolve } from 'node:path';
 import type { SeverityOverrides } from '../../core/sensor.ts';
 import type { SubjectResolver } from '../../core/subject-resolver.ts';
 import type { IntakeToken } from './auth.ts';
@@ -19,6 +22,7 @@ import type { SigningSecret } from './signature.ts';
 import { type SilenceOptions, SilenceWatch } from './silence.ts';
 import { silenceParts } from './silence-parts.ts';
 import { Spool } from './spool.ts';
+import { type StormOptions, StormWatch } from './storm.ts';
 
 export interface IntakeOptions {
   /** Port 0 takes a free one. */
@@ -40,6 +44,8 @@ export interface IntakeOptions {
   readonly screen?: ScreenSources | undefined;
   /** Which sensors must be heard of from which nodes. */
   readonly silence?: Pick<SilenceOptions, 'expected' | 'view' | 'lookEveryMs'> | undefined;
+  /** When many alerts are a storm, and who tells people. */
+  readonly storm?: Pick<StormOptions, 'alertsPerSecond' | 'workloads' | 'calmAfterSeconds' | 'tell'> | undefined;
   readonly seal: SealBytes;
   readonly log: IntakeLog;
 }
@@ -73,18 +79,32 @@ export async function startIntake(options: IntakeOptions): Promise<Intake> {
   });
   const listener = createListener({ tls, log });
   const spool = await Spool.open({ directory: spoolDir, maxBytes });
+  const storm = options.storm && new StormWatch({ ...options.storm, source: sourceOf(spoolDir), log });
   const metrics: IntakeMetrics = new IntakeMetrics({
     spoolBytes: () => spool.bytes(),
     spoolShare: () => spool.share(),
     oldestSeconds: () => dispatcher.waiting().oldestSeconds,
     openLines: () => dispatcher.waiting().incidents,
     refusedForGood: () => spool.apart.refusedCount(),
+    ...(storm && { storm }),
   });
   const dispatcher = new Dispatcher({ spool, gateway, log, called: (kind, result) => metrics.call(kind, result) });
   const health = new SensorHealth();
   const screen = new Screen({ ...options.screen, hidden: spool.hidden, notes: spool.notes, hid: (by) => metrics.hid(by) });
   const severitiesGiven = severities && { severities };
-  const receiver = new Receiver({ cluster, ...severitiesGiven, resolver, seal, spool, dispatcher, screen, metrics, health, log });
+  const receiver = new Receiver({
+    cluster,
+    ...severitiesGiven,
+    resolver,
+    seal,
+    spool,
+    dispatcher,
+    screen,
+    metrics,
+    health,
+    storm,
+    log,
+  });
   const silence =
     options.silence && new SilenceWatch({ ...options.silence, ...silenceParts({ receiver, gate, health, spool, cluster }), log });
   let stopping = false;
@@ -101,6 +121,7 @@ export async function startIntake(options: IntakeOptions): Promise<Intake> {
     clearInterval(forgetting);
     clearInterval(warnOfFill);
     silence?.stop();
+    storm?.stop();
     listener.stop();
   };
   try {
@@ -109,6 +130,7 @@ export async function startIntake(options: IntakeOptions): Promise<Intake> {
     const control = await startControl({
       directory: spoolDir,
       kept: new KeptAlerts({ spool, dispatcher, receiver, senders: gate.senders }),
+      storm,
     });
     dispatcher.drain();
     spool.notes.open(gateway, log);
@@ -133,6 +155,11 @@ export async function startIntake(options: IntakeOptions): Promise<Intake> {
     await spool.close();
     throw error;
   }
+}
+
+/** Which intake this is, the same after a restart: replicas share a machine, or a folder's name, never both. */
+function sourceOf(spoolDir: string): string {
+  return `${hostname()}/${createHash('sha256').update(resolve(spoolDir)).digest('hex').slice(0, 8)}`;
 }
 
 /** Before alerts are refused somebody should know. */

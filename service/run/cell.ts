@@ -74,6 +74,7 @@ export async function startCell(parts: CellParts): Promise<RunningCell> {
     gateway,
     screen: { suppressions: control.book, steps: control.steps },
     silence: { expected: expectedSensors(config), view: watch.view },
+    storm: { ...config.intake.storm, tell: (report) => control.storms.tell(report) },
     seal: sealRaw(secrets),
     log,
   });
@@ -125,6 +126,7 @@ async function work(options: {
   if (isCurrent && !(await warmUp({ client, taskQueue: queues.cell })))
     log.warn({}, 'the first containment after this start may take a second longer');
   const { cluster } = config;
+  control.storms.open(client);
   void followControl({ client, cluster, queues, deployment, buildId: build.id, book: control.book, log, signal: stopping });
   gateway.open(
     temporalGateway({

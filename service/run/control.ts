@@ -6,6 +6,7 @@ import { OpenSteps } from '../../core/own-steps.ts';
 import type { Beliefs } from '../../core/suppression-check.ts';
 import { type KubernetesApi, pathOf } from '../../integrations/kubernetes/client.ts';
 import type { Config } from '../config/load.ts';
+import { StormTeller } from '../control/storm-teller.ts';
 import { SuppressionBook } from '../control/suppression-book.ts';
 import type { ExpectedSensor } from '../intake/silence.ts';
 import { readPublicKeys } from './keys.ts';
@@ -18,6 +19,7 @@ export interface CellControl {
   /** What this cell is doing itself. */
   readonly steps: OpenSteps;
   readonly activities: ControlActivities;
+  readonly storms: StormTeller;
 }
 
 export async function createCellControl({
@@ -36,6 +38,7 @@ export async function createCellControl({
     book: new SuppressionBook({ file: join(stateDir, 'control', 'suppressions.json'), beliefs, log }),
     steps: new OpenSteps(),
     activities: createControlActivities({ beliefs, levels }),
+    storms: new StormTeller(cluster),
   };
 }
 

@@ -5,6 +5,7 @@ import { createControlActivities } from '../../activities/control.ts';
 import type { Alert } from '../../core/alert.ts';
 import { type Vote, voteBytes } from '../../core/approval.ts';
 import type { AuditRecord } from '../../core/audit.ts';
+import type { Notice } from '../../core/card.ts';
 import { type ControlInput, type ControlState, controlNames } from '../../core/control.ts';
 import type { Roster } from '../../core/roster.ts';
 import type { CellActivities, DeskActivities } from '../../core/step.ts';
@@ -110,6 +111,7 @@ export interface ControlLab {
   readonly records: AuditRecord[];
   readonly said: string[];
   readonly answers: string[];
+  readonly notices: (Notice & { readonly shownAt: number })[];
   /** The cell's clock. */
   clock(): Promise<number>;
   start(over?: Partial<ControlInput>): Promise<RunningControl>;
@@ -132,6 +134,7 @@ export async function startControlLab(maxCachedWorkflows = 10): Promise<ControlL
   const records: AuditRecord[] = [];
   const said: string[] = [];
   const answers: string[] = [];
+  const notices: (Notice & { readonly shownAt: number })[] = [];
   let now = await env.currentTimeMs();
   const clock = async (): Promise<number> => {
     now = await env.currentTimeMs();
@@ -146,6 +149,10 @@ export async function startControlLab(maxCachedWorkflows = 10): Promise<ControlL
     updateQuestion: async () => undefined,
     postInThread: async ({ text }) => {
       said.push(text);
+      return null;
+    },
+    showNotice: async (notice) => {
+      notices.push({ ...notice, shownAt: await env.currentTimeMs() });
       return null;
     },
     answerClick: async ({ text }) => void answers.push(text),
@@ -170,6 +177,7 @@ export async function startControlLab(maxCachedWorkflows = 10): Promise<ControlL
     records,
     said,
     answers,
+    notices,
     clock,
     start: async (over = {}) => {
       serial += 1;

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Worker } from '@temporalio/worker';
 import { type ControlState, controlNames } from '../../core/control.ts';
+import type { StormReport } from '../../core/storm.ts';
 import type { SuppressionTerms } from '../../core/suppression.ts';
 import { controlIdOf } from '../../core/suppression.ts';
 import { SuppressionBook } from '../../service/control/suppression-book.ts';
@@ -321,4 +322,60 @@ test('all of it replays', async () => {
   const history = await lab.env.client.workflow.getHandle(controlIdOf('lab')).fetchHistory();
   expect(history.events?.length).toBeGreaterThan(200);
   await Worker.runReplayHistory({ workflowBundle: { codePath: await bundlePath() } }, history, controlIdOf('lab'));
+});
+
+describe('a storm', () => {
+  const report = (over: Partial<StormReport>): StormReport => ({
+    source: 'one',
+    state: 'on',
+    began: '2026-06-01T10:00:00.000Z',
+    at: new Date(0).toISOString(),
+    alerts: 500,
+    critical: 3,
+    perSecond: 80,
+    workloads: 40,
+    top: [{ workload: 'shop/Deployment/web', rule: 'Terminal shell in container', sensor: 'falco', count: 200 }],
+    ...over,
+  });
+
+  test('is one notice, edited at most once a minute, and one more when all intakes say that it is over', async () => {
+    const at = async () => new Date(await lab.env.currentTimeMs()).toISOString();
+    const shown = async (count: number) => {
+      for (let turn = 0; turn < 400 && lab.notices.length < count; turn += 1) await new Promise((done) => setTimeout(done, 25));
+      expect(lab.notices).toHaveLength(count);
+    };
+    await control.signal(controlNames.stormSignal, 'nonsense');
+    await control.signal(controlNames.stormSignal, report({ state: 'over' }));
+    await control.signal(controlNames.stormSignal, report({ at: await at() }));
+    await shown(1);
+    for (const alerts of [600, 700]) await control.signal(controlNames.stormSignal, report({ alerts, at: await at() }));
+    await control.signal(controlNames.stormSignal, report({ source: 'two', alerts: 50, at: await at() }));
+    await control.until(({ storm }) => storm?.reports.length === 2, 'the second intake');
+    expect(lab.notices).toHaveLength(1);
+    await lab.env.sleep('70s');
+    await shown(2);
+    const [first, second] = lab.notices;
+    expect(second?.key).toBe(first?.key);
+    expect((second?.shownAt ?? 0) - (first?.shownAt ?? 0)).toBeGreaterThanOrEqual(59_000);
+    expect(second?.lines.join(' ')).toContain('750 alerts, 6 of them critical; 160 a second');
+    expect(second?.table).toEqual(['400 × Terminal shell in container (falco) on shop/Deployment/web']);
+    await control.signal(controlNames.stormSignal, report({ state: 'over', alerts: 800, at: await at() }));
+    await lab.env.sleep('70s');
+    await shown(3);
+    expect((await control.state()).storm).toBeDefined();
+    // The other one is never heard of again.
+    await lab.env.sleep('12m');
+    await shown(5);
+    expect((await control.state()).storm).toBeUndefined();
+    expect(lab.notices.at(3)?.title).toBe('Alert storm in lab (over)');
+    expect(lab.notices.at(4)).toMatchObject({
+      title: 'The alert storm in lab is over',
+      lines: [expect.stringContaining('850 alerts')],
+    });
+    await control.until(() => lab.records.some(({ kind }) => kind === 'storm.over'), 'the record');
+    expect(lab.records.filter(({ kind }) => kind.startsWith('storm.')).map(({ kind }) => kind)).toEqual([
+      'storm.begun',
+      'storm.over',
+    ]);
+  });
 });

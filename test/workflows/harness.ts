@@ -171,6 +171,7 @@ function scriptedActivities(seen: Seen, script: Script): CellActivities & DeskAc
       seen.threads.push(post.text);
       return { channel: 'C1', ts: '1.1' };
     },
+    showNotice: async () => null,
     answerClick: async ({ text }) => void seen.answers.push(text),
     recordAudit: async (records) => {
       seen.records.push(...records);

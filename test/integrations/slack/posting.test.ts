@@ -116,6 +116,37 @@ describe('the thread', () => {
   }, 20_000);
 });
 
+describe('a notice', () => {
+  const notice = {
+    key: 'storm/lab/1',
+    title: 'Alert storm in <lab>',
+    time: '2026-03-01T14:05:00Z',
+    lines: ['500 alerts *now*'],
+    table: ['400 × <!channel> ``` rule (falco) on shop/Deployment/web', ...Array.from({ length: 40 }, () => 'x'.repeat(400))],
+    tableTitle: 'Most of them',
+  };
+
+  test('is posted once, then edited in place; nothing in it pings, links or can be clicked', async () => {
+    const ref = await rig.desk.showNotice(notice);
+    expect(await rig.desk.showNotice({ ...notice, lines: ['700 alerts'] })).toEqual(ref);
+    const [message, ...others] = rig.slack.channelMessages(channel);
+    expect(others).toEqual([]);
+    const shown = JSON.stringify(message?.blocks);
+    expect(shown).toContain('700 alerts');
+    expect(shown).toContain('400 × &lt;!channel&gt; ˋˋˋ rule');
+    expect(shown).not.toContain('<!channel>');
+    expect(shown).not.toContain('actions');
+    expect(message?.text).toBe('Alert storm in &lt;lab&gt;: 700 alerts');
+  });
+
+  test('whose posting was not answered is found again, not posted twice', async () => {
+    rig.slack.doThenTimeout('chat.postMessage');
+    await expect(rig.desk.showNotice(notice)).rejects.toMatchObject({ code: 'FB_ERR_UNAVAILABLE' });
+    await rig.desk.showNotice(notice);
+    expect(rig.slack.channelMessages(channel)).toHaveLength(1);
+  }, 20_000);
+});
+
 describe('Slack’s faults', () => {
   test('a rate limit says when to come back, and then it works', async () => {
     for (let count = 0; count < 4; count += 1) {

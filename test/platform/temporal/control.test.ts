@@ -36,6 +36,7 @@ const desk: DeskActivities = {
   postQuestion: async () => null,
   updateQuestion: async () => undefined,
   postInThread: async () => null,
+  showNotice: async () => null,
   answerClick: async () => undefined,
   recordAudit: async (records) => ({ chain: 'x', number: records.at(-1)?.number ?? 0, hash: '0' }),
 };

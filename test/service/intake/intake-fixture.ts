@@ -48,6 +48,7 @@ export interface DoorOptions {
   readonly maxBytes?: number;
   readonly resolver?: SubjectResolver;
   readonly access?: Partial<Pick<IntakeOptions, 'tokens' | 'signatures' | 'senders' | 'tls'>>;
+  readonly storm?: IntakeOptions['storm'];
 }
 
 export async function openDoor(gateway: IncidentGateway, options: DoorOptions = {}): Promise<Door> {
@@ -61,6 +62,7 @@ export async function openDoor(gateway: IncidentGateway, options: DoorOptions = 
     resolver: options.resolver ?? resolverFromNames,
     gateway,
     seal: (bytes, aad) => box.seal(bytes, aad),
+    storm: options.storm,
     log: silent,
     ...options.access,
   });
