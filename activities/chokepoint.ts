@@ -5,6 +5,7 @@ import { digestOf } from '../core/digest.ts';
 import { FirebreakError } from '../core/errors.ts';
 import type { EvidenceRef } from '../core/evidence.ts';
 import { checkGuardrails, type GuardrailRules } from '../core/guardrail.ts';
+import type { UnderwayStep } from '../core/own-steps.ts';
 import { type Plan, planDigest } from '../core/plan.ts';
 import type { Roster } from '../core/roster.ts';
 import { worse } from '../core/severity.ts';
@@ -29,12 +30,7 @@ export interface Census {
 
 /** Who is told which step is underway: sensors see it too. */
 export interface StepRegister {
-  begin(step: {
-    readonly key: string;
-    readonly action: string;
-    readonly incident: string;
-    readonly targets: readonly string[];
-  }): () => void;
+  during<T>(step: UnderwayStep, work: () => Promise<T>): Promise<T>;
 }
 
 export interface ChokepointParts {
@@ -185,14 +181,10 @@ async function underway<T>(
   plan: Plan | undefined,
   work: () => Promise<T>,
 ): Promise<T> {
+  if (!steps) return work();
   const planned = plan ? [plan.target.name, ...plan.blastRadius, ...plan.changes.map(({ target }) => target)] : [];
   const targets = [...new Set([...planned, ...objectsIn(call.input)])];
-  const end = steps?.begin({ key: call.key, action: call.action, incident: call.incident.id, targets });
-  try {
-    return await work();
-  } finally {
-    end?.();
-  }
+  return steps.during({ key: call.key, action: call.action, incident: call.incident.id, targets }, work);
 }
 
 /** The objects that an input names, by the name of their field: `pod`, `secret`. */

@@ -43,6 +43,8 @@ export interface ApiRequest {
   /** Whom that account acted as. */
   readonly impersonates?: string;
   readonly verb: string;
+  /** What the request says about itself, if it claims to be a step of Firebreak's. Whether it is, only the key tells. */
+  readonly stamp?: { readonly request: string; readonly sealed: string };
   readonly resource?: string;
   readonly subresource?: string;
   readonly namespace?: string;

@@ -1,12 +1,50 @@
 import type { Alert } from './alert.ts';
 
-/** A step of Firebreak's that is underway, or was a moment ago. Times in milliseconds since 1970. */
-export interface OpenStep {
+/** A step of Firebreak's: what an alert that it causes belongs to. */
+export interface OwnStep {
   readonly key: string;
   readonly action: string;
   readonly incident: string;
+}
+
+export interface UnderwayStep extends OwnStep {
   /** What it touches, as `kind/namespace/name`. */
   readonly targets: readonly string[];
+}
+
+/** A step as a request of it says so, whichever process made it. */
+export interface StampedStep extends OwnStep {
+  /** As whom the API server knows that process. */
+  readonly account: string;
+  /** Milliseconds since 1970. */
+  readonly at: number;
+}
+
+/** How far the clocks of the API server and of the process that stamped may be apart. Milliseconds. */
+export const stampToleranceMs = 30_000;
+
+/** How a User-Agent with a stamp begins. */
+export const stampPrefix = 'firebreak step/';
+
+const verbs: Readonly<Record<string, string>> = {
+  GET: 'read',
+  get: 'read',
+  list: 'read',
+  watch: 'read',
+  POST: 'create',
+  PUT: 'update',
+  PATCH: 'patch',
+  DELETE: 'delete',
+  deletecollection: 'delete',
+};
+
+/** One request, the same text from its method as from the audit's verb. @param path without the query */
+export function requestText({ method, path }: { readonly method: string; readonly path: string }): string {
+  return `${verbs[method] ?? method} ${path}`;
+}
+
+/** A step that is underway, or was a moment ago. Times in milliseconds since 1970. */
+export interface OpenStep extends UnderwayStep {
   readonly from: number;
   readonly to?: number;
 }
@@ -17,7 +55,7 @@ const toleranceMs = 2_000;
 const rememberedMs = 15 * 60_000;
 const mostSteps = 5_000;
 
-/** The steps that this cell itself takes. Registered by the chokepoint, asked by the intake. */
+/** The steps that this process itself takes. */
 export class OpenSteps {
   readonly #steps = new Map<number, OpenStep>();
   readonly #now: () => number;
@@ -34,7 +72,7 @@ export class OpenSteps {
   }
 
   /** Returns what ends it. */
-  begin(step: Omit<OpenStep, 'from' | 'to'>): () => void {
+  begin(step: UnderwayStep): () => void {
     this.#last += 1;
     const place = this.#last;
     const open: OpenStep = { ...step, from: this.#now() };

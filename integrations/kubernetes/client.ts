@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { Agent, request as httpsRequest } from 'node:https';
+import { stampPrefix } from '../../core/own-steps.ts';
 import { errorOfConnection, errorOfStatus, KubernetesError } from './client-error.ts';
 import type { ClusterAccess } from './kubeconfig.ts';
 
@@ -62,8 +63,13 @@ export function pathOf(options: {
 }
 
 /** Opens a client. `maxSockets` bounds the calls in flight; watches have sockets of their own. */
-export function createKubernetesApi(options: { readonly access: ClusterAccess; readonly maxSockets?: number }): KubernetesApi {
-  const { access, maxSockets = 32 } = options;
+export function createKubernetesApi(options: {
+  readonly access: ClusterAccess;
+  readonly maxSockets?: number;
+  /** What a request says about itself in the API server's audit; undefined for nothing. */
+  readonly stamp?: (request: { readonly method: string; readonly path: string }) => string | undefined;
+}): KubernetesApi {
+  const { access, maxSockets = 32, stamp: stampOf } = options;
   const server = new URL(access.server);
   const agent = new Agent({ keepAlive: true, keepAliveMsecs: 15_000, maxSockets, maxFreeSockets: maxSockets, ...access.tls });
   const streamAgent = new Agent({ keepAlive: false, ...access.tls });
@@ -71,6 +77,7 @@ export function createKubernetesApi(options: { readonly access: ClusterAccess; r
   const send = async (call: KubernetesCall, chosen: Agent, signal: AbortSignal): Promise<IncomingMessage> => {
     const body = call.body === undefined ? undefined : Buffer.from(JSON.stringify(call.body));
     if (call.method === 'PATCH' && !call.patch) throw new TypeError('a PATCH names its patch type');
+    const stamp = stampOf?.(call);
     const authorization = await access.authorization();
     const path = `${server.pathname.replace(/\/$/, '')}${call.path}${call.query ? `?${new URLSearchParams(call.query)}` : ''}`;
     return new Promise((resolve, reject) => {
@@ -84,7 +91,7 @@ export function createKubernetesApi(options: { readonly access: ClusterAccess; r
           signal,
           headers: {
             accept: call.accept ?? 'application/json',
-            'user-agent': 'firebreak',
+            'user-agent': stamp === undefined ? 'firebreak' : `${stampPrefix}${stamp}`,
             ...(authorization && { authorization }),
             ...(body && {
               'content-type': call.patch ? contentTypes[call.patch] : 'application/json',

@@ -41,11 +41,13 @@ export async function startService({
   group,
   settings,
   program = projectRoot(),
+  roles = 'cell,desk,forensics,secrets',
 }: {
   readonly group: ServerGroup;
   readonly settings: DemoSettings;
   /** The folder of the package that runs. */
   readonly program?: string;
+  readonly roles?: string;
 }): Promise<RunningServer> {
   const cli = join(program, 'dist', 'service', 'cli.js');
   if (!existsSync(cli))
@@ -53,7 +55,7 @@ export async function startService({
   const server = group.start({
     name: 'firebreak',
     command: process.execPath,
-    args: [...serviceNodeFlags, cli, 'run', '--role', 'cell,desk,forensics,secrets', '--config', settings.configFile],
+    args: [...serviceNodeFlags, cli, 'run', '--role', roles, '--config', settings.configFile],
     logFile: join(settings.folder, 'firebreak.log'),
   });
   const ready = async (): Promise<boolean> =>

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Alert } from '../../core/alert.ts';
-import type { OpenStep } from '../../core/own-steps.ts';
+import type { OwnStep } from '../../core/own-steps.ts';
 import type { ActiveSuppression } from '../../core/suppression.ts';
 import { type HiddenAlerts, ownSteps } from './hidden-alerts.ts';
 import type { Notes } from './notes.ts';
@@ -14,7 +14,7 @@ export type ScreenedAnswer =
 /** Who knows what is hidden, and what Firebreak itself is doing. From memory: it is asked for each alert. */
 export interface ScreenSources {
   readonly suppressions?: { hiding(alert: Alert): ActiveSuppression | undefined } | undefined;
-  readonly steps?: { causing(alert: Alert): OpenStep | undefined } | undefined;
+  readonly steps?: { causing(alert: Alert): OwnStep | undefined } | undefined;
 }
 
 export interface ScreenOptions extends ScreenSources {
@@ -59,7 +59,7 @@ export class Screen {
     return suppression && this.#suppress(resolved, suppression);
   }
 
-  async #own({ alert, receivedAt }: Resolved, { incident, action, key }: OpenStep): Promise<ScreenedAnswer> {
+  async #own({ alert, receivedAt }: Resolved, { incident, action, key }: OwnStep): Promise<ScreenedAnswer> {
     const { hidden, notes, hid } = this.#options;
     await hidden.add(ownSteps, { at: receivedAt, alert, incident });
     await notes.add(incident, {

@@ -1,5 +1,6 @@
 import type { Worker } from '@temporalio/worker';
 import { type ContainmentFirst, cellContainsFirst } from '../../activities/containment-first.ts';
+import type { OwnSteps } from '../../activities/own-steps.ts';
 import type { ControlActivities } from '../../core/control.ts';
 import { incidentIdOf } from '../../core/incident.ts';
 import type { IncidentInput } from '../../core/incident-input.ts';
@@ -21,7 +22,7 @@ import { deploymentName, makeCurrent } from '../temporal/versions.ts';
 import { warmUp } from '../temporal/warm-up.ts';
 import { createCellWorker, type queuesOf, type WorkerBase } from '../temporal/workers.ts';
 import { type Cluster, type ClusterWatch, createCellPool } from './cluster.ts';
-import { type CellControl, createCellControl, expectedSensors, learnOwnAccount } from './control.ts';
+import { type CellControl, createCellControl, expectedSensors } from './control.ts';
 import { type Logger, reasonOf } from './log.ts';
 import { runOlderBuilds } from './older-builds.ts';
 
@@ -30,6 +31,7 @@ export interface CellParts {
   readonly secrets: Secrets;
   readonly cluster: Cluster;
   readonly watch: ClusterWatch;
+  readonly steps: OwnSteps;
   readonly queues: ReturnType<typeof queuesOf>;
   readonly build: WorkflowBuild;
   readonly maxCachedWorkflows: number;
@@ -40,8 +42,6 @@ export interface CellParts {
 
 export interface RunningCell {
   readonly url: string;
-  /** For the pools that share this process and its account. */
-  readonly steps: CellControl['steps'];
   /** Starts the incidents' workers; resolves when what the intake takes goes to Temporal. */
   work(temporal: TemporalConnected): Promise<void>;
   /** Closes the intake: what it took is handed over, or stays in the spool. */
@@ -54,12 +54,11 @@ const currentWithinMs = 15_000;
 export async function startCell(parts: CellParts): Promise<RunningCell> {
   const { config, secrets, cluster, watch, log } = parts;
   const build = keepBuild(parts.build, config.stateDir);
-  const control = await createCellControl({ config, log });
+  const control = await createCellControl({ config, steps: parts.steps, log });
   const pool = await createCellPool({ config, secrets, cluster, watch, steps: control.steps, log });
   const activities = { ...cellContainsFirst(pool, parts.first), ...control.activities };
   const gateway = createLateGateway();
   const stopping = new AbortController();
-  void learnOwnAccount({ api: cluster.api, steps: control.steps, signal: stopping.signal });
   const intake = await startIntake({
     listen: config.intake.listen,
     tokens: secrets.intakeTokens,
@@ -80,7 +79,6 @@ export async function startCell(parts: CellParts): Promise<RunningCell> {
   });
   return {
     url: intake.url,
-    steps: control.steps,
     work: (temporal) => work({ parts: { ...parts, build }, activities, control, gateway, temporal, stopping: stopping.signal }),
     stop: async () => {
       stopping.abort();

@@ -5,6 +5,7 @@ import { rotateSecretImplementation } from '../../activities/actions/rotate-secr
 import { snapshotPodStateImplementation } from '../../activities/actions/snapshot-pod-state.ts';
 import { createCellActivities } from '../../activities/cell.ts';
 import { type ChokepointParts, createChokepoint, type RegisteredAction, type StepRegister } from '../../activities/chokepoint.ts';
+import type { OwnSteps } from '../../activities/own-steps.ts';
 import { deletePodInput } from '../../core/actions/delete-pod.schema.ts';
 import { deletePod, quarantinePod, rotateSecret, snapshotPodState } from '../../core/actions/index.ts';
 import { quarantinePodInput } from '../../core/actions/quarantine-pod.schema.ts';
@@ -43,14 +44,16 @@ export async function openCluster(options: {
   readonly config: Config;
   readonly env: Environment;
   readonly watches: boolean;
+  /** What is asked of the API server within a step says so. */
+  readonly steps: OwnSteps;
   readonly log: Logger;
 }): Promise<Cluster> {
-  const { config, env, watches, log } = options;
+  const { config, env, watches, steps, log } = options;
   const { kubeconfig, context } = config.kubernetes;
   const access = kubeconfig
     ? await accessFromKubeconfig({ file: kubeconfig, ...(context ? { context } : {}) })
     : accessInCluster({ host: env.KUBERNETES_SERVICE_HOST, port: env.KUBERNETES_SERVICE_PORT });
-  const api = createKubernetesApi({ access });
+  const api = createKubernetesApi({ access, stamp: (request) => steps.stamp(request) });
   if (!watches) return { api, stop: async () => api.close() };
   const nodes = Object.values(config.sensors).some(({ daemonSet }) => daemonSet !== undefined);
   const view = new WatchCache({ api, nodes, log: (event) => log.debug({ ...event }, 'watch') });

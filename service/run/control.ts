@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createControlActivities } from '../../activities/control.ts';
+import type { OwnSteps } from '../../activities/own-steps.ts';
 import type { ControlActivities } from '../../core/control.ts';
-import { OpenSteps } from '../../core/own-steps.ts';
 import type { Beliefs } from '../../core/suppression-check.ts';
 import { type KubernetesApi, pathOf } from '../../integrations/kubernetes/client.ts';
 import type { Config } from '../config/load.ts';
@@ -16,17 +16,19 @@ import { createVoteKeys } from './vote-keys.ts';
 /** What stands above all incidents of the cell's cluster. */
 export interface CellControl {
   readonly book: SuppressionBook;
-  /** What this cell is doing itself. */
-  readonly steps: OpenSteps;
+  /** What Firebreak is doing itself. */
+  readonly steps: OwnSteps;
   readonly activities: ControlActivities;
   readonly storms: StormTeller;
 }
 
 export async function createCellControl({
   config,
+  steps,
   log,
 }: {
   readonly config: Config;
+  readonly steps: OwnSteps;
   readonly log: Logger;
 }): Promise<CellControl> {
   const { cluster, roster, stateDir } = config;
@@ -36,7 +38,7 @@ export async function createCellControl({
   const beliefs = (): Beliefs => ({ cluster, roster, keys, groups, now: Date.now() });
   return {
     book: new SuppressionBook({ file: join(stateDir, 'control', 'suppressions.json'), beliefs, log }),
-    steps: new OpenSteps(),
+    steps,
     activities: createControlActivities({ beliefs, levels }),
     storms: new StormTeller(cluster),
   };
@@ -54,7 +56,7 @@ const retryMs = 5_000;
 /** Asks the API server as whom it knows us, until it has answered. Never rejects. */
 export async function learnOwnAccount(options: {
   readonly api: KubernetesApi;
-  readonly steps: OpenSteps;
+  readonly steps: OwnSteps;
   readonly signal: AbortSignal;
 }): Promise<void> {
   const { api, steps, signal } = options;

@@ -1,6 +1,8 @@
 import { hostname } from 'node:os';
 import { DefaultLogger, type LogEntry, Runtime, type Worker } from '@temporalio/worker';
 import { ContainmentFirst } from '../../activities/containment-first.ts';
+import { OwnSteps } from '../../activities/own-steps.ts';
+import { createBox } from '../../integrations/crypto-box/box.ts';
 import type { Config, Environment } from '../config/load.ts';
 import { type Role, resolveSecrets } from '../config/secrets.ts';
 import type { WorkflowBuild } from '../temporal/bundle.ts';
@@ -9,6 +11,7 @@ import { openTemporalLink } from '../temporal/link.ts';
 import { createActivityWorker, queuesOf } from '../temporal/workers.ts';
 import { startCell } from './cell.ts';
 import { createSecretsPool, openCluster } from './cluster.ts';
+import { learnOwnAccount } from './control.ts';
 import { startDesk } from './desk.ts';
 import { ensureKeys } from './keys.ts';
 import type { Logger } from './log.ts';
@@ -56,7 +59,10 @@ export async function startFirebreak(options: RunOptions): Promise<RunningFirebr
     : undefined;
   if (desk) log.info({ url: desk.url }, 'the desk is open');
   const needsCluster = has('cell') || has('secrets') || has('forensics');
-  const cluster = needsCluster ? await openCluster({ config, env, watches: has('cell'), log }) : undefined;
+  const steps = new OwnSteps({ box: createBox({ keys: secrets.codecKeys }) });
+  const cluster = needsCluster ? await openCluster({ config, env, watches: has('cell'), steps, log }) : undefined;
+  const stopping = new AbortController();
+  if (cluster) void learnOwnAccount({ api: cluster.api, steps, signal: stopping.signal });
   const runWorker = (worker: Worker): void => workers.run(worker);
   const cell = cluster?.watch
     ? await startCell({
@@ -64,6 +70,7 @@ export async function startFirebreak(options: RunOptions): Promise<RunningFirebr
         secrets,
         cluster,
         watch: cluster.watch,
+        steps,
         queues,
         build,
         maxCachedWorkflows,
@@ -81,7 +88,7 @@ export async function startFirebreak(options: RunOptions): Promise<RunningFirebr
     // The desk first: what an incident wants to say is heard from its first moment on.
     if (desk) runWorker(await desk.createWorker(base));
     if (cluster && has('secrets')) {
-      const activities = await createSecretsPool({ config, secrets, cluster, steps: cell?.steps, log });
+      const activities = await createSecretsPool({ config, secrets, cluster, steps, log });
       runWorker(await createActivityWorker({ ...base, taskQueue: queues.secrets, role: 'secrets', activities, concurrency: 10 }));
     }
     await cell?.work(temporal);
@@ -94,6 +101,7 @@ export async function startFirebreak(options: RunOptions): Promise<RunningFirebr
     ...(desk ? { deskUrl: desk.url } : {}),
     failed: workers.failed,
     stop: async () => {
+      stopping.abort();
       // The intake closes first and hands over what it took; then the workers finish what they began.
       await cell?.stop();
       const closed = link.client() === undefined ? link.close() : undefined;

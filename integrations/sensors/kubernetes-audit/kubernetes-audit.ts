@@ -1,10 +1,11 @@
-import type { Alert, ApiRequest } from '../../../core/alert.ts';
+import type { Alert } from '../../../core/alert.ts';
 import { alertIdOf } from '../../../core/alert-id.ts';
 import { type DecodeContext, type Decoded, ignored, rejected, type Sensor } from '../../../core/sensor.ts';
 import { objectOf, sensorText } from '../../../core/sensor-text.ts';
 import { firstTime } from '../../../core/sensor-time.ts';
 import { distinct, ipOf, observablesInCommand, userOf } from '../observables.ts';
 import { present } from '../present.ts';
+import { apiRequestOf } from './api-request.ts';
 import { placeOf } from './place.ts';
 import { type AuditRequest, requestOf } from './request.ts';
 import { ruleFor } from './rules.ts';
@@ -50,6 +51,7 @@ function decodeEvent(value: unknown, { cluster }: DecodeContext): readonly Decod
   const { pod, workload, node } = placeOf(request);
   const { user, sourceIps, refused } = request;
   const process = present({ user });
+  const apiRequest = apiRequestOf(event, request);
   const name = refused ? `${rule.name} (refused)` : rule.name;
   const alert: Alert = {
     // Of the answered stages of one request the first counts: the end of an exec is no second exec.
@@ -64,31 +66,12 @@ function decodeEvent(value: unknown, { cluster }: DecodeContext): readonly Decod
     ...(pod && { pod }),
     ...(workload && { workload }),
     ...(process && { process }),
-    ...apiRequestOf(event, request),
+    ...(apiRequest && { apiRequest }),
     observables: distinct(userOf(user), sourceIps.flatMap(ipOf), observablesInCommand(request.command)),
     tags: rule.tags,
     mitre: rule.mitre,
   };
   return [{ kind: 'alert', alert }];
-}
-
-/** Who it really was: the authenticated account, also where it acts as another. */
-function apiRequestOf(event: Readonly<Record<string, unknown>>, request: AuditRequest): { readonly apiRequest?: ApiRequest } {
-  const account = sensorText(objectOf(event.user)?.username, 256);
-  if (account === undefined) return {};
-  const { verb, resource, subresource, namespace, name } = request;
-  const acting = objectOf(event.impersonatedUser);
-  return {
-    apiRequest: {
-      account,
-      ...(acting && { impersonates: sensorText(acting.username, 256) ?? 'somebody' }),
-      verb,
-      ...(resource !== undefined && { resource }),
-      ...(subresource !== undefined && { subresource }),
-      ...(namespace !== undefined && { namespace }),
-      ...(name !== undefined && { name }),
-    },
-  };
 }
 
 function titleOf({ user, verb, resource, subresource, namespace, name, command, refused }: AuditRequest): string {

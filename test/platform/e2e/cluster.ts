@@ -31,14 +31,14 @@ export class WorkloadMaker {
   }
 
   /** Deployments of two pods, each with a Secret of its own; resolves when all pods run. */
-  async deploy(namespace: string, wanted: readonly string[]): Promise<readonly Workload[]> {
+  async deploy(namespace: string, wanted: readonly string[], options: DeployOptions = {}): Promise<readonly Workload[]> {
     const values = new Map(wanted.map((name) => [name, `canary-${randomBytes(12).toString('hex')}`]));
     await Promise.all(
       wanted.map(async (name) => {
         const password = values.get(name);
         const secret = { apiVersion: 'v1', kind: 'Secret', metadata: { name: `${name}-db` }, stringData: { password } };
         await this.#create(`/api/v1/namespaces/${namespace}/secrets`, secret);
-        await this.#create(`/apis/apps/v1/namespaces/${namespace}/deployments`, deployment(name));
+        await this.#create(`/apis/apps/v1/namespaces/${namespace}/deployments`, deployment(name, options));
       }),
     );
     return until('running pods', 60_000, async () => {
@@ -70,7 +70,12 @@ interface PodList {
   }[];
 }
 
-function deployment(name: string): object {
+export interface DeployOptions {
+  /** Its pods can reach their node. */
+  readonly privileged?: boolean;
+}
+
+function deployment(name: string, { privileged }: DeployOptions): object {
   const env = [{ name: 'PASSWORD', valueFrom: { secretKeyRef: { name: `${name}-db`, key: 'password' } } }];
   return {
     apiVersion: 'apps/v1',
@@ -81,7 +86,12 @@ function deployment(name: string): object {
       selector: { matchLabels: { app: name } },
       template: {
         metadata: { labels: { app: name } },
-        spec: { terminationGracePeriodSeconds: 1, containers: [{ name: 'main', image: `registry.example/${name}:1`, env }] },
+        spec: {
+          terminationGracePeriodSeconds: 1,
+          containers: [
+            { name: 'main', image: `registry.example/${name}:1`, env, ...(privileged && { securityContext: { privileged } }) },
+          ],
+        },
       },
     },
   };

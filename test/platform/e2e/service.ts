@@ -9,6 +9,7 @@ import type { IncidentState } from '../../../core/incident-state.ts';
 import { connect, incidentState, type Session } from '../../../service/commands/connect.ts';
 import { startService } from '../../../service/demo/processes.ts';
 import { type DemoSettings, writeSettings } from '../../../service/demo/settings.ts';
+import { serviceNodeFlags } from '../../../service/dev/node-flags.mjs';
 import { type RunningServer, ServerGroup } from '../../../service/dev/server-group.ts';
 import { type GithubFake, startGithubFake } from '../../fakes/github/server.ts';
 import { type Delivery, type FakeMessage, type SlackEmulator, startSlackEmulator } from '../../fakes/slack/index.ts';
@@ -22,6 +23,13 @@ export interface Servers {
   readonly temporalNamespace: string;
   readonly kubeconfig: string;
   readonly auditLog: string;
+}
+
+/** A process beside the service. */
+export interface Beside {
+  readonly configFile: string;
+  log(): string;
+  end(signal: 'SIGTERM' | 'SIGKILL'): Promise<unknown>;
 }
 
 export const labels = { release: 'Yes, release it', remove: 'No, rotate its secrets and delete it' } as const;
@@ -49,6 +57,7 @@ export class Service {
   #program: string;
   #programs = 0;
   #process: RunningServer | undefined;
+  #roles: string | undefined;
   #session: Session | undefined;
 
   private constructor(parts: {
@@ -98,9 +107,49 @@ export class Service {
     this.#program = copyProgram(join(this.folder, `program-${this.#programs}`), changes);
   }
 
+  /** From the next start on it has these roles only. Others run beside it. */
+  keepTo(roles: string): void {
+    this.#roles = roles;
+  }
+
+  /** Another process of the same program, with a configuration that differs; resolves when it is at work. */
+  async startBeside(options: {
+    readonly name: string;
+    readonly roles: string;
+    readonly change: (config: Record<string, unknown>) => void;
+  }): Promise<Beside> {
+    const { name, roles, change } = options;
+    const config: Record<string, unknown> = parse(readFileSync(this.settings.configFile, 'utf8'));
+    change(config);
+    const configFile = join(this.settings.folder, `${name}.yaml`);
+    writeFileSync(configFile, stringify(config), { mode: 0o600 });
+    const logFile = join(this.settings.folder, `${name}.log`);
+    const server = this.#group.start({
+      name,
+      command: process.execPath,
+      args: [
+        ...serviceNodeFlags,
+        join(this.#program, 'dist', 'service', 'cli.js'),
+        'run',
+        '--role',
+        roles,
+        '--config',
+        configFile,
+      ],
+      logFile,
+    });
+    await until(`${name} at work`, 60_000, () => readFileSync(logFile, 'utf8').includes('at work: connected to Temporal'));
+    return { configFile, log: () => readFileSync(logFile, 'utf8'), end: (signal) => this.#group.end(server, signal) };
+  }
+
   /** Resolves when intake and desk answer: the moment from which is measured what a restart takes. */
   async start(): Promise<number> {
-    this.#process = await startService({ group: this.#group, settings: this.settings, program: this.#program });
+    this.#process = await startService({
+      group: this.#group,
+      settings: this.settings,
+      program: this.#program,
+      ...(this.#roles !== undefined && { roles: this.#roles }),
+    });
     return Date.now();
   }
 
