@@ -1,8 +1,9 @@
 import type { Level } from '../core/approval.ts';
 import type { ControlActivities } from '../core/control.ts';
+import { signedReadEvidenceSchema } from '../core/evidence-access.schema.ts';
 import { signedEndSchema, signedProposalSchema } from '../core/suppression.schema.ts';
 import type { SignedEnd, SignedProposal } from '../core/suppression.ts';
-import { type Beliefs, checkEnd, checkProposal, isFresh } from '../core/suppression-check.ts';
+import { type Beliefs, checkEnd, checkProposal, checkReading, isFresh } from '../core/suppression-check.ts';
 
 const malformed = { ok: false, reason: 'This order is not of the form that is known.' } as const;
 
@@ -21,7 +22,8 @@ export function createControlActivities(parts: {
       const believed = beliefs();
       const checked = checkProposal(order, believed);
       if (!checked.ok) return checked;
-      if (!isFresh(order, believed.now)) return { ok: false, reason: 'It was signed at another time: propose it anew.' };
+      if (!isFresh(order.order.terms.from, believed.now))
+        return { ok: false, reason: 'It was signed at another time: propose it anew.' };
       return { ok: true, order, name: checked.person.name, levels };
     },
     checkEnd: async (signed) => {
@@ -30,6 +32,12 @@ export function createControlActivities(parts: {
       const order: SignedEnd = parsed.data;
       const checked = checkEnd(order, beliefs());
       return checked.ok ? { ok: true, order, name: checked.person.name, levels } : checked;
+    },
+    checkReading: async (signed) => {
+      const parsed = signedReadEvidenceSchema.safeParse(signed);
+      if (!parsed.success) return malformed;
+      const checked = checkReading(parsed.data, beliefs());
+      return checked.ok ? { ok: true, order: parsed.data, name: checked.person.name, levels } : checked;
     },
   };
 }

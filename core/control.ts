@@ -1,5 +1,6 @@
 import type { Level } from './approval.ts';
 import type { AuditRecord } from './audit.ts';
+import type { SignedReadEvidence } from './evidence-access.ts';
 import type { IncidentRef } from './incident.ts';
 import type { QuestionState, TimelineEntry } from './incident-state.ts';
 import type { StormState } from './storm.ts';
@@ -13,6 +14,8 @@ export const controlNames = {
   voteSignal: 'vote',
   /** What an intake says of a storm. Shown, and nothing else. */
   stormSignal: 'storm',
+  /** Somebody wants to be given evidence: it goes on the record first. */
+  readSignal: 'read',
   /** Go on under the current build. */
   handOverSignal: 'handOver',
   stateQuery: 'state',
@@ -69,4 +72,5 @@ export type OrderCheck<Order> =
 export interface ControlActivities {
   checkProposal(signed: unknown): Promise<OrderCheck<SignedProposal>>;
   checkEnd(signed: unknown): Promise<OrderCheck<SignedEnd>>;
+  checkReading(signed: unknown): Promise<OrderCheck<SignedReadEvidence>>;
 }

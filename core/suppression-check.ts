@@ -1,13 +1,13 @@
-import type { Person, Roster } from './roster.ts';
+import type { SignedReadEvidence } from './evidence-access.ts';
+import { isInAnyGroup, type Person, type Roster } from './roster.ts';
 import {
   type ActiveSuppression,
   approveChoice,
   type DecidedSuppression,
-  type EndSuppression,
   isQuestionOf,
   longestSuppressionMs,
+  type Order,
   orderBytes,
-  type ProposeSuppression,
   type SignedEnd,
   type SignedOrder,
   type SignedProposal,
@@ -26,14 +26,12 @@ export interface Beliefs {
   readonly now: number;
 }
 
-type Checked<T> = ({ readonly ok: true } & T) | { readonly ok: false; readonly reason: string };
+export type Checked<T> = ({ readonly ok: true } & T) | { readonly ok: false; readonly reason: string };
 
 const clockToleranceMs = 5 * 60_000;
 
-function signedBy(
-  signed: SignedOrder<ProposeSuppression | EndSuppression>,
-  { roster, keys }: Beliefs,
-): Checked<{ readonly person: Person }> {
+/** Whether an order is signed by the person whom it names, with a key that the roster lists for them. */
+export function signedBy(signed: SignedOrder<Order>, { roster, keys }: Beliefs): Checked<{ readonly person: Person }> {
   const person = roster.people.find(({ id }) => id === signed.order.person);
   if (!person) return { ok: false, reason: `${signed.order.person} is not on the roster.` };
   if (!keys.keyIdsOf(person).includes(signed.keyId))
@@ -62,9 +60,20 @@ export function checkProposal(signed: SignedProposal, beliefs: Beliefs): Checked
   return problem === undefined ? proposer : { ok: false, reason: problem };
 }
 
-/** A proposal that is not fresh was made for another day: a captured one must not be put to people again. */
-export function isFresh(signed: SignedProposal, now: number): boolean {
-  return Math.abs(Date.parse(signed.order.terms.from) - now) <= clockToleranceMs;
+/** An order that is not fresh was made for another day: a captured one must not be put to people again. `at` is ISO 8601. */
+export function isFresh(at: string, now: number): boolean {
+  return Math.abs(Date.parse(at) - now) <= clockToleranceMs;
+}
+
+/** Whether a person may be given evidence now: of a group that decides on incidents, and by an order of today. */
+export function checkReading(signed: SignedReadEvidence, beliefs: Beliefs): Checked<{ readonly person: Person }> {
+  const { order } = signed;
+  if (order.cluster !== beliefs.cluster) return { ok: false, reason: 'It is about another cluster.' };
+  const reader = signedBy(signed, beliefs);
+  if (!reader.ok) return reader;
+  if (!isInAnyGroup(beliefs.roster, order.person, beliefs.groups))
+    return { ok: false, reason: `Only ${beliefs.groups.join(' or ')} may read evidence.` };
+  return isFresh(order.at, beliefs.now) ? reader : { ok: false, reason: 'It was signed at another time: ask anew.' };
 }
 
 export function checkEnd(signed: SignedEnd, beliefs: Beliefs): Checked<{ readonly person: Person }> {

@@ -74,8 +74,17 @@ export const longestSuppressionMs = 30 * 86_400_000;
 export const approveChoice = 'approve';
 export const rejectChoice = 'reject';
 
+/** What every order has. Its kind is among what is signed: an order of one kind is never taken for one of another. */
+export interface Order {
+  readonly version: 1;
+  readonly kind: string;
+  readonly person: string;
+  /** ISO 8601, UTC. */
+  readonly at: string;
+}
+
 /** The bytes that are signed: with a prefix of their own, so that no vote is ever taken for an order or the other way round. */
-export function orderBytes(order: ProposeSuppression | EndSuppression): Uint8Array {
+export function orderBytes(order: Order): Uint8Array {
   return new TextEncoder().encode(`firebreak.order.v1\n${canonicalJson(order)}`);
 }
 

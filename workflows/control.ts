@@ -8,21 +8,10 @@ import {
   setHandler,
   workflowInfo,
 } from '@temporalio/workflow';
-import type { SignedVote } from '../core/approval.ts';
-import { type ControlActivities, type ControlInput, type ControlState, controlNames, type OrderCheck } from '../core/control.ts';
-import { countVote } from '../core/question.ts';
-import type { CellActivities, DeskActivities } from '../core/step.ts';
-import {
-  approveChoice,
-  type SignedEnd,
-  type SignedProposal,
-  type SuppressionTerms,
-  suppressionTitle,
-} from '../core/suppression.ts';
-import { isVoteShaped, replyToOf } from '../core/vote-shape.ts';
+import { type ControlInput, type ControlState, controlNames } from '../core/control.ts';
 import { deskActivities } from './calls.ts';
-import { controlCard } from './control-card.ts';
-import { ControlModel, isLive } from './control-model.ts';
+import { type Arrived, type Checks, Decisions } from './control-decisions.ts';
+import { ControlModel } from './control-model.ts';
 import { Outbox } from './outbox.ts';
 import { StormNotices } from './storm-notices.ts';
 
@@ -30,14 +19,11 @@ const proposeSignal = defineSignal<[unknown]>(controlNames.proposeSignal);
 const endSignal = defineSignal<[unknown]>(controlNames.endSignal);
 const voteSignal = defineSignal<[unknown]>(controlNames.voteSignal);
 const stormSignal = defineSignal<[unknown]>(controlNames.stormSignal);
+const readSignal = defineSignal<[unknown]>(controlNames.readSignal);
 const handOverSignal = defineSignal<[string]>(controlNames.handOverSignal);
 const stateQuery = defineQuery<ControlState>(controlNames.stateQuery);
 
 const mostWaiting = 500;
-
-type Arrived = { readonly kind: 'propose' | 'end' | 'vote'; readonly value: unknown };
-
-type Checks = ControlActivities & Pick<CellActivities, 'verifyVote'>;
 
 /** Pure checks in the cell; roster and keys are there. */
 function checksBy({ queues }: ControlInput): Checks {
@@ -60,6 +46,7 @@ export async function control(input: ControlInput): Promise<never> {
   setHandler(proposeSignal, take('propose'));
   setHandler(endSignal, take('end'));
   setHandler(voteSignal, take('vote'));
+  setHandler(readSignal, take('read'));
   setHandler(handOverSignal, (build) => {
     wantedBuild = build;
   });
@@ -98,185 +85,4 @@ export async function control(input: ControlInput): Promise<never> {
       await carryOn({ ...lasting, carried: { ...model.carry(), state: snapshot() } });
     }
   }
-}
-
-class Decisions {
-  readonly #model: ControlModel;
-  readonly #desk: DeskActivities;
-  readonly #checks: Checks;
-
-  constructor(model: ControlModel, desk: DeskActivities, checks: Checks) {
-    this.#model = model;
-    this.#desk = desk;
-    this.#checks = checks;
-  }
-
-  async take({ kind, value }: Arrived): Promise<void> {
-    if (kind === 'propose') await this.#propose(value);
-    else if (kind === 'end') await this.#end(value);
-    else await this.#vote(value);
-  }
-
-  /** What has come to its end by itself. The cell looks at its own clock for each alert: this is for the record. */
-  expire(): void {
-    for (const [id, one] of this.#model.suppressions) {
-      if (!isLive(one) || this.#model.endOf(one) > Date.now()) continue;
-      const { terms } = one.proposal.order;
-      const state = one.status.state === 'proposed' ? 'lapsed' : 'expired';
-      this.#model.set(id, { state, at: new Date().toISOString() });
-      this.#closeQuestion(one.question);
-      const text = state === 'expired' ? `${suppressionTitle(terms)}: no longer hidden` : 'nobody decided: nothing is hidden';
-      this.#model.record(`suppression.${state}`, 'engine', text, { suppression: id });
-      this.#say(terms, `Suppression ${id} has ${state}: ${text}.`);
-    }
-  }
-
-  async #propose(value: unknown): Promise<void> {
-    const checked = await this.#checks.checkProposal(value).catch((): OrderCheck<SignedProposal> => notChecked);
-    const reason = checked.ok ? this.#problemOf(checked.order.order.terms) : checked.reason;
-    if (!checked.ok || reason !== undefined) {
-      const { actor, id } = claimed(value);
-      this.#model.record('suppression.refused', actor, reason ?? 'refused', { suppression: id });
-      return;
-    }
-    const { terms, person } = checked.order.order;
-    const state = this.#model.propose(checked.order, checked.levels);
-    this.#model.record('suppression.proposed', `person/${person}`, `${checked.name}: hide ${suppressionTitle(terms)}`, {
-      suppression: terms.id,
-      proposal: checked.order,
-      question: state.question,
-      digest: state.digest,
-    });
-    const groups = [...new Set(state.question.levels.map(({ group }) => group))];
-    void this.#desk
-      .postQuestion({ card: controlCard(this.#model, state, terms), groups, requester: state.question.requester })
-      .catch(() => this.#model.record('card.failed', 'engine', 'the card could not be posted', { suppression: terms.id }));
-  }
-
-  #problemOf(terms: SuppressionTerms): string | undefined {
-    if (this.#model.suppressions.has(terms.id)) return 'This proposal is known already.';
-    return this.#model.isFull ? 'There are too many suppressions: end some first.' : undefined;
-  }
-
-  async #end(value: unknown): Promise<void> {
-    const checked = await this.#checks.checkEnd(value).catch((): OrderCheck<SignedEnd> => notChecked);
-    const known = checked.ok ? this.#model.suppressions.get(checked.order.order.suppression) : undefined;
-    if (!checked.ok || !known || !isLive(known)) {
-      const { actor, id } = claimed(value);
-      const reason = checked.ok ? 'There is no such suppression, or it is over.' : checked.reason;
-      this.#model.record('suppression.refused', actor, reason, { suppression: id });
-      return;
-    }
-    const { suppression, person, reason } = checked.order.order;
-    const at = new Date().toISOString();
-    this.#model.set(suppression, { state: 'ended', at, by: checked.order });
-    this.#closeQuestion(known.question);
-    this.#model.record('suppression.ended', `person/${person}`, `${checked.name}: ${reason}`, {
-      suppression,
-      order: checked.order,
-    });
-    this.#say(known.proposal.order.terms, `Suppression ${suppression} was ended by ${checked.name}: ${reason}`);
-  }
-
-  async #vote(value: unknown): Promise<void> {
-    if (!isVoteShaped(value)) {
-      this.#model.record('vote.refused', 'person/unknown', 'a signal that is no vote');
-      this.#answer(replyToOf(value), 'This is no vote: nothing was decided.');
-      return;
-    }
-    const { vote } = value;
-    const state = this.#model.questions.get(vote.question);
-    if (!state) return this.#refuse(value, 'There is no such question.');
-    const check = await this.#checks
-      .verifyVote({ vote: value, question: state.question, level: state.level })
-      .catch(() => undefined);
-    if (!check) return this.#refuse(value, 'The vote could not be checked; please answer again.');
-    if (!check.ok) return this.#refuse(value, check.reason);
-    const now = new Date().toISOString();
-    const result = countVote(state, value, { now, severity: state.question.severity });
-    if (result.outcome === 'refused') return this.#refuse(value, result.reply);
-    if (result.outcome === 'repeated') return this.#answer(value.replyTo, result.reply);
-    this.#model.questions.set(vote.question, result.state);
-    this.#model.record('vote.accepted', `person/${vote.person}`, `${check.name}: ${vote.choice}`, {
-      vote,
-      keyId: value.keyId,
-      signature: value.signature,
-    });
-    this.#answer(value.replyTo, result.reply);
-    const { status } = result.state;
-    if (status.state === 'decided') this.#decided(vote.question, status.choice, status.by);
-    else this.#update(vote.question);
-  }
-
-  #decided(question: string, choice: string, by: readonly string[]): void {
-    const who = by.map((person) => `person/${person}`).join(',');
-    this.#model.record('question.decided', who, `${choice}, by ${by.join(' and ')}`, { question });
-    const found = [...this.#model.suppressions].find(([, one]) => one.question === question);
-    if (!found) return;
-    const [id, { proposal }] = found;
-    const { terms } = proposal.order;
-    const at = new Date().toISOString();
-    const approved = choice === approveChoice;
-    this.#model.set(id, approved ? { state: 'active', since: at } : { state: 'rejected', at });
-    const text = approved ? `${suppressionTitle(terms)}: hidden until ${terms.until}` : 'nothing is hidden';
-    this.#model.record(approved ? 'suppression.begun' : 'suppression.rejected', who, text, { suppression: id });
-    this.#update(question);
-    if (approved)
-      this.#say(
-        terms,
-        `Suppression ${id}, approved by ${by.join(' and ')}: ${text}. ${terms.owner} answers for it: ${terms.reason}`,
-      );
-  }
-
-  #refuse(signed: SignedVote, reason: string): void {
-    const { id, person, question, choice, via } = signed.vote;
-    this.#model.record('vote.refused', `person/${person}`, reason, { question, choice, via, vote: id });
-    this.#answer(signed.replyTo, reason);
-  }
-
-  #closeQuestion(id: string): void {
-    const state = this.#model.questions.get(id);
-    if (state?.status.state !== 'open') return;
-    const at = new Date().toISOString();
-    this.#model.questions.set(id, { ...state, status: { state: 'void', why: 'it is over', at } });
-    this.#update(id);
-  }
-
-  #update(question: string): void {
-    const state = this.#model.questions.get(question);
-    const one = [...this.#model.suppressions.values()].find((known) => known.question === question);
-    if (!state || !one) return;
-    const groups = [...new Set(state.question.levels.map(({ group }) => group))];
-    const card = controlCard(this.#model, state, one.proposal.order.terms);
-    void this.#desk
-      .updateQuestion({ card, groups, requester: state.question.requester })
-      .catch(() => this.#model.record('card.failed', 'engine', 'a card could not be brought up to date', { question }));
-  }
-
-  #answer(replyTo: SignedVote['replyTo'], text: string): void {
-    if (replyTo) void this.#desk.answerClick({ ...replyTo, text }).catch(() => undefined);
-  }
-
-  /** Weakening is told to everybody, and so is its end. */
-  #say(terms: SuppressionTerms, text: string): void {
-    const { ref, cluster } = this.#model;
-    const incident = { ...ref, title: `decisions of ${cluster}`, severity: terms.upTo, cluster };
-    void this.#desk.postInThread({ key: `${ref.run}/${terms.id}/${text.slice(0, 40)}`, incident, text }).catch(() => undefined);
-  }
-}
-
-const notChecked = { ok: false, reason: 'It could not be checked; please send it again.' } as const;
-
-/** Who an order that was refused says that it is from: for the record, cut, and marked as what it is. */
-function claimed(value: unknown): { readonly actor: string; readonly id: string | null } {
-  const order: unknown = typeof value === 'object' && value !== null && 'order' in value ? value.order : undefined;
-  if (typeof order !== 'object' || order === null) return { actor: 'person/unknown', id: null };
-  const person = 'person' in order && typeof order.person === 'string' ? order.person.slice(0, 100) : 'unknown';
-  const terms: unknown = 'terms' in order ? order.terms : undefined;
-  const ids = [
-    typeof terms === 'object' && terms !== null && 'id' in terms ? terms.id : undefined,
-    'suppression' in order ? order.suppression : undefined,
-  ];
-  const id = ids.find((one) => typeof one === 'string');
-  return { actor: `person/${person}`, id: id?.slice(0, 32) ?? null };
 }

@@ -70,6 +70,11 @@ const commands: readonly LazyCommand[] = [
     register: async (program) => (await import('./audit.ts')).registerAuditCommand(program),
   },
   {
+    name: 'evidence',
+    description: 'what was kept of the targets, and the proof of it',
+    register: async (program) => (await import('./evidence.ts')).registerEvidenceCommand(program),
+  },
+  {
     name: 'config',
     description: 'the configuration file',
     register: async (program) => (await import('./config.ts')).registerConfigCommand(program),

@@ -1,29 +1,17 @@
 import { randomBytes } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { type ControlState, controlNames, type SuppressionState } from '../../core/control.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import { type Severity, severities } from '../../core/severity.ts';
-import {
-  approveChoice,
-  controlIdOf,
-  type EndSuppression,
-  orderBytes,
-  type ProposeSuppression,
-  type SignedOrder,
-  type SuppressionTerms,
-  suppressionTitle,
-} from '../../core/suppression.ts';
-import { openSigner } from '../../integrations/keys/ed25519.ts';
-import { controlState, type Session, signalIncident, withSession } from './connect.ts';
-import { newEntries } from './incidents.ts';
+import { approveChoice, type EndSuppression, type SuppressionTerms, suppressionTitle } from '../../core/suppression.ts';
+import { controlState, type Session, withSession } from './connect.ts';
 import { withConfig, withExamples } from './options.ts';
+import { giveOrder, signedOrder } from './order.ts';
 import { print, printable, printJson } from './output.ts';
 import { listSuppressions, showSuppression } from './suppress-text.ts';
 import { submit, type VoterOptions, withVoter } from './vote.ts';
 
 const dayMs = 86_400_000;
-const answerWithinMs = 20_000;
 
 interface AddOptions extends Omit<VoterOptions, 'reason'> {
   readonly reason: string;
@@ -118,14 +106,6 @@ export function registerSuppressCommand(program: Command): void {
   );
 }
 
-async function signed<Order extends ProposeSuppression | EndSuppression>(
-  order: Order,
-  file: string,
-): Promise<SignedOrder<Order>> {
-  const signer = await openSigner({ file });
-  return { order, keyId: signer.keyId, signature: await signer.sign(orderBytes(order)) };
-}
-
 async function propose(session: Session, options: AddOptions): Promise<void> {
   const now = Date.now();
   const at = new Date(now).toISOString();
@@ -147,12 +127,12 @@ async function propose(session: Session, options: AddOptions): Promise<void> {
     from: at,
     until: new Date(now + options.days * dayMs).toISOString(),
   };
-  const order = await signed({ version: 1, kind: 'suppression.propose', person: options.as, at, terms }, options.key);
+  const order = await signedOrder({ version: 1, kind: 'suppression.propose', person: options.as, at, terms }, options.key);
   const found = await giveOrder(session, {
     signal: controlNames.proposeSignal,
     order,
-    id: terms.id,
-    is: ({ status }) => status.state === 'proposed',
+    refused: 'suppression.refused',
+    found: (state) => inState(state, terms.id, 'proposed'),
   });
   if (options.json) printJson(found.proposal.order.terms);
   else {
@@ -173,42 +153,15 @@ async function endIt(session: Session, id: string, options: VoterOptions): Promi
     suppression: id,
     reason: options.reason ?? '',
   };
-  const order = await signed(end, options.key);
+  const order = await signedOrder(end, options.key);
   const found = await giveOrder(session, {
     signal: controlNames.endSignal,
     order,
-    id,
-    is: ({ status }) => status.state === 'ended',
+    refused: 'suppression.refused',
+    found: (state) => inState(state, id, 'ended'),
   });
   if (options.json) printJson(found.status);
   else print(printable(`Ended: ${suppressionTitle(found.proposal.order.terms)} are no longer hidden.`));
-}
-
-/** Sends an order, and waits for what the control workflow makes of it. @throws FB_ERR_VOTE_REFUSED, FB_ERR_UNAVAILABLE. */
-async function giveOrder(
-  session: Session,
-  sent: {
-    readonly signal: string;
-    readonly order: SignedOrder<ProposeSuppression | EndSuppression>;
-    readonly id: string;
-    readonly is: (state: SuppressionState) => boolean;
-  },
-): Promise<SuppressionState> {
-  const { order } = sent.order;
-  const before = await controlState(session);
-  await signalIncident(session, { id: controlIdOf(session.config.cluster) }, sent.signal, sent.order);
-  const until = Date.now() + answerWithinMs;
-  for (let waitMs = 100; Date.now() < until; waitMs = Math.min(waitMs * 2, 1_000)) {
-    await sleep(waitMs);
-    const now = await controlState(session);
-    const found = suppressionOf(now, sent.id);
-    if (found && sent.is(found)) return found;
-    const refused = newEntries(before, now).find(
-      ({ kind, actor }) => kind === 'suppression.refused' && actor === `person/${order.person}`,
-    );
-    if (refused) throw new FirebreakError('FB_ERR_VOTE_REFUSED', refused.text);
-  }
-  throw new FirebreakError('FB_ERR_UNAVAILABLE', 'the order is sent, and not answered yet: look at firebreak suppress list');
 }
 
 async function approve(session: Session, id: string, options: VoterOptions): Promise<void> {
@@ -220,6 +173,11 @@ async function approve(session: Session, id: string, options: VoterOptions): Pro
   if (question.status.state !== 'open') throw new FirebreakError('FB_ERR_REFUSED', `nobody is asked about ${id} any more`);
   const { as: person, key: keyFile, reason } = options;
   await submit(session, { state, question, choice, person, keyFile, ...(reason !== undefined && { reason }) }, options);
+}
+
+function inState(state: ControlState, id: string, wanted: SuppressionState['status']['state']): SuppressionState | undefined {
+  const found = suppressionOf(state, id);
+  return found?.status.state === wanted ? found : undefined;
 }
 
 function suppressionOf(state: ControlState, id: string): SuppressionState | undefined {

@@ -23,7 +23,7 @@ export async function openEvidence({
   readonly config: Config;
   readonly secrets: Secrets;
 }): Promise<EvidencePart> {
-  const store = await openStore(config, secrets);
+  const store = await openEvidenceStore({ config, secrets });
   const signer = await openSigner({ file: config.evidence.keyFile });
   const verifier = createVerifier({ publicKeys: [signer.publicKey] });
   return {
@@ -42,11 +42,18 @@ export async function openEvidenceCheck({
   readonly config: Config;
   readonly secrets: Secrets;
 }): Promise<EvidencePart['kept']> {
-  const store = await openStore(config, secrets);
+  const store = await openEvidenceStore({ config, secrets });
   return createEvidenceCheck({ store, verifier: await openVerifier({ files: [`${config.evidence.keyFile}.pub`] }) });
 }
 
-async function openStore(config: Config, secrets: Secrets): Promise<EvidenceStore> {
+/** The store alone, for who reads what is kept. @throws FB_ERR_CONFIG_INVALID when its access keys are not there. */
+export async function openEvidenceStore({
+  config,
+  secrets,
+}: {
+  readonly config: Config;
+  readonly secrets: Pick<Secrets, 's3'>;
+}): Promise<EvidenceStore> {
   const { store } = config.evidence;
   if (store.kind === 'folder') return createFolderStore({ dir: store.folder });
   if (!secrets.s3) throw new FirebreakError('FB_ERR_CONFIG_INVALID', 'the evidence is in S3, and its access keys are not there');

@@ -1,0 +1,136 @@
+import type { Command } from 'commander';
+import type { Artefact, EvidenceManifest } from '../../core/evidence.ts';
+import type { EvidenceStore } from '../../core/evidence-store.ts';
+import { createManifestVerifier, readManifest } from '../../integrations/evidence/manifest.ts';
+import { openVerifier } from '../../integrations/keys/ed25519.ts';
+import { type Config, loadConfig } from '../config/load.ts';
+import { resolveSecrets } from '../config/secrets.ts';
+import { openEvidenceStore } from '../run/evidence.ts';
+import { incidentId, incidentState, withSession } from './connect.ts';
+import { getEvidence } from './evidence-get.ts';
+import { type ConfiguredOptions, withConfig, withExamples } from './options.ts';
+import { print, printable, printJson, printTable } from './output.ts';
+
+interface EvidenceOptions extends ConfiguredOptions {
+  readonly run?: string;
+  readonly publicKey?: readonly string[];
+}
+
+export interface GetOptions extends EvidenceOptions {
+  readonly as: string;
+  readonly key: string;
+  readonly reason: string;
+  readonly out: string;
+}
+
+/** Where evidence is, and whose signatures are believed. */
+export interface EvidenceReader {
+  readonly config: Config;
+  readonly store: EvidenceStore;
+  readonly verifier: Awaited<ReturnType<typeof openVerifier>>;
+}
+
+const isAddress = (text: string): boolean => /^[0-9a-f]{64}$/.test(text);
+
+/** Adds `firebreak evidence list|get|verify`. */
+export function registerEvidenceCommand(program: Command): void {
+  const evidence = program.command('evidence').description('what was kept of the targets, and the proof of it');
+  const about = (name: string, description: string): Command =>
+    withConfig(
+      evidence
+        .command(name)
+        .description(description)
+        .argument('<incident>', 'id of the incident, or the SHA-256 of a manifest')
+        .option('--run <run>', 'an earlier run of this incident')
+        .option('--public-key <files...>', 'public keys (PEM) that are believed (default: the .pub beside evidence.keyFile)'),
+    );
+
+  withExamples(about('list', 'list what is kept'), ['firebreak evidence list shop/Deployment/cart']).action(
+    async (written: string, options: EvidenceOptions) => list(await manifestsOf(written, options), options),
+  );
+
+  withExamples(
+    about('get', 'write what is kept into a new folder, with all that a check of it needs; asked for by a person, on the record')
+      .argument('[artefact]', 'only this artefact')
+      .requiredOption('--as <person>', 'who reads it: an id of the roster')
+      .requiredOption('--key <file>', 'this person’s own Ed25519 private key (PEM); the roster lists its public half')
+      .requiredOption('--reason <text>', 'why, for the record')
+      .requiredOption('--out <folder>', 'the folder; it must not exist'),
+    [
+      'firebreak evidence get shop/Deployment/cart --as ada --key ~/.firebreak/ada.pem --reason "case 17" --out case-17',
+      'firebreak evidence get shop/Deployment/cart logs/app.log --as ada --key ~/.firebreak/ada.pem --reason "case 17" --out case-17',
+    ],
+  ).action(async (written: string, artefact: string | undefined, options: GetOptions) =>
+    getEvidence(await manifestsOf(written, options), artefact, options),
+  );
+
+  withExamples(
+    about('verify', 'read it all back, check signature, custody list and hashes; exit code 1 when something is wrong'),
+    ['firebreak evidence verify shop/Deployment/cart', 'firebreak evidence verify 0f5c… --public-key /mnt/safe/evidence.pem.pub'],
+  ).action(async (written: string, options: EvidenceOptions) => verify(await manifestsOf(written, options), options));
+}
+
+/** The manifests that are meant, by their addresses, and where to read them. */
+export interface Wanted {
+  readonly reader: EvidenceReader;
+  readonly addresses: readonly string[];
+}
+
+async function openReader(options: EvidenceOptions): Promise<EvidenceReader> {
+  const config = loadConfig({ path: options.config, env: process.env });
+  // Of all pools' secrets only those of the store.
+  const { s3 } = resolveSecrets({ config, env: process.env, roles: ['forensics'] });
+  const store = await openEvidenceStore({ config, secrets: s3 ? { s3 } : {} });
+  return { config, store, verifier: await openVerifier({ files: options.publicKey ?? [`${config.evidence.keyFile}.pub`] }) };
+}
+
+/** A manifest's own address needs no Temporal: evidence outlives it. */
+async function manifestsOf(written: string, options: EvidenceOptions): Promise<Wanted> {
+  const reader = await openReader(options);
+  if (isAddress(written)) return { reader, addresses: [written] };
+  const { evidence } = await withSession(options, (session) =>
+    incidentState(session, {
+      id: incidentId(session.config, written),
+      ...(options.run !== undefined && { run: options.run }),
+    }),
+  );
+  return { reader, addresses: [...new Set(evidence.map(({ manifestSha256 }) => manifestSha256))] };
+}
+
+interface Row extends Artefact {
+  readonly manifest: string;
+  readonly target: string;
+}
+
+async function list({ reader, addresses }: Wanted, options: EvidenceOptions): Promise<void> {
+  const manifests: { readonly address: string; readonly manifest: EvidenceManifest }[] = [];
+  for (const address of addresses) manifests.push({ address, manifest: await readManifest({ ...reader, sha256: address }) });
+  if (options.json) return printJson(manifests.map(({ address, manifest }) => ({ sha256: address, ...manifest })));
+  if (manifests.length === 0) return print('Nothing is kept.');
+  const rows = manifests.flatMap(({ address, manifest }) =>
+    manifest.artefacts.map((artefact): Row => ({ ...artefact, manifest: address, target: manifest.target.name })),
+  );
+  printTable(rows, [
+    { title: 'MANIFEST', text: ({ manifest }) => manifest.slice(0, 12) },
+    { title: 'COLLECTED', text: ({ collectedAt }) => collectedAt.replace('T', ' ').slice(0, 19) },
+    { title: 'BYTES', text: ({ bytes }) => String(bytes) },
+    { title: 'TARGET', text: ({ target }) => target },
+    { title: 'ARTEFACT', text: ({ name, partial }) => `${name}${partial === undefined ? '' : ` (partial: ${partial})`}` },
+  ]);
+  print();
+  for (const { address, manifest } of manifests) print(printable(`manifest ${address}, signed by ${manifest.keyId}`));
+}
+
+async function verify({ reader, addresses }: Wanted, options: EvidenceOptions): Promise<void> {
+  const check = createManifestVerifier(reader);
+  const results: { readonly manifest: string; readonly problems: readonly string[] }[] = [];
+  for (const manifest of addresses) results.push({ manifest, problems: await check(manifest) });
+  if (results.some(({ problems }) => problems.length > 0)) process.exitCode = 1;
+  if (options.json) return printJson(results);
+  if (results.length === 0) return print('Nothing is kept: there is nothing to check.');
+  for (const { manifest, problems } of results) {
+    const verdict = 'signature, custody list and every hash are right';
+    print(printable(`${manifest}  ${problems.length === 0 ? verdict : `${problems.length} found`}`));
+    for (const problem of problems) print(printable(`  ${problem}`));
+  }
+}

@@ -1,0 +1,46 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { ControlState } from '../../core/control.ts';
+import { FirebreakError } from '../../core/errors.ts';
+import { controlIdOf, type Order, orderBytes, type SignedOrder } from '../../core/suppression.ts';
+import { openSigner } from '../../integrations/keys/ed25519.ts';
+import { controlState, type Session, signalIncident } from './connect.ts';
+import { newEntries } from './incidents.ts';
+
+const answerWithinMs = 20_000;
+
+/** An order with the signature of the key in `file`. @throws FB_ERR_CONFIG_INVALID when there is no such key. */
+export async function signedOrder<Given extends Order>(order: Given, file: string): Promise<SignedOrder<Given>> {
+  const signer = await openSigner({ file });
+  return { order, keyId: signer.keyId, signature: await signer.sign(orderBytes(order)) };
+}
+
+/**
+ * Sends an order to the control workflow of the cluster, and waits for what it makes of it.
+ * @throws FB_ERR_VOTE_REFUSED with the reason; FB_ERR_UNAVAILABLE when it is sent, and nobody has answered yet.
+ */
+export async function giveOrder<T>(
+  session: Session,
+  sent: {
+    readonly signal: string;
+    readonly order: SignedOrder<Order>;
+    /** The kind of record by which such an order is refused. */
+    readonly refused: string;
+    /** What the state has of it, once it has come to be. `fresh` are the entries of the timeline since the order was sent. */
+    readonly found: (state: ControlState, fresh: ControlState['timeline']) => T | undefined;
+  },
+): Promise<T> {
+  const { order } = sent.order;
+  const before = await controlState(session);
+  await signalIncident(session, { id: controlIdOf(session.config.cluster) }, sent.signal, sent.order);
+  const until = Date.now() + answerWithinMs;
+  for (let waitMs = 100; Date.now() < until; waitMs = Math.min(waitMs * 2, 1_000)) {
+    await sleep(waitMs);
+    const now = await controlState(session);
+    const fresh = newEntries(before, now);
+    const found = sent.found(now, fresh);
+    if (found !== undefined) return found;
+    const refused = fresh.find(({ kind, actor }) => kind === sent.refused && actor === `person/${order.person}`);
+    if (refused) throw new FirebreakError('FB_ERR_VOTE_REFUSED', refused.text);
+  }
+  throw new FirebreakError('FB_ERR_UNAVAILABLE', 'the order is sent, and not answered yet: look at what is listed');
+}

@@ -1,0 +1,126 @@
+import { execFile, execFileSync } from 'node:child_process';
+import { generateKeyPairSync } from 'node:crypto';
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { controlState } from '../../../service/commands/connect.ts';
+import { testPlatform } from '../../platform.ts';
+import { alertAbout } from './alerts.ts';
+import type { Workload } from './cluster.ts';
+import { Service } from './service.ts';
+
+jest.setTimeout(240_000);
+
+const { temporalAddress, temporalNamespace, kubeconfig, auditLog, freshNamespace } = await testPlatform();
+const cli = join(import.meta.dirname, '../../../service/cli.ts');
+const privateKeys = new Map<string, string>();
+let service: Service;
+let cart: Workload;
+
+interface Person {
+  readonly id: string;
+  keys?: readonly string[];
+}
+
+beforeAll(async () => {
+  const namespace = await freshNamespace();
+  service = await Service.create({ temporalAddress, temporalNamespace, kubeconfig, auditLog }, (config) => {
+    config.watch = { namespaces: [namespace] };
+    const { people } = config.roster as { people: Person[] };
+    for (const person of people) person.keys = [publicKeyOf(person.id)];
+  });
+  for (const [id, pem] of privateKeys) writeFileSync(join(service.folder, `${id}.pem`), pem, { mode: 0o600 });
+  await service.start();
+  const [first] = await service.workloads.deploy(namespace, ['cart']);
+  if (!first) throw new Error('not deployed');
+  cart = first;
+});
+
+afterAll(async () => service?.stop());
+
+function publicKeyOf(id: string): string {
+  const { publicKey, privateKey } = generateKeyPairSync('ed25519');
+  privateKeys.set(id, privateKey.export({ type: 'pkcs8', format: 'pem' }).toString());
+  return publicKey.export({ type: 'spki', format: 'pem' }).toString();
+}
+
+const idOf = ({ namespace, name }: Workload): string => `${namespace}/Deployment/${name}`;
+
+async function firebreak(person: string | undefined, ...args: readonly string[]): Promise<string> {
+  const who = person === undefined ? [] : ['--as', person, '--key', join(service.folder, `${person}.pem`)];
+  const all = [cli, ...args, ...who, '--config', service.settings.configFile];
+  return (await promisify(execFile)(process.execPath, all)).stdout;
+}
+
+describe('evidence at the command line', () => {
+  const out = (name: string) => join(service.folder, name);
+  const get = (person: string, folder: string) =>
+    firebreak(person, 'evidence', 'get', idOf(cart), '--reason', 'case 17', '--out', out(folder));
+
+  test('is listed and verified', async () => {
+    await service.post([alertAbout(cart, 'binary')]);
+    await service.stateWhen('evidence', cart, 60_000, ({ evidence }) => evidence.length > 0);
+    expect(await firebreak(undefined, 'evidence', 'list', idOf(cart))).toContain('pod.yaml');
+    const [checked] = JSON.parse(await firebreak(undefined, 'evidence', 'verify', idOf(cart), '--json'));
+    expect(checked.problems).toEqual([]);
+    expect(await firebreak(undefined, 'evidence', 'verify', checked.manifest)).toContain('every hash are right');
+  });
+
+  test('is handed out to who may have it, on the record first, and is checked with sha256sum and openssl alone', async () => {
+    await expect(get('otto', 'otto')).rejects.toThrow('Only');
+    expect(() => statSync(out('otto'))).toThrow();
+    await get('ada', 'case');
+    const { timeline } = await controlState(await service.session());
+    expect(timeline.filter(({ kind }) => kind.startsWith('evidence.')).map(({ kind, actor }) => [kind, actor])).toEqual([
+      ['evidence.refused', 'person/otto'],
+      ['evidence.read', 'person/ada'],
+    ]);
+    expect(timeline.at(-1)?.text).toContain('case 17');
+    expect(readdirSync(out('case')).sort()).toEqual([
+      'SHA256SUMS',
+      'artefacts',
+      'manifest.json',
+      'manifest.sig',
+      'manifest.signed',
+    ]);
+    const shell = (script: string) => execFileSync('sh', ['-ec', script], { cwd: out('case'), encoding: 'utf8' });
+    expect(shell('sha256sum -c SHA256SUMS')).toContain('artefacts/pod.yaml: OK');
+    const key = join(service.folder, 'evidence.pub');
+    const { evidence } = await service.stateWhen('evidence', cart, 5_000, () => true);
+    writeFileSync(key, readFileSync(findKey()));
+    expect(shell(`openssl pkeyutl -verify -pubin -inkey ${key} -rawin -in manifest.signed -sigfile manifest.sig`)).toContain(
+      'Verified Successfully',
+    );
+    expect(shell('sha256sum manifest.json')).toContain(evidence[0]?.manifestSha256 ?? 'none');
+    shell(
+      `{ printf 'firebreak.evidence-manifest.v1\\n'; sed 's/"signature":"[^"]*",//' manifest.json; } | cmp - manifest.signed`,
+    );
+  });
+
+  test('that somebody has changed is found', async () => {
+    const [{ manifest }] = JSON.parse(await firebreak(undefined, 'evidence', 'verify', idOf(cart), '--json'));
+    const [{ artefacts }] = JSON.parse(await firebreak(undefined, 'evidence', 'list', manifest, '--json'));
+    const { sha256 } = artefacts.find(({ name }: { name: string }) => name === 'pod.yaml');
+    const file = findFile(sha256);
+    const whole = readFileSync(file);
+    writeFileSync(file, 'changed');
+    const damaged = await firebreak(undefined, 'evidence', 'verify', manifest).catch(
+      (error: { code: number; stdout: string }) => error,
+    );
+    expect(damaged).toMatchObject({ code: 1, stdout: expect.stringContaining('pod.yaml') });
+    writeFileSync(file, whole);
+  });
+});
+
+function filesOf(): readonly string[] {
+  return readdirSync(service.folder, { recursive: true, encoding: 'utf8' }).map((name) => join(service.folder, name));
+}
+
+function findKey(): string {
+  return filesOf().find((name) => name.endsWith('evidence.pem.pub')) ?? '';
+}
+
+function findFile(name: string): string {
+  return filesOf().find((path) => path.endsWith(`/${name}`)) ?? '';
+}
