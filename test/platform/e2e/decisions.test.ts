@@ -20,6 +20,7 @@ let cart: Workload;
 
 interface Person {
   readonly id: string;
+  readonly name: string;
   keys?: readonly string[];
 }
 
@@ -28,6 +29,7 @@ beforeAll(async () => {
   service = await Service.create({ temporalAddress, temporalNamespace, kubeconfig, auditLog }, (config) => {
     config.watch = { namespaces: [namespace] };
     const { people } = config.roster as { people: Person[] };
+    people.push({ id: 'otto', name: 'Otto' });
     for (const person of people) person.keys = [publicKeyOf(person.id)];
   });
   for (const [id, pem] of privateKeys) writeFileSync(join(service.folder, `${id}.pem`), pem, { mode: 0o600 });
