@@ -1,8 +1,7 @@
-import { hmac } from '@noble/hashes/hmac.js';
-import { sha256 } from '@noble/hashes/sha2.js';
-import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js';
-import { canonicalJson, sha256Hex } from './digest.ts';
-import { names } from './labels.ts';
+import { incidentHash, names } from './labels.ts';
+import { type CellKey, seal, unseal } from './sealed.ts';
+
+export type { CellKey };
 
 /**
  * What a pod was like before it was quarantined. It is written onto the pod in the same patch as the change, so that the undo
@@ -19,6 +18,8 @@ export interface BeforeState {
   /** The controller that owned it, and the workload at the top of its owners: the owner reference goes when the labels go. */
   readonly owner?: NamedKind;
   readonly workload?: NamedKind;
+  /** Uids of all pods that the same step is about, where that is more than this one. */
+  readonly together?: readonly string[];
 }
 
 export interface NamedKind {
@@ -26,18 +27,11 @@ export interface NamedKind {
   readonly name: string;
 }
 
-export type CellKey = Uint8Array;
-
 const domain = 'firebreak.before-state.v1\n';
 
-function macOf(state: BeforeState, key: CellKey): string {
-  return bytesToHex(hmac(sha256, key, utf8ToBytes(domain + canonicalJson(state))));
-}
-
-/** The annotation's text: JSON with the MAC (HMAC-SHA256, hex). The key has at least 32 bytes. @throws RangeError when it is shorter. */
+/** The annotation's text. @throws RangeError when the key has less than 32 bytes. */
 export function sealBeforeState(state: BeforeState, key: CellKey): string {
-  if (key.length < 32) throw new RangeError('the cell key has at least 32 bytes');
-  return canonicalJson({ ...state, mac: macOf(state, key) });
+  return seal(domain, state, key);
 }
 
 export type OpenedBeforeState =
@@ -53,24 +47,16 @@ export function openBeforeState(options: {
   readonly key: CellKey | undefined;
 }): OpenedBeforeState {
   const { text, podUid, key } = options;
-  if (text === undefined) return { kind: 'absent' };
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    return { kind: 'unreadable' };
-  }
-  if (typeof value !== 'object' || value === null || !('mac' in value)) return { kind: 'unreadable' };
-  const { mac, ...state } = value;
+  const opened = unseal(domain, text, key);
+  if (opened.kind !== 'read') return opened;
+  const { value: state, authentic } = opened;
   if (!isBeforeState(state)) return { kind: 'unreadable' };
-  if (!key) return { kind: 'read', state, authentic: 'unknown' };
-  const authentic = state.podUid === podUid && typeof mac === 'string' && sameText(mac, macOf(state, key));
-  return { kind: 'read', state, authentic: authentic ? 'yes' : 'no' };
+  return { kind: 'read', state, authentic: authentic === 'yes' && state.podUid !== podUid ? 'no' : authentic };
 }
 
 /** All labels of a quarantined pod: ours, and nobody else's. */
 export function quarantineLabels(incident: string): Readonly<Record<string, string>> {
-  return { [names.quarantineLabel]: 'active', [names.incidentLabel]: sha256Hex(incident).slice(0, 32) };
+  return { [names.quarantineLabel]: 'active', [names.incidentLabel]: incidentHash(incident) };
 }
 
 function isBeforeState(value: object): value is BeforeState {
@@ -79,6 +65,8 @@ function isBeforeState(value: object): value is BeforeState {
   if (version !== 1 || typeof incident !== 'string' || typeof step !== 'string' || typeof podUid !== 'string') return false;
   if (typeof labels !== 'object' || labels === null || Array.isArray(labels)) return false;
   if (!Object.values(labels).every((label) => typeof label === 'string')) return false;
+  if ('together' in value && !(Array.isArray(value.together) && value.together.every((uid) => typeof uid === 'string')))
+    return false;
   return (!('owner' in value) || isNamedKind(value.owner)) && (!('workload' in value) || isNamedKind(value.workload));
 }
 
@@ -91,12 +79,4 @@ function isNamedKind(value: unknown): value is NamedKind {
     'name' in value &&
     typeof value.name === 'string'
   );
-}
-
-/** Compares in a time that does not tell where the difference is. */
-function sameText(a: string, b: string): boolean {
-  if (a.length !== b.length) return false;
-  let difference = 0;
-  for (let index = 0; index < a.length; index += 1) difference |= a.charCodeAt(index) ^ b.charCodeAt(index);
-  return difference === 0;
 }

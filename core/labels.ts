@@ -1,3 +1,5 @@
+import { sha256Hex } from './digest.ts';
+
 /** Every name that Firebreak writes onto objects of the cluster. */
 export const names = {
   /** On a quarantined pod: `active`. The standing policy selects it. */
@@ -18,3 +20,8 @@ export const names = {
   managedByLabel: 'app.kubernetes.io/managed-by',
   fieldManager: 'firebreak',
 } as const;
+
+/** What the incident's label holds: its id cannot stand in one. 32 hex digits. */
+export function incidentHash(incident: string): string {
+  return sha256Hex(incident).slice(0, 32);
+}

@@ -24,3 +24,11 @@ export function plainJson(value: unknown): Json {
   const kept = Object.entries(value).filter(([, field]) => field !== undefined && typeof field !== 'function');
   return Object.fromEntries(kept.map(([name, field]) => [name.toWellFormed(), plainJson(field)]));
 }
+
+/** Whether the value is JSON all the way down. */
+export function isJson(value: unknown): value is Json {
+  if (value === null || typeof value === 'string' || typeof value === 'boolean') return true;
+  if (typeof value === 'number') return Number.isFinite(value);
+  if (typeof value !== 'object') return false;
+  return Object.values(value).every(isJson);
+}

@@ -1,5 +1,6 @@
 import { condition } from '@temporalio/workflow';
 import type { ApprovalProof } from '../core/approval.ts';
+import { digestOf } from '../core/digest.ts';
 import type { Holding } from '../core/incident-input.ts';
 import { atLeaseEnd, type Lease } from '../core/lease.ts';
 import type { Plan } from '../core/plan.ts';
@@ -48,12 +49,13 @@ export class Leases {
     this.#version += 1;
   }
 
-  /** The one in force of this action on this target: an identical step joins it as another holder. */
-  active(action: string, uid: string | undefined): Lease | undefined {
-    if (uid === undefined) return undefined;
-    return this.#model.activeLeases.find(
-      (lease) => lease.action === action && lease.target.uid === uid && lease.state === 'active',
-    );
+  /** The one in force of this action on this target, or, where the input names no uid, of this input: an identical step joins it. */
+  active(action: string, uid: string | undefined, input: unknown): Lease | undefined {
+    const isSame = (lease: Lease): boolean =>
+      uid === undefined
+        ? digestOf(this.#model.holdings.get(lease.id)?.call.input ?? null) === digestOf(input)
+        : lease.target.uid === uid;
+    return this.#model.activeLeases.find((lease) => lease.action === action && lease.state === 'active' && isSame(lease));
   }
 
   /** The target does not exist any more: nothing is left to give back. */

@@ -30,13 +30,14 @@ export function outputForRecord(output: unknown): unknown {
   return text.length <= 20_000 ? (output ?? null) : { cut: text.slice(0, 20_000) };
 }
 
-/** `pod/namespace/name` of the object that a step's input is about, whatever the field is called. */
+/** `kind/namespace/name` of what a step's input is about: of the first field that names an object. */
 export function targetText(input: unknown): string {
-  if (typeof input === 'object' && input !== null) {
-    for (const value of Object.values(input)) {
-      if (typeof value === 'object' && value !== null && 'namespace' in value && 'name' in value)
-        return `pod/${String(value.namespace)}/${String(value.name)}`;
-    }
+  if (typeof input !== 'object' || input === null) return 'outside';
+  for (const [field, value] of Object.entries(input)) {
+    if (typeof value === 'string' && (field === 'namespace' || field === 'node')) return `${field}/${value}`;
+    if (typeof value !== 'object' || value === null || !('namespace' in value) || !('name' in value)) continue;
+    const kind = 'kind' in value ? String(value.kind) : field === 'suspect' ? 'pod' : field;
+    return `${kind.toLowerCase()}/${String(value.namespace)}/${String(value.name)}`;
   }
   return 'outside';
 }

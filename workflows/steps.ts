@@ -9,6 +9,7 @@ import type { Plan } from '../core/plan.ts';
 import type { StepResult } from '../core/playbook.ts';
 import type { AppliedStep, StepCall } from '../core/step.ts';
 import { fastActivities, stepActivities, stepFailure } from './calls.ts';
+import { declarationOf } from './declarations.ts';
 import type { Leases } from './leases.ts';
 import type { IncidentModel } from './model.ts';
 import type { Questions } from './questions.ts';
@@ -79,7 +80,7 @@ export class StepEngine {
 
   async run(order: StepOrder): Promise<StepResult> {
     const uid = podUidOf(order.input);
-    const lock = order.declaration.effect === 'read' ? undefined : uid;
+    const lock = order.declaration.effect === 'read' ? undefined : (uid ?? `${order.declaration.name} ${digestOf(order.input)}`);
     return this.#model.during(this.#inTurn(order, uid, lock));
   }
 
@@ -91,7 +92,7 @@ export class StepEngine {
 
   async #run(order: StepOrder, uid: string | undefined): Promise<StepResult> {
     const { declaration } = order;
-    const joined = declaration.effect === 'reversible' ? this.#leases.active(declaration.name, uid) : undefined;
+    const joined = declaration.effect === 'reversible' ? this.#leases.active(declaration.name, uid, order.input) : undefined;
     if (joined) return this.#join(joined, order);
 
     const call = this.#call(order, 'run');
@@ -178,7 +179,7 @@ export class StepEngine {
       const known = { ...lease, target: { ...applied.plan.target } };
       this.#leases.update(known);
       this.#model.holdings.set(lease.id, { leaseId: lease.id, call, output: applied.output });
-      if (declaration.contains) this.#questions.standing(known, undoPlanOf(applied.plan, call.key));
+      this.#questions.standing(known, undoPlanOf(applied.plan, call.key));
     }
     if (declaration.contains && this.#model.reached === 'detected') this.#model.reached = 'contained';
     if (declaration.effect === 'destructive') this.#destroyed(order, uid);
@@ -229,7 +230,7 @@ export class StepEngine {
     const plan: Plan = {
       action: lease.action,
       effect: 'reversible',
-      reach: 'pod',
+      reach: order.declaration.reach,
       target: lease.target,
       changes: [],
       blastRadius: [lease.target.name],
@@ -296,7 +297,9 @@ export class StepEngine {
       purpose === 'plan' ? `plan${n}` : n,
     ].join('/');
     const uid = podUidOf(order.input);
-    const others = this.#model.holdingLeases.filter((lease) => lease.target.uid !== uid);
+    const others = this.#model.holdingLeases.filter(
+      (lease) => lease.target.uid !== uid && declarationOf(lease.action).contains === true,
+    );
     return {
       key,
       action: declaration.name,

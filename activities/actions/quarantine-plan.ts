@@ -34,12 +34,19 @@ export function additivePolicies(policies: readonly PolicyRecord[], incident: st
     .sort();
 }
 
+/** What a controller does when a pod is relabelled away from it. */
 const ownerEffects: Readonly<Record<string, string>> = {
+  Deployment: 'starts a new pod in its place',
   ReplicaSet: 'starts a new pod in its place',
   StatefulSet: 'cannot start a new pod while this one holds its name: one replica is missing until it is released or deleted',
   DaemonSet: 'starts a second pod on the node',
   Job: 'starts a new pod and does the work again',
 };
+
+/** What an owner of this kind does when one of its pods is quarantined, in words. */
+export function quarantineEffect(kind: string): string {
+  return ownerEffects[kind] ?? 'may start another in its place';
+}
 
 type QuarantinePlan = Awaited<ReturnType<ActionImplementation<QuarantinePodInput, QuarantinePodOutput>['plan']>>;
 
@@ -75,7 +82,7 @@ export function quarantinePlan(situation: Situation, incident: string): Quaranti
     ].sort(),
     notes: [
       ...(owner
-        ? [`${owner.kind} ${owner.name} lets go of the pod and ${ownerEffects[owner.kind] ?? 'may start another in its place'}.`]
+        ? [`${owner.kind} ${owner.name} lets go of the pod and ${quarantineEffect(owner.kind)}.`]
         : ['Nothing owns the pod: nothing replaces it.']),
       ...losing.map((name) => `Service ${name} loses this endpoint.`),
       ...open.map((name) => `NetworkPolicy ${name} still selects the pod and allows traffic: the quarantine is partial.`),

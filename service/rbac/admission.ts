@@ -2,7 +2,7 @@ import { names } from '../../core/labels.ts';
 
 /**
  * What RBAC cannot say: `patch pods` would let its holder change images, and `create networkpolicies` open a namespace. With these
- * policies a thief of the cell's account can label pods and make the one deny-all policy, and no more of that kind.
+ * policies a thief of the cell's account can label pods and write policies of the names and selectors that ours have, and no more of that kind.
  * https://kubernetes.io/docs/reference/access-authn-authz/validating-admission-policy/
  */
 export function cellAdmission(account: { readonly namespace: string; readonly name: string }): readonly object[] {
@@ -33,25 +33,36 @@ export function cellAdmission(account: { readonly namespace: string; readonly na
       rule: {
         apiGroups: ['networking.k8s.io'],
         apiVersions: ['v1'],
-        operations: ['CREATE', 'UPDATE'],
+        operations: ['CREATE', 'UPDATE', 'DELETE'],
         resources: ['networkpolicies'],
       },
-      variables: [],
+      variables: [
+        {
+          // Whatever is deleted or made besides the standing policy has a name of ours, and never selects a quarantined pod: an
+          // exception in it must not open what the standing policy closes.
+          name: 'isOurs',
+          expression: `['firebreak-isolate-', 'firebreak-egress-'].exists(prefix, (request.operation == 'DELETE' ? oldObject : object).metadata.name.startsWith(prefix))`,
+        },
+      ],
       validations: [
         {
-          expression: [
-            `object.metadata.name == '${names.standingPolicy}'`,
-            `object.spec.podSelector.?matchLabels.orValue({}) == {'${names.quarantineLabel}': 'active'}`,
-            'object.spec.podSelector.?matchExpressions.orValue([]).size() == 0',
-            'object.spec.?ingress.orValue([]).size() == 0',
-            'object.spec.?egress.orValue([]).size() == 0',
-          ].join(' && '),
-          message: `Firebreak may write only the policy ${names.standingPolicy}, which denies everything to quarantined pods`,
+          expression: `request.operation == 'DELETE' ? variables.isOurs : ((${isStandingPolicy}) || (request.operation == 'CREATE' && variables.isOurs && ${sparesQuarantined}))`,
+          message: `Firebreak may write only the policy ${names.standingPolicy}, which denies everything to quarantined pods, and policies named firebreak-isolate-… and firebreak-egress-… that do not select them`,
         },
       ],
     }),
   ];
 }
+
+const isStandingPolicy = [
+  `object.metadata.name == '${names.standingPolicy}'`,
+  `object.spec.podSelector.?matchLabels.orValue({}) == {'${names.quarantineLabel}': 'active'}`,
+  'object.spec.podSelector.?matchExpressions.orValue([]).size() == 0',
+  'object.spec.?ingress.orValue([]).size() == 0',
+  'object.spec.?egress.orValue([]).size() == 0',
+].join(' && ');
+
+const sparesQuarantined = `object.spec.podSelector.?matchExpressions.orValue([]).exists(e, e.key == '${names.quarantineLabel}' && e.operator == 'DoesNotExist')`;
 
 function policy(options: {
   readonly name: string;

@@ -1,14 +1,28 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { blockEgressImplementation } from '../../activities/actions/block-egress.ts';
 import { deletePodImplementation } from '../../activities/actions/delete-pod.ts';
+import { isolateNamespaceImplementation } from '../../activities/actions/isolate-namespace.ts';
 import { quarantinePodImplementation } from '../../activities/actions/quarantine-pod.ts';
+import { quarantineWorkloadImplementation } from '../../activities/actions/quarantine-workload.ts';
 import { rotateSecretImplementation } from '../../activities/actions/rotate-secret.ts';
 import { snapshotPodStateImplementation } from '../../activities/actions/snapshot-pod-state.ts';
 import { createCellActivities } from '../../activities/cell.ts';
 import { type ChokepointParts, createChokepoint, type RegisteredAction, type StepRegister } from '../../activities/chokepoint.ts';
 import type { OwnSteps } from '../../activities/own-steps.ts';
+import { blockEgressInput } from '../../core/actions/block-egress.schema.ts';
 import { deletePodInput } from '../../core/actions/delete-pod.schema.ts';
-import { deletePod, quarantinePod, rotateSecret, snapshotPodState } from '../../core/actions/index.ts';
+import {
+  blockEgress,
+  deletePod,
+  isolateNamespace,
+  quarantinePod,
+  quarantineWorkload,
+  rotateSecret,
+  snapshotPodState,
+} from '../../core/actions/index.ts';
+import { isolateNamespaceInput } from '../../core/actions/isolate-namespace.schema.ts';
 import { quarantinePodInput } from '../../core/actions/quarantine-pod.schema.ts';
+import { quarantineWorkloadInput } from '../../core/actions/quarantine-workload.schema.ts';
 import { rotateSecretInput } from '../../core/actions/rotate-secret.schema.ts';
 import { snapshotPodStateInput } from '../../core/actions/snapshot-pod-state.schema.ts';
 import type { CellActivities } from '../../core/step.ts';
@@ -150,6 +164,21 @@ function cellActions(
       declaration: quarantinePod,
       input: quarantinePodInput,
       implementation: quarantinePodImplementation({ api, view, cellKey }),
+    }),
+    register({
+      declaration: quarantineWorkload,
+      input: quarantineWorkloadInput,
+      implementation: quarantineWorkloadImplementation({ api, view, cellKey }),
+    }),
+    register({
+      declaration: isolateNamespace,
+      input: isolateNamespaceInput,
+      implementation: isolateNamespaceImplementation({ api, cellKey }),
+    }),
+    register({
+      declaration: blockEgress,
+      input: blockEgressInput,
+      implementation: blockEgressImplementation({ api, cellKey }),
     }),
     register({
       declaration: snapshotPodState,

@@ -1,0 +1,121 @@
+import type { StepContext, UndoResult } from '../../core/action.ts';
+import { digestOf } from '../../core/digest.ts';
+import { FirebreakError } from '../../core/errors.ts';
+import { incidentHash, names } from '../../core/labels.ts';
+import { noteAnnotation, type ObjectNote, openNote, sealNote } from '../../core/object-note.ts';
+import type { CellKey } from '../../core/sealed.ts';
+import type { KubernetesApi } from '../../integrations/kubernetes/client.ts';
+import {
+  createObject,
+  deleteObject,
+  type ObjectJson,
+  type ObjectRef,
+  readObject,
+  targetOf,
+} from '../../integrations/kubernetes/objects.ts';
+
+/**
+ * An object that an action makes, and takes away again. `content` is written out in full, with every default that the API server
+ * would add: whatever differs from it was changed by somebody.
+ */
+export interface MadeObject extends MadePlace {
+  readonly content: Readonly<Record<string, unknown>>;
+}
+
+/** Where it is: enough to look at it and to take it away, as its note says what it was made with. */
+export interface MadePlace {
+  readonly action: string;
+  readonly ref: ObjectRef;
+}
+
+interface Parts<M extends MadePlace = MadePlace> {
+  readonly api: KubernetesApi;
+  readonly cellKey: CellKey;
+  readonly made: M;
+}
+
+/** Makes the object, or finds it made by this incident. @throws FB_ERR_REFUSED when somebody else has one of this name. */
+export async function makeObject(options: Parts<MadeObject> & { readonly context: StepContext }): Promise<ObjectJson> {
+  const { api, cellKey, made, context } = options;
+  const { ref, action, content } = made;
+  const note: ObjectNote = {
+    version: 2,
+    incident: context.incident,
+    step: context.key,
+    action,
+    object: targetOf(ref),
+    change: { kind: 'made', digest: digestOf(content) },
+  };
+  const metadata = {
+    labels: { [names.managedByLabel]: 'firebreak', [names.incidentLabel]: incidentHash(context.incident) },
+    annotations: { [names.incidentAnnotation]: context.incident, [noteAnnotation(action)]: sealNote(note, cellKey) },
+  };
+  const created = await createObject({ api, ref, metadata, content, signal: context.signal });
+  if (created) return created;
+  return requireMade({ ...options, incident: context.incident, signal: context.signal });
+}
+
+/**
+ * The object as the API server has it, when it is exactly what this incident made.
+ * @throws FB_ERR_DRIFTED when it is gone or was changed, FB_ERR_REFUSED when it is somebody else's.
+ */
+export async function requireMade(
+  options: Parts & { readonly incident: string; readonly signal: AbortSignal },
+): Promise<ObjectJson> {
+  const { api, made, incident, signal } = options;
+  const target = targetOf(made.ref);
+  const found = await readObject({ api, ref: made.ref, signal });
+  if (!found) throw new FirebreakError('FB_ERR_DRIFTED', `${target} is missing`);
+  const note = madeNote(options, found);
+  if (note?.incident !== incident)
+    throw new FirebreakError('FB_ERR_REFUSED', `${target} is there already, and is not of this incident`);
+  if (isChanged(note, found)) throw new FirebreakError('FB_ERR_DRIFTED', `${target} was changed`);
+  return found;
+}
+
+/** Whether this very step has made it. */
+export async function isMadeBy(options: Parts & { readonly key: string; readonly signal: AbortSignal }): Promise<boolean> {
+  const { api, made, key, signal } = options;
+  const found = await readObject({ api, ref: made.ref, signal });
+  return found !== undefined && madeNote(options, found)?.step === key;
+}
+
+/** Takes the object away again, when it is exactly as it was made and belongs to this step or incident. */
+export async function removeMade(options: Parts & { readonly key: string; readonly context: StepContext }): Promise<UndoResult> {
+  const { api, made, key, context } = options;
+  const { ref } = made;
+  const target = targetOf(ref);
+  for (let attempt = 1; ; attempt += 1) {
+    const found = await readObject({ api, ref, signal: context.signal });
+    if (!found) return { state: 'already', detail: `${target} is not there` };
+    const note = madeNote(options, found);
+    const difference = !note
+      ? [`annotation ${noteAnnotation(made.action)} is not what this cell wrote: somebody edited it`]
+      : note.step !== key && note.incident !== context.incident
+        ? [`it belongs to another step, of ${note.incident}`]
+        : isChanged(note, found)
+          ? ['what it says was changed']
+          : [];
+    if (difference.length > 0)
+      return { state: 'drifted', detail: `${target} is no longer as the step left it; nothing was changed`, difference };
+    try {
+      await deleteObject({ api, ref, seen: found, signal: context.signal });
+      return { state: 'undone', detail: `${target} is gone again` };
+    } catch (error) {
+      const again = error instanceof FirebreakError && (error.code === 'FB_ERR_CONFLICT' || error.code === 'FB_ERR_NOT_FOUND');
+      if (!again || attempt > 3) throw error;
+    }
+  }
+}
+
+function madeNote({ cellKey, made }: Parts, { metadata }: ObjectJson): ObjectNote | undefined {
+  const { action, ref } = made;
+  const text = metadata.annotations?.[noteAnnotation(action)];
+  const opened = openNote({ text, action, object: targetOf(ref), uid: metadata.uid, key: cellKey });
+  return opened.kind === 'read' && opened.authentic === 'yes' ? opened.note : undefined;
+}
+
+function isChanged({ change }: ObjectNote, found: ObjectJson): boolean {
+  const { apiVersion: _version, kind: _kind, metadata: _metadata, status: _status, ...content } = found;
+  return change.kind !== 'made' || change.digest !== digestOf(content);
+}

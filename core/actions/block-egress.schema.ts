@@ -1,0 +1,19 @@
+import { z } from 'zod';
+import { cidrSchema } from './isolate-namespace.schema.ts';
+import { workloadSchema } from './workload.schema.ts';
+
+export const blockEgressInput = z.object({
+  workload: workloadSchema,
+  /** Addresses and CIDRs that its pods may no longer reach. */
+  to: z.array(cidrSchema).min(1).max(64),
+});
+export type BlockEgressInput = z.infer<typeof blockEgressInput>;
+
+export const blockEgressOutput = z.object({
+  workload: workloadSchema,
+  /** As CIDRs. */
+  blocked: z.array(z.string()),
+  /** Absent where other policies deny all of it already. */
+  policy: z.string().exactOptional(),
+});
+export type BlockEgressOutput = z.infer<typeof blockEgressOutput>;

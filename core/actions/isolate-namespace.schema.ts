@@ -1,0 +1,28 @@
+import { z } from 'zod';
+import { parseCidr } from '../cidr.ts';
+
+export const cidrSchema = z.string().refine((text) => parseCidr(text) !== undefined, { error: 'neither an address nor a CIDR' });
+
+export const isolateNamespaceInput = z.object({
+  namespace: z.string().min(1),
+  /** What stays possible. Absent: nothing. */
+  allow: z
+    .object({
+      /** Questions to the cluster's DNS in `kube-system`. */
+      dns: z.boolean().exactOptional(),
+      /** Namespaces whose pods may talk with the pods of this one, in and out. */
+      namespaces: z.array(z.string().min(1)).max(32).exactOptional(),
+      /** Addresses and CIDRs, in and out. */
+      cidrs: z.array(cidrSchema).max(32).exactOptional(),
+    })
+    .exactOptional(),
+});
+export type IsolateNamespaceInput = z.infer<typeof isolateNamespaceInput>;
+
+export const isolateNamespaceOutput = z.object({
+  namespace: z.string(),
+  policy: z.string(),
+  /** Other policies of the namespace that still allow something. */
+  additivePolicies: z.array(z.string()),
+});
+export type IsolateNamespaceOutput = z.infer<typeof isolateNamespaceOutput>;

@@ -1,0 +1,164 @@
+import { FirebreakError } from '../../core/errors.ts';
+import { names } from '../../core/labels.ts';
+import { isJson, type Json } from '../../core/plain-json.ts';
+import type { TargetName } from '../../core/plan.ts';
+import { type KubernetesApi, pathOf } from './client.ts';
+import { KubernetesError } from './client-error.ts';
+
+/** Where one object of any kind is found. */
+export interface ObjectRef {
+  readonly kind: string;
+  readonly group?: string;
+  readonly version?: string;
+  /** Plural, as in the path: `networkpolicies`. */
+  readonly resource: string;
+  /** Absent for what is not in a namespace. */
+  readonly namespace?: string;
+  readonly name: string;
+}
+
+/** An object of any kind as the API's JSON has it. */
+export interface ObjectJson {
+  readonly metadata: {
+    readonly name: string;
+    readonly namespace?: string;
+    readonly uid: string;
+    readonly resourceVersion: string;
+    readonly deletionTimestamp?: string;
+    readonly labels?: Readonly<Record<string, string>>;
+    readonly annotations?: Readonly<Record<string, string>>;
+  };
+  readonly [field: string]: unknown;
+}
+
+interface Call {
+  readonly api: KubernetesApi;
+  readonly ref: ObjectRef;
+  readonly signal?: AbortSignal;
+}
+
+/** `deployment/shop/cart`, `node/worker-1`. */
+export function targetOf({ kind, namespace, name }: ObjectRef): TargetName {
+  return [kind.toLowerCase(), ...(namespace === undefined ? [] : [namespace]), name].join('/');
+}
+
+/** The object by name, or undefined when there is none. */
+export async function readObject({ api, ref, signal }: Call): Promise<ObjectJson | undefined> {
+  try {
+    return await api.json<ObjectJson>({ method: 'GET', path: pathOf(ref), what: doing('get', ref), ...(signal && { signal }) });
+  } catch (error) {
+    if (error instanceof KubernetesError && error.status === 404) return undefined;
+    throw error;
+  }
+}
+
+/** @throws FB_ERR_NOT_FOUND, and what `readObject` throws. */
+export async function readKnownObject(call: Call): Promise<ObjectJson> {
+  const object = await readObject(call);
+  if (!object) throw new FirebreakError('FB_ERR_NOT_FOUND', `${targetOf(call.ref)} does not exist`);
+  return object;
+}
+
+/** All objects of a kind in a namespace, or in the cluster. */
+export async function listObjects<T = ObjectJson>(
+  options: Omit<Call, 'ref'> & {
+    readonly ref: Omit<ObjectRef, 'name'>;
+    readonly query?: Readonly<Record<string, string>>;
+  },
+): Promise<readonly T[]> {
+  const { api, ref, query, signal } = options;
+  const found: T[] = [];
+  let next: string | undefined;
+  do {
+    const page = await api.json<{ readonly items: readonly T[]; readonly metadata?: { readonly continue?: string } }>({
+      method: 'GET',
+      path: pathOf(ref),
+      query: { limit: '500', ...query, ...(next && { continue: next }) },
+      what: doing('list', ref),
+      ...(signal && { signal }),
+    });
+    found.push(...page.items);
+    next = page.metadata?.continue || undefined;
+  } while (next);
+  return found;
+}
+
+/** Undefined when one of this name was there already. */
+export async function createObject(
+  options: Call & { readonly metadata: object; readonly content: object },
+): Promise<ObjectJson | undefined> {
+  const { api, ref, metadata, content, signal } = options;
+  const { name, ...place } = ref;
+  const { group, version = 'v1', namespace } = place;
+  try {
+    return await api.json<ObjectJson>({
+      method: 'POST',
+      path: pathOf(place),
+      query: { fieldManager: names.fieldManager },
+      body: {
+        apiVersion: group ? `${group}/${version}` : version,
+        kind: ref.kind,
+        metadata: { ...metadata, name, ...(namespace !== undefined && { namespace }) },
+        ...content,
+      },
+      what: doing('create', ref),
+      ...(signal && { signal }),
+    });
+  } catch (error) {
+    if (error instanceof KubernetesError && error.status === 409) return undefined;
+    throw error;
+  }
+}
+
+/**
+ * Sets one field and one annotation, in one call that succeeds only on exactly the object that was seen.
+ * @throws FB_ERR_CONFLICT when it has changed since (read again), FB_ERR_NOT_FOUND when it is gone.
+ */
+export async function patchField(
+  options: Call & {
+    readonly seen: ObjectJson;
+    readonly path: readonly string[];
+    /** undefined takes the field off. */
+    readonly value: Json | undefined;
+    /** null takes one off. */
+    readonly annotations: Readonly<Record<string, string | null>>;
+  },
+): Promise<ObjectJson> {
+  const { api, ref, seen, path, value, annotations, signal } = options;
+  const { uid, resourceVersion } = seen.metadata;
+  const field = path.reduceRight<Json>((inner, part) => ({ [part]: inner }), value ?? null);
+  return api.json<ObjectJson>({
+    method: 'PATCH',
+    patch: 'merge',
+    path: pathOf(ref),
+    query: { fieldManager: names.fieldManager },
+    body: { metadata: { uid, resourceVersion, annotations }, ...(typeof field === 'object' && field) },
+    what: doing('patch', ref),
+    ...(signal && { signal }),
+  });
+}
+
+/** Deletes exactly the object that was seen, as it was seen. @throws FB_ERR_CONFLICT when it has changed since. */
+export async function deleteObject({ api, ref, seen, signal }: Call & { readonly seen: ObjectJson }): Promise<void> {
+  const { uid, resourceVersion } = seen.metadata;
+  await api.json({
+    method: 'DELETE',
+    path: pathOf(ref),
+    body: { apiVersion: 'v1', kind: 'DeleteOptions', preconditions: { uid, resourceVersion } },
+    what: doing('delete', ref),
+    ...(signal && { signal }),
+  });
+}
+
+/** The field at this path; undefined where it is not there. */
+export function fieldOf(object: ObjectJson, path: readonly string[]): Json | undefined {
+  let at: unknown = object;
+  for (const part of path)
+    at = typeof at === 'object' && at !== null ? Object.entries(at).find(([key]) => key === part)?.[1] : undefined;
+  return isJson(at) ? at : undefined;
+}
+
+/** `patch deployments in shop`: the call with the right that it needs. */
+function doing(verb: string, { resource, namespace }: Omit<ObjectRef, 'name'>): string {
+  return namespace === undefined ? `${verb} ${resource}` : `${verb} ${resource} in ${namespace}`;
+}

@@ -1,0 +1,110 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { actions } from '../../../core/actions/index.ts';
+import { testPlatform } from '../../platform.ts';
+import { openCluster } from '../kubernetes/cluster.ts';
+import { folderEvidence } from '../kubernetes/evidence.ts';
+import { type Observations, observe, type World } from './observe.ts';
+import { table } from './table.ts';
+
+const platform = await testPlatform();
+/** Actions that are tried at the same time, each in namespaces of its own. */
+const sideBySide = 3;
+
+describe('every action, on the real API server', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'firebreak-actions-'));
+  const seen = new Map<string, Promise<Observations>>();
+  let cluster: Awaited<ReturnType<typeof openCluster>>;
+
+  beforeAll(async () => {
+    cluster = await openCluster(platform.kubeconfig);
+    const { kubeconfig, freshNamespace } = platform;
+    const world: World = { cluster, kubeconfig, folder, evidence: await folderEvidence(folder), freshNamespace };
+    const lanes: Promise<unknown>[] = Array.from({ length: sideBySide }, () => Promise.resolve());
+    for (const [at, row] of table.entries()) {
+      const observed = (lanes[at % sideBySide] ?? Promise.resolve()).then(() => observe(row, world));
+      lanes[at % sideBySide] = observed.catch(() => undefined);
+      observed.catch(() => undefined);
+      seen.set(row.declaration.name, observed);
+    }
+  });
+  afterAll(async () => {
+    await Promise.allSettled(seen.values());
+    await cluster.close();
+    rmSync(folder, { recursive: true });
+  });
+  const of = async (name: string): Promise<Observations> => {
+    const observed = await seen.get(name);
+    if (!observed) throw new Error(`${name} was not tried`);
+    return observed;
+  };
+  const all = table.map((row) => [row.declaration.name, row] as const);
+  const reversible = all.filter(([, { declaration }]) => declaration.effect === 'reversible');
+  const declared = new Map(table.map(({ declaration }) => [declaration.name, declaration]));
+
+  test('is in the table, but for those that touch no cluster', () => {
+    expect(table.map(({ declaration }) => declaration.name).sort()).toEqual(
+      actions
+        .filter(({ pool }) => pool !== 'desk')
+        .map(({ name }) => name)
+        .sort(),
+    );
+    for (const { declaration, input } of table) expect(input.safeParse(declaration.example)).toMatchObject({ success: true });
+  });
+
+  test.each(all)(
+    '%s changes what its plan says, and nothing more when it is applied again',
+    async (name, row) => {
+      const { planned, changed, planAgain, changedAgain, verification } = await of(name);
+      expect(changed).toEqual(planned);
+      expect(changedAgain).toEqual([]);
+      if (row.declaration.effect === 'reversible') expect(planAgain).toEqual(planned);
+      expect(verification.state).toBe(row.verification);
+    },
+    120_000,
+  );
+
+  test.each(all)(
+    '%s is declared destructive if and only if it ends what runs',
+    async (name) => {
+      const { ended } = await of(name);
+      expect(ended.length > 0).toBe(declared.get(name)?.effect === 'destructive');
+    },
+    120_000,
+  );
+
+  test.each(reversible)(
+    '%s is undone byte for byte, once, and not where somebody has changed it since',
+    async (name) => {
+      const { drift, undo, restored } = await of(name);
+      expect(drift).toMatchObject({ result: { state: 'drifted' }, changed: [] });
+      expect(drift?.result.state === 'drifted' && drift.result.difference).not.toEqual([]);
+      expect(undo).toMatchObject({ result: { state: 'undone' }, again: { state: 'already' } });
+      for (const { before, after } of restored) expect(after).toEqual(before);
+    },
+    120_000,
+  );
+
+  test.each(all)(
+    '%s has one effect when the process dies before or after any of its calls',
+    async (name) => {
+      const { changed, killed } = await of(name);
+      const kinds = changed.map((target) => target.split('/')[0]).sort();
+      for (const one of killed) expect(one).toEqual({ at: one.at, changed: kinds });
+    },
+    120_000,
+  );
+
+  test.each(all)(
+    '%s works with exactly its rights, and with one less fails and names it',
+    async (name) => {
+      const { rights } = await of(name);
+      expect(rights.enough).toBe('ok');
+      for (const [right, refusal] of Object.entries(rights.oneLess))
+        expect([right, refusal]).toEqual([right, expect.stringContaining(`does not allow us to ${right}`)]);
+    },
+    120_000,
+  );
+});

@@ -1,0 +1,273 @@
+import type { ActionImplementation, StepContext, UndoResult, Verification } from '../../../core/action.ts';
+import { comparable } from '../../../core/drift.ts';
+import { FirebreakError } from '../../../core/errors.ts';
+import type { ObjectRef } from '../../../integrations/kubernetes/objects.ts';
+import { readObject, targetOf } from '../../../integrations/kubernetes/objects.ts';
+import { cellKey, stepContext, until } from '../kubernetes/cluster.ts';
+import { accountWith, without } from './accounts.ts';
+import { Killed, recorded } from './recorder.ts';
+import type { AnyRow, ImplementationParts, Scene, TestCluster } from './row.ts';
+
+type Implementation = ActionImplementation<unknown, unknown>;
+
+/** What was seen of one action on the real API server. */
+export interface Observations {
+  /** Targets of the plan's changes, and what was really changed; sorted, each once. */
+  readonly planned: readonly string[];
+  readonly changed: readonly string[];
+  readonly planAgain: readonly string[];
+  readonly changedAgain: readonly string[];
+  readonly verification: Verification;
+  /** Pods that ran before and are no longer there, or are being ended. */
+  readonly ended: readonly string[];
+  readonly drift?: { readonly result: UndoResult; readonly changed: readonly string[] };
+  readonly undo?: { readonly result: UndoResult; readonly again: UndoResult };
+  /** Name of the object → what it was before and after apply and undo. */
+  readonly restored: readonly { readonly object: string; readonly before: unknown; readonly after: unknown }[];
+  /** What was changed when the process died at each call and the step was taken up again. */
+  readonly killed: readonly { readonly at: string; readonly changed: readonly string[] }[];
+  readonly rights: { readonly enough: string; readonly oneLess: Readonly<Record<string, string>> };
+}
+
+export interface World {
+  readonly cluster: TestCluster;
+  readonly kubeconfig: string;
+  readonly folder: string;
+  readonly evidence: ImplementationParts['evidence'];
+  freshNamespace(): Promise<string>;
+}
+
+/** Tries one action in every way that all actions have to stand. */
+export async function observe(row: AnyRow, world: World): Promise<Observations> {
+  const { cluster } = world;
+  const reversible = row.declaration.effect === 'reversible';
+  const first = await sceneIn(row, world);
+  const parts = { view: cluster.view, cellKey, evidence: world.evidence };
+  const api = recorded(cluster.api);
+  const action = row.implementation({ ...parts, api });
+  const { input, objects } = first.scene;
+
+  const [running, before] = [await runningPods(cluster, first.namespace), await contents(cluster, objects)];
+  const context = contextFor(first.namespace);
+  const plan = await action.plan(input, context);
+  const output = await action.apply(input, context);
+  const changed = unique(api.take());
+  await action.apply(input, context);
+  const changedAgain = api.take();
+  const planAgain = plan && reversible ? (await action.plan(input, context)).changes.map(({ target }) => target) : [];
+  const verification = await action.verify(output, context);
+  const ended = await endedSince(cluster, first.namespace, running, row.declaration.effect === 'destructive');
+
+  const undone = action.undo
+    ? await undoBoth({ action, undo: action.undo, scene: first.scene, output, context, take: () => api.take() })
+    : {};
+  const restored = action.undo ? objects.map((ref, at) => ({ object: targetOf(ref), before: before[at] })) : [];
+  const after = await contents(cluster, objects);
+
+  const killed = await killEverywhere({ row, world, changes: changed.length });
+  const rights = await tryRights({ row, world, first });
+  await first.scene.end?.();
+  return {
+    planned: unique(plan.changes.map(({ target }) => target)),
+    changed,
+    planAgain: unique(planAgain),
+    changedAgain,
+    verification,
+    ended,
+    ...undone,
+    restored: restored.map((one, at) => ({ ...one, after: after[at] })),
+    killed,
+    rights,
+  };
+}
+
+interface Placed {
+  readonly namespace: string;
+  readonly scene: Scene<unknown>;
+}
+
+async function sceneIn(row: AnyRow, world: World): Promise<Placed> {
+  const namespace = await world.freshNamespace();
+  return { namespace, scene: await row.scene(world.cluster, namespace) };
+}
+
+/** The scene as it was made: given back by the undo, or a new one where there is none. */
+async function again(row: AnyRow, world: World, first: Placed): Promise<Placed> {
+  return row.implementation({ api: world.cluster.api, view: world.cluster.view, cellKey, evidence: world.evidence }).undo
+    ? first
+    : sceneIn(row, world);
+}
+
+async function undoBoth(options: {
+  readonly action: Implementation;
+  readonly undo: NonNullable<Implementation['undo']>;
+  readonly scene: Scene<unknown>;
+  readonly output: unknown;
+  readonly context: StepContext;
+  readonly take: () => readonly string[];
+}): Promise<Pick<Observations, 'drift' | 'undo'>> {
+  const { undo, scene, output, context, take } = options;
+  const { input } = scene;
+  const call = { input, output, key: context.key };
+  const repair = await scene.drift?.();
+  take();
+  const refused = repair ? await undo(call, context) : undefined;
+  const changed = take();
+  await repair?.();
+  const result = await undo(call, context);
+  return {
+    ...(refused && { drift: { result: refused, changed } }),
+    undo: { result, again: await undo(call, context) },
+  };
+}
+
+/** Dies before and after each change of the apply, and takes the step up again. */
+async function killEverywhere(options: {
+  readonly row: AnyRow;
+  readonly world: World;
+  readonly changes: number;
+}): Promise<Observations['killed']> {
+  const { row, world, changes } = options;
+  const seen: { at: string; changed: readonly string[] }[] = [];
+  for (let n = 1; n <= changes; n += 1)
+    for (const what of ['call', 'answer'] as const) {
+      const { namespace, scene } = await sceneIn(row, world);
+      const api = recorded(world.cluster.api);
+      const action = row.implementation({ api, view: world.cluster.view, cellKey, evidence: world.evidence });
+      const context = contextFor(namespace);
+      api.loseAt(n, what);
+      const death = await action.apply(scene.input, context).catch((error: unknown) => error);
+      if (!(death instanceof Killed)) throw new Error(`it lives on after the ${what} ${n} was lost`, { cause: death });
+      const output = await action.apply(scene.input, context);
+      await action.verify(output, context);
+      // Compared by kind: a scene of its own has other names.
+      seen.push({ at: `${what} ${n}`, changed: api.take().map(kindOf).sort() });
+      await action.undo?.({ input: scene.input, output, key: context.key }, context);
+      await scene.end?.();
+    }
+  return seen;
+}
+
+/** The whole life of a step under exactly the declared rights, and with each of them taken away. */
+async function tryRights(options: {
+  readonly row: AnyRow;
+  readonly world: World;
+  readonly first: Placed;
+}): Promise<Observations['rights']> {
+  const { row, world, first } = options;
+  const { cluster } = world;
+  const { rights } = row.declaration;
+  const { namespace } = first;
+  const wanted = rights.flatMap(({ resource, verbs }) => verbs.map((verb) => [verb, resource] as const));
+  const tried = wanted.filter(([verb, resource]) => row.unused?.[`${verb} ${resource}`] === undefined);
+  const make = (name: string, given: typeof rights) =>
+    accountWith({ admin: cluster, kubeconfig: world.kubeconfig, folder: world.folder, namespace, name, rights: given });
+  const full = await make('enough', rights);
+  const fewer = await Promise.all(
+    tried.map(async ([verb, resource], at) => ({
+      right: `${verb} ${resource}`,
+      account: await make(`less-${at}`, without(rights, resource, verb)),
+    })),
+  );
+  const parts = { view: cluster.view, cellKey, evidence: world.evidence };
+  const admin = row.implementation({ ...parts, api: cluster.api });
+  // A new binding takes a moment to be known to the API server.
+  await until(async () => (await knows(full.api, namespace, rights)) || undefined);
+  const oneLess: Record<string, string> = {};
+  for (const { right, account } of fewer) {
+    const { scene, ...at } = await again(row, world, first);
+    const context = contextFor(at.namespace);
+    oneLess[right] = await wholeLife(row.implementation({ ...parts, api: account.api }), scene.input, context);
+    await admin.undo?.({ input: scene.input, key: context.key }, context);
+  }
+  const last = await again(row, world, first);
+  const mine = row.implementation({ ...parts, api: full.api });
+  const enough = await wholeLife(mine, last.scene.input, contextFor(last.namespace));
+  await Promise.all([full, ...fewer.map(({ account }) => account)].map((account) => account.remove()));
+  return { enough, oneLess };
+}
+
+async function knows(
+  api: ImplementationParts['api'],
+  namespace: string,
+  rights: AnyRow['declaration']['rights'],
+): Promise<boolean> {
+  const asked = rights.flatMap(({ apiGroup, resource, verbs }) =>
+    verbs.map((verb) => {
+      const [plural = '', subresource = ''] = resource.split('/');
+      return { group: apiGroup, resource: plural, subresource, verb, namespace };
+    }),
+  );
+  const answers = await Promise.all(
+    asked.map((resourceAttributes) =>
+      api.json<{ status: { allowed: boolean } }>({
+        method: 'POST',
+        path: '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews',
+        body: { apiVersion: 'authorization.k8s.io/v1', kind: 'SelfSubjectAccessReview', spec: { resourceAttributes } },
+        what: 'ask for our own rights',
+      }),
+    ),
+  );
+  return answers.every(({ status }) => status.allowed);
+}
+
+/** `ok`, or what the refusal said. */
+async function wholeLife(action: Implementation, input: unknown, context: StepContext): Promise<string> {
+  try {
+    await action.plan(input, context);
+    await action.started(input, context);
+    const output = await action.apply(input, context);
+    await action.verify(output, context);
+    await action.undo?.({ input, output, key: context.key }, context);
+    return 'ok';
+  } catch (error) {
+    if (error instanceof FirebreakError && error.code === 'FB_ERR_REFUSED') return error.detail;
+    throw error;
+  }
+}
+
+async function runningPods(cluster: TestCluster, namespace: string): Promise<readonly string[]> {
+  return (await cluster.pods(namespace))
+    .filter(({ status, metadata }) => status?.phase === 'Running' && !metadata?.deletionTimestamp)
+    .map(({ metadata }) => metadata?.uid ?? '');
+}
+
+async function endedSince(
+  cluster: TestCluster,
+  namespace: string,
+  before: readonly string[],
+  expected: boolean,
+): Promise<readonly string[]> {
+  const ended = async () => {
+    const now = await runningPods(cluster, namespace);
+    return before.filter((uid) => !now.includes(uid));
+  };
+  // Controllers take a moment: where an end is declared it is waited for, elsewhere a look after the step must do.
+  if (!expected || before.length === 0) return ended();
+  return until(async () => {
+    const gone = await ended();
+    return gone.length > 0 ? gone : undefined;
+  });
+}
+
+async function contents(cluster: TestCluster, refs: readonly ObjectRef[]): Promise<readonly unknown[]> {
+  return Promise.all(
+    refs.map(async (ref) => {
+      const object = await readObject({ api: cluster.api, ref });
+      return object === undefined ? null : comparable({ ...object });
+    }),
+  );
+}
+
+function contextFor(namespace: string): StepContext {
+  const base = stepContext();
+  return { ...base, incident: `incident/test/${namespace}/Deployment/cart`, signal: AbortSignal.timeout(120_000) };
+}
+
+function unique(texts: readonly string[]): readonly string[] {
+  return [...new Set(texts)].sort();
+}
+
+function kindOf(target: string): string {
+  return target.split('/')[0] ?? '';
+}

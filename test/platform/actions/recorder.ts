@@ -1,0 +1,59 @@
+import type { KubernetesApi, KubernetesCall } from '../../../integrations/kubernetes/client.ts';
+
+/** A client that notes what it changed, and can lose a call or its answer as a process does that is killed there. */
+export interface RecordedApi extends KubernetesApi {
+  /** `kind/namespace/name` of what was changed since the last `take`, in order. */
+  take(): readonly string[];
+  /** The n-th change from now on (from 1) does not reach the server, or lands without an answer. */
+  loseAt(n: number, what: 'call' | 'answer'): void;
+}
+
+/** Thrown where the process would have died. */
+export class Killed extends Error {}
+
+export function recorded(api: KubernetesApi): RecordedApi {
+  let changed: string[] = [];
+  const ending = new Set<string>();
+  let loss: { left: number; readonly what: 'call' | 'answer' } | undefined;
+  return {
+    ...api,
+    async json<T>(call: KubernetesCall): Promise<T> {
+      if (call.method === 'GET') return api.json<T>(call);
+      const lost = loss && --loss.left === 0 ? loss.what : undefined;
+      if (lost) loss = undefined;
+      if (lost === 'call') throw new Killed(call.what);
+      const answer = await api.json<T>(call);
+      // The same uid deleted again, while its first end is under way, changes nothing.
+      const isAgain = call.method === 'DELETE' && ending.has(JSON.stringify(call.body));
+      if (call.method === 'DELETE') ending.add(JSON.stringify(call.body));
+      if (!isAgain) changed.push(targetOfCall(call));
+      if (lost === 'answer') throw new Killed(call.what);
+      return answer;
+    },
+    take() {
+      const taken = changed;
+      changed = [];
+      return taken;
+    },
+    loseAt(n, what) {
+      loss = { left: n, what };
+    },
+  };
+}
+
+function targetOfCall({ path, body }: KubernetesCall): string {
+  const parts = path.split('/').slice(path.startsWith('/api/') ? 3 : 4);
+  const namespaced = parts[0] === 'namespaces' && parts.length > 2;
+  const [resource = '', name] = namespaced ? parts.slice(2) : parts;
+  return [kindOf(resource), ...(namespaced ? [parts[1]] : []), name ?? nameIn(body)].join('/');
+}
+
+function kindOf(resource: string): string {
+  return resource.endsWith('ies') ? `${resource.slice(0, -3)}y` : resource.replace(/s$/, '');
+}
+
+function nameIn(body: unknown): string {
+  if (typeof body !== 'object' || body === null || !('metadata' in body)) return '';
+  const { metadata } = body;
+  return typeof metadata === 'object' && metadata !== null && 'name' in metadata ? String(metadata.name) : '';
+}

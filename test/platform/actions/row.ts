@@ -1,0 +1,45 @@
+import type { RegisteredAction } from '../../../activities/chokepoint.ts';
+import type { ActionImplementation } from '../../../core/action.ts';
+import type { KubernetesApi } from '../../../integrations/kubernetes/client.ts';
+import type { ObjectRef } from '../../../integrations/kubernetes/objects.ts';
+import type { ClusterView } from '../../../integrations/kubernetes/watch-cache.ts';
+import type { openCluster } from '../kubernetes/cluster.ts';
+import type { folderEvidence } from '../kubernetes/evidence.ts';
+
+export type TestCluster = Awaited<ReturnType<typeof openCluster>>;
+
+/** What an implementation is made of, in the tests as in the service. */
+export interface ImplementationParts {
+  readonly api: KubernetesApi;
+  readonly view: ClusterView;
+  readonly cellKey: Uint8Array;
+  readonly evidence: Awaited<ReturnType<typeof folderEvidence>>;
+}
+
+/** One scene on which an action is tried. */
+export interface Scene<Input> {
+  readonly input: Input;
+  /** What it changes, or makes: compared before and after, byte for byte. */
+  readonly objects: readonly ObjectRef[];
+  /** Changes by hand what the step left, so that its undo must refuse; gives back what puts that right. Absent where there is no undo. */
+  readonly drift?: () => Promise<() => Promise<void>>;
+  /** Removes what the scene has outside its namespace. */
+  readonly end?: () => Promise<void>;
+}
+
+/** One action with the scene on which all rules are tried. */
+export interface Row<Input, Output> extends Omit<RegisteredAction<Input, Output>, 'implementation'> {
+  readonly implementation: (parts: ImplementationParts) => ActionImplementation<Input, Output>;
+  readonly scene: (cluster: TestCluster, namespace: string) => Promise<Scene<Input>>;
+  /** What `verify` says on this scene. */
+  readonly verification: 'applied' | 'verified' | 'unverified' | 'partial';
+  /** `verb resource` of declared rights that this scene does not come to use, and why. */
+  readonly unused?: Readonly<Record<string, string>>;
+}
+
+export type AnyRow = Row<unknown, unknown>;
+
+/** Where a typed row joins the table, as `register` in the service does it. */
+export function row<Input, Output>(typed: Row<Input, Output>): AnyRow {
+  return typed as unknown as AnyRow;
+}

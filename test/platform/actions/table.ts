@@ -1,0 +1,179 @@
+import { blockEgressImplementation } from '../../../activities/actions/block-egress.ts';
+import { deletePodImplementation } from '../../../activities/actions/delete-pod.ts';
+import { isolateNamespaceImplementation } from '../../../activities/actions/isolate-namespace.ts';
+import { quarantinePodImplementation } from '../../../activities/actions/quarantine-pod.ts';
+import { quarantineWorkloadImplementation } from '../../../activities/actions/quarantine-workload.ts';
+import { rotateSecretImplementation } from '../../../activities/actions/rotate-secret.ts';
+import { snapshotPodStateImplementation } from '../../../activities/actions/snapshot-pod-state.ts';
+import { blockEgressInput } from '../../../core/actions/block-egress.schema.ts';
+import { deletePodInput } from '../../../core/actions/delete-pod.schema.ts';
+import {
+  blockEgress,
+  deletePod,
+  isolateNamespace,
+  quarantinePod,
+  quarantineWorkload,
+  rotateSecret,
+  snapshotPodState,
+} from '../../../core/actions/index.ts';
+import { isolateNamespaceInput } from '../../../core/actions/isolate-namespace.schema.ts';
+import { quarantinePodInput } from '../../../core/actions/quarantine-pod.schema.ts';
+import { quarantineWorkloadInput } from '../../../core/actions/quarantine-workload.schema.ts';
+import { rotateSecretInput } from '../../../core/actions/rotate-secret.schema.ts';
+import { snapshotPodStateInput } from '../../../core/actions/snapshot-pod-state.schema.ts';
+import { names } from '../../../core/labels.ts';
+import { pathOf } from '../../../integrations/kubernetes/client.ts';
+import { networkPolicyRef } from '../../../integrations/kubernetes/network-policies.ts';
+import type { ObjectRef } from '../../../integrations/kubernetes/objects.ts';
+import { resolved, until } from '../kubernetes/cluster.ts';
+import { type AnyRow, row, type TestCluster } from './row.ts';
+
+const podRef = (namespace: string, name: string): ObjectRef => ({ kind: 'Pod', resource: 'pods', namespace, name });
+
+/** Changes an object by hand; the repair puts exactly this field back. */
+async function change(cluster: TestCluster, ref: ObjectRef, patch: object, repair: object): Promise<() => Promise<void>> {
+  const by = async (body: object): Promise<void> => {
+    await cluster.api.json({ method: 'PATCH', patch: 'merge', path: pathOf(ref), body, what: 'change by hand' });
+  };
+  await by(patch);
+  return () => by(repair);
+}
+
+/** The one policy in the namespace whose name begins so. */
+async function policyNamed(cluster: TestCluster, namespace: string, prefix: string): Promise<ObjectRef> {
+  const path = pathOf({ group: 'networking.k8s.io', resource: 'networkpolicies', namespace });
+  const { items } = await cluster.get<{ items: { metadata: { name: string } }[] }>(path);
+  const found = items.find(({ metadata }) => metadata.name.startsWith(prefix));
+  if (!found) throw new Error(`no policy ${prefix} in ${namespace}`);
+  return networkPolicyRef(namespace, found.metadata.name);
+}
+
+/** Adds a rule to the policy that was made, and takes it away again. */
+async function openPolicy(cluster: TestCluster, namespace: string, prefix: string): Promise<() => Promise<void>> {
+  const ref = await policyNamed(cluster, namespace, prefix);
+  const { spec } = await cluster.get<{ spec: { ingress?: unknown; policyTypes: string[] } }>(pathOf(ref));
+  return change(
+    cluster,
+    ref,
+    { spec: { ingress: [{}], policyTypes: ['Ingress', 'Egress'] } },
+    { spec: { ingress: spec.ingress ?? null, policyTypes: spec.policyTypes } },
+  );
+}
+
+const workload = (namespace: string) => ({ kind: 'Deployment', namespace, name: 'cart' });
+const repairsOnly = 'only where somebody has changed the standing policy';
+
+/** Every action that changes or reads the cluster, with a scene on which all rules are tried. */
+export const table: readonly AnyRow[] = [
+  row({
+    declaration: quarantinePod,
+    input: quarantinePodInput,
+    implementation: (parts) => quarantinePodImplementation(parts),
+    async scene(cluster, namespace) {
+      const pod = resolved(await cluster.makePod(namespace, 'cart', { metadata: { labels: { app: 'cart' } } }));
+      const ref = podRef(namespace, 'cart');
+      return {
+        input: { pod },
+        objects: [ref],
+        drift: () =>
+          change(cluster, ref, { metadata: { labels: { added: 'by-hand' } } }, { metadata: { labels: { added: null } } }),
+      };
+    },
+    verification: 'unverified',
+    unused: { 'patch networkpolicies': repairsOnly, 'create networkpolicies': 'the policy is there from the tries before' },
+  }),
+  row({
+    declaration: quarantineWorkload,
+    input: quarantineWorkloadInput,
+    implementation: (parts) => quarantineWorkloadImplementation(parts),
+    async scene(cluster, namespace) {
+      const pods = await cluster.makeDeployment(namespace, 'cart');
+      const [first] = pods;
+      const ref = podRef(namespace, first?.metadata?.name ?? '');
+      return {
+        input: { workload: workload(namespace) },
+        // On release the ReplicaSet has too many and ends some of them: which, it decides.
+        objects: [],
+        drift: () =>
+          change(cluster, ref, { metadata: { labels: { added: 'by-hand' } } }, { metadata: { labels: { added: null } } }),
+      };
+    },
+    verification: 'unverified',
+    unused: {
+      'patch networkpolicies': repairsOnly,
+      'create networkpolicies': 'the policy is there from the tries before',
+      'get pods': 'only where a pod changes while it is quarantined, and for its release',
+    },
+  }),
+  row({
+    declaration: isolateNamespace,
+    input: isolateNamespaceInput,
+    implementation: (parts) => isolateNamespaceImplementation(parts),
+    async scene(cluster, namespace) {
+      await cluster.post(pathOf({ resource: 'services', namespace }), {
+        metadata: { name: 'cart' },
+        spec: { selector: { app: 'cart' }, ports: [{ port: 80 }] },
+      });
+      return {
+        input: { namespace, allow: { dns: true, namespaces: ['monitoring'], cidrs: ['203.0.113.7'] } },
+        objects: [{ kind: 'Namespace', resource: 'namespaces', name: namespace }],
+        drift: () => openPolicy(cluster, namespace, 'firebreak-isolate-'),
+      };
+    },
+    verification: 'unverified',
+  }),
+  row({
+    declaration: blockEgress,
+    input: blockEgressInput,
+    implementation: (parts) => blockEgressImplementation(parts),
+    async scene(cluster, namespace) {
+      await cluster.makeDeployment(namespace, 'cart', { replicas: 1 });
+      return {
+        input: { workload: workload(namespace), to: ['203.0.113.7', '198.51.100.0/24', '2001:db8::/32'] },
+        objects: [],
+        drift: () => openPolicy(cluster, namespace, 'firebreak-egress-'),
+      };
+    },
+    verification: 'unverified',
+    unused: Object.fromEntries(
+      ['statefulsets', 'daemonsets', 'replicasets', 'jobs'].map((resource) => [`get ${resource}`, 'the scene has a Deployment']),
+    ),
+  }),
+  row({
+    declaration: snapshotPodState,
+    input: snapshotPodStateInput,
+    implementation: ({ api, evidence }) => snapshotPodStateImplementation({ api, ...evidence }),
+    async scene(cluster, namespace) {
+      const pod = resolved(await cluster.makePod(namespace, 'cart'));
+      return { input: { pod }, objects: [podRef(namespace, 'cart')] };
+    },
+    verification: 'verified',
+    unused: { 'get pods/log': 'a log that cannot be read makes the snapshot partial', 'list events': 'as the log' },
+  }),
+  row({
+    declaration: rotateSecret,
+    input: rotateSecretInput,
+    implementation: ({ api }) => rotateSecretImplementation({ api, pollMs: 100 }),
+    async scene(cluster, namespace) {
+      await cluster.post(pathOf({ resource: 'secrets', namespace }), { metadata: { name: 'db' }, stringData: { password: 'x' } });
+      const [pod] = await cluster.makeDeployment(namespace, 'cart', {
+        replicas: 1,
+        spec: { containers: [{ name: 'main', image: 'shop/cart:1', envFrom: [{ secretRef: { name: 'db' } }] }] },
+      });
+      if (!pod) throw new Error('one replica was asked for');
+      await cluster.patchPod(namespace, pod.metadata?.name ?? '', { labels: { app: null, [names.quarantineLabel]: 'active' } });
+      await until(async () => ((await cluster.pods(namespace)).length === 2 ? true : undefined));
+      return { input: { suspect: resolved(pod) }, objects: [] };
+    },
+    verification: 'verified',
+  }),
+  row({
+    declaration: deletePod,
+    input: deletePodInput,
+    implementation: ({ api }) => deletePodImplementation({ api, pollMs: 50 }),
+    async scene(cluster, namespace) {
+      return { input: { pod: resolved(await cluster.makePod(namespace, 'cart')) }, objects: [] };
+    },
+    verification: 'verified',
+  }),
+];
