@@ -1,0 +1,73 @@
+import { blockEgressImplementation } from '../../activities/actions/block-egress.ts';
+import { deletePodImplementation } from '../../activities/actions/delete-pod.ts';
+import { isolateNamespaceImplementation } from '../../activities/actions/isolate-namespace.ts';
+import { quarantinePodImplementation } from '../../activities/actions/quarantine-pod.ts';
+import { quarantineWorkloadImplementation } from '../../activities/actions/quarantine-workload.ts';
+import { rotateSecretImplementation } from '../../activities/actions/rotate-secret.ts';
+import { snapshotPodStateImplementation } from '../../activities/actions/snapshot-pod-state.ts';
+import type { RegisteredAction } from '../../activities/chokepoint.ts';
+import { blockEgressInput } from '../../core/actions/block-egress.schema.ts';
+import { deletePodInput } from '../../core/actions/delete-pod.schema.ts';
+import {
+  blockEgress,
+  deletePod,
+  isolateNamespace,
+  quarantinePod,
+  quarantineWorkload,
+  rotateSecret,
+  snapshotPodState,
+} from '../../core/actions/index.ts';
+import { isolateNamespaceInput } from '../../core/actions/isolate-namespace.schema.ts';
+import { quarantinePodInput } from '../../core/actions/quarantine-pod.schema.ts';
+import { quarantineWorkloadInput } from '../../core/actions/quarantine-workload.schema.ts';
+import { rotateSecretInput } from '../../core/actions/rotate-secret.schema.ts';
+import { snapshotPodStateInput } from '../../core/actions/snapshot-pod-state.schema.ts';
+import type { KubernetesApi } from '../../integrations/kubernetes/client.ts';
+import type { ClusterWatch } from './cluster.ts';
+import type { EvidencePart } from './evidence.ts';
+
+/** One place where a typed implementation joins the list: the chokepoint checks the input by the schema before it is called. */
+function register<Input, Output>(action: RegisteredAction<Input, Output>): RegisteredAction {
+  return action as unknown as RegisteredAction;
+}
+
+/** What contains and what keeps, under the cell's account. */
+export function cellActions(
+  api: KubernetesApi,
+  { view, cellKey }: ClusterWatch,
+  { store, writeManifest, verifyManifest }: EvidencePart,
+): readonly RegisteredAction[] {
+  return [
+    register({
+      declaration: quarantinePod,
+      input: quarantinePodInput,
+      implementation: quarantinePodImplementation({ api, view, cellKey }),
+    }),
+    register({
+      declaration: quarantineWorkload,
+      input: quarantineWorkloadInput,
+      implementation: quarantineWorkloadImplementation({ api, view, cellKey }),
+    }),
+    register({
+      declaration: isolateNamespace,
+      input: isolateNamespaceInput,
+      implementation: isolateNamespaceImplementation({ api, cellKey }),
+    }),
+    register({
+      declaration: blockEgress,
+      input: blockEgressInput,
+      implementation: blockEgressImplementation({ api, cellKey }),
+    }),
+    register({
+      declaration: snapshotPodState,
+      input: snapshotPodStateInput,
+      implementation: snapshotPodStateImplementation({ api, store, writeManifest, verifyManifest }),
+    }),
+    register({ declaration: deletePod, input: deletePodInput, implementation: deletePodImplementation({ api }) }),
+  ];
+}
+
+/** What reads and writes Secrets, under an account that may do nothing else. */
+export function secretsActions(api: KubernetesApi): readonly RegisteredAction[] {
+  return [register({ declaration: rotateSecret, input: rotateSecretInput, implementation: rotateSecretImplementation({ api }) })];
+}
