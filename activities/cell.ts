@@ -58,6 +58,7 @@ export function createCellActivities(parts: {
     applyStepNow: (call) => run('apply', call, true, (context) => chokepoint.apply(call, context)),
     verifyStep: (step) => run('verify', step.call, false, (context) => chokepoint.verify(step, context)),
     undoStep: (undo) => run('undo', undo.call, false, (context) => chokepoint.undo(undo, context)),
-    verifyVote: async ({ vote, question, level }) => checkVote({ signed: vote, question, level, roster, keys }),
+    verifyVote: async ({ vote, question, level, actors = [] }) =>
+      checkVote({ signed: vote, question, level, roster, keys, now: Date.now(), actors }),
   };
 }

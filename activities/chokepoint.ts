@@ -229,7 +229,15 @@ function mustBeApproved(parts: ChokepointParts, call: StepCall, proof: ApprovalP
   const { incident } = proof.question;
   if (incident.id !== call.incident.id || incident.run !== call.incident.run)
     throw new FirebreakError('FB_ERR_APPROVAL_INVALID', 'the approval is of another incident');
-  const result = checkProof({ proof, severity: call.severity, roster: parts.roster, keys: parts.keys });
+  const result = checkProof({
+    proof,
+    severity: call.severity,
+    roster: parts.roster,
+    keys: parts.keys,
+    now: (parts.now ?? Date.now)(),
+    protectedNamespaces: parts.rules.protectedNamespaces,
+    ...(call.actors && { actors: call.actors }),
+  });
   if (!result.ok) throw new FirebreakError('FB_ERR_APPROVAL_INVALID', result.reason);
 }
 

@@ -78,7 +78,17 @@ export interface Alert {
   readonly process?: ProcessRef;
   /** Only from the API server's audit. */
   readonly apiRequest?: ApiRequest;
+  /** Ids of people of the roster whom it names as the one who did it. Of the cell's making: no sensor says so. */
+  readonly actors?: readonly string[];
   readonly observables: readonly Observable[];
   readonly tags: readonly string[];
   readonly mitre: readonly string[];
+}
+
+/** User names of whom the alert names as having done it: what a sensor saw, and whom the API server authenticated, also behind another's name. */
+export function actorsOf(alert: Alert): readonly string[] {
+  const users = alert.observables.filter(({ type }) => type === 'user').map(({ value }) => value);
+  const { account, impersonates } = alert.apiRequest ?? {};
+  const names = [...users, alert.process?.user, account, impersonates];
+  return [...new Set(names.filter((name) => name !== undefined))];
 }

@@ -1,6 +1,6 @@
 import { canonicalJson, digestOf } from './digest.ts';
-import type { IncidentRef } from './incident.ts';
-import { type Plan, planDigest } from './plan.ts';
+import { type IncidentRef, subjectOfIncident } from './incident.ts';
+import { namespacesOf, type Plan, planDigest } from './plan.ts';
 import type { Severity } from './severity.ts';
 
 export interface Choice {
@@ -31,6 +31,8 @@ export interface Question {
   readonly levels: readonly Level[];
   /** Who asked: a playbook, or a person, who then may not answer. */
   readonly requester: string;
+  /** Ids of people whom the incident's alerts named as the actor when this was asked: they may not answer. Absent: nobody. */
+  readonly actors?: readonly string[];
 }
 
 export function questionDigest(question: Question): string {
@@ -40,11 +42,38 @@ export function questionDigest(question: Question): string {
 /** Reaches at which one person is not enough for a destructive step. */
 const wide: ReadonlySet<string> = new Set(['namespace', 'node', 'cluster']);
 
-/** Distinct people that a choice needs. Two for the widest, and for weakening the response on a critical rule. */
-export function quorumOf({ plans, severity }: { readonly plans: readonly Plan[]; readonly severity: Severity }): number {
-  const two = plans.some(
-    (plan) => (plan.weakens === true && severity === 'critical') || (plan.effect === 'destructive' && wide.has(plan.reach)),
-  );
+/** More objects than this are a wide blast radius, whatever the reach is called. */
+const manyObjects = 20;
+
+const workloadKinds: ReadonlySet<string> = new Set(['deployment', 'statefulset', 'daemonset', 'replicaset', 'job', 'cronjob']);
+
+/** A workload that is not the incident's own, such as another one that reads the same Secret. */
+function touchesOthers(plan: Plan, incident: string | undefined): boolean {
+  const subject = incident === undefined ? undefined : subjectOfIncident(incident);
+  const own =
+    subject?.kind === 'workload' ? `${subject.ownerKind.toLowerCase()}/${subject.namespace}/${subject.name}` : undefined;
+  return plan.blastRadius.some((name) => workloadKinds.has(name.split('/')[0] ?? '') && name !== own);
+}
+
+/**
+ * Distinct people that a choice needs. Two for weakening the response on a critical rule; for a destructive step that reaches wide, touches
+ * much, or touches the workloads of others; and for whatever changes a protected namespace.
+ */
+export function quorumOf(asked: {
+  readonly plans: readonly Plan[];
+  readonly severity: Severity;
+  /** Id of the incident, which says whose workload it is about. */
+  readonly incident?: string;
+  readonly protectedNamespaces?: readonly string[] | undefined;
+}): number {
+  const { plans, severity, incident, protectedNamespaces = [] } = asked;
+  const two = plans.some((plan) => {
+    if (plan.effect === 'read') return false;
+    if (plan.weakens === true && severity === 'critical') return true;
+    if (namespacesOf(plan).some((namespace) => protectedNamespaces.includes(namespace))) return true;
+    if (plan.effect !== 'destructive') return false;
+    return wide.has(plan.reach) || plan.blastRadius.length > manyObjects || touchesOthers(plan, incident);
+  });
   return two ? 2 : 1;
 }
 

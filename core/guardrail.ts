@@ -1,6 +1,6 @@
 import type { ActionDeclaration } from './action.ts';
 import type { ErrorCode } from './errors.ts';
-import type { Plan } from './plan.ts';
+import { namespacesOf, type Plan } from './plan.ts';
 import { atLeast, type Severity } from './severity.ts';
 
 /** The rules above all playbooks. From configuration: never from anything a tenant could write. */
@@ -32,16 +32,6 @@ export interface GuardrailFacts {
 
 export type GuardrailAnswer = { readonly ok: true } | { readonly ok: false; readonly code: ErrorCode; readonly reason: string };
 
-/** Namespaces that a plan touches, from everything that it names: `kind/namespace/name`, and `namespace/name` itself. */
-export function namespacesOf(plan: Plan): readonly string[] {
-  const names = [...plan.blastRadius, plan.target.name, ...plan.changes.map((change) => change.target)];
-  const found = names.flatMap((name) => {
-    const [kind, first, second] = name.split('/');
-    return first !== undefined && (second !== undefined || kind?.toLowerCase() === 'namespace') ? [first] : [];
-  });
-  return [...new Set(found)];
-}
-
 /** How many pods of an owner may be contained automatically. Without a known number: one. */
 export function ownerCap(replicas: number | undefined, share: number): number {
   return Math.max(1, Math.floor((replicas ?? 1) * share));
@@ -51,7 +41,8 @@ export function ownerCap(replicas: number | undefined, share: number): number {
 export function checkGuardrails(rules: GuardrailRules, facts: GuardrailFacts): GuardrailAnswer {
   const { declaration, plan } = facts;
   if (declaration.reach === 'outside' || declaration.effect === 'read') return { ok: true };
-  const guarded = new Set([...rules.protectedNamespaces, rules.ownNamespace]);
+  // Its own namespace is nobody's to open; in the others two people may decide, which the approval was checked for.
+  const guarded = new Set([...(facts.approved ? [] : rules.protectedNamespaces), rules.ownNamespace]);
   const hit = namespacesOf(plan).find((namespace) => guarded.has(namespace));
   if (hit !== undefined)
     return { ok: false, code: 'FB_ERR_PROTECTED', reason: `namespace ${hit} is protected; ${plan.target.name} was not touched` };

@@ -52,6 +52,8 @@ export interface QuestionState {
   readonly votes: readonly SignedVote[];
   /** Earlier votes of people who changed their minds. */
   readonly withdrawn?: readonly SignedVote[];
+  /** Somebody said no: only later levels than theirs may overrule it, and silence lets it stand. */
+  readonly veto?: { readonly choice: string; readonly by: string; readonly level: number; readonly at: string };
   /** Index into `question.levels`. */
   readonly level: number;
   readonly levelUntil: string;
@@ -78,6 +80,8 @@ export interface IncidentState {
   /** Asked by playbooks, and one standing question per lease (`lease:ID`: extend, keep, release). */
   readonly questions: readonly QuestionState[];
   readonly leases: readonly Lease[];
+  /** Ids of people whom the alerts name as the actor: they may not decide on this incident. Absent: nobody. */
+  readonly actors?: readonly string[];
   readonly evidence: readonly EvidenceRef[];
   readonly tickets?: readonly TicketLink[];
   /** Records handed to the audit store / made so far. */

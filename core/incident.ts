@@ -64,6 +64,8 @@ export interface AlertBatch {
   readonly alerts: readonly Alert[];
   /** Everything in the batch, samples included, counted by rule and pod. */
   readonly counts: readonly AlertCount[];
+  /** Ids of people whom any alert of the batch names as the actor, also one that is only counted. Absent: nobody. */
+  readonly actors?: readonly string[];
 }
 
 export interface AlertCount {

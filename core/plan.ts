@@ -40,3 +40,13 @@ export interface Plan<Action extends string = string> {
 export function planDigest(plan: Plan): string {
   return digestOf(plan);
 }
+
+/** Namespaces that a plan touches, from everything that it names: `kind/namespace/name`, and `namespace/name` itself. */
+export function namespacesOf(plan: Plan): readonly string[] {
+  const names = [...plan.blastRadius, plan.target.name, ...plan.changes.map((change) => change.target)];
+  const found = names.flatMap((name) => {
+    const [kind, first, second] = name.split('/');
+    return first !== undefined && (second !== undefined || kind?.toLowerCase() === 'namespace') ? [first] : [];
+  });
+  return [...new Set(found)];
+}

@@ -1,3 +1,5 @@
+import { isWithin, type OnCall, onCallAt, type Schedule, type Span } from './schedule.ts';
+
 /** A person who may decide. Only this list says who somebody is: never an e-mail, never what a payload claims. */
 export interface Person {
   readonly id: string;
@@ -7,12 +9,23 @@ export interface Person {
   readonly keys: readonly string[];
   /** User names by which alerts and the API audit know this person: who is named as the actor may not decide on it. */
   readonly accounts?: readonly string[];
+  /** IANA name: in which times are shown to this person. */
+  readonly timeZone?: string;
+}
+
+/** One person's right to answer, handed to another for a time: the one who hands it over has it no longer. */
+export interface Delegation extends Span {
+  readonly person: string;
+  readonly to: string;
 }
 
 export interface Roster {
   readonly people: readonly Person[];
-  /** Group name → ids of people. */
+  /** Group name → ids of people: all who may ever be on call in it. */
   readonly groups: Readonly<Record<string, readonly string[]>>;
+  /** Group name → who of it is on call when. A group without one is on call as a whole, always. */
+  readonly schedules?: Readonly<Record<string, Schedule>>;
+  readonly delegations?: readonly Delegation[];
 }
 
 /** Exactly one person per Slack id, else nobody. */
@@ -21,6 +34,65 @@ export function personBySlackId(roster: Roster, slackId: string): Person | undef
   return found.length === 1 ? found[0] : undefined;
 }
 
-export function isInAnyGroup(roster: Roster, personId: string, groups: readonly string[]): boolean {
-  return groups.some((group) => roster.groups[group]?.includes(personId) === true);
+/** Exactly one person per id, else nobody. */
+export function personById(roster: Roster, id: string): Person | undefined {
+  const found = roster.people.filter((person) => person.id === id);
+  return found.length === 1 ? found[0] : undefined;
+}
+
+/** Ids of the people whom these user names mean. Exactly as written: `Ada` is not `ada`. */
+export function peopleKnownAs(roster: Roster, accounts: readonly string[]): readonly string[] {
+  return roster.people.filter((person) => person.accounts?.some((name) => accounts.includes(name))).map(({ id }) => id);
+}
+
+/** Somebody who may answer for a group, why, and on whose right. */
+export interface Answerer {
+  readonly person: string;
+  /** `member`: of a group without a schedule. */
+  readonly by: OnCall['by'] | 'member';
+  readonly until?: number;
+  readonly replaces?: string;
+  /** Whose right it is, where it was handed over, and until when. */
+  readonly standsInFor?: { readonly person: string; readonly until: number };
+}
+
+function onCallIn(roster: Roster, group: string, at: number): readonly Answerer[] {
+  // Own names only: `constructor` is no group.
+  const members = Object.hasOwn(roster.groups, group) ? (roster.groups[group] ?? []) : [];
+  const schedule = roster.schedules && Object.hasOwn(roster.schedules, group) ? roster.schedules[group] : undefined;
+  if (!schedule) return members.map((person) => ({ person, by: 'member' }));
+  return onCallAt(schedule, at).filter(({ person }) => members.includes(person));
+}
+
+/**
+ * Who may answer for a group at that time: who is on call, or, where they have handed their right over, the one who has it: one right, one
+ * holder. A right that was handed over is not handed on.
+ */
+export function answerersOf(roster: Roster, group: string, at: number): readonly Answerer[] {
+  const delegations = roster.delegations?.filter((delegation) => isWithin(delegation, at)) ?? [];
+  return onCallIn(roster, group, at).flatMap((one): readonly Answerer[] => {
+    const handed = delegations.find(({ person }) => person === one.person);
+    if (!handed) return [one];
+    const { person, to, until } = handed;
+    return delegations.some((other) => other.person === to) ? [] : [{ ...one, person: to, standsInFor: { person, until } }];
+  });
+}
+
+/**
+ * The last of these groups for which the person may answer at that time; undefined where for none. Whoever is in `without` may not, and
+ * neither may anybody on a right of theirs: nobody picks the one who decides on them.
+ */
+export function answersFor(asked: {
+  readonly roster: Roster;
+  readonly person: string;
+  readonly groups: readonly string[];
+  readonly at: number;
+  readonly without?: readonly string[];
+}): number | undefined {
+  const { roster, person, groups, at, without = [] } = asked;
+  if (without.includes(person)) return undefined;
+  const last = groups.findLastIndex((group) =>
+    answerersOf(roster, group, at).some((one) => one.person === person && !without.includes(one.standsInFor?.person ?? person)),
+  );
+  return last === -1 ? undefined : last;
 }

@@ -27,6 +27,8 @@ export interface StepCall {
   /** ISO 8601: after this a destructive step no longer waits for evidence. */
   readonly evidenceDeadline: string;
   readonly approval?: ApprovalProof;
+  /** Ids of people whom the incident's alerts name as the actor: no vote of theirs counts. Absent: nobody. */
+  readonly actors?: readonly string[];
 }
 
 export interface AppliedStep {
@@ -50,7 +52,8 @@ export interface UndoCall {
 }
 
 export type VoteCheck =
-  | { readonly ok: true; readonly person: string; readonly name: string }
+  /** `level`: the last of the asked levels that this person may answer for. */
+  | { readonly ok: true; readonly person: string; readonly name: string; readonly level: number }
   | { readonly ok: false; readonly reason: string };
 
 /** What runs where the cluster's rights are (and, for their actions, in the secrets and forensics pools). */
@@ -62,7 +65,13 @@ export interface CellActivities {
   verifyStep(step: { readonly call: StepCall; readonly output: unknown }): Promise<Verification>;
   undoStep(undo: UndoCall): Promise<UndoResult>;
   /** Signature, roster, group and question of one vote. No I/O: a local activity. */
-  verifyVote(check: { readonly vote: SignedVote; readonly question: Question; readonly level: number }): Promise<VoteCheck>;
+  verifyVote(check: {
+    readonly vote: SignedVote;
+    readonly question: Question;
+    readonly level: number;
+    /** Ids of people whom the incident's alerts name as the actor by now. */
+    readonly actors?: readonly string[];
+  }): Promise<VoteCheck>;
 }
 
 /** What runs at the desk, which holds no cluster rights. */
@@ -104,6 +113,8 @@ export interface IncidentSettings {
   readonly evidenceDeadlineMs: number;
   /** How long an incident with nothing left to do waits for further alerts before it ends. */
   readonly lingerMs: number;
+  /** Namespaces in which one person's word is not enough. */
+  readonly protectedNamespaces?: readonly string[];
   /** Bodies that may run at the same time. */
   readonly maxBodies: number;
 }

@@ -94,7 +94,8 @@ export function checkSuppression(decided: DecidedSuppression, beliefs: Beliefs):
   const stranger = proof.question.levels.find(({ group }) => !beliefs.groups.includes(group));
   if (stranger) return { ok: false, reason: `The group ${stranger.group} may not decide on suppressions.` };
   const { terms, person } = proposal.order;
-  const approved = checkProof({ proof, severity: terms.upTo, roster: beliefs.roster, keys: beliefs.keys });
+  const { roster, keys, now } = beliefs;
+  const approved = checkProof({ proof, severity: terms.upTo, roster, keys, now });
   if (!approved.ok) return approved;
   const approvers = [...new Set(proof.votes.map(({ vote }) => vote.person))];
   const deciders = [person, ...approvers];

@@ -1,4 +1,4 @@
-import type { Alert } from './alert.ts';
+import { type Alert, actorsOf } from './alert.ts';
 import { type ApprovalProof, type Level, type Question, questionDigest } from './approval.ts';
 import { canonicalJson, digestOf } from './digest.ts';
 import type { IncidentRef } from './incident.ts';
@@ -185,10 +185,4 @@ export function hides(suppression: ActiveSuppression, alert: Alert, now: number)
   if (match.sensor !== undefined && match.sensor !== alert.sensor) return false;
   if (match.exe !== undefined && match.exe !== alert.process?.exe) return false;
   return !actorsOf(alert).some((actor) => accounts.includes(actor));
-}
-
-/** Whom the alert names as having done it. */
-export function actorsOf(alert: Alert): readonly string[] {
-  const users = alert.observables.filter(({ type }) => type === 'user').map(({ value }) => value);
-  return alert.process?.user === undefined ? users : [...users, alert.process.user];
 }

@@ -1,5 +1,13 @@
-import { type ApprovalProof, type Question, questionDigest, quorumOf, type SignedVote, voteBytes } from './approval.ts';
-import { isInAnyGroup, type Person, type Roster } from './roster.ts';
+import {
+  type ApprovalProof,
+  type Question,
+  questionDigest,
+  quorumOf,
+  type SignedVote,
+  type Vote,
+  voteBytes,
+} from './approval.ts';
+import { answersFor, type Person, personById, type Roster } from './roster.ts';
 import { type Severity, worse } from './severity.ts';
 import type { VoteCheck } from './step.ts';
 
@@ -12,64 +20,121 @@ export interface VoteKeys {
   verify(keyId: string, bytes: Uint8Array, signature: string): boolean;
 }
 
+/** What every check of a vote knows. */
+interface Known {
+  readonly roster: Roster;
+  readonly keys: VoteKeys;
+  /** Milliseconds since 1970, by the clock of the one who checks. */
+  readonly now: number;
+  /** Ids of people whom the incident's alerts have named as the actor since the question was asked. */
+  readonly actors?: readonly string[];
+}
+
+/** Two machines' clocks may differ by this much. */
+const clockToleranceMs = 5 * 60_000;
+/** A vote may be this long on its way without its shift being looked at again: whoever answered in the last minute of it has answered. */
+const travelMs = 15 * 60_000;
+
+const utcTime = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,9})?Z$/;
+
+/** When a vote was cast; undefined for what is no time in UTC. */
+function timeOf({ at }: Vote): number | undefined {
+  const time = utcTime.test(at) ? Date.parse(at) : Number.NaN;
+  return Number.isNaN(time) ? undefined : time;
+}
+
 function signerMayVoteFor(keys: VoteKeys, person: Person, signed: SignedVote): boolean {
   const allowed = signed.vote.via === 'slack' ? keys.deskKeyIds : keys.keyIdsOf(person);
   return allowed.includes(signed.keyId);
 }
 
-/**
- * Everything that one vote must be: signed by who may sign it, about exactly this question, by a person of a group that is asked, who
- * is not the one who asked. The same check at the click, in the workflow's cell, and again inside the destructive step.
- */
-export function checkVote(check: {
-  readonly signed: SignedVote;
-  readonly question: Question;
-  readonly level: number;
-  readonly roster: Roster;
-  readonly keys: VoteKeys;
-}): VoteCheck {
-  const { signed, question, level, roster, keys } = check;
+/** Signed by who may sign it, not of the future, and about exactly this question: who the person is does not matter yet. */
+function refusalOf(signed: SignedVote, question: Question, { roster, keys, now }: Known): string | undefined {
   const { vote } = signed;
-  if (vote.version !== 1) return { ok: false, reason: 'This kind of vote is not known.' };
-  const person = roster.people.find((listed) => listed.id === vote.person);
-  if (!person) return { ok: false, reason: 'You are not on the roster.' };
-  if (!signerMayVoteFor(keys, person, signed)) return { ok: false, reason: 'This vote is signed by a key that may not sign it.' };
-  if (!keys.verify(signed.keyId, voteBytes(vote), signed.signature))
-    return { ok: false, reason: 'The signature of this vote is not valid.' };
-  if (vote.question !== question.id || vote.incident.id !== question.incident.id || vote.incident.run !== question.incident.run) {
-    return { ok: false, reason: 'This vote is about another question.' };
-  }
-  if (vote.questionDigest !== questionDigest(question))
-    return { ok: false, reason: 'This card is out of date: look at the newest one.' };
-  if (!question.choices.some((choice) => choice.id === vote.choice)) return { ok: false, reason: 'This choice does not exist.' };
-  if (question.requester === `person/${person.id}`) return { ok: false, reason: 'Who asks may not answer.' };
-  const groups = question.levels.slice(0, level + 1).map((asked) => asked.group);
-  if (!isInAnyGroup(roster, person.id, groups)) return { ok: false, reason: `Only ${groups.join(' or ')} may answer this.` };
-  return { ok: true, person: person.id, name: person.name };
+  if (vote.version !== 1) return 'This kind of vote is not known.';
+  const person = personById(roster, vote.person);
+  if (!person) return 'You are not on the roster.';
+  if (!signerMayVoteFor(keys, person, signed)) return 'This vote is signed by a key that may not sign it.';
+  if (!keys.verify(signed.keyId, voteBytes(vote), signed.signature)) return 'The signature of this vote is not valid.';
+  if (vote.question !== question.id || vote.incident.id !== question.incident.id || vote.incident.run !== question.incident.run)
+    return 'This vote is about another question.';
+  if (vote.questionDigest !== questionDigest(question)) return 'This card is out of date: look at the newest one.';
+  if (!question.choices.some((choice) => choice.id === vote.choice)) return 'This choice does not exist.';
+  const at = timeOf(vote);
+  if (at === undefined || at > now + clockToleranceMs) return 'This vote is dated in the future, or not at all.';
+  return undefined;
+}
+
+/** Who may not decide on this question, whatever the roster says: who asked, and whom the alerts name as the actor. */
+function excludedFrom(
+  question: Question,
+  { actors = [] }: Known,
+): { readonly requester?: string; readonly actors: readonly string[] } {
+  const [kind, id] = question.requester.split('/');
+  const named = [...(question.actors ?? []), ...actors];
+  return { actors: named, ...(kind === 'person' && id !== undefined ? { requester: id } : {}) };
 }
 
 /**
- * Whether a proof carries its choice: enough distinct people, each of whose votes stands today. The quorum is worked out here again
- * from the plans; what the workflow says about it is not trusted.
+ * Everything that one vote must be: signed by who may sign it, about exactly this question, by a person who may answer for a group that is
+ * asked, both when the vote was cast and now, and who neither asked nor is named as the actor. The check at the click, in the incident's cell.
  */
-export function checkProof(check: {
-  readonly proof: ApprovalProof;
-  readonly severity: Severity;
-  readonly roster: Roster;
-  readonly keys: VoteKeys;
-}): { readonly ok: true } | { readonly ok: false; readonly reason: string } {
-  const { proof, roster, keys } = check;
+export function checkVote(
+  check: Known & { readonly signed: SignedVote; readonly question: Question; readonly level: number },
+): VoteCheck {
+  const { signed, question, now } = check;
+  const cast = timeOf(signed.vote) ?? now;
+  // Back-dating a vote to a shift of one's own, or to a stand-in's time, gives no right that one has not now.
+  return checkAt(check, now - cast <= travelMs ? [cast] : [cast, now], question.levels.slice(0, check.level + 1));
+}
+
+function checkAt(
+  check: Known & { readonly signed: SignedVote; readonly question: Question },
+  times: readonly number[],
+  levels: Question['levels'],
+): VoteCheck {
+  const { signed, question, roster } = check;
+  const refusal = refusalOf(signed, question, check);
+  if (refusal !== undefined) return { ok: false, reason: refusal };
+  const { person: id } = signed.vote;
+  const { requester, actors } = excludedFrom(question, check);
+  if (requester === id) return { ok: false, reason: 'Who asks may not answer.' };
+  if (actors.includes(id))
+    return { ok: false, reason: 'An alert of this incident names you as the actor: you may not decide on it.' };
+  const groups = levels.map((asked) => asked.group);
+  const without = requester === undefined ? actors : [...actors, requester];
+  const standing = times.map((at) => answersFor({ roster, person: id, groups, at, without }));
+  const level = standing.reduce((least, one) => (least === undefined || one === undefined ? undefined : Math.min(least, one)));
+  if (level === undefined) return { ok: false, reason: `Only ${groups.join(' or ')} may answer this, while they are on call.` };
+  return { ok: true, person: id, name: personById(roster, id)?.name ?? id, level };
+}
+
+/**
+ * Whether a proof carries its choice: enough distinct people, each of whom might answer when they did, and none of whom is named as the
+ * actor since. The quorum is worked out here again from the plans; what the workflow says about it is not trusted.
+ */
+export function checkProof(
+  check: Known & {
+    readonly proof: ApprovalProof;
+    readonly severity: Severity;
+    /** Namespaces in which one person is never enough. */
+    readonly protectedNamespaces?: readonly string[];
+  },
+): { readonly ok: true } | { readonly ok: false; readonly reason: string } {
+  const { proof, now, protectedNamespaces } = check;
   const { question } = proof;
   const choice = question.choices.find((offered) => offered.id === proof.choice);
   if (!choice) return { ok: false, reason: 'the choice does not exist' };
   const people = new Set<string>();
   for (const signed of proof.votes) {
     if (signed.vote.choice !== proof.choice) return { ok: false, reason: 'a vote is for another choice' };
-    const result = checkVote({ signed, question, level: question.levels.length - 1, roster, keys });
+    // A shift that has ended since takes no vote back: the second of two people may answer after the hand-over.
+    const result = checkAt({ ...check, signed, question }, [timeOf(signed.vote) ?? now], question.levels);
     if (!result.ok) return { ok: false, reason: result.reason };
     people.add(result.person);
   }
-  const quorum = quorumOf({ plans: choice.plans, severity: worse(question.severity, check.severity) });
+  const severity = worse(question.severity, check.severity);
+  const quorum = quorumOf({ plans: choice.plans, severity, incident: question.incident.id, protectedNamespaces });
   if (people.size < quorum) return { ok: false, reason: `${people.size} of ${quorum} people have agreed` };
   return { ok: true };
 }

@@ -46,7 +46,7 @@ export function cardOf(model: IncidentModel, state: QuestionState, alert: Alert,
     choices: question.choices.map((choice) => ({
       id: choice.id,
       label: choice.label,
-      quorum: quorumNow(choice, model.severity),
+      quorum: quorumNow(state, choice, model.severity),
       destructive: choice.plans.some((plan) => plan.effect === 'destructive'),
       weakens: choice.plans.some((plan) => plan.weakens === true),
       changes: choice.plans.flatMap((plan) => plan.changes.map((change) => `${change.target}: ${change.what}`)),

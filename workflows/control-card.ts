@@ -25,7 +25,7 @@ export function controlCard({ ref, cluster }: ControlModel, state: QuestionState
     choices: question.choices.map((choice) => ({
       id: choice.id,
       label: choice.label,
-      quorum: quorumNow(choice, question.severity),
+      quorum: quorumNow(state, choice, question.severity),
       destructive: false,
       weakens: choice.plans.some((plan) => plan.weakens === true),
       changes: choice.plans.flatMap((plan) => plan.changes.map((change) => `${change.target}: ${change.what}`)),

@@ -102,7 +102,7 @@ export class Leases {
       const result = await this.#model.during(
         stepActivities(this.#model.settings, declaration, this.#model.priority).undoStep({
           // What has become worse since the step needs the people of today.
-          call: { ...holding.call, severity: worse(holding.call.severity, this.#model.severity) },
+          call: { ...holding.call, severity: worse(holding.call.severity, this.#model.severity), ...this.#model.namedActors },
           output: holding.output,
           reason,
         }),

@@ -36,6 +36,8 @@ export class IncidentModel {
   readonly leases = new Map<string, Lease>();
   readonly holdings = new Map<string, Holding>();
   readonly callCounters = new Map<string, number>();
+  /** Ids of people whom the alerts name as the actor: at most as many as are on the roster. */
+  readonly actors = new Set<string>();
   evidence: readonly EvidenceRef[] = [];
   timeline: readonly TimelineEntry[] = [];
   endedBodies: readonly BodyState[] = [];
@@ -103,6 +105,11 @@ export class IncidentModel {
     return this.severity !== before;
   }
 
+  /** As part of whatever a vote is checked with. */
+  get namedActors(): { readonly actors?: readonly string[] } {
+    return this.actors.size === 0 ? {} : { actors: [...this.actors] };
+  }
+
   get priority(): number {
     return this.severity === 'critical' ? 1 : 3;
   }
@@ -164,6 +171,7 @@ export class IncidentModel {
       bodies: [...this.endedBodies, ...[...this.bodies.values()].map((body) => body.state)],
       questions: [...this.questions.values()],
       leases: [...this.leases.values()],
+      ...this.namedActors,
       evidence: this.evidence,
       tickets: this.followUp.tickets,
       audit: { made, acknowledged },
@@ -188,6 +196,7 @@ export class IncidentModel {
     for (const lease of state.leases) this.leases.set(lease.id, lease);
     for (const holding of holdings) this.holdings.set(holding.leaseId, holding);
     for (const [key, count] of Object.entries(callCounters)) this.callCounters.set(key, count);
+    for (const person of state.actors ?? []) this.actors.add(person);
     this.#seen = new Set(seen);
     this.outbox.carryOn({ pending: pendingRecords, ...state.audit });
     this.endedBodies = state.bodies;

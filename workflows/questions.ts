@@ -5,7 +5,7 @@ import { type ApprovalProof, type Choice, type Level, type Question, questionDig
 import type { QuestionState } from '../core/incident-state.ts';
 import type { Lease } from '../core/lease.ts';
 import type { Plan } from '../core/plan.ts';
-import { countVote, proofOf } from '../core/question.ts';
+import { countVote, proofOf, silenceOn } from '../core/question.ts';
 import type { DeskActivities } from '../core/step.ts';
 import { isVoteShaped, replyToOf } from '../core/vote-shape.ts';
 import { stepFailure, voteActivities } from './calls.ts';
@@ -77,18 +77,14 @@ export class Questions {
     void this.#model
       .during(card.run())
       .catch((error) => this.#model.record('card.failed', 'engine', stepFailure(error).message, { question: id }));
-    for (let level = 0; level < asked.levels.length; level += 1) {
-      if (level > 0) this.#escalate(id, level);
+    const isOpen = () => this.#get(id).status.state === 'open';
+    for (let level = 0; level < asked.levels.length && isOpen(); level += 1) {
+      // A no has asked this level before its time.
+      if (this.#get(id).level < level) this.#escalate(id, level, 'nobody answered in time');
       const within = asked.levels[level]?.withinMs ?? 0;
-      if (await condition(() => this.#get(id).status.state !== 'open', within)) break;
+      await condition(() => !isOpen() || this.#get(id).level > level, within);
     }
-    if (this.#get(id).status.state === 'open')
-      this.#close(
-        id,
-        { state: 'expired', at: new Date().toISOString() },
-        'question.expired',
-        'nobody answered: silence is never yes',
-      );
+    if (isOpen()) this.#endInSilence(id);
     return this.#decision(id);
   }
 
@@ -158,12 +154,14 @@ export class Questions {
     if (!state) return this.#refuse(signed, 'There is no such question in this incident.');
     // A raw signal of somebody with access to Temporal ends here: no signature, no vote.
     const check = await voteActivities(this.#model.settings)
-      .verifyVote({ vote: signed, question: state.question, level: state.level })
+      .verifyVote({ vote: signed, question: state.question, level: state.level, ...this.#model.namedActors })
       .catch(() => undefined);
     if (!check) return this.#refuse(signed, 'The vote could not be checked; please answer again.');
     if (!check.ok) return this.#refuse(signed, check.reason);
-    const { severity } = this.#model;
-    const result = countVote(this.#get(vote.question), signed, { now: new Date().toISOString(), severity });
+    const { severity, namedActors } = this.#model;
+    const before = this.#get(vote.question);
+    const now = new Date().toISOString();
+    const result = countVote(before, signed, { now, severity, level: check.level, ...namedActors });
     if (result.outcome === 'refused') return this.#refuse(signed, result.reply);
     if (result.outcome === 'repeated') return this.#answer(signed.replyTo, result.reply);
     this.#set(result.state);
@@ -174,6 +172,7 @@ export class Questions {
     });
     this.#answer(signed.replyTo, result.reply);
     this.#cards.get(vote.question)?.touch();
+    if (result.state.level > before.level) this.#escalate(vote.question, result.state.level, `${check.name} said no`);
     if (result.state.status.state === 'decided') this.#decided(vote.question, result.state.status.choice, result.state.status.by);
   }
 
@@ -207,10 +206,11 @@ export class Questions {
   }
 
   #open(id: string, asked: Omit<AskedQuestion, 'alert' | 'onSilence'>): QuestionState {
-    const { severity } = this.#model;
+    const { severity, settings } = this.#model;
+    const { protectedNamespaces } = settings;
     const choices: readonly Choice[] = asked.choices.map((choice) => ({
       ...choice,
-      quorum: quorumOf({ plans: choice.plans, severity }),
+      quorum: quorumOf({ plans: choice.plans, severity, incident: this.#model.ref.id, protectedNamespaces }),
     }));
     const question: Question = {
       id,
@@ -220,6 +220,7 @@ export class Questions {
       choices,
       levels: asked.levels,
       requester: asked.requester,
+      ...this.#model.namedActors,
     };
     const now = Date.now();
     const state: QuestionState = {
@@ -236,13 +237,25 @@ export class Questions {
     return state;
   }
 
-  #escalate(id: string, level: number): void {
+  #escalate(id: string, level: number, why: string): void {
     const state = this.#get(id);
     const { group, withinMs } = state.question.levels[level] ?? { group: 'nobody', withinMs: 0 };
     this.#set({ ...state, level, levelUntil: new Date(Date.now() + withinMs).toISOString() });
-    this.#model.record('question.escalated', 'engine', `nobody answered in time: ${group} is asked`, { question: id, level });
+    this.#model.record('question.escalated', 'engine', `${why}: ${group} is asked`, { question: id, level });
     this.#cards.get(id)?.touch();
-    this.page(`No answer yet: ${group} is asked now. ${state.question.text}`);
+    const news = state.veto ? `${why}: ${group} can overrule it, and is asked now.` : `No answer yet: ${group} is asked now.`;
+    this.page(`${news} ${state.question.text}`);
+  }
+
+  #endInSilence(id: string): void {
+    const status = silenceOn(this.#get(id), { now: new Date().toISOString(), ...this.#model.namedActors });
+    if (status.state !== 'decided') {
+      this.#close(id, status, 'question.expired', 'nobody answered: silence is never yes');
+      return;
+    }
+    this.#set({ ...this.#get(id), status });
+    this.#cards.get(id)?.touch();
+    this.#decided(id, status.choice, status.by);
   }
 
   /** One line in the incident's thread, for people who must hear of it. */

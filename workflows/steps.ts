@@ -313,6 +313,7 @@ export class StepEngine {
       evidence: this.#model.evidence,
       evidenceDeadline: new Date(this.#evidenceDeadline).toISOString(),
       ...(order.approval ? { approval: order.approval } : {}),
+      ...this.#model.namedActors,
     };
   }
 }

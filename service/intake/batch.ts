@@ -74,6 +74,7 @@ class BatchBuilder {
   readonly #samples: number[] = [];
   readonly #counts = new Map<string, AlertCount>();
   readonly #kinds = new Set<string>();
+  readonly #actors = new Set<string>();
   #subject: Subject | undefined;
   #severity: Severity = 'unknown';
   #upTo = 0;
@@ -107,6 +108,7 @@ class BatchBuilder {
     this.#subject ??= subject;
     this.#severity = worse(this.#severity, alert.severity);
     this.#count(alert, receivedAt);
+    for (const person of alert.actors ?? []) this.#actors.add(person);
     if (whole === false) return;
     if (whole === 'repeated') this.#repeated += 1;
     this.#kinds.add(kindOf(alert));
@@ -136,7 +138,12 @@ class BatchBuilder {
       .digest('hex')
       .slice(0, 32);
     return {
-      batch: { id, alerts: this.#alerts, counts: [...this.#counts.values()] },
+      batch: {
+        id,
+        alerts: this.#alerts,
+        counts: [...this.#counts.values()],
+        ...(this.#actors.size > 0 && { actors: [...this.#actors].sort() }),
+      },
       subject: this.#subject ?? { kind: 'cluster', cluster: '' },
       upTo: this.#upTo,
       samples: this.#samples,

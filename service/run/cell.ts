@@ -1,6 +1,7 @@
 import type { Worker } from '@temporalio/worker';
 import { type ContainmentFirst, cellContainsFirst } from '../../activities/containment-first.ts';
 import type { OwnSteps } from '../../activities/own-steps.ts';
+import { namingActors } from '../../core/actors.ts';
 import type { ControlActivities } from '../../core/control.ts';
 import { incidentIdOf } from '../../core/incident.ts';
 import type { IncidentInput } from '../../core/incident-input.ts';
@@ -69,7 +70,7 @@ export async function startCell(parts: CellParts): Promise<RunningCell> {
     maxBytes: config.intake.spool.maxBytes,
     cluster: config.cluster,
     severities: config.sensors,
-    resolver: createSubjectResolver(watch),
+    resolver: namingActors(createSubjectResolver(watch), config.roster),
     gateway,
     screen: { suppressions: control.book, steps: control.steps },
     silence: { expected: expectedSensors(config), view: watch.view },
@@ -160,6 +161,7 @@ function settingsOf(config: Config, queues: CellParts['queues']): IncidentSettin
       ...(page ? { page } : {}),
     })),
     followUp: followUpOf(config),
+    protectedNamespaces: config.guardrails.protectedNamespaces,
     evidenceDeadlineMs: config.evidence.deadlineMinutes * 60_000,
     lingerMs: config.incidents.lingerSeconds * 1_000,
     maxBodies: config.incidents.maxBodies,

@@ -4,7 +4,7 @@ import { WorkflowNotFoundError } from '@temporalio/client';
 import { type SignedVote, type Vote, voteBytes } from '../../core/approval.ts';
 import type { StoredButton } from '../../core/card.ts';
 import { incidentNames } from '../../core/incident.ts';
-import { isInAnyGroup, personBySlackId, type Roster } from '../../core/roster.ts';
+import { answersFor, personBySlackId, type Roster } from '../../core/roster.ts';
 import type { Signer } from '../../core/signing.ts';
 
 /** A click that Slack vouches for, as far as Slack can be asked. */
@@ -40,13 +40,14 @@ export function createClickVotes(options: ClickVotesOptions): (click: TrustedCli
       refused({ reason: 'not on the roster', click });
       return { text: 'You are not on the roster, so your click decides nothing. It is on the record.' };
     }
-    if (!isInAnyGroup(roster, person.id, button.groups)) {
-      refused({ reason: `not in ${button.groups.join(', ')}`, click, person: person.id });
-      return { text: `Only ${button.groups.join(' or ')} may answer this. Your click is on the record.` };
-    }
     if (button.requester === `person/${person.id}`) {
       refused({ reason: 'who asks may not answer', click, person: person.id });
       return { text: 'You asked this yourself: somebody else must answer.' };
+    }
+    const at = now();
+    if (answersFor({ roster, person: person.id, groups: button.groups, at: at.getTime() }) === undefined) {
+      refused({ reason: `not on call in ${button.groups.join(', ')}`, click, person: person.id });
+      return { text: `Only ${button.groups.join(' or ')} may answer this, while they are on call. Your click is on the record.` };
     }
     const vote: Vote = {
       version: 1,
@@ -57,7 +58,7 @@ export function createClickVotes(options: ClickVotesOptions): (click: TrustedCli
       choice: button.choice,
       person: person.id,
       via: 'slack',
-      at: now().toISOString(),
+      at: at.toISOString(),
     };
     const signed: SignedVote = {
       vote,

@@ -325,12 +325,13 @@ describe('whatever the call says', () => {
             return;
           }
           applied += 1;
-          expect(target.namespace).toBe('shop');
+          expect(target.namespace).not.toBe('firebreak');
           if (name === 'quarantine' && !asked) {
             expect(severity).toBe('critical');
+            expect(target.namespace).toBe('shop');
             return;
           }
-          const needed = name === 'drain' ? 2 : 1;
+          const needed = name === 'drain' || target.namespace === 'kube-system' ? 2 : 1;
           expect(asked).toMatchObject({
             about: name,
             approvedPod: target,
@@ -351,21 +352,27 @@ describe('whatever the call says', () => {
     expect(applied).toBeGreaterThan(10);
   });
 
-  test('a namespace is protected also when it is only touched, or is the target itself', async () => {
-    for (const over of [
-      { blastRadius: ['pod/shop/cart-1', 'configmap/kube-system/dns'] },
-      { changes: [{ target: 'secret/kube-system/token', what: 'x' }] },
-      { target: { name: 'namespace/kube-system' } },
-    ]) {
-      setUp();
-      const plan = { ...planOf('remove', 'destructive', { pod }), ...over };
-      const special = action(world, 'remove', 'destructive');
-      setUp({ actions: [{ ...special, implementation: { ...special.implementation, plan: async () => plan } }] });
-      expect(await refusal(chokepoint.apply(callOf('remove', { approval: approvalOf([plan]) }), context))).toBe(
-        'FB_ERR_PROTECTED',
-      );
-    }
-  });
+  test.each([
+    ['kube-system', ['ana'], 'FB_ERR_APPROVAL_INVALID'],
+    ['kube-system', ['ana', 'ben'], undefined],
+    ['firebreak', ['ana', 'ben'], 'FB_ERR_PROTECTED'],
+  ] as const)(
+    '%s is protected also when it is only touched, or is the target itself, from %j',
+    async (namespace, people, code) => {
+      for (const over of [
+        { blastRadius: ['pod/shop/cart-1', `configmap/${namespace}/dns`] },
+        { changes: [{ target: `secret/${namespace}/token`, what: 'x' }] },
+        { target: { name: `namespace/${namespace}` } },
+      ]) {
+        setUp();
+        const plan = { ...planOf('remove', 'destructive', { pod }), ...over };
+        const special = action(world, 'remove', 'destructive');
+        setUp({ actions: [{ ...special, implementation: { ...special.implementation, plan: async () => plan } }] });
+        const call = callOf('remove', { approval: approvalOf([plan], { people }) });
+        expect(await refusal(chokepoint.apply(call, context))).toBe(code);
+      }
+    },
+  );
 });
 
 describe('caps, with a hundred calls at once', () => {

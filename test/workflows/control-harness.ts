@@ -162,7 +162,7 @@ export async function startControlLab(maxCachedWorkflows = 10): Promise<ControlL
     },
   };
   const verifyVote: CellActivities['verifyVote'] = async ({ vote, question, level }) =>
-    checkVote({ signed: vote, question, level, roster, keys: voteKeys });
+    checkVote({ signed: vote, question, level, roster, keys: voteKeys, now: await env.currentTimeMs() });
   const worker = await Worker.create({
     connection: env.nativeConnection,
     taskQueue: 'lab',
@@ -223,7 +223,7 @@ export async function startControlLab(maxCachedWorkflows = 10): Promise<ControlL
             choice,
             person,
             via: signer === 'desk' ? 'slack' : 'cli',
-            at: '2026-11-24T22:00:00Z',
+            at: new Date().toISOString(),
             ...over,
           };
           const signedVote = {

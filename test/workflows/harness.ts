@@ -137,7 +137,12 @@ export function refuse(code: ErrorCode, message: string = code): never {
   throw ApplicationFailure.create({ type: code, message, nonRetryable: true });
 }
 
-function scriptedActivities(seen: Seen, script: Script): CellActivities & DeskActivities {
+function scriptedActivities(
+  seen: Seen,
+  script: Script,
+  clock: () => Promise<number>,
+  people: () => Roster,
+): CellActivities & DeskActivities {
   const attempts = new Map<string, number>();
   const apply = async (call: StepCall) => {
     const attempt = (attempts.get(call.key) ?? 0) + 1;
@@ -161,7 +166,8 @@ function scriptedActivities(seen: Seen, script: Script): CellActivities & DeskAc
       if (scripted) return scripted;
       return { state: 'undone', detail: 'as before' };
     },
-    verifyVote: async ({ vote, question, level }) => checkVote({ signed: vote, question, level, roster, keys: voteKeys }),
+    verifyVote: async ({ vote, question, level, actors = [] }) =>
+      checkVote({ signed: vote, question, level, roster: people(), keys: voteKeys, now: await clock(), actors }),
     postQuestion: async ({ card }) => {
       seen.cards.push(card);
       return { channel: 'C1', ts: '1.0' };
@@ -219,6 +225,7 @@ export async function startLab(
   maxCachedWorkflows = 100,
   server?: LabServer,
   followUp?: FollowUpActivities,
+  people: () => Roster = () => roster,
 ): Promise<Lab> {
   const env = server
     ? await TestWorkflowEnvironment.createFromExistingServer({ address: server.address, namespace: server.namespace })
@@ -232,7 +239,7 @@ export async function startLab(
     ...(server ? { namespace: server.namespace } : {}),
     taskQueue,
     workflowBundle: { codePath: await bundlePath() },
-    activities: { ...scriptedActivities(seen, script), ...followUp },
+    activities: { ...scriptedActivities(seen, script, () => env.currentTimeMs(), people), ...followUp },
     maxCachedWorkflows,
   });
   const running = worker.run();
@@ -312,7 +319,7 @@ async function startIncident(options: {
         choice,
         person,
         via: 'slack',
-        at: '2026-11-24T22:00:00Z',
+        at: new Date().toISOString(),
         ...over,
       });
       await handle.signal(incidentNames.voteSignal, signed);

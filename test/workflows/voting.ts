@@ -23,7 +23,7 @@ export function voteOn(asked: QuestionState, over: Partial<Vote> = {}): Vote {
     choice: 'remove',
     person: 'ana',
     via: 'slack',
-    at: '2026-11-24T22:00:00Z',
+    at: new Date().toISOString(),
     ...over,
   };
 }

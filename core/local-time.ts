@@ -1,0 +1,78 @@
+/** Wall clocks of time zones, by the tables that the JavaScript engine brings (IANA, through Intl): none of our own. */
+
+const clocks = new Map<string, Intl.DateTimeFormat>();
+
+function clockOf(timeZone: string): Intl.DateTimeFormat {
+  const known = clocks.get(timeZone);
+  if (known) return known;
+  const clock = new Intl.DateTimeFormat('en-US', {
+    timeZone,
+    calendar: 'gregory',
+    numberingSystem: 'latn',
+    hourCycle: 'h23',
+    year: 'numeric',
+    month: '2-digit',
+    day: '2-digit',
+    hour: '2-digit',
+    minute: '2-digit',
+    second: '2-digit',
+  });
+  clocks.set(timeZone, clock);
+  return clock;
+}
+
+/** Whether the name is one of the IANA time zones that this engine knows. Offsets such as `+02:00` are none: they know no summer. */
+export function isTimeZone(name: string): boolean {
+  if (/^[+-]?\d/.test(name)) return false;
+  try {
+    clockOf(name);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** What the wall clock shows at an instant, as the milliseconds that UTC would have then: for counting days and comparing only. */
+export function wallClockAt(instant: number, timeZone: string): number {
+  const parts = new Map<string, number>(
+    clockOf(timeZone)
+      .formatToParts(instant)
+      .map(({ type, value }) => [type, Number(value)]),
+  );
+  const of = (type: string): number => parts.get(type) ?? 0;
+  return Date.UTC(of('year'), of('month') - 1, of('day'), of('hour'), of('minute'), of('second'));
+}
+
+const dayMs = 86_400_000;
+
+/**
+ * The instant at which the wall clock shows this. A time that summer's beginning leaves out is as much later as the clock jumps; of a time
+ * that there is twice it is the first. (The `compatible` of https://tc39.es/proposal-temporal/#sec-temporal-disambiguatepossibleepochnanoseconds)
+ */
+export function instantOf(wallClock: number, timeZone: string): number {
+  const offsetAt = (instant: number): number => wallClockAt(instant, timeZone) - instant;
+  const before = wallClock - offsetAt(wallClock - dayMs);
+  const after = wallClock - offsetAt(wallClock + dayMs);
+  const shown = [before, after].filter((instant) => wallClockAt(instant, timeZone) === wallClock);
+  return shown.length > 0 ? Math.min(...shown) : before;
+}
+
+const written = /^(\d{4})-(\d{2})-(\d{2})(?:[T ](\d{2}):(\d{2}))?$/;
+
+/** `2026-03-29T09:00`, or `2026-03-29` for its first minute, as wall-clock milliseconds; undefined for what is on no calendar. */
+export function wallClockOf(text: string): number | undefined {
+  const [, year, month, day, hour = '00', minute = '00'] = written.exec(text) ?? [];
+  if (year === undefined || month === undefined || day === undefined) return undefined;
+  const wallClock = Date.UTC(Number(year), Number(month) - 1, Number(day), Number(hour), Number(minute));
+  return wallClockText(wallClock) === `${year}-${month}-${day} ${hour}:${minute}` ? wallClock : undefined;
+}
+
+/** `2026-03-29 09:00`. */
+export function wallClockText(wallClock: number): string {
+  return new Date(wallClock).toISOString().slice(0, 16).replace('T', ' ');
+}
+
+/** `2026-03-29 09:00`, as people in that time zone see it. */
+export function localText(instant: number, timeZone: string): string {
+  return wallClockText(wallClockAt(instant, timeZone));
+}

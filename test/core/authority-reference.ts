@@ -1,0 +1,144 @@
+import type { Severity } from '../../core/severity.ts';
+
+/*
+ * Who decides what, told from the design alone. No code of Firebreak is used here, on purpose, and nothing is done in its way: votes are
+ * notes on a table, and each rule is one sentence.
+ */
+
+/** Minutes count from the asking of the question. */
+export interface Ballot {
+  readonly person: string;
+  readonly choice: 'yes' | 'other' | 'no';
+  readonly via: 'slack' | 'cli';
+  /** When its person says to have voted. */
+  readonly at: number;
+  /** When the incident gets it. */
+  readonly arrives: number;
+  /** Something in it is not as it must be. */
+  readonly flaw?: string;
+  /** Not a vote of its own, but an earlier one once more: which, in the order of arrival. */
+  readonly again?: number;
+  readonly id?: string;
+}
+
+export interface World {
+  readonly risk: 'none' | 'weakening' | 'destructive' | 'wide' | 'many-objects' | 'others-secrets' | 'own-secrets' | 'protected';
+  readonly severity: Severity;
+  readonly requester?: string;
+  /** Named by an alert as the actor, from then on. */
+  readonly actor?: { readonly person: string; readonly at: number };
+  /** When Ana is on call. Ben and Cy always are; Lea and Ben are the leads. */
+  readonly shift: { readonly from: number; readonly until: number };
+  /** Who has Ben’s rights from minute 5 to minute 60. */
+  readonly standIn?: 'ana' | 'lea';
+  /** In the order of their arrival. */
+  readonly ballots: readonly Ballot[];
+}
+
+export interface Decided {
+  readonly choice: string;
+  readonly by: readonly string[];
+  /** Whether a step may still be done on it when the last vote has arrived. */
+  readonly stands: boolean;
+}
+
+const groups = ['oncall', 'leads'] as const;
+
+/** The holders of a group's rights: whose right it is, and who has it. */
+function rights(world: World, group: (typeof groups)[number], at: number): readonly (readonly [string, string])[] {
+  const onShift = at >= world.shift.from && at < world.shift.until;
+  const own = group === 'leads' ? ['lea', 'ben'] : [...(onShift ? ['ana'] : []), 'ben', 'cy'];
+  const away = world.standIn !== undefined && at >= 5 && at < 60;
+  return own.map((person) => [person, away && person === 'ben' ? (world.standIn ?? '') : person]);
+}
+
+/** Who may not decide, nor anybody for them: who asked, and who did it as far as is known by then. */
+function barred(world: World, by: number): readonly string[] {
+  const actors = world.actor && by >= world.actor.at ? [world.actor.person] : [];
+  return [...actors, ...(world.requester ? [world.requester] : [])];
+}
+
+/** The highest rung at which this person has a right that counts: 0 on call, 1 lead, -1 none. */
+function rung(world: World, person: string, at: number, knownBy: number, asked: number): number {
+  const no = barred(world, knownBy);
+  if (no.includes(person)) return -1;
+  const held = groups.map((group) => rights(world, group, at).some(([whose, who]) => who === person && !no.includes(whose)));
+  if (asked >= 1 && held[1]) return 1;
+  return held[0] ? 0 : -1;
+}
+
+function peopleNeeded({ risk, severity }: World, choice: string): number {
+  if (choice === 'no') return 1;
+  if (risk === 'weakening') return severity === 'critical' ? 2 : 1;
+  return ['wide', 'many-objects', 'others-secrets', 'protected'].includes(risk) ? 2 : 1;
+}
+
+/** Protected, weakening and none can be taken back: a no to them is simply the answer. */
+function cannotBeTakenBack({ risk }: World): boolean {
+  return !['none', 'weakening', 'protected'].includes(risk);
+}
+
+export function decide(world: World): Decided | undefined {
+  const onTable = new Map<string, Ballot>();
+  const said: Ballot[] = [];
+  const meant: Ballot[] = [];
+  let asked = 0;
+  let until = 15;
+  let saidNo: string | undefined;
+  const end = world.ballots.at(-1)?.arrives ?? 0;
+
+  const answer = (choice: string, by: readonly string[]): Decided => ({
+    choice,
+    by,
+    stands: by.every((person) => rung(world, person, onTable.get(person)?.at ?? Number.NaN, end, 1) >= 0),
+  });
+  const silence = (): Decided | undefined => {
+    const stillSays = saidNo !== undefined && onTable.get(saidNo)?.choice === 'no';
+    return saidNo !== undefined && stillSays && !barred(world, until).includes(saidNo) ? answer('no', [saidNo]) : undefined;
+  };
+
+  for (const ballot of world.ballots) {
+    const { arrives } = ballot;
+    if (asked === 0 && arrives >= until) {
+      asked = 1;
+      until += 60;
+    }
+    if (arrives >= until) return silence();
+    const original = ballot.again === undefined ? undefined : meant[ballot.again % Math.max(1, meant.length)];
+    const vote = original ?? ballot;
+    meant.push(vote);
+    // What is forged, about something else, or not of now is no vote.
+    if (vote.flaw !== undefined || vote.at > arrives + 5) continue;
+    // Delivered again, it says nothing new.
+    if (said.includes(vote)) continue;
+    // Who had the right when they voted; who was long on the way must still have it.
+    const rungs = [vote.at, ...(arrives - vote.at > 15 ? [arrives] : [])].map((at) =>
+      rung(world, vote.person, at, arrives, asked),
+    );
+    const standing = Math.min(...rungs);
+    if (standing < 0) continue;
+    // After a no, those whom it has asked.
+    if (saidNo !== undefined && standing < 1) continue;
+    // The last word counts, not the last to arrive.
+    if (said.some(({ person, at }) => person === vote.person && at > vote.at)) continue;
+    said.push(vote);
+    onTable.set(vote.person, vote);
+    if (vote.choice === 'no' && cannotBeTakenBack(world) && asked === 0) {
+      saidNo = vote.person;
+      onTable.clear();
+      onTable.set(vote.person, vote);
+      asked = 1;
+      until = arrives + 60;
+      continue;
+    }
+    const no = barred(world, arrives);
+    const by = [...onTable.values()].filter(({ person, choice }) => choice === vote.choice && !no.includes(person));
+    const needed = Math.max(peopleNeeded(world, vote.choice), saidNo !== undefined && vote.choice !== 'no' ? 2 : 1);
+    if (by.length >= needed)
+      return answer(
+        vote.choice,
+        by.map(({ person }) => person),
+      );
+  }
+  return silence();
+}
