@@ -45,6 +45,16 @@ export function peopleKnownAs(roster: Roster, accounts: readonly string[]): read
   return roster.people.filter((person) => person.accounts?.some((name) => accounts.includes(name))).map(({ id }) => id);
 }
 
+/** Of one of the groups at any time, on call or not: for what is no decision. Who may answer now, `answersFor` says. */
+export function isInAnyGroup(roster: Roster, personId: string, groups: readonly string[]): boolean {
+  return groups.some((group) => membersOf(roster, group).includes(personId));
+}
+
+function membersOf(roster: Roster, group: string): readonly string[] {
+  // Own names only: `constructor` is no group.
+  return Object.hasOwn(roster.groups, group) ? (roster.groups[group] ?? []) : [];
+}
+
 /** Somebody who may answer for a group, why, and on whose right. */
 export interface Answerer {
   readonly person: string;
@@ -57,8 +67,7 @@ export interface Answerer {
 }
 
 function onCallIn(roster: Roster, group: string, at: number): readonly Answerer[] {
-  // Own names only: `constructor` is no group.
-  const members = Object.hasOwn(roster.groups, group) ? (roster.groups[group] ?? []) : [];
+  const members = membersOf(roster, group);
   const schedule = roster.schedules && Object.hasOwn(roster.schedules, group) ? roster.schedules[group] : undefined;
   if (!schedule) return members.map((person) => ({ person, by: 'member' }));
   return onCallAt(schedule, at).filter(({ person }) => members.includes(person));
