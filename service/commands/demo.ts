@@ -32,6 +32,8 @@ export function registerDemoCommand(program: Command): void {
     const interrupted = new Promise<'interrupted'>((resolve) => {
       for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => resolve('interrupted'));
     });
+    // What was underway fails as its servers end: that is no news to who interrupted it, and must not change the exit code.
+    void interrupted.then(() => process.on('unhandledRejection', () => {}));
     const answer: DemoOptions['answer'] = options.yes ? 'remove' : options.no ? 'release' : undefined;
     const end = await runDemo({
       keep: options.keep === true,

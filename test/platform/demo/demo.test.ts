@@ -77,8 +77,13 @@ describe('the demo', () => {
       // Temporal, five of Kubernetes, the stand-ins and Firebreak.
       expect(servers.length).toBeGreaterThanOrEqual(8);
       const exit = once(child, 'exit');
+      let complaints = '';
+      child.stderr?.setEncoding('utf8').on('data', (part: string) => {
+        complaints += part;
+      });
       child.kill(signal);
-      expect((await exit)[0]).toBe(code);
+      const [ended] = await exit;
+      expect({ ended, complaints: ended === code ? '' : complaints }).toEqual({ ended: code, complaints: '' });
       expect(await survivors(servers, 15_000)).toEqual([]);
     },
     120_000,
@@ -87,7 +92,9 @@ describe('the demo', () => {
 
 function start(state: string): ChildProcess {
   const args = [join(root, 'dist', 'service', 'cli.js'), 'demo', '--state', state];
-  return spawn(process.execPath, args, { cwd: root, stdio: ['ignore', 'pipe', 'ignore'] });
+  const child = spawn(process.execPath, args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
+  child.stderr?.resume();
+  return child;
 }
 
 /** Waits until it has printed the text; what it prints is gathered to its end. */
