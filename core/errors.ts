@@ -18,6 +18,11 @@ export const errorCatalogue = {
     summary: 'A record with this number exists with other content',
     remedy: 'Run `firebreak audit verify`: somebody wrote to the audit store.',
   },
+  FB_ERR_ASK_FIRST: {
+    retryable: false,
+    summary: 'It is not done without people, because what the alert says is in doubt',
+    remedy: 'Answer the question that is asked about it.',
+  },
   FB_ERR_CAP_REACHED: {
     retryable: false,
     summary: 'A cap on automatic containment is reached',

@@ -8,8 +8,9 @@ import { stepFailure } from './calls.ts';
 import type { Leases } from './leases.ts';
 import type { Body, IncidentModel } from './model.ts';
 import type { Questions } from './questions.ts';
+import { runOrAsk } from './run-or-ask.ts';
 import { undoPlanOf } from './step-data.ts';
-import type { Caller, StepEngine } from './steps.ts';
+import type { Caller, StepEngine, StepOrder } from './steps.ts';
 import { giveVerdict } from './verdicts.ts';
 
 export interface ContextParts {
@@ -38,9 +39,11 @@ function plansOf(plan: Plan | readonly Plan[] | undefined): readonly Plan[] {
  */
 export function contextFor(parts: ContextParts, playbook: ListedPlaybook, body: Body): never {
   const { model, questions } = parts;
-  const caller: Caller = { playbook: playbook.id, subjectKey: body.state.subjectKey, workload: body.alert.workload };
+  const { workload, doubt } = body.alert;
+  const caller: Caller = { playbook: playbook.id, subjectKey: body.state.subjectKey, workload, doubt };
+  const run = (order: StepOrder) => runOrAsk({ ...parts, alert: body.alert, order });
   const steps = Object.fromEntries(
-    Object.entries(playbook.uses).map(([name, declaration]) => [name, stepFor({ parts, caller, declaration })]),
+    Object.entries(playbook.uses).map(([name, declaration]) => [name, stepFor({ parts, caller, declaration, run })]),
   );
 
   const ask = async ({ question, choices, plan = {}, levels, onSilence }: AskShape) => {
@@ -90,15 +93,17 @@ function stepFor({
   parts,
   caller,
   declaration,
+  run,
 }: {
   readonly parts: ContextParts;
   readonly caller: Caller;
   readonly declaration: ActionDeclaration;
+  readonly run: (order: StepOrder) => Promise<StepResult>;
 }) {
   const { engine, leases } = parts;
-  const run = (options: LeaseOptions, approval?: Approval) => {
+  const call = (options: LeaseOptions, approval?: Approval) => {
     const { lease, onExpiry, ...input } = options;
-    return engine.run({
+    return run({
       caller,
       declaration,
       input: declaration.effect === 'reversible' ? input : options,
@@ -112,7 +117,7 @@ function stepFor({
     const plan = undoPlanOf(result.plan, result.key);
     if (result.leaseId) await letGo({ leases, leaseId: result.leaseId, caller, proof: approval.proof, plan });
   };
-  return Object.assign(run, {
+  return Object.assign(call, {
     plan: (input: unknown) => engine.plan({ caller, declaration, input }),
     undo: Object.assign(undo, { plan: async (result: StepResult) => undoPlanOf(result.plan, result.key) }),
   });

@@ -7,19 +7,20 @@ import type { StepState } from '../core/incident-state.ts';
 import type { Lease } from '../core/lease.ts';
 import type { Plan } from '../core/plan.ts';
 import type { StepResult } from '../core/playbook.ts';
-import type { AppliedStep, StepCall } from '../core/step.ts';
+import { type AppliedStep, podUidOf, type StepCall } from '../core/step.ts';
 import { fastActivities, stepActivities, stepFailure } from './calls.ts';
 import { declarationOf } from './declarations.ts';
 import type { Leases } from './leases.ts';
 import type { IncidentModel } from './model.ts';
 import type { Questions } from './questions.ts';
 import { evidenceIn, outputForRecord, targetText, undoPlanOf } from './step-data.ts';
-import { podUidOf, type TargetLocks } from './targets.ts';
+import type { TargetLocks } from './targets.ts';
 
 const defaultLeaseMs = 4 * 3_600_000;
 /** Refused before anything was done: there is nothing to undo. */
 const refusedBefore: ReadonlySet<ErrorCode> = new Set([
   'FB_ERR_PROTECTED',
+  'FB_ERR_ASK_FIRST',
   'FB_ERR_CAP_REACHED',
   'FB_ERR_APPROVAL_INVALID',
   'FB_ERR_PLAN_CHANGED',
@@ -32,6 +33,8 @@ export interface Caller {
   readonly playbook: string;
   readonly subjectKey: string;
   readonly workload: StepCall['workload'];
+  /** Of the alert that the body runs for. */
+  readonly doubt?: string | undefined;
 }
 
 export interface StepOrder {
@@ -314,6 +317,7 @@ export class StepEngine {
       evidenceDeadline: new Date(this.#evidenceDeadline).toISOString(),
       ...(order.approval ? { approval: order.approval } : {}),
       ...this.#model.namedActors,
+      ...(caller.doubt === undefined ? {} : { doubt: caller.doubt }),
     };
   }
 }

@@ -16,12 +16,3 @@ export class TargetLocks {
     }
   }
 }
-
-/** The uid of the pod that a step's input is about, whatever the field is called. */
-export function podUidOf(input: unknown): string | undefined {
-  if (typeof input !== 'object' || input === null) return undefined;
-  for (const value of Object.values(input)) {
-    if (typeof value === 'object' && value !== null && 'uid' in value && typeof value.uid === 'string') return value.uid;
-  }
-  return undefined;
-}

@@ -1,0 +1,59 @@
+import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
+import { alertOf, type Lab, type RunningIncident, refuse, type Script, startLab } from './harness.ts';
+
+const script: Script = {};
+let lab: Lab;
+beforeAll(async () => {
+  lab = await startLab(script);
+}, 60_000);
+afterEach(() => {
+  for (const name of Object.keys(script)) delete script[name];
+});
+afterAll(() => lab.stop());
+
+const quarantines = (incident: RunningIncident) =>
+  lab.seen.applied.filter((call) => call.incident.id === incident.id && call.action === 'quarantinePod');
+
+test('what a cap refuses is put to people, and done with their approval', async () => {
+  script.quarantinePod = async (call) => {
+    if (!call.approval) refuse('FB_ERR_CAP_REACHED', '2 pods of its owner are contained already');
+  };
+  const incident = await lab.start([alertOf()]);
+  const asked = await incident.question();
+  expect(asked.question.text).toBe(
+    'Quarantine the pod (pod/shop/cart-1)? It was not done at once: 2 pods of its owner are contained already',
+  );
+  expect(asked.question.levels[0]).toMatchObject({ page: true });
+  expect(quarantines(incident)).toEqual([]);
+  await incident.vote('apply', 'ana');
+  const state = await incident.until((now) => now.leases.length === 1, 'the lease');
+  expect(state.reached).toBe('contained');
+  expect(quarantines(incident)).toMatchObject([{ approval: { choice: 'apply' } }]);
+});
+
+test('what people leave alone is left alone, and the playbook ends with the refusal', async () => {
+  script.quarantinePod = async (call) => {
+    if (!call.approval) refuse('FB_ERR_ASK_FIRST', 'the alert waited for 20 minutes');
+  };
+  const incident = await lab.start([alertOf({ doubt: 'the alert waited for 20 minutes' })]);
+  await incident.question();
+  await incident.vote('leave', 'ana');
+  const end = await incident.result();
+  expect(end.bodies).toMatchObject([{ state: 'failed', detail: 'the alert waited for 20 minutes' }]);
+  expect(quarantines(incident)).toEqual([]);
+  expect(end.leases).toEqual([]);
+});
+
+test('the doubt of an alert goes to the chokepoint with its steps', async () => {
+  const incident = await lab.start([alertOf({ doubt: 'nobody knows on which node the pod is' })]);
+  await incident.until((now) => now.leases.length === 1, 'the lease');
+  expect(quarantines(incident)).toMatchObject([{ doubt: 'nobody knows on which node the pod is' }]);
+});
+
+test('what is refused for another reason is not asked about', async () => {
+  script.quarantinePod = async () => refuse('FB_ERR_PROTECTED', 'kube-system is protected');
+  const incident = await lab.start([alertOf()]);
+  const end = await incident.result();
+  expect(end.questions).toEqual([]);
+  expect(end.bodies).toMatchObject([{ state: 'failed' }]);
+});
