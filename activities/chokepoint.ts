@@ -26,6 +26,8 @@ export interface Census {
   ownerReplicas(call: StepCall): number | undefined;
   /** Pods with the quarantine label: uid → namespace. */
   contained(): ReadonlyMap<string, string>;
+  /** Those of them in this namespace that this incident has taken, as their sealed before-states prove. */
+  takenBy(incident: string, namespace: string): ReadonlySet<string>;
 }
 
 /** Who is told which step is underway: sensors see it too. */
@@ -104,14 +106,20 @@ export function createChokepoint(parts: ChokepointParts): Chokepoint {
 
   const guard = (call: StepCall, declaration: ActionDeclaration, plan: Plan) => {
     const namespace = plan.target.name.split('/')[1] ?? '';
-    const contained = reservations.contained(plan.target.uid, namespace);
+    const { uid } = plan.target;
+    const contained = reservations.contained(uid, namespace);
+    const taken = reservations.takenBy(call.incident.id, namespace);
+    const held = uid !== undefined && taken.has(uid);
     const answer = checkGuardrails(parts.rules, {
       declaration,
       plan,
       severity: call.severity,
       approved: call.approval !== undefined,
+      doubt: call.doubt,
       ownerReplicas: parts.census.ownerReplicas(call),
-      ownerContained: call.ownerContained,
+      held,
+      // The incident counts what it knows of; the cell what it sees, and what it is about to do.
+      ownerContained: Math.max(call.ownerContained, taken.size - (held ? 1 : 0)),
       namespaceContained: contained.namespace,
       clusterContained: contained.total,
     });
@@ -142,7 +150,7 @@ export function createChokepoint(parts: ChokepointParts): Chokepoint {
       guard(call, action.declaration, plan);
       // In the same turn as the guardrails: between counting and reserving nobody else counts.
       const { uid } = plan.target;
-      if (action.declaration.contains === true && uid !== undefined) reservations.reserve(uid, plan, call.key);
+      if (action.declaration.contains === true && uid !== undefined) reservations.reserve(uid, plan, call);
       try {
         await evidence(call, action.declaration, plan);
         const output = await underway(parts.steps, call, plan, () => action.implementation.apply(input, context));

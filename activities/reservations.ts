@@ -1,4 +1,5 @@
 import type { Plan } from '../core/plan.ts';
+import type { StepCall } from '../core/step.ts';
 import type { Census } from './chokepoint.ts';
 
 /** A watch that has not shown a containment after this has a problem of its own. */
@@ -7,6 +8,7 @@ const unseenForMs = 60_000;
 interface Reservation {
   readonly namespace: string;
   readonly step: string;
+  readonly incident: string;
   readonly at: number;
 }
 
@@ -14,7 +16,9 @@ interface Reservation {
 export interface Reservations {
   /** How many pods are contained or about to be, the one with this uid not counted. */
   contained(except: string | undefined, namespace: string): { readonly total: number; readonly namespace: number };
-  reserve(uid: string, plan: Plan, step: string): void;
+  /** The pods of the namespace that this incident has contained or is about to. */
+  takenBy(incident: string, namespace: string): ReadonlySet<string>;
+  reserve(uid: string, plan: Plan, call: Pick<StepCall, 'key' | 'incident'>): void;
   drop(uid: string): void;
   dropStep(step: string): void;
 }
@@ -40,7 +44,12 @@ export function createReservations({
       const others = [...seen, ...reserved].filter(([uid]) => uid !== except);
       return { total: others.length, namespace: others.filter(([, where]) => where === namespace).length };
     },
-    reserve: (uid, plan, step) => void taken.set(uid, { namespace: plan.target.name.split('/')[1] ?? '', step, at: now() }),
+    takenBy: (incident, namespace) => {
+      const reserved = [...taken].filter(([, held]) => held.incident === incident && held.namespace === namespace);
+      return new Set([...census.takenBy(incident, namespace), ...reserved.map(([uid]) => uid)]);
+    },
+    reserve: (uid, plan, { key, incident }) =>
+      void taken.set(uid, { namespace: plan.target.name.split('/')[1] ?? '', step: key, incident: incident.id, at: now() }),
     drop: (uid) => void taken.delete(uid),
     dropStep: (step) => {
       for (const [uid, reservation] of taken) if (reservation.step === step) taken.delete(uid);

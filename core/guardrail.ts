@@ -22,8 +22,11 @@ export interface GuardrailFacts {
   readonly severity: Severity;
   /** A verified approval stands behind the step. */
   readonly approved: boolean;
+  readonly doubt: string | undefined;
   /** Pods of the owner, contained ones included; undefined when nobody can say. */
   readonly ownerReplicas: number | undefined;
+  /** This incident holds the target already: doing it again takes no place under a cap. */
+  readonly held: boolean;
   /** Contained or about to be, this target not counted. */
   readonly ownerContained: number;
   readonly namespaceContained: number;
@@ -61,7 +64,9 @@ export function checkGuardrails(rules: GuardrailRules, facts: GuardrailFacts): G
       reason: `${declaration.name} is automatic from ${rules.automaticFrom} on; this is ${facts.severity}`,
     };
   }
-  return declaration.contains ? checkCaps(rules, facts) : { ok: true };
+  if (facts.doubt !== undefined && !facts.held)
+    return { ok: false, code: 'FB_ERR_ASK_FIRST', reason: `${declaration.name} is not automatic here: ${facts.doubt}` };
+  return declaration.contains && !facts.held ? checkCaps(rules, facts) : { ok: true };
 }
 
 function checkCaps(rules: GuardrailRules, facts: GuardrailFacts): GuardrailAnswer {

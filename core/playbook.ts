@@ -121,6 +121,11 @@ export interface PlaybookEnvelope<U extends Uses, R extends Requires> {
   /** A body runs once per pod (default), or once per workload. */
   readonly per?: 'pod' | 'workload';
   readonly uses: U;
+  /**
+   * The body's first step is this action on the alert's pod, whatever else is so: the cell then begins it as soon as the alert is
+   * durable, and the body finds it done. Only what is automatic anyway; guardrails and caps hold.
+   */
+  readonly headStart?: 'quarantinePod' & keyof U;
 }
 
 export interface Playbook<U extends Uses = Uses, R extends Requires = Requires> extends PlaybookEnvelope<U, R> {

@@ -29,6 +29,8 @@ export interface StepCall {
   readonly approval?: ApprovalProof;
   /** Ids of people whom the incident's alerts name as the actor: no vote of theirs counts. Absent: nobody. */
   readonly actors?: readonly string[];
+  /** Why the alert behind it is not enough to act on without people. */
+  readonly doubt?: string;
 }
 
 export interface AppliedStep {
@@ -117,4 +119,13 @@ export interface IncidentSettings {
   readonly protectedNamespaces?: readonly string[];
   /** Bodies that may run at the same time. */
   readonly maxBodies: number;
+}
+
+/** The uid of the pod that a step's input is about, whatever the field is called. */
+export function podUidOf(input: unknown): string | undefined {
+  if (typeof input !== 'object' || input === null) return undefined;
+  for (const value of Object.values(input)) {
+    if (typeof value === 'object' && value !== null && 'uid' in value && typeof value.uid === 'string') return value.uid;
+  }
+  return undefined;
 }

@@ -11,6 +11,7 @@ export const containDroppedBinary = definePlaybook(
       requires: ['pod'],
     },
     uses: { quarantinePod, snapshotPodState, rotateSecret, deletePod, openTicket },
+    headStart: 'quarantinePod',
   },
   async ({ alert, steps, ask, settle, verdict }) => {
     const quarantine = await steps.quarantinePod({ pod: alert.pod, lease: '4h' });

@@ -5,12 +5,13 @@ import { playbooks as all } from '../../playbooks/index.ts';
 import { type CommonOptions, withExamples, withJson } from './options.ts';
 import { print, printFacts, printJson, printTable, styled } from './output.ts';
 
-function described({ id, title, on, per, uses }: AnyPlaybook) {
+function described({ id, title, on, per, uses, headStart }: AnyPlaybook) {
   return {
     id,
     title,
     on,
     per: per ?? 'pod',
+    headStart: headStart ?? null,
     uses: Object.values(uses).map(({ name, title: does, effect, reach, undo }) => ({ name, title: does, effect, reach, undo })),
   };
 }
@@ -61,6 +62,7 @@ function show(id: string, options: CommonOptions): void {
     ['from severity', shown.on.minSeverity],
     ['needs', shown.on.requires.join(', ') || 'nothing'],
     ['runs once per', shown.per],
+    ['head start', shown.headStart ?? 'none'],
   ]);
   print();
   printTable(shown.uses, [

@@ -17,6 +17,8 @@ export interface SpooledBatch {
   /** Kinds of its samples. */
   readonly kinds: readonly string[];
   readonly size: number;
+  /** When the oldest of them was taken, ISO 8601. */
+  readonly since: string;
 }
 
 const mostSamples = 20;
@@ -78,6 +80,7 @@ class BatchBuilder {
   #subject: Subject | undefined;
   #severity: Severity = 'unknown';
   #upTo = 0;
+  #since = '';
   #size = 0;
   #repeated = 0;
   #bytes = 0;
@@ -104,6 +107,7 @@ class BatchBuilder {
     const { alert, receivedAt, subject } = entry;
     this.#ids.push(alert.id);
     this.#size += 1;
+    this.#since ||= receivedAt;
     this.#upTo = place;
     this.#subject ??= subject;
     this.#severity = worse(this.#severity, alert.severity);
@@ -151,6 +155,7 @@ class BatchBuilder {
       severity: this.#severity,
       kinds: [...this.#kinds],
       size: this.#size,
+      since: this.#since,
     };
   }
 }

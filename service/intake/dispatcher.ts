@@ -1,8 +1,11 @@
 import { FirebreakError } from '../../core/errors.ts';
+import type { SubjectResolver } from '../../core/subject-resolver.ts';
 import { batchOfOne, kindOf, nextBatch, type SpooledBatch } from './batch.ts';
+import { ContainBeforeStart, type ContainBeforeStartOptions } from './contain-before-start.ts';
 import type { IncidentGateway } from './incident-gateway.ts';
 import { IncidentLine } from './incident-line.ts';
 import { Lane } from './lane.ts';
+import { asOfNow } from './late-alerts.ts';
 import type { IntakeLog } from './log.ts';
 import { Pace } from './pace.ts';
 import type { Spool, SpoolEntry } from './spool.ts';
@@ -17,9 +20,11 @@ const peekedAtStart = 50;
 const callsWithoutCrowding = 20;
 const longestCrowding = 50;
 
-export interface DispatcherOptions {
+export interface DispatcherOptions extends ContainBeforeStartOptions {
   readonly spool: Spool;
   readonly gateway: IncidentGateway;
+  /** Tells again whom an alert is about that waited for long. */
+  readonly resolver?: SubjectResolver | undefined;
   readonly log: IntakeLog;
   /** Told of every call to Temporal. */
   readonly called?: (kind: 'start' | 'signal', result: string) => void;
@@ -34,6 +39,8 @@ export class Dispatcher {
   readonly #gateway: IncidentGateway;
   readonly #log: IntakeLog;
   readonly #called: DispatcherOptions['called'];
+  readonly #contain: ContainBeforeStart;
+  readonly #resolver: SubjectResolver | undefined;
   readonly #lines = new Map<string, IncidentLine>();
   readonly #failing = new Set<IncidentLine>();
   readonly #working = new Set<Promise<void>>();
@@ -43,8 +50,10 @@ export class Dispatcher {
   #stopping = false;
   #stopped = false;
 
-  constructor({ spool, gateway, log, called }: DispatcherOptions) {
+  constructor({ spool, gateway, resolver, headStart, log, called, began }: DispatcherOptions) {
+    this.#resolver = resolver;
     this.#called = called;
+    this.#contain = new ContainBeforeStart({ headStart, began });
     this.#spool = spool;
     this.#gateway = gateway;
     this.#log = log;
@@ -79,7 +88,9 @@ export class Dispatcher {
     try {
       // A repetition within a storm is counted only.
       const kept = isNew || !line.isStorm ? { ...entry, raw: raw() } : entry;
-      await this.#store(line, again ? { ...kept, alone: true } : kept);
+      const stored = this.#store(line, again ? { ...kept, alone: true } : kept);
+      if (isNew) void this.#contain.before([entry], stored);
+      await stored;
     } finally {
       line.writing -= 1;
     }
@@ -131,7 +142,8 @@ export class Dispatcher {
     this.#spool.beside.note(entry.alert.id);
     const stored = this.#store(line, entry);
     const spooled = batchOfOne({ place: 0, entry });
-    const sent = this.#deliver(line, spooled).then((outcome) => {
+    const sent = this.#contain.before([entry], stored).then(async () => {
+      const outcome = await this.#deliver(line, spooled);
       if (outcome !== 'sent') throw new FirebreakError('FB_ERR_UNAVAILABLE', 'Temporal did not take the alert yet');
     });
     this.#track(this.#afterSendBeside(line, spooled, stored, sent));
@@ -213,7 +225,13 @@ export class Dispatcher {
       await this.#spool.markSending(line.id, { upTo: spooled.upTo, samples: spooled.samples });
     }
     line.critical = spooled.severity === 'critical';
-    const outcome = await this.#deliver(line, spooled);
+    const current = asOfNow(spooled, { resolver: this.#resolver, now: Date.now() });
+    const { subject, since } = current;
+    await this.#contain.before(
+      current.batch.alerts.map((alert) => ({ alert, subject, receivedAt: since })),
+      Promise.resolve(),
+    );
+    const outcome = await this.#deliver(line, current);
     if (outcome === 'again') return false;
     if (typeof outcome === 'object') {
       this.#log.error(

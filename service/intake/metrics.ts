@@ -1,4 +1,5 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { HeadStartResult } from './head-start.ts';
 
 /** Why an item was not taken, in few words: a label must not grow with what strangers send. */
 export type RefusalReason = 'unreadable' | 'forbidden' | 'rate_limit' | 'spool_full' | 'not_durable' | 'unauthorized' | 'request';
@@ -11,6 +12,7 @@ export interface IntakeGauges {
   readonly openLines: () => number;
   readonly refusedForGood: () => number;
   readonly storm?: { readonly isOn: boolean; readonly perSecond: number };
+  readonly orphans: () => number;
 }
 
 /** The intake in numbers, as Prometheus reads them. No label holds a text from an alert. */
@@ -22,6 +24,7 @@ export class IntakeMetrics {
   readonly #health: Counter<'sensor'>;
   readonly #refused: Counter<'reason'>;
   readonly #calls: Counter<'kind' | 'result'>;
+  readonly #headStarts: Counter<'result'>;
   readonly #durable: Histogram;
 
   constructor(gauges: IntakeGauges) {
@@ -34,6 +37,9 @@ export class IntakeMetrics {
     this.#health = counter('firebreak_intake_sensor_messages_total', 'Messages of sensors about themselves', ['sensor']);
     this.#refused = counter('firebreak_intake_refused_total', 'Items or requests that were not taken', ['reason']);
     this.#calls = counter('firebreak_intake_temporal_calls_total', 'Starts and signals to Temporal', ['kind', 'result']);
+    this.#headStarts = counter('firebreak_head_starts_total', 'Containments begun beside the start of their incident', [
+      'result',
+    ]);
     this.#durable = new Histogram({
       name: 'firebreak_intake_durable_seconds',
       help: 'From a body that is read to all its alerts durable',
@@ -55,6 +61,7 @@ export class IntakeMetrics {
     gauge('firebreak_intake_oldest_waiting_seconds', 'Age of the oldest alert that waits, at most', gauges.oldestSeconds);
     gauge('firebreak_intake_waiting_incidents', 'Incidents with alerts that wait', gauges.openLines);
     gauge('firebreak_intake_refused_by_temporal', 'Alerts kept apart because Temporal refused them', gauges.refusedForGood);
+    gauge('firebreak_contained_without_incident', 'Pods in quarantine that no incident holds', gauges.orphans);
     const { storm } = gauges;
     if (storm) {
       gauge('firebreak_intake_storm', '1 while a storm across many workloads is on', () => (storm.isOn ? 1 : 0));
@@ -88,6 +95,10 @@ export class IntakeMetrics {
 
   call(kind: 'start' | 'signal', result: string): void {
     this.#calls.inc({ kind, result });
+  }
+
+  headStart(result: HeadStartResult): void {
+    this.#headStarts.inc({ result });
   }
 
   durable(seconds: number): void {

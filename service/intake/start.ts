@@ -8,6 +8,7 @@ import type { CertificateClient } from './certificates.ts';
 import { startControl } from './control.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { Gate } from './gate.ts';
+import type { HeadStart } from './head-start.ts';
 import type { IncidentGateway } from './incident-gateway.ts';
 import { KeptAlerts } from './kept-alerts.ts';
 import { createListener, type TlsFiles } from './listener.ts';
@@ -40,6 +41,8 @@ export interface IntakeOptions {
   readonly severities?: SeverityOverrides;
   readonly resolver: SubjectResolver;
   readonly gateway: IncidentGateway;
+  /** Contains what must not wait for Temporal. */
+  readonly headStart?: HeadStart | undefined;
   /** What makes an alert start nothing. */
   readonly screen?: ScreenSources | undefined;
   /** Which sensors must be heard of from which nodes. */
@@ -87,8 +90,17 @@ export async function startIntake(options: IntakeOptions): Promise<Intake> {
     openLines: () => dispatcher.waiting().incidents,
     refusedForGood: () => spool.apart.refusedCount(),
     ...(storm && { storm }),
+    orphans: () => options.headStart?.orphans() ?? 0,
   });
-  const dispatcher = new Dispatcher({ spool, gateway, log, called: (kind, result) => metrics.call(kind, result) });
+  const dispatcher = new Dispatcher({
+    spool,
+    gateway,
+    resolver,
+    headStart: options.headStart,
+    log,
+    called: (kind, result) => metrics.call(kind, result),
+    began: (result) => metrics.headStart(result),
+  });
   const health = new SensorHealth();
   const screen = new Screen({ ...options.screen, hidden: spool.hidden, notes: spool.notes, hid: (by) => metrics.hid(by) });
   const severitiesGiven = severities && { severities };

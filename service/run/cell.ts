@@ -1,10 +1,13 @@
+import { join } from 'node:path';
+import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 import type { Worker } from '@temporalio/worker';
 import { type ContainmentFirst, cellContainsFirst } from '../../activities/containment-first.ts';
 import type { OwnSteps } from '../../activities/own-steps.ts';
 import { namingActors } from '../../core/actors.ts';
 import type { ControlActivities } from '../../core/control.ts';
-import { incidentIdOf } from '../../core/incident.ts';
+import { incidentIdOf, incidentNames } from '../../core/incident.ts';
 import type { IncidentInput } from '../../core/incident-input.ts';
+import type { IncidentState } from '../../core/incident-state.ts';
 import { atLeast } from '../../core/severity.ts';
 import type { CellActivities, IncidentSettings } from '../../core/step.ts';
 import { createBox } from '../../integrations/crypto-box/box.ts';
@@ -23,7 +26,9 @@ import { deploymentName, makeCurrent } from '../temporal/versions.ts';
 import { warmUp } from '../temporal/warm-up.ts';
 import { createCellWorker, type queuesOf, type WorkerBase } from '../temporal/workers.ts';
 import { type Cluster, type ClusterWatch, createCellPool } from './cluster.ts';
+import { ContainedPods } from './contained-pods.ts';
 import { type CellControl, createCellControl, expectedSensors } from './control.ts';
+import { HeadStarts } from './head-starts.ts';
 import { type Logger, reasonOf } from './log.ts';
 import { runOlderBuilds } from './older-builds.ts';
 
@@ -47,6 +52,8 @@ export interface RunningCell {
   work(temporal: TemporalConnected): Promise<void>;
   /** Closes the intake: what it took is handed over, or stays in the spool. */
   stop(): Promise<void>;
+  /** After the workers. */
+  close(): Promise<void>;
 }
 
 const currentWithinMs = 15_000;
@@ -57,7 +64,17 @@ export async function startCell(parts: CellParts): Promise<RunningCell> {
   const build = keepBuild(parts.build, config.stateDir);
   const control = await createCellControl({ config, steps: parts.steps, log });
   const pool = await createCellPool({ config, secrets, cluster, watch, steps: control.steps, log });
-  const activities = { ...cellContainsFirst(pool, parts.first), ...control.activities };
+  const enabled = playbooks.filter(({ id }) => settingsOf(config, parts.queues).playbooks.includes(id));
+  const headStarts = new HeadStarts({
+    chokepoint: pool.chokepoint,
+    playbooks: enabled,
+    view: watch.view,
+    cellKey: watch.cellKey,
+    pods: new ContainedPods(join(config.stateDir, 'contained')),
+    first: parts.first,
+    log,
+  });
+  const activities = { ...headStarts.adopting(cellContainsFirst(pool.activities, parts.first)), ...control.activities };
   const gateway = createLateGateway();
   const stopping = new AbortController();
   const intake = await startIntake({
@@ -72,6 +89,7 @@ export async function startCell(parts: CellParts): Promise<RunningCell> {
     severities: config.sensors,
     resolver: namingActors(createSubjectResolver(watch), config.roster),
     gateway,
+    headStart: headStarts,
     screen: { suppressions: control.book, steps: control.steps },
     silence: { expected: expectedSensors(config), view: watch.view },
     storm: { ...config.intake.storm, tell: (report) => control.storms.tell(report) },
@@ -80,11 +98,13 @@ export async function startCell(parts: CellParts): Promise<RunningCell> {
   });
   return {
     url: intake.url,
-    work: (temporal) => work({ parts: { ...parts, build }, activities, control, gateway, temporal, stopping: stopping.signal }),
+    work: (temporal) =>
+      work({ parts: { ...parts, build }, activities, control, gateway, headStarts, temporal, stopping: stopping.signal }),
     stop: async () => {
       stopping.abort();
       await intake.stop();
     },
+    close: () => headStarts.stop(),
   };
 }
 
@@ -94,10 +114,11 @@ async function work(options: {
   readonly activities: CellActivities & ControlActivities;
   readonly control: CellControl;
   readonly gateway: LateGateway;
+  readonly headStarts: HeadStarts;
   readonly temporal: TemporalConnected;
   readonly stopping: AbortSignal;
 }): Promise<void> {
-  const { parts, activities, control, gateway, temporal, stopping } = options;
+  const { parts, activities, control, gateway, headStarts, temporal, stopping } = options;
   const { config, queues, build, maxCachedWorkflows, runWorker, log } = parts;
   const { base, client } = temporal;
   const deployment = deploymentName(config.cluster);
@@ -127,6 +148,7 @@ async function work(options: {
   const { cluster } = config;
   control.storms.open(client);
   void followControl({ client, cluster, queues, deployment, buildId: build.id, book: control.book, log, signal: stopping });
+  headStarts.watch((incident, uid) => holdsLease(client, incident, uid));
   gateway.open(
     temporalGateway({
       client,
@@ -142,6 +164,16 @@ async function work(options: {
       log,
     }),
   );
+}
+
+async function holdsLease(client: Client, incident: string, uid: string): Promise<boolean> {
+  try {
+    const { leases } = await client.workflow.getHandle(incident).query<IncidentState>(incidentNames.stateQuery);
+    return leases.some(({ target, state }) => target.uid === uid && state !== 'released');
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return false;
+    throw error;
+  }
 }
 
 /** Raw alerts hold what attackers and commands wrote, secrets too: on the disk they are only kept encrypted. */

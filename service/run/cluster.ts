@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createCellActivities } from '../../activities/cell.ts';
-import { type ChokepointParts, createChokepoint, type StepRegister } from '../../activities/chokepoint.ts';
+import { type Chokepoint, type ChokepointParts, createChokepoint, type StepRegister } from '../../activities/chokepoint.ts';
 import type { OwnSteps } from '../../activities/own-steps.ts';
 import type { CellActivities } from '../../core/step.ts';
 import { createKubernetesApi, type KubernetesApi } from '../../integrations/kubernetes/client.ts';
@@ -83,6 +83,12 @@ export interface PoolParts {
   readonly log: Logger;
 }
 
+/** What Temporal calls, and the chokepoint behind it. */
+export interface Pool {
+  readonly activities: CellActivities;
+  readonly chokepoint: Chokepoint;
+}
+
 /** The cell's activities: what contains and what keeps. */
 export async function createCellPool({
   config,
@@ -91,9 +97,9 @@ export async function createCellPool({
   watch,
   steps,
   log,
-}: PoolParts & { readonly watch: ClusterWatch }): Promise<CellActivities> {
+}: PoolParts & { readonly watch: ClusterWatch }): Promise<Pool> {
   const evidence = await openEvidence({ config, secrets });
-  return activitiesOf({
+  return poolOf({
     config,
     log,
     actions: cellActions(cluster.api, watch, evidence),
@@ -106,12 +112,12 @@ export async function createCellPool({
 /** The secrets pool's activities, under an account that may do nothing else. It contains nothing, so it counts nothing. */
 export async function createSecretsPool({ config, secrets, cluster, steps, log }: PoolParts): Promise<CellActivities> {
   const evidenceKept = await openEvidenceCheck({ config, secrets });
-  return activitiesOf({ config, log, actions: secretsActions(cluster.api), census: noCensus, evidenceKept, steps });
+  return (await poolOf({ config, log, actions: secretsActions(cluster.api), census: noCensus, evidenceKept, steps })).activities;
 }
 
-async function activitiesOf(
+async function poolOf(
   parts: Pick<ChokepointParts, 'actions' | 'census' | 'evidenceKept'> & Pick<PoolParts, 'config' | 'log' | 'steps'>,
-): Promise<CellActivities> {
+): Promise<Pool> {
   const { config, log, actions, census, evidenceKept, steps } = parts;
   const { roster } = config;
   const keys = createVoteKeys({ deskPublicKeys: await readPublicKeys(config.desk.votePublicKeys), roster });
@@ -124,5 +130,5 @@ async function activitiesOf(
     evidenceKept,
     ...(steps && { steps }),
   });
-  return createCellActivities({ chokepoint, roster, keys, log });
+  return { chokepoint, activities: createCellActivities({ chokepoint, roster, keys, log }) };
 }

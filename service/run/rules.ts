@@ -14,7 +14,11 @@ export function rulesOf(config: Config): GuardrailRules {
 }
 
 /** Where no pod is ever touched (the desk), nothing is counted. */
-export const noCensus: Census = { ownerReplicas: () => undefined, contained: () => new Map() };
+export const noCensus: Census = {
+  ownerReplicas: () => undefined,
+  contained: () => new Map(),
+  takenBy: () => new Set(),
+};
 
 /** Counts from the watch cache: who is contained is read from the objects, so a restart forgets nothing. */
 export function createCensus({ view, cellKey }: { readonly view: ClusterView; readonly cellKey: CellKey }): Census {
@@ -24,6 +28,14 @@ export function createCensus({ view, cellKey }: { readonly view: ClusterView; re
       const contained = new Map<string, string>();
       for (const pod of view.pods()) if (pod.labels[names.quarantineLabel] !== undefined) contained.set(pod.uid, pod.namespace);
       return contained;
+    },
+    takenBy: (incident, namespace) => {
+      const taken = new Set<string>();
+      for (const pod of view.pods()) {
+        const isContained = pod.namespace === namespace && pod.labels[names.quarantineLabel] !== undefined;
+        if (isContained && wasTakenBy(pod, cellKey, incident)) taken.add(pod.uid);
+      }
+      return taken;
     },
   };
 }
@@ -42,7 +54,11 @@ function ownerReplicas({
   let count = 0;
   for (const pod of view.pods()) {
     if (pod.namespace !== workload.namespace) continue;
-    if (pod.labels[names.quarantineLabel] === undefined ? isOwnedBy(pod, view, workload) : wasTakenFrom(pod, cellKey, call))
+    if (
+      pod.labels[names.quarantineLabel] === undefined
+        ? isOwnedBy(pod, view, workload)
+        : wasTakenBy(pod, cellKey, call.incident.id)
+    )
       count += 1;
   }
   return count;
@@ -56,11 +72,10 @@ function isOwnedBy(pod: PodRecord, view: ClusterView, workload: NonNullable<Step
     : workload.kind === 'Pod' && pod.name === workload.name;
 }
 
-function wasTakenFrom(pod: PodRecord, cellKey: CellKey, call: StepCall): boolean {
-  const state = { text: pod.annotations[names.beforeAnnotation], podUid: pod.uid };
-  // Read before it is proven: of a namespace full of contained pods, only those that say they are ours cost a MAC.
-  const said = openBeforeState({ ...state, key: undefined });
-  if (said.kind !== 'read' || said.state.incident !== call.incident.id) return false;
-  const opened = openBeforeState({ ...state, key: cellKey });
-  return opened.kind === 'read' && opened.authentic === 'yes' && opened.state.incident === call.incident.id;
+function wasTakenBy(pod: PodRecord, cellKey: CellKey, incident: string): boolean {
+  const text = pod.annotations[names.beforeAnnotation];
+  // Of a namespace full of contained pods, only those that say they are this incident's are read and proven.
+  if (text?.includes(JSON.stringify(incident)) !== true) return false;
+  const opened = openBeforeState({ text, podUid: pod.uid, key: cellKey });
+  return opened.kind === 'read' && opened.authentic === 'yes' && opened.state.incident === incident;
 }

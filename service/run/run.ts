@@ -107,6 +107,7 @@ export async function startFirebreak(options: RunOptions): Promise<RunningFirebr
       const closed = link.client() === undefined ? link.close() : undefined;
       await Promise.allSettled([atWork]);
       await workers.stop();
+      await cell?.close();
       await cluster?.stop();
       await desk?.stop();
       await (closed ?? link.close());

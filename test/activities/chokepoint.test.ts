@@ -9,7 +9,7 @@ import { FirebreakError } from '../../core/errors.ts';
 import type { EvidenceRef } from '../../core/evidence.ts';
 import type { Effect, Plan, Reach } from '../../core/plan.ts';
 import { severities } from '../../core/severity.ts';
-import type { StepCall, UndoReason } from '../../core/step.ts';
+import { podUidOf, type StepCall, type UndoReason } from '../../core/step.ts';
 import { deskKey, roster, signVote, strangerKey, voteKeys } from '../workflows/harness.ts';
 
 const incident = { id: 'incident/lab/shop/Deployment/cart', run: 'run-1' };
@@ -29,6 +29,8 @@ interface World {
   readonly done: string[];
   readonly applied: { readonly action: string; readonly input: PodInput }[];
   readonly contained: Map<string, string>;
+  /** Those that the incident is proven to have taken. */
+  readonly taken: Set<string>;
   readonly kept: Set<string>;
   note: string;
   started: boolean;
@@ -179,6 +181,7 @@ function setUp(over: Partial<ChokepointParts> & { replicas?: number } = {}): voi
     done: [],
     applied: [],
     contained: new Map(),
+    taken: new Set(),
     kept: new Set(),
     note: '',
     started: false,
@@ -206,6 +209,7 @@ function setUp(over: Partial<ChokepointParts> & { replicas?: number } = {}): voi
     census: {
       ownerReplicas: () => over.replicas ?? 1_000,
       contained: () => w.contained,
+      takenBy: () => w.taken,
     },
     evidenceKept: async (ref) => {
       w.done.push('evidence');
@@ -411,6 +415,7 @@ describe('caps, with a hundred calls at once', () => {
         census: {
           ownerReplicas: () => replicas,
           contained: () => contained,
+          takenBy: () => new Set(),
         },
       });
       // The incident workflow is the one writer: it counts its own leases into each call, in order.
@@ -419,6 +424,32 @@ describe('caps, with a hundred calls at once', () => {
       );
       expect(codes.filter((code) => code === undefined)).toHaveLength(most);
     }
+  });
+
+  test('the owner’s share, counted by the cell where the incident does not count', async () => {
+    for (const [watchLags, most] of [
+      [true, 3],
+      [false, 3],
+    ] as const) {
+      setUp({ replicas: 6 });
+      world.watchLags = watchLags;
+      const codes: (string | undefined)[] = [];
+      for (const call of calls(() => ({})).slice(0, 6)) {
+        codes.push(await refusal(chokepoint.apply(call, context)));
+        if (!watchLags && codes.at(-1) === undefined) world.taken.add(String(podUidOf(call.input)));
+      }
+      expect(codes.filter((code) => code === undefined)).toHaveLength(most);
+    }
+  });
+
+  test('what the incident holds already takes no place, under another step’s key too', async () => {
+    setUp({ replicas: 2 });
+    world.taken.add('uid-1');
+    for (let n = 0; n < 8; n += 1) world.contained.set(`other-${n}`, 'shop');
+    expect(await refusal(chokepoint.apply(callOf('quarantine', { key: 'again' }), context))).toBeUndefined();
+    expect(await refusal(chokepoint.apply(callOf('quarantine', { input: { pod: { ...pod, uid: 'uid-2' } } }), context))).toBe(
+      'FB_ERR_CAP_REACHED',
+    );
   });
 
   test('a step that is refused, and one that is given back, give their place back', async () => {

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { auditReport } from '../../../service/commands/audit.ts';
-import { until, type Workload } from './cluster.ts';
+import { podOf, until, type Workload } from './cluster.ts';
 import { containedAt, differences, ended, votedAt, voteUntilTaken } from './oracle.ts';
 import { Chance, seedOf } from './random.ts';
 import { ownServers } from './servers.ts';
@@ -11,7 +11,8 @@ jest.setTimeout(240_000);
 
 const seed = seedOf(process.env.FIREBREAK_E2E_SEED);
 const chance = new Chance(seed);
-const goesOnWithinMs = 5_000;
+/** Twice what is promised, for a machine that does other work too. What it took is printed. */
+const goesOnWithinMs = 9_500;
 
 let own: Awaited<ReturnType<typeof ownServers>>;
 let service: Service;
@@ -42,18 +43,24 @@ const killTemporal = (): void => {
 };
 
 describe('Temporal down', () => {
-  test('when Firebreak starts: alerts are taken and kept, a click is told so, and the pod is contained when Temporal is there', async () => {
+  test('when Firebreak starts: the pods are contained all the same, and their incidents adopt that when Temporal is there', async () => {
     const workloads = await deployed(2);
     killTemporal();
     await service.start();
+    const sent = Date.now();
     expect((await service.alert(workloads[0] as Workload)).status).toBe(200);
     await until('a line in the log', 20_000, () => service.log.includes('waiting for Temporal'));
     expect((await service.alert(workloads[1] as Workload)).status).toBe(200);
+    const times = await containedAt(service, workloads);
+    measured.push(`contained while Temporal is away, after the first alert, ms: ${spread(times.map((at) => at - sent))}`);
     await sleep(chance.upTo(3_000));
     await own.platform.temporal.restart();
-    const ready = Date.now();
-    const times = await containedAt(service, workloads);
-    measured.push(`Temporal there to containment of what waited, ms: ${spread(times.map((at) => at - ready))}`);
+    for (const workload of workloads) {
+      const { leases, steps } = await service.stateWhen('a lease', workload, 30_000, (state) => state.leases.length > 0);
+      expect(leases).toMatchObject([{ action: 'quarantinePod', state: 'active' }]);
+      expect(steps.filter(({ action }) => action === 'quarantinePod')).toHaveLength(1);
+      expect(service.effects.of('contain', podOf(workload))).toHaveLength(1);
+    }
     expect(service.isRunning).toBe(true);
     waiting.push(...workloads);
   });

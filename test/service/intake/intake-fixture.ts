@@ -6,6 +6,7 @@ import { resolverFromNames } from '../../../core/subject.ts';
 import type { SubjectResolver } from '../../../core/subject-resolver.ts';
 import { createBox } from '../../../integrations/crypto-box/box.ts';
 import { askRunningService } from '../../../service/intake/control.ts';
+import type { HeadStart } from '../../../service/intake/head-start.ts';
 import type { IncidentGateway } from '../../../service/intake/incident-gateway.ts';
 import type { KeptAlert } from '../../../service/intake/kept-alerts.ts';
 import type { IntakeLog } from '../../../service/intake/log.ts';
@@ -47,6 +48,7 @@ export interface DoorOptions {
   readonly directory?: string;
   readonly maxBytes?: number;
   readonly resolver?: SubjectResolver;
+  readonly headStart?: HeadStart;
   readonly access?: Partial<Pick<IntakeOptions, 'tokens' | 'signatures' | 'senders' | 'tls'>>;
   readonly storm?: IntakeOptions['storm'];
 }
@@ -61,6 +63,7 @@ export async function openDoor(gateway: IncidentGateway, options: DoorOptions = 
     cluster: 'lab',
     resolver: options.resolver ?? resolverFromNames,
     gateway,
+    headStart: options.headStart,
     seal: (bytes, aad) => box.seal(bytes, aad),
     storm: options.storm,
     log: silent,

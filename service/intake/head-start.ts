@@ -1,0 +1,14 @@
+import type { HeadStartRequest } from '../../core/head-start.ts';
+
+/** `known`: the pod was contained before, or is at this moment. */
+export type HeadStartResult = 'contained' | 'known' | 'refused' | 'failed';
+
+/** The cell, as the dispatcher asks it to contain what must not wait for Temporal. */
+export interface HeadStart {
+  /** Whether there is anything to begin. Answers from memory, at once. */
+  wants(request: HeadStartRequest): boolean;
+  /** Never rejects: what cannot be begun is left to the incident. */
+  begin(request: HeadStartRequest): Promise<HeadStartResult>;
+  /** Contained pods that no incident holds. */
+  orphans(): number;
+}

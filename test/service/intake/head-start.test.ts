@@ -1,0 +1,161 @@
+import { afterEach, describe, expect, test } from '@jest/globals';
+import type { HeadStartRequest } from '../../../core/head-start.ts';
+import { resolverFromNames } from '../../../core/subject.ts';
+import type { SubjectResolver } from '../../../core/subject-resolver.ts';
+import type { HeadStart, HeadStartResult } from '../../../service/intake/head-start.ts';
+import { FakeIncidentGateway } from '../../fakes/incident-gateway.ts';
+import { type Door, falcoEvent, freshDirectory, openDoor, removeDirectory, until } from './intake-fixture.ts';
+
+const incident = 'incident/lab/shop/Deployment/web';
+const critical = () => falcoEvent({ priority: 'Critical', rule: 'Drop and execute new binary in container' });
+
+/** Notes what it is asked to begin, and what Temporal had by then. */
+class NotedHeadStart implements HeadStart {
+  readonly begun: { readonly request: HeadStartRequest; readonly startsBefore: number }[] = [];
+  readonly gateway: FakeIncidentGateway;
+  takesMs = 0;
+
+  constructor(gateway: FakeIncidentGateway) {
+    this.gateway = gateway;
+  }
+
+  wants({ alert }: HeadStartRequest): boolean {
+    return alert.severity === 'critical';
+  }
+
+  async begin(request: HeadStartRequest): Promise<HeadStartResult> {
+    this.begun.push({ request, startsBefore: this.gateway.starts.length });
+    await new Promise((resolve) => setTimeout(resolve, this.takesMs));
+    return 'contained';
+  }
+
+  orphans(): number {
+    return 0;
+  }
+}
+
+const opened: Door[] = [];
+async function door(headStart: HeadStart, gateway: FakeIncidentGateway, more: object = {}): Promise<Door> {
+  const one = await openDoor(gateway, { headStart, ...more });
+  opened.push(one);
+  return one;
+}
+
+afterEach(async () => {
+  for (const { intake, directory } of opened.splice(0)) {
+    await intake.stop(200);
+    removeDirectory(directory);
+  }
+});
+
+describe('the head start', () => {
+  test('comes before the start of the incident, and the start comes', async () => {
+    const gateway = new FakeIncidentGateway();
+    const headStart = new NotedHeadStart(gateway);
+    const { post, intake } = await door(headStart, gateway);
+    expect((await post(JSON.stringify(critical()))).status).toBe(200);
+    await until(() => gateway.counted(incident) === 1);
+    expect(headStart.begun).toMatchObject([{ request: { alert: { severity: 'critical' } }, startsBefore: 0 }]);
+    const metrics = await (await fetch(`${intake.url}/metrics`)).text();
+    expect(metrics).toContain('firebreak_head_starts_total{result="contained"} 1');
+  });
+
+  test('that hangs holds neither the answer nor the start', async () => {
+    const gateway = new FakeIncidentGateway();
+    const headStart = new NotedHeadStart(gateway);
+    headStart.takesMs = 4_000;
+    const { post } = await door(headStart, gateway);
+    expect((await post(JSON.stringify(critical()))).status).toBe(200);
+    await until(() => gateway.counted(incident) === 1, 3_000);
+  });
+
+  test('in a burst: all of it before the first start', async () => {
+    const gateway = new FakeIncidentGateway();
+    const headStart = new NotedHeadStart(gateway);
+    headStart.takesMs = 40;
+    const { post } = await door(headStart, gateway);
+    const burst = Array.from({ length: 20 }, (_, n) =>
+      falcoEvent({ priority: 'Critical' }, { 'k8s.pod.name': `web${n}-6d4cf56db6-xbcdf` }),
+    );
+    await post(JSON.stringify(burst));
+    await until(() => gateway.starts.length === 20);
+    expect(headStart.begun.map(({ startsBefore }) => startsBefore)).toEqual(Array.from({ length: 20 }, () => 0));
+  });
+
+  test('does not wait for Temporal, and comes again from the spool after a restart', async () => {
+    const gateway = new FakeIncidentGateway();
+    gateway.failing = 'down';
+    const headStart = new NotedHeadStart(gateway);
+    const directory = freshDirectory();
+    const first = await openDoor(gateway, { headStart, directory });
+    await first.post(JSON.stringify(critical()));
+    await until(() => headStart.begun.length > 0);
+    await first.intake.stop(50);
+    const after = new NotedHeadStart(gateway);
+    await door(after, gateway, { directory });
+    await until(() => after.begun.length > 0);
+    expect(after.begun[0]?.request.alert.id).toBe(headStart.begun[0]?.request.alert.id);
+    gateway.failing = 'no';
+    await until(() => gateway.counted(incident) === 1);
+  });
+
+  test('while an incident is open: another pod’s does not wait for the window', async () => {
+    const gateway = new FakeIncidentGateway();
+    const headStart = new NotedHeadStart(gateway);
+    const { post } = await door(headStart, gateway);
+    await post(JSON.stringify(critical()));
+    await until(() => gateway.counted(incident) === 1);
+    await post(JSON.stringify(falcoEvent({ priority: 'Critical' }, { 'k8s.pod.name': 'web-6d4cf56db6-other' })));
+    await until(() => headStart.begun.length === 2);
+  });
+});
+
+describe('an alert that waited for more than 15 minutes', () => {
+  const late: SubjectResolver = {
+    resolve: (alert) =>
+      resolverFromNames.resolve({ ...alert, ...(alert.doubt === undefined && { receivedAt: '2026-06-01T10:00:00Z' }) }),
+  };
+
+  test('is told anew whom it is about, and is in doubt', async () => {
+    const gateway = new FakeIncidentGateway();
+    gateway.failing = 'down';
+    const directory = freshDirectory();
+    const first = await openDoor(gateway, { directory, resolver: late });
+    await first.post(JSON.stringify(critical()));
+    await first.intake.stop(50);
+    gateway.failing = 'no';
+    const headStart = new NotedHeadStart(gateway);
+    const resolver: SubjectResolver = {
+      resolve: (alert) => {
+        const resolved = resolverFromNames.resolve(alert);
+        return { ...resolved, alert: { ...resolved.alert, node: 'node-of-today' } };
+      },
+    };
+    await door(headStart, gateway, { directory, resolver });
+    await until(() => gateway.counted(incident) === 1);
+    expect(gateway.batches(incident)[0]?.alerts).toMatchObject([
+      { node: 'node-of-today', doubt: expect.stringMatching(/waited for \d+ minutes/) },
+    ]);
+  });
+
+  test('stays with its incident when it would be another’s today, and says so', async () => {
+    const gateway = new FakeIncidentGateway();
+    gateway.failing = 'down';
+    const directory = freshDirectory();
+    const first = await openDoor(gateway, { directory, resolver: late });
+    await first.post(JSON.stringify(critical()));
+    await first.intake.stop(50);
+    gateway.failing = 'no';
+    const resolver: SubjectResolver = {
+      resolve: (alert) => ({
+        alert: { ...alert, node: 'node-of-today' },
+        subject: { kind: 'workload', cluster: 'lab', namespace: 'shop', ownerKind: 'StatefulSet', name: 'web' },
+      }),
+    };
+    await door(new NotedHeadStart(gateway), gateway, { directory, resolver });
+    await until(() => gateway.counted(incident) === 1);
+    expect(gateway.batches(incident)[0]?.alerts).toMatchObject([
+      { node: 'node-7', doubt: expect.stringContaining('incident/lab/shop/StatefulSet/web') },
+    ]);
+  });
+});
