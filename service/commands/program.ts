@@ -35,6 +35,11 @@ const commands: readonly LazyCommand[] = [
     register: async (program) => (await import('./lease.ts')).registerLeaseCommand(program),
   },
   {
+    name: 'roster',
+    description: 'who may decide, and who is on call',
+    register: async (program) => (await import('./roster.ts')).registerRosterCommand(program),
+  },
+  {
     name: 'suppress',
     description: 'alerts that are hidden for a time: proposed by one person, approved by another',
     register: async (program) => (await import('./suppress.ts')).registerSuppressCommand(program),

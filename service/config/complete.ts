@@ -2,6 +2,7 @@ import { createPublicKey } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import type { Roster } from '../../core/roster.ts';
+import { completeOnCall } from './complete-roster.ts';
 import { completePaging, completeTickets } from './complete-tickets.ts';
 import type { SecretRef } from './fields.ts';
 import type { ConfigProblem } from './problems.ts';
@@ -67,6 +68,19 @@ function readKey(written: string, absolute: (path: string) => string): { readonl
   return isEd25519(pem) ? { pem } : { problem: 'not an Ed25519 public key in PEM' };
 }
 
+/** A key that two people have would let one of them vote for both. */
+function sharedKeys(people: readonly { readonly id: string; readonly keys: readonly string[] }[]) {
+  const all = people.flatMap(({ id, keys }, index) =>
+    keys.map((pem, place) => ({ id, index, place, key: pem.replace(/\s/g, '') })),
+  );
+  return all.flatMap(({ id, index, place, key }, nth) => {
+    const other = all.slice(0, nth).find((one) => one.key === key && one.id !== id);
+    if (!other) return [];
+    const at = ['roster', 'people', index, 'keys', place];
+    return [{ at, problem: `this key is ${other.id}’s too`, remedy: 'Each person makes a key of their own.' }];
+  });
+}
+
 type TlsConfig = NonNullable<FileConfig['intake']['tls']>;
 
 function absoluteTls({ clientCaFile, ...tls }: TlsConfig, absolute: (path: string) => string): TlsConfig {
@@ -99,8 +113,19 @@ export function completeConfig(options: {
       });
       return [];
     });
-    return { id: person.id, name: person.name, slackIds: person.slack, keys, accounts: person.accounts };
+    const { timeZone } = person;
+    return {
+      id: person.id,
+      name: person.name,
+      slackIds: person.slack,
+      keys,
+      accounts: person.accounts,
+      ...(timeZone !== undefined && { timeZone }),
+    };
   });
+  const { schedules, delegations } = file.roster;
+  const timeZoneOf = (person: string) => people.find(({ id }) => id === person)?.timeZone;
+  problems.push(...sharedKeys(people));
 
   const { s3 } = file.evidence;
   const url = file.audit.url ?? `sqlite:${join(stateDir, 'audit.db')}`;
@@ -137,7 +162,7 @@ export function completeConfig(options: {
       voteKeyFile: inState(file.desk.voteKeyFile, 'keys', 'vote.pem'),
       votePublicKeys: file.desk.votePublicKeys?.map(absolute) ?? [join(stateDir, 'keys', 'vote.pem.pub')],
     },
-    roster: { people, groups: file.roster.groups },
+    roster: { people, groups: file.roster.groups, ...completeOnCall({ schedules, delegations, timeZoneOf }) },
     ...(file.slack && {
       slack: {
         ...file.slack,

@@ -70,6 +70,12 @@ function remedyFor(schema: z.core.$ZodType, path: readonly PropertyKey[], missin
   return `${missing ? 'Add it' : 'Write here'}: ${wanted}${example}.`;
 }
 
+/** A check of our own may say what to do. */
+function remedyOf({ params }: z.core.$ZodIssueCustom): string {
+  const remedy: unknown = params?.remedy;
+  return typeof remedy === 'string' ? remedy : 'Correct it: see docs/configuration.md.';
+}
+
 function unknownKey(schema: z.core.$ZodType, path: readonly PropertyKey[], key: string): Omit<ConfigProblem, 'line'> {
   const known = knownKeys(schemaAt(schema, path)?.schema ?? schema);
   const near = nearestName(key, known);
@@ -96,7 +102,7 @@ export function problemsOf(schema: z.core.$ZodType, issues: readonly z.core.$Zod
           path: pathText(issue.path),
           ...at(issue.path),
           problem: missing ? 'it is missing' : issue.message.replace(/^(Invalid (input|option): |Too (big|small): )/, ''),
-          remedy: issue.code === 'custom' ? 'Correct it: see docs/configuration.md.' : remedyFor(schema, issue.path, missing),
+          remedy: issue.code === 'custom' ? remedyOf(issue) : remedyFor(schema, issue.path, missing),
         },
       ];
     })

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { id, path } from './fields.ts';
+import { delegations, schedule, scheduleProblems, timeZone } from './schedule-section.ts';
 
 const person = z.strictObject({
   id: id.meta({ description: 'Goes into votes and records.', examples: ['ada'] }),
@@ -19,6 +20,11 @@ const person = z.strictObject({
       description: 'User names by which alerts and the API audit know this person, who may then not decide on them.',
       examples: [['ada@example.com']],
     }),
+  timeZone: timeZone.exactOptional().meta({
+    description:
+      'IANA time zone in which times are shown to this person, and in which their delegations are written. Absent: UTC.',
+    examples: ['Europe/Berlin'],
+  }),
 });
 
 function doubles(values: readonly string[]): readonly number[] {
@@ -36,8 +42,19 @@ export const roster = z
       description: 'Group → ids of people. Playbooks ask `oncall` and `leads`.',
       examples: [{ oncall: ['ada'], leads: ['ada'] }],
     }),
+    schedules: z
+      .record(id, schedule)
+      .default({})
+      .meta({
+        description:
+          'Group → who of it is on call when: nobody else answers for it. A group without one is on call as a whole, always. See docs/on-call.md.',
+        examples: [
+          { oncall: { timeZone: 'Europe/Berlin', rotations: [{ people: ['ada', 'grace'], from: '2026-01-05T09:00' }] } },
+        ],
+      }),
+    delegations,
   })
-  .superRefine(({ people, groups }, context) => {
+  .superRefine(({ people, groups, schedules, delegations: handed }, context) => {
     const ids = people.map((one) => one.id);
     for (const index of doubles(ids))
       context.addIssue({
@@ -64,4 +81,6 @@ export const roster = z
             message: `${member} is no id of a person in people`,
           });
       });
+    for (const { path: place, message, remedy } of scheduleProblems({ people, groups, schedules, delegations: handed }))
+      context.addIssue({ code: 'custom', path: [...place], message, params: { remedy } });
   });

@@ -48,6 +48,7 @@ describe('help', () => {
       'approve',
       'deny',
       'lease',
+      'roster',
       'playbooks',
       'actions',
       'alerts',
@@ -219,5 +220,22 @@ describe('actions', () => {
     expect(shown).toMatchObject({ effect: 'destructive', rights: [{ resource: 'pods', verbs: ['get', 'delete'] }] });
     expect(firebreak(['actions', 'show', 'deletePod']).stdout).toMatch(/^decided by +people, each time$/m);
     expect(firebreak(['actions', 'show', 'none']).stderr).toContain('FB_ERR_NOT_FOUND');
+  });
+});
+
+describe('roster show', () => {
+  test('says who is on call and why, as a table and as JSON', () => {
+    const scheduled = join(folder, 'scheduled.yaml');
+    const schedules = `  schedules: { oncall: { timeZone: Europe/Berlin, rotations: [{ people: [ada], from: 2026-01-05T09:00 }] } }\n`;
+    writeFileSync(scheduled, configText + schedules);
+    const table = firebreak(['roster', 'show', '--config', scheduled, '--at', '2026-01-06T12:00']);
+    expect(table.stdout).toMatch(/oncall +ada +Ada +turn until 2026-01-12 09:00 Europe\/Berlin/);
+    expect(table.stdout).toMatch(/leads +ada +Ada +member of the group/);
+    const json = firebreak(['roster', 'show', '--config', scheduled, '--at', '2026-01-05T08:59+01:00', '--json']);
+    expect(JSON.parse(json.stdout)).toMatchObject({
+      at: '2026-01-05T07:59:00.000Z',
+      groups: [{ group: 'oncall', onCall: [] }, {}],
+    });
+    expect(firebreak(['roster', 'show', '--config', scheduled, '--at', 'now']).status).not.toBe(0);
   });
 });

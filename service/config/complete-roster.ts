@@ -1,0 +1,39 @@
+import { wallClockOf } from '../../core/local-time.ts';
+import type { Delegation, Roster } from '../../core/roster.ts';
+import type { Schedule } from '../../core/schedule.ts';
+import type { DelegationsSection, ScheduleSection } from './schedule-section.ts';
+import { instantWritten } from './written-time.ts';
+
+/** Who is on call when, with every time as an instant. All of it was checked: see `scheduleProblems`. */
+export function completeOnCall(options: {
+  readonly schedules: Readonly<Record<string, ScheduleSection>>;
+  readonly delegations: DelegationsSection;
+  readonly timeZoneOf: (person: string) => string | undefined;
+}): Pick<Roster, 'schedules' | 'delegations'> {
+  const { schedules, delegations, timeZoneOf } = options;
+  const complete = Object.entries(schedules).map(([group, section]) => [group, scheduleOf(section)] as const);
+  const handed = delegations.map(({ person, to, ...written }): Delegation => {
+    return { person, to, ...spanOf(written, timeZoneOf(person) ?? 'UTC') };
+  });
+  return {
+    ...(complete.length > 0 && { schedules: Object.fromEntries(complete) }),
+    ...(handed.length > 0 && { delegations: handed }),
+  };
+}
+
+function spanOf({ from, until }: { readonly from: string; readonly until: string }, timeZone: string) {
+  return { from: instantWritten(from, timeZone) ?? 0, until: instantWritten(until, timeZone) ?? 0 };
+}
+
+function scheduleOf({ timeZone, rotations, entries, overrides }: ScheduleSection): Schedule {
+  return {
+    timeZone,
+    rotations: rotations.map(({ people, from, days }) => ({ people, start: wallClockOf(from) ?? 0, days })),
+    shifts: entries.map(({ person, ...written }) => ({ person, ...spanOf(written, timeZone) })),
+    overrides: overrides.map(({ person, replaces, ...written }) => ({
+      person,
+      ...spanOf(written, timeZone),
+      ...(replaces !== undefined && { replaces }),
+    })),
+  };
+}

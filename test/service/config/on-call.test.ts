@@ -1,0 +1,147 @@
+import { generateKeyPairSync } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { answerersOf } from '../../../core/roster.ts';
+import { checkConfig, loadConfig } from '../../../service/config/load.ts';
+
+let folder = '';
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'firebreak-on-call-'));
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const people = `
+    - { id: ana, name: Ana, timeZone: America/New_York }
+    - { id: ben, name: Ben }
+    - { id: lea, name: Lea }`;
+
+function write(rest: string, listed = people): string {
+  const path = join(folder, 'firebreak.yaml');
+  const head = 'cluster: lab\nintake:\n  tokens: [{ name: falco, token: { env: FALCO_TOKEN } }]\n';
+  writeFileSync(path, `${head}roster:\n  people:${listed}\n  groups: { oncall: [ana, ben], leads: [lea, ben] }\n${rest}`);
+  return path;
+}
+
+/** Path, problem and remedy of everything that is wrong. */
+function problems(rest: string, listed = people): readonly string[] {
+  const checked = checkConfig({ path: write(rest, listed), env: {} });
+  return checked.ok ? [] : checked.problems.map(({ path, problem, remedy }) => `${path}: ${problem}. ${remedy}`);
+}
+
+const weekly = `
+  schedules:
+    oncall:
+      timeZone: Europe/Berlin
+      rotations: [{ people: [ana, ben], from: 2026-03-02T09:00 }]
+      entries: [{ person: ben, from: 2026-03-05T20:00, until: 2026-03-05T21:00Z }]
+      overrides: [{ person: ben, replaces: ana, from: 2026-03-03, until: 2026-03-04 }]`;
+const away = `
+  delegations: [{ person: ana, to: lea, from: 2026-03-06T00:00, until: 2026-03-07T00:00 }]`;
+
+describe('who is on call', () => {
+  test('is read by the wall clock of the schedule, and a delegation by that of its person', () => {
+    const { roster } = loadConfig({ path: write(weekly + away), env: {} });
+    const who = (time: string) => answerersOf(roster, 'oncall', Date.parse(time)).map(({ person }) => person);
+    expect(who('2026-03-02T07:59:59Z')).toEqual([]);
+    expect(who('2026-03-02T08:00:00Z')).toEqual(['ana']);
+    expect(who('2026-03-02T23:00:00Z')).toEqual(['ben']);
+    expect(who('2026-03-05T19:00:00Z')).toEqual(['ana', 'ben']);
+    expect(who('2026-03-05T21:00:00Z')).toEqual(['ana']);
+    expect(who('2026-03-06T04:59:59Z')).toEqual(['ana']);
+    expect(who('2026-03-06T05:00:00Z')).toEqual(['lea']);
+    expect(who('2026-03-30T07:00:00Z')).toEqual(['ana']);
+  });
+
+  test('without a schedule is the whole group, as before', () => {
+    const { roster } = loadConfig({ path: write(''), env: {} });
+    expect(roster.schedules).toBeUndefined();
+    expect(answerersOf(roster, 'oncall', 0).map(({ person }) => person)).toEqual(['ana', 'ben']);
+  });
+});
+
+describe('what is wrong is named with its place and what to do', () => {
+  const schedule = (text: string): string => `\n  schedules:\n    oncall: { timeZone: UTC, ${text} }`;
+  test.each([
+    [
+      'a time zone that is none',
+      '\n  schedules:\n    oncall: { timeZone: Europe/Atlantis, rotations: [{ people: [ana], from: 2026-03-02 }] }',
+      /^roster\.schedules\.oncall\.timeZone: not a time zone of the IANA list\. Write its name/,
+    ],
+    [
+      'a group that is none',
+      '\n  schedules:\n    night: { timeZone: UTC, rotations: [{ people: [ana], from: 2026-03-02 }] }',
+      /^roster\.schedules\.night: there is no such group\. Name a group: oncall, leads\./,
+    ],
+    [
+      'a schedule of nobody',
+      schedule('rotations: []'),
+      /^roster\.schedules\.oncall: nobody is ever on call by it\. Add a rotation/,
+    ],
+    [
+      'a turn of a stranger',
+      schedule('rotations: [{ people: [ana, lea], from: 2026-03-02 }]'),
+      /^roster\.schedules\.oncall\.rotations\[0\]\.people\[1\]: lea is not in the group oncall.*Add lea to/,
+    ],
+    [
+      'a day that is on no calendar',
+      schedule('rotations: [{ people: [ana], from: 2026-02-30 }]'),
+      /^roster\.schedules\.oncall\.rotations\[0\]\.from: not a time of the wall clock\. Write/,
+    ],
+    [
+      'a turn that begins in UTC',
+      schedule('rotations: [{ people: [ana], from: 2026-03-02T09:00Z }]'),
+      /rotations\[0\]\.from: not a time of the wall clock/,
+    ],
+    [
+      'an override that ends before it begins',
+      schedule('overrides: [{ person: ana, from: 2026-03-02, until: 2026-03-01 }]'),
+      /overrides\[0\]\.until: its end is not after its beginning\. Correct/,
+    ],
+    [
+      'an override in place of a stranger',
+      schedule('overrides: [{ person: ana, replaces: eve, from: 2026-03-01, until: 2026-03-02 }]'),
+      /overrides\[0\]\.replaces: eve is not in the group/,
+    ],
+  ])('%s', (_what, rest, expected) => {
+    expect(problems(rest)).toEqual([expect.stringMatching(expected)]);
+  });
+
+  const handed = (...list: readonly string[]): string => `\n  delegations: [${list.join(', ')}]`;
+  const from = (person: string, to: string, first = 1, last = 2): string =>
+    `{ person: ${person}, to: ${to}, from: 2026-03-0${first}, until: 2026-03-0${last} }`;
+  test.each([
+    [
+      'to nobody',
+      handed(from('ana', 'eve')),
+      /^roster\.delegations\[0\]\.to: eve is no id of a person in people\. Name one of: ana, ben, lea\./,
+    ],
+    ['to oneself', handed(from('ana', 'ana')), /^roster\.delegations\[0\]\.to: a right cannot be handed to oneself/],
+    [
+      'to two at once',
+      handed(from('ana', 'ben', 1, 4), from('ana', 'lea', 3, 5)),
+      /^roster\.delegations\[1\]\.from: ana has handed the right over already/,
+    ],
+    [
+      'to somebody who is away',
+      handed(from('ana', 'ben', 1, 4), from('ben', 'lea', 3, 5)),
+      /^roster\.delegations\[0\]\.to: ben has handed over too.*such as lea/,
+    ],
+  ])('a right handed %s', (_what, rest, expected) => {
+    expect(problems(rest)).toEqual([expect.stringMatching(expected)]);
+  });
+
+  test('rights that are handed on one after the other are right', () => {
+    expect(problems(handed(from('ana', 'ben', 1, 3), from('ana', 'lea', 3, 5), from('ben', 'lea', 4, 5)))).toEqual([]);
+  });
+
+  test('a key that two people have', () => {
+    const pem = generateKeyPairSync('ed25519').publicKey.export({ type: 'spki', format: 'pem' }).toString();
+    writeFileSync(join(folder, 'key.pem'), pem);
+    const both = `\n    - { id: ana, name: Ana, keys: [key.pem] }\n    - { id: ben, name: Ben, keys: [${JSON.stringify(pem)}] }\n    - { id: lea, name: Lea }`;
+    expect(problems('', both)).toEqual([
+      'roster.people[1].keys[0]: this key is ana’s too. Each person makes a key of their own.',
+    ]);
+  });
+});
