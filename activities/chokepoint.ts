@@ -137,7 +137,7 @@ export function createChokepoint(parts: ChokepointParts): Chokepoint {
   const evidence = async (call: StepCall, declaration: ActionDeclaration, plan: Plan) => {
     if (declaration.effect !== 'destructive' || Date.parse(call.evidenceDeadline) <= (parts.now ?? Date.now)()) return;
     for (const ref of call.evidence) if (isOf(ref, plan) && (await parts.evidenceKept(ref, call.incident.id))) return;
-    throw new FirebreakError('FB_ERR_EVIDENCE_PENDING', `nothing is kept of ${plan.target.name} yet`);
+    throw new FirebreakError('FB_ERR_EVIDENCE_PENDING', `nothing is kept of ${(plan.evidenceOf ?? plan.target).name} yet`);
   };
 
   return {
@@ -264,9 +264,10 @@ function mayUndo(parts: ChokepointParts, call: StepCall, reason: UndoCall['reaso
 
 /** Evidence is of one object: by uid, or, for what has none, by name. */
 function isOf(ref: EvidenceRef, plan: Plan): boolean {
-  return plan.target.uid === undefined
-    ? ref.target.uid === undefined && ref.target.name === plan.target.name
-    : ref.target.uid === plan.target.uid;
+  const subject = plan.evidenceOf ?? plan.target;
+  return subject.uid === undefined
+    ? ref.target.uid === undefined && ref.target.name === subject.name
+    : ref.target.uid === subject.uid;
 }
 
 const rememberedSteps = 10_000;

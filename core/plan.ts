@@ -27,6 +27,8 @@ export interface Plan<Action extends string = string> {
   readonly weakens?: true;
   /** The one object that the step is about, with the uid it had. */
   readonly target: { readonly name: TargetName; readonly uid?: string };
+  /** Whose evidence has to be kept before it is done, where that is not the target. */
+  readonly evidenceOf?: { readonly name: TargetName; readonly uid: string };
   readonly changes: readonly Change[];
   /** Everything that the step would touch, sorted, without doubles. */
   readonly blastRadius: readonly TargetName[];

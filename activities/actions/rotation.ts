@@ -4,11 +4,11 @@ import type { StepContext } from '../../core/action.ts';
 import type { RotateSecretInput } from '../../core/actions/rotate-secret.schema.ts';
 import { digestOf } from '../../core/digest.ts';
 import { type KubernetesApi, pathOf } from '../../integrations/kubernetes/client.ts';
-import { controllerOf } from '../../integrations/kubernetes/owners.ts';
+import { controllerOf, otherWriter } from '../../integrations/kubernetes/owners.ts';
 import { readSamePod } from '../../integrations/kubernetes/pods.ts';
 import { type Json, ownersOf, type PodJson, secretUses } from '../../integrations/kubernetes/projection.ts';
 import { secretReferences } from '../../integrations/kubernetes/secret-references.ts';
-import { otherWriter, readSecret, type SecretJson, whyNotRotate } from '../../integrations/kubernetes/secrets.ts';
+import { readSecret, type SecretJson, whyNotRotate } from '../../integrations/kubernetes/secrets.ts';
 
 export type DeploymentJson = Json<V1Deployment>;
 

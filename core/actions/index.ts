@@ -1,22 +1,30 @@
 import type { ActionDeclaration } from '../action.ts';
 import { blockEgress } from './block-egress.ts';
+import { cordonNode } from './cordon-node.ts';
 import { deletePod } from './delete-pod.ts';
 import { isolateNamespace } from './isolate-namespace.ts';
 import { openTicket } from './open-ticket.ts';
 import { quarantinePod } from './quarantine-pod.ts';
 import { quarantineWorkload } from './quarantine-workload.ts';
 import { rotateSecret } from './rotate-secret.ts';
+import { scaleToZero } from './scale-to-zero.ts';
 import { snapshotPodState } from './snapshot-pod-state.ts';
+import { suspendCronJob } from './suspend-cron-job.ts';
+import { suspendRollout } from './suspend-rollout.ts';
 
 export {
   blockEgress,
+  cordonNode,
   deletePod,
   isolateNamespace,
   openTicket,
   quarantinePod,
   quarantineWorkload,
   rotateSecret,
+  scaleToZero,
   snapshotPodState,
+  suspendCronJob,
+  suspendRollout,
 };
 
 /** Every action there is: an explicit list, from which RBAC manifests and the reference are made. */
@@ -25,6 +33,10 @@ export const actions: readonly ActionDeclaration[] = [
   quarantineWorkload,
   isolateNamespace,
   blockEgress,
+  cordonNode,
+  suspendCronJob,
+  suspendRollout,
+  scaleToZero,
   snapshotPodState,
   rotateSecret,
   deletePod,

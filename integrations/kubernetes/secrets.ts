@@ -1,6 +1,7 @@
 import type { V1Secret } from '@kubernetes/client-node';
 import { type KubernetesApi, pathOf } from './client.ts';
 import { KubernetesError } from './client-error.ts';
+import { otherWriter } from './owners.ts';
 import { type Json, ownersOf } from './projection.ts';
 
 export type SecretJson = Json<V1Secret>;
@@ -24,21 +25,6 @@ export async function readSecret(options: {
     if (error instanceof KubernetesError && error.status === 404) return undefined;
     throw error;
   }
-}
-
-/** Who else writes this object, and would undo or ignore a change by us; undefined when nobody is known. */
-export function otherWriter(metadata: SecretJson['metadata']): string | undefined {
-  const marks = { ...metadata?.labels, ...metadata?.annotations };
-  const has = (...prefixes: readonly string[]): boolean =>
-    Object.keys(marks).some((key) => prefixes.some((prefix) => key.startsWith(prefix)));
-  if (has('meta.helm.sh/') || marks['app.kubernetes.io/managed-by'] === 'Helm' || marks.heritage === 'Helm') return 'Helm';
-  if (has('argocd.argoproj.io/')) return 'Argo CD';
-  if (has('kustomize.toolkit.fluxcd.io/', 'helm.toolkit.fluxcd.io/')) return 'Flux';
-  if (has('reconcile.external-secrets.io/')) return 'External Secrets';
-  if (has('cert-manager.io/')) return 'cert-manager';
-  if (has('sealedsecrets.bitnami.com/')) return 'Sealed Secrets';
-  if (has('vaultproject.io/', 'secrets.hashicorp.com/')) return 'Vault';
-  return undefined;
 }
 
 /** Why this Secret cannot be given new values by us; undefined when it can. An immutable one can: the new one has a new name. */

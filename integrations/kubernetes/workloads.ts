@@ -31,5 +31,7 @@ export interface WorkloadJson extends ObjectJson {
     readonly selector?: LabelSelector;
     readonly template?: Json<V1PodTemplateSpec>;
     readonly replicas?: number;
+    /** Of a StatefulSet. */
+    readonly persistentVolumeClaimRetentionPolicy?: { readonly whenScaled?: string };
   };
 }

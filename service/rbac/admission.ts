@@ -6,25 +6,61 @@ import { names } from '../../core/labels.ts';
  * https://kubernetes.io/docs/reference/access-authn-authz/validating-admission-policy/
  */
 export function cellAdmission(account: { readonly namespace: string; readonly name: string }): readonly object[] {
-  const ours = `k.startsWith('firebreak.dev/')`;
   return [
     ...policy({
       name: `${account.name}-pods`,
       account,
       rule: { apiGroups: [''], apiVersions: ['v1'], operations: ['UPDATE'], resources: ['pods'] },
-      variables: [
-        { name: 'before', expression: 'oldObject.metadata.?annotations.orValue({})' },
-        { name: 'after', expression: 'object.metadata.?annotations.orValue({})' },
-      ],
+      variables: annotations,
       validations: [
         {
           expression: 'object.spec == oldObject.spec && object.metadata.?finalizers == oldObject.metadata.?finalizers',
           message: 'Firebreak may change the labels and its own annotations of a pod, nothing else',
         },
+        onlyOwnAnnotations('a pod'),
+      ],
+    }),
+    ...policy({
+      name: `${account.name}-nodes`,
+      account,
+      rule: { apiGroups: [''], apiVersions: ['v1'], operations: ['UPDATE'], resources: ['nodes'] },
+      variables: annotations,
+      validations: [
         {
-          expression: `variables.after.all(k, ${ours} || (k in variables.before && variables.before[k] == variables.after[k])) && variables.before.all(k, ${ours} || k in variables.after)`,
-          message: 'Firebreak may change no annotations of a pod but its own',
+          expression: same(
+            'object.metadata.?labels',
+            'object.metadata.?finalizers',
+            'object.spec.?taints',
+            'object.spec.?podCIDRs',
+            'object.spec.?providerID',
+          ),
+          message: 'Firebreak may make a node unschedulable and give that back, nothing else',
         },
+        onlyOwnAnnotations('a node'),
+      ],
+    }),
+    ...policy({
+      name: `${account.name}-workloads`,
+      account,
+      rule: {
+        apiGroups: ['apps', 'batch'],
+        apiVersions: ['v1'],
+        operations: ['UPDATE'],
+        resources: ['deployments', 'statefulsets', 'cronjobs'],
+      },
+      variables: annotations,
+      validations: [
+        {
+          expression: same(
+            'object.metadata.?labels',
+            'object.metadata.?finalizers',
+            'object.spec.?template',
+            'object.spec.?jobTemplate',
+            'object.spec.?schedule',
+          ),
+          message: 'Firebreak may pause, suspend and scale a workload, and change nothing of what it runs',
+        },
+        onlyOwnAnnotations('a workload'),
       ],
     }),
     ...policy({
@@ -52,6 +88,24 @@ export function cellAdmission(account: { readonly namespace: string; readonly na
       ],
     }),
   ];
+}
+
+const annotations = [
+  { name: 'before', expression: 'oldObject.metadata.?annotations.orValue({})' },
+  { name: 'after', expression: 'object.metadata.?annotations.orValue({})' },
+];
+
+function onlyOwnAnnotations(what: string): object {
+  const ours = `k.startsWith('firebreak.dev/')`;
+  return {
+    expression: `variables.after.all(k, ${ours} || (k in variables.before && variables.before[k] == variables.after[k])) && variables.before.all(k, ${ours} || k in variables.after)`,
+    message: `Firebreak may change no annotations of ${what} but its own`,
+  };
+}
+
+/** These fields are as they were. */
+function same(...fields: readonly string[]): string {
+  return fields.map((field) => `${field} == ${field.replace('object', 'oldObject')}`).join(' && ');
 }
 
 const isStandingPolicy = [

@@ -1,27 +1,39 @@
 import { blockEgressImplementation } from '../../activities/actions/block-egress.ts';
+import { cordonNodeImplementation } from '../../activities/actions/cordon-node.ts';
 import { deletePodImplementation } from '../../activities/actions/delete-pod.ts';
 import { isolateNamespaceImplementation } from '../../activities/actions/isolate-namespace.ts';
 import { quarantinePodImplementation } from '../../activities/actions/quarantine-pod.ts';
 import { quarantineWorkloadImplementation } from '../../activities/actions/quarantine-workload.ts';
 import { rotateSecretImplementation } from '../../activities/actions/rotate-secret.ts';
+import { scaleToZeroImplementation } from '../../activities/actions/scale-to-zero.ts';
 import { snapshotPodStateImplementation } from '../../activities/actions/snapshot-pod-state.ts';
+import { suspendCronJobImplementation } from '../../activities/actions/suspend-cron-job.ts';
+import { suspendRolloutImplementation } from '../../activities/actions/suspend-rollout.ts';
 import type { RegisteredAction } from '../../activities/chokepoint.ts';
 import { blockEgressInput } from '../../core/actions/block-egress.schema.ts';
+import { cordonNodeInput } from '../../core/actions/cordon-node.schema.ts';
 import { deletePodInput } from '../../core/actions/delete-pod.schema.ts';
 import {
   blockEgress,
+  cordonNode,
   deletePod,
   isolateNamespace,
   quarantinePod,
   quarantineWorkload,
   rotateSecret,
+  scaleToZero,
   snapshotPodState,
+  suspendCronJob,
+  suspendRollout,
 } from '../../core/actions/index.ts';
 import { isolateNamespaceInput } from '../../core/actions/isolate-namespace.schema.ts';
 import { quarantinePodInput } from '../../core/actions/quarantine-pod.schema.ts';
 import { quarantineWorkloadInput } from '../../core/actions/quarantine-workload.schema.ts';
 import { rotateSecretInput } from '../../core/actions/rotate-secret.schema.ts';
+import { scaleToZeroInput } from '../../core/actions/scale-to-zero.schema.ts';
 import { snapshotPodStateInput } from '../../core/actions/snapshot-pod-state.schema.ts';
+import { suspendCronJobInput } from '../../core/actions/suspend-cron-job.schema.ts';
+import { suspendRolloutInput } from '../../core/actions/suspend-rollout.schema.ts';
 import type { KubernetesApi } from '../../integrations/kubernetes/client.ts';
 import type { ClusterWatch } from './cluster.ts';
 import type { EvidencePart } from './evidence.ts';
@@ -57,6 +69,26 @@ export function cellActions(
       declaration: blockEgress,
       input: blockEgressInput,
       implementation: blockEgressImplementation({ api, cellKey }),
+    }),
+    register({
+      declaration: cordonNode,
+      input: cordonNodeInput,
+      implementation: cordonNodeImplementation({ api, view, cellKey }),
+    }),
+    register({
+      declaration: suspendCronJob,
+      input: suspendCronJobInput,
+      implementation: suspendCronJobImplementation({ api, cellKey }),
+    }),
+    register({
+      declaration: suspendRollout,
+      input: suspendRolloutInput,
+      implementation: suspendRolloutImplementation({ api, cellKey }),
+    }),
+    register({
+      declaration: scaleToZero,
+      input: scaleToZeroInput,
+      implementation: scaleToZeroImplementation({ api, view, cellKey }),
     }),
     register({
       declaration: snapshotPodState,

@@ -35,6 +35,8 @@ interface World {
   note: string;
   started: boolean;
   gone: boolean;
+  /** Whose evidence the plan asks for, in place of its target's. */
+  evidenceOf?: NonNullable<Plan['evidenceOf']>;
   /** Until the watch shows what was done. */
   watchLags: boolean;
 }
@@ -67,7 +69,8 @@ function action(world: World, name: string, effect: Effect, over: { reach?: Reac
       plan: async (input) => {
         world.done.push(`plan ${name}`);
         if (world.gone) throw new FirebreakError('FB_ERR_TARGET_REPLACED', 'gone');
-        return planOf(name, effect, input, { note: world.note, reach: over.reach ?? 'pod' });
+        const plan = planOf(name, effect, input, { note: world.note, reach: over.reach ?? 'pod' });
+        return { ...plan, ...(world.evidenceOf && { evidenceOf: world.evidenceOf }) };
       },
       apply: async (input) => {
         world.done.push(`apply ${name}`);
@@ -490,6 +493,15 @@ describe('evidence before eradication', () => {
     world.kept.add('m-uid-2');
     expect(await refusal(chokepoint.apply(call({ evidence: [...evidence] }), context))).toBe('FB_ERR_EVIDENCE_PENDING');
     expect(world.applied).toEqual([]);
+  });
+
+  test('is of the suspect where the plan names one: that of its target is not enough', async () => {
+    world.evidenceOf = { name: 'pod/shop/cart-9', uid: 'uid-9' };
+    const plan = { ...planOf('remove', 'destructive', { pod }), evidenceOf: world.evidenceOf };
+    for (const uid of ['uid-1', 'uid-9']) world.kept.add(`m-${uid}`);
+    const step = (uid: string) => call({ approval: approvalOf([plan]), evidence: [evidenceOf(uid)] });
+    expect(await refusal(chokepoint.apply(step('uid-1'), context))).toBe('FB_ERR_EVIDENCE_PENDING');
+    expect(await refusal(chokepoint.apply(step('uid-9'), context))).toBeUndefined();
   });
 
   test('is not gone around with a deadline that is no time', async () => {

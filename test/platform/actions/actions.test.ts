@@ -41,7 +41,7 @@ describe('every action, on the real API server', () => {
     return observed;
   };
   const all = table.map((row) => [row.declaration.name, row] as const);
-  const reversible = all.filter(([, { declaration }]) => declaration.effect === 'reversible');
+  const reversible = all.filter(([, { declaration, undoes }]) => declaration.effect === 'reversible' || undoes);
   const declared = new Map(table.map(({ declaration }) => [declaration.name, declaration]));
 
   test('is in the table, but for those that touch no cluster', () => {

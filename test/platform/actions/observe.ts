@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { ActionImplementation, StepContext, UndoResult, Verification } from '../../../core/action.ts';
 import { comparable } from '../../../core/drift.ts';
 import { FirebreakError } from '../../../core/errors.ts';
@@ -62,7 +63,7 @@ export async function observe(row: AnyRow, world: World): Promise<Observations> 
     ? await undoBoth({ action, undo: action.undo, scene: first.scene, output, context, take: () => api.take() })
     : {};
   const restored = action.undo ? objects.map((ref, at) => ({ object: targetOf(ref), before: before[at] })) : [];
-  const after = await contents(cluster, objects);
+  const after = await settledContents(cluster, objects, action.undo ? before : undefined);
 
   const killed = await killEverywhere({ row, world, changes: changed.length });
   const rights = await tryRights({ row, world, first });
@@ -257,6 +258,20 @@ async function contents(cluster: TestCluster, refs: readonly ObjectRef[]): Promi
       return object === undefined ? null : comparable({ ...object });
     }),
   );
+}
+
+/** Controllers follow an undo a moment later: a taint that they put on a cordoned node goes with it. */
+async function settledContents(
+  cluster: TestCluster,
+  refs: readonly ObjectRef[],
+  expected: readonly unknown[] | undefined,
+): Promise<readonly unknown[]> {
+  const end = Date.now() + 10_000;
+  for (;;) {
+    const found = await contents(cluster, refs);
+    if (!expected || JSON.stringify(found) === JSON.stringify(expected) || Date.now() > end) return found;
+    await sleep(100);
+  }
 }
 
 function contextFor(namespace: string): StepContext {

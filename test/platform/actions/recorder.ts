@@ -19,15 +19,14 @@ export function recorded(api: KubernetesApi): RecordedApi {
     ...api,
     async json<T>(call: KubernetesCall): Promise<T> {
       if (call.method === 'GET') return api.json<T>(call);
-      const lost = loss && --loss.left === 0 ? loss.what : undefined;
-      if (lost) loss = undefined;
-      if (lost === 'call') throw new Killed(call.what);
+      if (loss?.what === 'call' && --loss.left === 0) throw new Killed(call.what);
       const answer = await api.json<T>(call);
       // The same uid deleted again, while its first end is under way, changes nothing.
       const isAgain = call.method === 'DELETE' && ending.has(JSON.stringify(call.body));
       if (call.method === 'DELETE') ending.add(JSON.stringify(call.body));
       if (!isAgain) changed.push(targetOfCall(call));
-      if (lost === 'answer') throw new Killed(call.what);
+      // Counted where it landed: what was refused for a conflict is tried again.
+      if (loss?.what === 'answer' && --loss.left === 0) throw new Killed(call.what);
       return answer;
     },
     take() {

@@ -31,6 +31,8 @@ export interface Scene<Input> {
 export interface Row<Input, Output> extends Omit<RegisteredAction<Input, Output>, 'implementation'> {
   readonly implementation: (parts: ImplementationParts) => ActionImplementation<Input, Output>;
   readonly scene: (cluster: TestCluster, namespace: string) => Promise<Scene<Input>>;
+  /** It ends what runs, and what else it changes can be given back all the same. */
+  readonly undoes?: true;
   /** What `verify` says on this scene. */
   readonly verification: 'applied' | 'verified' | 'unverified' | 'partial';
   /** `verb resource` of declared rights that this scene does not come to use, and why. */

@@ -1,30 +1,43 @@
 import { blockEgressImplementation } from '../../../activities/actions/block-egress.ts';
+import { cordonNodeImplementation } from '../../../activities/actions/cordon-node.ts';
 import { deletePodImplementation } from '../../../activities/actions/delete-pod.ts';
 import { isolateNamespaceImplementation } from '../../../activities/actions/isolate-namespace.ts';
 import { quarantinePodImplementation } from '../../../activities/actions/quarantine-pod.ts';
 import { quarantineWorkloadImplementation } from '../../../activities/actions/quarantine-workload.ts';
 import { rotateSecretImplementation } from '../../../activities/actions/rotate-secret.ts';
+import { scaleToZeroImplementation } from '../../../activities/actions/scale-to-zero.ts';
 import { snapshotPodStateImplementation } from '../../../activities/actions/snapshot-pod-state.ts';
+import { suspendCronJobImplementation } from '../../../activities/actions/suspend-cron-job.ts';
+import { suspendRolloutImplementation } from '../../../activities/actions/suspend-rollout.ts';
 import { blockEgressInput } from '../../../core/actions/block-egress.schema.ts';
+import { cordonNodeInput } from '../../../core/actions/cordon-node.schema.ts';
 import { deletePodInput } from '../../../core/actions/delete-pod.schema.ts';
 import {
   blockEgress,
+  cordonNode,
   deletePod,
   isolateNamespace,
   quarantinePod,
   quarantineWorkload,
   rotateSecret,
+  scaleToZero,
   snapshotPodState,
+  suspendCronJob,
+  suspendRollout,
 } from '../../../core/actions/index.ts';
 import { isolateNamespaceInput } from '../../../core/actions/isolate-namespace.schema.ts';
 import { quarantinePodInput } from '../../../core/actions/quarantine-pod.schema.ts';
 import { quarantineWorkloadInput } from '../../../core/actions/quarantine-workload.schema.ts';
 import { rotateSecretInput } from '../../../core/actions/rotate-secret.schema.ts';
+import { scaleToZeroInput } from '../../../core/actions/scale-to-zero.schema.ts';
 import { snapshotPodStateInput } from '../../../core/actions/snapshot-pod-state.schema.ts';
+import { suspendCronJobInput } from '../../../core/actions/suspend-cron-job.schema.ts';
+import { suspendRolloutInput } from '../../../core/actions/suspend-rollout.schema.ts';
 import { names } from '../../../core/labels.ts';
 import { pathOf } from '../../../integrations/kubernetes/client.ts';
 import { networkPolicyRef } from '../../../integrations/kubernetes/network-policies.ts';
 import type { ObjectRef } from '../../../integrations/kubernetes/objects.ts';
+import { workloadRef } from '../../../integrations/kubernetes/workloads.ts';
 import { resolved, until } from '../kubernetes/cluster.ts';
 import { type AnyRow, row, type TestCluster } from './row.ts';
 
@@ -60,6 +73,25 @@ async function openPolicy(cluster: TestCluster, namespace: string, prefix: strin
   );
 }
 
+/** A node on which nothing is put: other tests share the cluster. */
+async function nodeNobodyUses(cluster: TestCluster, name: string): Promise<ObjectRef> {
+  await cluster.post(pathOf({ resource: 'nodes' }), {
+    metadata: { name, annotations: { 'kwok.x-k8s.io/node': 'fake', 'node.alpha.kubernetes.io/ttl': '0' } },
+    spec: { taints: [{ key: 'firebreak.dev/test', effect: 'NoSchedule' }] },
+  });
+  const ref = { kind: 'Node', resource: 'nodes', name };
+  await until(async () => {
+    const { spec, status } = await cluster.get<{
+      spec: { taints?: readonly unknown[] };
+      status: { conditions?: readonly { type: string; status: string }[] };
+    }>(pathOf(ref));
+    const ready = status.conditions?.some((condition) => condition.type === 'Ready' && condition.status === 'True');
+    return ready && spec.taints?.length === 1 ? true : undefined;
+  });
+  return ref;
+}
+
+const deploymentRef = (namespace: string): ObjectRef => workloadRef(workload(namespace));
 const workload = (namespace: string) => ({ kind: 'Deployment', namespace, name: 'cart' });
 const repairsOnly = 'only where somebody has changed the standing policy';
 
@@ -138,6 +170,77 @@ export const table: readonly AnyRow[] = [
     unused: Object.fromEntries(
       ['statefulsets', 'daemonsets', 'replicasets', 'jobs'].map((resource) => [`get ${resource}`, 'the scene has a Deployment']),
     ),
+  }),
+  row({
+    declaration: cordonNode,
+    input: cordonNodeInput,
+    implementation: (parts) => cordonNodeImplementation(parts),
+    async scene(cluster, namespace) {
+      const ref = await nodeNobodyUses(cluster, namespace);
+      return {
+        input: { node: namespace },
+        objects: [ref],
+        drift: () => change(cluster, ref, { spec: { unschedulable: null } }, { spec: { unschedulable: true } }),
+        end: async () => void (await cluster.api.json({ method: 'DELETE', path: pathOf(ref), what: 'clean up' })),
+      };
+    },
+    verification: 'applied',
+  }),
+  row({
+    declaration: suspendCronJob,
+    input: suspendCronJobInput,
+    implementation: (parts) => suspendCronJobImplementation(parts),
+    async scene(cluster, namespace) {
+      const ref = { kind: 'CronJob', group: 'batch', resource: 'cronjobs', namespace, name: 'report' };
+      await cluster.post(pathOf({ group: 'batch', resource: 'cronjobs', namespace }), {
+        metadata: { name: 'report' },
+        spec: {
+          schedule: '0 4 1 1 *',
+          jobTemplate: {
+            spec: { template: { spec: { restartPolicy: 'Never', containers: [{ name: 'main', image: 'shop/report:1' }] } } },
+          },
+        },
+      });
+      return {
+        input: { cronJob: { namespace, name: 'report' } },
+        objects: [ref],
+        drift: () => change(cluster, ref, { spec: { suspend: false } }, { spec: { suspend: true } }),
+      };
+    },
+    verification: 'applied',
+  }),
+  row({
+    declaration: suspendRollout,
+    input: suspendRolloutInput,
+    implementation: (parts) => suspendRolloutImplementation(parts),
+    async scene(cluster, namespace) {
+      await cluster.makeDeployment(namespace, 'cart', { replicas: 1 });
+      const ref = deploymentRef(namespace);
+      return {
+        input: { deployment: { namespace, name: 'cart' } },
+        objects: [ref],
+        drift: () => change(cluster, ref, { spec: { paused: false } }, { spec: { paused: true } }),
+      };
+    },
+    verification: 'applied',
+  }),
+  row({
+    declaration: scaleToZero,
+    input: scaleToZeroInput,
+    implementation: (parts) => scaleToZeroImplementation({ ...parts, pollMs: 50 }),
+    undoes: true,
+    async scene(cluster, namespace) {
+      const [suspect] = await cluster.makeDeployment(namespace, 'cart');
+      if (!suspect) throw new Error('two replicas were asked for');
+      const ref = deploymentRef(namespace);
+      return {
+        input: { workload: workload(namespace), suspect: resolved(suspect) },
+        objects: [ref],
+        drift: () => change(cluster, ref, { spec: { replicas: 1 } }, { spec: { replicas: 0 } }),
+      };
+    },
+    verification: 'verified',
+    unused: { 'get statefulsets': 'the scene has a Deployment', 'patch statefulsets': 'the scene has a Deployment' },
   }),
   row({
     declaration: snapshotPodState,

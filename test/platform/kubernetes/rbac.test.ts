@@ -105,6 +105,22 @@ describe('the rights that the declarations ask for', () => {
     await admin.post(policies, { metadata: { name: 'tenants-own' }, spec: { podSelector: {} } });
     for (const attempt of tries) await expect(attempt()).rejects.toMatchObject({ status: 422 });
     const spares = { matchExpressions: [{ key: names.quarantineLabel, operator: 'DoesNotExist' }] };
+    await admin.makeDeployment(namespace, 'web', { replicas: 1 });
+    const deployment = (body: object) =>
+      api.json({
+        method: 'PATCH',
+        patch: 'merge',
+        path: pathOf({ group: 'apps', resource: 'deployments', namespace, name: 'web' }),
+        body,
+        what: 'try',
+      });
+    for (const body of [
+      { spec: { template: { spec: { serviceAccountName: 'admin' } } } },
+      { metadata: { labels: { x: 'y' } } },
+      { metadata: { annotations: { owner: 'nobody' } } },
+    ])
+      await expect(deployment(body)).rejects.toMatchObject({ status: 422 });
+    await deployment({ spec: { paused: true }, metadata: { annotations: { 'firebreak.dev/x': 'y' } } });
     await create('firebreak-isolate-x', { podSelector: spares, policyTypes: ['Ingress'], ingress: [{}] });
     await api.json({ method: 'DELETE', path: `${policies}/firebreak-isolate-x`, what: 'try' });
     await patch({ metadata: { labels: { x: 'y' }, annotations: { 'firebreak.dev/step': 'x' } } });

@@ -1,0 +1,87 @@
+import type { ActionImplementation } from '../../core/action.ts';
+import type { CordonNodeInput, CordonNodeOutput } from '../../core/actions/cordon-node.schema.ts';
+import type { CellKey } from '../../core/sealed.ts';
+import type { KubernetesApi } from '../../integrations/kubernetes/client.ts';
+import { readKnownObject, targetOf } from '../../integrations/kubernetes/objects.ts';
+import type { ClusterView } from '../../integrations/kubernetes/watch-cache.ts';
+import { type HeldField, holdField, noteOn, plannedChange, releaseField, requireHeld } from './held-field.ts';
+
+type Implementation = ActionImplementation<CordonNodeInput, CordonNodeOutput>;
+
+/** How many Secrets are named in a sentence; the output has them all. */
+const named = 20;
+
+/** Keeps new pods from a node; see the declaration in `core/actions/cordon-node.ts`. */
+export function cordonNodeImplementation(options: {
+  readonly api: KubernetesApi;
+  readonly view: ClusterView;
+  readonly cellKey: CellKey;
+}): Implementation & Required<Pick<Implementation, 'undo'>> {
+  const { api, view, cellKey } = options;
+
+  return {
+    async plan({ node }, { incident, signal }) {
+      const field = fieldOn(node);
+      const object = await readKnownObject({ api, ref: field.ref, signal });
+      const { before } = plannedChange({ object, cellKey, field, incident });
+      const target = targetOf(field.ref);
+      return {
+        target: { name: target, uid: object.metadata.uid },
+        changes: [{ target, what: 'is marked unschedulable: no new pod is put there, but those that tolerate it' }],
+        blastRadius: [target],
+        notes: [
+          'A cordon contains nothing: every pod that runs there runs on, with its network, its Secrets and its node.',
+          'DaemonSets still start their pods there.',
+          ...(before === true ? ['Somebody has cordoned it already: giving this back leaves it cordoned.'] : []),
+        ],
+      };
+    },
+
+    async apply({ node }, context) {
+      const { change } = await holdField({ api, cellKey, field: fieldOn(node), context });
+      const secrets = secretsOn(view, node);
+      return { node, wasCordoned: change.before === true, ...(secrets && { secrets: [...secrets] }) };
+    },
+
+    async started({ node }, { key, signal }) {
+      const field = fieldOn(node);
+      return noteOn({ object: await readKnownObject({ api, ref: field.ref, signal }), cellKey, field })?.step === key;
+    },
+
+    async verify({ node, secrets }, { incident, signal }) {
+      const field = fieldOn(node);
+      requireHeld({ object: await readKnownObject({ api, ref: field.ref, signal }), cellKey, field, incident });
+      return {
+        state: 'applied',
+        detail: `not contained: the node takes no new pods, and what runs there runs on. ${secretsText(secrets)}`,
+      };
+    },
+
+    undo: ({ input: { node }, key }, context) => releaseField({ api, cellKey, field: fieldOn(node), key, context }),
+  };
+}
+
+function fieldOn(node: string): HeldField {
+  return {
+    action: 'cordonNode',
+    ref: { kind: 'Node', resource: 'nodes', name: node },
+    path: ['spec', 'unschedulable'],
+    value: () => true,
+  };
+}
+
+/** Of all pods on the node: mounted, in the environment, or to pull images with. Undefined while the cluster is not known. */
+function secretsOn(view: ClusterView, node: string): readonly string[] | undefined {
+  if (!view.ready()) return undefined;
+  const found = new Set<string>();
+  for (const pod of view.pods()) if (pod.node === node) for (const secret of pod.secrets) found.add(`${pod.namespace}/${secret}`);
+  return [...found].sort();
+}
+
+function secretsText(secrets: readonly string[] | undefined): string {
+  if (!secrets) return 'Which Secrets its pods have is not known.';
+  if (secrets.length === 0) return 'Its pods have no Secrets.';
+  const rest = secrets.length - named;
+  const more = rest > 0 ? ` and ${rest} more` : '';
+  return `Whoever is root there can read these Secrets of its pods: ${secrets.slice(0, named).join(', ')}${more}.`;
+}

@@ -1,0 +1,13 @@
+import { z } from 'zod';
+
+export const cordonNodeInput = z.object({ node: z.string().min(1) });
+export type CordonNodeInput = z.infer<typeof cordonNodeInput>;
+
+export const cordonNodeOutput = z.object({
+  node: z.string(),
+  /** It was unschedulable before: giving it back leaves it so. */
+  wasCordoned: z.boolean(),
+  /** `namespace/name` of the Secrets that pods on this node have: whoever is root there can read them. Absent: not known. */
+  secrets: z.array(z.string()).exactOptional(),
+});
+export type CordonNodeOutput = z.infer<typeof cordonNodeOutput>;

@@ -1,0 +1,12 @@
+import { z } from 'zod';
+
+export const suspendCronJobInput = z.object({
+  cronJob: z.object({ namespace: z.string().min(1), name: z.string().min(1) }),
+});
+export type SuspendCronJobInput = z.infer<typeof suspendCronJobInput>;
+
+export const suspendCronJobOutput = z.object({
+  cronJob: z.object({ namespace: z.string(), name: z.string() }),
+  wasSuspended: z.boolean(),
+});
+export type SuspendCronJobOutput = z.infer<typeof suspendCronJobOutput>;
