@@ -22,7 +22,7 @@ const mostCountsOnRecord = 50;
 /** Takes a batch in: once, however often it is delivered. Says which alerts are new, so that playbooks can be evaluated for them. */
 export function joinBatch(model: IncidentModel, batch: AlertBatch): Joined {
   if (!model.firstSight(`batch:${batch.id}`)) return { fresh: [], showsOnCards: false };
-  nameActors(model, batch);
+  const named = nameActors(model, batch);
   const before = model.total;
   model.lastAlertAt = Date.now();
   const fresh = batch.alerts.filter((alert) => model.firstSight(`alert:${alert.id}`));
@@ -56,11 +56,12 @@ export function joinBatch(model: IncidentModel, batch: AlertBatch): Joined {
   );
   // The start already carries the first alert's severity: only a change needs a write.
   if (raised && !first && isListed()) upsertSearchAttributes({ FirebreakSeverity: [model.severity] });
-  return { fresh, showsOnCards: !first && (raised || magnitude(model.total) > magnitude(before)) };
+  return { fresh, showsOnCards: !first && (raised || named || magnitude(model.total) > magnitude(before)) };
 }
 
 /** Who did it may not decide on it: also when the alert that says so is one of thousands, and only counted. */
-function nameActors(model: IncidentModel, { alerts, actors = [] }: AlertBatch): void {
+function nameActors(model: IncidentModel, { alerts, actors = [] }: AlertBatch): boolean {
+  const known = model.actors.size;
   const named = new Set([...actors, ...alerts.flatMap((alert) => alert.actors ?? [])]);
   for (const person of named) {
     if (model.actors.has(person)) continue;
@@ -69,6 +70,7 @@ function nameActors(model: IncidentModel, { alerts, actors = [] }: AlertBatch): 
       person,
     });
   }
+  return model.actors.size > known;
 }
 
 /** Where the server does not know the attributes, incidents start without them, and an upsert would stop the incident for good. */

@@ -53,7 +53,10 @@ export function cardOf(model: IncidentModel, state: QuestionState, alert: Alert,
       blastRadius: [...new Set(choice.plans.flatMap((plan) => plan.blastRadius))],
       notes: [...new Set(choice.plans.flatMap((plan) => plan.notes))],
     })),
-    votes: state.votes.map(({ vote }) => ({ person: vote.person, choice: vote.choice, at: vote.at })),
+    // Whom an alert names by now has no vote: see `countVote`.
+    votes: state.votes
+      .filter(({ vote }) => !model.actors.has(vote.person))
+      .map(({ vote }) => ({ person: vote.person, choice: vote.choice, at: vote.at })),
     onSilence,
     level: {
       group: level?.group ?? 'nobody',

@@ -137,7 +137,8 @@ export function refuse(code: ErrorCode, message: string = code): never {
   throw ApplicationFailure.create({ type: code, message, nonRetryable: true });
 }
 
-function scriptedActivities(
+/** The cell and the desk as the script has them; votes are really checked, by `people` and at the `clock`’s time. */
+export function scriptedActivities(
   seen: Seen,
   script: Script,
   clock: () => Promise<number>,

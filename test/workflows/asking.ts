@@ -1,0 +1,37 @@
+import { condition, defineSignal, setHandler } from '@temporalio/workflow';
+import { incidentNames } from '../../core/incident.ts';
+import type { IncidentInput } from '../../core/incident-input.ts';
+import type { Plan } from '../../core/plan.ts';
+import { deskActivities } from '../../workflows/calls.ts';
+import { IncidentModel } from '../../workflows/model.ts';
+import { type Decision, Questions } from '../../workflows/questions.ts';
+
+/** One question about something destructive, asked of two levels as a playbook asks it: nothing else of an incident. */
+export async function asking(input: IncidentInput & { readonly plan: Plan }): Promise<{
+  readonly decision: Decision;
+  readonly timeline: readonly string[];
+}> {
+  const model = new IncidentModel(input, deskActivities(input.settings));
+  const questions = new Questions(model, deskActivities(input.settings));
+  setHandler(defineSignal<[unknown]>(incidentNames.voteSignal), (vote) => questions.receive(vote));
+  void questions.run();
+  const [alert] = input.start.batch.alerts;
+  if (!alert) throw new Error('no alert');
+  const decision = await questions.ask({
+    text: 'Delete it?',
+    choices: [
+      { id: 'yes', label: 'Yes', plans: [input.plan] },
+      { id: 'no', label: 'No', plans: [] },
+    ],
+    levels: [
+      { group: 'oncall', withinMs: 900_000 },
+      { group: 'leads', withinMs: 3_600_000 },
+    ],
+    requester: 'playbook/asking',
+    onSilence: 'nothing',
+    alert,
+  });
+  // Answers and the last card are still on their way.
+  await condition(() => model.busy === 0);
+  return { decision, timeline: model.timeline.map(({ kind, text }) => `${kind}: ${text}`) };
+}

@@ -1,0 +1,141 @@
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { TestWorkflowEnvironment } from '@temporalio/testing';
+import { Worker } from '@temporalio/worker';
+import { type Question, questionDigest } from '../../core/approval.ts';
+import { incidentNames } from '../../core/incident.ts';
+import type { Plan } from '../../core/plan.ts';
+import { timeSkippingServerPath } from '../../service/dev/temporal-binary.ts';
+import { bundleWorkflows } from '../../service/temporal/bundle.ts';
+import type { asking } from './asking.ts';
+import { alertOf, batchOf, roster, type Seen, scriptedActivities, signVote, subject } from './harness.ts';
+
+const plan: Plan = {
+  action: 'deletePod',
+  effect: 'destructive',
+  reach: 'pod',
+  target: { name: 'pod/shop/cart-1', uid: 'uid-1' },
+  changes: [],
+  blastRadius: [],
+  notes: [],
+  inputDigest: 'd',
+};
+
+const seen: Seen = { applied: [], undone: [], undoReasons: [], cards: [], threads: [], answers: [], records: [] };
+let env: TestWorkflowEnvironment;
+let worker: Worker;
+let running: Promise<void>;
+beforeAll(async () => {
+  env = await TestWorkflowEnvironment.createTimeSkipping({
+    server: { executable: { type: 'existing-path', path: await timeSkippingServerPath() } },
+  });
+  const outFile = join(mkdtempSync(join(tmpdir(), 'firebreak-asking-')), 'asking.js');
+  const { path } = await bundleWorkflows({ workflowsPath: join(import.meta.dirname, 'asking.ts'), outFile });
+  const clock = () => env.currentTimeMs();
+  worker = await Worker.create({
+    connection: env.nativeConnection,
+    taskQueue: 'asking',
+    workflowBundle: { codePath: path },
+    activities: scriptedActivities(seen, {}, clock, () => roster),
+  });
+  running = worker.run();
+}, 60_000);
+afterAll(async () => {
+  worker.shutdown();
+  await running;
+  await env.teardown();
+});
+
+/** Asks, sends the votes one after another, each when the one before is answered, and waits for the end. */
+async function outcomeOf(votes: readonly (readonly [person: string, choice: string])[]) {
+  const id = `asking-${Math.random().toString(36).slice(2)}`;
+  const handle = await env.client.workflow.start<typeof asking>('asking', {
+    workflowId: id,
+    taskQueue: 'asking',
+    args: [
+      {
+        start: { subject, batch: batchOf([alertOf()]) },
+        settings: {
+          queues: { cell: 'asking', desk: 'asking', secrets: 'asking', forensics: 'asking' },
+          playbooks: [],
+          levels: [],
+          evidenceDeadlineMs: 0,
+          lingerMs: 0,
+          maxBodies: 1,
+        },
+        plan,
+      },
+    ],
+  });
+  const card = () => seen.cards.findLast((one) => one.incident.id === id);
+  await until(() => card() !== undefined);
+  const posted = card();
+  if (!posted) throw new Error('no card');
+  const answers: string[] = [];
+  for (const [person, choice] of votes) {
+    const before = seen.answers.length;
+    const vote = {
+      version: 1,
+      id: `vote-${Math.random()}`,
+      incident: { id, run: handle.firstExecutionRunId },
+      question: posted.questionId,
+      questionDigest: posted.questionDigest,
+      choice,
+      person,
+      via: 'slack',
+      at: new Date(await env.currentTimeMs()).toISOString(),
+    } as const;
+    await handle.signal(incidentNames.voteSignal, signVote(vote));
+    await until(() => seen.answers.length > before);
+    answers.push(...seen.answers.slice(before));
+  }
+  const { decision, timeline } = await handle.result();
+  return { decision, timeline, answers, last: card() };
+}
+
+async function until(check: () => boolean): Promise<void> {
+  for (let turn = 0; turn < 400 && !check(); turn += 1) await new Promise((resolve) => setTimeout(resolve, 25));
+  if (!check()) throw new Error(`waited in vain: ${JSON.stringify(seen.answers)} ${seen.cards.length}`);
+}
+
+test('two people of the next level overrule a no, which is asked at once; those who were asked before cannot', async () => {
+  const { decision, timeline, answers, last } = await outcomeOf([
+    ['ana', 'no'],
+    ['ana', 'yes'],
+    ['lea', 'yes'],
+    ['ben', 'yes'],
+  ]);
+  expect(answers).toEqual([
+    'Counted as a no. leads is asked now: two people of it can overrule you, otherwise your no stands.',
+    'ana has said no: only leads can overrule it.',
+    'Counted: 1 of 2 people for “Yes”. One more person must agree.',
+    'Decided: “Yes”.',
+  ]);
+  expect(decision).toMatchObject({ choice: 'yes', by: ['lea', 'ben'] });
+  expect(decision?.proof.votes.map(({ vote }) => vote.person)).toEqual(['lea', 'ben']);
+  expect(questionDigest(decision?.proof.question as Question)).toBe(last?.questionDigest);
+  expect(timeline).toContain('question.escalated: Ana said no: leads is asked');
+  expect(last).toMatchObject({ level: { group: 'leads', number: 2 }, status: { state: 'decided', choice: 'yes' } });
+});
+
+test('silence lets a no stand, when the next level has had its time', async () => {
+  const began = await env.currentTimeMs();
+  const { decision, timeline, last } = await outcomeOf([['ana', 'no']]);
+  expect(decision).toMatchObject({ choice: 'no', by: ['ana'] });
+  expect(timeline.at(-1)).toBe('question.decided: no, by ana');
+  const after = last?.status.state === 'decided' ? Date.parse(last.status.at) - began : 0;
+  expect(after).toBeGreaterThanOrEqual(3_600_000);
+  // Not after both levels’ times: the no asked the second before its time.
+  expect(after).toBeLessThan(3_600_000 + 900_000);
+});
+
+test('silence alone decides nothing', async () => {
+  const { decision, timeline } = await outcomeOf([]);
+  expect(decision).toBeUndefined();
+  expect(timeline.filter((line) => line.startsWith('question.escalated'))).toEqual([
+    'question.escalated: nobody answered in time: leads is asked',
+  ]);
+  expect(timeline.at(-1)).toBe('question.expired: nobody answered: silence is never yes');
+});
