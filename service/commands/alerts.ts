@@ -7,7 +7,7 @@ import type { SeverityOverrides } from '../../core/sensor.ts';
 import { sensors } from '../../integrations/sensors/index.ts';
 import { loadConfig } from '../config/load.ts';
 import { type Parsed, type ParsedItem, parseAlerts } from '../intake/parse.ts';
-import { registerRejectedCommand } from './rejected.ts';
+import { registerRejectedCommands } from './rejected.ts';
 import { registerStormCommand } from './storm.ts';
 
 interface ParseOptions {
@@ -43,7 +43,7 @@ export function registerAlertsCommand(program: Command): void {
         if (!(await printPath(path, options, severities))) process.exitCode = 1;
       }
     });
-  registerRejectedCommand(alerts);
+  registerRejectedCommands(alerts);
   registerStormCommand(alerts);
 }
 

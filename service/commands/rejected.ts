@@ -4,35 +4,84 @@ import { createBox } from '../../integrations/crypto-box/box.ts';
 import { loadConfig } from '../config/load.ts';
 import { resolveSecrets } from '../config/secrets.ts';
 import { askRunningService, type KeptAlertsAccess } from '../intake/control.ts';
-import { KeptAlerts, type ShownAlert } from '../intake/kept-alerts.ts';
+import { type KeptAlert, KeptAlerts, type ShownAlert } from '../intake/kept-alerts.ts';
 import { sealedFor } from '../intake/receive.ts';
 import { Spool } from '../intake/spool.ts';
 import { type ConfiguredOptions, withConfig, withExamples } from './options.ts';
 import { print, printable, printFacts, printJson, printTable } from './output.ts';
 
-/** `firebreak alerts rejected …`: what came and was not taken, and what Temporal refused; on the machine of the cell. */
-export function registerRejectedCommand(alerts: Command): void {
-  const rejected = alerts
-    .command('rejected')
-    .description('alerts that could not be read, were forbidden to their sender, or were refused by Temporal');
-  withExamples(withConfig(rejected.command('list').description('list them, newest first')), [
-    'firebreak alerts rejected list',
-  ]).action((options: ConfiguredOptions) => withKept(options, ({ kept }) => list(kept, options)));
-  withExamples(withConfig(rejected.command('show').description('show one with its bytes as they came').argument('<id>')), [
-    'firebreak alerts rejected show r12',
-  ]).action((id: string, options: ConfiguredOptions) => withKept(options, (session) => show(session, id, options)));
+interface Kind {
+  readonly command: 'rejected' | 'refused';
+  /** What its ids begin with. */
+  readonly letter: 'r' | 't';
+  readonly description: string;
+  readonly none: string;
+}
+
+const kinds: readonly Kind[] = [
+  {
+    command: 'rejected',
+    letter: 'r',
+    description: 'items that could not be read, or that their sender may not report',
+    none: 'Nothing was rejected.',
+  },
+  {
+    command: 'refused',
+    letter: 't',
+    description: 'alerts that were accepted, and that Temporal refuses for good',
+    none: 'Temporal refused nothing.',
+  },
+];
+
+/** `firebreak alerts rejected …` and `… refused …`: what came and did not become an incident's; on the machine of the cell. */
+export function registerRejectedCommands(alerts: Command): void {
+  for (const kind of kinds) registerKind(alerts.command(kind.command).description(kind.description), kind);
+}
+
+function registerKind(group: Command, kind: Kind): void {
+  const { command, letter } = kind;
+  withExamples(withConfig(group.command('list').description('list them, newest first')), [
+    `firebreak alerts ${command} list`,
+  ]).action((options: ConfiguredOptions) => withKept(options, ({ kept }) => list(kept, kind, options)));
+  withExamples(withConfig(group.command('show').description('show one with its bytes as they came').argument('<id>')), [
+    `firebreak alerts ${command} show ${letter}12`,
+  ]).action((id: string, options: ConfiguredOptions) => withKept(options, (session) => show(session, kind, { id, ...options })));
   withExamples(
     withConfig(
-      rejected
+      group
         .command('replay')
         .description('take them again, after a fix: what is taken leaves the list')
         .argument('[ids...]')
         .option('--all', 'all that are listed'),
     ),
-    ['firebreak alerts rejected replay r12 t3', 'firebreak alerts rejected replay --all'],
-  ).action((ids: readonly string[], options: ConfiguredOptions & { readonly all?: true }) =>
-    withKept(options, (session) => replay(session, ids, options)),
-  );
+    [`firebreak alerts ${command} replay ${letter}12 ${letter}13`, `firebreak alerts ${command} replay --all`],
+  ).action((ids: readonly string[], options: SeveralOptions, own: Command) => {
+    mustName(ids, options, own);
+    return withKept(options, (session) => replay(session, kind, { ids, ...options }));
+  });
+  withExamples(
+    withConfig(
+      group
+        .command('drop')
+        .description('take them off the list for good: nothing is done about them any more')
+        .argument('[ids...]')
+        .option('--all', 'all that are listed')
+        .requiredOption('--reason <text>', 'why; goes into the log'),
+    ),
+    [`firebreak alerts ${command} drop ${letter}12 --reason 'a test of ours'`],
+  ).action((ids: readonly string[], options: SeveralOptions & { readonly reason: string }, own: Command) => {
+    mustName(ids, options, own);
+    return withKept(options, (session) => drop(session, kind, { ids, ...options }));
+  });
+}
+
+/** To take all there must be asked for all. */
+function mustName(ids: readonly string[], { all }: SeveralOptions, command: Command): void {
+  if ((ids.length === 0) === (all === undefined)) command.error('error: name the ids, or --all');
+}
+
+interface SeveralOptions extends ConfiguredOptions {
+  readonly all?: true;
 }
 
 interface Kept {
@@ -58,6 +107,7 @@ async function withKept(options: ConfiguredOptions, work: (session: Kept) => Pro
         list: async () => kept.list(),
         show: async (id) => kept.show(id),
         replay: (id, raw) => kept.replay(id, raw),
+        drop: (id, reason) => kept.drop(id, reason),
       },
       open,
     });
@@ -66,21 +116,39 @@ async function withKept(options: ConfiguredOptions, work: (session: Kept) => Pro
   }
 }
 
-async function list(kept: KeptAlertsAccess, { json }: ConfiguredOptions): Promise<void> {
-  const items = await kept.list();
-  if (json) return printJson(items);
-  if (items.length === 0) return print('Nothing is kept apart.');
-  printTable(items, [
-    { title: 'ID', text: ({ id }) => id },
-    { title: 'WHEN', text: ({ at }) => at },
-    { title: 'FROM', text: ({ from, sensor }) => from ?? sensor ?? '' },
-    { title: 'ABOUT', text: ({ incident, rule, bytes }) => incident ?? rule ?? (bytes === undefined ? '' : `${bytes} bytes`) },
-    { title: 'WHY', text: ({ reason }) => reason },
-  ]);
+async function listed(kept: KeptAlertsAccess, { letter }: Kind): Promise<readonly KeptAlert[]> {
+  return (await kept.list()).filter(({ id }) => id.startsWith(letter));
 }
 
-async function show({ kept, open }: Kept, id: string, { json }: ConfiguredOptions): Promise<void> {
-  const shown = await known(kept, id);
+async function list(kept: KeptAlertsAccess, kind: Kind, { json }: ConfiguredOptions): Promise<void> {
+  const items = await listed(kept, kind);
+  if (json) return printJson(items);
+  if (items.length === 0) print(kind.none);
+  else if (kind.letter === 'r')
+    printTable(items, [
+      { title: 'ID', text: ({ id }) => id },
+      { title: 'WHEN', text: ({ at }) => at },
+      { title: 'FROM', text: ({ from }) => from ?? '' },
+      { title: 'SENSOR', text: ({ sensor }) => sensor ?? '' },
+      { title: 'BYTES', text: ({ bytes, cut }) => `${bytes ?? ''}${cut ? ' (cut)' : ''}` },
+      { title: 'WHY', text: ({ reason }) => reason },
+    ]);
+  else
+    printTable(items, [
+      { title: 'ID', text: ({ id }) => id },
+      { title: 'WHEN', text: ({ at }) => at },
+      { title: 'INCIDENT', text: ({ incident }) => incident ?? '' },
+      { title: 'RULE', text: ({ rule }) => rule ?? '' },
+      { title: 'WHY', text: ({ reason }) => reason },
+    ]);
+  for (const other of kinds.filter((one) => one !== kind)) {
+    const { length } = await listed(kept, other);
+    if (length > 0) print(`\n${length} more are kept apart: firebreak alerts ${other.command} list`);
+  }
+}
+
+async function show({ kept, open }: Kept, kind: Kind, { id, json }: ConfiguredOptions & { readonly id: string }): Promise<void> {
+  const shown = await known(kept, kind, id);
   const { sealed: _, sealedFor: __, ...facts } = shown;
   const text = new TextDecoder().decode(open(shown));
   if (json) return printJson({ ...facts, raw: text });
@@ -89,24 +157,47 @@ async function show({ kept, open }: Kept, id: string, { json }: ConfiguredOption
   for (const line of text.split('\n')) print(printable(line));
 }
 
+/** The ids that were named, or all of the kind, oldest first. */
+async function chosen(kept: KeptAlertsAccess, kind: Kind, { ids, all }: SeveralOptions & { readonly ids: readonly string[] }) {
+  return all ? (await listed(kept, kind)).map(({ id }) => id).toReversed() : ids;
+}
+
 async function replay(
   { kept, open }: Kept,
-  ids: readonly string[],
-  { json, all }: ConfiguredOptions & { readonly all?: true },
+  kind: Kind,
+  options: SeveralOptions & { readonly ids: readonly string[] },
 ): Promise<void> {
-  const wanted = all ? (await kept.list()).map(({ id }) => id).toReversed() : ids;
-  if (wanted.length === 0 && !all) throw new FirebreakError('FB_ERR_NOT_FOUND', 'name the ids to replay, or --all');
+  const wanted = await chosen(kept, kind, options);
+  if (wanted.length === 0 && !options.json) print(kind.none);
   for (const id of wanted) {
-    const shown = await known(kept, id);
-    const replayed = await kept.replay(id, id.startsWith('r') ? open(shown) : new Uint8Array());
+    const shown = await known(kept, kind, id);
+    const replayed = await kept.replay(id, kind.letter === 'r' ? open(shown) : new Uint8Array());
     if (replayed.outcome === 'refused' || replayed.outcome === 'unknown') process.exitCode = 1;
-    if (json) printJson(replayed);
+    if (options.json) printJson(replayed);
     else print(`${id}  ${replayed.outcome}${replayed.reason === undefined ? '' : `: ${printable(replayed.reason)}`}`);
   }
 }
 
-async function known(kept: KeptAlertsAccess, id: string): Promise<ShownAlert> {
-  const shown = await kept.show(id);
-  if (shown === undefined) throw new FirebreakError('FB_ERR_NOT_FOUND', `nothing is kept apart under ${JSON.stringify(id)}`);
-  return shown;
+async function drop(
+  { kept }: Kept,
+  kind: Kind,
+  options: SeveralOptions & { readonly ids: readonly string[]; readonly reason: string },
+): Promise<void> {
+  const wanted = await chosen(kept, kind, options);
+  if (wanted.length === 0 && !options.json) print(kind.none);
+  for (const id of wanted) {
+    await known(kept, kind, id);
+    const dropped = await kept.drop(id, options.reason);
+    if (dropped.outcome === 'unknown') process.exitCode = 1;
+    if (options.json) printJson(dropped);
+    else print(`${id}  ${dropped.outcome}`);
+  }
+}
+
+async function known(kept: KeptAlertsAccess, { command, letter }: Kind, id: string): Promise<ShownAlert> {
+  const shown = id.startsWith(letter) ? await kept.show(id) : undefined;
+  if (shown !== undefined) return shown;
+  const other = kinds.find((one) => one.letter !== letter && id.startsWith(one.letter));
+  const hint = other && /^.\d+$/.test(id) ? ` (an id with ${other.letter} is for: firebreak alerts ${other.command})` : '';
+  throw new FirebreakError('FB_ERR_NOT_FOUND', `nothing is ${command} under ${JSON.stringify(id)}${hint}`);
 }

@@ -24,7 +24,9 @@ async function show(options: ConfiguredOptions): Promise<void> {
     ['alerts a second', `${perSecond} (over the last ten seconds)`],
     [
       on ? 'since it began' : 'lately',
-      `${alerts} alerts, ${critical} of them critical, on about ${workloads} workloads, since ${since}`,
+      alerts === 0
+        ? 'no alerts'
+        : `${alerts} alerts, ${critical} of them critical, on about ${workloads} workloads, since ${since}`,
     ],
   ]);
   if (top.length === 0) return;

@@ -2,7 +2,7 @@ import { chmodSync, rmSync } from 'node:fs';
 import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http';
 import { buffer } from 'node:stream/consumers';
 import { FirebreakError } from '../../core/errors.ts';
-import type { KeptAlert, KeptAlerts, Replayed, ShownAlert } from './kept-alerts.ts';
+import type { Dropped, KeptAlert, KeptAlerts, Replayed, ShownAlert } from './kept-alerts.ts';
 import { socketPath } from './spool-lock.ts';
 import type { StormView, StormWatch } from './storm.ts';
 
@@ -11,6 +11,7 @@ export interface KeptAlertsAccess {
   list(): Promise<readonly KeptAlert[]>;
   show(id: string): Promise<ShownAlert | undefined>;
   replay(id: string, raw: Uint8Array): Promise<Replayed>;
+  drop(id: string, reason: string): Promise<Dropped>;
 }
 
 const largestAsked = 2 * 1024 * 1024;
@@ -48,8 +49,10 @@ async function respond(
   const length = Number(asked.headers['content-length'] ?? 0);
   if (length > largestAsked) return void answer.writeHead(413).end();
   if (what === 'storm') return reply(answer, storm?.view());
-  const value = id === '' ? kept.list() : verb === 'replay' ? await kept.replay(id, await buffer(asked)) : kept.show(id);
-  reply(answer, value);
+  if (id === '') return reply(answer, kept.list());
+  if (verb === 'replay') return reply(answer, await kept.replay(id, await buffer(asked)));
+  if (verb === 'drop') return reply(answer, await kept.drop(id, (await buffer(asked)).toString('utf8')));
+  reply(answer, kept.show(id));
 }
 
 function reply(answer: ServerResponse, value: unknown): void {
@@ -67,8 +70,9 @@ export async function askRunningService(directory: string): Promise<KeptAlertsAc
   }
   return {
     list: () => ask('/kept/'),
-    show: async (id) => (await ask<ShownAlert | null>(`/kept/${id}`)) ?? undefined,
-    replay: (id, raw) => ask(`/kept/${id}/replay`, raw),
+    show: async (id) => (await ask<ShownAlert | null>(`/kept/${encodeURIComponent(id)}`)) ?? undefined,
+    replay: (id, raw) => ask(`/kept/${encodeURIComponent(id)}/replay`, raw),
+    drop: (id, reason) => ask(`/kept/${encodeURIComponent(id)}/drop`, Buffer.from(reason)),
   };
 }
 

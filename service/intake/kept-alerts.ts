@@ -1,5 +1,6 @@
 import { sensors } from '../../integrations/sensors/index.ts';
 import type { Dispatcher } from './dispatcher.ts';
+import type { IntakeLog } from './log.ts';
 import type { Receiver } from './receive.ts';
 import type { Senders } from './sender.ts';
 import type { Spool } from './spool.ts';
@@ -33,10 +34,16 @@ export interface Replayed {
   readonly reason?: string;
 }
 
+export interface Dropped {
+  readonly id: string;
+  readonly outcome: 'dropped' | 'unknown';
+}
+
 interface Running {
   readonly dispatcher: Dispatcher;
   readonly receiver: Receiver;
   readonly senders: Senders;
+  readonly log: IntakeLog;
 }
 
 /** The alerts that are kept apart: to be looked at, and to be sent again. Without the running intake only looked at and returned. */
@@ -46,8 +53,8 @@ export class KeptAlerts {
 
   constructor({ spool, ...running }: { readonly spool: Spool } & Partial<Running>) {
     this.#spool = spool;
-    const { dispatcher, receiver, senders } = running;
-    this.#running = dispatcher && receiver && senders ? { dispatcher, receiver, senders } : undefined;
+    const { dispatcher, receiver, senders, log } = running;
+    this.#running = dispatcher && receiver && senders && log ? { dispatcher, receiver, senders, log } : undefined;
   }
 
   /** Newest first. */
@@ -93,6 +100,20 @@ export class KeptAlerts {
     await this.#spool.apart.forgetRejected(place);
     const has = (wanted: string): boolean => items.some(({ status }) => status === wanted);
     return { id, outcome: has('accepted') ? 'accepted' : has('duplicate') ? 'duplicate' : 'ignored' };
+  }
+
+  /** Takes it off the list for good. @param reason goes into the log, with what it was */
+  async drop(id: string, reason: string): Promise<Dropped> {
+    const shown = this.#shown(id);
+    const place = placeIn(id);
+    if (shown === undefined || place === undefined) return { id, outcome: 'unknown' };
+    const { sealed: _, sealedFor: __, ...facts } = shown;
+    await (id.startsWith('t') ? this.#spool.apart.forgetRefused(place) : this.#spool.apart.forgetRejected(place));
+    this.#running?.log.warn(
+      { ...facts, why: facts.reason, reason: reason.slice(0, 500) },
+      'dropped by hand: an alert that was kept apart',
+    );
+    return { id, outcome: 'dropped' };
   }
 
   #shown(id: string): ShownAlert | undefined {

@@ -71,6 +71,10 @@ export class KeptApart {
     await this.#rejected.remove(place);
   }
 
+  async forgetRefused(place: number): Promise<void> {
+    await this.#refused.remove(place);
+  }
+
   /** To be called within a batch of the database. */
   putRefused(place: number, refused: RefusedAlert): void {
     void this.#refused.put(place, refused);

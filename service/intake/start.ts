@@ -141,7 +141,7 @@ export async function startIntake(options: IntakeOptions): Promise<Intake> {
     const url = tls === undefined ? address : address.replace(/^http:/, 'https:');
     const control = await startControl({
       directory: spoolDir,
-      kept: new KeptAlerts({ spool, dispatcher, receiver, senders: gate.senders }),
+      kept: new KeptAlerts({ spool, dispatcher, receiver, senders: gate.senders, log }),
       storm,
     });
     dispatcher.drain();

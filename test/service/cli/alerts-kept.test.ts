@@ -1,0 +1,142 @@
+import { execFile } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import type { IncidentStart } from '../../../core/incident.ts';
+import type { StartOptions, StartResult } from '../../../service/intake/incident-gateway.ts';
+import { FakeIncidentGateway } from '../../fakes/incident-gateway.ts';
+import { type Door, falcoEvent, openDoor, until } from '../intake/intake-fixture.ts';
+
+const cli = join(import.meta.dirname, '../../../service/cli.ts');
+
+/** Temporal that refuses every start for good while it is told to. */
+class Picky extends FakeIncidentGateway {
+  refusing = true;
+
+  override async start(id: string, start: IncidentStart, options: StartOptions): Promise<StartResult> {
+    return this.refusing ? { kind: 'refused', detail: 'gRPC status 3' } : super.start(id, start, options);
+  }
+}
+
+let folder: string;
+let door: Door | undefined;
+const gateway = new Picky();
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'firebreak-kept-'));
+  const directory = join(folder, 'state', 'spool');
+  mkdirSync(directory, { recursive: true });
+  const config = {
+    cluster: 'lab',
+    stateDir: 'state',
+    temporal: { address: '127.0.0.1:1', codecKeys: [{ id: 'test', key: { env: 'CODEC_KEY' } }] },
+    intake: { tokens: [{ name: 'falco', token: { env: 'FALCO_TOKEN' } }] },
+    roster: { people: [{ id: 'ada', name: 'Ada', slack: ['U01ADA'] }], groups: { oncall: ['ada'], leads: ['ada'] } },
+  };
+  writeFileSync(join(folder, 'firebreak.yaml'), JSON.stringify(config));
+  door = await openDoor(gateway, { directory });
+});
+
+afterAll(async () => {
+  await door?.intake.stop(100);
+  rmSync(folder, { recursive: true, force: true });
+});
+
+interface Ran {
+  readonly status: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** The command as a process of its own, while the intake runs in this one. */
+function firebreak(...args: readonly string[]): Promise<Ran> {
+  const { PATH = '', HOME = '' } = process.env;
+  const env = { PATH, HOME, CODEC_KEY: Buffer.alloc(32, 7).toString('base64') };
+  return new Promise((done) => {
+    execFile(process.execPath, [cli, 'alerts', ...args], { cwd: folder, env }, (error, stdout, stderr) =>
+      done({ status: error === null ? 0 : Number(error.code), stdout, stderr }),
+    );
+  });
+}
+
+const linesOf = ({ stdout }: Ran): readonly string[] => stdout.trimEnd().split('\n');
+
+async function reject(...bodies: readonly string[]): Promise<void> {
+  for (const body of bodies) await door?.post(body);
+}
+
+describe('alerts rejected, while the service runs', () => {
+  test('list and show say what came, from whom and why; what would steer the terminal is written out', async () => {
+    expect(linesOf(await firebreak('rejected', 'list'))).toEqual(['Nothing was rejected.']);
+    await reject('{broken \u001b[31m', '{"nonsense": true}');
+    const [head, newest, oldest, ...rest] = linesOf(await firebreak('rejected', 'list'));
+    expect(head).toMatch(/^ID +WHEN +FROM +SENSOR +BYTES +WHY$/);
+    expect(newest).toMatch(/^r2 .* falco +falco +18 +`rule` is missing/);
+    expect(oldest).toMatch(/^r1 .* falco +falco +13 +/);
+    expect(rest).toEqual([]);
+    const shown = await firebreak('rejected', 'show', 'r1');
+    expect(shown.stdout).toContain('{broken \\u{1b}[31m');
+    expect(shown.stdout).not.toContain('\u001b');
+    const json = JSON.parse((await firebreak('rejected', 'show', 'r2', '--json')).stdout);
+    expect(json).toMatchObject({ id: 'r2', raw: '{"nonsense": true}', from: 'falco', bytes: 18 });
+  });
+
+  test('replay says what became of each, and fails where something is still not taken', async () => {
+    const again = await firebreak('rejected', 'replay', 'r2');
+    expect(again).toMatchObject({ status: 1, stdout: 'r2  refused: `rule` is missing or not a text\n' });
+    expect(linesOf(await firebreak('rejected', 'list'))).toHaveLength(3);
+  });
+
+  test('drop needs a reason and the ids; what was dropped is gone', async () => {
+    expect(await firebreak('rejected', 'drop', 'r1')).toMatchObject({ status: 2, stderr: expect.stringContaining('--reason') });
+    const nameless = await firebreak('rejected', 'drop', '--reason', 'x');
+    expect(nameless).toMatchObject({ status: 2, stderr: expect.stringContaining('name the ids, or --all') });
+    expect(await firebreak('rejected', 'show', 'r1/drop')).toMatchObject({ status: 1 });
+    expect(linesOf(await firebreak('rejected', 'list'))).toHaveLength(3);
+    expect((await firebreak('rejected', 'drop', 'r1', '--reason', 'a test')).stdout).toBe('r1  dropped\n');
+    expect((await firebreak('rejected', 'drop', '--all', '--reason', 'a test')).stdout).toBe('r2  dropped\n');
+    expect(linesOf(await firebreak('rejected', 'list'))).toEqual(['Nothing was rejected.']);
+    expect(await firebreak('rejected', 'show', 'r1')).toMatchObject({ status: 1, stderr: expect.stringContaining('"r1"') });
+  });
+});
+
+describe('alerts refused, while the service runs', () => {
+  test('what Temporal refused is listed and shown as it came, goes on its way by replay, or is dropped', async () => {
+    for (const pod of ['web1', 'web2']) {
+      const body = JSON.stringify(falcoEvent({}, { 'k8s.pod.name': `${pod}-6d4cf56db6-xbcdf` }));
+      await door?.post(body);
+    }
+    for (let tries = 0; tries < 200 && (await door?.kept())?.length !== 2; tries += 1)
+      await new Promise((done) => setTimeout(done, 20));
+    const listed = linesOf(await firebreak('refused', 'list'));
+    expect(listed[0]).toMatch(/^ID +WHEN +INCIDENT +RULE +WHY$/);
+    expect(listed.slice(1).join('\n')).toMatch(
+      /incident\/lab\/shop\/Deployment\/web[12] +Terminal shell in container +gRPC status 3/,
+    );
+    expect(linesOf(await firebreak('rejected', 'list')).at(-1)).toBe('2 more are kept apart: firebreak alerts refused list');
+    const [second = '', first = ''] = listed.slice(1).map((line) => line.split(' ')[0] ?? '');
+    expect((await firebreak('refused', 'show', first)).stdout).toContain('"rule":"Terminal shell in container"');
+    expect((await firebreak('rejected', 'show', first)).stderr).toContain('firebreak alerts refused');
+    gateway.refusing = false;
+    expect((await firebreak('refused', 'replay', first)).stdout).toBe(`${first}  returned\n`);
+    await until(() => [...gateway.runs.keys()].some((id) => id.endsWith('/web1')));
+    expect((await firebreak('refused', 'drop', second, '--reason', 'ours')).stdout).toBe(`${second}  dropped\n`);
+    expect(linesOf(await firebreak('refused', 'list'))).toEqual(['Temporal refused nothing.']);
+    expect([...gateway.runs.keys()].some((id) => id.endsWith('/web2'))).toBe(false);
+  });
+});
+
+describe('when no service runs', () => {
+  test('the spool itself is read: list, show and drop work, and a replay says what it needs', async () => {
+    await reject('{"nonsense": 2}');
+    await door?.intake.stop(100);
+    door = undefined;
+    const [, line] = linesOf(await firebreak('rejected', 'list'));
+    const id = line?.split(' ')[0] ?? '';
+    expect((await firebreak('rejected', 'show', id)).stdout).toContain('{"nonsense": 2}');
+    expect((await firebreak('rejected', 'replay', id)).stdout).toContain('the running service only');
+    expect((await firebreak('rejected', 'drop', id, '--reason', 'x')).stdout).toBe(`${id}  dropped\n`);
+    expect(await firebreak('storm')).toMatchObject({ status: 1, stderr: expect.stringContaining('no intake') });
+  });
+});
