@@ -77,6 +77,11 @@ export function quorumOf(asked: {
   return two ? 2 : 1;
 }
 
+/** Whoever ends something for good, or gives protection up, says why. */
+export function needsReason({ plans }: Pick<Choice, 'plans'>): boolean {
+  return plans.some((plan) => plan.effect === 'destructive' || plan.weakens === true);
+}
+
 /** One person's answer. Signed by the desk (Slack) or by the person's own key (command line). */
 export interface Vote {
   readonly version: 1;

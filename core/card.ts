@@ -26,11 +26,18 @@ export interface QuestionCard {
     readonly quorum: number;
     readonly destructive: boolean;
     readonly weakens: boolean;
+    /** What a destructive choice ends: who decides it types the end of its name. */
+    readonly target?: string;
     readonly changes: readonly string[];
     readonly blastRadius: readonly string[];
     readonly notes: readonly string[];
   }[];
-  readonly votes: readonly { readonly person: string; readonly choice: string; readonly at: string }[];
+  readonly votes: readonly {
+    readonly person: string;
+    readonly choice: string;
+    readonly at: string;
+    readonly reason?: string;
+  }[];
   readonly onSilence: string;
   /** Who is asked now, and until when; who is next. */
   readonly level: { readonly group: string; readonly until: string; readonly next?: string; readonly number: number };
@@ -81,6 +88,27 @@ export interface StoredButton {
   readonly requester: string;
 }
 
+/** The card as it was last shown: what a click on it is about, and what the dialogs that it opens tell. */
+export interface ShownCard {
+  readonly card: QuestionCard;
+  /** Milliseconds since 1970: when an edit last changed what is decided. 0: as it was first posted. */
+  readonly changedAt: number;
+}
+
+/** A dialog that was opened for one person. The dialog itself carries only `modalId`, which is random. */
+export interface OpenModal {
+  readonly modalId: string;
+  readonly buttonId: string;
+  /** Who opened it: nobody else may submit it. */
+  readonly slackUser: string;
+  readonly channel: string;
+  readonly messageTs: string;
+  /** Slack's id of it; undefined when Slack's answer was lost. */
+  readonly viewId?: string;
+  /** Milliseconds since 1970. */
+  readonly openedAt: number;
+}
+
 /** The desk's durable memory of what it posted: in the same database as the audit store. */
 export interface CardStore {
   /** Idempotent by question id. */
@@ -90,4 +118,10 @@ export interface CardStore {
   /** Where a question's card, or an incident's thread (key `thread:ID@RUN`), is. */
   saveMessage(key: string, message: MessageRef): Promise<void>;
   message(key: string): Promise<MessageRef | undefined>;
+  /** By the card's question. */
+  saveCard(shown: ShownCard): Promise<void>;
+  card(question: string): Promise<ShownCard | undefined>;
+  /** Idempotent by modal id. Those of another day are forgotten. */
+  saveModal(modal: OpenModal): Promise<void>;
+  modal(modalId: string): Promise<OpenModal | undefined>;
 }

@@ -1,4 +1,4 @@
-import { type ApprovalProof, type Choice, type Question, quorumOf, type SignedVote } from './approval.ts';
+import { type ApprovalProof, type Choice, type Question, quorumOf, type SignedVote, type Vote } from './approval.ts';
 import type { QuestionState } from './incident-state.ts';
 import type { Severity } from './severity.ts';
 
@@ -14,6 +14,11 @@ export interface VoteResult {
 function wasCounted(state: QuestionState, { vote }: SignedVote): boolean {
   const known = [...state.votes, ...(state.withdrawn ?? [])];
   return known.some((other) => other.vote.id === vote.id && other.vote.person === vote.person);
+}
+
+/** A counted vote in one line: `Ada Byron: remove: not ours`. */
+export function saidBy(name: string, { choice, reason }: Vote): string {
+  return reason === undefined ? `${name}: ${choice}` : `${name}: ${choice}: ${reason}`;
 }
 
 /** Distinct people that a choice needs now: more than when it was asked, if the incident has become worse since, or somebody said no. */

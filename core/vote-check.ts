@@ -1,5 +1,6 @@
 import {
   type ApprovalProof,
+  needsReason,
   type Question,
   questionDigest,
   quorumOf,
@@ -59,7 +60,10 @@ function refusalOf(signed: SignedVote, question: Question, { roster, keys, now }
   if (vote.question !== question.id || vote.incident.id !== question.incident.id || vote.incident.run !== question.incident.run)
     return 'This vote is about another question.';
   if (vote.questionDigest !== questionDigest(question)) return 'This card is out of date: look at the newest one.';
-  if (!question.choices.some((choice) => choice.id === vote.choice)) return 'This choice does not exist.';
+  const choice = question.choices.find((offered) => offered.id === vote.choice);
+  if (!choice) return 'This choice does not exist.';
+  // The desk asks for it in the dialog that it opens: a vote without one did not come that way.
+  if (vote.via === 'slack' && needsReason(choice) && !vote.reason?.trim()) return 'This answer needs a reason.';
   const at = timeOf(vote);
   if (at === undefined || at > now + clockToleranceMs) return 'This vote is dated in the future, or not at all.';
   return undefined;

@@ -30,6 +30,7 @@ export function isVoteShaped(value: unknown): value is SignedVote {
     hasTexts(value.vote, voteTexts) &&
     isRecord(value.vote) &&
     hasTexts(value.vote.incident, ['id', 'run']) &&
+    (value.vote.reason === undefined || typeof value.vote.reason === 'string') &&
     (value.replyTo === undefined || hasTexts(value.replyTo, ['channel', 'user'])) &&
     JSON.stringify(value).length <= longest
   );

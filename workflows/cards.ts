@@ -1,5 +1,6 @@
 import { condition } from '@temporalio/workflow';
 import type { Alert } from '../core/alert.ts';
+import type { Choice } from '../core/approval.ts';
 import type { QuestionCard } from '../core/card.ts';
 import type { QuestionState } from '../core/incident-state.ts';
 import { quorumNow } from '../core/question.ts';
@@ -20,6 +21,12 @@ function contained(model: IncidentModel): QuestionCard['contained'] {
         ...(lease.state === 'active' ? { until: new Date(lease.until).toISOString() } : {}),
       };
     });
+}
+
+/** The last destructive step is the one that the others lead up to. */
+function endedBy({ plans }: Choice): { readonly target?: string } {
+  const plan = plans.findLast(({ effect }) => effect === 'destructive');
+  return plan ? { target: plan.target.name } : {};
 }
 
 export function cardOf(model: IncidentModel, state: QuestionState, alert: Alert, onSilence: string): QuestionCard {
@@ -49,6 +56,7 @@ export function cardOf(model: IncidentModel, state: QuestionState, alert: Alert,
       quorum: quorumNow(state, choice, model.severity),
       destructive: choice.plans.some((plan) => plan.effect === 'destructive'),
       weakens: choice.plans.some((plan) => plan.weakens === true),
+      ...endedBy(choice),
       changes: choice.plans.flatMap((plan) => plan.changes.map((change) => `${change.target}: ${change.what}`)),
       blastRadius: [...new Set(choice.plans.flatMap((plan) => plan.blastRadius))],
       notes: [...new Set(choice.plans.flatMap((plan) => plan.notes))],
@@ -56,7 +64,12 @@ export function cardOf(model: IncidentModel, state: QuestionState, alert: Alert,
     // Whom an alert names by now has no vote: see `countVote`.
     votes: state.votes
       .filter(({ vote }) => !model.actors.has(vote.person))
-      .map(({ vote }) => ({ person: vote.person, choice: vote.choice, at: vote.at })),
+      .map(({ vote }) => ({
+        person: vote.person,
+        choice: vote.choice,
+        at: vote.at,
+        ...(vote.reason === undefined ? {} : { reason: vote.reason }),
+      })),
     onSilence,
     level: {
       group: level?.group ?? 'nobody',

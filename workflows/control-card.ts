@@ -32,7 +32,12 @@ export function controlCard({ ref, cluster }: ControlModel, state: QuestionState
       blastRadius: choice.plans.flatMap((plan) => plan.blastRadius),
       notes: choice.plans.flatMap((plan) => plan.notes),
     })),
-    votes: votes.map(({ vote }) => ({ person: vote.person, choice: vote.choice, at: vote.at })),
+    votes: votes.map(({ vote }) => ({
+      person: vote.person,
+      choice: vote.choice,
+      at: vote.at,
+      ...(vote.reason === undefined ? {} : { reason: vote.reason }),
+    })),
     onSilence: 'Nothing is hidden.',
     level: {
       group: [...new Set(question.levels.map(({ group }) => group))].join(' or '),

@@ -1,7 +1,7 @@
 import type { SignedVote } from '../core/approval.ts';
 import type { ControlActivities, OrderCheck } from '../core/control.ts';
 import type { SignedReadEvidence } from '../core/evidence-access.ts';
-import { countVote } from '../core/question.ts';
+import { countVote, saidBy } from '../core/question.ts';
 import type { CellActivities, DeskActivities } from '../core/step.ts';
 import {
   approveChoice,
@@ -130,7 +130,7 @@ export class Decisions {
     if (result.outcome === 'refused') return this.#refuse(value, result.reply);
     if (result.outcome === 'repeated') return this.#answer(value.replyTo, result.reply);
     this.#model.questions.set(vote.question, result.state);
-    this.#model.record('vote.accepted', `person/${vote.person}`, `${check.name}: ${vote.choice}`, {
+    this.#model.record('vote.accepted', `person/${vote.person}`, saidBy(check.name, vote), {
       vote,
       keyId: value.keyId,
       signature: value.signature,

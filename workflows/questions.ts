@@ -5,7 +5,7 @@ import { type ApprovalProof, type Choice, type Level, type Question, questionDig
 import type { QuestionState } from '../core/incident-state.ts';
 import type { Lease } from '../core/lease.ts';
 import type { Plan } from '../core/plan.ts';
-import { countVote, proofOf, silenceOn } from '../core/question.ts';
+import { countVote, proofOf, saidBy, silenceOn } from '../core/question.ts';
 import type { DeskActivities } from '../core/step.ts';
 import { isVoteShaped, replyToOf } from '../core/vote-shape.ts';
 import { stepFailure, voteActivities } from './calls.ts';
@@ -165,7 +165,7 @@ export class Questions {
     if (result.outcome === 'refused') return this.#refuse(signed, result.reply);
     if (result.outcome === 'repeated') return this.#answer(signed.replyTo, result.reply);
     this.#set(result.state);
-    this.#model.record('vote.accepted', `person/${vote.person}`, `${check.name}: ${vote.choice}`, {
+    this.#model.record('vote.accepted', `person/${vote.person}`, saidBy(check.name, vote), {
       vote: signed.vote,
       keyId: signed.keyId,
       signature: signed.signature,

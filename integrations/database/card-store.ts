@@ -1,7 +1,9 @@
-import type { CardStore, StoredButton } from '../../core/card.ts';
+import type { CardStore, OpenModal, ShownCard, StoredButton } from '../../core/card.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import type { Database, Queries, Row } from './database.ts';
 import { textOf } from './row.ts';
+
+const dayMs = 86_400_000;
 
 /**
  * A choice of a question has one button for good. Saving it again, after a crash or for the next level, keeps its id and takes
@@ -29,6 +31,35 @@ export function createCardStore(database: Database): CardStore {
     message: async (key) => {
       const [row] = await database.all('SELECT channel, ts FROM card_messages WHERE message_key = $1', [key]);
       return row && { channel: textOf(row, 'channel'), ts: textOf(row, 'ts') };
+    },
+    saveCard: async (shown) => {
+      await database.all(
+        `INSERT INTO card_shown (question, shown_json) VALUES ($1, $2)
+         ON CONFLICT (question) DO UPDATE SET shown_json = excluded.shown_json`,
+        [shown.card.questionId, JSON.stringify(shown)],
+      );
+    },
+    card: async (question) => {
+      const [row] = await database.all('SELECT shown_json FROM card_shown WHERE question = $1', [question]);
+      if (!row) return undefined;
+      const shown: ShownCard = JSON.parse(textOf(row, 'shown_json'));
+      return shown;
+    },
+    saveModal: async (modal) => {
+      const openedAt = new Date(modal.openedAt).toISOString();
+      const yesterday = new Date(modal.openedAt - dayMs).toISOString();
+      await database.all('DELETE FROM card_modals WHERE opened_at < $1', [yesterday]);
+      await database.all(
+        `INSERT INTO card_modals (modal_id, opened_at, modal_json) VALUES ($1, $2, $3)
+         ON CONFLICT (modal_id) DO UPDATE SET modal_json = excluded.modal_json`,
+        [modal.modalId, openedAt, JSON.stringify(modal)],
+      );
+    },
+    modal: async (modalId) => {
+      const [row] = await database.all('SELECT modal_json FROM card_modals WHERE modal_id = $1', [modalId]);
+      if (!row) return undefined;
+      const modal: OpenModal = JSON.parse(textOf(row, 'modal_json'));
+      return modal;
     },
   };
 }

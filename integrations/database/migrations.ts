@@ -59,6 +59,20 @@ const migrations: readonly { readonly name: string; readonly statements: readonl
        )`,
     ],
   },
+  {
+    name: 'cards as they were shown, and open dialogs',
+    statements: [
+      `CREATE TABLE card_shown (
+         question TEXT NOT NULL PRIMARY KEY,
+         shown_json TEXT NOT NULL
+       )`,
+      `CREATE TABLE card_modals (
+         modal_id TEXT NOT NULL PRIMARY KEY,
+         opened_at TEXT NOT NULL,
+         modal_json TEXT NOT NULL
+       )`,
+    ],
+  },
 ];
 
 /** Brings the schema up to date. Each migration is one transaction; two processes that start at once do it one after the other. */

@@ -1,10 +1,12 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import type { CardStore, StoredButton } from '../../core/card.ts';
-import type { SlackPeople } from './people.ts';
 import type { Refusal } from './refusal.ts';
+import type { SenderChecks } from './sender.ts';
 
-export const voteAction = /^fb_vote\d{1,3}$/;
+/** `fb_vote` answers at once, `fb_decide` opens the dialog first, `fb_more` is the menu. What a click does is looked up, never read from these. */
+const buttonAction = /^fb_(vote|decide)\d{1,3}$/;
+const menuAction = 'fb_more';
 
 /** One person's click on one of our buttons, checked as far as Slack can be asked; the roster is the service's to ask. */
 export interface Click {
@@ -14,6 +16,10 @@ export interface Click {
   readonly button: StoredButton;
   readonly channel: string;
   readonly messageTs: string;
+  /** Opens one dialog, within 3 s. */
+  readonly trigger?: string;
+  /** Why, in the person's words; only from the dialog that asks for it. */
+  readonly reason?: string;
 }
 
 /** https://docs.slack.dev/reference/interaction-payloads/block_actions-payload */
@@ -30,8 +36,15 @@ const blockActions = z.object({
   }),
   channel: z.object({ id: z.string() }).optional(),
   message: z.object({ ts: z.string(), app_id: z.string().optional() }).optional(),
+  trigger_id: z.string().optional(),
   actions: z.array(
-    z.object({ type: z.string(), action_id: z.string(), value: z.string().optional(), action_ts: z.string().min(1) }),
+    z.object({
+      type: z.string(),
+      action_id: z.string(),
+      value: z.string().optional(),
+      selected_option: z.object({ value: z.string() }).optional(),
+      action_ts: z.string().min(1),
+    }),
   ),
 });
 
@@ -43,26 +56,12 @@ export type Checked =
 
 /** Every check between Slack's signature and the roster, in the order from cheap to dear. Knows nothing of HTTP: Socket Mode uses it too. */
 export class ClickChecks {
-  readonly #appId: string;
-  readonly #teamId: string;
   readonly #cards: CardStore;
-  readonly #people: SlackPeople;
+  readonly #sender: SenderChecks;
 
-  constructor({
-    appId,
-    teamId,
-    cards,
-    people,
-  }: {
-    readonly appId: string;
-    readonly teamId: string;
-    readonly cards: CardStore;
-    readonly people: SlackPeople;
-  }) {
-    this.#appId = appId;
-    this.#teamId = teamId;
+  constructor({ cards, sender }: { readonly cards: CardStore; readonly sender: SenderChecks }) {
     this.#cards = cards;
-    this.#people = people;
+    this.#sender = sender;
   }
 
   async check(body: unknown): Promise<Checked> {
@@ -77,10 +76,17 @@ export class ClickChecks {
       const messageTs = payload.container.message_ts;
       return {
         ok: true,
-        click: { clickId: clickIdOf({ payload, button, actionTs: action }), slackUser: user, button, channel, messageTs },
+        click: {
+          clickId: clickIdOf({ payload, button, actionTs: action }),
+          slackUser: user,
+          button,
+          channel,
+          messageTs,
+          ...(payload.trigger_id === undefined ? {} : { trigger: payload.trigger_id }),
+        },
       };
     }
-    const value = payload.actions[0]?.value;
+    const value = pressed(payload.actions[0]);
     return {
       ok: false,
       refusal: { ...found, slackUser: user, ...(value === undefined ? {} : { buttonId: value.slice(0, 100) }) },
@@ -88,25 +94,36 @@ export class ClickChecks {
     };
   }
 
-  /** Is it for this app, from this workspace, by one of its people, and one action? */
-  #addressed({ api_app_id, team, user, actions }: BlockActions): Refusal | undefined {
-    if (api_app_id !== this.#appId) return { reason: 'wrong_app', detail: 'the click is for another app' };
-    if (team.id !== this.#teamId) return { reason: 'wrong_team', detail: 'the click is from another workspace' };
-    if (user.team_id !== this.#teamId) return { reason: 'stranger', detail: 'the user belongs to another workspace' };
-    if (actions.length !== 1) return { reason: 'not_one_action', detail: `the click carries ${actions.length} actions` };
-    return undefined;
+  #addressed(payload: BlockActions): Refusal | undefined {
+    const { actions } = payload;
+    const refusal = this.#sender.address(payload);
+    if (refusal) return refusal;
+    return actions.length === 1 ? undefined : { reason: 'not_one_action', detail: `the click carries ${actions.length} actions` };
   }
 
   async #meant(payload: BlockActions): Promise<Refusal | { readonly button: StoredButton; readonly action: string }> {
     const [action] = payload.actions;
-    if (action?.type !== 'button' || !voteAction.test(action.action_id)) {
-      return { reason: 'unsupported', detail: 'the action is not an answer to a question' };
-    }
-    const button = action.value === undefined ? undefined : await this.#cards.button(action.value);
+    if (action === undefined || !isOurs(action)) return { reason: 'unsupported', detail: 'the action is none of a card' };
+    const value = pressed(action);
+    const button = value === undefined ? undefined : await this.#cards.button(value);
     if (button === undefined) return { reason: 'unknown_button', detail: 'no such button was posted' };
     return (
-      (await this.#misplaced(payload, button)) ?? (await this.#person(payload.user.id)) ?? { button, action: action.action_ts }
+      (await this.#misplaced(payload, button)) ??
+      (await this.#sender.person(payload.user.id)) ?? { button, action: action.action_ts }
     );
+  }
+
+  /** Also for a dialog that was opened from the card: the card may have become another one since. */
+  async stale(
+    { question, buttonId }: Pick<StoredButton, 'question' | 'buttonId'>,
+    messageTs: string,
+  ): Promise<Refusal | undefined> {
+    const posted = await this.#cards.message(question);
+    if (posted?.ts !== messageTs) return { reason: 'stale_card', detail: 'the question has a newer card' };
+    const current = await this.#cards.buttonsOf(question);
+    return current.some((one) => one.buttonId === buttonId)
+      ? undefined
+      : { reason: 'stale_card', detail: 'the question has newer buttons' };
   }
 
   async #misplaced({ container, channel, message }: BlockActions, button: StoredButton): Promise<Refusal | undefined> {
@@ -115,21 +132,22 @@ export class ClickChecks {
       container.is_ephemeral !== true &&
       (channel === undefined || channel.id === container.channel_id) &&
       (message === undefined || message.ts === container.message_ts) &&
-      (message?.app_id === undefined || message.app_id === this.#appId);
+      (message?.app_id === undefined || message.app_id === this.#sender.appId);
     if (posted === undefined || !agrees || posted.channel !== container.channel_id) {
       return { reason: 'wrong_message', detail: 'the message is not the one that was posted' };
     }
-    if (posted.ts !== container.message_ts) return { reason: 'stale_card', detail: 'the question has a newer card' };
-    const current = await this.#cards.buttonsOf(button.question);
-    return current.some((one) => one.buttonId === button.buttonId)
-      ? undefined
-      : { reason: 'stale_card', detail: 'the question has newer buttons' };
+    return this.stale(button, container.message_ts);
   }
+}
 
-  async #person(user: string): Promise<Refusal | undefined> {
-    const standing = await this.#people.standing(user);
-    return standing === 'member' ? undefined : standing;
-  }
+type Action = BlockActions['actions'][number];
+
+function isOurs({ type, action_id: id }: Action): boolean {
+  return (type === 'button' && buttonAction.test(id)) || (type === 'overflow' && id === menuAction);
+}
+
+function pressed(action: Action | undefined): string | undefined {
+  return action?.type === 'overflow' ? action.selected_option?.value : action?.value;
 }
 
 function unreadable(body: unknown): Refusal {

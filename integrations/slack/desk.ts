@@ -6,13 +6,18 @@ import { FirebreakError } from '../../core/errors.ts';
 import type { IncidentRef } from '../../core/incident.ts';
 import { type Click, ClickChecks } from './click.ts';
 import { callSlack, createSlackClient, type SlackEndpoint, silentLogger, slackClientOptions } from './client.ts';
+import { Dialogs } from './dialogs.ts';
+import { codeOf, Door } from './door.ts';
 import { noticeBlocks } from './notice.ts';
 import { SlackPeople } from './people.ts';
 import { Posting } from './posting.ts';
 import { HttpReceiver } from './receiver.ts';
-import { type Refusal, refusalAnswers } from './refusal.ts';
+import type { Refusal } from './refusal.ts';
 import { questionBlocks } from './render.ts';
+import { SenderChecks } from './sender.ts';
+import { ShownCards } from './shown-cards.ts';
 import { RequestVerifier } from './signature.ts';
+import { SubmissionChecks } from './submission.ts';
 import { code, inline, plain } from './text.ts';
 
 export interface SlackDeskOptions extends SlackEndpoint {
@@ -26,6 +31,8 @@ export interface SlackDeskOptions extends SlackEndpoint {
   readonly cards: CardStore;
   /** Milliseconds since 1970. */
   readonly now?: () => number;
+  /** The roster's word on whether this person's click could count at all: only then a dialog opens. */
+  readonly mayAnswer: (click: Click) => Promise<{ readonly refusal?: string }>;
   /** Roster, signature, vote. Its text is shown to the one who clicked. */
   readonly onClick: (click: Click) => Promise<{ readonly text: string }>;
   /** For the record: everything that was refused before `onClick`. */
@@ -59,7 +66,7 @@ export function createSlackDesk(options: SlackDeskOptions): SlackDesk {
   const endpoint = { apiUrl: options.apiUrl, timeoutMs: options.timeoutMs };
   const client = createSlackClient({ botToken, ...endpoint });
   const posting = new Posting({ client, cards, appId });
-  const checks = new ClickChecks({ appId, teamId, cards, people: new SlackPeople({ client, teamId, now }) });
+  const shown = new ShownCards({ cards, now });
   const permalinks = new Map<string, string>();
 
   function refused(refusal: Refusal): void {
@@ -87,39 +94,27 @@ export function createSlackDesk(options: SlackDeskOptions): SlackDesk {
   });
   app.error(async (error) => log('slack request failed', { error: codeOf(error) }));
 
-  // Before any listener: whatever is not exactly a click on one of our buttons goes no further.
-  app.use(async ({ body, context, next, ...rest }) => {
-    if ('ack' in rest && typeof rest.ack === 'function') await rest.ack();
-    const checked = await checks.check(body);
-    if (!checked.ok) {
-      refused(checked.refusal);
-      if (checked.replyTo !== undefined) {
-        await answer(
-          { ...checked.replyTo, text: refusalAnswers[checked.refusal.reason] },
-          'respond' in rest ? rest.respond : undefined,
-        );
-      }
-      return;
-    }
-    clicks.set(context, checked.click);
-    await next();
+  const sender = new SenderChecks({ appId, teamId, people: new SlackPeople({ client, teamId, now }) });
+  const clicks = new ClickChecks({ cards, sender });
+  const door = new Door({
+    clicks,
+    submissions: new SubmissionChecks({ cards, sender, clicks, now }),
+    shown,
+    dialogs: new Dialogs({ client, cards, now }),
+    mayAnswer: options.mayAnswer,
+    onClick: options.onClick,
+    refused,
+    tell: answer,
+    log,
+    now,
   });
-  const clicks = new WeakMap<object, Click>();
-  app.action({ type: 'block_actions' }, async ({ context, respond }) => {
-    const click = clicks.get(context);
-    if (click === undefined) return;
-    const text = await textOf(click);
-    await answer({ channel: click.channel, user: click.slackUser, text }, respond);
+  // All of Bolt's listeners are behind this, and there are none: what Slack sends goes through our own door.
+  app.use(async ({ body, ...rest }) => {
+    const ack = async (content?: object): Promise<void> => {
+      if ('ack' in rest && typeof rest.ack === 'function') await (rest.ack as (content?: object) => Promise<void>)(content);
+    };
+    await door.take({ body, ack, respond: 'respond' in rest ? rest.respond : undefined });
   });
-
-  async function textOf(click: Click): Promise<string> {
-    try {
-      return (await options.onClick(click)).text;
-    } catch (error) {
-      log('click not handled', { error: codeOf(error), click: click.clickId });
-      return `Your answer was not recorded (${codeOf(error)}). Please click again.`;
-    }
-  }
 
   /** Also when Slack is short of breath, or the person is not in the channel: then by the click's own `response_url`. */
   async function answer(reply: Parameters<SlackDesk['answerClick']>[0], respond: RespondFn | undefined): Promise<void> {
@@ -207,6 +202,7 @@ export function createSlackDesk(options: SlackDeskOptions): SlackDesk {
       const { card } = question;
       const message = await posting.postOnce(card.questionId, async () => {
         const buttons = await storedButtons(question);
+        await shown.posting(card);
         return { key: card.questionId, channel, ...questionBlocks(card, { buttons, ...(await threadUrlFor(card)) }) };
       });
       const thread = threadKey(card.incident);
@@ -218,7 +214,9 @@ export function createSlackDesk(options: SlackDeskOptions): SlackDesk {
       const message = await cards.message(card.questionId);
       if (message === undefined) throw new FirebreakError('FB_ERR_NOT_FOUND', 'the question has no card yet');
       const [buttons, link] = [await cards.buttonsOf(card.questionId), await threadUrlFor(card, message)];
-      await posting.update({ key: card.questionId, message, ...questionBlocks(card, { buttons, ...link }) });
+      await shown.editing(card, () =>
+        posting.update({ key: card.questionId, message, ...questionBlocks(card, { buttons, ...link }) }),
+      );
     },
 
     async postInThread({ key: name, incident, text }) {
@@ -252,8 +250,4 @@ export function createSlackDesk(options: SlackDeskOptions): SlackDesk {
 
 function threadKey({ id, run }: IncidentRef): string {
   return `thread:${id}@${run}`;
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof FirebreakError ? error.code : 'FB_ERR_INTERNAL';
 }

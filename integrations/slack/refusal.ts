@@ -14,6 +14,10 @@ export type RefusalReason =
   | 'unknown_button'
   | 'wrong_message'
   | 'stale_card'
+  | 'just_changed'
+  | 'unknown_dialog'
+  | 'not_opener'
+  | 'old_dialog'
   | 'unknown_user'
   | 'bot'
   | 'deleted'
@@ -44,6 +48,10 @@ export const refusalAnswers: Readonly<Record<RefusalReason, string>> = {
   unknown_button: 'Firebreak does not know this button. Nothing was decided.',
   wrong_message: 'This button is not on a card that Firebreak posted. Nothing was decided.',
   stale_card: 'This card is out of date. Please use the newest card of this question; nothing was decided.',
+  just_changed: 'The card changed just as you clicked. Read it again, and click again; nothing was decided.',
+  unknown_dialog: 'Firebreak did not open this dialog. Nothing was decided; please click the button on the card.',
+  not_opener: 'Somebody else opened this dialog, so you may not answer in it. Nothing was decided; it is on the record.',
+  old_dialog: 'This dialog was open for too long. Nothing was decided; please click the button on the card again.',
   unknown_user: 'Firebreak could not find out who you are. Nothing was decided.',
   bot: 'Bots may not decide.',
   deleted: 'This account is deactivated and may not decide.',

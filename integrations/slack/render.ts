@@ -1,10 +1,9 @@
-import type { ActionsBlock, Button, ConfirmationDialog, KnownBlock } from '@slack/types';
+import type { KnownBlock } from '@slack/types';
 import type { QuestionCard, StoredButton } from '../../core/card.ts';
 import type { Severity } from '../../core/severity.ts';
+import { context, section, slackLimits } from './blocks.ts';
+import { rows } from './buttons.ts';
 import { code, inline, linesUpTo, localTime, plain, preformatted, utc } from './text.ts';
-
-/** Slack's limits: https://docs.slack.dev/reference/block-kit/blocks and the message as a whole. */
-export const slackLimits = { blocks: 50, section: 3_000, header: 150, button: 75, buttonsPerRow: 25, message: 12_000 } as const;
 
 /** Choices that get a section of their own; more are listed together. Every choice gets its button. */
 const describedChoices = 20;
@@ -85,15 +84,6 @@ function blocksAt({
   ];
 }
 
-function section(text: string): KnownBlock {
-  // verbatim: Slack makes no link, mention or channel out of plain words.
-  return { type: 'section', text: { type: 'mrkdwn', text: text.slice(0, slackLimits.section), verbatim: true } };
-}
-
-function context(parts: readonly string[]): KnownBlock {
-  return { type: 'context', elements: [{ type: 'mrkdwn', text: parts.join('  ·  '), verbatim: true }] };
-}
-
 function safeUrl(url: string): string {
   return encodeURI(url).replaceAll(/[<>|]/g, '');
 }
@@ -151,9 +141,14 @@ function choiceText({ choice, number, max }: { readonly choice: Choice; readonly
 
 function votes(card: QuestionCard, max: number): string {
   const lines = card.votes.map(
-    (vote) => `•  ${inline(vote.person, 60)}: ${inline(labelOf(card, vote.choice), 80)}, ${localTime(vote.at)}`,
+    (vote) =>
+      `•  ${inline(vote.person, 60)}: ${inline(labelOf(card, vote.choice), 80)}, ${localTime(vote.at)}${because(vote.reason)}`,
   );
   return linesUpTo([`*Votes so far* (${card.votes.length})`, ...lines], max);
+}
+
+function because(reason: string | undefined): string {
+  return reason === undefined ? '' : `: “${inline(reason, 200)}”`;
 }
 
 function labelOf(card: QuestionCard, choice: string): string {
@@ -180,47 +175,6 @@ function outcome(card: QuestionCard, status: Exclude<QuestionCard['status'], { r
   }
   if (status.state === 'expired') return `⌛ *No answer in time*, ${localTime(status.at)}\n${inline(card.onSilence, 300)}`;
   return `🚫 *No longer to be decided*, ${localTime(status.at)}\n${inline(status.why, 300)}`;
-}
-
-/** In the choices' own order, always: nobody may hit "delete" where "release" was a moment ago. */
-function rows(card: QuestionCard, buttons: readonly StoredButton[]): ActionsBlock[] {
-  const elements = card.choices.flatMap((choice, index): Button[] => {
-    const button = buttons.find((one) => one.choice === choice.id);
-    if (button === undefined) return [];
-    const guarded = choice.destructive || choice.weakens;
-    return [
-      {
-        type: 'button',
-        action_id: `fb_vote${index}`,
-        value: button.buttonId,
-        text: { type: 'plain_text', text: plain(choice.label, slackLimits.button), emoji: false },
-        ...(choice.destructive ? { style: 'danger' as const } : {}),
-        ...(guarded ? { confirm: confirmation(card, choice) } : {}),
-      },
-    ];
-  });
-  const result: ActionsBlock[] = [];
-  for (let start = 0; start < elements.length; start += slackLimits.buttonsPerRow) {
-    result.push({
-      type: 'actions',
-      block_id: `fb_vote_row${start / slackLimits.buttonsPerRow}`,
-      elements: elements.slice(start, start + slackLimits.buttonsPerRow),
-    });
-  }
-  return result;
-}
-
-/** https://docs.slack.dev/reference/block-kit/composition-objects/confirmation-dialog-object: title 100, text 300, buttons 30. */
-function confirmation(card: QuestionCard, choice: Choice): ConfirmationDialog {
-  const what = choice.destructive ? 'This cannot be undone.' : 'This weakens the response.';
-  const changes = choice.changes.length === 0 ? '' : ` ${choice.changes.join('; ')}`;
-  return {
-    title: { type: 'plain_text', text: plain(choice.label, 100), emoji: false },
-    text: { type: 'plain_text', text: plain(`${what} Target: ${card.incident.title}.${changes}`, 300), emoji: false },
-    confirm: { type: 'plain_text', text: 'Yes, I decide this', emoji: false },
-    deny: { type: 'plain_text', text: 'Go back', emoji: false },
-    style: 'danger',
-  };
 }
 
 function notification(card: QuestionCard): string {

@@ -4,7 +4,7 @@ import { WorkflowNotFoundError } from '@temporalio/client';
 import { type SignedVote, type Vote, voteBytes } from '../../core/approval.ts';
 import type { StoredButton } from '../../core/card.ts';
 import { incidentNames } from '../../core/incident.ts';
-import { answersFor, personBySlackId, type Roster } from '../../core/roster.ts';
+import { answersFor, type Person, personBySlackId, type Roster } from '../../core/roster.ts';
 import type { Signer } from '../../core/signing.ts';
 
 /** A click that Slack vouches for, as far as Slack can be asked. */
@@ -13,6 +13,8 @@ export interface TrustedClick {
   readonly slackUser: string;
   readonly button: StoredButton;
   readonly channel: string;
+  /** From the dialog that asks for it. */
+  readonly reason?: string;
 }
 
 export interface ClickVotesOptions {
@@ -27,47 +29,70 @@ export interface ClickVotesOptions {
 /** The person who clicked waits for 3 s. The connection goes on trying for some seconds after its deadline. */
 const sendWithinMs = 2_000;
 
+export interface ClickVotes {
+  /** Whether the vote would be taken: asked before a dialog opens. Who is refused is on the record. */
+  mayAnswer(click: TrustedClick): Promise<{ readonly refusal?: string }>;
+  vote(click: TrustedClick): Promise<{ readonly text: string }>;
+}
+
 /**
  * Turns a click into a vote: the roster says who clicked and whether that person may answer; the desk signs; a signal carries it. The cell
  * checks all of it again.
  */
-export function createClickVotes(options: ClickVotesOptions): (click: TrustedClick) => Promise<{ readonly text: string }> {
-  const { roster, signer, client, refused, now = () => new Date() } = options;
-  return async (click) => {
-    const { button } = click;
-    const person = personBySlackId(roster, click.slackUser);
-    if (!person) {
-      refused({ reason: 'not on the roster', click });
-      return { text: 'You are not on the roster, so your click decides nothing. It is on the record.' };
-    }
-    if (button.requester === `person/${person.id}`) {
-      refused({ reason: 'who asks may not answer', click, person: person.id });
-      return { text: 'You asked this yourself: somebody else must answer.' };
-    }
-    const at = now();
-    if (answersFor({ roster, person: person.id, groups: button.groups, at: at.getTime() }) === undefined) {
-      refused({ reason: `not on call in ${button.groups.join(', ')}`, click, person: person.id });
-      return { text: `Only ${button.groups.join(' or ')} may answer this, while they are on call. Your click is on the record.` };
-    }
-    const vote: Vote = {
-      version: 1,
-      id: click.clickId,
-      incident: button.incident,
-      question: button.question,
-      questionDigest: button.questionDigest,
-      choice: button.choice,
-      person: person.id,
-      via: 'slack',
-      at: at.toISOString(),
-    };
-    const signed: SignedVote = {
-      vote,
-      keyId: signer.keyId,
-      signature: await signer.sign(voteBytes(vote)),
-      replyTo: { channel: click.channel, user: click.slackUser },
-    };
-    return { text: await send(client(), button, signed) };
+export function createClickVotes(options: ClickVotesOptions): ClickVotes {
+  const { signer, client, now = () => new Date() } = options;
+  return {
+    mayAnswer: async (click) => {
+      const voter = voterOf(click, options, now());
+      return 'refusal' in voter ? { refusal: voter.refusal } : {};
+    },
+    vote: async (click) => {
+      const { button, reason } = click;
+      const at = now();
+      const voter = voterOf(click, options, at);
+      if ('refusal' in voter) return { text: voter.refusal };
+      const vote: Vote = {
+        version: 1,
+        id: click.clickId,
+        incident: button.incident,
+        question: button.question,
+        questionDigest: button.questionDigest,
+        choice: button.choice,
+        person: voter.id,
+        via: 'slack',
+        at: at.toISOString(),
+        ...(reason === undefined ? {} : { reason }),
+      };
+      const signed: SignedVote = {
+        vote,
+        keyId: signer.keyId,
+        signature: await signer.sign(voteBytes(vote)),
+        replyTo: { channel: click.channel, user: click.slackUser },
+      };
+      return { text: await send(client(), button, signed) };
+    },
   };
+}
+
+/** Who clicked, by the roster, if that person may answer now. */
+function voterOf(click: TrustedClick, { roster, refused }: ClickVotesOptions, at: Date): Person | { readonly refusal: string } {
+  const { button } = click;
+  const person = personBySlackId(roster, click.slackUser);
+  if (!person) {
+    refused({ reason: 'not on the roster', click });
+    return { refusal: 'You are not on the roster, so your click decides nothing. It is on the record.' };
+  }
+  if (button.requester === `person/${person.id}`) {
+    refused({ reason: 'who asks may not answer', click, person: person.id });
+    return { refusal: 'You asked this yourself: somebody else must answer.' };
+  }
+  if (answersFor({ roster, person: person.id, groups: button.groups, at: at.getTime() }) === undefined) {
+    refused({ reason: `not on call in ${button.groups.join(', ')}`, click, person: person.id });
+    return {
+      refusal: `Only ${button.groups.join(' or ')} may answer this, while they are on call. Your click is on the record.`,
+    };
+  }
+  return person;
 }
 
 const undelivered = 'Your answer could not be delivered just now. Nothing was decided; please click again.';

@@ -103,7 +103,7 @@ async function createSlack(options: {
   const { parts, database, journal } = options;
   const { config, secrets, client, log } = parts;
   if (!config.slack || !secrets.slack) return undefined;
-  const onClick = createClickVotes({
+  const votes = createClickVotes({
     roster: config.roster,
     signer: await openSigner({ file: config.desk.voteKeyFile }),
     client,
@@ -121,7 +121,8 @@ async function createSlack(options: {
     ...(config.slack.apiUrl === undefined ? {} : { apiUrl: config.slack.apiUrl }),
     ...secrets.slack,
     cards: createCardStore(database),
-    onClick,
+    mayAnswer: votes.mayAnswer,
+    onClick: votes.vote,
     onRefused: ({ reason, slackUser, buttonId, detail }) =>
       journal.record({
         kind: 'click.refused',

@@ -145,6 +145,7 @@ function approvalOf(
         choice: 'yes',
         person,
         via: 'slack',
+        reason: 'not ours',
         at: '2026-05-01T00:00:00Z',
       },
       over.key ?? deskKey,

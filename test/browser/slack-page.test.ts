@@ -27,18 +27,31 @@ inBrowser('the page of the emulated Slack', () => {
     return page;
   }
 
-  test('shows the card, asks before a destructive choice, sends the click through Bolt, and shows answer and edit live', async () => {
+  test('shows the card, opens the dialog of a destructive choice, says what is wrong in it, sends it through Bolt, and shows answer and edit live', async () => {
     rig = await startRig();
     const page = await opened();
     await post(rig);
     await page.getByRole('button', { name: 'No, rotate secrets and delete the pod' }).click();
-    await page.getByRole('dialog').getByRole('button', { name: 'Go back' }).click();
+    const dialog = page.getByRole('dialog');
+    await dialog.getByRole('button', { name: 'Go back' }).click();
+    await dialog.waitFor({ state: 'hidden' });
     expect(rig.clicks).toEqual([]);
     await page.getByRole('button', { name: 'No, rotate secrets and delete the pod' }).click();
-    await page.getByRole('dialog').getByText('cannot be undone').waitFor();
-    await page.getByRole('button', { name: 'Yes, I decide this' }).click();
+    await dialog.getByText('cannot be undone').waitFor();
+    await dialog.getByRole('button', { name: 'Decide this' }).click();
+    await dialog.getByText('Please complete this required field.').first().waitFor();
+    await dialog.getByLabel('Last four characters of cart-7d9c5b6f4-x2x8k').fill('x2x8');
+    await dialog.getByLabel('Why?').fill('Nobody built this binary');
+    await dialog.getByRole('button', { name: 'Decide this' }).click();
+    await dialog.getByText('These are not the last four characters').waitFor();
+    // What was typed stays, also when the channel moves on meanwhile.
+    rig.slack.world.add({ channel, ts: rig.slack.world.nextTs(), user: 'U0GRACE', text: 'Looking.' });
+    await page.getByText('Looking.').waitFor();
+    expect(await dialog.getByLabel('Why?').inputValue()).toBe('Nobody built this binary');
+    await dialog.getByLabel('Last four characters of cart-7d9c5b6f4-x2x8k').fill('2x8k');
+    await dialog.getByRole('button', { name: 'Decide this' }).click();
     await until(() => rig.clicks[0], 5_000);
-    expect(rig.clicks).toMatchObject([{ slackUser: 'U0ADA', button: { choice: 'remove' } }]);
+    expect(rig.clicks).toMatchObject([{ slackUser: 'U0ADA', button: { choice: 'remove' }, reason: 'Nobody built this binary' }]);
     await page.getByText('Only visible to you').waitFor();
     await rig.desk.updateQuestion({
       card: questionCard({ status: { state: 'decided', choice: 'remove', by: ['Ada Lovelace'], at: '2026-03-01T14:05:00Z' } }),
@@ -56,7 +69,6 @@ inBrowser('the page of the emulated Slack', () => {
     const page = await opened();
     await page.getByLabel('Who am I').selectOption('U0GUEST');
     await page.getByRole('button', { name: 'Yes, release it' }).click();
-    await page.getByRole('button', { name: 'Yes, I decide this' }).click();
     await page.getByText('Guests of this workspace may not decide.').waitFor();
     expect(rig.refusals).toMatchObject([{ reason: 'guest', slackUser: 'U0GUEST' }]);
     await page.getByRole('button', { name: /1 reply/ }).click();

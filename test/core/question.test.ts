@@ -61,6 +61,7 @@ function vote(person: string, choice: string, id = `${person}-${choice}-${Math.r
     choice,
     person,
     via: 'slack',
+    reason: 'not ours',
     at: '2026-11-24T22:00:00Z',
   });
 }

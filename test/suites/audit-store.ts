@@ -4,6 +4,7 @@ import type { StoredButton } from '../../core/card.ts';
 import { createAuditStore } from '../../integrations/database/audit-store.ts';
 import { createCardStore } from '../../integrations/database/card-store.ts';
 import { type Database, openDatabase } from '../../integrations/database/database.ts';
+import { questionCard } from '../integrations/slack/fixture.ts';
 
 export function record(chain: string, number: number, body: AuditRecord['body'] = { step: 'quarantinePod' }): AuditRecord {
   return {
@@ -143,6 +144,27 @@ export function auditStoreSuite(newUrl: () => Promise<string>): void {
       await cards.saveMessage('q1', { channel: 'C1', ts: '1700000000.000100' });
       await cards.saveMessage('q1', { channel: 'C1', ts: '1700000000.000200' });
       expect(await cards.message('q1')).toEqual({ channel: 'C1', ts: '1700000000.000200' });
+    });
+
+    test('remembers the card as it was last shown, and open dialogs for a day', async () => {
+      const cards = createCardStore(await open(await newUrl()));
+      expect(await cards.card('question-1')).toBeUndefined();
+      await cards.saveCard({ card: questionCard(), changedAt: 0 });
+      await cards.saveCard({ card: questionCard({ text: 'Is it?' }), changedAt: 1_700_000_000_123 });
+      expect(await cards.card('question-1')).toEqual({ card: questionCard({ text: 'Is it?' }), changedAt: 1_700_000_000_123 });
+      const modal = {
+        modalId: 'm1',
+        buttonId: 'b1',
+        slackUser: 'U1',
+        channel: 'C1',
+        messageTs: '1.2',
+        openedAt: 1_700_000_000_123,
+      };
+      await cards.saveModal(modal);
+      await cards.saveModal({ ...modal, viewId: 'V1' });
+      expect(await cards.modal('m1')).toEqual({ ...modal, viewId: 'V1' });
+      await cards.saveModal({ ...modal, modalId: 'm2', openedAt: modal.openedAt + 2 * 86_400_000 });
+      expect(await cards.modal('m1')).toBeUndefined();
     });
   });
 }

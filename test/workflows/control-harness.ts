@@ -223,6 +223,7 @@ export async function startControlLab(maxCachedWorkflows = 10): Promise<ControlL
             choice,
             person,
             via: signer === 'desk' ? 'slack' : 'cli',
+            reason: 'our own debug pod',
             at: new Date().toISOString(),
             ...over,
           };

@@ -320,6 +320,7 @@ async function startIncident(options: {
         choice,
         person,
         via: 'slack',
+        reason: 'not ours',
         at: new Date().toISOString(),
         ...over,
       });

@@ -23,6 +23,7 @@ export function voteOn(asked: QuestionState, over: Partial<Vote> = {}): Vote {
     choice: 'remove',
     person: 'ana',
     via: 'slack',
+    reason: 'not ours',
     at: new Date().toISOString(),
     ...over,
   };

@@ -77,16 +77,18 @@ const checkboxes = z.strictObject({
   options: z.array(option).min(1).max(10),
   initial_options: z.array(option).optional(),
 });
-const plainTextInput = z.strictObject({
-  type: z.literal('plain_text_input'),
-  action_id: actionId.optional(),
-  initial_value: characters(0, 3_000).optional(),
-  multiline: z.boolean().optional(),
-  min_length: z.number().int().min(0).max(3_000).optional(),
-  max_length: z.number().int().min(1).max(3_000).optional(),
-  placeholder: plainText(150).optional(),
-  focus_on_load: z.boolean().optional(),
-});
+const plainTextInput = z
+  .strictObject({
+    type: z.literal('plain_text_input'),
+    action_id: actionId.optional(),
+    initial_value: characters(0, 3_000).optional(),
+    multiline: z.boolean().optional(),
+    min_length: z.number().int().min(0).max(3_000).optional(),
+    max_length: z.number().int().min(1).max(3_000).optional(),
+    placeholder: plainText(150).optional(),
+    focus_on_load: z.boolean().optional(),
+  })
+  .refine((element) => (element.min_length ?? 0) <= (element.max_length ?? 3_000), 'min_length is greater than max_length');
 const image = { image_url: characters(1, 3_000), alt_text: characters(1, 2_000) };
 const imageElement = z.strictObject({ type: z.literal('image'), ...image });
 
@@ -135,6 +137,8 @@ const input = z.strictObject({
 const messageBlock = z.discriminatedUnion('type', [section, header, divider, context, actions, imageBlock, input]);
 export type Block = z.infer<typeof messageBlock>;
 export type Button = z.infer<typeof button>;
+export type Overflow = z.infer<typeof overflow>;
+export type InputBlock = z.infer<typeof input>;
 export type TextObject = z.infer<ReturnType<typeof anyText>>;
 
 export type BlocksResult =
@@ -153,25 +157,32 @@ export function parseBlocks(value: unknown, { max }: { readonly max: number } = 
     );
     return { ok: false, error: 'invalid_blocks', messages };
   }
-  const twice = firstRepeated(parsed.data.flatMap((block) => block.block_id ?? []));
-  if (twice !== undefined)
-    return { ok: false, error: 'invalid_blocks', messages: [`[ERROR] block_id \`${twice}\` already exists`] };
-  for (const block of parsed.data) {
-    const ids = block.type === 'actions' ? block.elements.flatMap((element) => element.action_id ?? []) : [];
-    const double = firstRepeated(ids);
-    if (double !== undefined) {
-      return { ok: false, error: 'invalid_blocks', messages: [`[ERROR] \`action_id\` "${double}" already exists`] };
-    }
-  }
+  const repeated = repeatedId(parsed.data);
+  if (repeated !== undefined) return { ok: false, error: 'invalid_blocks', messages: [repeated] };
   return textLength(parsed.data) > textOfMessage
     ? { ok: false, error: 'msg_blocks_too_long', messages: [] }
     : { ok: true, blocks: withIds(parsed.data) };
 }
 
+/** Ids must be unique: of blocks in the surface, of actions in their block. */
+export function repeatedId(blocks: readonly Block[]): string | undefined {
+  const twice = firstRepeated(blocks.flatMap((block) => block.block_id ?? []));
+  if (twice !== undefined) return `[ERROR] block_id \`${twice}\` already exists`;
+  for (const block of blocks) {
+    const ids = block.type === 'actions' ? block.elements.flatMap((element) => element.action_id ?? []) : [];
+    const double = firstRepeated(ids);
+    if (double !== undefined) return `[ERROR] \`action_id\` "${double}" already exists`;
+  }
+  return undefined;
+}
+
 /** Slack gives every block and element the id that it was posted without. */
-function withIds(blocks: readonly Block[]): readonly Block[] {
+export function withIds(blocks: readonly Block[]): readonly Block[] {
   return blocks.map((block, index) => {
     const named = { ...block, block_id: block.block_id ?? `auto${index}` };
+    if (named.type === 'input') {
+      return { ...named, element: { ...named.element, action_id: named.element.action_id ?? `auto${index}_0` } };
+    }
     if (named.type !== 'actions') return named;
     const elements = named.elements.map((element, at) => ({ ...element, action_id: element.action_id ?? `auto${index}_${at}` }));
     return { ...named, elements };
@@ -205,6 +216,8 @@ export const modalView = z.strictObject({
   external_id: characters(0, 255).optional(),
   submit_disabled: z.boolean().optional(),
 });
+
+export type View = z.infer<typeof modalView>;
 
 /** https://docs.slack.dev/messaging/message-metadata: values are strings, numbers, booleans, or flat objects and lists of them. */
 const flat = z.union([z.string(), z.number(), z.boolean()]);

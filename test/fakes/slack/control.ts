@@ -12,6 +12,8 @@ const click = z
     buttonText: text.optional(),
     actionId: text.optional(),
     value: text.optional(),
+    optionText: text.optional(),
+    dialog: z.union([z.literal('leave'), z.record(z.string(), z.string())]).optional(),
   })
   .transform((given) => given as Parameters<SlackEmulator['click']>[0]);
 const times = z.number().int().min(1).default(1);

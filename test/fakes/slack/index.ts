@@ -2,7 +2,14 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { handleControl } from './control.ts';
 import { type Fault, Faults } from './faults.ts';
 import { sendJson } from './http.ts';
-import { type ClickOptions, type Delivery, type Forgery, Interactions, type SentRequest } from './interactions.ts';
+import {
+  type ClickOptions,
+  type Delivery,
+  type Forgery,
+  Interactions,
+  type SentRequest,
+  type SubmitOptions,
+} from './interactions.ts';
 import { RateLimits } from './limits.ts';
 import { Page } from './page.ts';
 import { handleResponseUrl } from './response-url.ts';
@@ -37,13 +44,14 @@ export interface SlackEmulator {
   /** What was called, in order. */
   readonly calls: readonly ApiCall[];
   setInteractionsUrl(url: string): void;
-  /** A person clicks. Throws when there is no such button. */
+  /** A person clicks, and fills in the dialog that opens. Throws when there is no such button. */
   click(options: ClickOptions): Promise<Delivery>;
   /** The very same bytes again. */
   resend(request: SentRequest): Promise<Delivery>;
   /** Any payload, signed as Slack would. */
   deliver(payload: unknown, forge?: Forgery): Promise<Delivery>;
-  submitView(options: Parameters<Interactions['submitView']>[0]): Promise<Delivery>;
+  /** A person sends an open dialog off. */
+  submitView(options: SubmitOptions): ReturnType<Interactions['submitView']>;
   /** What stands in a channel, oldest first. */
   channelMessages(channel: string): readonly FakeMessage[];
   replies(channel: string, threadTs: string): readonly FakeMessage[];

@@ -1,6 +1,8 @@
 import { createHmac, randomBytes } from 'node:crypto';
-import type { Button } from './block-schema.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { carefullyTyped, type DialogOutcome, problemsOf, stateOf, takeAnswer } from './dialogs.ts';
 import { messageObject } from './objects.ts';
+import { type Clicked, pressedBy } from './pressed.ts';
 import { viewObject } from './view-methods.ts';
 import type { FakeMessage, SlackWorld } from './world.ts';
 
@@ -14,6 +16,15 @@ export interface ClickOptions {
   readonly buttonText?: string;
   readonly actionId?: string;
   readonly value?: string;
+  /** Of a menu: which of its entries. */
+  readonly optionText?: string;
+  /** The same, by its value. */
+  readonly option?: string;
+  /**
+   * What to do in the dialog that the click opens. Without it, somebody careful fills it in and sends it off; `leave` does not wait for one.
+   * Text by block goes before what they would type.
+   */
+  readonly dialog?: 'leave' | Readonly<Record<string, string>>;
   /** Departures from what Slack would send, for tests of who checks it. */
   readonly forge?: Forgery;
 }
@@ -33,6 +44,10 @@ export interface Forgery {
   /** Sends a button that is (or is no longer) in no message, with this value. */
   readonly inventedValue?: string;
   readonly actionTs?: string;
+  /** Of a dialog: another `private_metadata` than the one that the app gave it. */
+  readonly privateMetadata?: string;
+  /** Of a dialog: another view's id. */
+  readonly viewId?: string;
 }
 
 /** What went over the wire, to be sent again by a test. */
@@ -47,17 +62,35 @@ export interface Delivery {
   readonly status: number;
   readonly body: string;
   readonly tookMs: number;
+  /** The dialog that the click opened, when it was sent off: then `status` and `body` are the answer to that. */
+  readonly dialog?: SentDialog;
+}
+
+export interface SentDialog {
+  readonly request: SentRequest;
+  readonly result: DialogOutcome;
+}
+
+export interface SubmitOptions {
+  readonly viewId: string;
+  readonly user: string;
+  /** Text by block. */
+  readonly typed: Readonly<Record<string, string>>;
+  readonly forge?: Forgery;
 }
 
 const ackWithinMs = 3_000;
 const triggerMs = 3_000;
 const responseUrlMs = 30 * 60_000;
+/** Buttons whose click is a question first. */
+const opensDialog = 'fb_decide';
 
 /** Sends what people do to the app, signed and shaped as Slack does. */
 export class Interactions {
   readonly #world: SlackWorld;
   readonly #signingSecret: string;
   readonly #baseUrl: () => string;
+  readonly #hands = new Map<string, Promise<unknown>>();
   interactionsUrl: string;
 
   constructor(options: {
@@ -72,22 +105,45 @@ export class Interactions {
     this.interactionsUrl = options.interactionsUrl;
   }
 
-  async click(options: ClickOptions): Promise<Delivery> {
-    const { forge = {} } = options;
-    const { message, button, blockId } = this.#clicked(options);
-    const action = {
-      type: 'button',
-      action_id: button.action_id ?? '',
-      block_id: blockId,
-      text: { emoji: false, ...button.text },
-      ...(button.value === undefined ? {} : { value: button.value }),
-      ...(button.style === undefined ? {} : { style: button.style }),
-      ...(button.confirm === undefined ? {} : { confirm: button.confirm }),
-      action_ts: forge.actionTs ?? this.#world.nextTs(),
-    };
-    const payload = {
+  /** A person has one hand: their next click waits until what the last one opened is sent off. */
+  click(options: ClickOptions): Promise<Delivery> {
+    const before = this.#hands.get(options.user) ?? Promise.resolve();
+    const clicking = before.then(() => this.#clickThrough(options));
+    this.#hands.set(
+      options.user,
+      clicking.catch(() => undefined),
+    );
+    return clicking;
+  }
+
+  async #clickThrough(options: ClickOptions): Promise<Delivery> {
+    const { dialog, user } = options;
+    const clicked = pressedBy(options, this.#world.messages);
+    const trigger = this.#trigger(user);
+    const delivery = await this.deliver(this.#blockActions(options, clicked, trigger), options.forge);
+    const opens = dialog === undefined ? clicked.actionId.startsWith(opensDialog) : dialog !== 'leave';
+    if (!opens || delivery.status !== 200) return delivery;
+    const viewId = await this.#dialogOf(trigger);
+    const open = viewId === undefined ? undefined : this.#world.views.get(viewId);
+    if (open === undefined) return delivery;
+    const typed = { ...carefullyTyped(open.view), ...(dialog === 'leave' ? {} : dialog) };
+    const sent = await this.submitView({ viewId: open.id, user, typed });
+    const { request, result } = sent;
+    return { ...delivery, status: sent.status, body: sent.body, dialog: { request, result } };
+  }
+
+  /** The dialog that this click was exchanged for; none when its 3 s have passed. */
+  async #dialogOf(id: string): Promise<string | undefined> {
+    const trigger = this.#world.triggers.get(id);
+    while (trigger && trigger.viewId === undefined && Date.now() <= trigger.expires) await sleep(5);
+    return trigger?.viewId;
+  }
+
+  #blockActions({ user, forge = {} }: ClickOptions, { message, action: pressed, blockId }: Clicked, trigger: string) {
+    const action = { ...pressed, block_id: blockId, action_ts: forge.actionTs ?? this.#world.nextTs() };
+    return {
       type: 'block_actions',
-      ...this.#who(options.user, forge),
+      ...this.#who(user, forge),
       api_app_id: forge.appId ?? this.#world.appId,
       token: 'not-the-signing-secret',
       container: {
@@ -97,48 +153,66 @@ export class Interactions {
         is_ephemeral: message.ephemeralFor !== undefined,
         ...(message.threadTs === undefined ? {} : { thread_ts: message.threadTs }),
       },
-      trigger_id: this.#trigger(options.user),
+      trigger_id: trigger,
       enterprise: null,
       is_enterprise_install: false,
       channel: { id: forge.channelId ?? message.channel, name: this.#world.channels.get(message.channel)?.name ?? 'unknown' },
       message: { ...messageObject(message, this.#world), ts: forge.messageTs ?? message.ts },
       state: { values: {} },
-      response_url: this.#responseUrl(message, options.user),
+      response_url: this.#responseUrl(message, user),
       actions: forge.doubled === true ? [action, { ...action, action_ts: this.#world.nextTs() }] : [action],
     };
-    return this.deliver(payload, forge);
   }
 
-  /** Submits an open modal. https://docs.slack.dev/reference/interaction-payloads/view-interactions-payload */
-  async submitView({
-    viewId,
-    user,
-    values,
-  }: {
-    readonly viewId: string;
-    readonly user: string;
-    readonly values: Readonly<Record<string, unknown>>;
-  }): Promise<Delivery> {
+  /**
+   * Sends an open modal off. https://docs.slack.dev/reference/interaction-payloads/view-interactions-payload
+   * Throws for what Slack's own client would not send.
+   */
+  async submitView({ viewId, user, typed, forge = {} }: SubmitOptions): Promise<Delivery & { readonly result: DialogOutcome }> {
     const open = this.#world.views.get(viewId);
     if (open === undefined) throw new Error(`no open view ${viewId}`);
-    const delivery = await this.deliver({
-      type: 'view_submission',
+    const [problem] = Object.entries(problemsOf(open.view, typed));
+    if (problem) throw new Error(`Slack does not send this: ${problem.join(': ')}`);
+    const view = viewObject(open, this.#world);
+    const delivery = await this.deliver(
+      {
+        type: 'view_submission',
+        ...this.#who(user, forge),
+        api_app_id: forge.appId ?? this.#world.appId,
+        token: 'not-the-signing-secret',
+        trigger_id: this.#trigger(user),
+        view: {
+          ...view,
+          state: stateOf(open.view, typed),
+          ...(forge.viewId === undefined ? {} : { id: forge.viewId }),
+          ...(forge.privateMetadata === undefined ? {} : { private_metadata: forge.privateMetadata }),
+        },
+        response_urls: [],
+        is_enterprise_install: false,
+        enterprise: null,
+      },
+      forge,
+    );
+    return { ...delivery, result: takeAnswer(this.#world, open, delivery) };
+  }
+
+  /** A person closes the dialog. The app hears of it only where it asked to. */
+  async closeView({ viewId, user }: { readonly viewId: string; readonly user: string }): Promise<void> {
+    const open = this.#world.views.get(viewId);
+    if (open === undefined) return;
+    for (const [id, view] of this.#world.views) {
+      if (id === viewId || (open.view.clear_on_close === true && view.user === user)) this.#world.views.delete(id);
+    }
+    this.#world.changed();
+    if (open.view.notify_on_close !== true) return;
+    await this.deliver({
+      type: 'view_closed',
       ...this.#who(user, {}),
       api_app_id: this.#world.appId,
       token: 'not-the-signing-secret',
-      trigger_id: this.#trigger(user),
-      view: { ...viewObject(open, this.#world), state: { values } },
-      response_urls: [],
-      is_enterprise_install: false,
-      enterprise: null,
+      view: viewObject(open, this.#world),
+      is_cleared: open.view.clear_on_close === true,
     });
-    const action = delivery.body === '' ? undefined : (JSON.parse(delivery.body) as { response_action?: string }).response_action;
-    if (delivery.status === 200 && (action === undefined || action === 'clear')) {
-      for (const [id, view] of this.#world.views)
-        if (id === viewId || action === 'clear') if (view.user === user) this.#world.views.delete(id);
-      this.#world.changed();
-    }
-    return delivery;
   }
 
   async deliver(payload: unknown, forge: Forgery = {}): Promise<Delivery> {
@@ -196,38 +270,4 @@ export class Interactions {
     this.#world.responseUrls.set(id, { channel: message.channel, messageTs: message.ts, user, expires, uses: 0 });
     return `${this.#baseUrl()}/actions/${this.#world.teamId}/${id}`;
   }
-
-  #clicked({ channel, ts, buttonText, actionId, value, forge }: ClickOptions) {
-    const candidates = this.#world.messages.filter(
-      (message) => (channel === undefined || message.channel === channel) && (ts === undefined || message.ts === ts),
-    );
-    if (forge?.inventedValue !== undefined) {
-      const message = candidates.at(-1);
-      if (message === undefined) throw new Error('no message to click in');
-      const button: Button = {
-        type: 'button',
-        text: { type: 'plain_text', text: 'Invented' },
-        action_id: 'fb_vote0',
-        value: forge.inventedValue,
-      };
-      return { message, button, blockId: 'invented' };
-    }
-    for (const message of candidates.toReversed()) {
-      for (const block of message.blocks ?? []) {
-        for (const button of buttonsIn(block)) {
-          const wanted =
-            (buttonText === undefined || button.text.text === buttonText) &&
-            (actionId === undefined || button.action_id === actionId) &&
-            (value === undefined || button.value === value);
-          if (wanted) return { message, button, blockId: block.block_id ?? '' };
-        }
-      }
-    }
-    throw new Error(`no such button: ${buttonText ?? actionId ?? value ?? 'any'}`);
-  }
-}
-
-function buttonsIn(block: NonNullable<FakeMessage['blocks']>[number]): readonly Button[] {
-  if (block.type === 'actions') return block.elements.filter((element) => element.type === 'button');
-  return block.type === 'section' && block.accessory?.type === 'button' ? [block.accessory] : [];
 }

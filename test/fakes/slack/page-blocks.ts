@@ -1,4 +1,4 @@
-import type { Block, Button, TextObject } from './block-schema.ts';
+import type { Block, Button, Overflow, TextObject } from './block-schema.ts';
 import { mrkdwnToHtml, plainToHtml } from './mrkdwn.ts';
 import type { SlackWorld } from './world.ts';
 
@@ -16,7 +16,12 @@ function blockToHtml(block: Block, world: SlackWorld): string {
     case 'section': {
       const text = block.text === undefined ? '' : `<div class="text">${textToHtml(block.text, world)}</div>`;
       const fields = (block.fields ?? []).map((field) => `<div>${textToHtml(field, world)}</div>`).join('');
-      const accessory = block.accessory?.type === 'button' ? buttonToHtml(block.accessory) : '';
+      const accessory =
+        block.accessory?.type === 'button'
+          ? buttonToHtml(block.accessory)
+          : block.accessory?.type === 'overflow'
+            ? menuToHtml(block.accessory)
+            : '';
       return `${text}${fields === '' ? '' : `<div class="fields">${fields}</div>`}${accessory}`;
     }
     case 'context':
@@ -27,7 +32,10 @@ function blockToHtml(block: Block, world: SlackWorld): string {
         .join('');
     case 'actions':
       return block.elements
-        .map((element) => (element.type === 'button' ? buttonToHtml(element) : notShown(element.type)))
+        .map((element) => {
+          if (element.type === 'button') return buttonToHtml(element);
+          return element.type === 'overflow' ? menuToHtml(element) : notShown(element.type);
+        })
         .join('');
     case 'image':
       return picture(block.image_url, block.alt_text);
@@ -59,6 +67,14 @@ function buttonToHtml(button: Button): string {
         )}"`;
   const value = button.value === undefined ? '' : ` data-value="${attribute(button.value)}"`;
   return `<button type="button" class="btn${style}" data-action="${attribute(button.action_id ?? '')}"${value}${confirm}>${plainToHtml(button.text.text)}</button>`;
+}
+
+function menuToHtml({ action_id: id = '', options }: Overflow): string {
+  const entries = options.map(
+    ({ text, value }) =>
+      `<button type="button" role="menuitem" data-action="${attribute(id)}" data-option="${attribute(value)}">${plainToHtml(text.text)}</button>`,
+  );
+  return `<details class="menu"><summary class="btn" aria-label="More actions">⋯</summary><div role="menu">${entries.join('')}</div></details>`;
 }
 
 function picture(url: string, alt: string): string {

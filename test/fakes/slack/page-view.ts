@@ -1,5 +1,6 @@
 import { mrkdwnToHtml } from './mrkdwn.ts';
 import { attribute, blocksToHtml } from './page-blocks.ts';
+import { modalFragment } from './page-modal.ts';
 import type { FakeChannel, FakeMessage, FakeUser, SlackWorld } from './world.ts';
 
 export interface Viewer {
@@ -13,8 +14,18 @@ export interface Viewer {
 export function fragments(
   world: SlackWorld,
   viewer: Viewer,
-): { readonly messages: string; readonly thread: string; readonly title: string } {
-  return { messages: channelHtml(world, viewer), thread: threadHtml(world, viewer), title: titleOf(viewer) };
+): {
+  readonly messages: string;
+  readonly thread: string;
+  readonly title: string;
+  readonly modal: ReturnType<typeof modalFragment>;
+} {
+  return {
+    messages: channelHtml(world, viewer),
+    thread: threadHtml(world, viewer),
+    title: titleOf(viewer),
+    modal: modalFragment(world, viewer.user.id),
+  };
 }
 
 function titleOf({ channel }: Viewer): string {
@@ -41,6 +52,7 @@ export function pageHtml(world: SlackWorld, viewer: Viewer): string {
 <div class="composer">Message #${attribute(channel.name)}</div></main>
 <aside id="thread" class="thread" aria-label="Thread">${threadHtml(world, viewer)}</aside></div>
 <dialog id="confirm"><form method="dialog"><h3></h3><button class="close" value="deny" aria-label="Close">×</button><p></p><menu><button class="btn" value="deny"></button><button class="btn" value="confirm"></button></menu></form></dialog>
+<dialog id="modal" data-key=""></dialog>
 <div id="toast" role="status"></div><script type="module" src="/page/page.js"></script></body></html>`;
 }
 

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { z } from 'zod';
+import { problemsOf } from './dialogs.ts';
 import { readBody, sendJson } from './http.ts';
 import type { Interactions } from './interactions.ts';
 import { fragments, pageHtml, type Viewer } from './page-view.ts';
@@ -17,7 +18,10 @@ const clickBody = z.object({
   ts: z.string(),
   actionId: z.string(),
   value: z.string().optional(),
+  option: z.string().optional(),
 });
+
+const submitBody = z.object({ user: z.string(), viewId: z.string(), typed: z.record(z.string(), z.string()) });
 
 /** The channel in a browser. Rendered here, refreshed when the world changes, and its clicks go the way of all clicks. */
 export class Page {
@@ -41,6 +45,8 @@ export class Page {
     else if (route === 'GET /page/fragments') sendJson(response, 200, fragments(this.#world, this.#viewer(url)));
     else if (route === 'GET /page/events') this.#watch(response);
     else if (route === 'POST /page/click') await this.#click(request, response);
+    else if (route === 'POST /page/submit') await this.#submit(request, response);
+    else if (route === 'POST /page/close') await this.#close(request, response);
     else if (route === 'POST /page/dismiss') await this.#dismiss(request, response);
     else if (request.method === 'GET' && asset in assets) {
       send(response, assets[asset] ?? 'text/plain', await readFile(new URL(`./page-assets/${asset}`, import.meta.url), 'utf8'));
@@ -78,13 +84,37 @@ export class Page {
   }
 
   async #click(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { user, channel, ts, actionId, value } = clickBody.parse(JSON.parse(await readBody(request)));
+    const { user, channel, ts, actionId, value, option } = clickBody.parse(JSON.parse(await readBody(request)));
     try {
-      const delivery = await this.#interactions.click({ user, channel, ts, actionId, ...(value === undefined ? {} : { value }) });
+      const delivery = await this.#interactions.click({
+        user,
+        channel,
+        ts,
+        actionId,
+        dialog: 'leave',
+        ...(value === undefined ? {} : { value }),
+        ...(option === undefined ? {} : { option }),
+      });
       sendJson(response, 200, { status: delivery.status });
     } catch {
       sendJson(response, 200, { status: 410 });
     }
+  }
+
+  /** What the client itself finds wrong is said without asking the app. */
+  async #submit(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { user, viewId, typed } = submitBody.parse(JSON.parse(await readBody(request)));
+    const open = this.#world.views.get(viewId);
+    if (open === undefined) return sendJson(response, 200, { outcome: 'closed' });
+    const errors = problemsOf(open.view, typed);
+    if (Object.keys(errors).length > 0) return sendJson(response, 200, { outcome: 'errors', errors });
+    sendJson(response, 200, (await this.#interactions.submitView({ viewId, user, typed })).result);
+  }
+
+  async #close(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { user, viewId } = z.object({ user: z.string(), viewId: z.string() }).parse(JSON.parse(await readBody(request)));
+    await this.#interactions.closeView({ viewId, user });
+    sendJson(response, 200, { ok: true });
   }
 
   async #dismiss(request: IncomingMessage, response: ServerResponse): Promise<void> {

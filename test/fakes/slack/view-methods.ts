@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { modalView } from './block-schema.ts';
+import { type Block, modalView, repeatedId, type View, withIds } from './block-schema.ts';
 import { type Args, type Method, required, SlackRefusal, structured, text } from './method.ts';
-import type { FakeView, SlackWorld } from './world.ts';
+import type { FakeView, SlackWorld, Trigger } from './world.ts';
 
 const stackMax = 3;
 const viewMax = 250_000;
@@ -10,19 +10,23 @@ const viewMax = 250_000;
 export const viewMethods: Readonly<Record<string, Method>> = {
   'views.open': {
     run: (args, world) => {
-      const user = useTrigger(args, world);
+      const trigger = useTrigger(args, world);
+      const { user } = trigger;
+      const view = viewOf(structured(args, 'view', 'invalid_arguments'));
       for (const [id, open] of world.views) if (open.user === user) world.views.delete(id);
-      return { view: store({ args, world, user }) };
+      return { view: store({ view, world, user, trigger }) };
     },
   },
   'views.push': {
     run: (args, world) => {
-      const user = useTrigger(args, world);
+      const trigger = useTrigger(args, world);
+      const { user } = trigger;
       const stack = [...world.views.values()].filter((open) => open.user === user);
       const root = stack[0];
       if (root === undefined) throw new SlackRefusal('not_found');
       if (stack.length >= stackMax) throw new SlackRefusal('push_limit_reached');
-      return { view: store({ args, world, user, rootId: root.rootId }) };
+      const view = viewOf(structured(args, 'view', 'invalid_arguments'));
+      return { view: store({ view, world, user, trigger, rootId: root.rootId }) };
     },
   },
   'views.update': {
@@ -35,48 +39,64 @@ export const viewMethods: Readonly<Record<string, Method>> = {
       if (old === undefined) throw new SlackRefusal('not_found');
       const hash = text(args, 'hash');
       if (hash !== undefined && hash !== old.hash) throw new SlackRefusal('hash_conflict');
-      return { view: store({ args, world, user: old.user, rootId: old.rootId, id: old.id }) };
+      const view = viewOf(structured(args, 'view', 'invalid_arguments'));
+      return { view: store({ view, world, user: old.user, rootId: old.rootId, id: old.id }) };
     },
   },
 };
 
-function useTrigger(args: Args, world: SlackWorld): string {
+function useTrigger(args: Args, world: SlackWorld): Trigger {
   const trigger = world.triggers.get(required(args, 'trigger_id'));
   if (trigger === undefined) throw new SlackRefusal('invalid_trigger_id');
   if (trigger.used) throw new SlackRefusal('exchanged_trigger_id');
   if (trigger.expires < Date.now()) throw new SlackRefusal('expired_trigger_id');
   trigger.used = true;
-  return trigger.user;
+  return trigger;
 }
 
-function store({
-  args,
+/** A view as Slack takes it, with every id that it was sent without. @throws SlackRefusal */
+export function viewOf(given: unknown): View {
+  const parsed = modalView.safeParse(given);
+  if (!parsed.success) {
+    throw refused(parsed.error.issues.map((issue) => `${issue.message} [json-pointer:/view/${issue.path.join('/')}]`));
+  }
+  const { blocks, submit } = parsed.data;
+  if (JSON.stringify(parsed.data).length > viewMax) throw new SlackRefusal('view_too_large');
+  const repeated = repeatedId(blocks);
+  if (repeated !== undefined) throw refused([repeated]);
+  if (submit === undefined && blocks.some(({ type }) => type === 'input')) throw refused(['submit is needed with input blocks']);
+  if (blocks.filter(takesFocus).length > 1) throw refused(['only one element can have focus_on_load']);
+  return { ...parsed.data, blocks: [...withIds(blocks)] };
+}
+
+function refused(problems: readonly string[]): SlackRefusal {
+  return new SlackRefusal('invalid_arguments', { response_metadata: { messages: problems.map((one) => `[ERROR] ${one}`) } });
+}
+
+function takesFocus(block: Block): boolean {
+  return block.type === 'input' && 'focus_on_load' in block.element && block.element.focus_on_load === true;
+}
+
+/** Puts it in front of its person, under a new hash. */
+export function store({
+  view,
   world,
   user,
+  trigger,
   rootId,
   id = world.nextId('V'),
 }: {
-  readonly args: Args;
+  readonly view: View;
   readonly world: SlackWorld;
   readonly user: string;
+  readonly trigger?: Trigger;
   readonly rootId?: string;
   readonly id?: string;
 }) {
-  const parsed = modalView.safeParse(structured(args, 'view', 'invalid_arguments'));
-  if (!parsed.success) {
-    const messages = parsed.error.issues.map((issue) => `[ERROR] ${issue.message} [json-pointer:/view/${issue.path.join('/')}]`);
-    throw new SlackRefusal('invalid_arguments', { response_metadata: { messages } });
-  }
-  if (JSON.stringify(parsed.data).length > viewMax) throw new SlackRefusal('view_too_large');
-  const needsSubmit = parsed.data.blocks.some((block) => block.type === 'input');
-  if (needsSubmit && parsed.data.submit === undefined) {
-    throw new SlackRefusal('invalid_arguments', {
-      response_metadata: { messages: ['[ERROR] submit is needed with input blocks'] },
-    });
-  }
   const hash = `${Math.floor(Date.now() / 1_000)}.${randomBytes(4).toString('hex')}`;
-  const stored: FakeView = { id, user, hash, rootId: rootId ?? id, view: parsed.data };
+  const stored: FakeView = { id, user, hash, rootId: rootId ?? id, view };
   world.views.set(id, stored);
+  if (trigger) trigger.viewId = id;
   world.changed();
   return viewObject(stored, world);
 }

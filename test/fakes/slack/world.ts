@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events';
-import type { Block } from './block-schema.ts';
+import type { Block, View } from './block-schema.ts';
 
 /** What the emulator's workspace consists of. Shapes follow https://docs.slack.dev/reference/objects. */
 export interface FakeUser {
@@ -47,7 +47,7 @@ export interface FakeView {
   readonly user: string;
   readonly hash: string;
   readonly rootId: string;
-  readonly view: Readonly<Record<string, unknown>>;
+  readonly view: View;
 }
 
 export interface ResponseUrl {
@@ -60,6 +60,8 @@ export interface ResponseUrl {
 
 export interface Trigger {
   readonly user: string;
+  /** The modal that it was exchanged for. */
+  viewId?: string;
   readonly expires: number;
   used: boolean;
 }
@@ -146,6 +148,11 @@ export class SlackWorld extends EventEmitter {
 
   replies(channel: string, threadTs: string): readonly FakeMessage[] {
     return this.messages.filter((one) => one.channel === channel && one.threadTs === threadTs && one.ephemeralFor === undefined);
+  }
+
+  /** The modal on top of what this person sees. */
+  openView(user: string): FakeView | undefined {
+    return [...this.views.values()].findLast((view) => view.user === user);
   }
 
   ephemerals(user: string): readonly FakeMessage[] {

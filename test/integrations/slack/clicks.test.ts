@@ -8,7 +8,17 @@ beforeEach(async () => {
 });
 afterEach(() => rig.stop());
 
-const remove: ClickOptions = { user: 'U0ADA', actionId: 'fb_vote1' };
+/** A destructive choice: the dialog comes first, and the emulator fills it in. */
+const remove: ClickOptions = { user: 'U0ADA', actionId: 'fb_decide1' };
+/** Refused before any dialog could open. */
+const refused: ClickOptions = { ...remove, dialog: 'leave' };
+/** A choice that changes nothing: one click decides. */
+const keep: ClickOptions = { user: 'U0ADA', actionId: 'fb_vote0' };
+const plainCard = questionCard({
+  choices: [
+    { id: 'keep', label: 'Keep it', quorum: 1, destructive: false, weakens: false, changes: [], blastRadius: [], notes: [] },
+  ],
+});
 
 describe('a click', () => {
   test('of a member reaches the service with the stored button, and is answered to that person only', async () => {
@@ -36,11 +46,11 @@ describe('a click', () => {
   });
 
   test('has the same id when Slack delivers it again in a new request, another id when it is another click', async () => {
-    await post(rig);
+    await post(rig, plainCard);
     const forge = { actionTs: '1700000000.000001' };
-    await rig.slack.click({ ...remove, forge });
-    await rig.slack.click({ ...remove, forge });
-    await rig.slack.click(remove);
+    await rig.slack.click({ ...keep, forge });
+    await rig.slack.click({ ...keep, forge });
+    await rig.slack.click(keep);
     await until(() => (rig.clicks.length === 3 ? true : undefined));
     const [first, again, other] = rig.clicks.map((click) => click.clickId);
     expect(again).toBe(first);
@@ -67,12 +77,17 @@ describe('a click', () => {
 });
 
 describe('the answer', () => {
-  test.each([{ status: 429, retryAfter: 30 }, { status: 500 }, { error: 'user_not_in_channel' }])(
-    'comes by response_url when the channel fails with %j',
-    async (fault) => {
-      await post(rig);
+  const faults = [{ status: 429, retryAfter: 30 }, { status: 500 }, { error: 'user_not_in_channel' }];
+  const answers = [
+    { what: 'to a click', card: plainCard, click: keep },
+    { what: 'to a dialog', card: questionCard(), click: remove },
+  ];
+  test.each(faults.flatMap((fault) => answers.map((one) => ({ ...one, fault }))))(
+    '$what comes by response_url when the channel fails with $fault',
+    async ({ card, click, fault }) => {
+      await post(rig, card);
       rig.slack.fail('chat.postEphemeral', fault);
-      await rig.slack.click(remove);
+      await rig.slack.click(click);
       await until(() => rig.slack.ephemerals('U0ADA').find((message) => message.text.includes('is recorded')));
     },
   );
@@ -117,22 +132,22 @@ describe('at the door, with 401, is refused and recorded', () => {
 
 describe('signed by Slack, but refused, answered and recorded, is', () => {
   const cases: readonly [string, ClickOptions, string][] = [
-    ['a click for another app', { ...remove, forge: { appId: 'A0OTHER' } }, 'wrong_app'],
-    ['a click from another workspace', { ...remove, forge: { teamId: 'T0OTHER' } }, 'wrong_team'],
-    ['a click of a Slack Connect stranger', { ...remove, user: 'U0STRANGER' }, 'stranger'],
+    ['a click for another app', { ...refused, forge: { appId: 'A0OTHER' } }, 'wrong_app'],
+    ['a click from another workspace', { ...refused, forge: { teamId: 'T0OTHER' } }, 'wrong_team'],
+    ['a click of a Slack Connect stranger', { ...refused, user: 'U0STRANGER' }, 'stranger'],
     [
       'a stranger whose payload claims our workspace',
-      { ...remove, user: 'U0STRANGER', forge: { userTeamId: 'T0ACME' } },
+      { ...refused, user: 'U0STRANGER', forge: { userTeamId: 'T0ACME' } },
       'stranger',
     ],
-    ['two actions in one payload', { ...remove, forge: { doubled: true } }, 'not_one_action'],
-    ['a button that was never posted', { ...remove, forge: { inventedValue: 'b_invented' } }, 'unknown_button'],
-    ['our button on another message of the channel', { ...remove, forge: { messageTs: '1700000000.000001' } }, 'stale_card'],
-    ['our button in another channel', { ...remove, forge: { channelId: 'C0OTHER' } }, 'wrong_message'],
-    ['a bot', { ...remove, user: 'U0BOT' }, 'bot'],
-    ['a deactivated account', { ...remove, user: 'U0GONE' }, 'deleted'],
-    ['a guest', { ...remove, user: 'U0GUEST' }, 'guest'],
-    ['a single-channel guest', { ...remove, user: 'U0ONECHANNEL' }, 'guest'],
+    ['two actions in one payload', { ...refused, forge: { doubled: true } }, 'not_one_action'],
+    ['a button that was never posted', { ...refused, forge: { inventedValue: 'b_invented' } }, 'unknown_button'],
+    ['our button on another message of the channel', { ...refused, forge: { messageTs: '1700000000.000001' } }, 'stale_card'],
+    ['our button in another channel', { ...refused, forge: { channelId: 'C0OTHER' } }, 'wrong_message'],
+    ['a bot', { ...refused, user: 'U0BOT' }, 'bot'],
+    ['a deactivated account', { ...refused, user: 'U0GONE' }, 'deleted'],
+    ['a guest', { ...refused, user: 'U0GUEST' }, 'guest'],
+    ['a single-channel guest', { ...refused, user: 'U0ONECHANNEL' }, 'guest'],
   ];
   test.each(cases)('%s', async (_name, click, reason) => {
     await post(rig);
@@ -145,7 +160,7 @@ describe('signed by Slack, but refused, answered and recorded, is', () => {
 
   test('somebody whom Slack does not know, answered by the click’s response_url', async () => {
     await post(rig);
-    await rig.slack.click({ ...remove, user: 'U0NOBODY' });
+    await rig.slack.click({ ...refused, user: 'U0NOBODY' });
     const answer = await until(() => rig.slack.ephemerals('U0NOBODY')[0]);
     expect(answer.text).toContain('could not find out who you are');
     expect(rig.refusals).toMatchObject([{ reason: 'unknown_user' }]);
@@ -155,7 +170,7 @@ describe('signed by Slack, but refused, answered and recorded, is', () => {
   test('anybody while Slack cannot say who it is', async () => {
     await post(rig);
     rig.slack.fail('users.info', { status: 503 });
-    await rig.slack.click(remove);
+    await rig.slack.click(refused);
     const answer = await until(() => rig.slack.ephemerals('U0ADA')[0]);
     expect(answer.text).toContain('try again');
     expect(rig.refusals).toMatchObject([{ reason: 'not_checked' }]);
@@ -167,7 +182,7 @@ describe('signed by Slack, but refused, answered and recorded, is', () => {
   test('a button of an old card, when the question has a new one', async () => {
     const old = await post(rig);
     rig.cards.messages.set('question-1', { channel, ts: '1999999999.000100' });
-    await rig.slack.click({ ...remove, ts: old.ts });
+    await rig.slack.click({ ...refused, ts: old.ts });
     const answer = await until(() => rig.slack.ephemerals('U0ADA')[0]);
     expect(answer.text).toContain('out of date');
     expect(rig.refusals).toMatchObject([{ reason: 'stale_card', buttonId: expect.stringMatching(/^b_/) }]);
@@ -178,7 +193,7 @@ describe('signed by Slack, but refused, answered and recorded, is', () => {
     [{ type: 'view_submission', view: {} }, 'malformed'],
     [
       { type: 'view_submission', team: { id: 'T0ACME' }, user: { id: 'U0ADA' }, view: { id: 'V1', callback_id: 'x' } },
-      'unsupported',
+      'malformed',
     ],
     [{ type: 'shortcut', team: { id: 'T0ACME' }, user: { id: 'U0ADA' }, callback_id: 'x' }, 'unsupported'],
     [{ hello: 'world' }, 'malformed'],

@@ -1,5 +1,5 @@
 import { createServer } from 'node:http';
-import type { CardStore, MessageRef, QuestionCard, StoredButton } from '../../../core/card.ts';
+import type { CardStore, MessageRef, OpenModal, QuestionCard, ShownCard, StoredButton } from '../../../core/card.ts';
 import { createSlackDesk, type SlackDesk, type SlackDeskOptions } from '../../../integrations/slack/desk.ts';
 import type { Refusal } from '../../../integrations/slack/refusal.ts';
 import { type SlackEmulator, startSlackEmulator } from '../../fakes/slack/index.ts';
@@ -39,6 +39,21 @@ export class MemoryCards implements CardStore {
   }
   async buttonsOf(question: string): Promise<readonly StoredButton[]> {
     return [...this.buttons.values()].filter((button) => button.question === question);
+  }
+  readonly shown = new Map<string, string>();
+  readonly modals = new Map<string, OpenModal>();
+  async saveCard(shown: ShownCard): Promise<void> {
+    this.shown.set(shown.card.questionId, JSON.stringify(shown));
+  }
+  async card(question: string): Promise<ShownCard | undefined> {
+    const shown = this.shown.get(question);
+    return shown === undefined ? undefined : JSON.parse(shown);
+  }
+  async saveModal(modal: OpenModal): Promise<void> {
+    this.modals.set(modal.modalId, modal);
+  }
+  async modal(modalId: string): Promise<OpenModal | undefined> {
+    return this.modals.get(modalId);
   }
   async saveMessage(key: string, message: MessageRef): Promise<void> {
     this.messages.set(key, message);
@@ -100,6 +115,7 @@ export function questionCard(changes: Partial<QuestionCard> = {}): QuestionCard 
         quorum: 1,
         destructive: true,
         weakens: false,
+        target: 'pod/shop/cart-7d9c5b6f4-x2x8k',
         changes: ['Write a new Secret cart-db-2 and roll Deployment cart onto it', 'Delete pod cart-7d9c5b6f4-x2x8k'],
         blastRadius: ['Secret/shop/cart-db', 'Deployment/shop/cart', 'Pod/shop/cart-7d9c5b6f4-x2x8k'],
         notes: ['2 of 3 replicas stay ready'],
@@ -135,6 +151,7 @@ export async function startRig(options: Partial<SlackDeskOptions> = {}): Promise
     channel,
     apiUrl: slack.apiUrl,
     cards,
+    mayAnswer: async () => ({}),
     onClick: async (click) => {
       clicks.push(click);
       return { text: `Your answer "${click.button.label}" is recorded.` };

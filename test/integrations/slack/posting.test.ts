@@ -46,6 +46,7 @@ describe('the card', () => {
       channel,
       apiUrl: rig.slack.apiUrl,
       cards: rig.cards,
+      mayAnswer: async () => ({}),
       onClick: async () => ({ text: '' }),
       onRefused: () => {},
       log: () => {},

@@ -82,7 +82,7 @@ describe('a click that Slack did not send as it came is refused with 401 and rec
   test.each(cases)('%s', async (_name, forge, reason) => {
     const before = (await refusals()).length;
     const { channel, ts } = await service.cardOf(asked);
-    const delivery = await service.slack.click({ user: ana, channel, ts, buttonText: labels.remove, forge });
+    const delivery = await service.slack.click({ user: ana, channel, ts, buttonText: labels.remove, dialog: 'leave', forge });
     expect(delivery.status).toBe(401);
     expect(delivery.body).toContain(reason);
     await expectRecorded(reason, before);
@@ -91,7 +91,14 @@ describe('a click that Slack did not send as it came is refused with 401 and rec
 
   test('replayed', async () => {
     const before = (await refusals()).length;
-    const { request } = await service.click(asked, tom, labels.remove);
+    const { channel, ts } = await service.cardOf(asked);
+    const { request } = await service.slack.click({
+      user: tom,
+      channel,
+      ts,
+      buttonText: labels.remove,
+      dialog: 'leave',
+    });
     await expectRecorded('not on the roster', before);
     expect((await service.slack.resend(request)).status).toBe(401);
     await expectRecorded('replayed', before + 1);
@@ -111,10 +118,59 @@ describe('a click that Slack vouches for is refused, answered and recorded when 
     const before = (await refusals()).length;
     const heard = service.slack.ephemerals(user).length;
     const { channel, ts } = await service.cardOf(asked);
-    const { status } = await service.slack.click({ user, channel, ts, buttonText: labels.remove, forge });
+    const { status } = await service.slack.click({ user, channel, ts, buttonText: labels.remove, dialog: 'leave', forge });
     expect(status).toBe(200);
     expect((await until('an answer', 5_000, () => service.slack.ephemerals(user)[heard])).text).toMatch(answer);
     await expectRecorded(reason, before);
+    await expectNothingDecided();
+  });
+});
+
+describe('the dialog of a destructive choice', () => {
+  const right = { fb_target: '', fb_reason: 'Nobody built this binary' };
+
+  async function opened(user: string) {
+    const { channel, ts } = await service.cardOf(asked);
+    const before = service.slack.world.openView(user)?.id;
+    await service.slack.click({ user, channel, ts, buttonText: labels.remove, dialog: 'leave' });
+    const view = await until('the dialog', 5_000, () => {
+      const open = service.slack.world.openView(user);
+      return open && open.id !== before ? open : undefined;
+    });
+    return { viewId: view.id, typed: { ...right, fb_target: asked.pod.slice(-4) } };
+  }
+
+  const forgeries: readonly (readonly [string, Forgery, number, string])[] = [
+    ['forged', { signingSecret: 'not-the-secret' }, 401, 'bad_signature'],
+    ['old', { clockSeconds: -360 }, 401, 'too_old'],
+    ['with an invented id', { privateMetadata: 'm_invented' }, 200, 'unknown_dialog'],
+    ['with another view’s id', { viewId: 'V99999999' }, 200, 'unknown_dialog'],
+  ];
+  test.each(forgeries)('%s is refused and recorded', async (_name, forge, status, reason) => {
+    const before = (await refusals()).length;
+    const dialog = await opened(ana);
+    expect((await service.slack.submitView({ ...dialog, user: ana, forge })).status).toBe(status);
+    await expectRecorded(reason, before);
+    await expectNothingDecided();
+  });
+
+  test('sent off by somebody else, who may answer too, is refused, answered and recorded', async () => {
+    const before = (await refusals()).length;
+    const heard = service.slack.ephemerals(ben).length;
+    const dialog = await opened(ana);
+    await service.slack.submitView({ ...dialog, user: ben });
+    expect((await until('an answer', 5_000, () => service.slack.ephemerals(ben)[heard])).text).toMatch(/Somebody else opened/);
+    await expectRecorded('not_opener', before);
+    await expectNothingDecided();
+  });
+
+  test('with the wrong four characters, or no reason, decides nothing', async () => {
+    const dialog = await opened(ana);
+    const wrong = await service.slack.submitView({ ...dialog, user: ana, typed: { fb_target: 'zzzz', fb_reason: '   .' } });
+    expect(wrong.result).toMatchObject({
+      outcome: 'errors',
+      errors: { fb_target: expect.any(String), fb_reason: expect.any(String) },
+    });
     await expectNothingDecided();
   });
 });
@@ -171,9 +227,18 @@ describe('a vote that did not come through the desk', () => {
     );
     expect(timeline.filter(({ kind }) => kind === 'vote.accepted')).toEqual([]);
     await expectNothingDecided();
-    expect((await service.click(asked, ana, labels.remove)).status).toBe(200);
+    const decided = await service.click(asked, ana, labels.remove);
+    expect(decided.dialog?.result).toEqual({ outcome: 'closed' });
+    // The same dialog again, and the same bytes again: one answer.
+    expect(await service.slack.resend(decided.dialog?.request ?? decided.request)).toMatchObject({ status: 401 });
     await until('the deletion', 30_000, () => service.effects.of('delete', podOf(asked)).length === 1);
     await ended(service, [asked]);
+    const closed = await service.stateWhen('the reason', asked, 10_000, (now) =>
+      now.timeline.some(({ kind }) => kind === 'vote.accepted'),
+    );
+    expect(closed.timeline.filter(({ kind }) => kind === 'vote.accepted')).toMatchObject([
+      { actor: 'person/ada', text: expect.stringMatching(/: remove: As the card says\.$/) },
+    ]);
   });
 });
 

@@ -128,6 +128,7 @@ describe('the control workflow on a real server', () => {
       choice: 'approve',
       person: 'ben',
       via: 'slack',
+      reason: 'not ours',
       at: new Date().toISOString(),
     } as const;
     await handle().signal(controlNames.voteSignal, { vote, keyId: 'desk', signature: signature(voteBytes(vote), 'desk') });

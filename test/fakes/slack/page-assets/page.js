@@ -3,6 +3,7 @@ const body = document.body;
 const messages = document.getElementById('messages');
 const thread = document.getElementById('thread');
 const confirmDialog = document.getElementById('confirm');
+const modal = document.getElementById('modal');
 const toast = document.getElementById('toast');
 
 function query() {
@@ -22,10 +23,48 @@ async function refresh() {
   const parts = await response.json();
   messages.innerHTML = parts.messages;
   thread.innerHTML = parts.thread;
+  showModal(parts.modal);
   localTimes();
   if (atEnd) messages.scrollTop = messages.scrollHeight;
   const replies = thread.querySelector('.scroll');
   if (replies) replies.scrollTop = replies.scrollHeight;
+}
+
+// Drawn anew only when it shows something else: what was typed stays.
+function showModal({ key, html }) {
+  if (modal.dataset.key === key) return;
+  modal.dataset.key = key;
+  if (key === '') {
+    modal.close();
+    return;
+  }
+  modal.innerHTML = html;
+  if (!modal.open) modal.showModal();
+  modal.querySelector('[autofocus]')?.focus();
+}
+
+async function submit(form) {
+  const button = form.querySelector('[type=submit]');
+  const trouble = form.querySelector('.trouble');
+  const typed = Object.fromEntries(new FormData(form));
+  for (const error of form.querySelectorAll('.error')) error.textContent = '';
+  trouble.textContent = '';
+  button.classList.add('busy');
+  const response = await fetch('/page/submit', {
+    method: 'POST',
+    body: JSON.stringify({ user: body.dataset.user, viewId: form.dataset.view, typed }),
+  });
+  const result = await response.json();
+  button.classList.remove('busy');
+  for (const [block, text] of Object.entries(result.errors ?? {})) {
+    form.querySelector(`[data-block="${CSS.escape(block)}"] .error`).textContent = text;
+  }
+  if (result.outcome === 'trouble') trouble.textContent = '⚠️ We had some trouble connecting. Try again?';
+}
+
+function closeModal() {
+  const viewId = modal.querySelector('form')?.dataset.view;
+  if (viewId) fetch('/page/close', { method: 'POST', body: JSON.stringify({ user: body.dataset.user, viewId }) });
 }
 
 function open(ts) {
@@ -60,11 +99,19 @@ async function click(button) {
   if (!(await confirmed(button))) return;
   button.classList.add('busy');
   const { ts } = button.closest('.message').dataset;
-  const { action, value } = button.dataset;
+  const { action, value, option } = button.dataset;
+  button.closest('details')?.removeAttribute('open');
   const { user, channel } = body.dataset;
   const response = await fetch('/page/click', {
     method: 'POST',
-    body: JSON.stringify({ user, channel, ts, actionId: action, ...(value === undefined ? {} : { value }) }),
+    body: JSON.stringify({
+      user,
+      channel,
+      ts,
+      actionId: action,
+      ...(value === undefined ? {} : { value }),
+      ...(option === undefined ? {} : { option }),
+    }),
   });
   const { status } = await response.json();
   button.classList.remove('busy');
@@ -75,13 +122,23 @@ async function click(button) {
 document.addEventListener('click', (event) => {
   const target = event.target.closest('button');
   if (target === null) return;
-  if (target.dataset.action !== undefined) click(target);
+  if (target.dataset.close !== undefined) closeModal();
+  else if (target.dataset.action !== undefined) click(target);
   else if (target.dataset.thread !== undefined) open(target.dataset.thread);
   else if (target.id === 'close-thread') open('');
   else if (target.classList.contains('dismiss')) {
     const { ts } = target.closest('.message').dataset;
     fetch('/page/dismiss', { method: 'POST', body: JSON.stringify({ user: body.dataset.user, ts }) });
   }
+});
+
+modal.addEventListener('submit', (event) => {
+  event.preventDefault();
+  submit(event.target);
+});
+modal.addEventListener('cancel', (event) => {
+  event.preventDefault();
+  closeModal();
 });
 
 // A link to a message of this workspace opens it here.

@@ -1,0 +1,174 @@
+import type { RespondFn } from '@slack/bolt';
+import { z } from 'zod';
+import type { QuestionCard, StoredButton } from '../../core/card.ts';
+import { FirebreakError } from '../../core/errors.ts';
+import { redactSecrets } from '../../core/redact.ts';
+import { words } from './blocks.ts';
+import type { Click, ClickChecks } from './click.ts';
+import { decisionView, filledIn, isGuarded, unseenCard } from './decision-view.ts';
+import type { Dialogs } from './dialogs.ts';
+import { type Refusal, refusalAnswers } from './refusal.ts';
+import type { ShownCards } from './shown-cards.ts';
+import type { Submission, SubmissionChecks } from './submission.ts';
+
+/** One request of Slack, however it came: HTTP and Socket Mode bring the same. */
+export interface Arrived {
+  readonly body: unknown;
+  /** Slack waits 3 s for it. With `content` a dialog changes; without, it closes. */
+  readonly ack: (content?: object) => Promise<void>;
+  readonly respond: RespondFn | undefined;
+}
+
+/** What a person is told, and nobody else. */
+export interface Told {
+  readonly channel: string;
+  readonly user: string;
+  readonly text: string;
+}
+
+export interface DoorParts {
+  readonly clicks: ClickChecks;
+  readonly submissions: SubmissionChecks;
+  readonly shown: ShownCards;
+  readonly dialogs: Dialogs;
+  readonly mayAnswer: (click: Click) => Promise<{ readonly refusal?: string }>;
+  readonly onClick: (click: Click) => Promise<{ readonly text: string }>;
+  readonly refused: (refusal: Refusal) => void;
+  readonly tell: (told: Told, respond: RespondFn | undefined) => Promise<void>;
+  readonly log: (message: string, facts: Readonly<Record<string, string>>) => void;
+  readonly now: () => number;
+}
+
+/** Our own answer goes out at 2 s; what a dialog should show later than that, it does not show. */
+const shownInDialogMs = 1_800;
+
+const kindOf = z.object({ type: z.string() });
+
+/** Where people's clicks and dialogs come in. Each is checked, answered, and turned into a vote or a dialog; nothing else goes further. */
+export class Door {
+  readonly #parts: DoorParts;
+
+  constructor(parts: DoorParts) {
+    this.#parts = parts;
+  }
+
+  async take(arrived: Arrived): Promise<void> {
+    const kind = kindOf.safeParse(arrived.body);
+    if (kind.success && kind.data.type === 'view_submission') return this.#submitted(arrived);
+    await arrived.ack();
+    await this.#clicked(arrived);
+  }
+
+  async #clicked({ body, respond }: Arrived): Promise<void> {
+    const { clicks, shown, refused } = this.#parts;
+    const checked = await clicks.check(body);
+    if (!checked.ok) {
+      refused(checked.refusal);
+      if (checked.replyTo) await this.#tell({ ...checked.replyTo, text: refusalAnswers[checked.refusal.reason] }, respond);
+      return;
+    }
+    const { click } = checked;
+    const known = await shown.of(click.button.question);
+    if (known && shown.hasJustChanged(known)) {
+      refused({ reason: 'just_changed', detail: 'the card changed as it was clicked', ...whose(click) });
+      return this.#answer(click, `${refusalAnswers.just_changed}\n${asItStands(known.card)}`, respond);
+    }
+    const { card, choice } = about(known?.card, click.button);
+    const text = isGuarded(choice) ? await this.#asked({ click, card, choice, respond }) : await this.#voted(click);
+    if (text !== undefined) await this.#answer(click, text, respond);
+  }
+
+  /** The dialog opens for those only who may answer. Undefined: it is open. */
+  async #asked({
+    click,
+    card,
+    choice,
+    respond,
+  }: ReturnType<typeof about> & { readonly click: Click; readonly respond: RespondFn | undefined }): Promise<string | undefined> {
+    const { mayAnswer, dialogs, log } = this.#parts;
+    try {
+      const { refusal } = await mayAnswer(click);
+      if (refusal !== undefined) return refusal;
+      await dialogs.open(click, respond, (modalId) => decisionView({ card, choice, modalId }));
+      return undefined;
+    } catch (error) {
+      log('dialog not opened', { error: codeOf(error), click: click.clickId });
+      return `The dialog could not be opened (${codeOf(error)}). Nothing was decided; please click again.`;
+    }
+  }
+
+  async #voted(click: Click): Promise<string> {
+    try {
+      return (await this.#parts.onClick(click)).text;
+    } catch (error) {
+      this.#parts.log('click not handled', { error: codeOf(error), click: click.clickId });
+      return `Your answer was not recorded (${codeOf(error)}). Please click again.`;
+    }
+  }
+
+  async #submitted({ body, ack }: Arrived): Promise<void> {
+    const { submissions, dialogs, refused, now } = this.#parts;
+    const began = now();
+    const checked = await submissions.check(body);
+    if (!checked.ok) {
+      const text = refusalAnswers[checked.refusal.reason];
+      refused(checked.refusal);
+      await ack(notice(text));
+      if (checked.replyTo) await this.#tell({ ...checked.replyTo, text }, undefined);
+      return;
+    }
+    const { submission } = checked;
+    const { click } = submission;
+    const respond = dialogs.respondOf(submission.modal.modalId);
+    const filled = await this.#filled(submission);
+    if (!filled.ok) {
+      await ack({ response_action: 'errors', errors: filled.errors });
+      if (now() - began > shownInDialogMs) await this.#answer(click, Object.values(filled.errors).join(' '), respond);
+      return;
+    }
+    await ack();
+    await this.#answer(click, await this.#voted({ ...click, reason: redactSecrets(filled.reason) }), respond);
+  }
+
+  async #filled({ click, typed }: Submission) {
+    const known = await this.#parts.shown.of(click.button.question);
+    const { card, choice } = about(known?.card, click.button);
+    return filledIn(typed, card, choice);
+  }
+
+  #answer({ channel, slackUser }: Click, text: string, respond: RespondFn | undefined): Promise<void> {
+    return this.#tell({ channel, user: slackUser, text }, respond);
+  }
+
+  #tell(told: Told, respond: RespondFn | undefined): Promise<void> {
+    return this.#parts.tell(told, respond);
+  }
+}
+
+function about(card: QuestionCard | undefined, button: StoredButton) {
+  const choice = card?.choices.find(({ id }) => id === button.choice);
+  return card && choice ? { card, choice } : unseenCard(button);
+}
+
+function whose({ slackUser, button }: Click): Pick<Refusal, 'slackUser' | 'buttonId'> {
+  return { slackUser, buttonId: button.buttonId };
+}
+
+function asItStands({ text, choices }: QuestionCard): string {
+  return [`Now: ${text}`, ...choices.map(({ label, changes }) => `• ${label}: ${changes.join('; ') || 'changes nothing'}`)].join(
+    '\n',
+  );
+}
+
+/** What the dialog becomes when it was not taken. */
+function notice(text: string) {
+  const section = { type: 'section', text: words(text, 2_900) };
+  return {
+    response_action: 'update',
+    view: { type: 'modal', title: words('Not taken', 24), close: words('Close', 24), blocks: [section] },
+  };
+}
+
+export function codeOf(error: unknown): string {
+  return error instanceof FirebreakError ? error.code : 'FB_ERR_INTERNAL';
+}

@@ -1,0 +1,115 @@
+import { createHash } from 'node:crypto';
+import { z } from 'zod';
+import type { CardStore, OpenModal, StoredButton } from '../../core/card.ts';
+import type { Click, ClickChecks } from './click.ts';
+import type { Refusal } from './refusal.ts';
+import type { SenderChecks } from './sender.ts';
+
+/** https://docs.slack.dev/reference/interaction-payloads/view-interactions-payload */
+const viewSubmission = z.object({
+  type: z.literal('view_submission'),
+  api_app_id: z.string(),
+  team: z.object({ id: z.string() }),
+  user: z.object({ id: z.string().min(1), team_id: z.string().optional() }),
+  view: z.object({
+    id: z.string().min(1),
+    app_id: z.string().optional(),
+    private_metadata: z.string(),
+    state: z.object({
+      values: z.record(z.string(), z.record(z.string(), z.object({ value: z.string().nullish() }))),
+    }),
+  }),
+});
+
+type ViewSubmission = z.infer<typeof viewSubmission>;
+
+/** One dialog that was sent off: what was typed is not looked at yet. */
+export interface Submission {
+  readonly modal: OpenModal;
+  readonly click: Click;
+  /** By block: what was typed there, cut and trimmed. */
+  readonly typed: Readonly<Record<string, string>>;
+}
+
+export type CheckedSubmission =
+  | { readonly ok: true; readonly submission: Submission }
+  | { readonly ok: false; readonly refusal: Refusal; readonly replyTo?: { readonly channel: string; readonly user: string } };
+
+const openForMs = 3_600_000;
+const longestTyped = 3_000;
+
+/** The same door as for a click, for what was filled in a dialog: only who opened it may send it off, while its card stands as it stood. */
+export class SubmissionChecks {
+  readonly #cards: CardStore;
+  readonly #sender: SenderChecks;
+  readonly #clicks: ClickChecks;
+  readonly #now: () => number;
+
+  constructor(options: {
+    readonly cards: CardStore;
+    readonly sender: SenderChecks;
+    readonly clicks: ClickChecks;
+    readonly now: () => number;
+  }) {
+    this.#cards = options.cards;
+    this.#sender = options.sender;
+    this.#clicks = options.clicks;
+    this.#now = options.now;
+  }
+
+  async check(body: unknown): Promise<CheckedSubmission> {
+    const parsed = viewSubmission.safeParse(body);
+    if (!parsed.success)
+      return { ok: false, refusal: { reason: 'malformed', detail: 'the dialog lacks what Slack always sends' } };
+    const payload = parsed.data;
+    const slackUser = payload.user.id;
+    const refusal = this.#sender.address(payload) ?? this.#foreign(payload);
+    if (refusal) return { ok: false, refusal: { ...refusal, slackUser } };
+    const modal = await this.#cards.modal(payload.view.private_metadata);
+    if (modal === undefined) {
+      return { ok: false, refusal: { reason: 'unknown_dialog', detail: 'no such dialog was opened', slackUser } };
+    }
+    const found = await this.#meant(payload, modal);
+    if ('reason' in found) {
+      return {
+        ok: false,
+        refusal: { ...found, slackUser, buttonId: modal.buttonId },
+        replyTo: { channel: modal.channel, user: slackUser },
+      };
+    }
+    const { channel, messageTs } = modal;
+    const click: Click = { clickId: idOf(modal), slackUser, button: found, channel, messageTs };
+    return { ok: true, submission: { modal, click, typed: typedIn(payload) } };
+  }
+
+  #foreign({ view }: ViewSubmission): Refusal | undefined {
+    return view.app_id === undefined || view.app_id === this.#sender.appId
+      ? undefined
+      : { reason: 'wrong_app', detail: 'the dialog is of another app' };
+  }
+
+  async #meant({ view, user }: ViewSubmission, modal: OpenModal): Promise<Refusal | StoredButton> {
+    // Unknown when Slack's answer to the opening was lost: then the random id that only this dialog carries has to do.
+    if (modal.viewId !== undefined && modal.viewId !== view.id) {
+      return { reason: 'unknown_dialog', detail: 'the dialog carries the id of another one' };
+    }
+    if (user.id !== modal.slackUser) return { reason: 'not_opener', detail: 'somebody else opened this dialog' };
+    if (this.#now() - modal.openedAt > openForMs) return { reason: 'old_dialog', detail: 'the dialog was open for over an hour' };
+    const button = await this.#cards.button(modal.buttonId);
+    if (button === undefined) return { reason: 'unknown_button', detail: 'no such button was posted' };
+    return (await this.#clicks.stale(button, modal.messageTs)) ?? (await this.#sender.person(user.id)) ?? button;
+  }
+}
+
+function typedIn({ view }: ViewSubmission): Readonly<Record<string, string>> {
+  const blocks = Object.entries(view.state.values).map(([block, actions]) => {
+    const [action] = Object.values(actions);
+    return [block, (action?.value ?? '').slice(0, longestTyped).trim()] as const;
+  });
+  return Object.fromEntries(blocks);
+}
+
+/** The same however often the dialog is sent off: it is one answer. */
+function idOf({ modalId }: OpenModal): string {
+  return `click-${createHash('sha256').update(`dialog ${modalId}`).digest('hex').slice(0, 32)}`;
+}
