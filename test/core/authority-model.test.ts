@@ -102,6 +102,7 @@ function signedVote(ballot: Ballot, question: Question, n: number): SignedVote {
     choice: `${choice}${other('choice')}`,
     person: flaw === 'stranger' ? 'eve' : person,
     via: flaw === 'wrong-way' ? otherWay[ballot.via] : ballot.via,
+    reason: 'not ours',
     at: flaw === 'no-time' ? 'now' : new Date(start + ballot.at * minute).toISOString(),
   } as const;
   const keyId =

@@ -109,7 +109,7 @@ describe('a click that Slack did not send as it came is refused with 401 and rec
 describe('a click that Slack vouches for is refused, answered and recorded when it comes', () => {
   const cases: readonly (readonly [string, string, Forgery, string, RegExp])[] = [
     ['from outside the roster', tom, {}, 'not on the roster', /not on the roster/],
-    ['from a group that is not asked', otto, {}, 'not in oncall, leads', /Only oncall or leads may answer/],
+    ['from a group that is not asked', otto, {}, 'not on call in oncall, leads', /Only oncall or leads may answer/],
     ['from a bot', robot, {}, 'bot', /Bots may not decide/],
     ['on a stale card', ana, { messageTs: '1700000000.000001' }, 'stale_card', /out of date/],
     ['with a button that was never posted', ana, { inventedValue: 'b_invented' }, 'unknown_button', /does not know this button/],
