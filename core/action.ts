@@ -27,6 +27,8 @@ export interface ActionDeclaration<Name extends string = string, Input = unknown
   readonly contains?: true;
   /** True where the target is gone once it is verified: nothing that was done to it is left to give back. */
   readonly endsTarget?: true;
+  /** Off until the configuration names it: its rights are too strong to be given unasked, and RBAC of their own go with it. */
+  readonly optIn?: true;
   readonly requires: readonly Requirement[];
   /** Milliseconds for one attempt. */
   readonly timeouts: { readonly planMs: number; readonly applyMs: number; readonly verifyMs: number };

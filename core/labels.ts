@@ -16,6 +16,8 @@ export const names = {
   rotatedFromAnnotation: 'firebreak.dev/rotated-from',
   /** On the pod template of a Deployment that was rolled: the step's key, hashed to 32 hex digits. */
   rotatedByAnnotation: 'firebreak.dev/rotated-by',
+  /** On a binding that an account was taken out of: `namespace/name` of it. Admission lets Firebreak give back this one, and no other. */
+  revokedAnnotation: 'firebreak.dev/revoked',
   standingPolicy: 'firebreak-quarantine',
   managedByLabel: 'app.kubernetes.io/managed-by',
   fieldManager: 'firebreak',

@@ -80,32 +80,44 @@ export async function isMadeBy(options: Parts & { readonly key: string; readonly
   return found !== undefined && madeNote(options, found)?.step === key;
 }
 
-/** Takes the object away again, when it is exactly as it was made and belongs to this step or incident. */
-export async function removeMade(options: Parts & { readonly key: string; readonly context: StepContext }): Promise<UndoResult> {
-  const { api, made, key, context } = options;
-  const { ref } = made;
-  const target = targetOf(ref);
+/** Takes what was made away again, in this order, when all of it is exactly as it was made and belongs to this step or incident. */
+export async function removeMade(
+  options: Omit<Parts, 'made'> & {
+    readonly made: MadePlace | readonly MadePlace[];
+    readonly key: string;
+    readonly context: StepContext;
+  },
+): Promise<UndoResult> {
+  const { api, made, context } = options;
+  const { signal } = context;
+  const all = 'ref' in made ? [made] : made;
+  const targets = all.map(({ ref }) => targetOf(ref)).join(', ');
   for (let attempt = 1; ; attempt += 1) {
-    const found = await readObject({ api, ref, signal: context.signal });
-    if (!found) return { state: 'already', detail: `${target} is not there` };
-    const note = madeNote(options, found);
-    const difference = !note
-      ? [`annotation ${noteAnnotation(made.action)} is not what this cell wrote: somebody edited it`]
-      : note.step !== key && note.incident !== context.incident
-        ? [`it belongs to another step, of ${note.incident}`]
-        : isChanged(note, found)
-          ? ['what it says was changed']
-          : [];
+    const found = await Promise.all(all.map((one) => readObject({ api, ref: one.ref, signal })));
+    if (found.every((object) => object === undefined)) return { state: 'already', detail: `${targets} is not there` };
+    const difference = all.flatMap((one, at) => (found[at] ? differenceOf({ ...options, made: one }, found[at]) : []));
     if (difference.length > 0)
-      return { state: 'drifted', detail: `${target} is no longer as the step left it; nothing was changed`, difference };
+      return { state: 'drifted', detail: `${targets} is no longer as the step left it; nothing was changed`, difference };
     try {
-      await deleteObject({ api, ref, seen: found, signal: context.signal });
-      return { state: 'undone', detail: `${target} is gone again` };
+      for (const [at, { ref }] of all.entries()) if (found[at]) await deleteObject({ api, ref, seen: found[at], signal });
+      return { state: 'undone', detail: `${targets} is gone again` };
     } catch (error) {
       const again = error instanceof FirebreakError && (error.code === 'FB_ERR_CONFLICT' || error.code === 'FB_ERR_NOT_FOUND');
       if (!again || attempt > 3) throw error;
     }
   }
+}
+
+function differenceOf(
+  options: Parts & { readonly key: string; readonly context: StepContext },
+  found: ObjectJson,
+): readonly string[] {
+  const { made, key, context } = options;
+  const target = targetOf(made.ref);
+  const note = madeNote(options, found);
+  if (!note) return [`${target}: annotation ${noteAnnotation(made.action)} is not what this cell wrote: somebody edited it`];
+  if (note.step !== key && note.incident !== context.incident) return [`${target} belongs to another step, of ${note.incident}`];
+  return isChanged(note, found) ? [`what ${target} says was changed`] : [];
 }
 
 function madeNote({ cellKey, made }: Parts, { metadata }: ObjectJson): ObjectNote | undefined {

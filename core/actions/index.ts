@@ -2,10 +2,12 @@ import type { ActionDeclaration } from '../action.ts';
 import { blockEgress } from './block-egress.ts';
 import { cordonNode } from './cordon-node.ts';
 import { deletePod } from './delete-pod.ts';
+import { denyImage } from './deny-image.ts';
 import { isolateNamespace } from './isolate-namespace.ts';
 import { openTicket } from './open-ticket.ts';
 import { quarantinePod } from './quarantine-pod.ts';
 import { quarantineWorkload } from './quarantine-workload.ts';
+import { revokeServiceAccount } from './revoke-service-account.ts';
 import { rotateSecret } from './rotate-secret.ts';
 import { scaleToZero } from './scale-to-zero.ts';
 import { snapshotPodState } from './snapshot-pod-state.ts';
@@ -16,10 +18,12 @@ export {
   blockEgress,
   cordonNode,
   deletePod,
+  denyImage,
   isolateNamespace,
   openTicket,
   quarantinePod,
   quarantineWorkload,
+  revokeServiceAccount,
   rotateSecret,
   scaleToZero,
   snapshotPodState,
@@ -37,6 +41,8 @@ export const actions: readonly ActionDeclaration[] = [
   suspendCronJob,
   suspendRollout,
   scaleToZero,
+  revokeServiceAccount,
+  denyImage,
   snapshotPodState,
   rotateSecret,
   deletePod,

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { actions } from './actions-section.ts';
 import { id, path } from './fields.ts';
 import { intake } from './intake-section.ts';
 import { roster } from './roster-section.ts';
@@ -16,6 +17,7 @@ export const configSchema = z.strictObject({
   kubernetes: section.kubernetes.meta({ description: 'How the cell reaches its cluster.' }),
   watch: section.watch.meta({ description: 'What the cell looks after.' }),
   guardrails: section.guardrails.meta({ description: 'Rules above all playbooks.' }),
+  actions: actions.meta({ description: 'Which actions there are besides those that are always on.' }),
   evidence: section.evidence.meta({ description: 'Where evidence is kept: a folder or an S3 bucket.' }),
   incidents: section.incidents.meta({ description: 'How incidents run.' }),
   intake: intake.meta({

@@ -15,7 +15,7 @@ const textOf = (file: string): string | undefined => {
   }
 };
 
-mkdirSync(folder, { recursive: true });
+mkdirSync(join(folder, 'opt-in'), { recursive: true });
 for (const [name, manifest] of rbacManifests({ actions, namespace: 'firebreak' })) {
   const file = join(folder, name);
   if (textOf(file) === manifest) continue;

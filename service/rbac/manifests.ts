@@ -1,9 +1,9 @@
 import { stringify } from 'yaml';
 import type { ActionDeclaration, Pool, Right } from '../../core/action.ts';
 import { viewRights } from '../../integrations/kubernetes/view-rights.ts';
-import { cellAdmission } from './admission.ts';
+import { bindingAdmission, cellAdmission } from './admission.ts';
 
-const verbOrder = ['get', 'list', 'watch', 'create', 'update', 'patch', 'delete'];
+const verbOrder = ['get', 'list', 'watch', 'create', 'update', 'patch', 'delete', 'bind'];
 
 interface Rule {
   readonly apiGroups: readonly string[];
@@ -11,12 +11,15 @@ interface Rule {
   readonly verbs: readonly string[];
 }
 
-/** The rights of one pool, merged: one rule a resource, in a fixed order. */
+/** The rights of one pool, merged: one rule a resource, in a fixed order. Actions that are off by default have manifests of their own. */
 export function rulesOf(pool: Pool, actions: readonly ActionDeclaration[]): readonly Rule[] {
-  const rights: Right[] = actions.filter((action) => action.pool === pool).flatMap((action) => action.rights);
-  if (rights.length === 0) return [];
+  const rights = actions.filter((action) => action.pool === pool && !action.optIn).flatMap((action) => action.rights);
+  return rights.length === 0 ? [] : merge([...viewRights, ...rights]);
+}
+
+function merge(rights: readonly Right[]): readonly Rule[] {
   const merged = new Map<string, Right>();
-  for (const right of [...viewRights, ...rights]) {
+  for (const right of rights) {
     const key = `${right.apiGroup}/${right.resource}`;
     const verbs = new Set([...(merged.get(key)?.verbs ?? []), ...right.verbs]);
     merged.set(key, { ...right, verbs: [...verbs].sort((a, b) => verbOrder.indexOf(a) - verbOrder.indexOf(b)) });
@@ -33,9 +36,9 @@ export function rbacManifests(options: {
 }): ReadonlyMap<string, string> {
   const { actions, namespace } = options;
   const pools: readonly Pool[] = ['cell', 'secrets', 'forensics', 'desk'];
-  return new Map(
-    pools.flatMap((pool): [string, string][] => {
-      const own = actions.filter((action) => action.pool === pool);
+  return new Map([
+    ...pools.flatMap((pool): [string, string][] => {
+      const own = actions.filter((action) => action.pool === pool && !action.optIn);
       const rules = rulesOf(pool, actions);
       if (own.length === 0) return [];
       const name = `firebreak-${pool}`;
@@ -60,11 +63,34 @@ export function rbacManifests(options: {
           },
         );
       if (pool === 'cell') documents.push(...cellAdmission({ namespace, name }));
-      const head = [
-        '# Made by `node service/rbac/generate.ts` from the declarations in core/actions: do not edit.',
-        `# ${own.map((action) => action.name).join(', ')}${rules.length > 0 ? '' : ': no rights in the cluster at all'}`,
-      ];
-      return [[`${pool}.yaml`, `${head.join('\n')}\n${documents.map((one) => stringify(one, { lineWidth: 0 })).join('---\n')}`]];
+      const names = `${own.map((action) => action.name).join(', ')}${rules.length > 0 ? '' : ': no rights in the cluster at all'}`;
+      return [[`${pool}.yaml`, manifest(names, documents)]];
     }),
-  );
+    ...actions.filter(({ optIn }) => optIn).map((action) => optInManifest(action, namespace)),
+  ]);
+}
+
+/** What an action that is off by default adds to its pool's account. */
+function optInManifest(action: ActionDeclaration, namespace: string): readonly [string, string] {
+  const account = `firebreak-${action.pool}`;
+  const name = `${account}-${action.name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+  const metadata = { name, labels: { 'app.kubernetes.io/name': 'firebreak', 'app.kubernetes.io/component': action.pool } };
+  const apiVersion = 'rbac.authorization.k8s.io/v1';
+  const documents = [
+    { apiVersion, kind: 'ClusterRole', metadata, rules: merge(action.rights) },
+    {
+      apiVersion,
+      kind: 'ClusterRoleBinding',
+      metadata,
+      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name },
+      subjects: [{ kind: 'ServiceAccount', name: account, namespace }],
+    },
+    ...(action.name === 'revokeServiceAccount' ? bindingAdmission({ namespace, name: account }) : []),
+  ];
+  return [`opt-in/${action.name}.yaml`, manifest(`${action.name}, which is off until \`actions.optIn\` names it`, documents)];
+}
+
+function manifest(names: string, documents: readonly object[]): string {
+  const head = ['# Made by `node service/rbac/generate.ts` from the declarations in core/actions: do not edit.', `# ${names}`];
+  return `${head.join('\n')}\n${documents.map((one) => stringify(one, { lineWidth: 0 })).join('---\n')}`;
 }

@@ -1,9 +1,11 @@
 import { blockEgressImplementation } from '../../activities/actions/block-egress.ts';
 import { cordonNodeImplementation } from '../../activities/actions/cordon-node.ts';
 import { deletePodImplementation } from '../../activities/actions/delete-pod.ts';
+import { denyImageImplementation } from '../../activities/actions/deny-image.ts';
 import { isolateNamespaceImplementation } from '../../activities/actions/isolate-namespace.ts';
 import { quarantinePodImplementation } from '../../activities/actions/quarantine-pod.ts';
 import { quarantineWorkloadImplementation } from '../../activities/actions/quarantine-workload.ts';
+import { revokeServiceAccountImplementation } from '../../activities/actions/revoke-service-account.ts';
 import { rotateSecretImplementation } from '../../activities/actions/rotate-secret.ts';
 import { scaleToZeroImplementation } from '../../activities/actions/scale-to-zero.ts';
 import { snapshotPodStateImplementation } from '../../activities/actions/snapshot-pod-state.ts';
@@ -13,13 +15,16 @@ import type { RegisteredAction } from '../../activities/chokepoint.ts';
 import { blockEgressInput } from '../../core/actions/block-egress.schema.ts';
 import { cordonNodeInput } from '../../core/actions/cordon-node.schema.ts';
 import { deletePodInput } from '../../core/actions/delete-pod.schema.ts';
+import { denyImageInput } from '../../core/actions/deny-image.schema.ts';
 import {
   blockEgress,
   cordonNode,
   deletePod,
+  denyImage,
   isolateNamespace,
   quarantinePod,
   quarantineWorkload,
+  revokeServiceAccount,
   rotateSecret,
   scaleToZero,
   snapshotPodState,
@@ -29,14 +34,17 @@ import {
 import { isolateNamespaceInput } from '../../core/actions/isolate-namespace.schema.ts';
 import { quarantinePodInput } from '../../core/actions/quarantine-pod.schema.ts';
 import { quarantineWorkloadInput } from '../../core/actions/quarantine-workload.schema.ts';
+import { revokeServiceAccountInput } from '../../core/actions/revoke-service-account.schema.ts';
 import { rotateSecretInput } from '../../core/actions/rotate-secret.schema.ts';
 import { scaleToZeroInput } from '../../core/actions/scale-to-zero.schema.ts';
 import { snapshotPodStateInput } from '../../core/actions/snapshot-pod-state.schema.ts';
 import { suspendCronJobInput } from '../../core/actions/suspend-cron-job.schema.ts';
 import { suspendRolloutInput } from '../../core/actions/suspend-rollout.schema.ts';
 import type { KubernetesApi } from '../../integrations/kubernetes/client.ts';
+import type { Config } from '../config/load.ts';
 import type { ClusterWatch } from './cluster.ts';
 import type { EvidencePart } from './evidence.ts';
+import { rulesOf } from './rules.ts';
 
 /** One place where a typed implementation joins the list: the chokepoint checks the input by the schema before it is called. */
 function register<Input, Output>(action: RegisteredAction<Input, Output>): RegisteredAction {
@@ -44,12 +52,17 @@ function register<Input, Output>(action: RegisteredAction<Input, Output>): Regis
 }
 
 /** What contains and what keeps, under the cell's account. */
-export function cellActions(
-  api: KubernetesApi,
-  { view, cellKey }: ClusterWatch,
-  { store, writeManifest, verifyManifest }: EvidencePart,
-): readonly RegisteredAction[] {
-  return [
+export function cellActions(parts: {
+  readonly config: Config;
+  readonly api: KubernetesApi;
+  readonly watch: ClusterWatch;
+  readonly evidence: EvidencePart;
+}): readonly RegisteredAction[] {
+  const { config, api } = parts;
+  const { view, cellKey } = parts.watch;
+  const { store, writeManifest, verifyManifest } = parts.evidence;
+  const { protectedNamespaces, ownNamespace } = rulesOf(config);
+  const all = [
     register({
       declaration: quarantinePod,
       input: quarantinePodInput,
@@ -91,12 +104,28 @@ export function cellActions(
       implementation: scaleToZeroImplementation({ api, view, cellKey }),
     }),
     register({
+      declaration: revokeServiceAccount,
+      input: revokeServiceAccountInput,
+      implementation: revokeServiceAccountImplementation({ api, cellKey }),
+    }),
+    register({
+      declaration: denyImage,
+      input: denyImageInput,
+      implementation: denyImageImplementation({
+        api,
+        view,
+        cellKey,
+        exempt: [...new Set([...protectedNamespaces, ownNamespace])].sort(),
+      }),
+    }),
+    register({
       declaration: snapshotPodState,
       input: snapshotPodStateInput,
       implementation: snapshotPodStateImplementation({ api, store, writeManifest, verifyManifest }),
     }),
     register({ declaration: deletePod, input: deletePodInput, implementation: deletePodImplementation({ api }) }),
   ];
+  return all.filter(({ declaration }) => declaration.optIn !== true || config.actions.optIn.includes(declaration.name));
 }
 
 /** What reads and writes Secrets, under an account that may do nothing else. */

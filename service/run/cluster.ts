@@ -102,7 +102,7 @@ export async function createCellPool({
   return poolOf({
     config,
     log,
-    actions: cellActions(cluster.api, watch, evidence),
+    actions: cellActions({ config, api: cluster.api, watch, evidence }),
     census: createCensus(watch),
     evidenceKept: evidence.kept,
     steps,

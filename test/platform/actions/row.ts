@@ -1,6 +1,6 @@
 import type { RegisteredAction } from '../../../activities/chokepoint.ts';
 import type { ActionImplementation } from '../../../core/action.ts';
-import type { KubernetesApi } from '../../../integrations/kubernetes/client.ts';
+import { type KubernetesApi, pathOf } from '../../../integrations/kubernetes/client.ts';
 import type { ObjectRef } from '../../../integrations/kubernetes/objects.ts';
 import type { ClusterView } from '../../../integrations/kubernetes/watch-cache.ts';
 import type { openCluster } from '../kubernetes/cluster.ts';
@@ -44,4 +44,13 @@ export type AnyRow = Row<unknown, unknown>;
 /** Where a typed row joins the table, as `register` in the service does it. */
 export function row<Input, Output>(typed: Row<Input, Output>): AnyRow {
   return typed as unknown as AnyRow;
+}
+
+/** Changes an object by hand; the repair puts exactly this field back. */
+export async function change(cluster: TestCluster, ref: ObjectRef, patch: object, repair: object): Promise<() => Promise<void>> {
+  const by = async (body: object): Promise<void> => {
+    await cluster.api.json({ method: 'PATCH', patch: 'merge', path: pathOf(ref), body, what: 'change by hand' });
+  };
+  await by(patch);
+  return () => by(repair);
 }

@@ -1,5 +1,4 @@
 import { blockEgressImplementation } from '../../../activities/actions/block-egress.ts';
-import { cordonNodeImplementation } from '../../../activities/actions/cordon-node.ts';
 import { deletePodImplementation } from '../../../activities/actions/delete-pod.ts';
 import { isolateNamespaceImplementation } from '../../../activities/actions/isolate-namespace.ts';
 import { quarantinePodImplementation } from '../../../activities/actions/quarantine-pod.ts';
@@ -10,11 +9,9 @@ import { snapshotPodStateImplementation } from '../../../activities/actions/snap
 import { suspendCronJobImplementation } from '../../../activities/actions/suspend-cron-job.ts';
 import { suspendRolloutImplementation } from '../../../activities/actions/suspend-rollout.ts';
 import { blockEgressInput } from '../../../core/actions/block-egress.schema.ts';
-import { cordonNodeInput } from '../../../core/actions/cordon-node.schema.ts';
 import { deletePodInput } from '../../../core/actions/delete-pod.schema.ts';
 import {
   blockEgress,
-  cordonNode,
   deletePod,
   isolateNamespace,
   quarantinePod,
@@ -39,18 +36,10 @@ import { networkPolicyRef } from '../../../integrations/kubernetes/network-polic
 import type { ObjectRef } from '../../../integrations/kubernetes/objects.ts';
 import { workloadRef } from '../../../integrations/kubernetes/workloads.ts';
 import { resolved, until } from '../kubernetes/cluster.ts';
-import { type AnyRow, row, type TestCluster } from './row.ts';
+import { type AnyRow, change, row, type TestCluster } from './row.ts';
+import { clusterWide } from './rows-cluster-wide.ts';
 
 const podRef = (namespace: string, name: string): ObjectRef => ({ kind: 'Pod', resource: 'pods', namespace, name });
-
-/** Changes an object by hand; the repair puts exactly this field back. */
-async function change(cluster: TestCluster, ref: ObjectRef, patch: object, repair: object): Promise<() => Promise<void>> {
-  const by = async (body: object): Promise<void> => {
-    await cluster.api.json({ method: 'PATCH', patch: 'merge', path: pathOf(ref), body, what: 'change by hand' });
-  };
-  await by(patch);
-  return () => by(repair);
-}
 
 /** The one policy in the namespace whose name begins so. */
 async function policyNamed(cluster: TestCluster, namespace: string, prefix: string): Promise<ObjectRef> {
@@ -73,30 +62,13 @@ async function openPolicy(cluster: TestCluster, namespace: string, prefix: strin
   );
 }
 
-/** A node on which nothing is put: other tests share the cluster. */
-async function nodeNobodyUses(cluster: TestCluster, name: string): Promise<ObjectRef> {
-  await cluster.post(pathOf({ resource: 'nodes' }), {
-    metadata: { name, annotations: { 'kwok.x-k8s.io/node': 'fake', 'node.alpha.kubernetes.io/ttl': '0' } },
-    spec: { taints: [{ key: 'firebreak.dev/test', effect: 'NoSchedule' }] },
-  });
-  const ref = { kind: 'Node', resource: 'nodes', name };
-  await until(async () => {
-    const { spec, status } = await cluster.get<{
-      spec: { taints?: readonly unknown[] };
-      status: { conditions?: readonly { type: string; status: string }[] };
-    }>(pathOf(ref));
-    const ready = status.conditions?.some((condition) => condition.type === 'Ready' && condition.status === 'True');
-    return ready && spec.taints?.length === 1 ? true : undefined;
-  });
-  return ref;
-}
-
 const deploymentRef = (namespace: string): ObjectRef => workloadRef(workload(namespace));
 const workload = (namespace: string) => ({ kind: 'Deployment', namespace, name: 'cart' });
 const repairsOnly = 'only where somebody has changed the standing policy';
 
 /** Every action that changes or reads the cluster, with a scene on which all rules are tried. */
 export const table: readonly AnyRow[] = [
+  ...clusterWide,
   row({
     declaration: quarantinePod,
     input: quarantinePodInput,
@@ -170,21 +142,6 @@ export const table: readonly AnyRow[] = [
     unused: Object.fromEntries(
       ['statefulsets', 'daemonsets', 'replicasets', 'jobs'].map((resource) => [`get ${resource}`, 'the scene has a Deployment']),
     ),
-  }),
-  row({
-    declaration: cordonNode,
-    input: cordonNodeInput,
-    implementation: (parts) => cordonNodeImplementation(parts),
-    async scene(cluster, namespace) {
-      const ref = await nodeNobodyUses(cluster, namespace);
-      return {
-        input: { node: namespace },
-        objects: [ref],
-        drift: () => change(cluster, ref, { spec: { unschedulable: null } }, { spec: { unschedulable: true } }),
-        end: async () => void (await cluster.api.json({ method: 'DELETE', path: pathOf(ref), what: 'clean up' })),
-      };
-    },
-    verification: 'applied',
   }),
   row({
     declaration: suspendCronJob,

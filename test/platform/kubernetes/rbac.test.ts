@@ -128,6 +128,41 @@ describe('the rights that the declarations ask for', () => {
     expect(pod.metadata?.annotations).toEqual({ owner: 'team', 'firebreak.dev/step': 'x' });
   });
 
+  test('let the cell take an account out of a binding and put that one back, and give a role to nobody else', async () => {
+    const namespace = await platform.freshNamespace();
+    const { api } = as('cell');
+    const rbac = 'rbac.authorization.k8s.io';
+    const bindings = pathOf({ group: rbac, resource: 'rolebindings', namespace });
+    const [victim, thief] = ['victim', 'thief'].map((name) => ({ kind: 'ServiceAccount', name, namespace }));
+    await admin.post(bindings, {
+      metadata: { name: 'admins' },
+      roleRef: { apiGroup: rbac, kind: 'ClusterRole', name: 'admin' },
+      subjects: [victim],
+    });
+    const patch = (subjects: readonly unknown[] | null, revoked: string | null | undefined) =>
+      api.json({
+        method: 'PATCH',
+        patch: 'merge',
+        path: `${bindings}/admins`,
+        body: {
+          ...(subjects !== undefined && { subjects }),
+          ...(revoked !== undefined && { metadata: { annotations: { [names.revokedAnnotation]: revoked } } }),
+        },
+        what: 'try',
+      });
+    const refused = () =>
+      patch([victim, thief], undefined).then(
+        () => undefined,
+        (error) => (error.status === 422 ? true : undefined),
+      );
+    await until(refused, 45_000);
+    await expect(patch([victim], `${namespace}/thief`)).rejects.toMatchObject({ status: 422 });
+    await patch(null, `${namespace}/victim`);
+    await expect(patch([thief], undefined)).rejects.toMatchObject({ status: 422 });
+    await expect(patch(null, `${namespace}/thief`)).rejects.toMatchObject({ status: 422 });
+    await patch([victim], null);
+  }, 60_000);
+
   test('are enough for the cell to quarantine, keep evidence, release and delete', async () => {
     const namespace = await platform.freshNamespace();
     const { api, view } = as('cell');

@@ -1,0 +1,13 @@
+import { z } from 'zod';
+
+const serviceAccount = z.object({ namespace: z.string().min(1), name: z.string().min(1) });
+
+export const revokeServiceAccountInput = z.object({ serviceAccount });
+export type RevokeServiceAccountInput = z.infer<typeof revokeServiceAccountInput>;
+
+export const revokeServiceAccountOutput = z.object({
+  serviceAccount,
+  /** `rolebinding/namespace/name`, `clusterrolebinding/name`: those that it was taken from. */
+  bindings: z.array(z.string()),
+});
+export type RevokeServiceAccountOutput = z.infer<typeof revokeServiceAccountOutput>;

@@ -1,0 +1,36 @@
+/** A reference of an image, taken apart. */
+export interface ImageReference {
+  /** With its registry, as short as it was written. */
+  readonly repository: string;
+  readonly tag?: string;
+  /** `sha256:…` */
+  readonly digest?: string;
+}
+
+/** https://pkg.go.dev/github.com/distribution/reference: `[registry/]path[:tag][@digest]`. */
+export function parseReference(text: string): ImageReference {
+  const [named = '', digest] = text.split('@');
+  const colon = named.lastIndexOf(':');
+  const hasTag = colon > named.lastIndexOf('/');
+  const repository = hasTag ? named.slice(0, colon) : named;
+  const tag = hasTag ? named.slice(colon + 1) : digest === undefined ? 'latest' : undefined;
+  return { repository, ...(tag !== undefined && { tag }), ...(digest !== undefined && { digest }) };
+}
+
+/** Every way in which a pod can write this tag: with and without the registry and the `latest` that are meant where none is written. */
+export function spellingsOf({ repository, tag }: ImageReference): readonly string[] {
+  if (tag === undefined) return [];
+  const repositories = spellingsOfRepository(repository);
+  return repositories.flatMap((one) => [`${one}:${tag}`, ...(tag === 'latest' ? [one] : [])]);
+}
+
+function spellingsOfRepository(repository: string): readonly string[] {
+  const [first = '', ...rest] = repository.split('/');
+  const isHub = first === 'docker.io' || first === 'index.docker.io';
+  const hasRegistry = rest.length > 0 && (first.includes('.') || first.includes(':') || first === 'localhost');
+  if (hasRegistry && !isHub) return [repository];
+  const path = isHub ? rest.join('/') : repository;
+  const short = path.startsWith('library/') ? path.slice('library/'.length) : path;
+  const paths = short.includes('/') ? [short] : [short, `library/${short}`];
+  return paths.flatMap((one) => [one, `docker.io/${one}`, `index.docker.io/${one}`]);
+}

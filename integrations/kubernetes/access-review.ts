@@ -1,0 +1,32 @@
+import type { KubernetesApi } from './client.ts';
+
+/** One right, as an access review asks for it. */
+export interface AskedRight {
+  readonly group?: string;
+  readonly resource: string;
+  readonly subresource?: string;
+  readonly verb: string;
+  readonly namespace?: string;
+  readonly name?: string;
+}
+
+/** Whether our own account has a right. Everyone may ask that of himself. */
+export async function mayWe(options: {
+  readonly api: KubernetesApi;
+  readonly right: AskedRight;
+  readonly signal?: AbortSignal;
+}): Promise<boolean> {
+  const { api, right, signal } = options;
+  const { status } = await api.json<{ readonly status?: { readonly allowed?: boolean } }>({
+    method: 'POST',
+    path: '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews',
+    body: {
+      apiVersion: 'authorization.k8s.io/v1',
+      kind: 'SelfSubjectAccessReview',
+      spec: { resourceAttributes: right },
+    },
+    what: 'ask for our own rights',
+    ...(signal && { signal }),
+  });
+  return status?.allowed === true;
+}

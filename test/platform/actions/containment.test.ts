@@ -1,0 +1,282 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { blockEgressImplementation } from '../../../activities/actions/block-egress.ts';
+import { denyImageImplementation } from '../../../activities/actions/deny-image.ts';
+import { isolateNamespaceImplementation } from '../../../activities/actions/isolate-namespace.ts';
+import { quarantinePodImplementation } from '../../../activities/actions/quarantine-pod.ts';
+import { quarantineWorkloadImplementation } from '../../../activities/actions/quarantine-workload.ts';
+import { revokeServiceAccountImplementation } from '../../../activities/actions/revoke-service-account.ts';
+import { scaleToZeroImplementation } from '../../../activities/actions/scale-to-zero.ts';
+import { suspendCronJobImplementation } from '../../../activities/actions/suspend-cron-job.ts';
+import { suspendRolloutImplementation } from '../../../activities/actions/suspend-rollout.ts';
+import { names } from '../../../core/labels.ts';
+import { noteAnnotation } from '../../../core/object-note.ts';
+import { pathOf } from '../../../integrations/kubernetes/client.ts';
+import { testPlatform } from '../../platform.ts';
+import { cellKey, openCluster, resolved, stepContext, until } from '../kubernetes/cluster.ts';
+
+const platform = await testPlatform();
+
+describe('containment wider than a pod', () => {
+  let cluster: Awaited<ReturnType<typeof openCluster>>;
+  const parts = () => ({ api: cluster.api, view: cluster.view, cellKey });
+  beforeAll(async () => {
+    cluster = await openCluster(platform.kubeconfig);
+  });
+  afterAll(() => cluster.close());
+
+  const policies = (namespace: string) => pathOf({ group: 'networking.k8s.io', resource: 'networkpolicies', namespace });
+  const cart = (namespace: string) => ({ kind: 'Deployment', namespace, name: 'cart' });
+  const deploymentPath = (namespace: string) => pathOf({ group: 'apps', resource: 'deployments', namespace, name: 'cart' });
+  const change = (path: string, body: object) =>
+    cluster.api.json({ method: 'PATCH', patch: 'merge', path, body, what: 'change by hand' });
+
+  test('isolateNamespace never selects a quarantined pod, and says partial while another policy allows', async () => {
+    const namespace = await platform.freshNamespace();
+    const action = isolateNamespaceImplementation(parts());
+    const [input, context] = [{ namespace, allow: { dns: true, cidrs: ['203.0.113.9/24'] } }, stepContext()];
+    const output = await action.apply(input, context);
+    expect(await cluster.get(`${policies(namespace)}/${output.policy}`)).toMatchObject({
+      spec: {
+        podSelector: { matchExpressions: [{ key: names.quarantineLabel, operator: 'DoesNotExist' }] },
+        policyTypes: ['Ingress', 'Egress'],
+        ingress: [{ from: [{ ipBlock: { cidr: '203.0.113.0/24' } }] }],
+      },
+    });
+    await cluster.post(policies(namespace), { metadata: { name: 'open' }, spec: { podSelector: {}, ingress: [{}] } });
+    expect((await action.plan(input, context)).notes.join()).toContain('NetworkPolicy open still allows traffic');
+    expect(await action.verify(output, context)).toMatchObject({
+      state: 'partial',
+      missing: [`networkpolicy/${namespace}/open`],
+    });
+    const other = stepContext({ incident: 'incident/test/other' });
+    const second = await action.apply(input, other);
+    expect(second.policy).not.toBe(output.policy);
+    expect(await action.undo({ input, output, key: context.key }, context)).toMatchObject({ state: 'undone' });
+    expect(await action.verify(second, other)).toMatchObject({ state: 'partial' });
+  });
+
+  test('blockEgress adds no policy where it would open more than it closes', async () => {
+    const namespace = await platform.freshNamespace();
+    await cluster.makeDeployment(namespace, 'cart', { replicas: 1 });
+    const action = blockEgressImplementation(parts());
+    const input = (to: string) => ({ workload: cart(namespace), to: [to] });
+    await cluster.post(policies(namespace), {
+      metadata: { name: 'only-office' },
+      spec: {
+        podSelector: { matchLabels: { app: 'cart' } },
+        policyTypes: ['Egress'],
+        egress: [{ to: [{ ipBlock: { cidr: '198.51.100.0/24', except: ['198.51.100.128/25'] } }] }],
+      },
+    });
+    const denied = await action.plan(input('203.0.113.7'), stepContext());
+    expect(denied.changes).toEqual([]);
+    expect(denied.notes.join()).toContain('only-office limit its egress');
+    const output = await action.apply(input('198.51.100.200'), stepContext());
+    expect(output.policy).toBeUndefined();
+    await expect(action.plan(input('198.51.100.7'), stepContext())).rejects.toMatchObject({
+      code: 'FB_ERR_REFUSED',
+      detail: expect.stringContaining(`networkpolicy/${namespace}/only-office lets Deployment cart reach 198.51.100.7/32`),
+    });
+    expect((await cluster.get<{ items: unknown[] }>(policies(namespace))).items).toHaveLength(1);
+  });
+
+  test('blockEgress refuses the address of a pod and everything at once, and says partial when a policy comes later', async () => {
+    const namespace = await platform.freshNamespace();
+    const [pod] = await cluster.makeDeployment(namespace, 'cart', { replicas: 1 });
+    const action = blockEgressImplementation(parts());
+    const address = await until(async () => (await cluster.pod(namespace, pod?.metadata?.name ?? '')).status?.podIP);
+    const workload = cart(namespace);
+    await expect(action.plan({ workload, to: [address] }, stepContext())).rejects.toMatchObject({
+      detail: expect.stringMatching(/is pod\/.* stay reachable/),
+    });
+    await expect(action.plan({ workload, to: ['0.0.0.0/0'] }, stepContext())).rejects.toMatchObject({ code: 'FB_ERR_REFUSED' });
+    const context = stepContext();
+    const output = await action.apply({ workload, to: ['203.0.113.7', '203.0.113.0/24'] }, context);
+    expect(output.blocked).toEqual(['203.0.113.0/24']);
+    expect(await action.verify(output, context)).toMatchObject({ state: 'unverified' });
+    await cluster.post(policies(namespace), { metadata: { name: 'all' }, spec: { podSelector: {}, egress: [{}] } });
+    expect(await action.verify(output, context)).toMatchObject({
+      state: 'partial',
+      missing: [`networkpolicy/${namespace}/all`],
+    });
+  });
+
+  test('quarantineWorkload takes the pods that there were, not their successors, and leaves out what another incident holds', async () => {
+    const namespace = await platform.freshNamespace();
+    const pods = await cluster.makeDeployment(namespace, 'cart', { replicas: 3 });
+    const [held, ...rest] = pods.map(resolved);
+    if (!held) throw new Error('three replicas were asked for');
+    await quarantinePodImplementation(parts()).apply({ pod: held }, stepContext({ incident: 'incident/test/first' }));
+    await until(async () => ((await cluster.pods(namespace)).length === 4 ? true : undefined));
+    const action = quarantineWorkloadImplementation(parts());
+    const [input, context] = [{ workload: cart(namespace) }, stepContext()];
+    const plan = await action.plan(input, context);
+    expect(plan.notes[0]).toContain('Deployment cart starts a new pod in its place, for each of 3');
+    expect(plan.notes.join()).toContain(`pod/${namespace}/${held.name} is left out: it is quarantined by incident/test/first`);
+    const output = await action.apply(input, context);
+    expect(output.pods).toHaveLength(3);
+    expect(output.pods.map(({ uid }) => uid)).toEqual(expect.arrayContaining(rest.map(({ uid }) => uid)));
+    await until(async () => ((await cluster.pods(namespace)).length === 7 ? true : undefined));
+    expect((await action.apply(input, context)).pods).toEqual(output.pods);
+    expect(await action.verify(output, context)).toMatchObject({
+      state: 'partial',
+      missing: [`pod/${namespace}/${held.name}`],
+    });
+    expect(await action.undo({ input, key: context.key }, context)).toMatchObject({ state: 'undone' });
+    expect((await cluster.pod(namespace, held.name)).metadata?.labels).toHaveProperty([names.quarantineLabel], 'active');
+  });
+
+  test('what was held already by somebody else is left so, and an edited note is not believed', async () => {
+    const namespace = await platform.freshNamespace();
+    await cluster.makeDeployment(namespace, 'cart', { replicas: 1 });
+    await change(deploymentPath(namespace), { spec: { paused: true } });
+    const action = suspendRolloutImplementation(parts());
+    const [input, context] = [{ deployment: { namespace, name: 'cart' } }, stepContext()];
+    expect((await action.plan(input, context)).notes.join()).toContain('Somebody has paused it already');
+    expect(await action.apply(input, context)).toMatchObject({ wasPaused: true });
+    await expect(action.apply(input, stepContext({ incident: 'incident/test/other' }))).rejects.toMatchObject({
+      code: 'FB_ERR_REFUSED',
+      detail: expect.stringContaining(`already held by ${context.incident}`),
+    });
+    const annotation = noteAnnotation('suspendRollout');
+    const { metadata } = await cluster.deployment(namespace, 'cart');
+    const text = metadata?.annotations?.[annotation] ?? '';
+    await change(deploymentPath(namespace), {
+      metadata: { annotations: { [annotation]: text.replace('"before":true', '"before":false') } },
+    });
+    expect(await action.undo({ input, key: context.key }, context)).toMatchObject({
+      state: 'drifted',
+      difference: [expect.stringContaining('somebody edited it')],
+    });
+    await expect(action.apply(input, context)).rejects.toMatchObject({ code: 'FB_ERR_UNVERIFIED_STATE' });
+    await change(deploymentPath(namespace), { metadata: { annotations: { [annotation]: text } } });
+    expect(await action.undo({ input, key: context.key }, context)).toMatchObject({ state: 'undone' });
+    expect((await cluster.deployment(namespace, 'cart')).spec?.paused).toBe(true);
+  });
+
+  test('scaleToZero names the budgets and scalers, asks for the suspect’s evidence, and refuses what would lose volumes', async () => {
+    const namespace = await platform.freshNamespace();
+    const [suspect] = await cluster.makeDeployment(namespace, 'cart', { replicas: 1 });
+    if (!suspect) throw new Error('one replica was asked for');
+    await cluster.post(pathOf({ group: 'policy', resource: 'poddisruptionbudgets', namespace }), {
+      metadata: { name: 'one-at-least' },
+      spec: { minAvailable: 1, selector: { matchLabels: { app: 'cart' } } },
+    });
+    await cluster.post(pathOf({ group: 'autoscaling', version: 'v2', resource: 'horizontalpodautoscalers', namespace }), {
+      metadata: { name: 'load' },
+      spec: { minReplicas: 1, maxReplicas: 3, scaleTargetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: 'cart' } },
+    });
+    await cluster.post(pathOf({ group: 'apps', resource: 'statefulsets', namespace }), {
+      metadata: { name: 'db' },
+      spec: {
+        replicas: 0,
+        serviceName: 'db',
+        selector: { matchLabels: { app: 'db' } },
+        persistentVolumeClaimRetentionPolicy: { whenScaled: 'Delete', whenDeleted: 'Retain' },
+        template: { metadata: { labels: { app: 'db' } }, spec: { containers: [{ name: 'main', image: 'shop/db:1' }] } },
+      },
+    });
+    const action = scaleToZeroImplementation(parts());
+    const plan = await action.plan({ workload: cart(namespace), suspect: resolved(suspect) }, stepContext());
+    expect(plan.evidenceOf).toEqual({ name: `pod/${namespace}/${suspect.metadata?.name}`, uid: suspect.metadata?.uid });
+    expect(plan.notes).toContain('PodDisruptionBudget one-at-least is bypassed: it does not hold up scaling.');
+    expect(plan.blastRadius).toContain(`horizontalpodautoscaler/${namespace}/load`);
+    const db = { kind: 'StatefulSet', namespace, name: 'db' };
+    const stranger = resolved(await cluster.makePod(namespace, 'alone'));
+    await expect(action.plan({ workload: db, suspect: stranger }, stepContext())).rejects.toMatchObject({
+      detail: expect.stringContaining('whenScaled: Delete'),
+    });
+    await expect(action.plan({ workload: db, suspect: resolved(suspect) }, stepContext())).rejects.toMatchObject({
+      detail: expect.stringContaining('is not a pod of StatefulSet db'),
+    });
+  });
+
+  test('suspendCronJob names the Jobs that run on', async () => {
+    const namespace = await platform.freshNamespace();
+    const path = pathOf({ group: 'batch', resource: 'cronjobs', namespace });
+    const template = { spec: { restartPolicy: 'Never', containers: [{ name: 'main', image: 'shop/report:1' }] } };
+    await cluster.post(path, {
+      metadata: { name: 'report' },
+      spec: { schedule: '0 4 1 1 *', startingDeadlineSeconds: 60, jobTemplate: { spec: { template } } },
+    });
+    const action = suspendCronJobImplementation(parts());
+    const [input, context] = [{ cronJob: { namespace, name: 'report' } }, stepContext()];
+    expect((await action.plan(input, context)).notes.join()).toContain('a run that was missed in the last 60 s');
+    const output = await action.apply(input, context);
+    expect(await cluster.get(`${path}/report`)).toMatchObject({ spec: { suspend: true } });
+    expect(await action.verify(output, context)).toMatchObject({ detail: 'it starts no more Jobs, and none runs' });
+  });
+
+  test('revokeServiceAccount takes away what the account may do, names the groups that still give rights, and gives it back', async () => {
+    const namespace = await platform.freshNamespace();
+    const rbac = 'rbac.authorization.k8s.io';
+    const bindings = pathOf({ group: rbac, resource: 'rolebindings', namespace });
+    const roleRef = { apiGroup: rbac, kind: 'ClusterRole', name: 'view' };
+    const user = `system:serviceaccount:${namespace}:default`;
+    await cluster.post(bindings, {
+      metadata: { name: 'viewers' },
+      roleRef,
+      subjects: [
+        { kind: 'ServiceAccount', name: 'default', namespace },
+        { kind: 'User', apiGroup: rbac, name: user },
+      ],
+    });
+    const may = async (): Promise<boolean> =>
+      (
+        await cluster.post<{ status: { allowed: boolean } }>('/apis/authorization.k8s.io/v1/subjectaccessreviews', {
+          spec: { user, resourceAttributes: { verb: 'list', resource: 'pods', namespace } },
+        })
+      ).status.allowed;
+    await until(async () => (await may()) || undefined);
+    const action = revokeServiceAccountImplementation(parts());
+    const [input, context] = [{ serviceAccount: { namespace, name: 'default' } }, stepContext()];
+    const plan = await action.plan(input, context);
+    expect(plan.notes).toContain('Giving them back needs the right to bind: clusterrole/view.');
+    const output = await action.apply(input, context);
+    await until(async () => !(await may()) || undefined);
+    expect(await action.verify(output, context)).toMatchObject({ state: 'applied' });
+    await cluster.post(bindings, {
+      metadata: { name: 'all-of-us' },
+      roleRef,
+      subjects: [{ kind: 'Group', apiGroup: rbac, name: `system:serviceaccounts:${namespace}` }],
+    });
+    expect(await action.verify(output, context)).toMatchObject({
+      state: 'partial',
+      missing: [`rolebinding/${namespace}/all-of-us`],
+    });
+    expect(await action.undo({ input, output, key: context.key }, context)).toMatchObject({ state: 'undone' });
+  });
+
+  test('denyImage refuses new pods by every spelling, names who cannot replace a pod, and does not stand in a quarantine’s way', async () => {
+    const namespace = await platform.freshNamespace();
+    await cluster.makeDeployment(namespace, 'cart', { replicas: 1 });
+    const before = resolved(await cluster.makePod(namespace, 'before', { metadata: { labels: { app: 'before' } } }));
+    const action = denyImageImplementation({ ...parts(), exempt: ['kube-system'] });
+    const digest = `sha256:${'ab'.repeat(32)}`;
+    const [input, context] = [{ namespace, images: [`shop/cart:1@${digest}`] }, stepContext()];
+    const plan = await action.plan(input, context);
+    expect(plan).toMatchObject({ reach: 'namespace', blastRadius: expect.arrayContaining([`deployment/${namespace}/cart`]) });
+    expect(plan.notes.join()).toContain('It blocks the failover of healthy replicas');
+    const output = await action.apply(input, context);
+    expect(await action.verify(output, context)).toMatchObject({ state: 'applied' });
+    let tried = 0;
+    const make = (image: string) =>
+      cluster
+        .post(pathOf({ resource: 'pods', namespace }), {
+          metadata: { name: `try-${++tried}` },
+          spec: { containers: [{ name: 'main', image: 'shop/web:1' }], initContainers: [{ name: 'first', image }] },
+        })
+        .then(
+          () => 'made',
+          (error) => error.status,
+        );
+    // The API server takes a moment to put a new policy in force.
+    await until(async () => ((await make('shop/cart:1')) === 422 ? true : undefined), 45_000);
+    expect(await make('docker.io/shop/cart:1')).toBe(422);
+    expect(await make(`mirror.example/cart@${digest}`)).toBe(422);
+    expect(await make('shop/cart:2')).toBe('made');
+    const quarantine = await quarantinePodImplementation(parts()).apply({ pod: before }, context);
+    expect(quarantine.labelsBefore).toEqual({ app: 'before' });
+    expect(await action.undo({ input, output, key: context.key }, context)).toMatchObject({ state: 'undone' });
+  }, 60_000);
+});
