@@ -3,7 +3,7 @@
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { ensureBuilt } from '../service/dev/build.mjs';
-import { serviceNodeFlags } from '../service/dev/node-flags.mjs';
+import { serviceEnvironment, serviceNodeFlags } from '../service/dev/node-flags.mjs';
 import { ensureSetUp, runUnder } from '../service/dev/setup.mjs';
 
 const program = await prepare().catch((error) => {
@@ -19,6 +19,7 @@ if (program.node === process.execPath && !isService) {
   process.exitCode = await runUnder({
     node: program.node,
     args: [...(isService ? serviceNodeFlags : []), program.cli, ...process.argv.slice(2)],
+    env: { ...(isService ? serviceEnvironment : {}), ...process.env },
   });
 }
 

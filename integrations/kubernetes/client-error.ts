@@ -45,7 +45,7 @@ export function errorOfConnection(options: { readonly error: unknown; readonly w
 function faultOf(error: unknown): string {
   if (typeof error !== 'object' || error === null) return 'the connection failed';
   if ('name' in error && error.name === 'TimeoutError') return 'no answer in time';
-  if ('name' in error && error.name === 'AbortError') return 'cancelled';
+  if ('name' in error && (error.name === 'AbortError' || error.name === 'CancelledFailure')) return 'cancelled';
   return 'code' in error && typeof error.code === 'string' ? error.code : 'the connection failed';
 }
 

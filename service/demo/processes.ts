@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { FirebreakError } from '../../core/errors.ts';
-import { serviceNodeFlags } from '../dev/node-flags.mjs';
+import { serviceEnvironment, serviceNodeFlags } from '../dev/node-flags.mjs';
 import { projectRoot } from '../dev/project-root.ts';
 import { type RunningServer, type ServerGroup, waitUntilReady } from '../dev/server-group.ts';
 import type { DemoSettings } from './settings.ts';
@@ -56,6 +56,7 @@ export async function startService({
     name: 'firebreak',
     command: process.execPath,
     args: [...serviceNodeFlags, cli, 'run', '--role', roles, '--config', settings.configFile],
+    env: serviceEnvironment,
     logFile: join(settings.folder, 'firebreak.log'),
   });
   const ready = async (): Promise<boolean> =>

@@ -1,1 +1,2 @@
 export const serviceNodeFlags: readonly string[];
+export const serviceEnvironment: Readonly<Record<string, string>>;

@@ -36,6 +36,8 @@ export interface ServerSpec {
   readonly name: string;
   readonly command: string;
   readonly args: readonly string[];
+  /** Beside PATH, HOME and TMPDIR of this process. */
+  readonly env?: Readonly<Record<string, string>>;
   /** Its output is appended here. */
   readonly logFile: string;
   /** Who it runs as; only root can choose. Default: as this process. */
@@ -72,7 +74,7 @@ export class ServerGroup {
   start(spec: ServerSpec): RunningServer {
     const log = openSync(spec.logFile, 'a', 0o600);
     const { PATH, HOME, TMPDIR } = process.env;
-    const env = { ...(PATH && { PATH }), ...(HOME && { HOME }), ...(TMPDIR && { TMPDIR }) };
+    const env = { ...(PATH && { PATH }), ...(HOME && { HOME }), ...(TMPDIR && { TMPDIR }), ...spec.env };
     const options: SpawnOptions = { detached: true, env, stdio: ['ignore', log, log, this.#pipe], ...spec.owner };
     const child = spawn('/bin/sh', ['-c', announced, 'sh', spec.command, ...spec.args], options);
     closeSync(log);

@@ -1,11 +1,13 @@
-const fewest = 2;
+/** Less than one: between two calls nobody goes for as long as the last one took, times what is missing. */
+const fewest = 0.25;
 /** A call that takes longer says that the service has more than it can do. */
 const slowMs = 120;
 const narrowedEveryMs = 250;
+const longestRestMs = 5_000;
 
 /**
- * Lets so many calls run at once; the others wait in the order in which they came. An adaptive one narrows while calls are slow and
- * widens again while they are quick: what waits here does not stand before a critical call over there.
+ * Lets so many calls run at once; the others wait in the order in which they came. An adaptive one narrows while calls are slow, down to
+ * one at a time with a rest after each, and widens again while they are quick: what waits here does not stand before a critical call over there.
  */
 export class Lane {
   readonly #most: number;
@@ -22,27 +24,33 @@ export class Lane {
   }
 
   async run<T>(call: () => Promise<T>): Promise<T> {
-    if (this.#taken >= Math.floor(this.#places)) await new Promise<void>((go) => this.#waiting.push(go));
+    if (this.#taken >= this.#open) await new Promise<void>((go) => this.#waiting.push(go));
     else this.#taken += 1;
     const began = performance.now();
     try {
       return await call();
     } finally {
-      if (this.#adaptive) this.#adapt(performance.now() - began);
-      this.#handOn();
+      const took = performance.now() - began;
+      if (this.#adaptive) this.#adapt(took);
+      if (this.#places >= 1) this.#handOn();
+      else setTimeout(() => this.#handOn(), Math.min(longestRestMs, took * (1 / this.#places - 1))).unref();
     }
+  }
+
+  get #open(): number {
+    return Math.max(1, Math.floor(this.#places));
   }
 
   /** The place is handed on, never free in between: nobody overtakes. */
   #handOn(): void {
-    if (this.#taken > Math.floor(this.#places)) {
+    if (this.#taken > this.#open) {
       this.#taken -= 1;
       return;
     }
     const next = this.#waiting.shift();
     if (next === undefined) this.#taken -= 1;
     else next();
-    while (this.#waiting.length > 0 && this.#taken < Math.floor(this.#places)) {
+    while (this.#waiting.length > 0 && this.#taken < this.#open) {
       this.#taken += 1;
       this.#waiting.shift()?.();
     }
@@ -50,7 +58,8 @@ export class Lane {
 
   #adapt(tookMs: number): void {
     const now = performance.now();
-    if (tookMs < slowMs) this.#places = Math.min(this.#most, this.#places + 1 / this.#places);
+    if (tookMs < slowMs)
+      this.#places = Math.min(this.#most, this.#places < 1 ? this.#places * 2 : this.#places + 1 / this.#places);
     else if (now - this.#narrowedAt > narrowedEveryMs) {
       this.#places = Math.max(fewest, this.#places / 2);
       this.#narrowedAt = now;

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Chokepoint } from '../../activities/chokepoint.ts';
 import type { ContainmentFirst } from '../../activities/containment-first.ts';
 import { actions } from '../../core/actions/index.ts';
@@ -24,6 +25,8 @@ export interface HeadStartParts {
 
 /** As long as the fast path of an incident may take. */
 const applyWithinMs = 2_000;
+/** Before each further try after one that failed. */
+const pausesMs = [250, 500, 1_000, 2_000, 4_000, 8_000, 8_000, 8_000, 8_000, 8_000, 8_000];
 const lookEveryMs = 60_000;
 /** Temporal away, a full worker, a restart: until then an incident may still come for what was begun for it. */
 const adoptedWithinMs = 10 * 60_000;
@@ -38,6 +41,7 @@ export class HeadStarts implements HeadStart {
   readonly #underway = new Map<string, Promise<HeadStartResult>>();
   #looking: NodeJS.Timeout | undefined;
   #orphans = 0;
+  #stopped = false;
 
   constructor(parts: HeadStartParts) {
     this.#parts = parts;
@@ -55,9 +59,9 @@ export class HeadStarts implements HeadStart {
     const same = this.#underway.get(uid);
     if (same) return same;
     if (this.#isKnown(uid, request)) return 'known';
-    const work = this.#parts.first.contain(call.incident.id, () => this.#contain(uid, call));
-    this.#underway.set(uid, work);
-    return work.finally(() => this.#underway.delete(uid));
+    const result = await this.#try(uid, call);
+    if (result === 'failed') void this.#tryAgain(uid, call, request);
+    return result;
   }
 
   /** The cell's activities: a step on a pod waits for a head start on it, and adopts what that has done. */
@@ -98,9 +102,25 @@ export class HeadStarts implements HeadStart {
 
   /** To be called when no activity runs any more. */
   async stop(): Promise<void> {
+    this.#stopped = true;
     clearInterval(this.#looking);
     await Promise.allSettled([...this.#underway.values()]);
     await this.#parts.pods.close();
+  }
+
+  #try(uid: string, call: StepCall): Promise<HeadStartResult> {
+    const work = this.#parts.first.contain(call.incident.id, () => this.#contain(uid, call));
+    this.#underway.set(uid, work);
+    return work.finally(() => this.#underway.delete(uid));
+  }
+
+  /** The incident tries too; but where everything is slow, its turn may be a long time coming. */
+  async #tryAgain(uid: string, call: StepCall, request: HeadStartRequest): Promise<void> {
+    for (const pause of pausesMs) {
+      await sleep(pause, undefined, { ref: false });
+      if (this.#stopped || this.#underway.has(uid) || this.#isKnown(uid, request)) return;
+      if ((await this.#try(uid, call)) !== 'failed') return;
+    }
   }
 
   #stepFor(request: HeadStartRequest): StepCall | undefined {

@@ -25,9 +25,18 @@ describe('a lane', () => {
     expect(await mostAtOnce(lane, { calls: 5, ms: 2 })).toBe(3);
   });
 
+  test('rests between calls that stay slow, and loses none', async () => {
+    const lane = new Lane(4, { adaptive: true });
+    await mostAtOnce(lane, { calls: 10, ms: 260 });
+    const began = performance.now();
+    expect(await mostAtOnce(lane, { calls: 4, ms: 130 })).toBe(1);
+    // Without a rest it would be 520.
+    expect(performance.now() - began).toBeGreaterThan(900);
+  });
+
   test('narrows while calls are slow, and widens again', async () => {
     const lane = new Lane(16, { adaptive: true });
-    await mostAtOnce(lane, { calls: 48, ms: 300 });
+    await mostAtOnce(lane, { calls: 32, ms: 300 });
     expect(await mostAtOnce(lane, { calls: 12, ms: 5 })).toBeLessThanOrEqual(8);
     await mostAtOnce(lane, { calls: 600, ms: 1 });
     expect(await mostAtOnce(lane, { calls: 40, ms: 5 })).toBeGreaterThan(12);
