@@ -18,10 +18,21 @@ export const names = {
   rotatedByAnnotation: 'firebreak.dev/rotated-by',
   /** On a binding that an account was taken out of: `namespace/name` of it. Admission lets Firebreak give back this one, and no other. */
   revokedAnnotation: 'firebreak.dev/revoked',
+  /** On the pod template of a workload that was restarted: the step's key, hashed to 32 hex digits. */
+  restartedByAnnotation: 'firebreak.dev/restarted-by',
+  /** On a Deployment that was rolled back: the step's key, hashed to 32 hex digits. */
+  rolledBackByAnnotation: 'firebreak.dev/rolled-back-by',
+  /** On a ServiceAccount that keeps what another was, while that is made anew: JSON. */
+  keptAccountAnnotation: 'firebreak.dev/kept-account',
   standingPolicy: 'firebreak-quarantine',
   managedByLabel: 'app.kubernetes.io/managed-by',
   fieldManager: 'firebreak',
 } as const;
+
+/** The key of a step where an annotation holds nothing longer. 32 hex digits. */
+export function stepHash(key: string): string {
+  return sha256Hex(key).slice(0, 32);
+}
 
 /** What the incident's label holds: its id cannot stand in one. 32 hex digits. */
 export function incidentHash(incident: string): string {

@@ -6,10 +6,10 @@ import type { Artefact } from '../../core/evidence.ts';
 import type { EvidenceStore, VerifyManifest, WriteManifest } from '../../core/evidence-store.ts';
 import { redactSecrets } from '../../core/redact.ts';
 import { type KubernetesApi, pathOf } from '../../integrations/kubernetes/client.ts';
-import { readContainerLog } from '../../integrations/kubernetes/pod-logs.ts';
 import { redactedPodYaml } from '../../integrations/kubernetes/pod-yaml.ts';
-import { readPod, readSamePod } from '../../integrations/kubernetes/pods.ts';
-import type { Json, PodJson } from '../../integrations/kubernetes/projection.ts';
+import { readSamePod } from '../../integrations/kubernetes/pods.ts';
+import type { Json } from '../../integrations/kubernetes/projection.ts';
+import { collectPodLogs } from './pod-logs.ts';
 
 export interface SnapshotPodStateOptions {
   readonly api: KubernetesApi;
@@ -61,40 +61,8 @@ export function snapshotPodStateImplementation(
         { name: 'events.json', mediaType: 'application/json', tool: 'kubernetes-api' },
         text(await eventsOf(target, signal)),
       );
-      const logs = logsOf(pod);
-      const read = await Promise.all(
-        logs.map(({ container, previous }) =>
-          readContainerLog({
-            api,
-            namespace,
-            pod: name,
-            container,
-            previous,
-            maxLines: maxLogLines,
-            maxBytes: maxLogBytes,
-            signal,
-          }),
-        ),
-      );
-      // Logs are read by name: a StatefulSet's next pod would have answered just as well.
-      const still = await readPod({ api, namespace, name, signal });
-      const replaced = still !== undefined && still.metadata?.uid !== target.uid;
-      for (const [index, { container, previous }] of logs.entries()) {
-        const log = read[index];
-        if (!log) continue;
-        const partial = [log.partial, replaced ? 'the pod was replaced meanwhile: these lines may be its successor’s' : undefined]
-          .filter((part) => part !== undefined)
-          .join('; ');
-        await keep(
-          {
-            name: `logs/${container}${previous ? '.previous' : ''}.log`,
-            mediaType: 'text/plain',
-            tool: 'kubelet-log',
-            ...(partial && { partial }),
-          },
-          log.bytes,
-        );
-      }
+      const logs = await collectPodLogs({ api, pod, target, maxLines: maxLogLines, maxBytes: maxLogBytes, signal });
+      for (const { bytes, ...log } of logs) await keep(log, bytes);
       const at = now().toISOString();
       const ref = await writeManifest({
         incident: context.incident,
@@ -137,18 +105,4 @@ export function snapshotPodStateImplementation(
     }));
     return JSON.stringify(events, null, 2);
   }
-}
-
-/** Every container that has run, and the run before where there was one. */
-function logsOf(pod: PodJson): readonly { readonly container: string; readonly previous: boolean }[] {
-  const { status } = pod;
-  const statuses = [
-    ...(status?.initContainerStatuses ?? []),
-    ...(status?.containerStatuses ?? []),
-    ...(status?.ephemeralContainerStatuses ?? []),
-  ];
-  return statuses.flatMap(({ name, restartCount, state }) => [
-    ...(state?.waiting && restartCount === 0 ? [] : [{ container: name, previous: false }]),
-    ...(restartCount > 0 ? [{ container: name, previous: true }] : []),
-  ]);
 }

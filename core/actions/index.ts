@@ -1,4 +1,12 @@
 import type { ActionDeclaration } from '../action.ts';
+import { revokeTokens } from './revoke-tokens.ts';
+import { drainNode } from './drain-node.ts';
+import { deleteWorkload } from './delete-workload.ts';
+import { rollbackWorkload } from './rollback-workload.ts';
+import { restartWorkload } from './restart-workload.ts';
+import { evictPod } from './evict-pod.ts';
+import { listReachableSecrets } from './list-reachable-secrets.ts';
+import { collectLogs } from './collect-logs.ts';
 import { blockEgress } from './block-egress.ts';
 import { cordonNode } from './cordon-node.ts';
 import { deletePod } from './delete-pod.ts';
@@ -15,6 +23,14 @@ import { suspendCronJob } from './suspend-cron-job.ts';
 import { suspendRollout } from './suspend-rollout.ts';
 
 export {
+  collectLogs,
+  listReachableSecrets,
+  evictPod,
+  restartWorkload,
+  rollbackWorkload,
+  deleteWorkload,
+  drainNode,
+  revokeTokens,
   blockEgress,
   cordonNode,
   deletePod,
@@ -46,5 +62,13 @@ export const actions: readonly ActionDeclaration[] = [
   snapshotPodState,
   rotateSecret,
   deletePod,
+  collectLogs,
+  listReachableSecrets,
+  evictPod,
+  restartWorkload,
+  rollbackWorkload,
+  deleteWorkload,
+  drainNode,
+  revokeTokens,
   openTicket,
 ];

@@ -1,0 +1,88 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { ActionImplementation } from '../../core/action.ts';
+import type { EvictPodInput, EvictPodOutput } from '../../core/actions/evict-pod.schema.ts';
+import type { ResolvedPod } from '../../core/actions/pod.schema.ts';
+import { FirebreakError } from '../../core/errors.ts';
+import { type LabelSelector, selects } from '../../core/pod-record.ts';
+import type { KubernetesApi } from '../../integrations/kubernetes/client.ts';
+import { listObjects, type ObjectJson } from '../../integrations/kubernetes/objects.ts';
+import { controllerOf, ownerEffect } from '../../integrations/kubernetes/owners.ts';
+import { readPod, readSamePod } from '../../integrations/kubernetes/pods.ts';
+import { mirrorAnnotation, podRecord } from '../../integrations/kubernetes/projection.ts';
+import { evict, heldText, severalText } from './eviction.ts';
+
+interface Budget extends ObjectJson {
+  readonly spec?: { readonly selector?: LabelSelector };
+}
+
+/** Evicts one pod by uid; see the declaration in `core/actions/evict-pod.ts`. */
+export function evictPodImplementation(options: {
+  readonly api: KubernetesApi;
+  readonly pollMs?: number;
+  /** How long a budget is waited for: 40 s. */
+  readonly heldMs?: number;
+}): ActionImplementation<EvictPodInput, EvictPodOutput> {
+  const { api, pollMs = 500, heldMs = 40_000 } = options;
+
+  const isThere = async ({ namespace, name, uid }: ResolvedPod, signal: AbortSignal): Promise<boolean> =>
+    (await readPod({ api, namespace, name, signal }))?.metadata?.uid === uid;
+
+  return {
+    async plan({ pod }, { signal }) {
+      const { namespace } = pod;
+      const found = await readSamePod({ api, pod, signal });
+      const record = podRecord(found);
+      const name = `pod/${namespace}/${pod.name}`;
+      if (record.annotations[mirrorAnnotation] !== undefined)
+        throw new FirebreakError('FB_ERR_REFUSED', `${name} is a static pod: only its node can end it`);
+      const budgets = await listObjects<Budget>({
+        api,
+        ref: { kind: 'PodDisruptionBudget', group: 'policy', resource: 'poddisruptionbudgets', namespace },
+        signal,
+      });
+      const held = budgets.filter(({ spec }) => spec?.selector && selects(spec.selector, record.labels));
+      const owner = controllerOf(record.owners);
+      return {
+        target: { name, uid: pod.uid },
+        changes: [{ target: name, what: 'is ended in its own grace time, when its disruption budgets allow it' }],
+        blastRadius: [name],
+        notes: [
+          held.length === 0
+            ? 'No disruption budget selects it.'
+            : `Only when ${held.map(({ metadata }) => `the disruption budget ${metadata.name}`).join(' and ')} allows it; nothing is forced.`,
+          owner
+            ? `${owner.kind} ${owner.name} ${ownerEffect(owner.kind)}: the same image and configuration come back.`
+            : 'Nothing starts another pod in its place.',
+          `Who is in it has ${found.spec?.terminationGracePeriodSeconds ?? 30} s to react; deletePod gives less.`,
+        ],
+      };
+    },
+
+    async started({ pod }, { signal }) {
+      const found = await readPod({ api, namespace: pod.namespace, name: pod.name, signal });
+      return found?.metadata?.uid !== pod.uid || found.metadata.deletionTimestamp !== undefined;
+    },
+
+    async apply({ pod }, { signal }) {
+      const end = Date.now() + heldMs;
+      for (;;) {
+        const evicted = await evict({ api, pod, signal });
+        if (evicted === 'evicted' || evicted === 'gone') return { pod, alreadyGone: evicted === 'gone' };
+        const why = evicted === 'held' ? heldText : severalText;
+        if (evicted === 'several' || Date.now() > end)
+          throw new FirebreakError('FB_ERR_REFUSED', `pod/${pod.namespace}/${pod.name}: ${why}; nothing was forced`);
+        await sleep(pollMs, undefined, { signal });
+      }
+    },
+
+    async verify({ pod }, { signal }) {
+      const end = Date.now() + 150_000;
+      while (await isThere(pod, signal)) {
+        if (Date.now() > end)
+          throw new FirebreakError('FB_ERR_UNAVAILABLE', `pod/${pod.namespace}/${pod.name} is being ended, but is still there`);
+        await sleep(pollMs, undefined, { signal });
+      }
+      return { state: 'verified', detail: 'the API server no longer knows a pod with this uid' };
+    },
+  };
+}

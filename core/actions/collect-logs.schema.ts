@@ -1,0 +1,13 @@
+import { z } from 'zod';
+import { podSchema } from './pod.schema.ts';
+import { snapshotPodStateOutput } from './snapshot-pod-state.schema.ts';
+
+export const collectLogsInput = z.object({
+  pod: podSchema,
+  /** Lines of each log, the newest; 100 000 where it is not given. */
+  maxLines: z.int().min(1).max(1_000_000).exactOptional(),
+});
+export type CollectLogsInput = z.infer<typeof collectLogsInput>;
+
+export const collectLogsOutput = snapshotPodStateOutput;
+export type CollectLogsOutput = z.infer<typeof collectLogsOutput>;

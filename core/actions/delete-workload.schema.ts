@@ -1,0 +1,8 @@
+import { z } from 'zod';
+import { workloadSchema } from './workload.schema.ts';
+
+export const deleteWorkloadInput = z.object({ workload: workloadSchema });
+export type DeleteWorkloadInput = z.infer<typeof deleteWorkloadInput>;
+
+export const deleteWorkloadOutput = z.object({ workload: workloadSchema, uid: z.string().exactOptional() });
+export type DeleteWorkloadOutput = z.infer<typeof deleteWorkloadOutput>;

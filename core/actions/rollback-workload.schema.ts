@@ -1,0 +1,12 @@
+import { z } from 'zod';
+import { workloadSchema } from './workload.schema.ts';
+
+export const rollbackWorkloadInput = z.object({
+  workload: workloadSchema,
+  /** Which revision; the one before the current where it is not given. */
+  toRevision: z.int().positive().exactOptional(),
+});
+export type RollbackWorkloadInput = z.infer<typeof rollbackWorkloadInput>;
+
+export const rollbackWorkloadOutput = z.object({ workload: workloadSchema, uid: z.string(), revision: z.number() });
+export type RollbackWorkloadOutput = z.infer<typeof rollbackWorkloadOutput>;
