@@ -8,9 +8,10 @@ import { selects } from '../../core/pod-record.ts';
 import { type KubernetesApi, pathOf } from '../../integrations/kubernetes/client.ts';
 import { KubernetesError } from '../../integrations/kubernetes/client-error.ts';
 import { listObjects, readKnownObject, readObject, targetOf } from '../../integrations/kubernetes/objects.ts';
+import { otherWriter } from '../../integrations/kubernetes/owners.ts';
 import { type PodJson, podRecord } from '../../integrations/kubernetes/projection.ts';
-import { otherWriter } from '../../integrations/kubernetes/secrets.ts';
 import { workloadRef } from '../../integrations/kubernetes/workloads.ts';
+import { evidenceOfSuspect } from './rolled-out.ts';
 
 const kinds = ['Deployment', 'StatefulSet', 'DaemonSet', 'Job', 'CronJob'];
 
@@ -28,7 +29,7 @@ export function deleteWorkloadImplementation(options: {
   };
 
   return {
-    async plan({ workload }, { signal }) {
+    async plan({ workload, suspect }, { signal }) {
       const ref = workloadRef(workload, kinds);
       const object = await readKnownObject({ api, ref, signal });
       const target = targetOf(ref);
@@ -37,6 +38,7 @@ export function deleteWorkloadImplementation(options: {
       const writer = otherWriter(object.metadata);
       return {
         target: { name: target, uid: object.metadata.uid },
+        ...evidenceOfSuspect(suspect),
         changes: [{ target, what: 'is deleted, after all that it owns' }],
         blastRadius: [target, ...pods.map(({ namespace, name }) => `pod/${namespace}/${name}`)].sort(),
         notes: [

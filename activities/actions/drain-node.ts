@@ -17,6 +17,7 @@ import { controllerOf } from '../../integrations/kubernetes/owners.ts';
 import { readPod } from '../../integrations/kubernetes/pods.ts';
 import { mirrorAnnotation, type PodJson, podRecord } from '../../integrations/kubernetes/projection.ts';
 import { evict, heldText, severalText } from './eviction.ts';
+import { despiteConflicts, evidenceOfSuspect } from './rolled-out.ts';
 
 export interface DrainNodeOptions {
   readonly api: KubernetesApi;
@@ -69,6 +70,7 @@ export function drainNodeImplementation(options: DrainNodeOptions): ActionImplem
       const target = targetOf(ref);
       return {
         target: { name: target, uid: node.metadata.uid },
+        ...evidenceOfSuspect(input.suspect),
         changes: [
           { target, what: 'becomes unschedulable' },
           ...leaving.map(({ text }) => ({ target: text, what: 'is evicted, when its disruption budgets allow it' })),
@@ -88,7 +90,7 @@ export function drainNodeImplementation(options: DrainNodeOptions): ActionImplem
 
     async apply(input, context) {
       const { signal } = context;
-      const uid = await cordon(input, context);
+      const uid = await despiteConflicts(() => cordon(input, context));
       const pods = await podsOn(input, signal);
       const left: { pod: string; reason: string }[] = pods.flatMap(({ text, stays }) =>
         stays === undefined ? [] : [{ pod: text, reason: stays }],

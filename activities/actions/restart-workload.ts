@@ -3,10 +3,10 @@ import type { RestartWorkloadInput, RestartWorkloadOutput } from '../../core/act
 import { FirebreakError } from '../../core/errors.ts';
 import { names, stepHash } from '../../core/labels.ts';
 import { fieldOf, patchField, targetOf } from '../../integrations/kubernetes/objects.ts';
+import { otherWriter } from '../../integrations/kubernetes/owners.ts';
 import { type RollingObject, whyNotRoll } from '../../integrations/kubernetes/rollout.ts';
-import { otherWriter } from '../../integrations/kubernetes/secrets.ts';
 import { workloadRef } from '../../integrations/kubernetes/workloads.ts';
-import { type RollingParts, readRolling, waitForRollout } from './rolled-out.ts';
+import { despiteConflicts, evidenceOfSuspect, type RollingParts, readRolling, waitForRollout } from './rolled-out.ts';
 
 const kinds = ['Deployment', 'StatefulSet', 'DaemonSet'];
 const markAt = ['spec', 'template', 'metadata', 'annotations'];
@@ -20,7 +20,7 @@ export function restartWorkloadImplementation(
     fieldOf(object, [...markAt, names.restartedByAnnotation]) === stepHash(key);
 
   return {
-    async plan({ workload }, { signal }) {
+    async plan({ workload, suspect }, { signal }) {
       const { ref, object } = await readRolling(api, { workload, kinds }, signal);
       const why = whyNotRoll(ref.kind, object);
       const target = targetOf(ref);
@@ -28,6 +28,7 @@ export function restartWorkloadImplementation(
       const writer = otherWriter(object.metadata);
       return {
         target: { name: target, uid: object.metadata.uid },
+        ...evidenceOfSuspect(suspect),
         changes: [{ target, what: 'rolls: each of its pods is ended, and a new one of the same template comes in its place' }],
         blastRadius: [target],
         notes: [
@@ -44,12 +45,14 @@ export function restartWorkloadImplementation(
     },
 
     async apply({ workload }, { key, signal }) {
-      const { ref, object } = await readRolling(api, { workload, kinds }, signal);
-      const output = { workload, uid: object.metadata.uid };
-      if (isMarked(object, key)) return output;
-      const value = { [names.restartedByAnnotation]: stepHash(key) };
-      await patchField({ api, ref, seen: object, path: markAt, value, annotations: {}, signal });
-      return output;
+      return despiteConflicts(async () => {
+        const { ref, object } = await readRolling(api, { workload, kinds }, signal);
+        const output = { workload, uid: object.metadata.uid };
+        if (isMarked(object, key)) return output;
+        const value = { [names.restartedByAnnotation]: stepHash(key) };
+        await patchField({ api, ref, seen: object, path: markAt, value, annotations: {}, signal });
+        return output;
+      });
     },
 
     async verify({ workload, uid }, { key, signal }) {

@@ -5,7 +5,15 @@ import { FirebreakError } from '../../core/errors.ts';
 import { names } from '../../core/labels.ts';
 import type { Change } from '../../core/plan.ts';
 import { type KubernetesApi, pathOf } from '../../integrations/kubernetes/client.ts';
-import { deleteObject, listObjects, type ObjectJson, type ObjectRef, readKnownObject, readObject, targetOf } from '../../integrations/kubernetes/objects.ts';
+import {
+  deleteObject,
+  listObjects,
+  type ObjectJson,
+  type ObjectRef,
+  readKnownObject,
+  readObject,
+  targetOf,
+} from '../../integrations/kubernetes/objects.ts';
 import { controllerOf } from '../../integrations/kubernetes/owners.ts';
 import { readPod, readSamePod } from '../../integrations/kubernetes/pods.ts';
 import { type PodJson, podRecord, secretUses } from '../../integrations/kubernetes/projection.ts';
@@ -25,7 +33,7 @@ export function revokeTokensImplementation(options: {
   const deletion = deletePodImplementation({ api, pollMs });
 
   const tokenSecrets = async (namespace: string, account: string, signal: AbortSignal): Promise<readonly ObjectJson[]> => {
-    const { items } = await api.json<{ readonly items: readonly ObjectJson[] }>({
+    const { items } = await api.json<{ readonly items: readonly ObjectJson[] | null }>({
       method: 'GET',
       path: pathOf({ resource: 'secrets', namespace }),
       query: { fieldSelector: 'type=kubernetes.io/service-account-token', limit: '500' },
@@ -33,7 +41,8 @@ export function revokeTokensImplementation(options: {
       what: `list secrets in ${namespace}`,
       signal,
     });
-    return items.filter(({ metadata }) => metadata.annotations?.[accountNameAnnotation] === account);
+    // An empty list of this form has no items at all.
+    return (items ?? []).filter(({ metadata }) => metadata.annotations?.[accountNameAnnotation] === account);
   };
 
   const users = async (namespace: string, signal: AbortSignal): Promise<readonly PodJson[]> =>
@@ -61,7 +70,9 @@ export function revokeTokensImplementation(options: {
       const changes: Change[] = [];
       const notes: string[] = ['Who holds a token keeps what it has read with it, and what it has made in the cluster.'];
       if (ways.includes('legacySecrets')) {
-        changes.push(...tokenNames.map((name) => ({ target: `secret/${namespace}/${name}`, what: 'is deleted, and its token dies' })));
+        changes.push(
+          ...tokenNames.map((name) => ({ target: `secret/${namespace}/${name}`, what: 'is deleted, and its token dies' })),
+        );
         notes.push(
           tokenNames.length === 0
             ? `${account} has no token Secrets.`
@@ -94,7 +105,8 @@ export function revokeTokensImplementation(options: {
           `Tokens that were made for ${account} without being bound to this pod live on, unless the account is made anew.`,
           ...(owner ? [`${owner.kind} ${owner.name} starts another pod with the same account.`] : []),
         );
-      } else if (!ways.includes('account')) notes.push('The token in the pod stays valid: it is bound to the pod or to the account.');
+      } else if (!ways.includes('account'))
+        notes.push('The token in the pod stays valid: it is bound to the pod or to the account.');
       const touched = [...mounting, ...sharing].map(({ name }) => `pod/${namespace}/${name}`);
       return {
         target: { name: target, uid: pod.uid },
@@ -110,7 +122,11 @@ export function revokeTokensImplementation(options: {
       const { signal, key } = context;
       const account = await readObject({ api, ref: accountRef(pod.namespace, accountName(input)), signal });
       if (account?.metadata.annotations?.[names.stepAnnotation] === key) return true;
-      const kept = await readObject({ api, ref: keeperRef({ namespace: pod.namespace, name: accountName(input), context }), signal });
+      const kept = await readObject({
+        api,
+        ref: keeperRef({ namespace: pod.namespace, name: accountName(input), context }),
+        signal,
+      });
       if (kept?.metadata.annotations?.[names.stepAnnotation] === key) return true;
       return deletion.started({ pod }, context);
     },

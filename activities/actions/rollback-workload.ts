@@ -7,10 +7,10 @@ import { plainJson } from '../../core/plain-json.ts';
 import { templateDifference } from '../../core/template-difference.ts';
 import { pathOf } from '../../integrations/kubernetes/client.ts';
 import { listObjects, type ObjectJson, targetOf } from '../../integrations/kubernetes/objects.ts';
+import { otherWriter } from '../../integrations/kubernetes/owners.ts';
 import { type RollingObject, whyNotRoll } from '../../integrations/kubernetes/rollout.ts';
-import { otherWriter } from '../../integrations/kubernetes/secrets.ts';
 import { workloadRef } from '../../integrations/kubernetes/workloads.ts';
-import { type RollingParts, readRolling, waitForRollout } from './rolled-out.ts';
+import { despiteConflicts, evidenceOfSuspect, type RollingParts, readRolling, waitForRollout } from './rolled-out.ts';
 
 const kinds = ['Deployment'];
 const revisionAnnotation = 'deployment.kubernetes.io/revision';
@@ -80,6 +80,7 @@ export function rollbackWorkloadImplementation(
       const writer = otherWriter(object.metadata);
       return {
         target: { name: target, uid: object.metadata.uid },
+        ...evidenceOfSuspect(input.suspect),
         changes: [{ target, what: `gets the pod template of its revision ${revision}, and rolls` }],
         blastRadius: [target],
         notes: [
@@ -95,29 +96,31 @@ export function rollbackWorkloadImplementation(
     },
 
     async apply(input, { key, signal }) {
-      const { object: seen } = await readRolling(api, { workload: input.workload, kinds }, signal);
-      const mark = seen.metadata.annotations?.[names.rolledBackByAnnotation];
-      if (isMarked(seen, key))
-        return { workload: input.workload, uid: seen.metadata.uid, revision: Number(mark?.split('/')[1] ?? 0) };
-      const { ref, object, revision, template } = await workOf(input, signal);
-      const { uid, resourceVersion, annotations } = object.metadata;
-      const value = `${stepHash(key)}/${revision}`;
-      await api.json({
-        method: 'PATCH',
-        patch: 'json',
-        path: pathOf(ref),
-        query: { fieldManager: names.fieldManager },
-        body: [
-          { op: 'test', path: '/metadata/uid', value: uid },
-          { op: 'test', path: '/metadata/resourceVersion', value: resourceVersion },
-          { op: 'replace', path: '/spec/template', value: template },
-          ...(annotations ? [] : [{ op: 'add', path: '/metadata/annotations', value: {} }]),
-          { op: 'add', path: `/metadata/annotations/${names.rolledBackByAnnotation.replaceAll('/', '~1')}`, value },
-        ],
-        what: `patch deployments in ${input.workload.namespace}`,
-        signal,
+      return despiteConflicts(async () => {
+        const { object: seen } = await readRolling(api, { workload: input.workload, kinds }, signal);
+        const mark = seen.metadata.annotations?.[names.rolledBackByAnnotation];
+        if (isMarked(seen, key))
+          return { workload: input.workload, uid: seen.metadata.uid, revision: Number(mark?.split('/')[1] ?? 0) };
+        const { ref, object, revision, template } = await workOf(input, signal);
+        const { uid, resourceVersion, annotations } = object.metadata;
+        const value = `${stepHash(key)}/${revision}`;
+        await api.json({
+          method: 'PATCH',
+          patch: 'json',
+          path: pathOf(ref),
+          query: { fieldManager: names.fieldManager },
+          body: [
+            { op: 'test', path: '/metadata/uid', value: uid },
+            { op: 'test', path: '/metadata/resourceVersion', value: resourceVersion },
+            { op: 'replace', path: '/spec/template', value: template },
+            ...(annotations ? [] : [{ op: 'add', path: '/metadata/annotations', value: {} }]),
+            { op: 'add', path: `/metadata/annotations/${names.rolledBackByAnnotation.replaceAll('/', '~1')}`, value },
+          ],
+          what: `patch deployments in ${input.workload.namespace}`,
+          signal,
+        });
+        return { workload: input.workload, uid, revision };
       });
-      return { workload: input.workload, uid, revision };
     },
 
     async verify({ workload, uid }, { key, signal }) {

@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { ResolvedPod } from '../../core/actions/pod.schema.ts';
 import type { NamedWorkload } from '../../core/actions/workload.schema.ts';
 import { FirebreakError } from '../../core/errors.ts';
+import type { Plan } from '../../core/plan.ts';
 import type { KubernetesApi } from '../../integrations/kubernetes/client.ts';
 import { type ObjectRef, readKnownObject, targetOf } from '../../integrations/kubernetes/objects.ts';
 import { type RollingObject, rolloutOf } from '../../integrations/kubernetes/rollout.ts';
@@ -42,4 +44,20 @@ export async function waitForRollout(
       throw new FirebreakError('FB_ERR_UNAVAILABLE', `${targetOf(ref)}: ${rollout.detail}`);
     await sleep(pollMs, undefined, { signal });
   }
+}
+
+/** A workload's controllers write its status all the time: what is refused for that is read and tried again. */
+export async function despiteConflicts<T>(work: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!(error instanceof FirebreakError) || error.code !== 'FB_ERR_CONFLICT' || attempt > 5) throw error;
+    }
+  }
+}
+
+/** Whose evidence has to be kept before a whole workload or node is touched: of the pod that the alert is about, where one is. */
+export function evidenceOfSuspect(suspect: ResolvedPod | undefined): Pick<Plan, 'evidenceOf'> {
+  return suspect ? { evidenceOf: { name: `pod/${suspect.namespace}/${suspect.name}`, uid: suspect.uid } } : {};
 }

@@ -20,5 +20,8 @@ export const deleteWorkload = declareAction<DeleteWorkloadInput, DeleteWorkloadO
   ],
   verifiedBy: 'The API server no longer knows the workload with this uid: it goes last, after all that it owns.',
   undo: 'None: whoever deployed it can deploy it again.',
-  example: { workload: { kind: 'Deployment', namespace: 'shop', name: 'miner' } },
+  example: {
+    workload: { kind: 'Deployment', namespace: 'shop', name: 'miner' },
+    suspect: { namespace: 'shop', name: 'cart-5d4c9b7f6-x2x7k', uid: '1f0f6b0e-6c6f-4c39-9a5a-3a1b1f6f2d11' },
+  },
 });

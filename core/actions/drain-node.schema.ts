@@ -1,7 +1,11 @@
 import { z } from 'zod';
 import { podSchema } from './pod.schema.ts';
 
-export const drainNodeInput = z.object({ node: z.object({ name: z.string().min(1) }) });
+export const drainNodeInput = z.object({
+  node: z.object({ name: z.string().min(1) }),
+  /** The pod on it that the alert is about, where one is: its evidence has to be kept first. */
+  suspect: podSchema.exactOptional(),
+});
 export type DrainNodeInput = z.infer<typeof drainNodeInput>;
 
 export const drainNodeOutput = z.object({

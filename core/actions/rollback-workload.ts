@@ -16,5 +16,8 @@ export const rollbackWorkload = declareAction<RollbackWorkloadInput, RollbackWor
   ],
   verifiedBy: 'The Deployment has the earlier template, and says that all its pods are of it and available.',
   undo: 'None: containers that were ended do not come back. Rolling forward again is a rollback to the other revision.',
-  example: { workload: { kind: 'Deployment', namespace: 'shop', name: 'cart' } },
+  example: {
+    workload: { kind: 'Deployment', namespace: 'shop', name: 'cart' },
+    suspect: { namespace: 'shop', name: 'cart-5d4c9b7f6-x2x7k', uid: '1f0f6b0e-6c6f-4c39-9a5a-3a1b1f6f2d11' },
+  },
 });

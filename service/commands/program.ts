@@ -80,6 +80,11 @@ const commands: readonly LazyCommand[] = [
     register: async (program) => (await import('./evidence.ts')).registerEvidenceCommand(program),
   },
   {
+    name: 'rbac',
+    description: 'the rights in the cluster: the least that is needed, and what is missing',
+    register: async (program) => (await import('./rbac.ts')).registerRbacCommand(program),
+  },
+  {
     name: 'config',
     description: 'the configuration file',
     register: async (program) => (await import('./config.ts')).registerConfigCommand(program),

@@ -1,10 +1,10 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { actions } from '../../core/actions/index.ts';
 import { projectRoot } from '../dev/project-root.ts';
+import { actionsOfPlaybooks } from './enabled.ts';
 import { rbacManifests } from './manifests.ts';
 
-/** Writes `deploy/rbac/*.yaml`; with `--check` it writes nothing and fails where a file is not what the declarations make. */
+/** Writes `deploy/rbac/*.yaml`, the rights of the shipped playbooks; with `--check` it writes nothing and fails where a file is not what the declarations make. */
 const check = process.argv.includes('--check');
 const folder = join(projectRoot(), 'deploy', 'rbac');
 const textOf = (file: string): string | undefined => {
@@ -15,8 +15,13 @@ const textOf = (file: string): string | undefined => {
   }
 };
 
+<<<<<<< HEAD
 mkdirSync(join(folder, 'opt-in'), { recursive: true });
 for (const [name, manifest] of rbacManifests({ actions, namespace: 'firebreak' })) {
+=======
+mkdirSync(folder, { recursive: true });
+for (const [name, manifest] of rbacManifests({ actions: actionsOfPlaybooks(), namespace: 'firebreak' })) {
+>>>>>>> 6ec5042 (Ask the API server which rights are missing, print those of any playbooks, and ship no more than the shipped ones need)
   const file = join(folder, name);
   if (textOf(file) === manifest) continue;
   if (check) {

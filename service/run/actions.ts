@@ -5,7 +5,11 @@ import { denyImageImplementation } from '../../activities/actions/deny-image.ts'
 import { isolateNamespaceImplementation } from '../../activities/actions/isolate-namespace.ts';
 import { quarantinePodImplementation } from '../../activities/actions/quarantine-pod.ts';
 import { quarantineWorkloadImplementation } from '../../activities/actions/quarantine-workload.ts';
+<<<<<<< HEAD
 import { revokeServiceAccountImplementation } from '../../activities/actions/revoke-service-account.ts';
+=======
+import { revokeTokensImplementation } from '../../activities/actions/revoke-tokens.ts';
+>>>>>>> 6ec5042 (Ask the API server which rights are missing, print those of any playbooks, and ship no more than the shipped ones need)
 import { rotateSecretImplementation } from '../../activities/actions/rotate-secret.ts';
 import { scaleToZeroImplementation } from '../../activities/actions/scale-to-zero.ts';
 import { snapshotPodStateImplementation } from '../../activities/actions/snapshot-pod-state.ts';
@@ -24,7 +28,11 @@ import {
   isolateNamespace,
   quarantinePod,
   quarantineWorkload,
+<<<<<<< HEAD
   revokeServiceAccount,
+=======
+  revokeTokens,
+>>>>>>> 6ec5042 (Ask the API server which rights are missing, print those of any playbooks, and ship no more than the shipped ones need)
   rotateSecret,
   scaleToZero,
   snapshotPodState,
@@ -34,7 +42,11 @@ import {
 import { isolateNamespaceInput } from '../../core/actions/isolate-namespace.schema.ts';
 import { quarantinePodInput } from '../../core/actions/quarantine-pod.schema.ts';
 import { quarantineWorkloadInput } from '../../core/actions/quarantine-workload.schema.ts';
+<<<<<<< HEAD
 import { revokeServiceAccountInput } from '../../core/actions/revoke-service-account.schema.ts';
+=======
+import { revokeTokensInput } from '../../core/actions/revoke-tokens.schema.ts';
+>>>>>>> 6ec5042 (Ask the API server which rights are missing, print those of any playbooks, and ship no more than the shipped ones need)
 import { rotateSecretInput } from '../../core/actions/rotate-secret.schema.ts';
 import { scaleToZeroInput } from '../../core/actions/scale-to-zero.schema.ts';
 import { snapshotPodStateInput } from '../../core/actions/snapshot-pod-state.schema.ts';
@@ -47,7 +59,7 @@ import type { EvidencePart } from './evidence.ts';
 import { rulesOf } from './rules.ts';
 
 /** One place where a typed implementation joins the list: the chokepoint checks the input by the schema before it is called. */
-function register<Input, Output>(action: RegisteredAction<Input, Output>): RegisteredAction {
+export function register<Input, Output>(action: RegisteredAction<Input, Output>): RegisteredAction {
   return action as unknown as RegisteredAction;
 }
 
@@ -130,5 +142,8 @@ export function cellActions(parts: {
 
 /** What reads and writes Secrets, under an account that may do nothing else. */
 export function secretsActions(api: KubernetesApi): readonly RegisteredAction[] {
-  return [register({ declaration: rotateSecret, input: rotateSecretInput, implementation: rotateSecretImplementation({ api }) })];
+  return [
+    register({ declaration: rotateSecret, input: rotateSecretInput, implementation: rotateSecretImplementation({ api }) }),
+    register({ declaration: revokeTokens, input: revokeTokensInput, implementation: revokeTokensImplementation({ api }) }),
+  ];
 }

@@ -4,16 +4,18 @@ import { type Chokepoint, type ChokepointParts, createChokepoint, type StepRegis
 import type { OwnSteps } from '../../activities/own-steps.ts';
 import type { CellActivities } from '../../core/step.ts';
 import { createKubernetesApi, type KubernetesApi } from '../../integrations/kubernetes/client.ts';
-import { accessFromKubeconfig, accessInCluster } from '../../integrations/kubernetes/kubeconfig.ts';
 import { StandingPolicies } from '../../integrations/kubernetes/standing-policy.ts';
 import { WatchCache } from '../../integrations/kubernetes/watch-cache.ts';
 import type { Config, Environment } from '../config/load.ts';
 import type { Secrets } from '../config/secrets.ts';
 import { cellActions, secretsActions } from './actions.ts';
+import { clusterAccess } from './cluster-api.ts';
+import { eradicationActions } from './eradication.ts';
 import { openEvidence, openEvidenceCheck } from './evidence.ts';
 import { readCellKey, readPublicKeys } from './keys.ts';
 import type { Logger } from './log.ts';
-import { createCensus, noCensus, rulesOf } from './rules.ts';
+import { warnOfMissingRights } from './missing-rights.ts';
+import { createCensus, isProtected, noCensus, rulesOf } from './rules.ts';
 import { createVoteKeys } from './vote-keys.ts';
 
 const firstListsMs = 10_000;
@@ -41,10 +43,7 @@ export async function openCluster(options: {
   readonly log: Logger;
 }): Promise<Cluster> {
   const { config, env, watches, steps, log } = options;
-  const { kubeconfig, context } = config.kubernetes;
-  const access = kubeconfig
-    ? await accessFromKubeconfig({ file: kubeconfig, ...(context ? { context } : {}) })
-    : accessInCluster({ host: env.KUBERNETES_SERVICE_HOST, port: env.KUBERNETES_SERVICE_PORT });
+  const access = await clusterAccess({ config, env });
   const api = createKubernetesApi({ access, stamp: (request) => steps.stamp(request) });
   if (!watches) return { api, stop: async () => api.close() };
   const nodes = Object.values(config.sensors).some(({ daemonSet }) => daemonSet !== undefined);
@@ -99,10 +98,18 @@ export async function createCellPool({
   log,
 }: PoolParts & { readonly watch: ClusterWatch }): Promise<Pool> {
   const evidence = await openEvidence({ config, secrets });
+  void warnOfMissingRights({ api: cluster.api, pool: 'cell', config, log });
   return poolOf({
     config,
     log,
+<<<<<<< HEAD
     actions: cellActions({ config, api: cluster.api, watch, evidence }),
+=======
+    actions: [
+      ...cellActions(cluster.api, watch, evidence),
+      ...eradicationActions({ api: cluster.api, view: watch.view, evidence, isProtected: isProtected(config) }),
+    ],
+>>>>>>> 6ec5042 (Ask the API server which rights are missing, print those of any playbooks, and ship no more than the shipped ones need)
     census: createCensus(watch),
     evidenceKept: evidence.kept,
     steps,
@@ -112,6 +119,7 @@ export async function createCellPool({
 /** The secrets pool's activities, under an account that may do nothing else. It contains nothing, so it counts nothing. */
 export async function createSecretsPool({ config, secrets, cluster, steps, log }: PoolParts): Promise<CellActivities> {
   const evidenceKept = await openEvidenceCheck({ config, secrets });
+  void warnOfMissingRights({ api: cluster.api, pool: 'secrets', config, log });
   return (await poolOf({ config, log, actions: secretsActions(cluster.api), census: noCensus, evidenceKept, steps })).activities;
 }
 

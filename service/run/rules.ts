@@ -13,6 +13,12 @@ export function rulesOf(config: Config): GuardrailRules {
   return { ...config.guardrails, ownNamespace: 'firebreak' };
 }
 
+/** Whether a namespace is among those that nothing is done to. */
+export function isProtected(config: Config): (namespace: string) => boolean {
+  const { protectedNamespaces, ownNamespace } = rulesOf(config);
+  return (namespace) => namespace === ownNamespace || protectedNamespaces.includes(namespace);
+}
+
 /** Where no pod is ever touched (the desk), nothing is counted. */
 export const noCensus: Census = {
   ownerReplicas: () => undefined,

@@ -16,6 +16,8 @@ export interface Observations {
   /** Targets of the plan's changes, and what was really changed; sorted, each once. */
   readonly planned: readonly string[];
   readonly changed: readonly string[];
+  /** Kind of what each changing call was about, sorted. */
+  readonly calls: readonly string[];
   readonly planAgain: readonly string[];
   readonly changedAgain: readonly string[];
   readonly verification: Verification;
@@ -52,7 +54,8 @@ export async function observe(row: AnyRow, world: World): Promise<Observations> 
   const context = contextFor(first.namespace);
   const plan = await action.plan(input, context);
   const output = await action.apply(input, context);
-  const changed = unique(api.take());
+  const calls = api.take();
+  const changed = unique(calls);
   await action.apply(input, context);
   const changedAgain = api.take();
   const planAgain = plan && reversible ? (await action.plan(input, context)).changes.map(({ target }) => target) : [];
@@ -65,12 +68,13 @@ export async function observe(row: AnyRow, world: World): Promise<Observations> 
   const restored = action.undo ? objects.map((ref, at) => ({ object: targetOf(ref), before: before[at] })) : [];
   const after = await settledContents(cluster, objects, action.undo ? before : undefined);
 
-  const killed = await killEverywhere({ row, world, changes: changed.length });
+  const killed = await killEverywhere({ row, world, changes: calls.length });
   const rights = await tryRights({ row, world, first });
   await first.scene.end?.();
   return {
     planned: unique(plan.changes.map(({ target }) => target)),
     changed,
+    calls: calls.map(kindOf).sort(),
     planAgain: unique(planAgain),
     changedAgain,
     verification,

@@ -7,17 +7,21 @@ import { deletePodImplementation } from '../../../activities/actions/delete-pod.
 import { quarantinePodImplementation } from '../../../activities/actions/quarantine-pod.ts';
 import { rotateSecretImplementation } from '../../../activities/actions/rotate-secret.ts';
 import { snapshotPodStateImplementation } from '../../../activities/actions/snapshot-pod-state.ts';
-import { actions } from '../../../core/actions/index.ts';
+import { deleteWorkload } from '../../../core/actions/index.ts';
 import { names } from '../../../core/labels.ts';
 import { pathOf } from '../../../integrations/kubernetes/client.ts';
 import { KubernetesError } from '../../../integrations/kubernetes/client-error.ts';
 import { projectRoot } from '../../../service/dev/project-root.ts';
+import { actionsOfPlaybooks } from '../../../service/rbac/enabled.ts';
 import { rbacManifests } from '../../../service/rbac/manifests.ts';
+import { missingRights } from '../../../service/rbac/missing.ts';
 import { testPlatform } from '../../platform.ts';
 import { cellKey, openCluster, resolved, stepContext, until } from './cluster.ts';
 import { folderEvidence } from './evidence.ts';
 
 const platform = await testPlatform();
+/** Of the shipped playbooks, as deploy/rbac has them; the table of all actions tries each with its own. */
+const actions = actionsOfPlaybooks();
 const own = 'firebreak-rbac-test';
 const folder = mkdtempSync(join(tmpdir(), 'firebreak-rbac-'));
 const paths: Readonly<Record<string, string>> = {
@@ -214,6 +218,18 @@ describe('the rights that the declarations ask for', () => {
       const error = await call.catch((caught: unknown) => caught);
       expect([pool, method, path, error instanceof KubernetesError && error.status]).toEqual([pool, method, path, 403]);
     }
+  });
+
+  test('that are missing are named, with the actions that need them', async () => {
+    expect(await missingRights({ api: as('cell').api, pool: 'cell', actions })).toEqual([]);
+    const wanted = [...actions, deleteWorkload];
+    expect(await missingRights({ api: as('cell').api, pool: 'cell', actions: wanted })).toContainEqual({
+      right: 'delete deployments.apps',
+      neededBy: ['deleteWorkload'],
+    });
+    const asSecrets = await missingRights({ api: as('secrets').api, pool: 'cell', actions });
+    expect(asSecrets).toContainEqual({ right: 'patch pods', neededBy: ['quarantinePod'] });
+    expect(asSecrets).toContainEqual({ right: 'get pods/log', neededBy: ['snapshotPodState'] });
   });
 
   test('are what deploy/rbac holds', () => {

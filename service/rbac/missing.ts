@@ -1,0 +1,59 @@
+import type { ActionDeclaration, Pool, Right } from '../../core/action.ts';
+import { mayWe } from '../../integrations/kubernetes/access-reviews.ts';
+import type { KubernetesApi } from '../../integrations/kubernetes/client.ts';
+import { viewRights } from '../../integrations/kubernetes/view-rights.ts';
+
+/** A right that our account does not have, and what cannot be done without it. */
+export interface MissingRight {
+  /** `patch pods`, `delete deployments.apps`. */
+  readonly right: string;
+  /** Names of actions, or `the watch cache`. */
+  readonly neededBy: readonly string[];
+}
+
+const watching = 'the watch cache';
+const atOnce = 8;
+
+/**
+ * Which declared rights of a pool its account lacks in the whole cluster, asked of the API server one by one.
+ * @throws FB_ERR_UNAVAILABLE when it does not answer.
+ */
+export async function missingRights(options: {
+  readonly api: KubernetesApi;
+  readonly pool: Pool;
+  readonly actions: readonly ActionDeclaration[];
+  readonly signal?: AbortSignal;
+}): Promise<readonly MissingRight[]> {
+  const { api, pool, actions, signal } = options;
+  const needed = new Map<string, { readonly right: Right; readonly verb: string; readonly by: Set<string> }>();
+  const need = (right: Right, by: string): void => {
+    for (const verb of right.verbs) {
+      const text = rightText(right, verb);
+      const known = needed.get(text) ?? { right, verb, by: new Set() };
+      known.by.add(by);
+      needed.set(text, known);
+    }
+  };
+  for (const action of actions) if (action.pool === pool) for (const right of action.rights) need(right, action.name);
+  if (pool === 'cell') for (const right of viewRights) need(right, watching);
+
+  const missing: MissingRight[] = [];
+  const questions = [...needed].sort(([a], [b]) => (a < b ? -1 : 1));
+  for (let at = 0; at < questions.length; at += atOnce) {
+    const some = questions.slice(at, at + atOnce);
+    const answers = await Promise.all(
+      some.map(([, { right, verb }]) => {
+        const [resource = '', subresource] = right.resource.split('/');
+        const access = { verb, group: right.apiGroup, resource, ...(subresource !== undefined && { subresource }) };
+        return mayWe({ api, access, ...(signal && { signal }) });
+      }),
+    );
+    for (const [index, [right, { by }]] of some.entries()) if (!answers[index]) missing.push({ right, neededBy: [...by].sort() });
+  }
+  return missing;
+}
+
+function rightText({ apiGroup, resource }: Right, verb: string): string {
+  const [plural = '', subresource] = resource.split('/');
+  return `${verb} ${plural}${apiGroup ? `.${apiGroup}` : ''}${subresource ? `/${subresource}` : ''}`;
+}

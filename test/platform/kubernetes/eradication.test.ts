@@ -1,0 +1,192 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { deleteWorkloadImplementation } from '../../../activities/actions/delete-workload.ts';
+import { drainNodeImplementation } from '../../../activities/actions/drain-node.ts';
+import { evictPodImplementation } from '../../../activities/actions/evict-pod.ts';
+import { listReachableSecretsImplementation } from '../../../activities/actions/list-reachable-secrets.ts';
+import { revokeTokensImplementation } from '../../../activities/actions/revoke-tokens.ts';
+import { rollbackWorkloadImplementation } from '../../../activities/actions/rollback-workload.ts';
+import { names } from '../../../core/labels.ts';
+import { pathOf } from '../../../integrations/kubernetes/client.ts';
+import { testPlatform } from '../../platform.ts';
+import { ownNode, rolledDeployment } from '../actions/eradication-table.ts';
+import { openCluster, resolved, stepContext, until } from './cluster.ts';
+
+const platform = await testPlatform();
+
+describe('eradication and recovery', () => {
+  let cluster: Awaited<ReturnType<typeof openCluster>>;
+  beforeAll(async () => {
+    cluster = await openCluster(platform.kubeconfig);
+  });
+  afterAll(() => cluster.close());
+
+  const context = () => stepContext({ signal: AbortSignal.timeout(60_000) });
+  const isThere = async (namespace: string, name: string): Promise<boolean> =>
+    (await cluster.pods(namespace)).some(({ metadata }) => metadata?.name === name && !metadata.deletionTimestamp);
+
+  test('an eviction that a disruption budget holds is said, and not forced', async () => {
+    const namespace = await platform.freshNamespace();
+    const pod = resolved(await cluster.makePod(namespace, 'db', { metadata: { labels: { app: 'db' } } }));
+    await cluster.post(pathOf({ group: 'policy', resource: 'poddisruptionbudgets', namespace }), {
+      metadata: { name: 'db' },
+      spec: { minAvailable: 1, selector: { matchLabels: { app: 'db' } } },
+    });
+    const evict = evictPodImplementation({ api: cluster.api, pollMs: 50, heldMs: 300 });
+    const { notes } = await evict.plan({ pod }, context());
+    expect(notes.join('\n')).toContain('Only when the disruption budget db allows it');
+    await expect(evict.apply({ pod }, context())).rejects.toMatchObject({
+      code: 'FB_ERR_REFUSED',
+      detail: expect.stringContaining('nothing was forced'),
+    });
+    expect(await isThere(namespace, 'db')).toBe(true);
+  });
+
+  test('a drain leaves critical, quarantined and protected pods, and what a budget holds, and says so', async () => {
+    const namespace = await platform.freshNamespace();
+    const sacred = await platform.freshNamespace();
+    const { node, end } = await ownNode(cluster, namespace);
+    const onNode = { spec: { nodeName: node } };
+    await Promise.all([
+      cluster.makePod(namespace, 'web', onNode),
+      cluster.makePod(namespace, 'db', { ...onNode, metadata: { labels: { app: 'db' } } }),
+      cluster.makePod(namespace, 'suspect', { ...onNode, metadata: { labels: { [names.quarantineLabel]: 'active' } } }),
+      cluster.makePod(namespace, 'dns', { spec: { nodeName: node, priorityClassName: 'system-cluster-critical' } }),
+      cluster.makePod(sacred, 'vault', onNode),
+    ]);
+    await cluster.post(pathOf({ group: 'policy', resource: 'poddisruptionbudgets', namespace }), {
+      metadata: { name: 'db' },
+      spec: { minAvailable: 1, selector: { matchLabels: { app: 'db' } } },
+    });
+    const drain = drainNodeImplementation({
+      api: cluster.api,
+      isProtected: (one) => one === sacred,
+      pollMs: 50,
+      heldMs: 500,
+    });
+    const input = { node: { name: node } };
+    const plan = await drain.plan(input, context());
+    expect(plan.blastRadius).toEqual([`node/${node}`, `pod/${namespace}/db`, `pod/${namespace}/web`]);
+    expect(plan.notes.join('\n')).toContain(`pod/${sacred}/vault stays: the namespace ${sacred} is protected`);
+    const output = await drain.apply(input, context());
+    expect(output.evicted.map(({ name }) => name)).toEqual(['web']);
+    expect(await drain.verify(output, context())).toMatchObject({
+      state: 'partial',
+      missing: [`pod/${namespace}/db: its disruption budget allows no eviction now`],
+    });
+    for (const name of ['db', 'suspect', 'dns']) expect(await isThere(namespace, name)).toBe(true);
+    expect(await isThere(sacred, 'vault')).toBe(true);
+    await end();
+  });
+
+  test('a rollback says what the difference is, and hides values', async () => {
+    const namespace = await platform.freshNamespace();
+    await rolledDeployment(cluster, namespace);
+    const [pod] = await cluster.pods(namespace);
+    const input = { workload: { kind: 'Deployment', namespace, name: 'cart' }, suspect: resolved(pod ?? {}) };
+    const rollback = rollbackWorkloadImplementation({ api: cluster.api, pollMs: 50 });
+    const plan = await rollback.plan(input, context());
+    expect(plan.notes[0]).toBe('Difference: spec.containers[main].image: shop/cart:2 becomes shop/cart:1.');
+    const step = context();
+    expect(await rollback.verify(await rollback.apply(input, step), step)).toMatchObject({ state: 'verified' });
+    const { spec } = await cluster.deployment(namespace, 'cart');
+    expect(spec?.template.spec?.containers[0]?.image).toBe('shop/cart:1');
+    await expect(rollback.plan({ ...input, toRevision: 99 }, context())).rejects.toMatchObject({ code: 'FB_ERR_REFUSED' });
+  });
+
+  test('a workload goes with all its pods, and the plan names them', async () => {
+    const namespace = await platform.freshNamespace();
+    const pods = await cluster.makeDeployment(namespace, 'miner');
+    const [suspect] = pods;
+    const input = { workload: { kind: 'Deployment', namespace, name: 'miner' }, suspect: resolved(suspect ?? {}) };
+    const deletion = deleteWorkloadImplementation({ api: cluster.api, pollMs: 50 });
+    const plan = await deletion.plan(input, context());
+    expect(plan.blastRadius).toEqual(
+      [`deployment/${namespace}/miner`, ...pods.map(({ metadata }) => `pod/${namespace}/${metadata?.name}`)].sort(),
+    );
+    expect(await deletion.verify(await deletion.apply(input, context()), context())).toMatchObject({ state: 'verified' });
+    expect(await cluster.pods(namespace)).toEqual([]);
+  });
+
+  test('what a pod could read is found: in its spec, by RBAC, and by detours; and never a value', async () => {
+    const namespace = await platform.freshNamespace();
+    const canary = 'the-value-of-the-secret';
+    for (const name of ['db', 'mail', 'other'])
+      await cluster.post(pathOf({ resource: 'secrets', namespace }), { metadata: { name }, stringData: { password: canary } });
+    await cluster.post(pathOf({ resource: 'serviceaccounts', namespace }), { metadata: { name: 'cart' } });
+    const rbac = (resource: string) => pathOf({ group: 'rbac.authorization.k8s.io', resource, namespace });
+    await cluster.post(rbac('roles'), {
+      metadata: { name: 'cart' },
+      rules: [
+        { apiGroups: [''], resources: ['secrets'], resourceNames: ['mail'], verbs: ['get'] },
+        { apiGroups: [''], resources: ['pods'], verbs: ['create'] },
+      ],
+    });
+    await cluster.post(rbac('rolebindings'), {
+      metadata: { name: 'cart' },
+      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: 'cart' },
+      subjects: [{ kind: 'ServiceAccount', name: 'cart', namespace }],
+    });
+    await cluster.makePod(namespace, 'mailer', {
+      spec: { containers: [{ name: 'main', image: 'shop/mail:1', envFrom: [{ secretRef: { name: 'mail' } }] }] },
+    });
+    const pod = resolved(
+      await cluster.makePod(namespace, 'cart', {
+        spec: { serviceAccountName: 'cart', volumes: [{ name: 'v', secret: { secretName: 'db' } }] },
+      }),
+    );
+    const action = listReachableSecretsImplementation({ api: cluster.api, view: cluster.view });
+    const output = await until(async () => {
+      const found = await action.apply({ pod }, context());
+      return found.detours.length > 0 ? found : undefined;
+    });
+    expect(output.account).toBe(`system:serviceaccount:${namespace}:cart`);
+    expect(output.secrets).toEqual([
+      { secret: `secret/${namespace}/db`, ways: ['mounted as a volume'] },
+      { secret: `secret/${namespace}/mail`, ways: ['by RBAC: get this Secret'] },
+    ]);
+    expect(output.detours).toEqual([`create pods in ${namespace}: a pod of its own can mount any Secret there`]);
+    expect(output.wide).toEqual([]);
+    expect(JSON.stringify(output)).not.toContain(canary);
+  });
+
+  test('a token of the account is refused once it is revoked; the account keeps its settings', async () => {
+    const namespace = await platform.freshNamespace();
+    await cluster.post(pathOf({ resource: 'serviceaccounts', namespace }), {
+      metadata: { name: 'cart', labels: { team: 'shop' }, annotations: { 'cloud/role': 'reader' } },
+      imagePullSecrets: [{ name: 'registry' }],
+      automountServiceAccountToken: false,
+    });
+    const pod = resolved(await cluster.makePod(namespace, 'cart', { spec: { serviceAccountName: 'cart' } }));
+    await cluster.makePod(namespace, 'sibling', { spec: { serviceAccountName: 'cart' } });
+    const tokenPath = pathOf({ resource: 'serviceaccounts', namespace, name: 'cart', subresource: 'token' });
+    const request = { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec: {} };
+    const { status } = await cluster.post<{ status: { token: string } }>(tokenPath, request);
+    const isValid = async (): Promise<boolean> => {
+      const review = await cluster.post<{ status: { authenticated?: boolean } }>(
+        pathOf({ group: 'authentication.k8s.io', resource: 'tokenreviews' }),
+        { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenReview', spec: { token: status.token } },
+      );
+      return review.status.authenticated === true;
+    };
+    expect(await isValid()).toBe(true);
+    const revoke = revokeTokensImplementation({ api: cluster.api, pollMs: 50 });
+    const input = { pod, account: `system:serviceaccount:${namespace}:cart`, ways: ['account' as const] };
+    const plan = await revoke.plan(input, context());
+    expect(plan).toMatchObject({ reach: 'namespace' });
+    expect(plan.notes.join('\n')).toContain('sibling');
+    const step = context();
+    expect(await revoke.verify(await revoke.apply(input, step), step)).toMatchObject({ state: 'verified' });
+    // The API server keeps what it has found out about a token for some seconds.
+    await until(async () => ((await isValid()) ? undefined : true), 30_000);
+    const { items } = await cluster.get<{ items: { metadata: { name: string; labels?: object; annotations?: object } }[] }>(
+      pathOf({ resource: 'serviceaccounts', namespace }),
+    );
+    expect(items.map(({ metadata }) => metadata.name).sort()).toEqual(['cart', 'default']);
+    expect(items.find(({ metadata }) => metadata.name === 'cart')).toMatchObject({
+      metadata: { labels: { team: 'shop' }, annotations: { 'cloud/role': 'reader' } },
+      imagePullSecrets: [{ name: 'registry' }],
+      automountServiceAccountToken: false,
+    });
+    expect(await isThere(namespace, 'cart')).toBe(true);
+  });
+});
