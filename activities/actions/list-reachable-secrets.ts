@@ -1,6 +1,6 @@
 import type { ActionImplementation } from '../../core/action.ts';
 import type { ListReachableSecretsInput, ListReachableSecretsOutput } from '../../core/actions/list-reachable-secrets.schema.ts';
-import { type Access, mayAccount } from '../../integrations/kubernetes/access-reviews.ts';
+import { type AskedRight, mayAccount } from '../../integrations/kubernetes/access-review.ts';
 import type { KubernetesApi } from '../../integrations/kubernetes/client.ts';
 import { readObject } from '../../integrations/kubernetes/objects.ts';
 import { readSamePod } from '../../integrations/kubernetes/pods.ts';
@@ -21,7 +21,7 @@ const wayTexts: Readonly<Record<SecretUse['as'], string>> = {
 };
 
 /** What reaches Secrets without the right to read them. */
-const detours: readonly { readonly access: Access; readonly means: string }[] = [
+const detours: readonly { readonly access: AskedRight; readonly means: string }[] = [
   { access: { verb: 'create', resource: 'pods' }, means: 'a pod of its own can mount any Secret there' },
   { access: { verb: 'create', resource: 'pods', subresource: 'exec' }, means: 'it can read what any pod there has' },
   { access: { verb: 'create', group: 'apps', resource: 'deployments' }, means: 'pods of its own can mount any Secret there' },
@@ -70,8 +70,8 @@ export function listReachableSecretsImplementation(options: {
       const base = { pod: target, secrets: secretsOf(ways) };
       if (!hasToken) return { ...base, wide: [], detours: [], unknown: [] };
 
-      const may = (access: Access): Promise<boolean> =>
-        mayAccount({ api, account: { namespace, name: account }, access, signal });
+      const may = (right: AskedRight): Promise<boolean> =>
+        mayAccount({ api, account: { namespace, name: account }, right, signal });
       const unknown: string[] = [];
       const wide = await wideAccess(may, unknown);
       const everywhere = wide.some((text) => text.endsWith('all namespaces'));
@@ -109,7 +109,7 @@ export function listReachableSecretsImplementation(options: {
     return found?.automountServiceAccountToken !== false;
   }
 
-  async function wideAccess(may: (access: Access) => Promise<boolean>, unknown: string[]): Promise<readonly string[]> {
+  async function wideAccess(may: (right: AskedRight) => Promise<boolean>, unknown: string[]): Promise<readonly string[]> {
     const verbs = ['get', 'list', 'watch'];
     const all = await filtered(verbs, (verb) => may({ verb, resource: 'secrets' }));
     if (all.length > 0) return all.map((verb) => `${verb} secrets in all namespaces`);
@@ -121,14 +121,14 @@ export function listReachableSecretsImplementation(options: {
     return found.map(({ verb, namespace }) => `${verb} secrets in ${namespace}`);
   }
 
-  async function allowedNames(may: (access: Access) => Promise<boolean>, namespace: string): Promise<readonly string[]> {
+  async function allowedNames(may: (right: AskedRight) => Promise<boolean>, namespace: string): Promise<readonly string[]> {
     const known = new Set<string>();
     for (const pod of view.pods()) if (pod.namespace === namespace) for (const name of pod.secrets) known.add(name);
     return filtered([...known].sort(), (name) => may({ verb: 'get', resource: 'secrets', namespace, name }));
   }
 }
 
-async function detoursOf(may: (access: Access) => Promise<boolean>, namespace: string): Promise<readonly string[]> {
+async function detoursOf(may: (right: AskedRight) => Promise<boolean>, namespace: string): Promise<readonly string[]> {
   const found = await filtered(detours, ({ access }) => may({ ...access, namespace }));
   return found.map(({ access, means }) => {
     const { verb, resource, subresource } = access;

@@ -7,7 +7,8 @@ export const rollbackWorkload = declareAction<RollbackWorkloadInput, RollbackWor
   title: 'Roll the workload back to the revision before',
   effect: 'destructive',
   reach: 'workload',
-  pool: 'cell',
+  // Its account may write pod templates already; the cell's may not, and admission keeps it so.
+  pool: 'secrets',
   requires: ['workload'],
   timeouts: { planMs: 5_000, applyMs: 15_000, verifyMs: 180_000 },
   rights: [

@@ -30,3 +30,33 @@ export async function mayWe(options: {
   });
   return status?.allowed === true;
 }
+
+/**
+ * Whether an account may do this, by the API server's own authorizers. `SelfSubjectRulesReview` answers for us, not for others.
+ * https://kubernetes.io/docs/reference/access-authn-authz/authorization/
+ */
+export async function mayAccount(options: {
+  readonly api: KubernetesApi;
+  /** Namespace and name of a ServiceAccount. */
+  readonly account: { readonly namespace: string; readonly name: string };
+  readonly right: AskedRight;
+  readonly signal: AbortSignal;
+}): Promise<boolean> {
+  const { api, account, right, signal } = options;
+  const { status } = await api.json<{ readonly status?: { readonly allowed?: boolean } }>({
+    method: 'POST',
+    path: '/apis/authorization.k8s.io/v1/subjectaccessreviews',
+    body: {
+      apiVersion: 'authorization.k8s.io/v1',
+      kind: 'SubjectAccessReview',
+      spec: {
+        resourceAttributes: right,
+        user: `system:serviceaccount:${account.namespace}:${account.name}`,
+        groups: ['system:serviceaccounts', `system:serviceaccounts:${account.namespace}`, 'system:authenticated'],
+      },
+    },
+    what: 'create subjectaccessreviews',
+    signal,
+  });
+  return status?.allowed === true;
+}

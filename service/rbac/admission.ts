@@ -46,21 +46,23 @@ export function cellAdmission(account: { readonly namespace: string; readonly na
         apiGroups: ['apps', 'batch'],
         apiVersions: ['v1'],
         operations: ['UPDATE'],
-        resources: ['deployments', 'statefulsets', 'cronjobs'],
+        resources: ['deployments', 'statefulsets', 'daemonsets', 'cronjobs'],
       },
-      variables: annotations,
+      variables: [...annotations, ...templateAnnotations],
       validations: [
         {
           expression: same(
             'object.metadata.?labels',
             'object.metadata.?finalizers',
-            'object.spec.?template',
+            'object.spec.?template.?spec',
+            'object.spec.?template.?metadata.?labels',
             'object.spec.?jobTemplate',
             'object.spec.?schedule',
           ),
-          message: 'Firebreak may pause, suspend and scale a workload, and change nothing of what it runs',
+          message: 'Firebreak may pause, suspend, scale and roll a workload, and change nothing of what it runs',
         },
         onlyOwnAnnotations('a workload'),
+        onlyOwnAnnotations('a pod template', 'templateBefore', 'templateAfter'),
       ],
     }),
     ...policy({
@@ -136,10 +138,16 @@ const annotations = [
   { name: 'after', expression: 'object.metadata.?annotations.orValue({})' },
 ];
 
-function onlyOwnAnnotations(what: string): object {
+const templateAnnotations = [
+  { name: 'templateBefore', expression: 'oldObject.spec.?template.?metadata.?annotations.orValue({})' },
+  { name: 'templateAfter', expression: 'object.spec.?template.?metadata.?annotations.orValue({})' },
+];
+
+function onlyOwnAnnotations(what: string, from = 'before', to = 'after'): object {
   const ours = `k.startsWith('firebreak.dev/')`;
+  const [before, after] = [`variables.${from}`, `variables.${to}`];
   return {
-    expression: `variables.after.all(k, ${ours} || (k in variables.before && variables.before[k] == variables.after[k])) && variables.before.all(k, ${ours} || k in variables.after)`,
+    expression: `${after}.all(k, ${ours} || (k in ${before} && ${before}[k] == ${after}[k])) && ${before}.all(k, ${ours} || k in ${after})`,
     message: `Firebreak may change no annotations of ${what} but its own`,
   };
 }

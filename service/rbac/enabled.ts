@@ -17,3 +17,9 @@ export function actionsOfPlaybooks(ids: readonly string[] = playbooks.map(({ id 
   );
   return actions.filter(({ name }) => used.has(name));
 }
+
+/** What `deploy/rbac` is made for: the shipped playbooks, and a file of its own for each action that is off by default. */
+export function shippedActions(): readonly ActionDeclaration[] {
+  const used = actionsOfPlaybooks();
+  return actions.filter((action) => action.optIn || used.includes(action));
+}

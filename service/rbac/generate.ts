@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { projectRoot } from '../dev/project-root.ts';
-import { actionsOfPlaybooks } from './enabled.ts';
+import { shippedActions } from './enabled.ts';
 import { rbacManifests } from './manifests.ts';
 
 /** Writes `deploy/rbac/*.yaml`, the rights of the shipped playbooks; with `--check` it writes nothing and fails where a file is not what the declarations make. */
@@ -15,13 +15,8 @@ const textOf = (file: string): string | undefined => {
   }
 };
 
-<<<<<<< HEAD
 mkdirSync(join(folder, 'opt-in'), { recursive: true });
-for (const [name, manifest] of rbacManifests({ actions, namespace: 'firebreak' })) {
-=======
-mkdirSync(folder, { recursive: true });
-for (const [name, manifest] of rbacManifests({ actions: actionsOfPlaybooks(), namespace: 'firebreak' })) {
->>>>>>> 6ec5042 (Ask the API server which rights are missing, print those of any playbooks, and ship no more than the shipped ones need)
+for (const [name, manifest] of rbacManifests({ actions: shippedActions(), namespace: 'firebreak' })) {
   const file = join(folder, name);
   if (textOf(file) === manifest) continue;
   if (check) {

@@ -63,16 +63,8 @@ export function rbacManifests(options: {
           },
         );
       if (pool === 'cell') documents.push(...cellAdmission({ namespace, name }));
-<<<<<<< HEAD
       const names = `${own.map((action) => action.name).join(', ')}${rules.length > 0 ? '' : ': no rights in the cluster at all'}`;
       return [[`${pool}.yaml`, manifest(names, documents)]];
-=======
-      const head = [
-        '# Made from the declarations of these actions: do not edit. `firebreak rbac manifests` prints those of other playbooks.',
-        `# ${own.map((action) => action.name).join(', ')}${rules.length > 0 ? '' : ': no rights in the cluster at all'}`,
-      ];
-      return [[`${pool}.yaml`, `${head.join('\n')}\n${documents.map((one) => stringify(one, { lineWidth: 0 })).join('---\n')}`]];
->>>>>>> 6ec5042 (Ask the API server which rights are missing, print those of any playbooks, and ship no more than the shipped ones need)
     }),
     ...actions.filter(({ optIn }) => optIn).map((action) => optInManifest(action, namespace)),
   ]);
@@ -99,6 +91,9 @@ function optInManifest(action: ActionDeclaration, namespace: string): readonly [
 }
 
 function manifest(names: string, documents: readonly object[]): string {
-  const head = ['# Made by `node service/rbac/generate.ts` from the declarations in core/actions: do not edit.', `# ${names}`];
+  const head = [
+    '# Made from the declarations of these actions: do not edit. `firebreak rbac manifests` prints those of other playbooks.',
+    `# ${names}`,
+  ];
   return `${head.join('\n')}\n${documents.map((one) => stringify(one, { lineWidth: 0 })).join('---\n')}`;
 }

@@ -1,5 +1,5 @@
 import type { ActionDeclaration, Pool, Right } from '../../core/action.ts';
-import { mayWe } from '../../integrations/kubernetes/access-reviews.ts';
+import { mayWe } from '../../integrations/kubernetes/access-review.ts';
 import type { KubernetesApi } from '../../integrations/kubernetes/client.ts';
 import { viewRights } from '../../integrations/kubernetes/view-rights.ts';
 
@@ -44,8 +44,8 @@ export async function missingRights(options: {
     const answers = await Promise.all(
       some.map(([, { right, verb }]) => {
         const [resource = '', subresource] = right.resource.split('/');
-        const access = { verb, group: right.apiGroup, resource, ...(subresource !== undefined && { subresource }) };
-        return mayWe({ api, access, ...(signal && { signal }) });
+        const asked = { verb, group: right.apiGroup, resource, ...(subresource !== undefined && { subresource }) };
+        return mayWe({ api, right: asked, ...(signal && { signal }) });
       }),
     );
     for (const [index, [right, { by }]] of some.entries()) if (!answers[index]) missing.push({ right, neededBy: [...by].sort() });

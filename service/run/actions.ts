@@ -5,11 +5,9 @@ import { denyImageImplementation } from '../../activities/actions/deny-image.ts'
 import { isolateNamespaceImplementation } from '../../activities/actions/isolate-namespace.ts';
 import { quarantinePodImplementation } from '../../activities/actions/quarantine-pod.ts';
 import { quarantineWorkloadImplementation } from '../../activities/actions/quarantine-workload.ts';
-<<<<<<< HEAD
 import { revokeServiceAccountImplementation } from '../../activities/actions/revoke-service-account.ts';
-=======
 import { revokeTokensImplementation } from '../../activities/actions/revoke-tokens.ts';
->>>>>>> 6ec5042 (Ask the API server which rights are missing, print those of any playbooks, and ship no more than the shipped ones need)
+import { rollbackWorkloadImplementation } from '../../activities/actions/rollback-workload.ts';
 import { rotateSecretImplementation } from '../../activities/actions/rotate-secret.ts';
 import { scaleToZeroImplementation } from '../../activities/actions/scale-to-zero.ts';
 import { snapshotPodStateImplementation } from '../../activities/actions/snapshot-pod-state.ts';
@@ -28,11 +26,9 @@ import {
   isolateNamespace,
   quarantinePod,
   quarantineWorkload,
-<<<<<<< HEAD
   revokeServiceAccount,
-=======
   revokeTokens,
->>>>>>> 6ec5042 (Ask the API server which rights are missing, print those of any playbooks, and ship no more than the shipped ones need)
+  rollbackWorkload,
   rotateSecret,
   scaleToZero,
   snapshotPodState,
@@ -42,11 +38,9 @@ import {
 import { isolateNamespaceInput } from '../../core/actions/isolate-namespace.schema.ts';
 import { quarantinePodInput } from '../../core/actions/quarantine-pod.schema.ts';
 import { quarantineWorkloadInput } from '../../core/actions/quarantine-workload.schema.ts';
-<<<<<<< HEAD
 import { revokeServiceAccountInput } from '../../core/actions/revoke-service-account.schema.ts';
-=======
 import { revokeTokensInput } from '../../core/actions/revoke-tokens.schema.ts';
->>>>>>> 6ec5042 (Ask the API server which rights are missing, print those of any playbooks, and ship no more than the shipped ones need)
+import { rollbackWorkloadInput } from '../../core/actions/rollback-workload.schema.ts';
 import { rotateSecretInput } from '../../core/actions/rotate-secret.schema.ts';
 import { scaleToZeroInput } from '../../core/actions/scale-to-zero.schema.ts';
 import { snapshotPodStateInput } from '../../core/actions/snapshot-pod-state.schema.ts';
@@ -144,6 +138,11 @@ export function cellActions(parts: {
 export function secretsActions(api: KubernetesApi): readonly RegisteredAction[] {
   return [
     register({ declaration: rotateSecret, input: rotateSecretInput, implementation: rotateSecretImplementation({ api }) }),
+    register({
+      declaration: rollbackWorkload,
+      input: rollbackWorkloadInput,
+      implementation: rollbackWorkloadImplementation({ api }),
+    }),
     register({ declaration: revokeTokens, input: revokeTokensInput, implementation: revokeTokensImplementation({ api }) }),
   ];
 }

@@ -102,14 +102,10 @@ export async function createCellPool({
   return poolOf({
     config,
     log,
-<<<<<<< HEAD
-    actions: cellActions({ config, api: cluster.api, watch, evidence }),
-=======
     actions: [
-      ...cellActions(cluster.api, watch, evidence),
+      ...cellActions({ config, api: cluster.api, watch, evidence }),
       ...eradicationActions({ api: cluster.api, view: watch.view, evidence, isProtected: isProtected(config) }),
     ],
->>>>>>> 6ec5042 (Ask the API server which rights are missing, print those of any playbooks, and ship no more than the shipped ones need)
     census: createCensus(watch),
     evidenceKept: evidence.kept,
     steps,

@@ -4,7 +4,6 @@ import { drainNodeImplementation } from '../../activities/actions/drain-node.ts'
 import { evictPodImplementation } from '../../activities/actions/evict-pod.ts';
 import { listReachableSecretsImplementation } from '../../activities/actions/list-reachable-secrets.ts';
 import { restartWorkloadImplementation } from '../../activities/actions/restart-workload.ts';
-import { rollbackWorkloadImplementation } from '../../activities/actions/rollback-workload.ts';
 import type { RegisteredAction } from '../../activities/chokepoint.ts';
 import { collectLogsInput } from '../../core/actions/collect-logs.schema.ts';
 import { deleteWorkloadInput } from '../../core/actions/delete-workload.schema.ts';
@@ -17,11 +16,9 @@ import {
   evictPod,
   listReachableSecrets,
   restartWorkload,
-  rollbackWorkload,
 } from '../../core/actions/index.ts';
 import { listReachableSecretsInput } from '../../core/actions/list-reachable-secrets.schema.ts';
 import { restartWorkloadInput } from '../../core/actions/restart-workload.schema.ts';
-import { rollbackWorkloadInput } from '../../core/actions/rollback-workload.schema.ts';
 import type { KubernetesApi } from '../../integrations/kubernetes/client.ts';
 import type { ClusterView } from '../../integrations/kubernetes/watch-cache.ts';
 import { register } from './actions.ts';
@@ -52,11 +49,6 @@ export function eradicationActions(parts: {
       declaration: restartWorkload,
       input: restartWorkloadInput,
       implementation: restartWorkloadImplementation({ api }),
-    }),
-    register({
-      declaration: rollbackWorkload,
-      input: rollbackWorkloadInput,
-      implementation: rollbackWorkloadImplementation({ api }),
     }),
     register({ declaration: deleteWorkload, input: deleteWorkloadInput, implementation: deleteWorkloadImplementation({ api }) }),
     register({ declaration: drainNode, input: drainNodeInput, implementation: drainNodeImplementation({ api, isProtected }) }),

@@ -36,13 +36,9 @@ import { networkPolicyRef } from '../../../integrations/kubernetes/network-polic
 import type { ObjectRef } from '../../../integrations/kubernetes/objects.ts';
 import { workloadRef } from '../../../integrations/kubernetes/workloads.ts';
 import { resolved, until } from '../kubernetes/cluster.ts';
-<<<<<<< HEAD
+import { eradicationTable } from './eradication-table.ts';
 import { type AnyRow, change, row, type TestCluster } from './row.ts';
 import { clusterWide } from './rows-cluster-wide.ts';
-=======
-import { eradicationTable } from './eradication-table.ts';
-import { type AnyRow, row, type TestCluster } from './row.ts';
->>>>>>> 6ec5042 (Ask the API server which rights are missing, print those of any playbooks, and ship no more than the shipped ones need)
 
 const podRef = (namespace: string, name: string): ObjectRef => ({ kind: 'Pod', resource: 'pods', namespace, name });
 

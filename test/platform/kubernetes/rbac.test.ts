@@ -12,7 +12,7 @@ import { names } from '../../../core/labels.ts';
 import { pathOf } from '../../../integrations/kubernetes/client.ts';
 import { KubernetesError } from '../../../integrations/kubernetes/client-error.ts';
 import { projectRoot } from '../../../service/dev/project-root.ts';
-import { actionsOfPlaybooks } from '../../../service/rbac/enabled.ts';
+import { shippedActions } from '../../../service/rbac/enabled.ts';
 import { rbacManifests } from '../../../service/rbac/manifests.ts';
 import { missingRights } from '../../../service/rbac/missing.ts';
 import { testPlatform } from '../../platform.ts';
@@ -20,7 +20,7 @@ import { cellKey, openCluster, resolved, stepContext, until } from './cluster.ts
 import { folderEvidence } from './evidence.ts';
 
 const platform = await testPlatform();
-const shipped = actionsOfPlaybooks();
+const shipped = shippedActions();
 /** All that a cell may be given, which admission has to narrow; of the other pools what the shipped playbooks need. */
 const actions = all.filter((action) => action.pool === 'cell' || shipped.includes(action));
 const own = 'firebreak-rbac-test';
@@ -123,8 +123,10 @@ describe('the rights that the declarations ask for', () => {
       { spec: { template: { spec: { serviceAccountName: 'admin' } } } },
       { metadata: { labels: { x: 'y' } } },
       { metadata: { annotations: { owner: 'nobody' } } },
+      { spec: { template: { metadata: { annotations: { owner: 'nobody' } } } } },
     ])
       await expect(deployment(body)).rejects.toMatchObject({ status: 422 });
+    await deployment({ spec: { template: { metadata: { annotations: { 'firebreak.dev/restarted-by': 'x' } } } } });
     await deployment({ spec: { paused: true }, metadata: { annotations: { 'firebreak.dev/x': 'y' } } });
     await create('firebreak-isolate-x', { podSelector: spares, policyTypes: ['Ingress'], ingress: [{}] });
     await api.json({ method: 'DELETE', path: `${policies}/firebreak-isolate-x`, what: 'try' });
