@@ -53,6 +53,13 @@ export class WorkloadMaker {
     });
   }
 
+  /** Its running pods that Firebreak has not taken out. */
+  async podsOf({ namespace, name }: Pick<Workload, 'namespace' | 'name'>): Promise<readonly string[]> {
+    const { text } = await this.#get(`/api/v1/namespaces/${namespace}/pods?labelSelector=app%3D${name}`);
+    const { items }: PodList = JSON.parse(text);
+    return items.filter(({ status }) => status.phase === 'Running').map(({ metadata }) => metadata.name);
+  }
+
   async #get(path: string): Promise<{ readonly status: number; readonly text: string }> {
     return callKubernetes({ access: this.#access, path });
   }

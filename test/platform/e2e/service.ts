@@ -88,6 +88,8 @@ export class Service {
     const settings = await writeSettings({ folder: home, cluster, temporal, kubeconfig: servers.kubeconfig });
     const config: Record<string, unknown> = parse(readFileSync(settings.configFile, 'utf8'));
     config.watch = {};
+    // All files share one cluster.
+    config.guardrails = { clusterCap: 1_000 };
     change(config);
     writeFileSync(settings.configFile, stringify(config));
     const { slack, github } = settings.standIns;

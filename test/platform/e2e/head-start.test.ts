@@ -1,0 +1,64 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { testPlatform } from '../../platform.ts';
+import { alertAbout } from './alerts.ts';
+import { podOf, until, type Workload } from './cluster.ts';
+import { voteUntilTaken } from './oracle.ts';
+import { ana, ben, labels, Service } from './service.ts';
+
+jest.setTimeout(120_000);
+
+const { temporalAddress, temporalNamespace, kubeconfig, auditLog, freshNamespace } = await testPlatform();
+let service: Service;
+let workload: Workload;
+
+beforeAll(async () => {
+  const namespace = await freshNamespace();
+  service = await Service.create({ temporalAddress, temporalNamespace, kubeconfig, auditLog }, (config) => {
+    config.watch = { namespaces: [namespace] };
+  });
+  await service.start();
+  [workload] = (await service.workloads.deploy(namespace, ['begun'])) as [Workload];
+});
+
+afterAll(() => service?.stop());
+
+describe('a head start', () => {
+  test('contains the pod, and the incident finds it done and takes the lease', async () => {
+    await service.alert(workload);
+    await service.contained(workload, 30_000);
+    const { steps, leases } = await service.stateWhen('a lease', workload, 30_000, (state) => state.leases.length > 0);
+    await service.cardOf(workload);
+    expect(service.log).toContain('head start: quarantinePod');
+    expect(steps.filter(({ action }) => action === 'quarantinePod')).toHaveLength(1);
+    expect(leases).toMatchObject([{ action: 'quarantinePod', state: 'active' }]);
+    expect(service.effects.of('contain', podOf(workload))).toHaveLength(1);
+  });
+
+  test('is not given above the owner’s cap; people are asked, and their yes contains', async () => {
+    const [pod = ''] = await until('another pod', 20_000, async () => {
+      const pods = await service.workloads.podsOf(workload);
+      return pods.length >= 2 && pods;
+    });
+    const other: Workload = { ...workload, pod };
+    await service.alert(other);
+    const card = await service.cardOf(other);
+    expect(JSON.stringify(card.blocks)).toContain('It was not done at once');
+    expect(service.effects.of('contain', podOf(other))).toEqual([]);
+    await service.click(other, ana, 'Yes, do it now');
+    await service.contained(other, 30_000);
+  });
+
+  test('does not take again what people gave back', async () => {
+    for (const person of [ana, ben]) await voteUntilTaken(service, workload, person, labels.release);
+    await until('the release', 30_000, () => service.effects.of('give-back', podOf(workload)).length > 0);
+    const before = (await service.state(workload))?.total ?? 0;
+    // Of another rule: new to the open incident, and one that the playbook contains for.
+    const rule = 'Drop and execute new binary in container';
+    await service.post([{ ...alertAbout(workload), rule }]);
+    await service.stateWhen('the alert', workload, 20_000, ({ total }) => total > before);
+    await sleep(1_000);
+    expect(service.effects.of('contain', podOf(workload))).toHaveLength(1);
+    expect((await service.state(workload))?.open).toBe(true);
+  });
+});
