@@ -1,33 +1,17 @@
 import { FirebreakError } from '../../core/errors.ts';
-import type { SubjectResolver } from '../../core/subject-resolver.ts';
 import { batchOfOne, kindOf, nextBatch, type SpooledBatch } from './batch.ts';
-import { ContainBeforeStart, type ContainBeforeStartOptions } from './contain-before-start.ts';
-import type { IncidentGateway } from './incident-gateway.ts';
+import { Delivery, type DeliveryOptions } from './delivery.ts';
 import { IncidentLine } from './incident-line.ts';
-import { Lane } from './lane.ts';
-import { asOfNow } from './late-alerts.ts';
 import type { IntakeLog } from './log.ts';
-import { Pace } from './pace.ts';
 import type { Spool, SpoolEntry } from './spool.ts';
-import { startOptionsOf } from './start-options.ts';
 
 const mostLines = 20_000;
 const gatheredAtMost = 50_000;
-const callsAtOnce = 32;
 const slowestRetryMs = 5_000;
 const peekedAtStart = 50;
-/** Signals a second at which windows begin to grow, and how far they do. */
-const callsWithoutCrowding = 20;
-const longestCrowding = 50;
 
-export interface DispatcherOptions extends ContainBeforeStartOptions {
+export interface DispatcherOptions extends DeliveryOptions {
   readonly spool: Spool;
-  readonly gateway: IncidentGateway;
-  /** Tells again whom an alert is about that waited for long. */
-  readonly resolver?: SubjectResolver | undefined;
-  readonly log: IntakeLog;
-  /** Told of every call to Temporal. */
-  readonly called?: (kind: 'start' | 'signal', result: string) => void;
 }
 
 /**
@@ -36,27 +20,18 @@ export interface DispatcherOptions extends ContainBeforeStartOptions {
  */
 export class Dispatcher {
   readonly #spool: Spool;
-  readonly #gateway: IncidentGateway;
   readonly #log: IntakeLog;
-  readonly #called: DispatcherOptions['called'];
-  readonly #contain: ContainBeforeStart;
-  readonly #resolver: SubjectResolver | undefined;
+  readonly #delivery: Delivery;
   readonly #lines = new Map<string, IncidentLine>();
   readonly #failing = new Set<IncidentLine>();
   readonly #working = new Set<Promise<void>>();
-  readonly #lane = new Lane(callsAtOnce, { adaptive: true });
-  readonly #criticalLane = new Lane(callsAtOnce);
-  readonly #pace = new Pace();
   #stopping = false;
   #stopped = false;
 
-  constructor({ spool, gateway, resolver, headStart, log, called, began }: DispatcherOptions) {
-    this.#resolver = resolver;
-    this.#called = called;
-    this.#contain = new ContainBeforeStart({ headStart, began });
+  constructor({ spool, log, ...delivery }: DispatcherOptions) {
     this.#spool = spool;
-    this.#gateway = gateway;
     this.#log = log;
+    this.#delivery = new Delivery({ ...delivery, log });
   }
 
   /** Sends what an earlier process left behind, critical first. */
@@ -89,13 +64,13 @@ export class Dispatcher {
       // A repetition within a storm is counted only.
       const kept = isNew || !line.isStorm ? { ...entry, raw: raw() } : entry;
       const stored = this.#store(line, again ? { ...kept, alone: true } : kept);
-      if (isNew) void this.#contain.before([entry], stored);
+      if (isNew) void this.#delivery.containFirst([entry], stored);
       await stored;
     } finally {
       line.writing -= 1;
     }
     if (isNew || line.gathered >= gatheredAtMost) this.#flushSoon(line);
-    else this.#flushLater(line, this.#windowOf(line));
+    else this.#flushLater(line, this.#delivery.windowOf(line));
   }
 
   /** Looks at an incident that got alerts by another way. */
@@ -142,8 +117,7 @@ export class Dispatcher {
     this.#spool.beside.note(entry.alert.id);
     const stored = this.#store(line, entry);
     const spooled = batchOfOne({ place: 0, entry });
-    const sent = this.#contain.before([entry], stored).then(async () => {
-      const outcome = await this.#deliver(line, spooled);
+    const sent = this.#delivery.beside(line, { spooled, entry, stored }).then((outcome) => {
       if (outcome !== 'sent') throw new FirebreakError('FB_ERR_UNAVAILABLE', 'Temporal did not take the alert yet');
     });
     this.#track(this.#afterSendBeside(line, spooled, stored, sent));
@@ -225,13 +199,7 @@ export class Dispatcher {
       await this.#spool.markSending(line.id, { upTo: spooled.upTo, samples: spooled.samples });
     }
     line.critical = spooled.severity === 'critical';
-    const current = asOfNow(spooled, { resolver: this.#resolver, now: Date.now() });
-    const { subject, since } = current;
-    await this.#contain.before(
-      current.batch.alerts.map((alert) => ({ alert, subject, receivedAt: since })),
-      Promise.resolve(),
-    );
-    const outcome = await this.#deliver(line, current);
+    const outcome = await this.#delivery.fromSpool(line, spooled);
     if (outcome === 'again') return false;
     if (typeof outcome === 'object') {
       this.#log.error(
@@ -255,47 +223,6 @@ export class Dispatcher {
     return true;
   }
 
-  /** `ended`: the run is over and took nothing; what is to be sent may be made anew. `again`: nobody knows. */
-  async #deliver(line: IncidentLine, spooled: SpooledBatch): Promise<'sent' | 'ended' | 'again' | { readonly refused: string }> {
-    const lane = spooled.severity === 'critical' ? this.#criticalLane : this.#lane;
-    return lane.run(async () => {
-      let runsElsewhere = false;
-      while (!runsElsewhere) {
-        if (!line.isOpen) {
-          const { subject, batch } = spooled;
-          const started = await this.#gateway.start(line.id, { subject, batch }, startOptionsOf(spooled));
-          this.#called?.('start', started.kind);
-          if (started.kind === 'unavailable') return this.#wait(line, started.detail);
-          if (started.kind === 'refused') return { refused: started.detail };
-          line.opened(started.kind === 'started' ? started.run : undefined);
-          if (started.kind === 'started') return 'sent';
-          runsElsewhere = true;
-        }
-        this.#pace.count();
-        const signalled = await this.#gateway.signal(line.id, spooled.batch);
-        this.#called?.('signal', signalled.kind);
-        if (signalled.kind === 'signalled') return 'sent';
-        if (signalled.kind === 'limit') return this.#wait(line, 'the run takes no more signals');
-        if (signalled.kind === 'unavailable') return this.#wait(line, signalled.detail);
-        line.ended();
-        if (!spooled.alone && !runsElsewhere) return 'ended';
-      }
-      return this.#wait(line, 'the run is between its end and its next start');
-    });
-  }
-
-  /** Repetitions are gathered for longer while many incidents have some: the calls of all together are what Temporal feels. */
-  #windowOf(line: IncidentLine): number {
-    const crowd = Math.min(longestCrowding, this.#pace.perSecond() / callsWithoutCrowding);
-    return line.windowMs * Math.max(1, crowd);
-  }
-
-  #wait(line: IncidentLine, detail: string): 'again' {
-    line.failures += 1;
-    if (line.failures === 1) this.#log.warn({ incident: line.id, detail }, 'Temporal did not take a batch: it is sent again');
-    return 'again';
-  }
-
   /** After a call: more to do, later, or nothing. */
   #release(line: IncidentLine, { failed }: { readonly failed: boolean }): void {
     line.busy = false;
@@ -312,7 +239,7 @@ export class Dispatcher {
     this.#failing.delete(line);
     this.#wakeFailing();
     if (line.backlog && line.urgent) this.#flushSoon(line);
-    else if (line.backlog && !this.#stopping) this.#flushLater(line, this.#windowOf(line));
+    else if (line.backlog && !this.#stopping) this.#flushLater(line, this.#delivery.windowOf(line));
     else if (line.backlog) this.#flushSoon(line);
   }
 

@@ -1,0 +1,111 @@
+import type { SubjectResolver } from '../../core/subject-resolver.ts';
+import type { SpooledBatch } from './batch.ts';
+import { ContainBeforeStart, type ContainBeforeStartOptions } from './contain-before-start.ts';
+import type { IncidentGateway } from './incident-gateway.ts';
+import type { IncidentLine } from './incident-line.ts';
+import { Lane } from './lane.ts';
+import { asOfNow } from './late-alerts.ts';
+import type { IntakeLog } from './log.ts';
+import { Pace } from './pace.ts';
+import type { SpoolEntry } from './spool.ts';
+import { startOptionsOf } from './start-options.ts';
+
+const callsAtOnce = 32;
+/** Signals a second at which windows begin to grow, and how far they do. */
+const callsWithoutCrowding = 20;
+const longestCrowding = 50;
+
+export interface DeliveryOptions extends ContainBeforeStartOptions {
+  readonly gateway: IncidentGateway;
+  /** Tells again whom an alert is about that waited for long. */
+  readonly resolver?: SubjectResolver | undefined;
+  readonly log: IntakeLog;
+  /** Told of every call to Temporal. */
+  readonly called?: (kind: 'start' | 'signal', result: string) => void;
+}
+
+/** `ended`: the run is over and took nothing; what is to be sent may be made anew. `again`: nobody knows. */
+export type Delivered = 'sent' | 'ended' | 'again' | { readonly refused: string };
+
+/** One batch to its incident: what it asks for at once is begun first, then Temporal gets it. Critical ones have a lane of their own. */
+export class Delivery {
+  readonly #gateway: IncidentGateway;
+  readonly #resolver: SubjectResolver | undefined;
+  readonly #log: IntakeLog;
+  readonly #called: DeliveryOptions['called'];
+  readonly #contain: ContainBeforeStart;
+  readonly #lane = new Lane(callsAtOnce, { adaptive: true });
+  readonly #criticalLane = new Lane(callsAtOnce);
+  readonly #pace = new Pace();
+
+  constructor({ gateway, resolver, log, called, headStart, began }: DeliveryOptions) {
+    this.#gateway = gateway;
+    this.#resolver = resolver;
+    this.#log = log;
+    this.#called = called;
+    this.#contain = new ContainBeforeStart({ headStart, began });
+  }
+
+  /** What these alerts ask for at once. Never rejects. */
+  containFirst(entries: readonly SpoolEntry[], durable: Promise<unknown>): Promise<void> {
+    return this.#contain.before(entries, durable);
+  }
+
+  /** An alert that is being written to the spool meanwhile. */
+  async beside(
+    line: IncidentLine,
+    { spooled, entry, stored }: { readonly spooled: SpooledBatch; readonly entry: SpoolEntry; readonly stored: Promise<unknown> },
+  ): Promise<Delivered> {
+    await this.#contain.before([entry], stored);
+    return this.#call(line, spooled);
+  }
+
+  /** What waited in the spool. */
+  async fromSpool(line: IncidentLine, spooled: SpooledBatch): Promise<Delivered> {
+    const current = asOfNow(spooled, { resolver: this.#resolver, now: Date.now() });
+    const { subject, since: receivedAt } = current;
+    const waited = current.batch.alerts.map((alert) => ({ alert, subject, receivedAt }));
+    await this.#contain.before(waited, Promise.resolve());
+    return this.#call(line, current);
+  }
+
+  /** Repetitions are gathered for longer while many incidents have some: the calls of all together are what Temporal feels. */
+  windowOf(line: IncidentLine): number {
+    const crowd = Math.min(longestCrowding, this.#pace.perSecond() / callsWithoutCrowding);
+    return line.windowMs * Math.max(1, crowd);
+  }
+
+  async #call(line: IncidentLine, spooled: SpooledBatch): Promise<Delivered> {
+    const lane = spooled.severity === 'critical' ? this.#criticalLane : this.#lane;
+    return lane.run(async () => {
+      let runsElsewhere = false;
+      while (!runsElsewhere) {
+        if (!line.isOpen) {
+          const { subject, batch } = spooled;
+          const started = await this.#gateway.start(line.id, { subject, batch }, startOptionsOf(spooled));
+          this.#called?.('start', started.kind);
+          if (started.kind === 'unavailable') return this.#wait(line, started.detail);
+          if (started.kind === 'refused') return { refused: started.detail };
+          line.opened(started.kind === 'started' ? started.run : undefined);
+          if (started.kind === 'started') return 'sent';
+          runsElsewhere = true;
+        }
+        this.#pace.count();
+        const signalled = await this.#gateway.signal(line.id, spooled.batch);
+        this.#called?.('signal', signalled.kind);
+        if (signalled.kind === 'signalled') return 'sent';
+        if (signalled.kind === 'limit') return this.#wait(line, 'the run takes no more signals');
+        if (signalled.kind === 'unavailable') return this.#wait(line, signalled.detail);
+        line.ended();
+        if (!spooled.alone && !runsElsewhere) return 'ended';
+      }
+      return this.#wait(line, 'the run is between its end and its next start');
+    });
+  }
+
+  #wait(line: IncidentLine, detail: string): 'again' {
+    line.failures += 1;
+    if (line.failures === 1) this.#log.warn({ incident: line.id, detail }, 'Temporal did not take a batch: it is sent again');
+    return 'again';
+  }
+}
