@@ -84,6 +84,7 @@ async function outcomeOf(votes: readonly (readonly [person: string, choice: stri
       questionDigest: posted.questionDigest,
       choice,
       person,
+      reason: 'as I see it',
       via: 'slack',
       at: new Date(await env.currentTimeMs()).toISOString(),
     } as const;
