@@ -1,5 +1,6 @@
 import { Context } from '@temporalio/activity';
 import type { StepContext } from '../core/action.ts';
+import { checkRemark } from '../core/remark.ts';
 import type { Roster } from '../core/roster.ts';
 import type { CellActivities, StepCall } from '../core/step.ts';
 import { checkVote, type VoteKeys } from '../core/vote-check.ts';
@@ -60,5 +61,7 @@ export function createCellActivities(parts: {
     undoStep: (undo) => run('undo', undo.call, false, (context) => chokepoint.undo(undo, context)),
     verifyVote: async ({ vote, question, level, actors = [] }) =>
       checkVote({ signed: vote, question, level, roster, keys, now: Date.now(), actors }),
+    verifyRemark: async ({ remark, question, level }) =>
+      checkRemark({ signed: remark, question, level, roster, keys, now: Date.now() }),
   };
 }

@@ -109,6 +109,14 @@ export interface OpenModal {
   readonly openedAt: number;
 }
 
+/** What a card offers besides its choices. Stored like buttons, under ids that no choice of a playbook has. */
+export const cardMenu = [':details', ':extend', ':snooze', ':next', ':comment'] as const;
+export type MenuEntry = (typeof cardMenu)[number];
+
+export function isMenuEntry(choice: string): choice is MenuEntry {
+  return cardMenu.some((entry) => entry === choice);
+}
+
 /** The desk's durable memory of what it posted: in the same database as the audit store. */
 export interface CardStore {
   /** Idempotent by question id. */

@@ -93,6 +93,7 @@ export const incidentNames = {
   workflow: 'incident',
   alertsSignal: 'alerts',
   voteSignal: 'vote',
+  remarkSignal: 'remark',
   noteSignal: 'note',
   stateQuery: 'state',
 } as const;

@@ -7,6 +7,7 @@ import type { EvidenceRef } from './evidence.ts';
 import type { IncidentRef, Verdict } from './incident.ts';
 import type { Page, PageRef } from './paging.ts';
 import type { Plan } from './plan.ts';
+import type { SignedRemark } from './remark.ts';
 import type { Severity } from './severity.ts';
 import type { TicketUpdate } from './ticket.ts';
 
@@ -74,6 +75,8 @@ export interface CellActivities {
     /** Ids of people whom the incident's alerts name as the actor by now. */
     readonly actors?: readonly string[];
   }): Promise<VoteCheck>;
+  /** The same of what somebody says without deciding. */
+  verifyRemark(check: { readonly remark: SignedRemark; readonly question: Question; readonly level: number }): Promise<VoteCheck>;
 }
 
 /** What runs at the desk, which holds no cluster rights. */

@@ -60,6 +60,7 @@ export function stepActivities(settings: IncidentSettings, declaration: ActionDe
     verifyStep: verify.verifyStep,
     undoStep: apply.undoStep,
     verifyVote: plan.verifyVote,
+    verifyRemark: plan.verifyRemark,
   };
 }
 
@@ -85,6 +86,17 @@ export function voteActivities(settings: IncidentSettings): Pick<CellActivities,
     scheduleToCloseTimeout: '1m',
     retry: patient,
     priority: { priorityKey: 1 },
+  });
+}
+
+/** Like the check of a vote. */
+export function remarkActivities(settings: IncidentSettings): Pick<CellActivities, 'verifyRemark'> {
+  return proxyActivities<Pick<CellActivities, 'verifyRemark'>>({
+    taskQueue: settings.queues.cell,
+    startToCloseTimeout: '5s',
+    scheduleToCloseTimeout: '1m',
+    retry: patient,
+    priority: { priorityKey: 2 },
   });
 }
 

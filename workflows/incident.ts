@@ -17,12 +17,14 @@ import { FollowUp } from './follow-up.ts';
 import { Leases } from './leases.ts';
 import { IncidentModel } from './model.ts';
 import { Questions } from './questions.ts';
+import { Remarks } from './remarks.ts';
 import type { undoPlanOf } from './step-data.ts';
 import { StepEngine } from './steps.ts';
 import { TargetLocks } from './targets.ts';
 
 const alertsSignal = defineSignal<[AlertBatch]>(incidentNames.alertsSignal);
 const noteSignal = defineSignal<[IncidentNote]>(incidentNames.noteSignal);
+const remarkSignal = defineSignal<[unknown]>(incidentNames.remarkSignal);
 const voteSignal = defineSignal<[unknown]>(incidentNames.voteSignal);
 const stateQuery = defineQuery<IncidentState>(incidentNames.stateQuery);
 
@@ -32,7 +34,7 @@ const stateQuery = defineQuery<IncidentState>(incidentNames.stateQuery);
  */
 export async function incident(input: IncidentInput): Promise<IncidentState> {
   const parts = createParts(input);
-  const { model, questions, leases, bodies, followUp } = parts;
+  const { model, questions, remarks, leases, bodies, followUp } = parts;
 
   const join = (batch: AlertBatch): void => {
     try {
@@ -46,6 +48,7 @@ export async function incident(input: IncidentInput): Promise<IncidentState> {
   };
   setHandler(alertsSignal, join);
   setHandler(noteSignal, (note) => noteOn(model, note));
+  setHandler(remarkSignal, (remark) => remarks.receive(remark));
   setHandler(voteSignal, (vote) => questions.receive(vote));
   setHandler(stateQuery, () => model.snapshot());
 
@@ -74,6 +77,7 @@ function noteOn(model: IncidentModel, note: Partial<IncidentNote> | null | undef
 interface Parts {
   readonly model: IncidentModel;
   readonly questions: Questions;
+  readonly remarks: Remarks;
   readonly leases: Leases;
   readonly bodies: Bodies;
   readonly followUp: FollowUp;
@@ -102,7 +106,8 @@ function createParts(input: IncidentInput): Parts {
     const lease = model.leases.get(id);
     if (lease?.state === 'active') questions.standing(lease, plan ?? standingPlan(proof.question.choices));
   });
-  return { model, questions, leases, bodies: new Bodies({ model, engine, questions, leases }), followUp };
+  const remarks = new Remarks({ model, desk, questions });
+  return { model, questions, remarks, leases, bodies: new Bodies({ model, engine, questions, leases }), followUp };
 }
 
 function standingPlan(

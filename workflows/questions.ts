@@ -243,8 +243,20 @@ export class Questions {
     this.#set({ ...state, level, levelUntil: new Date(Date.now() + withinMs).toISOString() });
     this.#model.record('question.escalated', 'engine', `${why}: ${group} is asked`, { question: id, level });
     this.#cards.get(id)?.touch();
-    const news = state.veto ? `${why}: ${group} can overrule it, and is asked now.` : `No answer yet: ${group} is asked now.`;
+    const news = state.veto
+      ? `${why}: ${group} can overrule it, and is asked now.`
+      : `${why[0]?.toUpperCase()}${why.slice(1)}: ${group} is asked now.`;
     this.page(`${news} ${state.question.text}`);
+  }
+
+  /** Before its time, because somebody wants it. Returns the group; undefined where the question is over, or nobody is left. */
+  askNext(id: string, actor: string, name: string): string | undefined {
+    const state = this.#model.questions.get(id);
+    const next = state?.question.levels[state.level + 1];
+    if (state?.status.state !== 'open' || !next || !this.#cards.has(id)) return undefined;
+    this.#model.record('question.passed-on', actor, `${name} asks ${next.group}`, { question: id });
+    this.#escalate(id, state.level + 1, `${name} asked for it`);
+    return next.group;
   }
 
   #endInSilence(id: string): void {

@@ -1,5 +1,5 @@
-import type { ActionsBlock, Button } from '@slack/types';
-import type { QuestionCard, StoredButton } from '../../core/card.ts';
+import type { ActionsBlock, Button, Overflow } from '@slack/types';
+import { cardMenu, type MenuEntry, type QuestionCard, type StoredButton } from '../../core/card.ts';
 import { slackLimits, words } from './blocks.ts';
 import { isGuarded } from './decision-view.ts';
 
@@ -26,5 +26,35 @@ export function rows(card: QuestionCard, buttons: readonly StoredButton[]): Acti
       elements: elements.slice(start, start + slackLimits.buttonsPerRow),
     });
   }
+  const menu = menuOf(card, buttons);
+  if (!menu) return result;
+  const last = result.at(-1);
+  if (last && last.elements.length < slackLimits.buttonsPerRow) last.elements.push(menu);
+  else result.push({ type: 'actions', block_id: 'fb_more_row', elements: [menu] });
   return result;
+}
+
+function titleOf(entry: MenuEntry, { level, contained }: QuestionCard): string | undefined {
+  switch (entry) {
+    case ':details':
+      return 'Details and timeline';
+    case ':extend':
+      return contained.some(({ until }) => until !== undefined) ? 'Extend the containment' : undefined;
+    case ':snooze':
+      return 'Ask me again in 15 minutes';
+    case ':next':
+      return level.next === undefined ? undefined : `Ask ${level.next} now`;
+    case ':comment':
+      return 'Comment';
+  }
+}
+
+/** Behind the dots, so that no thumb hits it instead of an answer. */
+function menuOf(card: QuestionCard, buttons: readonly StoredButton[]): Overflow | undefined {
+  const options = cardMenu.flatMap((entry) => {
+    const title = titleOf(entry, card);
+    const value = buttons.find(({ choice }) => choice === entry)?.buttonId;
+    return title === undefined || value === undefined ? [] : [{ text: words(title, slackLimits.button), value }];
+  });
+  return options.length === 0 ? undefined : { type: 'overflow', action_id: 'fb_more', options };
 }

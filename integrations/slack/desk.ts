@@ -1,13 +1,22 @@
 import { randomBytes } from 'node:crypto';
 import type { RequestListener } from 'node:http';
 import { App, LogLevel, type RespondFn } from '@slack/bolt';
-import type { CardStore, MessageRef, Notice, QuestionCard, StoredButton, ThreadPost } from '../../core/card.ts';
+import {
+  type CardStore,
+  cardMenu,
+  type MessageRef,
+  type Notice,
+  type QuestionCard,
+  type StoredButton,
+  type ThreadPost,
+} from '../../core/card.ts';
 import { FirebreakError } from '../../core/errors.ts';
-import type { IncidentRef } from '../../core/incident.ts';
+import { type IncidentRef, subjectOfIncident } from '../../core/incident.ts';
 import { type Click, ClickChecks } from './click.ts';
 import { callSlack, createSlackClient, type SlackEndpoint, silentLogger, slackClientOptions } from './client.ts';
+import type { SlashCommand } from './command.ts';
 import { Dialogs } from './dialogs.ts';
-import { codeOf, Door } from './door.ts';
+import { codeOf, Door, type MenuAnswer } from './door.ts';
 import { noticeBlocks } from './notice.ts';
 import { SlackPeople } from './people.ts';
 import { Posting } from './posting.ts';
@@ -35,6 +44,10 @@ export interface SlackDeskOptions extends SlackEndpoint {
   readonly mayAnswer: (click: Click) => Promise<{ readonly refusal?: string }>;
   /** Roster, signature, vote. Its text is shown to the one who clicked. */
   readonly onClick: (click: Click) => Promise<{ readonly text: string }>;
+  /** What the card offers besides its choices: see `cardMenu`. */
+  readonly onMenu: (click: Click) => Promise<MenuAnswer>;
+  /** A slash command of a member of the workspace. Its answer is mrkdwn, escaped already, and shown to who typed it. */
+  readonly onCommand: (command: SlashCommand) => Promise<{ readonly mrkdwn: string }>;
   /** For the record: everything that was refused before `onClick`. */
   readonly onRefused: (refusal: Refusal) => Promise<void> | void;
   readonly log: (message: string, facts: Readonly<Record<string, string>>) => void;
@@ -103,6 +116,9 @@ export function createSlackDesk(options: SlackDeskOptions): SlackDesk {
     dialogs: new Dialogs({ client, cards, now }),
     mayAnswer: options.mayAnswer,
     onClick: options.onClick,
+    onMenu: options.onMenu,
+    onCommand: options.onCommand,
+    sender,
     refused,
     tell: answer,
     log,
@@ -157,7 +173,9 @@ export function createSlackDesk(options: SlackDeskOptions): SlackDesk {
     requester,
   }: Parameters<SlackDesk['postQuestion']>[0]): Promise<readonly StoredButton[]> {
     const known = await cards.buttonsOf(card.questionId);
-    const buttons = card.choices.map((choice): StoredButton => {
+    // Only an incident hears what is said without deciding.
+    const menu = subjectOfIncident(card.incident.id) ? cardMenu.map((id) => ({ id, label: id })) : [];
+    const buttons = [...card.choices, ...menu].map((choice): StoredButton => {
       const buttonId = known.find((one) => one.choice === choice.id)?.buttonId ?? `b_${randomBytes(18).toString('base64url')}`;
       const { id, run } = card.incident;
       const { label } = choice;

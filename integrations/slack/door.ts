@@ -1,15 +1,19 @@
 import type { RespondFn } from '@slack/bolt';
 import { z } from 'zod';
-import type { QuestionCard, StoredButton } from '../../core/card.ts';
+import { isMenuEntry, type QuestionCard, type StoredButton } from '../../core/card.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import { redactSecrets } from '../../core/redact.ts';
-import { words } from './blocks.ts';
+import { section, words } from './blocks.ts';
 import type { Click, ClickChecks } from './click.ts';
+import { checkCommand, isCommand, type SlashCommand } from './command.ts';
 import { decisionView, filledIn, isGuarded, unseenCard } from './decision-view.ts';
 import type { Dialogs } from './dialogs.ts';
+import { commentBlock, commentView, detailsView } from './menu-views.ts';
 import { type Refusal, refusalAnswers } from './refusal.ts';
+import type { SenderChecks } from './sender.ts';
 import type { ShownCards } from './shown-cards.ts';
 import type { Submission, SubmissionChecks } from './submission.ts';
+import { chunks, plain } from './text.ts';
 
 /** One request of Slack, however it came: HTTP and Socket Mode bring the same. */
 export interface Arrived {
@@ -26,6 +30,9 @@ export interface Told {
   readonly text: string;
 }
 
+/** `details` is mrkdwn, escaped already. `asksFor` opens a dialog; what is typed there comes back as the click's `reason`. */
+export type MenuAnswer = { readonly text: string } | { readonly details: string } | { readonly asksFor: 'comment' };
+
 export interface DoorParts {
   readonly clicks: ClickChecks;
   readonly submissions: SubmissionChecks;
@@ -33,6 +40,10 @@ export interface DoorParts {
   readonly dialogs: Dialogs;
   readonly mayAnswer: (click: Click) => Promise<{ readonly refusal?: string }>;
   readonly onClick: (click: Click) => Promise<{ readonly text: string }>;
+  readonly onMenu: (click: Click) => Promise<MenuAnswer>;
+  /** The answer is mrkdwn, escaped already. */
+  readonly onCommand: (command: SlashCommand) => Promise<{ readonly mrkdwn: string }>;
+  readonly sender: SenderChecks;
   readonly refused: (refusal: Refusal) => void;
   readonly tell: (told: Told, respond: RespondFn | undefined) => Promise<void>;
   readonly log: (message: string, facts: Readonly<Record<string, string>>) => void;
@@ -56,7 +67,27 @@ export class Door {
     const kind = kindOf.safeParse(arrived.body);
     if (kind.success && kind.data.type === 'view_submission') return this.#submitted(arrived);
     await arrived.ack();
-    await this.#clicked(arrived);
+    await (isCommand(arrived.body) ? this.#commanded(arrived) : this.#clicked(arrived));
+  }
+
+  /** Answered to who typed it, and to nobody else. */
+  async #commanded({ body, respond }: Arrived): Promise<void> {
+    const { sender, onCommand, refused, log } = this.#parts;
+    const checked = await checkCommand(body, sender);
+    if (!checked.ok) refused(checked.refusal);
+    const text = checked.ok
+      ? await onCommand(checked.command).then(
+          ({ mrkdwn }) => mrkdwn,
+          (error: unknown) => {
+            log('command not handled', { error: codeOf(error) });
+            return `That did not work (${codeOf(error)}). Please try again.`;
+          },
+        )
+      : refusalAnswers[checked.refusal.reason];
+    const blocks = chunks(text).slice(0, 4).map(section);
+    await respond?.({ response_type: 'ephemeral', text: plain(text, 200), blocks }).catch(() =>
+      log('command not answered', { error: 'FB_ERR_UNAVAILABLE' }),
+    );
   }
 
   async #clicked({ body, respond }: Arrived): Promise<void> {
@@ -69,6 +100,7 @@ export class Door {
     }
     const { click } = checked;
     const known = await shown.of(click.button.question);
+    if (isMenuEntry(click.button.choice)) return this.#menu(click, known?.card, respond);
     if (known && shown.hasJustChanged(known)) {
       refused({ reason: 'just_changed', detail: 'the card changed as it was clicked', ...whose(click) });
       return this.#answer(click, `${refusalAnswers.just_changed}\n${asItStands(known.card)}`, respond);
@@ -76,6 +108,21 @@ export class Door {
     const { card, choice } = about(known?.card, click.button);
     const text = isGuarded(choice) ? await this.#asked({ click, card, choice, respond }) : await this.#voted(click);
     if (text !== undefined) await this.#answer(click, text, respond);
+  }
+
+  /** What is no answer to the question: the service says what it does, and which dialog it needs. */
+  async #menu(click: Click, kept: QuestionCard | undefined, respond: RespondFn | undefined): Promise<void> {
+    const { onMenu, dialogs, log } = this.#parts;
+    const { card } = about(kept, click.button);
+    try {
+      const answer = await onMenu(click);
+      if ('details' in answer) await dialogs.open(click, respond, () => detailsView(card, answer.details));
+      else if ('asksFor' in answer) await dialogs.open(click, respond, (modalId) => commentView(card, modalId));
+      else await this.#answer(click, answer.text, respond);
+    } catch (error) {
+      log('menu not handled', { error: codeOf(error), click: click.clickId });
+      await this.#answer(click, `That did not work (${codeOf(error)}). Please try again.`, respond);
+    }
   }
 
   /** The dialog opens for those only who may answer. Undefined: it is open. */
@@ -120,6 +167,10 @@ export class Door {
     const { submission } = checked;
     const { click } = submission;
     const respond = dialogs.respondOf(submission.modal.modalId);
+    if (isMenuEntry(click.button.choice)) {
+      await ack();
+      return this.#menu({ ...click, reason: redactSecrets(submission.typed[commentBlock] ?? '') }, undefined, respond);
+    }
     const filled = await this.#filled(submission);
     if (!filled.ok) {
       await ack({ response_action: 'errors', errors: filled.errors });

@@ -70,6 +70,17 @@ export function localTime(iso: string): string {
   return `<!date^${Math.floor(time / 1_000)}^{date_short_pretty} {time}|${utc(iso)}>`;
 }
 
+/** Whole lines, as many in each part as a section holds. */
+export function chunks(text: string): readonly string[] {
+  const parts = [''];
+  for (const line of text.split('\n')) {
+    const last = parts.at(-1) ?? '';
+    if (last.length + line.length + 1 > 2_900) parts.push(line.slice(0, 2_900));
+    else parts[parts.length - 1] = last === '' ? line : `${last}\n${line}`;
+  }
+  return parts.filter((part) => part !== '');
+}
+
 /** Joins lines while they fit, and says how many did not. */
 export function linesUpTo(lines: readonly string[], max: number): string {
   const kept: string[] = [];

@@ -20,7 +20,7 @@ interface ShowOptions extends ConfiguredOptions {
   readonly run?: string;
 }
 
-interface Row {
+export interface IncidentRow {
   readonly incident: string;
   readonly run: string;
   readonly open: boolean;
@@ -86,7 +86,7 @@ function nameOf(session: Session, written: string, { run }: ShowOptions): Incide
   return { id: incidentId(session.config, written), ...(run !== undefined && { run }) };
 }
 
-function queryOf(session: Session, options: ListOptions): string {
+function queryOf(session: Session, options: Omit<ListOptions, 'config' | 'json'>): string {
   return [
     `WorkflowType = '${incidentNames.workflow}'`,
     `FirebreakCluster = '${session.config.cluster}'`,
@@ -96,8 +96,9 @@ function queryOf(session: Session, options: ListOptions): string {
   ].join(' AND ');
 }
 
-async function rowsOf(session: Session, options: ListOptions): Promise<Row[]> {
-  const rows: Row[] = [];
+/** The incidents of this cluster, newest first. @throws FB_ERR_UNAVAILABLE. */
+export async function rowsOf(session: Session, options: Omit<ListOptions, 'config' | 'json'>): Promise<IncidentRow[]> {
+  const rows: IncidentRow[] = [];
   const executions = session.client.workflow.list({ query: queryOf(session, options), pageSize: Math.min(options.limit, 200) });
   try {
     for await (const execution of executions) {

@@ -33,7 +33,8 @@ export function registerLeaseCommand(program: Command): void {
   subcommand('keep');
 }
 
-function leaseOf(state: IncidentState, wanted: string | undefined): string {
+/** The id of the one active lease, or of the wanted one. @throws FB_ERR_REFUSED. */
+export function leaseOf(state: IncidentState, wanted: string | undefined): string {
   const active = state.leases.filter((lease) => lease.state === 'active').map((lease) => lease.id);
   const [first, ...others] = wanted === undefined ? active : active.filter((id) => id === wanted);
   if (first === undefined)

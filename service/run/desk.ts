@@ -17,12 +17,14 @@ import { createSlackDesk, type SlackDesk } from '../../integrations/slack/desk.t
 import type { Config } from '../config/load.ts';
 import type { Secrets } from '../config/secrets.ts';
 import { createActivityWorker, type WorkerBase } from '../temporal/workers.ts';
+import { createCardMenu } from './card-menu.ts';
 import { createClickVotes } from './click-votes.ts';
 import { createPager, createTickets } from './follow-up.ts';
 import { Journal } from './journal.ts';
 import type { Logger } from './log.ts';
 import { startNotary } from './notary.ts';
 import { noCensus, rulesOf } from './rules.ts';
+import { createSlash } from './slash.ts';
 import { createVoteKeys } from './vote-keys.ts';
 
 export interface DeskParts {
@@ -103,9 +105,10 @@ async function createSlack(options: {
   const { parts, database, journal } = options;
   const { config, secrets, client, log } = parts;
   if (!config.slack || !secrets.slack) return undefined;
+  const signer = await openSigner({ file: config.desk.voteKeyFile });
   const votes = createClickVotes({
     roster: config.roster,
-    signer: await openSigner({ file: config.desk.voteKeyFile }),
+    signer,
     client,
     refused: ({ reason, click, person }) =>
       void journal.record({
@@ -123,6 +126,25 @@ async function createSlack(options: {
     cards: createCardStore(database),
     mayAnswer: votes.mayAnswer,
     onClick: votes.vote,
+    onMenu: createCardMenu({
+      config,
+      signer,
+      client,
+      votes,
+      refused: ({ reason, click }) =>
+        void journal.record({
+          kind: 'click.refused',
+          actor: `slack/${click.slackUser}`,
+          body: { reason, incident: click.button.incident.id, question: click.button.question, choice: click.button.choice },
+        }),
+    }),
+    onCommand: createSlash({
+      config,
+      client,
+      votes,
+      refused: ({ reason, command }) =>
+        void journal.record({ kind: 'command.refused', actor: `slack/${command.slackUser}`, body: { reason } }),
+    }),
     onRefused: ({ reason, slackUser, buttonId, detail }) =>
       journal.record({
         kind: 'click.refused',

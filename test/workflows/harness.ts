@@ -15,6 +15,7 @@ import type { ErrorCode } from '../../core/errors.ts';
 import { type AlertBatch, incidentIdOf, incidentNames, type Subject } from '../../core/incident.ts';
 import type { IncidentState, QuestionState } from '../../core/incident-state.ts';
 import type { Plan } from '../../core/plan.ts';
+import { checkRemark } from '../../core/remark.ts';
 import type { Roster } from '../../core/roster.ts';
 import type {
   CellActivities,
@@ -169,6 +170,8 @@ export function scriptedActivities(
     },
     verifyVote: async ({ vote, question, level, actors = [] }) =>
       checkVote({ signed: vote, question, level, roster: people(), keys: voteKeys, now: await clock(), actors }),
+    verifyRemark: async ({ remark, question, level }) =>
+      checkRemark({ signed: remark, question, level, roster: people(), keys: voteKeys, now: await clock() }),
     postQuestion: async ({ card }) => {
       seen.cards.push(card);
       return { channel: 'C1', ts: '1.0' };

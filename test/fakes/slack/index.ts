@@ -4,6 +4,7 @@ import { type Fault, Faults } from './faults.ts';
 import { sendJson } from './http.ts';
 import {
   type ClickOptions,
+  type CommandOptions,
   type Delivery,
   type Forgery,
   Interactions,
@@ -46,6 +47,8 @@ export interface SlackEmulator {
   setInteractionsUrl(url: string): void;
   /** A person clicks, and fills in the dialog that opens. Throws when there is no such button. */
   click(options: ClickOptions): Promise<Delivery>;
+  /** A person types a slash command. */
+  command(options: CommandOptions): Promise<Delivery>;
   /** The very same bytes again. */
   resend(request: SentRequest): Promise<Delivery>;
   /** Any payload, signed as Slack would. */
@@ -92,6 +95,7 @@ export async function startSlackEmulator(options: SlackEmulatorOptions): Promise
       interactions.interactionsUrl = url;
     },
     click: (click) => interactions.click(click),
+    command: (command) => interactions.command(command),
     resend: (request) => interactions.send(request),
     deliver: (payload, forge) => interactions.deliver(payload, forge),
     submitView: (view) => interactions.submitView(view),

@@ -79,11 +79,29 @@ export interface SubmitOptions {
   readonly forge?: Forgery;
 }
 
+export interface CommandOptions {
+  readonly user: string;
+  readonly channel: string;
+  /** With its slash. */
+  readonly command: string;
+  readonly text?: string;
+  readonly forge?: Forgery;
+}
+
 const ackWithinMs = 3_000;
 const triggerMs = 3_000;
 const responseUrlMs = 30 * 60_000;
 /** Buttons whose click is a question first. */
 const opensDialog = 'fb_decide';
+
+function answerOf(body: string): { readonly text: string } {
+  try {
+    const answer: { readonly text?: unknown } = JSON.parse(body);
+    return { text: typeof answer.text === 'string' ? answer.text : body };
+  } catch {
+    return { text: body };
+  }
+}
 
 /** Sends what people do to the app, signed and shaped as Slack does. */
 export class Interactions {
@@ -162,6 +180,32 @@ export class Interactions {
       response_url: this.#responseUrl(message, user),
       actions: forge.doubled === true ? [action, { ...action, action_ts: this.#world.nextTs() }] : [action],
     };
+  }
+
+  /** A person types a slash command. https://docs.slack.dev/interactivity/implementing-slash-commands */
+  async command({ user, channel, command, text = '', forge = {} }: CommandOptions): Promise<Delivery> {
+    const team = forge.teamId ?? this.#world.teamId;
+    const body = new URLSearchParams({
+      token: 'not-the-signing-secret',
+      team_id: team,
+      team_domain: 'acme',
+      channel_id: channel,
+      channel_name: this.#world.channels.get(channel)?.name ?? 'unknown',
+      user_id: user,
+      user_name: this.#world.users.get(user)?.name ?? 'ghost',
+      command,
+      text,
+      api_app_id: forge.appId ?? this.#world.appId,
+      is_enterprise_install: 'false',
+      response_url: this.#responseUrl({ channel, ts: '' }, user),
+      trigger_id: this.#trigger(user),
+    }).toString();
+    const delivery = await this.send({ headers: this.#headers(body, forge), body });
+    // Whatever the app answers at once is shown, to this person unless it says otherwise.
+    const shown = delivery.status === 200 ? delivery.body : `${command} failed with the error "dispatch_failed"`;
+    if (shown !== '')
+      this.#world.add({ ...answerOf(shown), channel, ts: this.#world.nextTs(), user: this.#world.botUserId, ephemeralFor: user });
+    return delivery;
   }
 
   /**
@@ -264,7 +308,7 @@ export class Interactions {
     return id;
   }
 
-  #responseUrl(message: FakeMessage, user: string): string {
+  #responseUrl(message: Pick<FakeMessage, 'channel' | 'ts'>, user: string): string {
     const id = randomBytes(12).toString('hex');
     const expires = Date.now() + responseUrlMs;
     this.#world.responseUrls.set(id, { channel: message.channel, messageTs: message.ts, user, expires, uses: 0 });

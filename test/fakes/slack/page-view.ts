@@ -49,7 +49,7 @@ export function pageHtml(world: SlackWorld, viewer: Viewer): string {
 <span class="members">${icon('people')}${members(world, channel)}</span></div>
 <div class="tabs"><span class="on">Messages</span><span>Files</span><span>Pins</span></div>
 <section id="messages" class="scroll" aria-label="Messages" aria-live="polite">${channelHtml(world, viewer)}</section>
-<div class="composer">Message #${attribute(channel.name)}</div></main>
+<form id="composer" class="composer"><input name="text" autocomplete="off" aria-label="Message #${attribute(channel.name)}" placeholder="Message #${attribute(channel.name)}"></form></main>
 <aside id="thread" class="thread" aria-label="Thread">${threadHtml(world, viewer)}</aside></div>
 <dialog id="confirm"><form method="dialog"><h3></h3><button class="close" value="deny" aria-label="Close">×</button><p></p><menu><button class="btn" value="deny"></button><button class="btn" value="confirm"></button></menu></form></dialog>
 <dialog id="modal" data-key=""></dialog>

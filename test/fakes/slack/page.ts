@@ -47,6 +47,7 @@ export class Page {
     else if (route === 'POST /page/click') await this.#click(request, response);
     else if (route === 'POST /page/submit') await this.#submit(request, response);
     else if (route === 'POST /page/close') await this.#close(request, response);
+    else if (route === 'POST /page/say') await this.#say(request, response);
     else if (route === 'POST /page/dismiss') await this.#dismiss(request, response);
     else if (request.method === 'GET' && asset in assets) {
       send(response, assets[asset] ?? 'text/plain', await readFile(new URL(`./page-assets/${asset}`, import.meta.url), 'utf8'));
@@ -109,6 +110,17 @@ export class Page {
     const errors = problemsOf(open.view, typed);
     if (Object.keys(errors).length > 0) return sendJson(response, 200, { outcome: 'errors', errors });
     sendJson(response, 200, (await this.#interactions.submitView({ viewId, user, typed })).result);
+  }
+
+  /** A slash command, or just a message. */
+  async #say(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { user, channel, text } = z
+      .object({ user: z.string(), channel: z.string(), text: z.string().min(1) })
+      .parse(JSON.parse(await readBody(request)));
+    const command = /^(\/[a-z-]+)\s*(.*)$/s.exec(text);
+    if (command) await this.#interactions.command({ user, channel, command: command[1] ?? '', text: command[2] ?? '' });
+    else this.#world.add({ channel, ts: this.#world.nextTs(), user, text });
+    sendJson(response, 200, { ok: true });
   }
 
   async #close(request: IncomingMessage, response: ServerResponse): Promise<void> {

@@ -17,7 +17,9 @@ const right = { fb_target: '2x8k', fb_reason: 'Nobody built this binary' };
 
 async function opened(click: ClickOptions = remove): Promise<FakeView> {
   await rig.slack.click(click);
-  return until(() => rig.slack.world.openView(click.user));
+  const view = await until(() => rig.slack.world.openView(click.user));
+  await until(() => [...rig.cards.modals.values()].find(({ viewId }) => viewId === view.id));
+  return view;
 }
 
 async function openedOnCard(): Promise<FakeView> {
@@ -118,7 +120,8 @@ test('a dialog whose opening Slack never confirmed still counts', async () => {
   rig = await startRig({ timeoutMs: 300 });
   await post(rig);
   rig.slack.doThenTimeout('views.open');
-  const view = await opened();
+  await rig.slack.click(remove);
+  const view = await until(() => rig.slack.world.openView('U0ADA'));
   await until(() => answers()[0]);
   await submit(view);
   await until(() => rig.clicks[0]);

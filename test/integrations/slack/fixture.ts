@@ -152,6 +152,13 @@ export async function startRig(options: Partial<SlackDeskOptions> = {}): Promise
     apiUrl: slack.apiUrl,
     cards,
     mayAnswer: async () => ({}),
+    onMenu: async ({ button, reason }) => {
+      if (button.choice === ':details') return { details: '*Timeline*\n14:02:11  incident.opened' };
+      return button.choice === ':comment' && reason === undefined
+        ? { asksFor: 'comment' }
+        : { text: `${button.choice}: ${reason}` };
+    },
+    onCommand: async ({ text }) => ({ mrkdwn: `You typed *${text}*.` }),
     onClick: async (click) => {
       clicks.push(click);
       return { text: `Your answer "${click.button.label}" is recorded.` };

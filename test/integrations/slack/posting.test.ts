@@ -47,6 +47,8 @@ describe('the card', () => {
       apiUrl: rig.slack.apiUrl,
       cards: rig.cards,
       mayAnswer: async () => ({}),
+      onMenu: async () => ({ text: '' }),
+      onCommand: async () => ({ mrkdwn: '' }),
       onClick: async () => ({ text: '' }),
       onRefused: () => {},
       log: () => {},

@@ -60,6 +60,7 @@ function activities(): CellActivities & DeskActivities {
     verifyStep: async ({ call }) =>
       call.action === 'deletePod' ? { state: 'verified', detail: 'gone' } : { state: 'unverified', detail: 'applied; no probe' },
     undoStep: async () => ({ state: 'undone', detail: 'as before' }),
+    verifyRemark: async () => ({ ok: false, reason: 'none here' }),
     verifyVote: async ({ vote, question, level }) => checkVote({ signed: vote, question, level, roster, keys, now: Date.now() }),
     postQuestion: async () => null,
     updateQuestion: async () => undefined,

@@ -55,6 +55,10 @@ async function refusals(): Promise<readonly AuditRecord[]> {
   }
 }
 
+/** Not the extension of the lease. */
+const isAcceptedOnQuestion = ({ kind, text }: { readonly kind: string; readonly text: string }): boolean =>
+  kind === 'vote.accepted' && !text.endsWith(': extend');
+
 const reasonOf = ({ body }: AuditRecord): string => String(body.reason);
 
 async function expectRecorded(reason: string, before: number): Promise<void> {
@@ -123,6 +127,74 @@ describe('a click that Slack vouches for is refused, answered and recorded when 
     expect((await until('an answer', 5_000, () => service.slack.ephemerals(user)[heard])).text).toMatch(answer);
     await expectRecorded(reason, before);
     await expectNothingDecided();
+  });
+});
+
+describe('/firebreak', () => {
+  async function answer(user: string, text: string): Promise<string> {
+    const heard = service.slack.ephemerals(user).length;
+    const { channel } = await service.cardOf(asked);
+    await service.slack.command({ user, channel, command: '/firebreak', text });
+    const message = await until(`an answer to ${text}`, 10_000, () => service.slack.ephemerals(user)[heard]);
+    return JSON.stringify(message.blocks);
+  }
+  const id = () => `${namespace}/Deployment/${asked.name}`;
+
+  const asks: readonly (readonly [string, () => string, RegExp])[] = [
+    ['who one is', () => 'whoami', /Ada Byron.*You may answer for `oncall` now/],
+    ['the open incidents', () => 'incidents', /CRITICAL|critical/],
+    ['one incident', () => `show ${id()}`, /quarantinePod on pod.*Asked:.*Timeline/],
+    ['what waits for one', () => 'questions', /What waits for you.*Is the new binary in/],
+    ['what there is', () => '', /\/firebreak release ID REASON/],
+    ['an incident that is none', () => 'show shop/Deployment/none', /there is no incident.*FB_ERR_NOT_FOUND/],
+    ['a release without a reason', () => `release ${id()}`, /say why/],
+  ];
+  test.each(asks)('says %s', async (_what, text, expected) => {
+    expect(await answer(ana, text())).toMatch(expected);
+    await expectNothingDecided();
+  });
+
+  test('says what waits to nobody whom it does not wait for', async () => {
+    expect(await answer(otto, 'questions')).toContain('Nothing waits for you.');
+  });
+
+  test('is refused, answered and recorded for who is not on the roster', async () => {
+    const before = (await refusals()).length;
+    expect(await answer(tom, `show ${id()}`)).toContain('not on the roster');
+    await expectRecorded('not on the roster', before);
+  });
+
+  test('lets a containment last longer by a vote like any other', async () => {
+    expect(await answer(ana, `extend ${id()}`)).toMatch(/Taken: “Extend it”/);
+    await service.stateWhen('the extension', asked, 15_000, ({ leases }) => leases.some(({ renewals }) => renewals === 1));
+  });
+});
+
+describe('the menu of a card', () => {
+  const pick = async (user: string, optionText: string, dialog: 'leave' | Readonly<Record<string, string>> = 'leave') => {
+    const { channel, ts } = await service.cardOf(asked);
+    return service.slack.click({ user, channel, ts, optionText, dialog });
+  };
+
+  test('shows the whole timeline in a dialog', async () => {
+    await pick(ana, 'Details and timeline');
+    const { view } = await until('the dialog', 5_000, () => service.slack.world.openView(ana));
+    expect(JSON.stringify(view.blocks)).toMatch(/quarantinePod on pod.*Timeline.*question\.asked/);
+  });
+
+  test('takes a comment to the thread and the record', async () => {
+    await pick(ben, 'Comment', { fb_comment: 'Our scanner does that.' });
+    const text = 'Grace Murray: Our scanner does that.';
+    await until('the thread', 15_000, () => service.slack.world.messages.some((one) => one.threadTs && one.text === text));
+    await service.stateWhen('the record', asked, 5_000, ({ timeline }) => timeline.some((one) => one.text === text));
+    await expectNothingDecided();
+  });
+
+  test('does nothing for who is not on the roster, and says so', async () => {
+    const before = (await refusals()).length;
+    await pick(tom, 'Details and timeline');
+    await expectRecorded('not on the roster', before);
+    expect(service.slack.world.openView(tom)).toBeUndefined();
   });
 });
 
@@ -225,7 +297,7 @@ describe('a vote that did not come through the desk', () => {
       15_000,
       (now) => now.timeline.filter(({ kind }) => kind === 'vote.refused').length >= 2 * (3 + junk.length),
     );
-    expect(timeline.filter(({ kind }) => kind === 'vote.accepted')).toEqual([]);
+    expect(timeline.filter(isAcceptedOnQuestion)).toEqual([]);
     await expectNothingDecided();
     const decided = await service.click(asked, ana, labels.remove);
     expect(decided.dialog?.result).toEqual({ outcome: 'closed' });
@@ -233,10 +305,8 @@ describe('a vote that did not come through the desk', () => {
     expect(await service.slack.resend(decided.dialog?.request ?? decided.request)).toMatchObject({ status: 401 });
     await until('the deletion', 30_000, () => service.effects.of('delete', podOf(asked)).length === 1);
     await ended(service, [asked]);
-    const closed = await service.stateWhen('the reason', asked, 10_000, (now) =>
-      now.timeline.some(({ kind }) => kind === 'vote.accepted'),
-    );
-    expect(closed.timeline.filter(({ kind }) => kind === 'vote.accepted')).toMatchObject([
+    const closed = await service.stateWhen('the reason', asked, 10_000, (now) => now.timeline.some(isAcceptedOnQuestion));
+    expect(closed.timeline.filter(isAcceptedOnQuestion)).toMatchObject([
       { actor: 'person/ada', text: expect.stringMatching(/: remove: As the card says\.$/) },
     ]);
   });

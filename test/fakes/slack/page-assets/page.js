@@ -132,6 +132,16 @@ document.addEventListener('click', (event) => {
   }
 });
 
+document.getElementById('composer').addEventListener('submit', (event) => {
+  event.preventDefault();
+  const input = event.target.elements.text;
+  const { user, channel } = body.dataset;
+  if (input.value.trim() !== '') {
+    fetch('/page/say', { method: 'POST', body: JSON.stringify({ user, channel, text: input.value.trim() }) });
+  }
+  input.value = '';
+});
+
 modal.addEventListener('submit', (event) => {
   event.preventDefault();
   submit(event.target);
