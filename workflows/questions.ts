@@ -237,15 +237,13 @@ export class Questions {
     return state;
   }
 
-  #escalate(id: string, level: number, why: string): void {
+  #escalate(id: string, level: number, why: string, opening = 'No answer yet'): void {
     const state = this.#get(id);
     const { group, withinMs } = state.question.levels[level] ?? { group: 'nobody', withinMs: 0 };
     this.#set({ ...state, level, levelUntil: new Date(Date.now() + withinMs).toISOString() });
     this.#model.record('question.escalated', 'engine', `${why}: ${group} is asked`, { question: id, level });
     this.#cards.get(id)?.touch();
-    const news = state.veto
-      ? `${why}: ${group} can overrule it, and is asked now.`
-      : `${why[0]?.toUpperCase()}${why.slice(1)}: ${group} is asked now.`;
+    const news = state.veto ? `${why}: ${group} can overrule it, and is asked now.` : `${opening}: ${group} is asked now.`;
     this.page(`${news} ${state.question.text}`);
   }
 
@@ -255,7 +253,7 @@ export class Questions {
     const next = state?.question.levels[state.level + 1];
     if (state?.status.state !== 'open' || !next || !this.#cards.has(id)) return undefined;
     this.#model.record('question.passed-on', actor, `${name} asks ${next.group}`, { question: id });
-    this.#escalate(id, state.level + 1, `${name} asked for it`);
+    this.#escalate(id, state.level + 1, `${name} asked for it`, `${name} asked for it`);
     return next.group;
   }
 
