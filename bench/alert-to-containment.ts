@@ -4,9 +4,10 @@ import { names } from '../core/labels.ts';
 import { createKubernetesApi, type KubernetesApi, pathOf } from '../integrations/kubernetes/client.ts';
 import { accessFromKubeconfig } from '../integrations/kubernetes/kubeconfig.ts';
 import { replacePodLabels } from '../integrations/kubernetes/pods.ts';
-import { AuditLog, isWrite } from '../service/demo/audit-log.ts';
+import { AuditLog } from '../service/demo/audit-log.ts';
 import { AlertSender, alertAbout } from './alerts.ts';
-import { idle, microseconds, setClock, wallClock } from './clock.ts';
+import { idle, setClock, wallClock } from './clock.ts';
+import { patchedAt } from './patched.ts';
 import { distribution, round, writeResult } from './report.ts';
 import { inParallel, makeDeployment, makeNamespace, openStage, type PodTarget, podsWhenRunning } from './stage.ts';
 
@@ -66,20 +67,10 @@ async function measure(): Promise<void> {
     await idle({ pids, share: 0.3, withinMs: 5_000 });
     setClock();
   };
-  /** When the API server had answered the patch, by its own clock. */
-  const patchedAt = async (pod: PodTarget, withinMs = 20_000): Promise<number> => {
-    const event = await log.first(
-      `label patch of ${pod.name}`,
-      withinMs,
-      (seen) => isWrite(seen) && seen.verb === 'patch' && seen.objectRef?.resource === 'pods' && seen.objectRef.name === pod.name,
-    );
-    return microseconds(event.stageTimestamp);
-  };
-
   const [first, ...others] = podsOf('bench-warm-up');
   if (!first) throw new Error('no pods');
   await alert(first);
-  await patchedAt(first);
+  await patchedAt(log, first);
   const annotations = await sampleAnnotations(first);
   const patch = async (pod: PodTarget): Promise<number> => {
     const sentAt = wallClock();
@@ -96,12 +87,12 @@ async function measure(): Promise<void> {
   for (const [index, pod] of podsOf('bench-alert-single').entries()) {
     await settled();
     const sentAt = await alert(pod);
-    single.alert.push((await patchedAt(pod)) - sentAt);
+    single.alert.push((await patchedAt(log, pod)) - sentAt);
     const other = podsOf('bench-plain-single')[index];
     if (!other) continue;
     await settled();
     const patchSentAt = await patch(other);
-    single.plain.push((await patchedAt(other)) - patchSentAt);
+    single.plain.push((await patchedAt(log, other)) - patchSentAt);
   }
   const answered = distribution(answers);
 
@@ -112,7 +103,7 @@ async function measure(): Promise<void> {
     const begun = wallClock();
     await Promise.all(pods.map(send));
     const patched: number[] = [];
-    for (const pod of pods) patched.push((await patchedAt(pod, 60_000)) - begun);
+    for (const pod of pods) patched.push((await patchedAt(log, pod, 60_000)) - begun);
     return patched;
   };
   const warmPlain = Array.from({ length: 100 }, () =>

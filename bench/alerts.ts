@@ -15,10 +15,14 @@ const captured = join(
 );
 
 /** What Falco sent, about this pod, now. */
-export function alertAbout({ namespace, name }: Pick<PodTarget, 'namespace' | 'name'>): string {
+export function alertAbout(
+  { namespace, name }: Pick<PodTarget, 'namespace' | 'name'>,
+  over: { readonly rule?: string; readonly priority?: string; readonly hostname?: string } = {},
+): string {
   const { output_fields, ...alert } = JSON.parse(readFileSync(captured, 'utf8'));
   return JSON.stringify({
     ...alert,
+    ...over,
     output_fields: { ...output_fields, 'k8s.ns.name': namespace, 'k8s.pod.name': name },
     time: new Date().toISOString().replace('Z', '000000Z'),
   });

@@ -22,6 +22,8 @@ export interface Stage {
   readonly pids: readonly number[];
   /** Events in the histories of the incidents that began first, `most` of them. */
   historyLengths(most: number): Promise<readonly number[]>;
+  /** Waits until so many incidents run; how many do when it stops waiting. */
+  incidentsOpen(wanted: number, withinMs: number): Promise<number>;
   stop(): Promise<void>;
 }
 
@@ -41,6 +43,8 @@ export async function openStage(options: {
   readonly nodes: readonly string[];
   /** Made before the service starts, so that everything that it keeps of them is there. */
   readonly prepare: (api: KubernetesApi) => Promise<void>;
+  /** Changes what the demo's configuration says. */
+  readonly configure?: (config: Readonly<Record<string, unknown>>) => Readonly<Record<string, unknown>>;
 }): Promise<Stage> {
   const folder = mkdtempSync(join(tmpdir(), 'firebreak-bench-'));
   const group = new ServerGroup();
@@ -56,7 +60,7 @@ export async function openStage(options: {
     await options.prepare(api);
     const { address, namespace } = platform.temporal;
     const settings = await writeSettings({ folder, cluster: 'bench', temporal: { address, namespace }, kubeconfig });
-    raiseCaps(settings.configFile);
+    raiseCaps(settings.configFile, options.configure);
     const standIns = await startStandIns({ group, settings });
     const service = await startService({ group, settings });
     const servers = [platform.temporal.pid ?? 0, ...Object.values(platform.kubernetes.pids())].filter((pid) => pid > 0);
@@ -67,6 +71,7 @@ export async function openStage(options: {
       servicePid: service.pid,
       pids: [service.pid, standIns.pid, ...servers],
       historyLengths: (most) => historyLengths({ address, namespace, most }),
+      incidentsOpen: (wanted, withinMs) => incidentsOpen({ address, namespace, wanted, withinMs }),
       stop: async () => {
         api.close();
         await stop();
@@ -78,10 +83,10 @@ export async function openStage(options: {
   }
 }
 
-function raiseCaps(configFile: string): void {
+function raiseCaps(configFile: string, configure: Parameters<typeof openStage>[0]['configure'] = (config) => config): void {
   const { watch: _, ...config } = parse(readFileSync(configFile, 'utf8'));
   const guardrails = { namespaceCap: 100_000, clusterCap: 100_000 };
-  writeFileSync(configFile, stringify({ ...config, guardrails, log: { level: 'info', format: 'text' } }));
+  writeFileSync(configFile, stringify(configure({ ...config, guardrails, log: { level: 'info', format: 'text' } })));
 }
 
 async function historyLengths(at: {
@@ -104,6 +109,26 @@ async function historyLengths(at: {
       return Number(workflowExecutionInfo?.historyLength ?? 0);
     });
     return await Promise.all(lengths);
+  } finally {
+    await connection.close();
+  }
+}
+
+async function incidentsOpen(at: {
+  readonly address: string;
+  readonly namespace: string;
+  readonly wanted: number;
+  readonly withinMs: number;
+}): Promise<number> {
+  const connection = await Connection.connect({ address: at.address });
+  const until = Date.now() + at.withinMs;
+  try {
+    for (;;) {
+      const query = "WorkflowType = 'incident' AND ExecutionStatus = 'Running'";
+      const { count } = await connection.workflowService.countWorkflowExecutions({ namespace: at.namespace, query });
+      if (Number(count) >= at.wanted || Date.now() > until) return Number(count);
+      await sleep(1_000);
+    }
   } finally {
     await connection.close();
   }

@@ -1,0 +1,100 @@
+import { cpus, loadavg } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { AuditLog } from '../service/demo/audit-log.ts';
+import { people } from '../service/demo/settings.ts';
+import { AlertSender, alertAbout } from './alerts.ts';
+import { idle, setClock, wallClock } from './clock.ts';
+import { patchedAt } from './patched.ts';
+import { distribution, round, writeResult } from './report.ts';
+import { SlackClicks } from './slack-clicks.ts';
+import { inParallel, makeDeployment, makeNamespace, openStage, type PodTarget, podsWhenRunning } from './stage.ts';
+
+const count = Number(process.env.BENCH_COUNT ?? 100);
+const openIncidents = Number(process.env.BENCH_OPEN ?? 1_000);
+const warmUps = 5;
+const namespace = 'bench-click';
+/** A rule on which a playbook asks first, and one that no playbook answers: its incident is open, and asks nobody. */
+const rules = { asks: 'Run shell untrusted', isOnlySeen: 'Create Symlink Over Sensitive Files' } as const;
+const label = 'No, quarantine the pod';
+const [ada] = people;
+
+const stage = await openStage({
+  nodes: ['node-a', 'node-b'],
+  prepare: async (api) => {
+    await makeNamespace(api, namespace);
+    await inParallel(Array.from({ length: count + warmUps }), 8, (_, index) => makeDeployment(api, namespace, `app-${index}`));
+    await podsWhenRunning(api, namespace, count + warmUps);
+  },
+  configure: (config) => ({ ...config, incidents: { lingerSeconds: 86_400 } }),
+});
+try {
+  await measure();
+} finally {
+  await stage.stop();
+}
+
+async function measure(): Promise<void> {
+  const log = new AuditLog(stage.platform.kubernetes.auditLog);
+  const sender = new AlertSender(stage.settings, 20);
+  const slack = new SlackClicks(stage.settings);
+  const post = async (pod: Pick<PodTarget, 'namespace' | 'name'>, over: { rule: string; hostname?: string }): Promise<void> => {
+    const status = await sender.post(alertAbout(pod, { ...over, priority: 'Notice' }));
+    if (status !== 200) throw new Error(`the intake answers ${status}`);
+  };
+  const pods = await podsWhenRunning(stage.api, namespace, count + warmUps);
+
+  await inParallel(Array.from({ length: openIncidents }), 10, (_, index) =>
+    // Of a pod that nobody knows: the incident is the node's, and each has another.
+    post({ namespace: 'bench-open', name: `open-${index}` }, { rule: rules.isOnlySeen, hostname: `elsewhere-${index}` }),
+  );
+  const open = await stage.incidentsOpen(openIncidents, 300_000);
+  if (open < openIncidents) throw new Error(`only ${open} of ${openIncidents} incidents are open`);
+  await idle({ pids: [stage.servicePid], share: 0.3, withinMs: 60_000 });
+
+  /** A question of its own, a click on it, and what the API server says of the pod. */
+  const clicked = async (pod: PodTarget): Promise<{ readonly answered: number; readonly acted: number }> => {
+    await post(pod, { rule: rules.asks });
+    const shown = await slack.card(pod.name, label, 60_000);
+    // A person reads the card; Slack takes one message a second, and the last one may just have been edited.
+    await sleep(2_500);
+    await idle({ pids: stage.pids, share: 0.3, withinMs: 5_000 });
+    setClock();
+    const sentAt = wallClock();
+    const status = await slack.click(ada.slack, shown);
+    const answered = wallClock() - sentAt;
+    if (status !== 200) throw new Error(`the desk answers ${status} to a click`);
+    return { answered, acted: (await patchedAt(log, pod)) - sentAt };
+  };
+
+  for (const pod of pods.slice(0, warmUps)) await clicked(pod);
+  const answers: number[] = [];
+  const actions: number[] = [];
+  for (const pod of pods.slice(warmUps)) {
+    const { answered, acted } = await clicked(pod);
+    answers.push(answered);
+    actions.push(acted);
+  }
+  slack.close();
+  sender.close();
+
+  const [answer, action] = [distribution(answers), distribution(actions)];
+  const stillOpen = await stage.incidentsOpen(openIncidents, 1_000);
+  writeResult({
+    name: 'click-to-action',
+    what: `Milliseconds from sending a signed click on “${label}” until the API server has answered the patch that the vote brought about (its audit log), and until the desk has answered the click, with ${openIncidents} other incidents open that ask nobody`,
+    figures: { 'click to action': action, 'answer to Slack': answer, 'incidents open at the end': stillOpen },
+    goals: [
+      goal('click to action, p50', action.p50, 60),
+      goal('click to action, p99', action.p99, 250),
+      goal(`answer to Slack with ${openIncidents} incidents open, p99`, answer.p99, 300),
+    ],
+    limitedBy: [
+      'Between click and patch there are one signal, two workflow tasks and two activities, each durable in the Temporal server before the next begins: the vote is checked in the cell, and its step planned and applied.',
+      `Load of the machine when this was measured (1 min, per core): ${round((loadavg()[0] ?? 0) / cpus().length)}. Above 1 other programs took part of the time.`,
+    ],
+  });
+}
+
+function goal(what: string, value: number, most: number) {
+  return { what, goal: `at most ${most} ms`, measured: `${value} ms`, met: value <= most };
+}
