@@ -17,7 +17,7 @@ const captured = join(
 /** What Falco sent, about this pod, now. */
 export function alertAbout(
   { namespace, name }: Pick<PodTarget, 'namespace' | 'name'>,
-  over: { readonly rule?: string; readonly priority?: string; readonly hostname?: string } = {},
+  over: { readonly rule?: string; readonly priority?: string } = {},
 ): string {
   const { output_fields, ...alert } = JSON.parse(readFileSync(captured, 'utf8'));
   return JSON.stringify({

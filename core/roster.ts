@@ -9,6 +9,8 @@ export interface Person {
   readonly keys: readonly string[];
   /** User names by which alerts and the API audit know this person: who is named as the actor may not decide on it. */
   readonly accounts?: readonly string[];
+  /** Who this is in PagerDuty, where its on-call is followed. */
+  readonly pagerdutyId?: string;
   /** IANA name: in which times are shown to this person. */
   readonly timeZone?: string;
 }
@@ -89,7 +91,8 @@ export function answerersOf(roster: Roster, group: string, at: number): readonly
 
 /**
  * The last of these groups for which the person may answer at that time; undefined where for none. Whoever is in `without` may not, and
- * neither may anybody on a right of theirs: nobody picks the one who decides on them.
+ * neither may anybody on a right of theirs: nobody picks the one who decides on them. `narrowed` says whether a right of the roster counts now,
+ * such as by an outside on-call: it can only take away.
  */
 export function answersFor(asked: {
   readonly roster: Roster;
@@ -97,11 +100,15 @@ export function answersFor(asked: {
   readonly groups: readonly string[];
   readonly at: number;
   readonly without?: readonly string[];
+  readonly narrowed?: (holder: string, group: string) => boolean;
 }): number | undefined {
-  const { roster, person, groups, at, without = [] } = asked;
+  const { roster, person, groups, at, without = [], narrowed = () => true } = asked;
   if (without.includes(person)) return undefined;
   const last = groups.findLastIndex((group) =>
-    answerersOf(roster, group, at).some((one) => one.person === person && !without.includes(one.standsInFor?.person ?? person)),
+    answerersOf(roster, group, at).some((one) => {
+      const holder = one.standsInFor?.person ?? one.person;
+      return one.person === person && !without.includes(holder) && narrowed(holder, group);
+    }),
   );
   return last === -1 ? undefined : last;
 }

@@ -2,6 +2,7 @@ import { wallClockOf } from '../../core/local-time.ts';
 import type { Delegation, Roster } from '../../core/roster.ts';
 import type { Schedule } from '../../core/schedule.ts';
 import type { DelegationsSection, ScheduleSection } from './schedule-section.ts';
+import type { FileConfig } from './schema.ts';
 import { instantWritten } from './written-time.ts';
 
 /** Who is on call when, with every time as an instant. All of it was checked: see `scheduleProblems`. */
@@ -19,6 +20,19 @@ export function completeOnCall(options: {
     ...(complete.length > 0 && { schedules: Object.fromEntries(complete) }),
     ...(handed.length > 0 && { delegations: handed }),
   };
+}
+
+/** Groups that an outside schedule narrows, of which it could never find anybody. */
+export function onCallProblems({ paging, roster: { people, groups } }: Pick<FileConfig, 'paging' | 'roster'>) {
+  return Object.keys(paging.pagerduty?.onCall?.schedules ?? {}).flatMap((group) => {
+    const at = ['paging', 'pagerduty', 'onCall', 'schedules', group];
+    const members = Object.hasOwn(groups, group) ? (groups[group] ?? []) : undefined;
+    if (!members) return [{ at, problem: 'there is no such group', remedy: `Name a group: ${Object.keys(groups).join(', ')}.` }];
+    const known = people.some(({ id, pagerduty }) => members.includes(id) && pagerduty !== undefined);
+    if (known) return [];
+    const problem = `nobody of the group ${group} is known by an id of PagerDuty`;
+    return [{ at, problem, remedy: 'Add pagerduty: ID to the people of the group in roster.people.' }];
+  });
 }
 
 function spanOf({ from, until }: { readonly from: string; readonly until: string }, timeZone: string) {

@@ -23,6 +23,7 @@ export function completePaging({ pagerduty, webhook }: FileConfig['paging'], at:
       pagerduty: {
         ...pagerduty,
         routingKey: at(pagerduty.routingKey),
+        ...(pagerduty.onCall && { onCall: { ...pagerduty.onCall, token: at(pagerduty.onCall.token) } }),
         ...(pagerduty.groups && {
           groups: Object.fromEntries(Object.entries(pagerduty.groups).map(([group, ref]) => [group, at(ref)])),
         }),

@@ -2,7 +2,7 @@ import { createPublicKey } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import type { Roster } from '../../core/roster.ts';
-import { completeOnCall } from './complete-roster.ts';
+import { completeOnCall, onCallProblems } from './complete-roster.ts';
 import { completePaging, completeTickets } from './complete-tickets.ts';
 import type { SecretRef } from './fields.ts';
 import type { ConfigProblem } from './problems.ts';
@@ -113,7 +113,7 @@ export function completeConfig(options: {
       });
       return [];
     });
-    const { timeZone } = person;
+    const { timeZone, pagerduty } = person;
     return {
       id: person.id,
       name: person.name,
@@ -121,11 +121,12 @@ export function completeConfig(options: {
       keys,
       accounts: person.accounts,
       ...(timeZone !== undefined && { timeZone }),
+      ...(pagerduty !== undefined && { pagerdutyId: pagerduty }),
     };
   });
   const { schedules, delegations } = file.roster;
   const timeZoneOf = (person: string) => people.find(({ id }) => id === person)?.timeZone;
-  problems.push(...sharedKeys(people));
+  problems.push(...sharedKeys(people), ...onCallProblems(file));
 
   const { s3 } = file.evidence;
   const url = file.audit.url ?? `sqlite:${join(stateDir, 'audit.db')}`;

@@ -20,6 +20,14 @@ const person = z.strictObject({
       description: 'User names by which alerts and the API audit know this person, who may then not decide on them.',
       examples: [['ada@example.com']],
     }),
+  pagerduty: z
+    .string()
+    .regex(/^[A-Z0-9]{6,20}$/, { error: 'not a user id of PagerDuty (P…)' })
+    .exactOptional()
+    .meta({
+      description: 'User id in PagerDuty, where its on-call is followed (`paging.pagerduty.onCall`).',
+      examples: ['PXPGF42'],
+    }),
   timeZone: timeZone.exactOptional().meta({
     description:
       'IANA time zone in which times are shown to this person, and in which their delegations are written. Absent: UTC.',

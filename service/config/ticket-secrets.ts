@@ -11,7 +11,12 @@ export interface TicketSecrets {
 
 /** Secrets of the configured pager. Of the desk only. */
 export interface PagingSecrets {
-  readonly pagerduty?: { readonly routingKey: string; readonly groupKeys: Readonly<Record<string, string>> };
+  readonly pagerduty?: {
+    readonly routingKey: string;
+    readonly groupKeys: Readonly<Record<string, string>>;
+    /** Of the REST API: who is on call. */
+    readonly onCallToken?: string;
+  };
   readonly webhook?: { readonly secret: string };
 }
 
@@ -32,6 +37,7 @@ export function pagingSecrets({ pagerduty, webhook }: Config['paging'], read: Re
     ...(pagerduty && {
       pagerduty: {
         routingKey: read('paging.pagerduty.routingKey', pagerduty.routingKey),
+        ...(pagerduty.onCall && { onCallToken: read('paging.pagerduty.onCall.token', pagerduty.onCall.token) }),
         groupKeys: Object.fromEntries(groups.map(([group, ref]) => [group, read(`paging.pagerduty.groups.${group}`, ref)])),
       },
     }),

@@ -115,6 +115,19 @@ export const tickets = z
   .refine(onlyOne, { error: 'one incident has one ticket: only one ticket system can be configured' })
   .prefault({});
 
+const onCall = z.strictObject({
+  token: secret.meta({ description: 'REST API key; a read-only one is enough.' }),
+  schedules: z.record(id, z.string().regex(/^[A-Z0-9]{6,20}$/, { error: 'not an id of a schedule in PagerDuty (P…)' })).meta({
+    description:
+      'Group of the roster → id of the schedule that says who of it is on call. It narrows the group at the desk, and never widens it: see docs/on-call.md.',
+    examples: [{ oncall: 'PI7DH85' }],
+  }),
+  apiUrl: httpUrl
+    .default('https://api.pagerduty.com')
+    .meta({ description: 'Base URL; `https://api.eu.pagerduty.com` for accounts in the EU.' }),
+  everySeconds: z.int().min(10).max(3_600).default(60).meta({ description: 'How often it is read.' }),
+});
+
 const pagerduty = z.strictObject({
   routingKey: secret.meta({ description: 'Integration key of an Events API v2 integration.' }),
   groups: z
@@ -125,6 +138,9 @@ const pagerduty = z.strictObject({
     .default('https://events.pagerduty.com')
     .meta({ description: 'Base URL; `https://events.eu.pagerduty.com` for accounts in the EU.' }),
   summary: template.default('{{title}}').meta({ description: 'Template of the one line that is shown and read out.' }),
+  onCall: onCall
+    .exactOptional()
+    .meta({ description: 'Who is on call, from PagerDuty’s schedules. Absent: the roster alone says.' }),
 });
 
 export const paging = z

@@ -6,6 +6,7 @@ import type { StoredButton } from '../../core/card.ts';
 import { incidentNames } from '../../core/incident.ts';
 import { answersFor, type Person, personBySlackId, type Roster } from '../../core/roster.ts';
 import type { Signer } from '../../core/signing.ts';
+import type { OutsideDuty } from './on-call.ts';
 
 /** A click that Slack vouches for, as far as Slack can be asked. */
 export interface TrustedClick {
@@ -19,6 +20,8 @@ export interface TrustedClick {
 
 export interface ClickVotesOptions {
   readonly roster: Roster;
+  /** An outside on-call, which narrows the roster. */
+  readonly duty?: OutsideDuty | undefined;
   readonly signer: Signer;
   /** Undefined while Temporal has not answered yet. */
   readonly client: () => Client | undefined;
@@ -75,7 +78,11 @@ export function createClickVotes(options: ClickVotesOptions): ClickVotes {
 }
 
 /** Who clicked, by the roster, if that person may answer now. */
-function voterOf(click: TrustedClick, { roster, refused }: ClickVotesOptions, at: Date): Person | { readonly refusal: string } {
+function voterOf(
+  click: TrustedClick,
+  { roster, duty, refused }: ClickVotesOptions,
+  at: Date,
+): Person | { readonly refusal: string } {
   const { button } = click;
   const person = personBySlackId(roster, click.slackUser);
   if (!person) {
@@ -86,7 +93,8 @@ function voterOf(click: TrustedClick, { roster, refused }: ClickVotesOptions, at
     refused({ reason: 'who asks may not answer', click, person: person.id });
     return { refusal: 'You asked this yourself: somebody else must answer.' };
   }
-  if (answersFor({ roster, person: person.id, groups: button.groups, at: at.getTime() }) === undefined) {
+  const narrowed = (holder: string, group: string) => duty?.isOnCall(holder, group, at.getTime()) ?? true;
+  if (answersFor({ roster, person: person.id, groups: button.groups, at: at.getTime(), narrowed }) === undefined) {
     refused({ reason: `not on call in ${button.groups.join(', ')}`, click, person: person.id });
     return {
       refusal: `Only ${button.groups.join(' or ')} may answer this, while they are on call. Your click is on the record.`,

@@ -23,6 +23,7 @@ import { createPager, createTickets } from './follow-up.ts';
 import { Journal } from './journal.ts';
 import type { Logger } from './log.ts';
 import { startNotary } from './notary.ts';
+import { createDuty, type OutsideDuty } from './on-call.ts';
 import { noCensus, rulesOf } from './rules.ts';
 import { createSlash } from './slash.ts';
 import { createVoteKeys } from './vote-keys.ts';
@@ -50,7 +51,8 @@ export async function startDesk(parts: DeskParts): Promise<RunningDesk> {
   const database = await openDatabase({ url: secrets.auditUrl ?? '' });
   const store = createAuditStore(database);
   const journal = new Journal({ store, chain: `desk/${config.cluster}`, log: (problem) => log.error(problem) });
-  const slack = await createSlack({ parts, database, journal });
+  const duty = createDuty({ config, secrets, log });
+  const slack = await createSlack({ parts, database, journal, duty });
   const deskActivities = deskContainsFirst(
     createDeskActivities({ audit: store, ...(slack ? { cards: slack } : {}) }),
     parts.first,
@@ -88,6 +90,7 @@ export async function startDesk(parts: DeskParts): Promise<RunningDesk> {
         concurrency: 50,
       }),
     stop: async () => {
+      duty?.stop();
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
       await notary.stop();
@@ -101,13 +104,15 @@ async function createSlack(options: {
   readonly parts: DeskParts;
   readonly database: Database;
   readonly journal: Journal;
+  readonly duty: OutsideDuty | undefined;
 }): Promise<SlackDesk | undefined> {
-  const { parts, database, journal } = options;
+  const { parts, database, journal, duty } = options;
   const { config, secrets, client, log } = parts;
   if (!config.slack || !secrets.slack) return undefined;
   const signer = await openSigner({ file: config.desk.voteKeyFile });
   const votes = createClickVotes({
     roster: config.roster,
+    duty,
     signer,
     client,
     refused: ({ reason, click, person }) =>

@@ -144,4 +144,17 @@ describe('what is wrong is named with its place and what to do', () => {
       'roster.people[1].keys[0]: this key is ana’s too. Each person makes a key of their own.',
     ]);
   });
+
+  test.each([
+    ['night', 'there is no such group. Name a group: oncall, leads.'],
+    [
+      'oncall',
+      'nobody of the group oncall is known by an id of PagerDuty. Add pagerduty: ID to the people of the group in roster.people.',
+    ],
+  ])('an outside schedule of the group %s that finds nobody', (group, expected) => {
+    const pagerduty = `{ routingKey: { env: A }, onCall: { token: { env: B }, schedules: { ${group}: PI7DH85 } } }`;
+    expect(problems(`\npaging: { pagerduty: ${pagerduty} }`)).toEqual([
+      `paging.pagerduty.onCall.schedules.${group}: ${expected}`,
+    ]);
+  });
 });

@@ -1,0 +1,72 @@
+import { FirebreakError } from '../../core/errors.ts';
+import type { OutsideOnCall, OutsideShift } from '../../core/on-call.ts';
+import { isObject, JsonApi, listAt, objectAt, textAt } from '../json-api.ts';
+
+export interface PagerDutyOnCallOptions {
+  /** A read-only REST API key. */
+  readonly token: string;
+  /** EU accounts have `https://api.eu.pagerduty.com`. */
+  readonly apiUrl?: string;
+  readonly timeoutMs?: number;
+}
+
+/** How far ahead is asked: so long an outage of PagerDuty changes nothing, hand-overs included. */
+const aheadMs = 48 * 3_600_000;
+const pageSize = 100;
+const mostPages = 20;
+
+/**
+ * Reads who is on call by a schedule, now and for two days: the computed result, overrides included.
+ * https://developer.pagerduty.com/api-reference/3a6b910f11050-list-all-of-the-on-calls
+ * Throws FB_ERR_UNAVAILABLE (also as RetryLaterError), FB_ERR_REFUSED, FB_ERR_NOT_FOUND.
+ */
+export function createPagerDutyOnCall({ token, apiUrl, timeoutMs }: PagerDutyOnCallOptions) {
+  const api = new JsonApi({
+    name: 'PagerDuty',
+    baseUrl: apiUrl ?? 'https://api.pagerduty.com',
+    headers: { Accept: 'application/vnd.pagerduty+json;version=2', Authorization: `Token token=${token}` },
+    timeoutMs: timeoutMs ?? 5_000,
+  });
+  return async ({
+    schedule,
+    now,
+    signal,
+  }: {
+    readonly schedule: string;
+    readonly now: number;
+    readonly signal: AbortSignal;
+  }): Promise<OutsideOnCall> => {
+    const shifts: OutsideShift[] = [];
+    const until = now + aheadMs;
+    for (let page = 0; page < mostPages; page += 1) {
+      const answer = await api.call({
+        method: 'GET',
+        path: '/oncalls',
+        query: {
+          'schedule_ids[]': schedule,
+          since: new Date(now).toISOString(),
+          until: new Date(until).toISOString(),
+          limit: String(pageSize),
+          offset: String(page * pageSize),
+        },
+        signal,
+      });
+      shifts.push(...listAt(answer, 'oncalls').flatMap((entry) => shiftOf(entry, schedule)));
+      if (!isObject(answer) || answer.more !== true) return { shifts, readAt: now, until };
+    }
+    throw new FirebreakError(
+      'FB_ERR_REFUSED',
+      `PagerDuty has more than ${mostPages * pageSize} shifts of one schedule in two days`,
+    );
+  };
+}
+
+/** Only what is of that schedule and says who and when: anything else of the answer makes nobody on call. */
+function shiftOf(entry: unknown, schedule: string): readonly OutsideShift[] {
+  const user = textAt(objectAt(entry, 'user'), 'id');
+  const [start, end] = [textAt(entry, 'start'), textAt(entry, 'end')];
+  if (user === '' || textAt(objectAt(entry, 'schedule'), 'id') !== schedule) return [];
+  const [from, until] = [start === '' ? 0 : Date.parse(start), end === '' ? undefined : Date.parse(end)];
+  if (Number.isNaN(from) || Number.isNaN(until)) return [];
+  return [{ user, from, ...(until !== undefined && { until }) }];
+}
