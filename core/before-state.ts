@@ -1,4 +1,4 @@
-import { incidentHash, names } from './labels.ts';
+import { doNotDisrupt, incidentHash, names } from './labels.ts';
 import { type CellKey, seal, unseal } from './sealed.ts';
 
 export type { CellKey };
@@ -18,6 +18,8 @@ export interface BeforeState {
   /** The controller that owned it, and the workload at the top of its owners: the owner reference goes when the labels go. */
   readonly owner?: NamedKind;
   readonly workload?: NamedKind;
+  /** Annotations that the quarantine set for autoscalers, as they were; null: not there. Absent in notes of older versions. */
+  readonly annotations?: Readonly<Record<string, string | null>>;
   /** Uids of all pods that the same step is about, where that is more than this one. */
   readonly together?: readonly string[];
 }
@@ -54,6 +56,11 @@ export function openBeforeState(options: {
   return { kind: 'read', state, authentic: authentic === 'yes' && state.podUid !== podUid ? 'no' : authentic };
 }
 
+/** The annotations by which autoscalers spare a pod, as they are before the quarantine sets them. */
+export function disruptionBefore(annotations: Readonly<Record<string, string>>): Readonly<Record<string, string | null>> {
+  return Object.fromEntries(Object.keys(doNotDisrupt).map((name) => [name, annotations[name] ?? null]));
+}
+
 /** All labels of a quarantined pod: ours, and nobody else's. */
 export function quarantineLabels(incident: string): Readonly<Record<string, string>> {
   return { [names.quarantineLabel]: 'active', [names.incidentLabel]: incidentHash(incident) };
@@ -65,9 +72,18 @@ function isBeforeState(value: object): value is BeforeState {
   if (version !== 1 || typeof incident !== 'string' || typeof step !== 'string' || typeof podUid !== 'string') return false;
   if (typeof labels !== 'object' || labels === null || Array.isArray(labels)) return false;
   if (!Object.values(labels).every((label) => typeof label === 'string')) return false;
+  if ('annotations' in value && !isAnnotations(value.annotations)) return false;
   if ('together' in value && !(Array.isArray(value.together) && value.together.every((uid) => typeof uid === 'string')))
     return false;
   return (!('owner' in value) || isNamedKind(value.owner)) && (!('workload' in value) || isNamedKind(value.workload));
+}
+
+function isAnnotations(value: unknown): boolean {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    Object.values(value).every((one: unknown) => one === null || typeof one === 'string')
+  );
 }
 
 function isNamedKind(value: unknown): value is NamedKind {

@@ -34,6 +34,15 @@ export function stepHash(key: string): string {
   return sha256Hex(key).slice(0, 32);
 }
 
+/**
+ * By these autoscalers leave a pod where it is: a node that is scaled down or consolidated would end it, and the evidence with it.
+ * https://github.com/kubernetes/autoscaler/blob/master/cluster-autoscaler/FAQ.md, https://karpenter.sh/docs/concepts/disruption/
+ */
+export const doNotDisrupt: Readonly<Record<string, string>> = {
+  'cluster-autoscaler.kubernetes.io/safe-to-evict': 'false',
+  'karpenter.sh/do-not-disrupt': 'true',
+};
+
 /** What the incident's label holds: its id cannot stand in one. 32 hex digits. */
 export function incidentHash(incident: string): string {
   return sha256Hex(incident).slice(0, 32);

@@ -4,7 +4,7 @@ export interface PodRecord {
   readonly namespace: string;
   readonly name: string;
   readonly labels: Readonly<Record<string, string>>;
-  /** Only Firebreak's own and those that mark mirror pods. */
+  /** Only Firebreak's own, those that mark mirror pods, and those by which autoscalers spare a pod. */
   readonly annotations: Readonly<Record<string, string>>;
   readonly owners: readonly OwnerRef[];
   readonly resourceVersion: string;
@@ -16,6 +16,8 @@ export interface PodRecord {
   readonly node?: string;
   readonly hostNetwork: boolean;
   readonly serviceAccount?: string;
+  /** Absent: `Always`. */
+  readonly restartPolicy?: 'OnFailure' | 'Never';
   readonly containers: readonly ContainerRecord[];
   /** Names of Secrets that it mounts, has in its environment, or pulls images with; sorted. */
   readonly secrets: readonly string[];
@@ -27,6 +29,8 @@ export interface ContainerRecord {
   /** Without the `containerd://` before it. */
   readonly id?: string;
   readonly imageId?: string;
+  /** Seconds in which its liveness probe, once it fails, ends it; absent where it has none. */
+  readonly livenessSeconds?: number;
 }
 
 export interface OwnerRef {

@@ -3,6 +3,7 @@ import type { QuarantinePodInput, QuarantinePodOutput } from '../../core/actions
 import { type BeforeState, type NamedKind, quarantineLabels } from '../../core/before-state.ts';
 import { names } from '../../core/labels.ts';
 import { type PodRecord, type PolicyRecord, selects } from '../../core/pod-record.ts';
+import type { BudgetRecord, ScalerRecord } from '../../integrations/kubernetes/disruption.ts';
 import { controllerOf } from '../../integrations/kubernetes/owners.ts';
 import { mirrorAnnotation } from '../../integrations/kubernetes/projection.ts';
 import type { ServiceRecord } from '../../integrations/kubernetes/watch-cache.ts';
@@ -14,6 +15,11 @@ export interface Situation {
   readonly held?: BeforeState;
   readonly policies: readonly PolicyRecord[];
   readonly services: readonly ServiceRecord[];
+  /** Absent while they are not known. */
+  readonly budgets?: readonly BudgetRecord[] | undefined;
+  readonly scalers?: readonly ScalerRecord[] | undefined;
+  /** At the top of its owners. */
+  readonly workload?: NamedKind;
 }
 
 /** Why a quarantine by label cannot work on this pod; undefined when it can. */
@@ -48,6 +54,41 @@ export function quarantineEffect(kind: string): string {
   return ownerEffects[kind] ?? 'may start another in its place';
 }
 
+/** What a controller does when the pod gets its labels back. */
+const releaseEffects: Readonly<Record<string, string>> = {
+  ReplicaSet: 'takes it back, has one pod too many, and ends one: a pod that is not ready first',
+  StatefulSet: 'takes it back under its name',
+  DaemonSet: 'takes it back, has two pods on the node, and ends one',
+  Job: 'takes it back: the work may be done twice',
+};
+
+/** What the quarantine does besides to budgets, autoscalers and the container itself. Pure, and the same before and after. */
+function sideEffects(situation: Situation): readonly string[] {
+  const { pod, held, budgets, scalers } = situation;
+  const before = held?.labels ?? pod.labels;
+  const workload = held ? held.workload : situation.workload;
+  const counted = (budgets ?? []).filter(({ selector }) => selects(selector, before)).map(({ name }) => name);
+  const scaling = (scalers ?? [])
+    .filter(({ scales }) => scales.kind === workload?.kind && scales.name === workload.name)
+    .map(({ name }) => name);
+  const after = pod.restartPolicy === 'Never' ? 'end' : 'restart';
+  return [
+    ...counted
+      .sort()
+      .map(
+        (name) => `PodDisruptionBudget ${name} is bypassed: it no longer counts this pod, and does not hold up the quarantine.`,
+      ),
+    ...scaling.sort().map((name) => `HorizontalPodAutoscaler ${name} no longer counts this pod, nor its load.`),
+    ...pod.containers.flatMap(({ name, livenessSeconds }) =>
+      livenessSeconds === undefined
+        ? []
+        : [
+            `If its probe needs the network, liveness will ${after} container ${name} in ${livenessSeconds} s: memory and files are lost.`,
+          ],
+    ),
+  ];
+}
+
 type QuarantinePlan = Awaited<ReturnType<ActionImplementation<QuarantinePodInput, QuarantinePodOutput>['plan']>>;
 
 /** Pure, and the same before and after the apply: what people approve must still hold when the step is taken up again. */
@@ -71,7 +112,7 @@ export function quarantinePlan(situation: Situation, incident: string): Quaranti
     target: { name: target, uid: pod.uid },
     changes: [
       { target, what: `replaces its labels (${text(before)}) by ${text(quarantineLabels(incident))}` },
-      { target, what: 'notes incident, step and the labels before in its annotations' },
+      { target, what: 'notes incident, step and what it was before in its annotations, and keeps autoscalers from ending it' },
       { target: policy, what: 'denies all traffic of the pod, in and out; created where it is missing' },
     ],
     blastRadius: [
@@ -84,7 +125,9 @@ export function quarantinePlan(situation: Situation, incident: string): Quaranti
       ...(owner
         ? [`${owner.kind} ${owner.name} lets go of the pod and ${quarantineEffect(owner.kind)}.`]
         : ['Nothing owns the pod: nothing replaces it.']),
+      ...(owner && releaseEffects[owner.kind] ? [`On release ${owner.kind} ${owner.name} ${releaseEffects[owner.kind]}.`] : []),
       ...losing.map((name) => `Service ${name} loses this endpoint.`),
+      ...sideEffects(situation),
       ...open.map((name) => `NetworkPolicy ${name} still selects the pod and allows traffic: the quarantine is partial.`),
       'Open connections may survive, traffic with its own node is not blocked, and without a policy controller nothing is.',
     ],

@@ -1,10 +1,17 @@
 import type { V1NetworkPolicyList, V1ServiceList } from '@kubernetes/client-node';
 import type { ActionImplementation, StepContext } from '../../core/action.ts';
 import type { QuarantinePodInput, QuarantinePodOutput } from '../../core/actions/quarantine-pod.schema.ts';
-import { type BeforeState, type CellKey, openBeforeState, quarantineLabels, sealBeforeState } from '../../core/before-state.ts';
+import {
+  type BeforeState,
+  type CellKey,
+  disruptionBefore,
+  openBeforeState,
+  quarantineLabels,
+  sealBeforeState,
+} from '../../core/before-state.ts';
 import { labelDifference } from '../../core/drift.ts';
 import { FirebreakError } from '../../core/errors.ts';
-import { names } from '../../core/labels.ts';
+import { doNotDisrupt, names } from '../../core/labels.ts';
 import type { PodRecord, PolicyRecord } from '../../core/pod-record.ts';
 import { type KubernetesApi, pathOf } from '../../integrations/kubernetes/client.ts';
 import { controllerOf, topOwnerOf } from '../../integrations/kubernetes/owners.ts';
@@ -55,7 +62,16 @@ export function quarantinePodImplementation(
         known ? view.services(namespace) : listServices({ api, namespace, signal: context.signal }),
       ]);
       const mark = markOn({ pod, context, cellKey });
-      const situation: Situation = { pod, policies, services, ...(mark.kind === 'ours' && { held: mark.state }) };
+      const { workload } = topOwnerOf({ pod, view });
+      const situation: Situation = {
+        pod,
+        policies,
+        services,
+        budgets: view.budgets(namespace),
+        scalers: view.scalers(namespace),
+        ...(workload && { workload }),
+        ...(mark.kind === 'ours' && { held: mark.state }),
+      };
       return quarantinePlan(situation, context.incident);
     },
 
@@ -82,6 +98,7 @@ export function quarantinePodImplementation(
               pod,
               labels,
               annotations: {
+                ...(state.annotations && doNotDisrupt),
                 [names.incidentAnnotation]: state.incident,
                 [names.stepAnnotation]: state.step,
                 [names.beforeAnnotation]: sealBeforeState(state, cellKey),
@@ -193,6 +210,7 @@ function beforeStateOf(options: {
     labels: pod.labels,
     ...(owner && { owner }),
     ...(workload && { workload }),
+    annotations: disruptionBefore(pod.annotations),
   };
 }
 

@@ -2,7 +2,7 @@ import type { UndoResult } from '../../core/action.ts';
 import { type BeforeState, type CellKey, openBeforeState, quarantineLabels } from '../../core/before-state.ts';
 import { labelDifference } from '../../core/drift.ts';
 import { FirebreakError } from '../../core/errors.ts';
-import { names } from '../../core/labels.ts';
+import { doNotDisrupt, names } from '../../core/labels.ts';
 import type { PodRecord } from '../../core/pod-record.ts';
 import type { KubernetesApi } from '../../integrations/kubernetes/client.ts';
 import { readPod, replacePodLabels } from '../../integrations/kubernetes/pods.ts';
@@ -42,6 +42,7 @@ export function lookAtQuarantine(pod: PodRecord, cellKey: CellKey | undefined): 
       : []),
     ...(before.podUid === pod.uid ? [] : [`annotation ${names.beforeAnnotation} belongs to another pod`]),
     ...labelDifference({ expected: quarantineLabels(before.incident), found: pod.labels }),
+    ...sparingDifference(before, pod),
   ];
   return { state: difference.length > 0 ? 'drifted' : 'clear', before, authentic, difference };
 }
@@ -82,7 +83,12 @@ export async function undoQuarantine(options: {
         api,
         pod,
         labels: before.labels,
-        annotations: { [names.incidentAnnotation]: null, [names.stepAnnotation]: null, [names.beforeAnnotation]: null },
+        annotations: {
+          ...before.annotations,
+          [names.incidentAnnotation]: null,
+          [names.stepAnnotation]: null,
+          [names.beforeAnnotation]: null,
+        },
         ...(signal && { signal }),
       });
       observe?.(undone);
@@ -92,6 +98,14 @@ export async function undoQuarantine(options: {
       if (!again || attempt > 3) throw error;
     }
   }
+}
+
+/** Annotations for autoscalers that somebody has changed since we set them. */
+function sparingDifference({ annotations = {} }: BeforeState, pod: PodRecord): readonly string[] {
+  return Object.keys(annotations).flatMap((name) => {
+    const [set, found] = [doNotDisrupt[name], pod.annotations[name]];
+    return set === found ? [] : [`annotation ${name} was changed from ${set} to ${found ?? 'nothing'}`];
+  });
 }
 
 function drifted(target: string, difference: readonly string[]): UndoResult {

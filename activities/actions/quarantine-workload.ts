@@ -2,10 +2,17 @@ import type { ActionImplementation, StepContext, UndoResult } from '../../core/a
 import type { ResolvedPod } from '../../core/actions/pod.schema.ts';
 import type { QuarantineWorkloadInput, QuarantineWorkloadOutput } from '../../core/actions/quarantine-workload.schema.ts';
 import type { NamedWorkload } from '../../core/actions/workload.schema.ts';
-import { type BeforeState, type CellKey, openBeforeState, quarantineLabels, sealBeforeState } from '../../core/before-state.ts';
+import {
+  type BeforeState,
+  type CellKey,
+  disruptionBefore,
+  openBeforeState,
+  quarantineLabels,
+  sealBeforeState,
+} from '../../core/before-state.ts';
 import { labelDifference } from '../../core/drift.ts';
 import { FirebreakError } from '../../core/errors.ts';
-import { incidentHash, names } from '../../core/labels.ts';
+import { doNotDisrupt, incidentHash, names } from '../../core/labels.ts';
 import { type PodRecord, selects } from '../../core/pod-record.ts';
 import type { KubernetesApi } from '../../integrations/kubernetes/client.ts';
 import { listNetworkPolicies } from '../../integrations/kubernetes/network-policies.ts';
@@ -86,10 +93,12 @@ export function quarantineWorkloadImplementation(parts: {
         labels: seen.labels,
         ...(owner && { owner }),
         ...(workload && { workload }),
+        annotations: disruptionBefore(seen.annotations),
         together,
       };
       try {
         const annotations = {
+          ...(state.annotations && doNotDisrupt),
           [names.incidentAnnotation]: incident,
           [names.stepAnnotation]: key,
           [names.beforeAnnotation]: sealBeforeState(state, cellKey),

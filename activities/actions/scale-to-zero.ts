@@ -66,19 +66,19 @@ export function scaleToZeroImplementation(options: {
       const { before } = plannedChange({ object, cellKey, field, incident });
       const target = targetOf(field.ref);
       const labels = object.spec?.template?.metadata?.labels ?? {};
-      const scaling = scalers.filter(({ kind, name }) => kind === workload.kind && name === workload.name);
+      const scaling = scalers.filter(({ scales }) => scales.kind === workload.kind && scales.name === workload.name);
       const bypassed = budgets.filter(({ selector }) => selects(selector, labels));
       const writer = otherWriter(object.metadata);
       return {
         target: { name: target, uid: object.metadata.uid },
         evidenceOf: { name: `pod/${suspect.namespace}/${suspect.name}`, uid: suspect.uid },
         changes: [{ target, what: `goes from ${String(before)} replicas to 0: all its pods are ended` }],
-        blastRadius: [target, ...scaling.map((one) => `horizontalpodautoscaler/${namespace}/${one.scaler}`)].sort(),
+        blastRadius: [target, ...scaling.map((one) => `horizontalpodautoscaler/${namespace}/${one.name}`)].sort(),
         notes: [
           'What is only in the memory, the file systems and the emptyDir volumes of its pods is gone for good.',
           'A quarantined pod is no longer the workload’s: it runs on.',
           ...bypassed.map(({ name }) => `PodDisruptionBudget ${name} is bypassed: it does not hold up scaling.`),
-          ...scaling.map(({ scaler }) => `HorizontalPodAutoscaler ${scaler} does nothing while there are 0 replicas.`),
+          ...scaling.map(({ name }) => `HorizontalPodAutoscaler ${name} does nothing while there are 0 replicas.`),
           ...(writer ? [`It is managed by ${writer}, which may take this back.`] : []),
         ],
       };

@@ -14,9 +14,8 @@ export interface BudgetRecord {
 /** A HorizontalPodAutoscaler and the workload that it scales. */
 export interface ScalerRecord {
   readonly namespace: string;
-  readonly scaler: string;
-  readonly kind: string;
   readonly name: string;
+  readonly scales: { readonly kind: string; readonly name: string };
 }
 
 export type BudgetJson = Json<V1PodDisruptionBudget>;
@@ -34,9 +33,8 @@ export function budgetRecord({ metadata = {}, spec }: BudgetJson): BudgetRecord 
 export function scalerRecord({ metadata = {}, spec }: ScalerJson): ScalerRecord {
   return {
     namespace: metadata.namespace ?? '',
-    scaler: metadata.name ?? '',
-    kind: spec?.scaleTargetRef.kind ?? '',
-    name: spec?.scaleTargetRef.name ?? '',
+    name: metadata.name ?? '',
+    scales: { kind: spec?.scaleTargetRef.kind ?? '', name: spec?.scaleTargetRef.name ?? '' },
   };
 }
 
@@ -48,7 +46,7 @@ interface InNamespace {
 
 export async function budgetsIn({ api, namespace, signal }: InNamespace): Promise<readonly BudgetRecord[]> {
   const ref = { kind: 'PodDisruptionBudget', group: 'policy', resource: 'poddisruptionbudgets', namespace };
-  return (await listObjects<BudgetJson>({ api, ref, signal })).map(budgetRecord).sort(by(({ name }) => name));
+  return (await listObjects<BudgetJson>({ api, ref, signal })).map(budgetRecord).sort(byName);
 }
 
 export async function scalersIn({ api, namespace, signal }: InNamespace): Promise<readonly ScalerRecord[]> {
@@ -59,9 +57,9 @@ export async function scalersIn({ api, namespace, signal }: InNamespace): Promis
     resource: 'horizontalpodautoscalers',
     namespace,
   };
-  return (await listObjects<ScalerJson>({ api, ref, signal })).map(scalerRecord).sort(by(({ scaler }) => scaler));
+  return (await listObjects<ScalerJson>({ api, ref, signal })).map(scalerRecord).sort(byName);
 }
 
-function by<T>(text: (one: T) => string): (a: T, b: T) => number {
-  return (a, b) => (text(a) < text(b) ? -1 : 1);
+function byName(a: { readonly name: string }, b: { readonly name: string }): number {
+  return a.name < b.name ? -1 : 1;
 }

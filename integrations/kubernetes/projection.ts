@@ -1,5 +1,6 @@
-import type { V1Container, V1NetworkPolicy, V1ObjectMeta, V1Pod, V1PodSpec } from '@kubernetes/client-node';
+import type { V1Container, V1NetworkPolicy, V1ObjectMeta, V1Pod, V1PodSpec, V1Probe } from '@kubernetes/client-node';
 import { digestOf } from '../../core/digest.ts';
+import { doNotDisrupt } from '../../core/labels.ts';
 import type { ContainerRecord, OwnerRef, PodRecord, PolicyRecord } from '../../core/pod-record.ts';
 
 /** Kubernetes objects as the API's JSON has them: times are texts, not `Date`s. */
@@ -23,7 +24,9 @@ export function podRecord(pod: PodJson): PodRecord {
     name: metadata.name ?? '',
     labels: metadata.labels ?? {},
     annotations: Object.fromEntries(
-      Object.entries(metadata.annotations ?? {}).filter(([key]) => key === mirrorAnnotation || key.startsWith('firebreak.dev/')),
+      Object.entries(metadata.annotations ?? {}).filter(
+        ([key]) => key === mirrorAnnotation || key in doNotDisrupt || key.startsWith('firebreak.dev/'),
+      ),
     ),
     owners: ownersOf(metadata),
     resourceVersion: metadata.resourceVersion ?? '',
@@ -34,6 +37,7 @@ export function podRecord(pod: PodJson): PodRecord {
     ...(spec?.nodeName && { node: spec.nodeName }),
     hostNetwork: spec?.hostNetwork === true,
     ...(spec?.serviceAccountName && { serviceAccount: spec.serviceAccountName }),
+    ...((spec?.restartPolicy === 'Never' || spec?.restartPolicy === 'OnFailure') && { restartPolicy: spec.restartPolicy }),
     containers: containers.map((container): ContainerRecord => {
       const found = statuses.find(({ name }) => name === container.name);
       const id = found?.containerID?.replace(/^[a-z-]+:\/\//, '');
@@ -42,10 +46,16 @@ export function podRecord(pod: PodJson): PodRecord {
         image: container.image ?? '',
         ...(id && { id }),
         ...(found?.imageID && { imageId: found.imageID }),
+        ...('livenessProbe' in container && container.livenessProbe && { livenessSeconds: secondsOf(container.livenessProbe) }),
       };
     }),
     secrets: spec ? [...new Set(secretUses(spec).map(({ name }) => name))].sort() : [],
   };
+}
+
+/** https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#container-probes: three failures, ten seconds apart, where nothing is said. */
+function secondsOf({ periodSeconds = 10, failureThreshold = 3 }: Json<V1Probe>): number {
+  return periodSeconds * failureThreshold;
 }
 
 export function ownersOf(metadata: Json<V1ObjectMeta>): readonly OwnerRef[] {

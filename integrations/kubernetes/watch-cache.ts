@@ -1,6 +1,14 @@
 import type { V1NetworkPolicy, V1ObjectMeta, V1Service } from '@kubernetes/client-node';
 import type { OwnerRef, PodRecord, PolicyRecord } from '../../core/pod-record.ts';
 import { type KubernetesApi, pathOf } from './client.ts';
+import {
+  type BudgetJson,
+  type BudgetRecord,
+  budgetRecord,
+  type ScalerJson,
+  type ScalerRecord,
+  scalerRecord,
+} from './disruption.ts';
 import { PodIndex } from './pod-index.ts';
 import { type Json, ownersOf, type PodJson, podRecord, policyRecord } from './projection.ts';
 import { Reflector, type WatchLog } from './reflector.ts';
@@ -40,6 +48,10 @@ export interface ClusterView {
   policies(namespace: string): readonly PolicyRecord[];
   services(namespace: string): readonly ServiceRecord[];
   namespaces(): readonly string[];
+  /** PodDisruptionBudgets; undefined while they are not known: nothing waits for them. */
+  budgets(namespace: string): readonly BudgetRecord[] | undefined;
+  /** HorizontalPodAutoscalers; undefined while they are not known. */
+  scalers(namespace: string): readonly ScalerRecord[] | undefined;
   /** Takes what a call of ours has just returned, before the watch brings it. */
   observePod(pod: PodJson): void;
   observePolicy(policy: Json<V1NetworkPolicy>): void;
@@ -51,10 +63,14 @@ export class WatchCache implements ClusterView {
   readonly #owners = { ReplicaSet: new Map<string, readonly OwnerRef[]>(), Job: new Map<string, readonly OwnerRef[]>() };
   readonly #policies = new Map<string, Map<string, PolicyRecord>>();
   readonly #services = new Map<string, Map<string, ServiceRecord>>();
+  readonly #budgets = new Map<string, Map<string, BudgetRecord>>();
+  readonly #scalers = new Map<string, Map<string, ScalerRecord>>();
   readonly #namespaces = new Set<string>();
   readonly #nodes = new Map<string, NodeRecord>();
   readonly #onNamespace = new Set<(namespace: string) => void>();
   readonly #reflectors: readonly Reflector<never>[];
+  /** What plans only mention: without these rights a containment is made all the same. */
+  readonly #beside: { readonly budgets: Reflector<BudgetJson>; readonly scalers: Reflector<ScalerJson> };
   #ready = false;
   #stopped = false;
 
@@ -133,6 +149,22 @@ export class WatchCache implements ClusterView {
         else this.#seeNode(item.metadata);
       },
     });
+    this.#beside = {
+      budgets: new Reflector<BudgetJson>({
+        api,
+        log,
+        resource: 'poddisruptionbudgets',
+        path: pathOf({ group: 'policy', resource: 'poddisruptionbudgets' }),
+        ...store(this.#budgets, budgetRecord),
+      }),
+      scalers: new Reflector<ScalerJson>({
+        api,
+        log,
+        resource: 'horizontalpodautoscalers',
+        path: pathOf({ group: 'autoscaling', version: 'v2', resource: 'horizontalpodautoscalers' }),
+        ...store(this.#scalers, scalerRecord),
+      }),
+    };
     this.#reflectors = [
       pods,
       policies,
@@ -146,6 +178,7 @@ export class WatchCache implements ClusterView {
 
   /** Resolves when all first lists are in. It goes on trying until `stop`: do not wait for it where an alert must not wait. */
   async start(): Promise<void> {
+    for (const reflector of Object.values(this.#beside)) void reflector.start();
     await Promise.all(this.#reflectors.map((reflector) => reflector.start()));
     this.#ready = !this.#stopped;
   }
@@ -153,7 +186,7 @@ export class WatchCache implements ClusterView {
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#ready = false;
-    await Promise.all(this.#reflectors.map((reflector) => reflector.stop()));
+    await Promise.all([...this.#reflectors, ...Object.values(this.#beside)].map((reflector) => reflector.stop()));
   }
 
   /** Is told of each namespace once it is there, those known already included. */
@@ -202,6 +235,14 @@ export class WatchCache implements ClusterView {
     return [...(this.#services.get(namespace)?.values() ?? [])];
   }
 
+  budgets(namespace: string): readonly BudgetRecord[] | undefined {
+    return known(this.#beside.budgets) ? [...(this.#budgets.get(namespace)?.values() ?? [])] : undefined;
+  }
+
+  scalers(namespace: string): readonly ScalerRecord[] | undefined {
+    return known(this.#beside.scalers) ? [...(this.#scalers.get(namespace)?.values() ?? [])] : undefined;
+  }
+
   nodes(): readonly NodeRecord[] {
     return [...this.#nodes.values()];
   }
@@ -228,6 +269,10 @@ export class WatchCache implements ClusterView {
     this.#namespaces.add(metadata.name);
     for (const listener of this.#onNamespace) listener(metadata.name);
   }
+}
+
+function known(reflector: Pick<Reflector<BudgetJson>, 'age'>): boolean {
+  return Number.isFinite(reflector.age());
 }
 
 const keyOf = (metadata: Json<V1ObjectMeta>): string => `${metadata.namespace ?? ''}/${metadata.name ?? ''}`;

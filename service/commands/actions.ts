@@ -7,7 +7,7 @@ import { print, printFacts, printJson, printTable, styled } from './output.ts';
 
 /** The declaration as JSON: everything that is in it, with what is absent said. */
 function described(action: ActionDeclaration) {
-  const { name, title, effect, reach, pool, contains, endsTarget, requires, timeouts, rights, verifiedBy, undo, example } =
+  const { name, title, effect, reach, pool, contains, endsTarget, optIn, requires, timeouts, rights, verifiedBy, undo, example } =
     action;
   return {
     name,
@@ -17,6 +17,7 @@ function described(action: ActionDeclaration) {
     pool,
     contains: contains === true,
     endsTarget: endsTarget === true,
+    offByDefault: optIn === true,
     requires,
     timeouts,
     rights,
@@ -77,6 +78,7 @@ function show(name: string, options: CommonOptions): void {
     ['reach', action.reach],
     ['decided by', whoDecides(action)],
     ['pool', action.pool],
+    ...(action.optIn ? [['off by default', 'until actions.optIn of the configuration names it'] as const] : []),
     ['needs of the alert', action.requires.join(', ') || 'nothing'],
     ['verified by', action.verifiedBy],
     ['undo', action.undo],

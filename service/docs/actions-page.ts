@@ -13,6 +13,9 @@ function section(action: ActionDeclaration): string {
   const { planMs, applyMs, verifyMs } = action.timeouts;
   const facts = [
     `- **Effect** ${action.effect}, **reach** ${action.reach}, done by the pool **${action.pool}**`,
+    ...(action.optIn
+      ? ['- **Off by default**: `actions.optIn` of the configuration turns it on, and its rights are a manifest of their own']
+      : []),
     `- **Needs of the alert** ${action.requires.join(', ') || 'nothing'}`,
     `- **Verified by** ${action.verifiedBy}`,
     `- **Undo** ${action.undo}`,

@@ -1,4 +1,4 @@
-import { names } from '../../core/labels.ts';
+import { doNotDisrupt, names } from '../../core/labels.ts';
 
 /**
  * What RBAC cannot say: `patch pods` would let its holder change images, and `create networkpolicies` open a namespace. With these
@@ -17,7 +17,7 @@ export function cellAdmission(account: { readonly namespace: string; readonly na
           expression: 'object.spec == oldObject.spec && object.metadata.?finalizers == oldObject.metadata.?finalizers',
           message: 'Firebreak may change the labels and its own annotations of a pod, nothing else',
         },
-        onlyOwnAnnotations('a pod'),
+        onlyOwnAnnotations('a pod', { more: Object.keys(doNotDisrupt) }),
       ],
     }),
     ...policy({
@@ -62,7 +62,7 @@ export function cellAdmission(account: { readonly namespace: string; readonly na
           message: 'Firebreak may pause, suspend, scale and roll a workload, and change nothing of what it runs',
         },
         onlyOwnAnnotations('a workload'),
-        onlyOwnAnnotations('a pod template', 'templateBefore', 'templateAfter'),
+        onlyOwnAnnotations('a pod template', { from: 'templateBefore', to: 'templateAfter' }),
       ],
     }),
     ...policy({
@@ -143,12 +143,17 @@ const templateAnnotations = [
   { name: 'templateAfter', expression: 'object.spec.?template.?metadata.?annotations.orValue({})' },
 ];
 
-function onlyOwnAnnotations(what: string, from = 'before', to = 'after'): object {
-  const ours = `k.startsWith('firebreak.dev/')`;
+/** @param options.more annotations that may be changed besides our own */
+function onlyOwnAnnotations(
+  what: string,
+  options: { readonly from?: string; readonly to?: string; readonly more?: readonly string[] } = {},
+): object {
+  const { from = 'before', to = 'after', more = [] } = options;
+  const ours = [`k.startsWith('firebreak.dev/')`, ...more.map((name) => `k == '${name}'`)].join(' || ');
   const [before, after] = [`variables.${from}`, `variables.${to}`];
   return {
     expression: `${after}.all(k, ${ours} || (k in ${before} && ${before}[k] == ${after}[k])) && ${before}.all(k, ${ours} || k in ${after})`,
-    message: `Firebreak may change no annotations of ${what} but its own`,
+    message: `Firebreak may change no annotations of ${what} but its own${more.length > 0 ? ' and those that keep autoscalers from it' : ''}`,
   };
 }
 

@@ -223,7 +223,10 @@ export const table: readonly AnyRow[] = [
       });
       if (!pod) throw new Error('one replica was asked for');
       await cluster.patchPod(namespace, pod.metadata?.name ?? '', { labels: { app: null, [names.quarantineLabel]: 'active' } });
-      await until(async () => ((await cluster.pods(namespace)).length === 2 ? true : undefined));
+      await until(async () => {
+        const running = (await cluster.pods(namespace)).filter(({ status }) => status?.phase === 'Running');
+        return running.length === 2 ? true : undefined;
+      });
       return { input: { suspect: resolved(pod) }, objects: [] };
     },
     verification: 'verified',

@@ -223,6 +223,74 @@ describe('quarantining a pod', () => {
     expect(await undo()).toMatchObject({ state: 'undone' });
   });
 
+  test('says what it causes: budgets, scalers, liveness and owners; and keeps autoscalers from the pod until the exact undo', async () => {
+    const own = await platform.freshNamespace();
+    const spec = {
+      containers: [
+        {
+          name: 'main',
+          image: 'shop/cart:1',
+          livenessProbe: { httpGet: { path: '/', port: 80 }, periodSeconds: 5, failureThreshold: 4 },
+        },
+      ],
+    };
+    await cluster.post(pathOf({ group: 'policy', resource: 'poddisruptionbudgets', namespace: own }), {
+      metadata: { name: 'most' },
+      spec: { minAvailable: 1, selector: { matchLabels: { app: 'cart' } } },
+    });
+    await cluster.post(pathOf({ group: 'autoscaling', version: 'v2', resource: 'horizontalpodautoscalers', namespace: own }), {
+      metadata: { name: 'load' },
+      spec: { minReplicas: 1, maxReplicas: 3, scaleTargetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: 'cart' } },
+    });
+    const [made] = await cluster.makeDeployment(own, 'cart', { replicas: 1, spec });
+    const name = made?.metadata?.name ?? '';
+    const before = await cluster.settled(
+      await cluster.patchPod(own, name, { annotations: { 'cluster-autoscaler.kubernetes.io/safe-to-evict': 'true' } }),
+    );
+    await until(async () => (cluster.view.budgets(own)?.length && cluster.view.scalers(own)?.length ? true : undefined));
+    const [input, context] = [{ pod: resolved(before) }, stepContext({ fast: true })];
+    const plan = await action().plan(input, context);
+    const owner = before.metadata?.ownerReferences?.[0]?.name;
+    expect(plan.notes).toEqual(
+      expect.arrayContaining([
+        `On release ReplicaSet ${owner} takes it back, has one pod too many, and ends one: a pod that is not ready first.`,
+        'PodDisruptionBudget most is bypassed: it no longer counts this pod, and does not hold up the quarantine.',
+        'HorizontalPodAutoscaler load no longer counts this pod, nor its load.',
+        'If its probe needs the network, liveness will restart container main in 20 s: memory and files are lost.',
+      ]),
+    );
+    await action().apply(input, context);
+    const spared = (await cluster.pod(own, name)).metadata?.annotations;
+    expect(spared).toMatchObject({
+      'cluster-autoscaler.kubernetes.io/safe-to-evict': 'false',
+      'karpenter.sh/do-not-disrupt': 'true',
+    });
+    await until(async () => ((await cluster.pod(own, name)).metadata?.ownerReferences ? undefined : true));
+    expect(await action().plan(input, context)).toEqual(plan);
+    await cluster.patchPod(own, name, { annotations: { 'karpenter.sh/do-not-disrupt': null } });
+    const undo = () => action().undo({ input, key: context.key }, context);
+    expect(await undo()).toMatchObject({
+      state: 'drifted',
+      difference: ['annotation karpenter.sh/do-not-disrupt was changed from true to nothing'],
+    });
+    await cluster.patchPod(own, name, { annotations: { 'karpenter.sh/do-not-disrupt': 'true' } });
+    expect(await undo()).toMatchObject({ state: 'undone' });
+    expect((await cluster.pod(own, name)).metadata?.annotations).toEqual(before.metadata?.annotations);
+  });
+
+  test('undoes a quarantine whose note was written by an older version', async () => {
+    const pod = await cluster.makePod(namespace, 'older', { metadata });
+    const [input, context] = [{ pod: resolved(pod) }, stepContext()];
+    const state = { version: 1, incident: context.incident, step: context.key, podUid: input.pod.uid, labels } as const;
+    await cluster.patchPod(namespace, 'older', {
+      labels: { ...Object.fromEntries(Object.keys(labels).map((key) => [key, null])), ...quarantineLabels(context.incident) },
+      annotations: { [names.beforeAnnotation]: sealBeforeState(state, cellKey) },
+    });
+    expect(await action().apply(input, context)).toMatchObject({ labelsBefore: labels });
+    expect(await action().undo({ input, key: context.key }, context)).toMatchObject({ state: 'undone' });
+    expect(comparable({ ...(await cluster.pod(namespace, 'older')) })).toEqual(comparable({ ...pod }));
+  });
+
   test('says gone when the pod is gone', async () => {
     const input = { pod: resolved(await cluster.makePod(namespace, 'gone', { metadata })) };
     const context = stepContext();

@@ -130,7 +130,10 @@ describe('the rights that the declarations ask for', () => {
     await deployment({ spec: { paused: true }, metadata: { annotations: { 'firebreak.dev/x': 'y' } } });
     await create('firebreak-isolate-x', { podSelector: spares, policyTypes: ['Ingress'], ingress: [{}] });
     await api.json({ method: 'DELETE', path: `${policies}/firebreak-isolate-x`, what: 'try' });
-    await patch({ metadata: { labels: { x: 'y' }, annotations: { 'firebreak.dev/step': 'x' } } });
+    await patch({
+      metadata: { labels: { x: 'y' }, annotations: { 'firebreak.dev/step': 'x', 'karpenter.sh/do-not-disrupt': 'true' } },
+    });
+    await patch({ metadata: { annotations: { 'karpenter.sh/do-not-disrupt': null } } });
     const pod = await admin.pod(namespace, name);
     expect(pod.metadata?.annotations).toEqual({ owner: 'team', 'firebreak.dev/step': 'x' });
   });

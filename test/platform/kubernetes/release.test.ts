@@ -119,12 +119,13 @@ describe('the way out, with nothing but a kubeconfig', () => {
       POD: 'cart',
       PATH: `${folder}${delimiter}${process.env.PATH}`,
     };
-    const [list, look, undo, policies] = recipes;
+    const [list, look, undo, spare, policies] = recipes;
     expect((await run('sh', ['-euc', list ?? ''], env)).stdout).toMatch(
       new RegExp(`${namespace} +cart +incident/test/${namespace}/Pod/cart`),
     );
     expect(JSON.parse((await run('sh', ['-euc', look ?? ''], env)).stdout)).toMatchObject({ labels: { app: 'cart' } });
-    expect(await run('sh', ['-euc', undo ?? ''], env)).toMatchObject({ code: 0, stderr: '' });
+    for (const recipe of [undo, spare])
+      expect(await run('sh', ['-euc', recipe ?? ''], env)).toMatchObject({ code: 0, stderr: '' });
     expect(await now(namespace, 'cart')).toEqual(comparable({ ...before }));
     expect(await run('sh', ['-euc', policies ?? ''], env)).toMatchObject({ code: 0, stderr: '' });
   });
