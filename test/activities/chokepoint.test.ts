@@ -260,6 +260,32 @@ describe('order', () => {
   });
 });
 
+describe('who is named as the actor', () => {
+  const approval = () => approvalOf([planOf('remove', 'destructive', { pod })]);
+  const call = (over: Partial<StepCall>) => callOf('remove', { evidenceDeadline: deadlinePassed, ...over });
+
+  test.each([
+    ['by the incident, since they voted', () => ({ approval: approval(), actors: ['ana'] }), 'FB_ERR_APPROVAL_INVALID'],
+    [
+      'by the question that they answered',
+      () => ({ approval: approvalOf([planOf('remove', 'destructive', { pod })], { question: { actors: ['ben'] } }) }),
+      'FB_ERR_APPROVAL_INVALID',
+    ],
+    ['and is nobody who voted', () => ({ approval: approval(), actors: ['lea'] }), undefined],
+  ])('%s', async (_what, over, code) => {
+    expect(await refusal(chokepoint.apply(call(over()), context))).toBe(code);
+    expect(world.applied).toHaveLength(code === undefined ? 1 : 0);
+  });
+
+  test('gives nothing back either', async () => {
+    const contained = callOf('quarantine', { actors: ['ben'] });
+    const plan = undoPlan(contained);
+    const reason = { kind: 'approved', proof: approvalOf([plan]), plan } as const;
+    expect(await refusal(chokepoint.undo({ call: contained, reason }, context))).toBe('FB_ERR_APPROVAL_INVALID');
+    expect(await refusal(chokepoint.undo({ call: { ...contained, actors: [] }, reason }, context))).toBeUndefined();
+  });
+});
+
 describe('whatever the call says', () => {
   const mostly = <T, U>(usual: T, other: fc.Arbitrary<U>) =>
     fc.oneof({ weight: 5, arbitrary: fc.constant(usual) }, { weight: 1, arbitrary: other });
