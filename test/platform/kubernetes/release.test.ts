@@ -4,7 +4,9 @@ import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { isolateNamespaceImplementation } from '../../../activities/actions/isolate-namespace.ts';
 import { quarantinePodImplementation } from '../../../activities/actions/quarantine-pod.ts';
+import { suspendRolloutImplementation } from '../../../activities/actions/suspend-rollout.ts';
 import { comparable } from '../../../core/drift.ts';
 import { names } from '../../../core/labels.ts';
 import { findOnPath } from '../../../service/dev/command.ts';
@@ -119,7 +121,7 @@ describe('the way out, with nothing but a kubeconfig', () => {
       POD: 'cart',
       PATH: `${folder}${delimiter}${process.env.PATH}`,
     };
-    const [list, look, undo, spare, policies] = recipes;
+    const [list, look, undo, spare, policies, made, held] = recipes;
     expect((await run('sh', ['-euc', list ?? ''], env)).stdout).toMatch(
       new RegExp(`${namespace} +cart +incident/test/${namespace}/Pod/cart`),
     );
@@ -128,5 +130,15 @@ describe('the way out, with nothing but a kubeconfig', () => {
       expect(await run('sh', ['-euc', recipe ?? ''], env)).toMatchObject({ code: 0, stderr: '' });
     expect(await now(namespace, 'cart')).toEqual(comparable({ ...before }));
     expect(await run('sh', ['-euc', policies ?? ''], env)).toMatchObject({ code: 0, stderr: '' });
+
+    const parts = { api: cluster.api, cellKey };
+    const isolation = isolateNamespaceImplementation(parts);
+    const { policy } = await isolation.apply({ namespace }, stepContext());
+    expect((await run('sh', ['-euc', made ?? ''], env)).stdout).toMatch(new RegExp(`${namespace} +networkpolicy\\S*/${policy}`));
+    await cluster.makeDeployment(namespace, 'web', { replicas: 1 });
+    await suspendRolloutImplementation(parts).apply({ deployment: { namespace, name: 'web' } }, stepContext());
+    expect((await run('sh', ['-euc', held ?? ''], env)).stdout).toMatch(
+      new RegExp(`Deployment +${namespace} +web .*before-suspend-rollout`),
+    );
   });
 });
