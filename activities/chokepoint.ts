@@ -26,7 +26,7 @@ export interface Census {
   ownerReplicas(call: StepCall): number | undefined;
   /** Pods with the quarantine label: uid → namespace. */
   contained(): ReadonlyMap<string, string>;
-  /** Those of them in this namespace that this incident has taken, as their sealed before-states prove. */
+  /** Pods of this namespace that this incident has taken, as their sealed before-states prove, with the label or robbed of it. */
   takenBy(incident: string, namespace: string): ReadonlySet<string>;
 }
 

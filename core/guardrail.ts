@@ -25,7 +25,7 @@ export interface GuardrailFacts {
   readonly doubt: string | undefined;
   /** Pods of the owner, contained ones included; undefined when nobody can say. */
   readonly ownerReplicas: number | undefined;
-  /** This incident holds the target already: doing it again takes no place under a cap. */
+  /** This incident holds the target already, as its sealed mark proves: doing it again takes no place under a cap. */
   readonly held: boolean;
   /** Contained or about to be, this target not counted. */
   readonly ownerContained: number;
@@ -57,6 +57,8 @@ export function checkGuardrails(rules: GuardrailRules, facts: GuardrailFacts): G
       reason: `${declaration.name} (${plan.effect}, reach ${plan.reach}) needs people to approve it`,
     };
   }
+  // It was allowed when the incident took it, and its sealed mark is still there.
+  if (declaration.contains && facts.held) return { ok: true };
   if (facts.severity === 'unknown' || !atLeast(facts.severity, rules.automaticFrom)) {
     return {
       ok: false,
@@ -64,9 +66,9 @@ export function checkGuardrails(rules: GuardrailRules, facts: GuardrailFacts): G
       reason: `${declaration.name} is automatic from ${rules.automaticFrom} on; this is ${facts.severity}`,
     };
   }
-  if (facts.doubt !== undefined && !facts.held)
+  if (facts.doubt !== undefined)
     return { ok: false, code: 'FB_ERR_ASK_FIRST', reason: `${declaration.name} is not automatic here: ${facts.doubt}` };
-  return declaration.contains && !facts.held ? checkCaps(rules, facts) : { ok: true };
+  return declaration.contains ? checkCaps(rules, facts) : { ok: true };
 }
 
 function checkCaps(rules: GuardrailRules, facts: GuardrailFacts): GuardrailAnswer {

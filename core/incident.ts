@@ -82,7 +82,7 @@ export interface AlertCount {
 export interface IncidentNote {
   /** The same when it is sent again. */
   readonly id: string;
-  readonly kind: 'alert.suppressed' | 'sensor.back' | 'step.seen';
+  readonly kind: 'alert.suppressed' | 'sensor.back' | 'step.seen' | 'containment.reasserted';
   readonly text: string;
   /** The suppression, step or sensor. */
   readonly about: string;

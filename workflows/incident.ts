@@ -47,7 +47,7 @@ export async function incident(input: IncidentInput): Promise<IncidentState> {
     }
   };
   setHandler(alertsSignal, join);
-  setHandler(noteSignal, (note) => noteOn(model, note));
+  setHandler(noteSignal, (note) => noteOn(model, note, (text) => questions.page(text)));
   setHandler(remarkSignal, (remark) => remarks.receive(remark));
   setHandler(voteSignal, (vote) => questions.receive(vote));
   setHandler(stateQuery, () => model.snapshot());
@@ -65,13 +65,17 @@ export async function incident(input: IncidentInput): Promise<IncidentState> {
   }
 }
 
-const noteKinds: ReadonlySet<unknown> = new Set(['alert.suppressed', 'sensor.back', 'step.seen']);
+const noteKinds: ReadonlySet<unknown> = new Set(['alert.suppressed', 'sensor.back', 'step.seen', 'containment.reasserted']);
 
 /** A line for the record, once; whoever reaches Temporal can send one. */
-function noteOn(model: IncidentModel, note: Partial<IncidentNote> | null | undefined): void {
+function noteOn(model: IncidentModel, note: Partial<IncidentNote> | null | undefined, page: (text: string) => void): void {
   const { id, kind, text, about } = note ?? {};
   if (typeof id !== 'string' || !noteKinds.has(kind) || typeof text !== 'string' || typeof about !== 'string') return;
-  if (model.firstSight(`note:${id}`)) model.record(String(kind), 'engine', text.slice(0, 1_000), { about: about.slice(0, 300) });
+  if (!model.firstSight(`note:${id}`)) return;
+  const words = text.slice(0, 1_000);
+  model.record(String(kind), 'engine', words, { about: about.slice(0, 300) });
+  // Whoever takes a quarantine off is there now.
+  if (kind === 'containment.reasserted') page(words);
 }
 
 interface Parts {

@@ -38,7 +38,7 @@ export function readAccess(file: string): KubernetesAccess {
 export function callKubernetes(options: {
   readonly access: KubernetesAccess;
   readonly path: string;
-  readonly method?: 'GET' | 'POST' | 'DELETE';
+  readonly method?: 'GET' | 'POST' | 'PATCH' | 'DELETE';
   readonly body?: object;
   readonly timeoutMs?: number;
 }): Promise<{ readonly status: number; readonly text: string }> {
@@ -55,7 +55,7 @@ export function callKubernetes(options: {
         timeout: timeoutMs,
         headers: {
           ...(access.token && { authorization: `Bearer ${access.token}` }),
-          ...(body && { 'content-type': 'application/json' }),
+          ...(body && { 'content-type': method === 'PATCH' ? 'application/merge-patch+json' : 'application/json' }),
         },
       },
       (response) => {

@@ -29,6 +29,7 @@ import { type Cluster, type ClusterWatch, createCellPool } from './cluster.ts';
 import { ContainedPods } from './contained-pods.ts';
 import { type CellControl, createCellControl, expectedSensors } from './control.ts';
 import { HeadStarts } from './head-starts.ts';
+import { HoldContainment } from './hold-containment.ts';
 import { type Logger, reasonOf } from './log.ts';
 import { runOlderBuilds } from './older-builds.ts';
 
@@ -76,6 +77,14 @@ export async function startCell(parts: CellParts): Promise<RunningCell> {
   });
   const activities = { ...headStarts.adopting(cellContainsFirst(pool.activities, parts.first)), ...control.activities };
   const gateway = createLateGateway();
+  const hold = new HoldContainment({
+    chokepoint: pool.chokepoint,
+    view: watch.view,
+    cellKey: watch.cellKey,
+    note: (incident, note) => gateway.note(incident, note),
+    log,
+  });
+  hold.start();
   const stopping = new AbortController();
   const intake = await startIntake({
     listen: config.intake.listen,
@@ -102,6 +111,7 @@ export async function startCell(parts: CellParts): Promise<RunningCell> {
       work({ parts: { ...parts, build }, activities, control, gateway, headStarts, temporal, stopping: stopping.signal }),
     stop: async () => {
       stopping.abort();
+      hold.stop();
       await intake.stop();
     },
     close: () => headStarts.stop(),

@@ -38,8 +38,7 @@ export function createCensus({ view, cellKey }: { readonly view: ClusterView; re
     takenBy: (incident, namespace) => {
       const taken = new Set<string>();
       for (const pod of view.pods()) {
-        const isContained = pod.namespace === namespace && pod.labels[names.quarantineLabel] !== undefined;
-        if (isContained && wasTakenBy(pod, cellKey, incident)) taken.add(pod.uid);
+        if (pod.namespace === namespace && wasTakenBy(pod, cellKey, incident)) taken.add(pod.uid);
       }
       return taken;
     },

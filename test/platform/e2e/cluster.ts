@@ -60,6 +60,19 @@ export class WorkloadMaker {
     return items.filter(({ status }) => status.phase === 'Running').map(({ metadata }) => metadata.name);
   }
 
+  /** What its pod says of itself. */
+  async podMetadata({ namespace, pod }: Workload): Promise<PodList['items'][number]['metadata']> {
+    const { text } = await this.#get(`/api/v1/namespaces/${namespace}/pods/${pod}`);
+    return (JSON.parse(text) as PodList['items'][number]).metadata;
+  }
+
+  /** Changes its pod, as somebody else would. */
+  async patchPod({ namespace, pod }: Workload, body: object): Promise<void> {
+    const path = `/api/v1/namespaces/${namespace}/pods/${pod}`;
+    const { status, text } = await callKubernetes({ access: this.#access, path, method: 'PATCH', body });
+    if (status !== 200) throw new Error(`PATCH ${path}: ${status} ${text.slice(0, 300)}`);
+  }
+
   async #get(path: string): Promise<{ readonly status: number; readonly text: string }> {
     return callKubernetes({ access: this.#access, path });
   }

@@ -49,6 +49,20 @@ describe('a head start', () => {
     await service.contained(other, 30_000);
   });
 
+  test('holds: a quarantine that somebody takes off is put back, and people are told', async () => {
+    await service.workloads.patchPod(workload, {
+      metadata: { labels: { 'firebreak.dev/quarantine': null } },
+    });
+    await until('the quarantine again', 20_000, async () => {
+      const { labels } = await service.workloads.podMetadata(workload);
+      return labels?.['firebreak.dev/quarantine'] === 'active';
+    });
+    const { timeline } = await service.stateWhen('a line', workload, 20_000, (state) =>
+      state.timeline.some(({ kind }) => kind === 'containment.reasserted'),
+    );
+    expect(timeline.find(({ kind }) => kind === 'containment.reasserted')?.text).toContain('took the quarantine of');
+  });
+
   test('does not take again what people gave back', async () => {
     for (const person of [ana, ben]) await voteUntilTaken(service, workload, person, labels.release);
     await until('the release', 30_000, () => service.effects.of('give-back', podOf(workload)).length > 0);
@@ -58,7 +72,8 @@ describe('a head start', () => {
     await service.post([{ ...alertAbout(workload), rule }]);
     await service.stateWhen('the alert', workload, 20_000, ({ total }) => total > before);
     await sleep(1_000);
-    expect(service.effects.of('contain', podOf(workload))).toHaveLength(1);
+    // The first time, and when somebody had taken it off.
+    expect(service.effects.of('contain', podOf(workload))).toHaveLength(2);
     expect((await service.state(workload))?.open).toBe(true);
   });
 });
