@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import { join } from 'node:path';
 import { Client } from '@temporalio/client';
 import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import { resolverFromNames } from '../core/subject.ts';
@@ -7,8 +6,8 @@ import { createBox } from '../integrations/crypto-box/box.ts';
 import { startIntake } from '../service/intake/start.ts';
 import { temporalGateway } from '../service/intake/temporal-gateway.ts';
 
-/** The intake with its worker in one process, as the cell has them: `node intake-server.ts ADDRESS NAMESPACE SPOOL_DIR TOKEN`. Prints its URL. */
-const [, , address = '', namespace = 'default', spoolDir = '', token = ''] = process.argv;
+/** The intake with its worker in one process, as the cell has them: `node intake-server.ts ADDRESS NAMESPACE SPOOL_DIR TOKEN BUNDLE`. Prints its URL. */
+const [, , address = '', namespace = 'default', spoolDir = '', token = '', bundle = ''] = process.argv;
 const taskQueue = 'bench-intake';
 const log = { info: () => {}, warn: () => {}, error: (fields: object, message: string) => console.error(message, fields) };
 
@@ -19,7 +18,8 @@ const worker = await Worker.create({
   connection,
   namespace,
   taskQueue,
-  workflowsPath: join(import.meta.dirname, 'counting-incident.ts'),
+  // Bundled before, as the service's are: bundling takes more memory than all else.
+  workflowBundle: { codePath: bundle },
   maxCachedWorkflows: 200,
   workflowThreadPoolSize: 1,
 });

@@ -1,5 +1,5 @@
 import { promisify } from 'node:util';
-import { constants, gunzip, inflate } from 'node:zlib';
+import { constants, gunzip, inflate, inflateRaw } from 'node:zlib';
 import { Lane } from './lane.ts';
 import { largestBody } from './parse.ts';
 
@@ -11,6 +11,7 @@ const unpackers = {
   gzip: promisify(gunzip),
   'x-gzip': promisify(gunzip),
   deflate: promisify(inflate),
+  rawDeflate: promisify(inflateRaw),
 } as const;
 
 /** Alerts that repeat each other pack to a thirtieth; beyond this it is made to be large. */
@@ -28,7 +29,8 @@ export async function unpackBody(bytes: Uint8Array, encoding: string | undefined
   }
   try {
     const maxOutputLength = Math.min(largestBody, Math.max(alwaysAllowed, bytes.length * largestRatio));
-    const unpack = (): Promise<Uint8Array> => unpackers[name](bytes, { maxOutputLength, finishFlush: constants.Z_FINISH });
+    const unpack = (): Promise<Uint8Array> =>
+      unpackers[formatOf(name, bytes)](bytes, { maxOutputLength, finishFlush: constants.Z_FINISH });
     return { ok: true, bytes: await unpacking.run(unpack) };
   } catch (error) {
     const tooLarge = typeof error === 'object' && error !== null && 'code' in error && error.code === 'ERR_BUFFER_TOO_LARGE';
@@ -40,4 +42,10 @@ export async function unpackBody(bytes: Uint8Array, encoding: string | undefined
         }
       : { ok: false, status: 400, reason: `the body is not ${name}` };
   }
+}
+
+/** "deflate" is the zlib format (RFC 9110), and some senders leave its two bytes at the beginning out: RFC 1950 says how they are told. */
+function formatOf(name: 'gzip' | 'x-gzip' | 'deflate', [first = 0, second = 0]: Uint8Array): keyof typeof unpackers {
+  const isZlib = (first & 0x0f) === 8 && ((first << 8) | second) % 31 === 0;
+  return name === 'deflate' && !isZlib ? 'rawDeflate' : name;
 }

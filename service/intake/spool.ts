@@ -40,6 +40,7 @@ type EntryKey = [incident: string, place: number];
 
 const removedAtOnce = 1_000;
 const pageSize = 4_096;
+const smallestMap = 64 * 1024 * 1024;
 const last = Number.MAX_SAFE_INTEGER;
 
 export interface SpoolOptions {
@@ -99,6 +100,8 @@ export class Spool {
       path: directory,
       maxDbs: 16,
       pageSize,
+      // One map for all that may come: each time that the file outgrows its map a larger one is put beside it, and each counts as memory.
+      mapSize: mapSizeOf(maxBytes),
       // A commit is on the disk before its promise resolves: that promise is what a sender's 200 rests on.
       overlappingSync: false,
     });
@@ -222,6 +225,11 @@ export class Spool {
     for (const key of this.#entries.getKeys({ start, end, reverse: true, limit: 1 })) return key[1];
     return 0;
   }
+}
+
+/** Address space only. Pages that are free again, the ledger and what is hidden come on top of the waiting alerts. */
+function mapSizeOf(maxBytes: number): number {
+  return Math.ceil((2 * maxBytes + smallestMap) / pageSize) * pageSize;
 }
 
 function bytesOf(stats: unknown): number {
