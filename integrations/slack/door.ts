@@ -113,7 +113,7 @@ export class Door {
   /** What is no answer to the question: the service says what it does, and which dialog it needs. */
   async #menu(click: Click, kept: QuestionCard | undefined, respond: RespondFn | undefined): Promise<void> {
     const { onMenu, dialogs, log } = this.#parts;
-    const { card } = about(kept, click.button);
+    const card = kept ?? unseenCard(click.button).card;
     try {
       const answer = await onMenu(click);
       if ('details' in answer) await dialogs.open(click, respond, () => detailsView(card, answer.details));

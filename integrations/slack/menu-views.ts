@@ -1,12 +1,13 @@
-import type { ModalView } from '@slack/types';
+import type { KnownBlock, ModalView } from '@slack/types';
 import type { QuestionCard } from '../../core/card.ts';
 import { context, section, words } from './blocks.ts';
-import { chunks, code, inline } from './text.ts';
+import { chunks, code, inline, linesUpTo } from './text.ts';
 
 export const commentBlock = 'fb_comment';
 const longestComment = 1_000;
 /** A modal holds 100 blocks. */
 const mostSections = 40;
+const mostChoices = 20;
 
 /** The whole of it, to be read: nothing is decided here. `mrkdwn` is escaped already. */
 export function detailsView(card: QuestionCard, mrkdwn: string): ModalView {
@@ -18,8 +19,21 @@ export function detailsView(card: QuestionCard, mrkdwn: string): ModalView {
     blocks: [
       context([inline(incident.title, 200), `cluster ${code(incident.cluster, 60)}`]),
       ...chunks(mrkdwn).slice(0, mostSections).map(section),
+      { type: 'divider' },
+      ...card.choices.slice(0, mostChoices).map(planSection),
     ],
   };
+}
+
+/** What each choice would do, whole. */
+function planSection({ label, changes, blastRadius, notes }: QuestionCard['choices'][number]): KnownBlock {
+  const lines = [
+    `*If “${inline(label, 100)}”*`,
+    ...(changes.length === 0 ? ['Changes nothing.'] : changes.map((change) => `•  ${inline(change, 300)}`)),
+    ...blastRadius.map((target) => `Touches ${code(target, 300)}`),
+    ...notes.map((note) => `_Note:_ ${inline(note, 300)}`),
+  ];
+  return section(linesUpTo(lines, 2_900));
 }
 
 export function commentView(card: QuestionCard, modalId: string): ModalView {

@@ -25,6 +25,9 @@ export interface CardMenuOptions {
 /** A dialog must be open 3 s after the click. */
 const answerWithinMs = 2_000;
 
+/** A dialog holds 250 kB; an incident keeps fewer entries than this. */
+const wholeTimeline = 1_000;
+
 const kinds = { ':snooze': 'snooze', ':next': 'next', ':comment': 'comment' } as const;
 
 /** What a card's menu does. Everybody on the roster may read; what is said goes to the incident, signed, and is checked in its cell. */
@@ -46,7 +49,7 @@ export function createCardMenu(options: CardMenuOptions): (click: TrustedClick) 
     try {
       switch (choice) {
         case ':details':
-          return { details: incidentText(await state()) };
+          return { details: incidentText(await state(), wholeTimeline) };
         case ':extend':
           return await votes.vote({ ...click, button: leaseButton(await state(), 'extend') });
         case ':comment':

@@ -130,8 +130,8 @@ async function show(asking: Asking, rest: readonly string[]): Promise<string> {
   return incidentText(await incidentState(asking.session, { id: named(asking, rest) }));
 }
 
-/** One incident, as short as a telephone is small. mrkdwn. */
-export function incidentText(state: IncidentState): string {
+/** One incident, mrkdwn; of its timeline the last `entries`. */
+export function incidentText(state: IncidentState, entries = 60): string {
   const { severity, title, open, reached, verdict, total, steps, questions: asked, leases, evidence, timeline } = state;
   const active = leases.filter((one) => one.state === 'active' || one.state === 'permanent');
   return [
@@ -145,7 +145,7 @@ export function incidentText(state: IncidentState): string {
       .filter(({ question }) => !question.id.startsWith('lease:'))
       .map((one) => `*Asked:* ${inline(one.question.text, 300)}  ·  ${inline(statusText(one), 200)}`),
     '*Timeline*',
-    ...timeline.slice(-60).map(({ at, kind, text }) => `${at.slice(11, 19)}  ${inline(`${kind}: ${text}`, 240)}`),
+    ...timeline.slice(-entries).map(({ at, kind, text }) => `${at.slice(11, 19)}  ${inline(`${kind}: ${text}`, 240)}`),
   ].join('\n');
 }
 

@@ -140,8 +140,16 @@ export interface Rig {
 }
 
 /** The real desk behind a real HTTP server, and the emulated Slack that calls it. */
-export async function startRig(options: Partial<SlackDeskOptions> = {}): Promise<Rig> {
-  const slack = await startSlackEmulator({ signingSecret, botToken, appId, teamId, users, channels });
+export async function startRig(options: Partial<SlackDeskOptions> = {}, scopes?: readonly string[]): Promise<Rig> {
+  const slack = await startSlackEmulator({
+    signingSecret,
+    botToken,
+    appId,
+    teamId,
+    users,
+    channels,
+    ...(scopes === undefined ? {} : { scopes }),
+  });
   const [cards, clicks, refusals, logs] = [new MemoryCards(), [] as Rig['clicks'], [] as Refusal[], [] as string[]];
   const desk = createSlackDesk({
     appId,

@@ -48,7 +48,8 @@ describe('the menu of a card', () => {
     await post(rig);
     await pick('Details and timeline', { dialog: 'leave' });
     const { view } = await dialog();
-    expect(JSON.stringify(view.blocks)).toContain('incident.opened');
+    for (const text of ['incident.opened', 'If “Yes, release it”', 'Secret/shop/cart-db', 'deployment/shop/cart'])
+      expect(JSON.stringify(view.blocks)).toContain(text);
     expect(view.submit).toBeUndefined();
     expect(rig.clicks).toEqual([]);
   });
@@ -56,7 +57,8 @@ describe('the menu of a card', () => {
   test('takes a comment in a dialog, from its opener only', async () => {
     await post(rig);
     await pick('Comment', { dialog: 'leave' });
-    const { id } = await dialog();
+    const { id, view } = await dialog();
+    expect(JSON.stringify(view.blocks)).toContain('Is the new binary in');
     const typed = { fb_comment: 'our scanner, password=hunter2hunter2' };
     await rig.slack.submitView({ viewId: id, user: 'U0GRACE', typed });
     await until(() => rig.refusals[0]);
