@@ -30,11 +30,13 @@ function freshTime(): string {
 export interface AlertOptions {
   readonly commandLine?: string;
   readonly priority?: string;
+  /** Whom the sensor names as having done it. */
+  readonly user?: string;
 }
 
 /** What a real Falco captured, with a workload's pod as the one that it is about. */
 export function alertAbout({ namespace, pod }: Workload, sample: Sample = 'binary', options: AlertOptions = {}): object {
-  const { commandLine, priority } = options;
+  const { commandLine, priority, user } = options;
   const from = samples[sample];
   return {
     ...from,
@@ -45,6 +47,7 @@ export function alertAbout({ namespace, pod }: Workload, sample: Sample = 'binar
       'k8s.ns.name': namespace,
       'k8s.pod.name': pod,
       ...(commandLine !== undefined && { 'proc.cmdline': commandLine }),
+      ...(user !== undefined && { 'user.name': user }),
     },
   };
 }

@@ -32,7 +32,12 @@ beforeAll(async () => {
   service = await Service.create({ temporalAddress, temporalNamespace, kubeconfig, auditLog }, (config) => {
     config.watch = { namespaces: [namespace] };
     config.roster = {
-      people: [...people, { id: 'otto', name: 'Otto' }].map(({ id, name }) => ({ id, name, slack: [`U0${id.toUpperCase()}`] })),
+      people: [...people, { id: 'otto', name: 'Otto' }].map(({ id, name }) => ({
+        id,
+        name,
+        slack: [`U0${id.toUpperCase()}`],
+        accounts: [`${id}@example.com`],
+      })),
       groups: { oncall: ['ada', 'grace'], leads: ['margaret'], finance: ['otto'] },
     };
   });
@@ -257,6 +262,22 @@ test('a click from a group that is asked only later is refused by the cell, answ
   );
   expect(timeline.find(({ kind }) => kind === 'vote.refused')).toMatchObject({ actor: 'person/margaret' });
   await expectNothingDecided();
+});
+
+test('whom an alert names as the actor decides nothing on it, and somebody else does', async () => {
+  const [insider] = (await service.workloads.deploy(namespace, ['insider'])) as [Workload];
+  await service.alert(insider, 'shell', { user: 'ada@example.com' });
+  await service.cardOf(insider);
+  await service.click(insider, ana, 'No, quarantine the pod');
+  await until('the answer', 5_000, () =>
+    service.slack.ephemerals(ana).some(({ text }) => text.startsWith('An alert of this incident names you as the actor')),
+  );
+  await service.click(insider, ben, 'No, quarantine the pod');
+  const { timeline, actors } = await service.stateWhen('the decision', insider, 10_000, (state) =>
+    state.questions.some(({ status }) => status.state === 'decided'),
+  );
+  expect(actors).toEqual(['ada']);
+  expect(timeline.filter(({ kind }) => kind === 'question.decided')).toMatchObject([{ actor: 'person/grace' }]);
 });
 
 describe('a vote that did not come through the desk', () => {
