@@ -6,7 +6,8 @@ import { FirebreakError } from '../core/errors.ts';
 import type { EvidenceRef } from '../core/evidence.ts';
 import { checkGuardrails, type GuardrailRules } from '../core/guardrail.ts';
 import type { UnderwayStep } from '../core/own-steps.ts';
-import { type Plan, planDigest } from '../core/plan.ts';
+import { namespacesOf, type Plan, planDigest } from '../core/plan.ts';
+import type { ActiveRestraint, Restrainable } from '../core/restraint.ts';
 import type { Roster } from '../core/roster.ts';
 import { worse } from '../core/severity.ts';
 import type { AppliedStep, StepCall, UndoCall } from '../core/step.ts';
@@ -45,6 +46,8 @@ export interface ChokepointParts {
   readonly evidenceKept: (ref: EvidenceRef, incident: string) => Promise<boolean>;
   readonly now?: () => number;
   readonly steps?: StepRegister;
+  /** The strictest freeze or observe mode on a step now. From memory: no call on the fast path. */
+  readonly restraintOn?: (step: Restrainable) => ActiveRestraint | undefined;
 }
 
 export interface Chokepoint {
@@ -116,6 +119,7 @@ export function createChokepoint(parts: ChokepointParts): Chokepoint {
       severity: call.severity,
       approved: call.approval !== undefined,
       doubt: call.doubt,
+      restraint: parts.restraintOn?.({ namespaces: namespacesOf(plan), playbook: call.playbook }),
       ownerReplicas: parts.census.ownerReplicas(call),
       held,
       // The incident counts what it knows of; the cell what it sees, and what it is about to do.
@@ -140,8 +144,20 @@ export function createChokepoint(parts: ChokepointParts): Chokepoint {
     throw new FirebreakError('FB_ERR_EVIDENCE_PENDING', `nothing is kept of ${(plan.evidenceOf ?? plan.target).name} yet`);
   };
 
+  /** What no approval can allow is not put to people either. */
+  const mayBeAsked = ({ severity }: StepCall, plan: Plan, declaration: ActionDeclaration) => {
+    const nothing = { doubt: undefined, ownerReplicas: undefined, held: true };
+    const counts = { ownerContained: 0, namespaceContained: 0, clusterContained: 0 };
+    const answer = checkGuardrails(parts.rules, { declaration, plan, severity, approved: true, ...nothing, ...counts });
+    if (!answer.ok) throw new FirebreakError(answer.code, answer.reason);
+  };
+
   return {
-    plan: fullPlan,
+    plan: async (call, context) => {
+      const plan = await fullPlan(call, context);
+      mayBeAsked(call, plan, actionOf(call).action.declaration);
+      return plan;
+    },
 
     apply: async (call, context) => {
       const { action, input } = actionOf(call);

@@ -1,43 +1,48 @@
 import type { Level } from '../core/approval.ts';
-import type { ControlActivities } from '../core/control.ts';
+import type { ControlActivities, OrderCheck } from '../core/control.ts';
+import type { DecisionProposal } from '../core/decision.ts';
 import { signedReadEvidenceSchema } from '../core/evidence-access.schema.ts';
+import { signedRestraintEndSchema, signedRestraintSchema } from '../core/restraint.schema.ts';
+import { checkRestraintEnd, checkRestraintProposal } from '../core/restraint-check.ts';
+import type { Person } from '../core/roster.ts';
 import { signedEndSchema, signedProposalSchema } from '../core/suppression.schema.ts';
-import type { SignedEnd, SignedProposal } from '../core/suppression.ts';
-import { type Beliefs, checkEnd, checkProposal, checkReading, isFresh } from '../core/suppression-check.ts';
+import { type Beliefs, type Checked, checkEnd, checkProposal, checkReading, isFresh } from '../core/suppression-check.ts';
 
 const malformed = { ok: false, reason: 'This order is not of the form that is known.' } as const;
 
 /** What the control workflow asks of the cell: whether an order from outside is signed by who may give it. */
 export function createControlActivities(parts: {
   readonly beliefs: () => Beliefs;
-  /** Who is asked about a suppression. */
+  /** Who is asked about a decision. */
   readonly levels: readonly Level[];
 }): ControlActivities {
   const { beliefs, levels } = parts;
+  type Answer = Checked<{ readonly person: Person }>;
+  const checkedOrder = <Given>(order: Given, checked: Answer): OrderCheck<Given> =>
+    checked.ok ? { ok: true, order, name: checked.person.name, levels } : checked;
+  const proposal = <Given extends DecisionProposal>(order: Given, checked: Answer): OrderCheck<Given> =>
+    checked.ok && !isFresh(order.order.terms.from, beliefs().now)
+      ? { ok: false, reason: 'It was signed at another time: propose it anew.' }
+      : checkedOrder(order, checked);
   return {
     checkProposal: async (signed) => {
-      const parsed = signedProposalSchema.safeParse(signed);
-      if (!parsed.success) return malformed;
-      const order: SignedProposal = parsed.data;
-      const believed = beliefs();
-      const checked = checkProposal(order, believed);
-      if (!checked.ok) return checked;
-      if (!isFresh(order.order.terms.from, believed.now))
-        return { ok: false, reason: 'It was signed at another time: propose it anew.' };
-      return { ok: true, order, name: checked.person.name, levels };
+      const suppression = signedProposalSchema.safeParse(signed);
+      if (suppression.success) return proposal(suppression.data, checkProposal(suppression.data, beliefs()));
+      const restraint = signedRestraintSchema.safeParse(signed);
+      if (restraint.success) return proposal(restraint.data, checkRestraintProposal(restraint.data, beliefs()));
+      return malformed;
     },
     checkEnd: async (signed) => {
-      const parsed = signedEndSchema.safeParse(signed);
-      if (!parsed.success) return malformed;
-      const order: SignedEnd = parsed.data;
-      const checked = checkEnd(order, beliefs());
-      return checked.ok ? { ok: true, order, name: checked.person.name, levels } : checked;
+      const suppression = signedEndSchema.safeParse(signed);
+      if (suppression.success) return checkedOrder(suppression.data, checkEnd(suppression.data, beliefs()));
+      const restraint = signedRestraintEndSchema.safeParse(signed);
+      if (restraint.success) return checkedOrder(restraint.data, checkRestraintEnd(restraint.data, beliefs()));
+      return malformed;
     },
     checkReading: async (signed) => {
       const parsed = signedReadEvidenceSchema.safeParse(signed);
       if (!parsed.success) return malformed;
-      const checked = checkReading(parsed.data, beliefs());
-      return checked.ok ? { ok: true, order: parsed.data, name: checked.person.name, levels } : checked;
+      return checkedOrder(parsed.data, checkReading(parsed.data, beliefs()));
     },
   };
 }

@@ -1,10 +1,12 @@
 import type { Level } from './approval.ts';
 import type { AuditRecord } from './audit.ts';
+import type { DecidedAnything, DecisionProposal } from './decision.ts';
 import type { SignedReadEvidence } from './evidence-access.ts';
 import type { IncidentRef } from './incident.ts';
 import type { QuestionState, TimelineEntry } from './incident-state.ts';
+import type { SignedRestraint, SignedRestraintEnd } from './restraint.ts';
 import type { StormState } from './storm.ts';
-import type { DecidedSuppression, SignedEnd, SignedProposal } from './suppression.ts';
+import type { SignedEnd, SignedProposal } from './suppression.ts';
 
 /** Names by which a cluster's control workflow is reached. Votes and the state are asked for as of an incident. */
 export const controlNames = {
@@ -21,28 +23,36 @@ export const controlNames = {
   stateQuery: 'state',
 } as const;
 
-export type SuppressionStatus =
+export type DecisionStatus<End = SignedEnd | SignedRestraintEnd> =
   | { readonly state: 'proposed' }
   | { readonly state: 'active'; readonly since: string }
   /** Before it was active, or since. */
   | { readonly state: 'rejected' | 'lapsed' | 'expired'; readonly at: string }
-  | { readonly state: 'ended'; readonly at: string; readonly by: SignedEnd };
+  | { readonly state: 'ended'; readonly at: string; readonly by: End };
 
 export interface SuppressionState {
   readonly proposal: SignedProposal;
   /** Which of the state's questions it is decided by. */
   readonly question: string;
-  readonly status: SuppressionStatus;
+  readonly status: DecisionStatus<SignedEnd>;
+}
+
+export interface RestraintState {
+  readonly proposal: SignedRestraint;
+  readonly question: string;
+  readonly status: DecisionStatus<SignedRestraintEnd>;
 }
 
 /**
- * What is decided above all incidents of one cluster. Each kind of decision is a list of its own; suppressions are the first. What is in here
+ * What is decided above all incidents of one cluster. Each kind of decision is a list of its own; suppressions and restraints. What is in here
  * proves itself: the cell believes none of it without the signatures.
  */
 export interface ControlState {
   readonly incident: IncidentRef;
   readonly cluster: string;
   readonly suppressions: readonly SuppressionState[];
+  /** Absent in what an older build says. */
+  readonly restraints?: readonly RestraintState[];
   readonly questions: readonly QuestionState[];
   readonly timeline: readonly TimelineEntry[];
   readonly audit: { readonly acknowledged: number; readonly made: number };
@@ -61,7 +71,7 @@ export interface ControlInput {
   readonly queues: { readonly cell: string; readonly desk: string };
   readonly carried?: CarriedControl;
   /** What the cell knew, when the workflow itself was lost. */
-  readonly restored?: readonly DecidedSuppression[];
+  readonly restored?: readonly DecidedAnything[];
 }
 
 export type OrderCheck<Order> =
@@ -70,7 +80,7 @@ export type OrderCheck<Order> =
 
 /** What the control workflow asks of the cell, which knows roster and keys. No I/O: local activities. */
 export interface ControlActivities {
-  checkProposal(signed: unknown): Promise<OrderCheck<SignedProposal>>;
-  checkEnd(signed: unknown): Promise<OrderCheck<SignedEnd>>;
+  checkProposal(signed: unknown): Promise<OrderCheck<DecisionProposal>>;
+  checkEnd(signed: unknown): Promise<OrderCheck<SignedEnd | SignedRestraintEnd>>;
   checkReading(signed: unknown): Promise<OrderCheck<SignedReadEvidence>>;
 }

@@ -20,7 +20,7 @@ export const errorCatalogue = {
   },
   FB_ERR_ASK_FIRST: {
     retryable: false,
-    summary: 'It is not done without people, because what the alert says is in doubt',
+    summary: 'It is not done without people: what the alert says is in doubt, or the response is frozen',
     remedy: 'Answer the question that is asked about it.',
   },
   FB_ERR_CAP_REACHED: {
@@ -62,6 +62,11 @@ export const errorCatalogue = {
     retryable: false,
     summary: 'The object does not exist',
     remedy: 'Check the name, the namespace and the uid.',
+  },
+  FB_ERR_OBSERVED: {
+    retryable: false,
+    summary: 'Observe mode: the plan is on record, and nothing was done',
+    remedy: 'Act by hand, or end the observe mode: `firebreak unfreeze`.',
   },
   FB_ERR_PLAN_CHANGED: {
     retryable: false,

@@ -1,6 +1,7 @@
 import type { ActionDeclaration } from './action.ts';
 import type { ErrorCode } from './errors.ts';
 import { namespacesOf, type Plan } from './plan.ts';
+import { type ActiveRestraint, restraintReason } from './restraint.ts';
 import { atLeast, type Severity } from './severity.ts';
 
 /** The rules above all playbooks. From configuration: never from anything a tenant could write. */
@@ -23,6 +24,8 @@ export interface GuardrailFacts {
   /** A verified approval stands behind the step. */
   readonly approved: boolean;
   readonly doubt: string | undefined;
+  /** A freeze or an observe mode that is in force on this step. */
+  readonly restraint?: ActiveRestraint | undefined;
   /** Pods of the owner, contained ones included; undefined when nobody can say. */
   readonly ownerReplicas: number | undefined;
   /** This incident holds the target already, as its sealed mark proves: doing it again takes no place under a cap. */
@@ -49,6 +52,15 @@ export function checkGuardrails(rules: GuardrailRules, facts: GuardrailFacts): G
   const hit = namespacesOf(plan).find((namespace) => guarded.has(namespace));
   if (hit !== undefined)
     return { ok: false, code: 'FB_ERR_PROTECTED', reason: `namespace ${hit} is protected; ${plan.target.name} was not touched` };
+  const { restraint } = facts;
+  // What was contained before stays contained: doing that again is not new.
+  const again = declaration.contains === true && facts.held;
+  if (restraint?.terms.mode === 'observe' && !again)
+    return {
+      ok: false,
+      code: 'FB_ERR_OBSERVED',
+      reason: `nothing was done to ${plan.target.name}: ${restraintReason(restraint)}`,
+    };
   if (facts.approved) return { ok: true };
   if (plan.effect !== 'reversible' || plan.reach !== 'pod') {
     return {
@@ -58,7 +70,7 @@ export function checkGuardrails(rules: GuardrailRules, facts: GuardrailFacts): G
     };
   }
   // It was allowed when the incident took it, and its sealed mark is still there.
-  if (declaration.contains && facts.held) return { ok: true };
+  if (again) return { ok: true };
   if (facts.severity === 'unknown' || !atLeast(facts.severity, rules.automaticFrom)) {
     return {
       ok: false,
@@ -66,6 +78,12 @@ export function checkGuardrails(rules: GuardrailRules, facts: GuardrailFacts): G
       reason: `${declaration.name} is automatic from ${rules.automaticFrom} on; this is ${facts.severity}`,
     };
   }
+  if (restraint)
+    return {
+      ok: false,
+      code: 'FB_ERR_ASK_FIRST',
+      reason: `${declaration.name} is not automatic now: ${restraintReason(restraint)}`,
+    };
   if (facts.doubt !== undefined)
     return { ok: false, code: 'FB_ERR_ASK_FIRST', reason: `${declaration.name} is not automatic here: ${facts.doubt}` };
   return declaration.contains ? checkCaps(rules, facts) : { ok: true };

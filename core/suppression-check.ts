@@ -41,12 +41,17 @@ export function signedBy(signed: SignedOrder<Order>, { roster, keys }: Beliefs):
   return { ok: true, person };
 }
 
-function problemOf(terms: SuppressionTerms, { cluster, roster, now }: Beliefs): string | undefined {
+/** Why terms are outside the limits that each kind of decision has; undefined when they are not. */
+export function problemOf(
+  terms: Pick<SuppressionTerms, 'cluster' | 'owner' | 'from' | 'until'>,
+  { cluster, roster, now }: Beliefs,
+  { what, longestMs } = { what: 'A suppression', longestMs: longestSuppressionMs },
+): string | undefined {
   const [from, until] = [Date.parse(terms.from), Date.parse(terms.until)];
   if (terms.cluster !== cluster) return 'It is about another cluster.';
   if (!roster.people.some(({ id }) => id === terms.owner)) return `The owner ${terms.owner} is not on the roster.`;
   if (Number.isNaN(from) || Number.isNaN(until) || until <= from) return 'Its end is not after its beginning.';
-  if (until - from > longestSuppressionMs) return 'A suppression lasts 30 days at most.';
+  if (until - from > longestMs) return `${what} lasts ${longestMs / 86_400_000} days at most.`;
   if (from > now + clockToleranceMs) return 'It begins in the future.';
   if (until <= now) return 'It has ended already.';
   return undefined;

@@ -1,25 +1,19 @@
 import type { QuestionCard } from '../core/card.ts';
+import { type DecisionProposal, wordsOf } from '../core/decision.ts';
 import type { QuestionState } from '../core/incident-state.ts';
 import { quorumNow } from '../core/question.ts';
-import { type SuppressionTerms, workloadText } from '../core/suppression.ts';
 import type { ControlModel } from './control-model.ts';
 
 /** What people see of a proposal: the same card as for an incident. */
-export function controlCard({ ref, cluster }: ControlModel, state: QuestionState, terms: SuppressionTerms): QuestionCard {
+export function controlCard({ ref, cluster }: ControlModel, state: QuestionState, proposal: DecisionProposal): QuestionCard {
   const { question, votes, status, digest } = state;
+  const words = wordsOf(proposal);
   return {
     incident: { ...ref, title: `decisions of ${cluster}`, severity: question.severity, cluster },
     questionId: question.id,
     questionDigest: digest,
     text: question.text,
-    happened: {
-      rule: terms.match.rule,
-      sensor: terms.match.sensor ?? 'any sensor',
-      at: terms.from,
-      count: 0,
-      pod: workloadText(terms.match.workload),
-      image: terms.match.digest,
-    },
+    happened: words.happened,
     contained: [],
     evidence: [],
     choices: question.choices.map((choice) => ({
@@ -38,7 +32,7 @@ export function controlCard({ ref, cluster }: ControlModel, state: QuestionState
       at: vote.at,
       ...(vote.reason === undefined ? {} : { reason: vote.reason }),
     })),
-    onSilence: 'Nothing is hidden.',
+    onSilence: words.onSilence,
     level: {
       group: [...new Set(question.levels.map(({ group }) => group))].join(' or '),
       until: state.levelUntil,

@@ -1,15 +1,11 @@
 import type { SignedVote } from '../core/approval.ts';
 import type { ControlActivities, OrderCheck } from '../core/control.ts';
+import { type DecisionProposal, type DecisionState, wordsOf } from '../core/decision.ts';
 import type { SignedReadEvidence } from '../core/evidence-access.ts';
 import { countVote, saidBy } from '../core/question.ts';
+import type { SignedRestraintEnd } from '../core/restraint.ts';
 import type { CellActivities, DeskActivities } from '../core/step.ts';
-import {
-  approveChoice,
-  type SignedEnd,
-  type SignedProposal,
-  type SuppressionTerms,
-  suppressionTitle,
-} from '../core/suppression.ts';
+import { approveChoice, type SignedEnd } from '../core/suppression.ts';
 import { isVoteShaped, replyToOf } from '../core/vote-shape.ts';
 import { controlCard } from './control-card.ts';
 import { type ControlModel, isLive } from './control-model.ts';
@@ -42,63 +38,65 @@ export class Decisions {
 
   /** What has come to its end by itself. The cell looks at its own clock for each alert: this is for the record. */
   expire(): void {
-    for (const [id, one] of this.#model.suppressions) {
+    for (const [id, one] of this.#model.decisions) {
       if (!isLive(one) || this.#model.endOf(one) > Date.now()) continue;
-      const { terms } = one.proposal.order;
+      const { noun, name, over, nothing } = wordsOf(one.proposal);
       const state = one.status.state === 'proposed' ? 'lapsed' : 'expired';
       this.#model.set(id, { state, at: new Date().toISOString() });
       this.#closeQuestion(one.question);
-      const text = state === 'expired' ? `${suppressionTitle(terms)}: no longer hidden` : 'nobody decided: nothing is hidden';
-      this.#model.record(`suppression.${state}`, 'engine', text, { suppression: id });
-      this.#say(terms, `Suppression ${id} has ${state}: ${text}.`);
+      const text = state === 'expired' ? over : `nobody decided: ${nothing}`;
+      this.#model.record(`${noun}.${state}`, 'engine', text, { [noun]: id });
+      this.#say(one.proposal, `${name} ${id} has ${state}: ${text}.`);
     }
   }
 
   async #propose(value: unknown): Promise<void> {
-    const checked = await this.#checks.checkProposal(value).catch((): OrderCheck<SignedProposal> => notChecked);
-    const reason = checked.ok ? this.#problemOf(checked.order.order.terms) : checked.reason;
-    if (!checked.ok || reason !== undefined) {
-      const { actor, id } = claimed(value);
-      this.#model.record('suppression.refused', actor, reason ?? 'refused', { suppression: id });
-      return;
-    }
-    const { terms, person } = checked.order.order;
-    const state = this.#model.propose(checked.order, checked.levels);
-    this.#model.record('suppression.proposed', `person/${person}`, `${checked.name}: hide ${suppressionTitle(terms)}`, {
-      suppression: terms.id,
-      proposal: checked.order,
+    const checked = await this.#checks.checkProposal(value).catch((): OrderCheck<DecisionProposal> => notChecked);
+    const reason = checked.ok ? this.#problemOf(checked.order.order.terms.id) : checked.reason;
+    if (!checked.ok || reason !== undefined) return this.#refuseOrder(value, reason ?? 'refused');
+    const proposal = checked.order;
+    const { terms, person } = proposal.order;
+    const { noun, title } = wordsOf(proposal);
+    const state = this.#model.propose(proposal, checked.levels);
+    this.#model.record(`${noun}.proposed`, `person/${person}`, `${checked.name}: ${title}`, {
+      [noun]: terms.id,
+      proposal,
       question: state.question,
       digest: state.digest,
     });
     const groups = [...new Set(state.question.levels.map(({ group }) => group))];
     void this.#desk
-      .postQuestion({ card: controlCard(this.#model, state, terms), groups, requester: state.question.requester })
-      .catch(() => this.#model.record('card.failed', 'engine', 'the card could not be posted', { suppression: terms.id }));
+      .postQuestion({ card: controlCard(this.#model, state, proposal), groups, requester: state.question.requester })
+      .catch(() => this.#model.record('card.failed', 'engine', 'the card could not be posted', { [noun]: terms.id }));
   }
 
-  #problemOf(terms: SuppressionTerms): string | undefined {
-    if (this.#model.suppressions.has(terms.id)) return 'This proposal is known already.';
-    return this.#model.isFull ? 'There are too many suppressions: end some first.' : undefined;
+  #problemOf(id: string): string | undefined {
+    if (this.#model.decisions.has(id)) return 'This proposal is known already.';
+    return this.#model.isFull ? 'There are too many decisions: end some first.' : undefined;
   }
 
   async #end(value: unknown): Promise<void> {
-    const checked = await this.#checks.checkEnd(value).catch((): OrderCheck<SignedEnd> => notChecked);
-    const known = checked.ok ? this.#model.suppressions.get(checked.order.order.suppression) : undefined;
-    if (!checked.ok || !known || !isLive(known)) {
-      const { actor, id } = claimed(value);
-      const reason = checked.ok ? 'There is no such suppression, or it is over.' : checked.reason;
-      this.#model.record('suppression.refused', actor, reason, { suppression: id });
-      return;
-    }
-    const { suppression, person, reason } = checked.order.order;
-    const at = new Date().toISOString();
-    this.#model.set(suppression, { state: 'ended', at, by: checked.order });
+    const checked = await this.#checks.checkEnd(value).catch((): OrderCheck<SignedEnd | SignedRestraintEnd> => notChecked);
+    if (!checked.ok) return this.#refuseOrder(value, checked.reason);
+    const { order } = checked.order;
+    const noun = order.kind === 'suppression.end' ? 'suppression' : 'restraint';
+    const id = order.kind === 'suppression.end' ? order.suppression : order.restraint;
+    const known = this.#model.decisions.get(id);
+    if (!known || !isLive(known) || wordsOf(known.proposal).noun !== noun)
+      return this.#refuseOrder(value, `There is no such ${noun}, or it is over.`);
+    this.#model.set(id, { state: 'ended', at: new Date().toISOString(), by: checked.order });
     this.#closeQuestion(known.question);
-    this.#model.record('suppression.ended', `person/${person}`, `${checked.name}: ${reason}`, {
-      suppression,
+    this.#model.record(`${noun}.ended`, `person/${order.person}`, `${checked.name}: ${order.reason}`, {
+      [noun]: id,
       order: checked.order,
     });
-    this.#say(known.proposal.order.terms, `Suppression ${suppression} was ended by ${checked.name}: ${reason}`);
+    const { name } = wordsOf(known.proposal);
+    this.#say(known.proposal, `${name} ${id} was ended by ${checked.name}: ${order.reason}`);
+  }
+
+  #refuseOrder(value: unknown, reason: string): void {
+    const { actor, id, noun } = claimed(value);
+    this.#model.record(`${noun}.refused`, actor, reason, { [noun]: id });
   }
 
   /** Evidence is handed out at the command line, by who has the store's keys; here it is put on the record who asked, and why. */
@@ -144,21 +142,19 @@ export class Decisions {
   #decided(question: string, choice: string, by: readonly string[]): void {
     const who = by.map((person) => `person/${person}`).join(',');
     this.#model.record('question.decided', who, `${choice}, by ${by.join(' and ')}`, { question });
-    const found = [...this.#model.suppressions].find(([, one]) => one.question === question);
+    const found = [...this.#model.decisions].find(([, one]) => one.question === question);
     if (!found) return;
     const [id, { proposal }] = found;
-    const { terms } = proposal.order;
+    const { noun, name, begun, nothing } = wordsOf(proposal);
+    const { owner, reason } = proposal.order.terms;
     const at = new Date().toISOString();
     const approved = choice === approveChoice;
     this.#model.set(id, approved ? { state: 'active', since: at } : { state: 'rejected', at });
-    const text = approved ? `${suppressionTitle(terms)}: hidden until ${terms.until}` : 'nothing is hidden';
-    this.#model.record(approved ? 'suppression.begun' : 'suppression.rejected', who, text, { suppression: id });
+    const text = approved ? begun : nothing;
+    this.#model.record(approved ? `${noun}.begun` : `${noun}.rejected`, who, text, { [noun]: id });
     this.#update(question);
     if (approved)
-      this.#say(
-        terms,
-        `Suppression ${id}, approved by ${by.join(' and ')}: ${text}. ${terms.owner} answers for it: ${terms.reason}`,
-      );
+      this.#say(proposal, `${name} ${id}, approved by ${by.join(' and ')}: ${text}. ${owner} answers for it: ${reason}`);
   }
 
   #refuse(signed: SignedVote, reason: string): void {
@@ -177,10 +173,10 @@ export class Decisions {
 
   #update(question: string): void {
     const state = this.#model.questions.get(question);
-    const one = [...this.#model.suppressions.values()].find((known) => known.question === question);
+    const one = [...this.#model.decisions.values()].find((known: DecisionState) => known.question === question);
     if (!state || !one) return;
     const groups = [...new Set(state.question.levels.map(({ group }) => group))];
-    const card = controlCard(this.#model, state, one.proposal.order.terms);
+    const card = controlCard(this.#model, state, one.proposal);
     void this.#desk
       .updateQuestion({ card, groups, requester: state.question.requester })
       .catch(() => this.#model.record('card.failed', 'engine', 'a card could not be brought up to date', { question }));
@@ -191,25 +187,29 @@ export class Decisions {
   }
 
   /** Weakening is told to everybody, and so is its end. */
-  #say(terms: SuppressionTerms, text: string): void {
+  #say(proposal: DecisionProposal, text: string): void {
     const { ref, cluster } = this.#model;
-    const incident = { ...ref, title: `decisions of ${cluster}`, severity: terms.upTo, cluster };
-    void this.#desk.postInThread({ key: `${ref.run}/${terms.id}/${text.slice(0, 40)}`, incident, text }).catch(() => undefined);
+    const incident = { ...ref, title: `decisions of ${cluster}`, severity: wordsOf(proposal).severity, cluster };
+    void this.#desk
+      .postInThread({ key: `${ref.run}/${proposal.order.terms.id}/${text.slice(0, 40)}`, incident, text })
+      .catch(() => undefined);
   }
 }
 
 const notChecked = { ok: false, reason: 'It could not be checked; please send it again.' } as const;
 
 /** Who an order that was refused says that it is from: for the record, cut, and marked as what it is. */
-function claimed(value: unknown): { readonly actor: string; readonly id: string | null } {
+function claimed(value: unknown): { readonly actor: string; readonly id: string | null; readonly noun: string } {
   const order: unknown = typeof value === 'object' && value !== null && 'order' in value ? value.order : undefined;
-  if (typeof order !== 'object' || order === null) return { actor: 'person/unknown', id: null };
+  if (typeof order !== 'object' || order === null) return { actor: 'person/unknown', id: null, noun: 'suppression' };
   const person = 'person' in order && typeof order.person === 'string' ? order.person.slice(0, 100) : 'unknown';
   const terms: unknown = 'terms' in order ? order.terms : undefined;
   const ids = [
     typeof terms === 'object' && terms !== null && 'id' in terms ? terms.id : undefined,
     'suppression' in order ? order.suppression : undefined,
+    'restraint' in order ? order.restraint : undefined,
   ];
   const id = ids.find((one) => typeof one === 'string');
-  return { actor: `person/${person}`, id: id?.slice(0, 32) ?? null };
+  const isRestraint = 'kind' in order && typeof order.kind === 'string' && order.kind.startsWith('restraint.');
+  return { actor: `person/${person}`, id: id?.slice(0, 32) ?? null, noun: isRestraint ? 'restraint' : 'suppression' };
 }

@@ -1,19 +1,26 @@
 import { workflowInfo } from '@temporalio/workflow';
 import { type Level, questionDigest } from '../core/approval.ts';
-import type { CarriedControl, ControlInput, ControlState, SuppressionState, SuppressionStatus } from '../core/control.ts';
+import type { CarriedControl, ControlInput, ControlState, DecisionStatus, SuppressionState } from '../core/control.ts';
+import {
+  type DecidedAnything,
+  type DecisionProposal,
+  type DecisionState,
+  isRestraintState,
+  questionOf,
+  wordsOf,
+} from '../core/decision.ts';
 import type { IncidentRef } from '../core/incident.ts';
 import type { QuestionState, TimelineEntry } from '../core/incident-state.ts';
-import { type DecidedSuppression, type SignedProposal, suppressionQuestion } from '../core/suppression.ts';
 import type { Outbox } from './outbox.ts';
 
 const timelineLimit = 300;
-/** Suppressions that nobody needs any more, kept for showing. */
+/** Decisions that nobody needs any more, kept for showing. */
 const mostOver = 50;
 /** A payload of Temporal has 2 MB, and a cell asks for all of it. */
 const mostLive = 100;
 const proposedForMs = 7 * 86_400_000;
 
-export function isLive({ status }: SuppressionState): boolean {
+export function isLive({ status }: Pick<DecisionState, 'status'>): boolean {
   return status.state === 'proposed' || status.state === 'active';
 }
 
@@ -21,7 +28,8 @@ export function isLive({ status }: SuppressionState): boolean {
 export class ControlModel {
   readonly ref: IncidentRef;
   readonly cluster: string;
-  readonly suppressions = new Map<string, SuppressionState>();
+  /** Of every kind, by their ids. */
+  readonly decisions = new Map<string, DecisionState>();
   readonly questions = new Map<string, QuestionState>();
   readonly #outbox: Outbox;
   #timeline: readonly TimelineEntry[] = [];
@@ -46,12 +54,12 @@ export class ControlModel {
   }
 
   get isFull(): boolean {
-    return [...this.suppressions.values()].filter(isLive).length >= mostLive;
+    return [...this.decisions.values()].filter(isLive).length >= mostLive;
   }
 
-  propose(proposal: SignedProposal, levels: readonly Level[]): QuestionState {
-    const { terms, person } = proposal.order;
-    const question = suppressionQuestion({ terms, proposer: person, control: this.ref, levels });
+  propose(proposal: DecisionProposal, levels: readonly Level[]): QuestionState {
+    const { terms } = proposal.order;
+    const question = questionOf({ proposal, control: this.ref, levels });
     const now = Date.now();
     const state: QuestionState = {
       question,
@@ -65,26 +73,26 @@ export class ControlModel {
       plans: question.choices.flatMap(({ plans }) => plans),
     };
     this.questions.set(question.id, state);
-    this.suppressions.set(terms.id, { proposal, question: question.id, status: { state: 'proposed' } });
+    this.decisions.set(terms.id, decision(proposal, question.id, { state: 'proposed' }));
     return state;
   }
 
-  set(id: string, status: SuppressionStatus): void {
-    const known = this.suppressions.get(id);
-    if (known) this.suppressions.set(id, { ...known, status });
-    const over = [...this.suppressions].filter(([, one]) => !isLive(one));
+  set(id: string, status: DecisionStatus): void {
+    const known = this.decisions.get(id);
+    if (known) this.decisions.set(id, decision(known.proposal, known.question, status));
+    const over = [...this.decisions].filter(([, one]) => !isLive(one));
     for (const [old, { question }] of over.slice(0, Math.max(0, over.length - mostOver))) {
-      this.suppressions.delete(old);
+      this.decisions.delete(old);
       this.questions.delete(question);
     }
   }
 
   /** When the next one ends by itself, in milliseconds since 1970; infinite without one. */
   get nextEnd(): number {
-    return Math.min(...[...this.suppressions.values()].filter(isLive).map((one) => this.endOf(one)));
+    return Math.min(...[...this.decisions.values()].filter(isLive).map((one) => this.endOf(one)));
   }
 
-  endOf({ proposal, status, question }: SuppressionState): number {
+  endOf({ proposal, status, question }: DecisionState): number {
     const asked = this.questions.get(question);
     return Date.parse(status.state === 'proposed' && asked ? asked.levelUntil : proposal.order.terms.until);
   }
@@ -94,7 +102,8 @@ export class ControlModel {
     return {
       incident: this.ref,
       cluster: this.cluster,
-      suppressions: [...this.suppressions.values()],
+      suppressions: [...this.decisions.values()].filter((one): one is SuppressionState => !isRestraintState(one)),
+      restraints: [...this.decisions.values()].filter(isRestraintState),
       questions: [...this.questions.values()],
       timeline: this.#timeline,
       audit: { made, acknowledged },
@@ -106,14 +115,14 @@ export class ControlModel {
   }
 
   #carryOn({ state, pendingRecords }: CarriedControl): void {
-    for (const one of state.suppressions) this.suppressions.set(one.proposal.order.terms.id, one);
+    for (const one of [...state.suppressions, ...(state.restraints ?? [])]) this.decisions.set(one.proposal.order.terms.id, one);
     for (const one of state.questions) this.questions.set(one.question.id, one);
     this.#timeline = state.timeline;
     this.#outbox.carryOn({ pending: pendingRecords, ...state.audit });
   }
 
   /** Its votes name the run in which they were given: they stay as they are. */
-  #restore({ proposal, proof }: DecidedSuppression): void {
+  #restore({ proposal, proof }: DecidedAnything): void {
     const { terms } = proposal.order;
     const { question, votes, choice } = proof;
     const at = new Date().toISOString();
@@ -128,7 +137,13 @@ export class ControlModel {
       askedAt: terms.from,
       plans: question.choices.flatMap(({ plans }) => plans),
     });
-    this.suppressions.set(terms.id, { proposal, question: question.id, status: { state: 'active', since: at } });
-    this.record('suppression.restored', 'engine', 'taken over from what the cell knew', { suppression: terms.id });
+    this.decisions.set(terms.id, decision(proposal, question.id, { state: 'active', since: at }));
+    const { noun } = wordsOf(proposal);
+    this.record(`${noun}.restored`, 'engine', 'taken over from what the cell knew', { [noun]: terms.id });
   }
+}
+
+/** One place where proposal and end are of the same kind, since both came from the same checks. */
+function decision(proposal: DecisionProposal, question: string, status: DecisionStatus): DecisionState {
+  return { proposal, question, status } as DecisionState;
 }

@@ -28,6 +28,7 @@ export async function runOrAsk(call: {
     return await engine.run(order);
   } catch (error) {
     const refusal = stepFailure(error);
+    if (refusal.code === 'FB_ERR_OBSERVED') await recordPlan(call, refusal);
     if (order.approval || !forPeople.has(refusal.code) || model.settings.levels.length === 0) throw refusal;
     // The target may be gone by now: then there is nothing to ask.
     const plan = await engine.plan(order).catch(() => undefined);
@@ -35,6 +36,20 @@ export async function runOrAsk(call: {
     if (decision?.choice !== 'apply') throw refusal;
     return engine.run({ ...order, approval: decision.proof });
   }
+}
+
+/** In observe mode this is all that there is of a step. */
+async function recordPlan(
+  { engine, model, order }: Pick<Parameters<typeof runOrAsk>[0], 'engine' | 'model' | 'order'>,
+  { message }: StepFailure,
+): Promise<void> {
+  const plan = await engine.plan(order).catch(() => undefined);
+  if (!plan) return;
+  const { declaration, caller } = order;
+  model.record('step.planned', `playbook/${caller.playbook}`, `${declaration.title}: ${message}`, {
+    action: declaration.name,
+    plan,
+  });
 }
 
 function askInstead(call: {

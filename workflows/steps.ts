@@ -21,6 +21,7 @@ const defaultLeaseMs = 4 * 3_600_000;
 const refusedBefore: ReadonlySet<ErrorCode> = new Set([
   'FB_ERR_PROTECTED',
   'FB_ERR_ASK_FIRST',
+  'FB_ERR_OBSERVED',
   'FB_ERR_CAP_REACHED',
   'FB_ERR_APPROVAL_INVALID',
   'FB_ERR_PLAN_CHANGED',

@@ -1,5 +1,6 @@
 import type { IncidentState, QuestionState, TimelineEntry } from '../../core/incident-state.ts';
 import type { Lease } from '../../core/lease.ts';
+import { type RestraintTerms, restraintTitle } from '../../core/restraint.ts';
 import { print, printable, printFacts, printTable, severityText, styled } from './output.ts';
 
 /** `2026-11-24T23:29:39.123Z` as `23:29:39.123`, with the date where it is another day than `day`. */
@@ -48,7 +49,9 @@ function printQuestions(questions: readonly QuestionState[]): void {
 }
 
 /** The whole incident for people: what came in, what was done, what is asked, what lasts, what is on record. */
-export function printIncident(state: IncidentState): void {
+export function printIncident(state: IncidentState, restraints: readonly RestraintTerms[] = []): void {
+  for (const terms of restraints)
+    print(styled('yellow', printable(`In force: ${restraintTitle(terms)} (${terms.id}) until ${terms.until}: ${terms.reason}`)));
   print(`${severityText(state.severity)}  ${styled('bold', printable(state.title))}  ${state.open ? 'open' : 'closed'}`);
   printFacts([
     ['incident', printable(state.incident.id)],

@@ -8,6 +8,7 @@ import { type IncidentName, incidentId, incidentState, type Session, withSession
 import { printIncident, timelineLine } from './incident-text.ts';
 import { type ConfiguredOptions, withConfig, withExamples } from './options.ts';
 import { print, printJson, printTable, severityText } from './output.ts';
+import { restraintsOn } from './restrain.ts';
 
 interface ListOptions extends ConfiguredOptions {
   readonly all?: true;
@@ -70,8 +71,11 @@ export function registerIncidentsCommand(program: Command): void {
   ]).action((written: string, options: ShowOptions) =>
     withSession(options, async (session) => {
       const state = await incidentState(session, nameOf(session, written, options));
-      if (options.json) printJson(state);
-      else printIncident(state);
+      if (options.json) return printJson(state);
+      const { subject, bodies } = state;
+      const namespace = subject.kind === 'workload' ? subject.namespace : undefined;
+      const held = await restraintsOn(session, { namespace, playbooks: bodies.map(({ playbook }) => playbook) });
+      printIncident(state, held);
     }),
   );
   withExamples(incident('watch', 'print the timeline as it grows, until the incident closes'), [

@@ -45,6 +45,26 @@ const commands: readonly LazyCommand[] = [
     register: async (program) => (await import('./suppress.ts')).registerSuppressCommand(program),
   },
   {
+    name: 'freeze',
+    description: 'nothing is automatic for a time: each step becomes a question to people',
+    register: async (program) => (await import('./restrain.ts')).registerFreezeCommand(program),
+  },
+  {
+    name: 'observe',
+    description: 'nothing is done for a time: each step becomes a plan on record',
+    register: async (program) => (await import('./restrain.ts')).registerObserveCommand(program),
+  },
+  {
+    name: 'unfreeze',
+    description: 'end a freeze or an observe mode',
+    register: async (program) => (await import('./restrain.ts')).registerUnfreezeCommand(program),
+  },
+  {
+    name: 'restraints',
+    description: 'freezes and observe modes: what is in force, and what is proposed',
+    register: async (program) => (await import('./restrain.ts')).registerRestraintsCommand(program),
+  },
+  {
     name: 'tune',
     description: 'the noisiest rules and workloads, and what could be done about them',
     register: async (program) => (await import('./tune.ts')).registerTuneCommand(program),

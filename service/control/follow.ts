@@ -4,6 +4,7 @@ import { WorkflowIdConflictPolicy, WorkflowIdReusePolicy } from '@temporalio/com
 import { type ControlInput, type ControlState, controlNames } from '../../core/control.ts';
 import { controlIdOf } from '../../core/suppression.ts';
 import { currentBuild } from '../temporal/versions.ts';
+import type { RestraintBook } from './restraint-book.ts';
 import type { BookLog, SuppressionBook } from './suppression-book.ts';
 
 const callMs = 5_000;
@@ -18,6 +19,7 @@ export interface FollowControlOptions {
   readonly deployment: string;
   readonly buildId: string;
   readonly book: SuppressionBook;
+  readonly restraints: RestraintBook;
   readonly log: BookLog;
   readonly signal: AbortSignal;
   readonly askEveryMs?: number;
@@ -29,14 +31,16 @@ export interface FollowControlOptions {
  * as it was. Ends with `signal`.
  */
 export async function followControl(options: FollowControlOptions): Promise<void> {
-  const { book, signal, log } = options;
+  const { book, restraints, signal, log } = options;
   let asked = 0;
   let down = false;
   const since = Date.now();
   while (!signal.aborted) {
     try {
       if (asked % 12 === 0) await ensureControl(options, since);
-      book.update(await stateOf(options));
+      const state = await stateOf(options);
+      book.update(state);
+      restraints.update(state);
       down = false;
       asked += 1;
     } catch (error) {
@@ -48,7 +52,22 @@ export async function followControl(options: FollowControlOptions): Promise<void
   }
 }
 
-function stateOf({ client, cluster }: FollowControlOptions): Promise<ControlState> {
+/** For a pool in a process of its own: it decides nothing about the control workflow, and holds itself to the same freezes. Ends with `signal`. */
+export async function followRestraints(
+  options: Pick<FollowControlOptions, 'client' | 'cluster' | 'restraints' | 'signal' | 'askEveryMs'>,
+): Promise<void> {
+  const { restraints, signal } = options;
+  while (!signal.aborted) {
+    try {
+      restraints.update(await stateOf(options));
+    } catch {
+      // As it was: the cell says it, where it is the control workflow that does not answer.
+    }
+    await sleep(options.askEveryMs ?? askEveryMs, undefined, { signal, ref: false }).catch(() => undefined);
+  }
+}
+
+function stateOf({ client, cluster }: Pick<FollowControlOptions, 'client' | 'cluster'>): Promise<ControlState> {
   return client.withDeadline(Date.now() + callMs, () =>
     client.workflow.getHandle(controlIdOf(cluster)).query<ControlState>(controlNames.stateQuery),
   );
@@ -92,10 +111,10 @@ async function ensureControl(options: FollowControlOptions, since: number): Prom
 
 /** False when it runs already. */
 async function startControl(
-  { client, cluster, queues, book }: FollowControlOptions,
+  { client, cluster, queues, book, restraints }: FollowControlOptions,
   policy: 'FAIL' | 'TERMINATE_EXISTING',
 ): Promise<boolean> {
-  const input: ControlInput = { cluster, queues, restored: book.decided() };
+  const input: ControlInput = { cluster, queues, restored: [...book.decided(), ...restraints.decided()] };
   try {
     await client.withDeadline(Date.now() + callMs, () =>
       client.workflow.start(controlNames.workflow, {

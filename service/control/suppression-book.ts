@@ -1,5 +1,3 @@
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
 import type { Alert } from '../../core/alert.ts';
 import type { ControlState } from '../../core/control.ts';
 import { proofOf } from '../../core/question.ts';
@@ -13,6 +11,7 @@ import {
   suppressionKeyOf,
 } from '../../core/suppression.ts';
 import { type Beliefs, checkEnd, checkSuppression } from '../../core/suppression-check.ts';
+import { KeptFile } from './kept-file.ts';
 
 export interface BookLog {
   info(fields: Readonly<Record<string, unknown>>, message: string): void;
@@ -40,13 +39,14 @@ interface Kept {
 export class SuppressionBook {
   readonly #options: SuppressionBookOptions;
   #kept: Kept = { suppressions: [], ended: [] };
-  #text = '';
+  readonly #file: KeptFile;
   #active = new Map<string, readonly ActiveSuppression[]>();
   readonly #refused = new Set<string>();
 
   constructor(options: SuppressionBookOptions) {
     this.#options = options;
-    this.#believe(readKept(options.file));
+    this.#file = new KeptFile(options.file);
+    this.#believe(keptIn(this.#file.read()));
   }
 
   /** The suppression that hides this alert now. */
@@ -109,17 +109,10 @@ export class SuppressionBook {
 
   #keep(): void {
     const { file, log } = this.#options;
-    const text = JSON.stringify(this.#kept);
-    if (text === this.#text) return;
-    try {
-      mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
-      writeFileSync(`${file}.draft`, text, { mode: 0o600, flush: true });
-      renameSync(`${file}.draft`, file);
-      this.#text = text;
-      log.info({ suppressions: this.#kept.suppressions.length }, 'the suppressions have changed');
-    } catch {
+    const written = this.#file.write(this.#kept);
+    if (written === 'written') log.info({ suppressions: this.#kept.suppressions.length }, 'the suppressions have changed');
+    if (written === 'failed')
       log.warn({ file }, 'the suppressions cannot be kept on disk: after a restart without Temporal nothing is suppressed');
-    }
   }
 }
 
@@ -141,12 +134,8 @@ function checkSafely(decided: DecidedSuppression, beliefs: Beliefs): ReturnType<
   }
 }
 
-function readKept(file: string): Kept {
-  try {
-    const value: Partial<Kept> = JSON.parse(readFileSync(file, 'utf8'));
-    const isKept = Array.isArray(value.suppressions) && Array.isArray(value.ended);
-    return isKept ? { suppressions: value.suppressions ?? [], ended: value.ended ?? [] } : { suppressions: [], ended: [] };
-  } catch {
-    return { suppressions: [], ended: [] };
-  }
+function keptIn(value: unknown): Kept {
+  const { suppressions, ended }: Partial<Kept> = typeof value === 'object' && value !== null ? value : {};
+  const isKept = Array.isArray(suppressions) && Array.isArray(ended);
+  return isKept ? { suppressions, ended } : { suppressions: [], ended: [] };
 }

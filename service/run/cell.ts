@@ -8,6 +8,7 @@ import type { ControlActivities } from '../../core/control.ts';
 import { incidentIdOf, incidentNames } from '../../core/incident.ts';
 import type { IncidentInput } from '../../core/incident-input.ts';
 import type { IncidentState } from '../../core/incident-state.ts';
+import type { ActiveRestraint, Restrainable } from '../../core/restraint.ts';
 import { atLeast } from '../../core/severity.ts';
 import type { CellActivities, IncidentSettings } from '../../core/step.ts';
 import { createBox } from '../../integrations/crypto-box/box.ts';
@@ -49,6 +50,8 @@ export interface CellParts {
 
 export interface RunningCell {
   readonly url: string;
+  /** For the pools that share this process: which freeze or observe mode is on a step. */
+  readonly restraintOn: (step: Restrainable) => ActiveRestraint | undefined;
   /** Starts the incidents' workers; resolves when what the intake takes goes to Temporal. */
   work(temporal: TemporalConnected): Promise<void>;
   /** Closes the intake: what it took is handed over, or stays in the spool. */
@@ -64,7 +67,9 @@ export async function startCell(parts: CellParts): Promise<RunningCell> {
   const { config, secrets, cluster, watch, log } = parts;
   const build = keepBuild(parts.build, config.stateDir);
   const control = await createCellControl({ config, steps: parts.steps, log });
-  const pool = await createCellPool({ config, secrets, cluster, watch, steps: control.steps, log });
+  const { steps, restraints } = control;
+  const restraintOn: RunningCell['restraintOn'] = (step) => restraints.on(step);
+  const pool = await createCellPool({ config, secrets, cluster, watch, steps, restraintOn, log });
   const enabled = playbooks.filter(({ id }) => settingsOf(config, parts.queues).playbooks.includes(id));
   const headStarts = new HeadStarts({
     chokepoint: pool.chokepoint,
@@ -107,6 +112,7 @@ export async function startCell(parts: CellParts): Promise<RunningCell> {
   });
   return {
     url: intake.url,
+    restraintOn,
     work: (temporal) =>
       work({ parts: { ...parts, build }, activities, control, gateway, headStarts, temporal, stopping: stopping.signal }),
     stop: async () => {
@@ -157,7 +163,17 @@ async function work(options: {
     log.warn({}, 'the first containment after this start may take a second longer');
   const { cluster } = config;
   control.storms.open(client);
-  void followControl({ client, cluster, queues, deployment, buildId: build.id, book: control.book, log, signal: stopping });
+  void followControl({
+    client,
+    cluster,
+    queues,
+    deployment,
+    buildId: build.id,
+    book: control.book,
+    restraints: control.restraints,
+    log,
+    signal: stopping,
+  });
   headStarts.watch((incident, uid) => holdsLease(client, incident, uid));
   gateway.open(
     temporalGateway({

@@ -79,6 +79,8 @@ export interface PoolParts {
   readonly cluster: Cluster;
   /** Where steps are registered that sensors will see. */
   readonly steps?: StepRegister | undefined;
+  /** Freezes and observe modes, where they are known. */
+  readonly restraintOn?: ChokepointParts['restraintOn'] | undefined;
   readonly log: Logger;
 }
 
@@ -95,6 +97,7 @@ export async function createCellPool({
   cluster,
   watch,
   steps,
+  restraintOn,
   log,
 }: PoolParts & { readonly watch: ClusterWatch }): Promise<Pool> {
   const evidence = await openEvidence({ config, secrets });
@@ -109,20 +112,24 @@ export async function createCellPool({
     census: createCensus(watch),
     evidenceKept: evidence.kept,
     steps,
+    restraintOn,
   });
 }
 
 /** The secrets pool's activities, under an account that may do nothing else. It contains nothing, so it counts nothing. */
-export async function createSecretsPool({ config, secrets, cluster, steps, log }: PoolParts): Promise<CellActivities> {
+export async function createSecretsPool(parts: PoolParts): Promise<CellActivities> {
+  const { config, secrets, cluster, steps, restraintOn, log } = parts;
   const evidenceKept = await openEvidenceCheck({ config, secrets });
   void warnOfMissingRights({ api: cluster.api, pool: 'secrets', config, log });
-  return (await poolOf({ config, log, actions: secretsActions(cluster.api), census: noCensus, evidenceKept, steps })).activities;
+  const actions = secretsActions(cluster.api);
+  return (await poolOf({ config, log, actions, census: noCensus, evidenceKept, steps, restraintOn })).activities;
 }
 
 async function poolOf(
-  parts: Pick<ChokepointParts, 'actions' | 'census' | 'evidenceKept'> & Pick<PoolParts, 'config' | 'log' | 'steps'>,
+  parts: Pick<ChokepointParts, 'actions' | 'census' | 'evidenceKept'> &
+    Pick<PoolParts, 'config' | 'log' | 'steps' | 'restraintOn'>,
 ): Promise<Pool> {
-  const { config, log, actions, census, evidenceKept, steps } = parts;
+  const { config, log, actions, census, evidenceKept, steps, restraintOn } = parts;
   const { roster } = config;
   const keys = createVoteKeys({ deskPublicKeys: await readPublicKeys(config.desk.votePublicKeys), roster });
   const chokepoint = createChokepoint({
@@ -133,6 +140,7 @@ async function poolOf(
     census,
     evidenceKept,
     ...(steps && { steps }),
+    ...(restraintOn && { restraintOn }),
   });
   return { chokepoint, activities: createCellActivities({ chokepoint, roster, keys, log }) };
 }

@@ -2,10 +2,12 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createControlActivities } from '../../activities/control.ts';
 import type { OwnSteps } from '../../activities/own-steps.ts';
+import type { Level } from '../../core/approval.ts';
 import type { ControlActivities } from '../../core/control.ts';
 import type { Beliefs } from '../../core/suppression-check.ts';
 import { type KubernetesApi, pathOf } from '../../integrations/kubernetes/client.ts';
 import type { Config } from '../config/load.ts';
+import { RestraintBook } from '../control/restraint-book.ts';
 import { StormTeller } from '../control/storm-teller.ts';
 import { SuppressionBook } from '../control/suppression-book.ts';
 import type { ExpectedSensor } from '../intake/silence.ts';
@@ -16,6 +18,8 @@ import { createVoteKeys } from './vote-keys.ts';
 /** What stands above all incidents of the cell's cluster. */
 export interface CellControl {
   readonly book: SuppressionBook;
+  /** Freezes and observe modes. */
+  readonly restraints: RestraintBook;
   /** What Firebreak is doing itself. */
   readonly steps: OwnSteps;
   readonly activities: ControlActivities;
@@ -31,17 +35,34 @@ export async function createCellControl({
   readonly steps: OwnSteps;
   readonly log: Logger;
 }): Promise<CellControl> {
-  const { cluster, roster, stateDir } = config;
+  const { stateDir } = config;
+  const { levels, beliefs } = await beliefsOf(config);
+  return {
+    book: new SuppressionBook({ file: join(stateDir, 'control', 'suppressions.json'), beliefs, log }),
+    restraints: new RestraintBook({ file: join(stateDir, 'control', 'restraints.json'), beliefs, log }),
+    steps,
+    activities: createControlActivities({ beliefs, levels }),
+    storms: new StormTeller(config.cluster),
+  };
+}
+
+async function beliefsOf(config: Config): Promise<{ readonly levels: readonly Level[]; readonly beliefs: () => Beliefs }> {
+  const { cluster, roster } = config;
   const keys = createVoteKeys({ deskPublicKeys: await readPublicKeys(config.desk.votePublicKeys), roster });
   const levels = config.incidents.levels.map(({ group, withinMinutes }) => ({ group, withinMs: withinMinutes * 60_000 }));
   const groups = levels.map(({ group }) => group);
-  const beliefs = (): Beliefs => ({ cluster, roster, keys, groups, now: Date.now() });
-  return {
-    book: new SuppressionBook({ file: join(stateDir, 'control', 'suppressions.json'), beliefs, log }),
-    steps,
-    activities: createControlActivities({ beliefs, levels }),
-    storms: new StormTeller(cluster),
-  };
+  return { levels, beliefs: () => ({ cluster, roster, keys, groups, now: Date.now() }) };
+}
+
+/** Freezes and observe modes for a pool in a process of its own, in a file of its own. */
+export async function openRestraints(options: {
+  readonly config: Config;
+  readonly pool: string;
+  readonly log: Logger;
+}): Promise<RestraintBook> {
+  const { config, pool, log } = options;
+  const { beliefs } = await beliefsOf(config);
+  return new RestraintBook({ file: join(config.stateDir, 'control', `restraints-${pool}.json`), beliefs, log });
 }
 
 /** The sensors that the configuration expects on the nodes. */

@@ -2,16 +2,18 @@ import { hostname } from 'node:os';
 import { DefaultLogger, type LogEntry, Runtime, type Worker } from '@temporalio/worker';
 import { ContainmentFirst } from '../../activities/containment-first.ts';
 import { OwnSteps } from '../../activities/own-steps.ts';
+import type { Restrainable } from '../../core/restraint.ts';
 import { createBox } from '../../integrations/crypto-box/box.ts';
 import type { Config, Environment } from '../config/load.ts';
 import { type Role, resolveSecrets } from '../config/secrets.ts';
+import { followRestraints } from '../control/follow.ts';
 import type { WorkflowBuild } from '../temporal/bundle.ts';
 import { dataConverter } from '../temporal/codec.ts';
-import { openTemporalLink } from '../temporal/link.ts';
+import { openTemporalLink, type TemporalConnected } from '../temporal/link.ts';
 import { createActivityWorker, queuesOf } from '../temporal/workers.ts';
 import { startCell } from './cell.ts';
 import { createSecretsPool, openCluster } from './cluster.ts';
-import { learnOwnAccount } from './control.ts';
+import { learnOwnAccount, openRestraints } from './control.ts';
 import { startDesk } from './desk.ts';
 import { ensureKeys } from './keys.ts';
 import type { Logger } from './log.ts';
@@ -81,6 +83,12 @@ export async function startFirebreak(options: RunOptions): Promise<RunningFirebr
     : undefined;
   if (cell) log.info({ url: cell.url, build: build.id }, 'the intake is open');
 
+  const followOwnRestraints = async (client: TemporalConnected['client']) => {
+    const restraints = await openRestraints({ config, pool: 'secrets', log });
+    void followRestraints({ client, cluster: config.cluster, restraints, signal: stopping.signal });
+    return (step: Restrainable) => restraints.on(step);
+  };
+
   const atWork = (async () => {
     const temporal = await link.connected;
     if (!temporal) return;
@@ -88,7 +96,8 @@ export async function startFirebreak(options: RunOptions): Promise<RunningFirebr
     // The desk first: what an incident wants to say is heard from its first moment on.
     if (desk) runWorker(await desk.createWorker(base));
     if (cluster && has('secrets')) {
-      const activities = await createSecretsPool({ config, secrets, cluster, steps, log });
+      const restraintOn = cell?.restraintOn ?? (await followOwnRestraints(temporal.client));
+      const activities = await createSecretsPool({ config, secrets, cluster, steps, restraintOn, log });
       runWorker(await createActivityWorker({ ...base, taskQueue: queues.secrets, role: 'secrets', activities, concurrency: 10 }));
     }
     await cell?.work(temporal);

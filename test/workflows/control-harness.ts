@@ -9,14 +9,7 @@ import type { Notice } from '../../core/card.ts';
 import { type ControlInput, type ControlState, controlNames } from '../../core/control.ts';
 import type { Roster } from '../../core/roster.ts';
 import type { CellActivities, DeskActivities } from '../../core/step.ts';
-import {
-  controlIdOf,
-  type EndSuppression,
-  orderBytes,
-  type ProposeSuppression,
-  type SignedProposal,
-  type SuppressionTerms,
-} from '../../core/suppression.ts';
+import { controlIdOf, type Order, orderBytes, type SignedProposal, type SuppressionTerms } from '../../core/suppression.ts';
 import type { Beliefs } from '../../core/suppression-check.ts';
 import { checkVote, type VoteKeys } from '../../core/vote-check.ts';
 import { timeSkippingServerPath } from '../../service/dev/temporal-binary.ts';
@@ -61,7 +54,7 @@ export function signature(bytes: Uint8Array, signer: Signer): string {
   return sign(null, bytes, key.privateKey).toString('base64');
 }
 
-export function signedOrder<Order extends ProposeSuppression | EndSuppression>(order: Order, signer: Signer) {
+export function signedOrder<Given extends Order>(order: Given, signer: Signer) {
   return { order, keyId: signer as string, signature: signature(orderBytes(order), signer) };
 }
 
@@ -212,7 +205,7 @@ export async function startControlLab(maxCachedWorkflows = 10): Promise<ControlL
         },
         vote: async (id, choice, person, signer = 'desk', over = {}) => {
           const { questions, timeline } = await state();
-          const asked = questions.find(({ question }) => question.id === `suppress:${id}`);
+          const asked = questions.find(({ question }) => question.id.split(':')[1] === id);
           if (!asked) throw new Error('no such question');
           const vote: Vote = {
             version: 1,

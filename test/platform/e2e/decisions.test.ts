@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals
 import { controlState } from '../../../service/commands/connect.ts';
 import { testPlatform } from '../../platform.ts';
 import { alertAbout } from './alerts.ts';
-import type { Workload } from './cluster.ts';
+import { until, type Workload } from './cluster.ts';
 import { Service } from './service.ts';
 
 jest.setTimeout(240_000);
@@ -17,6 +17,7 @@ const cli = join(import.meta.dirname, '../../../service/cli.ts');
 const privateKeys = new Map<string, string>();
 let service: Service;
 let cart: Workload;
+let pay: Workload;
 
 interface Person {
   readonly id: string;
@@ -34,9 +35,10 @@ beforeAll(async () => {
   });
   for (const [id, pem] of privateKeys) writeFileSync(join(service.folder, `${id}.pem`), pem, { mode: 0o600 });
   await service.start();
-  const [first] = await service.workloads.deploy(namespace, ['cart']);
-  if (!first) throw new Error('not deployed');
+  const [first, second] = await service.workloads.deploy(namespace, ['cart', 'pay']);
+  if (!first || !second) throw new Error('not deployed');
   cart = first;
+  pay = second;
 });
 
 afterAll(async () => service?.stop());
@@ -112,6 +114,43 @@ describe('evidence at the command line', () => {
     );
     expect(damaged).toMatchObject({ code: 1, stdout: expect.stringContaining('pod.yaml') });
     writeFileSync(file, whole);
+  });
+});
+
+describe('a freeze at the command line', () => {
+  test('makes what is automatic a question, is shown with the incident, and a person still contains', async () => {
+    const { id } = JSON.parse(
+      await firebreak(
+        'ada',
+        'freeze',
+        '--namespace',
+        pay.namespace,
+        '--reason',
+        'maintenance of the shop',
+        '--hours',
+        '1',
+        '--json',
+      ),
+    );
+    await expect(firebreak('ada', 'restraints', 'approve', id)).rejects.toThrow('Who asks may not answer');
+    expect(await firebreak('grace', 'restraints', 'approve', id)).toContain('Decided');
+    expect(await firebreak(undefined, 'restraints', 'list')).toContain('maintenance of the shop');
+    await until('the cell to know it', 30_000, async () =>
+      service.log.split('\n').some((line) => line.includes('have changed') && line.includes(id)),
+    );
+
+    await service.post([alertAbout(pay, 'binary')]);
+    const asked = await service.stateWhen('a question', pay, 60_000, ({ questions }) =>
+      questions.some(({ question }) => question.text.includes('It was not done at once')),
+    );
+    expect(asked.leases).toEqual([]);
+    expect(asked.questions[0]?.question.text).toContain(`freeze of the namespace ${pay.namespace}`);
+    const shown = await firebreak(undefined, 'incidents', 'show', idOf(pay));
+    expect(shown).toContain(`In force: freeze of the namespace ${pay.namespace} (${id})`);
+    await firebreak('grace', 'approve', idOf(pay), '--choice', 'apply', '--reason', 'contain it all the same');
+    await service.stateWhen('the containment', pay, 60_000, ({ reached }) => reached === 'contained');
+    expect(await firebreak('grace', 'unfreeze', id, '--reason', 'done')).toContain('Ended');
+    expect(await firebreak(undefined, 'restraints', 'list')).toContain('Nothing is frozen');
   });
 });
 

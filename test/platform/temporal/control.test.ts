@@ -11,6 +11,7 @@ import type { CellActivities, DeskActivities } from '../../../core/step.ts';
 import { controlIdOf, suppressionQuestion } from '../../../core/suppression.ts';
 import { checkVote } from '../../../core/vote-check.ts';
 import { followControl } from '../../../service/control/follow.ts';
+import { RestraintBook } from '../../../service/control/restraint-book.ts';
 import { SuppressionBook } from '../../../service/control/suppression-book.ts';
 import { readBuild, type WorkflowBuild } from '../../../service/temporal/bundle.ts';
 import { makeCurrent } from '../../../service/temporal/versions.ts';
@@ -67,7 +68,8 @@ async function stopWorker(): Promise<void> {
 function follow(build: WorkflowBuild, book: SuppressionBook): () => Promise<void> {
   const stopping = new AbortController();
   const queues = { cell: taskQueue, desk: taskQueue };
-  const options = { client, cluster, queues, deployment, buildId: build.id, book, log, signal: stopping.signal };
+  const restraints = new RestraintBook({ file: join(folder, 'restraints.json'), beliefs, log });
+  const options = { client, cluster, queues, deployment, buildId: build.id, book, restraints, log, signal: stopping.signal };
   const following = followControl({ ...options, askEveryMs: 50, handOverWithinMs: 300 });
   return async () => {
     stopping.abort();

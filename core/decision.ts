@@ -1,0 +1,85 @@
+import type { ApprovalProof, Level, Question } from './approval.ts';
+import type { QuestionCard } from './card.ts';
+import type { RestraintState, SuppressionState } from './control.ts';
+import type { IncidentRef } from './incident.ts';
+import { restraintQuestion, restraintTitle, type SignedRestraint, scopeText, severityOf } from './restraint.ts';
+import type { Severity } from './severity.ts';
+import { type SignedProposal, suppressionQuestion, suppressionTitle, workloadText } from './suppression.ts';
+
+/** What people decide on above all incidents, of whatever kind it is. */
+export type DecisionState = SuppressionState | RestraintState;
+export type DecisionProposal = SignedProposal | SignedRestraint;
+export interface DecidedAnything {
+  readonly proposal: DecisionProposal;
+  readonly proof: ApprovalProof;
+}
+
+/** One kind of decision, in the words in which the control workflow tells of it. */
+export interface DecisionWords {
+  /** Of its records: `suppression.begun`. */
+  readonly noun: 'suppression' | 'restraint';
+  readonly name: string;
+  readonly title: string;
+  readonly severity: Severity;
+  readonly begun: string;
+  readonly over: string;
+  readonly nothing: string;
+  readonly onSilence: string;
+  readonly happened: QuestionCard['happened'];
+}
+
+export function wordsOf({ order }: DecisionProposal): DecisionWords {
+  if (order.kind === 'suppression.propose') {
+    const { terms } = order;
+    const { match } = terms;
+    const title = suppressionTitle(terms);
+    return {
+      noun: 'suppression',
+      name: 'Suppression',
+      title: `hide ${title}`,
+      severity: terms.upTo,
+      begun: `${title}: hidden until ${terms.until}`,
+      over: `${title}: no longer hidden`,
+      nothing: 'nothing is hidden',
+      onSilence: 'Nothing is hidden.',
+      happened: {
+        rule: match.rule,
+        sensor: match.sensor ?? 'any sensor',
+        at: terms.from,
+        count: 0,
+        pod: workloadText(match.workload),
+        image: match.digest,
+      },
+    };
+  }
+  const { terms } = order;
+  const title = restraintTitle(terms);
+  return {
+    noun: 'restraint',
+    name: terms.mode === 'freeze' ? 'Freeze' : 'Observe mode',
+    title,
+    severity: severityOf(terms),
+    begun: `${title}, until ${terms.until}`,
+    over: `${title} is over: the response is as it was`,
+    nothing: 'the response stays as it is',
+    onSilence: 'The response stays as it is.',
+    happened: { rule: title, sensor: 'the command line', at: terms.from, count: 0, pod: scopeText(terms.scope) },
+  };
+}
+
+/** The question by which it is decided. The same for everybody who makes it: the cell makes it again and compares. */
+export function questionOf(asked: {
+  readonly proposal: DecisionProposal;
+  readonly control: IncidentRef;
+  readonly levels: readonly Level[];
+}): Question {
+  const { proposal, control, levels } = asked;
+  const { order } = proposal;
+  return order.kind === 'suppression.propose'
+    ? suppressionQuestion({ terms: order.terms, proposer: order.person, control, levels })
+    : restraintQuestion({ terms: order.terms, proposer: order.person, control, levels });
+}
+
+export function isRestraintState(state: DecisionState): state is RestraintState {
+  return state.proposal.order.kind === 'restraint.propose';
+}

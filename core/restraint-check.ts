@@ -1,0 +1,45 @@
+import {
+  type ActiveRestraint,
+  type DecidedRestraint,
+  isRestraintQuestion,
+  longestRestraintMs,
+  type SignedRestraint,
+  type SignedRestraintEnd,
+  severityOf,
+} from './restraint.ts';
+import type { Person } from './roster.ts';
+import { approveChoice } from './suppression.ts';
+import { type Beliefs, type Checked, problemOf, signedBy } from './suppression-check.ts';
+import { checkProof } from './vote-check.ts';
+
+/** Whether a restraint may be put to people: signed by who proposes it, within the limits, and of today. */
+export function checkRestraintProposal(signed: SignedRestraint, beliefs: Beliefs): Checked<{ readonly person: Person }> {
+  const proposer = signedBy(signed, beliefs);
+  if (!proposer.ok) return proposer;
+  const problem = problemOf(signed.order.terms, beliefs, { what: 'A freeze or an observe mode', longestMs: longestRestraintMs });
+  return problem === undefined ? proposer : { ok: false, reason: problem };
+}
+
+export function checkRestraintEnd(signed: SignedRestraintEnd, beliefs: Beliefs): Checked<{ readonly person: Person }> {
+  if (signed.order.cluster !== beliefs.cluster) return { ok: false, reason: 'It is about another cluster.' };
+  return signedBy(signed, beliefs);
+}
+
+/**
+ * Everything that a restraint must be before the cell holds itself to it: whoever can only reach Temporal must not be able to stop the response.
+ */
+export function checkRestraint(decided: DecidedRestraint, beliefs: Beliefs): Checked<{ readonly active: ActiveRestraint }> {
+  const { proposal, proof } = decided;
+  const proposer = checkRestraintProposal(proposal, beliefs);
+  if (!proposer.ok) return proposer;
+  if (proof.choice !== approveChoice || !isRestraintQuestion(decided))
+    return { ok: false, reason: 'The votes are about something else.' };
+  const stranger = proof.question.levels.find(({ group }) => !beliefs.groups.includes(group));
+  if (stranger) return { ok: false, reason: `The group ${stranger.group} may not decide on it.` };
+  const { terms, person } = proposal.order;
+  const { roster, keys, now } = beliefs;
+  const approved = checkProof({ proof, severity: severityOf(terms), roster, keys, now });
+  if (!approved.ok) return approved;
+  const approvers = [...new Set(proof.votes.map(({ vote }) => vote.person))];
+  return { ok: true, active: { terms, proposer: person, approvers } };
+}

@@ -1,0 +1,164 @@
+import type { ApprovalProof } from './approval.ts';
+import { type Level, type Question, questionDigest } from './approval.ts';
+import { digestOf } from './digest.ts';
+import type { IncidentRef } from './incident.ts';
+import type { Plan } from './plan.ts';
+import type { Severity } from './severity.ts';
+import { approveChoice, controlIdOf, type Order, rejectChoice, type SignedOrder } from './suppression.ts';
+
+/** `freeze`: whatever would be automatic becomes a question to people. `observe`: nothing is done at all, and the plan is on record. */
+export const restraintModes = ['freeze', 'observe'] as const;
+export type RestraintMode = (typeof restraintModes)[number];
+
+export type RestraintScope =
+  | { readonly kind: 'cluster' }
+  | { readonly kind: 'namespace'; readonly name: string }
+  | { readonly kind: 'playbook'; readonly name: string };
+
+/** What people decide on: all of it is signed by who proposes it, and covered by each vote. */
+export interface RestraintTerms {
+  readonly version: 1;
+  /** 16 hex digits, drawn by who proposes. */
+  readonly id: string;
+  readonly cluster: string;
+  readonly mode: RestraintMode;
+  readonly scope: RestraintScope;
+  /** A person of the roster, who answers for it. */
+  readonly owner: string;
+  readonly reason: string;
+  /** ISO 8601, UTC. */
+  readonly from: string;
+  readonly until: string;
+}
+
+export interface ProposeRestraint extends Order {
+  readonly kind: 'restraint.propose';
+  readonly terms: RestraintTerms;
+}
+
+/** Strengthening: one person is enough. */
+export interface EndRestraint extends Order {
+  readonly kind: 'restraint.end';
+  readonly cluster: string;
+  readonly restraint: string;
+  readonly reason: string;
+}
+
+export type SignedRestraint = SignedOrder<ProposeRestraint>;
+export type SignedRestraintEnd = SignedOrder<EndRestraint>;
+
+/** A restraint with everything that proves it: whoever believes it checks all of it. */
+export interface DecidedRestraint {
+  readonly proposal: SignedRestraint;
+  readonly proof: ApprovalProof;
+}
+
+export const longestRestraintMs = 30 * 86_400_000;
+
+/**
+ * How bad it is to be wrong about it, which says how many people it takes besides who proposes it. A freeze leaves every step to people, and is
+ * needed in a hurry: one. In observe mode even what people approve is not done: two.
+ */
+export function severityOf({ mode }: Pick<RestraintTerms, 'mode'>): Severity {
+  return mode === 'observe' ? 'critical' : 'high';
+}
+
+export function scopeText(scope: RestraintScope): string {
+  return scope.kind === 'cluster' ? 'the whole cluster' : `the ${scope.kind} ${scope.name}`;
+}
+
+export function restraintTitle({ mode, scope }: Pick<RestraintTerms, 'mode' | 'scope'>): string {
+  return mode === 'freeze' ? `freeze of ${scopeText(scope)}` : `observe mode for ${scopeText(scope)}`;
+}
+
+const meanings: Readonly<Record<RestraintMode, string>> = {
+  freeze: 'nothing is done at once: each step becomes a question to people',
+  observe: 'nothing is done at all, also not what people approve: each step becomes a plan on record',
+};
+
+/** What a vote approves: its digest covers every word of the terms. */
+export function restraintPlan(terms: RestraintTerms): Plan {
+  const { mode, scope, owner, reason, from, until, id } = terms;
+  const touched = scope.kind === 'cluster' ? `cluster/${terms.cluster}` : `${scope.kind}/${scope.name}`;
+  return {
+    action: mode,
+    effect: 'reversible',
+    reach: scope.kind === 'namespace' ? 'namespace' : 'cluster',
+    weakens: true,
+    target: { name: `restraint/${id}` },
+    changes: [{ target: touched, what: meanings[mode] }],
+    blastRadius: [touched],
+    notes: [
+      'Reading, evidence and tickets go on; what is contained stays contained, and can be released.',
+      `from ${from} until ${until}`,
+      `${owner} answers for it`,
+      `reason: ${reason}`,
+    ],
+    inputDigest: digestOf(terms),
+  };
+}
+
+/** The question about a proposal. The same for everybody who makes it: the cell makes it again and compares. */
+export function restraintQuestion(asked: {
+  readonly terms: RestraintTerms;
+  readonly proposer: string;
+  readonly control: IncidentRef;
+  readonly levels: readonly Level[];
+}): Question {
+  const { terms, proposer, control, levels } = asked;
+  const severity = severityOf(terms);
+  return {
+    id: `restrain:${terms.id}`,
+    incident: control,
+    severity,
+    text: `${terms.mode === 'freeze' ? 'Freeze' : 'Only observe'} ${scopeText(terms.scope)}, until ${terms.until}?`,
+    choices: [
+      { id: approveChoice, label: 'Yes', plans: [restraintPlan(terms)], quorum: severity === 'critical' ? 2 : 1 },
+      { id: rejectChoice, label: 'No', plans: [], quorum: 1 },
+    ],
+    levels,
+    requester: `person/${proposer}`,
+  };
+}
+
+/** Whether the proof is about these terms, asked in the one way in which they are asked. */
+export function isRestraintQuestion({ proposal, proof }: DecidedRestraint): boolean {
+  const { terms, person } = proposal.order;
+  const { incident, levels } = proof.question;
+  const asked = restraintQuestion({ terms, proposer: person, control: incident, levels });
+  return incident.id === controlIdOf(terms.cluster) && questionDigest(asked) === questionDigest(proof.question);
+}
+
+/** A restraint that was checked: what the chokepoint asks for each step. */
+export interface ActiveRestraint {
+  readonly terms: RestraintTerms;
+  readonly proposer: string;
+  readonly approvers: readonly string[];
+}
+
+/** What a step is about, as far as a restraint can name it. */
+export interface Restrainable {
+  readonly namespaces: readonly string[];
+  readonly playbook: string;
+}
+
+function covers({ scope }: RestraintTerms, { namespaces, playbook }: Restrainable): boolean {
+  if (scope.kind === 'cluster') return true;
+  return scope.kind === 'playbook' ? scope.name === playbook : namespaces.includes(scope.name);
+}
+
+/** Whether it is in force at this time, in milliseconds since 1970. */
+export function isInForce({ from, until }: Pick<RestraintTerms, 'from' | 'until'>, now: number): boolean {
+  return now >= Date.parse(from) && now < Date.parse(until);
+}
+
+/** The strictest restraint on a step now; undefined when there is none. */
+export function restraintOn(active: readonly ActiveRestraint[], step: Restrainable, now: number): ActiveRestraint | undefined {
+  const found = active.filter(({ terms }) => isInForce(terms, now) && covers(terms, step));
+  return found.find(({ terms }) => terms.mode === 'observe') ?? found[0];
+}
+
+/** What people read where a step was held up by it. */
+export function restraintReason({ terms }: ActiveRestraint): string {
+  return `${restraintTitle(terms)} (${terms.id}) until ${terms.until}, for which ${terms.owner} answers: ${terms.reason}`;
+}

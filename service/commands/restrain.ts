@@ -1,0 +1,215 @@
+import { randomBytes } from 'node:crypto';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type ControlState, controlNames, type RestraintState } from '../../core/control.ts';
+import { FirebreakError } from '../../core/errors.ts';
+import {
+  type EndRestraint,
+  isInForce,
+  type ProposeRestraint,
+  type RestraintMode,
+  type RestraintScope,
+  type RestraintTerms,
+  restraintTitle,
+  scopeText,
+  severityOf,
+} from '../../core/restraint.ts';
+import { approveChoice } from '../../core/suppression.ts';
+import { playbooks } from '../../playbooks/index.ts';
+import { controlState, type Session, withSession } from './connect.ts';
+import { type ConfiguredOptions, withConfig, withExamples } from './options.ts';
+import { giveOrder, signedOrder } from './order.ts';
+import { print, printable, printJson, printTable } from './output.ts';
+import { submit, type VoterOptions, withVoter } from './vote.ts';
+
+const hourMs = 3_600_000;
+
+interface ProposeOptions extends Omit<VoterOptions, 'reason'> {
+  readonly reason: string;
+  readonly namespace?: string;
+  readonly playbook?: string;
+  readonly hours: number;
+  readonly owner?: string;
+}
+
+function hours(text: string): number {
+  const number = Number(text);
+  if (!(number > 0 && number <= 720)) throw new InvalidArgumentError('A number of hours, 720 at most.');
+  return number;
+}
+
+function requireReason(command: Command): Command {
+  for (const option of command.options) if (option.long === '--reason') option.makeOptionMandatory();
+  return command;
+}
+
+function registerProposal(program: Command, mode: RestraintMode, description: string): void {
+  const command = withVoter(program.command(mode).description(description))
+    .addOption(new Option('--namespace <name>', 'only this namespace (default: the whole cluster)').conflicts('playbook'))
+    .option('--playbook <id>', 'only steps of this playbook')
+    .option('--hours <number>', 'for how long, 720 at most', hours, 4)
+    .option('--owner <person>', 'who answers for it (default: who proposes it)');
+  withExamples(requireReason(command), [
+    `firebreak ${mode} --reason "maintenance of the shop" --namespace shop --hours 2 --as ada --key ~/.firebreak/ada.pem`,
+    'firebreak restraints approve 0123456789abcdef --as ben --key ~/.firebreak/ben.pem',
+  ]).action((options: ProposeOptions) => withSession(options, (session) => propose(session, mode, options)));
+}
+
+/** Adds `firebreak freeze`: propose that everything automatic becomes a question. */
+export function registerFreezeCommand(program: Command): void {
+  registerProposal(
+    program,
+    'freeze',
+    'propose that nothing is automatic for a time: each step becomes a question; one other person must agree',
+  );
+}
+
+/** Adds `firebreak observe`: propose that nothing is done, and only planned. */
+export function registerObserveCommand(program: Command): void {
+  registerProposal(
+    program,
+    'observe',
+    'propose that nothing is done for a time: each step becomes a plan on record; two other people must agree',
+  );
+}
+
+/** Adds `firebreak unfreeze`. */
+export function registerUnfreezeCommand(program: Command): void {
+  withExamples(
+    requireReason(
+      withVoter(
+        program
+          .command('unfreeze')
+          .description('end a freeze or an observe mode, or withdraw a proposal; one person is enough')
+          .argument('<id>', 'its id'),
+      ),
+    ),
+    ['firebreak unfreeze 0123456789abcdef --reason "done" --as ada --key ~/.firebreak/ada.pem'],
+  ).action((id: string, options: VoterOptions) => withSession(options, (session) => end(session, id, options)));
+}
+
+/** Adds `firebreak restraints list|approve`. */
+export function registerRestraintsCommand(program: Command): void {
+  const restraints = program
+    .command('restraints')
+    .description('freezes and observe modes: what is in force, and what is proposed');
+  withExamples(
+    withConfig(restraints.command('list').description('list what is in force and proposed').option('--all', 'also what is over')),
+    ['firebreak restraints list'],
+  ).action((options: ConfiguredOptions & { readonly all?: true }) => withSession(options, (session) => list(session, options)));
+  withExamples(
+    withVoter(restraints.command('approve').description('agree to a proposal of somebody else').argument('<id>', 'its id')),
+    ['firebreak restraints approve 0123456789abcdef --as ben --key ~/.firebreak/ben.pem'],
+  ).action((id: string, options: VoterOptions) => withSession(options, (session) => approve(session, id, options)));
+}
+
+function scopeOf({ namespace, playbook }: ProposeOptions): RestraintScope {
+  if (namespace !== undefined) return { kind: 'namespace', name: namespace };
+  if (playbook === undefined) return { kind: 'cluster' };
+  if (!playbooks.some(({ id }) => id === playbook))
+    throw new FirebreakError('FB_ERR_NOT_FOUND', `there is no playbook ${playbook}`);
+  return { kind: 'playbook', name: playbook };
+}
+
+async function propose(session: Session, mode: RestraintMode, options: ProposeOptions): Promise<void> {
+  const now = Date.now();
+  const at = new Date(now).toISOString();
+  const terms: RestraintTerms = {
+    version: 1,
+    id: randomBytes(8).toString('hex'),
+    cluster: session.config.cluster,
+    mode,
+    scope: scopeOf(options),
+    owner: options.owner ?? options.as,
+    reason: options.reason,
+    from: at,
+    until: new Date(now + options.hours * hourMs).toISOString(),
+  };
+  const proposal: ProposeRestraint = { version: 1, kind: 'restraint.propose', person: options.as, at, terms };
+  await giveOrder(session, {
+    signal: controlNames.proposeSignal,
+    order: await signedOrder(proposal, options.key),
+    refused: 'restraint.refused',
+    found: (state) => inState(state, terms.id, 'proposed'),
+  });
+  if (options.json) return printJson(terms);
+  print(printable(`Proposed as ${terms.id}: ${restraintTitle(terms)}, until ${terms.until}. Nothing has changed yet.`));
+  const people = severityOf(terms) === 'critical' ? 'Two other people' : 'Somebody else';
+  print(`${people} must agree: firebreak restraints approve ${terms.id}`);
+}
+
+async function end(session: Session, id: string, options: VoterOptions): Promise<void> {
+  const order: EndRestraint = {
+    version: 1,
+    kind: 'restraint.end',
+    person: options.as,
+    at: new Date().toISOString(),
+    cluster: session.config.cluster,
+    restraint: id,
+    reason: options.reason ?? '',
+  };
+  const found = await giveOrder(session, {
+    signal: controlNames.endSignal,
+    order: await signedOrder(order, options.key),
+    refused: 'restraint.refused',
+    found: (state) => inState(state, id, 'ended'),
+  });
+  if (options.json) return printJson(found.status);
+  print(printable(`Ended: ${restraintTitle(found.proposal.order.terms)}. Cells know it within 5 s.`));
+}
+
+async function approve(session: Session, id: string, options: VoterOptions): Promise<void> {
+  const state = await controlState(session);
+  const restraint = restraintOf(state, id);
+  const question = state.questions.find((one) => one.question.id === restraint?.question);
+  const choice = question?.question.choices.find((one) => one.id === approveChoice);
+  if (!restraint || !question || !choice)
+    throw new FirebreakError('FB_ERR_NOT_FOUND', `there is no freeze or observe mode ${id}`);
+  if (question.status.state !== 'open') throw new FirebreakError('FB_ERR_REFUSED', `nobody is asked about ${id} any more`);
+  const { as: person, key: keyFile, reason } = options;
+  await submit(session, { state, question, choice, person, keyFile, ...(reason !== undefined && { reason }) }, options);
+}
+
+async function list(session: Session, options: ConfiguredOptions & { readonly all?: true }): Promise<void> {
+  const { restraints = [] } = await controlState(session);
+  const rows = restraints.filter(({ status }) => options.all || status.state === 'proposed' || status.state === 'active');
+  if (options.json) {
+    printJson(rows.map(({ proposal, status }) => ({ ...proposal.order.terms, proposer: proposal.order.person, status })));
+    return;
+  }
+  if (rows.length === 0)
+    return print(options.all ? 'No freezes and no observe modes.' : 'Nothing is frozen, and nothing is proposed.');
+  printTable(rows, [
+    { title: 'ID', text: ({ proposal }) => proposal.order.terms.id },
+    { title: 'MODE', text: ({ proposal }) => proposal.order.terms.mode },
+    { title: 'STATE', text: ({ status }) => status.state },
+    { title: 'UNTIL', text: ({ proposal }) => proposal.order.terms.until.replace('T', ' ').slice(0, 16) },
+    { title: 'OWNER', text: ({ proposal }) => proposal.order.terms.owner },
+    { title: 'SCOPE', text: ({ proposal }) => scopeText(proposal.order.terms.scope) },
+    { title: 'REASON', text: ({ proposal }) => proposal.order.terms.reason },
+  ]);
+}
+
+function restraintOf(state: ControlState, id: string): RestraintState | undefined {
+  return state.restraints?.find(({ proposal }) => proposal.order.terms.id === id);
+}
+
+function inState(state: ControlState, id: string, wanted: RestraintState['status']['state']): RestraintState | undefined {
+  const found = restraintOf(state, id);
+  return found?.status.state === wanted ? found : undefined;
+}
+
+/** The restraints in force that hold up steps of an incident in this namespace, or of these playbooks. */
+export async function restraintsOn(
+  session: Session,
+  about: { readonly namespace: string | undefined; readonly playbooks: readonly string[] },
+): Promise<readonly RestraintTerms[]> {
+  const { restraints = [] } = await controlState(session).catch((): Pick<ControlState, 'restraints'> => ({}));
+  return restraints.flatMap(({ proposal, status }) => {
+    const { terms } = proposal.order;
+    const { scope } = terms;
+    const fits =
+      scope.kind === 'cluster' ||
+      (scope.kind === 'namespace' ? scope.name === about.namespace : about.playbooks.includes(scope.name));
+    return status.state === 'active' && isInForce(terms, Date.now()) && fits ? [terms] : [];
+  });
+}

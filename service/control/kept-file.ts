@@ -1,0 +1,38 @@
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+
+/** A JSON file of the state directory, replaced whole or not at all, and only where its text changes. What is in it is proven by who reads it. */
+export class KeptFile {
+  readonly #file: string;
+  #text = '';
+
+  constructor(file: string) {
+    this.#file = file;
+  }
+
+  /** Undefined where there is none, or nothing that is JSON. */
+  read(): unknown {
+    try {
+      const text = readFileSync(this.#file, 'utf8');
+      const value: unknown = JSON.parse(text);
+      this.#text = text;
+      return value;
+    } catch {
+      return undefined;
+    }
+  }
+
+  write(value: unknown): 'written' | 'unchanged' | 'failed' {
+    const text = JSON.stringify(value);
+    if (text === this.#text) return 'unchanged';
+    try {
+      mkdirSync(dirname(this.#file), { recursive: true, mode: 0o700 });
+      writeFileSync(`${this.#file}.draft`, text, { mode: 0o600, flush: true });
+      renameSync(`${this.#file}.draft`, this.#file);
+      this.#text = text;
+      return 'written';
+    } catch {
+      return 'failed';
+    }
+  }
+}

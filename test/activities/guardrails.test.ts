@@ -1,0 +1,220 @@
+import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { z } from 'zod';
+import { createChokepoint, type RegisteredAction } from '../../activities/chokepoint.ts';
+import type { ActionDeclaration, StepContext } from '../../core/action.ts';
+import { actions } from '../../core/actions/index.ts';
+import { type ApprovalProof, type Question, questionDigest, quorumOf } from '../../core/approval.ts';
+import { digestOf } from '../../core/digest.ts';
+import { FirebreakError } from '../../core/errors.ts';
+import type { Plan } from '../../core/plan.ts';
+import { type ActiveRestraint, type RestraintMode, restraintOn } from '../../core/restraint.ts';
+import { atLeast, severities } from '../../core/severity.ts';
+import type { StepCall } from '../../core/step.ts';
+import { deskKey, roster, signVote, voteKeys } from '../workflows/harness.ts';
+
+const incident = { id: 'incident/lab/shop/Deployment/cart', run: 'run-1' };
+const now = Date.parse('2026-06-01T00:00:00Z');
+const ownerCap = 2;
+const clusterCap = 4;
+
+function planOf({ name, effect, reach }: ActionDeclaration, namespace: string, input: unknown): Plan {
+  const target = `pod/${namespace}/cart-1`;
+  const changes = [{ target, what: name }];
+  return {
+    action: name,
+    effect,
+    reach,
+    target: { name: target, uid: 'uid-1' },
+    changes,
+    blastRadius: [target],
+    notes: [],
+    inputDigest: digestOf(input),
+  };
+}
+
+function approvalOf(plan: Plan, people: readonly string[]): ApprovalProof {
+  const question: Question = {
+    id: 'q1',
+    incident,
+    severity: 'critical',
+    text: 'really?',
+    choices: [{ id: 'yes', label: 'Yes', plans: [plan], quorum: quorumOf({ plans: [plan], severity: 'critical' }) }],
+    levels: [{ group: 'oncall', withinMs: 1 }],
+    requester: 'playbook/p',
+  };
+  const votes = people.map((person, index) =>
+    signVote(
+      {
+        version: 1,
+        id: `v${index}`,
+        incident,
+        question: question.id,
+        questionDigest: questionDigest(question),
+        choice: 'yes',
+        person,
+        via: 'slack',
+        reason: 'ours',
+        at: '2026-05-01T00:00:00Z',
+      },
+      deskKey,
+      'desk',
+    ),
+  );
+  return { question, choice: 'yes', votes };
+}
+
+/** Every action that there is, with its own declaration, and an implementation that only notes that it was reached. */
+function registered(applied: string[]): readonly RegisteredAction[] {
+  return actions.map((declaration) => ({
+    declaration,
+    input: z.object({ namespace: z.string() }),
+    implementation: {
+      plan: async (input) => {
+        const { namespace } = input as { namespace: string };
+        const { action: _, effect: __, inputDigest: ___, ...plan } = planOf(declaration, namespace, input);
+        return plan;
+      },
+      apply: async () => {
+        applied.push(declaration.name);
+        return {};
+      },
+      started: async () => false,
+      verify: async () => ({ state: 'applied' as const, detail: '' }),
+    },
+  }));
+}
+
+function restraint(mode: RestraintMode, scope: ActiveRestraint['terms']['scope'], ended: boolean): ActiveRestraint {
+  return {
+    terms: {
+      version: 1,
+      id: '0'.repeat(16),
+      cluster: 'lab',
+      mode,
+      scope,
+      owner: 'ana',
+      reason: 'r',
+      from: '2026-05-01T00:00:00Z',
+      until: ended ? '2026-05-31T00:00:00Z' : '2026-06-02T00:00:00Z',
+    },
+    proposer: 'ana',
+    approvers: ['ben'],
+  };
+}
+
+const scopes = fc.constantFrom<ActiveRestraint['terms']['scope']>(
+  { kind: 'cluster' },
+  { kind: 'namespace', name: 'shop' },
+  { kind: 'namespace', name: 'bank' },
+  { kind: 'playbook', name: 'p' },
+  { kind: 'playbook', name: 'other' },
+);
+const worlds = fc.record({
+  severity: fc.constantFrom(...severities),
+  namespace: fc.constantFrom('shop', 'kube-system', 'firebreak'),
+  people: fc.subarray(['ana', 'ben']),
+  doubt: fc.option(fc.constant('the owner is guessed'), { nil: undefined }),
+  held: fc.boolean(),
+  others: fc.integer({ min: 0, max: 6 }),
+  ownerContained: fc.integer({ min: 0, max: 4 }),
+  restraints: fc.array(
+    fc.tuple(fc.constantFrom<RestraintMode>('freeze', 'observe'), scopes, fc.boolean()).map((three) => restraint(...three)),
+    { maxLength: 3 },
+  ),
+});
+
+describe('no action gets past the guardrails', () => {
+  const reached = new Map<string, number>();
+
+  test.each(actions.map((declaration) => [declaration.name, declaration] as const))('%s', async (name, declaration) => {
+    await fc.assert(
+      fc.asyncProperty(worlds, async (world) => {
+        const applied: string[] = [];
+        const input = { namespace: world.namespace };
+        const chokepoint = createChokepoint({
+          actions: registered(applied),
+          rules: {
+            protectedNamespaces: ['kube-system'],
+            ownNamespace: 'firebreak',
+            automaticFrom: 'high',
+            ownerShare: 0.5,
+            namespaceCap: 10,
+            clusterCap,
+          },
+          roster,
+          keys: voteKeys,
+          census: {
+            ownerReplicas: () => 2 * ownerCap,
+            takenBy: () => new Set(world.held ? ['uid-1'] : []),
+            contained: () => new Map(Array.from({ length: world.others }, (_, index) => [`other-${index}`, 'bank'])),
+          },
+          evidenceKept: async () => false,
+          now: () => now,
+          restraintOn: (step) => restraintOn(world.restraints, step, now),
+        });
+        const call: StepCall = {
+          key: 'k',
+          action: name,
+          input,
+          incident,
+          incidentTitle: 'cart',
+          playbook: 'p',
+          severity: world.severity,
+          ownerContained: world.ownerContained,
+          evidence: [],
+          evidenceDeadline: '2026-01-01T00:00:00Z',
+          ...(world.doubt !== undefined && { doubt: world.doubt }),
+          ...(world.people.length > 0 && {
+            approval: approvalOf(planOf(declaration, world.namespace, input), world.people),
+          }),
+        };
+        const context: StepContext = {
+          key: 'k',
+          incident: incident.id,
+          run: incident.run,
+          fast: false,
+          signal: new AbortController().signal,
+        };
+        const planned = await chokepoint.plan(call, context).then(
+          () => true,
+          () => false,
+        );
+        const changes = declaration.effect !== 'read' && declaration.reach !== 'outside';
+        expect(planned).toBe(!(changes && world.namespace === 'firebreak'));
+        const refused = await chokepoint.apply(call, context).then(
+          () => undefined,
+          (error: unknown) => error,
+        );
+        expect(refused === undefined).toBe(applied.length === 1);
+        if (refused !== undefined) return expect(refused).toBeInstanceOf(FirebreakError);
+        reached.set(name, (reached.get(name) ?? 0) + 1);
+        if (declaration.effect === 'read' || declaration.reach === 'outside') return;
+        const inForce = world.restraints.filter(
+          ({ terms: { scope, until } }) =>
+            Date.parse(until) > now &&
+            (scope.kind === 'cluster' || scope.name === (scope.kind === 'namespace' ? world.namespace : 'p')),
+        );
+        expect(world.namespace).not.toBe('firebreak');
+        // What this incident contains already may be contained again, and nothing else.
+        const again = declaration.contains === true && world.held;
+        if (again && declaration.reach === 'pod') return;
+        if (!again) expect(inForce.filter(({ terms }) => terms.mode === 'observe')).toEqual([]);
+        if (call.approval) return;
+        expect([declaration.effect, declaration.reach]).toEqual(['reversible', 'pod']);
+        expect(atLeast(world.severity, 'high')).toBe(true);
+        expect(world).toMatchObject({ namespace: 'shop', doubt: undefined });
+        expect(inForce).toEqual([]);
+        if (declaration.contains) {
+          expect(world.ownerContained).toBeLessThan(ownerCap);
+          expect(world.others).toBeLessThan(clusterCap);
+        }
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  test('and each can be reached at all, so that the tests above say something', () => {
+    expect([...reached.keys()].sort()).toEqual(actions.map(({ name }) => name).sort());
+  });
+});

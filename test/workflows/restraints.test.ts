@@ -1,0 +1,206 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { type ControlState, controlNames } from '../../core/control.ts';
+import type { ProposeRestraint, RestraintTerms, SignedRestraint } from '../../core/restraint.ts';
+import { RestraintBook } from '../../service/control/restraint-book.ts';
+import {
+  beliefsAt,
+  type ControlLab,
+  dayMs,
+  proposalOf,
+  type RunningControl,
+  type Signer,
+  signedOrder,
+  startControlLab,
+  termsOf,
+} from './control-harness.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'firebreak-restraints-'));
+let lab: ControlLab;
+let control: RunningControl;
+
+beforeAll(async () => {
+  lab = await startControlLab();
+  control = await lab.start();
+}, 120_000);
+
+afterAll(async () => {
+  await lab.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+let serial = 0;
+function terms(now: number, over: Partial<RestraintTerms> = {}): RestraintTerms {
+  serial += 1;
+  return {
+    version: 1,
+    id: `f${serial.toString(16).padStart(15, '0')}`,
+    cluster: 'lab',
+    mode: 'freeze',
+    scope: { kind: 'namespace', name: 'shop' },
+    owner: 'ana',
+    reason: 'maintenance',
+    from: new Date(now).toISOString(),
+    until: new Date(now + dayMs).toISOString(),
+    ...over,
+  };
+}
+
+function signed(of: RestraintTerms, person = 'ana', signer: Signer = 'ana'): SignedRestraint {
+  const order: ProposeRestraint = { version: 1, kind: 'restraint.propose', person, at: of.from, terms: of };
+  return signedOrder(order, signer);
+}
+
+function bookAt(clock: { now: number }, file = join(folder, `book-${++serial}.json`)): RestraintBook {
+  return new RestraintBook({ file, beliefs: () => beliefsAt(clock.now), log: { info: () => {}, warn: () => {} } });
+}
+
+const statusOf = (state: ControlState, { id }: RestraintTerms) =>
+  state.restraints?.find(({ proposal }) => proposal.order.terms.id === id)?.status.state;
+const inShop = { namespaces: ['shop'], playbook: 'contain-dropped-binary' };
+
+async function proposed(over: Partial<RestraintTerms> = {}): Promise<RestraintTerms> {
+  const made = terms(await lab.clock(), over);
+  await control.signal(controlNames.proposeSignal, signed(made));
+  await control.until((state) => statusOf(state, made) === 'proposed', 'the proposal');
+  return made;
+}
+
+async function agreed(over: Partial<RestraintTerms> = {}): Promise<{ terms: RestraintTerms; state: ControlState }> {
+  const made = await proposed(over);
+  await control.vote(made.id, 'approve', 'ben');
+  if (over.mode === 'observe') await control.vote(made.id, 'approve', 'lea');
+  return { terms: made, state: await control.until((state) => statusOf(state, made) === 'active', 'it to begin') };
+}
+
+describe('a freeze', () => {
+  test('takes somebody else, holds what it names, and is told to everybody', async () => {
+    const clock = { now: (await lab.clock()) + 60_000 };
+    const book = bookAt(clock);
+    const made = await proposed();
+    await control.vote(made.id, 'approve', 'ana');
+    book.update(await control.state());
+    expect(book.on(inShop)).toBeUndefined();
+    await control.vote(made.id, 'approve', 'ben');
+    book.update(await control.until((state) => statusOf(state, made) === 'active', 'it to begin'));
+    expect(book.on(inShop)).toMatchObject({ terms: { id: made.id }, proposer: 'ana', approvers: ['ben'] });
+    expect(book.on({ ...inShop, namespaces: ['bank'] })).toBeUndefined();
+    expect(book.on({ ...inShop, namespaces: ['bank', 'shop'] })).toBeDefined();
+    await control.until(() => lab.records.some(({ kind }) => kind === 'restraint.begun'), 'the record');
+    expect(lab.said.some((text) => text.startsWith(`Freeze ${made.id}, approved by ben`))).toBe(true);
+    clock.now = Date.parse(made.until);
+    expect(book.on(inShop)).toBeUndefined();
+  });
+
+  test('is ended by one person, and its old proof does not bring it back', async () => {
+    const clock = { now: (await lab.clock()) + 60_000 };
+    const file = join(folder, 'ended.json');
+    const book = bookAt(clock, file);
+    const { terms: made, state } = await agreed({ scope: { kind: 'namespace', name: 'ended' } });
+    const step = { namespaces: ['ended'], playbook: 'none' };
+    book.update({
+      ...state,
+      restraints: state.restraints?.filter((one) => statusOf({ ...state, restraints: [one] }, made)) ?? [],
+    });
+    expect(book.on(step)).toBeDefined();
+    const old = readFileSync(file, 'utf8');
+    const at = new Date(clock.now).toISOString();
+    const order = {
+      version: 1,
+      kind: 'restraint.end',
+      person: 'eve',
+      at,
+      cluster: 'lab',
+      restraint: made.id,
+      reason: 'done',
+    } as const;
+    await control.signal(controlNames.endSignal, signedOrder(order, 'eve'));
+    const ended = await control.until((now) => statusOf(now, made) === 'ended', 'its end');
+    book.update(ended);
+    expect(book.on(step)).toBeUndefined();
+    book.update(state);
+    expect(book.on(step)).toBeUndefined();
+    // Whoever may write the file can bring it back only until the control workflow is asked again.
+    writeFileSync(file, old);
+    const restarted = bookAt(clock, file);
+    expect(restarted.on(step)).toBeDefined();
+    restarted.update(ended);
+    expect(restarted.on(step)).toBeUndefined();
+  });
+
+  test('is kept on the disk, and believed after a restart without Temporal; a forged one is not', async () => {
+    const clock = { now: (await lab.clock()) + 60_000 };
+    const file = join(folder, 'kept.json');
+    const { terms: made, state } = await agreed({ scope: { kind: 'namespace', name: 'kept' } });
+    bookAt(clock, file).update(state);
+    const step = { namespaces: ['kept'], playbook: 'none' };
+    expect(bookAt(clock, file).on(step)?.terms.id).toBe(made.id);
+    const text = readFileSync(file, 'utf8');
+    for (const forged of [
+      text.replaceAll('"kept"', '"open"'),
+      text.replaceAll('"votes":[', '"votes":[null,'),
+      '{"restraints":[1,null]}',
+    ]) {
+      writeFileSync(file, forged);
+      expect(bookAt(clock, file).on({ namespaces: ['kept', 'open'], playbook: 'none' })).toBeUndefined();
+    }
+  });
+
+  test('that nobody may make is refused: a stranger’s, another cluster’s, an old one, one without an end, a suppression in its place', async () => {
+    const now = await lab.clock();
+    const refusals: unknown[] = [
+      signed(terms(now), 'ana', 'stranger'),
+      signed(terms(now, { cluster: 'other' })),
+      signed(terms(now, { owner: 'nobody' })),
+      signed(terms(now, { until: new Date(now + 31 * dayMs).toISOString() })),
+      signed(terms(now - dayMs / 2)),
+      { ...signed(terms(now)), order: { ...signed(terms(now)).order, kind: 'suppression.propose' } },
+      { ...proposalOf(termsOf(now)), order: { ...proposalOf(termsOf(now)).order, kind: 'restraint.propose' } },
+    ];
+    const before = (await control.state()).restraints?.length;
+    for (const one of refusals) {
+      const seen = lab.records.length;
+      await control.signal(controlNames.proposeSignal, one);
+      await control.until(() => lab.records.slice(seen).some(({ kind }) => kind.endsWith('.refused')), 'the refusal');
+    }
+    expect((await control.state()).restraints?.length).toBe(before);
+  });
+});
+
+describe('observe mode', () => {
+  test('takes two other people, and is stricter than a freeze', async () => {
+    const clock = { now: (await lab.clock()) + 60_000 };
+    const book = bookAt(clock);
+    const made = await proposed({ mode: 'observe', scope: { kind: 'namespace', name: 'lab-shop' } });
+    await control.vote(made.id, 'approve', 'ben');
+    expect(statusOf(await control.state(), made)).toBe('proposed');
+    await control.vote(made.id, 'approve', 'lea');
+    await control.until((state) => statusOf(state, made) === 'active', 'it to begin');
+    const freeze = await agreed({ scope: { kind: 'namespace', name: 'lab-shop' } });
+    book.update(freeze.state);
+    expect(book.on({ namespaces: ['lab-shop'], playbook: 'none' })?.terms.mode).toBe('observe');
+    // A cell that is told of fewer votes than it takes believes nothing.
+    const cut = freeze.state.questions.map((one) =>
+      one.question.id === `restrain:${made.id}` ? { ...one, votes: one.votes.slice(0, 1) } : one,
+    );
+    const other = bookAt(clock);
+    other.update({ ...freeze.state, questions: cut });
+    expect(other.on({ namespaces: ['lab-shop'], playbook: 'none' })?.terms.mode).toBe('freeze');
+  });
+});
+
+describe('a wider freeze', () => {
+  test('is of the whole cluster or of one playbook where it says so', async () => {
+    const clock = { now: (await lab.clock()) + 60_000 };
+    const book = bookAt(clock);
+    const one = await agreed({ scope: { kind: 'playbook', name: 'ask-about-shell' } });
+    book.update(one.state);
+    expect(book.on({ namespaces: ['bank'], playbook: 'ask-about-shell' })).toBeDefined();
+    expect(book.on({ namespaces: ['bank'], playbook: 'other' })).toBeUndefined();
+    const all = await agreed({ scope: { kind: 'cluster' } });
+    book.update(all.state);
+    expect(book.on({ namespaces: [], playbook: 'other' })?.terms.id).toBe(all.terms.id);
+  });
+});
