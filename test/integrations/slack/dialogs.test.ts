@@ -127,6 +127,17 @@ test('a dialog whose opening Slack never confirmed still counts', async () => {
   await until(() => rig.clicks[0]);
 });
 
+test('a dialog that a desk opened counts at the desk that runs when it is sent off, and is answered', async () => {
+  const view = await openedOnCard();
+  const next = await startRig({ cards: rig.cards, apiUrl: rig.slack.apiUrl });
+  rig.slack.setInteractionsUrl(next.url);
+  await submit(view);
+  await until(() => answers()[0]);
+  expect(next.clicks).toMatchObject([{ button: { choice: 'remove' }, reason: right.fb_reason }]);
+  expect(rig.clicks).toEqual([]);
+  await next.stop();
+});
+
 describe('a dialog that is sent off is refused, answered and recorded', () => {
   const forged: readonly (readonly [string, Forgery, string])[] = [
     ['for another app', { appId: 'A0OTHER' }, 'wrong_app'],

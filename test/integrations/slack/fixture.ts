@@ -130,6 +130,8 @@ export function questionCard(changes: Partial<QuestionCard> = {}): QuestionCard 
 }
 
 export interface Rig {
+  /** Where the desk takes what Slack sends. */
+  readonly url: string;
   readonly slack: SlackEmulator;
   readonly desk: SlackDesk;
   readonly cards: MemoryCards;
@@ -180,9 +182,11 @@ export async function startRig(options: Partial<SlackDeskOptions> = {}, scopes?:
   const server = createServer(desk.listener);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const address = server.address();
-  slack.setInteractionsUrl(`http://127.0.0.1:${typeof address === 'object' ? address?.port : 0}/slack/interactions`);
+  const url = `http://127.0.0.1:${typeof address === 'object' ? address?.port : 0}/slack/events`;
+  slack.setInteractionsUrl(url);
   return {
     slack,
+    url,
     desk,
     cards,
     clicks,
