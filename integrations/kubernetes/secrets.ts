@@ -27,15 +27,37 @@ export async function readSecret(options: {
   }
 }
 
-/** Why this Secret cannot be given new values by us; undefined when it can. An immutable one can: the new one has a new name. */
+/** What owns a Secret that it makes, by the owner reference's kind, where labels and annotations say nothing. */
+const writersByKind: Readonly<Record<string, string>> = {
+  ExternalSecret: 'External Secrets',
+  Certificate: 'cert-manager',
+  SealedSecret: 'Sealed Secrets',
+  VaultStaticSecret: 'Vault',
+  VaultDynamicSecret: 'Vault',
+};
+
+/** How a value is rotated where somebody else writes the Secret. A value that we put in its place would be taken back, or not be the real one. */
+const rotatedThere: Readonly<Record<string, string>> = {
+  Helm: 'give the release a new value, and upgrade it',
+  'Argo CD': 'change it where it is declared: what is changed here is taken back',
+  Flux: 'change it where it is declared: what is changed here is taken back',
+  'External Secrets':
+    'rotate it at the provider first, then set the annotation force-sync on its ExternalSecret; until then the old value is the valid one',
+  'cert-manager':
+    'renew it with privateKey.rotationPolicy Always, so that the key is a new one too; the old certificate stays valid until its end, or until it is revoked',
+  'Sealed Secrets': 'seal a new value and apply it; the old one stays in version control, sealed',
+  Vault: 'revoke its lease, or rotate it, in Vault',
+};
+
+/** Why this Secret cannot be given new values by us, and what to do instead; undefined when it can. An immutable one can: the new one has a new name. */
 export function whyNotRotate(secret: SecretJson): string | undefined {
-  const type = secret.type ?? 'Opaque';
-  if (type === 'kubernetes.io/service-account-token')
-    return 'it is a ServiceAccount token: only recreating it or the ServiceAccount revokes it';
-  if (type !== 'Opaque') return `its type is ${type}: random values would not be valid in it`;
-  const writer = otherWriter(secret.metadata);
-  if (writer) return `it is managed by ${writer}: rotate it there`;
   const [owner] = ownersOf(secret.metadata ?? {});
+  const writer = otherWriter(secret.metadata) ?? (owner && writersByKind[owner.kind]);
+  const by = owner ? ` (${owner.kind} ${owner.name})` : '';
+  if (writer) return `it is managed by ${writer}${by}: ${rotatedThere[writer] ?? 'rotate it there'}`;
+  const type = secret.type ?? 'Opaque';
+  if (type === 'kubernetes.io/service-account-token') return 'it is a ServiceAccount token: revokeTokens ends it';
+  if (type !== 'Opaque') return `its type is ${type}: random values would not be valid in it`;
   if (owner) return `it is owned by ${owner.kind} ${owner.name}: rotate it there`;
   if (Object.keys(secret.data ?? {}).length === 0) return 'it is empty';
   return undefined;

@@ -57,3 +57,15 @@ test('what is refused for another reason is not asked about', async () => {
   expect(end.questions).toEqual([]);
   expect(end.bodies).toMatchObject([{ state: 'failed' }]);
 });
+
+test('in observe mode the plan is on record, nothing is done, and nobody is asked', async () => {
+  script.quarantinePod = async () =>
+    refuse('FB_ERR_OBSERVED', 'nothing was done to pod/shop/cart-1: observe mode for the namespace shop');
+  const incident = await lab.start([alertOf()]);
+  const end = await incident.result();
+  expect(end.questions).toEqual([]);
+  expect(end.leases).toEqual([]);
+  expect(end.reached).toBe('detected');
+  const planned = lab.seen.records.filter(({ kind, chain }) => kind === 'step.planned' && chain.startsWith(incident.id));
+  expect(planned).toMatchObject([{ body: { action: 'quarantinePod', plan: { target: { name: 'pod/shop/cart-1' } } } }]);
+});

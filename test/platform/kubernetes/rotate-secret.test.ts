@@ -163,13 +163,18 @@ describe('rotating the secrets that a pod could read', () => {
     [
       'one of External Secrets',
       { metadata: { ownerReferences: [{ kind: 'ExternalSecret', name: 'x', uid: 'x', apiVersion: 'v1' }] } },
-      'ExternalSecret x',
+      'External Secrets (ExternalSecret x): rotate it at the provider first',
     ],
     ['one of cert-manager', { metadata: { annotations: { 'cert-manager.io/certificate-name': 'x' } } }, 'cert-manager'],
     [
       'a sealed one',
       { metadata: { ownerReferences: [{ kind: 'SealedSecret', name: 'x', uid: 'x', apiVersion: 'v1' }] } },
-      'SealedSecret x',
+      'Sealed Secrets (SealedSecret x): seal a new value',
+    ],
+    [
+      'a certificate, whose type would have been the lesser reason',
+      { type: 'kubernetes.io/tls', metadata: { annotations: { 'cert-manager.io/certificate-name': 'x' } } },
+      'so that the key is a new one too',
     ],
     ['an empty one', { data: {} }, 'empty'],
   ])('refuses %s with the reason', (_, secret, reason) => {
