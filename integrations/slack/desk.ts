@@ -1,17 +1,8 @@
-import { randomBytes } from 'node:crypto';
 import type { RequestListener } from 'node:http';
 import { App, LogLevel, type RespondFn } from '@slack/bolt';
-import {
-  type CardStore,
-  cardMenu,
-  type MessageRef,
-  type Notice,
-  type QuestionCard,
-  type StoredButton,
-  type ThreadPost,
-} from '../../core/card.ts';
+import type { CardStore, MessageRef, Notice, QuestionCard, ThreadPost } from '../../core/card.ts';
 import { FirebreakError } from '../../core/errors.ts';
-import { type IncidentRef, subjectOfIncident } from '../../core/incident.ts';
+import type { IncidentRef } from '../../core/incident.ts';
 import { type Click, ClickChecks } from './click.ts';
 import { callSlack, createSlackClient, type SlackEndpoint, silentLogger, slackClientOptions } from './client.ts';
 import type { SlashCommand } from './command.ts';
@@ -19,6 +10,7 @@ import { Dialogs } from './dialogs.ts';
 import { codeOf, Door, type MenuAnswer } from './door.ts';
 import { noticeBlocks } from './notice.ts';
 import { SlackPeople } from './people.ts';
+import { Permalinks } from './permalinks.ts';
 import { Posting } from './posting.ts';
 import { HttpReceiver } from './receiver.ts';
 import type { Refusal } from './refusal.ts';
@@ -26,6 +18,7 @@ import { questionBlocks } from './render.ts';
 import { SenderChecks } from './sender.ts';
 import { ShownCards } from './shown-cards.ts';
 import { RequestVerifier } from './signature.ts';
+import { storedButtons } from './stored-buttons.ts';
 import { SubmissionChecks } from './submission.ts';
 import { code, inline, plain } from './text.ts';
 
@@ -80,7 +73,7 @@ export function createSlackDesk(options: SlackDeskOptions): SlackDesk {
   const client = createSlackClient({ botToken, ...endpoint });
   const posting = new Posting({ client, cards, appId });
   const shown = new ShownCards({ cards, now });
-  const permalinks = new Map<string, string>();
+  const permalinks = new Permalinks(client);
 
   function refused(refusal: Refusal): void {
     log('slack request refused', { reason: refusal.reason, detail: refusal.detail });
@@ -144,54 +137,12 @@ export function createSlackDesk(options: SlackDeskOptions): SlackDesk {
     }
   }
 
-  async function permalink(message: MessageRef): Promise<string | undefined> {
-    const known = permalinks.get(message.ts);
-    if (known !== undefined) return known;
-    try {
-      const { permalink: url } = await callSlack('chat.getPermalink', () =>
-        client.chat.getPermalink({ channel: message.channel, message_ts: message.ts }),
-      );
-      if (permalinks.size > 1_000) permalinks.clear();
-      if (url !== undefined) permalinks.set(message.ts, url);
-      return url;
-    } catch {
-      return undefined; // The card is worth more than its link.
-    }
-  }
-
   /** The card that started the thread needs no link to itself. */
   async function threadUrlFor(card: QuestionCard, own?: MessageRef): Promise<{ readonly threadUrl?: string }> {
     const thread = await cards.message(threadKey(card.incident));
     if (thread === undefined || thread.ts === own?.ts) return {};
-    const threadUrl = await permalink(thread);
+    const threadUrl = await permalinks.of(thread);
     return threadUrl === undefined ? {} : { threadUrl };
-  }
-
-  async function storedButtons({
-    card,
-    groups,
-    requester,
-  }: Parameters<SlackDesk['postQuestion']>[0]): Promise<readonly StoredButton[]> {
-    const known = await cards.buttonsOf(card.questionId);
-    // Only an incident hears what is said without deciding.
-    const menu = subjectOfIncident(card.incident.id) ? cardMenu.map((id) => ({ id, label: id })) : [];
-    const buttons = [...card.choices, ...menu].map((choice): StoredButton => {
-      const buttonId = known.find((one) => one.choice === choice.id)?.buttonId ?? `b_${randomBytes(18).toString('base64url')}`;
-      const { id, run } = card.incident;
-      const { label } = choice;
-      return {
-        buttonId,
-        incident: { id, run },
-        question: card.questionId,
-        questionDigest: card.questionDigest,
-        choice: choice.id,
-        label,
-        groups,
-        requester,
-      };
-    });
-    await cards.saveButtons(buttons);
-    return cards.buttonsOf(card.questionId);
   }
 
   function startedThread(incident: ThreadPost['incident']): Promise<MessageRef> {
@@ -219,7 +170,7 @@ export function createSlackDesk(options: SlackDeskOptions): SlackDesk {
     async postQuestion(question) {
       const { card } = question;
       const message = await posting.postOnce(card.questionId, async () => {
-        const buttons = await storedButtons(question);
+        const buttons = await storedButtons(cards, question);
         await shown.posting(card);
         return { key: card.questionId, channel, ...questionBlocks(card, { buttons, ...(await threadUrlFor(card)) }) };
       });

@@ -2,15 +2,8 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { handleControl } from './control.ts';
 import { type Fault, Faults } from './faults.ts';
 import { sendJson } from './http.ts';
-import {
-  type ClickOptions,
-  type CommandOptions,
-  type Delivery,
-  type Forgery,
-  Interactions,
-  type SentRequest,
-  type SubmitOptions,
-} from './interactions.ts';
+import type { ClickOptions, CommandOptions, Delivery, Forgery, SentRequest, SubmitOptions } from './interaction.ts';
+import { Interactions } from './interactions.ts';
 import { RateLimits } from './limits.ts';
 import { Page } from './page.ts';
 import { handleResponseUrl } from './response-url.ts';
