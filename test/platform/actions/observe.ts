@@ -180,14 +180,17 @@ async function tryRights(options: {
   await until(async () => (await knows(full.api, namespace, rights)) || undefined);
   const oneLess: Record<string, string> = {};
   for (const { right, account } of fewer) {
-    const { scene, ...at } = await again(row, world, first);
-    const context = contextFor(at.namespace);
-    oneLess[right] = await wholeLife(row.implementation({ ...parts, api: account.api }), scene.input, context);
-    await admin.undo?.({ input: scene.input, key: context.key }, context);
+    const placed = await again(row, world, first);
+    const { input } = placed.scene;
+    const context = contextFor(placed.namespace);
+    oneLess[right] = await wholeLife(row.implementation({ ...parts, api: account.api }), input, context);
+    await admin.undo?.({ input, key: context.key }, context);
+    if (placed !== first) await placed.scene.end?.();
   }
   const last = await again(row, world, first);
   const mine = row.implementation({ ...parts, api: full.api });
   const enough = await wholeLife(mine, last.scene.input, contextFor(last.namespace));
+  if (last !== first) await last.scene.end?.();
   await Promise.all([full, ...fewer.map(({ account }) => account)].map((account) => account.remove()));
   return { enough, oneLess };
 }
