@@ -16,14 +16,19 @@ export function templateDifference(from: unknown, to: unknown): readonly string[
 function differences(from: unknown, to: unknown, path: string): string[] {
   if (canonicalJson(from ?? null) === canonicalJson(to ?? null)) return [];
   if (isNamedList(from) && isNamedList(to)) return byName(from, to, path);
-  if (isRecord(from) && isRecord(to)) {
-    const keys = [...new Set([...Object.keys(from), ...Object.keys(to)])];
-    return keys.flatMap((key) => differences(from[key], to[key], path === '' ? key : `${path}.${key}`));
-  }
+  // A whole container or variable that comes or goes is one line; a section is what is in it.
+  const whole = path.endsWith(']') && (from === undefined || to === undefined);
+  const [before, after] = [from ?? {}, to ?? {}];
+  if (!whole && isRecord(before) && isRecord(after)) return ofRecords(before, after, path);
   const name = path.split('.').at(-1) ?? path;
   if (from === undefined) return [`${path} is added${said(name, to)}`];
   if (to === undefined) return [`${path} is taken away${said(name, from)}`];
   return [shown.has(name) ? `${path}: ${text(from)} becomes ${text(to)}` : `${path} changes`];
+}
+
+function ofRecords(from: Readonly<Record<string, unknown>>, to: Readonly<Record<string, unknown>>, path: string): string[] {
+  const keys = [...new Set([...Object.keys(from), ...Object.keys(to)])];
+  return keys.flatMap((key) => differences(from[key], to[key], path === '' ? key : `${path}.${key}`));
 }
 
 function byName(from: readonly Named[], to: readonly Named[], path: string): string[] {
@@ -50,6 +55,7 @@ function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
 }
 
 function said(name: string, value: unknown): string {
+  if (isRecord(value)) return typeof value.image === 'string' ? `, of the image ${text(value.image)}` : '';
   return shown.has(name) ? `: ${text(value)}` : '';
 }
 
