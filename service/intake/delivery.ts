@@ -57,10 +57,15 @@ export class Delivery {
     { spooled, entry, stored }: { readonly spooled: SpooledBatch; readonly entry: SpoolEntry; readonly stored: Promise<unknown> },
   ): Promise<Delivered> {
     await this.#contain.before([entry], stored);
-    return this.#call(line, spooled);
+    return this.inTurn(line.critical, () => this.#call(line, spooled));
   }
 
-  /** What waited in the spool. */
+  /** Waits for a place in the lane and runs there. */
+  inTurn<T>(critical: boolean, work: () => Promise<T>): Promise<T> {
+    return (critical ? this.#criticalLane : this.#lane).run(work);
+  }
+
+  /** What waited in the spool; to be called in turn. */
   async fromSpool(line: IncidentLine, spooled: SpooledBatch): Promise<Delivered> {
     const current = asOfNow(spooled, { resolver: this.#resolver, now: Date.now() });
     const { subject, since: receivedAt } = current;
@@ -76,31 +81,28 @@ export class Delivery {
   }
 
   async #call(line: IncidentLine, spooled: SpooledBatch): Promise<Delivered> {
-    const lane = spooled.severity === 'critical' ? this.#criticalLane : this.#lane;
-    return lane.run(async () => {
-      let runsElsewhere = false;
-      while (!runsElsewhere) {
-        if (!line.isOpen) {
-          const { subject, batch } = spooled;
-          const started = await this.#gateway.start(line.id, { subject, batch }, startOptionsOf(spooled));
-          this.#called?.('start', started.kind);
-          if (started.kind === 'unavailable') return this.#wait(line, started.detail);
-          if (started.kind === 'refused') return { refused: started.detail };
-          line.opened(started.kind === 'started' ? started.run : undefined);
-          if (started.kind === 'started') return 'sent';
-          runsElsewhere = true;
-        }
-        this.#pace.count();
-        const signalled = await this.#gateway.signal(line.id, spooled.batch);
-        this.#called?.('signal', signalled.kind);
-        if (signalled.kind === 'signalled') return 'sent';
-        if (signalled.kind === 'limit') return this.#wait(line, 'the run takes no more signals');
-        if (signalled.kind === 'unavailable') return this.#wait(line, signalled.detail);
-        line.ended();
-        if (!spooled.alone && !runsElsewhere) return 'ended';
+    let runsElsewhere = false;
+    while (!runsElsewhere) {
+      if (!line.isOpen) {
+        const { subject, batch } = spooled;
+        const started = await this.#gateway.start(line.id, { subject, batch }, startOptionsOf(spooled));
+        this.#called?.('start', started.kind);
+        if (started.kind === 'unavailable') return this.#wait(line, started.detail);
+        if (started.kind === 'refused') return { refused: started.detail };
+        line.opened(started.kind === 'started' ? started.run : undefined);
+        if (started.kind === 'started') return 'sent';
+        runsElsewhere = true;
       }
-      return this.#wait(line, 'the run is between its end and its next start');
-    });
+      this.#pace.count();
+      const signalled = await this.#gateway.signal(line.id, spooled.batch);
+      this.#called?.('signal', signalled.kind);
+      if (signalled.kind === 'signalled') return 'sent';
+      if (signalled.kind === 'limit') return this.#wait(line, 'the run takes no more signals');
+      if (signalled.kind === 'unavailable') return this.#wait(line, signalled.detail);
+      line.ended();
+      if (!spooled.alone && !runsElsewhere) return 'ended';
+    }
+    return this.#wait(line, 'the run is between its end and its next start');
   }
 
   #wait(line: IncidentLine, detail: string): 'again' {

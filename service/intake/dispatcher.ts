@@ -41,6 +41,11 @@ export class Dispatcher {
       const first = this.#spool.entriesOf(line.id, { limit: peekedAtStart });
       line.wait(Date.parse(first[0]?.entry.receivedAt ?? new Date().toISOString()));
       line.critical = first.some(({ entry }) => entry.alert.severity === 'critical');
+      // Not only in its turn: Temporal may be away.
+      void this.#delivery.containFirst(
+        first.map(({ entry }) => entry),
+        Promise.resolve(),
+      );
     }
     for (const line of lines.sort((a, b) => Number(b.critical) - Number(a.critical))) this.#flushSoon(line);
   }
@@ -173,7 +178,8 @@ export class Dispatcher {
       do {
         line.urgent = false;
         line.gathered = 0;
-        failed = !(await this.#flushOnce(line));
+        // The batch is made when its turn has come: of what waits for one, only the lines are in memory.
+        failed = !(await this.#delivery.inTurn(line.critical, () => this.#flushOnce(line)));
       } while (line.urgent && !failed);
     } catch (error) {
       failed = true;

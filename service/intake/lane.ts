@@ -3,7 +3,7 @@ const fewest = 0.25;
 /** A call that takes longer says that the service has more than it can do. */
 const slowMs = 120;
 const narrowedEveryMs = 250;
-const longestRestMs = 5_000;
+const longestRestMs = 1_000;
 
 /**
  * Lets so many calls run at once; the others wait in the order in which they came. An adaptive one narrows while calls are slow, down to
