@@ -13,7 +13,7 @@ import {
 import { labelDifference } from '../../core/drift.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import { doNotDisrupt, incidentHash, names } from '../../core/labels.ts';
-import { type PodRecord, selects } from '../../core/pod-record.ts';
+import type { PodRecord } from '../../core/pod-record.ts';
 import type { KubernetesApi } from '../../integrations/kubernetes/client.ts';
 import { listNetworkPolicies } from '../../integrations/kubernetes/network-policies.ts';
 import { listObjects } from '../../integrations/kubernetes/objects.ts';
@@ -22,8 +22,9 @@ import { readPod, replacePodLabels } from '../../integrations/kubernetes/pods.ts
 import { type PodJson, podRecord, policyRecord } from '../../integrations/kubernetes/projection.ts';
 import { ensureStandingPolicy, isStandingPolicy, readStandingPolicy } from '../../integrations/kubernetes/standing-policy.ts';
 import { type ClusterView, serviceRecord } from '../../integrations/kubernetes/watch-cache.ts';
-import { additivePolicies, quarantineEffect, whyNotQuarantine } from './quarantine-plan.ts';
+import { additivePolicies, whyNotQuarantine } from './quarantine-plan.ts';
 import { lookAtQuarantine, undoQuarantine } from './quarantine-undo.ts';
+import { quarantineWorkloadPlan, workloadText } from './quarantine-workload-plan.ts';
 
 /** Patches that are on their way at the same time. */
 const atOnce = 8;
@@ -63,7 +64,7 @@ export function quarantineWorkloadImplementation(parts: {
     const pods = begun
       ? all.filter(({ uid }) => begun.includes(uid))
       : all.filter((pod) => !pod.deleting && !isEnded(pod) && belongsTo({ pod, workload, view, before: beforeOf(pod) }));
-    if (!begun && pods.length === 0) throw new FirebreakError('FB_ERR_NOT_FOUND', `${textOf(workload)} has no pods`);
+    if (!begun && pods.length === 0) throw new FirebreakError('FB_ERR_NOT_FOUND', `${workloadText(workload)} has no pods`);
     return { begun: begun !== undefined, pods: [...pods].sort((a, b) => (a.name < b.name ? -1 : 1)) };
   };
 
@@ -128,12 +129,14 @@ export function quarantineWorkloadImplementation(parts: {
           signal: context.signal,
         }),
       ]);
-      return planOf({
+      return quarantineWorkloadPlan({
         workload,
         pods,
         whyLeft: (pod) => whyLeft(pod, context),
         policies: policies.map(policyRecord),
         services: services.map(serviceRecord),
+        budgets: view.budgets(namespace) ?? [],
+        scalers: view.scalers(namespace) ?? [],
         incident: context.incident,
       });
     },
@@ -225,54 +228,6 @@ export function quarantineWorkloadImplementation(parts: {
       return { state: 'undone', detail: `${held.length === 1 ? '1 pod has its' : `${held.length} pods have their`} labels back` };
     },
   };
-}
-
-function planOf(situation: {
-  readonly workload: NamedWorkload;
-  readonly pods: readonly PodRecord[];
-  readonly whyLeft: (pod: PodRecord) => string | undefined;
-  readonly policies: readonly ReturnType<typeof policyRecord>[];
-  readonly services: readonly ReturnType<typeof serviceRecord>[];
-  readonly incident: string;
-}) {
-  const { workload, pods, whyLeft, policies, services, incident } = situation;
-  const { kind, namespace, name } = workload;
-  const policy = `networkpolicy/${namespace}/${names.standingPolicy}`;
-  const nameOf = (pod: PodRecord): string => `pod/${namespace}/${pod.name}`;
-  const [left, taken] = [pods.filter((pod) => whyLeft(pod) !== undefined), pods.filter((pod) => whyLeft(pod) === undefined)];
-  const losing = services.filter(
-    ({ selector }) => Object.keys(selector).length > 0 && taken.some(({ labels }) => selects({ matchLabels: selector }, labels)),
-  );
-  return {
-    target: { name: textOf(workload) },
-    changes: [
-      ...taken.map((pod) => ({
-        target: nameOf(pod),
-        what: `replaces the labels of the pod with uid ${pod.uid} by those of the quarantine`,
-      })),
-      { target: policy, what: 'denies all traffic of these pods, in and out; created where it is missing' },
-    ],
-    blastRadius: [
-      textOf(workload),
-      policy,
-      ...taken.map(nameOf),
-      ...losing.map((service) => `service/${namespace}/${service.name}`),
-    ].sort(),
-    notes: [
-      `${kind} ${name} ${quarantineEffect(kind)}, for each of ${taken.length}: from the same image and configuration, and not quarantined.`,
-      'What is released later is one too many for its controller, which then ends one, not always the new one.',
-      ...losing.map((service) => `Service ${service.name} loses all these endpoints at once.`),
-      ...left.map((pod) => `${nameOf(pod)} is left out: ${whyLeft(pod)}.`),
-      ...additivePolicies(policies, incident).map(
-        (open) => `NetworkPolicy ${open} still selects the pods and allows traffic: the quarantine is partial.`,
-      ),
-      'Open connections may survive, traffic with their own nodes is not blocked, and without a policy controller nothing is.',
-    ],
-  };
-}
-
-function textOf({ kind, namespace, name }: NamedWorkload): string {
-  return `${kind.toLowerCase()}/${namespace}/${name}`;
 }
 
 function isEnded({ phase }: PodRecord): boolean {

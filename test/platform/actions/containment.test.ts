@@ -108,10 +108,16 @@ describe('containment wider than a pod', () => {
     if (!held) throw new Error('three replicas were asked for');
     await quarantinePodImplementation(parts()).apply({ pod: held }, stepContext({ incident: 'incident/test/first' }));
     await until(async () => ((await cluster.pods(namespace)).length === 4 ? true : undefined));
+    await cluster.post(pathOf({ group: 'policy', resource: 'poddisruptionbudgets', namespace }), {
+      metadata: { name: 'most' },
+      spec: { minAvailable: 2, selector: { matchLabels: { app: 'cart' } } },
+    });
+    await until(async () => (cluster.view.budgets(namespace)?.length ? true : undefined));
     const action = quarantineWorkloadImplementation(parts());
     const [input, context] = [{ workload: cart(namespace) }, stepContext()];
     const plan = await action.plan(input, context);
     expect(plan.notes[0]).toContain('Deployment cart starts a new pod in its place, for each of 3');
+    expect(plan.notes).toContain('PodDisruptionBudget most is bypassed: it does not hold up the quarantine.');
     expect(plan.notes.join()).toContain(`pod/${namespace}/${held.name} is left out: it is quarantined by incident/test/first`);
     const output = await action.apply(input, context);
     expect(output.pods).toHaveLength(3);
