@@ -51,8 +51,15 @@ describe('the demo', () => {
     const output = await printed(child, 'Click there');
     const page = /(http:\/\/127\.0\.0\.1:\d+)\/\?user=U0ADA/.exec(output())?.[1] ?? '';
     await deleteOnePod(join(state, 'platform', 'kubernetes', 'pki', 'admin.kubeconfig'), 'web');
-    await clickOnPage({ page, user: 'U0GRACE', button: 'No, rotate its secrets and delete it' });
-    const [code] = await once(child, 'exit');
+    const button = 'No, rotate its secrets and delete it';
+    const exit = once(child, 'exit');
+    expect(await clickOnPage({ page, user: 'U0GRACE', button })).toBe(true);
+    // Another team's Deployment uses the Secret too: it takes two. A card that has just changed is to be read before it is clicked on.
+    for (let tries = 0; tries < 10 && child.exitCode === null; tries += 1) {
+      await Promise.race([exit, new Promise((resolve) => setTimeout(resolve, 2_500))]);
+      await clickOnPage({ page, user: 'U0ADA', button }).catch(() => false);
+    }
+    const [code] = await exit;
     expect(output()).toMatch(/✘ the pods of web were not touched: NO, web-\S+ is gone/);
     expect(output()).toMatch(/✔ the pod with uid [0-9a-f]{8}… is gone/);
     expect(code).toBe(1);
@@ -125,27 +132,20 @@ interface ShownMessage {
   readonly ts: string;
   readonly blocks?: readonly {
     readonly type: string;
-    readonly elements: readonly {
-      readonly action_id?: string;
-      readonly value?: string;
-      readonly text: { readonly text?: string };
-    }[];
+    readonly elements?: readonly { readonly text?: { readonly text?: string } }[];
   }[];
 }
 
-/** What the page's own script sends when somebody presses the button. */
-async function clickOnPage(click: { readonly page: string; readonly user: string; readonly button: string }): Promise<void> {
+/** Presses the button and fills in the dialog that it opens, as a person on the page would. False where it is not there any more. */
+async function clickOnPage(click: { readonly page: string; readonly user: string; readonly button: string }): Promise<boolean> {
   const { page, user, button } = click;
-  const post = async (path: string, body: object): Promise<string> =>
-    (await fetch(`${page}${path}`, { method: 'POST', body: JSON.stringify(body) })).text();
-  const { result }: { readonly result: readonly ShownMessage[] } = JSON.parse(await post('/control/messages', {}));
-  for (const { channel, ts, blocks = [] } of result) {
-    const found = blocks.filter(({ type }) => type === 'actions').flatMap(({ elements }) => elements);
-    const pressed = found.find(({ text }) => text.text === button);
-    if (!pressed) continue;
-    const answer = await post('/page/click', { user, channel, ts, actionId: pressed.action_id, value: pressed.value });
-    expect(JSON.parse(answer)).toEqual({ status: 200 });
-    return;
-  }
-  throw new Error(`there is no button “${button}”`);
+  const post = async (name: string, body: object): Promise<{ readonly ok: boolean; readonly result: readonly ShownMessage[] }> =>
+    JSON.parse(await (await fetch(`${page}/control/${name}`, { method: 'POST', body: JSON.stringify(body) })).text());
+  const { result } = await post('messages', {});
+  const card = result.find(({ blocks = [] }) =>
+    blocks.some(({ type, elements = [] }) => type === 'actions' && elements.some(({ text }) => text?.text === button)),
+  );
+  if (!card) return false;
+  const { ok } = await post('click', { user, channel: card.channel, ts: card.ts, buttonText: button });
+  return ok;
 }
