@@ -238,10 +238,15 @@ export class Service {
     try {
       return await until(`containment of ${workload.name}`, withinMs, () => this.effects.of('contain', podOf(workload))[0]);
     } catch (error) {
-      const timeline = (await this.state(workload))?.timeline.map(({ at, kind, text }) => `${at.slice(11, 23)} ${kind}: ${text}`);
-      const logged = this.log.trimEnd().split('\n').slice(-40);
-      throw new Error([String(error), ...(timeline ?? ['the incident does not answer']), ...logged].join('\n'));
+      throw new Error([String(error), ...(await this.#story(workload))].join('\n'));
     }
+  }
+
+  /** What its incident says, and the last of what the log says of it. */
+  async #story(workload: Workload): Promise<readonly string[]> {
+    const timeline = (await this.state(workload))?.timeline.map(({ at, kind, text }) => `${at.slice(11, 23)} ${kind}: ${text}`);
+    const logged = this.log.split('\n').filter((line) => line.includes(this.incidentOf(workload)) || !line.includes('incident/'));
+    return [...(timeline ?? ['the incident does not answer']), ...logged.slice(-40)];
   }
 
   /** The cards with this workload's question. */
@@ -252,7 +257,11 @@ export class Service {
   }
 
   async cardOf(workload: Workload, withinMs = 30_000): Promise<FakeMessage> {
-    return until(`the card of ${workload.name}`, withinMs, () => this.cards(workload)[0]);
+    try {
+      return await until(`the card of ${workload.name}`, withinMs, () => this.cards(workload)[0]);
+    } catch (error) {
+      throw new Error([String(error), ...(await this.#story(workload))].join('\n'));
+    }
   }
 
   /** A person clicks on the question of this workload. */
