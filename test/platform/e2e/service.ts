@@ -256,7 +256,7 @@ export class Service {
     );
   }
 
-  async cardOf(workload: Workload, withinMs = 30_000): Promise<FakeMessage> {
+  async cardOf(workload: Workload, withinMs = 60_000): Promise<FakeMessage> {
     try {
       return await until(`the card of ${workload.name}`, withinMs, () => this.cards(workload)[0]);
     } catch (error) {

@@ -144,27 +144,34 @@ describe('the rights that the declarations ask for', () => {
     const rbac = 'rbac.authorization.k8s.io';
     const bindings = pathOf({ group: rbac, resource: 'rolebindings', namespace });
     const [victim, thief] = ['victim', 'thief'].map((name) => ({ kind: 'ServiceAccount', name, namespace }));
-    await admin.post(bindings, {
-      metadata: { name: 'admins' },
-      roleRef: { apiGroup: rbac, kind: 'ClusterRole', name: 'admin' },
-      subjects: [victim],
-    });
-    const patch = (subjects: readonly unknown[] | null, revoked: string | null | undefined) =>
+    const bind = (name: string) =>
+      admin.post(bindings, {
+        metadata: { name },
+        roleRef: { apiGroup: rbac, kind: 'ClusterRole', name: 'admin' },
+        subjects: [victim],
+      });
+    await bind('admins');
+    const patch = (subjects: readonly unknown[] | null, revoked: string | null | undefined, name = 'admins') =>
       api.json({
         method: 'PATCH',
         patch: 'merge',
-        path: `${bindings}/admins`,
+        path: `${bindings}/${name}`,
         body: {
           ...(subjects !== undefined && { subjects }),
           ...(revoked !== undefined && { metadata: { annotations: { [names.revokedAnnotation]: revoked } } }),
         },
         what: 'try',
       });
-    const refused = () =>
-      patch([victim, thief], undefined).then(
+    let tries = 0;
+    // A binding of its own for each try: one that the thief got into before the policy was in force is no change any more.
+    const refused = async () => {
+      tries += 1;
+      await bind(`try-${tries}`);
+      return patch([victim, thief], undefined, `try-${tries}`).then(
         () => undefined,
         (error) => (error.status === 422 ? true : undefined),
       );
+    };
     await until(refused, 45_000);
     await expect(patch([victim], `${namespace}/thief`)).rejects.toMatchObject({ status: 422 });
     await patch(null, `${namespace}/victim`);
