@@ -1,3 +1,4 @@
+import type { Hidable } from './hidable.ts';
 import type { IncidentRef } from './incident.ts';
 import type { Severity } from './severity.ts';
 
@@ -98,19 +99,31 @@ export interface ShownCard {
 /** A dialog that was opened for one person. The dialog itself carries only `modalId`, which is random. */
 export interface OpenModal {
   readonly modalId: string;
-  readonly buttonId: string;
+  /** Of a card. Absent: a typed command opened it. */
+  readonly buttonId?: string;
   /** Who opened it: nobody else may submit it. */
   readonly slackUser: string;
   readonly channel: string;
-  readonly messageTs: string;
+  readonly messageTs?: string;
   /** Slack's id of it; undefined when Slack's answer was lost. */
   readonly viewId?: string;
   /** Milliseconds since 1970. */
   readonly openedAt: number;
+  /** What it proposes to hide is chosen from this. */
+  readonly draft?: SuppressionDraft;
+  /** Milliseconds since 1970. It has been taken, and is not taken again. */
+  readonly sentAt?: number;
+}
+
+/** What a suppression may be proposed about, as it was known when the dialog was opened. */
+export interface SuppressionDraft extends Hidable {
+  readonly incident: IncidentRef & { readonly title: string; readonly cluster: string };
+  /** The name of who proposes it, and answers for it. */
+  readonly owner: string;
 }
 
 /** What a card offers besides its choices. Stored like buttons, under ids that no choice of a playbook has. */
-export const cardMenu = [':details', ':extend', ':snooze', ':next', ':comment'] as const;
+export const cardMenu = [':details', ':extend', ':snooze', ':next', ':comment', ':suppress'] as const;
 export type MenuEntry = (typeof cardMenu)[number];
 
 export function isMenuEntry(choice: string): choice is MenuEntry {

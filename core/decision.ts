@@ -76,7 +76,7 @@ export function questionOf(asked: {
   const { proposal, control, levels } = asked;
   const { order } = proposal;
   return order.kind === 'suppression.propose'
-    ? suppressionQuestion({ terms: order.terms, proposer: order.person, control, levels })
+    ? suppressionQuestion({ terms: order.terms, proposer: order.person, actors: order.actors, control, levels })
     : restraintQuestion({ terms: order.terms, proposer: order.person, control, levels });
 }
 

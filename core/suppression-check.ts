@@ -13,7 +13,7 @@ import {
   type SignedProposal,
   type SuppressionTerms,
 } from './suppression.ts';
-import { checkProof, type VoteKeys } from './vote-check.ts';
+import { checkProof, keysThatSignFor, type VoteKeys } from './vote-check.ts';
 
 /** What the cell believes, and by which clock. */
 export interface Beliefs {
@@ -30,12 +30,19 @@ export type Checked<T> = ({ readonly ok: true } & T) | { readonly ok: false; rea
 
 const clockToleranceMs = 5 * 60_000;
 
-/** Whether an order is signed by the person whom it names, with a key that the roster lists for them. */
-export function signedBy(signed: SignedOrder<Order>, { roster, keys }: Beliefs): Checked<{ readonly person: Person }> {
+/**
+ * Whether an order is signed for the person whom it names: with a key that the roster lists for them, or, where such an order may come by way
+ * of Slack, with a desk’s.
+ */
+export function signedBy(
+  signed: SignedOrder<Order>,
+  { roster, keys }: Beliefs,
+  via: 'cli' | 'slack' = 'cli',
+): Checked<{ readonly person: Person }> {
   const person = roster.people.find(({ id }) => id === signed.order.person);
   if (!person) return { ok: false, reason: `${signed.order.person} is not on the roster.` };
-  if (!keys.keyIdsOf(person).includes(signed.keyId))
-    return { ok: false, reason: `This is signed by a key that is not ${person.id}’s.` };
+  if (!keysThatSignFor(keys, person, via).includes(signed.keyId))
+    return { ok: false, reason: `This is signed by a key that ${via === 'slack' ? 'no desk has' : `is not ${person.id}’s`}.` };
   if (!keys.verify(signed.keyId, orderBytes(signed.order), signed.signature))
     return { ok: false, reason: 'The signature is not valid.' };
   return { ok: true, person };
@@ -57,11 +64,14 @@ export function problemOf(
   return undefined;
 }
 
-/** Whether a proposal may be put to people: signed by who makes it, within the limits, and of today. */
+/** Whether a proposal may be put to people: signed for who makes it, by nobody who did what it hides, within the limits, and of today. */
 export function checkProposal(signed: SignedProposal, beliefs: Beliefs): Checked<{ readonly person: Person }> {
-  const proposer = signedBy(signed, beliefs);
+  const { terms, person, via, actors = [] } = signed.order;
+  const proposer = signedBy(signed, beliefs, via);
   if (!proposer.ok) return proposer;
-  const problem = problemOf(signed.order.terms, beliefs);
+  if (actors.includes(person))
+    return { ok: false, reason: 'An alert of this incident names you as the actor: you may not suppress it.' };
+  const problem = problemOf(terms, beliefs);
   return problem === undefined ? proposer : { ok: false, reason: problem };
 }
 

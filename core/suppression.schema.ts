@@ -26,7 +26,15 @@ const signed = { keyId: text(100), signature: text(200) };
 
 /** Of a `SignedProposal`: whoever reaches Temporal can send anything. */
 export const signedProposalSchema = z.strictObject({
-  order: z.strictObject({ version: z.literal(1), kind: z.literal('suppression.propose'), person: text(100), at: time, terms }),
+  order: z.strictObject({
+    version: z.literal(1),
+    kind: z.literal('suppression.propose'),
+    person: text(100),
+    at: time,
+    terms,
+    via: z.literal('slack').exactOptional(),
+    actors: z.array(text(100)).max(1_000).exactOptional(),
+  }),
   ...signed,
 });
 

@@ -48,6 +48,10 @@ export interface ProposeSuppression {
   /** ISO 8601, UTC. */
   readonly at: string;
   readonly terms: SuppressionTerms;
+  /** From a dialog in Slack: signed by the desk’s key, for the person. Absent: from the command line, by the person’s own key. */
+  readonly via?: 'slack';
+  /** Ids of people whom the alerts that it came from name as the actor: they neither propose nor approve it. Absent: nobody is known. */
+  readonly actors?: readonly string[];
 }
 
 /** Strengthening: one person is enough. */
@@ -130,8 +134,9 @@ export function suppressionQuestion(asked: {
   readonly proposer: string;
   readonly control: IncidentRef;
   readonly levels: readonly Level[];
+  readonly actors?: readonly string[] | undefined;
 }): Question {
-  const { terms, proposer, control, levels } = asked;
+  const { terms, proposer, control, levels, actors } = asked;
   return {
     id: `suppress:${terms.id}`,
     incident: control,
@@ -143,14 +148,15 @@ export function suppressionQuestion(asked: {
     ],
     levels,
     requester: `person/${proposer}`,
+    ...(actors === undefined ? {} : { actors }),
   };
 }
 
 /** Whether the proof is about these terms, asked in the one way in which they are asked. */
 export function isQuestionOf({ proposal, proof }: DecidedSuppression): boolean {
-  const { terms, person } = proposal.order;
+  const { terms, person, actors } = proposal.order;
   const { incident, levels } = proof.question;
-  const asked = suppressionQuestion({ terms, proposer: person, control: incident, levels });
+  const asked = suppressionQuestion({ terms, proposer: person, control: incident, levels, actors });
   return incident.id === controlIdOf(terms.cluster) && questionDigest(asked) === questionDigest(proof.question);
 }
 
@@ -168,12 +174,27 @@ export function suppressionKey({ rule, workload, digest }: SuppressionMatch): st
   return JSON.stringify([rule, workload.namespace, workload.kind, workload.name, digest]);
 }
 
-/** Only what the cluster itself has told for sure can be hidden: no guessed owner, no pod without uid, nothing in doubt. */
+/** Why no suppression can hide an alert. */
+export type Unhidable = 'in doubt' | 'no workload' | 'guessed owner' | 'unknown pod' | 'unknown image';
+
+/**
+ * What would hide exactly alerts like this one. Only what the cluster itself has told for sure can be hidden: no guessed owner, no pod without
+ * uid, nothing in doubt.
+ */
+export function matchOf(alert: Alert): Required<Omit<SuppressionMatch, 'exe'>> | { readonly unhidable: Unhidable } {
+  const { rule, sensor, workload, container, pod, doubt } = alert;
+  if (doubt !== undefined) return { unhidable: 'in doubt' };
+  if (!workload) return { unhidable: 'no workload' };
+  if (workload.guessed) return { unhidable: 'guessed owner' };
+  if (pod?.uid === undefined) return { unhidable: 'unknown pod' };
+  if (!container?.digest) return { unhidable: 'unknown image' };
+  const { namespace, kind, name } = workload;
+  return { rule, workload: { namespace, kind, name }, digest: container.digest, sensor };
+}
+
 export function suppressionKeyOf(alert: Alert): string | undefined {
-  const { rule, workload, container, pod } = alert;
-  if (!workload || workload.guessed || !container?.digest || pod?.uid === undefined || alert.doubt !== undefined)
-    return undefined;
-  return suppressionKey({ rule, workload, digest: container.digest });
+  const match = matchOf(alert);
+  return 'unhidable' in match ? undefined : suppressionKey(match);
 }
 
 /** Whether the suppression hides this alert now. Its key is the alert's. */

@@ -44,9 +44,9 @@ function timeOf({ at }: Vote): number | undefined {
   return Number.isNaN(time) ? undefined : time;
 }
 
-function signerMayVoteFor(keys: VoteKeys, person: Person, signed: SignedVote): boolean {
-  const allowed = signed.vote.via === 'slack' ? keys.deskKeyIds : keys.keyIdsOf(person);
-  return allowed.includes(signed.keyId);
+/** Ids of the keys that sign for a person: by way of Slack only a desk’s, from the command line only their own. */
+export function keysThatSignFor(keys: VoteKeys, person: Person, via: Vote['via']): readonly string[] {
+  return via === 'slack' ? keys.deskKeyIds : keys.keyIdsOf(person);
 }
 
 /** Signed by who may sign it, not of the future, and about exactly this question: who the person is does not matter yet. */
@@ -55,7 +55,8 @@ function refusalOf(signed: SignedVote, question: Question, { roster, keys, now }
   if (vote.version !== 1) return 'This kind of vote is not known.';
   const person = personById(roster, vote.person);
   if (!person) return 'You are not on the roster.';
-  if (!signerMayVoteFor(keys, person, signed)) return 'This vote is signed by a key that may not sign it.';
+  if (!keysThatSignFor(keys, person, vote.via).includes(signed.keyId))
+    return 'This vote is signed by a key that may not sign it.';
   if (!keys.verify(signed.keyId, voteBytes(vote), signed.signature)) return 'The signature of this vote is not valid.';
   if (vote.question !== question.id || vote.incident.id !== question.incident.id || vote.incident.run !== question.incident.run)
     return 'This vote is about another question.';

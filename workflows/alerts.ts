@@ -1,6 +1,7 @@
 import { upsertSearchAttributes, workflowInfo } from '@temporalio/workflow';
 import type { Alert } from '../core/alert.ts';
 import type { AlertBatch, AlertCount } from '../core/incident.ts';
+import { matchOf, type SuppressionMatch, type Unhidable } from '../core/suppression.ts';
 import { countKey, type IncidentModel } from './model.ts';
 
 /** A card is brought up to date when the count has grown tenfold, not with every alert. */
@@ -51,12 +52,19 @@ export function joinBatch(model: IncidentModel, batch: AlertBatch): Joined {
         title: alert.title,
         sensor: alert.sensor,
         ...(alert.container?.digest && { digest: alert.container.digest }),
+        ...hidableBy(alert),
       })),
     },
   );
   // The start already carries the first alert's severity: only a change needs a write.
   if (raised && !first && isListed()) upsertSearchAttributes({ FirebreakSeverity: [model.severity] });
   return { fresh, showsOnCards: !first && (raised || named || magnitude(model.total) > magnitude(before)) };
+}
+
+/** For whoever proposes to hide such alerts: of which workload for sure, or why none can be hidden. */
+function hidableBy(alert: Alert): Pick<SuppressionMatch, 'workload'> | { readonly unhidable: Unhidable } {
+  const match = matchOf(alert);
+  return 'unhidable' in match ? match : { workload: match.workload };
 }
 
 /** Who did it may not decide on it: also when the alert that says so is one of thousands, and only counted. */

@@ -2,7 +2,15 @@ import type { KnownBlock, PlainTextElement } from '@slack/types';
 import { plain } from './text.ts';
 
 /** Slack's limits: https://docs.slack.dev/reference/block-kit/blocks and the message as a whole. */
-export const slackLimits = { blocks: 50, section: 3_000, header: 150, button: 75, buttonsPerRow: 25, message: 12_000 } as const;
+export const slackLimits = {
+  blocks: 50,
+  section: 3_000,
+  header: 150,
+  button: 75,
+  buttonsPerRow: 25,
+  menu: 5,
+  message: 12_000,
+} as const;
 
 /** `text` is mrkdwn, escaped already. */
 export function section(text: string): KnownBlock {

@@ -26,11 +26,11 @@ export function rows(card: QuestionCard, buttons: readonly StoredButton[]): Acti
       elements: elements.slice(start, start + slackLimits.buttonsPerRow),
     });
   }
-  const menu = menuOf(card, buttons);
-  if (!menu) return result;
+  const menus = menusOf(card, buttons);
+  if (menus.length === 0) return result;
   const last = result.at(-1);
-  if (last && last.elements.length < slackLimits.buttonsPerRow) last.elements.push(menu);
-  else result.push({ type: 'actions', block_id: 'fb_more_row', elements: [menu] });
+  if (last && last.elements.length + menus.length <= slackLimits.buttonsPerRow) last.elements.push(...menus);
+  else result.push({ type: 'actions', block_id: 'fb_more_row', elements: [...menus] });
   return result;
 }
 
@@ -46,15 +46,20 @@ function titleOf(entry: MenuEntry, { level, contained }: QuestionCard): string |
       return level.next === undefined ? undefined : `Ask ${level.next} now`;
     case ':comment':
       return 'Comment';
+    case ':suppress':
+      return 'False positive: suppress …';
   }
 }
 
-/** Behind the dots, so that no thumb hits it instead of an answer. */
-function menuOf(card: QuestionCard, buttons: readonly StoredButton[]): Overflow | undefined {
+/** Behind the dots, so that no thumb hits it instead of an answer. Slack takes five entries a menu: what opens a dialog to write in goes apart. */
+function menusOf(card: QuestionCard, buttons: readonly StoredButton[]): readonly Overflow[] {
   const options = cardMenu.flatMap((entry) => {
     const title = titleOf(entry, card);
     const value = buttons.find(({ choice }) => choice === entry)?.buttonId;
     return title === undefined || value === undefined ? [] : [{ text: words(title, slackLimits.button), value }];
   });
-  return options.length === 0 ? undefined : { type: 'overflow', action_id: 'fb_more', options };
+  const parts = options.length > slackLimits.menu ? [options.slice(0, -2), options.slice(-2)] : [options];
+  return parts.flatMap((part, index) =>
+    part.length === 0 ? [] : [{ type: 'overflow', action_id: `fb_more${index === 0 ? '' : index}`, options: part }],
+  );
 }

@@ -4,9 +4,9 @@ import type { CardStore, StoredButton } from '../../core/card.ts';
 import type { Refusal } from './refusal.ts';
 import type { SenderChecks } from './sender.ts';
 
-/** `fb_vote` answers at once, `fb_decide` opens the dialog first, `fb_more` is the menu. What a click does is looked up, never read from these. */
+/** `fb_vote` answers at once, `fb_decide` opens the dialog first, `fb_more` and `fb_more1` are its menus. What a click does is looked up, never read from these. */
 const buttonAction = /^fb_(vote|decide)\d{1,3}$/;
-const menuAction = 'fb_more';
+const menuAction = /^fb_more1?$/;
 
 /** One person's click on one of our buttons, checked as far as Slack can be asked; the roster is the service's to ask. */
 export interface Click {
@@ -143,7 +143,7 @@ export class ClickChecks {
 type Action = BlockActions['actions'][number];
 
 function isOurs({ type, action_id: id }: Action): boolean {
-  return (type === 'button' && buttonAction.test(id)) || (type === 'overflow' && id === menuAction);
+  return (type === 'button' && buttonAction.test(id)) || (type === 'overflow' && menuAction.test(id));
 }
 
 function pressed(action: Action | undefined): string | undefined {

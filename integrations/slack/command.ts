@@ -21,6 +21,8 @@ export interface SlashCommand {
   readonly slackUser: string;
   readonly channel: string;
   readonly text: string;
+  /** Opens one dialog, within 3 s. */
+  readonly trigger: string;
 }
 
 export type CheckedCommand =
@@ -47,5 +49,5 @@ export async function checkCommand(body: unknown, sender: SenderChecks): Promise
     .update(JSON.stringify([team, slackUser, trigger]))
     .digest('hex')
     .slice(0, 32)}`;
-  return { ok: true, command: { commandId, slackUser, channel, text: text.slice(0, longestText).trim() } };
+  return { ok: true, command: { commandId, slackUser, channel, text: text.slice(0, longestText).trim(), trigger } };
 }

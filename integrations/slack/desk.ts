@@ -7,7 +7,7 @@ import { type Click, ClickChecks } from './click.ts';
 import { callSlack, createSlackClient, type SlackEndpoint, silentLogger, slackClientOptions } from './client.ts';
 import type { SlashCommand } from './command.ts';
 import { Dialogs } from './dialogs.ts';
-import { codeOf, Door, type MenuAnswer } from './door.ts';
+import { type CommandAnswer, codeOf, Door, type MenuAnswer } from './door.ts';
 import { noticeBlocks } from './notice.ts';
 import { SlackPeople } from './people.ts';
 import { Permalinks } from './permalinks.ts';
@@ -20,6 +20,7 @@ import { ShownCards } from './shown-cards.ts';
 import { RequestVerifier } from './signature.ts';
 import { storedButtons } from './stored-buttons.ts';
 import { SubmissionChecks } from './submission.ts';
+import { type SlackProposal, SuppressionDialog } from './suppression-dialog.ts';
 import { code, inline, plain } from './text.ts';
 
 export interface SlackDeskOptions extends SlackEndpoint {
@@ -40,7 +41,9 @@ export interface SlackDeskOptions extends SlackEndpoint {
   /** What the card offers besides its choices: see `cardMenu`. */
   readonly onMenu: (click: Click) => Promise<MenuAnswer>;
   /** A slash command of a member of the workspace. Its answer is mrkdwn, escaped already, and shown to who typed it. */
-  readonly onCommand: (command: SlashCommand) => Promise<{ readonly mrkdwn: string }>;
+  readonly onCommand: (command: SlashCommand) => Promise<CommandAnswer>;
+  /** What somebody proposes to hide. Its text is shown to them. */
+  readonly onProposal: (proposal: SlackProposal) => Promise<{ readonly text: string }>;
   /** For the record: everything that was refused before `onClick`. */
   readonly onRefused: (refusal: Refusal) => Promise<void> | void;
   readonly log: (message: string, facts: Readonly<Record<string, string>>) => void;
@@ -102,15 +105,17 @@ export function createSlackDesk(options: SlackDeskOptions): SlackDesk {
 
   const sender = new SenderChecks({ appId, teamId, people: new SlackPeople({ client, teamId, now }) });
   const clicks = new ClickChecks({ cards, sender });
+  const dialogs = new Dialogs({ client, cards, now });
   const door = new Door({
     clicks,
     submissions: new SubmissionChecks({ cards, sender, clicks, now }),
     shown,
-    dialogs: new Dialogs({ client, cards, now }),
+    dialogs,
     mayAnswer: options.mayAnswer,
     onClick: options.onClick,
     onMenu: options.onMenu,
     onCommand: options.onCommand,
+    suppressions: new SuppressionDialog({ dialogs, onProposal: options.onProposal, log, now }),
     sender,
     refused,
     tell: answer,

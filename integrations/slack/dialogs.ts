@@ -2,12 +2,21 @@ import { randomBytes } from 'node:crypto';
 import type { RespondFn } from '@slack/bolt';
 import type { ModalView } from '@slack/types';
 import type { WebClient } from '@slack/web-api';
-import type { CardStore, OpenModal } from '../../core/card.ts';
+import type { CardStore, OpenModal, SuppressionDraft } from '../../core/card.ts';
 import { FirebreakError } from '../../core/errors.ts';
-import type { Click } from './click.ts';
 import { callSlack } from './client.ts';
 
 const keptResponds = 1_000;
+
+/** What a dialog is opened with: a click on a card, or a typed command. */
+export interface Opening {
+  /** Slack’s leave to open one, within 3 s. */
+  readonly trigger?: string;
+  readonly slackUser: string;
+  readonly channel: string;
+  readonly button?: { readonly buttonId: string };
+  readonly messageTs?: string;
+}
 
 /** Opens dialogs. Each carries one random id: what it is about, and who may send it off, is remembered here. */
 export class Dialogs {
@@ -28,18 +37,20 @@ export class Dialogs {
    * @throws FB_ERR_UNAVAILABLE, FB_ERR_REFUSED.
    */
   async open(
-    { trigger, slackUser, button, channel, messageTs }: Click,
+    { trigger, slackUser, button, channel, messageTs }: Opening,
     respond: RespondFn | undefined,
     make: (modalId: string) => ModalView,
+    draft?: SuppressionDraft,
   ): Promise<void> {
     if (trigger === undefined) throw new FirebreakError('FB_ERR_REFUSED', 'the click opens no dialog');
     const modal: OpenModal = {
       modalId: `m_${randomBytes(18).toString('base64url')}`,
-      buttonId: button.buttonId,
+      ...(button && { buttonId: button.buttonId }),
       slackUser,
       channel,
-      messageTs,
+      ...(messageTs === undefined ? {} : { messageTs }),
       openedAt: this.#now(),
+      ...(draft && { draft }),
     };
     await this.#cards.saveModal(modal);
     if (respond) this.#keep(modal.modalId, respond);
@@ -47,6 +58,11 @@ export class Dialogs {
       this.#client.views.open({ trigger_id: trigger, view: make(modal.modalId) }),
     );
     if (view?.id !== undefined) await this.#cards.saveModal({ ...modal, viewId: view.id });
+  }
+
+  /** It has been taken: sent off again, it is refused. */
+  async spend(modal: OpenModal): Promise<void> {
+    await this.#cards.saveModal({ ...modal, sentAt: this.#now() });
   }
 
   respondOf(modalId: string): RespondFn | undefined {

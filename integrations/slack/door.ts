@@ -1,6 +1,6 @@
 import type { RespondFn } from '@slack/bolt';
 import { z } from 'zod';
-import { isMenuEntry, type QuestionCard, type StoredButton } from '../../core/card.ts';
+import { isMenuEntry, type QuestionCard, type StoredButton, type SuppressionDraft } from '../../core/card.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import { redactSecrets } from '../../core/redact.ts';
 import { section, words } from './blocks.ts';
@@ -13,6 +13,7 @@ import { type Refusal, refusalAnswers } from './refusal.ts';
 import type { SenderChecks } from './sender.ts';
 import type { ShownCards } from './shown-cards.ts';
 import type { Submission, SubmissionChecks } from './submission.ts';
+import type { SuppressionDialog } from './suppression-dialog.ts';
 import { chunks, plain } from './text.ts';
 
 /** One request of Slack, however it came: HTTP and Socket Mode bring the same. */
@@ -31,7 +32,14 @@ export interface Told {
 }
 
 /** `details` is mrkdwn, escaped already. `asksFor` opens a dialog; what is typed there comes back as the click's `reason`. */
-export type MenuAnswer = { readonly text: string } | { readonly details: string } | { readonly asksFor: 'comment' };
+export type MenuAnswer =
+  | { readonly text: string }
+  | { readonly details: string }
+  | { readonly asksFor: 'comment' }
+  | { readonly suppress: SuppressionDraft };
+
+/** The answer is mrkdwn, escaped already; or a dialog. */
+export type CommandAnswer = { readonly mrkdwn: string } | { readonly suppress: SuppressionDraft };
 
 export interface DoorParts {
   readonly clicks: ClickChecks;
@@ -41,8 +49,8 @@ export interface DoorParts {
   readonly mayAnswer: (click: Click) => Promise<{ readonly refusal?: string }>;
   readonly onClick: (click: Click) => Promise<{ readonly text: string }>;
   readonly onMenu: (click: Click) => Promise<MenuAnswer>;
-  /** The answer is mrkdwn, escaped already. */
-  readonly onCommand: (command: SlashCommand) => Promise<{ readonly mrkdwn: string }>;
+  readonly onCommand: (command: SlashCommand) => Promise<CommandAnswer>;
+  readonly suppressions: SuppressionDialog;
   readonly sender: SenderChecks;
   readonly refused: (refusal: Refusal) => void;
   readonly tell: (told: Told, respond: RespondFn | undefined) => Promise<void>;
@@ -72,22 +80,29 @@ export class Door {
 
   /** Answered to who typed it, and to nobody else. */
   async #commanded({ body, respond }: Arrived): Promise<void> {
-    const { sender, onCommand, refused, log } = this.#parts;
+    const { sender, refused, log } = this.#parts;
     const checked = await checkCommand(body, sender);
     if (!checked.ok) refused(checked.refusal);
-    const text = checked.ok
-      ? await onCommand(checked.command).then(
-          ({ mrkdwn }) => mrkdwn,
-          (error: unknown) => {
-            log('command not handled', { error: codeOf(error) });
-            return `That did not work (${codeOf(error)}). Please try again.`;
-          },
-        )
-      : refusalAnswers[checked.refusal.reason];
+    const text = checked.ok ? await this.#answerTo(checked.command, respond) : refusalAnswers[checked.refusal.reason];
+    if (text === undefined) return;
     const blocks = chunks(text).slice(0, 4).map(section);
     await respond?.({ response_type: 'ephemeral', text: plain(text, 200), blocks }).catch(() =>
       log('command not answered', { error: 'FB_ERR_UNAVAILABLE' }),
     );
+  }
+
+  /** Undefined: a dialog is the answer. */
+  async #answerTo(command: SlashCommand, respond: RespondFn | undefined): Promise<string | undefined> {
+    const { onCommand, log } = this.#parts;
+    try {
+      const answer = await onCommand(command);
+      if ('mrkdwn' in answer) return answer.mrkdwn;
+      await this.#parts.suppressions.open(command, respond, answer.suppress);
+      return undefined;
+    } catch (error) {
+      log('command not handled', { error: codeOf(error) });
+      return `That did not work (${codeOf(error)}). Please try again.`;
+    }
   }
 
   async #clicked({ body, respond }: Arrived): Promise<void> {
@@ -112,12 +127,13 @@ export class Door {
 
   /** What is no answer to the question: the service says what it does, and which dialog it needs. */
   async #menu(click: Click, kept: QuestionCard | undefined, respond: RespondFn | undefined): Promise<void> {
-    const { onMenu, dialogs, log } = this.#parts;
+    const { onMenu, dialogs, suppressions, log } = this.#parts;
     const card = kept ?? unseenCard(click.button).card;
     try {
       const answer = await onMenu(click);
       if ('details' in answer) await dialogs.open(click, respond, () => detailsView(card, answer.details));
       else if ('asksFor' in answer) await dialogs.open(click, respond, (modalId) => commentView(card, modalId));
+      else if ('suppress' in answer) await suppressions.open(click, respond, answer.suppress, card.happened.rule);
       else await this.#answer(click, answer.text, respond);
     } catch (error) {
       log('menu not handled', { error: codeOf(error), click: click.clickId });
@@ -154,7 +170,7 @@ export class Door {
   }
 
   async #submitted({ body, ack }: Arrived): Promise<void> {
-    const { submissions, dialogs, refused, now } = this.#parts;
+    const { submissions, dialogs, suppressions, refused, now } = this.#parts;
     const began = now();
     const checked = await submissions.check(body);
     if (!checked.ok) {
@@ -165,8 +181,13 @@ export class Door {
       return;
     }
     const { submission } = checked;
-    const { click } = submission;
     const respond = dialogs.respondOf(submission.modal.modalId);
+    if ('draft' in submission) {
+      const told = await suppressions.take(submission, ack);
+      if (told) await this.#tell(told, respond);
+      return;
+    }
+    const { click } = submission;
     if (isMenuEntry(click.button.choice)) {
       await ack();
       return this.#menu({ ...click, reason: redactSecrets(submission.typed[commentBlock] ?? '') }, undefined, respond);

@@ -18,6 +18,7 @@ export type RefusalReason =
   | 'unknown_dialog'
   | 'not_opener'
   | 'old_dialog'
+  | 'spent_dialog'
   | 'unknown_user'
   | 'bot'
   | 'deleted'
@@ -52,6 +53,7 @@ export const refusalAnswers: Readonly<Record<RefusalReason, string>> = {
   unknown_dialog: 'Firebreak did not open this dialog. Nothing was decided; please click the button on the card.',
   not_opener: 'Somebody else opened this dialog, so you may not answer in it. Nothing was decided; it is on the record.',
   old_dialog: 'This dialog was open for too long. Nothing was decided; please click the button on the card again.',
+  spent_dialog: 'This dialog was sent off before. Nothing was proposed for a second time; it is on the record.',
   unknown_user: 'Firebreak could not find out who you are. Nothing was decided.',
   bot: 'Bots may not decide.',
   deleted: 'This account is deactivated and may not decide.',

@@ -1,9 +1,16 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
-import type { CardStore, OpenModal, StoredButton } from '../../core/card.ts';
+import type { CardStore, OpenModal, StoredButton, SuppressionDraft } from '../../core/card.ts';
 import type { Click, ClickChecks } from './click.ts';
 import type { Refusal } from './refusal.ts';
 import type { SenderChecks } from './sender.ts';
+
+/** What one element brings: what was typed, or which option or day was picked. */
+const inputState = z.object({
+  value: z.string().nullish(),
+  selected_option: z.object({ value: z.string() }).nullish(),
+  selected_date: z.string().nullish(),
+});
 
 /** https://docs.slack.dev/reference/interaction-payloads/view-interactions-payload */
 const viewSubmission = z.object({
@@ -16,7 +23,7 @@ const viewSubmission = z.object({
     app_id: z.string().optional(),
     private_metadata: z.string(),
     state: z.object({
-      values: z.record(z.string(), z.record(z.string(), z.object({ value: z.string().nullish() }))),
+      values: z.record(z.string(), z.record(z.string(), inputState)),
     }),
   }),
 });
@@ -27,12 +34,17 @@ type ViewSubmission = z.infer<typeof viewSubmission>;
 export interface Submission {
   readonly modal: OpenModal;
   readonly click: Click;
-  /** By block: what was typed there, cut and trimmed. */
+  /** By block: what was typed or picked there, cut and trimmed. */
   readonly typed: Readonly<Record<string, string>>;
 }
 
+/** A dialog that proposes a suppression: it answers no question, and may have been opened without a card. */
+export interface DraftSubmission extends Pick<Submission, 'modal' | 'typed'> {
+  readonly draft: SuppressionDraft;
+}
+
 export type CheckedSubmission =
-  | { readonly ok: true; readonly submission: Submission }
+  | { readonly ok: true; readonly submission: Submission | DraftSubmission }
   | { readonly ok: false; readonly refusal: Refusal; readonly replyTo?: { readonly channel: string; readonly user: string } };
 
 const openForMs = 3_600_000;
@@ -73,13 +85,15 @@ export class SubmissionChecks {
     if ('reason' in found) {
       return {
         ok: false,
-        refusal: { ...found, slackUser, buttonId: modal.buttonId },
+        refusal: { ...found, slackUser, ...(modal.buttonId === undefined ? {} : { buttonId: modal.buttonId }) },
         replyTo: { channel: modal.channel, user: slackUser },
       };
     }
-    const { channel, messageTs } = modal;
+    const typed = typedIn(payload);
+    if ('kinds' in found) return { ok: true, submission: { modal, draft: found, typed } };
+    const { channel, messageTs = '' } = modal;
     const click: Click = { clickId: idOf(modal), slackUser, button: found, channel, messageTs };
-    return { ok: true, submission: { modal, click, typed: typedIn(payload) } };
+    return { ok: true, submission: { modal, click, typed } };
   }
 
   #foreign({ view }: ViewSubmission): Refusal | undefined {
@@ -88,23 +102,32 @@ export class SubmissionChecks {
       : { reason: 'wrong_app', detail: 'the dialog is of another app' };
   }
 
-  async #meant({ view, user }: ViewSubmission, modal: OpenModal): Promise<Refusal | StoredButton> {
+  async #meant({ view, user }: ViewSubmission, modal: OpenModal): Promise<Refusal | StoredButton | SuppressionDraft> {
     // Unknown when Slack's answer to the opening was lost: then the random id that only this dialog carries has to do.
     if (modal.viewId !== undefined && modal.viewId !== view.id) {
       return { reason: 'unknown_dialog', detail: 'the dialog carries the id of another one' };
     }
     if (user.id !== modal.slackUser) return { reason: 'not_opener', detail: 'somebody else opened this dialog' };
     if (this.#now() - modal.openedAt > openForMs) return { reason: 'old_dialog', detail: 'the dialog was open for over an hour' };
-    const button = await this.#cards.button(modal.buttonId);
+    if (modal.sentAt !== undefined) return { reason: 'spent_dialog', detail: 'the dialog was sent off before' };
+    const about = await this.#about(modal);
+    return 'reason' in about ? about : ((await this.#sender.person(user.id)) ?? about);
+  }
+
+  /** What was opened from a card is about it, for as long as the card stands as it stood. */
+  async #about({ buttonId, messageTs, draft }: OpenModal): Promise<Refusal | StoredButton | SuppressionDraft> {
+    if (draft && buttonId === undefined) return draft;
+    const button = buttonId === undefined ? undefined : await this.#cards.button(buttonId);
     if (button === undefined) return { reason: 'unknown_button', detail: 'no such button was posted' };
-    return (await this.#clicks.stale(button, modal.messageTs)) ?? (await this.#sender.person(user.id)) ?? button;
+    return (await this.#clicks.stale(button, messageTs ?? '')) ?? draft ?? button;
   }
 }
 
 function typedIn({ view }: ViewSubmission): Readonly<Record<string, string>> {
   const blocks = Object.entries(view.state.values).map(([block, actions]) => {
     const [action] = Object.values(actions);
-    return [block, (action?.value ?? '').slice(0, longestTyped).trim()] as const;
+    const given = action?.value ?? action?.selected_option?.value ?? action?.selected_date ?? '';
+    return [block, given.slice(0, longestTyped).trim()] as const;
   });
   return Object.fromEntries(blocks);
 }

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ControlState } from '../../core/control.ts';
 import { FirebreakError } from '../../core/errors.ts';
+import type { Signer } from '../../core/signing.ts';
 import { controlIdOf, type Order, orderBytes, type SignedOrder } from '../../core/suppression.ts';
 import { openSigner } from '../../integrations/keys/ed25519.ts';
 import { controlState, type Session, signalIncident } from './connect.ts';
@@ -10,7 +11,10 @@ const answerWithinMs = 20_000;
 
 /** An order with the signature of the key in `file`. @throws FB_ERR_CONFIG_INVALID when there is no such key. */
 export async function signedOrder<Given extends Order>(order: Given, file: string): Promise<SignedOrder<Given>> {
-  const signer = await openSigner({ file });
+  return signedWith(order, await openSigner({ file }));
+}
+
+export async function signedWith<Given extends Order>(order: Given, signer: Signer): Promise<SignedOrder<Given>> {
   return { order, keyId: signer.keyId, signature: await signer.sign(orderBytes(order)) };
 }
 

@@ -65,7 +65,7 @@ export async function showSuppression(session: Session, id: string, options: { r
     printJson({ ...found, question: question ?? null, hidden: what ?? null });
     return;
   }
-  const { terms, person } = found.proposal.order;
+  const { terms, person, via } = found.proposal.order;
   const { match } = terms;
   const facts: readonly (readonly [string, string])[] = [
     ['id', id],
@@ -79,7 +79,7 @@ export async function showSuppression(session: Session, id: string, options: { r
     ['from', terms.from],
     ['until', terms.until],
     ['owner', terms.owner],
-    ['proposed by', person],
+    ['proposed by', via === 'slack' ? `${person}, in Slack` : person],
     ['votes', votesOn(state, found)],
     ['reason', terms.reason],
     ['hidden', what ? `${what.count.count}, from ${what.count.firstSeen} to ${what.count.lastSeen}` : countText(hidden, id)],

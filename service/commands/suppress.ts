@@ -1,13 +1,20 @@
 import { randomBytes } from 'node:crypto';
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { type ControlState, controlNames, type SuppressionState } from '../../core/control.ts';
+import { controlNames } from '../../core/control.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import { type Severity, severities } from '../../core/severity.ts';
-import { approveChoice, type EndSuppression, type SuppressionTerms, suppressionTitle } from '../../core/suppression.ts';
+import {
+  approveChoice,
+  type EndSuppression,
+  type ProposeSuppression,
+  type SuppressionTerms,
+  suppressionTitle,
+} from '../../core/suppression.ts';
 import { controlState, type Session, withSession } from './connect.ts';
 import { withConfig, withExamples } from './options.ts';
 import { giveOrder, signedOrder } from './order.ts';
 import { print, printable, printJson } from './output.ts';
+import { inState, proposeSuppression, suppressionOf } from './suppress-order.ts';
 import { listSuppressions, showSuppression } from './suppress-text.ts';
 import { submit, type VoterOptions, withVoter } from './vote.ts';
 
@@ -127,13 +134,9 @@ async function propose(session: Session, options: AddOptions): Promise<void> {
     from: at,
     until: new Date(now + options.days * dayMs).toISOString(),
   };
-  const order = await signedOrder({ version: 1, kind: 'suppression.propose', person: options.as, at, terms }, options.key);
-  const found = await giveOrder(session, {
-    signal: controlNames.proposeSignal,
-    order,
-    refused: 'suppression.refused',
-    found: (state) => inState(state, terms.id, 'proposed'),
-  });
+  const proposal: ProposeSuppression = { version: 1, kind: 'suppression.propose', person: options.as, at, terms };
+  const order = await signedOrder(proposal, options.key);
+  const found = await proposeSuppression(session, order);
   if (options.json) printJson(found.proposal.order.terms);
   else {
     print(printable(`Proposed as ${terms.id}: hide ${suppressionTitle(terms)}, until ${terms.until}.`));
@@ -173,13 +176,4 @@ async function approve(session: Session, id: string, options: VoterOptions): Pro
   if (question.status.state !== 'open') throw new FirebreakError('FB_ERR_REFUSED', `nobody is asked about ${id} any more`);
   const { as: person, key: keyFile, reason } = options;
   await submit(session, { state, question, choice, person, keyFile, ...(reason !== undefined && { reason }) }, options);
-}
-
-function inState(state: ControlState, id: string, wanted: SuppressionState['status']['state']): SuppressionState | undefined {
-  const found = suppressionOf(state, id);
-  return found?.status.state === wanted ? found : undefined;
-}
-
-function suppressionOf(state: ControlState, id: string): SuppressionState | undefined {
-  return state.suppressions.find(({ proposal }) => proposal.order.terms.id === id);
 }

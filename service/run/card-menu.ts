@@ -1,5 +1,5 @@
 import type { Client } from '@temporalio/client';
-import { isMenuEntry } from '../../core/card.ts';
+import { isMenuEntry, type SuppressionDraft } from '../../core/card.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import { incidentNames } from '../../core/incident.ts';
 import { type Remark, remarkBytes, type SignedRemark } from '../../core/remark.ts';
@@ -9,8 +9,13 @@ import { incidentState, type Session } from '../commands/connect.ts';
 import type { Config } from '../config/load.ts';
 import type { ClickVotes, TrustedClick } from './click-votes.ts';
 import { incidentText, leaseButton } from './slash.ts';
+import type { SuppressionProposals } from './suppression-proposals.ts';
 
-export type MenuAnswer = { readonly text: string } | { readonly details: string } | { readonly asksFor: 'comment' };
+export type MenuAnswer =
+  | { readonly text: string }
+  | { readonly details: string }
+  | { readonly asksFor: 'comment' }
+  | { readonly suppress: SuppressionDraft };
 
 export interface CardMenuOptions {
   readonly config: Config;
@@ -18,6 +23,7 @@ export interface CardMenuOptions {
   /** Undefined while Temporal has not answered yet. */
   readonly client: () => Client | undefined;
   readonly votes: ClickVotes;
+  readonly suppressions: Pick<SuppressionProposals, 'draft'>;
   readonly refused: (refusal: { readonly reason: string; readonly click: TrustedClick }) => void;
   readonly now?: () => Date;
 }
@@ -32,7 +38,7 @@ const kinds = { ':snooze': 'snooze', ':next': 'next', ':comment': 'comment' } as
 
 /** What a card's menu does. Everybody on the roster may read; what is said goes to the incident, signed, and is checked in its cell. */
 export function createCardMenu(options: CardMenuOptions): (click: TrustedClick) => Promise<MenuAnswer> {
-  const { config, client, votes, refused } = options;
+  const { config, client, votes, suppressions, refused } = options;
   return async (click) => {
     const { button } = click;
     const person = personBySlackId(config.roster, click.slackUser);
@@ -52,6 +58,8 @@ export function createCardMenu(options: CardMenuOptions): (click: TrustedClick) 
           return { details: incidentText(await state(), wholeTimeline) };
         case ':extend':
           return await votes.vote({ ...click, button: leaseButton(await state(), 'extend') });
+        case ':suppress':
+          return await suppressions.draft({ person, state: await state() });
         case ':comment':
           if (click.reason === undefined) return { asksFor: 'comment' };
           return await say({ connected, options, click, person, kind: 'comment' });

@@ -9,6 +9,7 @@ import { createDeskActivities } from '../../activities/desk.ts';
 import { createFollowUpActivities } from '../../activities/follow-up.ts';
 import { openTicketInput } from '../../core/actions/open-ticket.schema.ts';
 import { openTicket } from '../../core/actions/open-ticket.ts';
+import type { AuditStore } from '../../core/audit-store.ts';
 import { createAuditStore } from '../../integrations/database/audit-store.ts';
 import { createCardStore } from '../../integrations/database/card-store.ts';
 import { type Database, openDatabase } from '../../integrations/database/database.ts';
@@ -26,6 +27,7 @@ import { startNotary } from './notary.ts';
 import { createDuty, type OutsideDuty } from './on-call.ts';
 import { noCensus, rulesOf } from './rules.ts';
 import { createSlash } from './slash.ts';
+import { createSuppressionProposals } from './suppression-proposals.ts';
 import { createVoteKeys } from './vote-keys.ts';
 
 export interface DeskParts {
@@ -52,7 +54,7 @@ export async function startDesk(parts: DeskParts): Promise<RunningDesk> {
   const store = createAuditStore(database);
   const journal = new Journal({ store, chain: `desk/${config.cluster}`, log: (problem) => log.error(problem) });
   const duty = createDuty({ config, secrets, log });
-  const slack = await createSlack({ parts, database, journal, duty });
+  const slack = await createSlack({ parts, database, store, journal, duty });
   const deskActivities = deskContainsFirst(
     createDeskActivities({ audit: store, ...(slack ? { cards: slack } : {}) }),
     parts.first,
@@ -103,10 +105,11 @@ export async function startDesk(parts: DeskParts): Promise<RunningDesk> {
 async function createSlack(options: {
   readonly parts: DeskParts;
   readonly database: Database;
+  readonly store: AuditStore;
   readonly journal: Journal;
   readonly duty: OutsideDuty | undefined;
 }): Promise<SlackDesk | undefined> {
-  const { parts, database, journal, duty } = options;
+  const { parts, database, store, journal, duty } = options;
   const { config, secrets, client, log } = parts;
   if (!config.slack || !secrets.slack) return undefined;
   const signer = await openSigner({ file: config.desk.voteKeyFile });
@@ -122,6 +125,14 @@ async function createSlack(options: {
         body: { reason, incident: click.button.incident.id, question: click.button.question, choice: click.button.choice },
       }),
   });
+  const suppressions = createSuppressionProposals({
+    config,
+    signer,
+    records: store,
+    client,
+    refused: ({ reason, person, incident }) =>
+      void journal.record({ kind: 'click.refused', actor: person, body: { reason, incident, choice: 'suppress' } }),
+  });
   return createSlackDesk({
     appId: config.slack.appId,
     teamId: config.slack.teamId,
@@ -136,6 +147,7 @@ async function createSlack(options: {
       signer,
       client,
       votes,
+      suppressions,
       refused: ({ reason, click }) =>
         void journal.record({
           kind: 'click.refused',
@@ -147,9 +159,11 @@ async function createSlack(options: {
       config,
       client,
       votes,
+      suppressions,
       refused: ({ reason, command }) =>
         void journal.record({ kind: 'command.refused', actor: `slack/${command.slackUser}`, body: { reason } }),
     }),
+    onProposal: suppressions.propose,
     onRefused: ({ reason, slackUser, buttonId, detail }) =>
       journal.record({
         kind: 'click.refused',

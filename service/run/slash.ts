@@ -1,6 +1,6 @@
 import type { Client } from '@temporalio/client';
 import { questionDigest } from '../../core/approval.ts';
-import type { StoredButton } from '../../core/card.ts';
+import type { StoredButton, SuppressionDraft } from '../../core/card.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import type { IncidentState, QuestionState } from '../../core/incident-state.ts';
 import { answersFor, type Person, personBySlackId } from '../../core/roster.ts';
@@ -11,6 +11,7 @@ import { rowsOf } from '../commands/incidents.ts';
 import { leaseOf } from '../commands/lease.ts';
 import type { Config } from '../config/load.ts';
 import type { ClickVotes } from './click-votes.ts';
+import type { SuppressionProposals } from './suppression-proposals.ts';
 
 /** One `/firebreak …` of somebody whom Slack vouches for. */
 export interface TypedCommand {
@@ -25,6 +26,7 @@ export interface SlashOptions {
   /** Undefined while Temporal has not answered yet. */
   readonly client: () => Client | undefined;
   readonly votes: ClickVotes;
+  readonly suppressions: Pick<SuppressionProposals, 'draft'>;
   readonly refused: (refusal: { readonly reason: string; readonly command: TypedCommand }) => void;
   readonly now?: () => number;
 }
@@ -41,6 +43,7 @@ interface Asking {
 const listed = 20;
 const lookedThrough = 40;
 const atOnce = 8;
+const dialogWithinMs = 2_000;
 
 const help = [
   '*/firebreak incidents*  the open incidents, newest first',
@@ -48,12 +51,16 @@ const help = [
   '*/firebreak questions*  what waits for you',
   '*/firebreak release ID REASON*  give a containment back; on a critical incident two people must say so',
   '*/firebreak extend ID*  let a containment last for one more term',
+  '*/firebreak suppress ID*  propose to hide alerts of this kind for a time; somebody else must agree',
   '*/firebreak whoami*  who you are to Firebreak, and what you may answer now',
   `ID is short for the incident: ${code('shop/Deployment/cart', 40)}. Only you see the answers.`,
 ].join('\n');
 
+/** The answer is mrkdwn, escaped already; or a dialog. */
+export type SlashAnswer = { readonly mrkdwn: string } | { readonly suppress: SuppressionDraft };
+
 /** What people ask and order in Slack without a card: the same as on the command line, by the same ways. Everybody else is refused. */
-export function createSlash(options: SlashOptions): (command: TypedCommand) => Promise<{ readonly mrkdwn: string }> {
+export function createSlash(options: SlashOptions): (command: TypedCommand) => Promise<SlashAnswer> {
   const { config, client, refused, now = Date.now } = options;
   return async (command) => {
     const person = personBySlackId(config.roster, command.slackUser);
@@ -67,11 +74,17 @@ export function createSlash(options: SlashOptions): (command: TypedCommand) => P
     if (word === 'whoami') return { mrkdwn: whoami(person, config, now()) };
     if (!connected) return { mrkdwn: 'Temporal does not answer yet. Please try again in a moment.' };
     const session: Session = { config, client: connected, close: async () => undefined };
-    return { mrkdwn: await answerTo(word, rest, { session, person, command, options, now: now() }) };
+    const asking: Asking = { session, person, command, options, now: now() };
+    const answer = await answerTo(word, rest, asking);
+    return typeof answer === 'string' ? { mrkdwn: answer } : answer;
   };
 }
 
-async function answerTo(word: string, rest: readonly string[], asking: Asking): Promise<string> {
+async function answerTo(
+  word: string,
+  rest: readonly string[],
+  asking: Asking,
+): Promise<string | Exclude<SlashAnswer, { mrkdwn: string }>> {
   try {
     switch (word) {
       case 'incidents':
@@ -84,7 +97,7 @@ async function answerTo(word: string, rest: readonly string[], asking: Asking): 
       case 'extend':
         return await lease(asking, word, rest);
       case 'suppress':
-        return `A suppression is signed with your own key: ${code('firebreak suppress add', 60)} on the command line. It is put to people here.`;
+        return await suppress(asking, rest);
       default:
         return `Firebreak does not know ${code(word, 40)}.\n${help}`;
     }
@@ -196,6 +209,20 @@ async function lease(asking: Asking, choice: 'release' | 'extend', rest: readonl
   const { commandId: clickId, slackUser, channel } = command;
   const { text } = await options.votes.vote({ clickId, slackUser, channel, button, ...(reason === '' ? {} : { reason }) });
   return inline(text, 1_000);
+}
+
+/** A dialog, or why there is none. It must be open 3 s after the command. */
+async function suppress(asking: Asking, rest: readonly string[]): ReturnType<typeof answerTo> {
+  const { session, person, options } = asking;
+  const id = named(asking, rest);
+  const state = await session.client.withDeadline(Date.now() + dialogWithinMs, () => incidentState(session, { id }));
+  const answer = await options.suppressions.draft({ person, state });
+  return 'text' in answer
+    ? answer.text
+        .split('\n')
+        .map((line) => inline(line, 500))
+        .join('\n')
+    : answer;
 }
 
 /** The answer to the one active lease's standing question, as if it were a button. @throws FB_ERR_REFUSED where there is not exactly one. */

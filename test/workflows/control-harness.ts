@@ -9,7 +9,14 @@ import type { Notice } from '../../core/card.ts';
 import { type ControlInput, type ControlState, controlNames } from '../../core/control.ts';
 import type { Roster } from '../../core/roster.ts';
 import type { CellActivities, DeskActivities } from '../../core/step.ts';
-import { controlIdOf, type Order, orderBytes, type SignedProposal, type SuppressionTerms } from '../../core/suppression.ts';
+import {
+  controlIdOf,
+  type Order,
+  orderBytes,
+  type ProposeSuppression,
+  type SignedProposal,
+  type SuppressionTerms,
+} from '../../core/suppression.ts';
 import type { Beliefs } from '../../core/suppression-check.ts';
 import { checkVote, type VoteKeys } from '../../core/vote-check.ts';
 import { timeSkippingServerPath } from '../../service/dev/temporal-binary.ts';
@@ -77,6 +84,18 @@ export function termsOf(now: number, over: Partial<SuppressionTerms> = {}): Supp
 
 export function proposalOf(terms: SuppressionTerms, person = 'ana', signer: Signer = 'ana'): SignedProposal {
   return signedOrder({ version: 1, kind: 'suppression.propose', person, at: terms.from, terms }, signer);
+}
+
+/** As the desk signs it for somebody who has sent a dialog off in Slack. */
+export function slackProposal(
+  terms: SuppressionTerms,
+  over: Partial<ProposeSuppression> = {},
+  signer: Signer = 'desk',
+): SignedProposal {
+  return signedOrder(
+    { version: 1, kind: 'suppression.propose', person: 'ana', at: terms.from, terms, via: 'slack', ...over },
+    signer,
+  );
 }
 
 /** An alert that the suppression of `termsOf` hides. */

@@ -16,6 +16,7 @@ import {
   proposalOf,
   type RunningControl,
   signedOrder,
+  slackProposal,
   startControlLab,
   termsOf,
 } from './control-harness.ts';
@@ -109,6 +110,60 @@ describe('making one', () => {
   });
 });
 
+describe('one that was proposed in Slack', () => {
+  const proposedBySlack = async (over: Parameters<typeof slackProposal>[1] = {}) => {
+    const rule = `From Slack ${Math.random()}`;
+    const terms = termsOf(await lab.clock(), { match: { ...termsOf(0).match, rule } });
+    const proposal = slackProposal(terms, over);
+    await control.signal(controlNames.proposeSignal, proposal);
+    await control.until((state) => statusOf(state, terms) === 'proposed', 'the proposal');
+    return { terms, proposal, alert: noisyAlert({ rule }) };
+  };
+
+  test('hides what it names once somebody else approves; and the cell believes it only as the desk has signed it', async () => {
+    const { terms, alert } = await proposedBySlack();
+    await control.vote(terms.id, 'approve', 'ana');
+    expect(statusOf(await control.state(), terms)).toBe('proposed');
+    await control.vote(terms.id, 'approve', 'ben');
+    const state = await control.until(active(terms), 'the suppression to begin');
+    const now = await lab.clock();
+    const book = bookAt({ now });
+    book.update(state);
+    expect(book.hiding(alert)).toMatchObject({ terms: { id: terms.id }, proposer: 'ana', approvers: ['ben'] });
+    const own = bookAt({ now });
+    const suppressions = state.suppressions.map((one) => {
+      const { via: _, ...order } = one.proposal.order;
+      return { ...one, proposal: { ...one.proposal, order } };
+    });
+    own.update({ ...state, suppressions });
+    expect(own.hiding(alert)).toBeUndefined();
+  });
+
+  test('is not approved by whom the alerts name as the actor, also not for a workflow that leaves them out', async () => {
+    const { terms, alert } = await proposedBySlack({ actors: ['ben'] });
+    await control.vote(terms.id, 'approve', 'ben');
+    expect((await control.state()).timeline.at(-1)).toMatchObject({ kind: 'vote.refused' });
+    await control.vote(terms.id, 'approve', 'lea');
+    const state = await control.until(active(terms), 'the suppression to begin');
+    const now = await lab.clock();
+    const [honest, lied] = [bookAt({ now }), bookAt({ now })];
+    honest.update(state);
+    expect(honest.hiding(alert)).toBeDefined();
+    const questions = state.questions.map(({ question: { actors: _, ...question }, ...rest }) => ({ ...rest, question }));
+    lied.update({ ...state, questions });
+    expect(lied.hiding(alert)).toBeUndefined();
+  });
+
+  test('is put to people once, however often it is sent', async () => {
+    const { terms, proposal } = await proposedBySlack();
+    const before = await control.state();
+    await control.signal(controlNames.proposeSignal, proposal);
+    const after = await control.until(({ timeline }) => timeline.length > before.timeline.length, 'the refusal');
+    expect(after.timeline.at(-1)).toMatchObject({ kind: 'suppression.refused', text: 'This proposal is known already.' });
+    expect(after.suppressions.filter(({ proposal: one }) => one.order.terms.id === terms.id)).toHaveLength(1);
+  });
+});
+
 describe('what is refused', () => {
   test.each<[string, (now: number) => unknown]>([
     ['nothing', () => null],
@@ -117,6 +172,36 @@ describe('what is refused', () => {
     ['a stranger’s key', (now) => proposalOf(termsOf(now), 'ana', 'stranger')],
     ['another person’s key', (now) => proposalOf(termsOf(now), 'ana', 'ben')],
     ['the desk’s key', (now) => proposalOf(termsOf(now), 'ana', 'desk')],
+    ['the desk’s key for what names no way', (now) => slackProposal(termsOf(now), { via: undefined } as never)],
+    ['Slack’s way with the person’s own key', (now) => slackProposal(termsOf(now), {}, 'ana')],
+    ['Slack’s way with a stranger’s key', (now) => slackProposal(termsOf(now), {}, 'stranger')],
+    [
+      'Slack’s way, taken off after the signature',
+      (now) => {
+        const { order, ...signed } = slackProposal(termsOf(now));
+        const { via: _, ...bare } = order;
+        return { order: bare, ...signed };
+      },
+    ],
+    [
+      'another person than the desk has signed for',
+      (now) => {
+        const proposal = slackProposal(termsOf(now));
+        return { ...proposal, order: { ...proposal.order, person: 'ben' } };
+      },
+    ],
+    ['Slack’s way for somebody who is not on the roster', (now) => slackProposal(termsOf(now), { person: 'mallory' })],
+    ['Slack’s way for whom the alerts name as the actor', (now) => slackProposal(termsOf(now), { actors: ['ana'] })],
+    ['Slack’s way, of yesterday', (now) => slackProposal(termsOf(now - dayMs))],
+    [
+      'Slack’s way, for what has ended',
+      (now) =>
+        slackProposal(termsOf(now, { from: new Date(now - 60_000).toISOString(), until: new Date(now - 1).toISOString() })),
+    ],
+    [
+      'Slack’s way for the end of one',
+      (now) => signedOrder({ ...endOf(termsOf(now)).order, kind: 'suppression.propose', via: 'slack' } as never, 'desk'),
+    ],
     ['somebody who is not on the roster', (now) => proposalOf(termsOf(now), 'mallory', 'stranger')],
     ['an owner who is not on the roster', (now) => proposalOf(termsOf(now, { owner: 'mallory' }))],
     ['more than 30 days', (now) => proposalOf(termsOf(now, { until: new Date(now + 31 * dayMs).toISOString() }))],

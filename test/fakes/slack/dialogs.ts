@@ -51,12 +51,19 @@ function inputValue(element: InputBlock['element'], text: string): Readonly<Reco
   }
 }
 
+/** What stands in it before anybody has touched it. */
+function initialValue(element: InputBlock['element']): string | undefined {
+  if (element.type === 'datepicker') return element.initial_date;
+  if (element.type === 'static_select' || element.type === 'radio_buttons') return element.initial_option?.value;
+  return element.type === 'plain_text_input' ? element.initial_value : undefined;
+}
+
 /** What somebody types who reads what is asked: the end of the name that the label gives, and a reason. */
 export function carefullyTyped(view: View): Readonly<Record<string, string>> {
   const typed = inputsOf(view).map(({ block_id: id = '', label, element }) => {
     const name = /^Last four characters of (.+)$/.exec(label.text)?.[1];
     const first = 'options' in element ? element.options[0]?.value : undefined;
-    return [id, name?.slice(-4) ?? first ?? 'As the card says.'];
+    return [id, name?.slice(-4) ?? initialValue(element) ?? first ?? 'As the card says.'];
   });
   return Object.fromEntries(typed);
 }

@@ -46,6 +46,8 @@ function elementToHtml({ element }: InputBlock, id: string): string {
       );
       return `<select ${name}>${options.join('')}</select>`;
     }
+    case 'datepicker':
+      return `<input ${name} type="date" value="${attribute(element.initial_date ?? '')}">`;
     default:
       return `<input ${name}>`;
   }

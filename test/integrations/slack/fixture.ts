@@ -1,7 +1,16 @@
 import { createServer } from 'node:http';
-import type { CardStore, MessageRef, OpenModal, QuestionCard, ShownCard, StoredButton } from '../../../core/card.ts';
+import type {
+  CardStore,
+  MessageRef,
+  OpenModal,
+  QuestionCard,
+  ShownCard,
+  StoredButton,
+  SuppressionDraft,
+} from '../../../core/card.ts';
 import { createSlackDesk, type SlackDesk, type SlackDeskOptions } from '../../../integrations/slack/desk.ts';
 import type { Refusal } from '../../../integrations/slack/refusal.ts';
+import type { SlackProposal } from '../../../integrations/slack/suppression-dialog.ts';
 import { type SlackEmulator, startSlackEmulator } from '../../fakes/slack/index.ts';
 
 export const appId = 'A0FIREBREAK';
@@ -129,6 +138,21 @@ export function questionCard(changes: Partial<QuestionCard> = {}): QuestionCard 
   };
 }
 
+export const draft: SuppressionDraft = {
+  incident,
+  owner: 'Ada Lovelace',
+  kinds: ['Terminal shell in container', 'Drop and execute new binary in container'].map((rule, index) => ({
+    match: {
+      rule,
+      workload: { namespace: 'shop', kind: 'Deployment', name: 'cart' },
+      digest: `sha256:${'d'.repeat(64)}`,
+      sensor: 'falco',
+    },
+    severity: index === 0 ? 'medium' : 'high',
+  })),
+  not: [{ rule: 'Read sensitive file', why: 'the owner of its pod was only guessed' }],
+};
+
 export interface Rig {
   /** Where the desk takes what Slack sends. */
   readonly url: string;
@@ -136,6 +160,7 @@ export interface Rig {
   readonly desk: SlackDesk;
   readonly cards: MemoryCards;
   readonly clicks: Parameters<SlackDeskOptions['onClick']>[0][];
+  readonly proposals: SlackProposal[];
   readonly refusals: Refusal[];
   readonly logs: string[];
   stop(): Promise<void>;
@@ -153,6 +178,7 @@ export async function startRig(options: Partial<SlackDeskOptions> = {}, scopes?:
     ...(scopes === undefined ? {} : { scopes }),
   });
   const [cards, clicks, refusals, logs] = [new MemoryCards(), [] as Rig['clicks'], [] as Refusal[], [] as string[]];
+  const proposals: SlackProposal[] = [];
   const desk = createSlackDesk({
     appId,
     teamId,
@@ -163,12 +189,17 @@ export async function startRig(options: Partial<SlackDeskOptions> = {}, scopes?:
     cards,
     mayAnswer: async () => ({}),
     onMenu: async ({ button, reason }) => {
+      if (button.choice === ':suppress') return { suppress: draft };
       if (button.choice === ':details') return { details: '*Timeline*\n14:02:11  incident.opened' };
       return button.choice === ':comment' && reason === undefined
         ? { asksFor: 'comment' }
         : { text: `${button.choice}: ${reason}` };
     },
-    onCommand: async ({ text }) => ({ mrkdwn: `You typed *${text}*.` }),
+    onCommand: async ({ text }) => (text === 'suppress cart' ? { suppress: draft } : { mrkdwn: `You typed *${text}*.` }),
+    onProposal: async (proposal) => {
+      proposals.push(proposal);
+      return { text: 'Proposed.' };
+    },
     onClick: async (click) => {
       clicks.push(click);
       return { text: `Your answer "${click.button.label}" is recorded.` };
@@ -190,6 +221,7 @@ export async function startRig(options: Partial<SlackDeskOptions> = {}, scopes?:
     desk,
     cards,
     clicks,
+    proposals,
     refusals,
     logs,
     stop: async () => {

@@ -8,8 +8,7 @@ beforeEach(async () => {
 });
 afterEach(() => rig.stop());
 
-const pick = (optionText: string, over: Partial<ClickOptions> = {}) =>
-  rig.slack.click({ user: 'U0ADA', actionId: 'fb_more', optionText, ...over });
+const pick = (optionText: string, over: Partial<ClickOptions> = {}) => rig.slack.click({ user: 'U0ADA', optionText, ...over });
 
 const dialog = (user = 'U0ADA') => until(() => rig.slack.world.openView(user));
 
@@ -31,14 +30,15 @@ describe('the menu of a card', () => {
       'Ask me again in 15 minutes',
       'Ask leads now',
       'Comment',
+      'False positive: suppress …',
     ]);
     const row = rig.slack.world.messages[0]?.blocks?.find(({ type }) => type === 'actions');
-    expect(row?.type === 'actions' && row.elements.map(({ type }) => type)).toEqual(['button', 'button', 'overflow']);
+    expect(row?.type === 'actions' && row.elements.map(({ type }) => type)).toEqual(['button', 'button', 'overflow', 'overflow']);
   });
 
   test('offers neither a level nor a lease that is not there, and nothing once it is decided', async () => {
     await post(rig, questionCard({ contained: [], level: { group: 'leads', until: '2026-03-01T15:17:11Z', number: 2 } }));
-    expect(entries()).toEqual(['Details and timeline', 'Ask me again in 15 minutes', 'Comment']);
+    expect(entries()).toEqual(['Details and timeline', 'Ask me again in 15 minutes', 'Comment', 'False positive: suppress …']);
     const status = { state: 'decided', choice: 'remove', by: ['Ada'], at: '2026-03-01T14:05:00Z' } as const;
     await rig.desk.updateQuestion({ card: questionCard({ status }) });
     expect(entries()).toEqual([]);

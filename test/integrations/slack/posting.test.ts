@@ -48,6 +48,7 @@ describe('the card', () => {
       cards: rig.cards,
       mayAnswer: async () => ({}),
       onMenu: async () => ({ text: '' }),
+      onProposal: async () => ({ text: '' }),
       onCommand: async () => ({ mrkdwn: '' }),
       onClick: async () => ({ text: '' }),
       onRefused: () => {},

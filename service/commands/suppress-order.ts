@@ -1,0 +1,30 @@
+import { type ControlState, controlNames, type SuppressionState } from '../../core/control.ts';
+import type { SignedProposal } from '../../core/suppression.ts';
+import type { Session } from './connect.ts';
+import { giveOrder } from './order.ts';
+
+/**
+ * Puts a proposal to the control workflow, whoever signed it for its person, and waits until people are asked.
+ * @throws FB_ERR_VOTE_REFUSED with the cell’s reason; FB_ERR_UNAVAILABLE when it is sent, and nobody has answered yet.
+ */
+export function proposeSuppression(session: Session, order: SignedProposal): Promise<SuppressionState> {
+  return giveOrder(session, {
+    signal: controlNames.proposeSignal,
+    order,
+    refused: 'suppression.refused',
+    found: (state) => inState(state, order.order.terms.id, 'proposed'),
+  });
+}
+
+export function inState(
+  state: ControlState,
+  id: string,
+  wanted: SuppressionState['status']['state'],
+): SuppressionState | undefined {
+  const found = suppressionOf(state, id);
+  return found?.status.state === wanted ? found : undefined;
+}
+
+export function suppressionOf(state: ControlState, id: string): SuppressionState | undefined {
+  return state.suppressions.find(({ proposal }) => proposal.order.terms.id === id);
+}

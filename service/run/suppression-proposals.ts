@@ -1,0 +1,126 @@
+import { createHash } from 'node:crypto';
+import type { Client } from '@temporalio/client';
+import type { AuditStore } from '../../core/audit-store.ts';
+import type { SuppressionDraft } from '../../core/card.ts';
+import { FirebreakError } from '../../core/errors.ts';
+import { hidableIn } from '../../core/hidable.ts';
+import type { IncidentState } from '../../core/incident-state.ts';
+import { type Person, personBySlackId } from '../../core/roster.ts';
+import type { Signer } from '../../core/signing.ts';
+import { type ProposeSuppression, type SuppressionTerms, suppressionTitle } from '../../core/suppression.ts';
+import type { SlackProposal } from '../../integrations/slack/suppression-dialog.ts';
+import { incidentState, type Session } from '../commands/connect.ts';
+import { signedWith } from '../commands/order.ts';
+import { proposeSuppression } from '../commands/suppress-order.ts';
+import type { Config } from '../config/load.ts';
+
+export interface SuppressionProposalsOptions {
+  readonly config: Config;
+  readonly signer: Signer;
+  /** The records say which alerts of an incident could be hidden. */
+  readonly records: Pick<AuditStore, 'records'>;
+  /** Undefined while Temporal has not answered yet. */
+  readonly client: () => Client | undefined;
+  readonly refused: (refusal: { readonly reason: string; readonly person: string; readonly incident: string }) => void;
+  readonly now?: () => number;
+}
+
+export interface SuppressionProposals {
+  /** What this person may propose about the incident, or why nothing. */
+  draft(asked: {
+    readonly person: Person;
+    readonly state: IncidentState;
+  }): Promise<{ readonly suppress: SuppressionDraft } | { readonly text: string }>;
+  propose(proposal: SlackProposal): Promise<{ readonly text: string }>;
+}
+
+const namedAsActor = 'An alert of this incident names you as the actor: you may not suppress it. It is on the record.';
+
+/**
+ * Suppressions that are proposed in Slack: the desk signs for the person whom Slack vouches for, the control workflow takes the order as it takes
+ * one from the command line, and the cell checks it by the same rules.
+ */
+export function createSuppressionProposals(options: SuppressionProposalsOptions): SuppressionProposals {
+  const { config, signer, records, client, refused, now = Date.now } = options;
+  const isActor = (person: Person, { actors = [], incident }: IncidentState): boolean => {
+    const named = actors.includes(person.id);
+    if (named) refused({ reason: 'named as the actor', person: `person/${person.id}`, incident: incident.id });
+    return named;
+  };
+  return {
+    draft: async ({ person, state }) => {
+      if (isActor(person, state)) return { text: namedAsActor };
+      const { incident, title, subject } = state;
+      const hidable = hidableIn(await records.records(`${incident.id}@${incident.run}`));
+      if (hidable.kinds.length === 0) return { text: nothingToHide(hidable.not) };
+      return { suppress: { ...hidable, incident: { ...incident, title, cluster: subject.cluster }, owner: person.name } };
+    },
+
+    propose: async (proposal) => {
+      const { slackUser, draft } = proposal;
+      const person = personBySlackId(config.roster, slackUser);
+      if (!person) {
+        refused({ reason: 'not on the roster', person: `slack/${slackUser}`, incident: draft.incident.id });
+        return { text: 'You are not on the roster, so nothing was proposed. It is on the record.' };
+      }
+      const connected = client();
+      if (!connected) return { text: 'Temporal does not answer yet: nothing was proposed. Please try again in a moment.' };
+      const session: Session = { config, client: connected, close: async () => undefined };
+      try {
+        // Who may not is asked again: an alert may have named them since the dialog was opened.
+        const state = await incidentState(session, draft.incident);
+        if (isActor(person, state)) return { text: namedAsActor };
+        const order = orderOf({ proposal, person, actors: state.actors, now: now() });
+        const { terms } = (await proposeSuppression(session, await signedWith(order, signer))).proposal.order;
+        const who = terms.upTo === 'critical' ? 'Two other people' : 'Somebody else';
+        return {
+          text: `Proposed as ${terms.id}: hide ${suppressionTitle(terms)}, until ${terms.until}. ${who} must agree: the card is in the channel.`,
+        };
+      } catch (error) {
+        if (error instanceof FirebreakError) return { text: `${error.detail} (${error.code})` };
+        throw error;
+      }
+    },
+  };
+}
+
+function nothingToHide(not: SuppressionDraft['not']): string {
+  if (not.length === 0) return 'The alerts of this incident are not on record yet. Please try again in a moment.';
+  return ['No alert of this incident can be suppressed:', ...not.map(({ rule, why }) => `• ${rule}: ${why}`)].join('\n');
+}
+
+function orderOf({
+  proposal,
+  person,
+  actors,
+  now,
+}: {
+  readonly proposal: SlackProposal;
+  readonly person: Person;
+  readonly actors: readonly string[] | undefined;
+  readonly now: number;
+}): ProposeSuppression {
+  const { dialogId, draft, kind, upTo, until, reason } = proposal;
+  const at = new Date(now).toISOString();
+  const terms: SuppressionTerms = {
+    version: 1,
+    // One dialog, one suppression: however often it is sent off.
+    id: createHash('sha256').update(`suppression ${dialogId}`).digest('hex').slice(0, 16),
+    cluster: draft.incident.cluster,
+    match: kind.match,
+    upTo,
+    owner: person.id,
+    reason,
+    from: at,
+    until: new Date(until).toISOString(),
+  };
+  return {
+    version: 1,
+    kind: 'suppression.propose',
+    person: person.id,
+    at,
+    terms,
+    via: 'slack',
+    ...(actors === undefined ? {} : { actors }),
+  };
+}
