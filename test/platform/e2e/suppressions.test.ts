@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals
 import { type ControlState, controlNames } from '../../../core/control.ts';
 import { controlIdOf } from '../../../core/suppression.ts';
 import { testPlatform } from '../../platform.ts';
-import { alertAbout } from './alerts.ts';
+import { type AlertOptions, alertAbout } from './alerts.ts';
 import { until, type Workload } from './cluster.ts';
 import { Service } from './service.ts';
 
@@ -18,10 +18,12 @@ const digest = `sha256:${'d'.repeat(64)}`;
 const cli = join(import.meta.dirname, '../../../service/cli.ts');
 let service: Service;
 let workload: Workload;
+let scanner: Workload;
 
 interface Person {
   readonly id: string;
   keys?: readonly string[];
+  accounts?: readonly string[];
 }
 
 beforeAll(async () => {
@@ -30,12 +32,13 @@ beforeAll(async () => {
     config.watch = { namespaces: [namespace] };
     const { people } = config.roster as { people: Person[] };
     for (const person of people) person.keys = [publicKeyOf(person.id)];
+    for (const person of people) person.accounts = [`${person.id}@example.com`];
   });
   for (const [id, pem] of privateKeys) writeFileSync(join(service.folder, `${id}.pem`), pem, { mode: 0o600 });
   await service.start();
-  const [made] = await service.workloads.deploy(namespace, ['debug']);
-  if (!made) throw new Error('not deployed');
-  workload = made;
+  const [made, other] = await service.workloads.deploy(namespace, ['debug', 'scanner']);
+  if (!made || !other) throw new Error('not deployed');
+  [workload, scanner] = [made, other];
 });
 
 afterAll(async () => service?.stop());
@@ -54,8 +57,8 @@ async function firebreak(person: string | undefined, ...args: readonly string[])
   return (await promisify(execFile)(process.execPath, all, { env: { ...process.env } })).stdout;
 }
 
-function shell(): object {
-  const alert = alertAbout(workload, 'shell') as { output_fields: Record<string, unknown> };
+function shell(from = workload, options: AlertOptions = {}): object {
+  const alert = alertAbout(from, 'shell', options) as { output_fields: Record<string, unknown> };
   return { ...alert, output_fields: { ...alert.output_fields, 'container.image.digest': digest } };
 }
 
@@ -156,5 +159,81 @@ describe('a suppression, from the command line to the intake', () => {
     expect(await firebreak('margaret', 'suppress', 'end', id, '--reason', 'not ours')).toContain('Ended');
     await until('an alert that goes its way', 30_000, async () => (await answerTo(shell())) === 'accepted' || undefined);
     expect(readFileSync(join(service.settings.folder, 'state', 'control', 'suppressions.json'), 'utf8')).toContain(id);
+  });
+});
+
+describe('a suppression, from a card’s menu to the intake', () => {
+  const entry = 'False positive: suppress …';
+  const target = () => `${scanner.namespace}/Deployment/${scanner.name}`;
+  const told = (user: string, text: string) =>
+    until(text, 30_000, () => service.slack.ephemerals(user).find((message) => JSON.stringify(message).includes(text)));
+  const cardWith = (...texts: readonly string[]) =>
+    until(`the card with ${texts.join(' and ')}`, 60_000, () =>
+      service.slack.world.messages.find(({ blocks }) => texts.every((text) => JSON.stringify(blocks ?? []).includes(text))),
+    );
+  const typed = (user: string) =>
+    service.slack.command({ user, channel: card.channel, command: '/firebreak', text: `suppress ${target()}` });
+  let card: { readonly channel: string; readonly ts: string };
+
+  test('an image that nobody knows cannot be hidden, and the answer says so', async () => {
+    await service.post([alertAbout(scanner, 'shell')]);
+    card = await cardWith(scanner.pod, entry);
+    await service.slack.click({ user: 'U0ADA', ts: card.ts, optionText: entry });
+    await told('U0ADA', 'the digest of its image is not known');
+    await service.slack.command({ user: 'U0TOM', channel: card.channel, command: '/firebreak', text: `suppress ${target()}` });
+    await told('U0TOM', 'not on the roster');
+  });
+
+  test('what the dialog proposes is signed by the desk, put to others, approved, and hides the next alert', async () => {
+    expect(await answerTo(shell(scanner))).toBe('accepted');
+    // The dialog knows what is on record.
+    const sent = await until('the dialog', 30_000, async () => {
+      const click = await service.slack.click({
+        user: 'U0ADA',
+        ts: card.ts,
+        optionText: entry,
+        dialog: { fb_reason: 'our own scanner' },
+      });
+      return click.dialog;
+    });
+    expect(sent.result).toEqual({ outcome: 'closed' });
+    await told('U0ADA', 'Somebody else must agree');
+    const proposed = (await control()).state.suppressions.find(
+      ({ proposal }) => proposal.order.terms.reason === 'our own scanner',
+    );
+    expect(proposed).toMatchObject({
+      status: { state: 'proposed' },
+      proposal: {
+        order: {
+          person: 'ada',
+          via: 'slack',
+          terms: {
+            owner: 'ada',
+            match: { rule: 'Run shell untrusted', digest, sensor: 'falco', workload: { kind: 'Deployment', name: scanner.name } },
+          },
+        },
+      },
+    });
+    const asked = await cardWith('our own scanner', 'Yes, hide them');
+    const approve = (user: string) =>
+      service.slack.click({ user, channel: asked.channel, ts: asked.ts, buttonText: 'Yes, hide them' });
+    await approve('U0ADA');
+    await told('U0ADA', 'somebody else must answer');
+    expect(await answerTo(shell(scanner))).toBe('accepted');
+    await approve('U0GRACE');
+    await until('the answer suppressed', 30_000, async () => (await answerTo(shell(scanner))) === 'suppressed');
+    expect(await firebreak(undefined, 'suppress', 'show', proposed?.proposal.order.terms.id ?? '')).toContain('ada, in Slack');
+  });
+
+  test('who is named as the actor proposes nothing, neither from the card nor by a command', async () => {
+    expect(await answerTo(shell(scanner, { user: 'margaret@example.com', priority: 'Warning' }))).not.toBe('suppressed');
+    await service.stateWhen('the actor', scanner, 30_000, ({ actors }) => actors?.includes('margaret') ?? false);
+    await typed('U0MARGARET');
+    await told('U0MARGARET', 'names you as the actor');
+    const opened = await until('a dialog for somebody else', 30_000, async () => {
+      await typed('U0GRACE');
+      return until('a view', 5_000, () => service.slack.world.openView('U0GRACE')).catch(() => undefined);
+    });
+    expect(JSON.stringify(opened.view.blocks)).toContain('Run shell untrusted');
   });
 });
