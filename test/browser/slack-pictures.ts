@@ -3,7 +3,7 @@ import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import type { QuestionCard } from '../../core/card.ts';
-import { post, questionCard, type Rig, startRig, until } from '../integrations/slack/fixture.ts';
+import { draft, post, questionCard, type Rig, startRig, until } from '../integrations/slack/fixture.ts';
 
 const folder = join(import.meta.dirname, '../../docs/images');
 const executablePath = [process.env.CHROMIUM, '/usr/bin/chromium', '/usr/bin/google-chrome'].find(
@@ -67,20 +67,23 @@ async function shown(browser: Browser, work: (page: Page, rig: Rig) => Promise<v
       mrkdwn:
         '*What waits for you*\n•  Is the new binary in cart-7d9c5b6f4-x2x8k expected?  `shop/Deployment/cart`, until 14:17 UTC',
     }),
-    onMenu: async () => ({
-      details: [
-        '*CRITICAL*  deployment/shop/cart  ·  open, contained, verdict unknown',
-        '3 alerts, 2 kept as evidence',
-        '*Steps*',
-        '•  quarantinePod on pod/shop/cart-7d9c5b6f4-x2x8k: unverified',
-        '•  snapshotPodState on pod/shop/cart-7d9c5b6f4-x2x8k: verified',
-        '*Timeline*',
-        '14:02:11  incident.opened: 1 × Drop and execute new binary in container',
-        '14:02:11  step.applied: quarantinePod on pod/shop/cart-7d9c5b6f4-x2x8k',
-        '14:02:12  evidence.kept: pod.yaml, logs/cart.txt',
-        '14:02:12  question.asked: Is the new binary in cart-7d9c5b6f4-x2x8k expected?',
-      ].join('\n'),
-    }),
+    onMenu: async ({ button }) =>
+      button.choice === ':suppress'
+        ? { suppress: draft }
+        : {
+            details: [
+              '*CRITICAL*  deployment/shop/cart  ·  open, contained, verdict unknown',
+              '3 alerts, 2 kept as evidence',
+              '*Steps*',
+              '•  quarantinePod on pod/shop/cart-7d9c5b6f4-x2x8k: unverified',
+              '•  snapshotPodState on pod/shop/cart-7d9c5b6f4-x2x8k: verified',
+              '*Timeline*',
+              '14:02:11  incident.opened: 1 × Drop and execute new binary in container',
+              '14:02:11  step.applied: quarantinePod on pod/shop/cart-7d9c5b6f4-x2x8k',
+              '14:02:12  evidence.kept: pod.yaml, logs/cart.txt',
+              '14:02:12  question.asked: Is the new binary in cart-7d9c5b6f4-x2x8k expected?',
+            ].join('\n'),
+          },
   });
   const page = await opened(browser, rig);
   await post(rig, cardNow());
@@ -115,12 +118,18 @@ await shown(browser, async (page) => {
   await picture(page, 'slack-dialog-weakening', '#modal');
 });
 await shown(browser, async (page) => {
-  await page.getByLabel('More actions').click();
+  await page.getByLabel('More actions').first().click();
   await page.locator('.block-actions').scrollIntoViewIfNeeded();
   await page.screenshot({ path: join(folder, 'slack-menu.png'), clip: { x: 320, y: 560, width: 800, height: 380 } });
   await page.getByRole('menuitem', { name: 'Details and timeline' }).click();
   await page.getByRole('dialog').getByText('Timeline').waitFor();
   await picture(page, 'slack-dialog-details', '#modal');
+});
+await shown(browser, async (page) => {
+  await page.getByLabel('More actions').last().click();
+  await page.getByRole('menuitem', { name: 'False positive' }).click();
+  await page.getByRole('dialog').getByLabel('Why').fill('Our own scanner runs a shell in each pod at night');
+  await picture(page, 'slack-dialog-suppression', '#modal');
 });
 await shown(browser, async (page, rig) => {
   await page.getByLabel('Message #security-incidents').fill('/firebreak questions');
