@@ -169,6 +169,7 @@ export function createChokepoint(parts: ChokepointParts): Chokepoint {
       if (action.declaration.contains === true && uid !== undefined) reservations.reserve(uid, plan, call);
       try {
         await evidence(call, action.declaration, plan);
+        await kept(context);
         const output = await underway(parts.steps, call, plan, () => action.implementation.apply(input, context));
         remember(landed, call.key);
         return { plan, output };
@@ -196,6 +197,14 @@ export function createChokepoint(parts: ChokepointParts): Chokepoint {
       return result;
     },
   };
+}
+
+async function kept({ durable }: StepContext): Promise<void> {
+  try {
+    await durable;
+  } catch {
+    throw new FirebreakError('FB_ERR_REFUSED', 'what asks for it could not be kept');
+  }
 }
 
 /** Registers what the step touches for as long as it runs. */

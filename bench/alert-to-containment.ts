@@ -138,9 +138,8 @@ async function measure(): Promise<void> {
       goal(`burst of ${count}, last`, alertBurst.max, 2_000, ' ms', `plain ${plainBurst.max} ms`),
     ],
     limitedBy: [
-      'The durable start of the incident comes before its containment: p50 5.5 to 9 ms in the Temporal dev server where the bare patch takes 5.6. The two together are about twice the bare patch before the service has done anything.',
-      'Then 10 to 12 ms in the service until the local activity begins (traced, p50): making the workflow 1.5, its first activation 5, the rest is handing over between core, main thread and workflow thread.',
-      'The burst: its starts are done within half a second, its first workflow tasks are not. Processor time of service, Temporal and API server is used up meanwhile.',
+      'One at a time: the alert is decoded, resolved and flushed to the disk of the spool while its containment is planned; then comes the same patch as the plain one.',
+      'The burst: processor time of service, Temporal and API server. The starts of the incidents wait until no containment is underway, a second at most; from then on their tasks compete with what is left.',
       `Load of the machine when this was measured (1 min, per core): ${round((loadavg()[0] ?? 0) / cpus().length)}. Above 1 other programs took part of the time. Everything here ran at priority ${getPriority()} (0 is the usual one).`,
     ],
   });

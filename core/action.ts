@@ -74,6 +74,8 @@ export interface StepContext {
   /** True on the one fast call of a new incident: plan from the watch cache, one mutating call. */
   readonly fast: boolean;
   readonly signal: AbortSignal;
+  /** Settles when what asks for the step is kept, or is not: it may be planned before, nothing is changed before. */
+  readonly durable?: Promise<unknown> | undefined;
 }
 
 /** What an action's implementation gives the chokepoint. `apply` and `undo` are idempotent by `context.key`. */

@@ -26,7 +26,7 @@ export class ContainBeforeStart {
   }
 
   /**
-   * Begins what these alerts ask for as soon as they are durable. Resolves when that is done and no other is underway, and soon: neither
+   * Plans what these alerts ask for while they are written, and does it as soon as they are durable. Resolves when that is done and no other is underway, and soon: neither
    * a slow disk nor a slow API server nor an endless burst holds a start back for long. Never rejects.
    */
   async before(
@@ -37,13 +37,9 @@ export class ContainBeforeStart {
     const wanted = headStart ? entries.filter((entry) => headStart.wants(entry)) : [];
     if (!headStart || wanted.length === 0) return;
     this.#underway += 1;
-    const begun = durable
-      .then(
-        () => Promise.all(wanted.map(async (entry) => this.#began?.(await headStart.begin(entry)))),
-        // Not on the disk: then it is contained by its incident, or not taken at all.
-        () => undefined,
-      )
-      .finally(() => this.#end());
+    const begun = Promise.all(wanted.map(async (entry) => this.#began?.(await headStart.begin(entry, durable)))).finally(() =>
+      this.#end(),
+    );
     if (await within(ownMs, begun)) await within(othersMs, this.#calmDown());
   }
 

@@ -7,8 +7,12 @@ export type HeadStartResult = 'contained' | 'known' | 'refused' | 'failed';
 export interface HeadStart {
   /** Whether there is anything to begin. Answers from memory, at once. */
   wants(request: HeadStartRequest): boolean;
-  /** Never rejects: what cannot be begun is left to the incident. */
-  begin(request: HeadStartRequest): Promise<HeadStartResult>;
+  /**
+   * Never rejects: what cannot be begun is left to the incident.
+   *
+   * @param durable nothing is changed before it resolves; when it rejects, nothing at all
+   */
+  begin(request: HeadStartRequest, durable: Promise<unknown>): Promise<HeadStartResult>;
   /** Contained pods that no incident holds. */
   orphans(): number;
 }

@@ -52,15 +52,15 @@ export class HeadStarts implements HeadStart {
     return uid !== undefined && !this.#isKnown(uid, request) && this.#stepFor(request) !== undefined;
   }
 
-  async begin(request: HeadStartRequest): Promise<HeadStartResult> {
+  async begin(request: HeadStartRequest, durable: Promise<unknown>): Promise<HeadStartResult> {
     const uid = request.alert.pod?.uid;
     const call = this.#stepFor(request);
     if (uid === undefined || call === undefined) return 'refused';
     const same = this.#underway.get(uid);
     if (same) return same;
     if (this.#isKnown(uid, request)) return 'known';
-    const result = await this.#try(uid, call);
-    if (result === 'failed') void this.#tryAgain(uid, call, request);
+    const result = await this.#try(uid, call, durable);
+    if (result === 'failed') void this.#tryAgain(uid, call, { request, durable });
     return result;
   }
 
@@ -108,18 +108,22 @@ export class HeadStarts implements HeadStart {
     await this.#parts.pods.close();
   }
 
-  #try(uid: string, call: StepCall): Promise<HeadStartResult> {
-    const work = this.#parts.first.contain(call.incident.id, () => this.#contain(uid, call));
+  #try(uid: string, call: StepCall, durable: Promise<unknown>): Promise<HeadStartResult> {
+    const work = this.#parts.first.contain(call.incident.id, () => this.#contain(uid, call, durable));
     this.#underway.set(uid, work);
     return work.finally(() => this.#underway.delete(uid));
   }
 
   /** The incident tries too; but where everything is slow, its turn may be a long time coming. */
-  async #tryAgain(uid: string, call: StepCall, request: HeadStartRequest): Promise<void> {
+  async #tryAgain(
+    uid: string,
+    call: StepCall,
+    { request, durable }: { readonly request: HeadStartRequest; readonly durable: Promise<unknown> },
+  ): Promise<void> {
     for (const pause of pausesMs) {
       await sleep(pause, undefined, { ref: false });
       if (this.#stopped || this.#underway.has(uid) || this.#isKnown(uid, request)) return;
-      if ((await this.#try(uid, call)) !== 'failed') return;
+      if ((await this.#try(uid, call, durable)) !== 'failed') return;
     }
   }
 
@@ -133,14 +137,14 @@ export class HeadStarts implements HeadStart {
     return pod?.uid !== uid || pod.labels[names.quarantineLabel] !== undefined;
   }
 
-  async #contain(uid: string, call: StepCall): Promise<HeadStartResult> {
+  async #contain(uid: string, call: StepCall, durable: Promise<unknown>): Promise<HeadStartResult> {
     const { chokepoint, log } = this.#parts;
     const { key, incident, action } = call;
     const began = performance.now();
     const said = { incident: incident.id, step: key };
     try {
       const signal = AbortSignal.timeout(applyWithinMs);
-      await chokepoint.apply(call, { key, incident: incident.id, run: incident.run, fast: true, signal });
+      await chokepoint.apply(call, { key, incident: incident.id, run: incident.run, fast: true, signal, durable });
       void this.#note(uid, incident.id, false);
       log.info({ ...said, ms: Math.round(performance.now() - began) }, `head start: ${action}`);
       return 'contained';

@@ -250,6 +250,24 @@ describe('order', () => {
     expect(world.done).toEqual([]);
   });
 
+  test('what is asked for by what is not kept yet is planned, and changed when it is kept; never when it could not be', async () => {
+    let keep: () => void = () => undefined;
+    const durable = new Promise<void>((resolve) => {
+      keep = resolve;
+    });
+    const applied = chokepoint.apply(callOf('quarantine'), { ...context, durable });
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(world.done).toEqual(['plan quarantine']);
+    keep();
+    await applied;
+    expect(world.done).toEqual(['plan quarantine', 'apply quarantine']);
+
+    setUp();
+    const lost = { ...context, durable: Promise.reject(new Error('disk full')) };
+    expect(await refusal(chokepoint.apply(callOf('quarantine'), lost))).toBe('FB_ERR_REFUSED');
+    expect(world.done).toEqual(['plan quarantine']);
+  });
+
   test('an approval that is not valid is found before guardrails and evidence are asked', async () => {
     const call = callOf('remove', {
       approval: approvalOf([planOf('remove', 'destructive', { pod })], { key: strangerKey }),

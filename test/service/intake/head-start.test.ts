@@ -23,7 +23,8 @@ class NotedHeadStart implements HeadStart {
     return alert.severity === 'critical';
   }
 
-  async begin(request: HeadStartRequest): Promise<HeadStartResult> {
+  async begin(request: HeadStartRequest, durable: Promise<unknown>): Promise<HeadStartResult> {
+    await durable;
     this.begun.push({ request, startsBefore: this.gateway.starts.length });
     await new Promise((resolve) => setTimeout(resolve, this.takesMs));
     return 'contained';
