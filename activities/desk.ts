@@ -1,5 +1,7 @@
-import type { AuditWriter } from '../core/audit.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { AuditRecord, AuditWriter, ChainHead } from '../core/audit.ts';
 import type { MessageRef, Notice, QuestionCard, ThreadPost } from '../core/card.ts';
+import type { SimilarIncidents } from '../core/similar.ts';
 import type { DeskActivities } from '../core/step.ts';
 import { asFailure } from './failures.ts';
 
@@ -28,20 +30,46 @@ async function safely<T>(work: Promise<T>): Promise<T> {
   }
 }
 
+/** A card goes out without what is not known by then: the next edit of it may bring it. */
+const similarWithinMs = 250;
+
 /** The desk's activities. Without Slack questions are still open: the command line answers them. */
 export function createDeskActivities({
   cards,
   audit,
+  incidents,
+  log = () => undefined,
 }: {
   readonly cards?: CardDesk;
   readonly audit: AuditWriter;
+  /** What is remembered of earlier incidents: it delays no card and stops no record. */
+  readonly incidents?: SimilarIncidents;
+  readonly log?: (message: string, error: unknown) => void;
 }): DeskActivities {
+  const withSimilar = async <Post extends { readonly card: QuestionCard }>(post: Post): Promise<Post> => {
+    if (!incidents) return post;
+    const { incident, happened } = post.card;
+    const { rule, image } = happened;
+    const asked = incidents.similarTo({ incident, rule, ...(image !== undefined && { image }) }).catch((error: unknown) => {
+      log('similar incidents could not be looked up', error);
+      return undefined;
+    });
+    const late = new AbortController();
+    const similar = await Promise.race([asked, sleep(similarWithinMs, undefined, { signal: late.signal })]);
+    late.abort();
+    return similar ? { ...post, card: { ...post.card, similar } } : post;
+  };
+  const record = async (records: readonly AuditRecord[]): Promise<ChainHead> => {
+    const head = await audit.append(records);
+    await incidents?.note(records).catch((error: unknown) => log('incidents could not be indexed', error));
+    return head;
+  };
   return {
-    postQuestion: (post) => (cards ? safely(cards.postQuestion(post)) : Promise.resolve(null)),
-    updateQuestion: (post) => (cards ? safely(cards.updateQuestion(post)) : Promise.resolve()),
+    postQuestion: (post) => (cards ? safely(withSimilar(post).then(cards.postQuestion)) : Promise.resolve(null)),
+    updateQuestion: (post) => (cards ? safely(withSimilar(post).then(cards.updateQuestion)) : Promise.resolve()),
     postInThread: (post) => (cards ? safely(cards.postInThread(post)) : Promise.resolve(null)),
     showNotice: (notice) => (cards ? safely(cards.showNotice(notice)) : Promise.resolve(null)),
     answerClick: (answer) => (cards ? safely(cards.answerClick(answer)) : Promise.resolve()),
-    recordAudit: (records) => safely(audit.append(records)),
+    recordAudit: (records) => safely(record(records)),
   };
 }

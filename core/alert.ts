@@ -15,6 +15,13 @@ export interface WorkloadRef {
   readonly guessed?: true;
 }
 
+/** When what runs in the pod was rolled out last, as its ReplicaSet tells. */
+export interface RolloutRef {
+  readonly revision: string;
+  /** ISO 8601, UTC. Absent: an older template was rolled out again, and nothing says when. */
+  readonly at?: string;
+}
+
 export interface ContainerRef {
   readonly id?: string;
   readonly name?: string;
@@ -75,6 +82,8 @@ export interface Alert {
   readonly pod?: PodRef;
   readonly container?: ContainerRef;
   readonly workload?: WorkloadRef;
+  /** From the cell's watch cache. */
+  readonly rollout?: RolloutRef;
   readonly process?: ProcessRef;
   /** Only from the API server's audit. */
   readonly apiRequest?: ApiRequest;

@@ -1,6 +1,8 @@
+import type { RolloutRef } from './alert.ts';
 import type { Hidable } from './hidable.ts';
 import type { IncidentRef } from './incident.ts';
 import type { Severity } from './severity.ts';
+import type { Similar } from './similar.ts';
 
 /** What the on-call sees of a question: all of it plain data, all texts unescaped (the renderer escapes). Times are ISO 8601, UTC. */
 export interface QuestionCard {
@@ -15,9 +17,13 @@ export interface QuestionCard {
     readonly count: number;
     readonly pod?: string;
     readonly image?: string;
+    /** When what runs there was rolled out last. */
+    readonly rollout?: RolloutRef;
     readonly process?: string;
     readonly commandLine?: string;
   };
+  /** Of the desk's making, which remembers incidents; absent where it could not say in time, or knows none. */
+  readonly similar?: Similar;
   /** What was already done, and until when it lasts: `quarantined (applied, unverified: …)`. */
   readonly contained: readonly { readonly what: string; readonly since: string; readonly until?: string }[];
   readonly evidence: readonly { readonly name: string; readonly sha256: string; readonly bytes: number }[];

@@ -51,6 +51,7 @@ export function joinBatch(model: IncidentModel, batch: AlertBatch): Joined {
         time: alert.time,
         title: alert.title,
         sensor: alert.sensor,
+        ...(alert.container?.image && { image: alert.container.image }),
         ...(alert.container?.digest && { digest: alert.container.digest }),
         ...hidableBy(alert),
       })),

@@ -73,6 +73,26 @@ const migrations: readonly { readonly name: string; readonly statements: readonl
        )`,
     ],
   },
+  {
+    name: 'which incidents look alike',
+    statements: [
+      `CREATE TABLE incident_likeness (
+         likeness TEXT NOT NULL,
+         chain TEXT NOT NULL,
+         at TEXT NOT NULL,
+         PRIMARY KEY (likeness, chain)
+       )`,
+      'CREATE INDEX incident_likeness_newest ON incident_likeness (likeness, at)',
+      'CREATE INDEX incident_likeness_age ON incident_likeness (at)',
+      `CREATE TABLE incident_verdicts (
+         chain TEXT NOT NULL PRIMARY KEY,
+         number INTEGER NOT NULL,
+         verdict TEXT NOT NULL,
+         at TEXT NOT NULL
+       )`,
+      'CREATE INDEX incident_verdicts_age ON incident_verdicts (at)',
+    ],
+  },
 ];
 
 /** Brings the schema up to date. Each migration is one transaction; two processes that start at once do it one after the other. */

@@ -5,7 +5,7 @@ import { names } from '../../core/labels.ts';
 import type { ContainerRecord, PodRecord } from '../../core/pod-record.ts';
 import { guessWorkload, resolverFromNames, subjectOf } from '../../core/subject.ts';
 import type { ResolvedAlert, SubjectResolver } from '../../core/subject-resolver.ts';
-import { topOwnerOf } from './owners.ts';
+import { controllerOf, topOwnerOf } from './owners.ts';
 import type { ClusterView } from './watch-cache.ts';
 
 /** Nodes' clocks and the API server's may differ, and creation times are cut to whole seconds. */
@@ -81,10 +81,13 @@ function completed(options: {
         ? { ...held.workload, namespace }
         : workloadOf({ pod, view });
   const container = containerOf(alert.container, pod);
+  const owner = controllerOf(pod.owners);
+  const rollout = owner?.kind === 'ReplicaSet' ? view.rolloutOf(namespace, owner.name) : undefined;
   const full: Alert = {
     ...alert,
     pod: { namespace, name, uid },
     workload,
+    ...(rollout && { rollout }),
     ...(pod.node !== undefined && { node: pod.node }),
     ...(container && { container }),
   };

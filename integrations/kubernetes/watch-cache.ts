@@ -1,4 +1,5 @@
 import type { V1NetworkPolicy, V1ObjectMeta, V1Service } from '@kubernetes/client-node';
+import type { RolloutRef } from '../../core/alert.ts';
 import type { OwnerRef, PodRecord, PolicyRecord } from '../../core/pod-record.ts';
 import { type KubernetesApi, pathOf } from './client.ts';
 import {
@@ -12,6 +13,7 @@ import {
 import { PodIndex } from './pod-index.ts';
 import { type Json, ownersOf, type PodJson, podRecord, policyRecord } from './projection.ts';
 import { Reflector, type WatchLog } from './reflector.ts';
+import { rolloutIn } from './rollout-age.ts';
 
 interface Metadata {
   readonly metadata?: Json<V1ObjectMeta>;
@@ -45,6 +47,8 @@ export interface ClusterView {
   knowsNode(node: string): boolean;
   /** Owners of a ReplicaSet or a Job; undefined when there is no such object in memory. */
   ownersOf(kind: OwnerKind, namespace: string, name: string): readonly OwnerRef[] | undefined;
+  /** Of a Deployment's ReplicaSet; undefined where nothing is known of it. */
+  rolloutOf(namespace: string, replicaSet: string): RolloutRef | undefined;
   policies(namespace: string): readonly PolicyRecord[];
   services(namespace: string): readonly ServiceRecord[];
   namespaces(): readonly string[];
@@ -61,6 +65,7 @@ export interface ClusterView {
 export class WatchCache implements ClusterView {
   readonly #pods = new PodIndex();
   readonly #owners = { ReplicaSet: new Map<string, readonly OwnerRef[]>(), Job: new Map<string, readonly OwnerRef[]>() };
+  readonly #rollouts = new Map<string, RolloutRef>();
   readonly #policies = new Map<string, Map<string, PolicyRecord>>();
   readonly #services = new Map<string, Map<string, ServiceRecord>>();
   readonly #budgets = new Map<string, Map<string, BudgetRecord>>();
@@ -127,11 +132,13 @@ export class WatchCache implements ClusterView {
         metadataOnly: true,
         onList: (items) => {
           this.#owners[kind].clear();
-          for (const { metadata = {} } of items) this.#owners[kind].set(keyOf(metadata), ownersOf(metadata));
+          if (kind === 'ReplicaSet') this.#rollouts.clear();
+          for (const { metadata = {} } of items) this.#seeOwner(kind, metadata);
         },
         onChange: ({ type, item: { metadata = {} } }) => {
-          if (type === 'delete') this.#owners[kind].delete(keyOf(metadata));
-          else this.#owners[kind].set(keyOf(metadata), ownersOf(metadata));
+          if (type === 'set') return this.#seeOwner(kind, metadata);
+          this.#owners[kind].delete(keyOf(metadata));
+          if (kind === 'ReplicaSet') this.#rollouts.delete(keyOf(metadata));
         },
       });
     const nodes = new Reflector<Metadata>({
@@ -227,6 +234,10 @@ export class WatchCache implements ClusterView {
     return this.#owners[kind].get(`${namespace}/${name}`);
   }
 
+  rolloutOf(namespace: string, replicaSet: string): RolloutRef | undefined {
+    return this.#rollouts.get(`${namespace}/${replicaSet}`);
+  }
+
   policies(namespace: string): readonly PolicyRecord[] {
     return [...(this.#policies.get(namespace)?.values() ?? [])];
   }
@@ -257,6 +268,12 @@ export class WatchCache implements ClusterView {
 
   observePolicy(policy: Json<V1NetworkPolicy>): void {
     put(this.#policies, policyRecord(policy));
+  }
+
+  #seeOwner(kind: OwnerKind, metadata: Json<V1ObjectMeta>): void {
+    this.#owners[kind].set(keyOf(metadata), ownersOf(metadata));
+    const rollout = kind === 'ReplicaSet' ? rolloutIn(metadata) : undefined;
+    if (rollout) this.#rollouts.set(keyOf(metadata), rollout);
   }
 
   #seeNode(metadata: Json<V1ObjectMeta> | undefined): void {

@@ -3,6 +3,7 @@ import type { QuestionCard, StoredButton } from '../../core/card.ts';
 import type { Severity } from '../../core/severity.ts';
 import { context, section, slackLimits } from './blocks.ts';
 import { rows } from './buttons.ts';
+import { similarText } from './similar.ts';
 import { code, inline, linesUpTo, localTime, plain, preformatted, utc } from './text.ts';
 
 /** Choices that get a section of their own; more are listed together. Every choice gets its button. */
@@ -67,6 +68,7 @@ function blocksAt({
     section(happened(card, size)),
     section(contained(card, size(1_200))),
     section(evidence(card, size(900))),
+    ...(card.similar ? [section(similarText(card.similar, card.incident.cluster, size(700)))] : []),
     { type: 'divider' },
     ...own.map((choice, index) => section(choiceText({ choice, number: index + 1, max: perChoice }))),
     ...(others.length === 0
@@ -95,9 +97,15 @@ function happened({ happened: what }: QuestionCard, size: (characters: number) =
     `*What happened*\n${code(what.rule, size(200))} (${inline(what.sensor, 40)}) ${localTime(what.at)}${times}`,
     ...line('Pod', what.pod),
     ...line('Image', what.image),
+    ...(what.rollout ? [rolloutText(what.rollout)] : []),
     ...line('Process', what.process),
     ...(what.commandLine === undefined ? [] : [preformatted(what.commandLine, size(700))]),
   ].join('\n');
+}
+
+function rolloutText({ revision, at }: NonNullable<QuestionCard['happened']['rollout']>): string {
+  const when = at === undefined ? 'an older one, rolled out again' : localTime(at);
+  return `Last deploy: revision ${code(revision, 20)}, ${when}`;
 }
 
 function contained(card: QuestionCard, max: number): string {

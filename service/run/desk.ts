@@ -13,6 +13,7 @@ import type { AuditStore } from '../../core/audit-store.ts';
 import { createAuditStore } from '../../integrations/database/audit-store.ts';
 import { createCardStore } from '../../integrations/database/card-store.ts';
 import { type Database, openDatabase } from '../../integrations/database/database.ts';
+import { createIncidentIndex } from '../../integrations/database/incident-index.ts';
 import { openSigner } from '../../integrations/keys/ed25519.ts';
 import { createSlackDesk, type SlackDesk } from '../../integrations/slack/desk.ts';
 import type { Config } from '../config/load.ts';
@@ -22,7 +23,7 @@ import { createCardMenu } from './card-menu.ts';
 import { createClickVotes } from './click-votes.ts';
 import { createPager, createTickets } from './follow-up.ts';
 import { Journal } from './journal.ts';
-import type { Logger } from './log.ts';
+import { type Logger, reasonOf } from './log.ts';
 import { startNotary } from './notary.ts';
 import { createDuty, type OutsideDuty } from './on-call.ts';
 import { noCensus, rulesOf } from './rules.ts';
@@ -56,7 +57,12 @@ export async function startDesk(parts: DeskParts): Promise<RunningDesk> {
   const duty = createDuty({ config, secrets, log });
   const slack = await createSlack({ parts, database, store, journal, duty });
   const deskActivities = deskContainsFirst(
-    createDeskActivities({ audit: store, ...(slack ? { cards: slack } : {}) }),
+    createDeskActivities({
+      audit: store,
+      incidents: createIncidentIndex(database),
+      log: (message, error) => log.warn({ reason: reasonOf(error) }, message),
+      ...(slack ? { cards: slack } : {}),
+    }),
     parts.first,
   );
 

@@ -84,7 +84,7 @@ export function auditStoreSuite(newUrl: () => Promise<string>): void {
       const url = await newUrl();
       const databases = await Promise.all([open(url), open(url), open(url)]);
       const rows = await Promise.all(databases.map((database) => database.all('SELECT number FROM schema_migrations')));
-      expect(rows.map((found) => found.length)).toEqual([3, 3, 3]);
+      expect(rows.map((found) => found.length)).toEqual([4, 4, 4]);
     });
 
     test('refuses a database of a newer version', async () => {

@@ -7,6 +7,7 @@ import { afterAll, describe, expect, test } from '@jest/globals';
 import { createAuditStore } from '../../../integrations/database/audit-store.ts';
 import { openDatabase } from '../../../integrations/database/database.ts';
 import { auditStoreSuite, run } from '../../suites/audit-store.ts';
+import { incidentIndexSuite } from '../../suites/incident-index.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'firebreak-sqlite-'));
 let files = 0;
@@ -15,6 +16,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 describe('on SQLite', () => {
   auditStoreSuite(async () => `sqlite:${newPath()}`);
+  incidentIndexSuite(async () => `sqlite:${newPath()}`);
 
   test('what was acknowledged is there after kill -9', async () => {
     const path = newPath();

@@ -93,8 +93,19 @@ export function questionCard(changes: Partial<QuestionCard> = {}): QuestionCard 
       count: 3,
       pod: 'shop/cart-7d9c5b6f4-x2x8k',
       image: 'registry.example.com/shop/cart:1.4.2',
+      rollout: { revision: '12', at: '2026-03-01T13:20:00Z' },
       process: '/tmp/.x/kdevtmpfsi',
       commandLine: '/tmp/.x/kdevtmpfsi -o pool.example.net:3333 --tls && rm -f /tmp/.x/*',
+    },
+    similar: {
+      by: 'image',
+      days: 90,
+      total: 4,
+      verdicts: { benign: 3, true_positive: 1 },
+      latest: [
+        { id: 'incident/prod-1/shop/Deployment/cart', run: 'run-0', at: '2026-02-20T09:12:00Z', verdict: 'benign' },
+        { id: 'incident/prod-2/shop/Deployment/cart', run: 'run-7', at: '2026-02-02T22:40:00Z', verdict: 'true_positive' },
+      ],
     },
     contained: [
       {

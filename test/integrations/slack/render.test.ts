@@ -98,7 +98,14 @@ const rubbishCard: fc.Arbitrary<QuestionCard> = fc
       ...base,
       incident: { ...base.incident, title: r.title, severity: r.severity },
       text: r.text,
-      happened: { ...base.happened, rule: r.rule, commandLine: r.commandLine, image: r.image },
+      happened: { ...base.happened, rule: r.rule, commandLine: r.commandLine, image: r.image, rollout: { revision: r.rule } },
+      similar: {
+        by: 'image' as const,
+        days: 90,
+        total: 1,
+        verdicts: { benign: 1 },
+        latest: [{ id: r.title, run: r.title, at: r.until, verdict: 'benign' as const }],
+      },
       contained: r.contained,
       evidence: r.evidence,
       choices: r.choices.map((one, index) => ({ ...one, id: `c${index}` })),
@@ -146,6 +153,16 @@ describe('the question card', () => {
       }),
       { numRuns: 150 },
     );
+  });
+
+  test('tells what became of similar incidents, and when what runs there was rolled out', () => {
+    const shown = JSON.stringify(rendered(questionCard()).blocks);
+    expect(shown).toContain('same rule and image, 90 days): 4: 1 true positive, 3 benign');
+    expect(shown).toContain('`shop/Deployment/cart`');
+    expect(shown).toContain('`incident/prod-2/shop/Deployment/cart`');
+    expect(shown).toContain('Last deploy: revision `12`');
+    const { similar: _, ...without } = questionCard({ happened: { rule: 'r', sensor: 's', at: '2026-03-01T14:02:11Z', count: 1 } });
+    expect(JSON.stringify(rendered(without).blocks)).not.toMatch(/Similar|Last deploy/);
   });
 
   test('has one button for each choice, in the order of the choices, with nothing but an opaque id', () => {

@@ -65,6 +65,7 @@ describe('whom an alert is about', () => {
         node: pod.spec?.nodeName,
         workload: { kind: 'Deployment', name: 'cart' },
         container: { name: 'main', image: 'shop/cart:1' },
+        rollout: { revision: '1', at: expect.stringMatching(/Z$/) },
       },
     });
     const id = 'ab'.repeat(32);

@@ -1,0 +1,12 @@
+import { expect, test } from '@jest/globals';
+import { rolloutIn } from '../../../integrations/kubernetes/rollout-age.ts';
+
+const creationTimestamp = '2026-03-01T10:00:00Z';
+const revision = { 'deployment.kubernetes.io/revision': '7' };
+
+test('a ReplicaSet tells its rollout, a template that was rolled out again only which one, and a bare one nothing', () => {
+  expect(rolloutIn({ creationTimestamp, annotations: revision })).toEqual({ revision: '7', at: creationTimestamp });
+  const again = { ...revision, 'deployment.kubernetes.io/revision-history': '2,4' };
+  expect(rolloutIn({ creationTimestamp, annotations: again })).toEqual({ revision: '7' });
+  expect(rolloutIn({ creationTimestamp })).toBeUndefined();
+});
