@@ -28,6 +28,8 @@ export interface AuditStore extends AuditWriter {
   chains(): Promise<readonly string[]>;
   /** For showing. What cannot be read is left out: proof is `verifyAudit`'s business. */
   records(chain: string): Promise<readonly AuditRecord[]>;
+  /** Of these kinds, in all chains, not older than `since` (ISO 8601, UTC); by time. What cannot be read is left out. */
+  recordsOf(asked: { readonly kinds: readonly string[]; readonly since: string }): Promise<readonly AuditRecord[]>;
   heads(): Promise<readonly ChainHead[]>;
   storedChain(chain: string): Promise<StoredChain>;
   /** @throws FB_ERR_CONFLICT when the number is taken. */

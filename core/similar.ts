@@ -1,7 +1,7 @@
 import type { AuditRecord } from './audit.ts';
 import { digestOf } from './digest.ts';
-import { type IncidentRef, subjectOfIncident, type Verdict } from './incident.ts';
 import { parseReference } from './image-reference.ts';
+import { type IncidentRef, subjectOfIncident, type Verdict } from './incident.ts';
 
 /** Incidents before this one that look like it, for whoever decides now. */
 export interface Similar {

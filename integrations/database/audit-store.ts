@@ -28,6 +28,11 @@ export function createAuditStore(database: Database): AuditStore {
       return rows.map((row) => textOf(row, 'chain')).sort();
     },
     records: async (chain) => (await storedChain(chain)).records.flatMap(({ record }) => record ?? []),
+    recordsOf: async ({ kinds, since }) => {
+      const places = kinds.map((_, index) => `$${index + 2}`).join(', ');
+      const sql = `SELECT ${recordColumns} FROM audit_records WHERE kind IN (${places}) AND at >= $1 ORDER BY at, chain, number`;
+      return (await database.all(sql, [since, ...kinds])).flatMap((row) => recordFromRow(row).record ?? []);
+    },
     heads: async () => (await database.all('SELECT chain, number, hash FROM audit_heads')).map(headFromRow),
     storedChain,
     addCheckpoint: async (signed) => {

@@ -1,15 +1,15 @@
+import type { Verdict } from '../../core/incident.ts';
 import {
   incidentOfChain,
   indexLines,
   isVerdict,
+  type Looks,
   likenessByImage,
   likenessByKind,
-  type Looks,
   type Similar,
   type SimilarIncident,
   type SimilarIncidents,
 } from '../../core/similar.ts';
-import type { Verdict } from '../../core/incident.ts';
 import type { Database, Row } from './database.ts';
 import { placeholders, textOf } from './row.ts';
 

@@ -93,6 +93,10 @@ const migrations: readonly { readonly name: string; readonly statements: readonl
       'CREATE INDEX incident_verdicts_age ON incident_verdicts (at)',
     ],
   },
+  {
+    name: 'records by their kind',
+    statements: ['CREATE INDEX audit_records_by_kind ON audit_records (kind, at)'],
+  },
 ];
 
 /** Brings the schema up to date. Each migration is one transaction; two processes that start at once do it one after the other. */

@@ -1,5 +1,5 @@
-import type { Similar } from '../../core/similar.ts';
 import type { Verdict } from '../../core/incident.ts';
+import type { Similar } from '../../core/similar.ts';
 import { code, linesUpTo, localTime } from './text.ts';
 
 const words: Readonly<Record<Verdict, string>> = {
@@ -17,8 +17,5 @@ export function similarText({ by, days, total, more, verdicts, latest }: Similar
     ({ id, at, verdict }) => `•  ${code(id.replace(`incident/${cluster}/`, ''), 160)}, ${localTime(at)}: ${words[verdict]}`,
   );
   const number = more ? `more than ${total}` : String(total);
-  return linesUpTo(
-    [`*Similar incidents* (same rule and ${by}, ${days} days): ${number}: ${counts.join(', ')}`, ...lines],
-    max,
-  );
+  return linesUpTo([`*Similar incidents* (same rule and ${by}, ${days} days): ${number}: ${counts.join(', ')}`, ...lines], max);
 }

@@ -70,6 +70,11 @@ const commands: readonly LazyCommand[] = [
     register: async (program) => (await import('./tune.ts')).registerTuneCommand(program),
   },
   {
+    name: 'report',
+    description: 'how people decide: how fast, how often they are asked, what nobody answered',
+    register: async (program) => (await import('./report.ts')).registerReportCommand(program),
+  },
+  {
     name: 'release',
     description: 'undo containments with nothing but a kubeconfig',
     register: async (program) => (await import('./release.ts')).registerReleaseCommand(program),

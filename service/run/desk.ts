@@ -21,6 +21,7 @@ import type { Secrets } from '../config/secrets.ts';
 import { createActivityWorker, type WorkerBase } from '../temporal/workers.ts';
 import { createCardMenu } from './card-menu.ts';
 import { createClickVotes } from './click-votes.ts';
+import { createDeskMetrics, type DeskMetrics } from './desk-metrics.ts';
 import { createPager, createTickets } from './follow-up.ts';
 import { Journal } from './journal.ts';
 import { type Logger, reasonOf } from './log.ts';
@@ -84,7 +85,11 @@ export async function startDesk(parts: DeskParts): Promise<RunningDesk> {
     log,
   });
   const notary = await startNotary({ config, store, log });
-  const server = await listen(config.desk.listen, slack);
+  const server = await listen({
+    ...config.desk.listen,
+    slack,
+    metrics: createDeskMetrics({ store, roster: config.roster }),
+  });
   const address = server.address();
   const port = typeof address === 'object' && address ? address.port : config.desk.listen.port;
   return {
@@ -180,13 +185,31 @@ async function createSlack(options: {
   });
 }
 
-function listen({ host, port }: { readonly host: string; readonly port: number }, slack: SlackDesk | undefined): Promise<Server> {
+function listen({
+  host,
+  port,
+  slack,
+  metrics,
+}: {
+  readonly host: string;
+  readonly port: number;
+  readonly slack: SlackDesk | undefined;
+  readonly metrics: DeskMetrics;
+}): Promise<Server> {
   const server = createServer((request, response) => {
     const path = (request.url ?? '').split('?')[0] ?? '';
+    const answer = (status: number, text: string, type = 'text/plain; charset=utf-8'): void => {
+      response.writeHead(status, { 'content-type': type });
+      response.end(text);
+    };
     if (slack && path.startsWith('/slack/')) return slack.listener(request, response);
-    const known = path === '/healthz' || path === '/readyz';
-    response.writeHead(known ? 200 : 404, { 'content-type': 'text/plain; charset=utf-8' });
-    response.end(known ? 'ok\n' : 'The desk answers at /slack/events, /healthz and /readyz.\n');
+    if (path === '/metrics')
+      return void metrics.text().then(
+        (text) => answer(200, text, metrics.contentType),
+        () => answer(503, 'The records cannot be read now.\n'),
+      );
+    if (path === '/healthz' || path === '/readyz') return answer(200, 'ok\n');
+    answer(404, 'The desk answers at /slack/events, /metrics, /healthz and /readyz.\n');
   });
   return new Promise((resolve, reject) => {
     server.once('error', reject);

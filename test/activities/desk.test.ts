@@ -32,7 +32,14 @@ function deskWith(similarTo: SimilarIncidents['similarTo'], note: SimilarInciden
 }
 
 const post = { card: questionCard(), groups: ['oncall'], requester: 'playbook/x' };
-const record: AuditRecord = { chain: 'a', number: 1, at: '2026-03-01T10:00:00Z', kind: 'incident.closed', actor: 'engine', body: {} };
+const record: AuditRecord = {
+  chain: 'a',
+  number: 1,
+  at: '2026-03-01T10:00:00Z',
+  kind: 'incident.closed',
+  actor: 'engine',
+  body: {},
+};
 
 describe('what the desk knows of earlier incidents', () => {
   test('is on the card when it is posted and when it is edited', async () => {

@@ -49,6 +49,19 @@ export function auditStoreSuite(newUrl: () => Promise<string>): void {
       expect(await audit.chains()).toEqual(['a@1']);
     });
 
+    test('gives the records of some kinds, from some time on, out of all chains and by time', async () => {
+      const audit = await store();
+      await audit.append([record('b@1', 1), { ...record('b@1', 2), kind: 'question.asked' }]);
+      await audit.append([record('a@1', 1), { ...record('a@1', 2), kind: 'question.void' }, record('a@1', 3)]);
+      const late = { ...record('c@1', 1), kind: 'question.asked', at: '2026-02-28T23:59:59.999Z' };
+      await audit.append([late]);
+      const found = await audit.recordsOf({ kinds: ['question.asked', 'question.void'], since: '2026-03-01T00:00:00.000Z' });
+      expect(found.map(({ chain, number }) => [chain, number])).toEqual([
+        ['a@1', 2],
+        ['b@1', 2],
+      ]);
+    });
+
     test('acknowledges what it has, and takes the rest of a batch that it half knows', async () => {
       const audit = await store();
       const head = await audit.append(run('a@1', 1, 3));
@@ -84,7 +97,7 @@ export function auditStoreSuite(newUrl: () => Promise<string>): void {
       const url = await newUrl();
       const databases = await Promise.all([open(url), open(url), open(url)]);
       const rows = await Promise.all(databases.map((database) => database.all('SELECT number FROM schema_migrations')));
-      expect(rows.map((found) => found.length)).toEqual([4, 4, 4]);
+      expect(rows.map((found) => found.length)).toEqual([5, 5, 5]);
     });
 
     test('refuses a database of a newer version', async () => {

@@ -79,7 +79,10 @@ export function incidentIndexSuite(newUrl: () => Promise<string>): void {
         { name: 'old', daysAgo: 91, verdict: 'benign' },
         { name: 'young', daysAgo: 89, verdict: 'benign' },
       );
-      expect(await index.similarTo({ incident, rule })).toMatchObject({ total: 1, latest: [{ id: 'incident/prod/shop/Deployment/young' }] });
+      expect(await index.similarTo({ incident, rule })).toMatchObject({
+        total: 1,
+        latest: [{ id: 'incident/prod/shop/Deployment/young' }],
+      });
       const [database] = opened;
       expect(await database?.all('SELECT chain FROM incident_likeness')).toHaveLength(1);
       expect(await database?.all('SELECT chain FROM incident_verdicts')).toHaveLength(1);
@@ -96,8 +99,22 @@ export function incidentIndexSuite(newUrl: () => Promise<string>): void {
     test('are counted up to 200, and a record that is none of an incident, or says nonsense, is passed over', async () => {
       const index = await filled(...Array.from({ length: 205 }, (_, count) => ({ name: `w-${count}`, daysAgo: 1 })));
       await index.note([
-        { chain: 'desk/prod', number: 1, at: '2026-05-31T10:00:00.000Z', kind: 'incident.opened', actor: 'x', body: { counts: [{ rule }] } },
-        { chain: 'incident/prod/shop/Job/a@r', number: 1, at: 'x', kind: 'alert.joined', actor: 'x', body: { counts: 7, alerts: [null, { rule: 3 }] } },
+        {
+          chain: 'desk/prod',
+          number: 1,
+          at: '2026-05-31T10:00:00.000Z',
+          kind: 'incident.opened',
+          actor: 'x',
+          body: { counts: [{ rule }] },
+        },
+        {
+          chain: 'incident/prod/shop/Job/a@r',
+          number: 1,
+          at: 'x',
+          kind: 'alert.joined',
+          actor: 'x',
+          body: { counts: 7, alerts: [null, { rule: 3 }] },
+        },
       ]);
       const found = await index.similarTo({ incident, rule });
       expect(found).toMatchObject({ total: 200, more: true, verdicts: { unknown: 200 } });

@@ -161,7 +161,9 @@ describe('the question card', () => {
     expect(shown).toContain('`shop/Deployment/cart`');
     expect(shown).toContain('`incident/prod-2/shop/Deployment/cart`');
     expect(shown).toContain('Last deploy: revision `12`');
-    const { similar: _, ...without } = questionCard({ happened: { rule: 'r', sensor: 's', at: '2026-03-01T14:02:11Z', count: 1 } });
+    const { similar: _, ...without } = questionCard({
+      happened: { rule: 'r', sensor: 's', at: '2026-03-01T14:02:11Z', count: 1 },
+    });
     expect(JSON.stringify(rendered(without).blocks)).not.toMatch(/Similar|Last deploy/);
   });
 

@@ -1,0 +1,99 @@
+import { execFile } from 'node:child_process';
+import { generateKeyPairSync } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import type { AuditRecord } from '../../../core/audit.ts';
+import { createAuditStore } from '../../../integrations/database/audit-store.ts';
+import { type Database, openDatabase } from '../../../integrations/database/database.ts';
+import { createDeskMetrics } from '../../../service/run/desk-metrics.ts';
+import { recordsOf } from '../../core/decision-records.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'firebreak-report-'));
+const cli = join(import.meta.dirname, '../../../service/cli.ts');
+const now = Date.now();
+const dayMs = 86_400_000;
+const records = recordsOf([
+  { id: 'a', at: now - dayMs, votes: [{ person: 'ana', choice: 'remove', after: 3 }], end: 'decided' },
+  { id: 'b', at: now - 20 * dayMs, end: 'expired' },
+  { id: 'c', at: now - 50 * dayMs, end: 'expired' },
+]);
+let database: Database;
+
+const run = promisify(execFile);
+const firebreak = async (...args: readonly string[]): Promise<string> => {
+  const options = ['--disable-warning=ExperimentalWarning', cli, ...args, '--config', join(folder, 'firebreak.yaml')];
+  return (await run(process.execPath, options, { env: { ...process.env, NO_COLOR: '1' } })).stdout;
+};
+
+beforeAll(async () => {
+  const { publicKey } = generateKeyPairSync('ed25519');
+  writeFileSync(join(folder, 'ana.pem'), publicKey.export({ type: 'spki', format: 'pem' }));
+  writeFileSync(
+    join(folder, 'firebreak.yaml'),
+    `cluster: lab
+stateDir: .
+audit: { url: 'sqlite:audit.db' }
+intake: { tokens: [{ name: falco, token: { env: TOKEN } }] }
+roster:
+  people: [{ id: ana, name: Ana, keys: [ana.pem] }]
+  groups: { oncall: [ana], leads: [ana] }
+`,
+  );
+  database = await openDatabase({ url: `sqlite:${join(folder, 'audit.db')}` });
+  const store = createAuditStore(database);
+  const chains = Map.groupBy<string, AuditRecord>(records, ({ chain }) => chain);
+  for (const chain of chains.values()) await store.append(chain);
+});
+
+afterAll(async () => {
+  await database.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+describe('firebreak report decisions', () => {
+  test('tells of the last 30 days, or of as long as is asked for', async () => {
+    const shown = await firebreak('report', 'decisions');
+    expect(shown).toMatch(/ASKED +DECIDED +SILENCE/);
+    expect(shown).toMatch(/2 +1 +1 +0 +0 +3 s +3 s +1 +all/);
+    expect(shown).toMatch(/2 +1 +1 +2 +1 +1 +ana/);
+    const report = JSON.parse(await firebreak('report', 'decisions', '--since', '8w', '--json'));
+    expect(report).toMatchObject({ all: { asked: 3, expired: 2, quickApprovals: 1 }, people: [{ person: 'ana', shifts: 3 }] });
+  });
+
+  test('wants a span that it knows', async () => {
+    await expect(firebreak('report', 'decisions', '--since', 'yesterday')).rejects.toMatchObject({
+      stderr: expect.stringContaining('Write hours, days or weeks'),
+    });
+  });
+});
+
+describe('the metrics of the desk', () => {
+  test('tell of the last seven days, and read the records once a minute at most', async () => {
+    const store = createAuditStore(database);
+    let reads = 0;
+    let at = now;
+    const roster = { people: [{ id: 'ana', name: 'Ana', slackIds: [], keys: [] }], groups: { oncall: ['ana'] } };
+    const counting: typeof store = {
+      ...store,
+      recordsOf: (asked) => {
+        reads += 1;
+        return store.recordsOf(asked);
+      },
+    };
+    const metrics = createDeskMetrics({ store: counting, roster, now: () => at });
+    const text = await metrics.text();
+    await metrics.text();
+    expect(reads).toBe(1);
+    expect(text).toContain('firebreak_questions{playbook="contain",outcome="decided"} 1');
+    expect(text).toContain('firebreak_questions{playbook="contain",outcome="expired"} 0');
+    expect(text).toContain('firebreak_answer_seconds{playbook="contain",quantile="0.9"} 3');
+    expect(text).toContain('firebreak_quick_approvals{playbook="contain"} 1');
+    expect(text).toContain('firebreak_questions_in_a_shift{person="ana"} 1');
+    at = now + 8 * dayMs;
+    expect(await metrics.text()).not.toContain('playbook="contain"');
+    expect(reads).toBe(2);
+  });
+});
