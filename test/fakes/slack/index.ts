@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { Carrier } from './carrier.ts';
 import { handleControl } from './control.ts';
 import { type Fault, Faults } from './faults.ts';
 import { sendJson } from './http.ts';
@@ -7,10 +8,11 @@ import { Interactions } from './interactions.ts';
 import { RateLimits } from './limits.ts';
 import { Page } from './page.ts';
 import { handleResponseUrl } from './response-url.ts';
+import { type DisconnectReason, SocketMode } from './socket-mode.ts';
 import { type ApiCall, WebApi } from './web-api.ts';
 import { type FakeChannel, type FakeMessage, type FakeUser, SlackWorld } from './world.ts';
 
-export type { ApiCall, ClickOptions, Delivery, FakeChannel, FakeMessage, FakeUser, Forgery, SentRequest };
+export type { ApiCall, ClickOptions, Delivery, DisconnectReason, FakeChannel, FakeMessage, FakeUser, Forgery, SentRequest };
 
 export interface SlackEmulatorOptions {
   /** 0 or absent: any free one. Only on 127.0.0.1. */
@@ -25,6 +27,9 @@ export interface SlackEmulatorOptions {
   readonly channels: readonly FakeChannel[];
   readonly userGroups?: Readonly<Record<string, readonly string[]>>;
   readonly scopes?: readonly string[];
+  /** Then Socket Mode is on: what people do goes over the app's connections, and nothing to a Request URL. */
+  readonly appToken?: string;
+  readonly appScopes?: readonly string[];
   /** The app's Request URL; may be given later with `setInteractionsUrl`. */
   readonly interactionsUrl?: string;
 }
@@ -59,6 +64,8 @@ export interface SlackEmulator {
   ): void;
   hang(method: string, ms: number, times?: number): void;
   doThenTimeout(method: string, times?: number): void;
+  /** Where Socket Mode is on. */
+  readonly socket: SocketMode | undefined;
   /** Forgets faults and how much of the rate limits was used. */
   calm(): void;
   stop(): Promise<void>;
@@ -71,25 +78,36 @@ export async function startSlackEmulator(options: SlackEmulatorOptions): Promise
   const world = new SlackWorld(options);
   const faults = new Faults();
   const limits = new RateLimits(Date.now);
-  const api = new WebApi({ world, botToken: options.botToken, scopes: options.scopes ?? allScopes, limits, faults });
   let base = '';
-  const interactions = new Interactions({
+  const socket = options.appToken === undefined ? undefined : new SocketMode({ world, baseUrl: () => base });
+  const api = new WebApi({
     world,
+    botToken: options.botToken,
+    scopes: options.scopes ?? allScopes,
+    appToken: options.appToken,
+    appScopes: options.appScopes,
+    ...(socket && { methods: socket.methods }),
+    limits,
+    faults,
+  });
+  const carrier = new Carrier({
     signingSecret: options.signingSecret,
     interactionsUrl: options.interactionsUrl ?? 'http://127.0.0.1:9/',
-    baseUrl: () => base,
+    socket,
   });
+  const interactions = new Interactions({ world, carrier, baseUrl: () => base });
   const page = new Page({ world, interactions });
 
   const emulator: Omit<SlackEmulator, 'apiUrl' | 'pageUrl' | 'stop'> = {
     world,
     calls: api.calls,
+    socket,
     setInteractionsUrl: (url) => {
-      interactions.interactionsUrl = url;
+      carrier.interactionsUrl = url;
     },
     click: (click) => interactions.click(click),
     command: (command) => interactions.command(command),
-    resend: (request) => interactions.send(request),
+    resend: (request) => carrier.send(request),
     deliver: (payload, forge) => interactions.deliver(payload, forge),
     submitView: (view) => interactions.submitView(view),
     channelMessages: (channel) => world.channelMessages(channel),
@@ -119,6 +137,10 @@ export async function startSlackEmulator(options: SlackEmulatorOptions): Promise
       if (!response.headersSent) sendJson(response, 500, { ok: false, error: 'fatal_error', detail: String(error) });
     });
   });
+  server.on('upgrade', (request, connection, head) => {
+    if (socket) socket.upgrade(request, connection, head);
+    else connection.destroy();
+  });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(options.port ?? 0, '127.0.0.1', resolve);
@@ -134,6 +156,7 @@ export async function startSlackEmulator(options: SlackEmulatorOptions): Promise
     stop: () =>
       new Promise<void>((resolve) => {
         page.stop();
+        socket?.stop();
         server.close(() => resolve());
         server.closeAllConnections();
       }),

@@ -1,13 +1,13 @@
-import { createHmac, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Carrier } from './carrier.ts';
 import { carefullyTyped, type DialogOutcome, problemsOf, stateOf, takeAnswer } from './dialogs.ts';
-import type { ClickOptions, CommandOptions, Delivery, Forgery, SentRequest, SubmitOptions } from './interaction.ts';
+import type { ClickOptions, CommandOptions, Delivery, Forgery, SubmitOptions } from './interaction.ts';
 import { messageObject } from './objects.ts';
 import { type Clicked, pressedBy } from './pressed.ts';
 import { viewObject } from './view-methods.ts';
 import type { FakeMessage, SlackWorld } from './world.ts';
 
-const ackWithinMs = 3_000;
 const triggerMs = 3_000;
 const responseUrlMs = 30 * 60_000;
 /** Buttons whose click is a question first. */
@@ -22,24 +22,21 @@ function answerOf(body: string): { readonly text: string } {
   }
 }
 
-/** Sends what people do to the app, signed and shaped as Slack does. */
+/** Sends what people do to the app, shaped as Slack does. */
 export class Interactions {
   readonly #world: SlackWorld;
-  readonly #signingSecret: string;
   readonly #baseUrl: () => string;
   readonly #hands = new Map<string, Promise<unknown>>();
-  interactionsUrl: string;
+  readonly carrier: Carrier;
 
   constructor(options: {
     readonly world: SlackWorld;
-    readonly signingSecret: string;
-    readonly interactionsUrl: string;
+    readonly carrier: Carrier;
     readonly baseUrl: () => string;
   }) {
     this.#world = options.world;
-    this.#signingSecret = options.signingSecret;
     this.#baseUrl = options.baseUrl;
-    this.interactionsUrl = options.interactionsUrl;
+    this.carrier = options.carrier;
   }
 
   /** A person has one hand: their next click waits until what the last one opened is sent off. */
@@ -104,7 +101,7 @@ export class Interactions {
   /** A person types a slash command. https://docs.slack.dev/interactivity/implementing-slash-commands */
   async command({ user, channel, command, text = '', forge = {} }: CommandOptions): Promise<Delivery> {
     const team = forge.teamId ?? this.#world.teamId;
-    const body = new URLSearchParams({
+    const fields = {
       token: 'not-the-signing-secret',
       team_id: team,
       team_domain: 'acme',
@@ -118,8 +115,8 @@ export class Interactions {
       is_enterprise_install: 'false',
       response_url: this.#responseUrl({ channel, ts: '' }, user),
       trigger_id: this.#trigger(user),
-    }).toString();
-    const delivery = await this.send({ headers: this.#headers(body, forge), body });
+    };
+    const delivery = await this.carrier.bring('slash_commands', fields, true, { fields, forge });
     // Whatever the app answers at once is shown, to this person unless it says otherwise.
     const shown = delivery.status === 200 ? delivery.body : `${command} failed with the error "dispatch_failed"`;
     if (shown !== '')
@@ -179,37 +176,8 @@ export class Interactions {
   }
 
   async deliver(payload: unknown, forge: Forgery = {}): Promise<Delivery> {
-    const body = new URLSearchParams({ payload: JSON.stringify(payload) }).toString();
-    return this.send({ headers: this.#headers(body, forge), body });
-  }
-
-  /** Sends exactly these bytes, also for the second time. */
-  async send(request: SentRequest): Promise<Delivery> {
-    const started = Date.now();
-    try {
-      const response = await fetch(this.interactionsUrl, {
-        method: 'POST',
-        headers: request.headers,
-        body: request.body,
-        signal: AbortSignal.timeout(ackWithinMs),
-      });
-      return { request, status: response.status, body: await response.text(), tookMs: Date.now() - started };
-    } catch {
-      return { request, status: 0, body: '', tookMs: Date.now() - started };
-    }
-  }
-
-  #headers(body: string, forge: Forgery): Record<string, string> {
-    const headers = {
-      'content-type': 'application/x-www-form-urlencoded',
-      'user-agent': 'Slackbot 1.0 (+https://api.slack.com/robots)',
-    };
-    if (forge.unsigned === true) return headers;
-    const timestamp = String(Math.floor(Date.now() / 1_000) + (forge.clockSeconds ?? 0));
-    const mac = createHmac('sha256', forge.signingSecret ?? this.#signingSecret)
-      .update(`v0:${timestamp}:${body}`)
-      .digest('hex');
-    return { ...headers, 'x-slack-request-timestamp': timestamp, 'x-slack-signature': `v0=${mac}` };
+    const isSent = typeof payload === 'object' && payload !== null && 'type' in payload && payload.type === 'view_submission';
+    return this.carrier.bring('interactive', payload, isSent, { fields: { payload: JSON.stringify(payload) }, forge });
   }
 
   #who(id: string, forge: Forgery) {

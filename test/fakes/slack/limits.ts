@@ -6,6 +6,7 @@ const perMinute: Readonly<Record<string, number>> = {
   'conversations.replies': 50,
   'users.info': 100,
   'auth.test': 300,
+  'apps.connections.open': 50,
   'views.open': 100,
   'views.update': 100,
   'views.push': 100,

@@ -15,6 +15,8 @@ export class SlackRefusal extends Error {
 export type Args = Readonly<Record<string, unknown>>;
 export interface Method {
   readonly scope?: string;
+  /** An app-level token calls it; without this, the bot's. */
+  readonly token?: 'app';
   readonly run: (args: Args, world: SlackWorld) => Readonly<Record<string, unknown>>;
 }
 

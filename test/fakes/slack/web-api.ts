@@ -9,7 +9,7 @@ import { readMethods } from './read-methods.ts';
 import { viewMethods } from './view-methods.ts';
 import type { SlackWorld } from './world.ts';
 
-const methods: Readonly<Record<string, Method>> = { ...chatMethods, ...readMethods, ...viewMethods };
+const alwaysThere: Readonly<Record<string, Method>> = { ...chatMethods, ...readMethods, ...viewMethods };
 
 export interface ApiCall {
   readonly method: string;
@@ -22,6 +22,9 @@ export interface ApiCall {
 export class WebApi {
   readonly #world: SlackWorld;
   readonly #botToken: string;
+  readonly #appToken: string | undefined;
+  readonly #methods: Readonly<Record<string, Method>>;
+  readonly #appScopes: ReadonlySet<string>;
   readonly #scopes: ReadonlySet<string>;
   readonly #limits: RateLimits;
   readonly #faults: Faults;
@@ -31,12 +34,18 @@ export class WebApi {
     readonly world: SlackWorld;
     readonly botToken: string;
     readonly scopes: readonly string[];
+    readonly appToken?: string | undefined;
+    readonly appScopes?: readonly string[] | undefined;
+    readonly methods?: Readonly<Record<string, Method>>;
     readonly limits: RateLimits;
     readonly faults: Faults;
   }) {
     this.#world = options.world;
     this.#botToken = options.botToken;
     this.#scopes = new Set(options.scopes);
+    this.#appToken = options.appToken;
+    this.#appScopes = new Set(options.appScopes ?? ['connections:write']);
+    this.#methods = { ...alwaysThere, ...options.methods };
     this.#limits = options.limits;
     this.#faults = options.faults;
   }
@@ -82,9 +91,9 @@ export class WebApi {
 
   #answer(method: string, args: Args, request: IncomingMessage): Readonly<Record<string, unknown>> {
     try {
-      const found = methods[method];
+      const found = this.#methods[method];
       if (found === undefined) throw new SlackRefusal('unknown_method', { req_method: method });
-      this.#authorise(args, request, found.scope);
+      this.#authorise(args, request, found);
       return { ok: true, ...found.run(args, this.#world) };
     } catch (error) {
       if (error instanceof SlackRefusal) return { ok: false, error: error.error, ...error.extra };
@@ -92,20 +101,28 @@ export class WebApi {
     }
   }
 
-  #authorise(args: Args, request: IncomingMessage, scope: string | undefined): void {
+  #authorise(args: Args, request: IncomingMessage, { scope, token: needed }: Pick<Method, 'scope' | 'token'>): void {
+    const kind = needed ?? 'bot';
     const header = /^Bearer (.+)$/.exec(request.headers.authorization ?? '')?.[1];
     const token = header ?? (typeof args.token === 'string' ? args.token : undefined);
     if (token === undefined) throw new SlackRefusal('not_authed');
-    const [given, expected] = [Buffer.from(token), Buffer.from(this.#botToken)];
-    if (given.length !== expected.length || !timingSafeEqual(given, expected)) throw new SlackRefusal('invalid_auth');
-    if (scope !== undefined && !this.#scopes.has(scope)) {
-      throw new SlackRefusal('missing_scope', { needed: scope, provided: [...this.#scopes].join(',') });
+    const given = isSame(token, this.#botToken) ? 'bot' : isSame(token, this.#appToken) ? 'app' : undefined;
+    if (given === undefined) throw new SlackRefusal('invalid_auth');
+    if (given !== kind) throw new SlackRefusal('not_allowed_token_type');
+    const scopes = kind === 'app' ? this.#appScopes : this.#scopes;
+    if (scope !== undefined && !scopes.has(scope)) {
+      throw new SlackRefusal('missing_scope', { needed: scope, provided: [...scopes].join(',') });
     }
   }
 
   #note(method: string, outcome: string): void {
     this.calls.push({ method, at: Date.now(), outcome });
   }
+}
+
+function isSame(token: string, known: string | undefined): boolean {
+  const [given, expected] = [Buffer.from(token), Buffer.from(known ?? '')];
+  return known !== undefined && given.length === expected.length && timingSafeEqual(given, expected);
 }
 
 function argsOf(request: IncomingMessage, body: string): Args {

@@ -18,6 +18,7 @@ export const teamId = 'T0ACME';
 export const channel = 'C0SECURITY';
 export const signingSecret = '8f742231b10e8888abcd99yyyzzz85a5';
 export const botToken = 'xoxb-not-a-real-token';
+export const appToken = 'xapp-not-a-real-token';
 
 export const users = [
   { id: 'U0ADA', name: 'ada', realName: 'Ada Lovelace', title: 'On call' },
@@ -187,6 +188,7 @@ export async function startRig(options: Partial<SlackDeskOptions> = {}, scopes?:
     users,
     channels,
     ...(scopes === undefined ? {} : { scopes }),
+    ...(options.appToken === undefined ? {} : { appToken: options.appToken }),
   });
   const [cards, clicks, refusals, logs] = [new MemoryCards(), [] as Rig['clicks'], [] as Refusal[], [] as string[]];
   const proposals: SlackProposal[] = [];
@@ -226,6 +228,8 @@ export async function startRig(options: Partial<SlackDeskOptions> = {}, scopes?:
   const address = server.address();
   const url = `http://127.0.0.1:${typeof address === 'object' ? address?.port : 0}/slack/events`;
   slack.setInteractionsUrl(url);
+  await desk.open();
+  if (slack.socket) await until(() => (slack.socket?.connections === 2 ? true : undefined), 10_000);
   return {
     slack,
     url,
@@ -236,6 +240,7 @@ export async function startRig(options: Partial<SlackDeskOptions> = {}, scopes?:
     refusals,
     logs,
     stop: async () => {
+      await desk.close();
       await slack.stop();
       await new Promise<void>((resolve) => {
         server.close(() => resolve());
