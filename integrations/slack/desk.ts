@@ -18,6 +18,7 @@ import { questionBlocks } from './render.ts';
 import { SenderChecks } from './sender.ts';
 import { ShownCards } from './shown-cards.ts';
 import { RequestVerifier } from './signature.ts';
+import { SocketReceiver } from './socket.ts';
 import { storedButtons } from './stored-buttons.ts';
 import { SubmissionChecks } from './submission.ts';
 import { type SlackProposal, SuppressionDialog } from './suppression-dialog.ts';
@@ -29,6 +30,8 @@ export interface SlackDeskOptions extends SlackEndpoint {
   readonly botToken: string;
   /** The current one, and while it is rotated the other. */
   readonly signingSecrets: readonly string[];
+  /** Then Slack’s requests come by Socket Mode, and none by HTTP. */
+  readonly appToken?: string | undefined;
   /** The channel's id. */
   readonly channel: string;
   readonly cards: CardStore;
@@ -50,8 +53,11 @@ export interface SlackDeskOptions extends SlackEndpoint {
 }
 
 export interface SlackDesk {
-  /** To be mounted at the app's Request URL for interactions. */
-  readonly listener: RequestListener;
+  /** To be mounted at the app's Request URL for interactions; undefined in Socket Mode. */
+  readonly listener: RequestListener | undefined;
+  /** Begins to listen, where that takes a connection of our own. */
+  open(): Promise<void>;
+  close(): Promise<void>;
   /** Posts the question's card once, however often it is called. Throws FB_ERR_UNAVAILABLE (maybe RetryLaterError), FB_ERR_REFUSED. */
   postQuestion(question: {
     readonly card: QuestionCard;
@@ -85,11 +91,13 @@ export function createSlackDesk(options: SlackDeskOptions): SlackDesk {
       .catch((error: unknown) => log('refusal not recorded', { error: codeOf(error) }));
   }
 
-  const receiver = new HttpReceiver({
-    verifier: new RequestVerifier({ secrets: options.signingSecrets, now }),
-    onRefused: refused,
-    onFault: (error) => log('slack request failed', { error: codeOf(error) }),
-  });
+  const onFault = (error: unknown): void => log('slack request failed', { error: codeOf(error) });
+  const hears = { onRefused: refused, onFault };
+  const { appToken } = options;
+  const receiver =
+    appToken === undefined
+      ? new HttpReceiver({ verifier: new RequestVerifier({ secrets: options.signingSecrets, now }), ...hears })
+      : new SocketReceiver({ appToken, appId, log, ...endpoint, ...hears });
   const app = new App({
     receiver,
     // No call to Slack before a click is looked at: who we are is configuration.
@@ -101,7 +109,7 @@ export function createSlackDesk(options: SlackDeskOptions): SlackDesk {
     logger: silentLogger,
     logLevel: LogLevel.ERROR,
   });
-  app.error(async (error) => log('slack request failed', { error: codeOf(error) }));
+  app.error(async (error) => onFault(error));
 
   const sender = new SenderChecks({ appId, teamId, people: new SlackPeople({ client, teamId, now }) });
   const clicks = new ClickChecks({ cards, sender });
@@ -170,7 +178,9 @@ export function createSlackDesk(options: SlackDeskOptions): SlackDesk {
   }
 
   const desk: SlackDesk = {
-    listener: receiver.listener,
+    listener: receiver instanceof HttpReceiver ? receiver.listener : undefined,
+    open: () => receiver.start(),
+    close: () => receiver.stop(),
 
     async postQuestion(question) {
       const { card } = question;

@@ -1,19 +1,18 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { App, Receiver } from '@slack/bolt';
 import { z } from 'zod';
+import { handOver } from './hand-over.ts';
 import { type Refusal, refusalAnswers } from './refusal.ts';
 import type { RequestVerifier } from './signature.ts';
 
 /** Slack's payloads are far smaller; this is for whoever is not Slack. */
 const bodyLimit = 1_048_576;
-/** Slack wants its answer within 3 s. */
-const ackWithinMs = 2_000;
 
 const anObject = z.record(z.string(), z.unknown());
 
 /**
  * Brings Slack's HTTP requests to Bolt. Ours rather than Bolt's own, because Bolt's takes one secret only, accepts times in the future
- * and hands a replayed request on. A Socket Mode receiver would stand beside it and feed the same app.
+ * and hands a replayed request on. `SocketReceiver` feeds the same app by Socket Mode.
  */
 export class HttpReceiver implements Receiver {
   readonly #verifier: RequestVerifier;
@@ -63,28 +62,13 @@ export class HttpReceiver implements Receiver {
     const body = parsed(rawBody, request.headers['content-type'] ?? '');
     if (body === undefined) return this.#refuse(response, 400, { reason: 'malformed', detail: 'the body cannot be read' });
     if (body.ssl_check !== undefined) return answer(response, 200);
-    await this.#dispatch(body, response);
-  }
-
-  async #dispatch(body: Record<string, unknown>, response: ServerResponse): Promise<void> {
-    const late = setTimeout(() => answer(response, 200), ackWithinMs);
-    let taken = false;
-    try {
-      await this.#app?.processEvent({
-        body,
-        ack: async (content?: unknown) => {
-          taken = true;
-          answer(response, 200, content);
-        },
-      });
-    } catch (error) {
-      this.#onFault(error);
-    } finally {
-      clearTimeout(late);
-      // Bolt answers to nothing that it cannot place, and throws at what is half a payload.
-      if (!taken) this.#onRefused({ reason: 'malformed', detail: 'the request is none that Slack sends' });
-      answer(response, 200);
-    }
+    await handOver({
+      app: this.#app,
+      body,
+      answer: (content) => answer(response, 200, content),
+      onRefused: this.#onRefused,
+      onFault: this.#onFault,
+    });
   }
 
   #refuse(response: ServerResponse, status: number, refusal: Refusal): void {

@@ -168,7 +168,8 @@ export function completeConfig(options: {
       slack: {
         ...file.slack,
         botToken: secretRef(file.slack.botToken),
-        signingSecrets: file.slack.signingSecrets.map(secretRef),
+        ...(file.slack.signingSecrets && { signingSecrets: file.slack.signingSecrets.map(secretRef) }),
+        ...(file.slack.appToken && { appToken: secretRef(file.slack.appToken) }),
       },
     }),
     tickets: completeTickets(file.tickets, secretRef),

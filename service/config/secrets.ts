@@ -19,7 +19,7 @@ export interface Secrets {
   /** Where evidence is in S3, and the role keeps evidence. */
   readonly s3?: { readonly accessKeyId: string; readonly secretAccessKey: string };
   /** Of the desk. */
-  readonly slack?: { readonly botToken: string; readonly signingSecrets: readonly string[] };
+  readonly slack?: { readonly botToken: string; readonly signingSecrets: readonly string[]; readonly appToken?: string };
   /** Of the desk. */
   readonly tickets?: TicketSecrets;
   /** Of the desk. */
@@ -101,16 +101,19 @@ function readSecrets(read: Reader, { config, roles: wanted }: SecretsQuery): Sec
           secretAccessKey: read.text('evidence.s3.secretAccessKey', store.secretAccessKey),
         },
       }),
-    ...(desk &&
-      config.slack && {
-        slack: {
-          botToken: read.text('slack.botToken', config.slack.botToken),
-          signingSecrets: config.slack.signingSecrets.map((ref, index) => read.text(`slack.signingSecrets[${index}]`, ref)),
-        },
-      }),
+    ...(desk && config.slack && { slack: slackSecrets(read, config.slack) }),
     ...(desk && { tickets: ticketSecrets(config.tickets, (path, ref) => read.text(path, ref)) }),
     ...(desk && { paging: pagingSecrets(config.paging, (path, ref) => read.text(path, ref)) }),
     ...(desk && { auditUrl: typeof url === 'string' ? url : read.text('audit.url', url) }),
+  };
+}
+
+/** Those of its mode: what is not needed is not read. */
+function slackSecrets(read: Reader, { mode, botToken, signingSecrets = [], appToken }: NonNullable<Config['slack']>) {
+  return {
+    botToken: read.text('slack.botToken', botToken),
+    signingSecrets: mode === 'http' ? signingSecrets.map((ref, index) => read.text(`slack.signingSecrets[${index}]`, ref)) : [],
+    ...(mode === 'socket' && appToken && { appToken: read.text('slack.appToken', appToken) }),
   };
 }
 

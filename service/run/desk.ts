@@ -90,6 +90,7 @@ export async function startDesk(parts: DeskParts): Promise<RunningDesk> {
     slack,
     metrics: createDeskMetrics({ store, roster: config.roster }),
   });
+  await slack?.open();
   const address = server.address();
   const port = typeof address === 'object' && address ? address.port : config.desk.listen.port;
   return {
@@ -104,6 +105,7 @@ export async function startDesk(parts: DeskParts): Promise<RunningDesk> {
       }),
     stop: async () => {
       duty?.stop();
+      await slack?.close();
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
       await notary.stop();
@@ -202,7 +204,7 @@ function listen({
       response.writeHead(status, { 'content-type': type });
       response.end(text);
     };
-    if (slack && path.startsWith('/slack/')) return slack.listener(request, response);
+    if (slack?.listener && path.startsWith('/slack/')) return slack.listener(request, response);
     if (path === '/metrics')
       return void metrics.text().then(
         (text) => answer(200, text, metrics.contentType),

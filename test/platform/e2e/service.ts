@@ -79,7 +79,12 @@ export class Service {
   }
 
   /** Writes its configuration and plays its surroundings; `start` runs it. */
-  static async create(servers: Servers, change: (config: Record<string, unknown>) => void = () => {}): Promise<Service> {
+  static async create(
+    servers: Servers,
+    change: (config: Record<string, unknown>) => void = () => {},
+    /** Slack is heard by Socket Mode, with this token. */
+    appToken?: string,
+  ): Promise<Service> {
     const folder = mkdtempSync(join(tmpdir(), 'firebreak-e2e-'));
     const cluster = `e2e-${randomBytes(3).toString('hex')}`;
     const home = join(folder, 'home');
@@ -90,12 +95,21 @@ export class Service {
     config.watch = {};
     // All files share one cluster.
     config.guardrails = { clusterCap: 1_000 };
+    const { slack, github } = settings.standIns;
+    if (appToken !== undefined) {
+      const { signingSecrets: _, ...rest } = config.slack as Record<string, unknown>;
+      writeFileSync(join(home, 'secrets', 'slack-app-token'), appToken, { mode: 0o600 });
+      config.slack = { ...rest, mode: 'socket', appToken: { file: 'secrets/slack-app-token' } };
+    }
     change(config);
     writeFileSync(settings.configFile, stringify(config));
-    const { slack, github } = settings.standIns;
     return new Service({
       settings,
-      slack: await startSlackEmulator({ ...slack, users: [...slack.users, ...others] }),
+      slack: await startSlackEmulator({
+        ...slack,
+        users: [...slack.users, ...others],
+        ...(appToken !== undefined && { appToken }),
+      }),
       github: await startGithubFake({ ...github, private: true, push: true }),
       servers,
       cluster,

@@ -112,9 +112,16 @@ describe('a wrong file', () => {
       '10 slack.teamId',
       '10 slack.channel',
       '10 slack.botToken',
-      '10 slack.signingSecrets',
     ]);
     for (const problem of found) expect(problem.remedy).not.toBe('');
+  });
+
+  test('says what the mode of Slack still needs', () => {
+    const slack = 'appId: A1, teamId: T1, channel: C1, botToken: { env: BOT }';
+    const missing = (more: string) => problems(`${minimal}slack: { ${slack}${more} }\n`).map(({ path }) => path);
+    expect(missing('')).toEqual(['slack.signingSecrets']);
+    expect(missing(', mode: socket, signingSecrets: [{ env: SIGN }]')).toEqual(['slack.appToken']);
+    expect(missing(', mode: socket, appToken: { env: APP }')).toEqual([]);
   });
 
   test('is refused when a secret is written into it, and the message does not repeat the secret', () => {

@@ -1,0 +1,83 @@
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import type { IncidentState } from '../../../core/incident-state.ts';
+import { testPlatform } from '../../platform.ts';
+import { podOf, until, type Workload } from './cluster.ts';
+import { ana, ben, labels, Service } from './service.ts';
+
+jest.setTimeout(180_000);
+
+const { temporalAddress, temporalNamespace, kubeconfig, auditLog, freshNamespace } = await testPlatform();
+let service: Service;
+let workloads: readonly Workload[];
+
+beforeAll(async () => {
+  const namespace = await freshNamespace();
+  const servers = { temporalAddress, temporalNamespace, kubeconfig, auditLog };
+  service = await Service.create(servers, (config) => Object.assign(config, { watch: { namespaces: [namespace] } }), 'xapp-e2e');
+  await service.start();
+  workloads = await service.workloads.deploy(namespace, ['plain', 'killed', 'away']);
+});
+
+afterAll(() => service?.stop());
+
+const connected = (count = 2) => until('the sockets', 60_000, () => service.slack.socket?.connections === count || undefined);
+
+async function asked(index: number): Promise<Workload> {
+  const workload = workloads[index];
+  if (!workload) throw new Error('not deployed');
+  await connected();
+  await service.alert(workload);
+  await service.cardOf(workload);
+  return workload;
+}
+
+const votes = ({ timeline }: IncidentState) =>
+  timeline.filter(({ kind, text }) => kind === 'vote.accepted' && !text.endsWith(': extend'));
+const decided = ({ questions }: IncidentState) =>
+  questions.some(({ question, status }) => !question.id.startsWith('lease:') && status.state === 'decided');
+
+describe('by Socket Mode', () => {
+  test('a click and its dialog become a vote, and the desk’s address takes nothing of Slack', async () => {
+    const workload = await asked(0);
+    await service.click(workload, ana, labels.remove);
+    const state = await service.stateWhen('the decision', workload, 30_000, decided);
+    expect(votes(state)).toMatchObject([{ actor: 'person/ada' }]);
+    await until('the effect', 30_000, () => service.effects.of('delete', podOf(workload))[0]);
+    const answer = await fetch(`${service.settings.deskUrl}/slack/events`, { method: 'POST', body: 'payload={}' });
+    expect(answer.status).toBe(404);
+  });
+
+  test('a dialog that was on its way when the desk was killed is sent again, and is one vote', async () => {
+    const workload = await asked(1);
+    const { channel, ts } = await service.cardOf(workload);
+    await service.slack.click({ user: ana, channel, ts, buttonText: labels.remove, dialog: 'leave' });
+    const view = await until('the dialog', 5_000, () => service.slack.world.openView(ana));
+    // Taken, and its acknowledgement lost with the process: so it comes again to the next one.
+    service.slack.socket?.loseAcks(1);
+    const typed = { fb_target: workload.pod.slice(-4), fb_reason: 'Nobody built this binary' };
+    const sending = service.slack.submitView({ viewId: view.id, user: ana, typed });
+    await service.killAfter(150);
+    await sending;
+    await service.start();
+    await connected();
+    const state = await service.stateWhen('the decision', workload, 60_000, decided);
+    expect(votes(state)).toMatchObject([{ actor: 'person/ada' }]);
+    await until('the effect', 30_000, () => service.effects.of('delete', podOf(workload))[0]);
+    expect(service.effects.of('delete', podOf(workload))).toHaveLength(1);
+    expect(service.slack.socket?.problems).toEqual([]);
+  });
+
+  test('a click while no desk is there fails before the person’s eyes, or is taken by the next one; once', async () => {
+    const workload = await asked(2);
+    await service.kill();
+    await connected(0);
+    const { channel, ts } = await service.cardOf(workload);
+    const { status } = await service.slack.click({ user: ben, channel, ts, buttonText: labels.release, dialog: 'leave' });
+    expect(status).toBe(0);
+    await service.start();
+    await connected();
+    await service.click(workload, ana, labels.remove);
+    const state = await service.stateWhen('the decision', workload, 60_000, decided);
+    expect(votes(state).filter(({ actor }) => actor === 'person/ada')).toHaveLength(1);
+  });
+});
