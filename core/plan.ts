@@ -1,6 +1,6 @@
 import { digestOf } from './digest.ts';
 
-/** `read` changes nothing, `reversible` has an exact undo. Whatever ends a running container is `destructive`. */
+/** `read` changes nothing of what runs (what evidence leaves in the cluster is in its plan), `reversible` has an exact undo. Whatever ends a running container is `destructive`. */
 export type Effect = 'read' | 'reversible' | 'destructive';
 
 /** How wide a step acts. Automatic is only: reversible, reach `pod`, within the caps. */

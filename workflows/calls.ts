@@ -46,7 +46,9 @@ export function stepActivities(settings: IncidentSettings, declaration: ActionDe
     startToCloseTimeout: declaration.timeouts.applyMs,
     // What only reads must not keep people from being asked: while its store is down, the playbook goes on without it.
     ...(declaration.effect === 'destructive' ? { scheduleToCloseTimeout: '1h' } : {}),
-    ...(declaration.effect === 'read' ? { scheduleToCloseTimeout: declaration.pool === 'desk' ? '24h' : '10m' } : {}),
+    ...(declaration.effect === 'read'
+      ? { scheduleToCloseTimeout: declaration.pool === 'desk' ? '24h' : Math.max(600_000, declaration.timeouts.applyMs) }
+      : {}),
   });
   const verify = proxyActivities<CellActivities>({
     ...common,

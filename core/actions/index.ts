@@ -19,6 +19,7 @@ import { rollbackWorkload } from './rollback-workload.ts';
 import { rotateSecret } from './rotate-secret.ts';
 import { scaleToZero } from './scale-to-zero.ts';
 import { snapshotPodState } from './snapshot-pod-state.ts';
+import { snapshotVolume } from './snapshot-volume.ts';
 import { suspendCronJob } from './suspend-cron-job.ts';
 import { suspendRollout } from './suspend-rollout.ts';
 
@@ -43,6 +44,7 @@ export {
   rotateSecret,
   scaleToZero,
   snapshotPodState,
+  snapshotVolume,
   suspendCronJob,
   suspendRollout,
 };
@@ -60,6 +62,7 @@ export const actions: readonly ActionDeclaration[] = [
   revokeServiceAccount,
   denyImage,
   snapshotPodState,
+  snapshotVolume,
   rotateSecret,
   deletePod,
   collectLogs,

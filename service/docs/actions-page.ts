@@ -32,7 +32,7 @@ export function actionsPage(): string {
   );
   return [
     '# Actions',
-    'What a playbook can do. A `destructive` action needs the approval of people for exactly its plan; a `reversible` one lasts as long as its lease; `read` changes nothing in the cluster.',
+    'What a playbook can do. A `destructive` action needs the approval of people for exactly its plan; a `reversible` one lasts as long as its lease; `read` ends nothing and changes nothing of what runs.',
     ['| action | what it does | effect | reach |', '|---|---|---|---|', ...rows].join('\n'),
     ...actions.map(section),
   ].join('\n\n');

@@ -11,6 +11,7 @@ import { rollbackWorkloadImplementation } from '../../activities/actions/rollbac
 import { rotateSecretImplementation } from '../../activities/actions/rotate-secret.ts';
 import { scaleToZeroImplementation } from '../../activities/actions/scale-to-zero.ts';
 import { snapshotPodStateImplementation } from '../../activities/actions/snapshot-pod-state.ts';
+import { snapshotVolumeImplementation } from '../../activities/actions/snapshot-volume.ts';
 import { suspendCronJobImplementation } from '../../activities/actions/suspend-cron-job.ts';
 import { suspendRolloutImplementation } from '../../activities/actions/suspend-rollout.ts';
 import type { RegisteredAction } from '../../activities/chokepoint.ts';
@@ -32,6 +33,7 @@ import {
   rotateSecret,
   scaleToZero,
   snapshotPodState,
+  snapshotVolume,
   suspendCronJob,
   suspendRollout,
 } from '../../core/actions/index.ts';
@@ -44,6 +46,7 @@ import { rollbackWorkloadInput } from '../../core/actions/rollback-workload.sche
 import { rotateSecretInput } from '../../core/actions/rotate-secret.schema.ts';
 import { scaleToZeroInput } from '../../core/actions/scale-to-zero.schema.ts';
 import { snapshotPodStateInput } from '../../core/actions/snapshot-pod-state.schema.ts';
+import { snapshotVolumeInput } from '../../core/actions/snapshot-volume.schema.ts';
 import { suspendCronJobInput } from '../../core/actions/suspend-cron-job.schema.ts';
 import { suspendRolloutInput } from '../../core/actions/suspend-rollout.schema.ts';
 import type { KubernetesApi } from '../../integrations/kubernetes/client.ts';
@@ -128,6 +131,11 @@ export function cellActions(parts: {
       declaration: snapshotPodState,
       input: snapshotPodStateInput,
       implementation: snapshotPodStateImplementation({ api, store, writeManifest, verifyManifest }),
+    }),
+    register({
+      declaration: snapshotVolume,
+      input: snapshotVolumeInput,
+      implementation: snapshotVolumeImplementation({ api, cellKey, store, writeManifest, verifyManifest }),
     }),
     register({ declaration: deletePod, input: deletePodInput, implementation: deletePodImplementation({ api }) }),
   ];

@@ -5,7 +5,6 @@ import { quarantinePodImplementation } from '../../../activities/actions/quarant
 import { quarantineWorkloadImplementation } from '../../../activities/actions/quarantine-workload.ts';
 import { rotateSecretImplementation } from '../../../activities/actions/rotate-secret.ts';
 import { scaleToZeroImplementation } from '../../../activities/actions/scale-to-zero.ts';
-import { snapshotPodStateImplementation } from '../../../activities/actions/snapshot-pod-state.ts';
 import { suspendCronJobImplementation } from '../../../activities/actions/suspend-cron-job.ts';
 import { suspendRolloutImplementation } from '../../../activities/actions/suspend-rollout.ts';
 import { blockEgressInput } from '../../../core/actions/block-egress.schema.ts';
@@ -18,7 +17,6 @@ import {
   quarantineWorkload,
   rotateSecret,
   scaleToZero,
-  snapshotPodState,
   suspendCronJob,
   suspendRollout,
 } from '../../../core/actions/index.ts';
@@ -27,7 +25,6 @@ import { quarantinePodInput } from '../../../core/actions/quarantine-pod.schema.
 import { quarantineWorkloadInput } from '../../../core/actions/quarantine-workload.schema.ts';
 import { rotateSecretInput } from '../../../core/actions/rotate-secret.schema.ts';
 import { scaleToZeroInput } from '../../../core/actions/scale-to-zero.schema.ts';
-import { snapshotPodStateInput } from '../../../core/actions/snapshot-pod-state.schema.ts';
 import { suspendCronJobInput } from '../../../core/actions/suspend-cron-job.schema.ts';
 import { suspendRolloutInput } from '../../../core/actions/suspend-rollout.schema.ts';
 import { names } from '../../../core/labels.ts';
@@ -39,6 +36,7 @@ import { resolved, until } from '../kubernetes/cluster.ts';
 import { eradicationTable } from './eradication-table.ts';
 import { type AnyRow, change, row, type TestCluster } from './row.ts';
 import { clusterWide } from './rows-cluster-wide.ts';
+import { evidenceTable } from './rows-evidence.ts';
 
 const podRef = (namespace: string, name: string): ObjectRef => ({ kind: 'Pod', resource: 'pods', namespace, name });
 
@@ -201,17 +199,6 @@ export const table: readonly AnyRow[] = [
     unused: { 'get statefulsets': 'the scene has a Deployment', 'patch statefulsets': 'the scene has a Deployment' },
   }),
   row({
-    declaration: snapshotPodState,
-    input: snapshotPodStateInput,
-    implementation: ({ api, evidence }) => snapshotPodStateImplementation({ api, ...evidence }),
-    async scene(cluster, namespace) {
-      const pod = resolved(await cluster.makePod(namespace, 'cart'));
-      return { input: { pod }, objects: [podRef(namespace, 'cart')] };
-    },
-    verification: 'verified',
-    unused: { 'get pods/log': 'a log that cannot be read makes the snapshot partial', 'list events': 'as the log' },
-  }),
-  row({
     declaration: rotateSecret,
     input: rotateSecretInput,
     implementation: ({ api }) => rotateSecretImplementation({ api, pollMs: 100 }),
@@ -240,5 +227,6 @@ export const table: readonly AnyRow[] = [
     },
     verification: 'verified',
   }),
+  ...evidenceTable,
   ...eradicationTable,
 ];

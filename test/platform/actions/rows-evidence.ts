@@ -1,0 +1,47 @@
+import { snapshotPodStateImplementation } from '../../../activities/actions/snapshot-pod-state.ts';
+import { snapshotVolumeImplementation } from '../../../activities/actions/snapshot-volume.ts';
+import { snapshotPodState, snapshotVolume } from '../../../core/actions/index.ts';
+import { snapshotPodStateInput } from '../../../core/actions/snapshot-pod-state.schema.ts';
+import { snapshotVolumeInput } from '../../../core/actions/snapshot-volume.schema.ts';
+import { resolved } from '../kubernetes/cluster.ts';
+import { boundClaim, installSnapshotKinds, playSnapshotter, snapshotClass } from '../kubernetes/snapshotter.ts';
+import { type AnyRow, row } from './row.ts';
+
+/** Actions that keep evidence through the API server alone. */
+export const evidenceTable: readonly AnyRow[] = [
+  row({
+    declaration: snapshotPodState,
+    input: snapshotPodStateInput,
+    implementation: ({ api, evidence }) => snapshotPodStateImplementation({ api, ...evidence }),
+    async scene(cluster, namespace) {
+      const pod = resolved(await cluster.makePod(namespace, 'cart'));
+      return { input: { pod }, objects: [{ kind: 'Pod', resource: 'pods', namespace, name: 'cart' }] };
+    },
+    verification: 'verified',
+    unused: { 'get pods/log': 'a log that cannot be read makes the snapshot partial', 'list events': 'as the log' },
+  }),
+  row({
+    declaration: snapshotVolume,
+    input: snapshotVolumeInput,
+    implementation: ({ api, cellKey, evidence }) => snapshotVolumeImplementation({ api, cellKey, ...evidence, pollMs: 50 }),
+    async scene(cluster, namespace) {
+      await installSnapshotKinds(cluster);
+      const claim = await boundClaim(cluster, namespace, 'data');
+      const kind = await snapshotClass(cluster, namespace, 'Retain');
+      const snapshotter = playSnapshotter(cluster, namespace);
+      const volumes = [{ name: 'data', persistentVolumeClaim: { claimName: 'data' } }];
+      const spec = { containers: [{ name: 'main', image: 'shop/db:1' }], volumes };
+      const pod = resolved(await cluster.makePod(namespace, 'db', { spec }));
+      return {
+        input: { pod },
+        objects: [],
+        end: async () => {
+          await snapshotter.stop();
+          await kind.remove();
+          await claim.remove();
+        },
+      };
+    },
+    verification: 'verified',
+  }),
+];
