@@ -38,6 +38,11 @@ export const errorCatalogue = {
     summary: 'The object changed at the same time',
     remedy: 'Nothing: the step reads again and retries.',
   },
+  FB_ERR_CONTAINER_REPLACED: {
+    retryable: false,
+    summary: 'The container is no longer the one that the alert is about',
+    remedy: 'What it held in memory and in its own files is gone, and counts as no evidence; decide on its successor anew.',
+  },
   FB_ERR_DRIFTED: {
     retryable: false,
     summary: 'The object is no longer as the step left it',

@@ -1,5 +1,6 @@
 import type { ActionDeclaration } from '../action.ts';
 import { blockEgress } from './block-egress.ts';
+import { captureProcesses } from './capture-processes.ts';
 import { collectLogs } from './collect-logs.ts';
 import { cordonNode } from './cordon-node.ts';
 import { deletePod } from './delete-pod.ts';
@@ -25,6 +26,7 @@ import { suspendRollout } from './suspend-rollout.ts';
 
 export {
   blockEgress,
+  captureProcesses,
   collectLogs,
   cordonNode,
   deletePod,
@@ -66,6 +68,7 @@ export const actions: readonly ActionDeclaration[] = [
   rotateSecret,
   deletePod,
   collectLogs,
+  captureProcesses,
   listReachableSecrets,
   evictPod,
   restartWorkload,

@@ -3,6 +3,7 @@ import { Agent, request as httpsRequest } from 'node:https';
 import { stampPrefix } from '../../core/own-steps.ts';
 import { errorOfConnection, errorOfStatus, KubernetesError } from './client-error.ts';
 import type { ClusterAccess } from './kubeconfig.ts';
+import { openSocket, type Socket } from './socket.ts';
 
 export type PatchType = 'merge' | 'json' | 'apply' | 'strategic';
 
@@ -17,7 +18,7 @@ export interface KubernetesCall {
   readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   /** `/api/v1/namespaces/shop/pods/cart`: build it with `pathOf`. */
   readonly path: string;
-  readonly query?: Readonly<Record<string, string>>;
+  readonly query?: Readonly<Record<string, string>> | URLSearchParams;
   readonly body?: unknown;
   /** Required for PATCH: there is no safe default. */
   readonly patch?: PatchType;
@@ -31,6 +32,11 @@ export interface KubernetesCall {
 
 export type StreamCall = Omit<KubernetesCall, 'method' | 'body' | 'patch'>;
 
+export interface SocketCall extends Omit<StreamCall, 'accept'> {
+  /** Subprotocols that we speak, the best first. */
+  readonly protocols: readonly string[];
+}
+
 /**
  * A lean client: JSON over warm HTTPS connections, one attempt a call, a time-out on every call. client-node does the same
  * with 90 MB more memory and a slower patch; its types are used all the same.
@@ -41,6 +47,8 @@ export interface KubernetesApi {
   json<T>(call: KubernetesCall): Promise<T>;
   /** The body as it comes, for watches and logs. `timeoutMs` counts until the headers. @throws as `json`. */
   stream(call: StreamCall): Promise<IncomingMessage>;
+  /** A WebSocket, open and paused. `timeoutMs` counts until it is open, `signal` ends it at any time. @throws as `json`. */
+  socket(call: SocketCall): Promise<Socket>;
   close(): void;
 }
 
@@ -74,25 +82,34 @@ export function createKubernetesApi(options: {
   const agent = new Agent({ keepAlive: true, keepAliveMsecs: 15_000, maxSockets, maxFreeSockets: maxSockets, ...access.tls });
   const streamAgent = new Agent({ keepAlive: false, ...access.tls });
 
+  const pathTo = ({ path, query }: Pick<KubernetesCall, 'path' | 'query'>): string =>
+    `${server.pathname.replace(/\/$/, '')}${path}${query ? `?${new URLSearchParams(query)}` : ''}`;
+
+  const sentBy = async (call: Pick<KubernetesCall, 'method' | 'path'>): Promise<Readonly<Record<string, string>>> => {
+    const stamp = stampOf?.(call);
+    const authorization = await access.authorization();
+    return {
+      'user-agent': stamp === undefined ? 'firebreak' : `${stampPrefix}${stamp}`,
+      ...(authorization && { authorization }),
+    };
+  };
+
   const send = async (call: KubernetesCall, chosen: Agent, signal: AbortSignal): Promise<IncomingMessage> => {
     const body = call.body === undefined ? undefined : Buffer.from(JSON.stringify(call.body));
     if (call.method === 'PATCH' && !call.patch) throw new TypeError('a PATCH names its patch type');
-    const stamp = stampOf?.(call);
-    const authorization = await access.authorization();
-    const path = `${server.pathname.replace(/\/$/, '')}${call.path}${call.query ? `?${new URLSearchParams(call.query)}` : ''}`;
+    const sender = await sentBy(call);
     return new Promise((resolve, reject) => {
       const request = httpsRequest(
         {
           host: server.hostname.replace(/^\[|\]$/g, ''),
           port: server.port || 443,
-          path,
+          path: pathTo(call),
           method: call.method,
           agent: chosen,
           signal,
           headers: {
             accept: call.accept ?? 'application/json',
-            'user-agent': stamp === undefined ? 'firebreak' : `${stampPrefix}${stamp}`,
-            ...(authorization && { authorization }),
+            ...sender,
             ...(body && {
               'content-type': call.patch ? contentTypes[call.patch] : 'application/json',
               'content-length': String(body.length),
@@ -140,6 +157,10 @@ export function createKubernetesApi(options: {
       } finally {
         clearTimeout(timer);
       }
+    },
+    async socket(call: SocketCall): Promise<Socket> {
+      const headers = await sentBy({ method: 'GET', path: call.path });
+      return openSocket({ server, path: pathTo(call), headers, tls: access.tls, call });
     },
     close() {
       agent.destroy();

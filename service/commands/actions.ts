@@ -58,7 +58,7 @@ function list(options: CommonOptions): void {
 
 /** Automatic is only what is reversible and touches no more than a pod. */
 function whoDecides({ effect, reach }: ActionDeclaration): string {
-  if (effect === 'read') return 'nobody: it changes nothing in the cluster';
+  if (effect === 'read') return 'nobody: it ends nothing, and changes nothing of what runs';
   return effect === 'reversible' && reach === 'pod' ? 'automatic within the guardrails, else people' : 'people, each time';
 }
 

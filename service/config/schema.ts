@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { actions } from './actions-section.ts';
 import { id, path } from './fields.ts';
+import { forensics } from './forensics-section.ts';
 import { intake } from './intake-section.ts';
 import { roster } from './roster-section.ts';
 import * as section from './sections.ts';
@@ -18,6 +19,7 @@ export const configSchema = z.strictObject({
   watch: section.watch.meta({ description: 'What the cell looks after.' }),
   guardrails: section.guardrails.meta({ description: 'Rules above all playbooks.' }),
   actions: actions.meta({ description: 'Which actions there are besides those that are always on.' }),
+  forensics: forensics.meta({ description: 'Work inside of suspect containers.' }),
   evidence: section.evidence.meta({ description: 'Where evidence is kept: a folder or an S3 bucket.' }),
   incidents: section.incidents.meta({ description: 'How incidents run.' }),
   intake: intake.meta({

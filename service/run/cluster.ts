@@ -12,6 +12,7 @@ import { cellActions, secretsActions } from './actions.ts';
 import { clusterAccess } from './cluster-api.ts';
 import { eradicationActions } from './eradication.ts';
 import { openEvidence, openEvidenceCheck } from './evidence.ts';
+import { forensicsActions } from './forensics.ts';
 import { readCellKey, readPublicKeys } from './keys.ts';
 import type { Logger } from './log.ts';
 import { warnOfMissingRights } from './missing-rights.ts';
@@ -122,6 +123,16 @@ export async function createSecretsPool(parts: PoolParts): Promise<CellActivitie
   const evidenceKept = await openEvidenceCheck({ config, secrets });
   void warnOfMissingRights({ api: cluster.api, pool: 'secrets', config, log });
   const actions = secretsActions(cluster.api);
+  return (await poolOf({ config, log, actions, census: noCensus, evidenceKept, steps, restraintOn })).activities;
+}
+
+/** The forensics pool's activities: what works inside of containers, and signs what it keeps. It contains nothing, so it counts nothing. */
+export async function createForensicsPool(parts: PoolParts): Promise<CellActivities> {
+  const { config, secrets, cluster, steps, restraintOn, log } = parts;
+  const evidence = await openEvidence({ config, secrets });
+  void warnOfMissingRights({ api: cluster.api, pool: 'forensics', config, log });
+  const actions = forensicsActions({ config, api: cluster.api, evidence });
+  const evidenceKept = evidence.kept;
   return (await poolOf({ config, log, actions, census: noCensus, evidenceKept, steps, restraintOn })).activities;
 }
 

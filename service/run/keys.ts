@@ -14,7 +14,7 @@ export async function ensureKeys({ config, roles }: { readonly config: Config; r
   const own = (file: string): boolean => file.startsWith(`${config.stateDir}/`);
   const signers = [
     ...(roles.includes('desk') ? [config.desk.voteKeyFile, config.audit.notaryKeyFile] : []),
-    ...(roles.includes('cell') ? [config.evidence.keyFile] : []),
+    ...(roles.includes('cell') || roles.includes('forensics') ? [config.evidence.keyFile] : []),
   ].filter(own);
   for (const file of signers) {
     await mkdir(dirname(file), { recursive: true, mode: 0o700 });

@@ -12,7 +12,7 @@ import { dataConverter } from '../temporal/codec.ts';
 import { openTemporalLink, type TemporalConnected } from '../temporal/link.ts';
 import { createActivityWorker, queuesOf } from '../temporal/workers.ts';
 import { startCell } from './cell.ts';
-import { createSecretsPool, openCluster } from './cluster.ts';
+import { createForensicsPool, createSecretsPool, openCluster } from './cluster.ts';
 import { learnOwnAccount, openRestraints } from './control.ts';
 import { startDesk } from './desk.ts';
 import { ensureKeys } from './keys.ts';
@@ -35,6 +35,12 @@ export interface RunningFirebreak {
 }
 
 const maxCachedWorkflows = 200;
+
+/** What has rights of its own besides the cell's. */
+const pools = [
+  ['secrets', createSecretsPool],
+  ['forensics', createForensicsPool],
+] as const;
 
 /** Starts the roles of this process. Intake and desk are open when it resolves; the workers begin as soon as Temporal answers, which may be later. */
 export async function startFirebreak(options: RunOptions): Promise<RunningFirebreak> {
@@ -83,8 +89,8 @@ export async function startFirebreak(options: RunOptions): Promise<RunningFirebr
     : undefined;
   if (cell) log.info({ url: cell.url, build: build.id }, 'the intake is open');
 
-  const followOwnRestraints = async (client: TemporalConnected['client']) => {
-    const restraints = await openRestraints({ config, pool: 'secrets', log });
+  const followOwnRestraints = async (client: TemporalConnected['client'], pool: Role) => {
+    const restraints = await openRestraints({ config, pool, log });
     void followRestraints({ client, cluster: config.cluster, restraints, signal: stopping.signal });
     return (step: Restrainable) => restraints.on(step);
   };
@@ -95,10 +101,11 @@ export async function startFirebreak(options: RunOptions): Promise<RunningFirebr
     const { base } = temporal;
     // The desk first: what an incident wants to say is heard from its first moment on.
     if (desk) runWorker(await desk.createWorker(base));
-    if (cluster && has('secrets')) {
-      const restraintOn = cell?.restraintOn ?? (await followOwnRestraints(temporal.client));
-      const activities = await createSecretsPool({ config, secrets, cluster, steps, restraintOn, log });
-      runWorker(await createActivityWorker({ ...base, taskQueue: queues.secrets, role: 'secrets', activities, concurrency: 10 }));
+    for (const [role, createPool] of pools) {
+      if (!cluster || !has(role)) continue;
+      const restraintOn = cell?.restraintOn ?? (await followOwnRestraints(temporal.client, role));
+      const activities = await createPool({ config, secrets, cluster, steps, restraintOn, log });
+      runWorker(await createActivityWorker({ ...base, taskQueue: queues[role], role, activities, concurrency: 10 }));
     }
     await cell?.work(temporal);
     log.info({ address }, 'at work: connected to Temporal');

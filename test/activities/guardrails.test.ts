@@ -18,9 +18,13 @@ const now = Date.parse('2026-06-01T00:00:00Z');
 const ownerCap = 2;
 const clusterCap = 4;
 
-function planOf({ name, effect, reach }: ActionDeclaration, namespace: string, input: unknown): Plan {
+/** To look into a container leaves the tools in the pod; other reads leave nothing. */
+const leavesTrace = ({ effect, pool }: ActionDeclaration): boolean => effect !== 'read' || pool === 'forensics';
+
+function planOf(declaration: ActionDeclaration, namespace: string, input: unknown): Plan {
+  const { name, effect, reach } = declaration;
   const target = `pod/${namespace}/cart-1`;
-  const changes = [{ target, what: name }];
+  const changes = leavesTrace(declaration) ? [{ target, what: name }] : [];
   return {
     action: name,
     effect,
@@ -180,7 +184,7 @@ describe('no action gets past the guardrails', () => {
           () => true,
           () => false,
         );
-        const changes = declaration.effect !== 'read' && declaration.reach !== 'outside';
+        const changes = leavesTrace(declaration) && declaration.reach !== 'outside';
         expect(planned).toBe(!(changes && world.namespace === 'firebreak'));
         const refused = await chokepoint.apply(call, context).then(
           () => undefined,
@@ -189,7 +193,7 @@ describe('no action gets past the guardrails', () => {
         expect(refused === undefined).toBe(applied.length === 1);
         if (refused !== undefined) return expect(refused).toBeInstanceOf(FirebreakError);
         reached.set(name, (reached.get(name) ?? 0) + 1);
-        if (declaration.effect === 'read' || declaration.reach === 'outside') return;
+        if (!changes) return;
         const inForce = world.restraints.filter(
           ({ terms: { scope, until } }) =>
             Date.parse(until) > now &&
@@ -201,9 +205,11 @@ describe('no action gets past the guardrails', () => {
         if (again && declaration.reach === 'pod') return;
         if (!again) expect(inForce.filter(({ terms }) => terms.mode === 'observe')).toEqual([]);
         if (call.approval) return;
+        expect(world.namespace).toBe('shop');
+        if (declaration.effect === 'read') return;
         expect([declaration.effect, declaration.reach]).toEqual(['reversible', 'pod']);
         expect(atLeast(world.severity, 'high')).toBe(true);
-        expect(world).toMatchObject({ namespace: 'shop', doubt: undefined });
+        expect(world.doubt).toBeUndefined();
         expect(inForce).toEqual([]);
         if (declaration.contains) {
           expect(world.ownerContained).toBeLessThan(ownerCap);

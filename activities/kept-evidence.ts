@@ -1,0 +1,68 @@
+import type { StepContext, Verification } from '../core/action.ts';
+import type { ResolvedPod } from '../core/actions/pod.schema.ts';
+import type { SnapshotPodStateOutput } from '../core/actions/snapshot-pod-state.schema.ts';
+import { FirebreakError } from '../core/errors.ts';
+import type { Artefact } from '../core/evidence.ts';
+import type { EvidenceBytes, EvidenceStore, VerifyManifest, WriteManifest } from '../core/evidence-store.ts';
+
+export interface EvidenceParts {
+  readonly store: EvidenceStore;
+  readonly writeManifest: WriteManifest;
+  readonly verifyManifest: VerifyManifest;
+  readonly now?: () => Date;
+}
+
+/** What an action's output says of what it has kept. */
+export type KeptEvidence = SnapshotPodStateOutput['evidence'];
+
+/** What one step keeps of a pod: artefact by artefact, then the signed list of them. */
+export interface Keeping {
+  keep(what: Omit<Artefact, 'sha256' | 'bytes' | 'collectedAt'>, data: EvidenceBytes | string): Promise<Artefact>;
+  /** @param did what was done, for the custody list: `collected 3 logs through the Kubernetes API`. */
+  close(who: string, did: string): Promise<KeptEvidence>;
+}
+
+/** Begins to keep evidence of a pod. Nothing counts as kept before it is closed. */
+export function keepEvidence(
+  { store, writeManifest, now = () => new Date() }: EvidenceParts,
+  { pod, context }: { readonly pod: ResolvedPod; readonly context: StepContext },
+): Keeping {
+  const artefacts: Artefact[] = [];
+  return {
+    async keep(what, data) {
+      const kept = await store.put(typeof data === 'string' ? new TextEncoder().encode(data) : data, what.mediaType);
+      const artefact = { ...what, ...kept, collectedAt: now().toISOString() };
+      artefacts.push(artefact);
+      return artefact;
+    },
+    async close(who, did) {
+      const at = now().toISOString();
+      const ref = await writeManifest({
+        incident: context.incident,
+        run: context.run,
+        step: context.key,
+        target: { name: `pod/${pod.namespace}/${pod.name}`, uid: pod.uid },
+        artefacts,
+        custody: [{ at, who, did }],
+        createdAt: at,
+      });
+      return {
+        manifestSha256: ref.manifestSha256,
+        target: { ...ref.target },
+        artefacts: ref.artefacts.map((artefact) => ({ ...artefact })),
+      };
+    },
+  };
+}
+
+/** Reads everything back. @throws FB_ERR_EVIDENCE_DAMAGED when it is not what the manifest says. */
+export async function verifyKept(
+  { verifyManifest }: EvidenceParts,
+  { evidence, what }: { readonly evidence: KeptEvidence; readonly what: string },
+): Promise<Verification> {
+  const problems = await verifyManifest(evidence.manifestSha256);
+  if (problems.length > 0) throw new FirebreakError('FB_ERR_EVIDENCE_DAMAGED', problems.join('; '));
+  const missing = evidence.artefacts.flatMap(({ name, partial }) => (partial ? [`${name}: ${partial}`] : []));
+  const detail = `${evidence.artefacts.length} ${what} and their signed manifest are read back and hashed again`;
+  return missing.length > 0 ? { state: 'partial', detail, missing } : { state: 'verified', detail };
+}

@@ -1,0 +1,289 @@
+package main
+
+import (
+	"archive/tar"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"strconv"
+	"strings"
+	"syscall"
+)
+
+const mostSkipped = 100
+
+type list []string
+
+func (l *list) String() string         { return strings.Join(*l, ",") }
+func (l *list) Set(value string) error { *l = append(*l, value); return nil }
+
+type skipped struct {
+	Path string `json:"path"`
+	Why  string `json:"why"`
+}
+
+// summary is the last line on standard error: without it an archive is not whole, and its hash must be that of the bytes that came.
+type summary struct {
+	Tool    string `json:"tool"`
+	Entries int    `json:"entries"`
+	Bytes   int64  `json:"bytes"`
+	SHA256  string `json:"sha256"`
+	// The most that may be taken was reached.
+	Cut          bool      `json:"cut"`
+	Skipped      []skipped `json:"skipped"`
+	SkippedCount int       `json:"skippedCount"`
+}
+
+type archive struct {
+	root    *os.Root
+	out     *tar.Writer
+	mounts  map[string]bool
+	left    int64
+	summary summary
+}
+
+// writeArchive streams the container's files as tar. Links are kept as links and never followed: the tree is the attacker's, and changes
+// while it is read. Volumes and /proc are left out, unless they are named.
+func writeArchive(arguments []string) error {
+	flags := flag.NewFlagSet("tar", flag.ExitOnError)
+	container := flags.String("container", "", "id of the container, 64 hex digits")
+	most := flags.Int64("max-bytes", 1<<40, "the most bytes of files that are taken")
+	var volumes list
+	flags.Var(&volumes, "volume", "a mount point that is taken too; may be given again")
+	flags.Parse(arguments)
+	pids, err := processesOf(*container)
+	if err != nil {
+		return err
+	}
+	root, err := os.OpenRoot(procPath(pids[0], "root"))
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	mounts, err := mountPoints(pids[0])
+	if err != nil {
+		return err
+	}
+	for _, volume := range volumes {
+		delete(mounts, relative(volume))
+	}
+	sum := sha256.New()
+	counted := &counter{to: io.MultiWriter(os.Stdout, sum)}
+	one := &archive{root: root, out: tar.NewWriter(counted), mounts: mounts, left: *most}
+	one.summary = summary{Tool: version, Skipped: []skipped{}}
+	from := flags.Args()
+	if len(from) == 0 {
+		from = []string{"/"}
+	}
+	for _, start := range from {
+		if err := one.tree(relative(start)); err != nil {
+			return err
+		}
+	}
+	if err := one.out.Close(); err != nil {
+		return err
+	}
+	one.summary.Bytes, one.summary.SHA256 = counted.bytes, hex.EncodeToString(sum.Sum(nil))
+	return json.NewEncoder(os.Stderr).Encode(one.summary)
+}
+
+func relative(name string) string {
+	if clean := strings.TrimPrefix(path.Clean("/"+name), "/"); clean != "" {
+		return clean
+	}
+	return "."
+}
+
+// tree takes a file or a folder with everything in it. Folders wait in a list, not in open descriptors: they can be as deep as somebody likes.
+func (a *archive) tree(start string) error {
+	folders := []string{}
+	add := func(name string) error {
+		info, err := a.root.Lstat(name)
+		if err != nil {
+			a.skip(name, missingReason(err))
+			return nil
+		}
+		if info.IsDir() {
+			folders = append(folders, name)
+		}
+		return a.entry(name, info)
+	}
+	if err := add(start); err != nil {
+		return err
+	}
+	for len(folders) > 0 && !a.summary.Cut {
+		last := len(folders) - 1
+		name := folders[last]
+		folders = folders[:last]
+		if a.mounts[name] && name != "." {
+			a.skip(name, "a mount")
+			continue
+		}
+		if err := a.folder(name, add); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a *archive) folder(name string, add func(string) error) error {
+	folder, err := a.root.OpenFile(name, os.O_RDONLY|syscall.O_DIRECTORY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		a.skip(name, missingReason(err))
+		return nil
+	}
+	defer folder.Close()
+	for !a.summary.Cut {
+		entries, err := folder.ReadDir(256)
+		for _, entry := range entries {
+			if err := add(path.Join(name, entry.Name())); err != nil {
+				return err
+			}
+		}
+		if err != nil {
+			if !errors.Is(err, io.EOF) {
+				a.skip(name, missingReason(err))
+			}
+			return nil
+		}
+	}
+	return nil
+}
+
+// entry writes one file. Only what writing itself throws ends the archive.
+func (a *archive) entry(name string, info fs.FileInfo) error {
+	if a.summary.Cut {
+		return nil
+	}
+	link := ""
+	if info.Mode()&fs.ModeSymlink != 0 {
+		target, err := a.root.Readlink(name)
+		if err != nil {
+			a.skip(name, missingReason(err))
+			return nil
+		}
+		link = target
+	}
+	header, err := tar.FileInfoHeader(info, link)
+	if err != nil {
+		a.skip(name, "neither file, folder, link nor device")
+		return nil
+	}
+	header.Name, header.Format = name, tar.FormatPAX
+	if info.IsDir() {
+		header.Name += "/"
+	}
+	if !info.Mode().IsRegular() {
+		a.summary.Entries++
+		return a.out.WriteHeader(header)
+	}
+	// Not to wait for a pipe that has taken the file's place.
+	file, err := a.root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		a.skip(name, missingReason(err))
+		return nil
+	}
+	defer file.Close()
+	opened, err := file.Stat()
+	if err != nil || !os.SameFile(info, opened) {
+		a.skip(name, "it was replaced while it was read")
+		return nil
+	}
+	if header.Size > a.left {
+		a.summary.Cut = true
+		a.skip(name, "more than may be taken")
+		return nil
+	}
+	a.left -= header.Size
+	a.summary.Entries++
+	if err := a.out.WriteHeader(header); err != nil {
+		return err
+	}
+	return a.content(name, file, header.Size)
+}
+
+// content writes exactly as many bytes as the header says: a file that has become shorter is filled up, and that is said.
+func (a *archive) content(name string, file io.Reader, size int64) error {
+	source := &reader{from: file}
+	written, err := io.Copy(a.out, io.LimitReader(source, size))
+	if err != nil && source.err == nil {
+		return err
+	}
+	if written == size {
+		return nil
+	}
+	a.skip(name, "only the first "+strconv.FormatInt(written, 10)+" bytes: it changed while it was read, the rest is zeros")
+	_, err = io.CopyN(a.out, zeros{}, size-written)
+	return err
+}
+
+func (a *archive) skip(name, why string) {
+	a.summary.SkippedCount++
+	if len(a.summary.Skipped) < mostSkipped {
+		a.summary.Skipped = append(a.summary.Skipped, skipped{strings.ToValidUTF8(name, "\uFFFD"), why})
+	}
+}
+
+// mountPoints of the container, relative to its root. https://man7.org/linux/man-pages/man5/proc_pid_mountinfo.5.html
+func mountPoints(pid int) (map[string]bool, error) {
+	table, err := os.ReadFile(procPath(pid, "mountinfo"))
+	if err != nil {
+		return nil, err
+	}
+	points := map[string]bool{}
+	for line := range strings.Lines(string(table)) {
+		fields := strings.Fields(line)
+		if len(fields) < 5 {
+			return nil, fmt.Errorf("the mounts of process %d are not readable", pid)
+		}
+		points[relative(unescape(fields[4]))] = true
+	}
+	return points, nil
+}
+
+// unescape reads the `\040` that the kernel writes for a blank.
+func unescape(text string) string {
+	for _, pair := range [][2]string{{`\040`, " "}, {`\011`, "\t"}, {`\012`, "\n"}, {`\134`, `\`}} {
+		text = strings.ReplaceAll(text, pair[0], pair[1])
+	}
+	return text
+}
+
+type counter struct {
+	to    io.Writer
+	bytes int64
+}
+
+func (c *counter) Write(part []byte) (int, error) {
+	n, err := c.to.Write(part)
+	c.bytes += int64(n)
+	return n, err
+}
+
+// reader remembers that it was reading which failed, not writing.
+type reader struct {
+	from io.Reader
+	err  error
+}
+
+func (r *reader) Read(part []byte) (int, error) {
+	n, err := r.from.Read(part)
+	if err != nil && err != io.EOF {
+		r.err = err
+	}
+	return n, err
+}
+
+type zeros struct{}
+
+func (zeros) Read(part []byte) (int, error) {
+	clear(part)
+	return len(part), nil
+}

@@ -1,0 +1,3 @@
+module firebreak/tools
+
+go 1.26

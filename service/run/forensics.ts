@@ -1,0 +1,25 @@
+import { captureProcessesImplementation } from '../../activities/actions/capture-processes.ts';
+import type { RegisteredAction } from '../../activities/chokepoint.ts';
+import { captureProcessesInput } from '../../core/actions/capture-processes.schema.ts';
+import { captureProcesses } from '../../core/actions/index.ts';
+import type { KubernetesApi } from '../../integrations/kubernetes/client.ts';
+import type { Config } from '../config/load.ts';
+import { register } from './actions.ts';
+import type { EvidencePart } from './evidence.ts';
+
+/** What works inside of suspect containers, under an account of its own: `pods/exec` is not for who contains. */
+export function forensicsActions(options: {
+  readonly config: Config;
+  readonly api: KubernetesApi;
+  readonly evidence: EvidencePart;
+}): readonly RegisteredAction[] {
+  const { config, api, evidence } = options;
+  const parts = { api, toolsImage: config.forensics.toolsImage, ...evidence };
+  return [
+    register({
+      declaration: captureProcesses,
+      input: captureProcessesInput,
+      implementation: captureProcessesImplementation(parts),
+    }),
+  ];
+}
