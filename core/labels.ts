@@ -14,7 +14,9 @@ export const names = {
   stepAnnotation: 'firebreak.dev/step',
   /** On the successor of a rotated Secret: the old one's name. */
   rotatedFromAnnotation: 'firebreak.dev/rotated-from',
-  /** On the pod template of a Deployment that was rolled: the step's key, hashed to 32 hex digits. */
+  /** On the successor of a rotated Secret: what its provider calls the credential that it lends for a time. */
+  leaseAnnotation: 'firebreak.dev/lease',
+  /** On the pod template of a workload that was rolled: the step's key, hashed to 32 hex digits. */
   rotatedByAnnotation: 'firebreak.dev/rotated-by',
   /** On a binding that an account was taken out of: `namespace/name` of it. Admission lets Firebreak give back this one, and no other. */
   revokedAnnotation: 'firebreak.dev/revoked',

@@ -11,6 +11,8 @@ import { findPostgres } from './suites.mjs';
 export interface PostgresServer {
   /** Connection URL of its administrator, with the password in it. */
   readonly url: string;
+  /** What the server logs. */
+  readonly logFile: string;
   /** Kills the server as a crash would, if it still runs, and starts it again on the same port and data. */
   restart(): Promise<void>;
   stop(): Promise<void>;
@@ -53,8 +55,9 @@ export async function startPostgres(): Promise<PostgresServer> {
     ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
   ];
   const group = new ServerGroup();
+  const logFile = join(folder, 'postgres.log');
   const start = async () => {
-    const spec = { name: 'postgres', command: join(programs, 'postgres'), args, logFile: join(folder, 'postgres.log') };
+    const spec = { name: 'postgres', command: join(programs, 'postgres'), args, logFile };
     const server = group.start({ ...spec, ...(owner && { owner }) });
     await waitUntilReady({ server, timeoutMs: 30_000, ready: () => isReady(port) });
     return server;
@@ -62,6 +65,7 @@ export async function startPostgres(): Promise<PostgresServer> {
   let server = await start();
   return {
     url: `postgres://firebreak:${password}@127.0.0.1:${port}/postgres`,
+    logFile,
     async restart() {
       await group.end(server, 'SIGKILL');
       server = await start();

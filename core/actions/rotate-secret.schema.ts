@@ -6,12 +6,21 @@ export const rotateSecretInput = z.object({
   suspect: podSchema,
   /** Absent: every plain Secret that the suspect mounts or has in its environment. */
   secrets: z.array(z.string().min(1)).optional(),
+  /** After a theft that is certain: the old value ends before there is a new one, and its users are refused until they have rolled. */
+  revokeFirst: z.boolean().optional(),
 });
 export type RotateSecretInput = z.infer<typeof rotateSecretInput>;
 
 export const rotateSecretOutput = z.object({
   rotated: z.array(
-    z.object({ secret: z.string(), newName: z.string(), keys: z.array(z.string()), consumers: z.array(z.string()) }),
+    z.object({
+      secret: z.string(),
+      newName: z.string(),
+      keys: z.array(z.string()),
+      consumers: z.array(z.string()),
+      /** Where the old value was ended and the new one is valid; absent where nobody is known that could tell. */
+      provider: z.string().optional(),
+    }),
   ),
   /** Not rotated, and why: owned by Helm, GitOps, an operator … */
   refused: z.array(z.object({ secret: z.string(), reason: z.string() })),

@@ -1,7 +1,7 @@
 import { declareAction } from '../action.ts';
 import type { RotateSecretInput, RotateSecretOutput } from './rotate-secret.schema.ts';
 
-/** Gives plain Secrets a new value under a new name, rolls the Deployments that use them, and keeps the suspect from it. */
+/** Gives Secrets a new value under a new name, rolls what uses them, ends the old value where it is valid, and keeps the suspect from the new one. */
 export const rotateSecret = declareAction<RotateSecretInput, RotateSecretOutput>()({
   name: 'rotateSecret',
   title: 'Rotate the secrets that the pod could read',
@@ -13,9 +13,16 @@ export const rotateSecret = declareAction<RotateSecretInput, RotateSecretOutput>
   rights: [
     { apiGroup: '', resource: 'pods', verbs: ['get', 'list'] },
     { apiGroup: '', resource: 'secrets', verbs: ['get', 'create'] },
+    { apiGroup: '', resource: 'serviceaccounts', verbs: ['list'] },
     { apiGroup: 'apps', resource: 'deployments', verbs: ['get', 'list', 'patch'] },
+    { apiGroup: 'apps', resource: 'statefulsets', verbs: ['get', 'list', 'patch'] },
+    { apiGroup: 'apps', resource: 'daemonsets', verbs: ['get', 'list', 'patch'] },
+    { apiGroup: 'batch', resource: 'cronjobs', verbs: ['get', 'list', 'patch'] },
+    { apiGroup: 'networking.k8s.io', resource: 'ingresses', verbs: ['list'] },
+    { apiGroup: 'authorization.k8s.io', resource: 'subjectaccessreviews', verbs: ['create'] },
   ],
-  verifiedBy: 'Every consumer has rolled out with the new name; the suspect pod does not refer to it.',
+  verifiedBy:
+    'Every consumer has rolled out with the new name; the suspect pod does not refer to it. Where a provider is configured: a login with the new value is taken, and one with the old is refused.',
   undo: 'None: the old value counts as stolen.',
   example: { suspect: { namespace: 'shop', name: 'cart-5d4c9b7f6-x2x7k', uid: '1f0f6b0e-6c6f-4c39-9a5a-3a1b1f6f2d11' } },
 });

@@ -37,19 +37,24 @@ export interface JsonPatchOperation {
   readonly value: unknown;
 }
 
-/** A patch of a Deployment that puts new names in the place of old ones, and only while exactly the old ones stand there. */
+/** A patch of a workload that puts new names in the place of old ones, and only while exactly the old ones stand there. */
 export function renameSecrets(options: {
   readonly uid: string;
+  /** Where the pod template is, as a JSON pointer: `/spec/template`. */
+  readonly template: string;
   readonly spec: Json<V1PodSpec>;
-  readonly annotations: Readonly<Record<string, string>> | undefined;
+  readonly metadata: { readonly annotations?: Readonly<Record<string, string>> } | undefined;
   readonly newNames: ReadonlyMap<string, string>;
+  /** Names whose value is another one now: who refers to them rolls, too. */
+  readonly renewed?: ReadonlySet<string>;
   /** Written onto the pod template: what the roll is for. */
   readonly mark: { readonly annotation: string; readonly value: string };
 }): readonly JsonPatchOperation[] {
-  const { uid, spec, annotations, newNames, mark } = options;
-  const renames = secretReferences(spec).flatMap(({ pointer, secret }): JsonPatchOperation[] => {
+  const { uid, template, spec, metadata, newNames, renewed, mark } = options;
+  const references = secretReferences(spec);
+  const renames = references.flatMap(({ pointer, secret }): JsonPatchOperation[] => {
     const value = newNames.get(secret);
-    const path = `/spec/template/spec${pointer}`;
+    const path = `${template}/spec${pointer}`;
     return value === undefined
       ? []
       : [
@@ -57,12 +62,15 @@ export function renameSecrets(options: {
           { op: 'replace', path, value },
         ];
   });
-  if (renames.length === 0) return [];
-  const at = '/spec/template/metadata/annotations';
+  const isMarked = metadata?.annotations?.[mark.annotation] === mark.value;
+  const rolls = !isMarked && references.some(({ secret }) => renewed?.has(secret));
+  if (renames.length === 0 && !rolls) return [];
+  const at = `${template}/metadata/annotations`;
   return [
     { op: 'test', path: '/metadata/uid', value: uid },
     ...renames,
-    ...(annotations ? [] : [{ op: 'add' as const, path: at, value: {} }]),
+    ...(metadata ? [] : [{ op: 'add' as const, path: `${template}/metadata`, value: {} }]),
+    ...(metadata?.annotations ? [] : [{ op: 'add' as const, path: at, value: {} }]),
     { op: 'add', path: `${at}/${mark.annotation.replaceAll('~', '~0').replaceAll('/', '~1')}`, value: mark.value },
   ];
 }

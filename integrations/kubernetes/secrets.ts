@@ -49,15 +49,19 @@ const rotatedThere: Readonly<Record<string, string>> = {
   Vault: 'revoke its lease, or rotate it, in Vault',
 };
 
-/** Why this Secret cannot be given new values by us, and what to do instead; undefined when it can. An immutable one can: the new one has a new name. */
-export function whyNotRotate(secret: SecretJson): string | undefined {
+/**
+ * Why this Secret cannot be given new values by us, and what to do instead; undefined when it can. An immutable one can: the new one has a new name.
+ * @param options.known its keys and what they hold are known, from the configuration
+ */
+export function whyNotRotate(secret: SecretJson, { known = false }: { readonly known?: boolean } = {}): string | undefined {
   const [owner] = ownersOf(secret.metadata ?? {});
   const writer = otherWriter(secret.metadata) ?? (owner && writersByKind[owner.kind]);
   const by = owner ? ` (${owner.kind} ${owner.name})` : '';
   if (writer) return `it is managed by ${writer}${by}: ${rotatedThere[writer] ?? 'rotate it there'}`;
   const type = secret.type ?? 'Opaque';
   if (type === 'kubernetes.io/service-account-token') return 'it is a ServiceAccount token: revokeTokens ends it';
-  if (type !== 'Opaque') return `its type is ${type}: random values would not be valid in it`;
+  if (type !== 'Opaque' && !(known && type === 'kubernetes.io/basic-auth'))
+    return `its type is ${type}: random values would not be valid in it`;
   if (owner) return `it is owned by ${owner.kind} ${owner.name}: rotate it there`;
   if (Object.keys(secret.data ?? {}).length === 0) return 'it is empty';
   return undefined;

@@ -6,6 +6,7 @@ import { completeOnCall, onCallProblems } from './complete-roster.ts';
 import { completePaging, completeTickets } from './complete-tickets.ts';
 import type { SecretRef } from './fields.ts';
 import type { ConfigProblem } from './problems.ts';
+import { completeRotation } from './rotation-secrets.ts';
 import type { FileConfig } from './schema.ts';
 
 interface CodecKeyRef {
@@ -172,6 +173,7 @@ export function completeConfig(options: {
         ...(file.slack.appToken && { appToken: secretRef(file.slack.appToken) }),
       },
     }),
+    rotation: completeRotation(file.rotation, secretRef),
     tickets: completeTickets(file.tickets, secretRef),
     paging: completePaging(file.paging, secretRef),
     audit: {

@@ -4,6 +4,7 @@ import { id, path } from './fields.ts';
 import { forensics } from './forensics-section.ts';
 import { intake } from './intake-section.ts';
 import { roster } from './roster-section.ts';
+import { rotation } from './rotation-section.ts';
 import * as section from './sections.ts';
 import { paging, tickets } from './ticket-sections.ts';
 
@@ -20,6 +21,7 @@ export const configSchema = z.strictObject({
   guardrails: section.guardrails.meta({ description: 'Rules above all playbooks.' }),
   actions: actions.meta({ description: 'Which actions there are besides those that are always on.' }),
   forensics: forensics.meta({ description: 'Work inside of suspect containers.' }),
+  rotation: rotation.meta({ description: 'Where the values of Secrets are valid: what `rotateSecret` has to end there.' }),
   evidence: section.evidence.meta({ description: 'Where evidence is kept: a folder or an S3 bucket.' }),
   incidents: section.incidents.meta({ description: 'How incidents run.' }),
   intake: intake.meta({

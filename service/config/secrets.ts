@@ -3,6 +3,7 @@ import { FirebreakError } from '../../core/errors.ts';
 import type { Config, Environment } from './complete.ts';
 import type { SecretRef } from './fields.ts';
 import { type ConfigProblem, describeProblem } from './problems.ts';
+import { type RotationSecrets, rotationSecrets } from './rotation-secrets.ts';
 import { type PagingSecrets, pagingSecrets, type TicketSecrets, ticketSecrets } from './ticket-secrets.ts';
 
 export const roles = ['cell', 'desk', 'forensics', 'secrets'] as const;
@@ -24,6 +25,8 @@ export interface Secrets {
   readonly tickets?: TicketSecrets;
   /** Of the desk. */
   readonly paging?: PagingSecrets;
+  /** Of the secrets pool, one for each entry of `rotation.secrets`. */
+  readonly rotation?: readonly RotationSecrets[];
   /** Of the desk: `sqlite:PATH` or `postgres://…`. */
   readonly auditUrl?: string;
 }
@@ -104,6 +107,9 @@ function readSecrets(read: Reader, { config, roles: wanted }: SecretsQuery): Sec
     ...(desk && config.slack && { slack: slackSecrets(read, config.slack) }),
     ...(desk && { tickets: ticketSecrets(config.tickets, (path, ref) => read.text(path, ref)) }),
     ...(desk && { paging: pagingSecrets(config.paging, (path, ref) => read.text(path, ref)) }),
+    ...(wanted.includes('secrets') && {
+      rotation: rotationSecrets(config.rotation, (path, ref) => read.text(path, ref), read.problems),
+    }),
     ...(desk && { auditUrl: typeof url === 'string' ? url : read.text('audit.url', url) }),
   };
 }

@@ -49,6 +49,7 @@ import { snapshotPodStateInput } from '../../core/actions/snapshot-pod-state.sch
 import { snapshotVolumeInput } from '../../core/actions/snapshot-volume.schema.ts';
 import { suspendCronJobInput } from '../../core/actions/suspend-cron-job.schema.ts';
 import { suspendRolloutInput } from '../../core/actions/suspend-rollout.schema.ts';
+import type { RotationRule } from '../../core/rotation.ts';
 import type { KubernetesApi } from '../../integrations/kubernetes/client.ts';
 import type { Config } from '../config/load.ts';
 import type { ClusterWatch } from './cluster.ts';
@@ -143,9 +144,13 @@ export function cellActions(parts: {
 }
 
 /** What reads and writes Secrets, under an account that may do nothing else. */
-export function secretsActions(api: KubernetesApi): readonly RegisteredAction[] {
+export function secretsActions(api: KubernetesApi, rules: readonly RotationRule[]): readonly RegisteredAction[] {
   return [
-    register({ declaration: rotateSecret, input: rotateSecretInput, implementation: rotateSecretImplementation({ api }) }),
+    register({
+      declaration: rotateSecret,
+      input: rotateSecretInput,
+      implementation: rotateSecretImplementation({ api, rules }),
+    }),
     register({
       declaration: rollbackWorkload,
       input: rollbackWorkloadInput,

@@ -16,6 +16,7 @@ import { forensicsActions } from './forensics.ts';
 import { readCellKey, readPublicKeys } from './keys.ts';
 import type { Logger } from './log.ts';
 import { warnOfMissingRights } from './missing-rights.ts';
+import { rotationRules } from './rotation.ts';
 import { createCensus, isProtected, noCensus, rulesOf } from './rules.ts';
 import { createVoteKeys } from './vote-keys.ts';
 
@@ -122,7 +123,7 @@ export async function createSecretsPool(parts: PoolParts): Promise<CellActivitie
   const { config, secrets, cluster, steps, restraintOn, log } = parts;
   const evidenceKept = await openEvidenceCheck({ config, secrets });
   void warnOfMissingRights({ api: cluster.api, pool: 'secrets', config, log });
-  const actions = secretsActions(cluster.api);
+  const actions = secretsActions(cluster.api, rotationRules(config, secrets.rotation ?? []));
   return (await poolOf({ config, log, actions, census: noCensus, evidenceKept, steps, restraintOn })).activities;
 }
 

@@ -217,6 +217,11 @@ export const table: readonly AnyRow[] = [
       return { input: { suspect: resolved(pod) }, objects: [] };
     },
     verification: 'verified',
+    unused: Object.fromEntries(
+      ['statefulsets', 'daemonsets', 'cronjobs'].flatMap((resource) =>
+        ['get', 'patch'].map((verb) => [`${verb} ${resource}`, 'the scene has a Deployment']),
+      ),
+    ),
   }),
   row({
     declaration: deletePod,

@@ -1,0 +1,136 @@
+import { randomBytes } from 'node:crypto';
+import { Client, DatabaseError, escapeIdentifier, escapeLiteral } from 'pg';
+import { FirebreakError } from '../../core/errors.ts';
+import type { Credential, RotationProvider } from '../../core/rotation.ts';
+import { scramVerifier } from './scram.ts';
+
+export interface PostgresRoleOptions {
+  /** Connection URL of a role that may set the passwords of `roles` and end their sessions. */
+  readonly url: string;
+  /** One role, or two that take turns. */
+  readonly roles: readonly string[];
+  readonly keys: {
+    readonly password: string;
+    /** Needed where two roles take turns. */
+    readonly username?: string;
+    /** Keys that hold a whole connection URL, with the name and the password in it. */
+    readonly urls: readonly string[];
+  };
+}
+
+/** SQLSTATE of a login that is refused: https://www.postgresql.org/docs/current/errcodes-appendix.html */
+const loginRefused = new Set(['28P01', '28000']);
+const timeoutMs = 10_000;
+
+/** Passwords of PostgreSQL roles. With two roles the old one works until the new one is in use; with one, the new password ends the old at once. */
+export function postgresRole({ url, roles, keys }: PostgresRoleOptions): RotationProvider {
+  const title = `PostgreSQL, ${roles.length === 1 ? 'role' : 'roles'} ${roles.join(' and ')}`;
+  const loginOf = ({ values }: Credential): { readonly user: string; readonly password: string } => ({
+    user: (keys.username === undefined ? undefined : values[keys.username]) ?? roles[0] ?? '',
+    password: values[keys.password] ?? '',
+  });
+
+  const accepts = async (credential: Credential): Promise<boolean> => {
+    const { user, password } = loginOf(credential);
+    const place = withLogin(url, user, password);
+    if (place === undefined) throw new FirebreakError('FB_ERR_INTERNAL', `${title}: the URL of the administrator cannot be read`);
+    try {
+      await onServer(title, place, async () => undefined);
+      return true;
+    } catch (error) {
+      if (error instanceof LoginRefused) return false;
+      throw error;
+    }
+  };
+
+  return {
+    title,
+    keys: [keys.password, ...(keys.username !== undefined && roles.length > 1 ? [keys.username] : []), ...keys.urls],
+    overlaps: roles.length > 1,
+
+    whyNot(old) {
+      const { user, password } = loginOf(old);
+      if (password === '') return `it has no key ${keys.password}`;
+      return roles.includes(user) ? undefined : `the user in it is none of the configured roles: ${roles.join(', ')}`;
+    },
+
+    async fresh(old) {
+      const { user } = loginOf(old);
+      const next = roles.find((role) => role !== user) ?? user;
+      const password = randomBytes(24).toString('base64url');
+      const urls = keys.urls.flatMap((key) => {
+        const written = withLogin(old.values[key] ?? '', next, password);
+        return written === undefined ? [] : [[key, written] as const];
+      });
+      return {
+        values: {
+          [keys.password]: password,
+          ...(keys.username !== undefined && { [keys.username]: next }),
+          ...Object.fromEntries(urls),
+        },
+      };
+    },
+
+    async activate({ old, next }) {
+      if (await accepts(next)) return;
+      const { user, password } = loginOf(next);
+      const set = `ALTER ROLE ${escapeIdentifier(user)} PASSWORD ${escapeLiteral(scramVerifier(password))}`;
+      const same = loginOf(old).user === user;
+      // In one message: the server does all of it, even if nobody is left to hear the answer.
+      await onServer(title, url, (client) => client.query(same ? `BEGIN; ${set}; COMMIT; ${endSessions(user)}` : set));
+    },
+
+    accepts,
+
+    async revoke({ old, next }) {
+      const { user } = loginOf(old);
+      if (next && loginOf(next).user === user) return;
+      if (!(await accepts(old))) return;
+      const take = `ALTER ROLE ${escapeIdentifier(user)} PASSWORD NULL`;
+      await onServer(title, url, (client) => client.query(`BEGIN; ${take}; COMMIT; ${endSessions(user)}`));
+    },
+
+    ended: async ({ old }) => !(await accepts(old)),
+  };
+}
+
+/** A password that is gone ends no session that was opened with it. */
+function endSessions(user: string): string {
+  return `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = ${escapeLiteral(user)}`;
+}
+
+function withLogin(url: string, user: string, password: string): string | undefined {
+  if (!URL.canParse(url)) return undefined;
+  const changed = new URL(url);
+  changed.username = encodeURIComponent(user);
+  changed.password = encodeURIComponent(password);
+  return changed.href;
+}
+
+class LoginRefused extends FirebreakError {}
+
+/** One connection for one piece of work. PostgreSQL's messages and the driver's hold hosts, users and statements: only the code goes on. */
+async function onServer<T>(title: string, url: string, work: (client: Client) => Promise<T>): Promise<T> {
+  const client = new Client({
+    connectionString: url,
+    connectionTimeoutMillis: timeoutMs,
+    query_timeout: timeoutMs,
+    application_name: 'firebreak',
+  });
+  // What breaks outside of a query would otherwise end the process.
+  client.on('error', () => undefined);
+  try {
+    await client.connect();
+    return await work(client);
+  } catch (error) {
+    const code = typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : 'no answer';
+    const detail = `${title}: ${code}`;
+    if (loginRefused.has(code)) throw new LoginRefused('FB_ERR_REFUSED', `${detail}: the login is refused`);
+    throw new FirebreakError(
+      error instanceof DatabaseError && code.startsWith('42') ? 'FB_ERR_REFUSED' : 'FB_ERR_UNAVAILABLE',
+      detail,
+    );
+  } finally {
+    await client.end().catch(() => undefined);
+  }
+}

@@ -1,0 +1,44 @@
+import type { Config } from './complete.ts';
+import type { SecretRef } from './fields.ts';
+import type { ConfigProblem } from './problems.ts';
+import type { FileConfig } from './schema.ts';
+
+/** Credentials of one entry of `rotation.secrets`, in its order. Of the secrets pool only. */
+export interface RotationSecrets {
+  readonly postgresUrl?: string;
+}
+
+export function rotationSecrets(
+  { secrets }: Config['rotation'],
+  read: (path: string, ref: SecretRef) => string,
+  problems: ConfigProblem[],
+): readonly RotationSecrets[] {
+  return secrets.map(({ postgresRole }, index) => {
+    if (!postgresRole) return {};
+    const path = `rotation.secrets[${index}].postgresRole.url`;
+    const postgresUrl = read(path, postgresRole.url);
+    if (postgresUrl !== '' && !isPostgresUrl(postgresUrl))
+      problems.push({
+        path,
+        problem: 'it does not hold a postgres:// URL with a user',
+        remedy: 'Put one there: postgres://USER:PASSWORD@HOST:PORT/DATABASE.',
+      });
+    return { postgresUrl };
+  });
+}
+
+function isPostgresUrl(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  const { protocol, username } = new URL(text);
+  return ['postgres:', 'postgresql:'].includes(protocol) && username !== '';
+}
+
+/** The same section with the places of its secrets made absolute. */
+export function completeRotation({ secrets }: FileConfig['rotation'], at: (ref: SecretRef) => SecretRef): FileConfig['rotation'] {
+  return {
+    secrets: secrets.map(({ postgresRole, ...entry }) => ({
+      ...entry,
+      ...(postgresRole && { postgresRole: { ...postgresRole, url: at(postgresRole.url) } }),
+    })),
+  };
+}

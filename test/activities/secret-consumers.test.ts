@@ -1,0 +1,59 @@
+import { describe, expect, test } from '@jest/globals';
+import { type NamespaceUsers, usersOf } from '../../activities/actions/secret-consumers.ts';
+import type { PodJson } from '../../integrations/kubernetes/projection.ts';
+
+const main = { name: 'main', image: 'shop/cart:1' };
+const pod = (name: string, more: PodJson = {}): PodJson => ({
+  spec: { containers: [{ ...main, envFrom: [{ secretRef: { name: 'db' } }] }] },
+  ...more,
+  metadata: { name, uid: name, ...more.metadata },
+});
+const owned = (kind: string, labels: Readonly<Record<string, string>> = {}) => ({
+  labels,
+  ownerReferences: [{ apiVersion: 'v1', kind, name: 'owner', uid: 'owner', controller: true }],
+});
+const leftOf = (pods: readonly PodJson[], more: Partial<NamespaceUsers> = {}): readonly string[] => {
+  const users = { workloads: [], ingresses: [], accounts: [], ...more, pods };
+  return usersOf({ users, secrets: new Set(['db']), suspectUid: 'suspect' }).left;
+};
+
+describe('who uses a Secret', () => {
+  test.each<readonly [string, PodJson, readonly string[]]>([
+    ['a bare pod', pod('alone'), ['Pod alone']],
+    ['a pod of a Job', pod('a', { metadata: owned('Job') }), ['Job owner']],
+    ['a pod of a kind that nobody here knows', pod('a', { metadata: owned('Rollout') }), ['Rollout owner']],
+    ['a pod of a bare ReplicaSet', pod('a', { metadata: owned('ReplicaSet') }), ['ReplicaSet owner']],
+    [
+      'a pod of a Deployment, which is rolled itself',
+      pod('a', { metadata: owned('ReplicaSet', { 'pod-template-hash': 'x' }) }),
+      [],
+    ],
+    ['the suspect', pod('suspect'), []],
+    ['a pod that has ended', pod('a', { status: { phase: 'Succeeded' } }), []],
+    ['an image pull', pod('a', { spec: { containers: [main], imagePullSecrets: [{ name: 'db' }] } }), ['Pod a']],
+    [
+      'an ephemeral container',
+      pod('a', {
+        spec: {
+          containers: [main],
+          ephemeralContainers: [{ ...main, env: [{ name: 'P', valueFrom: { secretKeyRef: { name: 'db', key: 'p' } } }] }],
+        },
+      }),
+      ['Pod a'],
+    ],
+    [
+      'a projected volume',
+      pod('a', { spec: { containers: [main], volumes: [{ name: 'v', projected: { sources: [{ secret: { name: 'db' } }] } }] } }),
+      ['Pod a'],
+    ],
+    ['nobody', pod('a', { spec: { containers: [main] } }), []],
+  ])('%s', (_, one, left) => {
+    expect(leftOf([one])).toEqual(left);
+  });
+
+  test('an Ingress and a ServiceAccount are named, and only with this Secret', () => {
+    const ingresses = ['db', 'tls'].map((secretName) => ({ metadata: { name: secretName }, spec: { tls: [{ secretName }] } }));
+    const accounts = ['db', 'other'].map((name) => ({ metadata: { name }, imagePullSecrets: [{ name }] }));
+    expect(leftOf([], { ingresses, accounts })).toEqual(['Ingress db (TLS)', 'ServiceAccount db']);
+  });
+});

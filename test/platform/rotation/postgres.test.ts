@@ -1,0 +1,226 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { Client } from 'pg';
+import { quarantinePodImplementation } from '../../../activities/actions/quarantine-pod.ts';
+import { rotateSecretImplementation } from '../../../activities/actions/rotate-secret.ts';
+import type { RotationProvider, RotationRule } from '../../../core/rotation.ts';
+import { type KubernetesApi, pathOf } from '../../../integrations/kubernetes/client.ts';
+import { readSecret } from '../../../integrations/kubernetes/secrets.ts';
+import { postgresRole } from '../../../integrations/postgres-role/role.ts';
+import { testPlatform } from '../../platform.ts';
+import { oldPassword, type ShopRoles, startShopRoles } from '../../postgres/shop-roles.ts';
+import { findPostgres } from '../../suites.mjs';
+import { Killed, recorded } from '../actions/recorder.ts';
+import { cellKey, openCluster, resolved, stepContext, until } from '../kubernetes/cluster.ts';
+
+const platform = await testPlatform();
+const isHere = findPostgres() !== undefined;
+const onPostgres = isHere ? describe : describe.skip;
+const title = 'rotating a PostgreSQL password with everything that uses it';
+
+onPostgres(isHere ? title : `${title} (skipped: initdb and postgres are not on this machine)`, () => {
+  let cluster: Awaited<ReturnType<typeof openCluster>>;
+  let shop: ShopRoles;
+  beforeAll(async () => {
+    [cluster, shop] = await Promise.all([openCluster(platform.kubeconfig), startShopRoles()]);
+  });
+  beforeEach(() => shop.reset());
+  afterAll(async () => {
+    await cluster.close();
+    await shop.stop();
+  });
+  const signal = AbortSignal.timeout(240_000);
+  const roles = (names: readonly string[]): RotationProvider =>
+    postgresRole({ url: shop.rotator, roles: names, keys: { password: 'password', username: 'username', urls: [] } });
+  const action = (namespace: string, provider: RotationProvider, api: KubernetesApi = cluster.api) => {
+    const rules: readonly RotationRule[] = [{ namespace, secret: 'db', provider }];
+    return rotateSecretImplementation({ api, pollMs: 100, rules });
+  };
+  const refused = async (user: string, password: string): Promise<boolean> => {
+    const answer = await shop.login(user, password);
+    if (answer instanceof Client) await answer.end();
+    return answer === '28P01';
+  };
+
+  /** A suspect in quarantine, and one more workload of each kind that uses the Secret. */
+  const makeShop = async (data: Readonly<Record<string, string>> = {}) => {
+    const namespace = await platform.freshNamespace();
+    await cluster.post(pathOf({ resource: 'secrets', namespace }), {
+      metadata: { name: 'db' },
+      stringData: { username: 'shop_a', password: oldPassword, host: 'db.shop', ...data },
+    });
+    const spec = { containers: [{ name: 'main', image: 'shop/cart:1', envFrom: [{ secretRef: { name: 'db' } }] }] };
+    const [suspect] = await cluster.makeDeployment(namespace, 'cart', { replicas: 1, spec });
+    if (!suspect) throw new Error('one replica was asked for');
+    const context = stepContext({ signal });
+    const input = { pod: resolved(suspect) };
+    await quarantinePodImplementation({ api: cluster.api, view: cluster.view, cellKey }).apply(input, context);
+    await until(async () =>
+      (await cluster.pods(namespace)).filter(({ status }) => status?.phase === 'Running').length === 2 ? true : undefined,
+    );
+    return { namespace, spec, input: { suspect: input.pod }, context: { ...context, key: `${context.key}/rotate` } };
+  };
+  const valuesOf = async (namespace: string, name: string): Promise<Record<string, string>> => {
+    const { data = {} } = (await readSecret({ api: cluster.api, namespace, name, signal })) ?? {};
+    return Object.fromEntries(Object.entries(data).map(([key, value]) => [key, Buffer.from(value, 'base64').toString()]));
+  };
+
+  test('new, roll, verify, revoke: the old login is refused, the new one works, and no value is in what comes out', async () => {
+    const { namespace, input, context } = await makeShop();
+    const provider = roles(['shop_a', 'shop_b']);
+    const rotation = action(namespace, provider);
+    const plan = await rotation.plan(input, context);
+    expect(plan.notes.join(' ')).toContain('the old value of db works until all have rolled');
+    const output = await rotation.apply(input, context);
+    const verification = await rotation.verify(output, context);
+    expect(verification).toMatchObject({ state: 'verified', detail: expect.stringContaining('refuses the old') });
+    const next = await valuesOf(namespace, output.rotated[0]?.newName ?? '');
+    expect(next).toMatchObject({ username: 'shop_b', host: 'db.shop' });
+    expect(await refused('shop_a', oldPassword)).toBe(true);
+    expect(await refused('shop_b', next.password ?? '')).toBe(false);
+    const said = JSON.stringify([plan, output, verification]);
+    for (const value of [oldPassword, next.password ?? '']) expect(said).not.toContain(value);
+
+    await shop.login('shop_b', next.password ?? '').then((client) => (client instanceof Client ? client.end() : undefined));
+    expect(await rotation.apply(input, context)).toEqual(output);
+    expect(await refused('shop_b', next.password ?? '')).toBe(false);
+  });
+
+  test('the successor is rotated in its turn, back to the first role', async () => {
+    const { namespace, input, context } = await makeShop();
+    const provider = roles(['shop_a', 'shop_b']);
+    const first = await action(namespace, provider).apply(input, context);
+    const name = first.rotated[0]?.newName ?? '';
+    const again = { ...context, run: 'another-run', key: `${context.key}/again` };
+    const second = await action(namespace, provider).apply({ ...input, secrets: [name] }, again);
+    expect(second.rotated).toMatchObject([{ secret: name, newName: expect.stringMatching(/^db-fb/) }]);
+    const [before, after] = [await valuesOf(namespace, name), await valuesOf(namespace, second.rotated[0]?.newName ?? '')];
+    expect([before.username, after.username]).toEqual(['shop_b', 'shop_a']);
+    expect(await refused('shop_b', before.password ?? '')).toBe(true);
+    expect(await refused('shop_a', after.password ?? '')).toBe(false);
+  });
+
+  test('after a theft that is certain the old value ends before anything rolls', async () => {
+    const { namespace, input, context } = await makeShop();
+    const provider = roles(['shop_a']);
+    const stolen = { ...input, revokeFirst: true };
+    const api = recorded(cluster.api);
+    api.loseAt(1, 'call');
+    const rotation = action(namespace, provider, api);
+    expect((await rotation.plan(stolen, context)).notes.join(' ')).toContain('is ended first');
+    await expect(rotation.apply(stolen, context)).rejects.toThrow(Killed);
+    expect(await refused('shop_a', oldPassword)).toBe(true);
+    const output = await rotation.apply(stolen, context);
+    expect(await rotation.verify(output, context)).toMatchObject({ state: 'verified' });
+    const next = await valuesOf(namespace, output.rotated[0]?.newName ?? '');
+    expect(await refused('shop_a', next.password ?? '')).toBe(false);
+  });
+
+  test.each(['fresh', 'activate', 'accepts', 'revoke'] as const)(
+    'has one effect when the process dies before or after the call to %s',
+    async (call) => {
+      const { namespace, input, context } = await makeShop();
+      const provider = roles(['shop_a', 'shop_b']);
+      for (const moment of ['before', 'after'] as const) {
+        const dying: RotationProvider = {
+          ...provider,
+          [call]: async (what: never, until: AbortSignal) => {
+            if (moment === 'after' && call !== 'accepts') await provider[call](what, until);
+            throw new Error(`killed, and the canary ${oldPassword} is in what it says`);
+          },
+        };
+        const error: unknown = await action(namespace, dying)
+          .apply(input, context)
+          .catch((caught: unknown) => caught);
+        expect(error).toMatchObject({ code: 'FB_ERR_INTERNAL' });
+        expect(String(error)).not.toContain(oldPassword);
+      }
+      const output = await action(namespace, provider).apply(input, context);
+      expect(await action(namespace, provider).verify(output, context)).toMatchObject({ state: 'verified' });
+      const { items } = await cluster.get<{ items: { metadata: { name: string } }[] }>(
+        pathOf({ resource: 'secrets', namespace }),
+      );
+      expect(items.map(({ metadata }) => metadata.name).sort()).toEqual(['db', output.rotated[0]?.newName]);
+      expect((await cluster.deployment(namespace, 'cart')).metadata?.generation).toBe(2);
+      expect(await refused('shop_a', oldPassword)).toBe(true);
+    },
+    60_000,
+  );
+
+  test('a value that the server does not take, or of another role, rolls nobody', async () => {
+    const planted = await makeShop({ password: 'planted' });
+    const rotation = action(planted.namespace, roles(['shop_a', 'shop_b']));
+    expect(await rotation.apply(planted.input, planted.context)).toMatchObject({
+      rotated: [],
+      refused: [{ secret: 'db', reason: expect.stringContaining('does not take its value') }],
+    });
+    const other = await makeShop({ username: 'pay', password: 'pay' });
+    expect(await action(other.namespace, roles(['shop_a', 'shop_b'])).plan(other.input, other.context)).toMatchObject({
+      changes: [],
+      notes: [expect.stringContaining('none of the configured roles'), 'Nothing is rotated.'],
+    });
+    expect(await refused('shop_a', oldPassword)).toBe(false);
+  });
+
+  test('every kind of user is found: what has a template is rolled, everything else is named', async () => {
+    const { namespace, spec, input, context } = await makeShop();
+    const template = (app: string) => ({ metadata: { labels: { app } }, spec });
+    const make = (group: string, resource: string, name: string, body: object) =>
+      cluster.post(pathOf({ group, resource, namespace }), { metadata: { name }, spec: body });
+    const selector = (app: string) => ({ selector: { matchLabels: { app } }, template: template(app) });
+    const job = { template: { spec: { ...spec, restartPolicy: 'OnFailure' } } };
+    await Promise.all([
+      make('apps', 'statefulsets', 'orders', { serviceName: 'orders', replicas: 1, ...selector('orders') }),
+      make('apps', 'daemonsets', 'agent', selector('agent')),
+      make('apps', 'statefulsets', 'slow', { serviceName: 's', updateStrategy: { type: 'OnDelete' }, ...selector('slow') }),
+      make('apps', 'replicasets', 'bare', { replicas: 1, ...selector('bare') }),
+      make('batch', 'cronjobs', 'report', { schedule: '0 4 1 1 *', jobTemplate: { spec: job } }),
+      make('networking.k8s.io', 'ingresses', 'web', {
+        tls: [{ secretName: 'db', hosts: ['shop.example.com'] }],
+        defaultBackend: { service: { name: 'web', port: { number: 80 } } },
+      }),
+      cluster.post(pathOf({ resource: 'serviceaccounts', namespace }), {
+        metadata: { name: 'puller' },
+        imagePullSecrets: [{ name: 'db' }],
+      }),
+    ]);
+    await cluster.makePod(namespace, 'alone', { spec });
+    await until(async () => {
+      const running = (await cluster.pods(namespace)).filter(({ status }) => status?.phase === 'Running');
+      return ['orders-0', 'bare-'].every((prefix) => running.some(({ metadata }) => metadata?.name?.startsWith(prefix)))
+        ? true
+        : undefined;
+    });
+    const rotation = action(namespace, roles(['shop_a', 'shop_b']));
+    const { notes } = await rotation.plan(input, context);
+    for (const left of ['StatefulSet slow (its update strategy', 'ReplicaSet bare', 'Pod alone'])
+      expect(notes.filter((note) => note.startsWith(left))).toHaveLength(1);
+    for (const left of ['Ingress web (TLS)', 'ServiceAccount puller'])
+      expect(notes).toContain(`${left} also uses db, and keeps the old value, which is refused then.`);
+    const output = await rotation.apply(input, context);
+    expect(output.rotated[0]?.consumers).toEqual([
+      `deployment/${namespace}/cart`,
+      `statefulset/${namespace}/orders`,
+      `daemonset/${namespace}/agent`,
+      `cronjob/${namespace}/report`,
+    ]);
+    expect(await rotation.verify(output, context)).toMatchObject({ state: 'verified' });
+    const report = await cluster.get(pathOf({ group: 'batch', resource: 'cronjobs', namespace, name: 'report' }));
+    expect(JSON.stringify(report)).toContain(`"secretRef":{"name":"${output.rotated[0]?.newName}"}`);
+  }, 60_000);
+
+  test('refuses while the suspect’s account may read what comes', async () => {
+    const { namespace, input, context } = await makeShop();
+    await cluster.post(pathOf({ group: 'rbac.authorization.k8s.io', resource: 'rolebindings', namespace }), {
+      metadata: { name: 'readers' },
+      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'admin' },
+      subjects: [{ kind: 'ServiceAccount', name: 'default', namespace }],
+    });
+    const rotation = action(namespace, roles(['shop_a', 'shop_b']));
+    await until(async () => {
+      const { notes } = await rotation.plan(input, context);
+      return notes.some((note) => note.includes('account default may get Secrets here')) || undefined;
+    });
+    expect(await rotation.apply(input, context)).toMatchObject({ rotated: [], refused: [{ secret: 'db' }] });
+    expect(await refused('shop_a', oldPassword)).toBe(false);
+  });
+});

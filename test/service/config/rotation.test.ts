@@ -1,0 +1,68 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { checkConfig, loadConfig } from '../../../service/config/load.ts';
+import { missingSecrets, resolveSecrets } from '../../../service/config/secrets.ts';
+import { rotationRules } from '../../../service/run/rotation.ts';
+
+describe('rotation.secrets', () => {
+  let folder = '';
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), 'firebreak-rotation-'));
+    writeFileSync(join(folder, 'codec.key'), Buffer.alloc(32, 7).toString('base64'));
+  });
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+  const fileWith = (entries: string): string => {
+    const file = join(folder, 'firebreak.yaml');
+    writeFileSync(
+      file,
+      `cluster: lab
+temporal: { codecKeys: [{ id: a, key: { file: codec.key } }] }
+intake: { tokens: [{ name: falco, token: { env: FALCO } }] }
+roster: { people: [{ id: ada, name: Ada, slack: [U01ADA] }], groups: { oncall: [ada], leads: [ada] } }
+rotation: { secrets: [${entries}] }
+`,
+    );
+    return file;
+  };
+  const problemsOf = (entries: string): readonly string[] => {
+    const checked = checkConfig({ path: fileWith(entries), env: {} });
+    return checked.ok ? [] : checked.problems.map(({ path, problem }) => `${path}: ${problem}`);
+  };
+  const db = '{ namespace: shop, secret: db, postgresRole: { url: { env: DB }, roles: [shop] } }';
+
+  test.each([
+    ['no provider', '{ namespace: shop, secret: db }', 'rotation.secrets[0]: no provider is named'],
+    ['the same Secret twice', `${db}, ${db}`, 'rotation.secrets[1]: this Secret is named before'],
+    ['a successor’s name', db.replace('db,', 'db-fb0123456789,'), 'rotation.secrets[0].secret: this is the name of a successor'],
+    [
+      'two roles that nothing tells apart',
+      db.replace('[shop]', '[a, b]'),
+      'rotation.secrets[0].postgresRole.keys: with two roles the Secret must say which one it is',
+    ],
+    ['one role twice', db.replace('roles: [shop]', 'roles: [a, a], keys: { username: u }'), 'the same role is named twice'],
+    ['a URL in the file', db.replace('{ env: DB }', "'postgres://a:canary@db/shop'"), 'a secret is never written into this file'],
+    ['labels', db.replace('secret: db', 'secret: db, labels: { app: x }'), 'rotation.secrets[0].labels: this key is not known'],
+  ])('%s is a problem that is named', (_, entries, problem) => {
+    const found = problemsOf(entries);
+    expect(found.join('\n')).toContain(problem);
+    expect(found.join('\n')).not.toContain('canary');
+  });
+
+  test('is read by the secrets pool only, and what is no URL of PostgreSQL is said without it', () => {
+    const config = loadConfig({ path: fileWith(db), env: {} });
+    const env = { DB: 'postgres://rotator:canary@db/shop' };
+    expect(resolveSecrets({ config, env: { FALCO: 'f' }, roles: ['cell'] }).rotation).toBeUndefined();
+    const { rotation } = resolveSecrets({ config, env, roles: ['secrets'] });
+    expect(rotation).toEqual([{ postgresUrl: env.DB }]);
+    expect(rotationRules(config, rotation ?? [])).toMatchObject([
+      { namespace: 'shop', secret: 'db', provider: { title: 'PostgreSQL, role shop', overlaps: false } },
+    ]);
+    const missing = missingSecrets({ config, env: { DB: 'mysql://canary' }, roles: ['secrets'] });
+    expect(missing).toMatchObject([
+      { path: 'rotation.secrets[0].postgresRole.url', problem: expect.stringContaining('postgres://') },
+    ]);
+    expect(JSON.stringify(missing)).not.toContain('canary');
+  });
+});
