@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll } from '@jest/globals';
-import { callKubernetes, readAccess } from '../service/dev/kubernetes-api.ts';
+import { callKubernetes, type KubernetesAccess, readAccess } from '../service/dev/kubernetes-api.ts';
 import { startPlatform } from '../service/dev/platform.ts';
 
 /** What `npm test` writes into the file that FIREBREAK_TEST_PLATFORM names. */
@@ -55,21 +55,24 @@ export async function testPlatform(): Promise<TestPlatform> {
   return {
     ...addresses,
     prefix: `t-${randomBytes(4).toString('hex')}`,
-    async freshNamespace() {
-      const name = `t-${randomBytes(4).toString('hex')}`;
-      const body = { apiVersion: 'v1', kind: 'Namespace', metadata: { name } };
-      const { status } = await callKubernetes({ access, path: '/api/v1/namespaces', method: 'POST', body });
-      if (status !== 201) throw new Error(`namespace ${name}: status ${status}`);
-      const account = `/api/v1/namespaces/${name}/serviceaccounts/default`;
-      const deadline = Date.now() + 30_000;
-      while ((await callKubernetes({ access, path: account })).status !== 200) {
-        if (Date.now() > deadline) throw new Error(`namespace ${name} has no service account after 30 s`);
-        await sleep(50);
-      }
-      return name;
-    },
+    freshNamespace: () => freshNamespace(access),
     auditEvents: () => readAuditLog(addresses.auditLog),
   };
+}
+
+/** Makes a namespace of a name that no other has, and waits until pods may be made in it. */
+export async function freshNamespace(access: KubernetesAccess): Promise<string> {
+  const name = `t-${randomBytes(4).toString('hex')}`;
+  const body = { apiVersion: 'v1', kind: 'Namespace', metadata: { name } };
+  const { status } = await callKubernetes({ access, path: '/api/v1/namespaces', method: 'POST', body });
+  if (status !== 201) throw new Error(`namespace ${name}: status ${status}`);
+  const account = `/api/v1/namespaces/${name}/serviceaccounts/default`;
+  const deadline = Date.now() + 30_000;
+  while ((await callKubernetes({ access, path: account })).status !== 200) {
+    if (Date.now() > deadline) throw new Error(`namespace ${name} has no service account after 30 s`);
+    await sleep(50);
+  }
+  return name;
 }
 
 /** Reads an API server's audit log; a last line that is still being written is left out. */

@@ -70,7 +70,7 @@ for (const { suite, files } of wanted) {
     total.skipped += files.length;
     notes.push(`${suite.name}: ${files.length} files skipped: ${missing ?? 'the platform did not start'}`);
   } else {
-    await step(suite.name, () => runJest({ suite, files }));
+    await step(suite.name, () => (suite.lab ? inLab({ suite, files }) : runJest({ suite, files, env: environment })));
   }
 }
 await platform?.stop();
@@ -96,7 +96,20 @@ async function step(name, work) {
   }
 }
 
-async function runJest({ suite, files }) {
+async function inLab({ suite, files }) {
+  const { startLab } = await import('./node/start-lab.ts');
+  const stateDir = join(workFolder, 'lab');
+  const { addresses, kubernetes } = await startLab({ stateDir, onProgress: (message) => say(`lab: ${message}`) });
+  try {
+    const file = join(workFolder, 'lab.json');
+    writeFileSync(file, JSON.stringify(addresses));
+    await runJest({ suite, files, env: { ...environment, FIREBREAK_TEST_LAB: file } });
+  } finally {
+    await kubernetes.stop();
+  }
+}
+
+async function runJest({ suite, files, env }) {
   const report = join(workFolder, `${suite.name}.json`);
   const jest = join(root, 'node_modules', 'jest', 'bin', 'jest.js');
   const exit = await Promise.race([
@@ -106,7 +119,7 @@ async function runJest({ suite, files }) {
         ...['--experimental-vm-modules', '--disable-warning=ExperimentalWarning', jest, '--rootDir', root],
         ...['--maxWorkers', String(suite.workers), '--json', '--outputFile', report, '--runTestsByPath', ...files],
       ],
-      env: environment,
+      env,
       stdout: 'ignore',
     }),
     new Promise((resolve) => setTimeout(resolve, longestSuite, 'late').unref()),

@@ -3,6 +3,7 @@ export interface Suite {
   readonly folder?: string;
   readonly workers: number;
   readonly platform?: boolean;
+  readonly lab?: boolean;
   missing(): string | undefined;
 }
 export const suites: readonly Suite[];

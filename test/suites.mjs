@@ -1,10 +1,11 @@
 /** The test suites, and what this machine needs for each. Plain JavaScript, since run.mjs starts before TypeScript can run. */
 import { existsSync, readdirSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
+import { missingForRealNodes } from '../service/dev/nodes/parts.mjs';
 
 /**
  * A suite is the test files of one folder; `unit` is all that belong to no other. `missing` says why it cannot run here.
- * Suites on real parts share one platform and run one file after the other.
+ * Suites on real parts share one platform and run one file after the other; a suite with a lab gets a Kubernetes with a real node.
  */
 export const suites = [
   { name: 'unit', workers: 2, missing: () => undefined },
@@ -22,6 +23,7 @@ export const suites = [
     workers: 1,
     missing: () => (findPostgres() ? undefined : 'there are no PostgreSQL server programs (initdb, postgres)'),
   },
+  { name: 'node', folder: 'node', workers: 1, lab: true, missing: missingForRealNodes },
 ];
 
 /** The test files of a suite, as paths from the root, that contain all of `filters`. */

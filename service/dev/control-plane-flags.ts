@@ -26,11 +26,15 @@ export function sharedApiServerFlags(options: {
   readonly serviceAccountKeys: string;
   readonly policy: string;
   readonly auditLog: string;
+  /** Real nodes reach it over a wire of their own; without them it is on 127.0.0.1 only. */
+  readonly forRealNodes?: boolean;
 }): string[] {
-  const { port, etcdPort, serviceAccountKeys, policy, auditLog } = options;
+  const { port, etcdPort, serviceAccountKeys, policy, auditLog, forRealNodes = false } = options;
   return flags({
     'etcd-servers': `http://127.0.0.1:${etcdPort}`,
-    'bind-address': '127.0.0.1',
+    'bind-address': forRealNodes ? '0.0.0.0' : '127.0.0.1',
+    // Whoever else reaches that port is refused before any question of rights.
+    ...(forRealNodes && { 'anonymous-auth': false }),
     'advertise-address': '127.0.0.1',
     'secure-port': port,
     'endpoint-reconciler-type': 'none',

@@ -2,6 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { FirebreakError } from '../../core/errors.ts';
 import type { AuditLevel } from './audit-policy.ts';
+import type { OnProgress } from './cache.ts';
 import { flags, runCommand } from './command.ts';
 import {
   apiServerCertificateFlags,
@@ -14,6 +15,7 @@ import {
 } from './control-plane-flags.ts';
 import { callKubernetes, type KubernetesAccess, readAccess } from './kubernetes-api.ts';
 import type { KubernetesServer } from './kubernetes-server.ts';
+import { startRealNodes } from './nodes/real-nodes.ts';
 import { freePorts } from './ports.ts';
 import { type RunningServer, type ServerGroup, waitUntilReady } from './server-group.ts';
 
@@ -21,15 +23,17 @@ export type ControlPlaneServer = 'etcd' | 'kube-apiserver' | 'kube-controller-ma
 
 /**
  * etcd, API server, controller manager, scheduler and kwok from kubelab, on 127.0.0.1, with their data in `folder`.
- * kwok plays the nodes that carry its annotation: pods on them run, no container does.
+ * kwok plays the nodes that carry its annotation: pods on them run, no container does. On `realNodes` containers run.
  */
 export async function startControlPlane(options: {
   readonly kubelab: string;
   readonly folder: string;
   readonly auditLevel: AuditLevel;
   readonly group: ServerGroup;
+  readonly realNodes?: readonly string[];
+  readonly onProgress: OnProgress;
 }): Promise<KubernetesServer & { readonly access: KubernetesAccess }> {
-  const { kubelab, folder, auditLevel, group } = options;
+  const { kubelab, folder, auditLevel, group, realNodes = [], onProgress } = options;
   const pki = join(folder, 'pki');
   const logs = join(folder, 'log');
   mkdirSync(logs, { recursive: true });
@@ -53,6 +57,7 @@ export async function startControlPlane(options: {
         serviceAccountKeys: pki,
         policy: writeAuditPolicy({ folder, auditLevel }),
         auditLog,
+        forRealNodes: realNodes.length > 0,
       }),
       ...apiServerCertificateFlags(pki),
     ],
@@ -77,13 +82,18 @@ export async function startControlPlane(options: {
   start('etcd');
   await startApiServer();
   for (const name of ['kube-controller-manager', 'kube-scheduler', 'kwok'] as const) start(name);
+  const nodes =
+    realNodes.length > 0
+      ? await startRealNodes({ names: realNodes, folder: join(folder, 'nodes'), pki, apiPort: ports.api, group, onProgress })
+      : undefined;
   return {
     kubeconfig,
     access,
     server: access.server,
     auditLog,
     missing: [],
-    pids: () => Object.fromEntries([...servers].map(([name, server]) => [name, server.pid])),
+    ...(nodes && { realNodes: nodes }),
+    pids: () => ({ ...Object.fromEntries([...servers].map(([name, server]) => [name, server.pid])), ...nodes?.pids() }),
     async restart(name) {
       const before = servers.get(name);
       if (before) await group.end(before, 'SIGKILL');
@@ -91,6 +101,7 @@ export async function startControlPlane(options: {
       else start(name);
     },
     async stop() {
+      await nodes?.stop();
       await Promise.all([...servers.values()].map((server) => group.end(server)));
     },
   };

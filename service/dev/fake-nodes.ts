@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { FirebreakError } from '../../core/errors.ts';
 import { callKubernetes, type KubernetesAccess } from './kubernetes-api.ts';
 
-/** Adds nodes that kwok plays, and waits until they are Ready and pods may be made in `default`. */
+/** Adds nodes that kwok plays. */
 export async function addFakeNodes(options: {
   readonly access: KubernetesAccess;
   readonly names: readonly string[];
@@ -12,6 +12,14 @@ export async function addFakeNodes(options: {
     const { status } = await callKubernetes({ access, path: '/api/v1/nodes', method: 'POST', body: fakeNode(name) });
     if (status !== 201 && status !== 409) throw new FirebreakError('FB_ERR_PLATFORM_START', `node ${name}: status ${status}`);
   }
+}
+
+/** Waits until the nodes are Ready and pods may be made in `default`. */
+export async function nodesAreReady(options: {
+  readonly access: KubernetesAccess;
+  readonly names: readonly string[];
+}): Promise<void> {
+  const { access, names } = options;
   const deadline = Date.now() + 60_000;
   while (!(await isSettled(access, names))) {
     if (Date.now() > deadline)

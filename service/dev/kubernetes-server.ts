@@ -6,14 +6,17 @@ import { assetsFolder, startApiServerOnly } from './api-server-only.ts';
 import type { AuditLevel } from './audit-policy.ts';
 import type { OnProgress } from './cache.ts';
 import { type ControlPlaneServer, startControlPlane } from './control-plane.ts';
-import { addFakeNodes } from './fake-nodes.ts';
+import { addFakeNodes, nodesAreReady } from './fake-nodes.ts';
 import { kindProgram, startKindCluster } from './kind-cluster.ts';
 import { kubelabBinary } from './kubelab-binary.ts';
+import type { RealNodes } from './nodes/real-nodes.ts';
 import { ServerGroup } from './server-group.ts';
 
 export interface KubernetesOptions {
   /** Names of the nodes that kwok plays. Default: two. */
   readonly nodes?: readonly string[];
+  /** Names of nodes on which containers run, where the machine can have them (see `nodes/parts.mjs`). Default: none. */
+  readonly realNodes?: readonly string[];
   /** Default `Metadata`. */
   readonly auditLevel?: AuditLevel;
 }
@@ -27,6 +30,8 @@ export interface KubernetesServer {
   readonly auditLog: string;
   /** What is not there: with only an API server, pods do not run and Deployments do not roll. Empty where all is there. */
   readonly missing: readonly string[];
+  /** Where it was started with any. */
+  readonly realNodes?: RealNodes;
   /** Its name, where it is a kind cluster. */
   readonly kindCluster?: string;
   /** The pid of each server that is ours. */
@@ -48,6 +53,7 @@ export async function startKubernetes(options: {
 }): Promise<KubernetesServer> {
   const { stateDir, kubernetes = {}, onProgress = () => {} } = options;
   const nodes = kubernetes.nodes ?? ['node-a', 'node-b'];
+  const realNodes = kubernetes.realNodes ?? [];
   const auditLevel = kubernetes.auditLevel ?? 'Metadata';
   const folder = join(stateDir, 'kubernetes');
   mkdirSync(folder, { recursive: true });
@@ -55,13 +61,16 @@ export async function startKubernetes(options: {
   try {
     // What the environment names comes first, unless it cannot do what is asked for and something else can.
     const assets = assetsFolder();
-    const kubelab = assets && nodes.length === 0 ? undefined : await kubelabBinary(onProgress);
+    const kubelab = assets && nodes.length + realNodes.length === 0 ? undefined : await kubelabBinary(onProgress);
     if (kubelab) {
-      const plane = await startControlPlane({ kubelab, folder, auditLevel, group });
+      const plane = await startControlPlane({ kubelab, folder, auditLevel, group, realNodes, onProgress });
       await addFakeNodes({ access: plane.access, names: nodes });
+      await nodesAreReady({ access: plane.access, names: [...nodes, ...realNodes] });
       onProgress(`Kubernetes serves at ${plane.server}`);
       return plane;
     }
+    if (realNodes.length > 0)
+      throw new FirebreakError('FB_ERR_PLATFORM_PART_MISSING', 'Go 1.26 or newer on PATH, which real nodes are built with');
     if (assets) {
       const alone = await startApiServerOnly({ assets, folder, auditLevel, group });
       onProgress(`Kubernetes serves at ${alone.server}, without ${alone.missing.join(', ')}: pods do not run`);

@@ -1,0 +1,47 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { isAlive } from '../cache.ts';
+import { cgroupHierarchies } from './parts.mjs';
+
+const prefix = 'firebreak-node-';
+
+/** Makes the cgroup under which everything of a node's pods lives, named by the process that the node ends with. */
+export function makeNodeCgroup(pid: number): string {
+  const name = `${prefix}${pid}`;
+  for (const hierarchy of cgroupHierarchies()) {
+    const folder = join(hierarchy, name);
+    mkdirSync(folder, { recursive: true });
+    // In version 1 a new cpuset has no processor and no memory, and takes no process.
+    for (const file of ['cpuset.cpus', 'cpuset.mems'])
+      if (existsSync(join(folder, 'notify_on_release')) && existsSync(join(folder, file)))
+        writeFileSync(join(folder, file), readFileSync(join(hierarchy, file)));
+  }
+  return name;
+}
+
+/** Removes the cgroups of nodes whose process is gone: the kernel keeps them, as the only thing that outlives a node. */
+export async function removeDeadCgroups(): Promise<void> {
+  for (const hierarchy of cgroupHierarchies())
+    for (const name of readdirSync(hierarchy).filter((entry) => entry.startsWith(prefix)))
+      if (!isAlive(Number(name.slice(prefix.length)))) await removeTree(join(hierarchy, name));
+}
+
+async function removeTree(folder: string): Promise<void> {
+  for (let turn = 0; turn < 50; turn += 1) {
+    if (remove(folder)) return;
+    // Processes that were just killed are still in it for a moment.
+    await sleep(100);
+  }
+}
+
+function remove(folder: string): boolean {
+  try {
+    const inner = readdirSync(folder, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+    if (!inner.map(({ name }) => remove(join(folder, name))).every(Boolean)) return false;
+    rmdirSync(folder);
+    return true;
+  } catch {
+    return !existsSync(folder);
+  }
+}

@@ -1,0 +1,38 @@
+import { type KubernetesServer, startKubernetes } from '../../service/dev/kubernetes-server.ts';
+
+/** What a test needs to know of the lab; as JSON in the file that FIREBREAK_TEST_LAB names. */
+export interface LabAddresses {
+  readonly kubeconfig: string;
+  readonly auditLog: string;
+  /** This machine, as pods reach it: for a server that a test starts on this address. */
+  readonly hostAddress: string;
+  /** A busybox with all its applets, by tag and by digest. */
+  readonly image: string;
+  readonly imageByDigest: string;
+}
+
+/** A Kubernetes with one real node. Started once for a whole run, or by a test file that runs alone. */
+export async function startLab(options: {
+  readonly stateDir: string;
+  readonly onProgress: (message: string) => void;
+}): Promise<{ readonly addresses: LabAddresses; readonly kubernetes: KubernetesServer }> {
+  const { stateDir, onProgress } = options;
+  const kubernetes = await startKubernetes({
+    stateDir,
+    kubernetes: { nodes: [], realNodes: ['real-1'], auditLevel: 'RequestResponse' },
+    onProgress,
+  });
+  const { kubeconfig, auditLog, realNodes } = kubernetes;
+  if (!realNodes) throw new Error('the Kubernetes that was started has no real node');
+  const { hostAddress, image } = realNodes;
+  return {
+    addresses: {
+      kubeconfig,
+      auditLog,
+      hostAddress,
+      image: image.name,
+      imageByDigest: image.byDigest,
+    },
+    kubernetes,
+  };
+}
