@@ -1,6 +1,7 @@
 import type { RolloutRef } from './alert.ts';
 import type { Hidable } from './hidable.ts';
 import type { IncidentRef } from './incident.ts';
+import type { RestraintMode } from './restraint.ts';
 import type { Severity } from './severity.ts';
 import type { Similar } from './similar.ts';
 
@@ -115,8 +116,8 @@ export interface OpenModal {
   readonly viewId?: string;
   /** Milliseconds since 1970. */
   readonly openedAt: number;
-  /** What it proposes to hide is chosen from this. */
-  readonly draft?: SuppressionDraft;
+  /** What it orders is chosen from this. */
+  readonly draft?: OrderDraft;
   /** Milliseconds since 1970. It has been taken, and is not taken again. */
   readonly sentAt?: number;
 }
@@ -127,6 +128,17 @@ export interface SuppressionDraft extends Hidable {
   /** The name of who proposes it, and answers for it. */
   readonly owner: string;
 }
+
+/** A freeze or an observe mode, as it may be proposed by whom the dialog was opened for. */
+export interface RestraintDraft {
+  readonly mode: RestraintMode;
+  readonly cluster: string;
+  readonly playbooks: readonly { readonly id: string; readonly title: string }[];
+  readonly owner: string;
+}
+
+/** What a dialog may order above all questions: what can be chosen in it is remembered here, and never read from what Slack sends. */
+export type OrderDraft = SuppressionDraft | RestraintDraft;
 
 /** What a card offers besides its choices. Stored like buttons, under ids that no choice of a playbook has. */
 export const cardMenu = [':details', ':extend', ':snooze', ':next', ':comment', ':suppress'] as const;

@@ -63,7 +63,13 @@ export function wordsOf({ order }: DecisionProposal): DecisionWords {
     over: `${title} is over: the response is as it was`,
     nothing: 'the response stays as it is',
     onSilence: 'The response stays as it is.',
-    happened: { rule: title, sensor: 'the command line', at: terms.from, count: 0, pod: scopeText(terms.scope) },
+    happened: {
+      rule: title,
+      sensor: order.via === 'slack' ? 'Slack' : 'the command line',
+      at: terms.from,
+      count: 0,
+      pod: scopeText(terms.scope),
+    },
   };
 }
 

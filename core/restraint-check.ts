@@ -14,7 +14,7 @@ import { checkProof } from './vote-check.ts';
 
 /** Whether a restraint may be put to people: signed by who proposes it, within the limits, and of today. */
 export function checkRestraintProposal(signed: SignedRestraint, beliefs: Beliefs): Checked<{ readonly person: Person }> {
-  const proposer = signedBy(signed, beliefs);
+  const proposer = signedBy(signed, beliefs, signed.order.via);
   if (!proposer.ok) return proposer;
   const problem = problemOf(signed.order.terms, beliefs, { what: 'A freeze or an observe mode', longestMs: longestRestraintMs });
   return problem === undefined ? proposer : { ok: false, reason: problem };
@@ -22,7 +22,7 @@ export function checkRestraintProposal(signed: SignedRestraint, beliefs: Beliefs
 
 export function checkRestraintEnd(signed: SignedRestraintEnd, beliefs: Beliefs): Checked<{ readonly person: Person }> {
   if (signed.order.cluster !== beliefs.cluster) return { ok: false, reason: 'It is about another cluster.' };
-  return signedBy(signed, beliefs);
+  return signedBy(signed, beliefs, signed.order.via);
 }
 
 /**

@@ -28,6 +28,7 @@ export const signedRestraintSchema = z.strictObject({
       from: time,
       until: time,
     }),
+    via: z.literal('slack').exactOptional(),
   }),
   ...signed,
 });
@@ -42,6 +43,7 @@ export const signedRestraintEndSchema = z.strictObject({
     cluster: text(100),
     restraint: id,
     reason: text(500),
+    via: z.literal('slack').exactOptional(),
   }),
   ...signed,
 });

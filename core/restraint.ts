@@ -34,6 +34,8 @@ export interface RestraintTerms {
 export interface ProposeRestraint extends Order {
   readonly kind: 'restraint.propose';
   readonly terms: RestraintTerms;
+  /** From a dialog in Slack: signed by the desk’s key, for the person. Absent: from the command line, by the person’s own key. */
+  readonly via?: 'slack';
 }
 
 /** Strengthening: one person is enough. */
@@ -42,6 +44,7 @@ export interface EndRestraint extends Order {
   readonly cluster: string;
   readonly restraint: string;
   readonly reason: string;
+  readonly via?: 'slack';
 }
 
 export type SignedRestraint = SignedOrder<ProposeRestraint>;
@@ -71,7 +74,8 @@ export function restraintTitle({ mode, scope }: Pick<RestraintTerms, 'mode' | 's
   return mode === 'freeze' ? `freeze of ${scopeText(scope)}` : `observe mode for ${scopeText(scope)}`;
 }
 
-const meanings: Readonly<Record<RestraintMode, string>> = {
+/** What each mode does while it is in force. */
+export const restraintMeanings: Readonly<Record<RestraintMode, string>> = {
   freeze: 'nothing is done at once: each step becomes a question to people',
   observe: 'nothing is done at all, also not what people approve: each step becomes a plan on record',
 };
@@ -86,7 +90,7 @@ export function restraintPlan(terms: RestraintTerms): Plan {
     reach: scope.kind === 'namespace' ? 'namespace' : 'cluster',
     weakens: true,
     target: { name: `restraint/${id}` },
-    changes: [{ target: touched, what: meanings[mode] }],
+    changes: [{ target: touched, what: restraintMeanings[mode] }],
     blastRadius: [touched],
     notes: [
       'Reading, evidence and tickets go on; what is contained stays contained, and can be released.',

@@ -9,6 +9,7 @@ import type { SlashCommand } from './command.ts';
 import { Dialogs } from './dialogs.ts';
 import { type CommandAnswer, codeOf, Door, type MenuAnswer } from './door.ts';
 import { noticeBlocks } from './notice.ts';
+import { OrderDialogs, type OrderHandlers } from './order-dialogs.ts';
 import { SlackPeople } from './people.ts';
 import { Permalinks } from './permalinks.ts';
 import { Posting } from './posting.ts';
@@ -21,10 +22,9 @@ import { RequestVerifier } from './signature.ts';
 import { SocketReceiver } from './socket.ts';
 import { storedButtons } from './stored-buttons.ts';
 import { SubmissionChecks } from './submission.ts';
-import { type SlackProposal, SuppressionDialog } from './suppression-dialog.ts';
 import { code, inline, plain } from './text.ts';
 
-export interface SlackDeskOptions extends SlackEndpoint {
+export interface SlackDeskOptions extends SlackEndpoint, OrderHandlers {
   readonly appId: string;
   readonly teamId: string;
   readonly botToken: string;
@@ -45,8 +45,6 @@ export interface SlackDeskOptions extends SlackEndpoint {
   readonly onMenu: (click: Click) => Promise<MenuAnswer>;
   /** A slash command of a member of the workspace. Its answer is mrkdwn, escaped already, and shown to who typed it. */
   readonly onCommand: (command: SlashCommand) => Promise<CommandAnswer>;
-  /** What somebody proposes to hide. Its text is shown to them. */
-  readonly onProposal: (proposal: SlackProposal) => Promise<{ readonly text: string }>;
   /** For the record: everything that was refused before `onClick`. */
   readonly onRefused: (refusal: Refusal) => Promise<void> | void;
   readonly log: (message: string, facts: Readonly<Record<string, string>>) => void;
@@ -123,7 +121,7 @@ export function createSlackDesk(options: SlackDeskOptions): SlackDesk {
     onClick: options.onClick,
     onMenu: options.onMenu,
     onCommand: options.onCommand,
-    suppressions: new SuppressionDialog({ dialogs, onProposal: options.onProposal, log, now }),
+    orders: new OrderDialogs({ ...options, dialogs, log, now }),
     sender,
     refused,
     tell: answer,

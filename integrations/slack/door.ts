@@ -1,6 +1,6 @@
 import type { RespondFn } from '@slack/bolt';
 import { z } from 'zod';
-import { isMenuEntry, type QuestionCard, type StoredButton, type SuppressionDraft } from '../../core/card.ts';
+import { isMenuEntry, type OrderDraft, type QuestionCard, type StoredButton } from '../../core/card.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import { redactSecrets } from '../../core/redact.ts';
 import { section, words } from './blocks.ts';
@@ -9,11 +9,11 @@ import { checkCommand, isCommand, type SlashCommand } from './command.ts';
 import { decisionView, filledIn, isGuarded, unseenCard } from './decision-view.ts';
 import type { Dialogs } from './dialogs.ts';
 import { commentBlock, commentView, detailsView } from './menu-views.ts';
+import type { OrderDialogs } from './order-dialogs.ts';
 import { type Refusal, refusalAnswers } from './refusal.ts';
 import type { SenderChecks } from './sender.ts';
 import type { ShownCards } from './shown-cards.ts';
 import type { Submission, SubmissionChecks } from './submission.ts';
-import type { SuppressionDialog } from './suppression-dialog.ts';
 import { chunks, plain } from './text.ts';
 
 /** One request of Slack, however it came: HTTP and Socket Mode bring the same. */
@@ -36,10 +36,10 @@ export type MenuAnswer =
   | { readonly text: string }
   | { readonly details: string }
   | { readonly asksFor: 'comment' }
-  | { readonly suppress: SuppressionDraft };
+  | { readonly opens: OrderDraft };
 
 /** The answer is mrkdwn, escaped already; or a dialog. */
-export type CommandAnswer = { readonly mrkdwn: string } | { readonly suppress: SuppressionDraft };
+export type CommandAnswer = { readonly mrkdwn: string } | { readonly opens: OrderDraft };
 
 export interface DoorParts {
   readonly clicks: ClickChecks;
@@ -50,7 +50,7 @@ export interface DoorParts {
   readonly onClick: (click: Click) => Promise<{ readonly text: string }>;
   readonly onMenu: (click: Click) => Promise<MenuAnswer>;
   readonly onCommand: (command: SlashCommand) => Promise<CommandAnswer>;
-  readonly suppressions: SuppressionDialog;
+  readonly orders: OrderDialogs;
   readonly sender: SenderChecks;
   readonly refused: (refusal: Refusal) => void;
   readonly tell: (told: Told, respond: RespondFn | undefined) => Promise<void>;
@@ -97,7 +97,7 @@ export class Door {
     try {
       const answer = await onCommand(command);
       if ('mrkdwn' in answer) return answer.mrkdwn;
-      await this.#parts.suppressions.open(command, respond, answer.suppress);
+      await this.#parts.orders.open(command, respond, answer.opens);
       return undefined;
     } catch (error) {
       log('command not handled', { error: codeOf(error) });
@@ -127,13 +127,13 @@ export class Door {
 
   /** What is no answer to the question: the service says what it does, and which dialog it needs. */
   async #menu(click: Click, kept: QuestionCard | undefined, respond: RespondFn | undefined): Promise<void> {
-    const { onMenu, dialogs, suppressions, log } = this.#parts;
+    const { onMenu, dialogs, orders, log } = this.#parts;
     const card = kept ?? unseenCard(click.button).card;
     try {
       const answer = await onMenu(click);
       if ('details' in answer) await dialogs.open(click, respond, () => detailsView(card, answer.details));
       else if ('asksFor' in answer) await dialogs.open(click, respond, (modalId) => commentView(card, modalId));
-      else if ('suppress' in answer) await suppressions.open(click, respond, answer.suppress, card.happened.rule);
+      else if ('opens' in answer) await orders.open(click, respond, answer.opens, card.happened.rule);
       else await this.#answer(click, answer.text, respond);
     } catch (error) {
       log('menu not handled', { error: codeOf(error), click: click.clickId });
@@ -170,7 +170,7 @@ export class Door {
   }
 
   async #submitted({ body, ack }: Arrived): Promise<void> {
-    const { submissions, dialogs, suppressions, refused, now } = this.#parts;
+    const { submissions, dialogs, orders, refused, now } = this.#parts;
     const began = now();
     const checked = await submissions.check(body);
     if (!checked.ok) {
@@ -183,7 +183,7 @@ export class Door {
     const { submission } = checked;
     const respond = dialogs.respondOf(submission.modal.modalId);
     if ('draft' in submission) {
-      const told = await suppressions.take(submission, ack);
+      const told = await orders.take(submission, ack);
       if (told) await this.#tell(told, respond);
       return;
     }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
-import type { CardStore, OpenModal, StoredButton, SuppressionDraft } from '../../core/card.ts';
+import type { CardStore, OpenModal, OrderDraft, StoredButton } from '../../core/card.ts';
 import type { Click, ClickChecks } from './click.ts';
 import type { Refusal } from './refusal.ts';
 import type { SenderChecks } from './sender.ts';
@@ -38,9 +38,9 @@ export interface Submission {
   readonly typed: Readonly<Record<string, string>>;
 }
 
-/** A dialog that proposes a suppression: it answers no question, and may have been opened without a card. */
+/** A dialog that orders something: it answers no question, and may have been opened without a card. */
 export interface DraftSubmission extends Pick<Submission, 'modal' | 'typed'> {
-  readonly draft: SuppressionDraft;
+  readonly draft: OrderDraft;
 }
 
 export type CheckedSubmission =
@@ -90,7 +90,7 @@ export class SubmissionChecks {
       };
     }
     const typed = typedIn(payload);
-    if ('kinds' in found) return { ok: true, submission: { modal, draft: found, typed } };
+    if (!('buttonId' in found)) return { ok: true, submission: { modal, draft: found, typed } };
     const { channel, messageTs = '' } = modal;
     const click: Click = { clickId: idOf(modal), slackUser, button: found, channel, messageTs };
     return { ok: true, submission: { modal, click, typed } };
@@ -102,7 +102,7 @@ export class SubmissionChecks {
       : { reason: 'wrong_app', detail: 'the dialog is of another app' };
   }
 
-  async #meant({ view, user }: ViewSubmission, modal: OpenModal): Promise<Refusal | StoredButton | SuppressionDraft> {
+  async #meant({ view, user }: ViewSubmission, modal: OpenModal): Promise<Refusal | StoredButton | OrderDraft> {
     // Unknown when Slack's answer to the opening was lost: then the random id that only this dialog carries has to do.
     if (modal.viewId !== undefined && modal.viewId !== view.id) {
       return { reason: 'unknown_dialog', detail: 'the dialog carries the id of another one' };
@@ -115,7 +115,7 @@ export class SubmissionChecks {
   }
 
   /** What was opened from a card is about it, for as long as the card stands as it stood. */
-  async #about({ buttonId, messageTs, draft }: OpenModal): Promise<Refusal | StoredButton | SuppressionDraft> {
+  async #about({ buttonId, messageTs, draft }: OpenModal): Promise<Refusal | StoredButton | OrderDraft> {
     if (draft && buttonId === undefined) return draft;
     const button = buttonId === undefined ? undefined : await this.#cards.button(buttonId);
     if (button === undefined) return { reason: 'unknown_button', detail: 'no such button was posted' };

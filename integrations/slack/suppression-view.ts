@@ -4,16 +4,14 @@ import type { HidableKind } from '../../core/hidable.ts';
 import { atLeast, type Severity, severities } from '../../core/severity.ts';
 import { longestSuppressionMs, workloadText } from '../../core/suppression.ts';
 import { context, section, slackLimits, words } from './blocks.ts';
+import { problemOfReason, type Read, reasonBlock, reasonInput, selectInput } from './order-inputs.ts';
 import { code, inline, linesUpTo } from './text.ts';
 
 const kindBlock = 'fb_kind';
 const upToBlock = 'fb_up_to';
 const untilBlock = 'fb_until';
-const reasonBlock = 'fb_reason';
 const dayMs = 86_400_000;
 const proposedDays = 7;
-const shortestReason = 3;
-const longestReason = 500;
 
 /** What somebody has filled in: it is proposed as it stands, and decided by others. */
 export interface FilledProposal {
@@ -57,7 +55,7 @@ export function suppressionView({
       ...(kinds.length < 2 ? [] : [kindInput(kinds, chosen)]),
       upToInput(kinds[chosen]?.severity ?? 'medium'),
       untilInput(now),
-      reasonInput(),
+      reasonInput('Why is it a false positive?', 'Signed with your proposal, shown to who decides, and kept on the record.'),
       context([`${inline(owner, 100)} answers for it`, inline(incident.title, 200), `cluster ${code(incident.cluster, 60)}`]),
     ],
   };
@@ -96,29 +94,6 @@ function upToInput(severity: Severity): InputBlock {
   });
 }
 
-function selectInput(input: {
-  readonly id: string;
-  readonly label: string;
-  readonly hint?: string;
-  readonly options: readonly PlainTextOption[];
-  readonly chosen: number;
-}): InputBlock {
-  const { id, label, hint, options, chosen } = input;
-  const initial = options[chosen];
-  return {
-    type: 'input',
-    block_id: id,
-    label: words(label, 100),
-    ...(hint === undefined ? {} : { hint: words(hint, 150) }),
-    element: {
-      type: 'static_select',
-      action_id: 'fb_pick',
-      options: [...options],
-      ...(initial && { initial_option: initial }),
-    },
-  };
-}
-
 function untilInput(now: number): InputBlock {
   return {
     type: 'input',
@@ -129,33 +104,16 @@ function untilInput(now: number): InputBlock {
   };
 }
 
-function reasonInput(): InputBlock {
-  return {
-    type: 'input',
-    block_id: reasonBlock,
-    label: words('Why is it a false positive?', 100),
-    hint: words('Signed with your proposal, shown to who decides, and kept on the record.', 150),
-    element: {
-      type: 'plain_text_input',
-      action_id: 'fb_text',
-      multiline: true,
-      min_length: shortestReason,
-      max_length: longestReason,
-    },
-  };
-}
-
 function dayOf(ms: number): string {
   return new Date(ms).toISOString().slice(0, 10);
 }
 
-export type ReadProposal =
-  | { readonly ok: true; readonly filled: FilledProposal }
-  /** By block, what is wrong there: shown in the dialog, which stays open. */
-  | { readonly ok: false; readonly errors: Readonly<Record<string, string>> };
-
 /** What was filled in, of what the dialog offered when it was opened. */
-export function proposalIn(typed: Readonly<Record<string, string>>, { kinds }: SuppressionDraft, now: number): ReadProposal {
+export function proposalIn(
+  typed: Readonly<Record<string, string>>,
+  { kinds }: SuppressionDraft,
+  now: number,
+): Read<FilledProposal> {
   const kind = kinds[kinds.length < 2 ? 0 : Number.parseInt(typed[kindBlock] ?? '', 10)];
   const upTo = severities.find((one) => one === typed[upToBlock]);
   const until = endOf(typed[untilBlock] ?? '', now);
@@ -166,8 +124,8 @@ export function proposalIn(typed: Readonly<Record<string, string>>, { kinds }: S
   else if (kind && !atLeast(upTo, kind.severity))
     errors[upToBlock] = `These alerts are ${kind.severity} at worst: they would not all be hidden.`;
   if (typeof until === 'string') errors[untilBlock] = until;
-  if (reason.length < shortestReason) errors[reasonBlock] = 'Say why, in a few words.';
-  if (reason.length > longestReason) errors[reasonBlock] = `Say it in ${longestReason} characters at most.`;
+  const unreasoned = problemOfReason(reason);
+  if (unreasoned !== undefined) errors[reasonBlock] = unreasoned;
   if (!kind || !upTo || typeof until === 'string' || Object.keys(errors).length > 0) return { ok: false, errors };
   return { ok: true, filled: { kind, upTo, until, reason } };
 }

@@ -17,6 +17,11 @@ export interface Session {
   close(): Promise<void>;
 }
 
+/** Over a connection that somebody else closes. */
+export function sessionOver(config: Config, client: Client): Session {
+  return { config, client, close: async () => undefined };
+}
+
 /**
  * @throws FB_ERR_CONFIG_INVALID, or FB_ERR_UNAVAILABLE when Temporal does not answer within 5 s.
  */

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { type ControlState, controlNames, type RestraintState } from '../../core/control.ts';
+import type { ControlState } from '../../core/control.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import {
   type EndRestraint,
@@ -17,8 +17,9 @@ import { approveChoice } from '../../core/suppression.ts';
 import { playbooks } from '../../playbooks/index.ts';
 import { controlState, type Session, withSession } from './connect.ts';
 import { type ConfiguredOptions, withConfig, withExamples } from './options.ts';
-import { giveOrder, signedOrder } from './order.ts';
+import { signedOrder } from './order.ts';
 import { print, printable, printJson, printTable } from './output.ts';
+import { endRestraint, proposeRestraint, restraintOf } from './restrain-order.ts';
 import { submit, type VoterOptions, withVoter } from './vote.ts';
 
 const hourMs = 3_600_000;
@@ -125,12 +126,7 @@ async function propose(session: Session, mode: RestraintMode, options: ProposeOp
     until: new Date(now + options.hours * hourMs).toISOString(),
   };
   const proposal: ProposeRestraint = { version: 1, kind: 'restraint.propose', person: options.as, at, terms };
-  await giveOrder(session, {
-    signal: controlNames.proposeSignal,
-    order: await signedOrder(proposal, options.key),
-    refused: 'restraint.refused',
-    found: (state) => inState(state, terms.id, 'proposed'),
-  });
+  await proposeRestraint(session, await signedOrder(proposal, options.key));
   if (options.json) return printJson(terms);
   print(printable(`Proposed as ${terms.id}: ${restraintTitle(terms)}, until ${terms.until}. Nothing has changed yet.`));
   const people = severityOf(terms) === 'critical' ? 'Two other people' : 'Somebody else';
@@ -147,12 +143,7 @@ async function end(session: Session, id: string, options: VoterOptions): Promise
     restraint: id,
     reason: options.reason ?? '',
   };
-  const found = await giveOrder(session, {
-    signal: controlNames.endSignal,
-    order: await signedOrder(order, options.key),
-    refused: 'restraint.refused',
-    found: (state) => inState(state, id, 'ended'),
-  });
+  const found = await endRestraint(session, await signedOrder(order, options.key));
   if (options.json) return printJson(found.status);
   print(printable(`Ended: ${restraintTitle(found.proposal.order.terms)}. Cells know it within 5 s.`));
 }
@@ -187,15 +178,6 @@ async function list(session: Session, options: ConfiguredOptions & { readonly al
     { title: 'SCOPE', text: ({ proposal }) => scopeText(proposal.order.terms.scope) },
     { title: 'REASON', text: ({ proposal }) => proposal.order.terms.reason },
   ]);
-}
-
-function restraintOf(state: ControlState, id: string): RestraintState | undefined {
-  return state.restraints?.find(({ proposal }) => proposal.order.terms.id === id);
-}
-
-function inState(state: ControlState, id: string, wanted: RestraintState['status']['state']): RestraintState | undefined {
-  const found = restraintOf(state, id);
-  return found?.status.state === wanted ? found : undefined;
 }
 
 /** The restraints in force that hold up steps of an incident in this namespace, or of these playbooks. */

@@ -1,21 +1,22 @@
 import type { Client } from '@temporalio/client';
-import { isMenuEntry, type SuppressionDraft } from '../../core/card.ts';
+import { isMenuEntry, type OrderDraft } from '../../core/card.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import { incidentNames } from '../../core/incident.ts';
 import { type Remark, remarkBytes, type SignedRemark } from '../../core/remark.ts';
 import { type Person, personBySlackId } from '../../core/roster.ts';
 import type { Signer } from '../../core/signing.ts';
-import { incidentState, type Session } from '../commands/connect.ts';
+import { incidentState, sessionOver } from '../commands/connect.ts';
 import type { Config } from '../config/load.ts';
 import type { ClickVotes, TrustedClick } from './click-votes.ts';
-import { incidentText, leaseButton } from './slash.ts';
+import { leaseButton } from './slash.ts';
+import { incidentText } from './slash-look.ts';
 import type { SuppressionProposals } from './suppression-proposals.ts';
 
 export type MenuAnswer =
   | { readonly text: string }
   | { readonly details: string }
   | { readonly asksFor: 'comment' }
-  | { readonly suppress: SuppressionDraft };
+  | { readonly opens: OrderDraft };
 
 export interface CardMenuOptions {
   readonly config: Config;
@@ -50,7 +51,7 @@ export function createCardMenu(options: CardMenuOptions): (click: TrustedClick) 
     const { choice } = button;
     if (!isMenuEntry(choice)) return { text: 'Firebreak does not know this.' };
     if (!connected) return { text: 'Temporal does not answer yet. Please try again in a moment.' };
-    const session: Session = { config, client: connected, close: async () => undefined };
+    const session = sessionOver(config, connected);
     const state = () => connected.withDeadline(Date.now() + answerWithinMs, () => incidentState(session, button.incident));
     try {
       switch (choice) {

@@ -27,6 +27,7 @@ import { Journal } from './journal.ts';
 import { type Logger, reasonOf } from './log.ts';
 import { startNotary } from './notary.ts';
 import { createDuty, type OutsideDuty } from './on-call.ts';
+import { createRestraintOrders } from './restraint-orders.ts';
 import { noCensus, rulesOf } from './rules.ts';
 import { createSlash } from './slash.ts';
 import { createSuppressionProposals } from './suppression-proposals.ts';
@@ -146,6 +147,13 @@ async function createSlack(options: {
     refused: ({ reason, person, incident }) =>
       void journal.record({ kind: 'click.refused', actor: person, body: { reason, incident, choice: 'suppress' } }),
   });
+  const restraints = createRestraintOrders({
+    config,
+    signer,
+    client,
+    refused: ({ reason, person, choice }) =>
+      void journal.record({ kind: 'command.refused', actor: person, body: { reason, choice } }),
+  });
   return createSlackDesk({
     appId: config.slack.appId,
     teamId: config.slack.teamId,
@@ -173,10 +181,12 @@ async function createSlack(options: {
       client,
       votes,
       suppressions,
+      restraints,
       refused: ({ reason, command }) =>
         void journal.record({ kind: 'command.refused', actor: `slack/${command.slackUser}`, body: { reason } }),
     }),
     onProposal: suppressions.propose,
+    onRestraint: restraints.propose,
     onRefused: ({ reason, slackUser, buttonId, detail }) =>
       journal.record({
         kind: 'click.refused',

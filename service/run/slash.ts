@@ -1,16 +1,17 @@
 import type { Client } from '@temporalio/client';
 import { questionDigest } from '../../core/approval.ts';
-import type { StoredButton, SuppressionDraft } from '../../core/card.ts';
+import type { OrderDraft, StoredButton } from '../../core/card.ts';
 import { FirebreakError } from '../../core/errors.ts';
-import type { IncidentState, QuestionState } from '../../core/incident-state.ts';
+import type { IncidentState } from '../../core/incident-state.ts';
+import { redactSecrets } from '../../core/redact.ts';
 import { answersFor, type Person, personBySlackId } from '../../core/roster.ts';
-import { code, inline, linesUpTo } from '../../integrations/slack/text.ts';
-import { controlState, incidentId, incidentState, type Session } from '../commands/connect.ts';
-import { statusText } from '../commands/incident-text.ts';
-import { rowsOf } from '../commands/incidents.ts';
+import { code, inline } from '../../integrations/slack/text.ts';
+import { incidentId, incidentState, sessionOver } from '../commands/connect.ts';
 import { leaseOf } from '../commands/lease.ts';
 import type { Config } from '../config/load.ts';
 import type { ClickVotes } from './click-votes.ts';
+import { type RestraintOrders, restraintsText } from './restraint-orders.ts';
+import { incidentsText, incidentText, type Looking, questionsText } from './slash-look.ts';
 import type { SuppressionProposals } from './suppression-proposals.ts';
 
 /** One `/firebreak …` of somebody whom Slack vouches for. */
@@ -27,22 +28,16 @@ export interface SlashOptions {
   readonly client: () => Client | undefined;
   readonly votes: ClickVotes;
   readonly suppressions: Pick<SuppressionProposals, 'draft'>;
+  readonly restraints: Pick<RestraintOrders, 'draft' | 'end'>;
   readonly refused: (refusal: { readonly reason: string; readonly command: TypedCommand }) => void;
   readonly now?: () => number;
 }
 
-interface Asking {
-  readonly session: Session;
-  readonly person: Person;
+interface Asking extends Looking {
   readonly command: TypedCommand;
   readonly options: SlashOptions;
-  readonly now: number;
 }
 
-/** An incident is asked for its state one by one: of more than these nobody reads an answer on a telephone. */
-const listed = 20;
-const lookedThrough = 40;
-const atOnce = 8;
 const dialogWithinMs = 2_000;
 
 const help = [
@@ -52,12 +47,15 @@ const help = [
   '*/firebreak release ID REASON*  give a containment back; on a critical incident two people must say so',
   '*/firebreak extend ID*  let a containment last for one more term',
   '*/firebreak suppress ID*  propose to hide alerts of this kind for a time; somebody else must agree',
+  '*/firebreak freeze*  propose that nothing is done at once for a time: each step becomes a question',
+  '*/firebreak observe*  propose that nothing is done at all for a time: each step becomes a plan on record',
+  '*/firebreak unfreeze ID REASON*  end a freeze or an observe mode; without ID: what is in force',
   '*/firebreak whoami*  who you are to Firebreak, and what you may answer now',
   `ID is short for the incident: ${code('shop/Deployment/cart', 40)}. Only you see the answers.`,
 ].join('\n');
 
 /** The answer is mrkdwn, escaped already; or a dialog. */
-export type SlashAnswer = { readonly mrkdwn: string } | { readonly suppress: SuppressionDraft };
+export type SlashAnswer = { readonly mrkdwn: string } | { readonly opens: OrderDraft };
 
 /** What people ask and order in Slack without a card: the same as on the command line, by the same ways. Everybody else is refused. */
 export function createSlash(options: SlashOptions): (command: TypedCommand) => Promise<SlashAnswer> {
@@ -73,7 +71,7 @@ export function createSlash(options: SlashOptions): (command: TypedCommand) => P
     if (word === 'help') return { mrkdwn: help };
     if (word === 'whoami') return { mrkdwn: whoami(person, config, now()) };
     if (!connected) return { mrkdwn: 'Temporal does not answer yet. Please try again in a moment.' };
-    const session: Session = { config, client: connected, close: async () => undefined };
+    const session = sessionOver(config, connected);
     const asking: Asking = { session, person, command, options, now: now() };
     const answer = await answerTo(word, rest, asking);
     return typeof answer === 'string' ? { mrkdwn: answer } : answer;
@@ -88,16 +86,21 @@ async function answerTo(
   try {
     switch (word) {
       case 'incidents':
-        return await incidents(asking);
+        return await incidentsText(asking);
       case 'show':
         return await show(asking, rest);
       case 'questions':
-        return await questions(asking);
+        return await questionsText(asking);
       case 'release':
       case 'extend':
         return await lease(asking, word, rest);
       case 'suppress':
         return await suppress(asking, rest);
+      case 'freeze':
+      case 'observe':
+        return { opens: asking.options.restraints.draft(asking.person, word) };
+      case 'unfreeze':
+        return await unfreeze(asking, rest);
       default:
         return `Firebreak does not know ${code(word, 40)}.\n${help}`;
     }
@@ -119,20 +122,6 @@ function whoami(person: Person, { roster }: Config, now: number): string {
   ].join('\n');
 }
 
-function shortId(id: string, { cluster }: Config): string {
-  return id.replace(`incident/${cluster}/`, '');
-}
-
-async function incidents({ session }: Asking): Promise<string> {
-  const rows = await rowsOf(session, { limit: listed });
-  if (rows.length === 0) return 'No open incidents.';
-  const lines = rows.map(
-    ({ incident, severity, openedAt, rules }) =>
-      `•  *${inline(severity, 20)}*  ${code(shortId(incident, session.config), 200)}  since ${openedAt.replace('T', ' ').slice(0, 16)} UTC: ${inline(rules.join(', '), 200)}`,
-  );
-  return linesUpTo([`*Open incidents*${rows.length === listed ? ` (the newest ${listed})` : ''}`, ...lines], 8_000);
-}
-
 function named(asking: Asking, rest: readonly string[]): string {
   const [written] = rest;
   if (written === undefined) throw new FirebreakError('FB_ERR_REFUSED', 'name the incident, such as shop/Deployment/cart');
@@ -141,62 +130,6 @@ function named(asking: Asking, rest: readonly string[]): string {
 
 async function show(asking: Asking, rest: readonly string[]): Promise<string> {
   return incidentText(await incidentState(asking.session, { id: named(asking, rest) }));
-}
-
-/** One incident, mrkdwn; of its timeline the last `entries`. */
-export function incidentText(state: IncidentState, entries = 60): string {
-  const { severity, title, open, reached, verdict, total, steps, questions: asked, leases, evidence, timeline } = state;
-  const active = leases.filter((one) => one.state === 'active' || one.state === 'permanent');
-  return [
-    `*${inline(severity.toUpperCase(), 20)}*  ${inline(title, 200)}  ·  ${open ? 'open' : 'closed'}, ${reached}, verdict ${verdict}`,
-    `${total} ${total === 1 ? 'alert' : 'alerts'}, ${evidence.length} kept as evidence`,
-    ...(steps.length === 0 ? [] : ['*Steps*']),
-    ...steps.map((step) => `•  ${inline(`${step.action} on ${step.target}: ${step.state}`, 200)}`),
-    ...(active.length === 0 ? [] : ['*In force*']),
-    ...active.map((one) => `•  ${inline(`${one.action} on ${one.target.name}`, 200)}, ${untilText(one)}`),
-    ...asked
-      .filter(({ question }) => !question.id.startsWith('lease:'))
-      .map((one) => `*Asked:* ${inline(one.question.text, 300)}  ·  ${inline(statusText(one), 200)}`),
-    '*Timeline*',
-    ...timeline.slice(-entries).map(({ at, kind, text }) => `${at.slice(11, 19)}  ${inline(`${kind}: ${text}`, 240)}`),
-  ].join('\n');
-}
-
-function untilText({ state, until }: IncidentState['leases'][number]): string {
-  return state === 'permanent' ? 'for good' : `until ${new Date(until).toISOString().replace('T', ' ').slice(0, 16)} UTC`;
-}
-
-/** Open questions that this person may answer now, here and above all incidents. */
-async function questions(asking: Asking): Promise<string> {
-  const { session, person, now } = asking;
-  const { roster } = session.config;
-  const rows = await rowsOf(session, { limit: lookedThrough });
-  const states: (Pick<IncidentState, 'incident' | 'questions'> | undefined)[] = [
-    await controlState(session).catch(() => undefined),
-  ];
-  for (let start = 0; start < rows.length; start += atOnce) {
-    const some = rows
-      .slice(start, start + atOnce)
-      .map(({ incident }) => incidentState(session, { id: incident }).catch(() => undefined));
-    states.push(...(await Promise.all(some)));
-  }
-  const mine = ({ question, status, level }: QuestionState): boolean => {
-    const groups = question.levels.slice(0, level + 1).map(({ group }) => group);
-    const without = [...(question.actors ?? []), question.requester.replace(/^person\//, '')];
-    return (
-      status.state === 'open' &&
-      !question.id.startsWith('lease:') &&
-      answersFor({ roster, person: person.id, groups, at: now, without }) !== undefined
-    );
-  };
-  const lines = states.flatMap((state) =>
-    (state?.questions ?? []).filter(mine).map(({ question, levelUntil, votes }) => {
-      const said = votes.find(({ vote }) => vote.person === person.id);
-      const answered = said ? `, you said ${code(said.vote.choice, 60)}` : '';
-      return `•  ${inline(question.text, 300)}  ${code(shortId(state?.incident.id ?? '', session.config), 200)}, until ${levelUntil.slice(11, 16)} UTC${answered}`;
-    }),
-  );
-  return lines.length === 0 ? 'Nothing waits for you.' : linesUpTo(['*What waits for you*', ...lines], 8_000);
 }
 
 /** A lease is a standing question: its answer is a vote like any other, signed by the desk and checked in the cell. */
@@ -209,6 +142,15 @@ async function lease(asking: Asking, choice: 'release' | 'extend', rest: readonl
   const { commandId: clickId, slackUser, channel } = command;
   const { text } = await options.votes.vote({ clickId, slackUser, channel, button, ...(reason === '' ? {} : { reason }) });
   return inline(text, 1_000);
+}
+
+/** Strengthening: one person is enough. */
+async function unfreeze(asking: Asking, [id, ...words]: readonly string[]): Promise<string> {
+  const { session, person, options } = asking;
+  if (id === undefined) return restraintsText(session);
+  const reason = redactSecrets(words.join(' '));
+  if (reason.length < 3) throw new FirebreakError('FB_ERR_REFUSED', 'say why: unfreeze ID REASON');
+  return options.restraints.end({ session, person, id, reason: reason.slice(0, 500) });
 }
 
 /** A dialog, or why there is none. It must be open 3 s after the command. */

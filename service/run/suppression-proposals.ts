@@ -8,8 +8,8 @@ import type { IncidentState } from '../../core/incident-state.ts';
 import { type Person, personBySlackId } from '../../core/roster.ts';
 import type { Signer } from '../../core/signing.ts';
 import { type ProposeSuppression, type SuppressionTerms, suppressionTitle } from '../../core/suppression.ts';
-import type { SlackProposal } from '../../integrations/slack/suppression-dialog.ts';
-import { incidentState, type Session } from '../commands/connect.ts';
+import type { SlackProposal } from '../../integrations/slack/order-dialogs.ts';
+import { incidentState, sessionOver } from '../commands/connect.ts';
 import { signedWith } from '../commands/order.ts';
 import { proposeSuppression } from '../commands/suppress-order.ts';
 import type { Config } from '../config/load.ts';
@@ -30,7 +30,7 @@ export interface SuppressionProposals {
   draft(asked: {
     readonly person: Person;
     readonly state: IncidentState;
-  }): Promise<{ readonly suppress: SuppressionDraft } | { readonly text: string }>;
+  }): Promise<{ readonly opens: SuppressionDraft } | { readonly text: string }>;
   propose(proposal: SlackProposal): Promise<{ readonly text: string }>;
 }
 
@@ -53,7 +53,7 @@ export function createSuppressionProposals(options: SuppressionProposalsOptions)
       const { incident, title, subject } = state;
       const hidable = hidableIn(await records.records(`${incident.id}@${incident.run}`));
       if (hidable.kinds.length === 0) return { text: nothingToHide(hidable.not) };
-      return { suppress: { ...hidable, incident: { ...incident, title, cluster: subject.cluster }, owner: person.name } };
+      return { opens: { ...hidable, incident: { ...incident, title, cluster: subject.cluster }, owner: person.name } };
     },
 
     propose: async (proposal) => {
@@ -65,7 +65,7 @@ export function createSuppressionProposals(options: SuppressionProposalsOptions)
       }
       const connected = client();
       if (!connected) return { text: 'Temporal does not answer yet: nothing was proposed. Please try again in a moment.' };
-      const session: Session = { config, client: connected, close: async () => undefined };
+      const session = sessionOver(config, connected);
       try {
         // Who may not is asked again: an alert may have named them since the dialog was opened.
         const state = await incidentState(session, draft.incident);

@@ -69,7 +69,7 @@ async function shown(browser: Browser, work: (page: Page, rig: Rig) => Promise<v
     }),
     onMenu: async ({ button }) =>
       button.choice === ':suppress'
-        ? { suppress: draft }
+        ? { opens: draft }
         : {
             details: [
               '*CRITICAL*  deployment/shop/cart  ·  open, contained, verdict unknown',

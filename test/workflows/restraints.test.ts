@@ -169,6 +169,41 @@ describe('a freeze', () => {
   });
 });
 
+describe('a freeze from Slack', () => {
+  const fromSlack = (of: RestraintTerms, signer: Signer = 'desk'): SignedRestraint =>
+    signedOrder({ version: 1, kind: 'restraint.propose', person: 'ana', at: of.from, terms: of, via: 'slack' }, signer);
+
+  test('is signed by the desk for its person, decided by somebody else, believed by the cell, and ended from there too', async () => {
+    const clock = { now: (await lab.clock()) + 60_000 };
+    const book = bookAt(clock);
+    const made = terms(await lab.clock(), { scope: { kind: 'namespace', name: 'from-slack' } });
+    await control.signal(controlNames.proposeSignal, fromSlack(made));
+    await control.until((state) => statusOf(state, made) === 'proposed', 'the proposal');
+    await control.vote(made.id, 'approve', 'ana');
+    expect(statusOf(await control.state(), made)).toBe('proposed');
+    await control.vote(made.id, 'approve', 'ben');
+    book.update(await control.until((state) => statusOf(state, made) === 'active', 'it to begin'));
+    expect(book.on({ namespaces: ['from-slack'], playbook: 'none' })?.proposer).toBe('ana');
+    const end = { version: 1, kind: 'restraint.end', person: 'ben', at: made.from, cluster: 'lab' } as const;
+    await control.signal(
+      controlNames.endSignal,
+      signedOrder({ ...end, restraint: made.id, reason: 'done', via: 'slack' as const }, 'desk'),
+    );
+    await control.until((state) => statusOf(state, made) === 'ended', 'its end');
+  });
+
+  test('is refused with a person’s own key, and the desk’s key counts for nothing that does not say it is from Slack', async () => {
+    const now = await lab.clock();
+    const ofDesk = terms(now);
+    const bare = { version: 1, kind: 'restraint.propose', person: 'ana', at: ofDesk.from, terms: ofDesk } as const;
+    for (const one of [fromSlack(terms(now), 'ana'), fromSlack(terms(now), 'stranger'), signedOrder(bare, 'desk')]) {
+      const seen = lab.records.length;
+      await control.signal(controlNames.proposeSignal, one);
+      await control.until(() => lab.records.slice(seen).some(({ kind }) => kind === 'restraint.refused'), 'the refusal');
+    }
+  });
+});
+
 describe('observe mode', () => {
   test('takes two other people, and is stricter than a freeze', async () => {
     const clock = { now: (await lab.clock()) + 60_000 };

@@ -4,13 +4,14 @@ import type {
   MessageRef,
   OpenModal,
   QuestionCard,
+  RestraintDraft,
   ShownCard,
   StoredButton,
   SuppressionDraft,
 } from '../../../core/card.ts';
 import { createSlackDesk, type SlackDesk, type SlackDeskOptions } from '../../../integrations/slack/desk.ts';
+import type { SlackProposal, SlackRestraint } from '../../../integrations/slack/order-dialogs.ts';
 import type { Refusal } from '../../../integrations/slack/refusal.ts';
-import type { SlackProposal } from '../../../integrations/slack/suppression-dialog.ts';
 import { type SlackEmulator, startSlackEmulator } from '../../fakes/slack/index.ts';
 
 export const appId = 'A0FIREBREAK';
@@ -165,6 +166,13 @@ export const draft: SuppressionDraft = {
   not: [{ rule: 'Read sensitive file', why: 'the owner of its pod was only guessed' }],
 };
 
+export const freezeDraft: RestraintDraft = {
+  mode: 'freeze',
+  cluster: 'prod-1',
+  owner: 'Ada Lovelace',
+  playbooks: [{ id: 'ask-about-shell', title: 'Ask whether a shell is expected' }],
+};
+
 export interface Rig {
   /** Where the desk takes what Slack sends. */
   readonly url: string;
@@ -173,6 +181,7 @@ export interface Rig {
   readonly cards: MemoryCards;
   readonly clicks: Parameters<SlackDeskOptions['onClick']>[0][];
   readonly proposals: SlackProposal[];
+  readonly restraints: SlackRestraint[];
   readonly refusals: Refusal[];
   readonly logs: string[];
   stop(): Promise<void>;
@@ -191,7 +200,7 @@ export async function startRig(options: Partial<SlackDeskOptions> = {}, scopes?:
     ...(options.appToken === undefined ? {} : { appToken: options.appToken }),
   });
   const [cards, clicks, refusals, logs] = [new MemoryCards(), [] as Rig['clicks'], [] as Refusal[], [] as string[]];
-  const proposals: SlackProposal[] = [];
+  const [proposals, restraints] = [[] as SlackProposal[], [] as SlackRestraint[]];
   const desk = createSlackDesk({
     appId,
     teamId,
@@ -202,13 +211,20 @@ export async function startRig(options: Partial<SlackDeskOptions> = {}, scopes?:
     cards,
     mayAnswer: async () => ({}),
     onMenu: async ({ button, reason }) => {
-      if (button.choice === ':suppress') return { suppress: draft };
+      if (button.choice === ':suppress') return { opens: draft };
       if (button.choice === ':details') return { details: '*Timeline*\n14:02:11  incident.opened' };
       return button.choice === ':comment' && reason === undefined
         ? { asksFor: 'comment' }
         : { text: `${button.choice}: ${reason}` };
     },
-    onCommand: async ({ text }) => (text === 'suppress cart' ? { suppress: draft } : { mrkdwn: `You typed *${text}*.` }),
+    onCommand: async ({ text }) => {
+      if (text === 'freeze') return { opens: freezeDraft };
+      return text === 'suppress cart' ? { opens: draft } : { mrkdwn: `You typed *${text}*.` };
+    },
+    onRestraint: async (restraint) => {
+      restraints.push(restraint);
+      return { text: 'Proposed.' };
+    },
     onProposal: async (proposal) => {
       proposals.push(proposal);
       return { text: 'Proposed.' };
@@ -237,6 +253,7 @@ export async function startRig(options: Partial<SlackDeskOptions> = {}, scopes?:
     cards,
     clicks,
     proposals,
+    restraints,
     refusals,
     logs,
     stop: async () => {

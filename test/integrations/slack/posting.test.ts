@@ -49,6 +49,7 @@ describe('the card', () => {
       mayAnswer: async () => ({}),
       onMenu: async () => ({ text: '' }),
       onProposal: async () => ({ text: '' }),
+      onRestraint: async () => ({ text: '' }),
       onCommand: async () => ({ mrkdwn: '' }),
       onClick: async () => ({ text: '' }),
       onRefused: () => {},

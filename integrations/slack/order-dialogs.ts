@@ -1,0 +1,91 @@
+import type { RespondFn } from '@slack/bolt';
+import type { ModalView } from '@slack/types';
+import type { OrderDraft, RestraintDraft, SuppressionDraft } from '../../core/card.ts';
+import { redactSecrets } from '../../core/redact.ts';
+import type { Dialogs, Opening } from './dialogs.ts';
+import { type Arrived, codeOf, type Told } from './door.ts';
+import type { Read } from './order-inputs.ts';
+import { type FilledRestraint, restraintIn, restraintView } from './restraint-view.ts';
+import type { DraftSubmission } from './submission.ts';
+import { type FilledProposal, proposalIn, suppressionView } from './suppression-view.ts';
+
+interface Sent<Draft> {
+  /** The same however often the dialog is sent off. */
+  readonly dialogId: string;
+  readonly slackUser: string;
+  readonly draft: Draft;
+}
+
+/** What a person has proposed to hide, in a dialog that they opened. */
+export type SlackProposal = Sent<SuppressionDraft> & FilledProposal;
+/** A freeze or an observe mode that a person has proposed. */
+export type SlackRestraint = Sent<RestraintDraft> & FilledRestraint;
+
+/** What is done with what was ordered. The answer is for who ordered it, once it is known what has become of it. */
+export interface OrderHandlers {
+  readonly onProposal: (proposal: SlackProposal) => Promise<{ readonly text: string }>;
+  readonly onRestraint: (restraint: SlackRestraint) => Promise<{ readonly text: string }>;
+}
+
+export interface OrderDialogsParts extends OrderHandlers {
+  readonly dialogs: Dialogs;
+  readonly log: (message: string, facts: Readonly<Record<string, string>>) => void;
+  readonly now: () => number;
+}
+
+/** The dialogs that order something. What it may be about is remembered with each, and never read from what Slack sends. */
+export class OrderDialogs {
+  readonly #parts: OrderDialogsParts;
+
+  constructor(parts: OrderDialogsParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * `rule`: of the card that it was opened from.
+   * @throws FB_ERR_UNAVAILABLE, FB_ERR_REFUSED.
+   */
+  open(opening: Opening, respond: RespondFn | undefined, draft: OrderDraft, rule?: string): Promise<void> {
+    const { dialogs, now } = this.#parts;
+    const view = (modalId: string): ModalView =>
+      'kinds' in draft ? suppressionView({ draft, modalId, now: now(), rule }) : restraintView({ draft, modalId });
+    return dialogs.open(opening, respond, view, draft);
+  }
+
+  /** What is wrong in it is told in the dialog, which stays; what is right is taken once. Says what to tell who sent it off. */
+  async take({ modal, draft, typed }: DraftSubmission, ack: Arrived['ack']): Promise<Told | undefined> {
+    const { dialogs, log } = this.#parts;
+    const { modalId: dialogId, slackUser, channel } = modal;
+    const read = this.#read({ dialogId, slackUser }, draft, typed);
+    if (!read.ok) {
+      await ack({ response_action: 'errors', errors: read.errors });
+      return undefined;
+    }
+    await dialogs.spend(modal);
+    await ack();
+    const { text } = await read.filled().catch((error: unknown) => {
+      log('order not handled', { error: codeOf(error) });
+      return { text: `Your order was perhaps not recorded (${codeOf(error)}). If no card appears, open the dialog again.` };
+    });
+    return { channel, user: slackUser, text };
+  }
+
+  /** What to do with what was filled in. */
+  #read(
+    from: Omit<Sent<OrderDraft>, 'draft'>,
+    draft: OrderDraft,
+    typed: DraftSubmission['typed'],
+  ): Read<() => Promise<{ readonly text: string }>> {
+    const { onProposal, onRestraint, now } = this.#parts;
+    if ('kinds' in draft) {
+      const read = proposalIn(typed, draft, now());
+      return read.ok ? { ok: true, filled: () => onProposal({ ...from, draft, ...redacted(read.filled) }) } : read;
+    }
+    const read = restraintIn(typed, draft, now());
+    return read.ok ? { ok: true, filled: () => onRestraint({ ...from, draft, ...redacted(read.filled) }) } : read;
+  }
+}
+
+function redacted<Filled extends { readonly reason: string }>(filled: Filled): Filled {
+  return { ...filled, reason: redactSecrets(filled.reason) };
+}

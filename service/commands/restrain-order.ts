@@ -1,0 +1,36 @@
+import { type ControlState, controlNames, type RestraintState } from '../../core/control.ts';
+import type { SignedRestraint, SignedRestraintEnd } from '../../core/restraint.ts';
+import type { Session } from './connect.ts';
+import { giveOrder } from './order.ts';
+
+/**
+ * Puts a proposal to the control workflow, whoever signed it for its person, and waits until people are asked.
+ * @throws FB_ERR_VOTE_REFUSED with the cell’s reason; FB_ERR_UNAVAILABLE when it is sent, and nobody has answered yet.
+ */
+export function proposeRestraint(session: Session, order: SignedRestraint): Promise<RestraintState> {
+  return giveOrder(session, {
+    signal: controlNames.proposeSignal,
+    order,
+    refused: 'restraint.refused',
+    found: (state) => inState(state, order.order.terms.id, 'proposed'),
+  });
+}
+
+/** @throws as `proposeRestraint`. */
+export function endRestraint(session: Session, order: SignedRestraintEnd): Promise<RestraintState> {
+  return giveOrder(session, {
+    signal: controlNames.endSignal,
+    order,
+    refused: 'restraint.refused',
+    found: (state) => inState(state, order.order.restraint, 'ended'),
+  });
+}
+
+export function restraintOf(state: ControlState, id: string): RestraintState | undefined {
+  return state.restraints?.find(({ proposal }) => proposal.order.terms.id === id);
+}
+
+function inState(state: ControlState, id: string, wanted: RestraintState['status']['state']): RestraintState | undefined {
+  const found = restraintOf(state, id);
+  return found?.status.state === wanted ? found : undefined;
+}

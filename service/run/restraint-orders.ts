@@ -1,0 +1,130 @@
+import { createHash } from 'node:crypto';
+import type { Client } from '@temporalio/client';
+import type { RestraintDraft } from '../../core/card.ts';
+import type { RestraintState } from '../../core/control.ts';
+import { FirebreakError } from '../../core/errors.ts';
+import {
+  type EndRestraint,
+  type ProposeRestraint,
+  type RestraintMode,
+  type RestraintTerms,
+  restraintTitle,
+  severityOf,
+} from '../../core/restraint.ts';
+import { type Person, personBySlackId } from '../../core/roster.ts';
+import type { Signer } from '../../core/signing.ts';
+import type { SlackRestraint } from '../../integrations/slack/order-dialogs.ts';
+import { code, inline, linesUpTo } from '../../integrations/slack/text.ts';
+import { playbooks } from '../../playbooks/index.ts';
+import { controlState, type Session, sessionOver } from '../commands/connect.ts';
+import { signedWith } from '../commands/order.ts';
+import { endRestraint, proposeRestraint } from '../commands/restrain-order.ts';
+import type { Config } from '../config/load.ts';
+
+export interface RestraintOrdersOptions {
+  readonly config: Config;
+  readonly signer: Signer;
+  /** Undefined while Temporal has not answered yet. */
+  readonly client: () => Client | undefined;
+  readonly refused: (refusal: { readonly reason: string; readonly person: string; readonly choice: string }) => void;
+  readonly now?: () => number;
+}
+
+export interface RestraintOrders {
+  draft(person: Person, mode: RestraintMode): RestraintDraft;
+  propose(restraint: SlackRestraint): Promise<{ readonly text: string }>;
+  /** Mrkdwn. @throws FB_ERR_REFUSED, FB_ERR_VOTE_REFUSED, FB_ERR_UNAVAILABLE. */
+  end(asked: {
+    readonly session: Session;
+    readonly person: Person;
+    readonly id: string;
+    readonly reason: string;
+  }): Promise<string>;
+}
+
+/** Freezes and observe modes that are proposed and ended in Slack: signed by the desk for who did it, and checked in the cell as from the command line. */
+export function createRestraintOrders(options: RestraintOrdersOptions): RestraintOrders {
+  const { config, signer, client, refused, now = Date.now } = options;
+  return {
+    draft: ({ name }, mode) => ({
+      mode,
+      cluster: config.cluster,
+      owner: name,
+      playbooks: playbooks.map(({ id, title }) => ({ id, title })),
+    }),
+
+    propose: async (restraint) => {
+      const { slackUser, draft } = restraint;
+      const person = personBySlackId(config.roster, slackUser);
+      if (!person) {
+        refused({ reason: 'not on the roster', person: `slack/${slackUser}`, choice: draft.mode });
+        return { text: 'You are not on the roster, so nothing was proposed. It is on the record.' };
+      }
+      const connected = client();
+      if (!connected) return { text: 'Temporal does not answer yet: nothing was proposed. Please try again in a moment.' };
+      const terms = termsOf(restraint, person, now());
+      const order: ProposeRestraint = {
+        version: 1,
+        kind: 'restraint.propose',
+        person: person.id,
+        at: terms.from,
+        terms,
+        via: 'slack',
+      };
+      try {
+        await proposeRestraint(sessionOver(config, connected), await signedWith(order, signer));
+      } catch (error) {
+        if (error instanceof FirebreakError) return { text: `${error.detail} (${error.code})` };
+        throw error;
+      }
+      const who = severityOf(terms) === 'critical' ? 'Two other people' : 'Somebody else';
+      return {
+        text: `Proposed as ${terms.id}: ${restraintTitle(terms)}, until ${terms.until}. Nothing has changed yet. ${who} must agree: the card is in the channel.`,
+      };
+    },
+
+    end: async ({ session, person, id, reason }) => {
+      const order: EndRestraint = {
+        version: 1,
+        kind: 'restraint.end',
+        person: person.id,
+        at: new Date(now()).toISOString(),
+        cluster: config.cluster,
+        restraint: id,
+        reason,
+        via: 'slack',
+      };
+      const { proposal } = await endRestraint(session, await signedWith(order, signer));
+      return inline(`Ended: ${restraintTitle(proposal.order.terms)}. Cells know it within 5 s.`, 500);
+    },
+  };
+}
+
+function termsOf({ dialogId, draft, scope, until, reason }: SlackRestraint, person: Person, now: number): RestraintTerms {
+  return {
+    version: 1,
+    // One dialog, one proposal: however often it is sent off.
+    id: createHash('sha256').update(`restraint ${dialogId}`).digest('hex').slice(0, 16),
+    cluster: draft.cluster,
+    mode: draft.mode,
+    scope,
+    owner: person.id,
+    reason,
+    from: new Date(now).toISOString(),
+    until: new Date(until).toISOString(),
+  };
+}
+
+/** `unfreeze` without an id: what there is to end. Mrkdwn. */
+export async function restraintsText(session: Session): Promise<string> {
+  const { restraints = [] } = await controlState(session);
+  const live = restraints.filter(({ status: { state } }) => state === 'proposed' || state === 'active');
+  if (live.length === 0) return 'Nothing is frozen, and nothing is proposed.';
+  return linesUpTo(['*What can be ended*  with `/firebreak unfreeze ID REASON`', ...live.map(lineOf)], 8_000);
+}
+
+function lineOf({ proposal: { order }, status }: RestraintState): string {
+  const { id, until, reason } = order.terms;
+  const end = until.replace('T', ' ').slice(0, 16);
+  return `•  ${code(id, 20)}  *${status.state}*  ${inline(restraintTitle(order.terms), 200)}, until ${end} UTC: ${inline(reason, 200)}`;
+}
