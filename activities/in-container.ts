@@ -42,7 +42,7 @@ export interface ContainerFacts {
 
 /** To read what other users' processes have, and to end them. */
 const capabilities = ['DAC_READ_SEARCH', 'KILL', 'SYS_PTRACE'];
-const livesSeconds = 600;
+const defaultLife = 600;
 const startsWithinMs = 45_000;
 
 /** Ephemeral containers have no prefix that a tenant could not use: the name is for people, and for finding the step's own again. */
@@ -86,9 +86,11 @@ export async function inContainer<T>(options: {
   readonly wanted: WantedContainer;
   readonly context: StepContext;
   readonly more?: readonly string[];
+  /** After how long the tools end by themselves. */
+  readonly livesSeconds?: number;
   readonly work: (inside: InContainer) => Promise<T>;
 }): Promise<{ readonly result: T; readonly facts: ContainerFacts }> {
-  const { parts, pod, wanted, context, more = [] } = options;
+  const { parts, pod, wanted, context, more = [], livesSeconds = defaultLife } = options;
   const { api } = parts;
   const { signal, key } = context;
   const image = imageOf(parts);

@@ -18,6 +18,8 @@ export type KeptEvidence = SnapshotPodStateOutput['evidence'];
 /** What one step keeps of a pod: artefact by artefact, then the signed list of them. */
 export interface Keeping {
   keep(what: Omit<Artefact, 'sha256' | 'bytes' | 'collectedAt'>, data: EvidenceBytes | string): Promise<Artefact>;
+  /** What lies in the store already. */
+  add(artefact: Omit<Artefact, 'collectedAt'>): void;
   /** @param did what was done, for the custody list: `collected 3 logs through the Kubernetes API`. */
   close(who: string, did: string): Promise<KeptEvidence>;
 }
@@ -34,6 +36,9 @@ export function keepEvidence(
       const artefact = { ...what, ...kept, collectedAt: now().toISOString() };
       artefacts.push(artefact);
       return artefact;
+    },
+    add(artefact) {
+      artefacts.push({ ...artefact, collectedAt: now().toISOString() });
     },
     async close(who, did) {
       const at = now().toISOString();

@@ -75,8 +75,13 @@ function isArtefact(value: unknown): boolean {
   return (
     isObject(value) &&
     [value.name, value.mediaType, value.sha256, value.collectedAt, value.tool].every(isText) &&
-    Number.isSafeInteger(value.bytes)
+    Number.isSafeInteger(value.bytes) &&
+    (value.sealed === undefined || isSealed(value.sealed))
   );
+}
+
+function isSealed(value: unknown): boolean {
+  return isObject(value) && [value.keyId, value.sha256].every(isText) && Number.isSafeInteger(value.bytes);
 }
 
 function isText(value: unknown): value is string {

@@ -9,6 +9,8 @@ export interface EvidenceStore {
   put(data: EvidenceBytes, mediaType: string): Promise<{ readonly sha256: string; readonly bytes: number }>;
   /** @throws FB_ERR_NOT_FOUND when there is none, FB_ERR_EVIDENCE_DAMAGED when the bytes read are not those of the name. */
   get(sha256: string): Promise<Uint8Array>;
+  /** The same as it comes, for what may be large: that the bytes are right is known at the end only, where it throws otherwise. */
+  read(sha256: string): AsyncIterable<Uint8Array>;
   has(sha256: string): Promise<boolean>;
 }
 

@@ -8,6 +8,16 @@ export interface Artefact {
   readonly tool: string;
   /** Left out or cut, in words; absent when whole. */
   readonly partial?: string;
+  /** How it lies in the store, where that is sealed: `sha256` and `bytes` above are of what was taken, these of the sealed object. */
+  readonly sealed?: { readonly keyId: string; readonly sha256: string; readonly bytes: number };
+}
+
+/** The object in the store. */
+export function storedAs({ sealed, sha256, bytes }: Pick<Artefact, 'sealed' | 'sha256' | 'bytes'>): {
+  readonly sha256: string;
+  readonly bytes: number;
+} {
+  return sealed ?? { sha256, bytes };
 }
 
 /** What was taken of one target by one step, signed by the cell's evidence key (Ed25519 over the canonical JSON of the rest). */

@@ -10,6 +10,8 @@ export interface ObjectBucket {
   }): Promise<{ readonly written: boolean }>;
   /** @throws FB_ERR_NOT_FOUND */
   get(key: string): Promise<Uint8Array>;
+  /** The same as it comes. */
+  read(key: string): AsyncIterable<Uint8Array>;
   has(key: string): Promise<boolean>;
   /** Keys below a folder, in order. */
   keys(folder: string): AsyncIterable<string>;

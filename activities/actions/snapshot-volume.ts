@@ -3,28 +3,26 @@ import type { ActionImplementation, StepContext } from '../../core/action.ts';
 import type { SnapshotVolumeInput, SnapshotVolumeOutput } from '../../core/actions/snapshot-volume.schema.ts';
 import { canonicalJson } from '../../core/digest.ts';
 import { FirebreakError } from '../../core/errors.ts';
-import type { EvidenceStore, VerifyManifest, WriteManifest } from '../../core/evidence-store.ts';
 import { redactSecrets } from '../../core/redact.ts';
 import type { CellKey } from '../../core/sealed.ts';
 import type { KubernetesApi } from '../../integrations/kubernetes/client.ts';
 import { targetOf } from '../../integrations/kubernetes/objects.ts';
 import { readSnapshot, type SnapshotState, snapshotRef } from '../../integrations/kubernetes/volume-snapshots.ts';
+import { type EvidenceParts, keepEvidence } from '../kept-evidence.ts';
 import { isMadeBy, makeObject } from './made-object.ts';
 import { type VolumeToTake, volumesToTake } from './volumes-to-take.ts';
 
 const defaultWait = 300;
 
 /** Keeps the volumes of a pod; see the declaration in `core/actions/snapshot-volume.ts`. */
-export function snapshotVolumeImplementation(options: {
-  readonly api: KubernetesApi;
-  readonly cellKey: CellKey;
-  readonly store: EvidenceStore;
-  readonly writeManifest: WriteManifest;
-  readonly verifyManifest: VerifyManifest;
-  readonly pollMs?: number;
-  readonly now?: () => Date;
-}): ActionImplementation<SnapshotVolumeInput, SnapshotVolumeOutput> {
-  const { api, store, writeManifest, verifyManifest, pollMs = 1_000, now = () => new Date() } = options;
+export function snapshotVolumeImplementation(
+  options: EvidenceParts & {
+    readonly api: KubernetesApi;
+    readonly cellKey: CellKey;
+    readonly pollMs?: number;
+  },
+): ActionImplementation<SnapshotVolumeInput, SnapshotVolumeOutput> {
+  const { api, verifyManifest, pollMs = 1_000 } = options;
 
   return {
     async plan(input, context) {
@@ -70,31 +68,18 @@ export function snapshotVolumeImplementation(options: {
       const left = [...missing, ...taken.flatMap(whatIsWrong)];
       if (snapshots.length === 0)
         throw new FirebreakError('FB_ERR_UNAVAILABLE', `no volume of ${pod.name} could be taken: ${left.join('; ')}`);
-      const what = { name: 'volume-snapshots.json', mediaType: 'application/json', tool: 'kubernetes-api' };
-      const kept = await store.put(
-        new TextEncoder().encode(canonicalJson({ taken: taken.map(described), missing })),
-        what.mediaType,
+      const { keep, close } = keepEvidence(options, { pod, context });
+      const partial = left.length > 0 ? { partial: left.join('; ') } : {};
+      await keep(
+        { name: 'volume-snapshots.json', mediaType: 'application/json', tool: 'kubernetes-api', ...partial },
+        canonicalJson({ taken: taken.map(described), missing }),
       );
-      const at = now().toISOString();
-      const ref = await writeManifest({
-        incident: context.incident,
-        run: context.run,
-        step: context.key,
-        target: { name: `pod/${pod.namespace}/${pod.name}`, uid: pod.uid },
-        artefacts: [{ ...what, ...kept, collectedAt: at, ...(left.length > 0 && { partial: left.join('; ') }) }],
-        custody: snapshots.map(({ claim, snapshot, content, handle }) => ({
-          at,
-          who: 'firebreak/cell',
-          did: `took a snapshot of claim ${claim}: VolumeSnapshot ${pod.namespace}/${snapshot}, content ${content}, handle ${handle}`,
-        })),
-        createdAt: at,
-      });
+      const named = snapshots.map(
+        ({ claim, snapshot, content, handle }) =>
+          `claim ${claim} as VolumeSnapshot ${pod.namespace}/${snapshot}, content ${content}, handle ${handle}`,
+      );
       return {
-        evidence: {
-          manifestSha256: ref.manifestSha256,
-          target: { ...ref.target },
-          artefacts: ref.artefacts.map((artefact) => ({ ...artefact })),
-        },
+        evidence: await close('firebreak/cell', `took snapshots of ${named.join('; ')}`),
         namespace: pod.namespace,
         snapshots,
         missing: [...missing, ...taken.filter(({ state }) => state.content?.handle === undefined).flatMap(whatIsWrong)],

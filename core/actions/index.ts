@@ -19,6 +19,7 @@ import { revokeTokens } from './revoke-tokens.ts';
 import { rollbackWorkload } from './rollback-workload.ts';
 import { rotateSecret } from './rotate-secret.ts';
 import { scaleToZero } from './scale-to-zero.ts';
+import { snapshotFilesystem } from './snapshot-filesystem.ts';
 import { snapshotPodState } from './snapshot-pod-state.ts';
 import { snapshotVolume } from './snapshot-volume.ts';
 import { suspendCronJob } from './suspend-cron-job.ts';
@@ -45,6 +46,7 @@ export {
   rollbackWorkload,
   rotateSecret,
   scaleToZero,
+  snapshotFilesystem,
   snapshotPodState,
   snapshotVolume,
   suspendCronJob,
@@ -64,6 +66,7 @@ export const actions: readonly ActionDeclaration[] = [
   revokeServiceAccount,
   denyImage,
   snapshotPodState,
+  snapshotFilesystem,
   snapshotVolume,
   rotateSecret,
   deletePod,

@@ -50,6 +50,15 @@ export function openBucket(options: S3Options): ObjectBucket {
       if (outcome instanceof Uint8Array) return outcome;
       throw new FirebreakError('FB_ERR_NOT_FOUND', `there is no object ${key} in the bucket`);
     },
+    read: async function* (key) {
+      const outcome = await answered(key, async () => (await client.send(new GetObjectCommand(at(key)))).Body);
+      if (!(outcome instanceof Readable)) throw new FirebreakError('FB_ERR_NOT_FOUND', `there is no object ${key} in the bucket`);
+      try {
+        yield* outcome;
+      } catch {
+        throw new FirebreakError('FB_ERR_UNAVAILABLE', `S3 stopped sending ${key}`);
+      }
+    },
     has: async (key) => (await answered(key, () => client.send(new HeadObjectCommand(at(key))))) !== 'missing',
     keys: async function* (folder) {
       let next: string | undefined;

@@ -1,6 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { FirebreakError } from '../../core/errors.ts';
 import type { EvidenceBytes } from '../../core/evidence-store.ts';
 
 export interface DraftedFile {
@@ -29,6 +30,17 @@ export async function draftFile(folder: string, data: EvidenceBytes): Promise<Dr
     await file.close();
   }
   return { path, sha256: hash.digest('hex'), bytes };
+}
+
+/** Passes on what is read, and throws FB_ERR_EVIDENCE_DAMAGED at its end where it is not what the name says. */
+export async function* checkedStream(data: AsyncIterable<Uint8Array>, sha256: string): AsyncGenerator<Uint8Array> {
+  const hash = createHash('sha256');
+  for await (const part of data) {
+    hash.update(part);
+    yield part;
+  }
+  if (hash.digest('hex') !== sha256)
+    throw new FirebreakError('FB_ERR_EVIDENCE_DAMAGED', `the object ${sha256} has other contents`);
 }
 
 export function sha256Of(bytes: Uint8Array): string {

@@ -1,8 +1,9 @@
+import { createReadStream } from 'node:fs';
 import { access, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { FirebreakError } from '../../core/errors.ts';
 import type { EvidenceStore } from '../../core/evidence-store.ts';
-import { type DraftedFile, draftFile, isSha256, sha256Of } from './drafted-file.ts';
+import { checkedStream, type DraftedFile, draftFile, isSha256, sha256Of } from './drafted-file.ts';
 
 /** `DIR/ab/abcd…`: written beside, synced, renamed, so that an artefact is there whole or not at all. Readable by its owner only. */
 export function createFolderStore({ dir }: { readonly dir: string }): EvidenceStore {
@@ -21,6 +22,10 @@ export function createFolderStore({ dir }: { readonly dir: string }): EvidenceSt
       if (sha256Of(bytes) === sha256) return bytes;
       throw new FirebreakError('FB_ERR_EVIDENCE_DAMAGED', `the file ${sha256} has other contents`);
     },
+    read: (sha256) => {
+      if (!isSha256(sha256)) throw missing(sha256);
+      return readGuarded(pathOf(sha256), sha256);
+    },
     has: async (sha256) =>
       isSha256(sha256) &&
       access(pathOf(sha256)).then(
@@ -28,6 +33,19 @@ export function createFolderStore({ dir }: { readonly dir: string }): EvidenceSt
         () => false,
       ),
   };
+}
+
+async function* readGuarded(path: string, sha256: string): AsyncGenerator<Uint8Array> {
+  const parts = checkedStream(createReadStream(path, { highWaterMark: 1024 * 1024 }), sha256);
+  try {
+    for (;;) {
+      const { value, done } = await guarded(() => parts.next(), sha256);
+      if (done) return;
+      yield value;
+    }
+  } finally {
+    await parts.return(undefined);
+  }
 }
 
 async function settle(draft: DraftedFile, path: string): Promise<void> {

@@ -1,9 +1,12 @@
+import { createHash } from 'node:crypto';
 import { canonicalJson } from '../../core/digest.ts';
 import { FirebreakError } from '../../core/errors.ts';
-import type { EvidenceManifest, EvidenceRef } from '../../core/evidence.ts';
+import { type Artefact, type EvidenceManifest, type EvidenceRef, storedAs } from '../../core/evidence.ts';
 import { asManifest, custodyIsLinked, evidenceRef, manifestBytes, unsignedManifest } from '../../core/evidence-manifest.ts';
 import type { EvidenceStore, VerifyManifest, WriteManifest } from '../../core/evidence-store.ts';
+import type { IncidentKeys } from '../../core/incident-key.ts';
 import type { SignatureVerifier, Signer } from '../../core/signing.ts';
+import { openStream } from './sealed-stream.ts';
 
 export interface EvidenceReader {
   readonly store: EvidenceStore;
@@ -48,8 +51,37 @@ export async function readManifest({
   return manifest;
 }
 
-/** Reads a manifest and every artefact in it back. @throws FB_ERR_UNAVAILABLE when the store does not answer. */
-export function createManifestVerifier({ store, verifier }: EvidenceReader): VerifyManifest {
+/**
+ * What was taken, as it was before it was sealed, in constant memory. Hashes are known to be right at the end only.
+ * @throws FB_ERR_NOT_FOUND when the incident's key was destroyed, FB_ERR_SEAL_BROKEN, FB_ERR_EVIDENCE_DAMAGED, FB_ERR_UNAVAILABLE
+ */
+export async function* readArtefact(
+  { store, keys }: { readonly store: EvidenceStore; readonly keys: Pick<IncidentKeys, 'open'> },
+  artefact: Artefact,
+): AsyncGenerator<Uint8Array> {
+  const { name, sealed, sha256, bytes } = artefact;
+  if (!sealed) return yield* store.read(sha256);
+  const { key } = await keys.open(sealed.keyId);
+  const hash = createHash('sha256');
+  let size = 0;
+  for await (const part of openStream(store.read(sealed.sha256), key)) {
+    hash.update(part);
+    size += part.byteLength;
+    yield part;
+  }
+  if (size !== bytes || hash.digest('hex') !== sha256)
+    throw new FirebreakError('FB_ERR_EVIDENCE_DAMAGED', `${name} was sealed with other contents than the manifest says`);
+}
+
+/**
+ * Reads a manifest and every artefact in it back; with `keys`, what is sealed is opened and hashed too.
+ * @throws FB_ERR_UNAVAILABLE when the store does not answer.
+ */
+export function createManifestVerifier({
+  store,
+  verifier,
+  keys,
+}: EvidenceReader & { readonly keys?: Pick<IncidentKeys, 'open'> }): VerifyManifest {
   return async (sha256) => {
     const problems: string[] = [];
     const found = async <Result>(name: string, read: () => Promise<Result>): Promise<Result | undefined> => {
@@ -62,9 +94,12 @@ export function createManifestVerifier({ store, verifier }: EvidenceReader): Ver
       }
     };
     const manifest = await found('manifest', () => readManifest({ store, verifier, sha256 }));
-    for (const { name, sha256: address, bytes } of manifest?.artefacts ?? []) {
-      const artefact = await found(name, () => store.get(address));
-      if (artefact && artefact.byteLength !== bytes) problems.push(`${name}: ${artefact.byteLength} bytes instead of ${bytes}`);
+    for (const artefact of manifest?.artefacts ?? []) {
+      const { sha256: address, bytes } = artefact.sealed && !keys ? artefact.sealed : artefact;
+      const size = await found(artefact.name, async () =>
+        sizeOf(artefact.sealed && keys ? readArtefact({ store, keys }, artefact) : store.read(address)),
+      );
+      if (size !== undefined && size !== bytes) problems.push(`${artefact.name}: ${size} bytes instead of ${bytes}`);
     }
     return problems;
   };
@@ -84,7 +119,7 @@ export function createEvidenceCheck({
       const manifest = await readManifest({ store, verifier, sha256: ref.manifestSha256 });
       const remembered = canonicalJson(evidenceRef({ manifest, manifestSha256: ref.manifestSha256 })) === canonicalJson(ref);
       if (manifest.incident !== incident || !remembered) return false;
-      const kept = await Promise.all(manifest.artefacts.map(({ sha256 }) => store.has(sha256)));
+      const kept = await Promise.all(manifest.artefacts.map((artefact) => store.has(storedAs(artefact).sha256)));
       return kept.length > 0 && kept.every(Boolean);
     } catch (error) {
       if (isAbsent(error)) return false;
@@ -93,8 +128,16 @@ export function createEvidenceCheck({
   };
 }
 
+const damages: ReadonlySet<string> = new Set(['FB_ERR_NOT_FOUND', 'FB_ERR_EVIDENCE_DAMAGED', 'FB_ERR_SEAL_BROKEN']);
+
 function isAbsent(error: unknown): error is FirebreakError {
-  return error instanceof FirebreakError && (error.code === 'FB_ERR_NOT_FOUND' || error.code === 'FB_ERR_EVIDENCE_DAMAGED');
+  return error instanceof FirebreakError && damages.has(error.code);
+}
+
+async function sizeOf(data: AsyncIterable<Uint8Array>): Promise<number> {
+  let size = 0;
+  for await (const part of data) size += part.byteLength;
+  return size;
 }
 
 function parsed(bytes: Uint8Array): unknown {

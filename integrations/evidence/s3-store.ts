@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { FirebreakError } from '../../core/errors.ts';
 import type { EvidenceStore } from '../../core/evidence-store.ts';
 import { openBucket, type S3Options } from './bucket.ts';
-import { draftFile, isSha256, sha256Of } from './drafted-file.ts';
+import { checkedStream, draftFile, isSha256, sha256Of } from './drafted-file.ts';
 
 /**
  * Artefacts as objects `PREFIX` + SHA-256. A stream goes through a file in `scratchDir` (default: the
@@ -34,6 +34,10 @@ export function createS3Store(options: S3Options & { readonly scratchDir?: strin
       const bytes = await bucket.get(sha256);
       if (sha256Of(bytes) === sha256) return bytes;
       throw new FirebreakError('FB_ERR_EVIDENCE_DAMAGED', `the object ${sha256} has other contents`);
+    },
+    read: (sha256) => {
+      if (!isSha256(sha256)) throw new FirebreakError('FB_ERR_NOT_FOUND', `there is no evidence ${sha256}`);
+      return checkedStream(bucket.read(sha256), sha256);
     },
     has: async (sha256) => isSha256(sha256) && bucket.has(sha256),
   };

@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, open, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve, sep } from 'node:path';
 import { controlNames } from '../../core/control.ts';
 import { canonicalJson } from '../../core/digest.ts';
@@ -6,13 +6,13 @@ import { FirebreakError } from '../../core/errors.ts';
 import type { Artefact, EvidenceManifest } from '../../core/evidence.ts';
 import type { ReadEvidence } from '../../core/evidence-access.ts';
 import { manifestBytes } from '../../core/evidence-manifest.ts';
-import { readManifest } from '../../integrations/evidence/manifest.ts';
+import { readArtefact, readManifest } from '../../integrations/evidence/manifest.ts';
 import { withSession } from './connect.ts';
 import type { GetOptions, Wanted } from './evidence.ts';
 import { giveOrder, signedOrder } from './order.ts';
 import { print, printable, printJson } from './output.ts';
 
-interface Parcel {
+export interface Parcel {
   readonly address: string;
   readonly manifest: EvidenceManifest;
   /** What is handed out of it. */
@@ -35,7 +35,7 @@ export async function getEvidence({ reader, addresses }: Wanted, only: string | 
   await newFolder(out);
   for (const parcel of parcels) {
     const folder = parcels.length === 1 ? out : join(out, parcel.address.slice(0, 12));
-    await writeParcel(folder, parcel, (address) => reader.store.get(address));
+    await writeParcel(folder, parcel, (artefact) => opened(reader, artefact));
   }
   const written = parcels.flatMap(({ address, artefacts }) =>
     artefacts.map(({ name, sha256 }) => ({ manifest: address, name, sha256 })),
@@ -86,17 +86,49 @@ function inside(folder: string, name: string): string {
   return path;
 }
 
+/** As much of a reader as it takes. */
+type SealedReader = Pick<Wanted['reader'], 'store' | 'keys'> & {
+  readonly config: { readonly evidence: { readonly wrapKeyFile: string } };
+};
+
+/** As it was taken. @throws FB_ERR_CONFIG_INVALID when it is sealed, and the key is not here. */
+export function opened(reader: SealedReader, artefact: Artefact): AsyncIterable<Uint8Array> {
+  const { store, keys, config } = reader;
+  if (!artefact.sealed) return store.read(artefact.sha256);
+  if (!keys)
+    throw new FirebreakError(
+      'FB_ERR_CONFIG_INVALID',
+      `${artefact.name} is sealed, and ${config.evidence.wrapKeyFile} is not here`,
+    );
+  return readArtefact({ store, keys }, artefact);
+}
+
+/** A file of any size; one whose hash turns out wrong at its end is left there for a look, and named by the error. */
+async function writeStream(path: string, data: AsyncIterable<Uint8Array>): Promise<void> {
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  const file = await open(path, 'wx', 0o600);
+  try {
+    for await (const part of data) await file.appendFile(part);
+  } finally {
+    await file.close();
+  }
+}
+
 /**
  * The artefacts, `SHA256SUMS` over them, the manifest as it is stored, the bytes of it that are signed, and the signature: `sha256sum` and the
  * public key are enough to check it all.
  */
-async function writeParcel(folder: string, parcel: Parcel, read: (address: string) => Promise<Uint8Array>): Promise<void> {
+export async function writeParcel(
+  folder: string,
+  parcel: Parcel,
+  read: (artefact: Artefact) => AsyncIterable<Uint8Array>,
+): Promise<void> {
   const { manifest, artefacts } = parcel;
   const write = async (path: string, data: Uint8Array | string): Promise<void> => {
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });
     await writeFile(path, data, { mode: 0o600, flag: 'wx' });
   };
-  for (const { name, sha256 } of artefacts) await write(inside(folder, name), await read(sha256));
+  for (const artefact of artefacts) await writeStream(inside(folder, artefact.name), read(artefact));
   const { signature, ...unsigned } = manifest;
   await write(join(folder, 'SHA256SUMS'), artefacts.map(({ name, sha256 }) => `${sha256}  artefacts/${name}\n`).join(''));
   await write(join(folder, 'manifest.json'), canonicalJson(manifest));

@@ -1,11 +1,13 @@
+import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
 import type { Artefact, EvidenceManifest } from '../../core/evidence.ts';
 import type { EvidenceStore } from '../../core/evidence-store.ts';
+import type { IncidentKeys } from '../../core/incident-key.ts';
 import { createManifestVerifier, readManifest } from '../../integrations/evidence/manifest.ts';
 import { openVerifier } from '../../integrations/keys/ed25519.ts';
 import { type Config, loadConfig } from '../config/load.ts';
 import { resolveSecrets } from '../config/secrets.ts';
-import { openEvidenceStore } from '../run/evidence.ts';
+import { openEvidenceStore, openIncidentKeys } from '../run/evidence.ts';
 import { incidentId, incidentState, withSession } from './connect.ts';
 import { getEvidence } from './evidence-get.ts';
 import { type ConfiguredOptions, withConfig, withExamples } from './options.ts';
@@ -27,6 +29,8 @@ export interface GetOptions extends EvidenceOptions {
 export interface EvidenceReader {
   readonly config: Config;
   readonly store: EvidenceStore;
+  /** Absent where the key that wraps them is not here: then what is sealed stays sealed. */
+  readonly keys?: IncidentKeys;
   readonly verifier: Awaited<ReturnType<typeof openVerifier>>;
 }
 
@@ -80,8 +84,15 @@ async function openReader(options: EvidenceOptions): Promise<EvidenceReader> {
   const config = loadConfig({ path: options.config, env: process.env });
   // Of all pools' secrets only those of the store.
   const { s3 } = resolveSecrets({ config, env: process.env, roles: ['forensics'] });
-  const store = await openEvidenceStore({ config, secrets: s3 ? { s3 } : {} });
-  return { config, store, verifier: await openVerifier({ files: options.publicKey ?? [`${config.evidence.keyFile}.pub`] }) };
+  const secrets = s3 ? { s3 } : {};
+  const store = await openEvidenceStore({ config, secrets });
+  const keys = existsSync(config.evidence.wrapKeyFile) ? await openIncidentKeys({ config, secrets }) : undefined;
+  return {
+    config,
+    store,
+    ...(keys && { keys }),
+    verifier: await openVerifier({ files: options.publicKey ?? [`${config.evidence.keyFile}.pub`] }),
+  };
 }
 
 /** A manifest's own address needs no Temporal: evidence outlives it. */
@@ -114,6 +125,7 @@ async function list({ reader, addresses }: Wanted, options: EvidenceOptions): Pr
     { title: 'MANIFEST', text: ({ manifest }) => manifest.slice(0, 12) },
     { title: 'COLLECTED', text: ({ collectedAt }) => collectedAt.replace('T', ' ').slice(0, 19) },
     { title: 'BYTES', text: ({ bytes }) => String(bytes) },
+    { title: 'SEALED', text: ({ sealed }) => (sealed ? `key ${sealed.keyId}` : '') },
     { title: 'TARGET', text: ({ target }) => target },
     { title: 'ARTEFACT', text: ({ name, partial }) => `${name}${partial === undefined ? '' : ` (partial: ${partial})`}` },
   ]);
@@ -123,6 +135,10 @@ async function list({ reader, addresses }: Wanted, options: EvidenceOptions): Pr
 
 async function verify({ reader, addresses }: Wanted, options: EvidenceOptions): Promise<void> {
   const check = createManifestVerifier(reader);
+  if (!reader.keys && !options.json)
+    print(
+      printable(`What is sealed is only checked as it lies in the store: ${reader.config.evidence.wrapKeyFile} is not here.`),
+    );
   const results: { readonly manifest: string; readonly problems: readonly string[] }[] = [];
   for (const manifest of addresses) results.push({ manifest, problems: await check(manifest) });
   if (results.some(({ problems }) => problems.length > 0)) process.exitCode = 1;

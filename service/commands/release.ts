@@ -5,7 +5,7 @@ import { FirebreakError } from '../../core/errors.ts';
 import { createKubernetesApi, type KubernetesApi } from '../../integrations/kubernetes/client.ts';
 import { accessFromKubeconfig } from '../../integrations/kubernetes/kubeconfig.ts';
 import { type Containment, findContainments, releaseContainment } from '../offline/containments.ts';
-import { readCellKey } from '../run/keys.ts';
+import { readRandomKey } from '../run/keys.ts';
 import { withJson } from './options.ts';
 import { print, printable, printJson, styled } from './output.ts';
 
@@ -51,7 +51,7 @@ async function release(pods: readonly string[], options: ReleaseOptions): Promis
       'say --offline; while Firebreak runs, people decide: `firebreak lease release`',
     );
   if (!kubeconfig) throw new FirebreakError('FB_ERR_CONFIG_INVALID', 'say --kubeconfig FILE: a cluster is never guessed');
-  const cellKey = options.cellKey ? await readCellKey(options.cellKey) : undefined;
+  const cellKey = options.cellKey ? await readRandomKey(options.cellKey) : undefined;
   const api = createKubernetesApi({ access: await accessFromKubeconfig({ file: kubeconfig, ...(context && { context }) }) });
   try {
     const all = await findContainments({ api, cellKey, ...(namespace && { namespace }) });

@@ -25,6 +25,8 @@ export interface Config extends Readonly<Omit<FileConfig, Completed>> {
   readonly evidence: {
     readonly store: { readonly kind: 'folder'; readonly folder: string } | ({ readonly kind: 's3' } & S3Config);
     readonly keyFile: string;
+    /** Wraps the keys of the incidents. */
+    readonly wrapKeyFile: string;
     readonly deadlineMinutes: number;
   };
   readonly intake: FileConfig['intake'] & { readonly spool: { readonly dir: string; readonly maxBytes: number } };
@@ -150,6 +152,7 @@ export function completeConfig(options: {
         ? { kind: 's3', ...s3, accessKeyId: secretRef(s3.accessKeyId), secretAccessKey: secretRef(s3.secretAccessKey) }
         : { kind: 'folder', folder: inState(file.evidence.folder, 'evidence') },
       keyFile: inState(file.evidence.keyFile, 'keys', 'evidence.pem'),
+      wrapKeyFile: inState(file.evidence.wrapKeyFile, 'keys', 'evidence-wrap.key'),
       deadlineMinutes: file.evidence.deadlineMinutes,
     },
     intake: {

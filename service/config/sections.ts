@@ -101,6 +101,10 @@ export const evidence = z
     keyFile: path.exactOptional().meta({
       description: 'Ed25519 private key (PEM) that signs the manifests. Default: `keys/evidence.pem` in the state directory.',
     }),
+    wrapKeyFile: path.exactOptional().meta({
+      description:
+        '32 random bytes in base64 that wrap the keys of the incidents, under which files and memory are sealed in the store. Who reads them (`evidence get`) needs it too. Default: `keys/evidence-wrap.key` in the state directory.',
+    }),
     deadlineMinutes: z
       .int()
       .min(1)

@@ -13,7 +13,7 @@ import { clusterAccess } from './cluster-api.ts';
 import { eradicationActions } from './eradication.ts';
 import { openEvidence, openEvidenceCheck } from './evidence.ts';
 import { forensicsActions } from './forensics.ts';
-import { readCellKey, readPublicKeys } from './keys.ts';
+import { readPublicKeys, readRandomKey } from './keys.ts';
 import type { Logger } from './log.ts';
 import { warnOfMissingRights } from './missing-rights.ts';
 import { rotationRules } from './rotation.ts';
@@ -61,7 +61,7 @@ export async function openCluster(options: {
   await policies.start();
   return {
     api,
-    watch: { view, cellKey: await readCellKey(config.keys.cellKeyFile) },
+    watch: { view, cellKey: await readRandomKey(config.keys.cellKeyFile) },
     stop: async () => {
       await policies.stop();
       await view.stop();

@@ -1,14 +1,21 @@
 import { FirebreakError } from '../../core/errors.ts';
 import type { EvidenceRef } from '../../core/evidence.ts';
 import type { EvidenceStore, VerifyManifest, WriteManifest } from '../../core/evidence-store.ts';
+import type { IncidentKeys } from '../../core/incident-key.ts';
+import { createBox } from '../../integrations/crypto-box/box.ts';
 import { createFolderStore } from '../../integrations/evidence/folder-store.ts';
+import { createIncidentKeys, folderKeyPlace } from '../../integrations/evidence/incident-keys.ts';
 import { createEvidenceCheck, createManifestVerifier, createManifestWriter } from '../../integrations/evidence/manifest.ts';
 import { createVerifier, openSigner, openVerifier } from '../../integrations/keys/ed25519.ts';
 import type { Config } from '../config/load.ts';
 import type { Secrets } from '../config/secrets.ts';
+import { readRandomKey } from './keys.ts';
+
+const noAccess = 'the evidence is in S3, and its access keys are not there';
 
 export interface EvidencePart {
   readonly store: EvidenceStore;
+  readonly keys: IncidentKeys;
   readonly writeManifest: WriteManifest;
   readonly verifyManifest: VerifyManifest;
   /** Whether a manifest that this cell signed, of this incident and this target, is really in the store. */
@@ -24,12 +31,14 @@ export async function openEvidence({
   readonly secrets: Secrets;
 }): Promise<EvidencePart> {
   const store = await openEvidenceStore({ config, secrets });
+  const keys = await openIncidentKeys({ config, secrets });
   const signer = await openSigner({ file: config.evidence.keyFile });
   const verifier = createVerifier({ publicKeys: [signer.publicKey] });
   return {
     store,
+    keys,
     writeManifest: createManifestWriter({ store, signer }),
-    verifyManifest: createManifestVerifier({ store, verifier }),
+    verifyManifest: createManifestVerifier({ store, verifier, keys }),
     kept: createEvidenceCheck({ store, verifier }),
   };
 }
@@ -56,9 +65,26 @@ export async function openEvidenceStore({
 }): Promise<EvidenceStore> {
   const { store } = config.evidence;
   if (store.kind === 'folder') return createFolderStore({ dir: store.folder });
-  if (!secrets.s3) throw new FirebreakError('FB_ERR_CONFIG_INVALID', 'the evidence is in S3, and its access keys are not there');
+  if (!secrets.s3) throw new FirebreakError('FB_ERR_CONFIG_INVALID', noAccess);
   const { kind: _, ...where } = store;
   // The S3 client takes tens of megabytes: only who keeps evidence there pays for it.
   const { createS3Store } = await import('../../integrations/evidence/s3-store.ts');
   return createS3Store({ ...where, ...secrets.s3 });
+}
+
+/** The keys of the incidents, beside the store. @throws FB_ERR_CONFIG_INVALID when the key that wraps them cannot be read. */
+export async function openIncidentKeys({
+  config,
+  secrets,
+}: {
+  readonly config: Config;
+  readonly secrets: Pick<Secrets, 's3'>;
+}): Promise<IncidentKeys> {
+  const { store, wrapKeyFile } = config.evidence;
+  const wrap = createBox({ keys: [{ id: 'evidence', key: await readRandomKey(wrapKeyFile) }] });
+  if (store.kind === 'folder') return createIncidentKeys({ wrap, place: folderKeyPlace({ dir: store.folder }) });
+  if (!secrets.s3) throw new FirebreakError('FB_ERR_CONFIG_INVALID', noAccess);
+  const { kind: _, ...where } = store;
+  const { bucketKeyPlace } = await import('../../integrations/evidence/bucket-keys.ts');
+  return createIncidentKeys({ wrap, place: bucketKeyPlace({ ...where, ...secrets.s3 }) });
 }

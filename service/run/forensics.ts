@@ -1,7 +1,9 @@
 import { captureProcessesImplementation } from '../../activities/actions/capture-processes.ts';
+import { snapshotFilesystemImplementation } from '../../activities/actions/snapshot-filesystem.ts';
 import type { RegisteredAction } from '../../activities/chokepoint.ts';
 import { captureProcessesInput } from '../../core/actions/capture-processes.schema.ts';
-import { captureProcesses } from '../../core/actions/index.ts';
+import { captureProcesses, snapshotFilesystem } from '../../core/actions/index.ts';
+import { snapshotFilesystemInput } from '../../core/actions/snapshot-filesystem.schema.ts';
 import type { KubernetesApi } from '../../integrations/kubernetes/client.ts';
 import type { Config } from '../config/load.ts';
 import { register } from './actions.ts';
@@ -20,6 +22,11 @@ export function forensicsActions(options: {
       declaration: captureProcesses,
       input: captureProcessesInput,
       implementation: captureProcessesImplementation(parts),
+    }),
+    register({
+      declaration: snapshotFilesystem,
+      input: snapshotFilesystemInput,
+      implementation: snapshotFilesystemImplementation(parts),
     }),
   ];
 }

@@ -22,6 +22,7 @@ export async function ensureKeys({ config, roles }: { readonly config: Config; r
   }
   const randomKeys = [
     ...(roles.includes('cell') ? [config.keys.cellKeyFile] : []),
+    ...(roles.includes('cell') || roles.includes('forensics') ? [config.evidence.wrapKeyFile] : []),
     ...config.temporal.codecKeys.flatMap(({ key }) => ('file' in key ? [key.file] : [])),
   ].filter(own);
   for (const file of randomKeys) await ensureRandomKey(file);
@@ -43,7 +44,7 @@ async function ensureRandomKey(file: string): Promise<void> {
 }
 
 /** 32 bytes, base64. @throws FB_ERR_CONFIG_INVALID when the file does not hold them. */
-export async function readCellKey(file: string): Promise<Uint8Array> {
+export async function readRandomKey(file: string): Promise<Uint8Array> {
   const key = Buffer.from((await readText(file)).trim(), 'base64');
   if (key.length !== 32) throw new FirebreakError('FB_ERR_CONFIG_INVALID', `${file} does not hold 32 bytes in base64`);
   return key;

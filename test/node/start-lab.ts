@@ -1,4 +1,7 @@
+import { join } from 'node:path';
+import { goProgram } from '../../service/dev/go-program.ts';
 import { type KubernetesServer, startKubernetes } from '../../service/dev/kubernetes-server.ts';
+import { makeImage } from '../../service/dev/nodes/image.ts';
 
 /** What a test needs to know of the lab; as JSON in the file that FIREBREAK_TEST_LAB names. */
 export interface LabAddresses {
@@ -9,6 +12,8 @@ export interface LabAddresses {
   /** A busybox with all its applets, by tag and by digest. */
   readonly image: string;
   readonly imageByDigest: string;
+  /** The tools of `deploy/forensics`, by digest. */
+  readonly toolsImage: string;
 }
 
 /** A Kubernetes with one real node. Started once for a whole run, or by a test file that runs alone. */
@@ -25,6 +30,8 @@ export async function startLab(options: {
   const { kubeconfig, auditLog, realNodes } = kubernetes;
   if (!realNodes) throw new Error('the Kubernetes that was started has no real node');
   const { hostAddress, image } = realNodes;
+  const tools = await makeImage({ name: 'tools', folder: stateDir, files: await builtTools(onProgress) });
+  await realNodes.addImage(tools);
   return {
     addresses: {
       kubeconfig,
@@ -32,7 +39,26 @@ export async function startLab(options: {
       hostAddress,
       image: image.name,
       imageByDigest: image.byDigest,
+      toolsImage: tools.byDigest,
     },
     kubernetes,
   };
+}
+
+/** Programs of `deploy/forensics`, each in a folder of its name. */
+const tools = ['tools'] as const;
+
+/** Each program under its path in the image. */
+async function builtTools(onProgress: (message: string) => void): Promise<Readonly<Record<string, string>>> {
+  const built = tools.map(async (tool): Promise<readonly [string, string]> => {
+    const name = `firebreak-${tool}`;
+    const module = `deploy/forensics/${tool}`;
+    const folder = await goProgram(
+      { name, module, target: '.', linked: {}, pinned: '', title: name, duration: 'less than a minute' },
+      onProgress,
+    );
+    if (!folder) throw new Error('there is no Go to build the tools with');
+    return [`/${name}`, join(folder, tool)];
+  });
+  return Object.fromEntries(await Promise.all(built));
 }

@@ -1,10 +1,12 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
+import { keepSealed } from '../../activities/sealed-evidence.ts';
 import type { EvidenceStore } from '../../core/evidence-store.ts';
 import {
   createEvidenceCheck,
   createManifestVerifier,
   createManifestWriter,
+  readArtefact,
   readManifest,
 } from '../../integrations/evidence/manifest.ts';
 import { createVerifier, signerFrom } from '../../integrations/keys/ed25519.ts';
@@ -25,6 +27,12 @@ export function evidenceStoreSuite(given: {
 
   async function* inParts(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
     for (let start = 0; start < bytes.length; start += 100_000) yield bytes.subarray(start, start + 100_000);
+  }
+
+  async function all(data: AsyncIterable<Uint8Array>): Promise<Buffer> {
+    const parts: Uint8Array[] = [];
+    for await (const part of data) parts.push(part);
+    return Buffer.concat(parts);
   }
 
   async function snapshot(store: EvidenceStore) {
@@ -63,6 +71,7 @@ export function evidenceStoreSuite(given: {
       expect(await store.put(inParts(bytes), 'application/x-tar')).toEqual(kept);
       expect(await store.put(bytes, 'application/x-tar')).toEqual(kept);
       expect(bytes.equals(await store.get(kept.sha256))).toBe(true);
+      expect(bytes.equals(await all(store.read(kept.sha256)))).toBe(true);
       expect(await store.has(kept.sha256)).toBe(true);
       expect(await store.put(new Uint8Array(), 'text/plain')).toEqual({ sha256: sha256(new Uint8Array()), bytes: 0 });
     });
@@ -87,6 +96,8 @@ export function evidenceStoreSuite(given: {
       const kept = await store.put(randomBytes(50), 'text/plain');
       await damage(kept.sha256);
       await expect(store.get(kept.sha256)).rejects.toMatchObject({ code: 'FB_ERR_EVIDENCE_DAMAGED' });
+      await expect(all(store.read(kept.sha256))).rejects.toMatchObject({ code: 'FB_ERR_EVIDENCE_DAMAGED' });
+      await expect(all(store.read(missing))).rejects.toMatchObject({ code: 'FB_ERR_NOT_FOUND' });
     });
   });
 
@@ -104,6 +115,29 @@ export function evidenceStoreSuite(given: {
       expect(manifest.custody[1]?.previous).not.toBe(manifest.custody[0]?.previous);
       expect(await createManifestVerifier({ store, verifier })(ref.manifestSha256)).toEqual([]);
       expect(await createEvidenceCheck({ store, verifier })(ref, manifest.incident)).toBe(true);
+    });
+
+    test('says of a sealed artefact what was taken and how it lies there, and without the key nobody reads it', async () => {
+      const store = given.store();
+      const bytes = randomBytes(1_200_000);
+      const context = { incident: 'incident/c/shop/Deployment/cart', run: 'run-1' };
+      const key = { id: 'a'.repeat(32), key: randomBytes(32) };
+      const keys = { keyFor: async () => key, open: async () => key };
+      const kept = await keepSealed({ store, keys }, { what: { mediaType: 'application/x-tar' }, data: inParts(bytes), context });
+      expect(kept).toMatchObject({ sha256: sha256(bytes), bytes: bytes.length, sealed: { keyId: key.id } });
+      const artefact = { name: 'files', mediaType: 'application/x-tar', tool: 'test', collectedAt: at, ...kept };
+      const draft = { ...context, step: 'key', target: { name: 'pod/shop/cart' }, custody: [], createdAt: at };
+      const ref = await createManifestWriter({ store, signer })({ ...draft, artefacts: [artefact] });
+      expect(await createManifestVerifier({ store, verifier })(ref.manifestSha256)).toEqual([]);
+      expect(await createManifestVerifier({ store, verifier, keys })(ref.manifestSha256)).toEqual([]);
+      expect(await createEvidenceCheck({ store, verifier })(ref, context.incident)).toBe(true);
+      const { artefacts } = await readManifest({ store, verifier, sha256: ref.manifestSha256 });
+      expect(artefacts).toEqual([artefact]);
+      expect(bytes.equals(await all(readArtefact({ store, keys }, artefact)))).toBe(true);
+      const other = { open: async () => ({ ...key, key: randomBytes(32) }) };
+      expect(await createManifestVerifier({ store, verifier, keys: other })(ref.manifestSha256)).toEqual([
+        expect.stringContaining('files: '),
+      ]);
     });
 
     test('counts for its own incident, target and artefacts only', async () => {

@@ -12,12 +12,15 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 )
 
-const mostSkipped = 100
+// Paths are the attacker's: as JSON all of them have to fit in what is read of standard error.
+const mostSkipped, longestPath = 50, 150
 
 type list []string
 
@@ -35,8 +38,9 @@ type summary struct {
 	Entries int    `json:"entries"`
 	Bytes   int64  `json:"bytes"`
 	SHA256  string `json:"sha256"`
-	// The most that may be taken was reached.
-	Cut          bool      `json:"cut"`
+	// Why something that was wanted is not in it: the most bytes, or the time.
+	Cut          []string  `json:"cut"`
+	Mounts       []string  `json:"mounts"`
 	Skipped      []skipped `json:"skipped"`
 	SkippedCount int       `json:"skippedCount"`
 }
@@ -46,6 +50,8 @@ type archive struct {
 	out     *tar.Writer
 	mounts  map[string]bool
 	left    int64
+	since   time.Time
+	until   time.Time
 	summary summary
 }
 
@@ -55,6 +61,8 @@ func writeArchive(arguments []string) error {
 	flags := flag.NewFlagSet("tar", flag.ExitOnError)
 	container := flags.String("container", "", "id of the container, 64 hex digits")
 	most := flags.Int64("max-bytes", 1<<40, "the most bytes of files that are taken")
+	since := flags.Int64("changed-since", 0, "only what was changed at this time or later, in seconds since 1970")
+	seconds := flags.Int64("max-seconds", 1<<30, "how long files are taken")
 	var volumes list
 	flags.Var(&volumes, "volume", "a mount point that is taken too; may be given again")
 	flags.Parse(arguments)
@@ -77,7 +85,8 @@ func writeArchive(arguments []string) error {
 	sum := sha256.New()
 	counted := &counter{to: io.MultiWriter(os.Stdout, sum)}
 	one := &archive{root: root, out: tar.NewWriter(counted), mounts: mounts, left: *most}
-	one.summary = summary{Tool: version, Skipped: []skipped{}}
+	one.summary = summary{Tool: version, Cut: []string{}, Mounts: []string{}, Skipped: []skipped{}}
+	one.since, one.until = time.Unix(*since, 0), time.Now().Add(time.Duration(*seconds)*time.Second)
 	from := flags.Args()
 	if len(from) == 0 {
 		from = []string{"/"}
@@ -118,12 +127,14 @@ func (a *archive) tree(start string) error {
 	if err := add(start); err != nil {
 		return err
 	}
-	for len(folders) > 0 && !a.summary.Cut {
+	for len(folders) > 0 && !a.isLate() {
 		last := len(folders) - 1
 		name := folders[last]
 		folders = folders[:last]
 		if a.mounts[name] && name != "." {
-			a.skip(name, "a mount")
+			if len(a.summary.Mounts) < mostSkipped {
+				a.summary.Mounts = append(a.summary.Mounts, shortened(name))
+			}
 			continue
 		}
 		if err := a.folder(name, add); err != nil {
@@ -140,7 +151,7 @@ func (a *archive) folder(name string, add func(string) error) error {
 		return nil
 	}
 	defer folder.Close()
-	for !a.summary.Cut {
+	for !a.isLate() {
 		entries, err := folder.ReadDir(256)
 		for _, entry := range entries {
 			if err := add(path.Join(name, entry.Name())); err != nil {
@@ -159,7 +170,7 @@ func (a *archive) folder(name string, add func(string) error) error {
 
 // entry writes one file. Only what writing itself throws ends the archive.
 func (a *archive) entry(name string, info fs.FileInfo) error {
-	if a.summary.Cut {
+	if a.isLate() || !a.isWanted(info) {
 		return nil
 	}
 	link := ""
@@ -197,7 +208,7 @@ func (a *archive) entry(name string, info fs.FileInfo) error {
 		return nil
 	}
 	if header.Size > a.left {
-		a.summary.Cut = true
+		a.cut("more bytes than may be taken")
 		a.skip(name, "more than may be taken")
 		return nil
 	}
@@ -224,11 +235,35 @@ func (a *archive) content(name string, file io.Reader, size int64) error {
 	return err
 }
 
+// isWanted by the time of its last change, which only the kernel writes; what a file says of its contents can be set to anything.
+func (a *archive) isWanted(info fs.FileInfo) bool {
+	system, ok := info.Sys().(*syscall.Stat_t)
+	return !ok || !time.Unix(system.Ctim.Unix()).Before(a.since)
+}
+
+func (a *archive) isLate() bool {
+	if time.Now().Before(a.until) {
+		return false
+	}
+	a.cut("the time was over")
+	return true
+}
+
+func (a *archive) cut(why string) {
+	if !slices.Contains(a.summary.Cut, why) {
+		a.summary.Cut = append(a.summary.Cut, why)
+	}
+}
+
 func (a *archive) skip(name, why string) {
 	a.summary.SkippedCount++
 	if len(a.summary.Skipped) < mostSkipped {
-		a.summary.Skipped = append(a.summary.Skipped, skipped{strings.ToValidUTF8(name, "\uFFFD"), why})
+		a.summary.Skipped = append(a.summary.Skipped, skipped{shortened(name), why})
 	}
+}
+
+func shortened(name string) string {
+	return strings.ToValidUTF8(name[:min(len(name), longestPath)], "\uFFFD")
 }
 
 // mountPoints of the container, relative to its root. https://man7.org/linux/man-pages/man5/proc_pid_mountinfo.5.html

@@ -1,0 +1,151 @@
+import { z } from 'zod';
+import type { ActionImplementation } from '../../core/action.ts';
+import type { SnapshotFilesystemInput, SnapshotFilesystemOutput } from '../../core/actions/snapshot-filesystem.schema.ts';
+import { FirebreakError } from '../../core/errors.ts';
+import type { RunningContainer } from '../../integrations/kubernetes/containers.ts';
+import type { PodCommand } from '../../integrations/kubernetes/pod-command.ts';
+import { hasToolsIn, inContainer, mustHaveEnded, planInContainer, type ToolsParts } from '../in-container.ts';
+import { type EvidenceParts, keepEvidence, verifyKept } from '../kept-evidence.ts';
+import { compressed, hashing, keepSealed, type SealingParts } from '../sealed-evidence.ts';
+
+const defaultBytes = 4_000_000_000;
+const defaultSeconds = 600;
+/** Beyond the time that the tools take files, for the way of what they have taken. */
+const moreSeconds = 120;
+
+/** The last line of `firebreak-tools tar` on standard error. */
+const summarySchema = z.object({
+  tool: z.string(),
+  entries: z.int(),
+  bytes: z.int(),
+  sha256: z.string(),
+  cut: z.array(z.string()),
+  mounts: z.array(z.string()),
+  skipped: z.array(z.object({ path: z.string(), why: z.string() })),
+  skippedCount: z.int(),
+});
+type Summary = z.infer<typeof summarySchema>;
+
+/** Keeps a container's files; see the declaration in `core/actions/snapshot-filesystem.ts`. */
+export function snapshotFilesystemImplementation(
+  parts: ToolsParts & EvidenceParts & SealingParts,
+): ActionImplementation<SnapshotFilesystemInput, SnapshotFilesystemOutput> {
+  return {
+    async plan(input, { signal }) {
+      const { pod, container: wanted = {}, files = 'changed', maxBytes = defaultBytes, maxSeconds = defaultSeconds } = input;
+      const { change, notes } = await planInContainer({ parts, pod, wanted, signal });
+      const name = `pod/${pod.namespace}/${pod.name}`;
+      return {
+        target: { name, uid: pod.uid },
+        changes: [{ target: name, what: change }],
+        blastRadius: [name],
+        notes: [
+          ...notes,
+          files === 'changed'
+            ? 'Takes what was changed since the container’s start; what was deleted since cannot be seen.'
+            : 'Takes all files of the container, those of the image too.',
+          `Takes at most ${maxBytes} bytes of files in ${maxSeconds} s, through the API server; volumes only where they are named.`,
+          'Who is in the container can see that the tools run. Secrets in files are kept as they are, sealed under the incident’s key.',
+        ],
+      };
+    },
+
+    started: ({ pod }, context) => hasToolsIn({ parts, pod, context }),
+
+    async apply(input, context) {
+      const { pod, container: wanted = {}, maxSeconds = defaultSeconds } = input;
+      const what = { name: 'filesystem.tar.zst', mediaType: 'application/zstd' };
+      const {
+        result: { kept, summary },
+        facts,
+      } = await inContainer({
+        parts,
+        pod,
+        wanted,
+        context,
+        livesSeconds: maxSeconds + moreSeconds,
+        work: async ({ tool, container }) => {
+          const timeoutMs = (maxSeconds + moreSeconds) * 1_000;
+          // Where nothing was changed nothing is sent, however long the look takes: the tools keep the time themselves.
+          const command = tool('tar', { arguments: argumentsFor(input, container), timeoutMs, idleMs: timeoutMs });
+          const archive = wholeArchive(command);
+          const kept = await keepSealed(parts, { what, data: compressed(archive.data), context });
+          return { kept, summary: archive.summary() };
+        },
+      });
+      const { keep, add, close } = keepEvidence(parts, { pod, context });
+      const partial = missingIn(summary, facts.tools.rights);
+      add({ ...what, tool: summary.tool, ...kept, ...(partial !== undefined && { partial }) });
+      const { files = 'changed', paths = ['/'], volumes = [] } = input;
+      await keep(
+        { name: 'filesystem.json', mediaType: 'application/json', tool: 'kubernetes-api' },
+        JSON.stringify({ ...facts, taken: { files, paths, volumes }, summary }, null, 2),
+      );
+      const did = `took ${summary.entries} ${files === 'all' ? '' : 'changed '}files of container ${facts.container.id} with tools of our own, sealed on the way`;
+      return {
+        evidence: await close('firebreak/forensics', did),
+        container: { id: facts.container.id, name: facts.container.name },
+        entries: summary.entries,
+      };
+    },
+
+    verify: ({ evidence }) => verifyKept(parts, { evidence, what: 'artefacts' }),
+  };
+}
+
+function argumentsFor(input: SnapshotFilesystemInput, { startedAt }: RunningContainer): readonly string[] {
+  const { files = 'changed', paths = [], volumes = [], maxBytes = defaultBytes, maxSeconds = defaultSeconds } = input;
+  // The start is known to the second: nothing is older than the second that it is in.
+  const since = Math.floor(Date.parse(startedAt) / 1_000);
+  return [
+    ...['-max-bytes', String(maxBytes), '-max-seconds', String(maxSeconds)],
+    ...(files === 'changed' ? ['-changed-since', String(since)] : []),
+    ...volumes.flatMap((volume) => ['-volume', volume]),
+    ...(paths.length > 0 ? ['--', ...paths] : []),
+  ];
+}
+
+/** The archive as it comes. It ends only where the tools have ended well, and what came is what they say they sent. */
+function wholeArchive(command: PodCommand): { readonly data: AsyncIterable<Uint8Array>; summary(): Summary } {
+  const came = hashing(command.stdout);
+  let summary: Summary | undefined;
+  return {
+    data: (async function* () {
+      yield* came.data;
+      mustHaveEnded(command);
+      summary = readSummary(command.end().stderr);
+      const { sha256, bytes } = came.result();
+      if (sha256 !== summary.sha256 || bytes !== summary.bytes)
+        throw new FirebreakError('FB_ERR_UNAVAILABLE', 'what came of the container’s files is not what the tools sent');
+    })(),
+    summary: () => {
+      if (!summary) throw new TypeError('the archive has not ended');
+      return summary;
+    },
+  };
+}
+
+function readSummary(stderr: string): Summary {
+  const summary = summarySchema.safeParse(parsed(stderr.trimEnd().split('\n').at(-1) ?? ''));
+  if (!summary.success) throw new FirebreakError('FB_ERR_REFUSED', 'the tools did not say what they have sent');
+  return summary.data;
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function missingIn({ cut, skipped, skippedCount }: Summary, rights: string): string | undefined {
+  const [first] = skipped;
+  const reasons = [
+    ...cut,
+    ...(skippedCount > 0
+      ? [`${skippedCount} could not be taken whole (the tools ran ${rights}), such as ${first?.path}: ${first?.why}`]
+      : []),
+  ];
+  return reasons.length > 0 ? reasons.join('; ') : undefined;
+}

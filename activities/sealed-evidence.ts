@@ -1,0 +1,65 @@
+import { createHash } from 'node:crypto';
+import { pipeline } from 'node:stream/promises';
+import { constants, createZstdCompress } from 'node:zlib';
+import type { StepContext } from '../core/action.ts';
+import type { Artefact } from '../core/evidence.ts';
+import type { EvidenceStore } from '../core/evidence-store.ts';
+import type { IncidentKeys } from '../core/incident-key.ts';
+import { sealStream } from '../integrations/evidence/sealed-stream.ts';
+
+export interface SealingParts {
+  readonly store: EvidenceStore;
+  readonly keys: IncidentKeys;
+}
+
+/**
+ * Keeps a stream under the key of its incident: hashed, sealed, hashed again and stored as it comes, in constant memory; who is slow slows
+ * down who writes. What it throws is what the source or the store threw, and then nothing is kept.
+ */
+export async function keepSealed(
+  { store, keys }: SealingParts,
+  {
+    what,
+    data,
+    context,
+  }: {
+    readonly what: Pick<Artefact, 'mediaType'>;
+    readonly data: AsyncIterable<Uint8Array>;
+    readonly context: Pick<StepContext, 'incident' | 'run'>;
+  },
+): Promise<Pick<Artefact, 'sha256' | 'bytes' | 'sealed'>> {
+  const { incident, run } = context;
+  const { id, key } = await keys.keyFor({ incident, run });
+  const plain = hashing(data);
+  const kept = await store.put(sealStream(plain.data, key), what.mediaType);
+  return { ...plain.result(), sealed: { keyId: id, ...kept } };
+}
+
+/** Passes bytes on, and knows their hash and number at the end. */
+export function hashing(data: AsyncIterable<Uint8Array>): {
+  readonly data: AsyncIterable<Uint8Array>;
+  result(): { readonly sha256: string; readonly bytes: number };
+} {
+  const hash = createHash('sha256');
+  let bytes = 0;
+  return {
+    data: (async function* () {
+      for await (const part of data) {
+        hash.update(part);
+        bytes += part.byteLength;
+        yield part;
+      }
+    })(),
+    result: () => ({ sha256: hash.digest('hex'), bytes }),
+  };
+}
+
+/** Zstandard (RFC 8878), at the level that costs least. */
+export async function* compressed(data: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  const zstd = createZstdCompress({ params: { [constants.ZSTD_c_compressionLevel]: 1, [constants.ZSTD_c_checksumFlag]: 1 } });
+  const fed = pipeline(data, zstd);
+  // Thrown where it is read, below.
+  fed.catch(() => undefined);
+  yield* zstd;
+  await fed;
+}

@@ -1,0 +1,38 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from '@jest/globals';
+import { incidentKeyId } from '../../../core/incident-key.ts';
+import { createBox } from '../../../integrations/crypto-box/box.ts';
+import { createIncidentKeys, folderKeyPlace } from '../../../integrations/evidence/incident-keys.ts';
+
+const dir = mkdtempSync(join(tmpdir(), 'firebreak-incident-keys-'));
+afterAll(() => rmSync(dir, { recursive: true, force: true }));
+const wrap = (fill: number) => createBox({ keys: [{ id: 'evidence', key: new Uint8Array(32).fill(fill) }] });
+const keysWith = (fill: number) => createIncidentKeys({ wrap: wrap(fill), place: folderKeyPlace({ dir }) });
+const cart = { incident: 'incident/c/shop/Deployment/cart', run: 'run-1' };
+
+describe('the key of an incident', () => {
+  test('is one for all who ask at once, another for each run, and lies wrapped, for its owner only', async () => {
+    const asked = await Promise.all(Array.from({ length: 8 }, () => keysWith(1).keyFor(cart)));
+    const [first] = asked;
+    expect(new Set(asked.map(({ key }) => Buffer.from(key).toString('hex'))).size).toBe(1);
+    expect((await keysWith(1).keyFor({ ...cart, run: 'run-2' })).key).not.toEqual(first?.key);
+    const file = join(dir, 'keys', incidentKeyId(cart));
+    expect(statSync(file).mode & 0o777).toBe(0o600);
+    expect(readFileSync(file).includes(Buffer.from(first?.key ?? []))).toBe(false);
+    expect(readdirSync(join(dir, 'keys')).filter((name) => name.endsWith('.draft'))).toEqual([]);
+    expect(await keysWith(1).open(incidentKeyId(cart))).toEqual(first);
+  });
+
+  test('is opened by the wrapping key alone, and is gone when its file is', async () => {
+    const { id } = await keysWith(1).keyFor(cart);
+    await expect(keysWith(2).open(id)).rejects.toMatchObject({ code: 'FB_ERR_SEAL_BROKEN' });
+    await expect(keysWith(1).open('../../etc/passwd')).rejects.toMatchObject({ code: 'FB_ERR_NOT_FOUND' });
+    rmSync(join(dir, 'keys', id));
+    await expect(keysWith(1).open(id)).rejects.toMatchObject({
+      code: 'FB_ERR_NOT_FOUND',
+      detail: expect.stringContaining('was deleted with it'),
+    });
+  });
+});

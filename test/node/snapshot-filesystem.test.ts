@@ -1,0 +1,117 @@
+import { createHash } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { zstdDecompressSync } from 'node:zlib';
+import { afterAll, describe, expect, test } from '@jest/globals';
+import { snapshotFilesystemImplementation } from '../../activities/actions/snapshot-filesystem.ts';
+import type { SnapshotFilesystemInput, SnapshotFilesystemOutput } from '../../core/actions/snapshot-filesystem.schema.ts';
+import { asManifest } from '../../core/evidence-manifest.ts';
+import { readArtefact } from '../../integrations/evidence/manifest.ts';
+import { runCommand } from '../../service/dev/command.ts';
+import { openCluster, resolved, stepContext, until } from '../platform/kubernetes/cluster.ts';
+import { folderEvidence } from '../platform/kubernetes/evidence.ts';
+import { nodeLab } from './lab.ts';
+
+const lab = await nodeLab();
+const cluster = await openCluster(lab.kubeconfig);
+const folder = mkdtempSync(join(tmpdir(), 'firebreak-filesystem-'));
+const evidence = await folderEvidence(folder);
+afterAll(async () => {
+  await cluster.close();
+  rmSync(folder, { recursive: true });
+});
+
+const action = snapshotFilesystemImplementation({ api: cluster.api, toolsImage: lab.toolsImage, ...evidence });
+const context = () => stepContext({ signal: AbortSignal.timeout(90_000) });
+
+/** Unpacks what was kept into a new folder, as a person would after `evidence get`. */
+async function unpacked({ evidence: kept }: SnapshotFilesystemOutput): Promise<string> {
+  const manifest = asManifest(JSON.parse(Buffer.from(await evidence.store.get(kept.manifestSha256)).toString()));
+  const artefact = manifest?.artefacts.find(({ name }) => name === 'filesystem.tar.zst');
+  if (!artefact) throw new Error('no filesystem was kept');
+  const parts: Uint8Array[] = [];
+  for await (const part of readArtefact(evidence, artefact)) parts.push(Buffer.from(part));
+  const out = mkdtempSync(join(folder, 'out-'));
+  writeFileSync(`${out}.tar`, zstdDecompressSync(Buffer.concat(parts)));
+  // Devices cannot be made everywhere, and owners are the container's.
+  await runCommand({ command: 'tar', args: ['--no-same-owner', '-C', out, '-xf', `${out}.tar`] });
+  return out;
+}
+
+const listed = async (out: string): Promise<readonly string[]> =>
+  (await runCommand({ command: 'tar', args: ['-tf', `${out}.tar`] })).stdout.trimEnd().split('\n').sort();
+const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
+
+/** A pod in which an intruder has left things, some of them to mislead who looks. */
+async function suspect(name: string) {
+  const marks = [
+    "printf 'planted by a test' > /tmp/implant",
+    'touch -d 2001-01-01 /tmp/implant',
+    'ln -s /etc/shadow /tmp/link',
+    'mkfifo /tmp/pipe',
+    'echo gone > /tmp/gone; rm /tmp/gone',
+    "printf 'on the volume' > /data/kept",
+    'truncate -s 20G /tmp/huge',
+    'touch /tmp/done; exec sleep 1000',
+  ];
+  await lab.runPod({
+    name,
+    command: ['sh', '-c', marks.join('; ')],
+    container: { volumeMounts: [{ name: 'data', mountPath: '/data' }] },
+    spec: { volumes: [{ name: 'data', emptyDir: {} }] },
+  });
+  await until(async () => ((await lab.exec(name, 'ls', '/tmp/done')).code === 0 ? true : undefined));
+  return resolved(await lab.pod(name));
+}
+
+const take = async (input: SnapshotFilesystemInput) => {
+  const step = context();
+  const output = await action.apply(input, step);
+  return { output, verification: await action.verify(output, step), out: await unpacked(output) };
+};
+
+describe('snapshotFilesystem on a real node', () => {
+  test('holds the planted file with its hash, though its date lies, and nothing of the image', async () => {
+    const pod = await suspect('suspect');
+    expect((await action.plan({ pod }, context())).changes).toEqual([
+      { target: `pod/${lab.namespace}/suspect`, what: expect.stringContaining('ephemeral container') },
+    ]);
+    const { output, verification, out } = await take({ pod });
+    const { stdout } = await runCommand({ command: 'sha256sum', args: [join(out, 'tmp/implant')] });
+    expect(stdout.slice(0, 64)).toBe(sha256('planted by a test'));
+    const files = await listed(out);
+    expect(files).toEqual(expect.arrayContaining(['tmp/', 'tmp/done', 'tmp/implant', 'tmp/link', 'tmp/pipe']));
+    expect(files.filter((file) => file.startsWith('bin/') || file.startsWith('data/k') || file === 'tmp/gone')).toEqual([]);
+    // A file of 20 GB that takes no room is left out, and that is said.
+    expect(verification).toMatchObject({
+      state: 'partial',
+      missing: [expect.stringMatching(/more bytes than may be taken.*such as tmp\/huge/)],
+    });
+    expect(output.evidence.artefacts.map(({ name }) => name)).toEqual(['filesystem.tar.zst', 'filesystem.json']);
+    expect(output.container.id).toHaveLength(64);
+  }, 60_000);
+
+  test('takes all files, a volume and single paths where that is asked for', async () => {
+    const pod = await suspect('other');
+    const { out, verification } = await take({ pod, files: 'all', volumes: ['/data'], paths: ['/bin/busybox', '/data'] });
+    expect(await listed(out)).toEqual(['bin/busybox', 'data/', 'data/kept']);
+    expect(verification).toMatchObject({ state: 'verified' });
+  }, 60_000);
+
+  test('lies sealed in the store, and nobody opens it without the key of the incident', async () => {
+    const pod = await suspect('sealed');
+    const step = context();
+    const output = await action.apply({ pod, paths: ['/tmp/implant'] }, step);
+    const manifest = asManifest(JSON.parse(Buffer.from(await evidence.store.get(output.evidence.manifestSha256)).toString()));
+    const [sealed] = manifest?.artefacts ?? [];
+    expect(sealed?.sealed?.sha256).not.toBe(sealed?.sha256);
+    expect(await evidence.store.has(sealed?.sha256 ?? '')).toBe(false);
+    expect(await action.verify(output, step)).toMatchObject({ state: 'verified' });
+    rmSync(join(folder, 'evidence', 'keys', sealed?.sealed?.keyId ?? ''));
+    await expect(action.verify(output, step)).rejects.toMatchObject({
+      code: 'FB_ERR_EVIDENCE_DAMAGED',
+      detail: expect.stringContaining('was deleted with it'),
+    });
+  }, 60_000);
+});

@@ -1,0 +1,46 @@
+import { execFileSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, test } from '@jest/globals';
+import { keepSealed } from '../../../activities/sealed-evidence.ts';
+import { readManifest } from '../../../integrations/evidence/manifest.ts';
+import { openVerifier } from '../../../integrations/keys/ed25519.ts';
+import { opened, writeParcel } from '../../../service/commands/evidence-get.ts';
+import { folderEvidence } from '../../platform/kubernetes/evidence.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'firebreak-get-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+const config = { evidence: { wrapKeyFile: '/nowhere/evidence-wrap.key' } };
+
+test('what is sealed is handed out as it was taken, so that sha256sum agrees; without the wrapping key it is not', async () => {
+  const evidence = await folderEvidence(folder);
+  const bytes = randomBytes(2_500_000);
+  const context = { incident: 'incident/c/shop/Deployment/cart', run: 'run-1' };
+  const data = (async function* () {
+    yield bytes;
+  })();
+  const kept = await keepSealed(evidence, { what: { mediaType: 'application/zstd' }, data, context });
+  const at = '2026-03-01T10:00:00.000Z';
+  const artefact = { name: 'filesystem.tar.zst', mediaType: 'application/zstd', tool: 'test', collectedAt: at, ...kept };
+  const target = { name: 'pod/shop/cart' };
+  const ref = await evidence.writeManifest({
+    ...context,
+    step: 'key',
+    target,
+    artefacts: [artefact],
+    custody: [],
+    createdAt: at,
+  });
+  const verifier = await openVerifier({ files: [join(folder, 'evidence.pem.pub')] });
+  const { store, keys } = evidence;
+  const manifest = await readManifest({ store, verifier, sha256: ref.manifestSha256 });
+  const parcel = { address: ref.manifestSha256, manifest, artefacts: manifest.artefacts };
+  const out = join(folder, 'out');
+  await writeParcel(out, parcel, (one) => opened({ config, store, keys }, one));
+  expect(readFileSync(join(out, 'artefacts', artefact.name)).equals(bytes)).toBe(true);
+  expect(execFileSync('sha256sum', ['-c', 'SHA256SUMS'], { cwd: out, encoding: 'utf8' })).toContain(': OK');
+  const closed = writeParcel(join(folder, 'closed'), parcel, (one) => opened({ config, store }, one));
+  await expect(closed).rejects.toMatchObject({ code: 'FB_ERR_CONFIG_INVALID' });
+});
