@@ -185,7 +185,12 @@ export function createSlackDesk(options: SlackDeskOptions): SlackDesk {
       const message = await posting.postOnce(card.questionId, async () => {
         const buttons = await storedButtons(cards, question);
         await shown.posting(card);
-        return { key: card.questionId, channel, ...questionBlocks(card, { buttons, ...(await threadUrlFor(card)) }) };
+        return {
+          key: card.questionId,
+          channel,
+          question: true,
+          ...questionBlocks(card, { buttons, ...(await threadUrlFor(card)) }),
+        };
       });
       const thread = threadKey(card.incident);
       if ((await cards.message(thread)) === undefined) await cards.saveMessage(thread, message);

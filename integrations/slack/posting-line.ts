@@ -9,25 +9,32 @@ const waitedHereMs = 1_200;
 interface Place {
   readonly key: string;
   readonly channel: string;
+  /** Goes before news. */
+  readonly question: boolean;
+}
+
+interface Waiting extends Place {
+  moment: number;
 }
 
 /**
- * The line in front of a channel. It begins when Slack turns a message away; from then on each has a moment of its own, first come, first
- * served. Without it everybody who was turned away comes back at once, for one to be served.
+ * The line in front of a channel. It begins when Slack turns a message away; from then on each has a moment of its own: questions before news,
+ * otherwise first come, first served. Without it everybody who was turned away comes back at once, for one to be served. Nothing is lost with
+ * it: who waits is an activity, which Temporal keeps and brings back.
  */
 export class PostingLine {
-  readonly #moments = new Map<string, number>();
+  readonly #waiting = new Map<string, Waiting>();
   readonly #lastOf = new Map<string, number>();
 
   /** Resolves when it is this message's turn. @throws RetryLaterError with the time until then, when that is long; the place is kept. */
   async turn(place: Place): Promise<void> {
     const now = Date.now();
     const isWaitedFor = (this.#lastOf.get(place.channel) ?? 0) > now;
-    const moment = this.#moments.get(place.key) ?? (isWaitedFor ? this.#queue(place, now) : now);
+    const moment = this.#waiting.get(place.key)?.moment ?? (isWaitedFor ? this.#queue(place, now) : now);
     if (moment - now > waitedHereMs)
       throw new RetryLaterError('other messages are before it in the channel', { retryAfterMs: moment - now });
     if (moment > now) await sleep(moment - now);
-    this.#moments.delete(place.key);
+    this.#waiting.delete(place.key);
   }
 
   /** Slack did not take it: it goes to the end of the line. Returns what to throw. */
@@ -37,10 +44,21 @@ export class PostingLine {
     return new RetryLaterError('Slack limits messages in the channel', { retryAfterMs: moment - now });
   }
 
-  #queue({ key, channel }: Place, earliest: number): number {
-    const moment = Math.max(earliest, (this.#lastOf.get(channel) ?? 0) + spacingMs);
-    this.#moments.set(key, moment);
-    this.#lastOf.set(channel, moment);
-    return moment;
+  #queue(place: Place, earliest: number): number {
+    const last = Math.max(earliest, (this.#lastOf.get(place.channel) ?? 0) + spacingMs);
+    this.#lastOf.set(place.channel, last);
+    const mine: Waiting = { ...place, moment: last };
+    this.#waiting.set(place.key, mine);
+    if (place.question) this.#goBeforeNews(mine, earliest);
+    return mine.moment;
+  }
+
+  /** Takes the moment of the first news, which takes that of the next, and so on. Who waits here already keeps theirs. */
+  #goBeforeNews(mine: Waiting, earliest: number): void {
+    const from = Math.max(earliest, Date.now() + waitedHereMs);
+    const news = [...this.#waiting.values()]
+      .filter(({ channel, question, moment }) => channel === mine.channel && !question && moment >= from)
+      .sort((one, other) => one.moment - other.moment);
+    for (const one of news.reverse()) [mine.moment, one.moment] = [one.moment, mine.moment];
   }
 }

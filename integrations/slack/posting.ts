@@ -14,6 +14,8 @@ export interface Outgoing {
   readonly key: string;
   readonly channel: string;
   readonly threadTs?: string;
+  /** People are asked by it: it goes before news. */
+  readonly question?: true;
   readonly text: string;
   readonly blocks: KnownBlock[];
 }
@@ -66,7 +68,7 @@ export class Posting {
     const tried = (await this.#cards.message(attempt)) !== undefined;
     const outgoing = await make();
     const found = tried && !this.#turnedAway.has(key) ? await this.#find(outgoing) : undefined;
-    if (!found) await this.#line.turn(outgoing);
+    if (!found) await this.#line.turn(placeOf(outgoing));
     if (!tried) await this.#cards.saveMessage(attempt, { channel: outgoing.channel, ts: '' });
     const message = found ?? (await this.#sendOrNote(outgoing));
     await this.#cards.saveMessage(key, message);
@@ -85,7 +87,7 @@ export class Posting {
         throw error;
       }
       this.#turnedAway.add(outgoing.key);
-      throw this.#line.turnedAway(outgoing, error);
+      throw this.#line.turnedAway(placeOf(outgoing), error);
     }
   }
 
@@ -131,6 +133,10 @@ export class Posting {
     }
     return undefined;
   }
+}
+
+function placeOf({ key, channel, question }: Outgoing) {
+  return { key, channel, question: question === true };
 }
 
 function metadata(key: string) {
