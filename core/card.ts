@@ -18,6 +18,8 @@ export interface QuestionCard {
     readonly count: number;
     readonly pod?: string;
     readonly image?: string;
+    /** `signed by …`, `unsigned: …`, `unknown: …`; absent where nobody has looked. */
+    readonly signature?: string;
     /** When what runs there was rolled out last. */
     readonly rollout?: RolloutRef;
     readonly process?: string;

@@ -34,3 +34,13 @@ function spellingsOfRepository(repository: string): readonly string[] {
   const paths = short.includes('/') ? [short] : [short, `library/${short}`];
   return paths.flatMap((one) => [one, `docker.io/${one}`, `index.docker.io/${one}`]);
 }
+
+/** Host and path of a repository as a registry knows them: `cart` is `docker.io` and `library/cart`. */
+export function placeOf(repository: string): { readonly host: string; readonly path: string } {
+  const [first = '', ...rest] = repository.split('/');
+  const hasRegistry = rest.length > 0 && (first.includes('.') || first.includes(':') || first === 'localhost');
+  const path = hasRegistry ? rest.join('/') : repository;
+  const isHub = !hasRegistry || first === 'index.docker.io' || first === 'docker.io';
+  if (!isHub) return { host: first, path };
+  return { host: 'docker.io', path: path.includes('/') ? path : `library/${path}` };
+}

@@ -1,6 +1,7 @@
 import type { Verification } from './action.ts';
 import type { Question, SignedVote } from './approval.ts';
 import type { EvidenceRef } from './evidence.ts';
+import type { PodImage } from './image-signature.ts';
 import type { AlertCount, IncidentRef, Reached, Subject, Verdict } from './incident.ts';
 import type { Lease } from './lease.ts';
 import type { Plan, TargetName } from './plan.ts';
@@ -83,6 +84,8 @@ export interface IncidentState {
   /** Ids of people whom the alerts name as the actor: they may not decide on this incident. Absent: nobody. */
   readonly actors?: readonly string[];
   readonly evidence: readonly EvidenceRef[];
+  /** What is known of the signatures of what runs; absent where nobody has looked. */
+  readonly images?: readonly PodImage[];
   readonly tickets?: readonly TicketLink[];
   /** Records handed to the audit store / made so far. */
   readonly audit: { readonly acknowledged: number; readonly made: number };

@@ -1,10 +1,11 @@
 import type { AnyPlaybook } from '../core/playbook.ts';
 import { askAboutShell } from './ask-about-shell.ts';
 import { askAboutSilentSensor } from './ask-about-silent-sensor.ts';
+import { askAboutUnsignedImage } from './ask-about-unsigned-image.ts';
 import { containDroppedBinary } from './contain-dropped-binary.ts';
 import { ticketSensitiveRead } from './ticket-sensitive-read.ts';
 
-export { askAboutShell, askAboutSilentSensor, containDroppedBinary, ticketSensitiveRead };
+export { askAboutShell, askAboutSilentSensor, askAboutUnsignedImage, containDroppedBinary, ticketSensitiveRead };
 
 /** A playbook in the list: its body is called by the engine only, which makes what it is called with. */
 export interface ListedPlaybook extends AnyPlaybook {
@@ -17,4 +18,5 @@ export const playbooks: readonly ListedPlaybook[] = [
   askAboutShell,
   ticketSensitiveRead,
   askAboutSilentSensor,
+  askAboutUnsignedImage,
 ];

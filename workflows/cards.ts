@@ -2,6 +2,7 @@ import { condition } from '@temporalio/workflow';
 import type { Alert } from '../core/alert.ts';
 import type { Choice } from '../core/approval.ts';
 import type { QuestionCard } from '../core/card.ts';
+import { signatureOfAlert } from '../core/image-signature.ts';
 import type { QuestionState } from '../core/incident-state.ts';
 import { quorumNow } from '../core/question.ts';
 import type { DeskActivities } from '../core/step.ts';
@@ -33,6 +34,7 @@ export function cardOf(model: IncidentModel, state: QuestionState, alert: Alert,
   const { question } = state;
   const level = question.levels[state.level];
   const next = question.levels[state.level + 1];
+  const signature = signatureOfAlert(model.images, alert);
   return {
     incident: { ...model.ref, title: model.title, severity: model.severity, cluster: model.subject.cluster },
     questionId: question.id,
@@ -45,6 +47,7 @@ export function cardOf(model: IncidentModel, state: QuestionState, alert: Alert,
       count: model.total,
       ...(alert.pod ? { pod: `${alert.pod.namespace}/${alert.pod.name}` } : {}),
       ...(alert.container?.image ? { image: alert.container.image } : {}),
+      ...(signature === undefined ? {} : { signature }),
       ...(alert.rollout ? { rollout: alert.rollout } : {}),
       ...(alert.process?.exe || alert.process?.name ? { process: alert.process.exe ?? alert.process.name ?? '' } : {}),
       ...(alert.process?.commandLine ? { commandLine: alert.process.commandLine.slice(0, commandLineLimit) } : {}),

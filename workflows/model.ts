@@ -1,6 +1,7 @@
 import { uuid4, workflowInfo } from '@temporalio/workflow';
 import type { Alert } from '../core/alert.ts';
 import type { EvidenceRef } from '../core/evidence.ts';
+import type { PodImage } from '../core/image-signature.ts';
 import { type AlertCount, type IncidentRef, type Reached, type Subject, subjectTitle, type Verdict } from '../core/incident.ts';
 import type { CarriedIncident, FollowUpState, Holding, IncidentInput } from '../core/incident-input.ts';
 import type { BodyState, IncidentState, QuestionState, StepState, TimelineEntry } from '../core/incident-state.ts';
@@ -39,6 +40,7 @@ export class IncidentModel {
   /** Ids of people whom the alerts name as the actor: at most as many as are on the roster. */
   readonly actors = new Set<string>();
   evidence: readonly EvidenceRef[] = [];
+  images: readonly PodImage[] = [];
   timeline: readonly TimelineEntry[] = [];
   endedBodies: readonly BodyState[] = [];
   severity: Severity = 'unknown';
@@ -173,6 +175,7 @@ export class IncidentModel {
       leases: [...this.leases.values()],
       ...this.namedActors,
       evidence: this.evidence,
+      ...(this.images.length > 0 && { images: this.images }),
       tickets: this.followUp.tickets,
       audit: { made, acknowledged },
     };
@@ -201,6 +204,7 @@ export class IncidentModel {
     this.outbox.carryOn({ pending: pendingRecords, ...state.audit });
     this.endedBodies = state.bodies;
     this.evidence = state.evidence;
+    this.images = state.images ?? [];
     this.timeline = state.timeline;
     this.severity = state.severity;
     this.verdict = state.verdict;

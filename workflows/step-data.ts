@@ -1,5 +1,6 @@
 import { digestOf } from '../core/digest.ts';
 import type { EvidenceRef } from '../core/evidence.ts';
+import { type ImageCheck, type PodImage, withImages } from '../core/image-signature.ts';
 import type { Plan } from '../core/plan.ts';
 
 /** What gives the effect of a step back, for people to approve. Made here from the step itself: the cell makes it again and compares. */
@@ -22,6 +23,13 @@ export function evidenceIn(output: unknown): EvidenceRef | undefined {
   if (typeof output !== 'object' || output === null || !('evidence' in output)) return undefined;
   // Only `snapshot…` actions have this field, and their output was checked against its schema by the chokepoint.
   return output.evidence as EvidenceRef;
+}
+
+/** What is known of images after a step, if it is one that checks them. */
+export function imagesAfter(known: readonly PodImage[], { action, target }: Plan, output: unknown): readonly PodImage[] {
+  if (action !== 'verifyImage' || typeof output !== 'object' || output === null || !('images' in output)) return known;
+  // Its output was checked against its schema by the chokepoint.
+  return withImages(known, target.uid ?? '', output.images as readonly ImageCheck[]);
 }
 
 /** The record keeps what was done, bounded: an output is small by design, and cut here all the same. */

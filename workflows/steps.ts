@@ -13,7 +13,7 @@ import { declarationOf } from './declarations.ts';
 import type { Leases } from './leases.ts';
 import type { IncidentModel } from './model.ts';
 import type { Questions } from './questions.ts';
-import { evidenceIn, outputForRecord, targetText, undoPlanOf } from './step-data.ts';
+import { evidenceIn, imagesAfter, outputForRecord, targetText, undoPlanOf } from './step-data.ts';
 import type { TargetLocks } from './targets.ts';
 
 const defaultLeaseMs = 4 * 3_600_000;
@@ -179,6 +179,7 @@ export class StepEngine {
     });
     const evidence = evidenceIn(applied.output);
     if (evidence) this.#model.evidence = [...this.#model.evidence, evidence];
+    this.#model.images = imagesAfter(this.#model.images, applied.plan, applied.output);
     if (lease) {
       const known = { ...lease, target: { ...applied.plan.target } };
       this.#leases.update(known);

@@ -24,6 +24,7 @@ import { snapshotPodState } from './snapshot-pod-state.ts';
 import { snapshotVolume } from './snapshot-volume.ts';
 import { suspendCronJob } from './suspend-cron-job.ts';
 import { suspendRollout } from './suspend-rollout.ts';
+import { verifyImage } from './verify-image.ts';
 
 export {
   blockEgress,
@@ -51,6 +52,7 @@ export {
   snapshotVolume,
   suspendCronJob,
   suspendRollout,
+  verifyImage,
 };
 
 /** Every action there is: an explicit list, from which RBAC manifests and the reference are made. */
@@ -73,6 +75,7 @@ export const actions: readonly ActionDeclaration[] = [
   collectLogs,
   captureProcesses,
   listReachableSecrets,
+  verifyImage,
   evictPod,
   restartWorkload,
   rollbackWorkload,

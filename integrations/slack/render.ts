@@ -97,6 +97,7 @@ function happened({ happened: what }: QuestionCard, size: (characters: number) =
     `*What happened*\n${code(what.rule, size(200))} (${inline(what.sensor, 40)}) ${localTime(what.at)}${times}`,
     ...line('Pod', what.pod),
     ...line('Image', what.image),
+    ...(what.signature === undefined ? [] : [`Image: ${inline(what.signature, size(300))}`]),
     ...(what.rollout ? [rolloutText(what.rollout)] : []),
     ...line('Process', what.process),
     ...(what.commandLine === undefined ? [] : [preformatted(what.commandLine, size(700))]),

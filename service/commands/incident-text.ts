@@ -1,3 +1,4 @@
+import { signatureText } from '../../core/image-signature.ts';
 import type { IncidentState, QuestionState, TimelineEntry } from '../../core/incident-state.ts';
 import type { Lease } from '../../core/lease.ts';
 import { type RestraintTerms, restraintTitle } from '../../core/restraint.ts';
@@ -76,6 +77,16 @@ export function printIncident(state: IncidentState, restraints: readonly Restrai
       { title: 'ACTION', text: (row) => row.action },
       { title: 'TARGET', text: (row) => row.target },
       { title: 'DETAIL', text: (row) => row.detail },
+    ]);
+  }
+  const { images = [] } = state;
+  if (images.length > 0) {
+    heading('Images');
+    printTable(images, [
+      { title: 'CONTAINER', text: (row) => row.container },
+      { title: 'IMAGE', text: (row) => row.image },
+      { title: 'SIGNATURE', text: signatureText },
+      { title: 'ATTESTATIONS', text: (row) => [...new Set(row.attestations.map(({ type }) => type))].join(', ') || '-' },
     ]);
   }
   if (state.leases.length > 0) {

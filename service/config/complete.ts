@@ -2,6 +2,7 @@ import { createPublicKey } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import type { Roster } from '../../core/roster.ts';
+import { completeImages } from './complete-images.ts';
 import { completeOnCall, onCallProblems } from './complete-roster.ts';
 import { completePaging, completeTickets } from './complete-tickets.ts';
 import type { SecretRef } from './fields.ts';
@@ -177,6 +178,7 @@ export function completeConfig(options: {
       },
     }),
     rotation: completeRotation(file.rotation, secretRef),
+    images: completeImages(file.images, absolute),
     tickets: completeTickets(file.tickets, secretRef),
     paging: completePaging(file.paging, secretRef),
     audit: {

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { actions } from './actions-section.ts';
 import { id, path } from './fields.ts';
 import { forensics } from './forensics-section.ts';
+import { images } from './images-section.ts';
 import { intake } from './intake-section.ts';
 import { roster } from './roster-section.ts';
 import { rotation } from './rotation-section.ts';
@@ -22,6 +23,10 @@ export const configSchema = z.strictObject({
   actions: actions.meta({ description: 'Which actions there are besides those that are always on.' }),
   forensics: forensics.meta({ description: 'Work inside of suspect containers.' }),
   rotation: rotation.meta({ description: 'Where the values of Secrets are valid: what `rotateSecret` has to end there.' }),
+  images: images.meta({
+    description: 'Who may have signed the images that run. Absent: no signature is looked at.',
+    examples: [{ trust: [{ repositories: ['registry.example.com/shop/*'], keys: ['cosign.pub'] }] }],
+  }),
   evidence: section.evidence.meta({ description: 'Where evidence is kept: a folder or an S3 bucket.' }),
   incidents: section.incidents.meta({ description: 'How incidents run.' }),
   intake: intake.meta({

@@ -14,6 +14,7 @@ import { snapshotPodStateImplementation } from '../../activities/actions/snapsho
 import { snapshotVolumeImplementation } from '../../activities/actions/snapshot-volume.ts';
 import { suspendCronJobImplementation } from '../../activities/actions/suspend-cron-job.ts';
 import { suspendRolloutImplementation } from '../../activities/actions/suspend-rollout.ts';
+import { type ImageTrust, verifyImageImplementation } from '../../activities/actions/verify-image.ts';
 import type { RegisteredAction } from '../../activities/chokepoint.ts';
 import { blockEgressInput } from '../../core/actions/block-egress.schema.ts';
 import { cordonNodeInput } from '../../core/actions/cordon-node.schema.ts';
@@ -36,6 +37,7 @@ import {
   snapshotVolume,
   suspendCronJob,
   suspendRollout,
+  verifyImage,
 } from '../../core/actions/index.ts';
 import { isolateNamespaceInput } from '../../core/actions/isolate-namespace.schema.ts';
 import { quarantinePodInput } from '../../core/actions/quarantine-pod.schema.ts';
@@ -49,6 +51,7 @@ import { snapshotPodStateInput } from '../../core/actions/snapshot-pod-state.sch
 import { snapshotVolumeInput } from '../../core/actions/snapshot-volume.schema.ts';
 import { suspendCronJobInput } from '../../core/actions/suspend-cron-job.schema.ts';
 import { suspendRolloutInput } from '../../core/actions/suspend-rollout.schema.ts';
+import { verifyImageInput } from '../../core/actions/verify-image.schema.ts';
 import type { RotationRule } from '../../core/rotation.ts';
 import type { KubernetesApi } from '../../integrations/kubernetes/client.ts';
 import type { Config } from '../config/load.ts';
@@ -144,7 +147,15 @@ export function cellActions(parts: {
 }
 
 /** What reads and writes Secrets, under an account that may do nothing else. */
-export function secretsActions(api: KubernetesApi, rules: readonly RotationRule[]): readonly RegisteredAction[] {
+export function secretsActions({
+  api,
+  rules,
+  trust,
+}: {
+  readonly api: KubernetesApi;
+  readonly rules: readonly RotationRule[];
+  readonly trust: ImageTrust;
+}): readonly RegisteredAction[] {
   return [
     register({
       declaration: rotateSecret,
@@ -155,6 +166,11 @@ export function secretsActions(api: KubernetesApi, rules: readonly RotationRule[
       declaration: rollbackWorkload,
       input: rollbackWorkloadInput,
       implementation: rollbackWorkloadImplementation({ api }),
+    }),
+    register({
+      declaration: verifyImage,
+      input: verifyImageInput,
+      implementation: verifyImageImplementation({ api, trust }),
     }),
     register({ declaration: revokeTokens, input: revokeTokensInput, implementation: revokeTokensImplementation({ api }) }),
   ];

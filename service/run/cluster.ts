@@ -13,6 +13,7 @@ import { clusterAccess } from './cluster-api.ts';
 import { eradicationActions } from './eradication.ts';
 import { openEvidence, openEvidenceCheck } from './evidence.ts';
 import { forensicsActions } from './forensics.ts';
+import { readImageTrust } from './images.ts';
 import { readPublicKeys, readRandomKey } from './keys.ts';
 import type { Logger } from './log.ts';
 import { warnOfMissingRights } from './missing-rights.ts';
@@ -123,7 +124,11 @@ export async function createSecretsPool(parts: PoolParts): Promise<CellActivitie
   const { config, secrets, cluster, steps, restraintOn, log } = parts;
   const evidenceKept = await openEvidenceCheck({ config, secrets });
   void warnOfMissingRights({ api: cluster.api, pool: 'secrets', config, log });
-  const actions = secretsActions(cluster.api, rotationRules(config, secrets.rotation ?? []));
+  const actions = secretsActions({
+    api: cluster.api,
+    rules: rotationRules(config, secrets.rotation ?? []),
+    trust: readImageTrust(config.images),
+  });
   return (await poolOf({ config, log, actions, census: noCensus, evidenceKept, steps, restraintOn })).activities;
 }
 

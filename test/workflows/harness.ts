@@ -151,7 +151,8 @@ export function scriptedActivities(
     attempts.set(call.key, attempt);
     const scripted = await script[call.action]?.(call, attempt);
     seen.applied.push(call);
-    return { plan: planOf(call), output: (call.action === 'openTicket' && scripted) || outputOf(call) };
+    const answers = call.action === 'openTicket' || call.action === 'verifyImage';
+    return { plan: planOf(call), output: (answers && scripted) || outputOf(call) };
   };
   return {
     planStep: async (call) => planOf(call),

@@ -98,7 +98,10 @@ const rubbishCard: fc.Arbitrary<QuestionCard> = fc
       ...base,
       incident: { ...base.incident, title: r.title, severity: r.severity },
       text: r.text,
-      happened: { ...base.happened, rule: r.rule, commandLine: r.commandLine, image: r.image, rollout: { revision: r.rule } },
+      happened: {
+        ...base.happened,
+        ...{ rule: r.rule, commandLine: r.commandLine, image: r.image, signature: r.image, rollout: { revision: r.rule } },
+      },
       similar: {
         by: 'image' as const,
         days: 90,

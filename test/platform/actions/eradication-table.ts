@@ -6,6 +6,7 @@ import { listReachableSecretsImplementation } from '../../../activities/actions/
 import { restartWorkloadImplementation } from '../../../activities/actions/restart-workload.ts';
 import { revokeTokensImplementation } from '../../../activities/actions/revoke-tokens.ts';
 import { rollbackWorkloadImplementation } from '../../../activities/actions/rollback-workload.ts';
+import { verifyImageImplementation } from '../../../activities/actions/verify-image.ts';
 import { collectLogsInput } from '../../../core/actions/collect-logs.schema.ts';
 import { deleteWorkloadInput } from '../../../core/actions/delete-workload.schema.ts';
 import { drainNodeInput } from '../../../core/actions/drain-node.schema.ts';
@@ -19,11 +20,13 @@ import {
   restartWorkload,
   revokeTokens,
   rollbackWorkload,
+  verifyImage,
 } from '../../../core/actions/index.ts';
 import { listReachableSecretsInput } from '../../../core/actions/list-reachable-secrets.schema.ts';
 import { restartWorkloadInput } from '../../../core/actions/restart-workload.schema.ts';
 import { revokeTokensInput } from '../../../core/actions/revoke-tokens.schema.ts';
 import { rollbackWorkloadInput } from '../../../core/actions/rollback-workload.schema.ts';
+import { verifyImageInput } from '../../../core/actions/verify-image.schema.ts';
 import { pathOf } from '../../../integrations/kubernetes/client.ts';
 import { resolved, until } from '../kubernetes/cluster.ts';
 import { type AnyRow, row, type TestCluster } from './row.ts';
@@ -99,6 +102,27 @@ export const eradicationTable: readonly AnyRow[] = [
     },
     verification: 'applied',
     unused: { 'get serviceaccounts': 'the token of the pod is in a projected volume' },
+  }),
+  row({
+    declaration: verifyImage,
+    input: verifyImageInput,
+    // Nobody is trusted here for a repository of a registry that is not there: test/platform/images has those that are.
+    implementation: ({ api }) =>
+      verifyImageImplementation({
+        api,
+        trust: {
+          rules: [{ repositories: ['127.0.0.1:9/shop/cart'], keys: [], keyless: [], predicateTypes: [] }],
+          registries: [],
+          withinMs: 5_000,
+        },
+      }),
+    async scene(cluster, namespace) {
+      await cluster.post(pathOf({ resource: 'secrets', namespace }), { metadata: { name: 'pull' } });
+      const containers = [{ name: 'main', image: '127.0.0.1:9/shop/cart:1' }];
+      const pod = await cluster.makePod(namespace, 'cart', { spec: { containers, imagePullSecrets: [{ name: 'pull' }] } });
+      return { input: { pod: resolved(pod) }, objects: [] };
+    },
+    verification: 'unverified',
   }),
   row({
     declaration: evictPod,

@@ -1,0 +1,130 @@
+import { FirebreakError } from '../../core/errors.ts';
+import type { ImageManifest, ImageRepository } from '../../core/image-registry.ts';
+import type { ImageCheck } from '../../core/image-signature.ts';
+import { signatureType } from './claim.ts';
+import { findMaterial } from './find.ts';
+import type { Trust } from './trust.ts';
+import { type Finding, verifyMaterial } from './verify.ts';
+
+export interface CheckedImage {
+  readonly repository: ImageRepository;
+  /** As the node reports what runs: of a manifest, of an index, or of the image's configuration. */
+  readonly running: string;
+  /** What the pod asked for in this repository: a tag or a digest. */
+  readonly asked: string;
+  readonly trust: Trust;
+}
+
+type Result = Pick<ImageCheck, 'signature' | 'by' | 'reason' | 'attestations'>;
+
+/** More platforms than this are not looked at one by one. */
+const mostPlatforms = 20;
+
+/**
+ * Whether what runs is signed by somebody who is trusted. A signature of the index speaks for its platforms; one of every platform speaks for the
+ * index. Never throws for what a registry does or does not: then it is `unknown`.
+ */
+export async function checkImage(image: CheckedImage): Promise<Result> {
+  try {
+    return await check(image);
+  } catch (error) {
+    if (error instanceof FirebreakError) return unknown(error.detail);
+    throw error;
+  }
+}
+
+async function check({ repository, running, asked, trust }: CheckedImage): Promise<Result> {
+  const looked = new Look(repository, trust);
+  // The node may know what runs by the digest of its configuration, by which no registry finds it.
+  const byDigest = await repository.manifest(running);
+  const manifest = byDigest ?? (await ofTag(repository, asked, running));
+  if (!manifest) return unknown(`the registry does not have ${running}, which runs, or does not show it`);
+  const own = await looked.at(manifest.digest);
+  if (own.signature === 'signed') return own;
+  if (manifest.manifests) return ofPlatforms(looked, manifest, own);
+  const index = asked === manifest.digest ? undefined : await repository.manifest(asked);
+  if (asked === manifest.digest || index?.digest === manifest.digest) return own;
+  if (!index?.manifests?.some(({ digest }) => digest === manifest.digest))
+    return own.signature === 'unknown'
+      ? own
+      : unknown(`it is not signed itself, and ${asked} no longer leads to it: what it was part of may be`);
+  const whole = await looked.at(index.digest);
+  return whole.signature === 'signed'
+    ? { ...whole, reason: 'by the signature of the index that it is part of' }
+    : worse(own, whole);
+}
+
+/** The image behind a tag, if it is the one whose configuration has this digest: itself, or one of an index. */
+async function ofTag(repository: ImageRepository, tag: string, config: string): Promise<ImageManifest | undefined> {
+  const found = await repository.manifest(tag);
+  if (!found || found.config?.digest === config) return found;
+  for (const { digest } of (found.manifests ?? []).slice(0, mostPlatforms)) {
+    const one = await repository.manifest(digest);
+    if (one?.config?.digest === config) return one;
+  }
+  return undefined;
+}
+
+/** Which of its platforms runs is not known here: each must be signed. */
+async function ofPlatforms(looked: Look, index: ImageManifest, own: Result): Promise<Result> {
+  const platforms = (index.manifests ?? []).filter(({ platform }) => platform?.os !== 'unknown');
+  if (platforms.length === 0) return own;
+  if (platforms.length > mostPlatforms)
+    return worse(own, unknown('the index is not signed, and has too many platforms to look at each'));
+  const all: Result[] = [];
+  for (const { digest } of platforms) {
+    const one = await looked.at(digest);
+    if (one.signature !== 'signed') return worse(own, one);
+    all.push(one);
+  }
+  return {
+    signature: 'signed',
+    by: [...new Set(all.flatMap(({ by }) => by))],
+    reason: 'each of its platforms is signed, the index is not',
+    attestations: own.attestations,
+  };
+}
+
+/** Of two that are not signed: one that nobody knows of leaves it open. */
+function worse(own: Result, other: Result): Result {
+  return own.signature === 'unknown' ? own : { ...other, attestations: own.attestations };
+}
+
+class Look {
+  readonly #repository: ImageRepository;
+  readonly #trust: Trust;
+
+  constructor(repository: ImageRepository, trust: Trust) {
+    this.#repository = repository;
+    this.#trust = trust;
+  }
+
+  async at(digest: string): Promise<Result> {
+    const { material, all } = await findMaterial(this.#repository, digest);
+    const findings = material.map((one) => verifyMaterial(one, { digest, trust: this.#trust }));
+    const trusted = findings.filter((one) => one.kind === 'trusted');
+    const counts = (type: string) => type === signatureType || this.#trust.predicateTypes.includes(type);
+    const by = [...new Set(trusted.filter(({ type }) => counts(type)).map((one) => one.by))];
+    const attestations = trusted.filter(({ type }) => type !== signatureType).map((one) => ({ type: one.type, by: one.by }));
+    if (by.length > 0) return { signature: 'signed', by, attestations };
+    const unreadable = findings.find(({ kind }) => kind === 'unreadable');
+    if (unreadable) return { ...unknown(`a signature cannot be checked: ${whyOf(unreadable)}`), attestations };
+    if (!all) return { ...unknown('it has more signatures than are looked at, and none of the first is trusted'), attestations };
+    const rejected = findings.filter(({ kind }) => kind === 'rejected');
+    const [first] = rejected;
+    const reason = first
+      ? `none of ${rejected.length} ${rejected.length === 1 ? 'signature' : 'signatures'} counts: ${whyOf(first)}`
+      : attestations.length > 0
+        ? 'there are attestations, and no signature'
+        : 'there is no signature';
+    return { signature: 'unsigned', by: [], reason, attestations };
+  }
+}
+
+function whyOf(finding: Finding): string {
+  return finding.kind === 'trusted' ? '' : finding.why;
+}
+
+function unknown(reason: string): Result {
+  return { signature: 'unknown', by: [], reason, attestations: [] };
+}

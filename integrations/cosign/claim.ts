@@ -1,0 +1,48 @@
+import { type Bundle, isBundleWithDsseEnvelope } from '@sigstore/bundle';
+import { z } from 'zod';
+
+/** What a signature says, if it is one: about which digests, and which type of statement. Signed by whoever; see `verifyMaterial`. */
+export type Claim =
+  | { readonly kind: 'claim'; readonly type: string; readonly digests: readonly string[] }
+  | { readonly kind: 'unreadable'; readonly why: string };
+
+/** What cosign signs of an image, as a type of statement. Both of its formats say the same. */
+export const signatureType = 'https://sigstore.dev/cosign/sign/v1';
+
+/** https://github.com/containers/image/blob/main/docs/containers-signature.5.md */
+const simpleSigning = z.object({
+  critical: z.object({ image: z.object({ 'docker-manifest-digest': z.string() }), type: z.string() }),
+});
+/** https://github.com/in-toto/attestation/blob/main/spec/v1/statement.md */
+const statement = z.object({
+  _type: z.string().startsWith('https://in-toto.io/Statement/'),
+  predicateType: z.string().max(500),
+  subject: z.array(z.object({ digest: z.record(z.string(), z.string()) })).max(1_000),
+});
+
+export function claimOf(bundle: Bundle, payload: Buffer | undefined): Claim {
+  if (payload !== undefined) {
+    const parsed = simpleSigning.safeParse(jsonOf(payload));
+    return parsed.success
+      ? { kind: 'claim', type: signatureType, digests: [parsed.data.critical.image['docker-manifest-digest']] }
+      : { kind: 'unreadable', why: 'what it signs is not in the format of cosign' };
+  }
+  if (!isBundleWithDsseEnvelope(bundle)) return { kind: 'unreadable', why: 'what it signs is not in it' };
+  const { payloadType, payload: signed } = bundle.content.dsseEnvelope;
+  const parsed = statement.safeParse(payloadType === 'application/vnd.in-toto+json' ? jsonOf(signed) : undefined);
+  if (!parsed.success) return { kind: 'unreadable', why: 'what it signs is no in-toto statement' };
+  const { subject, predicateType } = parsed.data;
+  return {
+    kind: 'claim',
+    type: predicateType,
+    digests: subject.flatMap(({ digest: { sha256 } }) => (sha256 === undefined ? [] : [`sha256:${sha256}`])),
+  };
+}
+
+function jsonOf(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(Buffer.from(bytes).toString('utf8'));
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,120 @@
+import { createHash } from 'node:crypto';
+import { FirebreakError } from '../../core/errors.ts';
+import type { Descriptor, ImageManifest, ImageRepository } from '../../core/image-registry.ts';
+import { basicOf, challengeIn, tokenIn } from './challenge.ts';
+import { type Got, get, type KnownHost, unavailable } from './get.ts';
+import { manifestIn } from './manifest.ts';
+import type { Credential } from './pull-secrets.ts';
+
+const manifestTypes = [
+  'application/vnd.oci.image.index.v1+json',
+  'application/vnd.oci.image.manifest.v1+json',
+  'application/vnd.docker.distribution.manifest.list.v2+json',
+  'application/vnd.docker.distribution.manifest.v2+json',
+].join(', ');
+/** What a registry must take at least, by the specification: nobody needs larger ones. */
+const manifestBytes = 4_194_304;
+const tokenBytes = 65_536;
+const mostReferrers = 50;
+const mostCredentials = 5;
+
+export interface RepositoryOptions {
+  /** As the image is written: `registry.example.com:5000`, `docker.io`. */
+  readonly host: string;
+  /** `shop/cart` */
+  readonly path: string;
+  /** Tried in their order; without any, nobody is named. */
+  readonly credentials: readonly Credential[];
+  readonly known: readonly KnownHost[];
+  /** Ends the whole look. */
+  readonly signal: AbortSignal;
+}
+
+/** Where the API of a registry is. The Hub's is not where its name says. */
+export function apiHostOf(host: string): string {
+  return host === 'docker.io' ? 'registry-1.docker.io' : host;
+}
+
+/**
+ * Opens one repository to read from, by the distribution specification: https://github.com/opencontainers/distribution-spec/blob/main/spec.md
+ * Nothing is asked of it yet.
+ */
+export function openRepository(options: RepositoryOptions): ImageRepository {
+  const { known, path, signal } = options;
+  const host = apiHostOf(options.host);
+  const plain = known.some((one) => one.host === host && one.plainHttp === true);
+  const base = `${plain ? 'http' : 'https'}://${host}/v2/${path}`;
+  let authorization: string | undefined;
+
+  const ask = (url: string, accept: string, maxBytes: number): Promise<Got> =>
+    get({ known, url: new URL(url), accept, maxBytes, authorization, signal });
+
+  /** Who is asked for a name says it, once; of several credentials the first that is taken. */
+  const read = async (url: string, accept: string, maxBytes: number): Promise<Got | undefined> => {
+    let got = await ask(url, accept, maxBytes);
+    const challenge = got.status === 401 ? challengeIn(got.header('www-authenticate')) : undefined;
+    if (challenge) {
+      const credentials = plain ? [] : options.credentials.slice(0, mostCredentials);
+      for (const credential of credentials.length > 0 ? credentials : [undefined]) {
+        authorization = challenge.scheme === 'basic' ? credential && basicOf(credential) : await tokenFor(challenge, credential);
+        if (authorization === undefined) continue;
+        got = await ask(url, accept, maxBytes);
+        if (got.status !== 401 && got.status !== 403) break;
+      }
+    }
+    if (got.status === 404) return undefined;
+    if (got.status === 200) return got;
+    const refused = got.status === 401 || got.status === 403;
+    throw refused
+      ? new FirebreakError('FB_ERR_REFUSED', `${host}: it does not let us read ${path} (HTTP ${got.status})`)
+      : unavailable(host, `it answered with HTTP ${got.status}`);
+  };
+
+  const tokenFor = async (
+    { realm, service, scope }: Extract<ReturnType<typeof challengeIn>, { scheme: 'bearer' }>,
+    credential: Credential | undefined,
+  ): Promise<string | undefined> => {
+    const url = new URL(realm);
+    if (service !== undefined) url.searchParams.set('service', service);
+    url.searchParams.set('scope', scope ?? `repository:${path}:pull`);
+    const basic = credential && basicOf(credential);
+    const got = await get({ known, url, accept: 'application/json', maxBytes: tokenBytes, authorization: basic, signal });
+    const token = got.status === 200 ? tokenIn(got.body) : undefined;
+    if (token === undefined && got.status >= 500) throw unavailable(realm.host, `it answered with HTTP ${got.status}`);
+    return token === undefined ? undefined : `Bearer ${token}`;
+  };
+
+  const manifest = async (reference: string): Promise<ImageManifest | undefined> => {
+    const got = await read(`${base}/manifests/${reference}`, manifestTypes, manifestBytes);
+    if (!got) return undefined;
+    const digest = digestOfBytes(got.body);
+    if (reference.includes(':') && digest !== reference)
+      throw unavailable(host, `what it gives as ${reference} is something else`);
+    const found = manifestIn(got.body, digest);
+    if (!found) throw unavailable(host, `what it gives as ${reference} is no manifest`);
+    return found;
+  };
+
+  return {
+    manifest,
+    blob: async (descriptor: Descriptor) => {
+      const got = await read(`${base}/blobs/${descriptor.digest}`, '*/*', descriptor.size);
+      if (!got) throw new FirebreakError('FB_ERR_NOT_FOUND', `${host}: it does not have ${descriptor.digest}, which it names`);
+      if (digestOfBytes(got.body) !== descriptor.digest)
+        throw unavailable(host, `what it gives as ${descriptor.digest} is something else`);
+      return got.body;
+    },
+    referrers: async (digest) => {
+      const got = await read(`${base}/referrers/${digest}`, manifestTypes, manifestBytes);
+      // Registries that do not know the question: what refers to it is then listed under a tag.
+      const list = got ? manifestIn(got.body, digest) : await manifest(digest.replace(':', '-'));
+      const found = list?.manifests ?? [];
+      const more = got?.header('link') !== undefined || found.length > mostReferrers;
+      return { found: found.slice(0, mostReferrers), all: !more };
+    },
+  };
+}
+
+function digestOfBytes(bytes: Buffer): string {
+  return `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
+}
