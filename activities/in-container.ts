@@ -1,7 +1,6 @@
 import type { StepContext } from '../core/action.ts';
 import type { ResolvedPod } from '../core/actions/pod.schema.ts';
 import { FirebreakError } from '../core/errors.ts';
-import { parseReference } from '../core/image-reference.ts';
 import { stepHash } from '../core/labels.ts';
 import { redactSecrets } from '../core/redact.ts';
 import type { KubernetesApi } from '../integrations/kubernetes/client.ts';
@@ -9,6 +8,7 @@ import { type RunningContainer, runningContainer, type WantedContainer } from '.
 import { type PodCommand, podCommand } from '../integrations/kubernetes/pod-command.ts';
 import { readSamePod } from '../integrations/kubernetes/pods.ts';
 import { startTools, type ToolsContainer, toolsContainersOf, toolsPath } from '../integrations/kubernetes/tools-container.ts';
+import { toolsImageOf } from './tools-image.ts';
 
 /** What working inside a suspect container needs. */
 export interface ToolsParts {
@@ -56,7 +56,7 @@ export async function planInContainer(options: {
   readonly signal: AbortSignal;
 }): Promise<{ readonly container: RunningContainer; readonly change: string; readonly notes: readonly string[] }> {
   const { parts, pod, wanted, signal } = options;
-  const image = imageOf(parts);
+  const image = toolsImageOf(parts.toolsImage);
   const container = runningContainer(await readSamePod({ api: parts.api, pod, signal }), wanted);
   return {
     container,
@@ -93,7 +93,7 @@ export async function inContainer<T>(options: {
   const { parts, pod, wanted, context, more = [], livesSeconds = defaultLife } = options;
   const { api } = parts;
   const { signal, key } = context;
-  const image = imageOf(parts);
+  const image = toolsImageOf(parts.toolsImage);
   const seenBefore = new Date().toISOString();
   const container = runningContainer(await readSamePod({ api, pod, signal }), wanted);
   const mustBeSame = async (): Promise<void> => {
@@ -156,12 +156,4 @@ export function mustHaveEnded(command: PodCommand): void {
   if (exitCode === 0) return;
   const last = redactSecrets(stderr.trimEnd().split('\n').at(-1) ?? '').slice(0, 300);
   throw new FirebreakError(exits[exitCode] ?? 'FB_ERR_UNAVAILABLE', `the tools ended with ${exitCode}: ${last}`);
-}
-
-function imageOf({ toolsImage }: ToolsParts): string {
-  if (toolsImage === undefined)
-    throw new FirebreakError('FB_ERR_REFUSED', 'no tools are configured: forensics.toolsImage names their image');
-  if (parseReference(toolsImage).digest === undefined)
-    throw new FirebreakError('FB_ERR_REFUSED', 'the image of the tools is not named by its digest');
-  return toolsImage;
 }

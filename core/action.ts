@@ -8,6 +8,8 @@ export interface Right {
   readonly apiGroup: string;
   readonly resource: string;
   readonly verbs: readonly string[];
+  /** Only where Firebreak itself runs; else in the whole cluster. */
+  readonly in?: 'own namespace';
 }
 
 /** What the alert must name for the action to make sense. */
@@ -27,6 +29,8 @@ export interface ActionDeclaration<Name extends string = string, Input = unknown
   readonly contains?: true;
   /** True where the target is gone once it is verified: nothing that was done to it is left to give back. */
   readonly endsTarget?: true;
+  /** True where nothing of it lasts: it gets no lease, and there is nothing to give back. */
+  readonly momentary?: true;
   /** Off until the configuration names it: its rights are too strong to be given unasked, and RBAC of their own go with it. */
   readonly optIn?: true;
   readonly requires: readonly Requirement[];

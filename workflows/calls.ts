@@ -44,9 +44,9 @@ export function stepActivities(settings: IncidentSettings, declaration: ActionDe
   const apply = proxyActivities<CellActivities>({
     ...common,
     startToCloseTimeout: declaration.timeouts.applyMs,
-    // What only reads must not keep people from being asked: while its store is down, the playbook goes on without it.
+    // What only reads, or is over at once, must not keep people from being asked: while its store is down, the playbook goes on without it.
     ...(declaration.effect === 'destructive' ? { scheduleToCloseTimeout: '1h' } : {}),
-    ...(declaration.effect === 'read'
+    ...(declaration.effect === 'read' || declaration.momentary
       ? { scheduleToCloseTimeout: declaration.pool === 'desk' ? '24h' : Math.max(600_000, declaration.timeouts.applyMs) }
       : {}),
   });

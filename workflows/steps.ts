@@ -51,6 +51,11 @@ function isFirstTask(): boolean {
   return workflowInfo().historyLength <= 5;
 }
 
+/** Whether there is something to give back, and so a lease. */
+function lasts({ effect, momentary }: ActionDeclaration): boolean {
+  return effect === 'reversible' && momentary !== true;
+}
+
 /** Runs the steps of playbooks: in their order on one target, under their keys, with the undo registered before the apply. */
 export class StepEngine {
   readonly #model: IncidentModel;
@@ -96,7 +101,7 @@ export class StepEngine {
 
   async #run(order: StepOrder, uid: string | undefined): Promise<StepResult> {
     const { declaration } = order;
-    const joined = declaration.effect === 'reversible' ? this.#leases.active(declaration.name, uid, order.input) : undefined;
+    const joined = lasts(declaration) ? this.#leases.active(declaration.name, uid, order.input) : undefined;
     if (joined) return this.#join(joined, order);
 
     const call = this.#call(order, 'run');
@@ -110,7 +115,7 @@ export class StepEngine {
       startedAt: new Date().toISOString(),
     };
     this.#model.steps.set(call.key, step);
-    const lease = declaration.effect === 'reversible' ? this.#register(order, call, uid) : undefined;
+    const lease = lasts(declaration) ? this.#register(order, call, uid) : undefined;
     const applied = await this.#apply(order, call).catch((error) => this.#failed(step, lease, error));
     const verification = await this.#landed({ order, call, step, lease, applied, uid });
     return {

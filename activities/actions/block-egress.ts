@@ -153,7 +153,7 @@ export function blockEgressImplementation(parts: {
       return {
         state: 'unverified',
         detail:
-          'applied; the policies are read back, but no probe was made: whether a policy controller enforces them is not known',
+          'applied; the policies are read back, but no probe was made: whether a policy controller enforces them is not known, and established connections may live',
       };
     },
 

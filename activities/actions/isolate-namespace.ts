@@ -78,7 +78,8 @@ export function isolateNamespaceImplementation(parts: {
         };
       return {
         state: 'unverified',
-        detail: 'applied; the policy is read back, but no probe was made: whether a policy controller enforces it is not known',
+        detail:
+          'applied; the policy is read back, but no probe was made: whether a policy controller enforces it is not known, and established connections may live',
       };
     },
 

@@ -154,7 +154,7 @@ export function quarantinePodImplementation(
       return {
         state: 'unverified',
         detail:
-          'applied; labels and policy are read back, but no probe was made: whether a policy controller enforces it is not known',
+          'applied; labels and policy are read back, but no probe was made: whether a policy controller enforces it is not known, and established connections may live',
       };
     },
 

@@ -191,7 +191,7 @@ export function quarantineWorkloadImplementation(parts: {
         };
       return {
         state: 'unverified',
-        detail: `applied; ${many} and the policy are read back, but no probe was made: whether a policy controller enforces it is not known`,
+        detail: `applied; ${many} and the policy are read back, but no probe was made: whether a policy controller enforces it is not known, and established connections may live`,
       };
     },
 

@@ -3,6 +3,7 @@ import { blockEgress } from './block-egress.ts';
 import { captureProcesses } from './capture-processes.ts';
 import { collectLogs } from './collect-logs.ts';
 import { cordonNode } from './cordon-node.ts';
+import { cutConnections } from './cut-connections.ts';
 import { deletePod } from './delete-pod.ts';
 import { deleteWorkload } from './delete-workload.ts';
 import { denyImage } from './deny-image.ts';
@@ -31,6 +32,7 @@ export {
   captureProcesses,
   collectLogs,
   cordonNode,
+  cutConnections,
   deletePod,
   deleteWorkload,
   denyImage,
@@ -58,6 +60,7 @@ export {
 /** Every action there is: an explicit list, from which RBAC manifests and the reference are made. */
 export const actions: readonly ActionDeclaration[] = [
   quarantinePod,
+  cutConnections,
   quarantineWorkload,
   isolateNamespace,
   blockEgress,

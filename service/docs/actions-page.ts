@@ -4,7 +4,8 @@ import { actions } from '../../core/actions/index.ts';
 function rightsOf({ rights }: ActionDeclaration): string {
   if (rights.length === 0) return 'No rights in the cluster.';
   const rows = rights.map(
-    ({ apiGroup, resource, verbs }) => `| \`${apiGroup || 'core'}\` | \`${resource}\` | ${verbs.join(', ')} |`,
+    ({ apiGroup, resource, verbs, in: where }) =>
+      `| \`${apiGroup || 'core'}\` | \`${resource}\`${where ? `, in its ${where} only` : ''} | ${verbs.join(', ')} |`,
   );
   return ['| API group | resource | verbs |', '|---|---|---|', ...rows].join('\n');
 }

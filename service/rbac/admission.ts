@@ -172,15 +172,17 @@ const isStandingPolicy = [
 
 const sparesQuarantined = `object.spec.podSelector.?matchExpressions.orValue([]).exists(e, e.key == '${names.quarantineLabel}' && e.operator == 'DoesNotExist')`;
 
-function policy(options: {
+export function policy(options: {
   readonly name: string;
+  /** The pool that the account is of; the cell where not given. */
+  readonly pool?: 'cell' | 'forensics';
   readonly account: { readonly namespace: string; readonly name: string };
   readonly rule: object;
   readonly variables: readonly object[];
   readonly validations: readonly object[];
 }): readonly object[] {
-  const { name, account, rule, variables, validations } = options;
-  const metadata = { name, labels: { 'app.kubernetes.io/name': 'firebreak', 'app.kubernetes.io/component': 'cell' } };
+  const { name, pool = 'cell', account, rule, variables, validations } = options;
+  const metadata = { name, labels: { 'app.kubernetes.io/name': 'firebreak', 'app.kubernetes.io/component': pool } };
   const apiVersion = 'admissionregistration.k8s.io/v1';
   return [
     {
@@ -192,7 +194,7 @@ function policy(options: {
         matchConstraints: { resourceRules: [rule] },
         matchConditions: [
           {
-            name: 'is-the-cell',
+            name: pool === 'cell' ? 'is-the-cell' : `is-the-${pool}-pool`,
             expression: `request.userInfo.username == 'system:serviceaccount:${account.namespace}:${account.name}'`,
           },
         ],

@@ -2,6 +2,7 @@ import { stringify } from 'yaml';
 import type { ActionDeclaration, Pool, Right } from '../../core/action.ts';
 import { viewRights } from '../../integrations/kubernetes/view-rights.ts';
 import { bindingAdmission, cellAdmission } from './admission.ts';
+import { nodePodAdmission } from './node-pod-admission.ts';
 
 const verbOrder = ['get', 'list', 'watch', 'create', 'update', 'patch', 'delete', 'bind'];
 
@@ -45,9 +46,7 @@ export function rbacManifests(options: {
       const metadata = { labels: { 'app.kubernetes.io/name': 'firebreak', 'app.kubernetes.io/component': pool } };
       const documents: object[] = [
         {
-          apiVersion: 'v1',
-          kind: 'ServiceAccount',
-          metadata: { name, namespace, ...metadata },
+          ...serviceAccount({ pool, namespace }),
           ...(rules.length === 0 && { automountServiceAccountToken: false }),
         },
       ];
@@ -66,26 +65,49 @@ export function rbacManifests(options: {
       const names = `${own.map((action) => action.name).join(', ')}${rules.length > 0 ? '' : ': no rights in the cluster at all'}`;
       return [[`${pool}.yaml`, manifest(names, documents)]];
     }),
-    ...actions.filter(({ optIn }) => optIn).map((action) => optInManifest(action, namespace)),
+    ...actions.filter(({ optIn }) => optIn).map((action) => optInManifest({ action, actions, namespace })),
   ]);
 }
 
-/** What an action that is off by default adds to its pool's account. */
-function optInManifest(action: ActionDeclaration, namespace: string): readonly [string, string] {
+function serviceAccount({ pool, namespace }: { readonly pool: Pool; readonly namespace: string }): object {
+  const labels = { 'app.kubernetes.io/name': 'firebreak', 'app.kubernetes.io/component': pool };
+  return { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: `firebreak-${pool}`, namespace, labels } };
+}
+
+/** What an action that is off by default adds to its pool's account, which it brings along where nothing else does. */
+function optInManifest(options: {
+  readonly action: ActionDeclaration;
+  readonly actions: readonly ActionDeclaration[];
+  readonly namespace: string;
+}): readonly [string, string] {
+  const { action, actions, namespace } = options;
+  const hasAccount = actions.some(({ pool, optIn }) => pool === action.pool && !optIn);
   const account = `firebreak-${action.pool}`;
   const name = `${account}-${action.name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
   const metadata = { name, labels: { 'app.kubernetes.io/name': 'firebreak', 'app.kubernetes.io/component': action.pool } };
   const apiVersion = 'rbac.authorization.k8s.io/v1';
-  const documents = [
-    { apiVersion, kind: 'ClusterRole', metadata, rules: merge(action.rights) },
+  const subjects = [{ kind: 'ServiceAccount', name: account, namespace }];
+  const given = (kind: 'Role' | 'ClusterRole', where: object, rights: readonly Right[]): readonly object[] => [
+    { apiVersion, kind, metadata: { ...metadata, ...where }, rules: merge(rights) },
     {
       apiVersion,
-      kind: 'ClusterRoleBinding',
-      metadata,
-      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name },
-      subjects: [{ kind: 'ServiceAccount', name: account, namespace }],
+      kind: `${kind}Binding`,
+      metadata: { ...metadata, ...where },
+      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind, name },
+      subjects,
     },
+  ];
+  const own = action.rights.filter((right) => right.in === 'own namespace');
+  const documents = [
+    ...(hasAccount ? [] : [serviceAccount({ pool: action.pool, namespace })]),
+    ...given(
+      'ClusterRole',
+      {},
+      action.rights.filter((right) => right.in === undefined),
+    ),
+    ...(own.length > 0 ? given('Role', { namespace }, own) : []),
     ...(action.name === 'revokeServiceAccount' ? bindingAdmission({ namespace, name: account }) : []),
+    ...(action.name === 'cutConnections' ? nodePodAdmission({ namespace, name: account }) : []),
   ];
   return [`opt-in/${action.name}.yaml`, manifest(`${action.name}, which is off until \`actions.optIn\` names it`, documents)];
 }

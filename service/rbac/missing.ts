@@ -22,9 +22,11 @@ export async function missingRights(options: {
   readonly api: KubernetesApi;
   readonly pool: Pool;
   readonly actions: readonly ActionDeclaration[];
+  /** Where Firebreak runs. */
+  readonly namespace?: string;
   readonly signal?: AbortSignal;
 }): Promise<readonly MissingRight[]> {
-  const { api, pool, actions, signal } = options;
+  const { api, pool, actions, namespace = 'firebreak', signal } = options;
   const needed = new Map<string, { readonly right: Right; readonly verb: string; readonly by: Set<string> }>();
   const need = (right: Right, by: string): void => {
     for (const verb of right.verbs) {
@@ -44,7 +46,13 @@ export async function missingRights(options: {
     const answers = await Promise.all(
       some.map(([, { right, verb }]) => {
         const [resource = '', subresource] = right.resource.split('/');
-        const asked = { verb, group: right.apiGroup, resource, ...(subresource !== undefined && { subresource }) };
+        const asked = {
+          verb,
+          group: right.apiGroup,
+          resource,
+          ...(subresource !== undefined && { subresource }),
+          ...(right.in && { namespace }),
+        };
         return mayWe({ api, right: asked, ...(signal && { signal }) });
       }),
     );
@@ -53,7 +61,7 @@ export async function missingRights(options: {
   return missing;
 }
 
-function rightText({ apiGroup, resource }: Right, verb: string): string {
+function rightText({ apiGroup, resource, in: where }: Right, verb: string): string {
   const [plural = '', subresource] = resource.split('/');
-  return `${verb} ${plural}${apiGroup ? `.${apiGroup}` : ''}${subresource ? `/${subresource}` : ''}`;
+  return `${verb} ${plural}${apiGroup ? `.${apiGroup}` : ''}${subresource ? `/${subresource}` : ''}${where ? ` in its ${where}` : ''}`;
 }

@@ -64,6 +64,11 @@ export function register<Input, Output>(action: RegisteredAction<Input, Output>)
   return action as unknown as RegisteredAction;
 }
 
+/** Without those that are off until the configuration names them. */
+export function chosenActions(config: Config, all: readonly RegisteredAction[]): readonly RegisteredAction[] {
+  return all.filter(({ declaration }) => declaration.optIn !== true || config.actions.optIn.includes(declaration.name));
+}
+
 /** What contains and what keeps, under the cell's account. */
 export function cellActions(parts: {
   readonly config: Config;
@@ -143,7 +148,7 @@ export function cellActions(parts: {
     }),
     register({ declaration: deletePod, input: deletePodInput, implementation: deletePodImplementation({ api }) }),
   ];
-  return all.filter(({ declaration }) => declaration.optIn !== true || config.actions.optIn.includes(declaration.name));
+  return chosenActions(config, all);
 }
 
 /** What reads and writes Secrets, under an account that may do nothing else. */

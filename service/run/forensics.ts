@@ -1,13 +1,16 @@
 import { captureProcessesImplementation } from '../../activities/actions/capture-processes.ts';
+import { cutConnectionsImplementation } from '../../activities/actions/cut-connections.ts';
 import { snapshotFilesystemImplementation } from '../../activities/actions/snapshot-filesystem.ts';
 import type { RegisteredAction } from '../../activities/chokepoint.ts';
 import { captureProcessesInput } from '../../core/actions/capture-processes.schema.ts';
-import { captureProcesses, snapshotFilesystem } from '../../core/actions/index.ts';
+import { cutConnectionsInput } from '../../core/actions/cut-connections.schema.ts';
+import { captureProcesses, cutConnections, snapshotFilesystem } from '../../core/actions/index.ts';
 import { snapshotFilesystemInput } from '../../core/actions/snapshot-filesystem.schema.ts';
 import type { KubernetesApi } from '../../integrations/kubernetes/client.ts';
 import type { Config } from '../config/load.ts';
-import { register } from './actions.ts';
+import { chosenActions, register } from './actions.ts';
 import type { EvidencePart } from './evidence.ts';
+import { rulesOf } from './rules.ts';
 
 /** What works inside of suspect containers, under an account of its own: `pods/exec` is not for who contains. */
 export function forensicsActions(options: {
@@ -17,7 +20,16 @@ export function forensicsActions(options: {
 }): readonly RegisteredAction[] {
   const { config, api, evidence } = options;
   const parts = { api, toolsImage: config.forensics.toolsImage, ...evidence };
-  return [
+  return chosenActions(config, [
+    register({
+      declaration: cutConnections,
+      input: cutConnectionsInput,
+      implementation: cutConnectionsImplementation({
+        api,
+        toolsImage: parts.toolsImage,
+        ownNamespace: rulesOf(config).ownNamespace,
+      }),
+    }),
     register({
       declaration: captureProcesses,
       input: captureProcessesInput,
@@ -28,5 +40,5 @@ export function forensicsActions(options: {
       input: snapshotFilesystemInput,
       implementation: snapshotFilesystemImplementation(parts),
     }),
-  ];
+  ]);
 }

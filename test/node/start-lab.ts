@@ -46,7 +46,7 @@ export async function startLab(options: {
 }
 
 /** Programs of `deploy/forensics`, each in a folder of its name. */
-const tools = ['tools'] as const;
+const tools = ['tools', 'cut'] as const;
 
 /** Each program under its path in the image. */
 async function builtTools(onProgress: (message: string) => void): Promise<Readonly<Record<string, string>>> {

@@ -28,6 +28,8 @@ const folder = mkdtempSync(join(tmpdir(), 'firebreak-rbac-'));
 const paths: Readonly<Record<string, string>> = {
   ServiceAccount: pathOf({ resource: 'serviceaccounts', namespace: own }),
   ClusterRole: pathOf({ group: 'rbac.authorization.k8s.io', resource: 'clusterroles' }),
+  Role: pathOf({ group: 'rbac.authorization.k8s.io', resource: 'roles', namespace: own }),
+  RoleBinding: pathOf({ group: 'rbac.authorization.k8s.io', resource: 'rolebindings', namespace: own }),
   ClusterRoleBinding: pathOf({ group: 'rbac.authorization.k8s.io', resource: 'clusterrolebindings' }),
   ValidatingAdmissionPolicy: pathOf({ group: 'admissionregistration.k8s.io', resource: 'validatingadmissionpolicies' }),
   ValidatingAdmissionPolicyBinding: pathOf({
@@ -51,7 +53,7 @@ describe('the rights that the declarations ask for', () => {
       for (const document of parseAllDocuments(manifest)) {
         const object = document.toJS();
         await admin.post(paths[object.kind] ?? '', object);
-        if (object.kind !== 'ServiceAccount') made.push(`${paths[object.kind]}/${object.metadata.name}`);
+        if (object.metadata.namespace === undefined) made.push(`${paths[object.kind]}/${object.metadata.name}`);
       }
     for (const pool of ['cell', 'secrets']) {
       const tokenPath = pathOf({ resource: 'serviceaccounts', namespace: own, name: `firebreak-${pool}`, subresource: 'token' });

@@ -1,0 +1,133 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from '@jest/globals';
+import { parse, stringify } from 'yaml';
+import { cutConnectionsImplementation } from '../../activities/actions/cut-connections.ts';
+import { quarantinePodImplementation } from '../../activities/actions/quarantine-pod.ts';
+import { cutConnections } from '../../core/actions/index.ts';
+import { FirebreakError } from '../../core/errors.ts';
+import { createKubernetesApi, pathOf } from '../../integrations/kubernetes/client.ts';
+import { accessFromKubeconfig } from '../../integrations/kubernetes/kubeconfig.ts';
+import { rbacManifests } from '../../service/rbac/manifests.ts';
+import { cellKey, openCluster, resolved, stepContext, until } from '../platform/kubernetes/cluster.ts';
+import { nodeLab } from './lab.ts';
+
+const lab = await nodeLab();
+const cluster = await openCluster(lab.kubeconfig);
+const folder = mkdtempSync(join(tmpdir(), 'firebreak-cut-'));
+const manifest = join(folder, 'rbac.yaml');
+afterAll(async () => {
+  await lab.kubectl('delete', '--ignore-not-found', '--filename', manifest);
+  await cluster.close();
+  rmSync(folder, { recursive: true });
+});
+
+const { namespace: ownNamespace, toolsImage } = lab;
+const quarantine = quarantinePodImplementation({ api: cluster.api, view: cluster.view, cellKey });
+const cut = cutConnectionsImplementation({ api: cluster.api, toolsImage, ownNamespace });
+
+/** A client under the account that the generated manifest makes, with its rights and the policy that narrows them. */
+async function asThePool() {
+  const made = rbacManifests({ actions: [cutConnections], namespace: ownNamespace });
+  writeFileSync(manifest, [...made.values()].join('---\n'));
+  expect(await lab.kubectl('apply', '--filename', manifest)).toMatchObject({ code: 0 });
+  const { stdout } = await lab.kubectl('create', 'token', 'firebreak-forensics');
+  const config = parse(readFileSync(lab.kubeconfig, 'utf8'));
+  config.users[0].user = { token: stdout.trim() };
+  const file = join(folder, 'pool.kubeconfig');
+  writeFileSync(file, stringify(config));
+  return { api: createKubernetesApi({ access: await accessFromKubeconfig({ file }) }), file };
+}
+
+/** How many lines have come back through the one connection that the pod keeps open. */
+const echoes = async (pod: string): Promise<number> => (await lab.kubectl('logs', pod)).stdout.split('\n').length - 1;
+const grows = async (pod: string): Promise<boolean> => {
+  const before = await echoes(pod);
+  await new Promise((resolve) => setTimeout(resolve, 2_000));
+  return (await echoes(pod)) > before;
+};
+
+describe('cutConnections on a real node', () => {
+  test('ends a connection that was open before the quarantine, which the quarantine alone does not, and leaves nothing behind', async () => {
+    const server = await lab.runPod({ name: 'server', command: ['nc', '-ll', '-p', '80', '-e', 'cat'] });
+    const talk = `while :; do echo tick; sleep 0.2; done | nc ${server.status?.podIP} 80`;
+    await lab.runPod({ name: 'suspect', command: ['sh', '-c', talk] });
+    await until(async () => ((await echoes('suspect')) > 2 ? true : undefined));
+
+    const context = stepContext();
+    const input = { pod: resolved(await lab.pod('suspect')) };
+    await quarantine.apply(input, context);
+    await until(async () => {
+      const { stdout } = await lab.exec('suspect', 'sh', '-c', `echo once | nc -w 1 ${server.status?.podIP} 80 || echo refused`);
+      return stdout === 'refused\n' ? true : undefined;
+    }, 20_000);
+    expect(await grows('suspect')).toBe(true);
+
+    const step = stepContext();
+    const output = await cut.apply(input, step);
+    expect(output).toMatchObject({ left: 0, node: 'real-1' });
+    expect(output.dropped).toBeGreaterThan(0);
+    expect(await cut.verify(output, step)).toMatchObject({ state: 'verified' });
+    expect(await grows('suspect')).toBe(false);
+    const pods = await cluster.pods(ownNamespace);
+    expect(pods.map(({ metadata }) => metadata?.name).sort()).toEqual(['server', 'suspect']);
+  });
+
+  test('says that connections may live where the table of the node has none of the pod', async () => {
+    await lab.runPod({ name: 'silent' });
+    const input = { pod: resolved(await lab.pod('silent')) };
+    await quarantine.apply(input, stepContext());
+    const step = stepContext();
+    expect(await cut.verify(await cut.apply(input, step), step)).toMatchObject({
+      state: 'unverified',
+      detail: expect.stringContaining('established connections may live'),
+    });
+  });
+
+  test('refuses a pod that is not in quarantine, and makes no pod for it', async () => {
+    await lab.runPod({ name: 'free' });
+    const input = { pod: resolved(await lab.pod('free')) };
+    const refused = cut.apply(input, stepContext());
+    await expect(refused).rejects.toThrow(FirebreakError);
+    await expect(refused).rejects.toMatchObject({ code: 'FB_ERR_REFUSED' });
+  });
+
+  test('takes its pod off the node also when it could not run there', async () => {
+    await lab.runPod({ name: 'other' });
+    const input = { pod: resolved(await lab.pod('other')) };
+    await quarantine.apply(input, stepContext());
+    const image = `firebreak.local/none@sha256:${'0'.repeat(64)}`;
+    const broken = cutConnectionsImplementation({ api: cluster.api, toolsImage: image, ownNamespace, patienceMs: 4_000 });
+    const step = stepContext();
+    await expect(broken.apply(input, step)).rejects.toMatchObject({ code: 'FB_ERR_UNAVAILABLE' });
+    expect(await broken.started(input, step)).toBe(false);
+    const path = pathOf({ resource: 'pods', namespace: ownNamespace });
+    const { items } = await cluster.get<{ items: { metadata: { name: string } }[] }>(path);
+    expect(items.filter(({ metadata }) => metadata.name.startsWith('firebreak-cut-'))).toEqual([]);
+  });
+
+  test('works with exactly the rights of its manifest, with which nothing else can be started in the network of a node', async () => {
+    const { api, file } = await asThePool();
+    await lab.runPod({ name: 'last' });
+    const input = { pod: resolved(await lab.pod('last')) };
+    await quarantine.apply(input, stepContext());
+    const run = (image: string, name: string, ...more: readonly string[]) =>
+      lab.kubectl('--kubeconfig', file, 'run', name, '--image', image, '--restart', 'Never', ...more);
+    // A policy is in force a moment after it was made.
+    const refusal = await until(async () => {
+      const { code, stderr } = await run(lab.imageByDigest, 'firebreak-cut-thief', '--privileged');
+      await lab.kubectl('delete', 'pod', 'firebreak-cut-thief', '--ignore-not-found', '--now');
+      return code === 0 ? undefined : stderr;
+    }, 30_000);
+    expect(refusal).toContain('Firebreak may');
+    expect(await lab.kubectl('--kubeconfig', file, 'delete', 'pod', 'last')).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('only its own pods on nodes'),
+    });
+    const step = stepContext();
+    const narrow = cutConnectionsImplementation({ api, toolsImage, ownNamespace });
+    expect(await narrow.verify(await narrow.apply(input, step), step)).toMatchObject({ state: 'unverified' });
+    api.close();
+  });
+});
