@@ -54,10 +54,27 @@ export function hashing(data: AsyncIterable<Uint8Array>): {
   };
 }
 
+const batchBytes = 1024 * 1024;
+
+/** Each piece is a way to another thread and back: few large ones. */
+async function* batched(data: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  let parts: Uint8Array[] = [];
+  let size = 0;
+  for await (const part of data) {
+    parts.push(part);
+    size += part.byteLength;
+    if (size < batchBytes) continue;
+    yield Buffer.concat(parts);
+    [parts, size] = [[], 0];
+  }
+  if (size > 0) yield Buffer.concat(parts);
+}
+
 /** Zstandard (RFC 8878), at the level that costs least. */
 export async function* compressed(data: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  const zstd = createZstdCompress({ params: { [constants.ZSTD_c_compressionLevel]: 1, [constants.ZSTD_c_checksumFlag]: 1 } });
-  const fed = pipeline(data, zstd);
+  const params = { [constants.ZSTD_c_compressionLevel]: 1, [constants.ZSTD_c_checksumFlag]: 1 };
+  const zstd = createZstdCompress({ chunkSize: batchBytes, params });
+  const fed = pipeline(batched(data), zstd);
   // Thrown where it is read, below.
   fed.catch(() => undefined);
   yield* zstd;
