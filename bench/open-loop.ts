@@ -54,6 +54,8 @@ export class OpenLoop {
     this.#latencies = [];
     this.#accepted = 0;
     this.#answers = 0;
+    // Before the clock runs: sensors write their alerts on processors of their own.
+    const requests = Array.from({ length: count }, (_, index) => this.#request(body(index)));
     const began = performance.now();
     let sent = 0;
     while (sent < count) {
@@ -62,7 +64,7 @@ export class OpenLoop {
       let written = 0;
       while (sent < Math.min(due, count) && sent - this.#answers < inFlight && written < 500) {
         const dueAt = perSecond === undefined ? now : began + (sent / perSecond) * 1_000;
-        this.#send(body(sent), sent, dueAt);
+        this.#send(requests[sent], sent, dueAt);
         sent += 1;
         written += 1;
       }
@@ -79,13 +81,17 @@ export class OpenLoop {
     for (const socket of this.#sockets) socket.destroy();
   }
 
-  #send(body: string, index: number, dueAt: number): void {
-    const place = index % this.#sockets.length;
+  #request(body: string): Buffer {
     const length = Buffer.byteLength(body);
-    this.#waiting[place]?.push(dueAt);
-    this.#sockets[place]?.write(
+    return Buffer.from(
       `POST ${this.#path} HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer ${this.#token}\r\nContent-Type: application/json\r\nContent-Length: ${length}\r\n\r\n${body}`,
     );
+  }
+
+  #send(request: Buffer | undefined, index: number, dueAt: number): void {
+    const place = index % this.#sockets.length;
+    this.#waiting[place]?.push(dueAt);
+    this.#sockets[place]?.write(request ?? '');
   }
 
   #read(data: Buffer, waiting: number[]): void {

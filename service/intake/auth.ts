@@ -1,4 +1,4 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { hash, timingSafeEqual } from 'node:crypto';
 import { FirebreakError } from '../../core/errors.ts';
 
 /** A shared secret, and who sends with it. */
@@ -19,9 +19,9 @@ export function senderByToken(tokens: readonly IntakeToken[]): (presented: strin
   }
   return (presented) => {
     if (presented === undefined) return undefined;
-    const hash = hashOf(presented);
+    const given = hashOf(presented);
     let sender: string | undefined;
-    for (const candidate of known) if (timingSafeEqual(candidate.hash, hash)) sender = candidate.name;
+    for (const candidate of known) if (timingSafeEqual(candidate.hash, given)) sender = candidate.name;
     return sender;
   };
 }
@@ -37,5 +37,5 @@ export function secretOfHeader(header: string | undefined): string | undefined {
 }
 
 function hashOf(text: string): Buffer {
-  return createHash('sha256').update(text).digest();
+  return hash('sha256', text, 'buffer');
 }

@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { type Database, open, type RootDatabase } from 'lmdb';
 import type { Alert } from '../../core/alert.ts';
+import { FirebreakError } from '../../core/errors.ts';
 import type { Subject } from '../../core/incident.ts';
 import { HiddenAlerts } from './hidden-alerts.ts';
 import { KeptApart } from './kept-apart.ts';
@@ -74,6 +75,7 @@ export class Spool {
   readonly #maxBytes: number;
   readonly #unlock: () => Promise<void>;
   #lastPlace = 0;
+  #closed = false;
   #measured = { at: Number.NEGATIVE_INFINITY, bytes: 0 };
 
   private constructor({ root, maxBytes, directory, unlock }: Opened) {
@@ -125,6 +127,7 @@ export class Spool {
   *incidents(): Generator<string> {
     let start: EntryKey | undefined;
     for (;;) {
+      this.#mustBeOpen();
       const [key] = [...this.#entries.getKeys({ ...(start && { start }), limit: 1 })];
       if (key === undefined) return;
       yield key[0];
@@ -134,16 +137,19 @@ export class Spool {
 
   /** Waiting alerts of an incident after a place, oldest first, `limit` at most. */
   entriesOf(incident: string, { after = 0, limit }: { readonly after?: number; readonly limit: number }): readonly PlacedEntry[] {
+    this.#mustBeOpen();
     const start: EntryKey = [incident, after + 1];
     const end: EntryKey = [incident, last];
     return [...this.#entries.getRange({ start, end, limit })].map(({ key, value }) => ({ place: key[1], entry: value }));
   }
 
   hasEntries(incident: string): boolean {
+    this.#mustBeOpen();
     return [...this.#entries.getKeys({ start: [incident, 0], end: [incident, last], limit: 1 })].length > 0;
   }
 
   sending(incident: string): Sending | undefined {
+    this.#mustBeOpen();
     return this.#sending.get(incident);
   }
 
@@ -162,6 +168,7 @@ export class Spool {
     const at = new Date().toISOString();
     let after = 0;
     for (;;) {
+      this.#mustBeOpen();
       const start: EntryKey = [incident, after + 1];
       const end: EntryKey = [incident, upTo + 1];
       const keys = [...this.#entries.getKeys({ start, end, limit: removedAtOnce })];
@@ -212,11 +219,18 @@ export class Spool {
     return this.#measured.bytes >= this.#maxBytes;
   }
 
+  /** An answer of Temporal that comes later finds it closed, with FB_ERR_UNAVAILABLE: the alert is sent again after the next start. */
   async close(): Promise<void> {
     await this.notes.stop();
+    this.#closed = true;
     this.beside.close();
     await this.#root.close();
     await this.#unlock();
+  }
+
+  /** LMDB lets the process fail, in a timer where nobody can catch it, for a read between the beginning and the end of its closing. */
+  #mustBeOpen(): void {
+    if (this.#closed) throw new FirebreakError('FB_ERR_UNAVAILABLE', 'the spool is closed');
   }
 
   #lastPlaceOf(incident: string): number {

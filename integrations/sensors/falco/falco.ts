@@ -143,10 +143,14 @@ function processOf(fields: Readonly<Record<string, unknown>>): ProcessRef | unde
  * where there are no fields: it repeats them.
  */
 function identifyingFields({ fields, event }: Pick<Parts, 'fields' | 'event'>): unknown {
-  const told = Object.entries(fields).filter(
-    ([key, field]) => !/^j?evt\.(?:raw)?time/.test(key) && ![undefined, null, '', '<NA>'].some((unknown) => unknown === field),
-  );
+  const told = Object.entries(fields).filter(([key, field]) => !isUnknown(field) && !eventTime.test(key));
   return told.length > 0 ? Object.fromEntries(told) : [event.output ?? event.message ?? null];
+}
+
+const eventTime = /^j?evt\.(?:raw)?time/;
+
+function isUnknown(field: unknown): boolean {
+  return field === undefined || field === null || field === '' || field === '<NA>';
 }
 
 /** The sentence at the start of the output, without time, priority and the listed fields. */

@@ -71,7 +71,11 @@ function isPath(text: string): boolean {
   return text.startsWith('/') || text.startsWith('memfd:');
 }
 
+const none: readonly string[] = [];
+
+/** Asked for each field that there may be: most are absent. */
 function texts(value: unknown): readonly string[] {
+  if (value === undefined) return none;
   const list: readonly unknown[] = Array.isArray(value) ? value.slice(0, 8) : [value];
   return list.flatMap((item) => sensorText(item, 512) ?? []);
 }

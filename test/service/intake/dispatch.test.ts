@@ -147,6 +147,20 @@ describe('the dispatcher', () => {
     expect(gateway.counted(incident)).toBe(1);
   });
 
+  test('stops in time although Temporal hangs; what it answers afterwards changes nothing, and the alert is sent again', async () => {
+    const directory = freshDirectory();
+    const slow = new FakeIncidentGateway();
+    slow.delayMs = 300;
+    const first = await openDoor(slow, { directory });
+    const alerts = Array.from({ length: 20 }, (_, n) => falcoEvent({}, { 'k8s.pod.name': `app${n}-6d4cf56db6-xbcdf` }));
+    expect((await first.post(JSON.stringify(alerts))).status).toBe(200);
+    await first.intake.stop(20);
+    await until(() => slow.starts.length === 20);
+    const gateway = new FakeIncidentGateway();
+    await door(gateway, { directory });
+    await until(() => gateway.starts.length === 20);
+  });
+
   test('refuses a second process on the same spool', async () => {
     const { directory } = await door(new FakeIncidentGateway());
     await expect(openDoor(new FakeIncidentGateway(), { directory })).rejects.toMatchObject({ code: 'FB_ERR_CONFLICT' });
