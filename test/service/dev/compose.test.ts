@@ -5,6 +5,7 @@ import { parse } from 'yaml';
 import { searchAttributes } from '../../../core/search-attributes.ts';
 import { loadConfig } from '../../../service/config/load.ts';
 import { runCommand } from '../../../service/dev/command.ts';
+import { serviceEnvironment, serviceNodeFlags } from '../../../service/dev/node-flags.mjs';
 import { projectRoot } from '../../../service/dev/project-root.ts';
 
 interface Compose {
@@ -27,6 +28,13 @@ test('every image is pinned to a version', () => {
   const images = Object.values(compose.services).flatMap(({ image }) => image ?? []);
   expect(images.length).toBeGreaterThan(2);
   for (const image of images) expect(image).toMatch(/:\d+\.\d+/);
+});
+
+test('the image starts Node as the command line does', () => {
+  const dockerfile = readFileSync(join(root, 'deploy', 'Dockerfile'), 'utf8');
+  const entry: unknown = JSON.parse(/^ENTRYPOINT (.+)$/m.exec(dockerfile)?.[1] ?? 'null');
+  expect(entry).toEqual(['node', ...serviceNodeFlags, '/app/dist/service/cli.js']);
+  for (const [name, value] of Object.entries(serviceEnvironment)) expect(dockerfile).toContain(`${name}=${value}`);
 });
 
 test('no port is open to other machines', () => {
