@@ -4,7 +4,7 @@ import { checkRemark } from '../core/remark.ts';
 import type { Roster } from '../core/roster.ts';
 import type { CellActivities, StepCall } from '../core/step.ts';
 import { checkVote, type VoteKeys } from '../core/vote-check.ts';
-import type { Chokepoint } from './chokepoint.ts';
+import type { Chokepoint, SignInReader } from './chokepoint.ts';
 import { asFailure } from './failures.ts';
 
 const heartbeatMs = 1_000;
@@ -19,9 +19,10 @@ export function createCellActivities(parts: {
   readonly chokepoint: Chokepoint;
   readonly roster: Roster;
   readonly keys: VoteKeys;
+  readonly signIns?: SignInReader;
   readonly log: ActivityLog;
 }): CellActivities {
-  const { chokepoint, roster, keys, log } = parts;
+  const { chokepoint, roster, keys, signIns, log } = parts;
 
   const run = async <T>(what: string, call: StepCall, fast: boolean, work: (context: StepContext) => Promise<T>): Promise<T> => {
     const { cancellationSignal, info, heartbeat } = Context.current();
@@ -59,8 +60,10 @@ export function createCellActivities(parts: {
     applyStepNow: (call) => run('apply', call, true, (context) => chokepoint.apply(call, context)),
     verifyStep: (step) => run('verify', step.call, false, (context) => chokepoint.verify(step, context)),
     undoStep: (undo) => run('undo', undo.call, false, (context) => chokepoint.undo(undo, context)),
-    verifyVote: async ({ vote, question, level, actors = [] }) =>
-      checkVote({ signed: vote, question, level, roster, keys, now: Date.now(), actors }),
+    verifyVote: async ({ vote, question, level, actors = [] }) => {
+      const stepUp = await signIns?.read([vote]).catch((error: unknown) => Promise.reject(asFailure(error)));
+      return checkVote({ signed: vote, question, level, roster, keys, now: Date.now(), actors, ...(stepUp && { stepUp }) });
+    },
     verifyRemark: async ({ remark, question, level }) =>
       checkRemark({ signed: remark, question, level, roster, keys, now: Date.now() }),
   };

@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import type { ActionDeclaration, ActionImplementation, StepContext, UndoResult, Verification } from '../core/action.ts';
-import { type ApprovalProof, planIsCovered } from '../core/approval.ts';
+import { type ApprovalProof, planIsCovered, type SignedVote } from '../core/approval.ts';
 import { digestOf } from '../core/digest.ts';
 import { FirebreakError } from '../core/errors.ts';
 import type { EvidenceRef } from '../core/evidence.ts';
@@ -11,7 +11,7 @@ import type { ActiveRestraint, Restrainable } from '../core/restraint.ts';
 import type { Roster } from '../core/roster.ts';
 import { worse } from '../core/severity.ts';
 import type { AppliedStep, StepCall, UndoCall } from '../core/step.ts';
-import { checkProof, type VoteKeys } from '../core/vote-check.ts';
+import { checkProof, type StepUp, type VoteKeys } from '../core/vote-check.ts';
 import { createReservations } from './reservations.ts';
 
 /** One action as the chokepoint runs it: what it declares, what its input must be, what does it. */
@@ -36,11 +36,21 @@ export interface StepRegister {
   during<T>(step: UnderwayStep, work: () => Promise<T>): Promise<T>;
 }
 
+/**
+ * Who reads the identity provider's tokens that votes carry.
+ * @throws FB_ERR_UNAVAILABLE while the provider's keys cannot be had: the step waits.
+ */
+export interface SignInReader {
+  read(votes: readonly SignedVote[]): Promise<StepUp>;
+}
+
 export interface ChokepointParts {
   readonly actions: readonly RegisteredAction[];
   readonly rules: GuardrailRules;
   readonly roster: Roster;
   readonly keys: VoteKeys;
+  /** Absent: no step needs a sign-in. */
+  readonly signIns?: SignInReader;
   readonly census: Census;
   /** Whether a signed manifest of this target is really in the evidence store. */
   readonly evidenceKept: (ref: EvidenceRef, incident: string) => Promise<boolean>;
@@ -130,10 +140,10 @@ export function createChokepoint(parts: ChokepointParts): Chokepoint {
     if (!answer.ok) throw new FirebreakError(answer.code, answer.reason);
   };
 
-  const approve = (call: StepCall, plan: Plan) => {
+  const approve = async (call: StepCall, plan: Plan) => {
     const { approval } = call;
     if (!approval) return;
-    mustBeApproved(parts, call, approval);
+    await mustBeApproved(parts, call, approval);
     if (!planIsCovered(approval, plan))
       throw new FirebreakError('FB_ERR_PLAN_CHANGED', `${plan.target.name} is no longer as it was when people approved`);
   };
@@ -162,7 +172,7 @@ export function createChokepoint(parts: ChokepointParts): Chokepoint {
     apply: async (call, context) => {
       const { action, input } = actionOf(call);
       const plan = await planToRun(call, context);
-      approve(call, plan);
+      await approve(call, plan);
       guard(call, action.declaration, plan);
       // In the same turn as the guardrails: between counting and reserving nobody else counts.
       const { uid } = plan.target;
@@ -189,7 +199,7 @@ export function createChokepoint(parts: ChokepointParts): Chokepoint {
       if (!undo) throw new FirebreakError('FB_ERR_REFUSED', `${call.action} has no undo`);
       if (reason.kind === 'step-failed' && landed.has(call.key))
         throw new FirebreakError('FB_ERR_APPROVAL_INVALID', 'the step came about: giving it back is for people to decide');
-      mayUndo(parts, call, reason);
+      await mayUndo(parts, call, reason);
       const result = await underway(parts.steps, call, undefined, () =>
         undo({ input, key: call.key, ...(output === undefined ? {} : { output }) }, context),
       );
@@ -236,15 +246,15 @@ function approvedPlan(call: StepCall): Plan | undefined {
 }
 
 /** On critical a lease ends by itself only where people have approved its release: the workflow's own `benign` frees nothing. */
-function saidBenign(
+async function saidBenign(
   parts: ChokepointParts,
   call: StepCall,
   { verdict, proof }: Extract<UndoCall['reason'], { kind: 'lease-ended' }>,
-): void {
+): Promise<void> {
   if (verdict !== 'benign' || !proof) {
     throw new FirebreakError('FB_ERR_APPROVAL_INVALID', 'on a critical incident silence never frees');
   }
-  mustBeApproved(parts, call, proof);
+  await mustBeApproved(parts, call, proof);
   if (!offersUndo(proof, call)) throw new FirebreakError('FB_ERR_APPROVAL_INVALID', 'the approval is not of this release');
 }
 
@@ -258,10 +268,11 @@ function isUndoOf(plan: Plan, call: StepCall): boolean {
 }
 
 /** The proof is of this very run of this incident, and its votes stand today. What it approves is the caller's to compare. */
-function mustBeApproved(parts: ChokepointParts, call: StepCall, proof: ApprovalProof): void {
+async function mustBeApproved(parts: ChokepointParts, call: StepCall, proof: ApprovalProof): Promise<void> {
   const { incident } = proof.question;
   if (incident.id !== call.incident.id || incident.run !== call.incident.run)
     throw new FirebreakError('FB_ERR_APPROVAL_INVALID', 'the approval is of another incident');
+  const stepUp = await parts.signIns?.read(proof.votes);
   const result = checkProof({
     proof,
     severity: call.severity,
@@ -270,19 +281,20 @@ function mustBeApproved(parts: ChokepointParts, call: StepCall, proof: ApprovalP
     now: (parts.now ?? Date.now)(),
     protectedNamespaces: parts.rules.protectedNamespaces,
     ...(call.actors && { actors: call.actors }),
+    ...(stepUp && { stepUp }),
   });
   if (!result.ok) throw new FirebreakError('FB_ERR_APPROVAL_INVALID', result.reason);
 }
 
 /** Giving containment back: people approved exactly this undo, or the lease ended where silence may free, or the step itself failed. */
-function mayUndo(parts: ChokepointParts, call: StepCall, reason: UndoCall['reason']): void {
+async function mayUndo(parts: ChokepointParts, call: StepCall, reason: UndoCall['reason']): Promise<void> {
   if (reason.kind === 'step-failed') return;
   if (reason.kind === 'lease-ended') {
-    if (worse(call.severity, reason.severity) === 'critical') saidBenign(parts, call, reason);
+    if (worse(call.severity, reason.severity) === 'critical') await saidBenign(parts, call, reason);
     return;
   }
   const { proof, plan } = reason;
-  mustBeApproved(parts, call, proof);
+  await mustBeApproved(parts, call, proof);
   const fits = isUndoOf(plan, call) && planIsCovered(proof, plan);
   if (!fits) throw new FirebreakError('FB_ERR_APPROVAL_INVALID', 'the approval is of another release');
 }

@@ -10,6 +10,8 @@ export interface Choice {
   readonly plans: readonly Plan[];
   /** Distinct people needed. Worked out by `quorumOf`, and worked out again in the cell: never taken on trust. */
   readonly quorum: number;
+  /** Each answer needs a fresh sign-in at the identity provider too. For people to see: the cell works it out again from the plans. */
+  readonly stepUp?: true;
 }
 
 export interface Level {
@@ -104,6 +106,8 @@ export interface SignedVote {
   readonly keyId: string;
   /** Ed25519 over `voteBytes(vote)`, base64. */
   readonly signature: string;
+  /** The identity provider's own word, where the choice needs one: it carries its own signature, and names this very answer. */
+  readonly idToken?: string;
   /** Where the answer to this click goes; not signed, not trusted for anything else. */
   readonly replyTo?: { readonly channel: string; readonly user: string };
 }

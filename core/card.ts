@@ -36,6 +36,8 @@ export interface QuestionCard {
     readonly quorum: number;
     readonly destructive: boolean;
     readonly weakens: boolean;
+    /** Each answer needs a sign-in at the identity provider. */
+    readonly stepUp?: true;
     /** What a destructive choice ends: who decides it types the end of its name. */
     readonly target?: string;
     readonly changes: readonly string[];

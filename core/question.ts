@@ -46,7 +46,7 @@ export function proofOf(state: QuestionState): ApprovalProof | undefined {
     choice,
     votes: state.votes
       .filter((signed) => signed.vote.choice === choice)
-      .map(({ vote, keyId, signature }) => ({ vote, keyId, signature })),
+      .map(({ vote, keyId, signature, idToken }) => ({ vote, keyId, signature, ...(idToken !== undefined && { idToken }) })),
   };
 }
 

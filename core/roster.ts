@@ -11,6 +11,8 @@ export interface Person {
   readonly accounts?: readonly string[];
   /** Who this is in PagerDuty, where its on-call is followed. */
   readonly pagerdutyId?: string;
+  /** Who this is to the identity provider (`sub`), where the widest steps need a sign-in. */
+  readonly subject?: string;
   /** IANA name: in which times are shown to this person. */
   readonly timeZone?: string;
 }

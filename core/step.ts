@@ -9,6 +9,7 @@ import type { Page, PageRef } from './paging.ts';
 import type { Plan } from './plan.ts';
 import type { SignedRemark } from './remark.ts';
 import type { Severity } from './severity.ts';
+import type { SignIn, StepUpPolicy } from './step-up.ts';
 import type { TicketUpdate } from './ticket.ts';
 
 /** One call of an action in a playbook, as the workflow hands it to the chokepoint. */
@@ -56,7 +57,14 @@ export interface UndoCall {
 
 export type VoteCheck =
   /** `level`: the last of the asked levels that this person may answer for. */
-  | { readonly ok: true; readonly person: string; readonly name: string; readonly level: number }
+  | {
+      readonly ok: true;
+      readonly person: string;
+      readonly name: string;
+      readonly level: number;
+      /** What the identity provider has said, where the choice needs it. */
+      readonly signIn?: SignIn;
+    }
   | { readonly ok: false; readonly reason: string };
 
 /** What runs where the cluster's rights are (and, for their actions, in the secrets and forensics pools). */
@@ -120,6 +128,8 @@ export interface IncidentSettings {
   readonly lingerMs: number;
   /** Namespaces in which one person's word is not enough. */
   readonly protectedNamespaces?: readonly string[];
+  /** Choices for which people are told to sign in. Absent: none. */
+  readonly stepUp?: Pick<StepUpPolicy, 'reaches'>;
   /** Bodies that may run at the same time. */
   readonly maxBodies: number;
 }

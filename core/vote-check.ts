@@ -11,6 +11,7 @@ import {
 import { answersFor, type Person, personById, type Roster } from './roster.ts';
 import { type Severity, worse } from './severity.ts';
 import type { VoteCheck } from './step.ts';
+import { needsStepUp, type SignIn, type StepUpPolicy, signInRefusal } from './step-up.ts';
 
 /** Who signs votes: the desk's keys for Slack, a person's own for the command line. */
 export interface VoteKeys {
@@ -21,6 +22,12 @@ export interface VoteKeys {
   verify(keyId: string, bytes: Uint8Array, signature: string): boolean;
 }
 
+/** What the identity provider says of votes, its signatures checked: reading tokens waits for its keys, and what is decided by them does not. */
+export interface StepUp {
+  readonly policy: StepUpPolicy;
+  signInOf(signed: SignedVote): SignIn | undefined;
+}
+
 /** What every check of a vote knows. */
 interface Known {
   readonly roster: Roster;
@@ -29,6 +36,8 @@ interface Known {
   readonly now: number;
   /** Ids of people whom the incident's alerts have named as the actor since the question was asked. */
   readonly actors?: readonly string[];
+  /** Absent: no step needs a sign-in. */
+  readonly stepUp?: StepUp;
 }
 
 /** Two machines' clocks may differ by this much. */
@@ -50,7 +59,7 @@ export function keysThatSignFor(keys: VoteKeys, person: Person, via: Vote['via']
 }
 
 /** Signed by who may sign it, not of the future, and about exactly this question: who the person is does not matter yet. */
-function refusalOf(signed: SignedVote, question: Question, { roster, keys, now }: Known): string | undefined {
+function refusalOf(signed: SignedVote, question: Question, { roster, keys, now, stepUp }: Known): string | undefined {
   const { vote } = signed;
   if (vote.version !== 1) return 'This kind of vote is not known.';
   const person = personById(roster, vote.person);
@@ -67,7 +76,8 @@ function refusalOf(signed: SignedVote, question: Question, { roster, keys, now }
   if (vote.via === 'slack' && needsReason(choice) && !vote.reason?.trim()) return 'This answer needs a reason.';
   const at = timeOf(vote);
   if (at === undefined || at > now + clockToleranceMs) return 'This vote is dated in the future, or not at all.';
-  return undefined;
+  if (!stepUp || !needsStepUp(choice.plans, stepUp.policy)) return undefined;
+  return signInRefusal({ policy: stepUp.policy, vote, at, person, signIn: stepUp.signInOf(signed) });
 }
 
 /** Who may not decide on this question, whatever the roster says: who asked, and whom the alerts name as the actor. */
@@ -111,7 +121,8 @@ function checkAt(
   const standing = times.map((at) => answersFor({ roster, person: id, groups, at, without }));
   const level = standing.reduce((least, one) => (least === undefined || one === undefined ? undefined : Math.min(least, one)));
   if (level === undefined) return { ok: false, reason: `Only ${groups.join(' or ')} may answer this, while they are on call.` };
-  return { ok: true, person: id, name: personById(roster, id)?.name ?? id, level };
+  const signIn = check.stepUp?.signInOf(signed);
+  return { ok: true, person: id, name: personById(roster, id)?.name ?? id, level, ...(signIn && { signIn }) };
 }
 
 /**

@@ -1,6 +1,6 @@
 import type { SignedVote, Vote } from './approval.ts';
 
-const longest = 8_000;
+const longest = 16_000;
 const voteTexts = [
   'id',
   'question',
@@ -31,6 +31,7 @@ export function isVoteShaped(value: unknown): value is SignedVote {
     isRecord(value.vote) &&
     hasTexts(value.vote.incident, ['id', 'run']) &&
     (value.vote.reason === undefined || typeof value.vote.reason === 'string') &&
+    (value.idToken === undefined || typeof value.idToken === 'string') &&
     (value.replyTo === undefined || hasTexts(value.replyTo, ['channel', 'user'])) &&
     JSON.stringify(value).length <= longest
   );

@@ -171,7 +171,7 @@ export class IncidentModel {
       timeline: this.timeline,
       steps: [...this.steps.values()],
       bodies: [...this.endedBodies, ...[...this.bodies.values()].map((body) => body.state)],
-      questions: [...this.questions.values()],
+      questions: [...this.questions.values()].map(withoutTokens),
       leases: [...this.leases.values()],
       ...this.namedActors,
       evidence: this.evidence,
@@ -183,7 +183,7 @@ export class IncidentModel {
 
   carry(): CarriedIncident {
     return {
-      state: this.snapshot(),
+      state: { ...this.snapshot(), questions: [...this.questions.values()] },
       holdings: [...this.holdings.values()],
       seen: [...this.#seen].slice(-1_000),
       pendingRecords: this.outbox.pending,
@@ -213,6 +213,13 @@ export class IncidentModel {
     this.openedAt = state.openedAt;
     if (followUp) this.followUp = followUp;
   }
+}
+
+/** Tokens of the identity provider are for the cell's own check: whoever looks on needs none. */
+function withoutTokens(state: QuestionState): QuestionState {
+  const { votes, withdrawn } = state;
+  const without = (all: QuestionState['votes']) => all.map(({ idToken: _, ...signed }) => signed);
+  return { ...state, votes: without(votes), ...(withdrawn ? { withdrawn: without(withdrawn) } : {}) };
 }
 
 export function countKey(entry: Pick<AlertCount, 'rule' | 'severity' | 'pod'>): string {

@@ -7,6 +7,7 @@ import type { Lease } from '../core/lease.ts';
 import type { Plan } from '../core/plan.ts';
 import { countVote, proofOf, saidBy, silenceOn } from '../core/question.ts';
 import type { DeskActivities } from '../core/step.ts';
+import { needsStepUp } from '../core/step-up.ts';
 import { isVoteShaped, replyToOf } from '../core/vote-shape.ts';
 import { stepFailure, voteActivities } from './calls.ts';
 import { CardKeeper } from './cards.ts';
@@ -169,6 +170,7 @@ export class Questions {
       vote: signed.vote,
       keyId: signed.keyId,
       signature: signed.signature,
+      ...(check.signIn ? { signIn: check.signIn } : {}),
     });
     this.#answer(signed.replyTo, result.reply);
     this.#cards.get(vote.question)?.touch();
@@ -207,9 +209,10 @@ export class Questions {
 
   #open(id: string, asked: Omit<AskedQuestion, 'alert' | 'onSilence'>): QuestionState {
     const { severity, settings } = this.#model;
-    const { protectedNamespaces } = settings;
+    const { protectedNamespaces, stepUp } = settings;
     const choices: readonly Choice[] = asked.choices.map((choice) => ({
       ...choice,
+      ...(stepUp && needsStepUp(choice.plans, stepUp) ? { stepUp: true as const } : {}),
       quorum: quorumOf({ plans: choice.plans, severity, incident: this.#model.ref.id, protectedNamespaces }),
     }));
     const question: Question = {

@@ -97,6 +97,18 @@ const migrations: readonly { readonly name: string; readonly statements: readonl
     name: 'records by their kind',
     statements: ['CREATE INDEX audit_records_by_kind ON audit_records (kind, at)'],
   },
+  {
+    name: 'answers that wait for a sign-in',
+    statements: [
+      `CREATE TABLE sign_ins (
+         sign_in_id TEXT NOT NULL PRIMARY KEY,
+         opened_at TEXT NOT NULL,
+         state TEXT NOT NULL,
+         pending_json TEXT NOT NULL
+       )`,
+      'CREATE INDEX sign_ins_by_state ON sign_ins (state)',
+    ],
+  },
 ];
 
 /** Brings the schema up to date. Each migration is one transaction; two processes that start at once do it one after the other. */

@@ -7,7 +7,8 @@ import { type Click, ClickChecks } from './click.ts';
 import { callSlack, createSlackClient, type SlackEndpoint, silentLogger, slackClientOptions } from './client.ts';
 import type { SlashCommand } from './command.ts';
 import { Dialogs } from './dialogs.ts';
-import { type CommandAnswer, codeOf, Door, type MenuAnswer } from './door.ts';
+import { type CommandAnswer, codeOf, Door, type LinkAnswer, type MenuAnswer, type Told } from './door.ts';
+import { linkBlocks } from './link.ts';
 import { noticeBlocks } from './notice.ts';
 import { OrderDialogs, type OrderHandlers } from './order-dialogs.ts';
 import { SlackPeople } from './people.ts';
@@ -41,6 +42,11 @@ export interface SlackDeskOptions extends SlackEndpoint, OrderHandlers {
   readonly mayAnswer: (click: Click) => Promise<{ readonly refusal?: string }>;
   /** Roster, signature, vote. Its text is shown to the one who clicked. */
   readonly onClick: (click: Click) => Promise<{ readonly text: string }>;
+  /** The same for an answer that needs a sign-in besides: the link is shown to the one who clicked. */
+  readonly onSignIn: (
+    click: Click,
+    about: { readonly card: QuestionCard; readonly choice: QuestionCard['choices'][number] },
+  ) => Promise<LinkAnswer>;
   /** What the card offers besides its choices: see `cardMenu`. */
   readonly onMenu: (click: Click) => Promise<MenuAnswer>;
   /** A slash command of a member of the workspace. Its answer is mrkdwn, escaped already, and shown to who typed it. */
@@ -69,7 +75,7 @@ export interface SlackDesk {
   /** A message that belongs to no incident: posted once per key, then edited in place. */
   showNotice(notice: Notice): Promise<MessageRef>;
   /** Seen by that person only. */
-  answerClick(answer: { readonly channel: string; readonly user: string; readonly text: string }): Promise<void>;
+  answerClick(answer: Told): Promise<void>;
 }
 
 /** Slack as the place where people are asked and answer: cards out, clicks in. */
@@ -119,6 +125,7 @@ export function createSlackDesk(options: SlackDeskOptions): SlackDesk {
     dialogs,
     mayAnswer: options.mayAnswer,
     onClick: options.onClick,
+    onSignIn: options.onSignIn,
     onMenu: options.onMenu,
     onCommand: options.onCommand,
     orders: new OrderDialogs({ ...options, dialogs, log, now }),
@@ -142,7 +149,8 @@ export function createSlackDesk(options: SlackDeskOptions): SlackDesk {
       await desk.answerClick(reply);
     } catch (error) {
       log('click not answered in the channel', { error: codeOf(error) });
-      await respond?.({ text: plain(reply.text, 2_900), response_type: 'ephemeral', replace_original: false }).catch(() =>
+      const shown = { text: plain(reply.text, 2_900), ...linkBlocks(reply) };
+      await respond?.({ ...shown, response_type: 'ephemeral', replace_original: false }).catch(() =>
         log('click not answered', { error: 'FB_ERR_UNAVAILABLE' }),
       );
     }
@@ -226,9 +234,10 @@ export function createSlackDesk(options: SlackDeskOptions): SlackDesk {
       return known;
     },
 
-    async answerClick({ channel: where, user, text }) {
+    async answerClick({ channel: where, user, ...told }) {
+      const shown = { text: plain(told.text, 2_900), ...linkBlocks(told) };
       await callSlack('chat.postEphemeral', () =>
-        client.chat.postEphemeral({ channel: where, user, text: plain(text, 2_900), parse: 'none', link_names: false }),
+        client.chat.postEphemeral({ channel: where, user, ...shown, parse: 'none', link_names: false }),
       );
     },
   };

@@ -25,11 +25,18 @@ export interface Arrived {
 }
 
 /** What a person is told, and nobody else. */
-export interface Told {
+export interface Told extends LinkAnswer {
   readonly channel: string;
   readonly user: string;
-  readonly text: string;
 }
+
+/** A plain text, and where to go on, if it goes on elsewhere. */
+export interface LinkAnswer {
+  readonly text: string;
+  readonly link?: string;
+}
+
+type Choice = QuestionCard['choices'][number];
 
 /** `details` is mrkdwn, escaped already. `asksFor` opens a dialog; what is typed there comes back as the click's `reason`. */
 export type MenuAnswer =
@@ -48,6 +55,7 @@ export interface DoorParts {
   readonly dialogs: Dialogs;
   readonly mayAnswer: (click: Click) => Promise<{ readonly refusal?: string }>;
   readonly onClick: (click: Click) => Promise<{ readonly text: string }>;
+  readonly onSignIn: (click: Click, about: { readonly card: QuestionCard; readonly choice: Choice }) => Promise<LinkAnswer>;
   readonly onMenu: (click: Click) => Promise<MenuAnswer>;
   readonly onCommand: (command: SlashCommand) => Promise<CommandAnswer>;
   readonly orders: OrderDialogs;
@@ -120,9 +128,11 @@ export class Door {
       refused({ reason: 'just_changed', detail: 'the card changed as it was clicked', ...whose(click) });
       return this.#answer(click, `${refusalAnswers.just_changed}\n${asItStands(known.card)}`, respond);
     }
-    const { card, choice } = about(known?.card, click.button);
-    const text = isGuarded(choice) ? await this.#asked({ click, card, choice, respond }) : await this.#voted(click);
-    if (text !== undefined) await this.#answer(click, text, respond);
+    const { card, choice } = aboutOf(known?.card, click.button);
+    const answer = isGuarded(choice)
+      ? await this.#asked({ click, card, choice, respond })
+      : await this.#voted(click, { card, choice });
+    if (answer !== undefined) await this.#answer(click, answer, respond);
   }
 
   /** What is no answer to the question: the service says what it does, and which dialog it needs. */
@@ -147,25 +157,29 @@ export class Door {
     card,
     choice,
     respond,
-  }: ReturnType<typeof about> & { readonly click: Click; readonly respond: RespondFn | undefined }): Promise<string | undefined> {
+  }: ReturnType<typeof aboutOf> & { readonly click: Click; readonly respond: RespondFn | undefined }): Promise<
+    LinkAnswer | undefined
+  > {
     const { mayAnswer, dialogs, log } = this.#parts;
     try {
       const { refusal } = await mayAnswer(click);
-      if (refusal !== undefined) return refusal;
+      if (refusal !== undefined) return { text: refusal };
       await dialogs.open(click, respond, (modalId) => decisionView({ card, choice, modalId }));
       return undefined;
     } catch (error) {
       log('dialog not opened', { error: codeOf(error), click: click.clickId });
-      return `The dialog could not be opened (${codeOf(error)}). Nothing was decided; please click again.`;
+      return { text: `The dialog could not be opened (${codeOf(error)}). Nothing was decided; please click again.` };
     }
   }
 
-  async #voted(click: Click): Promise<string> {
+  /** Or, for the widest steps, the way to the sign-in that makes it count. */
+  async #voted(click: Click, about: ReturnType<typeof aboutOf>): Promise<LinkAnswer> {
+    const { onClick, onSignIn, log } = this.#parts;
     try {
-      return (await this.#parts.onClick(click)).text;
+      return await (about.choice.stepUp ? onSignIn(click, about) : onClick(click));
     } catch (error) {
-      this.#parts.log('click not handled', { error: codeOf(error), click: click.clickId });
-      return `Your answer was not recorded (${codeOf(error)}). Please click again.`;
+      log('click not handled', { error: codeOf(error), click: click.clickId });
+      return { text: `Your answer was not recorded (${codeOf(error)}). Please click again.` };
     }
   }
 
@@ -199,17 +213,19 @@ export class Door {
       return;
     }
     await ack();
-    await this.#answer(click, await this.#voted({ ...click, reason: redactSecrets(filled.reason) }), respond);
+    await this.#answer(click, await this.#voted({ ...click, reason: redactSecrets(filled.reason) }, filled.about), respond);
   }
 
   async #filled({ click, typed }: Submission) {
     const known = await this.#parts.shown.of(click.button.question);
-    const { card, choice } = about(known?.card, click.button);
-    return filledIn(typed, card, choice);
+    const about = aboutOf(known?.card, click.button);
+    const filled = filledIn(typed, about.card, about.choice);
+    return filled.ok ? { ...filled, about } : filled;
   }
 
-  #answer({ channel, slackUser }: Click, text: string, respond: RespondFn | undefined): Promise<void> {
-    return this.#tell({ channel, user: slackUser, text }, respond);
+  #answer({ channel, slackUser }: Click, answer: LinkAnswer | string, respond: RespondFn | undefined): Promise<void> {
+    const told = typeof answer === 'string' ? { text: answer } : answer;
+    return this.#tell({ channel, user: slackUser, ...told }, respond);
   }
 
   #tell(told: Told, respond: RespondFn | undefined): Promise<void> {
@@ -217,7 +233,7 @@ export class Door {
   }
 }
 
-function about(card: QuestionCard | undefined, button: StoredButton) {
+function aboutOf(card: QuestionCard | undefined, button: StoredButton) {
   const choice = card?.choices.find(({ id }) => id === button.choice);
   return card && choice ? { card, choice } : unseenCard(button);
 }

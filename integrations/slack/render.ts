@@ -3,6 +3,7 @@ import type { QuestionCard, StoredButton } from '../../core/card.ts';
 import type { Severity } from '../../core/severity.ts';
 import { context, section, slackLimits } from './blocks.ts';
 import { rows } from './buttons.ts';
+import { safeUrl } from './link.ts';
 import { similarText } from './similar.ts';
 import { code, inline, linesUpTo, localTime, plain, preformatted, utc } from './text.ts';
 
@@ -86,10 +87,6 @@ function blocksAt({
   ];
 }
 
-function safeUrl(url: string): string {
-  return encodeURI(url).replaceAll(/[<>|]/g, '');
-}
-
 function happened({ happened: what }: QuestionCard, size: (characters: number) => number): string {
   const times = what.count > 1 ? `, ${what.count} times` : '';
   const line = (name: string, value: string | undefined) => (value === undefined ? [] : [`${name} ${code(value, size(250))}`]);
@@ -133,8 +130,9 @@ function bytes(count: number): string {
 
 function choiceTitle(choice: Choice, number: number): string {
   const needs = choice.quorum > 1 ? `needs ${choice.quorum} people` : 'needs one person';
+  const signIn = choice.stepUp ? '  ·  needs a sign-in' : '';
   const warning = choice.destructive ? '  ·  ⚠️ cannot be undone' : choice.weakens ? '  ·  ⚠️ weakens the response' : '';
-  return `*${number}. ${inline(choice.label, 100)}*  ·  ${needs}${warning}`;
+  return `*${number}. ${inline(choice.label, 100)}*  ·  ${needs}${signIn}${warning}`;
 }
 
 function choiceText({ choice, number, max }: { readonly choice: Choice; readonly number: number; readonly max: number }): string {

@@ -1,9 +1,11 @@
 import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Choice, questionDigest, type SignedVote, type Vote, voteBytes } from '../../core/approval.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import { incidentNames } from '../../core/incident.ts';
 import type { IncidentState, QuestionState } from '../../core/incident-state.ts';
+import { stepUpNonce } from '../../core/step-up.ts';
 import { openSigner } from '../../integrations/keys/ed25519.ts';
 import { incidentState, type Session, signalIncident } from './connect.ts';
 import { newEntries } from './incidents.ts';
@@ -22,6 +24,8 @@ export interface Ballot {
   /** PEM file of the person's own Ed25519 private key. */
   readonly keyFile: string;
   readonly reason?: string;
+  /** File with the identity provider's token, where the choice needs a sign-in. */
+  readonly idTokenFile?: string;
 }
 
 export interface CountedVote {
@@ -30,7 +34,26 @@ export interface CountedVote {
   readonly outcome: string;
 }
 
-async function signedVote({ state, question, choice, person, keyFile, reason }: Ballot): Promise<SignedVote> {
+/** What the provider must have signed as the nonce. Made here from what was shown, as the cell will make it. */
+function idTokenOf({ question, choice, person, idTokenFile }: Ballot): { readonly idToken?: string } {
+  if (idTokenFile !== undefined) {
+    try {
+      return { idToken: readFileSync(idTokenFile, 'utf8').trim() };
+    } catch {
+      throw new FirebreakError('FB_ERR_REFUSED', `the token cannot be read: ${idTokenFile}`);
+    }
+  }
+  if (!choice.stepUp) return {};
+  const nonce = stepUpNonce({ questionDigest: questionDigest(question.question), choice: choice.id, person });
+  throw new FirebreakError(
+    'FB_ERR_REFUSED',
+    `“${choice.label}” needs a sign-in: answer it in Slack, or get an ID token from your identity provider, signed in anew, with the nonce ${nonce}, and pass --id-token FILE`,
+  );
+}
+
+async function signedVote(ballot: Ballot): Promise<SignedVote> {
+  const { state, question, choice, person, keyFile, reason } = ballot;
+  const idToken = idTokenOf(ballot);
   const signer = await openSigner({ file: keyFile });
   const vote: Vote = {
     version: 1,
@@ -45,7 +68,7 @@ async function signedVote({ state, question, choice, person, keyFile, reason }: 
     at: new Date().toISOString(),
     ...(reason !== undefined && { reason }),
   };
-  return { vote, keyId: signer.keyId, signature: await signer.sign(voteBytes(vote)) };
+  return { vote, keyId: signer.keyId, signature: await signer.sign(voteBytes(vote)), ...idToken };
 }
 
 type Reception = { readonly accepted: true } | { readonly accepted: false; readonly reason: string } | undefined;

@@ -66,6 +66,7 @@ function answer(call: {
         person: options.as,
         keyFile: options.key,
         ...(options.reason !== undefined && { reason: options.reason }),
+        ...(options.idToken !== undefined && { idTokenFile: options.idToken }),
       },
       options,
     );

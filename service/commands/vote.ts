@@ -12,6 +12,7 @@ export interface VoterOptions extends ConfiguredOptions {
   readonly as: string;
   readonly key: string;
   readonly reason?: string;
+  readonly idToken?: string;
   readonly yes?: true;
 }
 
@@ -29,6 +30,7 @@ export function withVoter(command: Command): Command {
       .requiredOption('--as <person>', 'who answers: an id of the roster')
       .requiredOption('--key <file>', 'this person’s own Ed25519 private key (PEM); the roster lists its public half')
       .option('--reason <text>', 'why, for the record')
+      .option('--id-token <file>', 'for what needs a sign-in: the identity provider’s ID token, made for exactly this answer')
       .option('--yes', 'do not ask back'),
   );
 }
@@ -131,6 +133,7 @@ function answer(kind: Kind, written: string, options: VoteOptions): Promise<void
       person: options.as,
       keyFile: options.key,
       ...(options.reason !== undefined && { reason: options.reason }),
+      ...(options.idToken !== undefined && { idTokenFile: options.idToken }),
     };
     await submit(session, ballot, options);
   });

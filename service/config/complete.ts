@@ -9,6 +9,7 @@ import type { SecretRef } from './fields.ts';
 import type { ConfigProblem } from './problems.ts';
 import { completeRotation } from './rotation-secrets.ts';
 import type { FileConfig } from './schema.ts';
+import { stepUpProblems } from './step-up-section.ts';
 
 interface CodecKeyRef {
   readonly id: string;
@@ -117,20 +118,21 @@ export function completeConfig(options: {
       });
       return [];
     });
-    const { timeZone, pagerduty } = person;
+    const { timeZone, pagerduty, subject } = person;
     return {
       id: person.id,
       name: person.name,
       slackIds: person.slack,
       keys,
       accounts: person.accounts,
+      ...(subject !== undefined && { subject }),
       ...(timeZone !== undefined && { timeZone }),
       ...(pagerduty !== undefined && { pagerdutyId: pagerduty }),
     };
   });
   const { schedules, delegations } = file.roster;
   const timeZoneOf = (person: string) => people.find(({ id }) => id === person)?.timeZone;
-  problems.push(...sharedKeys(people), ...onCallProblems(file));
+  problems.push(...sharedKeys(people), ...onCallProblems(file), ...stepUpProblems(file.stepUp, people));
 
   const { s3 } = file.evidence;
   const url = file.audit.url ?? `sqlite:${join(stateDir, 'audit.db')}`;
@@ -169,6 +171,14 @@ export function completeConfig(options: {
       votePublicKeys: file.desk.votePublicKeys?.map(absolute) ?? [join(stateDir, 'keys', 'vote.pem.pub')],
     },
     roster: { people, groups: file.roster.groups, ...completeOnCall({ schedules, delegations, timeZoneOf }) },
+    ...(file.stepUp && {
+      stepUp: {
+        ...file.stepUp,
+        publicUrl: file.stepUp.publicUrl.replace(/\/$/, ''),
+        ...(file.stepUp.clientSecret && { clientSecret: secretRef(file.stepUp.clientSecret) }),
+        ...(file.stepUp.jwksFile !== undefined && { jwksFile: absolute(file.stepUp.jwksFile) }),
+      },
+    }),
     ...(file.slack && {
       slack: {
         ...file.slack,

@@ -28,6 +28,15 @@ const person = z.strictObject({
       description: 'User id in PagerDuty, where its on-call is followed (`paging.pagerduty.onCall`).',
       examples: ['PXPGF42'],
     }),
+  subject: z
+    .string()
+    .min(1)
+    .max(255)
+    .exactOptional()
+    .meta({
+      description: 'Who this is to the identity provider of `stepUp`: the `sub` of its tokens, exactly.',
+      examples: ['00u1a2b3c4'],
+    }),
   timeZone: timeZone.exactOptional().meta({
     description:
       'IANA time zone in which times are shown to this person, and in which their delegations are written. Absent: UTC.',

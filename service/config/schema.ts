@@ -7,6 +7,7 @@ import { intake } from './intake-section.ts';
 import { roster } from './roster-section.ts';
 import { rotation } from './rotation-section.ts';
 import * as section from './sections.ts';
+import { stepUp } from './step-up-section.ts';
 import { paging, tickets } from './ticket-sections.ts';
 
 /** The configuration file as it may be written. The reference page is generated from the descriptions in it. */
@@ -41,6 +42,9 @@ export const configSchema = z.strictObject({
   roster: roster.meta({
     description: 'Who may decide.',
     examples: [{ people: [{ id: 'ada', name: 'Ada', slack: ['U0123456789'] }], groups: { oncall: ['ada'], leads: ['ada'] } }],
+  }),
+  stepUp: stepUp.exactOptional().meta({
+    description: 'A sign-in at your identity provider besides the vote, for the widest steps. Absent: votes are enough.',
   }),
   slack: section.slack.exactOptional().meta({ description: 'Cards and votes in Slack. Absent: no Slack.' }),
   tickets: tickets.meta({ description: 'Where tickets are filed: one system.' }),

@@ -21,6 +21,8 @@ export interface Secrets {
   readonly s3?: { readonly accessKeyId: string; readonly secretAccessKey: string };
   /** Of the desk. */
   readonly slack?: { readonly botToken: string; readonly signingSecrets: readonly string[]; readonly appToken?: string };
+  /** Of the desk: our own at the identity provider. */
+  readonly stepUpClient?: string;
   /** Of the desk. */
   readonly tickets?: TicketSecrets;
   /** Of the desk. */
@@ -105,6 +107,7 @@ function readSecrets(read: Reader, { config, roles: wanted }: SecretsQuery): Sec
         },
       }),
     ...(desk && config.slack && { slack: slackSecrets(read, config.slack) }),
+    ...(desk && config.stepUp?.clientSecret && { stepUpClient: read.text('stepUp.clientSecret', config.stepUp.clientSecret) }),
     ...(desk && { tickets: ticketSecrets(config.tickets, (path, ref) => read.text(path, ref)) }),
     ...(desk && { paging: pagingSecrets(config.paging, (path, ref) => read.text(path, ref)) }),
     ...(wanted.includes('secrets') && {

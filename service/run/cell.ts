@@ -220,6 +220,7 @@ function settingsOf(config: Config, queues: CellParts['queues']): IncidentSettin
     })),
     followUp: followUpOf(config),
     protectedNamespaces: config.guardrails.protectedNamespaces,
+    ...(config.stepUp && { stepUp: { reaches: config.stepUp.reaches } }),
     evidenceDeadlineMs: config.evidence.deadlineMinutes * 60_000,
     lingerMs: config.incidents.lingerSeconds * 1_000,
     maxBodies: config.incidents.maxBodies,

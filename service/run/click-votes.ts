@@ -16,6 +16,8 @@ export interface TrustedClick {
   readonly channel: string;
   /** From the dialog that asks for it. */
   readonly reason?: string;
+  /** The identity provider's word, where the answer needs one. */
+  readonly idToken?: string;
 }
 
 export interface ClickVotesOptions {
@@ -35,7 +37,8 @@ const sendWithinMs = 2_000;
 export interface ClickVotes {
   /** Whether the vote would be taken: asked before a dialog opens. Who is refused is on the record. */
   mayAnswer(click: TrustedClick): Promise<{ readonly refusal?: string }>;
-  vote(click: TrustedClick): Promise<{ readonly text: string }>;
+  /** `taken`: Temporal has it. */
+  vote(click: TrustedClick): Promise<{ readonly text: string; readonly taken?: true }>;
 }
 
 /**
@@ -50,7 +53,7 @@ export function createClickVotes(options: ClickVotesOptions): ClickVotes {
       return 'refusal' in voter ? { refusal: voter.refusal } : {};
     },
     vote: async (click) => {
-      const { button, reason } = click;
+      const { button, reason, idToken } = click;
       const at = now();
       const voter = voterOf(click, options, at);
       if ('refusal' in voter) return { text: voter.refusal };
@@ -70,9 +73,10 @@ export function createClickVotes(options: ClickVotesOptions): ClickVotes {
         vote,
         keyId: signer.keyId,
         signature: await signer.sign(voteBytes(vote)),
+        ...(idToken === undefined ? {} : { idToken }),
         replyTo: { channel: click.channel, user: click.slackUser },
       };
-      return { text: await send(client(), button, signed) };
+      return send(client(), button, signed);
     },
   };
 }
@@ -109,8 +113,12 @@ const undelivered = 'Your answer could not be delivered just now. Nothing was de
 const unconfirmed =
   'Your answer could not be delivered yet, and may still arrive. If the card does not show it in a minute, click again: you count once.';
 
-async function send(client: Client | undefined, button: StoredButton, signed: SignedVote): Promise<string> {
-  if (!client) return undelivered;
+async function send(
+  client: Client | undefined,
+  button: StoredButton,
+  signed: SignedVote,
+): Promise<{ readonly text: string; readonly taken?: true }> {
+  if (!client) return { text: undelivered };
   const sent = client.withDeadline(Date.now() + sendWithinMs, () =>
     client.workflow
       .getHandle(button.incident.id, undefined, { firstExecutionRunId: button.incident.run })
@@ -122,11 +130,11 @@ async function send(client: Client | undefined, button: StoredButton, signed: Si
       sent.then(() => 'taken' as const),
       sleep(sendWithinMs, 'late' as const, { signal: late.signal }),
     ]);
-    if (outcome === 'late') return unconfirmed;
-    return `Taken: “${button.label}”. The incident answers in a moment.`;
+    if (outcome === 'late') return { text: unconfirmed };
+    return { text: `Taken: “${button.label}”. The incident answers in a moment.`, taken: true };
   } catch (error) {
-    if (error instanceof WorkflowNotFoundError) return 'This incident is over: nothing is decided any more.';
-    return undelivered;
+    if (error instanceof WorkflowNotFoundError) return { text: 'This incident is over: nothing is decided any more.' };
+    return { text: undelivered };
   } finally {
     late.abort();
     sent.catch(() => undefined);

@@ -19,6 +19,7 @@ import type { Logger } from './log.ts';
 import { warnOfMissingRights } from './missing-rights.ts';
 import { rotationRules } from './rotation.ts';
 import { createCensus, isProtected, noCensus, rulesOf } from './rules.ts';
+import { createSignInReader } from './sign-ins.ts';
 import { createVoteKeys } from './vote-keys.ts';
 
 const firstListsMs = 10_000;
@@ -149,6 +150,7 @@ async function poolOf(
   const { config, log, actions, census, evidenceKept, steps, restraintOn } = parts;
   const { roster } = config;
   const keys = createVoteKeys({ deskPublicKeys: await readPublicKeys(config.desk.votePublicKeys), roster });
+  const signIns = createSignInReader(config);
   const chokepoint = createChokepoint({
     actions,
     rules: rulesOf(config),
@@ -158,6 +160,7 @@ async function poolOf(
     evidenceKept,
     ...(steps && { steps }),
     ...(restraintOn && { restraintOn }),
+    ...(signIns && { signIns }),
   });
-  return { chokepoint, activities: createCellActivities({ chokepoint, roster, keys, log }) };
+  return { chokepoint, activities: createCellActivities({ chokepoint, roster, keys, log, ...(signIns && { signIns }) }) };
 }

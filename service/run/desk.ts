@@ -1,4 +1,3 @@
-import { createServer, type Server } from 'node:http';
 import type { Client } from '@temporalio/client';
 import type { Worker } from '@temporalio/worker';
 import { openTicketImplementation } from '../../activities/actions/open-ticket.ts';
@@ -9,28 +8,21 @@ import { createDeskActivities } from '../../activities/desk.ts';
 import { createFollowUpActivities } from '../../activities/follow-up.ts';
 import { openTicketInput } from '../../core/actions/open-ticket.schema.ts';
 import { openTicket } from '../../core/actions/open-ticket.ts';
-import type { AuditStore } from '../../core/audit-store.ts';
 import { createAuditStore } from '../../integrations/database/audit-store.ts';
-import { createCardStore } from '../../integrations/database/card-store.ts';
-import { type Database, openDatabase } from '../../integrations/database/database.ts';
+import { openDatabase } from '../../integrations/database/database.ts';
 import { createIncidentIndex } from '../../integrations/database/incident-index.ts';
-import { openSigner } from '../../integrations/keys/ed25519.ts';
-import { createSlackDesk, type SlackDesk } from '../../integrations/slack/desk.ts';
 import type { Config } from '../config/load.ts';
 import type { Secrets } from '../config/secrets.ts';
 import { createActivityWorker, type WorkerBase } from '../temporal/workers.ts';
-import { createCardMenu } from './card-menu.ts';
-import { createClickVotes } from './click-votes.ts';
-import { createDeskMetrics, type DeskMetrics } from './desk-metrics.ts';
+import { createDeskMetrics } from './desk-metrics.ts';
+import { listenAtDesk } from './desk-server.ts';
 import { createPager, createTickets } from './follow-up.ts';
 import { Journal } from './journal.ts';
 import { type Logger, reasonOf } from './log.ts';
 import { startNotary } from './notary.ts';
-import { createDuty, type OutsideDuty } from './on-call.ts';
-import { createRestraintOrders } from './restraint-orders.ts';
+import { createDuty } from './on-call.ts';
 import { noCensus, rulesOf } from './rules.ts';
-import { createSlash } from './slash.ts';
-import { createSuppressionProposals } from './suppression-proposals.ts';
+import { createSlack } from './slack.ts';
 import { createVoteKeys } from './vote-keys.ts';
 
 export interface DeskParts {
@@ -63,7 +55,7 @@ export async function startDesk(parts: DeskParts): Promise<RunningDesk> {
       audit: store,
       incidents: createIncidentIndex(database),
       log: (message, error) => log.warn({ reason: reasonOf(error) }, message),
-      ...(slack ? { cards: slack } : {}),
+      ...(slack ? { cards: slack.desk } : {}),
     }),
     parts.first,
   );
@@ -86,12 +78,13 @@ export async function startDesk(parts: DeskParts): Promise<RunningDesk> {
     log,
   });
   const notary = await startNotary({ config, store, log });
-  const server = await listen({
+  const server = await listenAtDesk({
     ...config.desk.listen,
-    slack,
+    slack: slack?.desk,
+    signIn: slack?.signIn,
     metrics: createDeskMetrics({ store, roster: config.roster }),
   });
-  await slack?.open();
+  await slack?.desk.open();
   const address = server.address();
   const port = typeof address === 'object' && address ? address.port : config.desk.listen.port;
   return {
@@ -106,7 +99,7 @@ export async function startDesk(parts: DeskParts): Promise<RunningDesk> {
       }),
     stop: async () => {
       duty?.stop();
-      await slack?.close();
+      await slack?.desk.close();
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
       await notary.stop();
@@ -114,117 +107,4 @@ export async function startDesk(parts: DeskParts): Promise<RunningDesk> {
       await database.close();
     },
   };
-}
-
-async function createSlack(options: {
-  readonly parts: DeskParts;
-  readonly database: Database;
-  readonly store: AuditStore;
-  readonly journal: Journal;
-  readonly duty: OutsideDuty | undefined;
-}): Promise<SlackDesk | undefined> {
-  const { parts, database, store, journal, duty } = options;
-  const { config, secrets, client, log } = parts;
-  if (!config.slack || !secrets.slack) return undefined;
-  const signer = await openSigner({ file: config.desk.voteKeyFile });
-  const votes = createClickVotes({
-    roster: config.roster,
-    duty,
-    signer,
-    client,
-    refused: ({ reason, click, person }) =>
-      void journal.record({
-        kind: 'click.refused',
-        actor: person ? `person/${person}` : `slack/${click.slackUser}`,
-        body: { reason, incident: click.button.incident.id, question: click.button.question, choice: click.button.choice },
-      }),
-  });
-  const suppressions = createSuppressionProposals({
-    config,
-    signer,
-    records: store,
-    client,
-    refused: ({ reason, person, incident }) =>
-      void journal.record({ kind: 'click.refused', actor: person, body: { reason, incident, choice: 'suppress' } }),
-  });
-  const restraints = createRestraintOrders({
-    config,
-    signer,
-    client,
-    refused: ({ reason, person, choice }) =>
-      void journal.record({ kind: 'command.refused', actor: person, body: { reason, choice } }),
-  });
-  return createSlackDesk({
-    appId: config.slack.appId,
-    teamId: config.slack.teamId,
-    channel: config.slack.channel,
-    ...(config.slack.apiUrl === undefined ? {} : { apiUrl: config.slack.apiUrl }),
-    ...secrets.slack,
-    cards: createCardStore(database),
-    mayAnswer: votes.mayAnswer,
-    onClick: votes.vote,
-    onMenu: createCardMenu({
-      config,
-      signer,
-      client,
-      votes,
-      suppressions,
-      refused: ({ reason, click }) =>
-        void journal.record({
-          kind: 'click.refused',
-          actor: `slack/${click.slackUser}`,
-          body: { reason, incident: click.button.incident.id, question: click.button.question, choice: click.button.choice },
-        }),
-    }),
-    onCommand: createSlash({
-      config,
-      client,
-      votes,
-      suppressions,
-      restraints,
-      refused: ({ reason, command }) =>
-        void journal.record({ kind: 'command.refused', actor: `slack/${command.slackUser}`, body: { reason } }),
-    }),
-    onProposal: suppressions.propose,
-    onRestraint: restraints.propose,
-    onRefused: ({ reason, slackUser, buttonId, detail }) =>
-      journal.record({
-        kind: 'click.refused',
-        actor: `slack/${slackUser ?? 'unknown'}`,
-        body: { reason, button: buttonId ?? null, detail },
-      }),
-    log: (message, facts) => log.warn(facts, message),
-  });
-}
-
-function listen({
-  host,
-  port,
-  slack,
-  metrics,
-}: {
-  readonly host: string;
-  readonly port: number;
-  readonly slack: SlackDesk | undefined;
-  readonly metrics: DeskMetrics;
-}): Promise<Server> {
-  const server = createServer((request, response) => {
-    const path = (request.url ?? '').split('?')[0] ?? '';
-    const answer = (status: number, text: string, type = 'text/plain; charset=utf-8'): void => {
-      response.writeHead(status, { 'content-type': type });
-      response.end(text);
-    };
-    if (slack?.listener && path.startsWith('/slack/')) return slack.listener(request, response);
-    if (path === '/metrics')
-      return void metrics.text().then(
-        (text) => answer(200, text, metrics.contentType),
-        () => answer(503, 'The records cannot be read now.\n'),
-      );
-    if (path === '/healthz' || path === '/readyz') return answer(200, 'ok\n');
-    answer(404, 'The desk answers at /slack/events, /metrics, /healthz and /readyz.\n');
-  });
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(port, host, () => resolve(server));
-  });
 }

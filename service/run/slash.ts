@@ -1,16 +1,18 @@
 import type { Client } from '@temporalio/client';
-import { questionDigest } from '../../core/approval.ts';
+import { type Choice, questionDigest } from '../../core/approval.ts';
 import type { OrderDraft, StoredButton } from '../../core/card.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import type { IncidentState } from '../../core/incident-state.ts';
 import { redactSecrets } from '../../core/redact.ts';
 import { answersFor, type Person, personBySlackId } from '../../core/roster.ts';
+import { safeUrl } from '../../integrations/slack/link.ts';
 import { code, inline } from '../../integrations/slack/text.ts';
 import { incidentId, incidentState, sessionOver } from '../commands/connect.ts';
 import { leaseOf } from '../commands/lease.ts';
 import type { Config } from '../config/load.ts';
 import type { ClickVotes } from './click-votes.ts';
 import { type RestraintOrders, restraintsText } from './restraint-orders.ts';
+import type { SignIns } from './sign-ins-desk.ts';
 import { incidentsText, incidentText, type Looking, questionsText } from './slash-look.ts';
 import type { SuppressionProposals } from './suppression-proposals.ts';
 
@@ -27,6 +29,7 @@ export interface SlashOptions {
   /** Undefined while Temporal has not answered yet. */
   readonly client: () => Client | undefined;
   readonly votes: ClickVotes;
+  readonly signIns: Pick<SignIns, 'open'>;
   readonly suppressions: Pick<SuppressionProposals, 'draft'>;
   readonly restraints: Pick<RestraintOrders, 'draft' | 'end'>;
   readonly refused: (refusal: { readonly reason: string; readonly command: TypedCommand }) => void;
@@ -138,10 +141,17 @@ async function lease(asking: Asking, choice: 'release' | 'extend', rest: readonl
   const reason = rest.slice(1).join(' ');
   if (choice === 'release' && reason.length < 3) throw new FirebreakError('FB_ERR_REFUSED', 'say why: release ID REASON');
   const state = await incidentState(session, { id: named(asking, rest) });
-  const button = leaseButton(state, choice);
+  const { button, offered, asked } = leaseAnswer(state, choice);
   const { commandId: clickId, slackUser, channel } = command;
-  const { text } = await options.votes.vote({ clickId, slackUser, channel, button, ...(reason === '' ? {} : { reason }) });
-  return inline(text, 1_000);
+  const click = { clickId, slackUser, channel, button, ...(reason === '' ? {} : { reason }) };
+  if (!offered.stepUp) return inline((await options.votes.vote(click)).text, 1_000);
+  const [changes, notes] = [
+    offered.plans.flatMap((plan) => plan.changes.map(({ what }) => what)),
+    offered.plans.flatMap((plan) => plan.notes),
+  ];
+  const shown = { label: offered.label, changes, blastRadius: offered.plans.flatMap((plan) => plan.blastRadius), notes };
+  const { text, link } = await options.signIns.open(click, { card: { text: asked, incident: state }, choice: shown });
+  return link === undefined ? inline(text, 1_000) : `${inline(text, 1_000)}\n<${safeUrl(link)}|Sign in and decide>`;
 }
 
 /** Strengthening: one person is enough. */
@@ -169,12 +179,19 @@ async function suppress(asking: Asking, rest: readonly string[]): ReturnType<typ
 
 /** The answer to the one active lease's standing question, as if it were a button. @throws FB_ERR_REFUSED where there is not exactly one. */
 export function leaseButton(state: IncidentState, choice: 'release' | 'extend'): StoredButton {
+  return leaseAnswer(state, choice).button;
+}
+
+function leaseAnswer(
+  state: IncidentState,
+  choice: 'release' | 'extend',
+): { readonly button: StoredButton; readonly offered: Choice; readonly asked: string } {
   const id = `lease:${leaseOf(state, undefined)}`;
   const asked = state.questions.find(({ question, status }) => question.id === id && status.state === 'open');
   const found = asked?.question.choices.find((one) => one.id === choice);
   if (!asked || !found) throw new FirebreakError('FB_ERR_REFUSED', 'nobody is asked about this containment');
   const { question } = asked;
-  return {
+  const button: StoredButton = {
     buttonId: '',
     incident: question.incident,
     question: id,
@@ -184,4 +201,5 @@ export function leaseButton(state: IncidentState, choice: 'release' | 'extend'):
     groups: question.levels.map(({ group }) => group),
     requester: question.requester,
   };
+  return { button, offered: found, asked: question.text };
 }

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import type { SignedVote } from '../../core/approval.ts';
+import { questionDigest, type SignedVote } from '../../core/approval.ts';
 import type { QuestionState } from '../../core/incident-state.ts';
 import { alertOf, type Lab, type RunningIncident, signVote, startLab, strangerKey } from './harness.ts';
 import { mainQuestion, recordsIn, voteOn } from './voting.ts';
@@ -11,6 +11,23 @@ beforeAll(async () => {
 afterAll(() => lab.stop());
 
 const recordsOf = (incident: RunningIncident, kind: string) => recordsIn(lab, incident, kind);
+
+test('a choice whose plan acts as wide as the policy says is marked, and the mark is part of what people answer', async () => {
+  const incident = await lab.start([alertOf()], { stepUp: { reaches: ['pod'] } });
+  const asked = await incident.question();
+  const { question, digest } = asked;
+  const marked = question.choices.filter(({ stepUp }) => stepUp).map(({ id }) => id);
+  expect(marked).toEqual(question.choices.filter(({ plans }) => plans.length > 0).map(({ id }) => id));
+  expect(marked.length).toBeGreaterThan(0);
+  expect(digest).toBe(questionDigest(question));
+  const card = lab.seen.cards.find(({ questionId }) => questionId === question.id);
+  expect(card?.choices.filter(({ stepUp }) => stepUp).map(({ id }) => id)).toEqual(marked);
+  // The token goes to the cell, and to nobody who looks on.
+  const [choice = ''] = marked;
+  await incident.signal({ ...signVote(voteOn(asked, { choice })), idToken: 'a.b.c' });
+  const state = await incident.until(({ questions }) => questions.some(({ votes }) => votes.length > 0), 'the vote');
+  expect(JSON.stringify(state.questions)).not.toContain('idToken');
+});
 
 describe('a signal that is no valid vote is refused, answered and recorded, and changes nothing', () => {
   const garbage: readonly (readonly [string, (asked: QuestionState) => unknown])[] = [

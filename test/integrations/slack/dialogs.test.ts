@@ -99,6 +99,27 @@ test('a choice that weakens asks for the reason alone', async () => {
   expect(await until(() => rig.clicks[0])).toMatchObject({ button: { choice: 'release' }, reason: 'our own release' });
 });
 
+test('a choice that needs a sign-in is answered with the way to it, and decides nothing', async () => {
+  await rig.stop();
+  const asked: unknown[] = [];
+  rig = await startRig({
+    onSignIn: async (click, { card, choice }) => {
+      asked.push([click.reason, card.text, choice.label]);
+      return { text: 'It needs your sign-in <!channel>.', link: 'https://firebreak.example.com/sign-in/abc' };
+    },
+  });
+  const card = questionCard();
+  const choices = card.choices.map((one) => (one.id === 'remove' ? { ...one, stepUp: true as const } : one));
+  await post(rig, { ...card, choices });
+  const view = await opened();
+  await submit(view);
+  const told = await until(() => rig.slack.ephemerals('U0ADA')[0]);
+  expect(asked).toEqual([[right.fb_reason, card.text, 'No, rotate secrets and delete the pod']]);
+  expect(JSON.stringify(told.blocks)).toContain('<https://firebreak.example.com/sign-in/abc|Sign in and decide>');
+  expect(JSON.stringify(told.blocks)).not.toContain('<!channel>');
+  expect(rig.clicks).toEqual([]);
+});
+
 test('who may not answer gets no dialog, but an answer', async () => {
   await rig.stop();
   rig = await startRig({ mayAnswer: async () => ({ refusal: 'Only oncall may answer this.' }) });

@@ -233,6 +233,7 @@ export async function startRig(options: Partial<SlackDeskOptions> = {}, scopes?:
       clicks.push(click);
       return { text: `Your answer "${click.button.label}" is recorded.` };
     },
+    onSignIn: async () => ({ text: 'Sign in first.', link: 'https://firebreak.example.com/sign-in/abc' }),
     onRefused: (refusal) => {
       refusals.push(refusal);
     },

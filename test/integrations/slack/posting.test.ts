@@ -52,6 +52,7 @@ describe('the card', () => {
       onRestraint: async () => ({ text: '' }),
       onCommand: async () => ({ mrkdwn: '' }),
       onClick: async () => ({ text: '' }),
+      onSignIn: async () => ({ text: '' }),
       onRefused: () => {},
       log: () => {},
     });

@@ -170,6 +170,13 @@ describe('the question card', () => {
     expect(JSON.stringify(rendered(without).blocks)).not.toMatch(/Similar|Last deploy/);
   });
 
+  test('says which choice needs a sign-in', () => {
+    const card = questionCard();
+    expect(JSON.stringify(rendered(card).blocks)).not.toContain('sign-in');
+    const choices = card.choices.map((one) => ({ ...one, stepUp: true as const }));
+    expect(JSON.stringify(rendered({ ...card, choices }).blocks).split('needs a sign-in')).toHaveLength(3);
+  });
+
   test('has one button for each choice, in the order of the choices, with nothing but an opaque id', () => {
     fc.assert(
       fc.property(rubbishCard, (card) => {

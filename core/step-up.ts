@@ -1,0 +1,64 @@
+import { digestOf } from './digest.ts';
+import type { Plan, Reach } from './plan.ts';
+import type { Person } from './roster.ts';
+
+/** Which steps need a fresh sign-in at the identity provider besides the vote. From the cell's own configuration: no workflow has a say in it. */
+export interface StepUpPolicy {
+  readonly issuer: string;
+  /** Whose tokens count: our client id at the provider. */
+  readonly audience: string;
+  /** Steps that act this wide. */
+  readonly reaches: readonly Reach[];
+  /** The person typed their password, or what else the provider asks for, at most so long before the vote. */
+  readonly maxAgeMs: number;
+}
+
+/** What an ID token says, after its signature, issuer and audience were checked. Times are milliseconds since 1970. */
+export interface SignIn {
+  readonly issuer: string;
+  readonly subject: string;
+  readonly nonce: string;
+  readonly issuedAt: number;
+  readonly expiresAt: number;
+  /** When the person was asked who they are; absent where the provider does not say. */
+  readonly authenticatedAt?: number;
+}
+
+const clockToleranceMs = 60_000;
+
+export function needsStepUp(plans: readonly Plan[], { reaches }: Pick<StepUpPolicy, 'reaches'>): boolean {
+  return plans.some(({ effect, reach }) => effect !== 'read' && reaches.includes(reach));
+}
+
+/**
+ * What the provider must sign: this answer of this person to exactly this question, whose digest binds the plans. A token for anything else is
+ * worth nothing here, and one of an earlier sign-in neither.
+ */
+export function stepUpNonce(answer: {
+  readonly questionDigest: string;
+  readonly choice: string;
+  readonly person: string;
+}): string {
+  const { questionDigest, choice, person } = answer;
+  return digestOf({ for: 'firebreak.step-up.v1', questionDigest, choice, person });
+}
+
+/** Why a sign-in does not carry this vote; undefined when it does. `at` is the vote's own time. */
+export function signInRefusal(check: {
+  readonly policy: StepUpPolicy;
+  readonly vote: { readonly questionDigest: string; readonly choice: string; readonly person: string };
+  readonly at: number;
+  readonly person: Person;
+  readonly signIn: SignIn | undefined;
+}): string | undefined {
+  const { policy, vote, at, person, signIn } = check;
+  if (!signIn) return 'This answer needs a sign-in besides your vote, and carries none that is valid.';
+  if (signIn.issuer !== policy.issuer) return 'You have signed in at another identity provider.';
+  if (person.subject === undefined || signIn.subject !== person.subject) return 'You have signed in as somebody else.';
+  if (signIn.nonce !== stepUpNonce(vote)) return 'You have signed in for another answer: the question may have changed since.';
+  if (signIn.issuedAt > at + clockToleranceMs || signIn.expiresAt < at - clockToleranceMs)
+    return 'Your sign-in is not of the time of your vote.';
+  if (signIn.authenticatedAt === undefined || signIn.authenticatedAt < at - policy.maxAgeMs - clockToleranceMs)
+    return 'Your sign-in is too old: the identity provider has to ask you anew.';
+  return undefined;
+}

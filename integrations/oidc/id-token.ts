@@ -1,0 +1,134 @@
+import { readFile } from 'node:fs/promises';
+import { createLocalJWKSet, createRemoteJWKSet, errors, type JSONWebKeySet, type JWTVerifyGetKey, jwtVerify } from 'jose';
+import { z } from 'zod';
+import { FirebreakError } from '../../core/errors.ts';
+import type { SignIn } from '../../core/step-up.ts';
+
+const answerWithinMs = 5_000;
+/** A provider changes its keys over days, and a key that is not known is asked for at once: an outage shorter than this stops no step. */
+const keysKeptMs = 3_600_000;
+const clockToleranceSeconds = 60;
+
+/** Signatures that only the provider can make. With `HS…` whoever knows the client's secret could: the desk does. */
+const algorithms = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519'];
+
+export interface IdTokens {
+  /**
+   * What the token says, if it is the provider's and was valid at that time; undefined for any other.
+   * @throws FB_ERR_UNAVAILABLE while the provider's keys cannot be had.
+   */
+  read(token: string, at: number): Promise<SignIn | undefined>;
+}
+
+/** The keys of a provider: from a file, or from where its own description says, once they are needed. */
+export function createIdTokens(options: {
+  readonly issuer: string;
+  readonly audience: string;
+  readonly jwksFile?: string;
+}): IdTokens {
+  const { issuer, audience, jwksFile } = options;
+  const keys = jwksFile === undefined ? keysOfProvider(issuer) : keysOfFile(jwksFile);
+  return {
+    read: async (token, at) => {
+      try {
+        const { payload } = await jwtVerify(token, keys, {
+          issuer,
+          audience,
+          algorithms,
+          currentDate: new Date(at),
+          clockTolerance: clockToleranceSeconds,
+          requiredClaims: ['sub', 'iat', 'exp', 'nonce'],
+        });
+        return signInOf(payload, { issuer, audience });
+      } catch (error) {
+        if (isRefusal(error)) return undefined;
+        if (error instanceof FirebreakError) throw error;
+        throw new FirebreakError('FB_ERR_UNAVAILABLE', 'the keys of the identity provider cannot be had');
+      }
+    },
+  };
+}
+
+/** A token that is wrong, and not a provider that does not answer. */
+function isRefusal(error: unknown): boolean {
+  return (
+    error instanceof errors.JOSEError &&
+    !(error instanceof errors.JWKSTimeout) &&
+    !(error instanceof errors.JWKSInvalid) &&
+    error.code !== 'ERR_JOSE_GENERIC'
+  );
+}
+
+const claims = z.object({
+  sub: z.string().min(1),
+  nonce: z.string().min(1),
+  iat: z.number(),
+  exp: z.number(),
+  auth_time: z.number().optional(),
+  aud: z.union([z.string(), z.array(z.string())]),
+  azp: z.string().optional(),
+});
+
+function signInOf(
+  payload: object,
+  { issuer, audience }: { readonly issuer: string; readonly audience: string },
+): SignIn | undefined {
+  const parsed = claims.safeParse(payload);
+  if (!parsed.success) return undefined;
+  const { sub, nonce, iat, exp, auth_time: authTime, aud, azp } = parsed.data;
+  // https://openid.net/specs/openid-connect-core-1_0.html#IDTokenValidation: made for somebody else, who may show it to us.
+  const isOurs = azp === undefined ? typeof aud === 'string' || aud.length === 1 : azp === audience;
+  if (!isOurs) return undefined;
+  return {
+    issuer,
+    subject: sub,
+    nonce,
+    issuedAt: iat * 1_000,
+    expiresAt: exp * 1_000,
+    ...(authTime !== undefined && { authenticatedAt: authTime * 1_000 }),
+  };
+}
+
+function keysOfFile(file: string): JWTVerifyGetKey {
+  let read: Promise<JWTVerifyGetKey> | undefined;
+  const load = async (): Promise<JWTVerifyGetKey> => {
+    const text = await readFile(file, 'utf8').catch(() => {
+      throw new FirebreakError('FB_ERR_CONFIG_INVALID', `the keys of the identity provider cannot be read: ${file}`);
+    });
+    try {
+      const set: JSONWebKeySet = JSON.parse(text);
+      return createLocalJWKSet(set);
+    } catch {
+      throw new FirebreakError('FB_ERR_CONFIG_INVALID', `${file} holds no JSON Web Key Set`);
+    }
+  };
+  return async (header, token) => {
+    read ??= load();
+    return (await read)(header, token);
+  };
+}
+
+const description = z.object({ issuer: z.string(), jwks_uri: z.url({ protocol: /^https?$/ }) });
+
+/** https://openid.net/specs/openid-connect-discovery-1_0.html#ProviderConfig */
+function keysOfProvider(issuer: string): JWTVerifyGetKey {
+  let found: Promise<JWTVerifyGetKey> | undefined;
+  const look = async (): Promise<JWTVerifyGetKey> => {
+    const response = await fetch(`${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`, {
+      signal: AbortSignal.timeout(answerWithinMs),
+      redirect: 'error',
+    });
+    const described = description.parse(await response.json());
+    if (described.issuer !== issuer) throw new Error('the description is of another issuer');
+    // Who can speak in the provider's place could be anybody: its keys come by the same kind of way as its description.
+    if (new URL(issuer).protocol === 'https:' && !described.jwks_uri.startsWith('https:')) throw new Error('keys without TLS');
+    return createRemoteJWKSet(new URL(described.jwks_uri), { timeoutDuration: answerWithinMs, cacheMaxAge: keysKeptMs });
+  };
+  return async (header, token) => {
+    found ??= look().catch((error: unknown) => {
+      found = undefined;
+      throw error;
+    });
+    return (await found)(header, token);
+  };
+}

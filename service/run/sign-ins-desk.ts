@@ -1,0 +1,74 @@
+import type { QuestionCard } from '../../core/card.ts';
+import type { Database } from '../../integrations/database/database.ts';
+import { createSignInStore } from '../../integrations/database/sign-in-store.ts';
+import { createSignInClient } from '../../integrations/oidc/sign-in-client.ts';
+import type { Config } from '../config/load.ts';
+import type { Secrets } from '../config/secrets.ts';
+import type { ClickVotes, TrustedClick } from './click-votes.ts';
+import type { Journal } from './journal.ts';
+import { type Logger, reasonOf } from './log.ts';
+import { createSignInFlow } from './sign-in-flow.ts';
+import { createSignInPages, type SignInPages } from './sign-in-pages.ts';
+import { stepUpPolicyOf } from './sign-ins.ts';
+
+/** What was answered, and to what: as the card shows it. */
+export interface AnsweredChoice {
+  readonly card: Pick<QuestionCard, 'text'> & { readonly incident: { readonly title: string } };
+  readonly choice: Pick<QuestionCard['choices'][number], 'label' | 'changes' | 'blastRadius' | 'notes'>;
+}
+
+export interface SignIns {
+  open(click: TrustedClick, answered: AnsweredChoice): Promise<{ readonly text: string; readonly link?: string }>;
+  /** Absent: no identity provider is configured. */
+  readonly pages?: SignInPages;
+}
+
+/** The desk's side of the sign-in: the link, the pages and the way to the provider. */
+export function createSignIns(parts: {
+  readonly config: Config;
+  readonly secrets: Secrets;
+  readonly database: Database;
+  readonly votes: ClickVotes;
+  readonly journal: Journal;
+  readonly log: Logger;
+}): SignIns {
+  const { config, secrets, database, votes, journal, log } = parts;
+  const { stepUp, roster } = config;
+  if (!stepUp)
+    return {
+      open: async () => ({ text: 'This answer needs a sign-in, and this desk knows no identity provider. Nothing was decided.' }),
+    };
+  const { issuer, clientId, publicUrl } = stepUp;
+  const flow = createSignInFlow({
+    roster,
+    store: createSignInStore(database),
+    client: createSignInClient({
+      issuer,
+      clientId,
+      ...(secrets.stepUpClient !== undefined && { clientSecret: secrets.stepUpClient }),
+      redirectUri: `${publicUrl}/sign-in/callback`,
+      maxAgeMs: stepUpPolicyOf(stepUp).maxAgeMs,
+    }),
+    votes,
+    publicUrl,
+    refused: ({ reason, pending, subject }) =>
+      void journal.record({
+        kind: 'click.refused',
+        actor: `person/${pending.person}`,
+        body: {
+          reason,
+          subject: subject ?? null,
+          incident: pending.click.button.incident.id,
+          question: pending.click.button.question,
+          choice: pending.click.button.choice,
+        },
+      }),
+  });
+  return {
+    open: (click, { card, choice }) => {
+      const { label, changes, blastRadius, notes } = choice;
+      return flow.open(click, { text: card.text, incident: card.incident.title, choice: { label, changes, blastRadius, notes } });
+    },
+    pages: createSignInPages({ flow, publicUrl, log: (message, error) => log.warn({ reason: reasonOf(error) }, message) }),
+  };
+}

@@ -1,0 +1,107 @@
+import type { AuditStore } from '../../core/audit-store.ts';
+import { createCardStore } from '../../integrations/database/card-store.ts';
+import type { Database } from '../../integrations/database/database.ts';
+import { openSigner } from '../../integrations/keys/ed25519.ts';
+import { createSlackDesk, type SlackDesk } from '../../integrations/slack/desk.ts';
+import { createCardMenu } from './card-menu.ts';
+import { createClickVotes } from './click-votes.ts';
+import type { DeskParts } from './desk.ts';
+import type { Journal } from './journal.ts';
+import type { OutsideDuty } from './on-call.ts';
+import { createRestraintOrders } from './restraint-orders.ts';
+import type { SignInPages } from './sign-in-pages.ts';
+import { createSignIns } from './sign-ins-desk.ts';
+import { createSlash } from './slash.ts';
+import { createSuppressionProposals } from './suppression-proposals.ts';
+
+/** What the desk has of Slack: the cards, and, where the widest steps need a sign-in, the pages for it. */
+export interface DeskSlack {
+  readonly desk: SlackDesk;
+  readonly signIn?: SignInPages;
+}
+
+/** Undefined where none is configured. */
+export async function createSlack(options: {
+  readonly parts: DeskParts;
+  readonly database: Database;
+  readonly store: AuditStore;
+  readonly journal: Journal;
+  readonly duty: OutsideDuty | undefined;
+}): Promise<DeskSlack | undefined> {
+  const { parts, database, store, journal, duty } = options;
+  const { config, secrets, client, log } = parts;
+  if (!config.slack || !secrets.slack) return undefined;
+  const signer = await openSigner({ file: config.desk.voteKeyFile });
+  const votes = createClickVotes({
+    roster: config.roster,
+    duty,
+    signer,
+    client,
+    refused: ({ reason, click, person }) =>
+      void journal.record({
+        kind: 'click.refused',
+        actor: person ? `person/${person}` : `slack/${click.slackUser}`,
+        body: { reason, incident: click.button.incident.id, question: click.button.question, choice: click.button.choice },
+      }),
+  });
+  const signIns = createSignIns({ config, secrets, database, votes, journal, log });
+  const suppressions = createSuppressionProposals({
+    config,
+    signer,
+    records: store,
+    client,
+    refused: ({ reason, person, incident }) =>
+      void journal.record({ kind: 'click.refused', actor: person, body: { reason, incident, choice: 'suppress' } }),
+  });
+  const restraints = createRestraintOrders({
+    config,
+    signer,
+    client,
+    refused: ({ reason, person, choice }) =>
+      void journal.record({ kind: 'command.refused', actor: person, body: { reason, choice } }),
+  });
+  const desk = createSlackDesk({
+    appId: config.slack.appId,
+    teamId: config.slack.teamId,
+    channel: config.slack.channel,
+    ...(config.slack.apiUrl === undefined ? {} : { apiUrl: config.slack.apiUrl }),
+    ...secrets.slack,
+    cards: createCardStore(database),
+    mayAnswer: votes.mayAnswer,
+    onClick: votes.vote,
+    onSignIn: (click, about) => signIns.open(click, about),
+    onMenu: createCardMenu({
+      config,
+      signer,
+      client,
+      votes,
+      suppressions,
+      refused: ({ reason, click }) =>
+        void journal.record({
+          kind: 'click.refused',
+          actor: `slack/${click.slackUser}`,
+          body: { reason, incident: click.button.incident.id, question: click.button.question, choice: click.button.choice },
+        }),
+    }),
+    onCommand: createSlash({
+      config,
+      client,
+      votes,
+      signIns,
+      suppressions,
+      restraints,
+      refused: ({ reason, command }) =>
+        void journal.record({ kind: 'command.refused', actor: `slack/${command.slackUser}`, body: { reason } }),
+    }),
+    onProposal: suppressions.propose,
+    onRestraint: restraints.propose,
+    onRefused: ({ reason, slackUser, buttonId, detail }) =>
+      journal.record({
+        kind: 'click.refused',
+        actor: `slack/${slackUser ?? 'unknown'}`,
+        body: { reason, button: buttonId ?? null, detail },
+      }),
+    log: (message, facts) => log.warn(facts, message),
+  });
+  return { desk, ...(signIns.pages && { signIn: signIns.pages }) };
+}

@@ -1,0 +1,47 @@
+interface Kept {
+  readonly port: string;
+  readonly path: string;
+  readonly name: string;
+  readonly value: string;
+}
+
+/** What a browser does with redirects and cookies, and no more: one person's, from page to page. */
+export class Browser {
+  #cookies: readonly Kept[] = [];
+
+  /** Follows redirects to their end. */
+  async go(url: string, method = 'GET'): Promise<{ readonly status: number; readonly url: string; readonly text: string }> {
+    let [next, how] = [url, method];
+    const seen: string[] = [];
+    for (let hop = 0; hop < 12; hop += 1) {
+      seen.push(next);
+      const response = await fetch(next, { method: how, redirect: 'manual', headers: { cookie: this.#header(next) } });
+      for (const line of response.headers.getSetCookie()) this.#keep(next, line);
+      const location = response.headers.get('location');
+      const text = await response.text();
+      if (location === null) return { status: response.status, url: next, text };
+      [next, how] = [new URL(location, next).href, 'GET'];
+    }
+    throw new Error(`redirected without end: ${seen.join('\n')}`);
+  }
+
+  /** https://www.rfc-editor.org/rfc/rfc6265#section-5.3; an expired one takes the kept one away. */
+  #keep(url: string, line: string): void {
+    const [pair = '', ...attributes] = line.split(';').map((part) => part.trim());
+    const at = pair.indexOf('=');
+    const [name, value] = [pair.slice(0, at), pair.slice(at + 1)];
+    const written = (attribute: string) =>
+      attributes.find((one) => one.toLowerCase().startsWith(`${attribute}=`))?.slice(attribute.length + 1);
+    const { port } = new URL(url);
+    const path = written('path') ?? '/';
+    const expired = written('max-age') === '0' || Date.parse(written('expires') ?? '') < Date.now();
+    const others = this.#cookies.filter((one) => one.port !== port || one.path !== path || one.name !== name);
+    this.#cookies = expired ? others : [...others, { port, path, name, value }];
+  }
+
+  #header(url: string): string {
+    const { port, pathname } = new URL(url);
+    const fits = this.#cookies.filter((one) => one.port === port && (pathname === one.path || pathname.startsWith(one.path)));
+    return fits.map(({ name, value }) => `${name}=${value}`).join('; ');
+  }
+}

@@ -1,0 +1,321 @@
+import { createServer, type Server } from 'node:http';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { z } from 'zod';
+import { createChokepoint, type RegisteredAction } from '../../../activities/chokepoint.ts';
+import { type ApprovalProof, type Question, questionDigest, type SignedVote } from '../../../core/approval.ts';
+import type { StoredButton } from '../../../core/card.ts';
+import { digestOf } from '../../../core/digest.ts';
+import type { Plan } from '../../../core/plan.ts';
+import type { StepCall } from '../../../core/step.ts';
+import { checkVote } from '../../../core/vote-check.ts';
+import { openDatabase } from '../../../integrations/database/database.ts';
+import { createSignInStore } from '../../../integrations/database/sign-in-store.ts';
+import { createSignInClient } from '../../../integrations/oidc/sign-in-client.ts';
+import type { ClickVotes, TrustedClick } from '../../../service/run/click-votes.ts';
+import { createSignInFlow, type SignInFlow } from '../../../service/run/sign-in-flow.ts';
+import { createSignInPages } from '../../../service/run/sign-in-pages.ts';
+import { createSignInReader } from '../../../service/run/sign-ins.ts';
+import { Browser } from '../../fakes/oidc/browser.ts';
+import { type IdentityProvider, startIdentityProvider } from '../../fakes/oidc/provider.ts';
+import { roster as people, signVote, voteKeys } from '../../workflows/harness.ts';
+
+const clientId = 'firebreak';
+const incident = { id: 'incident/lab/node/node-a', run: 'run-1' };
+const roster = { ...people, people: people.people.map((one) => (one.id === 'eve' ? one : { ...one, subject: `sub-${one.id}` })) };
+const input = { node: 'node-a' };
+const plan: Plan = {
+  action: 'drainNode',
+  effect: 'destructive',
+  reach: 'node',
+  target: { name: 'node/node-a', uid: 'uid-a' },
+  changes: [{ target: 'node/node-a', what: 'evicts <3> pods' }],
+  blastRadius: ['node/node-a', 'pod/shop/cart-1'],
+  notes: [],
+  inputDigest: digestOf(input),
+};
+
+function questionWith(id: string, note?: string): Question {
+  return {
+    id,
+    incident,
+    severity: 'critical',
+    text: 'Drain <node-a>?',
+    choices: [
+      {
+        id: 'drain',
+        label: 'Yes, drain it',
+        plans: [note === undefined ? plan : { ...plan, notes: [note] }],
+        quorum: 2,
+        stepUp: true,
+      },
+      { id: 'leave', label: 'No', plans: [], quorum: 1 },
+    ],
+    levels: [{ group: 'oncall', withinMs: 900_000 }],
+    requester: 'playbook/p',
+  };
+}
+const question = questionWith('q1');
+
+const slackIds: Readonly<Record<string, string>> = { ana: 'U1', ben: 'U2', eve: 'U3' };
+function clickOf(person: string, asked = question, choice = 'drain'): TrustedClick {
+  const button: StoredButton = {
+    buttonId: 'b',
+    incident,
+    question: asked.id,
+    questionDigest: questionDigest(asked),
+    choice,
+    label: 'Yes, drain it',
+    groups: ['oncall'],
+    requester: asked.requester,
+  };
+  return { clickId: `click-${person}`, slackUser: slackIds[person] ?? '', channel: 'C1', button, reason: 'a rootkit' };
+}
+const shown = {
+  text: question.text,
+  incident: 'node/node-a',
+  choice: { label: 'Yes, drain it', changes: ['evicts <3> pods'], blastRadius: ['node/node-a'], notes: [] },
+};
+
+/** What has reached the incident. */
+let sent: SignedVote[] = [];
+let deliverable = true;
+const votes: ClickVotes = {
+  mayAnswer: async ({ slackUser }) => (slackUser === 'U9' ? { refusal: 'You are not on call.' } : {}),
+  vote: async ({ clickId, slackUser, button, reason, idToken }) => {
+    if (!deliverable) return { text: 'Could not be delivered.' };
+    const person = roster.people.find(({ slackIds: own }) => own.includes(slackUser))?.id ?? '';
+    const vote = {
+      version: 1 as const,
+      id: clickId,
+      incident: button.incident,
+      question: button.question,
+      questionDigest: button.questionDigest,
+      choice: button.choice,
+      person,
+      via: 'slack' as const,
+      at: new Date().toISOString(),
+      ...(reason !== undefined && { reason }),
+    };
+    sent.push({ ...signVote(vote), ...(idToken !== undefined && { idToken }) });
+    return { text: 'Taken: “Yes, drain it”.', taken: true };
+  },
+};
+
+const refusals: string[] = [];
+let provider: IdentityProvider;
+let desk: Server;
+let publicUrl: string;
+let flow: SignInFlow;
+let signIns: NonNullable<ReturnType<typeof createSignInReader>>;
+let close: () => Promise<void>;
+
+beforeAll(async () => {
+  let handle: ReturnType<typeof createSignInPages>['handle'] = (_request, response) => response.end();
+  desk = createServer((request, response) => handle(request, response));
+  await new Promise<void>((resolve) => desk.listen(0, '127.0.0.1', resolve));
+  const address = desk.address();
+  publicUrl = `http://127.0.0.1:${typeof address === 'object' ? address?.port : 0}`;
+  const redirectUri = `${publicUrl}/sign-in/callback`;
+  provider = await startIdentityProvider({ clientId, redirectUri });
+  const { issuer } = provider;
+  const database = await openDatabase({ url: 'sqlite::memory:' });
+  close = () => database.close();
+  const client = createSignInClient({ issuer, clientId, redirectUri, maxAgeMs: 300_000 });
+  const refused = ({ reason, subject }: { readonly reason: string; readonly subject?: string }) =>
+    refusals.push(`${reason}: ${subject}`);
+  flow = createSignInFlow({ roster, store: createSignInStore(database), client, votes, publicUrl, refused });
+  handle = createSignInPages({ flow, publicUrl, log: () => undefined }).handle;
+  const stepUp = { issuer, clientId, publicUrl, reaches: ['namespace', 'node', 'cluster'] as const, maxAgeMinutes: 5 };
+  const reader = createSignInReader({ stepUp: { ...stepUp, reaches: [...stepUp.reaches] } });
+  if (!reader) throw new Error('a provider is configured');
+  signIns = reader;
+});
+afterAll(async () => {
+  await provider.stop();
+  await new Promise((resolve) => desk.close(resolve));
+  await close();
+});
+beforeEach(() => {
+  sent = [];
+  deliverable = true;
+  refusals.length = 0;
+});
+
+async function linkFor(person: string, asked = question): Promise<string> {
+  const { link } = await flow.open(clickOf(person, asked), shown);
+  if (link === undefined) throw new Error('a link was to be had');
+  return link;
+}
+
+/** The whole way, as a browser goes it. */
+async function signIn(person: string, asked = question): Promise<SignedVote> {
+  provider.person = `sub-${person}`;
+  const page = await new Browser().go(await linkFor(person, asked), 'POST');
+  expect(page).toMatchObject({ status: 200, text: expect.stringContaining('Taken: “Yes, drain it”.') });
+  const vote = sent.at(-1);
+  if (!vote) throw new Error('no vote was sent');
+  return vote;
+}
+
+async function checked(signed: SignedVote, asked = question) {
+  const stepUp = await signIns.read([signed]);
+  return checkVote({ signed, question: asked, level: 0, roster, keys: voteKeys, now: Date.now(), stepUp });
+}
+
+describe('the way from the click to the vote', () => {
+  test('goes by the provider, and the token that comes with the vote proves it to the cell', async () => {
+    const vote = await signIn('ana');
+    expect(vote.vote).toMatchObject({ id: 'click-ana', person: 'ana', choice: 'drain', reason: 'a rootkit' });
+    expect(await checked(vote)).toMatchObject({
+      ok: true,
+      person: 'ana',
+      signIn: { issuer: provider.issuer, subject: 'sub-ana' },
+    });
+  });
+
+  test('shows what would be decided, with everything in it made harmless, and begins nothing by being looked at', async () => {
+    const link = await linkFor('ana');
+    const response = await fetch(link);
+    const text = await response.text();
+    expect(text).toContain('Drain &lt;node-a&gt;?');
+    expect(text).toContain('evicts &lt;3&gt; pods');
+    expect(text).toContain('Your reason: a rootkit');
+    expect(response.headers.get('content-security-policy')).toContain("default-src 'none'");
+    expect(response.headers.getSetCookie()).toEqual([]);
+    expect(sent).toEqual([]);
+  });
+
+  test('ends where somebody else signs in, and is on record', async () => {
+    provider.person = 'sub-ben';
+    const page = await new Browser().go(await linkFor('ana'), 'POST');
+    expect(page).toMatchObject({ status: 403, text: expect.stringContaining('somebody else') });
+    expect(sent).toEqual([]);
+    expect(refusals).toEqual(['signed in as somebody else: sub-ben']);
+  });
+
+  test('ends in the browser where it has begun', async () => {
+    provider.person = undefined;
+    const [own, other] = [new Browser(), new Browser()];
+    const link = await linkFor('ana');
+    const form = await own.go(link, 'POST');
+    expect(form.text).toBe('Who are you?');
+    provider.person = 'sub-ana';
+    const begun = await fetch(link, { method: 'POST', redirect: 'manual' });
+    // The other browser goes the provider's way with the address that the first was sent to, and has no cookie of the desk.
+    const page = await other.go(begun.headers.get('location') ?? '');
+    expect(page).toMatchObject({ status: 403, text: expect.stringContaining('another browser') });
+    expect(sent).toEqual([]);
+  });
+
+  test('is gone once, and again only where the vote was not delivered', async () => {
+    provider.person = 'sub-ana';
+    const link = await linkFor('ana');
+    deliverable = false;
+    expect((await new Browser().go(link, 'POST')).text).toContain('Could not be delivered.');
+    deliverable = true;
+    expect((await new Browser().go(link, 'POST')).text).toContain('Taken');
+    expect(await new Browser().go(link, 'POST')).toMatchObject({ status: 404 });
+    expect(await new Browser().go(link)).toMatchObject({ status: 404 });
+    expect(sent).toHaveLength(1);
+  });
+
+  test('is not open to who may not answer, nor to whom the roster does not know at the provider', async () => {
+    expect(await flow.open({ ...clickOf('ana'), slackUser: 'U9' }, shown)).toEqual({ text: 'You are not on call.' });
+    const unknown = await flow.open(clickOf('eve'), shown);
+    expect(unknown).toEqual({ text: expect.stringContaining('does not say who you are') });
+    for (const path of ['nothing', '../x', `${'A'.repeat(24)}`, 'callback?state=x&code=y', 'callback'])
+      expect((await new Browser().go(`${publicUrl}/sign-in/${path}`)).status).toBeGreaterThanOrEqual(400);
+  });
+});
+
+describe('the cell', () => {
+  test('refuses a vote without the provider’s word, and one with a word for something else', async () => {
+    const { idToken, ...bare } = await signIn('ana');
+    if (idToken === undefined) throw new Error('the vote carries no token');
+    expect(await checked(bare)).toEqual({ ok: false, reason: expect.stringContaining('needs a sign-in') });
+    expect(await checked({ ...bare, idToken: `${idToken}x` })).toMatchObject({ ok: false });
+    const bens = { ...signVote({ ...bare.vote, id: 'other', person: 'ben' }), idToken };
+    expect(await checked(bens)).toEqual({ ok: false, reason: 'You have signed in as somebody else.' });
+    const changed = questionWith('q1', 'one pod more');
+    const moved = { ...signVote({ ...bare.vote, questionDigest: questionDigest(changed) }), idToken };
+    expect(await checked(moved, changed)).toEqual({ ok: false, reason: expect.stringContaining('for another answer') });
+    const later = { ...signVote({ ...bare.vote, at: new Date(Date.now() + 4 * 60_000 + 3_600_000).toISOString() }), idToken };
+    expect(await checked(later)).toMatchObject({ ok: false });
+  });
+
+  test('asks for nothing besides the vote where nothing wide is done', async () => {
+    const { vote } = await signIn('ana');
+    const no = signVote({ ...vote, id: 'no', choice: 'leave' });
+    expect(await checked(no)).toMatchObject({ ok: true });
+  });
+
+  test('does the step only with the word for each of the votes, whatever the workflow says', async () => {
+    const done: string[] = [];
+    const action = {
+      declaration: {
+        name: 'drainNode',
+        title: 'drain',
+        effect: 'destructive',
+        reach: 'node',
+        pool: 'cell',
+        requires: [],
+        timeouts: { planMs: 1, applyMs: 1, verifyMs: 1 },
+        rights: [],
+        verifiedBy: '',
+        undo: '',
+        example: input,
+      },
+      input: z.object({ node: z.string() }),
+      implementation: {
+        plan: async () => plan,
+        apply: async () => done.push('drained'),
+        started: async () => false,
+        verify: async () => ({ state: 'applied', detail: '' }),
+      },
+    } satisfies RegisteredAction<{ node: string }, unknown>;
+    const chokepoint = createChokepoint({
+      actions: [action as unknown as RegisteredAction],
+      rules: {
+        protectedNamespaces: [],
+        ownNamespace: 'firebreak',
+        automaticFrom: 'critical',
+        ownerShare: 1,
+        namespaceCap: 1,
+        clusterCap: 1,
+      },
+      roster,
+      keys: voteKeys,
+      signIns,
+      census: { ownerReplicas: () => undefined, contained: () => new Map(), takenBy: () => new Set() },
+      evidenceKept: async () => true,
+    });
+    const [ana, ben] = [await signIn('ana'), await signIn('ben')];
+    const apply = (approval: ApprovalProof) => {
+      const call: StepCall = {
+        key: 'k',
+        action: 'drainNode',
+        input,
+        incident,
+        incidentTitle: 'node/node-a',
+        playbook: 'p',
+        severity: 'critical',
+        ownerContained: 0,
+        evidence: [],
+        evidenceDeadline: '2020-01-01T00:00:00Z',
+        approval,
+      };
+      const signal = new AbortController().signal;
+      return chokepoint.apply(call, { key: 'k', incident: incident.id, run: incident.run, fast: false, signal });
+    };
+    const { idToken: _, ...bare } = ben;
+    const refused = { code: 'FB_ERR_APPROVAL_INVALID' };
+    await expect(apply({ question, choice: 'drain', votes: [ana, bare] })).rejects.toMatchObject(refused);
+    await expect(
+      apply({ question, choice: 'drain', votes: [ana, { ...bare, idToken: ana.idToken ?? '' }] }),
+    ).rejects.toMatchObject(refused);
+    await expect(apply({ question, choice: 'drain', votes: [ana] })).rejects.toMatchObject(refused);
+    expect(done).toEqual([]);
+    await apply({ question, choice: 'drain', votes: [ana, ben] });
+    expect(done).toEqual(['drained']);
+  });
+});
