@@ -12,51 +12,58 @@ export interface IdentityProvider {
 /** A real, certified identity provider on this machine. Only the person at its sign-in form is played. */
 export async function startIdentityProvider(client: {
   readonly clientId: string;
-  readonly redirectUri: string;
+  /** Asked for with the first request: whoever it names may have started later. */
+  readonly redirectUri: () => string;
 }): Promise<IdentityProvider> {
-  let listener: RequestListener = (_request, response) => response.writeHead(503).end();
-  const server = createServer((request, response) => listener(request, response));
+  let listener: RequestListener | undefined;
+  const server = createServer((request, response) => {
+    listener ??= started();
+    listener(request, response);
+  });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const address = server.address();
   const issuer = `http://127.0.0.1:${typeof address === 'object' ? address?.port : 0}`;
   const { privateKey } = await generateKeyPair('RS256', { extractable: true });
   const aMinute = 60;
-  const provider = new Provider(issuer, {
-    jwks: { keys: [{ ...(await exportJWK(privateKey)), kid: 'k1', alg: 'RS256', use: 'sig' }] },
-    ttl: {
-      AccessToken: aMinute,
-      AuthorizationCode: aMinute,
-      Grant: aMinute,
-      IdToken: aMinute,
-      Interaction: aMinute,
-      Session: aMinute,
-    },
-    clients: [
-      {
-        client_id: client.clientId,
-        redirect_uris: [client.redirectUri],
-        application_type: 'web',
-        token_endpoint_auth_method: 'none',
+  const key = { ...(await exportJWK(privateKey)), kid: 'k1', alg: 'RS256', use: 'sig' };
+  const started = (): RequestListener => {
+    const provider = new Provider(issuer, {
+      jwks: { keys: [key] },
+      ttl: {
+        AccessToken: aMinute,
+        AuthorizationCode: aMinute,
+        Grant: aMinute,
+        IdToken: aMinute,
+        Interaction: aMinute,
+        Session: aMinute,
       },
-    ],
-    cookies: { keys: ['a key of this test'] },
-    features: { devInteractions: { enabled: false } },
-    findAccount: async (_context, sub) => ({ accountId: sub, claims: async () => ({ sub }) }),
-    interactions: { url: (_context, interaction) => `/interaction/${interaction.uid}` },
-    loadExistingGrant: async (context) => {
-      const { client: asking, session } = context.oidc;
-      if (!asking || session?.accountId === undefined) return undefined;
-      const grant = new provider.Grant({ clientId: asking.clientId, accountId: session.accountId });
-      grant.addOIDCScope('openid');
-      await grant.save();
-      return grant;
-    },
-  });
-  const handle = provider.callback();
-  listener = (request, response) => {
-    if (!request.url?.startsWith('/interaction/')) return void handle(request, response);
-    if (self.person === undefined) return void response.writeHead(200).end('Who are you?');
-    void provider.interactionFinished(request, response, { login: { accountId: self.person } });
+      clients: [
+        {
+          client_id: client.clientId,
+          redirect_uris: [client.redirectUri()],
+          application_type: 'web',
+          token_endpoint_auth_method: 'none',
+        },
+      ],
+      cookies: { keys: ['a key of this test'] },
+      features: { devInteractions: { enabled: false } },
+      findAccount: async (_context, sub) => ({ accountId: sub, claims: async () => ({ sub }) }),
+      interactions: { url: (_context, interaction) => `/interaction/${interaction.uid}` },
+      loadExistingGrant: async (context) => {
+        const { client: asking, session } = context.oidc;
+        if (!asking || session?.accountId === undefined) return undefined;
+        const grant = new provider.Grant({ clientId: asking.clientId, accountId: session.accountId });
+        grant.addOIDCScope('openid');
+        await grant.save();
+        return grant;
+      },
+    });
+    const handle = provider.callback();
+    return (request, response) => {
+      if (!request.url?.startsWith('/interaction/')) return void handle(request, response);
+      if (self.person === undefined) return void response.writeHead(200).end('Who are you?');
+      void provider.interactionFinished(request, response, { login: { accountId: self.person } });
+    };
   };
   const self: IdentityProvider = {
     issuer,

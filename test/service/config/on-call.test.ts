@@ -158,3 +158,35 @@ describe('what is wrong is named with its place and what to do', () => {
     ]);
   });
 });
+
+describe('the identity provider of the widest steps', () => {
+  const stepUp = (issuer: string, publicUrl = 'https://firebreak.example.com/') =>
+    `stepUp: { issuer: '${issuer}', clientId: firebreak, publicUrl: '${publicUrl}' }\n`;
+  const known = people.replace('name: Ben', 'name: Ben, subject: sub-ben');
+
+  test('knows people by their subject, and is asked about what acts wide', () => {
+    const config = loadConfig({ path: write(stepUp('https://login.example.com'), known), env: {} });
+    expect(config.stepUp).toMatchObject({
+      publicUrl: 'https://firebreak.example.com',
+      reaches: ['namespace', 'node', 'cluster'],
+      maxAgeMinutes: 5,
+    });
+    expect(config.roster.people.find(({ id }) => id === 'ben')).toMatchObject({ subject: 'sub-ben' });
+  });
+
+  test('knows at least one, each by a subject of their own', () => {
+    expect(problems(stepUp('https://login.example.com'))).toEqual([
+      expect.stringContaining('stepUp: nobody of the roster is known to the identity provider'),
+    ]);
+    expect(problems('', known.replace('name: Lea', 'name: Lea, subject: sub-ben'))).toEqual([
+      expect.stringContaining('the subject sub-ben belongs to more than one person'),
+    ]);
+  });
+
+  test('is reached over TLS, but for one on this machine', () => {
+    expect(problems(stepUp('http://login.example.com'), known)).toEqual([expect.stringContaining('https is needed')]);
+    expect(problems(stepUp('http://127.0.0.1.example.com'), known)).toHaveLength(1);
+    expect(problems(stepUp('https://login.example.com', 'http://firebreak.example.com'), known)).toHaveLength(1);
+    expect(problems(stepUp('http://127.0.0.1:9000', 'http://localhost:8766'), known)).toEqual([]);
+  });
+});

@@ -116,7 +116,7 @@ beforeAll(async () => {
   const address = desk.address();
   publicUrl = `http://127.0.0.1:${typeof address === 'object' ? address?.port : 0}`;
   const redirectUri = `${publicUrl}/sign-in/callback`;
-  provider = await startIdentityProvider({ clientId, redirectUri });
+  provider = await startIdentityProvider({ clientId, redirectUri: () => redirectUri });
   const { issuer } = provider;
   const database = await openDatabase({ url: 'sqlite::memory:' });
   close = () => database.close();
