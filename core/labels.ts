@@ -16,6 +16,8 @@ export const names = {
   rotatedFromAnnotation: 'firebreak.dev/rotated-from',
   /** On the successor of a rotated Secret: what its provider calls the credential that it lends for a time. */
   leaseAnnotation: 'firebreak.dev/lease',
+  /** On an ExternalSecret or a Certificate that was made to write its Secret anew: what it was before. */
+  replacedAnnotation: 'firebreak.dev/replaced',
   /** On the pod template of a workload that was rolled: the step's key, hashed to 32 hex digits. */
   rotatedByAnnotation: 'firebreak.dev/rotated-by',
   /** On a binding that an account was taken out of: `namespace/name` of it. Admission lets Firebreak give back this one, and no other. */

@@ -19,6 +19,8 @@ export interface RotationProvider {
   readonly keys: readonly string[];
   /** Whether the old credential is still valid while its users roll; else they are refused from the new one's beginning until they have rolled. */
   readonly overlaps: boolean;
+  /** Whether it can end the old one before there is a new one. */
+  readonly endsFirst: boolean;
   /** Why the old credential is not one of this provider's, from its values alone; undefined where it may be. */
   whyNot(old: Credential): string | undefined;
   /** Makes a credential in the place of the old one. One that is made and never kept must be ended by `revoke`, too. */
@@ -27,7 +29,7 @@ export interface RotationProvider {
   activate(both: { readonly old: Credential; readonly next: Credential }, signal: AbortSignal): Promise<void>;
   /** Whether it is valid now; undefined where that cannot be tried. */
   accepts(credential: Credential, signal: AbortSignal): Promise<boolean | undefined>;
-  /** Ends the old one, and what is open under it. Without `next`: before there is a new one. */
+  /** Ends the old one, and what is open under it. Without `next`: before there is a new one, where it can. */
   revoke(both: { readonly old: Credential; readonly next?: Credential }, signal: AbortSignal): Promise<void>;
   /** Whether the old one has ended; undefined where that cannot be tried. */
   ended(both: { readonly old: Credential; readonly next: Credential }, signal: AbortSignal): Promise<boolean | undefined>;
@@ -39,6 +41,8 @@ export interface RotationRule {
   /** Its first name; its successors are meant too. */
   readonly secret: string;
   readonly provider: RotationProvider;
+  /** Keys whose values the provider also puts where an ExternalSecret reads them; absent where it puts none there. */
+  readonly stored?: readonly string[];
 }
 
 const successorSuffix = /-fb[0-9a-f]{10}$/;

@@ -10,10 +10,18 @@ export function credentialOf({ data = {}, metadata }: SecretJson): Credential {
   return { values: Object.fromEntries(values), ...(lease !== undefined && { lease }) };
 }
 
-/** The data of a Secret with other values for some of its keys. */
-export function dataWith(old: Readonly<Record<string, string>>, values: SecretValues): Readonly<Record<string, string>> {
-  const changed = Object.entries(values).map(([key, value]) => [key, Buffer.from(value, 'utf8').toString('base64')]);
-  return { ...old, ...Object.fromEntries(changed) };
+/** The data of a Secret with other values for those of its keys. */
+export function dataWith(
+  old: Readonly<Record<string, string>>,
+  values: SecretValues,
+  keys: readonly string[],
+): Readonly<Record<string, string>> {
+  const changed = Object.entries(values).filter(([key]) => keys.includes(key));
+  return { ...old, ...Object.fromEntries(changed.map(([key, value]) => [key, encoded(value)])) };
+}
+
+export function encoded(value: string): string {
+  return Buffer.from(value, 'utf8').toString('base64');
 }
 
 /** What a provider throws of its own making may hold a value: only our own errors go on. */
@@ -39,4 +47,26 @@ export async function mayBeTried(
   } catch {
     return undefined;
   }
+}
+
+/** Makes a new credential valid. It is kept in a Secret of this step before that: a crash loses none, and makes no second one. */
+export async function activated(options: {
+  readonly provider: RotationProvider;
+  readonly old: Credential;
+  readonly revokeFirst: boolean;
+  readonly keep: {
+    readonly read: () => Promise<Credential | undefined>;
+    readonly make: (fresh: Credential) => Promise<Credential>;
+  };
+  readonly signal: AbortSignal;
+}): Promise<Credential> {
+  const { provider, old, revokeFirst, keep, signal } = options;
+  let next = await keep.read();
+  if (!next) {
+    if (revokeFirst) await atProvider(provider, () => provider.revoke({ old }, signal));
+    next = await keep.make(await atProvider(provider, () => provider.fresh(old, signal)));
+  }
+  const made = next;
+  await atProvider(provider, () => provider.activate({ old, next: made }, signal));
+  return made;
 }

@@ -1,78 +1,47 @@
 import type { ActionImplementation, StepContext } from '../../core/action.ts';
 import type { RotateSecretInput, RotateSecretOutput } from '../../core/actions/rotate-secret.schema.ts';
 import { FirebreakError } from '../../core/errors.ts';
-import { type Credential, type RotationProvider, type RotationRule, ruleFor } from '../../core/rotation.ts';
+import type { RotationRule } from '../../core/rotation.ts';
 import { targetOf } from '../../integrations/kubernetes/objects.ts';
 import { readPod } from '../../integrations/kubernetes/pods.ts';
 import { secretUses } from '../../integrations/kubernetes/projection.ts';
-import { readSecret } from '../../integrations/kubernetes/secrets.ts';
-import { atProvider, credentialOf, dataWith } from './provider-calls.ts';
+import type { SecretWriter } from '../../integrations/kubernetes/secret-writers.ts';
 import type { RollingParts } from './rolled-out.ts';
+import { rotateBySuccessor } from './rotate-by-successor.ts';
+import { rotateCertificate } from './rotate-certificate.ts';
+import { rotateExternalSecret } from './rotate-external-secret.ts';
 import { rotationPlan } from './rotate-secret-plan.ts';
-import { freshValues, type Rotation, type RotationWork, rotationWork } from './rotation.ts';
+import { type RotationWork, rotationWork } from './rotation.ts';
+import type { Rotated } from './rotator.ts';
 import { changeSecrets, mustHaveRolled, waitForConsumers } from './secret-rolling.ts';
-import { makeSuccessor, readSuccessor } from './secret-successor.ts';
 
-/** Gives Secrets a successor with new values; see the declaration in `core/actions/rotate-secret.ts`. */
+/** Gives Secrets a new value, each in its way; see the declaration in `core/actions/rotate-secret.ts`. */
 export function rotateSecretImplementation(
   parts: RollingParts & {
     /** Which Secret is of which provider. */
     readonly rules?: readonly RotationRule[];
+    /** How long one look waits for who writes a Secret anew; absent: what is usual for each. */
+    readonly writeMs?: number;
   },
 ): ActionImplementation<RotateSecretInput, RotateSecretOutput> {
-  const { api, rules = [] } = parts;
-
-  /** The new value is kept in the successor before it becomes valid: a crash loses none. */
-  const begin = async (rotation: Rotation, input: RotateSecretInput, context: StepContext): Promise<void> => {
-    const { name, newName, secret, rule } = rotation;
-    const { namespace } = input.suspect;
-    const { signal } = context;
-    const place = { api, namespace, name: newName, of: name, context };
-    const old = credentialOf(secret);
-    const existing = await readSuccessor(place);
-    if (!rule) {
-      if (!existing) await makeSuccessor({ ...place, old: secret, data: freshValues(secret.data ?? {}) });
-      return;
-    }
-    const { provider } = rule;
-    if (!existing && input.revokeFirst) await atProvider(provider, () => provider.revoke({ old }, signal));
-    const successor = existing ?? (await makeFresh(place, rotation, provider, signal));
-    await atProvider(provider, () => provider.activate({ old, next: credentialOf(successor) }, signal));
+  const { api, rules = [], pollMs = 500, writeMs } = parts;
+  const successors = rotateBySuccessor({ api, rules });
+  const written = {
+    ExternalSecret: rotateExternalSecret({ api, rules, pollMs, ...(writeMs !== undefined && { refreshMs: writeMs }) }),
+    Certificate: rotateCertificate({ api, pollMs, ...(writeMs !== undefined && { issueMs: writeMs }) }),
   };
-
-  const makeFresh = async (
-    place: Parameters<typeof readSuccessor>[0],
-    { secret, keys }: Rotation,
-    provider: RotationProvider,
-    signal: AbortSignal,
-  ) => {
-    const { values, lease } = await atProvider(provider, () => provider.fresh(credentialOf(secret), signal));
-    const known = Object.fromEntries(Object.entries(values).filter(([key]) => keys.includes(key)));
-    const data = dataWith(secret.data ?? {}, known);
-    return makeSuccessor({ ...place, old: secret, data, ...(lease !== undefined && { lease }) });
-  };
+  const wayOf = (writer: SecretWriter['kind'] | undefined) => (writer ? written[writer] : successors);
 
   const roll = async ({ rotations }: RotationWork, { key, signal }: StepContext): Promise<void> => {
-    const change = { newNames: new Map(rotations.map(({ name, newName }) => [name, newName])), renewed: new Set<string>() };
+    const renamed = rotations.filter(({ writer }) => !writer);
+    const change = {
+      newNames: new Map(renamed.map(({ name, newName }) => [name, newName])),
+      renewed: new Set(rotations.flatMap(({ name, writer }) => (writer ? [name] : []))),
+    };
     const all = new Map(rotations.flatMap(({ consumers }) => consumers.map((one) => [targetOf(one.ref), one])));
     const consumers = [...all].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, consumer]) => consumer);
     for (const consumer of consumers) await changeSecrets({ api, consumer, change, key, signal });
     await waitForConsumers(parts, consumers, signal);
-  };
-
-  /** Nothing is revoked before the new value has been tried. */
-  const finish = async ({ name, newName, secret, rule }: Rotation, namespace: string, context: StepContext): Promise<void> => {
-    if (!rule) return;
-    const { provider } = rule;
-    const { signal } = context;
-    const successor = await readSuccessor({ api, namespace, name: newName, of: name, context });
-    if (!successor) throw new FirebreakError('FB_ERR_DRIFTED', `secret/${namespace}/${newName} is gone: nothing was revoked`);
-    const both = { old: credentialOf(secret), next: credentialOf(successor) };
-    await atProvider(provider, async () => {
-      if ((await provider.accepts(both.next, signal)) === false)
-        throw new FirebreakError('FB_ERR_UNAVAILABLE', `${provider.title} does not take the new value yet: nothing was revoked`);
-      await provider.revoke(both, signal);
-    });
   };
 
   return {
@@ -82,30 +51,29 @@ export function rotateSecretImplementation(
 
     async started(input, context) {
       const { rotations } = await rotationWork({ api, rules, input, context });
-      const { namespace } = input.suspect;
-      const made = await Promise.all(
-        rotations.map(({ name, newName }) => readSuccessor({ api, namespace, name: newName, of: name, context })),
-      );
-      return made.some((secret) => secret !== undefined);
+      const begun = await Promise.all(rotations.map((one) => wayOf(one.writer?.kind).started(one, context)));
+      return begun.includes(true);
     },
 
     async apply(input, context) {
       const { suspect } = input;
       const work = await rotationWork({ api, rules, input, context });
-      for (const rotation of work.rotations) await begin(rotation, input, context);
+      for (const rotation of work.rotations) await wayOf(rotation.writer?.kind).begin(rotation, input, context);
       await roll(work, context);
-      for (const rotation of work.rotations) await finish(rotation, suspect.namespace, context);
-      return {
-        rotated: work.rotations.map(({ name, newName, keys, consumers, rule }) => ({
+      const rotated: Rotated[] = [];
+      for (const rotation of work.rotations) {
+        const { name, newName, keys, consumers, rule, writer } = rotation;
+        rotated.push({
           secret: name,
           newName,
           keys: [...keys],
           consumers: consumers.map(({ ref }) => targetOf(ref)),
-          ...(rule && { provider: rule.provider.title }),
-        })),
-        refused: work.refused.map((one) => ({ ...one })),
-        suspect,
-      };
+          ...(rule && writer?.kind !== 'Certificate' && { provider: rule.provider.title }),
+          ...(writer && { writer: writer.kind }),
+          ...(await wayOf(writer?.kind).finish(rotation, context)),
+        });
+      }
+      return { rotated, refused: work.refused.map((one) => ({ ...one })), suspect };
     },
 
     async verify({ rotated, refused, suspect }, context) {
@@ -114,44 +82,19 @@ export function rotateSecretImplementation(
       const pod = await readPod({ api, namespace, name: suspect.name, signal });
       const uses = pod?.spec && pod.metadata?.uid === suspect.uid ? secretUses(pod.spec) : [];
       const missing = refused.map(({ secret, reason }) => `secret/${namespace}/${secret}: ${reason}`);
-      for (const { secret, newName, consumers, provider } of rotated) {
+      for (const one of rotated) {
+        const { secret, newName, consumers, writer } = one;
         if (uses.some((use) => use.name === newName))
           throw new FirebreakError('FB_ERR_DRIFTED', `the suspect pod refers to the new Secret ${newName}`);
-        for (const consumer of consumers) await mustHaveRolled({ api, consumer, secret, signal });
-        if (provider === undefined) continue;
-        const open = await whatIsOpen({ namespace, secret, newName, signal });
-        if (open !== undefined) missing.push(`secret/${namespace}/${secret}: ${provider}: ${open}`);
+        for (const consumer of consumers)
+          await mustHaveRolled({ api, consumer, ...(writer ? { renewed: context.key } : { secret }), signal });
+        const open = await wayOf(writer).open(one, namespace, context);
+        if (open !== undefined) missing.push(`secret/${namespace}/${secret}: ${open}`);
       }
+      const count = rotated.length === 1 ? '1 Secret has' : `${rotated.length} Secrets have`;
       const ended = rotated.some(({ provider }) => provider !== undefined);
-      const detail = `${rotated.length === 1 ? '1 Secret has' : `${rotated.length} Secrets have`} a successor, everything that was to roll has rolled out with it${ended ? ', the provider takes the new value and refuses the old' : ''}, and the suspect pod has none of them`;
+      const detail = `${count} a new value, everything that was to roll has rolled out with it${ended ? ', the new value is valid at its provider and the old one ended' : ''}, and the suspect pod has none of them`;
       return missing.length > 0 ? { state: 'partial', detail, missing } : { state: 'verified', detail };
     },
   };
-
-  /** What cannot be shown of the old and the new value at the provider; undefined where all is as it should be. */
-  async function whatIsOpen(of: {
-    readonly namespace: string;
-    readonly secret: string;
-    readonly newName: string;
-    readonly signal: AbortSignal;
-  }): Promise<string | undefined> {
-    const { namespace, secret, newName, signal } = of;
-    const rule = ruleFor(rules, namespace, secret);
-    if (!rule) return 'it is no longer configured, so nothing can be tried';
-    const { provider } = rule;
-    const read = async (name: string): Promise<Credential | undefined> => {
-      const found = await readSecret({ api, namespace, name, signal });
-      return found && credentialOf(found);
-    };
-    const [old, next] = await Promise.all([read(secret), read(newName)]);
-    if (!next) throw new FirebreakError('FB_ERR_DRIFTED', `secret/${namespace}/${newName} is gone`);
-    return atProvider(provider, async () => {
-      if ((await provider.accepts(next, signal)) === false)
-        throw new FirebreakError('FB_ERR_DRIFTED', `${provider.title} does not take the new value of ${secret}`);
-      if (!old) return 'the old Secret is gone, so its value cannot be tried';
-      const ended = await provider.ended({ old, next }, signal);
-      if (ended === false) throw new FirebreakError('FB_ERR_DRIFTED', `${provider.title} still takes the old value of ${secret}`);
-      return ended === undefined ? 'whether the old value is refused cannot be tried' : undefined;
-    });
-  }
 }

@@ -1,21 +1,27 @@
-import { randomBytes } from 'node:crypto';
 import type { StepContext } from '../../core/action.ts';
 import type { RotateSecretInput } from '../../core/actions/rotate-secret.schema.ts';
 import { digestOf } from '../../core/digest.ts';
+import { FirebreakError } from '../../core/errors.ts';
 import { firstName, type RotationRule, ruleFor } from '../../core/rotation.ts';
 import type { KubernetesApi } from '../../integrations/kubernetes/client.ts';
 import { otherWriter } from '../../integrations/kubernetes/owners.ts';
 import { readSamePod } from '../../integrations/kubernetes/pods.ts';
 import { type PodJson, secretUses } from '../../integrations/kubernetes/projection.ts';
+import { type SecretWriter, writerOf } from '../../integrations/kubernetes/secret-writers.ts';
 import { readSecret, type SecretJson, whyNotRotate } from '../../integrations/kubernetes/secrets.ts';
 import { credentialOf, mayBeTried } from './provider-calls.ts';
 import { type Consumer, readUsers, usersOf } from './secret-consumers.ts';
 import { whySuspectReads } from './suspect-access.ts';
+import { whyNotInPlace } from './why-not-in-place.ts';
 
-/** One Secret that gets a successor. `secret` holds values: it never leaves the activity. */
+/** One Secret that gets a new value. `secret` holds values: it never leaves the activity. */
 export interface Rotation {
   readonly name: string;
+  /** The name that its users refer to afterwards: the successor's, or its own where somebody else writes it anew. */
   readonly newName: string;
+  /** The Secret that this step makes; where somebody else writes it, only for as long as the step runs. */
+  readonly successor: string;
+  readonly writer?: SecretWriter;
   readonly secret: SecretJson;
   /** Those that get new values. */
   readonly keys: readonly string[];
@@ -28,7 +34,6 @@ export interface Rotation {
 }
 
 export interface RotationWork {
-  readonly suspect: PodJson;
   readonly rotations: readonly Rotation[];
   readonly refused: readonly { readonly secret: string; readonly reason: string }[];
   /** Workloads that somebody else writes: `Deployment cart is managed by Helm`. */
@@ -45,11 +50,8 @@ export async function rotationWork(options: {
   const { api, rules, input, context } = options;
   const { signal } = context;
   const { namespace } = input.suspect;
-  const [suspect, users] = await Promise.all([
-    readSamePod({ api, pod: input.suspect, signal }),
-    readUsers({ api, namespace, signal }),
-  ]);
-  const uses = suspect.spec ? secretUses(suspect.spec) : [];
+  const [suspect, users] = await Promise.all([readSuspect({ api, input, signal }), readUsers({ api, namespace, signal })]);
+  const uses = suspect?.spec ? secretUses(suspect.spec) : [];
   const wanted = [...new Set(input.secrets ?? uses.map(({ name }) => name))].sort();
   const refused: { secret: string; reason: string }[] = [];
   const rotations: Rotation[] = [];
@@ -57,48 +59,79 @@ export async function rotationWork(options: {
     const onlyPulls = !input.secrets && uses.every((use) => use.name !== name || use.as === 'imagePull');
     const secret = onlyPulls ? undefined : await readSecret({ api, namespace, name, signal });
     const rule = ruleFor(rules, namespace, name);
-    const newName = successorName({ name, context, suspectUid: input.suspect.uid, secretUid: secret?.metadata?.uid ?? '' });
+    const writer = secret && writerOf(secret);
+    const successor = successorName({ name, context, suspectUid: input.suspect.uid, secretUid: secret?.metadata?.uid ?? '' });
     const reason = onlyPulls
       ? 'it is a registry login: only the registry can give a new one'
-      : await whyNot({ api, input, suspect, secret, newName, rule, context });
+      : writer
+        ? await whyNotInPlace({ api, suspect, secret, writer, rule, signal })
+        : await whyNot({ api, input, suspect, secret, successor, rule, context });
     if (reason !== undefined || !secret) {
       refused.push({ secret: name, reason: reason ?? 'it does not exist' });
       continue;
     }
-    const { rolled, left } = usersOf({ users, secrets: new Set([name, newName]), suspectUid: input.suspect.uid });
+    const newName = writer ? name : successor;
+    const { rolled, left, readers } = usersOf({ users, secrets: new Set([name, newName]), suspectUid: input.suspect.uid });
     const keys = Object.keys(secret.data ?? {}).sort();
-    const renewed = rule ? keys.filter((key) => rule.provider.keys.includes(key)) : keys;
-    rotations.push({ name, newName, secret, keys: renewed, consumers: rolled, left, ...(rule && { rule }) });
+    const renewed = rule && writer?.kind !== 'Certificate' ? keys.filter((key) => rule.provider.keys.includes(key)) : keys;
+    rotations.push({
+      name,
+      newName,
+      successor,
+      secret,
+      keys: renewed,
+      consumers: writer ? rolled.filter(({ rolls }) => rolls) : rolled,
+      left: writer ? left : [...left, ...readers],
+      ...(rule && { rule }),
+      ...(writer && { writer }),
+    });
   }
-  return { suspect, rotations, refused, warnings: warningsOf(rotations) };
+  return { rotations, refused, warnings: warningsOf(rotations) };
 }
 
 /** Why this Secret cannot be rotated; undefined when it can. */
 async function whyNot(options: {
   readonly api: KubernetesApi;
   readonly input: RotateSecretInput;
-  readonly suspect: PodJson;
+  readonly suspect: PodJson | undefined;
   readonly secret: SecretJson | undefined;
-  readonly newName: string;
+  readonly successor: string;
   readonly rule: RotationRule | undefined;
   readonly context: StepContext;
 }): Promise<string | undefined> {
-  const { api, input, suspect, secret, newName, rule, context } = options;
+  const { api, input, suspect, secret, successor, rule, context } = options;
   const { signal } = context;
   if (!secret) return 'it does not exist';
   const old = credentialOf(secret);
   const reason =
     whyNotRotate(secret, { known: rule !== undefined }) ??
     rule?.provider.whyNot(old) ??
-    (await whySuspectReads({ api, suspect, secret: newName, signal }));
+    (await whySuspectReads({ api, suspect, secret: successor, signal }));
   if (reason !== undefined || !rule || input.revokeFirst) return reason;
   // In the middle of this rotation the old value may be refused by now, rightly.
-  if (await readSecret({ api, namespace: input.suspect.namespace, name: newName, signal })) return undefined;
+  if (await readSecret({ api, namespace: input.suspect.namespace, name: successor, signal })) return undefined;
   // One that is refused already was rotated before, or is not of this provider: nobody is rolled onto a guess.
   const isValid = await mayBeTried(rule.provider, () => rule.provider.accepts(old, signal));
   return isValid === false
     ? `${rule.provider.title} does not take its value: it was rotated already, or is another’s`
     : undefined;
+}
+
+/** The suspect; undefined where it is gone, and people have named the Secrets. */
+async function readSuspect(options: {
+  readonly api: KubernetesApi;
+  readonly input: RotateSecretInput;
+  readonly signal: AbortSignal;
+}): Promise<PodJson | undefined> {
+  const { api, input, signal } = options;
+  try {
+    return await readSamePod({ api, pod: input.suspect, signal });
+  } catch (error) {
+    const isGone =
+      error instanceof FirebreakError && (error.code === 'FB_ERR_NOT_FOUND' || error.code === 'FB_ERR_TARGET_REPLACED');
+    if (!isGone || !input.secrets) throw error;
+    return undefined;
+  }
 }
 
 function warningsOf(rotations: readonly Rotation[]): readonly string[] {
@@ -122,17 +155,4 @@ function successorName(of: {
   const { name, context, suspectUid, secretUid } = of;
   const hash = digestOf({ incident: context.incident, run: context.run, suspectUid, secretUid }).slice(0, 10);
   return `${firstName(name).slice(0, 240)}-fb${hash}`;
-}
-
-const lengths = [24, 32, 48, 64, 96, 128, 256, 512];
-
-/** A fresh random text for each key, as long as the old value or the next usual length: base64 of base64url. */
-export function freshValues(data: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
-  return Object.fromEntries(
-    Object.entries(data).map(([key, old]) => {
-      const before = Buffer.from(old, 'base64').length;
-      const length = lengths.find((one) => one >= before) ?? 512;
-      return [key, Buffer.from(randomBytes(length).toString('base64url').slice(0, length)).toString('base64')];
-    }),
-  );
 }

@@ -68,15 +68,16 @@ export function consumerOf(ref: ObjectRef, object: TemplateHolder): Consumer | u
   return template && { ref, object, template, rolls, at: rolls ? '/spec/template' : '/spec/jobTemplate/spec/template' };
 }
 
-/** Who uses one of these names: what can be rolled, and in words what cannot and why. */
+/** Who uses one of these names: what can be rolled, in words what cannot and why, and what reads it by its name whenever it needs it. */
 export function usersOf(options: {
   readonly users: NamespaceUsers;
   readonly secrets: ReadonlySet<string>;
   readonly suspectUid: string;
-}): { readonly rolled: readonly Consumer[]; readonly left: readonly string[] } {
+}): { readonly rolled: readonly Consumer[]; readonly left: readonly string[]; readonly readers: readonly string[] } {
   const { users, secrets, suspectUid } = options;
   const rolled: Consumer[] = [];
   const left = new Set<string>();
+  const readers: string[] = [];
   for (const consumer of users.workloads) {
     const { ref, object, template } = consumer;
     const title = `${ref.kind} ${ref.name}`;
@@ -99,9 +100,9 @@ export function usersOf(options: {
     if (!ofDeployment && !known.has(title)) left.add(title);
   }
   for (const { metadata, spec } of users.ingresses)
-    if (spec?.tls?.some(({ secretName }) => secrets.has(secretName ?? ''))) left.add(`Ingress ${metadata?.name} (TLS)`);
+    if (spec?.tls?.some(({ secretName }) => secrets.has(secretName ?? ''))) readers.push(`Ingress ${metadata?.name} (TLS)`);
   for (const { metadata, imagePullSecrets = [], secrets: listed = [] } of users.accounts)
     if ([...imagePullSecrets, ...listed].some(({ name }) => secrets.has(name ?? '')))
-      left.add(`ServiceAccount ${metadata?.name}`);
-  return { rolled, left: [...left].sort() };
+      readers.push(`ServiceAccount ${metadata?.name}`);
+  return { rolled, left: [...left].sort(), readers: readers.sort() };
 }

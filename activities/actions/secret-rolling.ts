@@ -73,10 +73,13 @@ export async function mustHaveRolled(options: {
   readonly api: KubernetesApi;
   /** `deployment/shop/cart` */
   readonly consumer: string;
-  readonly secret: string;
+  /** A name that it must no longer refer to. */
+  readonly secret?: string;
+  /** The key of the step that had to roll it. */
+  readonly renewed?: string;
   readonly signal: AbortSignal;
 }): Promise<void> {
-  const { api, secret, signal } = options;
+  const { api, secret, renewed, signal } = options;
   const [lower = '', namespace = '', name = ''] = options.consumer.split('/');
   const kind = templateKinds.find((one) => one.toLowerCase() === lower) ?? lower;
   const ref = workloadRef({ kind, namespace, name });
@@ -85,6 +88,9 @@ export async function mustHaveRolled(options: {
   const spec = consumer?.template.spec;
   if (spec && secretReferences(spec).some((reference) => reference.secret === secret))
     throw new FirebreakError('FB_ERR_DRIFTED', `${targetOf(ref)} refers to the old Secret ${secret} again`);
+  const mark = consumer?.template.metadata?.annotations?.[names.rotatedByAnnotation];
+  if (renewed !== undefined && mark !== stepHash(renewed))
+    throw new FirebreakError('FB_ERR_DRIFTED', `${targetOf(ref)} no longer has the mark of this roll`);
   const rollout = consumer?.rolls ? rolloutOf(kind, object) : { state: 'done' as const };
   if (rollout.state !== 'done') throw new FirebreakError('FB_ERR_UNAVAILABLE', `${targetOf(ref)}: ${rollout.detail}`);
 }

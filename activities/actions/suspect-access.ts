@@ -5,12 +5,12 @@ import type { PodJson } from '../../integrations/kubernetes/projection.ts';
 /** Why the suspect would get a new value under this name all the same, by the rights of its account; undefined where it would not. */
 export async function whySuspectReads(options: {
   readonly api: KubernetesApi;
-  readonly suspect: PodJson;
+  readonly suspect: PodJson | undefined;
   readonly secret: string;
   readonly signal: AbortSignal;
 }): Promise<string | undefined> {
   const { api, suspect, secret, signal } = options;
-  if (!hasToken(suspect)) return undefined;
+  if (!suspect || !hasToken(suspect)) return undefined;
   const { namespace = '' } = suspect.metadata ?? {};
   const name = suspect.spec?.serviceAccountName ?? 'default';
   const asked = [

@@ -4,7 +4,7 @@ import { podSchema } from './pod.schema.ts';
 export const rotateSecretInput = z.object({
   /** The pod that may have read them: it never gets the new value. */
   suspect: podSchema,
-  /** Absent: every plain Secret that the suspect mounts or has in its environment. */
+  /** Absent: every Secret that the suspect mounts or has in its environment. Needed where the suspect is gone. */
   secrets: z.array(z.string().min(1)).optional(),
   /** After a theft that is certain: the old value ends before there is a new one, and its users are refused until they have rolled. */
   revokeFirst: z.boolean().optional(),
@@ -20,6 +20,10 @@ export const rotateSecretOutput = z.object({
       consumers: z.array(z.string()),
       /** Where the old value was ended and the new one is valid; absent where nobody is known that could tell. */
       provider: z.string().optional(),
+      /** Who wrote it anew under its own name; absent where it has a successor. */
+      writer: z.enum(['ExternalSecret', 'Certificate']).optional(),
+      /** When the old certificate ends: nothing but its issuer ends it before. */
+      validUntil: z.string().optional(),
     }),
   ),
   /** Not rotated, and why: owned by Helm, GitOps, an operator … */

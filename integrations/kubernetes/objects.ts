@@ -138,6 +138,23 @@ export async function patchField(
   });
 }
 
+/** Sets annotations, in one call that succeeds only on exactly the object that was seen. @throws as `patchField`. */
+export function annotateObject(
+  options: Call & { readonly seen: ObjectJson; readonly annotations: Readonly<Record<string, string>> },
+): Promise<ObjectJson> {
+  const { api, ref, seen, annotations, signal } = options;
+  const { uid, resourceVersion } = seen.metadata;
+  return api.json<ObjectJson>({
+    method: 'PATCH',
+    patch: 'merge',
+    path: pathOf(ref),
+    query: { fieldManager: names.fieldManager },
+    body: { metadata: { uid, resourceVersion, annotations } },
+    what: doing('patch', ref),
+    ...(signal && { signal }),
+  });
+}
+
 /** Deletes exactly the object that was seen, as it was seen. @throws FB_ERR_CONFLICT when it has changed since. */
 export async function deleteObject({ api, ref, seen, signal }: Call & { readonly seen: ObjectJson }): Promise<void> {
   const { uid, resourceVersion } = seen.metadata;

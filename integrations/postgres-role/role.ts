@@ -47,6 +47,7 @@ export function postgresRole({ url, roles, keys }: PostgresRoleOptions): Rotatio
     title,
     keys: [keys.password, ...(keys.username !== undefined && roles.length > 1 ? [keys.username] : []), ...keys.urls],
     overlaps: roles.length > 1,
+    endsFirst: true,
 
     whyNot(old) {
       const { user, password } = loginOf(old);

@@ -3,17 +3,19 @@ import type { SecretRef } from './fields.ts';
 import type { ConfigProblem } from './problems.ts';
 import type { FileConfig } from './schema.ts';
 
-/** Credentials of one entry of `rotation.secrets`, in its order. Of the secrets pool only. */
+/** Credentials for `rotation`. Of the secrets pool only. */
 export interface RotationSecrets {
-  readonly postgresUrl?: string;
+  readonly vaultToken?: string;
+  /** One for each entry of `rotation.secrets`, in its order. */
+  readonly entries: readonly { readonly postgresUrl?: string }[];
 }
 
 export function rotationSecrets(
-  { secrets }: Config['rotation'],
+  { vault, secrets }: Config['rotation'],
   read: (path: string, ref: SecretRef) => string,
   problems: ConfigProblem[],
-): readonly RotationSecrets[] {
-  return secrets.map(({ postgresRole }, index) => {
+): RotationSecrets {
+  const entries = secrets.map(({ postgresRole }, index) => {
     if (!postgresRole) return {};
     const path = `rotation.secrets[${index}].postgresRole.url`;
     const postgresUrl = read(path, postgresRole.url);
@@ -25,6 +27,7 @@ export function rotationSecrets(
       });
     return { postgresUrl };
   });
+  return { ...(vault && { vaultToken: read('rotation.vault.token', vault.token) }), entries };
 }
 
 function isPostgresUrl(text: string): boolean {
@@ -34,8 +37,12 @@ function isPostgresUrl(text: string): boolean {
 }
 
 /** The same section with the places of its secrets made absolute. */
-export function completeRotation({ secrets }: FileConfig['rotation'], at: (ref: SecretRef) => SecretRef): FileConfig['rotation'] {
+export function completeRotation(
+  { vault, secrets }: FileConfig['rotation'],
+  at: (ref: SecretRef) => SecretRef,
+): FileConfig['rotation'] {
   return {
+    ...(vault && { vault: { ...vault, token: at(vault.token) } }),
     secrets: secrets.map(({ postgresRole, ...entry }) => ({
       ...entry,
       ...(postgresRole && { postgresRole: { ...postgresRole, url: at(postgresRole.url) } }),

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { namespaceName, secret } from './fields.ts';
+import { httpUrl, namespaceName, secret } from './fields.ts';
 
 /** What Kubernetes takes as the name of a Secret, without what a successor's name ends with. */
 const secretName = z
@@ -38,8 +38,42 @@ const postgresRole = z
   })
   .refine(({ roles }) => new Set(roles).size === roles.length, { path: ['roles'], error: 'the same role is named twice' });
 
+/** Parts of a path in Vault, as its policies write it: no `/` at either end, no `..`. */
+const vaultPath = z.string().regex(/^(?!.*(^|\/)\.\.?(\/|$))[-\w.]+(\/[-\w.]+)*$/, {
+  error: 'not a path in Vault: parts of letters, digits, - _ and . with / between',
+});
+
+const vaultKv = z.strictObject({
+  mount: vaultPath.default('secret').meta({ description: 'Where the KV engine, version 2, is mounted.' }),
+  path: vaultPath.meta({ description: 'Path in it, without `data/`.', examples: ['shop/db'] }),
+  properties: z
+    .record(secretKey, z.string().min(1))
+    .default({ password: 'password' })
+    .refine((properties) => Object.keys(properties).length > 0, { error: 'no key is named' })
+    .meta({ description: 'Key of the Secret → its name in Vault.', examples: [{ DB_PASSWORD: 'password' }] }),
+});
+
+const vaultLease = z.strictObject({
+  path: vaultPath.meta({ description: 'Where the credentials are lent.', examples: ['database/creds/shop'] }),
+  keys: z
+    .strictObject({
+      username: secretKey.default('username').meta({ description: 'Key of the Secret that holds the user.' }),
+      password: secretKey.default('password').meta({ description: 'Key that holds the password.' }),
+    })
+    .prefault({})
+    .meta({ description: 'Where in the Secret what is.' }),
+});
+
 export const rotation = z
   .strictObject({
+    vault: z
+      .strictObject({
+        address: httpUrl.meta({ description: 'URL of Vault or OpenBao.', examples: ['https://vault.example.com:8200'] }),
+        token: secret.meta({ description: 'Token with the policy of [rotation.md](rotation.md). Read once, at the start.' }),
+        namespace: z.string().min(1).exactOptional().meta({ description: 'Namespace in Vault. Absent: the root.' }),
+      })
+      .exactOptional()
+      .meta({ description: 'The Vault in which `vaultKv` and `vaultLease` are.' }),
     secrets: z
       .array(
         z
@@ -47,10 +81,27 @@ export const rotation = z
             namespace: namespaceName.meta({ description: 'Its namespace.' }),
             secret: secretName.meta({ description: 'Its name, as it was before any rotation; its successors are meant too.' }),
             postgresRole: postgresRole.exactOptional().meta({ description: 'It is the password of a PostgreSQL role.' }),
+            vaultKv: vaultKv.exactOptional().meta({
+              description:
+                'It is kept in Vault’s KV engine: the new value is written there, too. Alone: it is random, and only its readers check it.',
+            }),
+            vaultLease: vaultLease
+              .exactOptional()
+              .meta({ description: 'Vault lends it for a time, as the database engine does.' }),
           })
-          .refine(({ postgresRole }) => postgresRole !== undefined, {
+          .refine((one) => one.postgresRole !== undefined || one.vaultKv !== undefined || one.vaultLease !== undefined, {
             error: 'no provider is named',
-            params: { remedy: 'Add one: postgresRole.' },
+            params: { remedy: 'Add one: postgresRole, vaultKv or vaultLease.' },
+          })
+          .refine(({ postgresRole, vaultKv, vaultLease }) => vaultLease === undefined || (!postgresRole && !vaultKv), {
+            path: ['vaultLease'],
+            error: 'what Vault lends comes from nowhere else',
+            params: { remedy: 'Take postgresRole and vaultKv out, or vaultLease.' },
+          })
+          .refine(({ postgresRole, vaultKv }) => !postgresRole || !vaultKv || keepsWhatChanges(postgresRole, vaultKv), {
+            path: ['vaultKv', 'properties'],
+            error: 'what changes is not kept: keys.password, and with two roles keys.username, must be among the properties',
+            params: { remedy: 'Name each with its name in Vault: properties: { username: username, password: password }.' },
           }),
       )
       .superRefine((all, context) => {
@@ -77,4 +128,14 @@ export const rotation = z
         ],
       }),
   })
+  .refine(({ vault, secrets }) => vault !== undefined || secrets.every(({ vaultKv, vaultLease }) => !vaultKv && !vaultLease), {
+    path: ['vault'],
+    error: 'a Secret is in Vault, and no Vault is named',
+    params: { remedy: 'Add it: vault: { address: https://…, token: { file: PATH } }.' },
+  })
   .prefault({});
+
+function keepsWhatChanges({ roles, keys }: z.output<typeof postgresRole>, { properties }: z.output<typeof vaultKv>): boolean {
+  const changes = roles.length > 1 && keys.username !== undefined ? [keys.password, keys.username] : [keys.password];
+  return changes.every((key) => key in properties);
+}

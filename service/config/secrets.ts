@@ -27,8 +27,8 @@ export interface Secrets {
   readonly tickets?: TicketSecrets;
   /** Of the desk. */
   readonly paging?: PagingSecrets;
-  /** Of the secrets pool, one for each entry of `rotation.secrets`. */
-  readonly rotation?: readonly RotationSecrets[];
+  /** Of the secrets pool. */
+  readonly rotation?: RotationSecrets;
   /** Of the desk: `sqlite:PATH` or `postgres://…`. */
   readonly auditUrl?: string;
 }

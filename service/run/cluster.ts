@@ -127,7 +127,7 @@ export async function createSecretsPool(parts: PoolParts): Promise<CellActivitie
   void warnOfMissingRights({ api: cluster.api, pool: 'secrets', config, log });
   const actions = secretsActions({
     api: cluster.api,
-    rules: rotationRules(config, secrets.rotation ?? []),
+    rules: rotationRules(config, secrets.rotation ?? { entries: [] }),
     trust: readImageTrust(config.images),
   });
   return (await poolOf({ config, log, actions, census: noCensus, evidenceKept, steps, restraintOn })).activities;

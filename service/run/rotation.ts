@@ -1,20 +1,25 @@
-import type { RotationProvider, RotationRule } from '../../core/rotation.ts';
+import type { RotationRule } from '../../core/rotation.ts';
 import { postgresRole } from '../../integrations/postgres-role/role.ts';
+import { Vault } from '../../integrations/vault/client.ts';
+import { vaultKv } from '../../integrations/vault/kv.ts';
+import { vaultLease } from '../../integrations/vault/lease.ts';
 import type { Config } from '../config/load.ts';
 import type { RotationSecrets } from '../config/rotation-secrets.ts';
 
 /** Which Secret is of which provider, as the configuration says. */
-export function rotationRules(config: Config, credentials: readonly RotationSecrets[]): readonly RotationRule[] {
-  return config.rotation.secrets.flatMap((entry, index): readonly RotationRule[] => {
-    const provider = providerOf(entry, credentials[index] ?? {});
-    return provider ? [{ namespace: entry.namespace, secret: entry.secret, provider }] : [];
+export function rotationRules({ rotation }: Config, credentials: RotationSecrets): readonly RotationRule[] {
+  const { vaultToken } = credentials;
+  const vault = rotation.vault && vaultToken !== undefined ? new Vault({ ...rotation.vault, token: vaultToken }) : undefined;
+  return rotation.secrets.flatMap((entry, index): readonly RotationRule[] => {
+    const { namespace, secret } = entry;
+    const url = credentials.entries[index]?.postgresUrl;
+    const source = entry.postgresRole && url !== undefined ? postgresRole({ ...entry.postgresRole, url }) : undefined;
+    if (vault && entry.vaultLease) return [{ namespace, secret, provider: vaultLease({ vault, ...entry.vaultLease }) }];
+    if (vault && entry.vaultKv) {
+      const stored = Object.keys(entry.vaultKv.properties);
+      const provider = vaultKv({ vault, ...entry.vaultKv, ...(source && { source }) });
+      return [{ namespace, secret, provider, stored }];
+    }
+    return source ? [{ namespace, secret, provider: source }] : [];
   });
-}
-
-function providerOf(
-  entry: Config['rotation']['secrets'][number],
-  { postgresUrl }: RotationSecrets,
-): RotationProvider | undefined {
-  if (entry.postgresRole && postgresUrl !== undefined) return postgresRole({ ...entry.postgresRole, url: postgresUrl });
-  return undefined;
 }

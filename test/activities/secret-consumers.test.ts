@@ -12,9 +12,9 @@ const owned = (kind: string, labels: Readonly<Record<string, string>> = {}) => (
   labels,
   ownerReferences: [{ apiVersion: 'v1', kind, name: 'owner', uid: 'owner', controller: true }],
 });
-const leftOf = (pods: readonly PodJson[], more: Partial<NamespaceUsers> = {}): readonly string[] => {
+const usersIn = (pods: readonly PodJson[], more: Partial<NamespaceUsers> = {}): ReturnType<typeof usersOf> => {
   const users = { workloads: [], ingresses: [], accounts: [], ...more, pods };
-  return usersOf({ users, secrets: new Set(['db']), suspectUid: 'suspect' }).left;
+  return usersOf({ users, secrets: new Set(['db']), suspectUid: 'suspect' });
 };
 
 describe('who uses a Secret', () => {
@@ -48,12 +48,12 @@ describe('who uses a Secret', () => {
     ],
     ['nobody', pod('a', { spec: { containers: [main] } }), []],
   ])('%s', (_, one, left) => {
-    expect(leftOf([one])).toEqual(left);
+    expect(usersIn([one])).toMatchObject({ left, rolled: [], readers: [] });
   });
 
   test('an Ingress and a ServiceAccount are named, and only with this Secret', () => {
     const ingresses = ['db', 'tls'].map((secretName) => ({ metadata: { name: secretName }, spec: { tls: [{ secretName }] } }));
     const accounts = ['db', 'other'].map((name) => ({ metadata: { name }, imagePullSecrets: [{ name }] }));
-    expect(leftOf([], { ingresses, accounts })).toEqual(['Ingress db (TLS)', 'ServiceAccount db']);
+    expect(usersIn([], { ingresses, accounts }).readers).toEqual(['Ingress db (TLS)', 'ServiceAccount db']);
   });
 });

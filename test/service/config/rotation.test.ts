@@ -13,7 +13,7 @@ describe('rotation.secrets', () => {
     writeFileSync(join(folder, 'codec.key'), Buffer.alloc(32, 7).toString('base64'));
   });
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
-  const fileWith = (entries: string): string => {
+  const fileWith = (entries: string, vault = ''): string => {
     const file = join(folder, 'firebreak.yaml');
     writeFileSync(
       file,
@@ -21,7 +21,7 @@ describe('rotation.secrets', () => {
 temporal: { codecKeys: [{ id: a, key: { file: codec.key } }] }
 intake: { tokens: [{ name: falco, token: { env: FALCO } }] }
 roster: { people: [{ id: ada, name: Ada, slack: [U01ADA] }], groups: { oncall: [ada], leads: [ada] } }
-rotation: { secrets: [${entries}] }
+rotation: { ${vault}secrets: [${entries}] }
 `,
     );
     return file;
@@ -43,6 +43,22 @@ rotation: { secrets: [${entries}] }
     ],
     ['one role twice', db.replace('roles: [shop]', 'roles: [a, a], keys: { username: u }'), 'the same role is named twice'],
     ['a URL in the file', db.replace('{ env: DB }', "'postgres://a:canary@db/shop'"), 'a secret is never written into this file'],
+    [
+      'what Vault lends, from elsewhere too',
+      db.replace(' } }', ' }, vaultLease: { path: database/creds/shop } }'),
+      'rotation.secrets[0].vaultLease: what Vault lends comes from nowhere else',
+    ],
+    [
+      'Vault without one',
+      '{ namespace: shop, secret: db, vaultKv: { path: shop/db } }',
+      'rotation.vault: a Secret is in Vault, and no Vault',
+    ],
+    ['a path that leads out', '{ namespace: shop, secret: db, vaultKv: { path: a/../b } }', 'vaultKv.path: not a path in Vault'],
+    [
+      'a password that is kept nowhere',
+      db.replace(' } }', ' }, vaultKv: { path: shop/db, properties: { DB: db } } }'),
+      'rotation.secrets[0].vaultKv.properties: what changes is not kept',
+    ],
     ['labels', db.replace('secret: db', 'secret: db, labels: { app: x }'), 'rotation.secrets[0].labels: this key is not known'],
   ])('%s is a problem that is named', (_, entries, problem) => {
     const found = problemsOf(entries);
@@ -50,13 +66,28 @@ rotation: { secrets: [${entries}] }
     expect(found.join('\n')).not.toContain('canary');
   });
 
+  test('Vault’s providers are made with its token, and a store of the value is one that External Secrets read', () => {
+    const kept = db.replace(' } }', ' }, vaultKv: { path: shop/db } }');
+    const lent = '{ namespace: shop, secret: lent, vaultLease: { path: database/creds/shop } }';
+    const path = fileWith(`${kept}, ${lent}`, 'vault: { address: "https://vault:8200", token: { env: VAULT } }, ');
+    const config = loadConfig({ path, env: {} });
+    const env = { DB: 'postgres://rotator:canary@db/shop', VAULT: 'token-canary' };
+    const { rotation } = resolveSecrets({ config, env, roles: ['secrets'] });
+    expect(rotation).toMatchObject({ vaultToken: 'token-canary' });
+    expect(rotationRules(config, rotation ?? { entries: [] })).toMatchObject([
+      { secret: 'db', stored: ['password'], provider: { title: 'PostgreSQL, role shop, kept in Vault, secret/shop/db' } },
+      { secret: 'lent', provider: { title: 'Vault, leases of database/creds/shop' } },
+    ]);
+    expect(missingSecrets({ config, env: { DB: env.DB }, roles: ['secrets'] })).toMatchObject([{ path: 'rotation.vault.token' }]);
+  });
+
   test('is read by the secrets pool only, and what is no URL of PostgreSQL is said without it', () => {
     const config = loadConfig({ path: fileWith(db), env: {} });
     const env = { DB: 'postgres://rotator:canary@db/shop' };
     expect(resolveSecrets({ config, env: { FALCO: 'f' }, roles: ['cell'] }).rotation).toBeUndefined();
     const { rotation } = resolveSecrets({ config, env, roles: ['secrets'] });
-    expect(rotation).toEqual([{ postgresUrl: env.DB }]);
-    expect(rotationRules(config, rotation ?? [])).toMatchObject([
+    expect(rotation).toEqual({ entries: [{ postgresUrl: env.DB }] });
+    expect(rotationRules(config, rotation ?? { entries: [] })).toMatchObject([
       { namespace: 'shop', secret: 'db', provider: { title: 'PostgreSQL, role shop', overlaps: false } },
     ]);
     const missing = missingSecrets({ config, env: { DB: 'mysql://canary' }, roles: ['secrets'] });

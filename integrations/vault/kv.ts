@@ -1,0 +1,103 @@
+import { randomBytes } from 'node:crypto';
+import { FirebreakError } from '../../core/errors.ts';
+import type { Credential, RotationProvider } from '../../core/rotation.ts';
+import { isObject, objectAt } from '../json-api.ts';
+import type { Vault } from './client.ts';
+
+export interface VaultKvOptions {
+  readonly vault: Vault;
+  /** Where the KV engine (version 2) is mounted. */
+  readonly mount: string;
+  readonly path: string;
+  /** Key of the Secret → its name in Vault. */
+  readonly properties: Readonly<Record<string, string>>;
+  /** Where the value is valid; absent: only who reads it from Vault checks it, and it is random. */
+  readonly source?: RotationProvider;
+}
+
+const attempts = 3;
+
+/**
+ * A value that is kept in Vault's KV engine, version 2. A new version is written; the older ones are destroyed when all have rolled.
+ * https://developer.hashicorp.com/vault/api-docs/secret/kv/kv-v2
+ */
+export function vaultKv({ vault, mount, path, properties, source }: VaultKvOptions): RotationProvider {
+  const kept = `Vault, ${mount}/${path}`;
+  const title = source ? `${source.title}, kept in ${kept}` : kept;
+  const keys = Object.keys(properties);
+
+  const current = async (signal: AbortSignal) => {
+    // The version first, from where it stands also when what it held is deleted: a later one makes the write fail, and is read again.
+    const { current_version: version } = objectAt(await vault.read(`${mount}/metadata/${path}`, signal), 'data');
+    const answer = await vault.read(`${mount}/data/${path}`, signal);
+    return { data: objectAt(answer, 'data', 'data'), version: typeof version === 'number' ? version : 0 };
+  };
+  const wanted = ({ values }: Credential): Readonly<Record<string, string>> =>
+    Object.fromEntries(
+      Object.entries(properties).flatMap(([key, name]) => (values[key] === undefined ? [] : [[name, values[key]]])),
+    );
+  const holds = async (credential: Credential, signal: AbortSignal): Promise<boolean> => {
+    const { data } = await current(signal);
+    return Object.entries(wanted(credential)).every(([name, value]) => data[name] === value);
+  };
+  /** Versions that can still be read, but for the newest. */
+  const older = async (signal: AbortSignal): Promise<readonly number[]> => {
+    const metadata = objectAt(await vault.read(`${mount}/metadata/${path}`, signal), 'data');
+    const newest = metadata.current_version;
+    return Object.entries(objectAt(metadata, 'versions'))
+      .filter(([version, state]) => isObject(state) && state.destroyed !== true && Number(version) !== newest)
+      .map(([version]) => Number(version));
+  };
+
+  /** Only over the version that was read: what somebody else wrote meanwhile is read first. */
+  const write = async (next: Credential, signal: AbortSignal): Promise<void> => {
+    for (let attempt = 1; !(await holds(next, signal)); attempt += 1) {
+      const { data, version } = await current(signal);
+      try {
+        await vault.write(`${mount}/data/${path}`, { options: { cas: version }, data: { ...data, ...wanted(next) } }, signal);
+      } catch (error) {
+        const changed = (await current(signal)).version !== version;
+        if (!changed || attempt === attempts) throw error;
+      }
+    }
+  };
+
+  return {
+    title,
+    keys: [...new Set([...(source?.keys ?? []), ...keys])],
+    overlaps: source?.overlaps ?? true,
+    // What else is in the same version would be lost with it.
+    endsFirst: source?.endsFirst ?? false,
+
+    whyNot(old) {
+      const missing = keys.find((key) => old.values[key] === undefined);
+      return missing === undefined ? source?.whyNot(old) : `it has no key ${missing}`;
+    },
+
+    async fresh(old, signal) {
+      if (source) return source.fresh(old, signal);
+      return { values: Object.fromEntries(keys.map((key) => [key, randomBytes(24).toString('base64url')])) };
+    },
+
+    async activate(both, signal) {
+      await source?.activate(both, signal);
+      await write(both.next, signal);
+    },
+
+    accepts: async (credential, signal) => (source ? source.accepts(credential, signal) : holds(credential, signal)),
+
+    async revoke(both, signal) {
+      await source?.revoke(both, signal);
+      if (!both.next) return;
+      if (!(await holds(both.next, signal)))
+        throw new FirebreakError('FB_ERR_DRIFTED', `${kept} holds another value by now: no version was destroyed`);
+      const ended = await older(signal);
+      if (ended.length > 0) await vault.write(`${mount}/destroy/${path}`, { versions: ended }, signal);
+    },
+
+    async ended(both, signal) {
+      const isDestroyed = (await older(signal)).length === 0 && (await holds(both.next, signal));
+      return source ? isDestroyed && (await source.ended(both, signal)) : isDestroyed;
+    },
+  };
+}

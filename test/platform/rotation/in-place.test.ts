@@ -1,0 +1,282 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { rotateSecretImplementation } from '../../../activities/actions/rotate-secret.ts';
+import type { StepContext } from '../../../core/action.ts';
+import { rotateSecret } from '../../../core/actions/index.ts';
+import { names } from '../../../core/labels.ts';
+import type { RotationRule } from '../../../core/rotation.ts';
+import { type KubernetesApi, pathOf } from '../../../integrations/kubernetes/client.ts';
+import type { ObjectJson } from '../../../integrations/kubernetes/objects.ts';
+import { certificateIn } from '../../../integrations/kubernetes/secret-writers.ts';
+import { readSecret } from '../../../integrations/kubernetes/secrets.ts';
+import { Vault } from '../../../integrations/vault/client.ts';
+import { vaultKv } from '../../../integrations/vault/kv.ts';
+import { startVaultFake, type VaultFake } from '../../fakes/vault/server.ts';
+import { testPlatform } from '../../platform.ts';
+import { accountWith } from '../actions/accounts.ts';
+import { Killed, recorded } from '../actions/recorder.ts';
+import { openCluster, resolved, stepContext, until } from '../kubernetes/cluster.ts';
+import {
+  type Controller,
+  certificateController,
+  certificates,
+  externalSecretController,
+  externalSecrets,
+  installWriterKinds,
+} from './writers.ts';
+
+const platform = await testPlatform();
+const token = 'token-canary';
+const oldValue = 'old-value-canary';
+const policy = {
+  'secret/data/shop/db': ['read', 'create', 'update'],
+  'secret/metadata/shop/db': ['read'],
+  'secret/destroy/shop/db': ['update'],
+} as const;
+type Input = Parameters<ReturnType<typeof rotateSecretImplementation>['apply']>[0];
+
+describe('Secrets that somebody else writes', () => {
+  let cluster: Awaited<ReturnType<typeof openCluster>>;
+  let fake: VaultFake;
+  beforeAll(async () => {
+    [cluster, fake] = await Promise.all([openCluster(platform.kubeconfig), startVaultFake({ token, policy })]);
+    await installWriterKinds(cluster);
+  });
+  beforeEach(() => fake.put('shop/db', { password: oldValue, host: 'db.shop' }));
+  afterAll(async () => {
+    await cluster.close();
+    await fake.stop();
+  });
+  const signal = AbortSignal.timeout(240_000);
+  const action = (namespace: string, options: { api?: KubernetesApi; stored?: boolean; writeMs?: number } = {}) => {
+    const { api = cluster.api, stored = true, writeMs = 10_000 } = options;
+    const vault = new Vault({ address: fake.url, token });
+    const provider = vaultKv({ vault, mount: 'secret', path: 'shop/db', properties: { password: 'password' } });
+    const rules: readonly RotationRule[] = [{ namespace, secret: 'db', provider, ...(stored && { stored: ['password'] }) }];
+    return rotateSecretImplementation({ api, pollMs: 50, rules, writeMs });
+  };
+
+  /** A Secret with its writer, a workload that uses it, and a suspect that used it and is gone unless `stays`. */
+  const scene = async (secret: 'db' | 'tls', stays = false) => {
+    const namespace = await platform.freshNamespace();
+    const place = { ...(secret === 'db' ? externalSecrets : certificates), namespace };
+    const specs = {
+      db: { secretStoreRef: { kind: 'SecretStore', name: 'vault' }, dataFrom: [{ extract: { key: 'shop/db' } }] },
+      tls: {
+        secretName: 'tls',
+        dnsNames: ['shop.example.com'],
+        issuerRef: { name: 'ca' },
+        privateKey: { rotationPolicy: 'Always' },
+      },
+    };
+    await cluster.post(pathOf(place), {
+      apiVersion: `${place.group}/${place.version}`,
+      kind: secret === 'db' ? 'ExternalSecret' : 'Certificate',
+      metadata: { name: secret },
+      spec: specs[secret],
+    });
+    const writer = (kind: Parameters<typeof certificateController>[0]['issuer'] = 'issues'): Controller =>
+      secret === 'db'
+        ? externalSecretController({ cluster, namespace, read: () => textsIn(fake.get('shop/db')) })
+        : certificateController({ cluster, namespace, issuer: kind });
+    const first = writer();
+    const read = () => readSecret({ api: cluster.api, namespace, name: secret, signal });
+    await until(async () => ((await read()) ? true : undefined));
+    await until(async () => {
+      const { status } = await cluster.get<ObjectJson & { status?: object }>(pathOf({ ...place, name: secret }));
+      return status;
+    });
+    await first.stop();
+    const spec = {
+      containers: [{ name: 'main', image: 'shop/cart:1' }],
+      volumes: [{ name: 'v', secret: { secretName: secret } }],
+    };
+    await cluster.makeDeployment(namespace, 'cart', { replicas: 1, spec });
+    const suspect = resolved(await cluster.makePod(namespace, 'suspect', { spec }));
+    if (!stays) {
+      const path = pathOf({ resource: 'pods', namespace, name: 'suspect' });
+      await cluster.api.json({ method: 'DELETE', path, body: { gracePeriodSeconds: 0 }, what: 'end the suspect' });
+    }
+    const input: Input = { suspect, secrets: [secret] };
+    return { namespace, place: { ...place, name: secret }, writer, read, input, context: stepContext({ signal }) };
+  };
+  const textsIn = (data: object | undefined): Readonly<Record<string, string>> | undefined =>
+    data && Object.fromEntries(Object.entries(data).map(([key, value]) => [key, String(value)]));
+  const passwordIn = async (read: () => ReturnType<typeof readSecret>): Promise<string> =>
+    Buffer.from((await read())?.data?.password ?? '', 'base64').toString();
+  const generation = async (namespace: string) => (await cluster.deployment(namespace, 'cart')).metadata?.generation;
+  const secretsIn = async (namespace: string): Promise<readonly string[]> => {
+    const { items } = await cluster.get<{ items: ObjectJson[] }>(pathOf({ resource: 'secrets', namespace }));
+    return items.map(({ metadata }) => metadata.name);
+  };
+  const dieEverywhere = async (namespace: string, input: Input, context: StepContext): Promise<number> => {
+    for (let n = 1; ; n += 1)
+      for (const what of ['call', 'answer'] as const) {
+        const api = recorded(cluster.api);
+        // Each try goes on where the one before was cut off: its first change is the next one.
+        api.loseAt(1, what);
+        const death: unknown = await action(namespace, { api })
+          .apply(input, context)
+          .catch((error: unknown) => error);
+        if (!(death instanceof Killed)) return n;
+      }
+  };
+
+  test('External Secrets: the provider first, then a refresh that is read back, then the roll; nothing is left behind', async () => {
+    const { namespace, place, writer, read, input, context } = await scene('db');
+    const controller = writer();
+    const plan = await action(namespace).plan(input, context);
+    expect(plan.changes.map(({ target }) => target.replace(/-fb.*/, '-fb…'))).toEqual([
+      `secret/${namespace}/db-fb…`,
+      `externalsecret/${namespace}/db`,
+      `deployment/${namespace}/cart`,
+    ]);
+    const output = await action(namespace).apply(input, context);
+    const verification = await action(namespace).verify(output, context);
+    expect(verification).toMatchObject({ state: 'verified' });
+    const value = await passwordIn(read);
+    expect(value).toMatch(/^[\w-]{32}$/);
+    expect(fake.get('shop/db')).toEqual({ password: value, host: 'db.shop' });
+    expect(await secretsIn(namespace)).toEqual(['db']);
+    expect(await generation(namespace)).toBe(2);
+    const said = JSON.stringify([plan, output, verification, await cluster.get(pathOf(place))]);
+    for (const canary of [value, oldValue]) expect(said).not.toContain(canary);
+
+    expect(await action(namespace).apply(input, context)).toEqual(output);
+    expect([await generation(namespace), await passwordIn(read), controller.written()]).toEqual([2, value, 1]);
+    await controller.stop();
+  });
+
+  test('External Secrets: one effect, wherever the process dies', async () => {
+    const { namespace, writer, read, input, context } = await scene('db');
+    const controller = writer();
+    const before = fake.calls.filter((call) => call === 'PUT /v1/secret/data/shop/db').length;
+    expect(await dieEverywhere(namespace, input, context)).toBeGreaterThan(2);
+    const output = await action(namespace).apply(input, context);
+    expect(await action(namespace).verify(output, context)).toMatchObject({ state: 'verified' });
+    expect(fake.calls.filter((call) => call === 'PUT /v1/secret/data/shop/db')).toHaveLength(before + 1);
+    expect([await generation(namespace), controller.written(), await secretsIn(namespace)]).toEqual([2, 1, ['db']]);
+    expect(fake.get('shop/db')?.password).toBe(await passwordIn(read));
+    await controller.stop();
+  });
+
+  test('External Secrets: a controller that never answers, or that cannot read, is a failure, and nothing rolls', async () => {
+    const { namespace, input, context } = await scene('db');
+    const failing = action(namespace, { writeMs: 500 });
+    await expect(failing.apply(input, context)).rejects.toThrow(
+      `externalsecret/${namespace}/db has not read the new value: nothing answered`,
+    );
+    const controller = externalSecretController({ cluster, namespace, read: () => undefined });
+    await until(async () => {
+      const error: unknown = await failing.apply(input, context).catch((caught: unknown) => caught);
+      expect(String(error)).not.toContain(oldValue);
+      return String(error).includes('SecretSyncedError') || undefined;
+    });
+    await controller.stop();
+    expect(await generation(namespace)).toBe(1);
+  });
+
+  test('cert-manager: issued again on a new key, the users rolled, and the old certificate’s end said', async () => {
+    const { namespace, writer, read, input, context } = await scene('tls');
+    const before = certificateIn((await read()) ?? {});
+    const controller = writer();
+    const plan = await action(namespace).plan(input, context);
+    expect(plan.notes).toContain(
+      `The old certificate in tls is valid until ${before?.ends}, unless its issuer revokes it: a new one does not end it.`,
+    );
+    const output = await action(namespace).apply(input, context);
+    expect(output.rotated).toMatchObject([{ secret: 'tls', newName: 'tls', writer: 'Certificate', validUntil: before?.ends }]);
+    const after = certificateIn((await read()) ?? {});
+    expect(after?.publicKey).not.toBe(before?.publicKey);
+    expect(await action(namespace).verify(output, context)).toMatchObject({
+      state: 'partial',
+      missing: [expect.stringContaining(`the old certificate is valid until ${before?.ends}`)],
+    });
+    expect(await action(namespace).apply(input, context)).toEqual(output);
+    expect([await generation(namespace), controller.written()]).toEqual([2, 1]);
+    await controller.stop();
+  });
+
+  test('cert-manager: one new certificate, wherever the process dies', async () => {
+    const { namespace, writer, input, context } = await scene('tls');
+    const controller = writer();
+    expect(await dieEverywhere(namespace, input, context)).toBeGreaterThan(1);
+    await action(namespace).apply(input, context);
+    expect([await generation(namespace), controller.written()]).toEqual([2, 1]);
+    await controller.stop();
+  });
+
+  test.each([
+    ['keeps the key', 'was issued again on the same key'],
+    ['fails', 'was not issued: Failed'],
+  ] as const)('cert-manager: an issuer that %s is a failure, and nothing rolls', async (issuer, reason) => {
+    const { namespace, place, writer, input, context } = await scene('tls');
+    const controller = writer(issuer);
+    // The controller's own key is the first one of its life: the certificate is put onto it before.
+    if (issuer === 'keeps the key') await onOwnKey(place, controller);
+    await expect(action(namespace).apply(input, context)).rejects.toThrow(reason);
+    expect(await generation(namespace)).toBe(1);
+    await controller.stop();
+  });
+  const onOwnKey = async (place: Parameters<typeof pathOf>[0], controller: Controller): Promise<void> => {
+    await cluster.api.json({
+      method: 'PATCH',
+      patch: 'merge',
+      path: pathOf({ ...place, subresource: 'status' }),
+      body: { status: { revision: 0 } },
+      what: 'begin again for a test',
+    });
+    await until(async () => (controller.written() === 1 ? true : undefined));
+  };
+
+  test.each(['db', 'tls'] as const)('%s is rotated with exactly the declared rights', async (secret) => {
+    const { namespace, writer, input, context } = await scene(secret);
+    const controller = writer();
+    const folder = mkdtempSync(join(tmpdir(), 'firebreak-rights-'));
+    const { kubeconfig } = platform;
+    const { rights } = rotateSecret;
+    const account = await accountWith({ admin: cluster, kubeconfig, folder, namespace, name: 'secrets', rights });
+    const rotation = action(namespace, { api: account.api });
+    // A new binding takes a moment to be known to the API server.
+    await until(async () => (await rotation.plan(input, context).catch(() => undefined)) && true);
+    const output = await rotation.apply(input, context);
+    expect(output.refused).toEqual([]);
+    expect(await rotation.verify(output, context)).toMatchObject({ state: secret === 'db' ? 'verified' : 'partial' });
+    await Promise.all([controller.stop(), account.remove()]);
+    rmSync(folder, { recursive: true });
+  });
+
+  test('cert-manager: nobody answers', async () => {
+    const { namespace, input, context } = await scene('tls');
+    await expect(action(namespace, { writeMs: 500 }).apply(input, context)).rejects.toThrow('was not issued in time');
+    expect(await generation(namespace)).toBe(1);
+  });
+
+  test.each(['db', 'tls'] as const)('%s is not renewed under its name while the suspect uses it', async (secret) => {
+    const { namespace, place, input, context } = await scene(secret, true);
+    const reason = expect.stringMatching(/^the suspect pod uses it.*delete the pod first$/);
+    expect(await action(namespace).apply(input, context)).toMatchObject({ rotated: [], refused: [{ secret, reason }] });
+    const { metadata } = await cluster.get<ObjectJson>(pathOf(place));
+    expect(metadata.annotations?.[names.rotatedByAnnotation]).toBeUndefined();
+  });
+
+  test('a suspect that is gone is only passed over where people have named the Secrets', async () => {
+    const { namespace, input, context } = await scene('db');
+    await expect(action(namespace).plan({ suspect: input.suspect }, context)).rejects.toMatchObject({ code: 'FB_ERR_NOT_FOUND' });
+  });
+
+  test.each([
+    ['ExternalSecret without a store that we write', 'db', {}, false, 'rotate it at the provider first'],
+    ['ExternalSecret that never reads again', 'db', { refreshPolicy: 'CreatedOnce' }, true, 'it never reads again'],
+    ['ExternalSecret of another Secret', 'db', { target: { name: 'other' } }, true, 'writes another Secret'],
+    ['Certificate that keeps its key', 'tls', { privateKey: { rotationPolicy: 'Never' } }, true, 'the stolen key'],
+    ['Certificate of another Secret', 'tls', { secretName: 'other' }, true, 'writes another Secret'],
+  ] as const)('an %s is refused', async (_, secret, spec, stored, reason) => {
+    const { namespace, place, input, context } = await scene(secret);
+    await cluster.api.json({ method: 'PATCH', patch: 'merge', path: pathOf(place), body: { spec }, what: 'change for a test' });
+    const { notes, changes } = await action(namespace, { stored }).plan(input, context);
+    expect([changes, notes.join(' ')]).toEqual([[], expect.stringContaining(reason)]);
+  });
+});
