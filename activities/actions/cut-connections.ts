@@ -6,7 +6,7 @@ import type { ResolvedPod } from '../../core/actions/pod.schema.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import { names, stepHash } from '../../core/labels.ts';
 import type { KubernetesApi } from '../../integrations/kubernetes/client.ts';
-import { type NodePod, removeFromNode, runOnNode } from '../../integrations/kubernetes/node-pod.ts';
+import { type OwnPod, removeOwnPod, runToEnd } from '../../integrations/kubernetes/own-pod.ts';
 import { readPod, readSamePod } from '../../integrations/kubernetes/pods.ts';
 import { toolsImageOf } from '../tools-image.ts';
 
@@ -36,10 +36,11 @@ export function cutConnectionsImplementation(options: {
   Required<Pick<ActionImplementation<CutConnectionsInput, CutConnectionsOutput>, 'undo'>> {
   const { api, toolsImage, ownNamespace, patienceMs = cutter.livesSeconds * 1000 } = options;
 
-  const cutterOf = (key: string, { node, address }: Target): NodePod => ({
+  const cutterOf = (key: string, { node, address }: Target): OwnPod => ({
     namespace: ownNamespace,
     name: nameOf(key),
     node,
+    network: 'node',
     image: toolsImageOf(toolsImage),
     command: [cutter.program, '-address', address, '-seconds', String(cutSeconds)],
     step: key,
@@ -87,10 +88,10 @@ export function cutConnectionsImplementation(options: {
       const on = await target(pod, context);
       const onNode = cutterOf(key, on);
       try {
-        const found = report.parse(JSON.parse(await runOnNode({ api, pod: onNode, patienceMs, signal })));
+        const found = report.parse(JSON.parse(await runToEnd({ api, pod: onNode, patienceMs, signal })));
         return { pod, ...on, ...found, cutter: `${onNode.namespace}/${onNode.name}` };
       } finally {
-        await removeFromNode({ api, pod: onNode, signal });
+        await removeOwnPod({ api, pod: onNode, signal });
       }
     },
 
@@ -116,7 +117,7 @@ export function cutConnectionsImplementation(options: {
     },
 
     async undo({ input, key }, { signal }) {
-      await removeFromNode({ api, pod: { namespace: ownNamespace, name: nameOf(key), step: key }, signal });
+      await removeOwnPod({ api, pod: { namespace: ownNamespace, name: nameOf(key), step: key }, signal });
       return {
         state: 'already',
         detail: `pod/${input.pod.namespace}/${input.pod.name} may open connections as far as policies let it`,

@@ -12,6 +12,7 @@ import { evictPod } from './evict-pod.ts';
 import { isolateNamespace } from './isolate-namespace.ts';
 import { listReachableSecrets } from './list-reachable-secrets.ts';
 import { openTicket } from './open-ticket.ts';
+import { probeQuarantine } from './probe-quarantine.ts';
 import { quarantinePod } from './quarantine-pod.ts';
 import { quarantineWorkload } from './quarantine-workload.ts';
 import { restartWorkload } from './restart-workload.ts';
@@ -41,6 +42,7 @@ export {
   isolateNamespace,
   listReachableSecrets,
   openTicket,
+  probeQuarantine,
   quarantinePod,
   quarantineWorkload,
   restartWorkload,
@@ -60,6 +62,7 @@ export {
 /** Every action there is: an explicit list, from which RBAC manifests and the reference are made. */
 export const actions: readonly ActionDeclaration[] = [
   quarantinePod,
+  probeQuarantine,
   cutConnections,
   quarantineWorkload,
   isolateNamespace,

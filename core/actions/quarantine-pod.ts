@@ -17,7 +17,7 @@ export const quarantinePod = declareAction<QuarantinePodInput, QuarantinePodOutp
     { apiGroup: 'networking.k8s.io', resource: 'networkpolicies', verbs: ['get', 'list', 'create', 'patch'] },
   ],
   verifiedBy:
-    'The pod and the policy are read back; policies that still select the pod are listed. Whether traffic is really refused needs a probe: without one it is `unverified`.',
+    'The pod and the policy are read back; policies that still select the pod are listed. Whether traffic is really refused is for `probeQuarantine` to try: this step is `unverified`.',
   undo: 'Puts exactly the labels back that the pod had, when nobody has changed them since.',
   example: { pod: { namespace: 'shop', name: 'cart-5d4c9b7f6-x2x7k', uid: '1f0f6b0e-6c6f-4c39-9a5a-3a1b1f6f2d11' } },
 });

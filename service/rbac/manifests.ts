@@ -2,9 +2,12 @@ import { stringify } from 'yaml';
 import type { ActionDeclaration, Pool, Right } from '../../core/action.ts';
 import { viewRights } from '../../integrations/kubernetes/view-rights.ts';
 import { bindingAdmission, cellAdmission } from './admission.ts';
-import { nodePodAdmission } from './node-pod-admission.ts';
+import { ownPodAdmission } from './own-pod-admission.ts';
 
 const verbOrder = ['get', 'list', 'watch', 'create', 'update', 'patch', 'delete', 'bind'];
+
+/** Actions that start pods of our own. */
+const makesPods: readonly string[] = ['cutConnections', 'probeQuarantine'];
 
 interface Rule {
   readonly apiGroups: readonly string[];
@@ -107,7 +110,7 @@ function optInManifest(options: {
     ),
     ...(own.length > 0 ? given('Role', { namespace }, own) : []),
     ...(action.name === 'revokeServiceAccount' ? bindingAdmission({ namespace, name: account }) : []),
-    ...(action.name === 'cutConnections' ? nodePodAdmission({ namespace, name: account }) : []),
+    ...(makesPods.includes(action.name) ? ownPodAdmission({ name, account: { namespace, name: account } }) : []),
   ];
   return [`opt-in/${action.name}.yaml`, manifest(`${action.name}, which is off until \`actions.optIn\` names it`, documents)];
 }

@@ -1,10 +1,12 @@
 import { captureProcessesImplementation } from '../../activities/actions/capture-processes.ts';
 import { cutConnectionsImplementation } from '../../activities/actions/cut-connections.ts';
+import { probeQuarantineImplementation } from '../../activities/actions/probe-quarantine.ts';
 import { snapshotFilesystemImplementation } from '../../activities/actions/snapshot-filesystem.ts';
 import type { RegisteredAction } from '../../activities/chokepoint.ts';
 import { captureProcessesInput } from '../../core/actions/capture-processes.schema.ts';
 import { cutConnectionsInput } from '../../core/actions/cut-connections.schema.ts';
-import { captureProcesses, cutConnections, snapshotFilesystem } from '../../core/actions/index.ts';
+import { captureProcesses, cutConnections, probeQuarantine, snapshotFilesystem } from '../../core/actions/index.ts';
+import { probeQuarantineInput } from '../../core/actions/probe-quarantine.schema.ts';
 import { snapshotFilesystemInput } from '../../core/actions/snapshot-filesystem.schema.ts';
 import type { KubernetesApi } from '../../integrations/kubernetes/client.ts';
 import type { Config } from '../config/load.ts';
@@ -20,15 +22,17 @@ export function forensicsActions(options: {
 }): readonly RegisteredAction[] {
   const { config, api, evidence } = options;
   const parts = { api, toolsImage: config.forensics.toolsImage, ...evidence };
+  const { ownNamespace } = rulesOf(config);
   return chosenActions(config, [
     register({
       declaration: cutConnections,
       input: cutConnectionsInput,
-      implementation: cutConnectionsImplementation({
-        api,
-        toolsImage: parts.toolsImage,
-        ownNamespace: rulesOf(config).ownNamespace,
-      }),
+      implementation: cutConnectionsImplementation({ ...parts, ownNamespace }),
+    }),
+    register({
+      declaration: probeQuarantine,
+      input: probeQuarantineInput,
+      implementation: probeQuarantineImplementation({ ...parts, ownNamespace }),
     }),
     register({
       declaration: captureProcesses,

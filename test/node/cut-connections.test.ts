@@ -1,44 +1,21 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, describe, expect, test } from '@jest/globals';
-import { parse, stringify } from 'yaml';
 import { cutConnectionsImplementation } from '../../activities/actions/cut-connections.ts';
 import { quarantinePodImplementation } from '../../activities/actions/quarantine-pod.ts';
 import { cutConnections } from '../../core/actions/index.ts';
 import { FirebreakError } from '../../core/errors.ts';
-import { createKubernetesApi, pathOf } from '../../integrations/kubernetes/client.ts';
-import { accessFromKubeconfig } from '../../integrations/kubernetes/kubeconfig.ts';
-import { rbacManifests } from '../../service/rbac/manifests.ts';
+import { pathOf } from '../../integrations/kubernetes/client.ts';
 import { cellKey, openCluster, resolved, stepContext, until } from '../platform/kubernetes/cluster.ts';
 import { nodeLab } from './lab.ts';
+import { poolAccount } from './pool-account.ts';
 
 const lab = await nodeLab();
 const cluster = await openCluster(lab.kubeconfig);
-const folder = mkdtempSync(join(tmpdir(), 'firebreak-cut-'));
-const manifest = join(folder, 'rbac.yaml');
-afterAll(async () => {
-  await lab.kubectl('delete', '--ignore-not-found', '--filename', manifest);
-  await cluster.close();
-  rmSync(folder, { recursive: true });
-});
+afterAll(() => cluster.close());
+const pool = await poolAccount(lab, cutConnections);
 
 const { namespace: ownNamespace, toolsImage } = lab;
 const quarantine = quarantinePodImplementation({ api: cluster.api, view: cluster.view, cellKey });
 const cut = cutConnectionsImplementation({ api: cluster.api, toolsImage, ownNamespace });
-
-/** A client under the account that the generated manifest makes, with its rights and the policy that narrows them. */
-async function asThePool() {
-  const made = rbacManifests({ actions: [cutConnections], namespace: ownNamespace });
-  writeFileSync(manifest, [...made.values()].join('---\n'));
-  expect(await lab.kubectl('apply', '--filename', manifest)).toMatchObject({ code: 0 });
-  const { stdout } = await lab.kubectl('create', 'token', 'firebreak-forensics');
-  const config = parse(readFileSync(lab.kubeconfig, 'utf8'));
-  config.users[0].user = { token: stdout.trim() };
-  const file = join(folder, 'pool.kubeconfig');
-  writeFileSync(file, stringify(config));
-  return { api: createKubernetesApi({ access: await accessFromKubeconfig({ file }) }), file };
-}
 
 /** How many lines have come back through the one connection that the pod keeps open. */
 const echoes = async (pod: string): Promise<number> => (await lab.kubectl('logs', pod)).stdout.split('\n').length - 1;
@@ -108,12 +85,11 @@ describe('cutConnections on a real node', () => {
   });
 
   test('works with exactly the rights of its manifest, with which nothing else can be started in the network of a node', async () => {
-    const { api, file } = await asThePool();
     await lab.runPod({ name: 'last' });
     const input = { pod: resolved(await lab.pod('last')) };
     await quarantine.apply(input, stepContext());
     const run = (image: string, name: string, ...more: readonly string[]) =>
-      lab.kubectl('--kubeconfig', file, 'run', name, '--image', image, '--restart', 'Never', ...more);
+      lab.kubectl('--kubeconfig', pool.kubeconfig, 'run', name, '--image', image, '--restart', 'Never', ...more);
     // A policy is in force a moment after it was made.
     const refusal = await until(async () => {
       const { code, stderr } = await run(lab.imageByDigest, 'firebreak-cut-thief', '--privileged');
@@ -121,13 +97,12 @@ describe('cutConnections on a real node', () => {
       return code === 0 ? undefined : stderr;
     }, 30_000);
     expect(refusal).toContain('Firebreak may');
-    expect(await lab.kubectl('--kubeconfig', file, 'delete', 'pod', 'last')).toMatchObject({
+    expect(await lab.kubectl('--kubeconfig', pool.kubeconfig, 'delete', 'pod', 'last')).toMatchObject({
       code: 1,
-      stderr: expect.stringContaining('only its own pods on nodes'),
+      stderr: expect.stringContaining('may delete only its own pods'),
     });
     const step = stepContext();
-    const narrow = cutConnectionsImplementation({ api, toolsImage, ownNamespace });
+    const narrow = cutConnectionsImplementation({ api: pool.api, toolsImage, ownNamespace });
     expect(await narrow.verify(await narrow.apply(input, step), step)).toMatchObject({ state: 'unverified' });
-    api.close();
   });
 });

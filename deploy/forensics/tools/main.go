@@ -40,6 +40,8 @@ var commands = map[string]func(arguments []string) error{
 	"kill":      killProcess,
 	"look":      lookForProcess,
 	"tar":       writeArchive,
+	"listen":    listen,
+	"dial":      dial,
 	"version":   func([]string) error { fmt.Println(version); return nil },
 }
 
@@ -49,7 +51,7 @@ func main() {
 		run = commands[os.Args[1]]
 	}
 	if run == nil {
-		fmt.Fprintln(os.Stderr, "usage: firebreak-tools wait|processes|kill|look|tar|version")
+		fmt.Fprintln(os.Stderr, "usage: firebreak-tools wait|processes|kill|look|tar|listen|dial|version")
 		os.Exit(exitUsage)
 	}
 	err := run(os.Args[2:])

@@ -6,11 +6,13 @@ import { KubernetesError } from './client-error.ts';
 import { readPod } from './pods.ts';
 import type { PodJson } from './projection.ts';
 
-/** A short-lived pod of our own on a certain node, in that node's network. */
-export interface NodePod {
+/** A short-lived pod of our own on a certain node. */
+export interface OwnPod {
   readonly namespace: string;
   readonly name: string;
   readonly node: string;
+  /** In the node's network it has CAP_NET_ADMIN, and nothing else of the node. */
+  readonly network: 'node' | 'pod';
   readonly image: string;
   readonly command: readonly string[];
   /** The key of the step that it is for. */
@@ -19,9 +21,10 @@ export interface NodePod {
   readonly livesSeconds: number;
 }
 
-interface OnNodePod {
+interface Waited {
   readonly api: KubernetesApi;
-  readonly pod: NodePod;
+  readonly pod: OwnPod;
+  readonly patienceMs: number;
   readonly signal: AbortSignal;
 }
 
@@ -32,7 +35,38 @@ const pollMs = 250;
  * @throws FB_ERR_REFUSED when the API server or somebody's pod of that name does not allow it, or when it fails;
  * FB_ERR_UNAVAILABLE while it has not run in its time.
  */
-export async function runOnNode({ api, pod, patienceMs, signal }: OnNodePod & { readonly patienceMs: number }): Promise<string> {
+export async function runToEnd(options: Waited): Promise<string> {
+  return waitFor(options, (found) => {
+    const ended = found.status?.containerStatuses?.[0]?.state?.terminated;
+    return ended?.exitCode === 0 ? ended.message : undefined;
+  });
+}
+
+/** Makes the pod and waits until it runs. Returns its address. @throws as `runToEnd`. */
+export async function startOwnPod(options: Waited): Promise<string> {
+  return waitFor(options, ({ status }) => (status?.containerStatuses?.[0]?.state?.running ? status.podIP : undefined));
+}
+
+async function waitFor({ api, pod, patienceMs, signal }: Waited, seen: (pod: PodJson) => string | undefined): Promise<string> {
+  await make({ api, pod, signal });
+  const name = `pod/${pod.namespace}/${pod.name}`;
+  const end = Date.now() + patienceMs;
+  for (;;) {
+    const found = await readPod({ api, namespace: pod.namespace, name: pod.name, signal });
+    if (found && found.metadata?.annotations?.[names.stepAnnotation] !== pod.step)
+      throw new FirebreakError('FB_ERR_REFUSED', `${name} is not the one that this step has made`);
+    const answer = found && seen(found);
+    if (answer) return answer;
+    const ended = found?.status?.containerStatuses?.[0]?.state?.terminated;
+    if (ended || found?.status?.phase === 'Failed')
+      throw new FirebreakError('FB_ERR_REFUSED', `${name} on ${pod.node} failed: ${whyFailed(found)}`);
+    if (!found || Date.now() > end)
+      throw new FirebreakError('FB_ERR_UNAVAILABLE', `${name} has not run on ${pod.node} yet: ${whyWaiting(found)}`);
+    await sleep(pollMs, undefined, { signal });
+  }
+}
+
+async function make({ api, pod, signal }: Pick<Waited, 'api' | 'pod' | 'signal'>): Promise<void> {
   try {
     await api.json<PodJson>({
       method: 'POST',
@@ -45,28 +79,12 @@ export async function runOnNode({ api, pod, patienceMs, signal }: OnNodePod & { 
   } catch (error) {
     if (!(error instanceof KubernetesError) || error.status !== 409) throw error;
   }
-  const end = Date.now() + patienceMs;
-  for (;;) {
-    const found = await readPod({ api, namespace: pod.namespace, name: pod.name, signal });
-    if (found && found.metadata?.annotations?.[names.stepAnnotation] !== pod.step)
-      throw new FirebreakError('FB_ERR_REFUSED', `pod/${pod.namespace}/${pod.name} is not the one that this step has made`);
-    const ended = found?.status?.containerStatuses?.[0]?.state?.terminated;
-    if (ended?.exitCode === 0 && ended.message) return ended.message;
-    if (ended || found?.status?.phase === 'Failed')
-      throw new FirebreakError('FB_ERR_REFUSED', `pod/${pod.namespace}/${pod.name} on ${pod.node} failed: ${whyFailed(found)}`);
-    if (!found || Date.now() > end)
-      throw new FirebreakError(
-        'FB_ERR_UNAVAILABLE',
-        `pod/${pod.namespace}/${pod.name} has not run on ${pod.node} yet: ${whyWaiting(found)}`,
-      );
-    await sleep(pollMs, undefined, { signal });
-  }
 }
 
 /** Deletes the pod, and reads back that it is gone. Does nothing where there is none. @throws FB_ERR_UNAVAILABLE while it is still there. */
-export async function removeFromNode(options: {
+export async function removeOwnPod(options: {
   readonly api: KubernetesApi;
-  readonly pod: Pick<NodePod, 'namespace' | 'name' | 'step'>;
+  readonly pod: Pick<OwnPod, 'namespace' | 'name' | 'step'>;
   readonly signal: AbortSignal;
 }): Promise<void> {
   const { api, pod, signal } = options;
@@ -84,7 +102,7 @@ export async function removeFromNode(options: {
 
 async function remove(options: {
   readonly api: KubernetesApi;
-  readonly pod: Pick<NodePod, 'namespace' | 'name'>;
+  readonly pod: Pick<OwnPod, 'namespace' | 'name'>;
   readonly uid: string;
   readonly signal: AbortSignal;
 }): Promise<void> {
@@ -102,8 +120,9 @@ async function remove(options: {
   }
 }
 
-/** What admission holds the account to: see `service/rbac/admission.ts`. */
-function manifestOf({ namespace, name, node, image, command, step, livesSeconds }: NodePod): object {
+/** What admission holds the account to: see `service/rbac/own-pod-admission.ts`. */
+function manifestOf({ namespace, name, node, network, image, command, step, livesSeconds }: OwnPod): object {
+  const onNode = network === 'node';
   return {
     apiVersion: 'v1',
     kind: 'Pod',
@@ -115,7 +134,7 @@ function manifestOf({ namespace, name, node, image, command, step, livesSeconds 
     },
     spec: {
       nodeName: node,
-      hostNetwork: true,
+      hostNetwork: onNode,
       restartPolicy: 'Never',
       activeDeadlineSeconds: livesSeconds,
       terminationGracePeriodSeconds: 1,
@@ -131,11 +150,12 @@ function manifestOf({ namespace, name, node, image, command, step, livesSeconds 
           command,
           resources: { requests: { cpu: '10m', memory: '16Mi' }, limits: { memory: '64Mi' } },
           securityContext: {
-            runAsUser: 0,
+            runAsUser: onNode ? 0 : 65_534,
+            runAsNonRoot: !onNode,
             privileged: false,
             allowPrivilegeEscalation: false,
             readOnlyRootFilesystem: true,
-            capabilities: { drop: ['ALL'], add: ['NET_ADMIN'] },
+            capabilities: { drop: ['ALL'], ...(onNode && { add: ['NET_ADMIN'] }) },
             seccompProfile: { type: 'RuntimeDefault' },
           },
         },

@@ -1,0 +1,38 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll } from '@jest/globals';
+import { parse, stringify } from 'yaml';
+import type { ActionDeclaration } from '../../core/action.ts';
+import { createKubernetesApi, type KubernetesApi } from '../../integrations/kubernetes/client.ts';
+import { accessFromKubeconfig } from '../../integrations/kubernetes/kubeconfig.ts';
+import { rbacManifests } from '../../service/rbac/manifests.ts';
+import type { NodeLab } from './lab.ts';
+
+/**
+ * The forensics pool's account with exactly the rights that the manifest of one action gives it, and the admission policy that narrows them;
+ * Firebreak's own namespace is the test file's. It is taken away after the file's tests.
+ */
+export async function poolAccount(
+  lab: NodeLab,
+  action: ActionDeclaration,
+): Promise<{ readonly api: KubernetesApi; readonly kubeconfig: string }> {
+  const folder = mkdtempSync(join(tmpdir(), 'firebreak-account-'));
+  const manifest = join(folder, 'rbac.yaml');
+  const made = rbacManifests({ actions: [action], namespace: lab.namespace });
+  writeFileSync(manifest, [...made.values()].join('---\n'));
+  afterAll(async () => {
+    await lab.kubectl('delete', '--ignore-not-found', '--filename', manifest);
+    rmSync(folder, { recursive: true });
+  });
+  const applied = await lab.kubectl('apply', '--filename', manifest);
+  if (applied.code !== 0) throw new Error(`kubectl apply: ${applied.stderr}`);
+  const { stdout } = await lab.kubectl('create', 'token', 'firebreak-forensics');
+  const config = parse(readFileSync(lab.kubeconfig, 'utf8'));
+  config.users[0].user = { token: stdout.trim() };
+  const kubeconfig = join(folder, 'pool.kubeconfig');
+  writeFileSync(kubeconfig, stringify(config));
+  const api = createKubernetesApi({ access: await accessFromKubeconfig({ file: kubeconfig }) });
+  afterAll(() => api.close());
+  return { api, kubeconfig };
+}

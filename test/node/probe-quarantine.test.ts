@@ -1,0 +1,71 @@
+import { afterAll, describe, expect, test } from '@jest/globals';
+import { probeQuarantineImplementation } from '../../activities/actions/probe-quarantine.ts';
+import { quarantinePodImplementation } from '../../activities/actions/quarantine-pod.ts';
+import { probeQuarantine } from '../../core/actions/index.ts';
+import { names } from '../../core/labels.ts';
+import { pathOf } from '../../integrations/kubernetes/client.ts';
+import { networkPolicyRef } from '../../integrations/kubernetes/network-policies.ts';
+import { cellKey, openCluster, resolved, stepContext } from '../platform/kubernetes/cluster.ts';
+import { nodeLab } from './lab.ts';
+import { poolAccount } from './pool-account.ts';
+
+const lab = await nodeLab();
+const cluster = await openCluster(lab.kubeconfig);
+afterAll(() => cluster.close());
+const pool = await poolAccount(lab, probeQuarantine);
+
+const { namespace: ownNamespace, toolsImage } = lab;
+const quarantine = quarantinePodImplementation({ api: cluster.api, view: cluster.view, cellKey });
+/** Under the pool's own account: with exactly the rights of its manifest. */
+const probe = probeQuarantineImplementation({ api: pool.api, toolsImage, ownNamespace });
+const serve = ['nc', '-ll', '-p', '80', '-e', 'echo', 'hello'];
+
+const quarantined = async (name: string) => {
+  await lab.runPod({ name, command: serve });
+  const input = { pod: resolved(await lab.pod(name)) };
+  await quarantine.apply(input, stepContext());
+  return input;
+};
+const tried = async (input: Awaited<ReturnType<typeof quarantined>>) => {
+  const step = stepContext();
+  const output = await probe.apply(input, step);
+  return { output, verification: await probe.verify(output, step) };
+};
+
+describe('probeQuarantine on a real node', () => {
+  test('verifies a quarantine that is enforced, in both directions, and leaves no pod of its own', async () => {
+    const { output, verification } = await tried(await quarantined('enforced'));
+    expect(output).toMatchObject({ control: 'connected', into: [{ outcome: 'silent' }], from: 'silent' });
+    expect(verification).toMatchObject({ state: 'verified' });
+    expect((await cluster.pods(ownNamespace)).map(({ metadata }) => metadata?.name)).toEqual(['enforced']);
+  }, 90_000);
+
+  test('finds a quarantine that nothing enforces: the label alone keeps no connection away', async () => {
+    const input = await quarantined('only-labelled');
+    const policy = networkPolicyRef(lab.namespace, names.standingPolicy);
+    await cluster.api.json({ method: 'DELETE', path: pathOf(policy), what: 'take the policy away' });
+    const { output, verification } = await tried(input);
+    expect(output).toMatchObject({ control: 'connected', into: [{ outcome: 'connected' }], from: 'connected' });
+    expect(verification).toMatchObject({ state: 'partial', detail: expect.stringContaining('does not hold') });
+  }, 90_000);
+
+  test('proves nothing where its own pods cannot reach each other', async () => {
+    const input = await quarantined('cut-off');
+    const everything = { podSelector: {}, policyTypes: ['Ingress'] };
+    await cluster.post(pathOf({ group: 'networking.k8s.io', resource: 'networkpolicies', namespace: ownNamespace }), {
+      metadata: { name: 'deny-all' },
+      spec: everything,
+    });
+    const { verification } = await tried(input);
+    expect(verification).toMatchObject({ state: 'unverified', detail: expect.stringContaining('nothing is proven') });
+  }, 90_000);
+
+  test('has an account that can start nothing else in a pod', async () => {
+    const { code, stderr } = await lab.kubectl(
+      ...['--kubeconfig', pool.kubeconfig, 'run', 'firebreak-probe-thief', '--restart', 'Never'],
+      ...['--image', lab.imageByDigest, '--', 'sh'],
+    );
+    expect(code).toBe(1);
+    expect(stderr).toContain('Firebreak may make only pods');
+  });
+});
