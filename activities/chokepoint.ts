@@ -6,12 +6,13 @@ import { FirebreakError } from '../core/errors.ts';
 import type { EvidenceRef } from '../core/evidence.ts';
 import { checkGuardrails, type GuardrailRules } from '../core/guardrail.ts';
 import type { UnderwayStep } from '../core/own-steps.ts';
-import { namespacesOf, type Plan, planDigest } from '../core/plan.ts';
+import { type Plan, planDigest } from '../core/plan.ts';
 import type { ActiveRestraint, Restrainable } from '../core/restraint.ts';
 import type { Roster } from '../core/roster.ts';
 import { worse } from '../core/severity.ts';
 import type { AppliedStep, StepCall, UndoCall } from '../core/step.ts';
 import { checkProof, type StepUp, type VoteKeys } from '../core/vote-check.ts';
+import { asApproved, createChangeWindows, restrainableOf } from './change-windows.ts';
 import { createReservations } from './reservations.ts';
 
 /** One action as the chokepoint runs it: what it declares, what its input must be, what does it. */
@@ -74,6 +75,7 @@ export interface Chokepoint {
 export function createChokepoint(parts: ChokepointParts): Chokepoint {
   const registered = new Map(parts.actions.map((action) => [action.declaration.name, action]));
   const reservations = createReservations(parts);
+  const windows = createChangeWindows({ rules: parts.rules, now: parts.now ?? Date.now, restraintOn: parts.restraintOn });
   const landed = new Set<string>();
 
   const actionOf = (call: StepCall) => {
@@ -92,13 +94,14 @@ export function createChokepoint(parts: ChokepointParts): Chokepoint {
     const { action, input } = actionOf(call);
     const { declaration } = action;
     const planned = await underway(parts.steps, call, undefined, () => action.implementation.plan(input, context));
-    return {
+    const plan: Plan = {
       ...planned,
       action: declaration.name,
       effect: declaration.effect,
       reach: planned.reach ?? declaration.reach,
       inputDigest: digestOf(call.input),
     };
+    return windows.asAsked(plan, call);
   };
 
   /** The plan that the step runs under: made anew, or, when this very step was cut short in the middle, the approved one. */
@@ -107,7 +110,7 @@ export function createChokepoint(parts: ChokepointParts): Chokepoint {
     const approved = approvedPlan(call);
     let plan: Plan;
     try {
-      plan = await fullPlan(call, context);
+      plan = asApproved(await fullPlan(call, context), approved);
     } catch (error) {
       if (approved && (await action.implementation.started(input, context))) return approved;
       throw error;
@@ -117,7 +120,7 @@ export function createChokepoint(parts: ChokepointParts): Chokepoint {
     return plan;
   };
 
-  const guard = (call: StepCall, declaration: ActionDeclaration, plan: Plan) => {
+  const guard = (call: StepCall, declaration: ActionDeclaration, plan: Plan, closed: string | undefined) => {
     const namespace = plan.target.name.split('/')[1] ?? '';
     const { uid } = plan.target;
     const contained = reservations.contained(uid, namespace);
@@ -129,7 +132,8 @@ export function createChokepoint(parts: ChokepointParts): Chokepoint {
       severity: call.severity,
       approved: call.approval !== undefined,
       doubt: call.doubt,
-      restraint: parts.restraintOn?.({ namespaces: namespacesOf(plan), playbook: call.playbook }),
+      closed,
+      restraint: parts.restraintOn?.(restrainableOf(call, plan)),
       ownerReplicas: parts.census.ownerReplicas(call),
       held,
       // The incident counts what it knows of; the cell what it sees, and what it is about to do.
@@ -144,8 +148,13 @@ export function createChokepoint(parts: ChokepointParts): Chokepoint {
     const { approval } = call;
     if (!approval) return;
     await mustBeApproved(parts, call, approval);
-    if (!planIsCovered(approval, plan))
-      throw new FirebreakError('FB_ERR_PLAN_CHANGED', `${plan.target.name} is no longer as it was when people approved`);
+    if (planIsCovered(approval, plan)) return;
+    if (plan.outsideWindow !== undefined && approvedPlan(call)?.outsideWindow === undefined)
+      throw new FirebreakError(
+        'FB_ERR_OUTSIDE_WINDOW',
+        `${plan.outsideWindow} has closed since people approved ${plan.target.name}: one more must agree, ask again`,
+      );
+    throw new FirebreakError('FB_ERR_PLAN_CHANGED', `${plan.target.name} is no longer as it was when people approved`);
   };
 
   const evidence = async (call: StepCall, declaration: ActionDeclaration, plan: Plan) => {
@@ -155,10 +164,12 @@ export function createChokepoint(parts: ChokepointParts): Chokepoint {
   };
 
   /** What no approval can allow is not put to people either. */
-  const mayBeAsked = ({ severity }: StepCall, plan: Plan, declaration: ActionDeclaration) => {
-    const nothing = { doubt: undefined, ownerReplicas: undefined, held: true };
+  const mayBeAsked = (call: StepCall, plan: Plan, declaration: ActionDeclaration) => {
+    const { severity } = call;
+    const closed = windows.refusal(plan, call);
+    const nothing = { doubt: undefined, ownerReplicas: undefined, held: false };
     const counts = { ownerContained: 0, namespaceContained: 0, clusterContained: 0 };
-    const answer = checkGuardrails(parts.rules, { declaration, plan, severity, approved: true, ...nothing, ...counts });
+    const answer = checkGuardrails(parts.rules, { declaration, plan, severity, closed, approved: true, ...nothing, ...counts });
     if (!answer.ok) throw new FirebreakError(answer.code, answer.reason);
   };
 
@@ -173,7 +184,10 @@ export function createChokepoint(parts: ChokepointParts): Chokepoint {
       const { action, input } = actionOf(call);
       const plan = await planToRun(call, context);
       await approve(call, plan);
-      guard(call, action.declaration, plan);
+      let closed = windows.refusal(plan, call);
+      // What has begun while it was open is not left half done.
+      if (closed !== undefined && call.approval && (await action.implementation.started(input, context))) closed = undefined;
+      guard(call, action.declaration, plan, closed);
       // In the same turn as the guardrails: between counting and reserving nobody else counts.
       const { uid } = plan.target;
       if (action.declaration.contains === true && uid !== undefined) reservations.reserve(uid, plan, call);

@@ -60,6 +60,7 @@ function touchesOthers(plan: Plan, incident: string | undefined): boolean {
 /**
  * Distinct people that a choice needs. Two for weakening the response on a critical rule; for a destructive step that reaches wide, touches
  * much, or touches the workloads of others; and for whatever changes a protected namespace.
+ * One more outside of a change window.
  */
 export function quorumOf(asked: {
   readonly plans: readonly Plan[];
@@ -76,7 +77,7 @@ export function quorumOf(asked: {
     if (plan.effect !== 'destructive') return false;
     return wide.has(plan.reach) || plan.blastRadius.length > manyObjects || touchesOthers(plan, incident);
   });
-  return two ? 2 : 1;
+  return (two ? 2 : 1) + (plans.some(({ outsideWindow }) => outsideWindow !== undefined) ? 1 : 0);
 }
 
 /** Whoever ends something for good, or gives protection up, says why. */

@@ -1,7 +1,7 @@
 import type { RolloutRef } from './alert.ts';
 import type { Hidable } from './hidable.ts';
 import type { IncidentRef } from './incident.ts';
-import type { RestraintMode } from './restraint.ts';
+import type { HoldingMode } from './restraint.ts';
 import type { Severity } from './severity.ts';
 import type { Similar } from './similar.ts';
 
@@ -135,7 +135,7 @@ export interface SuppressionDraft extends Hidable {
 
 /** A freeze or an observe mode, as it may be proposed by whom the dialog was opened for. */
 export interface RestraintDraft {
-  readonly mode: RestraintMode;
+  readonly mode: HoldingMode;
   readonly cluster: string;
   readonly playbooks: readonly { readonly id: string; readonly title: string }[];
   readonly owner: string;

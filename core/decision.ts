@@ -2,7 +2,14 @@ import type { ApprovalProof, Level, Question } from './approval.ts';
 import type { QuestionCard } from './card.ts';
 import type { RestraintState, SuppressionState } from './control.ts';
 import type { IncidentRef } from './incident.ts';
-import { restraintQuestion, restraintTitle, type SignedRestraint, scopeText, severityOf } from './restraint.ts';
+import {
+  type RestraintMode,
+  restraintQuestion,
+  restraintTitle,
+  type SignedRestraint,
+  scopeText,
+  severityOf,
+} from './restraint.ts';
 import type { Severity } from './severity.ts';
 import { type SignedProposal, suppressionQuestion, suppressionTitle, workloadText } from './suppression.ts';
 
@@ -27,6 +34,12 @@ export interface DecisionWords {
   readonly onSilence: string;
   readonly happened: QuestionCard['happened'];
 }
+
+const names: Readonly<Record<RestraintMode, string>> = {
+  freeze: 'Freeze',
+  observe: 'Observe mode',
+  'break-glass': 'Broken glass',
+};
 
 export function wordsOf({ order }: DecisionProposal): DecisionWords {
   if (order.kind === 'suppression.propose') {
@@ -56,11 +69,14 @@ export function wordsOf({ order }: DecisionProposal): DecisionWords {
   const title = restraintTitle(terms);
   return {
     noun: 'restraint',
-    name: terms.mode === 'freeze' ? 'Freeze' : 'Observe mode',
+    name: names[terms.mode],
     title,
     severity: severityOf(terms),
     begun: `${title}, until ${terms.until}`,
-    over: `${title} is over: the response is as it was`,
+    over:
+      terms.mode === 'break-glass'
+        ? `${title} is over: the guardrails hold again`
+        : `${title} is over: the response is as it was`,
     nothing: 'the response stays as it is',
     onSilence: 'The response stays as it is.',
     happened: {

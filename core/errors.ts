@@ -73,6 +73,11 @@ export const errorCatalogue = {
     summary: 'Observe mode: the plan is on record, and nothing was done',
     remedy: 'Act by hand, or end the observe mode: `firebreak unfreeze`.',
   },
+  FB_ERR_OUTSIDE_WINDOW: {
+    retryable: false,
+    summary: 'A change window is closed',
+    remedy: 'Wait until it opens, or break the glass: `firebreak break-glass`.',
+  },
   FB_ERR_PLAN_CHANGED: {
     retryable: false,
     summary: 'The plan is no longer the one that was approved',

@@ -1,4 +1,5 @@
 import type { ActionDeclaration } from './action.ts';
+import type { ChangeWindow } from './change-window.ts';
 import type { ErrorCode } from './errors.ts';
 import { namespacesOf, type Plan } from './plan.ts';
 import { type ActiveRestraint, restraintReason } from './restraint.ts';
@@ -15,6 +16,8 @@ export interface GuardrailRules {
   readonly ownerShare: number;
   readonly namespaceCap: number;
   readonly clusterCap: number;
+  /** When destructive and wide steps may run; absent: always. */
+  readonly changeWindows?: readonly ChangeWindow[];
 }
 
 export interface GuardrailFacts {
@@ -24,7 +27,9 @@ export interface GuardrailFacts {
   /** A verified approval stands behind the step. */
   readonly approved: boolean;
   readonly doubt: string | undefined;
-  /** A freeze or an observe mode that is in force on this step. */
+  /** Why a change window lets nobody allow it now. */
+  readonly closed?: string | undefined;
+  /** The freeze, observe mode or broken glass that decides on this step. */
   readonly restraint?: ActiveRestraint | undefined;
   /** Pods of the owner, contained ones included; undefined when nobody can say. */
   readonly ownerReplicas: number | undefined;
@@ -62,6 +67,8 @@ export function checkGuardrails(rules: GuardrailRules, facts: GuardrailFacts): G
       code: 'FB_ERR_OBSERVED',
       reason: `nothing was done to ${plan.target.name}: ${restraintReason(restraint)}`,
     };
+  if (facts.closed !== undefined && !again)
+    return { ok: false, code: 'FB_ERR_OUTSIDE_WINDOW', reason: `nothing was done to ${plan.target.name}: ${facts.closed}` };
   // To look needs no people, also where it leaves a trace: what is protected, and an observed cell, are left without one.
   if (facts.approved || looks) return { ok: true };
   if (plan.effect !== 'reversible' || plan.reach !== 'pod') {
@@ -80,7 +87,7 @@ export function checkGuardrails(rules: GuardrailRules, facts: GuardrailFacts): G
       reason: `${declaration.name} is automatic from ${rules.automaticFrom} on; this is ${facts.severity}`,
     };
   }
-  if (restraint)
+  if (restraint?.terms.mode === 'freeze')
     return {
       ok: false,
       code: 'FB_ERR_ASK_FIRST',
@@ -88,7 +95,8 @@ export function checkGuardrails(rules: GuardrailRules, facts: GuardrailFacts): G
     };
   if (facts.doubt !== undefined)
     return { ok: false, code: 'FB_ERR_ASK_FIRST', reason: `${declaration.name} is not automatic here: ${facts.doubt}` };
-  return declaration.contains ? checkCaps(rules, facts) : { ok: true };
+  // Who broke the glass answers for more than the caps allow.
+  return declaration.contains && !restraint ? checkCaps(rules, facts) : { ok: true };
 }
 
 function checkCaps(rules: GuardrailRules, facts: GuardrailFacts): GuardrailAnswer {

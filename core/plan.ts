@@ -25,6 +25,8 @@ export interface Plan<Action extends string = string> {
   readonly reach: Reach;
   /** Giving containment back: a release is a decision too. */
   readonly weakens?: true;
+  /** Asked about while this change window is closed: one more person than usual must agree. */
+  readonly outsideWindow?: string;
   /** The one object that the step is about, with the uid it had. */
   readonly target: { readonly name: TargetName; readonly uid?: string };
   /** Whose evidence has to be kept before it is done, where that is not the target. */

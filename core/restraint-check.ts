@@ -2,7 +2,8 @@ import {
   type ActiveRestraint,
   type DecidedRestraint,
   isRestraintQuestion,
-  longestRestraintMs,
+  isScopeOf,
+  longestMsOf,
   type SignedRestraint,
   type SignedRestraintEnd,
   severityOf,
@@ -16,7 +17,10 @@ import { checkProof } from './vote-check.ts';
 export function checkRestraintProposal(signed: SignedRestraint, beliefs: Beliefs): Checked<{ readonly person: Person }> {
   const proposer = signedBy(signed, beliefs, signed.order.via);
   if (!proposer.ok) return proposer;
-  const problem = problemOf(signed.order.terms, beliefs, { what: 'A freeze or an observe mode', longestMs: longestRestraintMs });
+  const { terms } = signed.order;
+  if (!isScopeOf(terms)) return { ok: false, reason: 'It is about something that a decision of this kind cannot be about.' };
+  const what = terms.mode === 'break-glass' ? 'A broken glass' : 'A freeze or an observe mode';
+  const problem = problemOf(terms, beliefs, { what, longestMs: longestMsOf(terms) });
   return problem === undefined ? proposer : { ok: false, reason: problem };
 }
 

@@ -22,6 +22,7 @@ export const signedRestraintSchema = z.strictObject({
         z.strictObject({ kind: z.literal('cluster') }),
         z.strictObject({ kind: z.literal('namespace'), name: text(63) }),
         z.strictObject({ kind: z.literal('playbook'), name: text(100) }),
+        z.strictObject({ kind: z.literal('incident'), name: text(500) }),
       ]),
       owner: text(100),
       reason: text(500),

@@ -6,14 +6,21 @@ import type { Plan } from './plan.ts';
 import type { Severity } from './severity.ts';
 import { approveChoice, controlIdOf, type Order, rejectChoice, type SignedOrder } from './suppression.ts';
 
-/** `freeze`: whatever would be automatic becomes a question to people. `observe`: nothing is done at all, and the plan is on record. */
-export const restraintModes = ['freeze', 'observe'] as const;
+/**
+ * `freeze`: whatever would be automatic becomes a question to people. `observe`: nothing is done at all, and the plan is on record. `break-glass`:
+ * the other way round, for a short time: caps, freezes and change windows do not hold.
+ */
+export const restraintModes = ['freeze', 'observe', 'break-glass'] as const;
 export type RestraintMode = (typeof restraintModes)[number];
+/** Those that hold the response up. */
+export type HoldingMode = Exclude<RestraintMode, 'break-glass'>;
 
 export type RestraintScope =
   | { readonly kind: 'cluster' }
   | { readonly kind: 'namespace'; readonly name: string }
-  | { readonly kind: 'playbook'; readonly name: string };
+  | { readonly kind: 'playbook'; readonly name: string }
+  /** Its id. Only of a broken glass. */
+  | { readonly kind: 'incident'; readonly name: string };
 
 /** What people decide on: all of it is signed by who proposes it, and covered by each vote. */
 export interface RestraintTerms {
@@ -57,10 +64,21 @@ export interface DecidedRestraint {
 }
 
 export const longestRestraintMs = 30 * 86_400_000;
+export const longestBrokenGlassMs = 86_400_000;
+
+export function longestMsOf({ mode }: Pick<RestraintTerms, 'mode'>): number {
+  return mode === 'break-glass' ? longestBrokenGlassMs : longestRestraintMs;
+}
+
+/** A broken glass names one incident or one namespace, and nothing wider; what holds the response up names no incident. */
+export function isScopeOf({ mode, scope }: Pick<RestraintTerms, 'mode' | 'scope'>): boolean {
+  if (mode === 'break-glass') return scope.kind === 'incident' || scope.kind === 'namespace';
+  return scope.kind !== 'incident';
+}
 
 /**
  * How bad it is to be wrong about it, which says how many people it takes besides who proposes it. A freeze leaves every step to people, and is
- * needed in a hurry: one. In observe mode even what people approve is not done: two.
+ * needed in a hurry: one, and so is a broken glass. In observe mode even what people approve is not done: two.
  */
 export function severityOf({ mode }: Pick<RestraintTerms, 'mode'>): Severity {
   return mode === 'observe' ? 'critical' : 'high';
@@ -70,30 +88,44 @@ export function scopeText(scope: RestraintScope): string {
   return scope.kind === 'cluster' ? 'the whole cluster' : `the ${scope.kind} ${scope.name}`;
 }
 
+const titles: Readonly<Record<RestraintMode, string>> = {
+  freeze: 'freeze of',
+  observe: 'observe mode for',
+  'break-glass': 'broken glass for',
+};
+
 export function restraintTitle({ mode, scope }: Pick<RestraintTerms, 'mode' | 'scope'>): string {
-  return mode === 'freeze' ? `freeze of ${scopeText(scope)}` : `observe mode for ${scopeText(scope)}`;
+  return `${titles[mode]} ${scopeText(scope)}`;
 }
 
 /** What each mode does while it is in force. */
 export const restraintMeanings: Readonly<Record<RestraintMode, string>> = {
   freeze: 'nothing is done at once: each step becomes a question to people',
   observe: 'nothing is done at all, also not what people approve: each step becomes a plan on record',
+  'break-glass': 'caps, freezes and change windows do not hold; protected namespaces, approvals and evidence do as always',
 };
+
+function touchedBy({ scope, cluster }: RestraintTerms): string {
+  if (scope.kind === 'cluster') return `cluster/${cluster}`;
+  return scope.kind === 'incident' ? scope.name : `${scope.kind}/${scope.name}`;
+}
 
 /** What a vote approves: its digest covers every word of the terms. */
 export function restraintPlan(terms: RestraintTerms): Plan {
   const { mode, scope, owner, reason, from, until, id } = terms;
-  const touched = scope.kind === 'cluster' ? `cluster/${terms.cluster}` : `${scope.kind}/${scope.name}`;
+  const touched = touchedBy(terms);
   return {
     action: mode,
     effect: 'reversible',
-    reach: scope.kind === 'namespace' ? 'namespace' : 'cluster',
+    reach: scope.kind === 'namespace' ? 'namespace' : scope.kind === 'incident' ? 'workload' : 'cluster',
     weakens: true,
     target: { name: `restraint/${id}` },
     changes: [{ target: touched, what: restraintMeanings[mode] }],
     blastRadius: [touched],
     notes: [
-      'Reading, evidence and tickets go on; what is contained stays contained, and can be released.',
+      mode === 'break-glass'
+        ? 'Everybody is told now, and when it ends.'
+        : 'Reading, evidence and tickets go on; what is contained stays contained, and can be released.',
       `from ${from} until ${until}`,
       `${owner} answers for it`,
       `reason: ${reason}`,
@@ -101,6 +133,12 @@ export function restraintPlan(terms: RestraintTerms): Plan {
     inputDigest: digestOf(terms),
   };
 }
+
+const questions: Readonly<Record<RestraintMode, string>> = {
+  freeze: 'Freeze',
+  observe: 'Only observe',
+  'break-glass': 'Break the glass for',
+};
 
 /** The question about a proposal. The same for everybody who makes it: the cell makes it again and compares. */
 export function restraintQuestion(asked: {
@@ -115,7 +153,7 @@ export function restraintQuestion(asked: {
     id: `restrain:${terms.id}`,
     incident: control,
     severity,
-    text: `${terms.mode === 'freeze' ? 'Freeze' : 'Only observe'} ${scopeText(terms.scope)}, until ${terms.until}?`,
+    text: `${questions[terms.mode]} ${scopeText(terms.scope)}, until ${terms.until}?`,
     choices: [
       { id: approveChoice, label: 'Yes', plans: [restraintPlan(terms)], quorum: severity === 'critical' ? 2 : 1 },
       { id: rejectChoice, label: 'No', plans: [], quorum: 1 },
@@ -144,11 +182,17 @@ export interface ActiveRestraint {
 export interface Restrainable {
   readonly namespaces: readonly string[];
   readonly playbook: string;
+  /** Id of its incident. */
+  readonly incident?: string;
 }
 
-function covers({ scope }: RestraintTerms, { namespaces, playbook }: Restrainable): boolean {
+function covers({ mode, scope }: RestraintTerms, { namespaces, playbook, incident }: Restrainable): boolean {
   if (scope.kind === 'cluster') return true;
-  return scope.kind === 'playbook' ? scope.name === playbook : namespaces.includes(scope.name);
+  if (scope.kind === 'playbook') return scope.name === playbook;
+  if (scope.kind === 'incident') return scope.name === incident;
+  // What holds up is enough in one of its namespaces; what lifts must be for all of them.
+  if (mode !== 'break-glass') return namespaces.includes(scope.name);
+  return namespaces.length > 0 && namespaces.every((namespace) => namespace === scope.name);
 }
 
 /** Whether it is in force at this time, in milliseconds since 1970. */
@@ -156,10 +200,11 @@ export function isInForce({ from, until }: Pick<RestraintTerms, 'from' | 'until'
   return now >= Date.parse(from) && now < Date.parse(until);
 }
 
-/** The strictest restraint on a step now; undefined when there is none. */
+/** The one that decides on a step now: observe mode before a broken glass, which lifts a freeze; undefined when there is none. */
 export function restraintOn(active: readonly ActiveRestraint[], step: Restrainable, now: number): ActiveRestraint | undefined {
   const found = active.filter(({ terms }) => isInForce(terms, now) && covers(terms, step));
-  return found.find(({ terms }) => terms.mode === 'observe') ?? found[0];
+  const of = (mode: RestraintMode) => found.find(({ terms }) => terms.mode === mode);
+  return of('observe') ?? of('break-glass') ?? of('freeze');
 }
 
 /** What people read where a step was held up by it. */

@@ -22,6 +22,7 @@ const refusedBefore: ReadonlySet<ErrorCode> = new Set([
   'FB_ERR_PROTECTED',
   'FB_ERR_ASK_FIRST',
   'FB_ERR_OBSERVED',
+  'FB_ERR_OUTSIDE_WINDOW',
   'FB_ERR_CAP_REACHED',
   'FB_ERR_APPROVAL_INVALID',
   'FB_ERR_PLAN_CHANGED',

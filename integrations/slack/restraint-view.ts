@@ -1,6 +1,6 @@
 import type { InputBlock, ModalView } from '@slack/types';
 import type { RestraintDraft } from '../../core/card.ts';
-import { longestRestraintMs, type RestraintMode, type RestraintScope, restraintMeanings } from '../../core/restraint.ts';
+import { type HoldingMode, longestRestraintMs, type RestraintScope, restraintMeanings } from '../../core/restraint.ts';
 import { context, section, slackLimits, words } from './blocks.ts';
 import { problemOfReason, type Read, reasonBlock, reasonInput, selectInput } from './order-inputs.ts';
 import { code, inline } from './text.ts';
@@ -21,8 +21,8 @@ export interface FilledRestraint {
   readonly reason: string;
 }
 
-const titles: Readonly<Record<RestraintMode, string>> = { freeze: 'Freeze', observe: 'Only observe' };
-const deciders: Readonly<Record<RestraintMode, string>> = { freeze: 'somebody else agrees', observe: 'two other people agree' };
+const titles: Readonly<Record<HoldingMode, string>> = { freeze: 'Freeze', observe: 'Only observe' };
+const deciders: Readonly<Record<HoldingMode, string>> = { freeze: 'somebody else agrees', observe: 'two other people agree' };
 
 /** The dialog that proposes a freeze or an observe mode. */
 export function restraintView({ draft, modalId }: { readonly draft: RestraintDraft; readonly modalId: string }): ModalView {

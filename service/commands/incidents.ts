@@ -74,7 +74,11 @@ export function registerIncidentsCommand(program: Command): void {
       if (options.json) return printJson(state);
       const { subject, bodies } = state;
       const namespace = subject.kind === 'workload' ? subject.namespace : undefined;
-      const held = await restraintsOn(session, { namespace, playbooks: bodies.map(({ playbook }) => playbook) });
+      const held = await restraintsOn(session, {
+        incident: state.incident.id,
+        namespace,
+        playbooks: bodies.map(({ playbook }) => playbook),
+      });
       printIncident(state, held);
     }),
   );

@@ -55,13 +55,18 @@ const commands: readonly LazyCommand[] = [
     register: async (program) => (await import('./restrain.ts')).registerObserveCommand(program),
   },
   {
+    name: 'break-glass',
+    description: 'caps, freezes and change windows do not hold for a short time, for one incident or one namespace',
+    register: async (program) => (await import('./restrain.ts')).registerBreakGlassCommand(program),
+  },
+  {
     name: 'unfreeze',
-    description: 'end a freeze or an observe mode',
+    description: 'end a freeze, an observe mode or a broken glass',
     register: async (program) => (await import('./restrain.ts')).registerUnfreezeCommand(program),
   },
   {
     name: 'restraints',
-    description: 'freezes and observe modes: what is in force, and what is proposed',
+    description: 'freezes, observe modes and broken glass: what is in force, and what is proposed',
     register: async (program) => (await import('./restrain.ts')).registerRestraintsCommand(program),
   },
   {

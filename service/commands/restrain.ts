@@ -4,7 +4,10 @@ import type { ControlState } from '../../core/control.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import {
   type EndRestraint,
+  type HoldingMode,
   isInForce,
+  longestBrokenGlassMs,
+  longestRestraintMs,
   type ProposeRestraint,
   type RestraintMode,
   type RestraintScope,
@@ -15,7 +18,7 @@ import {
 } from '../../core/restraint.ts';
 import { approveChoice } from '../../core/suppression.ts';
 import { playbooks } from '../../playbooks/index.ts';
-import { controlState, type Session, withSession } from './connect.ts';
+import { controlState, incidentId, type Session, withSession } from './connect.ts';
 import { type ConfiguredOptions, withConfig, withExamples } from './options.ts';
 import { signedOrder } from './order.ts';
 import { print, printable, printJson, printTable } from './output.ts';
@@ -28,14 +31,17 @@ interface ProposeOptions extends Omit<VoterOptions, 'reason'> {
   readonly reason: string;
   readonly namespace?: string;
   readonly playbook?: string;
+  readonly incident?: string;
   readonly hours: number;
   readonly owner?: string;
 }
 
-function hours(text: string): number {
-  const number = Number(text);
-  if (!(number > 0 && number <= 720)) throw new InvalidArgumentError('A number of hours, 720 at most.');
-  return number;
+function hoursUpTo(most: number): (text: string) => number {
+  return (text) => {
+    const number = Number(text);
+    if (!(number > 0 && number <= most)) throw new InvalidArgumentError(`A number of hours, ${most} at most.`);
+    return number;
+  };
 }
 
 function requireReason(command: Command): Command {
@@ -43,11 +49,11 @@ function requireReason(command: Command): Command {
   return command;
 }
 
-function registerProposal(program: Command, mode: RestraintMode, description: string): void {
+function registerProposal(program: Command, mode: HoldingMode, description: string): void {
   const command = withVoter(program.command(mode).description(description))
     .addOption(new Option('--namespace <name>', 'only this namespace (default: the whole cluster)').conflicts('playbook'))
     .option('--playbook <id>', 'only steps of this playbook')
-    .option('--hours <number>', 'for how long, 720 at most', hours, 4)
+    .option('--hours <number>', 'for how long, 720 at most', hoursUpTo(longestRestraintMs / hourMs), 4)
     .option('--owner <person>', 'who answers for it (default: who proposes it)');
   withExamples(requireReason(command), [
     `firebreak ${mode} --reason "maintenance of the shop" --namespace shop --hours 2 --as ada --key ~/.firebreak/ada.pem`,
@@ -73,6 +79,26 @@ export function registerObserveCommand(program: Command): void {
   );
 }
 
+/** Adds `firebreak break-glass`: propose that caps, freezes and change windows do not hold for one incident or one namespace. */
+export function registerBreakGlassCommand(program: Command): void {
+  const command = withVoter(
+    program
+      .command('break-glass')
+      .description(
+        'propose that caps, freezes and change windows do not hold for one incident or one namespace; one other person must agree, and everybody is told',
+      ),
+  )
+    .addOption(new Option('--namespace <name>', 'only for steps in this namespace').conflicts('incident'))
+    .option('--incident <name>', 'only for steps of this incident: NAMESPACE/KIND/NAME')
+    .option('--hours <number>', 'for how long, 24 at most', hoursUpTo(longestBrokenGlassMs / hourMs), 1)
+    .option('--owner <person>', 'who answers for it (default: who proposes it)');
+  withExamples(requireReason(command), [
+    'firebreak break-glass --incident shop/Deployment/cart --reason "spreads faster than the caps allow" --as ada --key ~/.firebreak/ada.pem',
+    'firebreak restraints approve 0123456789abcdef --as ben --key ~/.firebreak/ben.pem',
+    'firebreak unfreeze 0123456789abcdef --reason "over" --as ben --key ~/.firebreak/ben.pem',
+  ]).action((options: ProposeOptions) => withSession(options, (session) => propose(session, 'break-glass', options)));
+}
+
 /** Adds `firebreak unfreeze`. */
 export function registerUnfreezeCommand(program: Command): void {
   withExamples(
@@ -80,7 +106,7 @@ export function registerUnfreezeCommand(program: Command): void {
       withVoter(
         program
           .command('unfreeze')
-          .description('end a freeze or an observe mode, or withdraw a proposal; one person is enough')
+          .description('end a freeze, an observe mode or a broken glass, or withdraw a proposal; one person is enough')
           .argument('<id>', 'its id'),
       ),
     ),
@@ -92,7 +118,7 @@ export function registerUnfreezeCommand(program: Command): void {
 export function registerRestraintsCommand(program: Command): void {
   const restraints = program
     .command('restraints')
-    .description('freezes and observe modes: what is in force, and what is proposed');
+    .description('freezes, observe modes and broken glass: what is in force, and what is proposed');
   withExamples(
     withConfig(restraints.command('list').description('list what is in force and proposed').option('--all', 'also what is over')),
     ['firebreak restraints list'],
@@ -103,8 +129,11 @@ export function registerRestraintsCommand(program: Command): void {
   ).action((id: string, options: VoterOptions) => withSession(options, (session) => approve(session, id, options)));
 }
 
-function scopeOf({ namespace, playbook }: ProposeOptions): RestraintScope {
+function scopeOf({ config }: Session, mode: RestraintMode, { namespace, playbook, incident }: ProposeOptions): RestraintScope {
+  if (incident !== undefined) return { kind: 'incident', name: incidentId(config, incident) };
   if (namespace !== undefined) return { kind: 'namespace', name: namespace };
+  if (playbook === undefined && mode === 'break-glass')
+    throw new FirebreakError('FB_ERR_REFUSED', 'say for which --incident or --namespace: the glass is broken for nothing wider');
   if (playbook === undefined) return { kind: 'cluster' };
   if (!playbooks.some(({ id }) => id === playbook))
     throw new FirebreakError('FB_ERR_NOT_FOUND', `there is no playbook ${playbook}`);
@@ -119,7 +148,7 @@ async function propose(session: Session, mode: RestraintMode, options: ProposeOp
     id: randomBytes(8).toString('hex'),
     cluster: session.config.cluster,
     mode,
-    scope: scopeOf(options),
+    scope: scopeOf(session, mode, options),
     owner: options.owner ?? options.as,
     reason: options.reason,
     from: at,
@@ -154,7 +183,7 @@ async function approve(session: Session, id: string, options: VoterOptions): Pro
   const question = state.questions.find((one) => one.question.id === restraint?.question);
   const choice = question?.question.choices.find((one) => one.id === approveChoice);
   if (!restraint || !question || !choice)
-    throw new FirebreakError('FB_ERR_NOT_FOUND', `there is no freeze or observe mode ${id}`);
+    throw new FirebreakError('FB_ERR_NOT_FOUND', `there is no freeze, observe mode or broken glass ${id}`);
   if (question.status.state !== 'open') throw new FirebreakError('FB_ERR_REFUSED', `nobody is asked about ${id} any more`);
   const { as: person, key: keyFile, reason } = options;
   await submit(session, { state, question, choice, person, keyFile, ...(reason !== undefined && { reason }) }, options);
@@ -168,7 +197,9 @@ async function list(session: Session, options: ConfiguredOptions & { readonly al
     return;
   }
   if (rows.length === 0)
-    return print(options.all ? 'No freezes and no observe modes.' : 'Nothing is frozen, and nothing is proposed.');
+    return print(
+      options.all ? 'No freezes, no observe modes, and no broken glass.' : 'Nothing is frozen, and nothing is proposed.',
+    );
   printTable(rows, [
     { title: 'ID', text: ({ proposal }) => proposal.order.terms.id },
     { title: 'MODE', text: ({ proposal }) => proposal.order.terms.mode },
@@ -183,15 +214,14 @@ async function list(session: Session, options: ConfiguredOptions & { readonly al
 /** The restraints in force that hold up steps of an incident in this namespace, or of these playbooks. */
 export async function restraintsOn(
   session: Session,
-  about: { readonly namespace: string | undefined; readonly playbooks: readonly string[] },
+  about: { readonly incident: string; readonly namespace: string | undefined; readonly playbooks: readonly string[] },
 ): Promise<readonly RestraintTerms[]> {
   const { restraints = [] } = await controlState(session).catch((): Pick<ControlState, 'restraints'> => ({}));
   return restraints.flatMap(({ proposal, status }) => {
     const { terms } = proposal.order;
     const { scope } = terms;
-    const fits =
-      scope.kind === 'cluster' ||
-      (scope.kind === 'namespace' ? scope.name === about.namespace : about.playbooks.includes(scope.name));
+    const names = { incident: [about.incident], namespace: [about.namespace], playbook: about.playbooks };
+    const fits = scope.kind === 'cluster' || names[scope.kind].includes(scope.name);
     return status.state === 'active' && isInForce(terms, Date.now()) && fits ? [terms] : [];
   });
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { severities } from '../../core/severity.ts';
+import { changeWindows } from './change-windows-section.ts';
 import { httpUrl, id, listen, namespaceName, path, secret } from './fields.ts';
 
 export const temporal = z
@@ -76,6 +77,7 @@ export const guardrails = z
       .meta({ description: 'Pods contained automatically in one namespace, in one window.' }),
     clusterCap: z.int().min(1).default(100).meta({ description: 'Pods contained automatically in the cluster, in one window.' }),
     capWindowMinutes: z.int().min(1).max(1_440).default(60).meta({ description: 'Length of that window in minutes.' }),
+    changeWindows,
   })
   .prefault({});
 

@@ -5,8 +5,8 @@ import type { RestraintState } from '../../core/control.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import {
   type EndRestraint,
+  type HoldingMode,
   type ProposeRestraint,
-  type RestraintMode,
   type RestraintTerms,
   restraintTitle,
   severityOf,
@@ -31,7 +31,7 @@ export interface RestraintOrdersOptions {
 }
 
 export interface RestraintOrders {
-  draft(person: Person, mode: RestraintMode): RestraintDraft;
+  draft(person: Person, mode: HoldingMode): RestraintDraft;
   propose(restraint: SlackRestraint): Promise<{ readonly text: string }>;
   /** Mrkdwn. @throws FB_ERR_REFUSED, FB_ERR_VOTE_REFUSED, FB_ERR_UNAVAILABLE. */
   end(asked: {

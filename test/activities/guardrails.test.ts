@@ -5,10 +5,11 @@ import { createChokepoint, type RegisteredAction } from '../../activities/chokep
 import type { ActionDeclaration, StepContext } from '../../core/action.ts';
 import { actions } from '../../core/actions/index.ts';
 import { type ApprovalProof, type Question, questionDigest, quorumOf } from '../../core/approval.ts';
+import { type ChangeWindow, outsideOf } from '../../core/change-window.ts';
 import { digestOf } from '../../core/digest.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import type { Plan } from '../../core/plan.ts';
-import { type ActiveRestraint, type RestraintMode, restraintOn } from '../../core/restraint.ts';
+import { type ActiveRestraint, isScopeOf, type RestraintMode, restraintOn } from '../../core/restraint.ts';
 import { atLeast, severities } from '../../core/severity.ts';
 import type { StepCall } from '../../core/step.ts';
 import { deskKey, roster, signVote, voteKeys } from '../workflows/harness.ts';
@@ -44,7 +45,10 @@ function approvalOf(plan: Plan, people: readonly string[]): ApprovalProof {
     severity: 'critical',
     text: 'really?',
     choices: [{ id: 'yes', label: 'Yes', plans: [plan], quorum: quorumOf({ plans: [plan], severity: 'critical' }) }],
-    levels: [{ group: 'oncall', withinMs: 1 }],
+    levels: [
+      { group: 'oncall', withinMs: 1 },
+      { group: 'leads', withinMs: 1 },
+    ],
     requester: 'playbook/p',
   };
   const votes = people.map((person, index) =>
@@ -113,17 +117,52 @@ const scopes = fc.constantFrom<ActiveRestraint['terms']['scope']>(
   { kind: 'namespace', name: 'bank' },
   { kind: 'playbook', name: 'p' },
   { kind: 'playbook', name: 'other' },
+  { kind: 'incident', name: incident.id },
+  { kind: 'incident', name: 'incident/lab/bank/Deployment/till' },
 );
+/** Now is a Monday, 00:00 in UTC. */
+interface DrawnWindow {
+  readonly namespaces: readonly string[] | undefined;
+  readonly playbooks: readonly string[] | undefined;
+  readonly isOpen: boolean;
+  readonly outside: ChangeWindow['outside'];
+}
+
+const windows: fc.Arbitrary<DrawnWindow> = fc.record({
+  namespaces: fc.constantFrom(undefined, ['shop'], ['bank']),
+  playbooks: fc.constantFrom(undefined, ['p'], ['other']),
+  isOpen: fc.boolean(),
+  outside: fc.constantFrom<ChangeWindow['outside']>('oneMore', 'refuse'),
+});
+
+function windowOf({ namespaces, playbooks, isOpen, outside }: DrawnWindow): ChangeWindow {
+  const from = isOpen ? '00:00' : '00:01';
+  return {
+    name: 'hours',
+    timeZone: 'UTC',
+    open: [{ days: ['mon'], from, until: '09:00' }],
+    outside,
+    ...(namespaces && { namespaces }),
+    ...(playbooks && { playbooks }),
+  };
+}
+
 const worlds = fc.record({
   severity: fc.constantFrom(...severities),
   namespace: fc.constantFrom('shop', 'kube-system', 'firebreak'),
-  people: fc.subarray(['ana', 'ben']),
+  people: fc.subarray(['ana', 'ben', 'lea']),
+  windows: fc.array(windows, { maxLength: 2 }),
+  /** Whether people approved while a window was closed, and were told so. */
+  toldClosed: fc.boolean(),
   doubt: fc.option(fc.constant('the owner is guessed'), { nil: undefined }),
   held: fc.boolean(),
   others: fc.integer({ min: 0, max: 6 }),
   ownerContained: fc.integer({ min: 0, max: 4 }),
   restraints: fc.array(
-    fc.tuple(fc.constantFrom<RestraintMode>('freeze', 'observe'), scopes, fc.boolean()).map((three) => restraint(...three)),
+    fc
+      .tuple(fc.constantFrom<RestraintMode>('freeze', 'observe', 'break-glass'), scopes, fc.boolean())
+      .map((three) => restraint(...three))
+      .filter(({ terms }) => isScopeOf(terms)),
     { maxLength: 3 },
   ),
 });
@@ -145,6 +184,7 @@ describe('no action gets past the guardrails', () => {
             ownerShare: 0.5,
             namespaceCap: 10,
             clusterCap,
+            changeWindows: world.windows.map(windowOf),
           },
           roster,
           keys: voteKeys,
@@ -170,7 +210,12 @@ describe('no action gets past the guardrails', () => {
           evidenceDeadline: '2026-01-01T00:00:00Z',
           ...(world.doubt !== undefined && { doubt: world.doubt }),
           ...(world.people.length > 0 && {
-            approval: approvalOf(planOf(declaration, world.namespace, input), world.people),
+            approval: approvalOf(
+              world.toldClosed
+                ? outsideOf(planOf(declaration, world.namespace, input), 'hours')
+                : planOf(declaration, world.namespace, input),
+              world.people,
+            ),
           }),
         };
         const context: StepContext = {
@@ -185,7 +230,26 @@ describe('no action gets past the guardrails', () => {
           () => false,
         );
         const changes = leavesTrace(declaration) && declaration.reach !== 'outside';
-        expect(planned).toBe(!(changes && world.namespace === 'firebreak'));
+        const inForce = world.restraints.filter(
+          ({ terms: { scope, until } }) =>
+            Date.parse(until) > now &&
+            (scope.kind === 'cluster' ||
+              scope.name === { namespace: world.namespace, playbook: 'p', incident: incident.id }[scope.kind]),
+        );
+        const observed = inForce.some(({ terms }) => terms.mode === 'observe');
+        const lifted = !observed && inForce.some(({ terms }) => terms.mode === 'break-glass');
+        const wide = declaration.effect === 'destructive' || (declaration.effect === 'reversible' && declaration.reach !== 'pod');
+        const closed = world.windows.filter(
+          (window) =>
+            changes &&
+            wide &&
+            !lifted &&
+            !window.isOpen &&
+            (window.namespaces ?? [world.namespace]).includes(world.namespace) &&
+            (window.playbooks ?? ['p']).includes('p'),
+        );
+        const refusing = closed.some(({ outside }) => outside === 'refuse');
+        expect(planned).toBe(!(changes && (world.namespace === 'firebreak' || refusing)));
         const refused = await chokepoint.apply(call, context).then(
           () => undefined,
           (error: unknown) => error,
@@ -194,29 +258,29 @@ describe('no action gets past the guardrails', () => {
         if (refused !== undefined) return expect(refused).toBeInstanceOf(FirebreakError);
         reached.set(name, (reached.get(name) ?? 0) + 1);
         if (!changes) return;
-        const inForce = world.restraints.filter(
-          ({ terms: { scope, until } }) =>
-            Date.parse(until) > now &&
-            (scope.kind === 'cluster' || scope.name === (scope.kind === 'namespace' ? world.namespace : 'p')),
-        );
         expect(world.namespace).not.toBe('firebreak');
         // What this incident contains already may be contained again, and nothing else.
         const again = declaration.contains === true && world.held;
+        expect(again || !refusing).toBe(true);
+        if (closed.length > 0 && !again) {
+          expect(world.toldClosed).toBe(true);
+          expect(world.people.length).toBeGreaterThan(1);
+        }
         if (again && declaration.reach === 'pod') return;
-        if (!again) expect(inForce.filter(({ terms }) => terms.mode === 'observe')).toEqual([]);
+        if (!again) expect(observed).toBe(false);
         if (call.approval) return;
         expect(world.namespace).toBe('shop');
         if (declaration.effect === 'read') return;
         expect([declaration.effect, declaration.reach]).toEqual(['reversible', 'pod']);
         expect(atLeast(world.severity, 'high')).toBe(true);
         expect(world.doubt).toBeUndefined();
-        expect(inForce).toEqual([]);
-        if (declaration.contains) {
+        expect(lifted || inForce.length === 0).toBe(true);
+        if (declaration.contains && !lifted) {
           expect(world.ownerContained).toBeLessThan(ownerCap);
           expect(world.others).toBeLessThan(clusterCap);
         }
       }),
-      { numRuns: 60 },
+      { numRuns: 150 },
     );
   });
 

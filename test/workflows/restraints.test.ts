@@ -75,6 +75,59 @@ async function agreed(over: Partial<RestraintTerms> = {}): Promise<{ terms: Rest
   return { terms: made, state: await control.until((state) => statusOf(state, made) === 'active', 'it to begin') };
 }
 
+describe('a broken glass', () => {
+  const incident = 'incident/lab/glass/Deployment/cart';
+  const short = async () => ({ until: new Date((await lab.clock()) + 3_600_000).toISOString() });
+
+  test('takes somebody else, lifts a freeze for what it names and for nothing wider, is told to everybody, and ends by itself', async () => {
+    const clock = { now: (await lab.clock()) + 60_000 };
+    const book = bookAt(clock);
+    const { terms: frozen } = await agreed({ scope: { kind: 'namespace', name: 'glass' } });
+    const { terms: broken, state } = await agreed({
+      mode: 'break-glass',
+      scope: { kind: 'incident', name: incident },
+      ...(await short()),
+    });
+    book.update(state);
+    const step = { namespaces: ['glass'], playbook: 'p', incident };
+    expect(book.on(step)).toMatchObject({ terms: { id: broken.id, mode: 'break-glass' }, approvers: ['ben'] });
+    expect(book.on({ ...step, incident: `${incident}-2` })?.terms.id).toBe(frozen.id);
+    expect(lab.said.some((text) => text.startsWith(`Broken glass ${broken.id}, approved by ben`))).toBe(true);
+    clock.now = Date.parse(broken.until);
+    expect(book.on(step)?.terms.id).toBe(frozen.id);
+  });
+
+  test('for a namespace is for steps that touch nothing else', async () => {
+    const book = bookAt({ now: (await lab.clock()) + 60_000 });
+    const scope = { kind: 'namespace', name: 'glassy' } as const;
+    const { state } = await agreed({ mode: 'break-glass', scope, ...(await short()) });
+    book.update(state);
+    expect(book.on({ namespaces: ['glassy'], playbook: 'p' })?.terms.mode).toBe('break-glass');
+    expect(book.on({ namespaces: ['glassy', 'bank'], playbook: 'p' })).toBeUndefined();
+    expect(book.on({ namespaces: [], playbook: 'p' })).toBeUndefined();
+  });
+
+  test.each<[string, Partial<RestraintTerms>]>([
+    ['the whole cluster', { scope: { kind: 'cluster' } }],
+    ['a playbook', { scope: { kind: 'playbook', name: 'p' } }],
+    ['longer than a day', { scope: { kind: 'namespace', name: 'glass' } }],
+  ])('is not put to people for %s', async (_what, over) => {
+    const now = await lab.clock();
+    const until = over.scope?.kind === 'namespace' ? now + dayMs + 60_000 : now + 3_600_000;
+    const made = terms(now, { mode: 'break-glass', until: new Date(until).toISOString(), ...over });
+    await control.signal(controlNames.proposeSignal, signed(made));
+    await control.until(() => lab.records.some(({ body }) => JSON.stringify(body).includes(made.id)), 'the refusal');
+    expect(statusOf(await control.state(), made)).toBeUndefined();
+  });
+
+  test('is what only a broken glass may be: a freeze of one incident is refused', async () => {
+    const made = terms(await lab.clock(), { scope: { kind: 'incident', name: incident } });
+    await control.signal(controlNames.proposeSignal, signed(made));
+    await control.until(() => lab.records.some(({ body }) => JSON.stringify(body).includes(made.id)), 'the refusal');
+    expect(statusOf(await control.state(), made)).toBeUndefined();
+  });
+});
+
 describe('a freeze', () => {
   test('takes somebody else, holds what it names, and is told to everybody', async () => {
     const clock = { now: (await lab.clock()) + 60_000 };

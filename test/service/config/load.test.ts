@@ -45,6 +45,7 @@ describe('a minimal file', () => {
       namespaceCap: 20,
       clusterCap: 100,
       capWindowMinutes: 60,
+      changeWindows: [],
     });
     expect(config.evidence).toMatchObject({ store: { kind: 'folder' }, deadlineMinutes: 30 });
     expect(config.slack).toBeUndefined();
