@@ -8,6 +8,7 @@ import { type RunningContainer, runningContainer, type WantedContainer } from '.
 import { type PodCommand, podCommand } from '../integrations/kubernetes/pod-command.ts';
 import { readSamePod } from '../integrations/kubernetes/pods.ts';
 import { startTools, type ToolsContainer, toolsContainersOf, toolsPath } from '../integrations/kubernetes/tools-container.ts';
+import type { Keeping } from './kept-evidence.ts';
 import { toolsImageOf } from './tools-image.ts';
 
 /** What working inside a suspect container needs. */
@@ -85,9 +86,12 @@ export async function inContainer<T>(options: {
   readonly pod: ResolvedPod;
   readonly wanted: WantedContainer;
   readonly context: StepContext;
+  /** Capabilities besides those that all tools get. */
   readonly more?: readonly string[];
   /** After how long the tools end by themselves. */
   readonly livesSeconds?: number;
+  /** The work itself may end the container. */
+  readonly mayEnd?: true;
   readonly work: (inside: InContainer) => Promise<T>;
 }): Promise<{ readonly result: T; readonly facts: ContainerFacts }> {
   const { parts, pod, wanted, context, more = [], livesSeconds = defaultLife } = options;
@@ -121,7 +125,7 @@ export async function inContainer<T>(options: {
       return podCommand({ api, namespace, pod: podName, container: tools.name, command, timeoutMs, idleMs, signal });
     };
     const result = await options.work({ container, tools, tool });
-    await mustBeSame();
+    if (!options.mayEnd) await mustBeSame();
     const seenAfter = new Date().toISOString();
     return { result, facts: { pod, container, seenBefore, seenAfter, tools: { ...tools, image, commands } } };
   } catch (error) {
@@ -142,6 +146,11 @@ export async function outputOf(command: PodCommand, { mostBytes }: { readonly mo
   }
   mustHaveEnded(command);
   return Buffer.concat(parts);
+}
+
+/** Keeps which run of the container it was, and what was done there, beside the other artefacts. */
+export async function keepFacts({ keep }: Pick<Keeping, 'keep'>, facts: ContainerFacts): Promise<void> {
+  await keep({ name: 'container.json', mediaType: 'application/json', tool: 'kubernetes-api' }, JSON.stringify(facts, null, 2));
 }
 
 const exits: Readonly<Record<number, 'FB_ERR_CONTAINER_REPLACED' | 'FB_ERR_REFUSED' | 'FB_ERR_TARGET_REPLACED'>> = {

@@ -3,7 +3,7 @@ import type { ActionImplementation } from '../../core/action.ts';
 import type { CaptureProcessesInput, CaptureProcessesOutput } from '../../core/actions/capture-processes.schema.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import { redactSecrets } from '../../core/redact.ts';
-import { hasToolsIn, inContainer, outputOf, planInContainer, type ToolsParts } from '../in-container.ts';
+import { hasToolsIn, inContainer, keepFacts, outputOf, planInContainer, type ToolsParts } from '../in-container.ts';
 import { type EvidenceParts, keepEvidence, verifyKept } from '../kept-evidence.ts';
 
 const mostBytes = 32 * 1024 * 1024;
@@ -57,19 +57,16 @@ export function captureProcessesImplementation(
         context,
         work: async ({ tool }) => readListing(await outputOf(tool('processes'), { mostBytes })),
       });
-      const { keep, close } = keepEvidence(parts, { pod, context });
+      const keeping = keepEvidence(parts, { pod, context });
       const partial = missingIn(listing, facts.tools.rights);
-      await keep(
+      await keeping.keep(
         { name: 'processes.json', mediaType: 'application/json', tool: listing.tool, ...(partial && { partial }) },
         JSON.stringify(redacted(listing), null, 2),
       );
-      await keep(
-        { name: 'container.json', mediaType: 'application/json', tool: 'kubernetes-api' },
-        JSON.stringify(facts, null, 2),
-      );
+      await keepFacts(keeping, facts);
       const did = `listed ${listing.processes.length} processes of container ${facts.container.id} with tools of our own`;
       return {
-        evidence: await close('firebreak/forensics', did),
+        evidence: await keeping.close('firebreak/forensics', did),
         container: { id: facts.container.id, name: facts.container.name },
         processes: listing.processes.slice(0, mostInOutput).map(({ pid, startTicks, name, exe, exeDeleted, exeSha256 }) => ({
           pid,

@@ -1,12 +1,11 @@
 import { z } from 'zod';
 import type { ActionImplementation } from '../../core/action.ts';
 import type { SnapshotFilesystemInput, SnapshotFilesystemOutput } from '../../core/actions/snapshot-filesystem.schema.ts';
-import { FirebreakError } from '../../core/errors.ts';
 import type { RunningContainer } from '../../integrations/kubernetes/containers.ts';
-import type { PodCommand } from '../../integrations/kubernetes/pod-command.ts';
-import { hasToolsIn, inContainer, mustHaveEnded, planInContainer, type ToolsParts } from '../in-container.ts';
+import { hasToolsIn, inContainer, planInContainer, type ToolsParts } from '../in-container.ts';
 import { type EvidenceParts, keepEvidence, verifyKept } from '../kept-evidence.ts';
-import { compressed, hashing, keepSealed, type SealingParts } from '../sealed-evidence.ts';
+import { compressed, keepSealed, type SealingParts } from '../sealed-evidence.ts';
+import { wholeStream } from '../tool-stream.ts';
 
 const defaultBytes = 4_000_000_000;
 const defaultSeconds = 600;
@@ -68,7 +67,7 @@ export function snapshotFilesystemImplementation(
           const timeoutMs = (maxSeconds + moreSeconds) * 1_000;
           // Where nothing was changed nothing is sent, however long the look takes: the tools keep the time themselves.
           const command = tool('tar', { arguments: argumentsFor(input, container), timeoutMs, idleMs: timeoutMs });
-          const archive = wholeArchive(command);
+          const archive = wholeStream(command, summarySchema);
           const kept = await keepSealed(parts, { what, data: compressed(archive.data), context });
           return { kept, summary: archive.summary() };
         },
@@ -103,40 +102,6 @@ function argumentsFor(input: SnapshotFilesystemInput, { startedAt }: RunningCont
     ...volumes.flatMap((volume) => ['-volume', volume]),
     ...(paths.length > 0 ? ['--', ...paths] : []),
   ];
-}
-
-/** The archive as it comes. It ends only where the tools have ended well, and what came is what they say they sent. */
-function wholeArchive(command: PodCommand): { readonly data: AsyncIterable<Uint8Array>; summary(): Summary } {
-  const came = hashing(command.stdout);
-  let summary: Summary | undefined;
-  return {
-    data: (async function* () {
-      yield* came.data;
-      mustHaveEnded(command);
-      summary = readSummary(command.end().stderr);
-      const { sha256, bytes } = came.result();
-      if (sha256 !== summary.sha256 || bytes !== summary.bytes)
-        throw new FirebreakError('FB_ERR_UNAVAILABLE', 'what came of the container’s files is not what the tools sent');
-    })(),
-    summary: () => {
-      if (!summary) throw new TypeError('the archive has not ended');
-      return summary;
-    },
-  };
-}
-
-function readSummary(stderr: string): Summary {
-  const summary = summarySchema.safeParse(parsed(stderr.trimEnd().split('\n').at(-1) ?? ''));
-  if (!summary.success) throw new FirebreakError('FB_ERR_REFUSED', 'the tools did not say what they have sent');
-  return summary.data;
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 function missingIn({ cut, skipped, skippedCount }: Summary, rights: string): string | undefined {

@@ -6,7 +6,7 @@ import { snapshotPodStateOutput } from './snapshot-pod-state.schema.ts';
 export const captureProcessesInput = z.object({
   pod: podSchema,
   /** Not needed where the pod runs only one. */
-  container: containerSchema.exactOptional(),
+  container: containerSchema.optional(),
 });
 export type CaptureProcessesInput = z.infer<typeof captureProcessesInput>;
 

@@ -1,5 +1,6 @@
 import { declareAction } from '../action.ts';
 import type { CaptureProcessesInput, CaptureProcessesOutput } from './capture-processes.schema.ts';
+import { inContainerRights } from './in-container-rights.ts';
 
 /** Keeps what runs in the suspect container: processes, what they have open, and the pod's sockets. */
 export const captureProcesses = declareAction<CaptureProcessesInput, CaptureProcessesOutput>()({
@@ -10,11 +11,7 @@ export const captureProcesses = declareAction<CaptureProcessesInput, CaptureProc
   pool: 'forensics',
   requires: ['pod'],
   timeouts: { planMs: 5_000, applyMs: 120_000, verifyMs: 30_000 },
-  rights: [
-    { apiGroup: '', resource: 'pods', verbs: ['get'] },
-    { apiGroup: '', resource: 'pods/ephemeralcontainers', verbs: ['patch'] },
-    { apiGroup: '', resource: 'pods/exec', verbs: ['get', 'create'] },
-  ],
+  rights: inContainerRights,
   verifiedBy:
     'The container is the same run before and after; each object is read back from the evidence store and hashed again; the manifest’s signature is checked.',
   undo: 'None: the tools end by themselves; their ephemeral container stays named in the pod for as long as there is the pod.',

@@ -1,6 +1,7 @@
 import type { ActionDeclaration } from '../action.ts';
 import { blockEgress } from './block-egress.ts';
 import { captureProcesses } from './capture-processes.ts';
+import { captureTraffic } from './capture-traffic.ts';
 import { collectLogs } from './collect-logs.ts';
 import { cordonNode } from './cordon-node.ts';
 import { cutConnections } from './cut-connections.ts';
@@ -10,6 +11,7 @@ import { denyImage } from './deny-image.ts';
 import { drainNode } from './drain-node.ts';
 import { evictPod } from './evict-pod.ts';
 import { isolateNamespace } from './isolate-namespace.ts';
+import { killProcess } from './kill-process.ts';
 import { listReachableSecrets } from './list-reachable-secrets.ts';
 import { openTicket } from './open-ticket.ts';
 import { probeQuarantine } from './probe-quarantine.ts';
@@ -31,6 +33,7 @@ import { verifyImage } from './verify-image.ts';
 export {
   blockEgress,
   captureProcesses,
+  captureTraffic,
   collectLogs,
   cordonNode,
   cutConnections,
@@ -40,6 +43,7 @@ export {
   drainNode,
   evictPod,
   isolateNamespace,
+  killProcess,
   listReachableSecrets,
   openTicket,
   probeQuarantine,
@@ -80,6 +84,8 @@ export const actions: readonly ActionDeclaration[] = [
   deletePod,
   collectLogs,
   captureProcesses,
+  captureTraffic,
+  killProcess,
   listReachableSecrets,
   verifyImage,
   evictPod,

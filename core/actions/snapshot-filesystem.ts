@@ -1,4 +1,5 @@
 import { declareAction } from '../action.ts';
+import { inContainerRights } from './in-container-rights.ts';
 import type { SnapshotFilesystemInput, SnapshotFilesystemOutput } from './snapshot-filesystem.schema.ts';
 
 /** Keeps the suspect container's files: what was changed since its start, or all. Sealed under the incident's key as they come. */
@@ -10,11 +11,7 @@ export const snapshotFilesystem = declareAction<SnapshotFilesystemInput, Snapsho
   pool: 'forensics',
   requires: ['pod'],
   timeouts: { planMs: 5_000, applyMs: 1_800_000, verifyMs: 600_000 },
-  rights: [
-    { apiGroup: '', resource: 'pods', verbs: ['get'] },
-    { apiGroup: '', resource: 'pods/ephemeralcontainers', verbs: ['patch'] },
-    { apiGroup: '', resource: 'pods/exec', verbs: ['get', 'create'] },
-  ],
+  rights: inContainerRights,
   verifiedBy:
     'The container is the same run before and after; what came has the hash that the tools say they sent; each object is read back from the evidence store, opened with the incident’s key and hashed again; the manifest’s signature is checked.',
   undo: 'None: the tools end by themselves; their ephemeral container stays named in the pod for as long as there is the pod.',

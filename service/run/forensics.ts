@@ -1,11 +1,22 @@
 import { captureProcessesImplementation } from '../../activities/actions/capture-processes.ts';
+import { captureTrafficImplementation } from '../../activities/actions/capture-traffic.ts';
 import { cutConnectionsImplementation } from '../../activities/actions/cut-connections.ts';
+import { killProcessImplementation } from '../../activities/actions/kill-process.ts';
 import { probeQuarantineImplementation } from '../../activities/actions/probe-quarantine.ts';
 import { snapshotFilesystemImplementation } from '../../activities/actions/snapshot-filesystem.ts';
 import type { RegisteredAction } from '../../activities/chokepoint.ts';
 import { captureProcessesInput } from '../../core/actions/capture-processes.schema.ts';
+import { captureTrafficInput } from '../../core/actions/capture-traffic.schema.ts';
 import { cutConnectionsInput } from '../../core/actions/cut-connections.schema.ts';
-import { captureProcesses, cutConnections, probeQuarantine, snapshotFilesystem } from '../../core/actions/index.ts';
+import {
+  captureProcesses,
+  captureTraffic,
+  cutConnections,
+  killProcess,
+  probeQuarantine,
+  snapshotFilesystem,
+} from '../../core/actions/index.ts';
+import { killProcessInput } from '../../core/actions/kill-process.schema.ts';
 import { probeQuarantineInput } from '../../core/actions/probe-quarantine.schema.ts';
 import { snapshotFilesystemInput } from '../../core/actions/snapshot-filesystem.schema.ts';
 import type { KubernetesApi } from '../../integrations/kubernetes/client.ts';
@@ -44,5 +55,7 @@ export function forensicsActions(options: {
       input: snapshotFilesystemInput,
       implementation: snapshotFilesystemImplementation(parts),
     }),
+    register({ declaration: captureTraffic, input: captureTrafficInput, implementation: captureTrafficImplementation(parts) }),
+    register({ declaration: killProcess, input: killProcessInput, implementation: killProcessImplementation(parts) }),
   ]);
 }

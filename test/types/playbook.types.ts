@@ -1,7 +1,7 @@
 /**
  * What must not compile, checked by `tsc`: an `@ts-expect-error` that expects in vain is an error itself. Nothing here is run.
  */
-import { deletePod, openTicket, quarantinePod, rotateSecret } from '../../core/actions/index.ts';
+import { captureProcesses, deletePod, killProcess, openTicket, quarantinePod, rotateSecret } from '../../core/actions/index.ts';
 import { definePlaybook } from '../../core/playbook.ts';
 
 const on = { rules: ['r'], minSeverity: 'critical' } as const;
@@ -81,5 +81,21 @@ export const withoutPod = definePlaybook(
     await steps.quarantinePod({ pod: alert.pod });
     // @ts-expect-error an action that is not in `uses` does not exist
     steps.deletePod;
+  },
+);
+
+export const inside = definePlaybook(
+  { id: 'c', title: 'c', on: { ...on, requires: ['pod'] }, uses: { captureProcesses, killProcess } },
+  async ({ alert, steps, ask }) => {
+    const { pod, container } = alert;
+    const { output } = await steps.captureProcesses({ pod, container });
+    const process = output.processes.find(({ exeDeleted }) => exeDeleted);
+    if (!process) return;
+    const kill = { pod, container: output.container, process };
+    const plan = { kill: await steps.killProcess.plan(kill) };
+    const answer = await ask({ ...question, choices: { no: 'No', kill: 'End it' }, plan });
+    if (answer.choice === 'kill') await steps.killProcess(kill, answer.approval);
+    // @ts-expect-error what is destructive needs people
+    await steps.killProcess(kill);
   },
 );

@@ -66,8 +66,11 @@ func killProcess(arguments []string) error {
 	}
 	defer handle.Release()
 	found, err := one.find()
-	if err != nil || found.State == "gone" {
-		return errors.Join(err, writeUnless(err, found))
+	if err != nil {
+		return err
+	}
+	if found.State == "gone" {
+		return writeJSON(found)
 	}
 	inside, err := processesOf(one.container)
 	if err != nil {
@@ -93,11 +96,4 @@ func killProcess(arguments []string) error {
 			return fail(exitAlive, "process %d is still there", one.pid)
 		}
 	}
-}
-
-func writeUnless(err error, found fate) error {
-	if err != nil {
-		return nil
-	}
-	return writeJSON(found)
 }

@@ -42,6 +42,7 @@ var commands = map[string]func(arguments []string) error{
 	"tar":       writeArchive,
 	"listen":    listen,
 	"dial":      dial,
+	"traffic":   captureTraffic,
 	"version":   func([]string) error { fmt.Println(version); return nil },
 }
 
@@ -51,7 +52,7 @@ func main() {
 		run = commands[os.Args[1]]
 	}
 	if run == nil {
-		fmt.Fprintln(os.Stderr, "usage: firebreak-tools wait|processes|kill|look|tar|listen|dial|version")
+		fmt.Fprintln(os.Stderr, "usage: firebreak-tools wait|processes|kill|look|tar|traffic|listen|dial|version")
 		os.Exit(exitUsage)
 	}
 	err := run(os.Args[2:])

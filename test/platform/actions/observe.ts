@@ -50,7 +50,8 @@ export async function observe(row: AnyRow, world: World): Promise<Observations> 
   const action = row.implementation({ ...parts, api });
   const { input, objects } = first.scene;
 
-  const [running, before] = [await runningPods(cluster, first.namespace), await contents(cluster, objects)];
+  const runs = first.scene.running ?? (() => runningPods(cluster, first.namespace));
+  const [running, before] = [await runs(), await contents(cluster, objects)];
   const context = contextFor(first.namespace);
   const plan = await action.plan(input, context);
   const output = await action.apply(input, context);
@@ -60,7 +61,7 @@ export async function observe(row: AnyRow, world: World): Promise<Observations> 
   const changedAgain = api.take();
   const planAgain = plan && reversible ? (await action.plan(input, context)).changes.map(({ target }) => target) : [];
   const verification = await action.verify(output, context);
-  const ended = await endedSince(cluster, first.namespace, running, row.declaration.effect === 'destructive');
+  const ended = await endedSince(runs, running, row.declaration.effect === 'destructive');
 
   const undone = action.undo
     ? await undoBoth({ action, undo: action.undo, scene: first.scene, output, context, take: () => api.take() })
@@ -241,13 +242,12 @@ async function runningPods(cluster: TestCluster, namespace: string): Promise<rea
 }
 
 async function endedSince(
-  cluster: TestCluster,
-  namespace: string,
+  runs: () => Promise<readonly string[]>,
   before: readonly string[],
   expected: boolean,
 ): Promise<readonly string[]> {
   const ended = async () => {
-    const now = await runningPods(cluster, namespace);
+    const now = await runs();
     return before.filter((uid) => !now.includes(uid));
   };
   // Controllers take a moment: where an end is declared it is waited for, elsewhere a look after the step must do.

@@ -23,6 +23,8 @@ export interface Scene<Input> {
   readonly objects: readonly ObjectRef[];
   /** Changes by hand what the step left, so that its undo must refuse; gives back what puts that right. Absent where there is no undo. */
   readonly drift?: () => Promise<() => Promise<void>>;
+  /** Names of what runs now, where a step ends less than a pod: what is gone afterwards was ended. */
+  readonly running?: () => Promise<readonly string[]>;
   /** Removes what the scene has outside its namespace. */
   readonly end?: () => Promise<void>;
 }
