@@ -47,6 +47,8 @@ export interface PolicyRecord {
   readonly selector: LabelSelector;
   /** At least one ingress or egress rule that counts. */
   readonly allows: boolean;
+  /** Among them one that lets in who may be outside of the cluster: from an address, or from anywhere. */
+  readonly allowsFromOutside: boolean;
   /** The spec's digest: tells whether the standing policy is as it should be. */
   readonly specDigest: string;
 }

@@ -1,6 +1,7 @@
 import type { ActionImplementation } from '../../core/action.ts';
 import type { QuarantinePodInput, QuarantinePodOutput } from '../../core/actions/quarantine-pod.schema.ts';
 import { type BeforeState, type NamedKind, quarantineLabels } from '../../core/before-state.ts';
+import { type DenyTier, notDenied } from '../../core/deny-tier.ts';
 import { names } from '../../core/labels.ts';
 import { type PodRecord, type PolicyRecord, selects } from '../../core/pod-record.ts';
 import type { BudgetRecord, ScalerRecord } from '../../integrations/kubernetes/disruption.ts';
@@ -20,6 +21,7 @@ export interface Situation {
   readonly scalers?: readonly ScalerRecord[] | undefined;
   /** At the top of its owners. */
   readonly workload?: NamedKind;
+  readonly denyTier?: DenyTier | undefined;
 }
 
 /** Why a quarantine by label cannot work on this pod; undefined when it can. */
@@ -31,10 +33,13 @@ export function whyNotQuarantine(pod: PodRecord): string | undefined {
   return undefined;
 }
 
-/** Other policies that select the quarantined pod and allow something: they add to the deny-all policy, which cannot take it back. */
-export function additivePolicies(policies: readonly PolicyRecord[], incident: string): readonly string[] {
+/** Other policies that select the quarantined pod and allow something: they add to the deny-all policy. Only a deny tier takes that back. */
+export function additivePolicies(
+  policies: readonly PolicyRecord[],
+  { incident, denyTier }: { readonly incident: string; readonly denyTier: DenyTier | undefined },
+): readonly string[] {
   const labels = quarantineLabels(incident);
-  return policies
+  return notDenied(policies, denyTier)
     .filter(({ name, allows, selector }) => name !== names.standingPolicy && allows && selects(selector, labels))
     .map(({ name }) => name)
     .sort();
@@ -52,6 +57,11 @@ const ownerEffects: Readonly<Record<string, string>> = {
 /** What an owner of this kind does when one of its pods is quarantined, in words. */
 export function quarantineEffect(kind: string): string {
   return ownerEffects[kind] ?? 'may start another in its place';
+}
+
+/** What denies beside the standing policy, in words. */
+export function meansNote(denyTier: DenyTier | undefined): readonly string[] {
+  return denyTier ? [`${denyTier.kind} ${names.standingPolicy} denies its traffic before any NetworkPolicy can allow it.`] : [];
 }
 
 /** What a controller does when the pod gets its labels back. */
@@ -102,7 +112,8 @@ export function quarantinePlan(situation: Situation, incident: string): Quaranti
     .filter(({ selector }) => Object.keys(selector).length > 0 && selects({ matchLabels: selector }, before))
     .map(({ name }) => name)
     .sort();
-  const open = additivePolicies(policies, incident);
+  const { denyTier } = situation;
+  const open = additivePolicies(policies, { incident, denyTier });
   const text = (labels: Readonly<Record<string, string>>): string =>
     Object.entries(labels)
       .map(([key, value]) => `${key}=${value}`)
@@ -128,6 +139,7 @@ export function quarantinePlan(situation: Situation, incident: string): Quaranti
       ...(owner && releaseEffects[owner.kind] ? [`On release ${owner.kind} ${owner.name} ${releaseEffects[owner.kind]}.`] : []),
       ...losing.map((name) => `Service ${name} loses this endpoint.`),
       ...sideEffects(situation),
+      ...meansNote(denyTier),
       ...open.map((name) => `NetworkPolicy ${name} still selects the pod and allows traffic: the quarantine is partial.`),
       'Open connections may survive, traffic with its own node is not blocked, and without a policy controller nothing is.',
     ],

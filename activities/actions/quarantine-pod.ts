@@ -9,11 +9,13 @@ import {
   quarantineLabels,
   sealBeforeState,
 } from '../../core/before-state.ts';
+import type { DenyTier } from '../../core/deny-tier.ts';
 import { labelDifference } from '../../core/drift.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import { doNotDisrupt, names } from '../../core/labels.ts';
 import type { PodRecord, PolicyRecord } from '../../core/pod-record.ts';
 import { type KubernetesApi, pathOf } from '../../integrations/kubernetes/client.ts';
+import { readDenyTier } from '../../integrations/kubernetes/deny-tier.ts';
 import { controllerOf, topOwnerOf } from '../../integrations/kubernetes/owners.ts';
 import { readSamePod, replacePodLabels } from '../../integrations/kubernetes/pods.ts';
 import { type Json, podRecord, policyRecord } from '../../integrations/kubernetes/projection.ts';
@@ -27,6 +29,8 @@ export interface QuarantinePodOptions {
   readonly view: ClusterView;
   /** At least 32 bytes; authenticates before-states. */
   readonly cellKey: CellKey;
+  /** What the cluster denies by beside NetworkPolicies, from memory. */
+  readonly denyTier?: (() => DenyTier | undefined) | undefined;
   /** Milliseconds; an older view is not planned from, even on the fast path. */
   readonly maxViewAgeMs?: number;
 }
@@ -37,7 +41,7 @@ type Implementation = ActionImplementation<QuarantinePodInput, QuarantinePodOutp
 export function quarantinePodImplementation(
   options: QuarantinePodOptions,
 ): Implementation & Required<Pick<Implementation, 'undo'>> {
-  const { api, view, cellKey, maxViewAgeMs = 90_000 } = options;
+  const { api, view, cellKey, denyTier = () => undefined, maxViewAgeMs = 90_000 } = options;
   const viewIsFresh = (): boolean => view.ready() && view.age() <= maxViewAgeMs;
 
   const cached = ({ pod }: QuarantinePodInput): PodRecord | undefined => {
@@ -69,6 +73,7 @@ export function quarantinePodImplementation(
         services,
         budgets: view.budgets(namespace),
         scalers: view.scalers(namespace),
+        denyTier: denyTier(),
         ...(workload && { workload }),
         ...(mark.kind === 'ours' && { held: mark.state }),
       };
@@ -115,7 +120,9 @@ export function quarantinePodImplementation(
         return {
           pod: input.pod,
           labelsBefore: { ...state.labels },
-          additivePolicies: [...additivePolicies(await policiesOf(namespace, context), context.incident)],
+          additivePolicies: [
+            ...additivePolicies(await policiesOf(namespace, context), { incident: context.incident, denyTier: denyTier() }),
+          ],
           policy: names.standingPolicy,
           policyCreated: created,
         };
@@ -131,10 +138,11 @@ export function quarantinePodImplementation(
 
     async verify(output, context) {
       const { pod } = output;
-      const [found, policy, policies] = await Promise.all([
+      const [found, policy, policies, tier] = await Promise.all([
         readSamePod({ api, pod, signal: context.signal }),
         readStandingPolicy({ api, namespace: pod.namespace, signal: context.signal }),
         listPolicies({ api, namespace: pod.namespace, signal: context.signal }),
+        denyTier() && readDenyTier({ api, signal: context.signal }),
       ]);
       const difference = labelDifference({ expected: quarantineLabels(context.incident), found: found.metadata?.labels ?? {} });
       const target = `pod/${pod.namespace}/${pod.name}`;
@@ -144,7 +152,7 @@ export function quarantinePodImplementation(
           'FB_ERR_DRIFTED',
           `networkpolicy/${pod.namespace}/${names.standingPolicy} is missing or was changed`,
         );
-      const missing = additivePolicies(policies.map(policyRecord), context.incident);
+      const missing = additivePolicies(policies.map(policyRecord), { incident: context.incident, denyTier: tier });
       if (missing.length > 0)
         return {
           state: 'partial',
@@ -153,8 +161,7 @@ export function quarantinePodImplementation(
         };
       return {
         state: 'unverified',
-        detail:
-          'applied; labels and policy are read back, but no probe was made: whether a policy controller enforces it is not known, and established connections may live',
+        detail: `applied; ${tier ? `labels, policy and ${tier.kind}` : 'labels and policy'} are read back, but no probe was made: whether a policy controller enforces it is not known, and established connections may live`,
       };
     },
 

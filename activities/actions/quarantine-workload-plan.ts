@@ -1,9 +1,10 @@
 import type { NamedWorkload } from '../../core/actions/workload.schema.ts';
+import type { DenyTier } from '../../core/deny-tier.ts';
 import { names } from '../../core/labels.ts';
 import { type PodRecord, type PolicyRecord, selects } from '../../core/pod-record.ts';
 import type { BudgetRecord, ScalerRecord } from '../../integrations/kubernetes/disruption.ts';
 import type { ServiceRecord } from '../../integrations/kubernetes/watch-cache.ts';
-import { additivePolicies, quarantineEffect } from './quarantine-plan.ts';
+import { additivePolicies, meansNote, quarantineEffect } from './quarantine-plan.ts';
 
 /** Pure. What becomes of the pods, and of what counts on them. */
 export function quarantineWorkloadPlan(situation: {
@@ -15,8 +16,9 @@ export function quarantineWorkloadPlan(situation: {
   readonly budgets: readonly BudgetRecord[];
   readonly scalers: readonly ScalerRecord[];
   readonly incident: string;
+  readonly denyTier: DenyTier | undefined;
 }) {
-  const { workload, pods, whyLeft, policies, services, budgets, scalers, incident } = situation;
+  const { workload, pods, whyLeft, policies, services, budgets, scalers, incident, denyTier } = situation;
   const { kind, namespace, name } = workload;
   const policy = `networkpolicy/${namespace}/${names.standingPolicy}`;
   const nameOf = (pod: PodRecord): string => `pod/${namespace}/${pod.name}`;
@@ -48,7 +50,8 @@ export function quarantineWorkloadPlan(situation: {
       ...bypassed.map((budget) => `PodDisruptionBudget ${budget.name} is bypassed: it does not hold up the quarantine.`),
       ...scaling.map((scaler) => `HorizontalPodAutoscaler ${scaler.name} counts none of these pods any more, nor their load.`),
       ...left.map((pod) => `${nameOf(pod)} is left out: ${whyLeft(pod)}.`),
-      ...additivePolicies(policies, incident).map(
+      ...meansNote(denyTier),
+      ...additivePolicies(policies, { incident, denyTier }).map(
         (open) => `NetworkPolicy ${open} still selects the pods and allows traffic: the quarantine is partial.`,
       ),
       'Open connections may survive, traffic with their own nodes is not blocked, and without a policy controller nothing is.',

@@ -10,11 +10,13 @@ import {
   quarantineLabels,
   sealBeforeState,
 } from '../../core/before-state.ts';
+import type { DenyTier } from '../../core/deny-tier.ts';
 import { labelDifference } from '../../core/drift.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import { doNotDisrupt, incidentHash, names } from '../../core/labels.ts';
 import type { PodRecord } from '../../core/pod-record.ts';
 import type { KubernetesApi } from '../../integrations/kubernetes/client.ts';
+import { readDenyTier } from '../../integrations/kubernetes/deny-tier.ts';
 import { listNetworkPolicies } from '../../integrations/kubernetes/network-policies.ts';
 import { listObjects } from '../../integrations/kubernetes/objects.ts';
 import { controllerOf, topOwnerOf } from '../../integrations/kubernetes/owners.ts';
@@ -39,8 +41,10 @@ export function quarantineWorkloadImplementation(parts: {
   readonly api: KubernetesApi;
   readonly view: ClusterView;
   readonly cellKey: CellKey;
+  /** What the cluster denies by beside NetworkPolicies, from memory. */
+  readonly denyTier?: (() => DenyTier | undefined) | undefined;
 }): Implementation & Required<Pick<Implementation, 'undo'>> {
-  const { api, view, cellKey } = parts;
+  const { api, view, cellKey, denyTier = () => undefined } = parts;
 
   const podsIn = async (namespace: string, signal: AbortSignal, labelSelector?: string): Promise<readonly PodRecord[]> => {
     const items = await listObjects<PodJson>({
@@ -138,6 +142,7 @@ export function quarantineWorkloadImplementation(parts: {
         budgets: view.budgets(namespace) ?? [],
         scalers: view.scalers(namespace) ?? [],
         incident: context.incident,
+        denyTier: denyTier(),
       });
     },
 
@@ -169,10 +174,11 @@ export function quarantineWorkloadImplementation(parts: {
     async verify(output, context) {
       const { namespace } = output.workload;
       const { signal, incident } = context;
-      const [found, policy, policies] = await Promise.all([
+      const [found, policy, policies, tier] = await Promise.all([
         podsIn(namespace, signal),
         readStandingPolicy({ api, namespace, signal }),
         listNetworkPolicies({ api, namespace, signal }),
+        denyTier() && readDenyTier({ api, signal }),
       ]);
       if (!policy || !isStandingPolicy(policyRecord(policy)))
         throw new FirebreakError(
@@ -180,7 +186,7 @@ export function quarantineWorkloadImplementation(parts: {
           `networkpolicy/${namespace}/${names.standingPolicy} is missing or was changed`,
         );
       for (const pod of output.pods) requireContained(pod, found, incident);
-      const open = additivePolicies(policies.map(policyRecord), incident);
+      const open = additivePolicies(policies.map(policyRecord), { incident, denyTier: tier });
       const missing = [...open.map((name) => `networkpolicy/${namespace}/${name}`), ...output.left.map(({ pod }) => pod)];
       const many = output.pods.length === 1 ? '1 pod' : `${output.pods.length} pods`;
       if (missing.length > 0)
@@ -191,7 +197,7 @@ export function quarantineWorkloadImplementation(parts: {
         };
       return {
         state: 'unverified',
-        detail: `applied; ${many} and the policy are read back, but no probe was made: whether a policy controller enforces it is not known, and established connections may live`,
+        detail: `applied; ${many} and ${tier ? `policy and ${tier.kind}` : 'the policy'} are read back, but no probe was made: whether a policy controller enforces it is not known, and established connections may live`,
       };
     },
 

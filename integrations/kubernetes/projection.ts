@@ -99,14 +99,21 @@ export function secretUses(spec: Json<V1PodSpec>): readonly SecretUse[] {
 export function policyRecord(policy: Json<V1NetworkPolicy>): PolicyRecord {
   const { metadata = {}, spec } = policy;
   const types = spec?.policyTypes ?? (spec?.egress ? ['Ingress', 'Egress'] : ['Ingress']);
-  const allows =
-    (types.includes('Ingress') && (spec?.ingress ?? []).length > 0) ||
-    (types.includes('Egress') && (spec?.egress ?? []).length > 0);
+  const ingress = types.includes('Ingress') ? (spec?.ingress ?? []) : [];
+  const egress = types.includes('Egress') ? (spec?.egress ?? []) : [];
   return {
     namespace: metadata.namespace ?? '',
     name: metadata.name ?? '',
     selector: spec?.podSelector ?? {},
-    allows,
+    allows: ingress.length + egress.length > 0,
+    allowsFromOutside: ingress.some(fromOutside),
     specDigest: digestOf(spec ?? {}),
   };
+}
+
+/** The client's types call the field `_from`; on the wire it is `from`. A rule without peers lets in everybody. */
+function fromOutside(rule: object): boolean {
+  const peers: unknown = Reflect.get(rule, 'from');
+  if (!Array.isArray(peers) || peers.length === 0) return true;
+  return peers.some((peer: unknown) => typeof peer === 'object' && peer !== null && 'ipBlock' in peer);
 }

@@ -1,5 +1,6 @@
 import { stringify } from 'yaml';
 import type { ActionDeclaration, Pool, Right } from '../../core/action.ts';
+import { denyTierRights } from '../../integrations/kubernetes/deny-tier.ts';
 import { viewRights } from '../../integrations/kubernetes/view-rights.ts';
 import { bindingAdmission, cellAdmission } from './admission.ts';
 import { ownPodAdmission } from './own-pod-admission.ts';
@@ -18,7 +19,7 @@ interface Rule {
 /** The rights of one pool, merged: one rule a resource, in a fixed order. Actions that are off by default have manifests of their own. */
 export function rulesOf(pool: Pool, actions: readonly ActionDeclaration[]): readonly Rule[] {
   const rights = actions.filter((action) => action.pool === pool && !action.optIn).flatMap((action) => action.rights);
-  return rights.length === 0 ? [] : merge([...viewRights, ...rights]);
+  return rights.length === 0 ? [] : merge([...viewRights, ...(pool === 'cell' ? denyTierRights : []), ...rights]);
 }
 
 function merge(rights: readonly Right[]): readonly Rule[] {

@@ -1,17 +1,19 @@
 import type { ActionDeclaration, Pool, Right } from '../../core/action.ts';
 import { mayWe } from '../../integrations/kubernetes/access-review.ts';
 import type { KubernetesApi } from '../../integrations/kubernetes/client.ts';
+import { denyTierRights } from '../../integrations/kubernetes/deny-tier.ts';
 import { viewRights } from '../../integrations/kubernetes/view-rights.ts';
 
 /** A right that our account does not have, and what cannot be done without it. */
 export interface MissingRight {
   /** `patch pods`, `delete deployments.apps`. */
   readonly right: string;
-  /** Names of actions, or `the watch cache`. */
+  /** Names of actions, or `the watch cache`, or `the deny tier`. */
   readonly neededBy: readonly string[];
 }
 
 const watching = 'the watch cache';
+const denyTier = 'the deny tier';
 const atOnce = 8;
 
 /**
@@ -37,7 +39,10 @@ export async function missingRights(options: {
     }
   };
   for (const action of actions) if (action.pool === pool) for (const right of action.rights) need(right, action.name);
-  if (pool === 'cell') for (const right of viewRights) need(right, watching);
+  if (pool === 'cell') {
+    for (const right of viewRights) need(right, watching);
+    for (const right of denyTierRights) need(right, denyTier);
+  }
 
   const missing: MissingRight[] = [];
   const questions = [...needed].sort(([a], [b]) => (a < b ? -1 : 1));

@@ -77,19 +77,19 @@ export function cellActions(parts: {
   readonly evidence: EvidencePart;
 }): readonly RegisteredAction[] {
   const { config, api } = parts;
-  const { view, cellKey } = parts.watch;
+  const { view, cellKey, denyTier } = parts.watch;
   const { store, writeManifest, verifyManifest } = parts.evidence;
   const { protectedNamespaces, ownNamespace } = rulesOf(config);
   const all = [
     register({
       declaration: quarantinePod,
       input: quarantinePodInput,
-      implementation: quarantinePodImplementation({ api, view, cellKey }),
+      implementation: quarantinePodImplementation({ api, view, cellKey, denyTier }),
     }),
     register({
       declaration: quarantineWorkload,
       input: quarantineWorkloadInput,
-      implementation: quarantineWorkloadImplementation({ api, view, cellKey }),
+      implementation: quarantineWorkloadImplementation({ api, view, cellKey, denyTier }),
     }),
     register({
       declaration: isolateNamespace,

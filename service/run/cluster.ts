@@ -2,8 +2,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { createCellActivities } from '../../activities/cell.ts';
 import { type Chokepoint, type ChokepointParts, createChokepoint, type StepRegister } from '../../activities/chokepoint.ts';
 import type { OwnSteps } from '../../activities/own-steps.ts';
+import type { DenyTier } from '../../core/deny-tier.ts';
 import type { CellActivities } from '../../core/step.ts';
 import { createKubernetesApi, type KubernetesApi } from '../../integrations/kubernetes/client.ts';
+import { DenyTierWatch } from '../../integrations/kubernetes/deny-tier.ts';
 import { StandingPolicies } from '../../integrations/kubernetes/standing-policy.ts';
 import { WatchCache } from '../../integrations/kubernetes/watch-cache.ts';
 import type { Config, Environment } from '../config/load.ts';
@@ -35,6 +37,8 @@ export interface Cluster {
 export interface ClusterWatch {
   readonly view: WatchCache;
   readonly cellKey: Uint8Array;
+  /** What the cluster denies by beside NetworkPolicies. */
+  denyTier(): DenyTier | undefined;
 }
 
 /** Connects to the cluster; for the cell, waits until the watch cache has its first lists, and keeps the standing policies. */
@@ -60,12 +64,17 @@ export async function openCluster(options: {
     watched: (namespace) => isWatched(config, namespace),
     log: (event) => log.info(event, 'standing policy'),
   });
-  await policies.start();
+  const tier = new DenyTierWatch({
+    api,
+    changed: (found) =>
+      log.info({ denyTier: found?.kind ?? 'none' }, 'what denies the traffic of quarantined pods beside NetworkPolicies'),
+  });
+  await Promise.all([policies.start(), tier.start()]);
   return {
     api,
-    watch: { view, cellKey: await readRandomKey(config.keys.cellKeyFile) },
+    watch: { view, cellKey: await readRandomKey(config.keys.cellKeyFile), denyTier: () => tier.current },
     stop: async () => {
-      await policies.stop();
+      await Promise.all([policies.stop(), tier.stop()]);
       await view.stop();
       api.close();
     },
