@@ -130,6 +130,8 @@ export interface IncidentSettings {
   readonly protectedNamespaces?: readonly string[];
   /** Choices for which people are told to sign in. Absent: none. */
   readonly stepUp?: Pick<StepUpPolicy, 'reaches'>;
+  /** Actions that follow each quarantine of a pod, in this order, beside the playbook. Absent: none. */
+  readonly afterQuarantine?: readonly string[];
   /** Bodies that may run at the same time. */
   readonly maxBodies: number;
 }

@@ -4,6 +4,7 @@ import type { Verdict } from '../core/incident.ts';
 import type { Plan } from '../core/plan.ts';
 import { type Duration, durationMs, type LeaseOptions, type Settled, type StepResult } from '../core/playbook.ts';
 import type { ListedPlaybook } from '../playbooks/index.ts';
+import { afterQuarantine } from './after-quarantine.ts';
 import { stepFailure } from './calls.ts';
 import type { Leases } from './leases.ts';
 import type { Body, IncidentModel } from './model.ts';
@@ -41,7 +42,15 @@ export function contextFor(parts: ContextParts, playbook: ListedPlaybook, body: 
   const { model, questions } = parts;
   const { workload, doubt } = body.alert;
   const caller: Caller = { playbook: playbook.id, subjectKey: body.state.subjectKey, workload, doubt };
-  const run = (order: StepOrder) => runOrAsk({ ...parts, alert: body.alert, order });
+  const run = (order: StepOrder) => {
+    const result = runOrAsk({ ...parts, alert: body.alert, order });
+    // Beside, not between: one promise more on the body's way would order its commands anew, and no history would replay.
+    result.then(
+      (quarantine) => afterQuarantine(parts, order, quarantine),
+      () => undefined,
+    );
+    return result;
+  };
   const steps = Object.fromEntries(
     Object.entries(playbook.uses).map(([name, declaration]) => [name, stepFor({ parts, caller, declaration, run })]),
   );

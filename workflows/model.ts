@@ -37,6 +37,8 @@ export class IncidentModel {
   readonly leases = new Map<string, Lease>();
   readonly holdings = new Map<string, Holding>();
   readonly callCounters = new Map<string, number>();
+  /** Keys of quarantines whose follow-up has begun. */
+  readonly followedUp = new Set<string>();
   /** Ids of people whom the alerts name as the actor: at most as many as are on the roster. */
   readonly actors = new Set<string>();
   evidence: readonly EvidenceRef[] = [];

@@ -90,7 +90,8 @@ export class StepEngine {
 
   async run(order: StepOrder): Promise<StepResult> {
     const uid = podUidOf(order.input);
-    const lock = order.declaration.effect === 'read' ? undefined : (uid ?? `${order.declaration.name} ${digestOf(order.input)}`);
+    const { effect, momentary } = order.declaration;
+    const lock = effect === 'read' || momentary ? undefined : (uid ?? `${order.declaration.name} ${digestOf(order.input)}`);
     return this.#model.during(this.#inTurn(order, uid, lock));
   }
 

@@ -2,8 +2,8 @@ import { type Command, InvalidArgumentError } from 'commander';
 import type { ActionDeclaration, Pool } from '../../core/action.ts';
 import { actions as all } from '../../core/actions/index.ts';
 import { FirebreakError } from '../../core/errors.ts';
-import { type Config, loadConfig } from '../config/load.ts';
-import { actionsOfPlaybooks } from '../rbac/enabled.ts';
+import { loadConfig } from '../config/load.ts';
+import { actionsOfPlaybooks, enabledActions } from '../rbac/enabled.ts';
 import { rbacManifests } from '../rbac/manifests.ts';
 import { missingRights } from '../rbac/missing.ts';
 import { openClusterApi } from '../run/cluster-api.ts';
@@ -71,16 +71,11 @@ function manifests(options: ManifestOptions): void {
   process.stdout.write(wanted.map(([, manifest]) => manifest).join('---\n'));
 }
 
-/** The playbooks that this configuration runs. */
-function enabledIn({ playbooks: { enabled } }: Config): readonly string[] | undefined {
-  return enabled === 'all' ? undefined : enabled;
-}
-
 async function check(options: ConfiguredOptions & CommonOptions & { readonly pool: Pool }): Promise<void> {
   const config = loadConfig({ path: options.config, env: process.env });
   const api = await openClusterApi({ config, env: process.env });
   try {
-    const actions = actionsOfPlaybooks(enabledIn(config));
+    const actions = enabledActions(config);
     const missing = await missingRights({ api, pool: options.pool, actions });
     if (missing.length > 0) process.exitCode = 1;
     if (options.json) return printJson(missing);

@@ -18,6 +18,16 @@ export function actionsOfPlaybooks(ids: readonly string[] = playbooks.map(({ id 
   return actions.filter(({ name }) => used.has(name));
 }
 
+/** What a configuration enables: the actions of its playbooks, and those that it turns on besides. */
+export function enabledActions(config: {
+  readonly playbooks: { readonly enabled: 'all' | readonly string[] };
+  readonly actions: { readonly optIn: readonly string[] };
+}): readonly ActionDeclaration[] {
+  const { enabled } = config.playbooks;
+  const used = actionsOfPlaybooks(enabled === 'all' ? undefined : enabled);
+  return actions.filter((action) => used.includes(action) || config.actions.optIn.includes(action.name));
+}
+
 /** What `deploy/rbac` is made for: the shipped playbooks, and a file of its own for each action that is off by default. */
 export function shippedActions(): readonly ActionDeclaration[] {
   const used = actionsOfPlaybooks();

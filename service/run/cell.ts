@@ -210,6 +210,8 @@ function sealRaw({ codecKeys }: Secrets): Parameters<typeof startIntake>[0]['sea
 
 function settingsOf(config: Config, queues: CellParts['queues']): IncidentSettings {
   const { enabled } = config.playbooks;
+  // Cut first: to try it takes longer, and says nothing of what was open.
+  const afterQuarantine = ['cutConnections', 'probeQuarantine'].filter((name) => config.actions.optIn.includes(name));
   return {
     queues,
     playbooks: enabled === 'all' ? playbooks.map((playbook) => playbook.id) : enabled,
@@ -224,5 +226,6 @@ function settingsOf(config: Config, queues: CellParts['queues']): IncidentSettin
     evidenceDeadlineMs: config.evidence.deadlineMinutes * 60_000,
     lingerMs: config.incidents.lingerSeconds * 1_000,
     maxBodies: config.incidents.maxBodies,
+    ...(afterQuarantine.length > 0 && { afterQuarantine }),
   };
 }

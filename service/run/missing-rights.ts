@@ -1,7 +1,7 @@
 import type { Pool } from '../../core/action.ts';
 import type { KubernetesApi } from '../../integrations/kubernetes/client.ts';
 import type { Config } from '../config/load.ts';
-import { actionsOfPlaybooks } from '../rbac/enabled.ts';
+import { enabledActions } from '../rbac/enabled.ts';
 import { missingRights } from '../rbac/missing.ts';
 import { type Logger, reasonOf } from './log.ts';
 
@@ -13,9 +13,8 @@ export async function warnOfMissingRights(options: {
   readonly log: Logger;
 }): Promise<void> {
   const { api, pool, config, log } = options;
-  const { enabled } = config.playbooks;
   try {
-    const actions = actionsOfPlaybooks(enabled === 'all' ? undefined : enabled);
+    const actions = enabledActions(config);
     for (const { right, neededBy } of await missingRights({ api, pool, actions }))
       log.warn({ pool, right, neededBy }, 'a right is missing in the cluster: firebreak rbac manifests prints what gives it');
   } catch (error) {

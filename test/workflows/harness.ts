@@ -158,8 +158,13 @@ export function scriptedActivities(
     planStep: async (call) => planOf(call),
     applyStep: apply,
     applyStepNow: apply,
-    verifyStep: async ({ call }): Promise<Verification> =>
-      call.action === 'deletePod' ? { state: 'verified', detail: 'gone' } : { state: 'unverified', detail: 'applied; no probe' },
+    verifyStep: async ({ call }): Promise<Verification> => {
+      const scripted = (await script[`verify:${call.action}`]?.(call, 1)) as Verification | undefined;
+      if (scripted) return scripted;
+      return call.action === 'deletePod'
+        ? { state: 'verified', detail: 'gone' }
+        : { state: 'unverified', detail: 'applied; no probe' };
+    },
     undoStep: async ({ call, reason }) => {
       const attempt = (attempts.get(`undo ${call.key}`) ?? 0) + 1;
       attempts.set(`undo ${call.key}`, attempt);
