@@ -1,7 +1,11 @@
+import type { Alert } from '../core/alert.ts';
 import type { Level } from '../core/approval.ts';
 import type { ControlActivities, OrderCheck } from '../core/control.ts';
 import type { DecisionProposal } from '../core/decision.ts';
 import { signedReadEvidenceSchema } from '../core/evidence-access.schema.ts';
+import { signedIncidentOrderSchema } from '../core/incident-order.schema.ts';
+import { alertOfOrder } from '../core/incident-order.ts';
+import { checkIncidentOrder } from '../core/incident-order-check.ts';
 import { signedRestraintEndSchema, signedRestraintSchema } from '../core/restraint.schema.ts';
 import { checkRestraintEnd, checkRestraintProposal } from '../core/restraint-check.ts';
 import type { Person } from '../core/roster.ts';
@@ -15,8 +19,10 @@ export function createControlActivities(parts: {
   readonly beliefs: () => Beliefs;
   /** Who is asked about a decision. */
   readonly levels: readonly Level[];
+  /** The intake's: which incident the alert has become, or why none. */
+  readonly raise: (alert: Alert) => Promise<{ readonly incident: string } | { readonly reason: string }>;
 }): ControlActivities {
-  const { beliefs, levels } = parts;
+  const { beliefs, levels, raise } = parts;
   type Answer = Checked<{ readonly person: Person }>;
   const checkedOrder = <Given>(order: Given, checked: Answer): OrderCheck<Given> =>
     checked.ok ? { ok: true, order, name: checked.person.name, levels } : checked;
@@ -43,6 +49,16 @@ export function createControlActivities(parts: {
       const parsed = signedReadEvidenceSchema.safeParse(signed);
       if (!parsed.success) return malformed;
       return checkedOrder(parsed.data, checkReading(parsed.data, beliefs()));
+    },
+    takeIncidentOrder: async (signed) => {
+      const parsed = signedIncidentOrderSchema.safeParse(signed);
+      if (!parsed.success) return malformed;
+      const order = parsed.data;
+      const checked = checkIncidentOrder(order, beliefs());
+      if (!checked.ok) return checked;
+      const { name } = checked.person;
+      const raised = await raise(alertOfOrder(order.order, name));
+      return 'incident' in raised ? { ok: true, order, name, incident: raised.incident } : { ok: false, reason: raised.reason };
     },
   };
 }

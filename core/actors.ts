@@ -7,7 +7,7 @@ export function namingActors(resolver: SubjectResolver, roster: Roster): Subject
   return {
     resolve: (alert): ResolvedAlert => {
       const resolved = resolver.resolve(alert);
-      const actors = peopleKnownAs(roster, actorsOf(alert));
+      const actors = [...new Set([...(alert.actors ?? []), ...peopleKnownAs(roster, actorsOf(alert))])];
       return actors.length === 0 ? resolved : { ...resolved, alert: { ...resolved.alert, actors } };
     },
   };

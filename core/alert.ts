@@ -87,7 +87,7 @@ export interface Alert {
   readonly process?: ProcessRef;
   /** Only from the API server's audit. */
   readonly apiRequest?: ApiRequest;
-  /** Ids of people of the roster whom it names as the one who did it. Of the cell's making: no sensor says so. */
+  /** Ids of people of the roster whom it names as the one who did it. Of the cell's making: no sensor says so. Who starts an incident by hand is one. */
   readonly actors?: readonly string[];
   readonly observables: readonly Observable[];
   readonly tags: readonly string[];

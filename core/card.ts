@@ -1,6 +1,7 @@
 import type { RolloutRef } from './alert.ts';
 import type { Hidable } from './hidable.ts';
 import type { IncidentRef } from './incident.ts';
+import type { Wish } from './incident-order.ts';
 import type { HoldingMode } from './restraint.ts';
 import type { Severity } from './severity.ts';
 import type { Similar } from './similar.ts';
@@ -141,8 +142,19 @@ export interface RestraintDraft {
   readonly owner: string;
 }
 
+/** An incident that may be started by whom the dialog was opened for. */
+export interface IncidentDraft {
+  readonly wish: Wish;
+  readonly cluster: string;
+  readonly owner: string;
+  /** `namespace/name`, where it was said already. */
+  readonly pod?: string;
+  /** The message that it is started from, as it was then. */
+  readonly message?: MessageRef & { readonly text: string };
+}
+
 /** What a dialog may order above all questions: what can be chosen in it is remembered here, and never read from what Slack sends. */
-export type OrderDraft = SuppressionDraft | RestraintDraft;
+export type OrderDraft = SuppressionDraft | RestraintDraft | IncidentDraft;
 
 /** What a card offers besides its choices. Stored like buttons, under ids that no choice of a playbook has. */
 export const cardMenu = [':details', ':extend', ':snooze', ':next', ':comment', ':suppress'] as const;

@@ -3,6 +3,7 @@ import type { AuditRecord } from './audit.ts';
 import type { DecidedAnything, DecisionProposal } from './decision.ts';
 import type { SignedReadEvidence } from './evidence-access.ts';
 import type { IncidentRef } from './incident.ts';
+import type { SignedIncidentOrder } from './incident-order.ts';
 import type { QuestionState, TimelineEntry } from './incident-state.ts';
 import type { SignedRestraint, SignedRestraintEnd } from './restraint.ts';
 import type { StormState } from './storm.ts';
@@ -18,6 +19,8 @@ export const controlNames = {
   stormSignal: 'storm',
   /** Somebody wants to be given evidence: it goes on the record first. */
   readSignal: 'read',
+  /** Somebody starts an incident by hand. */
+  startIncidentSignal: 'startIncident',
   /** Go on under the current build. */
   handOverSignal: 'handOver',
   stateQuery: 'state',
@@ -78,9 +81,15 @@ export type OrderCheck<Order> =
   | { readonly ok: true; readonly order: Order; readonly name: string; readonly levels: readonly Level[] }
   | { readonly ok: false; readonly reason: string };
 
-/** What the control workflow asks of the cell, which knows roster and keys. No I/O: local activities. */
+export type IncidentOrderAnswer =
+  | { readonly ok: true; readonly order: SignedIncidentOrder; readonly name: string; readonly incident: string }
+  | { readonly ok: false; readonly reason: string };
+
+/** What the control workflow asks of the cell, which knows roster and keys. */
 export interface ControlActivities {
   checkProposal(signed: unknown): Promise<OrderCheck<DecisionProposal>>;
   checkEnd(signed: unknown): Promise<OrderCheck<SignedEnd | SignedRestraintEnd>>;
   checkReading(signed: unknown): Promise<OrderCheck<SignedReadEvidence>>;
+  /** Checks it, and hands it to the intake as the alert that it is: the same order is one alert. */
+  takeIncidentOrder(signed: unknown): Promise<IncidentOrderAnswer>;
 }

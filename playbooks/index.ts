@@ -1,11 +1,21 @@
 import type { AnyPlaybook } from '../core/playbook.ts';
 import { askAboutShell } from './ask-about-shell.ts';
 import { askAboutSilentSensor } from './ask-about-silent-sensor.ts';
+import { askAboutStartedIncident } from './ask-about-started-incident.ts';
 import { askAboutUnsignedImage } from './ask-about-unsigned-image.ts';
 import { containDroppedBinary } from './contain-dropped-binary.ts';
+import { quarantineOnOrder } from './quarantine-on-order.ts';
 import { ticketSensitiveRead } from './ticket-sensitive-read.ts';
 
-export { askAboutShell, askAboutSilentSensor, askAboutUnsignedImage, containDroppedBinary, ticketSensitiveRead };
+export {
+  askAboutShell,
+  askAboutSilentSensor,
+  askAboutStartedIncident,
+  askAboutUnsignedImage,
+  containDroppedBinary,
+  quarantineOnOrder,
+  ticketSensitiveRead,
+};
 
 /** A playbook in the list: its body is called by the engine only, which makes what it is called with. */
 export interface ListedPlaybook extends AnyPlaybook {
@@ -19,4 +29,6 @@ export const playbooks: readonly ListedPlaybook[] = [
   ticketSensitiveRead,
   askAboutSilentSensor,
   askAboutUnsignedImage,
+  quarantineOnOrder,
+  askAboutStartedIncident,
 ];

@@ -1,5 +1,5 @@
 import type { SignedVote } from '../core/approval.ts';
-import type { ControlActivities, OrderCheck } from '../core/control.ts';
+import type { ControlActivities, IncidentOrderAnswer, OrderCheck } from '../core/control.ts';
 import { type DecisionProposal, type DecisionState, wordsOf } from '../core/decision.ts';
 import type { SignedReadEvidence } from '../core/evidence-access.ts';
 import { countVote, saidBy } from '../core/question.ts';
@@ -11,7 +11,7 @@ import { controlCard } from './control-card.ts';
 import { type ControlModel, isLive } from './control-model.ts';
 
 export interface Arrived {
-  readonly kind: 'propose' | 'end' | 'vote' | 'read';
+  readonly kind: 'propose' | 'end' | 'vote' | 'read' | 'start';
   readonly value: unknown;
 }
 
@@ -33,6 +33,7 @@ export class Decisions {
     if (kind === 'propose') await this.#propose(value);
     else if (kind === 'end') await this.#end(value);
     else if (kind === 'read') await this.#read(value);
+    else if (kind === 'start') await this.#start(value);
     else await this.#vote(value);
   }
 
@@ -107,6 +108,15 @@ export class Decisions {
     const count = addresses.length === 1 ? '1 object' : `${addresses.length} objects`;
     const text = `${checked.name} reads evidence of ${incident} (${count}): ${reason}`;
     this.#model.record('evidence.read', `person/${person}`, text, { order: checked.order });
+  }
+
+  /** The incident is the intake's to start. Its own card tells people; here it is on record who ordered it, and signed. */
+  async #start(value: unknown): Promise<void> {
+    const taken = await this.#checks.takeIncidentOrder(value).catch((): IncidentOrderAnswer => notChecked);
+    if (!taken.ok) return this.#model.record('incident.refused', claimed(value).actor, taken.reason);
+    const { terms, person } = taken.order.order;
+    const text = `${taken.name} started ${taken.incident} (${terms.id}): ${terms.reason}`;
+    this.#model.record('incident.started', `person/${person}`, text, { order: taken.order, incident: taken.incident });
   }
 
   async #vote(value: unknown): Promise<void> {

@@ -20,6 +20,7 @@ const endSignal = defineSignal<[unknown]>(controlNames.endSignal);
 const voteSignal = defineSignal<[unknown]>(controlNames.voteSignal);
 const stormSignal = defineSignal<[unknown]>(controlNames.stormSignal);
 const readSignal = defineSignal<[unknown]>(controlNames.readSignal);
+const startIncidentSignal = defineSignal<[unknown]>(controlNames.startIncidentSignal);
 const handOverSignal = defineSignal<[string]>(controlNames.handOverSignal);
 const stateQuery = defineQuery<ControlState>(controlNames.stateQuery);
 
@@ -47,6 +48,7 @@ export async function control(input: ControlInput): Promise<never> {
   setHandler(endSignal, take('end'));
   setHandler(voteSignal, take('vote'));
   setHandler(readSignal, take('read'));
+  setHandler(startIncidentSignal, take('start'));
   setHandler(handOverSignal, (build) => {
     wantedBuild = build;
   });

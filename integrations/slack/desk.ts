@@ -3,14 +3,15 @@ import { App, LogLevel, type RespondFn } from '@slack/bolt';
 import type { CardStore, MessageRef, Notice, QuestionCard, ThreadPost } from '../../core/card.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import type { IncidentRef } from '../../core/incident.ts';
+import { section } from './blocks.ts';
 import { type Click, ClickChecks } from './click.ts';
 import { callSlack, createSlackClient, type SlackEndpoint, silentLogger, slackClientOptions } from './client.ts';
-import type { SlashCommand } from './command.ts';
+import { CommandDoor, type CommandHandlers } from './command-door.ts';
 import { Dialogs } from './dialogs.ts';
-import { type CommandAnswer, codeOf, Door, type LinkAnswer, type MenuAnswer, type Told } from './door.ts';
+import { codeOf, Door, type LinkAnswer, type MenuAnswer, type Told } from './door.ts';
 import { linkBlocks } from './link.ts';
 import { noticeBlocks } from './notice.ts';
-import { OrderDialogs, type OrderHandlers } from './order-dialogs.ts';
+import { OrderDialogs, type OrderDialogsParts, type OrderHandlers } from './order-dialogs.ts';
 import { SlackPeople } from './people.ts';
 import { Permalinks } from './permalinks.ts';
 import { Posting } from './posting.ts';
@@ -25,7 +26,7 @@ import { storedButtons } from './stored-buttons.ts';
 import { SubmissionChecks } from './submission.ts';
 import { code, inline, plain } from './text.ts';
 
-export interface SlackDeskOptions extends SlackEndpoint, OrderHandlers {
+export interface SlackDeskOptions extends SlackEndpoint, OrderHandlers, CommandHandlers {
   readonly appId: string;
   readonly teamId: string;
   readonly botToken: string;
@@ -49,8 +50,6 @@ export interface SlackDeskOptions extends SlackEndpoint, OrderHandlers {
   ) => Promise<LinkAnswer>;
   /** What the card offers besides its choices: see `cardMenu`. */
   readonly onMenu: (click: Click) => Promise<MenuAnswer>;
-  /** A slash command of a member of the workspace. Its answer is mrkdwn, escaped already, and shown to who typed it. */
-  readonly onCommand: (command: SlashCommand) => Promise<CommandAnswer>;
   /** For the record: everything that was refused before `onClick`. */
   readonly onRefused: (refusal: Refusal) => Promise<void> | void;
   readonly log: (message: string, facts: Readonly<Record<string, string>>) => void;
@@ -118,6 +117,14 @@ export function createSlackDesk(options: SlackDeskOptions): SlackDesk {
   const sender = new SenderChecks({ appId, teamId, people: new SlackPeople({ client, teamId, now }) });
   const clicks = new ClickChecks({ cards, sender });
   const dialogs = new Dialogs({ client, cards, now });
+  const announce: OrderDialogsParts['announce'] = async (under, text, key) => {
+    const blocks = [section(inline(text, 2_900))];
+    await posting
+      .postOnce(key, async () => ({ key, channel: under.channel, threadTs: under.ts, text: plain(text, 300), blocks }))
+      .catch((error: unknown) => log('not told under the message', { error: codeOf(error) }));
+  };
+  const permalink = (message: MessageRef) => permalinks.of(message);
+  const orders = new OrderDialogs({ ...options, dialogs, permalink, announce, log, now });
   const door = new Door({
     clicks,
     submissions: new SubmissionChecks({ cards, sender, clicks, now }),
@@ -127,9 +134,8 @@ export function createSlackDesk(options: SlackDeskOptions): SlackDesk {
     onClick: options.onClick,
     onSignIn: options.onSignIn,
     onMenu: options.onMenu,
-    onCommand: options.onCommand,
-    orders: new OrderDialogs({ ...options, dialogs, log, now }),
-    sender,
+    commands: new CommandDoor({ ...options, orders, sender, refused }),
+    orders,
     refused,
     tell: answer,
     log,

@@ -3,18 +3,18 @@ import { z } from 'zod';
 import { isMenuEntry, type OrderDraft, type QuestionCard, type StoredButton } from '../../core/card.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import { redactSecrets } from '../../core/redact.ts';
-import { section, words } from './blocks.ts';
+import { words } from './blocks.ts';
 import type { Click, ClickChecks } from './click.ts';
-import { checkCommand, isCommand, type SlashCommand } from './command.ts';
+import { isCommand } from './command.ts';
+import type { CommandDoor } from './command-door.ts';
 import { decisionView, filledIn, isGuarded, unseenCard } from './decision-view.ts';
 import type { Dialogs } from './dialogs.ts';
 import { commentBlock, commentView, detailsView } from './menu-views.ts';
 import type { OrderDialogs } from './order-dialogs.ts';
 import { type Refusal, refusalAnswers } from './refusal.ts';
-import type { SenderChecks } from './sender.ts';
+import { isShortcut } from './shortcut.ts';
 import type { ShownCards } from './shown-cards.ts';
 import type { Submission, SubmissionChecks } from './submission.ts';
-import { chunks, plain } from './text.ts';
 
 /** One request of Slack, however it came: HTTP and Socket Mode bring the same. */
 export interface Arrived {
@@ -45,9 +45,6 @@ export type MenuAnswer =
   | { readonly asksFor: 'comment' }
   | { readonly opens: OrderDraft };
 
-/** The answer is mrkdwn, escaped already; or a dialog. */
-export type CommandAnswer = { readonly mrkdwn: string } | { readonly opens: OrderDraft };
-
 export interface DoorParts {
   readonly clicks: ClickChecks;
   readonly submissions: SubmissionChecks;
@@ -57,9 +54,8 @@ export interface DoorParts {
   readonly onClick: (click: Click) => Promise<{ readonly text: string }>;
   readonly onSignIn: (click: Click, about: { readonly card: QuestionCard; readonly choice: Choice }) => Promise<LinkAnswer>;
   readonly onMenu: (click: Click) => Promise<MenuAnswer>;
-  readonly onCommand: (command: SlashCommand) => Promise<CommandAnswer>;
+  readonly commands: CommandDoor;
   readonly orders: OrderDialogs;
-  readonly sender: SenderChecks;
   readonly refused: (refusal: Refusal) => void;
   readonly tell: (told: Told, respond: RespondFn | undefined) => Promise<void>;
   readonly log: (message: string, facts: Readonly<Record<string, string>>) => void;
@@ -83,34 +79,8 @@ export class Door {
     const kind = kindOf.safeParse(arrived.body);
     if (kind.success && kind.data.type === 'view_submission') return this.#submitted(arrived);
     await arrived.ack();
-    await (isCommand(arrived.body) ? this.#commanded(arrived) : this.#clicked(arrived));
-  }
-
-  /** Answered to who typed it, and to nobody else. */
-  async #commanded({ body, respond }: Arrived): Promise<void> {
-    const { sender, refused, log } = this.#parts;
-    const checked = await checkCommand(body, sender);
-    if (!checked.ok) refused(checked.refusal);
-    const text = checked.ok ? await this.#answerTo(checked.command, respond) : refusalAnswers[checked.refusal.reason];
-    if (text === undefined) return;
-    const blocks = chunks(text).slice(0, 4).map(section);
-    await respond?.({ response_type: 'ephemeral', text: plain(text, 200), blocks }).catch(() =>
-      log('command not answered', { error: 'FB_ERR_UNAVAILABLE' }),
-    );
-  }
-
-  /** Undefined: a dialog is the answer. */
-  async #answerTo(command: SlashCommand, respond: RespondFn | undefined): Promise<string | undefined> {
-    const { onCommand, log } = this.#parts;
-    try {
-      const answer = await onCommand(command);
-      if ('mrkdwn' in answer) return answer.mrkdwn;
-      await this.#parts.orders.open(command, respond, answer.opens);
-      return undefined;
-    } catch (error) {
-      log('command not handled', { error: codeOf(error) });
-      return `That did not work (${codeOf(error)}). Please try again.`;
-    }
+    const { body } = arrived;
+    await (isCommand(body) || isShortcut(body) ? this.#parts.commands.take(arrived) : this.#clicked(arrived));
   }
 
   async #clicked({ body, respond }: Arrived): Promise<void> {

@@ -1,9 +1,10 @@
 import type { RespondFn } from '@slack/bolt';
 import type { ModalView } from '@slack/types';
-import type { OrderDraft, RestraintDraft, SuppressionDraft } from '../../core/card.ts';
+import type { IncidentDraft, MessageRef, OrderDraft, RestraintDraft, SuppressionDraft } from '../../core/card.ts';
 import { redactSecrets } from '../../core/redact.ts';
 import type { Dialogs, Opening } from './dialogs.ts';
 import { type Arrived, codeOf, type Told } from './door.ts';
+import { type FilledIncident, incidentIn, incidentView } from './incident-view.ts';
 import type { Read } from './order-inputs.ts';
 import { type FilledRestraint, restraintIn, restraintView } from './restraint-view.ts';
 import type { DraftSubmission } from './submission.ts';
@@ -20,15 +21,22 @@ interface Sent<Draft> {
 export type SlackProposal = Sent<SuppressionDraft> & FilledProposal;
 /** A freeze or an observe mode that a person has proposed. */
 export type SlackRestraint = Sent<RestraintDraft> & FilledRestraint;
+/** An incident that a person starts; `link` leads to the message that they started it from. */
+export type SlackIncident = Sent<IncidentDraft> & FilledIncident & { readonly link?: string };
 
 /** What is done with what was ordered. The answer is for who ordered it, once it is known what has become of it. */
 export interface OrderHandlers {
   readonly onProposal: (proposal: SlackProposal) => Promise<{ readonly text: string }>;
   readonly onRestraint: (restraint: SlackRestraint) => Promise<{ readonly text: string }>;
+  /** `announce`: for everybody, under the message that it was started from. */
+  readonly onIncident: (incident: SlackIncident) => Promise<{ readonly text: string; readonly announce?: string }>;
 }
 
 export interface OrderDialogsParts extends OrderHandlers {
   readonly dialogs: Dialogs;
+  readonly permalink: (message: MessageRef) => Promise<string | undefined>;
+  /** Says it under the message, where the app may. Never rejects. */
+  readonly announce: (under: MessageRef, text: string, key: string) => Promise<void>;
   readonly log: (message: string, facts: Readonly<Record<string, string>>) => void;
   readonly now: () => number;
 }
@@ -47,8 +55,10 @@ export class OrderDialogs {
    */
   open(opening: Opening, respond: RespondFn | undefined, draft: OrderDraft, rule?: string): Promise<void> {
     const { dialogs, now } = this.#parts;
-    const view = (modalId: string): ModalView =>
-      'kinds' in draft ? suppressionView({ draft, modalId, now: now(), rule }) : restraintView({ draft, modalId });
+    const view = (modalId: string): ModalView => {
+      if ('kinds' in draft) return suppressionView({ draft, modalId, now: now(), rule });
+      return 'mode' in draft ? restraintView({ draft, modalId }) : incidentView({ draft, modalId });
+    };
     return dialogs.open(opening, respond, view, draft);
   }
 
@@ -81,8 +91,21 @@ export class OrderDialogs {
       const read = proposalIn(typed, draft, now());
       return read.ok ? { ok: true, filled: () => onProposal({ ...from, draft, ...redacted(read.filled) }) } : read;
     }
-    const read = restraintIn(typed, draft, now());
-    return read.ok ? { ok: true, filled: () => onRestraint({ ...from, draft, ...redacted(read.filled) }) } : read;
+    if ('mode' in draft) {
+      const read = restraintIn(typed, draft, now());
+      return read.ok ? { ok: true, filled: () => onRestraint({ ...from, draft, ...redacted(read.filled) }) } : read;
+    }
+    const read = incidentIn(typed);
+    return read.ok ? { ok: true, filled: () => this.#start({ ...from, draft, ...redacted(read.filled) }) } : read;
+  }
+
+  async #start(incident: SlackIncident): Promise<{ readonly text: string }> {
+    const { onIncident, permalink, announce } = this.#parts;
+    const { message } = incident.draft;
+    const link = message && (await permalink(message));
+    const answer = await onIncident({ ...incident, ...(link === undefined ? {} : { link }) });
+    if (message && answer.announce !== undefined) await announce(message, answer.announce, `started:${incident.dialogId}`);
+    return answer;
   }
 }
 

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
+import type { Alert } from '../../core/alert.ts';
 import type { SeverityOverrides } from '../../core/sensor.ts';
 import type { SubjectResolver } from '../../core/subject-resolver.ts';
 import type { IntakeToken } from './auth.ts';
@@ -57,6 +58,8 @@ export interface Intake {
   readonly url: string;
   /** Bytes of alerts that Temporal does not have yet. */
   waitingBytes(): number;
+  /** Takes an alert of Firebreak's own. */
+  raise(alert: Alert): Promise<{ readonly incident: string } | { readonly reason: string }>;
   /** Answers what it took, sends what waits (for `withinMs` at most, 10 s if not said), and keeps the rest for the next start. */
   stop(withinMs?: number): Promise<void>;
 }
@@ -152,6 +155,11 @@ export async function startIntake(options: IntakeOptions): Promise<Intake> {
     return {
       url,
       waitingBytes: () => spool.bytes(),
+      raise: async (alert) => {
+        const answer = await receiver.receiveOwn(alert, gate.senders.of('firebreak'));
+        if ('incident' in answer) return { incident: answer.incident };
+        return { reason: 'reason' in answer ? answer.reason : `It was not taken: ${answer.status}.` };
+      },
       stop: async (withinMs = 10_000) => {
         if (stopping) return;
         stopping = true;

@@ -19,7 +19,7 @@ import type { Config } from '../config/load.ts';
 import type { Secrets } from '../config/secrets.ts';
 import { followControl } from '../control/follow.ts';
 import { createLateGateway, type LateGateway } from '../intake/late-gateway.ts';
-import { startIntake } from '../intake/start.ts';
+import { type Intake, startIntake } from '../intake/start.ts';
 import { temporalGateway } from '../intake/temporal-gateway.ts';
 import { keepBuild, type WorkflowBuild } from '../temporal/bundle.ts';
 import type { TemporalConnected } from '../temporal/link.ts';
@@ -66,7 +66,19 @@ const currentWithinMs = 15_000;
 export async function startCell(parts: CellParts): Promise<RunningCell> {
   const { config, secrets, cluster, watch, log } = parts;
   const build = keepBuild(parts.build, config.stateDir);
-  const control = await createCellControl({ config, steps: parts.steps, log });
+  // Orders come by Temporal, which is asked only when the intake is open.
+  let raise: Intake['raise'] | undefined;
+  const control = await createCellControl({
+    config,
+    steps: parts.steps,
+    raise: async (alert) => {
+      const { pod } = alert;
+      if (pod && watch.view.ready() && !watch.view.pod(pod.namespace, pod.name))
+        return { reason: `The cluster has no pod ${pod.namespace}/${pod.name}.` };
+      return (await raise?.(alert)) ?? { reason: 'The intake is not open yet: order it again in a moment.' };
+    },
+    log,
+  });
   const { steps, restraints } = control;
   const restraintOn: RunningCell['restraintOn'] = (step) => restraints.on(step);
   const pool = await createCellPool({ config, secrets, cluster, watch, steps, restraintOn, log });
@@ -110,6 +122,7 @@ export async function startCell(parts: CellParts): Promise<RunningCell> {
     seal: sealRaw(secrets),
     log,
   });
+  raise = intake.raise;
   return {
     url: intake.url,
     restraintOn,

@@ -29,10 +29,12 @@ export interface CellControl {
 export async function createCellControl({
   config,
   steps,
+  raise,
   log,
 }: {
   readonly config: Config;
   readonly steps: OwnSteps;
+  readonly raise: Parameters<typeof createControlActivities>[0]['raise'];
   readonly log: Logger;
 }): Promise<CellControl> {
   const { stateDir } = config;
@@ -41,7 +43,7 @@ export async function createCellControl({
     book: new SuppressionBook({ file: join(stateDir, 'control', 'suppressions.json'), beliefs, log }),
     restraints: new RestraintBook({ file: join(stateDir, 'control', 'restraints.json'), beliefs, log }),
     steps,
-    activities: createControlActivities({ beliefs, levels }),
+    activities: createControlActivities({ beliefs, levels, raise }),
     storms: new StormTeller(config.cluster),
   };
 }

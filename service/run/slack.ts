@@ -6,6 +6,7 @@ import { createSlackDesk, type SlackDesk } from '../../integrations/slack/desk.t
 import { createCardMenu } from './card-menu.ts';
 import { createClickVotes } from './click-votes.ts';
 import type { DeskParts } from './desk.ts';
+import { createIncidentOrders } from './incident-orders.ts';
 import type { Journal } from './journal.ts';
 import type { OutsideDuty } from './on-call.ts';
 import { createRestraintOrders } from './restraint-orders.ts';
@@ -60,6 +61,13 @@ export async function createSlack(options: {
     refused: ({ reason, person, choice }) =>
       void journal.record({ kind: 'command.refused', actor: person, body: { reason, choice } }),
   });
+  const incidents = createIncidentOrders({
+    config,
+    signer,
+    client,
+    refused: ({ reason, person }) =>
+      void journal.record({ kind: 'command.refused', actor: person, body: { reason, choice: 'start' } }),
+  });
   const desk = createSlackDesk({
     appId: config.slack.appId,
     teamId: config.slack.teamId,
@@ -90,11 +98,17 @@ export async function createSlack(options: {
       signIns,
       suppressions,
       restraints,
+      incidents,
       refused: ({ reason, command }) =>
         void journal.record({ kind: 'command.refused', actor: `slack/${command.slackUser}`, body: { reason } }),
     }),
     onProposal: suppressions.propose,
     onRestraint: restraints.propose,
+    onIncident: incidents.take,
+    onShortcut: async ({ slackUser, message }) => {
+      const answer = incidents.draft(slackUser, message);
+      return 'text' in answer ? { mrkdwn: answer.text } : answer;
+    },
     onRefused: ({ reason, slackUser, buttonId, detail }) =>
       journal.record({
         kind: 'click.refused',

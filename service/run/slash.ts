@@ -5,12 +5,14 @@ import { FirebreakError } from '../../core/errors.ts';
 import type { IncidentState } from '../../core/incident-state.ts';
 import { redactSecrets } from '../../core/redact.ts';
 import { answersFor, type Person, personBySlackId } from '../../core/roster.ts';
+import { podIn } from '../../integrations/slack/incident-view.ts';
 import { safeUrl } from '../../integrations/slack/link.ts';
 import { code, inline } from '../../integrations/slack/text.ts';
 import { incidentId, incidentState, sessionOver } from '../commands/connect.ts';
 import { leaseOf } from '../commands/lease.ts';
 import type { Config } from '../config/load.ts';
 import type { ClickVotes } from './click-votes.ts';
+import { type IncidentOrders, startedText } from './incident-orders.ts';
 import { type RestraintOrders, restraintsText } from './restraint-orders.ts';
 import type { SignIns } from './sign-ins-desk.ts';
 import { incidentsText, incidentText, type Looking, questionsText } from './slash-look.ts';
@@ -32,6 +34,7 @@ export interface SlashOptions {
   readonly signIns: Pick<SignIns, 'open'>;
   readonly suppressions: Pick<SuppressionProposals, 'draft'>;
   readonly restraints: Pick<RestraintOrders, 'draft' | 'end'>;
+  readonly incidents: Pick<IncidentOrders, 'start'>;
   readonly refused: (refusal: { readonly reason: string; readonly command: TypedCommand }) => void;
   readonly now?: () => number;
 }
@@ -47,6 +50,7 @@ const help = [
   '*/firebreak incidents*  the open incidents, newest first',
   '*/firebreak show ID*  one incident: what was done, what is asked, what happened last',
   '*/firebreak questions*  what waits for you',
+  '*/firebreak quarantine NAMESPACE/POD REASON*  cut a pod off at once; others decide what becomes of it',
   '*/firebreak release ID REASON*  give a containment back; on a critical incident two people must say so',
   '*/firebreak extend ID*  let a containment last for one more term',
   '*/firebreak suppress ID*  propose to hide alerts of this kind for a time; somebody else must agree',
@@ -102,6 +106,8 @@ async function answerTo(
       case 'freeze':
       case 'observe':
         return { opens: asking.options.restraints.draft(asking.person, word) };
+      case 'quarantine':
+        return await quarantine(asking, rest);
       case 'unfreeze':
         return await unfreeze(asking, rest);
       default:
@@ -152,6 +158,20 @@ async function lease(asking: Asking, choice: 'release' | 'extend', rest: readonl
   const shown = { label: offered.label, changes, blastRadius: offered.plans.flatMap((plan) => plan.blastRadius), notes };
   const { text, link } = await options.signIns.open(click, { card: { text: asked, incident: state }, choice: shown });
   return link === undefined ? inline(text, 1_000) : `${inline(text, 1_000)}\n<${safeUrl(link)}|Sign in and decide>`;
+}
+
+/** Strengthening: one person is enough, and it is told at once. Without a reason, the dialog asks for what is missing. */
+async function quarantine(asking: Asking, [written, ...words]: readonly string[]): ReturnType<typeof answerTo> {
+  const { session, person, command, options } = asking;
+  const reason = redactSecrets(words.filter((word, place) => place > 0 || word !== '--reason').join(' ')).slice(0, 500);
+  const pod = podIn(written ?? '');
+  if (!pod || reason.length < 3) {
+    const named = written === undefined ? {} : { pod: written };
+    return { opens: { wish: 'quarantine', cluster: session.config.cluster, owner: person.name, ...named } };
+  }
+  const terms = { wish: 'quarantine', pod, severity: 'critical', reason } as const;
+  const { incident } = await options.incidents.start({ session, person, from: command.commandId, terms });
+  return inline(startedText(incident, terms), 1_000);
 }
 
 /** Strengthening: one person is enough. */

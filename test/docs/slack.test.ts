@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
 import { parse } from 'yaml';
-import { incident, post, startRig, until } from '../integrations/slack/fixture.ts';
+import { channel, incident, post, startRig, until } from '../integrations/slack/fixture.ts';
 
 const root = join(import.meta.dirname, '../..');
 const manifest = parse(readFileSync(join(root, 'deploy/slack/manifest.yaml'), 'utf8'));
@@ -29,6 +29,16 @@ test('the manifest sends everything to the one address that the desk answers at,
   expect(new URL(interactivity.request_url).pathname).toBe('/slack/events');
   expect(interactivity.is_enabled).toBe(true);
   expect(socketMode).toBe(false);
+});
+
+test('the manifest’s message shortcut is the one that the desk takes', async () => {
+  const [shortcut] = manifest.features.shortcuts;
+  expect(shortcut.type).toBe('message');
+  const rig = await startRig({}, scopes);
+  const { ts } = rig.slack.world.add({ channel, ts: rig.slack.world.nextTs(), user: 'U0GRACE', text: 'odd' });
+  await rig.slack.shortcut({ user: 'U0ADA', channel, ts, callbackId: shortcut.callback_id });
+  await until(() => rig.slack.world.openView('U0ADA'));
+  await rig.stop();
 });
 
 test('the page about Slack names every scope, and its pictures are there', () => {

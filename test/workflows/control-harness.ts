@@ -124,6 +124,8 @@ export interface ControlLab {
   readonly said: string[];
   readonly answers: string[];
   readonly notices: (Notice & { readonly shownAt: number })[];
+  /** Alerts that were handed to the intake. */
+  readonly raised: Alert[];
   /** The cell's clock. */
   clock(): Promise<number>;
   start(over?: Partial<ControlInput>): Promise<RunningControl>;
@@ -146,6 +148,7 @@ export async function startControlLab(maxCachedWorkflows = 10): Promise<ControlL
   const records: AuditRecord[] = [];
   const said: string[] = [];
   const answers: string[] = [];
+  const raised: Alert[] = [];
   const notices: (Notice & { readonly shownAt: number })[] = [];
   let now = await env.currentTimeMs();
   const clock = async (): Promise<number> => {
@@ -179,7 +182,18 @@ export async function startControlLab(maxCachedWorkflows = 10): Promise<ControlL
     connection: env.nativeConnection,
     taskQueue: 'lab',
     workflowBundle: { codePath: await bundlePath() },
-    activities: { ...createControlActivities({ beliefs: () => beliefsAt(now), levels }), ...desk, verifyVote },
+    activities: {
+      ...createControlActivities({
+        beliefs: () => beliefsAt(now),
+        levels,
+        raise: async (alert) => {
+          raised.push(alert);
+          return { incident: `incident/lab/${alert.pod?.namespace}/Pod/${alert.pod?.name}` };
+        },
+      }),
+      ...desk,
+      verifyVote,
+    },
     maxCachedWorkflows,
   });
   const running = worker.run();
@@ -190,6 +204,7 @@ export async function startControlLab(maxCachedWorkflows = 10): Promise<ControlL
     said,
     answers,
     notices,
+    raised,
     clock,
     start: async (over = {}) => {
       serial += 1;

@@ -3,7 +3,15 @@ import { Carrier } from './carrier.ts';
 import { handleControl } from './control.ts';
 import { type Fault, Faults } from './faults.ts';
 import { sendJson } from './http.ts';
-import type { ClickOptions, CommandOptions, Delivery, Forgery, SentRequest, SubmitOptions } from './interaction.ts';
+import type {
+  ClickOptions,
+  CommandOptions,
+  Delivery,
+  Forgery,
+  SentRequest,
+  ShortcutOptions,
+  SubmitOptions,
+} from './interaction.ts';
 import { Interactions } from './interactions.ts';
 import { RateLimits } from './limits.ts';
 import { Page } from './page.ts';
@@ -30,6 +38,8 @@ export interface SlackEmulatorOptions {
   /** Then Socket Mode is on: what people do goes over the app's connections, and nothing to a Request URL. */
   readonly appToken?: string;
   readonly appScopes?: readonly string[];
+  /** Callback ids of the message shortcuts that the app's manifest names. */
+  readonly shortcuts?: readonly string[];
   /** The app's Request URL; may be given later with `setInteractionsUrl`. */
   readonly interactionsUrl?: string;
 }
@@ -47,6 +57,8 @@ export interface SlackEmulator {
   click(options: ClickOptions): Promise<Delivery>;
   /** A person types a slash command. */
   command(options: CommandOptions): Promise<Delivery>;
+  /** A person picks a message's shortcut. */
+  shortcut(options: ShortcutOptions): Promise<Delivery>;
   /** The very same bytes again. */
   resend(request: SentRequest): Promise<Delivery>;
   /** Any payload, signed as Slack would. */
@@ -95,7 +107,7 @@ export async function startSlackEmulator(options: SlackEmulatorOptions): Promise
     interactionsUrl: options.interactionsUrl ?? 'http://127.0.0.1:9/',
     socket,
   });
-  const interactions = new Interactions({ world, carrier, baseUrl: () => base });
+  const interactions = new Interactions({ world, carrier, baseUrl: () => base, shortcuts: options.shortcuts });
   const page = new Page({ world, interactions });
 
   const emulator: Omit<SlackEmulator, 'apiUrl' | 'pageUrl' | 'stop'> = {
@@ -107,6 +119,7 @@ export async function startSlackEmulator(options: SlackEmulatorOptions): Promise
     },
     click: (click) => interactions.click(click),
     command: (command) => interactions.command(command),
+    shortcut: (shortcut) => interactions.shortcut(shortcut),
     resend: (request) => carrier.send(request),
     deliver: (payload, forge) => interactions.deliver(payload, forge),
     submitView: (view) => interactions.submitView(view),

@@ -73,6 +73,15 @@ export interface SubmitOptions {
   readonly forge?: Forgery;
 }
 
+export interface ShortcutOptions {
+  readonly user: string;
+  readonly channel: string;
+  /** Of the message. */
+  readonly ts: string;
+  readonly callbackId: string;
+  readonly forge?: Forgery;
+}
+
 export interface CommandOptions {
   readonly user: string;
   readonly channel: string;

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Carrier } from './carrier.ts';
 import { carefullyTyped, type DialogOutcome, problemsOf, stateOf, takeAnswer } from './dialogs.ts';
-import type { ClickOptions, CommandOptions, Delivery, Forgery, SubmitOptions } from './interaction.ts';
+import type { ClickOptions, CommandOptions, Delivery, Forgery, ShortcutOptions, SubmitOptions } from './interaction.ts';
 import { messageObject } from './objects.ts';
 import { type Clicked, pressedBy } from './pressed.ts';
 import { viewObject } from './view-methods.ts';
@@ -26,6 +26,7 @@ function answerOf(body: string): { readonly text: string } {
 export class Interactions {
   readonly #world: SlackWorld;
   readonly #baseUrl: () => string;
+  readonly #shortcuts: readonly string[];
   readonly #hands = new Map<string, Promise<unknown>>();
   readonly carrier: Carrier;
 
@@ -33,10 +34,12 @@ export class Interactions {
     readonly world: SlackWorld;
     readonly carrier: Carrier;
     readonly baseUrl: () => string;
+    readonly shortcuts?: readonly string[] | undefined;
   }) {
     this.#world = options.world;
     this.#baseUrl = options.baseUrl;
     this.carrier = options.carrier;
+    this.#shortcuts = options.shortcuts ?? ['fb_start_incident'];
   }
 
   /** A person has one hand: their next click waits until what the last one opened is sent off. */
@@ -96,6 +99,34 @@ export class Interactions {
       response_url: this.#responseUrl(message, user),
       actions: forge.doubled === true ? [action, { ...action, action_ts: this.#world.nextTs() }] : [action],
     };
+  }
+
+  /**
+   * A person picks the app's shortcut in a message's menu. https://docs.slack.dev/interactivity/implementing-shortcuts
+   * Throws for what Slack's own client would not offer.
+   */
+  async shortcut({ user, channel, ts, callbackId, forge = {} }: ShortcutOptions): Promise<Delivery> {
+    const message = this.#world.message(channel, ts);
+    if (message === undefined || message.ephemeralFor !== undefined)
+      throw new Error(`no message ${ts} in ${channel} to pick it on`);
+    if (!this.#shortcuts.includes(callbackId)) throw new Error(`the app has no shortcut ${callbackId}`);
+    return this.deliver(
+      {
+        type: 'message_action',
+        token: 'not-the-signing-secret',
+        action_ts: forge.actionTs ?? this.#world.nextTs(),
+        ...this.#who(user, forge),
+        channel: { id: forge.channelId ?? channel, name: this.#world.channels.get(channel)?.name ?? 'unknown' },
+        is_enterprise_install: false,
+        enterprise: null,
+        callback_id: callbackId,
+        trigger_id: this.#trigger(user),
+        response_url: this.#responseUrl(message, user),
+        message_ts: ts,
+        message: messageObject(message, this.#world),
+      },
+      forge,
+    );
   }
 
   /** A person types a slash command. https://docs.slack.dev/interactivity/implementing-slash-commands */

@@ -10,7 +10,7 @@ import type {
   SuppressionDraft,
 } from '../../../core/card.ts';
 import { createSlackDesk, type SlackDesk, type SlackDeskOptions } from '../../../integrations/slack/desk.ts';
-import type { SlackProposal, SlackRestraint } from '../../../integrations/slack/order-dialogs.ts';
+import type { SlackIncident, SlackProposal, SlackRestraint } from '../../../integrations/slack/order-dialogs.ts';
 import type { Refusal } from '../../../integrations/slack/refusal.ts';
 import { type SlackEmulator, startSlackEmulator } from '../../fakes/slack/index.ts';
 
@@ -182,6 +182,7 @@ export interface Rig {
   readonly clicks: Parameters<SlackDeskOptions['onClick']>[0][];
   readonly proposals: SlackProposal[];
   readonly restraints: SlackRestraint[];
+  readonly incidents: SlackIncident[];
   readonly refusals: Refusal[];
   readonly logs: string[];
   stop(): Promise<void>;
@@ -200,7 +201,7 @@ export async function startRig(options: Partial<SlackDeskOptions> = {}, scopes?:
     ...(options.appToken === undefined ? {} : { appToken: options.appToken }),
   });
   const [cards, clicks, refusals, logs] = [new MemoryCards(), [] as Rig['clicks'], [] as Refusal[], [] as string[]];
-  const [proposals, restraints] = [[] as SlackProposal[], [] as SlackRestraint[]];
+  const [proposals, restraints, incidents] = [[] as SlackProposal[], [] as SlackRestraint[], [] as SlackIncident[]];
   const desk = createSlackDesk({
     appId,
     teamId,
@@ -219,7 +220,14 @@ export async function startRig(options: Partial<SlackDeskOptions> = {}, scopes?:
     },
     onCommand: async ({ text }) => {
       if (text === 'freeze') return { opens: freezeDraft };
+      if (text === 'quarantine')
+        return { opens: { wish: 'quarantine', cluster: 'prod-1', owner: 'Ada Lovelace', pod: 'shop/cart-1' } };
       return text === 'suppress cart' ? { opens: draft } : { mrkdwn: `You typed *${text}*.` };
+    },
+    onShortcut: async ({ message }) => ({ opens: { wish: 'look', cluster: 'prod-1', owner: 'Ada Lovelace', message } }),
+    onIncident: async (started) => {
+      incidents.push(started);
+      return { text: 'Started.', announce: 'Ada Lovelace started the incident shop/Deployment/cart from this message.' };
     },
     onRestraint: async (restraint) => {
       restraints.push(restraint);
@@ -255,6 +263,7 @@ export async function startRig(options: Partial<SlackDeskOptions> = {}, scopes?:
     clicks,
     proposals,
     restraints,
+    incidents,
     refusals,
     logs,
     stop: async () => {

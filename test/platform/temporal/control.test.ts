@@ -52,7 +52,11 @@ async function buildOf(name: string): Promise<WorkflowBuild> {
 }
 
 async function startWorker(build: WorkflowBuild): Promise<void> {
-  const activities = { ...createControlActivities({ beliefs, levels }), ...desk, verifyVote } as unknown as CellActivities;
+  const activities = {
+    ...createControlActivities({ beliefs, levels, raise: async () => ({ reason: 'no intake here' }) }),
+    ...desk,
+    verifyVote,
+  } as unknown as CellActivities;
   const base = { connection, namespace: temporalNamespace, dataConverter: {}, identity: build.id };
   const worker = await createCellWorker({ ...base, taskQueue, build, deployment, activities, maxCachedWorkflows: 10 });
   running.push({ worker, run: worker.run() });

@@ -1,0 +1,44 @@
+import { deletePod, openTicket, quarantinePod, snapshotPodState } from '../core/actions/index.ts';
+import { definePlaybook } from '../core/playbook.ts';
+
+export const quarantineOnOrder = definePlaybook(
+  {
+    id: 'quarantine-on-order',
+    title: 'Cut a pod off because somebody of the roster has ordered it',
+    on: { rules: ['Quarantine ordered by a person'], minSeverity: 'critical', requires: ['pod'] },
+    uses: { quarantinePod, snapshotPodState, deletePod, openTicket },
+    headStart: 'quarantinePod',
+  },
+  async ({ alert, steps, ask, settle, verdict }) => {
+    const quarantine = await steps.quarantinePod({ pod: alert.pod, lease: '4h' });
+    const filed = settle({
+      ticket: steps.openTicket({
+        title: `${alert.pod.namespace}/${alert.pod.name} was quarantined by order`,
+        body: `${alert.title}\n\nThe pod is quarantined. People are asked what becomes of it.`,
+        labels: ['firebreak', alert.severity],
+      }),
+    });
+    await settle({ evidence: steps.snapshotPodState({ pod: alert.pod }) });
+    const answer = await ask({
+      question: `What becomes of ${alert.pod.name}? ${alert.title}`,
+      choices: { release: 'It is harmless: release it', remove: 'Delete the pod' },
+      plan: {
+        release: await steps.quarantinePod.undo.plan(quarantine),
+        remove: await steps.deletePod.plan({ pod: alert.pod }),
+      },
+      levels: [
+        { group: 'oncall', within: '30m' },
+        { group: 'leads', within: '2h' },
+      ],
+      onSilence: 'The pod stays quarantined, and the next level is asked.',
+    });
+    if (answer.choice === 'release') {
+      verdict('benign', `harmless, said ${answer.by.join(' and ')}`);
+      await steps.quarantinePod.undo(quarantine, answer.approval);
+    } else if (answer.choice === 'remove') {
+      verdict('true_positive', `to be deleted, said ${answer.by.join(' and ')}`);
+      await steps.deletePod({ pod: alert.pod }, answer.approval);
+    }
+    await filed;
+  },
+);
