@@ -26,6 +26,8 @@ export const names = {
   restartedByAnnotation: 'firebreak.dev/restarted-by',
   /** On a Deployment that was rolled back: the step's key, hashed to 32 hex digits. */
   rolledBackByAnnotation: 'firebreak.dev/rolled-back-by',
+  /** On a workload that was hardened: the step, and what the touched fields were, as JSON. */
+  hardenedAnnotation: 'firebreak.dev/hardened',
   /** On a ServiceAccount that keeps what another was, while that is made anew: JSON. */
   keptAccountAnnotation: 'firebreak.dev/kept-account',
   standingPolicy: 'firebreak-quarantine',

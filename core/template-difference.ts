@@ -3,7 +3,10 @@ import { canonicalJson } from './digest.ts';
 const shownText = 200;
 
 /** Names of fields whose values are said; everything else may hold a secret, and is only named. */
-const shown: ReadonlySet<string> = new Set(['image', 'serviceAccountName', 'privileged', 'runAsUser', 'hostNetwork', 'hostPID']);
+const shown: ReadonlySet<string> = new Set([
+  ...['image', 'serviceAccountName', 'privileged', 'runAsUser', 'hostNetwork', 'hostPID', 'hostUsers', 'runAsNonRoot'],
+  ...['automountServiceAccountToken', 'allowPrivilegeEscalation', 'readOnlyRootFilesystem', 'drop'],
+]);
 
 /**
  * What differs between two pod templates, in words, one field a line, sorted. Values are said of images and rights only: environment, commands

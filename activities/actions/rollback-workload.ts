@@ -110,8 +110,9 @@ export function rollbackWorkloadImplementation(
           path: pathOf(ref),
           query: { fieldManager: names.fieldManager },
           body: [
-            { op: 'test', path: '/metadata/uid', value: uid },
-            { op: 'test', path: '/metadata/resourceVersion', value: resourceVersion },
+            // Set, not tested: a test that fails is no conflict to the API server, and is not tried again.
+            { op: 'replace', path: '/metadata/uid', value: uid },
+            { op: 'replace', path: '/metadata/resourceVersion', value: resourceVersion },
             { op: 'replace', path: '/spec/template', value: template },
             ...(annotations ? [] : [{ op: 'add', path: '/metadata/annotations', value: {} }]),
             { op: 'add', path: `/metadata/annotations/${names.rolledBackByAnnotation.replaceAll('/', '~1')}`, value },

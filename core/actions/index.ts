@@ -10,6 +10,7 @@ import { deleteWorkload } from './delete-workload.ts';
 import { denyImage } from './deny-image.ts';
 import { drainNode } from './drain-node.ts';
 import { evictPod } from './evict-pod.ts';
+import { hardenWorkload } from './harden-workload.ts';
 import { isolateNamespace } from './isolate-namespace.ts';
 import { killProcess } from './kill-process.ts';
 import { listReachableSecrets } from './list-reachable-secrets.ts';
@@ -42,6 +43,7 @@ export {
   denyImage,
   drainNode,
   evictPod,
+  hardenWorkload,
   isolateNamespace,
   killProcess,
   listReachableSecrets,
@@ -91,6 +93,7 @@ export const actions: readonly ActionDeclaration[] = [
   evictPod,
   restartWorkload,
   rollbackWorkload,
+  hardenWorkload,
   deleteWorkload,
   drainNode,
   revokeTokens,

@@ -2,6 +2,7 @@ import { collectLogsImplementation } from '../../activities/actions/collect-logs
 import { deleteWorkloadImplementation } from '../../activities/actions/delete-workload.ts';
 import { drainNodeImplementation } from '../../activities/actions/drain-node.ts';
 import { evictPodImplementation } from '../../activities/actions/evict-pod.ts';
+import { hardenWorkloadImplementation } from '../../activities/actions/harden-workload.ts';
 import { listReachableSecretsImplementation } from '../../activities/actions/list-reachable-secrets.ts';
 import { restartWorkloadImplementation } from '../../activities/actions/restart-workload.ts';
 import type { RegisteredAction } from '../../activities/chokepoint.ts';
@@ -9,11 +10,13 @@ import { collectLogsInput } from '../../core/actions/collect-logs.schema.ts';
 import { deleteWorkloadInput } from '../../core/actions/delete-workload.schema.ts';
 import { drainNodeInput } from '../../core/actions/drain-node.schema.ts';
 import { evictPodInput } from '../../core/actions/evict-pod.schema.ts';
+import { hardenWorkloadInput } from '../../core/actions/harden-workload.schema.ts';
 import {
   collectLogs,
   deleteWorkload,
   drainNode,
   evictPod,
+  hardenWorkload,
   listReachableSecrets,
   restartWorkload,
 } from '../../core/actions/index.ts';
@@ -50,6 +53,7 @@ export function eradicationActions(parts: {
       input: restartWorkloadInput,
       implementation: restartWorkloadImplementation({ api }),
     }),
+    register({ declaration: hardenWorkload, input: hardenWorkloadInput, implementation: hardenWorkloadImplementation({ api }) }),
     register({ declaration: deleteWorkload, input: deleteWorkloadInput, implementation: deleteWorkloadImplementation({ api }) }),
     register({ declaration: drainNode, input: drainNodeInput, implementation: drainNodeImplementation({ api, isProtected }) }),
   ];

@@ -2,6 +2,7 @@ import { collectLogsImplementation } from '../../../activities/actions/collect-l
 import { deleteWorkloadImplementation } from '../../../activities/actions/delete-workload.ts';
 import { drainNodeImplementation } from '../../../activities/actions/drain-node.ts';
 import { evictPodImplementation } from '../../../activities/actions/evict-pod.ts';
+import { hardenWorkloadImplementation } from '../../../activities/actions/harden-workload.ts';
 import { listReachableSecretsImplementation } from '../../../activities/actions/list-reachable-secrets.ts';
 import { restartWorkloadImplementation } from '../../../activities/actions/restart-workload.ts';
 import { revokeTokensImplementation } from '../../../activities/actions/revoke-tokens.ts';
@@ -11,11 +12,13 @@ import { collectLogsInput } from '../../../core/actions/collect-logs.schema.ts';
 import { deleteWorkloadInput } from '../../../core/actions/delete-workload.schema.ts';
 import { drainNodeInput } from '../../../core/actions/drain-node.schema.ts';
 import { evictPodInput } from '../../../core/actions/evict-pod.schema.ts';
+import { hardenWorkloadInput } from '../../../core/actions/harden-workload.schema.ts';
 import {
   collectLogs,
   deleteWorkload,
   drainNode,
   evictPod,
+  hardenWorkload,
   listReachableSecrets,
   restartWorkload,
   revokeTokens,
@@ -154,6 +157,17 @@ export const eradicationTable: readonly AnyRow[] = [
       return { input: { workload: cart(namespace), suspect: resolved(suspect ?? {}) }, objects: [] };
     },
     verification: 'verified',
+  }),
+  row({
+    declaration: hardenWorkload,
+    input: hardenWorkloadInput,
+    implementation: ({ api }) => hardenWorkloadImplementation({ api, pollMs: 100 }),
+    async scene(cluster, namespace) {
+      const suspect = await suspectOf(cluster, namespace);
+      return { input: { workload: cart(namespace), suspect }, objects: [] };
+    },
+    verification: 'verified',
+    unused: otherKinds(['get', 'patch'], 'statefulsets', 'daemonsets'),
   }),
   row({
     declaration: deleteWorkload,

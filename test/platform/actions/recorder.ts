@@ -18,8 +18,8 @@ export function recorded(api: KubernetesApi): RecordedApi {
   return {
     ...api,
     async json<T>(call: KubernetesCall): Promise<T> {
-      // A review is a question, however it is put.
-      if (call.method === 'GET' || call.path.startsWith('/apis/authorization.k8s.io/')) return api.json<T>(call);
+      // A review and a dry run are questions, however they are put.
+      if (call.method === 'GET' || call.path.startsWith('/apis/authorization.k8s.io/') || isDry(call)) return api.json<T>(call);
       if (loss?.what === 'call' && --loss.left === 0) throw new Killed(call.what);
       const answer = await api.json<T>(call);
       // The same uid deleted again, while its first end is under way, changes nothing.
@@ -39,6 +39,10 @@ export function recorded(api: KubernetesApi): RecordedApi {
       loss = { left: n, what };
     },
   };
+}
+
+function isDry({ query }: KubernetesCall): boolean {
+  return new URLSearchParams(query).has('dryRun');
 }
 
 function targetOfCall({ path, body }: KubernetesCall): string {

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { deleteWorkloadImplementation } from '../../../activities/actions/delete-workload.ts';
 import { drainNodeImplementation } from '../../../activities/actions/drain-node.ts';
 import { evictPodImplementation } from '../../../activities/actions/evict-pod.ts';
+import { hardenWorkloadImplementation } from '../../../activities/actions/harden-workload.ts';
 import { listReachableSecretsImplementation } from '../../../activities/actions/list-reachable-secrets.ts';
 import { revokeTokensImplementation } from '../../../activities/actions/revoke-tokens.ts';
 import { rollbackWorkloadImplementation } from '../../../activities/actions/rollback-workload.ts';
@@ -91,6 +92,45 @@ describe('eradication and recovery', () => {
     const { spec } = await cluster.deployment(namespace, 'cart');
     expect(spec?.template.spec?.containers[0]?.image).toBe('shop/cart:1');
     await expect(rollback.plan({ ...input, toRevision: 99 }, context())).rejects.toMatchObject({ code: 'FB_ERR_REFUSED' });
+  });
+
+  test('a hardened workload that does not become ready has its old fields back, and the plan showed what it would get', async () => {
+    const namespace = await platform.freshNamespace();
+    const path = pathOf({ group: 'apps', resource: 'deployments', namespace, name: 'cart' });
+    const [pod] = await cluster.makeDeployment(namespace, 'cart', { replicas: 1 });
+    const template = async () => (await cluster.deployment(namespace, 'cart')).spec?.template;
+    const before = await template();
+    // No second pod may be made here, and the first may not go before: a roll cannot come to its end.
+    await cluster.post(pathOf({ resource: 'resourcequotas', namespace }), {
+      metadata: { name: 'one' },
+      spec: { hard: { pods: '1' } },
+    });
+    await cluster.api.json({
+      method: 'PATCH',
+      patch: 'merge',
+      path,
+      body: {
+        spec: { progressDeadlineSeconds: 2, minReadySeconds: 0, strategy: { rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } } },
+      },
+      what: 'set the scene',
+    });
+    const input = { workload: { kind: 'Deployment', namespace, name: 'cart' }, suspect: resolved(pod ?? {}) };
+    const hardening = hardenWorkloadImplementation({ api: cluster.api, pollMs: 100, rollMs: 20_000 });
+    const { notes } = await hardening.plan(input, context());
+    expect(notes).toEqual(
+      expect.arrayContaining([
+        'Difference: spec.automountServiceAccountToken is added: false.',
+        'Difference: spec.containers[main].securityContext.readOnlyRootFilesystem is added: true.',
+        'Difference: spec.hostUsers is added: false.',
+      ]),
+    );
+    expect(await template()).toEqual(before);
+    const step = context();
+    const failure = { code: 'FB_ERR_REFUSED', detail: expect.stringContaining('has its old fields back') };
+    await expect(hardening.apply(input, step)).rejects.toMatchObject(failure);
+    expect(await template()).toEqual(before);
+    await expect(hardening.apply(input, step)).rejects.toMatchObject(failure);
+    expect((await cluster.pods(namespace)).map(({ metadata }) => metadata?.uid)).toEqual([pod?.metadata?.uid]);
   });
 
   test('a workload goes with all its pods, and the plan names them', async () => {

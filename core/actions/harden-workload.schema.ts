@@ -1,0 +1,16 @@
+import { z } from 'zod';
+import { hardenings } from '../hardening.ts';
+import { podSchema } from './pod.schema.ts';
+import { workloadSchema } from './workload.schema.ts';
+
+export const hardenWorkloadInput = z.object({
+  workload: workloadSchema,
+  /** The pod of it that the alert is about: its evidence has to be kept first. */
+  suspect: podSchema,
+  /** What it does not stand: `readOnlyRoot` for what writes beside its volumes, `runAsNonRoot` for images whose user is root. */
+  leave: z.array(z.enum(hardenings)).exactOptional(),
+});
+export type HardenWorkloadInput = z.infer<typeof hardenWorkloadInput>;
+
+export const hardenWorkloadOutput = z.object({ workload: workloadSchema, uid: z.string() });
+export type HardenWorkloadOutput = z.infer<typeof hardenWorkloadOutput>;
