@@ -2,6 +2,7 @@ import type { ActionDeclaration } from '../action.ts';
 import { blockEgress } from './block-egress.ts';
 import { captureProcesses } from './capture-processes.ts';
 import { captureTraffic } from './capture-traffic.ts';
+import { checkpointContainer } from './checkpoint-container.ts';
 import { collectLogs } from './collect-logs.ts';
 import { cordonNode } from './cordon-node.ts';
 import { cutConnections } from './cut-connections.ts';
@@ -35,6 +36,7 @@ export {
   blockEgress,
   captureProcesses,
   captureTraffic,
+  checkpointContainer,
   collectLogs,
   cordonNode,
   cutConnections,
@@ -82,6 +84,7 @@ export const actions: readonly ActionDeclaration[] = [
   snapshotPodState,
   snapshotFilesystem,
   snapshotVolume,
+  checkpointContainer,
   rotateSecret,
   deletePod,
   collectLogs,

@@ -3,7 +3,7 @@ import { type ErrorCode, FirebreakError } from '../../core/errors.ts';
 /** What the API server said, as far as it may be repeated: status and its one-word reason, never its text or headers. */
 export class KubernetesError extends FirebreakError {
   readonly status: number;
-  /** `Conflict`, `AlreadyExists`, `NotFound`, `Expired` … as `metav1.StatusReason` lists them. */
+  /** `Conflict`, `AlreadyExists`, `NotFound`, `Expired` … as `metav1.StatusReason` lists them; `Untrusted` where the server proved nothing. */
   readonly reason: string;
 
   constructor(code: ErrorCode, detail: string, answer: { readonly status: number; readonly reason: string }) {
@@ -39,8 +39,24 @@ export function errorOfStatus(options: {
 export function errorOfConnection(options: { readonly error: unknown; readonly what: string }): KubernetesError {
   const { error, what } = options;
   const word = faultOf(error);
-  return new KubernetesError('FB_ERR_UNAVAILABLE', `${what}: ${word}`, { status: 0, reason: '' });
+  return new KubernetesError('FB_ERR_UNAVAILABLE', `${what}: ${word}`, {
+    status: 0,
+    reason: untrusted.has(word) ? 'Untrusted' : '',
+  });
 }
+
+/** What TLS says of a certificate: https://nodejs.org/api/tls.html#x509-certificate-error-codes */
+const untrusted: ReadonlySet<string> = new Set([
+  'CERT_HAS_EXPIRED',
+  'CERT_SIGNATURE_FAILURE',
+  'CERT_UNTRUSTED',
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'ERR_TLS_CERT_ALTNAME_INVALID',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'UNABLE_TO_GET_ISSUER_CERT',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+]);
 
 function faultOf(error: unknown): string {
   if (typeof error !== 'object' || error === null) return 'the connection failed';

@@ -13,6 +13,8 @@ export interface OwnPod {
   readonly node: string;
   /** In the node's network it has CAP_NET_ADMIN, and nothing else of the node. */
   readonly network: 'node' | 'pod';
+  /** One folder of the node, mounted for root without any capability. */
+  readonly folder?: { readonly path: string; readonly at: string };
   readonly image: string;
   readonly command: readonly string[];
   /** The key of the step that it is for. */
@@ -121,8 +123,9 @@ async function remove(options: {
 }
 
 /** What admission holds the account to: see `service/rbac/own-pod-admission.ts`. */
-function manifestOf({ namespace, name, node, network, image, command, step, livesSeconds }: OwnPod): object {
+function manifestOf({ namespace, name, node, network, image, command, step, livesSeconds, folder }: OwnPod): object {
   const onNode = network === 'node';
+  const asRoot = onNode || folder !== undefined;
   return {
     apiVersion: 'v1',
     kind: 'Pod',
@@ -135,6 +138,7 @@ function manifestOf({ namespace, name, node, network, image, command, step, live
     spec: {
       nodeName: node,
       hostNetwork: onNode,
+      ...(folder && { volumes: [{ name: 'folder', hostPath: { path: folder.path, type: 'DirectoryOrCreate' } }] }),
       restartPolicy: 'Never',
       activeDeadlineSeconds: livesSeconds,
       terminationGracePeriodSeconds: 1,
@@ -148,10 +152,11 @@ function manifestOf({ namespace, name, node, network, image, command, step, live
           image,
           imagePullPolicy: 'IfNotPresent',
           command,
+          ...(folder && { volumeMounts: [{ name: 'folder', mountPath: folder.at }] }),
           resources: { requests: { cpu: '10m', memory: '16Mi' }, limits: { memory: '64Mi' } },
           securityContext: {
-            runAsUser: onNode ? 0 : 65_534,
-            runAsNonRoot: !onNode,
+            runAsUser: asRoot ? 0 : 65_534,
+            runAsNonRoot: !asRoot,
             privileged: false,
             allowPrivilegeEscalation: false,
             readOnlyRootFilesystem: true,

@@ -8,7 +8,7 @@ import { ownPodAdmission } from './own-pod-admission.ts';
 const verbOrder = ['get', 'list', 'watch', 'create', 'update', 'patch', 'delete', 'bind'];
 
 /** Actions that start pods of our own. */
-const makesPods: readonly string[] = ['cutConnections', 'probeQuarantine'];
+const makesPods: readonly string[] = ['cutConnections', 'probeQuarantine', 'checkpointContainer'];
 
 interface Rule {
   readonly apiGroups: readonly string[];

@@ -1,11 +1,14 @@
+import { fetcher } from '../../core/actions/checkpoint-container.ts';
 import { cutter } from '../../core/actions/cut-connections.ts';
 import { probe } from '../../core/actions/probe-quarantine.ts';
+import { checkpointsFolder } from '../../integrations/kubernetes/kubelet.ts';
 import { policy } from './admission.ts';
 
 /**
  * Whoever makes pods of any kind in a node's network has the node. With this policy a thief of the forensics pool's account can start
- * only the programs that cut connections and that try them, from an image by digest, for at most a minute, without a volume or a token, and only
- * in Firebreak's own namespace; the first in a node's network with CAP_NET_ADMIN, the second in a pod's with nothing. Only such pods can it delete.
+ * only three programs of ours, from an image by digest, for a bounded time, without a token, and only in Firebreak's own namespace: the one that
+ * cuts connections, in a node's network with CAP_NET_ADMIN; the one that tries them, in a pod's with nothing; and the one that fetches a checkpoint,
+ * with a node's folder of those. Only such pods can it delete.
  */
 export function ownPodAdmission(options: {
   /** Of the policy. Each action that makes such pods brings the same one along under its own name. */
@@ -17,10 +20,8 @@ export function ownPodAdmission(options: {
   const fields = [
     `object.metadata.namespace == '${account.namespace}'`,
     `object.spec.?automountServiceAccountToken.orValue(true) == false`,
-    `object.spec.?volumes.orValue([]).size() == 0`,
     `object.spec.?initContainers.orValue([]).size() == 0`,
     `object.spec.?hostPID.orValue(false) == false && object.spec.?hostIPC.orValue(false) == false`,
-    `object.spec.?activeDeadlineSeconds.orValue(0) in [${cutter.livesSeconds}, ${probe.livesSeconds}]`,
     `object.spec.containers.size() == 1`,
   ];
   const container = [
@@ -35,15 +36,30 @@ export function ownPodAdmission(options: {
     `c.?securityContext.?capabilities.?drop.orValue([]) == ['ALL']`,
   ];
   const capabilities = `c.?securityContext.?capabilities.?add.orValue([])`;
+  const command = 'c.?command.orValue([])';
+  const volumes = 'object.spec.?volumes.orValue([])';
+  const lives = (seconds: number): string => `object.spec.?activeDeadlineSeconds.orValue(0) == ${seconds}`;
   const cuts = [
     named(cutter.namePrefix),
+    `${volumes}.size() == 0`,
+    lives(cutter.livesSeconds),
     `object.spec.containers.all(c, c.?command.orValue([]).size() == 5 && c.command[0] == '${cutter.program}' && ${capabilities} == ['NET_ADMIN'])`,
   ].join(' && ');
   const probes = [
     named(probe.namePrefix),
+    `${volumes}.size() == 0`,
+    lives(probe.livesSeconds),
     `object.spec.?hostNetwork.orValue(false) == false`,
     `object.spec.containers.all(c, c.?command.orValue([]).size() > 1 && c.command[0] == '${probe.program}' && c.command[1] in ['listen', 'dial'] && ${capabilities}.size() == 0)`,
   ].join(' && ');
+  const fetches = [
+    named(fetcher.namePrefix),
+    `object.spec.?hostNetwork.orValue(false) == false`,
+    `${volumes}.size() == 1 && ${volumes}.all(v, v.?hostPath.?path.orValue('') == '${checkpointsFolder}')`,
+    lives(fetcher.livesSeconds),
+    `object.spec.containers.all(c, ${command}.size() == 4 && c.command[0] == '${fetcher.program}' && c.command[1] == 'wait' && ${capabilities}.size() == 0)`,
+  ].join(' && ');
+  const prefixes = [cutter.namePrefix, probe.namePrefix, fetcher.namePrefix];
   return policy({
     name,
     pool: 'forensics',
@@ -53,15 +69,15 @@ export function ownPodAdmission(options: {
     validations: [
       {
         expression: `request.operation == 'DELETE' || (${fields.join(' && ')} && object.spec.containers.all(c, ${container.join(' && ')}))`,
-        message: `Firebreak may make only pods in ${account.namespace} with one container of an image by digest, for at most a minute, without privilege, token and volumes`,
+        message: `Firebreak may make only pods in ${account.namespace} with one container of an image by digest, without privilege and token`,
       },
       {
-        expression: `request.operation == 'DELETE' || (${cuts}) || (${probes})`,
-        message: `Firebreak may run only ${cutter.program} on a node, with CAP_NET_ADMIN, and ${probe.program} listen or dial in a pod's network, in pods of its names`,
+        expression: `request.operation == 'DELETE' || (${cuts}) || (${probes}) || (${fetches})`,
+        message: `Firebreak may run only ${cutter.program} on a node, with CAP_NET_ADMIN, and ${probe.program} listen or dial in a pod's network, or wait with the folder of checkpoints, in pods of its names`,
       },
       {
-        expression: `request.operation == 'CREATE' || ['${cutter.namePrefix}', '${probe.namePrefix}'].exists(prefix, oldObject.metadata.name.startsWith(prefix))`,
-        message: `Firebreak may delete only its own pods, named ${cutter.namePrefix}… and ${probe.namePrefix}…`,
+        expression: `request.operation == 'CREATE' || [${prefixes.map((one) => `'${one}'`).join(', ')}].exists(prefix, oldObject.metadata.name.startsWith(prefix))`,
+        message: `Firebreak may delete only its own pods, named ${prefixes.map((one) => `${one}…`).join(', ')}`,
       },
     ],
   });

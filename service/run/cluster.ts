@@ -6,6 +6,7 @@ import type { DenyTier } from '../../core/deny-tier.ts';
 import type { CellActivities } from '../../core/step.ts';
 import { createKubernetesApi, type KubernetesApi } from '../../integrations/kubernetes/client.ts';
 import { DenyTierWatch } from '../../integrations/kubernetes/deny-tier.ts';
+import type { ClusterAccess } from '../../integrations/kubernetes/kubeconfig.ts';
 import { StandingPolicies } from '../../integrations/kubernetes/standing-policy.ts';
 import { WatchCache } from '../../integrations/kubernetes/watch-cache.ts';
 import type { Config, Environment } from '../config/load.ts';
@@ -29,6 +30,7 @@ const firstListsMs = 10_000;
 /** One cluster, reached with one account. */
 export interface Cluster {
   readonly api: KubernetesApi;
+  readonly access: ClusterAccess;
   /** Of the cell: the secrets pool's account may neither watch the cluster nor write policies. */
   readonly watch?: ClusterWatch;
   stop(): Promise<void>;
@@ -53,7 +55,7 @@ export async function openCluster(options: {
   const { config, env, watches, steps, log } = options;
   const access = await clusterAccess({ config, env });
   const api = createKubernetesApi({ access, stamp: (request) => steps.stamp(request) });
-  if (!watches) return { api, stop: async () => api.close() };
+  if (!watches) return { api, access, stop: async () => api.close() };
   const nodes = Object.values(config.sensors).some(({ daemonSet }) => daemonSet !== undefined);
   const view = new WatchCache({ api, nodes, log: (event) => log.debug({ ...event }, 'watch') });
   // The intake opens without the cluster too: what cannot be resolved yet is kept, and asked about.
@@ -72,6 +74,7 @@ export async function openCluster(options: {
   await Promise.all([policies.start(), tier.start()]);
   return {
     api,
+    access,
     watch: { view, cellKey: await readRandomKey(config.keys.cellKeyFile), denyTier: () => tier.current },
     stop: async () => {
       await Promise.all([policies.stop(), tier.stop()]);
@@ -147,7 +150,7 @@ export async function createForensicsPool(parts: PoolParts): Promise<CellActivit
   const { config, secrets, cluster, steps, restraintOn, log } = parts;
   const evidence = await openEvidence({ config, secrets });
   void warnOfMissingRights({ api: cluster.api, pool: 'forensics', config, log });
-  const actions = forensicsActions({ config, api: cluster.api, evidence });
+  const actions = forensicsActions({ config, api: cluster.api, access: cluster.access, evidence });
   const evidenceKept = evidence.kept;
   return (await poolOf({ config, log, actions, census: noCensus, evidenceKept, steps, restraintOn })).activities;
 }

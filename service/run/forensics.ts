@@ -1,5 +1,6 @@
 import { captureProcessesImplementation } from '../../activities/actions/capture-processes.ts';
 import { captureTrafficImplementation } from '../../activities/actions/capture-traffic.ts';
+import { checkpointContainerImplementation } from '../../activities/actions/checkpoint-container.ts';
 import { cutConnectionsImplementation } from '../../activities/actions/cut-connections.ts';
 import { killProcessImplementation } from '../../activities/actions/kill-process.ts';
 import { probeQuarantineImplementation } from '../../activities/actions/probe-quarantine.ts';
@@ -7,10 +8,12 @@ import { snapshotFilesystemImplementation } from '../../activities/actions/snaps
 import type { RegisteredAction } from '../../activities/chokepoint.ts';
 import { captureProcessesInput } from '../../core/actions/capture-processes.schema.ts';
 import { captureTrafficInput } from '../../core/actions/capture-traffic.schema.ts';
+import { checkpointContainerInput } from '../../core/actions/checkpoint-container.schema.ts';
 import { cutConnectionsInput } from '../../core/actions/cut-connections.schema.ts';
 import {
   captureProcesses,
   captureTraffic,
+  checkpointContainer,
   cutConnections,
   killProcess,
   probeQuarantine,
@@ -20,6 +23,7 @@ import { killProcessInput } from '../../core/actions/kill-process.schema.ts';
 import { probeQuarantineInput } from '../../core/actions/probe-quarantine.schema.ts';
 import { snapshotFilesystemInput } from '../../core/actions/snapshot-filesystem.schema.ts';
 import type { KubernetesApi } from '../../integrations/kubernetes/client.ts';
+import type { ClusterAccess } from '../../integrations/kubernetes/kubeconfig.ts';
 import type { Config } from '../config/load.ts';
 import { chosenActions, register } from './actions.ts';
 import type { EvidencePart } from './evidence.ts';
@@ -29,9 +33,10 @@ import { rulesOf } from './rules.ts';
 export function forensicsActions(options: {
   readonly config: Config;
   readonly api: KubernetesApi;
+  readonly access: ClusterAccess;
   readonly evidence: EvidencePart;
 }): readonly RegisteredAction[] {
-  const { config, api, evidence } = options;
+  const { config, api, access, evidence } = options;
   const parts = { api, toolsImage: config.forensics.toolsImage, ...evidence };
   const { ownNamespace } = rulesOf(config);
   return chosenActions(config, [
@@ -54,6 +59,11 @@ export function forensicsActions(options: {
       declaration: snapshotFilesystem,
       input: snapshotFilesystemInput,
       implementation: snapshotFilesystemImplementation(parts),
+    }),
+    register({
+      declaration: checkpointContainer,
+      input: checkpointContainerInput,
+      implementation: checkpointContainerImplementation({ ...parts, access, ownNamespace }),
     }),
     register({ declaration: captureTraffic, input: captureTrafficInput, implementation: captureTrafficImplementation(parts) }),
     register({ declaration: killProcess, input: killProcessInput, implementation: killProcessImplementation(parts) }),

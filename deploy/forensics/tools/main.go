@@ -39,6 +39,8 @@ var commands = map[string]func(arguments []string) error{
 	"processes": listProcesses,
 	"kill":      killProcess,
 	"look":      lookForProcess,
+	"remove":    removeFiles,
+	"send":      sendFile,
 	"tar":       writeArchive,
 	"listen":    listen,
 	"dial":      dial,
@@ -52,7 +54,7 @@ func main() {
 		run = commands[os.Args[1]]
 	}
 	if run == nil {
-		fmt.Fprintln(os.Stderr, "usage: firebreak-tools wait|processes|kill|look|tar|traffic|listen|dial|version")
+		fmt.Fprintln(os.Stderr, "usage: firebreak-tools wait|processes|kill|look|remove|send|tar|traffic|listen|dial|version")
 		os.Exit(exitUsage)
 	}
 	err := run(os.Args[2:])

@@ -1,0 +1,161 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { zstdDecompressSync } from 'node:zlib';
+import { afterAll, describe, expect, test } from '@jest/globals';
+import { checkpointContainerImplementation } from '../../activities/actions/checkpoint-container.ts';
+import { checkpointContainer } from '../../core/actions/index.ts';
+import { FirebreakError } from '../../core/errors.ts';
+import { asManifest } from '../../core/evidence-manifest.ts';
+import { readArtefact } from '../../integrations/evidence/manifest.ts';
+import { createKubernetesApi, pathOf } from '../../integrations/kubernetes/client.ts';
+import { accessFromKubeconfig } from '../../integrations/kubernetes/kubeconfig.ts';
+import { askForCheckpoint, checkpointsFolder } from '../../integrations/kubernetes/kubelet.ts';
+import { runCommand } from '../../service/dev/command.ts';
+import { openCluster, resolved, stepContext } from '../platform/kubernetes/cluster.ts';
+import { folderEvidence } from '../platform/kubernetes/evidence.ts';
+import { nodeLab } from './lab.ts';
+import { poolAccount } from './pool-account.ts';
+
+const lab = await nodeLab();
+const cluster = await openCluster(lab.kubeconfig);
+const folder = mkdtempSync(join(tmpdir(), 'firebreak-checkpoint-'));
+const evidence = await folderEvidence(folder);
+afterAll(async () => {
+  await cluster.close();
+  rmSync(folder, { recursive: true });
+});
+
+const pool = await poolAccount(lab, checkpointContainer);
+const { namespace: ownNamespace, toolsImage } = lab;
+const actionAs = async (kubeconfig: string) => {
+  const access = await accessFromKubeconfig({ file: kubeconfig });
+  const api = createKubernetesApi({ access });
+  return { api, access, action: checkpointContainerImplementation({ api, access, toolsImage, ownNamespace, ...evidence }) };
+};
+const context = () => stepContext({ signal: AbortSignal.timeout(120_000) });
+
+/** What lies in the node's folder of checkpoints, by a pod that looks into it. */
+async function archivesOnNode(): Promise<string> {
+  await lab.runPod({
+    name: 'looker',
+    container: { volumeMounts: [{ name: 'folder', mountPath: '/checkpoints' }] },
+    spec: { volumes: [{ name: 'folder', hostPath: { path: checkpointsFolder, type: 'DirectoryOrCreate' } }] },
+  });
+  const { stdout } = await lab.exec('looker', 'ls', '/checkpoints');
+  await lab.kubectl('delete', 'pod', 'looker', '--now');
+  return stdout;
+}
+
+describe('checkpointContainer on a real node', () => {
+  test('keeps what is only in memory, with exactly its rights, and leaves nothing on the node', async () => {
+    const secret = 'in-memory-canary';
+    const command = ['sh', '-c', `X=$(echo ${secret} | tr a-z n-za-m); while :; do sleep 1; done`];
+    const pod = resolved(await lab.runPod({ name: 'suspect', command }));
+    const { api, action } = await actionAs(pool.kubeconfig);
+    const step = context();
+    expect((await action.plan({ pod }, step)).notes.join(' ')).toContain('There it lies until it is fetched');
+    const output = await action.apply({ pod }, step);
+    expect(await action.verify(output, step)).toMatchObject({ state: 'verified' });
+    expect(await archivesOnNode()).toBe('');
+    expect((await lab.kubectl('get', 'pods', '-o', 'name')).stdout).not.toContain('firebreak-fetch-');
+
+    const manifest = asManifest(JSON.parse(Buffer.from(await evidence.store.get(output.evidence.manifestSha256)).toString()));
+    const [artefact] = manifest?.artefacts ?? [];
+    if (!artefact) throw new Error('nothing was kept');
+    expect(artefact).toMatchObject({ name: 'checkpoint/main.tar.zst', sealed: { keyId: expect.any(String) } });
+    const parts: Uint8Array[] = [];
+    for await (const part of readArtefact(evidence, artefact)) parts.push(Buffer.from(part));
+    const archive = zstdDecompressSync(Buffer.concat(parts));
+    const file = join(folder, 'checkpoint.tar');
+    writeFileSync(file, archive);
+    expect((await runCommand({ command: 'tar', args: ['-tf', file] })).stdout).toContain('checkpoint/pages-');
+    // What the shell has made of it is in no file and in no argument.
+    expect(archive.includes('va-zrzbel-pnanel')).toBe(true);
+    // It runs on.
+    expect((await lab.pod('suspect')).status?.containerStatuses?.[0]).toMatchObject({ restartCount: 0, ready: true });
+    api.close();
+  }, 90_000);
+
+  test('lets a thief of the account mount nothing else of a node', async () => {
+    const path = pathOf({ resource: 'pods', namespace: ownNamespace });
+    const container = {
+      name: 'main',
+      image: toolsImage,
+      command: ['/firebreak-tools', 'wait', '-seconds', '900'],
+      securityContext: { allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: { drop: ['ALL'] } },
+    };
+    const tried = (folder: string, name: string) =>
+      pool.api.json({
+        method: 'POST',
+        path,
+        body: {
+          metadata: { name },
+          spec: {
+            nodeName: 'real-1',
+            activeDeadlineSeconds: 900,
+            automountServiceAccountToken: false,
+            containers: [container],
+            volumes: [{ name: 'folder', hostPath: { path: folder } }],
+          },
+        },
+        what: 'try',
+      });
+    for (const folder of ['/', '/var/lib/kubelet', '/var/lib/kubelet/checkpoints/../pods'])
+      await expect(tried(folder, 'firebreak-fetch-thief')).rejects.toMatchObject({ status: 422 });
+    await expect(tried(checkpointsFolder, 'thief')).rejects.toMatchObject({ status: 422 });
+    await tried(checkpointsFolder, 'firebreak-fetch-allowed');
+    await lab.kubectl('delete', 'pod', 'firebreak-fetch-allowed', '--now');
+  }, 60_000);
+
+  test('takes off the node what it could not keep, and what an attempt before has left there', async () => {
+    const pod = resolved(await lab.runPod({ name: 'third' }));
+    const { api, access } = await actionAs(lab.kubeconfig);
+    const parts = { access, toolsImage, ownNamespace, ...evidence };
+    const store = { ...evidence.store, put: () => Promise.reject(new FirebreakError('FB_ERR_UNAVAILABLE', 'the store is full')) };
+    const full = checkpointContainerImplementation({ ...parts, api, store });
+    await expect(full.apply({ pod }, context())).rejects.toMatchObject({ detail: 'the store is full' });
+    expect(await archivesOnNode()).toBe('');
+
+    // It ends as a killed process does: at the first look at the archive, with nothing cleaned up.
+    const dying = new AbortController();
+    const step = context();
+    const killed = checkpointContainerImplementation({
+      ...parts,
+      api: {
+        ...api,
+        socket: async () => {
+          dying.abort();
+          throw new Error('killed');
+        },
+      },
+    });
+    await expect(killed.apply({ pod }, { ...step, signal: dying.signal })).rejects.toThrow();
+    expect(await archivesOnNode()).toContain('checkpoint-third_');
+    const again = checkpointContainerImplementation({ ...parts, api });
+    expect(await again.started({ pod }, step)).toBe(true);
+    const output = await again.apply({ pod }, step);
+    expect(await again.verify(output, step)).toMatchObject({ state: 'verified' });
+    expect(await archivesOnNode()).toBe('');
+    api.close();
+  }, 90_000);
+
+  test('is refused by a kubelet that is not proven to be of the cluster, and says so', async () => {
+    const pod = resolved(await lab.runPod({ name: 'other' }));
+    const { api, access } = await actionAs(lab.kubeconfig);
+    const { ca: _, ...tls } = access.tls;
+    const order = { node: 'real-1', namespace: pod.namespace, pod: pod.name, container: 'main' };
+    const asked = askForCheckpoint({
+      api,
+      access: { ...access, tls },
+      ...order,
+      timeoutMs: 10_000,
+      signal: AbortSignal.timeout(20_000),
+    });
+    await expect(asked).rejects.toMatchObject({
+      code: 'FB_ERR_REFUSED',
+      detail: expect.stringContaining('not of the cluster’s CA'),
+    });
+    api.close();
+  }, 60_000);
+});
