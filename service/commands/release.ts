@@ -2,9 +2,9 @@ import { createInterface } from 'node:readline/promises';
 import type { Command } from 'commander';
 import type { UndoResult } from '../../core/action.ts';
 import { FirebreakError } from '../../core/errors.ts';
-import { createKubernetesApi, type KubernetesApi } from '../../integrations/kubernetes/client.ts';
+import { createKubernetesApi } from '../../integrations/kubernetes/client.ts';
 import { accessFromKubeconfig } from '../../integrations/kubernetes/kubeconfig.ts';
-import { type Containment, findContainments, releaseContainment } from '../offline/containments.ts';
+import { type Containment, findContainments } from '../offline/containments.ts';
 import { readRandomKey } from '../run/keys.ts';
 import { withJson } from './options.ts';
 import { print, printable, printJson, styled } from './output.ts';
@@ -25,7 +25,7 @@ interface ReleaseOptions {
 export function registerReleaseCommand(program: Command): void {
   withJson(program.command('release'))
     .description('list and undo every containment with nothing but a kubeconfig')
-    .argument('[pods...]', 'only these, as namespace/name; all of them where none is named')
+    .argument('[targets...]', 'only these: pods as namespace/name, others as kind/namespace/name; all where none is named')
     .option('--offline', 'without Firebreak, Temporal or the database; with them use `firebreak lease release`')
     .option('--kubeconfig <file>', 'an administrator’s kubeconfig')
     .option('--context <name>', 'the context in it, instead of the current one')
@@ -38,12 +38,12 @@ export function registerReleaseCommand(program: Command): void {
       'after',
       '\nExamples:\n  $ firebreak release --offline --kubeconfig admin.kubeconfig --dry-run\n  $ firebreak release --offline --kubeconfig admin.kubeconfig --cell-key cell.key shop/cart-5d4c9b7f6-x2x7k',
     )
-    .action(async (pods: readonly string[], options: ReleaseOptions) => {
-      process.exitCode = await release(pods, options);
+    .action(async (targets: readonly string[], options: ReleaseOptions) => {
+      process.exitCode = await release(targets, options);
     });
 }
 
-async function release(pods: readonly string[], options: ReleaseOptions): Promise<number> {
+async function release(targets: readonly string[], options: ReleaseOptions): Promise<number> {
   const { kubeconfig, context, namespace, json = false, force = false } = options;
   if (!options.offline)
     throw new FirebreakError(
@@ -55,12 +55,12 @@ async function release(pods: readonly string[], options: ReleaseOptions): Promis
   const api = createKubernetesApi({ access: await accessFromKubeconfig({ file: kubeconfig, ...(context && { context }) }) });
   try {
     const all = await findContainments({ api, cellKey, ...(namespace && { namespace }) });
-    const chosen = all.filter(({ pod }) => pods.length === 0 || pods.includes(`${pod.namespace}/${pod.name}`));
-    const unknown = pods.filter((wanted) => !chosen.some(({ pod }) => `${pod.namespace}/${pod.name}` === wanted));
+    const chosen = all.filter(({ target }) => targets.length === 0 || targets.some((wanted) => isNamed(target, wanted)));
+    const unknown = targets.filter((wanted) => !chosen.some(({ target }) => isNamed(target, wanted)));
     if (unknown.length > 0) throw new FirebreakError('FB_ERR_NOT_FOUND', `not contained: ${unknown.join(', ')}`);
     if (!json) show(chosen, api.server, options);
     const go = !options.dryRun && chosen.length > 0 && (options.yes === true || (await confirmed(chosen.length, json)));
-    const results = go ? await undo({ api, chosen, cellKey, force, json }) : [];
+    const results = go ? await undo(chosen, { force, json }) : [];
     if (json) printJson({ server: api.server, containments: chosen.map(asJson), results });
     return results.some(({ state }) => state === 'drifted' || state === 'failed') ? 1 : 0;
   } finally {
@@ -68,25 +68,25 @@ async function release(pods: readonly string[], options: ReleaseOptions): Promis
   }
 }
 
-type Released = { readonly pod: string } & (UndoResult | { readonly state: 'failed'; readonly detail: string });
+/** `shop/cart-1` is the pod. */
+function isNamed(target: string, wanted: string): boolean {
+  return target === wanted || target === `pod/${wanted}`;
+}
+
+type Released = { readonly target: string } & (UndoResult | { readonly state: 'failed'; readonly detail: string });
 
 /** One after another, to the end: one that cannot be released holds up no other. */
-async function undo(call: {
-  readonly api: KubernetesApi;
-  readonly chosen: readonly Containment[];
-  readonly cellKey: Uint8Array | undefined;
-  readonly force: boolean;
-  readonly json: boolean;
-}): Promise<readonly Released[]> {
-  const { api, chosen, cellKey, force, json } = call;
+async function undo(
+  chosen: readonly Containment[],
+  { force, json }: { readonly force: boolean; readonly json: boolean },
+): Promise<readonly Released[]> {
   const results: Released[] = [];
   for (const containment of chosen) {
-    const pod = `${containment.pod.namespace}/${containment.pod.name}`;
-    const result = await releaseContainment({ api, containment, cellKey, force }).catch((error: unknown) => ({
+    const result = await containment.release(force).catch((error: unknown) => ({
       state: 'failed' as const,
       detail: error instanceof FirebreakError ? error.detail : 'an unexpected fault',
     }));
-    results.push({ pod, ...result });
+    results.push({ target: containment.target, ...result });
     if (!json) {
       print(`${styled(result.state === 'undone' ? 'green' : 'yellow', result.state)}  ${printable(result.detail)}`);
       if (result.state === 'drifted') for (const line of result.difference) print(`  ! ${printable(line)}`);
@@ -101,16 +101,14 @@ function show(containments: readonly Containment[], server: string, { cellKey, f
     return;
   }
   print(`${containments.length} contained at ${server}:`);
-  if (!cellKey) print(styled('yellow', 'No --cell-key: what the pods carry is shown as it stands there, not authenticated.'));
-  for (const { pod, incident, look, changes } of containments) {
-    const word = { yes: 'authentic', no: 'NOT AUTHENTIC', unknown: 'not authenticated' }[look.authentic];
+  if (!cellKey) print(styled('yellow', 'No --cell-key: what the objects carry is shown as it stands there, not authenticated.'));
+  for (const { target, action, incident, state, authentic, difference, changes } of containments) {
+    const word = { yes: 'authentic', no: 'NOT AUTHENTIC', unknown: 'not authenticated' }[authentic];
     print();
-    print(
-      `${styled('bold', printable(`pod/${pod.namespace}/${pod.name}`))}  ${word}  ${printable(incident ?? 'no incident named')}`,
-    );
+    print(`${styled('bold', printable(target))}  ${action}  ${word}  ${printable(incident ?? 'no incident named')}`);
     for (const line of changes) print(`  ${styled(line.startsWith('+') ? 'green' : 'red', printable(line))}`);
-    for (const line of look.difference) print(`  ! ${printable(line)}`);
-    if (look.state === 'drifted') print(force ? '  released all the same: --force' : '  drifted: refused without --force');
+    for (const line of difference) print(`  ! ${printable(line)}`);
+    if (state === 'drifted') print(force ? '  released all the same: --force' : '  drifted: refused without --force');
   }
   print();
 }
@@ -124,16 +122,6 @@ async function confirmed(count: number, json: boolean): Promise<boolean> {
   return answer.trim() === 'yes';
 }
 
-function asJson({ pod, incident, look, changes }: Containment) {
-  return {
-    namespace: pod.namespace,
-    name: pod.name,
-    uid: pod.uid,
-    incident: incident ?? null,
-    state: look.state,
-    authentic: look.authentic,
-    difference: look.difference,
-    changes,
-    labelsBefore: look.before?.labels ?? null,
-  };
+function asJson({ release: _, incident, ...containment }: Containment) {
+  return { ...containment, incident: incident ?? null };
 }

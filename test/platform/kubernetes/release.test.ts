@@ -9,6 +9,7 @@ import { quarantinePodImplementation } from '../../../activities/actions/quarant
 import { suspendRolloutImplementation } from '../../../activities/actions/suspend-rollout.ts';
 import { comparable } from '../../../core/drift.ts';
 import { names } from '../../../core/labels.ts';
+import { pathOf } from '../../../integrations/kubernetes/client.ts';
 import { findOnPath } from '../../../service/dev/command.ts';
 import { kubelabBinary } from '../../../service/dev/kubelab-binary.ts';
 import { projectRoot } from '../../../service/dev/project-root.ts';
@@ -55,6 +56,14 @@ describe('the way out, with nothing but a kubeconfig', () => {
     );
     return before;
   };
+  const resume = (namespace: string, name: string) =>
+    cluster.api.json({
+      method: 'PATCH',
+      patch: 'merge',
+      path: pathOf({ group: 'apps', resource: 'deployments', namespace, name }),
+      body: { spec: { paused: null } },
+      what: 'resume for a test',
+    });
   const now = async (namespace: string, name: string) => comparable({ ...(await cluster.pod(namespace, name)) });
 
   test('shows the difference first, changes nothing in a dry run or unasked, and then gives everything back exactly', async () => {
@@ -63,7 +72,7 @@ describe('the way out, with nothing but a kubeconfig', () => {
     const contained = await now(namespace, 'cart');
     const dry = await release(namespace, '--dry-run', '--cell-key', keyFile);
     expect(dry).toMatchObject({ code: 0, stderr: '' });
-    expect(dry.stdout).toContain(`pod/${namespace}/cart  authentic  incident/test/${namespace}/Pod/cart`);
+    expect(dry.stdout).toContain(`pod/${namespace}/cart  quarantinePod  authentic  incident/test/${namespace}/Pod/cart`);
     expect(dry.stdout).toContain('  + app=cart\n  + example.com/tier=web\n');
     expect(dry.stdout).toContain('  - firebreak.dev/quarantine=active');
     const unasked = await release(namespace);
@@ -75,8 +84,8 @@ describe('the way out, with nothing but a kubeconfig', () => {
     const done = await release(namespace, '--yes', '--json', '--cell-key', keyFile);
     expect(done.code).toBe(0);
     expect(JSON.parse(done.stdout)).toMatchObject({
-      containments: [{ name: 'cart', authentic: 'yes', state: 'clear', labelsBefore: { app: 'cart' } }],
-      results: [{ pod: `${namespace}/cart`, state: 'undone' }],
+      containments: [{ target: `pod/${namespace}/cart`, authentic: 'yes', state: 'clear', before: { app: 'cart' } }],
+      results: [{ target: `pod/${namespace}/cart`, state: 'undone' }],
     });
     expect(await now(namespace, 'cart')).toEqual(comparable({ ...before }));
     expect((await release(namespace, '--yes')).stdout).toContain('Nothing is contained');
@@ -93,7 +102,7 @@ describe('the way out, with nothing but a kubeconfig', () => {
     });
     const first = await release(namespace, '--yes', '--cell-key', keyFile);
     expect(first.code).toBe(1);
-    expect(first.stdout).toContain(`pod/${namespace}/forged  NOT AUTHENTIC`);
+    expect(first.stdout).toContain(`pod/${namespace}/forged  quarantinePod  NOT AUTHENTIC`);
     expect(first.stdout).toContain('! label sneaky=yes was added');
     expect(await now(namespace, 'fine')).toEqual(comparable({ ...fine }));
     for (const name of ['drifted', 'forged'])
@@ -102,6 +111,35 @@ describe('the way out, with nothing but a kubeconfig', () => {
     expect(await now(namespace, 'drifted')).toEqual(comparable({ ...drifted }));
     expect((await cluster.pod(namespace, 'forged')).metadata?.labels).toHaveProperty([names.quarantineLabel], 'active');
     expect((await release(namespace, '--yes', `${namespace}/nobody`)).stderr).toContain('not contained');
+  });
+
+  test('gives back what is held wider than a pod, exactly; what somebody changed since is refused without --force', async () => {
+    const namespace = await platform.freshNamespace();
+    const parts = { api: cluster.api, cellKey };
+    await cluster.makeDeployment(namespace, 'web', { replicas: 1 });
+    await cluster.makeDeployment(namespace, 'api', { replicas: 1 });
+    const spec = async (name: string) => (await cluster.deployment(namespace, name)).spec;
+    const before = await spec('web');
+    const { policy } = await isolateNamespaceImplementation(parts).apply({ namespace }, stepContext());
+    for (const name of ['web', 'api'])
+      await suspendRolloutImplementation(parts).apply({ deployment: { namespace, name } }, stepContext());
+    expect(await spec('web')).toMatchObject({ paused: true });
+    await resume(namespace, 'api');
+    const dry = await release(namespace, '--dry-run', '--cell-key', keyFile);
+    expect(dry.stdout).toContain(`networkpolicy/${namespace}/${policy}  isolateNamespace  authentic`);
+    expect(dry.stdout).toMatch(
+      new RegExp(`deployment/${namespace}/web  suspendRollout  authentic .*\\n  - spec.paused: true\\n`),
+    );
+    const first = await release(namespace, '--yes', '--cell-key', keyFile);
+    expect(first.code).toBe(1);
+    expect(first.stdout).toContain('! spec.paused was changed from true to absent');
+    expect(await spec('web')).toEqual(before);
+    expect((await release(namespace, '--yes', '--force', '--cell-key', keyFile, `deployment/${namespace}/api`)).code).toBe(0);
+    expect((await release(namespace, '--yes')).stdout).toContain('Nothing is contained');
+    const policies = await cluster.get<{ items: { metadata: { name: string } }[] }>(
+      pathOf({ group: 'networking.k8s.io', resource: 'networkpolicies', namespace }),
+    );
+    expect(policies.items.map(({ metadata }) => metadata.name)).not.toContain(policy);
   });
 
   test('works by the kubectl recipe as the page has it', async () => {
