@@ -106,6 +106,8 @@ export interface ShownCard {
   readonly card: QuestionCard;
   /** Milliseconds since 1970: when an edit last changed what is decided. 0: as it was first posted. */
   readonly changedAt: number;
+  /** The summary in whose thread it stands. Absent: in the channel. */
+  readonly aside?: MessageRef;
 }
 
 /** A dialog that was opened for one person. The dialog itself carries only `modalId`, which is random. */
@@ -176,6 +178,8 @@ export interface CardStore {
   /** By the card's question. */
   saveCard(shown: ShownCard): Promise<void>;
   card(question: string): Promise<ShownCard | undefined>;
+  /** Those of open questions, as they were last shown; at most 200. */
+  openCards(): Promise<readonly ShownCard[]>;
   /** Idempotent by modal id. Those of another day are forgotten. */
   saveModal(modal: OpenModal): Promise<void>;
   modal(modalId: string): Promise<OpenModal | undefined>;

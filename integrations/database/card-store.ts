@@ -4,6 +4,7 @@ import type { Database, Queries, Row } from './database.ts';
 import { textOf } from './row.ts';
 
 const dayMs = 86_400_000;
+const mostOpenCards = 200;
 
 /**
  * A choice of a question has one button for good. Saving it again, after a crash or for the next level, keeps its id and takes
@@ -34,9 +35,9 @@ export function createCardStore(database: Database): CardStore {
     },
     saveCard: async (shown) => {
       await database.all(
-        `INSERT INTO card_shown (question, shown_json) VALUES ($1, $2)
-         ON CONFLICT (question) DO UPDATE SET shown_json = excluded.shown_json`,
-        [shown.card.questionId, JSON.stringify(shown)],
+        `INSERT INTO card_shown (question, shown_json, is_open) VALUES ($1, $2, $3)
+         ON CONFLICT (question) DO UPDATE SET shown_json = excluded.shown_json, is_open = excluded.is_open`,
+        [shown.card.questionId, JSON.stringify(shown), shown.card.status.state === 'open' ? 1 : 0],
       );
     },
     card: async (question) => {
@@ -44,6 +45,10 @@ export function createCardStore(database: Database): CardStore {
       if (!row) return undefined;
       const shown: ShownCard = JSON.parse(textOf(row, 'shown_json'));
       return shown;
+    },
+    openCards: async () => {
+      const rows = await database.all('SELECT shown_json FROM card_shown WHERE is_open = 1 LIMIT $1', [mostOpenCards]);
+      return rows.map((row): ShownCard => JSON.parse(textOf(row, 'shown_json')));
     },
     saveModal: async (modal) => {
       const openedAt = new Date(modal.openedAt).toISOString();

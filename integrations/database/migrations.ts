@@ -109,6 +109,13 @@ const migrations: readonly { readonly name: string; readonly statements: readonl
       'CREATE INDEX sign_ins_by_state ON sign_ins (state)',
     ],
   },
+  {
+    name: 'which cards are open',
+    statements: [
+      'ALTER TABLE card_shown ADD COLUMN is_open INTEGER NOT NULL DEFAULT 0',
+      'CREATE INDEX card_shown_open ON card_shown (is_open)',
+    ],
+  },
 ];
 
 /** Brings the schema up to date. Each migration is one transaction; two processes that start at once do it one after the other. */

@@ -2,7 +2,7 @@ import type { RequestListener } from 'node:http';
 import { App, LogLevel, type RespondFn } from '@slack/bolt';
 import type { CardStore, MessageRef, Notice, QuestionCard, ThreadPost } from '../../core/card.ts';
 import { FirebreakError } from '../../core/errors.ts';
-import type { IncidentRef } from '../../core/incident.ts';
+import { Aside } from './aside.ts';
 import { section } from './blocks.ts';
 import { type Click, ClickChecks } from './click.ts';
 import { callSlack, createSlackClient, type SlackEndpoint, silentLogger, slackClientOptions } from './client.ts';
@@ -24,7 +24,8 @@ import { RequestVerifier } from './signature.ts';
 import { SocketReceiver } from './socket.ts';
 import { storedButtons } from './stored-buttons.ts';
 import { SubmissionChecks } from './submission.ts';
-import { code, inline, plain } from './text.ts';
+import { inline, plain } from './text.ts';
+import { IncidentThreads } from './threads.ts';
 
 export interface SlackDeskOptions extends SlackEndpoint, OrderHandlers, CommandHandlers {
   readonly appId: string;
@@ -41,6 +42,8 @@ export interface SlackDeskOptions extends SlackEndpoint, OrderHandlers, CommandH
   readonly now?: () => number;
   /** The roster's word on whether this person's click could count at all: only then a dialog opens. */
   readonly mayAnswer: (click: Click) => Promise<{ readonly refusal?: string }>;
+  /** Whether those who are asked have enough questions in the channel: then the card goes into the thread of a summary. */
+  readonly isTooMuch: (card: QuestionCard) => Promise<boolean>;
   /** Roster, signature, vote. Its text is shown to the one who clicked. */
   readonly onClick: (click: Click) => Promise<{ readonly text: string }>;
   /** The same for an answer that needs a sign-in besides: the link is shown to the one who clicked. */
@@ -86,6 +89,15 @@ export function createSlackDesk(options: SlackDeskOptions): SlackDesk {
   const posting = new Posting({ client, cards, appId });
   const shown = new ShownCards({ cards, now });
   const permalinks = new Permalinks(client);
+  const threads = new IncidentThreads({ cards, posting, channel, permalinks });
+  const aside = new Aside({
+    cards,
+    shown,
+    isTooMuch: options.isTooMuch,
+    showNotice: (notice) => desk.showNotice(notice),
+    onFault: (error) => log('the summary of further questions was not brought up to date', { error: codeOf(error) }),
+    now,
+  });
 
   function refused(refusal: Refusal): void {
     log('slack request refused', { reason: refusal.reason, detail: refusal.detail });
@@ -162,75 +174,44 @@ export function createSlackDesk(options: SlackDeskOptions): SlackDesk {
     }
   }
 
-  /** The card that started the thread needs no link to itself. */
-  async function threadUrlFor(card: QuestionCard, own?: MessageRef): Promise<{ readonly threadUrl?: string }> {
-    const thread = await cards.message(threadKey(card.incident));
-    if (thread === undefined || thread.ts === own?.ts) return {};
-    const threadUrl = await permalinks.of(thread);
-    return threadUrl === undefined ? {} : { threadUrl };
-  }
-
-  function startedThread(incident: ThreadPost['incident']): Promise<MessageRef> {
-    const key = threadKey(incident);
-    return posting.postOnce(key, async () => ({
-      key,
-      channel,
-      text: `${incident.severity.toUpperCase()}: incident on ${plain(incident.title, 120)}`,
-      blocks: [
-        {
-          type: 'section',
-          text: {
-            type: 'mrkdwn',
-            verbatim: true,
-            text: `*Incident:* ${inline(incident.title, 200)}\n${inline(incident.severity, 20)}, cluster ${code(incident.cluster, 60)}. What happens is told in this thread.`,
-          },
-        },
-      ],
-    }));
-  }
-
   const desk: SlackDesk = {
     listener: receiver instanceof HttpReceiver ? receiver.listener : undefined,
     open: () => receiver.start(),
-    close: () => receiver.stop(),
+    close: async () => {
+      aside.stop();
+      await receiver.stop();
+    },
 
     async postQuestion(question) {
       const { card } = question;
       const message = await posting.postOnce(card.questionId, async () => {
         const buttons = await storedButtons(cards, question);
-        await shown.posting(card);
+        const place = await aside.place(card);
         return {
           key: card.questionId,
           channel,
           question: true,
-          ...questionBlocks(card, { buttons, ...(await threadUrlFor(card)) }),
+          ...(place && { threadTs: place.ts }),
+          ...questionBlocks(card, { buttons, ...(await threads.urlFor(card)) }),
         };
       });
-      const thread = threadKey(card.incident);
-      if ((await cards.message(thread)) === undefined) await cards.saveMessage(thread, message);
+      const place = (await shown.of(card.questionId))?.aside;
+      if (place) aside.changed();
+      await threads.begin(card.incident, { message, aside: place });
       return message;
     },
 
     async updateQuestion({ card }) {
       const message = await cards.message(card.questionId);
       if (message === undefined) throw new FirebreakError('FB_ERR_NOT_FOUND', 'the question has no card yet');
-      const [buttons, link] = [await cards.buttonsOf(card.questionId), await threadUrlFor(card, message)];
+      const [buttons, link] = [await cards.buttonsOf(card.questionId), await threads.urlFor(card, message)];
       await shown.editing(card, () =>
         posting.update({ key: card.questionId, message, ...questionBlocks(card, { buttons, ...link }) }),
       );
+      if ((await shown.of(card.questionId))?.aside) aside.changed();
     },
 
-    async postInThread({ key: name, incident, text }) {
-      const thread = await startedThread(incident);
-      const key = `line:${name}`;
-      return posting.postOnce(key, async () => ({
-        key,
-        channel: thread.channel,
-        threadTs: thread.ts,
-        text: plain(text, 300),
-        blocks: [{ type: 'section', text: { type: 'mrkdwn', verbatim: true, text: inline(text, 2_900) } }],
-      }));
-    },
+    postInThread: (post) => threads.post(post),
 
     async showNotice(notice) {
       const { key } = notice;
@@ -248,8 +229,4 @@ export function createSlackDesk(options: SlackDeskOptions): SlackDesk {
     },
   };
   return desk;
-}
-
-function threadKey({ id, run }: IncidentRef): string {
-  return `thread:${id}@${run}`;
 }

@@ -1,4 +1,4 @@
-import type { CardStore, QuestionCard, ShownCard } from '../../core/card.ts';
+import type { CardStore, MessageRef, QuestionCard, ShownCard } from '../../core/card.ts';
 import { digestOf } from '../../core/digest.ts';
 
 /** Whoever reads needs that long to see that the card has become another. */
@@ -19,8 +19,8 @@ export class ShownCards {
     this.#now = now;
   }
 
-  async posting(card: QuestionCard): Promise<void> {
-    await this.#cards.saveCard({ card, changedAt: 0 });
+  async posting(card: QuestionCard, aside?: MessageRef): Promise<void> {
+    await this.#cards.saveCard({ card, changedAt: 0, ...(aside && { aside }) });
   }
 
   /** Around the edit itself: nobody may click on what they have not seen, neither before Slack shows it nor just after. */
@@ -28,9 +28,11 @@ export class ShownCards {
     const before = await this.#cards.card(card.questionId);
     const isOther = before !== undefined && substance(before.card) !== substance(card);
     const changedAt = (): number => (isOther ? this.#now() : (before?.changedAt ?? 0));
-    await this.#cards.saveCard({ card, changedAt: changedAt() });
+    const aside = before?.aside;
+    const save = (): Promise<void> => this.#cards.saveCard({ card, changedAt: changedAt(), ...(aside && { aside }) });
+    await save();
     await edit();
-    if (isOther) await this.#cards.saveCard({ card, changedAt: changedAt() });
+    if (isOther) await save();
   }
 
   of(question: string): Promise<ShownCard | undefined> {

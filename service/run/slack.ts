@@ -5,6 +5,7 @@ import { openSigner } from '../../integrations/keys/ed25519.ts';
 import { createSlackDesk, type SlackDesk } from '../../integrations/slack/desk.ts';
 import { createCardMenu } from './card-menu.ts';
 import { createClickVotes } from './click-votes.ts';
+import { createCrowd } from './crowd.ts';
 import type { DeskParts } from './desk.ts';
 import { createIncidentOrders } from './incident-orders.ts';
 import type { Journal } from './journal.ts';
@@ -33,6 +34,7 @@ export async function createSlack(options: {
   const { config, secrets, client, log } = parts;
   if (!config.slack || !secrets.slack) return undefined;
   const signer = await openSigner({ file: config.desk.voteKeyFile });
+  const cards = createCardStore(database);
   const votes = createClickVotes({
     roster: config.roster,
     duty,
@@ -74,7 +76,8 @@ export async function createSlack(options: {
     channel: config.slack.channel,
     ...(config.slack.apiUrl === undefined ? {} : { apiUrl: config.slack.apiUrl }),
     ...secrets.slack,
-    cards: createCardStore(database),
+    cards,
+    isTooMuch: createCrowd({ roster: config.roster, cards }),
     mayAnswer: votes.mayAnswer,
     onClick: votes.vote,
     onSignIn: (click, about) => signIns.open(click, about),

@@ -97,7 +97,7 @@ export function auditStoreSuite(newUrl: () => Promise<string>): void {
       const url = await newUrl();
       const databases = await Promise.all([open(url), open(url), open(url)]);
       const rows = await Promise.all(databases.map((database) => database.all('SELECT number FROM schema_migrations')));
-      expect(rows.map((found) => found.length)).toEqual([6, 6, 6]);
+      expect(rows.map((found) => found.length)).toEqual([7, 7, 7]);
     });
 
     test('refuses a database of a newer version', async () => {

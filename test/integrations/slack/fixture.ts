@@ -60,6 +60,9 @@ export class MemoryCards implements CardStore {
     const shown = this.shown.get(question);
     return shown === undefined ? undefined : JSON.parse(shown);
   }
+  async openCards(): Promise<readonly ShownCard[]> {
+    return [...this.shown.values()].map((text): ShownCard => JSON.parse(text)).filter(({ card }) => card.status.state === 'open');
+  }
   async saveModal(modal: OpenModal): Promise<void> {
     this.modals.set(modal.modalId, modal);
   }
@@ -210,6 +213,7 @@ export async function startRig(options: Partial<SlackDeskOptions> = {}, scopes?:
     channel,
     apiUrl: slack.apiUrl,
     cards,
+    isTooMuch: async () => false,
     mayAnswer: async () => ({}),
     onMenu: async ({ button, reason }) => {
       if (button.choice === ':suppress') return { opens: draft };

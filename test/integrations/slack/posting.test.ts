@@ -46,6 +46,7 @@ describe('the card', () => {
       channel,
       apiUrl: rig.slack.apiUrl,
       cards: rig.cards,
+      isTooMuch: async () => false,
       mayAnswer: async () => ({}),
       onMenu: async () => ({ text: '' }),
       onProposal: async () => ({ text: '' }),

@@ -1,0 +1,80 @@
+import type { CardStore, MessageRef, QuestionCard, ThreadPost } from '../../core/card.ts';
+import type { IncidentRef } from '../../core/incident.ts';
+import { section } from './blocks.ts';
+import type { Permalinks } from './permalinks.ts';
+import type { Posting } from './posting.ts';
+import { code, inline, plain } from './text.ts';
+
+/** Where an incident's news are told: under its first card, or, where that stands in the thread of a summary, in that thread with the others'. */
+export class IncidentThreads {
+  readonly #cards: CardStore;
+  readonly #posting: Posting;
+  readonly #permalinks: Permalinks;
+  readonly #channel: string;
+
+  constructor(parts: {
+    readonly cards: CardStore;
+    readonly posting: Posting;
+    readonly permalinks: Permalinks;
+    readonly channel: string;
+  }) {
+    this.#cards = parts.cards;
+    this.#posting = parts.posting;
+    this.#permalinks = parts.permalinks;
+    this.#channel = parts.channel;
+  }
+
+  /** The first card of an incident begins its thread; a reply has none of its own. */
+  async begin(
+    incident: IncidentRef,
+    { message, aside }: { readonly message: MessageRef; readonly aside: MessageRef | undefined },
+  ): Promise<void> {
+    const key = threadKey(incident);
+    if ((await this.#cards.message(key)) !== undefined) return;
+    if (aside) await this.#cards.saveMessage(sharedKey(incident), aside);
+    await this.#cards.saveMessage(key, aside ?? message);
+  }
+
+  /** The card that started the thread needs no link to itself. */
+  async urlFor(card: QuestionCard, own?: MessageRef): Promise<{ readonly threadUrl?: string }> {
+    const thread = await this.#cards.message(threadKey(card.incident));
+    if (thread === undefined || thread.ts === own?.ts) return {};
+    const threadUrl = await this.#permalinks.of(thread);
+    return threadUrl === undefined ? {} : { threadUrl };
+  }
+
+  async post({ key: name, incident, text }: ThreadPost): Promise<MessageRef> {
+    const thread = await this.#started(incident);
+    const isShared = (await this.#cards.message(sharedKey(incident))) !== undefined;
+    const line = isShared ? `${incident.title}: ${text}` : text;
+    const key = `line:${name}`;
+    return this.#posting.postOnce(key, async () => ({
+      key,
+      channel: thread.channel,
+      threadTs: thread.ts,
+      text: plain(line, 300),
+      blocks: [section(inline(line, 2_900))],
+    }));
+  }
+
+  #started(incident: ThreadPost['incident']): Promise<MessageRef> {
+    const key = threadKey(incident);
+    const { severity, title, cluster } = incident;
+    const told = 'What happens is told in this thread.';
+    return this.#posting.postOnce(key, async () => ({
+      key,
+      channel: this.#channel,
+      text: `${severity.toUpperCase()}: incident on ${plain(title, 120)}`,
+      blocks: [section(`*Incident:* ${inline(title, 200)}\n${inline(severity, 20)}, cluster ${code(cluster, 60)}. ${told}`)],
+    }));
+  }
+}
+
+function threadKey({ id, run }: IncidentRef): string {
+  return `thread:${id}@${run}`;
+}
+
+/** There where the incident's thread is that of a summary. */
+function sharedKey({ id, run }: IncidentRef): string {
+  return `shared:${id}@${run}`;
+}

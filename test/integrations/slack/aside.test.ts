@@ -1,0 +1,100 @@
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import type { MessageRef, QuestionCard } from '../../../core/card.ts';
+import { RetryLaterError } from '../../../core/errors.ts';
+import { createCrowd, mostOpen } from '../../../service/run/crowd.ts';
+import { channel, MemoryCards, post as postOnce, questionCard, type Rig, startRig, until } from './fixture.ts';
+
+const person = (id: string) => ({ id, name: id, slackIds: [], keys: [] });
+const roster = {
+  people: ['ada', 'grace', 'lea'].map(person),
+  groups: { oncall: ['ada', 'grace'], leads: ['grace'], legal: ['lea'] },
+};
+
+let rig: Rig;
+let cards: MemoryCards;
+beforeEach(async () => {
+  cards = new MemoryCards();
+  rig = await startRig({ cards, isTooMuch: createCrowd({ roster, cards }) });
+});
+afterEach(() => rig.stop());
+
+/** A question of an incident of its own, still to be answered. */
+function cardOf(number: number, changes: Partial<QuestionCard> = {}): QuestionCard {
+  const base = questionCard();
+  const name = `cart-${number}`;
+  return {
+    ...base,
+    questionId: `question-${number}`,
+    incident: { ...base.incident, id: `incident/prod-1/shop/Deployment/${name}`, title: `deployment/shop/${name}` },
+    level: { ...base.level, until: new Date(Date.now() + 900_000).toISOString() },
+    ...changes,
+  };
+}
+/** Slack takes one message a second: what it turns away comes again, as an activity does. */
+async function post(on: Rig, card: QuestionCard): Promise<MessageRef> {
+  for (;;) {
+    try {
+      return await postOnce(on, card);
+    } catch (error) {
+      if (!(error instanceof RetryLaterError)) throw error;
+      await new Promise((resolve) => setTimeout(resolve, error.retryAfterMs));
+    }
+  }
+}
+const posted = () => rig.slack.world.messages.filter(({ ephemeralFor }) => ephemeralFor === undefined);
+const summaries = () => posted().filter(({ text }) => /more questions? waits?|No more questions/.test(text ?? ''));
+const asked = (group: string) => ({ level: { ...cardOf(0).level, group } });
+
+describe('more open questions than a person can have before their eyes', () => {
+  test('go into the thread of one summary, each as a card that can be answered, also when they come at once', async () => {
+    await Promise.all(Array.from({ length: mostOpen + 3 }, (_, number) => post(rig, cardOf(number))));
+    const summary = await until(() => summaries().find(({ text }) => text?.startsWith('3 more questions wait')), 20_000);
+    expect(summaries()).toHaveLength(1);
+    const inThread = posted().filter(({ threadTs }) => threadTs === summary.ts);
+    const inChannel = posted().filter(({ threadTs, ts }) => threadTs === undefined && ts !== summary.ts);
+    expect([inChannel.length, inThread.length]).toEqual([mostOpen, 3]);
+    expect(JSON.stringify(summary.blocks)).toMatch(/CRITICAL deployment\/shop\/cart-\d {2}oncall until/);
+    const [further] = inThread;
+    await rig.slack.click({ user: 'U0ADA', channel, ts: further?.ts ?? '', actionId: 'fb_decide1' });
+    expect((await until(() => rig.clicks[0])).messageTs).toBe(further?.ts);
+  }, 60_000);
+
+  test('are counted by person: another group has room, and one of whom anybody is asked too much has not', async () => {
+    for (let number = 0; number < mostOpen; number += 1) await post(rig, cardOf(number));
+    await post(rig, cardOf(10, asked('legal')));
+    expect(summaries()).toHaveLength(0);
+    await post(rig, cardOf(11, asked('leads')));
+    expect(summaries()).toHaveLength(1);
+  }, 60_000);
+
+  test('make room when they are decided, and a card stays where it was put', async () => {
+    for (let number = 0; number <= mostOpen; number += 1) await post(rig, cardOf(number));
+    const [summary] = summaries();
+    const decided = { status: { state: 'decided' as const, choice: 'remove', by: ['Ada'], at: new Date().toISOString() } };
+    await rig.desk.updateQuestion({ card: cardOf(0, decided) });
+    const next = await post(rig, cardOf(20));
+    expect(posted().find(({ ts }) => ts === next.ts)?.threadTs).toBeUndefined();
+    await rig.desk.updateQuestion({ card: cardOf(mostOpen, decided) });
+    await until(() => (summaries()[0]?.text?.startsWith('No more questions wait') ? true : undefined), 20_000);
+    expect(posted().filter(({ threadTs }) => threadTs === summary?.ts)).toHaveLength(1);
+  }, 60_000);
+
+  test('have their incident’s news in the same thread, by name', async () => {
+    for (let number = 0; number <= mostOpen; number += 1) await post(rig, cardOf(number));
+    const [summary] = summaries();
+    await new Promise((resolve) => setTimeout(resolve, 1_500));
+    const line = await rig.desk.postInThread({ key: 'x', incident: cardOf(mostOpen).incident, text: 'leads are asked now' });
+    const told = posted().find(({ ts }) => ts === line.ts);
+    expect(told).toMatchObject({ threadTs: summary?.ts, text: `deployment/shop/cart-${mostOpen}: leads are asked now` });
+    await new Promise((resolve) => setTimeout(resolve, 1_500));
+    const own = await rig.desk.postInThread({ key: 'y', incident: cardOf(0).incident, text: 'leads are asked now' });
+    expect(posted().find(({ ts }) => ts === own.ts)?.text).toBe('leads are asked now');
+  }, 60_000);
+
+  test('do not count for ever where nobody ends them', async () => {
+    const old = { level: { ...cardOf(0).level, until: new Date(Date.now() - 2 * 3_600_000).toISOString() } };
+    for (let number = 0; number < mostOpen; number += 1) await post(rig, cardOf(number, old));
+    await post(rig, cardOf(30));
+    expect(summaries()).toHaveLength(0);
+  }, 60_000);
+});
