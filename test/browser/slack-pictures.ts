@@ -55,7 +55,7 @@ async function endOfCard(page: Page, name: string): Promise<void> {
 }
 
 async function opened(browser: Browser, rig: Rig): Promise<Page> {
-  const page = await browser.newPage({ viewport: { width: 1120, height: 1000 } });
+  const page = await browser.newPage({ viewport: { width: 1120, height: 1200 } });
   await page.goto(`${rig.slack.pageUrl}?user=U0ADA`);
   return page;
 }
