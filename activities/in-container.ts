@@ -1,4 +1,5 @@
 import type { StepContext } from '../core/action.ts';
+import { tools as declared } from '../core/actions/in-container-rights.ts';
 import type { ResolvedPod } from '../core/actions/pod.schema.ts';
 import { FirebreakError } from '../core/errors.ts';
 import { stepHash } from '../core/labels.ts';
@@ -7,7 +8,7 @@ import type { KubernetesApi } from '../integrations/kubernetes/client.ts';
 import { type RunningContainer, runningContainer, type WantedContainer } from '../integrations/kubernetes/containers.ts';
 import { type PodCommand, podCommand } from '../integrations/kubernetes/pod-command.ts';
 import { readSamePod } from '../integrations/kubernetes/pods.ts';
-import { startTools, type ToolsContainer, toolsContainersOf, toolsPath } from '../integrations/kubernetes/tools-container.ts';
+import { startTools, type ToolsContainer, toolsContainersOf } from '../integrations/kubernetes/tools-container.ts';
 import type { Keeping } from './kept-evidence.ts';
 import { toolsImageOf } from './tools-image.ts';
 
@@ -41,13 +42,11 @@ export interface ContainerFacts {
   readonly tools: ToolsContainer & { readonly image: string; readonly commands: readonly (readonly string[])[] };
 }
 
-/** To read what other users' processes have, and to end them. */
-const capabilities = ['DAC_READ_SEARCH', 'KILL', 'SYS_PTRACE'];
 const defaultLife = 600;
 const startsWithinMs = 45_000;
 
 /** Ephemeral containers have no prefix that a tenant could not use: the name is for people, and for finding the step's own again. */
-const baseName = (key: string): string => `firebreak-${stepHash(key).slice(0, 12)}`;
+const baseName = (key: string): string => `${declared.namePrefix}${stepHash(key).slice(0, 12)}`;
 
 /** What a plan says of it. @throws as `runningContainer`; FB_ERR_REFUSED where no tools are configured. */
 export async function planInContainer(options: {
@@ -113,13 +112,13 @@ export async function inContainer<T>(options: {
       baseName: baseName(key),
       image,
       beside: container.name,
-      capabilities: [...capabilities, ...more],
+      capabilities: [...declared.capabilities, ...more],
       livesSeconds,
       startsWithinMs,
       signal,
     });
     const tool: InContainer['tool'] = (name, { arguments: given = [], timeoutMs = 60_000, idleMs = 30_000 } = {}) => {
-      const command = [toolsPath, name, '-container', container.id, ...given];
+      const command = [declared.program, name, '-container', container.id, ...given];
       commands.push(command);
       const { namespace, name: podName } = pod;
       return podCommand({ api, namespace, pod: podName, container: tools.name, command, timeoutMs, idleMs, signal });

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { ActionImplementation } from '../../core/action.ts';
 import type { CaptureTrafficInput, CaptureTrafficOutput } from '../../core/actions/capture-traffic.schema.ts';
+import { tools } from '../../core/actions/in-container-rights.ts';
 import { hasToolsIn, inContainer, keepFacts, planInContainer, type ToolsParts } from '../in-container.ts';
 import { type EvidenceParts, keepEvidence, verifyKept } from '../kept-evidence.ts';
 import { keepSealed, type SealingParts } from '../sealed-evidence.ts';
@@ -49,7 +50,7 @@ export function captureTrafficImplementation(
         pod,
         wanted,
         context,
-        more: ['NET_RAW'],
+        more: tools.moreCapabilities,
         work: async ({ tool }) => {
           const silentMs = seconds * 1_000 + graceMs;
           const limits = ['-seconds', String(seconds), '-max-bytes', String(maxBytes)];

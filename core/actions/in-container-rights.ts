@@ -1,5 +1,15 @@
 import type { Right } from '../action.ts';
 
+/** Our own tools beside a suspect container: what they are, and what admission holds the account to that puts them there. */
+export const tools = {
+  namePrefix: 'firebreak-',
+  program: '/firebreak-tools',
+  /** To read what other users' processes have, and to end them. */
+  capabilities: ['DAC_READ_SEARCH', 'KILL', 'SYS_PTRACE'],
+  /** What some actions need besides: to see packets. */
+  moreCapabilities: ['NET_RAW'],
+} as const;
+
 /** What every action needs that looks into a container with our own tools. Clusters before 1.35 do not ask for both verbs of `pods/exec`. */
 export const inContainerRights: readonly Right[] = [
   { apiGroup: '', resource: 'pods', verbs: ['get'] },

@@ -1,14 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { V1EphemeralContainer, V1SecurityContext } from '@kubernetes/client-node';
+import { tools } from '../../core/actions/in-container-rights.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import { names } from '../../core/labels.ts';
 import { type KubernetesApi, pathOf } from './client.ts';
 import { KubernetesError } from './client-error.ts';
 import { readSamePod } from './pods.ts';
 import type { PodJson } from './projection.ts';
-
-/** Where the tools are in their image. */
-export const toolsPath = '/firebreak-tools';
 
 /** What the tools may do in the pod. `as the container`: what its namespace allows, and only to processes of the same user. */
 export type ToolsRights = 'everything' | 'as the container' | 'as the container, without capabilities';
@@ -77,7 +75,7 @@ async function addContainer(options: {
       name,
       image,
       imagePullPolicy: 'IfNotPresent',
-      command: [toolsPath, 'wait', '-seconds', String(livesSeconds)],
+      command: [tools.program, 'wait', '-seconds', String(livesSeconds)],
       targetContainerName: beside,
       securityContext,
     };

@@ -3,9 +3,13 @@ import type { ActionDeclaration, Pool, Right } from '../../core/action.ts';
 import { denyTierRights } from '../../integrations/kubernetes/deny-tier.ts';
 import { viewRights } from '../../integrations/kubernetes/view-rights.ts';
 import { bindingAdmission, cellAdmission } from './admission.ts';
+import { inContainerAdmission } from './in-container-admission.ts';
 import { ownPodAdmission } from './own-pod-admission.ts';
 
 const verbOrder = ['get', 'list', 'watch', 'create', 'update', 'patch', 'delete', 'bind'];
+
+const worksInContainers = ({ rights }: ActionDeclaration): boolean =>
+  rights.some(({ resource }) => resource === 'pods/ephemeralcontainers');
 
 /** Actions that start pods of our own. */
 const makesPods: readonly string[] = ['cutConnections', 'probeQuarantine', 'checkpointContainer'];
@@ -19,6 +23,8 @@ interface Rule {
 /** The rights of one pool, merged: one rule a resource, in a fixed order. Actions that are off by default have manifests of their own. */
 export function rulesOf(pool: Pool, actions: readonly ActionDeclaration[]): readonly Rule[] {
   const rights = actions.filter((action) => action.pool === pool && !action.optIn).flatMap((action) => action.rights);
+  // What works inside of containers is told which, and looks at no others.
+  if (pool === 'forensics') return merge(rights);
   return rights.length === 0 ? [] : merge([...viewRights, ...(pool === 'cell' ? denyTierRights : []), ...rights]);
 }
 
@@ -66,6 +72,7 @@ export function rbacManifests(options: {
           },
         );
       if (pool === 'cell') documents.push(...cellAdmission({ namespace, name }));
+      if (own.some(worksInContainers)) documents.push(...inContainerAdmission({ name, account: { namespace, name } }));
       const names = `${own.map((action) => action.name).join(', ')}${rules.length > 0 ? '' : ': no rights in the cluster at all'}`;
       return [[`${pool}.yaml`, manifest(names, documents)]];
     }),
@@ -111,6 +118,7 @@ function optInManifest(options: {
     ),
     ...(own.length > 0 ? given('Role', { namespace }, own) : []),
     ...(action.name === 'revokeServiceAccount' ? bindingAdmission({ namespace, name: account }) : []),
+    ...(worksInContainers(action) ? inContainerAdmission({ name, account: { namespace, name: account } }) : []),
     ...(makesPods.includes(action.name) ? ownPodAdmission({ name, account: { namespace, name: account } }) : []),
   ];
   return [`opt-in/${action.name}.yaml`, manifest(`${action.name}, which is off until \`actions.optIn\` names it`, documents)];

@@ -2,14 +2,17 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, describe, expect, test } from '@jest/globals';
-import { actions } from '../../core/actions/index.ts';
+import { captureTrafficImplementation } from '../../activities/actions/capture-traffic.ts';
+import { actions, captureTraffic } from '../../core/actions/index.ts';
+import { pathOf } from '../../integrations/kubernetes/client.ts';
 import { callKubernetes, readAccess } from '../../service/dev/kubernetes-api.ts';
 import { observe } from '../platform/actions/observe.ts';
-import { openCluster } from '../platform/kubernetes/cluster.ts';
+import { openCluster, resolved, stepContext, until } from '../platform/kubernetes/cluster.ts';
 import { folderEvidence } from '../platform/kubernetes/evidence.ts';
 import { freshNamespace } from '../platform.ts';
 import { containerTable } from './container-table.ts';
 import { nodeLab } from './lab.ts';
+import { poolAccount } from './pool-account.ts';
 
 const lab = await nodeLab();
 const { kubeconfig } = lab;
@@ -37,6 +40,7 @@ const world = {
   },
 };
 const table = containerTable(lab);
+const pool = await poolAccount(lab, captureTraffic);
 
 describe('every action inside of containers, on a real node', () => {
   test('is in the table', () => {
@@ -67,4 +71,43 @@ describe('every action inside of containers, on a real node', () => {
     },
     180_000,
   );
+
+  test('works with the rights of the manifest, with which a thief of the account gets no shell', async () => {
+    const pod = resolved(await lab.runPod({ name: 'cart' }));
+    const as = (...words: readonly string[]) => lab.kubectl('--kubeconfig', pool.kubeconfig, ...words);
+    // A policy is in force a moment after it was made.
+    const shell = await until(async () => {
+      const { code, stderr } = await as('exec', 'cart', '--container', 'main', '--', 'true');
+      return code === 0 ? undefined : stderr;
+    }, 30_000);
+    expect(shell).toContain('Firebreak may run only /firebreak-tools, in a container or a pod of its own');
+    const add = (more: object) =>
+      pool.api.json({
+        method: 'PATCH',
+        patch: 'strategic',
+        path: pathOf({ resource: 'pods', namespace: lab.namespace, name: 'cart', subresource: 'ephemeralcontainers' }),
+        body: { spec: { ephemeralContainers: [{ name: 'firebreak-thief', image: lab.toolsImage, ...more }] } },
+        what: 'add a container',
+      });
+    const command = ['/firebreak-tools', 'wait', '-seconds', '9'];
+    const securityContext = { allowPrivilegeEscalation: false, readOnlyRootFilesystem: true };
+    for (const more of [
+      { command: ['sh'], securityContext },
+      { command, securityContext: { ...securityContext, capabilities: { add: ['SYS_ADMIN'] } } },
+      { command, securityContext, image: lab.image },
+      { command, securityContext, env: [{ name: 'LD_PRELOAD', value: 'x' }] },
+    ])
+      await expect(add(more)).rejects.toMatchObject({ code: 'FB_ERR_REFUSED' });
+    const traffic = captureTrafficImplementation({ api: pool.api, toolsImage: lab.toolsImage, ...world.evidence });
+    const context = stepContext({ signal: AbortSignal.timeout(60_000) });
+    const output = await traffic.apply({ pod, seconds: 1 }, context);
+    expect(await traffic.verify(output, context)).toMatchObject({ state: 'verified' });
+    const [{ name } = { name: '' }] = (await lab.pod('cart')).spec?.ephemeralContainers ?? [];
+    const other = await as('exec', 'cart', '--container', name, '--', 'sh', '-c', 'true');
+    expect(other).toMatchObject({ code: 1, stderr: expect.stringContaining('Firebreak may run only') });
+    await lab.runPod({ name: 'firebreak-fetch-one', image: lab.toolsImage });
+    const fetches = await as('exec', 'firebreak-fetch-one', '--container', 'main', '--', '/firebreak-tools', 'version');
+    expect(fetches).toMatchObject({ code: 0 });
+    expect(await as('exec', 'firebreak-fetch-one', '--container', 'main', '--', 'sh', '-c', 'true')).toMatchObject({ code: 1 });
+  }, 120_000);
 });
