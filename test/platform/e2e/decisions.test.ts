@@ -18,6 +18,7 @@ const privateKeys = new Map<string, string>();
 let service: Service;
 let cart: Workload;
 let pay: Workload;
+let till: Workload;
 
 interface Person {
   readonly id: string;
@@ -35,10 +36,11 @@ beforeAll(async () => {
   });
   for (const [id, pem] of privateKeys) writeFileSync(join(service.folder, `${id}.pem`), pem, { mode: 0o600 });
   await service.start();
-  const [first, second] = await service.workloads.deploy(namespace, ['cart', 'pay']);
-  if (!first || !second) throw new Error('not deployed');
+  const [first, second, third] = await service.workloads.deploy(namespace, ['cart', 'pay', 'till']);
+  if (!first || !second || !third) throw new Error('not deployed');
   cart = first;
   pay = second;
+  till = third;
 });
 
 afterAll(async () => service?.stop());
@@ -151,6 +153,30 @@ describe('a freeze at the command line', () => {
     await service.stateWhen('the containment', pay, 60_000, ({ reached }) => reached === 'contained');
     expect(await firebreak('grace', 'unfreeze', id, '--reason', 'done')).toContain('Ended');
     expect(await firebreak(undefined, 'restraints', 'list')).toContain('Nothing is frozen');
+  });
+});
+
+describe('a broken glass at the command line', () => {
+  test('takes two people and names one incident; in it a freeze does not hold', async () => {
+    const known = (id: string) =>
+      until('the cell to know it', 30_000, async () =>
+        service.log.split('\n').some((line) => line.includes('have changed') && line.includes(id)),
+      );
+    const decide = async (...args: readonly string[]): Promise<string> => {
+      const { id } = JSON.parse(await firebreak('ada', ...args, '--hours', '1', '--reason', 'it spreads', '--json'));
+      expect(await firebreak('grace', 'restraints', 'approve', id)).toContain('Decided');
+      await known(id);
+      return id;
+    };
+    const frozen = await decide('freeze', '--namespace', till.namespace);
+    await expect(firebreak('ada', 'break-glass', '--reason', 'it spreads')).rejects.toThrow('say for which');
+    const broken = await decide('break-glass', '--incident', idOf(till));
+    await service.post([alertAbout(till, 'binary')]);
+    await service.stateWhen('the containment', till, 60_000, ({ reached }) => reached === 'contained');
+    const { questions } = await service.stateWhen('no question about it', till, 5_000, () => true);
+    expect(questions.some(({ question }) => question.text.includes('It was not done at once'))).toBe(false);
+    expect(await firebreak(undefined, 'incidents', 'show', idOf(till))).toContain('In force: broken glass for the incident');
+    for (const id of [broken, frozen]) expect(await firebreak('grace', 'unfreeze', id, '--reason', 'over')).toContain('Ended');
   });
 });
 
