@@ -10,6 +10,11 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(() => lab.stop());
 
+async function seen<T>(look: () => T | undefined): Promise<T | undefined> {
+  for (let tries = 0; tries < 200 && look() === undefined; tries += 1) await new Promise((done) => setTimeout(done, 50));
+  return look();
+}
+
 const recordsOf = (incident: RunningIncident, kind: string) => recordsIn(lab, incident, kind);
 
 test('a choice whose plan acts as wide as the policy says is marked, and the mark is part of what people answer', async () => {
@@ -20,7 +25,8 @@ test('a choice whose plan acts as wide as the policy says is marked, and the mar
   expect(marked).toEqual(question.choices.filter(({ plans }) => plans.length > 0).map(({ id }) => id));
   expect(marked.length).toBeGreaterThan(0);
   expect(digest).toBe(questionDigest(question));
-  const card = lab.seen.cards.find(({ questionId }) => questionId === question.id);
+  // The card looks for similar incidents first, for a moment.
+  const card = await seen(() => lab.seen.cards.find(({ questionId }) => questionId === question.id));
   expect(card?.choices.filter(({ stepUp }) => stepUp).map(({ id }) => id)).toEqual(marked);
   // The token goes to the cell, and to nobody who looks on.
   const [choice = ''] = marked;

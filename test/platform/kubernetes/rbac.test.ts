@@ -105,6 +105,14 @@ describe('the rights that the declarations ask for', () => {
         )
       )?.status;
     await until(async () => ((await denied()) === 422 ? true : undefined), 45_000);
+    // Each kind has an admission policy of its own.
+    const status = (attempt: Promise<unknown>): Promise<unknown> =>
+      attempt.then(
+        () => undefined,
+        (error) => error.status,
+      );
+    const policyDenied = () => status(create(`try-${++tried}`, { podSelector: {}, policyTypes: ['Ingress'] }));
+    await until(async () => ((await policyDenied()) === 422 ? true : undefined), 45_000);
     const tries: readonly (() => Promise<unknown>)[] = [
       () => patch({ metadata: { annotations: { owner: 'nobody' } } }),
       () => patch({ metadata: { annotations: { owner: null } } }),
@@ -126,6 +134,8 @@ describe('the rights that the declarations ask for', () => {
         body,
         what: 'try',
       });
+    const labelDenied = () => status(deployment({ metadata: { labels: { x: `y${++tried}` } } }));
+    await until(async () => ((await labelDenied()) === 422 ? true : undefined), 45_000);
     for (const body of [
       { spec: { template: { spec: { serviceAccountName: 'admin' } } } },
       { metadata: { labels: { x: 'y' } } },

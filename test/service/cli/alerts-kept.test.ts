@@ -115,7 +115,9 @@ describe('alerts refused, while the service runs', () => {
       /incident\/lab\/shop\/Deployment\/web[12] +Terminal shell in container +gRPC status 3/,
     );
     expect(linesOf(await firebreak('rejected', 'list')).at(-1)).toBe('2 more are kept apart: firebreak alerts refused list');
-    const [second = '', first = ''] = listed.slice(1).map((line) => line.split(' ')[0] ?? '');
+    // Each has a line of its own to Temporal: which was refused first is chance.
+    const idOf = (pod: string): string => listed.find((line) => line.includes(`Deployment/${pod} `))?.split(' ')[0] ?? '';
+    const [first, second] = [idOf('web1'), idOf('web2')];
     expect((await firebreak('refused', 'show', first)).stdout).toContain('"rule":"Terminal shell in container"');
     expect((await firebreak('rejected', 'show', first)).stderr).toContain('firebreak alerts refused');
     gateway.refusing = false;
