@@ -9,10 +9,11 @@ import { readSamePod } from '../../integrations/kubernetes/pods.ts';
 import { type PodJson, secretUses } from '../../integrations/kubernetes/projection.ts';
 import { type SecretWriter, writerOf } from '../../integrations/kubernetes/secret-writers.ts';
 import { readSecret, type SecretJson, whyNotRotate } from '../../integrations/kubernetes/secrets.ts';
-import { credentialOf, mayBeTried } from './provider-calls.ts';
+import { credentialOf } from './provider-calls.ts';
 import { type Consumer, readUsers, usersOf } from './secret-consumers.ts';
 import { whySuspectReads } from './suspect-access.ts';
 import { whyNotInPlace } from './why-not-in-place.ts';
+import { whyNotValid } from './why-not-valid.ts';
 
 /** One Secret that gets a new value. `secret` holds values: it never leaves the activity. */
 export interface Rotation {
@@ -64,7 +65,7 @@ export async function rotationWork(options: {
     const reason = onlyPulls
       ? 'it is a registry login: only the registry can give a new one'
       : writer
-        ? await whyNotInPlace({ api, suspect, secret, writer, rule, signal })
+        ? await whyNotInPlace({ api, input, suspect, secret, successor, writer, rule, signal })
         : await whyNot({ api, input, suspect, secret, successor, rule, context });
     if (reason !== undefined || !secret) {
       refused.push({ secret: name, reason: reason ?? 'it does not exist' });
@@ -102,19 +103,12 @@ async function whyNot(options: {
   const { api, input, suspect, secret, successor, rule, context } = options;
   const { signal } = context;
   if (!secret) return 'it does not exist';
-  const old = credentialOf(secret);
   const reason =
     whyNotRotate(secret, { known: rule !== undefined }) ??
-    rule?.provider.whyNot(old) ??
+    rule?.provider.whyNot(credentialOf(secret)) ??
     (await whySuspectReads({ api, suspect, secret: successor, signal }));
   if (reason !== undefined || !rule || input.revokeFirst) return reason;
-  // In the middle of this rotation the old value may be refused by now, rightly.
-  if (await readSecret({ api, namespace: input.suspect.namespace, name: successor, signal })) return undefined;
-  // One that is refused already was rotated before, or is not of this provider: nobody is rolled onto a guess.
-  const isValid = await mayBeTried(rule.provider, () => rule.provider.accepts(old, signal));
-  return isValid === false
-    ? `${rule.provider.title} does not take its value: it was rotated already, or is another’s`
-    : undefined;
+  return whyNotValid({ api, secret, successor, rule, signal });
 }
 
 /** The suspect; undefined where it is gone, and people have named the Secrets. */

@@ -1,3 +1,4 @@
+import type { RotateSecretInput } from '../../core/actions/rotate-secret.schema.ts';
 import type { RotationRule } from '../../core/rotation.ts';
 import type { KubernetesApi } from '../../integrations/kubernetes/client.ts';
 import { readObject } from '../../integrations/kubernetes/objects.ts';
@@ -6,27 +7,32 @@ import { type SecretWriter, whyNotRewritten } from '../../integrations/kubernete
 import { type SecretJson, whyNotRotate } from '../../integrations/kubernetes/secrets.ts';
 import { credentialOf } from './provider-calls.ts';
 import { whySuspectReads } from './suspect-access.ts';
+import { whyNotValid } from './why-not-valid.ts';
 
 /** Why a Secret that keeps its name cannot be rotated now; undefined when it can. Whoever refers to it gets the new value. */
 export async function whyNotInPlace(options: {
   readonly api: KubernetesApi;
+  readonly input: RotateSecretInput;
   readonly suspect: PodJson | undefined;
   readonly secret: SecretJson | undefined;
+  readonly successor: string;
   readonly writer: SecretWriter;
   readonly rule: RotationRule | undefined;
   readonly signal: AbortSignal;
 }): Promise<string | undefined> {
-  const { api, suspect, secret, writer, rule, signal } = options;
+  const { api, input, suspect, secret, successor, writer, rule, signal } = options;
   const name = secret?.metadata?.name ?? '';
   if (!secret) return 'it does not exist';
   if (writer.kind === 'ExternalSecret') {
     // Read again by itself it would be the old value: what it is read from has to be changed first.
     if (!rule?.stored) return whyNotRotate(secret);
-    const why = rule.provider.whyNot(credentialOf(secret));
-    if (why !== undefined) return why;
+    const foreign = rule.provider.whyNot(credentialOf(secret));
+    if (foreign !== undefined) return foreign;
   }
   if (suspect?.spec && secretUses(suspect.spec).some((use) => use.name === name))
     return `the suspect pod uses it, and ${writer.kind} ${writer.ref.name} would give it the new value under the same name: delete the pod first`;
   const reads = await whySuspectReads({ api, suspect, secret: name, signal });
-  return reads ?? whyNotRewritten(writer, await readObject({ api, ref: writer.ref, signal }), name);
+  const why = reads ?? whyNotRewritten(writer, await readObject({ api, ref: writer.ref, signal }), name);
+  if (why !== undefined || writer.kind === 'Certificate' || !rule || input.revokeFirst) return why;
+  return whyNotValid({ api, secret, successor, rule, signal });
 }

@@ -86,7 +86,8 @@ export function postgresRole({ url, roles, keys }: PostgresRoleOptions): Rotatio
     async revoke({ old, next }) {
       const { user } = loginOf(old);
       if (next && loginOf(next).user === user) return;
-      if (!(await accepts(old))) return;
+      // Before there is a new one the role loses whatever password it has: the old value may not be the one that was stolen.
+      if (next && !(await accepts(old))) return;
       const take = `ALTER ROLE ${escapeIdentifier(user)} PASSWORD NULL`;
       await onServer(title, url, (client) => client.query(`BEGIN; ${take}; COMMIT; ${endSessions(user)}`));
     },

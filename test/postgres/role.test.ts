@@ -104,6 +104,9 @@ onPostgres(isHere ? title : `${title} (skipped: initdb and postgres are not on t
     const thief = await session('shop_a', oldPassword);
     await provider.revoke({ old }, signal);
     expect([await loginOf(old), await isOpen(thief)]).toEqual(['28P01', false]);
+    await roles().reset();
+    await provider.revoke({ old: { values: { ...old.values, password: 'planted' } } }, signal);
+    expect(await loginOf(old)).toBe('28P01');
     const next = await provider.fresh(old, signal);
     await provider.activate({ old, next }, signal);
     expect(await provider.accepts(next, signal)).toBe(true);

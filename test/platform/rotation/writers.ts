@@ -173,7 +173,7 @@ export function certificateController(options: {
     ...controller,
     async stop() {
       await controller.stop();
-      rmSync(folder, { recursive: true });
+      rmSync(folder, { recursive: true, force: true });
     },
   };
 }
