@@ -89,12 +89,14 @@ export function hardenWorkloadImplementation({
 
   return {
     async plan(input, { signal }) {
-      const { ref, object } = await read(input, signal);
+      const { ref, object, dry } = await despiteConflicts(async () => {
+        const { ref, object } = await read(input, signal);
+        const why = whyNotRoll(ref.kind, object);
+        if (why !== undefined) throw new FirebreakError('FB_ERR_REFUSED', `${targetOf(ref)}: ${why}`);
+        // As the API server would store it, admission included; who may not set it is told so before people are asked.
+        return { ref, object, dry: await patch({ ref, seen: object, spec: harden(specOf(object), input.leave), signal }) };
+      });
       const target = targetOf(ref);
-      const why = whyNotRoll(ref.kind, object);
-      if (why !== undefined) throw new FirebreakError('FB_ERR_REFUSED', `${target}: ${why}`);
-      // As the API server would store it, admission included; who may not set it is told so before people are asked.
-      const dry = await patch({ ref, seen: object, spec: harden(specOf(object), input.leave), signal });
       const difference = templateDifference(object.spec?.template, dry.spec?.template);
       if (difference.length === 0)
         throw new FirebreakError('FB_ERR_REFUSED', `${target} lacks nothing of what it would be given`);
