@@ -1,4 +1,4 @@
-import { type Command, InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { decisionKinds } from '../../core/decision-events.ts';
 import { type DecisionReport, decisionReport, type QuestionStats } from '../../core/decision-report.ts';
 import { createAuditStore } from '../../integrations/database/audit-store.ts';
@@ -30,7 +30,11 @@ export function registerReportCommand(program: Command): void {
   const decisions = report
     .command('decisions')
     .description('time to answer, silence, approvals in under 10 s, and questions per person and shift; by playbook')
-    .option('--since <span>', 'questions of the last so many hours, days or weeks', spanMs, 30 * units.d);
+    .addOption(
+      new Option('--since <span>', 'questions of the last so many hours, days or weeks')
+        .argParser(spanMs)
+        .default(30 * units.d, '30d'),
+    );
   withExamples(withConfig(decisions), ['firebreak report decisions', 'firebreak report decisions --since 12w --json']).action(
     async (options: DecisionsOptions) => {
       const found = await readReport(options);
