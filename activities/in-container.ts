@@ -54,13 +54,21 @@ export async function planInContainer(options: {
   readonly pod: ResolvedPod;
   readonly wanted: WantedContainer;
   readonly signal: AbortSignal;
-}): Promise<{ readonly container: RunningContainer; readonly change: string; readonly notes: readonly string[] }> {
+}) {
   const { parts, pod, wanted, signal } = options;
   const image = toolsImageOf(parts.toolsImage);
+  const name = `pod/${pod.namespace}/${pod.name}`;
   const container = runningContainer(await readSamePod({ api: parts.api, pod, signal }), wanted);
   return {
     container,
-    change: `adds an ephemeral container of ${image} beside ${container.name}, which ends by itself and stays in the pod’s spec`,
+    target: { name, uid: pod.uid },
+    changes: [
+      {
+        target: name,
+        what: `adds an ephemeral container of ${image} beside ${container.name}, which ends by itself and stays in the pod’s spec`,
+      },
+    ],
+    blastRadius: [name],
     notes: wanted.id === undefined ? ['The alert names no container by id: the run of it that is there now is meant.'] : [],
   };
 }

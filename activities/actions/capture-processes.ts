@@ -34,12 +34,11 @@ export function captureProcessesImplementation(
 ): ActionImplementation<CaptureProcessesInput, CaptureProcessesOutput> {
   return {
     async plan({ pod, container: wanted = {} }, { signal }) {
-      const { change, notes } = await planInContainer({ parts, pod, wanted, signal });
-      const name = `pod/${pod.namespace}/${pod.name}`;
+      const { target, changes, blastRadius, notes } = await planInContainer({ parts, pod, wanted, signal });
       return {
-        target: { name, uid: pod.uid },
-        changes: [{ target: name, what: change }],
-        blastRadius: [name],
+        target,
+        changes,
+        blastRadius,
         notes: [
           ...notes,
           'Who is in the container can see that the tools run. Command lines are kept redacted, environments not at all.',

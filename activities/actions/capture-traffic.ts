@@ -25,12 +25,11 @@ export function captureTrafficImplementation(
 ): ActionImplementation<CaptureTrafficInput, CaptureTrafficOutput> {
   return {
     async plan({ pod, container: wanted = {}, seconds = defaults.seconds, maxBytes = defaults.maxBytes }, { signal }) {
-      const { change, notes } = await planInContainer({ parts, pod, wanted, signal });
-      const name = `pod/${pod.namespace}/${pod.name}`;
+      const { target, changes, blastRadius, notes } = await planInContainer({ parts, pod, wanted, signal });
       return {
-        target: { name, uid: pod.uid },
-        changes: [{ target: name, what: change }],
-        blastRadius: [name],
+        target,
+        changes,
+        blastRadius,
         notes: [
           ...notes,
           `Keeps whole packets of all containers of the pod for ${seconds} s, up to ${maxBytes} bytes: what is sent unencrypted is in it as it is, sealed under the incident’s key.`,

@@ -184,7 +184,8 @@ function drifted(difference: readonly string[]): FieldLook {
   return { state: 'drifted', difference };
 }
 
-function same(a: Json | undefined, b: Json | undefined): boolean {
+/** `undefined` is a field that is not there. */
+export function same(a: Json | undefined, b: Json | undefined): boolean {
   return a === undefined || b === undefined ? a === b : canonicalJson(a) === canonicalJson(b);
 }
 

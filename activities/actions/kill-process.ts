@@ -16,15 +16,17 @@ export function killProcessImplementation(parts: ToolsParts): ActionImplementati
 
   return {
     async plan({ pod, container: wanted = {}, process }, { signal }) {
-      const { container, change, notes } = await planInContainer({ parts, pod, wanted, signal });
-      const name = `pod/${pod.namespace}/${pod.name}`;
+      const { container, target, changes, blastRadius, notes } = await planInContainer({ parts, pod, wanted, signal });
       return {
-        target: { name, uid: pod.uid },
+        target,
         changes: [
-          { target: name, what: `ends process ${process.pid}, started at tick ${process.startTicks}, in ${container.name}` },
-          { target: name, what: change },
+          {
+            target: target.name,
+            what: `ends process ${process.pid}, started at tick ${process.startTicks}, in ${container.name}`,
+          },
+          ...changes,
         ],
-        blastRadius: [name],
+        blastRadius,
         notes: [
           ...notes,
           'Whatever has started it may start another one, which has another pid: look again afterwards.',

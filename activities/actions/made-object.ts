@@ -127,7 +127,8 @@ function madeNote({ cellKey, made }: Parts, { metadata }: ObjectJson): ObjectNot
   return opened.kind === 'read' && opened.authentic === 'yes' ? opened.note : undefined;
 }
 
-function isChanged({ change }: ObjectNote, found: ObjectJson): boolean {
+/** Whether it says anything else than it was made with. */
+export function isChanged({ change }: Pick<ObjectNote, 'change'>, found: ObjectJson): boolean {
   const { apiVersion: _version, kind: _kind, metadata: _metadata, status: _status, ...content } = found;
   return change.kind !== 'made' || change.digest !== digestOf(content);
 }

@@ -80,12 +80,11 @@ export function probeQuarantineImplementation(options: {
   return {
     async plan({ pod }, { signal }) {
       const { node, addresses } = await suspectOf(pod, signal);
-      const { change, notes } = await planInContainer({ parts, pod, wanted: {}, signal });
-      const name = `pod/${pod.namespace}/${pod.name}`;
+      const { target, changes, blastRadius, notes } = await planInContainer({ parts, pod, wanted: {}, signal });
       return {
-        target: { name, uid: pod.uid },
-        changes: [{ target: name, what: change }],
-        blastRadius: [name],
+        target,
+        changes,
+        blastRadius,
         notes: [
           ...notes,
           `Two pods of ours run on node ${node} for some seconds, without a token: one tries ${addresses.join(', ')}, one is tried from inside.`,

@@ -32,12 +32,11 @@ export function snapshotFilesystemImplementation(
   return {
     async plan(input, { signal }) {
       const { pod, container: wanted = {}, files = 'changed', maxBytes = defaultBytes, maxSeconds = defaultSeconds } = input;
-      const { change, notes } = await planInContainer({ parts, pod, wanted, signal });
-      const name = `pod/${pod.namespace}/${pod.name}`;
+      const { target, changes, blastRadius, notes } = await planInContainer({ parts, pod, wanted, signal });
       return {
-        target: { name, uid: pod.uid },
-        changes: [{ target: name, what: change }],
-        blastRadius: [name],
+        target,
+        changes,
+        blastRadius,
         notes: [
           ...notes,
           files === 'changed'

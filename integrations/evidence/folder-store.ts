@@ -1,9 +1,10 @@
 import { createReadStream } from 'node:fs';
-import { access, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { access, mkdir, readFile, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { FirebreakError } from '../../core/errors.ts';
 import type { EvidenceStore } from '../../core/evidence-store.ts';
 import { checkedStream, type DraftedFile, draftFile, isSha256, sha256Of } from './drafted-file.ts';
+import { syncFolder } from './sync-folder.ts';
 
 /** `DIR/ab/abcd…`: written beside, synced, renamed, so that an artefact is there whole or not at all. Readable by its owner only. */
 export function createFolderStore({ dir }: { readonly dir: string }): EvidenceStore {
@@ -56,16 +57,6 @@ async function settle(draft: DraftedFile, path: string): Promise<void> {
     await syncFolder(dirname(dirname(path)));
   } finally {
     await rm(draft.path, { force: true });
-  }
-}
-
-/** A rename is durable when its folder is. */
-async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, 'r');
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
   }
 }
 

@@ -3,6 +3,7 @@ import { link, mkdir, open, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FirebreakError } from '../../core/errors.ts';
 import { type IncidentKey, type IncidentKeys, incidentKeyId } from '../../core/incident-key.ts';
+import { syncFolder } from './sync-folder.ts';
 
 /** Wraps keys with a key of ours: a box in the sense of `integrations/crypto-box`, or a KMS. */
 export interface KeyWrap {
@@ -74,15 +75,6 @@ export function folderKeyPlace({ dir }: { readonly dir: string }): KeyPlace {
 export function checkedKeyId(id: string): string {
   if (/^[0-9a-f]{32}$/.test(id)) return id;
   throw new FirebreakError('FB_ERR_NOT_FOUND', 'that is no id of an incident’s key');
-}
-
-async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, 'r');
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
-  }
 }
 
 function missing(id: string): never {

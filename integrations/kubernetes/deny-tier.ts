@@ -65,9 +65,10 @@ export class DenyTierWatch {
   }
 
   /** Resolves when it was looked for once. */
-  async start(): Promise<void> {
-    await this.#look();
-    this.#looking = this.#goOn();
+  start(): Promise<void> {
+    const first = this.#look();
+    this.#looking = first.then(() => this.#goOn());
+    return first;
   }
 
   async stop(): Promise<void> {

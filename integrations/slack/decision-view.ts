@@ -1,15 +1,14 @@
 import type { KnownBlock, ModalView } from '@slack/types';
 import type { QuestionCard, StoredButton } from '../../core/card.ts';
 import { context, section, words } from './blocks.ts';
+import { problemOfReason, reasonBlock, reasonInput } from './order-inputs.ts';
 import { code, inline, linesUpTo, plain } from './text.ts';
 
 type Choice = QuestionCard['choices'][number];
 
 const targetBlock = 'fb_target';
-const reasonBlock = 'fb_reason';
 const lastCharacters = 4;
-const shortestReason = 3;
-const longestReason = 500;
+const whyInput = reasonInput('Why?', 'Signed with your answer, shown on the card, and kept on the record.');
 
 /** Nobody ends something, or gives protection up, with one tap. */
 export function isGuarded({ destructive, weakens }: Choice): boolean {
@@ -41,7 +40,7 @@ export function decisionView({
     title: words('Confirm your decision', 24),
     submit: words('Decide this', 24),
     close: words('Go back', 24),
-    blocks: [...what(card, choice), ...(name === undefined ? [] : [targetInput(name, choice)]), reasonInput()],
+    blocks: [...what(card, choice), ...(name === undefined ? [] : [targetInput(name, choice)]), whyInput],
   };
 }
 
@@ -79,22 +78,6 @@ function targetInput(name: string, { target }: Choice): KnownBlock {
   };
 }
 
-function reasonInput(): KnownBlock {
-  return {
-    type: 'input',
-    block_id: reasonBlock,
-    label: words('Why?', 24),
-    hint: words('Signed with your answer, shown on the card, and kept on the record.', 150),
-    element: {
-      type: 'plain_text_input',
-      action_id: 'fb_text',
-      multiline: true,
-      min_length: shortestReason,
-      max_length: longestReason,
-    },
-  };
-}
-
 export type Filled =
   | { readonly ok: true; readonly reason: string }
   /** By block, what is wrong there: shown in the dialog, which stays open. */
@@ -104,13 +87,13 @@ export type Filled =
 export function filledIn(typed: Readonly<Record<string, string>>, card: QuestionCard, choice: Choice): Filled {
   const name = nameToType(card, choice);
   const reason = typed[reasonBlock] ?? '';
+  const unreasoned = problemOfReason(reason);
   const wanted = name?.slice(-lastCharacters).toLowerCase();
   const errors = {
     ...(wanted === undefined || typed[targetBlock]?.toLowerCase() === wanted
       ? {}
       : { [targetBlock]: `These are not the last four characters of ${plain(name ?? '', 200)}.` }),
-    ...(reason.length < shortestReason ? { [reasonBlock]: 'Say why, in a few words.' } : {}),
-    ...(reason.length > longestReason ? { [reasonBlock]: `Say it in ${longestReason} characters at most.` } : {}),
+    ...(unreasoned === undefined ? {} : { [reasonBlock]: unreasoned }),
   };
   return Object.keys(errors).length > 0 ? { ok: false, errors } : { ok: true, reason };
 }

@@ -1,6 +1,8 @@
+import { pathText, same } from '../../activities/actions/held-field.ts';
+import { isChanged } from '../../activities/actions/made-object.ts';
 import type { UndoResult } from '../../core/action.ts';
 import { actions } from '../../core/actions/index.ts';
-import { canonicalJson, digestOf } from '../../core/digest.ts';
+import { canonicalJson } from '../../core/digest.ts';
 import { names } from '../../core/labels.ts';
 import { noteAnnotation, type ObjectNote, openNote } from '../../core/object-note.ts';
 import type { Json } from '../../core/plain-json.ts';
@@ -116,7 +118,7 @@ async function release({ api, ref, object, action }: Held, { change }: ObjectNot
   const marks = [noteAnnotation(action), names.revokedAnnotation].filter((name) => object.metadata.annotations?.[name]);
   const annotations = Object.fromEntries(marks.map((name) => [name, null]));
   await patchField({ api, ref, seen: object, path: change.path, value: change.before, annotations });
-  return { state: 'undone', detail: `${target}: ${change.path.join('.')} is ${text(change.before)} again` };
+  return { state: 'undone', detail: `${target}: ${pathText(change.path)} is ${text(change.before)} again` };
 }
 
 function refused(target: string, difference: readonly string[]): UndoResult {
@@ -124,18 +126,15 @@ function refused(target: string, difference: readonly string[]): UndoResult {
 }
 
 function differenceOf({ change }: ObjectNote, object: ObjectJson): readonly string[] {
-  if (change.kind === 'made') {
-    const { apiVersion: _version, kind: _kind, metadata: _metadata, status: _status, ...content } = object;
-    return change.digest === digestOf(content) ? [] : ['what it says was changed'];
-  }
+  if (change.kind === 'made') return isChanged({ change }, object) ? ['what it says was changed'] : [];
   const now = fieldOf(object, change.path);
-  if (text(now) === text(change.set)) return [];
-  return [`${change.path.join('.')} was changed from ${text(change.set)} to ${text(now)}`];
+  if (same(now, change.set)) return [];
+  return [`${pathText(change.path)} was changed from ${text(change.set)} to ${text(now)}`];
 }
 
 function changesOf({ change }: ObjectNote, object: ObjectJson): readonly string[] {
   if (change.kind === 'made') return ['- all of it: Firebreak made it'];
-  const field = change.path.join('.');
+  const field = pathText(change.path);
   const [now, then] = [fieldOf(object, change.path), change.before];
   return [
     ...(now === undefined ? [] : [`- ${field}: ${text(now)}`]),

@@ -1,0 +1,11 @@
+import { open } from 'node:fs/promises';
+
+/** A rename is durable when its folder is. */
+export async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, 'r');
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
+}
