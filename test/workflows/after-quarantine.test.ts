@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import type { IncidentState } from '../../core/incident-state.ts';
 import { alertOf, type Lab, type RunningIncident, refuse, type Script, startLab } from './harness.ts';
@@ -5,7 +6,8 @@ import { alertOf, type Lab, type RunningIncident, refuse, type Script, startLab 
 const script: Script = {};
 let lab: Lab;
 beforeAll(async () => {
-  lab = await startLab(script);
+  const workflows = join(import.meta.dirname, 'with-workload-playbook.ts');
+  lab = await startLab(script, 100, undefined, undefined, undefined, workflows);
 }, 60_000);
 afterEach(() => {
   for (const name of Object.keys(script)) delete script[name];
@@ -67,5 +69,67 @@ describe('what follows a quarantine', () => {
     await incident.question();
     expect(done(incident, 'probeQuarantine')).toEqual([]);
     expect(stepOf(await incident.state(), 'quarantinePod')?.state).toBe('unverified');
+  });
+});
+
+describe('what follows the quarantine of a workload', () => {
+  const pods = (count: number) =>
+    Array.from({ length: count }, (_, at) => ({ namespace: 'shop', name: `cart-${at + 1}`, uid: `uid-${at + 1}` }));
+  const quarantined = (count: number) => {
+    script.quarantineWorkload = async () => ({ pods: pods(count) });
+    return lab.start([alertOf()], { ...both, playbooks: ['quarantine-the-workload'] });
+  };
+  const settled = (incident: RunningIncident, detail: string) =>
+    incident.until((now) => stepOf(now, 'quarantineWorkload')?.detail.includes(detail) ?? false, detail);
+
+  test('is cut and tried at each of its pods, and verified only where each was proven', async () => {
+    script['verify:cutConnections'] = async () => ({ state: 'verified', detail: '2 entries dropped' });
+    script['verify:probeQuarantine'] = async () => ({ state: 'verified', detail: 'nobody answers' });
+    const incident = await quarantined(6);
+    const state = await settled(incident, 'tried at each of 6 pods; what was open has been cut');
+    expect(stepOf(state, 'quarantineWorkload')?.state).toBe('verified');
+    const uids = done(incident, 'cutConnections').map(({ input }) => (input as { pod: { uid: string } }).pod.uid);
+    expect(uids.sort()).toEqual(pods(6).map(({ uid }) => uid));
+    expect(state.leases.map(({ action }) => action)).toEqual(['quarantineWorkload']);
+  });
+
+  test('names the pod whose quarantine does not hold', async () => {
+    script['verify:probeQuarantine'] = async ({ input }) =>
+      JSON.stringify(input).includes('uid-2')
+        ? { state: 'partial', detail: 'the quarantine does not hold', missing: ['pod/shop/cart-2'] }
+        : { state: 'verified', detail: 'nobody answers' };
+    const state = await settled(await quarantined(3), 'does not hold');
+    expect(stepOf(state, 'quarantineWorkload')?.verification).toEqual({
+      state: 'partial',
+      detail: 'pod/shop/cart-2: the quarantine does not hold',
+      missing: ['pod/shop/cart-2'],
+    });
+  });
+
+  test('says of how many pods connections may live, and what proved nothing', async () => {
+    script.cutConnections = async ({ input }) => {
+      if (JSON.stringify(input).includes('uid-1')) refuse('FB_ERR_REFUSED', 'no tools are configured');
+    };
+    script['verify:cutConnections'] = async () => ({ state: 'verified', detail: '2 entries dropped' });
+    script['verify:probeQuarantine'] = async ({ input }) =>
+      JSON.stringify(input).includes('uid-2')
+        ? { state: 'unverified', detail: 'two pods of ours cannot reach each other either' }
+        : { state: 'verified', detail: 'nobody answers' };
+    const state = await settled(await quarantined(2), 'established connections may live in 1 of 2 pods');
+    expect(stepOf(state, 'quarantineWorkload')).toMatchObject({
+      state: 'unverified',
+      detail:
+        'applied; tried at 1 of 2 pods, which hold; pod/shop/cart-2: a probe proved nothing: two pods of ours cannot reach each other either; established connections may live in 1 of 2 pods',
+    });
+  });
+
+  test('looks at twenty pods at most, and says that it did not look at the others', async () => {
+    script['verify:cutConnections'] = async () => ({ state: 'verified', detail: '2 entries dropped' });
+    script['verify:probeQuarantine'] = async () => ({ state: 'verified', detail: 'nobody answers' });
+    const incident = await quarantined(23);
+    const state = await settled(incident, '3 more were not looked at: 20 are at most');
+    expect(stepOf(state, 'quarantineWorkload')?.state).toBe('unverified');
+    expect(stepOf(state, 'quarantineWorkload')?.detail).toContain('established connections may live in 3 of 23 pods');
+    expect(done(incident, 'probeQuarantine')).toHaveLength(20);
   });
 });

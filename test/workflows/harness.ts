@@ -151,7 +151,7 @@ export function scriptedActivities(
     attempts.set(call.key, attempt);
     const scripted = await script[call.action]?.(call, attempt);
     seen.applied.push(call);
-    const answers = call.action === 'openTicket' || call.action === 'verifyImage';
+    const answers = ['openTicket', 'verifyImage', 'quarantineWorkload'].includes(call.action);
     return { plan: planOf(call), output: (answers && scripted) || outputOf(call) };
   };
   return {
@@ -196,12 +196,11 @@ export function scriptedActivities(
   };
 }
 
-let bundle: Promise<string> | undefined;
-export function bundlePath(): Promise<string> {
-  bundle ??= bundleWorkflows({
-    workflowsPath: join(import.meta.dirname, '../../workflows/index.ts'),
-    outFile: join(mkdtempSync(join(tmpdir(), 'firebreak-bundle-')), 'workflows.js'),
-  }).then((build) => build.path);
+const bundles = new Map<string, Promise<string>>();
+export function bundlePath(workflowsPath = join(import.meta.dirname, '../../workflows/index.ts')): Promise<string> {
+  const outFile = () => join(mkdtempSync(join(tmpdir(), 'firebreak-bundle-')), 'workflows.js');
+  const bundle = bundles.get(workflowsPath) ?? bundleWorkflows({ workflowsPath, outFile: outFile() }).then(({ path }) => path);
+  bundles.set(workflowsPath, bundle);
   return bundle;
 }
 
@@ -236,6 +235,7 @@ export async function startLab(
   server?: LabServer,
   followUp?: FollowUpActivities,
   people: () => Roster = () => roster,
+  workflowsPath?: string,
 ): Promise<Lab> {
   const env = server
     ? await TestWorkflowEnvironment.createFromExistingServer({ address: server.address, namespace: server.namespace })
@@ -248,7 +248,7 @@ export async function startLab(
     connection: env.nativeConnection,
     ...(server ? { namespace: server.namespace } : {}),
     taskQueue,
-    workflowBundle: { codePath: await bundlePath() },
+    workflowBundle: { codePath: await bundlePath(workflowsPath) },
     activities: { ...scriptedActivities(seen, script, () => env.currentTimeMs(), people), ...followUp },
     maxCachedWorkflows,
   });

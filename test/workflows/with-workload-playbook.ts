@@ -1,0 +1,21 @@
+/** The workflows as they are, with one playbook more: what a reviewed change of the list would add. */
+import { quarantineWorkload } from '../../core/actions/index.ts';
+import { definePlaybook } from '../../core/playbook.ts';
+import { type ListedPlaybook, playbooks } from '../../playbooks/index.ts';
+
+const quarantineTheWorkload = definePlaybook(
+  {
+    id: 'quarantine-the-workload',
+    title: 'Cut all pods of a workload off',
+    on: { rules: ['Drop and execute new binary in container'], minSeverity: 'critical', requires: ['workload'] },
+    per: 'workload',
+    uses: { quarantineWorkload },
+  },
+  async ({ alert, steps }) => {
+    const { kind, namespace, name } = alert.workload;
+    await steps.quarantineWorkload({ workload: { kind, namespace, name }, lease: '4h' });
+  },
+);
+(playbooks as ListedPlaybook[]).push(quarantineTheWorkload);
+
+export * from '../../workflows/index.ts';
