@@ -26,8 +26,8 @@ export function createCellActivities(parts: {
 
   const run = async <T>(what: string, call: StepCall, fast: boolean, work: (context: StepContext) => Promise<T>): Promise<T> => {
     const { cancellationSignal, info, heartbeat } = Context.current();
-    // A lost worker is noticed by the missing heartbeat; a local activity has none and needs none.
-    const beat = info.isLocal ? undefined : setInterval(() => heartbeat(), heartbeatMs);
+    // A lost worker is noticed by the missing heartbeat.
+    const beat = setInterval(() => heartbeat(), heartbeatMs);
     const started = performance.now();
     try {
       const result = await work({

@@ -71,11 +71,11 @@ export type VoteCheck =
 export interface CellActivities {
   planStep(call: StepCall): Promise<Plan>;
   applyStep(call: StepCall): Promise<AppliedStep>;
-  /** The fast path: a local activity of at most 2 s and one mutating call. */
+  /** The fast path: at most 2 s and one mutating call, planned from what the cell watches. */
   applyStepNow(call: StepCall): Promise<AppliedStep>;
   verifyStep(step: { readonly call: StepCall; readonly output: unknown }): Promise<Verification>;
   undoStep(undo: UndoCall): Promise<UndoResult>;
-  /** Signature, roster, group and question of one vote. No I/O: a local activity. */
+  /** Signature, roster, group and question of one vote. No I/O. */
   verifyVote(check: {
     readonly vote: SignedVote;
     readonly question: Question;

@@ -1,4 +1,4 @@
-import { ActivityFailure, ApplicationFailure, proxyActivities, proxyLocalActivities } from '@temporalio/workflow';
+import { ActivityFailure, ApplicationFailure, proxyActivities } from '@temporalio/workflow';
 import type { ActionDeclaration, Pool } from '../core/action.ts';
 import { type ErrorCode, isErrorCode } from '../core/errors.ts';
 import type { CellActivities, DeskActivities, FollowUpActivities, IncidentSettings } from '../core/step.ts';
@@ -67,20 +67,19 @@ export function stepActivities(settings: IncidentSettings, declaration: ActionDe
 }
 
 /**
- * The fast path: one attempt of at most 2 s, in the worker that has the workflow. A local activity blocks its whole workflow, so
- * nothing longer may be one. Only in an incident's first workflow task, which no query can be part of: see `voteActivities`.
+ * The fast path: one attempt of at most 2 s, at the cell, which has the workflow too and so is handed it without a poll.
+ *
+ * Nothing here is a local activity: in a workflow task that answers a query too (also an incident's first one), the result of a local one
+ * can come to the workflow a task later than its marker says, and then the history does not replay (seen with SDK 1.24).
  */
-export const fastActivities = proxyLocalActivities<Pick<CellActivities, 'applyStepNow' | 'verifyVote'>>({
+export const fastActivities = proxyActivities<Pick<CellActivities, 'applyStepNow' | 'verifyVote'>>({
   startToCloseTimeout: '2s',
-  scheduleToCloseTimeout: '2s',
-  localRetryThreshold: '2s',
+  scheduleToCloseTimeout: '5s',
   retry: { maximumAttempts: 1 },
+  priority: { priorityKey: 1 },
 });
 
-/**
- * The check of a vote. Not a local activity: in a workflow task that answers a query too, the result of a local one can come to the workflow
- * a task later than its marker says, and then the history does not replay (seen with SDK 1.24; people look on while they vote).
- */
+/** The check of a vote, before all other work. */
 export function voteActivities(settings: IncidentSettings): Pick<CellActivities, 'verifyVote'> {
   return proxyActivities<Pick<CellActivities, 'verifyVote'>>({
     taskQueue: settings.queues.cell,

@@ -1,4 +1,4 @@
-import { condition, workflowInfo } from '@temporalio/workflow';
+import { condition } from '@temporalio/workflow';
 import type { ActionDeclaration, Verification } from '../core/action.ts';
 import type { ApprovalProof } from '../core/approval.ts';
 import { digestOf } from '../core/digest.ts';
@@ -45,11 +45,6 @@ export interface StepOrder {
   readonly input: unknown;
   readonly lease?: { readonly durationMs?: number; readonly onExpiry?: 'renew' | 'release' };
   readonly approval?: ApprovalProof;
-}
-
-/** The first workflow task of a run has the start, itself, and signals that came before it in its history. */
-function isFirstTask(): boolean {
-  return workflowInfo().historyLength <= 5;
 }
 
 /** Whether there is something to give back, and so a lease. */
@@ -134,11 +129,7 @@ export class StepEngine {
     const { declaration } = order;
     const cell = stepActivities(this.#model.settings, declaration, this.#model.priority);
     const fast =
-      !this.#fastPathTaken &&
-      isFirstTask() &&
-      declaration.effect === 'reversible' &&
-      declaration.reach === 'pod' &&
-      declaration.pool === 'cell';
+      !this.#fastPathTaken && declaration.effect === 'reversible' && declaration.reach === 'pod' && declaration.pool === 'cell';
     if (fast) {
       this.#fastPathTaken = true;
       try {

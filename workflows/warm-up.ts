@@ -2,7 +2,7 @@ import { fastActivities } from './calls.ts';
 
 /**
  * Does nothing, on the path that an incident's first containment takes: when the first alert comes, the bundle is loaded and compiled, and
- * local activities, codec and connection have been used before. Run by the cell before it lets alerts through.
+ * activities, codec and connection have been used before. Run by the cell before it lets alerts through.
  */
 export async function warmUp(): Promise<void> {
   const incident = { id: 'warm-up', run: 'warm-up' };

@@ -48,3 +48,25 @@ test('what is made while people look on replays too', async () => {
     await lab.stop();
   }
 }, 180_000);
+
+/** A query can become part of an incident's first workflow task, in which the first containment begins. */
+test('what is made while people look from the first moment on replays too', async () => {
+  const lab = await startLab({}, 100, {
+    address: platform.temporalAddress,
+    namespace: platform.temporalNamespace,
+    taskQueue: `${platform.prefix}-first-look`,
+  });
+  try {
+    const contained = Array.from({ length: 20 }, async () => {
+      const incident = await lab.start([alertOf()]);
+      await Promise.all(Array.from({ length: 5 }, () => incident.state().catch(() => undefined)));
+      await incident.until((state) => state.reached === 'contained', 'the quarantine');
+      const history = await lab.env.client.workflow.getHandle(incident.id).fetchHistory();
+      expect(await replayHistory(incident.id, history)).toEqual([undefined]);
+      await lab.env.client.workflow.getHandle(incident.id).terminate();
+    });
+    await Promise.all(contained);
+  } finally {
+    await lab.stop();
+  }
+}, 180_000);
