@@ -5,7 +5,7 @@ import { appId, botToken, channel, incident, post, questionCard, type Rig, signi
 
 let rig: Rig;
 beforeEach(async () => {
-  rig = await startRig({ timeoutMs: 400 });
+  rig = await startRig({ timeoutMs: 1_500 });
 });
 afterEach(() => rig.stop());
 

@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { chmodSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
@@ -133,8 +135,14 @@ test('errors name the right that is missing, and hold neither bodies nor tokens'
   });
   await read.catch((error) => expect(JSON.stringify([error.message, error, String(error.stack)])).not.toContain('canary'));
   stranger.close();
-  const slow = cluster.api.json({ method: 'GET', path: '/api/v1/nodes', what: 'list nodes', timeoutMs: 0 });
+  const silent = createServer().listen(0, '127.0.0.1');
+  await once(silent, 'listening');
+  const { port } = silent.address() as AddressInfo;
+  const waiting = createKubernetesApi({ access: { ...access, server: `https://127.0.0.1:${port}` } });
+  const slow = waiting.json({ method: 'GET', path: '/api/v1/nodes', what: 'list nodes', timeoutMs: 100 });
   await expect(slow).rejects.toMatchObject({ code: 'FB_ERR_UNAVAILABLE', detail: 'list nodes: no answer in time' });
+  waiting.close();
+  silent.close();
   const nobody = createKubernetesApi({ access: { ...access, server: 'https://127.0.0.1:9' } });
   const refused = nobody.json({ method: 'GET', path: '/api/v1/nodes', what: 'list nodes' });
   await expect(refused).rejects.toMatchObject({ code: 'FB_ERR_UNAVAILABLE', detail: 'list nodes: ECONNREFUSED' });
