@@ -1,7 +1,7 @@
 import type { Verification } from '../core/action.ts';
 import { quarantinePod, quarantineWorkload } from '../core/actions/index.ts';
 import type { ResolvedPod } from '../core/actions/pod.schema.ts';
-import type { QuarantinePodInput } from '../core/actions/quarantine-pod.schema.ts';
+import type { QuarantinePodInput, QuarantinePodOutput } from '../core/actions/quarantine-pod.schema.ts';
 import type { QuarantineWorkloadOutput } from '../core/actions/quarantine-workload.schema.ts';
 import type { StepResult } from '../core/playbook.ts';
 import { declarationOf } from './declarations.ts';
@@ -36,7 +36,7 @@ export function afterQuarantine(parts: Parts, order: StepOrder, quarantine: Step
   const pods = quarantinedPods(order, quarantine);
   if (pods.length === 0 || wanted.length === 0 || model.followedUp.has(quarantine.key)) return;
   model.followedUp.add(quarantine.key);
-  void model.during(followUp({ parts, order, key: quarantine.key, wanted, pods }));
+  void model.during(followUp({ parts, order, quarantine, wanted, pods }));
 }
 
 /** What a step was given and gave back was checked against its schemas by the chokepoint. */
@@ -49,11 +49,12 @@ function quarantinedPods({ declaration, input }: StepOrder, { output }: StepResu
 async function followUp(work: {
   readonly parts: Parts;
   readonly order: StepOrder;
-  readonly key: string;
+  readonly quarantine: StepResult;
   readonly wanted: readonly string[];
   readonly pods: readonly ResolvedPod[];
 }): Promise<void> {
-  const { parts, order, key, wanted, pods } = work;
+  const { parts, order, quarantine, wanted, pods } = work;
+  const { key } = quarantine;
   const { model, questions } = parts;
   const found: Found[] = [];
   const waiting = pods.slice(0, mostPods);
@@ -62,7 +63,8 @@ async function followUp(work: {
   };
   await Promise.all(Array.from({ length: atOnce }, inTurn));
   const step = model.steps.get(key);
-  const verification = combined({ before: step?.verification, found, pods: pods.length });
+  const { exceptions = [] } = (quarantine.output ?? {}) as Partial<QuarantinePodOutput | QuarantineWorkloadOutput>;
+  const verification = combined({ before: step?.verification, found, pods: pods.length, exceptions });
   if (!step || !verification) return;
   model.steps.set(key, { ...step, state: verification.state, detail: verification.detail, verification });
   const { name } = order.declaration;
@@ -91,8 +93,10 @@ function combined(known: {
   readonly found: readonly Found[];
   /** In quarantine, whether they were looked at or not. */
   readonly pods: number;
+  /** What the configuration leaves open: true whatever a probe finds. */
+  readonly exceptions: readonly string[];
 }): Verification | undefined {
-  const { before, found, pods } = known;
+  const { before, found, pods, exceptions } = known;
   if (before?.state !== 'unverified') return undefined;
   const said = ({ pod, tried }: Found, text = tried?.detail ?? 'no probe was made'): string =>
     pods === 1 ? text : `pod/${pod.namespace}/${pod.name}: ${text}`;
@@ -112,7 +116,7 @@ function combined(known: {
   if (proven.length === pods) {
     const detail =
       pods === 1 ? proven.map((one) => said(one)).join() : `new connections are dropped, tried at each of ${pods} pods`;
-    return { state: 'verified', detail: `${detail}; ${lives}` };
+    return { state: 'verified', detail: [detail, lives, ...exceptions].join('; ') };
   }
   if (cut === 0 && found.every(({ tried }) => tried === undefined)) return undefined;
   const unproven = found
@@ -121,5 +125,5 @@ function combined(known: {
   const beyond = pods - found.length;
   const rest = beyond > 0 ? [`${beyond} more were not looked at: ${mostPods} are at most`] : [];
   const held = pods > 1 && proven.length > 0 ? [`tried at ${proven.length} of ${pods} pods, which hold`] : [];
-  return { state: 'unverified', detail: ['applied', ...held, ...unproven, ...rest, lives].join('; ') };
+  return { state: 'unverified', detail: ['applied', ...held, ...unproven, ...rest, lives, ...exceptions].join('; ') };
 }

@@ -4,6 +4,7 @@ import { type BeforeState, type NamedKind, quarantineLabels } from '../../core/b
 import { type DenyTier, notDenied } from '../../core/deny-tier.ts';
 import { names } from '../../core/labels.ts';
 import { type PodRecord, type PolicyRecord, selects } from '../../core/pod-record.ts';
+import { exceptionNotes, type QuarantineExceptions, standingText } from '../../core/quarantine-exceptions.ts';
 import type { BudgetRecord, ScalerRecord } from '../../integrations/kubernetes/disruption.ts';
 import { controllerOf } from '../../integrations/kubernetes/owners.ts';
 import { mirrorAnnotation } from '../../integrations/kubernetes/projection.ts';
@@ -22,6 +23,7 @@ export interface Situation {
   /** At the top of its owners. */
   readonly workload?: NamedKind;
   readonly denyTier?: DenyTier | undefined;
+  readonly exceptions: QuarantineExceptions;
 }
 
 /** Why a quarantine by label cannot work on this pod; undefined when it can. */
@@ -112,7 +114,7 @@ export function quarantinePlan(situation: Situation, incident: string): Quaranti
     .filter(({ selector }) => Object.keys(selector).length > 0 && selects({ matchLabels: selector }, before))
     .map(({ name }) => name)
     .sort();
-  const { denyTier } = situation;
+  const { denyTier, exceptions } = situation;
   const open = additivePolicies(policies, { incident, denyTier });
   const text = (labels: Readonly<Record<string, string>>): string =>
     Object.entries(labels)
@@ -124,7 +126,7 @@ export function quarantinePlan(situation: Situation, incident: string): Quaranti
     changes: [
       { target, what: `replaces its labels (${text(before)}) by ${text(quarantineLabels(incident))}` },
       { target, what: 'notes incident, step and what it was before in its annotations, and keeps autoscalers from ending it' },
-      { target: policy, what: 'denies all traffic of the pod, in and out; created where it is missing' },
+      { target: policy, what: standingText(exceptions, 'the pod') },
     ],
     blastRadius: [
       target,
@@ -140,6 +142,7 @@ export function quarantinePlan(situation: Situation, incident: string): Quaranti
       ...losing.map((name) => `Service ${name} loses this endpoint.`),
       ...sideEffects(situation),
       ...meansNote(denyTier),
+      ...exceptionNotes(exceptions, denyTier),
       ...open.map((name) => `NetworkPolicy ${name} still selects the pod and allows traffic: the quarantine is partial.`),
       'Open connections may survive, traffic with its own node is not blocked, and without a policy controller nothing is.',
     ],

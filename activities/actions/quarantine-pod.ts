@@ -1,4 +1,3 @@
-import type { V1NetworkPolicyList, V1ServiceList } from '@kubernetes/client-node';
 import type { ActionImplementation, StepContext } from '../../core/action.ts';
 import type { QuarantinePodInput, QuarantinePodOutput } from '../../core/actions/quarantine-pod.schema.ts';
 import {
@@ -14,11 +13,14 @@ import { labelDifference } from '../../core/drift.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import { doNotDisrupt, names } from '../../core/labels.ts';
 import type { PodRecord, PolicyRecord } from '../../core/pod-record.ts';
-import { type KubernetesApi, pathOf } from '../../integrations/kubernetes/client.ts';
+import { exceptionsSaid, type QuarantineExceptions } from '../../core/quarantine-exceptions.ts';
+import type { KubernetesApi } from '../../integrations/kubernetes/client.ts';
 import { readDenyTier } from '../../integrations/kubernetes/deny-tier.ts';
+import { listNetworkPolicies } from '../../integrations/kubernetes/network-policies.ts';
+import { listObjects } from '../../integrations/kubernetes/objects.ts';
 import { controllerOf, topOwnerOf } from '../../integrations/kubernetes/owners.ts';
 import { readSamePod, replacePodLabels } from '../../integrations/kubernetes/pods.ts';
-import { type Json, podRecord, policyRecord } from '../../integrations/kubernetes/projection.ts';
+import { podRecord, policyRecord } from '../../integrations/kubernetes/projection.ts';
 import { ensureStandingPolicy, isStandingPolicy, readStandingPolicy } from '../../integrations/kubernetes/standing-policy.ts';
 import { type ClusterView, type ServiceRecord, serviceRecord } from '../../integrations/kubernetes/watch-cache.ts';
 import { additivePolicies, quarantinePlan, type Situation, whyNotQuarantine } from './quarantine-plan.ts';
@@ -31,6 +33,7 @@ export interface QuarantinePodOptions {
   readonly cellKey: CellKey;
   /** What the cluster denies by beside NetworkPolicies, from memory. */
   readonly denyTier?: (() => DenyTier | undefined) | undefined;
+  readonly exceptions?: QuarantineExceptions;
   /** Milliseconds; an older view is not planned from, even on the fast path. */
   readonly maxViewAgeMs?: number;
 }
@@ -41,7 +44,7 @@ type Implementation = ActionImplementation<QuarantinePodInput, QuarantinePodOutp
 export function quarantinePodImplementation(
   options: QuarantinePodOptions,
 ): Implementation & Required<Pick<Implementation, 'undo'>> {
-  const { api, view, cellKey, denyTier = () => undefined, maxViewAgeMs = 90_000 } = options;
+  const { api, view, cellKey, denyTier = () => undefined, exceptions = {}, maxViewAgeMs = 90_000 } = options;
   const viewIsFresh = (): boolean => view.ready() && view.age() <= maxViewAgeMs;
 
   const cached = ({ pod }: QuarantinePodInput): PodRecord | undefined => {
@@ -53,7 +56,7 @@ export function quarantinePodImplementation(
 
   const policiesOf = async (namespace: string, context: StepContext): Promise<readonly PolicyRecord[]> => {
     if (context.fast && viewIsFresh()) return view.policies(namespace);
-    return (await listPolicies({ api, namespace, signal: context.signal })).map(policyRecord);
+    return (await listNetworkPolicies({ api, namespace, signal: context.signal })).map(policyRecord);
   };
 
   return {
@@ -74,6 +77,7 @@ export function quarantinePodImplementation(
         budgets: view.budgets(namespace),
         scalers: view.scalers(namespace),
         denyTier: denyTier(),
+        exceptions,
         ...(workload && { workload }),
         ...(mark.kind === 'ours' && { held: mark.state }),
       };
@@ -92,6 +96,7 @@ export function quarantinePodImplementation(
         const { created } = await ensureStandingPolicy({
           api,
           namespace,
+          exceptions,
           signal: context.signal,
           ...(viewIsFresh() && { view }),
         });
@@ -117,6 +122,7 @@ export function quarantinePodImplementation(
             continue;
           }
         }
+        const said = exceptionsSaid(exceptions, denyTier());
         return {
           pod: input.pod,
           labelsBefore: { ...state.labels },
@@ -125,6 +131,7 @@ export function quarantinePodImplementation(
           ],
           policy: names.standingPolicy,
           policyCreated: created,
+          ...(said.length > 0 && { exceptions: [...said] }),
         };
       }
     },
@@ -141,13 +148,13 @@ export function quarantinePodImplementation(
       const [found, policy, policies, tier] = await Promise.all([
         readSamePod({ api, pod, signal: context.signal }),
         readStandingPolicy({ api, namespace: pod.namespace, signal: context.signal }),
-        listPolicies({ api, namespace: pod.namespace, signal: context.signal }),
+        listNetworkPolicies({ api, namespace: pod.namespace, signal: context.signal }),
         denyTier() && readDenyTier({ api, signal: context.signal }),
       ]);
       const difference = labelDifference({ expected: quarantineLabels(context.incident), found: found.metadata?.labels ?? {} });
       const target = `pod/${pod.namespace}/${pod.name}`;
       if (difference.length > 0) throw new FirebreakError('FB_ERR_DRIFTED', `${target}: ${difference.join('; ')}`);
-      if (!policy || !isStandingPolicy(policyRecord(policy)))
+      if (!policy || !isStandingPolicy(policyRecord(policy), exceptions))
         throw new FirebreakError(
           'FB_ERR_DRIFTED',
           `networkpolicy/${pod.namespace}/${names.standingPolicy} is missing or was changed`,
@@ -161,7 +168,7 @@ export function quarantinePodImplementation(
         };
       return {
         state: 'unverified',
-        detail: `applied; ${tier ? `labels, policy and ${tier.kind}` : 'labels and policy'} are read back, but no probe was made: whether a policy controller enforces it is not known, and established connections may live`,
+        detail: `applied; ${tier ? `labels, policy and ${tier.kind}` : 'labels and policy'} are read back, but no probe was made: whether a policy controller enforces it is not known, and ${['established connections may live', ...exceptionsSaid(exceptions, tier)].join('; ')}`,
       };
     },
 
@@ -221,28 +228,12 @@ function beforeStateOf(options: {
   };
 }
 
-interface InNamespace {
+async function listServices(options: {
   readonly api: KubernetesApi;
   readonly namespace: string;
   readonly signal: AbortSignal;
-}
-
-async function listPolicies({ api, namespace, signal }: InNamespace): Promise<Json<V1NetworkPolicyList>['items']> {
-  const list = await api.json<Json<V1NetworkPolicyList>>({
-    method: 'GET',
-    path: pathOf({ group: 'networking.k8s.io', resource: 'networkpolicies', namespace }),
-    what: `list networkpolicies in ${namespace}`,
-    signal,
-  });
-  return list.items.map((item) => ({ ...item, metadata: { ...item.metadata, namespace } }));
-}
-
-async function listServices({ api, namespace, signal }: InNamespace): Promise<readonly ServiceRecord[]> {
-  const list = await api.json<Json<V1ServiceList>>({
-    method: 'GET',
-    path: pathOf({ resource: 'services', namespace }),
-    what: `list services in ${namespace}`,
-    signal,
-  });
-  return list.items.map(serviceRecord);
+}): Promise<readonly ServiceRecord[]> {
+  const { namespace, ...rest } = options;
+  const ref = { kind: 'Service', resource: 'services', namespace };
+  return (await listObjects<Parameters<typeof serviceRecord>[0]>({ ...rest, ref })).map(serviceRecord);
 }

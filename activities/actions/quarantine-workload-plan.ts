@@ -2,6 +2,7 @@ import type { NamedWorkload } from '../../core/actions/workload.schema.ts';
 import type { DenyTier } from '../../core/deny-tier.ts';
 import { names } from '../../core/labels.ts';
 import { type PodRecord, type PolicyRecord, selects } from '../../core/pod-record.ts';
+import { exceptionNotes, type QuarantineExceptions, standingText } from '../../core/quarantine-exceptions.ts';
 import type { BudgetRecord, ScalerRecord } from '../../integrations/kubernetes/disruption.ts';
 import type { ServiceRecord } from '../../integrations/kubernetes/watch-cache.ts';
 import { additivePolicies, meansNote, quarantineEffect } from './quarantine-plan.ts';
@@ -17,8 +18,9 @@ export function quarantineWorkloadPlan(situation: {
   readonly scalers: readonly ScalerRecord[];
   readonly incident: string;
   readonly denyTier: DenyTier | undefined;
+  readonly exceptions: QuarantineExceptions;
 }) {
-  const { workload, pods, whyLeft, policies, services, budgets, scalers, incident, denyTier } = situation;
+  const { workload, pods, whyLeft, policies, services, budgets, scalers, incident, denyTier, exceptions } = situation;
   const { kind, namespace, name } = workload;
   const policy = `networkpolicy/${namespace}/${names.standingPolicy}`;
   const nameOf = (pod: PodRecord): string => `pod/${namespace}/${pod.name}`;
@@ -35,7 +37,7 @@ export function quarantineWorkloadPlan(situation: {
         target: nameOf(pod),
         what: `replaces the labels of the pod with uid ${pod.uid} by those of the quarantine`,
       })),
-      { target: policy, what: 'denies all traffic of these pods, in and out; created where it is missing' },
+      { target: policy, what: standingText(exceptions, 'these pods') },
     ],
     blastRadius: [
       workloadText(workload),
@@ -51,6 +53,7 @@ export function quarantineWorkloadPlan(situation: {
       ...scaling.map((scaler) => `HorizontalPodAutoscaler ${scaler.name} counts none of these pods any more, nor their load.`),
       ...left.map((pod) => `${nameOf(pod)} is left out: ${whyLeft(pod)}.`),
       ...meansNote(denyTier),
+      ...exceptionNotes(exceptions, denyTier),
       ...additivePolicies(policies, { incident, denyTier }).map(
         (open) => `NetworkPolicy ${open} still selects the pods and allows traffic: the quarantine is partial.`,
       ),

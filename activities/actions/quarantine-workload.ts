@@ -15,6 +15,7 @@ import { labelDifference } from '../../core/drift.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import { doNotDisrupt, incidentHash, names } from '../../core/labels.ts';
 import type { PodRecord } from '../../core/pod-record.ts';
+import { exceptionsSaid, type QuarantineExceptions } from '../../core/quarantine-exceptions.ts';
 import type { KubernetesApi } from '../../integrations/kubernetes/client.ts';
 import { readDenyTier } from '../../integrations/kubernetes/deny-tier.ts';
 import { listNetworkPolicies } from '../../integrations/kubernetes/network-policies.ts';
@@ -43,8 +44,9 @@ export function quarantineWorkloadImplementation(parts: {
   readonly cellKey: CellKey;
   /** What the cluster denies by beside NetworkPolicies, from memory. */
   readonly denyTier?: (() => DenyTier | undefined) | undefined;
+  readonly exceptions?: QuarantineExceptions;
 }): Implementation & Required<Pick<Implementation, 'undo'>> {
-  const { api, view, cellKey, denyTier = () => undefined } = parts;
+  const { api, view, cellKey, denyTier = () => undefined, exceptions = {} } = parts;
 
   const podsIn = async (namespace: string, signal: AbortSignal, labelSelector?: string): Promise<readonly PodRecord[]> => {
     const items = await listObjects<PodJson>({
@@ -143,6 +145,7 @@ export function quarantineWorkloadImplementation(parts: {
         scalers: view.scalers(namespace) ?? [],
         incident: context.incident,
         denyTier: denyTier(),
+        exceptions,
       });
     },
 
@@ -150,11 +153,12 @@ export function quarantineWorkloadImplementation(parts: {
       const { workload } = input;
       const { namespace } = workload;
       const { pods } = await meant(input, context);
-      const { created } = await ensureStandingPolicy({ api, namespace, signal: context.signal });
+      const { created } = await ensureStandingPolicy({ api, namespace, exceptions, signal: context.signal });
       const together = pods.map(({ uid }) => uid);
       const reasons: (string | undefined)[] = [];
       for (let at = 0; at < pods.length; at += atOnce)
         reasons.push(...(await Promise.all(pods.slice(at, at + atOnce).map((pod) => contain(pod, together, context)))));
+      const said = exceptionsSaid(exceptions, denyTier());
       return {
         workload,
         pods: pods.filter((_, at) => reasons[at] === undefined).map(({ name, uid }) => ({ namespace, name, uid })),
@@ -164,6 +168,7 @@ export function quarantineWorkloadImplementation(parts: {
         }),
         policy: names.standingPolicy,
         policyCreated: created,
+        ...(said.length > 0 && { exceptions: [...said] }),
       };
     },
 
@@ -180,7 +185,7 @@ export function quarantineWorkloadImplementation(parts: {
         listNetworkPolicies({ api, namespace, signal }),
         denyTier() && readDenyTier({ api, signal }),
       ]);
-      if (!policy || !isStandingPolicy(policyRecord(policy)))
+      if (!policy || !isStandingPolicy(policyRecord(policy), exceptions))
         throw new FirebreakError(
           'FB_ERR_DRIFTED',
           `networkpolicy/${namespace}/${names.standingPolicy} is missing or was changed`,
@@ -197,7 +202,7 @@ export function quarantineWorkloadImplementation(parts: {
         };
       return {
         state: 'unverified',
-        detail: `applied; ${many} and ${tier ? `policy and ${tier.kind}` : 'the policy'} are read back, but no probe was made: whether a policy controller enforces it is not known, and established connections may live`,
+        detail: `applied; ${many} and ${tier ? `policy and ${tier.kind}` : 'the policy'} are read back, but no probe was made: whether a policy controller enforces it is not known, and ${['established connections may live', ...exceptionsSaid(exceptions, tier)].join('; ')}`,
       };
     },
 

@@ -12,5 +12,7 @@ export const quarantinePodOutput = z.object({
   additivePolicies: z.array(z.string()),
   policy: z.string(),
   policyCreated: z.boolean(),
+  /** What the configuration leaves open, in words. */
+  exceptions: z.array(z.string()).exactOptional(),
 });
 export type QuarantinePodOutput = z.infer<typeof quarantinePodOutput>;

@@ -12,5 +12,7 @@ export const quarantineWorkloadOutput = z.object({
   left: z.array(z.object({ pod: z.string(), reason: z.string() })),
   policy: z.string(),
   policyCreated: z.boolean(),
+  /** What the configuration leaves open, in words. */
+  exceptions: z.array(z.string()).exactOptional(),
 });
 export type QuarantineWorkloadOutput = z.infer<typeof quarantineWorkloadOutput>;

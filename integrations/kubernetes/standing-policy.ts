@@ -3,6 +3,7 @@ import { digestOf } from '../../core/digest.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import { names } from '../../core/labels.ts';
 import type { PolicyRecord } from '../../core/pod-record.ts';
+import type { QuarantineExceptions } from '../../core/quarantine-exceptions.ts';
 import { type KubernetesApi, pathOf } from './client.ts';
 import { KubernetesError } from './client-error.ts';
 import { type Json, policyRecord } from './projection.ts';
@@ -10,15 +11,28 @@ import type { ClusterView } from './watch-cache.ts';
 
 type PolicyJson = Json<V1NetworkPolicy>;
 
-/** Denies all traffic, in and out, of every pod of the namespace that carries the quarantine label. */
-const spec = {
-  podSelector: { matchLabels: { [names.quarantineLabel]: 'active' } },
-  policyTypes: ['Ingress', 'Egress'],
-};
-const specDigest = digestOf(spec);
+/**
+ * Denies all traffic, in and out, of every pod of the namespace that carries the quarantine label; but for what the configuration excepts.
+ * Admission holds the cell to this shape (`service/rbac/admission.ts`).
+ */
+function specOf({ dns, forensics }: QuarantineExceptions): object {
+  const within = (namespace: string) => ({
+    namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': namespace } },
+  });
+  const to = dns && [
+    { ...within(dns.namespace), podSelector: { matchLabels: dns.podLabels } },
+    ...dns.addresses.map((cidr) => ({ ipBlock: { cidr } })),
+  ];
+  return {
+    podSelector: { matchLabels: { [names.quarantineLabel]: 'active' } },
+    policyTypes: ['Ingress', 'Egress'],
+    ...(forensics && { ingress: [{ from: [within(forensics.namespace)] }] }),
+    ...(to && { egress: [{ to, ports: ['UDP', 'TCP'].map((protocol) => ({ protocol, port: 53 })) }] }),
+  };
+}
 
-export function isStandingPolicy(policy: PolicyRecord): boolean {
-  return policy.name === names.standingPolicy && policy.specDigest === specDigest;
+export function isStandingPolicy(policy: PolicyRecord, exceptions: QuarantineExceptions): boolean {
+  return policy.name === names.standingPolicy && policy.specDigest === digestOf(specOf(exceptions));
 }
 
 /**
@@ -30,22 +44,24 @@ export function isStandingPolicy(policy: PolicyRecord): boolean {
 export async function ensureStandingPolicy(options: {
   readonly api: KubernetesApi;
   readonly namespace: string;
+  readonly exceptions: QuarantineExceptions;
   /** Absent: the API server is asked. */
   readonly view?: ClusterView;
   readonly signal?: AbortSignal;
 }): Promise<{ readonly created: boolean }> {
-  const { api, namespace, view, signal } = options;
+  const { api, namespace, exceptions, view, signal } = options;
+  const spec = specOf(exceptions);
   const known = view?.policies(namespace).find(({ name }) => name === names.standingPolicy);
-  if (known && isStandingPolicy(known)) return { created: false };
+  if (known && isStandingPolicy(known, exceptions)) return { created: false };
   if (view && !known) {
-    const created = await create({ api, namespace, ...(signal && { signal }) });
+    const created = await create({ api, namespace, spec, ...(signal && { signal }) });
     if (created) {
       view.observePolicy(created);
       return { created: true };
     }
   }
   const policy = await readStandingPolicy({ api, namespace, ...(signal && { signal }) });
-  if (policy && isStandingPolicy(policyRecord(policy))) return { created: false };
+  if (policy && isStandingPolicy(policyRecord(policy), exceptions)) return { created: false };
   const written = policy
     ? await api.json<PolicyJson>({
         method: 'PATCH',
@@ -59,7 +75,7 @@ export async function ensureStandingPolicy(options: {
         what: `patch networkpolicies in ${namespace}`,
         ...(signal && { signal }),
       })
-    : await create({ api, namespace, ...(signal && { signal }) });
+    : await create({ api, namespace, spec, ...(signal && { signal }) });
   if (!written) throw new FirebreakError('FB_ERR_CONFLICT', `the policy ${names.standingPolicy} in ${namespace} comes and goes`);
   view?.observePolicy(written);
   return { created: true };
@@ -89,9 +105,10 @@ export async function readStandingPolicy(options: {
 async function create(options: {
   readonly api: KubernetesApi;
   readonly namespace: string;
+  readonly spec: object;
   readonly signal?: AbortSignal;
 }): Promise<PolicyJson | undefined> {
-  const { api, namespace, signal } = options;
+  const { api, namespace, spec, signal } = options;
   try {
     return await api.json<PolicyJson>({
       method: 'POST',
@@ -124,6 +141,7 @@ export class StandingPolicies {
   readonly #api: KubernetesApi;
   readonly #view: ClusterView & { onNamespace(listener: (namespace: string) => void): void };
   readonly #watched: (namespace: string) => boolean;
+  readonly #exceptions: QuarantineExceptions;
   readonly #everyMs: number;
   readonly #log: (event: { readonly namespace: string; readonly what: string }) => void;
   readonly #stop = new AbortController();
@@ -135,13 +153,15 @@ export class StandingPolicies {
     readonly view: ClusterView & { onNamespace(listener: (namespace: string) => void): void };
     /** Protected namespaces are not watched. */
     readonly watched: (namespace: string) => boolean;
+    readonly exceptions?: QuarantineExceptions;
     readonly everyMs?: number;
     readonly log?: (event: { readonly namespace: string; readonly what: string }) => void;
   }) {
-    const { api, view, watched, everyMs = 10_000, log = () => {} } = options;
+    const { api, view, watched, exceptions = {}, everyMs = 10_000, log = () => {} } = options;
     this.#api = api;
     this.#view = view;
     this.#watched = watched;
+    this.#exceptions = exceptions;
     this.#everyMs = everyMs;
     this.#log = log;
   }
@@ -168,7 +188,13 @@ export class StandingPolicies {
   async #see(namespace: string): Promise<void> {
     if (this.#stop.signal.aborted || !this.#watched(namespace)) return;
     try {
-      const { created } = await ensureStandingPolicy({ api: this.#api, namespace, view: this.#view, signal: this.#stop.signal });
+      const { created } = await ensureStandingPolicy({
+        api: this.#api,
+        namespace,
+        exceptions: this.#exceptions,
+        view: this.#view,
+        signal: this.#stop.signal,
+      });
       if (created) this.#log({ namespace, what: 'the standing policy was written' });
     } catch (error) {
       if (this.#stop.signal.aborted) return;

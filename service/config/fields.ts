@@ -31,6 +31,9 @@ export const namespaceName = z
   .string()
   .regex(/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/, { error: 'not a name that Kubernetes takes: lower-case letters, digits and -' });
 
+/** Where Firebreak runs. */
+export const ownNamespace = 'firebreak';
+
 /** Ids that become part of workflow ids, records and file names. */
 export const id = z
   .string()

@@ -85,7 +85,7 @@ export function cellAdmission(account: { readonly namespace: string; readonly na
       validations: [
         {
           expression: `request.operation == 'DELETE' ? variables.isOurs : ((${isStandingPolicy}) || (request.operation == 'CREATE' && variables.isOurs && ${sparesQuarantined}))`,
-          message: `Firebreak may write only the policy ${names.standingPolicy}, which denies everything to quarantined pods, and policies named firebreak-isolate-… and firebreak-egress-… that do not select them`,
+          message: `Firebreak may write only the policy ${names.standingPolicy}, which denies to quarantined pods everything but DNS and one namespace, and policies named firebreak-isolate-… and firebreak-egress-… that do not select them`,
         },
       ],
     }),
@@ -162,12 +162,16 @@ function same(...fields: readonly string[]): string {
   return fields.map((field) => `${field} == ${field.replace('object', 'oldObject')}`).join(' && ');
 }
 
+const oneNamespace = `(p.?namespaceSelector.?matchLabels.orValue({}).size() == 1 && 'kubernetes.io/metadata.name' in p.namespaceSelector.matchLabels && p.namespaceSelector.?matchExpressions.orValue([]).size() == 0)`;
+const oneAddress = `(p.ipBlock.cidr.endsWith('/32') || p.ipBlock.cidr.endsWith('/128'))`;
+
 const isStandingPolicy = [
   `object.metadata.name == '${names.standingPolicy}'`,
   `object.spec.podSelector.?matchLabels.orValue({}) == {'${names.quarantineLabel}': 'active'}`,
   'object.spec.podSelector.?matchExpressions.orValue([]).size() == 0',
-  'object.spec.?ingress.orValue([]).size() == 0',
-  'object.spec.?egress.orValue([]).size() == 0',
+  // Of exceptions only the shapes that the configuration can name: pods of one namespace come in, and port 53 is asked.
+  `object.spec.?ingress.orValue([]).all(r, r.?ports.orValue([]).size() == 0 && r.?from.orValue([]).size() > 0 && r.from.all(p, !has(p.ipBlock) && !has(p.podSelector) && ${oneNamespace}))`,
+  `object.spec.?egress.orValue([]).all(r, r.?ports.orValue([]).size() > 0 && r.ports.all(p, p.?port.orValue(0) == 53 && !has(p.endPort)) && r.?to.orValue([]).size() > 0 && r.to.all(p, has(p.ipBlock) ? ${oneAddress} : ${oneNamespace} && p.?podSelector.?matchLabels.orValue({}).size() > 0))`,
 ].join(' && ');
 
 const sparesQuarantined = `object.spec.podSelector.?matchExpressions.orValue([]).exists(e, e.key == '${names.quarantineLabel}' && e.operator == 'DoesNotExist')`;

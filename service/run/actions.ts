@@ -80,16 +80,17 @@ export function cellActions(parts: {
   const { view, cellKey, denyTier } = parts.watch;
   const { store, writeManifest, verifyManifest } = parts.evidence;
   const { protectedNamespaces, ownNamespace } = rulesOf(config);
+  const exceptions = config.actions.quarantine;
   const all = [
     register({
       declaration: quarantinePod,
       input: quarantinePodInput,
-      implementation: quarantinePodImplementation({ api, view, cellKey, denyTier }),
+      implementation: quarantinePodImplementation({ api, view, cellKey, denyTier, exceptions }),
     }),
     register({
       declaration: quarantineWorkload,
       input: quarantineWorkloadInput,
-      implementation: quarantineWorkloadImplementation({ api, view, cellKey, denyTier }),
+      implementation: quarantineWorkloadImplementation({ api, view, cellKey, denyTier, exceptions }),
     }),
     register({
       declaration: isolateNamespace,

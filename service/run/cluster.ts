@@ -64,6 +64,7 @@ export async function openCluster(options: {
     api,
     view,
     watched: (namespace) => isWatched(config, namespace),
+    exceptions: config.actions.quarantine,
     log: (event) => log.info(event, 'standing policy'),
   });
   const tier = new DenyTierWatch({

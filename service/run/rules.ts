@@ -6,11 +6,12 @@ import type { PodRecord } from '../../core/pod-record.ts';
 import type { StepCall } from '../../core/step.ts';
 import { topOwnerOf } from '../../integrations/kubernetes/owners.ts';
 import type { ClusterView } from '../../integrations/kubernetes/watch-cache.ts';
+import { ownNamespace } from '../config/fields.ts';
 import type { Config } from '../config/load.ts';
 
 /** The guardrails as the configuration has them. Firebreak's own namespace is always among the protected. */
 export function rulesOf(config: Config): GuardrailRules {
-  return { ...config.guardrails, ownNamespace: 'firebreak' };
+  return { ...config.guardrails, ownNamespace };
 }
 
 /** Whether a namespace is among those that nothing is done to. */

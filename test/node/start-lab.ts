@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { goProgram } from '../../service/dev/go-program.ts';
 import { type KubernetesServer, startKubernetes } from '../../service/dev/kubernetes-server.ts';
 import { makeImage } from '../../service/dev/nodes/image.ts';
@@ -14,6 +14,8 @@ export interface LabAddresses {
   readonly imageByDigest: string;
   /** The tools of `deploy/forensics`, by digest. */
   readonly toolsImage: string;
+  /** That busybox, and a DNS server under `/dns-server`. */
+  readonly dnsImage: string;
 }
 
 /** A Kubernetes with one real node. Started once for a whole run, or by a test file that runs alone. */
@@ -30,8 +32,9 @@ export async function startLab(options: {
   const { kubeconfig, auditLog, realNodes } = kubernetes;
   if (!realNodes) throw new Error('the Kubernetes that was started has no real node');
   const { hostAddress, image } = realNodes;
-  const tools = await makeImage({ name: 'tools', folder: stateDir, files: await builtTools(onProgress) });
-  await realNodes.addImage(tools);
+  const tools = await makeImage({ name: 'tools', folder: stateDir, files: await built(forensicTools, onProgress) });
+  const dns = await makeImage({ name: 'dns', folder: stateDir, files: await built(dnsServer, onProgress) });
+  for (const one of [tools, dns]) await realNodes.addImage(one);
   return {
     addresses: {
       kubeconfig,
@@ -40,25 +43,27 @@ export async function startLab(options: {
       image: image.name,
       imageByDigest: image.byDigest,
       toolsImage: tools.byDigest,
+      dnsImage: dns.name,
     },
     kubernetes,
   };
 }
 
-/** Programs of `deploy/forensics`, each in a folder of its name. */
-const tools = ['tools', 'cut'] as const;
+/** Path in the image → folder of the Go module, which has the program's name. */
+type Programs = Readonly<Record<string, string>>;
+const forensicTools: Programs = { '/firebreak-tools': 'deploy/forensics/tools', '/firebreak-cut': 'deploy/forensics/cut' };
+const dnsServer: Programs = { '/dns-server': 'test/node/dns-server' };
 
-/** Each program under its path in the image. */
-async function builtTools(onProgress: (message: string) => void): Promise<Readonly<Record<string, string>>> {
-  const built = tools.map(async (tool): Promise<readonly [string, string]> => {
-    const name = `firebreak-${tool}`;
-    const module = `deploy/forensics/${tool}`;
+/** Path in the image → file here. */
+async function built(programs: Programs, onProgress: (message: string) => void): Promise<Readonly<Record<string, string>>> {
+  const all = Object.entries(programs).map(async ([path, module]): Promise<readonly [string, string]> => {
+    const name = basename(path);
     const folder = await goProgram(
       { name, module, target: '.', linked: {}, pinned: '', title: name, duration: 'less than a minute' },
       onProgress,
     );
-    if (!folder) throw new Error('there is no Go to build the tools with');
-    return [`/${name}`, join(folder, tool)];
+    if (!folder) throw new Error(`there is no Go to build ${name} with`);
+    return [path, join(folder, basename(module))];
   });
-  return Object.fromEntries(await Promise.all(built));
+  return Object.fromEntries(await Promise.all(all));
 }

@@ -118,6 +118,11 @@ describe('the deny tier', () => {
       const context = stepContext();
       const { notes } = await action.plan(input, context);
       expect(notes).toContain(`${kind} firebreak-quarantine denies its traffic before any NetworkPolicy can allow it.`);
+      const exceptions = { forensics: { namespace: 'forensics' } };
+      const excepting = quarantinePodImplementation({ ...cluster, cellKey, denyTier: () => watch.current, exceptions });
+      expect((await excepting.plan(input, context)).notes).toContain(
+        `The exceptions of the configuration have no effect: ${kind} denies before a NetworkPolicy can allow.`,
+      );
       const output = await action.apply(input, context);
       expect(output.additivePolicies).toEqual(open);
       expect(await action.verify(output, context)).toMatchObject(

@@ -135,6 +135,35 @@ describe('quarantining a pod', () => {
     });
   });
 
+  test('has the exceptions of the configuration in its policy, its plan and its word, and puts a policy right that has none', async () => {
+    const own = await platform.freshNamespace();
+    const pod = await cluster.makePod(own, 'excepted', { metadata });
+    const [input, context] = [{ pod: resolved(pod) }, stepContext()];
+    await action().apply(input, context);
+    const dns = {
+      namespace: 'kube-system',
+      podLabels: { 'k8s-app': 'kube-dns' },
+      addresses: ['169.254.20.10/32', 'fd00::a/128'],
+    };
+    const exceptions = { dns, forensics: { namespace: 'forensics' } };
+    const excepting = quarantinePodImplementation({ api: cluster.api, view: cluster.view, cellKey, exceptions });
+    const plan = await excepting.plan(input, context);
+    const dnsSaid =
+      'y configuration it may still ask DNS (port 53 of pods k8s-app=kube-dns in kube-system, 169.254.20.10/32, fd00::a/128): a tunnel through DNS stays open';
+    const forensicsSaid = 'y configuration the pods of namespace forensics may still connect to it';
+    expect(plan.notes).toEqual(expect.arrayContaining([`B${dnsSaid}.`, `B${forensicsSaid}.`]));
+    const output = await excepting.apply(input, context);
+    expect(output).toMatchObject({ policyCreated: true, exceptions: [`b${dnsSaid}`, `b${forensicsSaid}`] });
+    expect((await excepting.apply(input, context)).policyCreated).toBe(false);
+    expect(await excepting.verify(output, context)).toMatchObject({
+      state: 'unverified',
+      detail: expect.stringContaining(`established connections may live; b${dnsSaid}; b${forensicsSaid}`),
+    });
+    await expect(action().verify(output, context)).rejects.toMatchObject({ code: 'FB_ERR_DRIFTED' });
+    expect(await excepting.undo({ input, output, key: context.key }, context)).toMatchObject({ state: 'undone' });
+    expect(comparable({ ...(await cluster.pod(own, 'excepted')) })).toEqual(comparable({ ...pod }));
+  });
+
   test('says partial and names the policy that still allows traffic', async () => {
     const own = await platform.freshNamespace();
     await cluster.post(pathOf({ group: 'networking.k8s.io', resource: 'networkpolicies', namespace: own }), {

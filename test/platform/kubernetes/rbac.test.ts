@@ -113,6 +113,14 @@ describe('the rights that the declarations ask for', () => {
       );
     const policyDenied = () => status(create(`try-${++tried}`, { podSelector: {}, policyTypes: ['Ingress'] }));
     await until(async () => ((await policyDenied()) === 422 ? true : undefined), 45_000);
+    const standing = { podSelector: { matchLabels: { [names.quarantineLabel]: 'active' } }, policyTypes: ['Ingress', 'Egress'] };
+    const dnsPorts = [{ protocol: 'UDP', port: 53 }];
+    const dnsServers = [
+      {
+        namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'kube-system' } },
+        podSelector: { matchLabels: { 'k8s-app': 'kube-dns' } },
+      },
+    ];
     const tries: readonly (() => Promise<unknown>)[] = [
       () => patch({ metadata: { annotations: { owner: 'nobody' } } }),
       () => patch({ metadata: { annotations: { owner: null } } }),
@@ -120,6 +128,14 @@ describe('the rights that the declarations ask for', () => {
       () => create('mine', { podSelector: {}, policyTypes: ['Ingress'] }),
       () => create('firebreak-quarantine', { podSelector: {}, ingress: [{}] }),
       () => create('firebreak-isolate-x', { podSelector: {}, ingress: [{}] }),
+      () => create('firebreak-quarantine', { ...standing, ingress: [{ from: [{ namespaceSelector: {} }] }] }),
+      () => create('firebreak-quarantine', { ...standing, ingress: [{ from: [{ ipBlock: { cidr: '10.0.0.1/32' } }] }] }),
+      () => create('firebreak-quarantine', { ...standing, egress: [{ to: dnsServers }] }),
+      () => create('firebreak-quarantine', { ...standing, egress: [{ to: dnsServers, ports: [{ port: 443 }] }] }),
+      () => create('firebreak-quarantine', { ...standing, egress: [{ to: dnsServers, ports: [{ port: 53, endPort: 60 }] }] }),
+      () =>
+        create('firebreak-quarantine', { ...standing, egress: [{ to: [{ ipBlock: { cidr: '0.0.0.0/0' } }], ports: dnsPorts }] }),
+      () => create('firebreak-quarantine', { ...standing, egress: [{ ports: dnsPorts }] }),
       () => api.json({ method: 'DELETE', path: `${policies}/tenants-own`, what: 'try' }),
     ];
     await admin.post(policies, { metadata: { name: 'tenants-own' }, spec: { podSelector: {} } });
@@ -202,6 +218,12 @@ describe('the rights that the declarations ask for', () => {
     const { api, view } = as('cell');
     const input = { pod: resolved(await admin.makePod(namespace, 'cart', { metadata: { labels: { app: 'cart' } } })) };
     const context = stepContext();
+    const exceptions = {
+      dns: { namespace: 'kube-system', podLabels: { 'k8s-app': 'kube-dns' }, addresses: ['169.254.20.10/32'] },
+      forensics: { namespace: 'forensics' },
+    };
+    const excepting = quarantinePodImplementation({ api, view, cellKey, exceptions });
+    expect((await excepting.apply(input, context)).policyCreated).toBe(true);
     const quarantine = quarantinePodImplementation({ api, view, cellKey });
     await quarantine.plan(input, context);
     const output = await quarantine.apply(input, context);

@@ -1,0 +1,3 @@
+module firebreak/dns-server
+
+go 1.26
