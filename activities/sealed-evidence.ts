@@ -21,27 +21,37 @@ export async function keepSealed(
   {
     what,
     data,
+    whole,
     context,
   }: {
     readonly what: Pick<Artefact, 'mediaType'>;
     readonly data: AsyncIterable<Uint8Array>;
+    /** Looks at what came before anything counts as kept. @throws when it is not all. */
+    readonly whole?: (came: Came) => void;
     readonly context: Pick<StepContext, 'incident' | 'run'>;
   },
 ): Promise<Pick<Artefact, 'sha256' | 'bytes' | 'sealed'>> {
   const { incident, run } = context;
   const { id, key } = await keys.keyFor({ incident, run });
-  const plain = hashing(data);
+  const plain = hashing(data, whole);
   const kept = await store.put(sealStream(plain.data, key), what.mediaType);
   return { ...plain.result(), sealed: { keyId: id, ...kept } };
 }
 
-/** Passes bytes on, and knows their hash and number at the end. */
-export function hashing(data: AsyncIterable<Uint8Array>): {
-  readonly data: AsyncIterable<Uint8Array>;
-  result(): { readonly sha256: string; readonly bytes: number };
-} {
+/** Of a stream that has ended. */
+export interface Came {
+  readonly sha256: string;
+  readonly bytes: number;
+}
+
+/** Passes bytes on, and knows their hash and number at the end. What `whole` throws is thrown to who reads. */
+export function hashing(
+  data: AsyncIterable<Uint8Array>,
+  whole?: (came: Came) => void,
+): { readonly data: AsyncIterable<Uint8Array>; result(): Came } {
   const hash = createHash('sha256');
   let bytes = 0;
+  let came: Came | undefined;
   return {
     data: (async function* () {
       for await (const part of data) {
@@ -49,8 +59,13 @@ export function hashing(data: AsyncIterable<Uint8Array>): {
         bytes += part.byteLength;
         yield part;
       }
+      came = { sha256: hash.digest('hex'), bytes };
+      whole?.(came);
     })(),
-    result: () => ({ sha256: hash.digest('hex'), bytes }),
+    result() {
+      if (!came) throw new TypeError('the stream has not ended');
+      return came;
+    },
   };
 }
 

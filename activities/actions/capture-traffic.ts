@@ -57,7 +57,7 @@ export function captureTrafficImplementation(
             tool('traffic', { arguments: limits, timeoutMs: silentMs, idleMs: silentMs }),
             summarySchema,
           );
-          const kept = await keepSealed(parts, { what, data: stream.data, context });
+          const kept = await keepSealed(parts, { what, ...stream, context });
           return { kept, summary: stream.summary() };
         },
       });

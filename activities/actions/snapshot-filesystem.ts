@@ -4,7 +4,7 @@ import type { SnapshotFilesystemInput, SnapshotFilesystemOutput } from '../../co
 import type { RunningContainer } from '../../integrations/kubernetes/containers.ts';
 import { hasToolsIn, inContainer, planInContainer, type ToolsParts } from '../in-container.ts';
 import { type EvidenceParts, keepEvidence, verifyKept } from '../kept-evidence.ts';
-import { compressed, keepSealed, type SealingParts } from '../sealed-evidence.ts';
+import { keepSealed, type SealingParts } from '../sealed-evidence.ts';
 import { wholeStream } from '../tool-stream.ts';
 
 const defaultBytes = 4_000_000_000;
@@ -18,6 +18,7 @@ const summarySchema = z.object({
   entries: z.int(),
   bytes: z.int(),
   sha256: z.string(),
+  tarBytes: z.int(),
   cut: z.array(z.string()),
   mounts: z.array(z.string()),
   skipped: z.array(z.object({ path: z.string(), why: z.string() })),
@@ -42,7 +43,7 @@ export function snapshotFilesystemImplementation(
           files === 'changed'
             ? 'Takes what was changed since the container’s start; what was deleted since cannot be seen.'
             : 'Takes all files of the container, those of the image too.',
-          `Takes at most ${maxBytes} bytes of files in ${maxSeconds} s, through the API server; volumes only where they are named.`,
+          `Takes at most ${maxBytes} bytes of files in ${maxSeconds} s, compressed on the node, through the API server; volumes only where they are named.`,
           'Who is in the container can see that the tools run. Secrets in files are kept as they are, sealed under the incident’s key.',
         ],
       };
@@ -67,7 +68,7 @@ export function snapshotFilesystemImplementation(
           // Where nothing was changed nothing is sent, however long the look takes: the tools keep the time themselves.
           const command = tool('tar', { arguments: argumentsFor(input, container), timeoutMs, idleMs: timeoutMs });
           const archive = wholeStream(command, summarySchema);
-          const kept = await keepSealed(parts, { what, data: compressed(archive.data), context });
+          const kept = await keepSealed(parts, { what, ...archive, context });
           return { kept, summary: archive.summary() };
         },
       });

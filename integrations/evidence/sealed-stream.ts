@@ -17,7 +17,10 @@ export async function* sealStream(data: AsyncIterable<Uint8Array>, key: Uint8Arr
   yield Buffer.concat([magic, salt]);
   for await (const { bytes, number, isLast } of inSegments(data, segmentBytes)) {
     const cipher = createCipheriv('aes-256-gcm', derived, nonceOf(number, isLast), { authTagLength: tagBytes });
-    yield Buffer.concat([cipher.update(bytes), cipher.final(), cipher.getAuthTag()]);
+    yield cipher.update(bytes);
+    // Of this cipher nothing is left over: the end only makes the tag.
+    cipher.final();
+    yield cipher.getAuthTag();
   }
 }
 
@@ -55,7 +58,9 @@ function openSegment({
   try {
     const decipher = createDecipheriv('aes-256-gcm', derived, nonce, { authTagLength: tagBytes });
     decipher.setAuthTag(bytes.subarray(end));
-    return Buffer.concat([decipher.update(bytes.subarray(0, end)), decipher.final()]);
+    const opened = decipher.update(bytes.subarray(0, end));
+    decipher.final();
+    return opened;
   } catch {
     throw broken();
   }

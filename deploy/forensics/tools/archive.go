@@ -2,8 +2,6 @@ package main
 
 import (
 	"archive/tar"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -36,8 +34,11 @@ type skipped struct {
 type summary struct {
 	Tool    string `json:"tool"`
 	Entries int    `json:"entries"`
-	Bytes   int64  `json:"bytes"`
-	SHA256  string `json:"sha256"`
+	// Of what was written, which is compressed.
+	Bytes  int64  `json:"bytes"`
+	SHA256 string `json:"sha256"`
+	// Of the archive before it was compressed.
+	TarBytes int64 `json:"tarBytes"`
 	// Why something that was wanted is not in it: the most bytes, or the time.
 	Cut          []string  `json:"cut"`
 	Mounts       []string  `json:"mounts"`
@@ -48,6 +49,7 @@ type summary struct {
 type archive struct {
 	root    *os.Root
 	out     *tar.Writer
+	buffer  []byte
 	mounts  map[string]bool
 	left    int64
 	since   time.Time
@@ -55,7 +57,7 @@ type archive struct {
 	summary summary
 }
 
-// writeArchive streams the container's files as tar. Links are kept as links and never followed: the tree is the attacker's, and changes
+// writeArchive streams the container's files as tar, compressed. Links are kept as links and never followed: the tree is the attacker's, and changes
 // while it is read. Volumes and /proc are left out, unless they are named.
 func writeArchive(arguments []string) error {
 	flags := flag.NewFlagSet("tar", flag.ExitOnError)
@@ -82,9 +84,11 @@ func writeArchive(arguments []string) error {
 	for _, volume := range volumes {
 		delete(mounts, relative(volume))
 	}
-	sum := sha256.New()
-	counted := &counter{to: io.MultiWriter(os.Stdout, sum)}
-	one := &archive{root: root, out: tar.NewWriter(counted), mounts: mounts, left: *most}
+	packed, err := newPacked(os.Stdout)
+	if err != nil {
+		return err
+	}
+	one := &archive{root: root, out: tar.NewWriter(packed), buffer: make([]byte, copiedBytes), mounts: mounts, left: *most}
 	one.summary = summary{Tool: version, Cut: []string{}, Mounts: []string{}, Skipped: []skipped{}}
 	one.since, one.until = time.Unix(*since, 0), time.Now().Add(time.Duration(*seconds)*time.Second)
 	from := flags.Args()
@@ -99,7 +103,10 @@ func writeArchive(arguments []string) error {
 	if err := one.out.Close(); err != nil {
 		return err
 	}
-	one.summary.Bytes, one.summary.SHA256 = counted.bytes, hex.EncodeToString(sum.Sum(nil))
+	if err := packed.Close(); err != nil {
+		return err
+	}
+	one.summary.Bytes, one.summary.SHA256, one.summary.TarBytes = packed.out.bytes, packed.sha256(), packed.bytes
 	return json.NewEncoder(os.Stderr).Encode(one.summary)
 }
 
@@ -223,7 +230,7 @@ func (a *archive) entry(name string, info fs.FileInfo) error {
 // content writes exactly as many bytes as the header says: a file that has become shorter is filled up, and that is said.
 func (a *archive) content(name string, file io.Reader, size int64) error {
 	source := &reader{from: file}
-	written, err := io.Copy(a.out, io.LimitReader(source, size))
+	written, err := io.CopyBuffer(a.out, io.LimitReader(source, size), a.buffer)
 	if err != nil && source.err == nil {
 		return err
 	}
@@ -289,36 +296,4 @@ func unescape(text string) string {
 		text = strings.ReplaceAll(text, pair[0], pair[1])
 	}
 	return text
-}
-
-type counter struct {
-	to    io.Writer
-	bytes int64
-}
-
-func (c *counter) Write(part []byte) (int, error) {
-	n, err := c.to.Write(part)
-	c.bytes += int64(n)
-	return n, err
-}
-
-// reader remembers that it was reading which failed, not writing.
-type reader struct {
-	from io.Reader
-	err  error
-}
-
-func (r *reader) Read(part []byte) (int, error) {
-	n, err := r.from.Read(part)
-	if err != nil && err != io.EOF {
-		r.err = err
-	}
-	return n, err
-}
-
-type zeros struct{}
-
-func (zeros) Read(part []byte) (int, error) {
-	clear(part)
-	return len(part), nil
 }

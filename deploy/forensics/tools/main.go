@@ -1,5 +1,5 @@
 // Command firebreak-tools looks into another container of its own pod through /proc. It comes with Firebreak in an image of its own, as an
-// ephemeral container: whatever the suspect container brings along is never trusted, and never run. Standard library only.
+// ephemeral container: whatever the suspect container brings along is never trusted, and never run.
 package main
 
 import (
@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-const version = "firebreak-tools/1"
+const version = "firebreak-tools/2"
 
 // Exit codes, as Firebreak reads them. Everything else that goes wrong is 1, with a sentence on standard error.
 const (
