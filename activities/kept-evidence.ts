@@ -2,7 +2,7 @@ import type { StepContext, Verification } from '../core/action.ts';
 import type { ResolvedPod } from '../core/actions/pod.schema.ts';
 import type { SnapshotPodStateOutput } from '../core/actions/snapshot-pod-state.schema.ts';
 import { FirebreakError } from '../core/errors.ts';
-import type { Artefact } from '../core/evidence.ts';
+import type { Artefact, EvidenceManifest } from '../core/evidence.ts';
 import type { EvidenceBytes, EvidenceStore, VerifyManifest, WriteManifest } from '../core/evidence-store.ts';
 
 export interface EvidenceParts {
@@ -15,7 +15,7 @@ export interface EvidenceParts {
 /** What an action's output says of what it has kept. */
 export type KeptEvidence = SnapshotPodStateOutput['evidence'];
 
-/** What one step keeps of a pod: artefact by artefact, then the signed list of them. */
+/** What one step keeps of a target: artefact by artefact, then the signed list of them. */
 export interface Keeping {
   keep(what: Omit<Artefact, 'sha256' | 'bytes' | 'collectedAt'>, data: EvidenceBytes | string): Promise<Artefact>;
   /** What lies in the store already. */
@@ -24,11 +24,15 @@ export interface Keeping {
   close(who: string, did: string): Promise<KeptEvidence>;
 }
 
-/** Begins to keep evidence of a pod. Nothing counts as kept before it is closed. */
+/** Whose evidence it is: a pod, or what else has a name and a uid. */
+type KeptOf = { readonly pod: ResolvedPod } | { readonly target: EvidenceManifest['target'] };
+
+/** Begins to keep evidence of a target. Nothing counts as kept before it is closed. */
 export function keepEvidence(
   { store, writeManifest, now = () => new Date() }: EvidenceParts,
-  { pod, context }: { readonly pod: ResolvedPod; readonly context: StepContext },
+  { context, ...of }: KeptOf & { readonly context: StepContext },
 ): Keeping {
+  const target = 'pod' in of ? { name: `pod/${of.pod.namespace}/${of.pod.name}`, uid: of.pod.uid } : of.target;
   const artefacts: Artefact[] = [];
   return {
     async keep(what, data) {
@@ -46,7 +50,7 @@ export function keepEvidence(
         incident: context.incident,
         run: context.run,
         step: context.key,
-        target: { name: `pod/${pod.namespace}/${pod.name}`, uid: pod.uid },
+        target,
         artefacts,
         custody: [{ at, who, did }],
         createdAt: at,

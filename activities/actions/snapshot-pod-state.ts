@@ -1,11 +1,9 @@
-import type { CoreV1EventList } from '@kubernetes/client-node';
 import type { ActionImplementation } from '../../core/action.ts';
 import type { SnapshotPodStateInput, SnapshotPodStateOutput } from '../../core/actions/snapshot-pod-state.schema.ts';
-import { redactSecrets } from '../../core/redact.ts';
-import { type KubernetesApi, pathOf } from '../../integrations/kubernetes/client.ts';
+import type { KubernetesApi } from '../../integrations/kubernetes/client.ts';
+import { eventsAbout } from '../../integrations/kubernetes/events-about.ts';
 import { redactedPodYaml } from '../../integrations/kubernetes/pod-yaml.ts';
 import { readSamePod } from '../../integrations/kubernetes/pods.ts';
-import type { Json } from '../../integrations/kubernetes/projection.ts';
 import { type EvidenceParts, keepEvidence, verifyKept } from '../kept-evidence.ts';
 import { collectPodLogs } from './pod-logs.ts';
 
@@ -43,7 +41,8 @@ export function snapshotPodStateImplementation(
       const pod = await readSamePod({ api, pod: target, signal });
       const { keep, close } = keepEvidence(options, { pod: target, context });
       await keep({ name: 'pod.yaml', mediaType: 'application/yaml', tool: 'kubernetes-api' }, redactedPodYaml(pod));
-      await keep({ name: 'events.json', mediaType: 'application/json', tool: 'kubernetes-api' }, await eventsOf(target, signal));
+      const { text: events, ...cut } = await eventsAbout({ api, namespace: target.namespace, of: { uid: target.uid }, signal });
+      await keep({ name: 'events.json', mediaType: 'application/json', tool: 'kubernetes-api', ...cut }, events);
       const logs = await collectPodLogs({ api, pod, target, maxLines: maxLogLines, maxBytes: maxLogBytes, signal });
       for (const { bytes, ...log } of logs) await keep(log, bytes);
       return { evidence: await close('firebreak/cell', `collected ${logs.length + 2} artefacts from the Kubernetes API`) };
@@ -51,19 +50,4 @@ export function snapshotPodStateImplementation(
 
     verify: ({ evidence }) => verifyKept(options, { evidence, what: 'artefacts' }),
   };
-
-  async function eventsOf(pod: { readonly namespace: string; readonly uid: string }, signal: AbortSignal): Promise<string> {
-    const list = await api.json<Json<CoreV1EventList>>({
-      method: 'GET',
-      path: pathOf({ resource: 'events', namespace: pod.namespace }),
-      query: { fieldSelector: `involvedObject.uid=${pod.uid}`, limit: '500' },
-      what: `list events in ${pod.namespace}`,
-      signal,
-    });
-    const events = list.items.map(({ metadata: _, ...event }) => ({
-      ...event,
-      ...(event.message && { message: redactSecrets(event.message) }),
-    }));
-    return JSON.stringify(events, null, 2);
-  }
 }

@@ -4,6 +4,7 @@ import { captureProcesses } from './capture-processes.ts';
 import { captureTraffic } from './capture-traffic.ts';
 import { checkpointContainer } from './checkpoint-container.ts';
 import { collectLogs } from './collect-logs.ts';
+import { collectNodeInfo } from './collect-node-info.ts';
 import { cordonNode } from './cordon-node.ts';
 import { cutConnections } from './cut-connections.ts';
 import { deletePod } from './delete-pod.ts';
@@ -38,6 +39,7 @@ export {
   captureTraffic,
   checkpointContainer,
   collectLogs,
+  collectNodeInfo,
   cordonNode,
   cutConnections,
   deletePod,
@@ -84,6 +86,7 @@ export const actions: readonly ActionDeclaration[] = [
   snapshotPodState,
   snapshotFilesystem,
   snapshotVolume,
+  collectNodeInfo,
   checkpointContainer,
   rotateSecret,
   deletePod,

@@ -1,4 +1,4 @@
-import type { V1Container, V1Probe } from '@kubernetes/client-node';
+import type { V1Container, V1ObjectMeta, V1Probe } from '@kubernetes/client-node';
 import { stringify } from 'yaml';
 import { redactSecrets } from '../../core/redact.ts';
 import type { Json, PodJson } from './projection.ts';
@@ -12,14 +12,7 @@ const lastApplied = 'kubectl.kubernetes.io/last-applied-configuration';
  */
 export function redactedPodYaml(pod: PodJson): string {
   const copy: PodJson = structuredClone(pod);
-  if (copy.metadata) {
-    delete copy.metadata.managedFields;
-    const { annotations } = copy.metadata;
-    if (annotations)
-      copy.metadata.annotations = Object.fromEntries(
-        Object.entries(annotations).map(([key, value]) => [key, key === lastApplied ? hidden : redactSecrets(value)]),
-      );
-  }
+  if (copy.metadata) copy.metadata = redactedMetadata(copy.metadata);
   const { spec } = copy;
   if (spec) {
     spec.containers = spec.containers.map(redactedContainer);
@@ -27,6 +20,14 @@ export function redactedPodYaml(pod: PodJson): string {
     if (spec.ephemeralContainers) spec.ephemeralContainers = spec.ephemeralContainers.map(redactedContainer);
   }
   return stringify(copy, { lineWidth: 0 });
+}
+
+/** Without who wrote which field, and without what looks like a secret in the annotations. */
+export function redactedMetadata(metadata: Json<V1ObjectMeta>): Json<V1ObjectMeta> {
+  const { managedFields: _, annotations, ...rest } = metadata;
+  const entries = Object.entries(annotations ?? {});
+  const redacted = entries.map(([key, value]) => [key, key === lastApplied ? hidden : redactSecrets(value)]);
+  return { ...rest, ...(annotations && { annotations: Object.fromEntries(redacted) }) };
 }
 
 type Redactable = Pick<

@@ -1,4 +1,5 @@
 import { collectLogsImplementation } from '../../activities/actions/collect-logs.ts';
+import { collectNodeInfoImplementation } from '../../activities/actions/collect-node-info.ts';
 import { deleteWorkloadImplementation } from '../../activities/actions/delete-workload.ts';
 import { drainNodeImplementation } from '../../activities/actions/drain-node.ts';
 import { evictPodImplementation } from '../../activities/actions/evict-pod.ts';
@@ -7,12 +8,14 @@ import { listReachableSecretsImplementation } from '../../activities/actions/lis
 import { restartWorkloadImplementation } from '../../activities/actions/restart-workload.ts';
 import type { RegisteredAction } from '../../activities/chokepoint.ts';
 import { collectLogsInput } from '../../core/actions/collect-logs.schema.ts';
+import { collectNodeInfoInput } from '../../core/actions/collect-node-info.schema.ts';
 import { deleteWorkloadInput } from '../../core/actions/delete-workload.schema.ts';
 import { drainNodeInput } from '../../core/actions/drain-node.schema.ts';
 import { evictPodInput } from '../../core/actions/evict-pod.schema.ts';
 import { hardenWorkloadInput } from '../../core/actions/harden-workload.schema.ts';
 import {
   collectLogs,
+  collectNodeInfo,
   deleteWorkload,
   drainNode,
   evictPod,
@@ -41,6 +44,11 @@ export function eradicationActions(parts: {
       declaration: collectLogs,
       input: collectLogsInput,
       implementation: collectLogsImplementation({ api, store, writeManifest, verifyManifest }),
+    }),
+    register({
+      declaration: collectNodeInfo,
+      input: collectNodeInfoInput,
+      implementation: collectNodeInfoImplementation({ api, view, store, writeManifest, verifyManifest }),
     }),
     register({
       declaration: listReachableSecrets,

@@ -1,10 +1,13 @@
+import { collectNodeInfoImplementation } from '../../../activities/actions/collect-node-info.ts';
 import { snapshotPodStateImplementation } from '../../../activities/actions/snapshot-pod-state.ts';
 import { snapshotVolumeImplementation } from '../../../activities/actions/snapshot-volume.ts';
-import { snapshotPodState, snapshotVolume } from '../../../core/actions/index.ts';
+import { collectNodeInfoInput } from '../../../core/actions/collect-node-info.schema.ts';
+import { collectNodeInfo, snapshotPodState, snapshotVolume } from '../../../core/actions/index.ts';
 import { snapshotPodStateInput } from '../../../core/actions/snapshot-pod-state.schema.ts';
 import { snapshotVolumeInput } from '../../../core/actions/snapshot-volume.schema.ts';
 import { resolved } from '../kubernetes/cluster.ts';
 import { boundClaim, installSnapshotKinds, playSnapshotter, snapshotClass } from '../kubernetes/snapshotter.ts';
+import { ownNode } from './eradication-table.ts';
 import { type AnyRow, row } from './row.ts';
 
 /** Actions that keep evidence through the API server alone. */
@@ -19,6 +22,17 @@ export const evidenceTable: readonly AnyRow[] = [
     },
     verification: 'verified',
     unused: { 'get pods/log': 'a log that cannot be read makes the snapshot partial', 'list events': 'as the log' },
+  }),
+  row({
+    declaration: collectNodeInfo,
+    input: collectNodeInfoInput,
+    implementation: ({ api, view, evidence }) => collectNodeInfoImplementation({ api, view, ...evidence }),
+    async scene(cluster, namespace) {
+      const { node, end } = await ownNode(cluster, namespace);
+      await cluster.makePod(namespace, 'cart', { spec: { nodeName: node } });
+      return { input: { node }, objects: [], end };
+    },
+    verification: 'verified',
   }),
   row({
     declaration: snapshotVolume,

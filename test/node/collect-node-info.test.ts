@@ -1,0 +1,40 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, test } from '@jest/globals';
+import { collectNodeInfoImplementation } from '../../activities/actions/collect-node-info.ts';
+import { openCluster, stepContext } from '../platform/kubernetes/cluster.ts';
+import { folderEvidence } from '../platform/kubernetes/evidence.ts';
+import { nodeLab } from './lab.ts';
+
+const lab = await nodeLab();
+const folder = mkdtempSync(join(tmpdir(), 'firebreak-node-info-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+test('what a real kubelet says of its node is kept: versions, conditions, its pods’ containers, and that it lives', async () => {
+  const pod = await lab.runPod({ name: 'neighbour' });
+  const node = pod.spec?.nodeName ?? '';
+  const cluster = await openCluster(lab.kubeconfig);
+  try {
+    const evidence = await folderEvidence(folder);
+    const action = collectNodeInfoImplementation({ api: cluster.api, view: cluster.view, ...evidence });
+    const output = await action.apply({ node }, stepContext());
+    const text = async (name: string): Promise<string> => {
+      const sha256 = output.evidence.artefacts.find((one) => one.name === name)?.sha256 ?? '';
+      return Buffer.from(await evidence.store.get(sha256)).toString();
+    };
+    expect(await text('node.yaml')).toMatch(/conditions:[\s\S]*type: Ready[\s\S]*containerRuntimeVersion: containerd/);
+    const pods: readonly unknown[] = JSON.parse(await text('pods.json'));
+    const container = pod.status?.containerStatuses?.[0];
+    expect(pods).toContainEqual(
+      expect.objectContaining({
+        name: `${lab.namespace}/neighbour`,
+        containers: [expect.objectContaining({ containerID: container?.containerID, imageID: container?.imageID })],
+      }),
+    );
+    expect(JSON.parse(await text('lease.json'))).toMatchObject({ holderIdentity: node, renewTime: expect.any(String) });
+    expect(await action.verify(output, stepContext())).toMatchObject({ state: 'verified' });
+  } finally {
+    await cluster.close();
+  }
+});
