@@ -5,6 +5,7 @@ import type { KubernetesApi } from '../../integrations/kubernetes/client.ts';
 import { readKnownObject, targetOf } from '../../integrations/kubernetes/objects.ts';
 import type { ClusterView } from '../../integrations/kubernetes/watch-cache.ts';
 import { type HeldField, holdField, noteOn, plannedChange, releaseField, requireHeld } from './held-field.ts';
+import { type IsolationParts, isolationOf, orderIsolation, releaseIsolation, verifyIsolation } from './node-isolation.ts';
 
 type Implementation = ActionImplementation<CordonNodeInput, CordonNodeOutput>;
 
@@ -16,8 +17,10 @@ export function cordonNodeImplementation(options: {
   readonly api: KubernetesApi;
   readonly view: ClusterView;
   readonly cellKey: CellKey;
+  /** The provider's own means; absent where none is configured. */
+  readonly isolation?: IsolationParts;
 }): Implementation & Required<Pick<Implementation, 'undo'>> {
-  const { api, view, cellKey } = options;
+  const { api, view, cellKey, isolation } = options;
 
   return {
     async plan({ node }, { incident, signal }) {
@@ -27,10 +30,14 @@ export function cordonNodeImplementation(options: {
       const target = targetOf(field.ref);
       return {
         target: { name: target, uid: object.metadata.uid },
-        changes: [{ target, what: 'is marked unschedulable: no new pod is put there, but those that tolerate it' }],
+        changes: [
+          { target, what: 'is marked unschedulable: no new pod is put there, but those that tolerate it' },
+          ...(isolation ? [{ target, what: `is cut off from its network by ${isolation.isolator.title}` }] : []),
+        ],
         blastRadius: [target],
         notes: [
           'A cordon contains nothing: every pod that runs there runs on, with its network, its Secrets and its node.',
+          ...isolationNotes(isolation),
           'DaemonSets still start their pods there.',
           ...(before === true ? ['Somebody has cordoned it already: giving this back leaves it cordoned.'] : []),
         ],
@@ -38,9 +45,16 @@ export function cordonNodeImplementation(options: {
     },
 
     async apply({ node }, context) {
-      const { change } = await holdField({ api, cellKey, field: fieldOn(node), context });
+      const { change, object } = await holdField({ api, cellKey, field: fieldOn(node), context });
       const secrets = secretsOn(view, node);
-      return { node, wasCordoned: change.before === true, ...(secrets && { secrets: [...secrets] }) };
+      const refused =
+        isolation && (await orderIsolation(isolation, isolationOf(isolation, { node, object, context }), context.signal));
+      return {
+        node,
+        wasCordoned: change.before === true,
+        ...(secrets && { secrets: [...secrets] }),
+        ...(refused !== undefined && { notIsolated: refused }),
+      };
     },
 
     async started({ node }, { key, signal }) {
@@ -48,16 +62,31 @@ export function cordonNodeImplementation(options: {
       return noteOn({ object: await readKnownObject({ api, ref: field.ref, signal }), cellKey, field })?.step === key;
     },
 
-    async verify({ node, secrets }, { incident, signal }) {
+    async verify({ node, secrets, notIsolated }, context) {
+      const { incident, signal } = context;
       const field = fieldOn(node);
-      requireHeld({ object: await readKnownObject({ api, ref: field.ref, signal }), cellKey, field, incident });
-      return {
-        state: 'applied',
-        detail: `not contained: the node takes no new pods, and what runs there runs on. ${secretsText(secrets)}`,
-      };
+      const object = await readKnownObject({ api, ref: field.ref, signal });
+      requireHeld({ object, cellKey, field, incident });
+      const cordoned = `the node takes no new pods, and what runs there runs on. ${secretsText(secrets)}`;
+      if (!isolation) return { state: 'applied', detail: `not contained: ${cordoned}` };
+      const found = await verifyIsolation(isolation, {
+        isolation: isolationOf(isolation, { node, object, context }),
+        ...(notIsolated !== undefined && { refused: notIsolated }),
+        signal,
+      });
+      return { ...found, detail: `${found.detail}; ${cordoned}` };
     },
 
-    undo: ({ input: { node }, key }, context) => releaseField({ api, cellKey, field: fieldOn(node), key, context }),
+    async undo({ input: { node }, key }, context) {
+      const released = await releaseField({ api, cellKey, field: fieldOn(node), key, context });
+      if (!isolation) return released;
+      const { signal } = context;
+      return releaseIsolation(isolation, {
+        isolation: isolationOf(isolation, { node, context: { ...context, key } }),
+        released,
+        signal,
+      });
+    },
   };
 }
 
@@ -68,6 +97,19 @@ function fieldOn(node: string): HeldField {
     path: ['spec', 'unschedulable'],
     value: () => true,
   };
+}
+
+function isolationNotes(isolation: IsolationParts | undefined): readonly string[] {
+  if (!isolation)
+    return ['No provider’s hook is configured (actions.nodeIsolation): nothing cuts the node off from its network.'];
+  return [
+    `${capital(isolation.isolator.title)} is asked to cut the node off: every pod on it loses its connections, those of others too.`,
+    'It is to leave the way to the control plane open: where it does not, Kubernetes ends the pods after some minutes, and no evidence can be fetched.',
+  ];
+}
+
+function capital(text: string): string {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}`;
 }
 
 /** Of all pods on the node: mounted, in the environment, or to pull images with. Undefined while the cluster is not known. */

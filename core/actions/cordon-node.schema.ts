@@ -9,5 +9,7 @@ export const cordonNodeOutput = z.object({
   wasCordoned: z.boolean(),
   /** `namespace/name` of the Secrets that pods on this node have: whoever is root there can read them. Absent: not known. */
   secrets: z.array(z.string()).exactOptional(),
+  /** Why the provider has not taken the order to isolate it. Absent: it has, or none is configured. */
+  notIsolated: z.string().exactOptional(),
 });
 export type CordonNodeOutput = z.infer<typeof cordonNodeOutput>;

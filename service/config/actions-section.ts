@@ -1,8 +1,15 @@
 import { z } from 'zod';
 import { actions as all } from '../../core/actions/index.ts';
+import { httpUrl, secret } from './fields.ts';
 import { quarantine } from './quarantine-section.ts';
 
 const offered = all.flatMap(({ name, optIn }) => (optIn ? [name] : []));
+
+const webhook = z.strictObject({
+  url: httpUrl.meta({ description: 'Where the signed events go.', examples: ['https://nodes.example.com/firebreak'] }),
+  secret: secret.meta({ description: 'Secret that the events are signed with (HMAC-SHA256).' }),
+  timeoutSeconds: z.number().min(1).max(10).default(5).meta({ description: 'For one call.' }),
+});
 
 export const actions = z
   .strictObject({
@@ -16,5 +23,15 @@ export const actions = z
     quarantine: quarantine.meta({
       description: 'What a quarantined pod may do all the same, in every quarantine. Absent: nothing. See `docs/containment.md`.',
     }),
+    nodeIsolation: z
+      .strictObject({
+        webhook: webhook.meta({
+          description: 'The provider’s security group, or what else cuts a node off, behind a service of yours.',
+        }),
+      })
+      .exactOptional()
+      .meta({
+        description: 'How `cordonNode` has a node cut off from its network. Absent: a cordon only. See `docs/containment.md`.',
+      }),
   })
   .prefault({});

@@ -187,6 +187,14 @@ export function completeConfig(options: {
         ...(file.slack.appToken && { appToken: secretRef(file.slack.appToken) }),
       },
     }),
+    actions: {
+      ...file.actions,
+      ...(file.actions.nodeIsolation && {
+        nodeIsolation: {
+          webhook: { ...file.actions.nodeIsolation.webhook, secret: secretRef(file.actions.nodeIsolation.webhook.secret) },
+        },
+      }),
+    },
     rotation: completeRotation(file.rotation, secretRef),
     images: completeImages(file.images, absolute),
     tickets: completeTickets(file.tickets, secretRef),

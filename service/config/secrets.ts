@@ -21,6 +21,8 @@ export interface Secrets {
   readonly s3?: { readonly accessKeyId: string; readonly secretAccessKey: string };
   /** Of the desk. */
   readonly slack?: { readonly botToken: string; readonly signingSecrets: readonly string[]; readonly appToken?: string };
+  /** Of the cell: signs what its provider is asked about nodes. */
+  readonly nodeIsolation?: string;
   /** Of the desk: our own at the identity provider. */
   readonly stepUpClient?: string;
   /** Of the desk. */
@@ -99,6 +101,10 @@ function readSecrets(read: Reader, { config, roles: wanted }: SecretsQuery): Sec
           secret: read.text(`intake.signatures[${index}].secret`, secret),
         }))
       : [],
+    ...(cell &&
+      config.actions.nodeIsolation && {
+        nodeIsolation: read.text('actions.nodeIsolation.webhook.secret', config.actions.nodeIsolation.webhook.secret),
+      }),
     ...(store.kind === 's3' &&
       wanted.some((role) => role !== 'desk') && {
         s3: {

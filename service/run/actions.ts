@@ -55,8 +55,10 @@ import { verifyImageInput } from '../../core/actions/verify-image.schema.ts';
 import type { RotationRule } from '../../core/rotation.ts';
 import type { KubernetesApi } from '../../integrations/kubernetes/client.ts';
 import type { Config } from '../config/load.ts';
+import type { Secrets } from '../config/secrets.ts';
 import type { ClusterWatch } from './cluster.ts';
 import type { EvidencePart } from './evidence.ts';
+import { nodeIsolationOf } from './node-isolation.ts';
 import { rulesOf } from './rules.ts';
 
 /** One place where a typed implementation joins the list: the chokepoint checks the input by the schema before it is called. */
@@ -72,15 +74,17 @@ export function chosenActions(config: Config, all: readonly RegisteredAction[]):
 /** What contains and what keeps, under the cell's account. */
 export function cellActions(parts: {
   readonly config: Config;
+  readonly secrets: Pick<Secrets, 'nodeIsolation'>;
   readonly api: KubernetesApi;
   readonly watch: ClusterWatch;
   readonly evidence: EvidencePart;
 }): readonly RegisteredAction[] {
-  const { config, api } = parts;
+  const { config, secrets, api } = parts;
   const { view, cellKey, denyTier } = parts.watch;
   const { store, writeManifest, verifyManifest } = parts.evidence;
   const { protectedNamespaces, ownNamespace } = rulesOf(config);
   const exceptions = config.actions.quarantine;
+  const isolation = nodeIsolationOf(config, secrets);
   const all = [
     register({
       declaration: quarantinePod,
@@ -105,7 +109,7 @@ export function cellActions(parts: {
     register({
       declaration: cordonNode,
       input: cordonNodeInput,
-      implementation: cordonNodeImplementation({ api, view, cellKey }),
+      implementation: cordonNodeImplementation({ api, view, cellKey, ...(isolation && { isolation }) }),
     }),
     register({
       declaration: suspendCronJob,

@@ -125,7 +125,7 @@ export async function createCellPool({
     config,
     log,
     actions: [
-      ...cellActions({ config, api: cluster.api, watch, evidence }),
+      ...cellActions({ config, secrets, api: cluster.api, watch, evidence }),
       ...eradicationActions({ api: cluster.api, view: watch.view, evidence, isProtected: isProtected(config) }),
     ],
     census: createCensus(watch),

@@ -20,24 +20,36 @@ function sameText(a: string, b: string): boolean {
   return a.length === b.length && timingSafeEqual(Buffer.from(a), Buffer.from(b));
 }
 
+/** An event as the documentation tells receivers to read one: signature over timestamp and body, and a window of time. */
+export function signedEvent(
+  { method, url, headers, text }: RestRequest,
+  expects: { readonly path: string; readonly secret: string; readonly types: readonly string[] },
+): { readonly event: Fields; readonly key: string } | { readonly refusal: RestAnswer } {
+  const refused = (status: number, error: string) => ({ refusal: { status, body: { error } } });
+  if (method !== 'POST' || url.pathname !== expects.path) return refused(404, 'not here');
+  const timestamp = String(headers['x-firebreak-timestamp'] ?? '');
+  const signature = String(headers['x-firebreak-signature'] ?? '');
+  const expected = `v1=${createHmac('sha256', expects.secret).update(`${timestamp}.${text}`).digest('hex')}`;
+  if (!sameText(signature, expected)) return refused(401, 'the signature is not valid');
+  if (!/^\d+$/.test(timestamp) || Math.abs(Date.now() / 1_000 - Number(timestamp)) > windowSeconds)
+    return refused(401, 'the timestamp is outside the window');
+  const event = fieldsOf(text);
+  const key = String(headers['idempotency-key'] ?? '');
+  if (!event || !expects.types.includes(String(event.type)) || key === '' || event.idempotencyKey !== key)
+    return refused(400, 'not an event');
+  return { event, key };
+}
+
 /** A receiver as the documentation asks for one: signature over timestamp and body, a window of time, and each idempotency key once. */
 export async function startWebhookFake(options: WebhookFakeOptions): Promise<WebhookFake> {
   const events: Fields[] = [];
   const answers = new Map<string, RestAnswer>();
   const path = options.path ?? '/firebreak';
 
-  const answer = ({ method, url, headers, text }: RestRequest): RestAnswer => {
-    if (method !== 'POST' || url.pathname !== path) return { status: 404, body: { error: 'not here' } };
-    const timestamp = String(headers['x-firebreak-timestamp'] ?? '');
-    const signature = String(headers['x-firebreak-signature'] ?? '');
-    const expected = `v1=${createHmac('sha256', options.secret).update(`${timestamp}.${text}`).digest('hex')}`;
-    if (!sameText(signature, expected)) return { status: 401, body: { error: 'the signature is not valid' } };
-    if (!/^\d+$/.test(timestamp) || Math.abs(Date.now() / 1_000 - Number(timestamp)) > windowSeconds)
-      return { status: 401, body: { error: 'the timestamp is outside the window' } };
-    const event = fieldsOf(text);
-    const key = String(headers['idempotency-key'] ?? '');
-    if (!event || !types.includes(String(event.type)) || key === '' || event.idempotencyKey !== key)
-      return { status: 400, body: { error: 'not an event' } };
+  const answer = (request: RestRequest): RestAnswer => {
+    const read = signedEvent(request, { path, secret: options.secret, types });
+    if ('refusal' in read) return read.refusal;
+    const { event, key } = read;
     const known = answers.get(key);
     if (known) return known;
     events.push(event);

@@ -11,7 +11,7 @@ import { until } from '../kubernetes/cluster.ts';
 import { type AnyRow, change, row, type TestCluster } from './row.ts';
 
 /** A node on which nothing is put: other tests share the cluster. */
-async function nodeNobodyUses(cluster: TestCluster, name: string): Promise<ObjectRef> {
+export async function nodeNobodyUses(cluster: TestCluster, name: string): Promise<ObjectRef> {
   await cluster.post(pathOf({ resource: 'nodes' }), {
     metadata: { name, annotations: { 'kwok.x-k8s.io/node': 'fake', 'node.alpha.kubernetes.io/ttl': '0' } },
     spec: { taints: [{ key: 'firebreak.dev/test', effect: 'NoSchedule' }] },

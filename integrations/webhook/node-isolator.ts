@@ -1,0 +1,34 @@
+import { randomUUID } from 'node:crypto';
+import type { IsolationLook, NodeIsolation, NodeIsolator } from '../../core/node-isolation.ts';
+import { referenceOf } from '../../core/ticket.ts';
+import { oneLine } from '../../core/visible-text.ts';
+import { textAt } from '../json-api.ts';
+import { WebhookClient, type WebhookOptions } from './client.ts';
+
+/**
+ * Isolates nodes by signed events: `node.isolate`, `node.look`, `node.release`. `isolation` in them is the same for all of one. Only the answer
+ * to a look, `{ "state": "isolated" | "open", "detail": … }`, is believed: an order that was taken is not one that is in force.
+ */
+export function createWebhookNodeIsolator(options: WebhookOptions): NodeIsolator {
+  const client = new WebhookClient(options);
+  const order = async (type: string, isolation: NodeIsolation, signal: AbortSignal): Promise<void> => {
+    await client.send({ type, idempotencyKey: referenceOf(`${type}/${isolation.key}`), content: contentOf(isolation) }, signal);
+  };
+  return {
+    title: `the webhook at ${new URL(options.url).host}`,
+    isolate: (isolation, signal) => order('node.isolate', isolation, signal),
+    release: (isolation, signal) => order('node.release', isolation, signal),
+    look: async (isolation, signal): Promise<IsolationLook> => {
+      // A key of its own each time: who keeps answers by their key must not answer with what was so before.
+      const look = { type: 'node.look', idempotencyKey: randomUUID(), content: contentOf(isolation) };
+      const answer = await client.send(look, signal);
+      const [state, detail] = [textAt(answer, 'state'), oneLine(textAt(answer, 'detail'), 256)];
+      if (state === 'isolated' || state === 'open') return { state, detail: detail || state };
+      return { state: 'unknown', detail: 'its answer says neither isolated nor open' };
+    },
+  };
+}
+
+function contentOf({ key, incident, cluster, node }: NodeIsolation) {
+  return { isolation: referenceOf(key), incident, cluster, node };
+}

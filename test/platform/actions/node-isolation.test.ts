@@ -1,0 +1,128 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { cordonNodeImplementation } from '../../../activities/actions/cordon-node.ts';
+import { comparable } from '../../../core/drift.ts';
+import { pathOf } from '../../../integrations/kubernetes/client.ts';
+import { createWebhookNodeIsolator } from '../../../integrations/webhook/node-isolator.ts';
+import { type NodeProviderFake, startNodeProviderFake } from '../../fakes/node-provider/server.ts';
+import { testPlatform } from '../../platform.ts';
+import { cellKey, openCluster, stepContext } from '../kubernetes/cluster.ts';
+import { nodeNobodyUses } from './rows-cluster-wide.ts';
+
+const platform = await testPlatform();
+const secret = 'node-secret';
+
+interface NodeJson {
+  readonly metadata: { readonly uid: string };
+  readonly spec: { readonly unschedulable?: boolean };
+}
+
+describe('cordonNode with a provider’s hook', () => {
+  let cluster: Awaited<ReturnType<typeof openCluster>>;
+  const ends: (() => Promise<unknown>)[] = [];
+  beforeAll(async () => {
+    cluster = await openCluster(platform.kubeconfig);
+  });
+  afterEach(async () => {
+    for (const end of ends.splice(0)) await end();
+  });
+  afterAll(() => cluster.close());
+
+  /** A node of the test's own, the provider before it, and the action under its hook. */
+  async function scene() {
+    const node = await platform.freshNamespace();
+    const path = pathOf(await nodeNobodyUses(cluster, node));
+    const provider = await startNodeProviderFake({ secret });
+    ends.push(
+      () => provider.stop(),
+      () => cluster.api.json({ method: 'DELETE', path, what: 'clean up' }).catch(() => undefined),
+    );
+    const isolator = createWebhookNodeIsolator({ url: `${provider.url}/firebreak`, secret, timeoutMs: 500 });
+    const isolation = { isolator, cluster: 'lab', pauseMs: 10 };
+    const action = cordonNodeImplementation({ api: cluster.api, view: cluster.view, cellKey, isolation });
+    return { node, path, provider, action, context: stepContext(), read: () => cluster.get<NodeJson>(path) };
+  }
+  const host = (provider: NodeProviderFake) => `the webhook at ${new URL(provider.url).host}`;
+
+  test('is contained where the provider has read it back, and its undo ends that and the cordon, byte for byte', async () => {
+    const { node, provider, action, context, read } = await scene();
+    const before = await read();
+    const plan = await action.plan({ node }, context);
+    expect(plan.changes.map(({ what }) => what)).toContain(`is cut off from its network by ${host(provider)}`);
+    const output = await action.apply({ node }, context);
+    await action.apply({ node }, context);
+    expect(await action.plan({ node }, context)).toEqual(plan);
+    expect(provider.isolated()).toEqual([node]);
+    expect(provider.events).toMatchObject([
+      { type: 'node.isolate', cluster: 'lab', incident: context.incident, node: { name: node, uid: before.metadata.uid } },
+    ]);
+    expect(await action.verify(output, context)).toMatchObject({
+      state: 'applied',
+      detail: expect.stringContaining(
+        `contained at the provider: ${host(provider)} has read back: sg-quarantine; the node takes`,
+      ),
+    });
+    const undone = await action.undo({ input: { node }, output, key: context.key }, context);
+    expect(undone).toMatchObject({ state: 'undone', detail: expect.stringContaining('has read back that it is open') });
+    expect(provider.isolated()).toEqual([]);
+    expect(comparable({ ...(await read()) })).toEqual(comparable({ ...before }));
+    expect(await action.undo({ input: { node }, output, key: context.key }, context)).toMatchObject({ state: 'already' });
+  });
+
+  test('is contained where the answer to the order was lost, and the look tells', async () => {
+    const { node, provider, action, context } = await scene();
+    provider.inject({ method: 'POST', path: /firebreak/, what: 'then-hang', times: 3 });
+    const output = await action.apply({ node }, context);
+    expect(output.notIsolated).toContain('did not answer');
+    expect(provider.events).toHaveLength(1);
+    expect((await action.verify(output, context)).detail).toContain('contained at the provider');
+  });
+
+  test('is not contained where the provider refuses, does not carry it out, or cannot be read; the cordon stands', async () => {
+    for (const [prepare, why] of [
+      [(fake: NodeProviderFake) => fake.inject({ method: 'POST', path: /./, what: 'fail', status: 403, times: 1 }), 'HTTP 403'],
+      [(fake: NodeProviderFake) => fake.stall(), 'it says that the node is open: sg-default'],
+      [(fake: NodeProviderFake) => fake.inject({ method: 'POST', path: /./, what: 'fail', status: 500, times: 99 }), 'HTTP 500'],
+    ] as const) {
+      const { node, provider, action, context, read } = await scene();
+      prepare(provider);
+      const output = await action.apply({ node }, context);
+      expect(await action.verify(output, context)).toMatchObject({
+        state: 'unverified',
+        detail: expect.stringMatching(new RegExp(`^not contained: ${host(provider)} has not isolated the node: .*${why}`)),
+      });
+      expect((await read()).spec.unschedulable).toBe(true);
+    }
+  });
+
+  test('is let go at the provider although the node is gone, and not where somebody has uncordoned it', async () => {
+    const gone = await scene();
+    await gone.action.apply({ node: gone.node }, gone.context);
+    await cluster.api.json({ method: 'DELETE', path: gone.path, what: 'take the node away' });
+    const undo = { input: { node: gone.node }, key: gone.context.key };
+    expect(await gone.action.undo(undo, gone.context)).toMatchObject({ state: 'gone' });
+    expect(gone.provider.isolated()).toEqual([]);
+
+    const { node, path, provider, action, context } = await scene();
+    await action.apply({ node }, context);
+    const body = { spec: { unschedulable: null } };
+    await cluster.api.json({ method: 'PATCH', patch: 'merge', path, body, what: 'uncordon by hand' });
+    expect(await action.undo({ input: { node }, key: context.key }, context)).toMatchObject({ state: 'drifted' });
+    expect(provider.isolated()).toEqual([node]);
+  });
+});
+
+test('without a hook the plan says that nothing cuts the node off', async () => {
+  const cluster = await openCluster(platform.kubeconfig);
+  const node = await platform.freshNamespace();
+  const ref = await nodeNobodyUses(cluster, node);
+  const action = cordonNodeImplementation({ api: cluster.api, view: cluster.view, cellKey });
+  const context = stepContext();
+  expect((await action.plan({ node }, context)).notes.join(' ')).toContain('No provider’s hook is configured');
+  const output = await action.apply({ node }, context);
+  expect(await action.verify(output, context)).toMatchObject({
+    state: 'applied',
+    detail: expect.stringMatching(/^not contained: /),
+  });
+  await cluster.api.json({ method: 'DELETE', path: pathOf(ref), what: 'clean up' });
+  await cluster.close();
+});
