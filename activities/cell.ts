@@ -27,7 +27,8 @@ export function createCellActivities(parts: {
   const run = async <T>(what: string, call: StepCall, fast: boolean, work: (context: StepContext) => Promise<T>): Promise<T> => {
     const { cancellationSignal, info, heartbeat } = Context.current();
     // A lost worker is noticed by the missing heartbeat.
-    const beat = setInterval(() => heartbeat(), heartbeatMs);
+    let at: string | undefined;
+    const beat = setInterval(() => heartbeat(at), heartbeatMs);
     const started = performance.now();
     try {
       const result = await work({
@@ -36,6 +37,10 @@ export function createCellActivities(parts: {
         run: call.incident.run,
         fast,
         signal: cancellationSignal,
+        progress(text) {
+          at = text;
+          log.info({ incident: call.incident.id, step: call.key, attempt: info.attempt }, `${what} ${call.action}: ${text}`);
+        },
       });
       log.info(
         { incident: call.incident.id, step: call.key, attempt: info.attempt, ms: Math.round(performance.now() - started) },

@@ -6,10 +6,13 @@ import type { Artefact } from '../core/evidence.ts';
 import type { EvidenceStore } from '../core/evidence-store.ts';
 import type { IncidentKeys } from '../core/incident-key.ts';
 import { sealStream } from '../integrations/evidence/sealed-stream.ts';
+import type { EvidenceStreams } from './evidence-streams.ts';
 
 export interface SealingParts {
   readonly store: EvidenceStore;
   readonly keys: IncidentKeys;
+  /** Absent: no limit but who is slowest. */
+  readonly streams?: EvidenceStreams;
 }
 
 /**
@@ -17,7 +20,7 @@ export interface SealingParts {
  * down who writes. What it throws is what the source or the store threw, and then nothing is kept.
  */
 export async function keepSealed(
-  { store, keys }: SealingParts,
+  { store, keys, streams }: SealingParts,
   {
     what,
     data,
@@ -33,9 +36,14 @@ export async function keepSealed(
 ): Promise<Pick<Artefact, 'sha256' | 'bytes' | 'sealed'>> {
   const { incident, run } = context;
   const { id, key } = await keys.keyFor({ incident, run });
-  const plain = hashing(data, whole);
+  const plain = hashing(streams?.paced(data) ?? data, whole);
   const kept = await store.put(sealStream(plain.data, key), what.mediaType);
   return { ...plain.result(), sealed: { keyId: id, ...kept } };
+}
+
+/** Does work that sends much when it is its turn. */
+export function inTurn<T>({ streams }: Pick<SealingParts, 'streams'>, context: StepContext, work: () => Promise<T>): Promise<T> {
+  return streams ? streams.inTurn(context, work) : work();
 }
 
 /** Of a stream that has ended. */

@@ -80,6 +80,8 @@ export interface StepContext {
   readonly signal: AbortSignal;
   /** Settles when what asks for the step is kept, or is not: it may be planned before, nothing is changed before. */
   readonly durable?: Promise<unknown> | undefined;
+  /** Says what the step is at, where that takes long. */
+  readonly progress?: ((text: string) => void) | undefined;
 }
 
 /** What an action's implementation gives the chokepoint. `apply` and `undo` are idempotent by `context.key`. */

@@ -16,7 +16,7 @@ import { type PodCommand, podCommand } from '../../integrations/kubernetes/pod-c
 import { readPod, readSamePod } from '../../integrations/kubernetes/pods.ts';
 import { mustHaveEnded, outputOf } from '../in-container.ts';
 import { type EvidenceParts, keepEvidence, verifyKept } from '../kept-evidence.ts';
-import { compressed, hashing, keepSealed, type SealingParts } from '../sealed-evidence.ts';
+import { compressed, hashing, inTurn, keepSealed, type SealingParts } from '../sealed-evidence.ts';
 import { toolsImageOf } from '../tools-image.ts';
 
 const startsWithinMs = 45_000;
@@ -111,65 +111,66 @@ export function checkpointContainerImplementation(
     started: async (_input, { key, signal }) =>
       (await readPod({ api, namespace: ownNamespace, name: nameOf(key), signal })) !== undefined,
 
-    async apply({ pod, container: wanted = {} }, context) {
-      const { key, signal } = context;
-      const seenBefore = new Date().toISOString();
-      const { node, container } = await suspect(pod, wanted, signal);
-      const onNode: OwnPod = {
-        namespace: ownNamespace,
-        name: nameOf(key),
-        node,
-        image: toolsImageOf(toolsImage),
-        command: [fetcher.program, 'wait', '-seconds', String(fetcher.livesSeconds)],
-        step: key,
-        livesSeconds: fetcher.livesSeconds,
-        network: 'pod',
-        folder: { path: checkpointsFolder, at: mountedAt },
-      };
-      const what = { name: `checkpoint/${container.name}.tar.zst`, mediaType: 'application/zstd' };
-      try {
-        // The pod first: nothing is written that could not be fetched.
-        await startOwnPod({ api, pod: onNode, patienceMs: startsWithinMs, signal });
-        const made = await readPod({ api, namespace: ownNamespace, name: onNode.name, signal });
-        const { namespace, name } = pod;
-        const order = { node, namespace, pod: name, container: container.name };
-        const archive = await askForCheckpoint({ api, access, ...order, timeoutMs: checkpointMs, signal });
-        if (dirname(archive) !== checkpointsFolder)
-          throw new FirebreakError(
-            'FB_ERR_REFUSED',
-            `node ${node} keeps its checkpoints elsewhere: ${archive} lies there and must be taken away by hand`,
-          );
-        const { kept, tool } = await fetched({
-          pod: onNode,
-          since: Math.floor(Date.parse(made?.metadata?.creationTimestamp ?? '') / 1_000) - clockSeconds,
-          archive,
-          prefix: `checkpoint-${name}_${namespace}-${container.name}-`,
-          context,
-        });
-        const after = await suspect(pod, { id: container.id }, signal);
-        if (after.container.restartCount !== container.restartCount || after.container.startedAt !== container.startedAt)
-          throw new FirebreakError(
-            'FB_ERR_CONTAINER_REPLACED',
-            `container replaced: ${container.name} was started again meanwhile`,
-          );
-        const { keep, add, close } = keepEvidence(parts, { pod, context });
-        add({ ...what, tool: `kubelet checkpoint, ${tool}`, ...kept });
-        const facts = { pod, node, container, seenBefore, seenAfter: new Date().toISOString(), archive };
-        await keep(
-          { name: 'checkpoint/container.json', mediaType: 'application/json', tool: 'kubernetes-api' },
-          JSON.stringify(facts, null, 2),
-        );
-        const did = `took the memory of container ${container.id}; the archive was encrypted on node ${node}, and is taken off it`;
-        return {
-          evidence: await close('firebreak/forensics', did),
-          container: { id: container.id, name: container.name },
+    apply: ({ pod, container: wanted = {} }, context) =>
+      inTurn(parts, context, async () => {
+        const { key, signal } = context;
+        const seenBefore = new Date().toISOString();
+        const { node, container } = await suspect(pod, wanted, signal);
+        const onNode: OwnPod = {
+          namespace: ownNamespace,
+          name: nameOf(key),
           node,
-          fetcher: `${onNode.namespace}/${onNode.name}`,
+          image: toolsImageOf(toolsImage),
+          command: [fetcher.program, 'wait', '-seconds', String(fetcher.livesSeconds)],
+          step: key,
+          livesSeconds: fetcher.livesSeconds,
+          network: 'pod',
+          folder: { path: checkpointsFolder, at: mountedAt },
         };
-      } finally {
-        if (!signal.aborted) await removeOwnPod({ api, pod: onNode, signal });
-      }
-    },
+        const what = { name: `checkpoint/${container.name}.tar.zst`, mediaType: 'application/zstd' };
+        try {
+          // The pod first: nothing is written that could not be fetched.
+          await startOwnPod({ api, pod: onNode, patienceMs: startsWithinMs, signal });
+          const made = await readPod({ api, namespace: ownNamespace, name: onNode.name, signal });
+          const { namespace, name } = pod;
+          const order = { node, namespace, pod: name, container: container.name };
+          const archive = await askForCheckpoint({ api, access, ...order, timeoutMs: checkpointMs, signal });
+          if (dirname(archive) !== checkpointsFolder)
+            throw new FirebreakError(
+              'FB_ERR_REFUSED',
+              `node ${node} keeps its checkpoints elsewhere: ${archive} lies there and must be taken away by hand`,
+            );
+          const { kept, tool } = await fetched({
+            pod: onNode,
+            since: Math.floor(Date.parse(made?.metadata?.creationTimestamp ?? '') / 1_000) - clockSeconds,
+            archive,
+            prefix: `checkpoint-${name}_${namespace}-${container.name}-`,
+            context,
+          });
+          const after = await suspect(pod, { id: container.id }, signal);
+          if (after.container.restartCount !== container.restartCount || after.container.startedAt !== container.startedAt)
+            throw new FirebreakError(
+              'FB_ERR_CONTAINER_REPLACED',
+              `container replaced: ${container.name} was started again meanwhile`,
+            );
+          const { keep, add, close } = keepEvidence(parts, { pod, context });
+          add({ ...what, tool: `kubelet checkpoint, ${tool}`, ...kept });
+          const facts = { pod, node, container, seenBefore, seenAfter: new Date().toISOString(), archive };
+          await keep(
+            { name: 'checkpoint/container.json', mediaType: 'application/json', tool: 'kubernetes-api' },
+            JSON.stringify(facts, null, 2),
+          );
+          const did = `took the memory of container ${container.id}; the archive was encrypted on node ${node}, and is taken off it`;
+          return {
+            evidence: await close('firebreak/forensics', did),
+            container: { id: container.id, name: container.name },
+            node,
+            fetcher: `${onNode.namespace}/${onNode.name}`,
+          };
+        } finally {
+          if (!signal.aborted) await removeOwnPod({ api, pod: onNode, signal });
+        }
+      }),
 
     async verify({ evidence, fetcher: madeBy }, { signal }) {
       const [namespace = '', name = ''] = madeBy.split('/');

@@ -4,7 +4,7 @@ import type { SnapshotFilesystemInput, SnapshotFilesystemOutput } from '../../co
 import type { RunningContainer } from '../../integrations/kubernetes/containers.ts';
 import { hasToolsIn, inContainer, planInContainer, type ToolsParts } from '../in-container.ts';
 import { type EvidenceParts, keepEvidence, verifyKept } from '../kept-evidence.ts';
-import { keepSealed, type SealingParts } from '../sealed-evidence.ts';
+import { inTurn, keepSealed, type SealingParts } from '../sealed-evidence.ts';
 import { wholeStream } from '../tool-stream.ts';
 
 const defaultBytes = 4_000_000_000;
@@ -51,42 +51,43 @@ export function snapshotFilesystemImplementation(
 
     started: ({ pod }, context) => hasToolsIn({ parts, pod, context }),
 
-    async apply(input, context) {
-      const { pod, container: wanted = {}, maxSeconds = defaultSeconds } = input;
-      const what = { name: 'filesystem.tar.zst', mediaType: 'application/zstd' };
-      const {
-        result: { kept, summary },
-        facts,
-      } = await inContainer({
-        parts,
-        pod,
-        wanted,
-        context,
-        livesSeconds: maxSeconds + moreSeconds,
-        work: async ({ tool, container }) => {
-          const timeoutMs = (maxSeconds + moreSeconds) * 1_000;
-          // Where nothing was changed nothing is sent, however long the look takes: the tools keep the time themselves.
-          const command = tool('tar', { arguments: argumentsFor(input, container), timeoutMs, idleMs: timeoutMs });
-          const archive = wholeStream(command, summarySchema);
-          const kept = await keepSealed(parts, { what, ...archive, context });
-          return { kept, summary: archive.summary() };
-        },
-      });
-      const { keep, add, close } = keepEvidence(parts, { pod, context });
-      const partial = missingIn(summary, facts.tools.rights);
-      add({ ...what, tool: summary.tool, ...kept, ...(partial !== undefined && { partial }) });
-      const { files = 'changed', paths = ['/'], volumes = [] } = input;
-      await keep(
-        { name: 'filesystem.json', mediaType: 'application/json', tool: 'kubernetes-api' },
-        JSON.stringify({ ...facts, taken: { files, paths, volumes }, summary }, null, 2),
-      );
-      const did = `took ${summary.entries} ${files === 'all' ? '' : 'changed '}files of container ${facts.container.id} with tools of our own, sealed on the way`;
-      return {
-        evidence: await close('firebreak/forensics', did),
-        container: { id: facts.container.id, name: facts.container.name },
-        entries: summary.entries,
-      };
-    },
+    apply: (input, context) =>
+      inTurn(parts, context, async () => {
+        const { pod, container: wanted = {}, maxSeconds = defaultSeconds } = input;
+        const what = { name: 'filesystem.tar.zst', mediaType: 'application/zstd' };
+        const {
+          result: { kept, summary },
+          facts,
+        } = await inContainer({
+          parts,
+          pod,
+          wanted,
+          context,
+          livesSeconds: maxSeconds + moreSeconds,
+          work: async ({ tool, container }) => {
+            const timeoutMs = (maxSeconds + moreSeconds) * 1_000;
+            // Where nothing was changed nothing is sent, however long the look takes: the tools keep the time themselves.
+            const command = tool('tar', { arguments: argumentsFor(input, container), timeoutMs, idleMs: timeoutMs });
+            const archive = wholeStream(command, summarySchema);
+            const kept = await keepSealed(parts, { what, ...archive, context });
+            return { kept, summary: archive.summary() };
+          },
+        });
+        const { keep, add, close } = keepEvidence(parts, { pod, context });
+        const partial = missingIn(summary, facts.tools.rights);
+        add({ ...what, tool: summary.tool, ...kept, ...(partial !== undefined && { partial }) });
+        const { files = 'changed', paths = ['/'], volumes = [] } = input;
+        await keep(
+          { name: 'filesystem.json', mediaType: 'application/json', tool: 'kubernetes-api' },
+          JSON.stringify({ ...facts, taken: { files, paths, volumes }, summary }, null, 2),
+        );
+        const did = `took ${summary.entries} ${files === 'all' ? '' : 'changed '}files of container ${facts.container.id} with tools of our own, sealed on the way`;
+        return {
+          evidence: await close('firebreak/forensics', did),
+          container: { id: facts.container.id, name: facts.container.name },
+          entries: summary.entries,
+        };
+      }),
 
     verify: ({ evidence }) => verifyKept(parts, { evidence, what: 'artefacts' }),
   };

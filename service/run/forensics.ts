@@ -6,6 +6,7 @@ import { killProcessImplementation } from '../../activities/actions/kill-process
 import { probeQuarantineImplementation } from '../../activities/actions/probe-quarantine.ts';
 import { snapshotFilesystemImplementation } from '../../activities/actions/snapshot-filesystem.ts';
 import type { RegisteredAction } from '../../activities/chokepoint.ts';
+import { EvidenceStreams } from '../../activities/evidence-streams.ts';
 import { captureProcessesInput } from '../../core/actions/capture-processes.schema.ts';
 import { captureTrafficInput } from '../../core/actions/capture-traffic.schema.ts';
 import { checkpointContainerInput } from '../../core/actions/checkpoint-container.schema.ts';
@@ -37,7 +38,8 @@ export function forensicsActions(options: {
   readonly evidence: EvidencePart;
 }): readonly RegisteredAction[] {
   const { config, api, access, evidence } = options;
-  const parts = { api, toolsImage: config.forensics.toolsImage, ...evidence };
+  const streams = new EvidenceStreams(config.forensics.streams);
+  const parts = { api, toolsImage: config.forensics.toolsImage, streams, ...evidence };
   const { ownNamespace } = rulesOf(config);
   return chosenActions(config, [
     register({

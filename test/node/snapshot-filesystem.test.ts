@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { zstdDecompressSync } from 'node:zlib';
 import { afterAll, describe, expect, test } from '@jest/globals';
 import { snapshotFilesystemImplementation } from '../../activities/actions/snapshot-filesystem.ts';
+import { EvidenceStreams } from '../../activities/evidence-streams.ts';
 import type { SnapshotFilesystemInput, SnapshotFilesystemOutput } from '../../core/actions/snapshot-filesystem.schema.ts';
 import { asManifest } from '../../core/evidence-manifest.ts';
 import { readArtefact } from '../../integrations/evidence/manifest.ts';
@@ -97,6 +98,20 @@ describe('snapshotFilesystem on a real node', () => {
     const { out, verification } = await take({ pod, files: 'all', volumes: ['/data'], paths: ['/bin/busybox', '/data'] });
     expect(await listed(out)).toEqual(['bin/busybox', 'data/', 'data/kept']);
     expect(verification).toMatchObject({ state: 'verified' });
+  }, 60_000);
+
+  test('waits for its turn where another is on its way, and says so', async () => {
+    const pod = await suspect('queue');
+    const streams = new EvidenceStreams({ atATime: 1, bytesPerSecond: 100_000_000 });
+    const inTurn = snapshotFilesystemImplementation({ api: cluster.api, toolsImage: lab.toolsImage, ...evidence, streams });
+    const said: string[] = [];
+    const both = await Promise.all(
+      ['/tmp/implant', '/tmp/done'].map((path) =>
+        inTurn.apply({ pod, paths: [path] }, { ...context(), progress: (text) => said.push(text) }),
+      ),
+    );
+    expect(said).toEqual([expect.stringMatching(/^waits for its turn: 1 /), 'has its turn']);
+    expect(both.map(({ entries }) => entries)).toEqual([1, 1]);
   }, 60_000);
 
   test('lies sealed in the store, and nobody opens it without the key of the incident', async () => {

@@ -1,0 +1,86 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { describe, expect, test } from '@jest/globals';
+import { EvidenceStreams } from '../../activities/evidence-streams.ts';
+
+const { signal } = new AbortController();
+const endless = 1_000_000_000_000;
+
+/** Work that ends when it is told to. */
+function held() {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  return { work: () => promise, end: resolve };
+}
+
+describe('streams of evidence', () => {
+  test('go so many at a time; the next waits for its turn, says so, and comes in its order', async () => {
+    const streams = new EvidenceStreams({ atATime: 2, bytesPerSecond: endless });
+    const [first, second] = [held(), held()];
+    const running = [streams.inTurn({ signal }, first.work), streams.inTurn({ signal }, second.work)];
+    const said: string[] = [];
+    const order: string[] = [];
+    const waiting = ['third', 'fourth'].map((name) =>
+      streams.inTurn({ signal, progress: (text) => said.push(`${name}: ${text}`) }, async () => {
+        order.push(name);
+      }),
+    );
+    await sleep(10);
+    expect(order).toEqual([]);
+    expect(said).toEqual([
+      'third: waits for its turn: 2 streams of evidence are on their way, 0 wait before it',
+      'fourth: waits for its turn: 2 streams of evidence are on their way, 1 wait before it',
+    ]);
+    first.end();
+    await Promise.all(waiting);
+    expect(order).toEqual(['third', 'fourth']);
+    expect(said.slice(2)).toEqual(['third: has its turn', 'fourth: has its turn']);
+    second.end();
+    await Promise.all(running);
+  });
+
+  test('hands the place on when the work fails, or who waits has gone', async () => {
+    const streams = new EvidenceStreams({ atATime: 1, bytesPerSecond: endless });
+    const one = held();
+    const running = streams.inTurn({ signal }, async () => {
+      await one.work();
+      throw new Error('broken');
+    });
+    const gone = new AbortController();
+    const left = streams.inTurn({ signal: gone.signal }, async () => 'never');
+    const next = streams.inTurn({ signal }, async () => 'done');
+    gone.abort(new Error('called off'));
+    await expect(left).rejects.toThrow('called off');
+    one.end();
+    await expect(running).rejects.toThrow('broken');
+    expect(await next).toBe('done');
+    expect(await streams.inTurn({ signal }, async () => 'again')).toBe('again');
+  });
+
+  test('turns away whom too many wait before, to come again', async () => {
+    const streams = new EvidenceStreams({ atATime: 1, bytesPerSecond: endless });
+    const one = held();
+    const all = [one.work, ...Array.from({ length: 4 }, () => async () => {})].map((work) => streams.inTurn({ signal }, work));
+    await expect(streams.inTurn({ signal }, async () => {})).rejects.toMatchObject({
+      code: 'FB_ERR_UNAVAILABLE',
+      retryable: true,
+    });
+    one.end();
+    await Promise.all(all);
+  });
+
+  test('share the bytes of a second between them', async () => {
+    const streams = new EvidenceStreams({ atATime: 2, bytesPerSecond: 10_000_000 });
+    const send = async () => {
+      let bytes = 0;
+      const parts = (async function* () {
+        for (let n = 0; n < 20; n += 1) yield new Uint8Array(100_000);
+      })();
+      for await (const part of streams.paced(parts)) bytes += part.byteLength;
+      return bytes;
+    };
+    const started = performance.now();
+    expect(await Promise.all([send(), send()])).toEqual([2_000_000, 2_000_000]);
+    const ms = performance.now() - started;
+    // 4 MB at 10 MB/s.
+    expect(ms).toBeGreaterThan(340);
+  });
+});
