@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { AuditLog } from '../service/demo/audit-log.ts';
 import { people } from '../service/demo/settings.ts';
 import { AlertSender, alertAbout } from './alerts.ts';
+import { clickPaths, type MeasuredClick, pathParts } from './click-path.ts';
 import { idle, setClock, wallClock } from './clock.ts';
 import { patchedAt } from './patched.ts';
 import { distribution, round, writeResult } from './report.ts';
@@ -43,46 +44,61 @@ async function measure(): Promise<void> {
   };
   const pods = await podsWhenRunning(stage.api, namespace, count + warmUps);
 
+  // Slack takes one card a second: they come while the other incidents open.
+  say(`posting ${pods.length} questions, and opening ${openIncidents} incidents beside`);
+  await inParallel(pods, 4, (pod) => post(pod, { rule: rules.asks }));
   await inParallel(Array.from({ length: openIncidents }), 10, (_, index) =>
     // Of pods that nobody knows, named so that each is a workload of its own.
     post({ namespace: 'bench-open', name: `open${index}` }, { rule: rules.isOnlySeen }),
   );
-  const open = await stage.incidentsOpen(openIncidents, 300_000);
-  if (open < openIncidents) throw new Error(`only ${open} of ${openIncidents} incidents are open`);
+  const wanted = openIncidents + pods.length;
+  const open = await stage.incidentsOpen(wanted, 300_000);
+  if (open < wanted) throw new Error(`only ${open} of ${wanted} incidents are open`);
+  say(`${open} incidents are open, after ${Math.round(performance.now() / 1_000)} s`);
+  for (const [index, pod] of pods.entries()) {
+    await slack.card(pod.name, label, 180_000);
+    if (index % 20 === 19) say(`${index + 1} of ${pods.length} questions have their card`);
+  }
+  // What has just been edited is not taken: see the desk's rule for clicks.
+  await sleep(3_000);
   await idle({ pids: [stage.servicePid], share: 0.3, withinMs: 60_000 });
+  say(`every question has its card, after ${Math.round(performance.now() / 1_000)} s`);
 
-  /** A question of its own, a click on it, and what the API server says of the pod. */
-  const clicked = async (pod: PodTarget): Promise<{ readonly answered: number; readonly acted: number }> => {
-    await post(pod, { rule: rules.asks });
-    const shown = await slack.card(pod.name, label, 60_000);
-    // A person reads the card; Slack takes one message a second, and the last one may just have been edited.
-    await sleep(2_500);
-    await idle({ pids: stage.pids, share: 0.3, withinMs: 5_000 });
+  const clicked = async (pod: PodTarget): Promise<MeasuredClick & { readonly answered: number }> => {
+    const shown = await slack.card(pod.name, label, 1_000);
+    // A person clicks when what the last click brought about is over, and the machine has nothing else to do.
+    await idle({ pids: stage.pids, share: 0.3, withinMs: 3_000 });
     setClock();
     const sentAt = wallClock();
     const status = await slack.click(ada.slack, shown);
     const answered = wallClock() - sentAt;
     if (status !== 200) throw new Error(`the desk answers ${status} to a click`);
-    return { answered, acted: (await patchedAt(log, pod)) - sentAt };
+    return { workload: `Deployment/${pod.labels.app}`, sentAt, answered, patchedAt: await patchedAt(log, pod) };
   };
 
   for (const pod of pods.slice(0, warmUps)) await clicked(pod);
-  const answers: number[] = [];
-  const actions: number[] = [];
+  const clicks: (MeasuredClick & { readonly answered: number })[] = [];
   for (const pod of pods.slice(warmUps)) {
-    const { answered, acted } = await clicked(pod);
-    answers.push(answered);
-    actions.push(acted);
+    clicks.push(await clicked(pod));
+    if (clicks.length % 10 === 0) say(`${clicks.length} of ${count} clicks, after ${Math.round(performance.now() / 1_000)} s`);
   }
   slack.close();
   sender.close();
 
+  const answers = clicks.map(({ answered }) => answered);
+  const actions = clicks.map(({ sentAt, patchedAt }) => patchedAt - sentAt);
+  const paths = await clickPaths(stage.platform.temporal, clicks);
   const [answer, action] = [distribution(answers), distribution(actions)];
   const stillOpen = await stage.incidentsOpen(openIncidents, 1_000);
   writeResult({
     name: 'click-to-action',
-    what: `Milliseconds from sending a signed click on “${label}” until the API server has answered the patch that the vote brought about (its audit log), and until the desk has answered the click, with ${openIncidents} other incidents open that ask nobody`,
-    figures: { 'click to action': action, 'answer to Slack': answer, 'incidents open at the end': stillOpen },
+    what: `Milliseconds from sending a signed click on “${label}” until the API server has answered the patch that the vote brought about (its audit log), and until the desk has answered the click, with ${openIncidents} other incidents open that ask nobody, and the questions of those that are clicked on. The parts are read from the incidents’ histories`,
+    figures: {
+      'click to action': action,
+      ...Object.fromEntries(pathParts.map((part) => [`of it: ${part}`, distribution(paths.map((path) => path[part]))])),
+      'answer to Slack': answer,
+      'incidents open at the end': stillOpen,
+    },
     goals: [
       goal('click to action, p50', action.p50, 60),
       goal('click to action, p99', action.p99, 250),
@@ -93,6 +109,10 @@ async function measure(): Promise<void> {
       `Load of the machine when this was measured (1 min, per core): ${round((loadavg()[0] ?? 0) / cpus().length)}. Above 1 other programs took part of the time.`,
     ],
   });
+}
+
+function say(line: string): void {
+  console.log(`  ${line}`);
 }
 
 function goal(what: string, value: number, most: number) {
