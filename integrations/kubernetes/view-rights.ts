@@ -1,6 +1,6 @@
 import type { Right } from '../../core/action.ts';
 
-/** What the watch cache reads, in every pool that plans from it: names, labels, owners; never a Secret. */
+/** What the watch cache of the cell reads: names, labels, owners; never a Secret. */
 export const viewRights: readonly Right[] = [
   { apiGroup: '', resource: 'pods', verbs: ['list', 'watch'] },
   { apiGroup: '', resource: 'services', verbs: ['list', 'watch'] },

@@ -23,9 +23,8 @@ interface Rule {
 /** The rights of one pool, merged: one rule a resource, in a fixed order. Actions that are off by default have manifests of their own. */
 export function rulesOf(pool: Pool, actions: readonly ActionDeclaration[]): readonly Rule[] {
   const rights = actions.filter((action) => action.pool === pool && !action.optIn).flatMap((action) => action.rights);
-  // What works inside of containers is told which, and looks at no others.
-  if (pool === 'forensics') return merge(rights);
-  return rights.length === 0 ? [] : merge([...viewRights, ...(pool === 'cell' ? denyTierRights : []), ...rights]);
+  // Only the cell watches the cluster; the other pools are told what a step is about, and read that.
+  return pool === 'cell' && rights.length > 0 ? merge([...viewRights, ...denyTierRights, ...rights]) : merge(rights);
 }
 
 function merge(rights: readonly Right[]): readonly Rule[] {

@@ -9,11 +9,11 @@ import { WatchCache } from '../../../integrations/kubernetes/watch-cache.ts';
 
 export const cellKey = new Uint8Array(32).fill(7);
 
-/** A client and a cache on the test cluster, with the calls that the tests set the scene with. */
-export async function openCluster(kubeconfig: string) {
+/** A client and a cache on the test cluster, with the calls that the tests set the scene with. Without `watches` the cache stays empty: not every account may. */
+export async function openCluster(kubeconfig: string, { watches = true }: { readonly watches?: boolean } = {}) {
   const api = createKubernetesApi({ access: await accessFromKubeconfig({ file: kubeconfig }) });
   const view = new WatchCache({ api });
-  await view.start();
+  if (watches) await view.start();
   return {
     api,
     view,

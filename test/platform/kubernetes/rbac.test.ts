@@ -71,7 +71,7 @@ describe('the rights that the declarations ask for', () => {
       config.users[0].user = { token: status.token };
       const file = join(folder, `${pool}.kubeconfig`);
       writeFileSync(file, stringify(config));
-      accounts.set(pool, await openCluster(file));
+      accounts.set(pool, await openCluster(file, { watches: pool === 'cell' }));
     }
   });
   afterAll(async () => {
@@ -255,7 +255,7 @@ describe('the rights that the declarations ask for', () => {
     expect(await rotation.verify(output, context)).toMatchObject({ state: 'verified' });
   });
 
-  test('are no more than that: the cell reads no Secret, the secrets pool changes no pod, nobody execs', async () => {
+  test('are no more than that: the cell reads no Secret, the secrets pool changes no pod and watches nothing, nobody execs', async () => {
     const namespace = await platform.freshNamespace();
     const { name = '' } = resolved(await admin.makePod(namespace, 'cart'));
     const tries: readonly (readonly [string, 'GET' | 'PATCH' | 'DELETE' | 'POST', string])[] = [
@@ -264,6 +264,9 @@ describe('the rights that the declarations ask for', () => {
       ['secrets', 'PATCH', pathOf({ resource: 'pods', namespace, name })],
       ['secrets', 'DELETE', pathOf({ resource: 'pods', namespace, name })],
       ['secrets', 'GET', pathOf({ resource: 'secrets', namespace })],
+      ['secrets', 'GET', `${pathOf({ resource: 'pods' })}?watch=true&timeoutSeconds=1`],
+      ['secrets', 'GET', pathOf({ resource: 'nodes' })],
+      ['secrets', 'GET', pathOf({ group: 'apps', resource: 'replicasets' })],
     ];
     for (const [pool, method, path] of tries) {
       const call = as(pool).api.json({ method, path, what: 'try', ...(method === 'PATCH' && { patch: 'merge', body: {} }) });
