@@ -11,7 +11,7 @@ import { type SecretWriter, writerOf } from '../../integrations/kubernetes/secre
 import { readSecret, type SecretJson, whyNotRotate } from '../../integrations/kubernetes/secrets.ts';
 import { credentialOf } from './provider-calls.ts';
 import { type Consumer, readUsers, usersOf } from './secret-consumers.ts';
-import { whySuspectReads } from './suspect-access.ts';
+import { suspectAccess, type WhySuspectReads } from './suspect-access.ts';
 import { whyNotInPlace } from './why-not-in-place.ts';
 import { whyNotValid } from './why-not-valid.ts';
 
@@ -54,6 +54,7 @@ export async function rotationWork(options: {
   const [suspect, users] = await Promise.all([readSuspect({ api, input, signal }), readUsers({ api, namespace, signal })]);
   const uses = suspect?.spec ? secretUses(suspect.spec) : [];
   const wanted = [...new Set(input.secrets ?? uses.map(({ name }) => name))].sort();
+  const whySuspectReads = await suspectAccess({ api, namespace, suspect, named: input.secrets ?? [], signal });
   const refused: { secret: string; reason: string }[] = [];
   const rotations: Rotation[] = [];
   for (const name of wanted) {
@@ -65,8 +66,8 @@ export async function rotationWork(options: {
     const reason = onlyPulls
       ? 'it is a registry login: only the registry can give a new one'
       : writer
-        ? await whyNotInPlace({ api, input, suspect, secret, successor, writer, rule, signal })
-        : await whyNot({ api, input, suspect, secret, successor, rule, context });
+        ? await whyNotInPlace({ api, input, suspect, whySuspectReads, secret, successor, writer, rule, signal })
+        : await whyNot({ api, input, whySuspectReads, secret, successor, rule, context });
     if (reason !== undefined || !secret) {
       refused.push({ secret: name, reason: reason ?? 'it does not exist' });
       continue;
@@ -94,19 +95,19 @@ export async function rotationWork(options: {
 async function whyNot(options: {
   readonly api: KubernetesApi;
   readonly input: RotateSecretInput;
-  readonly suspect: PodJson | undefined;
+  readonly whySuspectReads: WhySuspectReads;
   readonly secret: SecretJson | undefined;
   readonly successor: string;
   readonly rule: RotationRule | undefined;
   readonly context: StepContext;
 }): Promise<string | undefined> {
-  const { api, input, suspect, secret, successor, rule, context } = options;
+  const { api, input, whySuspectReads, secret, successor, rule, context } = options;
   const { signal } = context;
   if (!secret) return 'it does not exist';
   const reason =
     whyNotRotate(secret, { known: rule !== undefined }) ??
     rule?.provider.whyNot(credentialOf(secret)) ??
-    (await whySuspectReads({ api, suspect, secret: successor, signal }));
+    (await whySuspectReads(successor));
   if (reason !== undefined || !rule || input.revokeFirst) return reason;
   return whyNotValid({ api, secret, successor, rule, signal });
 }

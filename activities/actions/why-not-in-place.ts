@@ -6,7 +6,7 @@ import { type PodJson, secretUses } from '../../integrations/kubernetes/projecti
 import { type SecretWriter, whyNotRewritten } from '../../integrations/kubernetes/secret-writers.ts';
 import { type SecretJson, whyNotRotate } from '../../integrations/kubernetes/secrets.ts';
 import { credentialOf } from './provider-calls.ts';
-import { whySuspectReads } from './suspect-access.ts';
+import type { WhySuspectReads } from './suspect-access.ts';
 import { whyNotValid } from './why-not-valid.ts';
 
 /** Why a Secret that keeps its name cannot be rotated now; undefined when it can. Whoever refers to it gets the new value. */
@@ -14,13 +14,14 @@ export async function whyNotInPlace(options: {
   readonly api: KubernetesApi;
   readonly input: RotateSecretInput;
   readonly suspect: PodJson | undefined;
+  readonly whySuspectReads: WhySuspectReads;
   readonly secret: SecretJson | undefined;
   readonly successor: string;
   readonly writer: SecretWriter;
   readonly rule: RotationRule | undefined;
   readonly signal: AbortSignal;
 }): Promise<string | undefined> {
-  const { api, input, suspect, secret, successor, writer, rule, signal } = options;
+  const { api, input, suspect, whySuspectReads, secret, successor, writer, rule, signal } = options;
   const name = secret?.metadata?.name ?? '';
   if (!secret) return 'it does not exist';
   if (writer.kind === 'ExternalSecret') {
@@ -31,7 +32,7 @@ export async function whyNotInPlace(options: {
   }
   if (suspect?.spec && secretUses(suspect.spec).some((use) => use.name === name))
     return `the suspect pod uses it, and ${writer.kind} ${writer.ref.name} would give it the new value under the same name: delete the pod first`;
-  const reads = await whySuspectReads({ api, suspect, secret: name, signal });
+  const reads = await whySuspectReads(name);
   const why = reads ?? whyNotRewritten(writer, await readObject({ api, ref: writer.ref, signal }), name);
   if (why !== undefined || writer.kind === 'Certificate' || !rule || input.revokeFirst) return why;
   return whyNotValid({ api, secret, successor, rule, signal });

@@ -6,6 +6,7 @@ import { type KubernetesApi, pathOf } from '../../../integrations/kubernetes/cli
 import { secretUses } from '../../../integrations/kubernetes/projection.ts';
 import { readSecret, type SecretJson, whyNotRotate } from '../../../integrations/kubernetes/secrets.ts';
 import { testPlatform } from '../../platform.ts';
+import { killedEverywhere } from '../rotation/killed-rotation.ts';
 import { cellKey, openCluster, resolved, stepContext, until } from './cluster.ts';
 
 const platform = await testPlatform();
@@ -121,27 +122,21 @@ describe('rotating the secrets that a pod could read', () => {
     expect(await generations()).toEqual(settled);
   });
 
-  test('goes on wherever it was cut off, with one new Secret and one roll a Deployment', async () => {
+  test('goes on wherever a process is killed, with one new Secret and one roll a Deployment', async () => {
     const { namespace, input, context } = await makeShop();
     const plan = await action().plan(input, context);
     expect(await action().started(input, context)).toBe(false);
-    for (let writes = 1; writes <= 3; writes += 1) {
-      let left = 1;
-      const dying: KubernetesApi = {
-        ...cluster.api,
-        async json<T>(call: Parameters<KubernetesApi['json']>[0]): Promise<T> {
-          const writes = call.method !== 'GET' && !call.path.startsWith('/apis/authorization.k8s.io/');
-          if (writes && left === 0) throw new Error('killed before the next write');
-          const answer = await cluster.api.json<T>(call);
-          if (writes) left -= 1;
-          return answer;
-        },
-      };
-      if (writes < 3) await expect(action(dying).apply(input, context)).rejects.toThrow('killed');
-      else await action(dying).apply(input, context);
-      expect(await action().started(input, context)).toBe(true);
-      expect(await action().plan(input, context)).toEqual(plan);
-    }
+    const deaths = await killedEverywhere({ kubeconfig: platform.kubeconfig, input, context });
+    expect(deaths.map((death) => death.replace(namespace, 'NS'))).toEqual([
+      'before create secrets in NS',
+      'create secrets in NS',
+      'patch deployments in NS',
+      'patch deployments in NS',
+    ]);
+    expect(await action().started(input, context)).toBe(true);
+    expect(await action().plan(input, context)).toEqual(plan);
+    const output = await action().apply(input, context);
+    expect(await action().verify(output, context)).toMatchObject({ missing: [expect.stringContaining('helm')] });
     const made = (await cluster.get<{ items: SecretJson[] }>(pathOf({ resource: 'secrets', namespace }))).items;
     expect(made.filter(({ metadata }) => metadata?.annotations?.[names.rotatedFromAnnotation])).toHaveLength(1);
     expect((await cluster.deployment(namespace, 'cart')).metadata?.generation).toBe(2);

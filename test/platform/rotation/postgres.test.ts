@@ -11,6 +11,7 @@ import { oldPassword, type ShopRoles, startShopRoles } from '../../postgres/shop
 import { findPostgres } from '../../suites.mjs';
 import { Killed, recorded } from '../actions/recorder.ts';
 import { cellKey, openCluster, resolved, stepContext, until } from '../kubernetes/cluster.ts';
+import { killedEverywhere } from './killed-rotation.ts';
 
 const platform = await testPlatform();
 const isHere = findPostgres() !== undefined;
@@ -62,6 +63,12 @@ onPostgres(isHere ? title : `${title} (skipped: initdb and postgres are not on t
   const valuesOf = async (namespace: string, name: string): Promise<Record<string, string>> => {
     const { data = {} } = (await readSecret({ api: cluster.api, namespace, name, signal })) ?? {};
     return Object.fromEntries(Object.entries(data).map(([key, value]) => [key, Buffer.from(value, 'base64').toString()]));
+  };
+
+  const secretsIn = async (namespace: string): Promise<readonly string[]> => {
+    const path = pathOf({ resource: 'secrets', namespace });
+    const { items } = await cluster.get<{ items: { metadata: { name: string } }[] }>(path);
+    return items.map(({ metadata }) => metadata.name);
   };
 
   test('new, roll, verify, revoke: the old login is refused, the new one works, and no value is in what comes out', async () => {
@@ -136,12 +143,34 @@ onPostgres(isHere ? title : `${title} (skipped: initdb and postgres are not on t
       }
       const output = await action(namespace, provider).apply(input, context);
       expect(await action(namespace, provider).verify(output, context)).toMatchObject({ state: 'verified' });
-      const { items } = await cluster.get<{ items: { metadata: { name: string } }[] }>(
-        pathOf({ resource: 'secrets', namespace }),
-      );
-      expect(items.map(({ metadata }) => metadata.name).sort()).toEqual(['db', output.rotated[0]?.newName]);
+      expect([...(await secretsIn(namespace))].sort()).toEqual(['db', output.rotated[0]?.newName]);
       expect((await cluster.deployment(namespace, 'cart')).metadata?.generation).toBe(2);
       expect(await refused('shop_a', oldPassword)).toBe(true);
+    },
+    60_000,
+  );
+
+  test.each([{ roles: ['shop_a', 'shop_b'] }, { roles: ['shop_a'] }])(
+    'has one effect when processes are killed between all the calls: roles $roles',
+    async ({ roles: turns }) => {
+      const { namespace, input, context } = await makeShop();
+      const { kubeconfig } = platform;
+      const deaths = await killedEverywhere({ kubeconfig, input, context, postgres: { url: shop.rotator, roles: turns } });
+      const statement = 'a statement in PostgreSQL';
+      expect(deaths.map((death) => death.replace(namespace, 'NS'))).toEqual([
+        'before create secrets in NS',
+        'create secrets in NS',
+        statement,
+        'patch deployments in NS',
+        ...(turns.length === 2 ? [statement] : []),
+      ]);
+      const output = await action(namespace, roles(turns)).apply(input, context);
+      expect(await action(namespace, roles(turns)).verify(output, context)).toMatchObject({ state: 'verified' });
+      expect([...(await secretsIn(namespace))].sort()).toEqual(['db', output.rotated[0]?.newName]);
+      expect((await cluster.deployment(namespace, 'cart')).metadata?.generation).toBe(2);
+      expect(await refused('shop_a', oldPassword)).toBe(true);
+      const next = await valuesOf(namespace, output.rotated[0]?.newName ?? '');
+      expect(await refused(turns.at(-1) ?? '', next.password ?? '')).toBe(false);
     },
     60_000,
   );
@@ -222,5 +251,32 @@ onPostgres(isHere ? title : `${title} (skipped: initdb and postgres are not on t
     });
     expect(await rotation.apply(input, context)).toMatchObject({ rotated: [], refused: [{ secret: 'db' }] });
     expect(await refused('shop_a', oldPassword)).toBe(false);
+  });
+
+  test('refuses while an account whose token Secret the suspect mounts may read what comes', async () => {
+    const { namespace, spec, context } = await makeShop();
+    const secrets = pathOf({ resource: 'secrets', namespace });
+    await cluster.post(pathOf({ resource: 'serviceaccounts', namespace }), { metadata: { name: 'deployer' } });
+    await cluster.post(secrets, {
+      metadata: { name: 'deployer-token', annotations: { 'kubernetes.io/service-account.name': 'deployer' } },
+      type: 'kubernetes.io/service-account-token',
+    });
+    const volumes = [{ name: 'token', secret: { secretName: 'deployer-token' } }];
+    const more = { spec: { ...spec, volumes, automountServiceAccountToken: false } };
+    const input = { suspect: resolved(await cluster.makePod(namespace, 'suspect', more)), secrets: ['db'] };
+    const rotation = action(namespace, roles(['shop_a', 'shop_b']));
+    expect((await rotation.plan(input, context)).notes.join(' ')).not.toContain('is not rotated');
+    await cluster.post(pathOf({ group: 'rbac.authorization.k8s.io', resource: 'rolebindings', namespace }), {
+      metadata: { name: 'deployers' },
+      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'edit' },
+      subjects: [{ kind: 'ServiceAccount', name: 'deployer', namespace }],
+    });
+    const why = 'account deployer, whose token the suspect has from the Secret deployer-token, may get Secrets here';
+    await until(async () => (await rotation.plan(input, context)).notes.some((note) => note.includes(why)) || undefined);
+    expect(await rotation.apply(input, context)).toMatchObject({ rotated: [], refused: [{ secret: 'db' }] });
+    expect(await refused('shop_a', oldPassword)).toBe(false);
+    const path = `${secrets}/deployer-token`;
+    await cluster.api.json({ method: 'DELETE', path, what: 'end the token, as revokeTokens does' });
+    expect(await rotation.apply(input, context)).toMatchObject({ rotated: [{ secret: 'db' }], refused: [] });
   });
 });

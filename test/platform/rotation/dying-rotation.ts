@@ -1,0 +1,65 @@
+/** Applies one rotation, and kills itself, as `kill -9` does, before its first write or right after it: the tests run it again and again. */
+import { writeSync } from 'node:fs';
+import { Client } from 'pg';
+import { rotateSecretImplementation } from '../../../activities/actions/rotate-secret.ts';
+import type { RotationProvider } from '../../../core/rotation.ts';
+import { createKubernetesApi, type KubernetesApi, type KubernetesCall } from '../../../integrations/kubernetes/client.ts';
+import { accessFromKubeconfig } from '../../../integrations/kubernetes/kubeconfig.ts';
+import { postgresRole } from '../../../integrations/postgres-role/role.ts';
+import { Vault } from '../../../integrations/vault/client.ts';
+import { vaultKv } from '../../../integrations/vault/kv.ts';
+import type { RotationOrder } from './killed-rotation.ts';
+
+const order: RotationOrder = JSON.parse(process.argv[2] ?? '');
+const diesBefore = process.argv[3] === 'before';
+
+async function write<T>(what: string, work: () => Promise<T>): Promise<T> {
+  if (diesBefore) die(`before ${what}`);
+  const answer = await work();
+  return die(what) ?? answer;
+}
+
+function die(what: string): undefined {
+  writeSync(1, what);
+  process.kill(process.pid, 'SIGKILL');
+}
+
+class DyingVault extends Vault {
+  override async write(...call: Parameters<Vault['write']>): Promise<void> {
+    return write(`write ${call[0]} in Vault`, () => super.write(...call));
+  }
+}
+
+function dying(api: KubernetesApi): KubernetesApi {
+  const isQuestion = ({ method, path }: KubernetesCall) => method === 'GET' || path.startsWith('/apis/authorization.k8s.io/');
+  return {
+    ...api,
+    json: <T>(call: KubernetesCall) => (isQuestion(call) ? api.json<T>(call) : write(call.what, () => api.json<T>(call))),
+  };
+}
+
+function provider(): RotationProvider | undefined {
+  const { postgres, vault } = order;
+  if (postgres) return postgresRole({ ...postgres, keys: { password: 'password', username: 'username', urls: [] } });
+  if (!vault) return undefined;
+  return vaultKv({ vault: new DyingVault(vault), mount: 'secret', path: 'shop/db', properties: { password: 'password' } });
+}
+
+const query = Client.prototype.query;
+Object.defineProperty(Client.prototype, 'query', {
+  value(this: Client, ...statement: readonly unknown[]) {
+    return write('a statement in PostgreSQL', () => Reflect.apply(query, this, statement));
+  },
+});
+
+const api = createKubernetesApi({ access: await accessFromKubeconfig({ file: order.kubeconfig }) });
+const of = provider();
+const { namespace } = order.input.suspect;
+const rules = of ? [{ namespace, secret: 'db', provider: of, ...(order.vault && { stored: ['password'] }) }] : [];
+const signal = AbortSignal.timeout(60_000);
+await rotateSecretImplementation({ api: dying(api), pollMs: 50, rules, writeMs: 10_000 }).apply(order.input, {
+  ...order.context,
+  fast: false,
+  signal,
+});
+api.close();

@@ -1,0 +1,51 @@
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
+import type { StepContext } from '../../../core/action.ts';
+import type { RotateSecretInput } from '../../../core/actions/rotate-secret.schema.ts';
+
+/** A rotation for a process of its own. */
+export interface RotationOrder {
+  readonly kubeconfig: string;
+  readonly input: RotateSecretInput;
+  readonly context: Pick<StepContext, 'key' | 'incident' | 'run'>;
+  /** The provider of the Secret `db`; absent: none. */
+  readonly postgres?: { readonly url: string; readonly roles: readonly string[] };
+  readonly vault?: { readonly address: string; readonly token: string };
+}
+
+/**
+ * Applies the rotation in one process after the other. The first is killed (`kill -9`) before its first write, each other right after the
+ * first one that it does, to the API server or the provider; the last finds nothing left to do.
+ * @returns what each process died of
+ */
+export async function killedEverywhere({ context: { key, incident, run }, ...order }: RotationOrder): Promise<readonly string[]> {
+  const argument = JSON.stringify({ ...order, context: { key, incident, run } });
+  const deaths = [await oneProcess(argument, 'before')];
+  for (;;) {
+    const death = await oneProcess(argument, 'after');
+    if (death === undefined) return deaths.map((one) => one ?? 'nothing');
+    deaths.push(death);
+    if (deaths.length > 20) throw new Error(`it never ends: ${deaths.join(', ')}`);
+  }
+}
+
+/** What it was killed at; undefined where it came to its end. */
+function oneProcess(argument: string, moment: 'before' | 'after'): Promise<string | undefined> {
+  const program = join(import.meta.dirname, 'dying-rotation.ts');
+  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', program, argument, moment]);
+  let [said, failed] = ['', ''];
+  child.stdout.on('data', (text: Buffer) => {
+    said += text.toString();
+  });
+  child.stderr.on('data', (text: Buffer) => {
+    failed += text.toString();
+  });
+  return new Promise((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', (code, signal) => {
+      if (signal === 'SIGKILL') resolve(said);
+      else if (code === 0) resolve(undefined);
+      else reject(new Error(failed));
+    });
+  });
+}
