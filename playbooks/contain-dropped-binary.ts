@@ -24,6 +24,10 @@ export const containDroppedBinary = definePlaybook(
       }),
     });
     await settle({ evidence: steps.snapshotPodState({ pod: alert.pod }) });
+    const levels = [
+      { group: 'oncall', within: '15m', page: true },
+      { group: 'leads', within: '1h', page: true },
+    ] as const;
     const answer = await ask({
       question: `Is the new binary in ${alert.pod.name} expected?`,
       choices: { release: 'Yes, release it', remove: 'No, rotate its secrets and delete it' },
@@ -31,10 +35,7 @@ export const containDroppedBinary = definePlaybook(
         release: await steps.quarantinePod.undo.plan(quarantine),
         remove: [await steps.rotateSecret.plan({ suspect: alert.pod }), await steps.deletePod.plan({ pod: alert.pod })],
       },
-      levels: [
-        { group: 'oncall', within: '15m', page: true },
-        { group: 'leads', within: '1h', page: true },
-      ],
+      levels,
       onSilence: 'The pod stays quarantined, and the next level is asked.',
     });
     if (answer.choice === 'release') {
@@ -42,8 +43,21 @@ export const containDroppedBinary = definePlaybook(
       await steps.quarantinePod.undo(quarantine, answer.approval);
     } else if (answer.choice === 'remove') {
       verdict('true_positive', `not expected, said ${answer.by.join(' and ')}`);
-      await steps.rotateSecret({ suspect: alert.pod }, answer.approval);
+      const { output } = await steps.rotateSecret({ suspect: alert.pod }, answer.approval);
       await steps.deletePod({ pod: alert.pod }, answer.approval);
+      // A Secret that keeps its name would have given the pod the new value: what that rotation does can only be planned now.
+      const left = { suspect: alert.pod, secrets: output.refused.map(({ secret }) => secret) };
+      const plan = left.secrets.length > 0 ? await steps.rotateSecret.plan(left) : undefined;
+      if (plan && plan.changes.length > 0) {
+        const more = await ask({
+          question: `${alert.pod.name} is deleted. Rotate what it had and could not be rotated before?`,
+          choices: { rotate: 'Yes, rotate it', keep: 'No, leave the old values' },
+          plan: { rotate: plan },
+          levels,
+          onSilence: 'The values that the pod had stay valid, and the next level is asked.',
+        });
+        if (more.choice === 'rotate') await steps.rotateSecret(left, more.approval);
+      }
     }
     await filed;
   },

@@ -124,6 +124,7 @@ export function planOf(call: StepCall): Plan {
 }
 
 function outputOf(call: StepCall): unknown {
+  if (call.action === 'rotateSecret') return { rotated: [], refused: [] };
   if (call.action !== 'snapshotPodState') return { action: call.action };
   return {
     evidence: {
@@ -151,7 +152,7 @@ export function scriptedActivities(
     attempts.set(call.key, attempt);
     const scripted = await script[call.action]?.(call, attempt);
     seen.applied.push(call);
-    const answers = ['openTicket', 'verifyImage', 'quarantineWorkload'].includes(call.action);
+    const answers = ['openTicket', 'verifyImage', 'quarantineWorkload', 'rotateSecret'].includes(call.action);
     return { plan: planOf(call), output: (answers && scripted) || outputOf(call) };
   };
   return {

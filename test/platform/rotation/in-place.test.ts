@@ -2,8 +2,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { deletePodImplementation } from '../../../activities/actions/delete-pod.ts';
 import { rotateSecretImplementation } from '../../../activities/actions/rotate-secret.ts';
-import type { StepContext } from '../../../core/action.ts';
 import { rotateSecret } from '../../../core/actions/index.ts';
 import { names } from '../../../core/labels.ts';
 import type { RotationRule } from '../../../core/rotation.ts';
@@ -16,8 +16,8 @@ import { vaultKv } from '../../../integrations/vault/kv.ts';
 import { startVaultFake, type VaultFake } from '../../fakes/vault/server.ts';
 import { testPlatform } from '../../platform.ts';
 import { accountWith } from '../actions/accounts.ts';
-import { Killed, recorded } from '../actions/recorder.ts';
 import { openCluster, resolved, stepContext, until } from '../kubernetes/cluster.ts';
+import { killedEverywhere } from './killed-rotation.ts';
 import {
   type Controller,
   certificateController,
@@ -118,18 +118,6 @@ describe('Secrets that somebody else writes', () => {
     const { items } = await cluster.get<{ items: ObjectJson[] }>(pathOf({ resource: 'secrets', namespace }));
     return items.map(({ metadata }) => metadata.name);
   };
-  const dieEverywhere = async (namespace: string, input: Input, context: StepContext): Promise<number> => {
-    for (let n = 1; ; n += 1)
-      for (const what of ['call', 'answer'] as const) {
-        const api = recorded(cluster.api);
-        // Each try goes on where the one before was cut off: its first change is the next one.
-        api.loseAt(1, what);
-        const death: unknown = await action(namespace, { api })
-          .apply(input, context)
-          .catch((error: unknown) => error);
-        if (!(death instanceof Killed)) return n;
-      }
-  };
 
   test('External Secrets: the provider first, then a refresh that is read back, then the roll; nothing is left behind', async () => {
     const { namespace, place, writer, read, input, context } = await scene('db');
@@ -156,11 +144,21 @@ describe('Secrets that somebody else writes', () => {
     await controller.stop();
   });
 
-  test('External Secrets: one effect, wherever the process dies', async () => {
+  test('External Secrets: one effect, wherever a process is killed', async () => {
     const { namespace, writer, read, input, context } = await scene('db');
     const controller = writer();
     const before = fake.calls.filter((call) => call === 'PUT /v1/secret/data/shop/db').length;
-    expect(await dieEverywhere(namespace, input, context)).toBeGreaterThan(2);
+    const { kubeconfig } = platform;
+    const deaths = await killedEverywhere({ kubeconfig, input, context, vault: { address: fake.url, token } });
+    expect(deaths.map((death) => death.replace(namespace, 'NS'))).toEqual([
+      'before create secrets in NS',
+      'create secrets in NS',
+      'write secret/data/shop/db in Vault',
+      'patch externalsecrets in NS',
+      'patch deployments in NS',
+      'write secret/destroy/shop/db in Vault',
+      'delete secrets in NS',
+    ]);
     const output = await action(namespace).apply(input, context);
     expect(await action(namespace).verify(output, context)).toMatchObject({ state: 'verified' });
     expect(fake.calls.filter((call) => call === 'PUT /v1/secret/data/shop/db')).toHaveLength(before + 1);
@@ -228,10 +226,16 @@ describe('Secrets that somebody else writes', () => {
     await controller.stop();
   });
 
-  test('cert-manager: one new certificate, wherever the process dies', async () => {
+  test('cert-manager: one new certificate, wherever a process is killed', async () => {
     const { namespace, writer, input, context } = await scene('tls');
     const controller = writer();
-    expect(await dieEverywhere(namespace, input, context)).toBeGreaterThan(1);
+    const deaths = await killedEverywhere({ kubeconfig: platform.kubeconfig, input, context });
+    expect(deaths.map((death) => death.replace(namespace, 'NS'))).toEqual([
+      'before patch certificates in NS',
+      'patch certificates in NS',
+      'patch certificates/status in NS',
+      'patch deployments in NS',
+    ]);
     await action(namespace).apply(input, context);
     expect([await generation(namespace), controller.written()]).toEqual([2, 1]);
     await controller.stop();
@@ -283,13 +287,30 @@ describe('Secrets that somebody else writes', () => {
     expect(await generation(namespace)).toBe(1);
   });
 
-  test.each(['db', 'tls'] as const)('%s is not renewed under its name while the suspect uses it', async (secret) => {
-    const { namespace, place, input, context } = await scene(secret, true);
-    const reason = expect.stringMatching(/^the suspect pod uses it.*delete the pod first$/);
-    expect(await action(namespace).apply(input, context)).toMatchObject({ rotated: [], refused: [{ secret, reason }] });
-    const { metadata } = await cluster.get<ObjectJson>(pathOf(place));
-    expect(metadata.annotations?.[names.rotatedByAnnotation]).toBeUndefined();
-  });
+  test.each(['db', 'tls'] as const)(
+    '%s is renewed under its name when the suspect that uses it is deleted, not before',
+    async (secret) => {
+      const { namespace, place, writer, input, context } = await scene(secret, true);
+      const { suspect } = input;
+      const reason = expect.stringMatching(/^the suspect pod uses it.*delete the pod first$/);
+      const first = await action(namespace).apply({ suspect }, context);
+      expect(first).toMatchObject({ rotated: [], refused: [{ secret, reason }] });
+      const { metadata } = await cluster.get<ObjectJson>(pathOf(place));
+      expect(metadata.annotations?.[names.rotatedByAnnotation]).toBeUndefined();
+
+      // As the playbook goes on: the pod is deleted, and what was refused is planned anew under its name.
+      const deletion = deletePodImplementation({ api: cluster.api });
+      await deletion.verify(await deletion.apply({ pod: suspect }, context), context);
+      const left: Input = { suspect, secrets: first.refused.map((one) => one.secret) };
+      const again = { ...context, key: `${context.key}/again` };
+      expect((await action(namespace).plan(left, again)).changes).not.toEqual([]);
+      const controller = writer();
+      const output = await action(namespace).apply(left, again);
+      expect(output).toMatchObject({ rotated: [{ secret }], refused: [] });
+      expect((await action(namespace).verify(output, again)).state).toBe(secret === 'db' ? 'verified' : 'partial');
+      await controller.stop();
+    },
+  );
 
   test('a suspect that is gone is only passed over where people have named the Secrets', async () => {
     const { namespace, input, context } = await scene('db');
