@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { AuditRecord, AuditWriter, ChainHead } from '../core/audit.ts';
 import type { MessageRef, Notice, QuestionCard, ThreadPost } from '../core/card.ts';
 import type { SimilarIncidents } from '../core/similar.ts';
-import type { DeskActivities } from '../core/step.ts';
+import type { ClickAnswer, DeskActivities } from '../core/step.ts';
 import { asFailure } from './failures.ts';
 
 /** What the desk shows people with: Slack, or nothing where none is configured. */
@@ -19,7 +19,7 @@ export interface CardDesk {
   }): Promise<void>;
   postInThread(post: ThreadPost): Promise<MessageRef>;
   showNotice(notice: Notice): Promise<MessageRef>;
-  answerClick(answer: { readonly channel: string; readonly user: string; readonly text: string }): Promise<void>;
+  answerClick(answer: ClickAnswer): Promise<void>;
 }
 
 async function safely<T>(work: Promise<T>): Promise<T> {

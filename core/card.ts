@@ -1,4 +1,5 @@
 import type { RolloutRef } from './alert.ts';
+import type { GroupAsk, GroupStore } from './card-group.ts';
 import type { Hidable } from './hidable.ts';
 import type { IncidentRef } from './incident.ts';
 import type { Wish } from './incident-order.ts';
@@ -34,6 +35,8 @@ export interface QuestionCard {
   readonly choices: readonly {
     readonly id: string;
     readonly label: string;
+    /** Names of the actions that would run. */
+    readonly actions?: readonly string[];
     readonly quorum: number;
     readonly destructive: boolean;
     readonly weakens: boolean;
@@ -108,6 +111,8 @@ export interface ShownCard {
   readonly changedAt: number;
   /** The summary in whose thread it stands. Absent: in the channel. */
   readonly aside?: MessageRef;
+  /** The group whose card it is on. Absent: none. */
+  readonly group?: string;
 }
 
 /** A dialog that was opened for one person. The dialog itself carries only `modalId`, which is random. */
@@ -125,6 +130,8 @@ export interface OpenModal {
   readonly openedAt: number;
   /** What it orders is chosen from this. */
   readonly draft?: OrderDraft;
+  /** The questions that it answers, where they are those of a group. */
+  readonly asks?: GroupAsk;
   /** Milliseconds since 1970. It has been taken, and is not taken again. */
   readonly sentAt?: number;
 }
@@ -167,7 +174,7 @@ export function isMenuEntry(choice: string): choice is MenuEntry {
 }
 
 /** The desk's durable memory of what it posted: in the same database as the audit store. */
-export interface CardStore {
+export interface CardStore extends GroupStore {
   /** Idempotent by question id. */
   saveButtons(buttons: readonly StoredButton[]): Promise<void>;
   button(buttonId: string): Promise<StoredButton | undefined>;

@@ -1,6 +1,6 @@
 import type { UndoResult, Verification } from './action.ts';
 import type { WorkloadRef } from './alert.ts';
-import type { ApprovalProof, Question, SignedVote } from './approval.ts';
+import type { ApprovalProof, Question, ReplyTo, SignedVote } from './approval.ts';
 import type { AuditRecord, ChainHead } from './audit.ts';
 import type { MessageRef, Notice, QuestionCard, ThreadPost } from './card.ts';
 import type { EvidenceRef } from './evidence.ts';
@@ -87,6 +87,9 @@ export interface CellActivities {
   verifyRemark(check: { readonly remark: SignedRemark; readonly question: Question; readonly level: number }): Promise<VoteCheck>;
 }
 
+/** What became of a click, for the one who clicked. */
+export type ClickAnswer = ReplyTo & { readonly text: string };
+
 /** What runs at the desk, which holds no cluster rights. */
 export interface DeskActivities {
   postQuestion(post: {
@@ -102,7 +105,7 @@ export interface DeskActivities {
   postInThread(post: ThreadPost): Promise<MessageRef | null>;
   /** Posts it, or brings the one that is there up to date. */
   showNotice(notice: Notice): Promise<MessageRef | null>;
-  answerClick(answer: { readonly channel: string; readonly user: string; readonly text: string }): Promise<void>;
+  answerClick(answer: ClickAnswer): Promise<void>;
   recordAudit(records: readonly AuditRecord[]): Promise<ChainHead>;
 }
 

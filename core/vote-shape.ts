@@ -32,9 +32,14 @@ export function isVoteShaped(value: unknown): value is SignedVote {
     hasTexts(value.vote.incident, ['id', 'run']) &&
     (value.vote.reason === undefined || typeof value.vote.reason === 'string') &&
     (value.idToken === undefined || typeof value.idToken === 'string') &&
-    (value.replyTo === undefined || hasTexts(value.replyTo, ['channel', 'user'])) &&
+    (value.replyTo === undefined || isReplyTo(value.replyTo)) &&
     JSON.stringify(value).length <= longest
   );
+}
+
+function isReplyTo(value: unknown): boolean {
+  if (!isRecord(value) || !hasTexts(value, ['channel', 'user'])) return false;
+  return value.together === undefined || hasTexts(value.together, ['id', 'name']);
 }
 
 /** Where an answer could go, of something that is perhaps no vote. */

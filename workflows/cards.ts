@@ -57,6 +57,7 @@ export function cardOf(model: IncidentModel, state: QuestionState, alert: Alert,
     choices: question.choices.map((choice) => ({
       id: choice.id,
       label: choice.label,
+      actions: choice.plans.map(({ action }) => action),
       quorum: quorumNow(state, choice, model.severity),
       destructive: choice.plans.some((plan) => plan.effect === 'destructive'),
       weakens: choice.plans.some((plan) => plan.weakens === true),

@@ -1,6 +1,7 @@
 import type { CardStore, OpenModal, ShownCard, StoredButton } from '../../core/card.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import type { Database, Queries, Row } from './database.ts';
+import { createGroupStore } from './group-store.ts';
 import { textOf } from './row.ts';
 
 const dayMs = 86_400_000;
@@ -12,6 +13,7 @@ const mostOpenCards = 200;
  */
 export function createCardStore(database: Database): CardStore {
   return {
+    ...createGroupStore(database),
     saveButtons: (buttons) =>
       database.transaction(async (queries) => {
         for (const [place, button] of buttons.entries()) await saveButton(queries, button, place);

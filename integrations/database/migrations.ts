@@ -116,6 +116,26 @@ const migrations: readonly { readonly name: string; readonly statements: readonl
       'CREATE INDEX card_shown_open ON card_shown (is_open)',
     ],
   },
+  {
+    name: 'questions that are one card',
+    statements: [
+      `CREATE TABLE card_groups (
+         group_id TEXT NOT NULL PRIMARY KEY,
+         likeness TEXT NOT NULL,
+         begun_at TEXT NOT NULL,
+         is_open INTEGER NOT NULL,
+         group_json TEXT NOT NULL
+       )`,
+      'CREATE INDEX card_groups_open ON card_groups (likeness, is_open)',
+      `CREATE TABLE card_group_buttons (
+         button_id TEXT NOT NULL PRIMARY KEY,
+         group_id TEXT NOT NULL,
+         shown_at TEXT NOT NULL,
+         button_json TEXT NOT NULL
+       )`,
+      'CREATE INDEX card_group_buttons_shown ON card_group_buttons (group_id, shown_at)',
+    ],
+  },
 ];
 
 /** Brings the schema up to date. Each migration is one transaction; two processes that start at once do it one after the other. */

@@ -1,4 +1,5 @@
 import type { CardStore, MessageRef, Notice, QuestionCard } from '../../core/card.ts';
+import { oneOfEach } from '../../core/card-group.ts';
 import type { ShownCards } from './shown-cards.ts';
 import { plain, utc } from './text.ts';
 
@@ -37,7 +38,7 @@ export class Aside {
       const { shown, isTooMuch } = this.#parts;
       const before = await shown.of(card.questionId);
       const place = before ? before.aside : (await isTooMuch(card)) ? await this.#summary(card) : undefined;
-      await shown.posting(card, place);
+      await shown.posting(card, place && { aside: place });
       return place;
     });
     this.#last = turn.catch(() => undefined);
@@ -62,7 +63,7 @@ export class Aside {
 
   async #refresh(): Promise<void> {
     const waiting = (await this.#parts.cards.openCards()).filter(({ aside }) => aside !== undefined);
-    await this.#show(waiting.map(({ card }) => card));
+    await this.#show(oneOfEach(waiting).map(({ card }) => card));
   }
 
   #show(waiting: readonly QuestionCard[]): Promise<MessageRef> {

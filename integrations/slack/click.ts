@@ -1,11 +1,16 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
+import type { ReplyTo } from '../../core/approval.ts';
 import type { CardStore, StoredButton } from '../../core/card.ts';
+import type { GroupButton } from '../../core/card-group.ts';
 import type { Refusal } from './refusal.ts';
 import type { SenderChecks } from './sender.ts';
 
-/** `fb_vote` answers at once, `fb_decide` opens the dialog first, `fb_more` and `fb_more1` are its menus. What a click does is looked up, never read from these. */
-const buttonAction = /^fb_(vote|decide)\d{1,3}$/;
+/**
+ * `fb_vote` answers at once, `fb_decide` opens the dialog first, `fb_more` and `fb_more1` are its menus; `_all` and `fb_choose` are of several questions.
+ * What a click does is looked up, never read from these.
+ */
+const buttonAction = /^fb_((vote|decide)(_all)?\d{1,3}|choose)$/;
 const menuAction = /^fb_more1?$/;
 
 /** One person's click on one of our buttons, checked as far as Slack can be asked; the roster is the service's to ask. */
@@ -20,6 +25,13 @@ export interface Click {
   readonly trigger?: string;
   /** Why, in the person's words; only from the dialog that asks for it. */
   readonly reason?: string;
+  /** It is part of one answer to several questions. */
+  readonly together?: NonNullable<ReplyTo['together']>;
+}
+
+/** The same on a button of several questions. */
+export interface GroupClick extends Omit<Click, 'button' | 'reason' | 'together'> {
+  readonly button: GroupButton;
 }
 
 /** https://docs.slack.dev/reference/interaction-payloads/block_actions-payload */
@@ -52,6 +64,7 @@ type BlockActions = z.infer<typeof blockActions>;
 
 export type Checked =
   | { readonly ok: true; readonly click: Click }
+  | { readonly ok: true; readonly groupClick: GroupClick }
   | { readonly ok: false; readonly refusal: Refusal; readonly replyTo?: { readonly channel: string; readonly user: string } };
 
 /** Every check between Slack's signature and the roster, in the order from cheap to dear. Knows nothing of HTTP: Socket Mode uses it too. */
@@ -73,18 +86,14 @@ export class ClickChecks {
     const found = this.#addressed(payload) ?? (await this.#meant(payload));
     if ('button' in found) {
       const { button, action } = found;
-      const messageTs = payload.container.message_ts;
-      return {
-        ok: true,
-        click: {
-          clickId: clickIdOf({ payload, button, actionTs: action }),
-          slackUser: user,
-          button,
-          channel,
-          messageTs,
-          ...(payload.trigger_id === undefined ? {} : { trigger: payload.trigger_id }),
-        },
+      const click = {
+        clickId: clickIdOf({ payload, button, actionTs: action }),
+        slackUser: user,
+        channel,
+        messageTs: payload.container.message_ts,
+        ...(payload.trigger_id === undefined ? {} : { trigger: payload.trigger_id }),
       };
+      return 'targets' in button ? { ok: true, groupClick: { ...click, button } } : { ok: true, click: { ...click, button } };
     }
     const value = pressed(payload.actions[0]);
     return {
@@ -101,11 +110,14 @@ export class ClickChecks {
     return actions.length === 1 ? undefined : { reason: 'not_one_action', detail: `the click carries ${actions.length} actions` };
   }
 
-  async #meant(payload: BlockActions): Promise<Refusal | { readonly button: StoredButton; readonly action: string }> {
+  async #meant(
+    payload: BlockActions,
+  ): Promise<Refusal | { readonly button: StoredButton | GroupButton; readonly action: string }> {
     const [action] = payload.actions;
     if (action === undefined || !isOurs(action)) return { reason: 'unsupported', detail: 'the action is none of a card' };
     const value = pressed(action);
-    const button = value === undefined ? undefined : await this.#cards.button(value);
+    const button =
+      value === undefined ? undefined : ((await this.#cards.button(value)) ?? (await this.#cards.groupButton(value)));
     if (button === undefined) return { reason: 'unknown_button', detail: 'no such button was posted' };
     return (
       (await this.#misplaced(payload, button)) ??
@@ -126,8 +138,12 @@ export class ClickChecks {
       : { reason: 'stale_card', detail: 'the question has newer buttons' };
   }
 
-  async #misplaced({ container, channel, message }: BlockActions, button: StoredButton): Promise<Refusal | undefined> {
-    const posted = await this.#cards.message(button.question);
+  async #misplaced(
+    { container, channel, message }: BlockActions,
+    button: StoredButton | GroupButton,
+  ): Promise<Refusal | undefined> {
+    const question = 'targets' in button ? (await this.#cards.group(button.groupId))?.head : button.question;
+    const posted = question === undefined ? undefined : await this.#cards.message(question);
     const agrees =
       container.is_ephemeral !== true &&
       (channel === undefined || channel.id === container.channel_id) &&
@@ -136,7 +152,9 @@ export class ClickChecks {
     if (posted === undefined || !agrees || posted.channel !== container.channel_id) {
       return { reason: 'wrong_message', detail: 'the message is not the one that was posted' };
     }
-    return this.stale(button, container.message_ts);
+    // A button of several questions says itself what was on the card.
+    if (!('targets' in button)) return this.stale(button, container.message_ts);
+    return posted.ts === container.message_ts ? undefined : { reason: 'stale_card', detail: 'the questions have a newer card' };
   }
 }
 
@@ -163,7 +181,7 @@ function clickIdOf({
   actionTs,
 }: {
   readonly payload: BlockActions;
-  readonly button: StoredButton;
+  readonly button: { readonly buttonId: string };
   readonly actionTs: string;
 }): string {
   const parts = [

@@ -6,17 +6,17 @@ import { code, inline, linesUpTo, plain } from './text.ts';
 
 type Choice = QuestionCard['choices'][number];
 
-const targetBlock = 'fb_target';
-const lastCharacters = 4;
+export const targetBlock = 'fb_target';
+export const lastCharacters = 4;
 const whyInput = reasonInput('Why?', 'Signed with your answer, shown on the card, and kept on the record.');
 
 /** Nobody ends something, or gives protection up, with one tap. */
-export function isGuarded({ destructive, weakens }: Choice): boolean {
+export function isGuarded({ destructive, weakens }: Pick<Choice, 'destructive' | 'weakens'>): boolean {
   return destructive || weakens;
 }
 
 /** What has to be typed: the end of the name of what would be ended. A card of an older version names no target. */
-function nameToType(card: QuestionCard, { destructive, target, blastRadius }: Choice): string | undefined {
+export function nameToType(card: QuestionCard, { destructive, target, blastRadius }: Choice): string | undefined {
   if (!destructive) return undefined;
   const full = target ?? blastRadius.at(-1) ?? card.incident.title;
   return full.split('/').at(-1) ?? full;

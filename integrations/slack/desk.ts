@@ -1,7 +1,7 @@
 import type { RequestListener } from 'node:http';
 import { App, LogLevel, type RespondFn } from '@slack/bolt';
 import type { CardStore, MessageRef, Notice, QuestionCard, ThreadPost } from '../../core/card.ts';
-import { FirebreakError } from '../../core/errors.ts';
+import type { ClickAnswer } from '../../core/step.ts';
 import { Aside } from './aside.ts';
 import { section } from './blocks.ts';
 import { type Click, ClickChecks } from './click.ts';
@@ -9,20 +9,22 @@ import { callSlack, createSlackClient, type SlackEndpoint, silentLogger, slackCl
 import { CommandDoor, type CommandHandlers } from './command-door.ts';
 import { Dialogs } from './dialogs.ts';
 import { codeOf, Door, type LinkAnswer, type MenuAnswer, type Told } from './door.ts';
+import { GatheredAnswers } from './gathered-answers.ts';
+import { GroupDoor } from './group-door.ts';
+import { type Asked, Groups } from './groups.ts';
 import { linkBlocks } from './link.ts';
 import { noticeBlocks } from './notice.ts';
 import { OrderDialogs, type OrderDialogsParts, type OrderHandlers } from './order-dialogs.ts';
 import { SlackPeople } from './people.ts';
 import { Permalinks } from './permalinks.ts';
 import { Posting } from './posting.ts';
+import { QuestionCards } from './question-cards.ts';
 import { HttpReceiver } from './receiver.ts';
 import type { Refusal } from './refusal.ts';
-import { questionBlocks } from './render.ts';
 import { SenderChecks } from './sender.ts';
 import { ShownCards } from './shown-cards.ts';
 import { RequestVerifier } from './signature.ts';
 import { SocketReceiver } from './socket.ts';
-import { storedButtons } from './stored-buttons.ts';
 import { SubmissionChecks } from './submission.ts';
 import { inline, plain } from './text.ts';
 import { IncidentThreads } from './threads.ts';
@@ -45,7 +47,7 @@ export interface SlackDeskOptions extends SlackEndpoint, OrderHandlers, CommandH
   /** Whether those who are asked have enough questions in the channel: then the card goes into the thread of a summary. */
   readonly isTooMuch: (card: QuestionCard) => Promise<boolean>;
   /** Roster, signature, vote. Its text is shown to the one who clicked. */
-  readonly onClick: (click: Click) => Promise<{ readonly text: string }>;
+  readonly onClick: (click: Click) => Promise<{ readonly text: string; readonly taken?: true }>;
   /** The same for an answer that needs a sign-in besides: the link is shown to the one who clicked. */
   readonly onSignIn: (
     click: Click,
@@ -64,12 +66,8 @@ export interface SlackDesk {
   /** Begins to listen, where that takes a connection of our own. */
   open(): Promise<void>;
   close(): Promise<void>;
-  /** Posts the question's card once, however often it is called. Throws FB_ERR_UNAVAILABLE (maybe RetryLaterError), FB_ERR_REFUSED. */
-  postQuestion(question: {
-    readonly card: QuestionCard;
-    readonly groups: readonly string[];
-    readonly requester: string;
-  }): Promise<MessageRef>;
+  /** Posts the question's card once, or puts it on the card of one like it, however often it is called. Throws FB_ERR_UNAVAILABLE (maybe RetryLaterError), FB_ERR_REFUSED. */
+  postQuestion(question: Asked): Promise<MessageRef>;
   /** Edits the card in place. Throws FB_ERR_NOT_FOUND when it was never posted. */
   updateQuestion(question: { readonly card: QuestionCard }): Promise<void>;
   /** One line in the incident's thread; the thread is started when there is none. Posted once per key. */
@@ -77,7 +75,7 @@ export interface SlackDesk {
   /** A message that belongs to no incident: posted once per key, then edited in place. */
   showNotice(notice: Notice): Promise<MessageRef>;
   /** Seen by that person only. */
-  answerClick(answer: Told): Promise<void>;
+  answerClick(answer: ClickAnswer): Promise<void>;
 }
 
 /** Slack as the place where people are asked and answer: cards out, clicks in. */
@@ -98,6 +96,9 @@ export function createSlackDesk(options: SlackDeskOptions): SlackDesk {
     onFault: (error) => log('the summary of further questions was not brought up to date', { error: codeOf(error) }),
     now,
   });
+  const groups = new Groups({ cards, shown, aside, now });
+  const questions = new QuestionCards({ cards, shown, posting, threads, aside, groups, channel, now });
+  const answers = new GatheredAnswers(tellOne);
 
   function refused(refusal: Refusal): void {
     log('slack request refused', { reason: refusal.reason, detail: refusal.detail });
@@ -137,17 +138,19 @@ export function createSlackDesk(options: SlackDeskOptions): SlackDesk {
   };
   const permalink = (message: MessageRef) => permalinks.of(message);
   const orders = new OrderDialogs({ ...options, dialogs, permalink, announce, log, now });
+  const { mayAnswer, onClick } = options;
   const door = new Door({
     clicks,
     submissions: new SubmissionChecks({ cards, sender, clicks, now }),
     shown,
     dialogs,
-    mayAnswer: options.mayAnswer,
-    onClick: options.onClick,
+    mayAnswer,
+    onClick,
     onSignIn: options.onSignIn,
     onMenu: options.onMenu,
     commands: new CommandDoor({ ...options, orders, sender, refused }),
     orders,
+    groups: new GroupDoor({ cards, shown, dialogs, mayAnswer, onClick, tell: answer, log }),
     refused,
     tell: answer,
     log,
@@ -162,9 +165,9 @@ export function createSlackDesk(options: SlackDeskOptions): SlackDesk {
   });
 
   /** Also when Slack is short of breath, or the person is not in the channel: then by the click's own `response_url`. */
-  async function answer(reply: Parameters<SlackDesk['answerClick']>[0], respond: RespondFn | undefined): Promise<void> {
+  async function answer(reply: Told, respond: RespondFn | undefined): Promise<void> {
     try {
-      await desk.answerClick(reply);
+      await tellOne(reply);
     } catch (error) {
       log('click not answered in the channel', { error: codeOf(error) });
       const shown = { text: plain(reply.text, 2_900), ...linkBlocks(reply) };
@@ -172,6 +175,13 @@ export function createSlackDesk(options: SlackDeskOptions): SlackDesk {
         log('click not answered', { error: 'FB_ERR_UNAVAILABLE' }),
       );
     }
+  }
+
+  async function tellOne({ channel: where, user, ...told }: Told): Promise<void> {
+    const shown = { text: plain(told.text, 2_900), ...linkBlocks(told) };
+    await callSlack('chat.postEphemeral', () =>
+      client.chat.postEphemeral({ channel: where, user, ...shown, parse: 'none', link_names: false }),
+    );
   }
 
   const desk: SlackDesk = {
@@ -182,35 +192,8 @@ export function createSlackDesk(options: SlackDeskOptions): SlackDesk {
       await receiver.stop();
     },
 
-    async postQuestion(question) {
-      const { card } = question;
-      const message = await posting.postOnce(card.questionId, async () => {
-        const buttons = await storedButtons(cards, question);
-        const place = await aside.place(card);
-        return {
-          key: card.questionId,
-          channel,
-          question: true,
-          ...(place && { threadTs: place.ts }),
-          ...questionBlocks(card, { buttons, ...(await threads.urlFor(card)) }),
-        };
-      });
-      const place = (await shown.of(card.questionId))?.aside;
-      if (place) aside.changed();
-      await threads.begin(card.incident, { message, aside: place });
-      return message;
-    },
-
-    async updateQuestion({ card }) {
-      const message = await cards.message(card.questionId);
-      if (message === undefined) throw new FirebreakError('FB_ERR_NOT_FOUND', 'the question has no card yet');
-      const [buttons, link] = [await cards.buttonsOf(card.questionId), await threads.urlFor(card, message)];
-      await shown.editing(card, () =>
-        posting.update({ key: card.questionId, message, ...questionBlocks(card, { buttons, ...link }) }),
-      );
-      if ((await shown.of(card.questionId))?.aside) aside.changed();
-    },
-
+    postQuestion: (question) => questions.post(question),
+    updateQuestion: ({ card }) => questions.update(card),
     postInThread: (post) => threads.post(post),
 
     async showNotice(notice) {
@@ -221,12 +204,7 @@ export function createSlackDesk(options: SlackDeskOptions): SlackDesk {
       return known;
     },
 
-    async answerClick({ channel: where, user, ...told }) {
-      const shown = { text: plain(told.text, 2_900), ...linkBlocks(told) };
-      await callSlack('chat.postEphemeral', () =>
-        client.chat.postEphemeral({ channel: where, user, ...shown, parse: 'none', link_names: false }),
-      );
-    },
+    answerClick: (reply) => answers.answer(reply),
   };
   return desk;
 }

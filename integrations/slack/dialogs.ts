@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { RespondFn } from '@slack/bolt';
 import type { ModalView } from '@slack/types';
 import type { WebClient } from '@slack/web-api';
-import type { CardStore, OpenModal, OrderDraft } from '../../core/card.ts';
+import type { CardStore, OpenModal } from '../../core/card.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import { callSlack } from './client.ts';
 
@@ -40,7 +40,7 @@ export class Dialogs {
     { trigger, slackUser, button, channel, messageTs }: Opening,
     respond: RespondFn | undefined,
     make: (modalId: string) => ModalView,
-    draft?: OrderDraft,
+    about: Pick<OpenModal, 'draft' | 'asks'> = {},
   ): Promise<void> {
     if (trigger === undefined) throw new FirebreakError('FB_ERR_REFUSED', 'the click opens no dialog');
     const modal: OpenModal = {
@@ -50,7 +50,7 @@ export class Dialogs {
       channel,
       ...(messageTs === undefined ? {} : { messageTs }),
       openedAt: this.#now(),
-      ...(draft && { draft }),
+      ...about,
     };
     await this.#cards.saveModal(modal);
     if (respond) this.#keep(modal.modalId, respond);

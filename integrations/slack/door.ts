@@ -9,6 +9,7 @@ import { isCommand } from './command.ts';
 import type { CommandDoor } from './command-door.ts';
 import { decisionView, filledIn, isGuarded, unseenCard } from './decision-view.ts';
 import type { Dialogs } from './dialogs.ts';
+import type { GroupDoor } from './group-door.ts';
 import { commentBlock, commentView, detailsView } from './menu-views.ts';
 import type { OrderDialogs } from './order-dialogs.ts';
 import { type Refusal, refusalAnswers } from './refusal.ts';
@@ -51,11 +52,13 @@ export interface DoorParts {
   readonly shown: ShownCards;
   readonly dialogs: Dialogs;
   readonly mayAnswer: (click: Click) => Promise<{ readonly refusal?: string }>;
-  readonly onClick: (click: Click) => Promise<{ readonly text: string }>;
+  /** `taken`: it is on its way to the incident. */
+  readonly onClick: (click: Click) => Promise<{ readonly text: string; readonly taken?: true }>;
   readonly onSignIn: (click: Click, about: { readonly card: QuestionCard; readonly choice: Choice }) => Promise<LinkAnswer>;
   readonly onMenu: (click: Click) => Promise<MenuAnswer>;
   readonly commands: CommandDoor;
   readonly orders: OrderDialogs;
+  readonly groups: GroupDoor;
   readonly refused: (refusal: Refusal) => void;
   readonly tell: (told: Told, respond: RespondFn | undefined) => Promise<void>;
   readonly log: (message: string, facts: Readonly<Record<string, string>>) => void;
@@ -91,6 +94,7 @@ export class Door {
       if (checked.replyTo) await this.#tell({ ...checked.replyTo, text: refusalAnswers[checked.refusal.reason] }, respond);
       return;
     }
+    if ('groupClick' in checked) return this.#parts.groups.clicked(checked.groupClick, respond);
     const { click } = checked;
     const known = await shown.of(click.button.question);
     if (isMenuEntry(click.button.choice)) return this.#menu(click, known?.card, respond);
@@ -166,6 +170,7 @@ export class Door {
     }
     const { submission } = checked;
     const respond = dialogs.respondOf(submission.modal.modalId);
+    if ('asks' in submission) return this.#parts.groups.submitted(submission, ack, respond);
     if ('draft' in submission) {
       const told = await orders.take(submission, ack);
       if (told) await this.#tell(told, respond);

@@ -59,7 +59,7 @@ export class OrderDialogs {
       if ('kinds' in draft) return suppressionView({ draft, modalId, now: now(), rule });
       return 'mode' in draft ? restraintView({ draft, modalId }) : incidentView({ draft, modalId });
     };
-    return dialogs.open(opening, respond, view, draft);
+    return dialogs.open(opening, respond, view, { draft });
   }
 
   /** What is wrong in it is told in the dialog, which stays; what is right is taken once. Says what to tell who sent it off. */

@@ -10,7 +10,7 @@ import { code, inline, linesUpTo, localTime, plain, preformatted, utc } from './
 /** Choices that get a section of their own; more are listed together. Every choice gets its button. */
 const describedChoices = 20;
 
-const lights: Readonly<Record<Severity, string>> = {
+export const lights: Readonly<Record<Severity, string>> = {
   critical: '🔴',
   high: '🟠',
   medium: '🟡',
@@ -128,7 +128,7 @@ function bytes(count: number): string {
   return count < 1_048_576 ? `${(count / 1_024).toFixed(1)} KiB` : `${(count / 1_048_576).toFixed(1)} MiB`;
 }
 
-function choiceTitle(choice: Choice, number: number): string {
+export function choiceTitle(choice: Choice, number: number): string {
   const needs = choice.quorum > 1 ? `needs ${choice.quorum} people` : 'needs one person';
   const signIn = choice.stepUp ? '  ·  needs a sign-in' : '';
   const warning = choice.destructive ? '  ·  ⚠️ cannot be undone' : choice.weakens ? '  ·  ⚠️ weakens the response' : '';
@@ -172,10 +172,10 @@ function ending(card: QuestionCard, buttons: readonly StoredButton[]): KnownBloc
       context([`If nobody answers: ${inline(card.onSilence, 300)}`]),
     ];
   }
-  return [section(outcome(card, status))];
+  return [section(outcomeOf(card, status))];
 }
 
-function outcome(card: QuestionCard, status: Exclude<QuestionCard['status'], { readonly state: 'open' }>): string {
+export function outcomeOf(card: QuestionCard, status: Exclude<QuestionCard['status'], { readonly state: 'open' }>): string {
   if (status.state === 'decided') {
     const by = linesUpTo([status.by.map((person) => inline(person, 60)).join(', ')], 600);
     return `✅ *Decided: ${inline(labelOf(card, status.choice), 100)}*\nby ${by}, ${localTime(status.at)}`;

@@ -1,15 +1,17 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import type { CardStore, OpenModal, OrderDraft, StoredButton } from '../../core/card.ts';
+import type { GroupAsk } from '../../core/card-group.ts';
 import type { Click, ClickChecks } from './click.ts';
 import type { Refusal } from './refusal.ts';
 import type { SenderChecks } from './sender.ts';
 
-/** What one element brings: what was typed, or which option or day was picked. */
+/** What one element brings: what was typed, or which option, day or boxes were picked. */
 const inputState = z.object({
   value: z.string().nullish(),
   selected_option: z.object({ value: z.string() }).nullish(),
   selected_date: z.string().nullish(),
+  selected_options: z.array(z.object({ value: z.string() })).nullish(),
 });
 
 /** https://docs.slack.dev/reference/interaction-payloads/view-interactions-payload */
@@ -43,8 +45,13 @@ export interface DraftSubmission extends Pick<Submission, 'modal' | 'typed'> {
   readonly draft: OrderDraft;
 }
 
+/** A dialog that answers several questions. */
+export interface GroupSubmission extends Pick<Submission, 'modal' | 'typed'> {
+  readonly asks: GroupAsk;
+}
+
 export type CheckedSubmission =
-  | { readonly ok: true; readonly submission: Submission | DraftSubmission }
+  | { readonly ok: true; readonly submission: Submission | DraftSubmission | GroupSubmission }
   | { readonly ok: false; readonly refusal: Refusal; readonly replyTo?: { readonly channel: string; readonly user: string } };
 
 const openForMs = 3_600_000;
@@ -90,6 +97,7 @@ export class SubmissionChecks {
       };
     }
     const typed = typedIn(payload);
+    if ('targets' in found) return { ok: true, submission: { modal, asks: found, typed } };
     if (!('buttonId' in found)) return { ok: true, submission: { modal, draft: found, typed } };
     const { channel, messageTs = '' } = modal;
     const click: Click = { clickId: idOf(modal), slackUser, button: found, channel, messageTs };
@@ -102,7 +110,7 @@ export class SubmissionChecks {
       : { reason: 'wrong_app', detail: 'the dialog is of another app' };
   }
 
-  async #meant({ view, user }: ViewSubmission, modal: OpenModal): Promise<Refusal | StoredButton | OrderDraft> {
+  async #meant({ view, user }: ViewSubmission, modal: OpenModal): Promise<Refusal | StoredButton | OrderDraft | GroupAsk> {
     // Unknown when Slack's answer to the opening was lost: then the random id that only this dialog carries has to do.
     if (modal.viewId !== undefined && modal.viewId !== view.id) {
       return { reason: 'unknown_dialog', detail: 'the dialog carries the id of another one' };
@@ -115,7 +123,9 @@ export class SubmissionChecks {
   }
 
   /** What was opened from a card is about it, for as long as the card stands as it stood. */
-  async #about({ buttonId, messageTs, draft }: OpenModal): Promise<Refusal | StoredButton | OrderDraft> {
+  async #about({ buttonId, messageTs, draft, asks }: OpenModal): Promise<Refusal | StoredButton | OrderDraft | GroupAsk> {
+    // Each of its targets is looked at by itself.
+    if (asks) return asks;
     if (draft && buttonId === undefined) return draft;
     const button = buttonId === undefined ? undefined : await this.#cards.button(buttonId);
     if (button === undefined) return { reason: 'unknown_button', detail: 'no such button was posted' };
@@ -126,7 +136,8 @@ export class SubmissionChecks {
 function typedIn({ view }: ViewSubmission): Readonly<Record<string, string>> {
   const blocks = Object.entries(view.state.values).map(([block, actions]) => {
     const [action] = Object.values(actions);
-    const given = action?.value ?? action?.selected_option?.value ?? action?.selected_date ?? '';
+    const ticked = action?.selected_options?.map(({ value }) => value).join(',');
+    const given = action?.value ?? action?.selected_option?.value ?? action?.selected_date ?? ticked ?? '';
     return [block, given.slice(0, longestTyped).trim()] as const;
   });
   return Object.fromEntries(blocks);

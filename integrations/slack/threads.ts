@@ -35,6 +35,12 @@ export class IncidentThreads {
     await this.#cards.saveMessage(key, aside ?? message);
   }
 
+  /** The card that began it is others' too from now on: its news are told by name. */
+  async share(incident: IncidentRef, thread: MessageRef): Promise<void> {
+    const own = await this.#cards.message(threadKey(incident));
+    if (own?.ts === thread.ts) await this.#cards.saveMessage(sharedKey(incident), thread);
+  }
+
   /** The card that started the thread needs no link to itself. */
   async urlFor(card: QuestionCard, own?: MessageRef): Promise<{ readonly threadUrl?: string }> {
     const thread = await this.#cards.message(threadKey(card.incident));

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client } from '@temporalio/client';
 import { WorkflowNotFoundError } from '@temporalio/client';
-import { type SignedVote, type Vote, voteBytes } from '../../core/approval.ts';
+import { type ReplyTo, type SignedVote, type Vote, voteBytes } from '../../core/approval.ts';
 import type { StoredButton } from '../../core/card.ts';
 import { incidentNames } from '../../core/incident.ts';
 import { answersFor, type Person, personBySlackId, type Roster } from '../../core/roster.ts';
@@ -16,6 +16,8 @@ export interface TrustedClick {
   readonly channel: string;
   /** From the dialog that asks for it. */
   readonly reason?: string;
+  /** It is part of one answer to several questions. */
+  readonly together?: NonNullable<ReplyTo['together']>;
   /** The identity provider's word, where the answer needs one. */
   readonly idToken?: string;
 }
@@ -53,7 +55,7 @@ export function createClickVotes(options: ClickVotesOptions): ClickVotes {
       return 'refusal' in voter ? { refusal: voter.refusal } : {};
     },
     vote: async (click) => {
-      const { button, reason, idToken } = click;
+      const { button, reason, idToken, together } = click;
       const at = now();
       const voter = voterOf(click, options, at);
       if ('refusal' in voter) return { text: voter.refusal };
@@ -74,7 +76,7 @@ export function createClickVotes(options: ClickVotesOptions): ClickVotes {
         keyId: signer.keyId,
         signature: await signer.sign(voteBytes(vote)),
         ...(idToken === undefined ? {} : { idToken }),
-        replyTo: { channel: click.channel, user: click.slackUser },
+        replyTo: { channel: click.channel, user: click.slackUser, ...(together && { together }) },
       };
       return send(client(), button, signed);
     },

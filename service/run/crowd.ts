@@ -1,4 +1,5 @@
 import type { CardStore, QuestionCard } from '../../core/card.ts';
+import { oneOfEach } from '../../core/card-group.ts';
 import { answerersOf, type Roster } from '../../core/roster.ts';
 
 /** Open questions that one person has before their eyes in the channel: who gets more says yes without reading. */
@@ -17,7 +18,7 @@ export function createCrowd(options: {
   return async ({ questionId, level }) => {
     const at = now();
     const askedIn = (group: string): readonly string[] => answerersOf(roster, group, at).map(({ person }) => person);
-    const open = (await cards.openCards()).filter(
+    const open = oneOfEach(await cards.openCards()).filter(
       ({ aside, card }) =>
         aside === undefined && card.questionId !== questionId && Date.parse(card.level.until) > at - forgottenAfterMs,
     );

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { channel, incident, post, questionCard, type Rig, startRig, until } from '../integrations/slack/fixture.ts';
+import { cardOf } from '../integrations/slack/target-cards.ts';
 
 const executablePath = [process.env.CHROMIUM, '/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(
   (path) => path !== undefined && existsSync(path),
@@ -76,6 +77,38 @@ inBrowser('the page of the emulated Slack', () => {
     await page.getByLabel('Who am I').selectOption('U0ADA');
     await page.getByText('Is the new binary').first().waitFor();
     expect(await page.getByText('Only visible to you').count()).toBe(0);
+    await page.close();
+    await rig.stop();
+  }, 60_000);
+
+  test('shows like questions as one card, of which some are ticked and decided, and the rest at once', async () => {
+    rig = await startRig();
+    const page = await opened();
+    for (const number of [1, 2, 3]) await post(rig, cardOf(number));
+    await page.getByText('3 targets, one question').waitFor();
+    await page.getByRole('button', { name: 'Choose …' }).click();
+    const dialog = page.getByRole('dialog');
+    await dialog.getByLabel('Your answer').selectOption('1');
+    await dialog.getByRole('checkbox', { name: 'cart-002' }).check();
+    await dialog.getByLabel('Why?').fill('Nobody built this binary');
+    await dialog.getByRole('button', { name: 'Decide these' }).click();
+    await dialog.getByText('a space, and how many: 1').waitFor();
+    await dialog.getByLabel('Where it cannot be undone').fill('2x8k 1');
+    await dialog.getByRole('button', { name: 'Decide these' }).click();
+    await dialog.waitFor({ state: 'hidden' });
+    await until(() => rig.clicks[0], 5_000);
+    const decided = { status: { state: 'decided' as const, choice: 'remove', by: ['Ada Lovelace'], at: '2026-03-01T14:05:00Z' } };
+    await rig.desk.updateQuestion({ card: cardOf(2, decided) });
+    await page.getByRole('button', { name: 'delete the pod (all 2)' }).click();
+    await dialog.getByLabel('Last four characters of cart-001-x2x8k').fill('2x8k 2');
+    await dialog.getByLabel('Why?').fill('Nor these');
+    await dialog.getByRole('button', { name: 'Decide all 2' }).click();
+    await until(() => (rig.clicks.length === 3 ? true : undefined), 5_000);
+    expect(rig.clicks.map(({ button, reason }) => [button.question, reason])).toEqual([
+      ['question-2', 'Nobody built this binary'],
+      ['question-1', 'Nor these'],
+      ['question-3', 'Nor these'],
+    ]);
     await page.close();
     await rig.stop();
   }, 60_000);

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import type { QuestionCard } from '../../core/card.ts';
 import { draft, post, questionCard, type Rig, startRig, until } from '../integrations/slack/fixture.ts';
+import { cardOf } from '../integrations/slack/target-cards.ts';
 
 const folder = join(import.meta.dirname, '../../docs/images');
 const executablePath = [process.env.CHROMIUM, '/usr/bin/chromium', '/usr/bin/google-chrome'].find(
@@ -138,4 +139,29 @@ await shown(browser, async (page, rig) => {
   await until(() => rig.slack.ephemerals('U0ADA')[0]);
   await picture(page, 'slack-command', 'article.private');
 });
+/** Two of five are decided already. */
+function targetNow(number: number, changes: Partial<QuestionCard> = {}): QuestionCard {
+  const card = cardOf(number, changes);
+  const { happened, level } = cardNow();
+  const contained = cardNow().contained.map((one) => ({ ...one, what: 'quarantinePod: verified' }));
+  return { ...card, contained, level, happened: { ...card.happened, at: happened.at } };
+}
+const rig = await startRig();
+const page = await opened(browser, rig);
+for (const number of [1, 2, 3, 4, 5]) await post(rig, targetNow(number, number === 3 ? { votes: [vote] } : {}));
+await rig.desk.updateQuestion({ card: targetNow(5, states['slack-card-decided']) });
+await page.getByText('4 to be decided').waitFor();
+await picture(page, 'slack-group', 'article.message');
+await page.getByRole('button', { name: 'No, rotate secrets and delete the pod (all 4)' }).click();
+await page.getByRole('dialog').getByLabel('Last four').fill('2x8k 5');
+await page.getByRole('dialog').getByLabel('Why?').fill(reason);
+await page.getByRole('button', { name: 'Decide all 4' }).click();
+await page.getByText('a space, and how many: 4').waitFor();
+await picture(page, 'slack-dialog-group', '#modal');
+await page.getByRole('button', { name: 'Go back' }).click();
+await page.getByRole('button', { name: 'Choose …' }).click();
+await page.getByRole('checkbox').nth(1).check();
+await picture(page, 'slack-dialog-choose', '#modal');
+await page.close();
+await rig.stop();
 await browser.close();

@@ -97,7 +97,7 @@ export function auditStoreSuite(newUrl: () => Promise<string>): void {
       const url = await newUrl();
       const databases = await Promise.all([open(url), open(url), open(url)]);
       const rows = await Promise.all(databases.map((database) => database.all('SELECT number FROM schema_migrations')));
-      expect(rows.map((found) => found.length)).toEqual([7, 7, 7]);
+      expect(rows.map((found) => found.length)).toEqual([8, 8, 8]);
     });
 
     test('refuses a database of a newer version', async () => {
@@ -178,6 +178,39 @@ export function auditStoreSuite(newUrl: () => Promise<string>): void {
       expect(await cards.modal('m1')).toEqual({ ...modal, viewId: 'V1' });
       await cards.saveModal({ ...modal, modalId: 'm2', openedAt: modal.openedAt + 2 * 86_400_000 });
       expect(await cards.modal('m1')).toBeUndefined();
+    });
+
+    test('finds the newest open group of a likeness', async () => {
+      const cards = createCardStore(await open(await newUrl()));
+      const group = { groupId: 'g1', likeness: 'same', head: 'q1', questions: ['q1'], begunAt: 1_700_000_000_000, open: true };
+      await cards.saveGroup(group);
+      await cards.saveGroup({ ...group, questions: ['q1', 'q2'] });
+      expect(await cards.group('g1')).toMatchObject({ questions: ['q1', 'q2'] });
+      const later = { ...group, groupId: 'g2', begunAt: group.begunAt + 1 };
+      await cards.saveGroup(later);
+      expect(await cards.openGroup('same')).toEqual(later);
+      await cards.saveGroup({ ...later, open: false });
+      expect(await cards.openGroup('same')).toMatchObject({ groupId: 'g1' });
+      expect(await cards.openGroup('other')).toBeUndefined();
+    });
+
+    test('knows what a group’s buttons were shown with, the last hour’s too', async () => {
+      const cards = createCardStore(await open(await newUrl()));
+      const shown = (buttonId: string, shownAt: number, seen: string) => ({
+        buttonId,
+        groupId: 'g1',
+        choice: 'remove',
+        targets: [{ question: 'q1', seen }],
+        shownAt,
+      });
+      const begun = 1_700_000_000_000;
+      const [first, second, third] = [shown('a', begun, '1'), shown('b', begun + 1_000, '2'), shown('c', begun + 3_600_500, '3')];
+      await cards.saveGroupButtons([first]);
+      await cards.saveGroupButtons([second]);
+      expect(await cards.groupButtons('g1')).toEqual([second]);
+      expect(await cards.groupButton('a')).toEqual(first);
+      await cards.saveGroupButtons([third]);
+      expect([await cards.groupButton('a'), await cards.groupButton('b')]).toEqual([undefined, second]);
     });
   });
 }

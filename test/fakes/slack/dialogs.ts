@@ -43,7 +43,7 @@ function inputValue(element: InputBlock['element'], text: string): Readonly<Reco
     case 'radio_buttons':
       return { selected_option: element.options.find(({ value }) => value === text) ?? null };
     case 'checkboxes':
-      return { selected_options: element.options.filter(({ value }) => value === text) };
+      return { selected_options: element.options.filter(({ value }) => text.split(',').includes(value)) };
     case 'users_select':
       return { selected_user: text === '' ? null : text };
     case 'datepicker':
@@ -58,12 +58,13 @@ function initialValue(element: InputBlock['element']): string | undefined {
   return element.type === 'plain_text_input' ? element.initial_value : undefined;
 }
 
-/** What somebody types who reads what is asked: the end of the name that the label gives, and a reason. */
+/** What somebody types who reads what is asked: the end of the name that the label gives, the number where it gives one, and a reason. */
 export function carefullyTyped(view: View): Readonly<Record<string, string>> {
   const typed = inputsOf(view).map(({ block_id: id = '', label, element }) => {
-    const name = /^Last four characters of (.+)$/.exec(label.text)?.[1];
+    const [, name, count] = /^Last four characters of (.+?)(?:, a space, and the number (\d+))?$/.exec(label.text) ?? [];
+    const end = name && (count === undefined ? name.slice(-4) : `${name.slice(-4)} ${count}`);
     const first = 'options' in element ? element.options[0]?.value : undefined;
-    return [id, name?.slice(-4) ?? initialValue(element) ?? first ?? 'As the card says.'];
+    return [id, end ?? initialValue(element) ?? first ?? 'As the card says.'];
   });
   return Object.fromEntries(typed);
 }

@@ -46,6 +46,14 @@ function elementToHtml({ element }: InputBlock, id: string): string {
       );
       return `<select ${name}>${options.join('')}</select>`;
     }
+    case 'checkboxes': {
+      const ticked = new Set(element.initial_options?.map(({ value }) => value));
+      const boxes = element.options.map(
+        ({ text, value }) =>
+          `<label class="tick"><input type="checkbox" name="${id}" value="${attribute(value)}"${ticked.has(value) ? ' checked' : ''}> ${plainToHtml(text.text)}</label>`,
+      );
+      return `<div class="ticks" id="in-${id}">${boxes.join('')}</div>`;
+    }
     case 'datepicker':
       return `<input ${name} type="date" value="${attribute(element.initial_date ?? '')}">`;
     default:

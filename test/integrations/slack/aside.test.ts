@@ -26,6 +26,8 @@ function cardOf(number: number, changes: Partial<QuestionCard> = {}): QuestionCa
     ...base,
     questionId: `question-${number}`,
     incident: { ...base.incident, id: `incident/prod-1/shop/Deployment/${name}`, title: `deployment/shop/${name}` },
+    // Each of an image of its own: otherwise they were one card.
+    happened: { ...base.happened, image: `registry.example.com/shop/${name}:1` },
     level: { ...base.level, until: new Date(Date.now() + 900_000).toISOString() },
     ...changes,
   };

@@ -9,6 +9,7 @@ import type {
   StoredButton,
   SuppressionDraft,
 } from '../../../core/card.ts';
+import type { CardGroup, GroupButton } from '../../../core/card-group.ts';
 import { createSlackDesk, type SlackDesk, type SlackDeskOptions } from '../../../integrations/slack/desk.ts';
 import type { SlackIncident, SlackProposal, SlackRestraint } from '../../../integrations/slack/order-dialogs.ts';
 import type { Refusal } from '../../../integrations/slack/refusal.ts';
@@ -62,6 +63,27 @@ export class MemoryCards implements CardStore {
   }
   async openCards(): Promise<readonly ShownCard[]> {
     return [...this.shown.values()].map((text): ShownCard => JSON.parse(text)).filter(({ card }) => card.status.state === 'open');
+  }
+  readonly groups = new Map<string, CardGroup>();
+  readonly groupClicks = new Map<string, GroupButton>();
+  async saveGroup(group: CardGroup): Promise<void> {
+    this.groups.set(group.groupId, group);
+  }
+  async group(groupId: string): Promise<CardGroup | undefined> {
+    return this.groups.get(groupId);
+  }
+  async openGroup(likeness: string): Promise<CardGroup | undefined> {
+    return [...this.groups.values()].findLast((group) => group.open && group.likeness === likeness);
+  }
+  async saveGroupButtons(buttons: readonly GroupButton[]): Promise<void> {
+    for (const button of buttons) this.groupClicks.set(button.buttonId, button);
+  }
+  async groupButtons(groupId: string): Promise<readonly GroupButton[]> {
+    const all = [...this.groupClicks.values()].filter((button) => button.groupId === groupId);
+    return all.filter(({ shownAt }) => shownAt === all.at(-1)?.shownAt);
+  }
+  async groupButton(buttonId: string): Promise<GroupButton | undefined> {
+    return this.groupClicks.get(buttonId);
   }
   async saveModal(modal: OpenModal): Promise<void> {
     this.modals.set(modal.modalId, modal);
@@ -188,6 +210,8 @@ export interface Rig {
   readonly incidents: SlackIncident[];
   readonly refusals: Refusal[];
   readonly logs: string[];
+  /** The desk anew, with nothing but what its database remembers. */
+  restart(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -205,7 +229,7 @@ export async function startRig(options: Partial<SlackDeskOptions> = {}, scopes?:
   });
   const [cards, clicks, refusals, logs] = [new MemoryCards(), [] as Rig['clicks'], [] as Refusal[], [] as string[]];
   const [proposals, restraints, incidents] = [[] as SlackProposal[], [] as SlackRestraint[], [] as SlackIncident[]];
-  const desk = createSlackDesk({
+  const settings: SlackDeskOptions = {
     appId,
     teamId,
     botToken,
@@ -251,8 +275,9 @@ export async function startRig(options: Partial<SlackDeskOptions> = {}, scopes?:
     },
     log: (message, facts) => logs.push(JSON.stringify({ message, ...facts })),
     ...options,
-  });
-  const server = createServer(desk.listener);
+  };
+  let desk = createSlackDesk(settings);
+  const server = createServer((request, response) => desk.listener?.(request, response));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const address = server.address();
   const url = `http://127.0.0.1:${typeof address === 'object' ? address?.port : 0}/slack/events`;
@@ -262,7 +287,14 @@ export async function startRig(options: Partial<SlackDeskOptions> = {}, scopes?:
   return {
     slack,
     url,
-    desk,
+    get desk() {
+      return desk;
+    },
+    restart: async () => {
+      await desk.close();
+      desk = createSlackDesk(settings);
+      await desk.open();
+    },
     cards,
     clicks,
     proposals,

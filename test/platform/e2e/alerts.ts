@@ -30,13 +30,16 @@ function freshTime(): string {
 export interface AlertOptions {
   readonly commandLine?: string;
   readonly priority?: string;
+  /** `repository:tag` of what runs there. */
+  readonly image?: string;
   /** Whom the sensor names as having done it. */
   readonly user?: string;
 }
 
 /** What a real Falco captured, with a workload's pod as the one that it is about. */
 export function alertAbout({ namespace, pod }: Workload, sample: Sample = 'binary', options: AlertOptions = {}): object {
-  const { commandLine, priority, user } = options;
+  const { commandLine, priority, user, image } = options;
+  const [repository, tag] = image?.split(':') ?? [];
   const from = samples[sample];
   return {
     ...from,
@@ -48,6 +51,7 @@ export function alertAbout({ namespace, pod }: Workload, sample: Sample = 'binar
       'k8s.pod.name': pod,
       ...(commandLine !== undefined && { 'proc.cmdline': commandLine }),
       ...(user !== undefined && { 'user.name': user }),
+      ...(image !== undefined && { 'container.image.repository': repository, 'container.image.tag': tag }),
     },
   };
 }

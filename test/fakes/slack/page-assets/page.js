@@ -46,7 +46,9 @@ function showModal({ key, html }) {
 async function submit(form) {
   const button = form.querySelector('[type=submit]');
   const trouble = form.querySelector('.trouble');
-  const typed = Object.fromEntries(new FormData(form));
+  // Boxes of one block have one name: all that are ticked, by commas.
+  const filled = new FormData(form);
+  const typed = Object.fromEntries([...filled.keys()].map((name) => [name, filled.getAll(name).join(',')]));
   for (const error of form.querySelectorAll('.error')) error.textContent = '';
   trouble.textContent = '';
   button.classList.add('busy');
