@@ -2,6 +2,7 @@
 export const hardenings = [
   'dropCapabilities',
   'seccomp',
+  'appArmor',
   'noPrivilegeEscalation',
   'readOnlyRoot',
   'runAsNonRoot',
@@ -48,7 +49,8 @@ export function harden(spec: HardenedSpec, leave: readonly Hardening[] = []): Ha
     ...(spec.initContainers && { initContainers: each(spec.initContainers) ?? [] }),
     securityContext: {
       ...spec.securityContext,
-      ...(does('seccomp') && seccompOf(spec.securityContext, true)),
+      ...(does('seccomp') && profileOf('seccompProfile', spec.securityContext, true)),
+      ...(does('appArmor') && profileOf('appArmorProfile', spec.securityContext, true)),
       ...(does('runAsNonRoot') && { runAsNonRoot: true }),
     },
     ...(does('userNamespace') && !shares && { hostUsers: false }),
@@ -60,7 +62,8 @@ function hardenContainer(context: Fields, does: (one: Hardening) => boolean): Fi
   return {
     ...context,
     ...(does('dropCapabilities') && { capabilities: { drop: ['ALL'], ...keptCapabilities(context.capabilities) } }),
-    ...(does('seccomp') && seccompOf(context, false)),
+    ...(does('seccomp') && profileOf('seccompProfile', context, false)),
+    ...(does('appArmor') && profileOf('appArmorProfile', context, false)),
     // A privileged container has every right whatever else is said.
     ...(does('noPrivilegeEscalation') && {
       allowPrivilegeEscalation: false,
@@ -78,11 +81,11 @@ function keptCapabilities(capabilities: unknown): Fields {
 }
 
 /** A profile of its own is at least as strict; none, or `Unconfined`, is not. */
-function seccompOf(context: Fields | undefined, always: boolean): Fields {
-  const profile = context?.seccompProfile;
+function profileOf(field: 'seccompProfile' | 'appArmorProfile', context: Fields | undefined, always: boolean): Fields {
+  const profile = context?.[field];
   const type = isFields(profile) ? profile.type : undefined;
   if (type === 'Localhost' || type === 'RuntimeDefault' || (type === undefined && !always)) return {};
-  return { seccompProfile: { type: 'RuntimeDefault' } };
+  return { [field]: { type: 'RuntimeDefault' } };
 }
 
 export function hardeningBefore(spec: HardenedSpec): HardeningBefore {

@@ -16,6 +16,8 @@ export interface PodRecord {
   readonly node?: string;
   readonly hostNetwork: boolean;
   readonly serviceAccount?: string;
+  /** Its spec names an AppArmor profile: where it runs, its node has AppArmor. */
+  readonly appArmor?: true;
   /** Absent: `Always`. */
   readonly restartPolicy?: 'OnFailure' | 'Never';
   readonly containers: readonly ContainerRecord[];

@@ -3,13 +3,15 @@ import { z } from 'zod';
 import type { ActionImplementation } from '../../core/action.ts';
 import type { HardenWorkloadInput, HardenWorkloadOutput } from '../../core/actions/harden-workload.schema.ts';
 import { FirebreakError } from '../../core/errors.ts';
-import { type HardenedSpec, harden, hardeningBefore, unharden } from '../../core/hardening.ts';
+import { type HardenedSpec, type Hardening, harden, hardeningBefore, unharden } from '../../core/hardening.ts';
 import { names, stepHash } from '../../core/labels.ts';
 import { templateDifference } from '../../core/template-difference.ts';
 import { pathOf } from '../../integrations/kubernetes/client.ts';
 import { type ObjectRef, targetOf } from '../../integrations/kubernetes/objects.ts';
 import { otherWriter } from '../../integrations/kubernetes/owners.ts';
 import { type RollingObject, rolloutOf, whyNotRoll } from '../../integrations/kubernetes/rollout.ts';
+import type { ClusterView } from '../../integrations/kubernetes/watch-cache.ts';
+import { whyNoAppArmor } from './app-armor.ts';
 import { despiteConflicts, evidenceOfSuspect, type RollingParts, readRolling } from './rolled-out.ts';
 
 const kinds = ['Deployment', 'StatefulSet', 'DaemonSet'];
@@ -33,9 +35,19 @@ type Mark = z.infer<typeof markSchema>;
 /** Takes from a workload what it need not be able to do; see the declaration in `core/actions/harden-workload.ts`. */
 export function hardenWorkloadImplementation({
   api,
+  view,
+  appArmorOnEveryNode = false,
   pollMs = 500,
   rollMs = 150_000,
-}: RollingParts): ActionImplementation<HardenWorkloadInput, HardenWorkloadOutput> {
+}: RollingParts & {
+  readonly view: Pick<ClusterView, 'ready' | 'pods'>;
+  /** The configuration's word; without it, what the pods that run there show. */
+  readonly appArmorOnEveryNode?: boolean;
+}): ActionImplementation<HardenWorkloadInput, HardenWorkloadOutput> {
+  const noAppArmor = ({ spec }: RollingObject): string | undefined =>
+    whyNoAppArmor({ view, everywhere: appArmorOnEveryNode, template: spec?.template });
+  const left = ({ leave = [] }: HardenWorkloadInput, object: RollingObject): readonly Hardening[] =>
+    noAppArmor(object) === undefined ? leave : [...leave, 'appArmor'];
   const read = ({ workload }: Pick<HardenWorkloadInput, 'workload'>, signal: AbortSignal) =>
     readRolling(api, { workload, kinds }, signal);
 
@@ -94,13 +106,18 @@ export function hardenWorkloadImplementation({
         const why = whyNotRoll(ref.kind, object);
         if (why !== undefined) throw new FirebreakError('FB_ERR_REFUSED', `${targetOf(ref)}: ${why}`);
         // As the API server would store it, admission included; who may not set it is told so before people are asked.
-        return { ref, object, dry: await patch({ ref, seen: object, spec: harden(specOf(object), input.leave), signal }) };
+        return {
+          ref,
+          object,
+          dry: await patch({ ref, seen: object, spec: harden(specOf(object), left(input, object)), signal }),
+        };
       });
       const target = targetOf(ref);
       const difference = templateDifference(object.spec?.template, dry.spec?.template);
       if (difference.length === 0)
         throw new FirebreakError('FB_ERR_REFUSED', `${target} lacks nothing of what it would be given`);
       const writer = otherWriter(object.metadata);
+      const noProfile = input.leave?.includes('appArmor') ? undefined : noAppArmor(object);
       return {
         target: { name: target, uid: object.metadata.uid },
         ...evidenceOfSuspect(input.suspect),
@@ -116,6 +133,7 @@ export function hardenWorkloadImplementation({
           `Where its pods are not available within ${Math.round(rollMs / 1_000)} s, it gets the old fields back by itself, and rolls once more.`,
           'What is only in the memory and the file system of its pods is gone for good. Quarantined pods are no longer its own: they stay.',
           'Whether it works as well as it did, only its users see: a pod can be ready, and fail at what it is rarely asked for.',
+          ...(noProfile === undefined ? [] : [`It is given no AppArmor profile: ${noProfile}.`]),
           ...(writer ? [`It is managed by ${writer}, which may take this back: harden it there too.`] : []),
         ],
       };
@@ -133,7 +151,7 @@ export function hardenWorkloadImplementation({
         const spec = specOf(object);
         const at = new Date().toISOString();
         const mark: Mark = { step: stepHash(key), at, state: 'hardened', before: structuredClone(hardeningBefore(spec)) };
-        await patch({ ref, seen: object, spec: harden(spec, input.leave), mark, signal });
+        await patch({ ref, seen: object, spec: harden(spec, left(input, object)), mark, signal });
         return { mark, uid: object.metadata.uid };
       });
       const { kind, namespace, name } = input.workload;

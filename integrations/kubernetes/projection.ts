@@ -37,6 +37,7 @@ export function podRecord(pod: PodJson): PodRecord {
     ...(spec?.nodeName && { node: spec.nodeName }),
     hostNetwork: spec?.hostNetwork === true,
     ...(spec?.serviceAccountName && { serviceAccount: spec.serviceAccountName }),
+    ...(namesAppArmor(spec) && { appArmor: true }),
     ...((spec?.restartPolicy === 'Never' || spec?.restartPolicy === 'OnFailure') && { restartPolicy: spec.restartPolicy }),
     containers: containers.map((container): ContainerRecord => {
       const found = statuses.find(({ name }) => name === container.name);
@@ -51,6 +52,13 @@ export function podRecord(pod: PodJson): PodRecord {
     }),
     secrets: spec ? [...new Set(secretUses(spec).map(({ name }) => name))].sort() : [],
   };
+}
+
+function namesAppArmor(spec: PodJson['spec']): boolean {
+  return [spec, ...(spec?.containers ?? [])].some((one) => {
+    const type = one?.securityContext?.appArmorProfile?.type;
+    return type === 'RuntimeDefault' || type === 'Localhost';
+  });
 }
 
 /** https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#container-probes: three failures, ten seconds apart, where nothing is said. */

@@ -23,6 +23,10 @@ export const actions = z
     quarantine: quarantine.meta({
       description: 'What a quarantined pod may do all the same, in every quarantine. Absent: nothing. See `docs/containment.md`.',
     }),
+    appArmorOnEveryNode: z.boolean().default(false).meta({
+      description:
+        'Every node has AppArmor: `hardenWorkload` may name a profile. Else it does so only where a pod that runs under one shows it of each node.',
+    }),
     nodeIsolation: z
       .strictObject({
         webhook: webhook.meta({

@@ -126,7 +126,13 @@ export async function createCellPool({
     log,
     actions: [
       ...cellActions({ config, secrets, api: cluster.api, watch, evidence }),
-      ...eradicationActions({ api: cluster.api, view: watch.view, evidence, isProtected: isProtected(config) }),
+      ...eradicationActions({
+        api: cluster.api,
+        view: watch.view,
+        evidence,
+        isProtected: isProtected(config),
+        appArmorOnEveryNode: config.actions.appArmorOnEveryNode,
+      }),
     ],
     census: createCensus(watch),
     evidenceKept: evidence.kept,

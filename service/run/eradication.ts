@@ -36,8 +36,9 @@ export function eradicationActions(parts: {
   readonly view: ClusterView;
   readonly evidence: EvidencePart;
   readonly isProtected: (namespace: string) => boolean;
+  readonly appArmorOnEveryNode: boolean;
 }): readonly RegisteredAction[] {
-  const { api, view, isProtected } = parts;
+  const { api, view, isProtected, appArmorOnEveryNode } = parts;
   const { store, writeManifest, verifyManifest } = parts.evidence;
   return [
     register({
@@ -61,7 +62,11 @@ export function eradicationActions(parts: {
       input: restartWorkloadInput,
       implementation: restartWorkloadImplementation({ api }),
     }),
-    register({ declaration: hardenWorkload, input: hardenWorkloadInput, implementation: hardenWorkloadImplementation({ api }) }),
+    register({
+      declaration: hardenWorkload,
+      input: hardenWorkloadInput,
+      implementation: hardenWorkloadImplementation({ api, view, appArmorOnEveryNode }),
+    }),
     register({ declaration: deleteWorkload, input: deleteWorkloadInput, implementation: deleteWorkloadImplementation({ api }) }),
     register({ declaration: drainNode, input: drainNodeInput, implementation: drainNodeImplementation({ api, isProtected }) }),
   ];

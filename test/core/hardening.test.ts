@@ -8,7 +8,11 @@ test('a workload is given everything that it lacks', () => {
     volumes: [],
     hostUsers: false,
     automountServiceAccountToken: false,
-    securityContext: { seccompProfile: { type: 'RuntimeDefault' }, runAsNonRoot: true },
+    securityContext: {
+      seccompProfile: { type: 'RuntimeDefault' },
+      appArmorProfile: { type: 'RuntimeDefault' },
+      runAsNonRoot: true,
+    },
     containers: [
       {
         name: 'main',
@@ -30,6 +34,7 @@ test('what loosens it is taken away, what is stricter or allowed stays', () => {
           privileged: true,
           runAsNonRoot: false,
           seccompProfile: { type: 'Unconfined' },
+          appArmorProfile: { type: 'Unconfined' },
           capabilities: { add: ['SYS_ADMIN', 'NET_BIND_SERVICE'] },
         },
       },
@@ -43,6 +48,7 @@ test('what loosens it is taken away, what is stricter or allowed stays', () => {
     privileged: false,
     runAsNonRoot: true,
     seccompProfile: { type: 'RuntimeDefault' },
+    appArmorProfile: { type: 'RuntimeDefault' },
     capabilities: { drop: ['ALL'], add: ['NET_BIND_SERVICE'] },
     allowPrivilegeEscalation: false,
     readOnlyRootFilesystem: true,

@@ -161,7 +161,7 @@ export const eradicationTable: readonly AnyRow[] = [
   row({
     declaration: hardenWorkload,
     input: hardenWorkloadInput,
-    implementation: ({ api }) => hardenWorkloadImplementation({ api, pollMs: 100 }),
+    implementation: ({ api, view }) => hardenWorkloadImplementation({ api, view, pollMs: 100 }),
     async scene(cluster, namespace) {
       const suspect = await suspectOf(cluster, namespace);
       return { input: { workload: cart(namespace), suspect }, objects: [] };

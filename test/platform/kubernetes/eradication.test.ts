@@ -115,13 +115,18 @@ describe('eradication and recovery', () => {
       what: 'set the scene',
     });
     const input = { workload: { kind: 'Deployment', namespace, name: 'cart' }, suspect: resolved(pod ?? {}) };
-    const hardening = hardenWorkloadImplementation({ api: cluster.api, pollMs: 100, rollMs: 20_000 });
+    const parts = { api: cluster.api, view: cluster.view, pollMs: 100, rollMs: 20_000 };
+    const hardening = hardenWorkloadImplementation({ ...parts, appArmorOnEveryNode: true });
     const { notes } = await hardening.plan(input, context());
+    const unsure = await hardenWorkloadImplementation(parts).plan(input, context());
+    expect(unsure.notes.join(' ')).toContain('It is given no AppArmor profile: not on each node');
+    expect(unsure.notes.join(' ')).not.toContain('appArmorProfile');
     expect(notes).toEqual(
       expect.arrayContaining([
         'Difference: spec.automountServiceAccountToken is added: false.',
         'Difference: spec.containers[main].securityContext.readOnlyRootFilesystem is added: true.',
         'Difference: spec.hostUsers is added: false.',
+        'Difference: spec.securityContext.appArmorProfile.type is added.',
       ]),
     );
     expect(await template()).toEqual(before);
