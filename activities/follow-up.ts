@@ -3,11 +3,14 @@ import { FirebreakError } from '../core/errors.ts';
 import type { Pager } from '../core/paging.ts';
 import type { FollowUpActivities } from '../core/step.ts';
 import type { TicketSystem } from '../core/ticket.ts';
+import type { TicketMailbox } from '../core/ticket-news.ts';
 import { asFailure } from './failures.ts';
 
-async function safely(work: Promise<void>): Promise<void> {
+const newsAtOnce = 20;
+
+async function safely<T>(work: Promise<T>): Promise<T> {
   try {
-    await work;
+    return await work;
   } catch (error) {
     throw asFailure(error);
   }
@@ -17,9 +20,12 @@ async function safely(work: Promise<void>): Promise<void> {
 export function createFollowUpActivities({
   tickets,
   pager,
+  mailbox,
 }: {
   readonly tickets?: TicketSystem;
   readonly pager?: Pager;
+  /** What ticket systems have told us. */
+  readonly mailbox?: Pick<TicketMailbox, 'after'>;
 }): FollowUpActivities {
   const called = (): Pager => {
     if (!pager) throw new FirebreakError('FB_ERR_REFUSED', 'no pager is configured');
@@ -41,5 +47,6 @@ export function createFollowUpActivities({
       ),
     callPeople: (page) => safely((async () => called().page(page, Context.current().cancellationSignal))()),
     endPage: (page) => safely((async () => called().resolve(page, Context.current().cancellationSignal))()),
+    ticketNews: ({ incident, after }) => safely(mailbox?.after(incident, after, newsAtOnce) ?? Promise.resolve([])),
   };
 }

@@ -31,6 +31,8 @@ export interface QuestionCard {
   readonly similar?: Similar;
   /** What was already done, and until when it lasts: `quarantined (applied, unverified: …)`. */
   readonly contained: readonly { readonly what: string; readonly since: string; readonly until?: string }[];
+  /** What somebody did last to the ticket or the page, where it is. */
+  readonly ticketNews?: string;
   readonly evidence: readonly { readonly name: string; readonly sha256: string; readonly bytes: number }[];
   readonly choices: readonly {
     readonly id: string;

@@ -23,6 +23,8 @@ export interface FollowUpState {
   readonly calledFor: readonly string[];
   readonly calledGroups: readonly string[];
   readonly calls: number;
+  /** The last event of ticket or page that was read, and what it was. Absent: none yet. */
+  readonly news?: { readonly number: number; readonly words: string };
 }
 
 /** What an incident takes with it when its history is cut: plain data, no body is open then. */

@@ -95,5 +95,7 @@ export const incidentNames = {
   voteSignal: 'vote',
   remarkSignal: 'remark',
   noteSignal: 'note',
+  /** There is something to read of the ticket or the page. It says no more: whoever reaches Temporal can send one. */
+  ticketNewsSignal: 'ticketNews',
   stateQuery: 'state',
 } as const;

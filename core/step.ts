@@ -11,6 +11,7 @@ import type { SignedRemark } from './remark.ts';
 import type { Severity } from './severity.ts';
 import type { SignIn, StepUpPolicy } from './step-up.ts';
 import type { TicketUpdate } from './ticket.ts';
+import type { TicketNews } from './ticket-news.ts';
 
 /** One call of an action in a playbook, as the workflow hands it to the chokepoint. */
 export interface StepCall {
@@ -116,6 +117,8 @@ export interface FollowUpActivities {
   callPeople(page: Page): Promise<void>;
   /** Nobody is needed any more. */
   endPage(page: PageRef): Promise<void>;
+  /** What people did to the ticket or the page where it is, after the event of that number. */
+  ticketNews(of: { readonly incident: IncidentRef; readonly after: number }): Promise<readonly TicketNews[]>;
 }
 
 /** What an incident is started with besides its first alerts: the cell's settings at that time. */

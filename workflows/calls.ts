@@ -145,5 +145,9 @@ export function followUpActivities(settings: { readonly queues: Pick<IncidentSet
     priority: { priorityKey: 1 },
   });
   const brief = proxyActivities<FollowUpActivities>({ ...common, scheduleToCloseTimeout: '10m' });
-  return { patient: { updateTicket, endPage, callPeople }, brief: { updateTicket: brief.updateTicket, endPage, callPeople } };
+  const { ticketNews } = brief;
+  return {
+    patient: { updateTicket, endPage, callPeople, ticketNews },
+    brief: { updateTicket: brief.updateTicket, endPage, callPeople, ticketNews },
+  };
 }

@@ -53,6 +53,7 @@ export function cardOf(model: IncidentModel, state: QuestionState, alert: Alert,
       ...(alert.process?.commandLine ? { commandLine: alert.process.commandLine.slice(0, commandLineLimit) } : {}),
     },
     contained: contained(model),
+    ...(model.followUp.news ? { ticketNews: model.followUp.news.words } : {}),
     evidence: model.evidence.flatMap((ref) => ref.artefacts.map(({ name, sha256, bytes }) => ({ name, sha256, bytes }))),
     choices: question.choices.map((choice) => ({
       id: choice.id,

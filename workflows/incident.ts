@@ -25,6 +25,7 @@ import { TargetLocks } from './targets.ts';
 const alertsSignal = defineSignal<[AlertBatch]>(incidentNames.alertsSignal);
 const noteSignal = defineSignal<[IncidentNote]>(incidentNames.noteSignal);
 const remarkSignal = defineSignal<[unknown]>(incidentNames.remarkSignal);
+const ticketNewsSignal = defineSignal(incidentNames.ticketNewsSignal);
 const voteSignal = defineSignal<[unknown]>(incidentNames.voteSignal);
 const stateQuery = defineQuery<IncidentState>(incidentNames.stateQuery);
 
@@ -49,6 +50,7 @@ export async function incident(input: IncidentInput): Promise<IncidentState> {
   setHandler(alertsSignal, join);
   setHandler(noteSignal, (note) => noteOn(model, note, (text) => questions.page(text)));
   setHandler(remarkSignal, (remark) => remarks.receive(remark));
+  setHandler(ticketNewsSignal, () => followUp.nudge());
   setHandler(voteSignal, (vote) => questions.receive(vote));
   setHandler(stateQuery, () => model.snapshot());
 
@@ -95,6 +97,7 @@ function createParts(input: IncidentInput): Parts {
     model,
     activities: followUpActivities(input.settings),
     tell: (text) => questions.page(text),
+    changed: () => questions.touchAll(),
   });
   const leases = new Leases(model, {
     page: (text) => questions.page(text),
@@ -146,13 +149,16 @@ async function quietFor({ model, questions }: Parts): Promise<boolean> {
 
 /** An incident does not close before its records are acknowledged. False: something came in the meantime, which the next run would not know. */
 async function close({ model, questions, followUp }: Parts): Promise<boolean> {
+  followUp.closing = true;
   await followUp.finish();
-  if (!model.quiet || questions.unread) return false;
-  const { verdict, reached, total } = model;
-  model.record('incident.closed', 'engine', `closed: ${verdict}`, { verdict, reached, total });
-  await condition(() => model.outbox.empty);
-  await condition(allHandlersFinished);
-  model.open = !model.quiet || questions.unread || model.total !== total;
-  if (model.open) model.record('incident.reopened', 'engine', 'something came while it closed');
+  if (model.quiet && !questions.unread) {
+    const { verdict, reached, total } = model;
+    model.record('incident.closed', 'engine', `closed: ${verdict}`, { verdict, reached, total });
+    await condition(() => model.outbox.empty);
+    await condition(allHandlersFinished);
+    model.open = !model.quiet || questions.unread || model.total !== total;
+    if (model.open) model.record('incident.reopened', 'engine', 'something came while it closed');
+  }
+  followUp.closing = false;
   return !model.open;
 }

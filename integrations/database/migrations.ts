@@ -136,6 +136,33 @@ const migrations: readonly { readonly name: string; readonly statements: readonl
       'CREATE INDEX card_group_buttons_shown ON card_group_buttons (group_id, shown_at)',
     ],
   },
+  {
+    name: 'what ticket systems tell',
+    statements: [
+      `CREATE TABLE ticket_owners (
+         system TEXT NOT NULL,
+         ticket TEXT NOT NULL,
+         incident_id TEXT NOT NULL,
+         incident_run TEXT NOT NULL,
+         at TEXT NOT NULL,
+         PRIMARY KEY (system, ticket)
+       )`,
+      'CREATE INDEX ticket_owners_age ON ticket_owners (at)',
+      `CREATE TABLE ticket_news (
+         delivery TEXT NOT NULL PRIMARY KEY,
+         incident_id TEXT NOT NULL,
+         incident_run TEXT NOT NULL,
+         number INTEGER NOT NULL,
+         system TEXT NOT NULL,
+         ticket TEXT NOT NULL,
+         done_by TEXT NOT NULL,
+         words TEXT NOT NULL,
+         at TEXT NOT NULL,
+         UNIQUE (incident_id, incident_run, number)
+       )`,
+      'CREATE INDEX ticket_news_age ON ticket_news (at)',
+    ],
+  },
 ];
 
 /** Brings the schema up to date. Each migration is one transaction; two processes that start at once do it one after the other. */

@@ -69,6 +69,7 @@ function blocksAt({
     section(happened(card, size)),
     section(contained(card, size(1_200))),
     section(evidence(card, size(900))),
+    ...(card.ticketNews === undefined ? [] : [context([`Ticket: ${inline(card.ticketNews, size(400))}`])]),
     ...(card.similar ? [section(similarText(card.similar, card.incident.cluster, size(700)))] : []),
     { type: 'divider' },
     ...own.map((choice, index) => section(choiceText({ choice, number: index + 1, max: perChoice }))),

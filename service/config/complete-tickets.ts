@@ -2,6 +2,11 @@ import type { SecretRef } from './fields.ts';
 import type { FileConfig } from './schema.ts';
 
 type Absolute = (ref: SecretRef) => SecretRef;
+type Inbound = { readonly inbound?: { readonly secrets: readonly SecretRef[] } };
+
+function inboundOf({ inbound }: Inbound, at: Absolute): { readonly inbound?: { readonly secrets: SecretRef[] } } {
+  return inbound ? { inbound: { secrets: inbound.secrets.map(at) } } : {};
+}
 
 /** The same section with the places of its secrets made absolute. */
 export function completeTickets(
@@ -9,10 +14,10 @@ export function completeTickets(
   at: Absolute,
 ): FileConfig['tickets'] {
   return {
-    ...(github && { github: { ...github, token: at(github.token) } }),
-    ...(jira && { jira: { ...jira, token: at(jira.token) } }),
-    ...(servicenow && { servicenow: { ...servicenow, password: at(servicenow.password) } }),
-    ...(webhook && { webhook: { ...webhook, secret: at(webhook.secret) } }),
+    ...(github && { github: { ...github, token: at(github.token), ...inboundOf(github, at) } }),
+    ...(jira && { jira: { ...jira, token: at(jira.token), ...inboundOf(jira, at) } }),
+    ...(servicenow && { servicenow: { ...servicenow, password: at(servicenow.password), ...inboundOf(servicenow, at) } }),
+    ...(webhook && { webhook: { ...webhook, secret: at(webhook.secret), ...inboundOf(webhook, at) } }),
   };
 }
 
@@ -23,6 +28,7 @@ export function completePaging({ pagerduty, webhook }: FileConfig['paging'], at:
       pagerduty: {
         ...pagerduty,
         routingKey: at(pagerduty.routingKey),
+        ...inboundOf(pagerduty, at),
         ...(pagerduty.onCall && { onCall: { ...pagerduty.onCall, token: at(pagerduty.onCall.token) } }),
         ...(pagerduty.groups && {
           groups: Object.fromEntries(Object.entries(pagerduty.groups).map(([group, ref]) => [group, at(ref)])),

@@ -7,6 +7,8 @@ export interface TicketSecrets {
   readonly jira?: { readonly token: string };
   readonly servicenow?: { readonly password: string };
   readonly webhook?: { readonly secret: string };
+  /** Of what the system sends to us. */
+  readonly inbound?: readonly string[];
 }
 
 /** Secrets of the configured pager. Of the desk only. */
@@ -18,9 +20,19 @@ export interface PagingSecrets {
     readonly onCallToken?: string;
   };
   readonly webhook?: { readonly secret: string };
+  readonly inbound?: readonly string[];
 }
 
 type Read = (path: string, ref: SecretRef) => string;
+
+function inboundSecrets(
+  path: string,
+  section: { readonly inbound?: { readonly secrets: readonly SecretRef[] } } | undefined,
+  read: Read,
+): { readonly inbound?: readonly string[] } {
+  if (!section?.inbound) return {};
+  return { inbound: section.inbound.secrets.map((ref, index) => read(`${path}.inbound.secrets[${index}]`, ref)) };
+}
 
 export function ticketSecrets({ github, jira, servicenow, webhook }: Config['tickets'], read: Read): TicketSecrets {
   return {
@@ -28,6 +40,10 @@ export function ticketSecrets({ github, jira, servicenow, webhook }: Config['tic
     ...(jira && { jira: { token: read('tickets.jira.token', jira.token) } }),
     ...(servicenow && { servicenow: { password: read('tickets.servicenow.password', servicenow.password) } }),
     ...(webhook && { webhook: { secret: read('tickets.webhook.secret', webhook.secret) } }),
+    ...inboundSecrets('tickets.github', github, read),
+    ...inboundSecrets('tickets.jira', jira, read),
+    ...inboundSecrets('tickets.servicenow', servicenow, read),
+    ...inboundSecrets('tickets.webhook', webhook, read),
   };
 }
 
@@ -42,5 +58,6 @@ export function pagingSecrets({ pagerduty, webhook }: Config['paging'], read: Re
       },
     }),
     ...(webhook && { webhook: { secret: read('paging.webhook.secret', webhook.secret) } }),
+    ...inboundSecrets('paging.pagerduty', pagerduty, read),
   };
 }

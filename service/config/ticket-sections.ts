@@ -21,6 +21,19 @@ const titleAndBody = z.strictObject({
   body: template.exactOptional().meta({ description: 'Template of the body. Default: `{{body}}`.' }),
 });
 
+/** What comes back. The desk must be reachable for it, at `/inbound/SYSTEM`. */
+const inbound = z
+  .strictObject({
+    secrets: z.array(secret).min(1).max(2).meta({
+      description: 'What its webhooks are signed with (ServiceNow: the token that they carry); two while they are rotated.',
+    }),
+  })
+  .exactOptional()
+  .meta({
+    description: 'Whether it tells us what people do to the ticket there. Absent: it does not. It is shown, and decides nothing.',
+    examples: [{ secrets: [{ env: 'TICKET_WEBHOOK_SECRET' }] }],
+  });
+
 const github = z.strictObject({
   repository: z
     .string()
@@ -31,6 +44,7 @@ const github = z.strictObject({
     .default('https://api.github.com')
     .meta({ description: 'Base URL of the REST API; another one for GitHub Enterprise Server.' }),
   fields: titleAndBody.exactOptional(),
+  inbound,
 });
 
 const jira = z.strictObject({
@@ -61,6 +75,7 @@ const jira = z.strictObject({
         'Fields of the issue by name, with placeholders. `summary` is `{{title}}` and `description` is `{{body}}` where they are not named.',
       examples: [{ summary: '[{{severity}}] {{title}}', priority: { name: 'High' }, customfield_10042: '{{cluster}}' }],
     }),
+  inbound,
 });
 
 const servicenow = z.strictObject({
@@ -91,6 +106,7 @@ const servicenow = z.strictObject({
       duplicate: z.string().min(1).default('Duplicate').meta({ description: '`close_code` of a duplicate.' }),
     })
     .prefault({}),
+  inbound,
 });
 
 const webhook = {
@@ -101,6 +117,7 @@ const webhook = {
 const webhookTickets = z.strictObject({
   ...webhook,
   fields: titleAndBody.exactOptional(),
+  inbound,
 });
 
 const onlyOne = (section: object) => Object.values(section).filter((value) => value !== undefined).length <= 1;
@@ -141,6 +158,7 @@ const pagerduty = z.strictObject({
   onCall: onCall
     .exactOptional()
     .meta({ description: 'Who is on call, from PagerDuty’s schedules. Absent: the roster alone says.' }),
+  inbound,
 });
 
 export const paging = z

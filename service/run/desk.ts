@@ -11,12 +11,14 @@ import { openTicket } from '../../core/actions/open-ticket.ts';
 import { createAuditStore } from '../../integrations/database/audit-store.ts';
 import { openDatabase } from '../../integrations/database/database.ts';
 import { createIncidentIndex } from '../../integrations/database/incident-index.ts';
+import { createTicketMailbox } from '../../integrations/database/ticket-mailbox.ts';
 import type { Config } from '../config/load.ts';
 import type { Secrets } from '../config/secrets.ts';
 import { createActivityWorker, type WorkerBase } from '../temporal/workers.ts';
 import { createDeskMetrics } from './desk-metrics.ts';
 import { listenAtDesk } from './desk-server.ts';
-import { createPager, createTickets } from './follow-up.ts';
+import { boundPager, boundTickets, createInboundSystems, createPager, createTickets } from './follow-up.ts';
+import { createInboundTickets, nudgeThrough } from './inbound-tickets.ts';
 import { Journal } from './journal.ts';
 import { type Logger, reasonOf } from './log.ts';
 import { startNotary } from './notary.ts';
@@ -60,9 +62,11 @@ export async function startDesk(parts: DeskParts): Promise<RunningDesk> {
     parts.first,
   );
 
-  const tickets = createTickets({ config, secrets, database });
-  const pager = createPager({ config, secrets });
-  const followUpActivities = createFollowUpActivities({ ...(tickets && { tickets }), ...(pager && { pager }) });
+  const mailbox = createTicketMailbox(database);
+  const tickets = boundTickets(createTickets({ config, secrets, database }), mailbox);
+  const pager = boundPager(createPager({ config, secrets }), mailbox);
+  const followUpActivities = createFollowUpActivities({ ...(tickets && { tickets }), ...(pager && { pager }), mailbox });
+  const inboundSystems = createInboundSystems({ config, secrets });
   const chokepoint = createChokepoint({
     actions: [{ declaration: openTicket, input: openTicketInput, implementation: openTicketImplementation({ tickets }) }],
     rules: rulesOf(config),
@@ -82,6 +86,15 @@ export async function startDesk(parts: DeskParts): Promise<RunningDesk> {
     ...config.desk.listen,
     slack: slack?.desk,
     signIn: slack?.signIn,
+    inbound:
+      inboundSystems.length === 0
+        ? undefined
+        : createInboundTickets({
+            systems: inboundSystems,
+            mailbox,
+            nudge: nudgeThrough(parts.client),
+            refused: (facts) => log.warn(facts, 'a ticket system’s event was refused'),
+          }),
     metrics: createDeskMetrics({ store, roster: config.roster }),
   });
   await slack?.desk.open();

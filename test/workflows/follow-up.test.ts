@@ -1,6 +1,13 @@
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { createFollowUpActivities } from '../../activities/follow-up.ts';
+import { incidentNames } from '../../core/incident.ts';
 import { type TicketRequest, type TicketSystem, ticketKeyOf } from '../../core/ticket.ts';
+import type { TicketMailbox } from '../../core/ticket-news.ts';
+import { type Database, openDatabase } from '../../integrations/database/database.ts';
+import { createTicketMailbox } from '../../integrations/database/ticket-mailbox.ts';
 import { createJiraTickets } from '../../integrations/jira/tickets.ts';
 import { createPagerDuty } from '../../integrations/pagerduty/pager.ts';
 import { adfText } from '../fakes/jira/adf-check.ts';
@@ -19,6 +26,8 @@ const levels = [
 let jira: JiraFake;
 let pagerduty: PagerDutyFake;
 let tickets: TicketSystem;
+let database: Database;
+let mailbox: TicketMailbox;
 let lab: Lab;
 
 beforeAll(async () => {
@@ -31,12 +40,15 @@ beforeAll(async () => {
     const request = { key: ticketKeyOf(call.incident), incident: call.incident, title, body, labels: [] };
     return { system: 'jira', ...(await tickets.open(request, new AbortController().signal)) };
   };
-  lab = await startLab({ openTicket }, 100, undefined, createFollowUpActivities({ tickets, pager }));
+  database = await openDatabase({ url: `sqlite:${join(mkdtempSync(join(tmpdir(), 'firebreak-news-')), 'desk.db')}` });
+  mailbox = createTicketMailbox(database);
+  lab = await startLab({ openTicket }, 100, undefined, createFollowUpActivities({ tickets, pager, mailbox }));
 }, 120_000);
 afterAll(async () => {
   await lab?.stop();
   await jira?.stop();
   await pagerduty?.stop();
+  await database?.close();
 });
 
 async function issueOf(incident: RunningIncident) {
@@ -117,6 +129,43 @@ describe('an incident with a ticket and a pager', () => {
   });
 });
 
+describe('what people do to the ticket where it is', () => {
+  const nudge = (incident: RunningIncident) =>
+    lab.env.client.workflow.getHandle(incident.id).signal(incidentNames.ticketNewsSignal);
+  const newsIn = (state: Awaited<ReturnType<RunningIncident['state']>>) =>
+    state.timeline.filter(({ kind }) => kind === 'ticket.news').map(({ actor, text }) => `${actor}: ${text}`);
+
+  test('is told in the timeline, the thread and on the card, once, and decides nothing', async () => {
+    const incident = await lab.start([alertOf()], { followUp, levels });
+    const { question } = await incident.question();
+    const { tickets: links = [] } = await incident.until((state) => (state.tickets ?? []).length > 0, 'the ticket');
+    const { incident: ref } = await incident.state();
+    const ticket = links[0]?.id ?? '';
+    await mailbox.bind({ system: 'jira', id: ticket }, ref);
+    // Whoever reaches Temporal can send this: there is nothing to read.
+    await nudge(incident);
+    // A name of the roster is nobody of the roster there.
+    await mailbox.put('jira', 'a', { ticket, deed: 'closed', by: 'Ana' });
+    await nudge(incident);
+    const line = `jira ${ticket} was closed by Ana`;
+    const told = await incident.until((state) => newsIn(state).length > 0, 'the news');
+    expect(newsIn(told)).toEqual([`ticket/jira: ${line}`]);
+    expect(told.questions.find((asked) => asked.question.id === question.id)?.status.state).toBe('open');
+    expect(told.leases.map(({ state }) => state)).toEqual(['active']);
+    await mailbox.put('jira', 'b', { ticket, deed: 'commented', by: 'Ana', text: 'release it' });
+    await nudge(incident);
+    await nudge(incident);
+    const more = await incident.until((state) => newsIn(state).length > 1, 'the comment');
+    expect(newsIn(more)).toEqual([`ticket/jira: ${line}`, `ticket/jira: jira ${ticket} has a comment of Ana: release it`]);
+    expect(more.leases.map(({ state }) => state)).toEqual(['active']);
+    await incident.until(() => lab.seen.threads.includes(line), 'the thread');
+    await incident.until(() => lab.seen.cards.some((card) => card.ticketNews?.endsWith('release it')), 'the card');
+    await incident.vote('remove', 'ana');
+    const end = await incident.result();
+    expect(newsIn(end)).toHaveLength(2);
+  });
+});
+
 describe('a ticket system and a pager that are down', () => {
   test('delay nothing, are given up after a day, and that is on the record', async () => {
     let tries = 0;
@@ -129,7 +178,7 @@ describe('a ticket system and a pager that are down', () => {
       { openTicket: async () => ({ system: 'jira', state: 'created', id: 'SEC-1' }) },
       100,
       undefined,
-      { updateTicket: down, callPeople: down, endPage: down },
+      { updateTicket: down, callPeople: down, endPage: down, ticketNews: down },
     );
     try {
       const incident = await broken.start([alertOf()], { followUp, levels });

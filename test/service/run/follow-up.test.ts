@@ -7,7 +7,7 @@ import { openDatabase } from '../../../integrations/database/database.ts';
 import { followUpOf } from '../../../service/config/complete-tickets.ts';
 import { loadConfig } from '../../../service/config/load.ts';
 import { resolveSecrets } from '../../../service/config/secrets.ts';
-import { createPager, createTickets } from '../../../service/run/follow-up.ts';
+import { createInboundSystems, createPager, createTickets } from '../../../service/run/follow-up.ts';
 import { startJiraFake } from '../../fakes/jira/server.ts';
 import { startPagerDutyFake } from '../../fakes/pagerduty/server.ts';
 import { request } from '../../integrations/tickets/systems.ts';
@@ -34,7 +34,12 @@ ${sections}`,
   const secrets = resolveSecrets({ config, env: { CODEC: codec, ...env }, roles: ['desk'] });
   const database = await openDatabase({ url: `sqlite:${join(folder, 'desk.db')}` });
   stops.push(() => database.close());
-  return { config, tickets: createTickets({ config, secrets, database }), pager: createPager({ config, secrets }) };
+  return {
+    config,
+    inbound: createInboundSystems({ config, secrets }).map(({ name }) => name),
+    tickets: createTickets({ config, secrets, database }),
+    pager: createPager({ config, secrets }),
+  };
 }
 
 test('from the file to the ticket and the page: redacted, by template, once', async () => {
@@ -57,6 +62,17 @@ paging: { pagerduty: { routingKey: { env: PD }, groups: { leads: { env: LEADS } 
   await pager?.page({ key: pageKeyOf(incident), nth: 0, group: 'leads', incident, summary: secret, details: {} }, signal);
   expect(pagerduty.alerts.map((alert) => alert.routingKey)).toEqual(['b'.repeat(32)]);
   expect(JSON.stringify(pagerduty.alerts)).not.toContain('secretpass');
+});
+
+test('only what the configuration has secrets for may tell something back', async () => {
+  const jira = 'jira: { url: https://acme.atlassian.net, email: a@acme.com, token: { env: JIRA }, project: SEC';
+  const pagerduty = 'pagerduty: { routingKey: { env: PD }';
+  const env = { JIRA: 'jira-token', PD: 'a'.repeat(32), HOOK: 'hook-secret', OLD: 'old-secret' };
+  const inbound = 'inbound: { secrets: [{ env: HOOK }, { env: OLD }] }';
+  const none = await desk(`tickets: { ${jira} } }\npaging: { ${pagerduty} } }\n`, env);
+  expect(none.inbound).toEqual([]);
+  const both = await desk(`tickets: { ${jira}, ${inbound} } }\npaging: { ${pagerduty}, ${inbound} } }\n`, env);
+  expect(both.inbound).toEqual(['jira', 'pagerduty']);
 });
 
 test('without either there is neither, and incidents are told so', async () => {

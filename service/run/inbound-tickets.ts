@@ -1,0 +1,109 @@
+import { createHash } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Client } from '@temporalio/client';
+import { WorkflowNotFoundError } from '@temporalio/client';
+import { type IncidentRef, incidentNames } from '../../core/incident.ts';
+import type { InboundSystem, TicketMailbox } from '../../core/ticket-news.ts';
+
+export const inboundPrefix = '/inbound/';
+
+const largestBody = 256 * 1024;
+const readWithinMs = 10_000;
+const nudgeWithinMs = 3_000;
+/** Bodies that are read at a time: nobody has proven anything yet. */
+const atOnce = 16;
+
+export interface InboundTickets {
+  handle(request: IncomingMessage, response: ServerResponse): void;
+}
+
+/**
+ * What ticket systems and PagerDuty tell us by webhook. What is signed is kept first, once, and its incident is told that there is something to
+ * read; the signal says no more, so that nothing in it has to be believed. Nothing here decides anything.
+ */
+export function createInboundTickets(options: {
+  readonly systems: readonly InboundSystem[];
+  readonly mailbox: Pick<TicketMailbox, 'put'>;
+  /** @throws while it cannot be told: the system sends it again. */
+  readonly nudge: (incident: IncidentRef) => Promise<void>;
+  readonly refused: (facts: { readonly system: string; readonly reason: string }) => void;
+  readonly now?: () => number;
+}): InboundTickets {
+  const { systems, mailbox, nudge, refused, now = Date.now } = options;
+  let reading = 0;
+
+  const answerTo = async (request: IncomingMessage): Promise<number> => {
+    const name = (request.url ?? '').split('?')[0]?.slice(inboundPrefix.length);
+    const system = systems.find((one) => one.name === name);
+    if (!system) return 404;
+    if (request.method !== 'POST') return 405;
+    const body = await bodyOf(request);
+    if (!body) return 413;
+    const header = (key: string): string | undefined => {
+      const value = request.headers[key];
+      return typeof value === 'string' ? value : undefined;
+    };
+    const read = system.read({ header, body, now: now() });
+    if (!read.ok) {
+      refused({ system: system.name, reason: read.reason });
+      return 401;
+    }
+    const sent = createHash('sha256').update(`${system.name}\n`).update(body).digest('hex');
+    for (const [index, event] of read.events.entries()) {
+      const incident = await mailbox.put(system.name, `${sent}/${index}`, event);
+      if (incident) await nudge(incident);
+    }
+    return 204;
+  };
+
+  return {
+    handle: (request, response) => {
+      const answer = (status: number): void => {
+        // What was not read is not waited for either.
+        if (status >= 400) response.setHeader('connection', 'close');
+        response.writeHead(status).end();
+      };
+      if (reading >= atOnce) return answer(503);
+      reading += 1;
+      void answerTo(request)
+        .catch(() => 503)
+        .then(answer)
+        .finally(() => {
+          reading -= 1;
+        });
+    },
+  };
+}
+
+/** The bytes as they were sent: signatures are over them. Undefined when there are too many, or they come too slowly. */
+async function bodyOf(request: IncomingMessage): Promise<Uint8Array | undefined> {
+  if (Number(request.headers['content-length'] ?? 0) > largestBody) return undefined;
+  const parts: Uint8Array[] = [];
+  let size = 0;
+  const late = setTimeout(() => request.destroy(), readWithinMs);
+  try {
+    for await (const part of request as AsyncIterable<Uint8Array>) {
+      size += part.length;
+      if (size > largestBody) return undefined;
+      parts.push(part);
+    }
+  } finally {
+    clearTimeout(late);
+  }
+  return Buffer.concat(parts);
+}
+
+/** Tells the incident that there is something to read. One that is over has nobody left to tell. */
+export function nudgeThrough(client: () => Client | undefined): (incident: IncidentRef) => Promise<void> {
+  return async ({ id, run }) => {
+    const connected = client();
+    if (!connected) throw new Error('Temporal does not answer yet');
+    try {
+      await connected.withDeadline(Date.now() + nudgeWithinMs, () =>
+        connected.workflow.getHandle(id, undefined, { firstExecutionRunId: run }).signal(incidentNames.ticketNewsSignal),
+      );
+    } catch (error) {
+      if (!(error instanceof WorkflowNotFoundError)) throw error;
+    }
+  };
+}
