@@ -97,6 +97,21 @@ export function hardeningBefore(spec: HardenedSpec): HardeningBefore {
   };
 }
 
+/** The touched fields, a line for the pod and one for each container. CEL reads no JSON: admission compares these with what it sees. */
+export function hardenedFieldsText(spec: HardenedSpec): string {
+  const types = (context: Fields | undefined): readonly unknown[] =>
+    [context?.seccompProfile, context?.appArmorProfile].map((profile) => (isFields(profile) ? profile.type : undefined));
+  const texts = (values: readonly unknown[]): string => values.map((value) => String(value ?? '-')).join('/');
+  const { securityContext: pod, hostUsers, automountServiceAccountToken: token } = spec;
+  const containers = [...(spec.containers ?? []), ...(spec.initContainers ?? [])].map(({ name, securityContext: context }) => {
+    const { privileged, allowPrivilegeEscalation, readOnlyRootFilesystem, runAsNonRoot, capabilities } = context ?? {};
+    const { add, drop } = isFields(capabilities) ? capabilities : {};
+    const flags = [privileged, allowPrivilegeEscalation, readOnlyRootFilesystem, runAsNonRoot, ...types(context)];
+    return texts([name, ...flags, ...[add, drop].map((list) => (Array.isArray(list) ? list.join(',') : ''))]);
+  });
+  return [texts(['/', hostUsers, token, pod?.runAsNonRoot, ...types(pod)]), ...containers].join('\n');
+}
+
 /** Gives exactly the touched fields back; what else has changed since stays. */
 export function unharden(spec: HardenedSpec, before: HardeningBefore): HardenedSpec {
   const each = (list: readonly Container[] | undefined) =>

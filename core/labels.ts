@@ -28,6 +28,8 @@ export const names = {
   rolledBackByAnnotation: 'firebreak.dev/rolled-back-by',
   /** On a workload that was hardened: the step, and what the touched fields were, as JSON. */
   hardenedAnnotation: 'firebreak.dev/hardened',
+  /** Beside it: the same fields in lines that admission can compare. It lets Firebreak give back these, and no others. */
+  hardenedFromAnnotation: 'firebreak.dev/hardened-from',
   /** On a ServiceAccount that keeps what another was, while that is made anew: JSON. */
   keptAccountAnnotation: 'firebreak.dev/kept-account',
   standingPolicy: 'firebreak-quarantine',

@@ -3,7 +3,14 @@ import { z } from 'zod';
 import type { ActionImplementation } from '../../core/action.ts';
 import type { HardenWorkloadInput, HardenWorkloadOutput } from '../../core/actions/harden-workload.schema.ts';
 import { FirebreakError } from '../../core/errors.ts';
-import { type HardenedSpec, type Hardening, harden, hardeningBefore, unharden } from '../../core/hardening.ts';
+import {
+  type HardenedSpec,
+  type Hardening,
+  harden,
+  hardenedFieldsText,
+  hardeningBefore,
+  unharden,
+} from '../../core/hardening.ts';
 import { names, stepHash } from '../../core/labels.ts';
 import { templateDifference } from '../../core/template-difference.ts';
 import { pathOf } from '../../integrations/kubernetes/client.ts';
@@ -60,7 +67,8 @@ export function hardenWorkloadImplementation({
   }): Promise<RollingObject> => {
     const { ref, seen, spec, mark, signal } = call;
     const { uid, resourceVersion, annotations } = seen.metadata;
-    const at = `/metadata/annotations/${names.hardenedAnnotation.replaceAll('/', '~1')}`;
+    const at = (annotation: string): string => `/metadata/annotations/${annotation.replaceAll('/', '~1')}`;
+    const lines = hardenedFieldsText(specOf(seen));
     return api.json<RollingObject>({
       method: 'PATCH',
       patch: 'json',
@@ -72,7 +80,8 @@ export function hardenWorkloadImplementation({
         { op: 'replace', path: '/metadata/resourceVersion', value: resourceVersion },
         { op: 'replace', path: '/spec/template/spec', value: spec },
         ...(mark && !annotations ? [{ op: 'add', path: '/metadata/annotations', value: {} }] : []),
-        ...(mark ? [{ op: 'add', path: at, value: JSON.stringify(mark) }] : []),
+        ...(mark ? [{ op: 'add', path: at(names.hardenedAnnotation), value: JSON.stringify(mark) }] : []),
+        ...(mark?.state === 'hardened' ? [{ op: 'add', path: at(names.hardenedFromAnnotation), value: lines }] : []),
       ],
       what: `patch ${ref.resource} in ${ref.namespace}`,
       signal,

@@ -2,15 +2,17 @@ import { type Command, InvalidArgumentError } from 'commander';
 import type { ActionDeclaration, Pool } from '../../core/action.ts';
 import { actions as all } from '../../core/actions/index.ts';
 import { FirebreakError } from '../../core/errors.ts';
-import { loadConfig } from '../config/load.ts';
+import { type Config, loadConfig } from '../config/load.ts';
 import { actionsOfPlaybooks, enabledActions } from '../rbac/enabled.ts';
 import { rbacManifests } from '../rbac/manifests.ts';
 import { missingRights } from '../rbac/missing.ts';
+import { risksOf } from '../rbac/risks.ts';
 import { openClusterApi } from '../run/cluster-api.ts';
-import { type CommonOptions, type ConfiguredOptions, withConfig, withExamples } from './options.ts';
+import { type CommonOptions, type ConfiguredOptions, withConfig, withExamples, withJson } from './options.ts';
 import { print, printable, printJson, printTable } from './output.ts';
 
-interface ManifestOptions {
+interface ManifestOptions extends CommonOptions {
+  readonly config?: string;
   readonly playbooks?: readonly string[];
   readonly actions?: readonly string[];
   readonly pool?: Pool;
@@ -29,22 +31,39 @@ function pool(text: string): Pool {
   return found;
 }
 
-/** Adds `firebreak rbac manifests|check`. */
+/** Which actions the rights are for, as every command that makes manifests has it. */
+function withActions(command: Command): Command {
+  return command
+    .option(
+      '--config <file>',
+      'for what this configuration turns on, with its image of the tools pinned and its protected namespaces closed to them (default: what is shipped)',
+    )
+    .option('--playbooks <ids>', 'only what these need, with commas between', list)
+    .option('--actions <names>', 'these actions too, with commas between', list)
+    .option('--pool <pool>', 'only this pool', pool)
+    .option('--namespace <name>', 'where Firebreak runs', 'firebreak');
+}
+
+/** Adds `firebreak rbac manifests|risks|check`. */
 export function registerRbacCommand(program: Command): void {
   const rbac = program.command('rbac').description('the rights in the cluster: the least that is needed, and what is missing');
   withExamples(
-    rbac
-      .command('manifests')
-      .description('print the least rights for playbooks, one account a pool, with the admission policies that narrow them')
-      .option('--playbooks <ids>', 'only what these need, with commas between (default: all that are shipped)', list)
-      .option('--actions <names>', 'these actions too, with commas between', list)
-      .option('--pool <pool>', 'only this pool', pool)
-      .option('--namespace <name>', 'where Firebreak runs', 'firebreak'),
+    withActions(
+      rbac
+        .command('manifests')
+        .description('print the least rights for playbooks, one account a pool, with the admission policies that narrow them'),
+    ),
     [
-      'firebreak rbac manifests > rbac.yaml',
+      'firebreak rbac manifests --config firebreak.yaml > rbac.yaml',
       'firebreak rbac manifests --playbooks contain-dropped-binary --actions evictPod --pool cell',
     ],
-  ).action(manifests);
+  ).action((options: ManifestOptions) => {
+    process.stdout.write([...made(options).values()].join('---\n'));
+  });
+  withExamples(withJson(withActions(rbac.command('risks').description('what whoever has the token of an account could do'))), [
+    'firebreak rbac risks --config firebreak.yaml',
+    'firebreak rbac risks --pool forensics --actions killProcess --json',
+  ]).action(risks);
   withExamples(
     withConfig(
       rbac
@@ -58,17 +77,47 @@ export function registerRbacCommand(program: Command): void {
   ).action(check);
 }
 
-function chosen({ playbooks, actions = [] }: Pick<ManifestOptions, 'playbooks' | 'actions'>): readonly ActionDeclaration[] {
+function chosen(
+  { playbooks, actions = [] }: Pick<ManifestOptions, 'playbooks' | 'actions'>,
+  config: Config | undefined,
+): readonly ActionDeclaration[] {
   const unknown = actions.find((name) => !all.some((action) => action.name === name));
   if (unknown !== undefined) throw new FirebreakError('FB_ERR_NOT_FOUND', `there is no action ${unknown}`);
-  const used = new Set(actionsOfPlaybooks(playbooks).map(({ name }) => name));
+  const enabled = config && playbooks === undefined ? enabledActions(config) : actionsOfPlaybooks(playbooks);
+  const used = new Set(enabled.map(({ name }) => name));
   return all.filter(({ name }) => used.has(name) || actions.includes(name));
 }
 
-function manifests(options: ManifestOptions): void {
-  const made = rbacManifests({ actions: chosen(options), namespace: options.namespace });
-  const wanted = [...made].filter(([file]) => options.pool === undefined || file === `${options.pool}.yaml`);
-  process.stdout.write(wanted.map(([, manifest]) => manifest).join('---\n'));
+/** File name → text. */
+function made(options: ManifestOptions): ReadonlyMap<string, string> {
+  const config = options.config === undefined ? undefined : loadConfig({ path: options.config, env: process.env });
+  const actions = chosen(options, config);
+  const pinned = config && {
+    closedNamespaces: config.guardrails.protectedNamespaces,
+    ...(config.forensics.toolsImage !== undefined && { toolsImage: config.forensics.toolsImage }),
+  };
+  const manifests = rbacManifests({ actions, namespace: options.namespace, ...(pinned && { pinned }) });
+  const isWanted = (file: string): boolean =>
+    file === `${options.pool}.yaml` ||
+    actions.some(({ name, pool: of }) => of === options.pool && file === `opt-in/${name}.yaml`);
+  return new Map([...manifests].filter(([file]) => options.pool === undefined || isWanted(file)));
+}
+
+function risks(options: ManifestOptions): void {
+  const found = risksOf(made(options));
+  if (options.json) {
+    printJson(found);
+    return;
+  }
+  for (const account of new Set(found.map((one) => one.account))) {
+    print(`Whoever has a token of ${account}, whatever they ask of the API server:\n`);
+    for (const { right, alone, heldTo } of found.filter((one) => one.account === account)) {
+      print(printable(`  ${right}: could ${alone}`));
+      for (const message of heldTo.length > 0 ? heldTo.map((one) => `admission: ${one}`) : ['not narrowed'])
+        print(printable(`    ${message}`));
+    }
+    print();
+  }
 }
 
 async function check(options: ConfiguredOptions & CommonOptions & { readonly pool: Pool }): Promise<void> {

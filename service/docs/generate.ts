@@ -5,11 +5,13 @@ import { projectRoot } from '../dev/project-root.ts';
 import { actionsPage } from './actions-page.ts';
 import { configurationPage } from './configuration-page.ts';
 import { errorsPage } from './errors-page.ts';
+import { rightsPage } from './rights-page.ts';
 
 const pages: readonly { readonly name: string; readonly source: string; readonly make: () => string }[] = [
   { name: 'actions.md', source: 'core/actions', make: actionsPage },
   { name: 'configuration.md', source: 'service/config', make: configurationPage },
   { name: 'errors.md', source: 'core/errors.ts', make: errorsPage },
+  { name: 'rights.md', source: 'service/rbac', make: rightsPage },
 ];
 
 function textOf({ source, make }: (typeof pages)[number]): string {

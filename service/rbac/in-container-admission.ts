@@ -1,21 +1,23 @@
 import { fetcher } from '../../core/actions/checkpoint-container.ts';
 import { tools } from '../../core/actions/in-container-rights.ts';
-import { policy } from './admission.ts';
+import { imageIs, type Pinned } from './pinned.ts';
+import { type Account, policy } from './policy.ts';
 
 /**
  * `pods/exec` is every container's shell, and `pods/ephemeralcontainers` any program in any pod. With these policies a thief of the forensics
- * pool's account can put only our tools' program beside a container, from an image by digest, and send commands to nothing but that program.
+ * pool's account can put only our tools' program beside a container, from the configured image, and send commands to nothing but that program; and neither in protected namespaces.
  */
 export function inContainerAdmission(options: {
   /** Of the policies. Each manifest that needs them brings the same ones along under its own name. */
   readonly name: string;
-  readonly account: { readonly namespace: string; readonly name: string };
+  readonly account: Account;
+  readonly pinned: Pinned;
 }): readonly object[] {
-  const { name, account } = options;
+  const { name, account, pinned } = options;
   const allowed = [...tools.capabilities, ...tools.moreCapabilities].map((one) => `'${one}'`).join(', ');
   const isOurs = [
     `c.name.startsWith('${tools.namePrefix}')`,
-    `c.?image.orValue('').matches('^[^@]+@sha256:[0-9a-f]{64}$')`,
+    imageIs(`c.?image.orValue('')`, pinned),
     `c.?command.orValue([]).size() == 4 && c.command[0] == '${tools.program}' && c.command[1] == 'wait'`,
     `c.?args.orValue([]).size() == 0`,
     `c.?env.orValue([]).size() == 0 && c.?envFrom.orValue([]).size() == 0`,
@@ -25,12 +27,15 @@ export function inContainerAdmission(options: {
     `c.?securityContext.?readOnlyRootFilesystem.orValue(false) == true`,
     `c.?securityContext.?capabilities.?add.orValue([]).all(one, one in [${allowed}])`,
   ].join(' && ');
-  const rule = (operation: string, resource: string): object => ({
+  const rule = (operation: string, ...resources: readonly string[]): object => ({
     apiGroups: [''],
     apiVersions: ['v1'],
     operations: [operation],
-    resources: [resource],
+    resources,
   });
+  const closed = [...new Set([account.namespace, ...(pinned.closedNamespaces ?? [])])];
+  const isClosed = `request.namespace in [${closed.map((one) => `'${one}'`).join(', ')}]`;
+  const staysOut = `Firebreak looks into no container in ${closed.join(', ')}: these are its own namespace and the protected ones`;
   return [
     ...policy({
       name: `${name}-tools`,
@@ -39,9 +44,10 @@ export function inContainerAdmission(options: {
       rule: rule('UPDATE', 'pods/ephemeralcontainers'),
       variables: [{ name: 'had', expression: 'oldObject.spec.?ephemeralContainers.orValue([])' }],
       validations: [
+        { expression: `!(${isClosed})`, message: staysOut },
         {
           expression: `object.spec.?ephemeralContainers.orValue([]).all(c, variables.had.exists(before, before.name == c.name) || (${isOurs}))`,
-          message: `Firebreak may add only its own tools to a pod: ${tools.program} from an image by digest, without privilege, volumes and environment`,
+          message: `Firebreak may add only its own tools to a pod: ${tools.program} from ${pinned.toolsImage ?? 'an image by digest'}, without privilege, volumes and environment`,
         },
       ],
     }),
@@ -49,11 +55,17 @@ export function inContainerAdmission(options: {
       name: `${name}-exec`,
       pool: 'forensics',
       account,
-      rule: rule('CONNECT', 'pods/exec'),
-      variables: [],
-      validations: [
+      rule: rule('CONNECT', 'pods/exec', 'pods/attach', 'pods/portforward'),
+      variables: [
         {
-          expression: `(object.?container.orValue('').startsWith('${tools.namePrefix}') || (request.namespace == '${account.namespace}' && request.name.startsWith('${fetcher.namePrefix}'))) && object.?command.orValue([]).size() > 1 && object.command[0] == '${tools.program}' && !object.?stdin.orValue(false)`,
+          name: 'isOurPod',
+          expression: `request.namespace == '${account.namespace}' && request.name.startsWith('${fetcher.namePrefix}')`,
+        },
+      ],
+      validations: [
+        { expression: `variables.isOurPod || !(${isClosed})`, message: staysOut },
+        {
+          expression: `request.subResource == 'exec' && (variables.isOurPod || object.?container.orValue('').startsWith('${tools.namePrefix}')) && object.?command.orValue([]).size() > 1 && object.command[0] == '${tools.program}' && !object.?stdin.orValue(false)`,
           message: `Firebreak may run only ${tools.program}, in a container or a pod of its own`,
         },
       ],

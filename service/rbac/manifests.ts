@@ -2,9 +2,12 @@ import { stringify } from 'yaml';
 import type { ActionDeclaration, Pool, Right } from '../../core/action.ts';
 import { denyTierRights } from '../../integrations/kubernetes/deny-tier.ts';
 import { viewRights } from '../../integrations/kubernetes/view-rights.ts';
-import { bindingAdmission, cellAdmission } from './admission.ts';
+import { bindingAdmission } from './binding-admission.ts';
+import { cellAdmission } from './cell-admission.ts';
 import { inContainerAdmission } from './in-container-admission.ts';
 import { ownPodAdmission } from './own-pod-admission.ts';
+import type { Pinned } from './pinned.ts';
+import { secretsAdmission } from './secrets-admission.ts';
 
 const verbOrder = ['get', 'list', 'watch', 'create', 'update', 'patch', 'delete', 'bind'];
 
@@ -43,8 +46,9 @@ function merge(rights: readonly Right[]): readonly Rule[] {
 export function rbacManifests(options: {
   readonly actions: readonly ActionDeclaration[];
   readonly namespace: string;
+  readonly pinned?: Pinned;
 }): ReadonlyMap<string, string> {
-  const { actions, namespace } = options;
+  const { actions, namespace, pinned = {} } = options;
   const pools: readonly Pool[] = ['cell', 'secrets', 'forensics', 'desk'];
   return new Map([
     ...pools.flatMap((pool): [string, string][] => {
@@ -70,12 +74,15 @@ export function rbacManifests(options: {
             subjects: [{ kind: 'ServiceAccount', name, namespace }],
           },
         );
-      if (pool === 'cell') documents.push(...cellAdmission({ namespace, name }));
-      if (own.some(worksInContainers)) documents.push(...inContainerAdmission({ name, account: { namespace, name } }));
+      const account = { namespace, name };
+      const does = (action: string): boolean => own.some((one) => one.name === action);
+      if (pool === 'cell') documents.push(...cellAdmission({ account, hardens: does('hardenWorkload') }));
+      if (pool === 'secrets') documents.push(...secretsAdmission({ account, rollsBack: does('rollbackWorkload') }));
+      if (own.some(worksInContainers)) documents.push(...inContainerAdmission({ name, account, pinned }));
       const names = `${own.map((action) => action.name).join(', ')}${rules.length > 0 ? '' : ': no rights in the cluster at all'}`;
       return [[`${pool}.yaml`, manifest(names, documents)]];
     }),
-    ...actions.filter(({ optIn }) => optIn).map((action) => optInManifest({ action, actions, namespace })),
+    ...actions.filter(({ optIn }) => optIn).map((action) => optInManifest({ action, actions, namespace, pinned })),
   ]);
 }
 
@@ -89,8 +96,9 @@ function optInManifest(options: {
   readonly action: ActionDeclaration;
   readonly actions: readonly ActionDeclaration[];
   readonly namespace: string;
+  readonly pinned: Pinned;
 }): readonly [string, string] {
-  const { action, actions, namespace } = options;
+  const { action, actions, namespace, pinned } = options;
   const hasAccount = actions.some(({ pool, optIn }) => pool === action.pool && !optIn);
   const account = `firebreak-${action.pool}`;
   const name = `${account}-${action.name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
@@ -117,8 +125,8 @@ function optInManifest(options: {
     ),
     ...(own.length > 0 ? given('Role', { namespace }, own) : []),
     ...(action.name === 'revokeServiceAccount' ? bindingAdmission({ namespace, name: account }) : []),
-    ...(worksInContainers(action) ? inContainerAdmission({ name, account: { namespace, name: account } }) : []),
-    ...(makesPods.includes(action.name) ? ownPodAdmission({ name, account: { namespace, name: account } }) : []),
+    ...(worksInContainers(action) ? inContainerAdmission({ name, account: { namespace, name: account }, pinned }) : []),
+    ...(makesPods.includes(action.name) ? ownPodAdmission({ name, account: { namespace, name: account }, pinned }) : []),
   ];
   return [`opt-in/${action.name}.yaml`, manifest(`${action.name}, which is off until \`actions.optIn\` names it`, documents)];
 }

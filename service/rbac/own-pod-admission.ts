@@ -2,20 +2,22 @@ import { fetcher } from '../../core/actions/checkpoint-container.ts';
 import { cutter } from '../../core/actions/cut-connections.ts';
 import { probe } from '../../core/actions/probe-quarantine.ts';
 import { checkpointsFolder } from '../../integrations/kubernetes/kubelet.ts';
-import { policy } from './admission.ts';
+import { imageIs, type Pinned } from './pinned.ts';
+import { type Account, policy } from './policy.ts';
 
 /**
  * Whoever makes pods of any kind in a node's network has the node. With this policy a thief of the forensics pool's account can start
- * only three programs of ours, from an image by digest, for a bounded time, without a token, and only in Firebreak's own namespace: the one that
+ * only three programs of ours, from the configured image, for a bounded time, without a token, and only in Firebreak's own namespace: the one that
  * cuts connections, in a node's network with CAP_NET_ADMIN; the one that tries them, in a pod's with nothing; and the one that fetches a checkpoint,
  * with a node's folder of those. Only such pods can it delete.
  */
 export function ownPodAdmission(options: {
   /** Of the policy. Each action that makes such pods brings the same one along under its own name. */
   readonly name: string;
-  readonly account: { readonly namespace: string; readonly name: string };
+  readonly account: Account;
+  readonly pinned: Pinned;
 }): readonly object[] {
-  const { name, account } = options;
+  const { name, account, pinned } = options;
   const named = (prefix: string): string => `object.metadata.name.startsWith('${prefix}')`;
   const fields = [
     `object.metadata.namespace == '${account.namespace}'`,
@@ -25,7 +27,7 @@ export function ownPodAdmission(options: {
     `object.spec.containers.size() == 1`,
   ];
   const container = [
-    `c.image.matches('^[^@]+@sha256:[0-9a-f]{64}$')`,
+    imageIs('c.image', pinned),
     `c.?args.orValue([]).size() == 0`,
     `c.?ports.orValue([]).size() == 0`,
     `c.?env.orValue([]).size() == 0 && c.?envFrom.orValue([]).size() == 0`,
@@ -69,7 +71,7 @@ export function ownPodAdmission(options: {
     validations: [
       {
         expression: `request.operation == 'DELETE' || (${fields.join(' && ')} && object.spec.containers.all(c, ${container.join(' && ')}))`,
-        message: `Firebreak may make only pods in ${account.namespace} with one container of an image by digest, without privilege and token`,
+        message: `Firebreak may make only pods in ${account.namespace} with one container of ${pinned.toolsImage ?? 'an image by digest'}, without privilege and token`,
       },
       {
         expression: `request.operation == 'DELETE' || (${cuts}) || (${probes}) || (${fetches})`,

@@ -27,7 +27,8 @@ afterAll(async () => {
 });
 
 const pool = await poolAccount(lab, checkpointContainer);
-const { namespace: ownNamespace, toolsImage } = lab;
+const { toolsImage } = lab;
+const { ownNamespace } = pool;
 const actionAs = async (kubeconfig: string) => {
   const access = await accessFromKubeconfig({ file: kubeconfig });
   const api = createKubernetesApi({ access });
@@ -58,7 +59,9 @@ describe('checkpointContainer on a real node', () => {
     const output = await action.apply({ pod }, step);
     expect(await action.verify(output, step)).toMatchObject({ state: 'verified' });
     expect(await archivesOnNode()).toBe('');
-    expect((await lab.kubectl('get', 'pods', '-o', 'name')).stdout).not.toContain('firebreak-fetch-');
+    expect((await lab.kubectl('--namespace', ownNamespace, 'get', 'pods', '-o', 'name')).stdout).not.toContain(
+      'firebreak-fetch-',
+    );
 
     const manifest = asManifest(JSON.parse(Buffer.from(await evidence.store.get(output.evidence.manifestSha256)).toString()));
     const [artefact] = manifest?.artefacts ?? [];
@@ -105,7 +108,7 @@ describe('checkpointContainer on a real node', () => {
       await expect(tried(folder, 'firebreak-fetch-thief')).rejects.toMatchObject({ status: 422 });
     await expect(tried(checkpointsFolder, 'thief')).rejects.toMatchObject({ status: 422 });
     await tried(checkpointsFolder, 'firebreak-fetch-allowed');
-    await lab.kubectl('delete', 'pod', 'firebreak-fetch-allowed', '--now');
+    await lab.kubectl('--namespace', ownNamespace, 'delete', 'pod', 'firebreak-fetch-allowed', '--now');
   }, 60_000);
 
   test('takes off the node what it could not keep, and what an attempt before has left there', async () => {

@@ -105,9 +105,11 @@ describe('every action inside of containers, on a real node', () => {
     const [{ name } = { name: '' }] = (await lab.pod('cart')).spec?.ephemeralContainers ?? [];
     const other = await as('exec', 'cart', '--container', name, '--', 'sh', '-c', 'true');
     expect(other).toMatchObject({ code: 1, stderr: expect.stringContaining('Firebreak may run only') });
-    await lab.runPod({ name: 'firebreak-fetch-one', image: lab.toolsImage });
-    const fetches = await as('exec', 'firebreak-fetch-one', '--container', 'main', '--', '/firebreak-tools', 'version');
-    expect(fetches).toMatchObject({ code: 0 });
-    expect(await as('exec', 'firebreak-fetch-one', '--container', 'main', '--', 'sh', '-c', 'true')).toMatchObject({ code: 1 });
+    const wait = { name: 'main', image: lab.toolsImage, command };
+    await cluster.makePod(pool.ownNamespace, 'firebreak-fetch-one', { spec: { containers: [wait] } });
+    const inOwn = (...words: readonly string[]) =>
+      as('--namespace', pool.ownNamespace, 'exec', 'firebreak-fetch-one', '--container', 'main', '--', ...words);
+    expect(await inOwn('/firebreak-tools', 'version')).toMatchObject({ code: 0 });
+    expect(await inOwn('sh', '-c', 'true')).toMatchObject({ code: 1 });
   }, 120_000);
 });

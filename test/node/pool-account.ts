@@ -6,33 +6,38 @@ import { parse, stringify } from 'yaml';
 import type { ActionDeclaration } from '../../core/action.ts';
 import { createKubernetesApi, type KubernetesApi } from '../../integrations/kubernetes/client.ts';
 import { accessFromKubeconfig } from '../../integrations/kubernetes/kubeconfig.ts';
+import { callKubernetes, readAccess } from '../../service/dev/kubernetes-api.ts';
 import { rbacManifests } from '../../service/rbac/manifests.ts';
+import { freshNamespace } from '../platform.ts';
 import type { NodeLab } from './lab.ts';
 
 /**
- * The forensics pool's account with exactly the rights that the manifest of one action gives it, and the admission policy that narrows them;
- * Firebreak's own namespace is the test file's. It is taken away after the file's tests.
+ * The forensics pool's account with exactly the rights that the manifest of one action gives it, and the admission policies that narrow them to
+ * the lab's tools, in a namespace of Firebreak's own. It is taken away after the file's tests.
  */
 export async function poolAccount(
   lab: NodeLab,
   action: ActionDeclaration,
-): Promise<{ readonly api: KubernetesApi; readonly kubeconfig: string }> {
+): Promise<{ readonly api: KubernetesApi; readonly kubeconfig: string; readonly ownNamespace: string }> {
   const folder = mkdtempSync(join(tmpdir(), 'firebreak-account-'));
   const manifest = join(folder, 'rbac.yaml');
-  const made = rbacManifests({ actions: [action], namespace: lab.namespace });
+  const access = readAccess(lab.kubeconfig);
+  const ownNamespace = await freshNamespace(access);
+  const made = rbacManifests({ actions: [action], namespace: ownNamespace, pinned: { toolsImage: lab.toolsImage } });
   writeFileSync(manifest, [...made.values()].join('---\n'));
   afterAll(async () => {
-    await lab.kubectl('delete', '--ignore-not-found', '--filename', manifest);
+    await lab.kubectl('--namespace', ownNamespace, 'delete', '--ignore-not-found', '--filename', manifest);
+    await callKubernetes({ access, path: `/api/v1/namespaces/${ownNamespace}`, method: 'DELETE' });
     rmSync(folder, { recursive: true });
   });
-  const applied = await lab.kubectl('apply', '--filename', manifest);
+  const applied = await lab.kubectl('--namespace', ownNamespace, 'apply', '--filename', manifest);
   if (applied.code !== 0) throw new Error(`kubectl apply: ${applied.stderr}`);
-  const { stdout } = await lab.kubectl('create', 'token', 'firebreak-forensics');
+  const { stdout } = await lab.kubectl('--namespace', ownNamespace, 'create', 'token', 'firebreak-forensics');
   const config = parse(readFileSync(lab.kubeconfig, 'utf8'));
   config.users[0].user = { token: stdout.trim() };
   const kubeconfig = join(folder, 'pool.kubeconfig');
   writeFileSync(kubeconfig, stringify(config));
   const api = createKubernetesApi({ access: await accessFromKubeconfig({ file: kubeconfig }) });
   afterAll(() => api.close());
-  return { api, kubeconfig };
+  return { api, kubeconfig, ownNamespace };
 }

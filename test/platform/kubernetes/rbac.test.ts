@@ -1,8 +1,7 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { parse, parseAllDocuments, stringify } from 'yaml';
 import { deletePodImplementation } from '../../../activities/actions/delete-pod.ts';
 import { quarantinePodImplementation } from '../../../activities/actions/quarantine-pod.ts';
 import { rotateSecretImplementation } from '../../../activities/actions/rotate-secret.ts';
@@ -16,8 +15,9 @@ import { shippedActions } from '../../../service/rbac/enabled.ts';
 import { rbacManifests } from '../../../service/rbac/manifests.ts';
 import { missingRights } from '../../../service/rbac/missing.ts';
 import { testPlatform } from '../../platform.ts';
-import { cellKey, openCluster, resolved, stepContext, until } from './cluster.ts';
+import { cellKey, resolved, stepContext, until } from './cluster.ts';
 import { folderEvidence } from './evidence.ts';
+import { type Cluster, type PoolAccounts, poolAccounts } from './pool-accounts.ts';
 
 const platform = await testPlatform();
 const shipped = shippedActions();
@@ -25,66 +25,20 @@ const shipped = shippedActions();
 const actions = all.filter((action) => action.pool === 'cell' || shipped.includes(action));
 const own = 'firebreak-rbac-test';
 const folder = mkdtempSync(join(tmpdir(), 'firebreak-rbac-'));
-const paths: Readonly<Record<string, string>> = {
-  ServiceAccount: pathOf({ resource: 'serviceaccounts', namespace: own }),
-  ClusterRole: pathOf({ group: 'rbac.authorization.k8s.io', resource: 'clusterroles' }),
-  Role: pathOf({ group: 'rbac.authorization.k8s.io', resource: 'roles', namespace: own }),
-  RoleBinding: pathOf({ group: 'rbac.authorization.k8s.io', resource: 'rolebindings', namespace: own }),
-  ClusterRoleBinding: pathOf({ group: 'rbac.authorization.k8s.io', resource: 'clusterrolebindings' }),
-  ValidatingAdmissionPolicy: pathOf({ group: 'admissionregistration.k8s.io', resource: 'validatingadmissionpolicies' }),
-  ValidatingAdmissionPolicyBinding: pathOf({
-    group: 'admissionregistration.k8s.io',
-    resource: 'validatingadmissionpolicybindings',
-  }),
-};
 
 describe('the rights that the declarations ask for', () => {
-  type Cluster = Awaited<ReturnType<typeof openCluster>>;
+  let accounts: PoolAccounts;
   let admin: Cluster;
-  const accounts = new Map<string, Cluster>();
-  const made: string[] = [];
-  const posted = new Set<string>();
-
-  /** The manifests as they are shipped, for a namespace of this test, and a kubeconfig with each account's token. */
   beforeAll(async () => {
-    admin = await openCluster(platform.kubeconfig);
-    await admin.post('/api/v1/namespaces', { metadata: { name: own } });
-    made.push(`/api/v1/namespaces/${own}`);
-    for (const manifest of rbacManifests({ actions, namespace: own }).values())
-      for (const document of parseAllDocuments(manifest)) {
-        const object = document.toJS();
-        // The account of a pool may be in several manifests, each of which can be applied alone.
-        const place = `${object.kind}/${object.metadata.name}`;
-        if (object.kind === 'ServiceAccount' && posted.has(place)) continue;
-        posted.add(place);
-        await admin.post(paths[object.kind] ?? '', object);
-        if (object.metadata.namespace === undefined) made.push(`${paths[object.kind]}/${object.metadata.name}`);
-      }
-    for (const pool of ['cell', 'secrets']) {
-      const tokenPath = pathOf({ resource: 'serviceaccounts', namespace: own, name: `firebreak-${pool}`, subresource: 'token' });
-      const { status } = await admin.post<{ status: { token: string } }>(tokenPath, {
-        apiVersion: 'authentication.k8s.io/v1',
-        kind: 'TokenRequest',
-        spec: {},
-      });
-      const config = parse(readFileSync(platform.kubeconfig, 'utf8'));
-      config.users[0].user = { token: status.token };
-      const file = join(folder, `${pool}.kubeconfig`);
-      writeFileSync(file, stringify(config));
-      accounts.set(pool, await openCluster(file, { watches: pool === 'cell' }));
-    }
+    const manifests = rbacManifests({ actions, namespace: own }).values();
+    accounts = await poolAccounts({ kubeconfig: platform.kubeconfig, manifests, own, pools: ['cell', 'secrets'] });
+    admin = accounts.admin;
   });
   afterAll(async () => {
-    for (const account of accounts.values()) await account.close();
-    for (const path of made) await admin.api.json({ method: 'DELETE', path, what: 'clean up' });
-    await admin.close();
+    await accounts.remove();
     rmSync(folder, { recursive: true });
   });
-  const as = (pool: string): Cluster => {
-    const account = accounts.get(pool);
-    if (!account) throw new Error(`no account ${pool}`);
-    return account;
-  };
+  const as = (pool: string): Cluster => accounts.as(pool);
 
   test('are narrowed by admission: the cell labels pods and writes the one policy, and changes no image and opens nothing', async () => {
     const namespace = await platform.freshNamespace();

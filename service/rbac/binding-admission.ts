@@ -1,0 +1,43 @@
+import { names } from '../../core/labels.ts';
+import { type Account, onlyOwnAnnotations, policy, same } from './policy.ts';
+
+/**
+ * `bind` lets its holder give any role to anybody. With this policy a thief of the account can take a ServiceAccount out of a binding,
+ * which notes its name there, and put exactly that one back.
+ */
+export function bindingAdmission(account: Account): readonly object[] {
+  const revoked = `'${names.revokedAnnotation}'`;
+  const is = (map: string): string =>
+    `((s.kind == 'ServiceAccount' && ${map}[?${revoked}].orValue('') == s.?namespace.orValue('') + '/' + s.name) || (s.kind == 'User' && 'system:serviceaccount:' + ${map}[?${revoked}].orValue('').replace('/', ':') == s.name))`;
+  return policy({
+    name: `${account.name}-bindings`,
+    account,
+    rule: {
+      apiGroups: ['rbac.authorization.k8s.io'],
+      apiVersions: ['v1'],
+      operations: ['CREATE', 'UPDATE'],
+      resources: ['rolebindings', 'clusterrolebindings'],
+    },
+    variables: [
+      { name: 'before', expression: 'oldObject.metadata.?annotations.orValue({})' },
+      { name: 'after', expression: 'object.metadata.?annotations.orValue({})' },
+      { name: 'had', expression: 'oldObject.?subjects.orValue([])' },
+      { name: 'has', expression: 'object.?subjects.orValue([])' },
+    ],
+    validations: [
+      {
+        expression: `request.operation == 'UPDATE' && variables.has.all(s, s in variables.had || ${is('variables.before')})`,
+        message: 'Firebreak may give back to a binding only the account that it took out of it',
+      },
+      {
+        expression: `!(${revoked} in variables.after) || variables.before[?${revoked}].orValue('') == variables.after[${revoked}] || (!(${revoked} in variables.before) && variables.had.exists(s, ${is('variables.after')}) && !variables.has.exists(s, ${is('variables.after')}))`,
+        message: 'Firebreak may note only an account that it takes out of the binding',
+      },
+      {
+        expression: same('object.metadata.?labels', 'object.metadata.?finalizers', 'object.roleRef'),
+        message: 'Firebreak may change the subjects of a binding, nothing else',
+      },
+      onlyOwnAnnotations('a binding'),
+    ],
+  });
+}

@@ -1,0 +1,84 @@
+import type { Pool } from '../../core/action.ts';
+
+/** The ServiceAccount that a policy is about. */
+export interface Account {
+  readonly namespace: string;
+  readonly name: string;
+}
+
+/** A policy and what puts it in force. It is about one account's requests; `conditions`, instead of an account, say whose else. */
+export function policy(
+  options: {
+    readonly name: string;
+    /** The pool that the account is of; the cell where not given. */
+    readonly pool?: Pool;
+    readonly rule: object;
+    readonly objectSelector?: object;
+    readonly variables: readonly object[];
+    readonly validations: readonly object[];
+  } & ({ readonly account: Account } | { readonly conditions: readonly object[] }),
+): readonly object[] {
+  const { name, pool = 'cell', rule, objectSelector, variables, validations } = options;
+  const metadata = { name, labels: { 'app.kubernetes.io/name': 'firebreak', 'app.kubernetes.io/component': pool } };
+  const apiVersion = 'admissionregistration.k8s.io/v1';
+  return [
+    {
+      apiVersion,
+      kind: 'ValidatingAdmissionPolicy',
+      metadata,
+      spec: {
+        failurePolicy: 'Fail',
+        matchConstraints: { resourceRules: [rule], ...(objectSelector && { objectSelector }) },
+        matchConditions:
+          'account' in options
+            ? [{ name: pool === 'cell' ? 'is-the-cell' : `is-the-${pool}-pool`, expression: isBy(options.account) }]
+            : options.conditions,
+        ...(variables.length > 0 && { variables }),
+        validations,
+      },
+    },
+    { apiVersion, kind: 'ValidatingAdmissionPolicyBinding', metadata, spec: { policyName: name, validationActions: ['Deny'] } },
+  ];
+}
+
+/** The request is the account's. */
+export function isBy({ namespace, name }: Account): string {
+  return `request.userInfo.username == 'system:serviceaccount:${namespace}:${name}'`;
+}
+
+export const annotations = [
+  { name: 'before', expression: 'oldObject.metadata.?annotations.orValue({})' },
+  { name: 'after', expression: 'object.metadata.?annotations.orValue({})' },
+];
+
+/** @param options.more annotations that may be changed besides our own; `unless` says where it does not hold */
+export function onlyOwnAnnotations(
+  what: string,
+  options: {
+    readonly from?: string;
+    readonly to?: string;
+    readonly more?: readonly string[];
+    readonly unless?: (expression: string) => string;
+  } = {},
+): object {
+  const { from = 'before', to = 'after', more = [], unless = (expression) => expression } = options;
+  const ours = [`k.startsWith('firebreak.dev/')`, ...more.map((name) => `k == '${name}'`)].join(' || ');
+  const [before, after] = [`variables.${from}`, `variables.${to}`];
+  return {
+    expression: unless(
+      `${after}.all(k, ${ours} || (k in ${before} && ${before}[k] == ${after}[k])) && ${before}.all(k, ${ours} || k in ${after})`,
+    ),
+    message: `Firebreak may change no annotations of ${what} but its own${more.length > 0 ? ' and those that keep autoscalers from it' : ''}`,
+  };
+}
+
+/** These fields are as they were. */
+export function same(...fields: readonly string[]): string {
+  return fields.map((field) => `${field} == ${field.replace('object', 'oldObject')}`).join(' && ');
+}
+
+/** Two objects have the same fields, but for these. Unlike a list of what must stay, it holds for fields that a later Kubernetes has, too. */
+export function sameBut(one: string, other: string, ...but: readonly string[]): string {
+  const free = `k in [${but.map((field) => `'${field}'`).join(', ')}]`;
+  return `dyn(${one}).all(k, ${free} || (k in dyn(${other}) && dyn(${other})[k] == dyn(${one})[k])) && dyn(${other}).all(k, ${free} || k in dyn(${one}))`;
+}

@@ -1,0 +1,116 @@
+import { parseAllDocuments } from 'yaml';
+
+/** What whoever has a token of an account could do with one right. */
+export interface Risk {
+  readonly account: string;
+  /** `patch pods` */
+  readonly right: string;
+  /** What the right alone would let them do. */
+  readonly alone: string;
+  /** What admission says to everything else that the right would allow. Empty: nothing narrows it. */
+  readonly heldTo: readonly string[];
+}
+
+const program = 'run any program as any workload: images, commands, accounts, host paths';
+const ends = 'end every pod of a workload, and take away how to start it again';
+
+/** What a right alone amounts to. A right that is not here is not given to an action: a test holds that. */
+const alone: Readonly<Record<string, string>> = {
+  'patch pods': 'change labels, annotations and images of every pod',
+  'create pods': 'run any program on any node, with everything that the node has',
+  'delete pods': 'end every pod',
+  'create pods/eviction': 'end every pod, within its disruption budget',
+  'get pods/log': 'read what every container writes to its log',
+  'patch pods/ephemeralcontainers': 'run any program beside any container',
+  'get pods/exec': 'run any command in any container',
+  'create pods/exec': 'run any command in any container',
+  'create nodes/checkpoint': 'have the memory of any container written onto its node',
+  'patch nodes': 'keep pods from nodes, or draw them there',
+  'get secrets': 'read every Secret whose name they know, or find in a pod',
+  'list secrets': 'read every Secret',
+  'create secrets': 'make Secrets, also one that the control plane fills with the token of any account',
+  'delete secrets': 'delete every Secret',
+  'create serviceaccounts': 'make accounts, which have the rights that bindings give their names',
+  'delete serviceaccounts': 'end every token of an account, and keep its pods from starting',
+  'patch deployments.apps': program,
+  'patch statefulsets.apps': program,
+  'patch daemonsets.apps': program,
+  'patch cronjobs.batch': program,
+  'delete deployments.apps': ends,
+  'delete statefulsets.apps': ends,
+  'delete daemonsets.apps': ends,
+  'delete jobs.batch': ends,
+  'delete cronjobs.batch': ends,
+  'create networkpolicies.networking.k8s.io': 'open and close the network of every pod',
+  'patch networkpolicies.networking.k8s.io': 'open and close the network of every pod',
+  'delete networkpolicies.networking.k8s.io': 'open the network of every pod that only a policy closes',
+  'create validatingadmissionpolicies.admissionregistration.k8s.io': 'stop everybody’s requests to the API server',
+  'delete validatingadmissionpolicies.admissionregistration.k8s.io':
+    'take away every admission policy, also those that narrow this account: admission does not look at requests for its own policies',
+  'create validatingadmissionpolicybindings.admissionregistration.k8s.io': 'put such a policy in force',
+  'delete validatingadmissionpolicybindings.admissionregistration.k8s.io': 'put every admission policy out of force, as above',
+  'patch rolebindings.rbac.authorization.k8s.io':
+    'take the rights in a namespace from everybody, and with `bind` give them to anybody',
+  'patch clusterrolebindings.rbac.authorization.k8s.io':
+    'take the rights in the cluster from everybody, and with `bind` give them to anybody',
+  'bind roles.rbac.authorization.k8s.io': 'give any role to anybody, through a binding that it may write',
+  'bind clusterroles.rbac.authorization.k8s.io': 'give any role to anybody, through a binding that it may write',
+  'patch externalsecrets.external-secrets.io': 'have External Secrets write anything that its stores hold into a Secret',
+  'patch certificates.cert-manager.io': 'have certificates issued for other names, as far as the issuer allows',
+  'patch certificates/status.cert-manager.io': 'have certificates issued anew',
+  'create subjectaccessreviews.authorization.k8s.io': 'ask what anybody may do',
+  'create volumesnapshots.snapshot.storage.k8s.io': 'keep a copy of any volume; reading it needs other rights',
+};
+
+/** Looking at what has no secret in it. */
+const harmless = new Set(['get', 'list', 'watch']);
+
+interface Manifest {
+  readonly kind: string;
+  readonly metadata: { readonly name: string; readonly labels?: Readonly<Record<string, string>> };
+  readonly rules?: readonly {
+    readonly apiGroups: readonly string[];
+    readonly resources: readonly string[];
+    readonly verbs: readonly string[];
+  }[];
+  readonly spec?: {
+    readonly matchConstraints?: {
+      readonly resourceRules: readonly { readonly operations: readonly string[]; readonly resources: readonly string[] }[];
+    };
+    readonly matchConditions?: readonly { readonly name: string }[];
+    readonly validations?: readonly { readonly message: string }[];
+  };
+}
+
+const operations: Readonly<Record<string, string>> = { create: 'CREATE', patch: 'UPDATE', update: 'UPDATE', delete: 'DELETE' };
+
+/** Reads the manifests themselves, so that it says what is applied, and not what is meant. */
+export function risksOf(manifests: ReadonlyMap<string, string>): readonly Risk[] {
+  const documents = [...manifests.values()].flatMap((text): Manifest[] => parseAllDocuments(text).map((one) => one.toJS()));
+  const poolOf = ({ metadata }: Manifest): string => metadata.labels?.['app.kubernetes.io/component'] ?? '';
+  const risks = new Map<string, Risk>();
+  for (const role of documents.filter(({ kind }) => kind === 'ClusterRole' || kind === 'Role'))
+    for (const { apiGroups, resources, verbs } of role.rules ?? [])
+      for (const verb of verbs) {
+        const [resource = ''] = resources;
+        const right = `${verb} ${resource}${apiGroups[0] ? `.${apiGroups[0]}` : ''}`;
+        const text = alone[right];
+        if (text === undefined && harmless.has(verb)) continue;
+        const where = role.kind === 'Role' ? ' in its own namespace' : '';
+        const policies = documents.filter((one) => poolOf(one) === poolOf(role) && narrows(one, verb, resource));
+        const heldTo = [...new Set(policies.flatMap(({ spec }) => spec?.validations?.map(({ message }) => message) ?? []))];
+        const account = `firebreak-${poolOf(role)}`;
+        risks.set(`${account} ${right}${where}`, { account, right: `${right}${where}`, alone: text ?? 'unknown', heldTo });
+      }
+  return [...risks.values()];
+}
+
+/** Whether a policy of the account looks at what this right allows. */
+function narrows({ kind, spec }: Manifest, verb: string, resource: string): boolean {
+  if (kind !== 'ValidatingAdmissionPolicy' || !spec?.matchConditions?.some(({ name }) => name.startsWith('is-the-')))
+    return false;
+  const operation = resource === 'pods/exec' ? 'CONNECT' : operations[verb];
+  return (spec.matchConstraints?.resourceRules ?? []).some(
+    (rule) => operation !== undefined && rule.operations.includes(operation) && rule.resources.includes(resource),
+  );
+}

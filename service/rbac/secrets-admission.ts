@@ -1,0 +1,102 @@
+import { names } from '../../core/labels.ts';
+import { type Account, annotations, onlyOwnAnnotations, policy, same, sameBut } from './policy.ts';
+
+/**
+ * A rotation gives pod templates other names of Secrets, and rolls them. Without this policy `patch deployments` would let a thief of the secrets
+ * pool's account run anything anywhere, and `create secrets` have a token of any account; what stays is `get secrets` itself.
+ */
+export function secretsAdmission(options: {
+  readonly account: Account;
+  /** Whether it may give a Deployment an earlier template of its own: which one that was, admission cannot see. */
+  readonly rollsBack: boolean;
+}): readonly object[] {
+  const { account, rollsBack } = options;
+  const mark = `'${names.rolledBackByAnnotation}'`;
+  // The mark goes with the template: nobody rolls back unseen.
+  const isRollback = `object.kind == 'Deployment' && ${mark} in variables.after && variables.after[${mark}] != variables.before[?${mark}].orValue('')`;
+  const unless = (expression: string): string => (rollsBack ? `(${isRollback}) || (${expression})` : expression);
+  const template = (object: string): string =>
+    `dyn(${object}.spec.?jobTemplate.?spec.?template.orValue(${object}.spec.?template.orValue({})))`;
+  return [
+    ...policy({
+      name: `${account.name}-secrets`,
+      pool: 'secrets',
+      account,
+      rule: { apiGroups: [''], apiVersions: ['v1'], operations: ['CREATE'], resources: ['secrets'] },
+      variables: [],
+      validations: [
+        {
+          // The control plane writes a token into one that asks for it, of any account of its namespace.
+          expression: `object.?type.orValue('') != 'kubernetes.io/service-account-token'`,
+          message: 'Firebreak may make no Secret that is to hold the token of an account',
+        },
+      ],
+    }),
+    ...policy({
+      name: `${account.name}-templates`,
+      pool: 'secrets',
+      account,
+      rule: {
+        apiGroups: ['apps', 'batch'],
+        apiVersions: ['v1'],
+        operations: ['UPDATE'],
+        resources: ['deployments', 'statefulsets', 'daemonsets', 'cronjobs'],
+      },
+      variables: [
+        ...annotations,
+        { name: 'wasTemplate', expression: template('oldObject') },
+        { name: 'isTemplate', expression: template('object') },
+        { name: 'templateBefore', expression: 'variables.wasTemplate.?metadata.?annotations.orValue({})' },
+        { name: 'templateAfter', expression: 'variables.isTemplate.?metadata.?annotations.orValue({})' },
+        { name: 'was', expression: 'variables.wasTemplate.spec' },
+        { name: 'is', expression: 'variables.isTemplate.spec' },
+        { name: 'wereContainers', expression: 'variables.was.containers + variables.was.?initContainers.orValue([])' },
+        { name: 'areContainers', expression: 'variables.is.containers + variables.is.?initContainers.orValue([])' },
+      ],
+      validations: [
+        {
+          expression: [
+            same('object.metadata.?labels', 'object.metadata.?finalizers'),
+            sameBut('object.spec', 'oldObject.spec', 'template', 'jobTemplate'),
+            sameBut('object.spec.?jobTemplate.orValue({})', 'oldObject.spec.?jobTemplate.orValue({})', 'spec'),
+            sameBut('object.spec.?jobTemplate.?spec.orValue({})', 'oldObject.spec.?jobTemplate.?spec.orValue({})', 'template'),
+          ].join(' && '),
+          message: 'Firebreak may change the pod template of a workload, nothing else of it',
+        },
+        {
+          expression: unless(
+            [
+              'variables.isTemplate.?metadata.?labels == variables.wasTemplate.?metadata.?labels',
+              sameBut('variables.is', 'variables.was', 'containers', 'initContainers', 'volumes'),
+              ...['containers', 'initContainers', 'volumes'].map(
+                (list) => `${namesOf(`variables.is.?${list}.orValue([])`)} == ${namesOf(`variables.was.?${list}.orValue([])`)}`,
+              ),
+              `variables.areContainers.all(c, variables.wereContainers.exists(o, o.name == c.name && ${sameBut('c', 'o', 'env', 'envFrom')} && ${onlySecretsDiffer}))`,
+              `variables.is.?volumes.orValue([]).all(v, variables.was.?volumes.orValue([]).exists(w, w.name == v.name && (${volumeIs})))`,
+            ].join(' && '),
+          ),
+          message: `Firebreak may change which Secrets a pod template names, and nothing else of what a workload runs${rollsBack ? ', but by a rollback of a Deployment, which it marks' : ''}`,
+        },
+        onlyOwnAnnotations('a workload'),
+        onlyOwnAnnotations('a pod template', { from: 'templateBefore', to: 'templateAfter', unless }),
+      ],
+    }),
+  ];
+}
+
+function namesOf(list: string): string {
+  return `${list}.map(one, one.name)`;
+}
+
+const onlySecretsDiffer = [
+  `${namesOf('c.?env.orValue([])')} == ${namesOf('o.?env.orValue([])')}`,
+  `c.?env.orValue([]).all(e, o.?env.orValue([]).exists(f, f == e || (f.name == e.name && f.?valueFrom.?secretKeyRef.hasValue() && e.?valueFrom.?secretKeyRef.?key == f.valueFrom.secretKeyRef.?key)))`,
+  `c.?envFrom.orValue([]).size() == o.?envFrom.orValue([]).size()`,
+  `c.?envFrom.orValue([]).all(e, o.?envFrom.orValue([]).exists(f, f == e || (f.?secretRef.hasValue() && e.?secretRef.hasValue() && f.?prefix == e.?prefix)))`,
+].join(' && ');
+
+const volumeIs = [
+  'v == w',
+  `(w.?secret.hasValue() && v.?secret.hasValue() && ${sameBut('v.secret', 'w.secret', 'secretName')})`,
+  `(w.?projected.hasValue() && v.?projected.hasValue() && v.projected.sources.size() == w.projected.sources.size() && ${sameBut('v.projected', 'w.projected', 'sources')} && v.projected.sources.all(s, s in w.projected.sources || s.?secret.hasValue()))`,
+].join(' || ');

@@ -1,0 +1,279 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { hardenWorkloadImplementation } from '../../../activities/actions/harden-workload.ts';
+import { quarantinePodImplementation } from '../../../activities/actions/quarantine-pod.ts';
+import { rollbackWorkloadImplementation } from '../../../activities/actions/rollback-workload.ts';
+import { tools } from '../../../core/actions/in-container-rights.ts';
+import { actions as all } from '../../../core/actions/index.ts';
+import { names } from '../../../core/labels.ts';
+import { pathOf } from '../../../integrations/kubernetes/client.ts';
+import { callKubernetes, readAccess } from '../../../service/dev/kubernetes-api.ts';
+import { rbacManifests } from '../../../service/rbac/manifests.ts';
+import { testPlatform } from '../../platform.ts';
+import { cellKey, resolved, stepContext, until } from './cluster.ts';
+import { type PoolAccounts, poolAccounts } from './pool-accounts.ts';
+
+const platform = await testPlatform();
+const own = 'firebreak-admission-test';
+const closed = 'firebreak-admission-closed';
+const toolsImage = `images.internal/firebreak-tools@sha256:${'0'.repeat(64)}`;
+
+let accounts: PoolAccounts;
+beforeAll(async () => {
+  const pinned = { toolsImage, closedNamespaces: [closed] };
+  const manifests = rbacManifests({ actions: all, namespace: own, pinned }).values();
+  const pools = ['cell', 'secrets', 'forensics'];
+  accounts = await poolAccounts({ kubeconfig: platform.kubeconfig, manifests, own, pools });
+  await accounts.admin.post('/api/v1/namespaces', { metadata: { name: closed } });
+});
+afterAll(async () => {
+  await callKubernetes({ access: readAccess(platform.kubeconfig), path: `/api/v1/namespaces/${closed}`, method: 'DELETE' });
+  await accounts.remove();
+});
+
+/** One call with a token of the pool, and what the API server says to it: `ok`, or why not. */
+async function asked(pool: string, method: 'PATCH' | 'POST', path: string, body?: object): Promise<string> {
+  const { status, text } = await callKubernetes({ access: accounts.accessOf(pool), method, path, ...(body && { body }) });
+  if (status >= 200 && status < 300) return 'ok';
+  return `${status} ${JSON.parse(text).message}`;
+}
+
+/** A policy is in force a moment after it was made. */
+function inForce(attempt: () => Promise<string>): Promise<string> {
+  return until(async () => {
+    const answer = await attempt();
+    return answer.startsWith('422 ') ? answer : undefined;
+  }, 45_000);
+}
+
+const hardened = {
+  spec: {
+    initContainers: [{ name: 'init', image: 'shop/init:1' }],
+    containers: [
+      {
+        name: 'main',
+        image: 'shop/cart:1',
+        securityContext: {
+          privileged: true,
+          capabilities: { add: ['NET_ADMIN'], drop: ['CHOWN'] },
+          seccompProfile: { type: 'Unconfined' },
+        },
+      },
+      { name: 'side', image: 'shop/side:1', env: [{ name: 'A', value: 'b' }] },
+    ],
+  },
+  replicas: 1,
+};
+const templatePath = (namespace: string, name = 'cart') => pathOf({ group: 'apps', resource: 'deployments', namespace, name });
+
+describe("admission narrows what RBAC cannot, on the API server with each pool's own token", () => {
+  test('the cell hardens a pod template and gives that back, and changes nothing else of it', async () => {
+    const namespace = await platform.freshNamespace();
+    const [pod] = await accounts.admin.makeDeployment(namespace, 'cart', hardened);
+    const template = async () => (await accounts.admin.deployment(namespace, 'cart')).spec?.template;
+    const before = await template();
+    const [main, side] = before?.spec?.containers ?? [];
+    let tried = 0;
+    const change = (spec: object, annotations: object = {}) =>
+      asked('cell', 'PATCH', templatePath(namespace), { metadata: { annotations }, spec: { template: { spec } } });
+    const image = await inForce(() => change({ containers: [{ ...main, image: `attacker/miner:${++tried}` }, side] }));
+    expect(image).toContain(
+      'Firebreak may change the security fields of a pod template, and nothing else of what a workload runs',
+    );
+    await accounts.admin.api.json({
+      method: 'PATCH',
+      patch: 'merge',
+      path: templatePath(namespace),
+      body: { spec: { template: { spec: before?.spec } } },
+      what: 'set the scene again',
+    });
+    const nothingElse = expect.stringContaining('nothing else of what a workload runs');
+    for (const spec of [
+      { containers: [{ ...main, command: ['sh'] }, side] },
+      { containers: [main, { ...side, env: [{ name: 'A', value: 'c' }] }] },
+      { containers: [main] },
+      { containers: [main, side, { name: 'third', image: 'attacker/miner:1' }] },
+      { hostNetwork: true },
+      { serviceAccountName: 'admin' },
+      { volumes: [{ name: 'root', hostPath: { path: '/' } }] },
+    ])
+      expect([spec, await change(spec)]).toEqual([spec, nothingElse]);
+    const onlyTake = expect.stringContaining(
+      'Firebreak may only take rights from a pod template, or give back those that it took',
+    );
+    const sideWith = (securityContext: object) => ({ containers: [main, { ...side, securityContext }] });
+    for (const spec of [
+      sideWith({ privileged: true }),
+      sideWith({ capabilities: { add: ['SYS_ADMIN'] } }),
+      sideWith({ runAsUser: 0 }),
+      sideWith({ seLinuxOptions: { type: 'spc_t' } }),
+      { securityContext: { seccompProfile: { type: 'Unconfined' } } },
+      { hostUsers: true },
+      { automountServiceAccountToken: true },
+    ])
+      expect([spec, await change(spec)]).toEqual([spec, onlyTake]);
+    const lie = { [names.hardenedFromAnnotation]: 'side/true/-/-/-/-/-//' };
+    expect(await change({}, lie)).toContain('Firebreak may note only what the security fields of a pod template really were');
+    expect(await template()).toEqual(before);
+
+    // No second pod may be made, and the first may not go before: it does not become ready, and takes the hardening back.
+    await accounts.admin.post(pathOf({ resource: 'resourcequotas', namespace }), {
+      metadata: { name: 'one' },
+      spec: { hard: { pods: '1' } },
+    });
+    const input = { workload: { kind: 'Deployment', namespace, name: 'cart' }, suspect: resolved(pod ?? {}) };
+    const cell = () => ({ api: accounts.as('cell').api, view: accounts.as('cell').view });
+    const hardening = (rollMs: number) =>
+      hardenWorkloadImplementation({ ...cell(), appArmorOnEveryNode: true, pollMs: 100, rollMs });
+    await hardening(1_000).plan(input, stepContext());
+    await expect(hardening(1_000).apply(input, stepContext())).rejects.toMatchObject({
+      detail: expect.stringContaining('has its old fields back'),
+    });
+    expect(await template()).toEqual(before);
+    await accounts.admin.api.json({
+      method: 'DELETE',
+      path: pathOf({ resource: 'resourcequotas', namespace, name: 'one' }),
+      what: 'let it roll',
+    });
+    const step = stepContext();
+    const output = await hardening(20_000).apply(input, step);
+    expect(await hardening(20_000).verify(output, step)).toMatchObject({ state: 'verified' });
+    // What it may give back is what was there, at its place.
+    expect(await change(sideWith({ privileged: true }))).toEqual(onlyTake);
+  }, 90_000);
+
+  test('the secrets pool gives pod templates other Secrets, and changes nothing else of them but by a rollback that is marked', async () => {
+    const namespace = await platform.freshNamespace();
+    const secret = (name: string) => ({ name: 'PASSWORD', valueFrom: { secretKeyRef: { name, key: 'password' } } });
+    await accounts.admin.makeDeployment(namespace, 'cart', {
+      replicas: 1,
+      spec: {
+        containers: [{ name: 'main', image: 'shop/cart:1', env: [secret('db'), { name: 'A', value: 'b' }] }],
+        volumes: [{ name: 'keys', secret: { secretName: 'db' } }],
+      },
+    });
+    const main = (await accounts.admin.deployment(namespace, 'cart')).spec?.template?.spec?.containers?.[0];
+    const change = (spec: object, more: object = {}) =>
+      asked('secrets', 'PATCH', templatePath(namespace), { ...more, spec: { template: { spec } } });
+    let tried = 0;
+    const image = await inForce(() => change({ containers: [{ ...main, image: `attacker/miner:${++tried}` }] }));
+    expect(image).toContain('Firebreak may change which Secrets a pod template names, and nothing else of what a workload runs');
+    for (const spec of [
+      { containers: [{ ...main, image: 'shop/cart:1', command: ['sh'] }] },
+      { containers: [{ ...main, image: 'shop/cart:1', env: [secret('db'), { name: 'LD_PRELOAD', value: 'x' }] }] },
+      { containers: [{ ...main, image: 'shop/cart:1', securityContext: { privileged: true } }] },
+      { volumes: [{ name: 'keys', secret: null, hostPath: { path: '/' } }] },
+      { hostPID: true },
+    ])
+      expect([spec, await change(spec)]).toEqual([spec, expect.stringContaining('nothing else of what a workload runs')]);
+    const now = (await accounts.admin.deployment(namespace, 'cart')).spec?.template?.spec?.containers?.[0];
+    expect(
+      await change({
+        containers: [{ ...now, env: [secret('db-2'), { name: 'A', value: 'b' }] }],
+        volumes: [{ name: 'keys', secret: { secretName: 'db-2' } }],
+      }),
+    ).toBe('ok');
+    expect(await asked('secrets', 'PATCH', templatePath(namespace), { spec: { replicas: 0 } })).toContain('nothing else of it');
+    const token = (name: string) =>
+      asked('secrets', 'POST', pathOf({ resource: 'secrets', namespace }), {
+        metadata: { name, annotations: { 'kubernetes.io/service-account.name': 'default' } },
+        type: 'kubernetes.io/service-account-token',
+      });
+    expect(await inForce(() => token(`token-${++tried}`))).toContain('Firebreak may make no Secret that is to hold the token');
+
+    const [suspect] = await accounts.admin.pods(namespace);
+    const step = stepContext();
+    const rollback = rollbackWorkloadImplementation({ api: accounts.as('secrets').api, pollMs: 100 });
+    const input = { workload: { kind: 'Deployment', namespace, name: 'cart' }, suspect: resolved(suspect ?? {}) };
+    expect(await rollback.verify(await rollback.apply(input, step), step)).toMatchObject({ state: 'verified' });
+  }, 90_000);
+
+  test('the forensics pool adds only the configured tools, to no protected namespace, and runs nothing else', async () => {
+    const namespace = await platform.freshNamespace();
+    for (const where of [namespace, own, closed]) await accounts.admin.makePod(where, 'cart');
+    const at = (subresource: string, where: string) => pathOf({ resource: 'pods', namespace: where, name: 'cart', subresource });
+    const container = {
+      name: 'firebreak-tools-1',
+      image: toolsImage,
+      command: [tools.program, 'wait', '-seconds', '9'],
+      targetContainerName: 'main',
+      securityContext: { allowPrivilegeEscalation: false, readOnlyRootFilesystem: true },
+    };
+    const add = (more: object = {}, where = namespace) =>
+      asked('forensics', 'PATCH', at('ephemeralcontainers', where), {
+        spec: { ephemeralContainers: [{ ...container, ...more }] },
+      });
+    const other = `images.internal/firebreak-tools@sha256:${'1'.repeat(64)}`;
+    expect(await inForce(() => add({ image: other }))).toContain(
+      `Firebreak may add only its own tools to a pod: ${tools.program} from ${toolsImage}, without privilege, volumes and environment`,
+    );
+    const onlyTools = expect.stringContaining('Firebreak may add only its own tools to a pod');
+    for (const more of [
+      { image: 'images.internal/firebreak-tools:latest' },
+      { command: ['sh'] },
+      { securityContext: { readOnlyRootFilesystem: true, privileged: true } },
+      { env: [{ name: 'LD_PRELOAD', value: 'x' }] },
+    ])
+      expect([more, await add(more)]).toEqual([more, onlyTools]);
+    const staysOut = expect.stringContaining(`Firebreak looks into no container in ${own}, ${closed}`);
+    for (const where of [own, closed]) expect([where, await add({}, where)]).toEqual([where, staysOut]);
+    expect(await add()).toBe('ok');
+
+    // A plain POST asks for no stream: what admission lets through is refused after it, and nothing is run.
+    const exec = (query: string, where = namespace, subresource = 'exec') =>
+      asked('forensics', 'POST', `${at(subresource, where)}?${query}`);
+    const ours = `container=firebreak-tools-1&command=${tools.program}&command=version&stdout=true`;
+    expect(await inForce(() => exec('container=main&command=sh&stdout=true'))).toContain(
+      `Firebreak may run only ${tools.program}, in a container or a pod of its own`,
+    );
+    expect(await exec('container=firebreak-tools-1&command=sh&command=-c&stdout=true')).toContain('Firebreak may run only');
+    for (const where of [own, closed]) expect([where, await exec(ours, where)]).toEqual([where, staysOut]);
+    expect(await exec(ours)).toMatch(/^400 .*[Uu]pgrade/);
+    for (const subresource of ['attach', 'portforward'])
+      expect(await exec('container=main&stdin=true', namespace, subresource)).toContain('403 ');
+  }, 60_000);
+
+  test('a tenant keeps the quarantine label, and the cell and administrators take it off', async () => {
+    const namespace = await platform.freshNamespace();
+    const { admin } = accounts;
+    const pod = resolved(await admin.makePod(namespace, 'cart', { metadata: { labels: { app: 'cart' } } }));
+    await admin.post(pathOf({ resource: 'serviceaccounts', namespace: own }), { metadata: { name: 'firebreak-tenant' } });
+    await admin.post(pathOf({ group: 'rbac.authorization.k8s.io', resource: 'rolebindings', namespace }), {
+      metadata: { name: 'tenant' },
+      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'admin' },
+      subjects: [{ kind: 'ServiceAccount', name: 'firebreak-tenant', namespace: own }],
+    });
+    await accounts.add('tenant');
+    const { api, view } = accounts.as('cell');
+    const quarantine = quarantinePodImplementation({ api, view, cellKey });
+    const context = stepContext();
+    await quarantine.apply({ pod }, context);
+    const path = pathOf({ resource: 'pods', namespace, name: 'cart' });
+    const label = (value: string | null) =>
+      asked('tenant', 'PATCH', path, { metadata: { labels: { [names.quarantineLabel]: value } } });
+    const refusal = await inForce(async () => {
+      const answer = await label('off');
+      if (answer === 'ok') await admin.patchPod(namespace, 'cart', { labels: { [names.quarantineLabel]: 'active' } });
+      return answer;
+    });
+    expect(refusal).toContain(
+      'The pod is quarantined: people release it through Firebreak, or who may release quarantines.firebreak.dev',
+    );
+    expect(await label(null)).toBe(refusal);
+    expect(await asked('tenant', 'PATCH', path, { metadata: { labels: { mine: 'x' } } })).toBe('ok');
+    expect(await asked('tenant', 'PATCH', path, { metadata: { labels: { mine: null } } })).toBe('ok');
+    expect(await quarantine.undo({ input: { pod }, key: context.key }, context)).toMatchObject({ state: 'undone' });
+
+    const again = stepContext();
+    await quarantine.apply({ pod }, again);
+    await admin.post(pathOf({ group: 'rbac.authorization.k8s.io', resource: 'roles', namespace }), {
+      metadata: { name: 'releases' },
+      rules: [{ apiGroups: ['firebreak.dev'], resources: ['quarantines'], verbs: ['release'] }],
+    });
+    await admin.post(pathOf({ group: 'rbac.authorization.k8s.io', resource: 'rolebindings', namespace }), {
+      metadata: { name: 'releases' },
+      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: 'releases' },
+      subjects: [{ kind: 'ServiceAccount', name: 'firebreak-tenant', namespace: own }],
+    });
+    await until(async () => ((await label(null)) === 'ok' ? true : undefined));
+  }, 90_000);
+});
