@@ -53,7 +53,7 @@ export async function askForCheckpoint(options: {
     if (error.status === 404 || error.status === 500)
       throw new FirebreakError(
         'FB_ERR_REFUSED',
-        `the kubelet of ${node} could not make a checkpoint (${error.status}): its runtime needs CRIU and the feature ContainerCheckpoint`,
+        `the kubelet of ${node} could not make a checkpoint (${error.status}): its runtime needs CRIU and the feature ContainerCheckpoint, and CRIU refuses a container that has a TCP connection open`,
       );
     throw error;
   } finally {

@@ -21,15 +21,22 @@ export interface Fed {
   readonly answer: { readonly status: string; readonly incident?: string };
 }
 
-/** Sends the API server's own audit log to an intake, as a forwarder would: the events of one namespace, from now on, in order. */
+interface FeedOptions {
+  readonly file: string;
+  readonly namespaces: readonly string[];
+  readonly url: string;
+  readonly token: string;
+}
+
+/** Sends the API server's own audit log to an intake, as a forwarder would: the events of some namespaces, from now on, in order. */
 export class AuditFeed {
   readonly fed: Fed[] = [];
-  readonly #options: { readonly file: string; readonly namespace: string; readonly url: string; readonly token: string };
+  readonly #options: FeedOptions;
   readonly #running: Promise<void>;
   #position: number;
   #stopped = false;
 
-  constructor(options: { readonly file: string; readonly namespace: string; readonly url: string; readonly token: string }) {
+  constructor(options: FeedOptions) {
     this.#options = options;
     this.#position = statSync(options.file).size;
     this.#running = this.#run();
@@ -54,11 +61,11 @@ export class AuditFeed {
       const count = readSync(file, bytes, 0, bytes.length, this.#position);
       const end = bytes.subarray(0, count).lastIndexOf(0x0a) + 1;
       this.#position += end;
-      const mine = `"namespace":"${this.#options.namespace}"`;
+      const mine = this.#options.namespaces.map((namespace) => `"namespace":"${namespace}"`);
       return bytes
         .toString('utf8', 0, end)
         .split('\n')
-        .filter((line) => line.includes(mine) && line.includes('"stage":"ResponseComplete"'));
+        .filter((line) => mine.some((one) => line.includes(one)) && line.includes('"stage":"ResponseComplete"'));
     } finally {
       closeSync(file);
     }

@@ -13,6 +13,7 @@ import { resolveSecrets } from '../../../service/config/secrets.ts';
 import { testPlatform } from '../../platform.ts';
 import { AuditFeed, type Fed } from './audit-feed.ts';
 import { podOf, until, type Workload } from './cluster.ts';
+import { makePoolAccounts, removeBinding } from './pool-accounts.ts';
 import { ana, type Beside, ben, labels, Service } from './service.ts';
 
 jest.setTimeout(240_000);
@@ -20,7 +21,6 @@ jest.setTimeout(240_000);
 const { temporalAddress, temporalNamespace, kubeconfig, auditLog, freshNamespace, prefix } = await testPlatform();
 const pools = ['cell', 'secrets'] as const;
 const binding = `${prefix}-own-steps`;
-const bindings = pathOf({ group: 'rbac.authorization.k8s.io', resource: 'clusterrolebindings' });
 let namespace: string;
 let service: Service;
 let secretsPool: Beside;
@@ -32,37 +32,13 @@ let released: Workload;
 const accountOf = (pool: (typeof pools)[number]): string => `system:serviceaccount:${namespace}:${pool}`;
 const kubeconfigOf = (pool: string): string => join(service.folder, `${pool}.kubeconfig`);
 
-/** Each pool has an account of its own, as it has in a cluster. What they may is tested elsewhere: here they may all. */
-async function makeAccounts(): Promise<void> {
-  const subjects = pools.map((name) => ({ kind: 'ServiceAccount', name, namespace }));
-  const roleRef = { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'cluster-admin' };
-  for (const name of pools) {
-    await admin.json({
-      method: 'POST',
-      path: pathOf({ resource: 'serviceaccounts', namespace }),
-      body: { metadata: { name } },
-      what: 'set up',
-    });
-    const { status } = await admin.json<{ readonly status: { readonly token: string } }>({
-      method: 'POST',
-      path: pathOf({ resource: 'serviceaccounts', namespace, name, subresource: 'token' }),
-      body: { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec: {} },
-      what: 'set up',
-    });
-    const config = parse(readFileSync(kubeconfig, 'utf8'));
-    config.users[0].user = { token: status.token };
-    writeFileSync(kubeconfigOf(name), stringify(config));
-  }
-  await admin.json({ method: 'POST', path: bindings, body: { metadata: { name: binding }, roleRef, subjects }, what: 'set up' });
-}
-
 beforeAll(async () => {
   admin = createKubernetesApi({ access: await accessFromKubeconfig({ file: kubeconfig }) });
   namespace = await freshNamespace();
   service = await Service.create({ temporalAddress, temporalNamespace, kubeconfig, auditLog }, (config) => {
     config.watch = { namespaces: [namespace] };
   });
-  await makeAccounts();
+  await makePoolAccounts({ admin, kubeconfig, namespace, binding, pools, kubeconfigOf });
   const config = parse(readFileSync(service.settings.configFile, 'utf8'));
   writeFileSync(service.settings.configFile, stringify({ ...config, kubernetes: { kubeconfig: kubeconfigOf('cell') } }));
   // Privileged: a change of such a pod is an alert of the audit, whoever makes it.
@@ -80,14 +56,19 @@ beforeAll(async () => {
       changed.kubernetes = { kubeconfig: kubeconfigOf('secrets') };
     },
   });
-  feed = new AuditFeed({ file: auditLog, namespace, url: service.settings.intakeUrl, token: service.settings.falcoToken });
+  feed = new AuditFeed({
+    file: auditLog,
+    namespaces: [namespace],
+    url: service.settings.intakeUrl,
+    token: service.settings.falcoToken,
+  });
 });
 
 afterAll(async () => {
   await feed?.stop();
   await secretsPool?.end('SIGTERM');
   await service?.stop();
-  await admin?.json({ method: 'DELETE', path: `${bindings}/${binding}`, what: 'clean up' }).catch(() => undefined);
+  if (admin) await removeBinding(admin, binding);
   admin?.close();
 });
 
