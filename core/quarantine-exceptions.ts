@@ -14,8 +14,13 @@ export interface QuarantineExceptions {
 }
 
 /** The exceptions and what they leave open, in words; nothing where there are none. */
-export function exceptionsSaid({ dns, forensics }: QuarantineExceptions, denyTier: DenyTier | undefined): readonly string[] {
-  if (denyTier && (dns || forensics))
+export function exceptionsSaid(
+  { dns, forensics }: QuarantineExceptions,
+  { denyTier, refused }: { readonly denyTier: DenyTier | undefined; readonly refused: boolean },
+): readonly string[] {
+  if (!dns && !forensics) return [];
+  if (refused) return ['the exceptions of the configuration are not in force: the API server has refused a policy that has them'];
+  if (denyTier)
     return [`the exceptions of the configuration have no effect: ${denyTier.kind} denies before a NetworkPolicy can allow`];
   return [
     ...(dns ? [`by configuration it may still ask DNS (port 53 of ${serversOf(dns)}): a tunnel through DNS stays open`] : []),
@@ -30,7 +35,9 @@ function serversOf({ namespace, podLabels, addresses }: NonNullable<QuarantineEx
 
 /** As sentences of a plan. */
 export function exceptionNotes(exceptions: QuarantineExceptions, denyTier: DenyTier | undefined): readonly string[] {
-  return exceptionsSaid(exceptions, denyTier).map((text) => `${text.charAt(0).toUpperCase()}${text.slice(1)}.`);
+  return exceptionsSaid(exceptions, { denyTier, refused: false }).map(
+    (text) => `${text.charAt(0).toUpperCase()}${text.slice(1)}.`,
+  );
 }
 
 /** What the standing policy does to a pod, in words. */

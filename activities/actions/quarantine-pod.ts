@@ -21,7 +21,7 @@ import { listObjects } from '../../integrations/kubernetes/objects.ts';
 import { controllerOf, topOwnerOf } from '../../integrations/kubernetes/owners.ts';
 import { readSamePod, replacePodLabels } from '../../integrations/kubernetes/pods.ts';
 import { podRecord, policyRecord } from '../../integrations/kubernetes/projection.ts';
-import { ensureStandingPolicy, isStandingPolicy, readStandingPolicy } from '../../integrations/kubernetes/standing-policy.ts';
+import { ensureStandingPolicy, readStandingPolicy, standingState } from '../../integrations/kubernetes/standing-policy.ts';
 import { type ClusterView, type ServiceRecord, serviceRecord } from '../../integrations/kubernetes/watch-cache.ts';
 import { additivePolicies, quarantinePlan, type Situation, whyNotQuarantine } from './quarantine-plan.ts';
 import { undoQuarantine } from './quarantine-undo.ts';
@@ -93,7 +93,7 @@ export function quarantinePodImplementation(
       for (let attempt = 1; ; attempt += 1) {
         const mark = markOn({ pod, context, cellKey });
         const state = mark.kind === 'ours' ? mark.state : beforeStateOf({ pod, context, view });
-        const { created } = await ensureStandingPolicy({
+        const { created, refused } = await ensureStandingPolicy({
           api,
           namespace,
           exceptions,
@@ -122,7 +122,7 @@ export function quarantinePodImplementation(
             continue;
           }
         }
-        const said = exceptionsSaid(exceptions, denyTier());
+        const said = exceptionsSaid(exceptions, { denyTier: denyTier(), refused });
         return {
           pod: input.pod,
           labelsBefore: { ...state.labels },
@@ -154,7 +154,8 @@ export function quarantinePodImplementation(
       const difference = labelDifference({ expected: quarantineLabels(context.incident), found: found.metadata?.labels ?? {} });
       const target = `pod/${pod.namespace}/${pod.name}`;
       if (difference.length > 0) throw new FirebreakError('FB_ERR_DRIFTED', `${target}: ${difference.join('; ')}`);
-      if (!policy || !isStandingPolicy(policyRecord(policy), exceptions))
+      const standing = policy ? standingState(policy, exceptions) : 'changed';
+      if (standing === 'changed')
         throw new FirebreakError(
           'FB_ERR_DRIFTED',
           `networkpolicy/${pod.namespace}/${names.standingPolicy} is missing or was changed`,
@@ -166,9 +167,10 @@ export function quarantinePodImplementation(
           detail: `applied; but ${missing.length === 1 ? 'a policy still allows' : 'policies still allow'} traffic of the pod: ${missing.join(', ')}`,
           missing: missing.map((name) => `networkpolicy/${pod.namespace}/${name}`),
         };
+      const said = exceptionsSaid(exceptions, { denyTier: tier, refused: standing === 'strict' });
       return {
         state: 'unverified',
-        detail: `applied; ${tier ? `labels, policy and ${tier.kind}` : 'labels and policy'} are read back, but no probe was made: whether a policy controller enforces it is not known, and ${['established connections may live', ...exceptionsSaid(exceptions, tier)].join('; ')}`,
+        detail: `applied; ${tier ? `labels, policy and ${tier.kind}` : 'labels and policy'} are read back, but no probe was made: whether a policy controller enforces it is not known, and ${['established connections may live', ...said].join('; ')}`,
       };
     },
 

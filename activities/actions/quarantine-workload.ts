@@ -23,7 +23,7 @@ import { listObjects } from '../../integrations/kubernetes/objects.ts';
 import { controllerOf, topOwnerOf } from '../../integrations/kubernetes/owners.ts';
 import { readPod, replacePodLabels } from '../../integrations/kubernetes/pods.ts';
 import { type PodJson, podRecord, policyRecord } from '../../integrations/kubernetes/projection.ts';
-import { ensureStandingPolicy, isStandingPolicy, readStandingPolicy } from '../../integrations/kubernetes/standing-policy.ts';
+import { ensureStandingPolicy, readStandingPolicy, standingState } from '../../integrations/kubernetes/standing-policy.ts';
 import { type ClusterView, serviceRecord } from '../../integrations/kubernetes/watch-cache.ts';
 import { additivePolicies, whyNotQuarantine } from './quarantine-plan.ts';
 import { lookAtQuarantine, undoQuarantine } from './quarantine-undo.ts';
@@ -153,12 +153,12 @@ export function quarantineWorkloadImplementation(parts: {
       const { workload } = input;
       const { namespace } = workload;
       const { pods } = await meant(input, context);
-      const { created } = await ensureStandingPolicy({ api, namespace, exceptions, signal: context.signal });
+      const { created, refused } = await ensureStandingPolicy({ api, namespace, exceptions, signal: context.signal });
       const together = pods.map(({ uid }) => uid);
       const reasons: (string | undefined)[] = [];
       for (let at = 0; at < pods.length; at += atOnce)
         reasons.push(...(await Promise.all(pods.slice(at, at + atOnce).map((pod) => contain(pod, together, context)))));
-      const said = exceptionsSaid(exceptions, denyTier());
+      const said = exceptionsSaid(exceptions, { denyTier: denyTier(), refused });
       return {
         workload,
         pods: pods.filter((_, at) => reasons[at] === undefined).map(({ name, uid }) => ({ namespace, name, uid })),
@@ -185,7 +185,8 @@ export function quarantineWorkloadImplementation(parts: {
         listNetworkPolicies({ api, namespace, signal }),
         denyTier() && readDenyTier({ api, signal }),
       ]);
-      if (!policy || !isStandingPolicy(policyRecord(policy), exceptions))
+      const standing = policy ? standingState(policy, exceptions) : 'changed';
+      if (standing === 'changed')
         throw new FirebreakError(
           'FB_ERR_DRIFTED',
           `networkpolicy/${namespace}/${names.standingPolicy} is missing or was changed`,
@@ -200,9 +201,10 @@ export function quarantineWorkloadImplementation(parts: {
           detail: `applied to ${many}; but traffic is still allowed by policies, or pods were left out`,
           missing,
         };
+      const said = exceptionsSaid(exceptions, { denyTier: tier, refused: standing === 'strict' });
       return {
         state: 'unverified',
-        detail: `applied; ${many} and ${tier ? `policy and ${tier.kind}` : 'the policy'} are read back, but no probe was made: whether a policy controller enforces it is not known, and ${['established connections may live', ...exceptionsSaid(exceptions, tier)].join('; ')}`,
+        detail: `applied; ${many} and ${tier ? `policy and ${tier.kind}` : 'the policy'} are read back, but no probe was made: whether a policy controller enforces it is not known, and ${['established connections may live', ...said].join('; ')}`,
       };
     },
 

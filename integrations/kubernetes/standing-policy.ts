@@ -31,24 +31,44 @@ function specOf({ dns, forensics }: QuarantineExceptions): object {
   };
 }
 
-export function isStandingPolicy(policy: PolicyRecord, exceptions: QuarantineExceptions): boolean {
+function isStandingPolicy(policy: PolicyRecord, exceptions: QuarantineExceptions): boolean {
   return policy.name === names.standingPolicy && policy.specDigest === digestOf(specOf(exceptions));
 }
 
-/**
- * Makes sure that the namespace has the standing policy exactly as it should be: created where missing, put right where changed.
- * No call at all where the cache knows it is there.
- * @returns whether it was created or put right now.
- * @throws FB_ERR_REFUSED, FB_ERR_UNAVAILABLE.
- */
-export async function ensureStandingPolicy(options: {
+/** `strict`: it denies more than the configuration says, since the API server has not taken the exceptions. */
+export function standingState(policy: PolicyJson, exceptions: QuarantineExceptions): 'as configured' | 'strict' | 'changed' {
+  const record = policyRecord(policy);
+  if (isStandingPolicy(record, exceptions)) return 'as configured';
+  return isStandingPolicy(record, {}) ? 'strict' : 'changed';
+}
+
+interface Wanted {
   readonly api: KubernetesApi;
   readonly namespace: string;
   readonly exceptions: QuarantineExceptions;
   /** Absent: the API server is asked. */
   readonly view?: ClusterView;
   readonly signal?: AbortSignal;
-}): Promise<{ readonly created: boolean }> {
+}
+
+/**
+ * Makes sure that the namespace has the standing policy exactly as it should be: created where missing, put right where changed.
+ * No call at all where the cache knows it is there.
+ * @returns whether it was created or put right now, and whether its exceptions were refused: then it is there without them.
+ * @throws FB_ERR_REFUSED, FB_ERR_UNAVAILABLE.
+ */
+export async function ensureStandingPolicy(wanted: Wanted): Promise<{ readonly created: boolean; readonly refused: boolean }> {
+  try {
+    return { ...(await ensureExactly(wanted)), refused: false };
+  } catch (error) {
+    const without = Object.keys(wanted.exceptions).length === 0;
+    if (without || !(error instanceof FirebreakError) || error.code !== 'FB_ERR_REFUSED') throw error;
+    // A mistake in an exception, or an admission policy of old, must not keep a pod from being contained.
+    return { ...(await ensureExactly({ ...wanted, exceptions: {} })), refused: true };
+  }
+}
+
+async function ensureExactly(options: Wanted): Promise<{ readonly created: boolean }> {
   const { api, namespace, exceptions, view, signal } = options;
   const spec = specOf(exceptions);
   const known = view?.policies(namespace).find(({ name }) => name === names.standingPolicy);
@@ -188,7 +208,7 @@ export class StandingPolicies {
   async #see(namespace: string): Promise<void> {
     if (this.#stop.signal.aborted || !this.#watched(namespace)) return;
     try {
-      const { created } = await ensureStandingPolicy({
+      const { created, refused } = await ensureStandingPolicy({
         api: this.#api,
         namespace,
         exceptions: this.#exceptions,
@@ -196,6 +216,8 @@ export class StandingPolicies {
         signal: this.#stop.signal,
       });
       if (created) this.#log({ namespace, what: 'the standing policy was written' });
+      if (refused)
+        this.#log({ namespace, what: 'the API server has refused the exceptions of the standing policy: it is without them' });
     } catch (error) {
       if (this.#stop.signal.aborted) return;
       this.#log({ namespace, what: error instanceof FirebreakError ? error.detail : 'the standing policy could not be written' });

@@ -8,10 +8,16 @@ const address = z
   .refine((text) => !text.includes('/') && parseCidr(text) !== undefined, { error: 'not a single IP address' })
   .transform((text) => parseCidr(text)?.text ?? text);
 
+/** https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set */
+const labelName = z.string().regex(/^([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?\/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/, {
+  error: 'not a name of a label',
+});
+const labelValue = z.string().regex(/^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$/, { error: 'not a value of a label' });
+
 const dns = z.strictObject({
   namespace: namespaceName.default('kube-system').meta({ description: 'Where the pods of the cluster’s DNS are.' }),
   podLabels: z
-    .record(z.string().min(1), z.string())
+    .record(labelName, labelValue)
     .refine((labels) => Object.keys(labels).length > 0, {
       error: 'at least one label: without any, every pod of the namespace is meant',
     })

@@ -164,6 +164,25 @@ describe('quarantining a pod', () => {
     expect(comparable({ ...(await cluster.pod(own, 'excepted')) })).toEqual(comparable({ ...pod }));
   });
 
+  test('contains a pod also where the API server refuses the exceptions, and says that they are not in force', async () => {
+    const own = await platform.freshNamespace();
+    const input = { pod: resolved(await cluster.makePod(own, 'refused', { metadata })) };
+    const context = stepContext();
+    const dns = { namespace: 'kube-system', podLabels: { app: 'no value of a label' }, addresses: [] };
+    const exceptions = { dns, forensics: { namespace: 'forensics' } };
+    const excepting = quarantinePodImplementation({ api: cluster.api, view: cluster.view, cellKey, exceptions });
+    const notInForce = 'the exceptions of the configuration are not in force: the API server has refused a policy that has them';
+    const output = await excepting.apply(input, context);
+    expect(output.exceptions).toEqual([notInForce]);
+    expect((await cluster.pod(own, 'refused')).metadata?.labels).toEqual(quarantineLabels(context.incident));
+    expect((await readStandingPolicy({ api: cluster.api, namespace: own }))?.spec).not.toHaveProperty('egress');
+    expect(await excepting.verify(output, context)).toMatchObject({
+      state: 'unverified',
+      detail: expect.stringContaining(`established connections may live; ${notInForce}`),
+    });
+    expect(await action().verify(output, context)).toMatchObject({ state: 'unverified' });
+  });
+
   test('says partial and names the policy that still allows traffic', async () => {
     const own = await platform.freshNamespace();
     await cluster.post(pathOf({ group: 'networking.k8s.io', resource: 'networkpolicies', namespace: own }), {

@@ -36,6 +36,8 @@ test.each([
   [{ dns: { addresses: ['0.0.0.0/0'] } }, 'actions.quarantine.dns.addresses[0]: not a single IP address'],
   [{ dns: { podLabels: {} } }, 'actions.quarantine.dns.podLabels: at least one label'],
   [{ forensics: { namespace: 'firebreak' } }, 'actions.quarantine.forensics.namespace: Firebreak’s own'],
+  [{ dns: { podLabels: { app: 'not a value' } } }, 'not a value of a label'],
+  [{ dns: { podLabels: { 'not/a/name': 'dns' } } }, 'podLabels'],
   [{ forensics: {} }, 'actions.quarantine.forensics.namespace'],
 ])('what is too wide is refused: %j', (quarantine, problem) => {
   const checked = checkConfig({ path: written(quarantine), env: {} });
