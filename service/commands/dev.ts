@@ -1,10 +1,14 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
-import { cacheFolder } from '../dev/cache.ts';
-import { startPlatform } from '../dev/platform.ts';
+import { FirebreakError } from '../../core/errors.ts';
+import { cacheFolder, type OnProgress } from '../dev/cache.ts';
+import { missingForRealNodes } from '../dev/nodes/parts.mjs';
+import { forensicTools, makeProgramImage } from '../dev/nodes/program-image.ts';
+import { type Platform, startPlatform } from '../dev/platform.ts';
 import {
   endRecorded,
   type PlatformRecord,
+  type RecordedNodes,
   readRecord,
   type ServerState,
   serverStates,
@@ -17,7 +21,9 @@ interface DevOptions {
 }
 
 interface UpOptions extends DevOptions {
-  readonly nodes: number;
+  /** Default: two, or none beside real ones. */
+  readonly nodes?: number;
+  readonly realNodes: number;
   readonly audit: 'Metadata' | 'RequestResponse';
 }
 
@@ -31,9 +37,13 @@ export function registerDevCommand(program: Command): void {
       .option('--state <dir>', 'folder of their data, logs and kubeconfig', `${cacheFolder()}/dev`)
       .option('--json', 'print JSON');
   subcommand('up', 'start them, and leave them running')
-    .option('--nodes <number>', 'how many nodes to play', Number, 2)
+    .option('--nodes <number>', 'how many nodes to play (default: 2, or none beside real ones)', Number)
+    .option('--real-nodes <number>', 'how many nodes to run containers on: 4 at most, on Linux and as root', Number, 0)
     .option('--audit <level>', "what the API server's audit log keeps: Metadata or RequestResponse", 'Metadata')
-    .addHelpText('after', '\nExample:\n  $ firebreak dev up --nodes 3\n  $ firebreak dev status --json')
+    .addHelpText(
+      'after',
+      '\nExample:\n  $ firebreak dev up --nodes 3\n  $ firebreak dev up --real-nodes 1\n  $ firebreak dev status --json',
+    )
     .action((options: UpOptions) => up(options));
   subcommand('status', 'show addresses and processes; exit code 1 unless all run').action((options: DevOptions) =>
     status(options),
@@ -46,18 +56,43 @@ async function up(options: UpOptions): Promise<void> {
   const before = readRecord(stateDir);
   if (before) {
     const states = serverStates(before);
-    if (states.every((state) => state.running)) return print(options, before, states);
+    if (states.every((state) => state.running)) {
+      if (options.realNodes > 0 && !before.realNodes)
+        throw new FirebreakError('FB_ERR_PLATFORM_START', 'it runs already, without real nodes: firebreak dev down first');
+      return print(options, before, states);
+    }
     // Some have died: what is left would hold the ports and the data.
     await endRecorded(before);
   }
+  const missing = options.realNodes > 0 ? missingForRealNodes() : undefined;
+  if (missing) throw new FirebreakError('FB_ERR_PLATFORM_PART_MISSING', `--real-nodes: ${missing}`);
+  const named = (count: number, prefix: string): readonly string[] =>
+    Array.from({ length: count }, (_, index) => `${prefix}-${index + 1}`);
+  const realNodes = named(options.realNodes, 'real');
+  const nodes = named(options.nodes ?? (realNodes.length > 0 ? 0 : 2), 'node');
+  const onProgress: OnProgress = (message) => process.stderr.write(`${message}\n`);
   const platform = await startPlatform({
     stateDir,
-    kubernetes: { nodes: Array.from({ length: options.nodes }, (_, index) => `node-${index + 1}`), auditLevel: options.audit },
-    onProgress: (message) => process.stderr.write(`${message}\n`),
+    kubernetes: { nodes, realNodes, auditLevel: options.audit },
+    onProgress,
   });
-  const record = writeRecord(stateDir, platform);
+  const record = writeRecord(stateDir, platform, await equipped(platform, realNodes, onProgress));
   await platform.detach();
   print(options, record, serverStates(record));
+}
+
+/** The real nodes, with the tools' image on each. */
+async function equipped(
+  platform: Platform,
+  names: readonly string[],
+  onProgress: OnProgress,
+): Promise<RecordedNodes | undefined> {
+  const { realNodes } = platform.kubernetes;
+  if (!realNodes) return undefined;
+  const { folder, hostAddress, image } = realNodes;
+  const tools = await makeProgramImage({ name: 'tools', folder, programs: forensicTools, onProgress });
+  await realNodes.addImage(tools);
+  return { names, hostAddress, image: image.name, toolsImage: tools.byDigest, folder };
 }
 
 function status(options: DevOptions): void {
@@ -83,13 +118,21 @@ function print(options: DevOptions, record: PlatformRecord | undefined, states: 
     process.stdout.write('Nothing is running. Start it with: firebreak dev up\n');
     return;
   }
-  const { temporal, kubernetes } = record;
+  const { temporal, kubernetes, realNodes } = record;
   const lines = [
     ['Temporal', `${temporal.address} (namespace ${temporal.namespace})`],
     ['Temporal UI', temporal.uiUrl],
     ['Kubernetes', kubernetes.server],
     ['kubeconfig', kubernetes.kubeconfig],
     ['audit log', kubernetes.auditLog],
+    ...(realNodes
+      ? [
+          ['real nodes', realNodes.names.join(', ')],
+          ['image on them', realNodes.image],
+          ['forensics.toolsImage', realNodes.toolsImage],
+          ['this machine, for pods', realNodes.hostAddress],
+        ]
+      : []),
     ...states.map(({ name, pid, running }) => [name, running ? `pid ${pid}` : 'not running']),
   ];
   process.stdout.write(`${lines.map(([name = '', value = '']) => `${name.padEnd(24)}${value}`).join('\n')}\n`);

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isAlive } from './cache.ts';
 import { deleteKindCluster } from './kind-cluster.ts';
+import { removeDeadCgroups } from './nodes/cgroups.ts';
 import type { Platform } from './platform.ts';
 import { kill } from './server-group.ts';
 
@@ -15,6 +16,19 @@ export interface PlatformRecord {
   readonly kubernetes: { readonly kubeconfig: string; readonly server: string; readonly auditLog: string };
   readonly pids: Readonly<Record<string, number>>;
   readonly kindCluster?: string;
+  readonly realNodes?: RecordedNodes;
+}
+
+/** Nodes on which containers run. */
+export interface RecordedNodes {
+  readonly names: readonly string[];
+  /** This machine, as their pods reach it. */
+  readonly hostAddress: string;
+  /** What is on each node, since they pull from no registry: a busybox, and the forensics pool's tools. */
+  readonly image: string;
+  readonly toolsImage: string;
+  /** What they have on the disk: they never start from it again. */
+  readonly folder: string;
 }
 
 export interface ServerState {
@@ -23,7 +37,7 @@ export interface ServerState {
   readonly running: boolean;
 }
 
-export function writeRecord(stateDir: string, platform: Platform): PlatformRecord {
+export function writeRecord(stateDir: string, platform: Platform, realNodes?: RecordedNodes): PlatformRecord {
   const { temporal, kubernetes } = platform;
   const record: PlatformRecord = {
     stateDir,
@@ -31,6 +45,7 @@ export function writeRecord(stateDir: string, platform: Platform): PlatformRecor
     temporal: { address: temporal.address, namespace: temporal.namespace, uiUrl: temporal.uiUrl },
     kubernetes: { kubeconfig: kubernetes.kubeconfig, server: kubernetes.server, auditLog: kubernetes.auditLog },
     ...(kubernetes.kindCluster && { kindCluster: kubernetes.kindCluster }),
+    ...(realNodes && { realNodes }),
     pids: { ...(temporal.pid !== undefined && { temporal: temporal.pid }), ...kubernetes.pids() },
   };
   const draft = `${recordFile(stateDir)}.draft`;
@@ -58,6 +73,10 @@ export async function endRecorded(record: PlatformRecord): Promise<number> {
   // A process that is just ending has no command line any more, but still its files and ports.
   for (let turn = 0; turn < 40 && ended.some(({ pid }) => isAlive(pid)); turn += 1) await sleep(50);
   if (record.kindCluster) await deleteKindCluster(record.kindCluster);
+  if (record.realNodes) {
+    await removeDeadCgroups();
+    rmSync(record.realNodes.folder, { recursive: true, force: true, maxRetries: 10 });
+  }
   rmSync(recordFile(record.stateDir), { force: true });
   return ended.length + (record.kindCluster ? 1 : 0);
 }

@@ -4,10 +4,11 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from '@jest/globals';
+import { pathOf } from '../../integrations/kubernetes/client.ts';
 import { runCommand } from '../../service/dev/command.ts';
 import { startKubernetes } from '../../service/dev/kubernetes-server.ts';
-import { removeDeadCgroups } from '../../service/dev/nodes/cgroups.ts';
-import { cgroupHierarchies } from '../../service/dev/nodes/parts.mjs';
+import { cgroupsOfNode, removeDeadCgroups } from '../../service/dev/nodes/cgroups.ts';
+import { openCluster, until } from '../platform/kubernetes/cluster.ts';
 import { processesWith, survivors } from '../processes.ts';
 
 const folders: string[] = [];
@@ -25,10 +26,9 @@ const hasAddress = async (address: string): Promise<boolean> => {
   const { stdout } = await runCommand({ command: 'ip', args: ['-brief', 'address'] });
   return stdout.includes(` ${address}/30`);
 };
-const cgroupsOf = (pid: number): readonly string[] =>
-  cgroupHierarchies()
-    .map((folder) => join(folder, `firebreak-node-${pid}`))
-    .filter((folder) => existsSync(folder));
+/** The kernel takes the wire down a moment after the last process of the namespace that it leads into has ended. */
+const losesAddress = (address: string): Promise<true> =>
+  until(async () => ((await hasAddress(address)) ? undefined : (true as const)), 5_000);
 const mounts = (): string => readFileSync('/proc/self/mounts', 'utf8');
 
 interface Held {
@@ -47,15 +47,15 @@ describe('a real node', () => {
       const [chunk] = await once(parent.stdout, 'data');
       const held: Held = JSON.parse(String(chunk));
       const node = held.pids.held ?? 0;
-      expect(cgroupsOf(node)).not.toEqual([]);
+      expect(cgroupsOfNode(node)).not.toEqual([]);
       expect(await hasAddress(held.address)).toBe(true);
 
       parent.kill(signal);
       expect(await survivors([...Object.values(held.pids), ...processesWith(folder)], 15_000)).toEqual([]);
-      expect(await hasAddress(held.address)).toBe(false);
+      await losesAddress(held.address);
       expect(mounts()).not.toContain(folder);
       await removeDeadCgroups();
-      expect(cgroupsOf(node)).toEqual([]);
+      expect(cgroupsOfNode(node)).toEqual([]);
     },
     120_000,
   );
@@ -72,8 +72,56 @@ describe('a real node', () => {
     const pids = [...Object.values(first.pids()), ...Object.values(second.pids())];
     await Promise.all([first.stop(), second.stop()]);
     expect(await survivors(pids, 0)).toEqual([]);
-    expect(await Promise.all(addresses.map(hasAddress))).toEqual([false, false]);
-    expect(pids.flatMap(cgroupsOf)).toEqual([]);
+    await Promise.all(addresses.map(losesAddress));
+    expect(pids.flatMap(cgroupsOfNode)).toEqual([]);
     expect(folders.flatMap((folder) => readdirSync(folder))).toEqual(['kubernetes', 'kubernetes']);
   }, 120_000);
+});
+
+describe('firebreak dev up --real-nodes', () => {
+  const dev = (folder: string, env: NodeJS.ProcessEnv, ...args: readonly string[]) =>
+    runCommand({
+      command: process.execPath,
+      args: [join(import.meta.dirname, '..', 'platform', 'dev', 'dev-command.ts'), 'dev', ...args, '--state', folder],
+      env,
+    });
+
+  test('runs containers, says so in status, and leaves nothing of the node after down', async () => {
+    const folder = freshFolder();
+    const up = await dev(folder, process.env, 'up', '--real-nodes', '1', '--json');
+    expect(up).toMatchObject({ code: 0 });
+    const { pids, kubernetes, realNodes } = JSON.parse(up.stdout);
+    try {
+      const status = await dev(folder, process.env, 'status');
+      expect(status.stdout).toContain('real-1');
+      expect(status.stdout).toContain(realNodes.toolsImage);
+      expect(await hasAddress(realNodes.hostAddress)).toBe(true);
+      const cluster = await openCluster(kubernetes.kubeconfig);
+      // Which runs only where a container does: nobody plays its end.
+      const tools = { name: 'main', image: realNodes.toolsImage, command: ['/firebreak-tools', 'version'] };
+      const path = pathOf({ resource: 'pods', namespace: 'default' });
+      await cluster.post(path, { metadata: { name: 'once' }, spec: { restartPolicy: 'Never', containers: [tools] } });
+      const ended = await until(async () => {
+        const pod = await cluster.pod('default', 'once');
+        return pod.status?.containerStatuses?.[0]?.state?.terminated;
+      }, 30_000);
+      expect(ended).toMatchObject({ exitCode: 0 });
+      await cluster.close();
+    } finally {
+      expect(await dev(folder, process.env, 'down')).toMatchObject({ code: 0 });
+    }
+    expect(await survivors([...Object.values<number>(pids), ...processesWith(folder)], 0)).toEqual([]);
+    expect(cgroupsOfNode(pids['real-1'])).toEqual([]);
+    await losesAddress(realNodes.hostAddress);
+    expect(mounts()).not.toContain(folder);
+    expect(existsSync(realNodes.folder)).toBe(false);
+  }, 120_000);
+
+  test('names what the machine lacks, before anything is started', async () => {
+    const folder = freshFolder();
+    const { code, stderr } = await dev(folder, { PATH: '/nowhere' }, 'up', '--real-nodes', '1');
+    expect(code).not.toBe(0);
+    expect(stderr).toContain('--real-nodes: there is no go on PATH (Go 1.26)');
+    expect(processesWith(folder)).toEqual([]);
+  });
 });

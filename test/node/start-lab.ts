@@ -1,7 +1,5 @@
-import { basename, join } from 'node:path';
-import { goProgram } from '../../service/dev/go-program.ts';
 import { type KubernetesServer, startKubernetes } from '../../service/dev/kubernetes-server.ts';
-import { makeImage } from '../../service/dev/nodes/image.ts';
+import { forensicTools, makeProgramImage } from '../../service/dev/nodes/program-image.ts';
 
 /** What a test needs to know of the lab; as JSON in the file that FIREBREAK_TEST_LAB names. */
 export interface LabAddresses {
@@ -32,8 +30,9 @@ export async function startLab(options: {
   const { kubeconfig, auditLog, realNodes } = kubernetes;
   if (!realNodes) throw new Error('the Kubernetes that was started has no real node');
   const { hostAddress, image } = realNodes;
-  const tools = await makeImage({ name: 'tools', folder: stateDir, files: await built(forensicTools, onProgress) });
-  const dns = await makeImage({ name: 'dns', folder: stateDir, files: await built(dnsServer, onProgress) });
+  const where = { folder: stateDir, onProgress };
+  const tools = await makeProgramImage({ name: 'tools', programs: forensicTools, ...where });
+  const dns = await makeProgramImage({ name: 'dns', programs: { '/dns-server': 'test/node/dns-server' }, ...where });
   for (const one of [tools, dns]) await realNodes.addImage(one);
   return {
     addresses: {
@@ -47,23 +46,4 @@ export async function startLab(options: {
     },
     kubernetes,
   };
-}
-
-/** Path in the image → folder of the Go module, which has the program's name. */
-type Programs = Readonly<Record<string, string>>;
-const forensicTools: Programs = { '/firebreak-tools': 'deploy/forensics/tools', '/firebreak-cut': 'deploy/forensics/cut' };
-const dnsServer: Programs = { '/dns-server': 'test/node/dns-server' };
-
-/** Path in the image → file here. */
-async function built(programs: Programs, onProgress: (message: string) => void): Promise<Readonly<Record<string, string>>> {
-  const all = Object.entries(programs).map(async ([path, module]): Promise<readonly [string, string]> => {
-    const name = basename(path);
-    const folder = await goProgram(
-      { name, module, target: '.', linked: {}, pinned: '', title: name, duration: 'less than a minute' },
-      onProgress,
-    );
-    if (!folder) throw new Error(`there is no Go to build ${name} with`);
-    return [path, join(folder, basename(module))];
-  });
-  return Object.fromEntries(await Promise.all(all));
 }

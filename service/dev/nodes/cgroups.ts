@@ -5,6 +5,8 @@ import { isAlive } from '../cache.ts';
 import { cgroupHierarchies } from './parts.mjs';
 
 const prefix = 'firebreak-node-';
+/** Beside hierarchies of version 1 there may be that of version 2, where runc makes cgroups too. */
+const unified = '/sys/fs/cgroup/unified';
 
 /** Makes the cgroup under which everything of a node's pods lives, named by the process that the node ends with. */
 export function makeNodeCgroup(pid: number): string {
@@ -22,9 +24,20 @@ export function makeNodeCgroup(pid: number): string {
 
 /** Removes the cgroups of nodes whose process is gone: the kernel keeps them, as the only thing that outlives a node. */
 export async function removeDeadCgroups(): Promise<void> {
-  for (const hierarchy of cgroupHierarchies())
+  for (const hierarchy of everyHierarchy())
     for (const name of readdirSync(hierarchy).filter((entry) => entry.startsWith(prefix)))
       if (!isAlive(Number(name.slice(prefix.length)))) await removeTree(join(hierarchy, name));
+}
+
+/** What there is of a node's, by the process that it ends with. */
+export function cgroupsOfNode(pid: number): readonly string[] {
+  return everyHierarchy()
+    .map((hierarchy) => join(hierarchy, `${prefix}${pid}`))
+    .filter((folder) => existsSync(folder));
+}
+
+function everyHierarchy(): readonly string[] {
+  return [...new Set([...cgroupHierarchies(), ...(existsSync(unified) ? [unified] : [])])];
 }
 
 async function removeTree(folder: string): Promise<void> {

@@ -15,6 +15,8 @@ import { nodePrograms } from './programs.ts';
 export interface RealNodes {
   /** This machine, as pods of the first node reach it. */
   readonly hostAddress: string;
+  /** All that they keep on the disk. */
+  readonly folder: string;
   /** busybox, on every node. */
   readonly image: LabImage;
   /** Of each node, the process that everything of it ends with. */
@@ -94,6 +96,7 @@ export async function startRealNodes(options: {
   await addImage(image);
   return {
     hostAddress: nodes[0]?.addresses.host ?? '',
+    folder,
     image,
     pids: () => Object.fromEntries(nodes.map(({ name, server }) => [name, server.pid])),
     addImage,
