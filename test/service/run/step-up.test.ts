@@ -1,4 +1,7 @@
+import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { z } from 'zod';
 import { createChokepoint, type RegisteredAction } from '../../../activities/chokepoint.ts';
@@ -118,8 +121,12 @@ beforeAll(async () => {
   const redirectUri = `${publicUrl}/sign-in/callback`;
   provider = await startIdentityProvider({ clientId, redirectUri: () => redirectUri });
   const { issuer } = provider;
-  const database = await openDatabase({ url: 'sqlite::memory:' });
-  close = () => database.close();
+  const folder = await mkdtemp(join(tmpdir(), 'firebreak-step-up-'));
+  const database = await openDatabase({ url: `sqlite:${join(folder, 'audit.db')}` });
+  close = async () => {
+    await database.close();
+    await rm(folder, { recursive: true, force: true });
+  };
   const client = createSignInClient({ issuer, clientId, redirectUri, maxAgeMs: 300_000 });
   const refused = ({ reason, subject }: { readonly reason: string; readonly subject?: string }) =>
     refusals.push(`${reason}: ${subject}`);
