@@ -1,4 +1,4 @@
-import type { ClusterView } from '../../integrations/kubernetes/watch-cache.ts';
+import type { ClusterView } from '../../integrations/kubernetes/cluster-view.ts';
 
 /** The annotations that said it before 1.30: where they contradict the field, no pod can be made of the template. */
 const oldAnnotation = 'container.apparmor.security.beta.kubernetes.io/';

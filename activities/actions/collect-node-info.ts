@@ -2,12 +2,12 @@ import type { ActionImplementation } from '../../core/action.ts';
 import type { CollectNodeInfoInput, CollectNodeInfoOutput } from '../../core/actions/collect-node-info.schema.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import type { KubernetesApi } from '../../integrations/kubernetes/client.ts';
+import type { ClusterView } from '../../integrations/kubernetes/cluster-view.ts';
 import { eventsAbout } from '../../integrations/kubernetes/events-about.ts';
 import { type NodeJson, redactedNodeYaml } from '../../integrations/kubernetes/node-yaml.ts';
 import { listObjects, type ObjectRef, readKnownObject, readObject, targetOf } from '../../integrations/kubernetes/objects.ts';
 import { topOwnerOf } from '../../integrations/kubernetes/owners.ts';
 import { type PodJson, podRecord } from '../../integrations/kubernetes/projection.ts';
-import type { ClusterView } from '../../integrations/kubernetes/watch-cache.ts';
 import { type EvidenceParts, keepEvidence, verifyKept } from '../kept-evidence.ts';
 
 /** The kubelet's `nodeStatusMaxImages`, where nobody has set another. */

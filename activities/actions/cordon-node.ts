@@ -2,8 +2,8 @@ import type { ActionImplementation } from '../../core/action.ts';
 import type { CordonNodeInput, CordonNodeOutput } from '../../core/actions/cordon-node.schema.ts';
 import type { CellKey } from '../../core/sealed.ts';
 import type { KubernetesApi } from '../../integrations/kubernetes/client.ts';
+import type { ClusterView } from '../../integrations/kubernetes/cluster-view.ts';
 import { readKnownObject, targetOf } from '../../integrations/kubernetes/objects.ts';
-import type { ClusterView } from '../../integrations/kubernetes/watch-cache.ts';
 import { type HeldField, holdField, noteOn, plannedChange, releaseField, requireHeld } from './held-field.ts';
 import { type IsolationParts, isolationOf, orderIsolation, releaseIsolation, verifyIsolation } from './node-isolation.ts';
 

@@ -6,9 +6,9 @@ import { madeNameOf } from '../../core/object-note.ts';
 import type { PodRecord } from '../../core/pod-record.ts';
 import type { CellKey } from '../../core/sealed.ts';
 import type { KubernetesApi } from '../../integrations/kubernetes/client.ts';
+import type { ClusterView } from '../../integrations/kubernetes/cluster-view.ts';
 import { type ObjectRef, targetOf } from '../../integrations/kubernetes/objects.ts';
 import { topOwnerOf } from '../../integrations/kubernetes/owners.ts';
-import type { ClusterView } from '../../integrations/kubernetes/watch-cache.ts';
 import { isMadeBy, type MadeObject, makeObject, removeMade, requireMade } from './made-object.ts';
 
 const action = 'denyImage';

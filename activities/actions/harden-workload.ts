@@ -14,10 +14,10 @@ import {
 import { names, stepHash } from '../../core/labels.ts';
 import { templateDifference } from '../../core/template-difference.ts';
 import { pathOf } from '../../integrations/kubernetes/client.ts';
+import type { ClusterView } from '../../integrations/kubernetes/cluster-view.ts';
 import { type ObjectRef, targetOf } from '../../integrations/kubernetes/objects.ts';
 import { otherWriter } from '../../integrations/kubernetes/owners.ts';
 import { type RollingObject, rolloutOf, whyNotRoll } from '../../integrations/kubernetes/rollout.ts';
-import type { ClusterView } from '../../integrations/kubernetes/watch-cache.ts';
 import { whyNoAppArmor } from './app-armor.ts';
 import { despiteConflicts, evidenceOfSuspect, type RollingParts, readRolling } from './rolled-out.ts';
 

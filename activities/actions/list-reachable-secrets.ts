@@ -2,10 +2,10 @@ import type { ActionImplementation } from '../../core/action.ts';
 import type { ListReachableSecretsInput, ListReachableSecretsOutput } from '../../core/actions/list-reachable-secrets.schema.ts';
 import { type AskedRight, mayAccount } from '../../integrations/kubernetes/access-review.ts';
 import type { KubernetesApi } from '../../integrations/kubernetes/client.ts';
+import type { ClusterView } from '../../integrations/kubernetes/cluster-view.ts';
 import { readObject } from '../../integrations/kubernetes/objects.ts';
 import { readSamePod } from '../../integrations/kubernetes/pods.ts';
 import { type PodJson, type SecretUse, secretUses } from '../../integrations/kubernetes/projection.ts';
-import type { ClusterView } from '../../integrations/kubernetes/watch-cache.ts';
 
 /** Questions to the API server that are on their way at the same time. */
 const atOnce = 8;

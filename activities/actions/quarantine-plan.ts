@@ -7,8 +7,8 @@ import { type PodRecord, type PolicyRecord, selects } from '../../core/pod-recor
 import { exceptionNotes, type QuarantineExceptions, standingText } from '../../core/quarantine-exceptions.ts';
 import type { BudgetRecord, ScalerRecord } from '../../integrations/kubernetes/disruption.ts';
 import { controllerOf } from '../../integrations/kubernetes/owners.ts';
+import type { ServiceRecord } from '../../integrations/kubernetes/projection.ts';
 import { mirrorAnnotation } from '../../integrations/kubernetes/projection.ts';
-import type { ServiceRecord } from '../../integrations/kubernetes/watch-cache.ts';
 
 /** The pod and what around it matters, as it was before the quarantine. */
 export interface Situation {

@@ -15,14 +15,14 @@ import { doNotDisrupt, names } from '../../core/labels.ts';
 import type { PodRecord, PolicyRecord } from '../../core/pod-record.ts';
 import { exceptionsSaid, type QuarantineExceptions } from '../../core/quarantine-exceptions.ts';
 import type { KubernetesApi } from '../../integrations/kubernetes/client.ts';
+import type { ClusterView } from '../../integrations/kubernetes/cluster-view.ts';
 import { readDenyTier } from '../../integrations/kubernetes/deny-tier.ts';
 import { listNetworkPolicies } from '../../integrations/kubernetes/network-policies.ts';
 import { listObjects } from '../../integrations/kubernetes/objects.ts';
 import { controllerOf, topOwnerOf } from '../../integrations/kubernetes/owners.ts';
 import { readSamePod, replacePodLabels } from '../../integrations/kubernetes/pods.ts';
-import { podRecord, policyRecord } from '../../integrations/kubernetes/projection.ts';
+import { podRecord, policyRecord, type ServiceRecord, serviceRecord } from '../../integrations/kubernetes/projection.ts';
 import { ensureStandingPolicy, readStandingPolicy, standingState } from '../../integrations/kubernetes/standing-policy.ts';
-import { type ClusterView, type ServiceRecord, serviceRecord } from '../../integrations/kubernetes/watch-cache.ts';
 import { additivePolicies, quarantinePlan, type Situation, whyNotQuarantine } from './quarantine-plan.ts';
 import { undoQuarantine } from './quarantine-undo.ts';
 

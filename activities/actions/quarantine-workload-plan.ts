@@ -4,7 +4,7 @@ import { names } from '../../core/labels.ts';
 import { type PodRecord, type PolicyRecord, selects } from '../../core/pod-record.ts';
 import { exceptionNotes, type QuarantineExceptions, standingText } from '../../core/quarantine-exceptions.ts';
 import type { BudgetRecord, ScalerRecord } from '../../integrations/kubernetes/disruption.ts';
-import type { ServiceRecord } from '../../integrations/kubernetes/watch-cache.ts';
+import type { ServiceRecord } from '../../integrations/kubernetes/projection.ts';
 import { additivePolicies, meansNote, quarantineEffect } from './quarantine-plan.ts';
 
 /** Pure. What becomes of the pods, and of what counts on them. */

@@ -6,12 +6,12 @@ import { FirebreakError } from '../../core/errors.ts';
 import { selects } from '../../core/pod-record.ts';
 import type { CellKey } from '../../core/sealed.ts';
 import type { KubernetesApi } from '../../integrations/kubernetes/client.ts';
+import type { ClusterView } from '../../integrations/kubernetes/cluster-view.ts';
 import { budgetsIn, scalersIn } from '../../integrations/kubernetes/disruption.ts';
 import { listObjects, readKnownObject, targetOf } from '../../integrations/kubernetes/objects.ts';
 import { otherWriter, topOwnerOf } from '../../integrations/kubernetes/owners.ts';
 import { readPod } from '../../integrations/kubernetes/pods.ts';
 import { type PodJson, podRecord } from '../../integrations/kubernetes/projection.ts';
-import type { ClusterView } from '../../integrations/kubernetes/watch-cache.ts';
 import { type WorkloadJson, workloadRef } from '../../integrations/kubernetes/workloads.ts';
 import { type HeldField, holdField, noteOn, plannedChange, releaseField, requireHeld } from './held-field.ts';
 

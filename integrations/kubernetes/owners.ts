@@ -1,6 +1,6 @@
 import type { NamedKind } from '../../core/before-state.ts';
 import type { OwnerRef, PodRecord } from '../../core/pod-record.ts';
-import type { ClusterView } from './watch-cache.ts';
+import type { ClusterView } from './cluster-view.ts';
 
 /** The one owner that manages it. */
 export function controllerOf(owners: readonly OwnerRef[]): NamedKind | undefined {

@@ -1,4 +1,4 @@
-import type { V1Container, V1NetworkPolicy, V1ObjectMeta, V1Pod, V1PodSpec, V1Probe } from '@kubernetes/client-node';
+import type { V1Container, V1NetworkPolicy, V1ObjectMeta, V1Pod, V1PodSpec, V1Probe, V1Service } from '@kubernetes/client-node';
 import { digestOf } from '../../core/digest.ts';
 import { doNotDisrupt } from '../../core/labels.ts';
 import type { ContainerRecord, OwnerRef, PodRecord, PolicyRecord } from '../../core/pod-record.ts';
@@ -124,4 +124,15 @@ function fromOutside(rule: object): boolean {
   const peers: unknown = Reflect.get(rule, 'from');
   if (!Array.isArray(peers) || peers.length === 0) return true;
   return peers.some((peer: unknown) => typeof peer === 'object' && peer !== null && 'ipBlock' in peer);
+}
+
+/** A Service's selector: who would lose a pod. */
+export interface ServiceRecord {
+  readonly namespace: string;
+  readonly name: string;
+  readonly selector: Readonly<Record<string, string>>;
+}
+
+export function serviceRecord({ metadata = {}, spec }: Json<V1Service>): ServiceRecord {
+  return { namespace: metadata.namespace ?? '', name: metadata.name ?? '', selector: spec?.selector ?? {} };
 }

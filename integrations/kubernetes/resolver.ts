@@ -5,8 +5,8 @@ import { names } from '../../core/labels.ts';
 import type { ContainerRecord, PodRecord } from '../../core/pod-record.ts';
 import { guessWorkload, resolverFromNames, subjectOf } from '../../core/subject.ts';
 import type { ResolvedAlert, SubjectResolver } from '../../core/subject-resolver.ts';
+import type { ClusterView } from './cluster-view.ts';
 import { controllerOf, topOwnerOf } from './owners.ts';
-import type { ClusterView } from './watch-cache.ts';
 
 /** Nodes' clocks and the API server's may differ, and creation times are cut to whole seconds. */
 const clockToleranceMs = 2_000;

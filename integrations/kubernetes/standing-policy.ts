@@ -6,8 +6,8 @@ import type { PolicyRecord } from '../../core/pod-record.ts';
 import type { QuarantineExceptions } from '../../core/quarantine-exceptions.ts';
 import { type KubernetesApi, pathOf } from './client.ts';
 import { KubernetesError } from './client-error.ts';
+import type { ClusterView } from './cluster-view.ts';
 import { type Json, policyRecord } from './projection.ts';
-import type { ClusterView } from './watch-cache.ts';
 
 type PolicyJson = Json<V1NetworkPolicy>;
 

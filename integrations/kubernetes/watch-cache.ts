@@ -1,7 +1,9 @@
 import type { V1NetworkPolicy, V1ObjectMeta, V1Service } from '@kubernetes/client-node';
 import type { RolloutRef } from '../../core/alert.ts';
 import type { OwnerRef, PodRecord, PolicyRecord } from '../../core/pod-record.ts';
+import { type ByNamespace, keptIn, put } from './by-namespace.ts';
 import { type KubernetesApi, pathOf } from './client.ts';
+import type { ClusterView, NodeRecord, OwnerKind } from './cluster-view.ts';
 import {
   type BudgetJson,
   type BudgetRecord,
@@ -11,54 +13,12 @@ import {
   scalerRecord,
 } from './disruption.ts';
 import { PodIndex } from './pod-index.ts';
-import { type Json, ownersOf, type PodJson, podRecord, policyRecord } from './projection.ts';
+import { type Json, ownersOf, type PodJson, podRecord, policyRecord, type ServiceRecord, serviceRecord } from './projection.ts';
 import { Reflector, type WatchLog } from './reflector.ts';
 import { rolloutIn } from './rollout-age.ts';
 
 interface Metadata {
   readonly metadata?: Json<V1ObjectMeta>;
-}
-type OwnerKind = 'ReplicaSet' | 'Job';
-
-/** A Service's selector: who would lose a pod. */
-export interface ServiceRecord {
-  readonly namespace: string;
-  readonly name: string;
-  readonly selector: Readonly<Record<string, string>>;
-}
-
-/** A node's metadata: where a sensor is expected. */
-export interface NodeRecord {
-  readonly name: string;
-  readonly labels: Readonly<Record<string, string>>;
-}
-
-/** What everyone may ask of the cell's memory of the cluster. */
-export interface ClusterView {
-  /** Milliseconds since the API server last spoke on the stalest watch; infinite before the first lists. */
-  age(): number;
-  /** All first lists are in. */
-  ready(): boolean;
-  pod(namespace: string, name: string): PodRecord | undefined;
-  podByUid(uid: string): PodRecord | undefined;
-  podsByContainerPrefix(prefix: string): readonly PodRecord[];
-  pods(): Iterable<PodRecord>;
-  /** Whether any pod runs on a node of this name: a sensor's host name is often that of its own pod. */
-  knowsNode(node: string): boolean;
-  /** Owners of a ReplicaSet or a Job; undefined when there is no such object in memory. */
-  ownersOf(kind: OwnerKind, namespace: string, name: string): readonly OwnerRef[] | undefined;
-  /** Of a Deployment's ReplicaSet; undefined where nothing is known of it. */
-  rolloutOf(namespace: string, replicaSet: string): RolloutRef | undefined;
-  policies(namespace: string): readonly PolicyRecord[];
-  services(namespace: string): readonly ServiceRecord[];
-  namespaces(): readonly string[];
-  /** PodDisruptionBudgets; undefined while they are not known: nothing waits for them. */
-  budgets(namespace: string): readonly BudgetRecord[] | undefined;
-  /** HorizontalPodAutoscalers; undefined while they are not known. */
-  scalers(namespace: string): readonly ScalerRecord[] | undefined;
-  /** Takes what a call of ours has just returned, before the watch brings it. */
-  observePod(pod: PodJson): void;
-  observePolicy(policy: Json<V1NetworkPolicy>): void;
 }
 
 /** Follows what containment needs to know: pods (projected), policies, Services, and only the metadata of the rest. */
@@ -66,10 +26,10 @@ export class WatchCache implements ClusterView {
   readonly #pods = new PodIndex();
   readonly #owners = { ReplicaSet: new Map<string, readonly OwnerRef[]>(), Job: new Map<string, readonly OwnerRef[]>() };
   readonly #rollouts = new Map<string, RolloutRef>();
-  readonly #policies = new Map<string, Map<string, PolicyRecord>>();
-  readonly #services = new Map<string, Map<string, ServiceRecord>>();
-  readonly #budgets = new Map<string, Map<string, BudgetRecord>>();
-  readonly #scalers = new Map<string, Map<string, ScalerRecord>>();
+  readonly #policies: ByNamespace<PolicyRecord> = new Map();
+  readonly #services: ByNamespace<ServiceRecord> = new Map();
+  readonly #budgets: ByNamespace<BudgetRecord> = new Map();
+  readonly #scalers: ByNamespace<ScalerRecord> = new Map();
   readonly #namespaces = new Set<string>();
   readonly #nodes = new Map<string, NodeRecord>();
   readonly #onNamespace = new Set<(namespace: string) => void>();
@@ -99,14 +59,14 @@ export class WatchCache implements ClusterView {
       log,
       resource: 'networkpolicies',
       path: pathOf({ group: 'networking.k8s.io', resource: 'networkpolicies' }),
-      ...store(this.#policies, policyRecord),
+      ...keptIn(this.#policies, policyRecord),
     });
     const services = new Reflector<Json<V1Service>>({
       api,
       log,
       resource: 'services',
       path: pathOf({ resource: 'services' }),
-      ...store(this.#services, serviceRecord),
+      ...keptIn(this.#services, serviceRecord),
     });
     const namespaces = new Reflector<Metadata>({
       api,
@@ -162,14 +122,14 @@ export class WatchCache implements ClusterView {
         log,
         resource: 'poddisruptionbudgets',
         path: pathOf({ group: 'policy', resource: 'poddisruptionbudgets' }),
-        ...store(this.#budgets, budgetRecord),
+        ...keptIn(this.#budgets, budgetRecord),
       }),
       scalers: new Reflector<ScalerJson>({
         api,
         log,
         resource: 'horizontalpodautoscalers',
         path: pathOf({ group: 'autoscaling', version: 'v2', resource: 'horizontalpodautoscalers' }),
-        ...store(this.#scalers, scalerRecord),
+        ...keptIn(this.#scalers, scalerRecord),
       }),
     };
     this.#reflectors = [
@@ -293,31 +253,3 @@ function known(reflector: Pick<Reflector<BudgetJson>, 'age'>): boolean {
 }
 
 const keyOf = (metadata: Json<V1ObjectMeta>): string => `${metadata.namespace ?? ''}/${metadata.name ?? ''}`;
-
-export function serviceRecord({ metadata = {}, spec }: Json<V1Service>): ServiceRecord {
-  return { namespace: metadata.namespace ?? '', name: metadata.name ?? '', selector: spec?.selector ?? {} };
-}
-
-type ByNamespace<R> = Map<string, Map<string, R>>;
-
-function put<R extends { readonly namespace: string; readonly name: string }>(records: ByNamespace<R>, record: R): void {
-  const inside = records.get(record.namespace) ?? new Map<string, R>();
-  records.set(record.namespace, inside.set(record.name, record));
-}
-
-function store<T, R extends { readonly namespace: string; readonly name: string }>(
-  records: ByNamespace<R>,
-  project: (item: T) => R,
-) {
-  return {
-    onList: (items: readonly T[]): void => {
-      records.clear();
-      for (const item of items) put(records, project(item));
-    },
-    onChange: ({ type, item }: { readonly type: 'set' | 'delete'; readonly item: T }): void => {
-      const record = project(item);
-      if (type === 'set') put(records, record);
-      else records.get(record.namespace)?.delete(record.name);
-    },
-  };
-}

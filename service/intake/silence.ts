@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Alert } from '../../core/alert.ts';
 import { incidentIdOf } from '../../core/incident.ts';
 import type { PodRecord } from '../../core/pod-record.ts';
-import type { NodeRecord } from '../../integrations/kubernetes/watch-cache.ts';
+import type { NodeRecord } from '../../integrations/kubernetes/cluster-view.ts';
 import type { IntakeLog } from './log.ts';
 
 /** A sensor that must be on every node. */

@@ -26,7 +26,7 @@ import {
 import { listReachableSecretsInput } from '../../core/actions/list-reachable-secrets.schema.ts';
 import { restartWorkloadInput } from '../../core/actions/restart-workload.schema.ts';
 import type { KubernetesApi } from '../../integrations/kubernetes/client.ts';
-import type { ClusterView } from '../../integrations/kubernetes/watch-cache.ts';
+import type { ClusterView } from '../../integrations/kubernetes/cluster-view.ts';
 import { register } from './actions.ts';
 import type { EvidencePart } from './evidence.ts';
 

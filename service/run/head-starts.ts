@@ -8,7 +8,7 @@ import { type HeadStartRequest, headStartOf } from '../../core/head-start.ts';
 import { names } from '../../core/labels.ts';
 import type { AnyPlaybook } from '../../core/playbook.ts';
 import { type AppliedStep, type CellActivities, podUidOf, type StepCall } from '../../core/step.ts';
-import type { ClusterView } from '../../integrations/kubernetes/watch-cache.ts';
+import type { ClusterView } from '../../integrations/kubernetes/cluster-view.ts';
 import type { HeadStart, HeadStartResult } from '../intake/head-start.ts';
 import type { ContainedPods } from './contained-pods.ts';
 import { type Logger, reasonOf } from './log.ts';

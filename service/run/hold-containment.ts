@@ -4,7 +4,7 @@ import type { IncidentNote } from '../../core/incident.ts';
 import { names } from '../../core/labels.ts';
 import type { PodRecord } from '../../core/pod-record.ts';
 import type { StepCall } from '../../core/step.ts';
-import type { ClusterView } from '../../integrations/kubernetes/watch-cache.ts';
+import type { ClusterView } from '../../integrations/kubernetes/cluster-view.ts';
 import { type Logger, reasonOf } from './log.ts';
 
 export interface HoldContainmentParts {

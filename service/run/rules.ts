@@ -4,8 +4,8 @@ import type { GuardrailRules } from '../../core/guardrail.ts';
 import { names } from '../../core/labels.ts';
 import type { PodRecord } from '../../core/pod-record.ts';
 import type { StepCall } from '../../core/step.ts';
+import type { ClusterView } from '../../integrations/kubernetes/cluster-view.ts';
 import { topOwnerOf } from '../../integrations/kubernetes/owners.ts';
-import type { ClusterView } from '../../integrations/kubernetes/watch-cache.ts';
 import { ownNamespace } from '../config/fields.ts';
 import type { Config } from '../config/load.ts';
 
