@@ -36,6 +36,12 @@ await step('check', async () => {
   if (result.status !== 0) throw new Error('npm run check failed, see above');
 });
 await step('build', () => ensureBuilt({ node, log: say }));
+// Fetched here and not by the first tests that need it: the wait for it must not come out of a test's time.
+if (wanted.some(({ suite, files }) => suite.name === 'unit' && files.length > 0))
+  await step('time-skipping server', async () => {
+    const { timeSkippingServerPath } = await import('../service/dev/temporal-binary.ts');
+    await timeSkippingServerPath((message) => say(`time-skipping server: ${message}`));
+  });
 
 let platform;
 const onParts = wanted.filter(({ suite, files }) => suite.platform && files.length > 0 && !suite.missing());

@@ -2,6 +2,7 @@ import { open } from 'node:fs/promises';
 import { type Anchor, asSignedCheckpoint, type SignedCheckpoint } from '../../core/checkpoint.ts';
 import { canonicalJson } from '../../core/digest.ts';
 import { FirebreakError } from '../../core/errors.ts';
+import { systemErrorCode } from '../../core/system-error.ts';
 
 /**
  * One JSON line a checkpoint, only ever added to (the file may carry `chattr +a`), on the disk before `append` resolves. Keep it
@@ -45,8 +46,11 @@ async function refuseOther(anchor: Anchor, signed: SignedCheckpoint): Promise<vo
 
 async function* readLines(file: string): AsyncGenerator<SignedCheckpoint | string> {
   const handle = await open(file, 'r').catch((error: unknown) => {
-    if (codeOf(error) === 'ENOENT') return undefined;
-    throw new FirebreakError('FB_ERR_UNAVAILABLE', `the anchor ${file} cannot be read: ${codeOf(error)}`);
+    if (systemErrorCode(error) === 'ENOENT') return undefined;
+    throw new FirebreakError(
+      'FB_ERR_UNAVAILABLE',
+      `the anchor ${file} cannot be read: ${systemErrorCode(error) ?? 'unknown reason'}`,
+    );
   });
   if (!handle) return;
   try {
@@ -87,10 +91,9 @@ async function guarded<Result>(file: string, work: () => Promise<Result>): Promi
     return await work();
   } catch (error) {
     if (error instanceof FirebreakError) throw error;
-    throw new FirebreakError('FB_ERR_UNAVAILABLE', `the anchor ${file} cannot be written: ${codeOf(error)}`);
+    throw new FirebreakError(
+      'FB_ERR_UNAVAILABLE',
+      `the anchor ${file} cannot be written: ${systemErrorCode(error) ?? 'unknown reason'}`,
+    );
   }
-}
-
-function codeOf(error: unknown): string {
-  return typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : 'unknown reason';
 }

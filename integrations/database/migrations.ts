@@ -3,7 +3,7 @@ import type { Database } from './database.ts';
 import { numberOf } from './row.ts';
 
 /** In order, and never edited once released: a change is a new one. Column types that both databases know. */
-const migrations: readonly { readonly name: string; readonly statements: readonly string[] }[] = [
+export const migrations: readonly { readonly name: string; readonly statements: readonly string[] }[] = [
   {
     name: 'audit chains, checkpoints, cards',
     statements: [

@@ -3,6 +3,7 @@ import { access, mkdir, readFile, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { FirebreakError } from '../../core/errors.ts';
 import type { EvidenceStore } from '../../core/evidence-store.ts';
+import { systemErrorCode } from '../../core/system-error.ts';
 import { checkedStream, type DraftedFile, draftFile, isSha256, sha256Of } from './drafted-file.ts';
 import { syncFolder } from './sync-folder.ts';
 
@@ -64,7 +65,7 @@ async function guarded<Result>(work: () => Promise<Result>, sha256?: string): Pr
   try {
     return await work();
   } catch (error) {
-    const code = typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : undefined;
+    const code = systemErrorCode(error);
     if (sha256 !== undefined && code === 'ENOENT') throw missing(sha256);
     // What the source of the bytes threw is its own affair.
     if (code === undefined || error instanceof FirebreakError) throw error;

@@ -3,6 +3,7 @@ import { link, mkdir, open, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FirebreakError } from '../../core/errors.ts';
 import { type IncidentKey, type IncidentKeys, incidentKeyId } from '../../core/incident-key.ts';
+import { systemErrorCode } from '../../core/system-error.ts';
 import { syncFolder } from './sync-folder.ts';
 
 /** Wraps keys with a key of ours: a box in the sense of `integrations/crypto-box`, or a KMS. */
@@ -53,7 +54,7 @@ export function folderKeyPlace({ dir }: { readonly dir: string }): KeyPlace {
         await link(draft, pathOf(id));
         await syncFolder(folder);
       } catch (error) {
-        if (codeOf(error) !== 'EEXIST') throw unavailable(error);
+        if (systemErrorCode(error) !== 'EEXIST') throw unavailable(error);
       } finally {
         await file.close();
         await rm(draft, { force: true });
@@ -64,7 +65,7 @@ export function folderKeyPlace({ dir }: { readonly dir: string }): KeyPlace {
       try {
         return await readFile(path);
       } catch (error) {
-        if (codeOf(error) === 'ENOENT') return undefined;
+        if (systemErrorCode(error) === 'ENOENT') return undefined;
         throw unavailable(error);
       }
     },
@@ -82,9 +83,5 @@ function missing(id: string): never {
 }
 
 function unavailable(error: unknown): FirebreakError {
-  return new FirebreakError('FB_ERR_UNAVAILABLE', `the keys beside the evidence: ${codeOf(error)}`);
-}
-
-function codeOf(error: unknown): string {
-  return typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : 'failed';
+  return new FirebreakError('FB_ERR_UNAVAILABLE', `the keys beside the evidence: ${systemErrorCode(error) ?? 'failed'}`);
 }

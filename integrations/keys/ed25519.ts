@@ -12,6 +12,7 @@ import { existsSync } from 'node:fs';
 import { link, readFile, rm, writeFile } from 'node:fs/promises';
 import { FirebreakError } from '../../core/errors.ts';
 import type { SignatureVerifier, Signer } from '../../core/signing.ts';
+import { systemErrorCode } from '../../core/system-error.ts';
 
 /** A signer whose public half can be handed out. */
 export interface FileSigner extends Signer {
@@ -83,8 +84,11 @@ async function createKeyFile(file: string): Promise<void> {
     // A link is made whole or not at all, and never over a key that is there.
     await link(draft, file);
   } catch (error) {
-    if (codeOf(error) !== 'EEXIST')
-      throw new FirebreakError('FB_ERR_CONFIG_INVALID', `${file} cannot be created: ${codeOf(error)}`);
+    if (systemErrorCode(error) !== 'EEXIST')
+      throw new FirebreakError(
+        'FB_ERR_CONFIG_INVALID',
+        `${file} cannot be created: ${systemErrorCode(error) ?? 'unknown reason'}`,
+      );
   } finally {
     await rm(draft, { force: true });
   }
@@ -94,8 +98,11 @@ async function createPublicFile(file: string, pem: string): Promise<void> {
   try {
     await writeFile(file, pem, { mode: 0o644, flag: 'wx', flush: true });
   } catch (error) {
-    if (codeOf(error) !== 'EEXIST')
-      throw new FirebreakError('FB_ERR_CONFIG_INVALID', `${file} cannot be created: ${codeOf(error)}`);
+    if (systemErrorCode(error) !== 'EEXIST')
+      throw new FirebreakError(
+        'FB_ERR_CONFIG_INVALID',
+        `${file} cannot be created: ${systemErrorCode(error) ?? 'unknown reason'}`,
+      );
   }
 }
 
@@ -103,7 +110,10 @@ async function read(file: string): Promise<string> {
   try {
     return await readFile(file, 'utf8');
   } catch (error) {
-    throw new FirebreakError('FB_ERR_CONFIG_INVALID', `the key file ${file} cannot be read: ${codeOf(error)}`);
+    throw new FirebreakError(
+      'FB_ERR_CONFIG_INVALID',
+      `the key file ${file} cannot be read: ${systemErrorCode(error) ?? 'unknown reason'}`,
+    );
   }
 }
 
@@ -131,8 +141,4 @@ function keyIdOf(publicKey: KeyObject): string {
     .update(publicKey.export({ type: 'spki', format: 'der' }))
     .digest('hex')
     .slice(0, 16);
-}
-
-function codeOf(error: unknown): string {
-  return typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : 'unknown reason';
 }

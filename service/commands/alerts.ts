@@ -4,6 +4,7 @@ import { buffer } from 'node:stream/consumers';
 import { gunzipSync } from 'node:zlib';
 import type { Command } from 'commander';
 import type { SeverityOverrides } from '../../core/sensor.ts';
+import { systemErrorCode } from '../../core/system-error.ts';
 import { sensors } from '../../integrations/sensors/index.ts';
 import { loadConfig } from '../config/load.ts';
 import { type Parsed, type ParsedItem, parseAlerts } from '../intake/parse.ts';
@@ -55,7 +56,8 @@ async function printPath(path: string, options: ParseOptions, severities: Severi
     for (const file of files) allGood = (await printFile(file, options, severities)) && allGood;
     return allGood;
   } catch (error) {
-    return complain(path, error instanceof Error && 'code' in error ? `cannot be read: ${String(error.code)}` : 'cannot be read');
+    const code = systemErrorCode(error);
+    return complain(path, code === undefined ? 'cannot be read' : `cannot be read: ${code}`);
   }
 }
 

@@ -1,5 +1,6 @@
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { Sensor } from '../../core/sensor.ts';
+import { systemErrorCode } from '../../core/system-error.ts';
 import { cloudEvents, sensors } from '../../integrations/sensors/index.ts';
 import { unpackBody } from './body.ts';
 import { type CloudEventMode, cloudEventAttributes, cloudEventMode } from './cloud-event.ts';
@@ -134,7 +135,7 @@ function answer(reply: FastifyReply, { status, items, reason }: Answer, limitedS
 /** Faults of the request keep their 4xx and say what is wrong in words of ours; the rest is ours to look at. */
 function answerError(error: unknown, reply: FastifyReply, log: IntakeLog): FastifyReply {
   const status = error instanceof Error && 'statusCode' in error ? Number(error.statusCode) : 500;
-  const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown';
+  const code = systemErrorCode(error) ?? 'unknown';
   if (status >= 400 && status < 500) {
     const reason = status === 413 ? `a body has at most ${largestBody} bytes` : `the request cannot be read (${code})`;
     return reply.code(status).send({ reason });

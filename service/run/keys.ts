@@ -2,6 +2,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { FirebreakError } from '../../core/errors.ts';
+import { systemErrorCode } from '../../core/system-error.ts';
 import { openSigner } from '../../integrations/keys/ed25519.ts';
 import type { Config } from '../config/load.ts';
 import type { Role } from '../config/secrets.ts';
@@ -36,7 +37,7 @@ async function ensureRandomKey(file: string): Promise<void> {
     // Of two processes that do so at once, both use the key that was first: a link is never made over a file that is there.
     await link(draft, file);
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST'))
+    if (systemErrorCode(error) !== 'EEXIST')
       throw new FirebreakError('FB_ERR_CONFIG_INVALID', `the key file ${file} cannot be made`);
   } finally {
     await rm(draft, { force: true });

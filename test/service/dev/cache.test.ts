@@ -45,6 +45,18 @@ describe('the cache of platform parts', () => {
     expect(readFileSync(join(cache, 'part-1.0', 'program'), 'utf8')).toBe('whole');
   });
 
+  test('two parts of one process at once wait for each other, too', async () => {
+    process.env.FIREBREAK_CACHE = cache;
+    let installed = 0;
+    const install = async () => {
+      installed += 1;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    };
+    const part = () => cachedPart({ name: 'part-1.0', install, onProgress: () => {} });
+    expect(await Promise.all([part(), part()])).toEqual([join(cache, 'part-1.0'), join(cache, 'part-1.0')]);
+    expect(installed).toBe(1);
+  });
+
   test('an installation that fails leaves nothing behind', async () => {
     process.env.FIREBREAK_CACHE = cache;
     const install = () => Promise.reject(new Error('no network'));
