@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { projectRoot } from '../../../service/dev/project-root.ts';
-import type { Workload } from './cluster.ts';
+import { imageOf, type Workload } from './cluster.ts';
 
 const captured = (file: string): Falco => JSON.parse(readFileSync(`${projectRoot()}/test/fixtures/alerts/falco/${file}`, 'utf8'));
 
@@ -30,16 +30,16 @@ function freshTime(): string {
 export interface AlertOptions {
   readonly commandLine?: string;
   readonly priority?: string;
-  /** `repository:tag` of what runs there. */
+  /** `repository:tag` of what runs there. By default the workload's own. */
   readonly image?: string;
   /** Whom the sensor names as having done it. */
   readonly user?: string;
 }
 
 /** What a real Falco captured, with a workload's pod as the one that it is about. */
-export function alertAbout({ namespace, pod }: Workload, sample: Sample = 'binary', options: AlertOptions = {}): object {
-  const { commandLine, priority, user, image } = options;
-  const [repository, tag] = image?.split(':') ?? [];
+export function alertAbout({ namespace, name, pod }: Workload, sample: Sample = 'binary', options: AlertOptions = {}): object {
+  const { commandLine, priority, user, image = imageOf({ namespace, name }) } = options;
+  const [repository, tag] = image.split(':');
   const from = samples[sample];
   return {
     ...from,
@@ -51,7 +51,8 @@ export function alertAbout({ namespace, pod }: Workload, sample: Sample = 'binar
       'k8s.pod.name': pod,
       ...(commandLine !== undefined && { 'proc.cmdline': commandLine }),
       ...(user !== undefined && { 'user.name': user }),
-      ...(image !== undefined && { 'container.image.repository': repository, 'container.image.tag': tag }),
+      'container.image.repository': repository,
+      'container.image.tag': tag,
     },
   };
 }

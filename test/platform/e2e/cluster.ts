@@ -38,7 +38,7 @@ export class WorkloadMaker {
         const password = values.get(name);
         const secret = { apiVersion: 'v1', kind: 'Secret', metadata: { name: `${name}-db` }, stringData: { password } };
         await this.#create(`/api/v1/namespaces/${namespace}/secrets`, secret);
-        await this.#create(`/apis/apps/v1/namespaces/${namespace}/deployments`, deployment(name, options));
+        await this.#create(`/apis/apps/v1/namespaces/${namespace}/deployments`, deployment({ namespace, name }, options));
       }),
     );
     return until('running pods', 60_000, async () => {
@@ -95,7 +95,12 @@ export interface DeployOptions {
   readonly privileged?: boolean;
 }
 
-function deployment(name: string, { privileged }: DeployOptions): object {
+/** What a workload's container is made from: no two workloads of the same, for their questions would be one card. */
+export function imageOf({ namespace, name }: Pick<Workload, 'namespace' | 'name'>): string {
+  return `registry.example/${namespace}/${name}:1`;
+}
+
+function deployment({ namespace, name }: Pick<Workload, 'namespace' | 'name'>, { privileged }: DeployOptions): object {
   const env = [{ name: 'PASSWORD', valueFrom: { secretKeyRef: { name: `${name}-db`, key: 'password' } } }];
   return {
     apiVersion: 'apps/v1',
@@ -109,7 +114,7 @@ function deployment(name: string, { privileged }: DeployOptions): object {
         spec: {
           terminationGracePeriodSeconds: 1,
           containers: [
-            { name: 'main', image: `registry.example/${name}:1`, env, ...(privileged && { securityContext: { privileged } }) },
+            { name: 'main', image: imageOf({ namespace, name }), env, ...(privileged && { securityContext: { privileged } }) },
           ],
         },
       },
