@@ -84,7 +84,8 @@ describe('five workloads of one image', () => {
     await service.slack.click({ user: ben, channel, ts, buttonText });
     await until('the deletion', 60_000, () => workloads.every((one) => service.effects.of('delete', podOf(one)).length === 1));
     await ended(service, workloads);
+    const over = 'Nothing is left to be decided here';
+    await until('the last edit', 15_000, () => JSON.stringify(cardsOf(workloads)[0]?.blocks).includes(over));
     expect(cardsOf(workloads)).toHaveLength(1);
-    expect(JSON.stringify(cardsOf(workloads)[0]?.blocks)).toContain('Nothing is left to be decided here');
   });
 });

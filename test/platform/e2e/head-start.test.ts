@@ -41,7 +41,8 @@ describe('a head start', () => {
       return pods.length >= 2 && pods;
     });
     const other: Workload = { ...workload, pod };
-    await service.alert(other);
+    // Of another image: the same question about the same image would be a second line on the card of the first.
+    await service.alert(other, 'binary', { image: 'registry.example/other:1' });
     const card = await service.cardOf(other);
     expect(JSON.stringify(card.blocks)).toContain('It was not done at once');
     expect(service.effects.of('contain', podOf(other))).toEqual([]);
