@@ -30,8 +30,7 @@ const temporal = await startTemporal({ stateDir: temporalFolder });
 /** Looks with every tool that works inside of a container, as a playbook of a user may. */
 const usesBefore =
   'uses: { quarantinePod: quarantinePod, snapshotPodState: snapshotPodState, rotateSecret: rotateSecret, deletePod: deletePod, openTicket: openTicket }';
-const lookBefore =
-  'await settle({ evidence: steps.snapshotPodState({ pod: alert.pod }) });\n    const answer = await ask({\n        question: `Is the new binary';
+const lookBefore = 'await settle({ evidence: steps.snapshotPodState({ pod: alert.pod }) });\n    const levels = [';
 const looks = {
   captureProcesses: '{ pod: alert.pod }',
   snapshotFilesystem: '{ pod: alert.pod }',
