@@ -36,6 +36,12 @@ export interface StartIncident extends Order {
 
 export type SignedIncidentOrder = SignedOrder<StartIncident>;
 
+/** `namespace/name`, as people write a pod; undefined for what is none. */
+export function podIn(written: string): IncidentTerms['pod'] | undefined {
+  const [, namespace, name] = /^([a-z0-9][a-z0-9-]{0,62})\/([a-z0-9][a-z0-9.-]{0,252})$/.exec(written.trim()) ?? [];
+  return namespace !== undefined && name !== undefined ? { namespace, name } : undefined;
+}
+
 /** The alert that such an order is. Who ordered it is its actor: somebody else decides. */
 export function alertOfOrder({ terms, person, at }: StartIncident, name: string): Alert {
   const { id, cluster, wish, pod, severity, reason, link } = terms;

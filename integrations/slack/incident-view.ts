@@ -1,6 +1,6 @@
 import type { InputBlock, ModalView } from '@slack/types';
 import type { IncidentDraft } from '../../core/card.ts';
-import type { Wish } from '../../core/incident-order.ts';
+import { podIn, type Wish } from '../../core/incident-order.ts';
 import { type Severity, severities } from '../../core/severity.ts';
 import { context, section, slackLimits, words } from './blocks.ts';
 import { problemOfReason, type Read, reasonBlock, reasonInput, selectInput } from './order-inputs.ts';
@@ -70,12 +70,6 @@ function podInput(pod: string | undefined): InputBlock {
       ...(pod === undefined ? {} : { initial_value: pod.slice(0, longestPod) }),
     },
   };
-}
-
-/** `namespace/name`; undefined for what is none. */
-export function podIn(written: string): FilledIncident['pod'] | undefined {
-  const [, namespace, name] = /^([a-z0-9][a-z0-9-]{0,62})\/([a-z0-9][a-z0-9.-]{0,252})$/.exec(written.trim()) ?? [];
-  return namespace !== undefined && name !== undefined ? { namespace, name } : undefined;
 }
 
 export function incidentIn(typed: Readonly<Record<string, string>>): Read<FilledIncident> {

@@ -9,6 +9,7 @@ import { printIncident, timelineLine } from './incident-text.ts';
 import { type ConfiguredOptions, withConfig, withExamples } from './options.ts';
 import { print, printJson, printTable, severityText } from './output.ts';
 import { restraintsOn } from './restrain.ts';
+import { registerStartCommand } from './start-incident.ts';
 
 interface ListOptions extends ConfiguredOptions {
   readonly all?: true;
@@ -41,7 +42,7 @@ function namespaceName(text: string): string {
   return text;
 }
 
-/** Adds `firebreak incidents list|show|watch`. */
+/** Adds `firebreak incidents list|show|watch|start`. */
 export function registerIncidentsCommand(program: Command): void {
   const incidents = program.command('incidents').description('what happened, and what was done about it');
 
@@ -88,6 +89,7 @@ export function registerIncidentsCommand(program: Command): void {
   ]).action((written: string, options: ShowOptions) =>
     withSession(options, (session) => watch(session, nameOf(session, written, options), options)),
   );
+  registerStartCommand(incidents);
 }
 
 function nameOf(session: Session, written: string, { run }: ShowOptions): IncidentName {

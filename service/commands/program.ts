@@ -20,6 +20,11 @@ const commands: readonly LazyCommand[] = [
     register: async (program) => (await import('./incidents.ts')).registerIncidentsCommand(program),
   },
   {
+    name: 'quarantine',
+    description: 'cut a pod off at once, by order of a person; others decide what becomes of it',
+    register: async (program) => (await import('./start-incident.ts')).registerQuarantineCommand(program),
+  },
+  {
     name: 'approve',
     description: 'answer an open question with a choice that changes something',
     register: async (program) => (await import('./vote.ts')).registerApproveCommand(program),

@@ -23,12 +23,17 @@ interface VoteOptions extends VoterOptions {
 
 type Kind = 'approve' | 'deny';
 
+/** `--as` and `--key`: who it is that orders or answers. */
+export function withPerson(command: Command, role = 'who answers'): Command {
+  return command
+    .requiredOption('--as <person>', `${role}: an id of the roster`)
+    .requiredOption('--key <file>', 'this person’s own Ed25519 private key (PEM); the roster lists its public half');
+}
+
 /** `--as`, `--key` and what else every signed answer has. */
 export function withVoter(command: Command): Command {
   return withConfig(
-    command
-      .requiredOption('--as <person>', 'who answers: an id of the roster')
-      .requiredOption('--key <file>', 'this person’s own Ed25519 private key (PEM); the roster lists its public half')
+    withPerson(command)
       .option('--reason <text>', 'why, for the record')
       .option('--id-token <file>', 'for what needs a sign-in: the identity provider’s ID token, made for exactly this answer')
       .option('--yes', 'do not ask back'),

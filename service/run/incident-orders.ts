@@ -1,14 +1,14 @@
 import { createHash } from 'node:crypto';
 import type { Client } from '@temporalio/client';
 import type { IncidentDraft } from '../../core/card.ts';
-import { controlNames } from '../../core/control.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import type { IncidentTerms, StartIncident } from '../../core/incident-order.ts';
 import { type Person, personBySlackId } from '../../core/roster.ts';
 import type { Signer } from '../../core/signing.ts';
 import type { SlackIncident } from '../../integrations/slack/order-dialogs.ts';
 import { type Session, sessionOver } from '../commands/connect.ts';
-import { giveOrder, signedWith } from '../commands/order.ts';
+import { orderIncident, startedText } from '../commands/incident-order.ts';
+import { signedWith } from '../commands/order.ts';
 import type { Config } from '../config/load.ts';
 
 export interface IncidentOrdersOptions {
@@ -62,17 +62,7 @@ export function createIncidentOrders(options: IncidentOrdersOptions): IncidentOr
       terms: { version: 1, id, cluster: config.cluster, ...terms },
       via: 'slack',
     };
-    const incident = await giveOrder(session, {
-      signal: controlNames.startIncidentSignal,
-      order: await signedWith(order, signer),
-      refused: 'incident.refused',
-      found: (_state, fresh) =>
-        fresh.flatMap(({ kind, text }) => {
-          const [, started] =
-            kind === 'incident.started' && text.includes(`(${id})`) ? (/ started (\S+) \(/.exec(text) ?? []) : [];
-          return started === undefined ? [] : [started];
-        })[0],
-    });
+    const incident = await orderIncident(session, await signedWith(order, signer));
     return { incident: incident.replace(`incident/${config.cluster}/`, '') };
   };
 
@@ -93,7 +83,7 @@ export function createIncidentOrders(options: IncidentOrdersOptions): IncidentOr
       try {
         const terms = { wish, pod, severity, reason, ...(link === undefined ? {} : { link }) };
         const { incident } = await start({ session: sessionOver(config, connected), person, from: dialogId, terms });
-        const text = startedText(incident, terms);
+        const text = slackStartedText(incident, terms);
         return { text, announce: `${person.name} started the incident ${incident} from this message.` };
       } catch (error) {
         if (error instanceof FirebreakError) return { text: `${error.detail} (${error.code})` };
@@ -104,7 +94,6 @@ export function createIncidentOrders(options: IncidentOrdersOptions): IncidentOr
 }
 
 /** What is told to who ordered it. */
-export function startedText(incident: string, { wish, pod }: Pick<IncidentTerms, 'wish' | 'pod'>): string {
-  const what = wish === 'quarantine' ? `the quarantine of ${pod.namespace}/${pod.name} is ordered` : 'the others are asked';
-  return `Incident ${incident}: ${what}. You started it, so you decide nothing on it. /firebreak show ${incident}`;
+export function slackStartedText(incident: string, terms: Pick<IncidentTerms, 'wish' | 'pod'>): string {
+  return `${startedText(incident, terms)} /firebreak show ${incident}`;
 }

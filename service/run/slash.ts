@@ -2,17 +2,17 @@ import type { Client } from '@temporalio/client';
 import { type Choice, questionDigest } from '../../core/approval.ts';
 import type { OrderDraft, StoredButton } from '../../core/card.ts';
 import { FirebreakError } from '../../core/errors.ts';
+import { podIn } from '../../core/incident-order.ts';
 import type { IncidentState } from '../../core/incident-state.ts';
 import { redactSecrets } from '../../core/redact.ts';
 import { answersFor, type Person, personBySlackId } from '../../core/roster.ts';
-import { podIn } from '../../integrations/slack/incident-view.ts';
 import { safeUrl } from '../../integrations/slack/link.ts';
 import { code, inline } from '../../integrations/slack/text.ts';
 import { incidentId, incidentState, sessionOver } from '../commands/connect.ts';
 import { leaseOf } from '../commands/lease.ts';
 import type { Config } from '../config/load.ts';
 import type { ClickVotes } from './click-votes.ts';
-import { type IncidentOrders, startedText } from './incident-orders.ts';
+import { type IncidentOrders, slackStartedText } from './incident-orders.ts';
 import { type RestraintOrders, restraintsText } from './restraint-orders.ts';
 import type { SignIns } from './sign-ins-desk.ts';
 import { incidentsText, incidentText, type Looking, questionsText } from './slash-look.ts';
@@ -171,7 +171,7 @@ async function quarantine(asking: Asking, [written, ...words]: readonly string[]
   }
   const terms = { wish: 'quarantine', pod, severity: 'critical', reason } as const;
   const { incident } = await options.incidents.start({ session, person, from: command.commandId, terms });
-  return inline(startedText(incident, terms), 1_000);
+  return inline(slackStartedText(incident, terms), 1_000);
 }
 
 /** Strengthening: one person is enough. */

@@ -19,6 +19,8 @@ let service: Service;
 let cart: Workload;
 let pay: Workload;
 let till: Workload;
+let seen: Workload;
+let ordered: Workload;
 
 interface Person {
   readonly id: string;
@@ -36,11 +38,19 @@ beforeAll(async () => {
   });
   for (const [id, pem] of privateKeys) writeFileSync(join(service.folder, `${id}.pem`), pem, { mode: 0o600 });
   await service.start();
-  const [first, second, third] = await service.workloads.deploy(namespace, ['cart', 'pay', 'till']);
-  if (!first || !second || !third) throw new Error('not deployed');
+  const [first, second, third, fourth, fifth] = await service.workloads.deploy(namespace, [
+    'cart',
+    'pay',
+    'till',
+    'seen',
+    'ordered',
+  ]);
+  if (!first || !second || !third || !fourth || !fifth) throw new Error('not deployed');
   cart = first;
   pay = second;
   till = third;
+  seen = fourth;
+  ordered = fifth;
 });
 
 afterAll(async () => service?.stop());
@@ -177,6 +187,56 @@ describe('a broken glass at the command line', () => {
     expect(questions.some(({ question }) => question.text.includes('It was not done at once'))).toBe(false);
     expect(await firebreak(undefined, 'incidents', 'show', idOf(till))).toContain('In force: broken glass for the incident');
     for (const id of [broken, frozen]) expect(await firebreak('grace', 'unfreeze', id, '--reason', 'over')).toContain('Ended');
+  });
+});
+
+describe('an incident that is started at the command line', () => {
+  const podText = ({ namespace, pod }: Workload): string => `${namespace}/${pod}`;
+
+  test('keeps evidence and asks the others; who started it decides nothing on it', async () => {
+    const link = 'https://wiki.example.com/42';
+    const args = ['incidents', 'start', podText(seen), '--severity', 'medium', '--reason', 'grace saw it', '--link', link];
+    const { incident, terms } = JSON.parse(await firebreak('ada', ...args, '--json'));
+    expect([incident, terms.wish, terms.severity]).toEqual([service.incidentOf(seen), 'look', 'medium']);
+    const state = await service.stateWhen('the question', seen, 60_000, ({ questions }) => questions.length > 0);
+    expect(state).toMatchObject({ severity: 'medium', actors: ['ada'], leases: [] });
+    expect(state.questions[0]?.question.actors).toEqual(['ada']);
+    const { timeline } = await controlState(await service.session());
+    expect(timeline.find(({ kind }) => kind === 'incident.started')).toMatchObject({
+      actor: 'person/ada',
+      text: expect.stringContaining('grace saw it'),
+    });
+    const choice = ['--choice', 'quarantine'];
+    await expect(firebreak('ada', 'approve', idOf(seen), ...choice)).rejects.toThrow('names you as the actor');
+    expect(await firebreak('grace', 'approve', idOf(seen), ...choice)).toContain('Decided');
+    await service.contained(seen, 60_000);
+  });
+
+  test('as a quarantine cuts the pod off by the chokepoint', async () => {
+    const told = await firebreak('ada', 'quarantine', podText(ordered), '--reason', 'it talks to a miner');
+    expect(told).toContain(`Incident ${idOf(ordered)}: the quarantine of ${podText(ordered)} is ordered.`);
+    await service.contained(ordered, 60_000);
+    const { severity, actors } = await service.stateWhen('its end', ordered, 30_000, ({ reached }) => reached === 'contained');
+    expect([severity, actors]).toEqual(['critical', ['ada']]);
+  });
+
+  test('is refused of a pod that is not there, of a stranger’s key, and of who is not on the roster', async () => {
+    const quarantine = (person: string, pod: string) => firebreak(person, 'quarantine', pod, '--reason', 'because of that');
+    await expect(quarantine('ada', `${cart.namespace}/nothing-here`)).rejects.toThrow('The cluster has no pod');
+    writeFileSync(join(service.folder, 'mallory.pem'), privateKeys.get('ada') ?? '', { mode: 0o600 });
+    await expect(quarantine('mallory', podText(cart))).rejects.toThrow('not on the roster');
+    writeFileSync(join(service.folder, 'mallory.pem'), privateKeys.get('grace') ?? '', { mode: 0o600 });
+    const forged = [
+      'quarantine',
+      podText(cart),
+      '--reason',
+      'because',
+      '--as',
+      'ada',
+      '--key',
+      join(service.folder, 'mallory.pem'),
+    ];
+    await expect(firebreak(undefined, ...forged)).rejects.toThrow('not ada’s');
   });
 });
 

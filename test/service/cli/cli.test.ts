@@ -45,6 +45,7 @@ describe('help', () => {
     expect(status).toBe(0);
     for (const name of [
       'incidents',
+      'quarantine',
       'approve',
       'deny',
       'lease',
@@ -66,6 +67,8 @@ describe('help', () => {
     'incidents list',
     'incidents show',
     'incidents watch',
+    'incidents start',
+    'quarantine',
     'approve',
     'deny',
     'lease extend',
@@ -99,6 +102,18 @@ describe('wrong usage ends with code 2 and says what is wrong', () => {
     [['incidents', 'list', '--limit', 'many'], 'whole number'],
     [['incidents', 'list', '--severity', 'awful'], 'Allowed choices are critical, high'],
     [['incidents', 'list', '--namespace', "x' OR '1'='1"], 'Not the name of a namespace'],
+    [['quarantine', 'shop/cart-1', '--as', 'ada', '--key', 'k'], "required option '--reason <text>'"],
+    [['quarantine', 'shop', '--as', 'ada', '--key', 'k', '--reason', 'it mines'], 'Write NAMESPACE/NAME'],
+    [['quarantine', 'shop/cart-1', '--as', 'ada', '--key', 'k', '--reason', 'no'], 'Say why, in a few words'],
+    [['quarantine', 'shop/cart-1', '--reason', 'it mines', '--key', 'k'], "required option '--as <person>'"],
+    [
+      ['incidents', 'start', 'shop/cart-1', '--as', 'ada', '--key', 'k', '--reason', 'odd', '--severity', 'info'],
+      'Allowed choices are critical, high, medium, low',
+    ],
+    [
+      ['incidents', 'start', 'shop/cart-1', '--as', 'ada', '--key', 'k', '--reason', 'odd', '--link', 'javascript:alert(1)'],
+      'Write an address that begins with https://',
+    ],
     [['approve', 'x', '--as', 'ada'], "required option '--key <file>'"],
     [['deny', 'x', '--key', 'k'], "required option '--as <person>'"],
     [['lease', 'extend', 'x'], 'required option'],
