@@ -9,13 +9,17 @@ import { serviceNodeFlags } from '../service/dev/node-flags.mjs';
 import { startTemporal } from '../service/dev/temporal-server.ts';
 import { cpuMs } from './clock.ts';
 import { type FarEnd, readFarEnd } from './far-end.ts';
-import { type LoadResult, OpenLoop } from './open-loop.ts';
-import { type BenchResult, distribution, round, writeResult } from './report.ts';
+import { type CriticalTimes, goals, type Measured, report } from './intake-report.ts';
+import { OpenLoop } from './open-loop.ts';
+import { distribution } from './report.ts';
 
 const token = 'a-token-of-the-benchmark';
 const connections = 64;
 const scale = Number(process.env.BENCH_SCALE ?? 1);
-const goals = { oneWorkload: 10_000, manyWorkloads: 3_000, p99Ms: 50, memoryMb: 600, idleShare: 0.01 };
+/** `BENCH_ONLY=one,many`: these loads alone, at once and without a result on disk, to see what a change does. */
+const only = process.env.BENCH_ONLY?.split(',');
+/** Where the intake's process leaves a CPU profile. */
+const profileTo = process.env.BENCH_PROFILE;
 
 const folder = mkdtempSync(join(tmpdir(), 'firebreak-bench-intake-'));
 const temporal = await startTemporal({ stateDir: folder });
@@ -28,7 +32,16 @@ writeFileSync(bundle, code);
 const program = join(import.meta.dirname, 'intake-server.ts');
 const server = spawn(
   process.execPath,
-  [...serviceNodeFlags, program, temporal.address, temporal.namespace, join(folder, 'spool'), token, bundle],
+  [
+    ...serviceNodeFlags,
+    ...(profileTo ? ['--cpu-prof', `--cpu-prof-dir=${profileTo}`] : []),
+    program,
+    temporal.address,
+    temporal.namespace,
+    join(folder, 'spool'),
+    token,
+    bundle,
+  ],
   { stdio: ['ignore', 'pipe', 'inherit'] },
 );
 const url = await new Promise<string>((done, fail) => {
@@ -71,16 +84,6 @@ interface Timestamp {
   readonly nanos?: number | null;
 }
 
-interface Measured {
-  readonly name: string;
-  readonly fast: LoadResult;
-  readonly steady: LoadResult;
-  readonly perSecond: number;
-  readonly far: FarEnd;
-  readonly cpuMsPerThousand: number;
-  readonly drainSeconds: number;
-}
-
 interface Load {
   readonly workloads: number;
   readonly count: number;
@@ -92,12 +95,13 @@ interface Load {
 async function measure(name: string, { workloads, count, goal, perRequest = 1 }: Load): Promise<Measured> {
   const body = (index: number): string =>
     Array.from({ length: perRequest }, (_, place) => alertOf(name, (index * perRequest + place) % workloads)).join('\n');
-  const requests = Math.ceil(count / perRequest);
+  const requests = Math.ceil((count * scale) / perRequest);
   const perSecond = goal / 2 / perRequest;
   const steady = await loop.run({ count: Math.round(perSecond * 8 * scale), perSecond, body, alerts: perRequest });
-  const before = cpuMs(pid);
+  const before = [cpuMs(pid), cpuMs(temporal.pid ?? 0)] as const;
   const fast = await loop.run({ count: requests, inFlight: Math.ceil(512 / perRequest), body, alerts: perRequest });
-  const cpu = cpuMs(pid) - before;
+  const cpuOf = (one: number, since: number): number => ((cpuMs(one) - since) / fast.sent) * 1_000;
+  const [cpuMsPerThousand, temporalCpuMsPerThousand] = [cpuOf(pid, before[0]), cpuOf(temporal.pid ?? 0, before[1])];
   const began = performance.now();
   const far = await drained(`incident/bench/${name}/`, fast.accepted + steady.accepted);
   const drainSeconds = (performance.now() - began) / 1_000;
@@ -107,12 +111,13 @@ async function measure(name: string, { workloads, count, goal, perRequest = 1 }:
     steady,
     perSecond: fast.accepted / fast.seconds,
     far,
-    cpuMsPerThousand: (cpu / fast.sent) * 1_000,
+    cpuMsPerThousand,
+    temporalCpuMsPerThousand,
     drainSeconds,
   };
   const { p50, p99 } = distribution(steady.latenciesMs);
   console.log(
-    `${name}: ${Math.round(measured.perSecond)}/s accepted; at ${goal / 2}/s p50 ${p50} ms, p99 ${p99} ms; far end ${JSON.stringify(far)}`,
+    `${name}: ${Math.round(measured.perSecond)}/s accepted, ${Math.round(cpuMsPerThousand)} ms of CPU for 1 000; at ${goal / 2}/s p50 ${p50} ms, p99 ${p99} ms; far end ${JSON.stringify(far)} after ${Math.round(drainSeconds)} s`,
   );
   return measured;
 }
@@ -132,12 +137,6 @@ async function drained(prefix: string, accepted: number): Promise<FarEnd> {
     far = await readFarEnd(client, prefix);
   }
   return far;
-}
-
-interface CriticalTimes {
-  readonly answered: number;
-  readonly started: number;
-  readonly firstTask: number;
 }
 
 /** Critical alerts on workloads of their own, posted while the storm goes on: until the incident's first task is done. */
@@ -166,128 +165,46 @@ function after(at: number, time: Timestamp | null | undefined): number {
   return time ? Number(time.seconds) * 1_000 + Number(time.nanos) / 1e6 - at : Number.POSITIVE_INFINITY;
 }
 
-try {
-  // At rest: what a start leaves to do is done by then.
+const loads: readonly (readonly [name: string, load: Load])[] = [
+  ['one', { workloads: 1, count: 100_000, goal: goals.oneWorkload }],
+  ['forwarded', { workloads: 1, count: 200_000, goal: goals.oneWorkload, perRequest: 20 }],
+  ['thousand', { workloads: 1_000, count: 50_000, goal: goals.manyWorkloads }],
+  ['many', { workloads: 5_000, count: 100_000, goal: goals.manyWorkloads }],
+];
+
+/** At rest: what a start leaves to do is done by then. */
+async function shareAtRest(): Promise<number> {
   await sleep(30_000);
-  const idleFrom = cpuMs(pid);
+  const from = cpuMs(pid);
   await sleep(20_000);
-  const idleShare = (cpuMs(pid) - idleFrom) / 20_000;
+  return (cpuMs(pid) - from) / 20_000;
+}
+
+try {
+  const idleShare = only ? 0 : await shareAtRest();
   await loop.open(url, connections);
   await loop.run({ count: 2_000, inFlight: 64, body: (index) => alertOf('warm', index % 10) });
-  const one = await measure('one', { workloads: 1, count: Math.round(100_000 * scale), goal: goals.oneWorkload });
-  const forwarded = await measure('forwarded', {
-    workloads: 1,
-    count: Math.round(200_000 * scale),
-    goal: goals.oneWorkload,
-    perRequest: 20,
-  });
-  const thousand = await measure('thousand', { workloads: 1_000, count: Math.round(50_000 * scale), goal: goals.manyWorkloads });
-  const [many, critical] = await Promise.all([
-    measure('many', { workloads: 5_000, count: Math.round(100_000 * scale), goal: goals.manyWorkloads }),
-    criticals('critical', 40, 500),
-  ]);
-  report({ idleShare, all: [one, forwarded, thousand, many], critical });
+  const all: Measured[] = [];
+  let critical: readonly CriticalTimes[] = [];
+  for (const [name, load] of loads) {
+    if (only && !only.includes(name)) continue;
+    // Critical alerts in the storm that has the most workloads.
+    const amid = name === 'many' ? criticals('critical', 40, 500) : Promise.resolve(critical);
+    const [measured, times] = await Promise.all([measure(name, load), amid]);
+    all.push(measured);
+    critical = times;
+  }
+  const memory = { peakAnonMb, peakFileMb, peakRssMb };
+  report({ idleShare, all, critical, memory, isWhole: only === undefined });
 } finally {
   clearInterval(sampling);
   loop.close();
   server.removeAllListeners('exit');
-  server.kill('SIGKILL');
+  const ended = new Promise((done) => server.once('exit', done));
+  // Only a process that ends by itself leaves its profile.
+  server.kill(profileTo ? 'SIGTERM' : 'SIGKILL');
+  await ended;
   await temporal.stop();
   rmSync(folder, { recursive: true, force: true });
 }
 process.exit(0);
-
-function report({
-  idleShare,
-  all,
-  critical,
-}: {
-  idleShare: number;
-  all: readonly Measured[];
-  critical: readonly CriticalTimes[];
-}): void {
-  const criticalMs = distribution(critical.map(({ firstTask }) => firstTask));
-  const sent = all.reduce((sum, { fast, steady }) => sum + fast.sent + steady.sent, 0);
-  const accepted = all.reduce((sum, { fast, steady }) => sum + fast.accepted + steady.accepted, 0);
-  const counted = all.reduce((sum, { far }) => sum + far.counted, 0);
-  const twice = all.reduce((sum, { far }) => sum + far.twice, 0);
-  const lost = Math.max(0, accepted - counted);
-  const duplicated = Math.max(0, counted - accepted) + twice;
-  const [one, forwarded, , many] = all;
-  const steady99 = all.map(({ name, steady }) => `${name} ${distribution(steady.latenciesMs).p99}`);
-  const result: BenchResult = {
-    name: 'intake',
-    what: 'Alerts of Falco, one a request over 64 connections (`forwarded`: 20 a request, as forwarders send them), into the intake with its worker, a Temporal server and the client on the same machine; counted from the histories.',
-    figures: {
-      ...Object.fromEntries(
-        all.flatMap(({ name, perSecond, steady, fast, cpuMsPerThousand, drainSeconds, far }) => [
-          [`${name}: accepted a second, as fast as it takes them`, round(perSecond)],
-          [`${name}: answer at half the goal, ms`, distribution(steady.latenciesMs)],
-          [`${name}: answer when as fast as possible, ms`, distribution(fast.latenciesMs)],
-          [`${name}: CPU of the process for 1 000 alerts, ms`, round(cpuMsPerThousand)],
-          [`${name}: until Temporal has all, s`, round(drainSeconds)],
-          [`${name}: incidents`, far.incidents],
-        ]),
-      ),
-      'critical alert in the storm to its answer, ms': distribution(critical.map(({ answered }) => answered)),
-      'critical alert in the storm to its start in Temporal, ms': distribution(critical.map(({ started }) => started)),
-      'critical alert in the storm to its incident’s first task, ms': criticalMs,
-      sent,
-      accepted,
-      'counted at the far end': counted,
-      'peak memory, RssAnon, MB': round(peakAnonMb),
-      'peak of mapped files (programs, and the spool’s pages, which the system takes back when it needs them), RssFile, MB':
-        round(peakFileMb),
-      'peak memory with both, VmHWM, MB': round(peakRssMb),
-      'idle, share of one core': round(idleShare * 1_000) / 1_000,
-    },
-    goals: [
-      goal(
-        'accepted a second, one workload, 20 a request',
-        `≥ ${goals.oneWorkload}`,
-        forwarded?.perSecond ?? 0,
-        (value) => value >= goals.oneWorkload,
-      ),
-      goal(
-        'accepted a second, one workload, one a request',
-        `≥ ${goals.oneWorkload}`,
-        one?.perSecond ?? 0,
-        (value) => value >= goals.oneWorkload,
-      ),
-      goal(
-        'accepted a second, 5 000 workloads',
-        `≥ ${goals.manyWorkloads}`,
-        many?.perSecond ?? 0,
-        (value) => value >= goals.manyWorkloads,
-      ),
-      {
-        what: 'p99 of the answer at half of that, ms',
-        goal: `≤ ${goals.p99Ms}`,
-        measured: steady99.join(', '),
-        met: all.every(({ steady }) => distribution(steady.latenciesMs).p99 <= goals.p99Ms),
-      },
-      goal('lost', '0', lost, (value) => value === 0),
-      goal('duplicated', '0', duplicated, (value) => value === 0),
-      goal(
-        'peak memory that the system cannot take back (RssAnon), MB',
-        `≤ ${goals.memoryMb}`,
-        peakAnonMb,
-        (value) => value <= goals.memoryMb,
-      ),
-      goal('idle, share of one core', `< ${goals.idleShare}`, idleShare, (value) => value < goals.idleShare),
-    ],
-    limitedBy: [
-      'Containment does not wait for the incident’s first task: `storm` measures it, with the whole service and a real API server.',
-      'Client, intake, worker and Temporal server share the two cores.',
-      'Memory and idle CPU are those of the whole process: the intake, the Temporal client and the incidents’ worker.',
-      'A start costs Temporal’s dev server and the worker several milliseconds of CPU: with many workloads the starts take the machine.',
-    ],
-  };
-  writeResult(result);
-  for (const { what, goal: wanted, measured, met } of result.goals)
-    console.log(`${met ? 'met    ' : 'NOT MET'} ${what}: ${measured} (${wanted})`);
-}
-
-function goal(what: string, wanted: string, value: number, met: (value: number) => boolean): BenchResult['goals'][number] {
-  return { what, goal: wanted, measured: String(Math.round(value * 1_000) / 1_000), met: met(value) };
-}

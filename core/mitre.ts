@@ -18,11 +18,21 @@ const tactics: Readonly<Record<string, string>> = {
 
 /** The ATT&CK ids (`T1555`, `T1059.004`, `TA0006`) that a sensor's tags name, each once, in the tags' order. */
 export function mitreIds(tags: readonly string[]): readonly string[] {
-  const ids = tags.flatMap((tag) => {
-    if (/^TA?\d{4}(?:\.\d{3})?$/i.test(tag)) return [tag.toUpperCase()];
-    const name = /^mitre_(.+)$/i.exec(tag)?.[1]?.toLowerCase();
-    const tactic = name !== undefined && Object.hasOwn(tactics, name) ? tactics[name] : undefined;
-    return tactic === undefined ? [] : [tactic];
-  });
-  return [...new Set(ids)];
+  const ids: string[] = [];
+  for (const tag of tags) {
+    const id = mitreId(tag);
+    if (id !== undefined && !ids.includes(id)) ids.push(id);
+  }
+  return ids;
+}
+
+// Not within the function: each time that a pattern is come to there, one more is made.
+const ownId = /^TA?\d{4}(?:\.\d{3})?$/i;
+const named = /^mitre_./i;
+
+function mitreId(tag: string): string | undefined {
+  if (ownId.test(tag)) return tag.toUpperCase();
+  if (!named.test(tag)) return undefined;
+  const name = tag.slice('mitre_'.length).toLowerCase();
+  return Object.hasOwn(tactics, name) ? tactics[name] : undefined;
 }

@@ -12,7 +12,8 @@ const readAtMost = 16_384;
  */
 export function sensorText(value: unknown, atMost = 1_024): string | undefined {
   if (typeof value !== 'string') return undefined;
-  const text = value.toWellFormed().replaceAll('\u0000', '\uFFFD').trim();
+  const wellFormed = value.toWellFormed();
+  const text = (wellFormed.includes('\u0000') ? wellFormed.replaceAll('\u0000', '\uFFFD') : wellFormed).trim();
   if (unknownWords.has(text)) return undefined;
   const read = text.length > readAtMost ? text.slice(0, readAtMost).replace(/\S{1,512}$/, '') : text;
   const redacted = redactSecrets(read);

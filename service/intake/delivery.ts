@@ -7,10 +7,13 @@ import { Lane } from './lane.ts';
 import { asOfNow } from './late-alerts.ts';
 import type { IntakeLog } from './log.ts';
 import { Pace } from './pace.ts';
+import { Pressure } from './pressure.ts';
 import type { SpoolEntry } from './spool.ts';
 import { startOptionsOf } from './start-options.ts';
 
 const callsAtOnce = 32;
+/** The first calls of a storm, until it shows how many the service takes. */
+const callsAtFirst = 8;
 /** Signals a second at which windows begin to grow, and how far they do. */
 const callsWithoutCrowding = 20;
 const longestCrowding = 50;
@@ -34,7 +37,8 @@ export class Delivery {
   readonly #log: IntakeLog;
   readonly #called: DeliveryOptions['called'];
   readonly #contain: ContainBeforeStart;
-  readonly #lane = new Lane(callsAtOnce, { adaptive: true });
+  readonly #pressure = new Pressure();
+  readonly #lane = new Lane(callsAtOnce, { adaptive: true, first: callsAtFirst, yields: () => this.#pressure.isHigh });
   readonly #criticalLane = new Lane(callsAtOnce);
   readonly #pace = new Pace();
 
@@ -49,6 +53,16 @@ export class Delivery {
   /** What these alerts ask for at once. Never rejects. */
   containFirst(entries: readonly SpoolEntry[], durable: Promise<unknown>): Promise<void> {
     return this.#contain.before(entries, durable);
+  }
+
+  /** An alert was made durable within so many milliseconds: what is not critical yields to those who wait for their answers. */
+  accepted(tookMs: number): void {
+    this.#pressure.took(tookMs);
+  }
+
+  /** Whether a call would not have to wait for its turn. */
+  isFree(critical: boolean): boolean {
+    return (critical ? this.#criticalLane : this.#lane).isFree;
   }
 
   /** An alert that is being written to the spool meanwhile. */

@@ -60,11 +60,14 @@ export class Dispatcher {
     const line = this.#line(incident);
     const isNew = line.meets(kindOf(entry.alert));
     const again = this.#spool.beside.has(entry.alert.id);
-    if (isNew && line.isIdle && !this.#stopping && !again) return this.#sendBeside(line, { ...entry, raw: raw(), alone: true });
+    const critical = entry.alert.severity === 'critical';
+    // Whoever would have to wait for a turn waits on the disk, and not in memory.
+    if (isNew && line.isIdle && !this.#stopping && !again && this.#delivery.isFree(critical))
+      return this.#sendBeside(line, { ...entry, raw: raw(), alone: true });
     line.writing += 1;
     line.wait();
     line.gathered += 1;
-    if (entry.alert.severity === 'critical') line.critical = true;
+    if (critical) line.critical = true;
     try {
       // A repetition within a storm is counted only.
       const kept = isNew || !line.isStorm ? { ...entry, raw: raw() } : entry;
@@ -143,9 +146,13 @@ export class Dispatcher {
   }
 
   async #store(line: IncidentLine, entry: SpoolEntry): Promise<number> {
+    const began = performance.now();
+    // Not the alert itself: a storm's would all be in memory for as long as the disk takes.
+    const { id } = entry.alert;
     try {
       const place = await this.#spool.add(line.id, entry);
-      this.#spool.beside.stored(entry.alert.id);
+      this.#delivery.accepted(performance.now() - began);
+      this.#spool.beside.stored(id);
       return place;
     } catch {
       this.#log.error({ incident: line.id }, 'the spool cannot be written');

@@ -18,7 +18,8 @@ export interface IntakeGauges {
 /** The intake in numbers, as Prometheus reads them. No label holds a text from an alert. */
 export class IntakeMetrics {
   readonly #registry = new Registry();
-  readonly #accepted: Counter<'severity'>;
+  /** By severity, since somebody asked: a counter looks at its labels each time that it counts. */
+  readonly #acceptedSince = new Map<string, number>();
   readonly #duplicates: Counter;
   readonly #hidden: Counter<'by'>;
   readonly #health: Counter<'sensor'>;
@@ -31,7 +32,17 @@ export class IntakeMetrics {
     const registers = [this.#registry];
     const counter = <Label extends string>(name: string, help: string, labelNames: Label[] = []): Counter<Label> =>
       new Counter({ name, help, labelNames, registers });
-    this.#accepted = counter('firebreak_intake_alerts_accepted_total', 'Alerts that are durable', ['severity']);
+    const acceptedSince = this.#acceptedSince;
+    new Counter({
+      name: 'firebreak_intake_alerts_accepted_total',
+      help: 'Alerts that are durable',
+      labelNames: ['severity'],
+      registers,
+      collect() {
+        for (const [severity, count] of acceptedSince) this.inc({ severity }, count);
+        acceptedSince.clear();
+      },
+    });
     this.#duplicates = counter('firebreak_intake_alerts_duplicate_total', 'Alerts that were known already');
     this.#hidden = counter('firebreak_intake_alerts_hidden_total', 'Alerts that started nothing, by suppression', ['by']);
     this.#health = counter('firebreak_intake_sensor_messages_total', 'Messages of sensors about themselves', ['sensor']);
@@ -73,7 +84,7 @@ export class IntakeMetrics {
   readonly contentType = Registry.PROMETHEUS_CONTENT_TYPE;
 
   accepted(severity: string): void {
-    this.#accepted.inc({ severity });
+    this.#acceptedSince.set(severity, (this.#acceptedSince.get(severity) ?? 0) + 1);
   }
 
   duplicate(): void {

@@ -97,14 +97,19 @@ export class Receiver {
       await this.#keepRejected(bytes, parsed.reason, delivery);
       return { status: parsed.status, items: [], reason: parsed.reason };
     }
-    const items: ItemAnswer[] = [];
-    for (let start = 0; start < parsed.items.length; start += atOnce) {
-      items.push(
-        ...(await Promise.all(parsed.items.slice(start, start + atOnce).map((item) => this.#receiveItem(item, delivery)))),
-      );
-    }
+    const items = await this.#receiveItems(parsed.items, delivery);
     this.#options.metrics.durable((performance.now() - began) / 1_000);
     return { status: statusOf(items), items };
+  }
+
+  async #receiveItems(parsed: readonly ParsedItem[], delivery: Delivery): Promise<readonly ItemAnswer[]> {
+    const [only] = parsed;
+    if (only !== undefined && parsed.length === 1) return [await this.#receiveItem(only, delivery)];
+    const items: ItemAnswer[] = [];
+    for (let start = 0; start < parsed.length; start += atOnce) {
+      items.push(...(await Promise.all(parsed.slice(start, start + atOnce).map((item) => this.#receiveItem(item, delivery)))));
+    }
+    return items;
   }
 
   /** Takes an alert of Firebreak's own: the same way as a sensor's. */
@@ -204,15 +209,19 @@ export class Receiver {
       const { alert, subject, ambiguous } = resolved;
       const incident = incidentIdOf(subject);
       if (ambiguous !== undefined) log.warn({ incident, alert: id, ambiguous }, 'it cannot be told which pod an alert is about');
-      const screened = await screen.take({ alert, incident, receivedAt });
-      if (screened !== undefined) {
+      const screening = screen.take({ alert, incident, receivedAt });
+      if (screening !== undefined) {
+        const screened = await screening;
         health.alert(sensor, alert.node);
         return screened;
       }
+      // Not the alert itself: a storm's would all be in memory for as long as the disk takes.
+      const { node, rule } = alert;
+      const seen = { rule, sensor: alert.sensor, severity: alert.severity };
       await dispatcher.accept(incident, { alert, subject, receivedAt }, () => seal(raw, sealedFor.alert));
       metrics.accepted(severity);
-      this.#options.storm?.saw(incident, alert);
-      health.alert(sensor, alert.node);
+      this.#options.storm?.saw(incident, seen);
+      health.alert(sensor, node);
       return { status: 'accepted', id, incident };
     } catch (error) {
       const code = error instanceof FirebreakError ? error.code : 'FB_ERR_INTERNAL';

@@ -50,8 +50,8 @@ export class Screen {
     this.#options = options;
   }
 
-  /** Undefined for an alert that goes on its way. Resolves when the other ones are on the disk. */
-  async take(resolved: Resolved): Promise<ScreenedAnswer | undefined> {
+  /** Undefined, and at once, for an alert that goes on its way. Resolves when the other ones are on the disk. */
+  take(resolved: Resolved): Promise<ScreenedAnswer> | undefined {
     const { suppressions, steps } = this.#options;
     const step = steps?.causing(resolved.alert);
     if (step) return this.#own(resolved, step);

@@ -9,6 +9,7 @@ import { Ledger } from './ledger.ts';
 import { Notes } from './notes.ts';
 import { SentBeside } from './sent-beside.ts';
 import { lockDirectory } from './spool-lock.ts';
+import { WriteGroup } from './write-group.ts';
 
 /** One accepted alert, until Temporal has it. */
 export interface SpoolEntry {
@@ -39,7 +40,7 @@ export interface Sending {
 
 type EntryKey = [incident: string, place: number];
 
-const removedAtOnce = 1_000;
+const removedAtOnce = 250;
 const pageSize = 4_096;
 const smallestMap = 64 * 1024 * 1024;
 const last = Number.MAX_SAFE_INTEGER;
@@ -72,6 +73,7 @@ export class Spool {
   readonly #root: RootDatabase;
   readonly #entries: Database<SpoolEntry, EntryKey>;
   readonly #sending: Database<Sending, string>;
+  readonly #writes: WriteGroup;
   readonly #maxBytes: number;
   readonly #unlock: () => Promise<void>;
   #lastPlace = 0;
@@ -83,6 +85,7 @@ export class Spool {
     // The names of an alert's fields are kept once, not in every entry.
     this.#entries = root.openDB({ name: 'entries', sharedStructuresKey: Symbol.for('structures') });
     this.#sending = root.openDB({ name: 'sending' });
+    this.#writes = new WriteGroup(root);
     this.ledger = new Ledger(root);
     this.apart = new KeptApart(root);
     this.hidden = new HiddenAlerts(root, this.ledger);
@@ -116,11 +119,16 @@ export class Spool {
   async add(incident: string, entry: SpoolEntry): Promise<number> {
     this.#lastPlace += 1;
     const place = this.#lastPlace;
-    await this.#root.batch(() => {
-      void this.#entries.put([incident, place], entry);
-      this.ledger.put(entry.alert.id, incident);
-    });
+    await this.#writes.add(this.#writeOf([incident, place], entry));
     return place;
+  }
+
+  /** By itself, so that nothing but the write holds the alert. */
+  #writeOf(key: EntryKey, entry: SpoolEntry): () => void {
+    return () => {
+      void this.#entries.put(key, entry);
+      this.ledger.put(entry.alert.id, key[0]);
+    };
   }
 
   /** Incidents that have waiting alerts. Its cost grows with the incidents, not with the alerts. */
@@ -222,6 +230,7 @@ export class Spool {
   /** An answer of Temporal that comes later finds it closed, with FB_ERR_UNAVAILABLE: the alert is sent again after the next start. */
   async close(): Promise<void> {
     await this.notes.stop();
+    await this.#writes.settled();
     this.#closed = true;
     this.beside.close();
     await this.#root.close();

@@ -70,7 +70,7 @@ export class StormWatch {
   }
 
   /** An alert was accepted. */
-  saw(incident: string, { rule, sensor, severity }: Alert): void {
+  saw(incident: string, { rule, sensor, severity }: Pick<Alert, 'rule' | 'sensor' | 'severity'>): void {
     this.#turn();
     const place = this.#second % windowSeconds;
     this.#seconds[place] = (this.#seconds[place] ?? 0) + 1;

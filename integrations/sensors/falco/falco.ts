@@ -1,5 +1,5 @@
 import type { Alert, ContainerRef, ProcessRef } from '../../../core/alert.ts';
-import { alertIdOf } from '../../../core/alert-id.ts';
+import { type AlertIdentity, alertIdOf } from '../../../core/alert-id.ts';
 import { mitreIds } from '../../../core/mitre.ts';
 import { type DecodeContext, type Decoded, rejected, type Sensor } from '../../../core/sensor.ts';
 import { objectOf, sensorText, timeText, wholeNumber } from '../../../core/sensor-text.ts';
@@ -73,7 +73,7 @@ function alertOf({ cluster, event, fields, rule, time, output, host }: Parts): A
       rule: typeof event.rule === 'string' ? event.rule : rule,
       time,
       ...(host === undefined ? {} : { host }),
-      fields: identifyingFields({ fields, event }),
+      ...identifyingFields({ fields, event }),
     }),
     sensor: 'falco',
     rule,
@@ -98,8 +98,12 @@ function severityOf(priority: unknown): Severity {
 
 function tagsOf(value: unknown): readonly string[] {
   if (!Array.isArray(value)) return [];
-  const tags = value.slice(0, 64).flatMap((tag) => sensorText(tag, 128) ?? []);
-  return [...new Set(tags)];
+  const tags: string[] = [];
+  for (const tag of value.slice(0, 64)) {
+    const text = sensorText(tag, 128);
+    if (text !== undefined && !tags.includes(text)) tags.push(text);
+  }
+  return tags;
 }
 
 /** Container id `host` is a process of the host: there is no container. */
@@ -142,12 +146,16 @@ function processOf(fields: Readonly<Record<string, unknown>>): ProcessRef | unde
  * All fields but the event's time, which the `time` text has exactly and a forwarder may have rounded. The output only
  * where there are no fields: it repeats them.
  */
-function identifyingFields({ fields, event }: Pick<Parts, 'fields' | 'event'>): unknown {
-  const told = Object.entries(fields).filter(([key, field]) => !isUnknown(field) && !eventTime.test(key));
-  return told.length > 0 ? Object.fromEntries(told) : [event.output ?? event.message ?? null];
+function identifyingFields({ fields, event }: Pick<Parts, 'fields' | 'event'>): Pick<AlertIdentity, 'fields' | 'without'> {
+  for (const key of Object.keys(fields)) if (!tellsNothing(key, fields[key])) return { fields, without: tellsNothing };
+  return { fields: [event.output ?? event.message ?? null] };
 }
 
 const eventTime = /^j?evt\.(?:raw)?time/;
+
+function tellsNothing(key: string, field: unknown): boolean {
+  return isUnknown(field) || eventTime.test(key);
+}
 
 function isUnknown(field: unknown): boolean {
   return field === undefined || field === null || field === '' || field === '<NA>';

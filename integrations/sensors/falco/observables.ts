@@ -26,26 +26,21 @@ const atMost = 32;
 
 /** What can be looked for elsewhere: addresses, domains, hashes, paths, users. Each once, 32 at most. */
 export function observablesOf(fields: Fields): readonly Observable[] {
-  const found: Observable[] = [...fromDescriptor(fields['fd.name'])];
-  for (const key of addressFields) {
-    for (const part of texts(fields[key])) if (isIP(part) !== 0) found.push({ type: 'ip', value: part });
-  }
+  const found: Observable[] = [];
+  const add = (type: Observable['type'], value: string): void => {
+    if (!found.some((other) => other.value === value && other.type === type)) found.push({ type, value });
+  };
+  for (const { type, value } of fromDescriptor(fields['fd.name'])) add(type, value);
+  for (const key of addressFields) for (const part of texts(fields[key])) if (isIP(part) !== 0) add('ip', part);
   for (const key of domainFields) {
-    for (const part of texts(fields[key])) {
-      if (isIP(part) === 0 && /^[\w-]+(?:\.[\w-]+)+\.?$/.test(part)) found.push({ type: 'domain', value: part });
-    }
+    for (const part of texts(fields[key])) if (isIP(part) === 0 && /^[\w-]+(?:\.[\w-]+)+\.?$/.test(part)) add('domain', part);
   }
   for (const key of hashFields) {
-    for (const part of texts(fields[key])) {
-      if (/^[0-9a-f]{32,128}$/i.test(part)) found.push({ type: 'hash', value: part.toLowerCase() });
-    }
+    for (const part of texts(fields[key])) if (/^[0-9a-f]{32,128}$/i.test(part)) add('hash', part.toLowerCase());
   }
-  for (const key of pathFields) {
-    for (const part of texts(fields[key])) if (isPath(part)) found.push({ type: 'path', value: part });
-  }
-  for (const key of userFields) for (const part of texts(fields[key])) found.push({ type: 'user', value: part });
-  const once = new Map(found.map((observable) => [`${observable.type} ${observable.value}`, observable]));
-  return [...once.values()].slice(0, atMost);
+  for (const key of pathFields) for (const part of texts(fields[key])) if (isPath(part)) add('path', part);
+  for (const key of userFields) for (const part of texts(fields[key])) add('user', part);
+  return found.slice(0, atMost);
 }
 
 /** `fd.name` is a path, or both ends of a connection: `10.1.2.3:35662->198.51.100.7:65535`. */
@@ -75,7 +70,8 @@ const none: readonly string[] = [];
 
 /** Asked for each field that there may be: most are absent. */
 function texts(value: unknown): readonly string[] {
-  if (value === undefined) return none;
-  const list: readonly unknown[] = Array.isArray(value) ? value.slice(0, 8) : [value];
-  return list.flatMap((item) => sensorText(item, 512) ?? []);
+  if (value === undefined || value === null) return none;
+  if (Array.isArray(value)) return value.slice(0, 8).flatMap((item) => sensorText(item, 512) ?? []);
+  const text = sensorText(value, 512);
+  return text === undefined ? none : [text];
 }

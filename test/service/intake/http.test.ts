@@ -3,7 +3,7 @@ import { deflateSync, gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { FakeIncidentGateway } from '../../fakes/incident-gateway.ts';
-import { box, type Door, falcoEvent, openDoor, removeDirectory, token } from './intake-fixture.ts';
+import { box, type Door, falcoEvent, openDoor, removeDirectory, token, until } from './intake-fixture.ts';
 
 let door: Door;
 const post: Door['post'] = (...call) => door.post(...call);
@@ -32,6 +32,34 @@ describe('who may send', () => {
     ['the token as the name of Basic', { headers: { authorization: `Basic ${btoa(`${token}:`)}` } }],
     ['another path', { path: '/v1/alerts/falco/nonsense', headers: { authorization: `Bearer ${token}` } }],
   ])('%s does not', async (_what, options) => expect((await post(event(), options)).status).toBe(401));
+});
+
+describe('the addresses', () => {
+  const none = { authorization: '' };
+
+  test.each([
+    ['/v1/alerts', 200],
+    ['/v1/alerts/', 200],
+    ['/v1/alerts?from=test', 200],
+    ['/v1/alerts/falco', 200],
+    ['/v1/alerts/falco/', 200],
+    ['/v1/alerts/falco?x=/y', 200],
+    ['/v1/alerts/nobody', 404],
+    ['/v1/alertsfalco', 404],
+    ['/v1/alerts//', 404],
+    ['/v1/alerts/falco/a/b', 404],
+    [`/v1/alerts/falco/${'x'.repeat(600)}`, 404],
+    ['/v1/alerts/falco/%', 400],
+  ])('%s is answered %i', async (path, status) => expect((await post(event(), { path })).status).toBe(status));
+
+  test.each([
+    [`/v1/alerts/falco/${token}/`, 200],
+    [`/v1/alerts/falco/${token}?x`, 200],
+    [`/v1/alerts/falco/${token.replace('-', '%2d')}`, 200],
+    [`/v1/alerts/${token}`, 404],
+  ])('with a token as their last part: %s', async (path, status) =>
+    expect((await post(event(), { path, headers: none })).status).toBe(status),
+  );
 });
 
 describe('what may be sent', () => {
@@ -107,6 +135,20 @@ describe('what cannot be taken', () => {
     expect((await post(' '.repeat(17_000_000))).status).toBe(413);
     const bomb = gzipSync(Buffer.alloc(200_000_000, 0x20));
     expect((await post(bomb, { headers: { 'content-encoding': 'gzip' } })).status).toBe(413);
+  });
+
+  test('a body of more than 16 MiB that does not say its length', async () => {
+    const part = Buffer.alloc(1_000_000, 0x20);
+    const body = new ReadableStream({
+      start(controller) {
+        for (let n = 0; n < 17; n += 1) controller.enqueue(part);
+        controller.close();
+      },
+    });
+    const headers = { authorization: `Bearer ${token}` };
+    const sent = fetch(`${door.intake.url}/v1/alerts`, { method: 'POST', body, headers, duplex: 'half' } as RequestInit);
+    // The answer may come to a sender that is still writing, whose connection is then gone.
+    expect(await sent.then(({ status }) => status).catch(() => 413)).toBe(413);
   });
 
   test('what is not packed as it says', async () => {
@@ -198,4 +240,27 @@ test('keeps rejected items and raw alerts sealed, and no secret in plain text on
   } finally {
     removeDirectory(own.directory);
   }
+});
+
+test('answers what it has begun when it stops, and nothing more on connections that are open', async () => {
+  const own = await openDoor(new FakeIncidentGateway());
+  const socket = connect(Number(new URL(own.intake.url).port), '127.0.0.1');
+  const request = (body: string): string =>
+    `POST /v1/alerts/falco HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token}\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
+  const answers = new Promise<string>((done) => {
+    let text = '';
+    socket.on('data', (data) => {
+      text += data;
+    });
+    socket.once('close', () => done(text));
+  });
+  const begun = request(event());
+  socket.write(begun.slice(0, -5));
+  await until(() => socket.bytesWritten === begun.length - 5);
+  await new Promise((done) => setTimeout(done, 50));
+  const stopped = own.intake.stop(500);
+  socket.write(begun.slice(-5) + request(event()));
+  expect((await answers).match(/HTTP\/1\.1 \d+/g)).toEqual(['HTTP/1.1 200', 'HTTP/1.1 503']);
+  await stopped;
+  removeDirectory(own.directory);
 });

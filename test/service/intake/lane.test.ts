@@ -41,4 +41,19 @@ describe('a lane', () => {
     await mostAtOnce(lane, { calls: 600, ms: 1 });
     expect(await mostAtOnce(lane, { calls: 40, ms: 5 })).toBeGreaterThan(12);
   });
+
+  test('yields to what matters more, down to one call at a time and no further, and widens again', async () => {
+    let waits = true;
+    const lane = new Lane(16, { adaptive: true, first: 4, yields: () => waits });
+    expect(lane.isFree).toBe(true);
+    expect(await mostAtOnce(lane, { calls: 4, ms: 5 })).toBe(4);
+    await mostAtOnce(lane, { calls: 120, ms: 10 });
+    const began = performance.now();
+    expect(await mostAtOnce(lane, { calls: 10, ms: 10 })).toBe(1);
+    // No rests: it goes on, slowly.
+    expect(performance.now() - began).toBeLessThan(1_000);
+    waits = false;
+    await mostAtOnce(lane, { calls: 300, ms: 1 });
+    expect(await mostAtOnce(lane, { calls: 40, ms: 5 })).toBeGreaterThan(8);
+  });
 });

@@ -1,0 +1,127 @@
+import type { FarEnd } from './far-end.ts';
+import type { LoadResult } from './open-loop.ts';
+import { type BenchResult, distribution, round, writeResult } from './report.ts';
+
+export const goals = { oneWorkload: 10_000, manyWorkloads: 3_000, p99Ms: 50, memoryMb: 600, idleShare: 0.01 };
+
+export interface Measured {
+  readonly name: string;
+  readonly fast: LoadResult;
+  readonly steady: LoadResult;
+  readonly perSecond: number;
+  readonly far: FarEnd;
+  /** Of the intake's process. */
+  readonly cpuMsPerThousand: number;
+  readonly temporalCpuMsPerThousand: number;
+  readonly drainSeconds: number;
+}
+
+export interface CriticalTimes {
+  readonly answered: number;
+  readonly started: number;
+  readonly firstTask: number;
+}
+
+/** Prints how the goals stand; where everything was measured it is written down, too. */
+export function report({
+  idleShare,
+  all,
+  critical,
+  memory,
+  isWhole,
+}: {
+  readonly idleShare: number;
+  readonly all: readonly Measured[];
+  readonly critical: readonly CriticalTimes[];
+  readonly memory: Readonly<Record<'peakAnonMb' | 'peakFileMb' | 'peakRssMb', number>>;
+  readonly isWhole: boolean;
+}): void {
+  const { peakAnonMb, peakFileMb, peakRssMb } = memory;
+  const criticalMs = distribution(critical.map(({ firstTask }) => firstTask));
+  const sent = all.reduce((sum, { fast, steady }) => sum + fast.sent + steady.sent, 0);
+  const accepted = all.reduce((sum, { fast, steady }) => sum + fast.accepted + steady.accepted, 0);
+  const counted = all.reduce((sum, { far }) => sum + far.counted, 0);
+  const twice = all.reduce((sum, { far }) => sum + far.twice, 0);
+  const lost = Math.max(0, accepted - counted);
+  const duplicated = Math.max(0, counted - accepted) + twice;
+  const [one, forwarded, , many] = ['one', 'forwarded', 'thousand', 'many'].map((wanted) =>
+    all.find(({ name }) => name === wanted),
+  );
+  const steady99 = all.map(({ name, steady }) => `${name} ${distribution(steady.latenciesMs).p99}`);
+  const result: BenchResult = {
+    name: 'intake',
+    what: 'Alerts of Falco, one a request over 64 connections (`forwarded`: 20 a request, as forwarders send them), into the intake with its worker, a Temporal server and the client on the same machine; counted from the histories.',
+    figures: {
+      ...Object.fromEntries(
+        all.flatMap(({ name, perSecond, steady, fast, cpuMsPerThousand, temporalCpuMsPerThousand, drainSeconds, far }) => [
+          [`${name}: accepted a second, as fast as it takes them`, round(perSecond)],
+          [`${name}: answer at half the goal, ms`, distribution(steady.latenciesMs)],
+          [`${name}: answer when as fast as possible, ms`, distribution(fast.latenciesMs)],
+          [`${name}: CPU of the process for 1 000 alerts, ms`, round(cpuMsPerThousand)],
+          [`${name}: CPU of Temporal’s server meanwhile, for 1 000 alerts, ms`, round(temporalCpuMsPerThousand)],
+          [`${name}: until Temporal has all, s`, round(drainSeconds)],
+          [`${name}: incidents`, far.incidents],
+        ]),
+      ),
+      'critical alert in the storm to its answer, ms': distribution(critical.map(({ answered }) => answered)),
+      'critical alert in the storm to its start in Temporal, ms': distribution(critical.map(({ started }) => started)),
+      'critical alert in the storm to its incident’s first task, ms': criticalMs,
+      sent,
+      accepted,
+      'counted at the far end': counted,
+      'peak memory, RssAnon, MB': round(peakAnonMb),
+      'peak of mapped files (programs, and the spool’s pages, which the system takes back when it needs them), RssFile, MB':
+        round(peakFileMb),
+      'peak memory with both, VmHWM, MB': round(peakRssMb),
+      'idle, share of one core': round(idleShare * 1_000) / 1_000,
+    },
+    goals: [
+      goal(
+        'accepted a second, one workload, 20 a request',
+        `≥ ${goals.oneWorkload}`,
+        forwarded?.perSecond ?? 0,
+        (value) => value >= goals.oneWorkload,
+      ),
+      goal(
+        'accepted a second, one workload, one a request',
+        `≥ ${goals.oneWorkload}`,
+        one?.perSecond ?? 0,
+        (value) => value >= goals.oneWorkload,
+      ),
+      goal(
+        'accepted a second, 5 000 workloads',
+        `≥ ${goals.manyWorkloads}`,
+        many?.perSecond ?? 0,
+        (value) => value >= goals.manyWorkloads,
+      ),
+      {
+        what: 'p99 of the answer at half of that, ms',
+        goal: `≤ ${goals.p99Ms}`,
+        measured: steady99.join(', '),
+        met: all.every(({ steady }) => distribution(steady.latenciesMs).p99 <= goals.p99Ms),
+      },
+      goal('lost', '0', lost, (value) => value === 0),
+      goal('duplicated', '0', duplicated, (value) => value === 0),
+      goal(
+        'peak memory that the system cannot take back (RssAnon), MB',
+        `≤ ${goals.memoryMb}`,
+        peakAnonMb,
+        (value) => value <= goals.memoryMb,
+      ),
+      goal('idle, share of one core', `< ${goals.idleShare}`, idleShare, (value) => value < goals.idleShare),
+    ],
+    limitedBy: [
+      'Containment does not wait for the incident’s first task: `storm` measures it, with the whole service and a real API server.',
+      'Client, intake, worker and Temporal server share the two cores.',
+      'Memory and idle CPU are those of the whole process: the intake, the Temporal client and the incidents’ worker.',
+      'A start costs Temporal’s dev server and the worker several milliseconds of CPU: with many workloads the starts take the machine.',
+    ],
+  };
+  if (isWhole) writeResult(result);
+  for (const { what, goal: wanted, measured, met } of result.goals)
+    console.log(`${met ? 'met    ' : 'NOT MET'} ${what}: ${measured} (${wanted})`);
+}
+
+function goal(what: string, wanted: string, value: number, met: (value: number) => boolean): BenchResult['goals'][number] {
+  return { what, goal: wanted, measured: String(Math.round(value * 1_000) / 1_000), met: met(value) };
+}

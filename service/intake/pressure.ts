@@ -1,0 +1,46 @@
+/** What is durable after this has kept its sender waiting. */
+const lateMs = 20;
+/** A disk that is slow once is no pressure. */
+const lateShare = 0.1;
+const windowMs = 200;
+
+interface Seen {
+  readonly late: number;
+  readonly all: number;
+}
+
+const nothing: Seen = { late: 0, all: 0 };
+
+/** Whether senders wait for their answers lately: over this fifth of a second and the one before. Nothing runs while nothing comes. */
+export class Pressure {
+  readonly #now: () => number;
+  #since = 0;
+  #current = nothing;
+  #before = nothing;
+
+  constructor(now: () => number = () => performance.now()) {
+    this.#now = now;
+  }
+
+  /** An alert was made durable within so many milliseconds. */
+  took(ms: number): void {
+    this.#turn();
+    const { late, all } = this.#current;
+    this.#current = { late: late + (ms > lateMs ? 1 : 0), all: all + 1 };
+  }
+
+  get isHigh(): boolean {
+    this.#turn();
+    const late = this.#current.late + this.#before.late;
+    return late > 0 && late >= lateShare * (this.#current.all + this.#before.all);
+  }
+
+  #turn(): void {
+    const now = this.#now();
+    const passed = now - this.#since;
+    if (passed < windowMs) return;
+    this.#before = passed < 2 * windowMs ? this.#current : nothing;
+    this.#current = nothing;
+    this.#since = now;
+  }
+}

@@ -1,0 +1,33 @@
+import { describe, expect, test } from '@jest/globals';
+import { Pressure } from '../../../service/intake/pressure.ts';
+
+describe('pressure', () => {
+  test('is high while senders wait, and no longer when they do not', () => {
+    let now = 1_000;
+    const pressure = new Pressure(() => now);
+    expect(pressure.isHigh).toBe(false);
+    for (let n = 0; n < 20; n += 1) pressure.took(60);
+    expect(pressure.isHigh).toBe(true);
+    now += 250;
+    expect(pressure.isHigh).toBe(true);
+    for (let n = 0; n < 20; n += 1) pressure.took(3);
+    now += 250;
+    pressure.took(3);
+    expect(pressure.isHigh).toBe(false);
+  });
+
+  test('is over when nothing comes any more', () => {
+    let now = 1_000;
+    const pressure = new Pressure(() => now);
+    pressure.took(500);
+    now += 500;
+    expect(pressure.isHigh).toBe(false);
+  });
+
+  test('is not made by one write among many', () => {
+    const pressure = new Pressure(() => 1_000);
+    for (let n = 0; n < 50; n += 1) pressure.took(2);
+    pressure.took(100);
+    expect(pressure.isHigh).toBe(false);
+  });
+});
