@@ -23,8 +23,16 @@ export interface RotationProvider {
   readonly endsFirst: boolean;
   /** Why the old credential is not one of this provider's, from its values alone; undefined where it may be. */
   whyNot(old: Credential): string | undefined;
-  /** Makes a credential in the place of the old one. One that is made and never kept must be ended by `revoke`, too. */
-  fresh(old: Credential, signal: AbortSignal): Promise<Credential>;
+  /** Why the old credential cannot be rotated as things stand at the provider now; undefined where it can. Asked before this step has kept a new one. */
+  whyNotNow?(
+    old: Credential,
+    asked: { readonly step: string; readonly revokeFirst: boolean; readonly signal: AbortSignal },
+  ): Promise<string | undefined>;
+  /**
+   * Makes a credential in the place of the old one. One that is made and never kept must be ended: by the next `fresh`, or by `revoke`.
+   * `step`: the same whenever this step is tried again, 32 letters and digits.
+   */
+  fresh(old: Credential, signal: AbortSignal, step: string): Promise<Credential>;
   /** From here on the new one is valid. */
   activate(both: { readonly old: Credential; readonly next: Credential }, signal: AbortSignal): Promise<void>;
   /** Whether it is valid now; undefined where that cannot be tried. */

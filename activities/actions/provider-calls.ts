@@ -1,5 +1,6 @@
+import type { StepContext } from '../../core/action.ts';
 import { FirebreakError } from '../../core/errors.ts';
-import { names } from '../../core/labels.ts';
+import { names, stepHash } from '../../core/labels.ts';
 import type { Credential, RotationProvider, SecretValues } from '../../core/rotation.ts';
 import type { SecretJson } from '../../integrations/kubernetes/secrets.ts';
 
@@ -38,10 +39,7 @@ export async function atProvider<T>(provider: RotationProvider, work: () => Prom
 }
 
 /** Undefined as well where the provider cannot be asked now: the step itself will say so. */
-export async function mayBeTried(
-  provider: RotationProvider,
-  work: () => Promise<boolean | undefined>,
-): Promise<boolean | undefined> {
+export async function mayBeTried<T>(provider: RotationProvider, work: () => Promise<T>): Promise<T | undefined> {
   try {
     return await atProvider(provider, work);
   } catch {
@@ -58,13 +56,14 @@ export async function activated(options: {
     readonly read: () => Promise<Credential | undefined>;
     readonly make: (fresh: Credential) => Promise<Credential>;
   };
-  readonly signal: AbortSignal;
+  readonly context: Pick<StepContext, 'key' | 'signal'>;
 }): Promise<Credential> {
-  const { provider, old, revokeFirst, keep, signal } = options;
+  const { provider, old, revokeFirst, keep } = options;
+  const { key, signal } = options.context;
   let next = await keep.read();
   if (!next) {
     if (revokeFirst) await atProvider(provider, () => provider.revoke({ old }, signal));
-    next = await keep.make(await atProvider(provider, () => provider.fresh(old, signal)));
+    next = await keep.make(await atProvider(provider, () => provider.fresh(old, signal, stepHash(key))));
   }
   const made = next;
   await atProvider(provider, () => provider.activate({ old, next: made }, signal));

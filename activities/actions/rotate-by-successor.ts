@@ -42,7 +42,7 @@ export function rotateBySuccessor(options: { readonly api: KubernetesApi; readon
         old: credentialOf(secret),
         revokeFirst,
         keep: { read, make: ({ values, lease }) => make(dataWith(secret.data ?? {}, values, keys), lease) },
-        signal: context.signal,
+        context,
       });
     },
 

@@ -110,7 +110,7 @@ export function rotateExternalSecret(options: {
       const kept = await read();
       if (!kept && isAsked(await readWriter(writer.ref, signal), context.key)) return;
       const old = kept?.old ?? credentialOf(secret);
-      const next = await activated({ provider: rule.provider, old, revokeFirst, keep, signal });
+      const next = await activated({ provider: rule.provider, old, revokeFirst, keep, context });
       await askForRefresh(writer.ref, context);
       await refreshed(writer.ref, rotation, next, signal);
     },

@@ -66,7 +66,7 @@ export async function rotationWork(options: {
     const reason = onlyPulls
       ? 'it is a registry login: only the registry can give a new one'
       : writer
-        ? await whyNotInPlace({ api, input, suspect, whySuspectReads, secret, successor, writer, rule, signal })
+        ? await whyNotInPlace({ api, input, suspect, whySuspectReads, secret, successor, writer, rule, context })
         : await whyNot({ api, input, whySuspectReads, secret, successor, rule, context });
     if (reason !== undefined || !secret) {
       refused.push({ secret: name, reason: reason ?? 'it does not exist' });
@@ -102,14 +102,13 @@ async function whyNot(options: {
   readonly context: StepContext;
 }): Promise<string | undefined> {
   const { api, input, whySuspectReads, secret, successor, rule, context } = options;
-  const { signal } = context;
   if (!secret) return 'it does not exist';
   const reason =
     whyNotRotate(secret, { known: rule !== undefined }) ??
     rule?.provider.whyNot(credentialOf(secret)) ??
     (await whySuspectReads(successor));
-  if (reason !== undefined || !rule || input.revokeFirst) return reason;
-  return whyNotValid({ api, secret, successor, rule, signal });
+  if (reason !== undefined || !rule) return reason;
+  return whyNotValid({ api, secret, successor, rule, revokeFirst: input.revokeFirst === true, context });
 }
 
 /** The suspect; undefined where it is gone, and people have named the Secrets. */

@@ -1,3 +1,4 @@
+import type { StepContext } from '../../core/action.ts';
 import type { RotateSecretInput } from '../../core/actions/rotate-secret.schema.ts';
 import type { RotationRule } from '../../core/rotation.ts';
 import type { KubernetesApi } from '../../integrations/kubernetes/client.ts';
@@ -19,9 +20,10 @@ export async function whyNotInPlace(options: {
   readonly successor: string;
   readonly writer: SecretWriter;
   readonly rule: RotationRule | undefined;
-  readonly signal: AbortSignal;
+  readonly context: Pick<StepContext, 'key' | 'signal'>;
 }): Promise<string | undefined> {
-  const { api, input, suspect, whySuspectReads, secret, successor, writer, rule, signal } = options;
+  const { api, input, suspect, whySuspectReads, secret, successor, writer, rule, context } = options;
+  const { signal } = context;
   const name = secret?.metadata?.name ?? '';
   if (!secret) return 'it does not exist';
   if (writer.kind === 'ExternalSecret') {
@@ -34,6 +36,6 @@ export async function whyNotInPlace(options: {
     return `the suspect pod uses it, and ${writer.kind} ${writer.ref.name} would give it the new value under the same name: delete the pod first`;
   const reads = await whySuspectReads(name);
   const why = reads ?? whyNotRewritten(writer, await readObject({ api, ref: writer.ref, signal }), name);
-  if (why !== undefined || writer.kind === 'Certificate' || !rule || input.revokeFirst) return why;
-  return whyNotValid({ api, secret, successor, rule, signal });
+  if (why !== undefined || writer.kind === 'Certificate' || !rule) return why;
+  return whyNotValid({ api, secret, successor, rule, revokeFirst: input.revokeFirst === true, context });
 }

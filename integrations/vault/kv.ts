@@ -74,8 +74,10 @@ export function vaultKv({ vault, mount, path, properties, source }: VaultKvOptio
       return missing === undefined ? source?.whyNot(old) : `it has no key ${missing}`;
     },
 
-    async fresh(old, signal) {
-      if (source) return source.fresh(old, signal);
+    whyNotNow: async (old, asked) => source?.whyNotNow?.(old, asked),
+
+    async fresh(old, signal, step) {
+      if (source) return source.fresh(old, signal, step);
       return { values: Object.fromEntries(keys.map((key) => [key, randomBytes(24).toString('base64url')])) };
     },
 

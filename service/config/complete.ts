@@ -195,7 +195,7 @@ export function completeConfig(options: {
         },
       }),
     },
-    rotation: completeRotation(file.rotation, secretRef),
+    rotation: completeRotation(file.rotation, secretRef, absolute),
     images: completeImages(file.images, absolute),
     tickets: completeTickets(file.tickets, secretRef),
     paging: completePaging(file.paging, secretRef),

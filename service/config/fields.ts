@@ -31,6 +31,11 @@ export const namespaceName = z
   .string()
   .regex(/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/, { error: 'not a name that Kubernetes takes: lower-case letters, digits and -' });
 
+/** A key in the data of a Secret. */
+export const secretKey = z
+  .string()
+  .regex(/^[-._a-zA-Z0-9]{1,253}$/, { error: 'not a key of a Secret: letters, digits, - _ and .' });
+
 /** Where Firebreak runs. */
 export const ownNamespace = 'firebreak';
 

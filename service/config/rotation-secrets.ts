@@ -6,12 +6,14 @@ import type { FileConfig } from './schema.ts';
 /** Credentials for `rotation`. Of the secrets pool only. */
 export interface RotationSecrets {
   readonly vaultToken?: string;
+  /** Absent where AWS is asked with a role. */
+  readonly awsKey?: { readonly accessKeyId: string; readonly secretAccessKey: string };
   /** One for each entry of `rotation.secrets`, in its order. */
   readonly entries: readonly { readonly postgresUrl?: string }[];
 }
 
 export function rotationSecrets(
-  { vault, secrets }: Config['rotation'],
+  { vault, aws, secrets }: Config['rotation'],
   read: (path: string, ref: SecretRef) => string,
   problems: ConfigProblem[],
 ): RotationSecrets {
@@ -27,7 +29,16 @@ export function rotationSecrets(
       });
     return { postgresUrl };
   });
-  return { ...(vault && { vaultToken: read('rotation.vault.token', vault.token) }), entries };
+  return {
+    ...(vault && { vaultToken: read('rotation.vault.token', vault.token) }),
+    ...(aws?.accessKey && {
+      awsKey: {
+        accessKeyId: read('rotation.aws.accessKey.id', aws.accessKey.id),
+        secretAccessKey: read('rotation.aws.accessKey.secret', aws.accessKey.secret),
+      },
+    }),
+    entries,
+  };
 }
 
 function isPostgresUrl(text: string): boolean {
@@ -38,11 +49,19 @@ function isPostgresUrl(text: string): boolean {
 
 /** The same section with the places of its secrets made absolute. */
 export function completeRotation(
-  { vault, secrets }: FileConfig['rotation'],
+  { vault, aws, secrets }: FileConfig['rotation'],
   at: (ref: SecretRef) => SecretRef,
+  absolute: (path: string) => string,
 ): FileConfig['rotation'] {
   return {
     ...(vault && { vault: { ...vault, token: at(vault.token) } }),
+    ...(aws && {
+      aws: {
+        ...aws,
+        ...(aws.accessKey && { accessKey: { id: at(aws.accessKey.id), secret: at(aws.accessKey.secret) } }),
+        ...(aws.webIdentity && { webIdentity: { ...aws.webIdentity, tokenFile: absolute(aws.webIdentity.tokenFile) } }),
+      },
+    }),
     secrets: secrets.map(({ postgresRole, ...entry }) => ({
       ...entry,
       ...(postgresRole && { postgresRole: { ...postgresRole, url: at(postgresRole.url) } }),

@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { httpUrl, namespaceName, secret } from './fields.ts';
+import { aws, awsAccessKey } from './aws-section.ts';
+import { httpUrl, namespaceName, secret, secretKey } from './fields.ts';
 
 /** What Kubernetes takes as the name of a Secret, without what a successor's name ends with. */
 const secretName = z
@@ -8,8 +9,6 @@ const secretName = z
   .refine((name) => !/-fb[0-9a-f]{10}$/.test(name), {
     error: 'this is the name of a successor: write the first name, without -fb…',
   });
-
-const secretKey = z.string().regex(/^[-._a-zA-Z0-9]{1,253}$/, { error: 'not a key of a Secret: letters, digits, - _ and .' });
 
 const postgresRole = z
   .strictObject({
@@ -74,6 +73,7 @@ export const rotation = z
       })
       .exactOptional()
       .meta({ description: 'The Vault in which `vaultKv` and `vaultLease` are.' }),
+    aws: aws.exactOptional().meta({ description: 'The AWS account in which the users of `awsAccessKey` are.' }),
     secrets: z
       .array(
         z
@@ -81,6 +81,7 @@ export const rotation = z
             namespace: namespaceName.meta({ description: 'Its namespace.' }),
             secret: secretName.meta({ description: 'Its name, as it was before any rotation; its successors are meant too.' }),
             postgresRole: postgresRole.exactOptional().meta({ description: 'It is the password of a PostgreSQL role.' }),
+            awsAccessKey: awsAccessKey.exactOptional().meta({ description: 'It is the access key of an IAM user.' }),
             vaultKv: vaultKv.exactOptional().meta({
               description:
                 'It is kept in Vault’s KV engine: the new value is written there, too. Alone: it is random, and only its readers check it.',
@@ -89,19 +90,27 @@ export const rotation = z
               .exactOptional()
               .meta({ description: 'Vault lends it for a time, as the database engine does.' }),
           })
-          .refine((one) => one.postgresRole !== undefined || one.vaultKv !== undefined || one.vaultLease !== undefined, {
+          .refine((one) => sourcesOf(one).length > 0 || one.vaultKv !== undefined, {
             error: 'no provider is named',
-            params: { remedy: 'Add one: postgresRole, vaultKv or vaultLease.' },
+            params: { remedy: 'Add one: postgresRole, awsAccessKey, vaultKv or vaultLease.' },
           })
-          .refine(({ postgresRole, vaultKv, vaultLease }) => vaultLease === undefined || (!postgresRole && !vaultKv), {
+          .refine(({ vaultLease, vaultKv, ...one }) => vaultLease === undefined || (sourcesOf(one).length === 0 && !vaultKv), {
             path: ['vaultLease'],
             error: 'what Vault lends comes from nowhere else',
-            params: { remedy: 'Take postgresRole and vaultKv out, or vaultLease.' },
+            params: { remedy: 'Take the others out, or vaultLease.' },
           })
-          .refine(({ postgresRole, vaultKv }) => !postgresRole || !vaultKv || keepsWhatChanges(postgresRole, vaultKv), {
+          .refine((one) => one.postgresRole === undefined || one.awsAccessKey === undefined, {
+            path: ['awsAccessKey'],
+            error: 'it is of PostgreSQL already',
+            params: { remedy: 'Keep one of the two: a Secret is of one provider.' },
+          })
+          .refine((one) => !one.vaultKv || changedBy(one).every((key) => key in (one.vaultKv?.properties ?? {})), {
             path: ['vaultKv', 'properties'],
-            error: 'what changes is not kept: keys.password, and with two roles keys.username, must be among the properties',
-            params: { remedy: 'Name each with its name in Vault: properties: { username: username, password: password }.' },
+            error: 'what changes is not kept: every key that gets a new value must be among the properties',
+            params: {
+              remedy:
+                'Name each with its name in Vault: the password, and with two roles the user name; of AWS the id, the secret and the files.',
+            },
           }),
       )
       .superRefine((all, context) => {
@@ -112,6 +121,14 @@ export const rotation = z
               path: [at],
               message: 'this Secret is named before',
               params: { remedy: 'Keep one of the two.' },
+            });
+        for (const [at, { awsAccessKey: one }] of all.entries())
+          if (one && all.slice(0, at).some(({ awsAccessKey: other }) => other?.user === one.user))
+            context.addIssue({
+              code: 'custom',
+              path: [at, 'awsAccessKey', 'user'],
+              message: 'this user is named before: it can have two keys, and a rotation needs both',
+              params: { remedy: 'Give each Secret an IAM user of its own.' },
             });
       })
       .default([])
@@ -133,9 +150,27 @@ export const rotation = z
     error: 'a Secret is in Vault, and no Vault is named',
     params: { remedy: 'Add it: vault: { address: https://…, token: { file: PATH } }.' },
   })
+  .refine(({ aws, secrets }) => aws !== undefined || secrets.every((one) => !one.awsAccessKey), {
+    path: ['aws'],
+    error: 'a Secret is of AWS, and no AWS account is named',
+    params: { remedy: 'Add it: aws: { region: …, webIdentity: { roleArn: … } }.' },
+  })
   .prefault({});
 
-function keepsWhatChanges({ roles, keys }: z.output<typeof postgresRole>, { properties }: z.output<typeof vaultKv>): boolean {
-  const changes = roles.length > 1 && keys.username !== undefined ? [keys.password, keys.username] : [keys.password];
-  return changes.every((key) => key in properties);
+interface Providers {
+  readonly postgresRole?: z.output<typeof postgresRole>;
+  readonly awsAccessKey?: z.output<typeof awsAccessKey>;
+  readonly vaultLease?: z.output<typeof vaultLease>;
+}
+
+function sourcesOf({ postgresRole: role, awsAccessKey: key, vaultLease: lease }: Providers): readonly object[] {
+  return [role, key, lease].filter((one) => one !== undefined);
+}
+
+/** Keys of the Secret whose values must reach Vault, for whoever reads them there; a URL can be put together of the others. */
+function changedBy({ postgresRole: role, awsAccessKey: key }: Providers): readonly string[] {
+  if (key) return [key.keys.accessKeyId, key.keys.secretAccessKey, ...key.keys.files];
+  if (!role) return [];
+  const { roles, keys } = role;
+  return roles.length > 1 && keys.username !== undefined ? [keys.password, keys.username] : [keys.password];
 }

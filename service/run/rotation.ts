@@ -1,4 +1,6 @@
 import type { RotationRule } from '../../core/rotation.ts';
+import { awsAccessKey } from '../../integrations/aws/access-key.ts';
+import { Aws } from '../../integrations/aws/client.ts';
 import { postgresRole } from '../../integrations/postgres-role/role.ts';
 import { Vault } from '../../integrations/vault/client.ts';
 import { vaultKv } from '../../integrations/vault/kv.ts';
@@ -8,12 +10,19 @@ import type { RotationSecrets } from '../config/rotation-secrets.ts';
 
 /** Which Secret is of which provider, as the configuration says. */
 export function rotationRules({ rotation }: Config, credentials: RotationSecrets): readonly RotationRule[] {
-  const { vaultToken } = credentials;
+  const { vaultToken, awsKey } = credentials;
   const vault = rotation.vault && vaultToken !== undefined ? new Vault({ ...rotation.vault, token: vaultToken }) : undefined;
+  const login = rotation.aws?.webIdentity ?? awsKey;
+  const aws = rotation.aws && login ? new Aws({ ...rotation.aws, login }) : undefined;
   return rotation.secrets.flatMap((entry, index): readonly RotationRule[] => {
     const { namespace, secret } = entry;
     const url = credentials.entries[index]?.postgresUrl;
-    const source = entry.postgresRole && url !== undefined ? postgresRole({ ...entry.postgresRole, url }) : undefined;
+    const source =
+      entry.postgresRole && url !== undefined
+        ? postgresRole({ ...entry.postgresRole, url })
+        : aws && entry.awsAccessKey
+          ? awsAccessKey({ aws, ...entry.awsAccessKey })
+          : undefined;
     if (vault && entry.vaultLease) return [{ namespace, secret, provider: vaultLease({ vault, ...entry.vaultLease }) }];
     if (vault && entry.vaultKv) {
       const stored = Object.keys(entry.vaultKv.properties);

@@ -64,7 +64,7 @@ onPostgres(isHere ? title : `${title} (skipped: initdb and postgres are not on t
   test('two roles take turns: both work until the old one is revoked, with its sessions; nobody else’s end', async () => {
     const provider = pair();
     const [thief, other] = [await session('shop_a', oldPassword), await session('pay', 'pay')];
-    const next = await provider.fresh(old, signal);
+    const next = await provider.fresh(old, signal, 'step');
     expect(next.values).toMatchObject({ username: 'shop_b', password: expect.stringMatching(/^[\w-]{32}$/) });
     expect(next.values.DATABASE_URL).toBe(`postgres://shop_b:${next.values.password}@db.shop:5432/shop?sslmode=require`);
     expect([await provider.accepts(old, signal), await provider.accepts(next, signal)]).toEqual([true, false]);
@@ -85,7 +85,7 @@ onPostgres(isHere ? title : `${title} (skipped: initdb and postgres are not on t
   test('with one role the new password ends the old one and its sessions at once', async () => {
     const provider = single();
     const thief = await session('shop_a', oldPassword);
-    const next = await provider.fresh(old, signal);
+    const next = await provider.fresh(old, signal, 'step');
     await provider.activate({ old, next }, signal);
     expect(await loginOf(old)).toBe('28P01');
     expect(await isOpen(thief)).toBe(false);
@@ -107,14 +107,14 @@ onPostgres(isHere ? title : `${title} (skipped: initdb and postgres are not on t
     await roles().reset();
     await provider.revoke({ old: { values: { ...old.values, password: 'planted' } } }, signal);
     expect(await loginOf(old)).toBe('28P01');
-    const next = await provider.fresh(old, signal);
+    const next = await provider.fresh(old, signal, 'step');
     await provider.activate({ old, next }, signal);
     expect(await provider.accepts(next, signal)).toBe(true);
   });
 
   test('neither the server’s log, which has every statement, nor an error ever holds a password', async () => {
     const provider = pair();
-    const next = await provider.fresh(old, signal);
+    const next = await provider.fresh(old, signal, 'step');
     await provider.activate({ old, next }, signal);
     await provider.revoke({ old, next }, signal);
     const log = readFileSync(roles().server.logFile, 'utf8');

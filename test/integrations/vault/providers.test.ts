@@ -35,7 +35,7 @@ describe('Vault', () => {
     fake.put('shop/db', { db_password: 'older-canary', host: 'db' });
     fake.put('shop/db', { db_password: oldValue, host: 'db' });
     const provider = kv();
-    const next = await provider.fresh(old, signal);
+    const next = await provider.fresh(old, signal, 'step');
     expect(await provider.accepts(next, signal)).toBe(false);
     for (let times = 0; times < 2; times += 1) await provider.activate({ old, next }, signal);
     expect(fake.get('shop/db')).toEqual({ db_password: next.values.password, host: 'db' });
@@ -51,7 +51,7 @@ describe('Vault', () => {
   test('KV: what somebody else writes meanwhile is not lost, and is not destroyed as if it were ours', async () => {
     fake.put('shop/db', { db_password: oldValue });
     const provider = kv();
-    const next = await provider.fresh(old, signal);
+    const next = await provider.fresh(old, signal, 'step');
     const raced = vault();
     const read = raced.read.bind(raced);
     let races = 1;
@@ -73,8 +73,8 @@ describe('Vault', () => {
     const stolen = fake.lend('shop');
     const other = fake.lend('pay');
     const provider = lease();
-    const lost = await provider.fresh(old, signal);
-    const next = await provider.fresh(old, signal);
+    const lost = await provider.fresh(old, signal, 'step');
+    const next = await provider.fresh(old, signal, 'step');
     await provider.activate({ old, next }, signal);
     expect([await provider.accepts(next, signal), await provider.ended({ old, next }, signal)]).toEqual([true, false]);
     for (let times = 0; times < 2; times += 1) await provider.revoke({ old, next }, signal);

@@ -3,15 +3,19 @@ import { writeSync } from 'node:fs';
 import { Client } from 'pg';
 import { rotateSecretImplementation } from '../../../activities/actions/rotate-secret.ts';
 import type { RotationProvider } from '../../../core/rotation.ts';
+import { awsAccessKey } from '../../../integrations/aws/access-key.ts';
+import { type AccessKeyLogin, Aws } from '../../../integrations/aws/client.ts';
 import { createKubernetesApi, type KubernetesApi, type KubernetesCall } from '../../../integrations/kubernetes/client.ts';
 import { accessFromKubeconfig } from '../../../integrations/kubernetes/kubeconfig.ts';
 import { postgresRole } from '../../../integrations/postgres-role/role.ts';
 import { Vault } from '../../../integrations/vault/client.ts';
 import { vaultKv } from '../../../integrations/vault/kv.ts';
+import { awsShape } from '../../aws-server.ts';
 import type { RotationOrder } from './killed-rotation.ts';
 
 const order: RotationOrder = JSON.parse(process.argv[2] ?? '');
 const diesBefore = process.argv[3] === 'before';
+const deaths: readonly unknown[] = JSON.parse(process.argv[4] ?? '');
 
 async function write<T>(what: string, work: () => Promise<T>): Promise<T> {
   if (diesBefore) die(`before ${what}`);
@@ -30,6 +34,24 @@ class DyingVault extends Vault {
   }
 }
 
+const keyIsMade = 'make a key in AWS';
+
+class DyingAws extends Aws {
+  override async tag(...call: Parameters<Aws['tag']>): Promise<void> {
+    return write(`tag ${call[2].split(' ')[0]} in AWS`, () => super.tag(...call));
+  }
+  override async createKey(...call: Parameters<Aws['createKey']>): Promise<AccessKeyLogin> {
+    if (deaths.includes(keyIsMade)) return super.createKey(...call);
+    return write(keyIsMade, () => super.createKey(...call));
+  }
+  override async disableKey(...call: Parameters<Aws['disableKey']>): Promise<void> {
+    return write('disable a key in AWS', () => super.disableKey(...call));
+  }
+  override async deleteKey(...call: Parameters<Aws['deleteKey']>): Promise<void> {
+    return write('delete a key in AWS', () => super.deleteKey(...call));
+  }
+}
+
 function dying(api: KubernetesApi): KubernetesApi {
   const isQuestion = ({ method, path }: KubernetesCall) => method === 'GET' || path.startsWith('/apis/authorization.k8s.io/');
   return {
@@ -39,7 +61,8 @@ function dying(api: KubernetesApi): KubernetesApi {
 }
 
 function provider(): RotationProvider | undefined {
-  const { postgres, vault } = order;
+  const { postgres, vault, aws } = order;
+  if (aws) return awsAccessKey({ aws: new DyingAws(aws), user: aws.user, ...awsShape });
   if (postgres) return postgresRole({ ...postgres, keys: { password: 'password', username: 'username', urls: [] } });
   if (!vault) return undefined;
   return vaultKv({ vault: new DyingVault(vault), mount: 'secret', path: 'shop/db', properties: { password: 'password' } });

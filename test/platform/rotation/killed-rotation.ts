@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import type { StepContext } from '../../../core/action.ts';
 import type { RotateSecretInput } from '../../../core/actions/rotate-secret.schema.ts';
+import type { AwsOptions } from '../../../integrations/aws/client.ts';
 
 /** A rotation for a process of its own. */
 export interface RotationOrder {
@@ -11,18 +12,19 @@ export interface RotationOrder {
   /** The provider of the Secret `db`; absent: none. */
   readonly postgres?: { readonly url: string; readonly roles: readonly string[] };
   readonly vault?: { readonly address: string; readonly token: string };
+  readonly aws?: AwsOptions & { readonly user: string };
 }
 
 /**
  * Applies the rotation in one process after the other. The first is killed (`kill -9`) before its first write, each other right after the
- * first one that it does, to the API server or the provider; the last finds nothing left to do.
+ * first one that it does, to the API server or the provider; the last finds nothing left to do. A key of AWS that is made is lost only once.
  * @returns what each process died of
  */
 export async function killedEverywhere({ context: { key, incident, run }, ...order }: RotationOrder): Promise<readonly string[]> {
   const argument = JSON.stringify({ ...order, context: { key, incident, run } });
   const deaths = [await oneProcess(argument, 'before')];
   for (;;) {
-    const death = await oneProcess(argument, 'after');
+    const death = await oneProcess(argument, 'after', deaths);
     if (death === undefined) return deaths.map((one) => one ?? 'nothing');
     deaths.push(death);
     if (deaths.length > 20) throw new Error(`it never ends: ${deaths.join(', ')}`);
@@ -30,9 +32,10 @@ export async function killedEverywhere({ context: { key, incident, run }, ...ord
 }
 
 /** What it was killed at; undefined where it came to its end. */
-function oneProcess(argument: string, moment: 'before' | 'after'): Promise<string | undefined> {
+function oneProcess(argument: string, moment: string, deaths: readonly (string | undefined)[] = []): Promise<string | undefined> {
   const program = join(import.meta.dirname, 'dying-rotation.ts');
-  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', program, argument, moment]);
+  const args = ['--disable-warning=ExperimentalWarning', program, argument, moment, JSON.stringify(deaths)];
+  const child = spawn(process.execPath, args);
   let [said, failed] = ['', ''];
   child.stdout.on('data', (text: Buffer) => {
     said += text.toString();

@@ -130,8 +130,8 @@ onPostgres(isHere ? title : `${title} (skipped: initdb and postgres are not on t
       for (const moment of ['before', 'after'] as const) {
         const dying: RotationProvider = {
           ...provider,
-          [call]: async (what: never, until: AbortSignal) => {
-            if (moment === 'after' && call !== 'accepts') await provider[call](what, until);
+          [call]: async (what: never, until: AbortSignal, step: string) => {
+            if (moment === 'after' && call !== 'accepts') await provider[call](what, until, step);
             throw new Error(`killed, and the canary ${oldPassword} is in what it says`);
           },
         };

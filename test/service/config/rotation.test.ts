@@ -59,6 +59,26 @@ rotation: { ${vault}secrets: [${entries}] }
       db.replace(' } }', ' }, vaultKv: { path: shop/db, properties: { DB: db } } }'),
       'rotation.secrets[0].vaultKv.properties: what changes is not kept',
     ],
+    [
+      'AWS without an account',
+      '{ namespace: shop, secret: s3, awsAccessKey: { user: shop } }',
+      'rotation.aws: a Secret is of AWS, and no AWS account',
+    ],
+    [
+      'a user of AWS in two Secrets',
+      '{ namespace: shop, secret: s3, awsAccessKey: { user: shop } }, { namespace: pay, secret: s3, awsAccessKey: { user: shop } }',
+      'rotation.secrets[1].awsAccessKey.user: this user is named before',
+    ],
+    [
+      'two providers',
+      db.replace(' } }', ' }, awsAccessKey: { user: shop } }'),
+      'rotation.secrets[0].awsAccessKey: it is of PostgreSQL already',
+    ],
+    [
+      'a secret key of AWS that is kept nowhere',
+      '{ namespace: shop, secret: s3, awsAccessKey: { user: shop }, vaultKv: { path: s3, properties: { AWS_ACCESS_KEY_ID: id } } }',
+      'rotation.secrets[0].vaultKv.properties: what changes is not kept',
+    ],
     ['labels', db.replace('secret: db', 'secret: db, labels: { app: x }'), 'rotation.secrets[0].labels: this key is not known'],
   ])('%s is a problem that is named', (_, entries, problem) => {
     const found = problemsOf(entries);
@@ -79,6 +99,34 @@ rotation: { ${vault}secrets: [${entries}] }
       { secret: 'lent', provider: { title: 'Vault, leases of database/creds/shop' } },
     ]);
     expect(missingSecrets({ config, env: { DB: env.DB }, roles: ['secrets'] })).toMatchObject([{ path: 'rotation.vault.token' }]);
+  });
+
+  test('AWS is asked with a key that is read, or with a role and a token that is not', () => {
+    const s3 = '{ namespace: shop, secret: s3, awsAccessKey: { user: shop-uploads } }';
+    const key = 'aws: { region: eu-central-1, accessKey: { id: { env: ID }, secret: { env: KEY } } }, ';
+    const byKey = loadConfig({ path: fileWith(s3, key), env: {} });
+    const env = { ID: 'AKIAIOSFODNN7EXAMPLE', KEY: 'key-canary' };
+    const { rotation } = resolveSecrets({ config: byKey, env, roles: ['secrets'] });
+    expect(rotation).toMatchObject({ awsKey: { accessKeyId: env.ID, secretAccessKey: env.KEY } });
+    const rules = [
+      {
+        secret: 's3',
+        provider: { title: 'AWS, access keys of shop-uploads', keys: ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY'] },
+      },
+    ];
+    expect(rotationRules(byKey, rotation ?? { entries: [] })).toMatchObject(rules);
+    const missing = missingSecrets({ config: byKey, env: {}, roles: ['secrets'] });
+    expect(missing.map(({ path }) => path)).toEqual(['rotation.aws.accessKey.id', 'rotation.aws.accessKey.secret']);
+
+    const role =
+      'aws: { region: eu-central-1, webIdentity: { roleArn: "arn:aws:iam::111122223333:role/firebreak", tokenFile: token } }, ';
+    const byRole = loadConfig({ path: fileWith(s3, role), env: {} });
+    expect(byRole.rotation.aws?.webIdentity?.tokenFile).toBe(join(folder, 'token'));
+    expect(resolveSecrets({ config: byRole, env: {}, roles: ['secrets'] }).rotation?.awsKey).toBeUndefined();
+    expect(rotationRules(byRole, { entries: [] })).toMatchObject(rules);
+    const both = role.replace('webIdentity', 'accessKey: { id: { env: ID }, secret: { env: KEY } }, webIdentity');
+    const checked = checkConfig({ path: fileWith(s3, both), env: {} });
+    expect(checked.ok ? [] : checked.problems.map(({ path }) => path)).toEqual(['rotation.aws']);
   });
 
   test('is read by the secrets pool only, and what is no URL of PostgreSQL is said without it', () => {

@@ -1,0 +1,208 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { FirebreakError } from '../../core/errors.ts';
+import type { Credential, RotationProvider } from '../../core/rotation.ts';
+import { AwsError } from './answers.ts';
+import type { AccessKeyLogin, Aws, ListedKey } from './client.ts';
+import { type Mark, markOf, markTag, markText } from './mark.ts';
+
+export interface AwsAccessKeyOptions {
+  readonly aws: Aws;
+  /** The IAM user whose access key it is; nobody else makes keys for it while a rotation runs. */
+  readonly user: string;
+  readonly keys: {
+    readonly accessKeyId: string;
+    readonly secretAccessKey: string;
+    /** Keys that hold a whole credentials file, with both in it. */
+    readonly files: readonly string[];
+  };
+  /** How long IAM may take until all of it knows of a change (60 s), how often that is looked at (1 s), and how often in a row it must be so. */
+  readonly settle?: { readonly withinMs: number; readonly everyMs: number; readonly times: number };
+}
+
+interface Seen {
+  readonly all: readonly ListedKey[];
+  readonly mark: Mark | undefined;
+}
+
+/** https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html: it cannot be raised. */
+const keysPerUser = 2;
+
+/**
+ * Access keys of an IAM user. IAM lets a user have two, says the secret of one once, and lets nobody name it: what a try has made that died
+ * before the key was kept is known by a tag of the user, deleted, and made again.
+ */
+export function awsAccessKey({ aws, user, keys, settle }: AwsAccessKeyOptions): RotationProvider {
+  const { withinMs, everyMs, times } = settle ?? { withinMs: 60_000, everyMs: 1_000, times: 3 };
+  const title = `AWS, access keys of ${user}`;
+  const loginOf = ({ values }: Credential): AccessKeyLogin => ({
+    accessKeyId: values[keys.accessKeyId] ?? '',
+    secretAccessKey: values[keys.secretAccessKey] ?? '',
+  });
+  const idOf = (credential: Credential): string => loginOf(credential).accessKeyId;
+  const readMark = async (signal: AbortSignal) => markOf(await aws.tagOf(user, markTag, signal));
+  const seen = async (signal: AbortSignal): Promise<Seen> => {
+    const [all, mark] = await Promise.all([aws.keysOf(user, signal), readMark(signal)]);
+    return { all, mark };
+  };
+
+  /** Until it has been so some times in a row: IAM does not know of a change everywhere at once. */
+  const settled = async (what: string, isSo: () => Promise<boolean>, signal: AbortSignal): Promise<void> => {
+    const end = Date.now() + withinMs;
+    for (let row = 0; ; ) {
+      row = (await isSo()) ? row + 1 : 0;
+      if (row >= times) return;
+      if (row === 0 && Date.now() > end) throw new FirebreakError('FB_ERR_UNAVAILABLE', `${title}: ${what}`);
+      await sleep(everyMs, undefined, { signal });
+    }
+  };
+
+  const setMark = async (mark: Mark, signal: AbortSignal): Promise<void> => {
+    const text = markText(mark);
+    await aws.tag(user, markTag, text, signal);
+    await settled('its tag is not shown yet', async () => (await aws.tagOf(user, markTag, signal)) === text, signal);
+  };
+
+  const accepts = async (credential: Credential, signal: AbortSignal): Promise<boolean> => {
+    const arn = await aws.whoIs(loginOf(credential), signal);
+    return arn !== undefined && /:user\/(?:.*\/)?([^/]+)$/.exec(arn)?.[1] === user;
+  };
+  const refused = async (credential: Credential, signal: AbortSignal): Promise<boolean> =>
+    (await aws.whoIs(loginOf(credential), signal)) === undefined;
+
+  /** Its key in the list: what is done already is not done again. */
+  const end = async (credential: Credential, { all }: Seen, signal: AbortSignal): Promise<void> => {
+    const id = idOf(credential);
+    const listed = all.find((key) => key.id === id);
+    if (listed?.isActive) await aws.disableKey(user, id, signal);
+    if (listed) await aws.deleteKey(user, id, signal);
+    await settled(`${id} is deleted, and still taken`, () => refused(credential, signal), signal);
+  };
+
+  /** Made by a try of this step, and kept nowhere: so nobody can have used it. */
+  const endUnkept = async (found: readonly ListedKey[], signal: AbortSignal): Promise<void> => {
+    for (const { id } of found) {
+      if (await aws.wasUsed(id, signal))
+        throw new FirebreakError(
+          'FB_ERR_REFUSED',
+          `${title}: ${id} was made while this rotation ran, and is used: somebody else made it`,
+        );
+      await aws.deleteKey(user, id, signal);
+    }
+  };
+
+  /** Ended by a rotation that did not come as far as deleting it. */
+  const isLeftOver = ({ id, isActive }: ListedKey, mark: Mark | undefined): boolean => !isActive && mark?.from === id;
+
+  /** Why there is no room for another key, or the old one is not this user's. */
+  const whyNot = (
+    { all, mark }: Seen,
+    { id, step, revokeFirst }: { readonly id: string; readonly step: string; readonly revokeFirst: boolean },
+  ): string | undefined => {
+    const isOwn = mark?.state === 'making' && mark.step === step;
+    if (mark?.state === 'making' && !isOwn)
+      return `another rotation of the user ${user} has begun, from ${mark.from}: if none runs, delete the key that it left, and the tag ${markTag} of the user`;
+    const isKnown = isOwn || (mark?.state === 'ended' && mark.from === id) || all.some((key) => key.id === id);
+    if (!isKnown) return `${id} is no access key of the user ${user}`;
+    const goes = (key: ListedKey): boolean =>
+      isLeftOver(key, mark) || (revokeFirst && key.id === id) || (isOwn && !mark.had.includes(key.id));
+    const stay = all.filter((key) => !goes(key));
+    const other = stay.find((key) => key.id !== id);
+    if (!other || stay.length < keysPerUser) return undefined;
+    return `the user ${user} has two access keys, and AWS allows no third: delete ${other.id}${other.isActive ? ', which is active,' : ''} if nobody needs it`;
+  };
+
+  /** Says that a key is about to be made; what an earlier try of the same has made goes first. */
+  const makeRoom = async (
+    { all, mark }: Seen,
+    { id, step }: { readonly id: string; readonly step: string },
+    signal: AbortSignal,
+  ) => {
+    if (mark?.state === 'making')
+      return endUnkept(
+        all.filter((key) => !mark.had.includes(key.id)),
+        signal,
+      );
+    const leftOver = all.length < keysPerUser ? [] : all.filter((key) => key.id !== id && isLeftOver(key, mark));
+    // While the old mark still says whose they were.
+    for (const key of leftOver) await aws.deleteKey(user, key.id, signal);
+    const had = all.filter((key) => !leftOver.includes(key)).map((key) => key.id);
+    await setMark({ state: 'making', step, from: id, had }, signal);
+  };
+
+  return {
+    title,
+    keys: [keys.accessKeyId, keys.secretAccessKey, ...keys.files],
+    overlaps: true,
+    endsFirst: true,
+
+    whyNot(old) {
+      const missing = [keys.accessKeyId, keys.secretAccessKey].find((key) => !old.values[key]);
+      if (missing !== undefined) return `it has no key ${missing}`;
+      if (!/^\w{16,128}$/.test(idOf(old))) return `${keys.accessKeyId} holds no access key id`;
+      if (idOf(old) === aws.ownKey) return 'it is the key with which Firebreak itself asks AWS';
+      return idOf(old).startsWith('ASIA') ? 'it holds temporary credentials, which end by themselves' : undefined;
+    },
+
+    whyNotNow: async (old, { step, revokeFirst, signal }) => whyNot(await seen(signal), { id: idOf(old), step, revokeFirst }),
+
+    async fresh(old, signal, step) {
+      const state = await seen(signal);
+      const of = { id: idOf(old), step };
+      const reason = whyNot(state, { ...of, revokeFirst: false });
+      if (reason !== undefined) throw new FirebreakError('FB_ERR_REFUSED', `${title}: ${reason}`);
+      await makeRoom(state, of, signal);
+      const { accessKeyId, secretAccessKey } = await made(aws, title, user, signal);
+      const was = loginOf(old);
+      const files = keys.files.flatMap((key) => {
+        const file = old.values[key]?.replaceAll(was.accessKeyId, () => accessKeyId);
+        const text = file?.replaceAll(was.secretAccessKey, () => secretAccessKey);
+        return text === undefined ? [] : [[key, text] as const];
+      });
+      return {
+        values: { ...Object.fromEntries(files), [keys.accessKeyId]: accessKeyId, [keys.secretAccessKey]: secretAccessKey },
+      };
+    },
+
+    async activate({ old, next }, signal) {
+      const { all, mark } = await seen(signal);
+      const id = idOf(next);
+      if (mark?.state === 'making' && mark.from === idOf(old) && !mark.had.includes(id)) {
+        await endUnkept(
+          all.filter((key) => key.id !== id && !mark.had.includes(key.id)),
+          signal,
+        );
+        await setMark({ state: 'made', from: idOf(old), made: id }, signal);
+      }
+      await settled(`the new key ${id} is not taken yet`, () => accepts(next, signal), signal);
+    },
+
+    accepts,
+
+    async revoke({ old, next }, signal) {
+      if (next && idOf(next) === idOf(old)) return;
+      const state = await seen(signal);
+      if (next && !state.all.some(({ id, isActive }) => isActive && id === idOf(next)))
+        throw new FirebreakError('FB_ERR_DRIFTED', `${title}: the new key ${idOf(next)} is not active: none was ended`);
+      const { mark } = state;
+      // What a key is made for, or was ended for, stands there already.
+      const isSaid = mark?.state === 'making' || (mark?.state === 'ended' && mark.from === idOf(old));
+      if (!next && !isSaid) await setMark({ state: 'ended', from: idOf(old) }, signal);
+      await end(old, state, signal);
+    },
+
+    async ended({ old }, signal) {
+      const { all } = await seen(signal);
+      return !all.some(({ id, isActive }) => isActive && id === idOf(old)) && (await refused(old, signal));
+    },
+  };
+}
+
+/** A third key is refused where IAM did not show yet that there are two: looked at again, it is known whose the other is. */
+async function made(aws: Aws, title: string, user: string, signal: AbortSignal): Promise<AccessKeyLogin> {
+  try {
+    return await aws.createKey(user, signal);
+  } catch (error) {
+    if (!(error instanceof AwsError) || error.awsCode !== 'LimitExceeded') throw error;
+    throw new FirebreakError('FB_ERR_UNAVAILABLE', `${title}: AWS counts two by now, and is looked at again`);
+  }
+}

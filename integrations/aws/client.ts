@@ -1,0 +1,165 @@
+import { readFile } from 'node:fs/promises';
+import {
+  CreateAccessKeyCommand,
+  DeleteAccessKeyCommand,
+  GetAccessKeyLastUsedCommand,
+  IAMClient,
+  ListAccessKeysCommand,
+  ListUserTagsCommand,
+  TagUserCommand,
+  UpdateAccessKeyCommand,
+} from '@aws-sdk/client-iam';
+import { AssumeRoleWithWebIdentityCommand, GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts';
+import { FirebreakError } from '../../core/errors.ts';
+import { AwsError, asked } from './answers.ts';
+
+/** An access key as it stands; only who made it ever sees its secret. */
+export interface AccessKeyLogin {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+}
+
+/** The token file is read anew whenever the role's credentials end: the kubelet replaces it. */
+export interface WebIdentity {
+  readonly roleArn: string;
+  readonly tokenFile: string;
+}
+
+export interface AwsOptions {
+  readonly region: string;
+  readonly login: AccessKeyLogin | WebIdentity;
+  /** Absent: Amazon's. */
+  readonly endpoints?: { readonly iam?: string; readonly sts?: string };
+}
+
+export interface ListedKey {
+  readonly id: string;
+  readonly isActive: boolean;
+}
+
+/** STS' words for a key that is not there, not active, or whose secret is another. */
+const refusedLogins = new Set(['InvalidClientTokenId', 'SignatureDoesNotMatch', 'InvalidAccessKeyId']);
+const handler = { connectionTimeout: 3_000, requestTimeout: 10_000, throwOnRequestTimeout: true };
+
+/** IAM and STS, as far as rotation needs them. Errors hold what AWS calls the fault, and nothing that it says. */
+export class Aws {
+  readonly #iam: IAMClient;
+  /** For what must not be done twice: the SDK would repeat a call whose answer was lost. */
+  readonly #once: IAMClient;
+  /** The id of the key with which it asks; absent where it has a role. */
+  readonly ownKey: string | undefined;
+  readonly #sts: { readonly region: string; readonly endpoint?: string };
+
+  constructor({ region, login, endpoints: { iam, sts } = {} }: AwsOptions) {
+    this.#sts = { region, ...(sts !== undefined && { endpoint: sts }) };
+    this.ownKey = 'roleArn' in login ? undefined : login.accessKeyId;
+    const credentials = 'roleArn' in login ? () => this.#assume(login) : login;
+    const place = { region, ...(iam !== undefined && { endpoint: iam }), credentials, requestHandler: handler };
+    this.#iam = new IAMClient({ ...place, maxAttempts: 3 });
+    // The same session of a role for both.
+    this.#once = new IAMClient({ ...place, credentials: this.#iam.config.credentials, maxAttempts: 1 });
+  }
+
+  /** At most two: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html */
+  async keysOf(user: string, signal: AbortSignal): Promise<readonly ListedKey[]> {
+    const command = new ListAccessKeysCommand({ UserName: user });
+    const { AccessKeyMetadata: keys = [] } = await asked('list access keys', signal, (how) => this.#iam.send(command, how));
+    return keys.flatMap(({ AccessKeyId: id, Status: status }) =>
+      id === undefined ? [] : [{ id, isActive: status !== 'Inactive' }],
+    );
+  }
+
+  async createKey(user: string, signal: AbortSignal): Promise<AccessKeyLogin> {
+    const command = new CreateAccessKeyCommand({ UserName: user });
+    const { AccessKey: key } = await asked('create an access key', signal, (how) => this.#once.send(command, how));
+    if (!key?.AccessKeyId || !key.SecretAccessKey)
+      throw new FirebreakError('FB_ERR_UNAVAILABLE', 'AWS, create an access key: no key in the answer');
+    return { accessKeyId: key.AccessKeyId, secretAccessKey: key.SecretAccessKey };
+  }
+
+  /** Also when there is none by now. */
+  async disableKey(user: string, id: string, signal: AbortSignal): Promise<void> {
+    const command = new UpdateAccessKeyCommand({ UserName: user, AccessKeyId: id, Status: 'Inactive' });
+    await orGone(asked('disable an access key', signal, (how) => this.#iam.send(command, how)));
+  }
+
+  /** Also when there is none by now. */
+  async deleteKey(user: string, id: string, signal: AbortSignal): Promise<void> {
+    const command = new DeleteAccessKeyCommand({ UserName: user, AccessKeyId: id });
+    await orGone(asked('delete an access key', signal, (how) => this.#iam.send(command, how)));
+  }
+
+  /** As far as IAM knows it yet. */
+  async wasUsed(id: string, signal: AbortSignal): Promise<boolean> {
+    const command = new GetAccessKeyLastUsedCommand({ AccessKeyId: id });
+    const answer = await orGone(asked('look when a key was used', signal, (how) => this.#iam.send(command, how)));
+    return answer?.AccessKeyLastUsed?.LastUsedDate !== undefined;
+  }
+
+  async tagOf(user: string, name: string, signal: AbortSignal): Promise<string | undefined> {
+    for (let marker: string | undefined; ; ) {
+      const command = new ListUserTagsCommand({ UserName: user, ...(marker !== undefined && { Marker: marker }) });
+      const { Tags: tags = [], Marker: next } = await asked('list tags', signal, (how) => this.#iam.send(command, how));
+      const found = tags.find(({ Key: key }) => key === name);
+      if (found || next === undefined) return found?.Value;
+      marker = next;
+    }
+  }
+
+  async tag(user: string, name: string, value: string, signal: AbortSignal): Promise<void> {
+    const command = new TagUserCommand({ UserName: user, Tags: [{ Key: name, Value: value }] });
+    await asked('tag a user', signal, (how) => this.#iam.send(command, how));
+  }
+
+  /** Whom a key stands for, as an ARN; undefined where it is refused. Everybody may ask this of himself, whatever the policies say. */
+  async whoIs(login: AccessKeyLogin, signal: AbortSignal): Promise<string | undefined> {
+    const client = new STSClient({ ...this.#sts, credentials: login, maxAttempts: 2, requestHandler: handler });
+    try {
+      const command = new GetCallerIdentityCommand({});
+      const { Arn: arn } = await asked('ask whose a key is', signal, (how) => client.send(command, how));
+      return arn;
+    } catch (error) {
+      if (error instanceof AwsError && refusedLogins.has(error.awsCode)) return undefined;
+      throw error;
+    } finally {
+      client.destroy();
+    }
+  }
+
+  async #assume({ roleArn, tokenFile }: WebIdentity) {
+    const token = await readFile(tokenFile, 'utf8').catch(() => {
+      throw new FirebreakError('FB_ERR_UNAVAILABLE', `AWS: the web identity’s token cannot be read in ${tokenFile}`);
+    });
+    // Such a call is not signed.
+    const credentials = { accessKeyId: '', secretAccessKey: '' };
+    const client = new STSClient({ ...this.#sts, credentials, maxAttempts: 3, requestHandler: handler });
+    try {
+      const command = new AssumeRoleWithWebIdentityCommand({
+        RoleArn: roleArn,
+        RoleSessionName: 'firebreak',
+        WebIdentityToken: token.trim(),
+      });
+      const signal = AbortSignal.timeout(20_000);
+      const { Credentials: own } = await asked('assume the role', signal, (how) => client.send(command, how));
+      if (!own?.AccessKeyId || !own.SecretAccessKey || !own.SessionToken)
+        throw new FirebreakError('FB_ERR_UNAVAILABLE', 'AWS, assume the role: no credentials in the answer');
+      return {
+        accessKeyId: own.AccessKeyId,
+        secretAccessKey: own.SecretAccessKey,
+        sessionToken: own.SessionToken,
+        ...(own.Expiration && { expiration: own.Expiration }),
+      };
+    } finally {
+      client.destroy();
+    }
+  }
+}
+
+async function orGone<Answer>(call: Promise<Answer>): Promise<Answer | undefined> {
+  try {
+    return await call;
+  } catch (error) {
+    if (error instanceof AwsError && error.awsCode === 'NoSuchEntity') return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,160 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  AttachUserPolicyCommand,
+  CreateAccessKeyCommand,
+  CreatePolicyCommand,
+  CreateRoleCommand,
+  CreateUserCommand,
+  IAMClient,
+  PutRolePolicyCommand,
+} from '@aws-sdk/client-iam';
+import { FirebreakError } from '../core/errors.ts';
+import type { AccessKeyLogin } from '../integrations/aws/client.ts';
+import { cachedPart } from '../service/dev/cache.ts';
+import { findOnPath, runCommand } from '../service/dev/command.ts';
+import { freePorts } from '../service/dev/ports.ts';
+import { ServerGroup, waitUntilReady } from '../service/dev/server-group.ts';
+
+/** IAM and STS as Moto implements them, with signatures and policies checked: an implementation that is not ours. */
+const moto = { version: '5.2.1', requirements: ['moto==5.2.1', 'flask==3.1.3', 'flask-cors==6.0.2'] };
+
+export interface AwsServer {
+  readonly url: string;
+  /** May do everything in IAM. */
+  readonly admin: IAMClient;
+  /** A key with this policy, of a user of its own. */
+  keyWith(policy: object): Promise<AccessKeyLogin>;
+  /** The ARN of a role with this policy. */
+  roleWith(policy: object): Promise<string>;
+  /** A user with one key. */
+  userWithKey(user: string, path?: string): Promise<AccessKeyLogin>;
+  anotherKey(user: string): Promise<AccessKeyLogin>;
+  /** Whether calls are checked: one without a signature is only answered while they are not. */
+  check(checks: boolean): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export const region = 'eu-central-1';
+
+/** Where in a Secret what is, and how patient a test is. */
+export const awsShape = {
+  keys: { accessKeyId: 'AWS_ACCESS_KEY_ID', secretAccessKey: 'AWS_SECRET_ACCESS_KEY', files: [] },
+  settle: { withinMs: 5_000, everyMs: 10, times: 2 },
+};
+
+const fromDocs: unknown = JSON.parse(
+  /```json\n([\s\S]*?)```/.exec(readFileSync(join(import.meta.dirname, '../docs/rotation.md'), 'utf8'))?.[1] ?? '',
+);
+
+/** The policy that docs/rotation.md asks for, and no more. Moto takes every call of IAM for one on `*`, so the users that it names are not tried. */
+export const documentedPolicy = onEverything(fromDocs);
+
+function onEverything(policy: unknown): object {
+  return JSON.parse(JSON.stringify(policy), (key, value) => (key === 'Resource' ? '*' : value));
+}
+
+/** Throws FB_ERR_PLATFORM_PART_MISSING where Moto cannot be had. */
+export async function startAws(): Promise<AwsServer> {
+  const { python, modules } = await motoModules();
+  const folder = mkdtempSync(join(tmpdir(), 'firebreak-aws-'));
+  const { aws: port } = await freePorts({ names: ['aws'] });
+  const group = new ServerGroup();
+  const server = group.start({
+    name: 'aws',
+    command: python,
+    args: ['-m', 'moto.server', '-H', '127.0.0.1', '-p', String(port)],
+    logFile: join(folder, 'aws.log'),
+    ...(modules !== undefined && { env: { PYTHONPATH: modules } }),
+  });
+  const url = `http://127.0.0.1:${port}`;
+  await waitUntilReady({ server, timeoutMs: 60_000, ready: () => isServing(url) });
+  const check = async (checks: boolean): Promise<void> => {
+    await fetch(`${url}/moto-api/reset-auth`, { method: 'POST', body: checks ? '0' : 'inf' });
+  };
+  const clientOf = (credentials: AccessKeyLogin) => new IAMClient({ region, endpoint: url, credentials });
+  const makeKey = async (by: IAMClient, user: string): Promise<AccessKeyLogin> => {
+    const { AccessKey: key } = await by.send(new CreateAccessKeyCommand({ UserName: user }));
+    return { accessKeyId: key?.AccessKeyId ?? '', secretAccessKey: key?.SecretAccessKey ?? '' };
+  };
+  const nobody = clientOf({ accessKeyId: 'AKIAIOSFODNN7EXAMPLE', secretAccessKey: 'none' });
+  const all = { Version: '2012-10-17', Statement: [{ Effect: 'Allow', Action: '*', Resource: '*' }] };
+  const attach = async (user: string, policy: object, by: IAMClient): Promise<AccessKeyLogin> => {
+    const PolicyDocument = JSON.stringify(policy);
+    await by.send(new CreateUserCommand({ UserName: user }));
+    const { Policy: made } = await by.send(new CreatePolicyCommand({ PolicyName: user, PolicyDocument }));
+    await by.send(new AttachUserPolicyCommand({ UserName: user, PolicyArn: made?.Arn ?? '' }));
+    return makeKey(by, user);
+  };
+  const admin = clientOf(await attach('admin', all, nobody));
+  await check(true);
+  let made = 0;
+  const freshName = (): string => {
+    made += 1;
+    return `firebreak-${made}`;
+  };
+  return {
+    url,
+    admin,
+    check,
+    keyWith: (policy) => attach(freshName(), policy, admin),
+    async roleWith(policy) {
+      const RoleName = freshName();
+      const trust = { Version: '2012-10-17', Statement: [] };
+      const { Role: role } = await admin.send(
+        new CreateRoleCommand({ RoleName, AssumeRolePolicyDocument: JSON.stringify(trust) }),
+      );
+      await admin.send(new PutRolePolicyCommand({ RoleName, PolicyName: 'p', PolicyDocument: JSON.stringify(policy) }));
+      return role?.Arn ?? '';
+    },
+    async userWithKey(user, path = '/') {
+      await admin.send(new CreateUserCommand({ UserName: user, Path: path }));
+      return makeKey(admin, user);
+    },
+    anotherKey: (user) => makeKey(admin, user),
+    async stop() {
+      admin.destroy();
+      await group.stop();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+async function isServing(url: string): Promise<boolean> {
+  const answer = await fetch(`${url}/moto-api/data.json`, { signal: AbortSignal.timeout(2_000) }).catch(() => undefined);
+  return answer?.ok === true;
+}
+
+/** This machine's own, where it has exactly this version; else from PyPI, pinned and cached. */
+async function motoModules(): Promise<{ readonly python: string; readonly modules?: string }> {
+  const python = findOnPath('python3') ?? findOnPath('python');
+  if (!python) throw new FirebreakError('FB_ERR_PLATFORM_PART_MISSING', 'Moto needs Python 3: there is no python3 on PATH');
+  const look = `import flask_cors, moto; raise SystemExit(moto.__version__ != '${moto.version}')`;
+  if ((await runCommand({ command: python, args: ['-c', look] })).code === 0) return { python };
+  const onProgress = (message: string) => void process.stderr.write(`${message}\n`);
+  const modules = await cachedPart({
+    name: `moto-${moto.version}`,
+    onProgress,
+    install: async (draft) => {
+      const pip = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '--no-input', '--target', draft];
+      const direct = await runCommand({ command: python, args: [...pip, ...moto.requirements] });
+      if (direct.code === 0) return;
+      // Debian's Python has no pip of its own: a venv brings one.
+      const venv = mkdtempSync(join(tmpdir(), 'firebreak-venv-'));
+      try {
+        const made = await runCommand({ command: python, args: ['-m', 'venv', venv] });
+        const args = [...pip, ...moto.requirements];
+        const { code, stderr } = made.code === 0 ? await runCommand({ command: join(venv, 'bin', 'python'), args }) : made;
+        if (code !== 0)
+          throw new FirebreakError(
+            'FB_ERR_PLATFORM_PART_MISSING',
+            `pip could not install ${moto.requirements.join(', ')} (${stderr.trim().split('\n').at(-1) ?? ''})`,
+          );
+      } finally {
+        rmSync(venv, { recursive: true, force: true });
+      }
+    },
+  });
+  return { python, modules };
+}

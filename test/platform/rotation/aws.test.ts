@@ -1,0 +1,144 @@
+import { ListAccessKeysCommand } from '@aws-sdk/client-iam';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { quarantinePodImplementation } from '../../../activities/actions/quarantine-pod.ts';
+import { rotateSecretImplementation } from '../../../activities/actions/rotate-secret.ts';
+import { FirebreakError } from '../../../core/errors.ts';
+import { awsAccessKey } from '../../../integrations/aws/access-key.ts';
+import { type AccessKeyLogin, Aws, type AwsOptions } from '../../../integrations/aws/client.ts';
+import { pathOf } from '../../../integrations/kubernetes/client.ts';
+import { readSecret } from '../../../integrations/kubernetes/secrets.ts';
+import { type AwsServer, awsShape, documentedPolicy, region, startAws } from '../../aws-server.ts';
+import { testPlatform } from '../../platform.ts';
+import { type AwsFront, startAwsFront } from '../aws/front.ts';
+import { cellKey, openCluster, resolved, stepContext, until } from '../kubernetes/cluster.ts';
+import { killedEverywhere } from './killed-rotation.ts';
+
+const platform = await testPlatform();
+const started = await startAws().catch((error: unknown) => {
+  if (error instanceof FirebreakError && error.code === 'FB_ERR_PLATFORM_PART_MISSING') return error.detail;
+  throw error;
+});
+afterAll(async () => {
+  if (typeof started !== 'string') await started.stop();
+});
+const title = 'rotating an access key of AWS with everything that uses it';
+
+if (typeof started === 'string') describe.skip(`${title} (skipped: ${started})`, () => test('is not tried', () => {}));
+else onAws(started);
+
+function onAws(server: AwsServer): void {
+  describe(title, () => {
+    let cluster: Awaited<ReturnType<typeof openCluster>>;
+    let front: AwsFront;
+    let login: AccessKeyLogin;
+    beforeAll(async () => {
+      cluster = await openCluster(platform.kubeconfig);
+      [front, login] = await Promise.all([startAwsFront({ url: server.url }), server.keyWith(documentedPolicy)]);
+    });
+    afterAll(async () => {
+      await cluster.close();
+      await front.stop();
+    });
+    const signal = AbortSignal.timeout(240_000);
+    const options = (): AwsOptions => ({ region, login, endpoints: { iam: front.url, sts: front.url } });
+    const action = (namespace: string, user: string) => {
+      const provider = awsAccessKey({ aws: new Aws(options()), user, ...awsShape });
+      return rotateSecretImplementation({ api: cluster.api, pollMs: 100, rules: [{ namespace, secret: 'db', provider }] });
+    };
+    const valuesOf = async (namespace: string, name: string): Promise<AccessKeyLogin> => {
+      const { data = {} } = (await readSecret({ api: cluster.api, namespace, name, signal })) ?? {};
+      const [accessKeyId = '', secretAccessKey = ''] = ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY'].map((key) =>
+        Buffer.from(data[key] ?? '', 'base64').toString(),
+      );
+      return { accessKeyId, secretAccessKey };
+    };
+    const keysOf = async (user: string): Promise<readonly unknown[]> => {
+      const { AccessKeyMetadata: keys = [] } = await server.admin.send(new ListAccessKeysCommand({ UserName: user }));
+      return keys.map(({ AccessKeyId: id }) => id);
+    };
+    const isTaken = async (key: AccessKeyLogin): Promise<boolean> => (await new Aws(options()).whoIs(key, signal)) !== undefined;
+
+    /** A suspect in quarantine, and its replacement. */
+    const makeShop = async (user: string) => {
+      const namespace = await platform.freshNamespace();
+      const old = await server.userWithKey(user);
+      await cluster.post(pathOf({ resource: 'secrets', namespace }), {
+        metadata: { name: 'db' },
+        stringData: { AWS_ACCESS_KEY_ID: old.accessKeyId, AWS_SECRET_ACCESS_KEY: old.secretAccessKey, AWS_REGION: region },
+      });
+      const spec = { containers: [{ name: 'main', image: 'shop/cart:1', envFrom: [{ secretRef: { name: 'db' } }] }] };
+      const [suspect] = await cluster.makeDeployment(namespace, 'cart', { replicas: 1, spec });
+      if (!suspect) throw new Error('one replica was asked for');
+      const context = stepContext({ signal });
+      const input = { pod: resolved(suspect) };
+      await quarantinePodImplementation({ api: cluster.api, view: cluster.view, cellKey }).apply(input, context);
+      await until(async () =>
+        (await cluster.pods(namespace)).filter(({ status }) => status?.phase === 'Running').length === 2 ? true : undefined,
+      );
+      return { namespace, old, input: { suspect: input.pod }, context: { ...context, key: `${context.key}/rotate` } };
+    };
+
+    test.each([false, true])(
+      'the old key is refused, the new one taken, and no value comes out; revoked first: %s',
+      async (revokeFirst) => {
+        const user = `shop-uploads-${revokeFirst}`;
+        const { namespace, old, input: suspect, context } = await makeShop(user);
+        const input = { ...suspect, revokeFirst };
+        const rotation = action(namespace, user);
+        const plan = await rotation.plan(input, context);
+        expect(plan.notes.join(' ')).toContain(
+          revokeFirst ? 'the old value of db is ended first' : 'the old value of db works until all have rolled',
+        );
+        const output = await rotation.apply(input, context);
+        const verification = await rotation.verify(output, context);
+        expect(verification).toMatchObject({ state: 'verified', detail: expect.stringContaining('the old one ended') });
+        const next = await valuesOf(namespace, output.rotated[0]?.newName ?? '');
+        expect([await isTaken(old), await isTaken(next)]).toEqual([false, true]);
+        expect(await keysOf(user)).toEqual([next.accessKeyId]);
+        const said = JSON.stringify([plan, output, verification]);
+        for (const { secretAccessKey } of [old, next]) expect(said).not.toContain(secretAccessKey);
+        expect(await rotation.apply(input, context)).toEqual(output);
+        expect(await keysOf(user)).toEqual([next.accessKeyId]);
+      },
+    );
+
+    test('a user with another key is not rotated, and the plan says which key is in the way', async () => {
+      const { namespace, input, context } = await makeShop('shop-two');
+      const theirs = await server.anotherKey('shop-two');
+      const { changes, notes } = await action(namespace, 'shop-two').plan(input, context);
+      expect(changes).toEqual([]);
+      expect(notes.join(' ')).toContain(`delete ${theirs.accessKeyId}, which is active, if nobody needs it`);
+    });
+
+    test.each([false, true])(
+      'has one effect when processes are killed between all the calls; revoked first: %s',
+      async (revokeFirst) => {
+        const user = `shop-killed-${revokeFirst}`;
+        const { namespace, old, input: suspect, context } = await makeShop(user);
+        const input = { ...suspect, revokeFirst };
+        const { kubeconfig } = platform;
+        const deaths = await killedEverywhere({ kubeconfig, input, context, aws: { ...options(), user } });
+        const ended = ['disable a key in AWS', 'delete a key in AWS'];
+        expect(deaths.map((death) => death.replace(namespace, 'NS'))).toEqual([
+          `before tag ${revokeFirst ? 'ended' : 'making'} in AWS`,
+          ...(revokeFirst ? ['tag ended in AWS', ...ended] : []),
+          'tag making in AWS',
+          'make a key in AWS',
+          'delete a key in AWS',
+          'create secrets in NS',
+          'tag made in AWS',
+          'patch deployments in NS',
+          ...(revokeFirst ? [] : ended),
+        ]);
+        const rotation = action(namespace, user);
+        const output = await rotation.apply(input, context);
+        expect(await rotation.verify(output, context)).toMatchObject({ state: 'verified' });
+        const next = await valuesOf(namespace, output.rotated[0]?.newName ?? '');
+        expect(await keysOf(user)).toEqual([next.accessKeyId]);
+        expect([await isTaken(old), await isTaken(next)]).toEqual([false, true]);
+        expect((await cluster.deployment(namespace, 'cart')).metadata?.generation).toBe(2);
+      },
+      120_000,
+    );
+  });
+}
