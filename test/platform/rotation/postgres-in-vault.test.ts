@@ -1,44 +1,54 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Client } from 'pg';
 import { rotateSecretImplementation } from '../../../activities/actions/rotate-secret.ts';
+import { FirebreakError } from '../../../core/errors.ts';
 import { pathOf } from '../../../integrations/kubernetes/client.ts';
 import { readSecret } from '../../../integrations/kubernetes/secrets.ts';
 import { postgresRole } from '../../../integrations/postgres-role/role.ts';
 import { Vault } from '../../../integrations/vault/client.ts';
 import { vaultKv } from '../../../integrations/vault/kv.ts';
-import { startVaultFake, type VaultFake } from '../../fakes/vault/server.ts';
 import { testPlatform } from '../../platform.ts';
 import { oldPassword, type ShopRoles, startShopRoles } from '../../postgres/shop-roles.ts';
 import { findPostgres } from '../../suites.mjs';
+import { documentedPolicy, fieldAt, startVault, type VaultServer } from '../../vault-server.ts';
 import { openCluster, resolved, stepContext, until } from '../kubernetes/cluster.ts';
 import { externalSecretController, externalSecrets, installWriterKinds } from './writers.ts';
 
 const platform = await testPlatform();
-const isHere = findPostgres() !== undefined;
-const onPostgres = isHere ? describe : describe.skip;
-const title = 'a PostgreSQL password that is kept in Vault and read by External Secrets';
-const policy = {
-  'secret/data/shop/db': ['read', 'create', 'update'],
-  'secret/metadata/shop/db': ['read'],
-  'secret/destroy/shop/db': ['update'],
-} as const;
+const vault = await startVault().catch((error: unknown) => {
+  if (error instanceof FirebreakError && error.code === 'FB_ERR_PLATFORM_PART_MISSING') return error.detail;
+  throw error;
+});
+afterAll(async () => {
+  if (typeof vault !== 'string') await vault.stop();
+});
+const title = 'a PostgreSQL password that is kept in OpenBao and read by External Secrets';
 
-onPostgres(isHere ? title : `${title} (skipped: initdb and postgres are not on this machine)`, () => {
+if (typeof vault === 'string') describe.skip(`${title} (skipped: ${vault})`, () => test('is not tried', () => {}));
+else if (!findPostgres())
+  describe.skip(`${title} (skipped: initdb and postgres are not on this machine)`, () => test('is not tried', () => {}));
+else describe(title, () => inVault(vault));
+
+function inVault(server: VaultServer): void {
   let cluster: Awaited<ReturnType<typeof openCluster>>;
   let shop: ShopRoles;
-  let fake: VaultFake;
+  let token = '';
   beforeAll(async () => {
-    [cluster, shop, fake] = await Promise.all([
+    [cluster, shop, token] = await Promise.all([
       openCluster(platform.kubeconfig),
       startShopRoles(),
-      startVaultFake({ token: 'token', policy }),
+      server.tokenWith(documentedPolicy),
     ]);
     await installWriterKinds(cluster);
   });
   afterAll(async () => {
     await cluster.close();
-    await Promise.all([shop.stop(), fake.stop()]);
+    await shop.stop();
   });
+  const kept = async (): Promise<{ readonly user: string; readonly pass: string }> => {
+    const data = fieldAt(await server.admin('GET', 'secret/data/shop/api'), 'data', 'data');
+    return { user: String(fieldAt(data, 'user')), pass: String(fieldAt(data, 'pass')) };
+  };
   const signal = AbortSignal.timeout(120_000);
   const login = async (user = '', password = ''): Promise<string> => {
     const answer = await shop.login(user, password);
@@ -49,18 +59,21 @@ onPostgres(isHere ? title : `${title} (skipped: initdb and postgres are not on t
 
   test.each([false, true])('is rotated in all three places, revoked first: %s', async (revokeFirst) => {
     await shop.reset();
-    fake.put('shop/db', { user: 'shop_a', pass: oldPassword });
+    await server.admin('PUT', 'secret/data/shop/api', { data: { user: 'shop_a', pass: oldPassword } });
     const namespace = await platform.freshNamespace();
     const controller = externalSecretController({
       cluster,
       namespace,
-      read: () => ({ username: String(fake.get('shop/db')?.user), password: String(fake.get('shop/db')?.pass) }),
+      read: async () => {
+        const { user, pass } = await kept();
+        return { username: user, password: pass };
+      },
     });
     await cluster.post(pathOf({ ...externalSecrets, namespace }), {
       apiVersion: 'external-secrets.io/v1',
       kind: 'ExternalSecret',
       metadata: { name: 'db' },
-      spec: { secretStoreRef: { kind: 'SecretStore', name: 'vault' }, dataFrom: [{ extract: { key: 'shop/db' } }] },
+      spec: { secretStoreRef: { kind: 'SecretStore', name: 'vault' }, dataFrom: [{ extract: { key: 'shop/api' } }] },
     });
     const read = async () => {
       const { data = {} } = (await readSecret({ api: cluster.api, namespace, name: 'db', signal })) ?? {};
@@ -74,9 +87,9 @@ onPostgres(isHere ? title : `${title} (skipped: initdb and postgres are not on t
       keys: { password: 'password', username: 'username', urls: [] },
     });
     const provider = vaultKv({
-      vault: new Vault({ address: fake.url, token: 'token' }),
+      vault: new Vault({ address: server.url, token }),
       mount: 'secret',
-      path: 'shop/db',
+      path: 'shop/api',
       properties: { username: 'user', password: 'pass' },
       source,
     });
@@ -87,10 +100,10 @@ onPostgres(isHere ? title : `${title} (skipped: initdb and postgres are not on t
     const output = await rotation.apply(input, context);
     expect(await rotation.verify(output, context)).toMatchObject({ state: 'verified' });
     const now = await read();
-    expect(fake.get('shop/db')).toEqual({ user: 'shop_b', pass: now.password });
+    expect(await kept()).toEqual({ user: 'shop_b', pass: now.password });
     expect([await login('shop_a', oldPassword), await login(now.username, now.password)]).toEqual(['28P01', 'taken']);
     expect(await rotation.apply(input, context)).toEqual(output);
     expect(await read()).toEqual(now);
     await controller.stop();
   });
-});
+}

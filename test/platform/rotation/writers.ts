@@ -82,7 +82,7 @@ const writeSecret = async (cluster: TestCluster, namespace: string, name: string
 export function externalSecretController(options: {
   readonly cluster: TestCluster;
   readonly namespace: string;
-  readonly read: () => Readonly<Record<string, string>> | undefined;
+  readonly read: () => Readonly<Record<string, string>> | Promise<Readonly<Record<string, string>>> | undefined;
 }): Controller {
   const { cluster, namespace, read } = options;
   const place = { ...externalSecrets, namespace };
@@ -105,7 +105,7 @@ export function externalSecretController(options: {
           lastTransitionTime: now,
         },
       ];
-      const stringData = read();
+      const stringData = await read();
       if (!stringData) {
         await status(cluster, place, seen, { conditions: ready(false) });
         continue;

