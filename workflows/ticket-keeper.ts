@@ -4,6 +4,7 @@ import type { FollowUpState } from '../core/incident-input.ts';
 import type { FollowUpActivities } from '../core/step.ts';
 import { type TicketLink, type TicketUpdate, ticketKeyOf } from '../core/ticket.ts';
 import { stepFailure } from './calls.ts';
+import { declarationOf } from './declarations.ts';
 import type { IncidentModel } from './model.ts';
 
 /** What people who look at the ticket want to know. */
@@ -27,6 +28,7 @@ const gatherMs = [10_000, 60_000, 600_000, 3_600_000] as const;
 const mostComments = 20;
 const mostLines = 100;
 const lineLimit = 500;
+const mostLeft = 20;
 
 const outcomes: Readonly<Record<Verdict, 'completed' | 'not_planned' | undefined>> = {
   true_positive: 'completed',
@@ -57,7 +59,13 @@ export class TicketKeeper {
   hear(kind: string, text: string, body: Readonly<Record<string, unknown>>): void {
     const ticket = kind === 'step.applied' && body.action === 'openTicket' ? ticketIn(body.output) : undefined;
     if (ticket) this.#opened(ticket);
-    if (ticket || !toldKinds.has(kind)) return;
+    if (ticket) return;
+    // What was not reached is told at once: a Secret of Helm, say, and what people have to do there.
+    for (const missing of kind === 'step.verified' ? missingIn(body.verification) : []) this.#say(`Left open: ${missing}`);
+    if (toldKinds.has(kind)) this.#say(text);
+  }
+
+  #say(text: string): void {
     const line = `${new Date().toISOString().slice(0, 19).replace('T', ' ')} UTC: ${text.slice(0, lineLimit)}`;
     this.#set({ lines: [...this.#state.lines, line].slice(-mostLines) });
   }
@@ -102,8 +110,23 @@ export class TicketKeeper {
       this.hear('incident.verdict', `The incident has ended. ${text} This ticket stays open for people to decide.`, {});
       return undefined;
     }
+    const left = this.#left();
+    if (left.length > 0) {
+      this.hear('incident.verdict', `The incident has ended. ${text} This ticket stays open for what is left to people:`, {});
+      for (const one of left.slice(0, mostLeft)) this.#say(one);
+      if (left.length > mostLeft) this.#say(`and ${left.length - mostLeft} more`);
+      return undefined;
+    }
     this.hear('incident.verdict', `The incident has ended. ${text}`, {});
     return { reason, text, openedUnder: ticketKeyOf(this.#model.ref) };
+  }
+
+  /** What destructive steps did not reach, by the last word of each on its target: nothing else will do it. */
+  #left(): readonly string[] {
+    const last = new Map<string, unknown>();
+    for (const { action, target, verification } of this.#model.steps.values())
+      if (declarationOf(action).effect === 'destructive') last.set(`${action} ${target}`, verification);
+    return [...last.values()].flatMap(missingIn);
   }
 
   async #send(close: TicketUpdate['close']): Promise<void> {
@@ -144,6 +167,12 @@ export class TicketKeeper {
   #set(change: Partial<FollowUpState>): void {
     this.#model.followUp = { ...this.#model.followUp, ...change };
   }
+}
+
+function missingIn(verification: unknown): readonly string[] {
+  if (typeof verification !== 'object' || verification === null || !('missing' in verification)) return [];
+  const { missing } = verification;
+  return Array.isArray(missing) ? missing.filter((one) => typeof one === 'string') : [];
 }
 
 function ticketIn(output: unknown): TicketLink | undefined {

@@ -29,6 +29,8 @@ let tickets: TicketSystem;
 let database: Database;
 let mailbox: TicketMailbox;
 let lab: Lab;
+/** What a rotation says that it did not reach. */
+let unreached: readonly string[] = [];
 
 beforeAll(async () => {
   jira = await startJiraFake(account);
@@ -42,7 +44,13 @@ beforeAll(async () => {
   };
   database = await openDatabase({ url: `sqlite:${join(mkdtempSync(join(tmpdir(), 'firebreak-news-')), 'desk.db')}` });
   mailbox = createTicketMailbox(database);
-  lab = await startLab({ openTicket }, 100, undefined, createFollowUpActivities({ tickets, pager, mailbox }));
+  const rotation = () => unreached.length > 0 && { state: 'partial', detail: 'the rest has a new value', missing: unreached };
+  lab = await startLab(
+    { openTicket, 'verify:rotateSecret': rotation },
+    100,
+    undefined,
+    createFollowUpActivities({ tickets, pager, mailbox }),
+  );
 }, 120_000);
 afterAll(async () => {
   await lab?.stop();
@@ -86,6 +94,24 @@ describe('an incident with a ticket and a pager', () => {
     expect(comments.join('\n')).toContain('Verdict: true_positive (not expected, said ana).');
     expect(comments.length).toBeLessThanOrEqual(3);
     expect((await alertsOf(incident)).map((alert) => `${alert.status} ${alert.triggers.length}`)).toEqual(['resolved 1']);
+  });
+
+  test('leaves the ticket open for what a rotation could not reach, and says what it is', async () => {
+    const helm = 'secret/shop/mail: it is managed by Helm: give the release a new value, and upgrade it';
+    unreached = [helm];
+    const incident = await lab.start([alertOf()], { followUp, levels });
+    await incident.question();
+    await incident.until((state) => (state.tickets ?? []).length > 0, 'the ticket');
+    await incident.vote('remove', 'ana');
+    await incident.result();
+    unreached = [];
+    const { issue, comments } = await issueOf(incident);
+    expect(issue?.status).not.toBe('Done');
+    const said = comments.join('\n');
+    expect(said).toContain(`Left open: ${helm}`);
+    expect(said).toMatch(
+      /Verdict: true_positive .* stays open for what is left to people:\n.*secret\/shop\/mail: it is managed by Helm/,
+    );
   });
 
   test('has one ticket and one page, whichever of its bodies files it; escalation calls the next group', async () => {
