@@ -5,7 +5,7 @@ import type { KubernetesApi } from '../../integrations/kubernetes/client.ts';
 import type { ClusterView } from '../../integrations/kubernetes/cluster-view.ts';
 import { readObject } from '../../integrations/kubernetes/objects.ts';
 import { readSamePod } from '../../integrations/kubernetes/pods.ts';
-import { type PodJson, type SecretUse, secretUses } from '../../integrations/kubernetes/projection.ts';
+import { isOfKubelet, type PodJson, type SecretUse, secretUses } from '../../integrations/kubernetes/projection.ts';
 
 /** Questions to the API server that are on their way at the same time. */
 const atOnce = 8;
@@ -17,6 +17,7 @@ const wayTexts: Readonly<Record<SecretUse['as'], string>> = {
   envFrom: 'all of it in its environment',
   volume: 'mounted as a volume',
   projected: 'mounted in a projected volume',
+  mounting: 'used by the kubelet to mount a volume: not in the container, but readable by who gets onto the node',
   imagePull: 'used by the kubelet to pull its image: not in the container, but readable by who gets onto the node',
 };
 
@@ -24,7 +25,19 @@ const wayTexts: Readonly<Record<SecretUse['as'], string>> = {
 const detours: readonly { readonly access: AskedRight; readonly means: string }[] = [
   { access: { verb: 'create', resource: 'pods' }, means: 'a pod of its own can mount any Secret there' },
   { access: { verb: 'create', resource: 'pods', subresource: 'exec' }, means: 'it can read what any pod there has' },
-  { access: { verb: 'create', group: 'apps', resource: 'deployments' }, means: 'pods of its own can mount any Secret there' },
+  { access: { verb: 'patch', resource: 'pods', subresource: 'ephemeralcontainers' }, means: 'it can look into any pod there' },
+  ...[
+    ['apps', 'deployments'],
+    ['apps', 'statefulsets'],
+    ['apps', 'daemonsets'],
+    ['apps', 'replicasets'],
+    ['batch', 'jobs'],
+    ['batch', 'cronjobs'],
+  ].map(([group = '', resource = '']) => ({
+    access: { verb: 'create', group, resource },
+    means: 'pods of its own can mount any Secret there',
+  })),
+  { access: { verb: 'patch', group: 'apps', resource: 'deployments' }, means: 'it can have them mount any Secret there' },
   { access: { verb: 'create', resource: 'serviceaccounts', subresource: 'token' }, means: 'it can become any account there' },
   { access: { verb: 'impersonate', resource: 'serviceaccounts' }, means: 'it can act as any account there' },
   {
@@ -68,11 +81,17 @@ export function listReachableSecretsImplementation(options: {
       const account = pod.spec?.serviceAccountName ?? 'default';
       const hasToken = await tokenIsMounted(pod, account, signal);
       const base = { pod: target, secrets: secretsOf(ways) };
-      if (!hasToken) return { ...base, wide: [], detours: [], unknown: [] };
+      // Its type would have to be read from it, which the cell may not.
+      const unknown =
+        pod.spec && secretUses(pod.spec).some((use) => !isOfKubelet(use))
+          ? [
+              'what the rights of another account reach, if one of these Secrets is its token (kubernetes.io/service-account-token)',
+            ]
+          : [];
+      if (!hasToken) return { ...base, wide: [], detours: [], unknown };
 
       const may = (right: AskedRight): Promise<boolean> =>
         mayAccount({ api, account: { namespace, name: account }, right, signal });
-      const unknown: string[] = [];
       const wide = await wideAccess(may, unknown);
       const everywhere = wide.some((text) => text.endsWith('all namespaces'));
       if (!everywhere && !wide.some((text) => text === `get secrets in ${namespace}`))

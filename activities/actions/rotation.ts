@@ -6,7 +6,7 @@ import { firstName, type RotationRule, ruleFor } from '../../core/rotation.ts';
 import type { KubernetesApi } from '../../integrations/kubernetes/client.ts';
 import { otherWriter } from '../../integrations/kubernetes/owners.ts';
 import { readSamePod } from '../../integrations/kubernetes/pods.ts';
-import { type PodJson, secretUses } from '../../integrations/kubernetes/projection.ts';
+import { isOfKubelet, type PodJson, secretUses } from '../../integrations/kubernetes/projection.ts';
 import { type SecretWriter, writerOf } from '../../integrations/kubernetes/secret-writers.ts';
 import { readSecret, type SecretJson, whyNotRotate } from '../../integrations/kubernetes/secrets.ts';
 import { credentialOf } from './provider-calls.ts';
@@ -58,13 +58,15 @@ export async function rotationWork(options: {
   const refused: { secret: string; reason: string }[] = [];
   const rotations: Rotation[] = [];
   for (const name of wanted) {
-    const onlyPulls = !input.secrets && uses.every((use) => use.name !== name || use.as === 'imagePull');
-    const secret = onlyPulls ? undefined : await readSecret({ api, namespace, name, signal });
+    const inContainer = input.secrets || uses.some((use) => use.name === name && !isOfKubelet(use));
+    const secret = !inContainer ? undefined : await readSecret({ api, namespace, name, signal });
     const rule = ruleFor(rules, namespace, name);
     const writer = secret && writerOf(secret);
     const successor = successorName({ name, context, suspectUid: input.suspect.uid, secretUid: secret?.metadata?.uid ?? '' });
-    const reason = onlyPulls
-      ? 'it is a registry login: only the registry can give a new one'
+    const reason = !inContainer
+      ? uses.some((use) => use.name === name && use.as === 'imagePull')
+        ? 'it is a registry login: only the registry can give a new one'
+        : 'a volume is mounted with it: only its storage can give a new one'
       : writer
         ? await whyNotInPlace({ api, input, suspect, whySuspectReads, secret, successor, writer, rule, context })
         : await whyNot({ api, input, whySuspectReads, secret, successor, rule, context });

@@ -2,7 +2,7 @@ import type { V1Ingress, V1PodTemplateSpec, V1ServiceAccount } from '@kubernetes
 import type { KubernetesApi } from '../../integrations/kubernetes/client.ts';
 import { listObjects, type ObjectRef } from '../../integrations/kubernetes/objects.ts';
 import { controllerOf } from '../../integrations/kubernetes/owners.ts';
-import { type Json, ownersOf, type PodJson, secretUses } from '../../integrations/kubernetes/projection.ts';
+import { type Json, mountedWith, ownersOf, type PodJson, secretUses } from '../../integrations/kubernetes/projection.ts';
 import { type RollingObject, whyNotRoll } from '../../integrations/kubernetes/rollout.ts';
 import { secretReferences } from '../../integrations/kubernetes/secret-references.ts';
 import { workloadRef } from '../../integrations/kubernetes/workloads.ts';
@@ -87,6 +87,7 @@ export function usersOf(options: {
       if (why === undefined) rolled.push(consumer);
       else left.add(`${title} (${why})`);
     }
+    if (spec?.volumes?.some((volume) => secrets.has(mountedWith(volume) ?? ''))) left.add(`${title} (to mount a volume)`);
     if (spec?.imagePullSecrets?.some(({ name }) => secrets.has(name ?? ''))) left.add(`${title} (to pull its image)`);
   }
   const known = new Set(users.workloads.map(({ ref }) => `${ref.kind} ${ref.name}`));

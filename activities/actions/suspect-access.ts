@@ -1,6 +1,6 @@
 import { type AskedRight, mayAccount } from '../../integrations/kubernetes/access-review.ts';
 import type { KubernetesApi } from '../../integrations/kubernetes/client.ts';
-import { type PodJson, secretUses } from '../../integrations/kubernetes/projection.ts';
+import { isOfKubelet, type PodJson, secretUses } from '../../integrations/kubernetes/projection.ts';
 import { readSecret } from '../../integrations/kubernetes/secrets.ts';
 
 /** An account whose token the suspect has. */
@@ -24,7 +24,7 @@ export async function suspectAccess(options: {
 }): Promise<WhySuspectReads> {
   const { api, namespace, suspect, named, signal } = options;
   // What only the kubelet uses is not in the container.
-  const used = (suspect?.spec ? secretUses(suspect.spec) : []).flatMap(({ as, name }) => (as === 'imagePull' ? [] : [name]));
+  const used = (suspect?.spec ? secretUses(suspect.spec) : []).flatMap((use) => (isOfKubelet(use) ? [] : [use.name]));
   const secrets = [...new Set([...used, ...named])].sort();
   const accounts = [...(suspect ? boundAccount(suspect) : []), ...(await tokenSecrets({ api, namespace, secrets, signal }))];
 

@@ -1,4 +1,13 @@
-import type { V1Container, V1NetworkPolicy, V1ObjectMeta, V1Pod, V1PodSpec, V1Probe, V1Service } from '@kubernetes/client-node';
+import type {
+  V1Container,
+  V1NetworkPolicy,
+  V1ObjectMeta,
+  V1Pod,
+  V1PodSpec,
+  V1Probe,
+  V1Service,
+  V1Volume,
+} from '@kubernetes/client-node';
 import { digestOf } from '../../core/digest.ts';
 import { doNotDisrupt } from '../../core/labels.ts';
 import type { ContainerRecord, OwnerRef, PodRecord, PolicyRecord } from '../../core/pod-record.ts';
@@ -77,7 +86,12 @@ export function ownersOf(metadata: Json<V1ObjectMeta>): readonly OwnerRef[] {
 
 export interface SecretUse {
   readonly name: string;
-  readonly as: 'env' | 'envFrom' | 'volume' | 'projected' | 'imagePull';
+  readonly as: 'env' | 'envFrom' | 'volume' | 'projected' | 'imagePull' | 'mounting';
+}
+
+/** What only the kubelet takes, for itself: it is in no container. */
+export function isOfKubelet({ as }: SecretUse): boolean {
+  return as === 'imagePull' || as === 'mounting';
 }
 
 /** Every place in a pod's spec that names a Secret, init and ephemeral containers too. */
@@ -98,9 +112,17 @@ export function secretUses(spec: Json<V1PodSpec>): readonly SecretUse[] {
   for (const volume of spec.volumes ?? []) {
     add('volume', volume.secret?.secretName);
     for (const source of volume.projected?.sources ?? []) add('projected', source.secret?.name);
+    add('mounting', mountedWith(volume));
   }
   for (const reference of spec.imagePullSecrets ?? []) add('imagePull', reference.name);
   return uses;
+}
+
+/** The login to the storage behind a volume, of the pod's own namespace: https://kubernetes.io/docs/reference/kubernetes-api/config-and-storage-resources/volume/ */
+export function mountedWith(volume: Json<V1Volume>): string | undefined {
+  const { azureFile, csi, flexVolume, iscsi, cephfs, rbd, cinder, scaleIO, storageos } = volume;
+  const named = flexVolume ?? iscsi ?? cephfs ?? rbd ?? cinder ?? scaleIO ?? storageos;
+  return azureFile?.secretName ?? csi?.nodePublishSecretRef?.name ?? named?.secretRef?.name;
 }
 
 /** https://kubernetes.io/docs/concepts/services-networking/network-policies/: without `policyTypes`, Ingress always, Egress if it has rules. */

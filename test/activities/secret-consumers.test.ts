@@ -31,6 +31,18 @@ describe('who uses a Secret', () => {
     ['the suspect', pod('suspect'), []],
     ['a pod that has ended', pod('a', { status: { phase: 'Succeeded' } }), []],
     ['an image pull', pod('a', { spec: { containers: [main], imagePullSecrets: [{ name: 'db' }] } }), ['Pod a']],
+    ...[
+      { csi: { driver: 'store', nodePublishSecretRef: { name: 'db' } } },
+      { azureFile: { shareName: 's', secretName: 'db' } },
+      { rbd: { image: 'i', monitors: [], secretRef: { name: 'db' } } },
+    ].map(
+      (source) =>
+        [
+          `what mounts a volume: ${Object.keys(source)}`,
+          pod('a', { spec: { containers: [main], volumes: [{ name: 'v', ...source }] } }),
+          ['Pod a'],
+        ] as const,
+    ),
     [
       'an ephemeral container',
       pod('a', {

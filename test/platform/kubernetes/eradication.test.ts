@@ -191,6 +191,7 @@ describe('eradication and recovery', () => {
     ]);
     expect(output.detours).toEqual([`create pods in ${namespace}: a pod of its own can mount any Secret there`]);
     expect(output.wide).toEqual([]);
+    expect(output.unknown).toEqual([expect.stringContaining('another account'), expect.stringContaining('no pod names')]);
     expect(JSON.stringify(output)).not.toContain(canary);
   });
 
