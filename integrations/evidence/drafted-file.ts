@@ -10,18 +10,31 @@ export interface DraftedFile {
   readonly bytes: number;
 }
 
+/** Of one file this much and as much again is not on the disk yet, at most: the end has not all of it to wait for. */
+const unsyncedBytes = 32 * 1024 * 1024;
+
 /** Writes bytes as they come into a new file of the folder, on the disk when it resolves. The file is gone when that fails. */
 export async function draftFile(folder: string, data: EvidenceBytes): Promise<DraftedFile> {
   const path = join(folder, `${randomUUID()}.draft`);
   const hash = createHash('sha256');
   let bytes = 0;
+  let unsynced = 0;
+  let syncing = Promise.resolve();
   const file = await open(path, 'wx', 0o600);
   try {
     for await (const part of data instanceof Uint8Array ? [data] : data) {
       hash.update(part);
       bytes += part.byteLength;
       await file.appendFile(part);
+      unsynced += part.byteLength;
+      if (unsynced < unsyncedBytes) continue;
+      // A kernel tells of a failed write once, to whoever syncs next: none of these may be overheard.
+      await syncing;
+      syncing = file.datasync();
+      syncing.catch(() => undefined);
+      unsynced = 0;
     }
+    await syncing;
     await file.sync();
   } catch (error) {
     await rm(path, { force: true });
