@@ -21,8 +21,12 @@ export interface PodCommand {
   end(): CommandEnd;
 }
 
-/** https://github.com/kubernetes/kubernetes/blob/master/staging/src/k8s.io/apimachinery/pkg/util/remotecommand/constants.go */
-const protocols = ['v5.channel.k8s.io', 'v4.channel.k8s.io'];
+/**
+ * https://github.com/kubernetes/kubernetes/blob/master/staging/src/k8s.io/apimachinery/pkg/util/remotecommand/constants.go
+ * What v5 has more is the end of standard input, which we never send. v4 goes through API server and kubelet as it is; v5 is taken apart
+ * and put together again (as SPDY) in one of them.
+ */
+const protocols = ['v4.channel.k8s.io'];
 const channel = { stdout: 1, stderr: 2, status: 3 } as const;
 const longestStderr = 64 * 1024;
 /** Messages of up to 32 KiB that wait here before the connection is paused. */
