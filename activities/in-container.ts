@@ -2,7 +2,7 @@ import type { StepContext } from '../core/action.ts';
 import { tools as declared } from '../core/actions/in-container-rights.ts';
 import type { ResolvedPod } from '../core/actions/pod.schema.ts';
 import { FirebreakError } from '../core/errors.ts';
-import { stepHash } from '../core/labels.ts';
+import { names, stepHash } from '../core/labels.ts';
 import { redactSecrets } from '../core/redact.ts';
 import type { KubernetesApi } from '../integrations/kubernetes/client.ts';
 import { type RunningContainer, runningContainer, type WantedContainer } from '../integrations/kubernetes/containers.ts';
@@ -23,6 +23,8 @@ export interface ToolsParts {
 export interface InContainer {
   readonly container: RunningContainer;
   readonly tools: ToolsContainer;
+  /** Whether the pod was cut off from the network by us before. */
+  readonly isQuarantined: boolean;
   /** One command of the tools, which gets the container's id; see `deploy/forensics/tools`. */
   tool(command: string, options?: ToolOptions): PodCommand;
 }
@@ -106,7 +108,9 @@ export async function inContainer<T>(options: {
   const { signal, key } = context;
   const image = toolsImageOf(parts.toolsImage);
   const seenBefore = new Date().toISOString();
-  const container = runningContainer(await readSamePod({ api, pod, signal }), wanted);
+  const found = await readSamePod({ api, pod, signal });
+  const container = runningContainer(found, wanted);
+  const isQuarantined = found.metadata?.labels?.[names.quarantineLabel] !== undefined;
   const mustBeSame = async (): Promise<void> => {
     const now = runningContainer(await readSamePod({ api, pod, signal }), { id: container.id });
     if (now.restartCount !== container.restartCount || now.startedAt !== container.startedAt)
@@ -131,7 +135,7 @@ export async function inContainer<T>(options: {
       const { namespace, name: podName } = pod;
       return podCommand({ api, namespace, pod: podName, container: tools.name, command, timeoutMs, idleMs, signal });
     };
-    const result = await options.work({ container, tools, tool });
+    const result = await options.work({ container, tools, isQuarantined, tool });
     if (!options.mayEnd) await mustBeSame();
     const seenAfter = new Date().toISOString();
     return { result, facts: { pod, container, seenBefore, seenAfter, tools: { ...tools, image, commands } } };

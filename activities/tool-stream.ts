@@ -30,7 +30,8 @@ export function wholeStream<Summary extends Came>(
   };
 }
 
-function parsed(text: string): unknown {
+/** JSON, or undefined where it is none. */
+export function parsed(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {

@@ -18,10 +18,13 @@ import { mustHaveEnded, outputOf } from '../in-container.ts';
 import { type EvidenceParts, keepEvidence, verifyKept } from '../kept-evidence.ts';
 import { compressed, hashing, inTurn, keepSealed, type SealingParts } from '../sealed-evidence.ts';
 import { toolsImageOf } from '../tools-image.ts';
+import { byExec, type UploadParts } from '../uploads.ts';
 
 const startsWithinMs = 45_000;
 const checkpointMs = 120_000;
 const fetchMs = 600_000;
+/** More memory than a container has. */
+const mostUploaded = 256 * 1024 ** 3;
 /** How far the clocks of a node and of the API server may be apart. */
 const clockSeconds = 5;
 const mountedAt = '/checkpoints';
@@ -37,7 +40,8 @@ interface Suspect {
 /** Keeps a container's memory; see the declaration in `core/actions/checkpoint-container.ts`. */
 export function checkpointContainerImplementation(
   parts: EvidenceParts &
-    SealingParts & {
+    SealingParts &
+    UploadParts & {
       readonly api: KubernetesApi;
       /** As whom the kubelets know us too. */
       readonly access: ClusterAccess;
@@ -73,7 +77,10 @@ export function checkpointContainerImplementation(
       podCommand({ api, namespace, pod: name, container: 'main', command, timeoutMs, idleMs: 60_000, signal: context.signal });
     try {
       const reader = newReader();
-      const command = run([fetcher.program, 'send', '-file', file, '-to', reader.publicKey], fetchMs);
+      const start = (more: readonly string[]) =>
+        run([fetcher.program, 'send', ...more, '-file', file, '-to', reader.publicKey], fetchMs);
+      const order = { step: context.key, mostBytes: mostUploaded, lastsMs: fetchMs, start };
+      const { command, way } = parts.uploads?.stream(order) ?? byExec(start([]));
       const came = hashing(reader.open(command.stdout));
       let tool = '';
       const data = (async function* () {
@@ -86,7 +93,7 @@ export function checkpointContainerImplementation(
         tool = sent.tool;
       })();
       const kept = await keepSealed(parts, { what: { mediaType: 'application/zstd' }, data: compressed(data), context });
-      return { kept, tool };
+      return { kept, tool, sent: way() };
     } finally {
       if (!context.signal.aborted) await outputOf(run(removal, 30_000), { mostBytes: 65_536 });
     }
@@ -140,7 +147,7 @@ export function checkpointContainerImplementation(
               'FB_ERR_REFUSED',
               `node ${node} keeps its checkpoints elsewhere: ${archive} lies there and must be taken away by hand`,
             );
-          const { kept, tool } = await fetched({
+          const { kept, tool, sent } = await fetched({
             pod: onNode,
             since: Math.floor(Date.parse(made?.metadata?.creationTimestamp ?? '') / 1_000) - clockSeconds,
             archive,
@@ -155,7 +162,7 @@ export function checkpointContainerImplementation(
             );
           const { keep, add, close } = keepEvidence(parts, { pod, context });
           add({ ...what, tool: `kubelet checkpoint, ${tool}`, ...kept });
-          const facts = { pod, node, container, seenBefore, seenAfter: new Date().toISOString(), archive };
+          const facts = { pod, node, container, seenBefore, seenAfter: new Date().toISOString(), archive, sent };
           await keep(
             { name: 'checkpoint/container.json', mediaType: 'application/json', tool: 'kubernetes-api' },
             JSON.stringify(facts, null, 2),

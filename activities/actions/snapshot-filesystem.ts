@@ -6,6 +6,7 @@ import { hasToolsIn, inContainer, planInContainer, type ToolsParts } from '../in
 import { type EvidenceParts, keepEvidence, verifyKept } from '../kept-evidence.ts';
 import { inTurn, keepSealed, type SealingParts } from '../sealed-evidence.ts';
 import { wholeStream } from '../tool-stream.ts';
+import { byExec, type UploadParts } from '../uploads.ts';
 
 const defaultBytes = 4_000_000_000;
 const defaultSeconds = 600;
@@ -28,7 +29,7 @@ type Summary = z.infer<typeof summarySchema>;
 
 /** Keeps a container's files; see the declaration in `core/actions/snapshot-filesystem.ts`. */
 export function snapshotFilesystemImplementation(
-  parts: ToolsParts & EvidenceParts & SealingParts,
+  parts: ToolsParts & EvidenceParts & SealingParts & UploadParts,
 ): ActionImplementation<SnapshotFilesystemInput, SnapshotFilesystemOutput> {
   return {
     async plan(input, { signal }) {
@@ -43,7 +44,7 @@ export function snapshotFilesystemImplementation(
           files === 'changed'
             ? 'Takes what was changed since the container’s start; what was deleted since cannot be seen.'
             : 'Takes all files of the container, those of the image too.',
-          `Takes at most ${maxBytes} bytes of files in ${maxSeconds} s, compressed on the node, through the API server; volumes only where they are named.`,
+          `Takes at most ${maxBytes} bytes of files in ${maxSeconds} s, compressed on the node, ${parts.uploads ? `straight from the pod to ${parts.uploads.origin} where it is not quarantined and gets there, else ` : ''}through the API server; volumes only where they are named.`,
           'Who is in the container can see that the tools run. Secrets in files are kept as they are, sealed under the incident’s key.',
         ],
       };
@@ -56,7 +57,7 @@ export function snapshotFilesystemImplementation(
         const { pod, container: wanted = {}, maxSeconds = defaultSeconds } = input;
         const what = { name: 'filesystem.tar.zst', mediaType: 'application/zstd' };
         const {
-          result: { kept, summary },
+          result: { kept, summary, way },
           facts,
         } = await inContainer({
           parts,
@@ -64,13 +65,19 @@ export function snapshotFilesystemImplementation(
           wanted,
           context,
           livesSeconds: maxSeconds + moreSeconds,
-          work: async ({ tool, container }) => {
+          work: async ({ tool, container, isQuarantined }) => {
             const timeoutMs = (maxSeconds + moreSeconds) * 1_000;
+            const given = argumentsFor(input, container);
             // Where nothing was changed nothing is sent, however long the look takes: the tools keep the time themselves.
-            const command = tool('tar', { arguments: argumentsFor(input, container), timeoutMs, idleMs: timeoutMs });
-            const archive = wholeStream(command, summarySchema);
+            const start = (more: readonly string[]) =>
+              tool('tar', { arguments: [...more, ...given], timeoutMs, idleMs: timeoutMs });
+            const stream =
+              parts.uploads && !isQuarantined
+                ? parts.uploads.stream({ step: context.key, mostBytes: mostSent(input), lastsMs: timeoutMs, start })
+                : byExec(start([]));
+            const archive = wholeStream(stream.command, summarySchema);
             const kept = await keepSealed(parts, { what, ...archive, context });
-            return { kept, summary: archive.summary() };
+            return { kept, summary: archive.summary(), way: stream.way() };
           },
         });
         const { keep, add, close } = keepEvidence(parts, { pod, context });
@@ -79,7 +86,7 @@ export function snapshotFilesystemImplementation(
         const { files = 'changed', paths = ['/'], volumes = [] } = input;
         await keep(
           { name: 'filesystem.json', mediaType: 'application/json', tool: 'kubernetes-api' },
-          JSON.stringify({ ...facts, taken: { files, paths, volumes }, summary }, null, 2),
+          JSON.stringify({ ...facts, taken: { files, paths, volumes }, sent: way, summary }, null, 2),
         );
         const did = `took ${summary.entries} ${files === 'all' ? '' : 'changed '}files of container ${facts.container.id} with tools of our own, sealed on the way`;
         return {
@@ -103,6 +110,11 @@ function argumentsFor(input: SnapshotFilesystemInput, { startedAt }: RunningCont
     ...volumes.flatMap((volume) => ['-volume', volume]),
     ...(paths.length > 0 ? ['--', ...paths] : []),
   ];
+}
+
+/** What the tools may upload: files that cannot be compressed, and headers of many that are empty. */
+function mostSent({ maxBytes = defaultBytes }: SnapshotFilesystemInput): number {
+  return Math.ceil(1.125 * maxBytes) + 64 * 1024 * 1024;
 }
 
 function missingIn({ cut, skipped, skippedCount }: Summary, rights: string): string | undefined {

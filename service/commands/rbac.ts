@@ -95,6 +95,7 @@ function made(options: ManifestOptions): ReadonlyMap<string, string> {
   const pinned = config && {
     closedNamespaces: config.guardrails.protectedNamespaces,
     ...(config.forensics.toolsImage !== undefined && { toolsImage: config.forensics.toolsImage }),
+    ...(config.forensics.uploads && { uploads: config.forensics.uploads.address }),
   };
   const manifests = rbacManifests({ actions, namespace: options.namespace, ...(pinned && { pinned }) });
   const isWanted = (file: string): boolean =>

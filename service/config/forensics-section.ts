@@ -1,4 +1,16 @@
 import { z } from 'zod';
+import { listen } from './fields.ts';
+
+const uploads = z.strictObject({
+  address: z
+    .string()
+    .regex(/^https:\/\/([a-z0-9.-]+|\[[0-9a-f:]+\]):[0-9]{1,5}$/, { error: 'not https://HOST:PORT, in lower case' })
+    .meta({
+      description: 'How pods reach this process, and no other: `https://HOST:PORT`. Not a Service with several pods behind it.',
+      examples: ['https://10.20.0.5:9443', 'https://firebreak-forensics.firebreak.svc:9443'],
+    }),
+  listen: listen(9443).meta({ description: 'Where it listens for uploads.' }),
+});
 
 export const forensics = z
   .strictObject({
@@ -24,5 +36,9 @@ export const forensics = z
       })
       .prefault({})
       .meta({ description: 'How much evidence this process takes out of the cluster at a time.' }),
+    uploads: uploads.exactOptional().meta({
+      description:
+        'Lets the tools send files and memory straight to this process, each to an address that takes one upload, where their pod gets there. Absent, and for quarantined pods: all of it goes through the API server.',
+    }),
   })
   .prefault({});

@@ -1,6 +1,6 @@
 import { fetcher } from '../../core/actions/checkpoint-container.ts';
 import { tools } from '../../core/actions/in-container-rights.ts';
-import { imageIs, type Pinned } from './pinned.ts';
+import { imageIs, type Pinned, sendsOnlyTo } from './pinned.ts';
 import { type Account, policy } from './policy.ts';
 
 /**
@@ -67,6 +67,10 @@ export function inContainerAdmission(options: {
         {
           expression: `request.subResource == 'exec' && (variables.isOurPod || object.?container.orValue('').startsWith('${tools.namePrefix}')) && object.?command.orValue([]).size() > 1 && object.command[0] == '${tools.program}' && !object.?stdin.orValue(false)`,
           message: `Firebreak may run only ${tools.program}, in a container or a pod of its own`,
+        },
+        {
+          expression: sendsOnlyTo('object.?command.orValue([])', pinned),
+          message: `Its tools may send only to ${pinned.uploads ?? 'Firebreak, by the API server'}`,
         },
       ],
     }),

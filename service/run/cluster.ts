@@ -23,6 +23,7 @@ import { warnOfMissingRights } from './missing-rights.ts';
 import { rotationRules } from './rotation.ts';
 import { createCensus, isProtected, noCensus, rulesOf } from './rules.ts';
 import { createSignInReader } from './sign-ins.ts';
+import { openDoor } from './upload-door.ts';
 import { createVoteKeys } from './vote-keys.ts';
 
 const firstListsMs = 10_000;
@@ -101,6 +102,8 @@ export interface PoolParts {
   /** Freezes and observe modes, where they are known. */
   readonly restraintOn?: ChokepointParts['restraintOn'] | undefined;
   readonly log: Logger;
+  /** Is called when the workers have finished what they began. */
+  readonly atEnd?: (close: () => Promise<void>) => void;
 }
 
 /** What Temporal calls, and the chokepoint behind it. */
@@ -156,10 +159,12 @@ export async function createSecretsPool(parts: PoolParts): Promise<CellActivitie
 
 /** The forensics pool's activities: what works inside of containers, and signs what it keeps. It contains nothing, so it counts nothing. */
 export async function createForensicsPool(parts: PoolParts): Promise<CellActivities> {
-  const { config, secrets, cluster, steps, restraintOn, log } = parts;
+  const { config, secrets, cluster, steps, restraintOn, log, atEnd } = parts;
   const evidence = await openEvidence({ config, secrets });
   void warnOfMissingRights({ api: cluster.api, pool: 'forensics', config, log });
-  const actions = forensicsActions({ config, api: cluster.api, access: cluster.access, evidence });
+  const door = await openDoor({ config, log });
+  if (door) atEnd?.(() => door.close());
+  const actions = forensicsActions({ config, api: cluster.api, access: cluster.access, evidence, door });
   const evidenceKept = evidence.kept;
   return (await poolOf({ config, log, actions, census: noCensus, evidenceKept, steps, restraintOn })).activities;
 }

@@ -7,6 +7,7 @@ import { probeQuarantineImplementation } from '../../activities/actions/probe-qu
 import { snapshotFilesystemImplementation } from '../../activities/actions/snapshot-filesystem.ts';
 import type { RegisteredAction } from '../../activities/chokepoint.ts';
 import { EvidenceStreams } from '../../activities/evidence-streams.ts';
+import { Uploads } from '../../activities/uploads.ts';
 import { captureProcessesInput } from '../../core/actions/capture-processes.schema.ts';
 import { captureTrafficInput } from '../../core/actions/capture-traffic.schema.ts';
 import { checkpointContainerInput } from '../../core/actions/checkpoint-container.schema.ts';
@@ -25,6 +26,7 @@ import { probeQuarantineInput } from '../../core/actions/probe-quarantine.schema
 import { snapshotFilesystemInput } from '../../core/actions/snapshot-filesystem.schema.ts';
 import type { KubernetesApi } from '../../integrations/kubernetes/client.ts';
 import type { ClusterAccess } from '../../integrations/kubernetes/kubeconfig.ts';
+import type { UploadDoor } from '../../integrations/uploads/door.ts';
 import type { Config } from '../config/load.ts';
 import { chosenActions, register } from './actions.ts';
 import type { EvidencePart } from './evidence.ts';
@@ -36,10 +38,13 @@ export function forensicsActions(options: {
   readonly api: KubernetesApi;
   readonly access: ClusterAccess;
   readonly evidence: EvidencePart;
+  /** Where the tools may bring what they take. */
+  readonly door?: UploadDoor | undefined;
 }): readonly RegisteredAction[] {
-  const { config, api, access, evidence } = options;
+  const { config, api, access, evidence, door } = options;
   const streams = new EvidenceStreams(config.forensics.streams);
-  const parts = { api, toolsImage: config.forensics.toolsImage, streams, ...evidence };
+  const uploads = door && new Uploads(door);
+  const parts = { api, toolsImage: config.forensics.toolsImage, streams, ...evidence, ...(uploads && { uploads }) };
   const { ownNamespace } = rulesOf(config);
   return chosenActions(config, [
     register({

@@ -72,6 +72,10 @@ export async function startFirebreak(options: RunOptions): Promise<RunningFirebr
   const stopping = new AbortController();
   if (cluster) void learnOwnAccount({ api: cluster.api, steps, signal: stopping.signal });
   const runWorker = (worker: Worker): void => workers.run(worker);
+  const closing: (() => Promise<void>)[] = [];
+  const atEnd = (close: () => Promise<void>): void => {
+    closing.push(close);
+  };
   const cell = cluster?.watch
     ? await startCell({
         config,
@@ -104,7 +108,7 @@ export async function startFirebreak(options: RunOptions): Promise<RunningFirebr
     for (const [role, createPool] of pools) {
       if (!cluster || !has(role)) continue;
       const restraintOn = cell?.restraintOn ?? (await followOwnRestraints(temporal.client, role));
-      const activities = await createPool({ config, secrets, cluster, steps, restraintOn, log });
+      const activities = await createPool({ config, secrets, cluster, steps, restraintOn, log, atEnd });
       runWorker(await createActivityWorker({ ...base, taskQueue: queues[role], role, activities, concurrency: 10 }));
     }
     await cell?.work(temporal);
@@ -123,6 +127,7 @@ export async function startFirebreak(options: RunOptions): Promise<RunningFirebr
       const closed = link.client() === undefined ? link.close() : undefined;
       await Promise.allSettled([atWork]);
       await workers.stop();
+      await Promise.all(closing.map((close) => close()));
       await cell?.close();
       await cluster?.stop();
       await desk?.stop();

@@ -67,6 +67,7 @@ func writeArchive(arguments []string) error {
 	seconds := flags.Int64("max-seconds", 1<<30, "how long files are taken")
 	var volumes list
 	flags.Var(&volumes, "volume", "a mount point that is taken too; may be given again")
+	open := wayFlags(flags)
 	flags.Parse(arguments)
 	pids, err := processesOf(*container)
 	if err != nil {
@@ -84,7 +85,11 @@ func writeArchive(arguments []string) error {
 	for _, volume := range volumes {
 		delete(mounts, relative(volume))
 	}
-	packed, err := newPacked(os.Stdout)
+	out, err := open()
+	if err != nil {
+		return err
+	}
+	packed, err := newPacked(out)
 	if err != nil {
 		return err
 	}
@@ -104,6 +109,9 @@ func writeArchive(arguments []string) error {
 		return err
 	}
 	if err := packed.Close(); err != nil {
+		return err
+	}
+	if err := out.finish(); err != nil {
 		return err
 	}
 	one.summary.Bytes, one.summary.SHA256, one.summary.TarBytes = packed.out.bytes, packed.sha256(), packed.bytes

@@ -31,6 +31,7 @@ func sendFile(arguments []string) error {
 	flags := flag.NewFlagSet("send", flag.ExitOnError)
 	name := flags.String("file", "", "what is sent")
 	to := flags.String("to", "", "the reader's public key, X25519, in base64")
+	open := wayFlags(flags)
 	flags.Parse(arguments)
 	reader, err := base64.StdEncoding.DecodeString(*to)
 	if err != nil {
@@ -54,13 +55,20 @@ func sendFile(arguments []string) error {
 		return fail(exitUsage, "-to is no key that can be used")
 	}
 	mine := own.PublicKey().Bytes()
-	if _, err := os.Stdout.Write(mine); err != nil {
+	out, err := open()
+	if err != nil {
+		return err
+	}
+	if _, err := out.Write(mine); err != nil {
 		return err
 	}
 	sum := sha256.New()
 	counted := &counter{to: sum}
 	key := keyed(shared, []byte("firebreak.send.v1\n"), mine, reader)
-	if err := seal(os.Stdout, io.TeeReader(file, counted), key); err != nil {
+	if err := seal(out, io.TeeReader(file, counted), key); err != nil {
+		return err
+	}
+	if err := out.finish(); err != nil {
 		return err
 	}
 	return json.NewEncoder(os.Stderr).Encode(map[string]any{

@@ -19,7 +19,7 @@ const toolsImage = `images.internal/firebreak-tools@sha256:${'0'.repeat(64)}`;
 
 let accounts: PoolAccounts;
 beforeAll(async () => {
-  const pinned = { toolsImage, closedNamespaces: [closed] };
+  const pinned = { toolsImage, closedNamespaces: [closed], uploads: 'https://10.20.0.5:9443' };
   const manifests = rbacManifests({ actions: all, namespace: own, pinned }).values();
   const pools = ['cell', 'secrets', 'forensics'];
   accounts = await poolAccounts({ kubeconfig: platform.kubeconfig, manifests, own, pools });
@@ -228,6 +228,17 @@ describe("admission narrows what RBAC cannot, on the API server with each pool's
     expect(await exec('container=firebreak-tools-1&command=sh&command=-c&stdout=true')).toContain('Firebreak may run only');
     for (const where of [own, closed]) expect([where, await exec(ours, where)]).toEqual([where, staysOut]);
     expect(await exec(ours)).toMatch(/^400 .*[Uu]pgrade/);
+    const sending = (...words: readonly string[]) => exec([ours, ...words].join('&command='));
+    expect(await sending('-upload', 'https://10.20.0.5:9443/uploads/0')).toMatch(/^400 .*[Uu]pgrade/);
+    for (const words of [
+      ['-upload', 'https://10.20.0.50:9443/uploads/0'],
+      ['-upload=HTTPS://evil.example:443/'],
+      ['--upload', 'https://10.20.0.5:9443@evil.example/'],
+    ])
+      expect([words, await sending(...words)]).toEqual([
+        words,
+        expect.stringContaining('Its tools may send only to https://10.20.0.5:9443'),
+      ]);
     for (const subresource of ['attach', 'portforward'])
       expect(await exec('container=main&stdin=true', namespace, subresource)).toContain('403 ');
   }, 60_000);

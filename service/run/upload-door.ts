@@ -1,0 +1,28 @@
+import { FirebreakError } from '../../core/errors.ts';
+import { openUploadDoor, type UploadDoor } from '../../integrations/uploads/door.ts';
+import type { Config } from '../config/load.ts';
+import type { Logger } from './log.ts';
+
+/** Where pods bring evidence, if the configuration says so. @throws FB_ERR_CONFIG_INVALID when it cannot listen there. */
+export async function openDoor({
+  config,
+  log,
+}: {
+  readonly config: Config;
+  readonly log: Logger;
+}): Promise<UploadDoor | undefined> {
+  const { uploads } = config.forensics;
+  if (!uploads) return undefined;
+  const { host, port } = uploads.listen;
+  const open = openUploadDoor({
+    host,
+    port,
+    address: uploads.address,
+    onRefused: (refusal) => log.warn({ ...refusal }, 'an upload of evidence was refused'),
+  });
+  const door = await open.catch((error: NodeJS.ErrnoException) => {
+    throw new FirebreakError('FB_ERR_CONFIG_INVALID', `forensics.uploads.listen: ${host}:${port}: ${error.code}`);
+  });
+  log.info({ origin: door.origin, certificate: door.certificateSha256 }, 'evidence can be uploaded');
+  return door;
+}
