@@ -1,9 +1,6 @@
-import { mkdirSync } from 'node:fs';
 import type { StepContext } from '../core/action.ts';
 import type { KubernetesApi } from '../integrations/kubernetes/client.ts';
-import { startKubernetes } from '../service/dev/kubernetes-server.ts';
 import type { AnyRow } from '../test/platform/actions/row.ts';
-import { table } from '../test/platform/actions/table.ts';
 import { cellKey, openCluster, stepContext } from '../test/platform/kubernetes/cluster.ts';
 import { folderEvidence } from '../test/platform/kubernetes/evidence.ts';
 import { type Distribution, distribution } from './report.ts';
@@ -15,30 +12,30 @@ interface Cost {
   readonly ms: number;
 }
 
-/** What each action of the tests' table costs on its scene there. Name of the figure → of so many times. */
+/** What each action of a table of the tests costs on its scene there. Name of the figure → of so many times. */
 export async function callsOfActions(options: {
+  readonly rows: readonly AnyRow[];
+  readonly kubeconfig: string;
   readonly stateDir: string;
   readonly times: number;
 }): Promise<Readonly<Record<string, Distribution>>> {
-  const { stateDir, times } = options;
-  mkdirSync(stateDir, { recursive: true });
-  const kubernetes = await startKubernetes({ stateDir });
-  const cluster = await openCluster(kubernetes.kubeconfig);
+  const { rows, stateDir, times } = options;
+  const cluster = await openCluster(options.kubeconfig);
   try {
     const evidence = await folderEvidence(stateDir);
     const figures: Record<string, Distribution> = {};
-    for (const row of table) {
+    for (const row of rows) {
       const costs: Cost[] = [];
       for (let n = 0; n < times; n += 1)
         costs.push(await costOf({ row, cluster, evidence, namespace: `${kebab(row.declaration.name)}-${n}` }));
       for (const what of ['calls', 'bytes', 'ms'] as const)
         figures[`${row.declaration.name} ${what}`] = distribution(costs.map((cost) => cost[what]));
-      console.log(row.declaration.name, figures[`${row.declaration.name} calls`]?.p50, 'calls');
+      const [calls, ms] = [figures[`${row.declaration.name} calls`], figures[`${row.declaration.name} ms`]];
+      console.log(`${row.declaration.name}: ${calls?.p50} calls, ${ms?.p50} ms`);
     }
     return figures;
   } finally {
     await cluster.close();
-    await kubernetes.stop();
   }
 }
 
@@ -83,6 +80,10 @@ function counting(api: KubernetesApi): { readonly api: KubernetesApi; cost(): Pi
       stream(call) {
         calls += 1;
         return api.stream(call);
+      },
+      socket(call) {
+        calls += 1;
+        return api.socket(call);
       },
     },
     cost: () => ({ calls, bytes }),

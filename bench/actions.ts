@@ -1,33 +1,64 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { startKubernetes } from '../service/dev/kubernetes-server.ts';
 import { missingForRealNodes } from '../service/dev/nodes/parts.mjs';
+import { containerTable } from '../test/node/container-table.ts';
+import { startLab } from '../test/node/start-lab.ts';
+import { table } from '../test/platform/actions/table.ts';
 import { callsOfActions } from './action-calls.ts';
-import { writeResult } from './report.ts';
+import { type BenchResult, writeResult } from './report.ts';
 import { measureSnapshot } from './snapshot.ts';
 
 /** Megabytes (10^6 bytes) of the tree, and times that each action is done. */
 const megabytes = Number(process.env.BENCH_MEGABYTES ?? 2_000);
 const times = Number(process.env.BENCH_COUNT ?? 5);
 
+type Figures = Pick<BenchResult, 'figures' | 'goals'>;
+
 const folder = mkdtempSync(join(tmpdir(), 'firebreak-bench-'));
+const placeFor = (what: string): string => {
+  mkdirSync(join(folder, what));
+  return join(folder, what);
+};
 try {
-  const calls = await callsOfActions({ stateDir: join(folder, 'calls'), times });
+  const calls = await callsOnPlayedNodes();
   const missing = missingForRealNodes();
-  const snapshot = missing === undefined ? await measureSnapshot({ stateDir: join(folder, 'snapshot'), megabytes }) : undefined;
+  const onNode =
+    missing === undefined ? await onRealNode() : { figures: { 'in containers': `not measured: ${missing}` }, goals: [] };
   writeResult({
     name: 'actions',
     what: `Each action on an otherwise idle API server: calls, bytes of JSON bodies in both directions, milliseconds, of plan, apply and verify together; and snapshotFilesystem of a tree of ${megabytes} MB in a container of a real node, through the API server, into a folder`,
-    figures: {
-      ...calls,
-      ...(snapshot?.figures ?? { 'snapshotFilesystem was not measured': missing ?? '' }),
-    },
-    goals: snapshot?.goals ?? [],
+    figures: { ...calls, ...onNode.figures },
+    goals: onNode.goals,
     limitedBy: [
-      'Times of actions that wait for controllers or for pods to end are theirs.',
-      'Snapshot: the node, the API server, Firebreak and what is compared run on the same cores. The bytes go from the container’s runtime through kubelet and API server, each of which copies them, before they are hashed, compressed, sealed and written.',
+      'Times of actions that wait for controllers or for pods to end are theirs; captureTraffic is told to listen for one second.',
+      'Snapshot: the node, the API server, Firebreak and what is compared run on the same cores. The bytes are read, compressed and hashed by the tools, and go through shim, runtime, kubelet and API server, each of which copies them, before Firebreak hashes, seals and writes them.',
     ],
   });
 } finally {
   rmSync(folder, { recursive: true, force: true, maxRetries: 10 });
+}
+
+async function callsOnPlayedNodes(): Promise<Figures['figures']> {
+  const stateDir = placeFor('calls');
+  const kubernetes = await startKubernetes({ stateDir });
+  try {
+    return await callsOfActions({ rows: table, kubeconfig: kubernetes.kubeconfig, stateDir, times });
+  } finally {
+    await kubernetes.stop();
+  }
+}
+
+async function onRealNode(): Promise<Figures> {
+  const { addresses, kubernetes } = await startLab({ stateDir: placeFor('lab'), onProgress: console.log });
+  try {
+    const { kubeconfig } = addresses;
+    const inside = placeFor('inside');
+    const calls = await callsOfActions({ rows: containerTable(addresses), kubeconfig, stateDir: inside, times });
+    const { figures, goals } = await measureSnapshot({ stateDir: placeFor('snapshot'), megabytes, addresses, kubernetes });
+    return { figures: { ...calls, ...figures }, goals };
+  } finally {
+    await kubernetes.stop();
+  }
 }
