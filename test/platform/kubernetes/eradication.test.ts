@@ -3,14 +3,12 @@ import { deleteWorkloadImplementation } from '../../../activities/actions/delete
 import { drainNodeImplementation } from '../../../activities/actions/drain-node.ts';
 import { evictPodImplementation } from '../../../activities/actions/evict-pod.ts';
 import { hardenWorkloadImplementation } from '../../../activities/actions/harden-workload.ts';
-import { listReachableSecretsImplementation } from '../../../activities/actions/list-reachable-secrets.ts';
-import { revokeTokensImplementation } from '../../../activities/actions/revoke-tokens.ts';
 import { rollbackWorkloadImplementation } from '../../../activities/actions/rollback-workload.ts';
 import { names } from '../../../core/labels.ts';
 import { pathOf } from '../../../integrations/kubernetes/client.ts';
 import { testPlatform } from '../../platform.ts';
 import { ownNode, rolledDeployment } from '../actions/eradication-table.ts';
-import { openCluster, resolved, stepContext, until } from './cluster.ts';
+import { openCluster, resolved, stepContext } from './cluster.ts';
 
 const platform = await testPlatform();
 
@@ -150,89 +148,5 @@ describe('eradication and recovery', () => {
     );
     expect(await deletion.verify(await deletion.apply(input, context()), context())).toMatchObject({ state: 'verified' });
     expect(await cluster.pods(namespace)).toEqual([]);
-  });
-
-  test('what a pod could read is found: in its spec, by RBAC, and by detours; and never a value', async () => {
-    const namespace = await platform.freshNamespace();
-    const canary = 'the-value-of-the-secret';
-    for (const name of ['db', 'mail', 'other'])
-      await cluster.post(pathOf({ resource: 'secrets', namespace }), { metadata: { name }, stringData: { password: canary } });
-    await cluster.post(pathOf({ resource: 'serviceaccounts', namespace }), { metadata: { name: 'cart' } });
-    const rbac = (resource: string) => pathOf({ group: 'rbac.authorization.k8s.io', resource, namespace });
-    await cluster.post(rbac('roles'), {
-      metadata: { name: 'cart' },
-      rules: [
-        { apiGroups: [''], resources: ['secrets'], resourceNames: ['mail'], verbs: ['get'] },
-        { apiGroups: [''], resources: ['pods'], verbs: ['create'] },
-      ],
-    });
-    await cluster.post(rbac('rolebindings'), {
-      metadata: { name: 'cart' },
-      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: 'cart' },
-      subjects: [{ kind: 'ServiceAccount', name: 'cart', namespace }],
-    });
-    await cluster.makePod(namespace, 'mailer', {
-      spec: { containers: [{ name: 'main', image: 'shop/mail:1', envFrom: [{ secretRef: { name: 'mail' } }] }] },
-    });
-    const pod = resolved(
-      await cluster.makePod(namespace, 'cart', {
-        spec: { serviceAccountName: 'cart', volumes: [{ name: 'v', secret: { secretName: 'db' } }] },
-      }),
-    );
-    const action = listReachableSecretsImplementation({ api: cluster.api, view: cluster.view });
-    const output = await until(async () => {
-      const found = await action.apply({ pod }, context());
-      return found.detours.length > 0 ? found : undefined;
-    });
-    expect(output.account).toBe(`system:serviceaccount:${namespace}:cart`);
-    expect(output.secrets).toEqual([
-      { secret: `secret/${namespace}/db`, ways: ['mounted as a volume'] },
-      { secret: `secret/${namespace}/mail`, ways: ['by RBAC: get this Secret'] },
-    ]);
-    expect(output.detours).toEqual([`create pods in ${namespace}: a pod of its own can mount any Secret there`]);
-    expect(output.wide).toEqual([]);
-    expect(output.unknown).toEqual([expect.stringContaining('another account'), expect.stringContaining('no pod names')]);
-    expect(JSON.stringify(output)).not.toContain(canary);
-  });
-
-  test('a token of the account is refused once it is revoked; the account keeps its settings', async () => {
-    const namespace = await platform.freshNamespace();
-    await cluster.post(pathOf({ resource: 'serviceaccounts', namespace }), {
-      metadata: { name: 'cart', labels: { team: 'shop' }, annotations: { 'cloud/role': 'reader' } },
-      imagePullSecrets: [{ name: 'registry' }],
-      automountServiceAccountToken: false,
-    });
-    const pod = resolved(await cluster.makePod(namespace, 'cart', { spec: { serviceAccountName: 'cart' } }));
-    await cluster.makePod(namespace, 'sibling', { spec: { serviceAccountName: 'cart' } });
-    const tokenPath = pathOf({ resource: 'serviceaccounts', namespace, name: 'cart', subresource: 'token' });
-    const request = { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec: {} };
-    const { status } = await cluster.post<{ status: { token: string } }>(tokenPath, request);
-    const isValid = async (): Promise<boolean> => {
-      const review = await cluster.post<{ status: { authenticated?: boolean } }>(
-        pathOf({ group: 'authentication.k8s.io', resource: 'tokenreviews' }),
-        { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenReview', spec: { token: status.token } },
-      );
-      return review.status.authenticated === true;
-    };
-    expect(await isValid()).toBe(true);
-    const revoke = revokeTokensImplementation({ api: cluster.api, pollMs: 50 });
-    const input = { pod, account: `system:serviceaccount:${namespace}:cart`, ways: ['account' as const] };
-    const plan = await revoke.plan(input, context());
-    expect(plan).toMatchObject({ reach: 'namespace' });
-    expect(plan.notes.join('\n')).toContain('sibling');
-    const step = context();
-    expect(await revoke.verify(await revoke.apply(input, step), step)).toMatchObject({ state: 'verified' });
-    // The API server keeps what it has found out about a token for some seconds.
-    await until(async () => ((await isValid()) ? undefined : true), 30_000);
-    const { items } = await cluster.get<{ items: { metadata: { name: string; labels?: object; annotations?: object } }[] }>(
-      pathOf({ resource: 'serviceaccounts', namespace }),
-    );
-    expect(items.map(({ metadata }) => metadata.name).sort()).toEqual(['cart', 'default']);
-    expect(items.find(({ metadata }) => metadata.name === 'cart')).toMatchObject({
-      metadata: { labels: { team: 'shop' }, annotations: { 'cloud/role': 'reader' } },
-      imagePullSecrets: [{ name: 'registry' }],
-      automountServiceAccountToken: false,
-    });
-    expect(await isThere(namespace, 'cart')).toBe(true);
   });
 });
