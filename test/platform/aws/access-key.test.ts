@@ -1,6 +1,3 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import {
   CreateAccessKeyCommand,
   DeleteAccessKeyCommand,
@@ -228,66 +225,6 @@ function onAws(server: AwsServer): void {
       await server.admin.send(new DeleteAccessKeyCommand({ UserName: user, AccessKeyId: idOf(next) }));
       await expect(provider().revoke({ old, next }, signal)).rejects.toMatchObject({ code: 'FB_ERR_DRIFTED' });
       expect(await idsNow()).toEqual([idOf(old)]);
-    });
-
-    test('no error holds a secret or what AWS said, and what passes by itself is tried again', async () => {
-      const errors: unknown[] = [];
-      const note = (work: Promise<unknown>) =>
-        work.then(
-          () => errors.push('none'),
-          (error) => errors.push(error),
-        );
-      front.failNext('CreateAccessKey', 400, 'Throttling');
-      await note(provider().fresh(old, signal, step));
-      front.failNext('CreateAccessKey', 500, 'ServiceFailure');
-      await note(provider().fresh(old, signal, step));
-      await note(provider(awsWith({ accessKeyId: login.accessKeyId, secretAccessKey: 'canary' })).fresh(old, signal, step));
-      const powerless = await server.keyWith({
-        Version: '2012-10-17',
-        Statement: [{ Effect: 'Allow', Action: 's3:*', Resource: '*' }],
-      });
-      await note(provider(awsWith(powerless)).fresh(old, signal, step));
-      expect(errors).toMatchObject([
-        { code: 'FB_ERR_UNAVAILABLE', detail: 'AWS, create an access key: Throttling' },
-        { code: 'FB_ERR_UNAVAILABLE', detail: 'AWS, create an access key: ServiceFailure' },
-        { code: 'FB_ERR_REFUSED', detail: expect.stringMatching(/SignatureDoesNotMatch$/) },
-        { code: 'FB_ERR_REFUSED', detail: expect.stringMatching(/AccessDenied$/) },
-      ]);
-      const said = errors.map((error) => `${String(error)} ${JSON.stringify(error)}`).join('\n');
-      for (const value of ['canary', old.values.secret ?? '', login.secretAccessKey]) expect(said).not.toContain(value);
-    });
-
-    test('a role is assumed with the token of the account, as it is in the file then', async () => {
-      const folder = mkdtempSync(join(tmpdir(), 'firebreak-token-'));
-      const tokenFile = join(folder, 'token');
-      const seen: (string | null)[] = [];
-      await front.stop();
-      front = await startAwsFront({
-        url: server.url,
-        assume: async (token, pass) => {
-          seen.push(token);
-          await server.check(false);
-          try {
-            return await pass();
-          } finally {
-            await server.check(true);
-          }
-        },
-      });
-      try {
-        const roleArn = await server.roleWith(documentedPolicy);
-        const aws = awsWith({ roleArn, tokenFile });
-        await expect(aws.keysOf(user, signal)).rejects.toMatchObject({
-          code: 'FB_ERR_UNAVAILABLE',
-          detail: expect.stringContaining(tokenFile),
-        });
-        writeFileSync(tokenFile, 'token-of-the-account\n');
-        const next = await whole(provider(aws));
-        expect(await idsNow()).toEqual([idOf(next)]);
-        expect(seen).toEqual(['token-of-the-account']);
-      } finally {
-        rmSync(folder, { recursive: true, force: true });
-      }
     });
   });
 }
