@@ -68,17 +68,9 @@ if (platform) {
     }),
   );
 }
-for (const { suite, files } of wanted) {
-  if (interrupted) break;
-  const missing = suite.missing();
-  if (files.length === 0) continue;
-  if (missing || (suite.platform && !platform)) {
-    total.skipped += files.length;
-    notes.push(`${suite.name}: ${files.length} files skipped: ${missing ?? 'the platform did not start'}`);
-  } else {
-    await step(suite.name, () => (suite.lab ? inLab({ suite, files }) : runJest({ suite, files, env: environment })));
-  }
-}
+// Two lanes side by side: what runs on the shared servers waits for them most of the time.
+const lanes = [true, false].map((shared) => wanted.filter(({ suite }) => (suite.platform === true) === shared));
+await Promise.all(lanes.map(runLane));
 await platform?.stop();
 
 if (interrupted) total.failed += 1;
@@ -89,6 +81,20 @@ for (const note of notes) say(note);
 say(`took ${Math.round((Date.now() - startedAt) / 1000)} s`);
 process.exitCode = total.failed === 0 ? 0 : 1;
 say(`${total.passed} passed, ${total.failed} failed${total.skipped > 0 ? `, ${total.skipped} skipped` : ''}`);
+
+async function runLane(lane) {
+  for (const { suite, files } of lane) {
+    if (interrupted) break;
+    const missing = suite.missing();
+    if (files.length === 0) continue;
+    if (missing || (suite.platform && !platform)) {
+      total.skipped += files.length;
+      notes.push(`${suite.name}: ${files.length} files skipped: ${missing ?? 'the platform did not start'}`);
+    } else {
+      await step(suite.name, () => (suite.lab ? inLab({ suite, files }) : runJest({ suite, files, env: environment })));
+    }
+  }
+}
 
 /** What throws counts as one failure. */
 async function step(name, work) {
