@@ -2,6 +2,7 @@ import type { StepContext } from '../core/action.ts';
 import { tools as declared } from '../core/actions/in-container-rights.ts';
 import type { ResolvedPod } from '../core/actions/pod.schema.ts';
 import { FirebreakError } from '../core/errors.ts';
+import type { EvidenceClass } from '../core/evidence.ts';
 import { names, stepHash } from '../core/labels.ts';
 import { redactSecrets } from '../core/redact.ts';
 import type { KubernetesApi } from '../integrations/kubernetes/client.ts';
@@ -160,8 +161,9 @@ export async function outputOf(command: PodCommand, { mostBytes }: { readonly mo
 }
 
 /** Keeps which run of the container it was, and what was done there, beside the other artefacts. */
-export async function keepFacts({ keep }: Pick<Keeping, 'keep'>, facts: ContainerFacts): Promise<void> {
-  await keep({ name: 'container.json', mediaType: 'application/json', tool: 'kubernetes-api' }, JSON.stringify(facts, null, 2));
+export async function keepFacts({ keep }: Pick<Keeping, 'keep'>, kind: EvidenceClass, facts: ContainerFacts): Promise<void> {
+  const what = { name: 'container.json', mediaType: 'application/json', tool: 'kubernetes-api' };
+  await keep(kind, what, JSON.stringify(facts, null, 2));
 }
 
 const exits: Readonly<Record<number, 'FB_ERR_CONTAINER_REPLACED' | 'FB_ERR_REFUSED' | 'FB_ERR_TARGET_REPLACED'>> = {

@@ -2,11 +2,11 @@ import type { StepContext, Verification } from '../core/action.ts';
 import type { ResolvedPod } from '../core/actions/pod.schema.ts';
 import type { SnapshotPodStateOutput } from '../core/actions/snapshot-pod-state.schema.ts';
 import { FirebreakError } from '../core/errors.ts';
-import type { Artefact, EvidenceManifest } from '../core/evidence.ts';
-import type { EvidenceBytes, EvidenceStore, VerifyManifest, WriteManifest } from '../core/evidence-store.ts';
+import type { Artefact, EvidenceClass, EvidenceManifest } from '../core/evidence.ts';
+import type { VerifyManifest, WriteManifest } from '../core/evidence-store.ts';
+import { keepSealedBytes, type SealingParts } from './sealed-evidence.ts';
 
-export interface EvidenceParts {
-  readonly store: EvidenceStore;
+export interface EvidenceParts extends Pick<SealingParts, 'store' | 'keys'> {
   readonly writeManifest: WriteManifest;
   readonly verifyManifest: VerifyManifest;
   readonly now?: () => Date;
@@ -17,7 +17,12 @@ export type KeptEvidence = SnapshotPodStateOutput['evidence'];
 
 /** What one step keeps of a target: artefact by artefact, then the signed list of them. */
 export interface Keeping {
-  keep(what: Omit<Artefact, 'sha256' | 'bytes' | 'collectedAt'>, data: EvidenceBytes | string): Promise<Artefact>;
+  /** Sealed under the key that the incident has for this class. */
+  keep(
+    kind: EvidenceClass,
+    what: Omit<Artefact, 'sha256' | 'bytes' | 'sealed' | 'collectedAt'>,
+    data: Uint8Array | string,
+  ): Promise<Artefact>;
   /** What lies in the store already. */
   add(artefact: Omit<Artefact, 'collectedAt'>): void;
   /** @param did what was done, for the custody list: `collected 3 logs through the Kubernetes API`. */
@@ -29,14 +34,14 @@ type KeptOf = { readonly pod: ResolvedPod } | { readonly target: EvidenceManifes
 
 /** Begins to keep evidence of a target. Nothing counts as kept before it is closed. */
 export function keepEvidence(
-  { store, writeManifest, now = () => new Date() }: EvidenceParts,
+  { store, keys, writeManifest, now = () => new Date() }: EvidenceParts,
   { context, ...of }: KeptOf & { readonly context: StepContext },
 ): Keeping {
   const target = 'pod' in of ? { name: `pod/${of.pod.namespace}/${of.pod.name}`, uid: of.pod.uid } : of.target;
   const artefacts: Artefact[] = [];
   return {
-    async keep(what, data) {
-      const kept = await store.put(typeof data === 'string' ? new TextEncoder().encode(data) : data, what.mediaType);
+    async keep(kind, what, data) {
+      const kept = await keepSealedBytes({ store, keys }, { kind, what, data: Buffer.from(data), context });
       const artefact = { ...what, ...kept, collectedAt: now().toISOString() };
       artefacts.push(artefact);
       return artefact;

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
+import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { constants, createZstdCompress } from 'node:zlib';
 import type { StepContext } from '../core/action.ts';
-import type { Artefact } from '../core/evidence.ts';
+import type { Artefact, EvidenceClass } from '../core/evidence.ts';
 import type { EvidenceStore } from '../core/evidence-store.ts';
 import type { IncidentKeys } from '../core/incident-key.ts';
 import { sealStream } from '../integrations/evidence/sealed-stream.ts';
@@ -22,11 +23,13 @@ export interface SealingParts {
 export async function keepSealed(
   { store, keys, streams }: SealingParts,
   {
+    kind,
     what,
     data,
     whole,
     context,
   }: {
+    readonly kind: EvidenceClass;
     readonly what: Pick<Artefact, 'mediaType'>;
     readonly data: AsyncIterable<Uint8Array>;
     /** Looks at what came before anything counts as kept. @throws when it is not all. */
@@ -35,10 +38,33 @@ export async function keepSealed(
   },
 ): Promise<Pick<Artefact, 'sha256' | 'bytes' | 'sealed'>> {
   const { incident, run } = context;
-  const { id, key } = await keys.keyFor({ incident, run });
+  const { id, key } = await keys.keyFor({ incident, run, class: kind });
   const plain = hashing(streams?.paced(data) ?? data, whole);
   const kept = await store.put(sealStream(plain.data, key), what.mediaType);
   return { ...plain.result(), sealed: { keyId: id, ...kept } };
+}
+
+/** The same for what is in memory: one write, and no file on the way. */
+export async function keepSealedBytes(
+  { store, keys }: Pick<SealingParts, 'store' | 'keys'>,
+  {
+    kind,
+    what,
+    data,
+    context: { incident, run },
+  }: {
+    readonly kind: EvidenceClass;
+    readonly what: Pick<Artefact, 'mediaType'>;
+    readonly data: Uint8Array;
+    readonly context: Pick<StepContext, 'incident' | 'run'>;
+  },
+): Promise<Pick<Artefact, 'sha256' | 'bytes' | 'sealed'>> {
+  const { id, key } = await keys.keyFor({ incident, run, class: kind });
+  const parts: Uint8Array[] = [];
+  for await (const part of sealStream(Readable.from([data]), key)) parts.push(Buffer.from(part));
+  const kept = await store.put(Buffer.concat(parts), what.mediaType);
+  const sha256 = createHash('sha256').update(data).digest('hex');
+  return { sha256, bytes: data.byteLength, sealed: { keyId: id, ...kept } };
 }
 
 /** Does work that sends much when it is its turn. */

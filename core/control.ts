@@ -2,7 +2,9 @@ import type { Level } from './approval.ts';
 import type { AuditRecord } from './audit.ts';
 import type { DecidedAnything, DecisionProposal } from './decision.ts';
 import type { SignedReadEvidence } from './evidence-access.ts';
+import type { SignedEvidenceOrder } from './evidence-order.ts';
 import type { IncidentRef } from './incident.ts';
+import type { KeyName } from './incident-key.ts';
 import type { SignedIncidentOrder } from './incident-order.ts';
 import type { QuestionState, TimelineEntry } from './incident-state.ts';
 import type { SignedRestraint, SignedRestraintEnd } from './restraint.ts';
@@ -19,6 +21,10 @@ export const controlNames = {
   stormSignal: 'storm',
   /** Somebody wants to be given evidence: it goes on the record first. */
   readSignal: 'read',
+  /** Somebody wants evidence destroyed, held, or no longer held. */
+  evidenceSignal: 'evidence',
+  /** A cell asks for a look at what is kept longer than it may be. */
+  expireEvidenceSignal: 'expireEvidence',
   /** Somebody starts an incident by hand. */
   startIncidentSignal: 'startIncident',
   /** Go on under the current build. */
@@ -92,4 +98,26 @@ export interface ControlActivities {
   checkReading(signed: unknown): Promise<OrderCheck<SignedReadEvidence>>;
   /** Checks it, and hands it to the intake as the alert that it is: the same order is one alert. */
   takeIncidentOrder(signed: unknown): Promise<IncidentOrderAnswer>;
+}
+
+export type EvidenceOrderAnswer =
+  | {
+      readonly ok: true;
+      readonly order: SignedEvidenceOrder;
+      readonly name: string;
+      /** Of an order to destroy: ids of the keys that it means. */
+      readonly keys: readonly string[];
+    }
+  | { readonly ok: false; readonly reason: string };
+
+export type EvidenceOrderDone = { readonly ok: true; readonly text: string } | { readonly ok: false; readonly reason: string };
+
+/** What the control workflow asks of the cell about what is kept; the cell has the store. */
+export interface EvidenceActivities {
+  checkEvidenceOrder(signed: unknown): Promise<EvidenceOrderAnswer>;
+  carryOutEvidenceOrder(signed: unknown): Promise<EvidenceOrderDone>;
+  /** Keys whose time is over, and which nothing keeps. */
+  findExpiredEvidence(): Promise<readonly KeyName[]>;
+  /** Checks that again. */
+  destroyExpiredEvidence(id: string): Promise<EvidenceOrderDone>;
 }

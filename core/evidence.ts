@@ -1,3 +1,10 @@
+/**
+ * What is kept for different times: what the API server and the process list say, logs, files, packets, memory. Each class of an incident has a
+ * key of its own, so that memory can be gone when the logs are still needed.
+ */
+export const evidenceClasses = ['state', 'logs', 'files', 'traffic', 'memory'] as const;
+export type EvidenceClass = (typeof evidenceClasses)[number];
+
 /** An artefact with its SHA-256, as the signed manifest lists it. */
 export interface Artefact {
   readonly name: string;

@@ -13,6 +13,8 @@ export interface ObjectBucket {
   /** The same as it comes. */
   read(key: string): AsyncIterable<Uint8Array>;
   has(key: string): Promise<boolean>;
+  /** All versions of it, where the bucket keeps them. @throws FB_ERR_REFUSED while the bucket keeps one for anybody. */
+  remove(key: string): Promise<void>;
   /** Keys below a folder, in order. */
   keys(folder: string): AsyncIterable<string>;
 }

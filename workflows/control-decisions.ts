@@ -208,6 +208,11 @@ export class Decisions {
 
 const notChecked = { ok: false, reason: 'It could not be checked; please send it again.' } as const;
 
+/** Who an order that was refused says that it is from. */
+export function claimedActor(value: unknown): string {
+  return claimed(value).actor;
+}
+
 /** Who an order that was refused says that it is from: for the record, cut, and marked as what it is. */
 function claimed(value: unknown): { readonly actor: string; readonly id: string | null; readonly noun: string } {
   const order: unknown = typeof value === 'object' && value !== null && 'order' in value ? value.order : undefined;

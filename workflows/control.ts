@@ -8,9 +8,10 @@ import {
   setHandler,
   workflowInfo,
 } from '@temporalio/workflow';
-import { type ControlInput, type ControlState, controlNames } from '../core/control.ts';
+import { type ControlInput, type ControlState, controlNames, type EvidenceActivities } from '../core/control.ts';
 import { deskActivities } from './calls.ts';
 import { type Arrived, type Checks, Decisions } from './control-decisions.ts';
+import { EvidenceOrders } from './control-evidence.ts';
 import { ControlModel } from './control-model.ts';
 import { Outbox } from './outbox.ts';
 import { StormNotices } from './storm-notices.ts';
@@ -20,6 +21,8 @@ const endSignal = defineSignal<[unknown]>(controlNames.endSignal);
 const voteSignal = defineSignal<[unknown]>(controlNames.voteSignal);
 const stormSignal = defineSignal<[unknown]>(controlNames.stormSignal);
 const readSignal = defineSignal<[unknown]>(controlNames.readSignal);
+const evidenceSignal = defineSignal<[unknown]>(controlNames.evidenceSignal);
+const expireEvidenceSignal = defineSignal(controlNames.expireEvidenceSignal);
 const startIncidentSignal = defineSignal<[unknown]>(controlNames.startIncidentSignal);
 const handOverSignal = defineSignal<[string]>(controlNames.handOverSignal);
 const stateQuery = defineQuery<ControlState>(controlNames.stateQuery);
@@ -29,6 +32,11 @@ const mostWaiting = 500;
 /** Pure checks in the cell; roster and keys are there. */
 function checksBy({ queues }: ControlInput): Checks {
   return proxyActivities<Checks>({ taskQueue: queues.cell, startToCloseTimeout: '5s', scheduleToCloseTimeout: '10m' });
+}
+
+/** They read and write the evidence store, whose answers may take a while. */
+function keepersBy({ queues }: ControlInput): EvidenceActivities {
+  return proxyActivities<EvidenceActivities>({ taskQueue: queues.cell, startToCloseTimeout: '2m', scheduleToCloseTimeout: '5m' });
 }
 
 /**
@@ -63,11 +71,15 @@ export async function control(input: ControlInput): Promise<never> {
   setHandler(stateQuery, snapshot);
 
   const decisions = new Decisions(model, desk, checksBy(input));
+  const evidence = new EvidenceOrders(model, keepersBy(input));
+  setHandler(evidenceSignal, (value) => evidence.hear({ kind: 'order', value }));
+  setHandler(expireEvidenceSignal, () => evidence.hear({ kind: 'expire' }));
   void model.outbox.run();
   void storms.run();
+  void evidence.run();
   const mustHandOver = (): boolean =>
     wantedBuild !== undefined && wantedBuild !== workflowInfo().currentDeploymentVersion?.buildId;
-  const mayCarryOn = (): boolean => model.outbox.canBeCarried && storms.isIdle && arrived.length === 0;
+  const mayCarryOn = (): boolean => model.outbox.canBeCarried && storms.isIdle && evidence.isIdle && arrived.length === 0;
 
   for (;;) {
     const left = model.nextEnd - Date.now();

@@ -59,10 +59,11 @@ export function captureProcessesImplementation(
       const keeping = keepEvidence(parts, { pod, context });
       const partial = missingIn(listing, facts.tools.rights);
       await keeping.keep(
+        'state',
         { name: 'processes.json', mediaType: 'application/json', tool: listing.tool, ...(partial && { partial }) },
         JSON.stringify(redacted(listing), null, 2),
       );
-      await keepFacts(keeping, facts);
+      await keepFacts(keeping, 'state', facts);
       const did = `listed ${listing.processes.length} processes of container ${facts.container.id} with tools of our own`;
       return {
         evidence: await keeping.close('firebreak/forensics', did),

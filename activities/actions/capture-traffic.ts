@@ -57,13 +57,13 @@ export function captureTrafficImplementation(
             tool('traffic', { arguments: limits, timeoutMs: silentMs, idleMs: silentMs }),
             summarySchema,
           );
-          const kept = await keepSealed(parts, { what, ...stream, context });
+          const kept = await keepSealed(parts, { kind: 'traffic', what, ...stream, context });
           return { kept, summary: stream.summary() };
         },
       });
       const keeping = keepEvidence(parts, { pod, context });
       keeping.add({ ...what, tool: summary.tool, ...kept, ...partialOf(summary) });
-      await keepFacts(keeping, facts);
+      await keepFacts(keeping, 'traffic', facts);
       const { packets } = summary;
       const did = `captured ${packets} packets beside container ${facts.container.id} with tools of our own, sealed on the way`;
       return { evidence: await keeping.close('firebreak/forensics', did), packets };

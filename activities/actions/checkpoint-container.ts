@@ -92,7 +92,12 @@ export function checkpointContainerImplementation(
           throw new FirebreakError('FB_ERR_UNAVAILABLE', 'what came of the checkpoint is not what the node sent');
         tool = sent.tool;
       })();
-      const kept = await keepSealed(parts, { what: { mediaType: 'application/zstd' }, data: compressed(data), context });
+      const kept = await keepSealed(parts, {
+        kind: 'memory',
+        what: { mediaType: 'application/zstd' },
+        data: compressed(data),
+        context,
+      });
       return { kept, tool, sent: way() };
     } finally {
       if (!context.signal.aborted) await outputOf(run(removal, 30_000), { mostBytes: 65_536 });
@@ -164,6 +169,7 @@ export function checkpointContainerImplementation(
           add({ ...what, tool: `kubelet checkpoint, ${tool}`, ...kept });
           const facts = { pod, node, container, seenBefore, seenAfter: new Date().toISOString(), archive, sent };
           await keep(
+            'memory',
             { name: 'checkpoint/container.json', mediaType: 'application/json', tool: 'kubernetes-api' },
             JSON.stringify(facts, null, 2),
           );

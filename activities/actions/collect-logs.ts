@@ -39,7 +39,7 @@ export function collectLogsImplementation(
       const pod = await readSamePod({ api, pod: target, signal });
       const logs = await collectPodLogs({ api, pod, target, maxLines, maxBytes: maxLogBytes, signal });
       const { keep, close } = keepEvidence(options, { pod: target, context });
-      for (const { bytes, ...log } of logs) await keep(log, bytes);
+      for (const { bytes, ...log } of logs) await keep('logs', log, bytes);
       return { evidence: await close('firebreak/cell', `collected ${logs.length} logs through the Kubernetes API`) };
     },
 

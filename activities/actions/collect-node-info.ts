@@ -60,11 +60,11 @@ export function collectNodeInfoImplementation(
       const json: NodeJson = seen;
       const cut = json.status?.images?.length === mostImages ? `the kubelet names ${mostImages} images at most` : undefined;
       const yaml = { name: 'node.yaml', mediaType: 'application/yaml', tool: 'kubernetes-api' };
-      await keep({ ...yaml, ...(cut !== undefined && { partial: cut }) }, redactedNodeYaml(json));
-      await keep({ name: 'pods.json', ...fromApi }, asText(pods.map((pod) => onNode(pod, view)).sort(byName)));
+      await keep('state', { ...yaml, ...(cut !== undefined && { partial: cut }) }, redactedNodeYaml(json));
+      await keep('state', { name: 'pods.json', ...fromApi }, asText(pods.map((pod) => onNode(pod, view)).sort(byName)));
       const { text, ...more } = events;
-      await keep({ name: 'events.json', ...fromApi, ...more }, text);
-      await keep({ name: 'lease.json', ...fromApi }, asText(lease?.spec ?? null));
+      await keep('state', { name: 'events.json', ...fromApi, ...more }, text);
+      await keep('state', { name: 'lease.json', ...fromApi }, asText(lease?.spec ?? null));
       return {
         evidence: await close('firebreak/cell', `collected 4 artefacts and ${pods.length} pods’ names from the Kubernetes API`),
       };

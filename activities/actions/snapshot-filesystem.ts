@@ -76,7 +76,7 @@ export function snapshotFilesystemImplementation(
                 ? parts.uploads.stream({ step: context.key, mostBytes: mostSent(input), lastsMs: timeoutMs, start })
                 : byExec(start([]));
             const archive = wholeStream(stream.command, summarySchema);
-            const kept = await keepSealed(parts, { what, ...archive, context });
+            const kept = await keepSealed(parts, { kind: 'files', what, ...archive, context });
             return { kept, summary: archive.summary(), way: stream.way() };
           },
         });
@@ -85,6 +85,7 @@ export function snapshotFilesystemImplementation(
         add({ ...what, tool: summary.tool, ...kept, ...(partial !== undefined && { partial }) });
         const { files = 'changed', paths = ['/'], volumes = [] } = input;
         await keep(
+          'files',
           { name: 'filesystem.json', mediaType: 'application/json', tool: 'kubernetes-api' },
           JSON.stringify({ ...facts, taken: { files, paths, volumes }, sent: way, summary }, null, 2),
         );

@@ -40,11 +40,11 @@ export function snapshotPodStateImplementation(
       const { signal } = context;
       const pod = await readSamePod({ api, pod: target, signal });
       const { keep, close } = keepEvidence(options, { pod: target, context });
-      await keep({ name: 'pod.yaml', mediaType: 'application/yaml', tool: 'kubernetes-api' }, redactedPodYaml(pod));
+      await keep('state', { name: 'pod.yaml', mediaType: 'application/yaml', tool: 'kubernetes-api' }, redactedPodYaml(pod));
       const { text: events, ...cut } = await eventsAbout({ api, namespace: target.namespace, of: { uid: target.uid }, signal });
-      await keep({ name: 'events.json', mediaType: 'application/json', tool: 'kubernetes-api', ...cut }, events);
+      await keep('state', { name: 'events.json', mediaType: 'application/json', tool: 'kubernetes-api', ...cut }, events);
       const logs = await collectPodLogs({ api, pod, target, maxLines: maxLogLines, maxBytes: maxLogBytes, signal });
-      for (const { bytes, ...log } of logs) await keep(log, bytes);
+      for (const { bytes, ...log } of logs) await keep('logs', log, bytes);
       return { evidence: await close('firebreak/cell', `collected ${logs.length + 2} artefacts from the Kubernetes API`) };
     },
 

@@ -71,6 +71,7 @@ export function snapshotVolumeImplementation(
       const { keep, close } = keepEvidence(options, { pod, context });
       const partial = left.length > 0 ? { partial: left.join('; ') } : {};
       await keep(
+        'state',
         { name: 'volume-snapshots.json', mediaType: 'application/json', tool: 'kubernetes-api', ...partial },
         canonicalJson({ taken: taken.map(described), missing }),
       );

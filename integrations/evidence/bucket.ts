@@ -1,5 +1,13 @@
 import { Readable } from 'node:stream';
-import { GetObjectCommand, HeadObjectCommand, ListObjectsV2Command, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import {
+  DeleteObjectCommand,
+  GetObjectCommand,
+  HeadObjectCommand,
+  ListObjectsV2Command,
+  ListObjectVersionsCommand,
+  PutObjectCommand,
+  S3Client,
+} from '@aws-sdk/client-s3';
 import { FirebreakError } from '../../core/errors.ts';
 import type { ObjectBucket } from '../../core/object-bucket.ts';
 
@@ -60,6 +68,16 @@ export function openBucket(options: S3Options): ObjectBucket {
       }
     },
     has: async (key) => (await answered(key, () => client.send(new HeadObjectCommand(at(key))))) !== 'missing',
+    remove: async (key) => {
+      const query = { Bucket: bucket, Prefix: `${prefix}${key}` };
+      const found = await answered(key, () => client.send(new ListObjectVersionsCommand(query)));
+      const { Versions: versions = [], DeleteMarkers: markers = [] } = typeof found === 'string' ? {} : found;
+      const own = [...versions, ...markers].filter(({ Key: name }) => name === query.Prefix);
+      for (const { VersionId: version } of own)
+        await answered(key, () =>
+          client.send(new DeleteObjectCommand({ ...at(key), ...(version !== undefined && { VersionId: version }) })),
+        );
+    },
     keys: async function* (folder) {
       let next: string | undefined;
       do {

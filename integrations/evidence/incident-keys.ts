@@ -1,87 +1,121 @@
-import { randomBytes, randomUUID } from 'node:crypto';
-import { link, mkdir, open, readFile, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { randomBytes } from 'node:crypto';
+import { canonicalJson } from '../../core/digest.ts';
 import { FirebreakError } from '../../core/errors.ts';
-import { type IncidentKey, type IncidentKeys, incidentKeyId } from '../../core/incident-key.ts';
-import { systemErrorCode } from '../../core/system-error.ts';
-import { syncFolder } from './sync-folder.ts';
+import { evidenceClasses } from '../../core/evidence.ts';
+import type { EvidenceShelf } from '../../core/evidence-shelf.ts';
+import {
+  type DestroyedKey,
+  type IncidentKey,
+  type IncidentKeys,
+  incidentKeyId,
+  type KeyName,
+  type KeyWrap,
+  wrappedFor,
+} from '../../core/incident-key.ts';
 
-/** Wraps keys with a key of ours: a box in the sense of `integrations/crypto-box`, or a KMS. */
-export interface KeyWrap {
-  seal(bytes: Uint8Array, aad: string): Uint8Array;
-  open(sealed: Uint8Array, aad: string): Uint8Array;
+/** `keys/ID` holds a key, wrapped, and says of itself what it is for. */
+interface WrappedKey extends KeyName {
+  readonly version: 1;
+  /** Base64. */
+  readonly wrapped: string;
 }
 
-/** Where wrapped keys lie, each under its id. Nothing else is needed to delete an incident's evidence than to remove one. */
-export interface KeyPlace {
-  /** Never over one that is there. */
-  add(id: string, wrapped: Uint8Array): Promise<void>;
-  get(id: string): Promise<Uint8Array | undefined>;
-}
+/** Where a key lies on the shelf, and where what is left of it. */
+export const placeOf = {
+  key: (id: string): string => `keys/${checkedKeyId(id)}`,
+  destroyed: (id: string): string => `destroyed/${checkedKeyId(id)}`,
+} as const;
 
-/** One random key per run of an incident, kept wrapped in a place from which it can be deleted. */
-export function createIncidentKeys({ wrap, place }: { readonly wrap: KeyWrap; readonly place: KeyPlace }): IncidentKeys {
-  const aadOf = (id: string): string => `firebreak.incident-key.v1\n${id}`;
+/** One random key for each class of what is kept of a run of an incident, wrapped, on a shelf from which it can be taken away. */
+export function createIncidentKeys({
+  wrap,
+  shelf,
+  now = () => new Date(),
+}: {
+  readonly wrap: KeyWrap;
+  readonly shelf: EvidenceShelf;
+  readonly now?: () => Date;
+}): IncidentKeys {
   const find = async (id: string): Promise<IncidentKey | undefined> => {
-    const wrapped = await place.get(id);
-    return wrapped && { id, key: wrap.open(wrapped, aadOf(id)) };
+    const bytes = await shelf.get(placeOf.key(id));
+    if (bytes === undefined) return undefined;
+    const found = readWrappedKey(bytes);
+    if (found?.id !== id) throw new FirebreakError('FB_ERR_SEAL_BROKEN', `${placeOf.key(id)} holds no key of this name`);
+    return { id, key: await wrap.open(Buffer.from(found.wrapped, 'base64'), wrappedFor(found)) };
+  };
+  const left = async (id: string): Promise<DestroyedKey | undefined> => {
+    const bytes = await shelf.get(placeOf.destroyed(id));
+    return bytes && readDestroyedKey(bytes);
   };
   return {
-    async keyFor(incident) {
-      const id = incidentKeyId(incident);
+    async keyFor({ incident, run, class: kind }) {
+      const id = incidentKeyId({ incident, run, class: kind });
       const known = await find(id);
       if (known) return known;
-      await place.add(id, wrap.seal(randomBytes(32), aadOf(id)));
+      const destroyed = await left(id);
+      if (destroyed) throw new FirebreakError('FB_ERR_REFUSED', `nothing more of it can be kept: ${lossOf(id, destroyed)}`);
+      const name: KeyName = { id, incident, run, class: kind, madeAt: now().toISOString() };
+      const wrapped = Buffer.from(await wrap.seal(randomBytes(32), wrappedFor(name))).toString('base64');
+      await shelf.add(placeOf.key(id), textBytes({ version: 1, ...name, wrapped } satisfies WrappedKey));
       // Read back: another process may have been first.
-      return (await find(id)) ?? missing(id);
+      return (await find(id)) ?? missing(id, undefined);
     },
-    open: async (id) => (await find(id)) ?? missing(id),
+    open: async (id) => (await find(id)) ?? missing(id, await left(id)),
   };
 }
 
-/** `DIR/keys/ID`, readable by its owner only. */
-export function folderKeyPlace({ dir }: { readonly dir: string }): KeyPlace {
-  const folder = join(dir, 'keys');
-  const pathOf = (id: string): string => join(folder, checkedKeyId(id));
-  return {
-    async add(id, wrapped) {
-      const draft = join(folder, `${randomUUID()}.draft`);
-      await mkdir(folder, { recursive: true, mode: 0o700 });
-      const file = await open(draft, 'wx', 0o600);
-      try {
-        await file.writeFile(wrapped);
-        await file.sync();
-        await link(draft, pathOf(id));
-        await syncFolder(folder);
-      } catch (error) {
-        if (systemErrorCode(error) !== 'EEXIST') throw unavailable(error);
-      } finally {
-        await file.close();
-        await rm(draft, { force: true });
-      }
-    },
-    async get(id) {
-      const path = pathOf(id);
-      try {
-        return await readFile(path);
-      } catch (error) {
-        if (systemErrorCode(error) === 'ENOENT') return undefined;
-        throw unavailable(error);
-      }
-    },
-  };
-}
-
-/** Ids come out of manifests too. */
+/** Ids come out of manifests too. @throws FB_ERR_NOT_FOUND */
 export function checkedKeyId(id: string): string {
   if (/^[0-9a-f]{32}$/.test(id)) return id;
   throw new FirebreakError('FB_ERR_NOT_FOUND', 'that is no id of an incident’s key');
 }
 
-function missing(id: string): never {
-  throw new FirebreakError('FB_ERR_NOT_FOUND', `the key ${id} of the incident is not there: its evidence was deleted with it`);
+export function textBytes(value: unknown): Uint8Array {
+  return new TextEncoder().encode(canonicalJson(value));
 }
 
-function unavailable(error: unknown): FirebreakError {
-  return new FirebreakError('FB_ERR_UNAVAILABLE', `the keys beside the evidence: ${systemErrorCode(error) ?? 'failed'}`);
+/** Undefined for anything of another shape; whether it is genuine shows when it is opened. */
+export function readWrappedKey(bytes: Uint8Array): WrappedKey | undefined {
+  const value = parsed(bytes);
+  const name = keyNameIn(value);
+  return name && value?.version === 1 && typeof value.wrapped === 'string'
+    ? { version: 1, ...name, wrapped: value.wrapped }
+    : undefined;
+}
+
+export function readDestroyedKey(bytes: Uint8Array): DestroyedKey | undefined {
+  const value = parsed(bytes);
+  const name = keyNameIn(value);
+  const { destroyedAt, by, reason } = value ?? {};
+  if (!name || typeof destroyedAt !== 'string' || typeof by !== 'string' || typeof reason !== 'string') return undefined;
+  return { ...name, destroyedAt, by, reason };
+}
+
+export function parsed(bytes: Uint8Array): Readonly<Record<string, unknown>> | undefined {
+  try {
+    const value: unknown = JSON.parse(new TextDecoder().decode(bytes));
+    return typeof value === 'object' && value !== null ? { ...value } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function keyNameIn(value: Readonly<Record<string, unknown>> | undefined): KeyName | undefined {
+  const { id, incident, run, madeAt } = value ?? {};
+  const kind = evidenceClasses.find((known) => known === value?.class);
+  if (kind === undefined || typeof incident !== 'string' || typeof run !== 'string' || typeof madeAt !== 'string')
+    return undefined;
+  const isOwn = !Number.isNaN(Date.parse(madeAt)) && id === incidentKeyId({ incident, run, class: kind });
+  return isOwn ? { id, incident, run, class: kind, madeAt } : undefined;
+}
+
+function lossOf(id: string, { destroyedAt, by, reason }: DestroyedKey): string {
+  return `the key ${id} of the incident was destroyed at ${destroyedAt} by ${by}: ${reason}`;
+}
+
+function missing(id: string, destroyed: DestroyedKey | undefined): never {
+  throw new FirebreakError(
+    'FB_ERR_NOT_FOUND',
+    destroyed ? lossOf(id, destroyed) : `the key ${id} of the incident is not there: its evidence was deleted with it`,
+  );
 }

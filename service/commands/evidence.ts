@@ -1,17 +1,18 @@
 import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
-import type { Artefact, EvidenceManifest } from '../../core/evidence.ts';
 import type { EvidenceStore } from '../../core/evidence-store.ts';
-import type { IncidentKeys } from '../../core/incident-key.ts';
-import { createManifestVerifier, readManifest } from '../../integrations/evidence/manifest.ts';
+import type { IncidentKeys, KeyRegister } from '../../core/incident-key.ts';
+import { createManifestVerifier } from '../../integrations/evidence/manifest.ts';
 import { openVerifier } from '../../integrations/keys/ed25519.ts';
 import { type Config, loadConfig } from '../config/load.ts';
 import { resolveSecrets } from '../config/secrets.ts';
-import { openEvidenceStore, openIncidentKeys } from '../run/evidence.ts';
+import { openEvidenceStore, openIncidentKeys, openKeyRegister } from '../run/evidence.ts';
 import { incidentId, incidentState, withSession } from './connect.ts';
 import { getEvidence } from './evidence-get.ts';
+import { listKeys, listManifests } from './evidence-list.ts';
+import { registerEvidenceOrders } from './evidence-orders.ts';
 import { type ConfiguredOptions, withConfig, withExamples } from './options.ts';
-import { print, printable, printJson, printTable } from './output.ts';
+import { print, printable, printJson } from './output.ts';
 
 interface EvidenceOptions extends ConfiguredOptions {
   readonly run?: string;
@@ -31,26 +32,32 @@ export interface EvidenceReader {
   readonly store: EvidenceStore;
   /** Absent where the key that wraps them is not here: then what is sealed stays sealed. */
   readonly keys?: IncidentKeys;
+  readonly register: KeyRegister;
   readonly verifier: Awaited<ReturnType<typeof openVerifier>>;
 }
 
 const isAddress = (text: string): boolean => /^[0-9a-f]{64}$/.test(text);
 
-/** Adds `firebreak evidence list|get|verify`. */
+/** Adds `firebreak evidence list|get|verify|destroy|hold|unhold`. */
 export function registerEvidenceCommand(program: Command): void {
   const evidence = program.command('evidence').description('what was kept of the targets, and the proof of it');
-  const about = (name: string, description: string): Command =>
+  const about = (name: string, description: string, incident = '<incident>'): Command =>
     withConfig(
       evidence
         .command(name)
         .description(description)
-        .argument('<incident>', 'id of the incident, or the SHA-256 of a manifest')
+        .argument(incident, 'id of the incident, or the SHA-256 of a manifest')
         .option('--run <run>', 'an earlier run of this incident')
         .option('--public-key <files...>', 'public keys (PEM) that are believed (default: the .pub beside evidence.keyFile)'),
     );
 
-  withExamples(about('list', 'list what is kept'), ['firebreak evidence list shop/Deployment/cart']).action(
-    async (written: string, options: EvidenceOptions) => list(await manifestsOf(written, options), options),
+  withExamples(about('list', 'list what is kept, and until when; of all incidents without one', '[incident]'), [
+    'firebreak evidence list',
+    'firebreak evidence list shop/Deployment/cart',
+  ]).action(async (written: string | undefined, options: EvidenceOptions) =>
+    written === undefined
+      ? listKeys(await openReader(options), options)
+      : listManifests(await manifestsOf(written, options), options),
   );
 
   withExamples(
@@ -72,6 +79,8 @@ export function registerEvidenceCommand(program: Command): void {
     about('verify', 'read it all back, check signature, custody list and hashes; exit code 1 when something is wrong'),
     ['firebreak evidence verify shop/Deployment/cart', 'firebreak evidence verify 0f5c… --public-key /mnt/safe/evidence.pem.pub'],
   ).action(async (written: string, options: EvidenceOptions) => verify(await manifestsOf(written, options), options));
+
+  registerEvidenceOrders(evidence);
 }
 
 /** The manifests that are meant, by their addresses, and where to read them. */
@@ -90,6 +99,7 @@ async function openReader(options: EvidenceOptions): Promise<EvidenceReader> {
   return {
     config,
     store,
+    register: await openKeyRegister({ config, secrets }),
     ...(keys && { keys }),
     verifier: await openVerifier({ files: options.publicKey ?? [`${config.evidence.keyFile}.pub`] }),
   };
@@ -106,31 +116,6 @@ async function manifestsOf(written: string, options: EvidenceOptions): Promise<W
     }),
   );
   return { reader, addresses: [...new Set(evidence.map(({ manifestSha256 }) => manifestSha256))] };
-}
-
-interface Row extends Artefact {
-  readonly manifest: string;
-  readonly target: string;
-}
-
-async function list({ reader, addresses }: Wanted, options: EvidenceOptions): Promise<void> {
-  const manifests: { readonly address: string; readonly manifest: EvidenceManifest }[] = [];
-  for (const address of addresses) manifests.push({ address, manifest: await readManifest({ ...reader, sha256: address }) });
-  if (options.json) return printJson(manifests.map(({ address, manifest }) => ({ sha256: address, ...manifest })));
-  if (manifests.length === 0) return print('Nothing is kept.');
-  const rows = manifests.flatMap(({ address, manifest }) =>
-    manifest.artefacts.map((artefact): Row => ({ ...artefact, manifest: address, target: manifest.target.name })),
-  );
-  printTable(rows, [
-    { title: 'MANIFEST', text: ({ manifest }) => manifest.slice(0, 12) },
-    { title: 'COLLECTED', text: ({ collectedAt }) => collectedAt.replace('T', ' ').slice(0, 19) },
-    { title: 'BYTES', text: ({ bytes }) => String(bytes) },
-    { title: 'SEALED', text: ({ sealed }) => (sealed ? `key ${sealed.keyId}` : '') },
-    { title: 'TARGET', text: ({ target }) => target },
-    { title: 'ARTEFACT', text: ({ name, partial }) => `${name}${partial === undefined ? '' : ` (partial: ${partial})`}` },
-  ]);
-  print();
-  for (const { address, manifest } of manifests) print(printable(`manifest ${address}, signed by ${manifest.keyId}`));
 }
 
 async function verify({ reader, addresses }: Wanted, options: EvidenceOptions): Promise<void> {

@@ -1,6 +1,7 @@
 import { createPublicKey } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
+import type { RetentionRules } from '../../core/evidence-retention.ts';
 import type { Roster } from '../../core/roster.ts';
 import { completeImages } from './complete-images.ts';
 import { completeOnCall, onCallProblems } from './complete-roster.ts';
@@ -30,6 +31,8 @@ export interface Config extends Readonly<Omit<FileConfig, Completed>> {
     /** Wraps the keys of the incidents. */
     readonly wrapKeyFile: string;
     readonly deadlineMinutes: number;
+    readonly stewards: readonly string[];
+    readonly retention: RetentionRules;
   };
   readonly intake: FileConfig['intake'] & { readonly spool: { readonly dir: string; readonly maxBytes: number } };
   readonly desk: {
@@ -157,6 +160,8 @@ export function completeConfig(options: {
       keyFile: inState(file.evidence.keyFile, 'keys', 'evidence.pem'),
       wrapKeyFile: inState(file.evidence.wrapKeyFile, 'keys', 'evidence-wrap.key'),
       deadlineMinutes: file.evidence.deadlineMinutes,
+      stewards: file.evidence.stewards,
+      retention: file.evidence.retention,
     },
     intake: {
       ...file.intake,

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { actions } from './actions-section.ts';
+import { evidence } from './evidence-section.ts';
 import { id, path } from './fields.ts';
 import { forensics } from './forensics-section.ts';
 import { images } from './images-section.ts';
@@ -28,7 +29,7 @@ export const configSchema = z.strictObject({
     description: 'Who may have signed the images that run. Absent: no signature is looked at.',
     examples: [{ trust: [{ repositories: ['registry.example.com/shop/*'], keys: ['cosign.pub'] }] }],
   }),
-  evidence: section.evidence.meta({ description: 'Where evidence is kept: a folder or an S3 bucket.' }),
+  evidence: evidence.meta({ description: 'Where evidence is kept: a folder or an S3 bucket.' }),
   incidents: section.incidents.meta({ description: 'How incidents run.' }),
   intake: intake.meta({
     description: 'The HTTP server that takes alerts.',

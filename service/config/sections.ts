@@ -81,44 +81,6 @@ export const guardrails = z
   })
   .prefault({});
 
-export const evidence = z
-  .strictObject({
-    folder: path
-      .exactOptional()
-      .meta({ description: 'Folder that holds the evidence. Default: `evidence` in the state directory.' }),
-    s3: z
-      .strictObject({
-        endpoint: httpUrl.exactOptional().meta({ description: 'URL of an S3-compatible server. Absent: AWS.' }),
-        region: z.string().min(1).default('us-east-1').meta({ description: 'Region.' }),
-        bucket: z
-          .string()
-          .min(3)
-          .meta({ description: 'Bucket; it must exist.', examples: ['firebreak-evidence'] }),
-        prefix: z.string().default('').meta({ description: 'Put before each key.' }),
-        accessKeyId: secret.meta({ description: 'Access key id.' }),
-        secretAccessKey: secret.meta({ description: 'Secret access key.' }),
-      })
-      .exactOptional()
-      .meta({ description: 'An S3 bucket in place of the folder.' }),
-    keyFile: path.exactOptional().meta({
-      description: 'Ed25519 private key (PEM) that signs the manifests. Default: `keys/evidence.pem` in the state directory.',
-    }),
-    wrapKeyFile: path.exactOptional().meta({
-      description:
-        '32 random bytes in base64 that wrap the keys of the incidents, under which files and memory are sealed in the store. Who reads them (`evidence get`) needs it too. Default: `keys/evidence-wrap.key` in the state directory.',
-    }),
-    deadlineMinutes: z
-      .int()
-      .min(1)
-      .max(1_440)
-      .default(30)
-      .meta({ description: 'How long a destructive step waits for evidence that cannot be had.' }),
-  })
-  .refine(({ folder, s3 }) => folder === undefined || s3 === undefined, {
-    error: 'only one of folder and s3 can hold the evidence',
-  })
-  .prefault({});
-
 export const incidents = z
   .strictObject({
     levels: z

@@ -81,7 +81,7 @@ export function cellActions(parts: {
 }): readonly RegisteredAction[] {
   const { config, secrets, api } = parts;
   const { view, cellKey, denyTier } = parts.watch;
-  const { store, writeManifest, verifyManifest } = parts.evidence;
+  const { store, keys, writeManifest, verifyManifest } = parts.evidence;
   const { protectedNamespaces, ownNamespace } = rulesOf(config);
   const exceptions = config.actions.quarantine;
   const isolation = nodeIsolationOf(config, secrets);
@@ -144,12 +144,12 @@ export function cellActions(parts: {
     register({
       declaration: snapshotPodState,
       input: snapshotPodStateInput,
-      implementation: snapshotPodStateImplementation({ api, store, writeManifest, verifyManifest }),
+      implementation: snapshotPodStateImplementation({ api, store, keys, writeManifest, verifyManifest }),
     }),
     register({
       declaration: snapshotVolume,
       input: snapshotVolumeInput,
-      implementation: snapshotVolumeImplementation({ api, cellKey, store, writeManifest, verifyManifest }),
+      implementation: snapshotVolumeImplementation({ api, cellKey, store, keys, writeManifest, verifyManifest }),
     }),
     register({ declaration: deletePod, input: deletePodInput, implementation: deletePodImplementation({ api }) }),
   ];

@@ -4,7 +4,7 @@ import type { Worker } from '@temporalio/worker';
 import { type ContainmentFirst, cellContainsFirst } from '../../activities/containment-first.ts';
 import type { OwnSteps } from '../../activities/own-steps.ts';
 import { namingActors } from '../../core/actors.ts';
-import type { ControlActivities } from '../../core/control.ts';
+import type { ControlActivities, EvidenceActivities } from '../../core/control.ts';
 import { incidentIdOf, incidentNames } from '../../core/incident.ts';
 import type { IncidentInput } from '../../core/incident-input.ts';
 import type { IncidentState } from '../../core/incident-state.ts';
@@ -17,6 +17,7 @@ import { playbooks } from '../../playbooks/index.ts';
 import { followUpOf } from '../config/complete-tickets.ts';
 import type { Config } from '../config/load.ts';
 import type { Secrets } from '../config/secrets.ts';
+import { expireEvidence } from '../control/evidence-window.ts';
 import { followControl } from '../control/follow.ts';
 import { createLateGateway, type LateGateway } from '../intake/late-gateway.ts';
 import { type Intake, startIntake } from '../intake/start.ts';
@@ -29,6 +30,7 @@ import { createCellWorker, type queuesOf, type WorkerBase } from '../temporal/wo
 import { type Cluster, type ClusterWatch, createCellPool } from './cluster.ts';
 import { ContainedPods } from './contained-pods.ts';
 import { type CellControl, createCellControl, expectedSensors } from './control.ts';
+import { openKeyRegister } from './evidence.ts';
 import { HeadStarts } from './head-starts.ts';
 import { HoldContainment } from './hold-containment.ts';
 import { type Logger, reasonOf } from './log.ts';
@@ -70,6 +72,7 @@ export async function startCell(parts: CellParts): Promise<RunningCell> {
   let raise: Intake['raise'] | undefined;
   const control = await createCellControl({
     config,
+    keys: await openKeyRegister({ config, secrets }),
     steps: parts.steps,
     raise: async (alert) => {
       const { pod } = alert;
@@ -140,7 +143,7 @@ export async function startCell(parts: CellParts): Promise<RunningCell> {
 /** The incidents' worker, one more for each older build with open incidents, and last, when all can answer, the way in. */
 async function work(options: {
   readonly parts: CellParts;
-  readonly activities: CellActivities & ControlActivities;
+  readonly activities: CellActivities & ControlActivities & EvidenceActivities;
   readonly control: CellControl;
   readonly gateway: LateGateway;
   readonly headStarts: HeadStarts;
@@ -176,6 +179,7 @@ async function work(options: {
     log.warn({}, 'the first containment after this start may take a second longer');
   const { cluster } = config;
   control.storms.open(client);
+  control.evidence.open(client);
   void followControl({
     client,
     cluster,
@@ -187,6 +191,7 @@ async function work(options: {
     log,
     signal: stopping,
   });
+  void expireEvidence({ client, cluster, signal: stopping });
   headStarts.watch((incident, uid) => holdsLease(client, incident, uid));
   gateway.open(
     temporalGateway({

@@ -1,12 +1,15 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createControlActivities } from '../../activities/control.ts';
+import { createEvidenceActivities } from '../../activities/evidence-orders.ts';
 import type { OwnSteps } from '../../activities/own-steps.ts';
 import type { Level } from '../../core/approval.ts';
-import type { ControlActivities } from '../../core/control.ts';
+import type { ControlActivities, EvidenceActivities } from '../../core/control.ts';
+import type { KeyRegister } from '../../core/incident-key.ts';
 import type { Beliefs } from '../../core/suppression-check.ts';
 import { type KubernetesApi, pathOf } from '../../integrations/kubernetes/client.ts';
 import type { Config } from '../config/load.ts';
+import { EvidenceWindow } from '../control/evidence-window.ts';
 import { RestraintBook } from '../control/restraint-book.ts';
 import { StormTeller } from '../control/storm-teller.ts';
 import { SuppressionBook } from '../control/suppression-book.ts';
@@ -22,29 +25,40 @@ export interface CellControl {
   readonly restraints: RestraintBook;
   /** What Firebreak is doing itself. */
   readonly steps: OwnSteps;
-  readonly activities: ControlActivities;
+  readonly activities: ControlActivities & EvidenceActivities;
   readonly storms: StormTeller;
+  /** Of the evidence orders: what Temporal knows of incidents. */
+  readonly evidence: EvidenceWindow;
 }
 
 export async function createCellControl({
   config,
+  keys,
   steps,
   raise,
   log,
 }: {
   readonly config: Config;
+  readonly keys: KeyRegister;
   readonly steps: OwnSteps;
   readonly raise: Parameters<typeof createControlActivities>[0]['raise'];
   readonly log: Logger;
 }): Promise<CellControl> {
   const { stateDir } = config;
   const { levels, beliefs } = await beliefsOf(config);
+  const evidence = new EvidenceWindow();
+  const { stewards, retention } = config.evidence;
+  const { runOf } = evidence;
   return {
     book: new SuppressionBook({ file: join(stateDir, 'control', 'suppressions.json'), beliefs, log }),
     restraints: new RestraintBook({ file: join(stateDir, 'control', 'restraints.json'), beliefs, log }),
     steps,
-    activities: createControlActivities({ beliefs, levels, raise }),
+    activities: {
+      ...createControlActivities({ beliefs, levels, raise }),
+      ...createEvidenceActivities({ beliefs, stewards, retention, keys, runOf }),
+    },
     storms: new StormTeller(config.cluster),
+    evidence,
   };
 }
 

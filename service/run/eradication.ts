@@ -39,17 +39,17 @@ export function eradicationActions(parts: {
   readonly appArmorOnEveryNode: boolean;
 }): readonly RegisteredAction[] {
   const { api, view, isProtected, appArmorOnEveryNode } = parts;
-  const { store, writeManifest, verifyManifest } = parts.evidence;
+  const { store, keys, writeManifest, verifyManifest } = parts.evidence;
   return [
     register({
       declaration: collectLogs,
       input: collectLogsInput,
-      implementation: collectLogsImplementation({ api, store, writeManifest, verifyManifest }),
+      implementation: collectLogsImplementation({ api, store, keys, writeManifest, verifyManifest }),
     }),
     register({
       declaration: collectNodeInfo,
       input: collectNodeInfoInput,
-      implementation: collectNodeInfoImplementation({ api, view, store, writeManifest, verifyManifest }),
+      implementation: collectNodeInfoImplementation({ api, view, store, keys, writeManifest, verifyManifest }),
     }),
     register({
       declaration: listReachableSecrets,

@@ -1,10 +1,14 @@
 import { FirebreakError } from '../../core/errors.ts';
 import type { EvidenceRef } from '../../core/evidence.ts';
+import type { EvidenceShelf } from '../../core/evidence-shelf.ts';
 import type { EvidenceStore, VerifyManifest, WriteManifest } from '../../core/evidence-store.ts';
-import type { IncidentKeys } from '../../core/incident-key.ts';
+import type { IncidentKeys, KeyRegister } from '../../core/incident-key.ts';
 import { createBox } from '../../integrations/crypto-box/box.ts';
+import { boxWrap } from '../../integrations/crypto-box/key-wrap.ts';
+import { createFolderShelf } from '../../integrations/evidence/folder-shelf.ts';
 import { createFolderStore } from '../../integrations/evidence/folder-store.ts';
-import { createIncidentKeys, folderKeyPlace } from '../../integrations/evidence/incident-keys.ts';
+import { createIncidentKeys } from '../../integrations/evidence/incident-keys.ts';
+import { createKeyRegister } from '../../integrations/evidence/key-register.ts';
 import { createEvidenceCheck, createManifestVerifier, createManifestWriter } from '../../integrations/evidence/manifest.ts';
 import { createVerifier, openSigner, openVerifier } from '../../integrations/keys/ed25519.ts';
 import type { Config } from '../config/load.ts';
@@ -12,6 +16,11 @@ import type { Secrets } from '../config/secrets.ts';
 import { readRandomKey } from './keys.ts';
 
 const noAccess = 'the evidence is in S3, and its access keys are not there';
+
+export interface StoreQuery {
+  readonly config: Config;
+  readonly secrets: Pick<Secrets, 's3'>;
+}
 
 export interface EvidencePart {
   readonly store: EvidenceStore;
@@ -56,13 +65,7 @@ export async function openEvidenceCheck({
 }
 
 /** The store alone, for who reads what is kept. @throws FB_ERR_CONFIG_INVALID when its access keys are not there. */
-export async function openEvidenceStore({
-  config,
-  secrets,
-}: {
-  readonly config: Config;
-  readonly secrets: Pick<Secrets, 's3'>;
-}): Promise<EvidenceStore> {
+export async function openEvidenceStore({ config, secrets }: StoreQuery): Promise<EvidenceStore> {
   const { store } = config.evidence;
   if (store.kind === 'folder') return createFolderStore({ dir: store.folder });
   if (!secrets.s3) throw new FirebreakError('FB_ERR_CONFIG_INVALID', noAccess);
@@ -73,18 +76,22 @@ export async function openEvidenceStore({
 }
 
 /** The keys of the incidents, beside the store. @throws FB_ERR_CONFIG_INVALID when the key that wraps them cannot be read. */
-export async function openIncidentKeys({
-  config,
-  secrets,
-}: {
-  readonly config: Config;
-  readonly secrets: Pick<Secrets, 's3'>;
-}): Promise<IncidentKeys> {
-  const { store, wrapKeyFile } = config.evidence;
-  const wrap = createBox({ keys: [{ id: 'evidence', key: await readRandomKey(wrapKeyFile) }] });
-  if (store.kind === 'folder') return createIncidentKeys({ wrap, place: folderKeyPlace({ dir: store.folder }) });
+export async function openIncidentKeys(where: StoreQuery): Promise<IncidentKeys> {
+  const { wrapKeyFile } = where.config.evidence;
+  const box = createBox({ keys: [{ id: 'evidence', key: await readRandomKey(wrapKeyFile) }] });
+  return createIncidentKeys({ wrap: boxWrap(box), shelf: await openShelf(where) });
+}
+
+/** Which keys there are; it opens none. */
+export async function openKeyRegister(where: StoreQuery): Promise<KeyRegister> {
+  return createKeyRegister({ shelf: await openShelf(where) });
+}
+
+async function openShelf({ config, secrets }: StoreQuery): Promise<EvidenceShelf> {
+  const { store } = config.evidence;
+  if (store.kind === 'folder') return createFolderShelf({ dir: store.folder });
   if (!secrets.s3) throw new FirebreakError('FB_ERR_CONFIG_INVALID', noAccess);
   const { kind: _, ...where } = store;
-  const { bucketKeyPlace } = await import('../../integrations/evidence/bucket-keys.ts');
-  return createIncidentKeys({ wrap, place: bucketKeyPlace({ ...where, ...secrets.s3 }) });
+  const { createBucketShelf } = await import('../../integrations/evidence/bucket-shelf.ts');
+  return createBucketShelf({ ...where, ...secrets.s3 });
 }

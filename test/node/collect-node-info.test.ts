@@ -19,10 +19,7 @@ test('what a real kubelet says of its node is kept: versions, conditions, its po
     const evidence = await folderEvidence(folder);
     const action = collectNodeInfoImplementation({ api: cluster.api, view: cluster.view, ...evidence });
     const output = await action.apply({ node }, stepContext());
-    const text = async (name: string): Promise<string> => {
-      const sha256 = output.evidence.artefacts.find((one) => one.name === name)?.sha256 ?? '';
-      return Buffer.from(await evidence.store.get(sha256)).toString();
-    };
+    const text = async (name: string): Promise<string> => (await evidence.bytesOf(output.evidence, name)).toString();
     expect(await text('node.yaml')).toMatch(/conditions:[\s\S]*type: Ready[\s\S]*containerRuntimeVersion: containerd/);
     const pods: readonly unknown[] = JSON.parse(await text('pods.json'));
     const container = pod.status?.containerStatuses?.[0];

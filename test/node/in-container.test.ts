@@ -48,8 +48,8 @@ const unsealed = async (manifestSha256: string): Promise<Buffer> => {
   for await (const part of readArtefact(evidence, first)) parts.push(part);
   return Buffer.concat(parts);
 };
-const artefact = async (sha256: string | undefined) =>
-  JSON.parse(new TextDecoder().decode(await evidence.store.get(sha256 ?? '')));
+const artefact = async (kept: { readonly manifestSha256: string }, name: string) =>
+  JSON.parse((await evidence.bytesOf(kept, name)).toString());
 
 describe('looking into a container', () => {
   test('tells its processes, what they have open, and a program whose file is gone', async () => {
@@ -66,7 +66,7 @@ describe('looking into a container', () => {
       expect.objectContaining({ exe: '/tmp/sh', exeDeleted: true, exeSha256: hash }),
     ]);
     const [list, facts] = output.evidence.artefacts;
-    const { processes, sockets } = await artefact(list?.sha256);
+    const { processes, sockets } = await artefact(output.evidence, list?.name ?? '');
     expect(processes[1]).toMatchObject({
       commandLine: '/tmp/sh -c read x --password [redacted:secret]',
       files: expect.arrayContaining([{ descriptor: 0, path: '/fifo' }]),
@@ -75,7 +75,7 @@ describe('looking into a container', () => {
     const listening = sockets.find(({ local }: { local: string }) => local.endsWith(':80'));
     expect(listening).toMatchObject({ state: 'listening' });
     expect(processes[0].files).toContainEqual({ descriptor: expect.any(Number), path: `socket:[${listening.inode}]` });
-    expect(await artefact(facts?.sha256)).toMatchObject({
+    expect(await artefact(output.evidence, facts?.name ?? '')).toMatchObject({
       container: { name: 'main', restartCount: 0, imageId: expect.any(String), startedAt: expect.any(String) },
       tools: { image: toolsImage, rights: 'everything' },
     });
@@ -118,7 +118,7 @@ describe('looking into a container', () => {
       });
       const output = await capture.apply(input, context());
       expect(output.processes).toEqual([expect.objectContaining({ pid: 1, exe: '/bin/busybox' })]);
-      expect((await artefact(output.evidence.artefacts[1]?.sha256)).tools.rights).toBe('as the container, without capabilities');
+      expect((await artefact(output.evidence, 'container.json')).tools.rights).toBe('as the container, without capabilities');
     } finally {
       await lab.kubectl('label', 'namespace', lab.namespace, 'pod-security.kubernetes.io/enforce-');
     }

@@ -123,7 +123,10 @@ export function evidenceStoreSuite(given: {
       const context = { incident: 'incident/c/shop/Deployment/cart', run: 'run-1' };
       const key = { id: 'a'.repeat(32), key: randomBytes(32) };
       const keys = { keyFor: async () => key, open: async () => key };
-      const kept = await keepSealed({ store, keys }, { what: { mediaType: 'application/x-tar' }, data: inParts(bytes), context });
+      const kept = await keepSealed(
+        { store, keys },
+        { kind: 'files', what: { mediaType: 'application/x-tar' }, data: inParts(bytes), context },
+      );
       expect(kept).toMatchObject({ sha256: sha256(bytes), bytes: bytes.length, sealed: { keyId: key.id } });
       const artefact = { name: 'files', mediaType: 'application/x-tar', tool: 'test', collectedAt: at, ...kept };
       const draft = { ...context, step: 'key', target: { name: 'pod/shop/cart' }, custody: [], createdAt: at };

@@ -1,9 +1,14 @@
 import { execFile, execFileSync } from 'node:child_process';
-import { generateKeyPairSync } from 'node:crypto';
-import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { generateKeyPairSync, randomBytes } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import type { EvidenceClass } from '../../../core/evidence.ts';
+import { createBox } from '../../../integrations/crypto-box/box.ts';
+import { boxWrap } from '../../../integrations/crypto-box/key-wrap.ts';
+import { createFolderShelf } from '../../../integrations/evidence/folder-shelf.ts';
+import { createIncidentKeys } from '../../../integrations/evidence/incident-keys.ts';
 import { controlState } from '../../../service/commands/connect.ts';
 import { testPlatform } from '../../platform.ts';
 import { alertAbout } from './alerts.ts';
@@ -35,8 +40,11 @@ beforeAll(async () => {
     const { people } = config.roster as { people: Person[] };
     people.push({ id: 'otto', name: 'Otto' });
     for (const person of people) person.keys = [publicKeyOf(person.id)];
+    config.evidence = { stewards: ['leads'], retention: { logs: { atMostDays: 90 } } };
   });
   for (const [id, pem] of privateKeys) writeFileSync(join(service.folder, `${id}.pem`), pem, { mode: 0o600 });
+  await keepSince(old, 'logs', 91);
+  await keepSince(old, 'files', 91);
   await service.start();
   const [first, second, third, fourth, fifth] = await service.workloads.deploy(namespace, [
     'cart',
@@ -59,6 +67,23 @@ function publicKeyOf(id: string): string {
   const { publicKey, privateKey } = generateKeyPairSync('ed25519');
   privateKeys.set(id, privateKey.export({ type: 'pkcs8', format: 'pem' }).toString());
   return publicKey.export({ type: 'spki', format: 'pem' }).toString();
+}
+
+const old = 'shop/Deployment/old';
+
+/** As an incident would have had it that was over long ago: Temporal knows no more of it. */
+async function keepSince(incident: string, kind: EvidenceClass, days: number): Promise<void> {
+  const state = join(service.settings.folder, 'state');
+  const file = join(state, 'keys', 'evidence-wrap.key');
+  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+  if (!existsSync(file)) writeFileSync(file, randomBytes(32).toString('base64'), { mode: 0o600 });
+  const wrap = createBox({ keys: [{ id: 'evidence', key: Buffer.from(readFileSync(file, 'utf8'), 'base64') }] });
+  const keys = createIncidentKeys({
+    wrap: boxWrap(wrap),
+    shelf: createFolderShelf({ dir: join(state, 'evidence') }),
+    now: () => new Date(Date.now() - days * 86_400_000),
+  });
+  await keys.keyFor({ incident: `incident/${service.cluster}/${incident}`, run: 'run-1', class: kind });
 }
 
 const idOf = ({ namespace, name }: Workload): string => `${namespace}/Deployment/${name}`;
@@ -117,8 +142,8 @@ describe('evidence at the command line', () => {
   test('that somebody has changed is found', async () => {
     const [{ manifest }] = JSON.parse(await firebreak(undefined, 'evidence', 'verify', idOf(cart), '--json'));
     const [{ artefacts }] = JSON.parse(await firebreak(undefined, 'evidence', 'list', manifest, '--json'));
-    const { sha256 } = artefacts.find(({ name }: { name: string }) => name === 'pod.yaml');
-    const file = findFile(sha256);
+    const { sealed } = artefacts.find(({ name }: { name: string }) => name === 'pod.yaml');
+    const file = findFile(sealed.sha256);
     const whole = readFileSync(file);
     writeFileSync(file, 'changed');
     const damaged = await firebreak(undefined, 'evidence', 'verify', manifest).catch(
@@ -126,6 +151,37 @@ describe('evidence at the command line', () => {
     );
     expect(damaged).toMatchObject({ code: 1, stdout: expect.stringContaining('pod.yaml') });
     writeFileSync(file, whole);
+  });
+});
+
+describe('evidence that is to go', () => {
+  const entries = async () => (await controlState(await service.session()).catch(() => undefined))?.timeline ?? [];
+
+  test('goes by itself when its time is over, on the record, and the list says so', async () => {
+    const gone = await until('its end', 60_000, async () =>
+      (await entries()).find(({ kind, actor }) => kind === 'evidence.destroyed' && actor === 'engine'),
+    );
+    expect(gone.text).toContain(`logs of incident/${service.cluster}/${old}`);
+    expect((await entries()).some(({ kind }) => kind === 'evidence.expired')).toBe(true);
+    const listed = await firebreak(undefined, 'evidence', 'list');
+    expect(listed).toMatch(/logs +shop\/Deployment\/old +run-1 +destroyed 20\S+ by engine: kept for 90 days, as configured/);
+    expect(listed).toMatch(/files +shop\/Deployment\/old +run-1 +until somebody destroys it/);
+  });
+
+  test('goes by order of a steward, and under no hold; what is open stays', async () => {
+    const give = (person: string, what: string, incident: string, reason: string) =>
+      firebreak(person, 'evidence', what, incident, '--reason', reason);
+    await expect(give('ada', 'destroy', old, 'tidy up')).rejects.toThrow('Only leads may do that');
+    expect(await give('ada', 'hold', old, 'lawsuit 4711')).toContain('On the record');
+    expect(await firebreak(undefined, 'evidence', 'list')).toContain('held by person/ada: lawsuit 4711');
+    await expect(give('margaret', 'destroy', old, 'tidy up')).rejects.toThrow('lawsuit 4711');
+    expect(await give('margaret', 'unhold', old, 'it is over')).toContain('no longer held');
+    expect(await give('margaret', 'destroy', old, 'erasure request 17')).toContain('1 key of');
+    expect(await firebreak(undefined, 'evidence', 'list')).toContain('by person/margaret: erasure request 17');
+    await expect(give('margaret', 'destroy', idOf(cart), 'too early')).rejects.toThrow('the incident is still open');
+    const ordered = (await entries()).filter(({ kind, actor }) => kind === 'evidence.ordered' && actor === 'person/margaret');
+    expect(ordered.map(({ text }) => text).join()).toContain('erasure request 17');
+    expect(await firebreak(undefined, 'evidence', 'verify', idOf(cart))).toContain('every hash are right');
   });
 });
 

@@ -41,7 +41,11 @@ function changeToSecond(config: Record<string, unknown>, port: number): void {
   config.stateDir = 'state-of-second';
   config.temporal = { ...(config.temporal as object), codecKeys: [{ id: 'local', key: { file: key('codec.key') } }] };
   config.keys = { cellKeyFile: key('cell.key') };
-  config.evidence = { folder: join(service.settings.folder, 'state', 'evidence'), keyFile: key('evidence.pem') };
+  config.evidence = {
+    folder: join(service.settings.folder, 'state', 'evidence'),
+    keyFile: key('evidence.pem'),
+    wrapKeyFile: key('evidence-wrap.key'),
+  };
   config.desk = { ...(config.desk as object), votePublicKeys: [key('vote.pem.pub')] };
   config.intake = { ...(config.intake as object), listen: { port } };
 }

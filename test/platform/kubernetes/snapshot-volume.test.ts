@@ -66,8 +66,7 @@ describe('snapshots of volumes', () => {
     expect(taken).toMatchObject({ claim: 'data', content: `snapcontent-${taken?.uid}`, handle: `snap-${taken?.uid}` });
     const manifest = JSON.parse(Buffer.from(await evidence.store.get(output.evidence.manifestSha256)).toString());
     expect(manifest.custody[0].did).toContain(`content snapcontent-${taken?.uid}, handle snap-${taken?.uid}`);
-    const [artefact] = output.evidence.artefacts;
-    const kept = JSON.parse(Buffer.from(await evidence.store.get(artefact?.sha256 ?? '')).toString());
+    const kept = JSON.parse((await evidence.bytesOf(output.evidence, 'volume-snapshots.json')).toString());
     expect(kept.taken[0]).toMatchObject({ volumeHandle: `vol-${namespace}-data`, state: { ready: true, restoreSize: '1Gi' } });
     expect(await action.verify(output, context)).toMatchObject({ state: 'verified' });
 

@@ -6,14 +6,13 @@ import { afterAll, describe, expect, test } from '@jest/globals';
 import { checkpointBytes, nextCheckpoint, type SignedCheckpoint } from '../../../core/checkpoint.ts';
 import { FirebreakError } from '../../../core/errors.ts';
 import { createBucketAnchor } from '../../../integrations/anchor/bucket-anchor.ts';
-import { createBox } from '../../../integrations/crypto-box/box.ts';
 import { openBucket, type S3Options } from '../../../integrations/evidence/bucket.ts';
-import { bucketKeyPlace } from '../../../integrations/evidence/bucket-keys.ts';
-import { createIncidentKeys } from '../../../integrations/evidence/incident-keys.ts';
+import { createBucketShelf } from '../../../integrations/evidence/bucket-shelf.ts';
 import { createS3Store } from '../../../integrations/evidence/s3-store.ts';
 import { signerFrom } from '../../../integrations/keys/ed25519.ts';
 import { type S3Server, startS3Server } from '../../../service/dev/s3-server.ts';
 import { evidenceStoreSuite } from '../../suites/evidence-store.ts';
+import { keyRegisterSuite } from '../../suites/key-register.ts';
 import { newPrivateKey } from '../../suites/private-key.ts';
 
 const stateDir = mkdtempSync(join(tmpdir(), 'firebreak-s3-'));
@@ -44,15 +43,7 @@ function inS3(server: S3Server): void {
       },
     });
 
-    test('keeps the keys of incidents beside it, each once', async () => {
-      const wrap = createBox({ keys: [{ id: 'evidence', key: new Uint8Array(32).fill(1) }] });
-      const keys = createIncidentKeys({ wrap, place: bucketKeyPlace(options) });
-      const cart = { incident: 'incident/c/shop/Deployment/cart', run: 'run-1' };
-      const [first, second] = await Promise.all([keys.keyFor(cart), keys.keyFor(cart)]);
-      expect(second).toEqual(first);
-      expect(await keys.open(first.id)).toEqual(first);
-      await expect(keys.open('0'.repeat(32))).rejects.toMatchObject({ code: 'FB_ERR_NOT_FOUND' });
-    });
+    keyRegisterSuite({ shelf: () => createBucketShelf(options) });
 
     test('leaves no file of a stream behind', () => {
       expect(readdirSync(scratchDir)).toEqual([]);

@@ -5,7 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from '@jest/globals';
 import { keepSealed } from '../../../activities/sealed-evidence.ts';
-import { readManifest } from '../../../integrations/evidence/manifest.ts';
+import { createFolderShelf } from '../../../integrations/evidence/folder-shelf.ts';
+import { createKeyRegister } from '../../../integrations/evidence/key-register.ts';
+import { createManifestVerifier, readManifest } from '../../../integrations/evidence/manifest.ts';
 import { openVerifier } from '../../../integrations/keys/ed25519.ts';
 import { opened, writeParcel } from '../../../service/commands/evidence-get.ts';
 import { folderEvidence } from '../../platform/kubernetes/evidence.ts';
@@ -21,7 +23,7 @@ test('what is sealed is handed out as it was taken, so that sha256sum agrees; wi
   const data = (async function* () {
     yield bytes;
   })();
-  const kept = await keepSealed(evidence, { what: { mediaType: 'application/zstd' }, data, context });
+  const kept = await keepSealed(evidence, { kind: 'files', what: { mediaType: 'application/zstd' }, data, context });
   const at = '2026-03-01T10:00:00.000Z';
   const artefact = { name: 'filesystem.tar.zst', mediaType: 'application/zstd', tool: 'test', collectedAt: at, ...kept };
   const target = { name: 'pod/shop/cart' };
@@ -43,4 +45,13 @@ test('what is sealed is handed out as it was taken, so that sha256sum agrees; wi
   expect(execFileSync('sha256sum', ['-c', 'SHA256SUMS'], { cwd: out, encoding: 'utf8' })).toContain(': OK');
   const closed = writeParcel(join(folder, 'closed'), parcel, (one) => opened({ config, store }, one));
   await expect(closed).rejects.toMatchObject({ code: 'FB_ERR_CONFIG_INVALID' });
+
+  const register = createKeyRegister({ shelf: createFolderShelf({ dir: join(folder, 'evidence') }) });
+  const [key] = await register.list();
+  if (!key) throw new Error('there is no key');
+  await register.destroy(key, { by: 'person/ada', reason: 'case closed' });
+  const gone = writeParcel(join(folder, 'gone'), parcel, (one) => opened({ config, store, keys }, one));
+  await expect(gone).rejects.toMatchObject({ code: 'FB_ERR_NOT_FOUND', detail: expect.stringContaining('case closed') });
+  // The proof of what it was stays: manifest, signature, and the bytes as they lie there.
+  expect(await createManifestVerifier({ store, verifier })(ref.manifestSha256)).toEqual([]);
 });

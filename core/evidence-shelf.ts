@@ -1,0 +1,12 @@
+/** Small objects beside the evidence that can be taken away again, each under a name such as `keys/ID`. @throws FB_ERR_UNAVAILABLE */
+export interface EvidenceShelf {
+  /** Durable when it resolves. Never over one that is there. */
+  add(name: string, bytes: Uint8Array): Promise<void>;
+  get(name: string): Promise<Uint8Array | undefined>;
+  /** Names in a folder, the folder’s own left out. */
+  names(folder: string): AsyncIterable<string>;
+  /** Gone, with all versions of it. @throws FB_ERR_REFUSED while the store itself keeps one. */
+  remove(name: string): Promise<void>;
+  /** Why the store itself would not let anybody remove it now, in words. */
+  locked(name: string): Promise<string | undefined>;
+}

@@ -1,0 +1,84 @@
+import { type Command, InvalidArgumentError } from 'commander';
+import { controlNames } from '../../core/control.ts';
+import { type EvidenceClass, evidenceClasses } from '../../core/evidence.ts';
+import { doneBy, type EvidenceOrder } from '../../core/evidence-order.ts';
+import { incidentId, withSession } from './connect.ts';
+import { type ConfiguredOptions, withConfig, withExamples } from './options.ts';
+import { giveOrder, signedOrder } from './order.ts';
+import { print, printable, printJson } from './output.ts';
+
+interface OrderOptions extends ConfiguredOptions {
+  readonly as: string;
+  readonly key: string;
+  readonly reason: string;
+  readonly run?: string;
+  readonly class?: readonly EvidenceClass[];
+}
+
+/** Adds `firebreak evidence destroy|hold|unhold`. */
+export function registerEvidenceOrders(evidence: Command): void {
+  const ordered = (name: string, description: string): Command =>
+    withConfig(
+      evidence
+        .command(name)
+        .description(description)
+        .argument('<incident>', 'id of the incident')
+        .requiredOption('--as <person>', 'who orders it: an id of the roster')
+        .requiredOption('--key <file>', 'this person’s own Ed25519 private key (PEM); the roster lists its public half')
+        .requiredOption('--reason <text>', 'why, for the record'),
+    );
+  const as = '--as ada --key ~/.firebreak/ada.pem';
+
+  withExamples(
+    ordered(
+      'destroy',
+      'destroy the keys of an incident that is over: what they sealed cannot be read any more; for evidence.stewards',
+    )
+      .option('--run <run>', 'only this run of the incident (default: all)')
+      .option('--class <class...>', `only these: ${evidenceClasses.join(', ')}`, classOf),
+    [
+      `firebreak evidence destroy shop/Deployment/cart --reason "erasure request 17" ${as}`,
+      `firebreak evidence destroy shop/Deployment/cart --class memory --reason "case closed" ${as}`,
+    ],
+  ).action((written: string, options: OrderOptions) => order('evidence.destroy', written, options));
+
+  withExamples(ordered('hold', 'have nothing of an incident destroyed, by a person or by itself, until the hold is ended'), [
+    `firebreak evidence hold shop/Deployment/cart --reason "lawsuit 4711" ${as}`,
+  ]).action((written: string, options: OrderOptions) => order('evidence.hold', written, options));
+
+  withExamples(ordered('unhold', 'end the hold of an incident; for evidence.stewards'), [
+    `firebreak evidence unhold shop/Deployment/cart --reason "lawsuit 4711 is over" ${as}`,
+  ]).action((written: string, options: OrderOptions) => order('evidence.unhold', written, options));
+}
+
+function classOf(text: string, before: readonly EvidenceClass[] = []): readonly EvidenceClass[] {
+  const found = evidenceClasses.find((known) => known === text);
+  if (!found) throw new InvalidArgumentError(`One of ${evidenceClasses.join(', ')}.`);
+  return [...before, found];
+}
+
+async function order(kind: EvidenceOrder['kind'], written: string, options: OrderOptions): Promise<void> {
+  const { as: person, key, reason, run, class: classes } = options;
+  const text = await withSession(options, async (session) => {
+    const given: EvidenceOrder = {
+      version: 1,
+      kind,
+      person,
+      at: new Date().toISOString(),
+      cluster: session.config.cluster,
+      incident: incidentId(session.config, written),
+      reason,
+      ...(run !== undefined && { run }),
+      ...(classes && { classes }),
+    };
+    const entry = await giveOrder(session, {
+      signal: controlNames.evidenceSignal,
+      order: await signedOrder(given, key),
+      refused: 'evidence.refused',
+      found: (_, fresh) => fresh.find(({ kind: done, actor }) => done === doneBy[kind] && actor === `person/${person}`),
+    });
+    return entry.text;
+  });
+  if (options.json) return printJson({ done: doneBy[kind], text });
+  print(printable(`On the record: ${text}.`));
+}

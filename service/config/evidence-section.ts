@@ -1,0 +1,93 @@
+import { z } from 'zod';
+import { type EvidenceClass, evidenceClasses } from '../../core/evidence.ts';
+import { httpUrl, id, path, secret } from './fields.ts';
+
+const mostDays = 36_500;
+
+const times = (what: string) =>
+  z
+    .strictObject({
+      atLeastDays: z.int().min(0).max(mostDays).default(0).meta({ description: 'Days for which nobody can destroy it.' }),
+      atMostDays: z
+        .int()
+        .min(1)
+        .max(mostDays)
+        .exactOptional()
+        .meta({ description: 'Days after which it is destroyed by itself. Absent: never.' }),
+    })
+    .refine(({ atLeastDays, atMostDays }) => atMostDays === undefined || atLeastDays <= atMostDays, {
+      path: ['atMostDays'],
+      error: 'it would be destroyed before it may be',
+      params: { remedy: 'Make atMostDays as long as atLeastDays, or longer.' },
+    })
+    .prefault({})
+    .meta({ description: what });
+
+const classTexts: Readonly<Record<EvidenceClass, string>> = {
+  state: 'What the API server says of pods, nodes and volumes, and the lists of processes.',
+  logs: 'Logs of containers.',
+  files: 'Files of containers.',
+  traffic: 'Packets.',
+  memory: 'Memory of containers.',
+};
+
+const retention = z
+  .strictObject(
+    Object.fromEntries(evidenceClasses.map((kind) => [kind, times(classTexts[kind])])) as Record<
+      EvidenceClass,
+      ReturnType<typeof times>
+    >,
+  )
+  .prefault({})
+  .meta({
+    description:
+      'How long what is kept of an incident stays, by class, counted from the first of it. See [evidence.md](evidence.md).',
+    examples: [{ files: { atLeastDays: 30, atMostDays: 180 }, memory: { atMostDays: 30 } }],
+  });
+
+export const evidence = z
+  .strictObject({
+    folder: path
+      .exactOptional()
+      .meta({ description: 'Folder that holds the evidence. Default: `evidence` in the state directory.' }),
+    s3: z
+      .strictObject({
+        endpoint: httpUrl.exactOptional().meta({ description: 'URL of an S3-compatible server. Absent: AWS.' }),
+        region: z.string().min(1).default('us-east-1').meta({ description: 'Region.' }),
+        bucket: z
+          .string()
+          .min(3)
+          .meta({ description: 'Bucket; it must exist.', examples: ['firebreak-evidence'] }),
+        prefix: z.string().default('').meta({ description: 'Put before each key.' }),
+        accessKeyId: secret.meta({ description: 'Access key id.' }),
+        secretAccessKey: secret.meta({ description: 'Secret access key.' }),
+      })
+      .exactOptional()
+      .meta({ description: 'An S3 bucket in place of the folder.' }),
+    keyFile: path.exactOptional().meta({
+      description: 'Ed25519 private key (PEM) that signs the manifests. Default: `keys/evidence.pem` in the state directory.',
+    }),
+    wrapKeyFile: path.exactOptional().meta({
+      description:
+        '32 random bytes in base64 that wrap the keys of the incidents, under which what is kept is sealed in the store. Who reads it (`evidence get`) needs it too. Default: `keys/evidence-wrap.key` in the state directory.',
+    }),
+    deadlineMinutes: z
+      .int()
+      .min(1)
+      .max(1_440)
+      .default(30)
+      .meta({ description: 'How long a destructive step waits for evidence that cannot be had.' }),
+    stewards: z
+      .array(id)
+      .default([])
+      .meta({
+        description:
+          'Groups of the roster whose people may destroy evidence, and end a hold on it. Nobody may while none is named.',
+        examples: [['leads']],
+      }),
+    retention,
+  })
+  .refine(({ folder, s3 }) => folder === undefined || s3 === undefined, {
+    error: 'only one of folder and s3 can hold the evidence',
+  })
+  .prefault({});
