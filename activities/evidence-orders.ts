@@ -46,7 +46,8 @@ export function createEvidenceActivities(parts: EvidenceOrderParts): EvidenceAct
 
   /** Why a key must stay; undefined when nothing keeps it. `person`: who wants it gone. */
   const keeps = async (key: KeptKey, person?: string): Promise<string | undefined> => {
-    const kept = whyKept(key, retention, nowOf());
+    // The store is only asked about a key that nothing else keeps.
+    const kept = whyKept(key, retention, nowOf()) ?? (await keys.find(key.id))?.locked;
     if (kept !== undefined) return kept;
     const run = await runOf(key);
     if (run?.open) return 'the incident is still open';

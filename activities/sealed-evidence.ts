@@ -40,7 +40,7 @@ export async function keepSealed(
   const { incident, run } = context;
   const { id, key } = await keys.keyFor({ incident, run, class: kind });
   const plain = hashing(streams?.paced(data) ?? data, whole);
-  const kept = await store.put(sealStream(plain.data, key), what.mediaType);
+  const kept = await store.put(sealStream(plain.data, key), what.mediaType, kind);
   return { ...plain.result(), sealed: { keyId: id, ...kept } };
 }
 
@@ -62,7 +62,7 @@ export async function keepSealedBytes(
   const { id, key } = await keys.keyFor({ incident, run, class: kind });
   const parts: Uint8Array[] = [];
   for await (const part of sealStream(Readable.from([data]), key)) parts.push(Buffer.from(part));
-  const kept = await store.put(Buffer.concat(parts), what.mediaType);
+  const kept = await store.put(Buffer.concat(parts), what.mediaType, kind);
   const sha256 = createHash('sha256').update(data).digest('hex');
   return { sha256, bytes: data.byteLength, sealed: { keyId: id, ...kept } };
 }

@@ -23,14 +23,14 @@ export function expiresAt({ class: kind, madeAt }: Pick<KeptKey, 'class' | 'made
   return atMostDays === undefined ? undefined : new Date(Date.parse(madeAt) + atMostDays * dayMs);
 }
 
-/** Why a key must not be destroyed now, in words; undefined when it may be. Whether its incident is open is asked elsewhere. */
+/** Why a key must not be destroyed now, in words; undefined when it may be, by the rules. What the store and the incident say is asked elsewhere. */
 export function whyKept(key: KeptKey, rules: RetentionRules, now: number): string | undefined {
-  const { hold, locked } = key;
+  const { hold } = key;
   if (hold) return `it is held since ${day(hold.since)} by ${hold.by}: ${hold.reason}`;
   const until = keptAtLeastUntil(key, rules);
   if (until.getTime() > now)
     return `${key.class} is kept for ${rules[key.class].atLeastDays} days at least, until ${day(until.toISOString())}`;
-  return locked;
+  return undefined;
 }
 
 /** What is to be said of a key in a list. */

@@ -1,17 +1,19 @@
-import type { Artefact, CustodyEntry, EvidenceManifest, EvidenceRef } from './evidence.ts';
+import type { Artefact, CustodyEntry, EvidenceClass, EvidenceManifest, EvidenceRef } from './evidence.ts';
 
 /** Bytes at once, or as they come: a stream is never held in memory. */
 export type EvidenceBytes = Uint8Array | AsyncIterable<Uint8Array>;
 
 /** Where artefacts are kept, named by their SHA-256 in lower-case hex. Putting the same bytes twice is one object. */
 export interface EvidenceStore {
-  /** Durable when it resolves. @throws FB_ERR_UNAVAILABLE when the store does not take it. */
-  put(data: EvidenceBytes, mediaType: string): Promise<{ readonly sha256: string; readonly bytes: number }>;
+  /** Durable when it resolves. `kind` says how long the store is to keep it from everybody, where it can. @throws FB_ERR_UNAVAILABLE when the store does not take it. */
+  put(data: EvidenceBytes, mediaType: string, kind?: EvidenceClass): Promise<{ readonly sha256: string; readonly bytes: number }>;
   /** @throws FB_ERR_NOT_FOUND when there is none, FB_ERR_EVIDENCE_DAMAGED when the bytes read are not those of the name. */
   get(sha256: string): Promise<Uint8Array>;
   /** The same as it comes, for what may be large: that the bytes are right is known at the end only, where it throws otherwise. */
   read(sha256: string): AsyncIterable<Uint8Array>;
   has(sha256: string): Promise<boolean>;
+  /** Takes away what processes that died before have left of artefacts that were not whole yet; how many. @throws FB_ERR_UNAVAILABLE */
+  sweep(before: Date): Promise<number>;
 }
 
 /** A manifest before it is signed: custody entries get their links when it is written. */

@@ -61,7 +61,7 @@ export interface KeyWrap {
 
 /** What stands about keys beside the evidence: which there are, which are held, which were destroyed. Opens none. */
 export interface KeyRegister {
-  /** All of them, or those of one incident. */
+  /** All of them, or those of one incident, without what the store itself says of each. */
   list(incident?: string): Promise<readonly KeptKey[]>;
   find(id: string): Promise<KeptKey | undefined>;
   /** Nothing that it sealed can be opened any more. @throws FB_ERR_REFUSED while the store itself keeps it. */

@@ -1,3 +1,11 @@
+/** What keeps an object from being removed or overwritten, by anybody (`compliance`) or by who has no special right (`governance`). */
+export interface ObjectLock {
+  readonly mode: 'governance' | 'compliance';
+  readonly until: Date;
+  /** Hex: the store must compare it, and S3 asks for a checksum with each lock. */
+  readonly sha256: string;
+}
+
 /** The few calls that are needed of an object store such as S3. @throws FB_ERR_UNAVAILABLE when it does not serve one. */
 export interface ObjectBucket {
   /** `written` is false when `ifAbsent` was asked for and the key is taken. */
@@ -7,6 +15,7 @@ export interface ObjectBucket {
     readonly bytes: number;
     readonly mediaType: string;
     readonly ifAbsent?: boolean;
+    readonly lock?: ObjectLock;
   }): Promise<{ readonly written: boolean }>;
   /** @throws FB_ERR_NOT_FOUND */
   get(key: string): Promise<Uint8Array>;

@@ -1,19 +1,36 @@
+import { FirebreakError } from '../../core/errors.ts';
 import type { EvidenceShelf } from '../../core/evidence-shelf.ts';
-import { openBucket, type S3Options } from './bucket.ts';
+import { bucketAt } from './bucket.ts';
+import { sha256Of } from './drafted-file.ts';
+import { whyLocked } from './object-lock.ts';
+import { openPlace, type S3Options } from './s3-client.ts';
+import { type LockRules, lockFor } from './s3-store.ts';
 
-/** Objects below the prefix. What is removed is removed in all its versions, so that a bucket with versions keeps no key behind. */
-export function createBucketShelf(options: S3Options): EvidenceShelf {
-  const bucket = openBucket(options);
+/**
+ * Objects below the prefix. What is removed is removed in all its versions, so that a bucket with versions keeps no key behind. Where objects
+ * are locked, so is what belongs to a class of evidence: then nobody can destroy its key before its time.
+ */
+export function createBucketShelf(options: S3Options & { readonly lock?: LockRules }): EvidenceShelf {
+  const place = openPlace(options);
+  const bucket = bucketAt(place);
   return {
-    async add(name, bytes) {
+    async add(name, bytes, kind) {
+      const lock = kind && lockFor(options.lock, sha256Of(bytes), kind);
       const content = { body: bytes, bytes: bytes.byteLength, mediaType: 'application/json', ifAbsent: true };
-      await bucket.put({ key: name, ...content });
+      await bucket.put({ key: name, ...content, ...(lock && { lock }) });
     },
-    get: async (name) => ((await bucket.has(name)) ? bucket.get(name) : undefined),
+    async get(name) {
+      try {
+        return await bucket.get(name);
+      } catch (error) {
+        if (error instanceof FirebreakError && error.code === 'FB_ERR_NOT_FOUND') return undefined;
+        throw error;
+      }
+    },
     names: async function* (folder) {
       for await (const key of bucket.keys(`${folder}/`)) yield key.slice(folder.length + 1);
     },
     remove: (name) => bucket.remove(name),
-    locked: async () => undefined,
+    locked: (name) => whyLocked(place, name),
   };
 }

@@ -6,48 +6,28 @@ import {
   ListObjectsV2Command,
   ListObjectVersionsCommand,
   PutObjectCommand,
-  S3Client,
 } from '@aws-sdk/client-s3';
 import { FirebreakError } from '../../core/errors.ts';
 import type { ObjectBucket } from '../../core/object-bucket.ts';
+import { lockFields, whyLocked } from './object-lock.ts';
+import { answered, openPlace, type S3Options, type S3Place, statusOf } from './s3-client.ts';
 
-export interface S3Options {
-  /** Any server that speaks S3; absent: Amazon's in the region. */
-  readonly endpoint?: string;
-  readonly region: string;
-  /** It must exist. */
-  readonly bucket: string;
-  /** Put before every key, as it is; empty or ending in `/`. */
-  readonly prefix: string;
-  readonly accessKeyId: string;
-  readonly secretAccessKey: string;
+export function openBucket(options: S3Options): ObjectBucket {
+  return bucketAt(openPlace(options));
 }
 
-/** A bucket with path-style addresses and short time-outs. */
-export function openBucket(options: S3Options): ObjectBucket {
-  const { endpoint, region, bucket, prefix, accessKeyId, secretAccessKey } = options;
-  const client = new S3Client({
-    ...(endpoint !== undefined && { endpoint }),
-    region,
-    credentials: { accessKeyId, secretAccessKey },
-    forcePathStyle: true,
-    maxAttempts: 3,
-    // Other servers than Amazon's do not all know the checksum trailers that are the default.
-    requestChecksumCalculation: 'WHEN_REQUIRED',
-    responseChecksumValidation: 'WHEN_REQUIRED',
-    requestHandler: { connectionTimeout: 3000, requestTimeout: 60_000 },
-  });
-  const at = (key: string) => ({ Bucket: bucket, Key: `${prefix}${key}` });
+/** The calls of an object store, of one place in a bucket. */
+export function bucketAt(place: S3Place): ObjectBucket {
+  const { client, bucket, prefix, at } = place;
   return {
-    put: async ({ key, body, bytes, mediaType, ifAbsent = false }) => {
+    put: async ({ key, body, bytes, mediaType, ifAbsent = false, lock }) => {
       const content = {
         Body: body instanceof Uint8Array ? body : Readable.from(body),
         ContentLength: bytes,
         ContentType: mediaType,
       };
-      const outcome = await answered(key, () =>
-        client.send(new PutObjectCommand({ ...at(key), ...content, ...(ifAbsent && { IfNoneMatch: '*' }) })),
-      );
+      const more = { ...(ifAbsent && { IfNoneMatch: '*' }), ...(lock && lockFields(lock)) };
+      const outcome = await answered(key, () => client.send(new PutObjectCommand({ ...at(key), ...content, ...more })));
       return { written: outcome !== 'taken' };
     },
     get: async (key) => {
@@ -69,14 +49,7 @@ export function openBucket(options: S3Options): ObjectBucket {
     },
     has: async (key) => (await answered(key, () => client.send(new HeadObjectCommand(at(key))))) !== 'missing',
     remove: async (key) => {
-      const query = { Bucket: bucket, Prefix: `${prefix}${key}` };
-      const found = await answered(key, () => client.send(new ListObjectVersionsCommand(query)));
-      const { Versions: versions = [], DeleteMarkers: markers = [] } = typeof found === 'string' ? {} : found;
-      const own = [...versions, ...markers].filter(({ Key: name }) => name === query.Prefix);
-      for (const { VersionId: version } of own)
-        await answered(key, () =>
-          client.send(new DeleteObjectCommand({ ...at(key), ...(version !== undefined && { VersionId: version }) })),
-        );
+      for (const version of await versionsOf(place, key)) await removeVersion(place, key, version);
     },
     keys: async function* (folder) {
       let next: string | undefined;
@@ -91,25 +64,33 @@ export function openBucket(options: S3Options): ObjectBucket {
   };
 }
 
-/** S3's own messages can hold names and request headers: only the error's name and status go on. */
-async function answered<Result>(key: string, call: () => Promise<Result>): Promise<Result | 'missing' | 'taken'> {
-  try {
-    return await call();
-  } catch (error) {
-    const status = statusOf(error);
-    const name = error instanceof Error ? error.name : 'unknown';
-    if (status === 404 && name !== 'NoSuchBucket') return 'missing';
-    if (status === 412) return 'taken';
-    throw new FirebreakError(
-      'FB_ERR_UNAVAILABLE',
-      `S3 did not serve ${key}: ${name}${status === undefined ? '' : `, status ${status}`}`,
-    );
+/** Of a bucket without versions it is one, without an id. */
+async function versionsOf({ client, bucket, at }: S3Place, key: string): Promise<readonly (string | undefined)[]> {
+  const name = at(key).Key;
+  const found: (string | undefined)[] = [];
+  let from: { readonly KeyMarker?: string; readonly VersionIdMarker?: string } = {};
+  for (;;) {
+    const query = { Bucket: bucket, Prefix: name, ...from };
+    const page = await answered(key, () => client.send(new ListObjectVersionsCommand(query)));
+    if (typeof page === 'string') return found;
+    const all = [...(page.Versions ?? []), ...(page.DeleteMarkers ?? [])];
+    found.push(...all.flatMap(({ Key: other, VersionId: version }) => (other === name ? [version] : [])));
+    const { NextKeyMarker: marker, NextVersionIdMarker: versionMarker } = page;
+    if (!page.IsTruncated || marker !== name) return found;
+    from = { KeyMarker: marker, ...(versionMarker !== undefined && { VersionIdMarker: versionMarker }) };
   }
 }
 
-function statusOf(error: unknown): number | undefined {
-  if (typeof error !== 'object' || error === null || !('$metadata' in error)) return undefined;
-  const { $metadata: metadata } = error;
-  if (typeof metadata !== 'object' || metadata === null || !('httpStatusCode' in metadata)) return undefined;
-  return typeof metadata.httpStatusCode === 'number' ? metadata.httpStatusCode : undefined;
+async function removeVersion(place: S3Place, key: string, version: string | undefined): Promise<void> {
+  const { client, at } = place;
+  const which = { ...at(key), ...(version !== undefined && { VersionId: version }) };
+  await answered(key, async () => {
+    try {
+      await client.send(new DeleteObjectCommand(which));
+    } catch (error) {
+      if (statusOf(error) !== 403) throw error;
+      const why = (await whyLocked(place, key, version)) ?? 'the access key may not delete it, or an object lock keeps it';
+      throw new FirebreakError('FB_ERR_REFUSED', `the bucket does not give ${key} up: ${why}`);
+    }
+  });
 }

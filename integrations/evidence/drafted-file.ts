@@ -1,8 +1,12 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { open, rm } from 'node:fs/promises';
+import { open, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FirebreakError } from '../../core/errors.ts';
 import type { EvidenceBytes } from '../../core/evidence-store.ts';
+
+/** A scratch folder is shared with others. */
+const draftPrefix = 'firebreak-evidence-';
+const draftName = /^firebreak-evidence-[0-9a-f-]{36}\.draft$/;
 
 export interface DraftedFile {
   readonly path: string;
@@ -15,7 +19,7 @@ const unsyncedBytes = 32 * 1024 * 1024;
 
 /** Writes bytes as they come into a new file of the folder, on the disk when it resolves. The file is gone when that fails. */
 export async function draftFile(folder: string, data: EvidenceBytes): Promise<DraftedFile> {
-  const path = join(folder, `${randomUUID()}.draft`);
+  const path = join(folder, `${draftPrefix}${randomUUID()}.draft`);
   const hash = createHash('sha256');
   let bytes = 0;
   let unsynced = 0;
@@ -43,6 +47,20 @@ export async function draftFile(folder: string, data: EvidenceBytes): Promise<Dr
     await file.close();
   }
   return { path, sha256: hash.digest('hex'), bytes };
+}
+
+/** Files that a process has left here that was killed: those of this name that nobody has written to since. How many. */
+export async function removeOldDrafts(folder: string, before: Date): Promise<number> {
+  const names = (await readdir(folder).catch(() => [])).filter((name) => draftName.test(name));
+  let removed = 0;
+  for (const name of names) {
+    const path = join(folder, name);
+    const found = await stat(path).catch(() => undefined);
+    if (!found?.isFile() || found.mtimeMs >= before.getTime()) continue;
+    await rm(path, { force: true });
+    removed += 1;
+  }
+  return removed;
 }
 
 /** Passes on what is read, and throws FB_ERR_EVIDENCE_DAMAGED at its end where it is not what the name says. */

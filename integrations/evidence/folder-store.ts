@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { FirebreakError } from '../../core/errors.ts';
 import type { EvidenceStore } from '../../core/evidence-store.ts';
 import { systemErrorCode } from '../../core/system-error.ts';
-import { checkedStream, type DraftedFile, draftFile, isSha256, sha256Of } from './drafted-file.ts';
+import { checkedStream, type DraftedFile, draftFile, isSha256, removeOldDrafts, sha256Of } from './drafted-file.ts';
 import { syncFolder } from './sync-folder.ts';
 
 /** `DIR/ab/abcd…`: written beside, synced, renamed, so that an artefact is there whole or not at all. Readable by its owner only. */
@@ -34,6 +34,7 @@ export function createFolderStore({ dir }: { readonly dir: string }): EvidenceSt
         () => true,
         () => false,
       ),
+    sweep: (before) => removeOldDrafts(dir, before),
   };
 }
 

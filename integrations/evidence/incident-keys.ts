@@ -56,7 +56,7 @@ export function createIncidentKeys({
       if (destroyed) throw new FirebreakError('FB_ERR_REFUSED', `nothing more of it can be kept: ${lossOf(id, destroyed)}`);
       const name: KeyName = { id, incident, run, class: kind, madeAt: now().toISOString() };
       const wrapped = Buffer.from(await wrap.seal(randomBytes(32), wrappedFor(name))).toString('base64');
-      await shelf.add(placeOf.key(id), textBytes({ version: 1, ...name, wrapped } satisfies WrappedKey));
+      await shelf.add(placeOf.key(id), textBytes({ version: 1, ...name, wrapped } satisfies WrappedKey), kind);
       // Read back: another process may have been first.
       return (await find(id)) ?? missing(id, undefined);
     },

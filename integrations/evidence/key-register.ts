@@ -3,7 +3,8 @@ import type { EvidenceShelf } from '../../core/evidence-shelf.ts';
 import type { EvidenceHold, KeptKey, KeyName, KeyRegister } from '../../core/incident-key.ts';
 import { parsed, placeOf, readDestroyedKey, readWrappedKey, textBytes } from './incident-keys.ts';
 
-const holdOf = (incident: string): string => `holds/${sha256Hex(incident).slice(0, 32)}`;
+const holdId = (incident: string): string => sha256Hex(incident).slice(0, 32);
+const holdOf = (incident: string): string => `holds/${holdId(incident)}`;
 
 /**
  * Which keys there are, beside the evidence: `keys/ID`, what is left of destroyed ones in `destroyed/ID`, and `holds/ID`. It opens no key, so it
@@ -39,11 +40,11 @@ export function createKeyRegister({
     return { id, incident, run, class: kind, madeAt, destroyed: { destroyedAt, by, reason } };
   };
 
-  const there = async (id: string): Promise<KeptKey | undefined> => {
+  const there = async (id: string, holds?: ReadonlySet<string>): Promise<KeptKey | undefined> => {
     const name = await nameOf(id);
     if (!name) return undefined;
-    const [hold, locked] = await Promise.all([heldBy(shelf, name.incident), shelf.locked(placeOf.key(id))]);
-    return { ...name, ...(hold && { hold }), ...(locked !== undefined && { locked }) };
+    const hold = holds && !holds.has(holdId(name.incident)) ? undefined : await heldBy(shelf, name.incident);
+    return { ...name, ...(hold && { hold }) };
   };
 
   const idsIn = async (folder: string): Promise<ReadonlySet<string>> => {
@@ -54,11 +55,11 @@ export function createKeyRegister({
 
   return {
     async list(incident) {
-      const ids = await idsIn('keys');
+      const [ids, holds] = [await idsIn('keys'), await idsIn('holds')];
       const all: KeptKey[] = [];
       for (const id of ids) {
         if (incident !== undefined && (await nameOf(id))?.incident !== incident) continue;
-        const key = await there(id);
+        const key = await there(id, holds);
         if (key) all.push(key);
       }
       for (const id of await idsIn('destroyed')) {
@@ -69,7 +70,11 @@ export function createKeyRegister({
       return all.sort((one, other) => one.madeAt.localeCompare(other.madeAt) || one.id.localeCompare(other.id));
     },
 
-    find: async (id) => ((await shelf.get(placeOf.key(id))) ? there(id) : destroyed(id)),
+    async find(id) {
+      if ((await shelf.get(placeOf.key(id))) === undefined) return destroyed(id);
+      const [key, locked] = await Promise.all([there(id), shelf.locked(placeOf.key(id))]);
+      return key && { ...key, ...(locked !== undefined && { locked }) };
+    },
 
     async destroy({ id, incident, run, class: kind, madeAt }, { by, reason }) {
       const left = { id, incident, run, class: kind, madeAt, destroyedAt: now().toISOString(), by, reason };

@@ -2,28 +2,60 @@ import { createReadStream } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { FirebreakError } from '../../core/errors.ts';
+import type { EvidenceClass } from '../../core/evidence.ts';
 import type { EvidenceStore } from '../../core/evidence-store.ts';
-import { openBucket, type S3Options } from './bucket.ts';
-import { checkedStream, draftFile, isSha256, sha256Of } from './drafted-file.ts';
+import type { ObjectLock } from '../../core/object-bucket.ts';
+import { bucketAt } from './bucket.ts';
+import { checkedStream, draftFile, isSha256, removeOldDrafts, sha256Of } from './drafted-file.ts';
+import { abortOrphans, partsFromBytes, uploadInParts } from './multipart.ts';
+import { offersLock } from './object-lock.ts';
+import { openPlace, type S3Options } from './s3-client.ts';
+
+/** For how long the bucket itself lets nobody take away what is put there. */
+export interface LockRules {
+  readonly mode: ObjectLock['mode'];
+  readonly days: Readonly<Record<EvidenceClass, number>>;
+}
+
+/** What the bucket is asked to keep; of what belongs to no class, the list of the rest, as long as any. Undefined where that is no time at all. */
+export function lockFor(rules: LockRules | undefined, sha256: string, kind?: EvidenceClass): ObjectLock | undefined {
+  if (!rules) return undefined;
+  const days = kind ? rules.days[kind] : Math.max(...Object.values(rules.days));
+  return days > 0 ? { mode: rules.mode, until: new Date(Date.now() + days * 86_400_000), sha256 } : undefined;
+}
+
+/** @throws FB_ERR_CONFIG_INVALID where the bucket cannot lock objects; FB_ERR_UNAVAILABLE */
+export async function requireLock(options: S3Options): Promise<void> {
+  if (await offersLock(openPlace(options))) return;
+  throw new FirebreakError(
+    'FB_ERR_CONFIG_INVALID',
+    `evidence.s3.objectLock is set, and the bucket ${options.bucket} offers no object lock: it has to be made with it`,
+  );
+}
 
 /**
  * Artefacts as objects `PREFIX` + SHA-256. A stream goes through a file in `scratchDir` (default: the
  * system's) first, mode 0600 and removed after, because
  * an object needs its name and length before its bytes.
  */
-export function createS3Store(options: S3Options & { readonly scratchDir?: string }): EvidenceStore {
-  const bucket = openBucket(options);
-  const { scratchDir = tmpdir() } = options;
+export function createS3Store(options: S3Options & { readonly scratchDir?: string; readonly lock?: LockRules }): EvidenceStore {
+  const place = openPlace(options);
+  const bucket = bucketAt(place);
+  const { scratchDir = tmpdir(), lock: rules } = options;
   return {
-    put: async (data, mediaType) => {
+    put: async (data, mediaType, kind) => {
       if (data instanceof Uint8Array) {
         const kept = { sha256: sha256Of(data), bytes: data.byteLength };
-        await bucket.put({ key: kept.sha256, body: data, bytes: kept.bytes, mediaType });
+        const lock = lockFor(rules, kept.sha256, kind);
+        await bucket.put({ key: kept.sha256, body: data, bytes: kept.bytes, mediaType, ...(lock && { lock }) });
         return kept;
       }
       const { path, sha256, bytes } = await draftFile(scratchDir, data);
       try {
-        await bucket.put({ key: sha256, body: createReadStream(path), bytes, mediaType });
+        const lock = lockFor(rules, sha256, kind);
+        const object = { key: sha256, bytes, mediaType, ...(lock && { lock }) };
+        if (bytes >= partsFromBytes) await uploadInParts(place, { ...object, path });
+        else await bucket.put({ ...object, body: createReadStream(path) });
       } finally {
         await rm(path, { force: true });
       }
@@ -40,5 +72,6 @@ export function createS3Store(options: S3Options & { readonly scratchDir?: strin
       return checkedStream(bucket.read(sha256), sha256);
     },
     has: async (sha256) => isSha256(sha256) && bucket.has(sha256),
+    sweep: async (before) => (await removeOldDrafts(scratchDir, before)) + (await abortOrphans(place, before)),
   };
 }

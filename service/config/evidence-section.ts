@@ -61,6 +61,10 @@ export const evidence = z
         prefix: z.string().default('').meta({ description: 'Put before each key.' }),
         accessKeyId: secret.meta({ description: 'Access key id.' }),
         secretAccessKey: secret.meta({ description: 'Secret access key.' }),
+        objectLock: z.enum(['governance', 'compliance']).exactOptional().meta({
+          description:
+            'The bucket itself keeps all that is put there, keys too, for `retention.CLASS.atLeastDays`: from who has no right to bypass it (`governance`), or from everybody (`compliance`). The bucket must have been made with object lock.',
+        }),
       })
       .exactOptional()
       .meta({ description: 'An S3 bucket in place of the folder.' }),

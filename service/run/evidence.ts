@@ -1,5 +1,6 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { FirebreakError } from '../../core/errors.ts';
-import type { EvidenceRef } from '../../core/evidence.ts';
+import { type EvidenceRef, evidenceClasses } from '../../core/evidence.ts';
 import type { EvidenceShelf } from '../../core/evidence-shelf.ts';
 import type { EvidenceStore, VerifyManifest, WriteManifest } from '../../core/evidence-store.ts';
 import type { IncidentKeys, KeyRegister } from '../../core/incident-key.ts';
@@ -10,10 +11,13 @@ import { createFolderStore } from '../../integrations/evidence/folder-store.ts';
 import { createIncidentKeys } from '../../integrations/evidence/incident-keys.ts';
 import { createKeyRegister } from '../../integrations/evidence/key-register.ts';
 import { createEvidenceCheck, createManifestVerifier, createManifestWriter } from '../../integrations/evidence/manifest.ts';
+import type { S3Options } from '../../integrations/evidence/s3-client.ts';
+import type { LockRules } from '../../integrations/evidence/s3-store.ts';
 import { createVerifier, openSigner, openVerifier } from '../../integrations/keys/ed25519.ts';
 import type { Config } from '../config/load.ts';
 import type { Secrets } from '../config/secrets.ts';
 import { readRandomKey } from './keys.ts';
+import type { Logger } from './log.ts';
 
 const noAccess = 'the evidence is in S3, and its access keys are not there';
 
@@ -39,6 +43,7 @@ export async function openEvidence({
   readonly config: Config;
   readonly secrets: Secrets;
 }): Promise<EvidencePart> {
+  await checkBucket({ config, secrets });
   const store = await openEvidenceStore({ config, secrets });
   const keys = await openIncidentKeys({ config, secrets });
   const signer = await openSigner({ file: config.evidence.keyFile });
@@ -69,10 +74,9 @@ export async function openEvidenceStore({ config, secrets }: StoreQuery): Promis
   const { store } = config.evidence;
   if (store.kind === 'folder') return createFolderStore({ dir: store.folder });
   if (!secrets.s3) throw new FirebreakError('FB_ERR_CONFIG_INVALID', noAccess);
-  const { kind: _, ...where } = store;
   // The S3 client takes tens of megabytes: only who keeps evidence there pays for it.
   const { createS3Store } = await import('../../integrations/evidence/s3-store.ts');
-  return createS3Store({ ...where, ...secrets.s3 });
+  return createS3Store(bucketOf(config, store, secrets.s3));
 }
 
 /** The keys of the incidents, beside the store. @throws FB_ERR_CONFIG_INVALID when the key that wraps them cannot be read. */
@@ -91,7 +95,47 @@ async function openShelf({ config, secrets }: StoreQuery): Promise<EvidenceShelf
   const { store } = config.evidence;
   if (store.kind === 'folder') return createFolderShelf({ dir: store.folder });
   if (!secrets.s3) throw new FirebreakError('FB_ERR_CONFIG_INVALID', noAccess);
-  const { kind: _, ...where } = store;
   const { createBucketShelf } = await import('../../integrations/evidence/bucket-shelf.ts');
-  return createBucketShelf({ ...where, ...secrets.s3 });
+  return createBucketShelf(bucketOf(config, store, secrets.s3));
+}
+
+function bucketOf(
+  { evidence: { retention } }: Config,
+  { kind: _, objectLock: mode, ...where }: Extract<Config['evidence']['store'], { readonly kind: 's3' }>,
+  access: NonNullable<Secrets['s3']>,
+): S3Options & { readonly lock?: LockRules } {
+  const days = Object.fromEntries(evidenceClasses.map((kind) => [kind, retention[kind].atLeastDays])) as LockRules['days'];
+  return { ...where, ...access, ...(mode && { lock: { mode, days } }) };
+}
+
+/** How long an upload may take: what is older belongs to nobody any more. */
+const orphanAfterMs = 6 * 3_600_000;
+const sweepEveryMs = 3_600_000;
+
+/**
+ * At the start and every hour takes away what killed processes have left of uploads, and says so. Ends with `signal`. Never rejects.
+ */
+export async function sweepEvidence(options: {
+  readonly store: EvidenceStore;
+  readonly log: Logger;
+  readonly signal: AbortSignal;
+}): Promise<void> {
+  const { store, log, signal } = options;
+  while (!signal.aborted) {
+    // A store that does not answer is asked again in an hour; that it does not, who keeps evidence says.
+    const removed = await store.sweep(new Date(Date.now() - orphanAfterMs)).catch(() => 0);
+    if (removed > 0) log.info({ removed }, 'took away what was left of evidence that never became whole');
+    await sleep(sweepEveryMs, undefined, { signal, ref: false }).catch(() => undefined);
+  }
+}
+
+/** @throws FB_ERR_CONFIG_INVALID where the bucket cannot do what the configuration asks of it. One that does not answer is believed. */
+export async function checkBucket({ config, secrets }: StoreQuery): Promise<void> {
+  const { store } = config.evidence;
+  if (store.kind === 'folder' || !store.objectLock || !secrets.s3) return;
+  const { requireLock } = await import('../../integrations/evidence/s3-store.ts');
+  await requireLock(bucketOf(config, store, secrets.s3)).catch((error: unknown) => {
+    if (error instanceof FirebreakError && error.code === 'FB_ERR_UNAVAILABLE') return;
+    throw error;
+  });
 }

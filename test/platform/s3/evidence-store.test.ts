@@ -1,19 +1,32 @@
+import { spawn } from 'node:child_process';
+import { createHash, randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { DeleteObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import {
+  AbortMultipartUploadCommand,
+  CreateMultipartUploadCommand,
+  DeleteObjectCommand,
+  ListMultipartUploadsCommand,
+  S3Client,
+} from '@aws-sdk/client-s3';
 import { afterAll, describe, expect, test } from '@jest/globals';
 import { checkpointBytes, nextCheckpoint, type SignedCheckpoint } from '../../../core/checkpoint.ts';
 import { FirebreakError } from '../../../core/errors.ts';
 import { createBucketAnchor } from '../../../integrations/anchor/bucket-anchor.ts';
-import { openBucket, type S3Options } from '../../../integrations/evidence/bucket.ts';
+import { openBucket } from '../../../integrations/evidence/bucket.ts';
 import { createBucketShelf } from '../../../integrations/evidence/bucket-shelf.ts';
+import type { S3Options } from '../../../integrations/evidence/s3-client.ts';
 import { createS3Store } from '../../../integrations/evidence/s3-store.ts';
 import { signerFrom } from '../../../integrations/keys/ed25519.ts';
 import { type S3Server, startS3Server } from '../../../service/dev/s3-server.ts';
 import { evidenceStoreSuite } from '../../suites/evidence-store.ts';
 import { keyRegisterSuite } from '../../suites/key-register.ts';
 import { newPrivateKey } from '../../suites/private-key.ts';
+import { until } from '../e2e/cluster.ts';
+import { lockedBucketTests } from './locked-bucket.ts';
+import { stallingProxy } from './stalling-proxy.ts';
 
 const stateDir = mkdtempSync(join(tmpdir(), 'firebreak-s3-'));
 const scratchDir = mkdtempSync(join(tmpdir(), 'firebreak-scratch-'));
@@ -31,6 +44,11 @@ else inS3(started);
 
 function inS3(server: S3Server): void {
   const options: S3Options = { ...server, prefix: 'cell-1/' };
+  const uploads = async (): Promise<readonly string[]> => {
+    const client = new S3Client({ ...server, forcePathStyle: true, credentials: server });
+    const { Uploads: found = [] } = await client.send(new ListMultipartUploadsCommand({ Bucket: server.bucket }));
+    return found.map(({ Key: key }) => key ?? '').sort();
+  };
   describe('in S3', () => {
     evidenceStoreSuite({
       store: () => createS3Store({ ...options, scratchDir }),
@@ -44,6 +62,36 @@ function inS3(server: S3Server): void {
     });
 
     keyRegisterSuite({ shelf: () => createBucketShelf(options) });
+
+    test('stores what is large in parts, and only whole', async () => {
+      const bytes = randomBytes(20 * 1024 * 1024 + 7);
+      const { sha256 } = await createS3Store({ ...options, scratchDir }).put(inParts(bytes), 'application/zstd');
+      expect(sha256).toBe(createHash('sha256').update(bytes).digest('hex'));
+      expect(bytes.equals(await createS3Store(options).get(sha256))).toBe(true);
+      expect(await uploads()).toEqual([]);
+    });
+
+    test('an upload whose process was killed is taken back by age, and nobody else’s', async () => {
+      const proxy = await stallingProxy(new URL(server.endpoint).port, 12 * 1024 * 1024);
+      const child = spawn(process.execPath, [
+        join(import.meta.dirname, 'killed-upload.ts'),
+        JSON.stringify({ ...options, endpoint: proxy.endpoint, scratchDir }),
+      ]);
+      const client = new S3Client({ ...server, forcePathStyle: true, credentials: server });
+      const others = await client.send(new CreateMultipartUploadCommand({ Bucket: server.bucket, Key: 'cell-1/backup.tar' }));
+      await until('its upload', 20_000, async () => (await uploads()).length === 2 && proxy.isStalled());
+      child.kill('SIGKILL');
+      await once(child, 'exit');
+      proxy.stop();
+      const store = createS3Store({ ...options, scratchDir });
+      expect(await store.sweep(new Date(Date.now() - 3_600_000))).toBe(0);
+      expect(readdirSync(scratchDir)).toHaveLength(1);
+      // The upload, and the file that was on its way.
+      expect(await store.sweep(new Date(Date.now() + 60_000))).toBe(2);
+      expect(await uploads()).toEqual(['cell-1/backup.tar']);
+      const { UploadId } = others;
+      await client.send(new AbortMultipartUploadCommand({ Bucket: server.bucket, Key: 'cell-1/backup.tar', UploadId }));
+    }, 60_000);
 
     test('leaves no file of a stream behind', () => {
       expect(readdirSync(scratchDir)).toEqual([]);
@@ -72,5 +120,10 @@ function inS3(server: S3Server): void {
       for await (const entry of anchor.read()) read.push(entry);
       expect(read).toEqual([first, second]);
     });
+    lockedBucketTests(server);
   });
+}
+
+async function* inParts(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  for (let start = 0; start < bytes.length; start += 1_000_000) yield bytes.subarray(start, start + 1_000_000);
 }

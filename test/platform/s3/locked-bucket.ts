@@ -1,0 +1,94 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import {
+  CreateBucketCommand,
+  HeadObjectCommand,
+  ListObjectVersionsCommand,
+  PutObjectLegalHoldCommand,
+  S3Client,
+} from '@aws-sdk/client-s3';
+import { beforeAll, describe, expect, test } from '@jest/globals';
+import { createBox } from '../../../integrations/crypto-box/box.ts';
+import { boxWrap } from '../../../integrations/crypto-box/key-wrap.ts';
+import { openBucket } from '../../../integrations/evidence/bucket.ts';
+import { createBucketShelf } from '../../../integrations/evidence/bucket-shelf.ts';
+import { createIncidentKeys } from '../../../integrations/evidence/incident-keys.ts';
+import { createKeyRegister } from '../../../integrations/evidence/key-register.ts';
+import { createS3Store, type LockRules, requireLock } from '../../../integrations/evidence/s3-store.ts';
+import type { S3Server } from '../../../service/dev/s3-server.ts';
+
+/** A bucket that was made with object lock. */
+export function lockedBucketTests(server: S3Server): void {
+  const options = { ...server, bucket: 'locked', prefix: 'cell-1/' };
+  const lock: LockRules = { mode: 'compliance', days: { state: 0, logs: 1, files: 2, traffic: 0, memory: 0 } };
+  const client = new S3Client({ ...server, forcePathStyle: true, credentials: server });
+  const at = (key: string) => ({ Bucket: options.bucket, Key: `${options.prefix}${key}` });
+  const daysLeft = async (key: string): Promise<number | undefined> => {
+    const { ObjectLockMode: mode, ObjectLockRetainUntilDate: until } = await client.send(new HeadObjectCommand(at(key)));
+    if (until === undefined) return undefined;
+    expect(mode).toBe('COMPLIANCE');
+    return Math.round((until.getTime() - Date.now()) / 86_400_000);
+  };
+
+  beforeAll(async () => {
+    await client.send(new CreateBucketCommand({ Bucket: options.bucket, ObjectLockEnabledForBucket: true }));
+  });
+
+  describe('with object lock', () => {
+    test('is asked for it only where the bucket offers it', async () => {
+      await requireLock(options);
+      await expect(requireLock({ ...options, bucket: server.bucket })).rejects.toMatchObject({
+        code: 'FB_ERR_CONFIG_INVALID',
+        detail: expect.stringContaining('offers no object lock'),
+      });
+    });
+
+    test('keeps each class for its time, what is large too, and the manifest as long as any', async () => {
+      const store = createS3Store({ ...options, lock });
+      const { sha256: log } = await store.put(randomBytes(100), 'text/plain', 'logs');
+      const large = randomBytes(17 * 1024 * 1024);
+      const { sha256: files } = await store.put(inPieces(large), 'application/zstd', 'files');
+      const { sha256: manifest } = await store.put(randomBytes(100), 'application/json');
+      const { sha256: state } = await store.put(randomBytes(100), 'text/plain', 'state');
+      expect(await Promise.all([log, files, manifest, state].map(daysLeft))).toEqual([1, 2, 2, undefined]);
+      expect(large.equals(await store.get(files))).toBe(true);
+      await expect(openBucket(options).remove(log)).rejects.toMatchObject({
+        code: 'FB_ERR_REFUSED',
+        detail: expect.stringMatching(/its object lock runs until 20/),
+      });
+      expect(await store.has(log)).toBe(true);
+    });
+
+    test('lets nobody destroy a key before its time, and says why; after a refusal all is as before', async () => {
+      const shelf = createBucketShelf({ ...options, lock });
+      const wrap = boxWrap(createBox({ keys: [{ id: 'evidence', key: new Uint8Array(32).fill(1) }] }));
+      const [keys, register] = [createIncidentKeys({ wrap, shelf }), createKeyRegister({ shelf })];
+      const incident = `incident/c/shop/Deployment/${randomUUID()}`;
+      const { id } = await keys.keyFor({ incident, run: 'run-1', class: 'logs' });
+      const key = await register.find(id);
+      expect(key?.locked).toMatch(/^its object lock runs until 20/);
+      if (!key) throw new Error('it is not there');
+      const why = { by: 'person/ada', reason: 'too early' };
+      await expect(register.destroy(key, why)).rejects.toMatchObject({ code: 'FB_ERR_REFUSED' });
+      expect(await register.find(id)).toEqual(key);
+      expect((await keys.open(id)).key).toHaveLength(32);
+
+      const { id: free } = await keys.keyFor({ incident, run: 'run-1', class: 'state' });
+      await client.send(new PutObjectLegalHoldCommand({ ...at(`keys/${free}`), LegalHold: { Status: 'ON' } }));
+      const held = await register.find(free);
+      expect(held?.locked).toContain('a legal hold of the bucket');
+      if (!held) throw new Error('it is not there');
+      await expect(register.destroy(held, why)).rejects.toMatchObject({ code: 'FB_ERR_REFUSED' });
+      await client.send(new PutObjectLegalHoldCommand({ ...at(`keys/${free}`), LegalHold: { Status: 'OFF' } }));
+      await register.destroy(held, { ...why, reason: 'case closed' });
+      expect(await register.find(free)).toMatchObject({ destroyed: { reason: 'case closed' } });
+      const { Versions: versions = [] } = await client.send(
+        new ListObjectVersionsCommand({ Bucket: options.bucket, Prefix: `${options.prefix}keys/${free}` }),
+      );
+      expect(versions).toEqual([]);
+    });
+  });
+}
+
+async function* inPieces(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  for (let start = 0; start < bytes.length; start += 1_000_000) yield bytes.subarray(start, start + 1_000_000);
+}
