@@ -1,7 +1,7 @@
 import type { EvidenceActivities, EvidenceOrderAnswer, EvidenceOrderDone } from '../core/control.ts';
 import { FirebreakError } from '../core/errors.ts';
 import { signedEvidenceOrderSchema } from '../core/evidence-order.schema.ts';
-import { checkEvidenceOrder, isMeant, type SignedEvidenceOrder } from '../core/evidence-order.ts';
+import { checkEvidenceOrder, type EvidenceOrder, isMeant, type SignedEvidenceOrder } from '../core/evidence-order.ts';
 import { expiresAt, type RetentionRules, whyKept } from '../core/evidence-retention.ts';
 import type { KeptKey, KeyRegister } from '../core/incident-key.ts';
 import type { Person } from '../core/roster.ts';
@@ -55,14 +55,22 @@ export function createEvidenceActivities(parts: EvidenceOrderParts): EvidenceAct
     return isActor ? 'an alert of this incident names you as the actor' : undefined;
   };
 
-  const meant = async ({ order }: SignedEvidenceOrder): Promise<readonly KeptKey[]> =>
+  const meant = async (order: EvidenceOrder): Promise<readonly KeptKey[]> =>
     (await keys.list(order.incident)).filter((key) => isMeant(order, key));
+
+  /** By this very order, as far as can be told: by the same person, for the same reason. */
+  const wasDone = async (order: EvidenceOrder): Promise<boolean> => {
+    const gone = (await meant(order)).flatMap(({ destroyed }) => destroyed ?? 'there');
+    const isOurs = (one: (typeof gone)[number]): boolean =>
+      one !== 'there' && one.by === `person/${order.person}` && one.reason === order.reason;
+    return gone.some(isOurs) && !gone.includes('there');
+  };
 
   /** All or none: an order that is refused has destroyed nothing. */
   const looked = async (
     signed: SignedEvidenceOrder,
   ): Promise<{ readonly keys: readonly KeptKey[] } | { readonly reason: string }> => {
-    const found = await meant(signed);
+    const found = await meant(signed.order);
     const { kind, incident, person } = signed.order;
     if (kind === 'evidence.unhold')
       return found.some(({ hold }) => hold) ? { keys: [] } : { reason: `Nothing of ${incident} is held.` };
@@ -109,7 +117,7 @@ export function createEvidenceActivities(parts: EvidenceOrderParts): EvidenceAct
       const found = await looked(order);
       if ('reason' in found) {
         // Tried again after the attempt before this one had done it, and not said so.
-        const isDone = order.order.kind === 'evidence.destroy' && (await wasDone(order));
+        const isDone = order.order.kind === 'evidence.destroy' && (await wasDone(order.order));
         return isDone
           ? { ok: true, text: `what was kept of ${order.order.incident} is destroyed` }
           : { ok: false, reason: found.reason };
@@ -122,11 +130,11 @@ export function createEvidenceActivities(parts: EvidenceOrderParts): EvidenceAct
       }
     },
 
-    async findExpiredEvidence() {
+    async findExpiredEvidence({ except }) {
       const now = nowOf();
       const due: KeptKey[] = [];
       for (const key of await keys.list()) {
-        const end = key.destroyed ? undefined : expiresAt(key, retention);
+        const end = key.destroyed || except.includes(key.id) ? undefined : expiresAt(key, retention);
         if (!end || end.getTime() > now) continue;
         // Of one of which nobody can say whether it is open, nothing is destroyed; the others are not kept for its sake.
         const why = await keeps(key).catch(() => 'not known');
@@ -151,15 +159,6 @@ export function createEvidenceActivities(parts: EvidenceOrderParts): EvidenceAct
       }
     },
   };
-
-  async function wasDone({ order }: SignedEvidenceOrder): Promise<boolean> {
-    const found = await meant({ order, keyId: '', signature: '' });
-    return (
-      found.length > 0 &&
-      found.every(({ destroyed }) => destroyed !== undefined) &&
-      found.some(({ destroyed }) => destroyed?.by === `person/${order.person}` && destroyed.reason === order.reason)
-    );
-  }
 }
 
 function count(keys: number): string {

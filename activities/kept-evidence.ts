@@ -4,6 +4,7 @@ import type { SnapshotPodStateOutput } from '../core/actions/snapshot-pod-state.
 import { FirebreakError } from '../core/errors.ts';
 import type { Artefact, EvidenceClass, EvidenceManifest } from '../core/evidence.ts';
 import type { VerifyManifest, WriteManifest } from '../core/evidence-store.ts';
+import type { IncidentKey, KeyOwner } from '../core/incident-key.ts';
 import { keepSealedBytes, type SealingParts } from './sealed-evidence.ts';
 
 export interface EvidenceParts extends Pick<SealingParts, 'store' | 'keys'> {
@@ -39,9 +40,16 @@ export function keepEvidence(
 ): Keeping {
   const target = 'pod' in of ? { name: `pod/${of.pod.namespace}/${of.pod.name}`, uid: of.pod.uid } : of.target;
   const artefacts: Artefact[] = [];
+  // One step has one key of each class: a key service is asked for it once.
+  const known = new Map<EvidenceClass, Promise<IncidentKey>>();
+  const keyFor = (owner: KeyOwner): Promise<IncidentKey> => {
+    const key = known.get(owner.class) ?? keys.keyFor(owner);
+    known.set(owner.class, key);
+    return key;
+  };
   return {
     async keep(kind, what, data) {
-      const kept = await keepSealedBytes({ store, keys }, { kind, what, data: Buffer.from(data), context });
+      const kept = await keepSealedBytes({ store, keyFor }, { kind, what, data: Buffer.from(data), context });
       const artefact = { ...what, ...kept, collectedAt: now().toISOString() };
       artefacts.push(artefact);
       return artefact;

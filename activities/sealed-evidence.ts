@@ -46,7 +46,7 @@ export async function keepSealed(
 
 /** The same for what is in memory: one write, and no file on the way. */
 export async function keepSealedBytes(
-  { store, keys }: Pick<SealingParts, 'store' | 'keys'>,
+  { store, keyFor }: Pick<SealingParts, 'store'> & Pick<IncidentKeys, 'keyFor'>,
   {
     kind,
     what,
@@ -59,7 +59,7 @@ export async function keepSealedBytes(
     readonly context: Pick<StepContext, 'incident' | 'run'>;
   },
 ): Promise<Pick<Artefact, 'sha256' | 'bytes' | 'sealed'>> {
-  const { id, key } = await keys.keyFor({ incident, run, class: kind });
+  const { id, key } = await keyFor({ incident, run, class: kind });
   const parts: Uint8Array[] = [];
   for await (const part of sealStream(Readable.from([data]), key)) parts.push(Buffer.from(part));
   const kept = await store.put(Buffer.concat(parts), what.mediaType, kind);

@@ -116,8 +116,8 @@ export type EvidenceOrderDone = { readonly ok: true; readonly text: string } | {
 export interface EvidenceActivities {
   checkEvidenceOrder(signed: unknown): Promise<EvidenceOrderAnswer>;
   carryOutEvidenceOrder(signed: unknown): Promise<EvidenceOrderDone>;
-  /** Keys whose time is over, and which nothing keeps. */
-  findExpiredEvidence(): Promise<readonly KeyName[]>;
+  /** Some of the keys whose time is over, and which nothing keeps. `except`: ids of those that are known already. */
+  findExpiredEvidence(asked: { readonly except: readonly string[] }): Promise<readonly KeyName[]>;
   /** Checks that again. */
   destroyExpiredEvidence(id: string): Promise<EvidenceOrderDone>;
 }

@@ -33,6 +33,17 @@ export class OutcomeUnknown extends FirebreakError {
   }
 }
 
+/** The service has understood the call, and does not do it. */
+export class CallRefused extends FirebreakError {
+  readonly status: number;
+
+  constructor(detail: string, status: number) {
+    super('FB_ERR_REFUSED', detail);
+    this.name = 'CallRefused';
+    this.status = status;
+  }
+}
+
 const defaultWaitMs = 30_000;
 const longestWaitMs = 3_600_000;
 
@@ -103,7 +114,8 @@ export class JsonApi {
     const detail = `${this.#name} answered ${what} with HTTP ${status}`;
     if (status >= 500 || status === 408 || status === 425) return new OutcomeUnknown(detail);
     const reason = reasons[status] ?? 'the call is refused';
-    return new FirebreakError(status === 404 || status === 410 ? 'FB_ERR_NOT_FOUND' : 'FB_ERR_REFUSED', `${detail}: ${reason}`);
+    if (status === 404 || status === 410) return new FirebreakError('FB_ERR_NOT_FOUND', `${detail}: ${reason}`);
+    return new CallRefused(`${detail}: ${reason}`, status);
   }
 }
 

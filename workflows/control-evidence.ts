@@ -1,10 +1,13 @@
 import { condition } from '@temporalio/workflow';
 import type { EvidenceActivities, EvidenceOrderAnswer, EvidenceOrderDone } from '../core/control.ts';
 import { doneBy } from '../core/evidence-order.ts';
+import type { KeyName } from '../core/incident-key.ts';
 import { claimedActor } from './control-decisions.ts';
 import type { ControlModel } from './control-model.ts';
 
 const mostWaiting = 100;
+/** In one look: the rest waits for the next, so that the history can be cut in between. */
+const mostAtOnce = 200;
 
 type Asked = { readonly kind: 'order'; readonly value: unknown } | { readonly kind: 'expire' };
 
@@ -15,6 +18,7 @@ type Asked = { readonly kind: 'order'; readonly value: unknown } | { readonly ki
 export class EvidenceOrders {
   readonly #model: ControlModel;
   readonly #cell: EvidenceActivities;
+  readonly #refused = new Set<string>();
   #waiting: readonly Asked[] = [];
   #busy = false;
 
@@ -60,15 +64,26 @@ export class EvidenceOrders {
   }
 
   async #expire(): Promise<void> {
-    // Asked for again within the hour.
-    const found = await this.#cell.findExpiredEvidence().catch(() => []);
-    for (const key of found) {
-      const what = `${key.class} of ${key.incident}, kept since ${key.madeAt.slice(0, 10)}`;
-      this.#model.record('evidence.expired', 'engine', `its time is over: ${what}`, { key });
-      const done = await this.#cell.destroyExpiredEvidence(key.id).catch((): EvidenceOrderDone => notDone);
-      if (done.ok) this.#model.record('evidence.destroyed', 'engine', `${what}: ${done.text}`, { key });
-      else this.#model.record('evidence.refused', 'engine', `${what}: ${done.reason}`, { key });
+    const tried: string[] = [];
+    while (tried.length < mostAtOnce) {
+      // Asked for again within the hour.
+      const found = await this.#cell.findExpiredEvidence({ except: tried }).catch(() => []);
+      if (found.length === 0) return;
+      for (const key of found) await this.#destroy(key);
+      tried.push(...found.map(({ id }) => id));
     }
+  }
+
+  async #destroy(key: KeyName): Promise<void> {
+    const what = `${key.class} of ${key.incident}, kept since ${key.madeAt.slice(0, 10)}`;
+    // One that the store does not give up is tried every hour, and said once.
+    const isNew = !this.#refused.has(key.id);
+    if (isNew) this.#model.record('evidence.expired', 'engine', `its time is over: ${what}`, { key });
+    const done = await this.#cell.destroyExpiredEvidence(key.id).catch((): EvidenceOrderDone => notDone);
+    if (done.ok) this.#model.record('evidence.destroyed', 'engine', `${what}: ${done.text}`, { key });
+    else if (isNew) this.#model.record('evidence.refused', 'engine', `${what}: ${done.reason}`, { key });
+    if (done.ok) this.#refused.delete(key.id);
+    else this.#refused.add(key.id);
   }
 }
 

@@ -10,19 +10,20 @@ import { openStream } from './sealed-stream.ts';
 
 export interface EvidenceReader {
   readonly store: EvidenceStore;
-  /** Trusts the public halves of the cells' evidence keys. */
-  readonly verifier: SignatureVerifier;
+  /** Trusts the public halves of the cells' evidence keys. A function: where they have to be asked for. */
+  readonly verifier: SignatureVerifier | (() => Promise<SignatureVerifier>);
 }
 
 /** Signs a manifest with the cell's evidence key and keeps it beside the artefacts. The same draft makes the same object. */
 export function createManifestWriter({
   store,
-  signer,
+  signer: given,
 }: {
   readonly store: EvidenceStore;
-  readonly signer: Signer;
+  readonly signer: Signer | (() => Promise<Signer>);
 }): WriteManifest {
   return async (draft) => {
+    const signer = typeof given === 'function' ? await given() : given;
     const unsigned = unsignedManifest({ draft, keyId: signer.keyId });
     const manifest: EvidenceManifest = { ...unsigned, signature: await signer.sign(manifestBytes(unsigned)) };
     const { sha256 } = await store.put(new TextEncoder().encode(canonicalJson(manifest)), 'application/json');
@@ -42,7 +43,8 @@ export async function readManifest({
   const manifest = asManifest(parsed(await store.get(sha256)));
   if (!manifest) throw new FirebreakError('FB_ERR_EVIDENCE_DAMAGED', `${sha256} is not a manifest`);
   const { keyId, signature } = manifest;
-  if (!verifier.verify({ keyId, bytes: manifestBytes(manifest), signature })) {
+  const trusted = typeof verifier === 'function' ? await verifier() : verifier;
+  if (!trusted.verify({ keyId, bytes: manifestBytes(manifest), signature })) {
     throw new FirebreakError('FB_ERR_EVIDENCE_DAMAGED', `the manifest ${sha256} has no valid signature by a trusted key`);
   }
   if (!custodyIsLinked(manifest.custody)) {

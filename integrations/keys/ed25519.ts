@@ -1,17 +1,8 @@
-import {
-  createHash,
-  createPrivateKey,
-  createPublicKey,
-  generateKeyPairSync,
-  type KeyObject,
-  randomUUID,
-  sign,
-  verify,
-} from 'node:crypto';
+import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, randomUUID, sign, verify } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { link, readFile, rm, writeFile } from 'node:fs/promises';
 import { FirebreakError } from '../../core/errors.ts';
-import type { SignatureVerifier, Signer } from '../../core/signing.ts';
+import { keyIdOf, type PublicKey, type SignatureVerifier, type Signer } from '../../core/signing.ts';
 import { systemErrorCode } from '../../core/system-error.ts';
 
 /** A signer whose public half can be handed out. */
@@ -43,7 +34,7 @@ export function signerFrom({ pem, name }: { readonly pem: string; readonly name:
   const privateKey = parsed(name, () => createPrivateKey(pem));
   const publicKey = createPublicKey(privateKey);
   return {
-    keyId: keyIdOf(publicKey),
+    keyId: idOf(publicKey),
     publicKey: publicKey.export({ type: 'spki', format: 'pem' }).toString(),
     sign: async (bytes) => sign(null, bytes, privateKey).toString('base64'),
   };
@@ -57,7 +48,7 @@ export function createVerifier({ publicKeys }: { readonly publicKeys: readonly s
   const keys = new Map<string, KeyObject>();
   for (const [index, pem] of publicKeys.entries()) {
     const key = parsed(`public key ${index + 1}`, () => createPublicKey(refusingPrivate(pem)));
-    keys.set(keyIdOf(key), key);
+    keys.set(idOf(key), key);
   }
   return {
     keyIds: [...keys.keys()],
@@ -68,6 +59,12 @@ export function createVerifier({ publicKeys }: { readonly publicKeys: readonly s
       );
     },
   };
+}
+
+/** A public half with its name. @throws FB_ERR_CONFIG_INVALID when it is none. */
+export function publicKeyOf(pem: string): PublicKey {
+  const key = parsed('the public key', () => createPublicKey(refusingPrivate(pem)));
+  return { keyId: idOf(key), pem: key.export({ type: 'spki', format: 'pem' }).toString() };
 }
 
 /** The same, from PEM files. */
@@ -136,9 +133,6 @@ function refusingPrivate(pem: string): string {
   return pem;
 }
 
-function keyIdOf(publicKey: KeyObject): string {
-  return createHash('sha256')
-    .update(publicKey.export({ type: 'spki', format: 'der' }))
-    .digest('hex')
-    .slice(0, 16);
+function idOf(publicKey: KeyObject): string {
+  return keyIdOf(publicKey.export({ type: 'spki', format: 'der' }));
 }

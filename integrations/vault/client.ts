@@ -1,23 +1,25 @@
 import { FirebreakError } from '../../core/errors.ts';
-import { JsonApi, type JsonObject, listAt, objectAt } from '../json-api.ts';
+import { JsonApi, type JsonCall, type JsonObject, listAt, objectAt } from '../json-api.ts';
 
 export interface VaultOptions {
   readonly address: string;
-  readonly token: string;
+  /** Or where it is: asked before each call, as what renews a token writes it into a file. */
+  readonly token: string | (() => string);
   /** Of Vault Enterprise and OpenBao. */
   readonly namespace?: string;
 }
 
-/** The HTTP API of Vault and OpenBao, as far as rotation needs it. Answers hold values; errors hold none. */
+/** The HTTP API of Vault and OpenBao, as far as it is needed here. Answers hold values; errors hold none. */
 export class Vault {
   readonly #api: JsonApi;
+  readonly #token: () => string;
 
   constructor({ address, token, namespace }: VaultOptions) {
+    this.#token = typeof token === 'string' ? () => token : token;
     this.#api = new JsonApi({
       name: 'Vault',
       baseUrl: `${address.replace(/\/+$/, '')}/v1`,
       headers: {
-        'X-Vault-Token': token,
         'X-Vault-Request': 'true',
         ...(namespace !== undefined && { 'X-Vault-Namespace': namespace }),
       },
@@ -28,7 +30,7 @@ export class Vault {
   /** What is read at a path; undefined where nothing is. */
   async read(path: string, signal: AbortSignal): Promise<JsonObject | undefined> {
     try {
-      return objectAt(await this.#api.call({ method: 'GET', path: `/${path}`, signal }));
+      return objectAt(await this.#call({ method: 'GET', path, signal }));
     } catch (error) {
       if (error instanceof FirebreakError && error.code === 'FB_ERR_NOT_FOUND') return undefined;
       throw error;
@@ -36,17 +38,26 @@ export class Vault {
   }
 
   async write(path: string, body: JsonObject, signal: AbortSignal): Promise<void> {
-    await this.#api.call({ method: 'PUT', path: `/${path}`, body, signal });
+    await this.#call({ method: 'PUT', path, body, signal });
+  }
+
+  /** What it makes of what is sent. */
+  async ask(path: string, body: JsonObject, signal: AbortSignal): Promise<JsonObject> {
+    return objectAt(await this.#call({ method: 'POST', path, body, signal }));
   }
 
   /** The names below a path; none where there is nothing. */
   async list(path: string, signal: AbortSignal): Promise<readonly string[]> {
     try {
-      const answer = await this.#api.call({ method: 'GET', path: `/${path}`, query: { list: 'true' }, signal });
+      const answer = await this.#call({ method: 'GET', path, query: { list: 'true' }, signal });
       return listAt(objectAt(answer, 'data'), 'keys').filter((name) => typeof name === 'string');
     } catch (error) {
       if (error instanceof FirebreakError && error.code === 'FB_ERR_NOT_FOUND') return [];
       throw error;
     }
+  }
+
+  #call({ path, ...call }: Pick<JsonCall, 'method' | 'path' | 'query' | 'body' | 'signal'>): Promise<unknown> {
+    return this.#api.call({ ...call, path: `/${path}`, headers: { 'X-Vault-Token': this.#token() } });
   }
 }

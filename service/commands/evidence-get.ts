@@ -86,20 +86,13 @@ function inside(folder: string, name: string): string {
   return path;
 }
 
-/** As much of a reader as it takes. */
-type SealedReader = Pick<Wanted['reader'], 'store' | 'keys'> & {
-  readonly config: { readonly evidence: { readonly wrapKeyFile: string } };
-};
-
 /** As it was taken. @throws FB_ERR_CONFIG_INVALID when it is sealed, and the key is not here. */
-export function opened(reader: SealedReader, artefact: Artefact): AsyncIterable<Uint8Array> {
-  const { store, keys, config } = reader;
+export function opened(
+  { store, keys, opensWith }: Pick<Wanted['reader'], 'store' | 'keys' | 'opensWith'>,
+  artefact: Artefact,
+): AsyncIterable<Uint8Array> {
   if (!artefact.sealed) return store.read(artefact.sha256);
-  if (!keys)
-    throw new FirebreakError(
-      'FB_ERR_CONFIG_INVALID',
-      `${artefact.name} is sealed, and ${config.evidence.wrapKeyFile} is not here`,
-    );
+  if (!keys) throw new FirebreakError('FB_ERR_CONFIG_INVALID', `${artefact.name} is sealed, and ${opensWith} is not here`);
   return readArtefact({ store, keys }, artefact);
 }
 

@@ -1,12 +1,15 @@
 import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
+import { FirebreakError } from '../../core/errors.ts';
 import type { EvidenceStore } from '../../core/evidence-store.ts';
 import type { IncidentKeys, KeyRegister } from '../../core/incident-key.ts';
+import type { SignatureVerifier } from '../../core/signing.ts';
 import { createManifestVerifier } from '../../integrations/evidence/manifest.ts';
 import { openVerifier } from '../../integrations/keys/ed25519.ts';
 import { type Config, loadConfig } from '../config/load.ts';
-import { resolveSecrets } from '../config/secrets.ts';
+import { resolveStoreSecrets } from '../config/secrets.ts';
 import { openEvidenceStore, openIncidentKeys, openKeyRegister } from '../run/evidence.ts';
+import { evidencePublicKeys, openEvidenceVerifier } from '../run/evidence-keys.ts';
 import { incidentId, incidentState, withSession } from './connect.ts';
 import { getEvidence } from './evidence-get.ts';
 import { listKeys, listManifests } from './evidence-list.ts';
@@ -32,13 +35,15 @@ export interface EvidenceReader {
   readonly store: EvidenceStore;
   /** Absent where the key that wraps them is not here: then what is sealed stays sealed. */
   readonly keys?: IncidentKeys;
+  /** What it takes to have them, in words. */
+  readonly opensWith: string;
   readonly register: KeyRegister;
-  readonly verifier: Awaited<ReturnType<typeof openVerifier>>;
+  readonly verifier: SignatureVerifier | (() => Promise<SignatureVerifier>);
 }
 
 const isAddress = (text: string): boolean => /^[0-9a-f]{64}$/.test(text);
 
-/** Adds `firebreak evidence list|get|verify|destroy|hold|unhold`. */
+/** Adds `firebreak evidence list|get|verify|public-key|destroy|hold|unhold`. */
 export function registerEvidenceCommand(program: Command): void {
   const evidence = program.command('evidence').description('what was kept of the targets, and the proof of it');
   const about = (name: string, description: string, incident = '<incident>'): Command =>
@@ -48,7 +53,10 @@ export function registerEvidenceCommand(program: Command): void {
         .description(description)
         .argument(incident, 'id of the incident, or the SHA-256 of a manifest')
         .option('--run <run>', 'an earlier run of this incident')
-        .option('--public-key <files...>', 'public keys (PEM) that are believed (default: the .pub beside evidence.keyFile)'),
+        .option(
+          '--public-key <files...>',
+          'public keys (PEM) that are believed (default: the .pub beside evidence.keyFile, or Vault’s)',
+        ),
     );
 
   withExamples(about('list', 'list what is kept, and until when; of all incidents without one', '[incident]'), [
@@ -80,7 +88,27 @@ export function registerEvidenceCommand(program: Command): void {
     ['firebreak evidence verify shop/Deployment/cart', 'firebreak evidence verify 0f5c… --public-key /mnt/safe/evidence.pem.pub'],
   ).action(async (written: string, options: EvidenceOptions) => verify(await manifestsOf(written, options), options));
 
+  withExamples(
+    withConfig(
+      evidence
+        .command('public-key')
+        .description('print the public half of the key that signs manifests, to be handed out and kept elsewhere')
+        .argument('[key-id]', 'of an earlier version, where the key is in Vault (default: the newest)'),
+    ),
+    ['firebreak evidence public-key > evidence.pem.pub'],
+  ).action(async (keyId: string | undefined, options: ConfiguredOptions) => printPublicKey(keyId, options));
+
   registerEvidenceOrders(evidence);
+}
+
+async function printPublicKey(keyId: string | undefined, options: ConfiguredOptions): Promise<void> {
+  const config = loadConfig({ path: options.config, env: process.env });
+  const all = await evidencePublicKeys({ config, secrets: resolveStoreSecrets({ config, env: process.env }) });
+  if (options.json) return printJson(all);
+  const found = keyId === undefined ? all.at(-1) : all.find((one) => one.keyId === keyId);
+  if (!found)
+    throw new FirebreakError('FB_ERR_NOT_FOUND', `there is no key ${keyId}; there are ${all.map((one) => one.keyId).join(', ')}`);
+  for (const line of found.pem.trimEnd().split('\n')) print(line);
 }
 
 /** The manifests that are meant, by their addresses, and where to read them. */
@@ -91,17 +119,23 @@ export interface Wanted {
 
 async function openReader(options: EvidenceOptions): Promise<EvidenceReader> {
   const config = loadConfig({ path: options.config, env: process.env });
-  // Of all pools' secrets only those of the store.
-  const { s3 } = resolveSecrets({ config, env: process.env, roles: ['forensics'] });
-  const secrets = s3 ? { s3 } : {};
-  const store = await openEvidenceStore({ config, secrets });
-  const keys = existsSync(config.evidence.wrapKeyFile) ? await openIncidentKeys({ config, secrets }) : undefined;
+  const secrets = resolveStoreSecrets({ config, env: process.env });
+  const canOpen = config.evidence.vault ? secrets.evidenceVault !== undefined : existsSync(config.evidence.wrapKeyFile);
+  const keys = canOpen ? await openIncidentKeys({ config, secrets }) : undefined;
+  const given = options.publicKey && (await openVerifier({ files: options.publicKey }));
+  // Asked for when a manifest is read: a list of what is kept needs no key at all.
+  let trusted: ReturnType<typeof openEvidenceVerifier> | undefined;
+  const verifier = async (): Promise<SignatureVerifier> => {
+    trusted ??= openEvidenceVerifier({ config, secrets });
+    return (await trusted)();
+  };
   return {
     config,
-    store,
+    store: await openEvidenceStore({ config, secrets }),
     register: await openKeyRegister({ config, secrets }),
     ...(keys && { keys }),
-    verifier: await openVerifier({ files: options.publicKey ?? [`${config.evidence.keyFile}.pub`] }),
+    opensWith: config.evidence.vault ? 'the token of the evidence’s Vault' : config.evidence.wrapKeyFile,
+    verifier: given ?? verifier,
   };
 }
 
@@ -121,9 +155,7 @@ async function manifestsOf(written: string, options: EvidenceOptions): Promise<W
 async function verify({ reader, addresses }: Wanted, options: EvidenceOptions): Promise<void> {
   const check = createManifestVerifier(reader);
   if (!reader.keys && !options.json)
-    print(
-      printable(`What is sealed is only checked as it lies in the store: ${reader.config.evidence.wrapKeyFile} is not here.`),
-    );
+    print(printable(`What is sealed is only checked as it lies in the store: ${reader.opensWith} is not here.`));
   const results: { readonly manifest: string; readonly problems: readonly string[] }[] = [];
   for (const manifest of addresses) results.push({ manifest, problems: await check(manifest) });
   if (results.some(({ problems }) => problems.length > 0)) process.exitCode = 1;

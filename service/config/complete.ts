@@ -31,6 +31,8 @@ export interface Config extends Readonly<Omit<FileConfig, Completed>> {
     /** Wraps the keys of the incidents. */
     readonly wrapKeyFile: string;
     readonly deadlineMinutes: number;
+    /** In place of both files. */
+    readonly vault?: NonNullable<FileConfig['evidence']['vault']>;
     readonly stewards: readonly string[];
     readonly retention: RetentionRules;
   };
@@ -160,6 +162,7 @@ export function completeConfig(options: {
       keyFile: inState(file.evidence.keyFile, 'keys', 'evidence.pem'),
       wrapKeyFile: inState(file.evidence.wrapKeyFile, 'keys', 'evidence-wrap.key'),
       deadlineMinutes: file.evidence.deadlineMinutes,
+      ...(file.evidence.vault && { vault: { ...file.evidence.vault, token: secretRef(file.evidence.vault.token) } }),
       stewards: file.evidence.stewards,
       retention: file.evidence.retention,
     },

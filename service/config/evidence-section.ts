@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { type EvidenceClass, evidenceClasses } from '../../core/evidence.ts';
-import { httpUrl, id, path, secret } from './fields.ts';
+import { httpUrl, id, path, secret, vaultPath } from './fields.ts';
 
 const mostDays = 36_500;
 
@@ -30,6 +30,8 @@ const classTexts: Readonly<Record<EvidenceClass, string>> = {
   traffic: 'Packets.',
   memory: 'Memory of containers.',
 };
+
+const vaultName = z.string().regex(/^\w[-\w.]{0,127}$/, { error: 'not a name of a key: letters, digits, - _ and .' });
 
 const retention = z
   .strictObject(
@@ -75,6 +77,22 @@ export const evidence = z
       description:
         '32 random bytes in base64 that wrap the keys of the incidents, under which what is kept is sealed in the store. Who reads it (`evidence get`) needs it too. Default: `keys/evidence-wrap.key` in the state directory.',
     }),
+    vault: z
+      .strictObject({
+        address: httpUrl.meta({ description: 'URL of Vault or OpenBao.', examples: ['https://vault.example.com:8200'] }),
+        token: secret.meta({
+          description:
+            'Token with the policy of [evidence.md](evidence.md). A file is read anew for each call; a token that can be renewed is.',
+        }),
+        namespace: z.string().min(1).exactOptional().meta({ description: 'Namespace in Vault. Absent: the root.' }),
+        mount: vaultPath.default('transit').meta({ description: 'Where the transit engine is mounted.' }),
+        signKey: vaultName.default('firebreak-evidence').meta({ description: 'Ed25519 key that signs the manifests.' }),
+        wrapKey: vaultName
+          .default('firebreak-evidence-wrap')
+          .meta({ description: 'AES-256-GCM key that wraps the keys of the incidents.' }),
+      })
+      .exactOptional()
+      .meta({ description: 'Both keys are in Vault’s transit engine, which gives none out, and not in files.' }),
     deadlineMinutes: z
       .int()
       .min(1)
@@ -93,5 +111,10 @@ export const evidence = z
   })
   .refine(({ folder, s3 }) => folder === undefined || s3 === undefined, {
     error: 'only one of folder and s3 can hold the evidence',
+  })
+  .refine(({ vault, keyFile, wrapKeyFile }) => vault === undefined || (keyFile === undefined && wrapKeyFile === undefined), {
+    path: ['vault'],
+    error: 'the keys are in Vault or in files, not in both',
+    params: { remedy: 'Take keyFile and wrapKeyFile out, or vault.' },
   })
   .prefault({});

@@ -55,3 +55,8 @@ export function listen(port: number) {
     })
     .prefault({});
 }
+
+/** Parts of a path in Vault, as its policies write it: no `/` at either end, no `..`. */
+export const vaultPath = z.string().regex(/^(?!.*(^|\/)\.\.?(\/|$))[-\w.]+(\/[-\w.]+)*$/, {
+  error: 'not a path in Vault: parts of letters, digits, - _ and . with / between',
+});

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { aws, awsAccessKey } from './aws-section.ts';
-import { httpUrl, namespaceName, secret, secretKey } from './fields.ts';
+import { httpUrl, namespaceName, secret, secretKey, vaultPath } from './fields.ts';
 
 /** What Kubernetes takes as the name of a Secret, without what a successor's name ends with. */
 const secretName = z
@@ -36,11 +36,6 @@ const postgresRole = z
     params: { remedy: 'Name the key that holds the role’s name: keys: { username: username }.' },
   })
   .refine(({ roles }) => new Set(roles).size === roles.length, { path: ['roles'], error: 'the same role is named twice' });
-
-/** Parts of a path in Vault, as its policies write it: no `/` at either end, no `..`. */
-const vaultPath = z.string().regex(/^(?!.*(^|\/)\.\.?(\/|$))[-\w.]+(\/[-\w.]+)*$/, {
-  error: 'not a path in Vault: parts of letters, digits, - _ and . with / between',
-});
 
 const vaultKv = z.strictObject({
   mount: vaultPath.default('secret').meta({ description: 'Where the KV engine, version 2, is mounted.' }),

@@ -19,6 +19,8 @@ export interface Secrets {
   readonly intakeSignatures: readonly { readonly name: string; readonly secret: string }[];
   /** Where evidence is in S3, and the role keeps evidence. */
   readonly s3?: { readonly accessKeyId: string; readonly secretAccessKey: string };
+  /** Where the keys of the evidence are in Vault, and the role keeps or checks evidence. Asked before each call: files are read anew. */
+  readonly evidenceVault?: () => string;
   /** Of the desk. */
   readonly slack?: { readonly botToken: string; readonly signingSecrets: readonly string[]; readonly appToken?: string };
   /** Of the cell: signs what its provider is asked about nodes. */
@@ -56,6 +58,12 @@ class Reader {
           },
     );
     return '';
+  }
+
+  /** What is there now; in a file, what is there when it is asked. */
+  current(path: string, ref: SecretRef): () => string {
+    const first = this.text(path, ref);
+    return () => ('env' in ref ? first : (this.#file(ref.file) ?? first));
   }
 
   key(path: string, ref: SecretRef): Uint8Array {
@@ -112,6 +120,10 @@ function readSecrets(read: Reader, { config, roles: wanted }: SecretsQuery): Sec
           secretAccessKey: read.text('evidence.s3.secretAccessKey', store.secretAccessKey),
         },
       }),
+    ...(config.evidence.vault &&
+      wanted.some((role) => role !== 'desk') && {
+        evidenceVault: read.current('evidence.vault.token', config.evidence.vault.token),
+      }),
     ...(desk && config.slack && { slack: slackSecrets(read, config.slack) }),
     ...(desk && config.stepUp?.clientSecret && { stepUpClient: read.text('stepUp.clientSecret', config.stepUp.clientSecret) }),
     ...(desk && { tickets: ticketSecrets(config.tickets, (path, ref) => read.text(path, ref)) }),
@@ -141,6 +153,15 @@ export function resolveSecrets(query: SecretsQuery): Secrets {
   const secrets = readSecrets(read, query);
   if (read.problems.length > 0) throw refused(read);
   return secrets;
+}
+
+/** What reads evidence, of all secrets. The token of a Vault that is not there is left out: without it what is sealed stays sealed. @throws FB_ERR_CONFIG_INVALID */
+export function resolveStoreSecrets({ config, env }: Omit<SecretsQuery, 'roles'>): Pick<Secrets, 's3' | 'evidenceVault'> {
+  const { vault, ...evidence } = config.evidence;
+  const { s3 } = resolveSecrets({ config: { ...config, evidence }, env, roles: ['forensics'] });
+  const read = new Reader(env);
+  const token = vault && read.current('evidence.vault.token', vault.token);
+  return { ...(s3 && { s3 }), ...(token && read.problems.length === 0 && { evidenceVault: token }) };
 }
 
 /** Where the records are, for who only reads them. @throws FB_ERR_CONFIG_INVALID when the secret cannot be had. */

@@ -4,8 +4,6 @@ import { type EvidenceRef, evidenceClasses } from '../../core/evidence.ts';
 import type { EvidenceShelf } from '../../core/evidence-shelf.ts';
 import type { EvidenceStore, VerifyManifest, WriteManifest } from '../../core/evidence-store.ts';
 import type { IncidentKeys, KeyRegister } from '../../core/incident-key.ts';
-import { createBox } from '../../integrations/crypto-box/box.ts';
-import { boxWrap } from '../../integrations/crypto-box/key-wrap.ts';
 import { createFolderShelf } from '../../integrations/evidence/folder-shelf.ts';
 import { createFolderStore } from '../../integrations/evidence/folder-store.ts';
 import { createIncidentKeys } from '../../integrations/evidence/incident-keys.ts';
@@ -13,10 +11,9 @@ import { createKeyRegister } from '../../integrations/evidence/key-register.ts';
 import { createEvidenceCheck, createManifestVerifier, createManifestWriter } from '../../integrations/evidence/manifest.ts';
 import type { S3Options } from '../../integrations/evidence/s3-client.ts';
 import type { LockRules } from '../../integrations/evidence/s3-store.ts';
-import { createVerifier, openSigner, openVerifier } from '../../integrations/keys/ed25519.ts';
 import type { Config } from '../config/load.ts';
 import type { Secrets } from '../config/secrets.ts';
-import { readRandomKey } from './keys.ts';
+import { type EvidenceKeyQuery, openEvidenceSigning, openEvidenceVerifier, openKeyWrap } from './evidence-keys.ts';
 import type { Logger } from './log.ts';
 
 const noAccess = 'the evidence is in S3, and its access keys are not there';
@@ -46,8 +43,7 @@ export async function openEvidence({
   await checkBucket({ config, secrets });
   const store = await openEvidenceStore({ config, secrets });
   const keys = await openIncidentKeys({ config, secrets });
-  const signer = await openSigner({ file: config.evidence.keyFile });
-  const verifier = createVerifier({ publicKeys: [signer.publicKey] });
+  const { signer, verifier } = await openEvidenceSigning({ config, secrets });
   return {
     store,
     keys,
@@ -66,7 +62,7 @@ export async function openEvidenceCheck({
   readonly secrets: Secrets;
 }): Promise<EvidencePart['kept']> {
   const store = await openEvidenceStore({ config, secrets });
-  return createEvidenceCheck({ store, verifier: await openVerifier({ files: [`${config.evidence.keyFile}.pub`] }) });
+  return createEvidenceCheck({ store, verifier: await openEvidenceVerifier({ config, secrets }) });
 }
 
 /** The store alone, for who reads what is kept. @throws FB_ERR_CONFIG_INVALID when its access keys are not there. */
@@ -80,10 +76,8 @@ export async function openEvidenceStore({ config, secrets }: StoreQuery): Promis
 }
 
 /** The keys of the incidents, beside the store. @throws FB_ERR_CONFIG_INVALID when the key that wraps them cannot be read. */
-export async function openIncidentKeys(where: StoreQuery): Promise<IncidentKeys> {
-  const { wrapKeyFile } = where.config.evidence;
-  const box = createBox({ keys: [{ id: 'evidence', key: await readRandomKey(wrapKeyFile) }] });
-  return createIncidentKeys({ wrap: boxWrap(box), shelf: await openShelf(where) });
+export async function openIncidentKeys(where: StoreQuery & EvidenceKeyQuery): Promise<IncidentKeys> {
+  return createIncidentKeys({ wrap: await openKeyWrap(where), shelf: await openShelf(where) });
 }
 
 /** Which keys there are; it opens none. */

@@ -12,10 +12,11 @@ import type { Role } from '../config/secrets.ts';
  * configuration names elsewhere must exist: a key that is made by mistake would be trusted by nobody.
  */
 export async function ensureKeys({ config, roles }: { readonly config: Config; readonly roles: readonly Role[] }): Promise<void> {
+  const keeps = !config.evidence.vault && (roles.includes('cell') || roles.includes('forensics'));
   const own = (file: string): boolean => file.startsWith(`${config.stateDir}/`);
   const signers = [
     ...(roles.includes('desk') ? [config.desk.voteKeyFile, config.audit.notaryKeyFile] : []),
-    ...(roles.includes('cell') || roles.includes('forensics') ? [config.evidence.keyFile] : []),
+    ...(keeps ? [config.evidence.keyFile] : []),
   ].filter(own);
   for (const file of signers) {
     await mkdir(dirname(file), { recursive: true, mode: 0o700 });
@@ -23,7 +24,7 @@ export async function ensureKeys({ config, roles }: { readonly config: Config; r
   }
   const randomKeys = [
     ...(roles.includes('cell') ? [config.keys.cellKeyFile] : []),
-    ...(roles.includes('cell') || roles.includes('forensics') ? [config.evidence.wrapKeyFile] : []),
+    ...(keeps ? [config.evidence.wrapKeyFile] : []),
     ...config.temporal.codecKeys.flatMap(({ key }) => ('file' in key ? [key.file] : [])),
   ].filter(own);
   for (const file of randomKeys) await ensureRandomKey(file);

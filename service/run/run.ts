@@ -16,6 +16,7 @@ import { createForensicsPool, createSecretsPool, openCluster } from './cluster.t
 import { learnOwnAccount, openRestraints } from './control.ts';
 import { startDesk } from './desk.ts';
 import { openEvidenceStore, sweepEvidence } from './evidence.ts';
+import { renewVaultToken } from './evidence-keys.ts';
 import { ensureKeys } from './keys.ts';
 import type { Logger } from './log.ts';
 
@@ -72,8 +73,10 @@ export async function startFirebreak(options: RunOptions): Promise<RunningFirebr
   const cluster = needsCluster ? await openCluster({ config, env, watches: has('cell'), steps, log }) : undefined;
   const stopping = new AbortController();
   if (cluster) void learnOwnAccount({ api: cluster.api, steps, signal: stopping.signal });
-  if (has('cell') || has('forensics'))
+  if (has('cell') || has('forensics')) {
     void sweepEvidence({ store: await openEvidenceStore({ config, secrets }), log, signal: stopping.signal });
+    void renewVaultToken({ config, secrets, log, signal: stopping.signal });
+  }
   const runWorker = (worker: Worker): void => workers.run(worker);
   const closing: (() => Promise<void>)[] = [];
   const atEnd = (close: () => Promise<void>): void => {

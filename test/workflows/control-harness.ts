@@ -6,7 +6,7 @@ import type { Alert } from '../../core/alert.ts';
 import { type Vote, voteBytes } from '../../core/approval.ts';
 import type { AuditRecord } from '../../core/audit.ts';
 import type { Notice } from '../../core/card.ts';
-import { type ControlInput, type ControlState, controlNames } from '../../core/control.ts';
+import { type ControlInput, type ControlState, controlNames, type EvidenceActivities } from '../../core/control.ts';
 import type { Roster } from '../../core/roster.ts';
 import type { CellActivities, DeskActivities } from '../../core/step.ts';
 import {
@@ -141,7 +141,7 @@ export interface RunningControl {
 }
 
 /** The control workflow on a time-skipping server; what it asks of the cell is really checked. */
-export async function startControlLab(maxCachedWorkflows = 10): Promise<ControlLab> {
+export async function startControlLab(maxCachedWorkflows = 10, evidence: Partial<EvidenceActivities> = {}): Promise<ControlLab> {
   const env = await TestWorkflowEnvironment.createTimeSkipping({
     server: { executable: { type: 'existing-path', path: await timeSkippingServerPath() } },
   });
@@ -191,6 +191,7 @@ export async function startControlLab(maxCachedWorkflows = 10): Promise<ControlL
           return { incident: `incident/lab/${alert.pod?.namespace}/Pod/${alert.pod?.name}` };
         },
       }),
+      ...evidence,
       ...desk,
       verifyVote,
     },

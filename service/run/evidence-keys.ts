@@ -1,0 +1,130 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { FirebreakError } from '../../core/errors.ts';
+import type { KeyWrap } from '../../core/incident-key.ts';
+import type { PublicKey, SignatureVerifier, Signer } from '../../core/signing.ts';
+import { createBox } from '../../integrations/crypto-box/box.ts';
+import { boxWrap } from '../../integrations/crypto-box/key-wrap.ts';
+import { createVerifier, openSigner, publicKeyOf } from '../../integrations/keys/ed25519.ts';
+import { Vault } from '../../integrations/vault/client.ts';
+import { openTransitSigner, transitPublicKeys, transitWrap } from '../../integrations/vault/transit.ts';
+import type { Config } from '../config/load.ts';
+import type { Secrets } from '../config/secrets.ts';
+import { readPublicKeys, readRandomKey } from './keys.ts';
+import { type Logger, reasonOf } from './log.ts';
+
+export interface EvidenceKeyQuery {
+  readonly config: Config;
+  readonly secrets: Pick<Secrets, 'evidenceVault'>;
+}
+
+/** What signs manifests, and whose signatures are believed; asked for when it is needed, since a key service may be away at the start. */
+export interface EvidenceSigning {
+  signer(): Promise<Signer>;
+  verifier(): Promise<SignatureVerifier>;
+}
+
+/** A version of a key that somebody has made meanwhile is believed after so long. */
+const believeAnewMs = 60_000;
+const renewEveryMs = 900_000;
+const callMs = 10_000;
+
+/** @throws FB_ERR_CONFIG_INVALID when the keys are not as the configuration says. A key service that is away is waited for, later. */
+export async function openEvidenceSigning(query: EvidenceKeyQuery): Promise<EvidenceSigning> {
+  const transit = transitOf(query);
+  if (!transit) {
+    const signer = await openSigner({ file: query.config.evidence.keyFile });
+    const verifier = createVerifier({ publicKeys: [signer.publicKey] });
+    return { signer: async () => signer, verifier: async () => verifier };
+  }
+  let opened: Signer | undefined;
+  const signer = async (): Promise<Signer> => {
+    opened ??= (await openTransitSigner(transit.sign)).signer;
+    return opened;
+  };
+  await signer().catch(unlessAway);
+  return { signer, verifier: believed(async () => (await transitPublicKeys(transit.sign)).map(({ pem }) => pem)) };
+}
+
+/** For who only checks: it needs no private half, and in Vault no right but to read the public one. */
+export async function openEvidenceVerifier(query: EvidenceKeyQuery): Promise<EvidenceSigning['verifier']> {
+  const transit = transitOf(query);
+  if (transit) return believed(async () => (await transitPublicKeys(transit.sign)).map(({ pem }) => pem));
+  const verifier = createVerifier({ publicKeys: await readPublicKeys([publicFileOf(query.config)]) });
+  return async () => verifier;
+}
+
+/** Public halves, to be handed out: those of all versions, the newest last. */
+export async function evidencePublicKeys(query: EvidenceKeyQuery): Promise<readonly PublicKey[]> {
+  const transit = transitOf(query);
+  if (transit) return transitPublicKeys(transit.sign);
+  return (await readPublicKeys([publicFileOf(query.config)])).map(publicKeyOf);
+}
+
+/** What wraps the keys of the incidents. @throws FB_ERR_CONFIG_INVALID when the key that wraps them cannot be read. */
+export async function openKeyWrap(query: EvidenceKeyQuery): Promise<KeyWrap> {
+  const transit = transitOf(query);
+  if (transit) return transitWrap(transit.wrap);
+  const key = await readRandomKey(query.config.evidence.wrapKeyFile);
+  return boxWrap(createBox({ keys: [{ id: 'evidence', key }] }));
+}
+
+/** The public half beside the key file. */
+export function publicFileOf({ evidence }: Config): string {
+  return `${evidence.keyFile}.pub`;
+}
+
+function transitOf({ config, secrets }: EvidenceKeyQuery) {
+  const { vault: where } = config.evidence;
+  if (!where) return undefined;
+  const { mount, signKey, wrapKey } = where;
+  const vault = vaultOf({ config, secrets });
+  return { sign: { vault, mount, key: signKey }, wrap: { vault, mount, key: wrapKey } };
+}
+
+function vaultOf({ config, secrets: { evidenceVault: token } }: EvidenceKeyQuery): Vault {
+  const { vault: where } = config.evidence;
+  if (!where || !token)
+    throw new FirebreakError('FB_ERR_CONFIG_INVALID', 'the keys of the evidence are in Vault, and its token is not there');
+  const { address, namespace } = where;
+  return new Vault({ address, token, ...(namespace !== undefined && { namespace }) });
+}
+
+/** What was believed last is believed on while the key service does not answer. */
+function believed(read: () => Promise<readonly string[]>): EvidenceSigning['verifier'] {
+  let last: { readonly verifier: SignatureVerifier; readonly at: number } | undefined;
+  return async () => {
+    if (last && performance.now() - last.at < believeAnewMs) return last.verifier;
+    try {
+      last = { verifier: createVerifier({ publicKeys: await read() }), at: performance.now() };
+      return last.verifier;
+    } catch (error) {
+      if (last) return last.verifier;
+      throw error;
+    }
+  };
+}
+
+function unlessAway(error: unknown): void {
+  if (error instanceof FirebreakError && error.code === 'FB_ERR_UNAVAILABLE') return;
+  throw error;
+}
+
+/** Keeps a token alive that can be renewed; says once when it cannot. Ends with `signal`. Never rejects. */
+export async function renewVaultToken(
+  query: EvidenceKeyQuery & { readonly log: Logger; readonly signal: AbortSignal },
+): Promise<void> {
+  const { config, log, signal } = query;
+  if (!config.evidence.vault) return;
+  const vault = vaultOf(query);
+  let said = false;
+  while (!signal.aborted) {
+    try {
+      await vault.ask('auth/token/renew-self', {}, AbortSignal.timeout(callMs));
+      said = false;
+    } catch (error) {
+      if (!said && !signal.aborted) log.warn({ reason: reasonOf(error) }, 'the token of the evidence’s Vault was not renewed');
+      said = true;
+    }
+    await sleep(renewEveryMs, undefined, { signal, ref: false }).catch(() => undefined);
+  }
+}
