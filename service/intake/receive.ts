@@ -163,8 +163,8 @@ export class Receiver {
     }
     if (item.kind === 'ignored') return { status: 'ignored', reason: item.reason };
     const { id, severity } = item.alert;
-    const known = spool.ledger.get(id);
-    if (known !== undefined) return this.#duplicate(id, known.incident);
+    const known = spool.incidentOf(id);
+    if (known !== undefined) return this.#duplicate(id, known);
     const same = this.#underway.get(id);
     if (same !== undefined) {
       const answer = await same;

@@ -3,12 +3,14 @@ import { type Database, open, type RootDatabase } from 'lmdb';
 import type { Alert } from '../../core/alert.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import type { Subject } from '../../core/incident.ts';
+import { FreshIds } from './fresh-ids.ts';
 import { HiddenAlerts } from './hidden-alerts.ts';
 import { KeptApart } from './kept-apart.ts';
 import { Ledger } from './ledger.ts';
 import { Notes } from './notes.ts';
 import { SentBeside } from './sent-beside.ts';
 import { lockDirectory } from './spool-lock.ts';
+import { WaitingAlerts } from './waiting-alerts.ts';
 import { WriteGroup } from './write-group.ts';
 
 /** One accepted alert, until Temporal has it. */
@@ -38,12 +40,9 @@ export interface Sending {
   readonly sent?: true;
 }
 
-type EntryKey = [incident: string, place: number];
-
 const removedAtOnce = 250;
 const pageSize = 4_096;
 const smallestMap = 64 * 1024 * 1024;
-const last = Number.MAX_SAFE_INTEGER;
 
 export interface SpoolOptions {
   /** On a local disk. */
@@ -71,7 +70,8 @@ export class Spool {
   /** Alerts whose start may be in Temporal without the ledger's knowledge. */
   readonly beside: SentBeside;
   readonly #root: RootDatabase;
-  readonly #entries: Database<SpoolEntry, EntryKey>;
+  readonly #waiting: WaitingAlerts;
+  readonly #fresh: FreshIds;
   readonly #sending: Database<Sending, string>;
   readonly #writes: WriteGroup;
   readonly #maxBytes: number;
@@ -82,19 +82,17 @@ export class Spool {
 
   private constructor({ root, maxBytes, directory, unlock }: Opened) {
     this.#root = root;
-    // The names of an alert's fields are kept once, not in every entry.
-    this.#entries = root.openDB({ name: 'entries', sharedStructuresKey: Symbol.for('structures') });
+    this.#waiting = new WaitingAlerts(root);
     this.#sending = root.openDB({ name: 'sending' });
     this.#writes = new WriteGroup(root);
     this.ledger = new Ledger(root);
+    this.#fresh = new FreshIds(root, this.ledger);
     this.apart = new KeptApart(root);
     this.hidden = new HiddenAlerts(root, this.ledger);
     this.notes = new Notes(root);
     this.beside = new SentBeside(directory);
     this.#maxBytes = maxBytes;
     this.#unlock = unlock;
-    for (const incident of this.incidents()) this.#lastPlace = Math.max(this.#lastPlace, this.#lastPlaceOf(incident));
-    for (const { place } of this.apart.refused(1)) this.#lastPlace = Math.max(this.#lastPlace, place);
   }
 
   /** @throws FB_ERR_CONFLICT while another process holds the directory */
@@ -112,48 +110,50 @@ export class Spool {
     });
     // Readers that were killed would keep old pages from being used again.
     root.readerCheck();
-    return new Spool({ root, maxBytes, directory, unlock });
+    const spool = new Spool({ root, maxBytes, directory, unlock });
+    await spool.#waiting.takeOver();
+    const places = [spool.#waiting.lastPlace, spool.#fresh.lastPlace, ...spool.apart.refused(1).map(({ place }) => place)];
+    spool.#lastPlace = Math.max(...places);
+    return spool;
   }
 
   /** Writes the alert and remembers its id, both or none. Resolves to its place when it is on the disk. */
   async add(incident: string, entry: SpoolEntry): Promise<number> {
     this.#lastPlace += 1;
     const place = this.#lastPlace;
-    await this.#writes.add(this.#writeOf([incident, place], entry));
+    const { id } = entry.alert;
+    await this.#writes.add(this.#writeOf({ place, incident, entry }));
+    this.#waiting.stored(place, incident);
+    this.#fresh.stored(place, id, incident);
     return place;
   }
 
   /** By itself, so that nothing but the write holds the alert. */
-  #writeOf(key: EntryKey, entry: SpoolEntry): () => void {
+  #writeOf({ place, incident, entry }: PlacedEntry & { readonly incident: string }): () => void {
     return () => {
-      void this.#entries.put(key, entry);
-      this.ledger.put(entry.alert.id, key[0]);
+      this.#waiting.put(place, incident, entry);
+      this.#fresh.put(place, entry.alert.id, incident);
     };
   }
 
-  /** Incidents that have waiting alerts. Its cost grows with the incidents, not with the alerts. */
-  *incidents(): Generator<string> {
-    let start: EntryKey | undefined;
-    for (;;) {
-      this.#mustBeOpen();
-      const [key] = [...this.#entries.getKeys({ ...(start && { start }), limit: 1 })];
-      if (key === undefined) return;
-      yield key[0];
-      start = [key[0], last];
-    }
+  /** The incident of an alert that was accepted within the last seven days. */
+  incidentOf(alertId: string): string | undefined {
+    return this.#fresh.get(alertId) ?? this.ledger.get(alertId)?.incident;
+  }
+
+  /** Incidents that have waiting alerts. */
+  incidents(): readonly string[] {
+    return [...this.#waiting.incidents()];
   }
 
   /** Waiting alerts of an incident after a place, oldest first, `limit` at most. */
   entriesOf(incident: string, { after = 0, limit }: { readonly after?: number; readonly limit: number }): readonly PlacedEntry[] {
     this.#mustBeOpen();
-    const start: EntryKey = [incident, after + 1];
-    const end: EntryKey = [incident, last];
-    return [...this.#entries.getRange({ start, end, limit })].map(({ key, value }) => ({ place: key[1], entry: value }));
+    return this.#waiting.of(incident, { after, limit });
   }
 
   hasEntries(incident: string): boolean {
-    this.#mustBeOpen();
-    return [...this.#entries.getKeys({ start: [incident, 0], end: [incident, last], limit: 1 })].length > 0;
+    return this.#waiting.has(incident);
   }
 
   sending(incident: string): Sending | undefined {
@@ -174,26 +174,23 @@ export class Spool {
   /** Temporal has everything up to this place: it leaves the spool. With `refused` it does not, and never will: it is kept apart. */
   async remove(incident: string, { upTo, refused }: { readonly upTo: number; readonly refused?: string }): Promise<void> {
     const at = new Date().toISOString();
-    let after = 0;
     for (;;) {
       this.#mustBeOpen();
-      const start: EntryKey = [incident, after + 1];
-      const end: EntryKey = [incident, upTo + 1];
-      const keys = [...this.#entries.getKeys({ start, end, limit: removedAtOnce })];
-      const isLast = keys.length < removedAtOnce;
+      const places = this.#waiting.places(incident, { after: 0, upTo, limit: removedAtOnce });
+      const isLast = places.length < removedAtOnce;
       await this.#root.batch(() => {
-        for (const key of keys) {
-          const entry = refused === undefined ? undefined : this.#entries.get(key);
-          void this.#entries.remove(key);
-          if (entry !== undefined) this.apart.putRefused(key[1], { at, reason: refused ?? '', incident, entry });
+        for (const place of places) {
+          const entry = refused === undefined ? undefined : this.#waiting.get(place);
+          this.#waiting.remove(place);
+          if (entry !== undefined) this.apart.putRefused(place, { at, reason: refused ?? '', incident, entry });
         }
         // A removal in parts must not look like a smaller batch after a crash.
         void (isLast || refused !== undefined
           ? this.#sending.remove(incident)
           : this.#sending.put(incident, { upTo, samples: [], sent: true }));
       });
+      this.#waiting.removed(incident, places);
       if (isLast) return;
-      after = keys.at(-1)?.[1] ?? upTo;
     }
   }
 
@@ -203,16 +200,18 @@ export class Spool {
     if (refused === undefined) return undefined;
     this.#lastPlace += 1;
     const next = this.#lastPlace;
-    await this.#root.batch(() => {
-      void this.#entries.put([refused.incident, next], refused.entry);
+    // The way of all others: the places of a line ascend.
+    await this.#writes.add(() => {
+      this.#waiting.put(next, refused.incident, refused.entry);
       this.apart.removeRefused(place);
     });
+    this.#waiting.stored(next, refused.incident);
     return refused.incident;
   }
 
   /** Bytes that the waiting alerts take on disk, those that Temporal refused included. */
   bytes(): number {
-    return bytesOf(this.#entries.getStats()) + bytesOf(this.apart.stats());
+    return [...this.#waiting.stats(), this.apart.stats()].reduce<number>((sum, stats) => sum + bytesOf(stats), 0);
   }
 
   /** 1 when it is full. */
@@ -230,7 +229,7 @@ export class Spool {
   /** An answer of Temporal that comes later finds it closed, with FB_ERR_UNAVAILABLE: the alert is sent again after the next start. */
   async close(): Promise<void> {
     await this.notes.stop();
-    await this.#writes.settled();
+    await Promise.all([this.#writes.settled(), this.#fresh.stop()]);
     this.#closed = true;
     this.beside.close();
     await this.#root.close();
@@ -240,13 +239,6 @@ export class Spool {
   /** LMDB lets the process fail, in a timer where nobody can catch it, for a read between the beginning and the end of its closing. */
   #mustBeOpen(): void {
     if (this.#closed) throw new FirebreakError('FB_ERR_UNAVAILABLE', 'the spool is closed');
-  }
-
-  #lastPlaceOf(incident: string): number {
-    const start: EntryKey = [incident, last];
-    const end: EntryKey = [incident, 0];
-    for (const key of this.#entries.getKeys({ start, end, reverse: true, limit: 1 })) return key[1];
-    return 0;
   }
 }
 

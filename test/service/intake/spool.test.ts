@@ -1,0 +1,106 @@
+import { afterEach, describe, expect, test } from '@jest/globals';
+import { open } from 'lmdb';
+import type { Alert } from '../../../core/alert.ts';
+import { subjectOf } from '../../../core/subject.ts';
+import { Spool, type SpoolEntry } from '../../../service/intake/spool.ts';
+import { freshDirectory, removeDirectory, until } from './intake-fixture.ts';
+
+const directories: string[] = [];
+
+function directory(): string {
+  const fresh = freshDirectory();
+  directories.push(fresh);
+  return fresh;
+}
+
+afterEach(() => {
+  for (const one of directories.splice(0)) removeDirectory(one);
+});
+
+const incidents = ['incident/lab/shop/Deployment/cart', 'incident/lab/shop/Deployment/web'] as const;
+const idOf = (serial: number): string => serial.toString(16).padStart(32, serial % 2 === 0 ? '0' : 'f');
+
+function entry(serial: number): SpoolEntry {
+  const alert: Alert = {
+    id: idOf(serial),
+    sensor: 'falco',
+    rule: 'r',
+    severity: 'low',
+    time: '2026-06-01T10:00:00Z',
+    title: `alert ${serial}`,
+    cluster: 'lab',
+    observables: [],
+    tags: [],
+    mitre: [],
+  };
+  return { alert, subject: subjectOf(alert), receivedAt: '2026-06-01T10:00:00.000Z' };
+}
+
+const opened = (path: string): Promise<Spool> => Spool.open({ directory: path, maxBytes: 1e9 });
+const serials = (spool: Spool, incident: string): readonly string[] =>
+  spool.entriesOf(incident, { limit: 5_000 }).map(({ entry: { alert } }) => alert.title);
+
+describe('the spool', () => {
+  test('keeps the alerts of many incidents in order, each with its own, also over a restart', async () => {
+    const path = directory();
+    let spool = await opened(path);
+    await Promise.all(Array.from({ length: 1_000 }, (_, serial) => spool.add(incidents[serial % 2] ?? '', entry(serial))));
+    const of = (first: number): readonly string[] => Array.from({ length: 500 }, (_, n) => `alert ${2 * n + first}`);
+    for (const turn of ['before', 'after']) {
+      expect([turn, serials(spool, incidents[0])]).toEqual([turn, of(0)]);
+      expect([turn, serials(spool, incidents[1])]).toEqual([turn, of(1)]);
+      if (turn === 'after') continue;
+      await spool.close();
+      spool = await opened(path);
+    }
+    const upTo = spool.entriesOf(incidents[0], { limit: 400 }).at(-1)?.place ?? 0;
+    await spool.remove(incidents[0], { upTo });
+    expect(serials(spool, incidents[0])).toEqual(of(0).slice(400));
+    expect(serials(spool, incidents[1])).toEqual(of(1));
+    await spool.remove(incidents[0], { upTo: Number.MAX_SAFE_INTEGER });
+    expect(spool.incidents()).toEqual([incidents[1]]);
+    const place = await spool.add(incidents[0], entry(1_000));
+    expect(spool.entriesOf(incidents[0], { limit: 5 }).map((placed) => placed.place)).toEqual([place]);
+    await spool.close();
+  });
+
+  test('knows the id of an alert at once, after a restart, and when the ledger has it', async () => {
+    const path = directory();
+    let spool = await opened(path);
+    await Promise.all(Array.from({ length: 600 }, (_, serial) => spool.add(incidents[0], entry(serial))));
+    await spool.remove(incidents[0], { upTo: Number.MAX_SAFE_INTEGER });
+    const known = (): number => Array.from({ length: 601 }, (_, serial) => spool.incidentOf(idOf(serial))).filter(Boolean).length;
+    const inLedger = (): number =>
+      Array.from({ length: 601 }, (_, serial) => spool.ledger.get(idOf(serial))).filter(Boolean).length;
+    expect([known(), inLedger()]).toEqual([600, 0]);
+    await spool.close();
+    spool = await opened(path);
+    expect(known()).toBe(600);
+    await until(() => inLedger() === 600);
+    expect(known()).toBe(600);
+    await spool.close();
+    spool = await opened(path);
+    expect([known(), inLedger()]).toEqual([600, 600]);
+    expect(spool.incidentOf(idOf(7))).toBe(incidents[0]);
+    await spool.close();
+  });
+
+  test('takes over what a version before kept in the order of the incidents', async () => {
+    const path = directory();
+    const root = open({ path, maxDbs: 16, pageSize: 4_096, overlappingSync: false });
+    const older = root.openDB({ name: 'entries', sharedStructuresKey: Symbol.for('structures') });
+    await root.batch(() => {
+      // A place is one alert's; those of an incident lie together.
+      for (let serial = 0; serial < 1_200; serial += 1) void older.put([incidents[serial % 2] ?? '', serial + 1], entry(serial));
+    });
+    await root.close();
+    const spool = await opened(path);
+    expect(serials(spool, incidents[0])).toEqual(Array.from({ length: 600 }, (_, n) => `alert ${2 * n}`));
+    expect(serials(spool, incidents[1])).toEqual(Array.from({ length: 600 }, (_, n) => `alert ${2 * n + 1}`));
+    expect(await spool.add(incidents[0], entry(5_000))).toBe(1_201);
+    await spool.close();
+    const again = await opened(path);
+    expect(serials(again, incidents[0])).toHaveLength(601);
+    await again.close();
+  });
+});
