@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from '@jest/globals';
 import { collectNodeInfoImplementation } from '../../activities/actions/collect-node-info.ts';
-import { openCluster, stepContext } from '../platform/kubernetes/cluster.ts';
+import { openCluster, stepContext, until } from '../platform/kubernetes/cluster.ts';
 import { folderEvidence } from '../platform/kubernetes/evidence.ts';
 import { nodeLab } from './lab.ts';
 
@@ -14,6 +14,9 @@ afterAll(() => rmSync(folder, { recursive: true }));
 test('what a real kubelet says of its node is kept: versions, conditions, its pods’ containers, and that it lives', async () => {
   const pod = await lab.runPod({ name: 'neighbour' });
   const node = pod.spec?.nodeName ?? '';
+  // The kubelet makes it some seconds after it has begun to run pods.
+  const lease = () => lab.kubectl('--namespace', 'kube-node-lease', 'get', 'lease', node, '-o', 'name');
+  await until(async () => ((await lease()).code === 0 ? true : undefined), 30_000);
   const cluster = await openCluster(lab.kubeconfig);
   try {
     const evidence = await folderEvidence(folder);
@@ -34,4 +37,4 @@ test('what a real kubelet says of its node is kept: versions, conditions, its po
   } finally {
     await cluster.close();
   }
-});
+}, 60_000);
