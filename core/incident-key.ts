@@ -71,9 +71,14 @@ export interface KeyRegister {
   endHold(incident: string): Promise<void>;
 }
 
-/** The name of a key: anybody who knows the incident can find, and destroy, the right one. 32 hex digits. */
+/** The name of a key: anybody who knows the incident can find, and destroy, the right one. 32 hex digits, the first half of them the incident's. */
 export function incidentKeyId({ incident, run, class: kind }: KeyOwner): string {
-  return sha256Hex(`${incident}\n${run}\n${kind}`).slice(0, 32);
+  return `${incidentKeyPrefix(incident)}${sha256Hex(`${incident}\n${run}\n${kind}`).slice(0, 16)}`;
+}
+
+/** With what the names of all keys of an incident begin. */
+export function incidentKeyPrefix(incident: string): string {
+  return sha256Hex(incident).slice(0, 16);
 }
 
 /** What a wrapped key is bound to: nobody can pass it off as another's, or as newer than it is. */

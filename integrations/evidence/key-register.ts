@@ -1,6 +1,6 @@
 import { sha256Hex } from '../../core/digest.ts';
 import type { EvidenceShelf } from '../../core/evidence-shelf.ts';
-import type { EvidenceHold, KeptKey, KeyName, KeyRegister } from '../../core/incident-key.ts';
+import { type EvidenceHold, incidentKeyPrefix, type KeptKey, type KeyName, type KeyRegister } from '../../core/incident-key.ts';
 import { parsed, placeOf, readDestroyedKey, readWrappedKey, textBytes } from './incident-keys.ts';
 
 const holdId = (incident: string): string => sha256Hex(incident).slice(0, 32);
@@ -47,27 +47,25 @@ export function createKeyRegister({
     return { ...name, ...(hold && { hold }) };
   };
 
-  const idsIn = async (folder: string): Promise<ReadonlySet<string>> => {
-    const ids = new Set<string>();
-    for await (const id of shelf.names(folder)) if (/^[0-9a-f]{32}$/.test(id)) ids.add(id);
+  const idsIn = async (folder: string, prefix = ''): Promise<readonly string[]> => {
+    const ids: string[] = [];
+    for await (const id of shelf.names(folder)) if (/^[0-9a-f]{32}$/.test(id) && id.startsWith(prefix)) ids.push(id);
     return ids;
   };
 
   return {
     async list(incident) {
-      const [ids, holds] = [await idsIn('keys'), await idsIn('holds')];
-      const all: KeptKey[] = [];
-      for (const id of ids) {
-        if (incident !== undefined && (await nameOf(id))?.incident !== incident) continue;
-        const key = await there(id, holds);
-        if (key) all.push(key);
-      }
-      for (const id of await idsIn('destroyed')) {
-        // Both there: somebody is about to destroy it, or was kept from it.
-        const key = ids.has(id) ? undefined : await destroyed(id);
-        if (key && (incident === undefined || key.incident === incident)) all.push(key);
-      }
-      return all.sort((one, other) => one.madeAt.localeCompare(other.madeAt) || one.id.localeCompare(other.id));
+      const prefix = incident === undefined ? '' : incidentKeyPrefix(incident);
+      const ids = await idsIn('keys', prefix);
+      const holds = new Set(await idsIn('holds'));
+      const kept = await someAtATime(ids, (id) => there(id, holds));
+      const isThere = new Set(ids);
+      // Both there: somebody is about to destroy it, or was kept from it.
+      const left = (await idsIn('destroyed', prefix)).filter((id) => !isThere.has(id));
+      const all = [...kept, ...(await someAtATime(left, destroyed))].flatMap((key) => key ?? []);
+      return all
+        .filter((key) => incident === undefined || key.incident === incident)
+        .sort((one, other) => one.madeAt.localeCompare(other.madeAt) || one.id.localeCompare(other.id));
     },
 
     async find(id) {
@@ -96,6 +94,16 @@ export function createKeyRegister({
 
     endHold: (incident) => shelf.remove(holdOf(incident)),
   };
+}
+
+/** In a bucket each takes some milliseconds. */
+const atOnce = 16;
+
+async function someAtATime<Result>(ids: readonly string[], look: (id: string) => Promise<Result>): Promise<readonly Result[]> {
+  const found: Result[] = [];
+  for (let from = 0; from < ids.length; from += atOnce)
+    found.push(...(await Promise.all(ids.slice(from, from + atOnce).map(look))));
+  return found;
 }
 
 async function heldBy(shelf: EvidenceShelf, incident: string): Promise<EvidenceHold | undefined> {

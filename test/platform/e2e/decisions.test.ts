@@ -1,6 +1,6 @@
 import { execFile, execFileSync } from 'node:child_process';
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
@@ -45,6 +45,9 @@ beforeAll(async () => {
   for (const [id, pem] of privateKeys) writeFileSync(join(service.folder, `${id}.pem`), pem, { mode: 0o600 });
   await keepSince(old, 'logs', 91);
   await keepSince(old, 'files', 91);
+  writeFileSync(leftBehind(), 'half of an artefact');
+  const hours = (count: number): Date => new Date(Date.now() - count * 3_600_000);
+  utimesSync(leftBehind(), hours(7), hours(7));
   await service.start();
   const [first, second, third, fourth, fifth] = await service.workloads.deploy(namespace, [
     'cart',
@@ -70,6 +73,14 @@ function publicKeyOf(id: string): string {
 }
 
 const old = 'shop/Deployment/old';
+/** What a killed process leaves of an artefact. */
+const leftBehind = (): string =>
+  join(
+    service.settings.folder,
+    'state',
+    'evidence',
+    `firebreak-evidence-${'0'.repeat(8)}-0000-0000-0000-${'0'.repeat(12)}.draft`,
+  );
 
 /** As an incident would have had it that was over long ago: Temporal knows no more of it. */
 async function keepSince(incident: string, kind: EvidenceClass, days: number): Promise<void> {
@@ -103,6 +114,7 @@ describe('evidence at the command line', () => {
     await service.post([alertAbout(cart, 'binary')]);
     await service.stateWhen('evidence', cart, 60_000, ({ evidence }) => evidence.length > 0);
     expect(await firebreak(undefined, 'evidence', 'list', idOf(cart))).toContain('pod.yaml');
+    expect(existsSync(leftBehind())).toBe(false);
     const [checked] = JSON.parse(await firebreak(undefined, 'evidence', 'verify', idOf(cart), '--json'));
     expect(checked.problems).toEqual([]);
     expect(await firebreak(undefined, 'evidence', 'verify', checked.manifest)).toContain('every hash are right');

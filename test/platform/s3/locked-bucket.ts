@@ -1,4 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import {
   CreateBucketCommand,
   HeadObjectCommand,
@@ -6,7 +9,9 @@ import {
   PutObjectLegalHoldCommand,
   S3Client,
 } from '@aws-sdk/client-s3';
-import { beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { stringify } from 'yaml';
+import { keepEvidence } from '../../../activities/kept-evidence.ts';
 import { createBox } from '../../../integrations/crypto-box/box.ts';
 import { boxWrap } from '../../../integrations/crypto-box/key-wrap.ts';
 import { openBucket } from '../../../integrations/evidence/bucket.ts';
@@ -14,10 +19,16 @@ import { createBucketShelf } from '../../../integrations/evidence/bucket-shelf.t
 import { createIncidentKeys } from '../../../integrations/evidence/incident-keys.ts';
 import { createKeyRegister } from '../../../integrations/evidence/key-register.ts';
 import { createS3Store, type LockRules, requireLock } from '../../../integrations/evidence/s3-store.ts';
+import { loadConfig } from '../../../service/config/load.ts';
 import type { S3Server } from '../../../service/dev/s3-server.ts';
+import { openEvidence, openKeyRegister } from '../../../service/run/evidence.ts';
+import { ensureKeys } from '../../../service/run/keys.ts';
+import { stepContext } from '../kubernetes/cluster.ts';
 
 /** A bucket that was made with object lock. */
 export function lockedBucketTests(server: S3Server): void {
+  const folder = mkdtempSync(join(tmpdir(), 'firebreak-locked-'));
+  afterAll(() => rmSync(folder, { recursive: true }));
   const options = { ...server, bucket: 'locked', prefix: 'cell-1/' };
   const lock: LockRules = { mode: 'compliance', days: { state: 0, logs: 1, files: 2, traffic: 0, memory: 0 } };
   const client = new S3Client({ ...server, forcePathStyle: true, credentials: server });
@@ -29,7 +40,29 @@ export function lockedBucketTests(server: S3Server): void {
     return Math.round((until.getTime() - Date.now()) / 86_400_000);
   };
 
+  /** As the service has it from its configuration file. */
+  function settings(s3: object) {
+    const file = join(folder, 'firebreak.yaml');
+    const key = { accessKeyId: { env: 'KEY_ID' }, secretAccessKey: { env: 'KEY' } };
+    const { endpoint, bucket, prefix } = options;
+    writeFileSync(
+      file,
+      stringify({
+        cluster: 'lab',
+        intake: { tokens: [{ name: 'falco', token: { env: 'FALCO_TOKEN' } }] },
+        roster: { people: [{ id: 'ada', name: 'Ada', slack: ['U01ADA'] }], groups: { oncall: ['ada'], leads: ['ada'] } },
+        evidence: { s3: { endpoint, bucket, prefix, ...key, ...s3 }, retention: { files: { atLeastDays: 2 } } },
+      }),
+    );
+    const config = loadConfig({ path: file, env: {} });
+    const { accessKeyId, secretAccessKey } = server;
+    const access = { s3: { accessKeyId, secretAccessKey } };
+    return { config, secrets: { codecKeys: [], intakeTokens: [], intakeSignatures: [], ...access } };
+  }
+
   beforeAll(async () => {
+    const { config } = settings({});
+    await ensureKeys({ config, roles: ['cell'] });
     await client.send(new CreateBucketCommand({ Bucket: options.bucket, ObjectLockEnabledForBucket: true }));
   });
 
@@ -40,6 +73,20 @@ export function lockedBucketTests(server: S3Server): void {
         code: 'FB_ERR_CONFIG_INVALID',
         detail: expect.stringContaining('offers no object lock'),
       });
+    });
+
+    test('is what the configuration asks for: refused where there is none, believed where nobody answers', async () => {
+      const whole = settings({ objectLock: 'governance' });
+      const evidence = await openEvidence(whole);
+      const keeping = keepEvidence(evidence, { target: { name: 'pod/shop/cart' }, context: stepContext() });
+      const { sealed } = await keeping.keep('files', { name: 'a', mediaType: 'text/plain', tool: 'test' }, 'x');
+      const { ObjectLockMode: mode } = await client.send(new HeadObjectCommand(at(sealed?.sha256 ?? '')));
+      expect(mode).toBe('GOVERNANCE');
+      const { locked } = (await (await openKeyRegister(whole)).find(sealed?.keyId ?? '')) ?? {};
+      expect(locked).toContain('its object lock runs until');
+      const none = openEvidence(settings({ objectLock: 'governance', bucket: server.bucket }));
+      await expect(none).rejects.toMatchObject({ code: 'FB_ERR_CONFIG_INVALID' });
+      await openEvidence(settings({ objectLock: 'governance', endpoint: 'http://127.0.0.1:9' }));
     });
 
     test('keeps each class for its time, what is large too, and the manifest as long as any', async () => {
