@@ -3,7 +3,7 @@ import type { GroupAsk, GroupStore } from './card-group.ts';
 import type { Hidable } from './hidable.ts';
 import type { IncidentRef } from './incident.ts';
 import type { Wish } from './incident-order.ts';
-import type { HoldingMode } from './restraint.ts';
+import type { RestraintMode } from './restraint.ts';
 import type { Severity } from './severity.ts';
 import type { Similar } from './similar.ts';
 
@@ -145,12 +145,14 @@ export interface SuppressionDraft extends Hidable {
   readonly owner: string;
 }
 
-/** A freeze or an observe mode, as it may be proposed by whom the dialog was opened for. */
+/** A freeze, an observe mode or a broken glass, as it may be proposed by whom the dialog was opened for. */
 export interface RestraintDraft {
-  readonly mode: HoldingMode;
+  readonly mode: RestraintMode;
   readonly cluster: string;
   readonly playbooks: readonly { readonly id: string; readonly title: string }[];
   readonly owner: string;
+  /** The incident that a broken glass is to be for, as it was typed already. */
+  readonly incident?: string;
 }
 
 /** An incident that may be started by whom the dialog was opened for. */

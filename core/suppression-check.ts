@@ -93,7 +93,7 @@ export function checkReading(signed: SignedReadEvidence, beliefs: Beliefs): Chec
 
 export function checkEnd(signed: SignedEnd, beliefs: Beliefs): Checked<{ readonly person: Person }> {
   if (signed.order.cluster !== beliefs.cluster) return { ok: false, reason: 'It is about another cluster.' };
-  return signedBy(signed, beliefs);
+  return signedBy(signed, beliefs, signed.order.via);
 }
 
 /**

@@ -48,6 +48,7 @@ export const signedEndSchema = z.strictObject({
     cluster: text(100),
     suppression: z.string().regex(/^[0-9a-f]{16}$/),
     reason: text(500),
+    via: z.literal('slack').exactOptional(),
   }),
   ...signed,
 });

@@ -63,6 +63,8 @@ export interface EndSuppression {
   readonly cluster: string;
   readonly suppression: string;
   readonly reason: string;
+  /** From a command in Slack: signed by the desk’s key, for the person. Absent: from the command line, by the person’s own key. */
+  readonly via?: 'slack';
 }
 
 export type SignedProposal = SignedOrder<ProposeSuppression>;

@@ -11,7 +11,7 @@ const choices = {
   keep: 'make a containment permanent',
 } as const;
 
-type LeaseChoice = keyof typeof choices;
+export type LeaseChoice = keyof typeof choices;
 
 /** Adds `firebreak lease extend|release|keep`. A lease is a standing question, so each is a signed vote like any other. */
 export function registerLeaseCommand(program: Command): void {

@@ -1,6 +1,6 @@
 import { type ControlState, controlNames, type RestraintState } from '../../core/control.ts';
-import type { SignedRestraint, SignedRestraintEnd } from '../../core/restraint.ts';
-import type { Session } from './connect.ts';
+import type { RestraintScope, SignedRestraint, SignedRestraintEnd } from '../../core/restraint.ts';
+import { incidentState, type Session } from './connect.ts';
 import { giveOrder } from './order.ts';
 
 /**
@@ -24,6 +24,13 @@ export function endRestraint(session: Session, order: SignedRestraintEnd): Promi
     refused: 'restraint.refused',
     found: (state) => inState(state, order.order.restraint, 'ended'),
   });
+}
+
+/** What who proposed it should know about what it is for: a name that is written wrong looks like any other. */
+export async function noteOn(session: Session, scope: RestraintScope): Promise<string | undefined> {
+  if (scope.kind !== 'incident') return undefined;
+  const state = await incidentState(session, { id: scope.name }).catch(() => undefined);
+  return state?.open ? undefined : 'No incident of this name is open now: it would hold for the next one.';
 }
 
 export function restraintOf(state: ControlState, id: string): RestraintState | undefined {

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { ControlState } from '../../core/control.ts';
 import { FirebreakError } from '../../core/errors.ts';
+import { subjectOfIncident } from '../../core/incident.ts';
 import {
   type EndRestraint,
   type HoldingMode,
@@ -22,7 +23,7 @@ import { controlState, incidentId, type Session, withSession } from './connect.t
 import { type ConfiguredOptions, withConfig, withExamples } from './options.ts';
 import { signedOrder } from './order.ts';
 import { print, printable, printJson, printTable } from './output.ts';
-import { endRestraint, proposeRestraint, restraintOf } from './restrain-order.ts';
+import { endRestraint, noteOn, proposeRestraint, restraintOf } from './restrain-order.ts';
 import { submit, type VoterOptions, withVoter } from './vote.ts';
 
 const hourMs = 3_600_000;
@@ -130,7 +131,11 @@ export function registerRestraintsCommand(program: Command): void {
 }
 
 function scopeOf({ config }: Session, mode: RestraintMode, { namespace, playbook, incident }: ProposeOptions): RestraintScope {
-  if (incident !== undefined) return { kind: 'incident', name: incidentId(config, incident) };
+  if (incident !== undefined) {
+    const name = incidentId(config, incident);
+    if (subjectOfIncident(name)) return { kind: 'incident', name };
+    throw new FirebreakError('FB_ERR_REFUSED', `${incident} names no incident: write NAMESPACE/Kind/NAME`);
+  }
   if (namespace !== undefined) return { kind: 'namespace', name: namespace };
   if (playbook === undefined && mode === 'break-glass')
     throw new FirebreakError('FB_ERR_REFUSED', 'say for which --incident or --namespace: the glass is broken for nothing wider');
@@ -160,6 +165,8 @@ async function propose(session: Session, mode: RestraintMode, options: ProposeOp
   print(printable(`Proposed as ${terms.id}: ${restraintTitle(terms)}, until ${terms.until}. Nothing has changed yet.`));
   const people = severityOf(terms) === 'critical' ? 'Two other people' : 'Somebody else';
   print(`${people} must agree: firebreak restraints approve ${terms.id}`);
+  const note = await noteOn(session, terms.scope);
+  if (note !== undefined) print(note);
 }
 
 async function end(session: Session, id: string, options: VoterOptions): Promise<void> {

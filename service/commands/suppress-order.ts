@@ -1,5 +1,5 @@
 import { type ControlState, controlNames, type SuppressionState } from '../../core/control.ts';
-import type { SignedProposal } from '../../core/suppression.ts';
+import type { SignedEnd, SignedProposal } from '../../core/suppression.ts';
 import type { Session } from './connect.ts';
 import { giveOrder } from './order.ts';
 
@@ -16,7 +16,17 @@ export function proposeSuppression(session: Session, order: SignedProposal): Pro
   });
 }
 
-export function inState(
+/** @throws as `proposeSuppression`. */
+export function endSuppression(session: Session, order: SignedEnd): Promise<SuppressionState> {
+  return giveOrder(session, {
+    signal: controlNames.endSignal,
+    order,
+    refused: 'suppression.refused',
+    found: (state) => inState(state, order.order.suppression, 'ended'),
+  });
+}
+
+function inState(
   state: ControlState,
   id: string,
   wanted: SuppressionState['status']['state'],

@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { controlNames } from '../../core/control.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import { type Severity, severities } from '../../core/severity.ts';
 import {
@@ -12,9 +11,9 @@ import {
 } from '../../core/suppression.ts';
 import { controlState, type Session, withSession } from './connect.ts';
 import { withConfig, withExamples } from './options.ts';
-import { giveOrder, signedOrder } from './order.ts';
+import { signedOrder } from './order.ts';
 import { print, printable, printJson } from './output.ts';
-import { inState, proposeSuppression, suppressionOf } from './suppress-order.ts';
+import { endSuppression, proposeSuppression, suppressionOf } from './suppress-order.ts';
 import { listSuppressions, showSuppression } from './suppress-text.ts';
 import { submit, type VoterOptions, withVoter } from './vote.ts';
 
@@ -156,13 +155,7 @@ async function endIt(session: Session, id: string, options: VoterOptions): Promi
     suppression: id,
     reason: options.reason ?? '',
   };
-  const order = await signedOrder(end, options.key);
-  const found = await giveOrder(session, {
-    signal: controlNames.endSignal,
-    order,
-    refused: 'suppression.refused',
-    found: (state) => inState(state, id, 'ended'),
-  });
+  const found = await endSuppression(session, await signedOrder(end, options.key));
   if (options.json) printJson(found.status);
   else print(printable(`Ended: ${suppressionTitle(found.proposal.order.terms)} are no longer hidden.`));
 }

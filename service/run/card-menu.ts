@@ -8,7 +8,7 @@ import type { Signer } from '../../core/signing.ts';
 import { incidentState, sessionOver } from '../commands/connect.ts';
 import type { Config } from '../config/load.ts';
 import type { ClickVotes, TrustedClick } from './click-votes.ts';
-import { leaseButton } from './slash.ts';
+import { leaseButton } from './slash-lease.ts';
 import { incidentText } from './slash-look.ts';
 import type { SuppressionProposals } from './suppression-proposals.ts';
 

@@ -5,8 +5,8 @@ import type { RestraintState } from '../../core/control.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import {
   type EndRestraint,
-  type HoldingMode,
   type ProposeRestraint,
+  type RestraintMode,
   type RestraintTerms,
   restraintTitle,
   severityOf,
@@ -18,7 +18,7 @@ import { code, inline, linesUpTo } from '../../integrations/slack/text.ts';
 import { playbooks } from '../../playbooks/index.ts';
 import { controlState, type Session, sessionOver } from '../commands/connect.ts';
 import { signedWith } from '../commands/order.ts';
-import { endRestraint, proposeRestraint } from '../commands/restrain-order.ts';
+import { endRestraint, noteOn, proposeRestraint } from '../commands/restrain-order.ts';
 import type { Config } from '../config/load.ts';
 
 export interface RestraintOrdersOptions {
@@ -31,7 +31,8 @@ export interface RestraintOrdersOptions {
 }
 
 export interface RestraintOrders {
-  draft(person: Person, mode: HoldingMode): RestraintDraft;
+  /** `incident`: as it was typed. */
+  draft(person: Person, mode: RestraintMode, incident?: string): RestraintDraft;
   propose(restraint: SlackRestraint): Promise<{ readonly text: string }>;
   /** Mrkdwn. @throws FB_ERR_REFUSED, FB_ERR_VOTE_REFUSED, FB_ERR_UNAVAILABLE. */
   end(asked: {
@@ -42,15 +43,19 @@ export interface RestraintOrders {
   }): Promise<string>;
 }
 
-/** Freezes and observe modes that are proposed and ended in Slack: signed by the desk for who did it, and checked in the cell as from the command line. */
+/**
+ * Freezes, observe modes and broken glasses that are proposed and ended in Slack: signed by the desk for who did it, and checked in the cell as
+ * from the command line.
+ */
 export function createRestraintOrders(options: RestraintOrdersOptions): RestraintOrders {
   const { config, signer, client, refused, now = Date.now } = options;
   return {
-    draft: ({ name }, mode) => ({
+    draft: ({ name }, mode, incident) => ({
       mode,
       cluster: config.cluster,
       owner: name,
       playbooks: playbooks.map(({ id, title }) => ({ id, title })),
+      ...(incident === undefined ? {} : { incident }),
     }),
 
     propose: async (restraint) => {
@@ -71,16 +76,17 @@ export function createRestraintOrders(options: RestraintOrdersOptions): Restrain
         terms,
         via: 'slack',
       };
+      const session = sessionOver(config, connected);
       try {
-        await proposeRestraint(sessionOver(config, connected), await signedWith(order, signer));
+        await proposeRestraint(session, await signedWith(order, signer));
       } catch (error) {
         if (error instanceof FirebreakError) return { text: `${error.detail} (${error.code})` };
         throw error;
       }
       const who = severityOf(terms) === 'critical' ? 'Two other people' : 'Somebody else';
-      return {
-        text: `Proposed as ${terms.id}: ${restraintTitle(terms)}, until ${terms.until}. Nothing has changed yet. ${who} must agree: the card is in the channel.`,
-      };
+      const text = `Proposed as ${terms.id}: ${restraintTitle(terms)}, until ${terms.until}. Nothing has changed yet. ${who} must agree: the card is in the channel.`;
+      const note = await noteOn(session, terms.scope);
+      return { text: note === undefined ? text : `${text} ${note}` };
     },
 
     end: async ({ session, person, id, reason }) => {

@@ -100,6 +100,7 @@ export async function createSlack(options: {
       votes,
       signIns,
       suppressions,
+      duty,
       restraints,
       incidents,
       refused: ({ reason, command }) =>

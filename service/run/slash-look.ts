@@ -16,6 +16,8 @@ export interface Looking {
   readonly session: Session;
   readonly person: Person;
   readonly now: number;
+  /** Whether a right of the roster counts now: an outside on-call can take it away. */
+  readonly narrowed: (holder: string, group: string) => boolean;
 }
 
 function shortId(id: string, { cluster }: Config): string {
@@ -57,7 +59,7 @@ function untilText({ state, until }: IncidentState['leases'][number]): string {
 }
 
 /** Open questions that this person may answer now, here and above all incidents. */
-export async function questionsText({ session, person, now }: Looking): Promise<string> {
+export async function questionsText({ session, person, now, narrowed }: Looking): Promise<string> {
   const { roster } = session.config;
   const rows = await rowsOf(session, { limit: lookedThrough });
   const states: (Pick<IncidentState, 'incident' | 'questions'> | undefined)[] = [
@@ -75,7 +77,7 @@ export async function questionsText({ session, person, now }: Looking): Promise<
     return (
       status.state === 'open' &&
       !question.id.startsWith('lease:') &&
-      answersFor({ roster, person: person.id, groups, at: now, without }) !== undefined
+      answersFor({ roster, person: person.id, groups, at: now, without, narrowed }) !== undefined
     );
   };
   const lines = states.flatMap((state) =>

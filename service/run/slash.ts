@@ -1,21 +1,18 @@
 import type { Client } from '@temporalio/client';
-import { type Choice, questionDigest } from '../../core/approval.ts';
-import type { OrderDraft, StoredButton } from '../../core/card.ts';
+import type { OrderDraft } from '../../core/card.ts';
 import { FirebreakError } from '../../core/errors.ts';
-import { podIn } from '../../core/incident-order.ts';
-import type { IncidentState } from '../../core/incident-state.ts';
-import { redactSecrets } from '../../core/redact.ts';
-import { answersFor, type Person, personBySlackId } from '../../core/roster.ts';
-import { safeUrl } from '../../integrations/slack/link.ts';
-import { code, inline } from '../../integrations/slack/text.ts';
+import { answerersOf, answersFor, type Person, personById, personBySlackId } from '../../core/roster.ts';
+import { code, inline, linesUpTo } from '../../integrations/slack/text.ts';
 import { incidentId, incidentState, sessionOver } from '../commands/connect.ts';
-import { leaseOf } from '../commands/lease.ts';
 import type { Config } from '../config/load.ts';
 import type { ClickVotes } from './click-votes.ts';
-import { type IncidentOrders, slackStartedText } from './incident-orders.ts';
-import { type RestraintOrders, restraintsText } from './restraint-orders.ts';
+import type { IncidentOrders } from './incident-orders.ts';
+import type { OutsideDuty } from './on-call.ts';
+import type { RestraintOrders } from './restraint-orders.ts';
 import type { SignIns } from './sign-ins-desk.ts';
+import { answerLease } from './slash-lease.ts';
 import { incidentsText, incidentText, type Looking, questionsText } from './slash-look.ts';
+import { quarantine, suppress, unfreeze } from './slash-orders.ts';
 import type { SuppressionProposals } from './suppression-proposals.ts';
 
 /** One `/firebreak …` of somebody whom Slack vouches for. */
@@ -32,19 +29,20 @@ export interface SlashOptions {
   readonly client: () => Client | undefined;
   readonly votes: ClickVotes;
   readonly signIns: Pick<SignIns, 'open'>;
-  readonly suppressions: Pick<SuppressionProposals, 'draft'>;
+  readonly suppressions: Pick<SuppressionProposals, 'draft' | 'end'>;
+  /** An outside on-call, which narrows the roster. */
+  readonly duty?: OutsideDuty | undefined;
   readonly restraints: Pick<RestraintOrders, 'draft' | 'end'>;
   readonly incidents: Pick<IncidentOrders, 'start'>;
   readonly refused: (refusal: { readonly reason: string; readonly command: TypedCommand }) => void;
   readonly now?: () => number;
 }
 
-interface Asking extends Looking {
+/** A command of somebody on the roster, while Temporal answers. */
+export interface Asking extends Looking {
   readonly command: TypedCommand;
   readonly options: SlashOptions;
 }
-
-const dialogWithinMs = 2_000;
 
 const help = [
   '*/firebreak incidents*  the open incidents, newest first',
@@ -52,21 +50,24 @@ const help = [
   '*/firebreak questions*  what waits for you',
   '*/firebreak quarantine NAMESPACE/POD REASON*  cut a pod off at once; others decide what becomes of it',
   '*/firebreak release ID REASON*  give a containment back; on a critical incident two people must say so',
-  '*/firebreak extend ID*  let a containment last for one more term',
+  '*/firebreak extend ID*  let a containment last for one more term; *keep ID*  for good',
   '*/firebreak suppress ID*  propose to hide alerts of this kind for a time; somebody else must agree',
+  '*/firebreak suppress list*  what is hidden and proposed; *suppress end ID REASON*  end one of them',
   '*/firebreak freeze*  propose that nothing is done at once for a time: each step becomes a question',
   '*/firebreak observe*  propose that nothing is done at all for a time: each step becomes a plan on record',
-  '*/firebreak unfreeze ID REASON*  end a freeze or an observe mode; without ID: what is in force',
-  '*/firebreak whoami*  who you are to Firebreak, and what you may answer now',
-  `ID is short for the incident: ${code('shop/Deployment/cart', 40)}. Only you see the answers.`,
+  '*/firebreak break-glass ID*  propose that caps, freezes and change windows do not hold for this incident, or for a namespace',
+  '*/firebreak unfreeze ID REASON*  end a freeze, an observe mode or a broken glass; without ID: what is in force',
+  '*/firebreak whoami*  who you are to Firebreak, and what you may answer now; *oncall*  who else may',
+  `ID is short for the incident: ${code('shop/Deployment/cart', 40)}; where several containments of it are in force, with the containment's own id behind it. Only you see the answers.`,
 ].join('\n');
 
 /** The answer is mrkdwn, escaped already; or a dialog. */
 export type SlashAnswer = { readonly mrkdwn: string } | { readonly opens: OrderDraft };
+export type Answered = string | { readonly opens: OrderDraft };
 
 /** What people ask and order in Slack without a card: the same as on the command line, by the same ways. Everybody else is refused. */
 export function createSlash(options: SlashOptions): (command: TypedCommand) => Promise<SlashAnswer> {
-  const { config, client, refused, now = Date.now } = options;
+  const { config, client, duty, refused, now = Date.now } = options;
   return async (command) => {
     const person = personBySlackId(config.roster, command.slackUser);
     if (!person) {
@@ -76,10 +77,12 @@ export function createSlash(options: SlashOptions): (command: TypedCommand) => P
     const connected = client();
     const [word = 'help', ...rest] = command.text.split(/\s+/).filter((part) => part !== '');
     if (word === 'help') return { mrkdwn: help };
-    if (word === 'whoami') return { mrkdwn: whoami(person, config, now()) };
+    if (word === 'whoami') return { mrkdwn: whoami(person, options, now()) };
+    if (word === 'oncall') return { mrkdwn: onCall(options, now()) };
     if (!connected) return { mrkdwn: 'Temporal does not answer yet. Please try again in a moment.' };
     const session = sessionOver(config, connected);
-    const asking: Asking = { session, person, command, options, now: now() };
+    const at = now();
+    const asking: Asking = { session, person, command, options, now: at, narrowed: narrowedBy(duty, at) };
     const answer = await answerTo(word, rest, asking);
     return typeof answer === 'string' ? { mrkdwn: answer } : answer;
   };
@@ -89,7 +92,7 @@ async function answerTo(
   word: string,
   rest: readonly string[],
   asking: Asking,
-): Promise<string | Exclude<SlashAnswer, { mrkdwn: string }>> {
+): Promise<Answered> {
   try {
     switch (word) {
       case 'incidents':
@@ -100,12 +103,15 @@ async function answerTo(
         return await questionsText(asking);
       case 'release':
       case 'extend':
-        return await lease(asking, word, rest);
+      case 'keep':
+        return await answerLease(asking, word, rest);
       case 'suppress':
         return await suppress(asking, rest);
       case 'freeze':
       case 'observe':
         return { opens: asking.options.restraints.draft(asking.person, word) };
+      case 'break-glass':
+        return { opens: asking.options.restraints.draft(asking.person, word, rest[0]) };
       case 'quarantine':
         return await quarantine(asking, rest);
       case 'unfreeze':
@@ -119,9 +125,10 @@ async function answerTo(
   }
 }
 
-function whoami(person: Person, { roster }: Config, now: number): string {
+function whoami(person: Person, { config: { roster }, duty }: SlashOptions, at: number): string {
   const groups = Object.keys(roster.groups);
-  const may = groups.filter((group) => answersFor({ roster, person: person.id, groups: [group], at: now }) !== undefined);
+  const narrowed = narrowedBy(duty, at);
+  const may = groups.filter((group) => answersFor({ roster, person: person.id, groups: [group], at, narrowed }) !== undefined);
   return [
     `You are *${inline(person.name, 100)}* (${code(person.id, 60)}).`,
     may.length === 0
@@ -131,95 +138,31 @@ function whoami(person: Person, { roster }: Config, now: number): string {
   ].join('\n');
 }
 
-function named(asking: Asking, rest: readonly string[]): string {
+/** Who may answer for each group now: by the roster, and where an outside on-call is followed, by that too. */
+function onCall({ config: { roster }, duty }: SlashOptions, at: number): string {
+  const narrowed = narrowedBy(duty, at);
+  const lines = Object.keys(roster.groups).map((group) => {
+    const people = new Set(
+      answerersOf(roster, group, at)
+        .filter(({ person, standsInFor }) => narrowed(standsInFor?.person ?? person, group))
+        .map(({ person }) => inline(personById(roster, person)?.name ?? person, 100)),
+    );
+    return `•  ${code(group, 60)}  ${people.size === 0 ? 'nobody: the next level is asked' : [...people].join(', ')}`;
+  });
+  return linesUpTo(['*Who may answer now*', ...lines], 8_000);
+}
+
+function narrowedBy(duty: OutsideDuty | undefined, at: number): (holder: string, group: string) => boolean {
+  return (holder, group) => duty?.isOnCall(holder, group, at) ?? true;
+}
+
+/** The incident that the first word names. @throws FB_ERR_REFUSED. */
+export function incidentNamed(asking: Asking, rest: readonly string[]): string {
   const [written] = rest;
   if (written === undefined) throw new FirebreakError('FB_ERR_REFUSED', 'name the incident, such as shop/Deployment/cart');
   return incidentId(asking.session.config, written);
 }
 
 async function show(asking: Asking, rest: readonly string[]): Promise<string> {
-  return incidentText(await incidentState(asking.session, { id: named(asking, rest) }));
-}
-
-/** A lease is a standing question: its answer is a vote like any other, signed by the desk and checked in the cell. */
-async function lease(asking: Asking, choice: 'release' | 'extend', rest: readonly string[]): Promise<string> {
-  const { session, command, options } = asking;
-  const reason = rest.slice(1).join(' ');
-  if (choice === 'release' && reason.length < 3) throw new FirebreakError('FB_ERR_REFUSED', 'say why: release ID REASON');
-  const state = await incidentState(session, { id: named(asking, rest) });
-  const { button, offered, asked } = leaseAnswer(state, choice);
-  const { commandId: clickId, slackUser, channel } = command;
-  const click = { clickId, slackUser, channel, button, ...(reason === '' ? {} : { reason }) };
-  if (!offered.stepUp) return inline((await options.votes.vote(click)).text, 1_000);
-  const [changes, notes] = [
-    offered.plans.flatMap((plan) => plan.changes.map(({ what }) => what)),
-    offered.plans.flatMap((plan) => plan.notes),
-  ];
-  const shown = { label: offered.label, changes, blastRadius: offered.plans.flatMap((plan) => plan.blastRadius), notes };
-  const { text, link } = await options.signIns.open(click, { card: { text: asked, incident: state }, choice: shown });
-  return link === undefined ? inline(text, 1_000) : `${inline(text, 1_000)}\n<${safeUrl(link)}|Sign in and decide>`;
-}
-
-/** Strengthening: one person is enough, and it is told at once. Without a reason, the dialog asks for what is missing. */
-async function quarantine(asking: Asking, [written, ...words]: readonly string[]): ReturnType<typeof answerTo> {
-  const { session, person, command, options } = asking;
-  const reason = redactSecrets(words.filter((word, place) => place > 0 || word !== '--reason').join(' ')).slice(0, 500);
-  const pod = podIn(written ?? '');
-  if (!pod || reason.length < 3) {
-    const named = written === undefined ? {} : { pod: written };
-    return { opens: { wish: 'quarantine', cluster: session.config.cluster, owner: person.name, ...named } };
-  }
-  const terms = { wish: 'quarantine', pod, severity: 'critical', reason } as const;
-  const { incident } = await options.incidents.start({ session, person, from: command.commandId, terms });
-  return inline(slackStartedText(incident, terms), 1_000);
-}
-
-/** Strengthening: one person is enough. */
-async function unfreeze(asking: Asking, [id, ...words]: readonly string[]): Promise<string> {
-  const { session, person, options } = asking;
-  if (id === undefined) return restraintsText(session);
-  const reason = redactSecrets(words.join(' '));
-  if (reason.length < 3) throw new FirebreakError('FB_ERR_REFUSED', 'say why: unfreeze ID REASON');
-  return options.restraints.end({ session, person, id, reason: reason.slice(0, 500) });
-}
-
-/** A dialog, or why there is none. It must be open 3 s after the command. */
-async function suppress(asking: Asking, rest: readonly string[]): ReturnType<typeof answerTo> {
-  const { session, person, options } = asking;
-  const id = named(asking, rest);
-  const state = await session.client.withDeadline(Date.now() + dialogWithinMs, () => incidentState(session, { id }));
-  const answer = await options.suppressions.draft({ person, state });
-  return 'text' in answer
-    ? answer.text
-        .split('\n')
-        .map((line) => inline(line, 500))
-        .join('\n')
-    : answer;
-}
-
-/** The answer to the one active lease's standing question, as if it were a button. @throws FB_ERR_REFUSED where there is not exactly one. */
-export function leaseButton(state: IncidentState, choice: 'release' | 'extend'): StoredButton {
-  return leaseAnswer(state, choice).button;
-}
-
-function leaseAnswer(
-  state: IncidentState,
-  choice: 'release' | 'extend',
-): { readonly button: StoredButton; readonly offered: Choice; readonly asked: string } {
-  const id = `lease:${leaseOf(state, undefined)}`;
-  const asked = state.questions.find(({ question, status }) => question.id === id && status.state === 'open');
-  const found = asked?.question.choices.find((one) => one.id === choice);
-  if (!asked || !found) throw new FirebreakError('FB_ERR_REFUSED', 'nobody is asked about this containment');
-  const { question } = asked;
-  const button: StoredButton = {
-    buttonId: '',
-    incident: question.incident,
-    question: id,
-    questionDigest: questionDigest(question),
-    choice,
-    label: found.label,
-    groups: question.levels.map(({ group }) => group),
-    requester: question.requester,
-  };
-  return { button, offered: found, asked: question.text };
+  return incidentText(await incidentState(asking.session, { id: incidentNamed(asking, rest) }));
 }

@@ -2,16 +2,18 @@ import { createHash } from 'node:crypto';
 import type { Client } from '@temporalio/client';
 import type { AuditStore } from '../../core/audit-store.ts';
 import type { SuppressionDraft } from '../../core/card.ts';
+import type { SuppressionState } from '../../core/control.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import { hidableIn } from '../../core/hidable.ts';
 import type { IncidentState } from '../../core/incident-state.ts';
 import { type Person, personBySlackId } from '../../core/roster.ts';
 import type { Signer } from '../../core/signing.ts';
-import { type ProposeSuppression, type SuppressionTerms, suppressionTitle } from '../../core/suppression.ts';
+import { type EndSuppression, type ProposeSuppression, type SuppressionTerms, suppressionTitle } from '../../core/suppression.ts';
 import type { SlackProposal } from '../../integrations/slack/order-dialogs.ts';
-import { incidentState, sessionOver } from '../commands/connect.ts';
+import { code, inline, linesUpTo } from '../../integrations/slack/text.ts';
+import { controlState, incidentState, type Session, sessionOver } from '../commands/connect.ts';
 import { signedWith } from '../commands/order.ts';
-import { proposeSuppression } from '../commands/suppress-order.ts';
+import { endSuppression, proposeSuppression } from '../commands/suppress-order.ts';
 import type { Config } from '../config/load.ts';
 
 export interface SuppressionProposalsOptions {
@@ -32,6 +34,13 @@ export interface SuppressionProposals {
     readonly state: IncidentState;
   }): Promise<{ readonly opens: SuppressionDraft } | { readonly text: string }>;
   propose(proposal: SlackProposal): Promise<{ readonly text: string }>;
+  /** Mrkdwn. @throws FB_ERR_VOTE_REFUSED with the cell’s reason, FB_ERR_UNAVAILABLE. */
+  end(asked: {
+    readonly session: Session;
+    readonly person: Person;
+    readonly id: string;
+    readonly reason: string;
+  }): Promise<string>;
 }
 
 const namedAsActor = 'An alert of this incident names you as the actor: you may not suppress it. It is on the record.';
@@ -81,7 +90,36 @@ export function createSuppressionProposals(options: SuppressionProposalsOptions)
         throw error;
       }
     },
+
+    end: async ({ session, person, id, reason }) => {
+      const order: EndSuppression = {
+        version: 1,
+        kind: 'suppression.end',
+        person: person.id,
+        at: new Date(now()).toISOString(),
+        cluster: config.cluster,
+        suppression: id,
+        reason,
+        via: 'slack',
+      };
+      const { proposal } = await endSuppression(session, await signedWith(order, signer));
+      return inline(`Ended: ${suppressionTitle(proposal.order.terms)} are no longer hidden. Cells know it within 5 s.`, 500);
+    },
   };
+}
+
+/** What is hidden and what is proposed, with what it takes to end it. Mrkdwn. */
+export async function suppressionsText(session: Session): Promise<string> {
+  const { suppressions } = await controlState(session);
+  const live = suppressions.filter(({ status: { state } }) => state === 'proposed' || state === 'active');
+  if (live.length === 0) return 'Nothing is hidden, and nothing is proposed.';
+  return linesUpTo(['*What can be ended*  with `/firebreak suppress end ID REASON`', ...live.map(lineOf)], 8_000);
+}
+
+function lineOf({ proposal: { order }, status }: SuppressionState): string {
+  const { id, until, owner, reason } = order.terms;
+  const end = until.replace('T', ' ').slice(0, 16);
+  return `•  ${code(id, 20)}  *${status.state}*  ${inline(suppressionTitle(order.terms), 300)}, until ${end} UTC; ${inline(owner, 100)} answers for it: ${inline(reason, 200)}`;
 }
 
 function nothingToHide(not: SuppressionDraft['not']): string {

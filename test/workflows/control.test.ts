@@ -15,6 +15,7 @@ import {
   noisyAlert,
   proposalOf,
   type RunningControl,
+  type Signer,
   signedOrder,
   slackProposal,
   startControlLab,
@@ -199,7 +200,7 @@ describe('what is refused', () => {
         slackProposal(termsOf(now, { from: new Date(now - 60_000).toISOString(), until: new Date(now - 1).toISOString() })),
     ],
     [
-      'Slack’s way for the end of one',
+      'an end that is called a proposal, Slack’s way',
       (now) => signedOrder({ ...endOf(termsOf(now)).order, kind: 'suppression.propose', via: 'slack' } as never, 'desk'),
     ],
     ['somebody who is not on the roster', (now) => proposalOf(termsOf(now), 'mallory', 'stranger')],
@@ -330,7 +331,7 @@ describe('what it hides', () => {
   });
 });
 
-function endOf({ id }: SuppressionTerms, person = 'lea', signer: 'lea' | 'stranger' = 'lea') {
+function endOf({ id }: SuppressionTerms, person = 'lea', signer: Signer = 'lea', via?: 'slack') {
   return signedOrder(
     {
       version: 1,
@@ -340,6 +341,7 @@ function endOf({ id }: SuppressionTerms, person = 'lea', signer: 'lea' | 'strang
       suppression: id,
       reason: 'enough',
       at: new Date().toISOString(),
+      ...(via === undefined ? {} : { via }),
     },
     signer,
   );
@@ -363,6 +365,41 @@ describe('its end', () => {
     expect(book.hiding(noisyAlert({ rule }))).toBeUndefined();
     book.update(before);
     expect(book.hiding(noisyAlert({ rule }))).toBeUndefined();
+  });
+
+  test('from Slack it is signed by a desk for somebody of the roster, and by nobody else', async () => {
+    const rule = 'Ended in Slack';
+    const terms = await agreed({ match: { ...termsOf(0).match, rule } });
+    const before = await control.state();
+    const clock = { now: await lab.clock() };
+    const refused = [
+      endOf(terms, 'lea', 'lea', 'slack'),
+      endOf(terms, 'lea', 'desk'),
+      endOf(terms, 'lea', 'stranger', 'slack'),
+      endOf(terms, 'mallory', 'desk', 'slack'),
+    ];
+    for (const order of refused) {
+      const seen = (await control.state()).timeline.filter(({ kind }) => kind === 'suppression.refused').length;
+      await control.signal(controlNames.endSignal, order);
+      await control.until(
+        ({ timeline }) => timeline.filter(({ kind }) => kind === 'suppression.refused').length > seen,
+        'the refusal',
+      );
+    }
+    expect(statusOf(await control.state(), terms)).toBe('active');
+    await control.signal(controlNames.endSignal, endOf(terms, 'lea', 'desk', 'slack'));
+    const after = await control.until((state) => statusOf(state, terms) === 'ended', 'the end');
+    expect(lab.said.some((text) => text.includes(`${terms.id} was ended by Lea: enough`))).toBe(true);
+
+    // The cell proves the end again, keeps it, and believes no old proof after it.
+    const file = join(folder, 'ended-in-slack.json');
+    const book = bookAt(clock, file);
+    book.update(before);
+    expect(book.hiding(noisyAlert({ rule }))).toBeDefined();
+    book.update(after);
+    const restarted = bookAt(clock, file);
+    restarted.update(before);
+    expect(restarted.hiding(noisyAlert({ rule }))).toBeUndefined();
   });
 
   test('the cell goes on with what is on its disk, checks it again, and ends it by the clock', async () => {

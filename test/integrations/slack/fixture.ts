@@ -198,6 +198,8 @@ export const freezeDraft: RestraintDraft = {
   playbooks: [{ id: 'ask-about-shell', title: 'Ask whether a shell is expected' }],
 };
 
+export const brokenDraft: RestraintDraft = { ...freezeDraft, mode: 'break-glass', incident: 'shop/Deployment/cart' };
+
 export interface Rig {
   /** Where the desk takes what Slack sends. */
   readonly url: string;
@@ -248,6 +250,7 @@ export async function startRig(options: Partial<SlackDeskOptions> = {}, scopes?:
     },
     onCommand: async ({ text }) => {
       if (text === 'freeze') return { opens: freezeDraft };
+      if (text.startsWith('break-glass ')) return { opens: brokenDraft };
       if (text === 'quarantine')
         return { opens: { wish: 'quarantine', cluster: 'prod-1', owner: 'Ada Lovelace', pod: 'shop/cart-1' } };
       return text === 'suppress cart' ? { opens: draft } : { mrkdwn: `You typed *${text}*.` };

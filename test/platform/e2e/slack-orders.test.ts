@@ -1,6 +1,10 @@
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import type { ControlState } from '../../../core/control.ts';
+import type { SuppressionTerms } from '../../../core/suppression.ts';
+import { openSigner } from '../../../integrations/keys/ed25519.ts';
 import { controlState } from '../../../service/commands/connect.ts';
+import { signedWith } from '../../../service/commands/order.ts';
+import { proposeSuppression } from '../../../service/commands/suppress-order.ts';
 import { testPlatform } from '../../platform.ts';
 import { podOf, until, type Workload } from './cluster.ts';
 import { ana, ben, Service } from './service.ts';
@@ -84,6 +88,98 @@ describe('a freeze from Slack', () => {
     await type(tom, 'freeze');
     await told(tom, 'not on the roster');
     expect(service.slack.world.openView(tom)).toBeUndefined();
+  });
+});
+
+/** The card on which a decision above all incidents is asked. */
+const cardSaying = (reason: string) =>
+  until('the card', 30_000, () =>
+    service.slack.channelMessages(channel).find(({ blocks }) => JSON.stringify(blocks ?? []).includes(reason)),
+  );
+
+const approve = (user: string, ts: string, buttonText: string) =>
+  service.slack.click({ user, channel, ts, buttonText, dialog: { fb_reason: 'agreed' } });
+
+describe('a broken glass from Slack', () => {
+  test('names one incident, is decided by somebody else, is told to everybody, and ended by a command', async () => {
+    const typed = { fb_scope: '0', fb_incident: `${namespace}/Deployment/none`, fb_hours: '1', fb_reason: 'it spreads fast' };
+    const before = service.slack.ephemerals(ana).length;
+    expect((await order(ana, `break-glass ${namespace}/Deployment/none`, typed)).result).toEqual({ outcome: 'closed' });
+    const proposed = await told(ana, 'Somebody else must agree', before);
+    expect(proposed).toContain('No incident of this name is open now');
+    const id = /Proposed as ([0-9a-f]{16})/.exec(proposed)?.[1] ?? '';
+    const found = async () => (await control()).restraints?.find(({ proposal }) => proposal.order.terms.id === id);
+    const terms = (await found())?.proposal.order.terms;
+    expect(terms).toMatchObject({
+      mode: 'break-glass',
+      scope: { kind: 'incident', name: `incident/${service.cluster}/${namespace}/Deployment/none` },
+      owner: 'ada',
+    });
+    const { ts } = await cardSaying('it spreads fast');
+    await approve(ana, ts, 'Yes');
+    await told(ana, 'You asked this yourself: somebody else must answer.', before);
+    expect((await found())?.status.state).toBe('proposed');
+    await approve(ben, ts, 'Yes');
+    await until('the broken glass', 30_000, async () => (await found())?.status.state === 'active' || undefined);
+    await until('the word to everybody', 30_000, () =>
+      service.slack.world.messages.find(
+        ({ text, ephemeralFor }) => ephemeralFor === undefined && text.includes(`Broken glass ${id}, approved by grace`),
+      ),
+    );
+    await type(ana, `unfreeze ${id} it is over`);
+    await told(ana, 'Ended: broken glass for the incident');
+    expect((await found())?.status).toMatchObject({ state: 'ended', by: { order: { person: 'ada', via: 'slack' } } });
+  });
+});
+
+describe('a suppression in Slack', () => {
+  test('is listed and ended by one person, by a command', async () => {
+    const digest = `sha256:${'d'.repeat(64)}`;
+    const workload = { namespace, kind: 'Deployment', name: 'noisy' };
+    const at = new Date().toISOString();
+    const terms: SuppressionTerms = {
+      version: 1,
+      id: '0123456789abcdef',
+      cluster: service.cluster,
+      match: { rule: 'Terminal shell in container', workload, digest },
+      upTo: 'medium',
+      owner: 'ada',
+      reason: 'our own debug pod',
+      from: at,
+      until: new Date(Date.now() + 86_400_000).toISOString(),
+    };
+    const signer = await openSigner({ file: (await service.session()).config.desk.voteKeyFile });
+    await proposeSuppression(
+      await service.session(),
+      await signedWith({ version: 1, kind: 'suppression.propose', person: 'ada', at, terms, via: 'slack' }, signer),
+    );
+    const status = async () => (await control()).suppressions[0]?.status;
+    await approve(ben, (await cardSaying('our own debug pod')).ts, 'Yes, hide them');
+    await until('the suppression', 30_000, async () => (await status())?.state === 'active' || undefined);
+    await type(ben, 'suppress list');
+    await told(ben, 'our own debug pod');
+    await type(ben, `suppress end ${terms.id}`);
+    await told(ben, 'say why: suppress end ID REASON');
+    await type(tom, `suppress end ${terms.id} I want it`);
+    await told(tom, 'not on the roster');
+    expect((await status())?.state).toBe('active');
+    await type(ben, `suppress end ${terms.id} it is fixed`);
+    await told(ben, 'are no longer hidden');
+    expect(await status()).toMatchObject({ state: 'ended', by: { order: { person: 'grace', via: 'slack', reason: 'it is fixed' } } });
+    await until('the word to everybody', 30_000, () =>
+      service.slack.world.messages.find(
+        ({ text, ephemeralFor }) => ephemeralFor === undefined && text.includes(`Suppression ${terms.id} was ended by Grace`),
+      ),
+    );
+    await type(ben, `suppress end ${terms.id} once more`);
+    await told(ben, 'There is no such suppression, or it is over.');
+  });
+});
+
+describe('who may answer', () => {
+  test('is said of each group', async () => {
+    await type(ana, 'oncall');
+    expect(await told(ana, 'Who may answer now')).toMatch(/oncall.*Ada/);
   });
 });
 

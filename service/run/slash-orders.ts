@@ -1,0 +1,70 @@
+import { FirebreakError } from '../../core/errors.ts';
+import { podIn } from '../../core/incident-order.ts';
+import { redactSecrets } from '../../core/redact.ts';
+import { inline } from '../../integrations/slack/text.ts';
+import { incidentState } from '../commands/connect.ts';
+import { slackStartedText } from './incident-orders.ts';
+import { restraintsText } from './restraint-orders.ts';
+import { type Answered, type Asking, incidentNamed } from './slash.ts';
+import { suppressionsText } from './suppression-proposals.ts';
+
+const dialogWithinMs = 2_000;
+const shortestReason = 3;
+const longestReason = 500;
+
+/** What was typed behind the rest, without the secrets that people paste. Undefined where it says nothing. */
+export function reasonIn(words: readonly string[]): string | undefined {
+  const reason = redactSecrets(words.filter((word, place) => place > 0 || word !== '--reason').join(' ')).slice(0, longestReason);
+  return reason.length < shortestReason ? undefined : reason;
+}
+
+/** @throws FB_ERR_REFUSED, which says how the command is written. */
+export function neededReason(words: readonly string[], written: string): string {
+  const reason = reasonIn(words);
+  if (reason === undefined) throw new FirebreakError('FB_ERR_REFUSED', `say why: ${written}`);
+  return reason;
+}
+
+/** Strengthening: one person is enough, and it is told at once. Without a reason, the dialog asks for what is missing. */
+export async function quarantine(asking: Asking, [written, ...words]: readonly string[]): Promise<Answered> {
+  const { session, person, command, options } = asking;
+  const reason = reasonIn(words);
+  const pod = podIn(written ?? '');
+  if (!pod || reason === undefined) {
+    const named = written === undefined ? {} : { pod: written };
+    return { opens: { wish: 'quarantine', cluster: session.config.cluster, owner: person.name, ...named } };
+  }
+  const terms = { wish: 'quarantine', pod, severity: 'critical', reason } as const;
+  const { incident } = await options.incidents.start({ session, person, from: command.commandId, terms });
+  return inline(slackStartedText(incident, terms), 1_000);
+}
+
+/** Strengthening, or the end of a broken glass: one person is enough. */
+export async function unfreeze({ session, person, options }: Asking, [id, ...words]: readonly string[]): Promise<string> {
+  if (id === undefined) return restraintsText(session);
+  return options.restraints.end({ session, person, id, reason: neededReason(words, 'unfreeze ID REASON') });
+}
+
+/** `suppress list`, `suppress end ID REASON`, or the dialog that proposes one. */
+export async function suppress(asking: Asking, rest: readonly string[]): Promise<Answered> {
+  const { session, person, options } = asking;
+  const [word, id, ...words] = rest;
+  if (word === 'list') return suppressionsText(session);
+  if (word !== 'end') return proposal(asking, rest);
+  if (id === undefined) return suppressionsText(session);
+  return options.suppressions.end({ session, person, id, reason: neededReason(words, 'suppress end ID REASON') });
+}
+
+/** A dialog, or why there is none. It must be open 3 s after the command. */
+async function proposal(asking: Asking, rest: readonly string[]): Promise<Answered> {
+  const { session, person, options } = asking;
+  const id = incidentNamed(asking, rest);
+  const state = await session.client.withDeadline(Date.now() + dialogWithinMs, () => incidentState(session, { id }));
+  const answer = await options.suppressions.draft({ person, state });
+  return 'text' in answer
+    ? answer.text
+        .split('\n')
+        .map((line) => inline(line, 500))
+        .join('\n')
+    : answer;
+}
