@@ -10,6 +10,7 @@ import { type Plan, planDigest } from '../core/plan.ts';
 import type { ActiveRestraint, Restrainable } from '../core/restraint.ts';
 import type { Roster } from '../core/roster.ts';
 import type { AppliedStep, StepCall, UndoCall } from '../core/step.ts';
+import type { SignIn, StepUpPolicy } from '../core/step-up.ts';
 import type { StepUp, VoteKeys } from '../core/vote-check.ts';
 import { approvedPlan, mayUndo, mustBeApproved } from './approval-check.ts';
 import { asApproved, createChangeWindows, restrainableOf } from './change-windows.ts';
@@ -42,7 +43,10 @@ export interface StepRegister {
  * @throws FB_ERR_UNAVAILABLE while the provider's keys cannot be had: the step waits.
  */
 export interface SignInReader {
+  readonly policy: StepUpPolicy;
   read(votes: readonly SignedVote[]): Promise<StepUp>;
+  /** Of one token that was valid at `at` (milliseconds since 1970); undefined for one that the provider did not make for us. */
+  readToken(idToken: string, at: number): Promise<SignIn | undefined>;
 }
 
 export interface ChokepointParts {

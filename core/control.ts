@@ -84,7 +84,14 @@ export interface ControlInput {
 }
 
 export type OrderCheck<Order> =
-  | { readonly ok: true; readonly order: Order; readonly name: string; readonly levels: readonly Level[] }
+  | {
+      readonly ok: true;
+      readonly order: Order;
+      readonly name: string;
+      readonly levels: readonly Level[];
+      /** Of a proposal: each yes to it needs a sign-in. For people to see. */
+      readonly stepUp?: true;
+    }
   | { readonly ok: false; readonly reason: string };
 
 export type IncidentOrderAnswer =

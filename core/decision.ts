@@ -94,12 +94,14 @@ export function questionOf(asked: {
   readonly proposal: DecisionProposal;
   readonly control: IncidentRef;
   readonly levels: readonly Level[];
+  /** The mark for people that a yes needs a sign-in: see `Choice`. */
+  readonly stepUp?: true | undefined;
 }): Question {
-  const { proposal, control, levels } = asked;
+  const { proposal, control, levels, stepUp } = asked;
   const { order } = proposal;
   return order.kind === 'suppression.propose'
-    ? suppressionQuestion({ terms: order.terms, proposer: order.person, actors: order.actors, control, levels })
-    : restraintQuestion({ terms: order.terms, proposer: order.person, control, levels });
+    ? suppressionQuestion({ terms: order.terms, proposer: order.person, actors: order.actors, control, levels, stepUp })
+    : restraintQuestion({ terms: order.terms, proposer: order.person, control, levels, stepUp });
 }
 
 export function isRestraintState(state: DecisionState): state is RestraintState {

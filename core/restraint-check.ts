@@ -1,14 +1,19 @@
 import {
   type ActiveRestraint,
   type DecidedRestraint,
+  endChoice,
+  endDigest,
   isRestraintQuestion,
   isScopeOf,
   longestMsOf,
+  type RestraintTerms,
+  restraintPlan,
   type SignedRestraint,
   type SignedRestraintEnd,
   severityOf,
 } from './restraint.ts';
 import type { Person } from './roster.ts';
+import { endNeedsStepUp, type SignIn, type StepUpPolicy, signInRefusal } from './step-up.ts';
 import { approveChoice } from './suppression.ts';
 import { type Beliefs, type Checked, problemOf, signedBy } from './suppression-check.ts';
 import { checkProof } from './vote-check.ts';
@@ -30,6 +35,25 @@ export function checkRestraintEnd(signed: SignedRestraintEnd, beliefs: Beliefs):
 }
 
 /**
+ * Whether the order to end carries the sign-in that it needs. `ended`: what is in force and would end. A proposal is withdrawn without one.
+ */
+export function checkEndSignIn(
+  { order }: SignedRestraintEnd,
+  person: Person,
+  known: {
+    readonly ended: RestraintTerms | undefined;
+    readonly policy: StepUpPolicy;
+    readonly signIn: SignIn | undefined;
+  },
+): Checked<{ readonly person: Person }> {
+  const { ended, policy, signIn } = known;
+  if (!ended || !endNeedsStepUp(restraintPlan(ended), policy)) return { ok: true, person };
+  const vote = { questionDigest: endDigest(order), choice: endChoice, person: person.id };
+  const reason = signInRefusal({ policy, vote, at: Date.parse(order.at), person, signIn });
+  return reason === undefined ? { ok: true, person } : { ok: false, reason };
+}
+
+/**
  * Everything that a restraint must be before the cell holds itself to it: whoever can only reach Temporal must not be able to stop the response.
  */
 export function checkRestraint(decided: DecidedRestraint, beliefs: Beliefs): Checked<{ readonly active: ActiveRestraint }> {
@@ -41,8 +65,8 @@ export function checkRestraint(decided: DecidedRestraint, beliefs: Beliefs): Che
   const stranger = proof.question.levels.find(({ group }) => !beliefs.groups.includes(group));
   if (stranger) return { ok: false, reason: `The group ${stranger.group} may not decide on it.` };
   const { terms, person } = proposal.order;
-  const { roster, keys, now } = beliefs;
-  const approved = checkProof({ proof, severity: severityOf(terms), roster, keys, now });
+  const { roster, keys, now, stepUp } = beliefs;
+  const approved = checkProof({ proof, severity: severityOf(terms), roster, keys, now, ...(stepUp && { stepUp }) });
   if (!approved.ok) return approved;
   const approvers = [...new Set(proof.votes.map(({ vote }) => vote.person))];
   return { ok: true, active: { terms, proposer: person, approvers } };

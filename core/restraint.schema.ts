@@ -47,4 +47,5 @@ export const signedRestraintEndSchema = z.strictObject({
     via: z.literal('slack').exactOptional(),
   }),
   ...signed,
+  idToken: text(20_000).exactOptional(),
 });

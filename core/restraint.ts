@@ -4,7 +4,7 @@ import { digestOf } from './digest.ts';
 import type { IncidentRef } from './incident.ts';
 import type { Plan } from './plan.ts';
 import type { Severity } from './severity.ts';
-import { approveChoice, controlIdOf, type Order, rejectChoice, type SignedOrder } from './suppression.ts';
+import { approveChoice, controlIdOf, markedIn, type Order, rejectChoice, type SignedOrder } from './suppression.ts';
 
 /**
  * `freeze`: whatever would be automatic becomes a question to people. `observe`: nothing is done at all, and the plan is on record. `break-glass`:
@@ -53,6 +53,16 @@ export interface EndRestraint extends Order {
   readonly reason: string;
   readonly via?: 'slack';
 }
+
+/**
+ * What a sign-in for an end is bound to: which one ends, and why; not when it was ordered. The provider signs a nonce that is made of it as if it
+ * were a vote for `endChoice`.
+ */
+export function endDigest({ cluster, restraint, reason }: Pick<EndRestraint, 'cluster' | 'restraint' | 'reason'>): string {
+  return digestOf({ for: 'firebreak.restraint-end.v1', cluster, restraint, reason });
+}
+
+export const endChoice = 'end';
 
 export type SignedRestraint = SignedOrder<ProposeRestraint>;
 export type SignedRestraintEnd = SignedOrder<EndRestraint>;
@@ -146,8 +156,10 @@ export function restraintQuestion(asked: {
   readonly proposer: string;
   readonly control: IncidentRef;
   readonly levels: readonly Level[];
+  /** The mark for people that a yes needs a sign-in: see `Choice`. */
+  readonly stepUp?: true | undefined;
 }): Question {
-  const { terms, proposer, control, levels } = asked;
+  const { terms, proposer, control, levels, stepUp } = asked;
   const severity = severityOf(terms);
   return {
     id: `restrain:${terms.id}`,
@@ -155,7 +167,13 @@ export function restraintQuestion(asked: {
     severity,
     text: `${questions[terms.mode]} ${scopeText(terms.scope)}, until ${terms.until}?`,
     choices: [
-      { id: approveChoice, label: 'Yes', plans: [restraintPlan(terms)], quorum: severity === 'critical' ? 2 : 1 },
+      {
+        id: approveChoice,
+        label: 'Yes',
+        plans: [restraintPlan(terms)],
+        quorum: severity === 'critical' ? 2 : 1,
+        ...(stepUp && { stepUp }),
+      },
       { id: rejectChoice, label: 'No', plans: [], quorum: 1 },
     ],
     levels,
@@ -167,7 +185,7 @@ export function restraintQuestion(asked: {
 export function isRestraintQuestion({ proposal, proof }: DecidedRestraint): boolean {
   const { terms, person } = proposal.order;
   const { incident, levels } = proof.question;
-  const asked = restraintQuestion({ terms, proposer: person, control: incident, levels });
+  const asked = restraintQuestion({ terms, proposer: person, control: incident, levels, stepUp: markedIn(proof.question) });
   return incident.id === controlIdOf(terms.cluster) && questionDigest(asked) === questionDigest(proof.question);
 }
 

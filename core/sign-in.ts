@@ -14,6 +14,8 @@ export interface PendingSignIn {
     readonly channel: string;
     readonly button: StoredButton;
     readonly reason?: string;
+    /** It is no vote: it ends this restraint. The button then stands for the order. */
+    readonly ends?: string;
   };
   readonly shown: Pick<QuestionCard, 'text'> & {
     readonly incident: string;

@@ -1,14 +1,26 @@
 import { digestOf } from './digest.ts';
 import type { Plan, Reach } from './plan.ts';
 import type { Person } from './roster.ts';
+import type { Severity } from './severity.ts';
 
-/** Which steps need a fresh sign-in at the identity provider besides the vote. From the cell's own configuration: no workflow has a say in it. */
+/**
+ * Decisions above all incidents that can need a sign-in, too: to hide critical alerts; to freeze or only observe the whole cluster, or a playbook
+ * in all of it; to end one of these before its time; to break the glass.
+ */
+export const stepUpDecisions = ['critical-suppression', 'cluster-restraint', 'cluster-restraint-end', 'break-glass'] as const;
+export type StepUpDecision = (typeof stepUpDecisions)[number];
+
+/**
+ * Which steps and decisions need a fresh sign-in at the identity provider besides the vote. From the cell's own configuration: no workflow has
+ * a say in it.
+ */
 export interface StepUpPolicy {
   readonly issuer: string;
   /** Whose tokens count: our client id at the provider. */
   readonly audience: string;
   /** Steps that act this wide. */
   readonly reaches: readonly Reach[];
+  readonly decisions: readonly StepUpDecision[];
   /** The person typed their password, or what else the provider asks for, at most so long before the vote. */
   readonly maxAgeMs: number;
 }
@@ -26,8 +38,36 @@ export interface SignIn {
 
 const clockToleranceMs = 60_000;
 
-export function needsStepUp(plans: readonly Plan[], { reaches }: Pick<StepUpPolicy, 'reaches'>): boolean {
-  return plans.some(({ effect, reach }) => effect !== 'read' && reaches.includes(reach));
+/** What an answer with this plan decides: a step, or something above all incidents; undefined for what is never wide. */
+function decidedBy({ action, reach }: Plan, severity: Severity): 'step' | StepUpDecision | undefined {
+  switch (action) {
+    case 'suppress':
+      return severity === 'critical' ? 'critical-suppression' : undefined;
+    case 'freeze':
+    case 'observe':
+      return reach === 'cluster' ? 'cluster-restraint' : undefined;
+    case 'break-glass':
+      return 'break-glass';
+    default:
+      return 'step';
+  }
+}
+
+/** `severity`: of the question. */
+export function needsStepUp(
+  { plans, severity }: { readonly plans: readonly Plan[]; readonly severity: Severity },
+  { reaches, decisions = [] }: Pick<StepUpPolicy, 'reaches'> & Partial<Pick<StepUpPolicy, 'decisions'>>,
+): boolean {
+  return plans.some((plan) => {
+    const decided = decidedBy(plan, severity);
+    if (decided === 'step') return plan.effect !== 'read' && reaches.includes(plan.reach);
+    return decided !== undefined && decisions.includes(decided);
+  });
+}
+
+/** Whether ending what this plan has begun needs one. */
+export function endNeedsStepUp(plan: Plan, { decisions }: Pick<StepUpPolicy, 'decisions'>): boolean {
+  return decisions.includes('cluster-restraint-end') && decidedBy(plan, 'unknown') === 'cluster-restraint';
 }
 
 /**

@@ -13,7 +13,7 @@ import {
   type SignedProposal,
   type SuppressionTerms,
 } from './suppression.ts';
-import { checkProof, keysThatSignFor, type VoteKeys } from './vote-check.ts';
+import { checkProof, keysThatSignFor, type StepUp, type VoteKeys } from './vote-check.ts';
 
 /** What the cell believes, and by which clock. */
 export interface Beliefs {
@@ -24,6 +24,8 @@ export interface Beliefs {
   readonly groups: readonly string[];
   /** Milliseconds since 1970. */
   readonly now: number;
+  /** Absent: no decision needs a sign-in. */
+  readonly stepUp?: StepUp;
 }
 
 export type Checked<T> = ({ readonly ok: true } & T) | { readonly ok: false; readonly reason: string };
@@ -109,8 +111,8 @@ export function checkSuppression(decided: DecidedSuppression, beliefs: Beliefs):
   const stranger = proof.question.levels.find(({ group }) => !beliefs.groups.includes(group));
   if (stranger) return { ok: false, reason: `The group ${stranger.group} may not decide on suppressions.` };
   const { terms, person } = proposal.order;
-  const { roster, keys, now } = beliefs;
-  const approved = checkProof({ proof, severity: terms.upTo, roster, keys, now });
+  const { roster, keys, now, stepUp } = beliefs;
+  const approved = checkProof({ proof, severity: terms.upTo, roster, keys, now, ...(stepUp && { stepUp }) });
   if (!approved.ok) return approved;
   const approvers = [...new Set(proof.votes.map(({ vote }) => vote.person))];
   const deciders = [person, ...approvers];

@@ -39,6 +39,8 @@ export interface SignedOrder<Order> {
   readonly keyId: string;
   /** Ed25519 over `orderBytes(order)`, base64. */
   readonly signature: string;
+  /** The identity provider's own word, where the order needs one: it carries its own signature, and names this very order. */
+  readonly idToken?: string;
 }
 
 export interface ProposeSuppression {
@@ -137,15 +139,23 @@ export function suppressionQuestion(asked: {
   readonly control: IncidentRef;
   readonly levels: readonly Level[];
   readonly actors?: readonly string[] | undefined;
+  /** The mark for people that a yes needs a sign-in: see `Choice`. */
+  readonly stepUp?: true | undefined;
 }): Question {
-  const { terms, proposer, control, levels, actors } = asked;
+  const { terms, proposer, control, levels, actors, stepUp } = asked;
   return {
     id: `suppress:${terms.id}`,
     incident: control,
     severity: terms.upTo,
     text: `Hide ${suppressionTitle(terms)}, until ${terms.until}?`,
     choices: [
-      { id: approveChoice, label: 'Yes, hide them', plans: [suppressionPlan(terms)], quorum: terms.upTo === 'critical' ? 2 : 1 },
+      {
+        id: approveChoice,
+        label: 'Yes, hide them',
+        plans: [suppressionPlan(terms)],
+        quorum: terms.upTo === 'critical' ? 2 : 1,
+        ...(stepUp && { stepUp }),
+      },
       { id: rejectChoice, label: 'No', plans: [], quorum: 1 },
     ],
     levels,
@@ -154,11 +164,16 @@ export function suppressionQuestion(asked: {
   };
 }
 
+/** Whether people were told that a yes needs a sign-in. Whether it does, the cell's own policy says when it checks the votes. */
+export function markedIn({ choices }: Question): true | undefined {
+  return choices.find(({ id }) => id === approveChoice)?.stepUp;
+}
+
 /** Whether the proof is about these terms, asked in the one way in which they are asked. */
 export function isQuestionOf({ proposal, proof }: DecidedSuppression): boolean {
   const { terms, person, actors } = proposal.order;
   const { incident, levels } = proof.question;
-  const asked = suppressionQuestion({ terms, proposer: person, control: incident, levels, actors });
+  const asked = suppressionQuestion({ terms, proposer: person, control: incident, levels, actors, stepUp: markedIn(proof.question) });
   return incident.id === controlIdOf(terms.cluster) && questionDigest(asked) === questionDigest(proof.question);
 }
 

@@ -76,7 +76,7 @@ function refusalOf(signed: SignedVote, question: Question, { roster, keys, now, 
   if (vote.via === 'slack' && needsReason(choice) && !vote.reason?.trim()) return 'This answer needs a reason.';
   const at = timeOf(vote);
   if (at === undefined || at > now + clockToleranceMs) return 'This vote is dated in the future, or not at all.';
-  if (!stepUp || !needsStepUp(choice.plans, stepUp.policy)) return undefined;
+  if (!stepUp || !needsStepUp({ plans: choice.plans, severity: question.severity }, stepUp.policy)) return undefined;
   return signInRefusal({ policy: stepUp.policy, vote, at, person, signIn: stepUp.signInOf(signed) });
 }
 

@@ -22,6 +22,7 @@ export function controlCard({ ref, cluster }: ControlModel, state: QuestionState
       quorum: quorumNow(state, choice, question.severity),
       destructive: false,
       weakens: choice.plans.some((plan) => plan.weakens === true),
+      ...(choice.stepUp ? { stepUp: choice.stepUp } : {}),
       changes: choice.plans.flatMap((plan) => plan.changes.map((change) => `${change.target}: ${change.what}`)),
       blastRadius: choice.plans.flatMap((plan) => plan.blastRadius),
       notes: choice.plans.flatMap((plan) => plan.notes),

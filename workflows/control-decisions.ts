@@ -58,7 +58,7 @@ export class Decisions {
     const proposal = checked.order;
     const { terms, person } = proposal.order;
     const { noun, title } = wordsOf(proposal);
-    const state = this.#model.propose(proposal, checked.levels);
+    const state = this.#model.propose(proposal, checked.levels, checked.stepUp);
     this.#model.record(`${noun}.proposed`, `person/${person}`, `${checked.name}: ${title}`, {
       [noun]: terms.id,
       proposal,
@@ -79,17 +79,19 @@ export class Decisions {
   async #end(value: unknown): Promise<void> {
     const checked = await this.#checks.checkEnd(value).catch((): OrderCheck<SignedEnd | SignedRestraintEnd> => notChecked);
     if (!checked.ok) return this.#refuseOrder(value, checked.reason);
-    const { order } = checked.order;
+    // The token has done its work: neither record nor state keeps it.
+    const { idToken: _, ...end } = checked.order;
+    const { order } = end;
     const noun = order.kind === 'suppression.end' ? 'suppression' : 'restraint';
     const id = order.kind === 'suppression.end' ? order.suppression : order.restraint;
     const known = this.#model.decisions.get(id);
     if (!known || !isLive(known) || wordsOf(known.proposal).noun !== noun)
       return this.#refuseOrder(value, `There is no such ${noun}, or it is over.`);
-    this.#model.set(id, { state: 'ended', at: new Date().toISOString(), by: checked.order });
+    this.#model.set(id, { state: 'ended', at: new Date().toISOString(), by: end });
     this.#closeQuestion(known.question);
     this.#model.record(`${noun}.ended`, `person/${order.person}`, `${checked.name}: ${order.reason}`, {
       [noun]: id,
-      order: checked.order,
+      order: end,
     });
     const { name } = wordsOf(known.proposal);
     this.#say(known.proposal, `${name} ${id} was ended by ${checked.name}: ${order.reason}`);
@@ -142,6 +144,7 @@ export class Decisions {
       vote,
       keyId: value.keyId,
       signature: value.signature,
+      ...(check.signIn ? { signIn: check.signIn } : {}),
     });
     this.#answer(value.replyTo, result.reply);
     const { status } = result.state;

@@ -57,9 +57,10 @@ export class ControlModel {
     return [...this.decisions.values()].filter(isLive).length >= mostLive;
   }
 
-  propose(proposal: DecisionProposal, levels: readonly Level[]): QuestionState {
+  /** `stepUp`: people are told that a yes needs a sign-in. */
+  propose(proposal: DecisionProposal, levels: readonly Level[], stepUp: true | undefined): QuestionState {
     const { terms } = proposal.order;
-    const question = questionOf({ proposal, control: this.ref, levels });
+    const question = questionOf({ proposal, control: this.ref, levels, stepUp });
     const now = Date.now();
     const state: QuestionState = {
       question,

@@ -212,7 +212,7 @@ export class Questions {
     const { protectedNamespaces, stepUp } = settings;
     const choices: readonly Choice[] = asked.choices.map((choice) => ({
       ...choice,
-      ...(stepUp && needsStepUp(choice.plans, stepUp) ? { stepUp: true as const } : {}),
+      ...(stepUp && needsStepUp({ plans: choice.plans, severity }, stepUp) ? { stepUp: true as const } : {}),
       quorum: quorumOf({ plans: choice.plans, severity, incident: this.#model.ref.id, protectedNamespaces }),
     }));
     const question: Question = {

@@ -34,21 +34,25 @@ export interface CountedVote {
   readonly outcome: string;
 }
 
+/** The token in a file. @throws FB_ERR_REFUSED. */
+export function idTokenIn(file: string): string {
+  try {
+    return readFileSync(file, 'utf8').trim();
+  } catch {
+    throw new FirebreakError('FB_ERR_REFUSED', `the token cannot be read: ${file}`);
+  }
+}
+
+export function signInAdvice(nonce: string): string {
+  return `get an ID token from your identity provider, signed in anew, with the nonce ${nonce}, and pass --id-token FILE`;
+}
+
 /** What the provider must have signed as the nonce. Made here from what was shown, as the cell will make it. */
 function idTokenOf({ question, choice, person, idTokenFile }: Ballot): { readonly idToken?: string } {
-  if (idTokenFile !== undefined) {
-    try {
-      return { idToken: readFileSync(idTokenFile, 'utf8').trim() };
-    } catch {
-      throw new FirebreakError('FB_ERR_REFUSED', `the token cannot be read: ${idTokenFile}`);
-    }
-  }
+  if (idTokenFile !== undefined) return { idToken: idTokenIn(idTokenFile) };
   if (!choice.stepUp) return {};
   const nonce = stepUpNonce({ questionDigest: questionDigest(question.question), choice: choice.id, person });
-  throw new FirebreakError(
-    'FB_ERR_REFUSED',
-    `“${choice.label}” needs a sign-in: answer it in Slack, or get an ID token from your identity provider, signed in anew, with the nonce ${nonce}, and pass --id-token FILE`,
-  );
+  throw new FirebreakError('FB_ERR_REFUSED', `“${choice.label}” needs a sign-in: answer it in Slack, or ${signInAdvice(nonce)}`);
 }
 
 async function signedVote(ballot: Ballot): Promise<SignedVote> {

@@ -3,7 +3,7 @@ import { FirebreakError } from '../../core/errors.ts';
 import type { IncidentState } from '../../core/incident-state.ts';
 import { incidentId, incidentState, withSession } from './connect.ts';
 import { withExamples } from './options.ts';
-import { submit, type VoterOptions, withVoter } from './vote.ts';
+import { submit, type VoterOptions, voterIn, withVoter } from './vote.ts';
 
 const choices = {
   extend: 'let a containment last for one more term',
@@ -57,18 +57,6 @@ function answer(call: {
     const question = state.questions.find((one) => one.question.id === `lease:${id}` && one.status.state === 'open');
     const choice = question?.question.choices.find((one) => one.id === call.choice);
     if (!question || !choice) throw new FirebreakError('FB_ERR_REFUSED', `nobody is asked about the lease ${id}`);
-    await submit(
-      session,
-      {
-        state,
-        question,
-        choice,
-        person: options.as,
-        keyFile: options.key,
-        ...(options.reason !== undefined && { reason: options.reason }),
-        ...(options.idToken !== undefined && { idTokenFile: options.idToken }),
-      },
-      options,
-    );
+    await submit(session, { state, question, choice, ...voterIn(options) }, options);
   });
 }

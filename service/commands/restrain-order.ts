@@ -1,5 +1,7 @@
 import { type ControlState, controlNames, type RestraintState } from '../../core/control.ts';
-import type { RestraintScope, SignedRestraint, SignedRestraintEnd } from '../../core/restraint.ts';
+import { type RestraintScope, restraintPlan, type SignedRestraint, type SignedRestraintEnd } from '../../core/restraint.ts';
+import { endNeedsStepUp } from '../../core/step-up.ts';
+import type { Config } from '../config/load.ts';
 import { incidentState, type Session } from './connect.ts';
 import { giveOrder } from './order.ts';
 
@@ -24,6 +26,12 @@ export function endRestraint(session: Session, order: SignedRestraintEnd): Promi
     refused: 'restraint.refused',
     found: (state) => inState(state, order.order.restraint, 'ended'),
   });
+}
+
+/** Whether the end of what is in force needs a sign-in, by this configuration. */
+export function endNeedsSignIn({ stepUp }: Pick<Config, 'stepUp'>, restraint: RestraintState | undefined): boolean {
+  if (!stepUp || restraint?.status.state !== 'active') return false;
+  return endNeedsStepUp(restraintPlan(restraint.proposal.order.terms), stepUp);
 }
 
 /** What who proposed it should know about what it is for: a name that is written wrong looks like any other. */

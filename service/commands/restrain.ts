@@ -5,6 +5,8 @@ import { FirebreakError } from '../../core/errors.ts';
 import { subjectOfIncident } from '../../core/incident.ts';
 import {
   type EndRestraint,
+  endChoice,
+  endDigest,
   type HoldingMode,
   isInForce,
   longestBrokenGlassMs,
@@ -17,14 +19,16 @@ import {
   scopeText,
   severityOf,
 } from '../../core/restraint.ts';
+import { stepUpNonce } from '../../core/step-up.ts';
 import { approveChoice } from '../../core/suppression.ts';
 import { playbooks } from '../../playbooks/index.ts';
+import { idTokenIn, signInAdvice } from './cast-vote.ts';
 import { controlState, incidentId, type Session, withSession } from './connect.ts';
 import { type ConfiguredOptions, withConfig, withExamples } from './options.ts';
 import { signedOrder } from './order.ts';
 import { print, printable, printJson, printTable } from './output.ts';
-import { endRestraint, noteOn, proposeRestraint, restraintOf } from './restrain-order.ts';
-import { submit, type VoterOptions, withVoter } from './vote.ts';
+import { endNeedsSignIn, endRestraint, noteOn, proposeRestraint, restraintOf } from './restrain-order.ts';
+import { submit, type VoterOptions, voterIn, withVoter } from './vote.ts';
 
 const hourMs = 3_600_000;
 
@@ -170,18 +174,29 @@ async function propose(session: Session, mode: RestraintMode, options: ProposeOp
 }
 
 async function end(session: Session, id: string, options: VoterOptions): Promise<void> {
-  const order: EndRestraint = {
-    version: 1,
-    kind: 'restraint.end',
-    person: options.as,
-    at: new Date().toISOString(),
-    cluster: session.config.cluster,
-    restraint: id,
-    reason: options.reason ?? '',
-  };
-  const found = await endRestraint(session, await signedOrder(order, options.key));
+  const { as: person, reason = '' } = options;
+  const { cluster } = session.config;
+  const idToken = options.idToken === undefined ? undefined : idTokenIn(options.idToken);
+  if (idToken === undefined) await mustNeedNoSignIn(session, { id, person, reason });
+  const at = new Date().toISOString();
+  const order: EndRestraint = { version: 1, kind: 'restraint.end', person, at, cluster, restraint: id, reason };
+  const signed = await signedOrder(order, options.key);
+  const found = await endRestraint(session, { ...signed, ...(idToken !== undefined && { idToken }) });
   if (options.json) return printJson(found.status);
   print(printable(`Ended: ${restraintTitle(found.proposal.order.terms)}. Cells know it within 5 s.`));
+}
+
+/** By the configuration here; the cell goes by its own. @throws FB_ERR_REFUSED, which says which nonce is to be signed. */
+async function mustNeedNoSignIn(
+  session: Session,
+  { id, person, reason }: { readonly id: string; readonly person: string; readonly reason: string },
+): Promise<void> {
+  if (!endNeedsSignIn(session.config, restraintOf(await controlState(session), id))) return;
+  const questionDigest = endDigest({ cluster: session.config.cluster, restraint: id, reason });
+  throw new FirebreakError(
+    'FB_ERR_REFUSED',
+    `to end it needs a sign-in: do it in Slack, or ${signInAdvice(stepUpNonce({ questionDigest, choice: endChoice, person }))}`,
+  );
 }
 
 async function approve(session: Session, id: string, options: VoterOptions): Promise<void> {
@@ -192,8 +207,7 @@ async function approve(session: Session, id: string, options: VoterOptions): Pro
   if (!restraint || !question || !choice)
     throw new FirebreakError('FB_ERR_NOT_FOUND', `there is no freeze, observe mode or broken glass ${id}`);
   if (question.status.state !== 'open') throw new FirebreakError('FB_ERR_REFUSED', `nobody is asked about ${id} any more`);
-  const { as: person, key: keyFile, reason } = options;
-  await submit(session, { state, question, choice, person, keyFile, ...(reason !== undefined && { reason }) }, options);
+  await submit(session, { state, question, choice, ...voterIn(options) }, options);
 }
 
 async function list(session: Session, options: ConfiguredOptions & { readonly all?: true }): Promise<void> {

@@ -15,7 +15,7 @@ import { signedOrder } from './order.ts';
 import { print, printable, printJson } from './output.ts';
 import { endSuppression, proposeSuppression, suppressionOf } from './suppress-order.ts';
 import { listSuppressions, showSuppression } from './suppress-text.ts';
-import { submit, type VoterOptions, withVoter } from './vote.ts';
+import { submit, type VoterOptions, voterIn, withVoter } from './vote.ts';
 
 const dayMs = 86_400_000;
 
@@ -167,6 +167,5 @@ async function approve(session: Session, id: string, options: VoterOptions): Pro
   const choice = question?.question.choices.find((one) => one.id === approveChoice);
   if (!suppression || !question || !choice) throw new FirebreakError('FB_ERR_NOT_FOUND', `there is no suppression ${id}`);
   if (question.status.state !== 'open') throw new FirebreakError('FB_ERR_REFUSED', `nobody is asked about ${id} any more`);
-  const { as: person, key: keyFile, reason } = options;
-  await submit(session, { state, question, choice, person, keyFile, ...(reason !== undefined && { reason }) }, options);
+  await submit(session, { state, question, choice, ...voterIn(options) }, options);
 }

@@ -40,6 +40,21 @@ export function withVoter(command: Command): Command {
   );
 }
 
+/** What `withVoter` has read, as a ballot has it. */
+export function voterIn({
+  as: person,
+  key: keyFile,
+  reason,
+  idToken,
+}: VoterOptions): Pick<Ballot, 'person' | 'keyFile' | 'reason' | 'idTokenFile'> {
+  return {
+    person,
+    keyFile,
+    ...(reason !== undefined && { reason }),
+    ...(idToken !== undefined && { idTokenFile: idToken }),
+  };
+}
+
 function registerVote(program: Command, kind: Kind, description: string): Command {
   return withVoter(
     program
@@ -135,10 +150,7 @@ function answer(kind: Kind, written: string, options: VoteOptions): Promise<void
       state,
       question,
       choice: chosen(kind, question, options.choice),
-      person: options.as,
-      keyFile: options.key,
-      ...(options.reason !== undefined && { reason: options.reason }),
-      ...(options.idToken !== undefined && { idTokenFile: options.idToken }),
+      ...voterIn(options),
     };
     await submit(session, ballot, options);
   });

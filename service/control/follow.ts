@@ -5,6 +5,7 @@ import { type ControlInput, type ControlState, controlNames } from '../../core/c
 import { controlIdOf } from '../../core/suppression.ts';
 import { currentBuild } from '../temporal/versions.ts';
 import type { RestraintBook } from './restraint-book.ts';
+import type { SignInMemory } from './sign-in-memory.ts';
 import type { BookLog, SuppressionBook } from './suppression-book.ts';
 
 const callMs = 5_000;
@@ -20,6 +21,8 @@ export interface FollowControlOptions {
   readonly buildId: string;
   readonly book: SuppressionBook;
   readonly restraints: RestraintBook;
+  /** Absent: no decision needs a sign-in. */
+  readonly signIns?: SignInMemory | undefined;
   readonly log: BookLog;
   readonly signal: AbortSignal;
   readonly askEveryMs?: number;
@@ -31,7 +34,7 @@ export interface FollowControlOptions {
  * as it was. Ends with `signal`.
  */
 export async function followControl(options: FollowControlOptions): Promise<void> {
-  const { book, restraints, signal, log } = options;
+  const { book, restraints, signIns, signal, log } = options;
   let asked = 0;
   let down = false;
   const since = Date.now();
@@ -39,6 +42,7 @@ export async function followControl(options: FollowControlOptions): Promise<void
     try {
       if (asked % 12 === 0) await ensureControl(options, since);
       const state = await stateOf(options);
+      await signIns?.learn(state);
       book.update(state);
       restraints.update(state);
       down = false;
@@ -54,12 +58,14 @@ export async function followControl(options: FollowControlOptions): Promise<void
 
 /** For a pool in a process of its own: it decides nothing about the control workflow, and holds itself to the same freezes. Ends with `signal`. */
 export async function followRestraints(
-  options: Pick<FollowControlOptions, 'client' | 'cluster' | 'restraints' | 'signal' | 'askEveryMs'>,
+  options: Pick<FollowControlOptions, 'client' | 'cluster' | 'restraints' | 'signIns' | 'signal' | 'askEveryMs'>,
 ): Promise<void> {
-  const { restraints, signal } = options;
+  const { restraints, signIns, signal } = options;
   while (!signal.aborted) {
     try {
-      restraints.update(await stateOf(options));
+      const state = await stateOf(options);
+      await signIns?.learn(state);
+      restraints.update(state);
     } catch {
       // As it was: the cell says it, where it is the control workflow that does not answer.
     }

@@ -10,6 +10,11 @@ export class KeptFile {
     this.#file = file;
   }
 
+  /** Whether nothing was read or written yet. */
+  get isEmpty(): boolean {
+    return this.#text === '';
+  }
+
   /** Undefined where there is none, or nothing that is JSON. */
   read(): unknown {
     try {

@@ -74,6 +74,7 @@ export async function startCell(parts: CellParts): Promise<RunningCell> {
     config,
     keys: await openKeyRegister({ config, secrets }),
     steps: parts.steps,
+    cellKey: watch.cellKey,
     raise: async (alert) => {
       const { pod } = alert;
       if (pod && watch.view.ready() && !watch.view.pod(pod.namespace, pod.name))
@@ -188,6 +189,7 @@ async function work(options: {
     buildId: build.id,
     book: control.book,
     restraints: control.restraints,
+    signIns: control.signIns,
     log,
     signal: stopping,
   });

@@ -20,6 +20,8 @@ export interface TrustedClick {
   readonly together?: NonNullable<ReplyTo['together']>;
   /** The identity provider's word, where the answer needs one. */
   readonly idToken?: string;
+  /** It is no vote: it ends this restraint, and waits for a sign-in. */
+  readonly ends?: string;
 }
 
 export interface ClickVotesOptions {

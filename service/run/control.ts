@@ -4,6 +4,7 @@ import { createControlActivities } from '../../activities/control.ts';
 import { createEvidenceActivities } from '../../activities/evidence-orders.ts';
 import type { OwnSteps } from '../../activities/own-steps.ts';
 import type { Level } from '../../core/approval.ts';
+import type { CellKey } from '../../core/before-state.ts';
 import type { ControlActivities, EvidenceActivities } from '../../core/control.ts';
 import type { KeyRegister } from '../../core/incident-key.ts';
 import type { Beliefs } from '../../core/suppression-check.ts';
@@ -11,11 +12,13 @@ import { type KubernetesApi, pathOf } from '../../integrations/kubernetes/client
 import type { Config } from '../config/load.ts';
 import { EvidenceWindow } from '../control/evidence-window.ts';
 import { RestraintBook } from '../control/restraint-book.ts';
+import { SignInMemory } from '../control/sign-in-memory.ts';
 import { StormTeller } from '../control/storm-teller.ts';
 import { SuppressionBook } from '../control/suppression-book.ts';
 import type { ExpectedSensor } from '../intake/silence.ts';
 import { readPublicKeys } from './keys.ts';
 import type { Logger } from './log.ts';
+import { createSignInReader } from './sign-ins.ts';
 import { createVoteKeys } from './vote-keys.ts';
 
 /** What stands above all incidents of the cell's cluster. */
@@ -29,45 +32,66 @@ export interface CellControl {
   readonly storms: StormTeller;
   /** Of the evidence orders: what Temporal knows of incidents. */
   readonly evidence: EvidenceWindow;
+  /** Absent: no decision needs a sign-in. */
+  readonly signIns?: SignInMemory;
 }
 
 export async function createCellControl({
   config,
   keys,
   steps,
+  cellKey,
   raise,
   log,
 }: {
   readonly config: Config;
   readonly keys: KeyRegister;
+  readonly cellKey: CellKey;
   readonly steps: OwnSteps;
   readonly raise: Parameters<typeof createControlActivities>[0]['raise'];
   readonly log: Logger;
 }): Promise<CellControl> {
   const { stateDir } = config;
-  const { levels, beliefs } = await beliefsOf(config);
+  const reader = createSignInReader(config);
+  const kept = { file: join(stateDir, 'control', 'sign-ins.json'), key: cellKey };
+  const signIns = reader && new SignInMemory({ reader, kept, log });
+  const { levels, beliefs } = await beliefsOf(config, signIns);
+  const restraints = new RestraintBook({ file: join(stateDir, 'control', 'restraints.json'), beliefs, log });
   const evidence = new EvidenceWindow();
   const { stewards, retention } = config.evidence;
   const { runOf } = evidence;
   return {
     book: new SuppressionBook({ file: join(stateDir, 'control', 'suppressions.json'), beliefs, log }),
-    restraints: new RestraintBook({ file: join(stateDir, 'control', 'restraints.json'), beliefs, log }),
+    restraints,
     steps,
     activities: {
-      ...createControlActivities({ beliefs, levels, raise }),
+      ...createControlActivities({
+        beliefs,
+        levels,
+        raise,
+        ...(reader && { signIns: reader }),
+        inForce: (id) => restraints.active().find(({ terms }) => terms.id === id)?.terms,
+      }),
       ...createEvidenceActivities({ beliefs, stewards, retention, keys, runOf }),
     },
     storms: new StormTeller(config.cluster),
     evidence,
+    ...(signIns && { signIns }),
   };
 }
 
-async function beliefsOf(config: Config): Promise<{ readonly levels: readonly Level[]; readonly beliefs: () => Beliefs }> {
+async function beliefsOf(
+  config: Config,
+  signIns: SignInMemory | undefined,
+): Promise<{ readonly levels: readonly Level[]; readonly beliefs: () => Beliefs }> {
   const { cluster, roster } = config;
   const keys = createVoteKeys({ deskPublicKeys: await readPublicKeys(config.desk.votePublicKeys), roster });
   const levels = config.incidents.levels.map(({ group, withinMinutes }) => ({ group, withinMs: withinMinutes * 60_000 }));
   const groups = levels.map(({ group }) => group);
-  return { levels, beliefs: () => ({ cluster, roster, keys, groups, now: Date.now() }) };
+  return {
+    levels,
+    beliefs: () => ({ cluster, roster, keys, groups, now: Date.now(), ...(signIns && { stepUp: signIns.stepUp }) }),
+  };
 }
 
 /** Freezes and observe modes for a pool in a process of its own, in a file of its own. */
@@ -75,10 +99,13 @@ export async function openRestraints(options: {
   readonly config: Config;
   readonly pool: string;
   readonly log: Logger;
-}): Promise<RestraintBook> {
+}): Promise<{ readonly restraints: RestraintBook; readonly signIns?: SignInMemory }> {
   const { config, pool, log } = options;
-  const { beliefs } = await beliefsOf(config);
-  return new RestraintBook({ file: join(config.stateDir, 'control', `restraints-${pool}.json`), beliefs, log });
+  const reader = createSignInReader(config);
+  const signIns = reader && new SignInMemory({ reader, log });
+  const { beliefs } = await beliefsOf(config, signIns);
+  const restraints = new RestraintBook({ file: join(config.stateDir, 'control', `restraints-${pool}.json`), beliefs, log });
+  return { restraints, ...(signIns && { signIns }) };
 }
 
 /** The sensors that the configuration expects on the nodes. */

@@ -1,31 +1,40 @@
 import { createHash } from 'node:crypto';
 import type { Client } from '@temporalio/client';
-import type { RestraintDraft } from '../../core/card.ts';
+import type { RestraintDraft, StoredButton } from '../../core/card.ts';
 import type { RestraintState } from '../../core/control.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import {
   type EndRestraint,
+  endChoice,
+  endDigest,
   type ProposeRestraint,
   type RestraintMode,
   type RestraintTerms,
+  restraintPlan,
   restraintTitle,
   severityOf,
 } from '../../core/restraint.ts';
 import { type Person, personBySlackId } from '../../core/roster.ts';
 import type { Signer } from '../../core/signing.ts';
+import { controlIdOf } from '../../core/suppression.ts';
+import { safeUrl } from '../../integrations/slack/link.ts';
 import type { SlackRestraint } from '../../integrations/slack/order-dialogs.ts';
 import { code, inline, linesUpTo } from '../../integrations/slack/text.ts';
 import { playbooks } from '../../playbooks/index.ts';
 import { controlState, type Session, sessionOver } from '../commands/connect.ts';
 import { signedWith } from '../commands/order.ts';
-import { endRestraint, noteOn, proposeRestraint } from '../commands/restrain-order.ts';
+import { endNeedsSignIn, endRestraint, noteOn, proposeRestraint, restraintOf } from '../commands/restrain-order.ts';
 import type { Config } from '../config/load.ts';
+import type { TrustedClick } from './click-votes.ts';
+import type { SignInFlowOptions } from './sign-in-flow.ts';
+import type { AnsweredChoice, SignIns } from './sign-ins-desk.ts';
 
 export interface RestraintOrdersOptions {
   readonly config: Config;
   readonly signer: Signer;
   /** Undefined while Temporal has not answered yet. */
   readonly client: () => Client | undefined;
+  readonly signIns: Pick<SignIns, 'open'>;
   readonly refused: (refusal: { readonly reason: string; readonly person: string; readonly choice: string }) => void;
   readonly now?: () => number;
 }
@@ -34,13 +43,16 @@ export interface RestraintOrders {
   /** `incident`: as it was typed. */
   draft(person: Person, mode: RestraintMode, incident?: string): RestraintDraft;
   propose(restraint: SlackRestraint): Promise<{ readonly text: string }>;
-  /** Mrkdwn. @throws FB_ERR_REFUSED, FB_ERR_VOTE_REFUSED, FB_ERR_UNAVAILABLE. */
+  /** Mrkdwn. Where it needs a sign-in: the link to it. @throws FB_ERR_REFUSED, FB_ERR_VOTE_REFUSED, FB_ERR_UNAVAILABLE. */
   end(asked: {
     readonly session: Session;
     readonly person: Person;
     readonly id: string;
     readonly reason: string;
+    readonly command: Pick<TrustedClick, 'slackUser' | 'channel'> & { readonly commandId: string };
   }): Promise<string>;
+  /** After the sign-in. */
+  endSignedIn: NonNullable<SignInFlowOptions['ends']>;
 }
 
 /**
@@ -48,7 +60,31 @@ export interface RestraintOrders {
  * from the command line.
  */
 export function createRestraintOrders(options: RestraintOrdersOptions): RestraintOrders {
-  const { config, signer, client, refused, now = Date.now } = options;
+  const { config, signer, client, signIns, refused, now = Date.now } = options;
+
+  const giveEnd = async (asked: {
+    readonly session: Session;
+    readonly person: Person;
+    readonly id: string;
+    readonly reason: string;
+    readonly idToken?: string;
+  }): Promise<string> => {
+    const { session, person, id, reason, idToken } = asked;
+    const order: EndRestraint = {
+      version: 1,
+      kind: 'restraint.end',
+      person: person.id,
+      at: new Date(now()).toISOString(),
+      cluster: config.cluster,
+      restraint: id,
+      reason,
+      via: 'slack',
+    };
+    const signed = await signedWith(order, signer);
+    const { proposal } = await endRestraint(session, { ...signed, ...(idToken !== undefined && { idToken }) });
+    return `Ended: ${restraintTitle(proposal.order.terms)}. Cells know it within 5 s.`;
+  };
+
   return {
     draft: ({ name }, mode, incident) => ({
       mode,
@@ -89,19 +125,60 @@ export function createRestraintOrders(options: RestraintOrdersOptions): Restrain
       return { text: note === undefined ? text : `${text} ${note}` };
     },
 
-    end: async ({ session, person, id, reason }) => {
-      const order: EndRestraint = {
-        version: 1,
-        kind: 'restraint.end',
-        person: person.id,
-        at: new Date(now()).toISOString(),
-        cluster: config.cluster,
-        restraint: id,
-        reason,
-        via: 'slack',
-      };
-      const { proposal } = await endRestraint(session, await signedWith(order, signer));
-      return inline(`Ended: ${restraintTitle(proposal.order.terms)}. Cells know it within 5 s.`, 500);
+    end: async ({ session, person, id, reason, command }) => {
+      const restraint = restraintOf(await controlState(session), id);
+      if (!restraint || !endNeedsSignIn(config, restraint)) return inline(await giveEnd({ session, person, id, reason }), 500);
+      const { click, answered } = endToSign({ restraint, reason, command, config });
+      const { text, link } = await signIns.open(click, answered);
+      return link === undefined ? inline(text, 1_000) : `${inline(text, 1_000)}\n<${safeUrl(link)}|Sign in and end it>`;
+    },
+
+    endSignedIn: async ({ restraint: id, person, reason, idToken }) => {
+      const connected = client();
+      if (!connected) return { text: 'Temporal does not answer just now. Nothing has ended; please open the link again.' };
+      try {
+        const text = await giveEnd({ session: sessionOver(config, connected), person, id, reason, idToken });
+        return { text, taken: true };
+      } catch (error) {
+        if (error instanceof FirebreakError) return { text: `${error.detail} (${error.code})` };
+        throw error;
+      }
+    },
+  };
+}
+
+/** The order as the pages of the sign-in know an answer: what is signed there names exactly this end. */
+function endToSign(asked: {
+  readonly restraint: RestraintState;
+  readonly reason: string;
+  readonly command: Parameters<RestraintOrders['end']>[0]['command'];
+  readonly config: Config;
+}): { readonly click: TrustedClick; readonly answered: AnsweredChoice } {
+  const { restraint, reason, command, config } = asked;
+  const { terms } = restraint.proposal.order;
+  const { cluster } = config;
+  const title = restraintTitle(terms);
+  const button: StoredButton = {
+    buttonId: '',
+    incident: { id: controlIdOf(cluster), run: '' },
+    question: restraint.question,
+    questionDigest: endDigest({ cluster, restraint: terms.id, reason }),
+    choice: endChoice,
+    label: 'End it',
+    groups: [],
+    requester: '',
+  };
+  const { commandId: clickId, slackUser, channel } = command;
+  return {
+    click: { clickId, slackUser, channel, button, reason, ends: terms.id },
+    answered: {
+      card: { text: `End the ${title}?`, incident: { title: `decisions of ${cluster}` } },
+      choice: {
+        label: 'End it',
+        changes: [`the ${title} (${terms.id}) no longer holds; else until ${terms.until}`],
+        blastRadius: restraintPlan(terms).blastRadius,
+        notes: [],
+      },
     },
   };
 }

@@ -100,8 +100,8 @@ export async function startFirebreak(options: RunOptions): Promise<RunningFirebr
   if (cell) log.info({ url: cell.url, build: build.id }, 'the intake is open');
 
   const followOwnRestraints = async (client: TemporalConnected['client'], pool: Role) => {
-    const restraints = await openRestraints({ config, pool, log });
-    void followRestraints({ client, cluster: config.cluster, restraints, signal: stopping.signal });
+    const { restraints, signIns } = await openRestraints({ config, pool, log });
+    void followRestraints({ client, cluster: config.cluster, restraints, signIns, signal: stopping.signal });
     return (step: Restrainable) => restraints.on(step);
   };
 

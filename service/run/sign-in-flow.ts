@@ -14,6 +14,13 @@ export interface SignInFlowOptions {
   readonly store: SignInStore;
   readonly client: SignInClient;
   readonly votes: ClickVotes;
+  /** Gives the order that is no vote. `taken`: there is nothing to give again. */
+  readonly ends?: (asked: {
+    readonly restraint: string;
+    readonly person: Person;
+    readonly reason: string;
+    readonly idToken: string;
+  }) => Promise<{ readonly text: string; readonly taken?: true }>;
   /** Where browsers reach the desk. */
   readonly publicUrl: string;
   readonly refused: (refusal: { readonly reason: string; readonly pending: PendingSignIn; readonly subject?: string }) => void;
@@ -36,7 +43,7 @@ export interface SignInFlow {
  * counts is the token itself, which goes with the vote and which the cell checks again.
  */
 export function createSignInFlow(options: SignInFlowOptions): SignInFlow {
-  const { roster, store, client, votes, publicUrl, refused, now = Date.now } = options;
+  const { roster, store, client, votes, ends, publicUrl, refused, now = Date.now } = options;
 
   const live = (pending: PendingSignIn | undefined): PendingSignIn => {
     if (!pending) throw new FirebreakError('FB_ERR_NOT_FOUND', 'This link is not known. Please click on the card again.');
@@ -50,7 +57,8 @@ export function createSignInFlow(options: SignInFlowOptions): SignInFlow {
 
   return {
     open: async (click, shown) => {
-      const { refusal } = await votes.mayAnswer(click);
+      // To end something anybody of the roster may, on call or not.
+      const { refusal } = click.ends === undefined ? await votes.mayAnswer(click) : {};
       if (refusal !== undefined) return { text: refusal };
       const person = personBySlackId(roster, click.slackUser);
       if (person?.subject === undefined)
@@ -58,8 +66,9 @@ export function createSignInFlow(options: SignInFlowOptions): SignInFlow {
           text: 'This answer needs a sign-in, and the roster does not say who you are to the identity provider. Nothing was decided.',
         };
       const id = randomBytes(18).toString('base64url');
-      const { clickId, slackUser, channel, button, reason } = click;
-      const kept = { clickId, slackUser, channel, button, ...(reason !== undefined && { reason }) };
+      const { clickId, slackUser, channel, button, reason, ends: restraint } = click;
+      const said = { ...(reason !== undefined && { reason }), ...(restraint !== undefined && { ends: restraint }) };
+      const kept = { clickId, slackUser, channel, button, ...said };
       await store.save({ id, openedAt: now(), person: person.id, click: kept, shown });
       return {
         text: `“${shown.choice.label}” needs your sign-in. Nothing is decided until then; the link is yours alone, for ten minutes.`,
@@ -88,11 +97,16 @@ export function createSignInFlow(options: SignInFlowOptions): SignInFlow {
         secrets: begun,
         nonce: nonceOf(pending),
       });
-      if (personOf(pending)?.subject !== subject) {
+      const person = personOf(pending);
+      if (person?.subject !== subject) {
         refused({ reason: 'signed in as somebody else', pending, subject });
         throw new FirebreakError('FB_ERR_REFUSED', 'You have signed in as somebody else than who clicked. It is on the record.');
       }
-      const { text, taken } = await votes.vote({ ...pending.click, idToken });
+      const { ends: restraint, reason = '' } = pending.click;
+      const { text, taken } =
+        restraint === undefined || !ends
+          ? await votes.vote({ ...pending.click, idToken })
+          : await ends({ restraint, person, reason, idToken });
       // A vote that was not delivered is given again with the same link, and has the same id.
       if (taken) await store.save({ ...pending, spentAt: now() });
       return { text };

@@ -7,7 +7,7 @@ import type { Secrets } from '../config/secrets.ts';
 import type { ClickVotes, TrustedClick } from './click-votes.ts';
 import type { Journal } from './journal.ts';
 import { type Logger, reasonOf } from './log.ts';
-import { createSignInFlow } from './sign-in-flow.ts';
+import { createSignInFlow, type SignInFlowOptions } from './sign-in-flow.ts';
 import { createSignInPages, type SignInPages } from './sign-in-pages.ts';
 import { stepUpPolicyOf } from './sign-ins.ts';
 
@@ -29,10 +29,11 @@ export function createSignIns(parts: {
   readonly secrets: Secrets;
   readonly database: Database;
   readonly votes: ClickVotes;
+  readonly ends: NonNullable<SignInFlowOptions['ends']>;
   readonly journal: Journal;
   readonly log: Logger;
 }): SignIns {
-  const { config, secrets, database, votes, journal, log } = parts;
+  const { config, secrets, database, votes, ends, journal, log } = parts;
   const { stepUp, roster } = config;
   if (!stepUp)
     return {
@@ -50,6 +51,7 @@ export function createSignIns(parts: {
       maxAgeMs: stepUpPolicyOf(stepUp).maxAgeMs,
     }),
     votes,
+    ends,
     publicUrl,
     refused: ({ reason, pending, subject }) =>
       void journal.record({

@@ -4,8 +4,9 @@ import type { SignIn, StepUpPolicy } from '../../core/step-up.ts';
 import { createIdTokens } from '../../integrations/oidc/id-token.ts';
 import type { Config } from '../config/load.ts';
 
-export function stepUpPolicyOf({ issuer, clientId, reaches, maxAgeMinutes }: NonNullable<Config['stepUp']>): StepUpPolicy {
-  return { issuer, audience: clientId, reaches, maxAgeMs: maxAgeMinutes * 60_000 };
+export function stepUpPolicyOf(section: NonNullable<Config['stepUp']>): StepUpPolicy {
+  const { issuer, clientId, reaches, decisions, maxAgeMinutes } = section;
+  return { issuer, audience: clientId, reaches, decisions, maxAgeMs: maxAgeMinutes * 60_000 };
 }
 
 /** The cell's own look at the identity provider's tokens: it takes nobody's word for them, the desk's neither. Undefined: none is configured. */
@@ -15,6 +16,8 @@ export function createSignInReader({ stepUp }: Pick<Config, 'stepUp'>): SignInRe
   const { issuer, audience } = policy;
   const tokens = createIdTokens({ issuer, audience, ...(stepUp.jwksFile !== undefined && { jwksFile: stepUp.jwksFile }) });
   return {
+    policy,
+    readToken: (idToken, at) => tokens.read(idToken, at),
     read: async (votes) => {
       const found = new Map<SignedVote, SignIn>();
       for (const signed of votes) {

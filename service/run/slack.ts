@@ -47,7 +47,15 @@ export async function createSlack(options: {
         body: { reason, incident: click.button.incident.id, question: click.button.question, choice: click.button.choice },
       }),
   });
-  const signIns = createSignIns({ config, secrets, database, votes, journal, log });
+  const signIns = createSignIns({
+    config,
+    secrets,
+    database,
+    votes,
+    ends: (asked) => restraints.endSignedIn(asked),
+    journal,
+    log,
+  });
   const suppressions = createSuppressionProposals({
     config,
     signer,
@@ -60,6 +68,7 @@ export async function createSlack(options: {
     config,
     signer,
     client,
+    signIns,
     refused: ({ reason, person, choice }) =>
       void journal.record({ kind: 'command.refused', actor: person, body: { reason, choice } }),
   });

@@ -1,12 +1,14 @@
 import { generateKeyPairSync, type KeyObject, sign, verify } from 'node:crypto';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { Worker } from '@temporalio/worker';
+import type { SignInReader } from '../../activities/chokepoint.ts';
 import { createControlActivities } from '../../activities/control.ts';
 import type { Alert } from '../../core/alert.ts';
 import { type Vote, voteBytes } from '../../core/approval.ts';
 import type { AuditRecord } from '../../core/audit.ts';
-import type { Notice } from '../../core/card.ts';
+import type { Notice, QuestionCard } from '../../core/card.ts';
 import { type ControlInput, type ControlState, controlNames, type EvidenceActivities } from '../../core/control.ts';
+import type { RestraintTerms } from '../../core/restraint.ts';
 import type { Roster } from '../../core/roster.ts';
 import type { CellActivities, DeskActivities } from '../../core/step.ts';
 import {
@@ -124,6 +126,8 @@ export interface ControlLab {
   readonly said: string[];
   readonly answers: string[];
   readonly notices: (Notice & { readonly shownAt: number })[];
+  /** As they were first posted. */
+  readonly cards: QuestionCard[];
   /** Alerts that were handed to the intake. */
   readonly raised: Alert[];
   /** The cell's clock. */
@@ -137,11 +141,28 @@ export interface RunningControl {
   until(check: (state: ControlState) => boolean, what: string): Promise<ControlState>;
   signal(name: string, value: unknown): Promise<void>;
   propose(terms: SuppressionTerms, person?: string, signer?: Signer): Promise<ControlState>;
-  vote(id: string, choice: string, person: string, signer?: Signer, over?: Partial<Vote>): Promise<void>;
+  vote(
+    id: string,
+    choice: string,
+    person: string,
+    signer?: Signer,
+    over?: Partial<Vote>,
+    /** The identity provider's word for this vote. */
+    idToken?: (vote: Vote) => Promise<string>,
+  ): Promise<void>;
 }
 
 /** The control workflow on a time-skipping server; what it asks of the cell is really checked. */
-export async function startControlLab(maxCachedWorkflows = 10, evidence: Partial<EvidenceActivities> = {}): Promise<ControlLab> {
+export async function startControlLab(
+  maxCachedWorkflows = 10,
+  evidence: Partial<EvidenceActivities> = {},
+  /** Some votes and orders need a sign-in, too. */
+  signIns?: {
+    readonly reader: SignInReader;
+    readonly roster: Roster;
+    readonly inForce: (restraint: string) => RestraintTerms | undefined;
+  },
+): Promise<ControlLab> {
   const env = await TestWorkflowEnvironment.createTimeSkipping({
     server: { executable: { type: 'existing-path', path: await timeSkippingServerPath() } },
   });
@@ -159,8 +180,12 @@ export async function startControlLab(maxCachedWorkflows = 10, evidence: Partial
     { group: 'oncall', withinMs: 900_000 },
     { group: 'leads', withinMs: 3_600_000 },
   ];
+  const cards: QuestionCard[] = [];
   const desk: DeskActivities = {
-    postQuestion: async () => null,
+    postQuestion: async ({ card }) => {
+      cards.push(card);
+      return null;
+    },
     updateQuestion: async () => undefined,
     postInThread: async ({ text }) => {
       said.push(text);
@@ -176,16 +201,22 @@ export async function startControlLab(maxCachedWorkflows = 10, evidence: Partial
       return { chain: 'x', number: given.at(-1)?.number ?? 0, hash: '0' };
     },
   };
-  const verifyVote: CellActivities['verifyVote'] = async ({ vote, question, level }) =>
-    checkVote({ signed: vote, question, level, roster, keys: voteKeys, now: await env.currentTimeMs() });
+  const people = signIns?.roster ?? roster;
+  const verifyVote: CellActivities['verifyVote'] = async ({ vote, question, level }) => {
+    const stepUp = await signIns?.reader.read([vote]);
+    const at = await env.currentTimeMs();
+    return checkVote({ signed: vote, question, level, roster: people, keys: voteKeys, now: at, ...(stepUp && { stepUp }) });
+  };
+  const noSignIn = signIns && { policy: signIns.reader.policy, signInOf: () => undefined };
   const worker = await Worker.create({
     connection: env.nativeConnection,
     taskQueue: 'lab',
     workflowBundle: { codePath: await bundlePath() },
     activities: {
       ...createControlActivities({
-        beliefs: () => beliefsAt(now),
+        beliefs: () => ({ ...beliefsAt(now), roster: people, ...(noSignIn && { stepUp: noSignIn }) }),
         levels,
+        ...(signIns && { signIns: signIns.reader, inForce: signIns.inForce }),
         raise: async (alert) => {
           raised.push(alert);
           return { incident: `incident/lab/${alert.pod?.namespace}/Pod/${alert.pod?.name}` };
@@ -205,6 +236,7 @@ export async function startControlLab(maxCachedWorkflows = 10, evidence: Partial
     said,
     answers,
     notices,
+    cards,
     raised,
     clock,
     start: async (over = {}) => {
@@ -238,7 +270,7 @@ export async function startControlLab(maxCachedWorkflows = 10, evidence: Partial
             'the proposal',
           );
         },
-        vote: async (id, choice, person, signer = 'desk', over = {}) => {
+        vote: async (id, choice, person, signer = 'desk', over = {}, idToken = undefined) => {
           const { questions, timeline } = await state();
           const asked = questions.find(({ question }) => question.id.split(':')[1] === id);
           if (!asked) throw new Error('no such question');
@@ -259,6 +291,7 @@ export async function startControlLab(maxCachedWorkflows = 10, evidence: Partial
             vote,
             keyId: signer as string,
             signature: signature(voteBytes(vote), signer),
+            ...(idToken && { idToken: await idToken(vote) }),
             replyTo: { channel: 'C1', user: 'U1' },
           };
           const before = timeline.filter(({ kind }) => kind.startsWith('vote.')).length;

@@ -1,11 +1,12 @@
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
+import { controlState } from '../../../service/commands/connect.ts';
 import { people } from '../../../service/demo/settings.ts';
 import { Browser } from '../../fakes/oidc/browser.ts';
 import { type IdentityProvider, startIdentityProvider } from '../../fakes/oidc/provider.ts';
 import { testPlatform } from '../../platform.ts';
 import { podOf, until, type Workload } from './cluster.ts';
 import { containedAt } from './oracle.ts';
-import { ana, labels, Service } from './service.ts';
+import { ana, ben, labels, Service } from './service.ts';
 
 jest.setTimeout(120_000);
 
@@ -31,6 +32,7 @@ beforeAll(async () => {
       publicUrl: `http://127.0.0.1:${desk.listen.port}`,
       // What the shipped playbook asks about is no wider.
       reaches: ['pod', 'workload'],
+      decisions: ['cluster-restraint', 'cluster-restraint-end'],
     };
   });
   await service.start();
@@ -64,4 +66,55 @@ test('a click ends at the identity provider, and only its word, with the vote, d
   const state = await service.state(asked);
   const accepted = state?.timeline.find(({ kind }) => kind === 'vote.accepted');
   expect(accepted).toMatchObject({ actor: 'person/ada' });
+});
+
+const channel = 'C0INCIDENTS';
+
+/** The link that this person was given since. */
+async function linkOf(user: string, since: number): Promise<string> {
+  return until('the link', 15_000, () => {
+    const shown = service.slack
+      .ephemerals(user)
+      .slice(since)
+      .map(({ blocks }) => JSON.stringify(blocks ?? []));
+    return shown.map((text) => /<(http[^|>]+)\|/.exec(text)?.[1]).find((link) => link !== undefined);
+  });
+}
+
+test('a freeze of the whole cluster begins, and ends, only with the provider’s word', async () => {
+  const type = (user: string, text: string) => service.slack.command({ user, channel, command: '/firebreak', text });
+  const status = async () => (await controlState(await service.session())).restraints?.[0]?.status.state;
+  await type(ana, 'freeze');
+  const view = await until('the dialog', 10_000, () => service.slack.world.openView(ana));
+  const typed = { fb_scope: '1', fb_namespace: '', fb_hours: '2', fb_reason: 'maintenance of everything' };
+  expect((await service.slack.submitView({ viewId: view.id, user: ana, typed })).result).toEqual({ outcome: 'closed' });
+  const card = await until('the card', 30_000, () =>
+    service.slack
+      .channelMessages(channel)
+      .find(({ blocks }) => JSON.stringify(blocks ?? []).includes('maintenance of everything')),
+  );
+  expect(JSON.stringify(card.blocks)).toContain('needs a sign-in');
+
+  const heard = service.slack.ephemerals(ben).length;
+  await service.slack.click({ user: ben, channel, ts: card.ts, buttonText: 'Yes', dialog: { fb_reason: 'agreed' } });
+  const link = await linkOf(ben, heard);
+  expect(await status()).toBe('proposed');
+  provider.person = 'sub-grace';
+  expect(await new Browser().go(link, 'POST')).toMatchObject({ status: 200, text: expect.stringContaining('Taken') });
+  await until('the freeze', 30_000, async () => (await status()) === 'active' || undefined);
+  await until('the cell to believe it', 30_000, () => service.log.includes('freezes and observe modes have changed') || undefined);
+
+  const { id } = (await controlState(await service.session())).restraints?.[0]?.proposal.order.terms ?? { id: '' };
+  const before = service.slack.ephemerals(ana).length;
+  await type(ana, `unfreeze ${id} all is done`);
+  const ending = await linkOf(ana, before);
+  provider.person = 'sub-grace';
+  expect(await new Browser().go(ending, 'POST')).toMatchObject({ status: 403 });
+  expect(await status()).toBe('active');
+  provider.person = 'sub-ada';
+  expect(await new Browser().go(ending, 'POST')).toMatchObject({
+    status: 200,
+    text: expect.stringContaining('Ended: freeze of the whole cluster'),
+  });
+  expect(await status()).toBe('ended');
 });
