@@ -2,6 +2,7 @@ import { Context } from '@temporalio/activity';
 import type { StepContext } from '../core/action.ts';
 import { checkRemark } from '../core/remark.ts';
 import type { Roster } from '../core/roster.ts';
+import { answerersTo } from '../core/standing.ts';
 import type { CellActivities, StepCall } from '../core/step.ts';
 import { checkVote, type VoteKeys } from '../core/vote-check.ts';
 import type { Chokepoint, SignInReader } from './chokepoint.ts';
@@ -71,5 +72,6 @@ export function createCellActivities(parts: {
     },
     verifyRemark: async ({ remark, question, level }) =>
       checkRemark({ signed: remark, question, level, roster, keys, now: Date.now() }),
+    answerersTo: async ({ question, actors }) => answerersTo({ question, roster, ...(actors && { actors }) }, Date.now()),
   };
 }

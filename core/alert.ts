@@ -87,8 +87,10 @@ export interface Alert {
   readonly process?: ProcessRef;
   /** Only from the API server's audit. */
   readonly apiRequest?: ApiRequest;
-  /** Ids of people of the roster whom it names as the one who did it. Of the cell's making: no sensor says so. Who starts an incident by hand is one. */
+  /** Ids of people of the roster whom it names as the one who did it. Of the cell's making: no sensor says so. */
   readonly actors?: readonly string[];
+  /** Id of the person of the roster who has ordered it by hand. Of the cell's making. */
+  readonly requester?: string;
   readonly observables: readonly Observable[];
   readonly tags: readonly string[];
   readonly mitre: readonly string[];

@@ -35,6 +35,8 @@ export interface Question {
   readonly requester: string;
   /** Ids of people whom the incident's alerts named as the actor when this was asked: they may not answer. Absent: nobody. */
   readonly actors?: readonly string[];
+  /** Ids of people who had ordered by hand what this is about: others answer, for as long as there are any. Absent: nobody. */
+  readonly requesters?: readonly string[];
 }
 
 export function questionDigest(question: Question): string {

@@ -6,6 +6,7 @@ import type { Wish } from './incident-order.ts';
 import type { RestraintMode } from './restraint.ts';
 import type { Severity } from './severity.ts';
 import type { Similar } from './similar.ts';
+import type { Answerers } from './standing.ts';
 
 /** What the on-call sees of a question: all of it plain data, all texts unescaped (the renderer escapes). Times are ISO 8601, UTC. */
 export interface QuestionCard {
@@ -58,7 +59,16 @@ export interface QuestionCard {
   }[];
   readonly onSilence: string;
   /** Who is asked now, and until when; who is next. */
-  readonly level: { readonly group: string; readonly until: string; readonly next?: string; readonly number: number };
+  readonly level: {
+    readonly group: string;
+    readonly until: string;
+    readonly next?: string;
+    readonly number: number;
+    /** Names of who may answer now; absent where nobody has said it. */
+    readonly people?: readonly string[];
+    /** Who ordered what it is about, and whether they may answer all the same. Absent: nobody. */
+    readonly requesters?: Answerers['requesters'];
+  };
   readonly status:
     | { readonly state: 'open' }
     | { readonly state: 'decided'; readonly choice: string; readonly by: readonly string[]; readonly at: string }

@@ -92,7 +92,7 @@ function finished({ question, incident, askedAt, asked, votes, end }: Told): Ask
     question: question.id,
     incident,
     requester: question.requester,
-    actors: question.actors ?? [],
+    actors: [...(question.actors ?? []), ...(question.requesters ?? [])],
     askedAt,
     asked,
     votes,

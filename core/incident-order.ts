@@ -26,7 +26,7 @@ export interface IncidentTerms {
   readonly link?: string;
 }
 
-/** Starts an incident, as an alert does. It strengthens the response: one person is enough, who then decides nothing on it. */
+/** Starts an incident, as an alert does. It strengthens the response: one person is enough, and others decide on it (see `standing.ts`). */
 export interface StartIncident extends Order {
   readonly kind: 'incident.start';
   readonly terms: IncidentTerms;
@@ -42,7 +42,7 @@ export function podIn(written: string): IncidentTerms['pod'] | undefined {
   return namespace !== undefined && name !== undefined ? { namespace, name } : undefined;
 }
 
-/** The alert that such an order is. Who ordered it is its actor: somebody else decides. */
+/** The alert that such an order is. Who ordered it is its requester: somebody else decides. */
 export function alertOfOrder({ terms, person, at }: StartIncident, name: string): Alert {
   const { id, cluster, wish, pod, severity, reason, link } = terms;
   const words = wish === 'quarantine' ? `${name} ordered a quarantine` : `${name} started an incident`;
@@ -57,7 +57,7 @@ export function alertOfOrder({ terms, person, at }: StartIncident, name: string)
     title: `${words}: ${reason}${link === undefined ? '' : ` (${link})`}`,
     cluster,
     pod,
-    actors: [person],
+    requester: person,
     observables: [],
     tags: [],
     mitre: [],

@@ -6,6 +6,7 @@ import type { AlertCount, IncidentRef, Reached, Subject, Verdict } from './incid
 import type { Lease } from './lease.ts';
 import type { Plan, TargetName } from './plan.ts';
 import type { Severity } from './severity.ts';
+import type { Answerers } from './standing.ts';
 import type { TicketLink } from './ticket.ts';
 
 export interface TimelineEntry {
@@ -60,6 +61,8 @@ export interface QuestionState {
   readonly levelUntil: string;
   readonly askedAt: string;
   readonly plans: readonly Plan[];
+  /** Who may answer, as the cell said last; absent where it could not say in time. */
+  readonly answerers?: Answerers;
 }
 
 /** What the `state` query answers, and what `incidents show` prints. */
@@ -83,6 +86,8 @@ export interface IncidentState {
   readonly leases: readonly Lease[];
   /** Ids of people whom the alerts name as the actor: they may not decide on this incident. Absent: nobody. */
   readonly actors?: readonly string[];
+  /** Ids of people who have ordered it by hand: others decide, see `standing.ts`. Absent: nobody. */
+  readonly requesters?: readonly string[];
   readonly evidence: readonly EvidenceRef[];
   /** What is known of the signatures of what runs; absent where nobody has looked. */
   readonly images?: readonly PodImage[];

@@ -66,6 +66,8 @@ export interface AlertBatch {
   readonly counts: readonly AlertCount[];
   /** Ids of people whom any alert of the batch names as the actor, also one that is only counted. Absent: nobody. */
   readonly actors?: readonly string[];
+  /** Ids of people who have ordered any of it by hand. Absent: nobody. */
+  readonly requesters?: readonly string[];
 }
 
 export interface AlertCount {

@@ -9,6 +9,7 @@ import type { Page, PageRef } from './paging.ts';
 import type { Plan } from './plan.ts';
 import type { SignedRemark } from './remark.ts';
 import type { Severity } from './severity.ts';
+import type { Answerers } from './standing.ts';
 import type { SignIn, StepUpPolicy } from './step-up.ts';
 import type { TicketUpdate } from './ticket.ts';
 import type { TicketNews } from './ticket-news.ts';
@@ -63,6 +64,8 @@ export type VoteCheck =
       readonly person: string;
       readonly name: string;
       readonly level: number;
+      /** They ordered it, and nobody else can be asked. */
+      readonly alone?: true;
       /** What the identity provider has said, where the choice needs it. */
       readonly signIn?: SignIn;
     }
@@ -86,6 +89,8 @@ export interface CellActivities {
   }): Promise<VoteCheck>;
   /** The same of what somebody says without deciding. */
   verifyRemark(check: { readonly remark: SignedRemark; readonly question: Question; readonly level: number }): Promise<VoteCheck>;
+  /** Who may answer a question now, by the roster. No I/O. */
+  answerersTo(asked: { readonly question: Question; readonly actors?: readonly string[] }): Promise<Answerers>;
 }
 
 /** What became of a click, for the one who clicked. */

@@ -8,8 +8,9 @@ import {
   type Vote,
   voteBytes,
 } from './approval.ts';
-import { answersFor, type Person, personById, type Roster } from './roster.ts';
+import { type Person, personById, type Roster } from './roster.ts';
 import { type Severity, worse } from './severity.ts';
+import { standingOf } from './standing.ts';
 import type { VoteCheck } from './step.ts';
 import { needsStepUp, type SignIn, type StepUpPolicy, signInRefusal } from './step-up.ts';
 
@@ -80,16 +81,6 @@ function refusalOf(signed: SignedVote, question: Question, { roster, keys, now, 
   return signInRefusal({ policy: stepUp.policy, vote, at, person, signIn: stepUp.signInOf(signed) });
 }
 
-/** Who may not decide on this question, whatever the roster says: who asked, and whom the alerts name as the actor. */
-function excludedFrom(
-  question: Question,
-  { actors = [] }: Known,
-): { readonly requester?: string; readonly actors: readonly string[] } {
-  const [kind, id] = question.requester.split('/');
-  const named = [...(question.actors ?? []), ...actors];
-  return { actors: named, ...(kind === 'person' && id !== undefined ? { requester: id } : {}) };
-}
-
 /**
  * Everything that one vote must be: signed by who may sign it, about exactly this question, by a person who may answer for a group that is
  * asked, both when the vote was cast and now, and who neither asked nor is named as the actor. The check at the click, in the incident's cell.
@@ -112,17 +103,13 @@ function checkAt(
   const refusal = refusalOf(signed, question, check);
   if (refusal !== undefined) return { ok: false, reason: refusal };
   const { person: id } = signed.vote;
-  const { requester, actors } = excludedFrom(question, check);
-  if (requester === id) return { ok: false, reason: 'Who asks may not answer.' };
-  if (actors.includes(id))
-    return { ok: false, reason: 'An alert of this incident names you as the actor: you may not decide on it.' };
-  const groups = levels.map((asked) => asked.group);
-  const without = requester === undefined ? actors : [...actors, requester];
-  const standing = times.map((at) => answersFor({ roster, person: id, groups, at, without }));
-  const level = standing.reduce((least, one) => (least === undefined || one === undefined ? undefined : Math.min(least, one)));
-  if (level === undefined) return { ok: false, reason: `Only ${groups.join(' or ')} may answer this, while they are on call.` };
+  const { actors } = check;
+  const stands = standingOf({ question, roster, ...(actors && { actors }) }, id, times, levels);
+  if (!stands.ok) return stands;
   const signIn = check.stepUp?.signInOf(signed);
-  return { ok: true, person: id, name: personById(roster, id)?.name ?? id, level, ...(signIn && { signIn }) };
+  const { level, alone } = stands;
+  const name = personById(roster, id)?.name ?? id;
+  return { ok: true, person: id, name, level, ...(alone && { alone }), ...(signIn && { signIn }) };
 }
 
 /**

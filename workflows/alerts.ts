@@ -24,6 +24,7 @@ const mostCountsOnRecord = 50;
 export function joinBatch(model: IncidentModel, batch: AlertBatch): Joined {
   if (!model.firstSight(`batch:${batch.id}`)) return { fresh: [], showsOnCards: false };
   const named = nameActors(model, batch);
+  nameRequesters(model, batch);
   const before = model.total;
   model.lastAlertAt = Date.now();
   const fresh = batch.alerts.filter((alert) => model.firstSight(`alert:${alert.id}`));
@@ -80,6 +81,15 @@ function nameActors(model: IncidentModel, { alerts, actors = [] }: AlertBatch): 
     });
   }
   return model.actors.size > known;
+}
+
+/** Who has ordered it lets the others decide. */
+function nameRequesters(model: IncidentModel, { alerts, requesters = [] }: AlertBatch): void {
+  for (const person of new Set([...requesters, ...alerts.flatMap(({ requester }) => requester ?? [])])) {
+    if (model.requesters.has(person)) continue;
+    model.requesters.add(person);
+    model.record('requester.named', `person/${person}`, `${person} has ordered it: the others are asked`, { person });
+  }
 }
 
 /** Where the server does not know the attributes, incidents start without them, and an upsert would stop the incident for good. */

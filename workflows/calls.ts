@@ -63,6 +63,7 @@ export function stepActivities(settings: IncidentSettings, declaration: ActionDe
     undoStep: apply.undoStep,
     verifyVote: plan.verifyVote,
     verifyRemark: plan.verifyRemark,
+    answerersTo: plan.answerersTo,
   };
 }
 
@@ -86,6 +87,17 @@ export function voteActivities(settings: IncidentSettings): Pick<CellActivities,
     startToCloseTimeout: '5s',
     scheduleToCloseTimeout: '1m',
     retry: patient,
+    priority: { priorityKey: 1 },
+  });
+}
+
+/** Who may answer: a card waits for it for a moment, and does without where the cell is not there. */
+export function answererActivities(settings: IncidentSettings): Pick<CellActivities, 'answerersTo'> {
+  return proxyActivities<Pick<CellActivities, 'answerersTo'>>({
+    taskQueue: settings.queues.cell,
+    startToCloseTimeout: '2s',
+    scheduleToCloseTimeout: '3s',
+    retry: { maximumAttempts: 1 },
     priority: { priorityKey: 1 },
   });
 }

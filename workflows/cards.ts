@@ -30,6 +30,16 @@ function endedBy({ plans }: Choice): { readonly target?: string } {
   return plan ? { target: plan.target.name } : {};
 }
 
+/** Those of the levels that are asked by now. */
+function whoMayAnswer({ answerers, level }: QuestionState): Pick<QuestionCard['level'], 'people' | 'requesters'> {
+  if (!answerers) return {};
+  const { levels, requesters } = answerers;
+  return {
+    people: [...new Set(levels.slice(0, level + 1).flat())],
+    ...(requesters.length > 0 ? { requesters } : {}),
+  };
+}
+
 export function cardOf(model: IncidentModel, state: QuestionState, alert: Alert, onSilence: string): QuestionCard {
   const { question } = state;
   const level = question.levels[state.level];
@@ -83,6 +93,7 @@ export function cardOf(model: IncidentModel, state: QuestionState, alert: Alert,
       until: state.levelUntil,
       number: state.level + 1,
       ...(next ? { next: next.group } : {}),
+      ...whoMayAnswer(state),
     },
     status: state.status,
   };

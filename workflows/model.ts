@@ -41,6 +41,8 @@ export class IncidentModel {
   readonly followedUp = new Set<string>();
   /** Ids of people whom the alerts name as the actor: at most as many as are on the roster. */
   readonly actors = new Set<string>();
+  /** Ids of people who have ordered it by hand: at most as many as are on the roster. */
+  readonly requesters = new Set<string>();
   evidence: readonly EvidenceRef[] = [];
   images: readonly PodImage[] = [];
   timeline: readonly TimelineEntry[] = [];
@@ -114,6 +116,11 @@ export class IncidentModel {
     return this.actors.size === 0 ? {} : { actors: [...this.actors] };
   }
 
+  /** As part of a question that is asked now. */
+  get namedRequesters(): { readonly requesters?: readonly string[] } {
+    return this.requesters.size === 0 ? {} : { requesters: [...this.requesters] };
+  }
+
   get priority(): number {
     return this.severity === 'critical' ? 1 : 3;
   }
@@ -176,6 +183,7 @@ export class IncidentModel {
       questions: [...this.questions.values()].map(withoutTokens),
       leases: [...this.leases.values()],
       ...this.namedActors,
+      ...this.namedRequesters,
       evidence: this.evidence,
       ...(this.images.length > 0 && { images: this.images }),
       tickets: this.followUp.tickets,
@@ -202,6 +210,7 @@ export class IncidentModel {
     for (const holding of holdings) this.holdings.set(holding.leaseId, holding);
     for (const [key, count] of Object.entries(callCounters)) this.callCounters.set(key, count);
     for (const person of state.actors ?? []) this.actors.add(person);
+    for (const person of state.requesters ?? []) this.requesters.add(person);
     this.#seen = new Set(seen);
     this.outbox.carryOn({ pending: pendingRecords, ...state.audit });
     this.endedBodies = state.bodies;

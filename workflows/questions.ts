@@ -11,6 +11,7 @@ import { needsStepUp } from '../core/step-up.ts';
 import { isVoteShaped, replyToOf } from '../core/vote-shape.ts';
 import { stepFailure, voteActivities } from './calls.ts';
 import { CardKeeper } from './cards.ts';
+import { askWho, type Escalation, silence, waitAtLevel } from './levels.ts';
 import type { IncidentModel } from './model.ts';
 
 export interface AskedChoice {
@@ -66,6 +67,7 @@ export class Questions {
     const id = `${this.#model.newId()}-q`;
     const state = this.#open(id, asked);
     this.#model.record('question.asked', asked.requester, asked.text, { question: state.question, digest: state.digest });
+    await askWho(this.#model, id);
     const card = new CardKeeper({
       model: this.#model,
       desk: this.#desk,
@@ -79,11 +81,12 @@ export class Questions {
       .during(card.run())
       .catch((error) => this.#model.record('card.failed', 'engine', stepFailure(error).message, { question: id }));
     const isOpen = () => this.#get(id).status.state === 'open';
+    let why: Escalation = silence;
     for (let level = 0; level < asked.levels.length && isOpen(); level += 1) {
-      // A no has asked this level before its time.
-      if (this.#get(id).level < level) this.#escalate(id, level, 'nobody answered in time');
-      const within = asked.levels[level]?.withinMs ?? 0;
-      await condition(() => !isOpen() || this.#get(id).level > level, within);
+      // A no, or a person, has asked this level before its time.
+      if (this.#get(id).level < level) this.#escalate(id, level, why);
+      const withinMs = asked.levels[level]?.withinMs ?? 0;
+      why = await waitAtLevel({ model: this.#model, id, level, withinMs, touch: () => card.touch() });
     }
     if (isOpen()) this.#endInSilence(id);
     return this.#decision(id);
@@ -173,9 +176,19 @@ export class Questions {
       ...(check.signIn ? { signIn: check.signIn } : {}),
     });
     this.#answer(signed.replyTo, result.reply);
+    if (check.alone) this.#tellAlone(before, check.name);
     this.#cards.get(vote.question)?.touch();
-    if (result.state.level > before.level) this.#escalate(vote.question, result.state.level, `${check.name} said no`);
+    if (result.state.level > before.level)
+      this.#escalate(vote.question, result.state.level, { why: `${check.name} said no`, opening: silence.opening });
     if (result.state.status.state === 'decided') this.#decided(vote.question, result.state.status.choice, result.state.status.by);
+  }
+
+  /** Whoever answers what they have set off themselves does it before everybody's eyes. */
+  #tellAlone({ question }: QuestionState, name: string): void {
+    const groups = [...new Set(question.levels.map(({ group }) => group))].join(' or ');
+    const text = `${name} has ordered this, and answers alone: nobody else of ${groups} can be asked now`;
+    this.#model.record('vote.alone', 'engine', text, { question: question.id });
+    this.page(`${text}. ${question.text}`);
   }
 
   #decided(id: string, choice: string, by: readonly string[]): void {
@@ -224,6 +237,7 @@ export class Questions {
       levels: asked.levels,
       requester: asked.requester,
       ...this.#model.namedActors,
+      ...this.#model.namedRequesters,
     };
     const now = Date.now();
     const state: QuestionState = {
@@ -240,7 +254,7 @@ export class Questions {
     return state;
   }
 
-  #escalate(id: string, level: number, why: string, opening = 'No answer yet'): void {
+  #escalate(id: string, level: number, { why, opening }: Escalation): void {
     const state = this.#get(id);
     const { group, withinMs } = state.question.levels[level] ?? { group: 'nobody', withinMs: 0 };
     this.#set({ ...state, level, levelUntil: new Date(Date.now() + withinMs).toISOString() });
@@ -256,7 +270,7 @@ export class Questions {
     const next = state?.question.levels[state.level + 1];
     if (state?.status.state !== 'open' || !next || !this.#cards.has(id)) return undefined;
     this.#model.record('question.passed-on', actor, `${name} asks ${next.group}`, { question: id });
-    this.#escalate(id, state.level + 1, `${name} asked for it`, `${name} asked for it`);
+    this.#escalate(id, state.level + 1, { why: `${name} asked for it`, opening: `${name} asked for it` });
     return next.group;
   }
 

@@ -7,6 +7,9 @@ import { safeUrl } from './link.ts';
 import { similarText } from './similar.ts';
 import { code, inline, linesUpTo, localTime, plain, preformatted, utc } from './text.ts';
 
+/** Of those who may answer: on a telephone, more are a number. */
+const namedPeople = 6;
+
 /** Choices that get a section of their own; more are listed together. Every choice gets its button. */
 const describedChoices = 20;
 
@@ -170,10 +173,28 @@ function ending(card: QuestionCard, buttons: readonly StoredButton[]): KnownBloc
     return [
       ...rows(card, buttons),
       context([`Asked now: *${inline(level.group, 60)}* until ${localTime(level.until)}. ${next}`]),
+      ...answerersText(level).map((line) => context([line])),
       context([`If nobody answers: ${inline(card.onSilence, 300)}`]),
     ];
   }
   return [section(outcomeOf(card, status))];
+}
+
+/** Who may answer now, and who may not although they would be asked. */
+function answerersText({ people, requesters = [], next }: QuestionCard['level']): readonly string[] {
+  if (!people) return [];
+  const shown = people.slice(0, namedPeople).map((name) => `*${inline(name, 60)}*`);
+  const more = people.length > namedPeople ? ` and ${people.length - namedPeople} more` : '';
+  const who =
+    people.length > 0
+      ? `May answer now: ${shown.join(', ')}${more}.`
+      : `⚠️ *Nobody may answer now*${next === undefined ? '' : `, and nobody of ${inline(next, 60)} either`}: it waits for a shift or a stand-in, until its time is over.`;
+  const ordered = requesters.map(({ name, alone }) =>
+    alone
+      ? `${inline(name, 60)} has ordered this, and nobody else can be asked: one answer of theirs counts, before everybody’s eyes.`
+      : `${inline(name, 60)} has ordered this, and lets the others answer.`,
+  );
+  return [who, ...ordered.slice(0, namedPeople)];
 }
 
 export function outcomeOf(card: QuestionCard, status: Exclude<QuestionCard['status'], { readonly state: 'open' }>): string {

@@ -25,5 +25,5 @@ export function orderIncident(session: Session, signed: SignedIncidentOrder): Pr
 /** What is told to who ordered it; `incident` without the cluster. */
 export function startedText(incident: string, { wish, pod }: Pick<IncidentTerms, 'wish' | 'pod'>): string {
   const what = wish === 'quarantine' ? `the quarantine of ${pod.namespace}/${pod.name} is ordered` : 'the others are asked';
-  return `Incident ${incident}: ${what}. You started it, so you decide nothing on it.`;
+  return `Incident ${incident}: ${what}. You started it, so you decide nothing on it while somebody else can.`;
 }

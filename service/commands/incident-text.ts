@@ -30,6 +30,18 @@ function leaseEnd(lease: Lease): string {
   return lease.state === 'active' ? timeOf(new Date(lease.until).toISOString()) : '-';
 }
 
+/** Who may answer, as far as the cell has said it. */
+function whoLines({ answerers, level }: QuestionState): readonly string[] {
+  if (!answerers) return [];
+  const people = [...new Set(answerers.levels.slice(0, level + 1).flat())];
+  return [
+    `may answer: ${people.length === 0 ? 'nobody now' : people.join(', ')}`,
+    ...answerers.requesters.map(({ name, alone }) =>
+      alone ? `${name} has ordered it, and may answer: nobody else can be asked` : `${name} has ordered it: the others answer`,
+    ),
+  ];
+}
+
 function printQuestions(questions: readonly QuestionState[]): void {
   heading('Questions');
   for (const state of questions) {
@@ -38,6 +50,7 @@ function printQuestions(questions: readonly QuestionState[]): void {
     print(`  ${printable(statusText(state))}`);
     if (state.status.state !== 'open') continue;
     print(`  asked: ${printable(question.levels[state.level]?.group ?? 'nobody')}, until ${timeOf(state.levelUntil)}`);
+    for (const line of whoLines(state)) print(`  ${printable(line)}`);
     for (const choice of question.choices) {
       const people = choice.quorum === 1 ? '1 person' : `${choice.quorum} people`;
       const touches = choice.plans.flatMap((plan) => plan.blastRadius);

@@ -77,6 +77,7 @@ class BatchBuilder {
   readonly #counts = new Map<string, AlertCount>();
   readonly #kinds = new Set<string>();
   readonly #actors = new Set<string>();
+  readonly #requesters = new Set<string>();
   #subject: Subject | undefined;
   #severity: Severity = 'unknown';
   #upTo = 0;
@@ -113,6 +114,7 @@ class BatchBuilder {
     this.#severity = worse(this.#severity, alert.severity);
     this.#count(alert, receivedAt);
     for (const person of alert.actors ?? []) this.#actors.add(person);
+    if (alert.requester !== undefined) this.#requesters.add(alert.requester);
     if (whole === false) return;
     if (whole === 'repeated') this.#repeated += 1;
     this.#kinds.add(kindOf(alert));
@@ -147,6 +149,7 @@ class BatchBuilder {
         alerts: this.#alerts,
         counts: [...this.#counts.values()],
         ...(this.#actors.size > 0 && { actors: [...this.#actors].sort() }),
+        ...(this.#requesters.size > 0 && { requesters: [...this.#requesters].sort() }),
       },
       subject: this.#subject ?? { kind: 'cluster', cluster: '' },
       upTo: this.#upTo,

@@ -1,5 +1,6 @@
 import type { IncidentState, QuestionState } from '../../core/incident-state.ts';
-import { answersFor, type Person } from '../../core/roster.ts';
+import type { Person } from '../../core/roster.ts';
+import { standingOf } from '../../core/standing.ts';
 import { code, inline, linesUpTo } from '../../integrations/slack/text.ts';
 import { controlState, incidentState, type Session } from '../commands/connect.ts';
 import { statusText } from '../commands/incident-text.ts';
@@ -71,15 +72,10 @@ export async function questionsText({ session, person, now, narrowed }: Looking)
       .map(({ incident }) => incidentState(session, { id: incident }).catch(() => undefined));
     states.push(...(await Promise.all(some)));
   }
-  const mine = ({ question, status, level }: QuestionState): boolean => {
-    const groups = question.levels.slice(0, level + 1).map(({ group }) => group);
-    const without = [...(question.actors ?? []), question.requester.replace(/^person\//, '')];
-    return (
-      status.state === 'open' &&
-      !question.id.startsWith('lease:') &&
-      answersFor({ roster, person: person.id, groups, at: now, without, narrowed }) !== undefined
-    );
-  };
+  const mine = ({ question, status, level }: QuestionState): boolean =>
+    status.state === 'open' &&
+    !question.id.startsWith('lease:') &&
+    standingOf({ question, roster, narrowed }, person.id, [now], question.levels.slice(0, level + 1)).ok;
   const lines = states.flatMap((state) =>
     (state?.questions ?? []).filter(mine).map(({ question, levelUntil, votes }) => {
       const said = votes.find(({ vote }) => vote.person === person.id);

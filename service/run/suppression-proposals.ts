@@ -43,6 +43,7 @@ export interface SuppressionProposals {
   }): Promise<string>;
 }
 
+const hasOrdered = 'You have ordered this incident: somebody else may suppress it. It is on the record.';
 const namedAsActor = 'An alert of this incident names you as the actor: you may not suppress it. It is on the record.';
 
 /**
@@ -51,14 +52,20 @@ const namedAsActor = 'An alert of this incident names you as the actor: you may 
  */
 export function createSuppressionProposals(options: SuppressionProposalsOptions): SuppressionProposals {
   const { config, signer, records, client, refused, now = Date.now } = options;
-  const isActor = (person: Person, { actors = [], incident }: IncidentState): boolean => {
-    const named = actors.includes(person.id);
-    if (named) refused({ reason: 'named as the actor', person: `person/${person.id}`, incident: incident.id });
-    return named;
+  /** Why this person may not hide what this incident is about. */
+  const refusalOf = (person: Person, { actors = [], requesters = [], incident }: IncidentState): string | undefined => {
+    const [reason, text] = actors.includes(person.id)
+      ? ['named as the actor', namedAsActor]
+      : requesters.includes(person.id)
+        ? ['has ordered it', hasOrdered]
+        : [];
+    if (reason !== undefined) refused({ reason, person: `person/${person.id}`, incident: incident.id });
+    return text;
   };
   return {
     draft: async ({ person, state }) => {
-      if (isActor(person, state)) return { text: namedAsActor };
+      const refusal = refusalOf(person, state);
+      if (refusal !== undefined) return { text: refusal };
       const { incident, title, subject } = state;
       const hidable = hidableIn(await records.records(`${incident.id}@${incident.run}`));
       if (hidable.kinds.length === 0) return { text: nothingToHide(hidable.not) };
@@ -78,8 +85,9 @@ export function createSuppressionProposals(options: SuppressionProposalsOptions)
       try {
         // Who may not is asked again: an alert may have named them since the dialog was opened.
         const state = await incidentState(session, draft.incident);
-        if (isActor(person, state)) return { text: namedAsActor };
-        const order = orderOf({ proposal, person, actors: state.actors, now: now() });
+        const refusal = refusalOf(person, state);
+        if (refusal !== undefined) return { text: refusal };
+        const order = orderOf({ proposal, person, actors: excludedFrom(state), now: now() });
         const { terms } = (await proposeSuppression(session, await signedWith(order, signer))).proposal.order;
         const who = terms.upTo === 'critical' ? 'Two other people' : 'Somebody else';
         return {
@@ -120,6 +128,12 @@ function lineOf({ proposal: { order }, status }: SuppressionState): string {
   const { id, until, owner, reason } = order.terms;
   const end = until.replace('T', ' ').slice(0, 16);
   return `•  ${code(id, 20)}  *${status.state}*  ${inline(suppressionTitle(order.terms), 300)}, until ${end} UTC; ${inline(owner, 100)} answers for it: ${inline(reason, 200)}`;
+}
+
+/** Whom the alerts name, and who ordered any of them: they neither propose nor approve it. */
+function excludedFrom({ actors = [], requesters = [] }: IncidentState): readonly string[] | undefined {
+  const all = [...new Set([...actors, ...requesters])];
+  return all.length === 0 ? undefined : all;
 }
 
 function nothingToHide(not: SuppressionDraft['not']): string {

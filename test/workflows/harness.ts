@@ -17,6 +17,7 @@ import type { IncidentState, QuestionState } from '../../core/incident-state.ts'
 import type { Plan } from '../../core/plan.ts';
 import { checkRemark } from '../../core/remark.ts';
 import type { Roster } from '../../core/roster.ts';
+import { answerersTo } from '../../core/standing.ts';
 import type {
   CellActivities,
   DeskActivities,
@@ -179,6 +180,7 @@ export function scriptedActivities(
       checkVote({ signed: vote, question, level, roster: people(), keys: voteKeys, now: await clock(), actors }),
     verifyRemark: async ({ remark, question, level }) =>
       checkRemark({ signed: remark, question, level, roster: people(), keys: voteKeys, now: await clock() }),
+    answerersTo: async ({ question, actors = [] }) => answerersTo({ question, roster: people(), actors }, await clock()),
     postQuestion: async ({ card }) => {
       seen.cards.push(card);
       return { channel: 'C1', ts: '1.0' };

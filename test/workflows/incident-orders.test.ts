@@ -44,7 +44,7 @@ async function sent(order: unknown): Promise<string> {
 }
 
 describe('an incident that a person starts', () => {
-  test('is an alert whose actor they are, and is on record with the signed order', async () => {
+  test('is an alert whose requester they are, and is on record with the signed order', async () => {
     const order = await signed(terms({ link: 'https://acme.slack.com/archives/C1/p1' }));
     expect(await sent(order)).toBe('incident.started');
     expect(lab.raised).toMatchObject([
@@ -53,7 +53,7 @@ describe('an incident that a person starts', () => {
         rule: 'Quarantine ordered by a person',
         severity: 'critical',
         pod: { namespace: 'shop', name: 'cart-1' },
-        actors: ['ana'],
+        requester: 'ana',
         title: expect.stringMatching(/ordered a quarantine: it mines \(https:\/\/acme\.slack\.com\/archives\/C1\/p1\)$/),
       },
     ]);

@@ -26,8 +26,8 @@ test('what a cap refuses is put to people, and done with their approval', async 
   expect(asked.question.levels[0]).toMatchObject({ page: true });
   expect(quarantines(incident)).toEqual([]);
   await incident.vote('apply', 'ana');
-  const state = await incident.until((now) => now.leases.length === 1, 'the lease');
-  expect(state.reached).toBe('contained');
+  const state = await incident.until((now) => now.reached === 'contained', 'the containment');
+  expect(state.leases).toHaveLength(1);
   expect(quarantines(incident)).toMatchObject([{ approval: { choice: 'apply' } }]);
 });
 

@@ -10,6 +10,7 @@ import { digestOf } from '../../../core/digest.ts';
 import { incidentIdOf, incidentNames } from '../../../core/incident.ts';
 import type { IncidentState } from '../../../core/incident-state.ts';
 import type { Plan } from '../../../core/plan.ts';
+import { answerersTo } from '../../../core/standing.ts';
 import type { CellActivities, DeskActivities, StepCall } from '../../../core/step.ts';
 import { checkVote } from '../../../core/vote-check.ts';
 import { openSigner } from '../../../integrations/keys/ed25519.ts';
@@ -61,6 +62,7 @@ function activities(): CellActivities & DeskActivities {
       call.action === 'deletePod' ? { state: 'verified', detail: 'gone' } : { state: 'unverified', detail: 'applied; no probe' },
     undoStep: async () => ({ state: 'undone', detail: 'as before' }),
     verifyRemark: async () => ({ ok: false, reason: 'none here' }),
+    answerersTo: async ({ question }) => answerersTo({ question, roster }, Date.now()),
     verifyVote: async ({ vote, question, level }) => checkVote({ signed: vote, question, level, roster, keys, now: Date.now() }),
     postQuestion: async () => null,
     updateQuestion: async () => undefined,

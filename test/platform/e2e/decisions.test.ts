@@ -268,15 +268,15 @@ describe('an incident that is started at the command line', () => {
     const { incident, terms } = JSON.parse(await firebreak('ada', ...args, '--json'));
     expect([incident, terms.wish, terms.severity]).toEqual([service.incidentOf(seen), 'look', 'medium']);
     const state = await service.stateWhen('the question', seen, 60_000, ({ questions }) => questions.length > 0);
-    expect(state).toMatchObject({ severity: 'medium', actors: ['ada'], leases: [] });
-    expect(state.questions[0]?.question.actors).toEqual(['ada']);
+    expect(state).toMatchObject({ severity: 'medium', requesters: ['ada'], leases: [] });
+    expect(state.questions[0]?.question.requesters).toEqual(['ada']);
     const { timeline } = await controlState(await service.session());
     expect(timeline.find(({ kind }) => kind === 'incident.started')).toMatchObject({
       actor: 'person/ada',
       text: expect.stringContaining('grace saw it'),
     });
     const choice = ['--choice', 'quarantine'];
-    await expect(firebreak('ada', 'approve', idOf(seen), ...choice)).rejects.toThrow('names you as the actor');
+    await expect(firebreak('ada', 'approve', idOf(seen), ...choice)).rejects.toThrow('You have ordered this: somebody else must answer');
     expect(await firebreak('grace', 'approve', idOf(seen), ...choice)).toContain('Decided');
     await service.contained(seen, 60_000);
   });
@@ -285,8 +285,8 @@ describe('an incident that is started at the command line', () => {
     const told = await firebreak('ada', 'quarantine', podText(ordered), '--reason', 'it talks to a miner');
     expect(told).toContain(`Incident ${idOf(ordered)}: the quarantine of ${podText(ordered)} is ordered.`);
     await service.contained(ordered, 60_000);
-    const { severity, actors } = await service.stateWhen('its end', ordered, 30_000, ({ reached }) => reached === 'contained');
-    expect([severity, actors]).toEqual(['critical', ['ada']]);
+    const { severity, requesters } = await service.stateWhen('it', ordered, 30_000, ({ reached }) => reached === 'contained');
+    expect([severity, requesters]).toEqual(['critical', ['ada']]);
   });
 
   test('is refused of a pod that is not there, of a stranger’s key, and of who is not on the roster', async () => {

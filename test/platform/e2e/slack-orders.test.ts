@@ -193,15 +193,15 @@ describe('a quarantine that is ordered in Slack', () => {
   test('cuts the pod off by the chokepoint, and who ordered it decides nothing on it: somebody else does', async () => {
     const workload = pod(0);
     await type(ana, `quarantine ${namespace}/${workload.pod} --reason it talks to a miner`);
-    await told(ana, 'You started it, so you decide nothing on it');
+    await told(ana, 'You started it, so you decide nothing on it while somebody else can');
     await service.contained(workload, 30_000);
-    const { timeline, actors, severity } = await service.stateWhen('the question', workload, 30_000, ({ questions }) =>
+    const { timeline, actors, requesters, severity } = await service.stateWhen('the question', workload, 30_000, ({ questions }) =>
       questions.some(({ question: { id } }) => !id.startsWith('lease:')),
     );
-    expect([severity, actors]).toEqual(['critical', ['ada']]);
+    expect([severity, actors, requesters]).toEqual(['critical', undefined, ['ada']]);
     expect(timeline.some(({ kind, text }) => kind === 'step.applied' && text.includes('uarantine'))).toBe(true);
     await service.click(workload, ana, 'Delete the pod');
-    await told(ana, 'names you as the actor');
+    await told(ana, 'as long as somebody else can be asked, they must answer');
     await service.click(workload, ben, 'Delete the pod');
     await until('the effect', 60_000, () => service.effects.of('delete', podOf(workload))[0]);
     const record = (await control()).timeline.find(({ kind }) => kind === 'incident.started');

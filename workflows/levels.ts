@@ -1,0 +1,68 @@
+import { condition } from '@temporalio/workflow';
+import type { QuestionState } from '../core/incident-state.ts';
+import { answererActivities } from './calls.ts';
+import type { IncidentModel } from './model.ts';
+
+/** Why the next level is asked: for the record, and as people are told it. */
+export interface Escalation {
+  readonly why: string;
+  readonly opening: string;
+}
+
+export const silence: Escalation = { why: 'nobody answered in time', opening: 'No answer yet' };
+
+/** Puts into the question who may answer it now. Where the cell cannot say in time, it is as if nobody had asked. */
+export async function askWho(model: IncidentModel, id: string): Promise<void> {
+  const asked = model.questions.get(id);
+  if (!asked) return;
+  const answerers = await answererActivities(model.settings)
+    .answerersTo({ question: asked.question, ...model.namedActors })
+    .catch(() => undefined);
+  // It may have been answered meanwhile.
+  const state = model.questions.get(id);
+  if (!state) return;
+  const { answerers: _, ...others } = state;
+  model.questions.set(id, { ...others, ...(answerers && { answerers }) });
+}
+
+/**
+ * Until the question is decided, the next level is asked, or the time is over: at once where nobody of this level can answer, and somebody of a
+ * later one can. Where nobody at all can, it waits: a shift may begin.
+ */
+export async function waitAtLevel(wait: {
+  readonly model: IncidentModel;
+  readonly id: string;
+  readonly level: number;
+  readonly withinMs: number;
+  /** The card shows who may answer. */
+  readonly touch: () => void;
+}): Promise<Escalation> {
+  const { model, id, level, withinMs, touch } = wait;
+  const until = Date.now() + withinMs;
+  const isOver = (): boolean => {
+    const state = model.questions.get(id);
+    return state?.status.state !== 'open' || state.level > level;
+  };
+  const ask = async (): Promise<void> => {
+    await askWho(model, id);
+    touch();
+  };
+  if (level > 0) await ask();
+  while (!isOver()) {
+    const empty = emptyLevel(model.questions.get(id), level);
+    if (empty) return empty;
+    const named = model.actors.size;
+    const changed = () => isOver() || model.actors.size > named;
+    if (!(await condition(changed, Math.max(1, until - Date.now())))) return silence;
+    // Whom an alert names since may not answer any more.
+    if (!isOver()) await ask();
+  }
+  return silence;
+}
+
+function emptyLevel(state: QuestionState | undefined, level: number): Escalation | undefined {
+  const levels = state?.answerers?.levels ?? [];
+  if (levels[level]?.length !== 0 || !levels.slice(level + 1).some((people) => people.length > 0)) return undefined;
+  const group = state?.question.levels[level]?.group ?? 'this level';
+  return { why: `nobody of ${group} can answer now`, opening: `Nobody of ${group} can answer now` };
+}
