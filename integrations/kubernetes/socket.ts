@@ -22,7 +22,7 @@ export function openSocket(options: {
   const { what, signal } = call;
   return new Promise((resolve, reject) => {
     if (signal?.aborted) return reject(errorOfConnection({ error: signal.reason, what }));
-    const socket = new WebSocket(`${server.protocol === 'http:' ? 'ws' : 'wss'}://${server.host}${path}`, call.protocols, {
+    const socket = new WebSocket(`${server.protocol === 'http:' ? 'ws' : 'wss'}://${server.host}${path}`, [...call.protocols], {
       ...tls,
       headers,
       handshakeTimeout: call.timeoutMs ?? 5_000,

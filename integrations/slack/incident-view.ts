@@ -52,7 +52,7 @@ export function incidentView({ draft, modalId }: { readonly draft: IncidentDraft
         chosen: offeredSeverities.indexOf(wish === 'quarantine' ? 'critical' : 'high'),
       }),
       reasonInput('What is it?', 'Signed as yours, shown to who decides, and kept on the record.'),
-      context([`${inline(owner, 100)} starts it, and decides nothing on it`, `cluster ${code(cluster, 60)}`]),
+      context([`${inline(owner, 100)} starts it, and lets the others decide`, `cluster ${code(cluster, 60)}`]),
     ],
   };
 }

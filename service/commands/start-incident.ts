@@ -62,7 +62,7 @@ export function registerStartCommand(incidents: Command): void {
   const start = withOrder(
     incidents
       .command('start')
-      .description('start an incident by hand: evidence is kept, and the others are asked; who starts it decides nothing on it'),
+      .description('start an incident by hand: evidence is kept, and the others are asked, and decide on it'),
     'what it is, for who decides and for the record',
   ).addOption(new Option('--severity <severity>', 'how bad it is').choices(startedAs).default('high'));
   withExamples(start, [
@@ -76,7 +76,7 @@ export function registerQuarantineCommand(program: Command): void {
   const command = withOrder(
     program
       .command('quarantine')
-      .description('cut a pod off at once, as a critical incident; who orders it decides nothing on it, the others do'),
+      .description('cut a pod off at once, as a critical incident; the others decide what becomes of it'),
     'why, for who decides and for the record',
   );
   withExamples(command, [

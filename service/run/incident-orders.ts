@@ -41,7 +41,7 @@ const notOnRoster = 'You are not on the roster, so nothing was started. It is on
 
 /**
  * Incidents that a person starts in Slack: signed by the desk for them, checked in the cell, and taken by its intake as an alert that names them
- * as its actor: who starts an incident decides nothing on it.
+ * as its requester: who starts an incident lets the others decide on it.
  */
 export function createIncidentOrders(options: IncidentOrdersOptions): IncidentOrders {
   const { config, signer, client, refused, now = Date.now } = options;

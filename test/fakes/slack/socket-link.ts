@@ -1,4 +1,4 @@
-import type { ServerSocket } from 'ws';
+import type { WebSocket } from 'ws';
 import { z } from 'zod';
 
 export interface Envelope {
@@ -27,14 +27,14 @@ const leavesAfterMs = 2_000;
 
 /** One connection, as strict as can be: what is no acknowledgement of something that was sent here ends it. */
 export class SocketLink {
-  readonly #client: ServerSocket;
+  readonly #client: WebSocket;
   readonly #hooks: LinkHooks;
   /** Sent here, and how many of its acknowledgements are out. */
   readonly #sent = new Map<string, { readonly accepts: boolean; open: number }>();
   readonly #pings: NodeJS.Timeout;
   isOpen = true;
 
-  constructor(client: ServerSocket, hooks: LinkHooks) {
+  constructor(client: WebSocket, hooks: LinkHooks) {
     this.#client = client;
     this.#hooks = hooks;
     this.#pings = setInterval(() => client.ping(), pingEveryMs);

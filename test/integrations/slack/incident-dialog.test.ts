@@ -100,7 +100,7 @@ test('a quarantine that is ordered by a command without a reason asks for what i
   const view = await until(() => rig.slack.world.openView('U0ADA'));
   const shown = JSON.stringify(view.view.blocks);
   expect(shown).toContain('"initial_value":"shop/cart-1"');
-  expect(shown).toContain('decides nothing on it');
+  expect(shown).toContain('lets the others decide');
 });
 
 test('the dialog is one that Slack takes, also with a long message', () => {

@@ -262,7 +262,7 @@ describe('a broken glass at the command line', () => {
 describe('an incident that is started at the command line', () => {
   const podText = ({ namespace, pod }: Workload): string => `${namespace}/${pod}`;
 
-  test('keeps evidence and asks the others; who started it decides nothing on it', async () => {
+  test('keeps evidence and asks the others; who started it does not decide on it', async () => {
     const link = 'https://wiki.example.com/42';
     const args = ['incidents', 'start', podText(seen), '--severity', 'medium', '--reason', 'grace saw it', '--link', link];
     const { incident, terms } = JSON.parse(await firebreak('ada', ...args, '--json'));

@@ -190,7 +190,7 @@ function pod(index: number): Workload {
 }
 
 describe('a quarantine that is ordered in Slack', () => {
-  test('cuts the pod off by the chokepoint, and who ordered it decides nothing on it: somebody else does', async () => {
+  test('cuts the pod off by the chokepoint, and who ordered it lets somebody else decide what becomes of it', async () => {
     const workload = pod(0);
     await type(ana, `quarantine ${namespace}/${workload.pod} --reason it talks to a miner`);
     await told(ana, 'You started it, so you decide nothing on it while somebody else can');
