@@ -173,7 +173,14 @@ export function markedIn({ choices }: Question): true | undefined {
 export function isQuestionOf({ proposal, proof }: DecidedSuppression): boolean {
   const { terms, person, actors } = proposal.order;
   const { incident, levels } = proof.question;
-  const asked = suppressionQuestion({ terms, proposer: person, control: incident, levels, actors, stepUp: markedIn(proof.question) });
+  const asked = suppressionQuestion({
+    terms,
+    proposer: person,
+    control: incident,
+    levels,
+    actors,
+    stepUp: markedIn(proof.question),
+  });
   return incident.id === controlIdOf(terms.cluster) && questionDigest(asked) === questionDigest(proof.question);
 }
 

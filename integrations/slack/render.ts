@@ -173,7 +173,7 @@ function ending(card: QuestionCard, buttons: readonly StoredButton[]): KnownBloc
     return [
       ...rows(card, buttons),
       context([`Asked now: *${inline(level.group, 60)}* until ${localTime(level.until)}. ${next}`]),
-      ...answerersText(level).map((line) => context([line])),
+      ...(level.people === undefined ? [] : [context([answerersText(level, level.people)])]),
       context([`If nobody answers: ${inline(card.onSilence, 300)}`]),
     ];
   }
@@ -181,8 +181,7 @@ function ending(card: QuestionCard, buttons: readonly StoredButton[]): KnownBloc
 }
 
 /** Who may answer now, and who may not although they would be asked. */
-function answerersText({ people, requesters = [], next }: QuestionCard['level']): readonly string[] {
-  if (!people) return [];
+function answerersText({ requesters = [], next }: QuestionCard['level'], people: readonly string[]): string {
   const shown = people.slice(0, namedPeople).map((name) => `*${inline(name, 60)}*`);
   const more = people.length > namedPeople ? ` and ${people.length - namedPeople} more` : '';
   const who =
@@ -194,7 +193,7 @@ function answerersText({ people, requesters = [], next }: QuestionCard['level'])
       ? `${inline(name, 60)} has ordered this, and nobody else can be asked: one answer of theirs counts, before everybody’s eyes.`
       : `${inline(name, 60)} has ordered this, and lets the others answer.`,
   );
-  return [who, ...ordered.slice(0, namedPeople)];
+  return linesUpTo([who, ...ordered], 900);
 }
 
 export function outcomeOf(card: QuestionCard, status: Exclude<QuestionCard['status'], { readonly state: 'open' }>): string {

@@ -26,11 +26,7 @@ export function endSuppression(session: Session, order: SignedEnd): Promise<Supp
   });
 }
 
-function inState(
-  state: ControlState,
-  id: string,
-  wanted: SuppressionState['status']['state'],
-): SuppressionState | undefined {
+function inState(state: ControlState, id: string, wanted: SuppressionState['status']['state']): SuppressionState | undefined {
   const found = suppressionOf(state, id);
   return found?.status.state === wanted ? found : undefined;
 }

@@ -26,13 +26,10 @@ export const stepUp = z.strictObject({
     .min(1)
     .default(['namespace', 'node', 'cluster'])
     .meta({ description: 'Which steps need it: those that act this wide.' }),
-  decisions: z
-    .array(z.enum(stepUpDecisions))
-    .default(['critical-suppression', 'cluster-restraint'])
-    .meta({
-      description:
-        'Which decisions above all incidents need it: to hide critical alerts; a freeze or observe mode of the whole cluster or of a playbook; to end one of these; to break the glass.',
-    }),
+  decisions: z.array(z.enum(stepUpDecisions)).default(['critical-suppression', 'cluster-restraint']).meta({
+    description:
+      'Which decisions above all incidents need it: to hide critical alerts; a freeze or observe mode of the whole cluster or of a playbook; to end one of these; to break the glass.',
+  }),
   maxAgeMinutes: z
     .int()
     .min(1)

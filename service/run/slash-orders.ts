@@ -40,7 +40,10 @@ export async function quarantine(asking: Asking, [written, ...words]: readonly s
 }
 
 /** Strengthening, or the end of a broken glass: one person is enough. */
-export async function unfreeze({ session, person, command, options }: Asking, [id, ...words]: readonly string[]): Promise<string> {
+export async function unfreeze(
+  { session, person, command, options }: Asking,
+  [id, ...words]: readonly string[],
+): Promise<string> {
   if (id === undefined) return restraintsText(session);
   return options.restraints.end({ session, person, id, reason: neededReason(words, 'unfreeze ID REASON'), command });
 }

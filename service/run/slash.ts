@@ -88,11 +88,7 @@ export function createSlash(options: SlashOptions): (command: TypedCommand) => P
   };
 }
 
-async function answerTo(
-  word: string,
-  rest: readonly string[],
-  asking: Asking,
-): Promise<Answered> {
+async function answerTo(word: string, rest: readonly string[], asking: Asking): Promise<Answered> {
   try {
     switch (word) {
       case 'incidents':

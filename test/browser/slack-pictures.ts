@@ -20,7 +20,7 @@ function cardNow(changes: Partial<QuestionCard> = {}): QuestionCard {
     ...card,
     happened: { ...card.happened, at: at(-2) },
     contained: card.contained.map((one) => ({ ...one, since: at(-2), until: at(238) })),
-    level: { group: 'oncall', until: at(13), next: 'leads', number: 1 },
+    level: { group: 'oncall', until: at(13), next: 'leads', number: 1, people: ['Ada Byron', 'Grace Hopper'] },
     ...changes,
   };
 }
@@ -139,6 +139,15 @@ await shown(browser, async (page, rig) => {
   await until(() => rig.slack.ephemerals('U0ADA')[0]);
   await picture(page, 'slack-command', 'article.private');
 });
+const breaking = await startRig();
+const asking = await opened(browser, breaking);
+await asking.getByLabel('Message #security-incidents').fill('/firebreak break-glass shop/Deployment/cart');
+await asking.keyboard.press('Enter');
+await asking.getByRole('dialog').getByLabel('Why?').fill('It spreads faster than the caps allow');
+await picture(asking, 'slack-dialog-break-glass', '#modal');
+await asking.close();
+await breaking.stop();
+
 /** Two of five are decided already. */
 function targetNow(number: number, changes: Partial<QuestionCard> = {}): QuestionCard {
   const card = cardOf(number, changes);

@@ -74,7 +74,11 @@ describe('who has ordered it', () => {
   });
 
   test('is alone only at every time that is looked at: by night, and not when the next shift has begun', () => {
-    const shift = (person: string, from: number, until: number) => ({ person, from: at + from * dayMs, until: at + until * dayMs });
+    const shift = (person: string, from: number, until: number) => ({
+      person,
+      from: at + from * dayMs,
+      until: at + until * dayMs,
+    });
     const shifts = [shift('ana', -1, 1), shift('ben', 1, 2)];
     const roster: Roster = {
       ...alone,

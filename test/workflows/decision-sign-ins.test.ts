@@ -43,7 +43,9 @@ let book: RestraintBook;
 
 function readerOf(jwksFile: string, decisions: readonly StepUpDecision[]): SignInReader {
   const stepUp = { issuer, clientId, publicUrl: 'https://desk.example.com', maxAgeMinutes: 5, jwksFile };
-  const made = createSignInReader({ stepUp: { ...stepUp, reaches: ['namespace', 'node', 'cluster'], decisions: [...decisions] } });
+  const made = createSignInReader({
+    stepUp: { ...stepUp, reaches: ['namespace', 'node', 'cluster'], decisions: [...decisions] },
+  });
   if (!made) throw new Error('a provider is configured');
   return made;
 }

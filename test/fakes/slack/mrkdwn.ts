@@ -1,3 +1,4 @@
+import { withEmoji } from './emoji.ts';
 import type { SlackWorld } from './world.ts';
 
 /** Slack's mrkdwn as HTML. https://docs.slack.dev/messaging/formatting-message-text. What comes in is Slack-escaped, and stays escaped. */
@@ -25,12 +26,12 @@ export function mrkdwnToHtml(
     .replaceAll(/^&gt; ?(.*)$/gm, '<blockquote>$1</blockquote>')
     .replaceAll('\n', '<br>');
   // biome-ignore lint/suspicious/noControlCharactersInRegex: the marks that were put in above
-  return out.replaceAll(/\u0000(\d+)\u0000/g, (_all, index: string) => kept[Number(index)] ?? '');
+  return withEmoji(out).replaceAll(/\u0000(\d+)\u0000/g, (_all, index: string) => kept[Number(index)] ?? '');
 }
 
 /** `plain_text` is shown as it stands: only Slack's own three entities mean anything. */
 export function plainToHtml(text: string): string {
-  return bare(text).replaceAll('\n', '<br>');
+  return withEmoji(bare(text).replaceAll('\n', '<br>'));
 }
 
 function quoteSafe(text: string): string {

@@ -114,7 +114,13 @@ const rubbishCard: fc.Arbitrary<QuestionCard> = fc
       choices: r.choices.map((one, index) => ({ ...one, id: `c${index}` })),
       votes: r.votes,
       onSilence: r.onSilence,
-      level: { ...base.level, group: r.title, until: r.until },
+      level: {
+        ...base.level,
+        group: r.title,
+        until: r.until,
+        people: r.votes.map(({ person }) => person),
+        requesters: r.votes.map(({ person }, index) => ({ name: person, alone: index % 2 === 0 })),
+      },
       status,
     };
   });
@@ -168,6 +174,24 @@ describe('the question card', () => {
       happened: { rule: 'r', sensor: 's', at: '2026-03-01T14:02:11Z', count: 1 },
     });
     expect(JSON.stringify(rendered(without).blocks)).not.toMatch(/Similar|Last deploy/);
+  });
+
+  test('says who may answer now, who is passed over, and where nobody can', () => {
+    const shownWith = (over: Partial<QuestionCard['level']>): string => {
+      const card = questionCard();
+      return JSON.stringify(rendered({ ...card, level: { ...card.level, ...over } }).blocks);
+    };
+    expect(shownWith({})).not.toContain('May answer');
+    expect(shownWith({ people: ['Ada', 'Grace'] })).toContain('May answer now: *Ada*, *Grace*.');
+    const many = ['Ada', 'Grace', 'Mary', 'Joan', 'Lea', 'Eve', 'Ida', 'Ann'];
+    expect(shownWith({ people: many })).toMatch(/\*Eve\* and 2 more/);
+    expect(shownWith({ people: [] })).toMatch(/Nobody may answer now\*, and nobody of leads either/);
+    expect(shownWith({ people: ['Grace'], requesters: [{ name: 'Ada', alone: false }] })).toContain(
+      'Ada has ordered this, and lets the others answer.',
+    );
+    expect(shownWith({ people: ['Ada'], requesters: [{ name: 'Ada', alone: true }] })).toContain(
+      'Ada has ordered this, and nobody else can be asked',
+    );
   });
 
   test('says which choice needs a sign-in', () => {

@@ -85,7 +85,9 @@ describe('the dialog that proposes to break the glass', () => {
   test('is one that Slack takes, says what it lifts and who must agree, and has the incident that was typed', () => {
     const { blocks } = viewOf(restraintView({ draft: brokenDraft, modalId: 'm_x' }));
     const shown = JSON.stringify(blocks);
-    expect(shown).toMatch(/lifts guardrails.*caps, freezes and change windows do not hold.*somebody else agrees.*everybody is told/);
+    expect(shown).toMatch(
+      /lifts guardrails.*caps, freezes and change windows do not hold.*somebody else agrees.*everybody is told/,
+    );
     expect(shown).toContain('"initial_value":"shop/Deployment/cart"');
     expect(shown).not.toContain('The whole cluster');
     expect(shown).not.toContain('30 days');

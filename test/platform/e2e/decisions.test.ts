@@ -276,7 +276,9 @@ describe('an incident that is started at the command line', () => {
       text: expect.stringContaining('grace saw it'),
     });
     const choice = ['--choice', 'quarantine'];
-    await expect(firebreak('ada', 'approve', idOf(seen), ...choice)).rejects.toThrow('You have ordered this: somebody else must answer');
+    await expect(firebreak('ada', 'approve', idOf(seen), ...choice)).rejects.toThrow(
+      'You have ordered this: somebody else must answer',
+    );
     expect(await firebreak('grace', 'approve', idOf(seen), ...choice)).toContain('Decided');
     await service.contained(seen, 60_000);
   });

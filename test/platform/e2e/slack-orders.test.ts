@@ -165,7 +165,10 @@ describe('a suppression in Slack', () => {
     expect((await status())?.state).toBe('active');
     await type(ben, `suppress end ${terms.id} it is fixed`);
     await told(ben, 'are no longer hidden');
-    expect(await status()).toMatchObject({ state: 'ended', by: { order: { person: 'grace', via: 'slack', reason: 'it is fixed' } } });
+    expect(await status()).toMatchObject({
+      state: 'ended',
+      by: { order: { person: 'grace', via: 'slack', reason: 'it is fixed' } },
+    });
     await until('the word to everybody', 30_000, () =>
       service.slack.world.messages.find(
         ({ text, ephemeralFor }) => ephemeralFor === undefined && text.includes(`Suppression ${terms.id} was ended by Grace`),
@@ -195,8 +198,11 @@ describe('a quarantine that is ordered in Slack', () => {
     await type(ana, `quarantine ${namespace}/${workload.pod} --reason it talks to a miner`);
     await told(ana, 'You started it, so you decide nothing on it while somebody else can');
     await service.contained(workload, 30_000);
-    const { timeline, actors, requesters, severity } = await service.stateWhen('the question', workload, 30_000, ({ questions }) =>
-      questions.some(({ question: { id } }) => !id.startsWith('lease:')),
+    const { timeline, actors, requesters, severity } = await service.stateWhen(
+      'the question',
+      workload,
+      30_000,
+      ({ questions }) => questions.some(({ question: { id } }) => !id.startsWith('lease:')),
     );
     expect([severity, actors, requesters]).toEqual(['critical', undefined, ['ada']]);
     expect(timeline.some(({ kind, text }) => kind === 'step.applied' && text.includes('uarantine'))).toBe(true);

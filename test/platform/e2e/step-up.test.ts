@@ -102,7 +102,11 @@ test('a freeze of the whole cluster begins, and ends, only with the provider’s
   provider.person = 'sub-grace';
   expect(await new Browser().go(link, 'POST')).toMatchObject({ status: 200, text: expect.stringContaining('Taken') });
   await until('the freeze', 30_000, async () => (await status()) === 'active' || undefined);
-  await until('the cell to believe it', 30_000, () => service.log.includes('freezes and observe modes have changed') || undefined);
+  await until(
+    'the cell to believe it',
+    30_000,
+    () => service.log.includes('freezes and observe modes have changed') || undefined,
+  );
 
   const { id } = (await controlState(await service.session())).restraints?.[0]?.proposal.order.terms ?? { id: '' };
   const before = service.slack.ephemerals(ana).length;
