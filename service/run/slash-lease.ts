@@ -6,7 +6,7 @@ import { safeUrl } from '../../integrations/slack/link.ts';
 import { inline } from '../../integrations/slack/text.ts';
 import { incidentState } from '../commands/connect.ts';
 import { type LeaseChoice, leaseOf } from '../commands/lease.ts';
-import { type Asking, incidentNamed } from './slash.ts';
+import { type Asking, incidentNamed } from './slash-asking.ts';
 import { neededReason, reasonIn } from './slash-orders.ts';
 
 /** A lease is a standing question: its answer is a vote like any other, signed by the desk and checked in the cell. */

@@ -5,7 +5,7 @@ import { inline } from '../../integrations/slack/text.ts';
 import { incidentState } from '../commands/connect.ts';
 import { slackStartedText } from './incident-orders.ts';
 import { restraintsText } from './restraint-orders.ts';
-import { type Answered, type Asking, incidentNamed } from './slash.ts';
+import { type Answered, type Asking, incidentNamed } from './slash-asking.ts';
 import { suppressionsText } from './suppression-proposals.ts';
 
 const dialogWithinMs = 2_000;

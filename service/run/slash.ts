@@ -1,48 +1,13 @@
-import type { Client } from '@temporalio/client';
 import type { OrderDraft } from '../../core/card.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import { answerersOf, answersFor, type Person, personById, personBySlackId } from '../../core/roster.ts';
 import { code, inline, linesUpTo } from '../../integrations/slack/text.ts';
-import { incidentId, incidentState, sessionOver } from '../commands/connect.ts';
-import type { Config } from '../config/load.ts';
-import type { ClickVotes } from './click-votes.ts';
-import type { IncidentOrders } from './incident-orders.ts';
+import { incidentState, sessionOver } from '../commands/connect.ts';
 import type { OutsideDuty } from './on-call.ts';
-import type { RestraintOrders } from './restraint-orders.ts';
-import type { SignIns } from './sign-ins-desk.ts';
+import { type Answered, type Asking, incidentNamed, type SlashOptions, type TypedCommand } from './slash-asking.ts';
 import { answerLease } from './slash-lease.ts';
-import { incidentsText, incidentText, type Looking, questionsText } from './slash-look.ts';
+import { incidentsText, incidentText, questionsText } from './slash-look.ts';
 import { quarantine, suppress, unfreeze } from './slash-orders.ts';
-import type { SuppressionProposals } from './suppression-proposals.ts';
-
-/** One `/firebreak …` of somebody whom Slack vouches for. */
-export interface TypedCommand {
-  readonly commandId: string;
-  readonly slackUser: string;
-  readonly channel: string;
-  readonly text: string;
-}
-
-export interface SlashOptions {
-  readonly config: Config;
-  /** Undefined while Temporal has not answered yet. */
-  readonly client: () => Client | undefined;
-  readonly votes: ClickVotes;
-  readonly signIns: Pick<SignIns, 'open'>;
-  readonly suppressions: Pick<SuppressionProposals, 'draft' | 'end'>;
-  /** An outside on-call, which narrows the roster. */
-  readonly duty?: OutsideDuty | undefined;
-  readonly restraints: Pick<RestraintOrders, 'draft' | 'end'>;
-  readonly incidents: Pick<IncidentOrders, 'start'>;
-  readonly refused: (refusal: { readonly reason: string; readonly command: TypedCommand }) => void;
-  readonly now?: () => number;
-}
-
-/** A command of somebody on the roster, while Temporal answers. */
-export interface Asking extends Looking {
-  readonly command: TypedCommand;
-  readonly options: SlashOptions;
-}
 
 const help = [
   '*/firebreak incidents*  the open incidents, newest first',
@@ -63,7 +28,6 @@ const help = [
 
 /** The answer is mrkdwn, escaped already; or a dialog. */
 export type SlashAnswer = { readonly mrkdwn: string } | { readonly opens: OrderDraft };
-export type Answered = string | { readonly opens: OrderDraft };
 
 /** What people ask and order in Slack without a card: the same as on the command line, by the same ways. Everybody else is refused. */
 export function createSlash(options: SlashOptions): (command: TypedCommand) => Promise<SlashAnswer> {
@@ -150,13 +114,6 @@ function onCall({ config: { roster }, duty }: SlashOptions, at: number): string 
 
 function narrowedBy(duty: OutsideDuty | undefined, at: number): (holder: string, group: string) => boolean {
   return (holder, group) => duty?.isOnCall(holder, group, at) ?? true;
-}
-
-/** The incident that the first word names. @throws FB_ERR_REFUSED. */
-export function incidentNamed(asking: Asking, rest: readonly string[]): string {
-  const [written] = rest;
-  if (written === undefined) throw new FirebreakError('FB_ERR_REFUSED', 'name the incident, such as shop/Deployment/cart');
-  return incidentId(asking.session.config, written);
 }
 
 async function show(asking: Asking, rest: readonly string[]): Promise<string> {

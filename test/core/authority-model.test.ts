@@ -49,11 +49,16 @@ const plans: Readonly<Record<World['risk'], Plan>> = {
 
 const ids = ['ana', 'ben', 'cy', 'lea'] as const;
 
+const isIn =
+  ({ only }: World) =>
+  (person: string): boolean =>
+    only?.includes(person) ?? true;
+
 function rosterOf(world: World): Roster {
   const on = (person: string) => ({ person, from: start + world.shift.from * minute, until: start + world.shift.until * minute });
   return {
     people: ids.map((id) => ({ id, name: id, slackIds: [`U${id}`], keys: [`key-${id}`], accounts: [`${id}@example.com`] })),
-    groups: { oncall: ['ana', 'ben', 'cy'], leads: ['lea', 'ben'] },
+    groups: { oncall: ['ana', 'ben', 'cy'].filter(isIn(world)), leads: ['lea', 'ben'].filter(isIn(world)) },
     schedules: {
       oncall: {
         timeZone: 'UTC',
@@ -84,6 +89,7 @@ function questionOf(world: World): Question {
       { group: 'leads', withinMs: 60 * minute },
     ],
     requester: world.requester === undefined ? 'playbook/p' : `person/${world.requester}`,
+    ...(world.ordered && { requesters: world.ordered }),
   };
 }
 
@@ -314,5 +320,43 @@ describe('who decides what', () => {
     // Otherwise it would hold for a rule that refuses everything.
     for (const what of ['yes/1/true', 'yes/2/true', 'other/1/true', 'no/1/true', 'nothing'])
       expect(seen.get(what)).toBeGreaterThan(15);
+  });
+
+  test('who ordered it: in teams of one, two and three, whatever is asked, whenever they answer', () => {
+    const click = fc.record({
+      person: fc.constantFrom(...ids),
+      choice: fc.constantFrom('yes' as const, 'no' as const),
+      gap: fc.constantFrom(0, 1, 11, 40),
+      early: fc.constantFrom(0, 0, 16),
+    });
+    const worlds = fc.record(
+      {
+        risk: fc.constantFrom(...(Object.keys(plans) as World['risk'][])),
+        severity: fc.constantFrom('critical' as const, 'high' as const),
+        ordered: fc.subarray([...ids], { minLength: 1, maxLength: 2 }),
+        only: fc.subarray([...ids], { minLength: 1, maxLength: 3 }),
+        requester: fc.constantFrom(...ids),
+        shift: fc.constantFrom({ from: -60, until: 600 }, { from: -60, until: 10 }),
+        standIn: fc.constantFrom('ana' as const, 'lea' as const),
+        actor: fc.record({ person: fc.constantFrom(...ids), at: fc.constantFrom(0, 3) }),
+        clicks: fc.array(click, { minLength: 1, maxLength: 4 }),
+      },
+      { requiredKeys: ['risk', 'severity', 'ordered', 'only', 'shift', 'clicks'] },
+    );
+    const seen = { alone: 0, byOthers: 0, nothing: 0 };
+    fc.assert(
+      fc.property(worlds, ({ clicks, ...world }) => {
+        let now = 0;
+        const ballots = clicks.map(({ gap, early, ...one }): Ballot => {
+          now += gap;
+          return { ...one, via: 'slack', arrives: now, at: now - early };
+        });
+        const by = compare({ ...world, ballots })?.by;
+        const theirs = by?.some((person) => world.ordered.some((one) => one === person));
+        seen[by === undefined ? 'nothing' : theirs ? 'alone' : 'byOthers'] += 1;
+      }),
+      { seed: 6, numRuns: 4_000 },
+    );
+    for (const times of Object.values(seen)) expect(times).toBeGreaterThan(50);
   });
 });

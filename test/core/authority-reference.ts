@@ -25,6 +25,10 @@ export interface World {
   readonly risk: 'none' | 'weakening' | 'destructive' | 'wide' | 'many-objects' | 'others-secrets' | 'own-secrets' | 'protected';
   readonly severity: Severity;
   readonly requester?: string;
+  /** Who has ordered by hand what it is about. */
+  readonly ordered?: readonly string[];
+  /** Nobody else is in any group. Absent: all four are. */
+  readonly only?: readonly string[];
   /** Named by an alert as the actor, from then on. */
   readonly actor?: { readonly person: string; readonly at: number };
   /** When Ana is on call. Ben and Cy always are; Lea and Ben are the leads. */
@@ -47,7 +51,8 @@ const groups = ['oncall', 'leads'] as const;
 /** The holders of a group's rights: whose right it is, and who has it. */
 function rights(world: World, group: (typeof groups)[number], at: number): readonly (readonly [string, string])[] {
   const onShift = at >= world.shift.from && at < world.shift.until;
-  const own = group === 'leads' ? ['lea', 'ben'] : [...(onShift ? ['ana'] : []), 'ben', 'cy'];
+  const all = group === 'leads' ? ['lea', 'ben'] : [...(onShift ? ['ana'] : []), 'ben', 'cy'];
+  const own = all.filter((person) => world.only?.includes(person) ?? true);
   const away = world.standIn !== undefined && at >= 5 && at < 60;
   return own.map((person) => [person, away && person === 'ben' ? (world.standIn ?? '') : person]);
 }
@@ -58,9 +63,18 @@ function barred(world: World, by: number): readonly string[] {
   return [...actors, ...(world.requester ? [world.requester] : [])];
 }
 
+/** There is nobody left to be asked but who ordered it, and who asks: not even somebody whom an alert has named. */
+function isAlone(world: World, at: number): boolean {
+  const set = [...(world.ordered ?? []), world.requester];
+  return groups.every((group) => rights(world, group, at).every((pair) => pair.some((person) => set.includes(person))));
+}
+
 /** The highest rung at which this person has a right that counts: 0 on call, 1 lead, -1 none. */
 function rung(world: World, person: string, at: number, knownBy: number, asked: number): number {
-  const no = barred(world, knownBy);
+  const ordered = world.ordered ?? [];
+  // What they ordered ends nothing: a question that would is another one, and theirs only where there is nobody else.
+  if (ordered.includes(person) && !(cannotBeTakenBack(world) && isAlone(world, at))) return -1;
+  const no = [...barred(world, knownBy), ...(ordered.includes(person) ? [] : ordered)];
   if (no.includes(person)) return -1;
   const held = groups.map((group) => rights(world, group, at).some(([whose, who]) => who === person && !no.includes(whose)));
   if (asked >= 1 && held[1]) return 1;
