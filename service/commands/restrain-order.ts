@@ -14,7 +14,10 @@ export function proposeRestraint(session: Session, order: SignedRestraint): Prom
     signal: controlNames.proposeSignal,
     order,
     refused: 'restraint.refused',
-    found: (state) => inState(state, order.order.terms.id, 'proposed'),
+    found: (state) => {
+      const found = restraintOf(state, order.order.terms.id);
+      return found?.status.state === 'proposed' ? found : undefined;
+    },
   });
 }
 
@@ -24,7 +27,11 @@ export function endRestraint(session: Session, order: SignedRestraintEnd): Promi
     signal: controlNames.endSignal,
     order,
     refused: 'restraint.refused',
-    found: (state) => inState(state, order.order.restraint, 'ended'),
+    // By this very order: one that was over before is refused.
+    found: (state) => {
+      const found = restraintOf(state, order.order.restraint);
+      return found?.status.state === 'ended' && found.status.by.signature === order.signature ? found : undefined;
+    },
   });
 }
 
@@ -43,9 +50,4 @@ export async function noteOn(session: Session, scope: RestraintScope): Promise<s
 
 export function restraintOf(state: ControlState, id: string): RestraintState | undefined {
   return state.restraints?.find(({ proposal }) => proposal.order.terms.id === id);
-}
-
-function inState(state: ControlState, id: string, wanted: RestraintState['status']['state']): RestraintState | undefined {
-  const found = restraintOf(state, id);
-  return found?.status.state === wanted ? found : undefined;
 }

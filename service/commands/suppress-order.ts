@@ -12,7 +12,10 @@ export function proposeSuppression(session: Session, order: SignedProposal): Pro
     signal: controlNames.proposeSignal,
     order,
     refused: 'suppression.refused',
-    found: (state) => inState(state, order.order.terms.id, 'proposed'),
+    found: (state) => {
+      const found = suppressionOf(state, order.order.terms.id);
+      return found?.status.state === 'proposed' ? found : undefined;
+    },
   });
 }
 
@@ -22,13 +25,12 @@ export function endSuppression(session: Session, order: SignedEnd): Promise<Supp
     signal: controlNames.endSignal,
     order,
     refused: 'suppression.refused',
-    found: (state) => inState(state, order.order.suppression, 'ended'),
+    // By this very order: one that was over before is refused.
+    found: (state) => {
+      const found = suppressionOf(state, order.order.suppression);
+      return found?.status.state === 'ended' && found.status.by.signature === order.signature ? found : undefined;
+    },
   });
-}
-
-function inState(state: ControlState, id: string, wanted: SuppressionState['status']['state']): SuppressionState | undefined {
-  const found = suppressionOf(state, id);
-  return found?.status.state === wanted ? found : undefined;
 }
 
 export function suppressionOf(state: ControlState, id: string): SuppressionState | undefined {
