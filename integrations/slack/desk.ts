@@ -2,8 +2,8 @@ import type { RequestListener } from 'node:http';
 import { App, LogLevel, type RespondFn } from '@slack/bolt';
 import type { CardStore, MessageRef, Notice, QuestionCard, ThreadPost } from '../../core/card.ts';
 import type { ClickAnswer } from '../../core/step.ts';
+import { createAnnounce } from './announcing.ts';
 import { Aside } from './aside.ts';
-import { section } from './blocks.ts';
 import { type Click, ClickChecks } from './click.ts';
 import { callSlack, createSlackClient, type SlackEndpoint, silentLogger, slackClientOptions } from './client.ts';
 import { CommandDoor, type CommandHandlers } from './command-door.ts';
@@ -14,7 +14,7 @@ import { GroupDoor } from './group-door.ts';
 import { type Asked, Groups } from './groups.ts';
 import { linkBlocks } from './link.ts';
 import { noticeBlocks } from './notice.ts';
-import { OrderDialogs, type OrderDialogsParts, type OrderHandlers } from './order-dialogs.ts';
+import { OrderDialogs, type OrderHandlers } from './order-dialogs.ts';
 import { SlackPeople } from './people.ts';
 import { Permalinks } from './permalinks.ts';
 import { Posting } from './posting.ts';
@@ -26,7 +26,7 @@ import { ShownCards } from './shown-cards.ts';
 import { RequestVerifier } from './signature.ts';
 import { SocketReceiver } from './socket.ts';
 import { SubmissionChecks } from './submission.ts';
-import { inline, plain } from './text.ts';
+import { plain } from './text.ts';
 import { IncidentThreads } from './threads.ts';
 
 export interface SlackDeskOptions extends SlackEndpoint, OrderHandlers, CommandHandlers {
@@ -130,12 +130,7 @@ export function createSlackDesk(options: SlackDeskOptions): SlackDesk {
   const sender = new SenderChecks({ appId, teamId, people: new SlackPeople({ client, teamId, now }) });
   const clicks = new ClickChecks({ cards, sender });
   const dialogs = new Dialogs({ client, cards, now });
-  const announce: OrderDialogsParts['announce'] = async (under, text, key) => {
-    const blocks = [section(inline(text, 2_900))];
-    await posting
-      .postOnce(key, async () => ({ key, channel: under.channel, threadTs: under.ts, text: plain(text, 300), blocks }))
-      .catch((error: unknown) => log('not told under the message', { error: codeOf(error) }));
-  };
+  const announce = createAnnounce({ posting, log });
   const permalink = (message: MessageRef) => permalinks.of(message);
   const orders = new OrderDialogs({ ...options, dialogs, permalink, announce, log, now });
   const { mayAnswer, onClick } = options;

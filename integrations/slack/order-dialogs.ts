@@ -104,7 +104,8 @@ export class OrderDialogs {
     const { message } = incident.draft;
     const link = message && (await permalink(message));
     const answer = await onIncident({ ...incident, ...(link === undefined ? {} : { link }) });
-    if (message && answer.announce !== undefined) await announce(message, answer.announce, `started:${incident.dialogId}`);
+    // Who ordered it hears of it at once, however full the channel is.
+    if (message && answer.announce !== undefined) void announce(message, answer.announce, `started:${incident.dialogId}`);
     return answer;
   }
 }

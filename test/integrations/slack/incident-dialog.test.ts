@@ -50,6 +50,15 @@ describe('an incident is started from a message', () => {
     await until(() => rig.slack.replies(channel, ts).find(({ text }) => text.includes('started the incident')));
   });
 
+  test('is told under the message also where Slack takes no more for a while', async () => {
+    const view = await opened();
+    rig.slack.fail('chat.postMessage', { status: 429, retryAfter: 2 });
+    await submit(view);
+    await until(() => rig.slack.ephemerals('U0ADA').find(({ text }) => text === 'Started.'));
+    expect(rig.slack.replies(channel, ts)).toEqual([]);
+    await until(() => rig.slack.replies(channel, ts).find(({ text }) => text.includes('started the incident')), 10_000);
+  });
+
   test('is critical where the pod is cut off', async () => {
     await submit(await opened(), { ...right, fb_wish: 'quarantine', fb_severity: 'low' });
     await until(() => rig.incidents[0]);
