@@ -121,7 +121,11 @@ await shown(browser, async (page) => {
 await shown(browser, async (page) => {
   await page.getByLabel('More actions').first().click();
   await page.locator('.block-actions').scrollIntoViewIfNeeded();
-  await page.screenshot({ path: join(folder, 'slack-menu.png'), clip: { x: 320, y: 560, width: 800, height: 380 } });
+  const menu = await page.getByRole('menu').first().boundingBox();
+  if (!menu) throw new Error('the menu is not to be seen');
+  const height = 380;
+  const clip = { x: 320, y: menu.y + menu.height + 20 - height, width: 800, height };
+  await page.screenshot({ path: join(folder, 'slack-menu.png'), clip });
   await page.getByRole('menuitem', { name: 'Details and timeline' }).click();
   await page.getByRole('dialog').getByText('Timeline').waitFor();
   await picture(page, 'slack-dialog-details', '#modal');
