@@ -8,6 +8,7 @@ import type { EvidenceStore } from '../core/evidence-store.ts';
 import type { IncidentKeys } from '../core/incident-key.ts';
 import { sealStream } from '../integrations/evidence/sealed-stream.ts';
 import type { EvidenceStreams } from './evidence-streams.ts';
+import { lettingGo } from './nursery.ts';
 
 export interface SealingParts {
   readonly store: EvidenceStore;
@@ -39,7 +40,7 @@ export async function keepSealed(
 ): Promise<Pick<Artefact, 'sha256' | 'bytes' | 'sealed'>> {
   const { incident, run } = context;
   const { id, key } = await keys.keyFor({ incident, run, class: kind });
-  const plain = hashing(streams?.paced(data) ?? data, whole);
+  const plain = hashing(lettingGo(streams?.paced(data) ?? data), whole);
   const kept = await store.put(sealStream(plain.data, key), what.mediaType, kind);
   return { ...plain.result(), sealed: { keyId: id, ...kept } };
 }
