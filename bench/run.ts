@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { serviceNodeFlags } from '../service/dev/node-flags.mjs';
 import { type BenchResult, printTable } from './report.ts';
 
 /** Every benchmark there is. Each runs in a process of its own, so that none leaves its memory to the next. */
@@ -15,12 +16,19 @@ if (chosen.length === 0) {
 let failed = false;
 for (const name of chosen) {
   console.log(`\n== ${name}`);
-  const { status } = spawnSync(process.execPath, [join(import.meta.dirname, `${name}.ts`)], { stdio: 'inherit' });
+  const { status } = spawnSync(process.execPath, [...flagsFor(name), join(import.meta.dirname, `${name}.ts`)], {
+    stdio: 'inherit',
+  });
   failed ||= status !== 0;
 }
 console.log('');
 printTable(chosen.flatMap((name) => read(name)));
 process.exit(failed ? 1 : 0);
+
+/** What does the service's work in its own process does it as the service would; the others start one. */
+function flagsFor(name: string): readonly string[] {
+  return name === 'actions' ? serviceNodeFlags : [];
+}
 
 function read(name: string): readonly BenchResult[] {
   try {
