@@ -128,14 +128,24 @@ export class Leases {
       const wait = next - Date.now();
       const changed = wait > 0 && (await condition(() => this.#version !== version, wait));
       if (!changed)
-        for (const lease of this.#model.activeLeases)
-          if (lease.state === 'active' && lease.until <= Date.now()) this.#atEnd(lease);
+        for (const lease of this.#model.activeLeases) if (this.#canEnd(lease) && lease.until <= Date.now()) this.#atEnd(lease);
     }
   }
 
   #nextEnd(): number | undefined {
-    const ends = this.#model.activeLeases.filter((lease) => lease.state === 'active').map((lease) => lease.until);
+    const now = Date.now();
+    const ends = this.#model.activeLeases
+      .filter((lease) => lease.state === 'active' && (lease.until > now || this.#canEnd(lease)))
+      .map((lease) => lease.until);
     return ends.length === 0 ? undefined : Math.min(...ends);
+  }
+
+  /**
+   * Not while its step is still being done: a worker that was killed before it could tell is followed by another, which does the step
+   * again, and what had been given back in between would be taken once more. When the step has landed, the lease is looked at again.
+   */
+  #canEnd(lease: Lease): boolean {
+    return lease.state === 'active' && this.#model.steps.get(lease.stepKey)?.state !== 'running';
   }
 
   /** Waits for nothing: an undo that hangs must not hold up the end of another lease. */

@@ -179,7 +179,7 @@ export class StepEngine {
     if (evidence) this.#model.evidence = [...this.#model.evidence, evidence];
     this.#model.images = imagesAfter(this.#model.images, applied.plan, applied.output);
     if (lease) {
-      const known = { ...lease, target: { ...applied.plan.target } };
+      const known = { ...(this.#model.leases.get(lease.id) ?? lease), target: { ...applied.plan.target } };
       this.#leases.update(known);
       this.#model.holdings.set(lease.id, { leaseId: lease.id, call, output: applied.output });
       this.#questions.standing(known, undoPlanOf(applied.plan, call.key));

@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { ApplicationFailure } from '@temporalio/common';
 import { alertOf, type Lab, type RunningIncident, refuse, type Script, startLab } from './harness.ts';
 
 const script: Script = {};
@@ -92,6 +93,23 @@ describe('the end of a lease', () => {
     const reason = lab.seen.undoReasons.at(-1);
     expect(reason).toMatchObject({ kind: 'lease-ended', verdict: 'benign' });
     expect(reason?.kind === 'lease-ended' && reason.proof?.votes.map((signed) => signed.vote.person)).toEqual(['ana', 'ben']);
+  });
+
+  test('waits for a step that is still being done: what is given back before it lands would be taken again', async () => {
+    const later = () =>
+      ApplicationFailure.create({ type: 'FB_ERR_UNAVAILABLE', message: 'the API server is away', nextRetryDelay: '5h' });
+    script.quarantinePod = (_call, attempt) => {
+      if (attempt <= 2) throw later();
+    };
+    const incident = await lab.start([alertOf()]);
+    await lab.env.sleep('270m');
+    expect((await incident.state()).timeline.map(({ kind }) => kind)).not.toContain('lease.renewed');
+    await lab.env.sleep('1h');
+    const { timeline } = await incident.until((state) => (state.leases[0]?.renewals ?? 0) > 0, 'the renewal');
+    const kinds = timeline.map(({ kind }) => kind);
+    expect(kinds.indexOf('lease.renewed')).toBeGreaterThan(kinds.indexOf('step.applied'));
+    expect(applied(incident, 'quarantinePod')).toHaveLength(1);
+    expect(undone(incident)).toEqual([]);
   });
 
   test('finds a drifted pod, says so, and does not try for ever', async () => {
