@@ -198,6 +198,13 @@ describe('evidence that is to go', () => {
   });
 });
 
+/** The cell looks every few seconds, and says so when it finds another state than before. */
+const cellKnows = (holds: (restraints: string) => boolean) =>
+  until('the cell to know it', 30_000, async () => {
+    const changes = service.log.split('\n').filter((line) => line.includes('freezes and observe modes have changed'));
+    return changes.length > 0 && holds(changes.at(-1) ?? '');
+  });
+
 describe('a freeze at the command line', () => {
   test('makes what is automatic a question, is shown with the incident, and a person still contains', async () => {
     const { id } = JSON.parse(
@@ -216,9 +223,7 @@ describe('a freeze at the command line', () => {
     await expect(firebreak('ada', 'restraints', 'approve', id)).rejects.toThrow('Who asks may not answer');
     expect(await firebreak('grace', 'restraints', 'approve', id)).toContain('Decided');
     expect(await firebreak(undefined, 'restraints', 'list')).toContain('maintenance of the shop');
-    await until('the cell to know it', 30_000, async () =>
-      service.log.split('\n').some((line) => line.includes('have changed') && line.includes(id)),
-    );
+    await cellKnows((restraints) => restraints.includes(id));
 
     await service.post([alertAbout(pay, 'binary')]);
     const asked = await service.stateWhen('a question', pay, 60_000, ({ questions }) =>
@@ -232,19 +237,16 @@ describe('a freeze at the command line', () => {
     await service.stateWhen('the containment', pay, 60_000, ({ reached }) => reached === 'contained');
     expect(await firebreak('grace', 'unfreeze', id, '--reason', 'done')).toContain('Ended');
     expect(await firebreak(undefined, 'restraints', 'list')).toContain('Nothing is frozen');
+    await cellKnows((restraints) => !restraints.includes(id));
   });
 });
 
 describe('a broken glass at the command line', () => {
   test('takes two people and names one incident; in it a freeze does not hold', async () => {
-    const known = (id: string) =>
-      until('the cell to know it', 30_000, async () =>
-        service.log.split('\n').some((line) => line.includes('have changed') && line.includes(id)),
-      );
     const decide = async (...args: readonly string[]): Promise<string> => {
       const { id } = JSON.parse(await firebreak('ada', ...args, '--hours', '1', '--reason', 'it spreads', '--json'));
       expect(await firebreak('grace', 'restraints', 'approve', id)).toContain('Decided');
-      await known(id);
+      await cellKnows((restraints) => restraints.includes(id));
       return id;
     };
     const frozen = await decide('freeze', '--namespace', till.namespace);
@@ -256,6 +258,7 @@ describe('a broken glass at the command line', () => {
     expect(questions.some(({ question }) => question.text.includes('It was not done at once'))).toBe(false);
     expect(await firebreak(undefined, 'incidents', 'show', idOf(till))).toContain('In force: broken glass for the incident');
     for (const id of [broken, frozen]) expect(await firebreak('grace', 'unfreeze', id, '--reason', 'over')).toContain('Ended');
+    await cellKnows((restraints) => ![broken, frozen].some((id) => restraints.includes(id)));
   });
 });
 
