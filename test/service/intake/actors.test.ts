@@ -1,5 +1,6 @@
 import { afterEach, expect, test } from '@jest/globals';
 import { namingActors } from '../../../core/actors.ts';
+import { alertOfOrder, type StartIncident } from '../../../core/incident-order.ts';
 import type { Roster } from '../../../core/roster.ts';
 import { resolverFromNames } from '../../../core/subject.ts';
 import { FakeIncidentGateway } from '../../fakes/incident-gateway.ts';
@@ -71,4 +72,37 @@ test('one alert of a storm, which is only counted, still says who did it', async
   const whole = told(gateway).flatMap(({ alerts }) => alerts);
   expect(whole.length).toBeLessThan(60);
   expect(whole.some(({ actors }) => actors !== undefined)).toBe(false);
+});
+
+test('who orders an incident by hand is its requester, and no actor of it', async () => {
+  const { door, gateway } = await open();
+  const order = (person: string, id: string): StartIncident => ({
+    version: 1,
+    kind: 'incident.start',
+    person,
+    at: new Date().toISOString(),
+    terms: {
+      version: 1,
+      id,
+      cluster: 'lab',
+      wish: 'quarantine',
+      pod: { namespace: 'shop', name: 'web-1' },
+      severity: 'critical',
+      reason: 'it mines',
+    },
+  });
+  for (const [person, id] of [
+    ['ana', '0'.repeat(16)],
+    ['eve', '1'.repeat(16)],
+    ['ana', '2'.repeat(16)],
+  ] as const)
+    expect(await door.intake.raise(alertOfOrder(order(person, id), person))).toMatchObject({ incident: expect.any(String) });
+  await until(
+    () =>
+      told(gateway)
+        .flatMap(({ counts }) => counts)
+        .reduce((sum, { count }) => sum + count, 0) === 3,
+  );
+  expect(new Set(told(gateway).flatMap(({ requesters = [] }) => requesters))).toEqual(new Set(['ana', 'eve']));
+  expect(told(gateway).flatMap(({ actors = [] }) => actors)).toEqual([]);
 });
