@@ -118,6 +118,7 @@ export function report({
     ],
   };
   if (isWhole) writeResult(result);
+  else console.log(Object.entries(result.figures).filter(([what]) => what.startsWith('critical')));
   for (const { what, goal: wanted, measured, met } of result.goals)
     console.log(`${met ? 'met    ' : 'NOT MET'} ${what}: ${measured} (${wanted})`);
 }

@@ -124,7 +124,7 @@ async function measure(name: string, { workloads, count, goal, perRequest = 1 }:
 
 /** The spool is empty when everything that was accepted is in Temporal. */
 async function drained(prefix: string, accepted: number): Promise<FarEnd> {
-  const until = Date.now() + 300_000;
+  const until = Date.now() + 600_000;
   while (Date.now() < until) {
     const text = await (await fetch(`${url}/metrics`)).text();
     if (/^firebreak_intake_waiting_incidents 0$/m.test(text)) break;

@@ -1,5 +1,9 @@
-/** What is durable after this has kept its sender waiting. */
+/** What is durable after this has kept its sender waiting, */
 const lateMs = 20;
+/** unless that is what the disk takes: so many times its quickest write of the last minutes. */
+const lateTimes = 3;
+/** In a window; so what was quickest counts half after 70 s. */
+const forgottenShare = 1.002;
 /** A disk that is slow once is no pressure. */
 const lateShare = 0.1;
 const windowMs = 200;
@@ -17,6 +21,7 @@ export class Pressure {
   #since = 0;
   #current = nothing;
   #before = nothing;
+  #quickestMs = Number.POSITIVE_INFINITY;
 
   constructor(now: () => number = () => performance.now()) {
     this.#now = now;
@@ -25,8 +30,10 @@ export class Pressure {
   /** An alert was made durable within so many milliseconds. */
   took(ms: number): void {
     this.#turn();
+    this.#quickestMs = Math.min(this.#quickestMs, ms);
+    const isLate = ms > Math.max(lateMs, lateTimes * this.#quickestMs);
     const { late, all } = this.#current;
-    this.#current = { late: late + (ms > lateMs ? 1 : 0), all: all + 1 };
+    this.#current = { late: late + (isLate ? 1 : 0), all: all + 1 };
   }
 
   get isHigh(): boolean {
@@ -41,6 +48,7 @@ export class Pressure {
     if (passed < windowMs) return;
     this.#before = passed < 2 * windowMs ? this.#current : nothing;
     this.#current = nothing;
+    this.#quickestMs *= forgottenShare;
     this.#since = now;
   }
 }

@@ -6,6 +6,7 @@ describe('pressure', () => {
     let now = 1_000;
     const pressure = new Pressure(() => now);
     expect(pressure.isHigh).toBe(false);
+    pressure.took(3);
     for (let n = 0; n < 20; n += 1) pressure.took(60);
     expect(pressure.isHigh).toBe(true);
     now += 250;
@@ -19,7 +20,9 @@ describe('pressure', () => {
   test('is over when nothing comes any more', () => {
     let now = 1_000;
     const pressure = new Pressure(() => now);
+    pressure.took(5);
     pressure.took(500);
+    expect(pressure.isHigh).toBe(true);
     now += 500;
     expect(pressure.isHigh).toBe(false);
   });
@@ -29,5 +32,15 @@ describe('pressure', () => {
     for (let n = 0; n < 50; n += 1) pressure.took(2);
     pressure.took(100);
     expect(pressure.isHigh).toBe(false);
+  });
+
+  test('is not made by a disk that is slow, but by waiting for it', () => {
+    let now = 1_000;
+    const pressure = new Pressure(() => now);
+    for (let n = 0; n < 50; n += 1) pressure.took(40 + (n % 20));
+    expect(pressure.isHigh).toBe(false);
+    now += 500;
+    for (let n = 0; n < 50; n += 1) pressure.took(150);
+    expect(pressure.isHigh).toBe(true);
   });
 });
