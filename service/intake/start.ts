@@ -65,6 +65,7 @@ export interface Intake {
 }
 
 const hourMs = 3_600_000;
+const closeIdleEveryMs = 50;
 const lookAtFillMs = 10_000;
 const shareToWarnAt = 0.7;
 
@@ -164,7 +165,9 @@ export async function startIntake(options: IntakeOptions): Promise<Intake> {
         if (stopping) return;
         stopping = true;
         end();
-        await server.close();
+        // Node looks for idle connections once: those that are answered later would be waited for until their senders go.
+        const closing = setInterval(() => listener.server.closeIdleConnections(), closeIdleEveryMs);
+        await server.close().finally(() => clearInterval(closing));
         await control.close();
         await dispatcher.stop(withinMs);
         await spool.close();
