@@ -4,8 +4,12 @@ import { FirebreakError } from '../core/errors.ts';
 import type { Plan } from '../core/plan.ts';
 import { worse } from '../core/severity.ts';
 import type { StepCall, UndoCall } from '../core/step.ts';
+import type { Taken } from '../core/taken.ts';
 import { checkProof } from '../core/vote-check.ts';
 import type { ChokepointParts } from './chokepoint.ts';
+
+/** A step that did not come about is taken back by then, or by people. */
+const failedWithinMs = 15 * 60_000;
 
 /** Who may answer, and by what it is told. */
 type Authority = Pick<ChokepointParts, 'roster' | 'keys' | 'rules' | 'now' | 'signIns'>;
@@ -56,6 +60,29 @@ export async function mustBeApproved(parts: Authority, call: StepCall, proof: Ap
     ...(stepUp && { stepUp }),
   });
   if (!result.ok) throw new FirebreakError('FB_ERR_APPROVAL_INVALID', result.reason);
+}
+
+/**
+ * The same, held to what the note on the object says of when it was taken: a workflow that claims less than that, or that a step which has been in
+ * force for long did not come about, needs the people whom it should have asked.
+ */
+export async function mayUndoTaken(
+  parts: Authority,
+  call: StepCall,
+  reason: UndoCall['reason'],
+  taken: Taken | undefined,
+): Promise<void> {
+  if (!taken) return;
+  if (reason.kind === 'step-failed') {
+    const age = (parts.now ?? Date.now)() - Date.parse(taken.at);
+    if (age <= failedWithinMs) return;
+    throw new FirebreakError(
+      'FB_ERR_APPROVAL_INVALID',
+      `it has been in force since ${taken.at}: giving it back is for people to decide`,
+    );
+  }
+  const severity = worse(call.severity, taken.severity);
+  if (severity !== call.severity) await mayUndo(parts, { ...call, severity }, reason);
 }
 
 /** Giving containment back: people approved exactly this undo, or the lease ended where silence may free, or the step itself failed. */

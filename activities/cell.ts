@@ -1,14 +1,15 @@
 import { Context } from '@temporalio/activity';
 import type { StepContext } from '../core/action.ts';
+import type { IncidentRef } from '../core/incident.ts';
 import { checkRemark } from '../core/remark.ts';
 import type { Roster } from '../core/roster.ts';
 import { answerersTo } from '../core/standing.ts';
 import type { CellActivities, StepCall } from '../core/step.ts';
 import { checkVote, type VoteKeys } from '../core/vote-check.ts';
+import type { WorkloadLeft } from '../core/workload-left.ts';
+import { alive } from './alive.ts';
 import type { Chokepoint, SignInReader } from './chokepoint.ts';
 import { asFailure } from './failures.ts';
-
-const heartbeatMs = 1_000;
 
 export interface ActivityLog {
   info(fields: Readonly<Record<string, unknown>>, message: string): void;
@@ -21,18 +22,18 @@ export function createCellActivities(parts: {
   readonly roster: Roster;
   readonly keys: VoteKeys;
   readonly signIns?: SignInReader;
+  /** From memory: nobody waits for it. */
+  readonly left?: (incident: IncidentRef) => WorkloadLeft | undefined;
   readonly log: ActivityLog;
 }): CellActivities {
-  const { chokepoint, roster, keys, signIns, log } = parts;
+  const { chokepoint, roster, keys, signIns, left: leftOf, log } = parts;
 
   const run = async <T>(what: string, call: StepCall, fast: boolean, work: (context: StepContext) => Promise<T>): Promise<T> => {
-    const { cancellationSignal, info, heartbeat } = Context.current();
-    // A lost worker is noticed by the missing heartbeat.
+    const { cancellationSignal, info } = Context.current();
     let at: string | undefined;
-    const beat = setInterval(() => heartbeat(at), heartbeatMs);
     const started = performance.now();
     try {
-      const result = await work({
+      const step: StepContext = {
         key: call.key,
         incident: call.incident.id,
         run: call.incident.run,
@@ -42,7 +43,11 @@ export function createCellActivities(parts: {
           at = text;
           log.info({ incident: call.incident.id, step: call.key, attempt: info.attempt }, `${what} ${call.action}: ${text}`);
         },
-      });
+      };
+      const result = await alive(
+        () => work(step),
+        () => at,
+      );
       log.info(
         { incident: call.incident.id, step: call.key, attempt: info.attempt, ms: Math.round(performance.now() - started) },
         `${what} ${call.action}`,
@@ -55,8 +60,6 @@ export function createCellActivities(parts: {
         `${what} ${call.action} failed`,
       );
       throw failure;
-    } finally {
-      clearInterval(beat);
     }
   };
 
@@ -72,6 +75,9 @@ export function createCellActivities(parts: {
     },
     verifyRemark: async ({ remark, question, level }) =>
       checkRemark({ signed: remark, question, level, roster, keys, now: Date.now() }),
-    answerersTo: async ({ question, actors }) => answerersTo({ question, roster, ...(actors && { actors }) }, Date.now()),
+    answerersTo: async ({ question, actors }) => {
+      const left = leftOf?.(question.incident);
+      return { ...answerersTo({ question, roster, ...(actors && { actors }) }, Date.now()), ...(left && { left }) };
+    },
   };
 }

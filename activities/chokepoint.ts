@@ -5,16 +5,17 @@ import { digestOf } from '../core/digest.ts';
 import { FirebreakError } from '../core/errors.ts';
 import type { EvidenceRef } from '../core/evidence.ts';
 import { checkGuardrails, type GuardrailRules } from '../core/guardrail.ts';
-import type { UnderwayStep } from '../core/own-steps.ts';
 import { type Plan, planDigest } from '../core/plan.ts';
 import type { ActiveRestraint, Restrainable } from '../core/restraint.ts';
 import type { Roster } from '../core/roster.ts';
 import type { AppliedStep, StepCall, UndoCall } from '../core/step.ts';
 import type { SignIn, StepUpPolicy } from '../core/step-up.ts';
 import type { StepUp, VoteKeys } from '../core/vote-check.ts';
-import { approvedPlan, mayUndo, mustBeApproved } from './approval-check.ts';
+import { approvedPlan, mayUndo, mayUndoTaken, mustBeApproved } from './approval-check.ts';
 import { asApproved, createChangeWindows, restrainableOf } from './change-windows.ts';
+import { createEvidenceRule, type EvidenceWait } from './evidence-rule.ts';
 import { createReservations } from './reservations.ts';
+import { type StepRegister, underway } from './step-register.ts';
 
 /** One action as the chokepoint runs it: what it declares, what its input must be, what does it. */
 export interface RegisteredAction<Input = unknown, Output = unknown> {
@@ -31,11 +32,6 @@ export interface Census {
   contained(): ReadonlyMap<string, string>;
   /** Pods of this namespace that this incident has taken, as their sealed before-states prove, with the label or robbed of it. */
   takenBy(incident: string, namespace: string): ReadonlySet<string>;
-}
-
-/** Who is told which step is underway: sensors see it too. */
-export interface StepRegister {
-  during<T>(step: UnderwayStep, work: () => Promise<T>): Promise<T>;
 }
 
 /**
@@ -59,6 +55,7 @@ export interface ChokepointParts {
   readonly census: Census;
   /** Whether a signed manifest of this target is really in the evidence store. */
   readonly evidenceKept: (ref: EvidenceRef, incident: string) => Promise<boolean>;
+  readonly evidenceWait: EvidenceWait;
   readonly now?: () => number;
   readonly steps?: StepRegister;
   /** The strictest freeze or observe mode on a step now. From memory: no call on the fast path. */
@@ -80,6 +77,7 @@ export function createChokepoint(parts: ChokepointParts): Chokepoint {
   const registered = new Map(parts.actions.map((action) => [action.declaration.name, action]));
   const reservations = createReservations(parts);
   const windows = createChangeWindows({ rules: parts.rules, now: parts.now ?? Date.now, restraintOn: parts.restraintOn });
+  const evidence = createEvidenceRule(parts);
   const landed = new Set<string>();
 
   const actionOf = (call: StepCall) => {
@@ -161,12 +159,6 @@ export function createChokepoint(parts: ChokepointParts): Chokepoint {
     throw new FirebreakError('FB_ERR_PLAN_CHANGED', `${plan.target.name} is no longer as it was when people approved`);
   };
 
-  const evidence = async (call: StepCall, declaration: ActionDeclaration, plan: Plan) => {
-    if (declaration.effect !== 'destructive' || Date.parse(call.evidenceDeadline) <= (parts.now ?? Date.now)()) return;
-    for (const ref of call.evidence) if (isOf(ref, plan) && (await parts.evidenceKept(ref, call.incident.id))) return;
-    throw new FirebreakError('FB_ERR_EVIDENCE_PENDING', `nothing is kept of ${(plan.evidenceOf ?? plan.target).name} yet`);
-  };
-
   /** What no approval can allow is not put to people either. */
   const mayBeAsked = (call: StepCall, plan: Plan, declaration: ActionDeclaration) => {
     const { severity } = call;
@@ -198,7 +190,9 @@ export function createChokepoint(parts: ChokepointParts): Chokepoint {
       try {
         await evidence(call, action.declaration, plan);
         await kept(context);
-        const output = await underway(parts.steps, call, plan, () => action.implementation.apply(input, context));
+        const output = await underway(parts.steps, call, plan, () =>
+          action.implementation.apply(input, { ...context, severity: call.severity }),
+        );
         remember(landed, call.key);
         return { plan, output };
       } catch (error) {
@@ -219,7 +213,15 @@ export function createChokepoint(parts: ChokepointParts): Chokepoint {
         throw new FirebreakError('FB_ERR_APPROVAL_INVALID', 'the step came about: giving it back is for people to decide');
       await mayUndo(parts, call, reason);
       const result = await underway(parts.steps, call, undefined, () =>
-        undo({ input, key: call.key, ...(output === undefined ? {} : { output }) }, context),
+        undo(
+          {
+            input,
+            key: call.key,
+            ...(output === undefined ? {} : { output }),
+            allow: (taken) => mayUndoTaken(parts, call, reason, taken),
+          },
+          context,
+        ),
       );
       reservations.dropStep(call.key);
       return result;
@@ -233,36 +235,6 @@ async function kept({ durable }: StepContext): Promise<void> {
   } catch {
     throw new FirebreakError('FB_ERR_REFUSED', 'what asks for it could not be kept');
   }
-}
-
-/** Registers what the step touches for as long as it runs. */
-async function underway<T>(
-  steps: StepRegister | undefined,
-  call: StepCall,
-  plan: Plan | undefined,
-  work: () => Promise<T>,
-): Promise<T> {
-  if (!steps) return work();
-  const planned = plan ? [plan.target.name, ...plan.blastRadius, ...plan.changes.map(({ target }) => target)] : [];
-  const targets = [...new Set([...planned, ...objectsIn(call.input)])];
-  return steps.during({ key: call.key, action: call.action, incident: call.incident.id, targets }, work);
-}
-
-/** The objects that an input names, by the name of their field: `pod`, `secret`. */
-function objectsIn(input: unknown): readonly string[] {
-  if (typeof input !== 'object' || input === null) return [];
-  return Object.entries(input).flatMap(([kind, value]: [string, unknown]) => {
-    if (typeof value !== 'object' || value === null || !('namespace' in value) || !('name' in value)) return [];
-    return [`${kind}/${String(value.namespace)}/${String(value.name)}`];
-  });
-}
-
-/** Evidence is of one object: by uid, or, for what has none, by name. */
-function isOf(ref: EvidenceRef, plan: Plan): boolean {
-  const subject = plan.evidenceOf ?? plan.target;
-  return subject.uid === undefined
-    ? ref.target.uid === undefined && ref.target.name === subject.name
-    : ref.target.uid === subject.uid;
 }
 
 const rememberedSteps = 10_000;

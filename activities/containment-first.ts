@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Context } from '@temporalio/activity';
 import { actions } from '../core/actions/index.ts';
 import type { CellActivities, DeskActivities, StepCall } from '../core/step.ts';
+import { alive } from './alive.ts';
 
 export interface ContainmentFirstOptions {
   /** Milliseconds without a containment on its way until other work goes on. */
@@ -111,17 +111,9 @@ export function deskContainsFirst(activities: DeskActivities, first: Containment
   };
 }
 
-const heartbeatMs = 1_000;
-
 /** Who waits is alive: the server must not take the worker for lost. */
-async function turnAlive(first: ContainmentFirst): Promise<void> {
-  const { heartbeat } = Context.current();
-  const beat = setInterval(() => heartbeat(), heartbeatMs);
-  try {
-    await first.turn();
-  } finally {
-    clearInterval(beat);
-  }
+function turnAlive(first: ContainmentFirst): Promise<void> {
+  return alive(() => first.turn());
 }
 
 const containing: ReadonlySet<string> = new Set(actions.filter(({ contains }) => contains).map(({ name }) => name));

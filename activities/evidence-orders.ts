@@ -3,7 +3,7 @@ import { FirebreakError } from '../core/errors.ts';
 import { signedEvidenceOrderSchema } from '../core/evidence-order.schema.ts';
 import { checkEvidenceOrder, type EvidenceOrder, isMeant, type SignedEvidenceOrder } from '../core/evidence-order.ts';
 import { expiresAt, type RetentionRules, whyKept } from '../core/evidence-retention.ts';
-import type { KeptKey, KeyRegister } from '../core/incident-key.ts';
+import { type EvidenceHold, type KeptKey, type KeyRegister, keyNameOf } from '../core/incident-key.ts';
 import type { Person } from '../core/roster.ts';
 import type { Beliefs, Checked } from '../core/suppression-check.ts';
 
@@ -24,6 +24,14 @@ export interface EvidenceOrderParts {
   readonly retention: RetentionRules;
   readonly keys: KeyRegister;
   readonly runOf: RunLookup;
+}
+
+/** How long one person's order to end a hold waits for another's. */
+const endingStandsMs = 7 * 86_400_000;
+
+interface Carried {
+  readonly text: string;
+  readonly asked?: true;
 }
 
 /** How many are destroyed at once by themselves: what is left comes with the next look. */
@@ -58,12 +66,34 @@ export function createEvidenceActivities(parts: EvidenceOrderParts): EvidenceAct
   const meant = async (order: EvidenceOrder): Promise<readonly KeptKey[]> =>
     (await keys.list(order.incident)).filter((key) => isMeant(order, key));
 
-  /** By this very order, as far as can be told: by the same person, for the same reason. */
+  /** By this very order, as far as can be told: of a destruction, by the same person, for the same reason. */
   const wasDone = async (order: EvidenceOrder): Promise<boolean> => {
-    const gone = (await meant(order)).flatMap(({ destroyed }) => destroyed ?? 'there');
+    if (order.kind === 'evidence.hold') return false;
+    const found = await meant(order);
+    if (order.kind === 'evidence.unhold') return !found.some(({ hold }) => hold);
+    const gone = found.flatMap(({ destroyed }) => destroyed ?? 'there');
     const isOurs = (one: (typeof gone)[number]): boolean =>
       one !== 'there' && one.by === `person/${order.person}` && one.reason === order.reason;
     return gone.some(isOurs) && !gone.includes('there');
+  };
+
+  const actorsOf = async (key: KeptKey): Promise<readonly string[]> => (await (await runOf(key))?.actors()) ?? [];
+
+  /** A hold ends by the word of two: else one person alone could have what somebody wants kept destroyed. */
+  const endHold = async (order: EvidenceOrder, hold: EvidenceHold): Promise<Carried> => {
+    const { incident, person, at } = order;
+    const by = `person/${person}`;
+    const { ending } = hold;
+    const isOpen = ending !== undefined && nowOf() - Date.parse(ending.at) < endingStandsMs;
+    if (!isOpen || ending.by === by) {
+      if (!isOpen) await keys.askToEnd(hold, { by, at });
+      return {
+        text: `${incident} is held until somebody else of ${parts.stewards.join(' or ')} orders its end, too`,
+        asked: true,
+      };
+    }
+    await keys.endHold(incident);
+    return { text: notHeld(incident) };
   };
 
   /** All or none: an order that is refused has destroyed nothing. */
@@ -72,8 +102,14 @@ export function createEvidenceActivities(parts: EvidenceOrderParts): EvidenceAct
   ): Promise<{ readonly keys: readonly KeptKey[] } | { readonly reason: string }> => {
     const found = await meant(signed.order);
     const { kind, incident, person } = signed.order;
-    if (kind === 'evidence.unhold')
-      return found.some(({ hold }) => hold) ? { keys: [] } : { reason: `Nothing of ${incident} is held.` };
+    if (kind === 'evidence.unhold') {
+      const held = found.find(({ hold }) => hold);
+      if (!held) return { reason: `Nothing of ${incident} is held.` };
+      const isActor = (await Promise.all(found.map((key) => actorsOf(key)))).some((actors) => actors.includes(person));
+      return isActor
+        ? { reason: `${held.incident} is held on: an alert of this incident names you as the actor.` }
+        : { keys: [held] };
+    }
     if (found.length === 0) return { reason: `Nothing that can be destroyed is kept of ${incident}.` };
     if (kind === 'evidence.hold') return { keys: [] };
     for (const key of found) {
@@ -84,19 +120,18 @@ export function createEvidenceActivities(parts: EvidenceOrderParts): EvidenceAct
     return there.length > 0 ? { keys: there } : { reason: `What was kept of ${incident} is destroyed already.` };
   };
 
-  const carryOut = async ({ order }: SignedEvidenceOrder, found: readonly KeptKey[]): Promise<string> => {
+  const carryOut = async ({ order }: SignedEvidenceOrder, found: readonly KeptKey[]): Promise<Carried> => {
     const { kind, incident, person, reason } = order;
     const by = `person/${person}`;
     if (kind === 'evidence.hold') {
       await keys.hold({ incident, since: new Date(nowOf()).toISOString(), by, reason });
-      return `nothing of ${incident} is destroyed until the hold is ended`;
+      return { text: `nothing of ${incident} is destroyed until the hold is ended` };
     }
-    if (kind === 'evidence.unhold') {
-      await keys.endHold(incident);
-      return `what is kept of ${incident} is no longer held`;
-    }
+    const hold = found.find((key) => key.hold)?.hold;
+    if (kind === 'evidence.unhold') return hold ? endHold(order, hold) : { text: notHeld(incident) };
     for (const key of found) await keys.destroy(key, { by, reason });
-    return `${count(found.length)} of ${incident} destroyed (${found.map((key) => key.class).join(', ')}): nobody can read what they sealed`;
+    const classes = found.map((key) => key.class).join(', ');
+    return { text: `${count(found.length)} of ${incident} destroyed (${classes}): nobody can read what they sealed` };
   };
 
   return {
@@ -117,13 +152,12 @@ export function createEvidenceActivities(parts: EvidenceOrderParts): EvidenceAct
       const found = await looked(order);
       if ('reason' in found) {
         // Tried again after the attempt before this one had done it, and not said so.
-        const isDone = order.order.kind === 'evidence.destroy' && (await wasDone(order.order));
-        return isDone
-          ? { ok: true, text: `what was kept of ${order.order.incident} is destroyed` }
-          : { ok: false, reason: found.reason };
+        if (!(await wasDone(order.order))) return { ok: false, reason: found.reason };
+        const { kind, incident } = order.order;
+        return { ok: true, text: kind === 'evidence.unhold' ? notHeld(incident) : `what was kept of ${incident} is destroyed` };
       }
       try {
-        return { ok: true, text: await carryOut(order, found.keys) };
+        return { ok: true, ...(await carryOut(order, found.keys)) };
       } catch (error) {
         if (error instanceof FirebreakError && error.code === 'FB_ERR_REFUSED') return { ok: false, reason: `${error.detail}.` };
         throw error;
@@ -141,7 +175,7 @@ export function createEvidenceActivities(parts: EvidenceOrderParts): EvidenceAct
         if (why === undefined) due.push(key);
         if (due.length === mostAtOnce) break;
       }
-      return due.map(({ id, incident, run, class: kind, madeAt }) => ({ id, incident, run, class: kind, madeAt }));
+      return due.map(keyNameOf);
     },
 
     async destroyExpiredEvidence(id) {
@@ -159,6 +193,10 @@ export function createEvidenceActivities(parts: EvidenceOrderParts): EvidenceAct
       }
     },
   };
+}
+
+function notHeld(incident: string): string {
+  return `what is kept of ${incident} is no longer held`;
 }
 
 function count(keys: number): string {

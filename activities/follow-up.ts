@@ -1,12 +1,10 @@
 import { Context } from '@temporalio/activity';
 import { FirebreakError } from '../core/errors.ts';
 import type { Pager } from '../core/paging.ts';
-import type { FollowUpActivities } from '../core/step.ts';
+import { type FollowUpActivities, newsAtOnce } from '../core/step.ts';
 import type { TicketSystem } from '../core/ticket.ts';
 import type { TicketMailbox } from '../core/ticket-news.ts';
 import { asFailure } from './failures.ts';
-
-const newsAtOnce = 20;
 
 async function safely<T>(work: Promise<T>): Promise<T> {
   try {

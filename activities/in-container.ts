@@ -2,7 +2,7 @@ import type { StepContext } from '../core/action.ts';
 import { tools as declared } from '../core/actions/in-container-rights.ts';
 import type { ResolvedPod } from '../core/actions/pod.schema.ts';
 import { FirebreakError } from '../core/errors.ts';
-import type { EvidenceClass } from '../core/evidence.ts';
+import type { Artefact, EvidenceClass } from '../core/evidence.ts';
 import { names, stepHash } from '../core/labels.ts';
 import { redactSecrets } from '../core/redact.ts';
 import type { KubernetesApi } from '../integrations/kubernetes/client.ts';
@@ -74,6 +74,15 @@ export async function planInContainer(options: {
     blastRadius: [name],
     notes: wanted.id === undefined ? ['The alert names no container by id: the run of it that is there now is meant.'] : [],
   };
+}
+
+/** The plan of what only looks, with the tools. */
+export async function planLookInside({
+  notes,
+  ...where
+}: Parameters<typeof planInContainer>[0] & { readonly notes: readonly string[] }) {
+  const { container: _, ...plan } = await planInContainer(where);
+  return { ...plan, notes: [...plan.notes, ...notes] };
 }
 
 /** Whether this step has added its tools to the pod already. */
@@ -164,6 +173,12 @@ export async function outputOf(command: PodCommand, { mostBytes }: { readonly mo
 export async function keepFacts({ keep }: Pick<Keeping, 'keep'>, kind: EvidenceClass, facts: ContainerFacts): Promise<void> {
   const what = { name: 'container.json', mediaType: 'application/json', tool: 'kubernetes-api' };
   await keep(kind, what, JSON.stringify(facts, null, 2));
+}
+
+/** As an artefact of the tools names what they were told. */
+export function commandOf({ tools: { commands } }: ContainerFacts): Pick<Artefact, 'command'> {
+  const command = commands.at(-1);
+  return command ? { command } : {};
 }
 
 const exits: Readonly<Record<number, 'FB_ERR_CONTAINER_REPLACED' | 'FB_ERR_REFUSED' | 'FB_ERR_TARGET_REPLACED'>> = {

@@ -2,7 +2,7 @@ import type { StepContext, Verification } from '../core/action.ts';
 import type { ResolvedPod } from '../core/actions/pod.schema.ts';
 import type { SnapshotPodStateOutput } from '../core/actions/snapshot-pod-state.schema.ts';
 import { FirebreakError } from '../core/errors.ts';
-import type { Artefact, EvidenceClass, EvidenceManifest } from '../core/evidence.ts';
+import type { Artefact, ClockOffset, EvidenceClass, EvidenceManifest } from '../core/evidence.ts';
 import type { VerifyManifest, WriteManifest } from '../core/evidence-store.ts';
 import type { IncidentKey, KeyOwner } from '../core/incident-key.ts';
 import { keepSealedBytes, type SealingParts } from './sealed-evidence.ts';
@@ -11,6 +11,8 @@ export interface EvidenceParts extends Pick<SealingParts, 'store' | 'keys'> {
   readonly writeManifest: WriteManifest;
   readonly verifyManifest: VerifyManifest;
   readonly now?: () => Date;
+  /** How that clock stands to the API server's. */
+  readonly clock?: () => ClockOffset | undefined;
 }
 
 /** What an action's output says of what it has kept. */
@@ -35,7 +37,7 @@ type KeptOf = { readonly pod: ResolvedPod } | { readonly target: EvidenceManifes
 
 /** Begins to keep evidence of a target. Nothing counts as kept before it is closed. */
 export function keepEvidence(
-  { store, keys, writeManifest, now = () => new Date() }: EvidenceParts,
+  { store, keys, writeManifest, now = () => new Date(), clock: clockNow }: EvidenceParts,
   { context, ...of }: KeptOf & { readonly context: StepContext },
 ): Keeping {
   const target = 'pod' in of ? { name: `pod/${of.pod.namespace}/${of.pod.name}`, uid: of.pod.uid } : of.target;
@@ -59,6 +61,7 @@ export function keepEvidence(
     },
     async close(who, did) {
       const at = now().toISOString();
+      const clock = clockNow?.();
       const ref = await writeManifest({
         incident: context.incident,
         run: context.run,
@@ -67,6 +70,7 @@ export function keepEvidence(
         artefacts,
         custody: [{ at, who, did }],
         createdAt: at,
+        ...(clock && { clock }),
       });
       return {
         manifestSha256: ref.manifestSha256,

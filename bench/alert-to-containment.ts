@@ -1,15 +1,15 @@
-import { cpus, getPriority, loadavg } from 'node:os';
+import { getPriority } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { names } from '../core/labels.ts';
-import { createKubernetesApi, type KubernetesApi, pathOf } from '../integrations/kubernetes/client.ts';
+import { createKubernetesApi, pathOf } from '../integrations/kubernetes/client.ts';
 import { accessFromKubeconfig } from '../integrations/kubernetes/kubeconfig.ts';
 import { replacePodLabels } from '../integrations/kubernetes/pods.ts';
 import { AuditLog } from '../service/demo/audit-log.ts';
-import { AlertSender, alertAbout } from './alerts.ts';
-import { idle, setClock, wallClock } from './clock.ts';
+import { AlertSender } from './alerts.ts';
+import { idle, setClock, settle, wallClock } from './clock.ts';
 import { patchedAt } from './patched.ts';
-import { distribution, round, writeResult } from './report.ts';
-import { inParallel, makeDeployment, makeNamespace, openStage, type PodTarget, podsWhenRunning } from './stage.ts';
+import { distribution, loadNow, round, writeResult } from './report.ts';
+import { deployPods, openStage, type PodTarget, podsWhenRunning } from './stage.ts';
 
 const count = Number(process.env.BENCH_COUNT ?? 100);
 const warmUps = 10;
@@ -26,19 +26,11 @@ const plainLabels = { 'benchmark.dev/quarantine': 'active', 'benchmark.dev/incid
 
 type Namespace = keyof typeof namespaces;
 
-const stage = await openStage({ nodes: ['node-a', 'node-b'], prepare: makePods });
+const stage = await openStage({ nodes: ['node-a', 'node-b'], prepare: (api) => deployPods(api, namespaces) });
 try {
   await measure();
 } finally {
   await stage.stop();
-}
-
-async function makePods(api: KubernetesApi): Promise<void> {
-  for (const [namespace, pods] of Object.entries(namespaces)) {
-    await makeNamespace(api, namespace);
-    await inParallel(Array.from({ length: pods }), 8, (_, index) => makeDeployment(api, namespace, `app-${index}`));
-    await podsWhenRunning(api, namespace, pods);
-  }
 }
 
 async function measure(): Promise<void> {
@@ -55,17 +47,9 @@ async function measure(): Promise<void> {
   const podsOf = (namespace: Namespace): readonly PodTarget[] => targets.get(namespace) ?? [];
   const answers: number[] = [];
   const alert = async (pod: PodTarget): Promise<number> => {
-    const body = alertAbout(pod);
-    const sentAt = wallClock();
-    const status = await sender.post(body);
-    answers.push(wallClock() - sentAt);
-    if (status !== 200) throw new Error(`the intake answers ${status}`);
+    const { sentAt, answered } = await sender.alert(pod);
+    answers.push(answered);
     return sentAt;
-  };
-  const settled = async (): Promise<void> => {
-    await sleep(300);
-    await idle({ pids, share: 0.3, withinMs: 5_000 });
-    setClock();
   };
   const [first, ...others] = podsOf('bench-warm-up');
   if (!first) throw new Error('no pods');
@@ -78,25 +62,25 @@ async function measure(): Promise<void> {
     return sentAt;
   };
   for (const [index, pod] of others.entries()) {
-    await settled();
+    await settle(pids);
     await (index % 2 === 0 ? patch(pod) : alert(pod));
   }
 
   const single = { alert: [] as number[], plain: [] as number[] };
   answers.length = 0;
   for (const [index, pod] of podsOf('bench-alert-single').entries()) {
-    await settled();
+    await settle(pids);
     const sentAt = await alert(pod);
     single.alert.push((await patchedAt(log, pod)) - sentAt);
     const other = podsOf('bench-plain-single')[index];
     if (!other) continue;
-    await settled();
+    await settle(pids);
     const patchSentAt = await patch(other);
     single.plain.push((await patchedAt(log, other)) - patchSentAt);
   }
   const answered = distribution(answers);
 
-  await settled();
+  await settle(pids);
   const burst = async (pods: readonly PodTarget[], send: (pod: PodTarget) => Promise<number>): Promise<readonly number[]> => {
     await idle({ pids, share: 0.3, withinMs: 15_000 });
     setClock();
@@ -140,7 +124,7 @@ async function measure(): Promise<void> {
     limitedBy: [
       'One at a time: the alert is decoded, resolved and flushed to the disk of the spool while its containment is planned; then comes the same patch as the plain one.',
       'The burst: processor time of service, Temporal and API server. The starts of the incidents wait until no containment is underway, a second at most; from then on their tasks compete with what is left.',
-      `Load of the machine when this was measured (1 min, per core): ${round((loadavg()[0] ?? 0) / cpus().length)}. Above 1 other programs took part of the time. Everything here ran at priority ${getPriority()} (0 is the usual one).`,
+      `${loadNow()} Everything here ran at priority ${getPriority()} (0 is the usual one).`,
     ],
   });
   sender.close();

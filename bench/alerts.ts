@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { Agent, request } from 'node:http';
 import { join } from 'node:path';
 import type { DemoSettings } from '../service/demo/settings.ts';
+import { wallClock } from './clock.ts';
 import type { PodTarget } from './stage.ts';
 
 const captured = join(
@@ -14,18 +15,29 @@ const captured = join(
   '05-fileless_execution_via_memfd_create.json',
 );
 
+const { output_fields: fields, ...alert } = JSON.parse(readFileSync(captured, 'utf8'));
+
+type AlertedPod = Pick<PodTarget, 'namespace' | 'name'>;
+
+interface AlertChanges {
+  readonly rule?: string;
+  readonly priority?: string;
+  readonly time?: string;
+}
+
 /** What Falco sent, about this pod, now. */
-export function alertAbout(
-  { namespace, name }: Pick<PodTarget, 'namespace' | 'name'>,
-  over: { readonly rule?: string; readonly priority?: string } = {},
-): string {
-  const { output_fields, ...alert } = JSON.parse(readFileSync(captured, 'utf8'));
+export function alertAbout({ namespace, name }: AlertedPod, over: AlertChanges = {}): string {
   return JSON.stringify({
     ...alert,
-    ...over,
-    output_fields: { ...output_fields, 'k8s.ns.name': namespace, 'k8s.pod.name': name },
     time: new Date().toISOString().replace('Z', '000000Z'),
+    ...over,
+    output_fields: { ...fields, 'k8s.ns.name': namespace, 'k8s.pod.name': name },
   });
+}
+
+/** This second, with the number as its nanoseconds: alerts that are alike otherwise are not taken for one that comes again. */
+export function timeOf(number: number): string {
+  return `${new Date().toISOString().slice(0, 19)}.${String(number % 1e9).padStart(9, '0')}Z`;
 }
 
 /** Posts to the intake over connections that are open already. */
@@ -48,6 +60,16 @@ export class AlertSender {
   /** The intake's status, once it has answered. */
   post(body: string): Promise<number> {
     return this.#call('POST', this.#url.pathname, body);
+  }
+
+  /** Posts an alert about this pod: when it was sent, and how many milliseconds its answer took. Throws where it is not accepted. */
+  async alert(pod: AlertedPod, over?: AlertChanges): Promise<{ readonly sentAt: number; readonly answered: number }> {
+    const body = alertAbout(pod, over);
+    const sentAt = wallClock();
+    const status = await this.post(body);
+    const answered = wallClock() - sentAt;
+    if (status !== 200) throw new Error(`the intake answers ${status}`);
+    return { sentAt, answered };
   }
 
   close(): void {

@@ -1,14 +1,13 @@
-import { cpus, loadavg } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AuditLog } from '../service/demo/audit-log.ts';
 import { people } from '../service/demo/settings.ts';
-import { AlertSender, alertAbout } from './alerts.ts';
+import { AlertSender } from './alerts.ts';
 import { clickPaths, type MeasuredClick, pathParts } from './click-path.ts';
 import { idle, setClock, wallClock } from './clock.ts';
 import { patchedAt } from './patched.ts';
-import { distribution, round, writeResult } from './report.ts';
+import { distribution, loadNow, writeResult } from './report.ts';
 import { SlackClicks } from './slack-clicks.ts';
-import { inParallel, makeDeployment, makeNamespace, openStage, type PodTarget, podsWhenRunning } from './stage.ts';
+import { deployPods, inParallel, openStage, type PodTarget, podsWhenRunning } from './stage.ts';
 
 const count = Number(process.env.BENCH_COUNT ?? 100);
 const openIncidents = Number(process.env.BENCH_OPEN ?? 1_000);
@@ -21,11 +20,7 @@ const [ada] = people;
 
 const stage = await openStage({
   nodes: ['node-a', 'node-b'],
-  prepare: async (api) => {
-    await makeNamespace(api, namespace);
-    await inParallel(Array.from({ length: count + warmUps }), 8, (_, index) => makeDeployment(api, namespace, `app-${index}`));
-    await podsWhenRunning(api, namespace, count + warmUps);
-  },
+  prepare: (api) => deployPods(api, { [namespace]: count + warmUps }),
   configure: (config) => ({ ...config, incidents: { lingerSeconds: 86_400 } }),
 });
 try {
@@ -38,18 +33,14 @@ async function measure(): Promise<void> {
   const log = new AuditLog(stage.platform.kubernetes.auditLog);
   const sender = new AlertSender(stage.settings, 20);
   const slack = new SlackClicks(stage.settings);
-  const post = async (pod: Pick<PodTarget, 'namespace' | 'name'>, over: { readonly rule: string }): Promise<void> => {
-    const status = await sender.post(alertAbout(pod, { ...over, priority: 'Notice' }));
-    if (status !== 200) throw new Error(`the intake answers ${status}`);
-  };
   const pods = await podsWhenRunning(stage.api, namespace, count + warmUps);
 
   // Slack takes one card a second: they come while the other incidents open.
   say(`posting ${pods.length} questions, and opening ${openIncidents} incidents beside`);
-  await inParallel(pods, 4, (pod) => post(pod, { rule: rules.asks }));
+  await inParallel(pods, 4, (pod) => sender.alert(pod, { rule: rules.asks, priority: 'Notice' }));
   await inParallel(Array.from({ length: openIncidents }), 10, (_, index) =>
     // Of pods that nobody knows, named so that each is a workload of its own.
-    post({ namespace: 'bench-open', name: `open${index}` }, { rule: rules.isOnlySeen }),
+    sender.alert({ namespace: 'bench-open', name: `open${index}` }, { rule: rules.isOnlySeen, priority: 'Notice' }),
   );
   const wanted = openIncidents + pods.length;
   const open = await stage.incidentsOpen(wanted, 300_000);
@@ -106,7 +97,7 @@ async function measure(): Promise<void> {
     ],
     limitedBy: [
       'Between click and patch there are one signal, two workflow tasks and two activities, each durable in the Temporal server before the next begins: the vote is checked in the cell, and its step planned and applied.',
-      `Load of the machine when this was measured (1 min, per core): ${round((loadavg()[0] ?? 0) / cpus().length)}. Above 1 other programs took part of the time.`,
+      loadNow(),
     ],
   });
 }

@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { processStat, ticksPerSecond } from './process-stat.ts';
 
 /** This machine's wall clock in milliseconds with fractions: the one of the API server's audit log. */
 export function wallClock(): number {
@@ -27,23 +27,16 @@ export function microseconds(timestamp: string): number {
 }
 
 const sampleMs = 200;
-const ticksPerSecond = 100;
 
 /** Processor time of the processes so far, in milliseconds. */
 function busyMs(pids: readonly number[]): number {
   return pids.reduce((sum, pid) => sum + cpuMs(pid), 0);
 }
 
-/** User and system time of one process, in milliseconds. https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html */
+/** User and system time of one process, in milliseconds; 0 for one that has ended. */
 export function cpuMs(pid: number): number {
-  try {
-    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
-      .replace(/^.*\) /, '')
-      .split(' ');
-    return ((Number(fields[11]) + Number(fields[12])) * 1_000) / ticksPerSecond;
-  } catch {
-    return 0;
-  }
+  const stat = processStat(pid);
+  return stat ? ((stat.userTicks + stat.systemTicks) * 1_000) / ticksPerSecond : 0;
 }
 
 /** Waits until the processes together use less than `share` of one core, at most `withinMs`. False when they never did. */
@@ -59,4 +52,11 @@ export async function idle(options: {
     if (busyMs(options.pids) - before < options.share * (performance.now() - started)) return true;
   }
   return false;
+}
+
+/** Before one of many single measurements: waits until these processes have done what the one before brought about, and sets the clock. */
+export async function settle(pids: readonly number[]): Promise<void> {
+  await sleep(300);
+  await idle({ pids, share: 0.3, withinMs: 5_000 });
+  setClock();
 }

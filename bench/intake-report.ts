@@ -1,6 +1,6 @@
 import type { FarEnd } from './far-end.ts';
 import type { LoadResult } from './open-loop.ts';
-import { type BenchResult, distribution, round, writeResult } from './report.ts';
+import { type BenchResult, distribution, printGoals, round, writeResult } from './report.ts';
 
 export const goals = { oneWorkload: 10_000, manyWorkloads: 3_000, p99Ms: 50, memoryMb: 600, idleShare: 0.01 };
 
@@ -56,6 +56,7 @@ export function report({
         all.flatMap(({ name, perSecond, steady, fast, cpuMsPerThousand, temporalCpuMsPerThousand, drainSeconds, far }) => [
           [`${name}: accepted a second, as fast as it takes them`, round(perSecond)],
           [`${name}: answer at half the goal, ms`, distribution(steady.latenciesMs)],
+          [`${name}: p99 of that by second, ms`, steady.p99BySecond.join(' ')],
           [`${name}: answer when as fast as possible, ms`, distribution(fast.latenciesMs)],
           [`${name}: CPU of the process for 1 000 alerts, ms`, round(cpuMsPerThousand)],
           [`${name}: CPU of Temporal’s server meanwhile, for 1 000 alerts, ms`, round(temporalCpuMsPerThousand)],
@@ -119,8 +120,7 @@ export function report({
   };
   if (isWhole) writeResult(result);
   else console.log(Object.entries(result.figures).filter(([what]) => what.startsWith('critical')));
-  for (const { what, goal: wanted, measured, met } of result.goals)
-    console.log(`${met ? 'met    ' : 'NOT MET'} ${what}: ${measured} (${wanted})`);
+  printGoals(result.goals);
 }
 
 function goal(what: string, wanted: string, value: number, met: (value: number) => boolean): BenchResult['goals'][number] {

@@ -7,6 +7,7 @@ import { Client, Connection } from '@temporalio/client';
 import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
 import { serviceNodeFlags } from '../service/dev/node-flags.mjs';
 import { startTemporal } from '../service/dev/temporal-server.ts';
+import { alertAbout, timeOf } from './alerts.ts';
 import { cpuMs } from './clock.ts';
 import { type FarEnd, readFarEnd } from './far-end.ts';
 import { type CriticalTimes, goals, type Measured, report } from './intake-report.ts';
@@ -52,20 +53,12 @@ const pid = server.pid ?? 0;
 const client = new Client({ connection: await Connection.connect({ address: temporal.address }), namespace: temporal.namespace });
 const loop = new OpenLoop({ path: '/v1/alerts/falco', token });
 
-const captured = JSON.parse(
-  readFileSync(
-    join(import.meta.dirname, '..', 'test', 'fixtures', 'alerts', 'falco', '05-fileless_execution_via_memfd_create.json'),
-    'utf8',
-  ),
-);
 let serial = 0;
 
 /** A captured alert with a time and a pod of its own. */
 function alertOf(namespace: string, workload: number, priority = 'Notice'): string {
   serial += 1;
-  const fields = { ...captured.output_fields, 'k8s.ns.name': namespace, 'k8s.pod.name': `app${workload}-0` };
-  const time = `${new Date().toISOString().slice(0, 19)}.${String(serial % 1e9).padStart(9, '0')}Z`;
-  return JSON.stringify({ ...captured, priority, time, output_fields: fields });
+  return alertAbout({ namespace, name: `app${workload}-0` }, { priority, time: timeOf(serial) });
 }
 
 let peakAnonMb = 0;
@@ -117,7 +110,7 @@ async function measure(name: string, { workloads, count, goal, perRequest = 1 }:
   };
   const { p50, p99 } = distribution(steady.latenciesMs);
   console.log(
-    `${name}: ${Math.round(measured.perSecond)}/s accepted, ${Math.round(cpuMsPerThousand)} ms of CPU for 1 000; at ${goal / 2}/s p50 ${p50} ms, p99 ${p99} ms; far end ${JSON.stringify(far)} after ${Math.round(drainSeconds)} s`,
+    `${name}: ${Math.round(measured.perSecond)}/s accepted, ${Math.round(cpuMsPerThousand)} ms of CPU for 1 000; at ${goal / 2}/s p50 ${p50} ms, p99 ${p99} ms (by second ${steady.p99BySecond.join(' ')}); far end ${JSON.stringify(far)} after ${Math.round(drainSeconds)} s`,
   );
   return measured;
 }

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { residentBytes } from '../service/demo/processes.ts';
-import { AlertSender, alertAbout } from './alerts.ts';
+import { AlertSender } from './alerts.ts';
 import { idle } from './clock.ts';
 import { round, writeResult } from './report.ts';
-import { inParallel, makeDeployment, makeNamespace, openStage, type PodTarget, podsWhenRunning, runningPods } from './stage.ts';
+import { deployPods, inParallel, openStage, type PodTarget, podsWhenRunning, runningPods } from './stage.ts';
 
 const incidents = Number(process.env.BENCH_COUNT ?? 1_000);
 const namespace = 'bench-memory';
@@ -12,11 +12,7 @@ const atOnce = 5;
 
 const stage = await openStage({
   nodes: ['node-a', 'node-b', 'node-c', 'node-d'],
-  prepare: async (api) => {
-    await makeNamespace(api, namespace);
-    await inParallel(Array.from({ length: incidents + 1 }), 8, (_, index) => makeDeployment(api, namespace, `app-${index}`));
-    await podsWhenRunning(api, namespace, incidents + 1);
-  },
+  prepare: (api) => deployPods(api, { [namespace]: incidents + 1 }),
 });
 try {
   await measure();
@@ -30,7 +26,7 @@ async function measure(): Promise<void> {
   if (!first) throw new Error('no pods');
   await sleep(3_000);
   const started = resident();
-  await post(sender, first);
+  await sender.alert(first);
   await contained([first]);
   await sleep(4_000);
   const afterOne = resident();
@@ -38,7 +34,7 @@ async function measure(): Promise<void> {
   const steps: Record<string, number> = {};
   for (let from = 0; from < others.length; from += 100) {
     const some = others.slice(from, from + 100);
-    await inParallel(some, atOnce, (pod) => post(sender, pod));
+    await inParallel(some, atOnce, (pod) => sender.alert(pod));
     await contained(some);
     await idle({ pids: [stage.servicePid], share: 0.5, withinMs: 20_000 });
     steps[`after ${from + some.length} incidents`] = resident();
@@ -65,11 +61,6 @@ async function measure(): Promise<void> {
       'The allocator of the C library: arenas and thresholds are fixed for the service (`service/dev/node-flags.mjs`).',
     ],
   });
-}
-
-async function post(sender: AlertSender, pod: PodTarget): Promise<void> {
-  const status = await sender.post(alertAbout(pod));
-  if (status !== 200) throw new Error(`the intake answers ${status}`);
 }
 
 /** Waits until the API server shows all of them without the labels that they had. */

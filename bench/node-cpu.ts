@@ -1,6 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
-
-const ticksPerSecond = 100;
+import { processStat, ticksPerSecond } from './process-stat.ts';
 
 interface Used {
   readonly name: string;
@@ -27,15 +26,17 @@ export function cpuSecondsUnder(root: number): ReadonlyMap<string, number> {
   return sums;
 }
 
+/** Seconds that all processors together have worked so far. https://man7.org/linux/man-pages/man5/proc_stat.5.html */
+export function machineSeconds(): number {
+  const [, user = 0, nice = 0, system = 0, , , irq = 0, softIrq = 0] = (readFileSync('/proc/stat', 'utf8').split('\n')[0] ?? '')
+    .split(/ +/)
+    .map(Number);
+  return (user + nice + system + irq + softIrq) / ticksPerSecond;
+}
+
 function used(pid: number): readonly (readonly [number, Used])[] {
-  try {
-    const [, name = '', rest = ''] = /\((.*)\) (.*)/s.exec(readFileSync(`/proc/${pid}/stat`, 'utf8')) ?? [];
-    const fields = rest.split(' ').map(Number);
-    const seconds = (...at: readonly number[]): number =>
-      at.reduce((sum, field) => sum + (fields[field] ?? 0), 0) / ticksPerSecond;
-    return [[pid, { name, parent: fields[1] ?? 0, own: seconds(11, 12), waitedFor: seconds(13, 14) }]];
-  } catch {
-    // It has ended meanwhile.
-    return [];
-  }
+  const stat = processStat(pid);
+  if (!stat) return [];
+  const { name, parent, userTicks, systemTicks, childrenTicks } = stat;
+  return [[pid, { name, parent, own: (userTicks + systemTicks) / ticksPerSecond, waitedFor: childrenTicks / ticksPerSecond }]];
 }

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { cpus, release, totalmem, type } from 'node:os';
+import { cpus, loadavg, release, totalmem, type } from 'node:os';
 import { join } from 'node:path';
 
 /** Milliseconds (or another unit that its name says) of many single measurements of one run. */
@@ -38,6 +38,12 @@ export function distribution(values: readonly number[]): Distribution {
 
 export function round(value: number): number {
   return Math.round(value * 100) / 100;
+}
+
+/** One of the things that limit a result: what else the machine did. */
+export function loadNow(): string {
+  const load = round((loadavg()[0] ?? 0) / cpus().length);
+  return `Load of the machine when this was measured (1 min, per core): ${load}. Above 1 other programs took part of the time.`;
 }
 
 const resultsFolder = join(import.meta.dirname, 'results');
@@ -79,6 +85,11 @@ function commit(): string {
   } catch {
     return 'unknown';
   }
+}
+
+/** What a benchmark says of its goals when it ends. */
+export function printGoals(goals: readonly Goal[]): void {
+  for (const { what, goal, measured, met } of goals) console.log(`${met ? 'met    ' : 'NOT MET'} ${what}: ${measured} (${goal})`);
 }
 
 /** The table that `npm run bench` ends with: a row per goal. */

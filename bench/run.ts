@@ -5,7 +5,17 @@ import { serviceNodeFlags } from '../service/dev/node-flags.mjs';
 import { type BenchResult, printTable } from './report.ts';
 
 /** Every benchmark there is. Each runs in a process of its own, so that none leaves its memory to the next. */
-const benchmarks = ['alert-to-containment', 'click-to-action', 'storm', 'intake', 'memory', 'actions'] as const;
+const benchmarks = [
+  'alert-to-containment',
+  'click-to-action',
+  'storm',
+  'intake',
+  'memory',
+  'actions',
+  'outages',
+  'temporal-away',
+  'spool-reopen',
+] as const;
 
 const wanted = process.argv.slice(2);
 const chosen = wanted.length > 0 ? benchmarks.filter((name) => wanted.includes(name)) : benchmarks;

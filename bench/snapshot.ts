@@ -14,7 +14,7 @@ import type { LabAddresses } from '../test/node/start-lab.ts';
 import { resolved, stepContext } from '../test/platform/kubernetes/cluster.ts';
 import { folderEvidence } from '../test/platform/kubernetes/evidence.ts';
 import { cpuMs } from './clock.ts';
-import { cpuSecondsUnder } from './node-cpu.ts';
+import { cpuSecondsUnder, machineSeconds } from './node-cpu.ts';
 import { type Goal, round } from './report.ts';
 import { makeNamespace } from './stage.ts';
 
@@ -35,7 +35,8 @@ export async function measureSnapshot(options: {
   // The first look brings the tree into the page cache, for both.
   const pipe = (): number => seconds(() => execFileSync('sh', ['-c', `tar -C '${tree}' -cf - . | zstd -q | sha256sum`]));
   pipe();
-  const byHand = pipe();
+  // Again after each snapshot: the best of them counts.
+  const byHands = [pipe()];
   const api = createKubernetesApi({ access: await accessFromKubeconfig({ file: addresses.kubeconfig }) });
   const { hostAddress, toolsImage } = addresses;
   const door = await openUploadDoor({ host: hostAddress, port: 0, address: `https://${hostAddress}:0` });
@@ -51,8 +52,8 @@ export async function measureSnapshot(options: {
       const { evidence: kept } = await snapshotFilesystemImplementation(parts).apply(input, step);
       return kept.artefacts.find(({ name }) => name === 'filesystem.tar.zst')?.bytes ?? 0;
     };
-    const figures: Record<string, number> = { 'tree, MB': megabytes, 'tar | zstd | sha256sum, MB/s': round(megabytes / byHand) };
-    const goals: Goal[] = [];
+    const figures: Record<string, number> = { 'tree, MB': megabytes };
+    const ways: { readonly way: string; readonly taken: number; readonly memory: number }[] = [];
     for (const straight of [false, true]) {
       const way = straight ? 'straight from the pod' : 'through the API server';
       const idle = process.memoryUsage.rss();
@@ -60,18 +61,24 @@ export async function measureSnapshot(options: {
       await take('/tree/0', straight);
       await sleep(2_000);
       const { taken, highest, cpu, result } = await watched(kubernetes, () => take('/tree', straight));
+      byHands.push(pipe());
       const memory = round((highest - idle) / million);
-      const share = round((100 * byHand) / taken);
+      ways.push({ way, taken, memory });
       figures['compressed, MB'] = round(result / million);
       figures[`snapshot ${way}, MB/s`] = round(megabytes / taken);
       figures[`snapshot ${way}, MB above idle`] = memory;
       for (const [name, used] of Object.entries(cpu)) figures[`snapshot ${way}, CPU seconds of ${name}`] = used;
-      goals.push(
-        { what: `snapshot ${way}`, goal: '60 % of tar | zstd | sha256sum', measured: `${share} %`, met: share >= 60 },
-        { what: `memory of that`, goal: 'less than 100 MB above idle', measured: `${memory} MB`, met: memory < 100 },
-      );
-      console.log(`snapshot ${way}: ${share} % of tar | zstd | sha256sum, ${memory} MB above idle`);
     }
+    const byHand = Math.min(...byHands);
+    figures['tar | zstd | sha256sum, MB/s'] = round(megabytes / byHand);
+    const goals = ways.flatMap(({ way, taken, memory }): Goal[] => {
+      const share = round((100 * byHand) / taken);
+      console.log(`snapshot ${way}: ${share} % of tar | zstd | sha256sum, ${memory} MB above idle`);
+      return [
+        { what: `snapshot ${way}`, goal: '60 % of tar | zstd | sha256sum', measured: `${share} %`, met: share >= 60 },
+        { what: 'memory of that', goal: 'less than 100 MB above idle', measured: `${memory} MB`, met: memory < 100 },
+      ];
+    });
     return { figures, goals };
   } finally {
     await door.close();
@@ -86,6 +93,7 @@ async function watched<T>(kubernetes: KubernetesServer, work: () => Promise<T>) 
     highest = Math.max(highest, process.memoryUsage.rss());
   }, 20);
   const before = cpuSeconds(kubernetes);
+  const machineBefore = machineSeconds();
   const started = performance.now();
   const result = await work();
   const taken = (performance.now() - started) / 1_000;
@@ -93,6 +101,8 @@ async function watched<T>(kubernetes: KubernetesServer, work: () => Promise<T>) 
   const used = Object.entries(cpuSeconds(kubernetes)).map(
     ([name, seconds]) => [name, round(seconds - (before[name] ?? 0))] as const,
   );
+  const rest = machineSeconds() - machineBefore - used.reduce((sum, [, seconds]) => sum + seconds, 0);
+  used.push(['all others on the machine', round(Math.max(0, rest))]);
   return { result, taken, highest, cpu: Object.fromEntries(used) };
 }
 

@@ -134,7 +134,7 @@ async function incidentsOpen(at: {
   }
 }
 
-/** Makes namespaces `NAME-0`, `NAME-1` … with the manifests given for each, a few calls at a time. */
+/** Does this with each of them, so many `atOnce`. */
 export async function inParallel<Item>(
   items: readonly Item[],
   atOnce: number,
@@ -145,6 +145,15 @@ export async function inParallel<Item>(
     for (let entry = left.shift(); entry; entry = left.shift()) await work(entry[1], entry[0]);
   };
   await Promise.all(Array.from({ length: atOnce }, next));
+}
+
+/** Makes namespaces with so many pods each, every pod of a workload of its own, and waits until all of them run. */
+export async function deployPods(api: KubernetesApi, namespaces: Readonly<Record<string, number>>): Promise<void> {
+  for (const [namespace, pods] of Object.entries(namespaces)) {
+    await makeNamespace(api, namespace);
+    await inParallel(Array.from({ length: pods }), 8, (_, index) => makeDeployment(api, namespace, `app-${index}`));
+    await podsWhenRunning(api, namespace, pods);
+  }
 }
 
 export async function makeNamespace(api: KubernetesApi, name: string): Promise<void> {
@@ -163,7 +172,7 @@ export async function makeNamespace(api: KubernetesApi, name: string): Promise<v
 }
 
 /** A Deployment of one pod: each pod has an owner of its own. */
-export async function makeDeployment(api: KubernetesApi, namespace: string, name: string): Promise<void> {
+async function makeDeployment(api: KubernetesApi, namespace: string, name: string): Promise<void> {
   const labels = { app: name };
   const container = { name: 'main', image: `registry.example/bench/${name}:1` };
   const body = {

@@ -1,31 +1,29 @@
-import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { AuditLog, isWrite } from '../service/demo/audit-log.ts';
-import { AlertSender, alertAbout } from './alerts.ts';
-import { microseconds, setClock, wallClock } from './clock.ts';
+import { AuditLog } from '../service/demo/audit-log.ts';
+import { AlertSender, alertAbout, timeOf } from './alerts.ts';
+import { setClock } from './clock.ts';
 import { OpenLoop } from './open-loop.ts';
+import { patchedAt } from './patched.ts';
+import { anonMb } from './process-stat.ts';
 import { distribution, round, writeResult } from './report.ts';
-import { inParallel, makeDeployment, makeNamespace, openStage, podsWhenRunning } from './stage.ts';
+import { deployPods, openStage, type PodTarget, podsWhenRunning } from './stage.ts';
 
 const scale = Number(process.env.BENCH_SCALE ?? 1);
 const criticals = Number(process.env.BENCH_COUNT ?? 40);
 const everyMs = 500;
 const workloads = 5_000;
 const namespace = 'bench-storm';
+/** Until a pod is contained, ms. */
+const longest = 120_000;
 
 /** The whole service on real servers, as fast a storm of low alerts as it takes, and critical alerts about real pods in the middle of it. */
 const stage = await openStage({
   nodes: ['node-a', 'node-b'],
-  prepare: async (api) => {
-    await makeNamespace(api, namespace);
-    await inParallel(Array.from({ length: criticals + 1 }), 8, (_, index) => makeDeployment(api, namespace, `app-${index}`));
-    await podsWhenRunning(api, namespace, criticals + 1);
-  },
+  prepare: (api) => deployPods(api, { [namespace]: criticals + 1 }),
 });
 let peakMb = 0;
 const sampling = setInterval(() => {
-  const status = readFileSync(`/proc/${stage.servicePid}/status`, 'utf8');
-  peakMb = Math.max(peakMb, Number(/RssAnon:\s+(\d+)/.exec(status)?.[1] ?? 0) / 1_024);
+  peakMb = Math.max(peakMb, anonMb(stage.servicePid));
 }, 100);
 try {
   await measure();
@@ -40,16 +38,8 @@ async function measure(): Promise<void> {
   const [first, ...pods] = await podsWhenRunning(stage.api, namespace, criticals + 1);
   if (!first) throw new Error('no pods');
   const sender = new AlertSender(settings, 4);
-  const patchedAt = async (name: string): Promise<number> => {
-    const event = await log.first(
-      `label patch of ${name}`,
-      120_000,
-      (seen) => isWrite(seen) && seen.verb === 'patch' && seen.objectRef?.resource === 'pods' && seen.objectRef.name === name,
-    );
-    return microseconds(event.stageTimestamp);
-  };
-  await sender.post(alertAbout(first));
-  await patchedAt(first.name);
+  await sender.alert(first);
+  await patchedAt(log, first, longest);
   await sleep(3_000);
   setClock();
 
@@ -60,18 +50,16 @@ async function measure(): Promise<void> {
   void storm.then(() => {
     isOver = true;
   });
-  const posted: { readonly name: string; readonly at: number; readonly answered: number; readonly inStorm: boolean }[] = [];
+  const posted: { readonly pod: PodTarget; readonly sentAt: number; readonly answered: number; readonly inStorm: boolean }[] = [];
   for (const pod of pods) {
     await sleep(everyMs);
-    const at = wallClock();
-    const status = await sender.post(alertAbout(pod));
-    if (status !== 200) throw new Error(`a critical alert was answered ${status}`);
-    posted.push({ name: pod.name, at, answered: wallClock() - at, inStorm: !isOver });
+    posted.push({ pod, ...(await sender.alert(pod)), inStorm: !isOver });
   }
   const { accepted, sent, seconds } = await storm;
   const contained: number[] = [];
   const draining: number[] = [];
-  for (const { name, at, inStorm } of posted) (inStorm ? contained : draining).push((await patchedAt(name)) - at);
+  for (const { pod, sentAt, inStorm } of posted)
+    (inStorm ? contained : draining).push((await patchedAt(log, pod, longest)) - sentAt);
   loop.close();
   sender.close();
   const during = distribution(contained);
@@ -100,7 +88,5 @@ async function measure(): Promise<void> {
 }
 
 function lowAlert(index: number): string {
-  const body = JSON.parse(alertAbout({ namespace: 'storm', name: `app${index % workloads}-0` }));
-  const time = `${new Date().toISOString().slice(0, 19)}.${String(index % 1e9).padStart(9, '0')}Z`;
-  return JSON.stringify({ ...body, priority: 'Notice', time });
+  return alertAbout({ namespace: 'storm', name: `app${index % workloads}-0` }, { priority: 'Notice', time: timeOf(index) });
 }

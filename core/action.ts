@@ -1,4 +1,6 @@
 import type { Effect, Plan, Reach } from './plan.ts';
+import type { Severity } from './severity.ts';
+import type { AllowGivingBack } from './taken.ts';
 
 /** Which worker holds the rights for it. The desk holds no cluster rights; the cell holds nobody else's. */
 export type Pool = 'cell' | 'secrets' | 'forensics' | 'desk';
@@ -78,6 +80,8 @@ export interface StepContext {
   /** True on the one fast call of a new incident: plan from the watch cache, one mutating call. */
   readonly fast: boolean;
   readonly signal: AbortSignal;
+  /** Of the incident, as the step brings it along: the chokepoint fills it in, for the note on what is changed. */
+  readonly severity?: Severity | undefined;
   /** Settles when what asks for the step is kept, or is not: it may be planned before, nothing is changed before. */
   readonly durable?: Promise<unknown> | undefined;
   /** Says what the step is at, where that takes long. */
@@ -98,7 +102,13 @@ export interface ActionImplementation<Input, Output> {
   started(input: Input, context: StepContext): Promise<boolean>;
   verify(output: Output, context: StepContext): Promise<Verification>;
   undo?(
-    call: { readonly input: Input; readonly output?: Output; readonly key: string },
+    call: {
+      readonly input: Input;
+      readonly output?: Output;
+      readonly key: string;
+      /** Awaited once the note has been read and before anything is changed. Absent only in tests. */
+      readonly allow?: AllowGivingBack;
+    },
     context: StepContext,
   ): Promise<UndoResult>;
 }

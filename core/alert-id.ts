@@ -1,4 +1,5 @@
 import { sha256Hex } from './digest.ts';
+import { isObject } from './plain-json.ts';
 
 export interface AlertIdentity {
   readonly sensor: string;
@@ -59,8 +60,4 @@ function byWellFormed(one: string, other: string): number {
 
 function isExact(value: number): boolean {
   return Number.isFinite(value) && (!Number.isInteger(value) || Number.isSafeInteger(value));
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -10,6 +10,8 @@ export interface Choice {
   readonly plans: readonly Plan[];
   /** Distinct people needed. Worked out by `quorumOf`, and worked out again in the cell: never taken on trust. */
   readonly quorum: number;
+  /** Calls the incident harmless: that weakens the response, whether something runs on it or not. */
+  readonly harmless?: true;
   /** Each answer needs a fresh sign-in at the identity provider too. For people to see: the cell works it out again from the plans. */
   readonly stepUp?: true;
 }
@@ -66,28 +68,38 @@ function touchesOthers(plan: Plan, incident: string | undefined): boolean {
  */
 export function quorumOf(asked: {
   readonly plans: readonly Plan[];
+  readonly harmless?: true | undefined;
   readonly severity: Severity;
   /** Id of the incident, which says whose workload it is about. */
   readonly incident?: string;
   readonly protectedNamespaces?: readonly string[] | undefined;
 }): number {
-  const { plans, severity, incident, protectedNamespaces = [] } = asked;
-  const two = plans.some((plan) => {
+  const { plans, harmless, severity, incident, protectedNamespaces = [] } = asked;
+  const ofPlans = plans.some((plan) => {
     if (plan.effect === 'read') return false;
     if (plan.weakens === true && severity === 'critical') return true;
     if (namespacesOf(plan).some((namespace) => protectedNamespaces.includes(namespace))) return true;
     if (plan.effect !== 'destructive') return false;
     return wide.has(plan.reach) || plan.blastRadius.length > manyObjects || touchesOthers(plan, incident);
   });
+  const two = ofPlans || (harmless === true && severity === 'critical');
   return (two ? 2 : 1) + (plans.some(({ outsideWindow }) => outsideWindow !== undefined) ? 1 : 0);
 }
 
-/** Whoever ends something for good, or gives protection up, says why. */
-export function needsReason({ plans }: Pick<Choice, 'plans'>): boolean {
-  return plans.some((plan) => plan.effect === 'destructive' || plan.weakens === true);
+/** Gives protection up, or says that there is nothing to protect from. */
+export function isWeakening({ plans, harmless }: Pick<Choice, 'plans' | 'harmless'>): boolean {
+  return harmless === true || plans.some((plan) => plan.weakens === true);
 }
 
-/** One person's answer. Signed by the desk (Slack) or by the person's own key (command line). */
+/** Whoever ends something for good, or weakens the response, says why. */
+export function needsReason(choice: Pick<Choice, 'plans' | 'harmless'>): boolean {
+  return isWeakening(choice) || choice.plans.some((plan) => plan.effect === 'destructive');
+}
+
+/** By which an answer can come, and what signs it there. */
+export const waysIn = ['slack', 'page', 'cli'] as const;
+
+/** One person's answer. Signed by the desk (Slack, its page) or by the person's own key (command line). */
 export interface Vote {
   readonly version: 1;
   /** Unique per click; the same when a click is delivered again. */
@@ -98,7 +110,8 @@ export interface Vote {
   readonly choice: string;
   /** The roster's id of the person. */
   readonly person: string;
-  readonly via: 'slack' | 'cli';
+  /** `page`: the desk's own, where nothing but the identity provider says who it is: it needs its word, whatever is decided. */
+  readonly via: (typeof waysIn)[number];
   /** ISO 8601, UTC. */
   readonly at: string;
   readonly reason?: string;
@@ -119,6 +132,8 @@ export interface SignedVote {
 export interface ReplyTo {
   readonly channel: string;
   readonly user: string;
+  /** What the question is about, in a few words: who answers several in a minute is told which of them each answer is of. */
+  readonly about?: string;
   /** One answer to several questions: what became of each is told together, by the name of what it is about. */
   readonly together?: { readonly id: string; readonly name: string };
 }

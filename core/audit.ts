@@ -10,7 +10,7 @@ export interface AuditRecord {
   readonly number: number;
   /** ISO 8601, UTC. */
   readonly at: string;
-  /** `incident.opened`, `alert.joined`, `step.planned`, `step.applied`, `question.asked`, `vote.accepted`, `vote.refused`, `lease.renewed` … */
+  /** `incident.opened`, `alert.joined`, `step.planned`, `step.applied`, `step.checked` (whatever was found), `question.asked`, `vote.accepted`, `vote.refused`, `lease.renewed` … */
   readonly kind: string;
   readonly actor: Actor;
   /** Plain JSON, redacted; null is used for absent. */

@@ -1,5 +1,6 @@
 import { doNotDisrupt, incidentHash, names } from './labels.ts';
 import { type CellKey, seal, unseal } from './sealed.ts';
+import { isTaken, type Taken } from './taken.ts';
 
 export type { CellKey };
 
@@ -22,6 +23,8 @@ export interface BeforeState {
   readonly annotations?: Readonly<Record<string, string | null>>;
   /** Uids of all pods that the same step is about, where that is more than this one. */
   readonly together?: readonly string[];
+  /** Absent in notes of older versions. */
+  readonly taken?: Taken;
 }
 
 export interface NamedKind {
@@ -72,6 +75,7 @@ function isBeforeState(value: object): value is BeforeState {
   if (version !== 1 || typeof incident !== 'string' || typeof step !== 'string' || typeof podUid !== 'string') return false;
   if (typeof labels !== 'object' || labels === null || Array.isArray(labels)) return false;
   if (!Object.values(labels).every((label) => typeof label === 'string')) return false;
+  if ('taken' in value && !isTaken(value.taken)) return false;
   if ('annotations' in value && !isAnnotations(value.annotations)) return false;
   if ('together' in value && !(Array.isArray(value.together) && value.together.every((uid) => typeof uid === 'string')))
     return false;

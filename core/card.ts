@@ -7,6 +7,8 @@ import type { RestraintMode } from './restraint.ts';
 import type { Severity } from './severity.ts';
 import type { Similar } from './similar.ts';
 import type { Answerers } from './standing.ts';
+import type { UnansweredStore } from './unanswered.ts';
+import type { WorkloadLeft } from './workload-left.ts';
 
 /** What the on-call sees of a question: all of it plain data, all texts unescaped (the renderer escapes). Times are ISO 8601, UTC. */
 export interface QuestionCard {
@@ -19,6 +21,8 @@ export interface QuestionCard {
     readonly sensor: string;
     readonly at: string;
     readonly count: number;
+    /** Why what the alert says of its subject is not taken for sure. */
+    readonly doubt?: string;
     readonly pod?: string;
     readonly image?: string;
     /** `signed by …`, `unsigned: …`, `unknown: …`; absent where nobody has looked. */
@@ -28,6 +32,8 @@ export interface QuestionCard {
     readonly process?: string;
     readonly commandLine?: string;
   };
+  /** What is left of the workload; absent where the cell did not say. */
+  readonly left?: WorkloadLeft;
   /** Of the desk's making, which remembers incidents; absent where it could not say in time, or knows none. */
   readonly similar?: Similar;
   /** What was already done, and until when it lasts: `quarantined (applied, unverified: …)`. */
@@ -188,7 +194,7 @@ export function isMenuEntry(choice: string): choice is MenuEntry {
 }
 
 /** The desk's durable memory of what it posted: in the same database as the audit store. */
-export interface CardStore extends GroupStore {
+export interface CardStore extends GroupStore, UnansweredStore {
   /** Idempotent by question id. */
   saveButtons(buttons: readonly StoredButton[]): Promise<void>;
   button(buttonId: string): Promise<StoredButton | undefined>;
@@ -196,6 +202,8 @@ export interface CardStore extends GroupStore {
   /** Where a question's card, or an incident's thread (key `thread:ID@RUN`), is. */
   saveMessage(key: string, message: MessageRef): Promise<void>;
   message(key: string): Promise<MessageRef | undefined>;
+  /** It is no longer there. */
+  forgetMessage(key: string): Promise<void>;
   /** By the card's question. */
   saveCard(shown: ShownCard): Promise<void>;
   card(question: string): Promise<ShownCard | undefined>;

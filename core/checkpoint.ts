@@ -1,5 +1,6 @@
 import { type ChainHead, genesisHash } from './audit.ts';
 import { canonicalJson, digestOf, sha256Hex } from './digest.ts';
+import { isObject } from './plain-json.ts';
 
 /**
  * What the notary states at a time about all chains. Checkpoints are a chain of their own. A later one names every chain that
@@ -128,8 +129,4 @@ function isHead(value: unknown): value is ChainHead {
   return (
     isObject(value) && typeof value.chain === 'string' && Number.isSafeInteger(value.number) && typeof value.hash === 'string'
   );
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -117,7 +117,9 @@ export type EvidenceOrderAnswer =
     }
   | { readonly ok: false; readonly reason: string };
 
-export type EvidenceOrderDone = { readonly ok: true; readonly text: string } | { readonly ok: false; readonly reason: string };
+export type EvidenceOrderDone =
+  /** `asked`: one more person has to order the same before it is done. */
+  { readonly ok: true; readonly text: string; readonly asked?: true } | { readonly ok: false; readonly reason: string };
 
 /** What the control workflow asks of the cell about what is kept; the cell has the store. */
 export interface EvidenceActivities {

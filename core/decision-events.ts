@@ -1,5 +1,6 @@
 import type { Level, Question, SignedVote } from './approval.ts';
 import type { AuditRecord } from './audit.ts';
+import { isObject } from './plain-json.ts';
 
 /** Records that tell how people were asked, and what they said. */
 export const decisionKinds = [
@@ -108,10 +109,10 @@ function questionIn({ question }: AuditRecord['body']): Question | undefined {
 
 function isQuestion(value: unknown): value is Question {
   return (
-    isRecord(value) &&
+    isObject(value) &&
     typeof value.id === 'string' &&
     typeof value.requester === 'string' &&
-    isRecord(value.incident) &&
+    isObject(value.incident) &&
     Array.isArray(value.levels) &&
     Array.isArray(value.choices)
   );
@@ -122,9 +123,5 @@ function voteIn({ vote }: AuditRecord['body']): SignedVote['vote'] | undefined {
 }
 
 function isVote(value: unknown): value is SignedVote['vote'] {
-  return isRecord(value) && ['person', 'choice', 'at', 'question'].every((name) => typeof value[name] === 'string');
-}
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+  return isObject(value) && ['person', 'choice', 'at', 'question'].every((name) => typeof value[name] === 'string');
 }

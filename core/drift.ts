@@ -1,3 +1,5 @@
+import { isObject } from './plain-json.ts';
+
 /** What is never compared between an object before and after: the fields that the API server and its controllers move by themselves. */
 export const ignoredInComparison = [
   'metadata.resourceVersion',
@@ -14,8 +16,8 @@ export function comparable(object: Readonly<Record<string, unknown>>): Record<st
     const parts = path.split('.');
     const last = parts.pop();
     let at: unknown = copy;
-    for (const part of parts) at = isRecord(at) ? at[part] : undefined;
-    if (isRecord(at) && last !== undefined) delete at[last];
+    for (const part of parts) at = isObject(at) ? at[part] : undefined;
+    if (isObject(at) && last !== undefined) delete at[last];
   }
   return copy;
 }
@@ -34,8 +36,4 @@ export function labelDifference(options: {
     if (is === undefined) return [`label ${key}=${was} was removed`];
     return [`label ${key} was changed from ${was} to ${is}`];
   });
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -58,6 +58,12 @@ export const errorCatalogue = {
     summary: 'The evidence is not kept yet',
     remedy: 'Wait for the evidence, or let a person on the roster waive it.',
   },
+  FB_ERR_FILE_MISSING: {
+    retryable: false,
+    summary: 'A file is not there',
+    remedy:
+      'Check the path (in a configuration it starts at the folder of that file), and that this is the machine with the file.',
+  },
   FB_ERR_INTERNAL: {
     retryable: true,
     summary: 'An unexpected fault inside Firebreak',
@@ -66,7 +72,7 @@ export const errorCatalogue = {
   FB_ERR_NOT_FOUND: {
     retryable: false,
     summary: 'The object does not exist',
-    remedy: 'Check the name, the namespace and the uid.',
+    remedy: 'Look whether it was deleted or renamed. Of an object of the cluster, check namespace and uid, too.',
   },
   FB_ERR_OBSERVED: {
     retryable: false,
@@ -117,6 +123,12 @@ export const errorCatalogue = {
     retryable: true,
     summary: 'A service did not answer',
     remedy: 'Check that it runs and can be reached; the step is retried.',
+  },
+  FB_ERR_UNKNOWN_ID: {
+    retryable: false,
+    summary: 'Nothing has that name or id',
+    remedy:
+      'Take it from the list (`firebreak incidents list`, `suppress list` …). One of another cluster needs that cluster’s configuration.',
   },
   FB_ERR_UNVERIFIED_STATE: {
     retryable: false,

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { longestReason } from './reason.ts';
 
 const text = (max: number) => z.string().min(1).max(max);
 
@@ -15,7 +16,7 @@ export const signedReadEvidenceSchema = z.strictObject({
       .array(z.string().regex(/^[0-9a-f]{64}$/))
       .min(1)
       .max(500),
-    reason: text(500),
+    reason: text(longestReason),
   }),
   keyId: text(100),
   signature: text(200),

@@ -2,24 +2,30 @@ import { genesisHash } from './audit.ts';
 import { canonicalJson, digestOf } from './digest.ts';
 import type { CustodyEntry, EvidenceManifest, EvidenceRef } from './evidence.ts';
 import type { ManifestDraft } from './evidence-store.ts';
+import { isObject } from './plain-json.ts';
 
 export type UnsignedManifest = Omit<EvidenceManifest, 'signature'>;
 
 /** The bytes that are signed: everything but the signature. */
 export function manifestBytes(manifest: UnsignedManifest): Uint8Array {
-  const { version, incident, run, step, target, artefacts, custody, createdAt, keyId } = manifest;
-  const signed = { version, incident, run, step, target, artefacts, custody, createdAt, keyId };
+  const { version, incident, run, step, target, artefacts, custody, createdAt, clock, keyId } = manifest;
+  const signed = { version, incident, run, step, target, artefacts, custody, createdAt, ...(clock && { clock }), keyId };
   return new TextEncoder().encode(`firebreak.evidence-manifest.v1\n${canonicalJson(signed)}`);
 }
 
 export function unsignedManifest({ draft, keyId }: { readonly draft: ManifestDraft; readonly keyId: string }): UnsignedManifest {
-  const { incident, run, step, target, artefacts, custody, createdAt } = draft;
+  const { incident, run, step, target, artefacts, custody, createdAt, clock } = draft;
   const wellFormed = artefacts.map((artefact) => ({
     ...artefact,
     name: artefact.name.toWellFormed(),
     ...(artefact.partial !== undefined && { partial: artefact.partial.toWellFormed() }),
+    ...(artefact.command && { command: artefact.command.map((word) => word.toWellFormed()) }),
   }));
-  return { version: 1, incident, run, step, target, artefacts: wellFormed, custody: linkCustody(custody), createdAt, keyId };
+  const linked = linkCustody(custody);
+  return {
+    version: 1,
+    ...{ incident, run, step, target, artefacts: wellFormed, custody: linked, createdAt, ...(clock && { clock }), keyId },
+  };
 }
 
 /** Each entry holds the digest of the one before it, the first one 64 zeros: none can be left out or put in between. */
@@ -64,6 +70,7 @@ function isManifest(value: unknown): value is EvidenceManifest {
     isObject(value.target) &&
     isText(value.target.name) &&
     [value.incident, value.run, value.step, value.createdAt, value.keyId, value.signature].every(isText) &&
+    (value.clock === undefined || isClock(value.clock)) &&
     Array.isArray(value.artefacts) &&
     value.artefacts.every(isArtefact) &&
     Array.isArray(value.custody) &&
@@ -76,7 +83,17 @@ function isArtefact(value: unknown): boolean {
     isObject(value) &&
     [value.name, value.mediaType, value.sha256, value.collectedAt, value.tool].every(isText) &&
     Number.isSafeInteger(value.bytes) &&
-    (value.sealed === undefined || isSealed(value.sealed))
+    (value.sealed === undefined || isSealed(value.sealed)) &&
+    (value.command === undefined || (Array.isArray(value.command) && value.command.every(isText)))
+  );
+}
+
+function isClock(value: unknown): boolean {
+  return (
+    isObject(value) &&
+    value.against === 'kubernetes-api' &&
+    Number.isSafeInteger(value.aheadMs) &&
+    Number.isSafeInteger(value.withinMs)
   );
 }
 
@@ -86,8 +103,4 @@ function isSealed(value: unknown): boolean {
 
 function isText(value: unknown): value is string {
   return typeof value === 'string';
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

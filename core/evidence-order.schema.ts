@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { evidenceClasses } from './evidence.ts';
+import { longestReason } from './reason.ts';
 
 const text = (max: number) => z.string().min(1).max(max);
 
@@ -12,7 +13,7 @@ export const signedEvidenceOrderSchema = z.strictObject({
     at: z.iso.datetime(),
     cluster: text(100),
     incident: text(1_000),
-    reason: text(500),
+    reason: text(longestReason),
     run: text(100).exactOptional(),
     classes: z.array(z.enum(evidenceClasses)).min(1).max(evidenceClasses.length).exactOptional(),
   }),

@@ -29,6 +29,9 @@ export const doneBy = {
   'evidence.unhold': 'evidence.unheld',
 } as const;
 
+/** What the first of two orders to end a hold does. */
+export const unholdAsked = 'evidence.unhold-asked';
+
 /**
  * Whether a person may give this order. To hold strengthens, and is for who may read evidence; to destroy, and to end a hold, is for the groups
  * that the configuration names for it, and by default for nobody.

@@ -1,5 +1,5 @@
 import type { EvidenceClass } from './evidence.ts';
-import type { KeptKey } from './incident-key.ts';
+import type { EvidenceHold, KeptKey } from './incident-key.ts';
 
 /** How long a class is kept, counted from when its key was made. */
 export interface Retention {
@@ -26,7 +26,7 @@ export function expiresAt({ class: kind, madeAt }: Pick<KeptKey, 'class' | 'made
 /** Why a key must not be destroyed now, in words; undefined when it may be, by the rules. What the store and the incident say is asked elsewhere. */
 export function whyKept(key: KeptKey, rules: RetentionRules, now: number): string | undefined {
   const { hold } = key;
-  if (hold) return `it is held since ${day(hold.since)} by ${hold.by}: ${hold.reason}`;
+  if (hold) return `it is held since ${day(hold.since)} by ${hold.by}: ${hold.reason}${ended(hold)}`;
   const until = keptAtLeastUntil(key, rules);
   if (until.getTime() > now)
     return `${key.class} is kept for ${rules[key.class].atLeastDays} days at least, until ${day(until.toISOString())}`;
@@ -37,10 +37,14 @@ export function whyKept(key: KeptKey, rules: RetentionRules, now: number): strin
 export function standingOf(key: KeptKey, rules: RetentionRules): string {
   const { destroyed, hold, locked } = key;
   if (destroyed) return `destroyed ${day(destroyed.destroyedAt)} by ${destroyed.by}: ${destroyed.reason}`;
-  if (hold) return `held by ${hold.by}: ${hold.reason}`;
+  if (hold) return `held by ${hold.by}: ${hold.reason}${ended(hold)}`;
   const end = expiresAt(key, rules);
   const until = end ? `until ${day(end.toISOString())}` : 'until somebody destroys it';
   return locked === undefined ? until : `${until} (${locked})`;
+}
+
+function ended({ ending }: EvidenceHold): string {
+  return ending ? ` (${ending.by} has ordered its end; one more must)` : '';
 }
 
 function day(iso: string): string {

@@ -1,4 +1,4 @@
-import type { Artefact, CustodyEntry, EvidenceClass, EvidenceManifest, EvidenceRef } from './evidence.ts';
+import type { Artefact, ClockOffset, CustodyEntry, EvidenceClass, EvidenceManifest, EvidenceRef } from './evidence.ts';
 
 /** Bytes at once, or as they come: a stream is never held in memory. */
 export type EvidenceBytes = Uint8Array | AsyncIterable<Uint8Array>;
@@ -26,10 +26,17 @@ export interface ManifestDraft {
   readonly custody: readonly Omit<CustodyEntry, 'previous'>[];
   /** ISO 8601, UTC. Give the step's own time, not the clock's: the same draft must make the same manifest. */
   readonly createdAt: string;
+  readonly clock?: ClockOffset;
 }
 
 /** Signs manifests with the cell's evidence key and keeps them beside the artefacts that they list. */
 export type WriteManifest = (draft: ManifestDraft) => Promise<EvidenceRef>;
+
+/** Which manifests there are of an incident, for when Temporal no longer knows it. */
+export interface ManifestIndex {
+  add(manifest: { readonly incident: string; readonly manifestSha256: string }): Promise<void>;
+  of(incident: string): Promise<readonly string[]>;
+}
 
 /** Reads manifest and artefacts back: hashes, signature, custody. Answers what is wrong, in words; nothing when all is well. */
 export type VerifyManifest = (manifestSha256: string) => Promise<readonly string[]>;

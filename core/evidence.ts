@@ -12,7 +12,10 @@ export interface Artefact {
   readonly sha256: string;
   readonly bytes: number;
   readonly collectedAt: string;
+  /** With its version, where it is ours. */
   readonly tool: string;
+  /** What the tool was told, where one was run for it. */
+  readonly command?: readonly string[];
   /** Left out or cut, in words; absent when whole. */
   readonly partial?: string;
   /** How it lies in the store, where that is sealed: `sha256` and `bytes` above are of what was taken, these of the sealed object. */
@@ -27,6 +30,13 @@ export function storedAs({ sealed, sha256, bytes }: Pick<Artefact, 'sealed' | 's
   return sealed ?? { sha256, bytes };
 }
 
+/** How the clock that dated what was kept stands to another one: so far ahead of it (negative: behind), give or take. */
+export interface ClockOffset {
+  readonly against: 'kubernetes-api';
+  readonly aheadMs: number;
+  readonly withinMs: number;
+}
+
 /** What was taken of one target by one step, signed by the cell's evidence key (Ed25519 over the canonical JSON of the rest). */
 export interface EvidenceManifest {
   readonly version: 1;
@@ -37,6 +47,8 @@ export interface EvidenceManifest {
   readonly artefacts: readonly Artefact[];
   readonly custody: readonly CustodyEntry[];
   readonly createdAt: string;
+  /** Absent where it could not be told. */
+  readonly clock?: ClockOffset;
   readonly keyId: string;
   readonly signature: string;
 }

@@ -1,13 +1,15 @@
 import type { ActionDeclaration } from './action.ts';
 import type { ChangeWindow } from './change-window.ts';
 import type { ErrorCode } from './errors.ts';
-import { namespacesOf, type Plan } from './plan.ts';
+import { namespacesOf, nodesOf, type Plan } from './plan.ts';
 import { type ActiveRestraint, restraintReason } from './restraint.ts';
 import { atLeast, type Severity } from './severity.ts';
 
 /** The rules above all playbooks. From configuration: never from anything a tenant could write. */
 export interface GuardrailRules {
   readonly protectedNamespaces: readonly string[];
+  /** Names of nodes to which nothing is done, by whomever it is approved; `*` stands for any characters. Absent: none. */
+  readonly protectedNodes?: readonly string[];
   /** Firebreak's own namespace, always protected. */
   readonly ownNamespace: string;
   /** From this severity on a reversible step with reach `pod` runs at once. */
@@ -15,7 +17,11 @@ export interface GuardrailRules {
   /** Share of a workload's replicas that may be contained automatically; at least one pod. */
   readonly ownerShare: number;
   readonly namespaceCap: number;
+  /** Pods of each namespace that are contained also where the cluster's cap is full: no other namespace can spend them. Absent: none. */
+  readonly namespaceReserve?: number;
   readonly clusterCap: number;
+  /** Cells of this cluster that run side by side and share the caps. Absent: one. */
+  readonly cells?: number;
   /** When destructive and wide steps may run; absent: always. */
   readonly changeWindows?: readonly ChangeWindow[];
 }
@@ -43,6 +49,13 @@ export interface GuardrailFacts {
 
 export type GuardrailAnswer = { readonly ok: true } | { readonly ok: false; readonly code: ErrorCode; readonly reason: string };
 
+function isProtectedNode({ protectedNodes = [] }: GuardrailRules, name: string): boolean {
+  return protectedNodes.some((pattern) => {
+    const parts = pattern.split('*').map((part) => part.replace(/[^\w-]/g, '\\$&'));
+    return new RegExp(`^${parts.join('.*')}$`).test(name);
+  });
+}
+
 /** How many pods of an owner may be contained automatically. Without a known number: one. */
 export function ownerCap(replicas: number | undefined, share: number): number {
   return Math.max(1, Math.floor((replicas ?? 1) * share));
@@ -58,6 +71,8 @@ export function checkGuardrails(rules: GuardrailRules, facts: GuardrailFacts): G
   const hit = namespacesOf(plan).find((namespace) => guarded.has(namespace));
   if (hit !== undefined)
     return { ok: false, code: 'FB_ERR_PROTECTED', reason: `namespace ${hit} is protected; ${plan.target.name} was not touched` };
+  const node = (rules.protectedNodes ?? []).length > 0 ? nodesOf(plan).find((name) => isProtectedNode(rules, name)) : undefined;
+  if (node !== undefined) return { ok: false, code: 'FB_ERR_PROTECTED', reason: `node ${node} is protected; it was not touched` };
   const { restraint } = facts;
   // What was contained before stays contained: doing that again is not new.
   const again = declaration.contains === true && facts.held;
@@ -104,12 +119,15 @@ function checkCaps(rules: GuardrailRules, facts: GuardrailFacts): GuardrailAnswe
   const reached = [
     { contained: facts.ownerContained, cap: owner, what: `of the ${facts.ownerReplicas ?? 'unknown'} pods of its owner` },
     { contained: facts.namespaceContained, cap: rules.namespaceCap, what: 'pods of its namespace' },
-    { contained: facts.clusterContained, cap: rules.clusterCap, what: 'pods of the cluster' },
+    // Decoys elsewhere must not buy an attacker freedom here.
+    ...(facts.namespaceContained < (rules.namespaceReserve ?? 0)
+      ? []
+      : [{ contained: facts.clusterContained, cap: rules.clusterCap, what: 'pods of the cluster' }]),
   ].find(({ contained, cap }) => contained >= cap);
   if (!reached) return { ok: true };
   return {
     ok: false,
     code: 'FB_ERR_CAP_REACHED',
-    reason: `${reached.contained} ${reached.what} are contained already, and ${reached.cap} is the most that is done without people`,
+    reason: `${reached.contained} ${reached.what} are contained already${(rules.cells ?? 1) > 1 ? ', or may be by another cell' : ''}, and ${reached.cap} is the most that is done without people`,
   };
 }

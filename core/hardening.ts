@@ -1,3 +1,5 @@
+import { isObject } from './plain-json.ts';
+
 /** What a workload can be given of Pod Security's "restricted", and a little more. https://kubernetes.io/docs/concepts/security/pod-security-standards/ */
 export const hardenings = [
   'dropCapabilities',
@@ -76,14 +78,14 @@ function hardenContainer(context: Fields, does: (one: Hardening) => boolean): Fi
 
 /** The one that "restricted" lets be added. */
 function keptCapabilities(capabilities: unknown): Fields {
-  const added = isFields(capabilities) && Array.isArray(capabilities.add) ? capabilities.add : [];
+  const added = isObject(capabilities) && Array.isArray(capabilities.add) ? capabilities.add : [];
   return added.includes('NET_BIND_SERVICE') ? { add: ['NET_BIND_SERVICE'] } : {};
 }
 
 /** A profile of its own is at least as strict; none, or `Unconfined`, is not. */
 function profileOf(field: 'seccompProfile' | 'appArmorProfile', context: Fields | undefined, always: boolean): Fields {
   const profile = context?.[field];
-  const type = isFields(profile) ? profile.type : undefined;
+  const type = isObject(profile) ? profile.type : undefined;
   if (type === 'Localhost' || type === 'RuntimeDefault' || (type === undefined && !always)) return {};
   return { [field]: { type: 'RuntimeDefault' } };
 }
@@ -100,12 +102,12 @@ export function hardeningBefore(spec: HardenedSpec): HardeningBefore {
 /** The touched fields, a line for the pod and one for each container. CEL reads no JSON: admission compares these with what it sees. */
 export function hardenedFieldsText(spec: HardenedSpec): string {
   const types = (context: Fields | undefined): readonly unknown[] =>
-    [context?.seccompProfile, context?.appArmorProfile].map((profile) => (isFields(profile) ? profile.type : undefined));
+    [context?.seccompProfile, context?.appArmorProfile].map((profile) => (isObject(profile) ? profile.type : undefined));
   const texts = (values: readonly unknown[]): string => values.map((value) => String(value ?? '-')).join('/');
   const { securityContext: pod, hostUsers, automountServiceAccountToken: token } = spec;
   const containers = [...(spec.containers ?? []), ...(spec.initContainers ?? [])].map(({ name, securityContext: context }) => {
     const { privileged, allowPrivilegeEscalation, readOnlyRootFilesystem, runAsNonRoot, capabilities } = context ?? {};
-    const { add, drop } = isFields(capabilities) ? capabilities : {};
+    const { add, drop } = isObject(capabilities) ? capabilities : {};
     const flags = [privileged, allowPrivilegeEscalation, readOnlyRootFilesystem, runAsNonRoot, ...types(context)];
     return texts([name, ...flags, ...[add, drop].map((list) => (Array.isArray(list) ? list.join(',') : ''))]);
   });
@@ -136,8 +138,4 @@ function withFields<T extends Fields>(object: T, fields: Fields): T {
 
 function flag(value: unknown): boolean | null {
   return typeof value === 'boolean' ? value : null;
-}
-
-function isFields(value: unknown): value is Fields {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

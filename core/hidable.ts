@@ -1,4 +1,5 @@
 import type { AuditRecord } from './audit.ts';
+import { isObject } from './plain-json.ts';
 import { type Severity, severities, worse } from './severity.ts';
 import { type SuppressionMatch, suppressionKey, type Unhidable } from './suppression.ts';
 
@@ -65,8 +66,4 @@ function kindIn(entry: Readonly<Record<string, unknown>>): HidableKind | string 
     match: { rule, workload: { namespace, kind, name }, digest, sensor },
     severity: severities.find((one) => one === severity) ?? 'unknown',
   };
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null;
 }

@@ -35,6 +35,14 @@ export interface EvidenceHold {
   readonly since: string;
   readonly by: string;
   readonly reason: string;
+  /** Who has ordered its end: somebody else has to, too. */
+  readonly ending?: HoldEnding;
+}
+
+export interface HoldEnding {
+  readonly by: string;
+  /** ISO 8601, UTC: when the order was signed. */
+  readonly at: string;
 }
 
 /** A key as it stands, there or destroyed. */
@@ -68,6 +76,8 @@ export interface KeyRegister {
   destroy(key: KeyName, why: { readonly by: string; readonly reason: string }): Promise<void>;
   /** Of one that is held already the first hold stays. */
   hold(hold: EvidenceHold): Promise<void>;
+  /** Notes who wants this hold ended, in place of who wanted it before. */
+  askToEnd(hold: EvidenceHold, ending: HoldEnding): Promise<void>;
   endHold(incident: string): Promise<void>;
 }
 
@@ -81,7 +91,12 @@ export function incidentKeyPrefix(incident: string): string {
   return sha256Hex(incident).slice(0, 16);
 }
 
+/** The name alone, of what holds more. */
+export function keyNameOf({ id, incident, run, class: kind, madeAt }: KeyName): KeyName {
+  return { id, incident, run, class: kind, madeAt };
+}
+
 /** What a wrapped key is bound to: nobody can pass it off as another's, or as newer than it is. */
-export function wrappedFor({ id, incident, run, class: kind, madeAt }: KeyName): string {
-  return `firebreak.incident-key.v1\n${canonicalJson({ id, incident, run, class: kind, madeAt })}`;
+export function wrappedFor(name: KeyName): string {
+  return `firebreak.incident-key.v1\n${canonicalJson(keyNameOf(name))}`;
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { wishes } from './incident-order.ts';
+import { longestReason } from './reason.ts';
 import { severities } from './severity.ts';
 
 const text = (max: number) => z.string().min(1).max(max);
@@ -19,7 +20,7 @@ export const signedIncidentOrderSchema = z.strictObject({
       wish: z.enum(wishes),
       pod: z.strictObject({ namespace: text(63), name: text(253) }),
       severity: z.enum(severities),
-      reason: text(500),
+      reason: text(longestReason),
       link: z
         .url({ protocol: /^https?$/ })
         .max(500)

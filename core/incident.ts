@@ -27,6 +27,33 @@ export function incidentIdOf(subject: Subject): string {
     : `incident/${subject.cluster}/${subject.namespace}/${subject.ownerKind}/${subject.name}`;
 }
 
+/** As people type and read it: `shop/Deployment/cart` for `incident/CLUSTER/shop/Deployment/cart`. One of another cluster stays whole. */
+export function shortIncidentId(id: string, cluster: string): string {
+  const prefix = `incident/${cluster}/`;
+  return id.startsWith(prefix) ? id.slice(prefix.length) : id;
+}
+
+const ownerKinds: ReadonlyMap<string, string> = new Map(
+  ['Deployment', 'StatefulSet', 'DaemonSet', 'ReplicaSet', 'ReplicationController', 'Job', 'CronJob', 'Pod'].map((kind) => [
+    kind.toLowerCase(),
+    kind,
+  ]),
+);
+
+/** The id that somebody has typed: whole, short, or as the title on a card has it (`deployment/shop/cart`). */
+export function fullIncidentId(written: string, cluster: string): string {
+  return written.startsWith('incident/') ? written : `incident/${cluster}/${shortAsMeant(written)}`;
+}
+
+/** Where a namespace has the name of a kind, what was typed is left as it stands. */
+function shortAsMeant(written: string): string {
+  const [first = '', second = '', name, ...rest] = written.split('/');
+  if (name === undefined || rest.length > 0) return written;
+  const [asFirst, asSecond] = [first, second].map((part) => ownerKinds.get(part.toLowerCase()));
+  if (asFirst !== undefined && asSecond === undefined) return `${second}/${asFirst}/${name}`;
+  return asSecond !== undefined && asFirst === undefined ? `${first}/${asSecond}/${name}` : written;
+}
+
 /** The subject that an incident's id was made of; undefined for what is no such id. Names cannot contain `/`. */
 export function subjectOfIncident(id: string): Subject | undefined {
   const [root, cluster, first, second, third, ...rest] = id.split('/');

@@ -32,6 +32,8 @@ export const names = {
   hardenedFromAnnotation: 'firebreak.dev/hardened-from',
   /** On a ServiceAccount that keeps what another was, while that is made anew: JSON. */
   keptAccountAnnotation: 'firebreak.dev/kept-account',
+  /** On a pod of ours that is in the place of a dead one: when the first of them was made, in seconds since 1970. */
+  sinceAnnotation: 'firebreak.dev/since',
   standingPolicy: 'firebreak-quarantine',
   managedByLabel: 'app.kubernetes.io/managed-by',
   fieldManager: 'firebreak',

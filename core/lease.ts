@@ -1,3 +1,4 @@
+import type { Level } from './approval.ts';
 import type { Verdict } from './incident.ts';
 import type { Severity } from './severity.ts';
 
@@ -17,6 +18,19 @@ export interface Lease {
   readonly state: 'active' | 'permanent' | 'releasing' | 'released' | 'drifted';
   readonly onExpiry: 'renew' | 'release';
   readonly detail?: string;
+}
+
+/** Whether somebody has named a lease: the ids that `registerLease` gives. */
+export function isLeaseId(text: string): boolean {
+  return /^[0-9a-f]{16}-l$/.test(text);
+}
+
+/** Index of the level that is called when a lease is renewed in silence for the nth time: the next one with a pager, or the next, where none has. */
+export function levelAtRenewal(levels: readonly Level[], renewals: number): number {
+  const all = levels.map((_, index) => index);
+  const paged = all.filter((index) => levels[index]?.page);
+  const called = paged.length === 0 ? all : paged;
+  return called[Math.min(Math.max(0, renewals - 1), called.length - 1)] ?? 0;
 }
 
 /** A maximum after which people are called however often it was renewed. It escalates, and never releases. */

@@ -2,6 +2,7 @@ import { sha256Hex } from './digest.ts';
 import { isJson, type Json } from './plain-json.ts';
 import type { TargetName } from './plan.ts';
 import { type CellKey, seal, unseal } from './sealed.ts';
+import { isTaken, type Taken } from './taken.ts';
 
 /**
  * What a step did to an object other than a pod, written onto the object in the same call as the change: who did it, and what gives it
@@ -20,6 +21,8 @@ export interface ObjectNote {
   readonly change: FieldChange | MadeObject;
   /** Everything that the same step changes, where that is more than this object: a step that was cut short is finished on these only. */
   readonly together?: readonly TargetName[];
+  /** Absent in notes of older versions. */
+  readonly taken?: Taken;
 }
 
 export interface FieldChange {
@@ -83,11 +86,13 @@ export function madeNameOf(options: {
 }
 
 function isObjectNote(value: object): value is ObjectNote {
-  const { version, incident, step, action, object, uid, change, together }: Partial<Record<keyof ObjectNote, unknown>> = value;
+  const { version, incident, step, action, object, uid, change, together, taken }: Partial<Record<keyof ObjectNote, unknown>> =
+    value;
   if (version !== 2) return false;
   if (![incident, step, action, object].every((text) => typeof text === 'string')) return false;
   if (uid !== undefined && typeof uid !== 'string') return false;
   if (together !== undefined && !isTexts(together)) return false;
+  if (taken !== undefined && !isTaken(taken)) return false;
   return isChange(change);
 }
 

@@ -11,9 +11,13 @@ export interface Page {
   /** The group of the roster that is called; who that is at this hour the paging system knows. */
   readonly group: string;
   readonly incident: IncidentRef & { readonly title: string; readonly severity: Severity; readonly cluster: string };
+  /** Id of the question that calls, or of the standing one about what was renewed; absent where nothing is asked. */
+  readonly question?: string;
   /** What is asked of the one who is woken, in one line. */
   readonly summary: string;
   readonly details: Readonly<Record<string, string>>;
+  /** The address of the incident's thread in Slack, where there is one: sent as it is. */
+  readonly thread?: string;
 }
 
 export interface PageRef {

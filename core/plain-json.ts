@@ -25,6 +25,11 @@ export function plainJson(value: unknown): Json {
   return Object.fromEntries(kept.map(([name, field]) => [name.toWellFormed(), plainJson(field)]));
 }
 
+/** Whether the value has named fields: no list, and not null. */
+export function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
 /** Whether the value is JSON all the way down. */
 export function isJson(value: unknown): value is Json {
   if (value === null || typeof value === 'string' || typeof value === 'boolean') return true;

@@ -45,10 +45,19 @@ export function planDigest(plan: Plan): string {
   return digestOf(plan);
 }
 
+/** Everything that a plan names. */
+function namesIn(plan: Plan): readonly string[] {
+  return [...plan.blastRadius, plan.target.name, ...plan.changes.map((change) => change.target)];
+}
+
+/** Nodes that a plan touches, by name. */
+export function nodesOf(plan: Plan): readonly string[] {
+  return [...new Set(namesIn(plan).flatMap((name) => (name.startsWith('node/') ? [name.slice('node/'.length)] : [])))];
+}
+
 /** Namespaces that a plan touches, from everything that it names: `kind/namespace/name`, and `namespace/name` itself. */
 export function namespacesOf(plan: Plan): readonly string[] {
-  const names = [...plan.blastRadius, plan.target.name, ...plan.changes.map((change) => change.target)];
-  const found = names.flatMap((name) => {
+  const found = namesIn(plan).flatMap((name) => {
     const [kind, first, second] = name.split('/');
     return first !== undefined && (second !== undefined || kind?.toLowerCase() === 'namespace') ? [first] : [];
   });

@@ -68,8 +68,10 @@ export interface AskOptions<
   readonly choices: Choices;
   /** What would run on which choice. A choice without a plan changes nothing. */
   readonly plan?: Plans;
+  /** Choices that call it harmless. That weakens the response: whoever chooses one says why, and on a critical alert two people must. */
+  readonly harmless?: readonly (keyof Choices & string)[];
   /** `page` calls the group too: for a question whose silence matters. */
-  readonly levels: readonly { readonly group: string; readonly within: Duration; readonly page?: true }[];
+  readonly levels: readonly { readonly group: string; readonly within: Duration; readonly page?: boolean }[];
   /** What silence means, in words for the card. Silence is never yes. */
   readonly onSilence: string;
 }
@@ -104,7 +106,7 @@ export interface PlaybookContext<U extends Uses, R extends Requires> {
   ) => Promise<{ readonly [K in keyof T]: Settled<Awaited<T[K]>> }>;
   /** One line in the incident's timeline. */
   readonly note: (text: string) => void;
-  /** Says what it was. `benign` needs the answer that said so. */
+  /** Says what it was. `benign` needs the answer that said so: a choice that is named in `harmless`, or one that gives containment back. */
   readonly verdict: (verdict: Verdict, why: string) => void;
   /** What has been kept so far. */
   readonly evidence: () => readonly EvidenceRef[];
@@ -126,17 +128,27 @@ export interface PlaybookEnvelope<U extends Uses, R extends Requires> {
    * durable, and the body finds it done. Only what is automatic anyway; guardrails and caps hold.
    */
   readonly headStart?: 'quarantinePod' & keyof U;
+  /**
+   * What contains waits until the evidence that the body has begun is kept or has failed, and no longer than this: for where a cut would make what
+   * runs destroy itself. Not beside `headStart`.
+   */
+  readonly evidenceFirst?: Duration;
 }
 
 export interface Playbook<U extends Uses = Uses, R extends Requires = Requires> extends PlaybookEnvelope<U, R> {
   readonly run: (context: PlaybookContext<U, R>) => Promise<void>;
 }
 
-/** A reviewed procedure: an envelope of data, from which alerts are routed and docs are made, around a plain async function. */
+/**
+ * A reviewed procedure: an envelope of data, from which alerts are routed and docs are made, around a plain async function.
+ * @throws TypeError for an envelope that contradicts itself.
+ */
 export function definePlaybook<const U extends Uses, const R extends Requires = never>(
   envelope: PlaybookEnvelope<U, R>,
   run: (context: PlaybookContext<U, R>) => Promise<void>,
 ): Playbook<U, R> {
+  if (envelope.headStart !== undefined && envelope.evidenceFirst !== undefined)
+    throw new TypeError(`playbook ${envelope.id}: with a head start the pod is contained before evidence can be kept first`);
   return { ...envelope, run };
 }
 

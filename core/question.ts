@@ -22,9 +22,9 @@ export function saidBy(name: string, { choice, reason }: Vote): string {
 }
 
 /** Distinct people that a choice needs now: more than when it was asked, if the incident has become worse since, or somebody said no. */
-export function quorumNow({ question, veto }: QuestionState, { plans, quorum }: Choice, severity: Severity): number {
+export function quorumNow({ question, veto }: QuestionState, { plans, harmless, quorum }: Choice, severity: Severity): number {
   const overrules = veto !== undefined && plans.length > 0;
-  return Math.max(quorum, quorumOf({ plans, severity, incident: question.incident.id }), overrules ? 2 : 1);
+  return Math.max(quorum, quorumOf({ plans, harmless, severity, incident: question.incident.id }), overrules ? 2 : 1);
 }
 
 /** A no to something destructive: another choice of the question would end or change what cannot be given back. */
@@ -109,11 +109,12 @@ export function countVote(
   if (veto === undefined && next && isVeto(state.question, choice)) return vetoed(counted, signed, { now, next });
   const by = peopleFor(counted, choice.id);
   const quorum = quorumNow(state, choice, severity);
-  if (by.length < quorum) {
+  const missing = quorum - by.length;
+  if (missing > 0) {
     return {
       state: counted,
       outcome: 'counted',
-      reply: `Counted: ${by.length} of ${quorum} people for “${choice.label}”. One more person must agree.`,
+      reply: `Counted: ${by.length} of ${quorum} people for “${choice.label}”. ${missing === 1 ? 'One more person' : `${missing} more people`} must agree.`,
     };
   }
   return {

@@ -1,9 +1,11 @@
-import type { Question } from './approval.ts';
+import type { Question, ReplyTo } from './approval.ts';
 import { canonicalJson } from './digest.ts';
 import type { IncidentRef } from './incident.ts';
+import { isObject } from './plain-json.ts';
 import { answersFor, isInAnyGroup, personById, type Roster } from './roster.ts';
 import type { VoteCheck } from './step.ts';
 import type { VoteKeys } from './vote-check.ts';
+import { hasTexts, isReplyTo } from './vote-shape.ts';
 
 /**
  * What a person says on a question without deciding it: a word for the record, a wish to be asked again later, or that the next level is
@@ -31,7 +33,7 @@ export interface SignedRemark {
   /** Ed25519 over `remarkBytes(remark)`, base64. */
   readonly signature: string;
   /** Where answers go; not signed, not trusted for anything else. */
-  readonly replyTo?: { readonly channel: string; readonly user: string };
+  readonly replyTo?: Omit<ReplyTo, 'together'>;
 }
 
 /** A domain of its own: no remark is ever taken for a vote. */
@@ -42,25 +44,17 @@ export function remarkBytes(remark: Remark): Uint8Array {
 const kinds: ReadonlySet<unknown> = new Set(['comment', 'snooze', 'next']);
 const longest = 4_000;
 
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-function hasTexts(value: unknown, names: readonly string[]): boolean {
-  return isRecord(value) && names.every((name) => typeof value[name] === 'string');
-}
-
 /** Whether what a signal brought has the shape of a remark; it says nothing of who sent it. */
 export function isRemarkShaped(value: unknown): value is SignedRemark {
   return (
-    isRecord(value) &&
+    isObject(value) &&
     hasTexts(value, ['keyId', 'signature']) &&
-    isRecord(value.remark) &&
+    isObject(value.remark) &&
     hasTexts(value.remark, ['id', 'question', 'person', 'at']) &&
     hasTexts(value.remark.incident, ['id', 'run']) &&
     kinds.has(value.remark.kind) &&
     (value.remark.text === undefined || typeof value.remark.text === 'string') &&
-    (value.replyTo === undefined || hasTexts(value.replyTo, ['channel', 'user'])) &&
+    (value.replyTo === undefined || isReplyTo(value.replyTo)) &&
     JSON.stringify(value).length <= longest
   );
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { longestReason } from './reason.ts';
 import { restraintModes } from './restraint.ts';
 
 const text = (max: number) => z.string().min(1).max(max);
@@ -25,7 +26,7 @@ export const signedRestraintSchema = z.strictObject({
         z.strictObject({ kind: z.literal('incident'), name: text(500) }),
       ]),
       owner: text(100),
-      reason: text(500),
+      reason: text(longestReason),
       from: time,
       until: time,
     }),
@@ -43,7 +44,7 @@ export const signedRestraintEndSchema = z.strictObject({
     at: time,
     cluster: text(100),
     restraint: id,
-    reason: text(500),
+    reason: text(longestReason),
     via: z.literal('slack').exactOptional(),
   }),
   ...signed,

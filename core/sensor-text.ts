@@ -1,3 +1,4 @@
+import { isObject } from './plain-json.ts';
 import { redactSecrets } from './redact.ts';
 
 /** How unknown is spelt by sensors, besides null, absence and empty objects. */
@@ -44,9 +45,5 @@ export function timeText(value: unknown): string | undefined {
 
 /** The object itself when it is one: neither null nor a list. */
 export function objectOf(value: unknown): Readonly<Record<string, unknown>> | undefined {
-  return isRecord(value) ? value : undefined;
-}
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+  return isObject(value) ? value : undefined;
 }

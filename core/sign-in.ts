@@ -11,6 +11,8 @@ export interface PendingSignIn {
   readonly click: {
     readonly clickId: string;
     readonly slackUser: string;
+    /** It was answered on the desk's page, by this person of the roster as they say; not in Slack. */
+    readonly onPage?: string;
     readonly channel: string;
     readonly button: StoredButton;
     readonly reason?: string;

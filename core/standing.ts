@@ -1,5 +1,7 @@
 import type { Question } from './approval.ts';
+import { nextHandOver } from './hand-over.ts';
 import { answerersOf, answersFor, personById, type Roster } from './roster.ts';
+import type { WorkloadLeft } from './workload-left.ts';
 
 /** What says who may answer a question, whatever way the answer comes. */
 export interface Standing {
@@ -17,6 +19,10 @@ export interface Answerers {
   readonly levels: readonly (readonly string[])[];
   /** Who has ordered what it is about, and whether they may answer all the same: because nobody else can be asked. */
   readonly requesters: readonly { readonly name: string; readonly alone: boolean }[];
+  /** Milliseconds since 1970: when somebody else may answer, by the roster. Absent: nothing is known to change. */
+  readonly changesAt?: number;
+  /** What is left of the workload, where the cell knows it: asked for together. */
+  readonly left?: WorkloadLeft;
 }
 
 export type Stands =
@@ -86,5 +92,7 @@ export function answerersTo(standing: Standing, at: number): Answerers {
     const stands = standingOf(standing, person, [at], question.levels);
     return { name: nameOf(person), alone: stands.ok && stands.alone === true };
   });
-  return { levels, requesters };
+  const groups = question.levels.map(({ group }) => group);
+  const changesAt = nextHandOver(standing.roster, groups, at);
+  return { levels, requesters, ...(changesAt !== undefined && { changesAt }) };
 }

@@ -28,9 +28,11 @@ export interface StepCall {
   /** Pods of this incident that are contained or about to be, this one not counted: for the cap per owner. */
   readonly ownerContained: number;
   readonly evidence: readonly EvidenceRef[];
-  /** ISO 8601: after this a destructive step no longer waits for evidence. */
+  /** ISO 8601: after this a destructive step no longer waits for evidence, where the cell comes to the same. */
   readonly evidenceDeadline: string;
   readonly approval?: ApprovalProof;
+  /** People's word that it need not wait for evidence: see `waiverOf`. */
+  readonly waiver?: ApprovalProof;
   /** Ids of people whom the incident's alerts name as the actor: no vote of theirs counts. Absent: nobody. */
   readonly actors?: readonly string[];
   /** Why the alert behind it is not enough to act on without people. */
@@ -114,6 +116,9 @@ export interface DeskActivities {
   answerClick(answer: ClickAnswer): Promise<void>;
   recordAudit(records: readonly AuditRecord[]): Promise<ChainHead>;
 }
+
+/** The most events that one answer of `ticketNews` holds. */
+export const newsAtOnce = 20;
 
 /** What follows an incident outside, at the desk too: the ticket is kept up to date, and people are called. */
 export interface FollowUpActivities {

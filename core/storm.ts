@@ -1,4 +1,5 @@
 import type { Notice } from './card.ts';
+import { isObject } from './plain-json.ts';
 
 /** What alerts a great deal in a storm. `count` is at least so many. */
 export interface StormTalker {
@@ -38,10 +39,6 @@ export const mostTalkers = 10;
 const mostSources = 8;
 const longest = 16_000;
 
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
 function isCount(value: unknown): boolean {
   return typeof value === 'number' && Number.isFinite(value) && value >= 0;
 }
@@ -51,14 +48,14 @@ function isTime(value: unknown): boolean {
 }
 
 function isTalker(value: unknown): boolean {
-  if (!isRecord(value) || !isCount(value.count)) return false;
+  if (!isObject(value) || !isCount(value.count)) return false;
   return [value.workload, value.rule, value.sensor].every((text) => typeof text === 'string');
 }
 
 /** Whether what a signal brought is a report: whoever reaches Temporal can send anything. */
 export function isStormReport(value: unknown): value is StormReport {
   return (
-    isRecord(value) &&
+    isObject(value) &&
     typeof value.source === 'string' &&
     value.source.length <= 200 &&
     (value.state === 'on' || value.state === 'over') &&

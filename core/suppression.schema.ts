@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { longestReason } from './reason.ts';
 import { severities } from './severity.ts';
 
 const text = (max: number) => z.string().min(1).max(max);
@@ -17,7 +18,7 @@ const terms = z.strictObject({
   }),
   upTo: z.enum(severities),
   owner: text(100),
-  reason: text(500),
+  reason: text(longestReason),
   from: time,
   until: time,
 });
@@ -47,7 +48,7 @@ export const signedEndSchema = z.strictObject({
     at: time,
     cluster: text(100),
     suppression: z.string().regex(/^[0-9a-f]{16}$/),
-    reason: text(500),
+    reason: text(longestReason),
     via: z.literal('slack').exactOptional(),
   }),
   ...signed,

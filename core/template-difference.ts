@@ -1,4 +1,5 @@
 import { canonicalJson } from './digest.ts';
+import { isObject } from './plain-json.ts';
 
 const shownText = 200;
 
@@ -22,7 +23,7 @@ function differences(from: unknown, to: unknown, path: string): string[] {
   // A whole container or variable that comes or goes is one line; a section is what is in it.
   const whole = path.endsWith(']') && (from === undefined || to === undefined);
   const [before, after] = [from ?? {}, to ?? {}];
-  if (!whole && isRecord(before) && isRecord(after)) return ofRecords(before, after, path);
+  if (!whole && isObject(before) && isObject(after)) return ofRecords(before, after, path);
   const name = path.split('.').at(-1) ?? path;
   if (from === undefined) return [`${path} is added${said(name, to)}`];
   if (to === undefined) return [`${path} is taken away${said(name, from)}`];
@@ -50,15 +51,11 @@ interface Named {
 }
 
 function isNamedList(value: unknown): value is readonly Named[] {
-  return Array.isArray(value) && value.every((one) => isRecord(one) && typeof one.name === 'string');
-}
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+  return Array.isArray(value) && value.every((one) => isObject(one) && typeof one.name === 'string');
 }
 
 function said(name: string, value: unknown): string {
-  if (isRecord(value)) return typeof value.image === 'string' ? `, of the image ${text(value.image)}` : '';
+  if (isObject(value)) return typeof value.image === 'string' ? `, of the image ${text(value.image)}` : '';
   return shown.has(name) ? `: ${text(value)}` : '';
 }
 

@@ -29,6 +29,8 @@ export interface TicketNews {
 export interface TicketMailbox {
   /** From now on events of the ticket are that incident’s. */
   bind(ticket: { readonly system: string; readonly id: string }, incident: IncidentRef): Promise<void>;
+  /** Undefined where no incident has such a ticket. */
+  ownerOf(ticket: { readonly system: string; readonly id: string }): Promise<IncidentRef | undefined>;
   /** Keeps it once per `delivery`. Whose it is; undefined where no incident has such a ticket. */
   put(system: string, delivery: string, event: TicketEvent): Promise<IncidentRef | undefined>;
   /** What came after the event of that number, in order, `most` of it at most. */

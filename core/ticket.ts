@@ -11,6 +11,8 @@ export interface TicketRequest {
   readonly body: string;
   readonly labels: readonly string[];
   readonly severity?: string;
+  /** The address of the incident's thread in Slack, where there is one: written as it is. */
+  readonly thread?: string;
 }
 
 /** `ambiguous`: the create timed out and cannot be found yet; it is looked for again before anything is created. */
@@ -25,6 +27,8 @@ export interface TicketComment {
   /** Written once per key. */
   readonly key: string;
   readonly text: string;
+  /** As in `TicketRequest`. */
+  readonly thread?: string;
 }
 
 export interface TicketClosing {

@@ -7,7 +7,9 @@ import {
   type SignedVote,
   type Vote,
   voteBytes,
+  waysIn,
 } from './approval.ts';
+import { problemOfReason, tooLong } from './reason.ts';
 import { type Person, personById, type Roster } from './roster.ts';
 import { type Severity, worse } from './severity.ts';
 import { standingOf } from './standing.ts';
@@ -54,15 +56,15 @@ function timeOf({ at }: Vote): number | undefined {
   return Number.isNaN(time) ? undefined : time;
 }
 
-/** Ids of the keys that sign for a person: by way of Slack only a desk’s, from the command line only their own. */
+/** Ids of the keys that sign for a person: by way of Slack or the desk’s page only a desk’s, from the command line only their own. */
 export function keysThatSignFor(keys: VoteKeys, person: Person, via: Vote['via']): readonly string[] {
-  return via === 'slack' ? keys.deskKeyIds : keys.keyIdsOf(person);
+  return via === 'slack' || via === 'page' ? keys.deskKeyIds : keys.keyIdsOf(person);
 }
 
 /** Signed by who may sign it, not of the future, and about exactly this question: who the person is does not matter yet. */
 function refusalOf(signed: SignedVote, question: Question, { roster, keys, now, stepUp }: Known): string | undefined {
   const { vote } = signed;
-  if (vote.version !== 1) return 'This kind of vote is not known.';
+  if (vote.version !== 1 || !waysIn.includes(vote.via)) return 'This kind of vote is not known.';
   const person = personById(roster, vote.person);
   if (!person) return 'You are not on the roster.';
   if (!keysThatSignFor(keys, person, vote.via).includes(signed.keyId))
@@ -73,11 +75,17 @@ function refusalOf(signed: SignedVote, question: Question, { roster, keys, now, 
   if (vote.questionDigest !== questionDigest(question)) return 'This card is out of date: look at the newest one.';
   const choice = question.choices.find((offered) => offered.id === vote.choice);
   if (!choice) return 'This choice does not exist.';
-  // The desk asks for it in the dialog that it opens: a vote without one did not come that way.
-  if (vote.via === 'slack' && needsReason(choice) && !vote.reason?.trim()) return 'This answer needs a reason.';
+  const { reason = '' } = vote;
+  // Whoever answers is asked for it, in every way in: a vote without one did not come by any.
+  if (needsReason(choice) && reason.trim() === '') return 'This answer needs a reason.';
+  const unreasoned = needsReason(choice) ? problemOfReason(reason) : tooLong(reason);
+  if (unreasoned !== undefined) return unreasoned;
   const at = timeOf(vote);
   if (at === undefined || at > now + clockToleranceMs) return 'This vote is dated in the future, or not at all.';
-  if (!stepUp || !needsStepUp({ plans: choice.plans, severity: question.severity }, stepUp.policy)) return undefined;
+  if (vote.via === 'page' && !stepUp)
+    return 'An answer on the desk’s page needs a sign-in, and this cell knows no identity provider.';
+  if (!stepUp) return undefined;
+  if (vote.via !== 'page' && !needsStepUp({ plans: choice.plans, severity: question.severity }, stepUp.policy)) return undefined;
   return signInRefusal({ policy: stepUp.policy, vote, at, person, signIn: stepUp.signInOf(signed) });
 }
 
@@ -137,7 +145,7 @@ export function checkProof(
     people.add(result.person);
   }
   const severity = worse(question.severity, check.severity);
-  const quorum = quorumOf({ plans: choice.plans, severity, incident: question.incident.id, protectedNamespaces });
+  const quorum = quorumOf({ ...choice, severity, incident: question.incident.id, protectedNamespaces });
   if (people.size < quorum) return { ok: false, reason: `${people.size} of ${quorum} people have agreed` };
   return { ok: true };
 }

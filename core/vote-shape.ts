@@ -1,4 +1,5 @@
 import type { SignedVote, Vote } from './approval.ts';
+import { isObject } from './plain-json.ts';
 
 const longest = 16_000;
 const voteTexts = [
@@ -11,12 +12,9 @@ const voteTexts = [
   'at',
 ] as const satisfies readonly (keyof Vote)[];
 
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-function hasTexts(value: unknown, names: readonly string[]): boolean {
-  return isRecord(value) && names.every((name) => typeof value[name] === 'string');
+/** Whether each of these names stands for a text. */
+export function hasTexts(value: unknown, names: readonly string[]): boolean {
+  return isObject(value) && names.every((name) => typeof value[name] === 'string');
 }
 
 /**
@@ -26,9 +24,9 @@ function hasTexts(value: unknown, names: readonly string[]): boolean {
 export function isVoteShaped(value: unknown): value is SignedVote {
   return (
     hasTexts(value, ['keyId', 'signature']) &&
-    isRecord(value) &&
+    isObject(value) &&
     hasTexts(value.vote, voteTexts) &&
-    isRecord(value.vote) &&
+    isObject(value.vote) &&
     hasTexts(value.vote.incident, ['id', 'run']) &&
     (value.vote.reason === undefined || typeof value.vote.reason === 'string') &&
     (value.idToken === undefined || typeof value.idToken === 'string') &&
@@ -37,14 +35,16 @@ export function isVoteShaped(value: unknown): value is SignedVote {
   );
 }
 
-function isReplyTo(value: unknown): boolean {
-  if (!isRecord(value) || !hasTexts(value, ['channel', 'user'])) return false;
+/** Whether what a signal brought says where its answer goes. */
+export function isReplyTo(value: unknown): boolean {
+  if (!isObject(value) || !hasTexts(value, ['channel', 'user'])) return false;
+  if (value.about !== undefined && typeof value.about !== 'string') return false;
   return value.together === undefined || hasTexts(value.together, ['id', 'name']);
 }
 
 /** Where an answer could go, of something that is perhaps no vote. */
 export function replyToOf(value: unknown): SignedVote['replyTo'] {
-  if (!isRecord(value) || !isRecord(value.replyTo)) return undefined;
+  if (!isObject(value) || !isObject(value.replyTo)) return undefined;
   const { channel, user } = value.replyTo;
   return typeof channel === 'string' && typeof user === 'string' && channel.length + user.length <= 200
     ? { channel, user }

@@ -2,6 +2,7 @@ import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import axios, { type AxiosInstance, type AxiosResponse } from 'axios';
 import { FirebreakError, RetryLaterError } from '../core/errors.ts';
+import { isObject } from '../core/plain-json.ts';
 
 export interface JsonApiOptions {
   /** What people call the service. */
@@ -11,6 +12,10 @@ export interface JsonApiOptions {
   readonly headers: Readonly<Record<string, string>>;
   /** For one call. */
   readonly timeoutMs: number;
+  /** What a refusal means at this service, by status, and what to do about it. */
+  readonly reasons?: Readonly<Record<number, string>>;
+  /** Names of the fields that a refusal is about, where the service says so. */
+  readonly fieldsIn?: (answer: unknown) => readonly string[];
 }
 
 export interface JsonCall {
@@ -22,6 +27,11 @@ export interface JsonCall {
   /** An object becomes JSON; a text goes out byte by byte, as a signature needs it. */
   readonly body?: unknown;
   readonly headers?: Readonly<Record<string, string>>;
+  /**
+   * Whether a 2xx is the service's own answer. Without it a proxy's page, half an answer and an error that comes with 200 would all read as
+   * “nothing there”, and what is there would be made again.
+   */
+  readonly expects?: (answer: unknown) => boolean;
   readonly signal: AbortSignal;
 }
 
@@ -54,12 +64,18 @@ export function retryAfterMs(header: unknown, now = Date.now()): number | undefi
   return Number.isNaN(ms) ? undefined : Math.min(longestWaitMs, Math.max(1_000, ms));
 }
 
+const moved = 'it has moved: write its new address into the configuration';
 const reasons: Readonly<Record<number, string>> = {
+  301: moved,
+  302: moved,
+  307: moved,
+  308: moved,
   400: 'the content is not accepted',
   401: 'the credentials are not valid',
   403: 'the account may not do this',
   404: 'it does not exist, or the account may not see it',
   410: 'it is gone',
+  413: 'the content is too large',
   422: 'the content is not accepted',
 };
 
@@ -67,9 +83,13 @@ const reasons: Readonly<Record<number, string>> = {
 export class JsonApi {
   readonly #http: AxiosInstance;
   readonly #name: string;
+  readonly #reasons: Readonly<Record<number, string>>;
+  readonly #fieldsIn: (answer: unknown) => readonly string[];
 
-  constructor({ name, baseUrl, headers, timeoutMs }: JsonApiOptions) {
+  constructor({ name, baseUrl, headers, timeoutMs, reasons: own, fieldsIn }: JsonApiOptions) {
     this.#name = name;
+    this.#reasons = { ...reasons, ...own };
+    this.#fieldsIn = fieldsIn ?? (() => []);
     this.#http = axios.create({
       baseURL: baseUrl.replace(/\/+$/, ''),
       timeout: timeoutMs,
@@ -84,10 +104,10 @@ export class JsonApi {
   }
 
   /**
-   * The answer's body, whatever it is.
+   * The answer's body, whatever it is, unless `expects` says what it has to be.
    * @throws OutcomeUnknown (FB_ERR_UNAVAILABLE), RetryLaterError (429, or 503 with Retry-After), FB_ERR_NOT_FOUND, FB_ERR_REFUSED.
    */
-  async call({ method, path, shownAs, query, body, headers, signal }: JsonCall): Promise<unknown> {
+  async call({ method, path, shownAs, query, body, headers, expects, signal }: JsonCall): Promise<unknown> {
     const what = `${method} ${shownAs ?? path}`;
     let response: AxiosResponse<unknown>;
     try {
@@ -102,28 +122,34 @@ export class JsonApi {
     } catch {
       throw new OutcomeUnknown(`${this.#name} did not answer ${what}`);
     }
-    if (response.status >= 200 && response.status <= 299) return response.data;
-    throw this.#fault(what, response);
+    if (response.status < 200 || response.status > 299) throw this.#fault(what, response);
+    if (expects?.(response.data) === false)
+      throw new OutcomeUnknown(
+        `${this.#name} answered ${what} with HTTP ${response.status}, but not as it does when it has done it`,
+      );
+    return response.data;
   }
 
-  #fault(what: string, { status, headers }: AxiosResponse): FirebreakError {
+  #fault(what: string, { status, headers, data }: AxiosResponse<unknown>): FirebreakError {
     const wait = retryAfterMs(headers['retry-after']);
     if (status === 429) return new RetryLaterError(`${this.#name} limits ${what}`, { retryAfterMs: wait ?? defaultWaitMs });
     if (status === 503 && wait !== undefined)
       return new RetryLaterError(`${this.#name} is overloaded at ${what}`, { retryAfterMs: wait });
     const detail = `${this.#name} answered ${what} with HTTP ${status}`;
     if (status >= 500 || status === 408 || status === 425) return new OutcomeUnknown(detail);
-    const reason = reasons[status] ?? 'the call is refused';
+    const reason = `${this.#reasons[status] ?? 'the call is refused'}${fieldList(this.#fieldsIn(data))}`;
     if (status === 404 || status === 410) return new FirebreakError('FB_ERR_NOT_FOUND', `${detail}: ${reason}`);
     return new CallRefused(`${detail}: ${reason}`, status);
   }
 }
 
-export type JsonObject = Readonly<Record<string, unknown>>;
-
-export function isObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+/** Names only, and only such as a field can have: the rest of the answer may hold what was sent. */
+export function fieldList(names: readonly string[]): string {
+  const shown = [...new Set(names)].filter((name) => /^[A-Za-z][\w.-]{0,63}$/.test(name)).slice(0, 8);
+  return shown.length === 0 ? '' : ` (${shown.length === 1 ? 'field' : 'fields'} ${shown.join(', ')})`;
 }
+
+export type JsonObject = Readonly<Record<string, unknown>>;
 
 /** The object at a path of keys; an empty one where there is none. */
 export function objectAt(value: unknown, ...path: readonly string[]): JsonObject {
@@ -136,6 +162,9 @@ export function textAt(value: unknown, key: string): string {
   const found = isObject(value) ? value[key] : undefined;
   return typeof found === 'string' ? found : '';
 }
+
+/** Whether there is a list at the key. To expect of an answer, where its absence would read as “nothing there”. */
+export const hasListAt = (key: string) => (value: unknown) => isObject(value) && Array.isArray(value[key]);
 
 export function listAt(value: unknown, key: string): readonly unknown[] {
   const found = isObject(value) ? value[key] : undefined;

@@ -19,6 +19,7 @@ export const askAboutShell = definePlaybook(
       question: `Is the shell in ${alert.pod.name} yours, or expected?`,
       choices: { expected: 'Yes, expected', quarantine: 'No, quarantine the pod' },
       plan: { quarantine: await steps.quarantinePod.plan({ pod: alert.pod }) },
+      harmless: ['expected'],
       levels: [
         { group: 'oncall', within: '30m' },
         { group: 'leads', within: '2h' },

@@ -13,9 +13,11 @@ export const askAboutSilentSensor = definePlaybook(
     const answer = await ask({
       question: `${alert.title}. Is that expected?`,
       choices: { expected: 'Yes, maintenance', unexpected: 'No, look at the node' },
+      harmless: ['expected'],
       levels: [
-        { group: 'oncall', within: '15m' },
-        { group: 'leads', within: '1h' },
+        // Alerts and then silence: somebody may be at it. Silence alone is mostly a node that is started anew, and waits a quarter of an hour.
+        { group: 'oncall', within: '15m', page: alert.severity === 'critical' },
+        { group: 'leads', within: '1h', page: true },
       ],
       onSilence: 'Nothing is done to the node, which nobody watches. A ticket is filed.',
     });

@@ -14,6 +14,7 @@ export const askAboutStartedIncident = definePlaybook(
       question: `Shall ${alert.pod.name} be cut off? ${alert.title}`,
       choices: { leave: 'No, it is harmless', quarantine: 'Yes, quarantine the pod' },
       plan: { quarantine: await steps.quarantinePod.plan({ pod: alert.pod }) },
+      harmless: ['leave'],
       levels: [
         { group: 'oncall', within: '30m' },
         { group: 'leads', within: '2h' },

@@ -29,6 +29,7 @@ export const askAboutUnsignedImage = definePlaybook(
       question: `${alert.pod.name} runs an image that nobody who is trusted has signed. Is it yours?`,
       choices: { expected: 'Yes, expected', quarantine: 'No, quarantine the pod' },
       plan: { quarantine: await steps.quarantinePod.plan({ pod: alert.pod }) },
+      harmless: ['expected'],
       levels: [
         { group: 'oncall', within: '30m' },
         { group: 'leads', within: '2h' },

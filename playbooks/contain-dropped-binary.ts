@@ -14,7 +14,10 @@ export const containDroppedBinary = definePlaybook(
     headStart: 'quarantinePod',
   },
   async ({ alert, steps, ask, settle, verdict }) => {
-    const quarantine = await steps.quarantinePod({ pod: alert.pod, lease: '4h' });
+    const contained = steps.quarantinePod({ pod: alert.pod, lease: '4h' });
+    // What may be gone in a minute is kept while the pod is cut off, also where that takes long or is refused.
+    const kept = settle({ evidence: steps.snapshotPodState({ pod: alert.pod }) });
+    const quarantine = await contained;
     // The ticket system may be down for hours: people are asked all the same.
     const filed = settle({
       ticket: steps.openTicket({
@@ -23,7 +26,7 @@ export const containDroppedBinary = definePlaybook(
         labels: ['firebreak', alert.severity],
       }),
     });
-    await settle({ evidence: steps.snapshotPodState({ pod: alert.pod }) });
+    await kept;
     const levels = [
       { group: 'oncall', within: '15m', page: true },
       { group: 'leads', within: '1h', page: true },
@@ -36,7 +39,7 @@ export const containDroppedBinary = definePlaybook(
         remove: [await steps.rotateSecret.plan({ suspect: alert.pod }), await steps.deletePod.plan({ pod: alert.pod })],
       },
       levels,
-      onSilence: 'The pod stays quarantined, and the next level is asked.',
+      onSilence: 'The pod stays quarantined.',
     });
     if (answer.choice === 'release') {
       verdict('benign', `expected, said ${answer.by.join(' and ')}`);
@@ -54,7 +57,7 @@ export const containDroppedBinary = definePlaybook(
           choices: { rotate: 'Yes, rotate it', keep: 'No, leave the old values' },
           plan: { rotate: plan },
           levels,
-          onSilence: 'The values that the pod had stay valid, and the next level is asked.',
+          onSilence: 'The values that the pod had stay valid.',
         });
         if (more.choice === 'rotate') await steps.rotateSecret(left, more.approval);
       }

@@ -10,7 +10,10 @@ export const quarantineOnOrder = definePlaybook(
     headStart: 'quarantinePod',
   },
   async ({ alert, steps, ask, settle, verdict }) => {
-    const quarantine = await steps.quarantinePod({ pod: alert.pod, lease: '4h' });
+    const contained = steps.quarantinePod({ pod: alert.pod, lease: '4h' });
+    // What may be gone in a minute is kept while the pod is cut off, also where that takes long or is refused.
+    const kept = settle({ evidence: steps.snapshotPodState({ pod: alert.pod }) });
+    const quarantine = await contained;
     const filed = settle({
       ticket: steps.openTicket({
         title: `${alert.pod.namespace}/${alert.pod.name} was quarantined by order`,
@@ -18,7 +21,7 @@ export const quarantineOnOrder = definePlaybook(
         labels: ['firebreak', alert.severity],
       }),
     });
-    await settle({ evidence: steps.snapshotPodState({ pod: alert.pod }) });
+    await kept;
     const answer = await ask({
       question: `What becomes of ${alert.pod.name}? ${alert.title}`,
       choices: { release: 'It is harmless: release it', remove: 'Delete the pod' },
@@ -30,7 +33,7 @@ export const quarantineOnOrder = definePlaybook(
         { group: 'oncall', within: '30m' },
         { group: 'leads', within: '2h' },
       ],
-      onSilence: 'The pod stays quarantined, and the next level is asked.',
+      onSilence: 'The pod stays quarantined.',
     });
     if (answer.choice === 'release') {
       verdict('benign', `harmless, said ${answer.by.join(' and ')}`);

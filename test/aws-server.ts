@@ -10,11 +10,11 @@ import {
   IAMClient,
   PutRolePolicyCommand,
 } from '@aws-sdk/client-iam';
-import { FirebreakError } from '../core/errors.ts';
 import type { AccessKeyLogin } from '../integrations/aws/client.ts';
 import { cachedPart } from '../service/dev/cache.ts';
-import { findOnPath, runCommand } from '../service/dev/command.ts';
+import { runCommand } from '../service/dev/command.ts';
 import { freePorts } from '../service/dev/ports.ts';
+import { findPython, installWithPip } from '../service/dev/python-package.ts';
 import { ServerGroup, waitUntilReady } from '../service/dev/server-group.ts';
 
 /** IAM and STS as Moto implements them, with signatures and policies checked: an implementation that is not ours. */
@@ -128,33 +128,14 @@ async function isServing(url: string): Promise<boolean> {
 
 /** This machine's own, where it has exactly this version; else from PyPI, pinned and cached. */
 async function motoModules(): Promise<{ readonly python: string; readonly modules?: string }> {
-  const python = findOnPath('python3') ?? findOnPath('python');
-  if (!python) throw new FirebreakError('FB_ERR_PLATFORM_PART_MISSING', 'Moto needs Python 3: there is no python3 on PATH');
+  const python = findPython();
   const look = `import flask_cors, moto; raise SystemExit(moto.__version__ != '${moto.version}')`;
   if ((await runCommand({ command: python, args: ['-c', look] })).code === 0) return { python };
   const onProgress = (message: string) => void process.stderr.write(`${message}\n`);
   const modules = await cachedPart({
     name: `moto-${moto.version}`,
     onProgress,
-    install: async (draft) => {
-      const pip = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '--no-input', '--target', draft];
-      const direct = await runCommand({ command: python, args: [...pip, ...moto.requirements] });
-      if (direct.code === 0) return;
-      // Debian's Python has no pip of its own: a venv brings one.
-      const venv = mkdtempSync(join(tmpdir(), 'firebreak-venv-'));
-      try {
-        const made = await runCommand({ command: python, args: ['-m', 'venv', venv] });
-        const args = [...pip, ...moto.requirements];
-        const { code, stderr } = made.code === 0 ? await runCommand({ command: join(venv, 'bin', 'python'), args }) : made;
-        if (code !== 0)
-          throw new FirebreakError(
-            'FB_ERR_PLATFORM_PART_MISSING',
-            `pip could not install ${moto.requirements.join(', ')} (${stderr.trim().split('\n').at(-1) ?? ''})`,
-          );
-      } finally {
-        rmSync(venv, { recursive: true, force: true });
-      }
-    },
+    install: (draft) => installWithPip({ requirements: moto.requirements, folder: draft }),
   });
   return { python, modules };
 }

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findOnPath } from '../service/dev/command.ts';
 import { freePorts } from '../service/dev/ports.ts';
+import { pythonProgram } from '../service/dev/python-package.ts';
 import { ServerGroup, waitUntilReady } from '../service/dev/server-group.ts';
-import { pythonProgram } from '../service/dev/temporal-binary.ts';
 
 export interface VaultServer {
   readonly url: string;

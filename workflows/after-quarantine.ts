@@ -7,7 +7,8 @@ import type { StepResult } from '../core/playbook.ts';
 import { declarationOf } from './declarations.ts';
 import type { IncidentModel } from './model.ts';
 import type { Questions } from './questions.ts';
-import type { StepEngine, StepOrder } from './steps.ts';
+import type { StepOrder } from './step-calls.ts';
+import type { StepEngine } from './steps.ts';
 
 /** Pods of one quarantine that are followed up, and how many of them at the same time: each takes pods of ours on its node for a moment. */
 const mostPods = 20;
@@ -68,7 +69,7 @@ async function followUp(work: {
   if (!step || !verification) return;
   model.steps.set(key, { ...step, state: verification.state, detail: verification.detail, verification });
   const { name } = order.declaration;
-  model.record('step.verified', 'engine', `${name} on ${step.target}: ${verification.state} (${verification.detail})`, {
+  model.record('step.checked', 'engine', `${name} on ${step.target}: ${verification.state} (${verification.detail})`, {
     step: key,
     verification,
   });

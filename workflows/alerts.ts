@@ -38,10 +38,11 @@ export function joinBatch(model: IncidentModel, batch: AlertBatch): Joined {
   const added = counts.reduce((sum, count) => sum + count.count, 0);
   const rules = [...new Set(counts.map((count) => count.rule))].join(', ');
   const first = before === 0;
+  const doubt = fresh.find((alert) => alert.doubt !== undefined)?.doubt;
   model.record(
     first ? 'incident.opened' : 'alert.joined',
     `sensor/${fresh[0]?.sensor ?? 'intake'}`,
-    `${added} × ${rules.slice(0, 300)}`,
+    `${added} × ${rules.slice(0, 300)}${doubt === undefined ? '' : `; in doubt: ${doubt.slice(0, 300)}`}`,
     {
       counts: counts.slice(0, mostCountsOnRecord),
       ...(counts.length > mostCountsOnRecord ? { furtherCounts: counts.length - mostCountsOnRecord } : {}),
@@ -52,6 +53,7 @@ export function joinBatch(model: IncidentModel, batch: AlertBatch): Joined {
         time: alert.time,
         title: alert.title,
         sensor: alert.sensor,
+        ...(alert.doubt !== undefined && { doubt: alert.doubt }),
         ...(alert.container?.image && { image: alert.container.image }),
         ...(alert.container?.digest && { digest: alert.container.digest }),
         ...hidableBy(alert),

@@ -113,11 +113,19 @@ export function remarkActivities(settings: IncidentSettings): Pick<CellActivitie
   });
 }
 
+/**
+ * A desk that is lost is noticed within 5 s, and what it had in hand is given to the next: who is called, asked or answered waits for it. A Slack or
+ * ticket system that hangs keeps the desk alive; it is given up by the client's own time-out, before the activity's. Votes and questions to the
+ * roster need none: their activities are over in milliseconds, and last 5 s at most.
+ */
+const deskHeartbeatTimeout = '5s';
+
 /** The desk may be down for hours: what it has to say waits, and delays nothing else. */
 export function deskActivities(settings: { readonly queues: Pick<IncidentSettings['queues'], 'desk'> }): DeskActivities {
   const common = {
     taskQueue: settings.queues.desk,
     startToCloseTimeout: '15s',
+    heartbeatTimeout: deskHeartbeatTimeout,
     retry: { initialInterval: '500ms', backoffCoefficient: 2, maximumInterval: '30s' },
   } as const;
   const lasting = proxyActivities<DeskActivities>(common);
@@ -146,6 +154,7 @@ export function followUpActivities(settings: { readonly queues: Pick<IncidentSet
   const common = {
     taskQueue: settings.queues.desk,
     startToCloseTimeout: '60s',
+    heartbeatTimeout: deskHeartbeatTimeout,
     retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '5m' },
   } as const;
   const { updateTicket, endPage } = proxyActivities<FollowUpActivities>({ ...common, scheduleToCloseTimeout: '24h' });

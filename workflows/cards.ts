@@ -1,6 +1,6 @@
 import { condition } from '@temporalio/workflow';
 import type { Alert } from '../core/alert.ts';
-import type { Choice } from '../core/approval.ts';
+import { type Choice, isWeakening } from '../core/approval.ts';
 import type { QuestionCard } from '../core/card.ts';
 import { signatureOfAlert } from '../core/image-signature.ts';
 import type { QuestionState } from '../core/incident-state.ts';
@@ -55,6 +55,7 @@ export function cardOf(model: IncidentModel, state: QuestionState, alert: Alert,
       sensor: alert.sensor,
       at: alert.time,
       count: model.total,
+      ...(alert.doubt === undefined ? {} : { doubt: alert.doubt }),
       ...(alert.pod ? { pod: `${alert.pod.namespace}/${alert.pod.name}` } : {}),
       ...(alert.container?.image ? { image: alert.container.image } : {}),
       ...(signature === undefined ? {} : { signature }),
@@ -63,6 +64,7 @@ export function cardOf(model: IncidentModel, state: QuestionState, alert: Alert,
       ...(alert.process?.commandLine ? { commandLine: alert.process.commandLine.slice(0, commandLineLimit) } : {}),
     },
     contained: contained(model),
+    ...(state.answerers?.left ? { left: state.answerers.left } : {}),
     ...(model.followUp.news ? { ticketNews: model.followUp.news.words } : {}),
     evidence: model.evidence.flatMap((ref) => ref.artefacts.map(({ name, sha256, bytes }) => ({ name, sha256, bytes }))),
     choices: question.choices.map((choice) => ({
@@ -71,10 +73,13 @@ export function cardOf(model: IncidentModel, state: QuestionState, alert: Alert,
       actions: choice.plans.map(({ action }) => action),
       quorum: quorumNow(state, choice, model.severity),
       destructive: choice.plans.some((plan) => plan.effect === 'destructive'),
-      weakens: choice.plans.some((plan) => plan.weakens === true),
+      weakens: isWeakening(choice),
       ...(choice.stepUp ? { stepUp: choice.stepUp } : {}),
       ...endedBy(choice),
-      changes: choice.plans.flatMap((plan) => plan.changes.map((change) => `${change.target}: ${change.what}`)),
+      changes: [
+        ...(choice.harmless ? ['The incident is called harmless.'] : []),
+        ...choice.plans.flatMap((plan) => plan.changes.map((change) => `${change.target}: ${change.what}`)),
+      ],
       blastRadius: [...new Set(choice.plans.flatMap((plan) => plan.blastRadius))],
       notes: [...new Set(choice.plans.flatMap((plan) => plan.notes))],
     })),
@@ -116,6 +121,7 @@ export class CardKeeper {
   readonly #desk: DeskActivities;
   readonly #alert: Alert;
   readonly #onSilence: string;
+  readonly #onRefused: (error: unknown) => void;
   readonly #id: string;
   #version = 0;
 
@@ -125,8 +131,10 @@ export class CardKeeper {
     readonly alert: Alert;
     readonly onSilence: string;
     readonly questionId: string;
+    readonly onRefused: (error: unknown) => void;
   }) {
     this.#model = options.model;
+    this.#onRefused = options.onRefused;
     this.#desk = options.desk;
     this.#alert = options.alert;
     this.#onSilence = options.onSilence;
@@ -143,7 +151,8 @@ export class CardKeeper {
     while (this.#isOpen || shown !== this.#version) {
       await condition(() => this.#version !== shown);
       shown = this.#version;
-      await this.#desk.updateQuestion(this.#post());
+      // An edit that Slack refuses for good is on the record, and the next one is tried all the same.
+      await this.#desk.updateQuestion(this.#post()).catch((error: unknown) => this.#onRefused(error));
     }
   }
 

@@ -6,12 +6,14 @@ import { type Duration, durationMs, type LeaseOptions, type Settled, type StepRe
 import type { ListedPlaybook } from '../playbooks/index.ts';
 import { afterQuarantine } from './after-quarantine.ts';
 import { stepFailure } from './calls.ts';
+import { EvidenceFirst } from './evidence-first.ts';
 import type { Leases } from './leases.ts';
 import type { Body, IncidentModel } from './model.ts';
 import type { Questions } from './questions.ts';
 import { runOrAsk } from './run-or-ask.ts';
+import type { Caller, StepOrder } from './step-calls.ts';
 import { undoPlanOf } from './step-data.ts';
-import type { Caller, StepEngine, StepOrder } from './steps.ts';
+import type { StepEngine } from './steps.ts';
 import { giveVerdict } from './verdicts.ts';
 
 export interface ContextParts {
@@ -25,7 +27,8 @@ interface AskShape {
   readonly question: string;
   readonly choices: Readonly<Record<string, string>>;
   readonly plan?: Readonly<Record<string, Plan | readonly Plan[] | undefined>>;
-  readonly levels: readonly { readonly group: string; readonly within: Duration; readonly page?: true }[];
+  readonly harmless?: readonly string[];
+  readonly levels: readonly { readonly group: string; readonly within: Duration; readonly page?: boolean }[];
   readonly onSilence: string;
 }
 
@@ -40,10 +43,12 @@ function plansOf(plan: Plan | readonly Plan[] | undefined): readonly Plan[] {
  */
 export function contextFor(parts: ContextParts, playbook: ListedPlaybook, body: Body): never {
   const { model, questions } = parts;
-  const { workload, doubt } = body.alert;
-  const caller: Caller = { playbook: playbook.id, subjectKey: body.state.subjectKey, workload, doubt };
+  const { alert } = body;
+  const { workload, doubt } = alert;
+  const caller: Caller = { playbook: playbook.id, subjectKey: body.state.subjectKey, workload, alert, doubt };
+  const evidence = new EvidenceFirst({ model, within: playbook.evidenceFirst });
   const run = (order: StepOrder) => {
-    const result = runOrAsk({ ...parts, alert: body.alert, order });
+    const result = evidence.run(order, () => runOrAsk({ ...parts, alert: body.alert, order }));
     // Beside, not between: one promise more on the body's way would order its commands anew, and no history would replay.
     result.then(
       (quarantine) => afterQuarantine(parts, order, quarantine),
@@ -55,10 +60,15 @@ export function contextFor(parts: ContextParts, playbook: ListedPlaybook, body: 
     Object.entries(playbook.uses).map(([name, declaration]) => [name, stepFor({ parts, caller, declaration, run })]),
   );
 
-  const ask = async ({ question, choices, plan = {}, levels, onSilence }: AskShape) => {
+  const ask = async ({ question, choices, plan = {}, harmless = [], levels, onSilence }: AskShape) => {
     const decision = await questions.ask({
       text: question,
-      choices: Object.entries(choices).map(([id, label]) => ({ id, label, plans: plansOf(plan[id]) })),
+      choices: Object.entries(choices).map(([id, label]) => ({
+        id,
+        label,
+        plans: plansOf(plan[id]),
+        ...(harmless.includes(id) && { harmless: true as const }),
+      })),
       levels: levels.map(({ group, within, page }) => ({ group, withinMs: durationMs(within), ...(page ? { page } : {}) })),
       requester: `playbook/${playbook.id}`,
       onSilence,

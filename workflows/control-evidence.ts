@@ -1,6 +1,6 @@
 import { condition } from '@temporalio/workflow';
 import type { EvidenceActivities, EvidenceOrderAnswer, EvidenceOrderDone } from '../core/control.ts';
-import { doneBy } from '../core/evidence-order.ts';
+import { doneBy, unholdAsked } from '../core/evidence-order.ts';
 import type { KeyName } from '../core/incident-key.ts';
 import { claimedActor } from './control-decisions.ts';
 import type { ControlModel } from './control-model.ts';
@@ -60,7 +60,7 @@ export class EvidenceOrders {
     });
     const done = await this.#cell.carryOutEvidenceOrder(checked.order).catch((): EvidenceOrderDone => notDone);
     if (!done.ok) return this.#model.record('evidence.refused', actor, done.reason, { incident });
-    this.#model.record(doneBy[kind], actor, done.text, { incident, keys: checked.keys });
+    this.#model.record(done.asked ? unholdAsked : doneBy[kind], actor, done.text, { incident, keys: checked.keys });
   }
 
   async #expire(): Promise<void> {

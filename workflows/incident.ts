@@ -21,6 +21,7 @@ import { Remarks } from './remarks.ts';
 import type { undoPlanOf } from './step-data.ts';
 import { StepEngine } from './steps.ts';
 import { TargetLocks } from './targets.ts';
+import { Votes } from './votes.ts';
 
 const alertsSignal = defineSignal<[AlertBatch]>(incidentNames.alertsSignal);
 const noteSignal = defineSignal<[IncidentNote]>(incidentNames.noteSignal);
@@ -35,7 +36,7 @@ const stateQuery = defineQuery<IncidentState>(incidentNames.stateQuery);
  */
 export async function incident(input: IncidentInput): Promise<IncidentState> {
   const parts = createParts(input);
-  const { model, questions, remarks, leases, bodies, followUp } = parts;
+  const { model, questions, votes, remarks, leases, bodies, followUp } = parts;
 
   const join = (batch: AlertBatch): void => {
     try {
@@ -51,17 +52,17 @@ export async function incident(input: IncidentInput): Promise<IncidentState> {
   setHandler(noteSignal, (note) => noteOn(model, note, (text) => questions.page(text)));
   setHandler(remarkSignal, (remark) => remarks.receive(remark));
   setHandler(ticketNewsSignal, () => followUp.nudge());
-  setHandler(voteSignal, (vote) => questions.receive(vote));
+  setHandler(voteSignal, (vote) => votes.receive(vote));
   setHandler(stateQuery, () => model.snapshot());
 
   if (!input.carried) join(input.start.batch);
   void model.outbox.run();
-  void questions.run();
+  void votes.run();
   void leases.run();
   followUp.run();
 
   for (;;) {
-    await condition(() => !questions.unread && (model.quiet || tooLong(parts)));
+    await condition(() => !votes.unread && (model.quiet || tooLong(parts)));
     if (tooLong(parts)) await carryOn(input, parts);
     else if ((await quietFor(parts)) && (await close(parts))) return model.snapshot();
   }
@@ -83,6 +84,7 @@ function noteOn(model: IncidentModel, note: Partial<IncidentNote> | null | undef
 interface Parts {
   readonly model: IncidentModel;
   readonly questions: Questions;
+  readonly votes: Votes;
   readonly remarks: Remarks;
   readonly leases: Leases;
   readonly bodies: Bodies;
@@ -101,6 +103,7 @@ function createParts(input: IncidentInput): Parts {
   });
   const leases = new Leases(model, {
     page: (text) => questions.page(text),
+    renewed: (lease) => questions.renewed(lease),
     ended: (id, why) => questions.closeStanding(id, why),
     changed: () => questions.touchAll(),
   });
@@ -113,8 +116,9 @@ function createParts(input: IncidentInput): Parts {
     const lease = model.leases.get(id);
     if (lease?.state === 'active') questions.standing(lease, plan ?? standingPlan(proof.question.choices));
   });
+  const votes = new Votes({ model, desk, questions });
   const remarks = new Remarks({ model, desk, questions });
-  return { model, questions, remarks, leases, bodies: new Bodies({ model, engine, questions, leases }), followUp };
+  return { model, questions, votes, remarks, leases, bodies: new Bodies({ model, engine, questions, leases }), followUp };
 }
 
 function standingPlan(
@@ -138,8 +142,8 @@ async function carryOn(input: IncidentInput, { model }: Parts): Promise<void> {
 }
 
 /** True when nothing came for the lingering time: alerts that follow within it join this incident. */
-async function quietFor({ model, questions }: Parts): Promise<boolean> {
-  const loud = () => !model.quiet || questions.unread;
+async function quietFor({ model, votes }: Parts): Promise<boolean> {
+  const loud = () => !model.quiet || votes.unread;
   for (;;) {
     const left = model.lastAlertAt + model.settings.lingerMs - Date.now();
     if (left <= 0) return !loud();
@@ -148,15 +152,15 @@ async function quietFor({ model, questions }: Parts): Promise<boolean> {
 }
 
 /** An incident does not close before its records are acknowledged. False: something came in the meantime, which the next run would not know. */
-async function close({ model, questions, followUp }: Parts): Promise<boolean> {
+async function close({ model, votes, followUp }: Parts): Promise<boolean> {
   followUp.closing = true;
   await followUp.finish();
-  if (model.quiet && !questions.unread) {
+  if (model.quiet && !votes.unread) {
     const { verdict, reached, total } = model;
     model.record('incident.closed', 'engine', `closed: ${verdict}`, { verdict, reached, total });
     await condition(() => model.outbox.empty);
     await condition(allHandlersFinished);
-    model.open = !model.quiet || questions.unread || model.total !== total;
+    model.open = !model.quiet || votes.unread || model.total !== total;
     if (model.open) model.record('incident.reopened', 'engine', 'something came while it closed');
   }
   followUp.closing = false;

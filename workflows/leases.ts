@@ -14,6 +14,8 @@ import { verdictOn } from './verdicts.ts';
 export interface LeaseEvents {
   /** A lease was renewed in silence: somebody must hear of it. */
   readonly page: (text: string) => void;
+  /** In silence: whoever is called for it now may answer. */
+  readonly renewed: (lease: Lease) => void;
   /** It is over, one way or the other: its standing question has no object any more. */
   readonly ended: (leaseId: string, why: string) => void;
   /** What the cards show has changed. */
@@ -161,7 +163,9 @@ export class Leases {
       void this.undo(lease.id, { kind: 'lease-ended', verdict, severity, ...(proof ? { proof } : {}) }).catch(() => undefined);
       return;
     }
-    this.update({ ...lease, until: Date.now() + lease.durationMs, renewals: lease.renewals + 1 });
+    const renewed = { ...lease, until: Date.now() + lease.durationMs, renewals: lease.renewals + 1 };
+    this.update(renewed);
+    this.#events.renewed(renewed);
     const text =
       decision === 'escalate'
         ? `${lease.action} on ${lease.target.name} has lasted longer than 72 h and is renewed once more: somebody must decide`

@@ -15,9 +15,15 @@ export const silence: Escalation = { why: 'nobody answered in time', opening: 'N
 export async function askWho(model: IncidentModel, id: string): Promise<void> {
   const asked = model.questions.get(id);
   if (!asked) return;
-  const answerers = await answererActivities(model.settings)
-    .answerersTo({ question: asked.question, ...model.namedActors })
-    .catch(() => undefined);
+  let answerers: QuestionState['answerers'];
+  let named: number;
+  do {
+    named = model.actors.size;
+    answerers = await answererActivities(model.settings)
+      .answerersTo({ question: asked.question, ...model.namedActors })
+      .catch(() => undefined);
+    // An alert may have named somebody while the cell was looking.
+  } while (model.actors.size > named);
   // It may have been answered meanwhile.
   const state = model.questions.get(id);
   if (!state) return;
@@ -36,8 +42,10 @@ export async function waitAtLevel(wait: {
   readonly withinMs: number;
   /** The card shows who may answer. */
   readonly touch: () => void;
+  /** Somebody else has come on call meanwhile, and is asked now. */
+  readonly handedOver: (group: string, people: readonly string[]) => void;
 }): Promise<Escalation> {
-  const { model, id, level, withinMs, touch } = wait;
+  const { model, id, level, withinMs, touch, handedOver } = wait;
   const until = Date.now() + withinMs;
   const isOver = (): boolean => {
     const state = model.questions.get(id);
@@ -53,11 +61,29 @@ export async function waitAtLevel(wait: {
     if (empty) return empty;
     const named = model.actors.size;
     const changed = () => isOver() || model.actors.size > named;
-    if (!(await condition(changed, Math.max(1, until - Date.now())))) return silence;
+    const before = model.questions.get(id);
+    const handOver = handOverOf(before);
+    if (!(await condition(changed, Math.max(1, Math.min(until, handOver) - Date.now()))) && Date.now() >= until) return silence;
+    if (isOver()) break;
     // Whom an alert names since may not answer any more.
-    if (!isOver()) await ask();
+    await ask();
+    const came = model.actors.size > named ? [] : newAt(level, before, model.questions.get(id));
+    const group = before?.question.levels[level]?.group;
+    if (group !== undefined && came.length > 0) handedOver(group, came);
   }
   return silence;
+}
+
+function handOverOf(state: QuestionState | undefined): number {
+  const at = state?.answerers?.changesAt ?? Number.POSITIVE_INFINITY;
+  // What is past did not come about: the cell could not say who it is now.
+  return at > Date.now() ? at : Number.POSITIVE_INFINITY;
+}
+
+/** Who may answer for the level since, and could not before. */
+function newAt(level: number, before: QuestionState | undefined, after: QuestionState | undefined): readonly string[] {
+  const known = before?.answerers?.levels[level] ?? [];
+  return (after?.answerers?.levels[level] ?? []).filter((person) => before?.answerers !== undefined && !known.includes(person));
 }
 
 function emptyLevel(state: QuestionState | undefined, level: number): Escalation | undefined {

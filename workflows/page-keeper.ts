@@ -1,18 +1,22 @@
 import { condition } from '@temporalio/workflow';
 import type { Level } from '../core/approval.ts';
 import type { FollowUpState } from '../core/incident-input.ts';
+import { levelAtRenewal } from '../core/lease.ts';
 import { type Page, pageKeyOf } from '../core/paging.ts';
 import type { FollowUpActivities } from '../core/step.ts';
 import { stepFailure } from './calls.ts';
 import type { IncidentModel } from './model.ts';
 
 interface Call {
-  /** A question's id, or `lease:ID`: when it is settled before anybody was called, nobody is. */
+  /** A question's id, `lease:ID` or `protected:STEP`: when it is settled before anybody was called, nobody is. */
   readonly reason: string;
   readonly group: string;
   readonly summary: string;
+  /** What can be answered; absent where nothing is asked. */
+  readonly question?: string;
 }
 
+const protectedTarget = 'protected:';
 const settledKinds: ReadonlySet<string> = new Set(['question.decided', 'question.void']);
 const leaseSettledKinds: ReadonlySet<string> = new Set(['lease.extended', 'lease.permanent', 'lease.released', 'lease.drifted']);
 
@@ -32,8 +36,10 @@ export class PageKeeper {
 
   hear(kind: string, text: string, body: Readonly<Record<string, unknown>>): void {
     if (kind === 'question.asked') this.#atLevel(idOf(body.question), 0);
-    if (kind === 'question.escalated' && typeof body.level === 'number') this.#atLevel(idOf(body.question), body.level);
+    if ((kind === 'question.escalated' || kind === 'question.handed-over') && typeof body.level === 'number')
+      this.#atLevel(idOf(body.question), body.level);
     if (kind === 'lease.renewed' || kind === 'lease.escalated') this.#atRenewal(String(body.lease), Number(body.renewals), text);
+    if (kind === 'step.failed' && body.code === 'FB_ERR_PROTECTED') this.#atProtected(String(body.step), text);
     if (settledKinds.has(kind)) this.#settled(idOf(body.question));
     if (leaseSettledKinds.has(kind)) this.#settled(`lease:${String(body.lease)}`);
   }
@@ -52,7 +58,9 @@ export class PageKeeper {
   }
 
   async finish(): Promise<void> {
-    if (this.#state.calledFor.length > 0 || this.#state.calledGroups.length > 0) {
+    const { calledFor, calledGroups } = this.#state;
+    const stands = calledFor.some((reason) => reason.startsWith(protectedTarget));
+    if (!stands && (calledFor.length > 0 || calledGroups.length > 0)) {
       this.#set({ calledFor: [] });
       this.#waiting = [...this.#waiting, 'end'];
     }
@@ -62,14 +70,21 @@ export class PageKeeper {
   #atLevel(question: string, level: number): void {
     const asked = this.#model.questions.get(question)?.question;
     const { page, group }: Partial<Level> = asked?.levels[level] ?? {};
-    if (page && group !== undefined) this.#add({ reason: question, group, summary: asked?.text ?? question });
+    if (page && group !== undefined) this.#add({ reason: question, question, group, summary: asked?.text ?? question });
   }
 
   /** Every further renewal calls the next level that has a pager. */
   #atRenewal(lease: string, renewals: number, text: string): void {
-    const levels = this.#model.settings.levels.filter((level) => level.page);
-    const level = levels[Math.min(Math.max(0, renewals - 1), levels.length - 1)];
-    if (level) this.#add({ reason: `lease:${lease}`, group: level.group, summary: text });
+    const { levels } = this.#model.settings;
+    const level = levels[levelAtRenewal(levels, renewals)];
+    const question = `lease:${lease}`;
+    if (level?.page) this.#add({ reason: question, question, group: level.group, summary: text });
+  }
+
+  /** Nothing was done, and nobody is asked: only people can do something. The incident is soon over, and the page stands until they end it. */
+  #atProtected(step: string, text: string): void {
+    const level = this.#model.settings.levels.find(({ page }) => page);
+    if (level) this.#add({ reason: `${protectedTarget}${step}`, group: level.group, summary: text });
   }
 
   #add(call: Call): void {
@@ -120,6 +135,7 @@ export class PageKeeper {
       nth,
       group: call.group,
       incident: { ...ref, title, severity, cluster: subject.cluster },
+      ...(call.question === undefined ? {} : { question: call.question }),
       summary: call.summary,
       details: {
         alerts: `${total} × ${rules}`,

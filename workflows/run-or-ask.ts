@@ -5,7 +5,8 @@ import type { StepResult } from '../core/playbook.ts';
 import { type StepFailure, stepFailure } from './calls.ts';
 import type { IncidentModel } from './model.ts';
 import type { Questions } from './questions.ts';
-import type { StepEngine, StepOrder } from './steps.ts';
+import type { StepOrder } from './step-calls.ts';
+import type { StepEngine } from './steps.ts';
 
 /** Not done because nobody may do it without people: a cap is full, or the alert is in doubt. */
 const forPeople: ReadonlySet<ErrorCode> = new Set(['FB_ERR_ASK_FIRST', 'FB_ERR_CAP_REACHED']);
@@ -71,7 +72,7 @@ function askInstead(call: {
     // What waits is not contained: silence matters.
     levels: first ? [{ ...first, page: true }, ...later] : [],
     requester: `playbook/${order.caller.playbook}`,
-    onSilence: 'It is not done, and the next level is asked.',
+    onSilence: 'It is not done.',
     alert,
   });
 }

@@ -1,6 +1,4 @@
-import { condition } from '@temporalio/workflow';
-import type { ActionDeclaration, Verification } from '../core/action.ts';
-import type { ApprovalProof } from '../core/approval.ts';
+import type { Verification } from '../core/action.ts';
 import { digestOf } from '../core/digest.ts';
 import type { ErrorCode } from '../core/errors.ts';
 import type { StepState } from '../core/incident-state.ts';
@@ -9,14 +7,15 @@ import type { Plan } from '../core/plan.ts';
 import type { StepResult } from '../core/playbook.ts';
 import { type AppliedStep, podUidOf, type StepCall } from '../core/step.ts';
 import { fastActivities, stepActivities, stepFailure } from './calls.ts';
-import { declarationOf } from './declarations.ts';
+import { EvidenceWait } from './evidence-wait.ts';
 import type { Leases } from './leases.ts';
 import type { IncidentModel } from './model.ts';
 import type { Questions } from './questions.ts';
+import { type StepOrder, stepCall } from './step-calls.ts';
 import { evidenceIn, imagesAfter, outputForRecord, targetText, undoPlanOf } from './step-data.ts';
+import { joinLease, lasts, registerLease } from './step-leases.ts';
 import type { TargetLocks } from './targets.ts';
 
-const defaultLeaseMs = 4 * 3_600_000;
 /** Refused before anything was done: there is nothing to undo. */
 const refusedBefore: ReadonlySet<ErrorCode> = new Set([
   'FB_ERR_PROTECTED',
@@ -30,34 +29,15 @@ const refusedBefore: ReadonlySet<ErrorCode> = new Set([
   'FB_ERR_REFUSED',
 ]);
 
-/** Whose call it is: a body of a playbook. */
-export interface Caller {
-  readonly playbook: string;
-  readonly subjectKey: string;
-  readonly workload: StepCall['workload'];
-  /** Of the alert that the body runs for. */
-  readonly doubt?: string | undefined;
-}
-
-export interface StepOrder {
-  readonly caller: Caller;
-  readonly declaration: ActionDeclaration;
-  readonly input: unknown;
-  readonly lease?: { readonly durationMs?: number; readonly onExpiry?: 'renew' | 'release' };
-  readonly approval?: ApprovalProof;
-}
-
-/** Whether there is something to give back, and so a lease. */
-function lasts({ effect, momentary }: ActionDeclaration): boolean {
-  return effect === 'reversible' && momentary !== true;
-}
-
 /** Runs the steps of playbooks: in their order on one target, under their keys, with the undo registered before the apply. */
 export class StepEngine {
   readonly #model: IncidentModel;
   readonly #leases: Leases;
   readonly #questions: Questions;
   readonly #locks: TargetLocks;
+  readonly #evidence: EvidenceWait;
+  /** What calls and leases are made of. */
+  readonly #parts: { readonly model: IncidentModel; readonly leases: Leases; readonly evidence: EvidenceWait };
   #fastPathTaken = false;
 
   constructor(parts: {
@@ -70,10 +50,12 @@ export class StepEngine {
     this.#leases = parts.leases;
     this.#questions = parts.questions;
     this.#locks = parts.locks;
+    this.#evidence = new EvidenceWait(parts);
+    this.#parts = { model: parts.model, leases: parts.leases, evidence: this.#evidence };
   }
 
   async plan(order: StepOrder): Promise<Plan> {
-    const call = this.#call(order, 'plan');
+    const call = stepCall(this.#parts, order, 'plan');
     try {
       return await this.#model.during(
         stepActivities(this.#model.settings, order.declaration, this.#model.priority).planStep(call),
@@ -92,16 +74,18 @@ export class StepEngine {
 
   /** The wait for evidence comes before the turn: it must not keep another playbook from containing the same target. */
   async #inTurn(order: StepOrder, uid: string | undefined, lock: string | undefined): Promise<StepResult> {
-    if (order.declaration.effect === 'destructive') await this.#evidenceOrDeadline(uid);
+    const { declaration, caller, ...asked } = order;
+    if (declaration.effect === 'destructive')
+      await this.#evidence.until({ ...asked, action: declaration.name, alert: caller.alert });
     return this.#locks.hold(lock, () => this.#run(order, uid));
   }
 
   async #run(order: StepOrder, uid: string | undefined): Promise<StepResult> {
     const { declaration } = order;
     const joined = lasts(declaration) ? this.#leases.active(declaration.name, uid, order.input) : undefined;
-    if (joined) return this.#join(joined, order);
+    if (joined) return joinLease(this.#parts, joined, order);
 
-    const call = this.#call(order, 'run');
+    const call = stepCall(this.#parts, order, 'run');
     const step: StepState = {
       key: call.key,
       playbook: order.caller.playbook,
@@ -112,7 +96,7 @@ export class StepEngine {
       startedAt: new Date().toISOString(),
     };
     this.#model.steps.set(call.key, step);
-    const lease = lasts(declaration) ? this.#register(order, call, uid) : undefined;
+    const lease = lasts(declaration) ? registerLease(this.#parts, order, call) : undefined;
     const applied = await this.#apply(order, call).catch((error) => this.#failed(step, lease, error));
     const verification = await this.#landed({ order, call, step, lease, applied, uid });
     return {
@@ -200,7 +184,7 @@ export class StepEngine {
       verification,
     });
     this.#model.record(
-      'step.verified',
+      'step.checked',
       'engine',
       `${declaration.name} on ${target}: ${verification.state} (${verification.detail})`,
       { step: call.key, verification },
@@ -213,111 +197,5 @@ export class StepEngine {
   #destroyed(order: StepOrder, uid: string | undefined): void {
     this.#model.reached = 'eradicated';
     if (uid) this.#questions.voidOn(uid, `${order.declaration.name} has changed the target`, order.approval?.question.id);
-  }
-
-  #join(lease: Lease, order: StepOrder): StepResult {
-    const holding = this.#model.holdings.get(lease.id);
-    const step = this.#model.steps.get(lease.stepKey);
-    const holder = `${order.caller.playbook}/${order.caller.subjectKey}`;
-    this.#leases.update({
-      ...lease,
-      holders: [...new Set([...lease.holders, holder])],
-      until: Math.max(lease.until, Date.now() + (order.lease?.durationMs ?? defaultLeaseMs)),
-    });
-    this.#model.record(
-      'step.joined',
-      `playbook/${order.caller.playbook}`,
-      `${lease.action} on ${lease.target.name} is in force already: joined`,
-      { lease: lease.id },
-    );
-    const plan: Plan = {
-      action: lease.action,
-      effect: 'reversible',
-      reach: order.declaration.reach,
-      target: lease.target,
-      changes: [],
-      blastRadius: [lease.target.name],
-      notes: ['already in force'],
-      inputDigest: digestOf(order.input),
-    };
-    return {
-      action: lease.action,
-      key: lease.stepKey,
-      plan,
-      output: holding?.output,
-      verification: step?.verification ?? { state: 'applied', detail: 'in force already' },
-      leaseId: lease.id,
-    };
-  }
-
-  #register(order: StepOrder, call: StepCall, uid: string | undefined): Lease {
-    const now = Date.now();
-    const durationMs = order.lease?.durationMs ?? defaultLeaseMs;
-    const lease: Lease = {
-      id: `${this.#model.newId()}-l`,
-      action: order.declaration.name,
-      target: { name: targetText(order.input), ...(uid ? { uid } : {}) },
-      stepKey: call.key,
-      holders: [`${order.caller.playbook}/${order.caller.subjectKey}`],
-      startedAt: now,
-      until: now + durationMs,
-      durationMs,
-      renewals: 0,
-      state: 'active',
-      onExpiry: order.lease?.onExpiry ?? 'renew',
-    };
-    this.#leases.register(lease, { leaseId: lease.id, call });
-    return lease;
-  }
-
-  /** Evidence before eradication: a destructive step waits until something is kept of its target, or the deadline has passed. */
-  async #evidenceOrDeadline(uid: string | undefined): Promise<void> {
-    const left = this.#evidenceDeadline - Date.now();
-    if (uid === undefined || left <= 0) return;
-    const kept = () => this.#model.evidence.some((ref) => ref.target.uid === uid);
-    if (!kept() && !(await condition(kept, left)))
-      this.#model.record('evidence.deadline', 'engine', 'the deadline for evidence has passed: the step no longer waits', {
-        uid,
-      });
-  }
-
-  get #evidenceDeadline(): number {
-    return Date.parse(this.#model.openedAt) + this.#model.settings.evidenceDeadlineMs;
-  }
-
-  /** The key: workflow id / first run id / playbook / subject / action / n-th call of that action in that body. */
-  #call(order: StepOrder, purpose: 'plan' | 'run'): StepCall {
-    const { caller, declaration } = order;
-    const counter = `${caller.playbook}/${caller.subjectKey}/${declaration.name}/${purpose}`;
-    const n = this.#model.callCounters.get(counter) ?? 0;
-    this.#model.callCounters.set(counter, n + 1);
-    const key = [
-      this.#model.ref.id,
-      this.#model.ref.run,
-      caller.playbook,
-      caller.subjectKey,
-      declaration.name,
-      purpose === 'plan' ? `plan${n}` : n,
-    ].join('/');
-    const uid = podUidOf(order.input);
-    const others = this.#model.holdingLeases.filter(
-      (lease) => lease.target.uid !== uid && declarationOf(lease.action).contains === true,
-    );
-    return {
-      key,
-      action: declaration.name,
-      input: order.input,
-      incident: this.#model.ref,
-      incidentTitle: this.#model.title,
-      playbook: caller.playbook,
-      severity: this.#model.severity,
-      ...(caller.workload ? { workload: caller.workload } : {}),
-      ownerContained: new Set(others.map((lease) => lease.target.uid)).size,
-      evidence: this.#model.evidence,
-      evidenceDeadline: new Date(this.#evidenceDeadline).toISOString(),
-      ...(order.approval ? { approval: order.approval } : {}),
-      ...this.#model.namedActors,
-      ...(caller.doubt === undefined ? {} : { doubt: caller.doubt }),
-    };
   }
 }

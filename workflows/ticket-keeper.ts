@@ -61,7 +61,7 @@ export class TicketKeeper {
     if (ticket) this.#opened(ticket);
     if (ticket) return;
     // What was not reached is told at once: a Secret of Helm, say, and what people have to do there.
-    for (const missing of kind === 'step.verified' ? missingIn(body.verification) : []) this.#say(`Left open: ${missing}`);
+    for (const missing of kind === 'step.checked' ? missingIn(body.verification) : []) this.#say(`Left open: ${missing}`);
     if (toldKinds.has(kind)) this.#say(text);
   }
 

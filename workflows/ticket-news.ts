@@ -1,5 +1,5 @@
-import { condition } from '@temporalio/workflow';
-import type { FollowUpActivities } from '../core/step.ts';
+import { condition, sleep } from '@temporalio/workflow';
+import { type FollowUpActivities, newsAtOnce } from '../core/step.ts';
 import { stepFailure } from './calls.ts';
 import type { IncidentModel } from './model.ts';
 
@@ -46,7 +46,7 @@ export class TicketNewsReader {
       this.#wanted = false;
       this.#reads += 1;
       await this.#model.during(this.#readNext());
-      await condition(() => false, pauseMs);
+      await sleep(pauseMs);
     }
   }
 
@@ -60,7 +60,7 @@ export class TicketNewsReader {
         this.#tell(words);
       }
       // There may be more than one answer holds.
-      if (news.length > 0) this.nudge();
+      if (news.length >= newsAtOnce) this.nudge();
     } catch (error) {
       this.#model.note('ticket.failed', 'engine', `what was told of the ticket could not be read: ${stepFailure(error).message}`);
     }

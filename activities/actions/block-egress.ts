@@ -157,13 +157,13 @@ export function blockEgressImplementation(parts: {
       };
     },
 
-    async undo({ input, output, key }, context) {
+    async undo({ input, output, key, allow }, context) {
       const { namespace } = input.workload;
       // What was left to other policies has nothing to give back.
       if (output && output.policy === undefined)
         return { state: 'already', detail: `no policy was made in ${namespace}: others deny it` };
       const ref = networkPolicyRef(namespace, nameOf(input, context.incident));
-      return removeMade({ ...parts, made: { action, ref }, key, context });
+      return removeMade({ ...parts, made: { action, ref }, key, context, allow });
     },
   };
 }

@@ -3,7 +3,7 @@ import type { ActionImplementation } from '../../core/action.ts';
 import type { CaptureProcessesInput, CaptureProcessesOutput } from '../../core/actions/capture-processes.schema.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import { redactSecrets } from '../../core/redact.ts';
-import { hasToolsIn, inContainer, keepFacts, outputOf, planInContainer, type ToolsParts } from '../in-container.ts';
+import { commandOf, hasToolsIn, inContainer, keepFacts, outputOf, planLookInside, type ToolsParts } from '../in-container.ts';
 import { type EvidenceParts, keepEvidence, verifyKept } from '../kept-evidence.ts';
 
 const mostBytes = 32 * 1024 * 1024;
@@ -34,16 +34,13 @@ export function captureProcessesImplementation(
 ): ActionImplementation<CaptureProcessesInput, CaptureProcessesOutput> {
   return {
     async plan({ pod, container: wanted = {} }, { signal }) {
-      const { target, changes, blastRadius, notes } = await planInContainer({ parts, pod, wanted, signal });
-      return {
-        target,
-        changes,
-        blastRadius,
-        notes: [
-          ...notes,
-          'Who is in the container can see that the tools run. Command lines are kept redacted, environments not at all.',
-        ],
-      };
+      return planLookInside({
+        parts,
+        pod,
+        wanted,
+        signal,
+        notes: ['Who is in the container can see that the tools run. Command lines are kept redacted, environments not at all.'],
+      });
     },
 
     started: ({ pod }, context) => hasToolsIn({ parts, pod, context }),
@@ -60,7 +57,13 @@ export function captureProcessesImplementation(
       const partial = missingIn(listing, facts.tools.rights);
       await keeping.keep(
         'state',
-        { name: 'processes.json', mediaType: 'application/json', tool: listing.tool, ...(partial && { partial }) },
+        {
+          name: 'processes.json',
+          mediaType: 'application/json',
+          tool: listing.tool,
+          ...commandOf(facts),
+          ...(partial && { partial }),
+        },
         JSON.stringify(redacted(listing), null, 2),
       );
       await keepFacts(keeping, 'state', facts);

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { ActionImplementation } from '../../core/action.ts';
 import type { CaptureTrafficInput, CaptureTrafficOutput } from '../../core/actions/capture-traffic.schema.ts';
 import { tools } from '../../core/actions/in-container-rights.ts';
-import { hasToolsIn, inContainer, keepFacts, planInContainer, type ToolsParts } from '../in-container.ts';
+import { commandOf, hasToolsIn, inContainer, keepFacts, planLookInside, type ToolsParts } from '../in-container.ts';
 import { type EvidenceParts, keepEvidence, verifyKept } from '../kept-evidence.ts';
 import { keepSealed, type SealingParts } from '../sealed-evidence.ts';
 import { wholeStream } from '../tool-stream.ts';
@@ -25,16 +25,15 @@ export function captureTrafficImplementation(
 ): ActionImplementation<CaptureTrafficInput, CaptureTrafficOutput> {
   return {
     async plan({ pod, container: wanted = {}, seconds = defaults.seconds, maxBytes = defaults.maxBytes }, { signal }) {
-      const { target, changes, blastRadius, notes } = await planInContainer({ parts, pod, wanted, signal });
-      return {
-        target,
-        changes,
-        blastRadius,
+      return planLookInside({
+        parts,
+        pod,
+        wanted,
+        signal,
         notes: [
-          ...notes,
           `Keeps whole packets of all containers of the pod for ${seconds} s, up to ${maxBytes} bytes: what is sent unencrypted is in it as it is, sealed under the incident’s key.`,
         ],
-      };
+      });
     },
 
     started: ({ pod }, context) => hasToolsIn({ parts, pod, context }),
@@ -62,7 +61,7 @@ export function captureTrafficImplementation(
         },
       });
       const keeping = keepEvidence(parts, { pod, context });
-      keeping.add({ ...what, tool: summary.tool, ...kept, ...partialOf(summary) });
+      keeping.add({ ...what, tool: summary.tool, ...commandOf(facts), ...kept, ...partialOf(summary) });
       await keepFacts(keeping, 'traffic', facts);
       const { packets } = summary;
       const did = `captured ${packets} packets beside container ${facts.container.id} with tools of our own, sealed on the way`;

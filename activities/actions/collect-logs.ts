@@ -3,6 +3,7 @@ import type { CollectLogsInput, CollectLogsOutput } from '../../core/actions/col
 import type { KubernetesApi } from '../../integrations/kubernetes/client.ts';
 import { readSamePod } from '../../integrations/kubernetes/pods.ts';
 import { type EvidenceParts, keepEvidence, verifyKept } from '../kept-evidence.ts';
+import { planToRead } from '../pod-reading.ts';
 import { collectPodLogs } from './pod-logs.ts';
 
 const defaultLines = 100_000;
@@ -16,19 +17,16 @@ export function collectLogsImplementation(
   const { api } = options;
 
   return {
-    async plan({ pod, maxLines = defaultLines }, { signal }) {
-      await readSamePod({ api, pod, signal });
-      const name = `pod/${pod.namespace}/${pod.name}`;
-      return {
-        target: { name, uid: pod.uid },
-        changes: [],
-        blastRadius: [name],
+    plan: ({ pod, maxLines = defaultLines }, { signal }) =>
+      planToRead({
+        api,
+        pod,
+        signal,
         notes: [
           `Reads up to ${maxLines} lines and ${maxLogBytes} bytes of each container’s log and of the run before; changes nothing in the cluster.`,
           'Logs are kept as they are: whatever the program wrote into them is in the evidence.',
         ],
-      };
-    },
+      }),
 
     async started() {
       return false;

@@ -77,8 +77,8 @@ export function cordonNodeImplementation(options: {
       return { ...found, detail: `${found.detail}; ${cordoned}` };
     },
 
-    async undo({ input: { node }, key }, context) {
-      const released = await releaseField({ api, cellKey, field: fieldOn(node), key, context });
+    async undo({ input: { node }, key, allow }, context) {
+      const released = await releaseField({ api, cellKey, field: fieldOn(node), key, context, allow });
       if (!isolation) return released;
       const { signal } = context;
       return releaseIsolation(isolation, {

@@ -6,7 +6,8 @@ import type { ResolvedPod } from '../../core/actions/pod.schema.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import { names, stepHash } from '../../core/labels.ts';
 import type { KubernetesApi } from '../../integrations/kubernetes/client.ts';
-import { type OwnPod, removeOwnPod, runToEnd } from '../../integrations/kubernetes/own-pod.ts';
+import { removeOwnPod, runToEnd } from '../../integrations/kubernetes/own-pod.ts';
+import type { OwnPod } from '../../integrations/kubernetes/own-pod-manifest.ts';
 import { readPod, readSamePod } from '../../integrations/kubernetes/pods.ts';
 import { toolsImageOf } from '../tools-image.ts';
 

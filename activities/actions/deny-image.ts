@@ -90,9 +90,9 @@ export function denyImageImplementation(options: {
       return { state: 'applied', detail: 'policy and binding are read back; the API server puts them in force within seconds' };
     },
 
-    async undo({ input, key }, context) {
+    async undo({ input, key, allow }, context) {
       const [policy, binding] = madeFrom(input, context.incident, exempt);
-      return removeMade({ ...options, made: [binding, policy], key, context });
+      return removeMade({ ...options, made: [binding, policy], key, context, allow });
     },
   };
 }

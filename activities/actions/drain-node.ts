@@ -4,7 +4,9 @@ import type { DrainNodeInput, DrainNodeOutput } from '../../core/actions/drain-n
 import type { ResolvedPod } from '../../core/actions/pod.schema.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import { names } from '../../core/labels.ts';
+import type { PodRecord } from '../../core/pod-record.ts';
 import type { KubernetesApi } from '../../integrations/kubernetes/client.ts';
+import { budgetsIn } from '../../integrations/kubernetes/disruption.ts';
 import {
   fieldOf,
   listObjects,
@@ -16,7 +18,7 @@ import {
 import { controllerOf } from '../../integrations/kubernetes/owners.ts';
 import { readPod } from '../../integrations/kubernetes/pods.ts';
 import { mirrorAnnotation, type PodJson, podRecord } from '../../integrations/kubernetes/projection.ts';
-import { evict, heldText, severalText } from './eviction.ts';
+import { budgetNote, evict, heldText, severalText } from './eviction.ts';
 import { despiteConflicts, evidenceOfSuspect } from './rolled-out.ts';
 
 export interface DrainNodeOptions {
@@ -31,6 +33,9 @@ export interface DrainNodeOptions {
 interface Found {
   readonly pod: ResolvedPod;
   readonly text: string;
+  readonly labels: PodRecord['labels'];
+  /** A controller starts another in its place. */
+  readonly comesBack: boolean;
   /** Why it stays; absent: it is evicted. */
   readonly stays?: string;
 }
@@ -67,6 +72,7 @@ export function drainNodeImplementation(options: DrainNodeOptions): ActionImplem
       const ref = refOf(input);
       const [node, pods] = await Promise.all([readKnownObject({ api, ref, signal }), podsOn(input, signal)]);
       const leaving = pods.filter(({ stays }) => stays === undefined);
+      const held = await heldNotes(api, leaving, signal);
       const target = targetOf(ref);
       return {
         target: { name: target, uid: node.metadata.uid },
@@ -79,6 +85,8 @@ export function drainNodeImplementation(options: DrainNodeOptions): ActionImplem
         notes: [
           'A drain contains nothing: who is on the node as root, or in a pod that stays, is still there.',
           ...pods.flatMap(({ text, stays }) => (stays === undefined ? [] : [`${text} stays: ${stays}.`])),
+          ...held,
+          ...leaving.flatMap(({ text, comesBack }) => (comesBack ? [] : [`${text} has no controller: nothing starts it again.`])),
         ],
       };
     },
@@ -149,7 +157,21 @@ function foundOf(json: PodJson, isProtected: (namespace: string) => boolean): Fo
   const record = podRecord(json);
   const { namespace, name, uid } = record;
   const stays = whyItStays(json, isProtected);
-  return { pod: { namespace, name, uid }, text: `pod/${namespace}/${name}`, ...(stays !== undefined && { stays }) };
+  return {
+    pod: { namespace, name, uid },
+    text: `pod/${namespace}/${name}`,
+    labels: record.labels,
+    comesBack: controllerOf(record.owners) !== undefined,
+    ...(stays !== undefined && { stays }),
+  };
+}
+
+async function heldNotes(api: KubernetesApi, leaving: readonly Found[], signal: AbortSignal): Promise<readonly string[]> {
+  const namespaces = [...new Set(leaving.map(({ pod }) => pod.namespace))];
+  const budgets = new Map(
+    await Promise.all(namespaces.map(async (namespace) => [namespace, await budgetsIn({ api, namespace, signal })] as const)),
+  );
+  return leaving.flatMap(({ pod, text, labels }) => budgetNote(text, labels, budgets.get(pod.namespace) ?? []) ?? []);
 }
 
 function whyItStays(json: PodJson, isProtected: (namespace: string) => boolean): string | undefined {

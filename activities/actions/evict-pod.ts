@@ -3,17 +3,12 @@ import type { ActionImplementation } from '../../core/action.ts';
 import type { EvictPodInput, EvictPodOutput } from '../../core/actions/evict-pod.schema.ts';
 import type { ResolvedPod } from '../../core/actions/pod.schema.ts';
 import { FirebreakError } from '../../core/errors.ts';
-import { type LabelSelector, selects } from '../../core/pod-record.ts';
 import type { KubernetesApi } from '../../integrations/kubernetes/client.ts';
-import { listObjects, type ObjectJson } from '../../integrations/kubernetes/objects.ts';
+import { budgetsIn } from '../../integrations/kubernetes/disruption.ts';
 import { controllerOf, ownerEffect } from '../../integrations/kubernetes/owners.ts';
 import { readPod, readSamePod } from '../../integrations/kubernetes/pods.ts';
 import { mirrorAnnotation, podRecord } from '../../integrations/kubernetes/projection.ts';
-import { evict, heldText, severalText } from './eviction.ts';
-
-interface Budget extends ObjectJson {
-  readonly spec?: { readonly selector?: LabelSelector };
-}
+import { budgetNote, evict, heldText, severalText } from './eviction.ts';
 
 /** Evicts one pod by uid; see the declaration in `core/actions/evict-pod.ts`. */
 export function evictPodImplementation(options: {
@@ -35,21 +30,14 @@ export function evictPodImplementation(options: {
       const name = `pod/${namespace}/${pod.name}`;
       if (record.annotations[mirrorAnnotation] !== undefined)
         throw new FirebreakError('FB_ERR_REFUSED', `${name} is a static pod: only its node can end it`);
-      const budgets = await listObjects<Budget>({
-        api,
-        ref: { kind: 'PodDisruptionBudget', group: 'policy', resource: 'poddisruptionbudgets', namespace },
-        signal,
-      });
-      const held = budgets.filter(({ spec }) => spec?.selector && selects(spec.selector, record.labels));
+      const budgets = await budgetsIn({ api, namespace, signal });
       const owner = controllerOf(record.owners);
       return {
         target: { name, uid: pod.uid },
         changes: [{ target: name, what: 'is ended in its own grace time, when its disruption budgets allow it' }],
         blastRadius: [name],
         notes: [
-          held.length === 0
-            ? 'No disruption budget selects it.'
-            : `Only when ${held.map(({ metadata }) => `the disruption budget ${metadata.name}`).join(' and ')} allows it; nothing is forced.`,
+          budgetNote(name, record.labels, budgets) ?? 'No disruption budget selects it.',
           owner
             ? `${owner.kind} ${owner.name} ${ownerEffect(owner.kind)}: the same image and configuration come back.`
             : 'Nothing starts another pod in its place.',

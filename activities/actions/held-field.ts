@@ -4,6 +4,7 @@ import { FirebreakError } from '../../core/errors.ts';
 import { type FieldChange, noteAnnotation, type ObjectNote, openNote, sealNote } from '../../core/object-note.ts';
 import type { Json } from '../../core/plain-json.ts';
 import type { CellKey } from '../../core/sealed.ts';
+import { type AllowGivingBack, takenNow } from '../../core/taken.ts';
 import type { KubernetesApi } from '../../integrations/kubernetes/client.ts';
 import {
   fieldOf,
@@ -59,6 +60,7 @@ export async function holdField(
             uid: seen.metadata.uid,
             change,
             ...(together && { together }),
+            ...takenNow(context),
           };
     try {
       const annotations = { ...marks, [noteAnnotation(action)]: sealNote(note, cellKey) };
@@ -126,19 +128,20 @@ export function lookAtField(
 
 /** Gives the field exactly back and takes the note off; nothing is changed where somebody else has changed either. */
 export async function releaseField(
-  options: Parts & { readonly key: string; readonly context: StepContext },
+  options: Parts & { readonly key: string; readonly context: StepContext; readonly allow?: AllowGivingBack | undefined },
 ): Promise<UndoResult> {
-  const { api, field, key, context } = options;
+  const { api, field, key, context, allow } = options;
   const { ref, action, marks = {} } = field;
   const target = targetOf(ref);
   const holder = ({ step, incident }: ObjectNote): boolean => step === key || incident === context.incident;
   for (let attempt = 1; ; attempt += 1) {
     const seen = await readObject({ api, ref, signal: context.signal });
     if (!seen) return { state: 'gone', detail: `${target} no longer exists` };
-    const { state, change, difference } = lookAtField({ ...options, object: seen, holder });
+    const { state, note, change, difference } = lookAtField({ ...options, object: seen, holder });
     if (state === 'none') return { state: 'already', detail: `${target} is not held` };
     if (state === 'drifted' || !change)
       return { state: 'drifted', detail: `${target} is no longer as the step left it; nothing was changed`, difference };
+    await allow?.(note?.taken);
     try {
       const taken = [...Object.keys(marks), noteAnnotation(action)];
       const annotations = Object.fromEntries(taken.map((name) => [name, null]));

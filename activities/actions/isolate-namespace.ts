@@ -83,7 +83,8 @@ export function isolateNamespaceImplementation(parts: {
       };
     },
 
-    undo: ({ input, key }, context) => removeMade({ ...parts, made: policyOf(input, context.incident), key, context }),
+    undo: ({ input, key, allow }, context) =>
+      removeMade({ ...parts, made: policyOf(input, context.incident), key, context, allow }),
   };
 }
 

@@ -6,6 +6,7 @@ import type { ClusterView } from '../../integrations/kubernetes/cluster-view.ts'
 import { readObject } from '../../integrations/kubernetes/objects.ts';
 import { readSamePod } from '../../integrations/kubernetes/pods.ts';
 import { isOfKubelet, type PodJson, type SecretUse, secretUses } from '../../integrations/kubernetes/projection.ts';
+import { planToRead } from '../pod-reading.ts';
 
 /** Questions to the API server that are on their way at the same time. */
 const atOnce = 8;
@@ -54,16 +55,13 @@ export function listReachableSecretsImplementation(options: {
   const { api, view } = options;
 
   return {
-    async plan({ pod }, { signal }) {
-      await readSamePod({ api, pod, signal });
-      const name = `pod/${pod.namespace}/${pod.name}`;
-      return {
-        target: { name, uid: pod.uid },
-        changes: [],
-        blastRadius: [name],
+    plan: ({ pod }, { signal }) =>
+      planToRead({
+        api,
+        pod,
+        signal,
         notes: ['Reads the pod, and asks the API server what its account may read; reads no Secret, and changes nothing.'],
-      };
-    },
+      }),
 
     async started() {
       return false;

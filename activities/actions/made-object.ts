@@ -4,6 +4,7 @@ import { FirebreakError } from '../../core/errors.ts';
 import { incidentHash, names } from '../../core/labels.ts';
 import { noteAnnotation, type ObjectNote, openNote, sealNote } from '../../core/object-note.ts';
 import type { CellKey } from '../../core/sealed.ts';
+import { type AllowGivingBack, takenNow } from '../../core/taken.ts';
 import type { KubernetesApi } from '../../integrations/kubernetes/client.ts';
 import {
   createObject,
@@ -45,6 +46,7 @@ export async function makeObject(options: Parts<MadeObject> & { readonly context
     action,
     object: targetOf(ref),
     change: { kind: 'made', digest: digestOf(content) },
+    ...takenNow(context),
   };
   const metadata = {
     labels: { [names.managedByLabel]: 'firebreak', [names.incidentLabel]: incidentHash(context.incident) },
@@ -86,9 +88,10 @@ export async function removeMade(
     readonly made: MadePlace | readonly MadePlace[];
     readonly key: string;
     readonly context: StepContext;
+    readonly allow?: AllowGivingBack | undefined;
   },
 ): Promise<UndoResult> {
-  const { api, made, context } = options;
+  const { api, made, context, allow } = options;
   const { signal } = context;
   const all = 'ref' in made ? [made] : made;
   const targets = all.map(({ ref }) => targetOf(ref)).join(', ');
@@ -98,6 +101,7 @@ export async function removeMade(
     const difference = all.flatMap((one, at) => (found[at] ? differenceOf({ ...options, made: one }, found[at]) : []));
     if (difference.length > 0)
       return { state: 'drifted', detail: `${targets} is no longer as the step left it; nothing was changed`, difference };
+    for (const [at, one] of all.entries()) if (found[at]) await allow?.(madeNote({ ...options, made: one }, found[at])?.taken);
     try {
       for (const [at, { ref }] of all.entries()) if (found[at]) await deleteObject({ api, ref, seen: found[at], signal });
       return { state: 'undone', detail: `${targets} is gone again` };

@@ -10,7 +10,8 @@ import { probe } from '../../core/actions/probe-quarantine.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import { names, stepHash } from '../../core/labels.ts';
 import type { KubernetesApi } from '../../integrations/kubernetes/client.ts';
-import { type OwnPod, removeOwnPod, runToEnd, startOwnPod } from '../../integrations/kubernetes/own-pod.ts';
+import { removeOwnPod, runToEnd, startOwnPod } from '../../integrations/kubernetes/own-pod.ts';
+import type { OwnPod } from '../../integrations/kubernetes/own-pod-manifest.ts';
 import { readPod, readSamePod } from '../../integrations/kubernetes/pods.ts';
 import type { PodJson } from '../../integrations/kubernetes/projection.ts';
 import { hasToolsIn, inContainer, outputOf, planInContainer } from '../in-container.ts';
@@ -21,7 +22,7 @@ const listenPort = 7777;
 const anyPort = 80;
 const mostPorts = 4;
 /** A policy is in force a moment after it was made: the last round counts. */
-const rounds = 3;
+const rounds = 2;
 const patienceMs = 25_000;
 
 /** What `deploy/forensics/tools` writes. */
@@ -68,7 +69,7 @@ export function probeQuarantineImplementation(options: {
         wanted: {},
         context,
         work: async ({ tool }) =>
-          read(await outputOf(tool('dial', { arguments: ['-rounds', '2', address] }), { mostBytes: 10_000 })),
+          read(await outputOf(tool('dial', { arguments: ['-rounds', String(rounds), address] }), { mostBytes: 10_000 })),
       });
       return { from: result[0]?.outcome ?? 'failed' } as const;
     } catch (error) {
@@ -105,14 +106,13 @@ export function probeQuarantineImplementation(options: {
       const remove = (role: 'listen' | 'dial') =>
         removeOwnPod({ api, pod: { namespace: ownNamespace, name: nameOf(role, key), step: key }, signal });
       try {
-        const reachable = joined(await startOwnPod({ api, pod: listener, patienceMs, signal }), listenPort);
+        const { address } = await startOwnPod({ api, pod: listener, patienceMs, signal });
+        const reachable = joined(address, listenPort);
         const words = ['-rounds', String(rounds), '-message', '/dev/termination-log', reachable, ...addresses];
         const dialer = ownPod('dial', node, key, words);
-        const [told, inside] = await Promise.all([
-          runToEnd({ api, pod: dialer, patienceMs, signal }),
-          fromInside(pod, reachable, context),
-        ]);
-        const [control, ...into] = read(told);
+        // The control comes last: then who should have answered from inside was there to the end.
+        const inside = await fromInside(pod, reachable, context);
+        const [control, ...into] = read(await runToEnd({ api, pod: dialer, patienceMs, signal }));
         return { pod, control: control?.outcome ?? 'failed', into, ...inside };
       } finally {
         await Promise.all([remove('listen'), remove('dial')]);

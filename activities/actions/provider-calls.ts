@@ -47,6 +47,19 @@ export async function mayBeTried<T>(provider: RotationProvider, work: () => Prom
   }
 }
 
+/** Ends the old credential, and not before its provider takes the new one. */
+export async function revokedOnceAccepted(
+  provider: RotationProvider,
+  both: { readonly old: Credential; readonly next: Credential },
+  signal: AbortSignal,
+): Promise<void> {
+  await atProvider(provider, async () => {
+    if ((await provider.accepts(both.next, signal)) === false)
+      throw new FirebreakError('FB_ERR_UNAVAILABLE', `${provider.title} does not take the new value yet: nothing was revoked`);
+    await provider.revoke(both, signal);
+  });
+}
+
 /** Makes a new credential valid. It is kept in a Secret of this step before that: a crash loses none, and makes no second one. */
 export async function activated(options: {
   readonly provider: RotationProvider;

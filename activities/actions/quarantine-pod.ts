@@ -14,6 +14,7 @@ import { FirebreakError } from '../../core/errors.ts';
 import { doNotDisrupt, names } from '../../core/labels.ts';
 import type { PodRecord, PolicyRecord } from '../../core/pod-record.ts';
 import { exceptionsSaid, type QuarantineExceptions } from '../../core/quarantine-exceptions.ts';
+import { takenNow } from '../../core/taken.ts';
 import type { KubernetesApi } from '../../integrations/kubernetes/client.ts';
 import type { ClusterView } from '../../integrations/kubernetes/cluster-view.ts';
 import { readDenyTier } from '../../integrations/kubernetes/deny-tier.ts';
@@ -174,12 +175,13 @@ export function quarantinePodImplementation(
       };
     },
 
-    undo({ input, key }, context) {
+    undo({ input, key, allow }, context) {
       return undoQuarantine({
         api,
         pod: input.pod,
         cellKey,
         holder: ({ step, incident }) => step === key || incident === context.incident,
+        ...(allow && { allow }),
         signal: context.signal,
         observe: (pod) => view.observePod(pod),
       });
@@ -227,6 +229,7 @@ function beforeStateOf(options: {
     ...(owner && { owner }),
     ...(workload && { workload }),
     annotations: disruptionBefore(pod.annotations),
+    ...takenNow(context),
   };
 }
 

@@ -4,6 +4,7 @@ import { labelDifference } from '../../core/drift.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import { doNotDisrupt, names } from '../../core/labels.ts';
 import type { PodRecord } from '../../core/pod-record.ts';
+import type { AllowGivingBack } from '../../core/taken.ts';
 import type { KubernetesApi } from '../../integrations/kubernetes/client.ts';
 import { readPod, replacePodLabels } from '../../integrations/kubernetes/pods.ts';
 import { type PodJson, podRecord } from '../../integrations/kubernetes/projection.ts';
@@ -61,10 +62,11 @@ export async function undoQuarantine(options: {
   readonly holder?: (before: BeforeState) => boolean;
   /** A person has seen the difference and wants the labels back all the same. Needs a readable before-state of this pod. */
   readonly force?: boolean;
+  readonly allow?: AllowGivingBack;
   readonly signal?: AbortSignal;
   readonly observe?: (pod: PodJson) => void;
 }): Promise<UndoResult> {
-  const { api, cellKey, holder, force = false, signal, observe } = options;
+  const { api, cellKey, holder, force = false, allow, signal, observe } = options;
   const { namespace, name, uid } = options.pod;
   const target = `pod/${namespace}/${name}`;
   for (let attempt = 1; ; attempt += 1) {
@@ -78,6 +80,7 @@ export async function undoQuarantine(options: {
     if (before && look.authentic === 'yes' && holder && !holder(before))
       return drifted(target, [`the quarantine now belongs to another step, of ${before.incident}`]);
     if (!before || before.podUid !== uid || (look.state === 'drifted' && !force)) return drifted(target, look.difference);
+    await allow?.(before.taken);
     try {
       const undone = await replacePodLabels({
         api,

@@ -16,6 +16,7 @@ import { FirebreakError } from '../../core/errors.ts';
 import { doNotDisrupt, incidentHash, names } from '../../core/labels.ts';
 import type { PodRecord } from '../../core/pod-record.ts';
 import { exceptionsSaid, type QuarantineExceptions } from '../../core/quarantine-exceptions.ts';
+import { takenNow } from '../../core/taken.ts';
 import type { KubernetesApi } from '../../integrations/kubernetes/client.ts';
 import type { ClusterView } from '../../integrations/kubernetes/cluster-view.ts';
 import { readDenyTier } from '../../integrations/kubernetes/deny-tier.ts';
@@ -102,6 +103,7 @@ export function quarantineWorkloadImplementation(parts: {
         ...(workload && { workload }),
         annotations: disruptionBefore(seen.annotations),
         together,
+        ...takenNow(context),
       };
       try {
         const annotations = {
@@ -208,7 +210,7 @@ export function quarantineWorkloadImplementation(parts: {
       };
     },
 
-    async undo({ input, key }, context): Promise<UndoResult> {
+    async undo({ input, key, allow }, context): Promise<UndoResult> {
       const { namespace } = input.workload;
       const { signal } = context;
       const marked = `${names.incidentLabel}=${incidentHash(context.incident)}`;
@@ -223,6 +225,7 @@ export function quarantineWorkloadImplementation(parts: {
       );
       if (difference.length > 0)
         return { state: 'drifted', detail: 'pods are no longer as the quarantine left them; nothing was changed', difference };
+      for (const pod of held) await allow?.(beforeOf(pod)?.taken);
       const results: UndoResult[] = [];
       for (const pod of held)
         results.push(

@@ -123,7 +123,7 @@ export function revokeServiceAccountImplementation(options: {
         : { state: 'applied', detail };
     },
 
-    async undo({ input: { serviceAccount }, key }, context): Promise<UndoResult> {
+    async undo({ input: { serviceAccount }, key, allow }, context): Promise<UndoResult> {
       const all = await allBindings(context.signal);
       const held = all.filter(({ object }) => object.metadata.annotations?.[noteAnnotation(action)] !== undefined);
       const ours = held.filter(({ object, ref }) => {
@@ -137,6 +137,7 @@ export function revokeServiceAccountImplementation(options: {
       );
       if (difference.length > 0)
         return { state: 'drifted', detail: 'bindings are no longer as the step left them; nothing was changed', difference };
+      for (const { object, ref } of ours) await allow?.(noteOn({ object, cellKey, field: fieldOn(ref, serviceAccount) })?.taken);
       for (const binding of ours) {
         const result = await mayBind(api, binding, () =>
           releaseField({ api, cellKey, field: fieldOn(binding.ref, serviceAccount), key, context }),

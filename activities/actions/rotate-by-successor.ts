@@ -4,21 +4,15 @@ import { FirebreakError } from '../../core/errors.ts';
 import { type Credential, type RotationRule, ruleFor } from '../../core/rotation.ts';
 import type { KubernetesApi } from '../../integrations/kubernetes/client.ts';
 import { readSecret } from '../../integrations/kubernetes/secrets.ts';
-import { activated, atProvider, credentialOf, dataWith } from './provider-calls.ts';
+import { activated, atProvider, credentialOf, dataWith, revokedOnceAccepted } from './provider-calls.ts';
 import type { Rotation } from './rotation.ts';
 import type { Rotator } from './rotator.ts';
-import { makeSuccessor, readSuccessor } from './secret-successor.ts';
+import { makeSuccessor, readSuccessor, successorPlace } from './secret-successor.ts';
 
 /** A plain Secret: its new value has a new name, which the suspect does not refer to. */
 export function rotateBySuccessor(options: { readonly api: KubernetesApi; readonly rules: readonly RotationRule[] }): Rotator {
   const { api, rules } = options;
-  const placeOf = ({ name, successor, secret }: Rotation, context: StepContext) => ({
-    api,
-    namespace: secret.metadata?.namespace ?? '',
-    name: successor,
-    of: name,
-    context,
-  });
+  const placeOf = (rotation: Rotation, context: StepContext) => successorPlace({ api, rotation, context });
 
   return {
     started: async (rotation, context) => (await readSuccessor(placeOf(rotation, context))) !== undefined,
@@ -49,19 +43,10 @@ export function rotateBySuccessor(options: { readonly api: KubernetesApi; readon
     async finish(rotation, context) {
       const { secret, rule, successor } = rotation;
       if (!rule) return {};
-      const { provider } = rule;
-      const { signal } = context;
       const made = await readSuccessor(placeOf(rotation, context));
       if (!made) throw new FirebreakError('FB_ERR_DRIFTED', `the Secret ${successor} is gone: nothing was revoked`);
       const both = { old: credentialOf(secret), next: credentialOf(made) };
-      await atProvider(provider, async () => {
-        if ((await provider.accepts(both.next, signal)) === false)
-          throw new FirebreakError(
-            'FB_ERR_UNAVAILABLE',
-            `${provider.title} does not take the new value yet: nothing was revoked`,
-          );
-        await provider.revoke(both, signal);
-      });
+      await revokedOnceAccepted(rule.provider, both, context.signal);
       return {};
     },
 

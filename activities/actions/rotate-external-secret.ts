@@ -14,11 +14,11 @@ import {
 } from '../../integrations/kubernetes/objects.ts';
 import { conditionOf, type ExternalSecretJson } from '../../integrations/kubernetes/secret-writers.ts';
 import { readSecret } from '../../integrations/kubernetes/secrets.ts';
-import { activated, atProvider, credentialOf, encoded } from './provider-calls.ts';
+import { activated, atProvider, credentialOf, encoded, revokedOnceAccepted } from './provider-calls.ts';
 import { despiteConflicts } from './rolled-out.ts';
 import type { Rotation } from './rotation.ts';
 import type { Rotator } from './rotator.ts';
-import { makeSuccessor, readSuccessor } from './secret-successor.ts';
+import { makeSuccessor, readSuccessor, successorPlace } from './secret-successor.ts';
 
 /** Before the keys of the old credential, beside the new one, for as long as the step runs. */
 const oldPrefix = 'old.';
@@ -32,13 +32,7 @@ export function rotateExternalSecret(options: {
   readonly refreshMs?: number;
 }): Rotator {
   const { api, rules, pollMs = 500, refreshMs = 60_000 } = options;
-  const placeOf = ({ name, successor, secret }: Rotation, context: StepContext) => ({
-    api,
-    namespace: secret.metadata?.namespace ?? '',
-    name: successor,
-    of: name,
-    context,
-  });
+  const placeOf = (rotation: Rotation, context: StepContext) => successorPlace({ api, rotation, context });
   const readWriter = async (ref: ObjectRef, signal: AbortSignal): Promise<ExternalSecretJson> =>
     readKnownObject({ api, ref, signal });
   const isAsked = ({ metadata }: ExternalSecretJson, key: string): boolean =>
@@ -123,16 +117,9 @@ export function rotateExternalSecret(options: {
       const { provider } = rule;
       const { signal } = context;
       const both = partsOf(credentialOf(kept));
-      await atProvider(provider, async () => {
-        if ((await provider.accepts(both.next, signal)) === false)
-          throw new FirebreakError(
-            'FB_ERR_UNAVAILABLE',
-            `${provider.title} does not take the new value yet: nothing was revoked`,
-          );
-        await provider.revoke(both, signal);
-        if ((await provider.ended(both, signal)) === false)
-          throw new FirebreakError('FB_ERR_UNAVAILABLE', `${provider.title} still takes the old value of ${rotation.name}`);
-      });
+      await revokedOnceAccepted(provider, both, signal);
+      if ((await atProvider(provider, () => provider.ended(both, signal))) === false)
+        throw new FirebreakError('FB_ERR_UNAVAILABLE', `${provider.title} still takes the old value of ${rotation.name}`);
       const ref = { kind: 'Secret', resource: 'secrets', namespace: place.namespace, name: place.name };
       const seen = await readObject({ api, ref, signal });
       if (seen) await deleteObject({ api, ref, seen, signal });

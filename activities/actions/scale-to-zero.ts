@@ -111,7 +111,8 @@ export function scaleToZeroImplementation(options: {
       }
     },
 
-    undo: ({ input: { workload }, key }, context) => releaseField({ api, cellKey, field: fieldOn(workload), key, context }),
+    undo: ({ input: { workload }, key, allow }, context) =>
+      releaseField({ api, cellKey, field: fieldOn(workload), key, context, allow }),
   };
 }
 

@@ -4,6 +4,7 @@ import { names } from '../../core/labels.ts';
 import type { KubernetesApi } from '../../integrations/kubernetes/client.ts';
 import { createObject } from '../../integrations/kubernetes/objects.ts';
 import { readSecret, type SecretJson } from '../../integrations/kubernetes/secrets.ts';
+import type { Rotation } from './rotation.ts';
 
 export interface SuccessorName {
   readonly api: KubernetesApi;
@@ -12,6 +13,15 @@ export interface SuccessorName {
   /** The Secret in whose place it comes. */
   readonly of: string;
   readonly context: StepContext;
+}
+
+export function successorPlace({
+  api,
+  rotation,
+  context,
+}: Pick<SuccessorName, 'api' | 'context'> & { readonly rotation: Rotation }): SuccessorName {
+  const { name, successor, secret } = rotation;
+  return { api, namespace: secret.metadata?.namespace ?? '', name: successor, of: name, context };
 }
 
 /** The Secret that this very step has made; undefined where there is none yet. @throws FB_ERR_REFUSED for one of somebody else. */

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { ActionImplementation } from '../../core/action.ts';
 import type { SnapshotFilesystemInput, SnapshotFilesystemOutput } from '../../core/actions/snapshot-filesystem.schema.ts';
 import type { RunningContainer } from '../../integrations/kubernetes/containers.ts';
-import { hasToolsIn, inContainer, planInContainer, type ToolsParts } from '../in-container.ts';
+import { commandOf, hasToolsIn, inContainer, planLookInside, type ToolsParts } from '../in-container.ts';
 import { type EvidenceParts, keepEvidence, verifyKept } from '../kept-evidence.ts';
 import { inTurn, keepSealed, type SealingParts } from '../sealed-evidence.ts';
 import { wholeStream } from '../tool-stream.ts';
@@ -34,20 +34,19 @@ export function snapshotFilesystemImplementation(
   return {
     async plan(input, { signal }) {
       const { pod, container: wanted = {}, files = 'changed', maxBytes = defaultBytes, maxSeconds = defaultSeconds } = input;
-      const { target, changes, blastRadius, notes } = await planInContainer({ parts, pod, wanted, signal });
-      return {
-        target,
-        changes,
-        blastRadius,
+      return planLookInside({
+        parts,
+        pod,
+        wanted,
+        signal,
         notes: [
-          ...notes,
           files === 'changed'
             ? 'Takes what was changed since the container’s start; what was deleted since cannot be seen.'
             : 'Takes all files of the container, those of the image too.',
           `Takes at most ${maxBytes} bytes of files in ${maxSeconds} s, compressed on the node, ${parts.uploads ? `straight from the pod to ${parts.uploads.origin} where it is not quarantined and gets there, else ` : ''}through the API server; volumes only where they are named.`,
           'Who is in the container can see that the tools run. Secrets in files are kept as they are, sealed under the incident’s key.',
         ],
-      };
+      });
     },
 
     started: ({ pod }, context) => hasToolsIn({ parts, pod, context }),
@@ -82,7 +81,7 @@ export function snapshotFilesystemImplementation(
         });
         const { keep, add, close } = keepEvidence(parts, { pod, context });
         const partial = missingIn(summary, facts.tools.rights);
-        add({ ...what, tool: summary.tool, ...kept, ...(partial !== undefined && { partial }) });
+        add({ ...what, tool: summary.tool, ...commandOf(facts), ...kept, ...(partial !== undefined && { partial }) });
         const { files = 'changed', paths = ['/'], volumes = [] } = input;
         await keep(
           'files',

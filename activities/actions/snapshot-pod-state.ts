@@ -5,6 +5,7 @@ import { eventsAbout } from '../../integrations/kubernetes/events-about.ts';
 import { redactedPodYaml } from '../../integrations/kubernetes/pod-yaml.ts';
 import { readSamePod } from '../../integrations/kubernetes/pods.ts';
 import { type EvidenceParts, keepEvidence, verifyKept } from '../kept-evidence.ts';
+import { planToRead } from '../pod-reading.ts';
 import { collectPodLogs } from './pod-logs.ts';
 
 export interface SnapshotPodStateOptions extends EvidenceParts {
@@ -21,16 +22,8 @@ export function snapshotPodStateImplementation(
   const { api, maxLogLines = 20_000, maxLogBytes = 4 * 1024 * 1024 } = options;
 
   return {
-    async plan({ pod }, { signal }) {
-      await readSamePod({ api, pod, signal });
-      const name = `pod/${pod.namespace}/${pod.name}`;
-      return {
-        target: { name, uid: pod.uid },
-        changes: [],
-        blastRadius: [name],
-        notes: ['Reads the pod, its events and its logs; changes nothing in the cluster.'],
-      };
-    },
+    plan: ({ pod }, { signal }) =>
+      planToRead({ api, pod, signal, notes: ['Reads the pod, its events and its logs; changes nothing in the cluster.'] }),
 
     async started() {
       return false;

@@ -68,7 +68,8 @@ export function suspendCronJobImplementation(options: {
       };
     },
 
-    undo: ({ input: { cronJob }, key }, context) => releaseField({ api, cellKey, field: fieldOn(cronJob), key, context }),
+    undo: ({ input: { cronJob }, key, allow }, context) =>
+      releaseField({ api, cellKey, field: fieldOn(cronJob), key, context, allow }),
   };
 }
 

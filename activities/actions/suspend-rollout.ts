@@ -52,7 +52,8 @@ export function suspendRolloutImplementation(options: {
       return { state: 'applied', detail: 'it is paused; its pods run on' };
     },
 
-    undo: ({ input: { deployment }, key }, context) => releaseField({ api, cellKey, field: fieldOn(deployment), key, context }),
+    undo: ({ input: { deployment }, key, allow }, context) =>
+      releaseField({ api, cellKey, field: fieldOn(deployment), key, context, allow }),
   };
 }
 

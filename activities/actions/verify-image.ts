@@ -14,6 +14,7 @@ import { readSecret } from '../../integrations/kubernetes/secrets.ts';
 import type { KnownHost } from '../../integrations/registry/get.ts';
 import { credentialsFor } from '../../integrations/registry/pull-secrets.ts';
 import { apiHostOf, openRepository } from '../../integrations/registry/repository.ts';
+import { planToRead } from '../pod-reading.ts';
 
 export interface ImageTrust {
   readonly rules: readonly TrustRule[];
@@ -63,16 +64,13 @@ export function verifyImageImplementation(parts: {
   };
 
   return {
-    async plan({ pod }, { signal }) {
-      await readSamePod({ api, pod, signal });
-      const name = `pod/${pod.namespace}/${pod.name}`;
-      return {
-        target: { name, uid: pod.uid },
-        changes: [],
-        blastRadius: [name],
+    plan: ({ pod }, { signal }) =>
+      planToRead({
+        api,
+        pod,
+        signal,
         notes: ['Reads the pod and its pull secrets, and asks the registries that the configuration names; changes nothing.'],
-      };
-    },
+      }),
 
     async started() {
       return false;

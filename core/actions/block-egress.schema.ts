@@ -4,8 +4,7 @@ import { workloadSchema } from './workload.schema.ts';
 
 export const blockEgressInput = z.object({
   workload: workloadSchema,
-  /** Addresses and CIDRs that its pods may no longer reach. */
-  to: z.array(cidrSchema).min(1).max(64),
+  to: z.array(cidrSchema).min(1).max(64).meta({ description: 'Addresses and CIDRs that its pods may no longer reach.' }),
 });
 export type BlockEgressInput = z.infer<typeof blockEgressInput>;
 

@@ -4,8 +4,12 @@ import { snapshotPodStateOutput } from './snapshot-pod-state.schema.ts';
 
 export const collectLogsInput = z.object({
   pod: podSchema,
-  /** Lines of each log, the newest; 100 000 where it is not given. */
-  maxLines: z.int().min(1).max(1_000_000).exactOptional(),
+  maxLines: z
+    .int()
+    .min(1)
+    .max(1_000_000)
+    .exactOptional()
+    .meta({ description: 'Lines of each log, the newest; 100 000 where it is not given.' }),
 });
 export type CollectLogsInput = z.infer<typeof collectLogsInput>;
 

@@ -2,11 +2,11 @@ import { z } from 'zod';
 
 /** A container as the alert names it: `alert.container` as it stands. The id counts; without one, the run that is there now. */
 export const containerSchema = z.object({
-  /** With or without the `containerd://` before it; its first 12 digits are enough. */
   id: z
     .string()
     .regex(/^([a-z-]+:\/\/)?[0-9a-f]{12,64}$/)
-    .exactOptional(),
+    .exactOptional()
+    .meta({ description: 'With or without the `containerd://` before it; its first 12 digits are enough.' }),
   name: z.string().min(1).exactOptional(),
   image: z.string().exactOptional(),
   digest: z.string().exactOptional(),

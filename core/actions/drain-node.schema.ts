@@ -3,8 +3,9 @@ import { podSchema } from './pod.schema.ts';
 
 export const drainNodeInput = z.object({
   node: z.object({ name: z.string().min(1) }),
-  /** The pod on it that the alert is about, where one is: its evidence has to be kept first. */
-  suspect: podSchema.exactOptional(),
+  suspect: podSchema
+    .exactOptional()
+    .meta({ description: 'The pod on it that the alert is about, where one is: its evidence has to be kept first.' }),
 });
 export type DrainNodeInput = z.infer<typeof drainNodeInput>;
 

@@ -14,6 +14,7 @@ export const drainNode = declareAction<DrainNodeInput, DrainNodeOutput>()({
     { apiGroup: '', resource: 'nodes', verbs: ['get', 'patch'] },
     { apiGroup: '', resource: 'pods', verbs: ['get', 'list'] },
     { apiGroup: '', resource: 'pods/eviction', verbs: ['create'] },
+    { apiGroup: 'policy', resource: 'poddisruptionbudgets', verbs: ['list'] },
   ],
   verifiedBy:
     'The node is unschedulable, and none of the evicted pods is known any more; it is `partial` while a budget holds one.',

@@ -1,14 +1,15 @@
 import { z } from 'zod';
 import { hardenings } from '../hardening.ts';
-import { podSchema } from './pod.schema.ts';
+import { suspectSchema } from './pod.schema.ts';
 import { workloadSchema } from './workload.schema.ts';
 
 export const hardenWorkloadInput = z.object({
   workload: workloadSchema,
-  /** The pod of it that the alert is about: its evidence has to be kept first. */
-  suspect: podSchema,
-  /** What it does not stand: `readOnlyRoot` for what writes beside its volumes, `runAsNonRoot` for images whose user is root. An AppArmor profile is given only where each node has shown AppArmor, or the configuration says so. */
-  leave: z.array(z.enum(hardenings)).exactOptional(),
+  suspect: suspectSchema,
+  leave: z.array(z.enum(hardenings)).exactOptional().meta({
+    description:
+      'What it does not stand: `readOnlyRoot` for what writes beside its volumes, `runAsNonRoot` for images whose user is root. An AppArmor profile is given only where each node has shown AppArmor, or the configuration says so.',
+  }),
 });
 export type HardenWorkloadInput = z.infer<typeof hardenWorkloadInput>;
 

@@ -5,17 +5,18 @@ export const cidrSchema = z.string().refine((text) => parseCidr(text) !== undefi
 
 export const isolateNamespaceInput = z.object({
   namespace: z.string().min(1),
-  /** What stays possible. Absent: nothing. */
   allow: z
     .object({
-      /** Questions to the cluster's DNS in `kube-system`. */
-      dns: z.boolean().exactOptional(),
-      /** Namespaces whose pods may talk with the pods of this one, in and out. */
-      namespaces: z.array(z.string().min(1)).max(32).exactOptional(),
-      /** Addresses and CIDRs, in and out. */
-      cidrs: z.array(cidrSchema).max(32).exactOptional(),
+      dns: z.boolean().exactOptional().meta({ description: 'Questions to the cluster’s DNS in `kube-system`.' }),
+      namespaces: z
+        .array(z.string().min(1))
+        .max(32)
+        .exactOptional()
+        .meta({ description: 'Namespaces whose pods may talk with the pods of this one, in and out.' }),
+      cidrs: z.array(cidrSchema).max(32).exactOptional().meta({ description: 'Addresses and CIDRs, in and out.' }),
     })
-    .exactOptional(),
+    .exactOptional()
+    .meta({ description: 'What stays possible. Absent: nothing.' }),
 });
 export type IsolateNamespaceInput = z.infer<typeof isolateNamespaceInput>;
 

@@ -7,8 +7,7 @@ const processSchema = z.object({ pid: z.int().min(1), startTicks: z.int().min(0)
 
 export const killProcessInput = z.object({
   pod: podSchema,
-  /** The run of the container that `captureProcesses` looked into. */
-  container: containerSchema.optional(),
+  container: containerSchema.optional().meta({ description: 'The run of the container that `captureProcesses` looked into.' }),
   process: processSchema,
 });
 export type KillProcessInput = z.infer<typeof killProcessInput>;

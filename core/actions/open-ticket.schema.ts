@@ -3,7 +3,11 @@ import { z } from 'zod';
 export const openTicketInput = z.object({
   title: z.string().min(1).max(256),
   body: z.string().max(60_000),
-  labels: z.array(z.string().min(1).max(50)).max(20).default([]),
+  labels: z
+    .array(z.string().min(1).max(50))
+    .max(20)
+    .default([])
+    .meta({ description: 'Where the ticket system has labels; a severity among them counts as its priority.' }),
 });
 export type OpenTicketInput = z.input<typeof openTicketInput>;
 

@@ -1,17 +1,17 @@
 import { z } from 'zod';
 import { podSchema } from './pod.schema.ts';
 
-/**
- * `pod`: deletes the pod, and its bound token dies with it. `legacySecrets`: deletes the token Secrets of its account. `account`: makes the
- * account anew, and every token that was ever made for it is dead.
- */
 export const revocationWays = ['pod', 'legacySecrets', 'account'] as const;
 
 export const revokeTokensInput = z.object({
   pod: podSchema,
-  /** The account of the pod: its name, or `system:serviceaccount:NAMESPACE:NAME` as `listReachableSecrets` says it. */
-  account: z.string().min(1),
-  ways: z.array(z.enum(revocationWays)).min(1),
+  account: z.string().min(1).meta({
+    description: 'The account of the pod: its name, or `system:serviceaccount:NAMESPACE:NAME` as `listReachableSecrets` says it.',
+  }),
+  ways: z.array(z.enum(revocationWays)).min(1).meta({
+    description:
+      '`pod`: deletes the pod, and its bound token dies with it. `legacySecrets`: deletes the token Secrets of its account. `account`: makes the account anew, and every token that was ever made for it is dead.',
+  }),
 });
 export type RevokeTokensInput = z.infer<typeof revokeTokensInput>;
 

@@ -1,13 +1,15 @@
 import { z } from 'zod';
-import { podSchema } from './pod.schema.ts';
+import { suspectSchema } from './pod.schema.ts';
 import { workloadSchema } from './workload.schema.ts';
 
 export const rollbackWorkloadInput = z.object({
   workload: workloadSchema,
-  /** The pod of it that the alert is about: its evidence has to be kept first. */
-  suspect: podSchema,
-  /** Which revision; the one before the current where it is not given. */
-  toRevision: z.int().positive().exactOptional(),
+  suspect: suspectSchema,
+  toRevision: z
+    .int()
+    .positive()
+    .exactOptional()
+    .meta({ description: 'Which revision; the one before the current where it is not given.' }),
 });
 export type RollbackWorkloadInput = z.infer<typeof rollbackWorkloadInput>;
 

@@ -2,12 +2,14 @@ import { z } from 'zod';
 import { podSchema } from './pod.schema.ts';
 
 export const rotateSecretInput = z.object({
-  /** The pod that may have read them: it never gets the new value. */
-  suspect: podSchema,
-  /** Absent: every Secret that the suspect mounts or has in its environment. Needed where the suspect is gone. */
-  secrets: z.array(z.string().min(1)).optional(),
-  /** After a theft that is certain: the old value ends before there is a new one, and its users are refused until they have rolled. */
-  revokeFirst: z.boolean().optional(),
+  suspect: podSchema.meta({ description: 'The pod that may have read them: it never gets the new value.' }),
+  secrets: z.array(z.string().min(1)).optional().meta({
+    description: 'Absent: every Secret that the suspect mounts or has in its environment. Needed where the suspect is gone.',
+  }),
+  revokeFirst: z.boolean().optional().meta({
+    description:
+      'After a theft that is certain: the old value ends before there is a new one, and its users are refused until they have rolled.',
+  }),
 });
 export type RotateSecretInput = z.infer<typeof rotateSecretInput>;
 

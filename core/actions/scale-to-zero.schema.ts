@@ -1,11 +1,10 @@
 import { z } from 'zod';
-import { podSchema } from './pod.schema.ts';
+import { suspectSchema } from './pod.schema.ts';
 import { workloadSchema } from './workload.schema.ts';
 
 export const scaleToZeroInput = z.object({
   workload: workloadSchema,
-  /** The pod of it that the alert is about: its evidence has to be kept first. */
-  suspect: podSchema,
+  suspect: suspectSchema,
 });
 export type ScaleToZeroInput = z.infer<typeof scaleToZeroInput>;
 

@@ -4,14 +4,30 @@ import { snapshotPodStateOutput } from './snapshot-pod-state.schema.ts';
 
 export const snapshotVolumeInput = z.object({
   pod: podSchema,
-  /** Names of PersistentVolumeClaims; absent: all that the pod mounts. */
-  claims: z.array(z.string().min(1).max(253)).min(1).max(32).exactOptional(),
-  /** A VolumeSnapshotClass; absent: one of the volume's driver, one that keeps what it took first. */
-  snapshotClass: z.string().min(1).max(253).exactOptional(),
-  /** Seconds to wait until the snapshots are ready to use; 300 where it is not given. */
-  waitSeconds: z.int().min(1).max(540).exactOptional(),
-  /** A volume is taken once for an incident and a round: another round takes it again. */
-  round: z.int().min(1).max(1_000).exactOptional(),
+  claims: z
+    .array(z.string().min(1).max(253))
+    .min(1)
+    .max(32)
+    .exactOptional()
+    .meta({ description: 'Names of PersistentVolumeClaims; absent: all that the pod mounts.' }),
+  snapshotClass: z
+    .string()
+    .min(1)
+    .max(253)
+    .exactOptional()
+    .meta({ description: 'A VolumeSnapshotClass; absent: one of the volume’s driver, one that keeps what it took first.' }),
+  waitSeconds: z
+    .int()
+    .min(1)
+    .max(540)
+    .exactOptional()
+    .meta({ description: 'Seconds to wait until the snapshots are ready to use; 300 where it is not given.' }),
+  round: z
+    .int()
+    .min(1)
+    .max(1_000)
+    .exactOptional()
+    .meta({ description: 'A volume is taken once for an incident and a round: another round takes it again.' }),
 });
 export type SnapshotVolumeInput = z.infer<typeof snapshotVolumeInput>;
 

@@ -4,8 +4,11 @@ import { podSchema } from './pod.schema.ts';
 
 export const verifyImageInput = z.object({
   pod: podSchema,
-  /** Only the image of this container. Absent: of all containers of the pod. */
-  container: z.string().min(1).exactOptional(),
+  container: z
+    .string()
+    .min(1)
+    .exactOptional()
+    .meta({ description: 'Only the image of this container. Absent: of all containers of the pod.' }),
 });
 export type VerifyImageInput = z.infer<typeof verifyImageInput>;
 

@@ -1,9 +1,8 @@
 import { FirebreakError } from '../../core/errors.ts';
 
-/** https://docs.aws.amazon.com/IAM/latest/APIReference/CommonErrors.html, and those of IAM that pass by themselves. */
+/** As `codeOf` says them. https://docs.aws.amazon.com/IAM/latest/APIReference/CommonErrors.html, and those of IAM that pass by themselves. */
 const passing = new Set([
   'Throttling',
-  'ThrottlingException',
   'RequestLimitExceeded',
   'RequestExpired',
   'ExpiredToken',

@@ -2,6 +2,7 @@ import type { AuditRecord, ChainHead } from '../../core/audit.ts';
 import type { StoredCheckpoint, StoredRecord } from '../../core/audit-store.ts';
 import { asSignedCheckpoint } from '../../core/checkpoint.ts';
 import { canonicalJson } from '../../core/digest.ts';
+import { isObject } from '../../core/plain-json.ts';
 import type { Row } from './database.ts';
 import { numberOf, textOf } from './row.ts';
 
@@ -40,8 +41,4 @@ function canonical(text: string): unknown {
   } catch {
     return undefined;
   }
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

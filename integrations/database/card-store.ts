@@ -3,6 +3,7 @@ import { FirebreakError } from '../../core/errors.ts';
 import type { Database, Queries, Row } from './database.ts';
 import { createGroupStore } from './group-store.ts';
 import { textOf } from './row.ts';
+import { createUnansweredStore } from './unanswered-store.ts';
 
 const dayMs = 86_400_000;
 const mostOpenCards = 200;
@@ -14,6 +15,7 @@ const mostOpenCards = 200;
 export function createCardStore(database: Database): CardStore {
   return {
     ...createGroupStore(database),
+    ...createUnansweredStore(database),
     saveButtons: (buttons) =>
       database.transaction(async (queries) => {
         for (const [place, button] of buttons.entries()) await saveButton(queries, button, place);
@@ -34,6 +36,9 @@ export function createCardStore(database: Database): CardStore {
     message: async (key) => {
       const [row] = await database.all('SELECT channel, ts FROM card_messages WHERE message_key = $1', [key]);
       return row && { channel: textOf(row, 'channel'), ts: textOf(row, 'ts') };
+    },
+    forgetMessage: async (key) => {
+      await database.all('DELETE FROM card_messages WHERE message_key = $1', [key]);
     },
     saveCard: async (shown) => {
       await database.all(

@@ -163,6 +163,28 @@ export const migrations: readonly { readonly name: string; readonly statements: 
       'CREATE INDEX ticket_news_age ON ticket_news (at)',
     ],
   },
+  {
+    name: 'who waits for an answer',
+    statements: [
+      `CREATE TABLE slack_unanswered (
+         id TEXT NOT NULL PRIMARY KEY,
+         at TEXT NOT NULL,
+         unanswered_json TEXT NOT NULL
+       )`,
+    ],
+  },
+  {
+    name: 'what of a ticket carries the address of its thread',
+    statements: [
+      `CREATE TABLE ticket_threads (
+         ticket_key TEXT NOT NULL PRIMARY KEY,
+         carrier TEXT NOT NULL,
+         url TEXT NOT NULL,
+         at TEXT NOT NULL
+       )`,
+      'CREATE INDEX ticket_threads_age ON ticket_threads (at)',
+    ],
+  },
 ];
 
 /** Brings the schema up to date. Each migration is one transaction; two processes that start at once do it one after the other. */

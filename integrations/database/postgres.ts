@@ -1,5 +1,6 @@
 import { DatabaseError, Pool, type PoolClient } from 'pg';
 import { FirebreakError } from '../../core/errors.ts';
+import { systemErrorCode } from '../../core/system-error.ts';
 import type { Database, Queries } from './database.ts';
 
 /** Taken while migrating; any number does that nothing else in the database uses. */
@@ -62,7 +63,7 @@ async function guarded<Result>(work: () => Promise<Result>): Promise<Result> {
   try {
     return await work();
   } catch (error) {
-    const code = typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : 'no answer';
+    const code = systemErrorCode(error) ?? 'no answer';
     const isFault = error instanceof DatabaseError && faults.has(code.slice(0, 2));
     throw new FirebreakError(isFault ? 'FB_ERR_INTERNAL' : 'FB_ERR_UNAVAILABLE', `PostgreSQL: ${code}`);
   }

@@ -1,7 +1,7 @@
 import type { IncidentRef } from '../../core/incident.ts';
 import { newsWords, type TicketMailbox } from '../../core/ticket-news.ts';
 import { oneLine } from '../../core/visible-text.ts';
-import type { Database, Queries } from './database.ts';
+import type { Database, Queries, Row } from './database.ts';
 import { numberOf, textOf } from './row.ts';
 
 const keptMs = 90 * 86_400_000;
@@ -20,6 +20,14 @@ export function createTicketMailbox(database: Database, now: () => number = Date
            incident_id = excluded.incident_id, incident_run = excluded.incident_run, at = excluded.at`,
         [system, id, incident.id, incident.run, at(now())],
       );
+    },
+
+    ownerOf: async ({ system, id }) => {
+      const [row] = await database.all('SELECT incident_id, incident_run FROM ticket_owners WHERE system = $1 AND ticket = $2', [
+        system,
+        id,
+      ]);
+      return row && incidentIn(row);
     },
 
     put: (system, delivery, event) =>
@@ -64,12 +72,17 @@ export function createTicketMailbox(database: Database, now: () => number = Date
   };
 }
 
+/** Whose ticket it is; until the transaction ends, further events of the ticket wait for their numbers. */
 async function ownerOf(queries: Queries, system: string, ticket: string): Promise<IncidentRef | undefined> {
-  const [row] = await queries.all('SELECT incident_id, incident_run FROM ticket_owners WHERE system = $1 AND ticket = $2', [
-    system,
-    ticket,
-  ]);
-  return row ? { id: textOf(row, 'incident_id'), run: textOf(row, 'incident_run') } : undefined;
+  const [row] = await queries.all(
+    'UPDATE ticket_owners SET at = at WHERE system = $1 AND ticket = $2 RETURNING incident_id, incident_run',
+    [system, ticket],
+  );
+  return row && incidentIn(row);
+}
+
+function incidentIn(row: Row): IncidentRef {
+  return { id: textOf(row, 'incident_id'), run: textOf(row, 'incident_run') };
 }
 
 async function lastNumber(queries: Queries, { id, run }: IncidentRef): Promise<number> {

@@ -1,8 +1,9 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { open, readdir, rm, stat } from 'node:fs/promises';
+import { readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FirebreakError } from '../../core/errors.ts';
 import type { EvidenceBytes } from '../../core/evidence-store.ts';
+import { createBlockFile } from './block-file.ts';
 
 /** A scratch folder is shared with others. */
 const draftPrefix = 'firebreak-evidence-';
@@ -14,39 +15,44 @@ export interface DraftedFile {
   readonly bytes: number;
 }
 
-/** Of one file this much and as much again is not on the disk yet, at most: the end has not all of it to wait for. */
-const unsyncedBytes = 32 * 1024 * 1024;
-
-/** Writes bytes as they come into a new file of the folder, on the disk when it resolves. The file is gone when that fails. */
-export async function draftFile(folder: string, data: EvidenceBytes): Promise<DraftedFile> {
+/**
+ * Writes bytes as they come into a new file of the folder, on the disk when it resolves. The file is gone when that fails. A stream that is
+ * `kept` there goes past the page cache: nobody reads it soon, but who verifies it, and then from the disk.
+ */
+export async function draftFile(
+  folder: string,
+  data: EvidenceBytes,
+  { kept = false }: { readonly kept?: boolean } = {},
+): Promise<DraftedFile> {
   const path = join(folder, `${draftPrefix}${randomUUID()}.draft`);
-  const hash = createHash('sha256');
-  let bytes = 0;
-  let unsynced = 0;
-  let syncing = Promise.resolve();
-  const file = await open(path, 'wx', 0o600);
   try {
-    for await (const part of data instanceof Uint8Array ? [data] : data) {
-      hash.update(part);
-      bytes += part.byteLength;
-      await file.appendFile(part);
-      unsynced += part.byteLength;
-      if (unsynced < unsyncedBytes) continue;
-      // A kernel tells of a failed write once, to whoever syncs next: none of these may be overheard.
-      await syncing;
-      syncing = file.datasync();
-      syncing.catch(() => undefined);
-      unsynced = 0;
-    }
-    await syncing;
-    await file.sync();
+    return { path, ...(await (data instanceof Uint8Array ? wholeInto(path, data) : streamInto(path, data, kept))) };
   } catch (error) {
     await rm(path, { force: true });
     throw error;
+  }
+}
+
+async function wholeInto(path: string, data: Uint8Array): Promise<Omit<DraftedFile, 'path'>> {
+  await writeFile(path, data, { flag: 'wx', mode: 0o600, flush: true });
+  return { sha256: sha256Of(data), bytes: data.byteLength };
+}
+
+async function streamInto(path: string, data: AsyncIterable<Uint8Array>, pastCache: boolean): Promise<Omit<DraftedFile, 'path'>> {
+  const hash = createHash('sha256');
+  let bytes = 0;
+  const file = await createBlockFile(path, { pastCache });
+  try {
+    for await (const part of data) {
+      hash.update(part);
+      bytes += part.byteLength;
+      await file.write(part);
+    }
+    await file.finish();
   } finally {
     await file.close();
   }
-  return { path, sha256: hash.digest('hex'), bytes };
+  return { sha256: hash.digest('hex'), bytes };
 }
 
 /** Files that a process has left here that was killed: those of this name that nobody has written to since. How many. */

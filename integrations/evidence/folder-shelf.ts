@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { link, mkdir, open, readdir, readFile, rm } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { link, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { FirebreakError } from '../../core/errors.ts';
 import type { EvidenceShelf } from '../../core/evidence-shelf.ts';
 import { systemErrorCode } from '../../core/system-error.ts';
@@ -13,19 +13,19 @@ export function createFolderShelf({ dir }: { readonly dir: string }): EvidenceSh
     async add(name, bytes) {
       const path = pathOf(name);
       const folder = dirname(path);
-      const draft = join(folder, `${randomUUID()}.draft`);
-      await mkdir(folder, { recursive: true, mode: 0o700 });
-      const file = await open(draft, 'wx', 0o600);
+      const draft = `${path}.${randomUUID()}.draft`;
       try {
-        await file.writeFile(bytes);
-        await file.sync();
+        await mkdir(folder, { recursive: true, mode: 0o700 });
+        await writeFile(draft, bytes, { mode: 0o600, flag: 'wx', flush: true });
         await link(draft, path);
         await syncFolder(folder);
+        // The folder itself may be new.
+        await syncFolder(dirname(folder));
       } catch (error) {
         if (systemErrorCode(error) !== 'EEXIST') throw unavailable(error);
       } finally {
-        await file.close();
-        await rm(draft, { force: true });
+        // One that stays all the same goes with what it was for.
+        await rm(draft, { force: true }).catch(() => undefined);
       }
     },
     get: (name) => orAbsent(() => readFile(pathOf(name))),
@@ -34,9 +34,14 @@ export function createFolderShelf({ dir }: { readonly dir: string }): EvidenceSh
       yield* found.filter((name) => !name.endsWith('.draft')).sort();
     },
     async remove(name) {
+      const path = pathOf(name);
       await orAbsent(async () => {
-        await rm(pathOf(name));
-        await syncFolder(dirname(pathOf(name)));
+        // First what a killed process has left of adding it: each is the whole of it under another name.
+        for (const entry of await readdir(dirname(path)))
+          if (entry.startsWith(`${basename(path)}.`) && entry.endsWith('.draft'))
+            await rm(join(dirname(path), entry), { force: true });
+        await rm(path);
+        await syncFolder(dirname(path));
       });
     },
     locked: async () => undefined,
@@ -53,5 +58,5 @@ async function orAbsent<T>(work: () => Promise<T>): Promise<T | undefined> {
 }
 
 function unavailable(error: unknown): FirebreakError {
-  return new FirebreakError('FB_ERR_UNAVAILABLE', `the keys beside the evidence: ${systemErrorCode(error) ?? 'failed'}`);
+  return new FirebreakError('FB_ERR_UNAVAILABLE', `what stands beside the evidence: ${systemErrorCode(error) ?? 'failed'}`);
 }

@@ -14,7 +14,7 @@ export function createFolderStore({ dir }: { readonly dir: string }): EvidenceSt
     put: (data) =>
       guarded(async () => {
         await mkdir(dir, { recursive: true, mode: 0o700 });
-        const draft = await draftFile(dir, data);
+        const draft = await draftFile(dir, data, { kept: true });
         await settle(draft, pathOf(draft.sha256));
         return { sha256: draft.sha256, bytes: draft.bytes };
       }),

@@ -1,10 +1,19 @@
 import { sha256Hex } from '../../core/digest.ts';
+import { FirebreakError } from '../../core/errors.ts';
 import type { EvidenceShelf } from '../../core/evidence-shelf.ts';
-import { type EvidenceHold, incidentKeyPrefix, type KeptKey, type KeyName, type KeyRegister } from '../../core/incident-key.ts';
+import {
+  type EvidenceHold,
+  incidentKeyPrefix,
+  type KeptKey,
+  type KeyName,
+  type KeyRegister,
+  keyNameOf,
+} from '../../core/incident-key.ts';
 import { parsed, placeOf, readDestroyedKey, readWrappedKey, textBytes } from './incident-keys.ts';
 
 const holdId = (incident: string): string => sha256Hex(incident).slice(0, 32);
 const holdOf = (incident: string): string => `holds/${holdId(incident)}`;
+const endingOf = (incident: string): string => `holds/${sha256Hex(`end of the hold of\n${incident}`).slice(0, 32)}`;
 
 /**
  * Which keys there are, beside the evidence: `keys/ID`, what is left of destroyed ones in `destroyed/ID`, and `holds/ID`. It opens no key, so it
@@ -20,30 +29,29 @@ export function createKeyRegister({
   // What a key says of itself never changes: each is read once.
   const names = new Map<string, KeyName>();
 
-  const nameOf = async (id: string): Promise<KeyName | undefined> => {
-    const known = names.get(id);
-    if (known) return known;
-    const bytes = await shelf.get(placeOf.key(id));
+  const nameIn = (id: string, bytes: Uint8Array | undefined): KeyName | undefined => {
     const found = bytes && readWrappedKey(bytes);
     if (found?.id !== id) return undefined;
-    const { incident, run, class: kind, madeAt } = found;
-    const name: KeyName = { id, incident, run, class: kind, madeAt };
+    const name = keyNameOf(found);
     names.set(id, name);
     return name;
   };
+  const nameOf = async (id: string): Promise<KeyName | undefined> =>
+    names.get(id) ?? nameIn(id, await shelf.get(placeOf.key(id)));
+
+  const holdOn = (incident: string) => heldBy(shelf, incident);
 
   const destroyed = async (id: string): Promise<KeptKey | undefined> => {
     const bytes = await shelf.get(placeOf.destroyed(id));
     const left = bytes && readDestroyedKey(bytes);
     if (left?.id !== id) return undefined;
-    const { incident, run, class: kind, madeAt, destroyedAt, by, reason } = left;
-    return { id, incident, run, class: kind, madeAt, destroyed: { destroyedAt, by, reason } };
+    const { destroyedAt, by, reason } = left;
+    return { ...keyNameOf(left), destroyed: { destroyedAt, by, reason } };
   };
 
-  const there = async (id: string, holds?: ReadonlySet<string>): Promise<KeptKey | undefined> => {
-    const name = await nameOf(id);
+  const there = async (name: KeyName | undefined, heldAs: typeof holdOn = holdOn): Promise<KeptKey | undefined> => {
     if (!name) return undefined;
-    const hold = holds && !holds.has(holdId(name.incident)) ? undefined : await heldBy(shelf, name.incident);
+    const hold = await heldAs(name.incident);
     return { ...name, ...(hold && { hold }) };
   };
 
@@ -58,7 +66,15 @@ export function createKeyRegister({
       const prefix = incident === undefined ? '' : incidentKeyPrefix(incident);
       const ids = await idsIn('keys', prefix);
       const holds = new Set(await idsIn('holds'));
-      const kept = await someAtATime(ids, (id) => there(id, holds));
+      // An incident has a key for each class and run: its hold is read once.
+      const read = new Map<string, ReturnType<typeof holdOn>>();
+      const heldAs = async (of: string) => {
+        if (!holds.has(holdId(of))) return undefined;
+        const hold = read.get(of) ?? holdOn(of);
+        read.set(of, hold);
+        return hold;
+      };
+      const kept = await someAtATime(ids, async (id) => there(await nameOf(id), heldAs));
       const isThere = new Set(ids);
       // Both there: somebody is about to destroy it, or was kept from it.
       const left = (await idsIn('destroyed', prefix)).filter((id) => !isThere.has(id));
@@ -69,20 +85,23 @@ export function createKeyRegister({
     },
 
     async find(id) {
-      if ((await shelf.get(placeOf.key(id))) === undefined) return destroyed(id);
-      const [key, locked] = await Promise.all([there(id), shelf.locked(placeOf.key(id))]);
+      const bytes = await shelf.get(placeOf.key(id));
+      if (bytes === undefined) return destroyed(id);
+      const [key, locked] = await Promise.all([there(nameIn(id, bytes)), shelf.locked(placeOf.key(id))]);
       return key && { ...key, ...(locked !== undefined && { locked }) };
     },
 
-    async destroy({ id, incident, run, class: kind, madeAt }, { by, reason }) {
-      const left = { id, incident, run, class: kind, madeAt, destroyedAt: now().toISOString(), by, reason };
+    async destroy(key, { by, reason }) {
+      const { id } = key;
+      const left = { ...keyNameOf(key), destroyedAt: now().toISOString(), by, reason };
       // Before: who finds the key gone must find out who did it.
       await shelf.add(placeOf.destroyed(id), textBytes(left));
       try {
         await shelf.remove(placeOf.key(id));
       } catch (error) {
-        // It is there as before: the next one to destroy it says why anew.
-        await shelf.remove(placeOf.destroyed(id)).catch(() => undefined);
+        // Kept from it, it is there as before, and the next one to destroy it says why anew. Without an answer it may be gone.
+        if (error instanceof FirebreakError && error.code === 'FB_ERR_REFUSED')
+          await shelf.remove(placeOf.destroyed(id)).catch(() => undefined);
         throw error;
       }
       names.delete(id);
@@ -92,7 +111,16 @@ export function createKeyRegister({
       await shelf.add(holdOf(hold.incident), textBytes(hold));
     },
 
-    endHold: (incident) => shelf.remove(holdOf(incident)),
+    async askToEnd({ incident, since }, { by, at }) {
+      await shelf.remove(endingOf(incident));
+      await shelf.add(endingOf(incident), textBytes({ incident, since, by, at }));
+    },
+
+    async endHold(incident) {
+      // What is left of it where this is cut short names a hold that is over, and counts for no other.
+      await shelf.remove(holdOf(incident));
+      await shelf.remove(endingOf(incident));
+    },
   };
 }
 
@@ -112,5 +140,14 @@ async function heldBy(shelf: EvidenceShelf, incident: string): Promise<EvidenceH
   const value = parsed(bytes);
   const text = (name: string): string => (typeof value?.[name] === 'string' ? String(value[name]) : 'unknown');
   // Of a hold that cannot be read all that counts is that there is one.
-  return { incident, since: text('since'), by: text('by'), reason: text('reason') };
+  const hold = { incident, since: text('since'), by: text('by'), reason: text('reason') };
+  const asked = await shelf.get(endingOf(incident));
+  const ending = asked && parsed(asked);
+  return ending?.incident === incident && ending.since === hold.since && isText(ending.by) && isText(ending.at)
+    ? { ...hold, ending: { by: ending.by, at: ending.at } }
+    : hold;
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string';
 }

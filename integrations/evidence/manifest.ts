@@ -3,7 +3,7 @@ import { canonicalJson } from '../../core/digest.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import { type Artefact, type EvidenceManifest, type EvidenceRef, storedAs } from '../../core/evidence.ts';
 import { asManifest, custodyIsLinked, evidenceRef, manifestBytes, unsignedManifest } from '../../core/evidence-manifest.ts';
-import type { EvidenceStore, VerifyManifest, WriteManifest } from '../../core/evidence-store.ts';
+import type { EvidenceStore, ManifestIndex, VerifyManifest, WriteManifest } from '../../core/evidence-store.ts';
 import type { IncidentKeys } from '../../core/incident-key.ts';
 import type { SignatureVerifier, Signer } from '../../core/signing.ts';
 import { openStream } from './sealed-stream.ts';
@@ -18,8 +18,10 @@ export interface EvidenceReader {
 export function createManifestWriter({
   store,
   signer: given,
+  index,
 }: {
   readonly store: EvidenceStore;
+  readonly index?: ManifestIndex;
   readonly signer: Signer | (() => Promise<Signer>);
 }): WriteManifest {
   return async (draft) => {
@@ -27,6 +29,7 @@ export function createManifestWriter({
     const unsigned = unsignedManifest({ draft, keyId: signer.keyId });
     const manifest: EvidenceManifest = { ...unsigned, signature: await signer.sign(manifestBytes(unsigned)) };
     const { sha256 } = await store.put(new TextEncoder().encode(canonicalJson(manifest)), 'application/json');
+    await index?.add({ incident: manifest.incident, manifestSha256: sha256 });
     return evidenceRef({ manifest, manifestSha256: sha256 });
   };
 }

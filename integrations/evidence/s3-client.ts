@@ -11,7 +11,13 @@ export interface S3Options {
   readonly prefix: string;
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
+  /** How long nothing at all may come or be taken before a request is given up, in milliseconds; absent: half a minute. */
+  readonly silentMs?: number;
 }
+
+const defaultSilentMs = 30_000;
+/** One that trickles is never silent. No request carries more than 16 MiB or a thousand names, which 56 KB a second are enough for. */
+const answersWithinMs = 300_000;
 
 /** One bucket, below a prefix. */
 export interface S3Place {
@@ -22,9 +28,14 @@ export interface S3Place {
   at(key: string): { readonly Bucket: string; readonly Key: string };
 }
 
-/** Path-style addresses and short time-outs. */
+/**
+ * Path-style addresses, and an end to every wait: for the connection, for any sign of life while one is up, and for the answer. What is given up
+ * by one of them is tried again by the SDK, three times in all.
+ * The handler's `requestTimeout` is only a warning unless it is told to throw, and ends with the headers of an answer, not with its body
+ * (`httpHandlerInitialization.d.ts` of `@smithy/types`).
+ */
 export function openPlace(options: S3Options): S3Place {
-  const { endpoint, region, bucket, prefix, accessKeyId, secretAccessKey } = options;
+  const { endpoint, region, bucket, prefix, accessKeyId, secretAccessKey, silentMs = defaultSilentMs } = options;
   const client = new S3Client({
     ...(endpoint !== undefined && { endpoint }),
     region,
@@ -34,7 +45,12 @@ export function openPlace(options: S3Options): S3Place {
     // Other servers than Amazon's do not all know the checksum trailers that are the default.
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
-    requestHandler: { connectionTimeout: 3000, requestTimeout: 60_000 },
+    requestHandler: {
+      connectionTimeout: 3_000,
+      socketTimeout: silentMs,
+      requestTimeout: answersWithinMs,
+      throwOnRequestTimeout: true,
+    },
   });
   return { client, bucket, prefix, at: (key) => ({ Bucket: bucket, Key: `${prefix}${key}` }) };
 }

@@ -1,5 +1,4 @@
-import { createReadStream } from 'node:fs';
-import { rm } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { FirebreakError } from '../../core/errors.ts';
 import type { EvidenceClass } from '../../core/evidence.ts';
@@ -55,7 +54,8 @@ export function createS3Store(options: S3Options & { readonly scratchDir?: strin
         const lock = lockFor(rules, sha256, kind);
         const object = { key: sha256, bytes, mediaType, ...(lock && { lock }) };
         if (bytes >= partsFromBytes) await uploadInParts(place, { ...object, path });
-        else await bucket.put({ ...object, body: createReadStream(path) });
+        // In memory, as a part would be: the SDK sends bytes again, and a stream only once.
+        else await bucket.put({ ...object, body: await readFile(path) });
       } finally {
         await rm(path, { force: true });
       }

@@ -2,6 +2,8 @@ import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import axios, { type AxiosInstance, type AxiosResponse } from 'axios';
 import { FirebreakError, RetryLaterError } from '../../core/errors.ts';
+import { isObject } from '../../core/plain-json.ts';
+import { fieldList, listAt, textAt } from '../json-api.ts';
 
 export interface GithubAnswer {
   readonly data: unknown;
@@ -29,14 +31,20 @@ function header(response: AxiosResponse, name: string): string | undefined {
   return typeof value === 'string' ? value : undefined;
 }
 
+/** The secondary limits may come without any header: then GitHub's own address of their page tells them from a lack of rights. */
+function isSecondaryLimit({ data }: AxiosResponse<unknown>): boolean {
+  return isObject(data) && /rate-limits?|abuse-rate-limits/.test(String(data.documentation_url));
+}
+
 /** Milliseconds to wait as GitHub asks for it; undefined where it is no rate limit. https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api */
-function waitOf(response: AxiosResponse): number | undefined {
+function waitOf(response: AxiosResponse<unknown>): number | undefined {
   if (response.status !== 403 && response.status !== 429) return undefined;
   const after = Number(header(response, 'retry-after'));
   if (after > 0) return after * 1_000;
   const reset = Number(header(response, 'x-ratelimit-reset'));
   if (header(response, 'x-ratelimit-remaining') === '0' && reset > 0) return Math.max(1_000, reset * 1_000 - Date.now());
-  return response.status === 429 ? 60_000 : undefined;
+  // “Otherwise, wait for at least one minute before retrying.”
+  return response.status === 429 || isSecondaryLimit(response) ? 60_000 : undefined;
 }
 
 /** `path` relative to the API's base of the page after this one. */
@@ -45,22 +53,34 @@ function nextPath(link: string | undefined, base: string): string | undefined {
   return url?.startsWith(`${base}/`) ? url.slice(base.length) : undefined;
 }
 
-function failure(what: string, response: AxiosResponse): FirebreakError {
+const moved = 'the repository has moved: write its new name into tickets.github.repository';
+
+/** `errors[].field` of a 422. https://docs.github.com/en/rest/using-the-rest-api/troubleshooting-the-rest-api#validation-failed */
+function fieldsIn(data: unknown): readonly string[] {
+  return listAt(data, 'errors').map((error) => textAt(error, 'field'));
+}
+
+function failure(what: string, response: AxiosResponse<unknown>): FirebreakError {
   const { status } = response;
   const wait = waitOf(response);
   if (wait !== undefined) return new RetryLaterError(`GitHub limits ${what}`, { retryAfterMs: wait });
   if (status >= 500 || status === 408) return new OutcomeUnknown(`GitHub answered ${what} with HTTP ${status}`);
   const why: Readonly<Record<number, string>> = {
-    301: 'the repository has moved: write its new name',
-    307: 'the repository has moved: write its new name',
-    401: 'the token is not valid',
+    301: moved,
+    302: moved,
+    307: moved,
+    308: moved,
+    401: 'the token is not valid, or has expired',
     403: 'the token may not do this',
     404: 'it does not exist, or the token may not see it',
     410: 'it is gone, or issues are switched off',
     422: 'GitHub does not accept the content',
   };
   const code = status === 404 || status === 410 ? 'FB_ERR_NOT_FOUND' : 'FB_ERR_REFUSED';
-  return new FirebreakError(code, `GitHub answered ${what} with HTTP ${status}${why[status] ? `: ${why[status]}` : ''}`);
+  return new FirebreakError(
+    code,
+    `GitHub answered ${what} with HTTP ${status}: ${why[status] ?? 'the call is refused'}${fieldList(fieldsIn(response.data))}`,
+  );
 }
 
 /** The REST API of GitHub. No error holds a body, a header or the token. */
@@ -98,6 +118,9 @@ export class GithubApi {
       throw new OutcomeUnknown(`GitHub did not answer ${what}`);
     }
     if (response.status < 200 || response.status > 299) throw failure(what, response);
+    // A page of a proxy's is no answer.
+    if (typeof response.data !== 'object')
+      throw new OutcomeUnknown(`GitHub answered ${what} with HTTP ${response.status}, but not with JSON`);
     const next = nextPath(header(response, 'link'), this.#base);
     return { data: response.data, ...(next !== undefined && { next }) };
   }

@@ -1,5 +1,6 @@
 import { sha256Hex } from '../../core/digest.ts';
 import { FirebreakError } from '../../core/errors.ts';
+import { isObject } from '../../core/plain-json.ts';
 import type { GithubApi } from './api.ts';
 
 /** All tickets of Firebreak carry it: by it they are listed. */
@@ -16,10 +17,6 @@ export interface Issue {
 /** The first line of what we write: invisible on the page, and the same for the same key. Keys may hold anything, so they are hashed. */
 export function markerOf(key: string): string {
   return `<!-- firebreak:${sha256Hex(key)} -->`;
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null;
 }
 
 function labelName(label: unknown): string {

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { FirebreakError } from '../../core/errors.ts';
 import { fillTemplate } from '../../core/template.ts';
+import { threadLine } from '../../core/thread-link.ts';
 import {
   type Ticket,
   type TicketClosing,
@@ -34,7 +35,13 @@ function ticketBody(request: TicketRequest): string {
   const text = escapeMarkdown(request.body);
   const shown =
     text.length <= bodyLimit ? text : `${text.slice(0, bodyLimit).replace(/\\+$/, '')}\n\n(cut: too long for a ticket)`;
-  return `${markerOf(request.key)}\n${shown}\n\n---\nIncident \`${request.incident.id.replaceAll('`', '')}\`, run \`${request.incident.run}\``;
+  const about = `Incident \`${request.incident.id.replaceAll('`', '')}\`, run \`${request.incident.run}\``;
+  return `${markerOf(request.key)}\n${shown}\n\n---\n${about}${threadLink(request.thread)}`;
+}
+
+/** Beside what is escaped, which has no link. */
+function threadLink(thread: string | undefined): string {
+  return thread === undefined ? '' : `\n\n${threadLine(`<${thread}>`)}`;
 }
 
 function ticketLabels(labels: readonly string[]): string[] {
@@ -75,11 +82,11 @@ class GithubTickets implements TicketSystem {
     return opening;
   }
 
-  async comment({ id, key, text }: TicketComment, signal: AbortSignal): Promise<void> {
+  async comment({ id, key, text, thread }: TicketComment, signal: AbortSignal): Promise<void> {
     const path = this.#issuePath(id);
     await this.#checkRepository(signal);
     if (await hasComment(this.#api, path, key, signal)) return;
-    const body = `${markerOf(key)}\n${escapeMarkdown(text).slice(0, bodyLimit)}`;
+    const body = `${markerOf(key)}\n${escapeMarkdown(text).slice(0, bodyLimit)}${threadLink(thread)}`;
     await this.#api.call({ method: 'POST', path: `${path}/comments`, body: { body }, signal });
   }
 

@@ -1,3 +1,4 @@
+import { threadLine } from '../../core/thread-link.ts';
 import { cutText, visibleText } from '../../core/visible-text.ts';
 
 /** https://developer.atlassian.com/cloud/jira/platform/apis/document/structure */
@@ -7,7 +8,13 @@ export interface AdfDocument {
   readonly content: readonly { readonly type: 'paragraph'; readonly content: readonly AdfInline[] }[];
 }
 
-type AdfInline = { readonly type: 'text'; readonly text: string } | { readonly type: 'hardBreak' };
+type AdfInline =
+  | {
+      readonly type: 'text';
+      readonly text: string;
+      readonly marks?: readonly [{ readonly type: 'link'; readonly attrs: { readonly href: string } }];
+    }
+  | { readonly type: 'hardBreak' };
 
 /** Jira refuses a text field beyond 32 767 characters; breaks and what Jira adds count too. */
 const longestText = 30_000;
@@ -20,15 +27,25 @@ function lineOf(line: string, index: number): readonly AdfInline[] {
 
 /**
  * Plain text as a document that shows exactly this text: only text nodes without marks, in which nothing is markup, mention or link.
- * An empty line starts a new paragraph.
+ * An empty line starts a new paragraph. The only link is that of `thread`, an address in Slack, in a paragraph of its own.
  */
-export function adfOf(text: string): AdfDocument {
+export function adfOf(text: string, thread?: string): AdfDocument {
   const paragraphs = cutText(visibleText(text), longestText).split(/\n[ \t]*\n+/);
   return {
     version: 1,
     type: 'doc',
-    content: paragraphs.map((paragraph) => ({ type: 'paragraph', content: paragraph.split('\n').flatMap(lineOf) })),
+    content: [
+      ...paragraphs.map((paragraph) => ({ type: 'paragraph' as const, content: paragraph.split('\n').flatMap(lineOf) })),
+      ...(thread === undefined ? [] : [{ type: 'paragraph' as const, content: linkOf(thread) }]),
+    ],
   };
+}
+
+function linkOf(thread: string): readonly AdfInline[] {
+  return [
+    { type: 'text', text: threadLine('') },
+    { type: 'text', text: thread, marks: [{ type: 'link', attrs: { href: thread } }] },
+  ];
 }
 
 /** All text of a document, whoever wrote it. */

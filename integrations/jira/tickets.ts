@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { FirebreakError } from '../../core/errors.ts';
 import { type FoundTicket, memoryInProcess, OneTicket, type TicketCalls, type TicketMemory } from '../../core/one-ticket.ts';
+import { isObject } from '../../core/plain-json.ts';
 import { type FieldTemplate, fillField, fillTemplate } from '../../core/template.ts';
 import {
   referenceOf,
@@ -12,7 +13,7 @@ import {
   templateValues,
 } from '../../core/ticket.ts';
 import { oneLine } from '../../core/visible-text.ts';
-import { isObject, JsonApi, listAt, OutcomeUnknown, objectAt, textAt } from '../json-api.ts';
+import { hasListAt, JsonApi, listAt, OutcomeUnknown, objectAt, textAt } from '../json-api.ts';
 import { adfOf, textOfAdf } from './adf.ts';
 import { doneTransition } from './transitions.ts';
 
@@ -41,6 +42,18 @@ const summaryLimit = 255;
 const ownLabel = 'firebreak';
 type Fields = Readonly<Record<string, FieldTemplate>>;
 
+// A page of the site's, such as while it is suspended or a proxy stands before it, is no answer.
+const isComment = (answer: unknown): boolean => textAt(answer, 'id') !== '';
+/** 204, without a body. */
+const isDone = (answer: unknown): boolean => answer === '' || answer === undefined;
+const isIssue = (answer: unknown): boolean => textAt(answer, 'key') !== '';
+/** `errors` names the fields; what it says of them may hold what was sent. https://developer.atlassian.com/cloud/jira/platform/rest/v3/intro/#status-codes */
+const fieldsIn = (answer: unknown): readonly string[] => Object.keys(objectAt(answer, 'errors'));
+const reasons = {
+  400: 'the content is not accepted: check tickets.jira against the screen of the issue type',
+  401: 'the credentials are not valid: check tickets.jira.email and token, which may have expired',
+};
+
 const defaultFields: Fields = { summary: '{{title}}', description: '{{body}}' };
 
 /** Jira refuses blanks in labels, and more than 255 characters. */
@@ -62,6 +75,8 @@ class JiraTickets implements TicketSystem {
       baseUrl: options.apiUrl ?? options.url,
       headers: { Authorization: `Basic ${Buffer.from(`${options.email}:${options.token}`).toString('base64')}` },
       timeoutMs: options.timeoutMs ?? 5_000,
+      reasons,
+      fieldsIn,
     });
     this.#once = new OneTicket({
       system: this.name,
@@ -82,13 +97,19 @@ class JiraTickets implements TicketSystem {
     return this.#once.open(request.key, calls, signal);
   }
 
-  async comment({ id, key, text }: TicketComment, signal: AbortSignal): Promise<void> {
+  async comment({ id, key, text, thread }: TicketComment, signal: AbortSignal): Promise<void> {
     const path = `${issuePath(id)}/comment`;
     const mark = `[${referenceOf(key)}]`;
     const query = { orderBy: '-created', maxResults: '100' };
-    const known = await this.#api.call({ method: 'GET', path, query, signal });
+    const known = await this.#api.call({ method: 'GET', path, query, expects: hasListAt('comments'), signal });
     if (listAt(known, 'comments').some((comment) => isObject(comment) && textOfAdf(comment.body).includes(mark))) return;
-    await this.#api.call({ method: 'POST', path, body: { body: adfOf(`${text}\n\n${mark}`) }, signal });
+    await this.#api.call({
+      method: 'POST',
+      path,
+      body: { body: adfOf(`${text}\n\n${mark}`, thread) },
+      expects: isComment,
+      signal,
+    });
   }
 
   async close({ id, reason, openedUnder }: TicketClosing, signal: AbortSignal): Promise<void> {
@@ -113,7 +134,13 @@ class JiraTickets implements TicketSystem {
       fields: ['labels', 'status', 'created'],
       maxResults: 50,
     };
-    const answer = await this.#api.call({ method: 'POST', path: '/rest/api/3/search/jql', body, signal });
+    const answer = await this.#api.call({
+      method: 'POST',
+      path: '/rest/api/3/search/jql',
+      body,
+      expects: hasListAt('issues'),
+      signal,
+    });
     return listAt(answer, 'issues')
       .filter((issue) => listAt(objectAt(issue, 'fields'), 'labels').includes(label))
       .map((issue) => this.#found(issue))
@@ -123,9 +150,9 @@ class JiraTickets implements TicketSystem {
   async #create(request: TicketRequest, label: string, signal: AbortSignal): Promise<FoundTicket | undefined> {
     try {
       const body = { fields: this.#fieldsOf(request, label) };
-      const answer = await this.#api.call({ method: 'POST', path: '/rest/api/3/issue', body, signal });
+      const answer = await this.#api.call({ method: 'POST', path: '/rest/api/3/issue', body, expects: isIssue, signal });
       const id = textAt(answer, 'key');
-      return id === '' ? undefined : { id, url: this.#urlOf(id), open: true };
+      return { id, url: this.#urlOf(id), open: true };
     } catch (error) {
       if (error instanceof OutcomeUnknown) return undefined;
       throw error;
@@ -142,14 +169,18 @@ class JiraTickets implements TicketSystem {
       project: { key: this.#options.project },
       issuetype: { name: this.#options.issueType },
       summary: oneLine(fillTemplate(String(summary), values), summaryLimit) || 'Incident',
-      description: adfOf(`${about}\n\n${fillTemplate(String(description), values)}`),
+      description: adfOf(`${about}\n\n${fillTemplate(String(description), values)}`, request.thread),
       labels: [...new Set([ownLabel, label, ...[...request.labels, ...own].map(labelOf).filter((text) => text !== '')])],
     };
   }
 
+  #issue(id: string, fields: string, signal: AbortSignal): Promise<unknown> {
+    return this.#api.call({ method: 'GET', path: issuePath(id), query: { fields }, expects: isIssue, signal });
+  }
+
   /** By its key nothing lags. A project whose screen drops labels would never find it again. */
   async #confirm(id: string, label: string, signal: AbortSignal): Promise<FoundTicket> {
-    const issue = await this.#api.call({ method: 'GET', path: issuePath(id), query: { fields: 'labels,status' }, signal });
+    const issue = await this.#issue(id, 'labels,status', signal);
     if (!listAt(objectAt(issue, 'fields'), 'labels').includes(label))
       throw new FirebreakError('FB_ERR_REFUSED', `${id} was not kept as written: its label ${label} is missing`);
     return this.#found(issue);
@@ -157,12 +188,18 @@ class JiraTickets implements TicketSystem {
 
   async #finish(id: string, how: 'done' | 'declined' | 'duplicate', signal: AbortSignal): Promise<void> {
     const path = `${issuePath(id)}/transitions`;
-    const issue = await this.#api.call({ method: 'GET', path: issuePath(id), query: { fields: 'status' }, signal });
+    const issue = await this.#issue(id, 'status', signal);
     if (!this.#found(issue).open) return;
-    const answer = await this.#api.call({ method: 'GET', path, query: { expand: 'transitions.fields' }, signal });
+    const answer = await this.#api.call({
+      method: 'GET',
+      path,
+      query: { expand: 'transitions.fields' },
+      expects: hasListAt('transitions'),
+      signal,
+    });
     const body = doneTransition(listAt(answer, 'transitions'), { status: this.#options.doneStatus, how });
     if (!body) throw new FirebreakError('FB_ERR_REFUSED', `the workflow of ${id} has no way to a status that is done`);
-    await this.#api.call({ method: 'POST', path, body, signal });
+    await this.#api.call({ method: 'POST', path, body, expects: isDone, signal });
   }
 
   #found(issue: unknown): FoundTicket {

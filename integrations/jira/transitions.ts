@@ -1,4 +1,5 @@
-import { isObject, listAt, objectAt, textAt } from '../json-api.ts';
+import { isObject } from '../../core/plain-json.ts';
+import { listAt, objectAt, textAt } from '../json-api.ts';
 
 /** Names that sites give to the resolutions, in the order in which they are tried. */
 const resolutions = {

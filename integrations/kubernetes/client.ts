@@ -1,8 +1,10 @@
 import type { IncomingMessage } from 'node:http';
 import { Agent, request as httpsRequest } from 'node:https';
+import type { ClockOffset } from '../../core/evidence.ts';
 import { stampPrefix } from '../../core/own-steps.ts';
 import { errorOfConnection, errorOfStatus, KubernetesError } from './client-error.ts';
 import type { ClusterAccess } from './kubeconfig.ts';
+import { ServerClock } from './server-clock.ts';
 import { openSocket, type Socket } from './socket.ts';
 
 export type PatchType = 'merge' | 'json' | 'apply' | 'strategic';
@@ -49,6 +51,8 @@ export interface KubernetesApi {
   stream(call: StreamCall): Promise<IncomingMessage>;
   /** A WebSocket, open and paused. `timeoutMs` counts until it is open, `signal` ends it at any time. @throws as `json`. */
   socket(call: SocketCall): Promise<Socket>;
+  /** How our clock stands to the server's, by its answers so far. */
+  clock(): ClockOffset | undefined;
   close(): void;
 }
 
@@ -80,6 +84,7 @@ export function createKubernetesApi(options: {
   const { access, maxSockets = 32, stamp: stampOf } = options;
   const server = new URL(access.server);
   const agent = new Agent({ keepAlive: true, keepAliveMsecs: 15_000, maxSockets, maxFreeSockets: maxSockets, ...access.tls });
+  const clock = new ServerClock();
   const streamAgent = new Agent({ keepAlive: false, ...access.tls });
 
   const pathTo = ({ path, query }: Pick<KubernetesCall, 'path' | 'query'>): string =>
@@ -131,7 +136,9 @@ export function createKubernetesApi(options: {
       let status: number;
       let text: string;
       try {
+        const sentAt = Date.now();
         const response = await send(call, agent, signal);
+        clock.see({ date: response.headers.date, sentAt, cameAt: Date.now() });
         status = response.statusCode ?? 0;
         text = await textOf(response);
       } catch (error) {
@@ -162,6 +169,7 @@ export function createKubernetesApi(options: {
       const headers = await sentBy({ method: 'GET', path: call.path });
       return openSocket({ server, path: pathTo(call), headers, tls: access.tls, call });
     },
+    clock: () => clock.offset(),
     close() {
       agent.destroy();
       streamAgent.destroy();

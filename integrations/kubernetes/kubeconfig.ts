@@ -110,7 +110,8 @@ export async function accessFromKubeconfig(options: {
   };
 }
 
-const serviceAccount = '/var/run/secrets/kubernetes.io/serviceaccount';
+/** Where every pod with an account finds it: https://kubernetes.io/docs/tasks/run-application/access-api-from-pod/ */
+export const accountFolder = '/var/run/secrets/kubernetes.io/serviceaccount';
 
 /**
  * The access of the pod that we run in: the mounted service account.
@@ -125,8 +126,8 @@ export function accessInCluster(options: {
   return {
     server: `https://${host.includes(':') ? `[${host}]` : host}:${port}`,
     context: 'in-cluster',
-    tls: { ca: readText(`${serviceAccount}/ca.crt`) },
-    authorization: tokenReader({ user: { tokenFile: `${serviceAccount}/token` }, folder: serviceAccount }),
+    tls: { ca: readText(`${accountFolder}/ca.crt`) },
+    authorization: tokenReader({ user: { tokenFile: `${accountFolder}/token` }, folder: accountFolder }),
   };
 }
 

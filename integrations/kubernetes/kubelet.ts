@@ -13,7 +13,8 @@ export const checkpointsFolder = '/var/lib/kubelet/checkpoints';
  * kubelet it takes the right `nodes/checkpoint` only; by way of the API server it would take `nodes/proxy`, which is to run anything anywhere.
  * https://kubernetes.io/docs/reference/node/kubelet-checkpoint-api/
  *
- * @throws FB_ERR_REFUSED when the kubelet's certificate is not of the cluster's CA, or it cannot do checkpoints; else as `KubernetesApi.json`.
+ * @throws FB_ERR_REFUSED when the kubelet's certificate is not of the cluster's CA, or it cannot do checkpoints; FB_ERR_UNAVAILABLE when it could not
+ * now and may be busy with one; else as `KubernetesApi.json`.
  */
 export async function askForCheckpoint(options: {
   readonly api: KubernetesApi;
@@ -23,9 +24,11 @@ export async function askForCheckpoint(options: {
   readonly pod: string;
   readonly container: string;
   readonly timeoutMs: number;
+  /** An earlier call may not be at its end: a runtime makes one checkpoint of a container at a time. */
+  readonly mayBeBusy: boolean;
   readonly signal: AbortSignal;
 }): Promise<string> {
-  const { api, access, node, namespace, pod, container, timeoutMs, signal } = options;
+  const { api, access, node, namespace, pod, container, timeoutMs, mayBeBusy, signal } = options;
   const server = await kubeletOf({ api, node, signal });
   const { servername: _, ...tls } = access.tls;
   // Our token goes there: only to who is proven to be a kubelet of this cluster.
@@ -49,6 +52,11 @@ export async function askForCheckpoint(options: {
       throw new FirebreakError(
         'FB_ERR_REFUSED',
         `the certificate of the kubelet of ${node} is not of the cluster’s CA: nothing was sent to it (kubelet: serverTLSBootstrap)`,
+      );
+    if (error.status === 500 && mayBeBusy)
+      throw new FirebreakError(
+        'FB_ERR_UNAVAILABLE',
+        `the kubelet of ${node} could not make a checkpoint: it may be at the one that an earlier attempt has asked for`,
       );
     if (error.status === 404 || error.status === 500)
       throw new FirebreakError(

@@ -3,25 +3,10 @@ import { FirebreakError } from '../../core/errors.ts';
 import { names } from '../../core/labels.ts';
 import { type KubernetesApi, pathOf } from './client.ts';
 import { KubernetesError } from './client-error.ts';
+import { endOf, type PodEnd } from './own-pod-end.ts';
+import { manifestOf, type OwnPod } from './own-pod-manifest.ts';
 import { readPod } from './pods.ts';
 import type { PodJson } from './projection.ts';
-
-/** A short-lived pod of our own on a certain node. */
-export interface OwnPod {
-  readonly namespace: string;
-  readonly name: string;
-  readonly node: string;
-  /** In the node's network it has CAP_NET_ADMIN, and nothing else of the node. */
-  readonly network: 'node' | 'pod';
-  /** One folder of the node, mounted for root without any capability. */
-  readonly folder?: { readonly path: string; readonly at: string };
-  readonly image: string;
-  readonly command: readonly string[];
-  /** The key of the step that it is for. */
-  readonly step: string;
-  /** Ended by its kubelet after this time, whatever becomes of us. */
-  readonly livesSeconds: number;
-}
 
 interface Waited {
   readonly api: KubernetesApi;
@@ -34,52 +19,102 @@ const pollMs = 250;
 
 /**
  * Makes the pod, or finds the one that this step has made, and waits for its end. Returns its termination message.
- * @throws FB_ERR_REFUSED when the API server or somebody's pod of that name does not allow it, or when it fails;
- * FB_ERR_UNAVAILABLE while it has not run in its time.
+ * @throws FB_ERR_REFUSED when the API server or somebody's pod of that name does not allow it, or when its command fails;
+ * FB_ERR_UNAVAILABLE while it has not run in its time, when it was ended from outside (the next call makes another), or while another step has its
+ * turn.
  */
 export async function runToEnd(options: Waited): Promise<string> {
-  return waitFor(options, (found) => {
-    const ended = found.status?.containerStatuses?.[0]?.state?.terminated;
-    return ended?.exitCode === 0 ? ended.message : undefined;
+  return waitFor(options, {
+    seen(found) {
+      const ended = found.status?.containerStatuses?.[0]?.state?.terminated;
+      return (ended?.exitCode === 0 && ended.message) || undefined;
+    },
+    endOf,
   });
 }
 
-/** Makes the pod and waits until it runs. Returns its address. @throws as `runToEnd`. */
-export async function startOwnPod(options: Waited): Promise<string> {
-  return waitFor(options, ({ status }) => (status?.containerStatuses?.[0]?.state?.running ? status.podIP : undefined));
+/** A pod of ours that runs. */
+export interface StartedPod {
+  readonly address: string;
+  /** When it was made, or the first in whose place it is: in seconds since 1970. */
+  readonly since: number;
 }
 
-async function waitFor({ api, pod, patienceMs, signal }: Waited, seen: (pod: PodJson) => string | undefined): Promise<string> {
-  await make({ api, pod, signal });
+/** Makes the pod and waits until it runs. @throws as `runToEnd`. */
+export async function startOwnPod(options: Waited): Promise<StartedPod> {
+  return waitFor(options, {
+    seen(found) {
+      const { podIP: address, containerStatuses } = found.status ?? {};
+      return containerStatuses?.[0]?.state?.running && address ? { address, since: sinceOf(found) } : undefined;
+    },
+    // What is to run until it is taken away ends well only when its time is over.
+    endOf: (found) => (found.status?.phase === 'Succeeded' ? { how: 'from outside', why: 'its time was over' } : endOf(found)),
+  });
+}
+
+interface Look<T> {
+  seen(pod: PodJson): T | undefined;
+  endOf(pod: PodJson): PodEnd | undefined;
+}
+
+async function waitFor<T>(options: Waited, look: Look<T>): Promise<T> {
+  const { api, pod, patienceMs, signal } = options;
+  await makeOrReplace(options, look);
   const name = `pod/${pod.namespace}/${pod.name}`;
   const end = Date.now() + patienceMs;
   for (;;) {
     const found = await readPod({ api, namespace: pod.namespace, name: pod.name, signal });
-    if (found && found.metadata?.annotations?.[names.stepAnnotation] !== pod.step)
-      throw new FirebreakError('FB_ERR_REFUSED', `${name} is not the one that this step has made`);
-    const answer = found && seen(found);
-    if (answer) return answer;
-    const ended = found?.status?.containerStatuses?.[0]?.state?.terminated;
-    if (ended || found?.status?.phase === 'Failed')
-      throw new FirebreakError('FB_ERR_REFUSED', `${name} on ${pod.node} failed: ${whyFailed(found)}`);
+    if (found && !isOf(pod, found))
+      throw pod.takesTurns
+        ? new FirebreakError('FB_ERR_UNAVAILABLE', `${name} works for another step: this one waits for its turn`)
+        : new FirebreakError('FB_ERR_REFUSED', `${name} is not the one that this step has made`);
+    const answer = found && look.seen(found);
+    if (answer !== undefined) return answer;
+    const ended = found && look.endOf(found);
+    if (ended?.how === 'by itself') throw new FirebreakError('FB_ERR_REFUSED', `${name} on ${pod.node} failed: ${ended.why}`);
+    if (ended)
+      throw new FirebreakError(
+        'FB_ERR_UNAVAILABLE',
+        `${name} was ended on ${pod.node} before it had done its work: ${ended.why}`,
+      );
     if (!found || Date.now() > end)
       throw new FirebreakError('FB_ERR_UNAVAILABLE', `${name} has not run on ${pod.node} yet: ${whyWaiting(found)}`);
     await sleep(pollMs, undefined, { signal });
   }
 }
 
-async function make({ api, pod, signal }: Pick<Waited, 'api' | 'pod' | 'signal'>): Promise<void> {
+/**
+ * Makes the pod where there is none, and in the place of a dead one: of this step, when it was ended from outside before it had an answer; of
+ * another step, where they take turns. One whose command has failed stays, for whoever asks why.
+ */
+async function makeOrReplace<T>(options: Waited, look: Look<T>): Promise<void> {
+  const { api, pod, signal } = options;
+  if (await make(options)) return;
+  const found = await readPod({ api, namespace: pod.namespace, name: pod.name, signal });
+  const ended = found && look.endOf(found);
+  if (!ended || look.seen(found) !== undefined) return;
+  const mayReplace = isOf(pod, found) ? ended.how === 'from outside' : pod.takesTurns === true;
+  if (!mayReplace) return;
+  const { uid } = found.metadata ?? {};
+  await untilGone(options, ({ metadata }) => metadata?.uid === uid);
+  await make(options, sinceOf(found));
+}
+
+/** False where there is a pod of that name. */
+async function make({ api, pod, signal }: Pick<Waited, 'api' | 'pod' | 'signal'>, since?: number): Promise<boolean> {
   try {
     await api.json<PodJson>({
       method: 'POST',
       path: pathOf({ resource: 'pods', namespace: pod.namespace }),
       query: { fieldManager: names.fieldManager },
-      body: manifestOf(pod),
+      body: manifestOf(pod, since),
       what: `create pods in ${pod.namespace}`,
       signal,
     });
+    return true;
   } catch (error) {
     if (!(error instanceof KubernetesError) || error.status !== 409) throw error;
+    return false;
   }
 }
 
@@ -89,17 +124,42 @@ export async function removeOwnPod(options: {
   readonly pod: Pick<OwnPod, 'namespace' | 'name' | 'step'>;
   readonly signal: AbortSignal;
 }): Promise<void> {
+  await untilGone(options, (found) => isOf(options.pod, found));
+}
+
+/** Whether there is a pod that this step has made. */
+export async function hasOwnPod(options: Parameters<typeof removeOwnPod>[0]): Promise<boolean> {
+  const { api, pod, signal } = options;
+  const found = await readPod({ api, namespace: pod.namespace, name: pod.name, signal });
+  return found !== undefined && isOf(pod, found);
+}
+
+async function untilGone(
+  options: { readonly api: KubernetesApi; readonly pod: Pick<OwnPod, 'namespace' | 'name'>; readonly signal: AbortSignal },
+  isMeant: (found: PodJson) => boolean,
+): Promise<void> {
   const { api, pod, signal } = options;
   const { namespace, name } = pod;
   const end = Date.now() + 15_000;
   for (;;) {
     const found = await readPod({ api, namespace, name, signal });
-    if (!found || found.metadata?.annotations?.[names.stepAnnotation] !== pod.step) return;
-    if (!found.metadata?.deletionTimestamp) await remove({ api, pod, signal, uid: found.metadata?.uid ?? '' });
+    if (!found || !isMeant(found)) return;
+    const { uid = '', deletionGracePeriodSeconds } = found.metadata ?? {};
+    // A node that is lost never confirms an end that somebody else has asked for, politely.
+    if (deletionGracePeriodSeconds !== 0) await remove({ api, pod, signal, uid });
     if (Date.now() > end)
       throw new FirebreakError('FB_ERR_UNAVAILABLE', `pod/${namespace}/${name} is being deleted, but is still there`);
     await sleep(pollMs, undefined, { signal });
   }
+}
+
+function isOf({ step }: Pick<OwnPod, 'step'>, found: PodJson): boolean {
+  return found.metadata?.annotations?.[names.stepAnnotation] === step;
+}
+
+function sinceOf({ metadata }: PodJson): number {
+  const made = Math.floor(Date.parse(metadata?.creationTimestamp ?? '') / 1_000);
+  return Math.min(made, Number(metadata?.annotations?.[names.sinceAnnotation] ?? made));
 }
 
 async function remove(options: {
@@ -120,58 +180,6 @@ async function remove(options: {
   } catch (error) {
     if (!(error instanceof KubernetesError) || (error.status !== 404 && error.status !== 409)) throw error;
   }
-}
-
-/** What admission holds the account to: see `service/rbac/own-pod-admission.ts`. */
-function manifestOf({ namespace, name, node, network, image, command, step, livesSeconds, folder }: OwnPod): object {
-  const onNode = network === 'node';
-  const asRoot = onNode || folder !== undefined;
-  return {
-    apiVersion: 'v1',
-    kind: 'Pod',
-    metadata: {
-      name,
-      namespace,
-      labels: { 'app.kubernetes.io/name': 'firebreak', 'app.kubernetes.io/component': 'forensics' },
-      annotations: { [names.stepAnnotation]: step },
-    },
-    spec: {
-      nodeName: node,
-      hostNetwork: onNode,
-      ...(folder && { volumes: [{ name: 'folder', hostPath: { path: folder.path, type: 'DirectoryOrCreate' } }] }),
-      restartPolicy: 'Never',
-      activeDeadlineSeconds: livesSeconds,
-      terminationGracePeriodSeconds: 1,
-      automountServiceAccountToken: false,
-      enableServiceLinks: false,
-      // A node that is cordoned or tainted, perhaps by us, is where it is needed.
-      tolerations: [{ operator: 'Exists' }],
-      containers: [
-        {
-          name: 'main',
-          image,
-          imagePullPolicy: 'IfNotPresent',
-          command,
-          ...(folder && { volumeMounts: [{ name: 'folder', mountPath: folder.at }] }),
-          resources: { requests: { cpu: '10m', memory: '16Mi' }, limits: { memory: '64Mi' } },
-          securityContext: {
-            runAsUser: asRoot ? 0 : 65_534,
-            runAsNonRoot: !asRoot,
-            privileged: false,
-            allowPrivilegeEscalation: false,
-            readOnlyRootFilesystem: true,
-            capabilities: { drop: ['ALL'], ...(onNode && { add: ['NET_ADMIN'] }) },
-            seccompProfile: { type: 'RuntimeDefault' },
-          },
-        },
-      ],
-    },
-  };
-}
-
-function whyFailed(pod: PodJson | undefined): string {
-  const ended = pod?.status?.containerStatuses?.[0]?.state?.terminated;
-  return ended ? `exit code ${ended.exitCode} (${ended.reason ?? 'no reason'})` : (pod?.status?.reason ?? 'no reason given');
 }
 
 function whyWaiting(pod: PodJson | undefined): string {

@@ -9,7 +9,7 @@ export function controllerOf(owners: readonly OwnerRef[]): NamedKind | undefined
 }
 
 /** The workload at the top of a pod's owners; `known` is false when one in between is not in memory (yet). */
-export function topOwnerOf(options: { readonly pod: PodRecord; readonly view: ClusterView }): {
+export function topOwnerOf(options: { readonly pod: PodRecord; readonly view: Pick<ClusterView, 'ownersOf'> }): {
   readonly workload?: NamedKind;
   readonly known: boolean;
 } {
@@ -20,6 +20,11 @@ export function topOwnerOf(options: { readonly pod: PodRecord; readonly view: Cl
   const above = view.ownersOf(direct.kind, pod.namespace, direct.name);
   if (!above) return { workload: direct, known: false };
   return { workload: controllerOf(above) ?? direct, known: true };
+}
+
+/** Whether a pod with this at the top of its owners is one of that workload; a pod without an owner is a workload of its own. */
+export function isOfWorkload(pod: Pick<PodRecord, 'name'>, top: NamedKind | undefined, { kind, name }: NamedKind): boolean {
+  return top ? top.kind === kind && top.name === name : kind === 'Pod' && pod.name === name;
 }
 
 const effects: Readonly<Record<string, string>> = {

@@ -24,7 +24,8 @@ export function createSubjectResolver(options: { readonly view: ClusterView; rea
       const found = findPod(alert, view);
       if (found.kind === 'pod') return completed({ alert, pod: found.pod, view, cellKey });
       const named = resolverFromNames.resolve(alert);
-      return found.kind === 'many' ? { ...named, ambiguous: found.why } : named;
+      if (found.kind !== 'many') return named;
+      return { ...named, alert: { ...named.alert, doubt: alert.doubt ?? found.why }, ambiguous: found.why };
     },
   };
 }

@@ -13,7 +13,7 @@ type PolicyJson = Json<V1NetworkPolicy>;
 
 /**
  * Denies all traffic, in and out, of every pod of the namespace that carries the quarantine label; but for what the configuration excepts.
- * Admission holds the cell to this shape (`service/rbac/admission.ts`).
+ * Admission holds the cell to this shape (`service/rbac/cell-admission.ts`).
  */
 function specOf({ dns, forensics }: QuarantineExceptions): object {
   const within = (namespace: string) => ({

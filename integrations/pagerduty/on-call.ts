@@ -1,6 +1,7 @@
 import { FirebreakError } from '../../core/errors.ts';
 import type { OutsideOnCall, OutsideShift } from '../../core/on-call.ts';
-import { isObject, JsonApi, listAt, objectAt, textAt } from '../json-api.ts';
+import { isObject } from '../../core/plain-json.ts';
+import { hasListAt, JsonApi, listAt, objectAt, textAt } from '../json-api.ts';
 
 export interface PagerDutyOnCallOptions {
   /** A read-only REST API key. */
@@ -49,6 +50,8 @@ export function createPagerDutyOnCall({ token, apiUrl, timeoutMs }: PagerDutyOnC
           limit: String(pageSize),
           offset: String(page * pageSize),
         },
+        // Anything else would read as “nobody is on call”.
+        expects: hasListAt('oncalls'),
         signal,
       });
       shifts.push(...listAt(answer, 'oncalls').flatMap((entry) => shiftOf(entry, schedule)));

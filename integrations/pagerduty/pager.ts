@@ -3,7 +3,7 @@ import type { Severity } from '../../core/severity.ts';
 import { fillTemplate, type TemplateValues } from '../../core/template.ts';
 import { referenceOf, templateValues } from '../../core/ticket.ts';
 import { cutText, oneLine, visibleText } from '../../core/visible-text.ts';
-import { JsonApi } from '../json-api.ts';
+import { JsonApi, textAt } from '../json-api.ts';
 
 export interface PagerDutyOptions {
   /** Integration key of an Events API v2 integration: 32 characters. */
@@ -25,6 +25,9 @@ const severities: Readonly<Record<Severity, 'critical' | 'error' | 'warning' | '
   unknown: 'warning',
 };
 
+/** Taken is 202 with this; whatever else says 2xx, a proxy's page, say, has called nobody. https://developer.pagerduty.com/docs/events-api-v2-overview#response-codes--retry-logic */
+const isTaken = (answer: unknown): boolean => textAt(answer, 'status') === 'success';
+
 /**
  * PagerDuty by Events API v2. The `dedup_key` is made of the page's key: whatever is sent twice is one alert, as long as it is open.
  * https://developer.pagerduty.com/docs/send-alert-event
@@ -35,9 +38,11 @@ export function createPagerDuty(options: PagerDutyOptions): Pager {
     baseUrl: options.apiUrl ?? 'https://events.pagerduty.com',
     headers: {},
     timeoutMs: options.timeoutMs ?? 5_000,
+    reasons: { 400: 'the routing key is not valid, or the event is not accepted: check paging.pagerduty' },
   });
   const keyOf = (group: string): string => options.groupKeys?.[group] ?? options.routingKey;
-  const send = (body: unknown, signal: AbortSignal) => api.call({ method: 'POST', path: '/v2/enqueue', body, signal });
+  const send = (body: unknown, signal: AbortSignal) =>
+    api.call({ method: 'POST', path: '/v2/enqueue', body, expects: isTaken, signal });
 
   const update = async (action: 'acknowledge' | 'resolve', { key, groups }: PageRef, signal: AbortSignal): Promise<void> => {
     // An event on an alert that does not exist is dropped by PagerDuty, so each key is told.
@@ -54,6 +59,7 @@ export function createPagerDuty(options: PagerDutyOptions): Pager {
           event_action: 'trigger',
           dedup_key: referenceOf(page.key),
           client: 'Firebreak',
+          ...(page.thread === undefined ? {} : { links: [{ href: page.thread, text: 'Slack thread' }] }),
           payload: {
             summary: oneLine(fillTemplate(options.summary ?? '{{title}}', valuesOf(page)), 1_024),
             severity: severities[page.incident.severity],

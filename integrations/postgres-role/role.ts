@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { Client, DatabaseError, escapeIdentifier, escapeLiteral } from 'pg';
 import { FirebreakError } from '../../core/errors.ts';
 import type { Credential, RotationProvider } from '../../core/rotation.ts';
+import { systemErrorCode } from '../../core/system-error.ts';
 import { scramVerifier } from './scram.ts';
 
 export interface PostgresRoleOptions {
@@ -125,7 +126,7 @@ async function onServer<T>(title: string, url: string, work: (client: Client) =>
     await client.connect();
     return await work(client);
   } catch (error) {
-    const code = typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : 'no answer';
+    const code = systemErrorCode(error) ?? 'no answer';
     const detail = `${title}: ${code}`;
     if (loginRefused.has(code)) throw new LoginRefused('FB_ERR_REFUSED', `${detail}: the login is refused`);
     throw new FirebreakError(

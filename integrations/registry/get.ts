@@ -3,6 +3,7 @@ import { Agent as HttpsAgent } from 'node:https';
 import { isIP } from 'node:net';
 import axios, { type AxiosResponse } from 'axios';
 import { FirebreakError } from '../../core/errors.ts';
+import { systemErrorCode } from '../../core/system-error.ts';
 import { isInside, lookupOutside } from './addresses.ts';
 
 /** A host with its port that the configuration names: it may be anywhere. */
@@ -92,7 +93,7 @@ async function once({ known, url, accept, authorization, maxBytes, signal }: Get
 }
 
 function whyNot(error: unknown, maxBytes: number): string {
-  const code = typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : '';
+  const code = systemErrorCode(error) ?? '';
   if (code === 'EINSIDE') return 'its name leads to an address inside, and the configuration does not name it';
   if (code === 'ERR_BAD_RESPONSE') return `its answer is larger than ${maxBytes} bytes`;
   if (code === 'ECONNABORTED' || code === 'ERR_CANCELED') return 'it did not answer in time';

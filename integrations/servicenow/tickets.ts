@@ -1,7 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { FirebreakError } from '../../core/errors.ts';
 import { type FoundTicket, memoryInProcess, OneTicket, type TicketCalls, type TicketMemory } from '../../core/one-ticket.ts';
+import { isObject } from '../../core/plain-json.ts';
 import { fillTemplate } from '../../core/template.ts';
+import { threadLine } from '../../core/thread-link.ts';
 import {
   referenceOf,
   type Ticket,
@@ -12,7 +14,7 @@ import {
   templateValues,
 } from '../../core/ticket.ts';
 import { cutText, oneLine, visibleText } from '../../core/visible-text.ts';
-import { JsonApi, listAt, OutcomeUnknown, objectAt, textAt } from '../json-api.ts';
+import { hasListAt, JsonApi, listAt, OutcomeUnknown, objectAt, textAt } from '../json-api.ts';
 
 export interface ServiceNowTicketsOptions {
   /** `https://INSTANCE.service-now.com`. */
@@ -36,9 +38,24 @@ const columns = 'sys_id,number,correlation_id,state,active,sys_created_on';
 const closedStates: ReadonlySet<string> = new Set(['6', '7', '8']);
 const journalLimit = 30_000;
 
+/** What the instance's own statuses mean, beyond the usual. IBM's list of them is the documentation's: KB0546297 is ServiceNow's. */
+const reasons = {
+  400: 'the table does not exist there, or the content is not accepted: check tickets.servicenow.table and fields',
+  403: 'the account may not do this, or a data policy or business rule of the instance forbids it: check its role and closeCodes',
+};
+
+/** A transaction that a quota rule ends answers with 200 and an error, whole or cut off. https://support.servicenow.com/kb?id=kb_article_view&sysparm_article=KB1297438 */
+const isAnswer = (answer: unknown): boolean => isObject(answer) && !('error' in answer);
+const hasRecord = (answer: unknown): boolean => isAnswer(answer) && textAt(objectAt(answer, 'result'), 'sys_id') !== '';
+const hasList = (answer: unknown): boolean => isAnswer(answer) && hasListAt('result')(answer);
+
 /** ServiceNow shows what is in `[code]` as HTML: a broken-up word is none. */
 function withoutMarkup(text: string): string {
   return visibleText(text).replaceAll(/\[(\/?)(code)\]/gi, '[\u2060$1$2]');
+}
+
+function threadLines(thread: string | undefined): readonly string[] {
+  return thread === undefined ? [] : [threadLine(thread)];
 }
 
 /**
@@ -60,6 +77,7 @@ class ServiceNowTickets implements TicketSystem {
       baseUrl: options.url,
       headers: { Authorization: `Basic ${Buffer.from(`${options.user}:${options.password}`).toString('base64')}` },
       timeoutMs: options.timeoutMs ?? 5_000,
+      reasons,
     });
     this.#once = new OneTicket({
       system: this.name,
@@ -81,15 +99,25 @@ class ServiceNowTickets implements TicketSystem {
   }
 
   /** As a work note: for the people who work on it, not for who is called the caller. */
-  async comment({ id, key, text }: TicketComment, signal: AbortSignal): Promise<void> {
+  async comment({ id, key, text, thread }: TicketComment, signal: AbortSignal): Promise<void> {
     const path = this.#recordPath(id);
     const mark = `[${referenceOf(key)}]`;
-    const query = { sysparm_fields: 'work_notes', sysparm_display_value: 'true' };
-    // With display values a journal field holds all its entries.
-    const known = await this.#api.call({ method: 'GET', path, query, signal });
-    if (textAt(objectAt(known, 'result'), 'work_notes').includes(mark)) return;
-    const body = { work_notes: `${cutText(withoutMarkup(text), journalLimit)}\n\n${mark}` };
-    await this.#api.call({ method: 'PATCH', path, query: { sysparm_fields: 'sys_id' }, body, signal });
+    if (await this.#hasNote(path, mark, signal)) return;
+    const body = { work_notes: [cutText(withoutMarkup(text), journalLimit), ...threadLines(thread), mark].join('\n\n') };
+    await this.#api.call({ method: 'PATCH', path, query: { sysparm_fields: 'sys_id' }, body, expects: hasRecord, signal });
+    // A column that the account may not write is dropped without a word.
+    if (!(await this.#hasNote(path, mark, signal)))
+      throw new FirebreakError(
+        'FB_ERR_REFUSED',
+        'the comment was not kept: the account may not write work_notes, or not read them',
+      );
+  }
+
+  /** With display values a journal field holds all its entries. */
+  async #hasNote(path: string, mark: string, signal: AbortSignal): Promise<boolean> {
+    const query = { sysparm_fields: 'sys_id,work_notes', sysparm_display_value: 'true' };
+    const known = await this.#api.call({ method: 'GET', path, query, expects: hasRecord, signal });
+    return textAt(objectAt(known, 'result'), 'work_notes').includes(mark);
   }
 
   async close({ id, reason, text, openedUnder }: TicketClosing, signal: AbortSignal): Promise<void> {
@@ -114,6 +142,7 @@ class ServiceNowTickets implements TicketSystem {
         sysparm_limit: '50',
         sysparm_exclude_reference_link: 'true',
       },
+      expects: hasList,
       signal,
     });
     // A query on a column that the table does not have answers with every record there is.
@@ -129,10 +158,10 @@ class ServiceNowTickets implements TicketSystem {
         path: this.#path,
         query: { sysparm_fields: columns, sysparm_exclude_reference_link: 'true' },
         body: this.#fieldsOf(request, reference),
+        expects: hasRecord,
         signal,
       });
-      const record = objectAt(answer, 'result');
-      return textAt(record, 'sys_id') === '' ? undefined : this.#found(record);
+      return this.#found(objectAt(answer, 'result'));
     } catch (error) {
       if (error instanceof OutcomeUnknown) return undefined;
       throw error;
@@ -143,7 +172,7 @@ class ServiceNowTickets implements TicketSystem {
     const values = templateValues(request);
     const fields: Readonly<Record<string, string>> = this.#options.fields ?? {};
     const { short_description = '{{title}}', description = '{{body}}', ...others } = fields;
-    const about = `Incident ${request.incident.id}, run ${request.incident.run}`;
+    const about = [`Incident ${request.incident.id}, run ${request.incident.run}`, ...threadLines(request.thread)].join('\n');
     return {
       ...Object.fromEntries(Object.entries(others).map(([name, text]) => [name, withoutMarkup(fillTemplate(text, values))])),
       // Longer ones are cut by the instance without a word.
@@ -160,17 +189,22 @@ class ServiceNowTickets implements TicketSystem {
       method: 'GET',
       path: this.#recordPath(id),
       query: { sysparm_fields: columns, sysparm_exclude_reference_link: 'true' },
+      expects: hasRecord,
       signal,
     });
     const record = objectAt(answer, 'result');
     if (textAt(record, 'correlation_id') !== reference)
-      throw new FirebreakError('FB_ERR_REFUSED', 'the record was not kept as written: the account may not set correlation_id');
+      throw new FirebreakError(
+        'FB_ERR_REFUSED',
+        'the record was not kept as written: the account may not set correlation_id, or not read it',
+      );
     return this.#found(record);
   }
 
   async #resolve(id: string, how: 'completed' | 'notPlanned' | 'duplicate', notes: string, signal: AbortSignal): Promise<void> {
     const path = this.#recordPath(id);
-    const answer = await this.#api.call({ method: 'GET', path, query: { sysparm_fields: columns }, signal });
+    const query = { sysparm_fields: columns };
+    const answer = await this.#api.call({ method: 'GET', path, query, expects: hasRecord, signal });
     if (!this.#found(objectAt(answer, 'result')).open) return;
     const codes = {
       completed: 'Solution provided',
@@ -183,7 +217,12 @@ class ServiceNowTickets implements TicketSystem {
       close_code: codes[how],
       close_notes: cutText(withoutMarkup(notes), 4_000),
     };
-    await this.#api.call({ method: 'PATCH', path, query: { sysparm_fields: columns }, body, signal });
+    const closed = await this.#api.call({ method: 'PATCH', path, query, body, expects: hasRecord, signal });
+    if (this.#found(objectAt(closed, 'result')).open)
+      throw new FirebreakError(
+        'FB_ERR_REFUSED',
+        'the record was not closed: the account may not set state, or resolvedState is no state of the table',
+      );
   }
 
   #found(record: unknown): FoundTicket {

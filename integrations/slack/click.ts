@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import type { ReplyTo } from '../../core/approval.ts';
-import type { CardStore, StoredButton } from '../../core/card.ts';
+import type { CardStore, MessageRef, StoredButton } from '../../core/card.ts';
 import type { GroupButton } from '../../core/card-group.ts';
 import type { Refusal } from './refusal.ts';
 import type { SenderChecks } from './sender.ts';
@@ -25,6 +25,8 @@ export interface Click {
   readonly trigger?: string;
   /** Why, in the person's words; only from the dialog that asks for it. */
   readonly reason?: string;
+  /** What the question is about, in a few words. */
+  readonly about?: string;
   /** It is part of one answer to several questions. */
   readonly together?: NonNullable<ReplyTo['together']>;
 }
@@ -67,14 +69,19 @@ export type Checked =
   | { readonly ok: true; readonly groupClick: GroupClick }
   | { readonly ok: false; readonly refusal: Refusal; readonly replyTo?: { readonly channel: string; readonly user: string } };
 
+/** Where a question's card is, though Slack has not confirmed that it has it; `unseen`: it may have it, and does not show it to us. */
+export type LookFor = (question: string) => Promise<MessageRef | 'unseen' | undefined>;
+
 /** Every check between Slack's signature and the roster, in the order from cheap to dear. Knows nothing of HTTP: Socket Mode uses it too. */
 export class ClickChecks {
   readonly #cards: CardStore;
   readonly #sender: SenderChecks;
+  readonly #lookFor: LookFor;
 
-  constructor({ cards, sender }: { readonly cards: CardStore; readonly sender: SenderChecks }) {
-    this.#cards = cards;
-    this.#sender = sender;
+  constructor(parts: { readonly cards: CardStore; readonly sender: SenderChecks; readonly lookFor: LookFor }) {
+    this.#cards = parts.cards;
+    this.#sender = parts.sender;
+    this.#lookFor = parts.lookFor;
   }
 
   async check(body: unknown): Promise<Checked> {
@@ -83,7 +90,7 @@ export class ClickChecks {
     const payload = parsed.data;
     const user = payload.user.id;
     const channel = payload.container.channel_id;
-    const found = this.#addressed(payload) ?? (await this.#meant(payload));
+    const found = this.#addressed(payload) ?? (await this.#meant(payload).catch((): Refusal => notLookedUp));
     if ('button' in found) {
       const { button, action } = found;
       const click = {
@@ -143,7 +150,9 @@ export class ClickChecks {
     button: StoredButton | GroupButton,
   ): Promise<Refusal | undefined> {
     const question = 'targets' in button ? (await this.#cards.group(button.groupId))?.head : button.question;
-    const posted = question === undefined ? undefined : await this.#cards.message(question);
+    const posted =
+      question === undefined ? undefined : ((await this.#cards.message(question)) ?? (await this.#lookFor(question)));
+    if (posted === 'unseen') return { reason: 'not_confirmed', detail: 'the card was posted, and nobody has said where' };
     const agrees =
       container.is_ephemeral !== true &&
       (channel === undefined || channel.id === container.channel_id) &&
@@ -167,6 +176,9 @@ function isOurs({ type, action_id: id }: Action): boolean {
 function pressed(action: Action | undefined): string | undefined {
   return action?.type === 'overflow' ? action.selected_option?.value : action?.value;
 }
+
+/** Neither the database's words nor Slack's: who clicked is told to click again. */
+export const notLookedUp: Refusal = { reason: 'not_looked_up', detail: 'what it stands for could not be looked up' };
 
 function unreadable(body: unknown): Refusal {
   const kind = z.object({ type: z.string() }).safeParse(body);

@@ -1,7 +1,8 @@
 import type { KnownBlock, ModalView } from '@slack/types';
 import type { QuestionCard, StoredButton } from '../../core/card.ts';
+import { problemOfReason } from '../../core/reason.ts';
 import { context, section, words } from './blocks.ts';
-import { problemOfReason, reasonBlock, reasonInput } from './order-inputs.ts';
+import { reasonBlock, reasonInput } from './order-inputs.ts';
 import { code, inline, linesUpTo, plain } from './text.ts';
 
 type Choice = QuestionCard['choices'][number];
@@ -16,7 +17,10 @@ export function isGuarded({ destructive, weakens }: Pick<Choice, 'destructive' |
 }
 
 /** What has to be typed: the end of the name of what would be ended. A card of an older version names no target. */
-export function nameToType(card: QuestionCard, { destructive, target, blastRadius }: Choice): string | undefined {
+export function nameToType(
+  card: { readonly incident: Pick<QuestionCard['incident'], 'title'> },
+  { destructive, target, blastRadius }: Choice,
+): string | undefined {
   if (!destructive) return undefined;
   const full = target ?? blastRadius.at(-1) ?? card.incident.title;
   return full.split('/').at(-1) ?? full;
@@ -84,7 +88,11 @@ export type Filled =
   | { readonly ok: false; readonly errors: Readonly<Record<string, string>> };
 
 /** Whether what was typed is right. Case is let pass: telephones begin with a capital. */
-export function filledIn(typed: Readonly<Record<string, string>>, card: QuestionCard, choice: Choice): Filled {
+export function filledIn(
+  typed: Readonly<Record<string, string>>,
+  card: Parameters<typeof nameToType>[0],
+  choice: Choice,
+): Filled {
   const name = nameToType(card, choice);
   const reason = typed[reasonBlock] ?? '';
   const unreasoned = problemOfReason(reason);

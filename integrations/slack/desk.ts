@@ -1,6 +1,7 @@
 import type { RequestListener } from 'node:http';
 import { App, LogLevel, type RespondFn } from '@slack/bolt';
 import type { CardStore, MessageRef, Notice, QuestionCard, ThreadPost } from '../../core/card.ts';
+import type { IncidentRef } from '../../core/incident.ts';
 import type { ClickAnswer } from '../../core/step.ts';
 import { createAnnounce } from './announcing.ts';
 import { Aside } from './aside.ts';
@@ -13,7 +14,8 @@ import { GatheredAnswers } from './gathered-answers.ts';
 import { GroupDoor } from './group-door.ts';
 import { type Asked, Groups } from './groups.ts';
 import { linkBlocks } from './link.ts';
-import { noticeBlocks } from './notice.ts';
+import { showNotice } from './notice.ts';
+import { OperatorLines } from './operator-lines.ts';
 import { OrderDialogs, type OrderHandlers } from './order-dialogs.ts';
 import { SlackPeople } from './people.ts';
 import { Permalinks } from './permalinks.ts';
@@ -28,6 +30,7 @@ import { SocketReceiver } from './socket.ts';
 import { SubmissionChecks } from './submission.ts';
 import { plain } from './text.ts';
 import { IncidentThreads } from './threads.ts';
+import { UnansweredRequests } from './unanswered.ts';
 
 export interface SlackDeskOptions extends SlackEndpoint, OrderHandlers, CommandHandlers {
   readonly appId: string;
@@ -72,6 +75,8 @@ export interface SlackDesk {
   updateQuestion(question: { readonly card: QuestionCard }): Promise<void>;
   /** One line in the incident's thread; the thread is started when there is none. Posted once per key. */
   postInThread(post: ThreadPost): Promise<MessageRef>;
+  /** The address of the incident's thread. Undefined where it has none yet, or Slack does not say. */
+  threadUrl(incident: IncidentRef): Promise<string | undefined>;
   /** A message that belongs to no incident: posted once per key, then edited in place. */
   showNotice(notice: Notice): Promise<MessageRef>;
   /** Seen by that person only. */
@@ -84,7 +89,8 @@ export function createSlackDesk(options: SlackDeskOptions): SlackDesk {
   const now = options.now ?? Date.now;
   const endpoint = { apiUrl: options.apiUrl, timeoutMs: options.timeoutMs };
   const client = createSlackClient({ botToken, ...endpoint });
-  const posting = new Posting({ client, cards, appId });
+  const operator = new OperatorLines(log);
+  const posting = new Posting({ client, cards, appId, onFault: (error) => operator.tell(error) });
   const shown = new ShownCards({ cards, now });
   const permalinks = new Permalinks(client);
   const threads = new IncidentThreads({ cards, posting, channel, permalinks });
@@ -128,12 +134,13 @@ export function createSlackDesk(options: SlackDeskOptions): SlackDesk {
   app.error(async (error) => onFault(error));
 
   const sender = new SenderChecks({ appId, teamId, people: new SlackPeople({ client, teamId, now }) });
-  const clicks = new ClickChecks({ cards, sender });
+  const clicks = new ClickChecks({ cards, sender, lookFor: (question) => questions.lookFor(question) });
   const dialogs = new Dialogs({ client, cards, now });
   const announce = createAnnounce({ posting, log });
   const permalink = (message: MessageRef) => permalinks.of(message);
   const orders = new OrderDialogs({ ...options, dialogs, permalink, announce, log, now });
   const { mayAnswer, onClick } = options;
+  const unanswered = new UnansweredRequests({ store: cards, permalinks, tell: tellOne, log, now });
   const door = new Door({
     clicks,
     submissions: new SubmissionChecks({ cards, sender, clicks, now }),
@@ -146,6 +153,7 @@ export function createSlackDesk(options: SlackDeskOptions): SlackDesk {
     commands: new CommandDoor({ ...options, orders, sender, refused }),
     orders,
     groups: new GroupDoor({ cards, shown, dialogs, mayAnswer, onClick, tell: answer, log }),
+    unanswered,
     refused,
     tell: answer,
     log,
@@ -181,24 +189,21 @@ export function createSlackDesk(options: SlackDeskOptions): SlackDesk {
 
   const desk: SlackDesk = {
     listener: receiver instanceof HttpReceiver ? receiver.listener : undefined,
-    open: () => receiver.start(),
+    open: () => {
+      unanswered.start();
+      return receiver.start();
+    },
     close: async () => {
       aside.stop();
+      unanswered.stop();
       await receiver.stop();
     },
 
-    postQuestion: (question) => questions.post(question),
-    updateQuestion: ({ card }) => questions.update(card),
-    postInThread: (post) => threads.post(post),
-
-    async showNotice(notice) {
-      const { key } = notice;
-      const known = await cards.message(key);
-      if (known === undefined) return posting.postOnce(key, async () => ({ key, channel, ...noticeBlocks(notice) }));
-      await posting.update({ key, message: known, ...noticeBlocks(notice) });
-      return known;
-    },
-
+    postQuestion: (question) => operator.heard(questions.post(question)),
+    updateQuestion: ({ card }) => operator.heard(questions.update(card)),
+    postInThread: (post) => operator.heard(threads.post(post)),
+    threadUrl: (incident) => threads.urlOf(incident),
+    showNotice: (notice) => operator.heard(showNotice({ cards, posting, channel }, notice)),
     answerClick: (reply) => answers.answer(reply),
   };
   return desk;

@@ -1,21 +1,25 @@
 import type { RespondFn } from '@slack/bolt';
 import { z } from 'zod';
-import { isMenuEntry, type OrderDraft, type QuestionCard, type StoredButton } from '../../core/card.ts';
+import { isMenuEntry, type OrderDraft, type QuestionCard } from '../../core/card.ts';
 import { FirebreakError } from '../../core/errors.ts';
+import { reasonToSign } from '../../core/reason.ts';
 import { redactSecrets } from '../../core/redact.ts';
 import { words } from './blocks.ts';
 import type { Click, ClickChecks } from './click.ts';
+import { aboutOf, asItStands, clickAbout, filledOf } from './clicked-card.ts';
 import { isCommand } from './command.ts';
 import type { CommandDoor } from './command-door.ts';
-import { decisionView, filledIn, isGuarded, unseenCard } from './decision-view.ts';
+import { decisionView, isGuarded, unseenCard } from './decision-view.ts';
 import type { Dialogs } from './dialogs.ts';
+import { named } from './gathered-answers.ts';
 import type { GroupDoor } from './group-door.ts';
 import { commentBlock, commentView, detailsView } from './menu-views.ts';
 import type { OrderDialogs } from './order-dialogs.ts';
 import { type Refusal, refusalAnswers } from './refusal.ts';
 import { isShortcut } from './shortcut.ts';
 import type { ShownCards } from './shown-cards.ts';
-import type { Submission, SubmissionChecks } from './submission.ts';
+import type { DraftSubmission, GroupSubmission, Submission, SubmissionChecks } from './submission.ts';
+import { type UnansweredRequests, type Whom, whomOf } from './unanswered.ts';
 
 /** One request of Slack, however it came: HTTP and Socket Mode bring the same. */
 export interface Arrived {
@@ -35,6 +39,8 @@ export interface Told extends LinkAnswer {
 export interface LinkAnswer {
   readonly text: string;
   readonly link?: string;
+  /** What the link is called; absent: the way to the sign-in. */
+  readonly goesOn?: string;
 }
 
 type Choice = QuestionCard['choices'][number];
@@ -59,6 +65,7 @@ export interface DoorParts {
   readonly commands: CommandDoor;
   readonly orders: OrderDialogs;
   readonly groups: GroupDoor;
+  readonly unanswered: UnansweredRequests;
   readonly refused: (refusal: Refusal) => void;
   readonly tell: (told: Told, respond: RespondFn | undefined) => Promise<void>;
   readonly log: (message: string, facts: Readonly<Record<string, string>>) => void;
@@ -81,9 +88,21 @@ export class Door {
   async take(arrived: Arrived): Promise<void> {
     const kind = kindOf.safeParse(arrived.body);
     if (kind.success && kind.data.type === 'view_submission') return this.#submitted(arrived);
-    await arrived.ack();
     const { body } = arrived;
-    await (isCommand(body) || isShortcut(body) ? this.#parts.commands.take(arrived) : this.#clicked(arrived));
+    await this.#promised(whomOf(body), async () => {
+      await arrived.ack();
+      await (isCommand(body) || isShortcut(body) ? this.#parts.commands.take(arrived) : this.#clicked(arrived));
+    });
+  }
+
+  /** Whoever Slack tells that it has arrived is answered: by the next desk, where this one dies first. */
+  async #promised(whom: Whom | undefined, work: () => Promise<void>): Promise<void> {
+    const answered = await this.#parts.unanswered.begin(whom);
+    try {
+      await work();
+    } finally {
+      await answered();
+    }
   }
 
   async #clicked({ body, respond }: Arrived): Promise<void> {
@@ -95,8 +114,8 @@ export class Door {
       return;
     }
     if ('groupClick' in checked) return this.#parts.groups.clicked(checked.groupClick, respond);
-    const { click } = checked;
-    const known = await shown.of(click.button.question);
+    const known = await shown.of(checked.click.button.question);
+    const click = clickAbout(checked.click, known?.card);
     if (isMenuEntry(click.button.choice)) return this.#menu(click, known?.card, respond);
     if (known && shown.hasJustChanged(known)) {
       refused({ reason: 'just_changed', detail: 'the card changed as it was clicked', ...whose(click) });
@@ -158,7 +177,7 @@ export class Door {
   }
 
   async #submitted({ body, ack }: Arrived): Promise<void> {
-    const { submissions, dialogs, orders, refused, now } = this.#parts;
+    const { submissions, refused, now } = this.#parts;
     const began = now();
     const checked = await submissions.check(body);
     if (!checked.ok) {
@@ -168,7 +187,13 @@ export class Door {
       if (checked.replyTo) await this.#tell({ ...checked.replyTo, text }, undefined);
       return;
     }
-    const { submission } = checked;
+    const { slackUser, channel, messageTs } = checked.submission.modal;
+    const whom = { slackUser, channel, ...(messageTs !== undefined && { messageTs }) };
+    await this.#promised(whom, () => this.#sentOff(checked.submission, ack, began));
+  }
+
+  async #sentOff(submission: Submission | DraftSubmission | GroupSubmission, ack: Arrived['ack'], began: number): Promise<void> {
+    const { dialogs, orders, now } = this.#parts;
     const respond = dialogs.respondOf(submission.modal.modalId);
     if ('asks' in submission) return this.#parts.groups.submitted(submission, ack, respond);
     if ('draft' in submission) {
@@ -176,31 +201,28 @@ export class Door {
       if (told) await this.#tell(told, respond);
       return;
     }
-    const { click } = submission;
+    const known = await this.#parts.shown.of(submission.click.button.question);
+    const click = clickAbout(submission.click, known?.card);
     if (isMenuEntry(click.button.choice)) {
       await ack();
       return this.#menu({ ...click, reason: redactSecrets(submission.typed[commentBlock] ?? '') }, undefined, respond);
     }
-    const filled = await this.#filled(submission);
+    const filled = filledOf(submission, known?.card);
     if (!filled.ok) {
       await ack({ response_action: 'errors', errors: filled.errors });
       if (now() - began > shownInDialogMs) await this.#answer(click, Object.values(filled.errors).join(' '), respond);
       return;
     }
     await ack();
-    await this.#answer(click, await this.#voted({ ...click, reason: redactSecrets(filled.reason) }, filled.about), respond);
+    await this.#answer(click, await this.#voted({ ...click, reason: reasonToSign(filled.reason) }, filled.about), respond);
   }
 
-  async #filled({ click, typed }: Submission) {
-    const known = await this.#parts.shown.of(click.button.question);
-    const about = aboutOf(known?.card, click.button);
-    const filled = filledIn(typed, about.card, about.choice);
-    return filled.ok ? { ...filled, about } : filled;
-  }
-
-  #answer({ channel, slackUser }: Click, answer: LinkAnswer | string, respond: RespondFn | undefined): Promise<void> {
+  #answer({ channel, slackUser, about }: Click, answer: LinkAnswer | string, respond: RespondFn | undefined): Promise<void> {
     const told = typeof answer === 'string' ? { text: answer } : answer;
-    return this.#tell({ channel, user: slackUser, ...told }, respond);
+    return this.#tell(
+      { channel, user: slackUser, ...told, text: named({ text: told.text, ...(about !== undefined && { about }) }) },
+      respond,
+    );
   }
 
   #tell(told: Told, respond: RespondFn | undefined): Promise<void> {
@@ -208,19 +230,8 @@ export class Door {
   }
 }
 
-function aboutOf(card: QuestionCard | undefined, button: StoredButton) {
-  const choice = card?.choices.find(({ id }) => id === button.choice);
-  return card && choice ? { card, choice } : unseenCard(button);
-}
-
 function whose({ slackUser, button }: Click): Pick<Refusal, 'slackUser' | 'buttonId'> {
   return { slackUser, buttonId: button.buttonId };
-}
-
-function asItStands({ text, choices }: QuestionCard): string {
-  return [`Now: ${text}`, ...choices.map(({ label, changes }) => `• ${label}: ${changes.join('; ') || 'changes nothing'}`)].join(
-    '\n',
-  );
 }
 
 /** What the dialog becomes when it was not taken. */

@@ -19,7 +19,7 @@ export class GatheredAnswers {
   }
 
   answer({ together, ...answer }: ClickAnswer): Promise<void> {
-    if (!together) return this.#send(answer);
+    if (!together) return this.#send({ ...answer, text: named(answer) });
     const { channel, user, text } = answer;
     const key = JSON.stringify([channel, user, together.id]);
     const known = this.#open.get(key) ?? this.#begin(key, { channel, user });
@@ -39,6 +39,11 @@ export class GatheredAnswers {
     this.#open.set(key, gathering);
     return gathering;
   }
+}
+
+/** An answer, and which question it is of: whoever answers several in a minute reads it among the others. */
+export function named({ text, about }: Pick<ClickAnswer, 'text' | 'about'>): string {
+  return about === undefined ? text : `${text} (${about})`;
 }
 
 /** What was said of several comes once, with their names. */

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { RespondFn } from '@slack/bolt';
 import type { CardStore, QuestionCard } from '../../core/card.ts';
 import { type GroupAsk, type SeenTarget, seenOf, targetNameOf } from '../../core/card-group.ts';
-import { redactSecrets } from '../../core/redact.ts';
+import { reasonToSign } from '../../core/reason.ts';
 import type { Click, GroupClick } from './click.ts';
 import { isGuarded } from './decision-view.ts';
 import type { Dialogs } from './dialogs.ts';
@@ -103,7 +103,7 @@ export class GroupDoor {
   ): Promise<string> {
     const about = await this.#asSeen(picked.flatMap((place) => targets[place] ?? []));
     const all = about.standing.map((_, place) => place);
-    const said = { ...filled, picked: all, ...(reason === undefined ? {} : { reason: redactSecrets(reason) }) };
+    const said = { ...filled, picked: all, ...(reason === undefined ? {} : { reason: reasonToSign(reason) }) };
     return this.#vote({ ...answering, of: picked.length }, about, said);
   }
 

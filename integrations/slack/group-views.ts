@@ -1,9 +1,10 @@
 import type { InputBlock, KnownBlock, ModalView, PlainTextOption } from '@slack/types';
 import type { QuestionCard } from '../../core/card.ts';
 import { targetNameOf } from '../../core/card-group.ts';
+import { problemOfReason } from '../../core/reason.ts';
 import { context, section, slackLimits, words } from './blocks.ts';
 import { isGuarded, lastCharacters, nameToType, targetBlock } from './decision-view.ts';
-import { problemOfReason, type Read, reasonBlock, reasonInput, selectInput } from './order-inputs.ts';
+import { type Read, reasonBlock, reasonInput, selectInput } from './order-inputs.ts';
 import { chunks, code, inline, linesUpTo, plain } from './text.ts';
 
 const choiceBlock = 'fb_choice';

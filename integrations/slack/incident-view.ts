@@ -1,9 +1,10 @@
 import type { InputBlock, ModalView } from '@slack/types';
 import type { IncidentDraft } from '../../core/card.ts';
 import { podIn, type Wish } from '../../core/incident-order.ts';
+import { problemOfReason } from '../../core/reason.ts';
 import { type Severity, severities } from '../../core/severity.ts';
 import { context, section, slackLimits, words } from './blocks.ts';
-import { problemOfReason, type Read, reasonBlock, reasonInput, selectInput } from './order-inputs.ts';
+import { type Read, reasonBlock, reasonInput, selectInput } from './order-inputs.ts';
 import { code, inline, preformatted } from './text.ts';
 
 const podBlock = 'fb_pod';

@@ -7,10 +7,27 @@ export function safeUrl(url: string): string {
   return encodeURI(url).replaceAll(/[<>|]/g, '');
 }
 
+/** An answer as mrkdwn, and below it the link where it goes on. */
+export function linkText({
+  text,
+  link,
+  max = 1_000,
+  goesOn = 'Sign in and decide',
+}: {
+  readonly text: string;
+  readonly link?: string | undefined;
+  /** Of the text alone. */
+  readonly max?: number;
+  readonly goesOn?: string;
+}): string {
+  const said = inline(text, max);
+  return link === undefined ? said : `${said}\n<${safeUrl(link)}|${goesOn}>`;
+}
+
 /** The blocks of an answer that goes on elsewhere; nothing for one that does not. */
-export function linkBlocks({ text, link }: { readonly text: string; readonly link?: string }): {
+export function linkBlocks({ link, ...words }: { readonly text: string; readonly link?: string; readonly goesOn?: string }): {
   readonly blocks?: KnownBlock[];
 } {
   if (link === undefined) return {};
-  return { blocks: [section(`${inline(text, 2_000)}\n<${safeUrl(link)}|Sign in and decide>`)] };
+  return { blocks: [section(linkText({ ...words, link, max: 2_000 }))] };
 }

@@ -1,5 +1,7 @@
 import type { KnownBlock } from '@slack/types';
-import type { Notice } from '../../core/card.ts';
+import type { CardStore, MessageRef, Notice } from '../../core/card.ts';
+import { MessageGone } from './fault.ts';
+import type { Posting } from './posting.ts';
 import { inline, linesUpTo, localTime, plain, preformatted } from './text.ts';
 
 /** A section holds 3 000 characters. https://docs.slack.dev/reference/block-kit/blocks/section-block */
@@ -33,4 +35,23 @@ export function noticeBlocks(notice: Notice): { readonly text: string; readonly 
   }
   blocks.push({ type: 'context', elements: [{ type: 'mrkdwn', verbatim: true, text: `As of ${localTime(time)}` }] });
   return { text: plain(`${title}: ${lines[0] ?? ''}`, 300), blocks };
+}
+
+/** Posted once per key, then edited in place; where somebody has deleted it, posted anew. */
+export async function showNotice(
+  { cards, posting, channel }: { readonly cards: CardStore; readonly posting: Posting; readonly channel: string },
+  notice: Notice,
+): Promise<MessageRef> {
+  const { key } = notice;
+  const post = () => posting.postOnce(key, async () => ({ key, channel, ...noticeBlocks(notice) }));
+  const known = await cards.message(key);
+  if (known === undefined) return post();
+  try {
+    await posting.update({ key, message: known, ...noticeBlocks(notice) });
+    return known;
+  } catch (error) {
+    if (!(error instanceof MessageGone)) throw error;
+    await cards.forgetMessage(key);
+    return post();
+  }
 }

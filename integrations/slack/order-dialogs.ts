@@ -1,7 +1,7 @@
 import type { RespondFn } from '@slack/bolt';
 import type { ModalView } from '@slack/types';
 import type { IncidentDraft, MessageRef, OrderDraft, RestraintDraft, SuppressionDraft } from '../../core/card.ts';
-import { redactSecrets } from '../../core/redact.ts';
+import { reasonToSign } from '../../core/reason.ts';
 import type { Dialogs, Opening } from './dialogs.ts';
 import { type Arrived, codeOf, type Told } from './door.ts';
 import { type FilledIncident, incidentIn, incidentView } from './incident-view.ts';
@@ -111,5 +111,5 @@ export class OrderDialogs {
 }
 
 function redacted<Filled extends { readonly reason: string }>(filled: Filled): Filled {
-  return { ...filled, reason: redactSecrets(filled.reason) };
+  return { ...filled, reason: reasonToSign(filled.reason) };
 }

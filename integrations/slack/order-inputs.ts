@@ -1,9 +1,8 @@
 import type { InputBlock, PlainTextOption } from '@slack/types';
+import { reasonLengths } from '../../core/reason.ts';
 import { words } from './blocks.ts';
 
 export const reasonBlock = 'fb_reason';
-const shortestReason = 3;
-const longestReason = 500;
 
 /** What was filled in, or by block what is wrong there: shown in the dialog, which stays open. */
 export type Read<Filled> =
@@ -43,14 +42,8 @@ export function reasonInput(label: string, hint: string): InputBlock {
       type: 'plain_text_input',
       action_id: 'fb_text',
       multiline: true,
-      min_length: shortestReason,
-      max_length: longestReason,
+      min_length: reasonLengths.min,
+      max_length: reasonLengths.max,
     },
   };
-}
-
-/** What is wrong with a reason; undefined when nothing is. */
-export function problemOfReason(reason: string): string | undefined {
-  if (reason.length < shortestReason) return 'Say why, in a few words.';
-  return reason.length > longestReason ? `Say it in ${longestReason} characters at most.` : undefined;
 }

@@ -3,6 +3,8 @@ import type { WebClient } from '@slack/web-api';
 import type { CardStore, MessageRef } from '../../core/card.ts';
 import { RetryLaterError } from '../../core/errors.ts';
 import { callSlack } from './client.ts';
+import { ContentRefused, NeedsOperator } from './fault.ts';
+import { plainer } from './plainer.ts';
 import { PostingLine } from './posting-line.ts';
 
 const eventType = 'firebreak_message';
@@ -28,15 +30,23 @@ export class Posting {
   readonly #client: WebClient;
   readonly #cards: CardStore;
   readonly #appId: string;
+  readonly #onFault: (error: unknown) => void;
   readonly #running = new Map<string, Promise<MessageRef>>();
   readonly #line = new PostingLine();
   /** Turned away by Slack: certainly not in the channel. Forgotten with the process; then the channel is searched. */
   readonly #turnedAway = new Set<string>();
 
-  constructor({ client, cards, appId }: { readonly client: WebClient; readonly cards: CardStore; readonly appId: string }) {
-    this.#client = client;
-    this.#cards = cards;
-    this.#appId = appId;
+  constructor(parts: {
+    readonly client: WebClient;
+    readonly cards: CardStore;
+    readonly appId: string;
+    /** It went out plainer than it was meant. */
+    readonly onFault?: (error: unknown) => void;
+  }) {
+    this.#client = parts.client;
+    this.#cards = parts.cards;
+    this.#appId = parts.appId;
+    this.#onFault = parts.onFault ?? (() => undefined);
   }
 
   postOnce(key: string, make: () => Promise<Outgoing>): Promise<MessageRef> {
@@ -47,24 +57,56 @@ export class Posting {
     return posting;
   }
 
-  async update({ key, message, text, blocks }: Omit<Outgoing, 'channel'> & { readonly message: MessageRef }): Promise<void> {
-    await callSlack('chat.update', () =>
-      this.#client.chat.update({
-        channel: message.channel,
-        ts: message.ts,
-        text,
-        blocks,
-        parse: 'none',
-        link_names: false,
-        metadata: metadata(key),
-      }),
+  /**
+   * Where a message is whose posting was cut off, by a kill or by an answer that is still out: Slack shows it before anybody has told us so.
+   * `unseen`: it may be on its way. Undefined: nobody has tried to post it.
+   */
+  async lookFor(place: Pick<Outgoing, 'key' | 'channel' | 'threadTs'>): Promise<MessageRef | 'unseen' | undefined> {
+    const { key } = place;
+    const known = await this.#cards.message(key);
+    if (known !== undefined) return known;
+    if ((await this.#cards.message(attemptAt(key))) === undefined) return undefined;
+    const found = await this.#find(place);
+    if (found === undefined) return 'unseen';
+    await this.#cards.saveMessage(key, found);
+    return found;
+  }
+
+  /** @throws MessageGone where somebody has deleted it. */
+  async update({ key, message, ...shown }: Omit<Outgoing, 'channel'> & { readonly message: MessageRef }): Promise<void> {
+    await this.#orPlainer(shown, ({ text, blocks }) =>
+      callSlack('chat.update', () =>
+        this.#client.chat.update({
+          channel: message.channel,
+          ts: message.ts,
+          text,
+          blocks,
+          parse: 'none',
+          link_names: false,
+          metadata: metadata(key),
+        }),
+      ),
     );
+  }
+
+  /** Better a short card than none: what Slack does not take is sent without all that it could mean. */
+  async #orPlainer<Result>(
+    shown: Pick<Outgoing, 'text' | 'blocks'>,
+    send: (shown: Pick<Outgoing, 'text' | 'blocks'>) => Promise<Result>,
+  ): Promise<Result> {
+    try {
+      return await send(shown);
+    } catch (error) {
+      if (!(error instanceof ContentRefused)) throw error;
+      this.#onFault(error);
+      return send(plainer(shown));
+    }
   }
 
   async #post(key: string, make: () => Promise<Outgoing>): Promise<MessageRef> {
     const known = await this.#cards.message(key);
     if (known !== undefined) return known;
-    const attempt = `attempt:${key}`;
+    const attempt = attemptAt(key);
     const tried = (await this.#cards.message(attempt)) !== undefined;
     const outgoing = await make();
     const found = tried && !this.#turnedAway.has(key) ? await this.#find(outgoing) : undefined;
@@ -82,35 +124,36 @@ export class Posting {
       return message;
     } catch (error) {
       // Any other fault may come after the message has landed.
-      if (!(error instanceof RetryLaterError)) {
-        this.#turnedAway.delete(outgoing.key);
-        throw error;
-      }
+      if (error instanceof NeedsOperator) this.#turnedAway.add(outgoing.key);
+      else if (!(error instanceof RetryLaterError)) this.#turnedAway.delete(outgoing.key);
+      if (!(error instanceof RetryLaterError)) throw error;
       this.#turnedAway.add(outgoing.key);
       throw this.#line.turnedAway(placeOf(outgoing), error);
     }
   }
 
-  async #send({ key, channel, threadTs, text, blocks }: Outgoing): Promise<MessageRef> {
-    const sent = await callSlack('chat.postMessage', () =>
-      this.#client.chat.postMessage({
-        channel,
-        text,
-        blocks,
-        parse: 'none',
-        link_names: false,
-        mrkdwn: false,
-        unfurl_links: false,
-        unfurl_media: false,
-        metadata: metadata(key),
-        ...(threadTs === undefined ? {} : { thread_ts: threadTs }),
-      }),
+  async #send({ key, channel, threadTs, ...shown }: Outgoing): Promise<MessageRef> {
+    const sent = await this.#orPlainer(shown, ({ text, blocks }) =>
+      callSlack('chat.postMessage', () =>
+        this.#client.chat.postMessage({
+          channel,
+          text,
+          blocks,
+          parse: 'none',
+          link_names: false,
+          mrkdwn: false,
+          unfurl_links: false,
+          unfurl_media: false,
+          metadata: metadata(key),
+          ...(threadTs === undefined ? {} : { thread_ts: threadTs }),
+        }),
+      ),
     );
     return { channel: sent.channel ?? channel, ts: sent.ts ?? '' };
   }
 
   /** Newest first; only our own app's message counts, whoever else writes the same metadata. */
-  async #find({ key, channel, threadTs }: Outgoing): Promise<MessageRef | undefined> {
+  async #find({ key, channel, threadTs }: Pick<Outgoing, 'key' | 'channel' | 'threadTs'>): Promise<MessageRef | undefined> {
     let cursor: string | undefined;
     for (let page = 0; page < pages; page += 1) {
       const options = {
@@ -133,6 +176,10 @@ export class Posting {
     }
     return undefined;
   }
+}
+
+function attemptAt(key: string): string {
+  return `attempt:${key}`;
 }
 
 function placeOf({ key, channel, question }: Outgoing) {

@@ -4,6 +4,7 @@ import { type CardGroup, type GroupButton, seenOf } from '../../core/card-group.
 import { FirebreakError } from '../../core/errors.ts';
 import type { Aside } from './aside.ts';
 import { EditLine } from './edit-line.ts';
+import { MessageGone } from './fault.ts';
 import { type GroupTarget, groupBlocks } from './group-card.ts';
 import type { Asked, Groups } from './groups.ts';
 import type { Posting } from './posting.ts';
@@ -52,7 +53,7 @@ export class QuestionCards {
 
   async update(card: QuestionCard): Promise<void> {
     const { cards, shown, groups, aside } = this.#parts;
-    if ((await cards.message(card.questionId)) === undefined)
+    if ((await cards.message(card.questionId)) === undefined && (await shown.of(card.questionId)) === undefined)
       throw new FirebreakError('FB_ERR_NOT_FOUND', 'the question has no card yet');
     const group = await groups.of(card.questionId);
     await shown.editing(card, () => this.#edit(group?.head ?? card.questionId));
@@ -60,15 +61,36 @@ export class QuestionCards {
     if ((await shown.of(card.questionId))?.aside) aside.changed();
   }
 
+  /** Where the question's card is, though its posting was cut off before we heard of it. */
+  async lookFor(question: string): Promise<MessageRef | 'unseen' | undefined> {
+    const { cards, shown, groups, posting, channel } = this.#parts;
+    const head = (await groups.of(question))?.head ?? question;
+    const aside = (await shown.of(head))?.aside;
+    const found = await posting.lookFor({ key: head, channel, ...(aside && { threadTs: aside.ts }) });
+    if (typeof found === 'object' && head !== question) await cards.saveMessage(question, found);
+    return found;
+  }
+
   /** Whoever comes first posts it, also when that is one of those who join. */
-  #posted(head: string): Promise<MessageRef> {
+  async #posted(head: string, rendered?: RenderedMessage): Promise<MessageRef> {
     const { posting, shown, channel } = this.#parts;
-    return posting.postOnce(head, async () => {
+    const post = (): Promise<MessageRef> =>
+      posting.postOnce(head, async () => {
+        const known = await shown.of(head);
+        if (!known) throw new FirebreakError('FB_ERR_NOT_FOUND', 'the question has no place yet');
+        const { card, aside } = known;
+        const thread = aside && { threadTs: aside.ts };
+        return { key: head, channel, question: true, ...thread, ...(rendered ?? (await this.#alone(card))) };
+      });
+    try {
+      return await post();
+    } catch (error) {
       const known = await shown.of(head);
-      if (!known) throw new FirebreakError('FB_ERR_NOT_FOUND', 'the question has no place yet');
-      const { card, aside } = known;
-      return { key: head, channel, question: true, ...(aside && { threadTs: aside.ts }), ...(await this.#alone(card)) };
-    });
+      if (!(error instanceof MessageGone) || !known?.aside) throw error;
+      // Somebody has deleted the summary in whose thread it belongs: then it stands in the channel.
+      await shown.posting(known.card, known.group === undefined ? {} : { group: known.group });
+      return post();
+    }
   }
 
   /** Its news are told by name where those of the others are. Resolves when it is to be seen. */
@@ -84,16 +106,45 @@ export class QuestionCards {
 
   /** As everything stands when its turn has come. */
   #edit(head: string): Promise<void> {
-    const { cards, shown, groups, posting } = this.#parts;
+    const { cards, shown, groups } = this.#parts;
     return this.#edits.edit(head, async () => {
       const message = await cards.message(head);
       const known = await shown.of(head);
-      if (!message || !known) return;
+      if (!known) return;
       const group = await groups.of(head);
       const rendered =
         group && group.questions.length > 1 ? await this.#together(group, message) : await this.#alone(known.card, message);
-      await posting.update({ key: head, message, ...rendered });
+      const isThere = message !== undefined && (await this.#edited({ key: head, message, ...rendered }));
+      if (!isThere) await this.#postAgain(head, { from: message, group, rendered });
     });
+  }
+
+  /** False: somebody has deleted it. */
+  async #edited(edit: RenderedMessage & { readonly key: string; readonly message: MessageRef }): Promise<boolean> {
+    try {
+      await this.#parts.posting.update(edit);
+      return true;
+    } catch (error) {
+      if (error instanceof MessageGone) return false;
+      throw error;
+    }
+  }
+
+  /** The card was deleted and still asks: a question must not go with its message. Its buttons are the same. */
+  async #postAgain(
+    head: string,
+    was: { readonly from: MessageRef | undefined; readonly group: CardGroup | undefined; readonly rendered: RenderedMessage },
+  ): Promise<void> {
+    const { cards, shown, groups, threads } = this.#parts;
+    const known = await shown.of(head);
+    const members = was.group ? await groups.members(was.group) : known ? [known] : [];
+    if (!members.some(({ card }) => card.status.state === 'open')) return;
+    if (was.from) await cards.forgetMessage(head);
+    const message = await this.#posted(head, was.rendered);
+    for (const { card } of members) {
+      await cards.saveMessage(card.questionId, message);
+      if (was.from) await threads.moved(card.incident, { from: was.from, to: message });
+    }
   }
 
   async #alone(card: QuestionCard, message?: MessageRef): Promise<RenderedMessage> {
@@ -104,7 +155,7 @@ export class QuestionCards {
     });
   }
 
-  async #together(group: CardGroup, message: MessageRef): Promise<RenderedMessage> {
+  async #together(group: CardGroup, message: MessageRef | undefined): Promise<RenderedMessage> {
     const { cards, groups, threads } = this.#parts;
     const targets: GroupTarget[] = [];
     for (const { card } of await groups.members(group)) {

@@ -13,6 +13,8 @@ export type RefusalReason =
   | 'not_one_action'
   | 'unknown_button'
   | 'wrong_message'
+  | 'not_confirmed'
+  | 'not_looked_up'
   | 'stale_card'
   | 'just_changed'
   | 'unknown_dialog'
@@ -48,6 +50,9 @@ export const refusalAnswers: Readonly<Record<RefusalReason, string>> = {
   not_one_action: 'Firebreak takes one answer at a time. Please click one button.',
   unknown_button: 'Firebreak does not know this button. Nothing was decided.',
   wrong_message: 'This button is not on a card that Firebreak posted. Nothing was decided.',
+  not_confirmed:
+    'Slack shows this card, but has not confirmed it to Firebreak yet. Nothing was decided; please click again in a moment.',
+  not_looked_up: 'Firebreak could not look up what this stands for. Nothing was decided; please click again in a moment.',
   stale_card: 'This card is out of date. Please use the newest card of this question; nothing was decided.',
   just_changed: 'The card changed just as you clicked. Read it again, and click again; nothing was decided.',
   unknown_dialog: 'Firebreak did not open this dialog. Nothing was decided; please click the button on the card.',

@@ -1,14 +1,19 @@
 import type { KnownBlock } from '@slack/types';
 import type { QuestionCard, StoredButton } from '../../core/card.ts';
+import { shortIncidentId } from '../../core/incident.ts';
 import type { Severity } from '../../core/severity.ts';
+import type { WorkloadLeft } from '../../core/workload-left.ts';
 import { context, section, slackLimits } from './blocks.ts';
 import { rows } from './buttons.ts';
 import { safeUrl } from './link.ts';
 import { similarText } from './similar.ts';
-import { code, inline, linesUpTo, localTime, plain, preformatted, utc } from './text.ts';
+import { code, inline, linesUpTo, localTime, plain, preformatted, sizeText, utc } from './text.ts';
 
 /** Of those who may answer: on a telephone, more are a number. */
 const namedPeople = 6;
+
+/** Of Services, budgets and Secrets each. */
+const namedObjects = 6;
 
 /** Choices that get a section of their own; more are listed together. Every choice gets its button. */
 const describedChoices = 20;
@@ -71,11 +76,14 @@ function blocksAt({
     ...(card.text.length > slackLimits.header - 40 ? [section(inline(card.text, size(1_500)))] : []),
     section(happened(card, size)),
     section(contained(card, size(1_200))),
+    ...(card.left === undefined ? [] : [section(left(card.left, size(600)))]),
     section(evidence(card, size(900))),
     ...(card.ticketNews === undefined ? [] : [context([`Ticket: ${inline(card.ticketNews, size(400))}`])]),
     ...(card.similar ? [section(similarText(card.similar, card.incident.cluster, size(700)))] : []),
     { type: 'divider' },
-    ...own.map((choice, index) => section(choiceText({ choice, number: index + 1, max: perChoice }))),
+    ...own.map((choice, index) =>
+      section(choiceText({ choice, number: index + 1, said: saidFor(card, choice), max: perChoice })),
+    ),
     ...(others.length === 0
       ? []
       : [
@@ -96,6 +104,7 @@ function happened({ happened: what }: QuestionCard, size: (characters: number) =
   const line = (name: string, value: string | undefined) => (value === undefined ? [] : [`${name} ${code(value, size(250))}`]);
   return [
     `*What happened*\n${code(what.rule, size(200))} (${inline(what.sensor, 40)}) ${localTime(what.at)}${times}`,
+    ...(what.doubt === undefined ? [] : [`⚠️ *In doubt*: ${inline(what.doubt, size(300))}`]),
     ...line('Pod', what.pod),
     ...line('Image', what.image),
     ...(what.signature === undefined ? [] : [`Image: ${inline(what.signature, size(300))}`]),
@@ -119,27 +128,58 @@ function contained(card: QuestionCard, max: number): string {
   return linesUpTo(['*Contained*', ...lines], max);
 }
 
+/** What a yes would cost. */
+function left({ workload, ready, pods, services, budgets, secrets, at }: WorkloadLeft, max: number): string {
+  const named = (names: readonly string[]): string => {
+    const shown = names
+      .slice(0, namedObjects)
+      .map((name) => code(name, 60))
+      .join(', ');
+    return names.length > namedObjects ? `${shown} and ${names.length - namedObjects} more` : shown;
+  };
+  const line = (what: string, names: readonly string[] | undefined) =>
+    names === undefined ? [] : [`${what}: ${names.length === 0 ? 'none' : named(names)}`];
+  const count = pods === 0 ? '⚠️ *no pod* is left' : `*${ready} of ${pods}* ${pods === 1 ? 'pod' : 'pods'} ready`;
+  return linesUpTo(
+    [
+      `*Left of ${inline(workload, 150)}*`,
+      `${count}, ${localTime(at)}`,
+      ...line('Services', services),
+      ...line('Disruption budgets', budgets),
+      ...line('Secrets', secrets),
+    ],
+    max,
+  );
+}
+
 function evidence(card: QuestionCard, max: number): string {
   if (card.evidence.length === 0) return '*Evidence*\nNone kept yet.';
   const lines = card.evidence.map(
-    (one) => `•  ${inline(one.name, 100)}, ${bytes(one.bytes)}, SHA-256 ${code(one.sha256.slice(0, 12), 16)}`,
+    (one) => `•  ${inline(one.name, 100)}, ${sizeText(one.bytes)}, SHA-256 ${code(one.sha256.slice(0, 12), 16)}`,
   );
   return linesUpTo([`*Evidence kept* (${card.evidence.length})`, ...lines], max);
 }
 
-function bytes(count: number): string {
-  if (count < 1_024) return `${count} B`;
-  return count < 1_048_576 ? `${(count / 1_024).toFixed(1)} KiB` : `${(count / 1_048_576).toFixed(1)} MiB`;
-}
-
-export function choiceTitle(choice: Choice, number: number): string {
-  const needs = choice.quorum > 1 ? `needs ${choice.quorum} people` : 'needs one person';
+/** `said`: how many people have chosen it by now. */
+export function choiceTitle(choice: Choice, number: number, said = 0): string {
+  const soFar = said > 0 ? `, ${said} so far` : '';
+  const needs = choice.quorum > 1 ? `needs ${choice.quorum} people${soFar}` : 'needs one person';
   const signIn = choice.stepUp ? '  ·  needs a sign-in' : '';
   const warning = choice.destructive ? '  ·  ⚠️ cannot be undone' : choice.weakens ? '  ·  ⚠️ weakens the response' : '';
   return `*${number}. ${inline(choice.label, 100)}*  ·  ${needs}${signIn}${warning}`;
 }
 
-function choiceText({ choice, number, max }: { readonly choice: Choice; readonly number: number; readonly max: number }): string {
+function choiceText({
+  choice,
+  number,
+  said,
+  max,
+}: {
+  readonly choice: Choice;
+  readonly number: number;
+  readonly said: number;
+  readonly max: number;
+}): string {
   const changes =
     choice.changes.length === 0 ? ['Changes nothing.'] : choice.changes.map((change) => `•  ${inline(change, 200)}`);
   const reach =
@@ -147,7 +187,11 @@ function choiceText({ choice, number, max }: { readonly choice: Choice; readonly
   const notes = choice.notes.map((note) => `_Note:_ ${inline(note, 200)}`);
   const touched = reach.filter((line) => line.length <= max / 2);
   const short = reach.length > touched.length ? [`Touches ${choice.blastRadius.length} objects; the thread lists them`] : [];
-  return linesUpTo([choiceTitle(choice, number), ...changes, ...touched, ...short, ...notes], Math.max(max, 250));
+  return linesUpTo([choiceTitle(choice, number, said), ...changes, ...touched, ...short, ...notes], Math.max(max, 250));
+}
+
+function saidFor({ votes, status }: QuestionCard, { id }: Choice): number {
+  return status.state === 'open' ? votes.filter(({ choice }) => choice === id).length : 0;
 }
 
 function votes(card: QuestionCard, max: number): string {
@@ -177,7 +221,15 @@ function ending(card: QuestionCard, buttons: readonly StoredButton[]): KnownBloc
       context([`If nobody answers: ${inline(card.onSilence, 300)}`]),
     ];
   }
-  return [section(outcomeOf(card, status))];
+  return [section(outcomeOf(card, status)), ...afterSilence(card)];
+}
+
+/** What was contained outlasts the question: whoever comes too late for the card still decides on that. */
+function afterSilence({ status, contained: held, incident }: QuestionCard): KnownBlock[] {
+  if (status.state !== 'expired' || held.length === 0) return [];
+  const id = shortIncidentId(incident.id, incident.cluster);
+  const [extend, release] = [code(`/firebreak extend ${id}`, 200), code(`/firebreak release ${id} REASON`, 200)];
+  return [context([`What is contained can still be decided on: ${extend} or ${release}.`])];
 }
 
 /** Who may answer now, and who may not although they would be asked. */

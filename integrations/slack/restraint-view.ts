@@ -1,6 +1,7 @@
 import type { InputBlock, ModalView } from '@slack/types';
 import type { RestraintDraft } from '../../core/card.ts';
-import { subjectOfIncident } from '../../core/incident.ts';
+import { fullIncidentId, subjectOfIncident } from '../../core/incident.ts';
+import { problemOfReason } from '../../core/reason.ts';
 import {
   longestBrokenGlassMs,
   longestRestraintMs,
@@ -9,7 +10,7 @@ import {
   restraintMeanings,
 } from '../../core/restraint.ts';
 import { context, section, slackLimits, words } from './blocks.ts';
-import { problemOfReason, type Read, reasonBlock, reasonInput, selectInput } from './order-inputs.ts';
+import { type Read, reasonBlock, reasonInput, selectInput } from './order-inputs.ts';
 import { code, inline } from './text.ts';
 
 const scopeBlock = 'fb_scope';
@@ -140,7 +141,7 @@ function scopesOf({ mode, cluster, playbooks }: RestraintDraft): readonly Offere
     title: 'One incident',
     named: 'incident',
     scope: (written) => {
-      const name = written.startsWith('incident/') ? written : `incident/${cluster}/${written}`;
+      const name = fullIncidentId(written, cluster);
       return subjectOfIncident(name)?.cluster === cluster ? { kind: 'incident', name } : undefined;
     },
   };

@@ -1,4 +1,4 @@
-import type { Verdict } from '../../core/incident.ts';
+import { shortIncidentId, type Verdict } from '../../core/incident.ts';
 import type { Similar } from '../../core/similar.ts';
 import { code, linesUpTo, localTime } from './text.ts';
 
@@ -14,8 +14,11 @@ const order: readonly Verdict[] = ['true_positive', 'suspicious', 'benign', 'unk
 export function similarText({ by, days, total, more, verdicts, latest }: Similar, cluster: string, max: number): string {
   const counts = order.flatMap((verdict) => (verdicts[verdict] ? [`${verdicts[verdict]} ${words[verdict]}`] : []));
   const lines = latest.map(
-    ({ id, at, verdict }) => `•  ${code(id.replace(`incident/${cluster}/`, ''), 160)}, ${localTime(at)}: ${words[verdict]}`,
+    ({ id, at, verdict }) => `•  ${code(shortIncidentId(id, cluster), 160)}, ${localTime(at)}: ${words[verdict]}`,
   );
   const number = more ? `more than ${total}` : String(total);
-  return linesUpTo([`*Similar incidents* (same rule and ${by}, ${days} days): ${number}: ${counts.join(', ')}`, ...lines], max);
+  return linesUpTo(
+    [`*Similar incidents* (same rule and ${by}, ${days} days): ${number}, of which ${counts.join(', ')}`, ...lines],
+    max,
+  );
 }

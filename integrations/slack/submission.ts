@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import type { CardStore, OpenModal, OrderDraft, StoredButton } from '../../core/card.ts';
 import type { GroupAsk } from '../../core/card-group.ts';
-import type { Click, ClickChecks } from './click.ts';
+import { type Click, type ClickChecks, notLookedUp } from './click.ts';
 import type { Refusal } from './refusal.ts';
 import type { SenderChecks } from './sender.ts';
 
@@ -77,6 +77,10 @@ export class SubmissionChecks {
   }
 
   async check(body: unknown): Promise<CheckedSubmission> {
+    return this.#checked(body).catch((): CheckedSubmission => ({ ok: false, refusal: notLookedUp }));
+  }
+
+  async #checked(body: unknown): Promise<CheckedSubmission> {
     const parsed = viewSubmission.safeParse(body);
     if (!parsed.success)
       return { ok: false, refusal: { reason: 'malformed', detail: 'the dialog lacks what Slack always sends' } };

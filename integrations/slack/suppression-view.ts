@@ -1,10 +1,11 @@
 import type { InputBlock, KnownBlock, ModalView, PlainTextOption } from '@slack/types';
 import type { SuppressionDraft } from '../../core/card.ts';
 import type { HidableKind } from '../../core/hidable.ts';
+import { problemOfReason } from '../../core/reason.ts';
 import { atLeast, type Severity, severities } from '../../core/severity.ts';
 import { longestSuppressionMs, workloadText } from '../../core/suppression.ts';
 import { context, section, slackLimits, words } from './blocks.ts';
-import { problemOfReason, type Read, reasonBlock, reasonInput, selectInput } from './order-inputs.ts';
+import { type Read, reasonBlock, reasonInput, selectInput } from './order-inputs.ts';
 import { code, inline, linesUpTo } from './text.ts';
 
 const kindBlock = 'fb_kind';

@@ -95,3 +95,8 @@ export function linesUpTo(lines: readonly string[], max: number): string {
   }
   return kept.join('\n');
 }
+
+export function sizeText(bytes: number): string {
+  if (bytes < 1_024) return `${bytes} B`;
+  return bytes < 1_048_576 ? `${(bytes / 1_024).toFixed(1)} KiB` : `${(bytes / 1_048_576).toFixed(1)} MiB`;
+}

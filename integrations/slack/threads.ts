@@ -1,6 +1,7 @@
 import type { CardStore, MessageRef, QuestionCard, ThreadPost } from '../../core/card.ts';
 import type { IncidentRef } from '../../core/incident.ts';
 import { section } from './blocks.ts';
+import { MessageGone } from './fault.ts';
 import type { Permalinks } from './permalinks.ts';
 import type { Posting } from './posting.ts';
 import { code, inline, plain } from './text.ts';
@@ -41,6 +42,12 @@ export class IncidentThreads {
     if (own?.ts === thread.ts) await this.#cards.saveMessage(sharedKey(incident), thread);
   }
 
+  /** The card that began it was deleted and posted anew: so goes the thread. */
+  async moved(incident: IncidentRef, { from, to }: { readonly from: MessageRef; readonly to: MessageRef }): Promise<void> {
+    for (const key of [threadKey(incident), sharedKey(incident)])
+      if ((await this.#cards.message(key))?.ts === from.ts) await this.#cards.saveMessage(key, to);
+  }
+
   /** The card that started the thread needs no link to itself. */
   async urlFor(card: QuestionCard, own?: MessageRef): Promise<{ readonly threadUrl?: string }> {
     const thread = await this.#cards.message(threadKey(card.incident));
@@ -49,7 +56,24 @@ export class IncidentThreads {
     return threadUrl === undefined ? {} : { threadUrl };
   }
 
-  async post({ key: name, incident, text }: ThreadPost): Promise<MessageRef> {
+  /** Undefined where the incident has none yet, or Slack does not say. */
+  async urlOf(incident: IncidentRef): Promise<string | undefined> {
+    const thread = await this.#cards.message(threadKey(incident));
+    return thread && this.#permalinks.of(thread);
+  }
+
+  /** Where its first message was deleted, it begins anew. */
+  async post(post: ThreadPost): Promise<MessageRef> {
+    try {
+      return await this.#post(post);
+    } catch (error) {
+      if (!(error instanceof MessageGone)) throw error;
+      for (const key of [threadKey(post.incident), sharedKey(post.incident)]) await this.#cards.forgetMessage(key);
+      return this.#post(post);
+    }
+  }
+
+  async #post({ key: name, incident, text }: ThreadPost): Promise<MessageRef> {
     const thread = await this.#started(incident);
     const isShared = (await this.#cards.message(sharedKey(incident))) !== undefined;
     const line = isShared ? `${incident.title}: ${text}` : text;

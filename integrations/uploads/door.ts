@@ -51,6 +51,8 @@ interface Upload {
 /** A held request is cheap, but not free: one for each step that is at work, and some for who tries. */
 const mostConnections = 64;
 const idBytes = 16;
+/** What may wait here of one upload: the sender goes on while that is sealed which came before. */
+const waitingBytes = 256 * 1024;
 
 /**
  * Opens the door: HTTPS (TLS 1.3) under a certificate of its own, made now. A request is `PUT /uploads/ID` with `Authorization: Bearer TOKEN`
@@ -88,6 +90,7 @@ export async function openUploadDoor(options: {
     cert: own.certificate,
     key: own.key,
     minVersion: 'TLSv1.3',
+    highWaterMark: waitingBytes,
     handshakeTimeout: 5_000,
     headersTimeout: 5_000,
     // An upload takes as long as it takes: its address has an end of its own.

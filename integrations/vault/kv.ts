@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { FirebreakError } from '../../core/errors.ts';
+import { isObject } from '../../core/plain-json.ts';
 import type { Credential, RotationProvider } from '../../core/rotation.ts';
-import { isObject, objectAt } from '../json-api.ts';
+import { objectAt } from '../json-api.ts';
 import type { Vault } from './client.ts';
 
 export interface VaultKvOptions {

@@ -1,8 +1,9 @@
 import { createPublicKey, type KeyObject, verify } from 'node:crypto';
 import { FirebreakError } from '../../core/errors.ts';
 import type { KeyWrap } from '../../core/incident-key.ts';
+import { isObject } from '../../core/plain-json.ts';
 import { keyIdOf, type PublicKey, type Signer } from '../../core/signing.ts';
-import { CallRefused, isObject, objectAt, textAt } from '../json-api.ts';
+import { CallRefused, objectAt, textAt } from '../json-api.ts';
 import type { Vault } from './client.ts';
 
 export interface TransitKey {
@@ -21,14 +22,11 @@ const callMs = 10_000;
  * https://developer.hashicorp.com/vault/api-docs/secret/transit#sign-data
  * @throws FB_ERR_CONFIG_INVALID when there is no such key, or it is of another type; FB_ERR_UNAVAILABLE, FB_ERR_REFUSED
  */
-export async function openTransitSigner(
-  transit: TransitKey,
-): Promise<{ readonly signer: Signer; readonly publicKeys: readonly PublicKey[] }> {
-  const versions = await versionsOf(transit);
-  const newest = versions.at(-1);
+export async function openTransitSigner(transit: TransitKey): Promise<Signer> {
+  const newest = (await versionsOf(transit)).at(-1);
   if (!newest) throw new FirebreakError('FB_ERR_CONFIG_INVALID', `${nameOf(transit)} has no version`);
   const { vault, mount, key } = transit;
-  const signer: Signer = {
+  return {
     keyId: newest.keyId,
     async sign(bytes) {
       const input = Buffer.from(bytes).toString('base64');
@@ -41,7 +39,6 @@ export async function openTransitSigner(
       return signature;
     },
   };
-  return { signer, publicKeys: versions.map(({ keyId, pem }) => ({ keyId, pem })) };
 }
 
 /** The public halves of all versions, oldest first, for who only checks. @throws as `openTransitSigner` */

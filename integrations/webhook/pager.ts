@@ -21,12 +21,13 @@ export function createWebhookPager(options: WebhookOptions): Pager {
   };
 }
 
-function contentOf({ key, group, incident, summary, details }: Page) {
+function contentOf({ key, group, incident, summary, details, thread }: Page) {
   return {
     page: referenceOf(key),
     group,
     incident: { ...incident, title: oneLine(incident.title, 256) },
     summary: oneLine(summary, 1_024),
     details: Object.fromEntries(Object.entries(details).map(([name, text]) => [name, visibleText(text)])),
+    ...(thread === undefined ? {} : { thread }),
   };
 }

@@ -26,8 +26,8 @@ export function createWebhookTickets(options: WebhookTicketsOptions): TicketSyst
       const url = textAt(answer, 'url');
       return { state: 'created', id: textAt(answer, 'id') || reference, ...(/^https?:\/\//.test(url) ? { url } : {}) };
     },
-    comment: async ({ id, key, text }, signal) => {
-      const content = { ticket: id, text: visibleText(text) };
+    comment: async ({ id, key, text, thread }, signal) => {
+      const content = { ticket: id, text: visibleText(text), ...(thread === undefined ? {} : { thread }) };
       await client.send({ type: 'ticket.commented', idempotencyKey: referenceOf(key), content }, signal);
     },
     close: async ({ id, reason, text, openedUnder }, signal) => {
@@ -49,5 +49,6 @@ function contentOf(request: TicketRequest, fields: { readonly title?: string; re
     namespace: values.namespace,
     workload: values.workload,
     severity: values.severity,
+    ...(request.thread === undefined ? {} : { thread: request.thread }),
   };
 }

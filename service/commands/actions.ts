@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import type { ActionDeclaration } from '../../core/action.ts';
 import { actions as all } from '../../core/actions/index.ts';
 import { FirebreakError } from '../../core/errors.ts';
+import { fieldsOf } from '../docs/action-fields.ts';
 import { type CommonOptions, withExamples, withJson } from './options.ts';
 import { print, printFacts, printJson, printTable, styled } from './output.ts';
 
@@ -19,6 +20,7 @@ function described(action: ActionDeclaration) {
     endsTarget: endsTarget === true,
     offByDefault: optIn === true,
     requires,
+    fields: fieldsOf(name),
     timeouts,
     rights,
     verifiedBy,
@@ -35,7 +37,7 @@ export function registerActionsCommand(program: Command): void {
     withJson(
       actions
         .command('show')
-        .description('show one action: its rights, an example, its undo and what verifies it')
+        .description('show one action: its fields, its rights, an example, its undo and what verifies it')
         .argument('<name>', 'name of the action'),
     ),
     ['firebreak actions show quarantinePod'],
@@ -52,6 +54,7 @@ function list(options: CommonOptions): void {
     { title: 'EFFECT', text: (row) => row.effect },
     { title: 'REACH', text: (row) => row.reach },
     { title: 'POOL', text: (row) => row.pool },
+    { title: 'BY DEFAULT', text: (row) => (row.optIn ? 'off' : 'on') },
     { title: 'TITLE', text: (row) => row.title },
   ]);
 }
@@ -65,7 +68,7 @@ function whoDecides({ effect, reach }: ActionDeclaration): string {
 function show(name: string, options: CommonOptions): void {
   const action = all.find((one) => one.name === name);
   if (!action)
-    throw new FirebreakError('FB_ERR_NOT_FOUND', `there is no action ${name}, only: ${all.map((one) => one.name).join(', ')}`);
+    throw new FirebreakError('FB_ERR_UNKNOWN_ID', `there is no action ${name}, only: ${all.map((one) => one.name).join(', ')}`);
   if (options.json) {
     printJson(described(action));
     return;
@@ -85,12 +88,19 @@ function show(name: string, options: CommonOptions): void {
     ['time for one attempt', `plan ${planMs / 1_000} s, apply ${applyMs / 1_000} s, verify ${verifyMs / 1_000} s`],
   ]);
   print();
+  printTable(fieldsOf(action.name), [
+    { title: 'FIELD', text: (row) => row.field },
+    { title: 'WHAT IT IS', text: (row) => `${row.kind}${row.required ? '' : ', optional'}` },
+    { title: 'MEANING', text: (row) => row.description },
+  ]);
+  print();
   if (action.rights.length === 0) print('No rights in the cluster.');
   else
     printTable(action.rights, [
       { title: 'API GROUP', text: (row) => row.apiGroup || 'core' },
       { title: 'RESOURCE', text: (row) => row.resource },
       { title: 'VERBS', text: (row) => row.verbs.join(', ') },
+      { title: 'WHERE', text: (row) => (row.in ? `in Firebreak’s ${row.in} only` : 'in the cluster') },
     ]);
   print();
   print(`steps.${action.name}(${JSON.stringify(action.example, null, 2)})`);

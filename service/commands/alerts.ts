@@ -1,13 +1,12 @@
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { buffer } from 'node:stream/consumers';
-import { gunzipSync } from 'node:zlib';
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import type { SeverityOverrides } from '../../core/sensor.ts';
 import { systemErrorCode } from '../../core/system-error.ts';
 import { sensors } from '../../integrations/sensors/index.ts';
 import { loadConfig } from '../config/load.ts';
 import { type Parsed, type ParsedItem, parseAlerts } from '../intake/parse.ts';
+import { bytesOf, inPieces, partsOf } from './alert-file.ts';
 import { registerRejectedCommands } from './rejected.ts';
 import { registerStormCommand } from './storm.ts';
 
@@ -17,11 +16,11 @@ interface ParseOptions {
   readonly config?: string;
 }
 
-const largestFile = 1024 ** 3;
-const atOnce = 2 * 1024 ** 2;
-
 /** What a folder is searched for; a file that is named is read whatever it is called. */
 const alertFile = /\.(?:json|jsonl|ndjson|log)(?:\.gz)?$/i;
+
+/** No text has a byte 0 so early. */
+const looksAt = 8_192;
 
 /** `firebreak alerts parse FILE…`: what the intake would make of a file, without sending it anywhere. */
 export function registerAlertsCommand(program: Command): void {
@@ -30,13 +29,15 @@ export function registerAlertsCommand(program: Command): void {
     .command('parse')
     .description('print the normalised alerts of files as JSON, one a line; what is no alert is told on standard error')
     .argument('[paths...]', 'files, or folders of .json, .jsonl, .ndjson and .log files; - or nothing for standard input')
-    .option('--sensor <name>', `whose alerts they are, instead of detecting it: ${sensors.map(({ name }) => name).join(', ')}`)
+    .addOption(
+      new Option('--sensor <name>', 'whose alerts they are, instead of detecting it').choices(sensors.map(({ name }) => name)),
+    )
     .option('--cluster <name>', 'the cluster that the alerts are about', 'local')
     .option('--config <file>', 'configuration file whose severities count (default: those of the sensors)')
     .option('--json', 'JSON is what this prints anyway')
     .addHelpText(
       'after',
-      '\nExamples:\n  $ firebreak alerts parse alert.json\n  $ firebreak alerts parse alerts/\n  $ kubectl logs ds/falco | firebreak alerts parse -',
+      '\nExamples:\n  $ firebreak alerts parse alert.json\n  $ firebreak alerts parse alerts/\n  $ kubectl logs -f ds/falco | firebreak alerts parse\n\nExit code 1 where something could not be read. What a sensor says of itself, and what is no alert, is no fault.',
     )
     .action(async (paths: readonly string[], options: ParseOptions) => {
       const severities = options.config === undefined ? {} : loadConfig({ path: options.config, env: process.env }).sensors;
@@ -49,16 +50,27 @@ export function registerAlertsCommand(program: Command): void {
 }
 
 async function printPath(path: string, options: ParseOptions, severities: SeverityOverrides): Promise<boolean> {
+  let files: readonly string[];
   try {
-    const files = path !== '-' && (await stat(path)).isDirectory() ? await filesIn(path) : [path];
-    if (files.length === 0) return complain(path, 'holds no .json, .jsonl, .ndjson or .log file');
-    let allGood = true;
-    for (const file of files) allGood = (await printFile(file, options, severities)) && allGood;
-    return allGood;
+    files = path !== '-' && (await stat(path)).isDirectory() ? await filesIn(path) : [path];
   } catch (error) {
-    const code = systemErrorCode(error);
-    return complain(path, code === undefined ? 'cannot be read' : `cannot be read: ${code}`);
+    return cannotRead(path, error);
   }
+  if (files.length === 0) return complain(path, 'holds no .json, .jsonl, .ndjson or .log file');
+  let allGood = true;
+  // One file that cannot be read must not take the others with it.
+  for (const file of files) allGood = (await printFile(file, options, severities)) && allGood;
+  return allGood;
+}
+
+function cannotRead(path: string, error: unknown): false {
+  const code = systemErrorCode(error);
+  if (code?.startsWith('Z_')) return complain(nameOf(path), `is packed, and cannot be unpacked: ${code}`);
+  return complain(nameOf(path), code === undefined ? 'cannot be read' : `cannot be read: ${code}`);
+}
+
+function nameOf(file: string): string {
+  return file === '-' ? 'standard input' : file;
 }
 
 async function filesIn(folder: string): Promise<readonly string[]> {
@@ -75,33 +87,26 @@ async function printFile(
   severities: SeverityOverrides,
 ): Promise<boolean> {
   const sensor = sensors.find(({ name }) => name === named);
-  if (named !== undefined && sensor === undefined) return complain(file, `no sensor is called ${named}`);
-  const packed = file === '-' ? await buffer(process.stdin) : await readFile(file);
-  // By its first two bytes (RFC 1952), whatever the name.
-  const bytes = packed[0] === 0x1f && packed[1] === 0x8b ? gunzipSync(packed, { maxOutputLength: largestFile }) : packed;
   const read = (part: Uint8Array): Parsed => parseAlerts(part, { cluster, severities, ...(sensor && { sensor }) });
-  const whole = read(bytes);
-  const parts = whole.ok || whole.status !== 413 ? [whole] : linesOf(bytes).map(read);
   let count = 0;
+  let parts = 0;
   let allGood = true;
-  for (const parsed of parts) {
-    if (!parsed.ok) allGood = complain(file, parsed.reason);
-    else for (const item of parsed.items) allGood = printItem(item, `${file}: item ${++count}`) && allGood;
+  const printParsed = (parsed: Parsed): void => {
+    if (!parsed.ok) allGood = complain(nameOf(file), parsed.reason);
+    else for (const item of parsed.items) allGood = printItem(item, `${nameOf(file)}: item ${++count}`) && allGood;
+  };
+  try {
+    for await (const part of partsOf(bytesOf(file), { live: file === '-' })) {
+      if (++parts === 1 && part.subarray(0, looksAt).includes(0))
+        return complain(nameOf(file), 'holds bytes that are no text: not read');
+      const whole = read(part);
+      if (whole.ok || whole.status !== 413) printParsed(whole);
+      else for (const piece of inPieces(part)) printParsed(read(piece));
+    }
+  } catch (error) {
+    return cannotRead(file, error);
   }
-  return allGood;
-}
-
-/** A log is longer than any body that a sensor sends: it is read some lines at a time. */
-function linesOf(bytes: Uint8Array): readonly Uint8Array[] {
-  const parts: Uint8Array[] = [];
-  let start = 0;
-  while (start < bytes.length) {
-    const newline = bytes.lastIndexOf(0x0a, start + atOnce);
-    const end = newline < start || bytes.length - start <= atOnce ? bytes.length : newline + 1;
-    parts.push(bytes.subarray(start, end));
-    start = end;
-  }
-  return parts;
+  return parts === 0 ? complain(nameOf(file), 'is empty') : allGood;
 }
 
 /** False only for what could not be read: that a sensor speaks of itself is no fault. */

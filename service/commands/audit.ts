@@ -43,11 +43,12 @@ export function registerAuditCommand(program: Command): void {
 export function existingAuditUrl(config: Config): string {
   const url = resolveAuditUrl({ config, env: process.env });
   const file = url.startsWith('sqlite:') ? url.slice('sqlite:'.length) : undefined;
-  if (file !== undefined && !existsSync(file)) throw new FirebreakError('FB_ERR_NOT_FOUND', `there is no audit store at ${file}`);
+  if (file !== undefined && !existsSync(file))
+    throw new FirebreakError('FB_ERR_FILE_MISSING', `there is no audit store at ${file}`);
   return url;
 }
 
-/** Checks the audit store of a configuration. @throws FB_ERR_CONFIG_INVALID, FB_ERR_NOT_FOUND, FB_ERR_UNAVAILABLE. */
+/** Checks the audit store of a configuration. @throws FB_ERR_CONFIG_INVALID, FB_ERR_FILE_MISSING, FB_ERR_UNAVAILABLE. */
 export async function auditReport(options: VerifyOptions): Promise<AuditReport> {
   const config = loadConfig({ path: options.config, env: process.env });
   const url = existingAuditUrl(config);

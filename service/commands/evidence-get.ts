@@ -19,7 +19,7 @@ export interface Parcel {
   readonly artefacts: readonly Artefact[];
 }
 
-/** `firebreak evidence get`: on the record first, then into a folder, where it can be checked without Firebreak. @throws FB_ERR_NOT_FOUND. */
+/** `firebreak evidence get`: on the record first, then into a folder, where it can be checked without Firebreak. @throws FB_ERR_UNKNOWN_ID. */
 export async function getEvidence({ reader, addresses }: Wanted, only: string | undefined, options: GetOptions): Promise<void> {
   const parcels: Parcel[] = [];
   for (const address of addresses) {
@@ -29,7 +29,7 @@ export async function getEvidence({ reader, addresses }: Wanted, only: string | 
   }
   const [first] = parcels;
   if (!first)
-    throw new FirebreakError('FB_ERR_NOT_FOUND', only === undefined ? 'nothing is kept' : `there is no artefact ${only}`);
+    throw new FirebreakError('FB_ERR_UNKNOWN_ID', only === undefined ? 'nothing is kept' : `there is no artefact ${only}`);
   await putOnRecord(parcels, first.manifest.incident, options);
   const out = resolve(options.out);
   await newFolder(out);

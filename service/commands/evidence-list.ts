@@ -1,5 +1,6 @@
 import type { Artefact, EvidenceManifest } from '../../core/evidence.ts';
 import { standingOf } from '../../core/evidence-retention.ts';
+import { shortIncidentId } from '../../core/incident.ts';
 import type { KeptKey } from '../../core/incident-key.ts';
 import { readManifest } from '../../integrations/evidence/manifest.ts';
 import type { EvidenceReader, Wanted } from './evidence.ts';
@@ -39,7 +40,7 @@ export async function listManifests({ reader, addresses }: Wanted, options: Comm
     { title: 'MANIFEST', text: ({ manifest }) => manifest.slice(0, 12) },
     { title: 'COLLECTED', text: ({ collectedAt }) => collectedAt.replace('T', ' ').slice(0, 19) },
     { title: 'BYTES', text: ({ bytes }) => String(bytes) },
-    { title: 'KEY', text: ({ sealed }) => sealed?.keyId.slice(0, 8) ?? '' },
+    { title: 'CLASS', text: ({ sealed }) => (sealed && keys.get(sealed.keyId)?.class) ?? '' },
     { title: 'TARGET', text: ({ target }) => target },
     { title: 'ARTEFACT', text: ({ name, partial }) => `${name}${partial === undefined ? '' : ` (partial: ${partial})`}` },
   ]);
@@ -56,14 +57,21 @@ export async function listManifests({ reader, addresses }: Wanted, options: Comm
 export async function listKeys(reader: EvidenceReader, options: CommonOptions): Promise<void> {
   const keys = await reader.register.list();
   if (options.json) return printJson(keys.map((key) => ({ ...key, standing: standing(reader, key) })));
-  if (keys.length === 0) return print('Nothing is kept.');
+  if (keys.length === 0) return print(printable(`Nothing is kept in ${placeOf(reader)}.`));
   printTable(keys, [
     { title: 'SINCE', text: ({ madeAt }) => madeAt.replace('T', ' ').slice(0, 19) },
     { title: 'CLASS', text: ({ class: kind }) => kind },
-    { title: 'INCIDENT', text: ({ incident }) => incident.replace(`incident/${reader.config.cluster}/`, '') },
+    { title: 'INCIDENT', text: ({ incident }) => shortIncidentId(incident, reader.config.cluster) },
     { title: 'RUN', text: ({ run }) => run },
     { title: 'KEPT', text: (key) => standing(reader, key) },
   ]);
+}
+
+/** In words: whoever looks in the wrong place should see it. */
+function placeOf({ config: { evidence } }: EvidenceReader): string {
+  const { store } = evidence;
+  if (store.kind === 'folder') return `the folder ${store.folder}`;
+  return `the bucket ${store.bucket}${store.prefix && `, under ${store.prefix}`}`;
 }
 
 function standing({ config }: EvidenceReader, key: KeptKey): string {

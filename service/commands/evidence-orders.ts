@@ -1,11 +1,13 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { controlNames } from '../../core/control.ts';
 import { type EvidenceClass, evidenceClasses } from '../../core/evidence.ts';
-import { doneBy, type EvidenceOrder } from '../../core/evidence-order.ts';
-import { incidentId, withSession } from './connect.ts';
+import { doneBy, type EvidenceOrder, unholdAsked } from '../../core/evidence-order.ts';
+import { fullIncidentId } from '../../core/incident.ts';
+import { withSession } from './connect.ts';
 import { type ConfiguredOptions, withConfig, withExamples } from './options.ts';
 import { giveOrder, signedOrder } from './order.ts';
 import { print, printable, printJson } from './output.ts';
+import { reasonOption } from './reason.ts';
 
 interface OrderOptions extends ConfiguredOptions {
   readonly as: string;
@@ -25,7 +27,7 @@ export function registerEvidenceOrders(evidence: Command): void {
         .argument('<incident>', 'id of the incident')
         .requiredOption('--as <person>', 'who orders it: an id of the roster')
         .requiredOption('--key <file>', 'this person’s own Ed25519 private key (PEM); the roster lists its public half')
-        .requiredOption('--reason <text>', 'why, for the record'),
+        .addOption(reasonOption('why, for the record').makeOptionMandatory()),
     );
   const as = '--as ada --key ~/.firebreak/ada.pem';
 
@@ -46,7 +48,7 @@ export function registerEvidenceOrders(evidence: Command): void {
     `firebreak evidence hold shop/Deployment/cart --reason "lawsuit 4711" ${as}`,
   ]).action((written: string, options: OrderOptions) => order('evidence.hold', written, options));
 
-  withExamples(ordered('unhold', 'end the hold of an incident; for evidence.stewards'), [
+  withExamples(ordered('unhold', 'end the hold of an incident; for evidence.stewards, two of whom have to order it'), [
     `firebreak evidence unhold shop/Deployment/cart --reason "lawsuit 4711 is over" ${as}`,
   ]).action((written: string, options: OrderOptions) => order('evidence.unhold', written, options));
 }
@@ -59,14 +61,15 @@ function classOf(text: string, before: readonly EvidenceClass[] = []): readonly 
 
 async function order(kind: EvidenceOrder['kind'], written: string, options: OrderOptions): Promise<void> {
   const { as: person, key, reason, run, class: classes } = options;
-  const text = await withSession(options, async (session) => {
+  const outcomes: readonly string[] = kind === 'evidence.unhold' ? [doneBy[kind], unholdAsked] : [doneBy[kind]];
+  const { done, text } = await withSession(options, async (session) => {
     const given: EvidenceOrder = {
       version: 1,
       kind,
       person,
       at: new Date().toISOString(),
       cluster: session.config.cluster,
-      incident: incidentId(session.config, written),
+      incident: fullIncidentId(written, session.config.cluster),
       reason,
       ...(run !== undefined && { run }),
       ...(classes && { classes }),
@@ -75,10 +78,10 @@ async function order(kind: EvidenceOrder['kind'], written: string, options: Orde
       signal: controlNames.evidenceSignal,
       order: await signedOrder(given, key),
       refused: 'evidence.refused',
-      found: (_, fresh) => fresh.find(({ kind: done, actor }) => done === doneBy[kind] && actor === `person/${person}`),
+      found: (_, fresh) => fresh.find(({ kind: done, actor }) => outcomes.includes(done) && actor === `person/${person}`),
     });
-    return entry.text;
+    return { done: entry.kind, text: entry.text };
   });
-  if (options.json) return printJson({ done: doneBy[kind], text });
+  if (options.json) return printJson({ done, text });
   print(printable(`On the record: ${text}.`));
 }

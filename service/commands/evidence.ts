@@ -1,21 +1,26 @@
 import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
-import { FirebreakError } from '../../core/errors.ts';
-import type { EvidenceStore } from '../../core/evidence-store.ts';
+import { type ErrorCode, FirebreakError } from '../../core/errors.ts';
+import type { EvidenceStore, ManifestIndex } from '../../core/evidence-store.ts';
+import { fullIncidentId, subjectOfIncident } from '../../core/incident.ts';
 import type { IncidentKeys, KeyRegister } from '../../core/incident-key.ts';
 import type { SignatureVerifier } from '../../core/signing.ts';
-import { createManifestVerifier } from '../../integrations/evidence/manifest.ts';
+import { createIncidentKeys } from '../../integrations/evidence/incident-keys.ts';
+import { createKeyRegister } from '../../integrations/evidence/key-register.ts';
+import { createManifestVerifier, readManifest } from '../../integrations/evidence/manifest.ts';
+import { createManifestIndex } from '../../integrations/evidence/manifest-index.ts';
 import { openVerifier } from '../../integrations/keys/ed25519.ts';
 import { type Config, loadConfig } from '../config/load.ts';
 import { resolveStoreSecrets } from '../config/secrets.ts';
-import { openEvidenceStore, openIncidentKeys, openKeyRegister } from '../run/evidence.ts';
-import { evidencePublicKeys, openEvidenceVerifier } from '../run/evidence-keys.ts';
-import { incidentId, incidentState, withSession } from './connect.ts';
+import { openEvidenceStore, openShelf } from '../run/evidence.ts';
+import { evidencePublicKeys, lateEvidenceVerifier, openKeyWrap } from '../run/evidence-keys.ts';
+import { incidentState, withSession } from './connect.ts';
 import { getEvidence } from './evidence-get.ts';
 import { listKeys, listManifests } from './evidence-list.ts';
 import { registerEvidenceOrders } from './evidence-orders.ts';
 import { type ConfiguredOptions, withConfig, withExamples } from './options.ts';
 import { print, printable, printJson } from './output.ts';
+import { reasonOption } from './reason.ts';
 
 interface EvidenceOptions extends ConfiguredOptions {
   readonly run?: string;
@@ -38,6 +43,7 @@ export interface EvidenceReader {
   /** What it takes to have them, in words. */
   readonly opensWith: string;
   readonly register: KeyRegister;
+  readonly index: ManifestIndex;
   readonly verifier: SignatureVerifier | (() => Promise<SignatureVerifier>);
 }
 
@@ -73,7 +79,7 @@ export function registerEvidenceCommand(program: Command): void {
       .argument('[artefact]', 'only this artefact')
       .requiredOption('--as <person>', 'who reads it: an id of the roster')
       .requiredOption('--key <file>', 'this person’s own Ed25519 private key (PEM); the roster lists its public half')
-      .requiredOption('--reason <text>', 'why, for the record')
+      .addOption(reasonOption('why, for the record').makeOptionMandatory())
       .requiredOption('--out <folder>', 'the folder; it must not exist'),
     [
       'firebreak evidence get shop/Deployment/cart --as ada --key ~/.firebreak/ada.pem --reason "case 17" --out case-17',
@@ -107,7 +113,10 @@ async function printPublicKey(keyId: string | undefined, options: ConfiguredOpti
   if (options.json) return printJson(all);
   const found = keyId === undefined ? all.at(-1) : all.find((one) => one.keyId === keyId);
   if (!found)
-    throw new FirebreakError('FB_ERR_NOT_FOUND', `there is no key ${keyId}; there are ${all.map((one) => one.keyId).join(', ')}`);
+    throw new FirebreakError(
+      'FB_ERR_UNKNOWN_ID',
+      `there is no key ${keyId}; there are ${all.map((one) => one.keyId).join(', ')}`,
+    );
   for (const line of found.pem.trimEnd().split('\n')) print(line);
 }
 
@@ -121,35 +130,58 @@ async function openReader(options: EvidenceOptions): Promise<EvidenceReader> {
   const config = loadConfig({ path: options.config, env: process.env });
   const secrets = resolveStoreSecrets({ config, env: process.env });
   const canOpen = config.evidence.vault ? secrets.evidenceVault !== undefined : existsSync(config.evidence.wrapKeyFile);
-  const keys = canOpen ? await openIncidentKeys({ config, secrets }) : undefined;
+  const wrap = canOpen ? await openKeyWrap({ config, secrets }) : undefined;
+  const shelf = await openShelf({ config, secrets });
   const given = options.publicKey && (await openVerifier({ files: options.publicKey }));
-  // Asked for when a manifest is read: a list of what is kept needs no key at all.
-  let trusted: ReturnType<typeof openEvidenceVerifier> | undefined;
-  const verifier = async (): Promise<SignatureVerifier> => {
-    trusted ??= openEvidenceVerifier({ config, secrets });
-    return (await trusted)();
-  };
   return {
     config,
     store: await openEvidenceStore({ config, secrets }),
-    register: await openKeyRegister({ config, secrets }),
-    ...(keys && { keys }),
+    register: createKeyRegister({ shelf }),
+    index: createManifestIndex({ shelf }),
+    ...(wrap && { keys: createIncidentKeys({ wrap, shelf }) }),
     opensWith: config.evidence.vault ? 'the token of the evidence’s Vault' : config.evidence.wrapKeyFile,
-    verifier: given ?? verifier,
+    // A list of what is kept needs no key at all.
+    verifier: given ?? lateEvidenceVerifier({ config, secrets }),
   };
 }
+
+/** Without Temporal, or the keys to what it says, the store is asked alone. */
+const aloneAfter: ReadonlySet<ErrorCode> = new Set(['FB_ERR_CONFIG_INVALID', 'FB_ERR_UNAVAILABLE', 'FB_ERR_UNKNOWN_ID']);
 
 /** A manifest's own address needs no Temporal: evidence outlives it. */
 async function manifestsOf(written: string, options: EvidenceOptions): Promise<Wanted> {
   const reader = await openReader(options);
   if (isAddress(written)) return { reader, addresses: [written] };
-  const { evidence } = await withSession(options, (session) =>
-    incidentState(session, {
-      id: incidentId(session.config, written),
-      ...(options.run !== undefined && { run: options.run }),
-    }),
-  );
-  return { reader, addresses: [...new Set(evidence.map(({ manifestSha256 }) => manifestSha256))] };
+  const id = fullIncidentId(written, reader.config.cluster);
+  if (!subjectOfIncident(id))
+    throw new FirebreakError(
+      'FB_ERR_UNKNOWN_ID',
+      `${written} is no incident (such as shop/Deployment/cart), and not the whole SHA-256 of a manifest (64 digits)`,
+    );
+  const { run } = options;
+  try {
+    const { evidence } = await withSession(options, (session) =>
+      incidentState(session, { id, ...(run !== undefined && { run }) }),
+    );
+    return { reader, addresses: [...new Set(evidence.map(({ manifestSha256 }) => manifestSha256))] };
+  } catch (error) {
+    const addresses = error instanceof FirebreakError && aloneAfter.has(error.code) ? await indexed(reader, id, run) : [];
+    if (addresses.length === 0) throw error;
+    if (!options.json)
+      print('From the store alone, all runs of it: Temporal does not know the incident any more, or cannot be asked from here.');
+    return { reader, addresses };
+  }
+}
+
+/** What the store lists of an incident, oldest first. One that cannot be read stays in: who verifies must hear of it. */
+async function indexed({ index, store, verifier }: EvidenceReader, incident: string, run?: string): Promise<readonly string[]> {
+  const found: { readonly address: string; readonly createdAt: string }[] = [];
+  for (const address of await index.of(incident)) {
+    const manifest = await readManifest({ store, verifier, sha256: address }).catch(() => undefined);
+    if (manifest && (manifest.incident !== incident || (run !== undefined && manifest.run !== run))) continue;
+    found.push({ address, createdAt: manifest?.createdAt ?? '' });
+  }
+  return found.sort((one, other) => one.createdAt.localeCompare(other.createdAt)).map(({ address }) => address);
 }
 
 async function verify({ reader, addresses }: Wanted, options: EvidenceOptions): Promise<void> {

@@ -1,7 +1,9 @@
+import { type Choice, needsReason } from '../../core/approval.ts';
 import { signatureText } from '../../core/image-signature.ts';
 import type { IncidentState, QuestionState, TimelineEntry } from '../../core/incident-state.ts';
 import type { Lease } from '../../core/lease.ts';
 import { type RestraintTerms, restraintTitle } from '../../core/restraint.ts';
+import type { Names } from './names.ts';
 import { print, printable, printFacts, printTable, severityText, styled } from './output.ts';
 
 /** `2026-11-24T23:29:39.123Z` as `23:29:39.123`, with the date where it is another day than `day`. */
@@ -13,15 +15,15 @@ function heading(text: string): void {
   print(`\n${styled('bold', text)}`);
 }
 
-export function timelineLine(entry: TimelineEntry): string {
+export function timelineLine(entry: TimelineEntry, { actor }: Pick<Names, 'actor'>): string {
   const kind = entry.kind.padEnd(20);
-  return `${styled('dim', timeOf(entry.at))}  ${printable(kind)}  ${printable(entry.text)}  ${styled('dim', printable(entry.actor))}`;
+  return `${styled('dim', timeOf(entry.at))}  ${printable(kind)}  ${printable(entry.text)}  ${styled('dim', printable(actor(entry.actor)))}`;
 }
 
-export function statusText({ status, question }: QuestionState): string {
+export function statusText({ status, question }: QuestionState, { person }: Pick<Names, 'person'>): string {
   if (status.state === 'decided') {
     const label = question.choices.find((choice) => choice.id === status.choice)?.label ?? status.choice;
-    return `decided: ${label}, by ${status.by.join(' and ')}`;
+    return `decided: ${label}, by ${status.by.map(person).join(' and ')}`;
   }
   return status.state === 'void' ? `void: ${status.why}` : status.state;
 }
@@ -42,28 +44,37 @@ function whoLines({ answerers, level }: QuestionState): readonly string[] {
   ];
 }
 
-function printQuestions(questions: readonly QuestionState[]): void {
+function choiceLine(choice: Choice): string {
+  const { id, label, quorum, plans } = choice;
+  const touches = plans.flatMap((plan) => plan.blastRadius);
+  const facts = [
+    quorum === 1 ? '1 person' : `${quorum} people`,
+    touches.length === 0 ? 'changes nothing' : touches.join(', '),
+    ...(needsReason(choice) ? ['say why with --reason'] : []),
+  ];
+  return `--choice ${id}: ${label} (${facts.join('; ')})`;
+}
+
+function printQuestions(questions: readonly QuestionState[], names: Names): void {
   heading('Questions');
   for (const state of questions) {
     const { question } = state;
     print(`${printable(question.id)}  ${printable(question.text)}`);
-    print(`  ${printable(statusText(state))}`);
+    print(`  ${printable(statusText(state, names))}`);
     if (state.status.state !== 'open') continue;
     print(`  asked: ${printable(question.levels[state.level]?.group ?? 'nobody')}, until ${timeOf(state.levelUntil)}`);
     for (const line of whoLines(state)) print(`  ${printable(line)}`);
-    for (const choice of question.choices) {
-      const people = choice.quorum === 1 ? '1 person' : `${choice.quorum} people`;
-      const touches = choice.plans.flatMap((plan) => plan.blastRadius);
-      print(
-        `  --choice ${printable(choice.id)}: ${printable(choice.label)} (${people}; ${touches.length === 0 ? 'changes nothing' : printable(touches.join(', '))})`,
-      );
-    }
-    for (const { vote } of state.votes) print(`  ${printable(vote.person)} said ${printable(vote.choice)} at ${timeOf(vote.at)}`);
+    for (const choice of question.choices) print(`  ${printable(choiceLine(choice))}`);
+    for (const { vote } of state.votes)
+      print(`  ${printable(names.person(vote.person))} said ${printable(vote.choice)} at ${timeOf(vote.at)}`);
   }
 }
 
 /** The whole incident for people: what came in, what was done, what is asked, what lasts, what is on record. */
-export function printIncident(state: IncidentState, restraints: readonly RestraintTerms[] = []): void {
+export function printIncident(
+  state: IncidentState,
+  { names, restraints }: { readonly names: Names; readonly restraints: readonly RestraintTerms[] },
+): void {
   for (const terms of restraints)
     print(styled('yellow', printable(`In force: ${restraintTitle(terms)} (${terms.id}) until ${terms.until}: ${terms.reason}`)));
   print(`${severityText(state.severity)}  ${styled('bold', printable(state.title))}  ${state.open ? 'open' : 'closed'}`);
@@ -112,7 +123,7 @@ export function printIncident(state: IncidentState, restraints: readonly Restrai
       { title: 'TARGET', text: (row) => row.target.name },
     ]);
   }
-  if (state.questions.length > 0) printQuestions(state.questions);
+  if (state.questions.length > 0) printQuestions(state.questions, names);
   const { tickets = [] } = state;
   if (tickets.length > 0) {
     heading('Tickets');
@@ -130,5 +141,5 @@ export function printIncident(state: IncidentState, restraints: readonly Restrai
     );
   }
   heading('Timeline');
-  for (const entry of state.timeline) print(timelineLine(entry));
+  for (const entry of state.timeline) print(timelineLine(entry, names));
 }

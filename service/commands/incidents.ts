@@ -1,12 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { FirebreakError } from '../../core/errors.ts';
-import { incidentNames } from '../../core/incident.ts';
+import { fullIncidentId, incidentNames } from '../../core/incident.ts';
 import type { IncidentState } from '../../core/incident-state.ts';
 import { severities } from '../../core/severity.ts';
-import { type IncidentName, incidentId, incidentState, type Session, withSession } from './connect.ts';
+import { type IncidentName, incidentState, type Session, withSession } from './connect.ts';
 import { printIncident, timelineLine } from './incident-text.ts';
-import { type ConfiguredOptions, withConfig, withExamples } from './options.ts';
+import { namesWithIds } from './names.ts';
+import { type ConfiguredOptions, namespaceName, withConfig, withExamples } from './options.ts';
 import { print, printJson, printTable, severityText } from './output.ts';
 import { restraintsOn } from './restrain.ts';
 import { registerStartCommand } from './start-incident.ts';
@@ -35,11 +36,6 @@ function positive(text: string): number {
   const number = Number(text);
   if (!Number.isInteger(number) || number < 1) throw new InvalidArgumentError('A whole number from 1 is needed.');
   return number;
-}
-
-function namespaceName(text: string): string {
-  if (!/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/.test(text)) throw new InvalidArgumentError('Not the name of a namespace.');
-  return text;
 }
 
 /** Adds `firebreak incidents list|show|watch|start`. */
@@ -80,7 +76,7 @@ export function registerIncidentsCommand(program: Command): void {
         namespace,
         playbooks: bodies.map(({ playbook }) => playbook),
       });
-      printIncident(state, held);
+      printIncident(state, { names: namesWithIds(session.config.roster), restraints: held });
     }),
   );
   withExamples(incident('watch', 'print the timeline as it grows, until the incident closes'), [
@@ -93,7 +89,7 @@ export function registerIncidentsCommand(program: Command): void {
 }
 
 function nameOf(session: Session, written: string, { run }: ShowOptions): IncidentName {
-  return { id: incidentId(session.config, written), ...(run !== undefined && { run }) };
+  return { id: fullIncidentId(written, session.config.cluster), ...(run !== undefined && { run }) };
 }
 
 function queryOf(session: Session, options: Omit<ListOptions, 'config' | 'json'>): string {
@@ -161,12 +157,23 @@ export function newEntries(
 }
 
 async function watch(session: Session, name: IncidentName, options: ShowOptions): Promise<void> {
+  const names = namesWithIds(session.config.roster);
   let before: IncidentState | undefined;
-  for (;;) {
-    const now = await incidentState(session, name);
+  for (let isAway = false; ; ) {
+    const now = await incidentState(session, name).catch((error: unknown) => {
+      if (!before || !(error instanceof FirebreakError && error.code === 'FB_ERR_UNAVAILABLE')) throw error;
+      return undefined;
+    });
+    if (!now) {
+      if (!isAway) process.stderr.write('No answer at the moment: the timeline goes on when there is one.\n');
+      isAway = true;
+      await sleep(1_000);
+      continue;
+    }
+    isAway = false;
     for (const entry of newEntries(before, now)) {
       if (options.json) printJson(entry);
-      else print(timelineLine(entry));
+      else print(timelineLine(entry, names));
     }
     if (!now.open) return;
     before = now;

@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
 import { FirebreakError } from '../../core/errors.ts';
+import { fullIncidentId } from '../../core/incident.ts';
 import type { IncidentState } from '../../core/incident-state.ts';
-import { incidentId, incidentState, withSession } from './connect.ts';
+import { incidentState, withSession } from './connect.ts';
 import { withExamples } from './options.ts';
 import { submit, type VoterOptions, voterIn, withVoter } from './vote.ts';
 
@@ -24,7 +25,8 @@ export function registerLeaseCommand(program: Command): void {
         .argument('<incident>', 'id of the incident, with or without incident/CLUSTER/ before it')
         .argument('[lease]', 'id of the lease; needed where more than one is active'),
     );
-    withExamples(command, [`firebreak lease ${choice} shop/Deployment/cart --as ada --key ~/.firebreak/ada.pem`]).action(
+    const why = choice === 'release' ? '--reason "our own job" ' : '';
+    withExamples(command, [`firebreak lease ${choice} shop/Deployment/cart ${why}--as ada --key ~/.firebreak/ada.pem`]).action(
       (written: string, leaseId: string | undefined, options: VoterOptions) => answer({ choice, written, leaseId, options }),
     );
   };
@@ -35,13 +37,16 @@ export function registerLeaseCommand(program: Command): void {
 
 /** The id of the one active lease, or of the wanted one. @throws FB_ERR_REFUSED. */
 export function leaseOf(state: IncidentState, wanted: string | undefined): string {
-  const active = state.leases.filter((lease) => lease.state === 'active').map((lease) => lease.id);
-  const [first, ...others] = wanted === undefined ? active : active.filter((id) => id === wanted);
+  const active = state.leases.filter((lease) => lease.state === 'active');
+  const [first, ...others] = wanted === undefined ? active : active.filter(({ id }) => id === wanted);
   if (first === undefined)
     throw new FirebreakError('FB_ERR_REFUSED', wanted === undefined ? 'no lease is active' : `the lease ${wanted} is not active`);
   if (others.length > 0)
-    throw new FirebreakError('FB_ERR_REFUSED', `more than one lease is active, name one: ${active.join(', ')}`);
-  return first;
+    throw new FirebreakError(
+      'FB_ERR_REFUSED',
+      `more than one lease is active, name one: ${active.map(({ id, action, target }) => `${id} (${action} on ${target.name})`).join(', ')}`,
+    );
+  return first.id;
 }
 
 function answer(call: {
@@ -52,7 +57,7 @@ function answer(call: {
 }): Promise<void> {
   const { options } = call;
   return withSession(options, async (session) => {
-    const state = await incidentState(session, { id: incidentId(session.config, call.written) });
+    const state = await incidentState(session, { id: fullIncidentId(call.written, session.config.cluster) });
     const id = leaseOf(state, call.leaseId);
     const question = state.questions.find((one) => one.question.id === `lease:${id}` && one.status.state === 'open');
     const choice = question?.question.choices.find((one) => one.id === call.choice);

@@ -1,4 +1,5 @@
-import type { Command } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
+import { namespacePattern } from '../../core/namespace-name.ts';
 
 export interface CommonOptions {
   readonly json?: true;
@@ -10,6 +11,12 @@ export interface ConfiguredOptions extends CommonOptions {
 
 export function withJson(command: Command): Command {
   return command.option('--json', 'print JSON');
+}
+
+/** What Kubernetes takes as the name of a namespace (RFC 1123 label). @throws InvalidArgumentError */
+export function namespaceName(text: string): string {
+  if (!namespacePattern.test(text)) throw new InvalidArgumentError('Not the name of a namespace.');
+  return text;
 }
 
 /** `--config` and `--json`, as every command that needs the configuration has them. */

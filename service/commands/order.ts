@@ -18,6 +18,12 @@ export async function signedWith<Given extends Order>(order: Given, signer: Sign
   return { order, keyId: signer.keyId, signature: await signer.sign(orderBytes(order)) };
 }
 
+/** What has another form is the id of nothing: said before anything is sent. @throws FB_ERR_UNKNOWN_ID. */
+export function mustBeId(id: string, what: string): void {
+  if (!/^[0-9a-f]{16}$/.test(id))
+    throw new FirebreakError('FB_ERR_UNKNOWN_ID', `there is no ${what} with the id ${id}: the list of them shows their ids`);
+}
+
 /**
  * Sends an order to the control workflow of the cluster, and waits for what it makes of it.
  * @throws FB_ERR_VOTE_REFUSED with the reason; FB_ERR_UNAVAILABLE when it is sent, and nobody has answered yet.

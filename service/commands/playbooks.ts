@@ -5,13 +5,14 @@ import { playbooks as all } from '../../playbooks/index.ts';
 import { type CommonOptions, withExamples, withJson } from './options.ts';
 import { print, printFacts, printJson, printTable, styled } from './output.ts';
 
-function described({ id, title, on, per, uses, headStart }: AnyPlaybook) {
+function described({ id, title, on, per, uses, headStart, evidenceFirst }: AnyPlaybook) {
   return {
     id,
     title,
     on,
     per: per ?? 'pod',
     headStart: headStart ?? null,
+    evidenceFirst: evidenceFirst ?? null,
     uses: Object.values(uses).map(({ name, title: does, effect, reach, undo }) => ({ name, title: does, effect, reach, undo })),
   };
 }
@@ -49,7 +50,7 @@ function list(options: CommonOptions): void {
 function show(id: string, options: CommonOptions): void {
   const playbook = all.find((one) => one.id === id);
   if (!playbook)
-    throw new FirebreakError('FB_ERR_NOT_FOUND', `there is no playbook ${id}, only: ${all.map((one) => one.id).join(', ')}`);
+    throw new FirebreakError('FB_ERR_UNKNOWN_ID', `there is no playbook ${id}, only: ${all.map((one) => one.id).join(', ')}`);
   const shown = described(playbook);
   if (options.json) {
     printJson(shown);
@@ -63,6 +64,7 @@ function show(id: string, options: CommonOptions): void {
     ['needs', shown.on.requires.join(', ') || 'nothing'],
     ['runs once per', shown.per],
     ['head start', shown.headStart ?? 'none'],
+    ['evidence first', shown.evidenceFirst === null ? 'no, beside containment' : `yes, at most ${shown.evidenceFirst}`],
   ]);
   print();
   printTable(shown.uses, [

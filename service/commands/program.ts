@@ -2,6 +2,8 @@ import { Command } from 'commander';
 
 interface LazyCommand {
   readonly name: string;
+  /** What people also type for it. */
+  readonly alias?: string;
   readonly description: string;
   /** Loads the command's module only when it is asked for: clients of Temporal and Kubernetes cost half a second. */
   readonly register: (program: Command) => Promise<void>;
@@ -46,6 +48,7 @@ const commands: readonly LazyCommand[] = [
   },
   {
     name: 'suppress',
+    alias: 'suppressions',
     description: 'alerts that are hidden for a time: proposed by one person, approved by another',
     register: async (program) => (await import('./suppress.ts')).registerSuppressCommand(program),
   },
@@ -163,7 +166,7 @@ export async function createProgram({
   const name = wanted(args);
   for (const command of commands) {
     if (program.commands.some((known) => known.name() === command.name)) continue;
-    if (command.name === name) await command.register(program);
+    if (command.name === name || command.alias === name) await command.register(program);
     else program.command(command.name).description(command.description);
   }
   return program;

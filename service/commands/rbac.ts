@@ -2,13 +2,14 @@ import { type Command, InvalidArgumentError } from 'commander';
 import type { ActionDeclaration, Pool } from '../../core/action.ts';
 import { actions as all } from '../../core/actions/index.ts';
 import { FirebreakError } from '../../core/errors.ts';
+import { usualNamespace } from '../config/fields.ts';
 import { type Config, loadConfig } from '../config/load.ts';
 import { actionsOfPlaybooks, enabledActions } from '../rbac/enabled.ts';
 import { rbacManifests } from '../rbac/manifests.ts';
 import { missingRights } from '../rbac/missing.ts';
 import { risksOf } from '../rbac/risks.ts';
 import { openClusterApi } from '../run/cluster-api.ts';
-import { type CommonOptions, type ConfiguredOptions, withConfig, withExamples, withJson } from './options.ts';
+import { type CommonOptions, type ConfiguredOptions, namespaceName, withConfig, withExamples, withJson } from './options.ts';
 import { print, printable, printJson, printTable } from './output.ts';
 
 interface ManifestOptions extends CommonOptions {
@@ -16,7 +17,7 @@ interface ManifestOptions extends CommonOptions {
   readonly playbooks?: readonly string[];
   readonly actions?: readonly string[];
   readonly pool?: Pool;
-  readonly namespace: string;
+  readonly namespace?: string;
 }
 
 const pools: readonly Pool[] = ['cell', 'secrets', 'forensics', 'desk'];
@@ -41,7 +42,11 @@ function withActions(command: Command): Command {
     .option('--playbooks <ids>', 'only what these need, with commas between', list)
     .option('--actions <names>', 'these actions too, with commas between', list)
     .option('--pool <pool>', 'only this pool', pool)
-    .option('--namespace <name>', 'where Firebreak runs', 'firebreak');
+    .option(
+      '--namespace <name>',
+      'where Firebreak runs (default: kubernetes.ownNamespace of the configuration, else firebreak)',
+      namespaceName,
+    );
 }
 
 /** Adds `firebreak rbac manifests|risks|check`. */
@@ -82,7 +87,11 @@ function chosen(
   config: Config | undefined,
 ): readonly ActionDeclaration[] {
   const unknown = actions.find((name) => !all.some((action) => action.name === name));
-  if (unknown !== undefined) throw new FirebreakError('FB_ERR_NOT_FOUND', `there is no action ${unknown}`);
+  if (unknown !== undefined)
+    throw new FirebreakError(
+      'FB_ERR_UNKNOWN_ID',
+      `there is no action ${unknown}, only: ${all.map(({ name }) => name).join(', ')}`,
+    );
   const enabled = config && playbooks === undefined ? enabledActions(config) : actionsOfPlaybooks(playbooks);
   const used = new Set(enabled.map(({ name }) => name));
   return all.filter(({ name }) => used.has(name) || actions.includes(name));
@@ -97,7 +106,8 @@ function made(options: ManifestOptions): ReadonlyMap<string, string> {
     ...(config.forensics.toolsImage !== undefined && { toolsImage: config.forensics.toolsImage }),
     ...(config.forensics.uploads && { uploads: config.forensics.uploads.address }),
   };
-  const manifests = rbacManifests({ actions, namespace: options.namespace, ...(pinned && { pinned }) });
+  const namespace = options.namespace ?? config?.kubernetes.ownNamespace ?? usualNamespace;
+  const manifests = rbacManifests({ actions, namespace, ...(pinned && { pinned }) });
   const isWanted = (file: string): boolean =>
     file === `${options.pool}.yaml` ||
     actions.some(({ name, pool: of }) => of === options.pool && file === `opt-in/${name}.yaml`);
@@ -110,6 +120,7 @@ function risks(options: ManifestOptions): void {
     printJson(found);
     return;
   }
+  if (found.length === 0) print('Nothing: no account of these has a right that changes something or shows a secret.');
   for (const account of new Set(found.map((one) => one.account))) {
     print(`Whoever has a token of ${account}, whatever they ask of the API server:\n`);
     for (const { right, alone, heldTo } of found.filter((one) => one.account === account)) {
@@ -126,7 +137,7 @@ async function check(options: ConfiguredOptions & CommonOptions & { readonly poo
   const api = await openClusterApi({ config, env: process.env });
   try {
     const actions = enabledActions(config);
-    const missing = await missingRights({ api, pool: options.pool, actions });
+    const missing = await missingRights({ api, pool: options.pool, actions, namespace: config.kubernetes.ownNamespace });
     if (missing.length > 0) process.exitCode = 1;
     if (options.json) return printJson(missing);
     const count = actions.filter((action) => action.pool === options.pool).length;

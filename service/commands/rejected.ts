@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Command } from 'commander';
 import { FirebreakError } from '../../core/errors.ts';
 import { createBox } from '../../integrations/crypto-box/box.ts';
@@ -9,6 +11,7 @@ import { sealedFor } from '../intake/receive.ts';
 import { Spool } from '../intake/spool.ts';
 import { type ConfiguredOptions, withConfig, withExamples } from './options.ts';
 import { print, printable, printFacts, printJson, printTable } from './output.ts';
+import { reasonOption } from './reason.ts';
 
 interface Kind {
   readonly command: 'rejected' | 'refused';
@@ -66,7 +69,7 @@ function registerKind(group: Command, kind: Kind): void {
         .description('take them off the list for good: nothing is done about them any more')
         .argument('[ids...]')
         .option('--all', 'all that are listed')
-        .requiredOption('--reason <text>', 'why; goes into the log'),
+        .addOption(reasonOption('why; goes into the log').makeOptionMandatory()),
     ),
     [`firebreak alerts ${command} drop ${letter}12 --reason 'a test of ours'`],
   ).action((ids: readonly string[], options: SeveralOptions & { readonly reason: string }, own: Command) => {
@@ -77,7 +80,7 @@ function registerKind(group: Command, kind: Kind): void {
 
 /** To take all there must be asked for all. */
 function mustName(ids: readonly string[], { all }: SeveralOptions, command: Command): void {
-  if ((ids.length === 0) === (all === undefined)) command.error('error: name the ids, or --all');
+  if ((ids.length === 0) === (all === undefined)) command.error('error: name the ids, or say --all, and not both');
 }
 
 interface SeveralOptions extends ConfiguredOptions {
@@ -99,6 +102,12 @@ async function withKept(options: ConfiguredOptions, work: (session: Kept) => Pro
   const { dir: directory, maxBytes } = config.intake.spool;
   const running = await askRunningService(directory);
   if (running !== undefined) return work({ kept: running, open });
+  // On another machine an empty spool would be made, and "nothing was rejected" would be no answer.
+  if (!existsSync(join(directory, 'data.mdb')))
+    throw new FirebreakError(
+      'FB_ERR_FILE_MISSING',
+      `there is no spool in ${directory}: this is asked on the machine of the cell, with its configuration`,
+    );
   const spool = await Spool.open({ directory, maxBytes });
   try {
     const kept = new KeptAlerts({ spool });
@@ -199,5 +208,8 @@ async function known(kept: KeptAlertsAccess, { command, letter }: Kind, id: stri
   if (shown !== undefined) return shown;
   const other = kinds.find((one) => one.letter !== letter && id.startsWith(one.letter));
   const hint = other && /^.\d+$/.test(id) ? ` (an id with ${other.letter} is for: firebreak alerts ${other.command})` : '';
-  throw new FirebreakError('FB_ERR_NOT_FOUND', `nothing is ${command} under ${JSON.stringify(id)}${hint}`);
+  throw new FirebreakError(
+    'FB_ERR_UNKNOWN_ID',
+    `nothing is ${command} under ${JSON.stringify(id)}${hint || `: firebreak alerts ${command} list shows what there is`}`,
+  );
 }

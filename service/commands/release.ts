@@ -102,12 +102,13 @@ function show(containments: readonly Containment[], server: string, { cellKey, f
   }
   print(`${containments.length} contained at ${server}:`);
   if (!cellKey) print(styled('yellow', 'No --cell-key: what the objects carry is shown as it stands there, not authenticated.'));
-  for (const { target, action, incident, state, authentic, difference, changes } of containments) {
+  for (const { target, action, incident, state, authentic, difference, changes, elsewhere } of containments) {
     const word = { yes: 'authentic', no: 'NOT AUTHENTIC', unknown: 'not authenticated' }[authentic];
     print();
     print(`${styled('bold', printable(target))}  ${action}  ${word}  ${printable(incident ?? 'no incident named')}`);
     for (const line of changes) print(`  ${styled(line.startsWith('+') ? 'green' : 'red', printable(line))}`);
     for (const line of difference) print(`  ! ${printable(line)}`);
+    if (elsewhere !== undefined) print(styled('yellow', `  not from here: ${elsewhere}`));
     if (state === 'drifted') print(force ? '  released all the same: --force' : '  drifted: refused without --force');
   }
   print();

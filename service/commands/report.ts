@@ -44,7 +44,7 @@ export function registerReportCommand(program: Command): void {
   );
 }
 
-/** @throws FB_ERR_CONFIG_INVALID, FB_ERR_NOT_FOUND, FB_ERR_UNAVAILABLE. */
+/** @throws FB_ERR_CONFIG_INVALID, FB_ERR_FILE_MISSING, FB_ERR_UNAVAILABLE. */
 async function readReport({ config: path, since: span }: DecisionsOptions): Promise<DecisionReport> {
   const config = loadConfig({ path, env: process.env });
   const database = await openDatabase({ url: existingAuditUrl(config) });

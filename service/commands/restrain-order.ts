@@ -3,7 +3,7 @@ import { type RestraintScope, restraintPlan, type SignedRestraint, type SignedRe
 import { endNeedsStepUp } from '../../core/step-up.ts';
 import type { Config } from '../config/load.ts';
 import { incidentState, type Session } from './connect.ts';
-import { giveOrder } from './order.ts';
+import { giveOrder, mustBeId } from './order.ts';
 
 /**
  * Puts a proposal to the control workflow, whoever signed it for its person, and waits until people are asked.
@@ -21,8 +21,9 @@ export function proposeRestraint(session: Session, order: SignedRestraint): Prom
   });
 }
 
-/** @throws as `proposeRestraint`. */
-export function endRestraint(session: Session, order: SignedRestraintEnd): Promise<RestraintState> {
+/** @throws as `proposeRestraint`; FB_ERR_UNKNOWN_ID for what is no id. */
+export async function endRestraint(session: Session, order: SignedRestraintEnd): Promise<RestraintState> {
+  mustBeId(order.order.restraint, 'freeze, observe mode or broken glass');
   return giveOrder(session, {
     signal: controlNames.endSignal,
     order,

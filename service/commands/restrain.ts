@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { ControlState } from '../../core/control.ts';
 import { FirebreakError } from '../../core/errors.ts';
-import { subjectOfIncident } from '../../core/incident.ts';
+import { fullIncidentId, subjectOfIncident } from '../../core/incident.ts';
 import {
   type EndRestraint,
   endChoice,
@@ -23,7 +23,8 @@ import { stepUpNonce } from '../../core/step-up.ts';
 import { approveChoice } from '../../core/suppression.ts';
 import { playbooks } from '../../playbooks/index.ts';
 import { idTokenIn, signInAdvice } from './cast-vote.ts';
-import { controlState, incidentId, type Session, withSession } from './connect.ts';
+import { controlState, type Session, withSession } from './connect.ts';
+import { namesWithIds } from './names.ts';
 import { type ConfiguredOptions, withConfig, withExamples } from './options.ts';
 import { signedOrder } from './order.ts';
 import { print, printable, printJson, printTable } from './output.ts';
@@ -62,7 +63,7 @@ function registerProposal(program: Command, mode: HoldingMode, description: stri
     .option('--owner <person>', 'who answers for it (default: who proposes it)');
   withExamples(requireReason(command), [
     `firebreak ${mode} --reason "maintenance of the shop" --namespace shop --hours 2 --as ada --key ~/.firebreak/ada.pem`,
-    'firebreak restraints approve 0123456789abcdef --as ben --key ~/.firebreak/ben.pem',
+    'firebreak restraints approve 0123456789abcdef --reason "agreed" --as ben --key ~/.firebreak/ben.pem',
   ]).action((options: ProposeOptions) => withSession(options, (session) => propose(session, mode, options)));
 }
 
@@ -99,7 +100,7 @@ export function registerBreakGlassCommand(program: Command): void {
     .option('--owner <person>', 'who answers for it (default: who proposes it)');
   withExamples(requireReason(command), [
     'firebreak break-glass --incident shop/Deployment/cart --reason "spreads faster than the caps allow" --as ada --key ~/.firebreak/ada.pem',
-    'firebreak restraints approve 0123456789abcdef --as ben --key ~/.firebreak/ben.pem',
+    'firebreak restraints approve 0123456789abcdef --reason "agreed" --as ben --key ~/.firebreak/ben.pem',
     'firebreak unfreeze 0123456789abcdef --reason "over" --as ben --key ~/.firebreak/ben.pem',
   ]).action((options: ProposeOptions) => withSession(options, (session) => propose(session, 'break-glass', options)));
 }
@@ -130,13 +131,13 @@ export function registerRestraintsCommand(program: Command): void {
   ).action((options: ConfiguredOptions & { readonly all?: true }) => withSession(options, (session) => list(session, options)));
   withExamples(
     withVoter(restraints.command('approve').description('agree to a proposal of somebody else').argument('<id>', 'its id')),
-    ['firebreak restraints approve 0123456789abcdef --as ben --key ~/.firebreak/ben.pem'],
+    ['firebreak restraints approve 0123456789abcdef --reason "agreed" --as ben --key ~/.firebreak/ben.pem'],
   ).action((id: string, options: VoterOptions) => withSession(options, (session) => approve(session, id, options)));
 }
 
 function scopeOf({ config }: Session, mode: RestraintMode, { namespace, playbook, incident }: ProposeOptions): RestraintScope {
   if (incident !== undefined) {
-    const name = incidentId(config, incident);
+    const name = fullIncidentId(incident, config.cluster);
     if (subjectOfIncident(name)) return { kind: 'incident', name };
     throw new FirebreakError('FB_ERR_REFUSED', `${incident} names no incident: write NAMESPACE/Kind/NAME`);
   }
@@ -145,7 +146,7 @@ function scopeOf({ config }: Session, mode: RestraintMode, { namespace, playbook
     throw new FirebreakError('FB_ERR_REFUSED', 'say for which --incident or --namespace: the glass is broken for nothing wider');
   if (playbook === undefined) return { kind: 'cluster' };
   if (!playbooks.some(({ id }) => id === playbook))
-    throw new FirebreakError('FB_ERR_NOT_FOUND', `there is no playbook ${playbook}`);
+    throw new FirebreakError('FB_ERR_UNKNOWN_ID', `there is no playbook ${playbook}`);
   return { kind: 'playbook', name: playbook };
 }
 
@@ -168,7 +169,7 @@ async function propose(session: Session, mode: RestraintMode, options: ProposeOp
   if (options.json) return printJson(terms);
   print(printable(`Proposed as ${terms.id}: ${restraintTitle(terms)}, until ${terms.until}. Nothing has changed yet.`));
   const people = severityOf(terms) === 'critical' ? 'Two other people' : 'Somebody else';
-  print(`${people} must agree: firebreak restraints approve ${terms.id}`);
+  print(`${people} must agree: firebreak restraints approve ${terms.id} --reason WHY`);
   const note = await noteOn(session, terms.scope);
   if (note !== undefined) print(note);
 }
@@ -205,7 +206,7 @@ async function approve(session: Session, id: string, options: VoterOptions): Pro
   const question = state.questions.find((one) => one.question.id === restraint?.question);
   const choice = question?.question.choices.find((one) => one.id === approveChoice);
   if (!restraint || !question || !choice)
-    throw new FirebreakError('FB_ERR_NOT_FOUND', `there is no freeze, observe mode or broken glass ${id}`);
+    throw new FirebreakError('FB_ERR_UNKNOWN_ID', `there is no freeze, observe mode or broken glass ${id}`);
   if (question.status.state !== 'open') throw new FirebreakError('FB_ERR_REFUSED', `nobody is asked about ${id} any more`);
   await submit(session, { state, question, choice, ...voterIn(options) }, options);
 }
@@ -221,12 +222,13 @@ async function list(session: Session, options: ConfiguredOptions & { readonly al
     return print(
       options.all ? 'No freezes, no observe modes, and no broken glass.' : 'Nothing is frozen, and nothing is proposed.',
     );
+  const { person } = namesWithIds(session.config.roster);
   printTable(rows, [
     { title: 'ID', text: ({ proposal }) => proposal.order.terms.id },
     { title: 'MODE', text: ({ proposal }) => proposal.order.terms.mode },
     { title: 'STATE', text: ({ status }) => status.state },
     { title: 'UNTIL', text: ({ proposal }) => proposal.order.terms.until.replace('T', ' ').slice(0, 16) },
-    { title: 'OWNER', text: ({ proposal }) => proposal.order.terms.owner },
+    { title: 'OWNER', text: ({ proposal }) => person(proposal.order.terms.owner) },
     { title: 'SCOPE', text: ({ proposal }) => scopeText(proposal.order.terms.scope) },
     { title: 'REASON', text: ({ proposal }) => proposal.order.terms.reason },
   ]);

@@ -1,13 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { shortIncidentId } from '../../core/incident.ts';
 import { type IncidentTerms, podIn, type StartIncident } from '../../core/incident-order.ts';
-import { redactSecrets } from '../../core/redact.ts';
 import { type Severity, severities } from '../../core/severity.ts';
 import { type Session, withSession } from './connect.ts';
 import { orderIncident, startedText } from './incident-order.ts';
 import { type ConfiguredOptions, withConfig, withExamples } from './options.ts';
 import { signedOrder } from './order.ts';
 import { print, printable, printJson } from './output.ts';
+import { reasonOption } from './reason.ts';
 import { withPerson } from './vote.ts';
 
 type Pod = IncidentTerms['pod'];
@@ -23,8 +24,6 @@ interface StartOptions extends OrderOptions {
   readonly severity: Severity;
 }
 
-const shortestReason = 3;
-const longestReason = 500;
 const longestLink = 500;
 /** Below these nobody would be asked. */
 const startedAs: readonly Severity[] = severities.slice(0, 4);
@@ -33,14 +32,6 @@ function podNamed(text: string): Pod {
   const pod = podIn(text);
   if (!pod) throw new InvalidArgumentError('Write NAMESPACE/NAME, as kubectl prints them.');
   return pod;
-}
-
-/** Without the secrets that people paste with what they have seen. */
-function reasonGiven(text: string): string {
-  const reason = redactSecrets(text.trim());
-  if (reason.length < shortestReason) throw new InvalidArgumentError('Say why, in a few words.');
-  if (reason.length > longestReason) throw new InvalidArgumentError(`Say it in ${longestReason} characters at most.`);
-  return reason;
 }
 
 function linkGiven(text: string): string {
@@ -52,7 +43,7 @@ function linkGiven(text: string): string {
 function withOrder(command: Command, reason: string): Command {
   return withConfig(
     withPerson(command.argument('<namespace/pod>', 'the pod that it is about', podNamed), 'who orders it')
-      .addOption(new Option('--reason <text>', reason).argParser(reasonGiven).makeOptionMandatory())
+      .addOption(reasonOption(reason).makeOptionMandatory())
       .option('--link <url>', 'of the message or page that it came from', linkGiven),
   );
 }
@@ -99,7 +90,7 @@ function order(options: OrderOptions, wanted: Pick<IncidentTerms, 'wish' | 'pod'
     const start: StartIncident = { version: 1, kind: 'incident.start', person, at: new Date().toISOString(), terms };
     const incident = await orderIncident(session, await signedOrder(start, options.key));
     if (options.json) return printJson({ incident, terms });
-    const short = incident.replace(`incident/${cluster}/`, '');
+    const short = shortIncidentId(incident, cluster);
     print(printable(startedText(short, wanted)));
     print(printable(`What becomes of it: firebreak incidents watch ${short}`));
   });

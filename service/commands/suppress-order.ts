@@ -1,7 +1,7 @@
 import { type ControlState, controlNames, type SuppressionState } from '../../core/control.ts';
 import type { SignedEnd, SignedProposal } from '../../core/suppression.ts';
 import type { Session } from './connect.ts';
-import { giveOrder } from './order.ts';
+import { giveOrder, mustBeId } from './order.ts';
 
 /**
  * Puts a proposal to the control workflow, whoever signed it for its person, and waits until people are asked.
@@ -19,8 +19,9 @@ export function proposeSuppression(session: Session, order: SignedProposal): Pro
   });
 }
 
-/** @throws as `proposeSuppression`. */
-export function endSuppression(session: Session, order: SignedEnd): Promise<SuppressionState> {
+/** @throws as `proposeSuppression`; FB_ERR_UNKNOWN_ID for what is no id. */
+export async function endSuppression(session: Session, order: SignedEnd): Promise<SuppressionState> {
+  mustBeId(order.order.suppression, 'suppression');
   return giveOrder(session, {
     signal: controlNames.endSignal,
     order,

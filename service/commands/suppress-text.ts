@@ -3,6 +3,7 @@ import { FirebreakError } from '../../core/errors.ts';
 import { workloadText } from '../../core/suppression.ts';
 import { type HiddenAlert, type HiddenCount, readHidden } from '../intake/hidden-alerts.ts';
 import { controlState, type Session } from './connect.ts';
+import { type Names, namesWithIds } from './names.ts';
 import { print, printable, printFacts, printJson, printTable } from './output.ts';
 
 type Hidden = ReadonlyMap<string, { readonly count: HiddenCount; readonly alerts: readonly HiddenAlert[] }> | undefined;
@@ -11,9 +12,9 @@ function idOf({ proposal }: SuppressionState): string {
   return proposal.order.terms.id;
 }
 
-function votesOn(state: ControlState, { question }: SuppressionState): string {
+function votesOn(state: ControlState, { question }: SuppressionState, { person }: Names): string {
   const asked = state.questions.find((one) => one.question.id === question);
-  return asked?.votes.map(({ vote }) => `${vote.person}: ${vote.choice}`).join(', ') ?? '';
+  return asked?.votes.map(({ vote }) => `${person(vote.person)}: ${vote.choice}`).join(', ') ?? '';
 }
 
 function countText(hidden: Hidden, id: string): string {
@@ -41,23 +42,24 @@ export async function listSuppressions(session: Session, options: { readonly jso
     return;
   }
   if (rows.length === 0) return print(options.all ? 'No suppressions.' : 'Nothing is hidden, and nothing is proposed.');
+  const { person } = namesWithIds(session.config.roster);
   printTable(rows, [
     { title: 'ID', text: idOf },
     { title: 'STATE', text: ({ status }) => status.state },
     { title: 'UNTIL', text: ({ proposal }) => proposal.order.terms.until.replace('T', ' ').slice(0, 16) },
     { title: 'UP TO', text: ({ proposal }) => proposal.order.terms.upTo },
     { title: 'HIDDEN', text: (one) => countText(hidden, idOf(one)) },
-    { title: 'OWNER', text: ({ proposal }) => proposal.order.terms.owner },
+    { title: 'OWNER', text: ({ proposal }) => person(proposal.order.terms.owner) },
     { title: 'WORKLOAD', text: ({ proposal }) => workloadText(proposal.order.terms.match.workload) },
     { title: 'RULE', text: ({ proposal }) => proposal.order.terms.match.rule },
   ]);
 }
 
-/** `firebreak suppress show`. @throws FB_ERR_NOT_FOUND. */
+/** `firebreak suppress show`. @throws FB_ERR_UNKNOWN_ID. */
 export async function showSuppression(session: Session, id: string, options: { readonly json?: true }): Promise<void> {
   const state = await controlState(session);
   const found = state.suppressions.find((one) => idOf(one) === id);
-  if (!found) throw new FirebreakError('FB_ERR_NOT_FOUND', `there is no suppression ${id}`);
+  if (!found) throw new FirebreakError('FB_ERR_UNKNOWN_ID', `there is no suppression ${id}`);
   const hidden = await readHidden(session.config.intake.spool.dir, [id]);
   const what = hidden?.get(id);
   if (options.json) {
@@ -67,6 +69,7 @@ export async function showSuppression(session: Session, id: string, options: { r
   }
   const { terms, person, via } = found.proposal.order;
   const { match } = terms;
+  const names = namesWithIds(session.config.roster);
   const facts: readonly (readonly [string, string])[] = [
     ['id', id],
     ['state', found.status.state],
@@ -78,9 +81,9 @@ export async function showSuppression(session: Session, id: string, options: { r
     ['hides', `${terms.upTo} at worst`],
     ['from', terms.from],
     ['until', terms.until],
-    ['owner', terms.owner],
-    ['proposed by', via === 'slack' ? `${person}, in Slack` : person],
-    ['votes', votesOn(state, found)],
+    ['owner', names.person(terms.owner)],
+    ['proposed by', via === 'slack' ? `${names.person(person)}, in Slack` : names.person(person)],
+    ['votes', votesOn(state, found, names)],
     ['reason', terms.reason],
     ['hidden', what ? `${what.count.count}, from ${what.count.firstSeen} to ${what.count.lastSeen}` : countText(hidden, id)],
   ];

@@ -52,6 +52,7 @@ function days(text: string): number {
 export function registerSuppressCommand(program: Command): void {
   const suppress = program
     .command('suppress')
+    .alias('suppressions')
     .description('alerts that are hidden for a time: proposed by one person, approved by another');
 
   const add = withVoter(suppress.command('add').description('propose to hide alerts; somebody else must approve it'))
@@ -76,7 +77,7 @@ export function registerSuppressCommand(program: Command): void {
     withVoter(
       suppress.command('approve').description('agree to a proposal of somebody else').argument('<id>', 'id of the suppression'),
     ),
-    ['firebreak suppress approve 0123456789abcdef --as ben --key ~/.firebreak/ben.pem'],
+    ['firebreak suppress approve 0123456789abcdef --reason "seen it too" --as ben --key ~/.firebreak/ben.pem'],
   ).action((id: string, options: VoterOptions) => withSession(options, (session) => approve(session, id, options)));
 
   const end = withVoter(
@@ -139,7 +140,9 @@ async function propose(session: Session, options: AddOptions): Promise<void> {
   if (options.json) printJson(found.proposal.order.terms);
   else {
     print(printable(`Proposed as ${terms.id}: hide ${suppressionTitle(terms)}, until ${terms.until}.`));
-    print(`Somebody else must agree${terms.upTo === 'critical' ? ', two people' : ''}: firebreak suppress approve ${terms.id}`);
+    print(
+      `Somebody else must agree${terms.upTo === 'critical' ? ', two people' : ''}: firebreak suppress approve ${terms.id} --reason WHY`,
+    );
   }
 }
 
@@ -165,7 +168,7 @@ async function approve(session: Session, id: string, options: VoterOptions): Pro
   const suppression = suppressionOf(state, id);
   const question = state.questions.find((one) => one.question.id === suppression?.question);
   const choice = question?.question.choices.find((one) => one.id === approveChoice);
-  if (!suppression || !question || !choice) throw new FirebreakError('FB_ERR_NOT_FOUND', `there is no suppression ${id}`);
+  if (!suppression || !question || !choice) throw new FirebreakError('FB_ERR_UNKNOWN_ID', `there is no suppression ${id}`);
   if (question.status.state !== 'open') throw new FirebreakError('FB_ERR_REFUSED', `nobody is asked about ${id} any more`);
   await submit(session, { state, question, choice, ...voterIn(options) }, options);
 }

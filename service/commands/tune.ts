@@ -40,7 +40,7 @@ export function registerTuneCommand(program: Command): void {
   });
 }
 
-/** @throws FB_ERR_CONFIG_INVALID, FB_ERR_NOT_FOUND, FB_ERR_UNAVAILABLE. */
+/** @throws FB_ERR_CONFIG_INVALID, FB_ERR_FILE_MISSING, FB_ERR_UNAVAILABLE. */
 export async function tuneReport({ config: path, days, minBenign, top }: TuneOptions): Promise<TuneReport> {
   const config = loadConfig({ path, env: process.env });
   const database = await openDatabase({ url: existingAuditUrl(config) });

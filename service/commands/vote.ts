@@ -1,12 +1,15 @@
 import { createInterface } from 'node:readline/promises';
 import type { Command } from 'commander';
-import type { Choice } from '../../core/approval.ts';
+import { type Choice, needsReason } from '../../core/approval.ts';
 import { FirebreakError } from '../../core/errors.ts';
+import { fullIncidentId } from '../../core/incident.ts';
 import type { IncidentState, QuestionState } from '../../core/incident-state.ts';
+import { problemOfReason, reasonToSign } from '../../core/reason.ts';
 import { type Ballot, castVote } from './cast-vote.ts';
-import { incidentId, incidentState, withSession } from './connect.ts';
+import { incidentState, withSession } from './connect.ts';
 import { type ConfiguredOptions, withConfig, withExamples } from './options.ts';
 import { print, printable, printJson } from './output.ts';
+import { reasonOption } from './reason.ts';
 
 export interface VoterOptions extends ConfiguredOptions {
   readonly as: string;
@@ -34,7 +37,7 @@ export function withPerson(command: Command, role = 'who answers'): Command {
 export function withVoter(command: Command): Command {
   return withConfig(
     withPerson(command)
-      .option('--reason <text>', 'why, for the record')
+      .addOption(reasonOption('why, for the record; needed where something is ended, or the response weakened'))
       .option('--id-token <file>', 'for what needs a sign-in: the identity provider’s ID token, made for exactly this answer')
       .option('--yes', 'do not ask back'),
   );
@@ -69,7 +72,7 @@ function registerVote(program: Command, kind: Kind, description: string): Comman
 /** Adds `firebreak approve`: a vote of somebody without Slack, signed by their own key. */
 export function registerApproveCommand(program: Command): void {
   withExamples(registerVote(program, 'approve', 'answer an open question with a choice that changes something'), [
-    'firebreak approve shop/Deployment/cart --as ada --key ~/.firebreak/ada.pem --choice remove',
+    'firebreak approve shop/Deployment/cart --choice remove --reason "not ours" --as ada --key ~/.firebreak/ada.pem',
   ]);
 }
 
@@ -128,23 +131,38 @@ function ballotLines({ question, choice, person }: Ballot): readonly string[] {
   ];
 }
 
+/** Asks on a terminal for what is missing, and whether it is meant. Elsewhere nothing is asked, so all must have been said. */
+async function confirmed(ballot: Ballot, options: VoterOptions): Promise<Ballot> {
+  const isUnreasoned = needsReason(ballot.choice) && ballot.reason === undefined;
+  const asks = process.stdin.isTTY && !options.yes;
+  if (!asks) {
+    if (isUnreasoned) throw refusal('this answer needs a reason: say why with --reason TEXT');
+    return ballot;
+  }
+  const prompt = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    const reason = isUnreasoned ? (await prompt.question('Why? It is signed with your answer. ')).trim() : undefined;
+    const problem = reason === undefined ? undefined : problemOfReason(reason);
+    if (problem !== undefined) throw refusal(`not sent: ${problem}`);
+    const reply = await prompt.question('Sign and send this answer? [y/N] ');
+    if (!/^y(es)?$/i.test(reply.trim())) throw refusal('not sent');
+    return reason === undefined ? ballot : { ...ballot, reason: reasonToSign(reason) };
+  } finally {
+    prompt.close();
+  }
+}
+
 /** Shows what is about to be signed, asks back on a terminal, signs and sends it, and says what became of it. */
 export async function submit(session: Parameters<typeof castVote>[0], ballot: Ballot, options: VoterOptions): Promise<void> {
   for (const line of ballotLines(ballot)) process.stderr.write(`${printable(line)}\n`);
-  if (process.stdin.isTTY && !options.yes) {
-    const prompt = createInterface({ input: process.stdin, output: process.stderr });
-    const reply = await prompt.question('Sign and send this answer? [y/N] ');
-    prompt.close();
-    if (!/^y(es)?$/i.test(reply.trim())) throw refusal('not sent');
-  }
-  const counted = await castVote(session, ballot);
+  const counted = await castVote(session, await confirmed(ballot, options));
   if (options.json) printJson(counted);
   else print(printable(counted.outcome));
 }
 
 function answer(kind: Kind, written: string, options: VoteOptions): Promise<void> {
   return withSession(options, async (session) => {
-    const state = await incidentState(session, { id: incidentId(session.config, written) });
+    const state = await incidentState(session, { id: fullIncidentId(written, session.config.cluster) });
     const question = openQuestion(state, options.question);
     const ballot: Ballot = {
       state,

@@ -35,6 +35,19 @@ export function onCallProblems({ paging, roster: { people, groups } }: Pick<File
   });
 }
 
+/** Groups that a user group of Slack narrows, of which it could never find anybody. */
+export function userGroupProblems({ slack, roster: { people, groups } }: Pick<FileConfig, 'slack' | 'roster'>) {
+  return Object.keys(slack?.userGroups ?? {}).flatMap((group) => {
+    const at = ['slack', 'userGroups', group];
+    const members = Object.hasOwn(groups, group) ? (groups[group] ?? []) : undefined;
+    if (!members) return [{ at, problem: 'there is no such group', remedy: `Name a group: ${Object.keys(groups).join(', ')}.` }];
+    if (people.some(({ id, slack: accounts }) => members.includes(id) && accounts.length > 0)) return [];
+    return [
+      { at, problem: `nobody of the group ${group} has a Slack id`, remedy: 'Add slack: [ID] to the people of the group.' },
+    ];
+  });
+}
+
 function spanOf({ from, until }: { readonly from: string; readonly until: string }, timeZone: string) {
   return { from: instantWritten(from, timeZone) ?? 0, until: instantWritten(until, timeZone) ?? 0 };
 }

@@ -4,7 +4,8 @@ import { dirname, join, resolve } from 'node:path';
 import type { RetentionRules } from '../../core/evidence-retention.ts';
 import type { Roster } from '../../core/roster.ts';
 import { completeImages } from './complete-images.ts';
-import { completeOnCall, onCallProblems } from './complete-roster.ts';
+import { completeKubernetes, type KubernetesConfig } from './complete-kubernetes.ts';
+import { completeOnCall, onCallProblems, userGroupProblems } from './complete-roster.ts';
 import { completePaging, completeTickets } from './complete-tickets.ts';
 import type { SecretRef } from './fields.ts';
 import type { ConfigProblem } from './problems.ts';
@@ -19,12 +20,13 @@ interface CodecKeyRef {
 
 type S3Config = NonNullable<FileConfig['evidence']['s3']>;
 
-type Completed = 'stateDir' | 'temporal' | 'evidence' | 'intake' | 'desk' | 'roster' | 'audit' | 'keys';
+type Completed = 'stateDir' | 'temporal' | 'kubernetes' | 'evidence' | 'intake' | 'desk' | 'roster' | 'audit' | 'keys';
 
 /** The effective configuration: every path absolute, every default filled in, no secret in it. */
 export interface Config extends Readonly<Omit<FileConfig, Completed>> {
   readonly stateDir: string;
   readonly temporal: { readonly address: string; readonly namespace: string; readonly codecKeys: readonly CodecKeyRef[] };
+  readonly kubernetes: KubernetesConfig;
   readonly evidence: {
     readonly store: { readonly kind: 'folder'; readonly folder: string } | ({ readonly kind: 's3' } & S3Config);
     readonly keyFile: string;
@@ -103,6 +105,7 @@ export function completeConfig(options: {
   readonly file: FileConfig;
   readonly path: string;
   readonly env: Environment;
+  readonly account: string;
   readonly problems: (Omit<ConfigProblem, 'line' | 'path'> & { readonly at: readonly PropertyKey[] })[];
 }): Config {
   const { file, env, problems } = options;
@@ -135,9 +138,16 @@ export function completeConfig(options: {
       ...(pagerduty !== undefined && { pagerdutyId: pagerduty }),
     };
   });
+  const { kubernetes, problems: ofKubernetes } = completeKubernetes({ file, absolute, account: options.account });
   const { schedules, delegations } = file.roster;
   const timeZoneOf = (person: string) => people.find(({ id }) => id === person)?.timeZone;
-  problems.push(...sharedKeys(people), ...onCallProblems(file), ...stepUpProblems(file.stepUp, people));
+  problems.push(
+    ...ofKubernetes,
+    ...sharedKeys(people),
+    ...onCallProblems(file),
+    ...userGroupProblems(file),
+    ...stepUpProblems(file.stepUp, people),
+  );
 
   const { s3 } = file.evidence;
   const url = file.audit.url ?? `sqlite:${join(stateDir, 'audit.db')}`;
@@ -151,10 +161,7 @@ export function completeConfig(options: {
         (key) => ({ id: key.id, key: secretRef(key.key) }),
       ),
     },
-    kubernetes: {
-      ...file.kubernetes,
-      ...(file.kubernetes.kubeconfig !== undefined && { kubeconfig: absolute(file.kubernetes.kubeconfig) }),
-    },
+    kubernetes,
     evidence: {
       store: s3
         ? { kind: 's3', ...s3, accessKeyId: secretRef(s3.accessKeyId), secretAccessKey: secretRef(s3.secretAccessKey) }

@@ -93,12 +93,10 @@ export const evidence = z
       })
       .exactOptional()
       .meta({ description: 'Both keys are in Vault’s transit engine, which gives none out, and not in files.' }),
-    deadlineMinutes: z
-      .int()
-      .min(1)
-      .max(1_440)
-      .default(30)
-      .meta({ description: 'How long a destructive step waits for evidence that cannot be had.' }),
+    deadlineMinutes: z.int().min(1).max(1_440).default(30).meta({
+      description:
+        'How long after the beginning of its incident a destructive step waits for evidence that cannot be had, unless people waive it.',
+    }),
     stewards: z
       .array(id)
       .default([])

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { namespacePattern } from '../../core/namespace-name.ts';
 
 /** Where a secret is: never in the configuration file itself. */
 export type SecretRef = { readonly env: string } | { readonly file: string };
@@ -29,15 +30,15 @@ export const path = z.string().min(1);
 /** What Kubernetes takes as the name of a namespace (RFC 1123 label). */
 export const namespaceName = z
   .string()
-  .regex(/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/, { error: 'not a name that Kubernetes takes: lower-case letters, digits and -' });
+  .regex(namespacePattern, { error: 'not a name that Kubernetes takes: lower-case letters, digits and -' });
 
 /** A key in the data of a Secret. */
 export const secretKey = z
   .string()
   .regex(/^[-._a-zA-Z0-9]{1,253}$/, { error: 'not a key of a Secret: letters, digits, - _ and .' });
 
-/** Where Firebreak runs. */
-export const ownNamespace = 'firebreak';
+/** Where Firebreak runs, if nothing says where. */
+export const usualNamespace = 'firebreak';
 
 /** Ids that become part of workflow ids, records and file names. */
 export const id = z

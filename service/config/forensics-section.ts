@@ -33,9 +33,17 @@ export const forensics = z
           .min(1_000_000)
           .default(200_000_000)
           .meta({ description: 'How fast they, and captured traffic, may come: all of them together, as they are sent.' }),
+        processes: z.int().min(1).max(16).default(1).meta({
+          description:
+            'How many processes of the cluster have the role `forensics`. Each takes its part of both, so `atATime` is not fewer.',
+        }),
+      })
+      .refine(({ atATime, processes }) => atATime >= processes, {
+        error: 'fewer than processes: each of them takes one at least',
+        path: ['atATime'],
       })
       .prefault({})
-      .meta({ description: 'How much evidence this process takes out of the cluster at a time.' }),
+      .meta({ description: 'How much evidence is taken out of the cluster at a time.' }),
     uploads: uploads.exactOptional().meta({
       description:
         'Lets the tools send files and memory straight to this process, each to an address that takes one upload, where their pod gets there. Absent, and for quarantined pods: all of it goes through the API server.',

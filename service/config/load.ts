@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { type Document, LineCounter, parseDocument } from 'yaml';
 import { FirebreakError } from '../../core/errors.ts';
+import { systemErrorCode } from '../../core/system-error.ts';
+import { accountFolder } from '../../integrations/kubernetes/kubeconfig.ts';
 import { type Config, completeConfig, type Environment } from './complete.ts';
 import { type ConfigProblem, describeProblem, Lines, pathText, problemsOf } from './problems.ts';
 import { configSchema } from './schema.ts';
@@ -17,7 +19,7 @@ function readText(path: string): string | ConfigProblem {
   try {
     return readFileSync(path, 'utf8');
   } catch (error) {
-    const reason = typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : 'unknown reason';
+    const reason = systemErrorCode(error) ?? 'unknown reason';
     return {
       path: '',
       problem: `the file ${path} cannot be read (${reason})`,
@@ -35,8 +37,15 @@ function plainValue(document: Document): { readonly value: unknown } | undefined
   }
 }
 
+export interface ConfigSource {
+  readonly path: string;
+  readonly env: Environment;
+  /** Folder of the pod's account, which says in which namespace we run. Absent: where Kubernetes mounts it. */
+  readonly account?: string;
+}
+
 /** Reads and checks a configuration file, and gives all problems at once. Secrets are not looked at: see `resolveSecrets`. */
-export function checkConfig({ path, env }: { readonly path: string; readonly env: Environment }): CheckedConfig {
+export function checkConfig({ path, env, account = accountFolder }: ConfigSource): CheckedConfig {
   const text = readText(path);
   if (typeof text !== 'string') return { ok: false, problems: [text] };
   const counter = new LineCounter();
@@ -62,7 +71,7 @@ export function checkConfig({ path, env }: { readonly path: string; readonly env
   if (!parsed.success) return { ok: false, problems: problemsOf(configSchema, parsed.error.issues, lines) };
 
   const problems: Parameters<typeof completeConfig>[0]['problems'] = [];
-  const config = completeConfig({ file: parsed.data, path, env, problems });
+  const config = completeConfig({ file: parsed.data, path, env, account, problems });
   if (problems.length === 0) return { ok: true, config };
   return {
     ok: false,
@@ -78,8 +87,9 @@ export function checkConfig({ path, env }: { readonly path: string; readonly env
  * `TEMPORAL_NAMESPACE`).
  * @throws FB_ERR_CONFIG_INVALID with every problem: path, line, what is wrong, what to do.
  */
-export function loadConfig({ path, env }: { readonly path: string; readonly env: Environment }): Config {
-  const checked = checkConfig({ path, env });
+export function loadConfig(source: ConfigSource): Config {
+  const { path } = source;
+  const checked = checkConfig(source);
   if (checked.ok) return checked.config;
   const list = checked.problems.map((problem) => `\n  ${describeProblem(problem)}`).join('');
   throw new FirebreakError('FB_ERR_CONFIG_INVALID', `${path}:${list}`);

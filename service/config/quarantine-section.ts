@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { parseCidr } from '../../core/cidr.ts';
 import type { QuarantineExceptions } from '../../core/quarantine-exceptions.ts';
-import { namespaceName, ownNamespace } from './fields.ts';
+import { namespaceName } from './fields.ts';
 
 const address = z
   .string()
@@ -34,9 +34,10 @@ const dns = z.strictObject({
 });
 
 const forensics = z.strictObject({
-  namespace: namespaceName
-    .refine((name) => name !== ownNamespace, { error: 'Firebreak’s own: the probe of a quarantine connects from there' })
-    .meta({ description: 'Namespace of whoever looks into it; not Firebreak’s own.', examples: ['forensics'] }),
+  namespace: namespaceName.meta({
+    description: 'Namespace of whoever looks into it; not Firebreak’s own.',
+    examples: ['forensics'],
+  }),
 });
 
 export const quarantine = z

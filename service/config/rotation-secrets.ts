@@ -5,7 +5,8 @@ import type { FileConfig } from './schema.ts';
 
 /** Credentials for `rotation`. Of the secrets pool only. */
 export interface RotationSecrets {
-  readonly vaultToken?: string;
+  /** Asked before each call: a file is read anew. */
+  readonly vaultToken?: () => string;
   /** Absent where AWS is asked with a role. */
   readonly awsKey?: { readonly accessKeyId: string; readonly secretAccessKey: string };
   /** One for each entry of `rotation.secrets`, in its order. */
@@ -14,13 +15,13 @@ export interface RotationSecrets {
 
 export function rotationSecrets(
   { vault, aws, secrets }: Config['rotation'],
-  read: (path: string, ref: SecretRef) => string,
+  read: { text(path: string, ref: SecretRef): string; current(path: string, ref: SecretRef): () => string },
   problems: ConfigProblem[],
 ): RotationSecrets {
   const entries = secrets.map(({ postgresRole }, index) => {
     if (!postgresRole) return {};
     const path = `rotation.secrets[${index}].postgresRole.url`;
-    const postgresUrl = read(path, postgresRole.url);
+    const postgresUrl = read.text(path, postgresRole.url);
     if (postgresUrl !== '' && !isPostgresUrl(postgresUrl))
       problems.push({
         path,
@@ -30,11 +31,11 @@ export function rotationSecrets(
     return { postgresUrl };
   });
   return {
-    ...(vault && { vaultToken: read('rotation.vault.token', vault.token) }),
+    ...(vault && { vaultToken: read.current('rotation.vault.token', vault.token) }),
     ...(aws?.accessKey && {
       awsKey: {
-        accessKeyId: read('rotation.aws.accessKey.id', aws.accessKey.id),
-        secretAccessKey: read('rotation.aws.accessKey.secret', aws.accessKey.secret),
+        accessKeyId: read.text('rotation.aws.accessKey.id', aws.accessKey.id),
+        secretAccessKey: read.text('rotation.aws.accessKey.secret', aws.accessKey.secret),
       },
     }),
     entries,

@@ -63,7 +63,10 @@ export const rotation = z
     vault: z
       .strictObject({
         address: httpUrl.meta({ description: 'URL of Vault or OpenBao.', examples: ['https://vault.example.com:8200'] }),
-        token: secret.meta({ description: 'Token with the policy of [rotation.md](rotation.md). Read once, at the start.' }),
+        token: secret.meta({
+          description:
+            'Token with the policy of [rotation.md](rotation.md). A file is read anew for each call; a token that can be renewed is.',
+        }),
         namespace: z.string().min(1).exactOptional().meta({ description: 'Namespace in Vault. Absent: the root.' }),
       })
       .exactOptional()

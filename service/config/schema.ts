@@ -3,11 +3,14 @@ import { actions } from './actions-section.ts';
 import { evidence } from './evidence-section.ts';
 import { id, path } from './fields.ts';
 import { forensics } from './forensics-section.ts';
+import { guardrails } from './guardrails-section.ts';
 import { images } from './images-section.ts';
 import { intake } from './intake-section.ts';
 import { roster } from './roster-section.ts';
 import { rotation } from './rotation-section.ts';
 import * as section from './sections.ts';
+import { sensors } from './sensors-section.ts';
+import { slack } from './slack-section.ts';
 import { stepUp } from './step-up-section.ts';
 import { paging, tickets } from './ticket-sections.ts';
 
@@ -21,7 +24,7 @@ export const configSchema = z.strictObject({
   temporal: section.temporal.meta({ description: 'The durable engine.' }),
   kubernetes: section.kubernetes.meta({ description: 'How the cell reaches its cluster.' }),
   watch: section.watch.meta({ description: 'What the cell looks after.' }),
-  guardrails: section.guardrails.meta({ description: 'Rules above all playbooks.' }),
+  guardrails: guardrails.meta({ description: 'Rules above all playbooks.' }),
   actions: actions.meta({ description: 'Which actions there are besides those that are always on.' }),
   forensics: forensics.meta({ description: 'Work inside of suspect containers.' }),
   rotation: rotation.meta({ description: 'Where the values of Secrets are valid: what `rotateSecret` has to end there.' }),
@@ -35,7 +38,7 @@ export const configSchema = z.strictObject({
     description: 'The HTTP server that takes alerts.',
     examples: [{ tokens: [{ name: 'falco', token: { env: 'FALCO_TOKEN' } }] }],
   }),
-  sensors: section.sensors.meta({
+  sensors: sensors.meta({
     description:
       'What alerts are worth, in place of the sensor’s own word: sensor → `severities` → rule or policy, `*` for all others → severity. Example: `{ tetragon: { severities: { block-c2: critical, "*": info } } }`.',
   }),
@@ -47,7 +50,7 @@ export const configSchema = z.strictObject({
   stepUp: stepUp.exactOptional().meta({
     description: 'A sign-in at your identity provider besides the vote, for the widest steps. Absent: votes are enough.',
   }),
-  slack: section.slack.exactOptional().meta({ description: 'Cards and votes in Slack. Absent: no Slack.' }),
+  slack: slack.exactOptional().meta({ description: 'Cards and votes in Slack. Absent: no Slack.' }),
   tickets: tickets.meta({ description: 'Where tickets are filed: one system.' }),
   paging: paging.meta({ description: 'What wakes people. Absent: Slack only.' }),
   audit: section.audit.meta({ description: 'The records and their notary.' }),

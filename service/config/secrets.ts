@@ -63,7 +63,7 @@ class Reader {
   /** What is there now; in a file, what is there when it is asked. */
   current(path: string, ref: SecretRef): () => string {
     const first = this.text(path, ref);
-    return () => ('env' in ref ? first : (this.#file(ref.file) ?? first));
+    return () => ('env' in ref ? first : this.#file(ref.file) || first);
   }
 
   key(path: string, ref: SecretRef): Uint8Array {
@@ -93,6 +93,7 @@ interface SecretsQuery {
 function readSecrets(read: Reader, { config, roles: wanted }: SecretsQuery): Secrets {
   const cell = wanted.includes('cell');
   const desk = wanted.includes('desk');
+  const keepsEvidence = wanted.some((role) => role !== 'desk');
   const { store } = config.evidence;
   const { url } = config.audit;
   return {
@@ -114,14 +115,14 @@ function readSecrets(read: Reader, { config, roles: wanted }: SecretsQuery): Sec
         nodeIsolation: read.text('actions.nodeIsolation.webhook.secret', config.actions.nodeIsolation.webhook.secret),
       }),
     ...(store.kind === 's3' &&
-      wanted.some((role) => role !== 'desk') && {
+      keepsEvidence && {
         s3: {
           accessKeyId: read.text('evidence.s3.accessKeyId', store.accessKeyId),
           secretAccessKey: read.text('evidence.s3.secretAccessKey', store.secretAccessKey),
         },
       }),
     ...(config.evidence.vault &&
-      wanted.some((role) => role !== 'desk') && {
+      keepsEvidence && {
         evidenceVault: read.current('evidence.vault.token', config.evidence.vault.token),
       }),
     ...(desk && config.slack && { slack: slackSecrets(read, config.slack) }),
@@ -129,7 +130,7 @@ function readSecrets(read: Reader, { config, roles: wanted }: SecretsQuery): Sec
     ...(desk && { tickets: ticketSecrets(config.tickets, (path, ref) => read.text(path, ref)) }),
     ...(desk && { paging: pagingSecrets(config.paging, (path, ref) => read.text(path, ref)) }),
     ...(wanted.includes('secrets') && {
-      rotation: rotationSecrets(config.rotation, (path, ref) => read.text(path, ref), read.problems),
+      rotation: rotationSecrets(config.rotation, read, read.problems),
     }),
     ...(desk && { auditUrl: typeof url === 'string' ? url : read.text('audit.url', url) }),
   };
@@ -158,7 +159,9 @@ export function resolveSecrets(query: SecretsQuery): Secrets {
 /** What reads evidence, of all secrets. The token of a Vault that is not there is left out: without it what is sealed stays sealed. @throws FB_ERR_CONFIG_INVALID */
 export function resolveStoreSecrets({ config, env }: Omit<SecretsQuery, 'roles'>): Pick<Secrets, 's3' | 'evidenceVault'> {
   const { vault, ...evidence } = config.evidence;
-  const { s3 } = resolveSecrets({ config: { ...config, evidence }, env, roles: ['forensics'] });
+  // Evidence outlives Temporal: whoever checks it need not have the key of its payloads.
+  const temporal = { ...config.temporal, codecKeys: [] };
+  const { s3 } = resolveSecrets({ config: { ...config, evidence, temporal }, env, roles: ['forensics'] });
   const read = new Reader(env);
   const token = vault && read.current('evidence.vault.token', vault.token);
   return { ...(s3 && { s3 }), ...(token && read.problems.length === 0 && { evidenceVault: token }) };

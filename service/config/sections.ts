@@ -1,7 +1,5 @@
 import { z } from 'zod';
-import { severities } from '../../core/severity.ts';
-import { changeWindows } from './change-windows-section.ts';
-import { httpUrl, id, listen, namespaceName, path, secret } from './fields.ts';
+import { id, listen, namespaceName, path, secret } from './fields.ts';
 
 export const temporal = z
   .strictObject({
@@ -37,6 +35,10 @@ export const kubernetes = z
   .strictObject({
     kubeconfig: path.exactOptional().meta({ description: 'Path of a kubeconfig. Absent: the service account of the pod.' }),
     context: z.string().min(1).exactOptional().meta({ description: 'Context of the kubeconfig. Absent: its current one.' }),
+    ownNamespace: namespaceName.exactOptional().meta({
+      description:
+        'Where Firebreak runs: nothing is ever done there, whoever approves it, and pods of its own are made there. Absent: the namespace of the pod that it runs in; outside of the cluster, `firebreak`.',
+    }),
   })
   .prefault({});
 
@@ -50,34 +52,6 @@ export const watch = z
         description: 'Namespaces to watch and to act in. Default: all but the protected ones.',
         examples: [['shop', 'payments']],
       }),
-  })
-  .prefault({});
-
-export const guardrails = z
-  .strictObject({
-    protectedNamespaces: z
-      .array(namespaceName)
-      .default(['kube-system', 'kube-public', 'kube-node-lease', 'firebreak'])
-      .meta({ description: 'Nothing automatic happens in these, whatever an alert or a playbook says.' }),
-    automaticFrom: z
-      .enum(severities)
-      .exclude(['unknown'])
-      .default('critical')
-      .meta({ description: 'Least severity at which a reversible step on one pod runs without asking.' }),
-    ownerShare: z
-      .number()
-      .min(0)
-      .max(1)
-      .default(0.5)
-      .meta({ description: 'Largest share of one owner’s replicas that is contained automatically; at least one pod.' }),
-    namespaceCap: z
-      .int()
-      .min(1)
-      .default(20)
-      .meta({ description: 'Pods contained automatically in one namespace, in one window.' }),
-    clusterCap: z.int().min(1).default(100).meta({ description: 'Pods contained automatically in the cluster, in one window.' }),
-    capWindowMinutes: z.int().min(1).max(1_440).default(60).meta({ description: 'Length of that window in minutes.' }),
-    changeWindows,
   })
   .prefault({});
 
@@ -110,41 +84,6 @@ export const incidents = z
   })
   .prefault({});
 
-const sensor = z.strictObject({
-  severities: z
-    .record(z.string().min(1), z.enum(severities))
-    .default({})
-    .meta({ description: 'Rule or policy → severity, in place of the sensor’s own; `*` for all other rules.' }),
-  daemonSet: z
-    .strictObject({
-      namespace: namespaceName.meta({ description: 'Its namespace.' }),
-      name: z.string().min(1).meta({ description: 'Its name.' }),
-    })
-    .exactOptional()
-    .meta({
-      description:
-        'The DaemonSet that puts this sensor on the nodes. A node on which it is silent raises an alert. Absent: no such watch.',
-      examples: [{ namespace: 'falco', name: 'falco' }],
-    }),
-  nodes: z
-    .record(z.string().min(1), z.string())
-    .default({})
-    .meta({
-      description: 'Labels of the nodes that must have it. Default: all nodes.',
-      examples: [{ 'kubernetes.io/os': 'linux' }],
-    }),
-  silentAfterSeconds: z.int().min(30).max(86_400).default(120).meta({ description: 'How long it may give no sign of life.' }),
-  speaks: z.boolean().default(false).meta({
-    description:
-      'It sends messages about itself more often than that (Falco’s `metrics` with an interval): then a ready pod is no sign of life.',
-  }),
-});
-
-export const sensors = z
-  .record(id, sensor)
-  .default({})
-  .meta({ examples: [{ tetragon: { severities: { 'block-c2': 'critical', '*': 'info' } } }] });
-
 export const desk = z
   .strictObject({
     listen: listen(8766),
@@ -156,50 +95,6 @@ export const desk = z
     }),
   })
   .prefault({});
-
-export const slack = z
-  .strictObject({
-    mode: z.enum(['http', 'socket']).default('http').meta({
-      description:
-        'How Slack’s requests come: to the desk’s address, each signed; or by Socket Mode, over a connection that the desk opens.',
-    }),
-    appId: z
-      .string()
-      .regex(/^A[A-Z0-9]+$/, { error: 'not an app id of Slack (A…)' })
-      .meta({ description: 'App id.', examples: ['A0123456789'] }),
-    teamId: z
-      .string()
-      .regex(/^T[A-Z0-9]+$/, { error: 'not a team id of Slack (T…)' })
-      .meta({ description: 'Workspace id.', examples: ['T0123456789'] }),
-    channel: z
-      .string()
-      .regex(/^[CG][A-Z0-9]+$/, { error: 'not a channel id of Slack (C… or G…); a name is not enough' })
-      .meta({ description: 'Channel id that gets the cards.', examples: ['C0123456789'] }),
-    botToken: secret.meta({ description: 'Bot token (`xoxb-…`).' }),
-    signingSecrets: z
-      .array(secret)
-      .min(1)
-      .exactOptional()
-      .meta({
-        description: 'Signing secrets, where `mode` is `http`; more than one while they are rotated.',
-        examples: [[{ env: 'SLACK_SIGNING_SECRET' }]],
-      }),
-    appToken: secret.exactOptional().meta({
-      description: 'App-level token (`xapp-…`) with the scope `connections:write`, where `mode` is `socket`.',
-      examples: [{ env: 'SLACK_APP_TOKEN' }],
-    }),
-    apiUrl: httpUrl.exactOptional().meta({ description: 'Other base URL of the Web API, for tests.' }),
-  })
-  .superRefine(({ mode, signingSecrets, appToken }, context) => {
-    const needed = mode === 'http' ? { key: 'signingSecrets', given: signingSecrets } : { key: 'appToken', given: appToken };
-    if (needed.given === undefined)
-      context.addIssue({
-        code: 'custom',
-        path: [needed.key],
-        message: `is needed where mode is ${mode}`,
-        params: { remedy: 'See docs/slack.md.' },
-      });
-  });
 
 const auditUrlProblem = 'neither sqlite:PATH nor a secret with the URL of a PostgreSQL database (such a URL holds a password)';
 

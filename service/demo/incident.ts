@@ -41,7 +41,7 @@ export class Incident {
     try {
       return await incidentState(this.#session, { id: this.id });
     } catch (error) {
-      if (error instanceof FirebreakError && (error.code === 'FB_ERR_NOT_FOUND' || error.code === 'FB_ERR_UNAVAILABLE'))
+      if (error instanceof FirebreakError && (error.code === 'FB_ERR_UNKNOWN_ID' || error.code === 'FB_ERR_UNAVAILABLE'))
         return undefined;
       throw error;
     }

@@ -21,10 +21,14 @@ const rooms = {
   service: { rooms: ['core', 'playbooks', 'workflows', 'activities', 'integrations'] },
 };
 
+/** The demo starts the stand-ins as a process of its own; nothing else knows where they are. */
+const knowsStandIns = 'service/demo/processes.ts';
+
 /** All imports that cross a border, as `{ file, specifier, reason }`, files relative to `folder`. */
 export function borderFaults(folder) {
-  return Object.keys(rooms).flatMap((room) =>
-    typeScriptFiles(folder, room).flatMap((file) =>
+  return Object.keys(rooms).flatMap((room) => [
+    ...programFiles(folder, room).flatMap((file) => standInFault(folder, room, file)),
+    ...typeScriptFiles(folder, room).flatMap((file) =>
       importsOf(readFileSync(join(folder, file), 'utf8')).flatMap(({ specifier, typeOnly }) => {
         const reason = specifier.startsWith('.')
           ? relativeFault(room, file, specifier)
@@ -32,15 +36,25 @@ export function borderFaults(folder) {
         return reason ? [{ file, specifier, reason }] : [];
       }),
     ),
-  );
+  ]);
+}
+
+/** Also by a path that is put together at run time: a word of its own in quotes, or a part of a path. */
+function standInFault(folder, room, file) {
+  if (file === knowsStandIns || !/(['"`/\\])fakes(['"`/\\])/.test(readFileSync(join(folder, file), 'utf8'))) return [];
+  return [{ file, specifier: 'fakes', reason: `${room} may not name the stand-ins’ folder` }];
 }
 
 /** Declarations beside JavaScript import nothing, and are no programs that could be parsed as one. */
 function typeScriptFiles(folder, room) {
+  return programFiles(folder, room).filter((file) => /\.[mc]?tsx?$/.test(file));
+}
+
+function programFiles(folder, room) {
   try {
     const files = readdirSync(join(folder, room), { recursive: true, encoding: 'utf8' });
     return files
-      .filter((file) => /\.[mc]?tsx?$/.test(file) && !/\.d\.[mc]?ts$/.test(file))
+      .filter((file) => /\.[mc]?[jt]sx?$/.test(file) && !/\.d\.[mc]?ts$/.test(file) && file !== 'dev/borders.mjs')
       .map((file) => posix.join(room, file.replaceAll('\\', '/')));
   } catch (error) {
     if (error.code === 'ENOENT') return [];

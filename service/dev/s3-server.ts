@@ -1,10 +1,12 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { openBucket } from '../../integrations/evidence/bucket.ts';
+import type { S3Options } from '../../integrations/evidence/s3-client.ts';
 import type { OnProgress } from './cache.ts';
 import { findOnPath } from './command.ts';
 import { freePorts } from './ports.ts';
+import { pythonProgram } from './python-package.ts';
 import { ServerGroup, waitUntilReady } from './server-group.ts';
-import { pythonProgram } from './temporal-binary.ts';
 
 export interface S3Server {
   readonly endpoint: string;
@@ -63,12 +65,26 @@ export async function startS3Server(options: {
   const group = options.group ?? new ServerGroup();
   const server = group.start({ name: 's3', command: program, args, logFile: join(folder, 's3.log') });
   const endpoint = `http://127.0.0.1:${ports.s3}`;
-  await waitUntilReady({ server, timeoutMs: 60_000, ready: () => isServing(endpoint) });
+  const place = { endpoint, region: 'us-east-1', bucket: 'evidence', ...credentials };
+  await waitUntilReady({ server, timeoutMs: 60_000, ready: async () => (await isServing(endpoint)) && (await hasBucket(place)) });
   onProgress(`S3 serves at ${endpoint}`);
-  return { endpoint, region: 'us-east-1', bucket: 'evidence', ...credentials, pid: server.pid, stop: () => group.end(server) };
+  return { ...place, pid: server.pid, stop: () => group.end(server) };
 }
 
 async function isServing(endpoint: string): Promise<boolean> {
   const answer = await fetch(`${endpoint}/evidence`, { signal: AbortSignal.timeout(2000) }).catch(() => undefined);
   return answer?.status === 403;
+}
+
+/** It serves, and refuses strangers, a moment before its bucket is made. */
+async function hasBucket(place: Omit<S3Options, 'prefix'>): Promise<boolean> {
+  const bucket = openBucket({ ...place, prefix: '' });
+  return bucket
+    .keys('')
+    [Symbol.asyncIterator]()
+    .next()
+    .then(
+      () => true,
+      () => false,
+    );
 }

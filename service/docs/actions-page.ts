@@ -1,5 +1,6 @@
 import type { ActionDeclaration } from '../../core/action.ts';
 import { actions } from '../../core/actions/index.ts';
+import { fieldsOf } from './action-fields.ts';
 
 function rightsOf({ rights }: ActionDeclaration): string {
   if (rights.length === 0) return 'No rights in the cluster.';
@@ -8,6 +9,13 @@ function rightsOf({ rights }: ActionDeclaration): string {
       `| \`${apiGroup || 'core'}\` | \`${resource}\`${where ? `, in its ${where} only` : ''} | ${verbs.join(', ')} |`,
   );
   return ['| API group | resource | verbs |', '|---|---|---|', ...rows].join('\n');
+}
+
+function inputOf({ name }: ActionDeclaration): string {
+  const rows = fieldsOf(name).map(
+    ({ field, kind, required, description }) => `| \`${field}\` | ${kind}${required ? '' : ', optional'} | ${description} |`,
+  );
+  return ['| field | what it is | |', '|---|---|---|', ...rows].join('\n');
 }
 
 function section(action: ActionDeclaration): string {
@@ -23,7 +31,7 @@ function section(action: ActionDeclaration): string {
     `- **Time for one attempt** plan ${planMs / 1_000} s, apply ${applyMs / 1_000} s, verify ${verifyMs / 1_000} s`,
   ].join('\n');
   const example = `\`\`\`ts\nsteps.${action.name}(${JSON.stringify(action.example, null, 2)})\n\`\`\``;
-  return [`## ${action.name}`, `${action.title}.`, facts, example, rightsOf(action)].join('\n\n');
+  return [`## ${action.name}`, `${action.title}.`, facts, inputOf(action), example, rightsOf(action)].join('\n\n');
 }
 
 /** `docs/actions.md`, from the declarations. */

@@ -1,10 +1,11 @@
 import { actions } from '../../core/actions/index.ts';
+import { usualNamespace } from '../config/fields.ts';
 import { rbacManifests } from '../rbac/manifests.ts';
 import { risksOf } from '../rbac/risks.ts';
 
 /** What a thief of each account could do, with every action there is. */
 export function rightsPage(): string {
-  const risks = risksOf(rbacManifests({ actions, namespace: 'firebreak' }));
+  const risks = risksOf(rbacManifests({ actions, namespace: usualNamespace }));
   const accounts = [...new Set(risks.map(({ account }) => account))];
   const lines = [
     '# What a thief of each account could do',

@@ -1,5 +1,6 @@
 import { promisify } from 'node:util';
 import { constants, gunzip, inflate, inflateRaw } from 'node:zlib';
+import { systemErrorCode } from '../../core/system-error.ts';
 import { Lane } from './lane.ts';
 import { largestBody } from './parse.ts';
 
@@ -33,7 +34,7 @@ export async function unpackBody(bytes: Uint8Array, encoding: string | undefined
       unpackers[formatOf(name, bytes)](bytes, { maxOutputLength, finishFlush: constants.Z_FINISH });
     return { ok: true, bytes: await unpacking.run(unpack) };
   } catch (error) {
-    const tooLarge = typeof error === 'object' && error !== null && 'code' in error && error.code === 'ERR_BUFFER_TOO_LARGE';
+    const tooLarge = systemErrorCode(error) === 'ERR_BUFFER_TOO_LARGE';
     return tooLarge
       ? {
           ok: false,

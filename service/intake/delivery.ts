@@ -1,4 +1,6 @@
+import { type Severity, severities } from '../../core/severity.ts';
 import type { SubjectResolver } from '../../core/subject-resolver.ts';
+import { RepeatedTrouble } from '../temporal/repeated-trouble.ts';
 import type { SpooledBatch } from './batch.ts';
 import { ContainBeforeStart, type ContainBeforeStartOptions } from './contain-before-start.ts';
 import type { IncidentGateway } from './incident-gateway.ts';
@@ -13,10 +15,12 @@ import { startOptionsOf } from './start-options.ts';
 
 const callsAtOnce = 32;
 /** The first calls of a storm, until it shows how many the service takes. */
-const callsAtFirst = 8;
+const callsAtFirst = 2;
 /** Signals a second at which windows begin to grow, and how far they do. */
 const callsWithoutCrowding = 20;
 const longestCrowding = 50;
+/** No call failed for so long: it is over. */
+const quietMs = 10_000;
 
 export interface DeliveryOptions extends ContainBeforeStartOptions {
   readonly gateway: IncidentGateway;
@@ -30,7 +34,7 @@ export interface DeliveryOptions extends ContainBeforeStartOptions {
 /** `ended`: the run is over and took nothing; what is to be sent may be made anew. `again`: nobody knows. */
 export type Delivered = 'sent' | 'ended' | 'again' | { readonly refused: string };
 
-/** One batch to its incident: what it asks for at once is begun first, then Temporal gets it. Critical ones have a lane of their own. */
+/** One batch to its incident: what it asks for at once is begun first, then Temporal gets it. Critical ones have a lane of their own; in the other one the worse goes first. */
 export class Delivery {
   readonly #gateway: IncidentGateway;
   readonly #resolver: SubjectResolver | undefined;
@@ -41,6 +45,7 @@ export class Delivery {
   readonly #lane = new Lane(callsAtOnce, { adaptive: true, first: callsAtFirst, yields: () => this.#pressure.isHigh });
   readonly #criticalLane = new Lane(callsAtOnce);
   readonly #pace = new Pace();
+  readonly #trouble = new RepeatedTrouble();
 
   constructor({ gateway, resolver, log, called, headStart, began }: DeliveryOptions) {
     this.#gateway = gateway;
@@ -61,8 +66,8 @@ export class Delivery {
   }
 
   /** Whether a call would not have to wait for its turn. */
-  isFree(critical: boolean): boolean {
-    return (critical ? this.#criticalLane : this.#lane).isFree;
+  isFree(severity: Severity): boolean {
+    return this.#laneOf(severity).isFree;
   }
 
   /** An alert that is being written to the spool meanwhile. */
@@ -71,12 +76,21 @@ export class Delivery {
     { spooled, entry, stored }: { readonly spooled: SpooledBatch; readonly entry: SpoolEntry; readonly stored: Promise<unknown> },
   ): Promise<Delivered> {
     await this.#contain.before([entry], stored);
-    return this.inTurn(line.critical, () => this.#call(line, spooled));
+    return this.inTurn(line.id, entry.alert.severity, () => this.#call(line, spooled));
   }
 
-  /** Waits for a place in the lane and runs there. */
-  inTurn<T>(critical: boolean, work: () => Promise<T>): Promise<T> {
-    return (critical ? this.#criticalLane : this.#lane).run(work);
+  /** Waits for a place in the lane, behind what is worse, and runs there. */
+  inTurn<T>(incident: string, severity: Severity, work: () => Promise<T>): Promise<T> {
+    return this.#laneOf(severity).run(work, { key: incident, rank: severities.indexOf(severity) });
+  }
+
+  /** Something worse has come to an incident: if it waits for its turn it waits no longer than that would. */
+  raise(incident: string, severity: Severity): void {
+    this.#lane.raise(incident, severities.indexOf(severity), this.#laneOf(severity));
+  }
+
+  #laneOf(severity: Severity): Lane {
+    return severity === 'critical' ? this.#criticalLane : this.#lane;
   }
 
   /** What waited in the spool; to be called in turn. */
@@ -101,27 +115,41 @@ export class Delivery {
         const { subject, batch } = spooled;
         const started = await this.#gateway.start(line.id, { subject, batch }, startOptionsOf(spooled));
         this.#called?.('start', started.kind);
-        if (started.kind === 'unavailable') return this.#wait(line, started.detail);
+        if (started.kind === 'unavailable') return this.#unanswered(line, started.detail);
         if (started.kind === 'refused') return { refused: started.detail };
         line.opened(started.kind === 'started' ? started.run : undefined);
-        if (started.kind === 'started') return 'sent';
+        if (started.kind === 'started') return this.#answered();
         runsElsewhere = true;
       }
       this.#pace.count();
       const signalled = await this.#gateway.signal(line.id, spooled.batch);
       this.#called?.('signal', signalled.kind);
-      if (signalled.kind === 'signalled') return 'sent';
+      if (signalled.kind === 'signalled') return this.#answered();
       if (signalled.kind === 'limit') return this.#wait(line, 'the run takes no more signals');
-      if (signalled.kind === 'unavailable') return this.#wait(line, signalled.detail);
+      if (signalled.kind === 'unavailable') return this.#unanswered(line, signalled.detail);
       line.ended();
       if (!spooled.alone && !runsElsewhere) return 'ended';
     }
     return this.#wait(line, 'the run is between its end and its next start');
   }
 
+  #answered(): 'sent' {
+    if ((this.#trouble.quietForMs() ?? 0) >= quietMs)
+      this.#log.info({ ...this.#trouble.over() }, 'Temporal takes all batches again');
+    return 'sent';
+  }
+
   #wait(line: IncidentLine, detail: string): 'again' {
     line.failures += 1;
     if (line.failures === 1) this.#log.warn({ incident: line.id, detail }, 'Temporal did not take a batch: it is sent again');
+    return 'again';
+  }
+
+  /** Of all incidents together, and not of each of some thousands: it is one trouble. */
+  #unanswered(line: IncidentLine, detail: string): 'again' {
+    line.failures += 1;
+    const said = this.#trouble.met(detail);
+    if (said) this.#log.warn({ incident: line.id, detail, ...said }, 'Temporal did not take a batch: it is sent again');
     return 'again';
   }
 }

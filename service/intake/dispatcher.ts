@@ -1,11 +1,11 @@
 import { FirebreakError } from '../../core/errors.ts';
 import { batchOfOne, kindOf, nextBatch, type SpooledBatch } from './batch.ts';
 import { Delivery, type DeliveryOptions } from './delivery.ts';
-import { IncidentLine } from './incident-line.ts';
+import { type IncidentLine, worstFirst } from './incident-line.ts';
+import { IncidentLines } from './incident-lines.ts';
 import type { IntakeLog } from './log.ts';
-import type { Spool, SpoolEntry } from './spool.ts';
+import type { PlacedEntry, Spool, SpoolEntry } from './spool.ts';
 
-const mostLines = 20_000;
 const gatheredAtMost = 50_000;
 const slowestRetryMs = 5_000;
 const peekedAtStart = 50;
@@ -22,7 +22,7 @@ export class Dispatcher {
   readonly #spool: Spool;
   readonly #log: IntakeLog;
   readonly #delivery: Delivery;
-  readonly #lines = new Map<string, IncidentLine>();
+  readonly #lines = new IncidentLines();
   readonly #failing = new Set<IncidentLine>();
   readonly #working = new Set<Promise<void>>();
   #stopping = false;
@@ -34,20 +34,19 @@ export class Dispatcher {
     this.#delivery = new Delivery({ ...delivery, log });
   }
 
-  /** Sends what an earlier process left behind, critical first. */
+  /** Sends what an earlier process left behind, the worst first. */
   drain(): void {
-    const lines = [...this.#spool.incidents()].map((incident) => this.#line(incident));
+    const lines = [...this.#spool.incidents()].map((incident) => this.#lines.of(incident));
     for (const line of lines) {
-      const first = this.#spool.entriesOf(line.id, { limit: peekedAtStart });
+      const first = this.#peek(line);
       line.wait(Date.parse(first[0]?.entry.receivedAt ?? new Date().toISOString()));
-      line.critical = first.some(({ entry }) => entry.alert.severity === 'critical');
       // Not only in its turn: Temporal may be away.
       void this.#delivery.containFirst(
         first.map(({ entry }) => entry),
         Promise.resolve(),
       );
     }
-    for (const line of lines.sort((a, b) => Number(b.critical) - Number(a.critical))) this.#flushSoon(line);
+    for (const line of lines.sort(worstFirst)) this.#flushSoon(line);
   }
 
   /**
@@ -57,23 +56,22 @@ export class Dispatcher {
    * @throws FB_ERR_UNAVAILABLE when neither took it
    */
   async accept(incident: string, entry: SpoolEntry, raw: () => Uint8Array): Promise<void> {
-    const line = this.#line(incident);
+    const line = this.#lines.of(incident);
     const isNew = line.meets(kindOf(entry.alert));
     const again = this.#spool.beside.has(entry.alert.id);
-    const critical = entry.alert.severity === 'critical';
+    const { severity } = entry.alert;
     // Whoever would have to wait for a turn waits on the disk, and not in memory.
-    if (isNew && line.isIdle && !this.#stopping && !again && this.#delivery.isFree(critical))
+    if (isNew && line.isIdle && !this.#stopping && !again && this.#delivery.isFree(severity))
       return this.#sendBeside(line, { ...entry, raw: raw(), alone: true });
     line.writing += 1;
     line.wait();
     line.gathered += 1;
-    if (critical) line.critical = true;
     try {
       // A repetition within a storm is counted only.
       const kept = isNew || !line.isStorm ? { ...entry, raw: raw() } : entry;
       const stored = this.#store(line, again ? { ...kept, alone: true } : kept);
       if (isNew) void this.#delivery.containFirst([entry], stored);
-      await stored;
+      line.holds(severity, await stored);
     } finally {
       line.writing -= 1;
     }
@@ -83,27 +81,21 @@ export class Dispatcher {
 
   /** Looks at an incident that got alerts by another way. */
   wake(incident: string): void {
-    const line = this.#line(incident);
+    const line = this.#lines.of(incident);
     line.wait();
+    this.#peek(line);
     this.#flushSoon(line);
   }
 
   /** Incidents with alerts that wait, and for how long the oldest does, in seconds, at most. */
-  waiting(): { readonly incidents: number; readonly oldestSeconds: number } {
-    let incidents = 0;
-    let oldest = Date.now();
-    for (const { waitingSince } of this.#lines.values()) {
-      if (waitingSince === undefined) continue;
-      incidents += 1;
-      oldest = Math.min(oldest, waitingSince);
-    }
-    return { incidents, oldestSeconds: (Date.now() - oldest) / 1_000 };
+  waiting(): ReturnType<IncidentLines['waiting']> {
+    return this.#lines.waiting();
   }
 
   /** Sends what waits, for at most so long. The rest stays in the spool. */
   async stop(withinMs: number): Promise<void> {
     this.#stopping = true;
-    for (const line of this.#lines.values()) if (line.backlog && !line.busy) this.#flushSoon(line);
+    for (const line of this.#lines) if (line.backlog && !line.busy) this.#flushSoon(line);
     let timer: NodeJS.Timeout | undefined;
     const over = new Promise<void>((done) => {
       timer = setTimeout(done, withinMs);
@@ -111,7 +103,6 @@ export class Dispatcher {
     await Promise.race([over, this.#settled()]);
     this.#stopped = true;
     clearTimeout(timer);
-    for (const line of this.#lines.values()) clearTimeout(line.timer);
     this.#lines.clear();
   }
 
@@ -121,7 +112,6 @@ export class Dispatcher {
 
   async #sendBeside(line: IncidentLine, entry: SpoolEntry): Promise<void> {
     line.busy = true;
-    line.critical = entry.alert.severity === 'critical';
     this.#spool.beside.note(entry.alert.id);
     const stored = this.#store(line, entry);
     const spooled = batchOfOne({ place: 0, entry });
@@ -137,9 +127,12 @@ export class Dispatcher {
   async #afterSendBeside(line: IncidentLine, spooled: SpooledBatch, stored: Promise<number>, sent: Promise<void>): Promise<void> {
     const [place, delivery] = await Promise.allSettled([stored, sent]);
     try {
-      if (delivery.status === 'rejected') return;
+      if (delivery.status === 'rejected') {
+        if (place.status === 'fulfilled') line.holds(spooled.severity, place.value);
+        return;
+      }
       line.delivered(spooled.kinds);
-      if (place.status === 'fulfilled') await this.#spool.remove(line.id, { upTo: place.value });
+      if (place.status === 'fulfilled') await this.#remove(line, place.value);
     } finally {
       this.#release(line, { failed: delivery.status === 'rejected' });
     }
@@ -162,6 +155,7 @@ export class Dispatcher {
 
   #flushSoon(line: IncidentLine): void {
     line.urgent = true;
+    if (line.busy) this.#delivery.raise(line.id, line.severity);
     if (line.busy || (this.#failing.has(line) && !this.#stopping)) return;
     clearTimeout(line.timer);
     line.timer = undefined;
@@ -186,7 +180,7 @@ export class Dispatcher {
         line.urgent = false;
         line.gathered = 0;
         // The batch is made when its turn has come: of what waits for one, only the lines are in memory.
-        failed = !(await this.#delivery.inTurn(line.critical, () => this.#flushOnce(line)));
+        failed = !(await this.#delivery.inTurn(line.id, line.severity, () => this.#flushOnce(line)));
       } while (line.urgent && !failed);
     } catch (error) {
       failed = true;
@@ -200,7 +194,7 @@ export class Dispatcher {
   async #flushOnce(line: IncidentLine): Promise<boolean> {
     const fixed = this.#spool.sending(line.id);
     if (fixed?.sent === true) {
-      await this.#spool.remove(line.id, { upTo: fixed.upTo });
+      await this.#remove(line, fixed.upTo);
       line.urgent = true;
       return true;
     }
@@ -211,7 +205,6 @@ export class Dispatcher {
     if (fixed === undefined && !spooled.alone) {
       await this.#spool.markSending(line.id, { upTo: spooled.upTo, samples: spooled.samples });
     }
-    line.critical = spooled.severity === 'critical';
     const outcome = await this.#delivery.fromSpool(line, spooled);
     if (outcome === 'again') return false;
     if (typeof outcome === 'object') {
@@ -219,7 +212,7 @@ export class Dispatcher {
         { incident: line.id, alerts: spooled.size, detail: outcome.refused },
         'Temporal refuses alerts for good: they are kept apart',
       );
-      await this.#spool.remove(line.id, { upTo: spooled.upTo, refused: outcome.refused });
+      await this.#remove(line, spooled.upTo, outcome.refused);
       line.urgent = true;
       return true;
     }
@@ -229,11 +222,23 @@ export class Dispatcher {
       return true;
     }
     line.delivered(spooled.kinds);
-    await this.#spool.remove(line.id, { upTo: spooled.upTo });
+    await this.#remove(line, spooled.upTo);
     // More than a batch was waiting, or something new is behind it.
     const [next] = this.#spool.entriesOf(line.id, { limit: 1 });
     if (next !== undefined && !line.known.has(kindOf(next.entry.alert))) line.urgent = true;
     return true;
+  }
+
+  async #remove(line: IncidentLine, upTo: number, refused?: string): Promise<void> {
+    await this.#spool.remove(line.id, { upTo, ...(refused !== undefined && { refused }) });
+    line.left(upTo);
+  }
+
+  /** How bad what waits is: the first of it, where it is much. */
+  #peek(line: IncidentLine): readonly PlacedEntry[] {
+    const first = this.#spool.entriesOf(line.id, { limit: peekedAtStart });
+    for (const { place, entry } of first) line.holds(entry.alert.severity, place);
+    return first;
   }
 
   /** After a call: more to do, later, or nothing. */
@@ -259,26 +264,10 @@ export class Dispatcher {
   /** Temporal answers again: whoever waited for that need not wait longer. */
   #wakeFailing(): void {
     const waiting = [...this.#failing].filter(({ failures }) => failures > 2);
-    for (const line of waiting.sort((a, b) => Number(b.critical) - Number(a.critical))) {
+    for (const line of waiting.sort(worstFirst)) {
       this.#failing.delete(line);
       line.failures = 1;
       this.#flushSoon(line);
-    }
-  }
-
-  #line(incident: string): IncidentLine {
-    const known = this.#lines.get(incident);
-    if (known !== undefined) return known;
-    if (this.#lines.size >= mostLines) this.#forgetIdle();
-    const line = new IncidentLine(incident);
-    this.#lines.set(incident, line);
-    return line;
-  }
-
-  #forgetIdle(): void {
-    for (const [id, line] of this.#lines) {
-      if (this.#lines.size < mostLines * 0.9) return;
-      if (line.isIdle) this.#lines.delete(id);
     }
   }
 

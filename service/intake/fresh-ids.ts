@@ -1,3 +1,4 @@
+import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 import type { Database, RootDatabase } from 'lmdb';
 import type { Ledger } from './ledger.ts';
 
@@ -6,7 +7,11 @@ const lookEveryMs = 1_000;
 const calmMs = 500;
 /** In memory, with their incidents: about 150 bytes each. */
 const mostFresh = 50_000;
-const removedAtOnce = 2_000;
+const removedAtOnce = 500;
+/** Ids that are looked at in one turn of the event loop. */
+const atOnce = 2_000;
+/** Between two parts while alerts come: each is a commit that their own have to wait for. */
+const restMs = 10;
 
 /**
  * Ids of alerts that the ledger does not have yet. The ledger is in the order of the ids, which are hashes: each would change a page of its
@@ -79,12 +84,13 @@ export class FreshIds {
 
   async #move(): Promise<void> {
     const upTo = this.#last;
-    const parts = this.#byBeginning();
+    const parts = await this.#byBeginning();
     for (const ids of parts) {
       if (this.#stopped) return;
       await this.#root.batch(() => {
         for (const id of ids) this.#ledger.put(id, this.#incidents.get(id) ?? '');
       });
+      await this.#rest();
     }
     for (;;) {
       if (this.#stopped) return;
@@ -93,14 +99,23 @@ export class FreshIds {
       await this.#root.batch(() => {
         for (const place of places) void this.#rows.remove(place);
       });
+      await this.#rest();
     }
-    for (const ids of parts) for (const id of ids) this.#incidents.delete(id);
+    for (const ids of parts) {
+      for (const id of ids) this.#incidents.delete(id);
+      await setImmediate();
+    }
+  }
+
+  async #rest(): Promise<void> {
+    if (!this.#stopped && performance.now() - this.#storedAt < calmMs) await sleep(restMs);
   }
 
   /** Each part is beside the other in the ledger: few pages a batch, and accepting goes on between two. */
-  #byBeginning(): readonly (readonly string[])[] {
+  async #byBeginning(): Promise<readonly (readonly string[])[]> {
     const parts = new Map<string, string[]>();
-    for (const id of this.#incidents.keys()) {
+    for (const [at, id] of [...this.#incidents.keys()].entries()) {
+      if (at % atOnce === atOnce - 1) await setImmediate();
       const beginning = id.slice(0, 2);
       const part = parts.get(beginning);
       if (part === undefined) parts.set(beginning, [id]);

@@ -1,3 +1,5 @@
+import { type Severity, severities } from '../../core/severity.ts';
+
 const mostKinds = 10_000;
 
 /** What the dispatcher remembers of one incident: counts and kinds, never alerts. All of it may be forgotten. */
@@ -9,7 +11,6 @@ export class IncidentLine {
   writing = 0;
   /** Something new waits: no window for it. */
   urgent = false;
-  critical = false;
   failures = 0;
   timer: NodeJS.Timeout | undefined;
   /** Alerts since the last batch. */
@@ -21,6 +22,9 @@ export class IncidentLine {
   readonly #waiting = new Set<string>();
   #events = 0;
   #batches = 0;
+  /** Places in the spool of the newest alert that waits, by severity; 0 where none does. */
+  readonly #newest: number[] = severities.map(() => 0);
+  #leftUpTo = 0;
 
   constructor(id: string) {
     this.id = id;
@@ -44,6 +48,23 @@ export class IncidentLine {
   /** Alerts of it are, or may be, in the spool. @param since when the oldest came, if not now */
   wait(since = Date.now()): void {
     this.#waitingSince ??= since;
+  }
+
+  /** An alert of that severity is in the spool. */
+  holds(severity: Severity, place: number): void {
+    // A batch that was being made may have taken it along.
+    if (place > this.#leftUpTo) this.#newest[severities.indexOf(severity)] = place;
+  }
+
+  /** Everything up to that place has left the spool. */
+  left(upTo: number): void {
+    this.#leftUpTo = upTo;
+    for (const [at, place] of this.#newest.entries()) if (place <= upTo) this.#newest[at] = 0;
+  }
+
+  /** Of the worst alert that waits. */
+  get severity(): Severity {
+    return severities[this.#newest.findIndex((place) => place > 0)] ?? 'unknown';
   }
 
   nothingWaits(): void {
@@ -110,4 +131,9 @@ export class IncidentLine {
     if (this.#events >= 1_000 || this.#batches >= 100) return 5_000;
     return this.#events >= 100 || this.#batches >= 40 ? 1_000 : 100;
   }
+}
+
+/** Whose alerts that wait are worse goes first. */
+export function worstFirst(a: IncidentLine, b: IncidentLine): number {
+  return severities.indexOf(a.severity) - severities.indexOf(b.severity);
 }

@@ -1,8 +1,17 @@
+import { RankedQueue } from './ranked-queue.ts';
+
 /** Less than one: between two calls nobody goes for as long as the last one took, times what is missing. */
 const fewest = 0.25;
+/** Of one that yields: after each call a rest as long as the call. On two cores a second call at once makes the first one slower, and no more are done. */
+const fewestYielding = 0.5;
 /** A call that takes longer says that the service has more than it can do. */
 const slowMs = 120;
 const narrowedEveryMs = 250;
+/** Who waits for an answer is not kept waiting until it is sure. */
+const yieldedEveryMs = 100;
+/** A lane that widened with every quick call had all its places again before anybody's wait was over. */
+const calmMs = 500;
+const widenedEveryMs = 100;
 const longestRestMs = 1_000;
 
 export interface LaneOptions {
@@ -11,27 +20,44 @@ export interface LaneOptions {
   readonly first?: number;
   /** Whether something that matters more waits for this process. */
   readonly yields?: () => boolean;
+  /** Milliseconds that only go on. */
+  readonly now?: () => number;
 }
 
+/** Who wants to go when. */
+export interface Turn {
+  /** By it one that waits is found again. */
+  readonly key?: string;
+  /** 0 goes first. */
+  readonly rank?: number;
+}
+
+/** Begins a call in a place of that lane. */
+type Begin = (lane: Lane) => void;
+
 /**
- * Lets so many calls run at once; the others wait in the order in which they came. An adaptive one narrows while calls are slow, down to
- * one at a time with a rest after each, and widens again while they are quick: what waits here does not stand before a critical call over
- * there. To what matters more in this process it yields down to one call at a time.
+ * Lets so many calls run at once; the others wait by rank, and then in the order in which they came. An adaptive one narrows while calls
+ * are slow, down to one at a time with a rest after each, and widens again while they are quick: what waits here does not stand before a
+ * critical call over there. To what matters more in this process it yields the same way.
  */
 export class Lane {
   readonly #most: number;
   readonly #adaptive: boolean;
   readonly #yields: () => boolean;
-  readonly #waiting: (() => void)[] = [];
+  readonly #now: () => number;
+  readonly #waiting = new RankedQueue<string | symbol, Begin>();
   #places: number;
   #taken = 0;
   #narrowedAt = Number.NEGATIVE_INFINITY;
+  #widenedAt = Number.NEGATIVE_INFINITY;
 
-  constructor(places: number, { adaptive = false, first = places, yields = () => false }: LaneOptions = {}) {
+  constructor(places: number, options: LaneOptions = {}) {
+    const { adaptive = false, first = places, yields = () => false, now = () => performance.now() } = options;
     this.#most = places;
     this.#places = first;
     this.#adaptive = adaptive;
     this.#yields = yields;
+    this.#now = now;
   }
 
   /** Whether a call would run at once. */
@@ -39,14 +65,35 @@ export class Lane {
     return this.#taken < this.#open;
   }
 
-  async run<T>(call: () => Promise<T>): Promise<T> {
-    if (!this.isFree) await new Promise<void>((go) => this.#waiting.push(go));
-    else this.#taken += 1;
-    const began = performance.now();
+  run<T>(call: () => Promise<T>, { key, rank = 0 }: Turn = {}): Promise<T> {
+    return new Promise<T>((done, fail) => {
+      this.#admit(key ?? Symbol('turn'), rank, (lane) => {
+        lane.#work(call).then(done, fail);
+      });
+    });
+  }
+
+  /** One that waits here with that key, behind that rank, goes on in another lane (or in this one) as if it had come with that rank. */
+  raise(key: string, rank: number, to: Lane): void {
+    const begin = this.#waiting.withdraw(key, rank);
+    if (begin !== undefined) to.#admit(key, rank, begin);
+  }
+
+  #admit(key: string | symbol, rank: number, begin: Begin): void {
+    if (!this.isFree) {
+      this.#waiting.add(key, rank, begin);
+      return;
+    }
+    this.#taken += 1;
+    begin(this);
+  }
+
+  async #work<T>(call: () => Promise<T>): Promise<T> {
+    const began = this.#now();
     try {
       return await call();
     } finally {
-      const took = performance.now() - began;
+      const took = this.#now() - began;
       if (this.#adaptive) this.#adapt(took);
       if (this.#places >= 1) this.#handOn();
       else setTimeout(() => this.#handOn(), Math.min(longestRestMs, took * (1 / this.#places - 1))).unref();
@@ -57,30 +104,29 @@ export class Lane {
     return Math.max(1, Math.floor(this.#places));
   }
 
-  /** The place is handed on, never free in between: nobody overtakes. */
+  /** At once, and to as many as there are places for: nobody overtakes. */
   #handOn(): void {
-    if (this.#taken > this.#open) {
-      this.#taken -= 1;
-      return;
-    }
-    const next = this.#waiting.shift();
-    if (next === undefined) this.#taken -= 1;
-    else next();
-    while (this.#waiting.length > 0 && this.#taken < this.#open) {
+    this.#taken -= 1;
+    while (this.isFree) {
+      const next = this.#waiting.shift();
+      if (next === undefined) return;
       this.#taken += 1;
-      this.#waiting.shift()?.();
+      next(this);
     }
   }
 
   #adapt(tookMs: number): void {
-    const now = performance.now();
-    const yields = this.#yields();
-    if (tookMs < slowMs && !yields)
-      this.#places = Math.min(this.#most, this.#places < 1 ? this.#places * 2 : this.#places + 1 / this.#places);
-    else if (now - this.#narrowedAt > narrowedEveryMs) {
-      const atLeast = tookMs < slowMs ? Math.min(1, this.#places) : fewest;
+    const now = this.#now();
+    const isSlow = tookMs >= slowMs;
+    const sinceNarrowed = now - this.#narrowedAt;
+    if (isSlow || this.#yields()) {
+      if (sinceNarrowed <= (isSlow ? narrowedEveryMs : yieldedEveryMs)) return;
+      const atLeast = isSlow ? fewest : Math.min(fewestYielding, this.#places);
       this.#places = Math.max(atLeast, this.#places / 2);
       this.#narrowedAt = now;
+    } else if (sinceNarrowed > calmMs && now - this.#widenedAt > widenedEveryMs) {
+      this.#places = Math.min(this.#most, this.#places < 1 ? this.#places * 2 : this.#places + 1);
+      this.#widenedAt = now;
     }
   }
 }

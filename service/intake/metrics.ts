@@ -23,6 +23,7 @@ export class IntakeMetrics {
   readonly #duplicates: Counter;
   readonly #hidden: Counter<'by'>;
   readonly #health: Counter<'sensor'>;
+  readonly #drops: Counter<'sensor'>;
   readonly #refused: Counter<'reason'>;
   readonly #calls: Counter<'kind' | 'result'>;
   readonly #headStarts: Counter<'result'>;
@@ -46,6 +47,7 @@ export class IntakeMetrics {
     this.#duplicates = counter('firebreak_intake_alerts_duplicate_total', 'Alerts that were known already');
     this.#hidden = counter('firebreak_intake_alerts_hidden_total', 'Alerts that started nothing, by suppression', ['by']);
     this.#health = counter('firebreak_intake_sensor_messages_total', 'Messages of sensors about themselves', ['sensor']);
+    this.#drops = counter('firebreak_intake_sensor_drops_total', 'Those of them that speak of dropped events', ['sensor']);
     this.#refused = counter('firebreak_intake_refused_total', 'Items or requests that were not taken', ['reason']);
     this.#calls = counter('firebreak_intake_temporal_calls_total', 'Starts and signals to Temporal', ['kind', 'result']);
     this.#headStarts = counter('firebreak_head_starts_total', 'Containments begun beside the start of their incident', [
@@ -96,8 +98,10 @@ export class IntakeMetrics {
     this.#hidden.inc({ by });
   }
 
-  health(sensor: string): void {
+  /** @param ofDrops whether it speaks of events that the sensor dropped */
+  health(sensor: string, ofDrops: boolean): void {
     this.#health.inc({ sensor });
+    if (ofDrops) this.#drops.inc({ sensor });
   }
 
   refused(reason: RefusalReason): void {

@@ -1,11 +1,11 @@
 /** What is durable after this has kept its sender waiting, */
-const lateMs = 20;
+const lateMs = 15;
 /** unless that is what the disk takes: so many times its quickest write of the last minutes. */
 const lateTimes = 3;
 /** In a window; so what was quickest counts half after 70 s. */
 const forgottenShare = 1.002;
-/** A disk that is slow once is no pressure. */
-const lateShare = 0.1;
+/** A disk that is slow once is no pressure. One answer in a hundred is what senders are promised something of: it is too late to yield when one in ten waits. */
+const lateShare = 0.03;
 const windowMs = 200;
 
 interface Seen {

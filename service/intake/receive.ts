@@ -157,8 +157,7 @@ export class Receiver {
     if (foreign !== undefined) return this.#forbid(item.raw, foreign, delivery);
     if (item.kind === 'health') {
       log.info({ from: from.name, sensor: item.sensor, time: item.time }, 'a sensor speaks of its own health');
-      health.message(item);
-      metrics.health(item.sensor);
+      metrics.health(item.sensor, health.message(item));
       return { status: 'health' };
     }
     if (item.kind === 'ignored') return { status: 'ignored', reason: item.reason };

@@ -30,3 +30,15 @@ export function readBody(request: IncomingMessage, atMost: number, done: (body: 
   const broken = (error: NodeJS.ErrnoException): void => end({ ok: false, status: 400, code: error.code ?? 'unknown' });
   request.on('data', take).on('end', whole).on('error', broken);
 }
+
+/** The same; who has not sent all of it within the time is cut off. */
+export async function bodyWithin(
+  request: IncomingMessage,
+  { atMost, withinMs }: { readonly atMost: number; readonly withinMs: number },
+): Promise<RequestBody> {
+  // Without an error nobody would hear that it was cut, and who waits for it would wait for ever.
+  const late = setTimeout(() => request.destroy(new Error('late')), withinMs);
+  const body = await new Promise<RequestBody>((resolve) => readBody(request, atMost, resolve));
+  clearTimeout(late);
+  return body;
+}

@@ -42,11 +42,14 @@ export class SensorHealth {
     if (this.#alertAt.size > mostSensors) this.#alertAt.clear();
   }
 
-  message({ sensor, host, text }: { readonly sensor: string; readonly host?: string; readonly text: string }): void {
+  /** True where it says that events were dropped: so many attacks may have gone unseen. */
+  message({ sensor, host, text }: { readonly sensor: string; readonly host?: string; readonly text: string }): boolean {
     const known = this.#of(sensor, host);
     known.messages += 1;
-    if (/\bdrop/i.test(text)) known.drops += 1;
+    const ofDrops = /\bdrop/i.test(text);
+    if (ofDrops) known.drops += 1;
     known.last = { at: known.lastSeenAt, text: text.slice(0, mostText) };
+    return ofDrops;
   }
 
   /** When it was heard of last, in milliseconds since 1970. */

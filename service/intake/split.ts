@@ -18,6 +18,7 @@ const backslash = 0x5c;
 const newline = 0x0a;
 const comma = 0x2c;
 const openBracket = 0x5b;
+const openBrace = 0x7b;
 
 /**
  * Finds the items of a body without parsing them: one value, a list of values, values one after another with or without
@@ -48,6 +49,13 @@ function scan(bytes: Uint8Array, { start, end }: Span): Split {
   const items: Span[] = [];
   let at = skipBlank(bytes, start, end);
   while (at < end) {
+    const text = endOfText(bytes, at, end);
+    if (text > at) {
+      if (!isPrefix(bytes.subarray(at, text))) items.push({ start: at, end: text });
+      if (items.length > mostItems) return tooMany;
+      at = skipBlank(bytes, text, end);
+      continue;
+    }
     const value = endOfValue(bytes, at, end);
     if (typeof value !== 'number') return value;
     if (bytes[at] === openBracket) {
@@ -62,6 +70,29 @@ function scan(bytes: Uint8Array, { start, end }: Span): Split {
     if (bytes[at] === comma) at = skipBlank(bytes, at + 1, end);
   }
   return { ok: true, items };
+}
+
+/** The index after what is no value: all of it up to the next object or the end of the line is one item, and not one a word. `from` where a value begins. */
+function endOfText(bytes: Uint8Array, from: number, end: number): number {
+  const first = bytes[from];
+  if (first === openBrace || first === quote || (first === openBracket && !isKubectlPrefix(bytes, from))) return from;
+  let at = from;
+  while (at < end && bytes[at] !== openBrace && bytes[at] !== newline) at += 1;
+  return at;
+}
+
+/** `kubectl logs --prefix` writes `[pod/NAME/CONTAINER] ` before each line. */
+function isKubectlPrefix(bytes: Uint8Array, from: number): boolean {
+  return [...'[pod/'].every((char, place) => bytes[from + place] === char.charCodeAt(0));
+}
+
+const longestPrefix = 640;
+/** That one, or what a container runtime writes before each line: time, stream, and whether the line is whole. */
+const prefix = /^(?:\[pod\/[^\]\s]+\]|\S{1,64} (?:stdout|stderr) [FP]) *$/;
+
+/** Whether the text before an object is only there to say where its line comes from. */
+function isPrefix(text: Uint8Array): boolean {
+  return text.length <= longestPrefix && prefix.test(Buffer.from(text).toString('latin1'));
 }
 
 /** The items between a list's brackets, which are known to be balanced. */
@@ -92,7 +123,7 @@ export function endOfValue(bytes: Uint8Array, from: number, end: number): number
       if (depth === 0) return at;
       continue;
     }
-    if (byte === 0x7b || byte === openBracket) {
+    if (byte === openBrace || byte === openBracket) {
       depth += 1;
       if (depth > deepest) return tooDeep;
     } else if (byte === 0x7d || byte === 0x5d) {
@@ -146,5 +177,5 @@ function linesOf(bytes: Uint8Array): readonly Span[] {
 function looksWhole(bytes: Uint8Array, { start, end }: Span): boolean {
   let last = end - 1;
   while (last > start && isBlank(bytes[last] ?? 0)) last -= 1;
-  return bytes[start] === 0x7b && bytes[last] === 0x7d;
+  return bytes[start] === openBrace && bytes[last] === 0x7d;
 }

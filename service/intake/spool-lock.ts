@@ -4,6 +4,7 @@ import { connect, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { FirebreakError } from '../../core/errors.ts';
+import { systemErrorCode } from '../../core/system-error.ts';
 
 /** A socket's path may have 107 bytes (unix(7)). */
 const longestSocketPath = 100;
@@ -37,7 +38,7 @@ export function socketPath(directory: string, name: string): string {
 function listen(path: string): Promise<Server | undefined> {
   return new Promise((done, fail) => {
     const server = createServer((socket) => socket.destroy());
-    server.once('error', (error) => ('code' in error && error.code === 'EADDRINUSE' ? done(undefined) : fail(error)));
+    server.once('error', (error) => (systemErrorCode(error) === 'EADDRINUSE' ? done(undefined) : fail(error)));
     server.listen(path, () => done(server.unref()));
   });
 }

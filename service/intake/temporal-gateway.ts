@@ -1,4 +1,4 @@
-import { type Client, isGrpcServiceError, WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } from '@temporalio/client';
+import { type Client, WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } from '@temporalio/client';
 import {
   defineSearchAttributeKey,
   type SearchAttributePair,
@@ -10,11 +10,9 @@ import {
 } from '@temporalio/common';
 import { type AlertBatch, type IncidentNote, type IncidentStart, incidentNames } from '../../core/incident.ts';
 import { searchAttributes } from '../../core/search-attributes.ts';
+import { grpc, grpcCode } from '../temporal/grpc-status.ts';
 import type { IncidentGateway, SignalResult, StartOptions, StartResult } from './incident-gateway.ts';
 import type { IntakeLog } from './log.ts';
-
-/** gRPC status codes that mean something of their own here. https://grpc.io/docs/guides/status-codes */
-const grpc = { invalidArgument: 3, notFound: 5, alreadyExists: 6, resourceExhausted: 8 } as const;
 
 /** Until a start or signal counts as unanswered, and is sent again. */
 const answerWithinMs = 5_000;
@@ -107,12 +105,6 @@ class TemporalGateway implements IncidentGateway {
       return unavailable(error);
     }
   }
-}
-
-function grpcCode(error: unknown): number | undefined {
-  if (isGrpcServiceError(error)) return error.code;
-  // The SDK wraps what the connection throws.
-  return typeof error === 'object' && error !== null && 'cause' in error ? grpcCode(error.cause) : undefined;
 }
 
 /** Only the code: messages of a client may hold what it was called with. */

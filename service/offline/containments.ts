@@ -20,6 +20,8 @@ export interface Containment {
   readonly changes: readonly string[];
   /** What it was before; null where that cannot be read. */
   readonly before: unknown;
+  /** What the release does not give back, since it is not in the cluster: people have to do it where it is. */
+  readonly elsewhere?: string;
   /** A drifted one is refused unless `force`, which needs a note of this object that can be read. */
   release(force: boolean): Promise<UndoResult>;
 }

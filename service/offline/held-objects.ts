@@ -43,6 +43,12 @@ const places: readonly Place[] = [
   { kind: 'ValidatingAdmissionPolicy', group: admission, resource: 'validatingadmissionpolicies', namespaced: false },
 ];
 
+/** What an action did beside the cluster, to which nothing leads from here. */
+const outsideOf: Readonly<Record<string, string>> = {
+  cordonNode:
+    'where actions.nodeIsolation is configured, the provider may still keep this node from its network, and is not asked from here: give it back there, too',
+};
+
 /** Objects other than pods on which an action has left its note. */
 export async function findHeldObjects(options: FindOptions): Promise<readonly Containment[]> {
   const { api, namespace } = options;
@@ -85,7 +91,8 @@ function containmentOf(held: Held): Containment {
   const annotation = noteAnnotation(action);
   const target = targetOf(ref);
   const opened = noteOn(held);
-  const same = { target, uid, action };
+  const elsewhere = outsideOf[action];
+  const same = { target, uid, action, ...(elsewhere !== undefined && { elsewhere }) };
   if (opened.kind !== 'read') {
     const difference = [`annotation ${annotation} cannot be read: somebody edited it`];
     const release = async (): Promise<UndoResult> => refused(target, difference);

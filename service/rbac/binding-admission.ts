@@ -1,5 +1,5 @@
 import { names } from '../../core/labels.ts';
-import { type Account, onlyOwnAnnotations, policy, same } from './policy.ts';
+import { type Account, annotations, onlyOwnAnnotations, policy, same } from './policy.ts';
 
 /**
  * `bind` lets its holder give any role to anybody. With this policy a thief of the account can take a ServiceAccount out of a binding,
@@ -19,8 +19,7 @@ export function bindingAdmission(account: Account): readonly object[] {
       resources: ['rolebindings', 'clusterrolebindings'],
     },
     variables: [
-      { name: 'before', expression: 'oldObject.metadata.?annotations.orValue({})' },
-      { name: 'after', expression: 'object.metadata.?annotations.orValue({})' },
+      ...annotations,
       { name: 'had', expression: 'oldObject.?subjects.orValue([])' },
       { name: 'has', expression: 'object.?subjects.orValue([])' },
     ],

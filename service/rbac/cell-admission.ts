@@ -1,6 +1,6 @@
 import { doNotDisrupt, names } from '../../core/labels.ts';
 import { frozenTemplates, hardeningAdmission } from './hardening-admission.ts';
-import { type Account, annotations, onlyOwnAnnotations, policy, same } from './policy.ts';
+import { type Account, annotations, onlyOwnAnnotations, policy, same, sameBut, templateUpdates } from './policy.ts';
 import { quarantineLabelAdmission } from './quarantine-label-admission.ts';
 
 /**
@@ -35,13 +35,10 @@ export function cellAdmission(options: {
       variables: annotations,
       validations: [
         {
-          expression: same(
-            'object.metadata.?labels',
-            'object.metadata.?finalizers',
-            'object.spec.?taints',
-            'object.spec.?podCIDRs',
-            'object.spec.?providerID',
-          ),
+          expression: [
+            same('object.metadata.?labels', 'object.metadata.?finalizers'),
+            sameBut('object.spec', 'oldObject.spec', 'unschedulable'),
+          ].join(' && '),
           message: 'Firebreak may make a node unschedulable and give that back, nothing else',
         },
         onlyOwnAnnotations('a node'),
@@ -50,22 +47,14 @@ export function cellAdmission(options: {
     ...policy({
       name: `${account.name}-workloads`,
       account,
-      rule: {
-        apiGroups: ['apps', 'batch'],
-        apiVersions: ['v1'],
-        operations: ['UPDATE'],
-        resources: ['deployments', 'statefulsets', 'daemonsets', 'cronjobs'],
-      },
+      rule: templateUpdates,
       variables: [...annotations, ...templateAnnotations],
       validations: [
         {
-          expression: same(
-            'object.metadata.?labels',
-            'object.metadata.?finalizers',
-            'object.spec.?template.?metadata.?labels',
-            'object.spec.?jobTemplate',
-            'object.spec.?schedule',
-          ),
+          expression: [
+            same('object.metadata.?labels', 'object.metadata.?finalizers', 'object.spec.?template.?metadata.?labels'),
+            sameBut('object.spec', 'oldObject.spec', 'paused', 'suspend', 'replicas', 'template'),
+          ].join(' && '),
           message: 'Firebreak may pause, suspend, scale and roll a workload, and change nothing else of it',
         },
         onlyOwnAnnotations('a workload'),

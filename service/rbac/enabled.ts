@@ -5,13 +5,16 @@ import { playbooks } from '../../playbooks/index.ts';
 
 /**
  * The actions that playbooks use, in the order of the list: what is not used needs no right. `playbooks` are ids; absent: all that are shipped.
- * @throws FB_ERR_NOT_FOUND for a playbook that does not exist.
+ * @throws FB_ERR_UNKNOWN_ID for a playbook that does not exist.
  */
 export function actionsOfPlaybooks(ids: readonly string[] = playbooks.map(({ id }) => id)): readonly ActionDeclaration[] {
   const used = new Set(
     ids.flatMap((id) => {
       const playbook = playbooks.find((one) => one.id === id);
-      if (!playbook) throw new FirebreakError('FB_ERR_NOT_FOUND', `there is no playbook ${id}`);
+      if (!playbook) {
+        const known = playbooks.map((one) => one.id).join(', ');
+        throw new FirebreakError('FB_ERR_UNKNOWN_ID', `there is no playbook ${id}, only: ${known}`);
+      }
       return Object.values(playbook.uses).map(({ name }) => name);
     }),
   );

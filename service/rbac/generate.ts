@@ -1,5 +1,6 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { usualNamespace } from '../config/fields.ts';
 import { projectRoot } from '../dev/project-root.ts';
 import { shippedActions } from './enabled.ts';
 import { rbacManifests } from './manifests.ts';
@@ -16,7 +17,7 @@ const textOf = (file: string): string | undefined => {
 };
 
 mkdirSync(join(folder, 'opt-in'), { recursive: true });
-for (const [name, manifest] of rbacManifests({ actions: shippedActions(), namespace: 'firebreak' })) {
+for (const [name, manifest] of rbacManifests({ actions: shippedActions(), namespace: usualNamespace })) {
   const file = join(folder, name);
   if (textOf(file) === manifest) continue;
   if (check) {

@@ -1,5 +1,5 @@
 import { names } from '../../core/labels.ts';
-import { type Account, annotations, policy, sameBut } from './policy.ts';
+import { type Account, annotations, policy, sameBut, sameNames, templateContainers } from './policy.ts';
 
 const rule = {
   apiGroups: ['apps'],
@@ -42,16 +42,15 @@ export function hardeningAdmission(account: Account): readonly object[] {
       ...annotations,
       { name: 'was', expression: 'dyn(oldObject.spec.template.spec)' },
       { name: 'is', expression: 'dyn(object.spec.template.spec)' },
-      { name: 'wereContainers', expression: 'variables.was.containers + variables.was.?initContainers.orValue([])' },
-      { name: 'areContainers', expression: 'variables.is.containers + variables.is.?initContainers.orValue([])' },
+      ...templateContainers,
       { name: 'givenBack', expression: `variables.before[?${from}].orValue('').split('\\n')` },
     ],
     validations: [
       {
         expression: [
           sameBut('variables.is', 'variables.was', 'securityContext', ...podFields, 'containers', 'initContainers'),
-          ...['containers', 'initContainers'].map(
-            (list) => `variables.is.?${list}.orValue([]).map(c, c.name) == variables.was.?${list}.orValue([]).map(c, c.name)`,
+          ...['containers', 'initContainers'].map((list) =>
+            sameNames(`variables.is.?${list}.orValue([])`, `variables.was.?${list}.orValue([])`, 'c'),
           ),
           `variables.areContainers.all(c, variables.wereContainers.exists(o, o.name == c.name && ${sameBut('c', 'o', 'securityContext')}))`,
         ].join(' && '),

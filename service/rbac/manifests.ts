@@ -11,8 +11,9 @@ import { secretsAdmission } from './secrets-admission.ts';
 
 const verbOrder = ['get', 'list', 'watch', 'create', 'update', 'patch', 'delete', 'bind'];
 
+/** Also where it enters only pods of its own: the right alone opens each pod of the namespace, and Firebreak itself runs in that. */
 const worksInContainers = ({ rights }: ActionDeclaration): boolean =>
-  rights.some(({ resource }) => resource === 'pods/ephemeralcontainers');
+  rights.some(({ resource }) => resource === 'pods/ephemeralcontainers' || resource === 'pods/exec');
 
 /** Actions that start pods of our own. */
 const makesPods: readonly string[] = ['cutConnections', 'probeQuarantine', 'checkpointContainer'];
@@ -100,11 +101,11 @@ function optInManifest(options: {
 }): readonly [string, string] {
   const { action, actions, namespace, pinned } = options;
   const hasAccount = actions.some(({ pool, optIn }) => pool === action.pool && !optIn);
-  const account = `firebreak-${action.pool}`;
-  const name = `${account}-${action.name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+  const account = { namespace, name: `firebreak-${action.pool}` };
+  const name = `${account.name}-${action.name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
   const metadata = { name, labels: { 'app.kubernetes.io/name': 'firebreak', 'app.kubernetes.io/component': action.pool } };
   const apiVersion = 'rbac.authorization.k8s.io/v1';
-  const subjects = [{ kind: 'ServiceAccount', name: account, namespace }];
+  const subjects = [{ kind: 'ServiceAccount', name: account.name, namespace }];
   const given = (kind: 'Role' | 'ClusterRole', where: object, rights: readonly Right[]): readonly object[] => [
     { apiVersion, kind, metadata: { ...metadata, ...where }, rules: merge(rights) },
     {
@@ -124,9 +125,9 @@ function optInManifest(options: {
       action.rights.filter((right) => right.in === undefined),
     ),
     ...(own.length > 0 ? given('Role', { namespace }, own) : []),
-    ...(action.name === 'revokeServiceAccount' ? bindingAdmission({ namespace, name: account }) : []),
-    ...(worksInContainers(action) ? inContainerAdmission({ name, account: { namespace, name: account }, pinned }) : []),
-    ...(makesPods.includes(action.name) ? ownPodAdmission({ name, account: { namespace, name: account }, pinned }) : []),
+    ...(action.name === 'revokeServiceAccount' ? bindingAdmission(account) : []),
+    ...(worksInContainers(action) ? inContainerAdmission({ name, account, pinned }) : []),
+    ...(makesPods.includes(action.name) ? ownPodAdmission({ name, account, pinned }) : []),
   ];
   return [`opt-in/${action.name}.yaml`, manifest(`${action.name}, which is off until \`actions.optIn\` names it`, documents)];
 }

@@ -25,10 +25,10 @@ export async function missingRights(options: {
   readonly pool: Pool;
   readonly actions: readonly ActionDeclaration[];
   /** Where Firebreak runs. */
-  readonly namespace?: string;
+  readonly namespace: string;
   readonly signal?: AbortSignal;
 }): Promise<readonly MissingRight[]> {
-  const { api, pool, actions, namespace = 'firebreak', signal } = options;
+  const { api, pool, actions, namespace, signal } = options;
   const needed = new Map<string, { readonly right: Right; readonly verb: string; readonly by: Set<string> }>();
   const need = (right: Right, by: string): void => {
     for (const verb of right.verbs) {

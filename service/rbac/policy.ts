@@ -46,6 +46,14 @@ export function isBy({ namespace, name }: Account): string {
   return `request.userInfo.username == 'system:serviceaccount:${namespace}:${name}'`;
 }
 
+/** Updates of what has a pod template that somebody may change. */
+export const templateUpdates = {
+  apiGroups: ['apps', 'batch'],
+  apiVersions: ['v1'],
+  operations: ['UPDATE'],
+  resources: ['deployments', 'statefulsets', 'daemonsets', 'cronjobs'],
+};
+
 export const annotations = [
   { name: 'before', expression: 'oldObject.metadata.?annotations.orValue({})' },
   { name: 'after', expression: 'object.metadata.?annotations.orValue({})' },
@@ -70,6 +78,18 @@ export function onlyOwnAnnotations(
     ),
     message: `Firebreak may change no annotations of ${what} but its own${more.length > 0 ? ' and those that keep autoscalers from it' : ''}`,
   };
+}
+
+/** What a pod template runs, of its spec before (`was`) and after (`is`). */
+export const templateContainers = [
+  { name: 'wereContainers', expression: 'variables.was.containers + variables.was.?initContainers.orValue([])' },
+  { name: 'areContainers', expression: 'variables.is.containers + variables.is.?initContainers.orValue([])' },
+];
+
+/** Two lists have entries of the same names in the same order. `entry` is what one is called in the expression. */
+export function sameNames(one: string, other: string, entry = 'one'): string {
+  const names = (list: string): string => `${list}.map(${entry}, ${entry}.name)`;
+  return `${names(one)} == ${names(other)}`;
 }
 
 /** These fields are as they were. */

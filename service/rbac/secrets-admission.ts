@@ -1,5 +1,15 @@
 import { names } from '../../core/labels.ts';
-import { type Account, annotations, onlyOwnAnnotations, policy, same, sameBut } from './policy.ts';
+import {
+  type Account,
+  annotations,
+  onlyOwnAnnotations,
+  policy,
+  same,
+  sameBut,
+  sameNames,
+  templateContainers,
+  templateUpdates,
+} from './policy.ts';
 
 /**
  * A rotation gives pod templates other names of Secrets, and rolls them. Without this policy `patch deployments` would let a thief of the secrets
@@ -36,12 +46,7 @@ export function secretsAdmission(options: {
       name: `${account.name}-templates`,
       pool: 'secrets',
       account,
-      rule: {
-        apiGroups: ['apps', 'batch'],
-        apiVersions: ['v1'],
-        operations: ['UPDATE'],
-        resources: ['deployments', 'statefulsets', 'daemonsets', 'cronjobs'],
-      },
+      rule: templateUpdates,
       variables: [
         ...annotations,
         { name: 'wasTemplate', expression: template('oldObject') },
@@ -50,8 +55,7 @@ export function secretsAdmission(options: {
         { name: 'templateAfter', expression: 'variables.isTemplate.?metadata.?annotations.orValue({})' },
         { name: 'was', expression: 'variables.wasTemplate.spec' },
         { name: 'is', expression: 'variables.isTemplate.spec' },
-        { name: 'wereContainers', expression: 'variables.was.containers + variables.was.?initContainers.orValue([])' },
-        { name: 'areContainers', expression: 'variables.is.containers + variables.is.?initContainers.orValue([])' },
+        ...templateContainers,
       ],
       validations: [
         {
@@ -68,8 +72,8 @@ export function secretsAdmission(options: {
             [
               'variables.isTemplate.?metadata.?labels == variables.wasTemplate.?metadata.?labels',
               sameBut('variables.is', 'variables.was', 'containers', 'initContainers', 'volumes'),
-              ...['containers', 'initContainers', 'volumes'].map(
-                (list) => `${namesOf(`variables.is.?${list}.orValue([])`)} == ${namesOf(`variables.was.?${list}.orValue([])`)}`,
+              ...['containers', 'initContainers', 'volumes'].map((list) =>
+                sameNames(`variables.is.?${list}.orValue([])`, `variables.was.?${list}.orValue([])`),
               ),
               `variables.areContainers.all(c, variables.wereContainers.exists(o, o.name == c.name && ${sameBut('c', 'o', 'env', 'envFrom')} && ${onlySecretsDiffer}))`,
               `variables.is.?volumes.orValue([]).all(v, variables.was.?volumes.orValue([]).exists(w, w.name == v.name && (${volumeIs})))`,
@@ -84,12 +88,8 @@ export function secretsAdmission(options: {
   ];
 }
 
-function namesOf(list: string): string {
-  return `${list}.map(one, one.name)`;
-}
-
 const onlySecretsDiffer = [
-  `${namesOf('c.?env.orValue([])')} == ${namesOf('o.?env.orValue([])')}`,
+  sameNames('c.?env.orValue([])', 'o.?env.orValue([])'),
   `c.?env.orValue([]).all(e, o.?env.orValue([]).exists(f, f == e || (f.name == e.name && f.?valueFrom.?secretKeyRef.hasValue() && e.?valueFrom.?secretKeyRef.?key == f.valueFrom.secretKeyRef.?key)))`,
   `c.?envFrom.orValue([]).size() == o.?envFrom.orValue([]).size()`,
   `c.?envFrom.orValue([]).all(e, o.?envFrom.orValue([]).exists(f, f == e || (f.?secretRef.hasValue() && e.?secretRef.hasValue() && f.?prefix == e.?prefix)))`,

@@ -79,9 +79,8 @@ export function cellActions(parts: {
   readonly watch: ClusterWatch;
   readonly evidence: EvidencePart;
 }): readonly RegisteredAction[] {
-  const { config, secrets, api } = parts;
+  const { config, secrets, api, evidence } = parts;
   const { view, cellKey, denyTier } = parts.watch;
-  const { store, keys, writeManifest, verifyManifest } = parts.evidence;
   const { protectedNamespaces, ownNamespace } = rulesOf(config);
   const exceptions = config.actions.quarantine;
   const isolation = nodeIsolationOf(config, secrets);
@@ -144,12 +143,12 @@ export function cellActions(parts: {
     register({
       declaration: snapshotPodState,
       input: snapshotPodStateInput,
-      implementation: snapshotPodStateImplementation({ api, store, keys, writeManifest, verifyManifest }),
+      implementation: snapshotPodStateImplementation({ api, ...evidence }),
     }),
     register({
       declaration: snapshotVolume,
       input: snapshotVolumeInput,
-      implementation: snapshotVolumeImplementation({ api, cellKey, store, keys, writeManifest, verifyManifest }),
+      implementation: snapshotVolumeImplementation({ api, cellKey, ...evidence }),
     }),
     register({ declaration: deletePod, input: deletePodInput, implementation: deletePodImplementation({ api }) }),
   ];

@@ -51,12 +51,12 @@ export function createCardMenu(options: CardMenuOptions): (click: TrustedClick) 
     const { choice } = button;
     if (!isMenuEntry(choice)) return { text: 'Firebreak does not know this.' };
     if (!connected) return { text: 'Temporal does not answer yet. Please try again in a moment.' };
-    const session = sessionOver(config, connected);
-    const state = () => connected.withDeadline(Date.now() + answerWithinMs, () => incidentState(session, button.incident));
+    const session = sessionOver(config, connected, answerWithinMs);
+    const state = () => incidentState(session, button.incident);
     try {
       switch (choice) {
         case ':details':
-          return { details: incidentText(await state(), wholeTimeline) };
+          return { details: incidentText(await state(), config.roster, wholeTimeline) };
         case ':extend':
           return await votes.vote({ ...click, button: leaseButton(await state(), 'extend') });
         case ':suppress':
@@ -98,7 +98,7 @@ async function say(order: {
     remark,
     keyId: signer.keyId,
     signature: await signer.sign(remarkBytes(remark)),
-    replyTo: { channel: click.channel, user: click.slackUser },
+    replyTo: { channel: click.channel, user: click.slackUser, ...(click.about !== undefined && { about: click.about }) },
   };
   const handle = connected.workflow.getHandle(incident.id, undefined, { firstExecutionRunId: incident.run });
   try {

@@ -24,6 +24,7 @@ import { type Intake, startIntake } from '../intake/start.ts';
 import { temporalGateway } from '../intake/temporal-gateway.ts';
 import { keepBuild, type WorkflowBuild } from '../temporal/bundle.ts';
 import type { TemporalConnected } from '../temporal/link.ts';
+import { RepeatedTrouble } from '../temporal/repeated-trouble.ts';
 import { deploymentName, makeCurrent } from '../temporal/versions.ts';
 import { warmUp } from '../temporal/warm-up.ts';
 import { createCellWorker, type queuesOf, type WorkerBase } from '../temporal/workers.ts';
@@ -165,13 +166,17 @@ async function work(options: {
   void runOlderBuilds({ client, deployment, current: build.id, stateDir, start: startOlder, log, signal: stopping });
 
   let isCurrent = false;
+  const notCurrent = new RepeatedTrouble();
   const becomeCurrent = async (): Promise<void> => {
     try {
       await makeCurrent({ client, deployment, buildId: build.id, withinMs: currentWithinMs, signal: stopping });
       isCurrent = true;
     } catch (error) {
       if (stopping.aborted) return;
-      log.error({ build: build.id, reason: reasonOf(error) }, 'this build could not be made the current one; it is tried again');
+      const reason = reasonOf(error);
+      const said = notCurrent.met(reason);
+      if (said)
+        log.error({ build: build.id, reason, ...said }, 'this build could not be made the current one; it is tried again');
       void becomeCurrent();
     }
   };

@@ -4,18 +4,22 @@ import { WorkflowNotFoundError } from '@temporalio/client';
 import { type ReplyTo, type SignedVote, type Vote, voteBytes } from '../../core/approval.ts';
 import type { StoredButton } from '../../core/card.ts';
 import { incidentNames } from '../../core/incident.ts';
-import { answersFor, type Person, personBySlackId, type Roster } from '../../core/roster.ts';
+import { answersFor, type Person, personById, personBySlackId, type Roster } from '../../core/roster.ts';
 import type { Signer } from '../../core/signing.ts';
-import type { OutsideDuty } from './on-call.ts';
+import { narrowedBy, type OutsideDuty } from './on-call.ts';
 
 /** A click that Slack vouches for, as far as Slack can be asked. */
 export interface TrustedClick {
   readonly clickId: string;
   readonly slackUser: string;
+  /** On the desk's page: the roster's id of who says that they answer. The sign-in proves it. */
+  readonly onPage?: string;
   readonly button: StoredButton;
   readonly channel: string;
   /** From the dialog that asks for it. */
   readonly reason?: string;
+  /** What the question is about, in a few words. */
+  readonly about?: string;
   /** It is part of one answer to several questions. */
   readonly together?: NonNullable<ReplyTo['together']>;
   /** The identity provider's word, where the answer needs one. */
@@ -57,7 +61,8 @@ export function createClickVotes(options: ClickVotesOptions): ClickVotes {
       return 'refusal' in voter ? { refusal: voter.refusal } : {};
     },
     vote: async (click) => {
-      const { button, reason, idToken, together } = click;
+      const { button, reason, idToken, about, together } = click;
+      const via = viaOf(click);
       const at = now();
       const voter = voterOf(click, options, at);
       if ('refusal' in voter) return { text: voter.refusal };
@@ -69,7 +74,7 @@ export function createClickVotes(options: ClickVotesOptions): ClickVotes {
         questionDigest: button.questionDigest,
         choice: button.choice,
         person: voter.id,
-        via: 'slack',
+        via,
         at: at.toISOString(),
         ...(reason === undefined ? {} : { reason }),
       };
@@ -78,21 +83,38 @@ export function createClickVotes(options: ClickVotesOptions): ClickVotes {
         keyId: signer.keyId,
         signature: await signer.sign(voteBytes(vote)),
         ...(idToken === undefined ? {} : { idToken }),
-        replyTo: { channel: click.channel, user: click.slackUser, ...(together && { together }) },
+        ...(via === 'slack' && {
+          replyTo: {
+            channel: click.channel,
+            user: click.slackUser,
+            ...(about !== undefined && { about }),
+            ...(together && { together }),
+          },
+        }),
       };
       return send(client(), button, signed);
     },
   };
 }
 
-/** Who clicked, by the roster, if that person may answer now. */
+function viaOf({ onPage }: TrustedClick): 'slack' | 'page' {
+  return onPage === undefined ? 'slack' : 'page';
+}
+
+/** Who clicked, by the roster; on a page, who says that they did. */
+export function whoClicked(roster: Roster, { slackUser, onPage }: TrustedClick): Person | undefined {
+  return onPage === undefined ? personBySlackId(roster, slackUser) : personById(roster, onPage);
+}
+
+/** The same person, if they may answer now. */
 function voterOf(
   click: TrustedClick,
   { roster, duty, refused }: ClickVotesOptions,
   at: Date,
 ): Person | { readonly refusal: string } {
   const { button } = click;
-  const person = personBySlackId(roster, click.slackUser);
+  const via = viaOf(click);
+  const person = whoClicked(roster, click);
   if (!person) {
     refused({ reason: 'not on the roster', click });
     return { refusal: 'You are not on the roster, so your click decides nothing. It is on the record.' };
@@ -101,11 +123,13 @@ function voterOf(
     refused({ reason: 'who asks may not answer', click, person: person.id });
     return { refusal: 'You asked this yourself: somebody else must answer.' };
   }
-  const narrowed = (holder: string, group: string) => duty?.isOnCall(holder, group, at.getTime()) ?? true;
+  const narrowed = narrowedBy(duty, at.getTime(), via);
   if (answersFor({ roster, person: person.id, groups: button.groups, at: at.getTime(), narrowed }) === undefined) {
     refused({ reason: `not on call in ${button.groups.join(', ')}`, click, person: person.id });
+    const outside = via === 'slack' ? duty?.whyNot?.(button.groups, at.getTime()) : undefined;
     return {
-      refusal: `Only ${button.groups.join(' or ')} may answer this, while they are on call. Your click is on the record.`,
+      refusal:
+        outside ?? `Only ${button.groups.join(' or ')} may answer this, while they are on call. Your click is on the record.`,
     };
   }
   return person;

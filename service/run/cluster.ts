@@ -1,14 +1,18 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createCellActivities } from '../../activities/cell.ts';
-import { type Chokepoint, type ChokepointParts, createChokepoint, type StepRegister } from '../../activities/chokepoint.ts';
+import { type Chokepoint, type ChokepointParts, createChokepoint } from '../../activities/chokepoint.ts';
 import type { OwnSteps } from '../../activities/own-steps.ts';
+import type { StepRegister } from '../../activities/step-register.ts';
 import type { DenyTier } from '../../core/deny-tier.ts';
+import type { IncidentRef } from '../../core/incident.ts';
 import type { CellActivities } from '../../core/step.ts';
+import type { WorkloadLeft } from '../../core/workload-left.ts';
 import { createKubernetesApi, type KubernetesApi } from '../../integrations/kubernetes/client.ts';
 import { DenyTierWatch } from '../../integrations/kubernetes/deny-tier.ts';
 import type { ClusterAccess } from '../../integrations/kubernetes/kubeconfig.ts';
 import { StandingPolicies } from '../../integrations/kubernetes/standing-policy.ts';
 import { WatchCache } from '../../integrations/kubernetes/watch-cache.ts';
+import { workloadLeft } from '../../integrations/kubernetes/workload-left.ts';
 import type { Config, Environment } from '../config/load.ts';
 import type { Secrets } from '../config/secrets.ts';
 import { cellActions, secretsActions } from './actions.ts';
@@ -17,6 +21,7 @@ import { eradicationActions } from './eradication.ts';
 import { openEvidence, openEvidenceCheck } from './evidence.ts';
 import { forensicsActions } from './forensics.ts';
 import { readImageTrust } from './images.ts';
+import { incidentBegan } from './incident-began.ts';
 import { readPublicKeys, readRandomKey } from './keys.ts';
 import type { Logger } from './log.ts';
 import { warnOfMissingRights } from './missing-rights.ts';
@@ -89,7 +94,7 @@ export async function openCluster(options: {
 }
 
 export function isWatched(config: Config, namespace: string): boolean {
-  if (config.guardrails.protectedNamespaces.includes(namespace)) return false;
+  if (isProtected(config)(namespace)) return false;
   return config.watch.namespaces?.includes(namespace) ?? true;
 }
 
@@ -122,11 +127,12 @@ export async function createCellPool({
   restraintOn,
   log,
 }: PoolParts & { readonly watch: ClusterWatch }): Promise<Pool> {
-  const evidence = await openEvidence({ config, secrets });
+  const evidence = { ...(await openEvidence({ config, secrets })), clock: () => cluster.api.clock() };
   void warnOfMissingRights({ api: cluster.api, pool: 'cell', config, log });
   return poolOf({
     config,
     log,
+    left: (incident) => workloadLeft({ view: watch.view, incident, at: new Date() }),
     actions: [
       ...cellActions({ config, secrets, api: cluster.api, watch, evidence }),
       ...eradicationActions({
@@ -137,7 +143,7 @@ export async function createCellPool({
         appArmorOnEveryNode: config.actions.appArmorOnEveryNode,
       }),
     ],
-    census: createCensus(watch),
+    census: createCensus({ ...watch, windowMs: config.guardrails.capWindowMinutes * 60_000 }),
     evidenceKept: evidence.kept,
     steps,
     restraintOn,
@@ -160,7 +166,7 @@ export async function createSecretsPool(parts: PoolParts): Promise<CellActivitie
 /** The forensics pool's activities: what works inside of containers, and signs what it keeps. It contains nothing, so it counts nothing. */
 export async function createForensicsPool(parts: PoolParts): Promise<CellActivities> {
   const { config, secrets, cluster, steps, restraintOn, log, atEnd } = parts;
-  const evidence = await openEvidence({ config, secrets });
+  const evidence = { ...(await openEvidence({ config, secrets })), clock: () => cluster.api.clock() };
   void warnOfMissingRights({ api: cluster.api, pool: 'forensics', config, log });
   const door = await openDoor({ config, log });
   if (door) atEnd?.(() => door.close());
@@ -171,9 +177,12 @@ export async function createForensicsPool(parts: PoolParts): Promise<CellActivit
 
 async function poolOf(
   parts: Pick<ChokepointParts, 'actions' | 'census' | 'evidenceKept'> &
-    Pick<PoolParts, 'config' | 'log' | 'steps' | 'restraintOn'>,
+    Pick<PoolParts, 'config' | 'log' | 'steps' | 'restraintOn'> & {
+      /** What people are told of a workload that they are asked about. */
+      readonly left?: (incident: IncidentRef) => WorkloadLeft | undefined;
+    },
 ): Promise<Pool> {
-  const { config, log, actions, census, evidenceKept, steps, restraintOn } = parts;
+  const { config, log, actions, census, evidenceKept, steps, restraintOn, left } = parts;
   const { roster } = config;
   const keys = createVoteKeys({ deskPublicKeys: await readPublicKeys(config.desk.votePublicKeys), roster });
   const signIns = createSignInReader(config);
@@ -184,9 +193,13 @@ async function poolOf(
     keys,
     census,
     evidenceKept,
+    evidenceWait: { ms: config.evidence.deadlineMinutes * 60_000, began: (incident) => incidentBegan(incident) },
     ...(steps && { steps }),
     ...(restraintOn && { restraintOn }),
     ...(signIns && { signIns }),
   });
-  return { chokepoint, activities: createCellActivities({ chokepoint, roster, keys, log, ...(signIns && { signIns }) }) };
+  return {
+    chokepoint,
+    activities: createCellActivities({ chokepoint, roster, keys, log, ...(left && { left }), ...(signIns && { signIns }) }),
+  };
 }

@@ -1,6 +1,7 @@
 import type { Client } from '@temporalio/client';
 import type { Worker } from '@temporalio/worker';
 import { openTicketImplementation } from '../../activities/actions/open-ticket.ts';
+import { allAlive } from '../../activities/alive.ts';
 import { createCellActivities } from '../../activities/cell.ts';
 import { createChokepoint } from '../../activities/chokepoint.ts';
 import { type ContainmentFirst, cellContainsFirst, deskContainsFirst } from '../../activities/containment-first.ts';
@@ -11,20 +12,32 @@ import { openTicket } from '../../core/actions/open-ticket.ts';
 import { createAuditStore } from '../../integrations/database/audit-store.ts';
 import { openDatabase } from '../../integrations/database/database.ts';
 import { createIncidentIndex } from '../../integrations/database/incident-index.ts';
+import { createThreadPlaces } from '../../integrations/database/thread-places.ts';
 import { createTicketMailbox } from '../../integrations/database/ticket-mailbox.ts';
 import type { Config } from '../config/load.ts';
 import type { Secrets } from '../config/secrets.ts';
 import { createActivityWorker, type WorkerBase } from '../temporal/workers.ts';
+import { withNames } from './card-names.ts';
 import { createDeskMetrics } from './desk-metrics.ts';
 import { listenAtDesk } from './desk-server.ts';
-import { boundPager, boundTickets, createInboundSystems, createPager, createTickets } from './follow-up.ts';
+import {
+  boundPager,
+  boundTickets,
+  createInboundSystems,
+  createPager,
+  createTickets,
+  linkingPager,
+  threaded,
+} from './follow-up.ts';
 import { createInboundTickets, nudgeThrough } from './inbound-tickets.ts';
 import { Journal } from './journal.ts';
 import { type Logger, reasonOf } from './log.ts';
 import { startNotary } from './notary.ts';
-import { createDuty } from './on-call.ts';
+import { bothDuties, createDuty } from './on-call.ts';
 import { noCensus, rulesOf } from './rules.ts';
 import { createSlack } from './slack.ts';
+import { createThreadOf } from './thread-of.ts';
+import { createUserGroupDuty } from './user-groups.ts';
 import { createVoteKeys } from './vote-keys.ts';
 
 export interface DeskParts {
@@ -50,21 +63,23 @@ export async function startDesk(parts: DeskParts): Promise<RunningDesk> {
   const database = await openDatabase({ url: secrets.auditUrl ?? '' });
   const store = createAuditStore(database);
   const journal = new Journal({ store, chain: `desk/${config.cluster}`, log: (problem) => log.error(problem) });
-  const duty = createDuty({ config, secrets, log });
+  const duty = bothDuties(createDuty({ config, secrets, log }), createUserGroupDuty({ config, secrets, log }));
   const slack = await createSlack({ parts, database, store, journal, duty });
   const deskActivities = deskContainsFirst(
     createDeskActivities({
       audit: store,
       incidents: createIncidentIndex(database),
       log: (message, error) => log.warn({ reason: reasonOf(error) }, message),
-      ...(slack ? { cards: slack.desk } : {}),
+      ...(slack ? { cards: withNames(slack.desk, config.roster) } : {}),
     }),
     parts.first,
   );
 
   const mailbox = createTicketMailbox(database);
-  const tickets = boundTickets(createTickets({ config, secrets, database }), mailbox);
-  const pager = boundPager(createPager({ config, secrets }), mailbox);
+  const threadOf = slack && createThreadOf(slack.desk.threadUrl);
+  const places = createThreadPlaces(database);
+  const tickets = threaded(boundTickets(createTickets({ config, secrets, database }), mailbox), { mailbox, places, threadOf });
+  const pager = linkingPager(boundPager(createPager({ config, secrets }), mailbox), { answerLink: slack?.answerLink, threadOf });
   const followUpActivities = createFollowUpActivities({ ...(tickets && { tickets }), ...(pager && { pager }), mailbox });
   const inboundSystems = createInboundSystems({ config, secrets });
   const chokepoint = createChokepoint({
@@ -74,6 +89,7 @@ export async function startDesk(parts: DeskParts): Promise<RunningDesk> {
     keys: createVoteKeys({ deskPublicKeys: [], roster: config.roster }),
     census: noCensus,
     evidenceKept: async () => false,
+    evidenceWait: { ms: 0, began: async () => undefined },
   });
   const cellActivities = createCellActivities({
     chokepoint,
@@ -107,7 +123,11 @@ export async function startDesk(parts: DeskParts): Promise<RunningDesk> {
         ...base,
         taskQueue,
         role: 'desk',
-        activities: { ...cellContainsFirst(cellActivities, parts.first), ...deskActivities, ...followUpActivities },
+        activities: {
+          ...cellContainsFirst(cellActivities, parts.first),
+          ...allAlive(deskActivities),
+          ...allAlive(followUpActivities),
+        },
         concurrency: 50,
       }),
     stop: async () => {

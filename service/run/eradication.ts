@@ -38,18 +38,17 @@ export function eradicationActions(parts: {
   readonly isProtected: (namespace: string) => boolean;
   readonly appArmorOnEveryNode: boolean;
 }): readonly RegisteredAction[] {
-  const { api, view, isProtected, appArmorOnEveryNode } = parts;
-  const { store, keys, writeManifest, verifyManifest } = parts.evidence;
+  const { api, view, evidence, isProtected, appArmorOnEveryNode } = parts;
   return [
     register({
       declaration: collectLogs,
       input: collectLogsInput,
-      implementation: collectLogsImplementation({ api, store, keys, writeManifest, verifyManifest }),
+      implementation: collectLogsImplementation({ api, ...evidence }),
     }),
     register({
       declaration: collectNodeInfo,
       input: collectNodeInfoInput,
-      implementation: collectNodeInfoImplementation({ api, view, store, keys, writeManifest, verifyManifest }),
+      implementation: collectNodeInfoImplementation({ api, view, ...evidence }),
     }),
     register({
       declaration: listReachableSecrets,

@@ -1,16 +1,16 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { FirebreakError } from '../../core/errors.ts';
 import type { KeyWrap } from '../../core/incident-key.ts';
 import type { PublicKey, SignatureVerifier, Signer } from '../../core/signing.ts';
 import { createBox } from '../../integrations/crypto-box/box.ts';
 import { boxWrap } from '../../integrations/crypto-box/key-wrap.ts';
-import { createVerifier, openSigner, publicKeyOf } from '../../integrations/keys/ed25519.ts';
+import { createVerifier, openSigner, openVerifier, publicKeyOf } from '../../integrations/keys/ed25519.ts';
 import { Vault } from '../../integrations/vault/client.ts';
 import { openTransitSigner, transitPublicKeys, transitWrap } from '../../integrations/vault/transit.ts';
 import type { Config } from '../config/load.ts';
 import type { Secrets } from '../config/secrets.ts';
 import { readPublicKeys, readRandomKey } from './keys.ts';
-import { type Logger, reasonOf } from './log.ts';
+import type { Logger } from './log.ts';
+import { keepVaultToken } from './vault-token.ts';
 
 export interface EvidenceKeyQuery {
   readonly config: Config;
@@ -25,8 +25,6 @@ export interface EvidenceSigning {
 
 /** A version of a key that somebody has made meanwhile is believed after so long. */
 const believeAnewMs = 60_000;
-const renewEveryMs = 900_000;
-const callMs = 10_000;
 
 /** @throws FB_ERR_CONFIG_INVALID when the keys are not as the configuration says. A key service that is away is waited for, later. */
 export async function openEvidenceSigning(query: EvidenceKeyQuery): Promise<EvidenceSigning> {
@@ -38,19 +36,24 @@ export async function openEvidenceSigning(query: EvidenceKeyQuery): Promise<Evid
   }
   let opened: Signer | undefined;
   const signer = async (): Promise<Signer> => {
-    opened ??= (await openTransitSigner(transit.sign)).signer;
+    opened ??= await openTransitSigner(transit.sign);
     return opened;
   };
   await signer().catch(unlessAway);
-  return { signer, verifier: believed(async () => (await transitPublicKeys(transit.sign)).map(({ pem }) => pem)) };
+  return { signer, verifier: believed(() => transitPublicKeys(transit.sign)) };
 }
 
 /** For who only checks: it needs no private half, and in Vault no right but to read the public one. */
 export async function openEvidenceVerifier(query: EvidenceKeyQuery): Promise<EvidenceSigning['verifier']> {
   const transit = transitOf(query);
-  if (transit) return believed(async () => (await transitPublicKeys(transit.sign)).map(({ pem }) => pem));
-  const verifier = createVerifier({ publicKeys: await readPublicKeys([publicFileOf(query.config)]) });
+  if (transit) return believed(() => transitPublicKeys(transit.sign));
+  const verifier = await openVerifier({ files: [publicFileOf(query.config)] });
   return async () => verifier;
+}
+
+/** The same for who may need none: nothing is read before the first manifest is. */
+export function lateEvidenceVerifier(query: EvidenceKeyQuery): EvidenceSigning['verifier'] {
+  return believed(() => evidencePublicKeys(query));
 }
 
 /** Public halves, to be handed out: those of all versions, the newest last. */
@@ -69,7 +72,7 @@ export async function openKeyWrap(query: EvidenceKeyQuery): Promise<KeyWrap> {
 }
 
 /** The public half beside the key file. */
-export function publicFileOf({ evidence }: Config): string {
+function publicFileOf({ evidence }: Config): string {
   return `${evidence.keyFile}.pub`;
 }
 
@@ -90,12 +93,13 @@ function vaultOf({ config, secrets: { evidenceVault: token } }: EvidenceKeyQuery
 }
 
 /** What was believed last is believed on while the key service does not answer. */
-function believed(read: () => Promise<readonly string[]>): EvidenceSigning['verifier'] {
+function believed(read: () => Promise<readonly PublicKey[]>): EvidenceSigning['verifier'] {
   let last: { readonly verifier: SignatureVerifier; readonly at: number } | undefined;
   return async () => {
     if (last && performance.now() - last.at < believeAnewMs) return last.verifier;
     try {
-      last = { verifier: createVerifier({ publicKeys: await read() }), at: performance.now() };
+      const publicKeys = (await read()).map(({ pem }) => pem);
+      last = { verifier: createVerifier({ publicKeys }), at: performance.now() };
       return last.verifier;
     } catch (error) {
       if (last) return last.verifier;
@@ -109,22 +113,10 @@ function unlessAway(error: unknown): void {
   throw error;
 }
 
-/** Keeps a token alive that can be renewed; says once when it cannot. Ends with `signal`. Never rejects. */
+/** See `keepVaultToken`. Does nothing where the keys are in files. */
 export async function renewVaultToken(
   query: EvidenceKeyQuery & { readonly log: Logger; readonly signal: AbortSignal },
 ): Promise<void> {
   const { config, log, signal } = query;
-  if (!config.evidence.vault) return;
-  const vault = vaultOf(query);
-  let said = false;
-  while (!signal.aborted) {
-    try {
-      await vault.ask('auth/token/renew-self', {}, AbortSignal.timeout(callMs));
-      said = false;
-    } catch (error) {
-      if (!said && !signal.aborted) log.warn({ reason: reasonOf(error) }, 'the token of the evidence’s Vault was not renewed');
-      said = true;
-    }
-    await sleep(renewEveryMs, undefined, { signal, ref: false }).catch(() => undefined);
-  }
+  if (config.evidence.vault) await keepVaultToken({ vault: vaultOf(query), name: 'the evidence’s Vault', log, signal });
 }

@@ -1,6 +1,5 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { FirebreakError } from '../../core/errors.ts';
-import { type EvidenceRef, evidenceClasses } from '../../core/evidence.ts';
+import { type ClockOffset, type EvidenceRef, evidenceClasses } from '../../core/evidence.ts';
 import type { EvidenceShelf } from '../../core/evidence-shelf.ts';
 import type { EvidenceStore, VerifyManifest, WriteManifest } from '../../core/evidence-store.ts';
 import type { IncidentKeys, KeyRegister } from '../../core/incident-key.ts';
@@ -9,12 +8,14 @@ import { createFolderStore } from '../../integrations/evidence/folder-store.ts';
 import { createIncidentKeys } from '../../integrations/evidence/incident-keys.ts';
 import { createKeyRegister } from '../../integrations/evidence/key-register.ts';
 import { createEvidenceCheck, createManifestVerifier, createManifestWriter } from '../../integrations/evidence/manifest.ts';
+import { createManifestIndex } from '../../integrations/evidence/manifest-index.ts';
 import type { S3Options } from '../../integrations/evidence/s3-client.ts';
 import type { LockRules } from '../../integrations/evidence/s3-store.ts';
 import type { Config } from '../config/load.ts';
 import type { Secrets } from '../config/secrets.ts';
-import { type EvidenceKeyQuery, openEvidenceSigning, openEvidenceVerifier, openKeyWrap } from './evidence-keys.ts';
+import { openEvidenceSigning, openEvidenceVerifier, openKeyWrap } from './evidence-keys.ts';
 import type { Logger } from './log.ts';
+import { repeat } from './repeat.ts';
 
 const noAccess = 'the evidence is in S3, and its access keys are not there';
 
@@ -28,6 +29,8 @@ export interface EvidencePart {
   readonly keys: IncidentKeys;
   readonly writeManifest: WriteManifest;
   readonly verifyManifest: VerifyManifest;
+  /** How the clock that dates it stands to the API server's, where it is asked. */
+  readonly clock?: () => ClockOffset | undefined;
   /** Whether a manifest that this cell signed, of this incident and this target, is really in the store. */
   readonly kept: (ref: EvidenceRef, incident: string) => Promise<boolean>;
 }
@@ -42,12 +45,13 @@ export async function openEvidence({
 }): Promise<EvidencePart> {
   await checkBucket({ config, secrets });
   const store = await openEvidenceStore({ config, secrets });
-  const keys = await openIncidentKeys({ config, secrets });
+  const shelf = await openShelf({ config, secrets });
+  const keys = createIncidentKeys({ wrap: await openKeyWrap({ config, secrets }), shelf });
   const { signer, verifier } = await openEvidenceSigning({ config, secrets });
   return {
     store,
     keys,
-    writeManifest: createManifestWriter({ store, signer }),
+    writeManifest: createManifestWriter({ store, signer, index: createManifestIndex({ shelf }) }),
     verifyManifest: createManifestVerifier({ store, verifier, keys }),
     kept: createEvidenceCheck({ store, verifier }),
   };
@@ -75,17 +79,13 @@ export async function openEvidenceStore({ config, secrets }: StoreQuery): Promis
   return createS3Store(bucketOf(config, store, secrets.s3));
 }
 
-/** The keys of the incidents, beside the store. @throws FB_ERR_CONFIG_INVALID when the key that wraps them cannot be read. */
-export async function openIncidentKeys(where: StoreQuery & EvidenceKeyQuery): Promise<IncidentKeys> {
-  return createIncidentKeys({ wrap: await openKeyWrap(where), shelf: await openShelf(where) });
-}
-
 /** Which keys there are; it opens none. */
 export async function openKeyRegister(where: StoreQuery): Promise<KeyRegister> {
   return createKeyRegister({ shelf: await openShelf(where) });
 }
 
-async function openShelf({ config, secrets }: StoreQuery): Promise<EvidenceShelf> {
+/** What stands beside the store: the keys of the incidents, and which manifests there are. @throws as `openEvidenceStore` */
+export async function openShelf({ config, secrets }: StoreQuery): Promise<EvidenceShelf> {
   const { store } = config.evidence;
   if (store.kind === 'folder') return createFolderShelf({ dir: store.folder });
   if (!secrets.s3) throw new FirebreakError('FB_ERR_CONFIG_INVALID', noAccess);
@@ -115,12 +115,12 @@ export async function sweepEvidence(options: {
   readonly signal: AbortSignal;
 }): Promise<void> {
   const { store, log, signal } = options;
-  while (!signal.aborted) {
+  const work = async (): Promise<void> => {
     // A store that does not answer is asked again in an hour; that it does not, who keeps evidence says.
     const removed = await store.sweep(new Date(Date.now() - orphanAfterMs)).catch(() => 0);
     if (removed > 0) log.info({ removed }, 'took away what was left of evidence that never became whole');
-    await sleep(sweepEveryMs, undefined, { signal, ref: false }).catch(() => undefined);
-  }
+  };
+  await repeat({ work, everyMs: sweepEveryMs, signal });
 }
 
 /** @throws FB_ERR_CONFIG_INVALID where the bucket cannot do what the configuration asks of it. One that does not answer is believed. */

@@ -1,4 +1,5 @@
 import { type Pager, redactedPager } from '../../core/paging.ts';
+import { type ThreadOf, type ThreadPlaces, threadedPager, threadedTickets } from '../../core/thread-link.ts';
 import { redactedTickets, referenceOf, type TicketSystem } from '../../core/ticket.ts';
 import type { InboundSystem, TicketMailbox } from '../../core/ticket-news.ts';
 import type { Database } from '../../integrations/database/database.ts';
@@ -16,6 +17,7 @@ import { createWebhookPager } from '../../integrations/webhook/pager.ts';
 import { createWebhookTickets } from '../../integrations/webhook/tickets.ts';
 import type { Config } from '../config/load.ts';
 import type { Secrets } from '../config/secrets.ts';
+import type { AnswerLink } from './answer-pages.ts';
 
 interface Parts {
   readonly config: Config;
@@ -86,6 +88,38 @@ export function boundPager(pager: Pager | undefined, mailbox: TicketMailbox): Pa
       await pager.page(page, signal);
       const { id, run } = page.incident;
       await mailbox.bind({ system: name, id: referenceOf(page.key) }, { id, run }).catch(() => undefined);
+    },
+    acknowledge: (page, signal) => pager.acknowledge(page, signal),
+    resolve: (page, signal) => pager.resolve(page, signal),
+  };
+}
+
+/** The same system, whose tickets say where the incident's thread is; without Slack there is none. */
+export function threaded(
+  system: TicketSystem | undefined,
+  {
+    mailbox,
+    places,
+    threadOf,
+  }: { readonly mailbox: TicketMailbox; readonly places: ThreadPlaces; readonly threadOf: ThreadOf | undefined },
+): TicketSystem | undefined {
+  return system && threadOf ? threadedTickets({ system, places, threadOf, ownerOf: mailbox.ownerOf }) : system;
+}
+
+/** The same pager, which says where to answer while Slack is down, and where the thread is. Who is woken never waits long for it, nor goes without a call for want of it. */
+export function linkingPager(
+  plain: Pager | undefined,
+  { answerLink, threadOf }: { readonly answerLink?: AnswerLink | undefined; readonly threadOf?: ThreadOf | undefined },
+): Pager | undefined {
+  const pager = plain && threadOf ? threadedPager(plain, threadOf) : plain;
+  if (!pager || !answerLink) return pager;
+  return {
+    name: pager.name,
+    page: async (page, signal) => {
+      const { question, incident } = page;
+      const link = question === undefined ? undefined : await answerLink({ question, incident }).catch(() => undefined);
+      const details = link === undefined ? page.details : { ...page.details, 'answer without Slack': link };
+      await pager.page({ ...page, details }, signal);
     },
     acknowledge: (page, signal) => pager.acknowledge(page, signal),
     resolve: (page, signal) => pager.resolve(page, signal),

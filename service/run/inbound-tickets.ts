@@ -4,11 +4,11 @@ import type { Client } from '@temporalio/client';
 import { WorkflowNotFoundError } from '@temporalio/client';
 import { type IncidentRef, incidentNames } from '../../core/incident.ts';
 import type { InboundSystem, TicketMailbox } from '../../core/ticket-news.ts';
+import { bodyWithin } from '../intake/request-body.ts';
 
 export const inboundPrefix = '/inbound/';
 
 const largestBody = 256 * 1024;
-const readWithinMs = 10_000;
 const nudgeWithinMs = 3_000;
 /** Bodies that are read at a time: nobody has proven anything yet. */
 const atOnce = 16;
@@ -28,8 +28,10 @@ export function createInboundTickets(options: {
   readonly nudge: (incident: IncidentRef) => Promise<void>;
   readonly refused: (facts: { readonly system: string; readonly reason: string }) => void;
   readonly now?: () => number;
+  /** How long a body may take. */
+  readonly readWithinMs?: number;
 }): InboundTickets {
-  const { systems, mailbox, nudge, refused, now = Date.now } = options;
+  const { systems, mailbox, nudge, refused, now = Date.now, readWithinMs = 10_000 } = options;
   let reading = 0;
 
   const answerTo = async (request: IncomingMessage): Promise<number> => {
@@ -37,8 +39,10 @@ export function createInboundTickets(options: {
     const system = systems.find((one) => one.name === name);
     if (!system) return 404;
     if (request.method !== 'POST') return 405;
-    const body = await bodyOf(request);
-    if (!body) return 413;
+    // The bytes as they were sent: signatures are over them.
+    const whole = await bodyWithin(request, { atMost: largestBody, withinMs: readWithinMs });
+    if (!whole.ok) return whole.status;
+    const body = whole.bytes;
     const header = (key: string): string | undefined => {
       const value = request.headers[key];
       return typeof value === 'string' ? value : undefined;
@@ -73,24 +77,6 @@ export function createInboundTickets(options: {
         });
     },
   };
-}
-
-/** The bytes as they were sent: signatures are over them. Undefined when there are too many, or they come too slowly. */
-async function bodyOf(request: IncomingMessage): Promise<Uint8Array | undefined> {
-  if (Number(request.headers['content-length'] ?? 0) > largestBody) return undefined;
-  const parts: Uint8Array[] = [];
-  let size = 0;
-  const late = setTimeout(() => request.destroy(), readWithinMs);
-  try {
-    for await (const part of request as AsyncIterable<Uint8Array>) {
-      size += part.length;
-      if (size > largestBody) return undefined;
-      parts.push(part);
-    }
-  } finally {
-    clearTimeout(late);
-  }
-  return Buffer.concat(parts);
 }
 
 /** Tells the incident that there is something to read. One that is over has nobody left to tell. */

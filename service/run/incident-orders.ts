@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Client } from '@temporalio/client';
 import type { IncidentDraft } from '../../core/card.ts';
 import { FirebreakError } from '../../core/errors.ts';
+import { shortIncidentId } from '../../core/incident.ts';
 import type { IncidentTerms, StartIncident } from '../../core/incident-order.ts';
 import { type Person, personBySlackId } from '../../core/roster.ts';
 import type { Signer } from '../../core/signing.ts';
@@ -63,7 +64,7 @@ export function createIncidentOrders(options: IncidentOrdersOptions): IncidentOr
       via: 'slack',
     };
     const incident = await orderIncident(session, await signedWith(order, signer));
-    return { incident: incident.replace(`incident/${config.cluster}/`, '') };
+    return { incident: shortIncidentId(incident, config.cluster) };
   };
 
   return {

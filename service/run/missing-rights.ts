@@ -15,7 +15,7 @@ export async function warnOfMissingRights(options: {
   const { api, pool, config, log } = options;
   try {
     const actions = enabledActions(config);
-    for (const { right, neededBy } of await missingRights({ api, pool, actions }))
+    for (const { right, neededBy } of await missingRights({ api, pool, actions, namespace: config.kubernetes.ownNamespace }))
       log.warn({ pool, right, neededBy }, 'a right is missing in the cluster: firebreak rbac manifests prints what gives it');
   } catch (error) {
     log.warn({ pool, reason: reasonOf(error) }, 'whether rights are missing could not be asked');

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client } from '@temporalio/client';
 import { keptBuild, type WorkflowBuild } from '../temporal/bundle.ts';
+import { RepeatedTrouble } from '../temporal/repeated-trouble.ts';
 import { openBuilds } from '../temporal/versions.ts';
 import { type Logger, reasonOf } from './log.ts';
 
@@ -20,6 +21,7 @@ export async function runOlderBuilds(options: {
 }): Promise<void> {
   const { client, deployment, current, stateDir, start, log, signal } = options;
   const known = new Set<string>();
+  const trouble = new RepeatedTrouble();
   while (!signal.aborted) {
     let wait = lookAgainMs;
     try {
@@ -35,9 +37,12 @@ export async function runOlderBuilds(options: {
             'open incidents need an older build that is not in the state directory: run its version of Firebreak once more',
           );
       }
+      trouble.over();
     } catch (error) {
       wait = retryMs;
-      log.warn({ reason: reasonOf(error) }, 'older builds with open incidents could not be looked for; it is tried again');
+      const reason = reasonOf(error);
+      const said = trouble.met(reason);
+      if (said) log.warn({ reason, ...said }, 'older builds with open incidents could not be looked for; it is tried again');
     }
     await sleep(wait, undefined, { signal, ref: false }).catch(() => undefined);
   }

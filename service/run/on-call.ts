@@ -1,15 +1,39 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { isOnCallOutside, type OutsideOnCall } from '../../core/on-call.ts';
 import { personById, type Roster } from '../../core/roster.ts';
 import { createPagerDutyOnCall } from '../../integrations/pagerduty/on-call.ts';
 import type { Config } from '../config/load.ts';
 import type { Secrets } from '../config/secrets.ts';
 import { type Logger, reasonOf } from './log.ts';
+import { repeat } from './repeat.ts';
 
 export interface OutsideDuty {
   /** Whether this person is on call for the group, as far as is known: a group that is not followed, or of which nothing is known, counts as yes. */
-  isOnCall(person: string, group: string, at: number): boolean;
+  isOnCall(person: string, group: string, at: number, via?: 'slack' | 'page'): boolean;
+  /** In words, where it is not the roster alone that keeps somebody from answering for these groups. */
+  whyNot?(groups: readonly string[], at: number): string | undefined;
   stop(): void;
+}
+
+/** Both have to agree. Undefined where there is neither. */
+export function bothDuties(...duties: readonly (OutsideDuty | undefined)[]): OutsideDuty | undefined {
+  const all = duties.filter((duty) => duty !== undefined);
+  if (all.length < 2) return all[0];
+  return {
+    isOnCall: (person, group, at, via) => all.every((duty) => duty.isOnCall(person, group, at, via)),
+    whyNot: (groups, at) => all.map((duty) => duty.whyNot?.(groups, at)).find((why) => why !== undefined),
+    stop: () => {
+      for (const duty of all) duty.stop();
+    },
+  };
+}
+
+/** Whether a right of the roster counts now: an outside on-call can take it away, where one is followed. */
+export function narrowedBy(
+  duty: OutsideDuty | undefined,
+  at: number,
+  via: 'slack' | 'page' = 'slack',
+): (holder: string, group: string) => boolean {
+  return (holder, group) => duty?.isOnCall(holder, group, at, via) ?? true;
 }
 
 /**
@@ -52,13 +76,7 @@ export function followDuty(options: {
     }
   };
 
-  const run = async (): Promise<void> => {
-    while (!stopping.signal.aborted) {
-      await refresh();
-      await sleep(everyMs, undefined, { signal: stopping.signal, ref: false }).catch(() => undefined);
-    }
-  };
-  void run();
+  void repeat({ work: refresh, everyMs, signal: stopping.signal });
 
   return {
     refresh,

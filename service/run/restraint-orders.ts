@@ -17,7 +17,7 @@ import {
 import { type Person, personBySlackId } from '../../core/roster.ts';
 import type { Signer } from '../../core/signing.ts';
 import { controlIdOf } from '../../core/suppression.ts';
-import { safeUrl } from '../../integrations/slack/link.ts';
+import { linkText } from '../../integrations/slack/link.ts';
 import type { SlackRestraint } from '../../integrations/slack/order-dialogs.ts';
 import { code, inline, linesUpTo } from '../../integrations/slack/text.ts';
 import { playbooks } from '../../playbooks/index.ts';
@@ -129,8 +129,7 @@ export function createRestraintOrders(options: RestraintOrdersOptions): Restrain
       const restraint = restraintOf(await controlState(session), id);
       if (!restraint || !endNeedsSignIn(config, restraint)) return inline(await giveEnd({ session, person, id, reason }), 500);
       const { click, answered } = endToSign({ restraint, reason, command, config });
-      const { text, link } = await signIns.open(click, answered);
-      return link === undefined ? inline(text, 1_000) : `${inline(text, 1_000)}\n<${safeUrl(link)}|Sign in and end it>`;
+      return linkText({ ...(await signIns.open(click, answered)), goesOn: 'Sign in and end it' });
     },
 
     endSignedIn: async ({ restraint: id, person, reason, idToken }) => {

@@ -8,10 +8,18 @@ import { vaultLease } from '../../integrations/vault/lease.ts';
 import type { Config } from '../config/load.ts';
 import type { RotationSecrets } from '../config/rotation-secrets.ts';
 
+/** Where secrets are rotated in Vault, with the token that is there when it is asked. */
+export function rotationVault(
+  { rotation: { vault } }: Pick<Config, 'rotation'>,
+  { vaultToken }: Pick<RotationSecrets, 'vaultToken'>,
+): Vault | undefined {
+  return vault && vaultToken ? new Vault({ ...vault, token: vaultToken }) : undefined;
+}
+
 /** Which Secret is of which provider, as the configuration says. */
 export function rotationRules({ rotation }: Config, credentials: RotationSecrets): readonly RotationRule[] {
-  const { vaultToken, awsKey } = credentials;
-  const vault = rotation.vault && vaultToken !== undefined ? new Vault({ ...rotation.vault, token: vaultToken }) : undefined;
+  const { awsKey } = credentials;
+  const vault = rotationVault({ rotation }, credentials);
   const login = rotation.aws?.webIdentity ?? awsKey;
   const aws = rotation.aws && login ? new Aws({ ...rotation.aws, login }) : undefined;
   return rotation.secrets.flatMap((entry, index): readonly RotationRule[] => {

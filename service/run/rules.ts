@@ -1,17 +1,16 @@
 import type { Census } from '../../activities/chokepoint.ts';
-import { type CellKey, openBeforeState } from '../../core/before-state.ts';
+import { type BeforeState, type CellKey, openBeforeState } from '../../core/before-state.ts';
 import type { GuardrailRules } from '../../core/guardrail.ts';
 import { names } from '../../core/labels.ts';
 import type { PodRecord } from '../../core/pod-record.ts';
 import type { StepCall } from '../../core/step.ts';
 import type { ClusterView } from '../../integrations/kubernetes/cluster-view.ts';
-import { topOwnerOf } from '../../integrations/kubernetes/owners.ts';
-import { ownNamespace } from '../config/fields.ts';
+import { isOfWorkload, topOwnerOf } from '../../integrations/kubernetes/owners.ts';
 import type { Config } from '../config/load.ts';
 
 /** The guardrails as the configuration has them. Firebreak's own namespace is always among the protected. */
 export function rulesOf(config: Config): GuardrailRules {
-  return { ...config.guardrails, ownNamespace };
+  return { ...config.guardrails, ownNamespace: config.kubernetes.ownNamespace };
 }
 
 /** Whether a namespace is among those that nothing is done to. */
@@ -27,19 +26,55 @@ export const noCensus: Census = {
   takenBy: () => new Set(),
 };
 
-/** Counts from the watch cache: who is contained is read from the objects, so a restart forgets nothing. */
-export function createCensus({ view, cellKey }: { readonly view: ClusterView; readonly cellKey: CellKey }): Census {
+/**
+ * Counts from the watch cache: who is contained is read from the objects, so a restart forgets nothing. Only what the cell has sealed counts: a
+ * label that a tenant writes fills no cap, and one that is taken off empties none.
+ */
+export function createCensus({
+  view,
+  cellKey,
+  windowMs,
+  now = Date.now,
+}: {
+  readonly view: ClusterView;
+  readonly cellKey: CellKey;
+  /** What was contained before that no longer counts for namespace and cluster. */
+  readonly windowMs: number;
+  readonly now?: () => number;
+}): Census {
+  const opened = new Map<string, { readonly text: string; readonly state: BeforeState | undefined }>();
+  /** Notes hardly ever change: each is proven once, and forgotten with its pod. */
+  const sealedOn = (pod: PodRecord): BeforeState | undefined => {
+    const text = pod.annotations[names.beforeAnnotation];
+    if (text === undefined) return undefined;
+    const known = opened.get(pod.uid);
+    if (known?.text === text) return known.state;
+    const read = openBeforeState({ text, podUid: pod.uid, key: cellKey });
+    const state = read.kind === 'read' && read.authentic === 'yes' ? read.state : undefined;
+    opened.set(pod.uid, { text, state });
+    return state;
+  };
+  const isTakenBy = (pod: PodRecord, incident: string): boolean => sealedOn(pod)?.incident === incident;
   return {
-    ownerReplicas: (call) => ownerReplicas({ view, cellKey, call }),
+    ownerReplicas: (call) => ownerReplicas({ view, call, isTakenBy }),
     contained: () => {
       const contained = new Map<string, string>();
-      for (const pod of view.pods()) if (pod.labels[names.quarantineLabel] !== undefined) contained.set(pod.uid, pod.namespace);
+      const since = now() - windowMs;
+      const seen = new Set<string>();
+      for (const pod of view.pods()) {
+        const state = sealedOn(pod);
+        if (!state) continue;
+        seen.add(pod.uid);
+        // A note of an older version does not say when: it counts.
+        if (state.taken === undefined || Date.parse(state.taken.at) > since) contained.set(pod.uid, pod.namespace);
+      }
+      if (opened.size > 2 * seen.size + 1_000) for (const uid of opened.keys()) if (!seen.has(uid)) opened.delete(uid);
       return contained;
     },
     takenBy: (incident, namespace) => {
       const taken = new Set<string>();
       for (const pod of view.pods()) {
-        if (pod.namespace === namespace && wasTakenBy(pod, cellKey, incident)) taken.add(pod.uid);
+        if (pod.namespace === namespace && isTakenBy(pod, incident)) taken.add(pod.uid);
       }
       return taken;
     },
@@ -48,23 +83,19 @@ export function createCensus({ view, cellKey }: { readonly view: ClusterView; re
 
 function ownerReplicas({
   view,
-  cellKey,
   call,
+  isTakenBy,
 }: {
   readonly view: ClusterView;
-  readonly cellKey: CellKey;
   readonly call: StepCall;
+  readonly isTakenBy: (pod: PodRecord, incident: string) => boolean;
 }): number | undefined {
   const { workload } = call;
   if (!workload || workload.guessed || !view.ready()) return undefined;
   let count = 0;
   for (const pod of view.pods()) {
     if (pod.namespace !== workload.namespace) continue;
-    if (
-      pod.labels[names.quarantineLabel] === undefined
-        ? isOwnedBy(pod, view, workload)
-        : wasTakenBy(pod, cellKey, call.incident.id)
-    )
+    if (pod.labels[names.quarantineLabel] === undefined ? isOwnedBy(pod, view, workload) : isTakenBy(pod, call.incident.id))
       count += 1;
   }
   return count;
@@ -72,16 +103,5 @@ function ownerReplicas({
 
 function isOwnedBy(pod: PodRecord, view: ClusterView, workload: NonNullable<StepCall['workload']>): boolean {
   const top = topOwnerOf({ pod, view });
-  if (!top.known) return false;
-  return top.workload
-    ? top.workload.kind === workload.kind && top.workload.name === workload.name
-    : workload.kind === 'Pod' && pod.name === workload.name;
-}
-
-function wasTakenBy(pod: PodRecord, cellKey: CellKey, incident: string): boolean {
-  const text = pod.annotations[names.beforeAnnotation];
-  // Of a namespace full of contained pods, only those that say they are this incident's are read and proven.
-  if (text?.includes(JSON.stringify(incident)) !== true) return false;
-  const opened = openBeforeState({ text, podUid: pod.uid, key: cellKey });
-  return opened.kind === 'read' && opened.authentic === 'yes' && opened.state.incident === incident;
+  return top.known && isOfWorkload(pod, top.workload, workload);
 }

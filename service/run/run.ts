@@ -1,5 +1,5 @@
 import { hostname } from 'node:os';
-import { DefaultLogger, type LogEntry, Runtime, type Worker } from '@temporalio/worker';
+import type { Worker } from '@temporalio/worker';
 import { ContainmentFirst } from '../../activities/containment-first.ts';
 import { OwnSteps } from '../../activities/own-steps.ts';
 import type { Restrainable } from '../../core/restraint.ts';
@@ -10,6 +10,7 @@ import { followRestraints } from '../control/follow.ts';
 import type { WorkflowBuild } from '../temporal/bundle.ts';
 import { dataConverter } from '../temporal/codec.ts';
 import { openTemporalLink, type TemporalConnected } from '../temporal/link.ts';
+import { installRuntime } from '../temporal/runtime.ts';
 import { createActivityWorker, queuesOf } from '../temporal/workers.ts';
 import { startCell } from './cell.ts';
 import { createForensicsPool, createSecretsPool, openCluster } from './cluster.ts';
@@ -19,6 +20,8 @@ import { openEvidenceStore, sweepEvidence } from './evidence.ts';
 import { renewVaultToken } from './evidence-keys.ts';
 import { ensureKeys } from './keys.ts';
 import type { Logger } from './log.ts';
+import { rotationVault } from './rotation.ts';
+import { keepVaultToken } from './vault-token.ts';
 
 export interface RunOptions {
   readonly config: Config;
@@ -50,15 +53,16 @@ export async function startFirebreak(options: RunOptions): Promise<RunningFirebr
   const has = (role: Role): boolean => roles.includes(role);
   await ensureKeys({ config, roles });
   const secrets = resolveSecrets({ config, env, roles });
-  installRuntime(log);
-
+  // Before the first connection, which would make one.
+  installRuntime({ log, answers: () => link.answers() });
   const { address, namespace } = config.temporal;
   const link = openTemporalLink({
     address,
     namespace,
     dataConverter: dataConverter({ keys: secrets.codecKeys, namespace }),
     identity: `firebreak@${hostname()}/${process.pid}`,
-    onWaiting: (reason) => log.error({ reason }, 'waiting for Temporal: alerts are taken and kept, and sent when it is there'),
+    onWaiting: (reason, { forSeconds }) =>
+      log.error({ reason, forSeconds }, 'waiting for Temporal: alerts are taken and kept, and sent when it is there'),
   });
   const queues = queuesOf(config.cluster);
   const workers = new RunningWorkers();
@@ -77,6 +81,8 @@ export async function startFirebreak(options: RunOptions): Promise<RunningFirebr
     void sweepEvidence({ store: await openEvidenceStore({ config, secrets }), log, signal: stopping.signal });
     void renewVaultToken({ config, secrets, log, signal: stopping.signal });
   }
+  const rotates = secrets.rotation && rotationVault(config, secrets.rotation);
+  if (rotates) void keepVaultToken({ vault: rotates, name: 'the rotation’s Vault', log, signal: stopping.signal });
   const runWorker = (worker: Worker): void => workers.run(worker);
   const closing: (() => Promise<void>)[] = [];
   const atEnd = (close: () => Promise<void>): void => {
@@ -168,21 +174,4 @@ class RunningWorkers {
     for (const { worker } of this.#running) if (worker.getState() === 'RUNNING') worker.shutdown();
     await Promise.allSettled(this.#running.map(({ run }) => run));
   }
-}
-
-let installed = false;
-
-/** One runtime a process; its lines join ours. What is only about polling is not worth a line. */
-function installRuntime(log: Logger): void {
-  if (installed) return;
-  installed = true;
-  Runtime.install({
-    logger: new DefaultLogger('WARN', ({ level, message, meta }: LogEntry) => {
-      const fields = { source: 'temporal', ...(typeof meta?.workflowId === 'string' ? { incident: meta.workflowId } : {}) };
-      if (level === 'ERROR') log.error(fields, message);
-      else log.warn(fields, message);
-    }),
-    telemetryOptions: { logging: { forward: {}, filter: 'ERROR' } },
-    shutdownSignals: [],
-  });
 }

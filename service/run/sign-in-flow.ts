@@ -1,10 +1,10 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { FirebreakError } from '../../core/errors.ts';
-import { type Person, personBySlackId, type Roster } from '../../core/roster.ts';
+import { type Person, personById, type Roster } from '../../core/roster.ts';
 import type { PendingSignIn, SignInStore } from '../../core/sign-in.ts';
 import { stepUpNonce } from '../../core/step-up.ts';
 import type { SignInClient } from '../../integrations/oidc/sign-in-client.ts';
-import type { ClickVotes, TrustedClick } from './click-votes.ts';
+import { type ClickVotes, type TrustedClick, whoClicked } from './click-votes.ts';
 
 /** Long enough for a second factor, short enough that nobody decides on an old page. */
 const openForMs = 10 * 60_000;
@@ -15,7 +15,7 @@ export interface SignInFlowOptions {
   readonly client: SignInClient;
   readonly votes: ClickVotes;
   /** Gives the order that is no vote. `taken`: there is nothing to give again. */
-  readonly ends?: (asked: {
+  readonly ends: (asked: {
     readonly restraint: string;
     readonly person: Person;
     readonly reason: string;
@@ -53,21 +53,24 @@ export function createSignInFlow(options: SignInFlowOptions): SignInFlow {
       throw new FirebreakError('FB_ERR_NOT_FOUND', 'This link is older than ten minutes. Please click on the card again.');
     return pending;
   };
-  const personOf = ({ person }: PendingSignIn): Person | undefined => roster.people.find(({ id }) => id === person);
 
   return {
     open: async (click, shown) => {
       // To end something anybody of the roster may, on call or not.
       const { refusal } = click.ends === undefined ? await votes.mayAnswer(click) : {};
       if (refusal !== undefined) return { text: refusal };
-      const person = personBySlackId(roster, click.slackUser);
+      const person = whoClicked(roster, click);
       if (person?.subject === undefined)
         return {
           text: 'This answer needs a sign-in, and the roster does not say who you are to the identity provider. Nothing was decided.',
         };
       const id = randomBytes(18).toString('base64url');
-      const { clickId, slackUser, channel, button, reason, ends: restraint } = click;
-      const said = { ...(reason !== undefined && { reason }), ...(restraint !== undefined && { ends: restraint }) };
+      const { clickId, slackUser, onPage, channel, button, reason, ends: restraint } = click;
+      const said = {
+        ...(onPage !== undefined && { onPage }),
+        ...(reason !== undefined && { reason }),
+        ...(restraint !== undefined && { ends: restraint }),
+      };
       const kept = { clickId, slackUser, channel, button, ...said };
       await store.save({ id, openedAt: now(), person: person.id, click: kept, shown });
       return {
@@ -97,19 +100,21 @@ export function createSignInFlow(options: SignInFlowOptions): SignInFlow {
         secrets: begun,
         nonce: nonceOf(pending),
       });
-      const person = personOf(pending);
+      const person = personById(roster, pending.person);
       if (person?.subject !== subject) {
         refused({ reason: 'signed in as somebody else', pending, subject });
         throw new FirebreakError('FB_ERR_REFUSED', 'You have signed in as somebody else than who clicked. It is on the record.');
       }
       const { ends: restraint, reason = '' } = pending.click;
       const { text, taken } =
-        restraint === undefined || !ends
+        restraint === undefined
           ? await votes.vote({ ...pending.click, idToken })
           : await ends({ restraint, person, reason, idToken });
       // A vote that was not delivered is given again with the same link, and has the same id.
       if (taken) await store.save({ ...pending, spentAt: now() });
-      return { text };
+      return {
+        text: pending.click.onPage === undefined ? text : `${text} What became of it stands on the page that you came from.`,
+      };
     },
   };
 }

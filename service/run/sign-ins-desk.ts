@@ -1,9 +1,14 @@
+import type { Client } from '@temporalio/client';
 import type { QuestionCard } from '../../core/card.ts';
+import { FirebreakError } from '../../core/errors.ts';
+import type { IncidentRef } from '../../core/incident.ts';
 import type { Database } from '../../integrations/database/database.ts';
 import { createSignInStore } from '../../integrations/database/sign-in-store.ts';
 import { createSignInClient } from '../../integrations/oidc/sign-in-client.ts';
+import { incidentState, sessionOver } from '../commands/connect.ts';
 import type { Config } from '../config/load.ts';
 import type { Secrets } from '../config/secrets.ts';
+import { type AnswerLink, type AnswerPagesOptions, answerPrefix, createAnswerLinks, createAnswerPages } from './answer-pages.ts';
 import type { ClickVotes, TrustedClick } from './click-votes.ts';
 import type { Journal } from './journal.ts';
 import { type Logger, reasonOf } from './log.ts';
@@ -21,7 +26,12 @@ export interface SignIns {
   open(click: TrustedClick, answered: AnsweredChoice): Promise<{ readonly text: string; readonly link?: string }>;
   /** Absent: no identity provider is configured. */
   readonly pages?: SignInPages;
+  /** Where a question can be answered without Slack; undefined for one that has no card. */
+  readonly answerLink?: AnswerLink;
 }
+
+/** Somebody waits for a page. */
+const stateWithinMs = 3_000;
 
 /** The desk's side of the sign-in: the link, the pages and the way to the provider. */
 export function createSignIns(parts: {
@@ -29,11 +39,14 @@ export function createSignIns(parts: {
   readonly secrets: Secrets;
   readonly database: Database;
   readonly votes: ClickVotes;
-  readonly ends: NonNullable<SignInFlowOptions['ends']>;
+  readonly ends: SignInFlowOptions['ends'];
+  readonly cards: AnswerPagesOptions['cards'];
+  /** Undefined while Temporal has not answered yet. */
+  readonly client: () => Client | undefined;
   readonly journal: Journal;
   readonly log: Logger;
 }): SignIns {
-  const { config, secrets, database, votes, ends, journal, log } = parts;
+  const { config, secrets, database, votes, ends, cards, client, journal, log } = parts;
   const { stepUp, roster } = config;
   if (!stepUp)
     return {
@@ -66,11 +79,22 @@ export function createSignIns(parts: {
         },
       }),
   });
+  const warn = (message: string, error: unknown): void => log.warn({ reason: reasonOf(error) }, message);
+  const pages = createSignInPages({ flow, publicUrl, log: warn });
+  const state = async (incident: IncidentRef) => {
+    const connected = client();
+    if (!connected) throw new FirebreakError('FB_ERR_UNAVAILABLE', 'Temporal has not answered yet');
+    return incidentState(sessionOver(config, connected, stateWithinMs), incident);
+  };
+  const answers = createAnswerPages({ cards, flow, roster, state, publicUrl, log: warn });
   return {
     open: (click, { card, choice }) => {
       const { label, changes, blastRadius, notes } = choice;
       return flow.open(click, { text: card.text, incident: card.incident.title, choice: { label, changes, blastRadius, notes } });
     },
-    pages: createSignInPages({ flow, publicUrl, log: (message, error) => log.warn({ reason: reasonOf(error) }, message) }),
+    pages: {
+      handle: (request, response) => (request.url?.startsWith(answerPrefix) ? answers : pages).handle(request, response),
+    },
+    answerLink: createAnswerLinks({ cards, publicUrl }),
   };
 }

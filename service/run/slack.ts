@@ -12,7 +12,7 @@ import type { Journal } from './journal.ts';
 import type { OutsideDuty } from './on-call.ts';
 import { createRestraintOrders } from './restraint-orders.ts';
 import type { SignInPages } from './sign-in-pages.ts';
-import { createSignIns } from './sign-ins-desk.ts';
+import { createSignIns, type SignIns } from './sign-ins-desk.ts';
 import { createSlash } from './slash.ts';
 import { createSuppressionProposals } from './suppression-proposals.ts';
 
@@ -20,6 +20,8 @@ import { createSuppressionProposals } from './suppression-proposals.ts';
 export interface DeskSlack {
   readonly desk: SlackDesk;
   readonly signIn?: SignInPages;
+  /** Where a question can be answered while Slack is down. */
+  readonly answerLink?: SignIns['answerLink'];
 }
 
 /** Undefined where none is configured. */
@@ -53,6 +55,8 @@ export async function createSlack(options: {
     database,
     votes,
     ends: (asked) => restraints.endSignedIn(asked),
+    cards,
+    client,
     journal,
     log,
   });
@@ -130,5 +134,9 @@ export async function createSlack(options: {
       }),
     log: (message, facts) => log.warn(facts, message),
   });
-  return { desk, ...(signIns.pages && { signIn: signIns.pages }) };
+  return {
+    desk,
+    ...(signIns.pages && { signIn: signIns.pages }),
+    ...(signIns.answerLink && { answerLink: signIns.answerLink }),
+  };
 }

@@ -1,7 +1,7 @@
 import type { Client } from '@temporalio/client';
 import type { OrderDraft } from '../../core/card.ts';
 import { FirebreakError } from '../../core/errors.ts';
-import { incidentId } from '../commands/connect.ts';
+import { fullIncidentId } from '../../core/incident.ts';
 import type { Config } from '../config/load.ts';
 import type { ClickVotes } from './click-votes.ts';
 import type { IncidentOrders } from './incident-orders.ts';
@@ -47,5 +47,5 @@ export type Answered = string | { readonly opens: OrderDraft };
 export function incidentNamed(asking: Asking, rest: readonly string[]): string {
   const [written] = rest;
   if (written === undefined) throw new FirebreakError('FB_ERR_REFUSED', 'name the incident, such as shop/Deployment/cart');
-  return incidentId(asking.session.config, written);
+  return fullIncidentId(written, asking.session.config.cluster);
 }

@@ -1,11 +1,13 @@
-import { type Choice, questionDigest } from '../../core/approval.ts';
+import type { Choice } from '../../core/approval.ts';
 import type { StoredButton } from '../../core/card.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import type { IncidentState } from '../../core/incident-state.ts';
-import { safeUrl } from '../../integrations/slack/link.ts';
+import { isLeaseId } from '../../core/lease.ts';
+import { linkText } from '../../integrations/slack/link.ts';
 import { inline } from '../../integrations/slack/text.ts';
 import { incidentState } from '../commands/connect.ts';
 import { type LeaseChoice, leaseOf } from '../commands/lease.ts';
+import { standingButton } from './lease-answers.ts';
 import { type Asking, incidentNamed } from './slash-asking.ts';
 import { neededReason, reasonIn } from './slash-orders.ts';
 
@@ -13,7 +15,7 @@ import { neededReason, reasonIn } from './slash-orders.ts';
 export async function answerLease(asking: Asking, choice: LeaseChoice, rest: readonly string[]): Promise<string> {
   const { session, command, options } = asking;
   const [, second = '', ...words] = rest;
-  const wanted = /^[0-9a-f]{16}$/.test(second) ? second : undefined;
+  const wanted = isLeaseId(second) ? second : undefined;
   const said = wanted === undefined ? rest.slice(1) : words;
   const reason = choice === 'release' ? neededReason(said, 'release ID REASON') : reasonIn(said);
   const state = await incidentState(session, { id: incidentNamed(asking, rest) });
@@ -26,8 +28,7 @@ export async function answerLease(asking: Asking, choice: LeaseChoice, rest: rea
     offered.plans.flatMap((plan) => plan.notes),
   ];
   const shown = { label: offered.label, changes, blastRadius: offered.plans.flatMap((plan) => plan.blastRadius), notes };
-  const { text, link } = await options.signIns.open(click, { card: { text: asked, incident: state }, choice: shown });
-  return link === undefined ? inline(text, 1_000) : `${inline(text, 1_000)}\n<${safeUrl(link)}|Sign in and decide>`;
+  return linkText(await options.signIns.open(click, { card: { text: asked, incident: state }, choice: shown }));
 }
 
 /** The answer to the one active lease's standing question, as if it were a button. @throws FB_ERR_REFUSED where there is not exactly one. */
@@ -45,15 +46,5 @@ function leaseAnswer(
   const found = asked?.question.choices.find((one) => one.id === choice);
   if (!asked || !found) throw new FirebreakError('FB_ERR_REFUSED', 'nobody is asked about this containment');
   const { question } = asked;
-  const button: StoredButton = {
-    buttonId: '',
-    incident: question.incident,
-    question: id,
-    questionDigest: questionDigest(question),
-    choice,
-    label: found.label,
-    groups: question.levels.map(({ group }) => group),
-    requester: question.requester,
-  };
-  return { button, offered: found, asked: question.text };
+  return { button: standingButton(question, found), offered: found, asked: question.text };
 }

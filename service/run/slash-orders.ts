@@ -1,6 +1,6 @@
 import { FirebreakError } from '../../core/errors.ts';
 import { podIn } from '../../core/incident-order.ts';
-import { redactSecrets } from '../../core/redact.ts';
+import { problemOfReason, reasonToSign, tooLong } from '../../core/reason.ts';
 import { inline } from '../../integrations/slack/text.ts';
 import { incidentState } from '../commands/connect.ts';
 import { slackStartedText } from './incident-orders.ts';
@@ -9,19 +9,19 @@ import { type Answered, type Asking, incidentNamed } from './slash-asking.ts';
 import { suppressionsText } from './suppression-proposals.ts';
 
 const dialogWithinMs = 2_000;
-const shortestReason = 3;
-const longestReason = 500;
 
-/** What was typed behind the rest, without the secrets that people paste. Undefined where it says nothing. */
+/** What was typed behind the rest, without the secrets that people paste. Undefined where it says nothing. @throws FB_ERR_REFUSED, too long. */
 export function reasonIn(words: readonly string[]): string | undefined {
-  const reason = redactSecrets(words.filter((word, place) => place > 0 || word !== '--reason').join(' ')).slice(0, longestReason);
-  return reason.length < shortestReason ? undefined : reason;
+  const reason = words.filter((word, place) => place > 0 || word !== '--reason').join(' ');
+  const long = tooLong(reason);
+  if (long !== undefined) throw new FirebreakError('FB_ERR_REFUSED', long);
+  return problemOfReason(reason) === undefined ? reasonToSign(reason) : undefined;
 }
 
 /** @throws FB_ERR_REFUSED, which says how the command is written. */
 export function neededReason(words: readonly string[], written: string): string {
   const reason = reasonIn(words);
-  if (reason === undefined) throw new FirebreakError('FB_ERR_REFUSED', `say why: ${written}`);
+  if (reason === undefined) throw new FirebreakError('FB_ERR_REFUSED', `say why, in a few words: ${written}`);
   return reason;
 }
 
@@ -62,7 +62,7 @@ export async function suppress(asking: Asking, rest: readonly string[]): Promise
 async function proposal(asking: Asking, rest: readonly string[]): Promise<Answered> {
   const { session, person, options } = asking;
   const id = incidentNamed(asking, rest);
-  const state = await session.client.withDeadline(Date.now() + dialogWithinMs, () => incidentState(session, { id }));
+  const state = await incidentState({ ...session, withinMs: dialogWithinMs }, { id });
   const answer = await options.suppressions.draft({ person, state });
   return 'text' in answer
     ? answer.text

@@ -3,7 +3,7 @@ import { FirebreakError } from '../../core/errors.ts';
 import { answerersOf, answersFor, type Person, personById, personBySlackId } from '../../core/roster.ts';
 import { code, inline, linesUpTo } from '../../integrations/slack/text.ts';
 import { incidentState, sessionOver } from '../commands/connect.ts';
-import type { OutsideDuty } from './on-call.ts';
+import { narrowedBy } from './on-call.ts';
 import { type Answered, type Asking, incidentNamed, type SlashOptions, type TypedCommand } from './slash-asking.ts';
 import { answerLease } from './slash-lease.ts';
 import { incidentsText, incidentText, questionsText } from './slash-look.ts';
@@ -39,7 +39,9 @@ export function createSlash(options: SlashOptions): (command: TypedCommand) => P
       return { mrkdwn: 'You are not on the roster, so Firebreak tells you nothing here. It is on the record.' };
     }
     const connected = client();
-    const [word = 'help', ...rest] = command.text.split(/\s+/).filter((part) => part !== '');
+    const [typed = 'help', ...rest] = command.text.split(/\s+/).filter((part) => part !== '');
+    // Telephones begin with a capital.
+    const word = typed.toLowerCase();
     if (word === 'help') return { mrkdwn: help };
     if (word === 'whoami') return { mrkdwn: whoami(person, options, now()) };
     if (word === 'oncall') return { mrkdwn: onCall(options, now()) };
@@ -51,6 +53,9 @@ export function createSlash(options: SlashOptions): (command: TypedCommand) => P
     return typeof answer === 'string' ? { mrkdwn: answer } : answer;
   };
 }
+
+/** Commands whose first word is an incident. */
+const namesIncident: ReadonlySet<string> = new Set(['show', 'release', 'extend', 'keep']);
 
 async function answerTo(word: string, rest: readonly string[], asking: Asking): Promise<Answered> {
   try {
@@ -80,8 +85,12 @@ async function answerTo(word: string, rest: readonly string[], asking: Asking): 
         return `Firebreak does not know ${code(word, 40)}.\n${help}`;
     }
   } catch (error) {
-    if (error instanceof FirebreakError) return inline(`${error.detail} (${error.code})`, 500);
-    throw error;
+    if (!(error instanceof FirebreakError)) throw error;
+    const listed =
+      error.code === 'FB_ERR_UNKNOWN_ID' && namesIncident.has(word)
+        ? `\n${code('/firebreak incidents', 40)} lists the open ones.`
+        : '';
+    return `${inline(`${error.detail} (${error.code})`, 500)}${listed}`;
   }
 }
 
@@ -112,10 +121,7 @@ function onCall({ config: { roster }, duty }: SlashOptions, at: number): string 
   return linesUpTo(['*Who may answer now*', ...lines], 8_000);
 }
 
-function narrowedBy(duty: OutsideDuty | undefined, at: number): (holder: string, group: string) => boolean {
-  return (holder, group) => duty?.isOnCall(holder, group, at) ?? true;
-}
-
 async function show(asking: Asking, rest: readonly string[]): Promise<string> {
-  return incidentText(await incidentState(asking.session, { id: incidentNamed(asking, rest) }));
+  const { session } = asking;
+  return incidentText(await incidentState(session, { id: incidentNamed(asking, rest) }), session.config.roster);
 }

@@ -11,8 +11,12 @@ export async function openDoor({
   readonly config: Config;
   readonly log: Logger;
 }): Promise<UploadDoor | undefined> {
-  const { uploads } = config.forensics;
-  if (!uploads) return undefined;
+  const { uploads, toolsImage } = config.forensics;
+  if (!uploads) {
+    if (toolsImage !== undefined)
+      log.info('files and memory come through the API server, which is slower: forensics.uploads is not configured');
+    return undefined;
+  }
   const { host, port } = uploads.listen;
   const open = openUploadDoor({
     host,

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from '@temporalio/client';
 import type { DataConverter } from '@temporalio/common';
 import { NativeConnection } from '@temporalio/worker';
+import { RepeatedTrouble, type TroubleSoFar } from './repeated-trouble.ts';
 import type { WorkerBase } from './workers.ts';
 
 export interface TemporalConnected {
@@ -20,6 +21,8 @@ export interface TemporalLink {
   client(): Client | undefined;
   /** Undefined when the link was closed before Temporal answered. Never rejects. */
   readonly connected: Promise<TemporalConnected | undefined>;
+  /** Whether it answers right now. Never rejects. */
+  answers(): Promise<boolean>;
   close(): Promise<void>;
 }
 
@@ -28,15 +31,14 @@ export interface TemporalLinkOptions {
   readonly namespace: string;
   readonly dataConverter: DataConverter;
   readonly identity: string;
-  /** Called for the first failure, and again each minute. */
-  readonly onWaiting: (reason: string) => void;
+  /** Called for the first failure, and then at growing distances. */
+  readonly onWaiting: (reason: string, soFar: TroubleSoFar) => void;
 }
 
 type Answer = Pick<TemporalConnected, 'base' | 'client'>;
 
 const answerWithinMs = 5_000;
 const retryMs = 500;
-const saidEveryMs = 60_000;
 
 /** Connects as soon as Temporal serves the namespace, however long that takes. One connection for client and workers: only so is a start eager. */
 export function openTemporalLink(options: TemporalLinkOptions): TemporalLink {
@@ -56,6 +58,7 @@ export function openTemporalLink(options: TemporalLinkOptions): TemporalLink {
   return {
     client: () => found?.client,
     connected,
+    answers: async () => found !== undefined && (await serves(found.base.connection, options.namespace)),
     close: async () => {
       closing.abort();
       await (await connected)?.base.connection.close();
@@ -65,14 +68,12 @@ export function openTemporalLink(options: TemporalLinkOptions): TemporalLink {
 }
 
 async function waitForTemporal(options: TemporalLinkOptions, closing: AbortSignal): Promise<Answer | undefined> {
-  let said = Number.NEGATIVE_INFINITY;
+  const trouble = new RepeatedTrouble();
   while (!closing.aborted) {
     const answer = await tryOnce(options);
     if (typeof answer !== 'string') return answer;
-    if (Date.now() - said >= saidEveryMs) {
-      said = Date.now();
-      options.onWaiting(answer);
-    }
+    const soFar = trouble.met(answer);
+    if (soFar) options.onWaiting(answer, soFar);
     await sleep(retryMs, undefined, { signal: closing }).catch(() => undefined);
   }
   return undefined;
@@ -86,9 +87,7 @@ async function tryOnce({ address, namespace, dataConverter, identity }: Temporal
   } catch {
     return `Temporal does not answer at ${address}`;
   }
-  try {
-    await connection.withDeadline(Date.now() + answerWithinMs, () => connection.workflowService.describeNamespace({ namespace }));
-  } catch {
+  if (!(await serves(connection, namespace))) {
     await connection.close();
     return `Temporal at ${address} does not serve the namespace ${namespace}`;
   }
@@ -96,4 +95,13 @@ async function tryOnce({ address, namespace, dataConverter, identity }: Temporal
     base: { connection, namespace, dataConverter, identity },
     client: new Client({ connection, namespace, dataConverter, identity }),
   };
+}
+
+async function serves(connection: NativeConnection, namespace: string): Promise<boolean> {
+  try {
+    await connection.withDeadline(Date.now() + answerWithinMs, () => connection.workflowService.describeNamespace({ namespace }));
+    return true;
+  } catch {
+    return false;
+  }
 }

@@ -18,10 +18,10 @@ const dayMs = 86_400_000;
 const dir = mkdtempSync(join(tmpdir(), 'firebreak-orders-'));
 afterAll(() => rmSync(dir, { recursive: true }));
 
-const pairs = new Map(['ada', 'lea', 'eve'].map((id) => [id, generateKeyPairSync('ed25519')]));
+const pairs = new Map(['ada', 'lea', 'kim', 'eve'].map((id) => [id, generateKeyPairSync('ed25519')]));
 const roster = {
   people: [...pairs.keys()].map((id) => ({ id, name: id, slackIds: [], keys: [id] })),
-  groups: { oncall: ['ada'], leads: ['lea'], guests: ['eve'] },
+  groups: { oncall: ['ada'], leads: ['lea', 'kim'], guests: ['eve'] },
 };
 const retention: RetentionRules = {
   state: { atLeastDays: 0 },
@@ -146,15 +146,40 @@ describe('an order to destroy what is kept of an incident', () => {
   });
 
   test('is refused under a hold; to hold is for who may read, to end it for stewards', async () => {
-    const { order, give, left } = await stored([{ class: 'files', daysAgo: 30 }]);
+    const { order, give, left, carryOutEvidenceOrder } = await stored([{ class: 'files', daysAgo: 30 }]);
     expect(await give(order('evidence.hold', 'eve'))).toBe('Only oncall or leads may do that.');
     expect(await give(order('evidence.hold', 'ada', { reason: 'lawsuit 4711' }))).toContain('until the hold is ended');
     expect(await give(order('evidence.destroy', 'lea'))).toContain('by person/ada: lawsuit 4711');
     expect(await give(order('evidence.unhold', 'ada'))).toBe('Only leads may do that.');
     expect(await left()).toEqual(['files']);
-    expect(await give(order('evidence.unhold', 'lea'))).toContain('no longer held');
+    // One steward alone ends nothing, however often.
+    const first = order('evidence.unhold', 'lea');
+    expect(await give(first)).toContain('until somebody else of leads orders its end, too');
+    expect(await carryOutEvidenceOrder(first)).toMatchObject({ ok: true, asked: true });
+    expect(await give(order('evidence.unhold', 'lea'))).toContain('until somebody else');
+    expect(await give(order('evidence.destroy', 'lea'))).toContain('(person/lea has ordered its end; one more must)');
+    expect(await left()).toEqual(['files']);
+    const unhold = order('evidence.unhold', 'kim');
+    expect(await give(unhold)).toContain('no longer held');
+    // Temporal may call it again when the answer was lost.
+    expect(await carryOutEvidenceOrder(unhold)).toMatchObject({ ok: true, text: expect.stringContaining('no longer held') });
     expect(await give(order('evidence.unhold', 'lea'))).toContain('is held.');
     expect(await give(order('evidence.destroy', 'lea'))).toContain('1 key');
+  });
+
+  test('is refused under a hold whose end somebody ordered long ago, or for the hold before this one', async () => {
+    const { order, give, left, later } = await stored([{ class: 'files', daysAgo: 30 }]);
+    const hold = () => give(order('evidence.hold', 'ada'));
+    await hold();
+    await give(order('evidence.unhold', 'lea'));
+    later(8 * dayMs);
+    expect(await give(order('evidence.unhold', 'kim'))).toContain('until somebody else');
+    expect(await give(order('evidence.unhold', 'lea'))).toContain('no longer held');
+    later(1_000);
+    await hold();
+    expect(await give(order('evidence.unhold', 'kim'))).toContain('until somebody else');
+    expect(await give(order('evidence.destroy', 'kim'))).toContain('it is held');
+    expect(await left()).toEqual(['files']);
   });
 
   test('is refused while the incident is open, and to whom its alerts name as the actor', async () => {
@@ -164,6 +189,13 @@ describe('an order to destroy what is kept of an incident', () => {
     const own = await stored(kept, { run: { open: false, actors: async () => ['lea'] } });
     expect(await own.give(own.order('evidence.destroy', 'lea'))).toContain('names you as the actor');
     expect(await own.left()).toEqual(['files']);
+    await own.give(own.order('evidence.hold', 'ada'));
+    expect(await own.give(own.order('evidence.unhold', 'lea'))).toContain('names you as the actor');
+    // Named between the check and the carrying out: the hold is not said to be over.
+    expect(await own.carryOutEvidenceOrder(own.order('evidence.unhold', 'lea'))).toMatchObject({
+      ok: false,
+      reason: expect.stringContaining('names you as the actor'),
+    });
   });
 });
 

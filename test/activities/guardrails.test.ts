@@ -17,14 +17,21 @@ import { deskKey, roster, signVote, voteKeys } from '../workflows/harness.ts';
 const incident = { id: 'incident/lab/shop/Deployment/cart', run: 'run-1' };
 const now = Date.parse('2026-06-01T00:00:00Z');
 const ownerCap = 2;
-const clusterCap = 4;
+const namespaceCap = 3;
+const clusterCap = 6;
 
 /** To look into a container leaves the tools in the pod; other reads leave nothing. */
 const leavesTrace = ({ effect, pool }: ActionDeclaration): boolean => effect !== 'read' || pool === 'forensics';
 
-function planOf(declaration: ActionDeclaration, namespace: string, input: unknown): Plan {
+interface Input {
+  readonly namespace: string;
+  /** On which the plan has an effect, too. */
+  readonly node: string;
+}
+
+function planOf(declaration: ActionDeclaration, input: Input): Plan {
   const { name, effect, reach } = declaration;
-  const target = `pod/${namespace}/cart-1`;
+  const target = `pod/${input.namespace}/cart-1`;
   const changes = leavesTrace(declaration) ? [{ target, what: name }] : [];
   return {
     action: name,
@@ -32,7 +39,7 @@ function planOf(declaration: ActionDeclaration, namespace: string, input: unknow
     reach,
     target: { name: target, uid: 'uid-1' },
     changes,
-    blastRadius: [target],
+    blastRadius: [`node/${input.node}`, target],
     notes: [],
     inputDigest: digestOf(input),
   };
@@ -76,11 +83,10 @@ function approvalOf(plan: Plan, people: readonly string[]): ApprovalProof {
 function registered(applied: string[]): readonly RegisteredAction[] {
   return actions.map((declaration) => ({
     declaration,
-    input: z.object({ namespace: z.string() }),
+    input: z.object({ namespace: z.string(), node: z.string() }),
     implementation: {
       plan: async (input) => {
-        const { namespace } = input as { namespace: string };
-        const { action: _, effect: __, inputDigest: ___, ...plan } = planOf(declaration, namespace, input);
+        const { action: _, effect: __, inputDigest: ___, ...plan } = planOf(declaration, input as Input);
         return plan;
       },
       apply: async () => {
@@ -147,23 +153,34 @@ function windowOf({ namespaces, playbooks, isOpen, outside }: DrawnWindow): Chan
   };
 }
 
+/** Mostly what lets a step run at once: what is done without people has to be met in all its ways, caps reached and not. */
+const mostly = <T>(usual: T, other: fc.Arbitrary<T>, weight = 1): fc.Arbitrary<T> =>
+  fc.oneof({ weight, arbitrary: fc.constant(usual) }, { weight: 1, arbitrary: other });
+
 const worlds = fc.record({
-  severity: fc.constantFrom(...severities),
-  namespace: fc.constantFrom('shop', 'kube-system', 'firebreak'),
-  people: fc.subarray(['ana', 'ben', 'lea']),
+  severity: mostly('critical', fc.constantFrom(...severities), 2),
+  namespace: mostly('shop', fc.constantFrom('shop', 'kube-system', 'firebreak')),
+  node: mostly('worker-1', fc.constant('control-1'), 3),
+  people: mostly([], fc.subarray(['ana', 'ben', 'lea'])),
   windows: fc.array(windows, { maxLength: 2 }),
   /** Whether people approved while a window was closed, and were told so. */
   toldClosed: fc.boolean(),
-  doubt: fc.option(fc.constant('the owner is guessed'), { nil: undefined }),
+  doubt: mostly<string | undefined>(undefined, fc.constant('the owner is guessed')),
   held: fc.boolean(),
-  others: fc.integer({ min: 0, max: 6 }),
+  /** Contained already, in another namespace and in this one. */
+  others: fc.integer({ min: 0, max: 8 }),
+  here: fc.integer({ min: 0, max: 4 }),
+  reserve: fc.integer({ min: 0, max: 2 }),
   ownerContained: fc.integer({ min: 0, max: 4 }),
-  restraints: fc.array(
-    fc
-      .tuple(fc.constantFrom<RestraintMode>('freeze', 'observe', 'break-glass'), scopes, fc.boolean())
-      .map((three) => restraint(...three))
-      .filter(({ terms }) => isScopeOf(terms)),
-    { maxLength: 3 },
+  restraints: mostly(
+    [],
+    fc.array(
+      fc
+        .tuple(fc.constantFrom<RestraintMode>('freeze', 'observe', 'break-glass'), scopes, fc.boolean())
+        .map((three) => restraint(...three))
+        .filter(({ terms }) => isScopeOf(terms)),
+      { maxLength: 3 },
+    ),
   ),
 });
 
@@ -174,15 +191,17 @@ describe('no action gets past the guardrails', () => {
     await fc.assert(
       fc.asyncProperty(worlds, async (world) => {
         const applied: string[] = [];
-        const input = { namespace: world.namespace };
+        const input = { namespace: world.namespace, node: world.node };
         const chokepoint = createChokepoint({
           actions: registered(applied),
           rules: {
             protectedNamespaces: ['kube-system'],
+            protectedNodes: ['control-*'],
             ownNamespace: 'firebreak',
             automaticFrom: 'high',
             ownerShare: 0.5,
-            namespaceCap: 10,
+            namespaceCap,
+            namespaceReserve: world.reserve,
             clusterCap,
             changeWindows: world.windows.map(windowOf),
           },
@@ -191,9 +210,14 @@ describe('no action gets past the guardrails', () => {
           census: {
             ownerReplicas: () => 2 * ownerCap,
             takenBy: () => new Set(world.held ? ['uid-1'] : []),
-            contained: () => new Map(Array.from({ length: world.others }, (_, index) => [`other-${index}`, 'bank'])),
+            contained: () =>
+              new Map([
+                ...Array.from({ length: world.others }, (_, index) => [`other-${index}`, 'bank'] as const),
+                ...Array.from({ length: world.here }, (_, index) => [`here-${index}`, world.namespace] as const),
+              ]),
           },
           evidenceKept: async () => false,
+          evidenceWait: { ms: 0, began: async () => 0 },
           now: () => now,
           restraintOn: (step) => restraintOn(world.restraints, step, now),
         });
@@ -211,9 +235,7 @@ describe('no action gets past the guardrails', () => {
           ...(world.doubt !== undefined && { doubt: world.doubt }),
           ...(world.people.length > 0 && {
             approval: approvalOf(
-              world.toldClosed
-                ? outsideOf(planOf(declaration, world.namespace, input), 'hours')
-                : planOf(declaration, world.namespace, input),
+              world.toldClosed ? outsideOf(planOf(declaration, input), 'hours') : planOf(declaration, input),
               world.people,
             ),
           }),
@@ -249,7 +271,8 @@ describe('no action gets past the guardrails', () => {
             (window.playbooks ?? ['p']).includes('p'),
         );
         const refusing = closed.some(({ outside }) => outside === 'refuse');
-        expect(planned).toBe(!(changes && (world.namespace === 'firebreak' || refusing)));
+        const forbidden = world.namespace === 'firebreak' || world.node === 'control-1';
+        expect(planned).toBe(!(changes && (forbidden || refusing)));
         const refused = await chokepoint.apply(call, context).then(
           () => undefined,
           (error: unknown) => error,
@@ -258,7 +281,7 @@ describe('no action gets past the guardrails', () => {
         if (refused !== undefined) return expect(refused).toBeInstanceOf(FirebreakError);
         reached.set(name, (reached.get(name) ?? 0) + 1);
         if (!changes) return;
-        expect(world.namespace).not.toBe('firebreak');
+        expect(forbidden).toBe(false);
         // What this incident contains already may be contained again, and nothing else.
         const again = declaration.contains === true && world.held;
         expect(again || !refusing).toBe(true);
@@ -277,10 +300,11 @@ describe('no action gets past the guardrails', () => {
         expect(lifted || inForce.length === 0).toBe(true);
         if (declaration.contains && !lifted) {
           expect(world.ownerContained).toBeLessThan(ownerCap);
-          expect(world.others).toBeLessThan(clusterCap);
+          expect(world.here).toBeLessThan(namespaceCap);
+          if (world.here >= world.reserve) expect(world.others + world.here).toBeLessThan(clusterCap);
         }
       }),
-      { numRuns: 150 },
+      { numRuns: declaration.contains && declaration.reach === 'pod' ? 4_000 : 300 },
     );
   });
 

@@ -51,7 +51,7 @@ inBrowser('the page of the emulated Slack', () => {
     expect(await dialog.getByLabel('Why?').inputValue()).toBe('Nobody built this binary');
     await dialog.getByLabel('Last four characters of cart-7d9c5b6f4-x2x8k').fill('2x8k');
     await dialog.getByRole('button', { name: 'Decide this' }).click();
-    await until(() => rig.clicks[0], 5_000);
+    await until(() => rig.clicks[0], 30_000);
     expect(rig.clicks).toMatchObject([{ slackUser: 'U0ADA', button: { choice: 'remove' }, reason: 'Nobody built this binary' }]);
     await page.getByText('Only visible to you').waitFor();
     await rig.desk.updateQuestion({
@@ -96,14 +96,14 @@ inBrowser('the page of the emulated Slack', () => {
     await dialog.getByLabel('Where it cannot be undone').fill('2x8k 1');
     await dialog.getByRole('button', { name: 'Decide these' }).click();
     await dialog.waitFor({ state: 'hidden' });
-    await until(() => rig.clicks[0], 5_000);
+    await until(() => rig.clicks[0], 30_000);
     const decided = { status: { state: 'decided' as const, choice: 'remove', by: ['Ada Lovelace'], at: '2026-03-01T14:05:00Z' } };
     await rig.desk.updateQuestion({ card: cardOf(2, decided) });
     await page.getByRole('button', { name: 'delete the pod (all 2)' }).click();
     await dialog.getByLabel('Last four characters of cart-001-x2x8k').fill('2x8k 2');
     await dialog.getByLabel('Why?').fill('Nor these');
     await dialog.getByRole('button', { name: 'Decide all 2' }).click();
-    await until(() => (rig.clicks.length === 3 ? true : undefined), 5_000);
+    await until(() => (rig.clicks.length === 3 ? true : undefined), 30_000);
     expect(rig.clicks.map(({ button, reason }) => [button.question, reason])).toEqual([
       ['question-2', 'Nobody built this binary'],
       ['question-1', 'Nor these'],

@@ -1,8 +1,10 @@
-/** The pictures of `docs/slack.md`, from the emulator's page: `node test/browser/slack-pictures.ts`. They are looked at, not compared. */
+/** The pictures of `docs/slack.md`, from the emulator's page, and that of the desk's own page in `docs/on-call.md`: `node test/browser/slack-pictures.ts`. They are looked at, not compared. */
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import type { QuestionCard } from '../../core/card.ts';
+import type { QuestionState } from '../../core/incident-state.ts';
+import { answerView, nothingTyped, shownOfCard } from '../../service/run/answer-view.ts';
 import { draft, post, questionCard, type Rig, startRig, until } from '../integrations/slack/fixture.ts';
 import { cardOf } from '../integrations/slack/target-cards.ts';
 
@@ -18,8 +20,9 @@ function cardNow(changes: Partial<QuestionCard> = {}): QuestionCard {
   const card = questionCard();
   return {
     ...card,
-    happened: { ...card.happened, at: at(-2) },
+    happened: { ...card.happened, at: at(-2), signature: 'signed by release@shop.example' },
     contained: card.contained.map((one) => ({ ...one, since: at(-2), until: at(238) })),
+    ...(card.left && { left: { ...card.left, at: at(0) } }),
     level: { group: 'oncall', until: at(13), next: 'leads', number: 1, people: ['Ada Byron', 'Grace Hopper'] },
     ...changes,
   };
@@ -74,7 +77,7 @@ async function shown(browser: Browser, work: (page: Page, rig: Rig) => Promise<v
         : {
             details: [
               '*CRITICAL*  deployment/shop/cart  ·  open, contained, verdict unknown',
-              '3 alerts, 2 kept as evidence',
+              '3 alerts, 2 pieces of evidence kept',
               '*Steps*',
               '•  quarantinePod on pod/shop/cart-7d9c5b6f4-x2x8k: unverified',
               '•  snapshotPodState on pod/shop/cart-7d9c5b6f4-x2x8k: verified',
@@ -177,4 +180,34 @@ await page.getByRole('checkbox').nth(1).check();
 await picture(page, 'slack-dialog-choose', '#modal');
 await page.close();
 await rig.stop();
+
+const telephone = await browser.newPage({ viewport: { width: 420, height: 900 } });
+const people = ['Ada Byron', 'Grace Hopper'].map((name) => ({ id: name, name, slackIds: [], keys: [] }));
+const further = [{ path: '#', text: 'What becomes of quarantinePod on pod/shop/cart-7d9c5b6f4-x2x8k?' }];
+const asked = cardNow();
+const { incident, level } = asked;
+const current: QuestionState = {
+  question: {
+    id: asked.questionId,
+    incident,
+    severity: 'critical',
+    text: asked.text,
+    choices: [],
+    levels: [{ group: level.group, withinMs: 900_000 }],
+    requester: 'playbook/contain-dropped-binary',
+  },
+  digest: asked.questionDigest,
+  status: { state: 'open' },
+  votes: [],
+  level: 0,
+  levelUntil: level.until,
+  askedAt: at(-2),
+  plans: [],
+  answerers: { levels: [['Ada Byron', 'Grace Hopper']], requesters: [] },
+};
+const names = { person: (id: string) => id };
+const shownAsPage = { asked: shownOfCard(asked), current, said: [], further, names, people, typed: nothingTyped, problems: [] };
+await telephone.setContent(answerView(shownAsPage));
+await telephone.screenshot({ path: join(folder, 'answer-page.png'), fullPage: true });
+await telephone.close();
 await browser.close();

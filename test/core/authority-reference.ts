@@ -5,11 +5,38 @@ import type { Severity } from '../../core/severity.ts';
  * notes on a table, and each rule is one sentence.
  */
 
+/** By which an answer can come. There is no fax: who says so is believed nothing. */
+export const ways = ['slack', 'page', 'cli'] as const;
+export type Way = (typeof ways)[number] | 'fax';
+
+/** What the identity provider may have said that lies with a note. */
+export const words = [
+  'right',
+  'forged',
+  'of another provider',
+  'of somebody else',
+  'for somebody else',
+  'for another choice',
+  'for another question',
+  'over by then',
+  'of later',
+  'without being asked anew',
+] as const;
+
 /** Minutes count from the asking of the question. */
 export interface Ballot {
   readonly person: string;
   readonly choice: 'yes' | 'other' | 'no';
-  readonly via: 'slack' | 'cli';
+  /** By which it says that it came. */
+  readonly via: Way;
+  /** What it said of that when it was stamped. Absent: the same. */
+  readonly signedAs?: Way;
+  /** Whose stamp is on it: the desk's, its person's own, another person's. Absent: that of its way. */
+  readonly stamp?: 'desk' | 'own' | 'of another';
+  /** Absent: the provider has not been asked. */
+  readonly word?: (typeof words)[number];
+  /** Why. Absent: it is said, in a few words. */
+  readonly reason?: 'said' | 'none' | 'short' | 'endless';
   /** When its person says to have voted. */
   readonly at: number;
   /** When the incident gets it. */
@@ -24,6 +51,8 @@ export interface Ballot {
 export interface World {
   readonly risk: 'none' | 'weakening' | 'destructive' | 'wide' | 'many-objects' | 'others-secrets' | 'own-secrets' | 'protected';
   readonly severity: Severity;
+  /** There is an identity provider, and the widest steps need its word. It does not know Cy. */
+  readonly provider?: true;
   readonly requester?: string;
   /** Who has ordered by hand what it is about. */
   readonly ordered?: readonly string[];
@@ -81,6 +110,21 @@ function rung(world: World, person: string, at: number, knownBy: number, asked: 
   return held[0] ? 0 : -1;
 }
 
+/** What a way leaves on a note: what the desk hears, the desk stamps. */
+const stampOf: Readonly<Record<Way, Ballot['stamp'] | undefined>> = { slack: 'desk', page: 'desk', cli: 'own', fax: undefined };
+
+/** The note is what it says it is, whoever may then decide. */
+function isGenuine({ risk, provider }: World, ballot: Ballot): boolean {
+  const { via, signedAs = via, stamp = stampOf[via], word, choice, person, reason = 'said', flaw } = ballot;
+  if (flaw !== undefined || signedAs !== via || stamp === undefined || stamp !== stampOf[via]) return false;
+  // Whoever ends something or weakens the response says why; nobody may write a book.
+  const mustSay = choice !== 'no' && risk !== 'none' && risk !== 'protected';
+  if (reason === 'endless' || (mustSay && reason !== 'said')) return false;
+  // On a page nothing else says who it is; for what is widest it is asked for by any way, where it can be.
+  const needsWord = via === 'page' || (provider === true && risk === 'wide' && choice !== 'no');
+  return !needsWord || (provider === true && word === 'right' && person !== 'cy');
+}
+
 function peopleNeeded({ risk, severity }: World, choice: string): number {
   if (choice === 'no') return 1;
   if (risk === 'weakening') return severity === 'critical' ? 2 : 1;
@@ -122,7 +166,7 @@ export function decide(world: World): Decided | undefined {
     const vote = original ?? ballot;
     meant.push(vote);
     // What is forged, about something else, or not of now is no vote.
-    if (vote.flaw !== undefined || vote.at > arrives + 5) continue;
+    if (!isGenuine(world, vote) || vote.at > arrives + 5) continue;
     // Delivered again, it says nothing new.
     if (said.includes(vote)) continue;
     // Who had the right when they voted; who was long on the way must still have it.

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { atLeaseEnd, type Lease, leaseMaximumMs } from '../../core/lease.ts';
+import { atLeaseEnd, isLeaseId, type Lease, leaseMaximumMs, levelAtRenewal } from '../../core/lease.ts';
 import { severities } from '../../core/severity.ts';
 
 const lease: Lease = {
@@ -17,6 +17,22 @@ const lease: Lease = {
   onExpiry: 'release',
 };
 const quiet = { severity: 'high', verdict: 'unknown', questionOpen: false, now: 1 } as const;
+
+test('each renewal in silence calls the next level that has a pager, and where none has one, the next', () => {
+  const levels = (...paged: readonly boolean[]) =>
+    paged.map((page) => ({ group: 'g', withinMs: 1, ...(page && { page: true as const }) }));
+  const called = (all: ReturnType<typeof levels>) => [1, 2, 3, 4].map((renewals) => levelAtRenewal(all, renewals));
+  expect(called(levels(true, true, true))).toEqual([0, 1, 2, 2]);
+  expect(called(levels(false, true, false, true))).toEqual([1, 3, 3, 3]);
+  expect(called(levels(false, false))).toEqual([0, 1, 1, 1]);
+  expect(called([])).toEqual([0, 0, 0, 0]);
+});
+
+test('its id is told from the words around it', () => {
+  expect(isLeaseId('0123456789abcdef-l')).toBe(true);
+  for (const other of ['0123456789abcdef', '0123456789abcdef-q', 'lease', 'x 0123456789abcdef-l'])
+    expect(isLeaseId(other)).toBe(false);
+});
 
 test('silence frees below critical only, and only where the playbook says so', () => {
   expect(atLeaseEnd(lease, quiet)).toBe('release');

@@ -104,6 +104,17 @@ describe('counting votes', () => {
     );
   });
 
+  test('the clicker is told how many more it takes', () => {
+    const asked = open();
+    const choices = asked.question.choices.map((choice) => ({ ...choice, quorum: 3 }));
+    const three = { ...asked, question: { ...asked.question, choices } };
+    const { state, reply } = countVote(three, vote('ana', 'release'), at);
+    expect(reply).toBe('Counted: 1 of 3 people for “Release”. 2 more people must agree.');
+    expect(countVote(state, vote('ben', 'release'), at).reply).toBe(
+      'Counted: 2 of 3 people for “Release”. One more person must agree.',
+    );
+  });
+
   test('a vote that its person took back is not brought back by sending it again', () => {
     const first = vote('ana', 'release');
     let { state } = countVote(open(), first, at);

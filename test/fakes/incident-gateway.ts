@@ -15,6 +15,8 @@ export class FakeIncidentGateway implements IncidentGateway {
   /** Calls at the same time for one incident, at most. */
   mostAtOnce = 0;
   calls = 0;
+  /** Incidents whose run takes no more lines for now. */
+  readonly full = new Set<string>();
   /** Set to make every call fail, after or before it took effect. */
   failing: 'no' | 'down' | 'answer-lost' | 'limit' = 'no';
   delayMs = 1;
@@ -45,6 +47,7 @@ export class FakeIncidentGateway implements IncidentGateway {
 
   async note(id: string, note: IncidentNote): Promise<SignalResult> {
     if (this.failing !== 'no') return { kind: 'unavailable', detail: 'down' };
+    if (this.full.has(id)) return { kind: 'limit' };
     if (!this.#openRun(id)) return { kind: 'not-found' };
     this.notes.push({ id, note });
     return { kind: 'signalled' };

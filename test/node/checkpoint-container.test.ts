@@ -7,12 +7,11 @@ import { checkpointContainerImplementation } from '../../activities/actions/chec
 import { checkpointContainer } from '../../core/actions/index.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import { asManifest } from '../../core/evidence-manifest.ts';
-import { readArtefact } from '../../integrations/evidence/manifest.ts';
 import { createKubernetesApi, pathOf } from '../../integrations/kubernetes/client.ts';
 import { accessFromKubeconfig } from '../../integrations/kubernetes/kubeconfig.ts';
 import { askForCheckpoint, checkpointsFolder } from '../../integrations/kubernetes/kubelet.ts';
 import { runCommand } from '../../service/dev/command.ts';
-import { openCluster, resolved, stepContext } from '../platform/kubernetes/cluster.ts';
+import { asTemporal, openCluster, resolved, stepContext, until } from '../platform/kubernetes/cluster.ts';
 import { folderEvidence } from '../platform/kubernetes/evidence.ts';
 import { nodeLab } from './lab.ts';
 import { poolAccount } from './pool-account.ts';
@@ -36,7 +35,7 @@ const actionAs = async (kubeconfig: string) => {
 };
 const context = () => stepContext({ signal: AbortSignal.timeout(120_000) });
 
-/** What lies in the node's folder of checkpoints, by a pod that looks into it. */
+/** What lies of ours in the node's folder of checkpoints, by a pod that looks into it: other suites use the node at the same time. */
 async function archivesOnNode(): Promise<string> {
   await lab.runPod({
     name: 'looker',
@@ -45,7 +44,24 @@ async function archivesOnNode(): Promise<string> {
   });
   const { stdout } = await lab.exec('looker', 'ls', '/checkpoints');
   await lab.kubectl('delete', 'pod', 'looker', '--now');
-  return stdout;
+  return stdout
+    .split('\n')
+    .filter((name) => name.includes(`_${lab.namespace}-`))
+    .join('\n');
+}
+
+/** Ends as a killed process does: at the first look at the archive, with nothing cleaned up. */
+async function killedWithArchive(pod: ReturnType<typeof resolved>, step: ReturnType<typeof context>): Promise<void> {
+  const { api, access } = await actionAs(lab.kubeconfig);
+  const dying = new AbortController();
+  const socket: typeof api.socket = async () => {
+    dying.abort();
+    throw new Error('killed');
+  };
+  const parts = { access, toolsImage, ownNamespace, ...evidence };
+  const killed = checkpointContainerImplementation({ ...parts, api: { ...api, socket } });
+  await expect(killed.apply({ pod }, { ...step, signal: dying.signal })).rejects.toThrow();
+  api.close();
 }
 
 describe('checkpointContainer on a real node', () => {
@@ -67,9 +83,7 @@ describe('checkpointContainer on a real node', () => {
     const [artefact] = manifest?.artefacts ?? [];
     if (!artefact) throw new Error('nothing was kept');
     expect(artefact).toMatchObject({ name: 'checkpoint/main.tar.zst', sealed: { keyId: expect.any(String) } });
-    const parts: Uint8Array[] = [];
-    for await (const part of readArtefact(evidence, artefact)) parts.push(Buffer.from(part));
-    const archive = zstdDecompressSync(Buffer.concat(parts));
+    const archive = zstdDecompressSync(await evidence.bytesOf(output.evidence, artefact.name));
     const file = join(folder, 'checkpoint.tar');
     writeFileSync(file, archive);
     expect((await runCommand({ command: 'tar', args: ['-tf', file] })).stdout).toContain('checkpoint/pages-');
@@ -80,7 +94,7 @@ describe('checkpointContainer on a real node', () => {
     api.close();
   }, 90_000);
 
-  test('lets a thief of the account mount nothing else of a node', async () => {
+  test('lets a thief of the account mount nothing else of a node, and enter no other pod', async () => {
     const path = pathOf({ resource: 'pods', namespace: ownNamespace });
     const container = {
       name: 'main',
@@ -107,6 +121,25 @@ describe('checkpointContainer on a real node', () => {
     for (const folder of ['/', '/var/lib/kubelet', '/var/lib/kubelet/checkpoints/../pods'])
       await expect(tried(folder, 'firebreak-fetch-thief')).rejects.toMatchObject({ status: 422 });
     await expect(tried(checkpointsFolder, 'thief')).rejects.toMatchObject({ status: 422 });
+    // The pods of Firebreak itself are in this namespace, and the right to run commands holds for all that are.
+    await cluster.makePod(ownNamespace, 'firebreak-cell', {
+      spec: { containers: [{ name: 'main', image: lab.image, command: ['sleep', '600'] }] },
+    });
+    const entered = await lab.kubectl(
+      ...[
+        '--kubeconfig',
+        pool.kubeconfig,
+        '--namespace',
+        ownNamespace,
+        'exec',
+        'firebreak-cell',
+        '--',
+        '/firebreak-tools',
+        'version',
+      ],
+    );
+    expect(entered).toMatchObject({ code: 1, stderr: expect.stringContaining('Firebreak looks into no container') });
+    await lab.kubectl('--namespace', ownNamespace, 'delete', 'pod', 'firebreak-cell', '--now');
     await tried(checkpointsFolder, 'firebreak-fetch-allowed');
     await lab.kubectl('--namespace', ownNamespace, 'delete', 'pod', 'firebreak-fetch-allowed', '--now');
   }, 60_000);
@@ -120,26 +153,45 @@ describe('checkpointContainer on a real node', () => {
     await expect(full.apply({ pod }, context())).rejects.toMatchObject({ detail: 'the store is full' });
     expect(await archivesOnNode()).toBe('');
 
-    // It ends as a killed process does: at the first look at the archive, with nothing cleaned up.
-    const dying = new AbortController();
     const step = context();
-    const killed = checkpointContainerImplementation({
-      ...parts,
-      api: {
-        ...api,
-        socket: async () => {
-          dying.abort();
-          throw new Error('killed');
-        },
-      },
-    });
-    await expect(killed.apply({ pod }, { ...step, signal: dying.signal })).rejects.toThrow();
+    await killedWithArchive(pod, step);
     expect(await archivesOnNode()).toContain('checkpoint-third_');
     const again = checkpointContainerImplementation({ ...parts, api });
     expect(await again.started({ pod }, step)).toBe(true);
     const output = await again.apply({ pod }, step);
     expect(await again.verify(output, step)).toMatchObject({ state: 'verified' });
     expect(await archivesOnNode()).toBe('');
+    api.close();
+  }, 90_000);
+
+  test('takes its turn where another step is at the same container, and both have all of it', async () => {
+    const pod = resolved(await lab.runPod({ name: 'wanted-twice' }));
+    const { api, action } = await actionAs(pool.kubeconfig);
+    const steps = [context(), context()];
+    const outputs = await Promise.all(steps.map((step) => asTemporal(() => action.apply({ pod }, step))));
+    for (const [at, output] of outputs.entries())
+      expect(await action.verify(output, steps[at] ?? context())).toMatchObject({ state: 'verified' });
+    expect(new Set(outputs.map(({ evidence: { manifestSha256 } }) => manifestSha256)).size).toBe(2);
+    expect(await archivesOnNode()).toBe('');
+    api.close();
+  }, 90_000);
+
+  test('takes away what another step has left, whose pod has died since', async () => {
+    const pod = resolved(await lab.runPod({ name: 'left' }));
+    const { api, action } = await actionAs(pool.kubeconfig);
+    await killedWithArchive(pod, context());
+    expect(await archivesOnNode()).toContain('checkpoint-left_');
+    const [fetching] = (await cluster.pods(ownNamespace)).filter(({ metadata }) =>
+      metadata?.name?.startsWith('firebreak-fetch-'),
+    );
+    const name = fetching?.metadata?.name ?? '';
+    const shorter = JSON.stringify({ spec: { activeDeadlineSeconds: 1 } });
+    await lab.kubectl('--namespace', ownNamespace, 'patch', 'pod', name, '--patch', shorter);
+    await until(async () => ((await cluster.pod(ownNamespace, name)).status?.phase === 'Failed' ? true : undefined));
+    const step = context();
+    expect(await action.verify(await asTemporal(() => action.apply({ pod }, step)), step)).toMatchObject({ state: 'verified' });
+    expect(await archivesOnNode()).toBe('');
+    expect(await cluster.pods(ownNamespace)).toEqual([]);
     api.close();
   }, 90_000);
 
@@ -153,6 +205,7 @@ describe('checkpointContainer on a real node', () => {
       access: { ...access, tls },
       ...order,
       timeoutMs: 10_000,
+      mayBeBusy: false,
       signal: AbortSignal.timeout(20_000),
     });
     await expect(asked).rejects.toMatchObject({

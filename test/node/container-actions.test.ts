@@ -48,7 +48,7 @@ describe('every action inside of containers, on a real node', () => {
       actions
         .filter(({ pool }) => pool === 'forensics')
         .map(({ name }) => name)
-        // These work beside containers, from pods of ours, and have files of their own.
+        // These work beside containers, from pods of ours: see beside-containers.test.ts.
         .filter((name) => name !== 'cutConnections' && name !== 'probeQuarantine' && name !== 'checkpointContainer')
         .sort(),
     );

@@ -5,6 +5,7 @@ import { cutConnections } from '../../core/actions/index.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import { pathOf } from '../../integrations/kubernetes/client.ts';
 import { cellKey, openCluster, resolved, stepContext, until } from '../platform/kubernetes/cluster.ts';
+import { echoesOf, echoServer, talkTo } from './echoes.ts';
 import { nodeLab } from './lab.ts';
 import { poolAccount } from './pool-account.ts';
 
@@ -18,19 +19,12 @@ const { ownNamespace } = pool;
 const quarantine = quarantinePodImplementation({ api: cluster.api, view: cluster.view, cellKey });
 const cut = cutConnectionsImplementation({ api: cluster.api, toolsImage, ownNamespace });
 
-/** How many lines have come back through the one connection that the pod keeps open. */
-const echoes = async (pod: string): Promise<number> => (await lab.kubectl('logs', pod)).stdout.split('\n').length - 1;
-const grows = async (pod: string): Promise<boolean> => {
-  const before = await echoes(pod);
-  await new Promise((resolve) => setTimeout(resolve, 2_000));
-  return (await echoes(pod)) > before;
-};
+const { echoes, grows } = echoesOf(lab);
 
 describe('cutConnections on a real node', () => {
   test('ends a connection that was open before the quarantine, which the quarantine alone does not, and leaves nothing behind', async () => {
-    const server = await lab.runPod({ name: 'server', command: ['nc', '-ll', '-p', '80', '-e', 'cat'] });
-    const talk = `while :; do echo tick; sleep 0.2; done | nc ${server.status?.podIP} 80`;
-    await lab.runPod({ name: 'suspect', command: ['sh', '-c', talk] });
+    const server = await lab.runPod({ name: 'server', command: echoServer });
+    await lab.runPod({ name: 'suspect', command: talkTo(server) });
     await until(async () => ((await echoes('suspect')) > 2 ? true : undefined));
 
     const context = stepContext();

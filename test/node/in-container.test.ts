@@ -9,9 +9,7 @@ import { captureTrafficImplementation } from '../../activities/actions/capture-t
 import { killProcessImplementation } from '../../activities/actions/kill-process.ts';
 import { inContainer, mustHaveEnded } from '../../activities/in-container.ts';
 import { OwnSteps } from '../../activities/own-steps.ts';
-import { asManifest } from '../../core/evidence-manifest.ts';
 import { createBox } from '../../integrations/crypto-box/box.ts';
-import { readArtefact } from '../../integrations/evidence/manifest.ts';
 import { createKubernetesApi } from '../../integrations/kubernetes/client.ts';
 import { accessFromKubeconfig } from '../../integrations/kubernetes/kubeconfig.ts';
 import { kubernetesAudit } from '../../integrations/sensors/kubernetes-audit/kubernetes-audit.ts';
@@ -41,13 +39,6 @@ const script = (name: string, text: string) => run({ name, command: ['sh', '-c',
 const capture = captureProcessesImplementation({ api, toolsImage, ...evidence });
 const kill = killProcessImplementation({ api, toolsImage });
 const context = () => stepContext({ signal: AbortSignal.timeout(60_000) });
-const unsealed = async (manifestSha256: string): Promise<Buffer> => {
-  const [first] = asManifest(JSON.parse(Buffer.from(await evidence.store.get(manifestSha256)).toString()))?.artefacts ?? [];
-  if (!first) throw new Error('nothing was kept');
-  const parts: Uint8Array[] = [];
-  for await (const part of readArtefact(evidence, first)) parts.push(part);
-  return Buffer.concat(parts);
-};
 const artefact = async (kept: { readonly manifestSha256: string }, name: string) =>
   JSON.parse((await evidence.bytesOf(kept, name)).toString());
 
@@ -235,7 +226,7 @@ describe('captureTraffic', () => {
     const traffic = captureTrafficImplementation({ api, toolsImage, ...evidence });
     const output = await traffic.apply({ ...input, seconds: 3 }, context());
     expect(output.packets).toBeGreaterThan(0);
-    const bytes = await unsealed(output.evidence.manifestSha256);
+    const bytes = await evidence.bytesOf(output.evidence, output.evidence.artefacts[0]?.name ?? '');
     // https://www.tcpdump.org/manpages/pcap-savefile.5.html
     expect(bytes.readUInt32LE(0)).toBe(0xa1b23c4d);
     expect(bytes.toString('latin1')).toContain('planted-word');

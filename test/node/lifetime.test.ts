@@ -28,7 +28,7 @@ const hasAddress = async (address: string): Promise<boolean> => {
 };
 /** The kernel takes the wire down a moment after the last process of the namespace that it leads into has ended. */
 const losesAddress = (address: string): Promise<true> =>
-  until(async () => ((await hasAddress(address)) ? undefined : (true as const)), 5_000);
+  until(async () => ((await hasAddress(address)) ? undefined : (true as const)), 30_000);
 const mounts = (): string => readFileSync('/proc/self/mounts', 'utf8');
 
 interface Held {

@@ -1,13 +1,13 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll } from '@jest/globals';
-import { parse, stringify } from 'yaml';
 import type { ActionDeclaration } from '../../core/action.ts';
 import { createKubernetesApi, type KubernetesApi } from '../../integrations/kubernetes/client.ts';
 import { accessFromKubeconfig } from '../../integrations/kubernetes/kubeconfig.ts';
 import { callKubernetes, readAccess } from '../../service/dev/kubernetes-api.ts';
 import { rbacManifests } from '../../service/rbac/manifests.ts';
+import { writeAccountKubeconfig } from '../account-kubeconfig.ts';
 import { freshNamespace } from '../platform.ts';
 import type { NodeLab } from './lab.ts';
 
@@ -32,11 +32,13 @@ export async function poolAccount(
   });
   const applied = await lab.kubectl('--namespace', ownNamespace, 'apply', '--filename', manifest);
   if (applied.code !== 0) throw new Error(`kubectl apply: ${applied.stderr}`);
-  const { stdout } = await lab.kubectl('--namespace', ownNamespace, 'create', 'token', 'firebreak-forensics');
-  const config = parse(readFileSync(lab.kubeconfig, 'utf8'));
-  config.users[0].user = { token: stdout.trim() };
   const kubeconfig = join(folder, 'pool.kubeconfig');
-  writeFileSync(kubeconfig, stringify(config));
+  await writeAccountKubeconfig({
+    kubeconfig: lab.kubeconfig,
+    namespace: ownNamespace,
+    name: 'firebreak-forensics',
+    file: kubeconfig,
+  });
   const api = createKubernetesApi({ access: await accessFromKubeconfig({ file: kubeconfig }) });
   afterAll(() => api.close());
   return { api, kubeconfig, ownNamespace };

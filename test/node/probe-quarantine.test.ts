@@ -3,7 +3,7 @@ import { probeQuarantineImplementation } from '../../activities/actions/probe-qu
 import { quarantinePodImplementation } from '../../activities/actions/quarantine-pod.ts';
 import { probeQuarantine } from '../../core/actions/index.ts';
 import { names } from '../../core/labels.ts';
-import { pathOf } from '../../integrations/kubernetes/client.ts';
+import { type KubernetesApi, type KubernetesCall, pathOf } from '../../integrations/kubernetes/client.ts';
 import { networkPolicyRef } from '../../integrations/kubernetes/network-policies.ts';
 import { cellKey, openCluster, resolved, stepContext } from '../platform/kubernetes/cluster.ts';
 import { nodeLab } from './lab.ts';
@@ -28,7 +28,7 @@ const quarantined = async (name: string) => {
   return input;
 };
 const tried = async (input: Awaited<ReturnType<typeof quarantined>>) => {
-  const step = stepContext();
+  const step = stepContext({ signal: AbortSignal.timeout(60_000) });
   const output = await probe.apply(input, step);
   return { output, verification: await probe.verify(output, step) };
 };
@@ -48,6 +48,30 @@ describe('probeQuarantine on a real node', () => {
     const { output, verification } = await tried(input);
     expect(output).toMatchObject({ control: 'connected', into: [{ outcome: 'connected' }], from: 'connected' });
     expect(verification).toMatchObject({ state: 'partial', detail: expect.stringContaining('does not hold') });
+  }, 90_000);
+
+  test('proves nothing by silence where who should have answered was gone', async () => {
+    const input = await quarantined('unanswered');
+    const api: KubernetesApi = {
+      ...pool.api,
+      async json<T>(call: KubernetesCall): Promise<T> {
+        // The tools take their time to start: the pod that they would reach ends meanwhile.
+        if (call.path.endsWith('/ephemeralcontainers')) {
+          const listeners = (await cluster.pods(ownNamespace)).filter(({ metadata }) => metadata?.name?.endsWith('-listen'));
+          for (const { metadata } of listeners)
+            await lab.kubectl('--namespace', ownNamespace, 'delete', 'pod', metadata?.name ?? '', '--now');
+        }
+        return pool.api.json(call);
+      },
+    };
+    const step = stepContext({ signal: AbortSignal.timeout(60_000) });
+    const late = probeQuarantineImplementation({ api, toolsImage, ownNamespace });
+    const output = await late.apply(input, step);
+    expect(output.from).not.toBe('connected');
+    expect(await late.verify(output, step)).toMatchObject({
+      state: 'unverified',
+      detail: expect.stringContaining('nothing is proven'),
+    });
   }, 90_000);
 
   test('proves nothing where its own pods cannot reach each other', async () => {

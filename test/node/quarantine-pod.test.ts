@@ -17,7 +17,7 @@ const reaches = async (from: string, to: string): Promise<boolean> => {
   return stdout === 'hello\n';
 };
 const becomes = (expected: boolean, from: string, to: string): Promise<boolean> =>
-  until(async () => ((await reaches(from, to)) === expected ? true : undefined), 15_000);
+  until(async () => ((await reaches(from, to)) === expected ? true : undefined), 30_000);
 
 describe('quarantinePod on a real node', () => {
   test('refuses new connections to the pod and from it, and its undo lets them through again', async () => {

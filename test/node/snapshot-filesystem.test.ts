@@ -8,7 +8,6 @@ import { snapshotFilesystemImplementation } from '../../activities/actions/snaps
 import { EvidenceStreams } from '../../activities/evidence-streams.ts';
 import type { SnapshotFilesystemInput, SnapshotFilesystemOutput } from '../../core/actions/snapshot-filesystem.schema.ts';
 import { asManifest } from '../../core/evidence-manifest.ts';
-import { readArtefact } from '../../integrations/evidence/manifest.ts';
 import { runCommand } from '../../service/dev/command.ts';
 import { openCluster, resolved, stepContext, until } from '../platform/kubernetes/cluster.ts';
 import { folderEvidence } from '../platform/kubernetes/evidence.ts';
@@ -28,13 +27,8 @@ const context = () => stepContext({ signal: AbortSignal.timeout(90_000) });
 
 /** Unpacks what was kept into a new folder, as a person would after `evidence get`. */
 async function unpacked({ evidence: kept }: SnapshotFilesystemOutput): Promise<string> {
-  const manifest = asManifest(JSON.parse(Buffer.from(await evidence.store.get(kept.manifestSha256)).toString()));
-  const artefact = manifest?.artefacts.find(({ name }) => name === 'filesystem.tar.zst');
-  if (!artefact) throw new Error('no filesystem was kept');
-  const parts: Uint8Array[] = [];
-  for await (const part of readArtefact(evidence, artefact)) parts.push(Buffer.from(part));
   const out = mkdtempSync(join(folder, 'out-'));
-  writeFileSync(`${out}.tar`, zstdDecompressSync(Buffer.concat(parts)));
+  writeFileSync(`${out}.tar`, zstdDecompressSync(await evidence.bytesOf(kept, 'filesystem.tar.zst')));
   // Devices cannot be made everywhere, and owners are the container's.
   await runCommand({ command: 'tar', args: ['--no-same-owner', '-C', out, '-xf', `${out}.tar`] });
   return out;
@@ -102,7 +96,7 @@ describe('snapshotFilesystem on a real node', () => {
 
   test('waits for its turn where another is on its way, and says so', async () => {
     const pod = await suspect('queue');
-    const streams = new EvidenceStreams({ atATime: 1, bytesPerSecond: 100_000_000 });
+    const streams = new EvidenceStreams({ atATime: 1, bytesPerSecond: 100_000_000, processes: 1 });
     const inTurn = snapshotFilesystemImplementation({ api: cluster.api, toolsImage: lab.toolsImage, ...evidence, streams });
     const said: string[] = [];
     const both = await Promise.all(

@@ -11,9 +11,7 @@ import { EvidenceStreams } from '../../activities/evidence-streams.ts';
 import { inContainer } from '../../activities/in-container.ts';
 import { Uploads } from '../../activities/uploads.ts';
 import type { ResolvedPod } from '../../core/actions/pod.schema.ts';
-import { asManifest } from '../../core/evidence-manifest.ts';
 import { names } from '../../core/labels.ts';
-import { readArtefact } from '../../integrations/evidence/manifest.ts';
 import { accessFromKubeconfig } from '../../integrations/kubernetes/kubeconfig.ts';
 import { openUploadDoor, type Refusal } from '../../integrations/uploads/door.ts';
 import { runCommand } from '../../service/dev/command.ts';
@@ -44,21 +42,12 @@ const uploads = new Uploads(door);
 const files = snapshotFilesystemImplementation({ api, toolsImage, uploads, ...evidence });
 const context = () => stepContext({ signal: AbortSignal.timeout(90_000) });
 
-/** What was kept under this name, opened. */
-async function kept(manifestSha256: string, name: string): Promise<Buffer> {
-  const manifest = asManifest(JSON.parse(Buffer.from(await evidence.store.get(manifestSha256)).toString()));
-  const artefact = manifest?.artefacts.find((one) => one.name === name);
-  if (!artefact) throw new Error(`no ${name} was kept`);
-  const parts: Uint8Array[] = [];
-  for await (const part of readArtefact(evidence, artefact)) parts.push(Buffer.from(part));
-  return Buffer.concat(parts);
-}
-
-const howSent = async (manifestSha256: string) => JSON.parse(String(await kept(manifestSha256, 'filesystem.json'))).sent;
+const howSent = async (manifestSha256: string) =>
+  JSON.parse(String(await evidence.bytesOf({ manifestSha256 }, 'filesystem.json'))).sent;
 
 async function listed(manifestSha256: string): Promise<readonly string[]> {
   const file = join(folder, `${randomBytes(8).toString('hex')}.tar`);
-  writeFileSync(file, zstdDecompressSync(await kept(manifestSha256, 'filesystem.tar.zst')));
+  writeFileSync(file, zstdDecompressSync(await evidence.bytesOf({ manifestSha256 }, 'filesystem.tar.zst')));
   return (await runCommand({ command: 'tar', args: ['-tf', file] })).stdout.trimEnd().split('\n').sort();
 }
 
@@ -94,7 +83,7 @@ describe('uploads of evidence on a real node', () => {
     const { manifestSha256 } = output.evidence;
     expect(await listed(manifestSha256)).toEqual(['tmp/', 'tmp/done', 'tmp/implant']);
     expect(await howSent(manifestSha256)).toEqual({ way: 'upload' });
-    const { tools } = JSON.parse(String(await kept(manifestSha256, 'filesystem.json')));
+    const { tools } = JSON.parse(String(await evidence.bytesOf({ manifestSha256 }, 'filesystem.json')));
     const [url] = tools.commands[0].filter((word: string) => word.startsWith('https:'));
     expect(url).toMatch(new RegExp(`^${door.origin}/uploads/[0-9a-f]{32}$`));
     // The address was of one use.
@@ -104,7 +93,7 @@ describe('uploads of evidence on a real node', () => {
   test('refuse whoever has seen the address in the pod, and take the right one all the same; cut, the step fails and keeps nothing', async () => {
     const pod = await suspect('seen');
     // So slow that there is time.
-    const streams = new EvidenceStreams({ atATime: 1, bytesPerSecond: 1_000_000 });
+    const streams = new EvidenceStreams({ atATime: 1, bytesPerSecond: 1_000_000, processes: 1 });
     const slow = snapshotFilesystemImplementation({ api, toolsImage, uploads, streams, ...evidence });
     const step = context();
     const objects = () =>
@@ -187,9 +176,9 @@ describe('uploads of evidence on a real node', () => {
     const step = context();
     const output = await memory.apply({ pod }, step);
     expect(await memory.verify(output, step)).toMatchObject({ state: 'verified' });
-    const facts = JSON.parse(String(await kept(output.evidence.manifestSha256, 'checkpoint/container.json')));
+    const facts = JSON.parse(String(await evidence.bytesOf(output.evidence, 'checkpoint/container.json')));
     expect(facts.sent).toEqual({ way: 'upload' });
-    const archive = zstdDecompressSync(await kept(output.evidence.manifestSha256, 'checkpoint/main.tar.zst'));
+    const archive = zstdDecompressSync(await evidence.bytesOf(output.evidence, 'checkpoint/main.tar.zst'));
     expect(archive.includes('checkpoint/pages-')).toBe(true);
   }, 90_000);
 });

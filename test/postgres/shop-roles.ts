@@ -1,4 +1,5 @@
 import { Client } from 'pg';
+import { systemErrorCode } from '../../core/system-error.ts';
 import { type PostgresServer, startPostgres } from '../postgres-server.ts';
 
 export interface ShopRoles {
@@ -56,7 +57,7 @@ export async function startShopRoles(): Promise<ShopRoles> {
         await client.connect();
         return client;
       } catch (error) {
-        return typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : 'no answer';
+        return systemErrorCode(error) ?? 'no answer';
       }
     },
     stop: () => server.stop(),

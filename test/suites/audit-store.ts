@@ -6,6 +6,8 @@ import { createCardStore } from '../../integrations/database/card-store.ts';
 import { type Database, openDatabase } from '../../integrations/database/database.ts';
 import { migrations } from '../../integrations/database/migrations.ts';
 import { numberOf } from '../../integrations/database/row.ts';
+import { createThreadPlaces } from '../../integrations/database/thread-places.ts';
+import { createTicketMailbox } from '../../integrations/database/ticket-mailbox.ts';
 import { questionCard } from '../integrations/slack/fixture.ts';
 
 export function record(chain: string, number: number, body: AuditRecord['body'] = { step: 'quarantinePod' }): AuditRecord {
@@ -104,6 +106,37 @@ export function auditStoreSuite(newUrl: () => Promise<string>): void {
       expect(done.map((rows) => rows.map((row) => numberOf(row, 'number')))).toEqual([each, each, each]);
     });
 
+    test('keeps every event of a ticket, though several come at once on two connections', async () => {
+      const url = await newUrl();
+      const [first, second] = [createTicketMailbox(await open(url)), createTicketMailbox(await open(url))];
+      const incident = { id: 'incident/c/shop/Deployment/cart', run: 'run-1' };
+      await first.bind({ system: 'github', id: '7' }, incident);
+      const texts = Array.from({ length: 12 }, (_, index) => `comment ${index}`);
+      const put = (text: string, index: number) =>
+        (index % 2 === 0 ? first : second).put('github', text, { ticket: '7', deed: 'commented', by: 'ada', text });
+      expect(await Promise.all(texts.map(put))).toEqual(texts.map(() => incident));
+      const news = await first.after(incident, 0, 20);
+      expect(news.map(({ number }) => number)).toEqual(texts.map((_, index) => index + 1));
+      for (const text of texts) expect(news.filter(({ words }) => words.endsWith(text))).toHaveLength(1);
+    });
+
+    test('has one place for the address of a thread, though two comments claim it at once on two connections', async () => {
+      const url = await newUrl();
+      const [first, second] = [createThreadPlaces(await open(url)), createThreadPlaces(await open(url))];
+      const place = { carrier: 'body', url: 'https://acme.slack.com/archives/C1/p1' } as const;
+      const none = { carrier: 'none', url: '' } as const;
+      expect(await first.of('ticket/a')).toBeUndefined();
+      expect(await first.claim('ticket/a', none)).toEqual(none);
+      // It was filed without: a later try of the filing is no body that has it.
+      expect(await second.claim('ticket/a', place)).toEqual(none);
+      const claims = await Promise.all([
+        first.claim('ticket/a', { ...place, carrier: 'comment:1' }),
+        second.claim('ticket/a', { ...place, carrier: 'comment:2' }),
+      ]);
+      expect(new Set(claims.map(({ carrier }) => carrier)).size).toBe(1);
+      expect(await second.of('ticket/a')).toEqual(claims[0]);
+    });
+
     test('refuses a database of a newer version', async () => {
       const url = await newUrl();
       const database = await open(url);
@@ -182,6 +215,18 @@ export function auditStoreSuite(newUrl: () => Promise<string>): void {
       expect(await cards.modal('m1')).toEqual({ ...modal, viewId: 'V1' });
       await cards.saveModal({ ...modal, modalId: 'm2', openedAt: modal.openedAt + 2 * 86_400_000 });
       expect(await cards.modal('m1')).toBeUndefined();
+    });
+
+    test('gives each who was not answered to one caller, when it has been long', async () => {
+      const cards = createCardStore(await open(await newUrl()));
+      const one = { id: 'r1', at: 1_700_000_000_123, slackUser: 'U1', channel: 'C1', messageTs: '1.2' };
+      for (const id of ['r1', 'r2', 'r3']) await cards.saveUnanswered({ ...one, id });
+      await cards.saveUnanswered({ ...one, id: 'r4', at: one.at + 1 });
+      await cards.forgetUnanswered('r3');
+      const taken = await Promise.all([cards.takeUnanswered(one.at + 1), cards.takeUnanswered(one.at + 1)]);
+      expect(taken.flat().sort((a, b) => (a.id < b.id ? -1 : 1))).toEqual([one, { ...one, id: 'r2' }]);
+      expect(await cards.takeUnanswered(one.at)).toEqual([]);
+      expect(await cards.takeUnanswered(one.at + 2)).toEqual([{ ...one, id: 'r4', at: one.at + 1 }]);
     });
 
     test('finds the newest open group of a likeness', async () => {

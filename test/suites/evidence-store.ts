@@ -10,6 +10,7 @@ import {
   readManifest,
 } from '../../integrations/evidence/manifest.ts';
 import { createVerifier, signerFrom } from '../../integrations/keys/ed25519.ts';
+import { inParts } from '../in-parts.ts';
 import { newPrivateKey } from './private-key.ts';
 
 const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
@@ -24,10 +25,6 @@ export function evidenceStoreSuite(given: {
   const signer = signerFrom({ pem: newPrivateKey(), name: 'test key' });
   const verifier = createVerifier({ publicKeys: [signer.publicKey] });
   const at = '2026-03-01T10:00:00.000Z';
-
-  async function* inParts(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
-    for (let start = 0; start < bytes.length; start += 100_000) yield bytes.subarray(start, start + 100_000);
-  }
 
   async function all(data: AsyncIterable<Uint8Array>): Promise<Buffer> {
     const parts: Uint8Array[] = [];
@@ -68,7 +65,7 @@ export function evidenceStoreSuite(given: {
       const store = given.store();
       const bytes = randomBytes(1_500_000);
       const kept = { sha256: sha256(bytes), bytes: bytes.length };
-      expect(await store.put(inParts(bytes), 'application/x-tar')).toEqual(kept);
+      expect(await store.put(inParts(bytes, 100_000), 'application/x-tar')).toEqual(kept);
       expect(await store.put(bytes, 'application/x-tar')).toEqual(kept);
       expect(bytes.equals(await store.get(kept.sha256))).toBe(true);
       expect(bytes.equals(await all(store.read(kept.sha256)))).toBe(true);
@@ -125,7 +122,7 @@ export function evidenceStoreSuite(given: {
       const keys = { keyFor: async () => key, open: async () => key };
       const kept = await keepSealed(
         { store, keys },
-        { kind: 'files', what: { mediaType: 'application/x-tar' }, data: inParts(bytes), context },
+        { kind: 'files', what: { mediaType: 'application/x-tar' }, data: inParts(bytes, 100_000), context },
       );
       expect(kept).toMatchObject({ sha256: sha256(bytes), bytes: bytes.length, sealed: { keyId: key.id } });
       const artefact = { name: 'files', mediaType: 'application/x-tar', tool: 'test', collectedAt: at, ...kept };

@@ -1,10 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
+import { FirebreakError } from '../../core/errors.ts';
 import type { EvidenceShelf } from '../../core/evidence-shelf.ts';
 import { createBox } from '../../integrations/crypto-box/box.ts';
 import { boxWrap } from '../../integrations/crypto-box/key-wrap.ts';
 import { createIncidentKeys } from '../../integrations/evidence/incident-keys.ts';
 import { createKeyRegister } from '../../integrations/evidence/key-register.ts';
+import { createManifestIndex } from '../../integrations/evidence/manifest-index.ts';
 
 /** What keys beside the evidence promise, wherever they lie. */
 export function keyRegisterSuite(given: { readonly shelf: () => EvidenceShelf }): void {
@@ -59,6 +61,41 @@ export function keyRegisterSuite(given: { readonly shelf: () => EvidenceShelf })
       expect((await keys.open(other.id)).key).toEqual(other.key);
     });
 
+    test('are destroyed, on record, also where the answer to it was lost; kept from it, nothing is on record', async () => {
+      const shelf = given.shelf();
+      const { keys } = parts();
+      const cart = { incident: newIncident(), run: 'run-1', class: 'files' } as const;
+      const { id } = await keys.keyFor(cart);
+      const answering = (code: 'FB_ERR_UNAVAILABLE' | 'FB_ERR_REFUSED', removes: boolean): EvidenceShelf => ({
+        ...shelf,
+        remove: async (name) => {
+          if (removes || !name.startsWith('keys/')) await shelf.remove(name);
+          if (name.startsWith('keys/')) throw new FirebreakError(code, 'as the test has it');
+        },
+      });
+      const name = await createKeyRegister({ shelf }).find(id);
+      if (!name) throw new Error('it is not there');
+      const kept = createKeyRegister({ shelf: answering('FB_ERR_REFUSED', false) });
+      await expect(kept.destroy(name, why)).rejects.toMatchObject({ code: 'FB_ERR_REFUSED' });
+      expect((await keys.open(id)).id).toBe(id);
+      expect(await shelf.get(`destroyed/${id}`)).toBeUndefined();
+      const lost = createKeyRegister({ shelf: answering('FB_ERR_UNAVAILABLE', true) });
+      await expect(lost.destroy(name, why)).rejects.toMatchObject({ code: 'FB_ERR_UNAVAILABLE' });
+      expect(await createKeyRegister({ shelf }).find(id)).toMatchObject({ destroyed: why });
+      await expect(parts().keys.keyFor(cart)).rejects.toMatchObject({ code: 'FB_ERR_REFUSED' });
+    });
+
+    test('stand beside a list of each incident’s manifests', async () => {
+      const index = createManifestIndex({ shelf: given.shelf() });
+      const [cart, web] = [newIncident(), newIncident()];
+      const [first, second] = ['1'.repeat(64), '2'.repeat(64)];
+      await index.add({ incident: cart, manifestSha256: first });
+      await index.add({ incident: cart, manifestSha256: second });
+      await index.add({ incident: cart, manifestSha256: first });
+      expect(await index.of(cart)).toEqual([first, second]);
+      expect(await index.of(web)).toEqual([]);
+    });
+
     test('are held together with all of their incident, until that is ended', async () => {
       const { keys, register } = parts();
       const cart = { incident: newIncident(), run: 'run-1', class: 'logs' } as const;
@@ -67,9 +104,18 @@ export function keyRegisterSuite(given: { readonly shelf: () => EvidenceShelf })
       await register.hold(hold);
       await register.hold({ ...hold, reason: 'another' });
       expect((await register.list(cart.incident)).map((key) => key.hold)).toEqual([hold]);
+      const ending = { by: 'person/lea', at: '2026-03-02T10:00:00.000Z' };
+      await register.askToEnd(hold, { ...ending, by: 'person/kim' });
+      await register.askToEnd(hold, ending);
+      expect((await register.list(cart.incident)).map((key) => key.hold)).toEqual([{ ...hold, ending }]);
       await register.endHold(cart.incident);
       await register.endHold(cart.incident);
       expect((await register.list(cart.incident)).map((key) => key.hold)).toEqual([undefined]);
+      // What was said of a hold that is over says nothing of the next.
+      await register.askToEnd(hold, ending);
+      const next = { ...hold, since: '2026-03-03T10:00:00.000Z' };
+      await register.hold(next);
+      expect((await register.list(cart.incident)).map((key) => key.hold)).toEqual([next]);
     });
   });
 }

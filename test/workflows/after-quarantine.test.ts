@@ -1,18 +1,10 @@
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import type { IncidentState } from '../../core/incident-state.ts';
-import { alertOf, type Lab, type RunningIncident, refuse, type Script, startLab } from './harness.ts';
+import { alertOf, type RunningIncident, refuse } from './harness.ts';
+import { useLab } from './use-lab.ts';
 
-const script: Script = {};
-let lab: Lab;
-beforeAll(async () => {
-  const workflows = join(import.meta.dirname, 'with-workload-playbook.ts');
-  lab = await startLab(script, 100, undefined, undefined, undefined, workflows);
-}, 60_000);
-afterEach(() => {
-  for (const name of Object.keys(script)) delete script[name];
-});
-afterAll(() => lab.stop());
+const { lab, script } = useLab(join(import.meta.dirname, 'with-workload-playbook.ts'));
 
 const both = { afterQuarantine: ['cutConnections', 'probeQuarantine'] };
 const stepOf = (state: IncidentState, action: string) => state.steps.find((step) => step.action === action);
@@ -69,6 +61,17 @@ describe('what follows a quarantine', () => {
     await incident.question();
     expect(done(incident, 'probeQuarantine')).toEqual([]);
     expect(stepOf(await incident.state(), 'quarantinePod')?.state).toBe('unverified');
+  });
+
+  test('is in the timeline under a word that does not claim more than was found', async () => {
+    script['verify:probeQuarantine'] = async () => ({ state: 'verified', detail: 'nobody answers' });
+    const incident = await lab.start([alertOf()], both);
+    const state = await incident.until((now) => stepOf(now, 'quarantinePod')?.state === 'verified', 'the verified quarantine');
+    const told = state.timeline.filter(({ text }) => text.startsWith('quarantinePod on pod/shop/cart-1: '));
+    expect(told.map(({ kind, text }) => `${kind} ${text.split(': ')[1]}`)).toEqual([
+      expect.stringMatching(/^step\.checked unverified /),
+      expect.stringMatching(/^step\.checked verified /),
+    ]);
   });
 });
 

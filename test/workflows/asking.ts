@@ -5,16 +5,19 @@ import type { Plan } from '../../core/plan.ts';
 import { deskActivities } from '../../workflows/calls.ts';
 import { IncidentModel } from '../../workflows/model.ts';
 import { type Decision, Questions } from '../../workflows/questions.ts';
+import { Votes } from '../../workflows/votes.ts';
 
 /** One question about something destructive, asked of two levels as a playbook asks it: nothing else of an incident. */
 export async function asking(input: IncidentInput & { readonly plan: Plan }): Promise<{
   readonly decision: Decision;
   readonly timeline: readonly string[];
 }> {
-  const model = new IncidentModel(input, deskActivities(input.settings));
-  const questions = new Questions(model, deskActivities(input.settings));
-  setHandler(defineSignal<[unknown]>(incidentNames.voteSignal), (vote) => questions.receive(vote));
-  void questions.run();
+  const desk = deskActivities(input.settings);
+  const model = new IncidentModel(input, desk);
+  const questions = new Questions(model, desk);
+  const votes = new Votes({ model, desk, questions });
+  setHandler(defineSignal<[unknown]>(incidentNames.voteSignal), (vote) => votes.receive(vote));
+  void votes.run();
   const [alert] = input.start.batch.alerts;
   if (!alert) throw new Error('no alert');
   const decision = await questions.ask({

@@ -18,6 +18,7 @@ import {
   type ControlLab,
   dayMs,
   type RunningControl,
+  roster,
   signedOrder,
   startControlLab,
   termsOf,
@@ -44,7 +45,7 @@ const shelf: typeof folder = {
 
 beforeAll(async () => {
   const evidence = createEvidenceActivities({
-    beliefs: () => beliefsAt(now),
+    beliefs: () => ({ ...beliefsAt(now), roster: { ...roster, groups: { ...roster.groups, leads: ['lea', 'ben'] } } }),
     stewards: ['leads'],
     retention: {
       state: { atLeastDays: 0 },
@@ -73,7 +74,7 @@ afterAll(async () => {
 const kinds = async (): Promise<readonly string[]> =>
   (await control.state()).timeline.flatMap(({ kind }) => (kind.startsWith('evidence.') ? [kind] : []));
 
-async function order(more: Partial<EvidenceOrder>, person: 'lea' | 'ana' = 'lea'): Promise<void> {
+async function order(more: Partial<EvidenceOrder>, person: 'lea' | 'ben' | 'ana' = 'lea'): Promise<void> {
   now = await lab.clock();
   const given: EvidenceOrder = {
     version: 1,
@@ -121,6 +122,8 @@ test('what is over its time goes; what the store does not give up is said once, 
 
 test('a store that does not answer holds up neither suppressions nor votes', async () => {
   await order({ kind: 'evidence.unhold', reason: 'it is over' });
+  await control.until((state) => state.timeline.some(({ kind }) => kind === 'evidence.unhold-asked'), 'the first of two');
+  await order({ kind: 'evidence.unhold', reason: 'it is over' }, 'ben');
   await control.until((state) => state.timeline.some(({ kind }) => kind === 'evidence.unheld'), 'the end of the hold');
   let answer = (): void => {};
   answering = new Promise((resolve) => {

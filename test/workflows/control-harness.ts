@@ -1,5 +1,5 @@
 import { generateKeyPairSync, type KeyObject, sign, verify } from 'node:crypto';
-import { TestWorkflowEnvironment } from '@temporalio/testing';
+import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import { Worker } from '@temporalio/worker';
 import type { SignInReader } from '../../activities/chokepoint.ts';
 import { createControlActivities } from '../../activities/control.ts';
@@ -21,8 +21,8 @@ import {
 } from '../../core/suppression.ts';
 import type { Beliefs } from '../../core/suppression-check.ts';
 import { checkVote, type VoteKeys } from '../../core/vote-check.ts';
-import { timeSkippingServerPath } from '../../service/dev/temporal-binary.ts';
 import { bundlePath } from './harness.ts';
+import { startTimeSkipping } from './time-skipping.ts';
 
 export const dayMs = 86_400_000;
 export const digest = `sha256:${'d'.repeat(64)}`;
@@ -163,9 +163,7 @@ export async function startControlLab(
     readonly inForce: (restraint: string) => RestraintTerms | undefined;
   },
 ): Promise<ControlLab> {
-  const env = await TestWorkflowEnvironment.createTimeSkipping({
-    server: { executable: { type: 'existing-path', path: await timeSkippingServerPath() } },
-  });
+  const env = await startTimeSkipping();
   const records: AuditRecord[] = [];
   const said: string[] = [];
   const answers: string[] = [];

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { type CryptoKey, exportJWK, generateKeyPair, SignJWT } from 'jose';
 import type { SignInReader } from '../../activities/chokepoint.ts';
 import type { Vote } from '../../core/approval.ts';
+import type { QuestionCard } from '../../core/card.ts';
 import { type ControlState, controlNames } from '../../core/control.ts';
 import { type EndRestraint, endDigest, type RestraintTerms } from '../../core/restraint.ts';
 import type { Roster } from '../../core/roster.ts';
@@ -123,6 +124,13 @@ function statusOf({ restraints, suppressions }: ControlState, { id }: { readonly
   return [...(restraints ?? []), ...suppressions].find(({ proposal }) => proposal.order.terms.id === id)?.status.state;
 }
 
+/** Its card is posted a moment after the proposal is known. */
+async function choicesOf({ id }: { readonly id: string }): Promise<QuestionCard['choices']> {
+  const card = () => lab.cards.find(({ questionId }) => questionId.endsWith(`:${id}`));
+  await control.until(() => card() !== undefined, 'the card');
+  return card()?.choices ?? [];
+}
+
 const lastText = async (): Promise<string | undefined> => (await control.state()).timeline.at(-1)?.text;
 const memoryWith = (of: SignInReader, file: string, key = cellKey) => new SignInMemory({ reader: of, kept: { file, key }, log });
 let books = 0;
@@ -140,7 +148,7 @@ describe('a freeze of the whole cluster', () => {
 
   test('is marked on its card, and approved only by who has signed in for exactly it', async () => {
     terms = await proposed();
-    expect(lab.cards.at(-1)?.choices.map(({ stepUp }) => stepUp)).toEqual([true, undefined]);
+    expect((await choicesOf(terms)).map(({ stepUp }) => stepUp)).toEqual([true, undefined]);
     await control.vote(terms.id, 'approve', 'ben');
     expect(await lastText()).toContain('needs a sign-in besides your vote');
     await control.vote(terms.id, 'approve', 'ben', 'desk', {}, (vote) =>
@@ -259,8 +267,9 @@ describe('a sign-in is asked for', () => {
     ['freezing one namespace', { scope: { kind: 'namespace', name: 'shop' } }, undefined],
   ];
   test.each(cases)('for %s: %j: %s', async (_what, over, marked) => {
-    await proposed(over);
-    expect(lab.cards.at(-1)?.choices[0]?.stepUp).toBe(marked);
+    const [choice] = await choicesOf(await proposed(over));
+    expect(choice).toBeDefined();
+    expect(choice?.stepUp).toBe(marked);
   });
 
   test.each([
@@ -269,7 +278,9 @@ describe('a sign-in is asked for', () => {
   ] as const)('for hiding alerts that are %s at worst: %s', async (upTo, marked) => {
     const terms: SuppressionTerms = termsOf(await lab.clock(), { upTo, match: { ...termsOf(0).match, rule: `Hides ${upTo}` } });
     await control.propose(terms);
-    expect(lab.cards.at(-1)?.choices[0]?.stepUp).toBe(marked);
+    const [choice] = await choicesOf(terms);
+    expect(choice).toBeDefined();
+    expect(choice?.stepUp).toBe(marked);
     for (const person of upTo === 'critical' ? ['ben', 'lea'] : ['ben'])
       await control.vote(terms.id, 'approve', person, 'desk', {}, marked && signedIn);
     const state = await control.until((now) => statusOf(now, terms) === 'active', 'the suppression');

@@ -10,6 +10,7 @@ import { type Database, openDatabase } from '../../integrations/database/databas
 import { createTicketMailbox } from '../../integrations/database/ticket-mailbox.ts';
 import { createJiraTickets } from '../../integrations/jira/tickets.ts';
 import { createPagerDuty } from '../../integrations/pagerduty/pager.ts';
+import { linkingPager } from '../../service/run/follow-up.ts';
 import { adfText } from '../fakes/jira/adf-check.ts';
 import { type JiraFake, startJiraFake } from '../fakes/jira/server.ts';
 import { type PagerDutyFake, startPagerDutyFake } from '../fakes/pagerduty/server.ts';
@@ -29,6 +30,8 @@ let tickets: TicketSystem;
 let database: Database;
 let mailbox: TicketMailbox;
 let lab: Lab;
+/** Whether the pods of the alerts are in a protected namespace. */
+let isProtected = false;
 /** What a rotation says that it did not reach. */
 let unreached: readonly string[] = [];
 
@@ -36,7 +39,8 @@ beforeAll(async () => {
   jira = await startJiraFake(account);
   pagerduty = await startPagerDutyFake({ routingKeys: [routingKey] });
   tickets = createJiraTickets({ ...account, url: jira.url, issueType: 'Task', timeoutMs: 5_000, secondLookMs: 10 });
-  const pager = createPagerDuty({ routingKey, apiUrl: pagerduty.url, timeoutMs: 5_000 });
+  const pagerDuty = createPagerDuty({ routingKey, apiUrl: pagerduty.url, timeoutMs: 5_000 });
+  const pager = linkingPager(pagerDuty, { answerLink: async ({ question }) => `https://desk.acme.com/answer/${question}` });
   const openTicket = async (call: { readonly incident: TicketRequest['incident']; readonly input: unknown }) => {
     const { title, body } = call.input as { readonly title: string; readonly body: string };
     const request = { key: ticketKeyOf(call.incident), incident: call.incident, title, body, labels: [] };
@@ -45,11 +49,14 @@ beforeAll(async () => {
   database = await openDatabase({ url: `sqlite:${join(mkdtempSync(join(tmpdir(), 'firebreak-news-')), 'desk.db')}` });
   mailbox = createTicketMailbox(database);
   const rotation = () => unreached.length > 0 && { state: 'partial', detail: 'the rest has a new value', missing: unreached };
+  const quarantinePod = async () => {
+    if (isProtected) refuse('FB_ERR_PROTECTED', 'namespace shop is protected; pod/shop/cart-1 was not touched');
+  };
   lab = await startLab(
-    { openTicket, 'verify:rotateSecret': rotation },
+    { openTicket, quarantinePod, 'verify:rotateSecret': rotation },
     100,
     undefined,
-    createFollowUpActivities({ tickets, pager, mailbox }),
+    createFollowUpActivities({ tickets, ...(pager && { pager }), mailbox }),
   );
 }, 120_000);
 afterAll(async () => {
@@ -129,19 +136,39 @@ describe('an incident with a ticket and a pager', () => {
     const alerts = await alertsOf(incident);
     expect(alerts.map((alert) => alert.triggers.length)).toEqual([4]);
     expect(JSON.stringify(alerts)).toContain('"asked":"leads"');
+    expect(JSON.stringify(alerts)).toContain('"answer without Slack":"https://desk.acme.com/answer/');
     await lab.env.client.workflow.getHandle(incident.id).terminate();
   });
 
-  test('is called again when a lease is renewed in silence, and few events are spent on it', async () => {
+  test('is called again when a lease is renewed in silence, can answer then, and few events are spent on it', async () => {
     const incident = await lab.start([alertOf()], { followUp, levels });
     await incident.question();
+    await incident.vote('extend', 'lea', {}, true);
+    await incident.until((now) => now.timeline.some(({ kind }) => kind === 'vote.refused'), 'that she is not asked yet');
     await lab.env.sleep('13h');
     const state = await incident.until((now) => (now.leases[0]?.renewals ?? 0) >= 3, 'three renewals');
     await incident.until((now) => now.timeline.filter((entry) => entry.kind === 'page.sent').length >= 5, 'the calls');
     expect(state.leases[0]?.state).toBe('active');
     expect((await alertsOf(incident)).map((alert) => alert.status)).toEqual(['triggered']);
     expect(await eventsOf(incident)).toBeLessThan(400);
+    const [lease] = state.leases;
+    expect(JSON.stringify(await alertsOf(incident))).toContain(`https://desk.acme.com/answer/lease:${lease?.id}`);
+    await incident.vote('extend', 'lea', {}, true);
+    const { timeline } = await incident.until((now) => now.timeline.some(({ kind }) => kind === 'lease.extended'), 'her answer');
+    expect(timeline.find(({ kind }) => kind === 'lease.extended')?.actor).toBe('person/lea');
     await lab.env.client.workflow.getHandle(incident.id).terminate();
+  });
+
+  test('calls people where the target is protected: nothing is done, and nobody is asked', async () => {
+    isProtected = true;
+    const incident = await lab.start([alertOf()], { followUp, levels });
+    await incident.result();
+    isProtected = false;
+    const [alert] = await alertsOf(incident);
+    expect(JSON.stringify(alert?.triggers)).toContain('namespace shop is protected');
+    expect(JSON.stringify(alert?.triggers)).not.toContain('answer without Slack');
+    // The incident is over at once; whoever was called has not looked yet.
+    expect(alert).toMatchObject({ status: 'triggered' });
   });
 
   test('leaves the ticket open where nobody has said what it was', async () => {

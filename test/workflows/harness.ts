@@ -27,8 +27,8 @@ import type {
   UndoReason,
 } from '../../core/step.ts';
 import { checkVote, type VoteKeys } from '../../core/vote-check.ts';
-import { timeSkippingServerPath } from '../../service/dev/temporal-binary.ts';
 import { bundleWorkflows } from '../../service/temporal/bundle.ts';
+import { startTimeSkipping } from './time-skipping.ts';
 
 // What a script refuses on purpose is no news.
 Runtime.install({ logger: new DefaultLogger('ERROR') });
@@ -242,9 +242,7 @@ export async function startLab(
 ): Promise<Lab> {
   const env = server
     ? await TestWorkflowEnvironment.createFromExistingServer({ address: server.address, namespace: server.namespace })
-    : await TestWorkflowEnvironment.createTimeSkipping({
-        server: { executable: { type: 'existing-path', path: await timeSkippingServerPath() } },
-      });
+    : await startTimeSkipping();
   const taskQueue = server?.taskQueue ?? 'lab';
   const seen: Seen = { applied: [], undone: [], undoReasons: [], cards: [], threads: [], answers: [], records: [] };
   const worker = await Worker.create({

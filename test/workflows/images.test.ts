@@ -1,16 +1,9 @@
-import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
+import { expect, test } from '@jest/globals';
 import type { ImageCheck } from '../../core/image-signature.ts';
-import { alertOf, type Lab, refuse, type Script, startLab } from './harness.ts';
+import { alertOf, refuse } from './harness.ts';
+import { useLab } from './use-lab.ts';
 
-const script: Script = {};
-let lab: Lab;
-beforeAll(async () => {
-  lab = await startLab(script);
-}, 60_000);
-afterEach(() => {
-  for (const name of Object.keys(script)) delete script[name];
-});
-afterAll(() => lab.stop());
+const { lab, script } = useLab();
 
 const checked = (over: Partial<ImageCheck>) => {
   const image: ImageCheck = {

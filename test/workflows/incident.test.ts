@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { alertOf, batchOf, type Lab, startLab } from './harness.ts';
+import { alertOf, batchOf, type Lab, refuse, type Script, startLab } from './harness.ts';
 
 describe('an incident about a dropped binary', () => {
   let lab: Lab;
@@ -18,7 +18,7 @@ describe('an incident about a dropped binary', () => {
     await incident.vote('remove', 'ana');
     const end = await incident.result();
     const mine = lab.seen.applied.filter((call) => call.incident.id === incident.id).map((call) => call.action);
-    expect(mine[0]).toBe('quarantinePod');
+    expect(mine.indexOf('quarantinePod')).toBeLessThan(mine.indexOf('openTicket'));
     expect([...mine].sort()).toEqual(['deletePod', 'openTicket', 'quarantinePod', 'rotateSecret', 'snapshotPodState']);
     expect(mine.indexOf('snapshotPodState')).toBeLessThan(mine.indexOf('deletePod'));
     expect(end).toMatchObject({ verdict: 'true_positive', reached: 'eradicated', open: false });
@@ -62,5 +62,34 @@ describe('an incident about a dropped binary', () => {
     const incident = await lab.start([alertOf({ n: 1 }), alertOf({ n: 2 })]);
     const state = await incident.until((now) => now.leases.length === 2, 'two leases');
     expect(state.bodies.map((body) => body.subjectKey).sort()).toEqual(['pod:uid-1', 'pod:uid-2']);
+  });
+});
+
+describe('volatile evidence', () => {
+  const script: Script = {};
+  let lab: Lab;
+  beforeAll(async () => {
+    lab = await startLab(script);
+  }, 60_000);
+  afterAll(() => lab.stop());
+  const kept = ({ id }: { readonly id: string }): boolean =>
+    lab.seen.applied.some(({ incident, action }) => incident.id === id && action === 'snapshotPodState');
+
+  test('is kept while the pod is still being contained', async () => {
+    const { promise: keptFirst, resolve } = Promise.withResolvers<void>();
+    script.quarantinePod = () => keptFirst;
+    script.snapshotPodState = async () => resolve();
+    const incident = await lab.start([alertOf()]);
+    await incident.until(({ evidence }) => evidence.length > 0, 'the evidence');
+    await incident.question();
+  });
+
+  test('is kept also where the containment is refused', async () => {
+    script.quarantinePod = async () => refuse('FB_ERR_PROTECTED');
+    delete script.snapshotPodState;
+    const incident = await lab.start([alertOf()]);
+    const end = await incident.result();
+    expect(end.leases.filter(({ state }) => state === 'active')).toEqual([]);
+    expect([kept(incident), end.evidence.length]).toEqual([true, 1]);
   });
 });

@@ -22,6 +22,7 @@ describe('a step like one that is in force', () => {
   const leases = new Leases({ activeLeases: [lease], holdings } as unknown as IncidentModel, {
     page: () => {},
     ended: () => {},
+    renewed: () => {},
     changed: () => {},
   });
   const join = (action: string, uid: string | undefined, input: unknown) => leases.active(action, uid, input)?.id;

@@ -1,16 +1,9 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import { ApplicationFailure } from '@temporalio/common';
-import { alertOf, type Lab, type RunningIncident, refuse, type Script, startLab } from './harness.ts';
+import { alertOf, type RunningIncident, refuse } from './harness.ts';
+import { useLab } from './use-lab.ts';
 
-const script: Script = {};
-let lab: Lab;
-beforeAll(async () => {
-  lab = await startLab(script);
-}, 60_000);
-afterEach(() => {
-  for (const name of Object.keys(script)) delete script[name];
-});
-afterAll(() => lab.stop());
+const { lab, script } = useLab();
 
 const shell = { rule: 'Terminal shell in container', severity: 'low' } as const;
 const undone = (incident: RunningIncident) => lab.seen.undone.filter((call) => call.incident.id === incident.id);
@@ -73,7 +66,8 @@ describe('the end of a lease', () => {
       'both questions',
     );
     const about = asked.questions.find((one) => one.question.text.startsWith('Is the shell'));
-    await incident.vote('expected', 'ana', { question: about?.question.id ?? '', questionDigest: about?.digest ?? '' });
+    const onIt = { question: about?.question.id ?? '', questionDigest: about?.digest ?? '' };
+    for (const person of ['ana', 'ben']) await incident.vote('expected', person, onIt);
     await incident.until((state) => state.bodies.some((body) => body.verdict === 'benign'), 'the harmless shell');
     await lab.env.sleep('10h');
     const state = await incident.until((now) => (now.leases[0]?.renewals ?? 0) >= 2, 'renewals');
@@ -234,7 +228,7 @@ describe('a step that did not come about', () => {
     expect(lab.seen.undoReasons.at(-1)).toEqual({ kind: 'step-failed' });
     expect(undone(incident)).toHaveLength(1);
     expect(end.bodies).toMatchObject([{ state: 'failed' }]);
-    expect(end.steps).toMatchObject([{ state: 'undone' }]);
+    expect(end.steps.filter(({ action }) => action === 'quarantinePod')).toMatchObject([{ state: 'undone' }]);
   });
 
   test('and was refused before anything was done, leaves no lease and nothing to undo', async () => {

@@ -77,6 +77,33 @@ describe('over days', () => {
     await incident.result();
   });
 
+  test('who comes on call while a question is open is on its card, told, and called', async () => {
+    await begin();
+    const minute = 60_000;
+    const shift = (person: string, from: number, until: number) => ({
+      person,
+      from: begun + from * minute,
+      until: begun + until * minute,
+    });
+    const shifts = [shift('ana', -60, 5), shift('ben', 5, 60)];
+    people = { ...people, delegations: [], schedules: { oncall: { timeZone: 'UTC', rotations: [], shifts, overrides: [] } } };
+    const incident = await lab.start([alertOf({ n: 77 })]);
+    await incident.until((state) => mainQuestion(state)?.answerers !== undefined, 'the question');
+    expect(mainQuestion(await incident.state())?.answerers?.levels[0]).toEqual(['Ana']);
+    await lab.env.sleep(6 * minute);
+    await incident.until((state) => mainQuestion(state)?.answerers?.levels[0]?.[0] === 'Ben', 'the hand-over');
+    const state = await incident.state();
+    expect(mainQuestion(state)).toMatchObject({ level: 0, status: { state: 'open' } });
+    const handed = recordsIn(lab, incident, 'question.handed-over');
+    expect(handed).toMatchObject([{ body: { text: 'Ben may answer for oncall from now on', level: 0 } }]);
+    await incident.until(() => lab.seen.cards.at(-1)?.level.people?.includes('Ben') === true, 'the card');
+    expect(lab.seen.threads).toContainEqual(expect.stringMatching(/^Ben may answer for oncall from now on\./));
+    // Its time is not longer for that: silence goes on to the next level.
+    await lab.env.sleep(10 * minute);
+    await incident.until((now) => mainQuestion(now)?.level === 1, 'the next level');
+    expect(recordsIn(lab, incident, 'question.handed-over')).toHaveLength(1);
+  });
+
   test('of two who must agree, the second may answer after the hand-over, and their proof still stands', async () => {
     await begin();
     const incident = await lab.start([alertOf()]);

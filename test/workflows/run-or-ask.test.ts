@@ -1,15 +1,8 @@
-import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
-import { alertOf, type Lab, type RunningIncident, refuse, type Script, startLab } from './harness.ts';
+import { expect, test } from '@jest/globals';
+import { alertOf, type RunningIncident, refuse } from './harness.ts';
+import { useLab } from './use-lab.ts';
 
-const script: Script = {};
-let lab: Lab;
-beforeAll(async () => {
-  lab = await startLab(script);
-}, 60_000);
-afterEach(() => {
-  for (const name of Object.keys(script)) delete script[name];
-});
-afterAll(() => lab.stop());
+const { lab, script } = useLab();
 
 const quarantines = (incident: RunningIncident) =>
   lab.seen.applied.filter((call) => call.incident.id === incident.id && call.action === 'quarantinePod');
@@ -44,9 +37,17 @@ test('what people leave alone is left alone, and the playbook ends with the refu
   expect(end.leases).toEqual([]);
 });
 
-test('the doubt of an alert goes to the chokepoint with its steps', async () => {
+test('the doubt of an alert goes to the chokepoint with its steps, and is told to people', async () => {
   const incident = await lab.start([alertOf({ doubt: 'nobody knows on which node the pod is' })]);
-  await incident.until((now) => now.leases.length === 1, 'the lease');
+  const { timeline } = await incident.until((now) => now.timeline.length > 0, 'the opening');
+  expect(timeline[0]).toMatchObject({
+    kind: 'incident.opened',
+    text: expect.stringMatching(/; in doubt: nobody knows on which node the pod is$/),
+  });
+  await incident.question();
+  await incident.until(() => lab.seen.cards.some((card) => card.incident.id === incident.id), 'the card');
+  expect(lab.seen.cards.findLast((card) => card.incident.id === incident.id)?.happened.doubt).toMatch(/^nobody knows/);
+  await incident.until((now) => now.reached === 'contained', 'the containment');
   expect(quarantines(incident)).toMatchObject([{ doubt: 'nobody knows on which node the pod is' }]);
 });
 

@@ -1,15 +1,8 @@
-import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
-import { alertOf, batchOf, type Lab, type RunningIncident, type Script, startLab } from './harness.ts';
+import { expect, test } from '@jest/globals';
+import { alertOf, batchOf, type RunningIncident } from './harness.ts';
+import { useLab } from './use-lab.ts';
 
-const script: Script = {};
-let lab: Lab;
-beforeAll(async () => {
-  lab = await startLab(script);
-}, 60_000);
-afterEach(() => {
-  for (const name of Object.keys(script)) delete script[name];
-});
-afterAll(() => lab.stop());
+const { lab, script } = useLab();
 
 const shell = { rule: 'Terminal shell in container', severity: 'low' } as const;
 const actions = (incident: RunningIncident) =>
@@ -76,7 +69,7 @@ test('no more bodies run than allowed; the worst of those that wait is next', as
   await incident.alerts(batchOf([alertOf({ n: 3, ...shell, severity: 'high' })]));
   const waiting = await incident.until((state) => state.bodies.length === 4, 'four bodies');
   expect(waiting.bodies.filter((body) => body.state === 'running')).toHaveLength(1);
-  await incident.vote('expected', 'ana');
+  for (const person of ['ana', 'ben']) await incident.vote('expected', person);
   const next = await incident.until(
     (state) => state.bodies[0]?.state === 'done' && state.bodies.some((body) => body.state === 'running'),
     'the next',

@@ -1,16 +1,11 @@
-import { mkdtempSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { TestWorkflowEnvironment } from '@temporalio/testing';
-import { Worker } from '@temporalio/worker';
+import { expect, test } from '@jest/globals';
 import { type Question, questionDigest } from '../../core/approval.ts';
 import { incidentNames } from '../../core/incident.ts';
 import type { Plan } from '../../core/plan.ts';
-import { timeSkippingServerPath } from '../../service/dev/temporal-binary.ts';
-import { bundleWorkflows } from '../../service/temporal/bundle.ts';
 import type { asking } from './asking.ts';
-import { alertOf, batchOf, roster, type Seen, scriptedActivities, signVote, subject } from './harness.ts';
+import { alertOf, batchOf, signVote, subject } from './harness.ts';
+import { useLab } from './use-lab.ts';
 
 const plan: Plan = {
   action: 'deletePod',
@@ -23,42 +18,19 @@ const plan: Plan = {
   inputDigest: 'd',
 };
 
-const seen: Seen = { applied: [], undone: [], undoReasons: [], cards: [], threads: [], answers: [], records: [] };
-let env: TestWorkflowEnvironment;
-let worker: Worker;
-let running: Promise<void>;
-beforeAll(async () => {
-  env = await TestWorkflowEnvironment.createTimeSkipping({
-    server: { executable: { type: 'existing-path', path: await timeSkippingServerPath() } },
-  });
-  const outFile = join(mkdtempSync(join(tmpdir(), 'firebreak-asking-')), 'asking.js');
-  const { path } = await bundleWorkflows({ workflowsPath: join(import.meta.dirname, 'asking.ts'), outFile });
-  const clock = () => env.currentTimeMs();
-  worker = await Worker.create({
-    connection: env.nativeConnection,
-    taskQueue: 'asking',
-    workflowBundle: { codePath: path },
-    activities: scriptedActivities(seen, {}, clock, () => roster),
-  });
-  running = worker.run();
-}, 60_000);
-afterAll(async () => {
-  worker.shutdown();
-  await running;
-  await env.teardown();
-});
+const { lab } = useLab(join(import.meta.dirname, 'asking.ts'));
 
 /** Asks, sends the votes one after another, each when the one before is answered, and waits for the end. */
 async function outcomeOf(votes: readonly (readonly [person: string, choice: string])[]) {
   const id = `asking-${Math.random().toString(36).slice(2)}`;
-  const handle = await env.client.workflow.start<typeof asking>('asking', {
+  const handle = await lab.env.client.workflow.start<typeof asking>('asking', {
     workflowId: id,
-    taskQueue: 'asking',
+    taskQueue: 'lab',
     args: [
       {
         start: { subject, batch: batchOf([alertOf()]) },
         settings: {
-          queues: { cell: 'asking', desk: 'asking', secrets: 'asking', forensics: 'asking' },
+          queues: { cell: 'lab', desk: 'lab', secrets: 'lab', forensics: 'lab' },
           playbooks: [],
           levels: [],
           evidenceDeadlineMs: 0,
@@ -69,13 +41,13 @@ async function outcomeOf(votes: readonly (readonly [person: string, choice: stri
       },
     ],
   });
-  const card = () => seen.cards.findLast((one) => one.incident.id === id);
+  const card = () => lab.seen.cards.findLast((one) => one.incident.id === id);
   await until(() => card() !== undefined);
   const posted = card();
   if (!posted) throw new Error('no card');
   const answers: string[] = [];
   for (const [person, choice] of votes) {
-    const before = seen.answers.length;
+    const before = lab.seen.answers.length;
     const vote = {
       version: 1,
       id: `vote-${Math.random()}`,
@@ -86,11 +58,11 @@ async function outcomeOf(votes: readonly (readonly [person: string, choice: stri
       person,
       reason: 'as I see it',
       via: 'slack',
-      at: new Date(await env.currentTimeMs()).toISOString(),
+      at: new Date(await lab.env.currentTimeMs()).toISOString(),
     } as const;
     await handle.signal(incidentNames.voteSignal, signVote(vote));
-    await until(() => seen.answers.length > before);
-    answers.push(...seen.answers.slice(before));
+    await until(() => lab.seen.answers.length > before);
+    answers.push(...lab.seen.answers.slice(before));
   }
   const { decision, timeline } = await handle.result();
   return { decision, timeline, answers, last: card() };
@@ -98,7 +70,7 @@ async function outcomeOf(votes: readonly (readonly [person: string, choice: stri
 
 async function until(check: () => boolean): Promise<void> {
   for (let turn = 0; turn < 400 && !check(); turn += 1) await new Promise((resolve) => setTimeout(resolve, 25));
-  if (!check()) throw new Error(`waited in vain: ${JSON.stringify(seen.answers)} ${seen.cards.length}`);
+  if (!check()) throw new Error(`waited in vain: ${JSON.stringify(lab.seen.answers)} ${lab.seen.cards.length}`);
 }
 
 test('two people of the next level overrule a no, which is asked at once; those who were asked before cannot', async () => {
@@ -122,7 +94,7 @@ test('two people of the next level overrule a no, which is asked at once; those 
 });
 
 test('silence lets a no stand, when the next level has had its time', async () => {
-  const began = await env.currentTimeMs();
+  const began = await lab.env.currentTimeMs();
   const { decision, timeline, last } = await outcomeOf([['ana', 'no']]);
   expect(decision).toMatchObject({ choice: 'no', by: ['ana'] });
   expect(timeline.at(-1)).toBe('question.decided: no, by ana');

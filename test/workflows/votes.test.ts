@@ -143,6 +143,34 @@ describe('people', () => {
     expect(recordsOf(incident, 'question.decided')).toHaveLength(1);
   });
 
+  test('call it harmless for a reason, and two of them where it is critical', async () => {
+    const shell = { rule: 'Terminal shell in container' } as const;
+    const incident = await lab.start([alertOf({ ...shell, severity: 'critical' })], { playbooks: ['ask-about-shell'] });
+    const asked = await incident.question();
+    expect(asked.question.choices.map(({ id, harmless, quorum }) => [id, harmless === true, quorum])).toEqual([
+      ['expected', true, 2],
+      ['quarantine', false, 1],
+    ]);
+    const card = await seen(() => lab.seen.cards.find(({ questionId }) => questionId === asked.question.id));
+    expect(card?.choices[0]).toMatchObject({ weakens: true, quorum: 2, changes: ['The incident is called harmless.'] });
+    const { reason: _, ...without } = voteOn(asked, { person: 'ana', choice: 'expected' });
+    await incident.signal(signVote(without));
+    await incident.until(() => recordsOf(incident, 'vote.refused').length === 1, 'the refusal');
+    await incident.vote('expected', 'ana');
+    const one = await incident.until(({ questions }) => questions.some(({ votes }) => votes.length === 1), 'the first vote');
+    expect([mainQuestion(one)?.status.state, one.verdict]).toEqual(['open', 'unknown']);
+    await incident.vote('expected', 'ben');
+    expect((await incident.result()).verdict).toBe('benign');
+  });
+
+  test('call it harmless alone where it is not critical', async () => {
+    const incident = await lab.start([alertOf({ rule: 'Terminal shell in container', severity: 'low' })], {
+      playbooks: ['ask-about-shell'],
+    });
+    await incident.vote('expected', 'ana');
+    expect((await incident.result()).verdict).toBe('benign');
+  });
+
   test('when the incident has become critical, a release that one person could give needs two', async () => {
     const incident = await lab.start([alertOf({ rule: 'Terminal shell in container', severity: 'low' })], {
       playbooks: ['ask-about-shell'],

@@ -108,7 +108,8 @@ function tagsOf(value: unknown): readonly string[] {
 
 /** Container id `host` is a process of the host: there is no container. */
 function containerOf(fields: Readonly<Record<string, unknown>>): ContainerRef | undefined {
-  const id = sensorText(fields['container.id'], 128);
+  // Of all 64 digits there is no need: a container is found by how its id begins.
+  const id = sensorText(fields['container.id'], 128) ?? sensorText(fields['container.full_id'], 128);
   if (id === 'host') return undefined;
   const name = sensorText(fields['container.name'], 256);
   const repository = sensorText(fields['container.image.repository'], 512);

@@ -4,7 +4,19 @@ import { sensorText } from '../../../core/sensor-text.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
 
-const addressFields = ['fd.sip', 'fd.cip', 'fd.rip', 'fd.lip', 'fd.ip', 'ka.sourceips', 'ka.auth.sourceips'];
+/** Of system calls, and of the plugins for the API audit, CloudTrail, Okta and Google Cloud's audit. */
+const addressFields = [
+  'fd.sip',
+  'fd.cip',
+  'fd.rip',
+  'fd.lip',
+  'fd.ip',
+  'ka.sourceips',
+  'ka.auth.sourceips',
+  'ct.srcip',
+  'okta.client.ip',
+  'gcp.callerIP',
+];
 const domainFields = ['fd.sip.name', 'fd.cip.name', 'fd.rip.name', 'fd.lip.name'];
 const pathFields = [
   'fs.path.name',
@@ -20,7 +32,15 @@ const pathFields = [
   'evt.arg.filename',
   'proc.exepath',
 ];
-const userFields = ['user.name', 'ka.user.name', 'ka.impuser.name'];
+const userFields = [
+  'user.name',
+  'ka.user.name',
+  'ka.impuser.name',
+  'ct.user',
+  'okta.actor.alternateid',
+  'gcp.user',
+  'github.user',
+];
 const hashFields = ['proc.exe.sha256', 'proc.hash.sha256', 'evt.arg.sha256'];
 const atMost = 32;
 

@@ -15,8 +15,8 @@ const workloadKinds: Readonly<Record<string, string>> = {
 
 /** The pod that a system call came from, or the pod or workload that an API request was about. */
 export function placeOf(fields: Fields): { readonly pod?: PodRef; readonly workload?: WorkloadRef } {
-  const pod = podAt(fields['k8s.ns.name'], fields['k8s.pod.name']);
-  if (pod !== undefined) return { pod };
+  const ran = podThatRan(fields);
+  if (ran !== undefined) return ran;
   const resource = fields['ka.target.resource'];
   if (resource === 'pods') {
     const target = podAt(fields['ka.target.namespace'], fields['ka.target.name']);
@@ -27,6 +27,27 @@ export function placeOf(fields: Fields): { readonly pod?: PodRef; readonly workl
   const target = podAt(fields['ka.target.namespace'], fields['ka.target.name']);
   return kind === undefined || target === undefined ? {} : { workload: { kind, ...target } };
 }
+
+/**
+ * From the container runtime (`k8s.`), or from the plugin that asks the API server (`k8smeta.`).
+ * https://falco.org/docs/reference/rules/supported-fields/#field-class-k8s and https://github.com/falcosecurity/plugins/tree/main/plugins/k8smeta
+ */
+function podThatRan(fields: Fields): { readonly pod: PodRef; readonly workload?: WorkloadRef } | undefined {
+  for (const source of ['k8s', 'k8smeta']) {
+    const pod = podAt(fields[`${source}.ns.name`], fields[`${source}.pod.name`]);
+    if (pod === undefined) continue;
+    // To 0.37 the uid is in `k8s.pod.id`. A static pod's is a hash of its manifest, which is not the uid that the API server knows.
+    const uid = [fields[`${source}.pod.uid`], fields[`${source}.pod.id`]].find((id) => typeof id === 'string' && isUuid.test(id));
+    const deployment = objectName(fields[`${source}.deployment.name`]);
+    return {
+      pod: typeof uid === 'string' ? { ...pod, uid } : pod,
+      ...(deployment !== undefined && { workload: { kind: 'Deployment', namespace: pod.namespace, name: deployment } }),
+    };
+  }
+  return undefined;
+}
+
+const isUuid = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 function podAt(namespaceValue: unknown, nameValue: unknown): PodRef | undefined {
   const namespace = objectName(namespaceValue);

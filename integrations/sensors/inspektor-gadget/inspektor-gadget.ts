@@ -114,9 +114,10 @@ function gadgetOf(event: Fields): string {
 function processOf(event: Fields): ProcessRef | undefined {
   const proc = objectOf(event.proc);
   const creds = objectOf(proc?.creds);
-  const list = Array.isArray(event.args) ? event.args.slice(0, 256).filter((arg): arg is string => typeof arg === 'string') : [];
-  const words = list.length > 0 ? list.join(' ') : typeof event.args === 'string' ? event.args : undefined;
-  const exe = sensorText(event.exepath) ?? (list[0]?.startsWith('/') ? sensorText(list[0]) : undefined);
+  const list = argsOf(event.args);
+  const words = list.length > 0 ? list.join(' ') : undefined;
+  const [called] = list.length === 1 && !Array.isArray(event.args) ? (list[0]?.split(' ', 1) ?? []) : list;
+  const exe = sensorText(event.exepath) ?? (called?.startsWith('/') ? sensorText(called) : undefined);
   return present({
     name: sensorText(proc?.comm, 256) ?? sensorText(event.comm, 256),
     exe,
@@ -125,6 +126,12 @@ function processOf(event: Fields): ProcessRef | undefined {
     user: sensorText(creds?.user, 256) ?? sensorText(event.user, 256),
     pid: wholeNumber(proc?.pid) ?? wholeNumber(event.pid),
   });
+}
+
+/** A list of old; from images one text with non-breaking spaces between the arguments, and before that with plain ones. */
+function argsOf(args: unknown): readonly string[] {
+  const list: readonly unknown[] = Array.isArray(args) ? args : typeof args === 'string' ? args.split('\u00a0', 256) : [];
+  return list.slice(0, 256).filter((arg): arg is string => typeof arg === 'string' && arg !== '');
 }
 
 function titleOf(parts: { readonly rule: string; readonly event: Fields; readonly process: ProcessRef | undefined }): string {

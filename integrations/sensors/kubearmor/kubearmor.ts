@@ -33,7 +33,9 @@ function decode(value: unknown, { cluster }: DecodeContext): readonly Decoded[] 
   if (type === undefined) return rejected('`Type` is missing or not a text');
   const time = firstTime(fields.get('updatedtime'), fields.get('timestamp'));
   if (time === undefined) return rejected('`UpdatedTime` is missing or not an RFC 3339 time');
-  const node = nodeName(fields.get('hostname'));
+  // Beside a container that it traces itself (Fargate), what it calls the host is the pod.
+  const isPod = fields.get('hostname') === fields.get('podname');
+  const node = isPod ? undefined : nodeName(fields.get('hostname'));
   if (fields.get('operation') === 'AlertThreshold' || type === 'SystemEvent') {
     const most = wholeNumber(fields.get('maxalertspersec'));
     const pause = wholeNumber(fields.get('droppingalertsinterval'));
@@ -75,7 +77,8 @@ function alertOf(parts: {
     parent: baseName(sensorText(fields.get('parentprocessname'))),
     pid: wholeNumber(fields.get('hostpid')) ?? wholeNumber(fields.get('pid')),
   });
-  const written: unknown = fields.get('atags') ?? textList(fields.get('tags'));
+  const listed = fields.get('atags');
+  const written: unknown = Array.isArray(listed) && listed.length > 0 ? listed : textList(fields.get('tags'));
   const action = sensorText(fields.get('action'), 64);
   const tags = tagsOf(written, action === 'Block' ? ['enforced', 'block'] : []);
   return {

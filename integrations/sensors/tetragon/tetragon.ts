@@ -63,7 +63,7 @@ function healthOf(own: {
   const dropped = wholeNumber(body.number_of_dropped_process_events);
   const text =
     kind === 'process_throttle'
-      ? `events of a cgroup are throttled (${sensorText(body.type, 64) ?? 'unknown'}, ${sensorText(body.cgroup, 128) ?? 'unknown'})`
+      ? `events of a cgroup are ${body.type === 'THROTTLE_STOP' ? 'no longer throttled' : 'throttled: some are dropped'} (${sensorText(body.type, 64) ?? 'unknown'}, ${sensorText(body.cgroup, 128) ?? 'unknown'})`
       : `${dropped ?? 'some'} events dropped by the export rate limit`;
   return { kind: 'health', sensor: 'tetragon', time, text, ...(node !== undefined && { host: node }) };
 }
@@ -143,10 +143,13 @@ function severityOf(tags: readonly string[]): Severity {
   return 'unknown';
 }
 
+/** The enforcer was called killer to 1.1. https://tetragon.io/docs/reference/grpc-api/#kprobeaction */
+const enforcing: readonly string[] = ['SIGKILL', 'OVERRIDE', 'NOTIFYENFORCER', 'NOTIFYKILLER'];
+
 /** Tetragon itself has stopped it: there is less to do, and still everything to look at. */
 function stoppedBy(body: Fields): readonly string[] {
   const action = typeof body.action === 'string' ? body.action.replace(/^[A-Z]+_ACTION_/, '') : '';
-  return action === 'SIGKILL' || action === 'OVERRIDE' || action === 'NOTIFYENFORCER' ? ['enforced', action.toLowerCase()] : [];
+  return enforcing.includes(action) ? ['enforced', action.toLowerCase()] : [];
 }
 
 function identifyingFields({ kind, body, process }: { readonly kind: string; readonly body: Fields; readonly process: Fields }) {

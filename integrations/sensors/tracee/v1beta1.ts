@@ -15,7 +15,15 @@ type Fields = Readonly<Record<string, unknown>>;
 /** protojson of `tracee.v1beta1.Event`. https://github.com/aquasecurity/tracee/blob/main/api/v1beta1/event.proto */
 export function isV1beta1(event: Fields): boolean {
   if (typeof event.name !== 'string' || !('timestamp' in event) || 'eventName' in event || 'specversion' in event) return false;
-  return objectOf(event.workload) !== undefined || objectOf(event.threat) !== undefined;
+  return workloadOf(event) !== undefined || objectOf(event.threat) !== undefined;
+}
+
+/** Process, container and pod: `workload`, which was called `context` before it was renamed (0.20 to 0.23, from its gRPC stream). */
+function workloadOf(event: Fields): Fields | undefined {
+  const workload = objectOf(event.workload);
+  if (workload !== undefined) return workload;
+  const context = objectOf(event.context);
+  return context !== undefined && ['process', 'container', 'k8s'].some((part) => part in context) ? context : undefined;
 }
 
 export function decodeV1beta1(event: Fields, cluster: string): readonly Decoded[] {
@@ -36,7 +44,7 @@ function alertOf(parts: {
   readonly cluster: string;
 }): Alert {
   const { event, threat, rule, time, cluster } = parts;
-  const workload = objectOf(event.workload);
+  const workload = workloadOf(event);
   const k8s = objectOf(workload?.k8s);
   const inPod = objectOf(k8s?.pod);
   const inContainer = objectOf(workload?.container);

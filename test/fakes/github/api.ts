@@ -1,6 +1,6 @@
-import type { IncomingMessage } from 'node:http';
+import { type Fields, fieldsOf, type RestAnswer, type RestRequest } from '../rest/server.ts';
 import { type FakeIssue, IssueStore } from './store.ts';
-import { checkComment, checkIssueChange, checkNewIssue, type Fields, isFields } from './validate.ts';
+import { checkComment, checkIssueChange, checkNewIssue } from './validate.ts';
 
 export interface GithubFakeOptions {
   readonly repository: string;
@@ -8,30 +8,47 @@ export interface GithubFakeOptions {
   readonly private?: boolean;
   /** False: labels are dropped without a word, as GitHub does for who may not push. */
   readonly push?: boolean;
+  /** The issues of the repository are switched off. */
+  readonly issuesOff?: boolean;
+  /** The repository is archived. */
+  readonly archived?: boolean;
+  /** Its new name: what asks for it by the old one is sent on. */
+  readonly movedTo?: string;
   /** How long a new issue is missing from the list. */
   readonly listDelayMs?: number;
   readonly port?: number;
 }
 
-export interface Answer {
-  readonly status: number;
-  readonly body?: unknown;
-  readonly headers?: Readonly<Record<string, string>>;
-}
-
 const docs = 'https://docs.github.com/rest';
+/** https://docs.github.com/en/rest/about-the-rest-api/api-versions */
+const versions = ['2022-11-28', '2026-03-10'];
 
-export function problem(status: number, message: string, errors?: readonly unknown[]): Answer {
+export function problem(status: number, message: string, errors?: readonly unknown[]): RestAnswer {
   return { status, body: { message, ...(errors && { errors }), documentation_url: docs, status: String(status) } };
 }
 
-function parse(text: string): Fields | undefined {
-  try {
-    const value: unknown = JSON.parse(text);
-    return isFields(value) ? value : undefined;
-  } catch {
-    return undefined;
-  }
+/**
+ * What GitHub says at a limit. The primary one: `x-ratelimit-remaining: 0` and when it starts anew. The secondary ones: with `retry-after`, or with
+ * nothing but the words. https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api#exceeding-the-rate-limit
+ */
+export function limitAnswer(which: 'primary' | 'secondary' | 'secondary without a time', status: 403 | 429 = 403) {
+  const rateLimits = 'https://docs.github.com/rest/overview/rate-limits-for-the-rest-api';
+  const reset = String(Math.ceil(Date.now() / 1_000) + 120);
+  return which === 'primary'
+    ? {
+        status,
+        headers: { 'x-ratelimit-remaining': '0', 'x-ratelimit-reset': reset },
+        body: { message: 'API rate limit exceeded for user ID 2.', documentation_url: rateLimits },
+      }
+    : {
+        status,
+        headers: which === 'secondary' ? { 'retry-after': '60' } : {},
+        body: {
+          message:
+            'You have exceeded a secondary rate limit and have been temporarily blocked from content creation. Please retry your request again later.',
+          documentation_url: `${rateLimits}#about-secondary-rate-limits`,
+        },
+      };
 }
 
 /** What the API answers to one call. https://docs.github.com/en/rest/issues */
@@ -51,19 +68,39 @@ export class FakeApi {
     return { 'x-ratelimit-limit': '5000', 'x-ratelimit-remaining': String(this.#remaining), 'x-ratelimit-reset': reset };
   }
 
-  answer(request: IncomingMessage, url: URL, text: string): Answer {
-    if (!request.headers['user-agent']) return problem(403, 'Request forbidden by administrative rules.');
-    if (request.headers.authorization !== `Bearer ${this.#options.token}`) return problem(401, 'Bad credentials');
+  answer({ method, url, headers, text }: RestRequest): RestAnswer {
+    if (!headers['user-agent'])
+      return problem(403, 'Request forbidden by administrative rules. Please make sure your request has a User-Agent header.');
+    const version = headers['x-github-api-version'];
+    if (version !== undefined && !versions.includes(String(version)))
+      return problem(400, `"${String(version)}" is not a supported version`);
+    if (headers.authorization !== `Bearer ${this.#options.token}`) return problem(401, 'Bad credentials');
     this.#remaining -= 1;
     const base = `/repos/${this.#options.repository}`;
     if (url.pathname !== base && !url.pathname.startsWith(`${base}/`)) return problem(404, 'Not Found');
     const path = url.pathname.slice(base.length);
-    const fields = text === '' ? {} : parse(text);
+    if (this.#options.movedTo !== undefined) return this.#moved(method, `/repositories/1${path}`);
+    const fields = text === '' ? {} : fieldsOf(text);
     if (fields === undefined) return problem(400, 'Problems parsing JSON');
-    return this.#route(`${request.method} ${path.replace(/\d+/, 'N')}`, Number(/\d+/.exec(path)?.[0]), url, fields);
+    const refusal = path === '' ? undefined : this.#closed(method);
+    return refusal ?? this.#route(`${method} ${path.replace(/\d+/, 'N')}`, Number(/\d+/.exec(path)?.[0]), url, fields);
   }
 
-  #route(route: string, number: number, url: URL, fields: Fields): Answer {
+  /** https://docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-rest-api#follow-redirects */
+  #moved(method: string, path: string): RestAnswer {
+    const location = `${this.baseUrl}${path}`;
+    const status = method === 'GET' ? 301 : 307;
+    const message = status === 301 ? 'Moved Permanently' : 'Temporary Redirect';
+    return { status, headers: { location }, body: { message, url: location, documentation_url: docs } };
+  }
+
+  #closed(method: string): RestAnswer | undefined {
+    if (this.#options.issuesOff) return problem(410, 'Issues has been disabled in this repository.');
+    if (this.#options.archived && method !== 'GET') return problem(403, 'Repository was archived so is read-only.');
+    return undefined;
+  }
+
+  #route(route: string, number: number, url: URL, fields: Fields): RestAnswer {
     if (route === 'GET ') return { status: 200, body: this.#repository() };
     if (route === 'GET /issues') return this.#list(url);
     if (route === 'POST /issues') return this.#create(fields);
@@ -81,14 +118,14 @@ export class FakeApi {
   }
 
   #repository(): unknown {
-    const { repository, private: closed = true, push = true } = this.#options;
+    const { repository, private: closed = true, push = true, issuesOff = false, archived = false } = this.#options;
     return {
       id: 1,
       full_name: repository,
       private: closed,
       visibility: closed ? 'private' : 'public',
-      has_issues: true,
-      archived: false,
+      has_issues: !issuesOff,
+      archived,
       permissions: { admin: false, maintain: false, push, triage: push, pull: true },
     };
   }
@@ -115,7 +152,7 @@ export class FakeApi {
     return { id: comment.id, body: comment.body, created_at: new Date(comment.at).toISOString() };
   }
 
-  #list(url: URL): Answer {
+  #list(url: URL): RestAnswer {
     const state = url.searchParams.get('state') ?? 'open';
     const labels = (url.searchParams.get('labels') ?? '').split(',').filter((label) => label !== '');
     const shownBefore = Date.now() - (this.#options.listDelayMs ?? 0);
@@ -130,7 +167,7 @@ export class FakeApi {
     );
   }
 
-  #paged(url: URL, items: readonly unknown[]): Answer {
+  #paged(url: URL, items: readonly unknown[]): RestAnswer {
     const perPage = Math.min(100, Math.max(1, Number(url.searchParams.get('per_page') ?? 30)));
     const page = Math.max(1, Number(url.searchParams.get('page') ?? 1));
     const last = Math.max(1, Math.ceil(items.length / perPage));
@@ -147,20 +184,20 @@ export class FakeApi {
     return { status: 200, body, headers: links.length > 0 ? { link: links.join(', ') } : {} };
   }
 
-  #create(fields: Fields): Answer {
+  #create(fields: Fields): RestAnswer {
     const checked = checkNewIssue(fields);
     if (!checked.ok) return problem(422, 'Validation Failed', checked.errors);
     const labels = this.#options.push === false ? [] : checked.value.labels;
     return { status: 201, body: this.json(this.store.create({ ...checked.value, labels })) };
   }
 
-  #change(issue: FakeIssue, fields: Fields): Answer {
+  #change(issue: FakeIssue, fields: Fields): RestAnswer {
     const checked = checkIssueChange(fields);
     if (!checked.ok) return problem(422, 'Validation Failed', checked.errors);
     return { status: 200, body: this.json(this.store.change(issue, checked.value)) };
   }
 
-  #addComment(issue: FakeIssue, fields: Fields): Answer {
+  #addComment(issue: FakeIssue, fields: Fields): RestAnswer {
     const checked = checkComment(fields);
     if (!checked.ok) return problem(422, 'Validation Failed', checked.errors);
     const comment = { id: issue.comments.length + 1, body: checked.value, at: Date.now() };

@@ -1,4 +1,12 @@
-type Fault = { readonly resource: 'Issue' | 'IssueComment' | 'Label'; readonly field: string; readonly code: string };
+import { type Fields, isFields } from '../rest/server.ts';
+
+/** https://docs.github.com/en/rest/using-the-rest-api/troubleshooting-the-rest-api#validation-failed: `custom` says in words what it is. */
+type Fault = {
+  readonly resource: 'Issue' | 'IssueComment' | 'Label';
+  readonly field: string;
+  readonly code: 'missing_field' | 'invalid' | 'custom';
+  readonly message?: string;
+};
 
 export type Checked<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly errors: readonly Fault[] };
 
@@ -8,17 +16,17 @@ export interface NewIssue {
   readonly labels: readonly string[];
 }
 
-export type Fields = Readonly<Record<string, unknown>>;
+const lengthOf = (text: string): number => [...text].length;
 
-export function isFields(value: unknown): value is Fields {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+function tooLong(resource: Fault['resource'], field: string, most: number): Fault {
+  return { resource, field, code: 'custom', message: `${field} is too long (maximum is ${most} characters)` };
 }
 
 function labelsOf(value: unknown): readonly string[] | undefined {
   if (value === undefined) return [];
   if (!Array.isArray(value)) return undefined;
   const names = value.map((label: unknown) => (isFields(label) ? label.name : label));
-  const valid = names.filter((name): name is string => typeof name === 'string' && name !== '' && name.length <= 50);
+  const valid = names.filter((name): name is string => typeof name === 'string' && name !== '' && lengthOf(name) <= 50);
   return valid.length === names.length ? valid : undefined;
 }
 
@@ -27,9 +35,10 @@ export function checkNewIssue(fields: Fields): Checked<NewIssue> {
   const { title, body = '' } = fields;
   const errors: Fault[] = [];
   if (title === undefined || title === '') errors.push({ resource: 'Issue', field: 'title', code: 'missing_field' });
-  else if (typeof title !== 'string' || title.length > 256) errors.push({ resource: 'Issue', field: 'title', code: 'invalid' });
-  if (body !== null && (typeof body !== 'string' || body.length > 65_536))
-    errors.push({ resource: 'Issue', field: 'body', code: 'invalid' });
+  else if (typeof title !== 'string') errors.push({ resource: 'Issue', field: 'title', code: 'invalid' });
+  else if (lengthOf(title) > 256) errors.push(tooLong('Issue', 'title', 256));
+  if (body !== null && typeof body !== 'string') errors.push({ resource: 'Issue', field: 'body', code: 'invalid' });
+  else if (body !== null && lengthOf(body) > 65_536) errors.push(tooLong('Issue', 'body', 65_536));
   const labels = labelsOf(fields.labels);
   if (!labels) errors.push({ resource: 'Label', field: 'name', code: 'invalid' });
   if (errors.length > 0 || typeof title !== 'string' || !labels) return { ok: false, errors };
@@ -38,7 +47,9 @@ export function checkNewIssue(fields: Fields): Checked<NewIssue> {
 
 export function checkComment(fields: Fields): Checked<string> {
   const { body } = fields;
-  if (typeof body === 'string' && body !== '' && body.length <= 65_536) return { ok: true, value: body };
+  if (typeof body === 'string' && lengthOf(body) > 65_536)
+    return { ok: false, errors: [tooLong('IssueComment', 'body', 65_536)] };
+  if (typeof body === 'string' && body.trim() !== '') return { ok: true, value: body };
   return {
     ok: false,
     errors: [{ resource: 'IssueComment', field: 'body', code: body === undefined ? 'missing_field' : 'invalid' }],

@@ -24,6 +24,13 @@ export interface JiraProject {
 
 const textLimit = 32_767;
 
+/** Of descriptions and comments alike. */
+export function isTooLong(document: unknown): boolean {
+  return adfText(document).length > textLimit;
+}
+
+export const tooLong = 'The entered text is too long. It exceeds the allowed limit of 32,767 characters.';
+
 /** The errors by field, as `POST /rest/api/3/issue` answers them with 400; empty where it is accepted. */
 export function issueErrors(fields: Fields, project: JiraProject): Readonly<Record<string, string>> {
   const errors: Record<string, string> = {};
@@ -40,8 +47,7 @@ export function issueErrors(fields: Fields, project: JiraProject): Readonly<Reco
   else if (/[\r\n]/.test(summary)) errors.summary = 'The summary is invalid because it contains newline characters.';
   if (description !== undefined && !isAdf(description))
     errors.description = 'Operation value must be an Atlassian Document (see the Atlassian Document Format)';
-  else if (adfText(description).length > textLimit)
-    errors.description = 'The entered text is too long. It exceeds the allowed limit of 32,767 characters.';
+  else if (isTooLong(description)) errors.description = tooLong;
   if (priority !== undefined && (!isFields(priority) || !(priority.name ?? priority.id)))
     errors.priority = 'Specify the Priority (name) in the string format';
   Object.assign(errors, labelErrors(labels));

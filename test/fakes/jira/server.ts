@@ -10,7 +10,7 @@ import {
   startRestFake,
 } from '../rest/server.ts';
 import { adfText, isAdf } from './adf-check.ts';
-import { type FakeJiraIssue, issueErrors, type JiraProject } from './issues.ts';
+import { type FakeJiraIssue, issueErrors, isTooLong, type JiraProject, tooLong } from './issues.ts';
 
 export interface JiraFakeOptions extends Partial<JiraProject> {
   readonly project: string;
@@ -18,6 +18,8 @@ export interface JiraFakeOptions extends Partial<JiraProject> {
   readonly token: string;
   /** How long a new issue is missing from the search: it is only eventually consistent. */
   readonly searchDelayMs?: number;
+  /** The account may see the project, and not write to it. */
+  readonly mayWrite?: boolean;
   /** The transition to Done demands a resolution. */
   readonly resolutionOnScreen?: boolean;
   readonly port?: number;
@@ -50,6 +52,8 @@ export async function startJiraFake(options: JiraFakeOptions): Promise<JiraFake>
     const writes = request.method === 'POST' || request.method === 'PUT';
     if (writes && !request.headers['content-type']?.startsWith('application/json'))
       return problem(415, ['Unsupported Media Type']);
+    if (writes && options.mayWrite === false && !pathname.endsWith('/search/jql'))
+      return problem(403, ['You do not have permission to create issues in this project.']);
     const body = writes ? fieldsOf(request.text) : {};
     if (!body) return problem(400, ['There was an error parsing JSON. Check that your request body is valid.']);
     if (pathname === '/rest/api/3/search')
@@ -62,7 +66,7 @@ export async function startJiraFake(options: JiraFakeOptions): Promise<JiraFake>
   };
 
   const search = (body: Fields): RestAnswer => {
-    const { jql, fields = ['id'], maxResults = 50 } = body;
+    const { jql, fields = ['id'], maxResults = 50, nextPageToken } = body;
     if (
       Object.keys(body).some(
         (name) =>
@@ -81,10 +85,17 @@ export async function startJiraFake(options: JiraFakeOptions): Promise<JiraFake>
     if (wantedProject !== undefined && wantedProject !== options.project)
       return problem(400, [`The value '${wantedProject}' does not exist for the field 'project'.`]);
     const visibleBefore = Date.now() - (options.searchDelayMs ?? 0);
-    const found = issues
-      .filter((issue) => issue.createdAt <= visibleBefore && (label === undefined || issue.labels.includes(label)))
-      .slice(0, maxResults);
-    return { status: 200, body: { isLast: true, issues: found.map((issue) => shown(issue, fields)) } };
+    const start = nextPageToken === undefined ? 0 : Number(/^page-(\d+)$/.exec(String(nextPageToken))?.[1]);
+    if (Number.isNaN(start)) return problem(400, ['The provided next page token is invalid or expired.']);
+    const found = issues.filter(
+      (issue) => issue.createdAt <= visibleBefore && (label === undefined || issue.labels.includes(label)),
+    );
+    const end = start + maxResults;
+    const page = found.slice(start, end).map((issue) => shown(issue, fields));
+    return {
+      status: 200,
+      body: { isLast: end >= found.length, ...(end < found.length && { nextPageToken: `page-${end}` }), issues: page },
+    };
   };
 
   const create = (body: Fields): RestAnswer => {
@@ -117,6 +128,7 @@ export async function startJiraFake(options: JiraFakeOptions): Promise<JiraFake>
       };
     if (route === 'POST /comment') {
       if (!isAdf(body.body)) return problem(400, [], { comment: 'Comment body is not valid!' });
+      if (isTooLong(body.body)) return problem(400, [], { comment: tooLong });
       const comment = { id: String(20_000 + issue.comments.length), body: body.body, at: Date.now() };
       issue.comments.push(comment);
       return { status: 201, body: comment };

@@ -34,6 +34,10 @@ function problem(errors: readonly string[]): RestAnswer {
   return { status: 400, body: { status: 'invalid event', message: 'Event object is invalid', errors } };
 }
 
+/** Calls a minute and integration key, over a window that slides. https://developer.pagerduty.com/docs/events-api-rate-limits */
+const callsAMinute = 120;
+const minuteMs = 60_000;
+
 /** What the documentation calls invalid. https://developer.pagerduty.com/docs/send-alert-event */
 function eventErrors(event: Fields): readonly string[] {
   const { routing_key: key, event_action: action, dedup_key: dedup, payload, links, images } = event;
@@ -45,6 +49,8 @@ function eventErrors(event: Fields): readonly string[] {
     errors.push("'dedup_key' is too long (maximum is 255 characters)");
   if (action !== 'trigger' && !dedup) errors.push("'dedup_key' is missing or blank");
   if (action === 'trigger') errors.push(...payloadErrors(payload));
+  if (links !== undefined && !Array.isArray(links)) errors.push("'links' must be a list");
+  if (images !== undefined && !Array.isArray(images)) errors.push("'images' must be a list");
   for (const link of Array.isArray(links) ? links : [])
     if (!isFields(link) || typeof link.href !== 'string') errors.push("'links' must have an href");
   for (const image of Array.isArray(images) ? images : [])
@@ -62,6 +68,8 @@ function payloadErrors(payload: unknown): readonly string[] {
   if (typeof source !== 'string' || source === '') errors.push("'payload.source' is missing or blank");
   if (!severities.includes(String(severity)))
     errors.push("'payload.severity' is invalid (must be one of the following: 'critical', 'warning', 'error' or 'info')");
+  for (const name of ['component', 'group', 'class'])
+    if (payload[name] !== undefined && typeof payload[name] !== 'string') errors.push(`'payload.${name}' must be a text`);
   if (details !== undefined && !isFields(details)) errors.push("'payload.custom_details' must be an object");
   if (timestamp !== undefined && Number.isNaN(Date.parse(String(timestamp)))) errors.push("'payload.timestamp' is not a time");
   return errors;
@@ -70,7 +78,15 @@ function payloadErrors(payload: unknown): readonly string[] {
 /** A strict stand-in for PagerDuty's Events API v2, with the alerts that the events make. */
 export async function startPagerDutyFake(options: PagerDutyFakeOptions): Promise<PagerDutyFake> {
   const alerts: FakeAlert[] = [];
+  const taken: { readonly key: string; readonly at: number }[] = [];
   let made = 0;
+
+  const isLimited = (key: string): boolean => {
+    const since = Date.now() - minuteMs;
+    const calls = taken.filter((call) => call.key === key && call.at > since).length;
+    if (calls < callsAMinute) taken.push({ key, at: Date.now() });
+    return calls >= callsAMinute;
+  };
 
   const answer = ({ method, url, headers, text }: RestRequest): RestAnswer => {
     if (url.pathname !== '/v2/enqueue' || method !== 'POST') return { status: 404, body: { status: 'not found' } };
@@ -82,6 +98,8 @@ export async function startPagerDutyFake(options: PagerDutyFakeOptions): Promise
         status: 400,
         body: { status: 'Unrecognized object', message: 'Event object format is unrecognized', errors: ['JSON parse error'] },
       };
+    if (isLimited(String(event.routing_key)))
+      return { status: 429, body: { status: 'throttle exceeded', message: 'Request Limit Exceeded' } };
     const errors = eventErrors(event);
     if (errors.length > 0) return problem(errors);
     const routingKey = String(event.routing_key);

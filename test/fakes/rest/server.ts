@@ -8,6 +8,8 @@ export interface Injection {
   readonly what: 'fail' | 'hang' | 'then-hang' | 'then-reset';
   readonly status?: number;
   readonly headers?: Readonly<Record<string, string>>;
+  /** Instead of what a failure looks like at this service: an object as JSON, a text as it is (a proxy's page, half an answer). */
+  readonly body?: unknown;
   readonly times?: number;
   /** Only the call that arrives as this one, counted from 0. */
   readonly at?: number;
@@ -34,6 +36,26 @@ export interface RestFake {
   stop(): Promise<void>;
 }
 
+const deeds: readonly Injection['what'][] = ['fail', 'hang', 'then-hang', 'then-reset'];
+
+/** An order from another process: `path` is the text of a pattern. Undefined where it is none. */
+function injectionOf(text: string): Injection | undefined {
+  const { method, path, what: asked, status, headers, body, times, at } = fieldsOf(text) ?? {};
+  const what = deeds.find((deed) => deed === asked);
+  if (what === undefined || typeof method !== 'string' || typeof path !== 'string') return undefined;
+  const texts = isFields(headers) ? Object.entries(headers).map(([name, value]) => [name, String(value)] as const) : [];
+  return {
+    method,
+    path: new RegExp(path),
+    what,
+    headers: Object.fromEntries(texts),
+    ...(body !== undefined && { body }),
+    ...(typeof status === 'number' && { status }),
+    ...(typeof times === 'number' && { times }),
+    ...(typeof at === 'number' && { at }),
+  };
+}
+
 async function bodyOf(request: IncomingMessage): Promise<string> {
   const parts: Buffer[] = [];
   for await (const part of request) parts.push(Buffer.from(part));
@@ -46,6 +68,8 @@ export async function startRestFake(options: {
   /** What an injected failure looks like at this service. */
   readonly failure: (status: number) => unknown;
   readonly page: () => string;
+  /** What stands in every answer's head. */
+  readonly headers?: () => Readonly<Record<string, string>>;
   readonly port?: number;
 }): Promise<RestFake> {
   const calls: string[] = [];
@@ -65,7 +89,7 @@ export async function startRestFake(options: {
 
   const send = (response: ServerResponse, { status, body, headers }: RestAnswer): void => {
     response.writeHead(status, { 'content-type': 'application/json; charset=utf-8', ...headers });
-    response.end(body === undefined ? undefined : JSON.stringify(body));
+    response.end(body === undefined || typeof body === 'string' ? body : JSON.stringify(body));
   };
 
   const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
@@ -79,19 +103,25 @@ export async function startRestFake(options: {
       response.end(options.page());
       return;
     }
-    calls.push(`${method} ${url.pathname}`);
     const text = await bodyOf(request);
+    if (url.pathname === '/control/inject' && method === 'POST') {
+      const order = injectionOf(text);
+      if (order) injections.push({ injection: order, left: order.times ?? 1 });
+      send(response, order ? { status: 200, body: { ok: true } } : { status: 400, body: { ok: false } });
+      return;
+    }
+    calls.push(`${method} ${url.pathname}`);
     const injection = takeInjection(method, url.pathname);
     if (injection?.what === 'hang') return;
     if (injection?.what === 'fail') {
-      const status = injection.status ?? 500;
-      send(response, { status, body: options.failure(status), ...(injection.headers && { headers: injection.headers }) });
+      const { status = 500, body = options.failure(status), headers = {} } = injection;
+      send(response, { status, body, headers: { ...options.headers?.(), ...headers } });
       return;
     }
     const answer = options.answer({ method, url, headers: request.headers, text });
     if (injection?.what === 'then-hang') return;
     if (injection?.what === 'then-reset') request.socket.destroy();
-    else send(response, answer);
+    else send(response, { ...answer, headers: { ...options.headers?.(), ...answer.headers } });
   };
 
   const server = createServer((request, response) => {

@@ -15,6 +15,8 @@ export interface ServiceNowFakeOptions {
   readonly password: string;
   /** Columns that this account may not write: they are dropped without a word. */
   readonly readOnly?: readonly string[];
+  /** Columns that this account may not read: they are missing in what it is shown. */
+  readonly hidden?: readonly string[];
   /** Conditions are ignored, as those on a column which the table does not have. */
   readonly ignoresQueries?: boolean;
   readonly port?: number;
@@ -41,9 +43,33 @@ const columns: Readonly<Record<string, number>> = {
   close_notes: 4_000,
   urgency: 40,
   impact: 40,
+  priority: 40,
   category: 40,
   assignment_group: 32,
   work_notes: 65_000,
+};
+
+/** Choices that are numbers: a label in their place is no value. */
+const numbers: ReadonlySet<string> = new Set(['state', 'urgency', 'impact', 'priority']);
+
+/** The base system looks it up by urgency and impact, whatever is sent. */
+function priorityOf({ urgency = '3', impact = '3' }: Readonly<Record<string, string>>): string {
+  return String(Math.min(5, Math.max(1, Number(urgency) + Number(impact) - 1)));
+}
+
+/** What a transaction that a quota rule ended answers with: 200, and maybe half of what there was before. https://support.servicenow.com/kb?id=kb_article_view&sysparm_article=KB1297438 */
+const cancelled = {
+  error: {
+    message: 'Transaction cancelled: maximum execution time exceeded',
+    detail:
+      'Transaction cancelled: maximum execution time exceeded Check logs for error trace or enable glide.rest.debug property to verify REST request processing',
+  },
+  status: 'failure',
+};
+export const cancelledAnswers: Readonly<Record<string, unknown>> = {
+  whole: cancelled,
+  'beside an empty result': { result: [], ...cancelled },
+  'cut off in the middle': `{"result":[{"sys_id":"1c741bd70b2322007518478d83673af3","numb${JSON.stringify(cancelled).slice(1)}`,
 };
 
 const closeCodes = [
@@ -70,11 +96,14 @@ export async function startServiceNowFake(options: ServiceNowFakeOptions): Promi
     if (headers.authorization !== basicAuth(options.user, options.password))
       return problem(401, 'User Not Authenticated', 'Required to provide Auth information');
     if (!headers.accept?.includes('json')) return problem(406, 'Not acceptable');
-    const [, table = '', id] = /^\/api\/now\/table\/([a-z0-9_]+)(?:\/([^/]+))?$/.exec(url.pathname) ?? [];
+    const [, table, id] = /^\/api\/now\/(?:v[12]\/)?table\/([a-z0-9_]+)(?:\/([^/]+))?$/.exec(url.pathname) ?? [];
+    if (table === undefined) return problem(400, 'Requested URI does not represent any resource', url.pathname);
     if (table !== 'incident') return problem(400, `Invalid table ${table}`);
     const query = url.searchParams;
     if (method === 'GET' && id === undefined) return list(query);
     const record = records.find((one) => one.sys_id === id);
+    if (!(id === undefined ? ['GET', 'POST'] : ['GET', 'PATCH', 'PUT']).includes(method))
+      return problem(405, 'Method not supported');
     if (method === 'GET') return record ? ok(200, shown(record, query)) : missing();
     if (!headers['content-type']?.startsWith('application/json')) return problem(415, 'Unsupported media type');
     const body = fieldsOf(text);
@@ -110,9 +139,11 @@ export async function startServiceNowFake(options: ServiceNowFakeOptions): Promi
       const longest = columns[name];
       // Unknown columns, and those that may not be written, are dropped without a word.
       if (longest === undefined || options.readOnly?.includes(name)) continue;
+      if (numbers.has(name) && !/^\d+$/.test(String(value))) continue;
       if (name === 'work_notes') record.notes.unshift(String(value));
       else record.values[name] = String(value).slice(0, longest);
     }
+    record.values.priority = priorityOf(record.values);
   };
 
   const policyFault = (values: Fields): RestAnswer | undefined => {
@@ -164,7 +195,8 @@ export async function startServiceNowFake(options: ServiceNowFakeOptions): Promi
       work_notes: display ? record.notes.map((note) => `2026-11-24 21:00:00 - Firebreak (Work notes)\n${note}\n\n`).join('') : '',
     };
     const wanted = query.get('sysparm_fields')?.split(',');
-    return wanted ? Object.fromEntries(Object.entries(all).filter(([name]) => wanted.includes(name))) : all;
+    const may = Object.entries(all).filter(([name]) => !options.hidden?.includes(name));
+    return Object.fromEntries(may.filter(([name]) => wanted?.includes(name) ?? true));
   };
 
   const fake = await startRestFake({

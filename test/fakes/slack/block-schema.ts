@@ -35,15 +35,30 @@ const button = z.strictObject({
 
 const option = z.strictObject({ text: anyText(75), value: characters(1, 150), description: plainText(75).optional() });
 const options = z.array(option).min(1).max(100);
-const select = z.strictObject({
-  type: z.literal('static_select'),
-  action_id: actionId.optional(),
-  placeholder: plainText(150).optional(),
-  options,
-  initial_option: option.optional(),
-  confirm: confirm.optional(),
-  focus_on_load: z.boolean().optional(),
-});
+
+/** “This option must exactly match one of the options.” https://docs.slack.dev/reference/block-kit/block-elements/select-menu-element */
+function startsWithOwn(element: {
+  readonly options: readonly unknown[];
+  readonly initial_option?: unknown;
+  readonly initial_options?: readonly unknown[] | undefined;
+}): boolean {
+  const known = element.options.map((one) => JSON.stringify(one));
+  const initial = [...(element.initial_options ?? []), ...(element.initial_option === undefined ? [] : [element.initial_option])];
+  return initial.every((one) => known.includes(JSON.stringify(one)));
+}
+const notOwn = 'must be one of the options';
+
+const select = z
+  .strictObject({
+    type: z.literal('static_select'),
+    action_id: actionId.optional(),
+    placeholder: plainText(150).optional(),
+    options,
+    initial_option: option.optional(),
+    confirm: confirm.optional(),
+    focus_on_load: z.boolean().optional(),
+  })
+  .refine(startsWithOwn, notOwn);
 const overflow = z.strictObject({
   type: z.literal('overflow'),
   action_id: actionId.optional(),
@@ -65,18 +80,22 @@ const datePicker = z.strictObject({
     .optional(),
   placeholder: plainText(150).optional(),
 });
-const radioButtons = z.strictObject({
-  type: z.literal('radio_buttons'),
-  action_id: actionId.optional(),
-  options: z.array(option).min(1).max(10),
-  initial_option: option.optional(),
-});
-const checkboxes = z.strictObject({
-  type: z.literal('checkboxes'),
-  action_id: actionId.optional(),
-  options: z.array(option).min(1).max(10),
-  initial_options: z.array(option).optional(),
-});
+const radioButtons = z
+  .strictObject({
+    type: z.literal('radio_buttons'),
+    action_id: actionId.optional(),
+    options: z.array(option).min(1).max(10),
+    initial_option: option.optional(),
+  })
+  .refine(startsWithOwn, notOwn);
+const checkboxes = z
+  .strictObject({
+    type: z.literal('checkboxes'),
+    action_id: actionId.optional(),
+    options: z.array(option).min(1).max(10),
+    initial_options: z.array(option).optional(),
+  })
+  .refine(startsWithOwn, notOwn);
 const plainTextInput = z
   .strictObject({
     type: z.literal('plain_text_input'),

@@ -3,7 +3,12 @@ import { type Args, channelOf, type Method, required, SlackRefusal, structured, 
 import { messageObject } from './objects.ts';
 import type { FakeMessage, SlackWorld } from './world.ts';
 
+/** What is longer is cut, and posted with a warning. https://docs.slack.dev/changelog/2018-truncating-really-long-messages */
 const textMax = 40_000;
+/** `msg_too_long`: “The `text` field cannot exceed 4,000 characters.” https://docs.slack.dev/reference/methods/chat.update#errors */
+const updateTextMax = 4_000;
+const markdownMax = 12_000;
+const attachmentsMax = 100;
 const metadataMax = 8_000;
 
 /** https://docs.slack.dev/reference/methods/chat.postMessage and its neighbours. */
@@ -25,7 +30,7 @@ export const chatMethods: Readonly<Record<string, Method>> = {
         ...content(args),
         ...threaded(root),
       });
-      return { channel: channel.id, ts: message.ts, message: messageObject(message, world) };
+      return { channel: channel.id, ts: message.ts, message: messageObject(message, world), ...warning(args) };
     },
   },
   'chat.update': {
@@ -35,9 +40,13 @@ export const chatMethods: Readonly<Record<string, Method>> = {
       const old = world.message(channel.id, required(args, 'ts'));
       if (old === undefined || old.ephemeralFor !== undefined) throw new SlackRefusal('message_not_found');
       if (old.appId !== world.appId) throw new SlackRefusal('cant_update_message');
-      const fresh = content(args);
+      if (channel.isArchived === true) throw new SlackRefusal('is_inactive');
+      if ((text(args, 'text') ?? '').length > updateTextMax) throw new SlackRefusal('msg_too_long');
       const { blocks: _gone, ...rest } = old;
-      const message: FakeMessage = { ...rest, ...fresh, editedTs: world.nextTs() };
+      const { metadata: before, ...kept } = rest;
+      // An empty object takes away what there was.
+      const metadata = isEmpty(structured(args, 'metadata', 'invalid_metadata_format')) ? {} : before && { metadata: before };
+      const message: FakeMessage = { ...kept, ...metadata, ...content(args, { edits: true }), editedTs: world.nextTs() };
       world.replace(old, message);
       return { channel: channel.id, ts: message.ts, text: message.text, message: messageObject(message, world) };
     },
@@ -46,20 +55,25 @@ export const chatMethods: Readonly<Record<string, Method>> = {
     scope: 'chat:write',
     run: (args, world) => {
       const channel = channelOf(args, world);
+      if (channel.isArchived === true) throw new SlackRefusal('is_archived');
       const user = required(args, 'user');
-      if (!world.users.has(user)) throw new SlackRefusal('user_not_found');
-      if (!world.isMember(channel, user)) throw new SlackRefusal('user_not_in_channel');
+      // Whoever is unknown, or has been deactivated, is not in it either.
+      const account = world.users.get(user);
+      if (account === undefined || account.deleted === true || !world.isMember(channel, user))
+        throw new SlackRefusal('user_not_in_channel');
       const threadTs = text(args, 'thread_ts');
       const { metadata: _none, ...shown } = content(args);
-      const message = world.add({
+      const message: FakeMessage = {
         ...byApp(world),
         channel: channel.id,
         ts: world.nextTs(),
         ...shown,
         ephemeralFor: user,
         ...(threadTs === undefined ? {} : { threadTs }),
-      });
-      return { message_ts: message.ts };
+      };
+      // “Ephemeral messages in threads are only shown if there is already an active thread.”
+      if (threadTs === undefined || world.replies(channel.id, threadTs).length > 0) world.add(message);
+      return { message_ts: message.ts, ...warning(args) };
     },
   },
   'chat.delete': {
@@ -92,13 +106,21 @@ function threaded(root: FakeMessage | undefined): { readonly threadTs?: string }
   return root === undefined ? {} : { threadTs: root.threadTs ?? root.ts };
 }
 
-export function content(args: Args): Pick<FakeMessage, 'text' | 'blocks' | 'metadata'> {
-  const message = text(args, 'text') ?? '';
-  if (message.length > textMax) throw new SlackRefusal('msg_too_long');
+/** `edits`: an empty `metadata` is taken, too. */
+export function content(
+  args: Args,
+  { edits = false }: { readonly edits?: boolean } = {},
+): Pick<FakeMessage, 'text' | 'blocks' | 'metadata'> {
+  const markdown = text(args, 'markdown_text');
   const given = structured(args, 'blocks', 'invalid_blocks_format');
-  const metadata = metadataOf(args);
-  if (given === undefined || (Array.isArray(given) && given.length === 0)) {
-    if (message === '') throw new SlackRefusal('no_text');
+  const metadata = metadataOf(args, edits);
+  const hasBlocks = given !== undefined && !(Array.isArray(given) && given.length === 0);
+  if (markdown !== undefined && (hasBlocks || text(args, 'text') !== undefined)) throw new SlackRefusal('markdown_text_conflict');
+  if (markdown !== undefined && markdown.length > markdownMax) throw new SlackRefusal('msg_too_long');
+  const message = (markdown ?? text(args, 'text') ?? '').slice(0, textMax);
+  const attached = attachmentsOf(args);
+  if (!hasBlocks) {
+    if (message === '' && attached === 0) throw new SlackRefusal('no_text');
     return { text: message, ...metadata };
   }
   const parsed = parseBlocks(given);
@@ -108,9 +130,29 @@ export function content(args: Args): Pick<FakeMessage, 'text' | 'blocks' | 'meta
   return { text: message, blocks: parsed.blocks, ...metadata };
 }
 
-function metadataOf(args: Args): Pick<FakeMessage, 'metadata'> {
+/** They are checked and counted, and not shown: no message of ours has any. */
+function attachmentsOf(args: Args): number {
+  const given = structured(args, 'attachments', 'invalid_attachments') ?? [];
+  if (!Array.isArray(given)) throw new SlackRefusal('invalid_attachments');
+  if (given.length > attachmentsMax) throw new SlackRefusal('too_many_attachments');
+  return given.length;
+}
+
+function warning(args: Args): Readonly<Record<string, unknown>> {
+  if ((text(args, 'text') ?? '').length <= textMax) return {};
+  const messages = ['[WARN] Your message was truncated but still posted. The `text` field accepts up to 40,000 characters.'];
+  return { warning: 'message_truncated', response_metadata: { messages, warnings: ['message_truncated'] } };
+}
+
+function isEmpty(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && Object.keys(value).length === 0;
+}
+
+function metadataOf(args: Args, mayBeEmpty: boolean): Pick<FakeMessage, 'metadata'> {
   const given = structured(args, 'metadata', 'invalid_metadata_format');
   if (given === undefined) return {};
+  if (typeof given !== 'object' || given === null) throw new SlackRefusal('invalid_metadata_format');
+  if (mayBeEmpty && isEmpty(given)) return {};
   if (JSON.stringify(given).length > metadataMax) throw new SlackRefusal('metadata_too_large');
   const parsed = messageMetadata.safeParse(given);
   if (!parsed.success) throw new SlackRefusal('invalid_metadata_schema');

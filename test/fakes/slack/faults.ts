@@ -6,10 +6,12 @@ export type Fault =
 
 /** What goes wrong next, by method, in the order in which it was asked for. */
 export class Faults {
-  readonly #queued = new Map<string, Fault[]>();
+  readonly #queued = new Map<string, (Fault | undefined)[]>();
 
-  add(method: string, fault: Fault, times = 1): void {
+  /** `after` so many calls that go right. */
+  add(method: string, fault: Fault, times = 1, after = 0): void {
     const queue = this.#queued.get(method) ?? [];
+    for (let count = 0; count < after; count += 1) queue.push(undefined);
     for (let count = 0; count < times; count += 1) queue.push(fault);
     this.#queued.set(method, queue);
   }

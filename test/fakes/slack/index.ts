@@ -76,6 +76,8 @@ export interface SlackEmulator {
   ): void;
   hang(method: string, ms: number, times?: number): void;
   doThenTimeout(method: string, times?: number): void;
+  /** The same, once, after so many calls of the method that go right. */
+  faultAfter(method: string, after: number, fault: Fault): void;
   /** Where Socket Mode is on. */
   readonly socket: SocketMode | undefined;
   /** Forgets faults and how much of the rate limits was used. */
@@ -129,6 +131,7 @@ export async function startSlackEmulator(options: SlackEmulatorOptions): Promise
     fail: (method, { times = 1, ...fault }) => faults.add(method, { kind: 'fail', ...fault } satisfies Fault, times),
     hang: (method, ms, times) => faults.add(method, { kind: 'hang', ms }, times),
     doThenTimeout: (method, times) => faults.add(method, { kind: 'doThenTimeout' }, times),
+    faultAfter: (method, after, fault) => faults.add(method, fault, 1, after),
     calm: () => {
       faults.clear();
       limits.reset();

@@ -12,7 +12,7 @@ export const viewMethods: Readonly<Record<string, Method>> = {
     run: (args, world) => {
       const trigger = useTrigger(args, world);
       const { user } = trigger;
-      const view = viewOf(structured(args, 'view', 'invalid_arguments'));
+      const view = ownId(viewOf(structured(args, 'view', 'invalid_arguments')), world);
       for (const [id, open] of world.views) if (open.user === user) world.views.delete(id);
       return { view: store({ view, world, user, trigger }) };
     },
@@ -25,7 +25,7 @@ export const viewMethods: Readonly<Record<string, Method>> = {
       const root = stack[0];
       if (root === undefined) throw new SlackRefusal('not_found');
       if (stack.length >= stackMax) throw new SlackRefusal('push_limit_reached');
-      const view = viewOf(structured(args, 'view', 'invalid_arguments'));
+      const view = ownId(viewOf(structured(args, 'view', 'invalid_arguments')), world);
       return { view: store({ view, world, user, trigger, rootId: root.rootId }) };
     },
   },
@@ -39,7 +39,7 @@ export const viewMethods: Readonly<Record<string, Method>> = {
       if (old === undefined) throw new SlackRefusal('not_found');
       const hash = text(args, 'hash');
       if (hash !== undefined && hash !== old.hash) throw new SlackRefusal('hash_conflict');
-      const view = viewOf(structured(args, 'view', 'invalid_arguments'));
+      const view = ownId(viewOf(structured(args, 'view', 'invalid_arguments')), world, old.id);
       return { view: store({ view, world, user: old.user, rootId: old.rootId, id: old.id }) };
     },
   },
@@ -52,6 +52,14 @@ function useTrigger(args: Args, world: SlackWorld): Trigger {
   if (trigger.expires < Date.now()) throw new SlackRefusal('expired_trigger_id');
   trigger.used = true;
   return trigger;
+}
+
+/** “Must be unique for all views on a team.” */
+function ownId(view: View, world: SlackWorld, own?: string): View {
+  const { external_id: id = '' } = view;
+  const taken = id !== '' && [...world.views.values()].some((open) => open.id !== own && open.view.external_id === id);
+  if (taken) throw new SlackRefusal('duplicate_external_id');
+  return view;
 }
 
 /** A view as Slack takes it, with every id that it was sent without. @throws SlackRefusal */

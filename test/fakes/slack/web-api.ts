@@ -51,7 +51,13 @@ export class WebApi {
   }
 
   async handle(method: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const args = argsOf(request, await readBody(request));
+    const body = await readBody(request);
+    const malformed = malformedBy(request, body);
+    if (malformed !== undefined) {
+      this.#note(method, malformed);
+      return sendJson(response, 200, { ok: false, error: malformed });
+    }
+    const args = argsOf(request, body);
     const wait = this.#limits.take(method, String(args.channel ?? ''));
     if (wait !== undefined) {
       this.#note(method, '429');
@@ -123,6 +129,27 @@ export class WebApi {
 function isSame(token: string, known: string | undefined): boolean {
   const [given, expected] = [Buffer.from(token), Buffer.from(known ?? '')];
   return known !== undefined && given.length === expected.length && timingSafeEqual(given, expected);
+}
+
+const postTypes = ['application/json', 'application/x-www-form-urlencoded', 'multipart/form-data', 'text/plain'];
+const charsets = ['utf-8', 'iso-8859-1'];
+
+/** What every method refuses before it looks at anything. https://docs.slack.dev/reference/methods/chat.update#errors */
+function malformedBy(request: IncomingMessage, body: string): string | undefined {
+  const [type = '', ...parameters] = (request.headers['content-type'] ?? '').toLowerCase().split(';');
+  if (body !== '' && type === '') return 'missing_post_type';
+  if (type !== '' && !postTypes.includes(type.trim())) return 'invalid_post_type';
+  const charset = parameters.map((one) => /^\s*charset="?([^"]+)"?$/.exec(one)?.[1]).find((one) => one !== undefined);
+  if (charset !== undefined && !charsets.includes(charset)) return 'invalid_charset';
+  if (type.trim() === 'application/json' && body !== '') {
+    try {
+      const parsed: unknown = JSON.parse(body);
+      if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) return 'json_not_object';
+    } catch {
+      return 'invalid_json';
+    }
+  }
+  return Object.keys(argsOf(request, body)).some((name) => !/^\w{1,100}$/.test(name)) ? 'invalid_arg_name' : undefined;
 }
 
 function argsOf(request: IncomingMessage, body: string): Args {

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { linkSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from '@jest/globals';
@@ -11,7 +11,7 @@ import { keyRegisterSuite } from '../../suites/key-register.ts';
 const root = mkdtempSync(join(tmpdir(), 'firebreak-evidence-'));
 const dir = join(root, 'evidence');
 afterAll(() => rmSync(root, { recursive: true, force: true }));
-const shelves = ['keys', 'destroyed', 'holds'];
+const shelves = ['keys', 'destroyed', 'holds', 'manifests'];
 const pathOf = (sha256: string): string => join(dir, sha256.slice(0, 2), sha256);
 
 describe('in a folder', () => {
@@ -35,5 +35,22 @@ describe('in a folder', () => {
     writeFileSync(join(root, 'file'), '');
     const put = createFolderStore({ dir: join(root, 'file') }).put(Buffer.from('x'), 'text/plain');
     await expect(put).rejects.toMatchObject({ code: 'FB_ERR_UNAVAILABLE' });
+    const add = createFolderShelf({ dir: join(root, 'file') }).add('keys/a', Buffer.from('x'));
+    await expect(add).rejects.toMatchObject({ code: 'FB_ERR_UNAVAILABLE' });
+  });
+
+  test('what a killed process has left of adding something goes with it, and nothing else', async () => {
+    const shelf = createFolderShelf({ dir });
+    await shelf.add('keys/a', Buffer.from('wrapped'));
+    await shelf.add('keys/ab', Buffer.from('another'));
+    for (const name of ['a', 'ab']) linkSync(join(dir, 'keys', name), join(dir, 'keys', `${name}.1f0c.draft`));
+    await shelf.remove('keys/a');
+    expect(
+      readdirSync(join(dir, 'keys'))
+        .filter((name) => name.startsWith('a') && name.length < 16)
+        .sort(),
+    ).toEqual(['ab', 'ab.1f0c.draft']);
+    expect(await shelf.get('keys/a')).toBeUndefined();
+    await shelf.remove('keys/ab');
   });
 });

@@ -2,15 +2,13 @@ import { randomBytes } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { openStream, sealStream } from '../../../integrations/evidence/sealed-stream.ts';
+import { inParts } from '../../in-parts.ts';
 
 const key = randomBytes(32);
 const segment = 1024 * 1024;
 const sealedSegment = segment + 16;
 const head = 52;
 
-async function* inParts(bytes: Uint8Array, size: number): AsyncGenerator<Uint8Array> {
-  for (let start = 0; start < bytes.length; start += size) yield bytes.subarray(start, start + size);
-}
 async function all(data: AsyncIterable<Uint8Array>): Promise<Buffer> {
   const parts: Uint8Array[] = [];
   for await (const part of data) parts.push(Buffer.from(part));

@@ -2,6 +2,7 @@ import { afterEach, describe, expect, test } from '@jest/globals';
 import { FirebreakError, RetryLaterError } from '../../../core/errors.ts';
 import type { Ticket, TicketRequest } from '../../../core/ticket.ts';
 import { createGithubTickets, type GithubTicketsOptions } from '../../../integrations/github/tickets.ts';
+import { limitAnswer } from '../../fakes/github/api.ts';
 import { shownText } from '../../fakes/github/page.ts';
 import { type GithubFake, startGithubFake } from '../../fakes/github/server.ts';
 
@@ -29,7 +30,7 @@ async function github(options: Partial<Parameters<typeof startGithubFake>[0]> = 
 }
 
 function tickets(fake: GithubFake, options: Partial<GithubTicketsOptions> = {}) {
-  return createGithubTickets({ repository, token, apiUrl: fake.url, timeoutMs: 300, ...options });
+  return createGithubTickets({ repository, token, apiUrl: fake.url, timeoutMs: 1_000, ...options });
 }
 
 async function faultOf(promise: Promise<unknown>): Promise<FirebreakError> {
@@ -168,11 +169,45 @@ describe('what is refused', () => {
     expect((await faultOf(tickets(fake, { repository: 'acme/none' }).open(request, signal))).code).toBe('FB_ERR_NOT_FOUND');
   });
 
-  test('content that GitHub does not accept', async () => {
+  test('content that GitHub does not accept, by the name of its field', async () => {
     const fake = await github();
-    fake.inject({ method: 'POST', path: /\/issues$/, what: 'fail', status: 422 });
+    const body = {
+      message: 'Validation Failed',
+      errors: [{ resource: 'Label', field: 'name', code: 'invalid', value: 'pa55word' }],
+    };
+    fake.inject({ method: 'POST', path: /\/issues$/, what: 'fail', status: 422, body });
     const fault = await faultOf(tickets(fake).open(request, signal));
     expect([fault.code, fault.retryable]).toEqual(['FB_ERR_REFUSED', false]);
+    expect(fault.detail).toContain('does not accept the content (field name)');
+    expect(fault.detail).not.toContain('pa55word');
+  });
+
+  test.each([
+    [{ issuesOff: true }, 'FB_ERR_REFUSED', 'issues are switched off'],
+    [{ archived: true }, 'FB_ERR_REFUSED', 'archived'],
+    [{ movedTo: 'acme/other' }, 'FB_ERR_REFUSED', 'write its new name into tickets.github.repository'],
+  ] as const)('a repository with %j, and it says what to do', async (options, code, why) => {
+    const fault = await faultOf(tickets(await github(options)).open(request, signal));
+    expect([fault.code, fault.retryable]).toEqual([code, false]);
+    expect(fault.detail).toContain(why);
+  });
+
+  test('a comment and a closing, where the repository has changed since: the line names what is wrong', async () => {
+    const off = await github({ issuesOff: true });
+    expect((await faultOf(tickets(off).close({ id: '1', reason: 'completed' }, signal))).detail).toContain(
+      'issues are switched off',
+    );
+    const moved = await github({ movedTo: 'acme/other' });
+    expect((await faultOf(tickets(moved).close({ id: '1', reason: 'completed' }, signal))).detail).toContain('has moved');
+  });
+
+  test('a page of a proxy’s in place of an answer: looked for again, and one issue', async () => {
+    const fake = await github();
+    fake.inject({ method: 'POST', path: /\/issues$/, what: 'fail', status: 200, body: '<!doctype html>' });
+    expect((await tickets(fake, { settleMs: 0 }).open(request, signal)).state).toBe('ambiguous');
+    fake.inject({ method: 'GET', path: /\/issues$/, what: 'fail', status: 200, body: '<!doctype html>' });
+    expect((await faultOf(tickets(fake).open(request, signal))).retryable).toBe(true);
+    expect(await tickets(fake).open(request, signal)).toMatchObject({ state: 'created' });
   });
 });
 
@@ -201,6 +236,20 @@ describe('limits', () => {
     });
     const fault = await faultOf(tickets(fake).open(request, signal));
     expect(fault instanceof RetryLaterError && fault.retryAfterMs).toBeGreaterThan(95_000);
+  });
+
+  test.each([
+    ['primary', 119_000, 120_000],
+    ['secondary', 60_000, 60_000],
+    ['secondary without a time', 60_000, 60_000],
+  ] as const)('what GitHub says at its %s limit is waited for, and the ticket is made after', async (which, least, most) => {
+    const fake = await github();
+    fake.inject({ method: 'POST', path: /\/issues$/, what: 'fail', ...limitAnswer(which) });
+    const fault = await faultOf(tickets(fake).open(request, signal));
+    const wait = fault instanceof RetryLaterError ? fault.retryAfterMs : 0;
+    expect([wait >= least - 1_000, wait <= most + 1_000]).toEqual([true, true]);
+    expect(await tickets(fake).open(request, signal)).toMatchObject({ state: 'created' });
+    expect(fake.store.all()).toHaveLength(1);
   });
 
   test('a plain 403 is no limit', async () => {

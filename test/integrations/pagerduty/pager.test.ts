@@ -95,12 +95,32 @@ describe('a page', () => {
     expect(fake.alerts.map((alert) => alert.status)).toEqual(['resolved']);
   });
 
+  /** Nobody has been called by whatever else says 2xx. */
+  test.each([
+    ['a proxy’s page', '<!doctype html><title>Sign in</title>'],
+    ['an empty object', {}],
+    ['a status that is none of success', { status: 'throttled' }],
+  ])('that is answered with 200 and %s is sent again', async (_what, body) => {
+    const { fake, pager } = await pagerduty();
+    fake.inject({ method: 'POST', path: /enqueue/, what: 'fail', status: 200, body });
+    await expect(pager().page(page, signal)).rejects.toMatchObject({ code: 'FB_ERR_UNAVAILABLE', retryable: true });
+    await untilDone(() => pager().page(page, signal));
+    expect(fake.alerts).toHaveLength(1);
+  });
+
+  test('beyond PagerDuty’s rate waits half a minute, for no header says how long', async () => {
+    const { fake, pager } = await pagerduty();
+    for (let count = 0; count < 120; count += 1) await pager().page(page, signal);
+    await expect(pager().page(page, signal)).rejects.toMatchObject({ code: 'FB_ERR_UNAVAILABLE', retryAfterMs: 30_000 });
+    expect(fake.alerts).toHaveLength(1);
+  });
+
   test('with a key that PagerDuty does not know is refused, and the key is in no error', async () => {
     const { fake } = await pagerduty();
     const error: unknown = await createPagerDuty({ routingKey: 'c'.repeat(32), apiUrl: fake.url })
       .page(page, signal)
       .catch((reason: unknown) => reason);
-    expect(error).toMatchObject({ code: 'FB_ERR_REFUSED' });
+    expect(error).toMatchObject({ code: 'FB_ERR_REFUSED', detail: expect.stringContaining('check paging.pagerduty') });
     expect(String(error)).not.toContain('cccc');
   });
 

@@ -84,6 +84,52 @@ describe('whom an alert is about', () => {
     });
   });
 
+  test.each([
+    ['the container runtime', 'k8s', 'k8s.pod.uid'],
+    ['the container runtime, to 0.37', 'k8s', 'k8s.pod.id'],
+    ['the plugin that asks the API server', 'k8smeta', 'k8smeta.pod.uid'],
+  ])('is the pod by its uid, and its Deployment, where they are known from %s', (_from, source, uidField) => {
+    const uid = '3e41dc6b-08a8-44db-bc2a-3724b18ab19a';
+    const fields = {
+      'k8s.ns.name': null,
+      'k8s.pod.name': '<NA>',
+      [`${source}.ns.name`]: 'team-a',
+      [`${source}.pod.name`]: 'api-0',
+      [`${source}.deployment.name`]: 'api',
+      [uidField]: uid,
+    };
+    expect(decode({ output_fields: fields })).toMatchObject({
+      pod: { namespace: 'team-a', name: 'api-0', uid },
+      workload: { kind: 'Deployment', namespace: 'team-a', name: 'api' },
+    });
+    // Of a static pod the runtime knows a hash of the manifest, and the API server another uid.
+    const hash = 'd41d8cd98f00b204e9800998ecf8427e';
+    for (const unknown of [hash, null, '<NA>', '', 7, `${uid}x`]) {
+      expect(decode({ output_fields: { ...fields, [uidField]: unknown } }).pod).toEqual({ namespace: 'team-a', name: 'api-0' });
+    }
+  });
+
+  test('is found by the container’s id, by its whole one where that is all there is', () => {
+    const full = '3ad7b26ded6d8e7b23da7d48fe889434573036c27ae5a74837233de441c3601e';
+    const container = (ids: object) => decode({ output_fields: ids }).container;
+    expect(container({ 'container.id': '3ad7b26ded6d', 'container.full_id': full })).toEqual({ id: '3ad7b26ded6d' });
+    expect(container({ 'container.id': '<NA>', 'container.full_id': full })).toEqual({ id: full });
+    expect(container({ 'container.id': 'host', 'container.full_id': '' })).toBeUndefined();
+  });
+
+  test.each([
+    ['aws_cloudtrail', { 'ct.srcip': '203.0.113.9', 'ct.user': 'eve' }],
+    ['okta', { 'okta.client.ip': '203.0.113.9', 'okta.actor.alternateid': 'eve' }],
+    ['gcp_auditlog', { 'gcp.callerIP': '203.0.113.9', 'gcp.user': 'eve' }],
+  ])('is the cluster for the plugin %s, whose address and user can be looked for', (source, fields) => {
+    const alert = decode({ source, hostname: 'node-7', output_fields: fields });
+    for (const absent of ['pod', 'node', 'container', 'workload']) expect(alert).not.toHaveProperty(absent);
+    expect(alert.observables).toEqual([
+      { type: 'ip', value: '203.0.113.9' },
+      { type: 'user', value: 'eve' },
+    ]);
+  });
+
   test.each([null, '', '<NA>', 'host', {}, undefined, 7])('is no pod when the name is spelt %p', (name) => {
     const alert = decode({ output_fields: { 'k8s.ns.name': 'team-a', 'k8s.pod.name': name, 'container.id': '0123456789ab' } });
     expect(alert).not.toHaveProperty('pod');

@@ -6,6 +6,7 @@ import { type Decoded, withConfiguredSeverity } from '../../../core/sensor.ts';
 import { severities } from '../../../core/severity.ts';
 import { recognise, sensors } from '../../../integrations/sensors/index.ts';
 import { parseAlerts } from '../../../service/intake/parse.ts';
+import { cpuMsSince } from '../../cpu-time.ts';
 
 const root = join(import.meta.dirname, '../../fixtures/alerts');
 const texts = readdirSync(root, { recursive: true, encoding: 'utf8' })
@@ -88,12 +89,6 @@ function expectSound(decoded: readonly Decoded[]): void {
     expect(alert.observables.length).toBeLessThanOrEqual(32);
     expect(withConfiguredSeverity(alert, { [alert.sensor]: { severities: { '*': 'low' } } }).severity).toBe('low');
   }
-}
-
-/** Not by the clock on the wall: the machine may have other things to do. */
-function cpuMsSince(started: NodeJS.CpuUsage): number {
-  const { user, system } = process.cpuUsage(started);
-  return (user + system) / 1_000;
 }
 
 describe.each(sensors.map((sensor) => [sensor.name, sensor] as const))('%s', (_name, sensor) => {

@@ -55,6 +55,24 @@ describe('an event', () => {
     });
   });
 
+  test.each([
+    ['with plain spaces', ' '],
+    ['with the non-breaking ones that later versions write', '\u00a0'],
+  ])('of trace_exec has its command line %s between the arguments, without the secrets in it', (_what, space) => {
+    const alert = alertOf({
+      ...image,
+      error: '',
+      args: ['/usr/bin/mysql', '-u', 'root', '-pS3cr3tPassw0rd', '-h', '203.0.113.9'].join(space),
+    });
+    expect(alert).toMatchObject({ rule: 'trace_exec', process: { name: 'wget', exe: '/usr/bin/mysql' } });
+    expect(alert.process?.commandLine).toMatch(/^\/usr\/bin\/mysql -u root -p\S+ -h 203\.0\.113\.9$/);
+    expect(JSON.stringify(alert)).not.toContain('S3cr3tPassw0rd');
+    expect(alert.observables).toEqual([
+      { type: 'path', value: '/usr/bin/mysql' },
+      { type: 'ip', value: '203.0.113.9' },
+    ]);
+  });
+
   test('of trace_dns and trace_tcp gives what was asked for', () => {
     expect(alertOf({ ...image, qr: 'Q', qtype: 'A', name: 'evil.example.org.' })).toMatchObject({
       rule: 'trace_dns',

@@ -46,6 +46,28 @@ describe('a matched policy', () => {
     expect(alertOf(upper).id).toBe(alertOf(fixture('kubearmor/rw-agent-stdout-camelcase.json')).id);
   });
 
+  test('of a container that is traced without the node’s help (Fargate) names the pod as its host: that is no node', () => {
+    const alert = alertOf({ ...relay, HostName: relay.PodName });
+    expect(alert).toMatchObject({ pod: { namespace: 'presets', name: 'fileless-867-g7' } });
+    expect(alert).not.toHaveProperty('node');
+  });
+
+  test('of a container that no cluster runs has no pod; its bare Pod’s owner is the pod itself', () => {
+    expect(alertOf({ ...relay, NamespaceName: 'container_namespace', Owner: undefined })).not.toHaveProperty('pod');
+    const Owner = { Ref: 'Pod', Name: 'fileless-867-g7', Namespace: 'presets' };
+    expect(alertOf({ ...relay, Owner }).workload).toEqual({ kind: 'Pod', namespace: 'presets', name: 'fileless-867-g7' });
+  });
+
+  test.each([
+    ['Block', ['enforced', 'block']],
+    ['Audit', []],
+    ['Audit (Block)', []],
+    ['Allow', []],
+  ])('with the action %p has the tags %p besides its own', (Action, tags) => {
+    expect(alertOf({ ...relay, Action, ATags: ['X'] }).tags).toEqual(['X', ...tags]);
+    expect(alertOf({ ...relay, Action, ATags: [], Tags: 'NIST,X' }).tags).toEqual(['NIST', 'X', ...tags]);
+  });
+
   test('of the host is about the node', () => {
     const { PodName: _pod, ContainerID: _id, ContainerName: _name, ContainerImage: _image, Owner: _owner, ...host } = relay;
     const alert = alertOf({ ...host, Type: 'MatchedHostPolicy', NamespaceName: '' });

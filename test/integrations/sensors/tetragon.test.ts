@@ -47,6 +47,19 @@ describe('a hit of a tracing policy', () => {
     expect(alertOf(change({ tags: ['T1071.001', 'MITRE_TA0011_c2'] })).mitre).toEqual(['T1071.001', 'TA0011']);
   });
 
+  test.each([
+    ['KPROBE_ACTION_SIGKILL', ['enforced', 'sigkill']],
+    ['KPROBE_ACTION_OVERRIDE', ['enforced', 'override']],
+    ['KPROBE_ACTION_NOTIFYENFORCER', ['enforced', 'notifyenforcer']],
+    ['KPROBE_ACTION_NOTIFYKILLER', ['enforced', 'notifykiller']],
+    ['KPROBE_ACTION_POST', []],
+    ['KPROBE_ACTION_NOPOST', []],
+    ['KPROBE_ACTION_SIGNAL', []],
+    [undefined, []],
+  ])('with the action %p has the tags %p', (action, tags) => {
+    expect(alertOf(change({ action, tags: undefined })).tags).toEqual(tags);
+  });
+
   test('without a pod keeps the container by which it is found', () => {
     const alert = alertOf(fixture('tetragon/rw-docker-but-no-pod.json'));
     expect(alert).toMatchObject({ rule: 'file-monitoring', node: 'worker-1', container: { id: '0ed7f0a2f9f425f' } });
@@ -131,7 +144,16 @@ describe('the agent’s own messages', () => {
       node_name: 'n1',
       time: '2026-06-01T10:00:00Z',
     };
-    expect(itemsOf(throttle)).toMatchObject([{ kind: 'health', host: 'n1' }]);
+    expect(itemsOf(throttle)).toMatchObject([
+      {
+        kind: 'health',
+        sensor: 'tetragon',
+        host: 'n1',
+        text: 'events of a cgroup are throttled: some are dropped (THROTTLE_START, kubepods)',
+      },
+    ]);
+    const stop = { ...throttle, process_throttle: { type: 'THROTTLE_STOP', cgroup: 'kubepods' } };
+    expect(itemsOf(stop)).toMatchObject([{ text: 'events of a cgroup are no longer throttled (THROTTLE_STOP, kubepods)' }]);
   });
 });
 

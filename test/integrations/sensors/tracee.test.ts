@@ -60,6 +60,44 @@ describe('a signature of Tracee', () => {
     expect(alertOf(fixture('tracee/rw-v1beta1-severity-info-omitted.json')).severity).toBe('info');
   });
 
+  test('of v1beta1 as the program’s own writer has it: numbers for the enumeration, `value` for each argument', () => {
+    const { data: _data, threat, detected_from: _from, id: _id, ...event } = JSON.parse(v1beta1);
+    const alert = alertOf({
+      ...event,
+      id: 6014,
+      data: [
+        { name: 'pathname', value: '/etc/shadow' },
+        { name: 'remote_addr', value: { sa_family: 2, sin_addr: '203.0.113.9', sin_port: 443 } },
+        { name: 'inode', value: 1_234_567 },
+      ],
+      threat: { ...threat, severity: 4 },
+    });
+    expect(alert).toMatchObject({
+      rule: 'file_modification',
+      severity: 'critical',
+      pod: { name: 'api-0' },
+      process: { pid: 12345 },
+    });
+    expect(alert.observables).toEqual([
+      { type: 'path', value: '/etc/shadow' },
+      { type: 'ip', value: '203.0.113.9' },
+      { type: 'path', value: '/usr/bin/vi' },
+    ]);
+  });
+
+  test('of v1beta1 when `workload` was still called `context`', () => {
+    const { workload, ...event } = JSON.parse(v1beta1);
+    const { host_pid: _host, ...process } = workload.process;
+    const alert = alertOf({ ...event, context: { ...workload, process: { ...process, pid: 12345, namespaced_pid: 7 } } });
+    expect(alert).toMatchObject({
+      pod: { namespace: 'team-a', name: 'api-0' },
+      container: { id: '84c0b936c919' },
+      process: { name: 'vi', exe: '/usr/bin/vi', pid: 12345 },
+    });
+    const { threat: _threat, ...telemetry } = { ...event, context: workload };
+    expect(itemsOf(telemetry)).toMatchObject([{ kind: 'ignored', sensor: 'tracee' }]);
+  });
+
   test('as tracee-rules wrapped it', () => {
     const event = JSON.parse(nested);
     const { metadata, ...context } = event;

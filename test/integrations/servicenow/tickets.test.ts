@@ -53,6 +53,31 @@ describe('a record of ServiceNow', () => {
     await expect(tickets(fake).open(request, signal)).rejects.toMatchObject({ code: 'FB_ERR_REFUSED' });
   });
 
+  test('is refused, and not made again, where the account may not read the correlation id', async () => {
+    const fake = await servicenow({ hidden: ['correlation_id'] });
+    const system = tickets(fake);
+    for (let time = 0; time < 2; time += 1)
+      await expect(system.open(request, signal)).rejects.toMatchObject({
+        code: 'FB_ERR_REFUSED',
+        detail: expect.stringContaining('may not set correlation_id, or not read it'),
+      });
+    expect(fake.records).toHaveLength(1);
+  });
+
+  test.each([
+    ['state', 'the account may not set state'],
+    ['work_notes', 'the account may not write work_notes'],
+  ])('is not called closed or commented where the instance drops %s without a word', async (column, why) => {
+    const fake = await servicenow({ readOnly: [column] });
+    const system = tickets(fake);
+    const { id = '' } = await system.open(request, signal);
+    const work =
+      column === 'state'
+        ? system.close({ id, reason: 'completed' }, signal)
+        : system.comment({ id, key: 'c', text: 'x' }, signal);
+    await expect(work).rejects.toMatchObject({ code: 'FB_ERR_REFUSED', detail: expect.stringContaining(why) });
+  });
+
   test('that was made twice at the same moment is resolved as a duplicate', async () => {
     const fake = await servicenow();
     await Promise.all([tickets(fake).open(request, signal), tickets(fake).open(request, signal)]);

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { ClickOptions } from '../../fakes/slack/index.ts';
-import { channel, post, questionCard, type Rig, signingSecret, startRig, until } from './fixture.ts';
+import { channel, keep, plainCard, post, questionCard, type Rig, signingSecret, startRig, target, until } from './fixture.ts';
 
 let rig: Rig;
 beforeEach(async () => {
@@ -12,13 +12,6 @@ afterEach(() => rig.stop());
 const remove: ClickOptions = { user: 'U0ADA', actionId: 'fb_decide1' };
 /** Refused before any dialog could open. */
 const refused: ClickOptions = { ...remove, dialog: 'leave' };
-/** A choice that changes nothing: one click decides. */
-const keep: ClickOptions = { user: 'U0ADA', actionId: 'fb_vote0' };
-const plainCard = questionCard({
-  choices: [
-    { id: 'keep', label: 'Keep it', quorum: 1, destructive: false, weakens: false, changes: [], blastRadius: [], notes: [] },
-  ],
-});
 
 describe('a click', () => {
   test('of a member reaches the service with the stored button, and is answered to that person only', async () => {
@@ -59,10 +52,29 @@ describe('a click', () => {
 
   test('is acknowledged at once though the service takes its time', async () => {
     await rig.stop();
-    rig = await startRig({ onClick: () => new Promise((resolve) => setTimeout(() => resolve({ text: 'late' }), 1_000)) });
+    let finish: ((answer: { readonly text: string }) => void) | undefined;
+    rig = await startRig({
+      onClick: () =>
+        new Promise((resolve) => {
+          finish = resolve;
+        }),
+    });
     await post(rig);
-    expect((await rig.slack.click(remove)).tookMs).toBeLessThan(500);
-    await until(() => rig.slack.ephemerals('U0ADA').find((message) => message.text === 'late'));
+    expect((await rig.slack.click(remove)).status).toBe(200);
+    (await until(() => finish))({ text: 'late' });
+    await until(() => rig.slack.ephemerals('U0ADA').find((message) => message.text === `late (${target})`));
+  });
+
+  test('is answered with what it is about, now and when the incident answers: one person may answer several questions', async () => {
+    await post(rig);
+    await rig.slack.click(remove);
+    const said = () => rig.slack.ephemerals('U0ADA').map(({ text }) => text);
+    await until(() => said()[0]);
+    expect(said()).toEqual([expect.stringMatching(new RegExp(`\\(${target}\\)$`))]);
+    const [click] = rig.clicks;
+    expect(click?.about).toBe(target);
+    await rig.desk.answerClick({ channel, user: 'U0ADA', text: 'Decided.', about: target });
+    expect(said().at(-1)).toBe(`Decided. (${target})`);
   });
 
   test('is answered also when the service fails, without its words', async () => {

@@ -125,7 +125,7 @@ test('who may not answer gets no dialog, but an answer', async () => {
   rig = await startRig({ mayAnswer: async () => ({ refusal: 'Only oncall may answer this.' }) });
   await post(rig);
   await rig.slack.click(remove);
-  expect(await until(() => answers()[0])).toBe('Only oncall may answer this.');
+  expect(await until(() => answers()[0])).toBe('Only oncall may answer this. (shop/cart-7d9c5b6f4-x2x8k)');
   expect(rig.slack.calls.filter(({ method }) => method === 'views.open')).toEqual([]);
 });
 

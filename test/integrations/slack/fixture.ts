@@ -10,14 +10,17 @@ import type {
   SuppressionDraft,
 } from '../../../core/card.ts';
 import type { CardGroup, GroupButton } from '../../../core/card-group.ts';
+import type { Unanswered } from '../../../core/unanswered.ts';
 import { createSlackDesk, type SlackDesk, type SlackDeskOptions } from '../../../integrations/slack/desk.ts';
 import type { SlackIncident, SlackProposal, SlackRestraint } from '../../../integrations/slack/order-dialogs.ts';
 import type { Refusal } from '../../../integrations/slack/refusal.ts';
-import { type SlackEmulator, startSlackEmulator } from '../../fakes/slack/index.ts';
+import { type ClickOptions, type SlackEmulator, startSlackEmulator } from '../../fakes/slack/index.ts';
 
 export const appId = 'A0FIREBREAK';
 export const teamId = 'T0ACME';
 export const channel = 'C0SECURITY';
+/** What the question of `questionCard` is about. */
+export const target = 'shop/cart-7d9c5b6f4-x2x8k';
 export const signingSecret = '8f742231b10e8888abcd99yyyzzz85a5';
 export const botToken = 'xoxb-not-a-real-token';
 export const appToken = 'xapp-not-a-real-token';
@@ -85,6 +88,21 @@ export class MemoryCards implements CardStore {
   async groupButton(buttonId: string): Promise<GroupButton | undefined> {
     return this.groupClicks.get(buttonId);
   }
+  readonly unanswered = new Map<string, Unanswered>();
+  /** How often it was asked who is unanswered. */
+  looks = 0;
+  async saveUnanswered(one: Unanswered): Promise<void> {
+    this.unanswered.set(one.id, one);
+  }
+  async forgetUnanswered(id: string): Promise<void> {
+    this.unanswered.delete(id);
+  }
+  async takeUnanswered(before: number): Promise<readonly Unanswered[]> {
+    this.looks += 1;
+    const old = [...this.unanswered.values()].filter(({ at }) => at < before);
+    for (const { id } of old) this.unanswered.delete(id);
+    return old;
+  }
   async saveModal(modal: OpenModal): Promise<void> {
     this.modals.set(modal.modalId, modal);
   }
@@ -96,6 +114,9 @@ export class MemoryCards implements CardStore {
   }
   async message(key: string): Promise<MessageRef | undefined> {
     return this.messages.get(key);
+  }
+  async forgetMessage(key: string): Promise<void> {
+    this.messages.delete(key);
   }
 }
 
@@ -118,7 +139,7 @@ export function questionCard(changes: Partial<QuestionCard> = {}): QuestionCard 
       sensor: 'falco',
       at: '2026-03-01T14:02:11.123Z',
       count: 3,
-      pod: 'shop/cart-7d9c5b6f4-x2x8k',
+      pod: target,
       image: 'registry.example.com/shop/cart:1.4.2',
       rollout: { revision: '12', at: '2026-03-01T13:20:00Z' },
       process: '/tmp/.x/kdevtmpfsi',
@@ -141,6 +162,15 @@ export function questionCard(changes: Partial<QuestionCard> = {}): QuestionCard 
         until: '2026-03-01T18:02:11.200Z',
       },
     ],
+    left: {
+      workload: 'deployment/shop/cart',
+      at: '2026-03-01T14:02:11.900Z',
+      ready: 2,
+      pods: 3,
+      services: ['cart'],
+      budgets: ['cart'],
+      secrets: ['cart-db', 'registry-pull'],
+    },
     evidence: [
       { name: 'pod.yaml', sha256: '9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08', bytes: 8_412 },
       { name: 'logs/cart.txt', sha256: '60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752', bytes: 2_204_111 },
@@ -169,12 +199,21 @@ export function questionCard(changes: Partial<QuestionCard> = {}): QuestionCard 
       },
     ],
     votes: [],
-    onSilence: 'the quarantine is renewed and the next level is asked. Nothing is deleted.',
+    onSilence: 'The pod stays quarantined. Nothing is deleted.',
     level: { group: 'oncall', until: '2026-03-01T14:17:11Z', next: 'leads', number: 0 },
     status: { state: 'open' },
     ...changes,
   };
 }
+
+/** A card all of whose choices change nothing: one click decides. */
+export const plainCard = questionCard({
+  choices: [
+    { id: 'keep', label: 'Keep it', quorum: 1, destructive: false, weakens: false, changes: [], blastRadius: [], notes: [] },
+  ],
+});
+/** The click on its choice. */
+export const keep: ClickOptions = { user: 'U0ADA', actionId: 'fb_vote0' };
 
 export const draft: SuppressionDraft = {
   incident,
@@ -322,7 +361,7 @@ export function post(rig: Rig, card: QuestionCard = questionCard()): Promise<Mes
 }
 
 /** Waits for what happens after the click was acknowledged. */
-export async function until<Value>(look: () => Value | undefined, ms = 3_000): Promise<Value> {
+export async function until<Value>(look: () => Value | undefined, ms = 30_000): Promise<Value> {
   const end = Date.now() + ms;
   for (;;) {
     const value = look();

@@ -100,7 +100,14 @@ const rubbishCard: fc.Arbitrary<QuestionCard> = fc
       text: r.text,
       happened: {
         ...base.happened,
-        ...{ rule: r.rule, commandLine: r.commandLine, image: r.image, signature: r.image, rollout: { revision: r.rule } },
+        ...{
+          rule: r.rule,
+          commandLine: r.commandLine,
+          image: r.image,
+          signature: r.image,
+          doubt: r.image,
+          rollout: { revision: r.rule },
+        },
       },
       similar: {
         by: 'image' as const,
@@ -166,7 +173,7 @@ describe('the question card', () => {
 
   test('tells what became of similar incidents, and when what runs there was rolled out', () => {
     const shown = JSON.stringify(rendered(questionCard()).blocks);
-    expect(shown).toContain('same rule and image, 90 days): 4: 1 true positive, 3 benign');
+    expect(shown).toContain('same rule and image, 90 days): 4, of which 1 true positive, 3 benign');
     expect(shown).toContain('`shop/Deployment/cart`');
     expect(shown).toContain('`incident/prod-2/shop/Deployment/cart`');
     expect(shown).toContain('Last deploy: revision `12`');
@@ -174,6 +181,29 @@ describe('the question card', () => {
       happened: { rule: 'r', sensor: 's', at: '2026-03-01T14:02:11Z', count: 1 },
     });
     expect(JSON.stringify(rendered(without).blocks)).not.toMatch(/Similar|Last deploy/);
+  });
+
+  test('says why what the alert says is in doubt', () => {
+    const card = questionCard();
+    const doubt = 'the sender sees node `a`, and the pod is on node b';
+    expect(JSON.stringify(rendered({ ...card, happened: { ...card.happened, doubt } }).blocks)).toContain(
+      '⚠️ *In doubt*: the sender',
+    );
+    expect(JSON.stringify(rendered(card).blocks)).not.toContain('In doubt');
+  });
+
+  test('says what is left of the workload beside what is contained', () => {
+    const shown = (changes: Parameters<typeof questionCard>[0]) =>
+      JSON.stringify(questionBlocks(questionCard(changes), { buttons: [] }));
+    expect(shown({})).toContain('*Left of deployment/shop/cart*\\n*2 of 3* pods ready');
+    expect(shown({})).toContain('Services: `cart`\\nDisruption budgets: `cart`\\nSecrets: `cart-db`, `registry-pull`');
+    const { left } = questionCard();
+    if (!left) throw new Error('the card says nothing');
+    const { budgets: _, ...unknown } = left;
+    expect(shown({ left: unknown })).not.toContain('Disruption budgets');
+    expect(shown({ left: { ...left, ready: 0, pods: 0, services: [] } })).toMatch(/no pod\* is left.*Services: none/);
+    const names = Array.from({ length: 9 }, (_, index) => `s-${index}`);
+    expect(shown({ left: { ...left, secrets: names } })).toContain('`s-5` and 3 more');
   });
 
   test('says who may answer now, who is passed over, and where nobody can', () => {
@@ -230,8 +260,18 @@ describe('the question card', () => {
     expect(buttonTexts(decided)).toEqual([]);
     expect(JSON.stringify(rendered(decided).blocks)).toContain('by Ada Lovelace, Grace Hopper');
     expect(rendered(decided).text).toContain('decided: No, rotate secrets and delete the pod (Ada Lovelace, Grace Hopper)');
-    expect(buttonTexts(questionCard({ status: { state: 'expired', at } }))).toEqual([]);
+    const expired = questionCard({ status: { state: 'expired', at } });
+    expect(buttonTexts(expired)).toEqual([]);
+    expect(JSON.stringify(rendered(expired).blocks)).toContain('`/firebreak release shop/Deployment/cart REASON`');
+    expect(JSON.stringify(rendered({ ...expired, contained: [] }).blocks)).not.toContain('/firebreak');
     expect(buttonTexts(questionCard({ status: { state: 'void', why: 'the pod is gone', at } }))).toEqual([]);
+  });
+
+  test('says how many of the people that a choice needs have chosen it', () => {
+    const vote = { person: 'Ada Lovelace', choice: 'release', at: '2026-03-01T14:05:00Z' };
+    const all = JSON.stringify(rendered(questionCard({ votes: [vote] })).blocks);
+    expect(all).toContain('needs 2 people, 1 so far');
+    expect(all).toContain('needs one person  ·');
   });
 
   test('says what is contained until when, what each choice needs and touches, what silence means and who is next', () => {

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { SocketReceiver } from '../../../integrations/slack/socket.ts';
 import type { ClickOptions, SlackEmulator } from '../../fakes/slack/index.ts';
-import { appToken, channel, post, questionCard, type Rig, startRig, until } from './fixture.ts';
+import { appToken, channel, keep, plainCard, post, type Rig, startRig, until } from './fixture.ts';
 
 let rig: Rig;
 let socket: NonNullable<SlackEmulator['socket']>;
@@ -16,12 +16,6 @@ afterEach(async () => {
 });
 
 const remove: ClickOptions = { user: 'U0ADA', actionId: 'fb_decide1' };
-const keep: ClickOptions = { user: 'U0ADA', actionId: 'fb_vote0' };
-const plainCard = questionCard({
-  choices: [
-    { id: 'keep', label: 'Keep it', quorum: 1, destructive: false, weakens: false, changes: [], blastRadius: [], notes: [] },
-  ],
-});
 const connected = (count: number) => until(() => (socket.connections === count ? true : undefined), 10_000);
 const answersTo = (user: string) => rig.slack.ephemerals(user).filter(({ text }) => text.includes('is recorded'));
 const logged = (text: string) => until(() => rig.logs.find((line) => line.includes(text)), 10_000);

@@ -1,9 +1,8 @@
-import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parse, stringify } from 'yaml';
 import type { Right } from '../../../core/action.ts';
 import { createKubernetesApi, type KubernetesApi, pathOf } from '../../../integrations/kubernetes/client.ts';
 import { accessFromKubeconfig } from '../../../integrations/kubernetes/kubeconfig.ts';
+import { writeAccountKubeconfig } from '../../account-kubeconfig.ts';
 import type { TestCluster } from './row.ts';
 
 /** A client under an account of its own, with exactly these rights. */
@@ -31,14 +30,8 @@ export async function accountWith(options: {
       subjects: [{ kind: 'ServiceAccount', name, namespace }],
     }),
   ]);
-  const { status } = await admin.post<{ status: { token: string } }>(
-    pathOf({ resource: 'serviceaccounts', namespace, name, subresource: 'token' }),
-    { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec: {} },
-  );
-  const config = parse(readFileSync(kubeconfig, 'utf8'));
-  config.users[0].user = { token: status.token };
   const file = join(folder, `${full}.kubeconfig`);
-  writeFileSync(file, stringify(config));
+  await writeAccountKubeconfig({ kubeconfig, namespace, name, file });
   const api = createKubernetesApi({ access: await accessFromKubeconfig({ file }) });
   return {
     api,

@@ -78,7 +78,8 @@ describe('every action, on the real API server', () => {
   test.each(reversible)(
     '%s is undone byte for byte, once, and not where somebody has changed it since',
     async (name) => {
-      const { drift, undo, restored } = await of(name);
+      const { drift, undo, unallowed, restored } = await of(name);
+      expect(unallowed).toEqual({ changed: [], asked: [{ severity: 'critical', at: expect.any(String) }] });
       expect(drift).toMatchObject({ result: { state: 'drifted' }, changed: [] });
       expect(drift?.result.state === 'drifted' && drift.result.difference).not.toEqual([]);
       expect(undo).toMatchObject({ result: { state: 'undone' }, again: { state: 'already' } });
@@ -92,6 +93,18 @@ describe('every action, on the real API server', () => {
     async (name) => {
       const { calls, killed } = await of(name);
       for (const one of killed) expect(one).toEqual({ at: one.at, changed: calls });
+    },
+    120_000,
+  );
+
+  test.each(reversible)(
+    '%s is undone all the same when the process dies before or after any of the calls of its undo',
+    async (name) => {
+      const { undoKilled } = await of(name);
+      // What a step makes once for all, as the standing policy, its undo leaves: it has fewer calls.
+      expect(undoKilled.filter(({ died }) => died).length).toBeGreaterThanOrEqual(2);
+      for (const { at, state, before, after } of undoKilled)
+        expect({ at, state, after }).toEqual({ at, state: expect.stringMatching(/^(undone|already)$/), after: before });
     },
     120_000,
   );

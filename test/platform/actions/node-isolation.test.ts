@@ -6,6 +6,7 @@ import { createWebhookNodeIsolator } from '../../../integrations/webhook/node-is
 import { type NodeProviderFake, startNodeProviderFake } from '../../fakes/node-provider/server.ts';
 import { testPlatform } from '../../platform.ts';
 import { cellKey, openCluster, stepContext } from '../kubernetes/cluster.ts';
+import { settledContents } from './kept.ts';
 import { nodeNobodyUses } from './rows-cluster-wide.ts';
 
 const platform = await testPlatform();
@@ -30,7 +31,8 @@ describe('cordonNode with a provider’s hook', () => {
   /** A node of the test's own, the provider before it, and the action under its hook. */
   async function scene() {
     const node = await platform.freshNamespace();
-    const path = pathOf(await nodeNobodyUses(cluster, node));
+    const ref = await nodeNobodyUses(cluster, node);
+    const path = pathOf(ref);
     const provider = await startNodeProviderFake({ secret });
     ends.push(
       () => provider.stop(),
@@ -39,12 +41,12 @@ describe('cordonNode with a provider’s hook', () => {
     const isolator = createWebhookNodeIsolator({ url: `${provider.url}/firebreak`, secret, timeoutMs: 500 });
     const isolation = { isolator, cluster: 'lab', pauseMs: 10 };
     const action = cordonNodeImplementation({ api: cluster.api, view: cluster.view, cellKey, isolation });
-    return { node, path, provider, action, context: stepContext(), read: () => cluster.get<NodeJson>(path) };
+    return { node, ref, path, provider, action, context: stepContext(), read: () => cluster.get<NodeJson>(path) };
   }
   const host = (provider: NodeProviderFake) => `the webhook at ${new URL(provider.url).host}`;
 
   test('is contained where the provider has read it back, and its undo ends that and the cordon, byte for byte', async () => {
-    const { node, provider, action, context, read } = await scene();
+    const { node, ref, provider, action, context, read } = await scene();
     const before = await read();
     const plan = await action.plan({ node }, context);
     expect(plan.changes.map(({ what }) => what)).toContain(`is cut off from its network by ${host(provider)}`);
@@ -64,7 +66,8 @@ describe('cordonNode with a provider’s hook', () => {
     const undone = await action.undo({ input: { node }, output, key: context.key }, context);
     expect(undone).toMatchObject({ state: 'undone', detail: expect.stringContaining('has read back that it is open') });
     expect(provider.isolated()).toEqual([]);
-    expect(comparable({ ...(await read()) })).toEqual(comparable({ ...before }));
+    const asBefore = [comparable({ ...before })];
+    expect(await settledContents(cluster, [ref], asBefore)).toEqual(asBefore);
     expect(await action.undo({ input: { node }, output, key: context.key }, context)).toMatchObject({ state: 'already' });
   });
 

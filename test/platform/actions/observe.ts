@@ -1,11 +1,10 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { ActionImplementation, StepContext, UndoResult, Verification } from '../../../core/action.ts';
-import { comparable } from '../../../core/drift.ts';
 import { FirebreakError } from '../../../core/errors.ts';
-import type { ObjectRef } from '../../../integrations/kubernetes/objects.ts';
-import { readObject, targetOf } from '../../../integrations/kubernetes/objects.ts';
+import type { Taken } from '../../../core/taken.ts';
+import { targetOf } from '../../../integrations/kubernetes/objects.ts';
 import { cellKey, stepContext, until } from '../kubernetes/cluster.ts';
 import { accountWith, without } from './accounts.ts';
+import { contents, keptOf, settledContents } from './kept.ts';
 import { Killed, recorded } from './recorder.ts';
 import type { AnyRow, ImplementationParts, Scene, TestCluster } from './row.ts';
 
@@ -25,10 +24,20 @@ export interface Observations {
   readonly ended: readonly string[];
   readonly drift?: { readonly result: UndoResult; readonly changed: readonly string[] };
   readonly undo?: { readonly result: UndoResult; readonly again: UndoResult };
+  /** What was changed by an undo that is not allowed by what the note says, and what it was asked about. */
+  readonly unallowed?: { readonly changed: readonly string[]; readonly asked: readonly (Taken | undefined)[] };
   /** Name of the object → what it was before and after apply and undo. */
   readonly restored: readonly { readonly object: string; readonly before: unknown; readonly after: unknown }[];
   /** What was changed when the process died at each call and the step was taken up again. */
   readonly killed: readonly { readonly at: string; readonly changed: readonly string[] }[];
+  /** The same of the undo: what it says when it is taken up again, and what is there before the step and after. */
+  readonly undoKilled: readonly {
+    readonly at: string;
+    readonly died: boolean;
+    readonly state: UndoResult['state'];
+    readonly before: readonly unknown[];
+    readonly after: readonly unknown[];
+  }[];
   readonly rights: { readonly enough: string; readonly oneLess: Readonly<Record<string, string>> };
 }
 
@@ -48,10 +57,11 @@ export async function observe(row: AnyRow, world: World): Promise<Observations> 
   const parts = { view: cluster.view, cellKey, evidence: world.evidence };
   const api = recorded(cluster.api);
   const action = row.implementation({ ...parts, api });
-  const { input, objects } = first.scene;
+  const { input } = first.scene;
+  const kept = keptOf(first);
 
   const runs = first.scene.running ?? (() => runningPods(cluster, first.namespace));
-  const [running, before] = [await runs(), await contents(cluster, objects)];
+  const [running, before] = [await runs(), await contents(cluster, kept)];
   const context = contextFor(first.namespace);
   const plan = await action.plan(input, context);
   const output = await action.apply(input, context);
@@ -66,10 +76,10 @@ export async function observe(row: AnyRow, world: World): Promise<Observations> 
   const undone = action.undo
     ? await undoBoth({ action, undo: action.undo, scene: first.scene, output, context, take: () => api.take() })
     : {};
-  const restored = action.undo ? objects.map((ref, at) => ({ object: targetOf(ref), before: before[at] })) : [];
-  const after = await settledContents(cluster, objects, action.undo ? before : undefined);
+  const restored = action.undo ? kept.map((one, at) => ({ object: targetOf({ name: '', ...one }), before: before[at] })) : [];
+  const after = await settledContents(cluster, kept, action.undo ? before : undefined);
 
-  const killed = await killEverywhere({ row, world, changes: calls.length });
+  const { killed, undoKilled } = await killEverywhere({ row, world, changes: calls.length });
   const rights = await tryRights({ row, world, first });
   await first.scene.end?.();
   return {
@@ -83,6 +93,7 @@ export async function observe(row: AnyRow, world: World): Promise<Observations> 
     ...undone,
     restored: restored.map((one, at) => ({ ...one, after: after[at] })),
     killed,
+    undoKilled,
     rights,
   };
 }
@@ -111,7 +122,7 @@ async function undoBoth(options: {
   readonly output: unknown;
   readonly context: StepContext;
   readonly take: () => readonly string[];
-}): Promise<Pick<Observations, 'drift' | 'undo'>> {
+}): Promise<Pick<Observations, 'drift' | 'undo' | 'unallowed'>> {
   const { undo, scene, output, context, take } = options;
   const { input } = scene;
   const call = { input, output, key: context.key };
@@ -120,38 +131,60 @@ async function undoBoth(options: {
   const refused = repair ? await undo(call, context) : undefined;
   const changed = take();
   await repair?.();
+  take();
+  const asked: (Taken | undefined)[] = [];
+  const no = async (taken: Taken | undefined): Promise<void> => {
+    asked.push(taken);
+    throw new FirebreakError('FB_ERR_APPROVAL_INVALID', 'not like this');
+  };
+  await undo({ ...call, allow: no }, context).catch(() => undefined);
+  const unallowed = { changed: take(), asked };
   const result = await undo(call, context);
   return {
+    unallowed,
     ...(refused && { drift: { result: refused, changed } }),
     undo: { result, again: await undo(call, context) },
   };
 }
 
-/** Dies before and after each change of the apply, and takes the step up again. */
+/** Dies before and after each change of the apply, and then of the undo, and takes each up again. */
 async function killEverywhere(options: {
   readonly row: AnyRow;
   readonly world: World;
   readonly changes: number;
-}): Promise<Observations['killed']> {
+}): Promise<Pick<Observations, 'killed' | 'undoKilled'>> {
   const { row, world, changes } = options;
   const seen: { at: string; changed: readonly string[] }[] = [];
+  const undone: Observations['undoKilled'][number][] = [];
   for (let n = 1; n <= changes; n += 1)
     for (const what of ['call', 'answer'] as const) {
-      const { namespace, scene } = await sceneIn(row, world);
+      const placed = await sceneIn(row, world);
+      const { namespace, scene } = placed;
+      const kept = keptOf(placed);
+      const before = await contents(world.cluster, kept);
       const api = recorded(world.cluster.api);
       const action = row.implementation({ api, view: world.cluster.view, cellKey, evidence: world.evidence });
       const context = contextFor(namespace);
       api.loseAt(n, what);
       const death = await action.apply(scene.input, context).catch((error: unknown) => error);
       if (!(death instanceof Killed)) throw new Error(`it lives on after the ${what} ${n} was lost`, { cause: death });
+      api.revive();
       const output = await action.apply(scene.input, context);
       await action.verify(output, context);
       // Compared by kind: a scene of its own has other names.
       seen.push({ at: `${what} ${n}`, changed: api.take().map(kindOf).sort() });
-      await action.undo?.({ input: scene.input, output, key: context.key }, context);
+      if (action.undo) {
+        const call = { input: scene.input, output, key: context.key };
+        api.loseAt(n, what);
+        const end = await action.undo(call, context).catch((error: unknown) => error);
+        api.revive();
+        const { state } = await action.undo(call, context);
+        const after = await settledContents(world.cluster, kept, before);
+        undone.push({ at: `${what} ${n}`, died: end instanceof Killed, state, before, after });
+      }
       await scene.end?.();
     }
-  return seen;
+  return { killed: seen, undoKilled: undone };
 }
 
 /** The whole life of a step under exactly the declared rights, and with each of them taken away. */
@@ -221,7 +254,7 @@ async function knows(
 }
 
 /** `ok`, or what the refusal said. */
-async function wholeLife(action: Implementation, input: unknown, context: StepContext): Promise<string> {
+export async function wholeLife(action: Implementation, input: unknown, context: StepContext): Promise<string> {
   try {
     await action.plan(input, context);
     await action.started(input, context);
@@ -258,30 +291,7 @@ async function endedSince(
   });
 }
 
-async function contents(cluster: TestCluster, refs: readonly ObjectRef[]): Promise<readonly unknown[]> {
-  return Promise.all(
-    refs.map(async (ref) => {
-      const object = await readObject({ api: cluster.api, ref });
-      return object === undefined ? null : comparable({ ...object });
-    }),
-  );
-}
-
-/** Controllers follow an undo a moment later: a taint that they put on a cordoned node goes with it. */
-async function settledContents(
-  cluster: TestCluster,
-  refs: readonly ObjectRef[],
-  expected: readonly unknown[] | undefined,
-): Promise<readonly unknown[]> {
-  const end = Date.now() + 10_000;
-  for (;;) {
-    const found = await contents(cluster, refs);
-    if (!expected || JSON.stringify(found) === JSON.stringify(expected) || Date.now() > end) return found;
-    await sleep(100);
-  }
-}
-
-function contextFor(namespace: string): StepContext {
+export function contextFor(namespace: string): StepContext {
   const base = stepContext();
   return { ...base, incident: `incident/test/${namespace}/Deployment/cart`, signal: AbortSignal.timeout(120_000) };
 }

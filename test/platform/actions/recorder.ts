@@ -4,8 +4,10 @@ import type { KubernetesApi, KubernetesCall } from '../../../integrations/kubern
 export interface RecordedApi extends KubernetesApi {
   /** `kind/namespace/name` of what was changed since the last `take`, in order. */
   take(): readonly string[];
-  /** The n-th change from now on (from 1) does not reach the server, or lands without an answer. */
+  /** The n-th change from now on (from 1) does not reach the server, or lands without an answer. From then on nothing does: who is killed cleans up nothing. */
   loseAt(n: number, what: 'call' | 'answer'): void;
+  /** The process that comes after it. */
+  revive(): void;
 }
 
 /** Thrown where the process would have died. */
@@ -14,21 +16,33 @@ export class Killed extends Error {}
 export function recorded(api: KubernetesApi): RecordedApi {
   let changed: string[] = [];
   const ending = new Set<string>();
+  let dead = false;
+  const die = (what: string): never => {
+    dead = true;
+    throw new Killed(what);
+  };
   let loss: { left: number; readonly what: 'call' | 'answer' } | undefined;
   return {
     ...api,
     async json<T>(call: KubernetesCall): Promise<T> {
+      if (dead) return die(call.what);
       // A review and a dry run are questions, however they are put.
       if (call.method === 'GET' || call.path.startsWith('/apis/authorization.k8s.io/') || isDry(call)) return api.json<T>(call);
-      if (loss?.what === 'call' && --loss.left === 0) throw new Killed(call.what);
+      if (loss?.what === 'call' && --loss.left === 0) return die(call.what);
       const answer = await api.json<T>(call);
       // The same uid deleted again, while its first end is under way, changes nothing.
       const isAgain = call.method === 'DELETE' && ending.has(JSON.stringify(call.body));
       if (call.method === 'DELETE') ending.add(JSON.stringify(call.body));
       if (!isAgain) changed.push(targetOfCall(call));
       // Counted where it landed: what was refused for a conflict is tried again.
-      if (loss?.what === 'answer' && --loss.left === 0) throw new Killed(call.what);
+      if (loss?.what === 'answer' && --loss.left === 0) return die(call.what);
       return answer;
+    },
+    stream: async (call) => (dead ? die(call.what) : api.stream(call)),
+    socket: async (call) => (dead ? die(call.what) : api.socket(call)),
+    revive() {
+      dead = false;
+      loss = undefined;
     },
     take() {
       const taken = changed;

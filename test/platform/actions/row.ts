@@ -21,6 +21,8 @@ export interface Scene<Input> {
   readonly input: Input;
   /** What it changes, or makes: compared before and after, byte for byte. */
   readonly objects: readonly ObjectRef[];
+  /** Kinds of which the step makes objects under names of its own: what there is of them in the scene is compared before and after its undo. */
+  readonly makes?: readonly Omit<ObjectRef, 'name'>[];
   /** Changes by hand what the step left, so that its undo must refuse; gives back what puts that right. Absent where there is no undo. */
   readonly drift?: () => Promise<() => Promise<void>>;
   /** Names of what runs now, where a step ends less than a pod: what is gone afterwards was ended. */

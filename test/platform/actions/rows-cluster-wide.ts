@@ -98,6 +98,10 @@ export const clusterWide: readonly AnyRow[] = [
       return {
         input: { namespace, images: ['shop/cart:1'] },
         objects: [],
+        makes: [
+          { kind: 'ValidatingAdmissionPolicy', group: admission, resource: 'validatingadmissionpolicies' },
+          { kind: 'ValidatingAdmissionPolicyBinding', group: admission, resource: 'validatingadmissionpolicybindings' },
+        ],
         drift: async () =>
           change(
             cluster,

@@ -38,6 +38,12 @@ import { type AnyRow, change, row, type TestCluster } from './row.ts';
 import { clusterWide } from './rows-cluster-wide.ts';
 import { evidenceTable } from './rows-evidence.ts';
 
+const policiesIn = (namespace: string) => ({
+  kind: 'NetworkPolicy',
+  group: 'networking.k8s.io',
+  resource: 'networkpolicies',
+  namespace,
+});
 const podRef = (namespace: string, name: string): ObjectRef => ({ kind: 'Pod', resource: 'pods', namespace, name });
 
 /** The one policy in the namespace whose name begins so. */
@@ -120,6 +126,7 @@ export const table: readonly AnyRow[] = [
       return {
         input: { namespace, allow: { dns: true, namespaces: ['monitoring'], cidrs: ['203.0.113.7'] } },
         objects: [{ kind: 'Namespace', resource: 'namespaces', name: namespace }],
+        makes: [policiesIn(namespace)],
         drift: () => openPolicy(cluster, namespace, 'firebreak-isolate-'),
       };
     },
@@ -134,6 +141,7 @@ export const table: readonly AnyRow[] = [
       return {
         input: { workload: workload(namespace), to: ['203.0.113.7', '198.51.100.0/24', '2001:db8::/32'] },
         objects: [],
+        makes: [policiesIn(namespace)],
         drift: () => openPolicy(cluster, namespace, 'firebreak-egress-'),
       };
     },

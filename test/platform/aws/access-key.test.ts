@@ -4,21 +4,15 @@ import {
   ListAccessKeysCommand,
   UpdateAccessKeyCommand,
 } from '@aws-sdk/client-iam';
-import { afterAll, afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { FirebreakError } from '../../../core/errors.ts';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { Credential, RotationProvider } from '../../../core/rotation.ts';
 import { awsAccessKey } from '../../../integrations/aws/access-key.ts';
 import { type AccessKeyLogin, Aws, type WebIdentity } from '../../../integrations/aws/client.ts';
 import { type AwsServer, documentedPolicy, region, startAws } from '../../aws-server.ts';
+import { startedOrWhyNot } from '../../started-or-why-not.ts';
 import { type AwsFront, startAwsFront } from './front.ts';
 
-const started = await startAws().catch((error: unknown) => {
-  if (error instanceof FirebreakError && error.code === 'FB_ERR_PLATFORM_PART_MISSING') return error.detail;
-  throw error;
-});
-afterAll(async () => {
-  if (typeof started !== 'string') await started.stop();
-});
+const started = await startedOrWhyNot(startAws);
 
 if (typeof started === 'string') describe.skip(`AWS access keys (skipped: ${started})`, () => test('are not tried', () => {}));
 else onAws(started);

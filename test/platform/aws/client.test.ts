@@ -1,19 +1,13 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
-import { FirebreakError } from '../../../core/errors.ts';
+import { afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { type AccessKeyLogin, Aws, type WebIdentity } from '../../../integrations/aws/client.ts';
 import { type AwsServer, documentedPolicy, region, startAws } from '../../aws-server.ts';
+import { startedOrWhyNot } from '../../started-or-why-not.ts';
 import { type AwsFront, startAwsFront } from './front.ts';
 
-const started = await startAws().catch((error: unknown) => {
-  if (error instanceof FirebreakError && error.code === 'FB_ERR_PLATFORM_PART_MISSING') return error.detail;
-  throw error;
-});
-afterAll(async () => {
-  if (typeof started !== 'string') await started.stop();
-});
+const started = await startedOrWhyNot(startAws);
 
 if (typeof started === 'string') describe.skip(`asking AWS (skipped: ${started})`, () => test('is not tried', () => {}));
 else onAws(started);

@@ -169,6 +169,7 @@ async function until(id: string, check: (state: IncidentState) => boolean): Prom
   throw new Error('the incident did not come this far');
 }
 
+const why = ['--reason', 'seen it'];
 const as = (person: string, key = person) => ['--as', person, '--key', join(folder, 'keys', `${key}.pem`)];
 
 describe('incidents', () => {
@@ -183,7 +184,7 @@ describe('incidents', () => {
     expect(shown.status).toBe(0);
     expect(shown.stdout).toMatch(/Is the new binary in cart-1 expected\?[\s\S]*--choice remove: .*1 person; pod\/shop\/cart-1/);
     const watching = firebreak('incidents', 'watch', id, '--json');
-    expect(await firebreak('approve', id, ...as('ada'), '--choice', 'remove')).toMatchObject({ status: 0 });
+    expect(await firebreak('approve', id, ...as('ada'), '--choice', 'remove', ...why)).toMatchObject({ status: 0 });
     const { status, stdout } = await watching;
     expect(status).toBe(0);
     expect(
@@ -192,14 +193,17 @@ describe('incidents', () => {
         .split('\n')
         .map((line) => JSON.parse(line).kind),
     ).toEqual(expect.arrayContaining(['incident.opened', 'vote.accepted', 'incident.closed']));
-    expect((await firebreak('incidents', 'show', id)).stdout).toContain('closed');
+    const ended = (await firebreak('incidents', 'show', id)).stdout;
+    expect(ended).toContain('closed');
+    expect(ended).toMatch(/decided: .*, by Ada \(ada\)\n/);
+    expect(ended).toMatch(/vote\.accepted .* Ada \(ada\)\n/);
   });
 
   test('that do not exist are said not to', async () => {
     const { status, stderr } = await firebreak('incidents', 'show', 'shop/Deployment/none');
     expect([status, stderr]).toEqual([
       1,
-      expect.stringContaining(`there is no incident incident/${cluster}/shop/Deployment/none`),
+      expect.stringMatching(`there is no incident incident/${cluster}/shop/Deployment/none\n→ .*firebreak incidents list`),
     ]);
   });
 });
@@ -238,7 +242,7 @@ describe('a vote from the command line', () => {
       .describe()
       .catch(() => undefined);
     if (!running) await startIncident('refused');
-    const { status, stdout, stderr } = await firebreak('approve', id, ...as(person, key), '--choice', 'remove');
+    const { status, stdout, stderr } = await firebreak('approve', id, ...as(person, key), '--choice', 'remove', ...why);
     expect(stderr).toContain('FB_ERR_VOTE_REFUSED');
     expect(stderr).toContain(reason);
     expect([status, stdout]).toEqual([1, '']);
@@ -247,7 +251,7 @@ describe('a vote from the command line', () => {
 
   test('is not sent without a readable key, for a choice that does not exist, or to destroy by a deny', async () => {
     const id = await startIncident('unsent');
-    expect((await firebreak('approve', id, '--as', 'ada', '--key', 'none.pem', '--choice', 'remove')).stderr).toContain(
+    expect((await firebreak('approve', id, '--as', 'ada', '--key', 'none.pem', '--choice', 'remove', ...why)).stderr).toContain(
       'none.pem cannot be read',
     );
     expect((await firebreak('approve', id, ...as('ada'), '--choice', 'burn')).stderr).toContain('there is no choice burn');
@@ -267,7 +271,7 @@ describe('a lease', () => {
       const now = await until(id, (state) => state.leases[0]?.renewals === renewals);
       expect(now.leases[0]?.until).toBeGreaterThan(before?.until ?? 0);
     }
-    expect((await firebreak('lease', 'release', id, ...as('eve'))).stderr).toContain('Only oncall may answer');
+    expect((await firebreak('lease', 'release', id, ...as('eve'), ...why)).stderr).toContain('Only oncall may answer');
     expect((await firebreak('lease', 'keep', id, ...as('ada'))).status).toBe(0);
     await until(id, (state) => state.leases[0]?.state === 'permanent');
     expect((await firebreak('lease', 'extend', id, ...as('ada'))).stderr).toContain('no lease is active');

@@ -15,7 +15,7 @@ const shell = 'No, quarantine the pod';
 
 /** Leases that a test can outlive; after “release” the pod is left to its lease, and a shell’s quarantine may end in silence. */
 const shortLeases: Changes = {
-  "await steps.quarantinePod({ pod: alert.pod, lease: '4h' });": `await steps.quarantinePod({ pod: alert.pod, lease: '${leaseMs / 1_000}s' });`,
+  "= steps.quarantinePod({ pod: alert.pod, lease: '4h' });": `= steps.quarantinePod({ pod: alert.pod, lease: '${leaseMs / 1_000}s' });`,
   "await steps.quarantinePod({ pod: alert.pod, lease: '4h' }, answer.approval);": `await steps.quarantinePod({ pod: alert.pod, lease: '${leaseMs / 1_000}s', onExpiry: 'release' }, answer.approval);`,
   'await steps.quarantinePod.undo(quarantine, answer.approval);': '',
 };
@@ -66,7 +66,7 @@ describe('a lease, with Firebreak killed before its end', () => {
     await sleep(leaseMs);
     expect(service.effects.of('give-back', podOf(workload))).toHaveLength(0);
     await service.start();
-    await until('the undo', 10_000, () => service.effects.of('give-back', podOf(workload)).length === 1);
+    await until('the undo', 30_000, () => service.effects.of('give-back', podOf(workload)).length === 1);
     await ended(service, [workload]);
     expect(service.effects.of('contain', podOf(workload))).toHaveLength(1);
   });
@@ -78,7 +78,7 @@ describe('a lease, with Firebreak killed before its end', () => {
     await service.kill();
     await sleep(leaseMs);
     await service.start();
-    await service.stateWhen('a renewal', workload, 10_000, ({ leases }) => (leases[0]?.renewals ?? 0) > 0);
+    await service.stateWhen('a renewal', workload, 30_000, ({ leases }) => (leases[0]?.renewals ?? 0) > 0);
     expect((await lease(workload))?.state).toBe('active');
     expect(service.effects.of('give-back', podOf(workload))).toHaveLength(0);
   });
@@ -88,11 +88,11 @@ describe('a lease, with Firebreak killed before its end', () => {
     await service.alert(workload);
     await voteUntilTaken(service, workload, ana, labels.release);
     await voteUntilTaken(service, workload, ben, labels.release);
-    await service.stateWhen('the verdict', workload, 10_000, ({ verdict }) => verdict === 'benign');
+    await service.stateWhen('the verdict', workload, 30_000, ({ verdict }) => verdict === 'benign');
     await service.kill();
     await sleep(leaseMs);
     await service.start();
-    await until('the undo', 10_000, () => service.effects.of('give-back', podOf(workload)).length === 1);
+    await until('the undo', 30_000, () => service.effects.of('give-back', podOf(workload)).length === 1);
     await ended(service, [workload]);
     expect(service.effects.of('contain', podOf(workload))).toHaveLength(1);
   });
@@ -118,7 +118,7 @@ describe('the playbooks change while incidents are open', () => {
     await containedAt(service, [fresh]);
     expect(JSON.stringify((await service.cardOf(fresh)).blocks)).toContain('Do you know the new binary in');
     expect(JSON.stringify((await service.cardOf(asked)).blocks)).toContain('Is the new binary in');
-    await until('the old lease’s end', 15_000, () => service.effects.of('give-back', podOf(leased)).length === 1);
+    await until('the old lease’s end', 30_000, () => service.effects.of('give-back', podOf(leased)).length === 1);
     await voteUntilTaken(service, asked, ana, labels.remove);
     await until('the deletion', 30_000, () => service.effects.of('delete', podOf(asked)).length === 1);
     await ended(service, [leased, asked]);

@@ -36,7 +36,7 @@ describe('a head start', () => {
   });
 
   test('is not given above the owner’s cap; people are asked, and their yes contains', async () => {
-    const [pod = ''] = await until('another pod', 20_000, async () => {
+    const [pod = ''] = await until('another pod', 30_000, async () => {
       const pods = await service.workloads.podsOf(workload);
       return pods.length >= 2 && pods;
     });
@@ -54,11 +54,11 @@ describe('a head start', () => {
     await service.workloads.patchPod(workload, {
       metadata: { labels: { 'firebreak.dev/quarantine': null } },
     });
-    await until('the quarantine again', 20_000, async () => {
+    await until('the quarantine again', 30_000, async () => {
       const { labels } = await service.workloads.podMetadata(workload);
       return labels?.['firebreak.dev/quarantine'] === 'active';
     });
-    const { timeline } = await service.stateWhen('a line', workload, 20_000, (state) =>
+    const { timeline } = await service.stateWhen('a line', workload, 30_000, (state) =>
       state.timeline.some(({ kind }) => kind === 'containment.reasserted'),
     );
     expect(timeline.find(({ kind }) => kind === 'containment.reasserted')?.text).toContain('took the quarantine of');
@@ -71,7 +71,7 @@ describe('a head start', () => {
     // Of another rule: new to the open incident, and one that the playbook contains for.
     const rule = 'Drop and execute new binary in container';
     await service.post([{ ...alertAbout(workload), rule }]);
-    await service.stateWhen('the alert', workload, 20_000, ({ total }) => total > before);
+    await service.stateWhen('the alert', workload, 30_000, ({ total }) => total > before);
     await sleep(1_000);
     // The first time, and when somebody had taken it off.
     expect(service.effects.of('contain', podOf(workload))).toHaveLength(2);

@@ -14,8 +14,8 @@ const seed = seedOf(process.env.FIREBREAK_E2E_SEED);
 const chance = new Chance(seed);
 const canary = 'canary-in-the-command-line-7f3a';
 const atOnce = 4;
-/** Twice what is promised, for a machine that does other work too; what a lost time-out would take is more. What it took is printed. */
-const goesOnWithinMs = 9_500;
+/** Four times what is promised, for a machine that does other work too; what a lost time-out would take is more. What it took is printed. */
+const goesOnWithinMs = 19_000;
 
 let own: Awaited<ReturnType<typeof ownServers>>;
 let service: Service;
@@ -87,7 +87,7 @@ describe('kill -9 of Firebreak', () => {
       expect(status).toBe(200);
     }
     for (const workload of workloads) {
-      const { timeline } = await service.stateWhen('the vote', workload, 15_000, (state) =>
+      const { timeline } = await service.stateWhen('the vote', workload, 30_000, (state) =>
         state.timeline.some(({ kind }) => kind === 'vote.accepted'),
       );
       lates.push(Date.parse(timeline.find(({ kind }) => kind === 'vote.accepted')?.at ?? '') - ready);
@@ -101,14 +101,14 @@ describe('kill -9 of Firebreak', () => {
     const workloads = take(2);
     for (const workload of workloads) await voteUntilTaken(service, workload, ana, labels.release);
     for (const workload of workloads)
-      await service.stateWhen('the first vote', workload, 15_000, ({ timeline }) =>
+      await service.stateWhen('the first vote', workload, 30_000, ({ timeline }) =>
         timeline.some(({ kind }) => kind === 'vote.accepted'),
       );
     await service.kill();
     await service.start();
     for (const workload of workloads) await voteUntilTaken(service, workload, ben, labels.release);
     for (const workload of workloads)
-      await until('the release', 20_000, () => service.effects.of('give-back', podOf(workload)).length > 0);
+      await until('the release', 30_000, () => service.effects.of('give-back', podOf(workload)).length > 0);
     released.push(...workloads);
   });
 

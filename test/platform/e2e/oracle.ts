@@ -52,7 +52,10 @@ function notOnce(what: string, wanted: readonly string[], counts: Readonly<Recor
 
 const takenWords = /^(Taken|Decided|Already|Counted|Your answer is already)/;
 
-/** Clicks until the desk has said that it took the vote, or the card shows the decision: as a person would, again after a restart. */
+/**
+ * Clicks until the desk has said that it took the vote, or the card shows the decision: as a person would, again after a restart. The same person
+ * answers other questions meanwhile, so an answer counts only where it names this pod.
+ */
 export async function voteUntilTaken(
   service: Service,
   workload: Workload,
@@ -73,7 +76,7 @@ export async function voteUntilTaken(
       service.slack
         .ephemerals(user)
         .slice(before)
-        .some(({ text }) => takenWords.test(text)),
+        .some(({ text }) => takenWords.test(text) && text.includes(podOf(workload))),
     ).catch(() => false);
   });
 }
@@ -92,7 +95,7 @@ export async function containedAt(
 }
 
 /** When the workload's vote was counted, waited for. */
-export async function votedAt(service: Service, workload: Workload, withinMs = 15_000): Promise<number> {
+export async function votedAt(service: Service, workload: Workload, withinMs = 30_000): Promise<number> {
   const state = await service.stateWhen('the vote', workload, withinMs, ({ timeline }) =>
     timeline.some(({ kind }) => kind === 'vote.accepted'),
   );

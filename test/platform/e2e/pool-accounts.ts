@@ -1,6 +1,5 @@
-import { readFileSync, writeFileSync } from 'node:fs';
-import { parse, stringify } from 'yaml';
 import { type KubernetesApi, pathOf } from '../../../integrations/kubernetes/client.ts';
+import { writeAccountKubeconfig } from '../../account-kubeconfig.ts';
 
 const bindings = pathOf({ group: 'rbac.authorization.k8s.io', resource: 'clusterrolebindings' });
 
@@ -24,15 +23,7 @@ export async function makePoolAccounts(options: {
       body: { metadata: { name } },
       what: 'set up',
     });
-    const { status } = await admin.json<{ readonly status: { readonly token: string } }>({
-      method: 'POST',
-      path: pathOf({ resource: 'serviceaccounts', namespace, name, subresource: 'token' }),
-      body: { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec: {} },
-      what: 'set up',
-    });
-    const config = parse(readFileSync(kubeconfig, 'utf8'));
-    config.users[0].user = { token: status.token };
-    writeFileSync(kubeconfigOf(name), stringify(config));
+    await writeAccountKubeconfig({ kubeconfig, namespace, name, file: kubeconfigOf(name) });
   }
   await admin.json({ method: 'POST', path: bindings, body: { metadata: { name: binding }, roleRef, subjects }, what: 'set up' });
 }

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { auditReport } from '../../../service/commands/audit.ts';
 import { alertAbout } from './alerts.ts';
-import { podOf, until, type Workload } from './cluster.ts';
+import { until, type Workload } from './cluster.ts';
 import { containedAt, differences, ended, voteUntilTaken } from './oracle.ts';
 import { Chance, seedOf } from './random.ts';
 import { ownServers } from './servers.ts';
@@ -90,8 +90,7 @@ async function live(life: {
   if (fate === 'silence') return;
   await voteUntilTaken(service, workload, ana, labels[fate], 120_000);
   if (fate === 'release') await voteUntilTaken(service, workload, ben, labels[fate], 120_000);
-  const kind = fate === 'remove' ? 'delete' : 'give-back';
-  await until(`${kind} of ${workload.name}`, 120_000, () => service.effects.of(kind, podOf(workload)).length > 0);
+  await service.effect(fate === 'remove' ? 'delete' : 'give-back', workload, 120_000);
 }
 
 async function killUntil(options: {

@@ -13,9 +13,10 @@ import { serviceNodeFlags } from '../../../service/dev/node-flags.mjs';
 import { type RunningServer, ServerGroup } from '../../../service/dev/server-group.ts';
 import { type GithubFake, startGithubFake } from '../../fakes/github/server.ts';
 import { type Delivery, type FakeMessage, type SlackEmulator, startSlackEmulator } from '../../fakes/slack/index.ts';
+import type { FakeView } from '../../fakes/slack/world.ts';
 import { type AlertOptions, alertAbout, type Posted, postAlerts, type Sample } from './alerts.ts';
 import { podOf, until, type Workload, WorkloadMaker } from './cluster.ts';
-import { Effects } from './effects.ts';
+import { type Effect, type EffectKind, Effects } from './effects.ts';
 import { type Changes, copyProgram } from './program.ts';
 
 export interface Servers {
@@ -247,10 +248,15 @@ export class Service {
     }
   }
 
-  /** Waits for the label on its pod; the message of a failure says what Firebreak did meanwhile. */
-  async contained(workload: Workload, withinMs: number): Promise<{ readonly at: number }> {
+  /** Waits for the label on its pod. */
+  contained(workload: Workload, withinMs: number): Promise<Effect> {
+    return this.effect('contain', workload, withinMs);
+  }
+
+  /** Waits for what was done to its pod; the message of a failure says what Firebreak did meanwhile. */
+  async effect(kind: EffectKind, workload: Workload, withinMs: number): Promise<Effect> {
     try {
-      return await until(`containment of ${workload.name}`, withinMs, () => this.effects.of('contain', podOf(workload))[0]);
+      return await until(`${kind} of ${workload.name}`, withinMs, () => this.effects.of(kind, podOf(workload))[0]);
     } catch (error) {
       throw new Error([String(error), ...(await this.#story(workload))].join('\n'));
     }
@@ -282,6 +288,16 @@ export class Service {
   async click(workload: Workload, user: string, label: string): Promise<Delivery> {
     const { channel, ts } = await this.cardOf(workload);
     return this.slack.click({ user, channel, ts, buttonText: label });
+  }
+
+  /** The dialog that opens for this person by what is done, and was not open before. */
+  async dialogAfter(user: string, done: () => Promise<unknown>): Promise<FakeView> {
+    const before = this.slack.world.openView(user)?.id;
+    await done();
+    return until('the dialog', 30_000, () => {
+      const open = this.slack.world.openView(user);
+      return open && open.id !== before ? open : undefined;
+    });
   }
 
   ticketsOf({ pod }: Workload): number {

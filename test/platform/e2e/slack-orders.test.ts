@@ -43,12 +43,7 @@ async function told(user: string, text: string, since = 0): Promise<string> {
 
 /** Types a command, fills its dialog in, and sends it off. */
 async function order(user: string, text: string, typed: Readonly<Record<string, string>>) {
-  const before = service.slack.world.openView(user)?.id;
-  await type(user, text);
-  const view = await until('the dialog', 10_000, () => {
-    const open = service.slack.world.openView(user);
-    return open && open.id !== before ? open : undefined;
-  });
+  const view = await service.dialogAfter(user, () => type(user, text));
   return service.slack.submitView({ viewId: view.id, user, typed });
 }
 
@@ -159,7 +154,7 @@ describe('a suppression in Slack', () => {
     await type(ben, 'suppress list');
     await told(ben, 'our own debug pod');
     await type(ben, `suppress end ${terms.id}`);
-    await told(ben, 'say why: suppress end ID REASON');
+    await told(ben, 'say why, in a few words: suppress end ID REASON');
     await type(tom, `suppress end ${terms.id} I want it`);
     await told(tom, 'not on the roster');
     expect((await status())?.state).toBe('active');
@@ -231,7 +226,7 @@ describe('an incident that is started from a message', () => {
     const workload = pod(1);
     const { ts } = service.slack.world.add({ channel, ts: service.slack.world.nextTs(), user: ben, text: 'this pod is odd' });
     await service.slack.shortcut({ user: ana, channel, ts, callbackId: 'fb_start_incident' });
-    const view = await until('the dialog', 10_000, () => service.slack.world.openView(ana));
+    const view = await until('the dialog', 30_000, () => service.slack.world.openView(ana));
     const typed = { fb_pod: `${namespace}/${workload.pod}`, fb_wish: 'look', fb_severity: 'high', fb_reason: 'grace saw it' };
     expect((await service.slack.submitView({ viewId: view.id, user: ana, typed })).result).toEqual({ outcome: 'closed' });
     await until('the word under the message', 30_000, () =>

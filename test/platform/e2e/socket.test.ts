@@ -52,7 +52,7 @@ describe('by Socket Mode', () => {
     const workload = await asked(1);
     const { channel, ts } = await service.cardOf(workload);
     await service.slack.click({ user: ana, channel, ts, buttonText: labels.remove, dialog: 'leave' });
-    const view = await until('the dialog', 5_000, () => service.slack.world.openView(ana));
+    const view = await until('the dialog', 30_000, () => service.slack.world.openView(ana));
     // Taken, and its acknowledgement lost with the process: so it comes again to the next one.
     service.slack.socket?.loseAcks(1);
     const typed = { fb_target: workload.pod.slice(-4), fb_reason: 'Nobody built this binary' };

@@ -1,40 +1,31 @@
-import { execFile } from 'node:child_process';
-import { generateKeyPairSync } from 'node:crypto';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { type ControlState, controlNames } from '../../../core/control.ts';
 import { controlIdOf } from '../../../core/suppression.ts';
 import { testPlatform } from '../../platform.ts';
 import { type AlertOptions, alertAbout } from './alerts.ts';
 import { until, type Workload } from './cluster.ts';
+import { type CommandLine, peopleWithKeys } from './command-line.ts';
 import { Service } from './service.ts';
 
 jest.setTimeout(240_000);
 
 const { temporalAddress, temporalNamespace, kubeconfig, auditLog, freshNamespace } = await testPlatform();
 const digest = `sha256:${'d'.repeat(64)}`;
-const cli = join(import.meta.dirname, '../../../service/cli.ts');
+const people = peopleWithKeys();
 let service: Service;
 let workload: Workload;
 let scanner: Workload;
-
-interface Person {
-  readonly id: string;
-  keys?: readonly string[];
-  accounts?: readonly string[];
-}
+let firebreak: CommandLine;
 
 beforeAll(async () => {
   const namespace = await freshNamespace();
   service = await Service.create({ temporalAddress, temporalNamespace, kubeconfig, auditLog }, (config) => {
     config.watch = { namespaces: [namespace] };
-    const { people } = config.roster as { people: Person[] };
-    for (const person of people) person.keys = [publicKeyOf(person.id)];
-    for (const person of people) person.accounts = [`${person.id}@example.com`];
+    for (const person of people.giveKeys(config)) person.accounts = [`${person.id}@example.com`];
   });
-  for (const [id, pem] of privateKeys) writeFileSync(join(service.folder, `${id}.pem`), pem, { mode: 0o600 });
+  firebreak = people.commandLine(service);
   await service.start();
   const [made, other] = await service.workloads.deploy(namespace, ['debug', 'scanner']);
   if (!made || !other) throw new Error('not deployed');
@@ -42,20 +33,6 @@ beforeAll(async () => {
 });
 
 afterAll(async () => service?.stop());
-
-const privateKeys = new Map<string, string>();
-
-function publicKeyOf(id: string): string {
-  const { publicKey, privateKey } = generateKeyPairSync('ed25519');
-  privateKeys.set(id, privateKey.export({ type: 'pkcs8', format: 'pem' }).toString());
-  return publicKey.export({ type: 'spki', format: 'pem' }).toString();
-}
-
-async function firebreak(person: string | undefined, ...args: readonly string[]): Promise<string> {
-  const voter = person === undefined ? [] : ['--as', person, '--key', join(service.folder, `${person}.pem`)];
-  const all = [cli, ...args, ...voter, '--config', service.settings.configFile];
-  return (await promisify(execFile)(process.execPath, all, { env: { ...process.env } })).stdout;
-}
 
 function shell(from = workload, options: AlertOptions = {}): object {
   const alert = alertAbout(from, 'shell', options) as { output_fields: Record<string, unknown> };
@@ -101,9 +78,9 @@ describe('a suppression, from the command line to the intake', () => {
       ).catch(() => undefined),
     );
     id = JSON.parse(added).id;
-    await expect(firebreak('ada', 'suppress', 'approve', id)).rejects.toThrow('Who asks may not answer');
+    await expect(firebreak('ada', 'suppress', 'approve', id, '--reason', 'seen it')).rejects.toThrow('Who asks may not answer');
     expect(await answerTo(shell())).not.toBe('suppressed');
-    expect(await firebreak('grace', 'suppress', 'approve', id)).toContain('Decided');
+    expect(await firebreak('grace', 'suppress', 'approve', id, '--reason', 'seen it')).toContain('Decided');
     await untilAnswered('suppressed');
     expect(await firebreak(undefined, 'suppress', 'list')).toContain('Run shell untrusted');
     const shown = JSON.parse(await firebreak(undefined, 'suppress', 'show', id, '--json'));
@@ -217,7 +194,9 @@ describe('a suppression, from a card’s menu to the intake', () => {
     expect(await answerTo(shell(scanner))).toBe('accepted');
     await approve('U0GRACE');
     await until('the answer suppressed', 30_000, async () => (await answerTo(shell(scanner))) === 'suppressed');
-    expect(await firebreak(undefined, 'suppress', 'show', proposed?.proposal.order.terms.id ?? '')).toContain('ada, in Slack');
+    expect(await firebreak(undefined, 'suppress', 'show', proposed?.proposal.order.terms.id ?? '')).toContain(
+      'Ada Byron (ada), in Slack',
+    );
   });
 
   test('who is named as the actor proposes nothing, neither from the card nor by a command', async () => {

@@ -46,7 +46,7 @@ const stateOf = (id: string): Promise<Counted> => client.workflow.getHandle(id).
 const podOf = (name: string): Record<string, unknown> => ({ 'k8s.ns.name': platform.prefix, 'k8s.pod.name': `${name}-0` });
 const incidentOf = (name: string): string => `incident/lab/${platform.prefix}/StatefulSet/${name}`;
 
-async function untilCounted(id: string, total: number, withinMs = 20_000): Promise<Counted> {
+async function untilCounted(id: string, total: number, withinMs = 30_000): Promise<Counted> {
   const deadline = Date.now() + withinMs;
   for (;;) {
     const state = await stateOf(id).catch(() => undefined);

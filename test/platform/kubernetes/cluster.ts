@@ -2,9 +2,11 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { V1Deployment } from '@kubernetes/client-node';
 import type { StepContext } from '../../../core/action.ts';
+import { FirebreakError } from '../../../core/errors.ts';
 import { createKubernetesApi, type KubernetesApi, pathOf } from '../../../integrations/kubernetes/client.ts';
 import { accessFromKubeconfig } from '../../../integrations/kubernetes/kubeconfig.ts';
 import type { Json, PodJson } from '../../../integrations/kubernetes/projection.ts';
+import { readSecret } from '../../../integrations/kubernetes/secrets.ts';
 import { WatchCache } from '../../../integrations/kubernetes/watch-cache.ts';
 
 export const cellKey = new Uint8Array(32).fill(7);
@@ -80,10 +82,18 @@ function sceneOf(api: KubernetesApi, view: WatchCache) {
   };
   const deployment = (namespace: string, name: string): Promise<Json<V1Deployment>> =>
     get(pathOf({ group: 'apps', resource: 'deployments', namespace, name }));
-  return { get, post, pod, pods, patchPod, makePod, makeDeployment, deployment, settled };
+  /** Whether it is there, and not on its way out. */
+  const hasPod = async (namespace: string, name: string): Promise<boolean> =>
+    (await pods(namespace)).some(({ metadata }) => metadata?.name === name && !metadata.deletionTimestamp);
+  /** What a Secret holds, as text. Of one that is not there: nothing. */
+  const secretValues = async (namespace: string, name: string): Promise<Readonly<Record<string, string>>> => {
+    const { data = {} } = (await readSecret({ api, namespace, name, signal: AbortSignal.timeout(20_000) })) ?? {};
+    return Object.fromEntries(Object.entries(data).map(([key, value]) => [key, Buffer.from(value, 'base64').toString()]));
+  };
+  return { get, post, pod, pods, hasPod, patchPod, makePod, makeDeployment, deployment, secretValues, settled };
 }
 
-export async function until<T>(look: () => Promise<T | undefined>, withinMs = 15_000): Promise<T> {
+export async function until<T>(look: () => Promise<T | undefined>, withinMs = 30_000): Promise<T> {
   const end = Date.now() + withinMs;
   for (;;) {
     const found = await look();
@@ -93,6 +103,18 @@ export async function until<T>(look: () => Promise<T | undefined>, withinMs = 15
   }
 }
 
+/** As Temporal runs it: again after what may pass by itself. */
+export function asTemporal<T>(work: () => Promise<T>): Promise<T> {
+  return until(
+    () =>
+      work().catch((error: unknown) => {
+        if (error instanceof FirebreakError && error.retryable) return undefined;
+        throw error;
+      }),
+    60_000,
+  );
+}
+
 export function stepContext(more: Partial<StepContext> = {}): StepContext {
   const run = randomUUID();
   return {
@@ -100,6 +122,7 @@ export function stepContext(more: Partial<StepContext> = {}): StepContext {
     incident: 'incident/test/shop/Deployment/cart',
     run,
     fast: false,
+    severity: 'critical',
     signal: AbortSignal.timeout(20_000),
     ...more,
   };

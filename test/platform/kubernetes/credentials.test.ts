@@ -15,8 +15,6 @@ describe('what the credentials of a pod reach, and their end', () => {
   afterAll(() => cluster.close());
 
   const context = () => stepContext({ signal: AbortSignal.timeout(60_000) });
-  const isThere = async (namespace: string, name: string): Promise<boolean> =>
-    (await cluster.pods(namespace)).some(({ metadata }) => metadata?.name === name && !metadata.deletionTimestamp);
 
   test('what a pod could read is found: in its spec, by RBAC, and by detours; and never a value', async () => {
     const namespace = await platform.freshNamespace();
@@ -77,7 +75,9 @@ describe('what the credentials of a pod reach, and their end', () => {
     ]);
     expect(output.detours).toEqual([`create pods in ${namespace}: a pod of its own can mount any Secret there`]);
     expect(output.wide).toEqual([]);
-    expect(output.unknown).toEqual([expect.stringContaining('another account'), expect.stringContaining('no pod names')]);
+    // Other suites make namespaces in the same cluster, and may come to more than are asked about.
+    const unknown = output.unknown.filter((one) => !one.includes('namespaces were asked about'));
+    expect(unknown).toEqual([expect.stringContaining('another account'), expect.stringContaining('no pod names')]);
     expect(JSON.stringify(output)).not.toContain(canary);
   });
 
@@ -157,6 +157,6 @@ describe('what the credentials of a pod reach, and their end', () => {
       imagePullSecrets: [{ name: 'registry' }],
       automountServiceAccountToken: false,
     });
-    expect(await isThere(namespace, 'cart')).toBe(true);
+    expect(await cluster.hasPod(namespace, 'cart')).toBe(true);
   });
 });

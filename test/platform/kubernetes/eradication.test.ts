@@ -5,7 +5,7 @@ import { evictPodImplementation } from '../../../activities/actions/evict-pod.ts
 import { hardenWorkloadImplementation } from '../../../activities/actions/harden-workload.ts';
 import { rollbackWorkloadImplementation } from '../../../activities/actions/rollback-workload.ts';
 import { names } from '../../../core/labels.ts';
-import { pathOf } from '../../../integrations/kubernetes/client.ts';
+import { type KubernetesApi, type KubernetesCall, pathOf } from '../../../integrations/kubernetes/client.ts';
 import { testPlatform } from '../../platform.ts';
 import { ownNode, rolledDeployment } from '../actions/eradication-table.ts';
 import { openCluster, resolved, stepContext } from './cluster.ts';
@@ -20,8 +20,6 @@ describe('eradication and recovery', () => {
   afterAll(() => cluster.close());
 
   const context = () => stepContext({ signal: AbortSignal.timeout(60_000) });
-  const isThere = async (namespace: string, name: string): Promise<boolean> =>
-    (await cluster.pods(namespace)).some(({ metadata }) => metadata?.name === name && !metadata.deletionTimestamp);
 
   test('an eviction that a disruption budget holds is said, and not forced', async () => {
     const namespace = await platform.freshNamespace();
@@ -32,12 +30,46 @@ describe('eradication and recovery', () => {
     });
     const evict = evictPodImplementation({ api: cluster.api, pollMs: 50, heldMs: 300 });
     const { notes } = await evict.plan({ pod }, context());
-    expect(notes.join('\n')).toContain('Only when the disruption budget db allows it');
+    expect(notes.join('\n')).toContain('/db leaves only when the disruption budget db allows it; nothing is forced.');
     await expect(evict.apply({ pod }, context())).rejects.toMatchObject({
       code: 'FB_ERR_REFUSED',
       detail: expect.stringContaining('nothing was forced'),
     });
-    expect(await isThere(namespace, 'db')).toBe(true);
+    expect(await cluster.hasPod(namespace, 'db')).toBe(true);
+  });
+
+  test('two budgets are two of them only when the API server says so again and again', async () => {
+    const namespace = await platform.freshNamespace();
+    const pod = resolved(await cluster.makePod(namespace, 'db', { metadata: { labels: { app: 'db' } } }));
+    const budgets = { group: 'policy', resource: 'poddisruptionbudgets', namespace };
+    for (const name of ['one', 'two'])
+      await cluster.post(pathOf(budgets), {
+        metadata: { name },
+        spec: { minAvailable: 0, selector: { matchLabels: { app: 'db' } } },
+      });
+    expect((await evictPodImplementation({ api: cluster.api }).plan({ pod }, context())).notes).toContain(
+      `pod/${namespace}/db stays: the disruption budgets one and two select it, and the API server evicts no such pod.`,
+    );
+    await expect(evictPodImplementation({ api: cluster.api }).apply({ pod }, context())).rejects.toMatchObject({
+      code: 'FB_ERR_REFUSED',
+      detail: expect.stringContaining('more than one disruption budget'),
+    });
+    expect(await cluster.hasPod(namespace, 'db')).toBe(true);
+
+    // The second goes just after it has been in the way once, as an error that passes by itself does.
+    let asked = 0;
+    const api: KubernetesApi = {
+      ...cluster.api,
+      async json<T>(call: KubernetesCall): Promise<T> {
+        if (call.path.endsWith('/eviction') && ++asked === 2)
+          await cluster.api.json({ method: 'DELETE', path: pathOf({ ...budgets, name: 'two' }), what: 'clear the way' });
+        return cluster.api.json<T>(call);
+      },
+    };
+    const evict = evictPodImplementation({ api });
+    const output = await evict.apply({ pod }, context());
+    expect(output).toEqual({ pod, alreadyGone: false });
+    expect(await evict.verify(output, context())).toMatchObject({ state: 'verified' });
   });
 
   test('a drain leaves critical, quarantined and protected pods, and what a budget holds, and says so', async () => {
@@ -48,14 +80,21 @@ describe('eradication and recovery', () => {
     await Promise.all([
       cluster.makePod(namespace, 'web', onNode),
       cluster.makePod(namespace, 'db', { ...onNode, metadata: { labels: { app: 'db' } } }),
+      cluster.makePod(namespace, 'pair', { ...onNode, metadata: { labels: { app: 'pair' } } }),
       cluster.makePod(namespace, 'suspect', { ...onNode, metadata: { labels: { [names.quarantineLabel]: 'active' } } }),
       cluster.makePod(namespace, 'dns', { spec: { nodeName: node, priorityClassName: 'system-cluster-critical' } }),
       cluster.makePod(sacred, 'vault', onNode),
     ]);
-    await cluster.post(pathOf({ group: 'policy', resource: 'poddisruptionbudgets', namespace }), {
-      metadata: { name: 'db' },
-      spec: { minAvailable: 1, selector: { matchLabels: { app: 'db' } } },
-    });
+    for (const [name, app] of [
+      ['db', 'db'],
+      ['one', 'pair'],
+      ['two', 'pair'],
+      ['other', 'nobody'],
+    ])
+      await cluster.post(pathOf({ group: 'policy', resource: 'poddisruptionbudgets', namespace }), {
+        metadata: { name },
+        spec: { minAvailable: 1, selector: { matchLabels: { app } } },
+      });
     const drain = drainNodeImplementation({
       api: cluster.api,
       isProtected: (one) => one === sacred,
@@ -64,16 +103,24 @@ describe('eradication and recovery', () => {
     });
     const input = { node: { name: node } };
     const plan = await drain.plan(input, context());
-    expect(plan.blastRadius).toEqual([`node/${node}`, `pod/${namespace}/db`, `pod/${namespace}/web`]);
+    expect(plan.blastRadius).toEqual([`node/${node}`, ...['db', 'pair', 'web'].map((name) => `pod/${namespace}/${name}`)]);
     expect(plan.notes.join('\n')).toContain(`pod/${sacred}/vault stays: the namespace ${sacred} is protected`);
+    expect(plan.notes.filter((note) => note.includes('budget'))).toEqual([
+      `pod/${namespace}/db leaves only when the disruption budget db allows it; nothing is forced.`,
+      `pod/${namespace}/pair stays: the disruption budgets one and two select it, and the API server evicts no such pod.`,
+    ]);
+    expect(plan.notes).toContain(`pod/${namespace}/web has no controller: nothing starts it again.`);
     const output = await drain.apply(input, context());
     expect(output.evicted.map(({ name }) => name)).toEqual(['web']);
     expect(await drain.verify(output, context())).toMatchObject({
       state: 'partial',
-      missing: [`pod/${namespace}/db: its disruption budget allows no eviction now`],
+      missing: [
+        `pod/${namespace}/pair: more than one disruption budget selects it, and the API server refuses its eviction`,
+        `pod/${namespace}/db: its disruption budget allows no eviction now`,
+      ],
     });
-    for (const name of ['db', 'suspect', 'dns']) expect(await isThere(namespace, name)).toBe(true);
-    expect(await isThere(sacred, 'vault')).toBe(true);
+    for (const name of ['db', 'pair', 'suspect', 'dns']) expect(await cluster.hasPod(namespace, name)).toBe(true);
+    expect(await cluster.hasPod(sacred, 'vault')).toBe(true);
     await end();
   });
 

@@ -17,7 +17,7 @@ import { createVerifier, openSigner } from '../../../integrations/keys/ed25519.t
 export async function folderEvidence(folder: string) {
   const dir = join(folder, 'evidence');
   const store = createFolderStore({ dir });
-  const wrap = boxWrap(createBox({ keys: [{ id: 'test', key: new Uint8Array(32).fill(9) }] }));
+  const wrap = testWrap();
   const keys = createIncidentKeys({ wrap, shelf: createFolderShelf({ dir }) });
   const signer = await openSigner({ file: join(folder, 'evidence.pem'), create: true });
   const verifier = createVerifier({ publicKeys: [signer.publicKey] });
@@ -42,4 +42,8 @@ export async function folderEvidence(folder: string) {
     objectOf: async (kept: { readonly manifestSha256: string }, name: string): Promise<string> =>
       storedAs(await artefactOf(kept, name)).sha256,
   };
+}
+
+export function testWrap() {
+  return boxWrap(createBox({ keys: [{ id: 'test', key: new Uint8Array(32).fill(9) }] }));
 }

@@ -1,9 +1,10 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parse, parseAllDocuments, stringify } from 'yaml';
+import { parseAllDocuments } from 'yaml';
 import { pathOf } from '../../../integrations/kubernetes/client.ts';
 import { type KubernetesAccess, readAccess } from '../../../service/dev/kubernetes-api.ts';
+import { writeAccountKubeconfig } from '../../account-kubeconfig.ts';
 import { openCluster } from './cluster.ts';
 
 export type Cluster = Awaited<ReturnType<typeof openCluster>>;
@@ -34,19 +35,13 @@ function placeOf(kind: string, own: string): string {
   return places[kind] ?? '';
 }
 
-/** The manifests as they are shipped, for a namespace of this test, and clients with each account's token. */
-export async function poolAccounts(options: {
-  readonly kubeconfig: string;
+/** Makes Firebreak's own namespace and all that is in the manifests. Gives back the paths of what has to be deleted afterwards. */
+export async function applyManifests(options: {
+  readonly admin: Cluster;
   readonly manifests: Iterable<string>;
-  /** Firebreak's own namespace, which is made. */
   readonly own: string;
-  readonly pools: readonly string[];
-}): Promise<PoolAccounts> {
-  const { kubeconfig, manifests, own, pools } = options;
-  const folder = mkdtempSync(join(tmpdir(), 'firebreak-accounts-'));
-  const admin = await openCluster(kubeconfig);
-  const accounts = new Map<string, Cluster>();
-  const fileOf = (pool: string): string => join(folder, `${pool}.kubeconfig`);
+}): Promise<readonly string[]> {
+  const { admin, manifests, own } = options;
   const made = [`/api/v1/namespaces/${own}`];
   const posted = new Set<string>();
   await admin.post('/api/v1/namespaces', { metadata: { name: own } });
@@ -60,17 +55,25 @@ export async function poolAccounts(options: {
       await admin.post(placeOf(object.kind, own), object);
       if (object.metadata.namespace === undefined) made.push(`${placeOf(object.kind, own)}/${object.metadata.name}`);
     }
-  const add = async (pool: string): Promise<void> => {
-    const tokenPath = pathOf({ resource: 'serviceaccounts', namespace: own, name: `firebreak-${pool}`, subresource: 'token' });
-    const { status } = await admin.post<{ status: { token: string } }>(tokenPath, {
-      apiVersion: 'authentication.k8s.io/v1',
-      kind: 'TokenRequest',
-      spec: {},
-    });
-    const config = parse(readFileSync(kubeconfig, 'utf8'));
-    config.users[0].user = { token: status.token };
-    writeFileSync(fileOf(pool), stringify(config));
-  };
+  return made;
+}
+
+/** The manifests as they are shipped, for a namespace of this test, and clients with each account's token. */
+export async function poolAccounts(options: {
+  readonly kubeconfig: string;
+  readonly manifests: Iterable<string>;
+  /** Firebreak's own namespace, which is made. */
+  readonly own: string;
+  readonly pools: readonly string[];
+}): Promise<PoolAccounts> {
+  const { kubeconfig, manifests, own, pools } = options;
+  const folder = mkdtempSync(join(tmpdir(), 'firebreak-accounts-'));
+  const admin = await openCluster(kubeconfig);
+  const accounts = new Map<string, Cluster>();
+  const fileOf = (pool: string): string => join(folder, `${pool}.kubeconfig`);
+  const made = await applyManifests({ admin, manifests, own });
+  const add = (pool: string): Promise<void> =>
+    writeAccountKubeconfig({ kubeconfig, namespace: own, name: `firebreak-${pool}`, file: fileOf(pool) });
   for (const pool of pools) {
     await add(pool);
     accounts.set(pool, await openCluster(fileOf(pool), { watches: pool === 'cell' }));

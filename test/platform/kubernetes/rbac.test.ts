@@ -110,6 +110,8 @@ describe('the rights that the declarations ask for', () => {
       { spec: { template: { spec: { serviceAccountName: 'admin' } } } },
       { metadata: { labels: { x: 'y' } } },
       { metadata: { annotations: { owner: 'nobody' } } },
+      { spec: { strategy: { type: 'Recreate', rollingUpdate: null } } },
+      { spec: { minReadySeconds: 900 } },
       { spec: { template: { metadata: { annotations: { owner: 'nobody' } } } } },
     ])
       await expect(deployment(body)).rejects.toMatchObject({ status: 422 });
@@ -230,14 +232,16 @@ describe('the rights that the declarations ask for', () => {
   });
 
   test('that are missing are named, with the actions that need them', async () => {
-    expect(await missingRights({ api: as('cell').api, pool: 'cell', actions })).toEqual([]);
-    expect(await missingRights({ api: as('secrets').api, pool: 'secrets', actions: [...actions, revokeTokens] })).toEqual(
+    expect(await missingRights({ api: as('cell').api, pool: 'cell', actions, namespace: own })).toEqual([]);
+    expect(
+      await missingRights({ api: as('secrets').api, pool: 'secrets', actions: [...actions, revokeTokens], namespace: own }),
+    ).toEqual(
       expect.arrayContaining([
         { right: 'delete pods', neededBy: ['revokeTokens'] },
         { right: 'list secrets', neededBy: ['revokeTokens'] },
       ]),
     );
-    const asSecrets = await missingRights({ api: as('secrets').api, pool: 'cell', actions });
+    const asSecrets = await missingRights({ api: as('secrets').api, pool: 'cell', actions, namespace: own });
     expect(asSecrets).toContainEqual({ right: 'patch pods', neededBy: expect.arrayContaining(['quarantinePod']) });
     expect(asSecrets).toContainEqual({ right: 'get pods/log', neededBy: ['collectLogs', 'snapshotPodState'] });
   });

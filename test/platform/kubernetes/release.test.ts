@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { cordonNodeImplementation } from '../../../activities/actions/cordon-node.ts';
 import { isolateNamespaceImplementation } from '../../../activities/actions/isolate-namespace.ts';
 import { quarantinePodImplementation } from '../../../activities/actions/quarantine-pod.ts';
 import { suspendRolloutImplementation } from '../../../activities/actions/suspend-rollout.ts';
@@ -14,6 +15,7 @@ import { findOnPath } from '../../../service/dev/command.ts';
 import { kubelabBinary } from '../../../service/dev/kubelab-binary.ts';
 import { projectRoot } from '../../../service/dev/project-root.ts';
 import { testPlatform } from '../../platform.ts';
+import { nodeNobodyUses } from '../actions/rows-cluster-wide.ts';
 import { cellKey, openCluster, resolved, stepContext } from './cluster.ts';
 
 const platform = await testPlatform();
@@ -38,15 +40,14 @@ describe('the way out, with nothing but a kubeconfig', () => {
     return { code: await ended, stdout, stderr };
   };
   /** The program in a process of its own, in which nothing of Temporal, a database or Slack is named. */
-  const release = (namespace: string, ...more: readonly string[]) =>
+  const offline = (...more: readonly string[]) =>
     run(
       process.execPath,
-      [
-        ...['--disable-warning=ExperimentalWarning', join(projectRoot(), 'service', 'cli.ts'), 'release', '--offline'],
-        ...['--kubeconfig', platform.kubeconfig, '--namespace', namespace, ...more],
-      ],
+      [...['--disable-warning=ExperimentalWarning', join(projectRoot(), 'service', 'cli.ts'), 'release', '--offline', ...more]],
       { TEMPORAL_ADDRESS: '127.0.0.1:1', NO_COLOR: '1' },
     );
+  const release = (namespace: string, ...more: readonly string[]) =>
+    offline('--kubeconfig', platform.kubeconfig, '--namespace', namespace, ...more);
   const contain = async (namespace: string, name: string) => {
     const before = await cluster.makePod(namespace, name, { metadata: { labels: { app: name, 'example.com/tier': 'web' } } });
     const context = stepContext({ incident: `incident/test/${namespace}/Pod/${name}` });
@@ -140,6 +141,18 @@ describe('the way out, with nothing but a kubeconfig', () => {
       pathOf({ group: 'networking.k8s.io', resource: 'networkpolicies', namespace }),
     );
     expect(policies.items.map(({ metadata }) => metadata.name)).not.toContain(policy);
+  });
+
+  test('uncordons a node, and says what it does not give back at a provider', async () => {
+    const namespace = await platform.freshNamespace();
+    const ref = await nodeNobodyUses(cluster, namespace);
+    await cordonNodeImplementation({ api: cluster.api, view: cluster.view, cellKey }).apply({ node: namespace }, stepContext());
+    const given = ['--kubeconfig', platform.kubeconfig, '--cell-key', keyFile, '--yes', `node/${namespace}`];
+    const { code, stdout } = await offline(...given);
+    expect(code).toBe(0);
+    expect(stdout).toContain('not from here: where actions.nodeIsolation is configured');
+    expect((await cluster.get<{ spec: { unschedulable?: boolean } }>(pathOf(ref))).spec.unschedulable).toBeUndefined();
+    await cluster.api.json({ method: 'DELETE', path: pathOf(ref), what: 'clean up' });
   });
 
   test('works by the kubectl recipe as the page has it', async () => {

@@ -77,6 +77,8 @@ describe('whom an alert is about', () => {
     const twice = resolver().resolve(alert({ container: { id: id.slice(0, 12) } }));
     expect(twice.ambiguous).toContain('2 pods');
     expect(twice.alert.pod).toBeUndefined();
+    // People read it where they read the incident.
+    expect(twice.alert.doubt).toBe(twice.ambiguous);
   });
 
   test('is not a pod that was made after the alert, nor one on another node', async () => {

@@ -1,26 +1,19 @@
 import { ListAccessKeysCommand } from '@aws-sdk/client-iam';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { quarantinePodImplementation } from '../../../activities/actions/quarantine-pod.ts';
 import { rotateSecretImplementation } from '../../../activities/actions/rotate-secret.ts';
-import { FirebreakError } from '../../../core/errors.ts';
 import { awsAccessKey } from '../../../integrations/aws/access-key.ts';
 import { type AccessKeyLogin, Aws, type AwsOptions } from '../../../integrations/aws/client.ts';
 import { pathOf } from '../../../integrations/kubernetes/client.ts';
-import { readSecret } from '../../../integrations/kubernetes/secrets.ts';
 import { type AwsServer, awsShape, documentedPolicy, region, startAws } from '../../aws-server.ts';
 import { testPlatform } from '../../platform.ts';
+import { startedOrWhyNot } from '../../started-or-why-not.ts';
 import { type AwsFront, startAwsFront } from '../aws/front.ts';
-import { cellKey, openCluster, resolved, stepContext, until } from '../kubernetes/cluster.ts';
+import { openCluster } from '../kubernetes/cluster.ts';
 import { killedEverywhere } from './killed-rotation.ts';
+import { quarantinedSuspect } from './quarantined-suspect.ts';
 
 const platform = await testPlatform();
-const started = await startAws().catch((error: unknown) => {
-  if (error instanceof FirebreakError && error.code === 'FB_ERR_PLATFORM_PART_MISSING') return error.detail;
-  throw error;
-});
-afterAll(async () => {
-  if (typeof started !== 'string') await started.stop();
-});
+const started = await startedOrWhyNot(startAws);
 const title = 'rotating an access key of AWS with everything that uses it';
 
 if (typeof started === 'string') describe.skip(`${title} (skipped: ${started})`, () => test('is not tried', () => {}));
@@ -46,10 +39,8 @@ function onAws(server: AwsServer): void {
       return rotateSecretImplementation({ api: cluster.api, pollMs: 100, rules: [{ namespace, secret: 'db', provider }] });
     };
     const valuesOf = async (namespace: string, name: string): Promise<AccessKeyLogin> => {
-      const { data = {} } = (await readSecret({ api: cluster.api, namespace, name, signal })) ?? {};
-      const [accessKeyId = '', secretAccessKey = ''] = ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY'].map((key) =>
-        Buffer.from(data[key] ?? '', 'base64').toString(),
-      );
+      const values = await cluster.secretValues(namespace, name);
+      const { AWS_ACCESS_KEY_ID: accessKeyId = '', AWS_SECRET_ACCESS_KEY: secretAccessKey = '' } = values;
       return { accessKeyId, secretAccessKey };
     };
     const keysOf = async (user: string): Promise<readonly unknown[]> => {
@@ -66,16 +57,7 @@ function onAws(server: AwsServer): void {
         metadata: { name: 'db' },
         stringData: { AWS_ACCESS_KEY_ID: old.accessKeyId, AWS_SECRET_ACCESS_KEY: old.secretAccessKey, AWS_REGION: region },
       });
-      const spec = { containers: [{ name: 'main', image: 'shop/cart:1', envFrom: [{ secretRef: { name: 'db' } }] }] };
-      const [suspect] = await cluster.makeDeployment(namespace, 'cart', { replicas: 1, spec });
-      if (!suspect) throw new Error('one replica was asked for');
-      const context = stepContext({ signal });
-      const input = { pod: resolved(suspect) };
-      await quarantinePodImplementation({ api: cluster.api, view: cluster.view, cellKey }).apply(input, context);
-      await until(async () =>
-        (await cluster.pods(namespace)).filter(({ status }) => status?.phase === 'Running').length === 2 ? true : undefined,
-      );
-      return { namespace, old, input: { suspect: input.pod }, context: { ...context, key: `${context.key}/rotate` } };
+      return { namespace, old, ...(await quarantinedSuspect(cluster, { namespace, signal })) };
     };
 
     test.each([false, true])(

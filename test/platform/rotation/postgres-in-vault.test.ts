@@ -1,27 +1,20 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Client } from 'pg';
 import { rotateSecretImplementation } from '../../../activities/actions/rotate-secret.ts';
-import { FirebreakError } from '../../../core/errors.ts';
 import { pathOf } from '../../../integrations/kubernetes/client.ts';
-import { readSecret } from '../../../integrations/kubernetes/secrets.ts';
 import { postgresRole } from '../../../integrations/postgres-role/role.ts';
 import { Vault } from '../../../integrations/vault/client.ts';
 import { vaultKv } from '../../../integrations/vault/kv.ts';
 import { testPlatform } from '../../platform.ts';
 import { oldPassword, type ShopRoles, startShopRoles } from '../../postgres/shop-roles.ts';
+import { startedOrWhyNot } from '../../started-or-why-not.ts';
 import { findPostgres } from '../../suites.mjs';
 import { documentedPolicy, fieldAt, startVault, type VaultServer } from '../../vault-server.ts';
 import { openCluster, resolved, stepContext, until } from '../kubernetes/cluster.ts';
 import { externalSecretController, externalSecrets, installWriterKinds } from './writers.ts';
 
 const platform = await testPlatform();
-const vault = await startVault().catch((error: unknown) => {
-  if (error instanceof FirebreakError && error.code === 'FB_ERR_PLATFORM_PART_MISSING') return error.detail;
-  throw error;
-});
-afterAll(async () => {
-  if (typeof vault !== 'string') await vault.stop();
-});
+const vault = await startedOrWhyNot(startVault);
 const title = 'a PostgreSQL password that is kept in OpenBao and read by External Secrets';
 
 if (typeof vault === 'string') describe.skip(`${title} (skipped: ${vault})`, () => test('is not tried', () => {}));
@@ -75,10 +68,7 @@ function inVault(server: VaultServer): void {
       metadata: { name: 'db' },
       spec: { secretStoreRef: { kind: 'SecretStore', name: 'vault' }, dataFrom: [{ extract: { key: 'shop/api' } }] },
     });
-    const read = async () => {
-      const { data = {} } = (await readSecret({ api: cluster.api, namespace, name: 'db', signal })) ?? {};
-      return Object.fromEntries(Object.entries(data).map(([key, value]) => [key, Buffer.from(value, 'base64').toString()]));
-    };
+    const read = () => cluster.secretValues(namespace, 'db');
     await until(async () => ((await read()).password === oldPassword ? true : undefined));
     const bystander = resolved(await cluster.makePod(namespace, 'suspect'));
     const source = postgresRole({

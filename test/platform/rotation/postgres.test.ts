@@ -1,17 +1,16 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { Client } from 'pg';
-import { quarantinePodImplementation } from '../../../activities/actions/quarantine-pod.ts';
 import { rotateSecretImplementation } from '../../../activities/actions/rotate-secret.ts';
 import type { RotationProvider, RotationRule } from '../../../core/rotation.ts';
 import { type KubernetesApi, pathOf } from '../../../integrations/kubernetes/client.ts';
-import { readSecret } from '../../../integrations/kubernetes/secrets.ts';
 import { postgresRole } from '../../../integrations/postgres-role/role.ts';
 import { testPlatform } from '../../platform.ts';
 import { oldPassword, type ShopRoles, startShopRoles } from '../../postgres/shop-roles.ts';
 import { findPostgres } from '../../suites.mjs';
 import { Killed, recorded } from '../actions/recorder.ts';
-import { cellKey, openCluster, resolved, stepContext, until } from '../kubernetes/cluster.ts';
+import { openCluster, resolved, until } from '../kubernetes/cluster.ts';
 import { killedEverywhere } from './killed-rotation.ts';
+import { quarantinedSuspect } from './quarantined-suspect.ts';
 
 const platform = await testPlatform();
 const isHere = findPostgres() !== undefined;
@@ -49,20 +48,7 @@ onPostgres(isHere ? title : `${title} (skipped: initdb and postgres are not on t
       metadata: { name: 'db' },
       stringData: { username: 'shop_a', password: oldPassword, host: 'db.shop', ...data },
     });
-    const spec = { containers: [{ name: 'main', image: 'shop/cart:1', envFrom: [{ secretRef: { name: 'db' } }] }] };
-    const [suspect] = await cluster.makeDeployment(namespace, 'cart', { replicas: 1, spec });
-    if (!suspect) throw new Error('one replica was asked for');
-    const context = stepContext({ signal });
-    const input = { pod: resolved(suspect) };
-    await quarantinePodImplementation({ api: cluster.api, view: cluster.view, cellKey }).apply(input, context);
-    await until(async () =>
-      (await cluster.pods(namespace)).filter(({ status }) => status?.phase === 'Running').length === 2 ? true : undefined,
-    );
-    return { namespace, spec, input: { suspect: input.pod }, context: { ...context, key: `${context.key}/rotate` } };
-  };
-  const valuesOf = async (namespace: string, name: string): Promise<Record<string, string>> => {
-    const { data = {} } = (await readSecret({ api: cluster.api, namespace, name, signal })) ?? {};
-    return Object.fromEntries(Object.entries(data).map(([key, value]) => [key, Buffer.from(value, 'base64').toString()]));
+    return { namespace, ...(await quarantinedSuspect(cluster, { namespace, signal })) };
   };
 
   const secretsIn = async (namespace: string): Promise<readonly string[]> => {
@@ -80,7 +66,7 @@ onPostgres(isHere ? title : `${title} (skipped: initdb and postgres are not on t
     const output = await rotation.apply(input, context);
     const verification = await rotation.verify(output, context);
     expect(verification).toMatchObject({ state: 'verified', detail: expect.stringContaining('the old one ended') });
-    const next = await valuesOf(namespace, output.rotated[0]?.newName ?? '');
+    const next = await cluster.secretValues(namespace, output.rotated[0]?.newName ?? '');
     expect(next).toMatchObject({ username: 'shop_b', host: 'db.shop' });
     expect(await refused('shop_a', oldPassword)).toBe(true);
     expect(await refused('shop_b', next.password ?? '')).toBe(false);
@@ -100,7 +86,10 @@ onPostgres(isHere ? title : `${title} (skipped: initdb and postgres are not on t
     const again = { ...context, run: 'another-run', key: `${context.key}/again` };
     const second = await action(namespace, provider).apply({ ...input, secrets: [name] }, again);
     expect(second.rotated).toMatchObject([{ secret: name, newName: expect.stringMatching(/^db-fb/) }]);
-    const [before, after] = [await valuesOf(namespace, name), await valuesOf(namespace, second.rotated[0]?.newName ?? '')];
+    const [before, after] = [
+      await cluster.secretValues(namespace, name),
+      await cluster.secretValues(namespace, second.rotated[0]?.newName ?? ''),
+    ];
     expect([before.username, after.username]).toEqual(['shop_b', 'shop_a']);
     expect(await refused('shop_b', before.password ?? '')).toBe(true);
     expect(await refused('shop_a', after.password ?? '')).toBe(false);
@@ -116,9 +105,10 @@ onPostgres(isHere ? title : `${title} (skipped: initdb and postgres are not on t
     expect((await rotation.plan(stolen, context)).notes.join(' ')).toContain('is ended first');
     await expect(rotation.apply(stolen, context)).rejects.toThrow(Killed);
     expect(await refused('shop_a', oldPassword)).toBe(true);
+    api.revive();
     const output = await rotation.apply(stolen, context);
     expect(await rotation.verify(output, context)).toMatchObject({ state: 'verified' });
-    const next = await valuesOf(namespace, output.rotated[0]?.newName ?? '');
+    const next = await cluster.secretValues(namespace, output.rotated[0]?.newName ?? '');
     expect(await refused('shop_a', next.password ?? '')).toBe(false);
   });
 
@@ -169,7 +159,7 @@ onPostgres(isHere ? title : `${title} (skipped: initdb and postgres are not on t
       expect([...(await secretsIn(namespace))].sort()).toEqual(['db', output.rotated[0]?.newName]);
       expect((await cluster.deployment(namespace, 'cart')).metadata?.generation).toBe(2);
       expect(await refused('shop_a', oldPassword)).toBe(true);
-      const next = await valuesOf(namespace, output.rotated[0]?.newName ?? '');
+      const next = await cluster.secretValues(namespace, output.rotated[0]?.newName ?? '');
       expect(await refused(turns.at(-1) ?? '', next.password ?? '')).toBe(false);
     },
     60_000,

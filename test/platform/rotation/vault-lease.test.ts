@@ -1,12 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { rotateSecretImplementation } from '../../../activities/actions/rotate-secret.ts';
-import { FirebreakError } from '../../../core/errors.ts';
 import { pathOf } from '../../../integrations/kubernetes/client.ts';
-import { readSecret } from '../../../integrations/kubernetes/secrets.ts';
 import { Vault } from '../../../integrations/vault/client.ts';
 import { vaultLease } from '../../../integrations/vault/lease.ts';
 import { testPlatform } from '../../platform.ts';
 import { type PostgresServer, startPostgres } from '../../postgres-server.ts';
+import { startedOrWhyNot } from '../../started-or-why-not.ts';
 import type { Login } from '../../suites/vault-providers.ts';
 import { findPostgres } from '../../suites.mjs';
 import { documentedPolicy, startVault, type VaultServer } from '../../vault-server.ts';
@@ -15,13 +14,7 @@ import { isTaken, lend, lendFrom } from '../vault/lending.ts';
 import { killedEverywhere } from './killed-rotation.ts';
 
 const platform = await testPlatform();
-const vault = await startVault().catch((error: unknown) => {
-  if (error instanceof FirebreakError && error.code === 'FB_ERR_PLATFORM_PART_MISSING') return error.detail;
-  throw error;
-});
-afterAll(async () => {
-  if (typeof vault !== 'string') await vault.stop();
-});
+const vault = await startedOrWhyNot(startVault);
 const title = 'a login that OpenBao lends at a PostgreSQL server, with everything that uses it';
 
 if (typeof vault === 'string') describe.skip(`${title} (skipped: ${vault})`, () => test('is not tried', () => {}));
@@ -62,9 +55,8 @@ function lentBy(server: VaultServer): void {
     return { namespace, old, input: { suspect }, rotation, context: stepContext({ signal }) };
   };
   const loginIn = async (namespace: string, name: string): Promise<Login> => {
-    const { data = {} } = (await readSecret({ api: cluster.api, namespace, name, signal })) ?? {};
-    const text = (key: string) => Buffer.from(data[key] ?? '', 'base64').toString();
-    return { username: text('username'), password: text('password') };
+    const { username = '', password = '' } = await cluster.secretValues(namespace, name);
+    return { username, password };
   };
 
   test.each([false, true])('the old login is refused and the new one taken; revoked first: %s', async (revokeFirst) => {

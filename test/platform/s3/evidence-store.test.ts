@@ -13,7 +13,6 @@ import {
 } from '@aws-sdk/client-s3';
 import { afterAll, describe, expect, test } from '@jest/globals';
 import { checkpointBytes, nextCheckpoint, type SignedCheckpoint } from '../../../core/checkpoint.ts';
-import { FirebreakError } from '../../../core/errors.ts';
 import { createBucketAnchor } from '../../../integrations/anchor/bucket-anchor.ts';
 import { openBucket } from '../../../integrations/evidence/bucket.ts';
 import { createBucketShelf } from '../../../integrations/evidence/bucket-shelf.ts';
@@ -21,6 +20,8 @@ import type { S3Options } from '../../../integrations/evidence/s3-client.ts';
 import { createS3Store } from '../../../integrations/evidence/s3-store.ts';
 import { signerFrom } from '../../../integrations/keys/ed25519.ts';
 import { type S3Server, startS3Server } from '../../../service/dev/s3-server.ts';
+import { inParts } from '../../in-parts.ts';
+import { startedOrWhyNot } from '../../started-or-why-not.ts';
 import { evidenceStoreSuite } from '../../suites/evidence-store.ts';
 import { keyRegisterSuite } from '../../suites/key-register.ts';
 import { newPrivateKey } from '../../suites/private-key.ts';
@@ -30,12 +31,8 @@ import { stallingProxy } from './stalling-proxy.ts';
 
 const stateDir = mkdtempSync(join(tmpdir(), 'firebreak-s3-'));
 const scratchDir = mkdtempSync(join(tmpdir(), 'firebreak-scratch-'));
-const started = await startS3Server({ stateDir }).catch((error: unknown) => {
-  if (error instanceof FirebreakError && error.code === 'FB_ERR_PLATFORM_PART_MISSING') return error.detail;
-  throw error;
-});
-afterAll(async () => {
-  if (typeof started !== 'string') await started.stop();
+const started = await startedOrWhyNot(() => startS3Server({ stateDir }));
+afterAll(() => {
   for (const folder of [stateDir, scratchDir]) rmSync(folder, { recursive: true, force: true });
 });
 
@@ -79,7 +76,7 @@ function inS3(server: S3Server): void {
       ]);
       const client = new S3Client({ ...server, forcePathStyle: true, credentials: server });
       const others = await client.send(new CreateMultipartUploadCommand({ Bucket: server.bucket, Key: 'cell-1/backup.tar' }));
-      await until('its upload', 20_000, async () => (await uploads()).length === 2 && proxy.isStalled());
+      await until('its upload', 30_000, async () => (await uploads()).length === 2 && proxy.isStalled());
       child.kill('SIGKILL');
       await once(child, 'exit');
       proxy.stop();
@@ -122,8 +119,4 @@ function inS3(server: S3Server): void {
     });
     lockedBucketTests(server);
   });
-}
-
-async function* inParts(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
-  for (let start = 0; start < bytes.length; start += 1_000_000) yield bytes.subarray(start, start + 1_000_000);
 }

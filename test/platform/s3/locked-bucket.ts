@@ -23,6 +23,7 @@ import { loadConfig } from '../../../service/config/load.ts';
 import type { S3Server } from '../../../service/dev/s3-server.ts';
 import { openEvidence, openKeyRegister } from '../../../service/run/evidence.ts';
 import { ensureKeys } from '../../../service/run/keys.ts';
+import { inParts } from '../../in-parts.ts';
 import { stepContext } from '../kubernetes/cluster.ts';
 
 /** A bucket that was made with object lock. */
@@ -93,7 +94,7 @@ export function lockedBucketTests(server: S3Server): void {
       const store = createS3Store({ ...options, lock });
       const { sha256: log } = await store.put(randomBytes(100), 'text/plain', 'logs');
       const large = randomBytes(17 * 1024 * 1024);
-      const { sha256: files } = await store.put(inPieces(large), 'application/zstd', 'files');
+      const { sha256: files } = await store.put(inParts(large), 'application/zstd', 'files');
       const { sha256: manifest } = await store.put(randomBytes(100), 'application/json');
       const { sha256: state } = await store.put(randomBytes(100), 'text/plain', 'state');
       expect(await Promise.all([log, files, manifest, state].map(daysLeft))).toEqual([1, 2, 2, undefined]);
@@ -134,8 +135,4 @@ export function lockedBucketTests(server: S3Server): void {
       expect(versions).toEqual([]);
     });
   });
-}
-
-async function* inPieces(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
-  for (let start = 0; start < bytes.length; start += 1_000_000) yield bytes.subarray(start, start + 1_000_000);
 }

@@ -1,19 +1,13 @@
 import { afterAll, beforeAll, describe, test } from '@jest/globals';
-import { FirebreakError } from '../../../core/errors.ts';
 import { Vault } from '../../../integrations/vault/client.ts';
 import { type PostgresServer, startPostgres } from '../../postgres-server.ts';
+import { startedOrWhyNot } from '../../started-or-why-not.ts';
 import { vaultKvSuite, vaultLeaseSuite } from '../../suites/vault-providers.ts';
 import { findPostgres } from '../../suites.mjs';
 import { documentedPolicy, fieldAt, startVault, type VaultServer } from '../../vault-server.ts';
 import { isTaken, lend, lendFrom } from './lending.ts';
 
-const started = await startVault().catch((error: unknown) => {
-  if (error instanceof FirebreakError && error.code === 'FB_ERR_PLATFORM_PART_MISSING') return error.detail;
-  throw error;
-});
-afterAll(async () => {
-  if (typeof started !== 'string') await started.stop();
-});
+const started = await startedOrWhyNot(startVault);
 
 if (typeof started === 'string') describe.skip(`OpenBao (skipped: ${started})`, () => test('is not tried', () => {}));
 else onVault(started);

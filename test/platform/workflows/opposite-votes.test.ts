@@ -21,7 +21,7 @@ test('two people who click opposite at once: exactly one outcome, in either orde
     const incident = await lab.start([alertOf({ rule: 'Terminal shell in container', severity: 'low' })]);
     const asked = await incident.question();
     const votes = [
-      signVote(voteOn(asked, { person: 'ana', choice: 'expected' })),
+      signVote(voteOn(asked, { person: 'ana', choice: 'expected', reason: 'our own scanner' })),
       signVote(voteOn(asked, { person: 'ben', choice: 'quarantine' })),
     ];
     if (seed % 2 === 1) votes.reverse();

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
@@ -66,6 +66,17 @@ async function reject(...bodies: readonly string[]): Promise<void> {
   for (const body of bodies) await door?.post(body);
 }
 
+describe('alerts rejected, where no cell of this configuration is', () => {
+  test('says so, rather than that nothing was rejected, and makes no spool', async () => {
+    const elsewhere = join(folder, 'elsewhere.yaml');
+    writeFileSync(elsewhere, readFileSync(join(folder, 'firebreak.yaml'), 'utf8').replace('"state"', '"nowhere"'));
+    const { status, stdout, stderr } = await firebreak('rejected', 'list', '--config', elsewhere);
+    expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
+    expect(stderr).toMatch(/there is no spool in .*nowhere.*: this is asked on the machine of the cell/);
+    expect(existsSync(join(folder, 'nowhere'))).toBe(false);
+  });
+});
+
 describe('alerts rejected, while the service runs', () => {
   test('list and show say what came, from whom and why; what would steer the terminal is written out', async () => {
     expect(linesOf(await firebreak('rejected', 'list'))).toEqual(['Nothing was rejected.']);
@@ -90,14 +101,19 @@ describe('alerts rejected, while the service runs', () => {
 
   test('drop needs a reason and the ids; what was dropped is gone', async () => {
     expect(await firebreak('rejected', 'drop', 'r1')).toMatchObject({ status: 2, stderr: expect.stringContaining('--reason') });
-    const nameless = await firebreak('rejected', 'drop', '--reason', 'x');
-    expect(nameless).toMatchObject({ status: 2, stderr: expect.stringContaining('name the ids, or --all') });
+    const endless = await firebreak('rejected', 'drop', 'r1', '--reason', 'x'.repeat(501));
+    expect(endless).toMatchObject({ status: 2, stderr: expect.stringContaining('500 characters at most') });
+    const nameless = await firebreak('rejected', 'drop', '--reason', 'ours');
+    expect(nameless).toMatchObject({ status: 2, stderr: expect.stringContaining('name the ids, or say --all') });
     expect(await firebreak('rejected', 'show', 'r1/drop')).toMatchObject({ status: 1 });
     expect(linesOf(await firebreak('rejected', 'list'))).toHaveLength(3);
     expect((await firebreak('rejected', 'drop', 'r1', '--reason', 'a test')).stdout).toBe('r1  dropped\n');
     expect((await firebreak('rejected', 'drop', '--all', '--reason', 'a test')).stdout).toBe('r2  dropped\n');
     expect(linesOf(await firebreak('rejected', 'list'))).toEqual(['Nothing was rejected.']);
-    expect(await firebreak('rejected', 'show', 'r1')).toMatchObject({ status: 1, stderr: expect.stringContaining('"r1"') });
+    expect(await firebreak('rejected', 'show', 'r1')).toMatchObject({
+      status: 1,
+      stderr: expect.stringContaining('"r1": firebreak alerts rejected list'),
+    });
   });
 });
 
@@ -138,7 +154,7 @@ describe('when no service runs', () => {
     const id = line?.split(' ')[0] ?? '';
     expect((await firebreak('rejected', 'show', id)).stdout).toContain('{"nonsense": 2}');
     expect((await firebreak('rejected', 'replay', id)).stdout).toContain('the running service only');
-    expect((await firebreak('rejected', 'drop', id, '--reason', 'x')).stdout).toBe(`${id}  dropped\n`);
+    expect((await firebreak('rejected', 'drop', id, '--reason', 'ours')).stdout).toBe(`${id}  dropped\n`);
     expect(await firebreak('storm')).toMatchObject({ status: 1, stderr: expect.stringContaining('no intake') });
   });
 });

@@ -1,4 +1,5 @@
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -80,6 +81,79 @@ sensors: { tetragon: { severities: { block-c2: critical } } }
     const { status, alerts } = parse([], log);
     expect(status).toBe(0);
     expect(new Set(alerts.map(({ id }) => id)).size).toBe(25_000);
+  });
+
+  test('reads what a log has around the alerts: lines of text, and what kubectl or the runtime puts before each line', () => {
+    const event = (at: number): string =>
+      `{"rule":"r","priority":"Notice","time":"2026-06-01T10:00:00.00${at}Z","source":"syscall","output":"x"}`;
+    const log = [
+      'Wed Nov 25 22:57:42 2026: Falco version: 0.41.3 (x86_64), loaded rules: 93',
+      event(1),
+      `2026-11-25T22:57:42.123456789Z stdout F ${event(2)}`,
+      `[pod/falco-x7k2p/falco] ${event(3)}`,
+      '',
+    ].join('\n');
+    const { status, alerts, stderr } = parse(['--sensor', 'falco'], log);
+    expect(alerts.map(({ time }) => time.slice(-4, -1))).toEqual(['001', '002', '003']);
+    expect(stderr).toBe('standard input: item 1: not JSON\n');
+    expect(status).toBe(1);
+  });
+
+  test('prints what a pipe brings as it comes, whether on one line or several', async () => {
+    const child = spawn(process.execPath, [join(root, 'service/cli.ts'), 'alerts', 'parse'], { cwd: folder });
+    let printed = '';
+    child.stdout.on('data', (text) => {
+      printed += text;
+    });
+    const event = { rule: 'r', priority: 'Notice', time: '2026-06-01T10:00:00Z', source: 'syscall', output: 'x' };
+    for (const [place, text] of [JSON.stringify(event), JSON.stringify({ ...event, rule: 's' })].entries()) {
+      child.stdin.write(`${text}\n`);
+      while (printed.split('\n').length < place + 2) await once(child.stdout, 'data');
+    }
+    child.stdin.end(JSON.stringify({ ...event, rule: 't', output_fields: {} }, null, 2));
+    const [status] = await once(child, 'close');
+    expect(status).toBe(0);
+    expect(
+      printed
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line).rule),
+    ).toEqual(['r', 's', 't']);
+  });
+
+  test('one file of a folder that cannot be read takes no other with it', () => {
+    const mixed = join(folder, 'mixed');
+    mkdirSync(mixed);
+    writeFileSync(join(mixed, 'a.json.gz'), Buffer.from([0x1f, 0x8b, 8, 0, 1, 2, 3, 4, 5, 6, 7, 8]));
+    writeFileSync(join(mixed, 'b.json'), Buffer.from([0, 1, 2, 3, 0x7b, 0x7d, 0x0a]));
+    writeFileSync(join(mixed, 'c.json'), '');
+    copyFileSync(join(fixtures, 'tetragon/rw-kprobe-sigkill-policy.json'), join(mixed, 'd.json'));
+    const { status, alerts, stderr } = parse(['mixed']);
+    expect(status).toBe(1);
+    expect(alerts.map(({ rule }) => rule)).toEqual(['block-c2']);
+    expect(stderr.split('\n')).toEqual([
+      'mixed/a.json.gz: is packed, and cannot be unpacked: Z_DATA_ERROR',
+      'mixed/b.json: holds bytes that are no text: not read',
+      'mixed/c.json: is empty',
+      '',
+    ]);
+  });
+
+  test('a sensor that there is not is wrong usage, and the answer lists them', () => {
+    const { status, stderr } = parse(['--sensor', 'falc', 'alerts']);
+    expect(status).toBe(2);
+    expect(stderr).toMatch(/Allowed choices are .*tetragon.*falco/s);
+    expect(parse([], '').stderr).toBe('standard input: is empty\n');
+  });
+
+  test('a reader that has seen enough is no fault, also of what goes to standard error', async () => {
+    const many = join(folder, 'many.json');
+    writeFileSync(many, '{"no":"alert"}\n'.repeat(20_000));
+    const child = spawn(process.execPath, [join(root, 'service/cli.ts'), 'alerts', 'parse', many], { cwd: folder });
+    await once(child.stderr, 'data');
+    child.stderr.destroy();
+    child.stdout.destroy();
+    expect((await once(child, 'close'))[0]).toBe(0);
   });
 
   test('says what it cannot read, and goes on', () => {

@@ -42,9 +42,12 @@ describe('a minimal file', () => {
       protectedNamespaces: ['kube-system', 'kube-public', 'kube-node-lease', 'firebreak'],
       automaticFrom: 'critical',
       ownerShare: 0.5,
+      protectedNodes: [],
       namespaceCap: 20,
+      namespaceReserve: 3,
       clusterCap: 100,
       capWindowMinutes: 60,
+      cells: 1,
       changeWindows: [],
     });
     expect(config.evidence).toMatchObject({ store: { kind: 'folder' }, deadlineMinutes: 30 });

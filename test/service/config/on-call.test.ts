@@ -159,6 +159,26 @@ describe('what is wrong is named with its place and what to do', () => {
   });
 });
 
+describe('a user group of Slack', () => {
+  const slack = (group: string, userGroup = 'S0123456789') =>
+    `\nslack: { appId: A01, teamId: T01, channel: C01, botToken: { env: B }, signingSecrets: [{ env: S }], userGroups: { ${group}: ${userGroup} } }`;
+  const listed = people.replace('name: Ben', 'name: Ben, slack: [U02]');
+
+  test('narrows a group of the roster', () => {
+    expect(loadConfig({ path: write(slack('oncall'), listed), env: {} }).slack?.userGroups).toEqual({ oncall: 'S0123456789' });
+  });
+
+  test('is refused by name, for a group that there is not, and where nobody of the group is in Slack', () => {
+    expect(problems(slack('oncall', 'oncall-team'), listed)[0]).toMatch(/slack.userGroups.oncall: not an id of a user group/);
+    expect(problems(slack('night'), listed)).toEqual([
+      'slack.userGroups.night: there is no such group. Name a group: oncall, leads.',
+    ]);
+    expect(problems(slack('oncall'))).toEqual([
+      'slack.userGroups.oncall: nobody of the group oncall has a Slack id. Add slack: [ID] to the people of the group.',
+    ]);
+  });
+});
+
 describe('the identity provider of the widest steps', () => {
   const stepUp = (issuer: string, publicUrl = 'https://firebreak.example.com/') =>
     `stepUp: { issuer: '${issuer}', clientId: firebreak, publicUrl: '${publicUrl}' }\n`;

@@ -53,3 +53,13 @@ test.each([
   const problems = checked.ok ? [] : checked.problems.map((one) => `${one.path}: ${one.problem}`);
   expect(problems).toEqual([expect.stringContaining('forensics.uploads.address: not https://HOST:PORT')]);
 });
+
+test('processes that share the streams of a cluster take one each at least', () => {
+  expect(read({ streams: { processes: 2 } }).forensics.streams).toMatchObject({ atATime: 2, processes: 2 });
+  expect(() => read({ streams: { atATime: 2, processes: 3 } })).toThrow(
+    expect.objectContaining({
+      code: 'FB_ERR_CONFIG_INVALID',
+      detail: expect.stringContaining('forensics.streams.atATime: fewer than'),
+    }),
+  );
+});

@@ -1,4 +1,4 @@
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, expect, test } from '@jest/globals';
@@ -45,9 +45,28 @@ test.each([
     'activities may not import @kubernetes/client-node',
   ],
   ['activities/a.ts', "type X = import('../workflows/x.ts').X;", 'activities may not import workflows'],
-  ['service/a.ts', "import { fake } from '../test/fakes/slack/fake.ts';", 'service may not import test'],
 ])('in %s, %s is refused', (file, line, reason) => {
   expect(faultsOf(file, line)).toEqual([reason]);
+});
+
+const allRooms = ['core', 'playbooks', 'workflows', 'activities', 'integrations', 'service'] as const;
+test.each(allRooms)('the stand-ins cannot be reached from %s: by no import, by no path, in no script', (room) => {
+  const named = `${room} may not name the stand-ins’ folder`;
+  expect(faultsOf(`${room}/a.ts`, "import { fake } from '../test/fakes/slack/index.ts';")).toEqual([
+    named,
+    `${room} may not import test`,
+  ]);
+  expect(faultsOf(`${room}/a.ts`, "export const program = ['test', 'fakes', 'stand-ins.ts'].join('/');")).toEqual([named]);
+  expect(faultsOf(`${room}/a.mjs`, "await import(new URL('../test/fakes/slack/index.ts', import.meta.url));")).toEqual([named]);
+});
+
+test('but from the demo, as a process of its own; what is built and what is in the image has none', () => {
+  expect(faultsOf('service/demo/processes.ts', "export const folder = ['test', 'fakes'];")).toEqual([]);
+  const textOf = (file: string): string => readFileSync(join(projectRoot(), file), 'utf8');
+  const copied = textOf('deploy/Dockerfile').matchAll(/^COPY --from=build (\S+)/gm);
+  expect([...copied].map(([, from]) => from)).toEqual(['/app/package.json', '/app/node_modules', '/app/dist']);
+  const { include }: { include: string[] } = JSON.parse(textOf('tsconfig.build.json'));
+  expect(include.filter((pattern) => !allRooms.some((room) => pattern === room))).toEqual([]);
 });
 
 test.each([

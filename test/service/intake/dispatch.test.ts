@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, test } from '@jest/globals';
+import { afterEach, describe, expect, jest, test } from '@jest/globals';
 import { FakeIncidentGateway } from '../../fakes/incident-gateway.ts';
 import { type Door, falcoEvent, freshDirectory, openDoor, removeDirectory, until } from './intake-fixture.ts';
 
@@ -12,6 +12,7 @@ async function door(...call: Parameters<typeof openDoor>): Promise<Door> {
 }
 
 afterEach(async () => {
+  jest.restoreAllMocks();
   for (const { intake, directory } of doors) {
     await intake.stop(200);
     removeDirectory(directory);
@@ -122,6 +123,23 @@ describe('the dispatcher', () => {
     expect(gateway.batches(incident).length).toBeLessThan(100);
   }, 120_000);
 
+  test('sends the worse first, also of an incident whose low alert waits for its turn already', async () => {
+    const gateway = new FakeIncidentGateway();
+    gateway.delayMs = 60;
+    const { post } = await door(gateway);
+    const of = (workload: string, priority: string): string =>
+      JSON.stringify(falcoEvent({ priority }, { 'k8s.pod.name': `${workload}-6d4cf56db6-xbcdf` }));
+    const idOf = (workload: string): string => `incident/lab/shop/Deployment/${workload}`;
+    await post(Array.from({ length: 40 }, (_, at) => of(`low${at}`, 'Notice')).join('\n'));
+    await post([of('worse', 'Error'), of('low39', 'Critical')].join('\n'));
+    await until(() => gateway.runs.size === 41);
+    const order = [...gateway.runs.keys()];
+    expect(order.indexOf(idOf('low39'))).toBeLessThan(20);
+    expect(order.indexOf(idOf('worse'))).toBeLessThan(20);
+    expect(order.indexOf(idOf('low38'))).toBeGreaterThan(order.indexOf(idOf('low20')));
+    expect(gateway.counted(idOf('low39'))).toBe(2);
+  });
+
   test('sends on a graceful stop what waited for its window', async () => {
     const gateway = new FakeIncidentGateway();
     const { post, intake } = await door(gateway);
@@ -147,10 +165,30 @@ describe('the dispatcher', () => {
     expect(gateway.counted(incident)).toBe(1);
   });
 
+  test('makes no second incident of what comes again when its incident has ended: as a batch, in another order, after a restart', async () => {
+    const directory = freshDirectory();
+    const gateway = new FakeIncidentGateway();
+    const first = await openDoor(gateway, { directory });
+    const batch = [falcoEvent(), falcoEvent(), falcoEvent()];
+    await first.post(JSON.stringify(batch));
+    await until(() => gateway.counted(incident) === 3);
+    gateway.end(incident);
+    const reordered = batch.map((event) => Object.fromEntries(Object.entries(event).reverse())).reverse();
+    for (const again of [batch, reordered, [batch[1]]])
+      expect((await first.post(JSON.stringify(again))).json).toMatchObject({ accepted: 0, duplicate: again.length });
+    await first.intake.stop();
+    const { post, intake } = await door(gateway, { directory });
+    expect((await post(JSON.stringify([...reordered, falcoEvent()]))).json).toMatchObject({ accepted: 1, duplicate: 3 });
+    await intake.stop();
+    // The new one alone is the new run.
+    expect(gateway.runs.get(incident)?.map(({ batches }) => batches.flatMap(({ alerts }) => alerts).length)).toEqual([3, 1]);
+    expect(gateway.counted(incident)).toBe(4);
+  });
+
   test('stops in time although Temporal hangs; what it answers afterwards changes nothing, and the alert is sent again', async () => {
     const directory = freshDirectory();
     const slow = new FakeIncidentGateway();
-    slow.delayMs = 300;
+    slow.delayMs = 100;
     const first = await openDoor(slow, { directory });
     const alerts = Array.from({ length: 20 }, (_, n) => falcoEvent({}, { 'k8s.pod.name': `app${n}-6d4cf56db6-xbcdf` }));
     expect((await first.post(JSON.stringify(alerts))).status).toBe(200);
@@ -185,3 +223,21 @@ describe('the dispatcher', () => {
     expect(again).toBe(200);
   });
 });
+
+test('that Temporal does not take batches is said once for all incidents, and that it takes them again', async () => {
+  const gateway = new FakeIncidentGateway();
+  gateway.failing = 'down';
+  const said: { readonly fields: object; readonly message: string }[] = [];
+  const note = (fields: object, message: string): void => void said.push({ fields, message });
+  const about = (part: string) => said.filter(({ message }) => message.includes(part));
+  const { post } = await door(gateway, { log: { info: note, warn: note, error: note } });
+  for (let n = 0; n < 20; n += 1)
+    await post(JSON.stringify(falcoEvent({}, { 'k8s.pod.name': `w${'bcdfghjklmnpqrstvwxz'[n]}-6d4cf56db6-xbcdf` })));
+  await until(() => gateway.calls >= 40);
+  expect(about('Temporal did not take a batch')).toMatchObject([{ fields: { detail: 'down', times: 1, forSeconds: 0 } }]);
+  const real = Date.now;
+  jest.spyOn(Date, 'now').mockImplementation(() => real() + 11_000);
+  gateway.failing = 'no';
+  await until(() => gateway.runs.size === 20, 20_000);
+  expect(about('Temporal takes all batches again')).toHaveLength(1);
+}, 40_000);

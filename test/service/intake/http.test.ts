@@ -116,6 +116,41 @@ describe('what may be sent', () => {
   });
 });
 
+describe('a log as it is', () => {
+  test('has lines of text, each one rejected item, and prefixes before its lines, which are read over', async () => {
+    const [first, second, third] = [1, 2, 3].map(() => JSON.stringify(falcoEvent()));
+    const text = 'Wed Nov 25 22:57:42 2026: Falco version: 0.41.3 (x86_64), loaded rules: 93';
+    const lines = [text, first, `2026-11-25T22:57:42.123456789Z stdout F ${second}`, `[pod/falco-x7k2p/falco] ${third}`, text];
+    const answer = await post(`${lines.join('\n')}\n`);
+    expect(answer).toMatchObject({ status: 200, json: { accepted: 3, rejected: 2 } });
+    expect(answer.json.items).toMatchObject(
+      ['rejected', 'accepted', 'accepted', 'accepted', 'rejected'].map((status) => ({ status })),
+    );
+  });
+
+  test('has keys twice, as attackers write them: the last counts everywhere, for the list of a batch as well', async () => {
+    const { rule: _rule, ...rest } = falcoEvent();
+    const twice = JSON.stringify(rest).replace(
+      '{',
+      '{"rule":"Falco internal: metrics snapshot","rule":"Terminal shell in container",',
+    );
+    expect((await post(twice)).json).toMatchObject({ accepted: 1, health: 0 });
+    const alert = (name: string) => ({
+      status: 'firing',
+      labels: { alertname: name },
+      startsAt: '2026-06-01T10:00:00Z',
+      fingerprint: name,
+    });
+    const batch = `{"receiver":"x","alerts":${JSON.stringify([alert('hidden')])},"\\u0061lerts":${JSON.stringify([alert('a'), alert('b')])}}`;
+    expect((await post(batch, { path: '/v1/alerts/alertmanager' })).json).toMatchObject({ accepted: 2, rejected: 0 });
+  });
+
+  // To search to the end of the line from each item would take minutes.
+  test('is cut into items by going over it once', async () => {
+    expect((await post('a{}'.repeat(9_000) + 'b '.repeat(1_000_000))).status).toBe(422);
+  }, 30_000);
+});
+
 describe('what cannot be taken', () => {
   test.each([
     ['unknown JSON', '{"hello":"world"}', 422, '`rule`'],

@@ -51,6 +51,7 @@ export interface DoorOptions {
   readonly headStart?: HeadStart;
   readonly access?: Partial<Pick<IntakeOptions, 'tokens' | 'signatures' | 'senders' | 'tls'>>;
   readonly storm?: IntakeOptions['storm'];
+  readonly log?: IntakeLog;
 }
 
 export async function openDoor(gateway: IncidentGateway, options: DoorOptions = {}): Promise<Door> {
@@ -66,7 +67,7 @@ export async function openDoor(gateway: IncidentGateway, options: DoorOptions = 
     headStart: options.headStart,
     seal: (bytes, aad) => box.seal(bytes, aad),
     storm: options.storm,
-    log: silent,
+    log: options.log ?? silent,
     ...options.access,
   });
   return {
@@ -103,7 +104,7 @@ export function falcoEvent(change: Record<string, unknown> = {}, fields: Record<
   };
 }
 
-export async function until(condition: () => boolean, withinMs = 10_000): Promise<void> {
+export async function until(condition: () => boolean, withinMs = 30_000): Promise<void> {
   const deadline = Date.now() + withinMs;
   while (!condition()) {
     if (Date.now() > deadline) throw new Error('it did not become so in time');

@@ -139,13 +139,15 @@ describe('what the intake says of itself', () => {
         output: 'Falco internal: syscall event drop. 12 system calls dropped',
       }),
     );
+    await opened.post(event({ rule: 'Falco internal: metrics snapshot', output: 'Falco metrics snapshot' }));
     await opened.post('{"no":"alert"}');
     await opened.post(event(), { headers: { authorization: 'Bearer wrong' } });
     await until(() => gateway.counted(incident) === 1);
     const text = await (await fetch(`${opened.intake.url}/metrics`)).text();
     for (const line of [
       'firebreak_intake_alerts_accepted_total{severity="low"} 1',
-      'firebreak_intake_sensor_messages_total{sensor="falco"} 1',
+      'firebreak_intake_sensor_messages_total{sensor="falco"} 2',
+      'firebreak_intake_sensor_drops_total{sensor="falco"} 1',
       'firebreak_intake_refused_total{reason="unreadable"} 1',
       'firebreak_intake_refused_total{reason="unauthorized"} 1',
       'firebreak_intake_temporal_calls_total{kind="start",result="started"} 1',
@@ -157,7 +159,7 @@ describe('what the intake says of itself', () => {
     const asked = await opened.post('', { path: '/v1/sensors', method: 'GET' });
     expect(asked.json).toMatchObject({
       sensors: expect.arrayContaining([
-        expect.objectContaining({ sensor: 'falco', host: 'node-7', alerts: 1, drops: 1, messages: 1 }),
+        expect.objectContaining({ sensor: 'falco', host: 'node-7', alerts: 1, drops: 1, messages: 2 }),
       ]),
     });
   });

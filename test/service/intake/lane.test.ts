@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { Lane } from '../../../service/intake/lane.ts';
+import { Lane, type LaneOptions } from '../../../service/intake/lane.ts';
 
 async function mostAtOnce(lane: Lane, { calls, ms }: { calls: number; ms: number }): Promise<number> {
   let now = 0;
@@ -35,25 +35,71 @@ describe('a lane', () => {
   });
 
   test('narrows while calls are slow, and widens again', async () => {
-    const lane = new Lane(16, { adaptive: true });
-    await mostAtOnce(lane, { calls: 32, ms: 300 });
-    expect(await mostAtOnce(lane, { calls: 12, ms: 5 })).toBeLessThanOrEqual(8);
-    await mostAtOnce(lane, { calls: 600, ms: 1 });
-    expect(await mostAtOnce(lane, { calls: 40, ms: 5 })).toBeGreaterThan(12);
+    const { lane, pass } = clocked(16);
+    await pass({ calls: 4, ms: 300 });
+    expect(await mostAtOnce(lane, { calls: 12, ms: 1 })).toBeLessThanOrEqual(2);
+    await pass({ calls: 100, ms: 60 });
+    expect(await mostAtOnce(lane, { calls: 40, ms: 1 })).toBeGreaterThan(12);
   });
 
-  test('yields to what matters more, down to one call at a time and no further, and widens again', async () => {
+  test('yields to what matters more, down to a rest after each call and no further, and widens by and by', async () => {
     let waits = true;
-    const lane = new Lane(16, { adaptive: true, first: 4, yields: () => waits });
+    const { lane, pass } = clocked(16, { first: 4, yields: () => waits });
     expect(lane.isFree).toBe(true);
-    expect(await mostAtOnce(lane, { calls: 4, ms: 5 })).toBe(4);
-    await mostAtOnce(lane, { calls: 120, ms: 10 });
+    expect(await mostAtOnce(lane, { calls: 4, ms: 1 })).toBe(4);
+    await pass({ calls: 4, ms: 110 });
     const began = performance.now();
-    expect(await mostAtOnce(lane, { calls: 10, ms: 10 })).toBe(1);
-    // No rests: it goes on, slowly.
+    expect(await mostAtOnce(lane, { calls: 10, ms: 1 })).toBe(1);
+    // It goes on, slowly: rests are no longer than calls.
     expect(performance.now() - began).toBeLessThan(1_000);
     waits = false;
-    await mostAtOnce(lane, { calls: 300, ms: 1 });
-    expect(await mostAtOnce(lane, { calls: 40, ms: 5 })).toBeGreaterThan(8);
+    await pass({ calls: 12, ms: 60 });
+    expect(await mostAtOnce(lane, { calls: 20, ms: 1 })).toBeLessThan(8);
+    await pass({ calls: 60, ms: 60 });
+    expect(await mostAtOnce(lane, { calls: 40, ms: 1 })).toBeGreaterThan(12);
+  });
+
+  test('lets the worse go first, and who came first of the same', async () => {
+    const lane = new Lane(1);
+    const order: string[] = [];
+    const come = (name: string, rank: number): Promise<void> => lane.run(async () => void order.push(name), { key: name, rank });
+    const all = [come('first', 3), come('low', 3), come('lower', 4), come('high', 1), come('later high', 1), come('medium', 2)];
+    await Promise.all(all);
+    expect(order).toEqual(['first', 'high', 'later high', 'medium', 'low', 'lower']);
+  });
+
+  test('lets one that waits go to a better place, here or in another lane, and loses none', async () => {
+    const [lane, express] = [new Lane(1), new Lane(1)];
+    const order: string[] = [];
+    const come = (name: string, rank: number): Promise<string> =>
+      lane.run(
+        async () => {
+          order.push(name);
+          return name;
+        },
+        { key: name, rank },
+      );
+    const all = [come('first', 3), come('a', 3), come('b', 3), come('c', 3), come('d', 1)];
+    lane.raise('c', 1, lane);
+    lane.raise('b', 0, express);
+    lane.raise('d', 1, lane);
+    lane.raise('nobody', 0, express);
+    expect(await Promise.all(all)).toEqual(['first', 'a', 'b', 'c', 'd']);
+    expect(order).toEqual(['first', 'b', 'd', 'c', 'a']);
+    expect([lane.isFree, express.isFree]).toEqual([true, true]);
   });
 });
+
+/** An adaptive lane with a clock of its own: `pass` lets calls take so many milliseconds of it, one after another. */
+function clocked(places: number, options: LaneOptions = {}) {
+  let now = 1_000;
+  const lane = new Lane(places, { adaptive: true, ...options, now: () => now });
+  const pass = async ({ calls, ms }: { calls: number; ms: number }): Promise<void> => {
+    for (let at = 0; at < calls; at += 1) {
+      await lane.run(async () => {
+        now += ms;
+      });
+    }
+  };
+  return { lane, pass };
+}

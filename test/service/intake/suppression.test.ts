@@ -203,6 +203,8 @@ function exec(user: string, over: Record<string, unknown> = {}): Record<string, 
 describe('Firebreak’s own steps', () => {
   const me = 'system:serviceaccount:firebreak:firebreak-cell';
   const path = '/v1/alerts/kubernetes-audit';
+  const emptyBatch = { id: 'b', alerts: [], counts: [] };
+  const atOnce = { eager: false, priority: 1, searchAttributes: {} } as const;
 
   async function withOpenStep() {
     const steps = new OpenSteps();
@@ -222,6 +224,44 @@ describe('Firebreak’s own steps', () => {
     await until(() => gateway.notes.length === 2);
     expect(gateway.notes[0]).toMatchObject({ id: incident, note: { kind: 'step.seen', about: 'k' } });
     expect(gateway.counted(incident)).toBe(1);
+  });
+
+  test('seen before their incident has begun, as the containment before Temporal knows of it is, they join it when it has', async () => {
+    const steps = new OpenSteps();
+    steps.knownAs(me);
+    const { url, gateway } = await openDoor({ steps });
+    const end = steps.begin({ key: 'k', action: 'quarantinePod', incident, targets: ['pod/shop/web-1'] });
+    expect((await post(url, exec(me), path)).json).toMatchObject({ ownSteps: 1 });
+    end();
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(gateway.runs.size).toBe(0);
+    await post(url, falcoEvent());
+    await until(() => gateway.notes.length === 1);
+    expect(gateway.notes).toMatchObject([{ id: incident, note: { kind: 'step.seen', about: 'k' } }]);
+  });
+
+  test('a run that is full for now gets its lines later, and those of others do not wait for that', async () => {
+    const steps = new OpenSteps();
+    steps.knownAs(me);
+    const { url, gateway } = await openDoor({ steps });
+    await post(url, falcoEvent());
+    await until(() => gateway.counted(incident) === 1);
+    const other = await gateway.start(
+      'incident/full',
+      { subject: { kind: 'node', cluster: 'lab', node: 'n' }, batch: emptyBatch },
+      atOnce,
+    );
+    expect(other.kind).toBe('started');
+    gateway.full.add('incident/full');
+    steps.begin({ key: 'waits', action: 'quarantinePod', incident: 'incident/full', targets: ['pod/shop/web-0'] });
+    steps.begin({ key: 'k', action: 'quarantinePod', incident, targets: ['pod/shop/web-1'] });
+    const onPod = (name: string) => exec(me, { objectRef: { resource: 'pods', namespace: 'shop', name, subresource: 'exec' } });
+    expect((await post(url, onPod('web-0'), path)).json).toMatchObject({ ownSteps: 1 });
+    expect((await post(url, onPod('web-1'), path)).json).toMatchObject({ ownSteps: 1 });
+    await until(() => gateway.notes.some(({ note }) => note.about === 'k'));
+    expect(gateway.notes.some(({ note }) => note.about === 'waits')).toBe(false);
+    gateway.full.clear();
+    await until(() => gateway.notes.some(({ note }) => note.about === 'waits'));
   });
 
   test.each([

@@ -1,5 +1,6 @@
 import { mkdtempSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
@@ -27,7 +28,16 @@ beforeEach(async () => {
   mailbox = createTicketMailbox(database);
   await mailbox.bind({ system: 'github', id: '7' }, incident);
   [nudged, refused, isDown] = [[], [], false];
+  server = await serve();
+});
+afterEach(async () => {
+  await stop(server);
+  await database.close();
+});
+
+async function serve(options?: { readonly readWithinMs: number }): Promise<Server> {
   const inbound = createInboundTickets({
+    ...options,
     systems: [githubInbound({ secrets: [secret], repository: 'acme/incidents' })],
     mailbox,
     nudge: async (ref) => {
@@ -36,18 +46,22 @@ beforeEach(async () => {
     },
     refused: ({ reason }) => refused.push(reason),
   });
-  server = createServer((request, response) => inbound.handle(request, response));
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-});
-afterEach(async () => {
-  server.closeAllConnections();
-  await new Promise((resolve) => server.close(resolve));
-  await database.close();
-});
+  const started = createServer((request, response) => inbound.handle(request, response));
+  await new Promise<void>((resolve) => started.listen(0, '127.0.0.1', resolve));
+  return started;
+}
 
-async function post({ headers, body }: Delivery, path = 'github', method = 'POST'): Promise<number> {
-  const address = server.address();
-  const port = typeof address === 'object' && address ? address.port : 0;
+async function stop(started: Server): Promise<void> {
+  started.closeAllConnections();
+  await new Promise((resolve) => started.close(resolve));
+}
+
+function portOf(started: Server): number {
+  const address = started.address();
+  return typeof address === 'object' && address ? address.port : 0;
+}
+
+async function post({ headers, body }: Delivery, path = 'github', method = 'POST', port = portOf(server)): Promise<number> {
   const init = method === 'POST' ? { method, headers, body } : { method, headers };
   return (await fetch(`http://127.0.0.1:${port}/inbound/${path}`, init)).status;
 }
@@ -95,6 +109,22 @@ test('what is not signed, too large, of another system or no POST is refused', a
   expect(await post(githubDelivery(closed), 'jira')).toBe(404);
   expect(await post(githubDelivery(closed), 'github', 'GET')).toBe(405);
   expect(await words()).toEqual([]);
+});
+
+test('bodies that come too slowly are cut off, and leave their places to others', async () => {
+  const impatient = await serve({ readWithinMs: 500 });
+  const port = portOf(impatient);
+  const head = 'POST /inbound/github HTTP/1.1\r\nhost: desk\r\ncontent-length: 10\r\n\r\n';
+  const ended = Array.from({ length: 16 }, () => {
+    const socket = connect(port, '127.0.0.1', () => socket.write(`${head}half`));
+    return new Promise((resolve) => socket.on('error', () => undefined).on('close', resolve));
+  });
+  try {
+    await Promise.all(ended);
+    expect(await post(githubDelivery(closed), 'github', 'POST', port)).toBe(204);
+  } finally {
+    await stop(impatient);
+  }
 });
 
 test('of one incident no more than 500 events are kept', async () => {

@@ -110,6 +110,15 @@ describe('PagerDuty’s on-call', () => {
     expect(JSON.stringify(warnings)).not.toContain(token === 'another' ? 'token=another' : 'pd-token');
   });
 
+  test('that is answered with something else is an outage, and not “nobody”', async () => {
+    fake.shifts.push(shift('PANA000', 0, 24));
+    const { duty, who } = await follow();
+    const before = who();
+    fake.inject({ method: 'GET', path: /oncalls/, what: 'fail', status: 200, body: '<!doctype html>' });
+    await duty.refresh();
+    expect([before, who()]).toEqual([['ana'], ['ana']]);
+  });
+
   test('is read to its last page', async () => {
     for (let n = 0; n < 130; n += 1)
       fake.shifts.push({ ...shift('PEVE000', n, n + 1), start: hours(n / 10), end: hours(n / 10 + 0.1) });

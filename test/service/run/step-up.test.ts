@@ -1,7 +1,3 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer, type Server } from 'node:http';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { z } from 'zod';
 import { createChokepoint, type RegisteredAction } from '../../../activities/chokepoint.ts';
@@ -11,20 +7,12 @@ import { digestOf } from '../../../core/digest.ts';
 import type { Plan } from '../../../core/plan.ts';
 import type { StepCall } from '../../../core/step.ts';
 import { checkVote } from '../../../core/vote-check.ts';
-import { openDatabase } from '../../../integrations/database/database.ts';
-import { createSignInStore } from '../../../integrations/database/sign-in-store.ts';
-import { createSignInClient } from '../../../integrations/oidc/sign-in-client.ts';
 import type { ClickVotes, TrustedClick } from '../../../service/run/click-votes.ts';
-import { createSignInFlow, type SignInFlow } from '../../../service/run/sign-in-flow.ts';
-import { createSignInPages } from '../../../service/run/sign-in-pages.ts';
-import { createSignInReader } from '../../../service/run/sign-ins.ts';
 import { Browser } from '../../fakes/oidc/browser.ts';
-import { type IdentityProvider, startIdentityProvider } from '../../fakes/oidc/provider.ts';
-import { roster as people, signVote, voteKeys } from '../../workflows/harness.ts';
+import { signVote, voteKeys } from '../../workflows/harness.ts';
+import { roster, type SignInDesk, startSignInDesk } from './sign-in-desk.ts';
 
-const clientId = 'firebreak';
 const incident = { id: 'incident/lab/node/node-a', run: 'run-1' };
-const roster = { ...people, people: people.people.map((one) => (one.id === 'eve' ? one : { ...one, subject: `sub-${one.id}` })) };
 const input = { node: 'node-a' };
 const plan: Plan = {
   action: 'drainNode',
@@ -105,43 +93,19 @@ const votes: ClickVotes = {
 };
 
 const refusals: string[] = [];
-let provider: IdentityProvider;
-let desk: Server;
-let publicUrl: string;
-let flow: SignInFlow;
-let signIns: NonNullable<ReturnType<typeof createSignInReader>>;
-let close: () => Promise<void>;
+let desk: SignInDesk;
 
 beforeAll(async () => {
-  let handle: ReturnType<typeof createSignInPages>['handle'] = (_request, response) => response.end();
-  desk = createServer((request, response) => handle(request, response));
-  await new Promise<void>((resolve) => desk.listen(0, '127.0.0.1', resolve));
-  const address = desk.address();
-  publicUrl = `http://127.0.0.1:${typeof address === 'object' ? address?.port : 0}`;
-  const redirectUri = `${publicUrl}/sign-in/callback`;
-  provider = await startIdentityProvider({ clientId, redirectUri: () => redirectUri });
-  const { issuer } = provider;
-  const folder = await mkdtemp(join(tmpdir(), 'firebreak-step-up-'));
-  const database = await openDatabase({ url: `sqlite:${join(folder, 'audit.db')}` });
-  close = async () => {
-    await database.close();
-    await rm(folder, { recursive: true, force: true });
-  };
-  const client = createSignInClient({ issuer, clientId, redirectUri, maxAgeMs: 300_000 });
-  const refused = ({ reason, subject }: { readonly reason: string; readonly subject?: string }) =>
-    refusals.push(`${reason}: ${subject}`);
-  flow = createSignInFlow({ roster, store: createSignInStore(database), client, votes, publicUrl, refused });
-  handle = createSignInPages({ flow, publicUrl, log: () => undefined }).handle;
-  const stepUp = { issuer, clientId, publicUrl, maxAgeMinutes: 5 };
-  const reader = createSignInReader({ stepUp: { ...stepUp, reaches: ['namespace', 'node', 'cluster'], decisions: [] } });
-  if (!reader) throw new Error('a provider is configured');
-  signIns = reader;
+  desk = await startSignInDesk({
+    votes,
+    ends: async () => {
+      throw new Error('what is asked here are votes');
+    },
+    reaches: ['namespace', 'node', 'cluster'],
+    refused: (refusal) => refusals.push(refusal),
+  });
 });
-afterAll(async () => {
-  await provider.stop();
-  await new Promise((resolve) => desk.close(resolve));
-  await close();
-});
+afterAll(() => desk.stop());
 beforeEach(() => {
   sent = [];
   deliverable = true;
@@ -149,14 +113,14 @@ beforeEach(() => {
 });
 
 async function linkFor(person: string, asked = question): Promise<string> {
-  const { link } = await flow.open(clickOf(person, asked), shown);
+  const { link } = await desk.flow.open(clickOf(person, asked), shown);
   if (link === undefined) throw new Error('a link was to be had');
   return link;
 }
 
 /** The whole way, as a browser goes it. */
 async function signIn(person: string, asked = question): Promise<SignedVote> {
-  provider.person = `sub-${person}`;
+  desk.provider.person = `sub-${person}`;
   const page = await new Browser().go(await linkFor(person, asked), 'POST');
   expect(page).toMatchObject({ status: 200, text: expect.stringContaining('Taken: “Yes, drain it”.') });
   const vote = sent.at(-1);
@@ -165,7 +129,7 @@ async function signIn(person: string, asked = question): Promise<SignedVote> {
 }
 
 async function checked(signed: SignedVote, asked = question) {
-  const stepUp = await signIns.read([signed]);
+  const stepUp = await desk.signIns.read([signed]);
   return checkVote({ signed, question: asked, level: 0, roster, keys: voteKeys, now: Date.now(), stepUp });
 }
 
@@ -176,7 +140,7 @@ describe('the way from the click to the vote', () => {
     expect(await checked(vote)).toMatchObject({
       ok: true,
       person: 'ana',
-      signIn: { issuer: provider.issuer, subject: 'sub-ana' },
+      signIn: { issuer: desk.provider.issuer, subject: 'sub-ana' },
     });
   });
 
@@ -193,7 +157,7 @@ describe('the way from the click to the vote', () => {
   });
 
   test('ends where somebody else signs in, and is on record', async () => {
-    provider.person = 'sub-ben';
+    desk.provider.person = 'sub-ben';
     const page = await new Browser().go(await linkFor('ana'), 'POST');
     expect(page).toMatchObject({ status: 403, text: expect.stringContaining('somebody else') });
     expect(sent).toEqual([]);
@@ -201,12 +165,12 @@ describe('the way from the click to the vote', () => {
   });
 
   test('ends in the browser where it has begun', async () => {
-    provider.person = undefined;
+    desk.provider.person = undefined;
     const [own, other] = [new Browser(), new Browser()];
     const link = await linkFor('ana');
     const form = await own.go(link, 'POST');
     expect(form.text).toBe('Who are you?');
-    provider.person = 'sub-ana';
+    desk.provider.person = 'sub-ana';
     const begun = await fetch(link, { method: 'POST', redirect: 'manual' });
     // The other browser goes the provider's way with the address that the first was sent to, and has no cookie of the desk.
     const page = await other.go(begun.headers.get('location') ?? '');
@@ -215,7 +179,7 @@ describe('the way from the click to the vote', () => {
   });
 
   test('is gone once, and again only where the vote was not delivered', async () => {
-    provider.person = 'sub-ana';
+    desk.provider.person = 'sub-ana';
     const link = await linkFor('ana');
     deliverable = false;
     expect((await new Browser().go(link, 'POST')).text).toContain('Could not be delivered.');
@@ -227,11 +191,11 @@ describe('the way from the click to the vote', () => {
   });
 
   test('is not open to who may not answer, nor to whom the roster does not know at the provider', async () => {
-    expect(await flow.open({ ...clickOf('ana'), slackUser: 'U9' }, shown)).toEqual({ text: 'You are not on call.' });
-    const unknown = await flow.open(clickOf('eve'), shown);
+    expect(await desk.flow.open({ ...clickOf('ana'), slackUser: 'U9' }, shown)).toEqual({ text: 'You are not on call.' });
+    const unknown = await desk.flow.open(clickOf('eve'), shown);
     expect(unknown).toEqual({ text: expect.stringContaining('does not say who you are') });
     for (const path of ['nothing', '../x', `${'A'.repeat(24)}`, 'callback?state=x&code=y', 'callback'])
-      expect((await new Browser().go(`${publicUrl}/sign-in/${path}`)).status).toBeGreaterThanOrEqual(400);
+      expect((await new Browser().go(`${desk.publicUrl}/sign-in/${path}`)).status).toBeGreaterThanOrEqual(400);
   });
 });
 
@@ -292,9 +256,10 @@ describe('the cell', () => {
       },
       roster,
       keys: voteKeys,
-      signIns,
+      signIns: desk.signIns,
       census: { ownerReplicas: () => undefined, contained: () => new Map(), takenBy: () => new Set() },
       evidenceKept: async () => true,
+      evidenceWait: { ms: 0, began: async () => 0 },
     });
     const [ana, ben] = [await signIn('ana'), await signIn('ben')];
     const apply = (approval: ApprovalProof) => {

@@ -1,0 +1,20 @@
+import { canonicalJson } from '../../core/digest.ts';
+import type { EvidenceShelf } from '../../core/evidence-shelf.ts';
+import type { ManifestIndex } from '../../core/evidence-store.ts';
+import { incidentKeyPrefix } from '../../core/incident-key.ts';
+import { isSha256 } from './drafted-file.ts';
+
+/** `manifests/PREFIX/SHA-256` on the shelf, one for each manifest. It is no proof: what is in a manifest is signed, that it is in here is not. */
+export function createManifestIndex({ shelf }: { readonly shelf: EvidenceShelf }): ManifestIndex {
+  const folderOf = (incident: string): string => `manifests/${incidentKeyPrefix(incident)}`;
+  return {
+    async add({ incident, manifestSha256 }) {
+      await shelf.add(`${folderOf(incident)}/${manifestSha256}`, new TextEncoder().encode(canonicalJson({ incident })));
+    },
+    async of(incident) {
+      const addresses: string[] = [];
+      for await (const name of shelf.names(folderOf(incident))) if (isSha256(name)) addresses.push(name);
+      return addresses;
+    },
+  };
+}

@@ -1,0 +1,20 @@
+import type { KnownBlock } from '@slack/types';
+import { section, words } from './blocks.ts';
+
+/**
+ * The same message for a Slack that did not take it: the notification's text, which names target, state and deadline, and the buttons. Nothing of
+ * what an alert says but that text.
+ */
+export function plainer({ text, blocks }: { readonly text: string; readonly blocks: readonly KnownBlock[] }): {
+  readonly text: string;
+  readonly blocks: KnownBlock[];
+} {
+  return {
+    text,
+    blocks: [
+      { type: 'section', text: words(text, 2_900) },
+      section('_Slack did not take the whole message._ `/firebreak questions` and `/firebreak show` tell the rest.'),
+      ...blocks.filter(({ type }) => type === 'actions'),
+    ],
+  };
+}

@@ -1,0 +1,29 @@
+import { personById, personBySlackId, type Roster } from '../../core/roster.ts';
+
+/** How people are called: an incident knows them by their ids only. Whom the roster does not have keeps the id. */
+export interface Names {
+  readonly person: (id: string) => string;
+  /** Who did it, as records write it: `person/ID`, several with commas, `slack/USER`, or no person at all. */
+  readonly actor: (actor: string) => string;
+}
+
+/** The command line's way: by name, with the id beside it, since that is what is typed. */
+export function namesWithIds(roster: Roster): Names {
+  const person = (id: string): string => {
+    const name = personById(roster, id)?.name;
+    return name === undefined || name === id ? id : `${name} (${id})`;
+  };
+  const one = (actor: string): string => {
+    const [kind, ...rest] = actor.split('/');
+    const id = rest.join('/');
+    if (kind === 'person') return person(id);
+    const known = kind === 'slack' ? personBySlackId(roster, id) : undefined;
+    return known ? person(known.id) : actor;
+  };
+  return { person, actor: (actor) => actor.split(',').map(one).join(', ') };
+}
+
+/** As a card names people: without ids, which nobody types there. */
+export function personNames(roster: Roster): Names['person'] {
+  return (id) => personById(roster, id)?.name ?? id;
+}

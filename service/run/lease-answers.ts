@@ -1,0 +1,109 @@
+import { randomBytes } from 'node:crypto';
+import { type Question, questionDigest } from '../../core/approval.ts';
+import type { CardStore, StoredButton } from '../../core/card.ts';
+import type { IncidentRef } from '../../core/incident.ts';
+import type { IncidentState, QuestionState } from '../../core/incident-state.ts';
+import type { Lease } from '../../core/lease.ts';
+import type { ShownQuestion } from './answer-view.ts';
+
+const leaseQuestion = 'lease:';
+
+export function isOfLease(question: string): boolean {
+  return question.startsWith(leaseQuestion);
+}
+
+/** The menu entry whose random id stands for a question where there are no buttons. No choice has this name. */
+const standsFor = ':details';
+
+export function stands({ choice }: StoredButton): boolean {
+  return choice === standsFor;
+}
+
+/** What stands for a lease's standing question. No card of it is posted, so it is made when it is first wanted, and stays the same then. */
+export async function leaseStand(
+  cards: Pick<CardStore, 'saveButtons' | 'buttonsOf'>,
+  incident: IncidentRef,
+  question: string,
+): Promise<StoredButton | undefined> {
+  const known = (await cards.buttonsOf(question)).find(stands);
+  if (known) return known;
+  const { id, run } = incident;
+  await cards.saveButtons([
+    {
+      buttonId: `b_${randomBytes(18).toString('base64url')}`,
+      incident: { id, run },
+      question,
+      // It changes with each answer: the incident is asked for it when it is answered.
+      questionDigest: '',
+      choice: standsFor,
+      label: standsFor,
+      groups: [],
+      requester: 'engine',
+    },
+  ]);
+  return (await cards.buttonsOf(question)).find(stands);
+}
+
+/** Standing questions that are open now. */
+export function openOfLeases({ questions }: Pick<IncidentState, 'questions'>): readonly QuestionState[] {
+  return questions.filter(({ question, status }) => status.state === 'open' && isOfLease(question.id));
+}
+
+/** One answer to it, as if it were a button. */
+export function standingButton(question: Question, choice: { readonly id: string; readonly label: string }): StoredButton {
+  const { id, incident, levels, requester } = question;
+  return {
+    buttonId: '',
+    incident,
+    question: id,
+    questionDigest: questionDigest(question),
+    choice: choice.id,
+    label: choice.label,
+    groups: levels.map(({ group }) => group),
+    requester,
+  };
+}
+
+/** What is asked, in words that stay true when it was renewed since. */
+export function leaseText({ leases }: Pick<IncidentState, 'leases'>, { question }: QuestionState): string {
+  const lease = leases.find(({ id }) => `${leaseQuestion}${id}` === question.id);
+  return lease ? `What becomes of ${lease.action} on ${lease.target.name}?` : question.text;
+}
+
+/** A standing question as a page shows one that has a card: all of it from what the incident says now. */
+export function shownOfLease(state: IncidentState, asked: QuestionState): ShownQuestion {
+  const { question, level } = asked;
+  const { title, severity, subject, counts, leases, steps, evidence } = state;
+  const inForce = leases.filter((lease) => lease.state === 'active' || lease.state === 'permanent');
+  const detail = (lease: Lease): string => {
+    const step = steps.find(({ key }) => key === lease.stepKey);
+    return `${lease.action} on ${lease.target.name}: ${step?.state ?? 'running'}${step?.detail ? ` (${step.detail})` : ''}`;
+  };
+  return {
+    incident: { title, severity, cluster: subject.cluster },
+    text: leaseText(state, asked),
+    happened: counts.map(
+      ({ rule, pod, count, firstSeen, lastSeen }) =>
+        `${rule}${pod === undefined ? '' : `, ${pod}`}: ${count} ${count === 1 ? `time, ${lastSeen}` : `times, ${firstSeen} to ${lastSeen}`}`,
+    ),
+    contained: inForce.map((lease) => ({
+      what: detail(lease),
+      since: new Date(lease.startedAt).toISOString(),
+      ...(lease.state === 'active' && { until: new Date(lease.until).toISOString() }),
+    })),
+    evidence: evidence.flatMap((ref) => ref.artefacts.map(({ name, sha256, bytes }) => ({ name, sha256, bytes }))),
+    choices: question.choices.map(({ id, label, quorum, plans }) => ({
+      id,
+      label,
+      quorum,
+      destructive: plans.some(({ effect }) => effect === 'destructive'),
+      weakens: plans.some(({ weakens }) => weakens === true),
+      changes: plans.flatMap(({ changes }) => changes.map(({ target, what }) => `${target}: ${what}`)),
+      blastRadius: [...new Set(plans.flatMap((plan) => plan.blastRadius))],
+      notes: [...new Set(plans.flatMap(({ notes }) => notes))],
+    })),
+    onSilence:
+      'it is renewed for one more term, and the next are called. It is given back by itself only where it was harmless, or the playbook says so.',
+    level: { group: question.levels[level]?.group ?? 'nobody', until: asked.levelUntil },
+  };
+}

@@ -1,0 +1,28 @@
+import { isGrpcServiceError } from '@temporalio/client';
+
+/** gRPC status codes that mean something of their own here. https://grpc.io/docs/guides/status-codes */
+export const grpc = {
+  cancelled: 1,
+  invalidArgument: 3,
+  deadlineExceeded: 4,
+  notFound: 5,
+  alreadyExists: 6,
+  resourceExhausted: 8,
+  failedPrecondition: 9,
+  unavailable: 14,
+} as const;
+
+/** The code of a failed call; undefined where it failed in another way. */
+export function grpcCode(error: unknown): number | undefined {
+  if (isGrpcServiceError(error)) return error.code;
+  // The SDK wraps what the connection throws.
+  return typeof error === 'object' && error !== null && 'cause' in error ? grpcCode(error.cause) : undefined;
+}
+
+/**
+ * Whether a query failed because the workflow's last task did. After an outage Temporal has such a task done again after growing pauses, and
+ * answers no query meanwhile ("Unable to query workflow due to Workflow Task in failed state"); that lasts up to a minute.
+ */
+export function isCatchingUp(error: unknown): boolean {
+  return grpcCode(error) === grpc.failedPrecondition;
+}

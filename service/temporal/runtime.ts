@@ -1,0 +1,30 @@
+import { DefaultLogger, type LogEntry, Runtime } from '@temporalio/worker';
+import { type PollLog, UnansweredPolls, type UnansweredPollsOptions } from './unanswered-polls.ts';
+
+export interface RuntimeOptions extends UnansweredPollsOptions {
+  readonly log: PollLog & { warn(fields: object, message: string): void };
+}
+
+/** Errors of the core, and from its sixth try on that a call is repeated: polls become errors only after a minute and a half. */
+const coreFilter = 'ERROR,temporalio_client::retry=WARN';
+
+let installed = false;
+
+/** One runtime a process; its lines join ours. */
+export function installRuntime({ log, ...options }: RuntimeOptions): void {
+  if (installed) return;
+  installed = true;
+  const polls = new UnansweredPolls({ log, ...options });
+  Runtime.install({
+    logger: new DefaultLogger('WARN', ({ level, message, meta }: LogEntry) => {
+      if (polls.takes({ message, error: meta?.error })) return;
+      // Of single calls their caller knows more: whether it is sent again, and what for.
+      if (level !== 'ERROR' && meta?.target === 'temporalio_client::retry') return;
+      const fields = { source: 'temporal', ...(typeof meta?.workflowId === 'string' ? { incident: meta.workflowId } : {}) };
+      if (level === 'ERROR') log.error(fields, message);
+      else log.warn(fields, message);
+    }),
+    telemetryOptions: { logging: { forward: {}, filter: coreFilter } },
+    shutdownSignals: [],
+  });
+}

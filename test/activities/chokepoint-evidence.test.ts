@@ -1,0 +1,110 @@
+import { beforeEach, describe, expect, test } from '@jest/globals';
+import type { ApprovalProof } from '../../core/approval.ts';
+import { FirebreakError } from '../../core/errors.ts';
+import type { StepCall } from '../../core/step.ts';
+import { waiverOf } from '../../core/waiver.ts';
+import { strangerKey } from '../workflows/harness.ts';
+import {
+  approvalOf,
+  callOf,
+  chokepoint,
+  context,
+  deadlineAhead,
+  deadlinePassed,
+  evidenceOf,
+  incident,
+  now,
+  planOf,
+  pod,
+  refusal,
+  setUp,
+  world,
+} from './chokepoint-fixture.ts';
+
+beforeEach(() => setUp());
+
+describe('evidence before eradication', () => {
+  const call = (over: Partial<StepCall>) =>
+    callOf('remove', {
+      approval: approvalOf([planOf('remove', 'destructive', { pod })]),
+      evidenceDeadline: deadlineAhead,
+      ...over,
+    });
+
+  test.each([
+    ['no manifest', []],
+    ['the manifest of another pod', [evidenceOf('uid-2')]],
+    ['a manifest that the store does not have', [evidenceOf('uid-1')]],
+    ['a manifest without a uid', [{ ...evidenceOf('uid-1'), target: { name: 'pod/shop/cart-1' } }]],
+  ] as const)('is not gone around with %s', async (_what, evidence) => {
+    world.kept.add('m-uid-2');
+    expect(await refusal(chokepoint.apply(call({ evidence: [...evidence] }), context))).toBe('FB_ERR_EVIDENCE_PENDING');
+    expect(world.applied).toEqual([]);
+  });
+
+  test('is of the suspect where the plan names one: that of its target is not enough', async () => {
+    world.evidenceOf = { name: 'pod/shop/cart-9', uid: 'uid-9' };
+    const plan = { ...planOf('remove', 'destructive', { pod }), evidenceOf: world.evidenceOf };
+    for (const uid of ['uid-1', 'uid-9']) world.kept.add(`m-${uid}`);
+    const step = (uid: string) => call({ approval: approvalOf([plan]), evidence: [evidenceOf(uid)] });
+    expect(await refusal(chokepoint.apply(step('uid-1'), context))).toBe('FB_ERR_EVIDENCE_PENDING');
+    expect(await refusal(chokepoint.apply(step('uid-9'), context))).toBeUndefined();
+  });
+
+  test.each([
+    ['the server says that the incident began later', 'FB_ERR_EVIDENCE_PENDING', async () => now - 1_790_000],
+    ['the server knows no such incident', 'FB_ERR_EVIDENCE_PENDING', async () => undefined],
+    [
+      'the server cannot be asked',
+      'FB_ERR_UNAVAILABLE',
+      async () => {
+        throw new FirebreakError('FB_ERR_UNAVAILABLE', 'away');
+      },
+    ],
+  ])('is not gone around with a deadline that only the workflow says has passed: %s', async (_what, code, began) => {
+    setUp({ evidenceWait: { ms: 1_800_000, began } });
+    expect(await refusal(chokepoint.apply(call({ evidenceDeadline: deadlinePassed }), context))).toBe(code);
+    expect(world.applied).toEqual([]);
+  });
+
+  test('is still waited for where only the server says that its time is over', async () => {
+    expect(await refusal(chokepoint.apply(call({}), context))).toBe('FB_ERR_EVIDENCE_PENDING');
+  });
+
+  describe('waived by people', () => {
+    const waiver = (over: Parameters<typeof approvalOf>[1] = {}, name = 'pod/shop/cart-1', uid = 'uid-1') =>
+      approvalOf([waiverOf({ name, uid })], over);
+
+    test.each<[string, ApprovalProof, string | undefined]>([
+      ['two of them, on critical', waiver(), undefined],
+      ['one of them, on critical', waiver({ people: ['ana'] }), 'FB_ERR_APPROVAL_INVALID'],
+      [
+        'one of them, of a question that said low',
+        waiver({ people: ['ana'], question: { severity: 'low' } }),
+        'FB_ERR_APPROVAL_INVALID',
+      ],
+      ['a stranger’s signatures', waiver({ key: strangerKey }), 'FB_ERR_APPROVAL_INVALID'],
+      ['another run', waiver({ question: { incident: { ...incident, run: 'run-2' } } }), 'FB_ERR_APPROVAL_INVALID'],
+      ['for another pod of that name', waiver({}, 'pod/shop/cart-1', 'uid-2'), 'FB_ERR_EVIDENCE_PENDING'],
+      ['by the approval of the step alone', approvalOf([planOf('remove', 'destructive', { pod })]), 'FB_ERR_EVIDENCE_PENDING'],
+    ])('%s', async (_what, proof, code) => {
+      expect(await refusal(chokepoint.apply(call({ waiver: proof }), context))).toBe(code);
+      expect(world.applied).toHaveLength(code === undefined ? 1 : 0);
+    });
+
+    test('approves nothing by itself', async () => {
+      const { approval: _, ...unapproved } = call({ waiver: waiver() });
+      expect(await refusal(chokepoint.apply(unapproved, context))).toBe('FB_ERR_APPROVAL_INVALID');
+    });
+  });
+
+  test('is not gone around with a deadline that is no time', async () => {
+    expect(await refusal(chokepoint.apply(call({ evidenceDeadline: 'yesterday' }), context))).toBe('FB_ERR_EVIDENCE_PENDING');
+  });
+
+  test('is enough when kept, and waived when the deadline has passed', async () => {
+    expect(await refusal(chokepoint.apply(call({ evidenceDeadline: deadlinePassed }), context))).toBeUndefined();
+    world.kept.add('m-uid-1');
+    expect(await refusal(chokepoint.apply(call({ evidence: [evidenceOf('uid-1')] }), context))).toBeUndefined();
+  });
+});

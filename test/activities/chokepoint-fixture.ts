@@ -1,0 +1,241 @@
+import { z } from 'zod';
+import { type Chokepoint, type ChokepointParts, createChokepoint, type RegisteredAction } from '../../activities/chokepoint.ts';
+import type { StepContext } from '../../core/action.ts';
+import { type ApprovalProof, type Question, questionDigest, quorumOf } from '../../core/approval.ts';
+import { digestOf } from '../../core/digest.ts';
+import { FirebreakError } from '../../core/errors.ts';
+import type { EvidenceRef } from '../../core/evidence.ts';
+import type { GuardrailRules } from '../../core/guardrail.ts';
+import type { Effect, Plan, Reach } from '../../core/plan.ts';
+import type { StepCall } from '../../core/step.ts';
+import type { Taken } from '../../core/taken.ts';
+import { deskKey, roster, signVote, voteKeys } from '../workflows/harness.ts';
+
+export const incident = { id: 'incident/lab/shop/Deployment/cart', run: 'run-1' };
+export const deadlinePassed = '2026-01-01T00:00:00Z';
+export const deadlineAhead = '2027-01-01T00:00:00Z';
+export const now = Date.parse('2026-06-01T00:00:00Z');
+export const context: StepContext = {
+  key: 'k',
+  incident: incident.id,
+  run: incident.run,
+  fast: false,
+  signal: new AbortController().signal,
+};
+
+/** The cluster of these tests: what was done to it, in order. */
+interface World {
+  readonly done: string[];
+  readonly applied: { readonly action: string; readonly input: PodInput }[];
+  readonly contained: Map<string, string>;
+  /** Those that the incident is proven to have taken. */
+  readonly taken: Set<string>;
+  readonly kept: Set<string>;
+  note: string;
+  started: boolean;
+  gone: boolean;
+  /** Whose evidence the plan asks for, in place of its target's. */
+  evidenceOf?: NonNullable<Plan['evidenceOf']>;
+  /** What the note on the pod says. */
+  noted?: Taken;
+  /** Until the watch shows what was done. */
+  watchLags: boolean;
+}
+
+interface PodInput {
+  readonly pod: { readonly namespace: string; readonly name: string; readonly uid: string };
+}
+
+const podInput = z.object({ pod: z.object({ namespace: z.string(), name: z.string(), uid: z.string() }) });
+export const pod = { namespace: 'shop', name: 'cart-1', uid: 'uid-1' };
+
+export function action(
+  world: World,
+  name: string,
+  effect: Effect,
+  over: { reach?: Reach; contains?: true } = {},
+): RegisteredAction {
+  const typed: RegisteredAction<PodInput, unknown> = {
+    declaration: {
+      name,
+      title: name,
+      effect,
+      reach: over.reach ?? 'pod',
+      pool: 'cell',
+      ...(over.contains ? { contains: true } : {}),
+      requires: ['pod'],
+      timeouts: { planMs: 1, applyMs: 1, verifyMs: 1 },
+      rights: [],
+      verifiedBy: '',
+      undo: '',
+      example: { pod },
+    },
+    input: podInput,
+    implementation: {
+      plan: async (input) => {
+        world.done.push(`plan ${name}`);
+        if (world.gone) throw new FirebreakError('FB_ERR_TARGET_REPLACED', 'gone');
+        const plan = planOf(name, effect, input, { note: world.note, reach: over.reach ?? 'pod' });
+        return { ...plan, ...(world.evidenceOf && { evidenceOf: world.evidenceOf }) };
+      },
+      apply: async (input) => {
+        world.done.push(`apply ${name}`);
+        await new Promise((resolve) => setTimeout(resolve, 1));
+        world.applied.push({ action: name, input });
+        if (over.contains && !world.watchLags) world.contained.set(input.pod.uid, input.pod.namespace);
+        return { name };
+      },
+      started: async () => world.started,
+      verify: async () => ({ state: 'applied', detail: '' }),
+      ...(effect === 'reversible'
+        ? {
+            undo: async ({ allow }) => {
+              await allow?.(world.noted);
+              world.done.push(`undo ${name}`);
+              return { state: 'undone', detail: '' } as const;
+            },
+          }
+        : {}),
+    },
+  };
+  return typed as unknown as RegisteredAction;
+}
+
+export function planOf(name: string, effect: Effect, input: PodInput, over: { note?: string; reach?: Reach } = {}): Plan {
+  const target = `pod/${input.pod.namespace}/${input.pod.name}`;
+  return {
+    action: name,
+    effect,
+    reach: over.reach ?? 'pod',
+    target: { name: target, uid: input.pod.uid },
+    changes: [{ target, what: name }],
+    blastRadius: [target],
+    notes: over.note ? [over.note] : [],
+    inputDigest: digestOf(input),
+  };
+}
+
+export function undoPlan(call: StepCall): Plan {
+  return {
+    ...planOf(`undo:${call.action}`, 'reversible', { pod }),
+    weakens: true,
+    inputDigest: digestOf({ key: call.key }),
+  };
+}
+
+export function approvalOf(
+  plans: readonly Plan[],
+  over: { people?: readonly string[]; question?: Partial<Question>; key?: typeof deskKey } = {},
+): ApprovalProof {
+  const severity = over.question?.severity ?? 'critical';
+  const question: Question = {
+    id: 'q1',
+    incident,
+    severity,
+    text: 'really?',
+    choices: [
+      { id: 'yes', label: 'Yes', plans, quorum: quorumOf({ plans, severity }) },
+      { id: 'no', label: 'No', plans: [], quorum: 1 },
+    ],
+    levels: [{ group: 'oncall', withinMs: 1 }],
+    requester: 'playbook/p',
+    ...over.question,
+  };
+  const votes = (over.people ?? ['ana', 'ben']).map((person, index) =>
+    signVote(
+      {
+        version: 1,
+        id: `v${index}`,
+        incident: question.incident,
+        question: question.id,
+        questionDigest: questionDigest(question),
+        choice: 'yes',
+        person,
+        via: 'slack',
+        reason: 'not ours',
+        at: '2026-05-01T00:00:00Z',
+      },
+      over.key ?? deskKey,
+      'desk',
+    ),
+  );
+  return { question, choice: 'yes', votes };
+}
+
+export function callOf(name: string, over: Partial<StepCall> = {}): StepCall {
+  return {
+    key: `${incident.id}/${incident.run}/p/pod:uid-1/${name}/0`,
+    action: name,
+    input: { pod },
+    incident,
+    incidentTitle: 'cart',
+    playbook: 'p',
+    severity: 'critical',
+    ownerContained: 0,
+    evidence: [],
+    evidenceDeadline: deadlinePassed,
+    ...over,
+  };
+}
+
+export const evidenceOf = (uid: string): EvidenceRef => ({
+  manifestSha256: `m-${uid}`,
+  target: { name: 'pod/shop/cart-1', uid },
+  artefacts: [],
+});
+
+export const rules: GuardrailRules = {
+  protectedNamespaces: ['kube-system'],
+  ownNamespace: 'firebreak',
+  automaticFrom: 'critical',
+  ownerShare: 0.5,
+  namespaceCap: 5,
+  clusterCap: 8,
+};
+
+export let world: World;
+export let chokepoint: Chokepoint;
+
+export function setUp(over: Partial<ChokepointParts> & { replicas?: number } = {}): void {
+  world = {
+    done: [],
+    applied: [],
+    contained: new Map(),
+    taken: new Set(),
+    kept: new Set(),
+    note: '',
+    started: false,
+    gone: false,
+    watchLags: false,
+  };
+  const w = world;
+  chokepoint = createChokepoint({
+    actions: [
+      action(w, 'quarantine', 'reversible', { contains: true }),
+      action(w, 'remove', 'destructive'),
+      action(w, 'drain', 'destructive', { reach: 'node' }),
+      action(w, 'look', 'read'),
+    ],
+    rules,
+    roster,
+    keys: voteKeys,
+    census: {
+      ownerReplicas: () => over.replicas ?? 1_000,
+      contained: () => w.contained,
+      takenBy: () => w.taken,
+    },
+    evidenceKept: async (ref) => {
+      w.done.push('evidence');
+      return w.kept.has(ref.manifestSha256);
+    },
+    evidenceWait: { ms: 1_800_000, began: async () => Date.parse('2026-05-01T00:00:00Z') },
+    now: () => now,
+    ...over,
+  });
+}
+
+export const refusal = async (work: Promise<unknown>): Promise<string | undefined> =>
+  work.then(
+    () => undefined,
+    (error: unknown) => (error instanceof FirebreakError ? error.code : String(error)),
+  );

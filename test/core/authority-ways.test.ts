@@ -1,0 +1,97 @@
+import { describe, expect, test } from '@jest/globals';
+import { type Ballot, type Way, type World, ways, words } from './authority-reference.ts';
+import { calm, compare, plans } from './authority-world.ts';
+
+/*
+ * By which way an answer comes, true and forged, against the reference: Slack and the page by the desk's stamp, the command line by its person's
+ * own; the page by the identity provider's word too.
+ */
+
+const claimed: readonly Way[] = [...ways, 'fax'];
+const risks = ['none', 'weakening', 'destructive', 'wide'] as const;
+const providers = [{}, { provider: true }] as const;
+
+const asDue = { via: 'slack', word: 'right' } as const;
+
+/** The one in question alone, before an answer with which nothing is wrong, and after it. How often it had a part in the decision. */
+function tried(world: Omit<World, 'ballots'>, ballot: Pick<Ballot, 'via'> & Partial<Ballot>): number {
+  const at = (arrives: number) => ({ at: arrives, arrives });
+  const inQuestion: Ballot = { choice: 'yes', ...ballot, person: 'ana', ...at(1) };
+  const due: Ballot = { ...asDue, choice: inQuestion.choice, person: 'ben', ...at(2) };
+  const companies: readonly (readonly Ballot[])[] = [
+    [inQuestion],
+    [inQuestion, due],
+    [
+      { ...due, ...at(1) },
+      { ...inQuestion, ...at(2) },
+    ],
+  ];
+  return companies.filter((ballots) => compare({ ...world, ballots })?.by.includes('ana')).length;
+}
+
+describe('by which way an answer comes', () => {
+  test('each way, by each stamp, with each word of the provider or none, where there is one and where there is none', () => {
+    const counted = new Map<string, number>();
+    for (const provider of providers)
+      for (const risk of risks)
+        for (const via of claimed)
+          for (const stamp of ['desk', 'own', 'of another'] as const)
+            for (const word of [undefined, ...words])
+              for (const choice of ['yes', 'no'] as const) {
+                const times = tried({ ...calm, ...provider, risk }, { via, stamp, choice, ...(word && { word }) });
+                const proof = `${via}, ${stamp}, ${via === 'page' ? word : 'any word'}`;
+                if (times > 0) counted.set(proof, (counted.get(proof) ?? 0) + times);
+              }
+    // Nothing else than these ever had a part in a decision.
+    expect([...counted.keys()].sort()).toEqual(['cli, own, any word', 'page, desk, right', 'slack, desk, any word']);
+  });
+
+  test('what was said by one way is not believed under the name of another, whatever proof it brings along', () => {
+    for (const provider of providers)
+      for (const risk of risks)
+        for (const signedAs of claimed)
+          for (const via of claimed)
+            for (const word of [undefined, 'right'] as const) {
+              const times = tried({ ...calm, ...provider, risk }, { via, signedAs, ...(word && { word }) });
+              if (via !== signedAs) expect({ via, signedAs, word, times }).toMatchObject({ times: 0 });
+            }
+  });
+
+  test('by each of them who has to say why does, and nobody at any length', () => {
+    const counted: Record<string, number> = {};
+    for (const risk of Object.keys(plans) as World['risk'][])
+      for (const via of ways)
+        for (const choice of ['yes', 'no'] as const)
+          for (const reason of ['said', 'none', 'short', 'endless'] as const) {
+            const times = tried({ ...calm, provider: true, risk }, { via, word: 'right', choice, reason });
+            counted[`${via} ${reason}`] = (counted[`${via} ${reason}`] ?? 0) + times;
+          }
+    for (const via of ways) {
+      expect(counted[`${via} said`]).toBeGreaterThan(counted[`${via} none`] ?? 0);
+      expect(counted[`${via} none`]).toBe(counted[`${via} short`]);
+      expect(counted[`${via} endless`]).toBe(0);
+    }
+  });
+
+  test('two people may answer by two ways, each with what that way needs', () => {
+    for (const provider of providers)
+      for (const first of ways)
+        for (const second of ways)
+          for (const words of [{}, { word: 'right' }] as const) {
+            const by = (person: string, via: Way, at: number): Ballot => ({
+              person,
+              via,
+              choice: 'yes',
+              at,
+              arrives: at,
+              ...words,
+            });
+            const ballots = [by('ana', first, 1), by('ben', second, 2)];
+            for (const risk of ['others-secrets', 'wide'] as const) {
+              const decided = compare({ ...calm, ...provider, risk, ballots });
+              const needsWord = [first, second].includes('page') || ('provider' in provider && risk === 'wide');
+              expect(decided !== undefined).toBe(!needsWord || ('provider' in provider && 'word' in words));
+            }
+          }
+  });
+});

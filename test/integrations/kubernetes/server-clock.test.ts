@@ -1,0 +1,52 @@
+import { describe, expect, test } from '@jest/globals';
+import { ServerClock } from '../../../integrations/kubernetes/server-clock.ts';
+
+const noon = Date.parse('2026-03-01T12:00:00.000Z');
+/** What a server whose clock is so far ahead of ours answers, when the answer is made in the middle between sending and coming. */
+function answer(
+  at: number,
+  { serverAheadMs, roundTripMs = 10 }: { readonly serverAheadMs: number; readonly roundTripMs?: number },
+) {
+  return { date: new Date(at + serverAheadMs).toUTCString(), sentAt: at - roundTripMs / 2, cameAt: at + roundTripMs / 2 };
+}
+
+describe('how our clock stands to the API server’s', () => {
+  test('is not known before it has answered, nor from answers without a time', () => {
+    const clock = new ServerClock();
+    expect(clock.offset()).toBeUndefined();
+    clock.see({ date: undefined, sentAt: noon, cameAt: noon });
+    clock.see({ date: 'yesterday', sentAt: noon, cameAt: noon });
+    expect(clock.offset()).toBeUndefined();
+  });
+
+  test.each([0, 2_500, -60_250])(
+    'holds the truth, and narrows down with each answer: a server that is %i ms ahead',
+    (serverAheadMs) => {
+      const clock = new ServerClock();
+      clock.see(answer(noon + 300, { serverAheadMs }));
+      const first = clock.offset();
+      expect(first?.withinMs).toBe(505);
+      for (let n = 1; n <= 50; n += 1) clock.see(answer(noon + n * 137, { serverAheadMs }));
+      const { aheadMs = Number.NaN, withinMs = Number.NaN } = clock.offset() ?? {};
+      expect(Math.abs(aheadMs + serverAheadMs)).toBeLessThanOrEqual(withinMs);
+      expect(withinMs).toBeLessThan(50);
+    },
+  );
+
+  test('is no better known by an answer that was long under way', () => {
+    const clock = new ServerClock();
+    clock.see(answer(noon, { serverAheadMs: 0, roundTripMs: 4_000 }));
+    expect(clock.offset()?.withinMs).toBe(2_500);
+  });
+
+  test('begins anew where somebody has set a clock, and after ten minutes', () => {
+    const clock = new ServerClock();
+    for (let n = 0; n < 50; n += 1) clock.see(answer(noon + n * 137, { serverAheadMs: 0 }));
+    clock.see(answer(noon + 8_000, { serverAheadMs: 90_000 }));
+    expect(clock.offset()).toMatchObject({ aheadMs: -90_500, withinMs: 505 });
+    for (let n = 0; n < 50; n += 1) clock.see(answer(noon + 8_000 + n * 137, { serverAheadMs: 90_000 }));
+    expect(clock.offset()?.withinMs).toBeLessThan(50);
+    clock.see(answer(noon + 11 * 60_000, { serverAheadMs: 90_000 }));
+    expect(clock.offset()?.withinMs).toBe(505);
+  });
+});

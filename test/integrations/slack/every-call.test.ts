@@ -1,0 +1,129 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, describe, expect, test } from '@jest/globals';
+import { FirebreakError, RetryLaterError } from '../../../core/errors.ts';
+import type { Fault } from '../../fakes/slack/faults.ts';
+import { channel, incident, post, questionCard, type Rig, startRig, until } from './fixture.ts';
+
+const rigs: Rig[] = [];
+afterEach(async () => {
+  for (const rig of rigs.splice(0)) await rig.stop();
+});
+
+async function rigged(): Promise<Rig> {
+  const rig = await startRig({ timeoutMs: 250 });
+  rigs.push(rig);
+  return rig;
+}
+
+const notice = { key: 'storm', title: 'Alert storm', time: '2026-03-01T14:05:00Z', lines: ['500 alerts'], table: [] };
+const decided = { state: 'decided', choice: 'remove', by: ['Ada'], at: '2026-03-01T14:05:00Z' } as const;
+
+/** As the engine calls: again and again, and each time as a new process that knows only what the database knows. */
+async function untilDone<T>(rig: Rig, work: () => Promise<T>): Promise<T> {
+  for (let attempt = 0; attempt < 12; attempt += 1) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!(error instanceof FirebreakError && error.retryable)) throw error;
+      await rig.restart();
+      await sleep(error instanceof RetryLaterError ? error.retryAfterMs : 20);
+    }
+  }
+  throw new Error('tried in vain');
+}
+
+const heard = (rig: Rig): number => rig.slack.ephemerals('U0ADA').length;
+
+/** As a person does who is told that it did not work: they click again. Each click is answered, or opens its dialog. */
+async function clickUntilTaken(rig: Rig): Promise<void> {
+  for (let attempt = 0; attempt < 5 && rig.clicks.length === 0; attempt += 1) {
+    const before = heard(rig);
+    await rig.slack.click({ user: 'U0ADA', actionId: 'fb_decide1' });
+    await until(() => (rig.clicks.length > 0 || heard(rig) > before ? true : undefined), 5_000);
+  }
+}
+
+/** All that the desk does in Slack for one question, from its card to its end. */
+async function live(rig: Rig): Promise<void> {
+  await untilDone(rig, () => post(rig));
+  await untilDone(rig, () => rig.desk.postInThread({ key: 'line', incident, text: 'Pod quarantined' }));
+  await clickUntilTaken(rig);
+  await untilDone(rig, () => rig.desk.answerClick({ channel, user: 'U0ADA', text: 'It is decided.' }));
+  await untilDone(rig, () => rig.desk.updateQuestion({ card: questionCard({ status: decided }) }));
+  await untilDone(rig, () => rig.desk.showNotice(notice));
+  await untilDone(rig, () => rig.desk.showNotice({ ...notice, lines: ['900 alerts'] }));
+}
+
+function told(rig: Rig) {
+  const [card, shown, ...others] = rig.slack.channelMessages(channel);
+  return {
+    card: card?.text.includes('decided: No, rotate secrets'),
+    buttons: card?.blocks?.some(({ type }) => type === 'actions'),
+    notice: shown?.text,
+    others: others.length,
+    thread: rig.slack.replies(channel, card?.ts ?? '').map(({ text }) => text),
+    people: [...new Set(rig.clicks.map(({ slackUser, button, reason }) => `${slackUser} ${button.choice}: ${reason}`))].length,
+    answered: rig.slack.ephemerals('U0ADA').some(({ text }) => text === 'It is decided.'),
+  };
+}
+
+const once = {
+  card: true,
+  buttons: false,
+  notice: 'Alert storm: 900 alerts',
+  others: 0,
+  thread: ['Pod quarantined'],
+  people: 1,
+  answered: true,
+};
+
+/** The calls of a life without faults: which method, and how many of it came before. */
+async function callsOfALife(): Promise<readonly { readonly method: string; readonly after: number }[]> {
+  const rig = await rigged();
+  await live(rig);
+  expect(told(rig)).toEqual(once);
+  const counts = new Map<string, number>();
+  return rig.slack.calls.map(({ method }) => {
+    const after = counts.get(method) ?? 0;
+    counts.set(method, after + 1);
+    return { method, after };
+  });
+}
+
+const faults: readonly (readonly [string, Fault])[] = [
+  ['hangs', { kind: 'hang', ms: 20_000 }],
+  ['is done, and its answer is lost', { kind: 'doThenTimeout' }],
+  ['fails with 503', { kind: 'fail', status: 503 }],
+  ['is limited', { kind: 'fail', status: 429, error: 'ratelimited', retryAfter: 1 }],
+];
+
+describe('whichever call of Slack', () => {
+  test.each(faults)(
+    '%s, and the desk is killed: one card, decided; one line; one notice; no answer lost',
+    async (_what, fault) => {
+      const calls = await callsOfALife();
+      expect(new Set(calls.map(({ method }) => method)).size).toBeGreaterThanOrEqual(5);
+      await Promise.all(
+        calls.map(async ({ method, after }) => {
+          const rig = await rigged();
+          rig.slack.faultAfter(method, after, fault);
+          await live(rig);
+          expect([method, after, told(rig)]).toEqual([method, after, once]);
+        }),
+      );
+    },
+    120_000,
+  );
+
+  test('is done without an answer, and looking for it fails, too: nothing is posted again before it could be looked for', async () => {
+    await Promise.all(
+      faults.map(async ([, fault]) => {
+        const rig = await rigged();
+        rig.slack.doThenTimeout('chat.postMessage');
+        for (const method of ['conversations.history', 'conversations.replies']) rig.slack.faultAfter(method, 0, fault);
+        await live(rig);
+        expect(told(rig)).toEqual(once);
+      }),
+    );
+  }, 60_000);
+});

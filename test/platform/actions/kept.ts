@@ -1,0 +1,45 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { comparable } from '../../../core/drift.ts';
+import { listObjects, type ObjectRef, readObject } from '../../../integrations/kubernetes/objects.ts';
+import type { Scene, TestCluster } from './row.ts';
+
+/** An object, or all objects of a kind in which the word `of` stands: what an undo has to give back as it was. */
+export type Kept = ObjectRef | (Omit<ObjectRef, 'name'> & { readonly of: string });
+
+export function keptOf({
+  namespace,
+  scene: { objects, makes = [] },
+}: {
+  readonly namespace: string;
+  readonly scene: Pick<Scene<unknown>, 'objects' | 'makes'>;
+}): readonly Kept[] {
+  return [...objects, ...makes.map((place) => ({ ...place, of: namespace }))];
+}
+
+export async function contents(cluster: TestCluster, all: readonly Kept[]): Promise<readonly unknown[]> {
+  const { api } = cluster;
+  return Promise.all(
+    all.map(async (kept) => {
+      if ('of' in kept) {
+        const found = await listObjects({ api, ref: kept });
+        return found.filter((object) => JSON.stringify(object).includes(kept.of)).map((object) => comparable({ ...object }));
+      }
+      const object = await readObject({ api, ref: kept });
+      return object === undefined ? null : comparable({ ...object });
+    }),
+  );
+}
+
+/** Controllers follow an undo a moment later: a taint that they put on a cordoned node goes with it. */
+export async function settledContents(
+  cluster: TestCluster,
+  all: readonly Kept[],
+  expected: readonly unknown[] | undefined,
+): Promise<readonly unknown[]> {
+  const end = Date.now() + 10_000;
+  for (;;) {
+    const found = await contents(cluster, all);
+    if (!expected || JSON.stringify(found) === JSON.stringify(expected) || Date.now() > end) return found;
+    await sleep(100);
+  }
+}

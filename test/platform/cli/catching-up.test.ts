@@ -1,0 +1,115 @@
+import { execFile } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { Client } from '@temporalio/client';
+import { bundleWorkflowCode, DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
+import { incidentNames } from '../../../core/incident.ts';
+import { incidentState, type Session, sessionOver } from '../../../service/commands/connect.ts';
+import { loadConfig } from '../../../service/config/load.ts';
+import { testPlatform } from '../../platform.ts';
+
+const platform = await testPlatform();
+const cluster = platform.prefix;
+const folder = mkdtempSync(join(tmpdir(), 'firebreak-catching-up-'));
+const config = join(folder, 'firebreak.yaml');
+const env = { ...process.env, CODEC_KEY: Buffer.alloc(32, 3).toString('base64') };
+let connection: NativeConnection;
+let client: Client;
+let slack: Session;
+let code: string;
+let stopWorker = async (): Promise<void> => {};
+
+beforeAll(async () => {
+  writeFileSync(
+    config,
+    `cluster: ${cluster}
+temporal: { address: '${platform.temporalAddress}', namespace: ${platform.temporalNamespace}, codecKeys: [{ id: k, key: { env: CODEC_KEY } }] }
+intake: { tokens: [{ name: falco, token: { env: FALCO } }] }
+roster: { people: [{ id: ada, name: Ada }], groups: { oncall: [ada], leads: [ada] } }
+`,
+  );
+  const silent = new DefaultLogger('ERROR', () => {});
+  Runtime.install({ logger: silent, telemetryOptions: { logging: { forward: {}, filter: 'ERROR' } } });
+  const workflowsPath = fileURLToPath(new URL('./late-incident.ts', import.meta.url));
+  ({ code } = await bundleWorkflowCode({ workflowsPath, logger: silent }));
+  connection = await NativeConnection.connect({ address: platform.temporalAddress });
+  client = new Client({ connection, namespace: platform.temporalNamespace });
+  slack = sessionOver(loadConfig({ path: config, env }), client, 2_000);
+}, 60_000);
+
+afterAll(async () => {
+  await stopWorker();
+  await connection?.close();
+  rmSync(folder, { recursive: true, force: true });
+}, 30_000);
+
+async function work(bundle: string): Promise<void> {
+  await stopWorker();
+  const worker = await Worker.create({
+    connection,
+    namespace: platform.temporalNamespace,
+    taskQueue: cluster,
+    workflowBundle: { code: bundle },
+  });
+  const working = worker.run();
+  stopWorker = async () => {
+    worker.shutdown();
+    await working;
+  };
+}
+
+async function until(holds: () => Promise<boolean>): Promise<void> {
+  const deadline = Date.now() + 40_000;
+  while (!(await holds())) {
+    if (Date.now() > deadline) throw new Error('it did not become so in time');
+    await sleep(100);
+  }
+}
+
+async function begin(name: string, taskQueue = cluster): Promise<string> {
+  const workflowId = `incident/${cluster}/shop/Deployment/${name}`;
+  await client.workflow.start(incidentNames.workflow, { workflowId, taskQueue, args: [] });
+  return workflowId;
+}
+
+test('while Temporal has a task done again the command line says so and waits, and Slack is told so at once', async () => {
+  await work(code);
+  const id = await begin('late');
+  const asked = async (): Promise<string> => incidentState(slack, { id }).then(String, ({ message }: Error) => message);
+  // Temporal gives up on queries from the third failure on.
+  await until(async () => (await asked()).includes('catching up'));
+  await expect(incidentState(slack, { id })).rejects.toMatchObject({
+    code: 'FB_ERR_UNAVAILABLE',
+    detail: expect.stringMatching(/catching up after an outage of Temporal.*ask again in a minute.*log of the cell/),
+  });
+  const cli = fileURLToPath(new URL('../../../service/cli.ts', import.meta.url));
+  const shown = promisify(execFile)(
+    process.execPath,
+    [cli, 'incidents', 'show', 'shop/Deployment/late', '--json', '--config', config],
+    { env },
+  );
+  const said: string[] = [];
+  shown.child.stderr?.on('data', (text: string) => said.push(text));
+  await until(async () => said.length > 0);
+  const mended = code.replace('const broken = true;', 'const broken = false;');
+  expect(mended).not.toBe(code);
+  await work(mended);
+  const { stdout, stderr } = await shown;
+  expect(stderr).toBe(
+    `${id} is catching up: Temporal was away, and has its last task done again. That takes up to a minute, and nothing is lost. Waiting …\n`,
+  );
+  expect(JSON.parse(stdout)).toEqual({ incident: { id }, open: true });
+}, 120_000);
+
+test('where nobody answers for an incident that is said, and is no fault inside Firebreak', async () => {
+  const id = await begin('alone', `${cluster}-nobody`);
+  await expect(incidentState({ ...slack, withinMs: 700 }, { id })).rejects.toMatchObject({
+    code: 'FB_ERR_UNAVAILABLE',
+    detail: `no answer about ${id}: is Temporal there, and is a Firebreak with the role cell running?`,
+  });
+});

@@ -1,0 +1,185 @@
+import { execFileSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import type { EvidenceClass } from '../../../core/evidence.ts';
+import { createBox } from '../../../integrations/crypto-box/box.ts';
+import { boxWrap } from '../../../integrations/crypto-box/key-wrap.ts';
+import { createFolderShelf } from '../../../integrations/evidence/folder-shelf.ts';
+import { createIncidentKeys } from '../../../integrations/evidence/incident-keys.ts';
+import { controlState } from '../../../service/commands/connect.ts';
+import { testPlatform } from '../../platform.ts';
+import { alertAbout } from './alerts.ts';
+import { until, type Workload } from './cluster.ts';
+import { type CommandLine, peopleWithKeys } from './command-line.ts';
+import { Service } from './service.ts';
+
+jest.setTimeout(240_000);
+
+const { temporalAddress, temporalNamespace, kubeconfig, auditLog, freshNamespace } = await testPlatform();
+const people = peopleWithKeys();
+let service: Service;
+let firebreak: CommandLine;
+let cart: Workload;
+
+beforeAll(async () => {
+  const namespace = await freshNamespace();
+  service = await Service.create({ temporalAddress, temporalNamespace, kubeconfig, auditLog }, (config) => {
+    config.watch = { namespaces: [namespace] };
+    const roster = config.roster as { people: object[]; groups: Record<string, readonly string[]> };
+    roster.people.push({ id: 'otto', name: 'Otto' });
+    roster.groups.records = ['margaret', 'grace'];
+    people.giveKeys(config);
+    config.evidence = { stewards: ['records'], retention: { logs: { atMostDays: 90 } } };
+  });
+  firebreak = people.commandLine(service);
+  await keepSince(old, 'logs', 91);
+  await keepSince(old, 'files', 91);
+  writeFileSync(leftBehind(), 'half of an artefact');
+  const hours = (count: number): Date => new Date(Date.now() - count * 3_600_000);
+  utimesSync(leftBehind(), hours(7), hours(7));
+  await service.start();
+  const [made] = await service.workloads.deploy(namespace, ['cart']);
+  if (!made) throw new Error('not deployed');
+  cart = made;
+});
+
+afterAll(async () => service?.stop());
+
+const idOf = ({ namespace, name }: Workload): string => `${namespace}/Deployment/${name}`;
+const old = 'shop/Deployment/old';
+/** What a killed process leaves of an artefact. */
+const leftBehind = (): string =>
+  join(
+    service.settings.folder,
+    'state',
+    'evidence',
+    `firebreak-evidence-${'0'.repeat(8)}-0000-0000-0000-${'0'.repeat(12)}.draft`,
+  );
+
+/** As an incident would have had it that was over long ago: Temporal knows no more of it. */
+async function keepSince(incident: string, kind: EvidenceClass, days: number): Promise<void> {
+  const state = join(service.settings.folder, 'state');
+  const file = join(state, 'keys', 'evidence-wrap.key');
+  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+  if (!existsSync(file)) writeFileSync(file, randomBytes(32).toString('base64'), { mode: 0o600 });
+  const wrap = createBox({ keys: [{ id: 'evidence', key: Buffer.from(readFileSync(file, 'utf8'), 'base64') }] });
+  const keys = createIncidentKeys({
+    wrap: boxWrap(wrap),
+    shelf: createFolderShelf({ dir: join(state, 'evidence') }),
+    now: () => new Date(Date.now() - days * 86_400_000),
+  });
+  await keys.keyFor({ incident: `incident/${service.cluster}/${incident}`, run: 'run-1', class: kind });
+}
+
+describe('evidence at the command line', () => {
+  const out = (name: string) => join(service.folder, name);
+  const get = (person: string, folder: string) =>
+    firebreak(person, 'evidence', 'get', idOf(cart), '--reason', 'case 17', '--out', out(folder));
+
+  test('is listed and verified', async () => {
+    await service.post([alertAbout(cart, 'binary')]);
+    await service.stateWhen('evidence', cart, 60_000, ({ evidence }) => evidence.length > 0);
+    expect(await firebreak(undefined, 'evidence', 'list', idOf(cart))).toContain('pod.yaml');
+    expect(existsSync(leftBehind())).toBe(false);
+    const [checked] = JSON.parse(await firebreak(undefined, 'evidence', 'verify', idOf(cart), '--json'));
+    expect(checked.problems).toEqual([]);
+    expect(await firebreak(undefined, 'evidence', 'verify', checked.manifest)).toContain('every hash are right');
+  });
+
+  test('is handed out to who may have it, on the record first, and is checked with sha256sum and openssl alone', async () => {
+    await expect(get('otto', 'otto')).rejects.toThrow('Only');
+    expect(() => statSync(out('otto'))).toThrow();
+    await get('ada', 'case');
+    const { timeline } = await controlState(await service.session());
+    const handling = timeline.filter(({ kind, actor }) => kind.startsWith('evidence.') && actor !== 'engine');
+    expect(handling.map(({ kind, actor }) => [kind, actor])).toEqual([
+      ['evidence.refused', 'person/otto'],
+      ['evidence.read', 'person/ada'],
+    ]);
+    expect(handling.at(-1)?.text).toContain('case 17');
+    expect(readdirSync(out('case')).sort()).toEqual([
+      'SHA256SUMS',
+      'artefacts',
+      'manifest.json',
+      'manifest.sig',
+      'manifest.signed',
+    ]);
+    // One machine has one clock.
+    const { clock } = JSON.parse(readFileSync(join(out('case'), 'manifest.json'), 'utf8'));
+    expect(clock).toMatchObject({ against: 'kubernetes-api', withinMs: expect.any(Number) });
+    expect(Math.abs(clock.aheadMs)).toBeLessThanOrEqual(clock.withinMs + 1);
+    const shell = (script: string) => execFileSync('sh', ['-ec', script], { cwd: out('case'), encoding: 'utf8' });
+    expect(shell('sha256sum -c SHA256SUMS')).toContain('artefacts/pod.yaml: OK');
+    const key = join(service.folder, 'evidence.pub');
+    const { evidence } = await service.stateWhen('evidence', cart, 30_000, () => true);
+    writeFileSync(key, readFileSync(findKey()));
+    expect(shell(`openssl pkeyutl -verify -pubin -inkey ${key} -rawin -in manifest.signed -sigfile manifest.sig`)).toContain(
+      'Verified Successfully',
+    );
+    expect(shell('sha256sum manifest.json')).toContain(evidence[0]?.manifestSha256 ?? 'none');
+    shell(
+      `{ printf 'firebreak.evidence-manifest.v1\\n'; sed 's/"signature":"[^"]*",//' manifest.json; } | cmp - manifest.signed`,
+    );
+  });
+
+  test('that somebody has changed is found', async () => {
+    const [{ manifest }] = JSON.parse(await firebreak(undefined, 'evidence', 'verify', idOf(cart), '--json'));
+    const [{ artefacts }] = JSON.parse(await firebreak(undefined, 'evidence', 'list', manifest, '--json'));
+    const { sealed } = artefacts.find(({ name }: { name: string }) => name === 'pod.yaml');
+    const file = findFile(sealed.sha256);
+    const whole = readFileSync(file);
+    writeFileSync(file, 'changed');
+    const damaged = await firebreak(undefined, 'evidence', 'verify', manifest).catch(
+      (error: { code: number; stdout: string }) => error,
+    );
+    expect(damaged).toMatchObject({ code: 1, stdout: expect.stringContaining('pod.yaml') });
+    writeFileSync(file, whole);
+  });
+});
+
+describe('evidence that is to go', () => {
+  const entries = async () => (await controlState(await service.session()).catch(() => undefined))?.timeline ?? [];
+
+  test('goes by itself when its time is over, on the record, and the list says so', async () => {
+    const gone = await until('its end', 60_000, async () =>
+      (await entries()).find(({ kind, actor }) => kind === 'evidence.destroyed' && actor === 'engine'),
+    );
+    expect(gone.text).toContain(`logs of incident/${service.cluster}/${old}`);
+    expect((await entries()).some(({ kind }) => kind === 'evidence.expired')).toBe(true);
+    const listed = await firebreak(undefined, 'evidence', 'list');
+    expect(listed).toMatch(/logs +shop\/Deployment\/old +run-1 +destroyed 20\S+ by engine: kept for 90 days, as configured/);
+    expect(listed).toMatch(/files +shop\/Deployment\/old +run-1 +until somebody destroys it/);
+  });
+
+  test('goes by order of a steward, and under no hold; what is open stays', async () => {
+    const give = (person: string, what: string, incident: string, reason: string) =>
+      firebreak(person, 'evidence', what, incident, '--reason', reason);
+    await expect(give('ada', 'destroy', old, 'tidy up')).rejects.toThrow('Only records may do that');
+    expect(await give('ada', 'hold', old, 'lawsuit 4711')).toContain('On the record');
+    expect(await firebreak(undefined, 'evidence', 'list')).toContain('held by person/ada: lawsuit 4711');
+    await expect(give('margaret', 'destroy', old, 'tidy up')).rejects.toThrow('lawsuit 4711');
+    expect(await give('margaret', 'unhold', old, 'it is over')).toContain('until somebody else of records orders its end');
+    await expect(give('margaret', 'destroy', old, 'tidy up')).rejects.toThrow('one more must');
+    expect(await give('grace', 'unhold', old, 'it is over')).toContain('no longer held');
+    expect(await give('margaret', 'destroy', old, 'erasure request 17')).toContain('1 key of');
+    expect(await firebreak(undefined, 'evidence', 'list')).toContain('by person/margaret: erasure request 17');
+    await expect(give('margaret', 'destroy', idOf(cart), 'too early')).rejects.toThrow('the incident is still open');
+    const ordered = (await entries()).filter(({ kind, actor }) => kind === 'evidence.ordered' && actor === 'person/margaret');
+    expect(ordered.map(({ text }) => text).join()).toContain('erasure request 17');
+    expect(await firebreak(undefined, 'evidence', 'verify', idOf(cart))).toContain('every hash are right');
+  });
+});
+
+function filesOf(): readonly string[] {
+  return readdirSync(service.folder, { recursive: true, encoding: 'utf8' }).map((name) => join(service.folder, name));
+}
+
+function findKey(): string {
+  return filesOf().find((name) => name.endsWith('evidence.pem.pub')) ?? '';
+}
+
+function findFile(name: string): string {
+  return filesOf().find((path) => path.endsWith(`/${name}`)) ?? '';
+}

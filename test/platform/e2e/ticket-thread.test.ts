@@ -1,0 +1,50 @@
+import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
+import { testPlatform } from '../../platform.ts';
+import { until, type Workload } from './cluster.ts';
+import { voteUntilTaken } from './oracle.ts';
+import { ana, labels, Service } from './service.ts';
+
+jest.setTimeout(240_000);
+
+const { temporalAddress, temporalNamespace, kubeconfig, auditLog, freshNamespace } = await testPlatform();
+let service: Service;
+let workload: Workload;
+
+beforeAll(async () => {
+  const namespace = await freshNamespace();
+  service = await Service.create({ temporalAddress, temporalNamespace, kubeconfig, auditLog }, (config) => {
+    config.watch = { namespaces: [namespace] };
+  });
+  await service.start();
+  [workload] = (await service.workloads.deploy(namespace, ['cart'])) as [Workload];
+});
+
+afterAll(() => service?.stop());
+
+/** What the workload's ticket says: its body, then its comments. */
+function ticket() {
+  const found = service.github.store.all().find(({ title }) => title.includes(workload.pod));
+  return { state: found?.state, texts: found ? [found.body, ...found.comments.map(({ body }) => body)] : [] };
+}
+
+/** Every address of a message in Slack that is a link there. */
+function linksIn(texts: readonly string[]): readonly string[] {
+  return texts.flatMap((text) => [...text.matchAll(/<(https:[^>]+\/archives\/[^>]+)>/g)].map(([, url = '']) => url));
+}
+
+test('the ticket and the thread name each other, once, also when the desk is killed in between', async () => {
+  await service.alert(workload);
+  await service.cardOf(workload);
+  await until('the link', 60_000, () => linksIn(ticket().texts).length > 0);
+  await service.kill();
+  await service.start();
+  await voteUntilTaken(service, workload, ana, labels.remove);
+  await until('the closed ticket', 90_000, () => ticket().state === 'closed');
+  const links = linksIn(ticket().texts);
+  expect(links).toHaveLength(1);
+  const [, channel = '', ts = ''] = /\/archives\/(\w+)\/p(\d+)$/.exec(links[0] ?? '') ?? [];
+  const thread = service.slack.world.messages.filter(
+    (message) => message.channel === channel && (message.threadTs ?? message.ts).replace('.', '') === ts,
+  );
+  expect(thread.some(({ text }) => text.includes('Ticket: '))).toBe(true);
+});

@@ -1,0 +1,138 @@
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { afterAll, expect, test } from '@jest/globals';
+import { Worker } from '@temporalio/worker';
+import { startTemporal, type TemporalServer } from '../../../service/dev/temporal-server.ts';
+import { openTemporalLink, type TemporalLink } from '../../../service/temporal/link.ts';
+import { installRuntime } from '../../../service/temporal/runtime.ts';
+import { until } from '../../service/intake/intake-fixture.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'firebreak-outage-'));
+const lines: { readonly level: string; readonly fields: object; readonly message: string }[] = [];
+const say =
+  (level: string) =>
+  (fields: object, message: string): void =>
+    void lines.push({ level, fields, message });
+let server: TemporalServer;
+let link: TemporalLink;
+let worker: Worker;
+let working: Promise<void>;
+let watching: ReturnType<typeof watchIncident>['child'] | undefined;
+
+afterAll(async () => {
+  watching?.kill();
+  worker?.shutdown();
+  await working;
+  await link?.close();
+  await server?.stop();
+  rmSync(folder, { recursive: true, force: true });
+}, 30_000);
+
+/** `firebreak incidents watch` as a process of its own, and what it has printed. */
+function watchIncident(): {
+  readonly printed: { out: string; err: string };
+  readonly child: ChildProcessByStdio<null, Readable, Readable>;
+} {
+  const config = join(folder, 'firebreak.yaml');
+  writeFileSync(
+    config,
+    `cluster: lab
+temporal: { address: '${server.address}', namespace: ${server.namespace}, codecKeys: [{ id: k, key: { env: CODEC_KEY } }] }
+intake: { tokens: [{ name: falco, token: { env: FALCO } }] }
+roster: { people: [{ id: ada, name: Ada }], groups: { oncall: [ada], leads: [ada] } }
+`,
+  );
+  const cli = fileURLToPath(new URL('../../../service/cli.ts', import.meta.url));
+  const child = spawn(process.execPath, [cli, 'incidents', 'watch', 'shop/Deployment/web', '--json', '--config', config], {
+    env: { ...process.env, CODEC_KEY: Buffer.alloc(32, 3).toString('base64') },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const printed = { out: '', err: '' };
+  child.stdout.on('data', (text) => {
+    printed.out += text;
+  });
+  child.stderr.on('data', (text) => {
+    printed.err += text;
+  });
+  return { printed, child };
+}
+
+const linesAbout = (part: string) => lines.filter(({ message }) => message.includes(part));
+
+test('that Temporal is away is one line in the log, however many polls find it out, and one says when it is back; who watches an incident goes on', async () => {
+  server = await startTemporal({ stateDir: folder });
+  if (server.pid === undefined) return;
+  installRuntime({
+    log: { info: say('info'), warn: say('warn'), error: say('error') },
+    answers: () => link.answers(),
+    lookEveryMs: 200,
+    quietMs: 1_000,
+  });
+  link = openTemporalLink({
+    address: server.address,
+    namespace: server.namespace,
+    dataConverter: {},
+    identity: 'test',
+    onWaiting: () => {},
+  });
+  const connected = await link.connected;
+  if (!connected) throw new Error('not connected');
+  worker = await Worker.create({
+    ...connected.base,
+    taskQueue: 'outage',
+    workflowsPath: fileURLToPath(new URL('./timeline-incident.ts', import.meta.url)),
+    activities: { nothing: async () => {} },
+  });
+  working = worker.run();
+  const workflowId = 'incident/lab/shop/Deployment/web';
+  const handle = await connected.client.workflow.start('incident', { workflowId, taskQueue: 'outage' });
+  const { printed, child } = watchIncident();
+  watching = child;
+  await until(() => printed.out.includes('begin'), 30_000);
+  process.kill(server.pid, 'SIGKILL');
+  await until(() => linesAbout('does not answer the workers').length > 0, 40_000);
+  expect(await link.answers()).toBe(false);
+  // The others say it within these.
+  await sleep(3_000);
+  await server.restart();
+  await until(() => linesAbout('answers the workers again').length > 0, 40_000);
+  expect(linesAbout('does not answer the workers')).toEqual([
+    { level: 'error', fields: { source: 'temporal', code: 'Unavailable', times: 1, forSeconds: 0 }, message: expect.anything() },
+  ]);
+  expect(linesAbout('answers the workers again')).toMatchObject([{ level: 'info' }]);
+  expect(linesAbout('gRPC call')).toEqual([]);
+  expect(worker.getState()).toBe('RUNNING');
+  await handle.signal('entry', 'end');
+  await until(() => child.exitCode !== null, 40_000);
+  expect(child.exitCode).toBe(0);
+  expect(
+    printed.out
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line).text),
+  ).toEqual(['begin', 'end']);
+  expect(printed.err).toContain('No answer at the moment: the timeline goes on when there is one.\n');
+}, 150_000);
+
+test('where Temporal is not there yet, that is said once and not for each try', async () => {
+  const said: string[] = [];
+  const address = '127.0.0.1:1';
+  const waiting = openTemporalLink({
+    address,
+    namespace: 'default',
+    dataConverter: {},
+    identity: 'test',
+    onWaiting: (reason, { times }) => void said.push(`${reason} (${times})`),
+  });
+  await until(() => said.length > 0, 30_000);
+  await sleep(1_500);
+  expect(said).toEqual([`Temporal does not answer at ${address} (1)`]);
+  expect(await waiting.answers()).toBe(false);
+  await waiting.close();
+  expect(await waiting.connected).toBeUndefined();
+}, 30_000);

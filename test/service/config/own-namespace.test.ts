@@ -1,0 +1,51 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, test } from '@jest/globals';
+import { checkConfig } from '../../../service/config/load.ts';
+import { isWatched } from '../../../service/run/cluster.ts';
+import { isProtected, rulesOf } from '../../../service/run/rules.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'firebreak-own-namespace-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const minimal = `cluster: lab
+intake: { tokens: [{ name: falco, token: { env: FALCO_TOKEN } }] }
+roster: { people: [{ id: ada, name: Ada, slack: [U01ADA] }], groups: { oncall: [ada], leads: [ada] } }
+`;
+
+/** Read in a pod of this namespace; undefined: outside of a cluster. */
+function read(more: string, podIn: string | undefined) {
+  const path = join(folder, 'firebreak.yaml');
+  writeFileSync(path, minimal + more);
+  if (podIn !== undefined) writeFileSync(join(folder, 'namespace'), `${podIn}\n`);
+  const checked = checkConfig({ path, env: {}, account: podIn === undefined ? join(folder, 'none') : folder });
+  if (!checked.ok) return checked.problems.map(({ path: at, problem }) => `${at}: ${problem}`);
+  const { config } = checked;
+  const of = (namespace: string) => [isProtected(config)(namespace), isWatched(config, namespace)];
+  return { own: rulesOf(config).ownNamespace, security: of('security'), shop: of('shop') };
+}
+
+const closed = { own: 'security', security: [true, false], shop: [false, true] };
+const open = { own: 'firebreak', security: [false, true], shop: [false, true] };
+
+test('where Firebreak runs is what the pod says, and nothing is done or watched there', () => {
+  expect(read('', 'security')).toEqual(closed);
+  expect(read('kubernetes: { ownNamespace: security }\n', 'security')).toEqual(closed);
+  expect(read('kubernetes: { ownNamespace: firebreak }\n', 'security')).toEqual([
+    'kubernetes.ownNamespace: this pod runs in the namespace security',
+  ]);
+});
+
+test('it is what the file says outside of a cluster, and with a kubeconfig, which may be of another', () => {
+  expect(read('', undefined)).toEqual(open);
+  expect(read('kubernetes: { ownNamespace: security }\n', undefined)).toEqual(closed);
+  expect(read('kubernetes: { kubeconfig: k }\n', 'security')).toEqual(open);
+  expect(read('kubernetes: { kubeconfig: k, ownNamespace: security }\n', 'elsewhere')).toEqual(closed);
+});
+
+test('it is not opened to a quarantined pod', () => {
+  const text = 'actions: { quarantine: { forensics: { namespace: security } } }\n';
+  expect(read(text, 'security')).toEqual([expect.stringContaining('actions.quarantine.forensics.namespace: Firebreak’s own')]);
+  expect(read(text, 'elsewhere')).toMatchObject({ own: 'elsewhere' });
+});

@@ -1,0 +1,22 @@
+/** The workflows as they are, with one playbook more: where a cut would make what runs destroy itself. */
+import { quarantinePod, snapshotPodState } from '../../core/actions/index.ts';
+import { definePlaybook } from '../../core/playbook.ts';
+import { type ListedPlaybook, playbooks } from '../../playbooks/index.ts';
+
+const evidenceBeforeCut = definePlaybook(
+  {
+    id: 'evidence-before-cut',
+    title: 'Keep evidence, then cut the pod off',
+    on: { rules: ['Drop and execute new binary in container'], minSeverity: 'critical', requires: ['pod'] },
+    uses: { quarantinePod, snapshotPodState },
+    evidenceFirst: '30s',
+  },
+  async ({ alert, steps, settle }) => {
+    const contained = steps.quarantinePod({ pod: alert.pod, lease: '4h' });
+    await settle({ evidence: steps.snapshotPodState({ pod: alert.pod }) });
+    await contained;
+  },
+);
+(playbooks as ListedPlaybook[]).push(evidenceBeforeCut);
+
+export * from '../../workflows/index.ts';

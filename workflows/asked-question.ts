@@ -1,0 +1,59 @@
+import type { Alert } from '../core/alert.ts';
+import { type Choice, type Level, type Question, questionDigest, quorumOf } from '../core/approval.ts';
+import type { QuestionState } from '../core/incident-state.ts';
+import type { Plan } from '../core/plan.ts';
+import { needsStepUp } from '../core/step-up.ts';
+import type { IncidentModel } from './model.ts';
+
+interface AskedChoice {
+  readonly id: string;
+  readonly label: string;
+  readonly plans: readonly Plan[];
+  readonly harmless?: true;
+}
+
+export interface AskedQuestion {
+  readonly text: string;
+  readonly choices: readonly AskedChoice[];
+  readonly levels: readonly Level[];
+  readonly requester: string;
+  readonly onSilence: string;
+  readonly alert: Alert;
+  /** When it has become pointless: then it is void. Absent: never. */
+  readonly until?: () => boolean;
+}
+
+export type Asked = Omit<AskedQuestion, 'alert' | 'onSilence'>;
+
+/** As it stands in the first moment: with how many people each choice needs, and until when its first level is asked. */
+export function openQuestion(model: IncidentModel, id: string, asked: Asked): QuestionState {
+  const { severity, settings } = model;
+  const { protectedNamespaces, stepUp } = settings;
+  const choices: readonly Choice[] = asked.choices.map((choice) => ({
+    ...choice,
+    ...(stepUp && needsStepUp({ plans: choice.plans, severity }, stepUp) ? { stepUp: true as const } : {}),
+    quorum: quorumOf({ ...choice, severity, incident: model.ref.id, protectedNamespaces }),
+  }));
+  const question: Question = {
+    id,
+    incident: model.ref,
+    severity,
+    text: asked.text,
+    choices,
+    levels: asked.levels,
+    requester: asked.requester,
+    ...model.namedActors,
+    ...model.namedRequesters,
+  };
+  const now = Date.now();
+  return {
+    question,
+    digest: questionDigest(question),
+    status: { state: 'open' },
+    votes: [],
+    level: 0,
+    levelUntil: new Date(now + (asked.levels[0]?.withinMs ?? 0)).toISOString(),
+    askedAt: new Date(now).toISOString(),
+    plans: choices.flatMap((choice) => choice.plans),
+  };
+}

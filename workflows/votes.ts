@@ -1,0 +1,101 @@
+import { condition } from '@temporalio/workflow';
+import type { SignedVote } from '../core/approval.ts';
+import type { QuestionState } from '../core/incident-state.ts';
+import { countVote, saidBy } from '../core/question.ts';
+import type { DeskActivities } from '../core/step.ts';
+import { isVoteShaped, replyToOf } from '../core/vote-shape.ts';
+import { stepFailure, voteActivities } from './calls.ts';
+import type { IncidentModel } from './model.ts';
+import type { Questions } from './questions.ts';
+
+/** Votes are signals: verified one by one, in their order, counted by one reducer. */
+export class Votes {
+  readonly #model: IncidentModel;
+  readonly #desk: DeskActivities;
+  readonly #questions: Questions;
+  readonly #incoming: SignedVote[] = [];
+
+  constructor(parts: { readonly model: IncidentModel; readonly desk: DeskActivities; readonly questions: Questions }) {
+    this.#model = parts.model;
+    this.#desk = parts.desk;
+    this.#questions = parts.questions;
+  }
+
+  /** Whoever can reach Temporal can send a signal: what has not even the shape of a vote is put on the record, and nothing else. */
+  receive(vote: unknown): void {
+    if (isVoteShaped(vote)) {
+      this.#incoming.push(vote);
+      return;
+    }
+    this.#model.record('vote.refused', 'person/unknown', 'a signal that is no vote');
+    this.#answer(replyToOf(vote), 'This is no vote: nothing was decided.');
+  }
+
+  get unread(): boolean {
+    return this.#incoming.length > 0;
+  }
+
+  /** Takes votes one after another, for as long as the incident lives: opposite clicks have exactly one outcome. */
+  async run(): Promise<never> {
+    for (;;) {
+      await condition(() => this.#incoming.length > 0);
+      const vote = this.#incoming[0];
+      if (vote) await this.#model.during(this.#take(vote));
+      this.#incoming.shift();
+    }
+  }
+
+  async #take(signed: SignedVote): Promise<void> {
+    const { vote } = signed;
+    const state = this.#model.questions.get(vote.question);
+    if (!state) return this.#refuse(signed, 'There is no such question in this incident.');
+    // A raw signal of somebody with access to Temporal ends here: no signature, no vote.
+    const check = await voteActivities(this.#model.settings)
+      .verifyVote({ vote: signed, question: state.question, level: state.level, ...this.#model.namedActors })
+      .catch(() => undefined);
+    if (!check) return this.#refuse(signed, 'The vote could not be checked; please answer again.');
+    if (!check.ok) return this.#refuse(signed, check.reason);
+    const { severity, namedActors } = this.#model;
+    const before = this.#model.questions.get(vote.question) ?? state;
+    const now = new Date().toISOString();
+    const result = countVote(before, signed, { now, severity, level: check.level, ...namedActors });
+    if (result.outcome === 'refused') return this.#refuse(signed, result.reply);
+    if (result.outcome === 'repeated') return this.#answer(signed.replyTo, result.reply);
+    this.#model.questions.set(vote.question, result.state);
+    this.#model.record('vote.accepted', `person/${vote.person}`, saidBy(check.name, vote), {
+      vote: signed.vote,
+      keyId: signed.keyId,
+      signature: signed.signature,
+      ...(check.signIn ? { signIn: check.signIn } : {}),
+    });
+    this.#answer(signed.replyTo, result.reply);
+    if (check.alone) this.#tellAlone(before, check.name);
+    this.#questions.counted({ before, after: result.state, name: check.name });
+  }
+
+  /** Whoever answers what they have set off themselves does it before everybody's eyes. */
+  #tellAlone({ question }: QuestionState, name: string): void {
+    const groups = [...new Set(question.levels.map(({ group }) => group))].join(' or ');
+    const text = `${name} has ordered this, and answers alone: nobody else of ${groups} can be asked now`;
+    this.#model.record('vote.alone', 'engine', text, { question: question.id });
+    this.#questions.page(`${text}. ${question.text}`);
+  }
+
+  #refuse(signed: SignedVote, reason: string): void {
+    const { vote } = signed;
+    this.#model.record('vote.refused', `person/${vote.person}`, reason, {
+      question: vote.question,
+      choice: vote.choice,
+      via: vote.via,
+      vote: vote.id,
+    });
+    this.#answer(signed.replyTo, reason);
+  }
+
+  #answer(replyTo: SignedVote['replyTo'], text: string): void {
+    if (!replyTo) return;
+    void this.#model
+      .during(this.#desk.answerClick({ ...replyTo, text }))
+      .catch((error) => this.#model.note('card.failed', 'engine', stepFailure(error).message));
+  }
+}
