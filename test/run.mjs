@@ -5,7 +5,8 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
 import { ensureBuilt } from '../service/dev/build.mjs';
 import { ensureSetUp, root, runUnder } from '../service/dev/setup.mjs';
 import { suites, testFiles } from './suites.mjs';
@@ -145,6 +146,20 @@ async function runJest({ suite, files, env }) {
     ({ status, assertionResults }) => status === 'failed' && !assertionResults.some((test) => test.status === 'failed'),
   );
   total.failed += broken.length;
-  for (const { name } of broken) notes.push(`${suite.name}: ${name} did not run`);
+  for (const { name } of broken) notes.push(`${suite.name}: ${relative(root, name)} did not run`);
+  for (const { name, assertionResults } of result.testResults)
+    for (const { status, fullName, failureMessages } of assertionResults)
+      if (status === 'failed')
+        notes.push(`${suite.name}: ${relative(root, name)}: ${fullName}: failed\n${beginning(failureMessages)}`);
   if (exit !== 0 && result.success) throw new Error(`jest ended with ${exit} though all tests passed`);
+}
+
+/** Enough to know a failure by, where a log's middle is cut; the whole of it stands above and in the suite's report. */
+function beginning(messages) {
+  const lines = stripVTControlCharacters(messages.join('\n')).split('\n');
+  return lines
+    .filter((line) => line.trim() !== '')
+    .slice(0, 10)
+    .map((line) => `    ${line.slice(0, 300)}`)
+    .join('\n');
 }

@@ -21,6 +21,7 @@ import {
 } from '../../core/suppression.ts';
 import type { Beliefs } from '../../core/suppression-check.ts';
 import { checkVote, type VoteKeys } from '../../core/vote-check.ts';
+import { eventually } from '../eventually.ts';
 import { bundlePath } from './harness.ts';
 import { startTimeSkipping } from './time-skipping.ts';
 
@@ -124,6 +125,8 @@ export interface ControlLab {
   readonly env: TestWorkflowEnvironment;
   readonly records: AuditRecord[];
   readonly said: string[];
+  /** A line in a thread that satisfies `check`: posted by an activity of its own, so after the state shows its cause. */
+  heard(check: (text: string) => boolean): Promise<string>;
   readonly answers: string[];
   readonly notices: (Notice & { readonly shownAt: number })[];
   /** As they were first posted. */
@@ -232,6 +235,7 @@ export async function startControlLab(
     env,
     records,
     said,
+    heard: (check) => eventually('a line in a thread', () => said.find(check)),
     answers,
     notices,
     cards,
@@ -247,14 +251,11 @@ export async function startControlLab(
       });
       handles.push(handle);
       const state = () => handle.query<ControlState>(controlNames.stateQuery);
-      const until: RunningControl['until'] = async (check, what) => {
-        for (let turn = 0; turn < 400; turn += 1) {
+      const until: RunningControl['until'] = (check, what) =>
+        eventually(what, async () => {
           const found = await state();
-          if (check(found)) return found;
-          await new Promise((resolve) => setTimeout(resolve, 25));
-        }
-        throw new Error(`waited in vain for ${what}`);
-      };
+          return check(found) && found;
+        });
       const signal = (name: string, value: unknown) => handle.signal(name, value);
       return {
         state,

@@ -8,6 +8,7 @@ import type { StormReport } from '../../core/storm.ts';
 import type { SuppressionTerms } from '../../core/suppression.ts';
 import { controlIdOf } from '../../core/suppression.ts';
 import { SuppressionBook } from '../../service/control/suppression-book.ts';
+import { eventually } from '../eventually.ts';
 import {
   beliefsAt,
   type ControlLab,
@@ -74,7 +75,7 @@ describe('making one', () => {
     expect(book.hiding(noisyAlert())).toMatchObject({ terms: { id: terms.id }, proposer: 'ana', approvers: ['ben'] });
     await control.until(() => lab.records.some(({ kind }) => kind === 'suppression.begun'), 'the record');
     expect(lab.records.map(({ number }) => number)).toEqual(lab.records.map((_, index) => index + 1));
-    expect(lab.said.some((text) => text.includes(terms.id) && text.includes('ben'))).toBe(true);
+    await lab.heard((text) => text.includes(terms.id) && text.includes('ben'));
   });
 
   test('two people for critical alerts, and not the same one twice', async () => {
@@ -389,7 +390,7 @@ describe('its end', () => {
     expect(statusOf(await control.state(), terms)).toBe('active');
     await control.signal(controlNames.endSignal, endOf(terms, 'lea', 'desk', 'slack'));
     const after = await control.until((state) => statusOf(state, terms) === 'ended', 'the end');
-    expect(lab.said.some((text) => text.includes(`${terms.id} was ended by Lea: enough`))).toBe(true);
+    await lab.heard((text) => text.includes(`${terms.id} was ended by Lea: enough`));
 
     // The cell proves the end again, keeps it, and believes no old proof after it.
     const file = join(folder, 'ended-in-slack.json');
@@ -463,7 +464,7 @@ describe('a storm', () => {
   test('is one notice, edited at most once a minute, and one more when all intakes say that it is over', async () => {
     const at = async () => new Date(await lab.env.currentTimeMs()).toISOString();
     const shown = async (count: number) => {
-      for (let turn = 0; turn < 400 && lab.notices.length < count; turn += 1) await new Promise((done) => setTimeout(done, 25));
+      await eventually('the notice', () => lab.notices.length >= count);
       expect(lab.notices).toHaveLength(count);
     };
     await control.signal(controlNames.stormSignal, 'nonsense');

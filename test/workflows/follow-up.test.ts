@@ -11,6 +11,7 @@ import { createTicketMailbox } from '../../integrations/database/ticket-mailbox.
 import { createJiraTickets } from '../../integrations/jira/tickets.ts';
 import { createPagerDuty } from '../../integrations/pagerduty/pager.ts';
 import { linkingPager } from '../../service/run/follow-up.ts';
+import { eventually } from '../eventually.ts';
 import { adfText } from '../fakes/jira/adf-check.ts';
 import { type JiraFake, startJiraFake } from '../fakes/jira/server.ts';
 import { type PagerDutyFake, startPagerDutyFake } from '../fakes/pagerduty/server.ts';
@@ -90,7 +91,7 @@ describe('an incident with a ticket and a pager', () => {
     await incident.until((state) => state.timeline.some((entry) => entry.kind === 'page.sent'), 'the page');
     expect((await alertsOf(incident)).map((alert) => alert.status)).toEqual(['triggered']);
     const { links } = await issueOf(incident);
-    expect(lab.seen.threads).toContain(`Ticket: ${links[0]?.url}`);
+    await eventually('the thread', () => lab.seen.threads.includes(`Ticket: ${links[0]?.url}`));
     await incident.vote('remove', 'ana');
     await incident.result();
     const { issue, comments } = await issueOf(incident);

@@ -28,6 +28,7 @@ import type {
 } from '../../core/step.ts';
 import { checkVote, type VoteKeys } from '../../core/vote-check.ts';
 import { bundleWorkflows } from '../../service/temporal/bundle.ts';
+import { eventually } from '../eventually.ts';
 import { startTimeSkipping } from './time-skipping.ts';
 
 // What a script refuses on purpose is no news.
@@ -304,14 +305,11 @@ async function startIncident(options: {
     if (!found) throw new Error('no question');
     return found;
   };
-  const until = async (check: (state: IncidentState) => boolean, what: string): Promise<IncidentState> => {
-    for (let turn = 0; turn < 400; turn += 1) {
+  const until = (check: (state: IncidentState) => boolean, what: string): Promise<IncidentState> =>
+    eventually(what, async () => {
       const now = await state();
-      if (now && check(now)) return now;
-      await new Promise((resolve) => setTimeout(resolve, 25));
-    }
-    throw new Error(`waited in vain for ${what}`);
-  };
+      return now && check(now) && now;
+    });
   return {
     id,
     state,

@@ -1,5 +1,6 @@
 import { expect, test } from '@jest/globals';
 import type { ImageCheck } from '../../core/image-signature.ts';
+import { eventually } from '../eventually.ts';
 import { alertOf, refuse } from './harness.ts';
 import { useLab } from './use-lab.ts';
 
@@ -28,7 +29,7 @@ test('people are asked about an image that is unsigned, and read on the card and
   expect(asked.question.text).toContain('runs an image that nobody who is trusted has signed');
   const state = await incident.until(({ images }) => images !== undefined, 'the images');
   expect(state.images).toMatchObject([{ podUid: 'uid-1', container: 'main', signature: 'unsigned' }]);
-  expect(lab.seen.cards.at(-1)?.happened.signature).toBe('unsigned: there is no signature');
+  await eventually('the card', () => lab.seen.cards.at(-1)?.happened.signature === 'unsigned: there is no signature');
   await incident.vote('expected', 'ana');
   expect((await incident.result()).verdict).toBe('benign');
 });

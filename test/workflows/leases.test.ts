@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { ApplicationFailure } from '@temporalio/common';
+import { eventually } from '../eventually.ts';
 import { alertOf, type RunningIncident, refuse } from './harness.ts';
 import { useLab } from './use-lab.ts';
 
@@ -23,7 +24,7 @@ describe('silence', () => {
     await incident.until(() => cards().at(-1)?.level.group === 'leads', 'the card of the second level');
     expect(cards()[0]?.level).toMatchObject({ group: 'oncall', number: 1, next: 'leads' });
     expect(cards().at(-1)?.level).toMatchObject({ group: 'leads', number: 2 });
-    expect(lab.seen.threads.some((text) => text.startsWith('No answer yet: leads is asked now.'))).toBe(true);
+    await eventually('the thread', () => lab.seen.threads.some((text) => text.startsWith('No answer yet: leads is asked now.')));
     await lab.env.sleep('61m');
     await incident.until(() => cards().at(-1)?.status.state === 'expired', 'the card without buttons');
     const state = await incident.state();

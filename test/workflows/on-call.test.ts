@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Vote } from '../../core/approval.ts';
 import type { Roster } from '../../core/roster.ts';
 import { checkProof } from '../../core/vote-check.ts';
+import { eventually } from '../eventually.ts';
 import { alertOf, batchOf, type Lab, type RunningIncident, roster, startLab, voteKeys } from './harness.ts';
 import { mainQuestion, recordsIn } from './voting.ts';
 
@@ -94,14 +95,17 @@ describe('over days', () => {
     await incident.until((state) => mainQuestion(state)?.answerers?.levels[0]?.[0] === 'Ben', 'the hand-over');
     const state = await incident.state();
     expect(mainQuestion(state)).toMatchObject({ level: 0, status: { state: 'open' } });
-    const handed = recordsIn(lab, incident, 'question.handed-over');
-    expect(handed).toMatchObject([{ body: { text: 'Ben may answer for oncall from now on', level: 0 } }]);
+    const handed = () => recordsIn(lab, incident, 'question.handed-over');
+    await eventually('the record', () => handed().length > 0);
+    expect(handed()).toMatchObject([{ body: { text: 'Ben may answer for oncall from now on', level: 0 } }]);
     await incident.until(() => lab.seen.cards.at(-1)?.level.people?.includes('Ben') === true, 'the card');
-    expect(lab.seen.threads).toContainEqual(expect.stringMatching(/^Ben may answer for oncall from now on\./));
+    await eventually('the thread', () =>
+      lab.seen.threads.some((text) => text.startsWith('Ben may answer for oncall from now on.')),
+    );
     // Its time is not longer for that: silence goes on to the next level.
     await lab.env.sleep(10 * minute);
     await incident.until((now) => mainQuestion(now)?.level === 1, 'the next level');
-    expect(recordsIn(lab, incident, 'question.handed-over')).toHaveLength(1);
+    expect(handed()).toHaveLength(1);
   });
 
   test('of two who must agree, the second may answer after the hand-over, and their proof still stands', async () => {

@@ -92,7 +92,7 @@ describe('a broken glass', () => {
     const step = { namespaces: ['glass'], playbook: 'p', incident };
     expect(book.on(step)).toMatchObject({ terms: { id: broken.id, mode: 'break-glass' }, approvers: ['ben'] });
     expect(book.on({ ...step, incident: `${incident}-2` })?.terms.id).toBe(frozen.id);
-    expect(lab.said.some((text) => text.startsWith(`Broken glass ${broken.id}, approved by ben`))).toBe(true);
+    await lab.heard((text) => text.startsWith(`Broken glass ${broken.id}, approved by ben`));
     clock.now = Date.parse(broken.until);
     expect(book.on(step)?.terms.id).toBe(frozen.id);
   });
@@ -142,7 +142,7 @@ describe('a freeze', () => {
     expect(book.on({ ...inShop, namespaces: ['bank'] })).toBeUndefined();
     expect(book.on({ ...inShop, namespaces: ['bank', 'shop'] })).toBeDefined();
     await control.until(() => lab.records.some(({ kind }) => kind === 'restraint.begun'), 'the record');
-    expect(lab.said.some((text) => text.startsWith(`Freeze ${made.id}, approved by ben`))).toBe(true);
+    await lab.heard((text) => text.startsWith(`Freeze ${made.id}, approved by ben`));
     clock.now = Date.parse(made.until);
     expect(book.on(inShop)).toBeUndefined();
   });

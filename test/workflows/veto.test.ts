@@ -3,6 +3,7 @@ import { expect, test } from '@jest/globals';
 import { type Question, questionDigest } from '../../core/approval.ts';
 import { incidentNames } from '../../core/incident.ts';
 import type { Plan } from '../../core/plan.ts';
+import { eventually } from '../eventually.ts';
 import type { asking } from './asking.ts';
 import { alertOf, batchOf, signVote, subject } from './harness.ts';
 import { useLab } from './use-lab.ts';
@@ -42,9 +43,7 @@ async function outcomeOf(votes: readonly (readonly [person: string, choice: stri
     ],
   });
   const card = () => lab.seen.cards.findLast((one) => one.incident.id === id);
-  await until(() => card() !== undefined);
-  const posted = card();
-  if (!posted) throw new Error('no card');
+  const posted = await eventually('the card', card);
   const answers: string[] = [];
   for (const [person, choice] of votes) {
     const before = lab.seen.answers.length;
@@ -61,16 +60,11 @@ async function outcomeOf(votes: readonly (readonly [person: string, choice: stri
       at: new Date(await lab.env.currentTimeMs()).toISOString(),
     } as const;
     await handle.signal(incidentNames.voteSignal, signVote(vote));
-    await until(() => lab.seen.answers.length > before);
+    await eventually('an answer to the vote', () => lab.seen.answers.length > before);
     answers.push(...lab.seen.answers.slice(before));
   }
   const { decision, timeline } = await handle.result();
   return { decision, timeline, answers, last: card() };
-}
-
-async function until(check: () => boolean): Promise<void> {
-  for (let turn = 0; turn < 400 && !check(); turn += 1) await new Promise((resolve) => setTimeout(resolve, 25));
-  if (!check()) throw new Error(`waited in vain: ${JSON.stringify(lab.seen.answers)} ${lab.seen.cards.length}`);
 }
 
 test('two people of the next level overrule a no, which is asked at once; those who were asked before cannot', async () => {

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { questionDigest, type SignedVote } from '../../core/approval.ts';
 import type { QuestionState } from '../../core/incident-state.ts';
+import { eventually } from '../eventually.ts';
 import { alertOf, type Lab, type RunningIncident, signVote, startLab, strangerKey } from './harness.ts';
 import { mainQuestion, recordsIn, voteOn } from './voting.ts';
 
@@ -10,10 +11,7 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(() => lab.stop());
 
-async function seen<T>(look: () => T | undefined): Promise<T | undefined> {
-  for (let tries = 0; tries < 200 && look() === undefined; tries += 1) await new Promise((done) => setTimeout(done, 50));
-  return look();
-}
+const seen = <T>(look: () => T | undefined): Promise<T> => eventually('what is waited for', look);
 
 const recordsOf = (incident: RunningIncident, kind: string) => recordsIn(lab, incident, kind);
 

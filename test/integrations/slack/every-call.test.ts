@@ -39,7 +39,7 @@ async function clickUntilTaken(rig: Rig): Promise<void> {
   for (let attempt = 0; attempt < 5 && rig.clicks.length === 0; attempt += 1) {
     const before = heard(rig);
     await rig.slack.click({ user: 'U0ADA', actionId: 'fb_decide1' });
-    await until(() => (rig.clicks.length > 0 || heard(rig) > before ? true : undefined), 5_000);
+    await until(() => (rig.clicks.length > 0 || heard(rig) > before ? true : undefined));
   }
 }
 

@@ -14,6 +14,7 @@ import type { Unanswered } from '../../../core/unanswered.ts';
 import { createSlackDesk, type SlackDesk, type SlackDeskOptions } from '../../../integrations/slack/desk.ts';
 import type { SlackIncident, SlackProposal, SlackRestraint } from '../../../integrations/slack/order-dialogs.ts';
 import type { Refusal } from '../../../integrations/slack/refusal.ts';
+import { eventually } from '../../eventually.ts';
 import { type ClickOptions, type SlackEmulator, startSlackEmulator } from '../../fakes/slack/index.ts';
 
 export const appId = 'A0FIREBREAK';
@@ -361,12 +362,6 @@ export function post(rig: Rig, card: QuestionCard = questionCard()): Promise<Mes
 }
 
 /** Waits for what happens after the click was acknowledged. */
-export async function until<Value>(look: () => Value | undefined, ms = 30_000): Promise<Value> {
-  const end = Date.now() + ms;
-  for (;;) {
-    const value = look();
-    if (value !== undefined) return value;
-    if (Date.now() > end) throw new Error('it did not happen in time');
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
+export function until<Value>(look: () => Value | undefined, withinMs = 45_000): Promise<Value> {
+  return eventually('what is waited for', look, { withinMs, everyMs: 10 });
 }

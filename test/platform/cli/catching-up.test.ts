@@ -2,7 +2,6 @@ import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
@@ -11,6 +10,7 @@ import { bundleWorkflowCode, DefaultLogger, NativeConnection, Runtime, Worker } 
 import { incidentNames } from '../../../core/incident.ts';
 import { incidentState, type Session, sessionOver } from '../../../service/commands/connect.ts';
 import { loadConfig } from '../../../service/config/load.ts';
+import { eventually } from '../../eventually.ts';
 import { testPlatform } from '../../platform.ts';
 
 const platform = await testPlatform();
@@ -63,13 +63,7 @@ async function work(bundle: string): Promise<void> {
   };
 }
 
-async function until(holds: () => Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + 40_000;
-  while (!(await holds())) {
-    if (Date.now() > deadline) throw new Error('it did not become so in time');
-    await sleep(100);
-  }
-}
+const until = (holds: () => Promise<boolean>): Promise<true> => eventually('what is waited for', holds);
 
 async function begin(name: string, taskQueue = cluster): Promise<string> {
   const workflowId = `incident/${cluster}/shop/Deployment/${name}`;

@@ -2,7 +2,6 @@ import { spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Client } from '@temporalio/client';
 import { NativeConnection, Worker } from '@temporalio/worker';
@@ -17,6 +16,7 @@ import { openSigner } from '../../../integrations/keys/ed25519.ts';
 import { loadConfig } from '../../../service/config/load.ts';
 import { createVoteKeys } from '../../../service/run/vote-keys.ts';
 import { dataConverter } from '../../../service/temporal/codec.ts';
+import { eventually } from '../../eventually.ts';
 import { testPlatform } from '../../platform.ts';
 import { alertOf, batchOf, bundlePath, subject } from '../../workflows/harness.ts';
 
@@ -160,13 +160,11 @@ async function startIncident(name: string): Promise<string> {
   return workflowId;
 }
 
-async function until(id: string, check: (state: IncidentState) => boolean): Promise<IncidentState> {
-  for (let attempt = 0; attempt < 100; attempt++) {
+function until(id: string, check: (state: IncidentState) => boolean): Promise<IncidentState> {
+  return eventually('the incident so far', async () => {
     const state = await client.workflow.getHandle(id).query<IncidentState>(incidentNames.stateQuery);
-    if (check(state)) return state;
-    await sleep(100);
-  }
-  throw new Error('the incident did not come this far');
+    return check(state) && state;
+  });
 }
 
 const why = ['--reason', 'seen it'];
@@ -175,9 +173,10 @@ const as = (person: string, key = person) => ['--as', person, '--key', join(fold
 describe('incidents', () => {
   test('are listed by cluster and severity, shown whole, and watched to their end', async () => {
     const id = await startIncident('listed');
-    let listed = await firebreak('incidents', 'list', '--json');
-    for (let attempt = 0; attempt < 20 && !listed.stdout.includes(id); attempt++)
-      listed = await firebreak('incidents', 'list', '--json');
+    const listed = await eventually('the incident on the list', async () => {
+      const list = await firebreak('incidents', 'list', '--json');
+      return list.stdout.includes(id) && list;
+    });
     expect(JSON.parse(listed.stdout)).toContainEqual(expect.objectContaining({ incident: id, open: true, severity: 'critical' }));
     expect((await firebreak('incidents', 'list', '--severity', 'low')).stdout).toContain('No open incidents');
     const shown = await firebreak('incidents', 'show', 'shop/Deployment/listed');

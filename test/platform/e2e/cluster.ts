@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { callKubernetes, readAccess } from '../../../service/dev/kubernetes-api.ts';
+import { eventually } from '../../eventually.ts';
 
 export interface Workload {
   readonly namespace: string;
@@ -122,17 +122,10 @@ function deployment({ namespace, name }: Pick<Workload, 'namespace' | 'name'>, {
   };
 }
 
-/** Looks again until there is something. Throws after `withinMs`. */
-export async function until<T>(
+export function until<T>(
   what: string,
   withinMs: number,
   look: () => Promise<T | false | undefined> | T | false | undefined,
 ): Promise<T> {
-  const deadline = Date.now() + withinMs;
-  for (;;) {
-    const found = await look();
-    if (found !== false && found !== undefined) return found;
-    if (Date.now() > deadline) throw new Error(`${what}: not there after ${withinMs / 1_000} s`);
-    await sleep(25);
-  }
+  return eventually(what, look, { withinMs });
 }

@@ -5,6 +5,7 @@ import { google } from '@temporalio/proto';
 import { NativeConnection, Worker } from '@temporalio/worker';
 import type { IncidentGateway } from '../../../service/intake/incident-gateway.ts';
 import { temporalGateway } from '../../../service/intake/temporal-gateway.ts';
+import { eventually } from '../../eventually.ts';
 import { testPlatform } from '../../platform.ts';
 import { type Door, falcoEvent, openDoor, removeDirectory, silent, until } from '../../service/intake/intake-fixture.ts';
 
@@ -46,14 +47,15 @@ const stateOf = (id: string): Promise<Counted> => client.workflow.getHandle(id).
 const podOf = (name: string): Record<string, unknown> => ({ 'k8s.ns.name': platform.prefix, 'k8s.pod.name': `${name}-0` });
 const incidentOf = (name: string): string => `incident/lab/${platform.prefix}/StatefulSet/${name}`;
 
-async function untilCounted(id: string, total: number, withinMs = 30_000): Promise<Counted> {
-  const deadline = Date.now() + withinMs;
-  for (;;) {
-    const state = await stateOf(id).catch(() => undefined);
-    if (state && state.total >= total) return state;
-    if (Date.now() > deadline) throw new Error(`counted ${state?.total} of ${total}`);
-    await new Promise((done) => setTimeout(done, 100));
-  }
+function untilCounted(id: string, total: number, withinMs = 45_000): Promise<Counted> {
+  return eventually(
+    `${total} counted`,
+    async () => {
+      const state = await stateOf(id).catch(() => undefined);
+      return state && state.total >= total && state;
+    },
+    { withinMs },
+  );
 }
 
 const oneBatch = (id: string) => ({ id, alerts: [], counts: [] });

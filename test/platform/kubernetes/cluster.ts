@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { V1Deployment } from '@kubernetes/client-node';
 import type { StepContext } from '../../../core/action.ts';
 import { FirebreakError } from '../../../core/errors.ts';
@@ -8,6 +7,7 @@ import { accessFromKubeconfig } from '../../../integrations/kubernetes/kubeconfi
 import type { Json, PodJson } from '../../../integrations/kubernetes/projection.ts';
 import { readSecret } from '../../../integrations/kubernetes/secrets.ts';
 import { WatchCache } from '../../../integrations/kubernetes/watch-cache.ts';
+import { eventually } from '../../eventually.ts';
 
 export const cellKey = new Uint8Array(32).fill(7);
 
@@ -93,14 +93,8 @@ function sceneOf(api: KubernetesApi, view: WatchCache) {
   return { get, post, pod, pods, hasPod, patchPod, makePod, makeDeployment, deployment, secretValues, settled };
 }
 
-export async function until<T>(look: () => Promise<T | undefined>, withinMs = 30_000): Promise<T> {
-  const end = Date.now() + withinMs;
-  for (;;) {
-    const found = await look();
-    if (found !== undefined) return found;
-    if (Date.now() > end) throw new Error('it did not come to be in time');
-    await sleep(50);
-  }
+export function until<T>(look: () => Promise<T | undefined>, withinMs = 45_000): Promise<T> {
+  return eventually('what is waited for', look, { withinMs, everyMs: 50 });
 }
 
 /** As Temporal runs it: again after what may pass by itself. */

@@ -16,6 +16,7 @@ import { SuppressionBook } from '../../../service/control/suppression-book.ts';
 import { readBuild, type WorkflowBuild } from '../../../service/temporal/bundle.ts';
 import { makeCurrent } from '../../../service/temporal/versions.ts';
 import { createCellWorker } from '../../../service/temporal/workers.ts';
+import { eventually } from '../../eventually.ts';
 import { testPlatform } from '../../platform.ts';
 import { beliefsAt, noisyAlert, proposalOf, roster, signature, termsOf, voteKeys } from '../../workflows/control-harness.ts';
 import { bundlePath } from '../../workflows/harness.ts';
@@ -84,15 +85,8 @@ function follow(build: WorkflowBuild, book: SuppressionBook): () => Promise<void
 const handle = () => client.workflow.getHandle(controlIdOf(cluster));
 const state = () => handle().query<ControlState>(controlNames.stateQuery);
 
-async function until<T>(what: string, look: () => Promise<T | undefined | false>): Promise<T> {
-  const deadline = Date.now() + 60_000;
-  for (;;) {
-    const found = await look().catch(() => undefined);
-    if (found) return found;
-    if (Date.now() > deadline) throw new Error(`waited in vain for ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-}
+const until = <T>(what: string, look: () => Promise<T | undefined | false>): Promise<T> =>
+  eventually(what, () => look().catch(() => undefined), { withinMs: 60_000 });
 
 beforeAll(async () => {
   connection = await NativeConnection.connect({ address: temporalAddress });

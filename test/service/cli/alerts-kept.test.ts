@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { IncidentStart } from '../../../core/incident.ts';
 import type { StartOptions, StartResult } from '../../../service/intake/incident-gateway.ts';
+import { eventually } from '../../eventually.ts';
 import { FakeIncidentGateway } from '../../fakes/incident-gateway.ts';
 import { type Door, falcoEvent, openDoor, until } from '../intake/intake-fixture.ts';
 
@@ -123,8 +124,7 @@ describe('alerts refused, while the service runs', () => {
       const body = JSON.stringify(falcoEvent({}, { 'k8s.pod.name': `${pod}-6d4cf56db6-xbcdf` }));
       await door?.post(body);
     }
-    for (let tries = 0; tries < 200 && (await door?.kept())?.length !== 2; tries += 1)
-      await new Promise((done) => setTimeout(done, 20));
+    await eventually('both alerts kept apart', async () => (await door?.kept())?.length === 2);
     const listed = linesOf(await firebreak('refused', 'list'));
     expect(listed[0]).toMatch(/^ID +WHEN +INCIDENT +RULE +WHY$/);
     expect(listed.slice(1).join('\n')).toMatch(

@@ -1,7 +1,6 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { resolverFromNames } from '../../../core/subject.ts';
 import type { SubjectResolver } from '../../../core/subject-resolver.ts';
 import { createBox } from '../../../integrations/crypto-box/box.ts';
@@ -11,6 +10,7 @@ import type { IncidentGateway } from '../../../service/intake/incident-gateway.t
 import type { KeptAlert } from '../../../service/intake/kept-alerts.ts';
 import type { IntakeLog } from '../../../service/intake/log.ts';
 import { type Intake, type IntakeOptions, startIntake } from '../../../service/intake/start.ts';
+import { eventually } from '../../eventually.ts';
 
 export const silent: IntakeLog = { info: () => {}, warn: () => {}, error: () => {} };
 export const token = 'a-token-of-the-tests';
@@ -104,10 +104,6 @@ export function falcoEvent(change: Record<string, unknown> = {}, fields: Record<
   };
 }
 
-export async function until(condition: () => boolean, withinMs = 30_000): Promise<void> {
-  const deadline = Date.now() + withinMs;
-  while (!condition()) {
-    if (Date.now() > deadline) throw new Error('it did not become so in time');
-    await sleep(10);
-  }
+export async function until(condition: () => boolean, withinMs = 45_000): Promise<void> {
+  await eventually('what is waited for', condition, { withinMs, everyMs: 10 });
 }

@@ -4,6 +4,7 @@ import { askRunningService } from '../../../service/intake/control.ts';
 import type { StartOptions, StartResult } from '../../../service/intake/incident-gateway.ts';
 import { KeptAlerts } from '../../../service/intake/kept-alerts.ts';
 import { Spool } from '../../../service/intake/spool.ts';
+import { eventually } from '../../eventually.ts';
 import { FakeIncidentGateway } from '../../fakes/incident-gateway.ts';
 import { box, type Door, type DoorOptions, falcoEvent, openDoor, removeDirectory, until } from './intake-fixture.ts';
 
@@ -46,11 +47,10 @@ describe('what Temporal refuses for good', () => {
     expect((await opened.post(event())).status).toBe(200);
     await until(() => opened.intake.waitingBytes() > 0);
     const access = await running(opened);
-    let kept = await access.list();
-    for (let tries = 0; tries < 200 && kept.length === 0; tries += 1) {
-      await new Promise((done) => setTimeout(done, 20));
-      kept = await access.list();
-    }
+    const kept = await eventually('an alert kept apart', async () => {
+      const list = await access.list();
+      return list.length > 0 && list;
+    });
     expect(kept).toMatchObject([{ incident, rule: 'Terminal shell in container', reason: 'invalid' }]);
     const shown = await access.show(kept[0]?.id ?? '');
     const raw = box.open(Buffer.from(shown?.sealed ?? '', 'base64'), 'firebreak.spool.alert');
@@ -67,11 +67,10 @@ describe('what Temporal refuses for good', () => {
     const picky = new Picky();
     const first = await openDoor(picky);
     await first.post(event());
-    let kept = await first.kept();
-    for (let tries = 0; tries < 200 && kept.length === 0; tries += 1) {
-      await new Promise((done) => setTimeout(done, 20));
-      kept = await first.kept();
-    }
+    const kept = await eventually('an alert kept apart', async () => {
+      const list = await first.kept();
+      return list.length > 0 && list;
+    });
     await first.intake.stop(100);
     expect(await askRunningService(first.directory)).toBeUndefined();
     const spool = await Spool.open({ directory: first.directory, maxBytes: 1e9 });

@@ -5,6 +5,7 @@ import { askRunningStorm } from '../../../service/intake/control.ts';
 import { DistinctCount } from '../../../service/intake/distinct-count.ts';
 import { StormWatch } from '../../../service/intake/storm.ts';
 import { TopTalkers } from '../../../service/intake/top-talkers.ts';
+import { eventually } from '../../eventually.ts';
 import { FakeIncidentGateway } from '../../fakes/incident-gateway.ts';
 import { type Door, falcoEvent, openDoor, removeDirectory, silent } from './intake-fixture.ts';
 
@@ -163,7 +164,7 @@ describe('a storm at the door', () => {
     );
     const { json } = await door.post(JSON.stringify(events));
     expect(json).toMatchObject({ accepted: 60 });
-    for (let tries = 0; tries < 200 && told.length === 0; tries += 1) await new Promise((done) => setTimeout(done, 25));
+    await eventually('the storm', () => told.length > 0);
     expect(told).toMatchObject([{ state: 'on', alerts: 60, workloads: 20 }]);
     expect(told[0]?.top).toHaveLength(10);
     expect(await askRunningStorm(door.directory)).toMatchObject({ on: true, alerts: 60, top: told[0]?.top });

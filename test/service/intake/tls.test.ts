@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import type { TLSSocket } from 'node:tls';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { eventually } from '../../eventually.ts';
 import { FakeIncidentGateway } from '../../fakes/incident-gateway.ts';
 import { type Door, falcoEvent, freshDirectory, openDoor, removeDirectory, token, until } from './intake-fixture.ts';
 
@@ -146,12 +147,7 @@ describe('an intake with TLS', () => {
     await new Promise((done) => setTimeout(done, 200));
     expect(await fresh()).toBe('server');
     copyFileSync(file('server-next.key'), file('used.key'));
-    let served = '';
-    for (let tries = 0; tries < 100 && served !== 'server-next'; tries += 1) {
-      served = await fresh();
-      await new Promise((done) => setTimeout(done, 20));
-    }
-    expect(served).toBe('server-next');
+    await eventually('the next certificate', async () => (await fresh()) === 'server-next');
     expect(await send(intake.url, { secret: token, agent })).toMatchObject({ status: 200, served: 'server' });
     agent.destroy();
   });

@@ -1,7 +1,6 @@
 import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { Finding } from '../../../core/audit-report.ts';
 import type { AuditStore } from '../../../core/audit-store.ts';
@@ -13,6 +12,7 @@ import { type Database, openDatabase } from '../../../integrations/database/data
 import { createVerifier, openSigner } from '../../../integrations/keys/ed25519.ts';
 import { createNotary, type Notary, type NotaryOptions } from '../../../service/records/notary.ts';
 import { verifyAudit } from '../../../service/records/verify-audit.ts';
+import { eventually } from '../../eventually.ts';
 import { run } from '../../suites/audit-store.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'firebreak-notary-'));
@@ -74,7 +74,7 @@ describe('the notary', () => {
   test('signs by itself at its pace, and refuses a pace slower than a minute', async () => {
     await audit.append(run('a@1', 1, 1));
     await start({ everyMs: 20 });
-    for (let turn = 0; turn < 100 && (await audit.checkpoints({ after: 0 })).length === 0; turn += 1) await sleep(20);
+    await eventually('a checkpoint', async () => (await audit.checkpoints({ after: 0 })).length > 0);
     expect(await verify()).toMatchObject({ ok: true, notCovered: [], checkpoints: 1 });
     await expect(start({ everyMs: 60_001 })).rejects.toMatchObject({ code: 'FB_ERR_CONFIG_INVALID' });
   });
