@@ -54,6 +54,11 @@ export const configSchema = z.strictObject({
   tickets: tickets.meta({ description: 'Where tickets are filed: one system.' }),
   paging: paging.meta({ description: 'What wakes people. Absent: Slack only.' }),
   audit: section.audit.meta({ description: 'The records and their notary.' }),
+  status: section.status.exactOptional().meta({
+    description:
+      'An HTTP server of each process that reaches the cluster: `/healthz`, `/readyz`, which names the rights that are missing, and `/metrics`. Absent: none.',
+    examples: [{ listen: { host: '0.0.0.0' } }],
+  }),
   log: section.log.meta({ description: 'The log on standard error.' }),
   playbooks: section.playbooks.meta({ description: 'Which playbooks run.' }),
   keys: section.keys.meta({ description: 'Keys that belong to the cell.' }),

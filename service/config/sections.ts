@@ -42,6 +42,10 @@ export const kubernetes = z
   })
   .prefault({});
 
+export const status = z.strictObject({
+  listen: listen(8767).meta({ description: 'Where it listens. Without authentication: keep it to the cluster.' }),
+});
+
 export const watch = z
   .strictObject({
     namespaces: z

@@ -1,4 +1,5 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { gaugeMissingRights, type MissingByPool } from '../rbac/missing-report.ts';
 import type { HeadStartResult } from './head-start.ts';
 
 /** Why an item was not taken, in few words: a label must not grow with what strangers send. */
@@ -13,6 +14,7 @@ export interface IntakeGauges {
   readonly refusedForGood: () => number;
   readonly storm?: { readonly isOn: boolean; readonly perSecond: number };
   readonly orphans: () => number;
+  readonly missingRights?: (() => MissingByPool) | undefined;
 }
 
 /** The intake in numbers, as Prometheus reads them. No label holds a text from an alert. */
@@ -75,7 +77,8 @@ export class IntakeMetrics {
     gauge('firebreak_intake_waiting_incidents', 'Incidents with alerts that wait', gauges.openLines);
     gauge('firebreak_intake_refused_by_temporal', 'Alerts kept apart because Temporal refused them', gauges.refusedForGood);
     gauge('firebreak_contained_without_incident', 'Pods in quarantine that no incident holds', gauges.orphans);
-    const { storm } = gauges;
+    const { storm, missingRights } = gauges;
+    if (missingRights) gaugeMissingRights(missingRights, registers);
     if (storm) {
       gauge('firebreak_intake_storm', '1 while a storm across many workloads is on', () => (storm.isOn ? 1 : 0));
       gauge('firebreak_intake_accepted_per_second', 'Alerts accepted a second, over the last ten', () => storm.perSecond);

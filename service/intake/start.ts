@@ -14,7 +14,7 @@ import type { IncidentGateway } from './incident-gateway.ts';
 import { KeptAlerts } from './kept-alerts.ts';
 import { createListener, type TlsFiles } from './listener.ts';
 import type { IntakeLog } from './log.ts';
-import { IntakeMetrics } from './metrics.ts';
+import { type IntakeGauges, IntakeMetrics } from './metrics.ts';
 import { Receiver, type SealBytes } from './receive.ts';
 import { Screen, type ScreenSources } from './screen.ts';
 import type { SenderRule } from './sender.ts';
@@ -51,6 +51,8 @@ export interface IntakeOptions {
   /** When many alerts are a storm, and who tells people. */
   readonly storm?: Pick<StormOptions, 'alertsPerSecond' | 'workloads' | 'calmAfterSeconds' | 'tell'> | undefined;
   readonly seal: SealBytes;
+  /** What the accounts of this process could not do, whatever alert comes: measured, and no reason to refuse one. */
+  readonly missingRights?: IntakeGauges['missingRights'];
   readonly log: IntakeLog;
 }
 
@@ -76,7 +78,7 @@ const shareToWarnAt = 0.7;
  */
 export async function startIntake(options: IntakeOptions): Promise<Intake> {
   const { listen, tokens, spoolDir, maxBytes, cluster, severities, resolver, gateway, seal, log } = options;
-  const { signatures, senders: rules, tls } = options;
+  const { signatures, senders: rules, tls, missingRights } = options;
   const gate = new Gate({
     tokens,
     signatures,
@@ -95,6 +97,7 @@ export async function startIntake(options: IntakeOptions): Promise<Intake> {
     refusedForGood: () => spool.apart.refusedCount(),
     ...(storm && { storm }),
     orphans: () => options.headStart?.orphans() ?? 0,
+    missingRights,
   });
   const dispatcher = new Dispatcher({
     spool,
@@ -125,7 +128,16 @@ export async function startIntake(options: IntakeOptions): Promise<Intake> {
     options.silence && new SilenceWatch({ ...options.silence, ...silenceParts({ receiver, gate, health, spool, cluster }), log });
   let stopping = false;
   const notReady = (): string | undefined => (stopping ? 'stopping' : spool.isFull() ? 'the spool is full' : undefined);
-  const server = createIntakeServer({ receiver, gate, listener, metrics, health, notReady, stopping: () => stopping, log });
+  const server = createIntakeServer({
+    receiver,
+    gate,
+    listener,
+    metrics,
+    health,
+    notReady,
+    stopping: () => stopping,
+    log,
+  });
   const warnOfFill = warnWhenFilling(spool, log);
   const forget = (): void => {
     Promise.all([spool.ledger.forget(), spool.hidden.forget()]).catch(() =>

@@ -36,6 +36,7 @@ import { HeadStarts } from './head-starts.ts';
 import { HoldContainment } from './hold-containment.ts';
 import { type Logger, reasonOf } from './log.ts';
 import { runOlderBuilds } from './older-builds.ts';
+import type { RightsWatch } from './rights-watch.ts';
 
 export interface CellParts {
   readonly config: Config;
@@ -48,6 +49,7 @@ export interface CellParts {
   readonly maxCachedWorkflows: number;
   readonly runWorker: (worker: Worker) => void;
   readonly first: ContainmentFirst;
+  readonly rights: RightsWatch | undefined;
   readonly log: Logger;
 }
 
@@ -125,6 +127,7 @@ export async function startCell(parts: CellParts): Promise<RunningCell> {
     silence: { expected: expectedSensors(config), view: watch.view },
     storm: { ...config.intake.storm, tell: (report) => control.storms.tell(report) },
     seal: sealRaw(secrets),
+    missingRights: () => parts.rights?.missing() ?? new Map(),
     log,
   });
   raise = intake.raise;

@@ -24,7 +24,6 @@ import { readImageTrust } from './images.ts';
 import { incidentBegan } from './incident-began.ts';
 import { readPublicKeys, readRandomKey } from './keys.ts';
 import type { Logger } from './log.ts';
-import { warnOfMissingRights } from './missing-rights.ts';
 import { rotationRules } from './rotation.ts';
 import { createCensus, isProtected, noCensus, rulesOf } from './rules.ts';
 import { createSignInReader } from './sign-ins.ts';
@@ -128,7 +127,6 @@ export async function createCellPool({
   log,
 }: PoolParts & { readonly watch: ClusterWatch }): Promise<Pool> {
   const evidence = { ...(await openEvidence({ config, secrets })), clock: () => cluster.api.clock() };
-  void warnOfMissingRights({ api: cluster.api, pool: 'cell', config, log });
   return poolOf({
     config,
     log,
@@ -154,7 +152,6 @@ export async function createCellPool({
 export async function createSecretsPool(parts: PoolParts): Promise<CellActivities> {
   const { config, secrets, cluster, steps, restraintOn, log } = parts;
   const evidenceKept = await openEvidenceCheck({ config, secrets });
-  void warnOfMissingRights({ api: cluster.api, pool: 'secrets', config, log });
   const actions = secretsActions({
     api: cluster.api,
     rules: rotationRules(config, secrets.rotation ?? { entries: [] }),
@@ -167,7 +164,6 @@ export async function createSecretsPool(parts: PoolParts): Promise<CellActivitie
 export async function createForensicsPool(parts: PoolParts): Promise<CellActivities> {
   const { config, secrets, cluster, steps, restraintOn, log, atEnd } = parts;
   const evidence = { ...(await openEvidence({ config, secrets })), clock: () => cluster.api.clock() };
-  void warnOfMissingRights({ api: cluster.api, pool: 'forensics', config, log });
   const door = await openDoor({ config, log });
   if (door) atEnd?.(() => door.close());
   const actions = forensicsActions({ config, api: cluster.api, access: cluster.access, evidence, door });

@@ -20,7 +20,9 @@ import { openEvidenceStore, sweepEvidence } from './evidence.ts';
 import { renewVaultToken } from './evidence-keys.ts';
 import { ensureKeys } from './keys.ts';
 import type { Logger } from './log.ts';
+import { RightsWatch } from './rights-watch.ts';
 import { rotationVault } from './rotation.ts';
+import { listenForStatus } from './status-server.ts';
 import { keepVaultToken } from './vault-token.ts';
 
 export interface RunOptions {
@@ -77,6 +79,11 @@ export async function startFirebreak(options: RunOptions): Promise<RunningFirebr
   const cluster = needsCluster ? await openCluster({ config, env, watches: has('cell'), steps, log }) : undefined;
   const stopping = new AbortController();
   if (cluster) void learnOwnAccount({ api: cluster.api, steps, signal: stopping.signal });
+  const rights = cluster && new RightsWatch({ api: cluster.api, pools: roles.filter((role) => role !== 'desk'), config, log });
+  rights?.start(stopping.signal);
+  let isAtWork = false;
+  const status =
+    rights && config.status && (await listenForStatus({ ...config.status.listen, rights, isAtWork: () => isAtWork }));
   if (has('cell') || has('forensics')) {
     void sweepEvidence({ store: await openEvidenceStore({ config, secrets }), log, signal: stopping.signal });
     void renewVaultToken({ config, secrets, log, signal: stopping.signal });
@@ -100,6 +107,7 @@ export async function startFirebreak(options: RunOptions): Promise<RunningFirebr
         maxCachedWorkflows,
         runWorker,
         first,
+        rights,
         log,
       })
     : undefined;
@@ -124,6 +132,7 @@ export async function startFirebreak(options: RunOptions): Promise<RunningFirebr
       runWorker(await createActivityWorker({ ...base, taskQueue: queues[role], role, activities, concurrency: 10 }));
     }
     await cell?.work(temporal);
+    isAtWork = true;
     log.info({ address }, 'at work: connected to Temporal');
   })();
   atWork.catch((error: unknown) => workers.fail(error));
@@ -134,6 +143,7 @@ export async function startFirebreak(options: RunOptions): Promise<RunningFirebr
     failed: workers.failed,
     stop: async () => {
       stopping.abort();
+      isAtWork = false;
       // The intake closes first and hands over what it took; then the workers finish what they began.
       await cell?.stop();
       const closed = link.client() === undefined ? link.close() : undefined;
@@ -143,6 +153,7 @@ export async function startFirebreak(options: RunOptions): Promise<RunningFirebr
       await cell?.close();
       await cluster?.stop();
       await desk?.stop();
+      status?.close();
       await (closed ?? link.close());
     },
   };

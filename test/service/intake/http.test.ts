@@ -247,6 +247,19 @@ test('says that it lives and is ready, to anyone', async () => {
   expect((await fetch(`${door.intake.url}/readyz`)).status).toBe(200);
 });
 
+test('measures what its account could not do, takes alerts all the same, and names it to nobody', async () => {
+  const missing = new Map([['cell', [{ right: 'patch pods', neededBy: ['quarantinePod'] }]]] as const);
+  const own = await openDoor(new FakeIncidentGateway(), { missingRights: () => missing });
+  try {
+    expect((await own.post(event())).status).toBe(200);
+    const said = await Promise.all(['metrics', 'readyz'].map(async (path) => (await fetch(`${own.intake.url}/${path}`)).text()));
+    expect(said[0]).toMatch(/^firebreak_missing_rights\{pool="cell"\} 1$/m);
+    expect(said.join()).not.toContain('patch pods');
+  } finally {
+    await own.intake.stop();
+  }
+});
+
 test('keeps rejected items and raw alerts sealed, and no secret in plain text on the disk', async () => {
   const { readFileSync } = await import('node:fs');
   const { Spool } = await import('../../../service/intake/spool.ts');

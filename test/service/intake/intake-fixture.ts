@@ -52,6 +52,7 @@ export interface DoorOptions {
   readonly access?: Partial<Pick<IntakeOptions, 'tokens' | 'signatures' | 'senders' | 'tls'>>;
   readonly storm?: IntakeOptions['storm'];
   readonly log?: IntakeLog;
+  readonly missingRights?: IntakeOptions['missingRights'];
 }
 
 export async function openDoor(gateway: IncidentGateway, options: DoorOptions = {}): Promise<Door> {
@@ -67,6 +68,7 @@ export async function openDoor(gateway: IncidentGateway, options: DoorOptions = 
     headStart: options.headStart,
     seal: (bytes, aad) => box.seal(bytes, aad),
     storm: options.storm,
+    missingRights: options.missingRights,
     log: options.log ?? silent,
     ...options.access,
   });

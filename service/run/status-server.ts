@@ -1,0 +1,62 @@
+import { createServer, type Server } from 'node:http';
+import { Gauge, Registry } from 'prom-client';
+import { gaugeMissingRights, lacking } from '../rbac/missing-report.ts';
+import type { RightsWatch } from './rights-watch.ts';
+
+/** Why the pools of this process cannot do all that they are there for; undefined when they can. */
+function whyNotReady(rights: RightsWatch, isAtWork: boolean): string | undefined {
+  if (!isAtWork) return 'not at work: waiting for Temporal';
+  const missing = rights.missing();
+  const unknown = rights.pools.filter((pool) => !missing.has(pool));
+  if (unknown.length > 0) return `the API server has not said yet which rights there are: ${unknown.join(', ')}`;
+  const pools = Object.keys(lacking(missing).missingRights ?? {});
+  return pools.length > 0 ? `rights are missing: ${pools.join(', ')}` : undefined;
+}
+
+/**
+ * Says of a process that reaches the cluster whether it can do its work, for probes and for Prometheus: pools have no other door. Whether
+ * alerts are taken is the intake's to say, which takes them without rights, too.
+ */
+export function listenForStatus(options: {
+  readonly host: string;
+  readonly port: number;
+  readonly rights: RightsWatch;
+  readonly isAtWork: () => boolean;
+}): Promise<Server> {
+  const { host, port, rights, isAtWork } = options;
+  const registry = new Registry();
+  const registers = [registry];
+  new Gauge({
+    name: 'firebreak_at_work',
+    help: '1 while this process takes work from Temporal',
+    registers,
+    collect() {
+      this.set(isAtWork() ? 1 : 0);
+    },
+  });
+  gaugeMissingRights(() => rights.missing(), registers);
+  const server = createServer((request, response) => {
+    const path = (request.url ?? '').split('?')[0];
+    const answer = (status: number, text: string, type = 'text/plain; charset=utf-8'): void => {
+      response.writeHead(status, { 'content-type': type });
+      response.end(text);
+    };
+    if (path === '/healthz') return answer(200, 'ok\n');
+    if (path === '/metrics')
+      return void registry.metrics().then(
+        (text) => answer(200, text, registry.contentType),
+        () => answer(503, 'The numbers cannot be read now.\n'),
+      );
+    if (path !== '/readyz') return answer(404, 'Here are /healthz, /readyz and /metrics.\n');
+    const reason = whyNotReady(rights, isAtWork());
+    const said = {
+      ...(reason === undefined ? { status: 'ready' } : { status: 'not ready', reason }),
+      ...lacking(rights.missing()),
+    };
+    answer(reason === undefined ? 200 : 503, `${JSON.stringify(said)}\n`, 'application/json; charset=utf-8');
+  });
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, () => resolve(server));
+  });
+}
