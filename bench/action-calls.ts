@@ -18,10 +18,13 @@ export async function callsOfActions(options: {
   readonly kubeconfig: string;
   readonly stateDir: string;
   readonly times: number;
+  /** Made for those rows that need pods of Firebreak's own. */
+  readonly ownNamespace?: string;
 }): Promise<Readonly<Record<string, Distribution>>> {
   const { rows, stateDir, times } = options;
   const cluster = await openCluster(options.kubeconfig);
   try {
+    if (options.ownNamespace) await makeNamespace(cluster.api, options.ownNamespace);
     const evidence = await folderEvidence(stateDir);
     const figures: Record<string, Distribution> = {};
     for (const row of rows) {

@@ -7,6 +7,7 @@ import { containerTable } from '../test/node/container-table.ts';
 import { startLab } from '../test/node/start-lab.ts';
 import { table } from '../test/platform/actions/table.ts';
 import { callsOfActions } from './action-calls.ts';
+import { besideRows } from './beside-rows.ts';
 import { type BenchResult, writeResult } from './report.ts';
 import { measureSmallArtefacts } from './small-artefacts.ts';
 import { measureSnapshot } from './snapshot.ts';
@@ -59,7 +60,8 @@ async function onRealNode(): Promise<Figures> {
   try {
     const { kubeconfig } = addresses;
     const inside = placeFor('inside');
-    const calls = await callsOfActions({ rows: containerTable(addresses), kubeconfig, stateDir: inside, times });
+    const rows = [...containerTable(addresses), ...(await besideRows(addresses, 'beside'))];
+    const calls = await callsOfActions({ rows, kubeconfig, stateDir: inside, times, ownNamespace: 'beside' });
     const { figures, goals } = await measureSnapshot({ stateDir: placeFor('snapshot'), megabytes, addresses, kubernetes });
     return { figures: { ...calls, ...figures }, goals };
   } finally {

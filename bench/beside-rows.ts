@@ -1,0 +1,62 @@
+import { checkpointContainerImplementation } from '../activities/actions/checkpoint-container.ts';
+import { cutConnectionsImplementation } from '../activities/actions/cut-connections.ts';
+import { probeQuarantineImplementation } from '../activities/actions/probe-quarantine.ts';
+import { quarantinePodImplementation } from '../activities/actions/quarantine-pod.ts';
+import { checkpointContainerInput } from '../core/actions/checkpoint-container.schema.ts';
+import { cutConnectionsInput } from '../core/actions/cut-connections.schema.ts';
+import { checkpointContainer, cutConnections, probeQuarantine } from '../core/actions/index.ts';
+import { probeQuarantineInput } from '../core/actions/probe-quarantine.schema.ts';
+import { accessFromKubeconfig } from '../integrations/kubernetes/kubeconfig.ts';
+import { echoServer, talkTo } from '../test/node/echoes.ts';
+import type { LabAddresses } from '../test/node/start-lab.ts';
+import { type AnyRow, row, type TestCluster } from '../test/platform/actions/row.ts';
+import { cellKey, resolved, stepContext } from '../test/platform/kubernetes/cluster.ts';
+
+/** The actions that make a pod of Firebreak's own on the suspect's node, each with its scene. `ownNamespace` is there. */
+export async function besideRows(
+  { kubeconfig, image, toolsImage }: LabAddresses,
+  ownNamespace: string,
+): Promise<readonly AnyRow[]> {
+  const access = await accessFromKubeconfig({ file: kubeconfig });
+  const parts = { toolsImage, ownNamespace };
+  const pod = async (cluster: TestCluster, namespace: string, name: string, command: readonly string[]) =>
+    cluster.makePod(namespace, name, {
+      spec: {
+        terminationGracePeriodSeconds: 0,
+        containers: [{ name: 'main', image, imagePullPolicy: 'IfNotPresent', command }],
+      },
+    });
+  const quarantined = async (cluster: TestCluster, namespace: string, command: readonly string[]) => {
+    const suspect = resolved(await pod(cluster, namespace, 'cart', command));
+    const { api, view } = cluster;
+    await quarantinePodImplementation({ api, view, cellKey }).apply({ pod: suspect }, stepContext());
+    return { input: { pod: suspect }, objects: [] };
+  };
+  return [
+    row({
+      declaration: cutConnections,
+      input: cutConnectionsInput,
+      implementation: ({ api }) => cutConnectionsImplementation({ api, ...parts }),
+      async scene(cluster, namespace) {
+        return quarantined(cluster, namespace, talkTo(await pod(cluster, namespace, 'server', echoServer)));
+      },
+      verification: 'verified',
+    }),
+    row({
+      declaration: probeQuarantine,
+      input: probeQuarantineInput,
+      implementation: ({ api }) => probeQuarantineImplementation({ api, ...parts }),
+      scene: (cluster, namespace) => quarantined(cluster, namespace, echoServer),
+      verification: 'verified',
+    }),
+    row({
+      declaration: checkpointContainer,
+      input: checkpointContainerInput,
+      implementation: ({ api, evidence }) => checkpointContainerImplementation({ api, access, ...parts, ...evidence }),
+      async scene(cluster, namespace) {
+        return { input: { pod: resolved(await pod(cluster, namespace, 'cart', ['sleep', '1000'])) }, objects: [] };
+      },
+      verification: 'verified',
+    }),
+  ];
+}
