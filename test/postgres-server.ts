@@ -4,8 +4,10 @@ import { chownSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync 
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { FirebreakError } from '../core/errors.ts';
 import { freePorts } from '../service/dev/ports.ts';
 import { ServerGroup, waitUntilReady } from '../service/dev/server-group.ts';
+import { eventually } from './eventually.ts';
 import { findPostgres } from './suites.mjs';
 
 export interface PostgresServer {
@@ -68,13 +70,19 @@ export async function startPostgres(): Promise<PostgresServer> {
     logFile,
     async restart() {
       await group.end(server, 'SIGKILL');
-      server = await start();
+      server = await eventually('PostgreSQL after the last process of the killed one', () => start().catch(whileOldOnesEnd));
     },
     async stop() {
       await group.stop();
       rmSync(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** The processes of a killed server notice by themselves that it is gone; before they have ended, the data is not given to another. */
+function whileOldOnesEnd(error: unknown): undefined {
+  if (error instanceof FirebreakError && error.detail.includes('pre-existing shared memory block')) return undefined;
+  throw error;
 }
 
 /** PostgreSQL refuses to run as root: then it runs as the user that Debian made for it, or as nobody. */

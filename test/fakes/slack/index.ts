@@ -91,7 +91,7 @@ const allScopes = ['chat:write', 'channels:history', 'channels:read', 'users:rea
 export async function startSlackEmulator(options: SlackEmulatorOptions): Promise<SlackEmulator> {
   const world = new SlackWorld(options);
   const faults = new Faults();
-  const limits = new RateLimits(Date.now);
+  const limits = new RateLimits(() => Date.now());
   let base = '';
   const socket = options.appToken === undefined ? undefined : new SocketMode({ world, baseUrl: () => base });
   const api = new WebApi({

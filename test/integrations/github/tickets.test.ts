@@ -78,10 +78,10 @@ describe('opening a ticket', () => {
   });
 
   test('closes what two processes made twice at the same moment, and keeps the first', async () => {
-    const fake = await github({ listDelayMs: 200 });
+    const fake = await github({ listDelayMs: 1_500 });
     await Promise.all([tickets(fake).open(request, signal), tickets(fake).open(request, signal)]);
     expect(fake.store.all()).toHaveLength(2);
-    await new Promise((resolve) => setTimeout(resolve, 250));
+    await new Promise((resolve) => setTimeout(resolve, 1_550));
     expect(await tickets(fake).open(request, signal)).toMatchObject({ state: 'existing', id: '1' });
     expect(fake.store.all().map(({ number, state }) => `${number} ${state}`)).toEqual(['2 closed', '1 open']);
   });
@@ -95,9 +95,9 @@ test('title and body follow the configuration', async () => {
 });
 
 test('closing sweeps what was made twice since', async () => {
-  const fake = await github({ listDelayMs: 200 });
+  const fake = await github({ listDelayMs: 1_500 });
   await Promise.all([tickets(fake).open(request, signal), tickets(fake).open(request, signal)]);
-  await new Promise((resolve) => setTimeout(resolve, 250));
+  await new Promise((resolve) => setTimeout(resolve, 1_550));
   await tickets(fake).close({ id: '1', reason: 'completed', openedUnder: request.key }, signal);
   expect(fake.store.all().map(({ stateReason }) => stateReason)).toEqual(['not_planned', 'completed']);
 });

@@ -71,10 +71,10 @@ describe('an issue of Jira', () => {
   });
 
   test('that was made twice at the same moment is closed as a duplicate, at the latest with the closing', async () => {
-    const fake = await jira({ searchDelayMs: 300, resolutionOnScreen: true });
+    const fake = await jira({ searchDelayMs: 1_500, resolutionOnScreen: true });
     const [first] = await Promise.all([tickets(fake).open(request, signal), tickets(fake).open(request, signal)]);
     expect(fake.issues).toHaveLength(2);
-    await sleep(350);
+    await sleep(1_550);
     await tickets(fake).close({ id: 'SEC-1', reason: 'completed', openedUnder: request.key }, signal);
     expect(first?.id).toMatch(/^SEC-/);
     expect(fake.issues.map(({ key, status, resolution }) => `${key} ${status} ${resolution}`)).toEqual([

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { FirebreakError, RetryLaterError } from '../../../core/errors.ts';
 import { createSlackDesk } from '../../../integrations/slack/desk.ts';
 import { appId, botToken, channel, incident, post, questionCard, type Rig, signingSecret, startRig, teamId } from './fixture.ts';
@@ -7,7 +7,17 @@ let rig: Rig;
 beforeEach(async () => {
   rig = await startRig({ timeoutMs: 1_500 });
 });
-afterEach(() => rig.stop());
+afterEach(async () => {
+  jest.useRealTimers();
+  await rig.stop();
+});
+
+/** The wall clock stands still until it is moved: how fast this machine is must not matter. Gives back what moves it. */
+function stoppedClock(): (ms: number) => void {
+  const doNotFake = ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'setImmediate', 'clearImmediate'] as const;
+  jest.useFakeTimers({ now: Date.now(), doNotFake: [...doNotFake, 'nextTick', 'queueMicrotask', 'performance', 'hrtime'] });
+  return (ms) => jest.setSystemTime(Date.now() + ms);
+}
 
 const cardsInChannel = () =>
   rig.slack.channelMessages(channel).filter((message) => message.blocks?.some((block) => block.type === 'actions'));
@@ -158,18 +168,20 @@ describe('a notice', () => {
 
 describe('Slack’s faults', () => {
   test('a rate limit says when to come back, and then it works', async () => {
+    const pass = stoppedClock();
     for (let count = 0; count < 4; count += 1) {
       await rig.desk.postInThread({ key: `line-${count}`, incident, text: 'news' }).catch(() => {});
     }
     const refusal: unknown = await post(rig).catch((error: unknown) => error);
     expect(refusal).toBeInstanceOf(RetryLaterError);
     expect(refusal).toMatchObject({ code: 'FB_ERR_UNAVAILABLE', retryAfterMs: 1_000 });
-    await new Promise((resolve) => setTimeout(resolve, 1_050));
+    pass(1_050);
     await post(rig);
     expect(cardsInChannel()).toHaveLength(1);
   });
 
   test('whoever is turned away comes back one after another, and nobody searches the channel for what was never posted', async () => {
+    const pass = stoppedClock();
     for (let count = 0; count < 4; count += 1) await rig.desk.postInThread({ key: `line-${count}`, incident, text: 'news' });
     const late = ['x', 'y', 'z'].map((key) => () => rig.desk.postInThread({ key, incident, text: key }));
     const waits: number[] = [];
@@ -178,7 +190,7 @@ describe('Slack’s faults', () => {
       if (refusal instanceof RetryLaterError) waits.push(refusal.retryAfterMs);
     }
     expect(waits.map((ms) => Math.round(ms / 500) * 500)).toEqual([1_000, 2_000, 3_000]);
-    await new Promise((resolve) => setTimeout(resolve, 3_050));
+    pass(3_050);
     for (const send of late) await send();
     expect(rig.slack.calls.filter(({ method }) => method === 'conversations.replies')).toHaveLength(0);
   }, 15_000);
