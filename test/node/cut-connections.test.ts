@@ -33,7 +33,7 @@ describe('cutConnections on a real node', () => {
     await until(async () => {
       const { stdout } = await lab.exec('suspect', 'sh', '-c', `echo once | nc -w 1 ${server.status?.podIP} 80 || echo refused`);
       return stdout === 'refused\n' ? true : undefined;
-    }, 20_000);
+    });
     expect(await grows('suspect')).toBe(true);
 
     const step = stepContext();

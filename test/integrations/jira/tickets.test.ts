@@ -91,7 +91,7 @@ describe('an issue of Jira', () => {
     expect(await system.open(request, signal)).toEqual({ state: 'ambiguous' });
     expect(await system.open(request, signal)).toMatchObject({ state: 'existing', id: 'SEC-1' });
     expect(fake.issues).toHaveLength(1);
-  }, 30_000);
+  });
 
   test('is declined where it was nothing, and stays as it is where it is done already', async () => {
     const fake = await jira({ resolutionOnScreen: true });

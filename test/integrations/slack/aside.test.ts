@@ -50,7 +50,7 @@ const asked = (group: string) => ({ level: { ...cardOf(0).level, group } });
 describe('more open questions than a person can have before their eyes', () => {
   test('go into the thread of one summary, each as a card that can be answered, also when they come at once', async () => {
     await Promise.all(Array.from({ length: mostOpen + 3 }, (_, number) => post(rig, cardOf(number))));
-    const summary = await until(() => summaries().find(({ text }) => text?.startsWith('3 more questions wait')), 20_000);
+    const summary = await until(() => summaries().find(({ text }) => text?.startsWith('3 more questions wait')));
     expect(summaries()).toHaveLength(1);
     const inThread = posted().filter(({ threadTs }) => threadTs === summary.ts);
     const inChannel = posted().filter(({ threadTs, ts }) => threadTs === undefined && ts !== summary.ts);
@@ -77,7 +77,7 @@ describe('more open questions than a person can have before their eyes', () => {
     const next = await post(rig, cardOf(20));
     expect(posted().find(({ ts }) => ts === next.ts)?.threadTs).toBeUndefined();
     await rig.desk.updateQuestion({ card: cardOf(mostOpen, decided) });
-    await until(() => (summaries()[0]?.text?.startsWith('No more questions wait') ? true : undefined), 20_000);
+    await until(() => (summaries()[0]?.text?.startsWith('No more questions wait') ? true : undefined));
     expect(posted().filter(({ threadTs }) => threadTs === summary?.ts)).toHaveLength(1);
   }, 60_000);
 

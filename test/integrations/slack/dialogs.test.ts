@@ -138,7 +138,7 @@ test.each([{ error: 'expired_trigger_id' }, { status: 503 }])('a dialog that Sla
 
 test('a dialog whose opening Slack never confirmed still counts', async () => {
   await rig.stop();
-  rig = await startRig({ timeoutMs: 300 });
+  rig = await startRig({ timeoutMs: 2_000 });
   await post(rig);
   rig.slack.doThenTimeout('views.open');
   await rig.slack.click(remove);

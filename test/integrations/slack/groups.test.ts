@@ -89,7 +89,7 @@ describe('the same question about targets of one image', () => {
     clock += joinableForMs;
     await post(cardOf(4));
     expect(posted()).toHaveLength(3);
-  }, 20_000);
+  });
 
   test('is told of in one thread, by name', async () => {
     await postAll([1, 2]);
@@ -99,7 +99,7 @@ describe('the same question about targets of one image', () => {
       );
     const lines = posted().filter(({ threadTs }) => threadTs === theCard().ts);
     expect(lines.map(({ text }) => text)).toEqual([1, 2].map((number) => `deployment/shop/${nameOf(number)}: contained`));
-  }, 20_000);
+  });
 });
 
 describe('one answer to all', () => {
@@ -144,7 +144,7 @@ describe('one answer to all', () => {
     expect((await rig.slack.submitView({ user: 'U0ADA', viewId, typed })).result).toEqual({ outcome: 'closed' });
     await until(() => rig.clicks[0]);
     expect(rig.clicks.map(({ button }) => button.question)).toEqual(['question-1']);
-  }, 20_000);
+  });
 
   test('says which targets have changed while the dialog was open, and votes for the others', async () => {
     await postAll([1, 2, 3]);
@@ -157,7 +157,7 @@ describe('one answer to all', () => {
     await until(() => (told('U0ADA').includes('Taken for 1 of 3') ? true : undefined));
     expect(told('U0ADA')).toMatch(/Not voted on, .*: shop\/cart-002-x2x8k, shop\/cart-003-x2x8k/);
     expect(rig.clicks.map(({ button }) => button.question)).toEqual(['question-1']);
-  }, 20_000);
+  });
 
   test('is refused before a dialog for who may not answer, and in a dialog that somebody else opened', async () => {
     await postAll([1, 2]);

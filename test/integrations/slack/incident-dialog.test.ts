@@ -56,7 +56,7 @@ describe('an incident is started from a message', () => {
     await submit(view);
     await until(() => rig.slack.ephemerals('U0ADA').find(({ text }) => text === 'Started.'));
     expect(rig.slack.replies(channel, ts)).toEqual([]);
-    await until(() => rig.slack.replies(channel, ts).find(({ text }) => text.includes('started the incident')), 10_000);
+    await until(() => rig.slack.replies(channel, ts).find(({ text }) => text.includes('started the incident')));
   });
 
   test('is critical where the pod is cut off', async () => {

@@ -154,7 +154,7 @@ describe('a card that somebody has deleted', () => {
     expect(cards()).toHaveLength(1);
     expect(JSON.stringify(cards())).toContain('2 targets');
     expect(await rig.cards.message('question-2')).toEqual(await rig.cards.message('question-1'));
-  }, 15_000);
+  });
 });
 
 test('a notice that somebody has deleted is posted again, and edited in place from then on', async () => {

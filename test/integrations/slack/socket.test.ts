@@ -16,9 +16,9 @@ afterEach(async () => {
 });
 
 const remove: ClickOptions = { user: 'U0ADA', actionId: 'fb_decide1' };
-const connected = (count: number) => until(() => (socket.connections === count ? true : undefined), 10_000);
+const connected = (count: number) => until(() => (socket.connections === count ? true : undefined));
 const answersTo = (user: string) => rig.slack.ephemerals(user).filter(({ text }) => text.includes('is recorded'));
-const logged = (text: string) => until(() => rig.logs.find((line) => line.includes(text)), 10_000);
+const logged = (text: string) => until(() => rig.logs.find((line) => line.includes(text)));
 
 describe('over the socket', () => {
   test('a click, its dialog and a command reach the service, and are answered', async () => {
@@ -113,7 +113,7 @@ describe('a connection', () => {
     socket.cut();
     await clicking;
     await connected(2);
-    await until(() => answersTo('U0ADA')[0], 10_000);
+    await until(() => answersTo('U0ADA')[0]);
     expect(new Set(rig.clicks.map(({ clickId }) => clickId)).size).toBe(1);
   });
 
@@ -146,7 +146,7 @@ test('a token of another app is refused at the hello', async () => {
     log: (message, facts) => lines.push(JSON.stringify({ message, ...facts })),
   });
   await receiver.start();
-  await until(() => lines.find((line) => line.includes('of another app than slack.appId')), 10_000);
+  await until(() => lines.find((line) => line.includes('of another app than slack.appId')));
   await receiver.stop();
   await connected(2);
 });

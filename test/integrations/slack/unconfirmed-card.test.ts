@@ -28,11 +28,13 @@ describe('a card that Slack shows and has not confirmed', () => {
   });
 
   test('takes a click while Slack’s answer to the posting is still out', async () => {
+    await rig.stop();
+    rig = await startRig({ timeoutMs: 8_000 });
     rig.slack.doThenTimeout('chat.postMessage');
     const posting = post(rig, plainCard).catch((error: unknown) => error);
     await until(() => rig.slack.channelMessages(channel)[0]);
     await rig.slack.click(keep);
-    await until(() => rig.clicks[0], 1_000);
+    await until(() => rig.clicks[0], 6_000);
     await posting;
   });
 

@@ -46,7 +46,7 @@ function fail(): never {
 async function github() {
   const fake = await startGithubFake(account);
   running.push(() => fake.stop());
-  const connect = () => redactedTickets(createGithubTickets({ ...account, apiUrl: fake.url, timeoutMs: 500 }));
+  const connect = () => redactedTickets(createGithubTickets({ ...account, apiUrl: fake.url, timeoutMs: 2_000 }));
   /** What the ticket says, the body first. */
   const texts = (): readonly string[] =>
     fake.store.all().flatMap(({ body, comments }) => [body, ...comments.map((one) => one.body)]);

@@ -62,7 +62,7 @@ async function waitUntilInForce(admin: TestCluster, namespace: string): Promise<
         () => undefined,
         () => true,
       ),
-    45_000,
+    90_000,
   );
   return [`${policies}/${name}`, `${bindings}/${name}`];
 }

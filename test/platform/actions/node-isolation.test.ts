@@ -38,7 +38,7 @@ describe('cordonNode with a provider’s hook', () => {
       () => provider.stop(),
       () => cluster.api.json({ method: 'DELETE', path, what: 'clean up' }).catch(() => undefined),
     );
-    const isolator = createWebhookNodeIsolator({ url: `${provider.url}/firebreak`, secret, timeoutMs: 500 });
+    const isolator = createWebhookNodeIsolator({ url: `${provider.url}/firebreak`, secret, timeoutMs: 2_000 });
     const isolation = { isolator, cluster: 'lab', pauseMs: 10 };
     const action = cordonNodeImplementation({ api: cluster.api, view: cluster.view, cellKey, isolation });
     return { node, ref, path, provider, action, context: stepContext(), read: () => cluster.get<NodeJson>(path) };

@@ -46,7 +46,7 @@ afterAll(async () => {
   await stopWorker();
   await connection?.close();
   rmSync(folder, { recursive: true, force: true });
-}, 30_000);
+}, 60_000);
 
 async function work(bundle: string): Promise<void> {
   await stopWorker();

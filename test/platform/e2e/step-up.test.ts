@@ -104,7 +104,7 @@ test('a freeze of the whole cluster begins, and ends, only with the provider’s
   await until('the freeze', 30_000, async () => (await status()) === 'active' || undefined);
   await until(
     'the cell to believe it',
-    30_000,
+    60_000,
     () => service.log.includes('freezes and observe modes have changed') || undefined,
   );
 

@@ -35,7 +35,7 @@ afterAll(async () => {
   worker.shutdown();
   await working;
   await connection.close();
-}, 30_000);
+}, 60_000);
 
 interface Counted {
   readonly total: number;

@@ -31,7 +31,7 @@ afterAll(async () => {
   await link?.close();
   await server?.stop();
   rmSync(folder, { recursive: true, force: true });
-}, 30_000);
+}, 60_000);
 
 /** `firebreak incidents watch` as a process of its own, and what it has printed. */
 function watchIncident(): {
@@ -135,4 +135,4 @@ test('where Temporal is not there yet, that is said once and not for each try', 
   expect(await waiting.answers()).toBe(false);
   await waiting.close();
   expect(await waiting.connected).toBeUndefined();
-}, 30_000);
+}, 60_000);

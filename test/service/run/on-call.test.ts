@@ -38,7 +38,7 @@ afterEach(async () => {
 });
 
 async function follow(token = 'pd-token') {
-  const read = createPagerDutyOnCall({ token, apiUrl: fake.url, timeoutMs: 500 });
+  const read = createPagerDutyOnCall({ token, apiUrl: fake.url, timeoutMs: 2_000 });
   const duty = followDuty({ roster, schedules: { oncall: 'PSCHED1' }, read, everyMs: 3_600_000, log, now: () => now });
   stops.push(duty.stop);
   await duty.refresh();

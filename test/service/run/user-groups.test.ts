@@ -43,7 +43,7 @@ afterEach(async () => {
 });
 
 async function follow(userGroup = 'S0ONCALL') {
-  const read = createUserGroups({ botToken, apiUrl: slack.apiUrl, timeoutMs: 300 });
+  const read = createUserGroups({ botToken, apiUrl: slack.apiUrl, timeoutMs: 2_000 });
   const duty = followUserGroups({ roster, userGroups: { oncall: userGroup }, read, log, now: () => now });
   stops.push(duty.stop);
   await duty.refresh();
