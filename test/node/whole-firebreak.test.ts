@@ -1,11 +1,13 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import type { IncidentState } from '../../core/incident-state.ts';
 import { createKubernetesApi, pathOf } from '../../integrations/kubernetes/client.ts';
 import { accessFromKubeconfig } from '../../integrations/kubernetes/kubeconfig.ts';
 import type { PodJson } from '../../integrations/kubernetes/projection.ts';
+import { freePorts } from '../../service/dev/ports.ts';
 import { startTemporal } from '../../service/dev/temporal-server.ts';
 import { alertAbout } from '../platform/e2e/alerts.ts';
 import { AuditFeed, type Fed } from '../platform/e2e/audit-feed.ts';
@@ -28,6 +30,7 @@ const admin = createKubernetesApi({ access: await accessFromKubeconfig({ file: k
 const accountOf = (pool: string): string => `system:serviceaccount:${namespace}:${pool}`;
 const temporalFolder = mkdtempSync(join(tmpdir(), 'firebreak-temporal-'));
 const temporal = await startTemporal({ stateDir: temporalFolder });
+const statusPorts = await freePorts({ names: pools });
 
 /** Looks with every tool that works inside of a container, as a playbook of a user may. */
 const usesBefore =
@@ -102,19 +105,21 @@ describe('a whole Firebreak on a real node', () => {
     service = await Service.create(servers, (config) => {
       config.watch = { namespaces: [namespace] };
       config.kubernetes = { kubeconfig: kubeconfigOf('cell') };
+      config.status = { listen: { port: statusPorts.cell } };
       config.forensics = { toolsImage };
       config.actions = { optIn: ['cutConnections', 'probeQuarantine', 'checkpointContainer'] };
     });
     service.changeProgram(playbookThatLooks);
     service.keepTo('cell,desk');
     await service.start();
-    for (const pool of ['secrets', 'forensics'])
+    for (const pool of ['secrets', 'forensics'] as const)
       beside.push(
         await service.startBeside({
           name: `${pool}-pool`,
           roles: pool,
           change: (config) => {
             config.kubernetes = { kubeconfig: kubeconfigOf(pool) };
+            config.status = { listen: { port: statusPorts[pool] } };
           },
         }),
       );
@@ -132,6 +137,16 @@ describe('a whole Firebreak on a real node', () => {
     admin.close();
     await temporal.stop();
     rmSync(temporalFolder, { recursive: true, force: true });
+  });
+
+  test('says of each of its processes that it is ready, with all the rights that its actions need', async () => {
+    const readiness = (pool: (typeof pools)[number]) =>
+      fetch(`http://127.0.0.1:${statusPorts[pool]}/readyz`).then(
+        async (response) => (await response.json()) as unknown,
+        () => undefined,
+      );
+    const said = () => Promise.all(pools.map(readiness));
+    await until('readiness', 60_000, async () => (await said()).every((one) => isDeepStrictEqual(one, { status: 'ready' })));
   });
 
   test('contains the pod of an alert, tries the quarantine and cuts what was open, all by itself', async () => {

@@ -30,7 +30,7 @@ async function github(options: Partial<Parameters<typeof startGithubFake>[0]> = 
 }
 
 function tickets(fake: GithubFake, options: Partial<GithubTicketsOptions> = {}) {
-  return createGithubTickets({ repository, token, apiUrl: fake.url, timeoutMs: 1_000, ...options });
+  return createGithubTickets({ repository, token, apiUrl: fake.url, timeoutMs: 3_000, ...options });
 }
 
 async function faultOf(promise: Promise<unknown>): Promise<FirebreakError> {
@@ -114,13 +114,13 @@ describe('an answer that is lost', () => {
   );
 
   test('while the list lags behind: ambiguous, looked for again, never created twice', async () => {
-    const fake = await github({ listDelayMs: 4_000 });
-    const system = tickets(fake);
+    const fake = await github({ listDelayMs: 6_000 });
+    const system = tickets(fake, { timeoutMs: 1_500 });
     fake.inject({ method: 'POST', path: /\/issues$/, what: 'then-hang' });
     expect(await system.open(request, signal)).toEqual({ state: 'ambiguous' });
     let ticket: Ticket = await system.open(request, signal);
     expect(ticket).toEqual({ state: 'ambiguous' });
-    for (let attempt = 0; attempt < 20 && ticket.state === 'ambiguous'; attempt++) {
+    for (let attempt = 0; attempt < 60 && ticket.state === 'ambiguous'; attempt++) {
       await new Promise((resolve) => setTimeout(resolve, 250));
       ticket = await system.open(request, signal);
     }

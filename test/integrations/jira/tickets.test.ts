@@ -85,8 +85,8 @@ describe('an issue of Jira', () => {
   });
 
   test('without an answer while the search lags is ambiguous, looked for, and never made twice', async () => {
-    const fake = await jira({ searchDelayMs: 6_000 });
-    const system = tickets(fake, { settleMs: 60_000, timeoutMs: 500 });
+    const fake = await jira({ searchDelayMs: 8_000 });
+    const system = tickets(fake, { settleMs: 60_000, timeoutMs: 1_500 });
     fake.inject({ method: 'POST', path: /\/issue$/, what: 'then-hang' });
     expect(await system.open(request, signal)).toEqual({ state: 'ambiguous' });
     expect(await system.open(request, signal)).toMatchObject({ state: 'existing', id: 'SEC-1' });

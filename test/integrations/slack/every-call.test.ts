@@ -20,7 +20,7 @@ const decided = { state: 'decided', choice: 'remove', by: ['Ada'], at: '2026-03-
 
 /** As the engine calls: again and again, and each time as a new process that knows only what the database knows. */
 async function untilDone<T>(rig: Rig, work: () => Promise<T>): Promise<T> {
-  for (let attempt = 0; attempt < 12; attempt += 1) {
+  for (let attempt = 0; attempt < 30; attempt += 1) {
     try {
       return await work();
     } catch (error) {
