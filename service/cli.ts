@@ -18,6 +18,8 @@ for (const stream of [process.stdout, process.stderr]) {
   });
 }
 
+/** For what was written to leave. */
+const leftoverMs = 1_000;
 const args = process.argv.slice(2);
 try {
   const program = await createProgram({ version: version(), args });
@@ -26,4 +28,6 @@ try {
   const { lines, exitCode } = faultOf(error, { json: args.includes('--json'), debug: Boolean(process.env.FIREBREAK_DEBUG) });
   for (const line of lines) process.stderr.write(`${line}\n`);
   process.exitCode = exitCode;
+  // What was begun before the fault must not keep the process: who watches it has to see that it is not at work.
+  setTimeout(() => process.exit(), leftoverMs).unref();
 }

@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import type { Alert } from '../../core/alert.ts';
 import type { SeverityOverrides } from '../../core/sensor.ts';
 import type { SubjectResolver } from '../../core/subject-resolver.ts';
+import { listening } from '../config/listening.ts';
 import type { IntakeToken } from './auth.ts';
 import type { CertificateClient } from './certificates.ts';
 import { startControl } from './control.ts';
@@ -153,7 +154,7 @@ export async function startIntake(options: IntakeOptions): Promise<Intake> {
     listener.stop();
   };
   try {
-    const address = await server.listen(listen);
+    const address = await listening('intake.listen', listen, () => server.listen(listen));
     const url = tls === undefined ? address : address.replace(/^http:/, 'https:');
     const control = await startControl({
       directory: spoolDir,

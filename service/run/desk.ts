@@ -14,6 +14,7 @@ import { openDatabase } from '../../integrations/database/database.ts';
 import { createIncidentIndex } from '../../integrations/database/incident-index.ts';
 import { createThreadPlaces } from '../../integrations/database/thread-places.ts';
 import { createTicketMailbox } from '../../integrations/database/ticket-mailbox.ts';
+import { listening } from '../config/listening.ts';
 import type { Config } from '../config/load.ts';
 import type { Secrets } from '../config/secrets.ts';
 import { createActivityWorker, type WorkerBase } from '../temporal/workers.ts';
@@ -98,21 +99,23 @@ export async function startDesk(parts: DeskParts): Promise<RunningDesk> {
     log,
   });
   const notary = await startNotary({ config, store, log });
-  const server = await listenAtDesk({
-    ...config.desk.listen,
-    slack: slack?.desk,
-    signIn: slack?.signIn,
-    inbound:
-      inboundSystems.length === 0
-        ? undefined
-        : createInboundTickets({
-            systems: inboundSystems,
-            mailbox,
-            nudge: nudgeThrough(parts.client),
-            refused: (facts) => log.warn(facts, 'a ticket system’s event was refused'),
-          }),
-    metrics: createDeskMetrics({ store, roster: config.roster }),
-  });
+  const server = await listening('desk.listen', config.desk.listen, () =>
+    listenAtDesk({
+      ...config.desk.listen,
+      slack: slack?.desk,
+      signIn: slack?.signIn,
+      inbound:
+        inboundSystems.length === 0
+          ? undefined
+          : createInboundTickets({
+              systems: inboundSystems,
+              mailbox,
+              nudge: nudgeThrough(parts.client),
+              refused: (facts) => log.warn(facts, 'a ticket system’s event was refused'),
+            }),
+      metrics: createDeskMetrics({ store, roster: config.roster }),
+    }),
+  );
   await slack?.desk.open();
   const address = server.address();
   const port = typeof address === 'object' && address ? address.port : config.desk.listen.port;

@@ -4,6 +4,7 @@ import { ContainmentFirst } from '../../activities/containment-first.ts';
 import { OwnSteps } from '../../activities/own-steps.ts';
 import type { Restrainable } from '../../core/restraint.ts';
 import { createBox } from '../../integrations/crypto-box/box.ts';
+import { listening } from '../config/listening.ts';
 import type { Config, Environment } from '../config/load.ts';
 import { type Role, resolveSecrets } from '../config/secrets.ts';
 import { followRestraints } from '../control/follow.ts';
@@ -82,8 +83,9 @@ export async function startFirebreak(options: RunOptions): Promise<RunningFirebr
   const rights = cluster && new RightsWatch({ api: cluster.api, pools: roles.filter((role) => role !== 'desk'), config, log });
   rights?.start(stopping.signal);
   let isAtWork = false;
+  const at = config.status?.listen;
   const status =
-    rights && config.status && (await listenForStatus({ ...config.status.listen, rights, isAtWork: () => isAtWork }));
+    rights && at && (await listening('status.listen', at, () => listenForStatus({ ...at, rights, isAtWork: () => isAtWork })));
   if (has('cell') || has('forensics')) {
     void sweepEvidence({ store: await openEvidenceStore({ config, secrets }), log, signal: stopping.signal });
     void renewVaultToken({ config, secrets, log, signal: stopping.signal });

@@ -1,5 +1,5 @@
-import { FirebreakError } from '../../core/errors.ts';
 import { openUploadDoor, type UploadDoor } from '../../integrations/uploads/door.ts';
+import { listening } from '../config/listening.ts';
 import type { Config } from '../config/load.ts';
 import type { Logger } from './log.ts';
 
@@ -18,15 +18,14 @@ export async function openDoor({
     return undefined;
   }
   const { host, port } = uploads.listen;
-  const open = openUploadDoor({
-    host,
-    port,
-    address: uploads.address,
-    onRefused: (refusal) => log.warn({ ...refusal }, 'an upload of evidence was refused'),
-  });
-  const door = await open.catch((error: NodeJS.ErrnoException) => {
-    throw new FirebreakError('FB_ERR_CONFIG_INVALID', `forensics.uploads.listen: ${host}:${port}: ${error.code}`);
-  });
+  const door = await listening('forensics.uploads.listen', uploads.listen, () =>
+    openUploadDoor({
+      host,
+      port,
+      address: uploads.address,
+      onRefused: (refusal) => log.warn({ ...refusal }, 'an upload of evidence was refused'),
+    }),
+  );
   log.info({ origin: door.origin, certificate: door.certificateSha256 }, 'evidence can be uploaded');
   return door;
 }

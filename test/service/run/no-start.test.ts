@@ -1,0 +1,56 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, test } from '@jest/globals';
+
+const launcher = join(import.meta.dirname, '../../../bin/firebreak.mjs');
+const folder = mkdtempSync(join(tmpdir(), 'firebreak-no-start-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** What becomes of a service with this configuration, which does not get as far as to be at work. */
+async function ended(roles: string, more: string) {
+  const config = join(folder, `${roles}.yaml`);
+  writeFileSync(
+    config,
+    `cluster: lab
+temporal: { address: '127.0.0.1:1' }
+intake: { tokens: [{ name: falco, token: { env: FALCO_TOKEN } }] }
+roster: { people: [{ id: ada, name: Ada, slack: [U01ADA] }], groups: { oncall: [ada], leads: [ada] } }
+${more}
+`,
+  );
+  const env = { ...process.env, FALCO_TOKEN: 'f'.repeat(40), FIREBREAK_STATE_DIR: join(folder, roles) };
+  const child = spawn(process.execPath, [launcher, 'run', '--role', roles, '--config', config], {
+    env,
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  let stderr = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    stderr += text;
+  });
+  const killer = setTimeout(() => child.kill('SIGKILL'), 60_000);
+  const [code, signal] = await once(child, 'close');
+  clearTimeout(killer);
+  return { code, signal, stderr };
+}
+
+test('a service whose door is taken ends, and says at which path of the configuration', async () => {
+  const taken = createServer();
+  taken.listen(0, '127.0.0.1');
+  await once(taken, 'listening');
+  const { port } = taken.address() as AddressInfo;
+  const { code, signal, stderr } = await ended('desk', `desk: { listen: { port: ${port} } }`);
+  taken.close();
+  expect({ code, signal }).toEqual({ code: 1, signal: null });
+  expect(stderr).toContain(`desk.listen: 127.0.0.1:${port}: something listens there already`);
+}, 90_000);
+
+test('a service that cannot read how to reach its cluster ends, and says so', async () => {
+  const { code, signal, stderr } = await ended('secrets', 'kubernetes: { kubeconfig: not-there }');
+  expect({ code, signal }).toEqual({ code: expect.any(Number), signal: null });
+  expect(code).not.toBe(0);
+  expect(stderr).toContain('not-there');
+}, 90_000);
