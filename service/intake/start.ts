@@ -129,16 +129,7 @@ export async function startIntake(options: IntakeOptions): Promise<Intake> {
     options.silence && new SilenceWatch({ ...options.silence, ...silenceParts({ receiver, gate, health, spool, cluster }), log });
   let stopping = false;
   const notReady = (): string | undefined => (stopping ? 'stopping' : spool.isFull() ? 'the spool is full' : undefined);
-  const server = createIntakeServer({
-    receiver,
-    gate,
-    listener,
-    metrics,
-    health,
-    notReady,
-    stopping: () => stopping,
-    log,
-  });
+  const server = createIntakeServer({ receiver, gate, listener, metrics, health, notReady, stopping: () => stopping, log });
   const warnOfFill = warnWhenFilling(spool, log);
   const forget = (): void => {
     Promise.all([spool.ledger.forget(), spool.hidden.forget()]).catch(() =>

@@ -49,7 +49,7 @@ export interface CellParts {
   readonly maxCachedWorkflows: number;
   readonly runWorker: (worker: Worker) => void;
   readonly first: ContainmentFirst;
-  readonly rights: RightsWatch | undefined;
+  readonly rights: RightsWatch;
   readonly log: Logger;
 }
 
@@ -127,7 +127,7 @@ export async function startCell(parts: CellParts): Promise<RunningCell> {
     silence: { expected: expectedSensors(config), view: watch.view },
     storm: { ...config.intake.storm, tell: (report) => control.storms.tell(report) },
     seal: sealRaw(secrets),
-    missingRights: () => parts.rights?.missing() ?? new Map(),
+    missingRights: () => parts.rights.missing(),
     log,
   });
   raise = intake.raise;

@@ -3,15 +3,11 @@ import type { AuditStore } from '../../core/audit-store.ts';
 import { decisionKinds } from '../../core/decision-events.ts';
 import { type DecisionReport, decisionReport } from '../../core/decision-report.ts';
 import type { Roster } from '../../core/roster.ts';
+import type { Metrics } from './plain-door.ts';
 
 const windowMs = 7 * 86_400_000;
 /** Whoever scrapes more often gets the same numbers: the records are not read for each. */
 const freshMs = 60_000;
-
-export interface DeskMetrics {
-  readonly contentType: string;
-  text(): Promise<string>;
-}
 
 /**
  * How people decide, in numbers. From the records, so that a restart, or a second desk, counts nothing anew: gauges over seven days, and no
@@ -21,7 +17,7 @@ export function createDeskMetrics(options: {
   readonly store: AuditStore;
   readonly roster: Roster;
   readonly now?: () => number;
-}): DeskMetrics {
+}): Metrics {
   const { store, roster, now = Date.now } = options;
   const registry = new Registry();
   const registers = [registry];

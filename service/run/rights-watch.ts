@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Pool } from '../../core/action.ts';
 import type { KubernetesApi } from '../../integrations/kubernetes/client.ts';
 import type { Config } from '../config/load.ts';
@@ -6,6 +5,15 @@ import { enabledActions } from '../rbac/enabled.ts';
 import { type MissingRight, missingRights } from '../rbac/missing.ts';
 import type { MissingByPool } from '../rbac/missing-report.ts';
 import { type Logger, reasonOf } from './log.ts';
+import { repeatAsItSays } from './repeat.ts';
+
+export interface RightsWatchOptions {
+  readonly api: KubernetesApi;
+  /** Those of this process. */
+  readonly pools: readonly Pool[];
+  readonly config: Config;
+  readonly log: Logger;
+}
 
 const everyMs = 10 * 60_000;
 const againMs = 15_000;
@@ -15,20 +23,10 @@ const againMs = 15_000;
  * an attacker is there. The log says what has changed since.
  */
 export class RightsWatch {
-  readonly #options: {
-    readonly api: KubernetesApi;
-    readonly pools: readonly Pool[];
-    readonly config: Config;
-    readonly log: Logger;
-  };
+  readonly #options: RightsWatchOptions;
   readonly #missing = new Map<Pool, readonly MissingRight[]>();
 
-  constructor(options: {
-    readonly api: KubernetesApi;
-    readonly pools: readonly Pool[];
-    readonly config: Config;
-    readonly log: Logger;
-  }) {
+  constructor(options: RightsWatchOptions) {
     this.#options = options;
   }
 
@@ -41,12 +39,7 @@ export class RightsWatch {
   }
 
   start(signal: AbortSignal): void {
-    void (async () => {
-      while (!signal.aborted) {
-        const answered = await this.look();
-        await sleep(answered ? everyMs : againMs, undefined, { signal, ref: false }).catch(() => undefined);
-      }
-    })();
+    void repeatAsItSays({ work: async () => ((await this.look()) ? everyMs : againMs), signal });
   }
 
   /** Asks once; false where nobody answered, and what was known before stays. Never rejects. */

@@ -97,22 +97,23 @@ export async function startFirebreak(options: RunOptions): Promise<RunningFirebr
   const atEnd = (close: () => Promise<void>): void => {
     closing.push(close);
   };
-  const cell = cluster?.watch
-    ? await startCell({
-        config,
-        secrets,
-        cluster,
-        watch: cluster.watch,
-        steps,
-        queues,
-        build,
-        maxCachedWorkflows,
-        runWorker,
-        first,
-        rights,
-        log,
-      })
-    : undefined;
+  const cell =
+    cluster?.watch && rights
+      ? await startCell({
+          config,
+          secrets,
+          cluster,
+          watch: cluster.watch,
+          steps,
+          queues,
+          build,
+          maxCachedWorkflows,
+          runWorker,
+          first,
+          rights,
+          log,
+        })
+      : undefined;
   if (cell) log.info({ url: cell.url, build: build.id }, 'the intake is open');
 
   const followOwnRestraints = async (client: TemporalConnected['client'], pool: Role) => {

@@ -1,6 +1,7 @@
-import { createServer, type Server } from 'node:http';
+import type { Server } from 'node:http';
 import { Gauge, Registry } from 'prom-client';
 import { gaugeMissingRights, lacking } from '../rbac/missing-report.ts';
+import { answerMetrics, answerOf, listenAt } from './plain-door.ts';
 import type { RightsWatch } from './rights-watch.ts';
 
 /** Why the pools of this process cannot do all that they are there for; undefined when they can. */
@@ -35,18 +36,12 @@ export function listenForStatus(options: {
     },
   });
   gaugeMissingRights(() => rights.missing(), registers);
-  const server = createServer((request, response) => {
+  const metrics = { contentType: registry.contentType, text: () => registry.metrics() };
+  return listenAt({ host, port }, (request, response) => {
     const path = (request.url ?? '').split('?')[0];
-    const answer = (status: number, text: string, type = 'text/plain; charset=utf-8'): void => {
-      response.writeHead(status, { 'content-type': type });
-      response.end(text);
-    };
+    const answer = answerOf(response);
     if (path === '/healthz') return answer(200, 'ok\n');
-    if (path === '/metrics')
-      return void registry.metrics().then(
-        (text) => answer(200, text, registry.contentType),
-        () => answer(503, 'The numbers cannot be read now.\n'),
-      );
+    if (path === '/metrics') return void answerMetrics(answer, metrics, 'The numbers cannot be read now.\n');
     if (path !== '/readyz') return answer(404, 'Here are /healthz, /readyz and /metrics.\n');
     const reason = whyNotReady(rights, isAtWork());
     const said = {
@@ -54,9 +49,5 @@ export function listenForStatus(options: {
       ...lacking(rights.missing()),
     };
     answer(reason === undefined ? 200 : 503, `${JSON.stringify(said)}\n`, 'application/json; charset=utf-8');
-  });
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(port, host, () => resolve(server));
   });
 }

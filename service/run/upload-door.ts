@@ -17,11 +17,9 @@ export async function openDoor({
       log.info('files and memory come through the API server, which is slower: forensics.uploads is not configured');
     return undefined;
   }
-  const { host, port } = uploads.listen;
   const door = await listening('forensics.uploads.listen', uploads.listen, () =>
     openUploadDoor({
-      host,
-      port,
+      ...uploads.listen,
       address: uploads.address,
       onRefused: (refusal) => log.warn({ ...refusal }, 'an upload of evidence was refused'),
     }),

@@ -1,8 +1,8 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { FirebreakError } from '../../core/errors.ts';
 import { objectAt } from '../../integrations/json-api.ts';
 import type { Vault } from '../../integrations/vault/client.ts';
 import { type Logger, reasonOf } from './log.ts';
+import { repeatAsItSays } from './repeat.ts';
 
 const callMs = 10_000;
 const mostMs = 15 * 60_000;
@@ -22,8 +22,8 @@ export async function keepVaultToken(options: {
 }): Promise<void> {
   const { vault, name, log, signal } = options;
   let said = false;
-  while (!signal.aborted) {
-    const waitMs = await renewed(vault).then(
+  const renew = (): Promise<number> =>
+    renewed(vault).then(
       (lastsMs) => {
         said = false;
         return Math.min(mostMs, Math.max(1_000, lastsMs / 2));
@@ -34,8 +34,7 @@ export async function keepVaultToken(options: {
         return againMs;
       },
     );
-    await sleep(waitMs, undefined, { signal, ref: false }).catch(() => undefined);
-  }
+  await repeatAsItSays({ work: renew, signal });
 }
 
 /** How long it lasts from now on, in milliseconds. */
