@@ -1,53 +1,69 @@
 /**
  * `npm test`: sets up, checks, builds, starts one Temporal and one Kubernetes API for the whole run, and adds the suites
  * up into the last line. `npm test -- unit`, `npm test -- platform lease` choose suites and files by part of their path.
+ * It ends by itself after FIREBREAK_TEST_MINUTES (85), with an account of what did not run, which has failed.
  */
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { randomUUID } from 'node:crypto';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, relative } from 'node:path';
-import { stripVTControlCharacters } from 'node:util';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { ensureBuilt } from '../service/dev/build.mjs';
 import { ensureSetUp, root, runUnder } from '../service/dev/setup.mjs';
+import { processesWith, runSuite } from './run-suite.mjs';
 import { suites, testFiles } from './suites.mjs';
 
-const longestSuite = 30 * 60_000;
 const say = (line) => process.stdout.write(`${line}\n`);
 const startedAt = Date.now();
 
 const node = await ensureSetUp({ log: say });
 if (node !== process.execPath) process.exit(await runUnder({ node, args: [import.meta.filename, ...process.argv.slice(2)] }));
 
+const minutes = Number(process.env.FIREBREAK_TEST_MINUTES ?? 85);
+const until = startedAt + minutes * 60_000;
+/** What is left to tell of it, and to stop what was started. */
+const reserveMs = 90_000;
+
 const words = process.argv.slice(2);
 const chosen = suites.filter(({ name }) => words.includes(name));
 const filters = words.filter((word) => !suites.some(({ name }) => name === word));
-const wanted = (chosen.length > 0 ? chosen : suites).map((suite) => ({ suite, files: testFiles({ root, suite, filters }) }));
+const wanted = (chosen.length > 0 ? chosen : suites)
+  .map((suite) => ({ suite, files: testFiles({ root, suite, filters }) }))
+  .filter(({ files }) => files.length > 0);
 
-const total = { passed: 0, failed: 0, skipped: 0 };
+const workFolder = mkdtempSync(join(tmpdir(), 'fb-run-'));
+// What tests leave in the temporary directory goes with the run. A short name: sockets have 108 bytes for their path.
+const temporary = join(workFolder, 't');
+mkdirSync(temporary);
+process.env.TMPDIR = temporary;
+const mark = randomUUID();
+process.env.FIREBREAK_TEST_RUN = mark;
+
+const rows = [];
 const notes = [];
-const workFolder = mkdtempSync(join(tmpdir(), 'firebreak-run-'));
-let interrupted = false;
-for (const signal of ['SIGINT', 'SIGTERM'])
-  process.once(signal, () => {
-    interrupted = true;
+const slow = [];
+const interruption = new AbortController();
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'])
+  process.on(signal, () => {
+    interruption.abort();
   });
 
-await step('check', async () => {
+await part('check', async () => {
   const result = spawnSync(node, [join(root, 'service', 'dev', 'check.mjs')], { cwd: root, stdio: 'inherit' });
   if (result.status !== 0) throw new Error('npm run check failed, see above');
 });
-await step('build', () => ensureBuilt({ node, log: say }));
+await part('build', () => ensureBuilt({ node, log: say }));
 // Fetched here and not by the first tests that need it: the wait for it must not come out of a test's time.
-if (wanted.some(({ suite, files }) => suite.name === 'unit' && files.length > 0))
-  await step('time-skipping server', async () => {
+if (wanted.some(({ suite }) => suite.name === 'unit'))
+  await part('time-skipping server', async () => {
     const { timeSkippingServerPath } = await import('../service/dev/temporal-binary.ts');
     await timeSkippingServerPath((message) => say(`time-skipping server: ${message}`));
   });
 
 let platform;
-const onParts = wanted.filter(({ suite, files }) => suite.platform && files.length > 0 && !suite.missing());
-if (onParts.length > 0) {
-  await step('platform', async () => {
+if (wanted.some(({ suite }) => suite.platform && !suite.missing())) {
+  await part('platform', async () => {
     const { startPlatform } = await import('../service/dev/platform.ts');
     platform = await startPlatform({
       stateDir: join(workFolder, 'platform'),
@@ -72,94 +88,137 @@ if (platform) {
 // Two lanes side by side: what runs on the shared servers waits for them most of the time.
 const lanes = [true, false].map((shared) => wanted.filter(({ suite }) => (suite.platform === true) === shared));
 await Promise.all(lanes.map(runLane));
-await platform?.stop();
+await part('end', async () => {
+  await platform?.stop();
+  await endLeftovers();
+});
 
-if (interrupted) total.failed += 1;
+if (interruption.signal.aborted) fail('run', 'it was interrupted');
+const total = rows.reduce(
+  (sum, { passed, failed, skipped }) => ({
+    passed: sum.passed + passed,
+    failed: sum.failed + failed,
+    skipped: sum.skipped + skipped,
+  }),
+  { passed: 0, failed: 0, skipped: 0 },
+);
+rmSync(temporary, { recursive: true, force: true });
 if (total.failed === 0) rmSync(workFolder, { recursive: true, force: true });
 else notes.push(`logs are kept in ${workFolder}`);
 say('');
 for (const note of notes) say(note);
+say('');
+for (const line of table()) say(line);
+for (const { file, seconds } of slow.sort((a, b) => b.seconds - a.seconds).slice(0, 5))
+  if (seconds >= 30) say(`slow: ${file}: ${seconds} s`);
 say(`took ${Math.round((Date.now() - startedAt) / 1000)} s`);
-process.exitCode = total.failed === 0 ? 0 : 1;
 say(`${total.passed} passed, ${total.failed} failed${total.skipped > 0 ? `, ${total.skipped} skipped` : ''}`);
+process.exit(total.failed === 0 ? 0 : 1);
 
 async function runLane(lane) {
   for (const { suite, files } of lane) {
-    if (interrupted) break;
     const missing = suite.missing();
-    if (files.length === 0) continue;
-    if (missing || (suite.platform && !platform)) {
-      total.skipped += files.length;
-      notes.push(`${suite.name}: ${files.length} files skipped: ${missing ?? 'the platform did not start'}`);
-    } else {
-      await step(suite.name, () => (suite.lab ? inLab({ suite, files }) : runJest({ suite, files, env: environment })));
+    if (missing) {
+      rows.push({ name: suite.name, passed: 0, failed: 0, skipped: files.length, seconds: 0, why: `files, for ${missing}` });
+      continue;
+    }
+    if (suite.platform && !platform) didNotRun({ suite, files, why: 'the platform did not start' });
+    else if (interruption.signal.aborted) didNotRun({ suite, files, why: 'the run was interrupted' });
+    else if (Date.now() > until - reserveMs) didNotRun({ suite, files, why: 'the time for the whole run was over' });
+    else await run({ suite, files });
+  }
+}
+
+/** Each of its files has failed. */
+function didNotRun({ suite, files, why }) {
+  rows.push({ name: suite.name, passed: 0, failed: files.length, skipped: 0, seconds: 0, why });
+  for (const file of files) notes.push(`${suite.name}: ${file} did not run: ${why}`);
+}
+
+async function run({ suite, files }) {
+  say(`\n== ${suite.name}`);
+  const begunAt = Date.now();
+  let lab;
+  try {
+    const env = { ...environment };
+    if (suite.lab) {
+      lab = await startLab();
+      env.FIREBREAK_TEST_LAB = lab.file;
+    }
+    const { workers, name } = suite;
+    const signal = interruption.signal;
+    const result = await runSuite({
+      root,
+      node,
+      name,
+      files,
+      workers,
+      folder: workFolder,
+      env,
+      until: until - reserveMs,
+      signal,
+    });
+    rows.push({ ...result, name, seconds: secondsSince(begunAt) });
+    notes.push(...result.notes);
+    slow.push(...result.slowest.slice(0, 5));
+  } catch (error) {
+    didNotRun({ suite, files, why: error.message });
+  } finally {
+    await lab?.kubernetes.stop();
+  }
+}
+
+async function startLab() {
+  const lab = await import('./node/start-lab.ts');
+  const stateDir = join(workFolder, 'lab');
+  const { addresses, kubernetes } = await lab.startLab({ stateDir, onProgress: (message) => say(`lab: ${message}`) });
+  const file = join(workFolder, 'lab.json');
+  writeFileSync(file, JSON.stringify(addresses));
+  return { file, kubernetes };
+}
+
+/** What throws counts as one failure. */
+async function part(name, work) {
+  if (interruption.signal.aborted && name !== 'end') return;
+  if (name !== 'end') say(`\n== ${name}`);
+  try {
+    await work();
+  } catch (error) {
+    fail(name, error.message);
+  }
+}
+
+function fail(name, why) {
+  rows.push({ name, passed: 0, failed: 1, skipped: 0, seconds: 0, why });
+  notes.push(`${name}: ${why}`);
+}
+
+/** Nothing that the run has started goes on after it; what would have is a failure of the tests that started it. */
+async function endLeftovers() {
+  const left = () => processesWith('FIREBREAK_TEST_RUN', mark);
+  // What was just told to stop may still be at it.
+  for (let tries = 0; tries < 20 && left().length > 0; tries += 1) await sleep(500);
+  for (const { pid, command } of left()) {
+    fail('end', `still running after the tests, and ended now: ${command.slice(0, 200)}`);
+    try {
+      process.kill(pid, 'SIGKILL');
+    } catch {
+      // It has ended meanwhile.
     }
   }
 }
 
-/** What throws counts as one failure. */
-async function step(name, work) {
-  if (interrupted) return;
-  say(`\n== ${name}`);
-  try {
-    await work();
-  } catch (error) {
-    total.failed += 1;
-    notes.push(`${name}: ${error.message}`);
-  }
+function table() {
+  const line = (name, ...cells) => `${name.padEnd(20)}${cells.map((cell) => String(cell).padStart(9)).join('')}`;
+  return [
+    line('suite', 'passed', 'failed', 'skipped', 'seconds'),
+    ...rows.map(
+      ({ name, passed, failed, skipped, seconds, why }) =>
+        `${line(name, passed, failed, skipped, seconds)}${why === undefined ? '' : `  ${why}`}`,
+    ),
+  ];
 }
 
-async function inLab({ suite, files }) {
-  const { startLab } = await import('./node/start-lab.ts');
-  const stateDir = join(workFolder, 'lab');
-  const { addresses, kubernetes } = await startLab({ stateDir, onProgress: (message) => say(`lab: ${message}`) });
-  try {
-    const file = join(workFolder, 'lab.json');
-    writeFileSync(file, JSON.stringify(addresses));
-    await runJest({ suite, files, env: { ...environment, FIREBREAK_TEST_LAB: file } });
-  } finally {
-    await kubernetes.stop();
-  }
-}
-
-async function runJest({ suite, files, env }) {
-  const report = join(workFolder, `${suite.name}.json`);
-  const jest = join(root, 'node_modules', 'jest', 'bin', 'jest.js');
-  const exit = await Promise.race([
-    runUnder({
-      node,
-      args: [
-        ...['--experimental-vm-modules', '--disable-warning=ExperimentalWarning', jest, '--rootDir', root],
-        ...['--maxWorkers', String(suite.workers), '--json', '--outputFile', report, '--runTestsByPath', ...files],
-      ],
-      env,
-      stdout: 'ignore',
-    }),
-    new Promise((resolve) => setTimeout(resolve, longestSuite, 'late').unref()),
-  ]);
-  if (!existsSync(report)) throw new Error(exit === 'late' ? 'took too long' : 'jest ended without a report');
-  const result = JSON.parse(readFileSync(report, 'utf8'));
-  total.passed += result.numPassedTests;
-  total.failed += result.numFailedTests;
-  total.skipped += result.numPendingTests + result.numTodoTests;
-  const broken = result.testResults.filter(
-    ({ status, assertionResults }) => status === 'failed' && !assertionResults.some((test) => test.status === 'failed'),
-  );
-  total.failed += broken.length;
-  for (const { name } of broken) notes.push(`${suite.name}: ${relative(root, name)} did not run`);
-  for (const { name, assertionResults } of result.testResults)
-    for (const { status, fullName, failureMessages } of assertionResults)
-      if (status === 'failed')
-        notes.push(`${suite.name}: ${relative(root, name)}: ${fullName}: failed\n${beginning(failureMessages)}`);
-  if (exit !== 0 && result.success) throw new Error(`jest ended with ${exit} though all tests passed`);
-}
-
-/** Enough to know a failure by, where a log's middle is cut; the whole of it stands above and in the suite's report. */
-function beginning(messages) {
-  const lines = stripVTControlCharacters(messages.join('\n')).split('\n');
-  return lines
-    .filter((line) => line.trim() !== '')
-    .slice(0, 10)
-    .map((line) => `    ${line.slice(0, 300)}`)
-    .join('\n');
+function secondsSince(time) {
+  return Math.round((Date.now() - time) / 1_000);
 }

@@ -1,0 +1,19 @@
+export interface SuiteResult {
+  readonly passed: number;
+  readonly failed: number;
+  readonly skipped: number;
+  readonly notes: readonly string[];
+  readonly slowest: readonly { readonly file: string; readonly seconds: number }[];
+}
+export function runSuite(options: {
+  root: string;
+  node: string;
+  name: string;
+  files: readonly string[];
+  workers: number;
+  folder: string;
+  env: NodeJS.ProcessEnv;
+  until: number;
+  signal: AbortSignal;
+}): Promise<SuiteResult>;
+export function processesWith(name: string, value: string): readonly { readonly pid: number; readonly command: string }[];

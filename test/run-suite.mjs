@@ -1,0 +1,137 @@
+/**
+ * Runs test files under Jest and accounts for each of them: a file that did not run, or not to its end, has failed and is named. Nothing that
+ * it started goes on afterwards. Plain JavaScript, as run.mjs.
+ */
+import { spawn } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
+
+/** What ends with Jest has this long to do so by itself. */
+const endWithinMs = 10_000;
+
+/**
+ * Returns `{ passed, failed, skipped, notes, slowest }`. `until`: milliseconds since 1970, after which Jest is ended; `signal` ends it at once.
+ * `folder` is where the account is kept.
+ */
+export async function runSuite({ root, node, name, files, workers, folder, env, until, signal }) {
+  const account = join(folder, `${name}.jsonl`);
+  const { code, ended } = await runJest({ root, node, files, workers, account, env, until, signal });
+  const { lines, complete } = readAccount(account);
+  const result = { passed: 0, failed: 0, skipped: 0, notes: [], slowest: [] };
+  const done = new Map(lines.filter(({ file }) => file !== undefined).map((line) => [relative(root, line.file), line]));
+  const begun = new Set(lines.flatMap(({ begun: file }) => (file === undefined ? [] : [relative(root, file)])));
+  for (const file of files) {
+    const line = done.get(file);
+    if (!line) {
+      result.failed += 1;
+      const why = ended ?? `jest ended with ${code}`;
+      result.notes.push(`${name}: ${file} ${begun.has(file) ? 'did not end' : 'did not run'}: ${why}`);
+      continue;
+    }
+    result.passed += line.passed;
+    result.failed += line.failed;
+    result.skipped += line.skipped;
+    for (const failure of line.failures)
+      result.notes.push(`${name}: ${file}: ${failure.name}: failed\n${beginning(failure.messages)}`);
+    if (line.broken === undefined) continue;
+    result.failed += 1;
+    result.notes.push(`${name}: ${file} could not be run\n${beginning([line.broken])}`);
+  }
+  // Whatever else went wrong, such as a tear-down for all files.
+  if (result.failed === 0 && (code !== 0 || !complete)) {
+    result.failed += 1;
+    result.notes.push(`${name}: ${ended ?? `jest ended with ${code} though all tests passed`}`);
+  }
+  result.slowest = [...done].map(([file, { seconds }]) => ({ file, seconds })).sort((a, b) => b.seconds - a.seconds);
+  return result;
+}
+
+async function runJest({ root, node, files, workers, account, env, until, signal }) {
+  const jest = join(root, 'node_modules', 'jest', 'bin', 'jest.js');
+  const reporter = new URL('./jest-account.mjs', import.meta.url).pathname;
+  const { default: settings } = await import(join(root, 'jest.config.mjs'));
+  const config = { ...settings, rootDir: root, reporters: ['default', [reporter, { file: account }]] };
+  const preload = new URL('../service/dev/with-parent.mjs', import.meta.url).href;
+  // A group of its own, so that it is ended with all its workers; the pipe ends it when this process is killed.
+  const child = spawn(
+    node,
+    [
+      ...['--import', preload, '--experimental-vm-modules', '--disable-warning=ExperimentalWarning', jest],
+      ...['--config', JSON.stringify(config), '--maxWorkers', String(workers), '--runTestsByPath', ...files],
+    ],
+    {
+      cwd: root,
+      env: { ...env, FIREBREAK_PARENT_PIPE: '3', PATH: `${dirname(node)}:${env.PATH ?? ''}` },
+      stdio: ['ignore', 'ignore', 'inherit', 'pipe'],
+      detached: true,
+    },
+  );
+  let ended;
+  const end = (why) => {
+    if (ended !== undefined) return;
+    ended = why;
+    endGroup(child.pid, 'SIGTERM');
+    setTimeout(() => endGroup(child.pid, 'SIGKILL'), endWithinMs).unref();
+  };
+  const timer = setTimeout(() => end('the time for the whole run was over'), Math.max(0, until - Date.now()));
+  const onAbort = () => end('the run was interrupted');
+  if (signal.aborted) onAbort();
+  signal.addEventListener('abort', onAbort, { once: true });
+  const code = await new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('exit', (exit, by) => resolve(exit ?? by));
+  });
+  clearTimeout(timer);
+  signal.removeEventListener('abort', onAbort);
+  endGroup(child.pid, 'SIGKILL');
+  return { code, ended };
+}
+
+function endGroup(pid, signal) {
+  try {
+    if (pid !== undefined) process.kill(-pid, signal);
+  } catch {
+    // All of it has ended.
+  }
+}
+
+/** A last line that was cut off by a kill is not there. */
+function readAccount(file) {
+  if (!existsSync(file)) return { lines: [], complete: false };
+  const lines = readFileSync(file, 'utf8')
+    .split('\n')
+    .flatMap((line) => {
+      try {
+        return [JSON.parse(line)];
+      } catch {
+        return [];
+      }
+    });
+  return { lines, complete: lines.some(({ complete }) => complete === true) };
+}
+
+/** Enough to know a failure by, where a log's middle is cut; the whole of it stands above. */
+function beginning(messages) {
+  const lines = stripVTControlCharacters(messages.join('\n')).split('\n');
+  return lines
+    .filter((line) => line.trim() !== '')
+    .slice(0, 10)
+    .map((line) => `    ${line.slice(0, 300)}`)
+    .join('\n');
+}
+
+/** Processes that carry `name=value` in their environment, as `{ pid, command }`. Linux; elsewhere none is found. */
+export function processesWith(name, value) {
+  if (!existsSync('/proc/self/environ')) return [];
+  return readdirSync('/proc').flatMap((entry) => {
+    if (!/^\d+$/.test(entry) || Number(entry) === process.pid) return [];
+    try {
+      if (!readFileSync(`/proc/${entry}/environ`, 'utf8').split('\0').includes(`${name}=${value}`)) return [];
+      const command = readFileSync(`/proc/${entry}/cmdline`, 'utf8').split('\0').join(' ').trim();
+      return command === '' ? [] : [{ pid: Number(entry), command }];
+    } catch {
+      return [];
+    }
+  });
+}
