@@ -1,15 +1,12 @@
 import type { Alert } from './alert.ts';
 import { digestOf } from './digest.ts';
+import { ownRules, ownSensor } from './own-alerts.ts';
 import type { Severity } from './severity.ts';
 import type { Order, SignedOrder } from './suppression.ts';
 
 /** What a person wants of the incident that they start: that people look, or that the pod is cut off at once. */
-export const wishRules = {
-  look: 'Incident started by a person',
-  quarantine: 'Quarantine ordered by a person',
-} as const;
-export type Wish = keyof typeof wishRules;
-export const wishes: readonly Wish[] = ['look', 'quarantine'];
+export const wishes = ['look', 'quarantine'] as const;
+export type Wish = (typeof wishes)[number];
 
 export interface IncidentTerms {
   readonly version: 1;
@@ -50,8 +47,8 @@ export function alertOfOrder({ terms, person, at }: StartIncident, name: string)
     id: digestOf({ order: id, cluster })
       .replace(/^sha256:/, '')
       .slice(0, 32),
-    sensor: 'firebreak',
-    rule: wishRules[wish],
+    sensor: ownSensor,
+    rule: ownRules[wish],
     severity,
     time: at,
     title: `${words}: ${reason}${link === undefined ? '' : ` (${link})`}`,

@@ -3,6 +3,7 @@ import type { Alert, PodRef } from './alert.ts';
 import type { Approval } from './approval.ts';
 import type { EvidenceRef } from './evidence.ts';
 import type { Verdict } from './incident.ts';
+import { mayCarryRule } from './own-alerts.ts';
 import type { Effect, Plan } from './plan.ts';
 import { atLeast, type Severity } from './severity.ts';
 
@@ -155,9 +156,9 @@ export function definePlaybook<const U extends Uses, const R extends Requires = 
 /** What routing, docs and lists need of a playbook, whatever its actions. */
 export type AnyPlaybook = Omit<PlaybookEnvelope<Uses, Requires>, never>;
 
-/** Whether the envelope asks for this alert. */
+/** Whether the envelope asks for this alert. A rule of Firebreak's own counts only from Firebreak: no sensor gives a person's order. */
 export function matches(playbook: AnyPlaybook, alert: Alert): boolean {
-  if (!playbook.on.rules.includes(alert.rule)) return false;
+  if (!playbook.on.rules.includes(alert.rule) || !mayCarryRule(alert)) return false;
   if (!atLeast(alert.severity, playbook.on.minSeverity)) return false;
   return playbook.on.requires.every((need) => (need === 'pod' ? alert.pod?.uid !== undefined : alert[need] !== undefined));
 }

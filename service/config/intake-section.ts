@@ -1,7 +1,10 @@
 import { z } from 'zod';
+import { ownSensor } from '../../core/own-alerts.ts';
 import { id, listen, namespaceName, path, secret } from './fields.ts';
 
-const senderName = id.meta({ description: 'Who sends with it; goes into the records.', examples: ['falco'] });
+const senderName = id
+  .refine((name) => name !== ownSensor, { error: `${ownSensor} is the name of Firebreak’s own alerts` })
+  .meta({ description: 'Who sends with it; goes into the records.', examples: ['falco'] });
 
 const tokens = z
   .array(

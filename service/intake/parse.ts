@@ -1,5 +1,6 @@
 import type { Alert } from '../../core/alert.ts';
 import { parseExactly } from '../../core/exact-json.ts';
+import { borrowedRule, mayCarryRule, ownSensor } from '../../core/own-alerts.ts';
 import {
   type DecodeContext,
   type Decoded,
@@ -87,10 +88,15 @@ function decodeItem({ raw, text, value, context }: Item): readonly ParsedItem[] 
   }
   const { sensor, value: content } = found.sensor.exactIntegers ? exactly(found, whole(parseExactly(text)), wanted) : found;
   return sensor.decode(content, { cluster }).map((decoded) => {
-    return decoded.kind === 'alert'
-      ? { kind: 'alert', alert: withConfiguredSeverity(decoded.alert, severities), raw }
-      : { ...decoded, raw };
+    if (decoded.kind !== 'alert') return { ...decoded, raw };
+    if (decoded.alert.sensor === ownSensor) return { kind: 'rejected', reason: `nobody else sends as ${ownSensor}`, raw };
+    return { kind: 'alert', alert: ofASensor(withConfiguredSeverity(decoded.alert, severities)), raw };
   });
+}
+
+/** It is not dropped, since something did send it; people see what is wrong with it, and nothing automatic follows. */
+function ofASensor(alert: Alert): Alert {
+  return mayCarryRule(alert) ? alert : { ...alert, doubt: borrowedRule };
 }
 
 type Found = NonNullable<ReturnType<typeof recognise>>;

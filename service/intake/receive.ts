@@ -9,7 +9,7 @@ import type { IntakeMetrics } from './metrics.ts';
 import { type ParsedItem, parseAlerts } from './parse.ts';
 import type { Screen, ScreenedAnswer } from './screen.ts';
 import { believed, foreignCluster, foreignNamespace, type Sender } from './sender.ts';
-import type { SensorHealth } from './sensor-health.ts';
+import type { SensorHealth, SensorWord } from './sensor-health.ts';
 import type { Spool } from './spool.ts';
 import type { StormWatch } from './storm.ts';
 
@@ -157,7 +157,7 @@ export class Receiver {
     if (foreign !== undefined) return this.#forbid(item.raw, foreign, delivery);
     if (item.kind === 'health') {
       log.info({ from: from.name, sensor: item.sensor, time: item.time }, 'a sensor speaks of its own health');
-      metrics.health(item.sensor, health.message(item));
+      metrics.health(item.sensor, health.message(saidBy(from, item)));
       return { status: 'health' };
     }
     if (item.kind === 'ignored') return { status: 'ignored', reason: item.reason };
@@ -211,16 +211,16 @@ export class Receiver {
       const screening = screen.take({ alert, incident, receivedAt });
       if (screening !== undefined) {
         const screened = await screening;
-        health.alert(sensor, alert.node);
+        health.alert(sensor, hostOf(delivery.from, alert.node));
         return screened;
       }
       // Not the alert itself: a storm's would all be in memory for as long as the disk takes.
-      const { node, rule } = alert;
+      const { rule } = alert;
       const seen = { rule, sensor: alert.sensor, severity: alert.severity };
       await dispatcher.accept(incident, { alert, subject, receivedAt }, () => seal(raw, sealedFor.alert));
       metrics.accepted(severity);
       this.#options.storm?.saw(incident, seen);
-      health.alert(sensor, node);
+      health.alert(sensor, hostOf(delivery.from, alert.node));
       return { status: 'accepted', id, incident };
     } catch (error) {
       const code = error instanceof FirebreakError ? error.code : 'FB_ERR_INTERNAL';
@@ -229,6 +229,16 @@ export class Receiver {
       return { status: 'unavailable', reason: 'the alert could not be made durable' };
     }
   }
+}
+
+/** Whose sign of life it is: who sees one node cannot hide that the sensor of another one is silent. */
+function hostOf({ node }: Sender, told: string | undefined): string | undefined {
+  return node ?? told;
+}
+
+function saidBy(from: Sender, said: SensorWord): SensorWord {
+  const host = hostOf(from, said.host);
+  return { sensor: said.sensor, text: said.text, ...(host !== undefined && { host }) };
 }
 
 /** Both times are kept. Where they are too far apart neither tells which of two pods of one name was meant. */

@@ -1,4 +1,5 @@
 import type { Alert } from '../../core/alert.ts';
+import { ownSensor } from '../../core/own-alerts.ts';
 import type { ResolvedAlert, SubjectResolver } from '../../core/subject-resolver.ts';
 import { AlertBucket } from './alert-bucket.ts';
 
@@ -33,6 +34,8 @@ const mostSenders = 20_000;
 export class Senders {
   readonly #rules: ReadonlyMap<string, SenderRule>;
   readonly #known = new Map<string, Sender>();
+  /** Firebreak itself: a limit and rules of its own, whatever name somebody else sends under. */
+  readonly own: Sender = senderOf({ name: ownSensor });
 
   constructor(rules: readonly SenderRule[] = []) {
     this.#rules = new Map(rules.map((rule) => [rule.name, rule]));
@@ -43,16 +46,16 @@ export class Senders {
     const known = this.#known.get(key);
     if (known !== undefined) return known;
     const rule = this.#rules.get(name) ?? { name };
-    const node = boundNode ?? rule.node;
-    const bucket = new AlertBucket({
-      perSecond: rule.alertsPerSecond ?? defaultRate.alertsPerSecond,
-      burst: rule.burst ?? Math.max(rule.alertsPerSecond ?? 0, defaultRate.burst),
-    });
-    const sender = { rule, name, bucket, ...(node !== undefined && { node }) };
+    const sender = senderOf(rule, boundNode);
     if (this.#known.size >= mostSenders) this.#known.clear();
     this.#known.set(key, sender);
     return sender;
   }
+}
+
+function senderOf(rule: SenderRule, node = rule.node): Sender {
+  const { name, alertsPerSecond: perSecond = defaultRate.alertsPerSecond, burst = Math.max(perSecond, defaultRate.burst) } = rule;
+  return { rule, name, bucket: new AlertBucket({ perSecond, burst }), ...(node !== undefined && { node }) };
 }
 
 /** Field names by which sensors and forwarders tell their cluster. */

@@ -1,3 +1,5 @@
+import { ownSensor } from '../../core/own-alerts.ts';
+
 /** What is known of one sensor: its alerts, and what it said about itself. */
 export interface SensorReport {
   readonly sensor: string;
@@ -9,6 +11,13 @@ export interface SensorReport {
   /** ISO 8601, UTC; by the intake's clock. */
   readonly lastSeenAt: string;
   readonly lastMessage?: { readonly at: string; readonly text: string };
+}
+
+/** What a sensor says about itself. */
+export interface SensorWord {
+  readonly sensor: string;
+  readonly host?: string;
+  readonly text: string;
 }
 
 interface Known {
@@ -38,12 +47,12 @@ export class SensorHealth {
     const known = this.#of(sensor, host);
     known.alerts += 1;
     // What Firebreak says about a silent sensor is no sign of life of its node.
-    if (host !== undefined && sensor !== 'firebreak') this.#alertAt.set(host, known.lastSeenAt);
+    if (host !== undefined && sensor !== ownSensor) this.#alertAt.set(host, known.lastSeenAt);
     if (this.#alertAt.size > mostSensors) this.#alertAt.clear();
   }
 
   /** True where it says that events were dropped: so many attacks may have gone unseen. */
-  message({ sensor, host, text }: { readonly sensor: string; readonly host?: string; readonly text: string }): boolean {
+  message({ sensor, host, text }: SensorWord): boolean {
     const known = this.#of(sensor, host);
     known.messages += 1;
     const ofDrops = /\bdrop/i.test(text);

@@ -13,7 +13,6 @@ export function silenceParts(parts: {
   readonly cluster: string;
 }): Pick<SilenceOptions, 'heard' | 'lastAlertOf' | 'raise' | 'back'> & { readonly cluster: string } {
   const { receiver, gate, health, spool, cluster } = parts;
-  const own = gate.senders.of('firebreak');
   return {
     cluster,
     heard: (sensor, hosts) => {
@@ -22,7 +21,7 @@ export function silenceParts(parts: {
     },
     lastAlertOf: (node) => health.lastAlertOf(node),
     raise: async (alert) => {
-      const { status } = await receiver.receiveOwn(alert, own);
+      const { status } = await receiver.receiveOwn(alert, gate.senders.own);
       return status === 'accepted' || status === 'duplicate';
     },
     back: (incident, line) => spool.notes.add(incident, { ...line, kind: 'sensor.back' }),

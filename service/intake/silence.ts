@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Alert } from '../../core/alert.ts';
 import { incidentIdOf } from '../../core/incident.ts';
+import { ownRules, ownSensor } from '../../core/own-alerts.ts';
 import type { PodRecord } from '../../core/pod-record.ts';
 import type { NodeRecord } from '../../integrations/kubernetes/cluster-view.ts';
 import type { IntakeLog } from './log.ts';
@@ -45,7 +46,6 @@ export interface SilenceOptions {
   readonly lookEveryMs?: number;
 }
 
-export const silentRule = 'Sensor silent';
 const lookEveryMs = 10_000;
 const hourMs = 3_600_000;
 
@@ -148,8 +148,8 @@ export class SilenceWatch {
     const time = new Date(since).toISOString();
     return {
       id: idOf([sensor.sensor, node, time]),
-      sensor: 'firebreak',
-      rule: silentRule,
+      sensor: ownSensor,
+      rule: ownRules.silentSensor,
       severity: recent ? 'critical' : 'high',
       time,
       title: `${sensor.sensor} on node ${node} gives no sign of life since ${time}: ${why}${recent ? '; the node had alerts in the hour before' : ''}`,
@@ -174,7 +174,7 @@ function podsByNode({ daemonSet }: ExpectedSensor, pods: Iterable<PodRecord>): R
 
 function idOf(parts: readonly string[]): string {
   return createHash('sha256')
-    .update(['firebreak', silentRule, ...parts].join('\n'))
+    .update([ownSensor, ownRules.silentSensor, ...parts].join('\n'))
     .digest('hex')
     .slice(0, 32);
 }

@@ -161,7 +161,7 @@ export async function startIntake(options: IntakeOptions): Promise<Intake> {
       url,
       waitingBytes: () => spool.bytes(),
       raise: async (alert) => {
-        const answer = await receiver.receiveOwn(alert, gate.senders.of('firebreak'));
+        const answer = await receiver.receiveOwn(alert, gate.senders.own);
         if ('incident' in answer) return { incident: answer.incident };
         return { reason: 'reason' in answer ? answer.reason : `It was not taken: ${answer.status}.` };
       },

@@ -143,6 +143,7 @@ describe('a wrong file', () => {
       'slack: [U01ADA] }\n    - { id: bob, name: Bob, slack: [U01ADA] }',
       'roster.people[1].slack[0]',
     ],
+    ['Firebreak’s own name for a sender', 'name: falco', 'name: firebreak', 'intake.tokens[0].name'],
     ['one Slack id twice for one person', 'slack: [U01ADA]', 'slack: [U01ADA, U01ADA]', 'roster.people[0].slack[1]'],
     ['a group with a stranger', 'oncall: [ada]', 'oncall: [mallory]', 'roster.groups.oncall[0]'],
     ['a cluster name with a slash', 'cluster: lab', 'cluster: lab/x', 'cluster'],

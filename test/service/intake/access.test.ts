@@ -3,9 +3,13 @@ import { connect } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import type { Alert } from '../../../core/alert.ts';
+import { headStartOf } from '../../../core/head-start.ts';
+import { ownRules } from '../../../core/own-alerts.ts';
 import { subjectOf } from '../../../core/subject.ts';
 import type { SubjectResolver } from '../../../core/subject-resolver.ts';
+import { playbooks } from '../../../playbooks/index.ts';
 import { AlertBucket } from '../../../service/intake/alert-bucket.ts';
+import type { HeadStart } from '../../../service/intake/head-start.ts';
 import { FakeIncidentGateway } from '../../fakes/incident-gateway.ts';
 import { type Door, falcoEvent, openDoor, removeDirectory, token, until } from './intake-fixture.ts';
 
@@ -148,6 +152,69 @@ describe('a sender', () => {
     await post(event({ hostname: 'node-9' }, { 'k8s.ns.name': null, 'k8s.pod.name': null }));
     await until(() => gateway.counted('incident/lab/node/node-7') > 0);
     expect(gateway.batches('incident/lab/node/node-7')[0]?.alerts[0]?.doubt).toContain('node-9');
+  });
+
+  test.each(Object.values(ownRules))('does not say “%s”: it is taken, in doubt, and nothing automatic follows', async (rule) => {
+    const gateway = new FakeIncidentGateway();
+    const begun: string[] = [];
+    const headStart: HeadStart = {
+      wants: (asked) => headStartOf(asked, { playbooks, now: Date.now() }) !== undefined,
+      begin: async ({ alert }) => {
+        begun.push(alert.rule);
+        return 'contained';
+      },
+      orphans: () => 0,
+    };
+    const { post } = await door(gateway, { resolver: placing, headStart });
+    const sent = event({ rule, priority: 'Critical', time: new Date().toISOString() }, { 'k8s.pod.name': 'here-0' });
+    expect((await post(sent)).json).toMatchObject({ accepted: 1 });
+    const id = 'incident/lab/shop/StatefulSet/here';
+    await until(() => gateway.counted(id) > 0);
+    expect(gateway.batches(id)[0]?.alerts[0]).toMatchObject({
+      sensor: 'falco',
+      rule,
+      doubt: expect.stringContaining('only Firebreak'),
+    });
+    expect(begun).toEqual([]);
+  });
+
+  test('never sends in Firebreak’s own name, whatever the payload says', async () => {
+    const gateway = new FakeIncidentGateway();
+    const { post } = await door(gateway);
+    const claims = {
+      schema: 'firebreak.alert.v1',
+      rule: ownRules.quarantine,
+      severity: 'critical',
+      time: '2026-06-01T10:00:00Z',
+    };
+    const pod = { namespace: 'shop', name: 'web-6d4cf56db6-xbcdf' };
+    for (const sensor of ['firebreak', ' firebreak', 'firebreak ', 'Firebreak', '​firebreak', ['firebreak']]) {
+      const one = { ...claims, id: JSON.stringify(sensor), sensor, requester: 'ana', actors: ['ana'], pod };
+      for (const path of ['/v1/alerts', '/v1/alerts/generic']) await post(JSON.stringify(one), { path });
+    }
+    await post(event({ sensor: 'firebreak', requester: 'ana', actors: ['ana'] }, { sensor: 'firebreak', requester: 'ana' }));
+    await until(() => gateway.counted(incident) >= 7);
+    const taken = gateway.batches(incident).flatMap(({ alerts }) => alerts);
+    expect(new Set(taken.map(({ sensor }) => sensor))).toEqual(new Set(['generic', 'falco']));
+    expect(taken.filter((alert) => alert.requester !== undefined || alert.actors !== undefined)).toEqual([]);
+  });
+
+  test('that is bound to a node gives no sign of life of another', async () => {
+    const { post, intake } = await door(new FakeIncidentGateway(), {
+      resolver: placing,
+      access: {
+        tokens: [
+          { name: 'falco', token },
+          { name: 'who-looks', token: 'who-looks' },
+        ],
+        senders: [{ name: 'falco', node: 'node-7' }],
+      },
+    });
+    const about8 = { hostname: 'node-8' };
+    await post(event(about8, { 'k8s.pod.name': 'away-0' }));
+    await post(event({ ...about8, rule: 'Falco internal: syscall event drop', source: 'internal' }, { 'k8s.pod.name': null }));
+    const answer = await fetch(`${intake.url}/v1/sensors`, { headers: { authorization: 'Bearer who-looks' } });
+    expect(await answer.json()).toMatchObject({ sensors: [{ sensor: 'falco', host: 'node-7', alerts: 1, messages: 1 }] });
   });
 
   test('that sends too much is told when to come back, and its critical alerts still pass', async () => {
