@@ -166,7 +166,7 @@ export async function createProgram({
   const name = wanted(args);
   for (const command of commands) {
     if (program.commands.some((known) => known.name() === command.name)) continue;
-    if (command.name === name || command.alias === name) await command.register(program);
+    if (name !== undefined && (command.name === name || command.alias === name)) await command.register(program);
     else program.command(command.name).description(command.description);
   }
   return program;

@@ -7,6 +7,8 @@ import { ensureSetUp, root } from './setup.mjs';
 
 const rooms = ['core', 'playbooks', 'workflows', 'activities', 'integrations', 'service'];
 const output = join(root, 'dist');
+/** What `cli.ts` leads to in the sources; in `dist` there is what the compiler makes of it. */
+const sourceLauncher = join('service', 'cli.mjs');
 /** Made by who builds, so it is the lock as well. */
 const workFolder = join(root, '.build');
 
@@ -23,7 +25,7 @@ export async function ensureBuilt({ node, log = (line) => process.stderr.write(`
     const compiler = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
     const result = spawnSync(node, [compiler, '-p', 'tsconfig.build.json', '--outDir', draft], { cwd: root, encoding: 'utf8' });
     if (result.status !== 0) throw new Error(`The build failed:\n${result.stdout}${result.stderr}`);
-    for (const file of sources.filter((file) => !/\.(ts|tsx)$/.test(file))) {
+    for (const file of sources.filter((file) => !/\.(ts|tsx)$/.test(file) && file !== sourceLauncher)) {
       mkdirSync(dirname(join(draft, file)), { recursive: true });
       cpSync(join(root, file), join(draft, file));
     }

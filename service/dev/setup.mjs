@@ -23,8 +23,15 @@ export async function ensureSetUp({ log = (line) => process.stderr.write(`${line
   const pinned = join(root, 'node_modules', 'node', 'bin', 'node');
   // Its real path, as process.execPath gives it: who compares the two must not start itself for ever behind a linked node_modules.
   if (existsSync(pinned) && spawnSync(pinned, ['--version']).status === 0) return realpathSync(pinned);
-  if (isNewEnough(process.versions.node)) return process.execPath;
-  throw new Error(`Firebreak needs Node ${neededNode.join('.')} or newer, this is ${process.version}. Install a newer Node.`);
+  const problem = nodeProblem();
+  if (problem === undefined) return process.execPath;
+  throw new Error(problem);
+}
+
+/** What is wrong with this Node, and what to do; undefined where Firebreak's code runs on it. */
+export function nodeProblem() {
+  if (isNewEnough(process.versions.node)) return undefined;
+  return `Firebreak needs Node ${neededNode.join('.')} or newer, this is ${process.version}. Install a newer Node.`;
 }
 
 async function ensurePackages({ lockFile, log }) {

@@ -1,0 +1,15 @@
+#!/usr/bin/env node
+/**
+ * The command line as a program. Plain JavaScript, and `cli.ts` is a link to it: a Node that is too old cannot read TypeScript, but reads what
+ * a link leads to, and so says what it needs.
+ */
+import { nodeProblem } from './dev/setup.mjs';
+
+const problem = nodeProblem();
+if (problem === undefined) {
+  const { main } = await import('./commands/main.ts');
+  await main(process.argv.slice(2));
+} else {
+  process.stderr.write(`${problem} Or start bin/firebreak.mjs, which goes on under the Node that Firebreak brings along.\n`);
+  process.exitCode = 1;
+}

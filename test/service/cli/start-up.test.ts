@@ -1,0 +1,90 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { afterAll, describe, expect, test } from '@jest/globals';
+
+const cli = join(import.meta.dirname, '../../../service/cli.ts');
+const folder = mkdtempSync(join(tmpdir(), 'firebreak-start-up-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+interface Loaded {
+  readonly own: number;
+  readonly packages: readonly string[];
+}
+
+/** What a command has loaded by its end: the same on every machine, and what its time and memory come from. */
+function loadedBy(...args: readonly string[]): Loaded {
+  const report = join(folder, 'loaded.json');
+  rmSync(report, { force: true });
+  const preload = pathToFileURL(join(import.meta.dirname, 'loaded.mjs')).href;
+  const { error } = spawnSync(process.execPath, ['--import', preload, cli, ...args], {
+    encoding: 'utf8',
+    env: { ...process.env, LOADED: report, CODEC_KEY: Buffer.alloc(32, 1).toString('base64') },
+  });
+  if (error) throw error;
+  return JSON.parse(readFileSync(report, 'utf8'));
+}
+
+describe('a command loads what it needs, and no other command', () => {
+  test.each([[['--version']], [['-V']], [['--help']], [['help']], [[]], [['bogus']]])(
+    '%j: only what parses the command line',
+    (args) => {
+      const { own, packages } = loadedBy(...args);
+      expect(packages).toEqual(['commander']);
+      expect(own).toBeLessThan(15);
+    },
+  );
+
+  test('playbooks list: the playbooks, and what checks or connects nothing', () => {
+    const { own, packages } = loadedBy('playbooks', 'list');
+    expect(packages).toEqual(['commander']);
+    expect(own).toBeLessThan(90);
+  });
+
+  test('incidents list: a client of Temporal and the configuration; no worker, no Slack, no Kubernetes, no database', () => {
+    const config = join(folder, 'firebreak.yaml');
+    writeFileSync(
+      config,
+      `cluster: lab
+temporal: { address: '127.0.0.1:1', codecKeys: [{ id: k1, key: { env: CODEC_KEY } }] }
+intake: { tokens: [{ name: falco, token: { env: FALCO_TOKEN } }] }
+roster: { people: [{ id: ada, name: Ada, slack: [U01ADA] }], groups: { oncall: [ada], leads: [ada] } }
+`,
+    );
+    const { packages } = loadedBy('incidents', 'list', '--config', config);
+    expect(packages).toEqual(expect.arrayContaining(['@temporalio/client', 'commander', 'yaml', 'zod']));
+    const costly = [
+      '@temporalio/worker',
+      '@temporalio/core-bridge',
+      '@kubernetes/client-node',
+      '@slack/bolt',
+      'fastify',
+      'pg',
+      'lmdb',
+    ];
+    expect(packages.filter((name) => costly.includes(name) || name.startsWith('@aws-sdk/'))).toEqual([]);
+  });
+});
+
+describe('a Node that is too old', () => {
+  const says = expect.stringMatching(/^Firebreak needs Node 22\.19 or newer, this is v20\.\d+\.\d+\. .*bin\/firebreak\.mjs/);
+
+  test('is told what is needed, in place of an error of its own', () => {
+    const older = `data:text/javascript,${encodeURIComponent(
+      "Object.defineProperty(process, 'version', { value: 'v20.11.0' }); Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '20.11.0' } });",
+    )}`;
+    const { status, stdout, stderr } = spawnSync(process.execPath, ['--import', older, cli, '--version'], { encoding: 'utf8' });
+    expect({ status, stdout, stderr }).toEqual({ status: 1, stdout: '', stderr: says });
+  });
+
+  test('reads plain JavaScript, whatever the name says: it cannot read TypeScript', () => {
+    expect(realpathSync(cli)).toMatch(/\.mjs$/);
+    const real = ['/usr/bin/node', '/usr/local/bin/node'].filter(
+      (node) => existsSync(node) && spawnSync(node, ['--version'], { encoding: 'utf8' }).stdout.startsWith('v20.'),
+    );
+    for (const node of real)
+      expect(spawnSync(node, [cli, '--version'], { encoding: 'utf8' })).toMatchObject({ status: 1, stderr: says });
+  });
+});
