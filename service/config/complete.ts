@@ -20,7 +20,7 @@ interface CodecKeyRef {
 
 type S3Config = NonNullable<FileConfig['evidence']['s3']>;
 
-type Completed = 'stateDir' | 'temporal' | 'kubernetes' | 'evidence' | 'intake' | 'desk' | 'roster' | 'audit' | 'keys';
+type Completed = 'stateDir' | 'temporal' | 'kubernetes' | 'evidence' | 'intake' | 'desk' | 'roster' | 'audit' | 'keys' | 'trust';
 
 /** The effective configuration: every path absolute, every default filled in, no secret in it. */
 export interface Config extends Readonly<Omit<FileConfig, Completed>> {
@@ -55,7 +55,17 @@ export interface Config extends Readonly<Omit<FileConfig, Completed>> {
     readonly anchorFile: string;
     readonly everySeconds: number;
   };
-  readonly keys: { readonly cellKeyFile: string };
+  readonly keys: {
+    readonly cellKeyFile: string;
+    /** Private keys, each only read by its role. The desk's is `desk.voteKeyFile`. */
+    readonly signing: { readonly cell: string; readonly secrets: string; readonly forensics: string };
+  };
+  /** Files with the public keys of those who are believed. The desks' are `desk.votePublicKeys`. */
+  readonly trust: {
+    readonly cells: readonly { readonly cluster: string; readonly key: string }[];
+    readonly secrets: readonly string[];
+    readonly forensics: readonly string[];
+  };
 }
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -220,6 +230,21 @@ export function completeConfig(options: {
       anchorFile: inState(file.audit.anchorFile, 'anchor', 'checkpoints.jsonl'),
       everySeconds: file.audit.everySeconds,
     },
-    keys: { cellKeyFile: inState(file.keys.cellKeyFile, 'keys', 'cell.key') },
+    keys: {
+      cellKeyFile: inState(file.keys.cellKeyFile, 'keys', 'cell.key'),
+      signing: {
+        cell: inState(file.keys.signing.cell, 'keys', 'cell.pem'),
+        secrets: inState(file.keys.signing.secrets, 'keys', 'secrets.pem'),
+        forensics: inState(file.keys.signing.forensics, 'keys', 'forensics.pem'),
+      },
+    },
+    trust: {
+      cells: (file.trust.cells ?? [{ key: join(stateDir, 'keys', 'cell.pem.pub') }]).map(({ cluster, key }) => ({
+        cluster: cluster ?? file.cluster,
+        key: absolute(key),
+      })),
+      secrets: (file.trust.secrets ?? [join(stateDir, 'keys', 'secrets.pem.pub')]).map(absolute),
+      forensics: (file.trust.forensics ?? [join(stateDir, 'keys', 'forensics.pem.pub')]).map(absolute),
+    },
   };
 }

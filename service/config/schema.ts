@@ -61,7 +61,11 @@ export const configSchema = z.strictObject({
   }),
   log: section.log.meta({ description: 'The log on standard error.' }),
   playbooks: section.playbooks.meta({ description: 'Which playbooks run.' }),
-  keys: section.keys.meta({ description: 'Keys that belong to the cell.' }),
+  keys: section.keys.meta({ description: 'Keys of the cell and of the pools.' }),
+  trust: section.trust.meta({
+    description:
+      'Whose word counts besides the desk’s (`desk.votePublicKeys`): what comes over Temporal is believed only with the signature of one of these. With all roles on one state directory there is nothing to write.',
+  }),
 });
 
 /** The file after its check: everything that has a fixed default is there. */

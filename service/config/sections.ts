@@ -92,10 +92,11 @@ export const desk = z
   .strictObject({
     listen: listen(8766),
     voteKeyFile: path.exactOptional().meta({
-      description: 'Ed25519 private key (PEM) with which the desk signs votes. Default: `keys/vote.pem` in the state directory.',
+      description:
+        'Ed25519 private key (PEM) with which the desk signs votes, and all else that it says. Default: `keys/vote.pem` in the state directory.',
     }),
     votePublicKeys: z.array(path).min(1).exactOptional().meta({
-      description: 'Public keys (PEM) of desks that the cell believes. Default: `keys/vote.pem.pub` in the state directory.',
+      description: 'Public keys (PEM) of the desks that are believed. Default: `keys/vote.pem.pub` in the state directory.',
     }),
   })
   .prefault({});
@@ -149,5 +150,50 @@ export const keys = z
       description:
         'Key of the cell (32 random bytes in base64) that authenticates the before-states on objects. Default: `keys/cell.key` in the state directory.',
     }),
+    signing: z
+      .strictObject({
+        cell: signingKey('cell'),
+        secrets: signingKey('secrets'),
+        forensics: signingKey('forensics'),
+      })
+      .prefault({})
+      .meta({ description: 'With what each role signs what it says. The desk has `desk.voteKeyFile` for it.' }),
   })
   .prefault({});
+
+function signingKey(role: 'cell' | 'secrets' | 'forensics') {
+  return path.exactOptional().meta({
+    description: `Ed25519 private key (PEM) of the role \`${role}\`. Default: \`keys/${role}.pem\` in the state directory.`,
+  });
+}
+
+export const trust = z
+  .strictObject({
+    cells: z
+      .array(
+        z.strictObject({
+          cluster: id.exactOptional().meta({ description: 'The cluster that it may speak for. Default: `cluster`.' }),
+          key: path.meta({ description: 'Its public key (PEM): the `.pub` beside the private one.' }),
+        }),
+      )
+      .min(1)
+      .exactOptional()
+      .meta({
+        description:
+          'Cells. A desk for many clusters lists those of all. Default: `keys/cell.pem.pub` in the state directory, for `cluster`.',
+        examples: [[{ cluster: 'prod-eu', key: 'keys/prod-eu.pub' }]],
+      }),
+    secrets: trusted('secrets'),
+    forensics: trusted('forensics'),
+  })
+  .prefault({});
+
+function trusted(role: 'secrets' | 'forensics') {
+  return z
+    .array(path)
+    .min(1)
+    .exactOptional()
+    .meta({
+      description: `Public keys (PEM) of the pool \`${role}\`. Default: \`keys/${role}.pem.pub\` in the state directory.`,
+    });
+}

@@ -16,6 +16,9 @@ export async function ensureKeys({ config, roles }: { readonly config: Config; r
   const own = (file: string): boolean => file.startsWith(`${config.stateDir}/`);
   const signers = [
     ...(roles.includes('desk') ? [config.desk.voteKeyFile, config.audit.notaryKeyFile] : []),
+    ...(roles.includes('cell') ? [config.keys.signing.cell] : []),
+    ...(roles.includes('secrets') ? [config.keys.signing.secrets] : []),
+    ...(roles.includes('forensics') ? [config.keys.signing.forensics] : []),
     ...(keeps ? [config.evidence.keyFile] : []),
   ].filter(own);
   for (const file of signers) {
