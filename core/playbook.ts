@@ -1,6 +1,6 @@
 import type { ActionDeclaration, Verification } from './action.ts';
 import type { Alert, PodRef } from './alert.ts';
-import type { Approval } from './approval.ts';
+import type { Approval, Level } from './approval.ts';
 import type { EvidenceRef } from './evidence.ts';
 import type { Verdict } from './incident.ts';
 import { mayCarryRule } from './own-alerts.ts';
@@ -60,6 +60,15 @@ export type Steps<U extends Uses> = {
 type PlanOrPlans = Plan | readonly Plan[];
 type ActionOf<P> = P extends readonly Plan<infer Name>[] ? Name : P extends Plan<infer Name> ? Name : never;
 
+/** A group that the questions of a playbook are put to, and how long they are put to it alone. */
+export interface AskedGroup {
+  /** Of the roster. */
+  readonly group: string;
+  readonly within: Duration;
+  /** Calls the group too: for questions whose silence matters, or matters on a critical alert. */
+  readonly page?: true | 'critical';
+}
+
 export interface AskOptions<
   Choices extends Readonly<Record<string, string>>,
   Plans extends { readonly [K in keyof Choices]?: PlanOrPlans },
@@ -71,8 +80,6 @@ export interface AskOptions<
   readonly plan?: Plans;
   /** Choices that call it harmless. That weakens the response: whoever chooses one says why, and on a critical alert two people must. */
   readonly harmless?: readonly (keyof Choices & string)[];
-  /** `page` calls the group too: for a question whose silence matters. */
-  readonly levels: readonly { readonly group: string; readonly within: Duration; readonly page?: boolean }[];
   /** What silence means, in words for the card. Silence is never yes. */
   readonly onSilence: string;
 }
@@ -125,6 +132,11 @@ export interface PlaybookEnvelope<U extends Uses, R extends Requires> {
   readonly per?: 'pod' | 'workload';
   readonly uses: U;
   /**
+   * Whom all its questions are put to, one group after another. The cell believes an answer of nobody else, whatever a question says. Absent:
+   * those who decide on incidents (`incidents.levels` of the configuration).
+   */
+  readonly levels?: readonly AskedGroup[];
+  /**
    * The body's first step is this action on the alert's pod, whatever else is so: the cell then begins it as soon as the alert is
    * durable, and the body finds it done. Only what is automatic anyway; guardrails and caps hold.
    */
@@ -150,6 +162,7 @@ export function definePlaybook<const U extends Uses, const R extends Requires = 
 ): Playbook<U, R> {
   if (envelope.headStart !== undefined && envelope.evidenceFirst !== undefined)
     throw new TypeError(`playbook ${envelope.id}: with a head start the pod is contained before evidence can be kept first`);
+  if (envelope.levels?.length === 0) throw new TypeError(`playbook ${envelope.id}: its questions are put to nobody`);
   return { ...envelope, run };
 }
 
@@ -161,6 +174,15 @@ export function matches(playbook: AnyPlaybook, alert: Alert): boolean {
   if (!playbook.on.rules.includes(alert.rule) || !mayCarryRule(alert)) return false;
   if (!atLeast(alert.severity, playbook.on.minSeverity)) return false;
   return playbook.on.requires.every((need) => (need === 'pod' ? alert.pod?.uid !== undefined : alert[need] !== undefined));
+}
+
+/** Whom the questions of a playbook are put to, about an alert of this severity; undefined where its envelope does not say. */
+export function levelsOf({ levels }: AnyPlaybook, severity: Severity): readonly Level[] | undefined {
+  return levels?.map(({ group, within, page }) => ({
+    group,
+    withinMs: durationMs(within),
+    ...((page === true || (page === 'critical' && severity === 'critical')) && { page: true as const }),
+  }));
 }
 
 /** What a body runs once for: the pod's uid, the workload or the node. */

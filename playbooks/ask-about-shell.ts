@@ -11,6 +11,10 @@ export const askAboutShell = definePlaybook(
       requires: ['pod'],
     },
     uses: { snapshotPodState, quarantinePod, openTicket },
+    levels: [
+      { group: 'oncall', within: '30m' },
+      { group: 'leads', within: '2h' },
+    ],
   },
   async ({ alert, steps, ask, settle, verdict }) => {
     // Its rule is only a notice: nothing automatic is done to the pod, but what may be gone in a minute is kept.
@@ -20,10 +24,6 @@ export const askAboutShell = definePlaybook(
       choices: { expected: 'Yes, expected', quarantine: 'No, quarantine the pod' },
       plan: { quarantine: await steps.quarantinePod.plan({ pod: alert.pod }) },
       harmless: ['expected'],
-      levels: [
-        { group: 'oncall', within: '30m' },
-        { group: 'leads', within: '2h' },
-      ],
       onSilence: 'Nothing is done to the pod. A ticket is filed.',
     });
     if (answer.choice === 'expected') {

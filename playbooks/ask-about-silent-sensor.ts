@@ -7,6 +7,11 @@ export const askAboutSilentSensor = definePlaybook(
     title: 'Ask why a node’s sensor gives no sign of life',
     on: { rules: ['Sensor silent'], minSeverity: 'high', requires: [] },
     uses: { openTicket },
+    levels: [
+      // Alerts and then silence: somebody may be at it. Silence alone is mostly a node that is started anew, and waits a quarter of an hour.
+      { group: 'oncall', within: '15m', page: 'critical' },
+      { group: 'leads', within: '1h', page: true },
+    ],
   },
   async ({ alert, steps, ask, verdict }) => {
     const node = alert.node ?? alert.cluster;
@@ -14,11 +19,6 @@ export const askAboutSilentSensor = definePlaybook(
       question: `${alert.title}. Is that expected?`,
       choices: { expected: 'Yes, maintenance', unexpected: 'No, look at the node' },
       harmless: ['expected'],
-      levels: [
-        // Alerts and then silence: somebody may be at it. Silence alone is mostly a node that is started anew, and waits a quarter of an hour.
-        { group: 'oncall', within: '15m', page: alert.severity === 'critical' },
-        { group: 'leads', within: '1h', page: true },
-      ],
       onSilence: 'Nothing is done to the node, which nobody watches. A ticket is filed.',
     });
     if (answer.choice === 'expected') {

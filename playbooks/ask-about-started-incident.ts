@@ -7,6 +7,10 @@ export const askAboutStartedIncident = definePlaybook(
     title: 'Keep evidence of what a person reports, and ask the others whether to contain it',
     on: { rules: ['Incident started by a person'], minSeverity: 'low', requires: ['pod'] },
     uses: { snapshotPodState, quarantinePod, openTicket },
+    levels: [
+      { group: 'oncall', within: '30m' },
+      { group: 'leads', within: '2h' },
+    ],
   },
   async ({ alert, steps, ask, settle, verdict }) => {
     await settle({ evidence: steps.snapshotPodState({ pod: alert.pod }) });
@@ -15,10 +19,6 @@ export const askAboutStartedIncident = definePlaybook(
       choices: { leave: 'No, it is harmless', quarantine: 'Yes, quarantine the pod' },
       plan: { quarantine: await steps.quarantinePod.plan({ pod: alert.pod }) },
       harmless: ['leave'],
-      levels: [
-        { group: 'oncall', within: '30m' },
-        { group: 'leads', within: '2h' },
-      ],
       onSilence: 'Nothing is done to the pod. A ticket is filed.',
     });
     if (answer.choice === 'leave') {

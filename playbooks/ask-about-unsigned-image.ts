@@ -15,6 +15,10 @@ export const askAboutUnsignedImage = definePlaybook(
       requires: ['pod'],
     },
     uses: { verifyImage, snapshotPodState, quarantinePod, openTicket },
+    levels: [
+      { group: 'oncall', within: '30m' },
+      { group: 'leads', within: '2h' },
+    ],
   },
   async ({ alert, steps, ask, settle, note, verdict }) => {
     const { image } = await settle({ image: steps.verifyImage({ pod: alert.pod }) });
@@ -30,10 +34,6 @@ export const askAboutUnsignedImage = definePlaybook(
       choices: { expected: 'Yes, expected', quarantine: 'No, quarantine the pod' },
       plan: { quarantine: await steps.quarantinePod.plan({ pod: alert.pod }) },
       harmless: ['expected'],
-      levels: [
-        { group: 'oncall', within: '30m' },
-        { group: 'leads', within: '2h' },
-      ],
       onSilence: 'Nothing is done to the pod. A ticket is filed.',
     });
     if (answer.choice === 'expected') {

@@ -11,6 +11,10 @@ export const containDroppedBinary = definePlaybook(
       requires: ['pod'],
     },
     uses: { quarantinePod, snapshotPodState, rotateSecret, deletePod, openTicket },
+    levels: [
+      { group: 'oncall', within: '15m', page: true },
+      { group: 'leads', within: '1h', page: true },
+    ],
     headStart: 'quarantinePod',
   },
   async ({ alert, steps, ask, settle, verdict }) => {
@@ -27,10 +31,6 @@ export const containDroppedBinary = definePlaybook(
       }),
     });
     await kept;
-    const levels = [
-      { group: 'oncall', within: '15m', page: true },
-      { group: 'leads', within: '1h', page: true },
-    ] as const;
     const answer = await ask({
       question: `Is the new binary in ${alert.pod.name} expected?`,
       choices: { release: 'Yes, release it', remove: 'No, rotate its secrets and delete it' },
@@ -38,7 +38,6 @@ export const containDroppedBinary = definePlaybook(
         release: await steps.quarantinePod.undo.plan(quarantine),
         remove: [await steps.rotateSecret.plan({ suspect: alert.pod }), await steps.deletePod.plan({ pod: alert.pod })],
       },
-      levels,
       onSilence: 'The pod stays quarantined.',
     });
     if (answer.choice === 'release') {
@@ -56,7 +55,6 @@ export const containDroppedBinary = definePlaybook(
           question: `${alert.pod.name} is deleted. Rotate what it had and could not be rotated before?`,
           choices: { rotate: 'Yes, rotate it', keep: 'No, leave the old values' },
           plan: { rotate: plan },
-          levels,
           onSilence: 'The values that the pod had stay valid.',
         });
         if (more.choice === 'rotate') await steps.rotateSecret(left, more.approval);

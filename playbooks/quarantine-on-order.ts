@@ -7,6 +7,10 @@ export const quarantineOnOrder = definePlaybook(
     title: 'Cut a pod off because somebody of the roster has ordered it',
     on: { rules: ['Quarantine ordered by a person'], minSeverity: 'critical', requires: ['pod'] },
     uses: { quarantinePod, snapshotPodState, deletePod, openTicket },
+    levels: [
+      { group: 'oncall', within: '30m' },
+      { group: 'leads', within: '2h' },
+    ],
     headStart: 'quarantinePod',
   },
   async ({ alert, steps, ask, settle, verdict }) => {
@@ -29,10 +33,6 @@ export const quarantineOnOrder = definePlaybook(
         release: await steps.quarantinePod.undo.plan(quarantine),
         remove: await steps.deletePod.plan({ pod: alert.pod }),
       },
-      levels: [
-        { group: 'oncall', within: '30m' },
-        { group: 'leads', within: '2h' },
-      ],
       onSilence: 'The pod stays quarantined.',
     });
     if (answer.choice === 'release') {

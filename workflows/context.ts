@@ -2,7 +2,7 @@ import type { ActionDeclaration } from '../core/action.ts';
 import type { Approval, ApprovalProof } from '../core/approval.ts';
 import type { Verdict } from '../core/incident.ts';
 import type { Plan } from '../core/plan.ts';
-import { type Duration, durationMs, type LeaseOptions, type Settled, type StepResult } from '../core/playbook.ts';
+import { durationMs, type LeaseOptions, levelsOf, type Settled, type StepResult } from '../core/playbook.ts';
 import type { ListedPlaybook } from '../playbooks/index.ts';
 import { afterQuarantine } from './after-quarantine.ts';
 import { stepFailure } from './calls.ts';
@@ -28,7 +28,6 @@ interface AskShape {
   readonly choices: Readonly<Record<string, string>>;
   readonly plan?: Readonly<Record<string, Plan | readonly Plan[] | undefined>>;
   readonly harmless?: readonly string[];
-  readonly levels: readonly { readonly group: string; readonly within: Duration; readonly page?: boolean }[];
   readonly onSilence: string;
 }
 
@@ -60,7 +59,7 @@ export function contextFor(parts: ContextParts, playbook: ListedPlaybook, body: 
     Object.entries(playbook.uses).map(([name, declaration]) => [name, stepFor({ parts, caller, declaration, run })]),
   );
 
-  const ask = async ({ question, choices, plan = {}, harmless = [], levels, onSilence }: AskShape) => {
+  const ask = async ({ question, choices, plan = {}, harmless = [], onSilence }: AskShape) => {
     const decision = await questions.ask({
       text: question,
       choices: Object.entries(choices).map(([id, label]) => ({
@@ -69,7 +68,7 @@ export function contextFor(parts: ContextParts, playbook: ListedPlaybook, body: 
         plans: plansOf(plan[id]),
         ...(harmless.includes(id) && { harmless: true as const }),
       })),
-      levels: levels.map(({ group, within, page }) => ({ group, withinMs: durationMs(within), ...(page ? { page } : {}) })),
+      levels: levelsOf(playbook, alert.severity) ?? model.settings.levels,
       requester: `playbook/${playbook.id}`,
       onSilence,
       alert: body.alert,

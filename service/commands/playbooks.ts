@@ -5,12 +5,13 @@ import { playbooks as all } from '../../playbooks/index.ts';
 import { type CommonOptions, withExamples, withJson } from './options.ts';
 import { print, printFacts, printJson, printTable, styled } from './output.ts';
 
-function described({ id, title, on, per, uses, headStart, evidenceFirst }: AnyPlaybook) {
+function described({ id, title, on, per, uses, levels, headStart, evidenceFirst }: AnyPlaybook) {
   return {
     id,
     title,
     on,
     per: per ?? 'pod',
+    levels: levels ?? null,
     headStart: headStart ?? null,
     evidenceFirst: evidenceFirst ?? null,
     uses: Object.values(uses).map(({ name, title: does, effect, reach, undo }) => ({ name, title: does, effect, reach, undo })),
@@ -63,6 +64,7 @@ function show(id: string, options: CommonOptions): void {
     ['from severity', shown.on.minSeverity],
     ['needs', shown.on.requires.join(', ') || 'nothing'],
     ['runs once per', shown.per],
+    ['asks', asksText(playbook)],
     ['head start', shown.headStart ?? 'none'],
     ['evidence first', shown.evidenceFirst === null ? 'no, beside containment' : `yes, at most ${shown.evidenceFirst}`],
   ]);
@@ -74,4 +76,11 @@ function show(id: string, options: CommonOptions): void {
     { title: 'WHAT IT DOES', text: (row) => row.title },
     { title: 'UNDO', text: (row) => row.undo },
   ]);
+}
+
+function asksText({ levels }: AnyPlaybook): string {
+  if (!levels) return 'incidents.levels of the configuration';
+  const called = (page: true | 'critical' | undefined): string =>
+    page === undefined ? '' : page === true ? ', called' : ', called on critical';
+  return levels.map(({ group, within, page }) => `${group} (${within}${called(page)})`).join(', then ');
 }

@@ -5,11 +5,16 @@ import { captureProcesses, deletePod, killProcess, openTicket, quarantinePod, ro
 import { definePlaybook } from '../../core/playbook.ts';
 
 const on = { rules: ['r'], minSeverity: 'critical' } as const;
-const levels = [{ group: 'oncall', within: '15m' }] as const;
-const question = { question: 'q', levels, onSilence: 's' } as const;
+const question = { question: 'q', onSilence: 's' } as const;
 
 export const withPod = definePlaybook(
-  { id: 'a', title: 'a', on: { ...on, requires: ['pod'] }, uses: { quarantinePod, deletePod, rotateSecret, openTicket } },
+  {
+    id: 'a',
+    title: 'a',
+    on: { ...on, requires: ['pod'] },
+    uses: { quarantinePod, deletePod, rotateSecret, openTicket },
+    levels: [{ group: 'oncall', within: '15m' }],
+  },
   async ({ alert, steps, ask }) => {
     const { pod } = alert;
     const quarantine = await steps.quarantinePod({ pod, lease: '4h', onExpiry: 'release' });
@@ -69,6 +74,8 @@ export const withPod = definePlaybook(
       // @ts-expect-error a plan for a choice that is not offered
       plan: { other: await steps.deletePod.plan({ pod }) },
     });
+    // @ts-expect-error whom it asks stands in the envelope
+    await ask({ ...question, choices: { yes: 'Yes' }, levels: [{ group: 'friends', within: '1m' }] });
   },
 );
 

@@ -233,6 +233,10 @@ describe('playbooks', () => {
     expect(firebreak(['playbooks', 'list']).stdout).toContain('contain-dropped-binary');
     const shown: unknown = JSON.parse(firebreak(['playbooks', 'show', 'contain-dropped-binary', '--json']).stdout);
     expect(shown).toMatchObject({ id: 'contain-dropped-binary', on: { minSeverity: 'critical' }, per: 'pod' });
+    expect(shown).toMatchObject({ levels: [{ group: 'oncall', within: '15m', page: true }, { group: 'leads' }] });
+    expect(firebreak(['playbooks', 'show', 'contain-dropped-binary']).stdout).toMatch(
+      /asks +oncall \(15m, called\), then leads \(1h, called\)/,
+    );
   });
 
   test('nothing is coloured into a pipe', () => {
