@@ -22,7 +22,11 @@ export function saidBy(name: string, { choice, reason }: Vote): string {
 }
 
 /** Distinct people that a choice needs now: more than when it was asked, if the incident has become worse since, or somebody said no. */
-export function quorumNow({ question, veto }: QuestionState, { plans, harmless, quorum }: Choice, severity: Severity): number {
+export function quorumNow(
+  { question, veto }: Pick<QuestionState, 'question' | 'veto'>,
+  { plans, harmless, quorum }: Choice,
+  severity: Severity,
+): number {
   const overrules = veto !== undefined && plans.length > 0;
   return Math.max(quorum, quorumOf({ plans, harmless, severity, incident: question.incident.id }), overrules ? 2 : 1);
 }

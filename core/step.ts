@@ -2,11 +2,12 @@ import type { UndoResult, Verification } from './action.ts';
 import type { WorkloadRef } from './alert.ts';
 import type { ApprovalProof, Question, ReplyTo, SignedVote } from './approval.ts';
 import type { AuditRecord, ChainHead } from './audit.ts';
-import type { MessageRef, Notice, QuestionCard, ThreadPost } from './card.ts';
+import type { MessageRef, Notice, ThreadPost } from './card.ts';
 import type { EvidenceRef } from './evidence.ts';
 import type { IncidentRef, Verdict } from './incident.ts';
 import type { Page, PageRef } from './paging.ts';
 import type { Plan } from './plan.ts';
+import type { QuestionPost } from './question-card.ts';
 import type { SignedRemark } from './remark.ts';
 import type { Severity } from './severity.ts';
 import type { Answerers } from './standing.ts';
@@ -100,16 +101,9 @@ export type ClickAnswer = ReplyTo & { readonly text: string };
 
 /** What runs at the desk, which holds no cluster rights. */
 export interface DeskActivities {
-  postQuestion(post: {
-    readonly card: QuestionCard;
-    readonly groups: readonly string[];
-    readonly requester: string;
-  }): Promise<MessageRef | null>;
-  updateQuestion(post: {
-    readonly card: QuestionCard;
-    readonly groups: readonly string[];
-    readonly requester: string;
-  }): Promise<void>;
+  /** Posts the card that the desk makes of the question, and signs no answer to another one. */
+  postQuestion(post: QuestionPost): Promise<MessageRef | null>;
+  updateQuestion(post: QuestionPost): Promise<void>;
   postInThread(post: ThreadPost): Promise<MessageRef | null>;
   /** Posts it, or brings the one that is there up to date. */
   showNotice(notice: Notice): Promise<MessageRef | null>;

@@ -38,7 +38,7 @@ const clockToleranceMs = 5 * 60_000;
  */
 export function signedBy(
   signed: SignedOrder<Order>,
-  { roster, keys }: Beliefs,
+  { roster, keys }: Pick<Beliefs, 'roster' | 'keys'>,
   via: 'cli' | 'slack' = 'cli',
 ): Checked<{ readonly person: Person }> {
   const person = roster.people.find(({ id }) => id === signed.order.person);

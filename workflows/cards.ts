@@ -1,10 +1,10 @@
 import { condition } from '@temporalio/workflow';
 import type { Alert } from '../core/alert.ts';
-import { type Choice, isWeakening } from '../core/approval.ts';
+import type { SignedVote } from '../core/approval.ts';
 import type { QuestionCard } from '../core/card.ts';
 import { signatureOfAlert } from '../core/image-signature.ts';
 import type { QuestionState } from '../core/incident-state.ts';
-import { quorumNow } from '../core/question.ts';
+import type { QuestionPost, QuestionStand } from '../core/question-card.ts';
 import type { DeskActivities } from '../core/step.ts';
 import type { IncidentModel } from './model.ts';
 
@@ -24,14 +24,8 @@ function contained(model: IncidentModel): QuestionCard['contained'] {
     });
 }
 
-/** The last destructive step is the one that the others lead up to. */
-function endedBy({ plans }: Choice): { readonly target?: string } {
-  const plan = plans.findLast(({ effect }) => effect === 'destructive');
-  return plan ? { target: plan.target.name } : {};
-}
-
 /** Those of the levels that are asked by now. */
-function whoMayAnswer({ answerers, level }: QuestionState): Pick<QuestionCard['level'], 'people' | 'requesters'> {
+function whoMayAnswer({ answerers, level }: QuestionState): Pick<QuestionStand, 'people' | 'requesters'> {
   if (!answerers) return {};
   const { levels, requesters } = answerers;
   return {
@@ -40,76 +34,48 @@ function whoMayAnswer({ answerers, level }: QuestionState): Pick<QuestionCard['l
   };
 }
 
-export function cardOf(model: IncidentModel, state: QuestionState, alert: Alert, onSilence: string): QuestionCard {
-  const { question } = state;
-  const level = question.levels[state.level];
-  const next = question.levels[state.level + 1];
+/** The question, and what the desk's card of it tells besides. What each choice is and needs, the desk reads in the question itself. */
+export function postOf(model: IncidentModel, state: QuestionState, alert: Alert, onSilence: string): QuestionPost {
   const signature = signatureOfAlert(model.images, alert);
   return {
-    incident: { ...model.ref, title: model.title, severity: model.severity, cluster: model.subject.cluster },
-    questionId: question.id,
-    questionDigest: state.digest,
-    text: question.text,
-    happened: {
-      rule: alert.rule,
-      sensor: alert.sensor,
-      at: alert.time,
-      count: model.total,
-      ...(alert.doubt === undefined ? {} : { doubt: alert.doubt }),
-      ...(alert.pod ? { pod: `${alert.pod.namespace}/${alert.pod.name}` } : {}),
-      ...(alert.container?.image ? { image: alert.container.image } : {}),
-      ...(signature === undefined ? {} : { signature }),
-      ...(alert.rollout ? { rollout: alert.rollout } : {}),
-      ...(alert.process?.exe || alert.process?.name ? { process: alert.process.exe ?? alert.process.name ?? '' } : {}),
-      ...(alert.process?.commandLine ? { commandLine: alert.process.commandLine.slice(0, commandLineLimit) } : {}),
+    question: state.question,
+    about: {
+      kind: 'incident',
+      happened: {
+        rule: alert.rule,
+        sensor: alert.sensor,
+        at: alert.time,
+        count: model.total,
+        ...(alert.doubt === undefined ? {} : { doubt: alert.doubt }),
+        ...(alert.pod ? { pod: `${alert.pod.namespace}/${alert.pod.name}` } : {}),
+        ...(alert.container?.image ? { image: alert.container.image } : {}),
+        ...(signature === undefined ? {} : { signature }),
+        ...(alert.rollout ? { rollout: alert.rollout } : {}),
+        ...(alert.process?.exe || alert.process?.name ? { process: alert.process.exe ?? alert.process.name ?? '' } : {}),
+        ...(alert.process?.commandLine ? { commandLine: alert.process.commandLine.slice(0, commandLineLimit) } : {}),
+      },
+      contained: contained(model),
+      ...(state.answerers?.left ? { left: state.answerers.left } : {}),
+      ...(model.followUp.news ? { ticketNews: model.followUp.news.words } : {}),
+      evidence: model.evidence.flatMap((ref) => ref.artefacts.map(({ name, sha256, bytes }) => ({ name, sha256, bytes }))),
+      onSilence,
     },
-    contained: contained(model),
-    ...(state.answerers?.left ? { left: state.answerers.left } : {}),
-    ...(model.followUp.news ? { ticketNews: model.followUp.news.words } : {}),
-    evidence: model.evidence.flatMap((ref) => ref.artefacts.map(({ name, sha256, bytes }) => ({ name, sha256, bytes }))),
-    choices: question.choices.map((choice) => ({
-      id: choice.id,
-      label: choice.label,
-      actions: choice.plans.map(({ action }) => action),
-      quorum: quorumNow(state, choice, model.severity),
-      destructive: choice.plans.some((plan) => plan.effect === 'destructive'),
-      weakens: isWeakening(choice),
-      ...(choice.stepUp ? { stepUp: choice.stepUp } : {}),
-      ...endedBy(choice),
-      changes: [
-        ...(choice.harmless ? ['The incident is called harmless.'] : []),
-        ...choice.plans.flatMap((plan) => plan.changes.map((change) => `${change.target}: ${change.what}`)),
-      ],
-      blastRadius: [...new Set(choice.plans.flatMap((plan) => plan.blastRadius))],
-      notes: [...new Set(choice.plans.flatMap((plan) => plan.notes))],
-    })),
-    // Whom an alert names by now has no vote: see `countVote`.
-    votes: state.votes
-      .filter(({ vote }) => !model.actors.has(vote.person))
-      .map(({ vote }) => ({
-        person: vote.person,
-        choice: vote.choice,
-        at: vote.at,
-        ...(vote.reason === undefined ? {} : { reason: vote.reason }),
-      })),
-    onSilence,
-    level: {
-      group: level?.group ?? 'nobody',
+    stand: {
+      severity: model.severity,
+      level: state.level,
       until: state.levelUntil,
-      number: state.level + 1,
-      ...(next ? { next: next.group } : {}),
+      // Whom an alert names by now has no vote: see `countVote`.
+      votes: bareVotes(state.votes.filter(({ vote }) => !model.actors.has(vote.person))),
+      ...(state.veto && { veto: state.veto }),
       ...whoMayAnswer(state),
+      status: state.status,
     },
-    status: state.status,
   };
 }
 
-/**
- * Groups whose clicks the desk passes on: those of every level. The buttons are stored once, when the card is posted; whether a group's
- * time has come is decided in the incident, which answers the clicker.
- */
-export function groupsOf(state: QuestionState): readonly string[] {
-  return [...new Set(state.question.levels.map((level) => level.group))];
+/** Without the identity provider's tokens, which are nobody's to read. */
+export function bareVotes(votes: readonly SignedVote[]): readonly SignedVote[] {
+  return votes.map(({ vote, keyId, signature }) => ({ vote, keyId, signature }));
 }
 
 /**
@@ -166,12 +132,7 @@ export class CardKeeper {
     return this.#state.status.state === 'open';
   }
 
-  #post(): Parameters<DeskActivities['postQuestion']>[0] {
-    const state = this.#state;
-    return {
-      card: cardOf(this.#model, state, this.#alert, this.#onSilence),
-      groups: groupsOf(state),
-      requester: state.question.requester,
-    };
+  #post(): QuestionPost {
+    return postOf(this.#model, this.#state, this.#alert, this.#onSilence);
   }
 }

@@ -7,7 +7,7 @@ import type { SignedRestraintEnd } from '../core/restraint.ts';
 import type { CellActivities, DeskActivities } from '../core/step.ts';
 import { approveChoice, type SignedEnd } from '../core/suppression.ts';
 import { isVoteShaped, replyToOf } from '../core/vote-shape.ts';
-import { controlCard } from './control-card.ts';
+import { controlPost } from './control-card.ts';
 import { type ControlModel, isLive } from './control-model.ts';
 
 export interface Arrived {
@@ -65,9 +65,8 @@ export class Decisions {
       question: state.question,
       digest: state.digest,
     });
-    const groups = [...new Set(state.question.levels.map(({ group }) => group))];
     void this.#desk
-      .postQuestion({ card: controlCard(this.#model, state, proposal), groups, requester: state.question.requester })
+      .postQuestion(controlPost(state, proposal))
       .catch(() => this.#model.record('card.failed', 'engine', 'the card could not be posted', { [noun]: terms.id }));
   }
 
@@ -188,10 +187,8 @@ export class Decisions {
     const state = this.#model.questions.get(question);
     const one = [...this.#model.decisions.values()].find((known: DecisionState) => known.question === question);
     if (!state || !one) return;
-    const groups = [...new Set(state.question.levels.map(({ group }) => group))];
-    const card = controlCard(this.#model, state, one.proposal);
     void this.#desk
-      .updateQuestion({ card, groups, requester: state.question.requester })
+      .updateQuestion(controlPost(state, one.proposal))
       .catch(() => this.#model.record('card.failed', 'engine', 'a card could not be brought up to date', { question }));
   }
 

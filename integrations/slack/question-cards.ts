@@ -10,7 +10,7 @@ import type { Asked, Groups } from './groups.ts';
 import type { Posting } from './posting.ts';
 import { questionBlocks, type RenderedMessage } from './render.ts';
 import type { ShownCards } from './shown-cards.ts';
-import { storedButtons } from './stored-buttons.ts';
+import { refuseAnother, storedButtons } from './stored-buttons.ts';
 import type { IncidentThreads } from './threads.ts';
 
 /** Further targets are single lines, with no room for a link. */
@@ -55,6 +55,7 @@ export class QuestionCards {
     const { cards, shown, groups, aside } = this.#parts;
     if ((await cards.message(card.questionId)) === undefined && (await shown.of(card.questionId)) === undefined)
       throw new FirebreakError('FB_ERR_NOT_FOUND', 'the question has no card yet');
+    refuseAnother(card, await cards.buttonsOf(card.questionId));
     const group = await groups.of(card.questionId);
     await shown.editing(card, () => this.#edit(group?.head ?? card.questionId));
     if (group && card.status.state !== 'open') await groups.settle(group.groupId);

@@ -248,9 +248,12 @@ function answerersText({ requesters = [], next }: QuestionCard['level'], people:
   return linesUpTo([who, ...ordered], 900);
 }
 
+/** Who has decided is shown by what they have signed. */
+const notShown = 'people whose signatures this desk cannot check';
+
 export function outcomeOf(card: QuestionCard, status: Exclude<QuestionCard['status'], { readonly state: 'open' }>): string {
   if (status.state === 'decided') {
-    const by = linesUpTo([status.by.map((person) => inline(person, 60)).join(', ')], 600);
+    const by = status.by.length === 0 ? notShown : linesUpTo([status.by.map((person) => inline(person, 60)).join(', ')], 600);
     return `✅ *Decided: ${inline(labelOf(card, status.choice), 100)}*\nby ${by}, ${localTime(status.at)}`;
   }
   if (status.state === 'expired') return `⌛ *No answer in time*, ${localTime(status.at)}\n${inline(card.onSilence, 300)}`;
@@ -263,7 +266,7 @@ function notification(card: QuestionCard): string {
     status.state === 'open'
       ? `decide by ${utc(card.level.until)}`
       : status.state === 'decided'
-        ? `decided: ${plain(labelOf(card, status.choice), 60)} (${plain(status.by.join(', '), 80)}), ${utc(status.at)}`
+        ? `decided: ${plain(labelOf(card, status.choice), 60)} (${plain(status.by.join(', ') || notShown, 80)}), ${utc(status.at)}`
         : status.state === 'expired'
           ? `no answer in time, ${utc(status.at)}`
           : `no longer to be decided, ${utc(status.at)}`;

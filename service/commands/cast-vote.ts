@@ -57,12 +57,18 @@ function idTokenOf({ question, choice, person, idTokenFile }: Ballot): { readonl
 
 async function signedVote(ballot: Ballot): Promise<SignedVote> {
   const { state, question, choice, person, keyFile, reason } = ballot;
+  const { incident } = question.question;
+  if (incident.id !== state.incident.id)
+    throw new FirebreakError(
+      'FB_ERR_REFUSED',
+      `not sent: the question is about ${incident.id}, and you named ${state.incident.id}`,
+    );
   const idToken = idTokenOf(ballot);
   const signer = await openSigner({ file: keyFile });
   const vote: Vote = {
     version: 1,
     id: `cli-${randomUUID()}`,
-    incident: state.incident,
+    incident: { id: incident.id, run: incident.run },
     question: question.question.id,
     // Of the question that was shown here, not of what the state says its digest is.
     questionDigest: questionDigest(question.question),

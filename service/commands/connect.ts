@@ -115,12 +115,16 @@ async function asked<T>({ client, onCatchingUp, withinMs = callMs }: Session, ab
 export async function incidentState(session: Session, name: IncidentName): Promise<IncidentState> {
   const handle = session.client.workflow.getHandle(name.id, name.run);
   try {
-    return await asked(session, name.id, async () => {
+    const state = await asked(session, name.id, async () => {
       const { status } = await handle.describe();
       if (status.name !== 'COMPLETED') return handle.query<IncidentState>(incidentNames.stateQuery);
       const ended: IncidentState = await handle.result();
       return ended;
     });
+    // What people decide on is about what they have named, or about nothing.
+    if (state.incident.id !== name.id)
+      throw new FirebreakError('FB_ERR_UNAVAILABLE', `what answers for ${name.id} is another incident`);
+    return state;
   } catch (error) {
     throw faultOfCall(error, name);
   }

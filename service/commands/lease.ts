@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { FirebreakError } from '../../core/errors.ts';
 import { fullIncidentId } from '../../core/incident.ts';
 import type { IncidentState } from '../../core/incident-state.ts';
+import { isStandingQuestion, standingIdOf } from '../../core/standing-question.ts';
 import { incidentState, withSession } from './connect.ts';
 import { withExamples } from './options.ts';
 import { submit, type VoterOptions, voterIn, withVoter } from './vote.ts';
@@ -59,7 +60,10 @@ function answer(call: {
   return withSession(options, async (session) => {
     const state = await incidentState(session, { id: fullIncidentId(call.written, session.config.cluster) });
     const id = leaseOf(state, call.leaseId);
-    const question = state.questions.find((one) => one.question.id === `lease:${id}` && one.status.state === 'open');
+    const question = state.questions.find(
+      (one) =>
+        one.question.id === standingIdOf(id) && one.status.state === 'open' && isStandingQuestion(one.question, state.incident),
+    );
     const choice = question?.question.choices.find((one) => one.id === call.choice);
     if (!question || !choice) throw new FirebreakError('FB_ERR_REFUSED', `nobody is asked about the lease ${id}`);
     await submit(session, { state, question, choice, ...voterIn(options) }, options);

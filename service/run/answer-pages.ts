@@ -1,18 +1,22 @@
 import { randomBytes } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { type Question, questionDigest } from '../../core/approval.ts';
 import type { CardStore, StoredButton } from '../../core/card.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import type { IncidentRef } from '../../core/incident.ts';
 import type { IncidentState, QuestionState } from '../../core/incident-state.ts';
+import { saidBy } from '../../core/question.ts';
+import { type CardBeliefs, signedVotes } from '../../core/question-card.ts';
 import { reasonToSign, tooLong } from '../../core/reason.ts';
 import type { Person, Roster } from '../../core/roster.ts';
+import { isOfLease, isStandingQuestion, standingText } from '../../core/standing-question.ts';
 import { filledIn, isGuarded, targetBlock } from '../../integrations/slack/decision-view.ts';
 import { reasonBlock } from '../../integrations/slack/order-inputs.ts';
 import { personNames } from '../commands/names.ts';
 import { bodyWithin } from '../intake/request-body.ts';
 import { answerView, nothingTyped, type PageLink, type ShownQuestion, shownOfCard, type TypedAnswer } from './answer-view.ts';
-import { isOfLease, leaseStand, leaseText, openOfLeases, shownOfLease, standingButton, stands } from './lease-answers.ts';
+import { leaseStand, openOfLeases, shownOfLease, standingButton, stands } from './lease-answers.ts';
 import { pageHeaders, sendFault, sendNotice, sendPage } from './page-html.ts';
 import type { SignInFlow } from './sign-in-flow.ts';
 import type { SignInPages } from './sign-in-pages.ts';
@@ -20,6 +24,7 @@ import type { SignInPages } from './sign-in-pages.ts';
 export const answerPrefix = '/sign-in/answer/';
 const longestForm = 16_384;
 const formWithinMs = 10_000;
+const changedSince = 'What is asked has changed since you opened this page. Read it again, and answer then.';
 const saidShown = 8;
 const leasesShown = 20;
 /** How long a call of people waits for its link: the card may be stored only now. */
@@ -50,6 +55,8 @@ export interface AnswerPagesOptions {
   readonly cards: AnswerStore;
   readonly flow: Pick<SignInFlow, 'open'>;
   readonly roster: Roster;
+  /** Whose answers are shown as theirs. */
+  readonly beliefs: CardBeliefs;
   /** What the incident says of itself. @throws FB_ERR_UNAVAILABLE, FB_ERR_UNKNOWN_ID */
   readonly state: (incident: IncidentRef) => Promise<IncidentState>;
   readonly publicUrl: string;
@@ -70,7 +77,7 @@ interface Asked {
  * provider for exactly this answer. What is demanded of a click and its dialog is demanded here.
  */
 export function createAnswerPages(options: AnswerPagesOptions): SignInPages {
-  const { cards, flow, roster, state, publicUrl, log } = options;
+  const { cards, flow, roster, beliefs, state, publicUrl, log } = options;
   const person = personNames(roster);
   const people = roster.people.filter(({ subject }) => subject !== undefined);
 
@@ -87,7 +94,11 @@ export function createAnswerPages(options: AnswerPagesOptions): SignInPages {
       if (ofLease) throw error;
       return undefined;
     });
-    const current = known?.questions.find(({ question }) => question.id === stand.question);
+    // Temporal may answer with another question under the same id: that is not the one that was asked.
+    const isAsked = (question: Question): boolean =>
+      card ? questionDigest(question) === card.questionDigest : isStandingQuestion(question, stand.incident);
+    const found = known?.questions.find(({ question }) => question.id === stand.question && isAsked(question));
+    const current = found && { ...found, votes: signedVotes(found.votes, found.question, beliefs) };
     const shown = card ? shownOfCard(card) : known && current ? shownOfLease(known, current) : undefined;
     if (!shown) throw nowhere();
     return { stand, shown, known, current };
@@ -96,25 +107,25 @@ export function createAnswerPages(options: AnswerPagesOptions): SignInPages {
   /** The standing questions about what is in force, so that whoever was called for one thing can extend or release the other. */
   async function further({ stand, known }: Asked): Promise<readonly PageLink[]> {
     if (!known) return [];
-    const open = openOfLeases(known).filter(({ question }) => question.id !== stand.question);
+    const open = openOfLeases(known, stand.incident).filter(({ question }) => question.id !== stand.question);
     const links: PageLink[] = [];
     for (const one of open.slice(0, leasesShown)) {
       const page = await leaseStand(cards, stand.incident, one.question.id);
-      if (page) links.push({ path: `${answerPrefix}${page.buttonId}`, text: leaseText(known, one) });
+      if (page) links.push({ path: `${answerPrefix}${page.buttonId}`, text: standingText(one.question) });
     }
     return links;
   }
 
   async function show(response: ServerResponse, asked: Asked, typed: TypedAnswer, problems: readonly string[]): Promise<void> {
     const { shown, known, current } = asked;
-    const said = (known?.timeline ?? [])
-      .filter(({ kind }) => kind.startsWith('vote.'))
+    const counted = (current?.votes ?? []).map(({ vote }) => ({ at: vote.at, line: saidBy(person(vote.person), vote) }));
+    const refused = (known?.timeline ?? [])
+      .filter(({ kind }) => kind === 'vote.refused')
+      .map(({ at, actor, text }) => ({ at, line: `${person(actor.replace(/^person\//, ''))} was refused: ${text}` }));
+    const said = [...counted, ...refused]
+      .sort((one, other) => Date.parse(one.at) - Date.parse(other.at))
       .slice(-saidShown)
-      .map(({ at, kind, actor, text }) => {
-        // What was counted begins with the name.
-        const line = kind === 'vote.refused' ? `${person(actor.replace(/^person\//, ''))} was refused: ${text}` : text;
-        return `${at.slice(11, 16)} UTC  ${line}`;
-      });
+      .map(({ at, line }) => `${at.slice(11, 16)} UTC  ${line}`);
     const names = { person };
     const view = answerView({ asked: shown, current, said, further: await further(asked), names, people, typed, problems });
     sendPage(response, problems.length === 0 ? 200 : 422, view);
@@ -137,6 +148,8 @@ export function createAnswerPages(options: AnswerPagesOptions): SignInPages {
     if (request.method !== 'POST' || !isOwn(request, publicUrl))
       throw new FirebreakError('FB_ERR_REFUSED', 'That cannot be done here.');
     const typed = typedIn(await formIn(request));
+    // What is signed is what was on the page when it was sent off.
+    if (typed.asked !== asked.shown.digest) return show(response, asked, { ...typed, choice: '' }, [changedSince]);
     const read = readAnswer(asked.shown, typed, people);
     if (!read.ok) return show(response, asked, typed, read.problems);
     const { choice, person, reason } = read;
@@ -180,7 +193,7 @@ async function formIn(request: IncomingMessage): Promise<URLSearchParams> {
 
 function typedIn(form: URLSearchParams): TypedAnswer {
   const of = (name: string): string => (form.get(name) ?? '').trim();
-  return { choice: of('choice'), person: of('person'), reason: of('reason'), target: of('target') };
+  return { choice: of('choice'), person: of('person'), reason: of('reason'), target: of('target'), asked: of('asked') };
 }
 
 type ReadAnswer =

@@ -14,21 +14,25 @@ export interface TypedAnswer {
   readonly person: string;
   readonly reason: string;
   readonly target: string;
+  /** Digest of the question that was on the page. */
+  readonly asked: string;
 }
 
-export const nothingTyped: TypedAnswer = { choice: '', person: '', reason: '', target: '' };
+export const nothingTyped: TypedAnswer = { choice: '', person: '', reason: '', target: '', asked: '' };
 
 type Choice = QuestionCard['choices'][number];
 
 /** What a page shows of a question, whether it has a card or not. */
 export type ShownQuestion = Pick<QuestionCard, 'text' | 'contained' | 'left' | 'evidence' | 'choices' | 'onSilence'> & {
+  /** Of the question, as a vote signs it. */
+  readonly digest: string;
   readonly incident: Omit<QuestionCard['incident'], 'id' | 'run'>;
   readonly happened: readonly string[];
   readonly level: Pick<QuestionCard['level'], 'group' | 'until'>;
 };
 
 export function shownOfCard(card: QuestionCard): ShownQuestion {
-  return { ...card, happened: happened(card) };
+  return { ...card, digest: card.questionDigest, happened: happened(card) };
 }
 
 /** Another page of this desk, by its path. */
@@ -141,6 +145,7 @@ function form(view: {
 <input type="text" name="target" maxlength="40" autocomplete="off" value="${html(typed.target)}"></label>`
       : '';
   return `<form method="post">
+<input type="hidden" name="asked" value="${html(asked.digest)}">
 <fieldset><legend>Your answer</legend>${choices.map((choice) => radio(choice, typed, current)).join('')}</fieldset>
 <label>Who you are <select name="person" required><option value="">…</option>${options.join('')}</select></label>
 <label>Why (signed with your answer, and kept on the record) <textarea name="reason" rows="3" maxlength="${longestReason}">${html(typed.reason)}</textarea></label>

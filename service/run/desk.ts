@@ -9,11 +9,13 @@ import { createDeskActivities } from '../../activities/desk.ts';
 import { createFollowUpActivities } from '../../activities/follow-up.ts';
 import { openTicketInput } from '../../core/actions/open-ticket.schema.ts';
 import { openTicket } from '../../core/actions/open-ticket.ts';
+import type { CardBeliefs } from '../../core/question-card.ts';
 import { createAuditStore } from '../../integrations/database/audit-store.ts';
 import { openDatabase } from '../../integrations/database/database.ts';
 import { createIncidentIndex } from '../../integrations/database/incident-index.ts';
 import { createThreadPlaces } from '../../integrations/database/thread-places.ts';
 import { createTicketMailbox } from '../../integrations/database/ticket-mailbox.ts';
+import { openSigner } from '../../integrations/keys/ed25519.ts';
 import { listening } from '../config/listening.ts';
 import type { Config } from '../config/load.ts';
 import type { Secrets } from '../config/secrets.ts';
@@ -32,6 +34,7 @@ import {
 } from './follow-up.ts';
 import { createInboundTickets, nudgeThrough } from './inbound-tickets.ts';
 import { Journal } from './journal.ts';
+import { readPublicKeys } from './keys.ts';
 import { type Logger, reasonOf } from './log.ts';
 import { startNotary } from './notary.ts';
 import { bothDuties, createDuty } from './on-call.ts';
@@ -58,6 +61,17 @@ export interface RunningDesk {
   stop(): Promise<void>;
 }
 
+/** Whose answers the desk can show as theirs: those that it signed itself, those of other desks that it knows, and of people's own keys. */
+async function beliefsOf(config: Config, log: Logger): Promise<CardBeliefs> {
+  const { roster, desk } = config;
+  const { publicKey } = await openSigner({ file: desk.voteKeyFile });
+  const others = await readPublicKeys(desk.votePublicKeys).catch((error: unknown) => {
+    log.warn({ reason: reasonOf(error) }, 'the answers of other desks are not shown: their public keys cannot be read');
+    return [];
+  });
+  return { roster, keys: createVoteKeys({ deskPublicKeys: [publicKey, ...others], roster }) };
+}
+
 /** The desk: Slack, tickets and the records. It holds no cluster rights, and hears clicks before Temporal is there. */
 export async function startDesk(parts: DeskParts): Promise<RunningDesk> {
   const { config, secrets, taskQueue, log } = parts;
@@ -65,11 +79,13 @@ export async function startDesk(parts: DeskParts): Promise<RunningDesk> {
   const store = createAuditStore(database);
   const journal = new Journal({ store, chain: `desk/${config.cluster}`, log: (problem) => log.error(problem) });
   const duty = bothDuties(createDuty({ config, secrets, log }), createUserGroupDuty({ config, secrets, log }));
-  const slack = await createSlack({ parts, database, store, journal, duty });
+  const beliefs = await beliefsOf(config, log);
+  const slack = await createSlack({ parts, database, store, journal, duty, beliefs });
   const deskActivities = deskContainsFirst(
     createDeskActivities({
       audit: store,
       incidents: createIncidentIndex(database),
+      beliefs,
       log: (message, error) => log.warn({ reason: reasonOf(error) }, message),
       ...(slack ? { cards: withNames(slack.desk, config.roster) } : {}),
     }),

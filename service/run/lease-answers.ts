@@ -4,13 +4,10 @@ import type { CardStore, StoredButton } from '../../core/card.ts';
 import type { IncidentRef } from '../../core/incident.ts';
 import type { IncidentState, QuestionState } from '../../core/incident-state.ts';
 import type { Lease } from '../../core/lease.ts';
+import { shownChoice, titleOfQuestion } from '../../core/question-card.ts';
+import { worse } from '../../core/severity.ts';
+import { isStandingQuestion, standingText } from '../../core/standing-question.ts';
 import type { ShownQuestion } from './answer-view.ts';
-
-const leaseQuestion = 'lease:';
-
-export function isOfLease(question: string): boolean {
-  return question.startsWith(leaseQuestion);
-}
 
 /** The menu entry whose random id stands for a question where there are no buttons. No choice has this name. */
 const standsFor = ':details';
@@ -44,9 +41,9 @@ export async function leaseStand(
   return (await cards.buttonsOf(question)).find(stands);
 }
 
-/** Standing questions that are open now. */
-export function openOfLeases({ questions }: Pick<IncidentState, 'questions'>): readonly QuestionState[] {
-  return questions.filter(({ question, status }) => status.state === 'open' && isOfLease(question.id));
+/** Standing questions of this incident that are open now. */
+export function openOfLeases({ questions }: Pick<IncidentState, 'questions'>, incident: IncidentRef): readonly QuestionState[] {
+  return questions.filter(({ question, status }) => status.state === 'open' && isStandingQuestion(question, incident));
 }
 
 /** One answer to it, as if it were a button. */
@@ -64,24 +61,19 @@ export function standingButton(question: Question, choice: { readonly id: string
   };
 }
 
-/** What is asked, in words that stay true when it was renewed since. */
-export function leaseText({ leases }: Pick<IncidentState, 'leases'>, { question }: QuestionState): string {
-  const lease = leases.find(({ id }) => `${leaseQuestion}${id}` === question.id);
-  return lease ? `What becomes of ${lease.action} on ${lease.target.name}?` : question.text;
-}
-
-/** A standing question as a page shows one that has a card: all of it from what the incident says now. */
+/** A standing question as a page shows one that has a card: what each answer does is read in the question itself, of which the vote signs the digest. */
 export function shownOfLease(state: IncidentState, asked: QuestionState): ShownQuestion {
   const { question, level } = asked;
-  const { title, severity, subject, counts, leases, steps, evidence } = state;
+  const { severity, counts, leases, steps, evidence } = state;
   const inForce = leases.filter((lease) => lease.state === 'active' || lease.state === 'permanent');
   const detail = (lease: Lease): string => {
     const step = steps.find(({ key }) => key === lease.stepKey);
     return `${lease.action} on ${lease.target.name}: ${step?.state ?? 'running'}${step?.detail ? ` (${step.detail})` : ''}`;
   };
   return {
-    incident: { title, severity, cluster: subject.cluster },
-    text: leaseText(state, asked),
+    incident: { ...titleOfQuestion(question), severity: worse(question.severity, severity) },
+    digest: questionDigest(question),
+    text: standingText(question),
     happened: counts.map(
       ({ rule, pod, count, firstSeen, lastSeen }) =>
         `${rule}${pod === undefined ? '' : `, ${pod}`}: ${count} ${count === 1 ? `time, ${lastSeen}` : `times, ${firstSeen} to ${lastSeen}`}`,
@@ -92,16 +84,7 @@ export function shownOfLease(state: IncidentState, asked: QuestionState): ShownQ
       ...(lease.state === 'active' && { until: new Date(lease.until).toISOString() }),
     })),
     evidence: evidence.flatMap((ref) => ref.artefacts.map(({ name, sha256, bytes }) => ({ name, sha256, bytes }))),
-    choices: question.choices.map(({ id, label, quorum, plans }) => ({
-      id,
-      label,
-      quorum,
-      destructive: plans.some(({ effect }) => effect === 'destructive'),
-      weakens: plans.some(({ weakens }) => weakens === true),
-      changes: plans.flatMap(({ changes }) => changes.map(({ target, what }) => `${target}: ${what}`)),
-      blastRadius: [...new Set(plans.flatMap((plan) => plan.blastRadius))],
-      notes: [...new Set(plans.flatMap(({ notes }) => notes))],
-    })),
+    choices: question.choices.map((choice) => shownChoice(choice)),
     onSilence:
       'it is renewed for one more term, and the next are called. It is given back by itself only where it was harmless, or the playbook says so.',
     level: { group: question.levels[level]?.group ?? 'nobody', until: asked.levelUntil },

@@ -41,12 +41,13 @@ export function createSignIns(parts: {
   readonly votes: ClickVotes;
   readonly ends: SignInFlowOptions['ends'];
   readonly cards: AnswerPagesOptions['cards'];
+  readonly beliefs: AnswerPagesOptions['beliefs'];
   /** Undefined while Temporal has not answered yet. */
   readonly client: () => Client | undefined;
   readonly journal: Journal;
   readonly log: Logger;
 }): SignIns {
-  const { config, secrets, database, votes, ends, cards, client, journal, log } = parts;
+  const { config, secrets, database, votes, ends, cards, beliefs, client, journal, log } = parts;
   const { stepUp, roster } = config;
   if (!stepUp)
     return {
@@ -86,7 +87,7 @@ export function createSignIns(parts: {
     if (!connected) throw new FirebreakError('FB_ERR_UNAVAILABLE', 'Temporal has not answered yet');
     return incidentState(sessionOver(config, connected, stateWithinMs), incident);
   };
-  const answers = createAnswerPages({ cards, flow, roster, state, publicUrl, log: warn });
+  const answers = createAnswerPages({ cards, flow, roster, beliefs, state, publicUrl, log: warn });
   return {
     open: (click, { card, choice }) => {
       const { label, changes, blastRadius, notes } = choice;

@@ -1,4 +1,5 @@
 import type { AuditStore } from '../../core/audit-store.ts';
+import type { CardBeliefs } from '../../core/question-card.ts';
 import { createCardStore } from '../../integrations/database/card-store.ts';
 import type { Database } from '../../integrations/database/database.ts';
 import { openSigner } from '../../integrations/keys/ed25519.ts';
@@ -31,8 +32,9 @@ export async function createSlack(options: {
   readonly store: AuditStore;
   readonly journal: Journal;
   readonly duty: OutsideDuty | undefined;
+  readonly beliefs: CardBeliefs;
 }): Promise<DeskSlack | undefined> {
-  const { parts, database, store, journal, duty } = options;
+  const { parts, database, store, journal, duty, beliefs } = options;
   const { config, secrets, client, log } = parts;
   if (!config.slack || !secrets.slack) return undefined;
   const signer = await openSigner({ file: config.desk.voteKeyFile });
@@ -56,6 +58,7 @@ export async function createSlack(options: {
     votes,
     ends: (asked) => restraints.endSignedIn(asked),
     cards,
+    beliefs,
     client,
     journal,
     log,

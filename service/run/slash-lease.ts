@@ -1,13 +1,15 @@
-import type { Choice } from '../../core/approval.ts';
+import type { Choice, Question } from '../../core/approval.ts';
 import type { StoredButton } from '../../core/card.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import type { IncidentState } from '../../core/incident-state.ts';
 import { isLeaseId } from '../../core/lease.ts';
+import { shownChoice, titleOfQuestion } from '../../core/question-card.ts';
+import { standingIdOf, standingText } from '../../core/standing-question.ts';
 import { linkText } from '../../integrations/slack/link.ts';
 import { inline } from '../../integrations/slack/text.ts';
 import { incidentState } from '../commands/connect.ts';
 import { type LeaseChoice, leaseOf } from '../commands/lease.ts';
-import { standingButton } from './lease-answers.ts';
+import { openOfLeases, standingButton } from './lease-answers.ts';
 import { type Asking, incidentNamed } from './slash-asking.ts';
 import { neededReason, reasonIn } from './slash-orders.ts';
 
@@ -23,12 +25,8 @@ export async function answerLease(asking: Asking, choice: LeaseChoice, rest: rea
   const { commandId: clickId, slackUser, channel } = command;
   const click = { clickId, slackUser, channel, button, ...(reason === undefined ? {} : { reason }) };
   if (!offered.stepUp) return inline((await options.votes.vote(click)).text, 1_000);
-  const [changes, notes] = [
-    offered.plans.flatMap((plan) => plan.changes.map(({ what }) => what)),
-    offered.plans.flatMap((plan) => plan.notes),
-  ];
-  const shown = { label: offered.label, changes, blastRadius: offered.plans.flatMap((plan) => plan.blastRadius), notes };
-  return linkText(await options.signIns.open(click, { card: { text: asked, incident: state }, choice: shown }));
+  const card = { text: standingText(asked), incident: titleOfQuestion(asked) };
+  return linkText(await options.signIns.open(click, { card, choice: shownChoice(offered) }));
 }
 
 /** The answer to the one active lease's standing question, as if it were a button. @throws FB_ERR_REFUSED where there is not exactly one. */
@@ -40,11 +38,11 @@ function leaseAnswer(
   state: IncidentState,
   choice: LeaseChoice,
   wanted?: string,
-): { readonly button: StoredButton; readonly offered: Choice; readonly asked: string } {
-  const id = `lease:${leaseOf(state, wanted)}`;
-  const asked = state.questions.find(({ question, status }) => question.id === id && status.state === 'open');
+): { readonly button: StoredButton; readonly offered: Choice; readonly asked: Question } {
+  const id = standingIdOf(leaseOf(state, wanted));
+  const asked = openOfLeases(state, state.incident).find(({ question }) => question.id === id);
   const found = asked?.question.choices.find((one) => one.id === choice);
   if (!asked || !found) throw new FirebreakError('FB_ERR_REFUSED', 'nobody is asked about this containment');
   const { question } = asked;
-  return { button: standingButton(question, found), offered: found, asked: question.text };
+  return { button: standingButton(question, found), offered: found, asked: question };
 }

@@ -1,16 +1,16 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { ApplicationFailure } from '@temporalio/common';
 import { createFollowUpActivities } from '../../activities/follow-up.ts';
-import type { QuestionCard } from '../../core/card.ts';
+import type { QuestionPost } from '../../core/question-card.ts';
 import { alertOf, type Lab, startLab } from './harness.ts';
 
 /** Of the question that is voted on, in the order in which they were to be shown. */
-const edits: QuestionCard[] = [];
+const edits: QuestionPost['stand'][] = [];
 const desk = {
   ...createFollowUpActivities({}),
-  updateQuestion: async ({ card }: { readonly card: QuestionCard }): Promise<void> => {
-    if (card.votes.length === 0) return;
-    edits.push(card);
+  updateQuestion: async ({ stand }: QuestionPost): Promise<void> => {
+    if (stand.votes.length === 0) return;
+    edits.push(stand);
     if (edits.length === 1)
       throw ApplicationFailure.nonRetryable('Slack answered chat.update with cannot_reply', 'FB_ERR_REFUSED');
   },

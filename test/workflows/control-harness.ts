@@ -8,6 +8,7 @@ import { type Vote, voteBytes } from '../../core/approval.ts';
 import type { AuditRecord } from '../../core/audit.ts';
 import type { Notice, QuestionCard } from '../../core/card.ts';
 import { type ControlInput, type ControlState, controlNames, type EvidenceActivities } from '../../core/control.ts';
+import { questionCard } from '../../core/question-card.ts';
 import type { RestraintTerms } from '../../core/restraint.ts';
 import type { Roster } from '../../core/roster.ts';
 import type { CellActivities, DeskActivities } from '../../core/step.ts';
@@ -181,10 +182,11 @@ export async function startControlLab(
     { group: 'oncall', withinMs: 900_000 },
     { group: 'leads', withinMs: 3_600_000 },
   ];
+  const asked = signIns?.roster ?? roster;
   const cards: QuestionCard[] = [];
   const desk: DeskActivities = {
-    postQuestion: async ({ card }) => {
-      cards.push(card);
+    postQuestion: async (post) => {
+      cards.push(questionCard(post, { roster: asked, keys: voteKeys }));
       return null;
     },
     updateQuestion: async () => undefined,
@@ -202,11 +204,10 @@ export async function startControlLab(
       return { chain: 'x', number: given.at(-1)?.number ?? 0, hash: '0' };
     },
   };
-  const people = signIns?.roster ?? roster;
   const verifyVote: CellActivities['verifyVote'] = async ({ vote, question, level }) => {
     const stepUp = await signIns?.reader.read([vote]);
     const at = await env.currentTimeMs();
-    return checkVote({ signed: vote, question, level, roster: people, keys: voteKeys, now: at, ...(stepUp && { stepUp }) });
+    return checkVote({ signed: vote, question, level, roster: asked, keys: voteKeys, now: at, ...(stepUp && { stepUp }) });
   };
   const noSignIn = signIns && { policy: signIns.reader.policy, signInOf: () => undefined };
   const worker = await Worker.create({
@@ -215,7 +216,7 @@ export async function startControlLab(
     workflowBundle: { codePath: await bundlePath() },
     activities: {
       ...createControlActivities({
-        beliefs: () => ({ ...beliefsAt(now), roster: people, ...(noSignIn && { stepUp: noSignIn }) }),
+        beliefs: () => ({ ...beliefsAt(now), roster: asked, ...(noSignIn && { stepUp: noSignIn }) }),
         levels,
         ...(signIns && { signIns: signIns.reader, inForce: signIns.inForce }),
         raise: async (alert) => {

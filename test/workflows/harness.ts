@@ -15,6 +15,7 @@ import type { ErrorCode } from '../../core/errors.ts';
 import { type AlertBatch, incidentIdOf, incidentNames, type Subject } from '../../core/incident.ts';
 import type { IncidentState, QuestionState } from '../../core/incident-state.ts';
 import type { Plan } from '../../core/plan.ts';
+import { questionCard } from '../../core/question-card.ts';
 import { checkRemark } from '../../core/remark.ts';
 import type { Roster } from '../../core/roster.ts';
 import { answerersTo } from '../../core/standing.ts';
@@ -182,11 +183,11 @@ export function scriptedActivities(
     verifyRemark: async ({ remark, question, level }) =>
       checkRemark({ signed: remark, question, level, roster: people(), keys: voteKeys, now: await clock() }),
     answerersTo: async ({ question, actors = [] }) => answerersTo({ question, roster: people(), actors }, await clock()),
-    postQuestion: async ({ card }) => {
-      seen.cards.push(card);
+    postQuestion: async (post) => {
+      seen.cards.push(questionCard(post, { roster: people(), keys: voteKeys }));
       return { channel: 'C1', ts: '1.0' };
     },
-    updateQuestion: async ({ card }) => void seen.cards.push(card),
+    updateQuestion: async (post) => void seen.cards.push(questionCard(post, { roster: people(), keys: voteKeys })),
     postInThread: async (post) => {
       seen.threads.push(post.text);
       return { channel: 'C1', ts: '1.1' };

@@ -23,7 +23,7 @@ const { lab } = useLab(join(import.meta.dirname, 'asking.ts'));
 
 /** Asks, sends the votes one after another, each when the one before is answered, and waits for the end. */
 async function outcomeOf(votes: readonly (readonly [person: string, choice: string])[]) {
-  const id = `asking-${Math.random().toString(36).slice(2)}`;
+  const id = `incident/lab/shop/Deployment/asking-${Math.random().toString(36).slice(2)}`;
   const handle = await lab.env.client.workflow.start<typeof asking>('asking', {
     workflowId: id,
     taskQueue: 'lab',

@@ -150,7 +150,8 @@ describe('one answer to all', () => {
     await postAll([1, 2, 3]);
     await rig.slack.click({ user: 'U0ADA', channel, actionId: 'fb_decide_all1', dialog: 'leave' });
     const { id: viewId } = await until(() => rig.slack.world.openView('U0ADA'));
-    await update(cardOf(2, { questionDigest: 'sha256:other' }));
+    // The incident has become worse or better: other people are needed.
+    await update(cardOf(2, { incident: { ...cardOf(2).incident, severity: 'high' } }));
     await update(cardOf(3, decided));
     const typed = { fb_target: '2x8k 3', fb_reason: 'Not ours' };
     await rig.slack.submitView({ user: 'U0ADA', viewId, typed });

@@ -101,6 +101,16 @@ describe('the card', () => {
     expect(cardsInChannel()[0]?.blocks?.find((block) => block.type === 'actions')).toEqual(before);
   });
 
+  test('is never that of another question: what a click would sign is what was posted', async () => {
+    await post(rig);
+    const shown = cardsInChannel()[0]?.blocks;
+    const other = questionCard({ text: 'Is this a harmless test?', questionDigest: 'sha256:bbbb' });
+    await expect(rig.desk.updateQuestion({ card: other })).rejects.toMatchObject({ code: 'FB_ERR_REFUSED' });
+    await expect(post(rig, other)).rejects.toMatchObject({ code: 'FB_ERR_REFUSED' });
+    expect(cardsInChannel()[0]?.blocks).toEqual(shown);
+    expect((await rig.cards.buttonsOf('question-1')).map(({ questionDigest }) => questionDigest)).not.toContain('sha256:bbbb');
+  });
+
   test('that was never posted cannot be edited', async () => {
     await expect(rig.desk.updateQuestion({ card: questionCard() })).rejects.toMatchObject({ code: 'FB_ERR_NOT_FOUND' });
   });

@@ -140,6 +140,7 @@ beforeAll(async () => {
     cards,
     flow,
     roster,
+    beliefs: { roster, keys: voteKeys },
     publicUrl,
     state: async () => {
       if (!current) throw new Error('away');
@@ -162,8 +163,10 @@ beforeEach(() => {
 });
 
 const filled = { choice: 'remove', person: 'ana', reason: 'nobody built it', target: 'x2x8k'.slice(-4) };
+/** As a browser does that has just opened the page. */
 function sendOff(form: Readonly<Record<string, string>>, headers: Readonly<Record<string, string>> = {}, to = link) {
-  return fetch(to, { method: 'POST', body: new URLSearchParams(form), headers, redirect: 'manual' });
+  const asked = to === link ? card.questionDigest : questionDigest(lease.question);
+  return fetch(to, { method: 'POST', body: new URLSearchParams({ asked, ...form }), headers, redirect: 'manual' });
 }
 
 /** From the form to the page that says what became of it. */
@@ -267,11 +270,19 @@ describe('the page of a question', () => {
   test('says what became of it, and asks nothing more then', async () => {
     timeline.push(
       { at: '2026-03-01T14:05:00Z', kind: 'vote.refused', actor: 'person/ana', text: 'Who asks may not answer.' },
-      { at: '2026-03-01T14:06:00Z', kind: 'vote.accepted', actor: 'person/ben', text: 'keep' },
+      { at: '2026-03-01T14:06:00Z', kind: 'vote.accepted', actor: 'person/lea', text: 'Lea: remove: I never said so' },
     );
-    current = { ...state, status: { state: 'decided', choice: 'keep', by: ['ben'], at: '2026-03-01T14:06:00Z' } };
+    await answer({ choice: 'keep', person: 'ben' }, 'sub-ben');
+    const unsigned = sent.map((one) => ({ ...one, vote: { ...one.vote, person: 'ana' } }));
+    current = {
+      ...state,
+      votes: [...sent, ...unsigned],
+      status: { state: 'decided', choice: 'keep', by: ['ben'], at: '2026-03-01T14:06:00Z' },
+    };
     const text = await (await fetch(link)).text();
     expect(text).toContain('14:05 UTC  Ana was refused: Who asks may not answer.');
+    expect(text).toMatch(/UTC {2}Ben: keep/);
+    expect(text).not.toMatch(/I never said so|Ana: keep/);
     expect(text).toContain('Nothing is asked any more: decided: Keep it, by Ben');
     expect(text).not.toContain('<form');
   });
@@ -293,14 +304,14 @@ describe('the page about what is in force', () => {
     expect(url).not.toContain('0123456789abcdef');
     const text = await (await fetch(link)).text();
     expect(text).toContain(
-      `<a href="${url.slice(desk.publicUrl.length)}">What becomes of quarantinePod on pod/shop/&lt;cart&gt;?</a>`,
+      `<a href="${url.slice(desk.publicUrl.length)}">What becomes of quarantinePod on pod/shop/cart-x2x8k?</a>`,
     );
   });
 
   test('says what holds and until when, and what each answer does', async () => {
     const text = await (await fetch(await linkOf())).text();
     for (const shown of [
-      'What becomes of quarantinePod on pod/shop/&lt;cart&gt;?',
+      'What becomes of quarantinePod on pod/shop/cart-x2x8k?',
       'Drop &lt;x&gt;: 2 times, 14:01 to 14:02',
       'quarantinePod on pod/shop/&lt;cart&gt;: unverified (applied; no probe), since 2026-03-01 14:02 UTC, until 2026-03-01 18:02 UTC',
       '<strong>Release it</strong> Needs 2 people. This weakens the response.',
@@ -342,6 +353,42 @@ describe('the page about what is in force', () => {
     const again = sent.at(-1);
     if (!again) throw new Error('no vote');
     expect(await checked(again, true, next)).toMatchObject({ ok: true });
+  });
+
+  test('signs no other question than the one that was on it', async () => {
+    const url = await linkOf();
+    const form = { choice: 'release', person: 'ana', reason: 'our own job' };
+    const text = await (await fetch(url)).text();
+    const asked = /name="asked" value="([^"]+)"/.exec(text)?.[1] ?? '';
+    expect(asked).toBe(questionDigest(leaseAsked));
+    const next: Question = { ...leaseAsked, severity: 'low' };
+    lease = { ...leaseState, question: next, digest: questionDigest(next) };
+    const changed = await sendOff({ ...form, asked }, {}, url);
+    expect([changed.status, await changed.text()]).toEqual([422, expect.stringContaining('has changed since')]);
+    expect((await sendOff(form, {}, url)).status).toBe(303);
+    expect((await sendOff({ ...filled, asked: 'sha256:x' })).status).toBe(422);
+    expect(sent).toEqual([]);
+  });
+
+  test.each([
+    ['of another incident', { incident: { ...incident, id: 'incident/lab/shop/Deployment/other' } }],
+    ['of another run', { incident: { ...incident, run: 'run-2' } }],
+    [
+      'that releases where it says that it extends',
+      { choices: [{ id: 'extend', label: 'Extend it', plans: [undo], quorum: 1 }] },
+    ],
+    [
+      'that deletes where it says that it releases',
+      { choices: [{ id: 'release', label: 'Release it', plans: [remove], quorum: 1 }] },
+    ],
+  ] satisfies readonly (readonly [string, Partial<Question>])[])('shows and signs none %s', async (_what, changes) => {
+    const url = await linkOf();
+    const other: Question = { ...leaseAsked, ...changes };
+    lease = { ...leaseState, question: other, digest: questionDigest(other) };
+    expect((await fetch(url)).status).toBe(404);
+    expect((await sendOff({ choice: 'extend', person: 'ana' }, {}, url)).status).toBe(404);
+    expect(await (await fetch(link)).text()).not.toContain('What becomes of');
+    expect(sent).toEqual([]);
   });
 
   test('asks nothing when it is over, and says so where the incident does not answer', async () => {
