@@ -5,15 +5,19 @@ import { digestOf } from '../core/digest.ts';
 import { FirebreakError } from '../core/errors.ts';
 import type { EvidenceRef } from '../core/evidence.ts';
 import { checkGuardrails, type GuardrailRules } from '../core/guardrail.ts';
+import { defaultLeaseMs } from '../core/lease.ts';
 import { type Plan, planDigest } from '../core/plan.ts';
 import type { ActiveRestraint, Restrainable } from '../core/restraint.ts';
 import type { Roster } from '../core/roster.ts';
 import type { AppliedStep, StepCall, UndoCall } from '../core/step.ts';
 import type { SignIn, StepUpPolicy } from '../core/step-up.ts';
+import type { Taken } from '../core/taken.ts';
 import type { StepUp, VoteKeys } from '../core/vote-check.ts';
-import { approvedPlan, mayUndo, mayUndoTaken, mustBeApproved } from './approval-check.ts';
+import { approvedPlan, mustBeApproved } from './approval-check.ts';
 import { asApproved, createChangeWindows, restrainableOf } from './change-windows.ts';
 import { createEvidenceRule, type EvidenceWait } from './evidence-rule.ts';
+import { LandedSteps } from './landed-steps.ts';
+import { createReleaseRule } from './release-check.ts';
 import { createReservations } from './reservations.ts';
 import { type StepRegister, underway } from './step-register.ts';
 
@@ -58,6 +62,8 @@ export interface ChokepointParts {
   readonly evidenceWait: EvidenceWait;
   readonly now?: () => number;
   readonly steps?: StepRegister;
+  /** Absent: remembered for as long as the process lives. */
+  readonly landed?: LandedSteps;
   /** The strictest freeze or observe mode on a step now. From memory: no call on the fast path. */
   readonly restraintOn?: (step: Restrainable) => ActiveRestraint | undefined;
 }
@@ -78,7 +84,9 @@ export function createChokepoint(parts: ChokepointParts): Chokepoint {
   const reservations = createReservations(parts);
   const windows = createChangeWindows({ rules: parts.rules, now: parts.now ?? Date.now, restraintOn: parts.restraintOn });
   const evidence = createEvidenceRule(parts);
-  const landed = new Set<string>();
+  const now = parts.now ?? Date.now;
+  const landed = parts.landed ?? new LandedSteps();
+  const mayGiveBack = createReleaseRule({ ...parts, landed });
 
   const actionOf = (call: StepCall) => {
     const action = registered.get(call.action);
@@ -191,9 +199,9 @@ export function createChokepoint(parts: ChokepointParts): Chokepoint {
         await evidence(call, action.declaration, plan);
         await kept(context);
         const output = await underway(parts.steps, call, plan, () =>
-          action.implementation.apply(input, { ...context, severity: call.severity }),
+          action.implementation.apply(input, { ...context, taking: takingOf(call, plan) }),
         );
-        remember(landed, call.key);
+        landed.note(call.key, now());
         return { plan, output };
       } catch (error) {
         // What may come again, or may have landed, keeps its place.
@@ -209,16 +217,14 @@ export function createChokepoint(parts: ChokepointParts): Chokepoint {
       const { action, input } = actionOf(call);
       const { undo } = action.implementation;
       if (!undo) throw new FirebreakError('FB_ERR_REFUSED', `${call.action} has no undo`);
-      if (reason.kind === 'step-failed' && landed.has(call.key))
-        throw new FirebreakError('FB_ERR_APPROVAL_INVALID', 'the step came about: giving it back is for people to decide');
-      await mayUndo(parts, call, reason);
+      await mayGiveBack.before(call, reason);
       const result = await underway(parts.steps, call, undefined, () =>
         undo(
           {
             input,
             key: call.key,
             ...(output === undefined ? {} : { output }),
-            allow: (taken) => mayUndoTaken(parts, call, reason, taken),
+            allow: (notes) => mayGiveBack.given(call, reason, notes),
           },
           context,
         ),
@@ -237,10 +243,7 @@ async function kept({ durable }: StepContext): Promise<void> {
   }
 }
 
-const rememberedSteps = 10_000;
-
-function remember(keys: Set<string>, key: string): void {
-  keys.add(key);
-  const [oldest] = keys;
-  if (keys.size > rememberedSteps && oldest !== undefined) keys.delete(oldest);
+/** For the note on what is changed: what gives it back is held to this. */
+function takingOf({ severity, lease }: StepCall, { reach }: Plan): Omit<Taken, 'at'> {
+  return { severity, reach, lease: lease ?? { durationMs: defaultLeaseMs, onExpiry: 'renew' } };
 }

@@ -1,6 +1,5 @@
 import type { Effect, Plan, Reach } from './plan.ts';
-import type { Severity } from './severity.ts';
-import type { AllowGivingBack } from './taken.ts';
+import type { AllowGivingBack, Taken } from './taken.ts';
 
 /** Which worker holds the rights for it. The desk holds no cluster rights; the cell holds nobody else's. */
 export type Pool = 'cell' | 'secrets' | 'forensics' | 'desk';
@@ -80,8 +79,8 @@ export interface StepContext {
   /** True on the one fast call of a new incident: plan from the watch cache, one mutating call. */
   readonly fast: boolean;
   readonly signal: AbortSignal;
-  /** Of the incident, as the step brings it along: the chokepoint fills it in, for the note on what is changed. */
-  readonly severity?: Severity | undefined;
+  /** Under which circumstances it is done: the chokepoint fills it in, for the note on what is changed. */
+  readonly taking?: Omit<Taken, 'at'> | undefined;
   /** Settles when what asks for the step is kept, or is not: it may be planned before, nothing is changed before. */
   readonly durable?: Promise<unknown> | undefined;
   /** Says what the step is at, where that takes long. */

@@ -19,12 +19,11 @@ export interface BeforeState {
   /** The controller that owned it, and the workload at the top of its owners: the owner reference goes when the labels go. */
   readonly owner?: NamedKind;
   readonly workload?: NamedKind;
-  /** Annotations that the quarantine set for autoscalers, as they were; null: not there. Absent in notes of older versions. */
+  /** Annotations that the quarantine set for autoscalers, as they were; null: not there. */
   readonly annotations?: Readonly<Record<string, string | null>>;
   /** Uids of all pods that the same step is about, where that is more than this one. */
   readonly together?: readonly string[];
-  /** Absent in notes of older versions. */
-  readonly taken?: Taken;
+  readonly taken: Taken;
 }
 
 export interface NamedKind {
@@ -75,7 +74,7 @@ function isBeforeState(value: object): value is BeforeState {
   if (version !== 1 || typeof incident !== 'string' || typeof step !== 'string' || typeof podUid !== 'string') return false;
   if (typeof labels !== 'object' || labels === null || Array.isArray(labels)) return false;
   if (!Object.values(labels).every((label) => typeof label === 'string')) return false;
-  if ('taken' in value && !isTaken(value.taken)) return false;
+  if (!('taken' in value && isTaken(value.taken))) return false;
   if ('annotations' in value && !isAnnotations(value.annotations)) return false;
   if ('together' in value && !(Array.isArray(value.together) && value.together.every((uid) => typeof uid === 'string')))
     return false;

@@ -1,6 +1,7 @@
 import type { AuditRecord } from './audit.ts';
 import type { IncidentStart } from './incident.ts';
 import type { IncidentState } from './incident-state.ts';
+import type { Plan } from './plan.ts';
 import type { IncidentSettings, StepCall } from './step.ts';
 import type { TicketLink } from './ticket.ts';
 
@@ -8,6 +9,8 @@ import type { TicketLink } from './ticket.ts';
 export interface Holding {
   readonly leaseId: string;
   readonly call: StepCall;
+  /** As it landed; absent until then. */
+  readonly plan?: Plan;
   readonly output?: unknown;
 }
 

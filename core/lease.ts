@@ -20,6 +20,9 @@ export interface Lease {
   readonly detail?: string;
 }
 
+/** Of a step whose playbook says nothing. */
+export const defaultLeaseMs = 4 * 3_600_000;
+
 /** Whether somebody has named a lease: the ids that `registerLease` gives. */
 export function isLeaseId(text: string): boolean {
   return /^[0-9a-f]{16}-l$/.test(text);

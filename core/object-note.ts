@@ -2,7 +2,7 @@ import { sha256Hex } from './digest.ts';
 import { isJson, type Json } from './plain-json.ts';
 import type { TargetName } from './plan.ts';
 import { type CellKey, seal, unseal } from './sealed.ts';
-import { isTaken, type Taken } from './taken.ts';
+import { type GivenBack, isTaken, type Taken } from './taken.ts';
 
 /**
  * What a step did to an object other than a pod, written onto the object in the same call as the change: who did it, and what gives it
@@ -21,8 +21,7 @@ export interface ObjectNote {
   readonly change: FieldChange | MadeObject;
   /** Everything that the same step changes, where that is more than this object: a step that was cut short is finished on these only. */
   readonly together?: readonly TargetName[];
-  /** Absent in notes of older versions. */
-  readonly taken?: Taken;
+  readonly taken: Taken;
 }
 
 export interface FieldChange {
@@ -75,6 +74,11 @@ export function openNote(options: {
   return { kind: 'read', note, authentic: authentic === 'yes' && !isOfThis ? 'no' : authentic };
 }
 
+/** What a note says, for whoever allows that it is given back. */
+export function givenBackBy({ object, uid, incident, step, taken }: ObjectNote): GivenBack {
+  return { object, ...(uid !== undefined && { uid }), incident, step, taken };
+}
+
 /** Part of the names of objects that a step makes: the same for the same incident and input, so that it is made once. 12 hex digits. */
 export function madeNameOf(options: {
   readonly incident: string;
@@ -92,7 +96,7 @@ function isObjectNote(value: object): value is ObjectNote {
   if (![incident, step, action, object].every((text) => typeof text === 'string')) return false;
   if (uid !== undefined && typeof uid !== 'string') return false;
   if (together !== undefined && !isTexts(together)) return false;
-  if (taken !== undefined && !isTaken(taken)) return false;
+  if (!isTaken(taken)) return false;
   return isChange(change);
 }
 

@@ -12,6 +12,7 @@ import type { SignedRemark } from './remark.ts';
 import type { Severity } from './severity.ts';
 import type { Answerers } from './standing.ts';
 import type { SignIn, StepUpPolicy } from './step-up.ts';
+import type { LeaseTerms } from './taken.ts';
 import type { TicketUpdate } from './ticket.ts';
 import type { TicketNews } from './ticket-news.ts';
 
@@ -26,6 +27,8 @@ export interface StepCall {
   readonly playbook: string;
   readonly severity: Severity;
   readonly workload?: WorkloadRef;
+  /** Of a step whose effect lasts for a time. Absent: as long as `defaultLeaseMs`, and silence renews it. */
+  readonly lease?: LeaseTerms;
   /** Pods of this incident that are contained or about to be, this one not counted: for the cap per owner. */
   readonly ownerContained: number;
   readonly evidence: readonly EvidenceRef[];

@@ -3,6 +3,7 @@ import type { Approval, ApprovalProof } from '../core/approval.ts';
 import type { Verdict } from '../core/incident.ts';
 import type { Plan } from '../core/plan.ts';
 import { durationMs, type LeaseOptions, levelsOf, type Settled, type StepResult } from '../core/playbook.ts';
+import { releasePlanOf } from '../core/release-plan.ts';
 import type { ListedPlaybook } from '../playbooks/index.ts';
 import { afterQuarantine } from './after-quarantine.ts';
 import { stepFailure } from './calls.ts';
@@ -12,7 +13,6 @@ import type { Body, IncidentModel } from './model.ts';
 import type { Questions } from './questions.ts';
 import { runOrAsk } from './run-or-ask.ts';
 import type { Caller, StepOrder } from './step-calls.ts';
-import { undoPlanOf } from './step-data.ts';
 import type { StepEngine } from './steps.ts';
 import { giveVerdict } from './verdicts.ts';
 
@@ -132,12 +132,12 @@ function stepFor({
     });
   };
   const undo = async (result: StepResult, approval: Approval) => {
-    const plan = undoPlanOf(result.plan, result.key);
+    const plan = releasePlanOf(result.plan, result.key);
     if (result.leaseId) await letGo({ leases, leaseId: result.leaseId, caller, proof: approval.proof, plan });
   };
   return Object.assign(call, {
     plan: (input: unknown) => engine.plan({ caller, declaration, input }),
-    undo: Object.assign(undo, { plan: async (result: StepResult) => undoPlanOf(result.plan, result.key) }),
+    undo: Object.assign(undo, { plan: async (result: StepResult) => releasePlanOf(result.plan, result.key) }),
   });
 }
 

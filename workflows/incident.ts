@@ -10,6 +10,7 @@ import {
 import { type AlertBatch, type IncidentNote, incidentNames } from '../core/incident.ts';
 import type { IncidentInput } from '../core/incident-input.ts';
 import type { IncidentState } from '../core/incident-state.ts';
+import type { Plan } from '../core/plan.ts';
 import { joinBatch } from './alerts.ts';
 import { Bodies } from './bodies.ts';
 import { deskActivities, followUpActivities } from './calls.ts';
@@ -18,7 +19,6 @@ import { Leases } from './leases.ts';
 import { IncidentModel } from './model.ts';
 import { Questions } from './questions.ts';
 import { Remarks } from './remarks.ts';
-import type { undoPlanOf } from './step-data.ts';
 import { StepEngine } from './steps.ts';
 import { TargetLocks } from './targets.ts';
 import { Votes } from './votes.ts';
@@ -121,9 +121,7 @@ function createParts(input: IncidentInput): Parts {
   return { model, questions, votes, remarks, leases, bodies: new Bodies({ model, engine, questions, leases }), followUp };
 }
 
-function standingPlan(
-  choices: readonly { readonly plans: readonly Parameters<Questions['standing']>[1][] }[],
-): ReturnType<typeof undoPlanOf> {
+function standingPlan(choices: readonly { readonly plans: readonly Plan[] }[]): Plan {
   const plan = choices.flatMap((choice) => choice.plans)[0];
   if (!plan) throw new Error('a standing question without the plan of its release');
   return plan;

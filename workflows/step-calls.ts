@@ -1,7 +1,9 @@
 import type { ActionDeclaration } from '../core/action.ts';
 import type { Alert } from '../core/alert.ts';
 import type { ApprovalProof } from '../core/approval.ts';
+import { defaultLeaseMs } from '../core/lease.ts';
 import { podUidOf, type StepCall } from '../core/step.ts';
+import type { LeaseTerms } from '../core/taken.ts';
 import { declarationOf } from './declarations.ts';
 import type { EvidenceWait } from './evidence-wait.ts';
 import type { IncidentModel } from './model.ts';
@@ -21,8 +23,17 @@ export interface StepOrder {
   readonly caller: Caller;
   readonly declaration: ActionDeclaration;
   readonly input: unknown;
-  readonly lease?: { readonly durationMs?: number; readonly onExpiry?: 'renew' | 'release' };
+  readonly lease?: Partial<LeaseTerms>;
   readonly approval?: ApprovalProof;
+}
+
+/** Whether there is something to give back, and so a lease. */
+export function lasts({ effect, momentary }: ActionDeclaration): boolean {
+  return effect === 'reversible' && momentary !== true;
+}
+
+export function leaseTerms({ lease = {} }: Pick<StepOrder, 'lease'>): LeaseTerms {
+  return { durationMs: lease.durationMs ?? defaultLeaseMs, onExpiry: lease.onExpiry ?? 'renew' };
 }
 
 /** The key: workflow id / first run id / playbook / subject / action / n-th call of that action in that body. */
@@ -55,6 +66,7 @@ export function stepCall(
     playbook: caller.playbook,
     severity: model.severity,
     ...(caller.workload ? { workload: caller.workload } : {}),
+    ...(lasts(declaration) ? { lease: leaseTerms(order) } : {}),
     ownerContained: new Set(others.map((lease) => lease.target.uid)).size,
     evidence: model.evidence,
     evidenceDeadline: new Date(evidence.deadline).toISOString(),

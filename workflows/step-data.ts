@@ -1,22 +1,6 @@
-import { digestOf } from '../core/digest.ts';
 import type { EvidenceRef } from '../core/evidence.ts';
 import { type ImageCheck, type PodImage, withImages } from '../core/image-signature.ts';
 import type { Plan } from '../core/plan.ts';
-
-/** What gives the effect of a step back, for people to approve. Made here from the step itself: the cell makes it again and compares. */
-export function undoPlanOf(plan: Plan, key: string): Plan {
-  return {
-    action: `undo:${plan.action}`,
-    effect: 'reversible',
-    reach: plan.reach,
-    weakens: true,
-    target: plan.target,
-    changes: [{ target: plan.target.name, what: `gives back what ${plan.action} changed` }],
-    blastRadius: plan.blastRadius,
-    notes: [],
-    inputDigest: digestOf({ key }),
-  };
-}
 
 /** What a step kept, if it is one that keeps something. */
 export function evidenceIn(output: unknown): EvidenceRef | undefined {

@@ -1,4 +1,3 @@
-import type { ActionDeclaration } from '../core/action.ts';
 import { digestOf } from '../core/digest.ts';
 import type { Lease } from '../core/lease.ts';
 import type { Plan } from '../core/plan.ts';
@@ -6,26 +5,19 @@ import type { StepResult } from '../core/playbook.ts';
 import { podUidOf, type StepCall } from '../core/step.ts';
 import type { Leases } from './leases.ts';
 import type { IncidentModel } from './model.ts';
-import type { StepOrder } from './step-calls.ts';
+import { leaseTerms, type StepOrder } from './step-calls.ts';
 import { targetText } from './step-data.ts';
-
-const defaultLeaseMs = 4 * 3_600_000;
 
 interface Parts {
   readonly model: IncidentModel;
   readonly leases: Leases;
 }
 
-/** Whether there is something to give back, and so a lease. */
-export function lasts({ effect, momentary }: ActionDeclaration): boolean {
-  return effect === 'reversible' && momentary !== true;
-}
-
 /** Before the step is applied, so that whatever it has done can be undone. */
 export function registerLease({ model, leases }: Parts, order: StepOrder, call: StepCall): Lease {
   const now = Date.now();
   const uid = podUidOf(order.input);
-  const durationMs = order.lease?.durationMs ?? defaultLeaseMs;
+  const { durationMs, onExpiry } = leaseTerms(order);
   const lease: Lease = {
     id: `${model.newId()}-l`,
     action: order.declaration.name,
@@ -37,7 +29,7 @@ export function registerLease({ model, leases }: Parts, order: StepOrder, call: 
     durationMs,
     renewals: 0,
     state: 'active',
-    onExpiry: order.lease?.onExpiry ?? 'renew',
+    onExpiry,
   };
   leases.register(lease, { leaseId: lease.id, call });
   return lease;
@@ -51,7 +43,7 @@ export function joinLease({ model, leases }: Parts, lease: Lease, order: StepOrd
   leases.update({
     ...lease,
     holders: [...new Set([...lease.holders, holder])],
-    until: Math.max(lease.until, Date.now() + (order.lease?.durationMs ?? defaultLeaseMs)),
+    until: Math.max(lease.until, Date.now() + leaseTerms(order).durationMs),
   });
   model.record(
     'step.joined',
@@ -59,7 +51,8 @@ export function joinLease({ model, leases }: Parts, lease: Lease, order: StepOrd
     `${lease.action} on ${lease.target.name} is in force already: joined`,
     { lease: lease.id },
   );
-  const plan: Plan = {
+  // What gives it back is the release of the step that is in force: of all that it touched.
+  const plan: Plan = holding?.plan ?? {
     action: lease.action,
     effect: 'reversible',
     reach: order.declaration.reach,

@@ -5,15 +5,16 @@ import type { StepState } from '../core/incident-state.ts';
 import type { Lease } from '../core/lease.ts';
 import type { Plan } from '../core/plan.ts';
 import type { StepResult } from '../core/playbook.ts';
+import { releasePlanOf } from '../core/release-plan.ts';
 import { type AppliedStep, podUidOf, type StepCall } from '../core/step.ts';
 import { fastActivities, stepActivities, stepFailure } from './calls.ts';
 import { EvidenceWait } from './evidence-wait.ts';
 import type { Leases } from './leases.ts';
 import type { IncidentModel } from './model.ts';
 import type { Questions } from './questions.ts';
-import { type StepOrder, stepCall } from './step-calls.ts';
-import { evidenceIn, imagesAfter, outputForRecord, targetText, undoPlanOf } from './step-data.ts';
-import { joinLease, lasts, registerLease } from './step-leases.ts';
+import { lasts, type StepOrder, stepCall } from './step-calls.ts';
+import { evidenceIn, imagesAfter, outputForRecord, targetText } from './step-data.ts';
+import { joinLease, registerLease } from './step-leases.ts';
 import type { TargetLocks } from './targets.ts';
 
 /** Refused before anything was done: there is nothing to undo. */
@@ -163,10 +164,15 @@ export class StepEngine {
     if (evidence) this.#model.evidence = [...this.#model.evidence, evidence];
     this.#model.images = imagesAfter(this.#model.images, applied.plan, applied.output);
     if (lease) {
-      const known = { ...(this.#model.leases.get(lease.id) ?? lease), target: { ...applied.plan.target } };
+      const known = {
+        ...(this.#model.leases.get(lease.id) ?? lease),
+        target: { ...applied.plan.target },
+        // It lasts from when it is in force, as the note on the object says: the cell gives nothing back before.
+        until: Math.max(lease.until, Date.now() + lease.durationMs),
+      };
       this.#leases.update(known);
-      this.#model.holdings.set(lease.id, { leaseId: lease.id, call, output: applied.output });
-      this.#questions.standing(known, undoPlanOf(applied.plan, call.key));
+      this.#model.holdings.set(lease.id, { leaseId: lease.id, call, plan: applied.plan, output: applied.output });
+      this.#questions.standing(known, releasePlanOf(applied.plan, call.key));
     }
     if (declaration.contains && this.#model.reached === 'detected') this.#model.reached = 'contained';
     if (declaration.effect === 'destructive') this.#destroyed(order, uid);

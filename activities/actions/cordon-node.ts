@@ -80,6 +80,8 @@ export function cordonNodeImplementation(options: {
     async undo({ input: { node }, key, allow }, context) {
       const released = await releaseField({ api, cellKey, field: fieldOn(node), key, context, allow });
       if (!isolation) return released;
+      // Without a note on the node only people can say that the provider's isolation goes: it may be all that is left in force.
+      if (released.state === 'already' || released.state === 'gone') await allow?.([]);
       const { signal } = context;
       return releaseIsolation(isolation, {
         isolation: isolationOf(isolation, { node, context: { ...context, key } }),

@@ -1,7 +1,7 @@
 import type { StepContext, UndoResult } from '../../core/action.ts';
 import { canonicalJson } from '../../core/digest.ts';
 import { FirebreakError } from '../../core/errors.ts';
-import { type FieldChange, noteAnnotation, type ObjectNote, openNote, sealNote } from '../../core/object-note.ts';
+import { type FieldChange, givenBackBy, noteAnnotation, type ObjectNote, openNote, sealNote } from '../../core/object-note.ts';
 import type { Json } from '../../core/plain-json.ts';
 import type { CellKey } from '../../core/sealed.ts';
 import { type AllowGivingBack, takenNow } from '../../core/taken.ts';
@@ -60,7 +60,7 @@ export async function holdField(
             uid: seen.metadata.uid,
             change,
             ...(together && { together }),
-            ...takenNow(context),
+            taken: takenNow(context),
           };
     try {
       const annotations = { ...marks, [noteAnnotation(action)]: sealNote(note, cellKey) };
@@ -139,9 +139,9 @@ export async function releaseField(
     if (!seen) return { state: 'gone', detail: `${target} no longer exists` };
     const { state, note, change, difference } = lookAtField({ ...options, object: seen, holder });
     if (state === 'none') return { state: 'already', detail: `${target} is not held` };
-    if (state === 'drifted' || !change)
+    if (state === 'drifted' || !change || !note)
       return { state: 'drifted', detail: `${target} is no longer as the step left it; nothing was changed`, difference };
-    await allow?.(note?.taken);
+    await allow?.([givenBackBy(note)]);
     try {
       const taken = [...Object.keys(marks), noteAnnotation(action)];
       const annotations = Object.fromEntries(taken.map((name) => [name, null]));

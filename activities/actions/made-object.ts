@@ -2,7 +2,7 @@ import type { StepContext, UndoResult } from '../../core/action.ts';
 import { digestOf } from '../../core/digest.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import { incidentHash, names } from '../../core/labels.ts';
-import { noteAnnotation, type ObjectNote, openNote, sealNote } from '../../core/object-note.ts';
+import { givenBackBy, noteAnnotation, type ObjectNote, openNote, sealNote } from '../../core/object-note.ts';
 import type { CellKey } from '../../core/sealed.ts';
 import { type AllowGivingBack, takenNow } from '../../core/taken.ts';
 import type { KubernetesApi } from '../../integrations/kubernetes/client.ts';
@@ -46,7 +46,7 @@ export async function makeObject(options: Parts<MadeObject> & { readonly context
     action,
     object: targetOf(ref),
     change: { kind: 'made', digest: digestOf(content) },
-    ...takenNow(context),
+    taken: takenNow(context),
   };
   const metadata = {
     labels: { [names.managedByLabel]: 'firebreak', [names.incidentLabel]: incidentHash(context.incident) },
@@ -101,7 +101,12 @@ export async function removeMade(
     const difference = all.flatMap((one, at) => (found[at] ? differenceOf({ ...options, made: one }, found[at]) : []));
     if (difference.length > 0)
       return { state: 'drifted', detail: `${targets} is no longer as the step left it; nothing was changed`, difference };
-    for (const [at, one] of all.entries()) if (found[at]) await allow?.(madeNote({ ...options, made: one }, found[at])?.taken);
+    await allow?.(
+      all.flatMap((one, at) => {
+        const note = found[at] && madeNote({ ...options, made: one }, found[at]);
+        return note ? [givenBackBy(note)] : [];
+      }),
+    );
     try {
       for (const [at, { ref }] of all.entries()) if (found[at]) await deleteObject({ api, ref, seen: found[at], signal });
       return { state: 'undone', detail: `${targets} is gone again` };

@@ -229,7 +229,7 @@ function beforeStateOf(options: {
     ...(owner && { owner }),
     ...(workload && { workload }),
     annotations: disruptionBefore(pod.annotations),
-    ...takenNow(context),
+    taken: takenNow(context),
   };
 }
 

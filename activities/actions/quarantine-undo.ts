@@ -4,7 +4,7 @@ import { labelDifference } from '../../core/drift.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import { doNotDisrupt, names } from '../../core/labels.ts';
 import type { PodRecord } from '../../core/pod-record.ts';
-import type { AllowGivingBack } from '../../core/taken.ts';
+import type { AllowGivingBack, GivenBack } from '../../core/taken.ts';
 import type { KubernetesApi } from '../../integrations/kubernetes/client.ts';
 import { readPod, replacePodLabels } from '../../integrations/kubernetes/pods.ts';
 import { type PodJson, podRecord } from '../../integrations/kubernetes/projection.ts';
@@ -80,7 +80,7 @@ export async function undoQuarantine(options: {
     if (before && look.authentic === 'yes' && holder && !holder(before))
       return drifted(target, [`the quarantine now belongs to another step, of ${before.incident}`]);
     if (!before || before.podUid !== uid || (look.state === 'drifted' && !force)) return drifted(target, look.difference);
-    await allow?.(before.taken);
+    await allow?.(podGivenBack(pod, before));
     try {
       const undone = await replacePodLabels({
         api,
@@ -101,6 +101,16 @@ export async function undoQuarantine(options: {
       if (!again || attempt > 3) throw error;
     }
   }
+}
+
+/** What the note on a pod says, for whoever allows that it is given back. */
+export function podGivenBack(
+  { namespace, name, uid }: Pick<PodRecord, 'namespace' | 'name' | 'uid'>,
+  before: BeforeState | undefined,
+): readonly GivenBack[] {
+  if (!before) return [];
+  const { incident, step, taken } = before;
+  return [{ object: `pod/${namespace}/${name}`, uid, incident, step, taken }];
 }
 
 /** Annotations for autoscalers that somebody has changed since we set them. */

@@ -27,7 +27,7 @@ import { readPod, replacePodLabels } from '../../integrations/kubernetes/pods.ts
 import { type PodJson, podRecord, policyRecord, serviceRecord } from '../../integrations/kubernetes/projection.ts';
 import { ensureStandingPolicy, readStandingPolicy, standingState } from '../../integrations/kubernetes/standing-policy.ts';
 import { additivePolicies, whyNotQuarantine } from './quarantine-plan.ts';
-import { lookAtQuarantine, undoQuarantine } from './quarantine-undo.ts';
+import { lookAtQuarantine, podGivenBack, undoQuarantine } from './quarantine-undo.ts';
 import { quarantineWorkloadPlan, workloadText } from './quarantine-workload-plan.ts';
 
 /** Patches that are on their way at the same time. */
@@ -103,7 +103,7 @@ export function quarantineWorkloadImplementation(parts: {
         ...(workload && { workload }),
         annotations: disruptionBefore(seen.annotations),
         together,
-        ...takenNow(context),
+        taken: takenNow(context),
       };
       try {
         const annotations = {
@@ -225,7 +225,7 @@ export function quarantineWorkloadImplementation(parts: {
       );
       if (difference.length > 0)
         return { state: 'drifted', detail: 'pods are no longer as the quarantine left them; nothing was changed', difference };
-      for (const pod of held) await allow?.(beforeOf(pod)?.taken);
+      await allow?.(held.flatMap((pod) => podGivenBack(pod, beforeOf(pod))));
       const results: UndoResult[] = [];
       for (const pod of held)
         results.push(

@@ -3,7 +3,7 @@ import type { ActionImplementation, StepContext, UndoResult } from '../../core/a
 import type { RevokeServiceAccountInput, RevokeServiceAccountOutput } from '../../core/actions/revoke-service-account.schema.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import { names } from '../../core/labels.ts';
-import { noteAnnotation } from '../../core/object-note.ts';
+import { givenBackBy, noteAnnotation } from '../../core/object-note.ts';
 import { isJson } from '../../core/plain-json.ts';
 import type { CellKey } from '../../core/sealed.ts';
 import { mayWe } from '../../integrations/kubernetes/access-review.ts';
@@ -129,7 +129,11 @@ export function revokeServiceAccountImplementation(options: {
       const ours = held.filter(({ object, ref }) => {
         const note = noteOn({ object, cellKey, field: fieldOn(ref, serviceAccount) });
         // A note that was edited is looked at, so that it is said.
-        return !note || note.step === key || note.incident === context.incident;
+        if (!note || note.step === key) return true;
+        // The same incident may have revoked another account too: that is another step's.
+        const { marks = {} } = fieldOn(ref, serviceAccount);
+        const isOfThis = Object.entries(marks).every(([name, value]) => object.metadata.annotations?.[name] === value);
+        return note.incident === context.incident && isOfThis;
       });
       if (ours.length === 0) return { state: 'already', detail: 'no binding is held by this step' };
       const difference = ours.flatMap(({ object, ref, target }) =>
@@ -137,7 +141,12 @@ export function revokeServiceAccountImplementation(options: {
       );
       if (difference.length > 0)
         return { state: 'drifted', detail: 'bindings are no longer as the step left them; nothing was changed', difference };
-      for (const { object, ref } of ours) await allow?.(noteOn({ object, cellKey, field: fieldOn(ref, serviceAccount) })?.taken);
+      await allow?.(
+        ours.flatMap(({ object, ref }) => {
+          const note = noteOn({ object, cellKey, field: fieldOn(ref, serviceAccount) });
+          return note ? [givenBackBy(note)] : [];
+        }),
+      );
       for (const binding of ours) {
         const result = await mayBind(api, binding, () =>
           releaseField({ api, cellKey, field: fieldOn(binding.ref, serviceAccount), key, context }),

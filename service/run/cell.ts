@@ -34,6 +34,7 @@ import { type CellControl, createCellControl, expectedSensors } from './control.
 import { openKeyRegister } from './evidence.ts';
 import { HeadStarts } from './head-starts.ts';
 import { HoldContainment } from './hold-containment.ts';
+import type { OwnKnowledge } from './kept-memory.ts';
 import { type Logger, reasonOf } from './log.ts';
 import { runOlderBuilds } from './older-builds.ts';
 import type { RightsWatch } from './rights-watch.ts';
@@ -44,6 +45,7 @@ export interface CellParts {
   readonly cluster: Cluster;
   readonly watch: ClusterWatch;
   readonly steps: OwnSteps;
+  readonly knowledge: OwnKnowledge;
   readonly queues: ReturnType<typeof queuesOf>;
   readonly build: WorkflowBuild;
   readonly maxCachedWorkflows: number;
@@ -69,7 +71,7 @@ const currentWithinMs = 15_000;
 
 /** The cell. Its intake is open at once: what it takes before Temporal and the workers are there waits in the spool. */
 export async function startCell(parts: CellParts): Promise<RunningCell> {
-  const { config, secrets, cluster, watch, log } = parts;
+  const { config, secrets, cluster, watch, knowledge, log } = parts;
   const build = keepBuild(parts.build, config.stateDir);
   // Orders come by Temporal, which is asked only when the intake is open.
   let raise: Intake['raise'] | undefined;
@@ -88,7 +90,7 @@ export async function startCell(parts: CellParts): Promise<RunningCell> {
   });
   const { steps, restraints } = control;
   const restraintOn: RunningCell['restraintOn'] = (step) => restraints.on(step);
-  const pool = await createCellPool({ config, secrets, cluster, watch, steps, restraintOn, log });
+  const pool = await createCellPool({ config, secrets, cluster, watch, steps, restraintOn, knowledge, log });
   const enabled = playbooks.filter(({ id }) => settingsOf(config, parts.queues).playbooks.includes(id));
   const headStarts = new HeadStarts({
     chokepoint: pool.chokepoint,

@@ -22,6 +22,7 @@ import { openEvidence, openEvidenceCheck } from './evidence.ts';
 import { forensicsActions } from './forensics.ts';
 import { readImageTrust } from './images.ts';
 import { incidentBegan } from './incident-began.ts';
+import type { OwnKnowledge } from './kept-memory.ts';
 import { readPublicKeys, readRandomKey } from './keys.ts';
 import type { Logger } from './log.ts';
 import { rotationRules } from './rotation.ts';
@@ -105,6 +106,7 @@ export interface PoolParts {
   readonly steps?: StepRegister | undefined;
   /** Freezes and observe modes, where they are known. */
   readonly restraintOn?: ChokepointParts['restraintOn'] | undefined;
+  readonly knowledge: OwnKnowledge;
   readonly log: Logger;
   /** Is called when the workers have finished what they began. */
   readonly atEnd?: (close: () => Promise<void>) => void;
@@ -124,6 +126,7 @@ export async function createCellPool({
   watch,
   steps,
   restraintOn,
+  knowledge,
   log,
 }: PoolParts & { readonly watch: ClusterWatch }): Promise<Pool> {
   const evidence = { ...(await openEvidence({ config, secrets })), clock: () => cluster.api.clock() };
@@ -145,40 +148,41 @@ export async function createCellPool({
     evidenceKept: evidence.kept,
     steps,
     restraintOn,
+    knowledge,
   });
 }
 
 /** The secrets pool's activities, under an account that may do nothing else. It contains nothing, so it counts nothing. */
 export async function createSecretsPool(parts: PoolParts): Promise<CellActivities> {
-  const { config, secrets, cluster, steps, restraintOn, log } = parts;
+  const { config, secrets, cluster, steps, restraintOn, knowledge, log } = parts;
   const evidenceKept = await openEvidenceCheck({ config, secrets });
   const actions = secretsActions({
     api: cluster.api,
     rules: rotationRules(config, secrets.rotation ?? { entries: [] }),
     trust: readImageTrust(config.images),
   });
-  return (await poolOf({ config, log, actions, census: noCensus, evidenceKept, steps, restraintOn })).activities;
+  return (await poolOf({ config, log, actions, census: noCensus, evidenceKept, steps, restraintOn, knowledge })).activities;
 }
 
 /** The forensics pool's activities: what works inside of containers, and signs what it keeps. It contains nothing, so it counts nothing. */
 export async function createForensicsPool(parts: PoolParts): Promise<CellActivities> {
-  const { config, secrets, cluster, steps, restraintOn, log, atEnd } = parts;
+  const { config, secrets, cluster, steps, restraintOn, knowledge, log, atEnd } = parts;
   const evidence = { ...(await openEvidence({ config, secrets })), clock: () => cluster.api.clock() };
   const door = await openDoor({ config, log });
   if (door) atEnd?.(() => door.close());
   const actions = forensicsActions({ config, api: cluster.api, access: cluster.access, evidence, door });
   const evidenceKept = evidence.kept;
-  return (await poolOf({ config, log, actions, census: noCensus, evidenceKept, steps, restraintOn })).activities;
+  return (await poolOf({ config, log, actions, census: noCensus, evidenceKept, steps, restraintOn, knowledge })).activities;
 }
 
 async function poolOf(
   parts: Pick<ChokepointParts, 'actions' | 'census' | 'evidenceKept'> &
-    Pick<PoolParts, 'config' | 'log' | 'steps' | 'restraintOn'> & {
+    Pick<PoolParts, 'config' | 'log' | 'steps' | 'restraintOn' | 'knowledge'> & {
       /** What people are told of a workload that they are asked about. */
       readonly left?: (incident: IncidentRef) => WorkloadLeft | undefined;
     },
 ): Promise<Pool> {
-  const { config, log, actions, census, evidenceKept, steps, restraintOn, left } = parts;
+  const { config, log, actions, census, evidenceKept, steps, restraintOn, knowledge, left } = parts;
   const { roster } = config;
   const keys = createVoteKeys({ deskPublicKeys: await readPublicKeys(config.desk.votePublicKeys), roster });
   const signIns = createSignInReader(config);
@@ -190,6 +194,7 @@ async function poolOf(
     census,
     evidenceKept,
     evidenceWait: { ms: config.evidence.deadlineMinutes * 60_000, began: (incident) => incidentBegan(incident) },
+    landed: knowledge.landed,
     ...(steps && { steps }),
     ...(restraintOn && { restraintOn }),
     ...(signIns && { signIns }),

@@ -65,8 +65,7 @@ export function createCensus({
         const state = sealedOn(pod);
         if (!state) continue;
         seen.add(pod.uid);
-        // A note of an older version does not say when: it counts.
-        if (state.taken === undefined || Date.parse(state.taken.at) > since) contained.set(pod.uid, pod.namespace);
+        if (Date.parse(state.taken.at) > since) contained.set(pod.uid, pod.namespace);
       }
       if (opened.size > 2 * seen.size + 1_000) for (const uid of opened.keys()) if (!seen.has(uid)) opened.delete(uid);
       return contained;

@@ -1,4 +1,5 @@
 import { hostname } from 'node:os';
+import { join } from 'node:path';
 import type { Worker } from '@temporalio/worker';
 import { ContainmentFirst } from '../../activities/containment-first.ts';
 import { OwnSteps } from '../../activities/own-steps.ts';
@@ -19,6 +20,7 @@ import { learnOwnAccount, openRestraints } from './control.ts';
 import { startDesk } from './desk.ts';
 import { openEvidenceStore, sweepEvidence } from './evidence.ts';
 import { renewVaultToken } from './evidence-keys.ts';
+import { openKnowledge } from './kept-memory.ts';
 import { ensureKeys } from './keys.ts';
 import type { Logger } from './log.ts';
 import { RightsWatch } from './rights-watch.ts';
@@ -78,6 +80,7 @@ export async function startFirebreak(options: RunOptions): Promise<RunningFirebr
   const needsCluster = has('cell') || has('secrets') || has('forensics');
   const steps = new OwnSteps({ box: createBox({ keys: secrets.codecKeys }) });
   const cluster = needsCluster ? await openCluster({ config, env, watches: has('cell'), steps, log }) : undefined;
+  const knowledge = openKnowledge(join(config.stateDir, memoryFolder(roles)), log);
   const stopping = new AbortController();
   if (cluster) void learnOwnAccount({ api: cluster.api, steps, signal: stopping.signal });
   const rights = cluster && new RightsWatch({ api: cluster.api, pools: roles.filter((role) => role !== 'desk'), config, log });
@@ -105,6 +108,7 @@ export async function startFirebreak(options: RunOptions): Promise<RunningFirebr
           cluster,
           watch: cluster.watch,
           steps,
+          knowledge,
           queues,
           build,
           maxCachedWorkflows,
@@ -131,7 +135,7 @@ export async function startFirebreak(options: RunOptions): Promise<RunningFirebr
     for (const [role, createPool] of pools) {
       if (!cluster || !has(role)) continue;
       const restraintOn = cell?.restraintOn ?? (await followOwnRestraints(temporal.client, role));
-      const activities = await createPool({ config, secrets, cluster, steps, restraintOn, log, atEnd });
+      const activities = await createPool({ config, secrets, cluster, steps, restraintOn, knowledge, log, atEnd });
       runWorker(await createActivityWorker({ ...base, taskQueue: queues[role], role, activities, concurrency: 10 }));
     }
     await cell?.work(temporal);
@@ -154,12 +158,18 @@ export async function startFirebreak(options: RunOptions): Promise<RunningFirebr
       await workers.stop();
       await Promise.all(closing.map((close) => close()));
       await cell?.close();
+      await knowledge.close();
       await cluster?.stop();
       await desk?.stop();
       status?.close();
       await (closed ?? link.close());
     },
   };
+}
+
+/** Processes of one machine may share a state directory: each has a memory of its own. */
+function memoryFolder(roles: readonly Role[]): string {
+  return roles.includes('cell') ? 'memory' : `memory-${roles.join('-')}`;
 }
 
 /** The workers of this process, and the first fault that ends one of them. */

@@ -7,8 +7,9 @@ import { FirebreakError } from '../../core/errors.ts';
 import type { EvidenceRef } from '../../core/evidence.ts';
 import type { GuardrailRules } from '../../core/guardrail.ts';
 import type { Effect, Plan, Reach } from '../../core/plan.ts';
+import { releasePlanOf } from '../../core/release-plan.ts';
 import type { StepCall } from '../../core/step.ts';
-import type { Taken } from '../../core/taken.ts';
+import type { GivenBack } from '../../core/taken.ts';
 import { deskKey, roster, signVote, voteKeys } from '../workflows/harness.ts';
 
 export const incident = { id: 'incident/lab/shop/Deployment/cart', run: 'run-1' };
@@ -37,7 +38,7 @@ interface World {
   /** Whose evidence the plan asks for, in place of its target's. */
   evidenceOf?: NonNullable<Plan['evidenceOf']>;
   /** What the note on the pod says. */
-  noted?: Taken;
+  noted: readonly GivenBack[];
   /** Until the watch shows what was done. */
   watchLags: boolean;
 }
@@ -116,11 +117,7 @@ export function planOf(name: string, effect: Effect, input: PodInput, over: { no
 }
 
 export function undoPlan(call: StepCall): Plan {
-  return {
-    ...planOf(`undo:${call.action}`, 'reversible', { pod }),
-    weakens: true,
-    inputDigest: digestOf({ key: call.key }),
-  };
+  return releasePlanOf(planOf(call.action, 'reversible', { pod }), call.key);
 }
 
 export function approvalOf(
@@ -178,6 +175,13 @@ export function callOf(name: string, over: Partial<StepCall> = {}): StepCall {
   };
 }
 
+/** What the note on the pod says when this step has taken it a minute ago. */
+export function noteOf({ key, incident, severity }: StepCall, over: Partial<GivenBack['taken']> = {}): GivenBack {
+  const lease = { durationMs: 30_000, onExpiry: 'release' } as const;
+  const taken = { severity, reach: 'pod', lease, at: new Date(now - 150_000).toISOString(), ...over } as const;
+  return { object: `pod/${pod.namespace}/${pod.name}`, uid: pod.uid, incident: incident.id, step: key, taken };
+}
+
 export const evidenceOf = (uid: string): EvidenceRef => ({
   manifestSha256: `m-${uid}`,
   target: { name: 'pod/shop/cart-1', uid },
@@ -191,6 +195,16 @@ export const rules: GuardrailRules = {
   ownerShare: 0.5,
   namespaceCap: 5,
   clusterCap: 8,
+};
+
+/** All that a chokepoint has beside its actions, where nothing is contained and nothing is kept. */
+export const partsWithout: Omit<ChokepointParts, 'actions'> = {
+  rules,
+  roster,
+  keys: voteKeys,
+  census: { ownerReplicas: () => 1_000, contained: () => new Map(), takenBy: () => new Set() },
+  evidenceKept: async () => false,
+  evidenceWait: { ms: 1_800_000, began: async () => Date.parse('2026-05-01T00:00:00Z') },
 };
 
 export let world: World;
@@ -207,18 +221,17 @@ export function setUp(over: Partial<ChokepointParts> & { replicas?: number } = {
     started: false,
     gone: false,
     watchLags: false,
+    noted: [noteOf(callOf('quarantine'))],
   };
   const w = world;
   chokepoint = createChokepoint({
+    ...partsWithout,
     actions: [
       action(w, 'quarantine', 'reversible', { contains: true }),
       action(w, 'remove', 'destructive'),
       action(w, 'drain', 'destructive', { reach: 'node' }),
       action(w, 'look', 'read'),
     ],
-    rules,
-    roster,
-    keys: voteKeys,
     census: {
       ownerReplicas: () => over.replicas ?? 1_000,
       contained: () => w.contained,
@@ -228,7 +241,6 @@ export function setUp(over: Partial<ChokepointParts> & { replicas?: number } = {
       w.done.push('evidence');
       return w.kept.has(ref.manifestSha256);
     },
-    evidenceWait: { ms: 1_800_000, began: async () => Date.parse('2026-05-01T00:00:00Z') },
     now: () => now,
     ...over,
   });

@@ -1,7 +1,15 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from '@jest/globals';
+import { LandedSteps } from '../../activities/landed-steps.ts';
 import type { ApprovalProof } from '../../core/approval.ts';
+import { digestOf } from '../../core/digest.ts';
+import type { Plan } from '../../core/plan.ts';
+import type { Severity } from '../../core/severity.ts';
 import type { StepCall, UndoReason } from '../../core/step.ts';
-import type { Taken } from '../../core/taken.ts';
+import type { GivenBack } from '../../core/taken.ts';
+import { KeptMemory } from '../../service/run/kept-memory.ts';
 import { strangerKey } from '../workflows/harness.ts';
 import {
   approvalOf,
@@ -9,6 +17,7 @@ import {
   chokepoint,
   context,
   incident,
+  noteOf,
   now,
   planOf,
   pod,
@@ -83,42 +92,112 @@ describe('giving back', () => {
   const low: StepCall = { ...call, severity: 'low' };
   const oneOfLow = approved(approvalOf([plan], { people: ['ana'], question: { severity: 'low' } }));
   const minutesAgo = (minutes: number): string => new Date(now - minutes * 60_000).toISOString();
+  const silence: UndoReason = { kind: 'lease-ended', verdict: 'unknown', severity: 'low' };
+  const failed: UndoReason = { kind: 'step-failed' };
+  const harmless = (people: readonly string[], severity: Severity = 'low'): UndoReason => {
+    const choices = [{ id: 'yes', label: 'Harmless', plans: [], harmless: true as const, quorum: 1 }];
+    return {
+      kind: 'lease-ended',
+      verdict: 'benign',
+      severity,
+      proof: approvalOf([], { people, question: { severity, choices } }),
+    };
+  };
+  const refused = 'FB_ERR_APPROVAL_INVALID';
 
-  test.each<[string, Taken, StepCall, UndoReason, string | undefined]>([
+  test.each<[string, GivenBack, StepCall, UndoReason, string | undefined]>([
+    ['silence, which claims to be low, on what was critical', noteOf(call), low, silence, refused],
+    ['one person, by a question that says low', noteOf(call), low, oneOfLow, refused],
+    ['two people, whatever it says now', noteOf(call), low, approved(approvalOf([plan])), undefined],
+    ['one person, of what was high', noteOf({ ...call, severity: 'high' }), low, oneOfLow, undefined],
+    ['a failure that is said late', noteOf(low, { at: minutesAgo(16) }), call, failed, refused],
+    ['a failure', noteOf(call, { at: minutesAgo(14) }), call, failed, undefined],
+    ['a failure of a step, where another one holds the pod', noteOf(other), call, failed, refused],
+    ['a failure of a step, told by another key', noteOf(call), other, failed, refused],
+    ['silence, when the lease is over', noteOf(low), low, silence, undefined],
+    ['silence, before it is over', noteOf(low, { lease: { durationMs: 600_000, onExpiry: 'release' } }), low, silence, refused],
+    ['silence, which renews', noteOf(low, { lease: { durationMs: 30_000, onExpiry: 'renew' } }), low, silence, refused],
+    ['silence about what is known to be an attack', noteOf(low), low, { ...silence, verdict: 'true_positive' }, refused],
     [
-      'silence, which claims to be low',
-      { severity: 'critical', at: minutesAgo(1) },
-      low,
-      { kind: 'lease-ended', verdict: 'unknown', severity: 'low' },
-      'FB_ERR_APPROVAL_INVALID',
+      'silence where nobody knows how bad it is',
+      noteOf({ ...call, severity: 'unknown' }),
+      { ...call, severity: 'unknown' },
+      silence,
+      refused,
     ],
     [
-      'one person, by a question that says low',
-      { severity: 'critical', at: minutesAgo(1) },
+      'the workflow’s own word that it was harmless',
+      noteOf(low, { lease: { durationMs: 30_000, onExpiry: 'renew' } }),
       low,
-      oneOfLow,
-      'FB_ERR_APPROVAL_INVALID',
+      { ...silence, verdict: 'benign' },
+      refused,
     ],
     [
-      'two people, whatever it says now',
-      { severity: 'critical', at: minutesAgo(1) },
+      'a person’s word that it is harmless',
+      noteOf(low, { lease: { durationMs: 30_000, onExpiry: 'renew' } }),
       low,
-      approved(approvalOf([plan])),
+      harmless(['ana']),
       undefined,
     ],
-    ['one person', { severity: 'high', at: minutesAgo(1) }, low, oneOfLow, undefined],
     [
-      'a failure that is said late',
-      { severity: 'low', at: minutesAgo(16) },
-      call,
-      { kind: 'step-failed' },
-      'FB_ERR_APPROVAL_INVALID',
+      'the same before it is over',
+      noteOf(low, { lease: { durationMs: 600_000, onExpiry: 'renew' } }),
+      low,
+      harmless(['ana']),
+      refused,
     ],
-    ['a failure', { severity: 'critical', at: minutesAgo(14) }, call, { kind: 'step-failed' }, undefined],
-  ])('what the note says of its taking holds against the workflow: %s', async (_what, taken, which, reason, code) => {
-    world.noted = taken;
+    ['two people’s word that it is harmless, on critical', noteOf(call), call, harmless(['ana', 'ben'], 'critical'), refused],
+    [
+      'two people, where another incident holds it',
+      { ...noteOf(call), incident: 'incident/other' },
+      call,
+      approved(approvalOf([plan])),
+      refused,
+    ],
+    ['two people, of another pod', { ...noteOf(call), uid: 'uid-2' }, call, approved(approvalOf([plan])), refused],
+    [
+      'two people, of something that they were not shown',
+      { ...noteOf(call), object: 'node/n1' },
+      call,
+      approved(approvalOf([plan])),
+      refused,
+    ],
+    [
+      'two people, of something that reaches wider',
+      noteOf(call, { reach: 'cluster' }),
+      call,
+      approved(approvalOf([plan])),
+      refused,
+    ],
+  ])('the note holds against the workflow, and the cell’s clock: %s', async (_what, note, which, reason, code) => {
+    world.noted = [note];
     expect(await refusal(chokepoint.undo({ call: which, reason }, context))).toBe(code);
     expect(world.done).toEqual(code === undefined ? ['undo quarantine'] : []);
+  });
+
+  test.each<[string, (plan: Plan) => Plan]>([
+    ['does not weaken', ({ weakens: _, ...rest }) => rest],
+    [
+      'is of another pod’s step',
+      (one) => ({ ...one, inputDigest: digestOf({ key: call.key, input: digestOf({ pod: { ...pod, uid: 'uid-2' } }) }) }),
+    ],
+    ['says something else', (one) => ({ ...one, changes: [{ target: one.target.name, what: 'tidies up' }] })],
+    ['only reads', (one) => ({ ...one, effect: 'read' })],
+  ])('a plan that lies is made anew in the cell, and the approval is not of it: one that %s', async (_what, lie) => {
+    const lying = lie(plan);
+    for (const people of [['ana'], ['ana', 'ben']]) {
+      const reason = approved(approvalOf([lying], { people }), lying);
+      expect(await refusal(chokepoint.undo({ call, reason }, context))).toBe(refused);
+    }
+    expect(world.done).toEqual([]);
+  });
+
+  test('an approval of one pod’s release frees no other pod of the incident under its key', async () => {
+    const other = { ...pod, name: 'cart-2', uid: 'uid-2' };
+    world.noted = [{ ...noteOf(call), object: 'pod/shop/cart-2', uid: 'uid-2' }];
+    const reason = approved(approvalOf([plan]));
+    expect(await refusal(chokepoint.undo({ call: { ...call, input: { pod: other } }, reason }, context))).toBe(refused);
+    expect(world.done).toEqual([]);
   });
 
   test.each<[string, StepCall, UndoReason]>([
@@ -128,13 +207,7 @@ describe('giving back', () => {
       call,
       { kind: 'lease-ended', verdict: 'benign', severity: 'critical', proof: approvalOf([plan]) },
     ],
-    ['a lease’s end below critical', { ...call, severity: 'low' }, { kind: 'lease-ended', verdict: 'unknown', severity: 'low' }],
-    [
-      'one person below critical',
-      { ...call, severity: 'low' },
-      approved(approvalOf([plan], { people: ['ana'], question: { severity: 'low' } })),
-    ],
-    ['a step that did not come about', call, { kind: 'step-failed' }],
+    ['a step that did not come about', call, failed],
   ])('is done with %s', async (_what, which, reason) => {
     await chokepoint.undo({ call: which, reason }, context);
     expect(world.done).toEqual(['undo quarantine']);
@@ -144,6 +217,31 @@ describe('giving back', () => {
     await chokepoint.apply(call, context);
     expect(await refusal(chokepoint.undo({ call, reason: { kind: 'step-failed' } }, context))).toBe('FB_ERR_APPROVAL_INVALID');
     expect(world.done).not.toContain('undo quarantine');
+  });
+
+  test('nor after a restart, nor where the memory of it was lost or has become too small', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'firebreak-memory-'));
+    const failedAfter = async (use: LandedSteps): Promise<string | undefined> => {
+      setUp({ landed: use });
+      return refusal(chokepoint.undo({ call, reason: failed }, context));
+    };
+    const taken = Date.parse(noteOf(call).taken.at);
+    const first = new KeptMemory(join(folder, 'kept'), console);
+    // It reaches back further than the note.
+    first.keeper<true>('landed').keepSince(taken - 1);
+    setUp({ landed: new LandedSteps(first.keeper('landed')) });
+    await chokepoint.apply(call, context);
+    await first.close();
+    const second = new KeptMemory(join(folder, 'kept'), console);
+    expect(await failedAfter(new LandedSteps(second.keeper('landed')))).toBe(refused);
+    await second.close();
+    const lost = new KeptMemory(join(folder, 'lost'), console);
+    expect(await failedAfter(new LandedSteps(lost.keeper('landed')))).toBe(refused);
+    await lost.close();
+    const flooded = new LandedSteps();
+    for (let n = 0; n <= 10_000; n += 1) flooded.note(`step ${n}`, taken + n);
+    expect(await failedAfter(flooded)).toBe(refused);
+    rmSync(folder, { recursive: true });
   });
 
   test('is refused where there is no undo', async () => {

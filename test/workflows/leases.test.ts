@@ -100,6 +100,10 @@ describe('the end of a lease', () => {
     await lab.env.sleep('270m');
     expect((await incident.state()).timeline.map(({ kind }) => kind)).not.toContain('lease.renewed');
     await lab.env.sleep('1h');
+    await incident.until((state) => state.timeline.some(({ kind }) => kind === 'step.applied'), 'the step');
+    // It lasts from when it is in force, as the note on the pod says.
+    expect((await incident.state()).leases[0]?.renewals).toBe(0);
+    await lab.env.sleep('5h');
     const { timeline } = await incident.until((state) => (state.leases[0]?.renewals ?? 0) > 0, 'the renewal');
     const kinds = timeline.map(({ kind }) => kind);
     expect(kinds.indexOf('lease.renewed')).toBeGreaterThan(kinds.indexOf('step.applied'));

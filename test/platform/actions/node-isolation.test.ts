@@ -1,6 +1,9 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { cordonNodeImplementation } from '../../../activities/actions/cordon-node.ts';
 import { comparable } from '../../../core/drift.ts';
+import { FirebreakError } from '../../../core/errors.ts';
+import { noteAnnotation } from '../../../core/object-note.ts';
+import type { AllowGivingBack, GivenBack } from '../../../core/taken.ts';
 import { pathOf } from '../../../integrations/kubernetes/client.ts';
 import { createWebhookNodeIsolator } from '../../../integrations/webhook/node-isolator.ts';
 import { type NodeProviderFake, startNodeProviderFake } from '../../fakes/node-provider/server.ts';
@@ -110,6 +113,23 @@ describe('cordonNode with a provider’s hook', () => {
     const body = { spec: { unschedulable: null } };
     await cluster.api.json({ method: 'PATCH', patch: 'merge', path, body, what: 'uncordon by hand' });
     expect(await action.undo({ input: { node }, key: context.key }, context)).toMatchObject({ state: 'drifted' });
+    expect(provider.isolated()).toEqual([node]);
+  });
+
+  test('stays cut off where the note is gone, and nobody has allowed that it is let go', async () => {
+    const { node, path, provider, action, context } = await scene();
+    await action.apply({ node }, context);
+    const annotations = { [noteAnnotation('cordonNode')]: null };
+    await cluster.api.json({ method: 'PATCH', patch: 'merge', path, body: { metadata: { annotations } }, what: 'take the note' });
+    const asked: (readonly GivenBack[])[] = [];
+    const allow: AllowGivingBack = async (notes) => {
+      asked.push(notes);
+      throw new FirebreakError('FB_ERR_APPROVAL_INVALID', 'not like this');
+    };
+    await expect(action.undo({ input: { node }, key: context.key, allow }, context)).rejects.toMatchObject({
+      code: 'FB_ERR_APPROVAL_INVALID',
+    });
+    expect(asked).toEqual([[]]);
     expect(provider.isolated()).toEqual([node]);
   });
 });

@@ -1,7 +1,12 @@
+import { createChokepoint } from '../../../activities/chokepoint.ts';
 import type { ActionImplementation, StepContext, UndoResult, Verification } from '../../../core/action.ts';
+import { digestOf } from '../../../core/digest.ts';
 import { FirebreakError } from '../../../core/errors.ts';
-import type { Taken } from '../../../core/taken.ts';
+import type { Plan } from '../../../core/plan.ts';
+import { problemOfRelease, releasePlanOf } from '../../../core/release-plan.ts';
+import type { AllowGivingBack, GivenBack } from '../../../core/taken.ts';
 import { targetOf } from '../../../integrations/kubernetes/objects.ts';
+import { callOf, partsWithout, refusal } from '../../activities/chokepoint-fixture.ts';
 import { cellKey, stepContext, until } from '../kubernetes/cluster.ts';
 import { accountWith, without } from './accounts.ts';
 import { contents, keptOf, settledContents } from './kept.ts';
@@ -25,7 +30,11 @@ export interface Observations {
   readonly drift?: { readonly result: UndoResult; readonly changed: readonly string[] };
   readonly undo?: { readonly result: UndoResult; readonly again: UndoResult };
   /** What was changed by an undo that is not allowed by what the note says, and what it was asked about. */
-  readonly unallowed?: { readonly changed: readonly string[]; readonly asked: readonly (Taken | undefined)[] };
+  readonly unallowed?: { readonly changed: readonly string[]; readonly asked: readonly GivenBack[] };
+  /** Why what was asked about is not what the plan of its release shows; undefined where it is. */
+  readonly release?: string | undefined;
+  /** What the chokepoint says to a call under another key that the step did not come about, and what was changed by it. */
+  readonly asFailed?: { readonly code: string; readonly changed: readonly string[] };
   /** Name of the object → what it was before and after apply and undo. */
   readonly restored: readonly { readonly object: string; readonly before: unknown; readonly after: unknown }[];
   /** What was changed when the process died at each call and the step was taken up again. */
@@ -62,8 +71,9 @@ export async function observe(row: AnyRow, world: World): Promise<Observations> 
 
   const runs = first.scene.running ?? (() => runningPods(cluster, first.namespace));
   const [running, before] = [await runs(), await contents(cluster, kept)];
-  const context = contextFor(first.namespace);
-  const plan = await action.plan(input, context);
+  const untaken = contextFor(first.namespace);
+  const plan = fullPlan(row, input, await action.plan(input, untaken));
+  const context = { ...untaken, taking: { ...taking, reach: plan.reach } };
   const output = await action.apply(input, context);
   const calls = api.take();
   const changed = unique(calls);
@@ -74,7 +84,7 @@ export async function observe(row: AnyRow, world: World): Promise<Observations> 
   const ended = await endedSince(runs, running, row.declaration.effect === 'destructive');
 
   const undone = action.undo
-    ? await undoBoth({ action, undo: action.undo, scene: first.scene, output, context, take: () => api.take() })
+    ? await undoBoth({ row, action, undo: action.undo, scene: first.scene, plan, output, context, take: () => api.take() })
     : {};
   const restored = action.undo ? kept.map((one, at) => ({ object: targetOf({ name: '', ...one }), before: before[at] })) : [];
   const after = await settledContents(cluster, kept, action.undo ? before : undefined);
@@ -115,15 +125,46 @@ async function again(row: AnyRow, world: World, first: Placed): Promise<Placed> 
     : sceneIn(row, world);
 }
 
+const taking = { severity: 'critical', lease: { durationMs: 3_600_000, onExpiry: 'renew' } } as const;
+
+/** As the chokepoint completes it. */
+function fullPlan(
+  { declaration: { name, effect, reach } }: AnyRow,
+  input: unknown,
+  planned: Awaited<ReturnType<Implementation['plan']>>,
+): Plan {
+  return { ...planned, action: name, effect, reach: planned.reach ?? reach, inputDigest: digestOf(input) };
+}
+
+/** The undo through the chokepoint, for somebody who only reaches Temporal: another key, the same incident, and a step that failed. */
+async function undoAsFailed({
+  row,
+  action,
+  scene,
+  context,
+}: Pick<Parameters<typeof undoBoth>[0], 'row' | 'action' | 'scene' | 'context'>) {
+  const { declaration, input } = row;
+  const chokepoint = createChokepoint({ ...partsWithout, actions: [{ declaration, input, implementation: action }] });
+  const key = `${context.key}-of-another`;
+  const call = callOf(declaration.name, {
+    key,
+    input: scene.input,
+    incident: { id: context.incident, run: context.run },
+  });
+  return refusal(chokepoint.undo({ call, reason: { kind: 'step-failed' } }, { ...context, key }));
+}
+
 async function undoBoth(options: {
+  readonly row: AnyRow;
+  readonly plan: Plan;
   readonly action: Implementation;
   readonly undo: NonNullable<Implementation['undo']>;
   readonly scene: Scene<unknown>;
   readonly output: unknown;
   readonly context: StepContext;
   readonly take: () => readonly string[];
-}): Promise<Pick<Observations, 'drift' | 'undo' | 'unallowed'>> {
-  const { undo, scene, output, context, take } = options;
+}): Promise<Pick<Observations, 'drift' | 'undo' | 'unallowed' | 'release' | 'asFailed'>> {
+  const { undo, scene, plan, output, context, take } = options;
   const { input } = scene;
   const call = { input, output, key: context.key };
   const repair = await scene.drift?.();
@@ -132,16 +173,19 @@ async function undoBoth(options: {
   const changed = take();
   await repair?.();
   take();
-  const asked: (Taken | undefined)[] = [];
-  const no = async (taken: Taken | undefined): Promise<void> => {
-    asked.push(taken);
+  const asFailed = { code: (await undoAsFailed(options)) ?? 'done', changed: take() };
+  const asked: GivenBack[] = [];
+  const no: AllowGivingBack = async (notes) => {
+    asked.push(...notes);
     throw new FirebreakError('FB_ERR_APPROVAL_INVALID', 'not like this');
   };
   await undo({ ...call, allow: no }, context).catch(() => undefined);
   const unallowed = { changed: take(), asked };
   const result = await undo(call, context);
   return {
+    asFailed,
     unallowed,
+    release: problemOfRelease(releasePlanOf(plan, context.key), asked),
     ...(refused && { drift: { result: refused, changed } }),
     undo: { result, again: await undo(call, context) },
   };

@@ -116,7 +116,7 @@ export function stepContext(more: Partial<StepContext> = {}): StepContext {
     incident: 'incident/test/shop/Deployment/cart',
     run,
     fast: false,
-    severity: 'critical',
+    taking: { severity: 'critical', reach: 'pod', lease: { durationMs: 14_400_000, onExpiry: 'renew' } },
     signal: AbortSignal.timeout(20_000),
     ...more,
   };

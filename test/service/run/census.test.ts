@@ -2,6 +2,7 @@ import { expect, test } from '@jest/globals';
 import { type BeforeState, sealBeforeState } from '../../../core/before-state.ts';
 import { names } from '../../../core/labels.ts';
 import type { PodRecord } from '../../../core/pod-record.ts';
+import { takenNow } from '../../../core/taken.ts';
 import type { ClusterView } from '../../../integrations/kubernetes/cluster-view.ts';
 import { createCensus } from '../../../service/run/rules.ts';
 
@@ -10,7 +11,15 @@ const now = Date.parse('2026-06-01T12:00:00Z');
 const minute = 60_000;
 
 function podOf(uid: string, more: Partial<BeforeState> = {}, key = cellKey, labels: Record<string, string> = {}): PodRecord {
-  const state: BeforeState = { version: 1, incident: 'incident/lab/shop/Pod/a', step: 's', podUid: uid, labels: {}, ...more };
+  const state: BeforeState = {
+    version: 1,
+    incident: 'incident/lab/shop/Pod/a',
+    step: 's',
+    podUid: uid,
+    labels: {},
+    taken: takenNow({}),
+    ...more,
+  };
   return {
     uid,
     name: uid,
@@ -30,13 +39,10 @@ const counted = (pods: readonly PodRecord[], windowMs = 60 * minute) => {
   ];
 };
 const minutesAgo = (minutes: number) =>
-  ({ taken: { severity: 'critical', at: new Date(now - minutes * minute).toISOString() } }) as const;
+  ({ taken: { ...takenNow({}), at: new Date(now - minutes * minute).toISOString() } }) as const;
 
 test('what was contained within the window counts, and what was before does not, though it is contained', () => {
-  expect(counted([podOf('new', minutesAgo(59)), podOf('old', minutesAgo(61)), podOf('of-an-older-version')])).toEqual([
-    'new',
-    'of-an-older-version',
-  ]);
+  expect(counted([podOf('new', minutesAgo(59)), podOf('old', minutesAgo(61))])).toEqual(['new']);
 });
 
 test('a label, or a note that the cell has not sealed for this pod, fills no cap; a note without the label does', () => {

@@ -5,12 +5,13 @@ import type { IncidentNote } from '../../../core/incident.ts';
 import { names } from '../../../core/labels.ts';
 import type { PodRecord } from '../../../core/pod-record.ts';
 import type { StepCall } from '../../../core/step.ts';
+import { takenNow } from '../../../core/taken.ts';
 import type { ClusterView } from '../../../integrations/kubernetes/cluster-view.ts';
 import { HoldContainment } from '../../../service/run/hold-containment.ts';
 
 const cellKey = new Uint8Array(32).fill(5);
 const incident = 'incident/lab/shop/Deployment/cart';
-const before = { version: 1, incident, step: 'the-step', podUid: 'uid-1', labels: { app: 'cart' } } as const;
+const before = { version: 1, incident, step: 'the-step', podUid: 'uid-1', labels: { app: 'cart' }, taken: takenNow({}) } as const;
 
 function podWith(labels: Readonly<Record<string, string>>, text: string): PodRecord {
   return {

@@ -1,0 +1,63 @@
+/** One thing that is remembered, and since when. */
+export interface Remembered<Value> {
+  readonly value: Value;
+  /** Milliseconds since 1970. */
+  readonly at: number;
+}
+
+/** Where a memory outlives its process. Writes are begun in their order and not waited for. */
+export interface MemoryKeeper<Value> {
+  /** The oldest first. */
+  load(): readonly (readonly [string, Remembered<Value>])[];
+  /** Since when nothing was forgotten before its time. */
+  since(): number;
+  put(key: string, entry: Remembered<Value>): void;
+  remove(key: string): void;
+  keepSince(since: number): void;
+}
+
+/**
+ * What a process remembers of its own, so that it need not believe a call: bounded in number and in time. It knows what it may have forgotten:
+ * `since` says from when on it remembers everything that is young enough.
+ */
+export class Memory<Value> {
+  readonly #most: number;
+  readonly #keptMs: number;
+  readonly #keeper: MemoryKeeper<Value> | undefined;
+  readonly #entries: Map<string, Remembered<Value>>;
+  #since: number;
+
+  /** Without a keeper it lasts as long as the process. */
+  constructor(options: { readonly most: number; readonly keptMs: number; readonly keeper?: MemoryKeeper<Value> | undefined }) {
+    this.#most = options.most;
+    this.#keptMs = options.keptMs;
+    this.#keeper = options.keeper;
+    this.#entries = new Map(this.#keeper?.load() ?? []);
+    this.#since = this.#keeper?.since() ?? 0;
+  }
+
+  get since(): number {
+    return this.#since;
+  }
+
+  get(key: string): Value | undefined {
+    return this.#entries.get(key)?.value;
+  }
+
+  /** The newest is the last to be forgotten. */
+  set(key: string, value: Value, now = Date.now()): void {
+    const entry: Remembered<Value> = { value, at: now };
+    this.#entries.delete(key);
+    this.#entries.set(key, entry);
+    this.#keeper?.put(key, entry);
+    for (const [oldest, { at }] of this.#entries) {
+      const isOld = now - at > this.#keptMs;
+      if (!isOld && this.#entries.size <= this.#most) break;
+      this.#entries.delete(oldest);
+      this.#keeper?.remove(oldest);
+      if (isOld) continue;
+      this.#since = Math.max(this.#since, at);
+      this.#keeper?.keepSince(this.#since);
+    }
+  }
+}
