@@ -1,4 +1,7 @@
-/** Tactics of MITRE ATT&CK for Enterprise by the name that sensors put into tags (`mitre_credential_access`). */
+/**
+ * Tactics of MITRE ATT&CK for Enterprise, version 19, by the name that sensors put into tags (`mitre_credential_access`).
+ * https://attack.mitre.org/versions/v19/tactics/enterprise/
+ */
 const tactics: Readonly<Record<string, string>> = {
   reconnaissance: 'TA0043',
   resource_development: 'TA0042',
@@ -6,7 +9,8 @@ const tactics: Readonly<Record<string, string>> = {
   execution: 'TA0002',
   persistence: 'TA0003',
   privilege_escalation: 'TA0004',
-  defense_evasion: 'TA0005',
+  stealth: 'TA0005',
+  defense_impairment: 'TA0112',
   credential_access: 'TA0006',
   discovery: 'TA0007',
   lateral_movement: 'TA0008',
@@ -16,23 +20,35 @@ const tactics: Readonly<Record<string, string>> = {
   impact: 'TA0040',
 };
 
-/** The ATT&CK ids (`T1555`, `T1059.004`, `TA0006`) that a sensor's tags name, each once, in the tags' order. */
+/**
+ * Version 19 split Defense Evasion, which sensors still name: what hides is Stealth, which kept the id, and what switches defences
+ * off is Defense Impairment: T1562 with all below it, which is T1685 to T1690 now.
+ * https://attack.mitre.org/resources/updates/updates-april-2026/
+ */
+const impairsDefenses = /^T(?:1562|168[5-9]|1690)(?:\.|$)/;
+
+/**
+ * The ATT&CK ids (`T1555`, `T1059.004`, `TA0006`) that a sensor's tags name, each once, in the tags' order: alone, or within a longer
+ * tag (`T1562-impair-defenses`, `MITRE_T1552_unsecured_credentials`, `attack.t1059`). They stay as they are written, also where
+ * version 19 has revoked one.
+ */
 export function mitreIds(tags: readonly string[]): readonly string[] {
-  const ids: string[] = [];
-  for (const tag of tags) {
-    const id = mitreId(tag);
-    if (id !== undefined && !ids.includes(id)) ids.push(id);
-  }
-  return ids;
+  const written = tags.map(idsIn);
+  const evasion = written.some((ids) => ids.some((id) => impairsDefenses.test(id))) ? 'TA0112' : 'TA0005';
+  return [...new Set(written.flatMap((ids, at) => (ids.length > 0 ? ids : tacticOf(tags[at] ?? '', evasion))))];
 }
 
-// Not within the function: each time that a pattern is come to there, one more is made.
-const ownId = /^TA?\d{4}(?:\.\d{3})?$/i;
-const named = /^mitre_./i;
+// Not within the functions: each time that a pattern is come to there, one more is made.
+const idInTag = /(?<![a-z0-9])(?:t[01]\d{3}(?:\.\d{3})?|ta0\d{3})(?![a-z0-9])/gi;
+const tacticTag = /^(?:mitre[_.-]|attack\.)(\w[\w-]*)$/i;
+const none: readonly string[] = [];
 
-function mitreId(tag: string): string | undefined {
-  if (ownId.test(tag)) return tag.toUpperCase();
-  if (!named.test(tag)) return undefined;
-  const name = tag.slice('mitre_'.length).toLowerCase();
-  return Object.hasOwn(tactics, name) ? tactics[name] : undefined;
+function idsIn(tag: string): readonly string[] {
+  return tag.match(idInTag)?.map((id) => id.toUpperCase()) ?? none;
+}
+
+function tacticOf(tag: string, evasion: string): string | readonly string[] {
+  const name = tacticTag.exec(tag)?.[1]?.toLowerCase().replaceAll('-', '_') ?? '';
+  if (name === 'defense_evasion') return evasion;
+  return (Object.hasOwn(tactics, name) ? tactics[name] : undefined) ?? none;
 }

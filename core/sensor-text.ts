@@ -22,6 +22,16 @@ export function sensorText(value: unknown, atMost = 1_024): string | undefined {
   return `${redacted.slice(0, atMost).toWellFormed()} [cut, ${text.length} characters]`;
 }
 
+/**
+ * The first of these that the sensor knows, as it stands. An empty text, which many write for what they do not know, hides no
+ * other field; `??` would stop at it.
+ */
+export function firstKnown(...values: readonly unknown[]): unknown {
+  return values.find((value) => {
+    return value !== undefined && value !== null && !(typeof value === 'string' && unknownWords.has(value.trim()));
+  });
+}
+
 const nameOfObject = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/;
 
 /** A name as Kubernetes allows it for pods, namespaces and nodes (RFC 1123). Anything else is not a name. */
@@ -38,9 +48,13 @@ export function wholeNumber(value: unknown): number | undefined {
 /** RFC 3339, any number of second digits. */
 const rfc3339 = /^\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(?:\.\d{1,12})?(?:[Zz]|[+-]\d{2}:\d{2})$/;
 
+/** How Go writes a time that was never set. https://pkg.go.dev/time#Time.IsZero */
+const zeroTime = /^0001-01-01[Tt ]00:00:00/;
+
 /** The time as the sensor wrote it, nanoseconds and all, if it is one. */
 export function timeText(value: unknown): string | undefined {
-  return typeof value === 'string' && rfc3339.test(value) && !Number.isNaN(Date.parse(value)) ? value : undefined;
+  if (typeof value !== 'string' || !rfc3339.test(value) || zeroTime.test(value)) return undefined;
+  return Number.isNaN(Date.parse(value)) ? undefined : value;
 }
 
 /** The object itself when it is one: neither null nor a list. */

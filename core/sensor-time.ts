@@ -17,6 +17,14 @@ export function timeFromEpoch(value: unknown): string | undefined {
   return new Date(seconds * 1_000).toISOString().replace(/\.\d+Z$/, `${rest}Z`);
 }
 
+/**
+ * RFC 3339 for a count of nanoseconds since 1970, from September 2001 on. Whoever counts in nanoseconds always means the time since
+ * its boot by a smaller count, and 31 years after a boot nobody is there to ask: that is no time of day.
+ */
+export function timeFromNanoseconds(value: unknown): string | undefined {
+  return digitsOf(value)?.length === 19 ? timeFromEpoch(value) : undefined;
+}
+
 function digitsOf(value: unknown): string | undefined {
   if (typeof value === 'string') return /^\d{9,20}$/.test(value) ? value : undefined;
   if (typeof value !== 'number' || !Number.isFinite(value) || value < 1e8 || value >= 1e20) return undefined;

@@ -13,7 +13,7 @@ export interface DecodeContext {
 export type Decoded =
   | { readonly kind: 'alert'; readonly alert: Alert }
   /** The sensor speaks of itself: dropped events, metrics. Never a reason for a playbook. */
-  | { readonly kind: 'health'; readonly sensor: string; readonly host?: string; readonly time: string; readonly text: string }
+  | { readonly kind: 'health'; readonly sensor: string; readonly host?: string; readonly time?: string; readonly text: string }
   /** Read and understood, and no alert: telemetry, the end of an alert, an update of a known one. */
   | { readonly kind: 'ignored'; readonly sensor: string; readonly reason: string }
   /** Not to be read. The reason names the field and is safe to show to the sender. */

@@ -16,7 +16,19 @@ export function ipOf(value: unknown): readonly Observable[] {
   if (typeof value !== 'string' || value.length > 64) return [];
   const bare = value.trim().replace(/^\[([^\]]+)\](?::\d+)?$/, '$1');
   const address = isIP(bare) === 0 ? bare.replace(/:\d+$/, '') : bare;
-  return isIP(address) === 0 ? [] : [{ type: 'ip', value: address }];
+  return isIP(address) === 0 ? [] : [{ type: 'ip', value: plainAddress(address) }];
+}
+
+/** IPv4 within IPv6 is IPv4: one address has one name. https://www.rfc-editor.org/rfc/rfc4291#section-2.5.5.2 */
+const mappedAddress = /^(?:::|(?:0{1,4}:){5})ffff:(?:([\d.]+)|([0-9a-f]{1,4}):([0-9a-f]{1,4}))$/i;
+
+function plainAddress(address: string): string {
+  const [, dotted, high, low] = address.includes(':') ? (mappedAddress.exec(address) ?? []) : [];
+  if (high === undefined || low === undefined) return dotted ?? address;
+  return [high, low]
+    .map((group) => Number.parseInt(group, 16))
+    .map((group) => `${group >> 8}.${group & 255}`)
+    .join('.');
 }
 
 export function domainOf(value: unknown): readonly Observable[] {
@@ -40,40 +52,98 @@ export function userOf(value: unknown): readonly Observable[] {
   return text === undefined ? [] : [{ type: 'user', value: text }];
 }
 
-/** Addresses, absolute paths and hashes anywhere in a value that a sensor gives as an event's arguments. */
+/** Addresses, absolute paths, hashes and hosts anywhere in a value that a sensor gives as an event's arguments. */
 export function observablesIn(value: unknown): readonly Observable[] {
   const found: Observable[] = [];
   let looks = 0;
   const look = (part: unknown, depth: number): void => {
     looks += 1;
     if (looks > looksAtMost || depth > deepest || found.length >= atMost) return;
-    if (typeof part === 'string') found.push(...first(ipOf(part), hashOf(part), pathOf(part)));
-    else if (typeof part === 'object' && part !== null) for (const inner of Object.values(part)) look(inner, depth + 1);
+    if (typeof part === 'string') found.push(...first(ipOf(part), hashOf(part), pathOf(part), observablesInCommand(part)));
+    else if (isWords(part)) {
+      for (const word of part) found.push(...first(ipOf(word), hashOf(word), pathOf(word)));
+      // A path with blanks in it is whole as a word only.
+      found.push(...observablesInCommand(part.filter((word) => !pathWithBlank.test(word)).join(' ')));
+    } else if (typeof part === 'object' && part !== null) for (const inner of Object.values(part)) look(inner, depth + 1);
   };
   look(value, 0);
   return found;
 }
 
-/** Endings that are both a country and a common file's ending (`run.sh`, `build.rs`) are not taken for domains. */
-const endings =
-  'com|net|org|io|dev|app|info|biz|xyz|top|onion|site|online|club|cloud|ru|cn|de|uk|fr|nl|eu|us|co|me|cc|tk|su|in|br|jp|kr|pw|ws|link|live|shop';
-const domainInText = new RegExp(`^(?:[a-z0-9_-]{1,63}\\.)+(?:${endings})$`, 'i');
+const pathWithBlank = /^\/.*\s/;
 
-/** Addresses, hosts of URLs, domains and absolute paths among the words of a command line. */
+/** A command as a list of its words: what they mean, the first one tells. */
+function isWords(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.length > 1 && value.length <= 256 && value.every((word) => typeof word === 'string');
+}
+
+/** What people and programs put between words; a colon, a slash and an at sign stand within a word. */
+const betweenWords = /[\s"'`,;|&<>(){}=]+/;
+const anyMark = /[./:]/;
+
+/** Programs whose words are hosts, whatever they end in, and their options before a file's name. */
+const reachesOut =
+  /(?:^|[\s/;|&"'(])(?:curl|wget|aria2c|nc|ncat|netcat|socat|ssh|scp|sftp|rsync|t?ftp|telnet|ping6?|dig|nslookup|host|nmap)(?=\s|$)/;
+const beforeFile = /^-(?:[oOiTPKE]|-(?:output|output-document|output-file|upload-file|key|cert|cacert|config))$/;
+
+/**
+ * Addresses, hosts and absolute paths among the words of a command line: of URLs, `user@host:/path`, `host:port`, `host/path`, and of
+ * what bash opens as `/dev/tcp/host/port`. What may as well be a file, a version or a package is taken for no host.
+ */
 export function observablesInCommand(commandLine: string | undefined): readonly Observable[] {
-  if (commandLine === undefined) return [];
-  const words = commandLine.slice(0, 4_096).split(/[\s"'`,;|&<>()=]+/, looksAtMost);
-  return words.flatMap((word) => {
-    const host = /^[a-z][a-z0-9+.-]{0,30}:\/\/(?:[^/@]{0,256}@)?(\[[^\]]{1,64}\]|[^/:?#]{1,253})/i.exec(word)?.[1];
-    if (host !== undefined) return first(ipOf(host), domainOf(host));
-    const bare = word.replace(/^[^@]{1,64}@/, '').replace(/:[^/]{0,256}$/, (rest) => (bareIp(word) ? rest : ''));
-    if (domainInText.test(bare)) return domainOf(bare);
-    return first(ipOf(word), ipOf(bare), pathOf(word));
+  if (commandLine === undefined || !anyMark.test(commandLine)) return [];
+  const text = commandLine.slice(0, 4_096);
+  const outward = reachesOut.test(text);
+  const words = text.split(betweenWords, looksAtMost);
+  return words.flatMap((word, at) => {
+    return anyMark.test(word) ? inWord(word, outward && !beforeFile.test(words[at - 1] ?? '')) : [];
   });
 }
 
-function bareIp(word: string): boolean {
-  return isIP(word) !== 0;
+const ofUrl = /^[a-z][a-z0-9+.-]{0,30}:\/\/(?:[^/@]{0,256}@)?(\[[^\]]{1,64}\]|[^/:?#]{1,253})/i;
+const ofBash = /^\/dev\/(?:tcp|udp)\/([^/]{1,253})\//;
+const ofNobody = /^\/dev\/(?:null|zero|stdin|stdout|stderr|tty|fd)(?:\/|$)/;
+const parts = /^(?:([^@/:]{1,64})@)?(\[[0-9a-f:.]{2,64}\]|[^@/:]{1,253})(?::(\d{1,5})(?![^/]))?(.*)$/i;
+
+function inWord(word: string, outward: boolean): readonly Observable[] {
+  const url = ofUrl.exec(word)?.[1] ?? ofBash.exec(word)?.[1];
+  if (url !== undefined) return first(ipOf(url), domainOf(url));
+  if (word.startsWith('/')) return ofNobody.test(word) ? [] : pathOf(word);
+  const [, user, host = word, port, rest = ''] = isIP(word) === 0 ? (parts.exec(word) ?? []) : [];
+  const address = ipOf(host);
+  if (address.length > 0) {
+    // A number behind the slash makes it a network; the address of all of one's own is nobody's.
+    return /^\/\d{1,3}$/.test(rest) ? [] : address.filter(({ value }) => value !== '0.0.0.0' && value !== '::');
+  }
+  const isNamed = user !== undefined || port !== undefined || outward;
+  // `host:file` of a copy; elsewhere, as in `app.wsgi:main`, nothing says that it is a host.
+  if (rest.startsWith(':') && !isNamed) return [];
+  const name = host.replace(/\.$/, '');
+  return isHost(name, { isNamed, isAddress: outward && rest.startsWith('/') }) ? domainOf(name) : [];
+}
+
+/** Endings that, behind a name, are next to never a file's; the last is that of documents (RFC 2606). */
+const endings = new Set(
+  'com net org io dev app info biz xyz top onion site online club cloud ru cn de uk fr nl eu us co me tk su br jp kr pw ws link live shop example'.split(
+    ' ',
+  ),
+);
+const fileEndings = new Set(
+  'sh py rs pl md cc in so zip ps js ts go rb lua java jar war class php html htm css xml json yaml yml toml ini conf cfg env log txt csv sql db out err old orig bak tmp swp lock pid sock service socket timer gz tgz xz bz2 zst tar deb rpm apk whl egg iso img bin exe dll elf ko key pem crt cer csr pub der dat'.split(
+    ' ',
+  ),
+);
+/** Of these there are hosts, too. */
+const alsoHosts = new Set('sh py rs pl md cc in so zip ps'.split(' '));
+const hostName = /^[a-z0-9_][\w-]{0,62}(?:\.[a-z0-9_][\w-]{0,62})+$/i;
+const packageName = /^(?:com|org|net|io|dev|edu)\.[^.]+\./i;
+
+function isHost(name: string, { isNamed, isAddress }: { readonly isNamed: boolean; readonly isAddress: boolean }): boolean {
+  if (!hostName.test(name)) return false;
+  const ending = name.slice(name.lastIndexOf('.') + 1).toLowerCase();
+  if (!isNamed) return endings.has(ending) && !packageName.test(name);
+  if (!/^(?:[a-z]{2,24}|xn--[a-z0-9-]{2,59})$/.test(ending)) return false;
+  return !fileEndings.has(ending) || (isAddress && alsoHosts.has(ending));
 }
 
 function first(...choices: readonly (readonly Observable[])[]): readonly Observable[] {

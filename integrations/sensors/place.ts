@@ -34,21 +34,36 @@ export function nodeName(value: unknown): string | undefined {
   return objectName(typeof value === 'string' ? value.toLowerCase() : undefined);
 }
 
+/** 12 hex digits: what Docker calls a container's host, after the beginning of the container's id. */
+const dockerHostname = /^[0-9a-f]{12}$/;
+
+/** The node by what a sensor takes for its hostname, which in a container of its own is not the node's. */
+export function nodeOfHost(hostname: unknown): string | undefined {
+  const name = nodeName(hostname);
+  return name === undefined || dockerHostname.test(name) ? undefined : name;
+}
+
 /**
  * A container: its id without the runtime's scheme, its image without the digest, the digest alone. `image` may hold all of
- * `registry/name:tag@sha256:…`, `imageId` may hold the digest.
+ * `registry/name:tag@sha256:…`. `digest` is a manifest's, alone or behind its reference. `imageId` is that of a container's status,
+ * which is a reference with the manifest's digest or, bare, the id of the image's configuration, which no registry knows by that.
+ * https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/pod-v1/#PodStatus
  */
 export function containerRef(value: {
   readonly id?: unknown;
   readonly name?: unknown;
   readonly image?: unknown;
+  readonly digest?: unknown;
   readonly imageId?: unknown;
 }): ContainerRef | undefined {
   const id = containerId(value.id);
   const name = known(value.name, 256);
   const written = known(value.image, 512);
-  const image = written?.split('@', 1)[0];
-  const digest = digestIn(written) ?? digestIn(value.imageId);
+  const reference = known(value.imageId, 512)?.replace(/^[a-z0-9.-]{1,32}:\/\//, '');
+  // Where several tags are one image, the runtime may write the configuration's id for the name.
+  const named = written?.startsWith('sha256:') ? (reference?.includes('@') ? reference : undefined) : written;
+  const image = named?.split('@', 1)[0];
+  const digest = digestBehind(written) ?? digestBehind(reference) ?? digestIn(value.digest);
   return present({ id, name, image: image === '' ? undefined : image, digest });
 }
 
@@ -60,6 +75,10 @@ function known(value: unknown, atMost: number): string | undefined {
 function containerId(value: unknown): string | undefined {
   const id = typeof value === 'string' ? value.replace(/^[a-z0-9.-]{1,32}:\/\//, '') : '';
   return id !== 'host' && /^[0-9A-Za-z][\w.-]{0,127}$/.test(id) ? id : undefined;
+}
+
+function digestBehind(reference: string | undefined): string | undefined {
+  return reference?.includes('@') ? digestIn(reference) : undefined;
 }
 
 function digestIn(value: unknown): string | undefined {

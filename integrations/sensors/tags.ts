@@ -5,8 +5,3 @@ export function tagsOf(...values: readonly unknown[]): readonly string[] {
   const list = values.flatMap((value): readonly unknown[] => (Array.isArray(value) ? value.slice(0, 64) : [value]));
   return [...new Set(list.flatMap((tag) => sensorText(tag, 128) ?? []))].slice(0, 64);
 }
-
-/** ATT&CK ids inside longer words, as in `MITRE_T1552_unsecured_credentials_files`. */
-export function techniqueIdsIn(tags: readonly string[]): readonly string[] {
-  return tags.flatMap((tag) => tag.match(/(?<![A-Za-z0-9])TA?\d{4}(?:\.\d{3})?(?!\d)/g) ?? []);
-}

@@ -156,8 +156,8 @@ export class SilenceWatch {
       cluster,
       node,
       observables: [],
-      tags: ['defense_evasion'],
-      mitre: ['T1562.001', 'TA0005'],
+      tags: ['defense_impairment'],
+      mitre: ['T1685', 'TA0112'],
     };
   }
 }

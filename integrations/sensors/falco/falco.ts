@@ -2,8 +2,9 @@ import type { Alert, ContainerRef, ProcessRef } from '../../../core/alert.ts';
 import { type AlertIdentity, alertIdOf } from '../../../core/alert-id.ts';
 import { mitreIds } from '../../../core/mitre.ts';
 import { type DecodeContext, type Decoded, rejected, type Sensor } from '../../../core/sensor.ts';
-import { objectOf, sensorText, timeText, wholeNumber } from '../../../core/sensor-text.ts';
+import { firstKnown, objectOf, sensorText, timeText, wholeNumber } from '../../../core/sensor-text.ts';
 import type { Severity } from '../../../core/severity.ts';
+import { execRequestOf } from '../exec-request.ts';
 import { observablesOf } from './observables.ts';
 import { nodeOf, placeOf } from './place.ts';
 
@@ -26,7 +27,8 @@ const ownMessage = /^falco internal:/i;
 function detect(value: unknown): boolean {
   const event = objectOf(value);
   if (event === undefined || typeof event.rule !== 'string' || typeof event.priority !== 'string') return false;
-  return typeof event.time === 'string' && ['output', 'output_fields', 'message', 'source'].some((key) => key in event);
+  if (typeof event.time === 'string') return ['output', 'output_fields', 'message', 'source'].some((key) => key in event);
+  return typeof event.output === 'string' || objectOf(event.output_fields) !== undefined;
 }
 
 function decode(value: unknown, { cluster }: DecodeContext): readonly Decoded[] {
@@ -85,7 +87,7 @@ function alertOf({ cluster, event, fields, rule, time, output, host }: Parts): A
     ...place,
     ...(container === undefined ? {} : { container }),
     ...(process === undefined ? {} : { process }),
-    observables: observablesOf(fields),
+    observables: observablesOf(fields, process?.commandLine),
     tags,
     mitre: mitreIds(tags),
   };
@@ -111,7 +113,7 @@ function containerOf(fields: Readonly<Record<string, unknown>>): ContainerRef | 
   // Of all 64 digits there is no need: a container is found by how its id begins.
   const id = sensorText(fields['container.id'], 128) ?? sensorText(fields['container.full_id'], 128);
   if (id === 'host') return undefined;
-  const name = sensorText(fields['container.name'], 256);
+  const name = sensorText(fields['container.name'], 256) ?? execOf(fields).container;
   const repository = sensorText(fields['container.image.repository'], 512);
   const tag = sensorText(fields['container.image.tag'], 128);
   const image = repository === undefined ? sensorText(fields['container.image'], 512) : join(repository, tag);
@@ -128,7 +130,7 @@ function join(repository: string, tag: string | undefined): string {
 function processOf(fields: Readonly<Record<string, unknown>>): ProcessRef | undefined {
   const name = sensorText(fields['proc.name'], 256);
   const exe = sensorText(fields['proc.exepath']) ?? sensorText(fields['proc.exe']);
-  const commandLine = sensorText(fields['proc.cmdline'], 4_096);
+  const commandLine = sensorText(fields['proc.cmdline'], 4_096) ?? execOf(fields).command;
   const parent = sensorText(fields['proc.pname'], 256);
   const user = sensorText(fields['user.name'], 256) ?? sensorText(fields['ka.user.name'], 256);
   const pid = wholeNumber(fields['proc.pid']);
@@ -144,12 +146,24 @@ function processOf(fields: Readonly<Record<string, unknown>>): ProcessRef | unde
 }
 
 /**
+ * An exec in the API audit: the whole address where a rule has it, else its parameters, of which each tells its first value.
+ * https://github.com/falcosecurity/plugins/tree/main/plugins/k8saudit#supported-fields
+ */
+function execOf(fields: Readonly<Record<string, unknown>>): { readonly command?: string; readonly container?: string } {
+  const uri = fields['ka.uri'];
+  const told = typeof uri === 'string' ? execRequestOf(uri) : {};
+  const command = told.command ?? sensorText(fields['ka.uri.param[command]']);
+  const container = told.container ?? sensorText(fields['ka.uri.param[container]'], 256);
+  return { ...(command !== undefined && { command }), ...(container !== undefined && { container }) };
+}
+
+/**
  * All fields but the event's time, which the `time` text has exactly and a forwarder may have rounded. The output only
  * where there are no fields: it repeats them.
  */
 function identifyingFields({ fields, event }: Pick<Parts, 'fields' | 'event'>): Pick<AlertIdentity, 'fields' | 'without'> {
   for (const key of Object.keys(fields)) if (!tellsNothing(key, fields[key])) return { fields, without: tellsNothing };
-  return { fields: [event.output ?? event.message ?? null] };
+  return { fields: [firstKnown(event.output, event.message) ?? null] };
 }
 
 const eventTime = /^j?evt\.(?:raw)?time/;

@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import type { Observable } from '../../../core/alert.ts';
 import { sensorText } from '../../../core/sensor-text.ts';
+import { ipOf, observablesInCommand } from '../observables.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -45,13 +46,13 @@ const hashFields = ['proc.exe.sha256', 'proc.hash.sha256', 'evt.arg.sha256'];
 const atMost = 32;
 
 /** What can be looked for elsewhere: addresses, domains, hashes, paths, users. Each once, 32 at most. */
-export function observablesOf(fields: Fields): readonly Observable[] {
+export function observablesOf(fields: Fields, commandLine: string | undefined): readonly Observable[] {
   const found: Observable[] = [];
   const add = (type: Observable['type'], value: string): void => {
     if (!found.some((other) => other.value === value && other.type === type)) found.push({ type, value });
   };
   for (const { type, value } of fromDescriptor(fields['fd.name'])) add(type, value);
-  for (const key of addressFields) for (const part of texts(fields[key])) if (isIP(part) !== 0) add('ip', part);
+  for (const key of addressFields) for (const part of texts(fields[key])) for (const { value } of ipOf(part)) add('ip', value);
   for (const key of domainFields) {
     for (const part of texts(fields[key])) if (isIP(part) === 0 && /^[\w-]+(?:\.[\w-]+)+\.?$/.test(part)) add('domain', part);
   }
@@ -60,6 +61,7 @@ export function observablesOf(fields: Fields): readonly Observable[] {
   }
   for (const key of pathFields) for (const part of texts(fields[key])) if (isPath(part)) add('path', part);
   for (const key of userFields) for (const part of texts(fields[key])) add('user', part);
+  for (const { type, value } of observablesInCommand(commandLine)) add(type, value);
   return found.slice(0, atMost);
 }
 
@@ -69,17 +71,10 @@ function fromDescriptor(value: unknown): readonly Observable[] {
   if (name === undefined) return [];
   const ends = name.split('->');
   if (ends.length === 2 || !isPath(name)) {
-    const addresses = ends.flatMap((end) => addressOf(end) ?? []);
-    if (addresses.length > 0) return addresses.map((address) => ({ type: 'ip', value: address }));
+    const addresses = ends.flatMap(ipOf);
+    if (addresses.length > 0) return addresses;
   }
   return isPath(name) ? [{ type: 'path', value: name }] : [];
-}
-
-function addressOf(end: string): string | undefined {
-  const bare = end.trim().replace(/^\[(.+)\]:\d+$/, '$1');
-  if (isIP(bare) !== 0) return bare;
-  const withoutPort = bare.replace(/:\d+$/, '');
-  return isIP(withoutPort) !== 0 ? withoutPort : undefined;
 }
 
 function isPath(text: string): boolean {

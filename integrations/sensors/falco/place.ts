@@ -1,5 +1,6 @@
 import type { PodRef, WorkloadRef } from '../../../core/alert.ts';
-import { objectName } from '../../../core/sensor-text.ts';
+import { firstKnown, objectName } from '../../../core/sensor-text.ts';
+import { nodeName, nodeOfHost } from '../place.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -17,15 +18,38 @@ const workloadKinds: Readonly<Record<string, string>> = {
 export function placeOf(fields: Fields): { readonly pod?: PodRef; readonly workload?: WorkloadRef } {
   const ran = podThatRan(fields);
   if (ran !== undefined) return ran;
-  const resource = fields['ka.target.resource'];
-  if (resource === 'pods') {
-    const target = podAt(fields['ka.target.namespace'], fields['ka.target.name']);
-    return target === undefined ? {} : { pod: target };
+  const resource = firstKnown(fields['ka.target.resource']);
+  // A name that the API server made up is in its answer only.
+  const target = podAt(fields['ka.target.namespace'], firstKnown(fields['ka.target.name'], fields['ka.resp.name']));
+  if (target === undefined) return {};
+  if (resource === 'pods' || (resource === undefined && isAboutPod(fields))) return { pod: target };
+  const kind = typeof resource === 'string' && Object.hasOwn(workloadKinds, resource) ? workloadKinds[resource] : undefined;
+  return kind === undefined ? {} : { workload: { kind, ...target } };
+}
+
+/** Only pods have these. */
+const podSubresources: readonly unknown[] = [
+  'exec',
+  'attach',
+  'portforward',
+  'ephemeralcontainers',
+  'eviction',
+  'binding',
+  'log',
+];
+
+/**
+ * Rules about pods that are created give the pod's own fields and no resource, that about port forwards gives the subresource.
+ * https://github.com/falcosecurity/plugins/blob/main/plugins/k8saudit/rules/k8s_audit_rules.yaml
+ */
+function isAboutPod(fields: Fields): boolean {
+  if (podSubresources.includes(fields['ka.target.subresource'])) return true;
+  for (const key in fields) {
+    if (!key.startsWith('ka.req.pod.')) continue;
+    const value = fields[key];
+    if (firstKnown(...(Array.isArray(value) ? value : [value])) !== undefined) return true;
   }
-  if (typeof resource !== 'string' || !Object.hasOwn(workloadKinds, resource)) return {};
-  const kind = workloadKinds[resource];
-  const target = podAt(fields['ka.target.namespace'], fields['ka.target.name']);
-  return kind === undefined || target === undefined ? {} : { workload: { kind, ...target } };
+  return false;
 }
 
 /**
@@ -68,10 +92,10 @@ export function nodeOf(event: {
   readonly hostname: unknown;
   readonly fields: Fields;
 }): string | undefined {
-  const named = objectName(event.fields['k8s.node.name']);
+  const named = nodeName(event.fields['k8s.node.name']);
   if (named !== undefined) return named;
   if (Object.keys(event.fields).some((key) => key.startsWith('ka.'))) return undefined;
   if (typeof event.source === 'string' && event.source !== '' && !event.source.startsWith('syscall')) return undefined;
-  const host = objectName(typeof event.hostname === 'string' ? event.hostname.toLowerCase() : undefined);
+  const host = nodeOfHost(event.hostname);
   return host === undefined || nameOfSensorPod.test(host) ? undefined : host;
 }

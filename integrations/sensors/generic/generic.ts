@@ -2,7 +2,7 @@ import type { Alert, Observable, ProcessRef } from '../../../core/alert.ts';
 import { alertIdOf } from '../../../core/alert-id.ts';
 import { mitreIds } from '../../../core/mitre.ts';
 import { type DecodeContext, type Decoded, rejected, type Sensor } from '../../../core/sensor.ts';
-import { objectOf, sensorText, wholeNumber } from '../../../core/sensor-text.ts';
+import { firstKnown, objectOf, sensorText, wholeNumber } from '../../../core/sensor-text.ts';
 import { firstTime } from '../../../core/sensor-time.ts';
 import { distinct, domainOf, hashOf, ipOf, pathOf, userOf } from '../observables.ts';
 import { containerRef, nodeName, podRef, workloadRef } from '../place.ts';
@@ -46,13 +46,13 @@ function alertOf(parts: {
   const sentPod = objectOf(event.pod);
   const pod = podRef({ namespace: sentPod?.namespace, name: sentPod?.name, uid: sentPod?.uid });
   const owner = objectOf(event.workload);
-  const workload = workloadRef({ kind: owner?.kind, namespace: owner?.namespace ?? pod?.namespace, name: owner?.name });
+  const workload = workloadRef({ kind: owner?.kind, namespace: firstKnown(owner?.namespace, pod?.namespace), name: owner?.name });
   const sentContainer = objectOf(event.container);
   const container = containerRef({
     id: sentContainer?.id,
     name: sentContainer?.name,
     image: sentContainer?.image,
-    imageId: sentContainer?.digest,
+    digest: sentContainer?.digest,
   });
   const process = processOf(objectOf(event.process));
   const tags = tagsOf(event.tags);
@@ -91,6 +91,7 @@ const reserved: ReadonlySet<string> = new Set([
   'tetragon',
   'tracee',
   'kubearmor',
+  'kubescape',
   'kubernetes-audit',
   'inspektor-gadget',
   'ocsf',

@@ -2,10 +2,10 @@ import type { Alert, ProcessRef } from '../../../core/alert.ts';
 import { alertIdOf } from '../../../core/alert-id.ts';
 import { mitreIds } from '../../../core/mitre.ts';
 import { type DecodeContext, type Decoded, rejected, type Sensor } from '../../../core/sensor.ts';
-import { objectOf, sensorText, wholeNumber } from '../../../core/sensor-text.ts';
-import { firstTime } from '../../../core/sensor-time.ts';
+import { firstKnown, objectOf, sensorText, timeText, wholeNumber } from '../../../core/sensor-text.ts';
+import { timeFromNanoseconds } from '../../../core/sensor-time.ts';
 import { distinct, domainOf, observablesIn, observablesInCommand, pathOf } from '../observables.ts';
-import { containerRef, nodeName, podRef, workloadRef } from '../place.ts';
+import { containerRef, nodeOfHost, podRef, workloadRef } from '../place.ts';
 import { present } from '../present.ts';
 import { severityOfText } from '../severity-words.ts';
 import { tagsOf } from '../tags.ts';
@@ -17,11 +17,10 @@ const ownKeys = ['mountnsid', 'mntns_id', 'mntnsid', 'mountNsId', 'netnsid', 'ne
 
 function detect(value: unknown): boolean {
   const event = objectOf(value);
-  if (event === undefined || !('timestamp' in event || 'timestamp_raw' in event)) return false;
-  if ('kind' in event || 'eventName' in event || 'class_uid' in event) return false;
+  if (event === undefined || 'kind' in event || 'eventName' in event || 'class_uid' in event) return false;
   const own = ownKeys.some((key) => key in event);
   const enriched = objectOf(event.k8s) !== undefined || objectOf(event.runtime) !== undefined;
-  const acting = 'comm' in event || objectOf(event.proc) !== undefined || 'pid' in event;
+  const acting = 'comm' in event || procOf(event) !== undefined || 'pid' in event;
   return (
     (own && (acting || enriched)) || (objectOf(event.runtime) !== undefined && (acting || objectOf(event.k8s) !== undefined))
   );
@@ -30,10 +29,14 @@ function detect(value: unknown): boolean {
 function decode(value: unknown, { cluster }: DecodeContext): readonly Decoded[] {
   const event = objectOf(value);
   if (event === undefined) return rejected('an event of Inspektor Gadget is a JSON object');
-  const time = firstTime(event.timestamp, event.timestamp_raw);
-  if (time === undefined) return rejected('`timestamp` is neither an RFC 3339 time nor a count of nanoseconds');
+  const time = timeText(event.timestamp) ?? timeFromNanoseconds(event.timestamp) ?? timeFromNanoseconds(event.timestamp_raw);
+  if (time === undefined) {
+    return rejected(
+      '`timestamp` is neither an RFC 3339 time nor a count of nanoseconds since 1970 (a smaller one counts from the boot)',
+    );
+  }
   const k8s = objectOf(event.k8s) ?? event;
-  const node = nodeName(k8s.node ?? event.node);
+  const node = nodeOfHost(firstKnown(k8s.node, event.node));
   const type = sensorText(event.type, 32);
   if (type !== undefined && type !== 'normal' && sensorText(event.message) !== undefined && !('comm' in event)) {
     const text = sensorText(event.message) ?? type;
@@ -52,14 +55,14 @@ function alertOf(parts: {
   const { event, k8s, time, node, cluster } = parts;
   const rule = sensorText(event.gadget, 128)?.replace(/:.*$/, '') ?? gadgetOf(event);
   const runtime = objectOf(event.runtime);
-  const pod = podRef({ namespace: k8s.namespace, name: k8s.podName ?? k8s.pod ?? k8s.podname });
+  const pod = podRef({ namespace: k8s.namespace, name: firstKnown(k8s.podName, k8s.pod, k8s.podname) });
   const owner = objectOf(k8s.owner);
   const workload = pod && workloadRef({ kind: owner?.kind, namespace: pod.namespace, name: owner?.name });
   const container = containerRef({
-    id: runtime?.containerId ?? event.containerid,
-    name: k8s.containerName ?? k8s.container ?? runtime?.containerName ?? runtime?.container,
-    image: runtime?.containerImageName ?? runtime?.containerImage,
-    imageId: runtime?.containerImageDigest,
+    id: firstKnown(runtime?.containerId, event.containerid),
+    name: firstKnown(k8s.containerName, k8s.container, runtime?.containerName, runtime?.container),
+    image: firstKnown(runtime?.containerImageName, runtime?.containerImage),
+    digest: runtime?.containerImageDigest,
   });
   const process = processOf(event);
   const tags = tagsOf(event.tags);
@@ -89,9 +92,9 @@ function alertOf(parts: {
     cluster,
     ...present({ node, pod, container, workload, process }),
     observables: distinct(
-      ...['fname', 'file', 'path', 'fullpath', 'exepath', 'filename'].map((key) => pathOf(event[key])),
+      ...['fname', 'file', 'path', 'fullpath', 'fullPath', 'exepath', 'filename'].map((key) => pathOf(event[key])),
       ...['src', 'dst', 'saddr', 'daddr', 'addr', 'nameserver', 'addresses'].map((key) => observablesIn(event[key])),
-      'qr' in event || 'qtype' in event ? domainOf(event.name) : [],
+      'qr' in event || 'qtype' in event ? domainOf(firstKnown(event.name, event.dnsName)) : [],
       observablesInCommand(process?.commandLine),
     ),
     tags,
@@ -105,14 +108,20 @@ function gadgetOf(event: Fields): string {
   if ('cap' in event) return 'trace_capabilities';
   if ('sig' in event || 'signal' in event) return 'trace_signal';
   if ('args' in event) return 'trace_exec';
-  if ('fname' in event || 'flags_raw' in event) return 'trace_open';
+  // The built-in gadget calls the file `path`.
+  if ('fname' in event || 'flags_raw' in event || ('fd' in event && 'path' in event)) return 'trace_open';
   if ('dst' in event || 'daddr' in event) return 'trace_tcp';
   if ('addr' in event && 'port' in event) return 'trace_bind';
   return 'event';
 }
 
+/** Gadgets of one's own may call it `process`. */
+function procOf(event: Fields): Fields | undefined {
+  return objectOf(event.proc) ?? objectOf(event.process);
+}
+
 function processOf(event: Fields): ProcessRef | undefined {
-  const proc = objectOf(event.proc);
+  const proc = procOf(event);
   const creds = objectOf(proc?.creds);
   const list = argsOf(event.args);
   const words = list.length > 0 ? list.join(' ') : undefined;
@@ -138,9 +147,13 @@ function titleOf(parts: { readonly rule: string; readonly event: Fields; readonl
   const { rule, event, process } = parts;
   const message = sensorText(event.message, 200);
   if (message !== undefined) return message;
-  const about = process?.commandLine ?? sensorText(event.fname, 160) ?? sensorText(event.name, 160);
+  const about = process?.commandLine ?? sensorText(firstKnown(event.fname, event.path, event.name), 160);
   return `${rule}: ${(about ?? process?.name ?? 'an event').slice(0, 180)}`;
 }
 
-/** Events of gadgets as JSON, built-in and from images. https://inspektor-gadget.io/docs/latest */
+/**
+ * Events of gadgets as JSON, built-in and from images. Their times are counts of nanoseconds, which the operator `formatters` makes
+ * those of the clock on the wall; where it does not run, they count from the boot.
+ * https://github.com/inspektor-gadget/inspektor-gadget/blob/main/pkg/operators/formatters/formatters.go
+ */
 export const inspektorGadget: Sensor = { name: 'inspektor-gadget', exactIntegers: true, detect, decode };

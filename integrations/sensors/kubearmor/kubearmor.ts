@@ -1,14 +1,14 @@
-import type { Alert } from '../../../core/alert.ts';
+import type { Alert, Observable, ProcessRef } from '../../../core/alert.ts';
 import { alertIdOf } from '../../../core/alert-id.ts';
 import { mitreIds } from '../../../core/mitre.ts';
 import { type DecodeContext, type Decoded, ignored, rejected, type Sensor } from '../../../core/sensor.ts';
-import { objectOf, sensorText, wholeNumber } from '../../../core/sensor-text.ts';
+import { firstKnown, objectOf, sensorText, wholeNumber } from '../../../core/sensor-text.ts';
 import { firstTime } from '../../../core/sensor-time.ts';
 import type { Severity } from '../../../core/severity.ts';
-import { distinct, observablesIn, observablesInCommand, pathOf } from '../observables.ts';
-import { containerRef, nodeName, podRef, workloadRef } from '../place.ts';
+import { distinct, domainOf, hashOf, ipOf, observablesInCommand, pathOf, userOf } from '../observables.ts';
+import { containerRef, nodeOfHost, podRef, workloadRef } from '../place.ts';
 import { present } from '../present.ts';
-import { tagsOf, techniqueIdsIn } from '../tags.ts';
+import { tagsOf } from '../tags.ts';
 
 type Fields = ReadonlyMap<string, unknown>;
 
@@ -18,16 +18,35 @@ function fieldsOf(value: unknown): Fields | undefined {
   return event && new Map(Object.entries(event).map(([key, field]) => [key.toLowerCase(), field] as const));
 }
 
+/**
+ * The fields of an event. KubeArmor's own Falcosidekick has them in `Detail`, the type in `EventType`, there also as `Alert` or `Log`,
+ * and the owner in three fields. https://github.com/kubearmor/falcosidekick/blob/main/outputs/relay-client.go
+ */
+function eventOf(value: unknown): Fields | undefined {
+  const event = fieldsOf(value);
+  const detail = fieldsOf(event?.get('detail'));
+  if (event === undefined || detail === undefined || !event.has('eventtype')) return event;
+  const known = [...detail].filter(([, field]) => firstKnown(field) !== undefined);
+  const owner = new Map(['ref', 'name', 'namespace'].map((part) => [part, detail.get(`owner${part}`)]));
+  const type = sidekickTypes.get(event.get('eventtype')) ?? event.get('eventtype');
+  return new Map<string, unknown>([...event, ...known, ['type', type], ['owner', Object.fromEntries(owner)]]);
+}
+
+const sidekickTypes: ReadonlyMap<unknown, string> = new Map([
+  ['Alert', 'MatchedPolicy'],
+  ['Log', 'ContainerLog'],
+]);
+const types = /^(?:Matched\w*Policy|SystemEvent|HostLog|ContainerLog)$/;
+
 function detect(value: unknown): boolean {
-  const fields = fieldsOf(value);
-  if (fields === undefined) return false;
-  const type = fields.get('type');
-  if (typeof type !== 'string' || !/^(?:Matched\w*Policy|SystemEvent|HostLog|ContainerLog)$/.test(type)) return false;
-  return fields.has('updatedtime') || (fields.has('timestamp') && (fields.has('operation') || fields.has('policyname')));
+  const fields = eventOf(value);
+  const type = fields?.get('type');
+  if (fields === undefined || typeof type !== 'string' || !types.test(type)) return false;
+  return fields.has('updatedtime') || fields.has('operation') || fields.has('policyname');
 }
 
 function decode(value: unknown, { cluster }: DecodeContext): readonly Decoded[] {
-  const fields = fieldsOf(value);
+  const fields = eventOf(value);
   if (fields === undefined) return rejected('a KubeArmor event is a JSON object');
   const type = sensorText(fields.get('type'), 64);
   if (type === undefined) return rejected('`Type` is missing or not a text');
@@ -35,7 +54,7 @@ function decode(value: unknown, { cluster }: DecodeContext): readonly Decoded[] 
   if (time === undefined) return rejected('`UpdatedTime` is missing or not an RFC 3339 time');
   // Beside a container that it traces itself (Fargate), what it calls the host is the pod.
   const isPod = fields.get('hostname') === fields.get('podname');
-  const node = isPod ? undefined : nodeName(fields.get('hostname'));
+  const node = isPod ? undefined : nodeOfHost(fields.get('hostname'));
   if (fields.get('operation') === 'AlertThreshold' || type === 'SystemEvent') {
     const most = wholeNumber(fields.get('maxalertspersec'));
     const pause = wholeNumber(fields.get('droppingalertsinterval'));
@@ -59,7 +78,11 @@ function alertOf(parts: {
   const owner = fieldsOf(fields.get('owner'));
   const workload =
     pod &&
-    workloadRef({ kind: owner?.get('ref'), namespace: owner?.get('namespace') ?? pod.namespace, name: owner?.get('name') });
+    workloadRef({
+      kind: owner?.get('ref'),
+      namespace: firstKnown(owner?.get('namespace'), pod.namespace),
+      name: owner?.get('name'),
+    });
   const container = containerRef({
     id: fields.get('containerid'),
     name: fields.get('containername'),
@@ -68,19 +91,9 @@ function alertOf(parts: {
   const operation = sensorText(fields.get('operation'), 64);
   const source = sensorText(fields.get('source'), 4_096);
   const resource = sensorText(fields.get('resource'), 4_096);
-  const exe = sensorText(fields.get('processname'));
-  const commandLine = operation === 'Process' ? resource : source;
-  const process = present({
-    name: baseName(exe),
-    exe,
-    commandLine,
-    parent: baseName(sensorText(fields.get('parentprocessname'))),
-    pid: wholeNumber(fields.get('hostpid')) ?? wholeNumber(fields.get('pid')),
-  });
-  const listed = fields.get('atags');
-  const written: unknown = Array.isArray(listed) && listed.length > 0 ? listed : textList(fields.get('tags'));
+  const process = processOf({ fields, operation, source, resource });
   const action = sensorText(fields.get('action'), 64);
-  const tags = tagsOf(written, action === 'Block' ? ['enforced', 'block'] : []);
+  const tags = tagsOf(listOf(fields.get('atags')) ?? listOf(fields.get('tags')), action === 'Block' ? ['enforced', 'block'] : []);
   return {
     id: alertIdOf({
       sensor: 'kubearmor',
@@ -93,19 +106,63 @@ function alertOf(parts: {
     rule,
     severity: severityOf(fields.get('severity')),
     time,
-    title: sensorText(fields.get('message'), 200) ?? headline({ action, operation, resource: resource ?? exe }),
+    title: sensorText(fields.get('message'), 200) ?? headline({ action, operation, resource: resource ?? process?.exe }),
     cluster,
     ...present({ node, pod, container, workload, process }),
     observables: distinct(
       pathOf(resource?.split(' ', 1)[0]),
-      pathOf(exe),
+      pathOf(process?.exe),
       observablesInCommand(resource),
-      observablesInCommand(commandLine),
-      observablesIn(fields.get('data')),
+      observablesInCommand(process?.commandLine),
+      observablesInData(fields.get('data')),
+      observablesInData(fields.get('eventdata')),
+      userOf(fields.get('username')),
     ),
     tags,
-    mitre: [...new Set([...mitreIds(tags), ...techniqueIdsIn(tags)])],
+    mitre: mitreIds(tags),
   };
+}
+
+/** To 2021 there was no `ProcessName`: what ran is in the resource of an operation `Process`, else in the source. */
+function processOf(event: {
+  readonly fields: Fields;
+  readonly operation: string | undefined;
+  readonly source: string | undefined;
+  readonly resource: string | undefined;
+}): ProcessRef | undefined {
+  const { fields, operation, source, resource } = event;
+  const isStart = operation === 'Process';
+  const commandLine = isStart ? resource : source;
+  const named = sensorText(fields.get('processname'));
+  const [called] = commandLine?.split(' ', 1) ?? [];
+  const exe = named ?? (called?.startsWith('/') ? sensorText(called) : undefined);
+  const caller = isStart && named === undefined ? source?.split(' ', 1)[0] : undefined;
+  return present({
+    name: baseName(named ?? called),
+    exe,
+    commandLine,
+    parent: baseName(sensorText(fields.get('parentprocessname')) ?? caller),
+    user: sensorText(fields.get('username'), 256),
+    pid: wholeNumber(fields.get('hostpid')) ?? wholeNumber(fields.get('pid')),
+  });
+}
+
+/**
+ * `kfunc=UDP_SENDMSG,domain=c2.example,daddr=203.0.113.9,qtype=A`, or the same as an object.
+ * https://github.com/kubearmor/KubeArmor/blob/main/KubeArmor/monitor/logUpdate.go
+ */
+function observablesInData(data: unknown): readonly Observable[] {
+  const pairs: readonly (readonly [string, unknown])[] =
+    typeof data === 'string'
+      ? data
+          .slice(0, 4_096)
+          .split(/[\s,]+/, 64)
+          .map((pair) => [pair.split('=', 1)[0] ?? '', pair.slice(pair.indexOf('=') + 1)])
+      : Object.entries(objectOf(data) ?? {}).slice(0, 64);
+  return pairs.flatMap(([key, value]) => {
+    const host = key.toLowerCase() === 'domain' ? domainOf(value) : [];
+    return [host, ipOf(value), pathOf(value), hashOf(value)].find((found) => found.length > 0) ?? [];
+  });
 }
 
 /** 1 to 10, as a text. https://docs.kubearmor.io/kubearmor/documentation/security_policy_specification */
@@ -115,8 +172,15 @@ function severityOf(value: unknown): Severity {
   return level >= 9 ? 'critical' : level >= 7 ? 'high' : level >= 4 ? 'medium' : level >= 2 ? 'low' : 'info';
 }
 
+/** A list, `MITRE,X`, or as Go prints a list: `[MITRE X]`. */
+function listOf(value: unknown): readonly unknown[] | undefined {
+  const list: readonly unknown[] = Array.isArray(value) ? value : textList(value);
+  return list.length === 0 ? undefined : list;
+}
+
 function textList(value: unknown): readonly string[] {
-  return typeof value === 'string' ? value.split(',', 64) : [];
+  if (typeof value !== 'string' || value.trim() === '') return [];
+  return /^\[.*\]$/s.test(value) ? value.slice(1, -1).split(' ', 64) : value.split(',', 64);
 }
 
 function baseName(path: string | undefined): string | undefined {

@@ -50,7 +50,8 @@ function decodeEvent(value: unknown, { cluster }: DecodeContext): readonly Decod
   if (time === undefined) return rejected('`requestReceivedTimestamp` is missing or not an RFC 3339 time');
   const { pod, workload, node } = placeOf(request);
   const { user, sourceIps, refused } = request;
-  const process = present({ user });
+  const process = present({ user, commandLine: request.command });
+  const container = present({ name: request.container });
   const apiRequest = apiRequestOf(event, request);
   const name = refused ? `${rule.name} (refused)` : rule.name;
   const alert: Alert = {
@@ -64,6 +65,7 @@ function decodeEvent(value: unknown, { cluster }: DecodeContext): readonly Decod
     cluster,
     ...(node !== undefined && { node }),
     ...(pod && { pod }),
+    ...(container && { container }),
     ...(workload && { workload }),
     ...(process && { process }),
     ...(apiRequest && { apiRequest }),

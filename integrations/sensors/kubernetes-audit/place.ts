@@ -1,4 +1,5 @@
 import type { PodRef, WorkloadRef } from '../../../core/alert.ts';
+import { firstKnown } from '../../../core/sensor-text.ts';
 import { nodeName, podRef, workloadRef } from '../place.ts';
 import { type AuditRequest, extraText } from './request.ts';
 
@@ -25,7 +26,7 @@ export function placeOf(request: AuditRequest): Place {
   const { resource, namespace, name, uid, answered, extra } = request;
   if (resource === 'pods') {
     const made = metadataOf(answered);
-    const pod = podRef({ namespace, name: name ?? made?.name, uid: uid ?? made?.uid });
+    const pod = podRef({ namespace, name: name ?? made?.name, uid: firstKnown(uid, made?.uid) });
     return pod === undefined ? {} : { pod };
   }
   if (resource === 'nodes') {

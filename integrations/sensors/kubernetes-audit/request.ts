@@ -1,4 +1,5 @@
 import { objectName, objectOf, sensorText, wholeNumber } from '../../../core/sensor-text.ts';
+import { execRequestOf } from '../exec-request.ts';
 
 export type Fields = Readonly<Record<string, unknown>>;
 
@@ -17,8 +18,9 @@ export interface AuditRequest {
   readonly namespace: string | undefined;
   readonly name: string | undefined;
   readonly uid: unknown;
-  /** What an exec runs, from the address. */
+  /** What an exec runs, and the container that a request for a pod names, both from the address. */
   readonly command: string | undefined;
+  readonly container: string | undefined;
   /** Only at the levels Request and RequestResponse. */
   readonly body: Fields | undefined;
   readonly answered: Fields | undefined;
@@ -32,6 +34,7 @@ export function requestOf(event: Fields): AuditRequest {
   const user = objectOf(event.impersonatedUser) ?? objectOf(event.user);
   const code = wholeNumber(objectOf(event.responseStatus)?.code);
   const path = typeof event.requestURI === 'string' ? event.requestURI.slice(0, 8_192) : '';
+  const { command, container } = execRequestOf(path);
   const decision = objectOf(event.annotations)?.['authorization.k8s.io/decision'];
   const ips: readonly unknown[] = Array.isArray(event.sourceIPs) ? event.sourceIPs.slice(0, 16) : [];
   const groups: readonly unknown[] = Array.isArray(user?.groups) ? user.groups.slice(0, 64) : [];
@@ -48,20 +51,13 @@ export function requestOf(event: Fields): AuditRequest {
     namespace: objectName(target?.namespace),
     name: sensorText(target?.name, 253),
     uid: target?.uid,
-    command: commandIn(path),
+    command,
+    container: target?.resource === 'pods' ? container : undefined,
     body: objectOf(event.requestObject),
     answered: objectOf(event.responseObject),
     code,
     refused: decision === 'forbid' || code === 401 || code === 403,
   };
-}
-
-/** `…/exec?command=sh&command=-c&command=id` → `sh -c id` */
-function commandIn(path: string): string | undefined {
-  const query = path.split('?', 2)[1];
-  if (query === undefined) return undefined;
-  const words = new URLSearchParams(query).getAll('command');
-  return words.length === 0 ? undefined : sensorText(words.slice(0, 256).join(' '), 1_024);
 }
 
 /** The first of an authenticator's list of texts. */

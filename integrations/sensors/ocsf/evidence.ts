@@ -1,5 +1,5 @@
 import type { Observable, ProcessRef } from '../../../core/alert.ts';
-import { objectOf, sensorText, wholeNumber } from '../../../core/sensor-text.ts';
+import { firstKnown, objectOf, sensorText, wholeNumber } from '../../../core/sensor-text.ts';
 import { distinct, domainOf, hashOf, ipOf, observablesInCommand, pathOf, userOf } from '../observables.ts';
 import { present } from '../present.ts';
 import { type Fields, listOf } from './place.ts';
@@ -10,8 +10,7 @@ export function actorOf(event: Fields, evidences: readonly Fields[]): ProcessRef
   const process = [...evidences, event, ...actors]
     .map((holder) => objectOf(holder?.process))
     .find((found) => found !== undefined);
-  const user =
-    objectOf(process?.user)?.name ?? actors.map((actor) => objectOf(actor?.user)?.name).find((name) => name !== undefined);
+  const user = firstKnown(objectOf(process?.user)?.name, ...actors.map((actor) => objectOf(actor?.user)?.name));
   return present({
     name: sensorText(process?.name, 256),
     exe: sensorText(objectOf(process?.file)?.path),

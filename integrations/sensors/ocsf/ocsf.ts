@@ -30,10 +30,10 @@ function decode(value: unknown, { cluster }: DecodeContext): readonly Decoded[] 
   const kind = wholeNumber(event.class_uid);
   if (kind === undefined) return rejected('`class_uid` is missing or not a whole number');
   const finding = objectOf(event.finding_info) ?? objectOf(event.finding);
+  if (kind !== apiActivity && !isDetection(kind, finding)) return ignored('ocsf', `class ${kind}: no detection`);
   const time = firstTime(event.time_dt, event.time, finding?.created_time_dt, finding?.created_time);
   if (time === undefined) return rejected('`time` is neither a count since 1970 nor an RFC 3339 time');
   if (kind === apiActivity) return [{ kind: 'alert', alert: alertOf({ event, finding: {}, kind, time, cluster }) }];
-  if (!findingClasses.includes(kind)) return ignored('ocsf', `class ${kind}: no detection`);
   // The type is the class and, in its last two digits, the activity.
   const activity = noBeginning[wholeNumber(event.activity_id) ?? (wholeNumber(event.type_uid) ?? 0) % 100];
   if (activity !== undefined) return ignored('ocsf', activity);
@@ -41,6 +41,14 @@ function decode(value: unknown, { cluster }: DecodeContext): readonly Decoded[] 
   if (status !== undefined && isStatus(event, status)) return ignored('ocsf', `a finding that is ${status}`);
   if (finding === undefined) return rejected('`finding_info` is missing or not an object');
   return [{ kind: 'alert', alert: alertOf({ event, finding, kind, time, cluster }) }];
+}
+
+/**
+ * A vendor's own class has the vendor's number before it (996 is SentinelOne's, whose alerts are class 99602001), and is a detection if
+ * it says what was found. https://github.com/ocsf/ocsf-schema/blob/main/extensions.md
+ */
+function isDetection(kind: number, finding: Fields | undefined): boolean {
+  return findingClasses.includes(kind) || (kind >= 100_000 && finding !== undefined);
 }
 
 /** The ids of `state` and `status` changed their meaning between versions: the word beside the id decides where there is one. */

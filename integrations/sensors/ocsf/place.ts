@@ -1,6 +1,6 @@
 import type { ContainerRef, PodRef, WorkloadRef } from '../../../core/alert.ts';
-import { objectOf } from '../../../core/sensor-text.ts';
-import { containerRef, nodeName, podRef, workloadRef } from '../place.ts';
+import { firstKnown, objectOf } from '../../../core/sensor-text.ts';
+import { containerRef, nodeName, nodeOfHost, podRef, workloadRef } from '../place.ts';
 
 export type Fields = Readonly<Record<string, unknown>>;
 
@@ -48,9 +48,10 @@ export function placeOf(event: Fields, evidences: readonly Fields[]): Place {
   );
   const image = objectOf(sent?.image);
   const container =
-    sent && containerRef({ id: sent.uid, name: sent.name, image: imageName(image), imageId: image?.uid ?? sent.image_digest });
+    sent &&
+    containerRef({ id: sent.uid, name: sent.name, image: imageName(image), digest: firstKnown(image?.uid, sent.image_digest) });
   const host = listOf(event.observables).find(({ name }) => name === 'hostname')?.value;
-  const node = nodeName(ofType('node')?.name ?? objectOf(event.device)?.hostname ?? host);
+  const node = nodeName(ofType('node')?.name) ?? nodeOfHost(firstKnown(objectOf(event.device)?.hostname, host));
   return {
     ...(node !== undefined && { node }),
     ...(pod && { pod }),
@@ -65,5 +66,6 @@ function containerIn(evidence: Fields): Fields | undefined {
 
 function imageName(image: Fields | undefined): unknown {
   if (typeof image?.name !== 'string') return undefined;
-  return typeof image.tag === 'string' && !image.name.includes(':') ? `${image.name}:${image.tag}` : image.name;
+  const tag = firstKnown(image.tag);
+  return typeof tag === 'string' && !image.name.includes(':') ? `${image.name}:${tag}` : image.name;
 }

@@ -2,13 +2,13 @@ import type { Alert } from '../../../core/alert.ts';
 import { alertIdOf } from '../../../core/alert-id.ts';
 import { mitreIds } from '../../../core/mitre.ts';
 import { type DecodeContext, type Decoded, ignored, rejected, type Sensor } from '../../../core/sensor.ts';
-import { objectOf, sensorText, wholeNumber } from '../../../core/sensor-text.ts';
+import { firstKnown, objectOf, sensorText, wholeNumber } from '../../../core/sensor-text.ts';
 import { firstTime } from '../../../core/sensor-time.ts';
 import type { Severity } from '../../../core/severity.ts';
 import { distinct, hashOf, observablesIn, observablesInCommand, pathOf, userOf } from '../observables.ts';
-import { containerRef, nodeName, podRef, workloadRef } from '../place.ts';
+import { containerRef, nodeOfHost, podRef, workloadRef } from '../place.ts';
 import { severityOfText } from '../severity-words.ts';
-import { tagsOf, techniqueIdsIn } from '../tags.ts';
+import { tagsOf } from '../tags.ts';
 import { commandLineOf, processRef } from './process.ts';
 import { titleOf } from './title.ts';
 
@@ -39,7 +39,8 @@ function decode(value: unknown, { cluster }: DecodeContext): readonly Decoded[] 
   const process = objectOf(body.process);
   const time = firstTime(event.time, process?.start_time);
   if (time === undefined) return rejected('`time` is missing or not an RFC 3339 time');
-  const node = nodeName(event.node_name);
+  // Where NODE_NAME is not set, it is the hostname.
+  const node = nodeOfHost(event.node_name);
   if (kind === 'test') return ignored('tetragon', 'a test event');
   if (!processKind.test(kind)) return [healthOf({ kind, body, time, node })];
   if (process === undefined) return rejected(`\`${kind}.process\` is missing or not an object`);
@@ -122,7 +123,7 @@ function alertOf(parts: {
       userOf(user),
     ),
     tags,
-    mitre: [...new Set([...mitreIds(tags), ...techniqueIdsIn(tags)])],
+    mitre: mitreIds(tags),
   };
 }
 
@@ -130,7 +131,7 @@ function alertOf(parts: {
 function ruleOf(kind: string, body: Fields): string {
   const policy = sensorText(body.policy_name, 256);
   if (policy !== undefined) return policy;
-  const hook = sensorText(body.function_name ?? body.event ?? body.symbol, 128);
+  const hook = sensorText(firstKnown(body.function_name, body.event, body.symbol), 128);
   return hook === undefined ? kind : `${kind}:${hook}`;
 }
 

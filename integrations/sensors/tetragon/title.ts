@@ -1,4 +1,4 @@
-import { objectOf, sensorText, wholeNumber } from '../../../core/sensor-text.ts';
+import { firstKnown, objectOf, sensorText, wholeNumber } from '../../../core/sensor-text.ts';
 import { commandLineOf } from './process.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -30,12 +30,18 @@ function happened({ kind, body, process }: { readonly kind: string; readonly bod
       return `${binary} hit ${hook(body.subsys)}/${hook(body.event)}`;
     case 'process_uprobe':
     case 'process_usdt':
-      return `${binary} called ${hook(body.symbol ?? body.name)} in ${hook(body.path)}`;
+      return `${binary} called ${hook(firstKnown(body.symbol, body.name))}${placeOf(body.path)}`;
     case 'process_loader':
-      return `${binary} loaded ${hook(body.path)}`;
+      return `${binary} loaded ${sensorText(body.path, 80) ?? 'a library without a path'}`;
     default:
       return `${binary} called ${hook(body.function_name)}${targetOf(body.args)}`;
   }
+}
+
+/** The library or program; none where the probe was set by an offset alone. */
+function placeOf(path: unknown): string {
+  const place = sensorText(path, 80);
+  return place === undefined ? '' : ` in ${place}`;
 }
 
 function endOf(body: Fields): string {

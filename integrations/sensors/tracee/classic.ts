@@ -2,19 +2,21 @@ import type { Alert } from '../../../core/alert.ts';
 import { alertIdOf } from '../../../core/alert-id.ts';
 import { mitreIds } from '../../../core/mitre.ts';
 import { type Decoded, ignored, rejected } from '../../../core/sensor.ts';
-import { objectOf, sensorText, wholeNumber } from '../../../core/sensor-text.ts';
-import { firstTime } from '../../../core/sensor-time.ts';
+import { firstKnown, objectOf, sensorText, wholeNumber } from '../../../core/sensor-text.ts';
+import { timeFromNanoseconds } from '../../../core/sensor-time.ts';
 import { distinct, observablesIn, pathOf } from '../observables.ts';
-import { containerRef, nodeName, podRef } from '../place.ts';
+import { containerRef, nodeOfHost, podRef } from '../place.ts';
 import { present } from '../present.ts';
 import { tagsOf } from '../tags.ts';
-import { tacticTag, traceeSeverity } from './severity.ts';
+import { attackOf, tacticTag } from './attack.ts';
+import { traceeSeverity } from './severity.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
 
 /** One event as `trace.Event` is written: flat to 0.12, with `container` and `kubernetes` from 0.13 on. */
 export function isClassic(event: Fields): boolean {
-  return typeof event.eventName === 'string' && 'timestamp' in event && ('processName' in event || 'eventId' in event);
+  if (typeof event.eventName !== 'string' || !('processName' in event || 'eventId' in event)) return false;
+  return 'timestamp' in event || ['hostName', 'argsNum', 'threadId', 'processId'].some((key) => key in event);
 }
 
 export function decodeClassic(event: Fields, cluster: string): readonly Decoded[] {
@@ -22,8 +24,10 @@ export function decodeClassic(event: Fields, cluster: string): readonly Decoded[
   if (!isSignature(event, properties)) return ignored('tracee', 'an event that no signature made: telemetry');
   const rule = sensorText(event.eventName, 256);
   if (rule === undefined) return rejected('`eventName` is empty');
-  const time = firstTime(event.timestamp);
-  if (time === undefined) return rejected('`timestamp` is not a count of nanoseconds since 1970');
+  const time = timeFromNanoseconds(event.timestamp);
+  if (time === undefined) {
+    return rejected('`timestamp` is missing or not a count of nanoseconds since 1970 (a smaller one counts from the boot)');
+  }
   return [{ kind: 'alert', alert: alertOf({ event, properties, rule, time, cluster }) }];
 }
 
@@ -44,24 +48,28 @@ function alertOf(parts: {
 }): Alert {
   const { event, properties, rule, time, cluster } = parts;
   const metadata = objectOf(event.metadata);
-  const inPod = objectOf(event.kubernetes) ?? event;
+  const inPod = objectOf(event.kubernetes);
   const inContainer = objectOf(event.container);
-  const pod = podRef({ namespace: inPod.podNamespace, name: inPod.podName, uid: inPod.podUID });
-  const container = containerRef({
-    id: inContainer?.id ?? event.containerId,
-    name: inContainer?.name ?? event.containerName,
-    image: inContainer?.image ?? event.containerImage,
-    imageId: inContainer?.imageDigest ?? event.containerImageDigest,
+  const pod = podRef({
+    namespace: firstKnown(inPod?.podNamespace, event.podNamespace),
+    name: firstKnown(inPod?.podName, event.podName),
+    uid: firstKnown(inPod?.podUID, event.podUID),
   });
-  const node = nodeOf({ host: event.hostName, pod: pod?.name, container: container?.id });
+  const container = containerRef({
+    id: firstKnown(inContainer?.id, event.containerId),
+    name: firstKnown(inContainer?.name, event.containerName),
+    image: firstKnown(inContainer?.image, event.containerImage),
+    digest: firstKnown(inContainer?.imageDigest, event.containerImageDigest),
+  });
+  const node = pod === undefined && container?.id === undefined ? nodeOf(event.hostName) : undefined;
   const exe = sensorText(objectOf(event.executable)?.path);
   const process = present({
     name: sensorText(event.processName, 256),
     exe,
     pid: wholeNumber(event.hostProcessId) ?? wholeNumber(event.processId),
   });
-  const tags = tagsOf(properties?.signatureID ?? metadata?.ID, tacticTag(sensorText(properties?.Category, 64)), metadata?.Tags);
-  const external = typeof properties?.external_id === 'string' ? [properties.external_id] : [];
+  const { tactic, technique } = attackOf(properties ?? {});
+  const tags = tagsOf(firstKnown(properties?.signatureID, metadata?.ID), tacticTag(tactic), metadata?.Tags);
   return {
     id: alertIdOf({
       sensor: 'tracee',
@@ -86,20 +94,15 @@ function alertOf(parts: {
     ...(process && { process }),
     observables: distinct(observablesIn(event.args), pathOf(exe)),
     tags,
-    mitre: mitreIds([...external, ...tags]),
+    mitre: mitreIds([...(technique === undefined ? [] : [technique]), ...tags]),
   };
 }
 
-/** `hostName` is what the process sees: in a container, often the name of the pod or the beginning of the container's id. */
-function nodeOf({
-  host,
-  pod,
-  container,
-}: {
-  readonly host: unknown;
-  readonly pod: string | undefined;
-  readonly container: string | undefined;
-}): string | undefined {
-  const name = nodeName(host);
-  return name === undefined || name === pod || container?.startsWith(name) ? undefined : name;
+/**
+ * `hostName` is the name that the process sees, in 16 bytes with the zero at the end: in a container that of the pod or of the
+ * container, and of 15 characters most likely the beginning of a longer one.
+ * https://github.com/aquasecurity/tracee/blob/main/types/trace/trace.go and TASK_COMM_LEN for `uts_name` in pkg/ebpf/c/types.h
+ */
+function nodeOf(host: unknown): string | undefined {
+  return typeof host === 'string' && host.length >= 15 ? undefined : nodeOfHost(host);
 }

@@ -8,15 +8,3 @@ export function traceeSeverity(value: unknown): Severity {
   const level = typeof value === 'string' && /^\d$/.test(value) ? Number(value) : value;
   return (typeof level === 'number' ? levels[level] : severityOfText(value)) ?? 'unknown';
 }
-
-/** `defense-evasion`, `Defense Evasion` → the tag that stands for the tactic. */
-export function tacticTag(name: string | undefined): readonly string[] {
-  return name === undefined
-    ? []
-    : [
-        `mitre_${name
-          .trim()
-          .toLowerCase()
-          .replaceAll(/[\s-]+/g, '_')}`,
-      ];
-}

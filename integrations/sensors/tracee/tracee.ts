@@ -1,13 +1,18 @@
 import { type DecodeContext, type Decoded, rejected, type Sensor } from '../../../core/sensor.ts';
-import { objectOf } from '../../../core/sensor-text.ts';
+import { firstKnown, objectOf } from '../../../core/sensor-text.ts';
 import { decodeClassic, isClassic } from './classic.ts';
 import { decodeV1beta1, isV1beta1 } from './v1beta1.ts';
 
-/** What tracee-rules posted: the finding around the event. */
+/**
+ * What tracee-rules posted: the finding around the event that caused it, under both its names. That event (`ptrace`) is not what was
+ * found: the signature is. https://github.com/aquasecurity/tracee/blob/main/types/detect/detect.go (`Finding`)
+ */
 function findingOf(value: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> | undefined {
-  const event = objectOf(value.Context);
+  const event = objectOf(value.Context) ?? objectOf(objectOf(value.Event)?.Payload);
   const metadata = objectOf(value.SigMetadata);
-  return event && metadata && { ...event, metadata };
+  if (event === undefined || metadata === undefined) return undefined;
+  const eventName = firstKnown(metadata.EventName, metadata.Name, metadata.ID, event.eventName);
+  return { ...event, eventName, metadata, args: [event.args, value.Data] };
 }
 
 function detect(value: unknown): boolean {

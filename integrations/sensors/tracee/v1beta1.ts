@@ -2,20 +2,22 @@ import type { Alert, ProcessRef } from '../../../core/alert.ts';
 import { alertIdOf } from '../../../core/alert-id.ts';
 import { mitreIds } from '../../../core/mitre.ts';
 import { type Decoded, ignored, rejected } from '../../../core/sensor.ts';
-import { objectOf, sensorText, wholeNumber } from '../../../core/sensor-text.ts';
-import { firstTime } from '../../../core/sensor-time.ts';
+import { firstKnown, objectOf, sensorText, timeText, wholeNumber } from '../../../core/sensor-text.ts';
+import { timeFromNanoseconds } from '../../../core/sensor-time.ts';
 import { distinct, observablesIn, pathOf } from '../observables.ts';
 import { containerRef, podRef } from '../place.ts';
 import { present } from '../present.ts';
 import { tagsOf } from '../tags.ts';
-import { tacticTag, traceeSeverity } from './severity.ts';
+import { tacticTag } from './attack.ts';
+import { traceeSeverity } from './severity.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
 
 /** protojson of `tracee.v1beta1.Event`. https://github.com/aquasecurity/tracee/blob/main/api/v1beta1/event.proto */
 export function isV1beta1(event: Fields): boolean {
-  if (typeof event.name !== 'string' || !('timestamp' in event) || 'eventName' in event || 'specversion' in event) return false;
-  return workloadOf(event) !== undefined || objectOf(event.threat) !== undefined;
+  if (typeof event.name !== 'string' || 'eventName' in event || 'specversion' in event) return false;
+  if (objectOf(event.threat) !== undefined && workloadOf(event) !== undefined) return true;
+  return 'timestamp' in event && (objectOf(event.threat) !== undefined || workloadOf(event) !== undefined);
 }
 
 /** Process, container and pod: `workload`, which was called `context` before it was renamed (0.20 to 0.23, from its gRPC stream). */
@@ -31,8 +33,8 @@ export function decodeV1beta1(event: Fields, cluster: string): readonly Decoded[
   if (threat === undefined) return ignored('tracee', 'an event without a threat: telemetry');
   const rule = sensorText(event.name, 256);
   if (rule === undefined) return rejected('`name` is empty');
-  const time = firstTime(event.timestamp);
-  if (time === undefined) return rejected('`timestamp` is not an RFC 3339 time');
+  const time = timeText(event.timestamp) ?? timeFromNanoseconds(event.timestamp);
+  if (time === undefined) return rejected('`timestamp` is missing or not an RFC 3339 time');
   return [{ kind: 'alert', alert: alertOf({ event, threat, rule, time, cluster }) }];
 }
 
@@ -49,13 +51,14 @@ function alertOf(parts: {
   const inPod = objectOf(k8s?.pod);
   const inContainer = objectOf(workload?.container);
   const image = objectOf(inContainer?.image);
-  const digests: unknown = image?.repo_digests ?? image?.repoDigests;
+  const digests: unknown = firstKnown(image?.repo_digests, image?.repoDigests);
   const pod = podRef({ namespace: objectOf(k8s?.namespace)?.name, name: inPod?.name, uid: inPod?.uid });
   const container = containerRef({
     id: inContainer?.id,
     name: inContainer?.name,
     image: image?.name,
-    imageId: Array.isArray(digests) && digests.length > 0 ? digests[0] : image?.id,
+    digest: Array.isArray(digests) ? digests[0] : undefined,
+    imageId: image?.id,
   });
   const acting = objectOf(workload?.process);
   const process = acting && processOf(acting);
@@ -81,7 +84,7 @@ function alertOf(parts: {
     ...(process && { process }),
     observables: distinct(
       observablesIn(event.data),
-      observablesIn(objectOf(event.detected_from ?? event.detectedFrom)?.data),
+      observablesIn(objectOf(firstKnown(event.detected_from, event.detectedFrom))?.data),
       pathOf(process?.exe),
     ),
     tags,
@@ -95,7 +98,7 @@ function processOf(acting: Fields): ProcessRef | undefined {
   return present({
     name: sensorText(thread?.name, 256) ?? exe?.split('/').at(-1),
     exe,
-    user: sensorText(objectOf(acting.real_user ?? acting.realUser)?.name, 256),
+    user: sensorText(objectOf(firstKnown(acting.real_user, acting.realUser))?.name, 256),
     pid: wholeNumber(acting.host_pid ?? acting.hostPid) ?? wholeNumber(acting.pid),
   });
 }

@@ -48,6 +48,31 @@ describe('a firing alert', () => {
     ['whatever', 'unknown'],
   ])('severity %p is %s', (severity, expected) => expect(alertOf(withLabels({ severity })).severity).toBe(expected));
 
+  test('has what is beside an empty label', () => {
+    const labels = {
+      namespace: 'shop',
+      pod: '',
+      pod_name: 'cart-1',
+      container: '',
+      container_name: 'app',
+      node: '',
+      nodename: 'w-1',
+    };
+    expect(alertOf(withLabels({ ...labels, proc_cmdline: 'nc 203.0.113.9 4444' }))).toMatchObject({
+      node: 'w-1',
+      pod: { namespace: 'shop', name: 'cart-1' },
+      container: { name: 'app' },
+      observables: [{ type: 'ip', value: '203.0.113.9' }],
+    });
+  });
+
+  test('without a time is told so', () => {
+    const { startsAt: _starts, ...rest } = first;
+    expect(itemsOf({ ...message, alerts: [rest] })).toMatchObject([
+      { kind: 'rejected', reason: expect.stringContaining('`startsAt`') },
+    ]);
+  });
+
   test('is known again when it is repeated, whatever else changed', () => {
     const again = { ...first, annotations: { summary: 'now 8 times' }, generatorURL: 'x' };
     expect(alertOf({ ...message, groupKey: 'other', alerts: [again] }).id).toBe(alertOf(message).id);

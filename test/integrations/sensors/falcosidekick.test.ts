@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { alertOf, fixture } from './read.ts';
+import { alertOf, fixture, itemsOf } from './read.ts';
 
 const event = JSON.parse(fixture('falcosidekick/rw-webhook-uuid-customfields.json'));
 
@@ -31,7 +31,14 @@ describe('what Falcosidekick forwards', () => {
   });
 
   test('without a priority has no known severity', () => {
-    expect(alertOf(fixture('falcosidekick/rw-webhook-empty-priority.json')).severity).toBe('unknown');
+    const event = JSON.parse(fixture('falcosidekick/rw-webhook-empty-priority.json'));
+    expect(alertOf({ ...event, time: '2026-06-01T10:00:00Z' }).severity).toBe('unknown');
+  });
+
+  test('with a time that was never set is told so', () => {
+    expect(itemsOf(fixture('falcosidekick/rw-webhook-empty-priority.json'))).toMatchObject([
+      { kind: 'rejected', reason: expect.stringContaining('`time`') },
+    ]);
   });
 
   test('as a test says that it is one', () => {

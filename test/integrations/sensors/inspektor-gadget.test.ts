@@ -92,6 +92,46 @@ describe('an event', () => {
     expect(alertOf({ ...image, gadget: 'trace_ssl' }, { severities }).severity).toBe('low');
   });
 
+  test('of a built-in trace of opened files is of that rule', () => {
+    expect(alertOf(fixture('inspektor-gadget/rw-legacy-trace-open.json'))).toMatchObject({
+      rule: 'trace_open',
+      title: 'trace_open: /etc/shadow',
+      observables: [{ type: 'path', value: '/etc/shadow' }],
+    });
+  });
+
+  test('whose empty texts hide nothing', () => {
+    const alert = alertOf(fixture('inspektor-gadget/rw-image-container-name-empty.json'));
+    expect(alert).toMatchObject({
+      container: { id: '84c0b936c919', name: 'app' },
+      observables: [
+        { type: 'path', value: '/usr/bin/wget' },
+        { type: 'domain', value: 'files.evil.example' },
+      ],
+    });
+  });
+
+  test('of a gadget that calls the process `process`', () => {
+    expect(alertOf(fixture('inspektor-gadget/rw-image-process-for-proc.json'))).toMatchObject({
+      time: '2026-06-01T10:00:00.123456789Z',
+      severity: 'unknown',
+      process: { name: 'wget', parent: 'sh', user: 'root', pid: 41 },
+    });
+  });
+
+  test.each([
+    ['counts from the boot', fixture('inspektor-gadget/rw-image-time-since-boot.json')],
+    [
+      'counts from the boot, by a number that would be milliseconds',
+      { ...image, timestamp: 5_650_000_000_000, timestamp_raw: 1 },
+    ],
+    ['counts from the boot, by a number that would be microseconds', { ...image, timestamp: 8_793_542_187_654_321, timestamp_raw: '' }],
+    ['is absent', { ...image, timestamp: undefined, timestamp_raw: undefined }],
+    ['was never set', { ...image, timestamp: '0001-01-01T00:00:00Z', timestamp_raw: undefined }],
+  ])('whose time %s has no time of day, and is told so', (_what, event) => {
+    expect(itemsOf(event)).toMatchObject([{ kind: 'rejected', reason: expect.stringContaining('`timestamp`') }]);
+  });
+
   test('with a message of the gadget’s own is health', () => {
     const lost = { ...image, type: 'warn', message: 'lost 3 samples' };
     expect(itemsOf(lost)).toMatchObject([{ kind: 'health', text: 'lost 3 samples', host: 'worker-1' }]);

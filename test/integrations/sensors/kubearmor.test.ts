@@ -46,6 +46,52 @@ describe('a matched policy', () => {
     expect(alertOf(upper).id).toBe(alertOf(fixture('kubearmor/rw-agent-stdout-camelcase.json')).id);
   });
 
+  test('as the agent wrote it in 2021, without the process’s name', () => {
+    expect(alertOf(fixture('kubearmor/rw-agent-2021.json'))).toMatchObject({
+      time: '2021-09-13T14:00:00.123456Z',
+      process: { name: 'sleep', exe: '/bin/sleep', commandLine: '/bin/sleep 1', parent: 'bash', pid: 2 },
+    });
+  });
+
+  test('as KubeArmor’s own Falcosidekick passes it on', () => {
+    const sidekick = fixture('kubearmor/rw-sidekick.json');
+    expect(alertOf(sidekick)).toMatchObject({
+      sensor: 'kubearmor',
+      rule: 'ksp-block-sleep',
+      severity: 'high',
+      title: 'Process blocked: /bin/sleep 1',
+      node: 'n1',
+      pod: { namespace: 'team-a', name: 'api-7d9-x2' },
+      workload: { kind: 'Deployment', namespace: 'team-a', name: 'api' },
+      container: { id: 'af79', name: 'api', image: 'docker.io/team-a/api:1', digest: 'sha256:00' },
+      process: { name: 'sleep', exe: '/bin/sleep', pid: 3625937 },
+      tags: ['MITRE', 'MITRE_T1059_execution', 'enforced', 'block'],
+      mitre: ['T1059'],
+    });
+    expect(alertOf(sidekick.replace('"MatchedPolicy"', '"Alert"')).id).toBe(alertOf(sidekick).id);
+    expect(itemsOf(sidekick.replace('"MatchedPolicy"', '"Log"'))).toMatchObject([{ kind: 'ignored', sensor: 'kubearmor' }]);
+  });
+
+  test('gives what its data names, as a text or an object, and the user', () => {
+    expect(alertOf(fixture('kubearmor/rw-dns-event-data.json'))).toMatchObject({
+      workload: { kind: 'Deployment', namespace: 'team-a', name: 'api' },
+      process: { user: 'www-data', commandLine: '/usr/bin/curl c2.evil.sbs' },
+      observables: [
+        { type: 'path', value: '/usr/bin/curl' },
+        { type: 'domain', value: 'c2.evil.sbs' },
+        { type: 'ip', value: '203.0.113.53' },
+        { type: 'ip', value: '203.0.113.54' },
+        { type: 'user', value: 'www-data' },
+      ],
+    });
+  });
+
+  test('without a time is told so', () => {
+    const { UpdatedTime: _updated, Timestamp: _time, ...rest } = relay;
+    expect(itemsOf(rest)).toMatchObject([{ kind: 'rejected', reason: expect.stringContaining('`UpdatedTime`') }]);
+    expect(alertOf({ ...relay, UpdatedTime: '0001-01-01T00:00:00Z' }).time).toBe('2026-06-01T10:00:01Z');
+  });
+
   test('of a container that is traced without the node’s help (Fargate) names the pod as its host: that is no node', () => {
     const alert = alertOf({ ...relay, HostName: relay.PodName });
     expect(alert).toMatchObject({ pod: { namespace: 'presets', name: 'fileless-867-g7' } });

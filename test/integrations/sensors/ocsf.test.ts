@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { alertOf, itemsOf } from './read.ts';
+import { alertOf, fixture, itemsOf } from './read.ts';
 
 const finding = {
   class_uid: 2004,
@@ -106,6 +106,29 @@ describe('a detection finding', () => {
 });
 
 describe('other classes', () => {
+  test('a vendor’s own class that says what was found is a detection', () => {
+    const alert = alertOf(fixture('ocsf/rw-extension-class-finding.json'));
+    expect(alert).toMatchObject({
+      rule: 'Reverse shell',
+      severity: 'high',
+      pod: { namespace: 'shop', name: 'cart-1', uid: 'u-1' },
+      process: { name: 'bash', user: 'root' },
+      observables: [
+        { type: 'ip', value: '203.0.113.9' },
+        { type: 'user', value: 'root' },
+      ],
+    });
+    expect(alert).not.toHaveProperty('node');
+    const { finding_info: _info, ...rest } = JSON.parse(fixture('ocsf/rw-extension-class-finding.json'));
+    expect(itemsOf(rest)).toMatchObject([{ kind: 'ignored' }]);
+  });
+
+  test('telemetry without a time is no alert all the same, a finding without one is told so', () => {
+    expect(itemsOf(fixture('ocsf/rw-telemetry-without-time.json'))).toMatchObject([{ kind: 'ignored', sensor: 'ocsf' }]);
+    const { time: _time, ...rest } = finding;
+    expect(itemsOf(rest)).toMatchObject([{ kind: 'rejected', reason: expect.stringContaining('`time`') }]);
+  });
+
   test('a security finding of old is read as a finding', () => {
     const { finding_info: _info, ...rest } = finding;
     const old = {

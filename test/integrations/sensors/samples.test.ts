@@ -7,6 +7,9 @@ import { itemsOf, withoutRaw } from './read.ts';
 const folder = process.env.FIREBREAK_ALERT_SAMPLES;
 const whenThere = folder !== undefined && existsSync(folder) ? describe : describe.skip;
 
+/** Refused for the only thing that it lacks: its time was never set. */
+const withoutTime = 'falcosidekick/rw-webhook-empty-priority.json';
+
 /** What a person reads in them: one line an item. */
 const read: Readonly<Record<string, readonly object[]>> = {
   'k8s-audit/event-create-nodes.json': [{ kind: 'ignored', sensor: 'kubernetes-audit' }],
@@ -68,6 +71,7 @@ const read: Readonly<Record<string, readonly object[]>> = {
   'falcosidekick/ocsf-falco-raw.json': [
     { alert: { sensor: 'falco', rule: 'Linux Kernel Module Injection Detected', severity: 'medium' } },
   ],
+  [withoutTime]: [{ kind: 'rejected', reason: expect.stringContaining('`time`') }],
   'tetragon/process-exec-nc.json': [
     {
       alert: {
@@ -109,7 +113,7 @@ whenThere('payloads of FIREBREAK_ALERT_SAMPLES', () => {
     expect(itemsOf(readFileSync(join(at, file), 'utf8')).map(withoutRaw)).toMatchObject(expected);
   });
 
-  test.each(files.map((file) => [file]))('%s is understood, and says nothing that is unknown', (file) => {
+  test.each(files.filter((file) => file !== withoutTime).map((file) => [file]))('%s is understood, and says nothing that is unknown', (file) => {
     for (const item of itemsOf(readFileSync(join(at, file), 'utf8')).map(withoutRaw)) {
       expect(item).not.toMatchObject({ kind: 'rejected' });
       expect(JSON.stringify(item)).not.toMatch(/":(?:null|""|"<NA>"|\{\})/);

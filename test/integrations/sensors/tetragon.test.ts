@@ -71,6 +71,7 @@ describe('a hit of a tracing policy', () => {
     ['rw-process-lsm', 'file-integrity-monitoring', '/usr/bin/zsh called bprm_check_security on /usr/bin/grep'],
     ['rw-process-tracepoint', 'ptrace', '/sbin/init hit raw_syscalls/sys_enter'],
     ['rw-process-uprobe', 'readline', '/usr/bin/bash called readline in /usr/bin/bash'],
+    ['rw-process-uprobe-without-path', 'process_uprobe:readline', '/usr/bin/bash called readline'],
     ['rw-aggregated', 'p', '/bin/x called tcp_connect (57 times)'],
   ])('%s is about policy %s: %s', (name, rule, title) => {
     expect(alertOf(fixture(`tetragon/${name}.json`))).toMatchObject({ rule, title, process: { exe: expect.anything() } });
@@ -117,6 +118,17 @@ describe('processes', () => {
     const old = { ...exec.process_exec.process, flags: 'procFS auid' };
     expect(itemsOf({ ...exec, process_exec: { process: old } })).toMatchObject([{ kind: 'ignored' }]);
     expect(alertOf(change({ process: { ...kprobe.process_kprobe.process, flags: 'procFS auid' } })).rule).toBe('block-c2');
+  });
+
+  test('have the image’s reference where the name is the configuration’s id, and no digest but a manifest’s', () => {
+    const event = fixture('tetragon/rw-image-config-id.json');
+    const container = { id: '84c0b936c919', name: 'app' };
+    expect(alertOf(event).container).toEqual({ ...container, image: 'docker.io/shop/cart', digest: 'sha256:11' });
+    const bare = event.replace('docker.io/shop/cart@sha256:11', 'docker://sha256:11');
+    expect(alertOf(bare).container).toEqual(container);
+    const named = event.replace('docker.io/shop/cart@sha256:11', 'sha256:11').replace('"sha256:22"', '"shop/cart:1.2"');
+    expect(alertOf(named).container).toEqual({ ...container, image: 'shop/cart:1.2' });
+    expect(alertOf(event).observables).toContainEqual({ type: 'ip', value: '203.0.113.9' });
   });
 
   test('lose the secrets of their command line, and show where they connect', () => {

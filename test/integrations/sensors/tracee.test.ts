@@ -98,16 +98,41 @@ describe('a signature of Tracee', () => {
     expect(itemsOf(telemetry)).toMatchObject([{ kind: 'ignored', sensor: 'tracee' }]);
   });
 
-  test('as tracee-rules wrapped it', () => {
-    const event = JSON.parse(nested);
-    const { metadata, ...context } = event;
-    const finding = {
-      Data: null,
-      Context: { ...context, timestamp: '1676925283242804700' },
-      SigMetadata: { ID: 'TRC-102', ...metadata },
-    };
-    expect(alertOf(finding)).toMatchObject({ rule: 'anti_debugging', severity: 'low', pod: { name: 'api-0' } });
+  test('as tracee-rules wrapped it is what the signature found, not the event that it was found in', () => {
+    const finding = fixture('tracee/rw-rules-finding-v0.7.json');
+    expect(alertOf(finding)).toMatchObject({
+      rule: 'Anti-Debugging',
+      severity: 'high',
+      title: 'Anti-Debugging',
+      time: '2022-03-10T15:14:43.242804700Z',
+      pod: { namespace: 'team-a', name: 'api-0', uid: '0000' },
+      tags: ['TRC-2', 'mitre_defense_evasion', 'linux', 'container'],
+      mitre: ['T1480', 'TA0005'],
+      observables: [{ type: 'domain', value: 'c2.evil.example' }],
+    });
+    const named = finding.replace('"Name": "Anti-Debugging"', '"EventName": "anti_debugging"');
+    expect(alertOf(named).rule).toBe('anti_debugging');
+    const inEvent = finding.replace('"Context": {', '"Event": {"Payload": {').replace('}, "SigMetadata"', '}}, "SigMetadata"');
+    expect(alertOf(inEvent)).toMatchObject({ rule: 'Anti-Debugging', pod: { name: 'api-0' } });
   });
+
+  test.each([
+    ['is known', { container: { id: '4af0' }, hostName: 'node-7' }],
+    ['is unknown, but the name has 15 characters and so was cut', {}],
+  ])('has no node from the hostname where the container %s', (_what, change) => {
+    const event = { ...JSON.parse(fixture('tracee/rw-hostname-cut-to-15.json')), timestamp: '1676925283242804700', ...change };
+    expect(alertOf(event)).not.toHaveProperty('node');
+    expect(alertOf({ ...event, container: {}, hostName: 'node-7' }).node).toBe('node-7');
+  });
+
+  test.each([[1_234_567_890_123], [9_876_543_210], ['1676925283'], [0], [undefined]])(
+    'with the time %p, which is none of day, is told so',
+    (timestamp) => {
+      expect(itemsOf({ ...JSON.parse(nested), timestamp })).toMatchObject([
+        { kind: 'rejected', reason: expect.stringContaining('`timestamp`') },
+      ]);
+    },
+  );
 
   test.each([
     [4, 'critical'],
