@@ -7,6 +7,7 @@ import { generic } from './generic/generic.ts';
 import { inspektorGadget } from './inspektor-gadget/inspektor-gadget.ts';
 import { kubearmor } from './kubearmor/kubearmor.ts';
 import { kubernetesAudit } from './kubernetes-audit/kubernetes-audit.ts';
+import { kubescape } from './kubescape/kubescape.ts';
 import { ocsf } from './ocsf/ocsf.ts';
 import { type Recognised, recogniseAmong } from './recognise.ts';
 import { tetragon } from './tetragon/tetragon.ts';
@@ -16,6 +17,7 @@ import { tracee } from './tracee/tracee.ts';
 const writers: readonly Sensor[] = [
   generic,
   kubernetesAudit,
+  kubescape,
   alertmanager,
   ocsf,
   tetragon,

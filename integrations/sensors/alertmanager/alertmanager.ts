@@ -2,11 +2,12 @@ import type { Alert, WorkloadRef } from '../../../core/alert.ts';
 import { alertIdOf } from '../../../core/alert-id.ts';
 import { mitreIds } from '../../../core/mitre.ts';
 import { type DecodeContext, type Decoded, ignored, rejected, type Sensor } from '../../../core/sensor.ts';
-import { objectOf, sensorText } from '../../../core/sensor-text.ts';
+import { firstKnown, objectOf, sensorText } from '../../../core/sensor-text.ts';
 import { firstTime } from '../../../core/sensor-time.ts';
 import type { Severity } from '../../../core/severity.ts';
 import { nodeOf as falcoNode } from '../falco/place.ts';
-import { distinct, domainOf, ipOf, pathOf, userOf } from '../observables.ts';
+import { decodePostedAlert, isPostedAlert } from '../kubescape/posted-alert.ts';
+import { distinct, domainOf, ipOf, observablesInCommand, pathOf, userOf } from '../observables.ts';
 import { containerRef, nodeName, podRef, workloadRef } from '../place.ts';
 import { present } from '../present.ts';
 import { severityOfText } from '../severity-words.ts';
@@ -20,7 +21,9 @@ function isEnvelope(event: Fields): boolean {
 }
 
 function isAlert(event: Fields): boolean {
-  return objectOf(event.labels) !== undefined && 'startsAt' in event && ('fingerprint' in event || 'status' in event);
+  const labels = objectOf(event.labels);
+  if (labels === undefined || !('fingerprint' in event || 'status' in event)) return false;
+  return 'startsAt' in event || 'endsAt' in event || ('alertname' in labels && objectOf(event.annotations) !== undefined);
 }
 
 function detect(value: unknown): boolean {
@@ -28,7 +31,8 @@ function detect(value: unknown): boolean {
   return event !== undefined && (isEnvelope(event) || isAlert(event));
 }
 
-function listIn(value: unknown): string | undefined {
+/** The field of a webhook's message that holds its alerts. */
+export function alertListIn(value: unknown): string | undefined {
   const event = objectOf(value);
   return event !== undefined && isEnvelope(event) ? 'alerts' : undefined;
 }
@@ -40,7 +44,10 @@ function decode(value: unknown, context: DecodeContext): readonly Decoded[] {
   return decodeAlert(event, context);
 }
 
-function decodeAlert(value: unknown, { cluster }: DecodeContext): readonly Decoded[] {
+function decodeAlert(value: unknown, context: DecodeContext): readonly Decoded[] {
+  // All its rules have one name here: what was found is in its own labels.
+  if (isPostedAlert(value)) return decodePostedAlert(value, context);
+  const { cluster } = context;
   const event = objectOf(value);
   const labels = objectOf(event?.labels);
   if (event === undefined || labels === undefined) return rejected('`labels` is missing or not an object');
@@ -68,8 +75,8 @@ function alertOf(parts: {
   const workload = workloadOf(labels);
   const container = containerRef({
     id: labels.container_id,
-    name: labels.container ?? labels.container_name ?? labels.k8s_container_name,
-    image: labels.image ?? labels.container_image_repository,
+    name: firstKnown(labels.container, labels.container_name, labels.k8s_container_name),
+    image: firstKnown(labels.image, labels.container_image_repository),
   });
   const process = present({
     name: sensorText(labels.proc_name, 256),
@@ -97,7 +104,8 @@ function alertOf(parts: {
       ...['fd_name', 'proc_exepath', 'path', 'file'].map((key) => pathOf(labels[key])),
       ...['fd_sip', 'fd_cip', 'fd_rip', 'ip', 'src_ip', 'dst_ip', 'destination_ip'].map((key) => ipOf(labels[key])),
       domainOf(labels.domain),
-      userOf(labels.user_name ?? labels.user),
+      observablesInCommand(process?.commandLine),
+      userOf(firstKnown(labels.user_name, labels.user)),
     ),
     tags,
     mitre: mitreIds(tags),
@@ -115,13 +123,13 @@ function podOf(labels: Fields) {
   return (
     podRef({ namespace: labels.k8s_ns_name, name: labels.k8s_pod_name }) ??
     podRef({ namespace: labels.exported_namespace, name: labels.exported_pod }) ??
-    podRef({ namespace: labels.namespace, name: labels.pod ?? labels.pod_name }) ??
+    podRef({ namespace: labels.namespace, name: firstKnown(labels.pod, labels.pod_name) }) ??
     podRef({ namespace: labels.kubernetes_namespace, name: labels.kubernetes_pod_name })
   );
 }
 
 function nodeOf(labels: Fields): string | undefined {
-  const named = nodeName(labels.node ?? labels.exported_node ?? labels.k8s_node_name ?? labels.nodename);
+  const named = nodeName(firstKnown(labels.node, labels.exported_node, labels.k8s_node_name, labels.nodename));
   if (named !== undefined) return named;
   return labels.source === 'falco' ? falcoNode({ source: labels.eventsource, hostname: labels.hostname, fields: {} }) : undefined;
 }
@@ -136,7 +144,11 @@ const workloadLabels: readonly (readonly [string, string])[] = [
 
 function workloadOf(labels: Fields): WorkloadRef | undefined {
   for (const [label, kind] of workloadLabels) {
-    const workload = workloadRef({ kind, namespace: labels.exported_namespace ?? labels.namespace, name: labels[label] });
+    const workload = workloadRef({
+      kind,
+      namespace: firstKnown(labels.exported_namespace, labels.namespace),
+      name: labels[label],
+    });
     if (workload !== undefined) return workload;
   }
   return undefined;
@@ -147,4 +159,4 @@ function textList(value: unknown): readonly string[] {
 }
 
 /** The webhook of Alertmanager, version 4. https://prometheus.io/docs/alerting/latest/configuration/#webhook_config */
-export const alertmanager: Sensor = { name: 'alertmanager', detect, decode, listIn };
+export const alertmanager: Sensor = { name: 'alertmanager', detect, decode, listIn: alertListIn };

@@ -39,6 +39,12 @@ describe('every sensor', () => {
     ['alertmanager', 'alertmanager/rw-webhook-v4-firing-from-falcosidekick.json', { accepted: 1 }],
     ['alertmanager', 'alertmanager/rw-webhook-v4-resolved.json', { ignored: 1, accepted: 0 }],
     ['falcosidekick', 'falcosidekick/rw-test-rule.json', { accepted: 1 }],
+    ['kubescape', 'kubescape/rw-http-rule.json', { accepted: 1 }],
+    ['kubescape', 'kubescape/rw-http-limit-reached.json', { health: 1 }],
+    ['kubescape', 'kubescape/rw-alertmanager-webhook.json', { accepted: 1, ignored: 1 }],
+    // One of the two has come by the webhook.
+    ['kubescape', 'kubescape/rw-alertmanager-api.json', { accepted: 1, duplicate: 1 }],
+    ['kubearmor', 'kubearmor/rw-sidekick.json', { accepted: 1 }],
   ])('%s is taken at its own address, and is the same where it has to be found out', async (name, file, counts) => {
     const body = fixture(file);
     const own = await door.post(body, { path: `/v1/alerts/${name}` });
