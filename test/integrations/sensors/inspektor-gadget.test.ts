@@ -125,7 +125,10 @@ describe('an event', () => {
       'counts from the boot, by a number that would be milliseconds',
       { ...image, timestamp: 5_650_000_000_000, timestamp_raw: 1 },
     ],
-    ['counts from the boot, by a number that would be microseconds', { ...image, timestamp: 8_793_542_187_654_321, timestamp_raw: '' }],
+    [
+      'counts from the boot, by a number that would be microseconds',
+      { ...image, timestamp: 8_793_542_187_654_321, timestamp_raw: '' },
+    ],
     ['is absent', { ...image, timestamp: undefined, timestamp_raw: undefined }],
     ['was never set', { ...image, timestamp: '0001-01-01T00:00:00Z', timestamp_raw: undefined }],
   ])('whose time %s has no time of day, and is told so', (_what, event) => {

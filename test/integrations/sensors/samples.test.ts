@@ -113,10 +113,13 @@ whenThere('payloads of FIREBREAK_ALERT_SAMPLES', () => {
     expect(itemsOf(readFileSync(join(at, file), 'utf8')).map(withoutRaw)).toMatchObject(expected);
   });
 
-  test.each(files.filter((file) => file !== withoutTime).map((file) => [file]))('%s is understood, and says nothing that is unknown', (file) => {
-    for (const item of itemsOf(readFileSync(join(at, file), 'utf8')).map(withoutRaw)) {
-      expect(item).not.toMatchObject({ kind: 'rejected' });
-      expect(JSON.stringify(item)).not.toMatch(/":(?:null|""|"<NA>"|\{\})/);
-    }
-  });
+  test.each(files.filter((file) => file !== withoutTime).map((file) => [file]))(
+    '%s is understood, and says nothing that is unknown',
+    (file) => {
+      for (const item of itemsOf(readFileSync(join(at, file), 'utf8')).map(withoutRaw)) {
+        expect(item).not.toMatchObject({ kind: 'rejected' });
+        expect(JSON.stringify(item)).not.toMatch(/":(?:null|""|"<NA>"|\{\})/);
+      }
+    },
+  );
 });
