@@ -1,18 +1,16 @@
 /**
  * Takes known shapes of secrets out of a text: each becomes `[redacted:kind]`, with what names it left in place, so that
  * a command line stays readable. It is a net, not a proof: whole raw texts are only ever kept encrypted.
- * Every pattern runs in linear time over bounded texts, since the texts are the attacker's.
+ *
+ * The texts are the attacker's, so each shape is looked for in linear time: a pattern begins at what is rare in it, never with a run of any
+ * characters, and what it cannot decide without going over the same characters again is decided in code.
  */
 export function redactSecrets(text: string): string {
   if (!anySign.test(text)) return text;
   let redacted = text;
   const lower = text.toLowerCase();
-  for (const { kind, signs, pattern } of shapes) {
-    if (!signs.some((sign) => lower.includes(sign))) continue;
-    redacted = redacted.replace(pattern, (whole: string, before: unknown) => {
-      const kept = typeof before === 'string' ? before : '';
-      return whole.slice(kept.length).startsWith('[redacted:') ? whole : `${kept}[redacted:${kind}]`;
-    });
+  for (const shape of shapes) {
+    if (shape.signs.some((sign) => lower.includes(sign))) redacted = withoutShape(redacted, shape);
   }
   return redacted;
 }
@@ -23,18 +21,66 @@ interface Shape {
   readonly signs: readonly string[];
   /** The first group, where there is one, is kept: it must be at the start of the match. */
   readonly pattern: RegExp;
+  /** How much of a match is kept, where a group cannot tell; undefined for all of it. */
+  readonly kept?: (whole: string) => number | undefined;
+  /** Only in the command lines of these programs, each up to the next separator. */
+  readonly program?: RegExp;
+}
+
+function withoutShape(text: string, shape: Shape): string {
+  if (shape.program !== undefined) return withoutFlagOf(text, { ...shape, program: shape.program });
+  return text.replace(shape.pattern, (whole: string, before: unknown) => {
+    const kept = shape.kept === undefined ? (typeof before === 'string' ? before.length : 0) : shape.kept(whole);
+    return kept === undefined ? whole : marked(whole, kept, shape.kind);
+  });
+}
+
+function marked(whole: string, kept: number, kind: string): string {
+  return whole.startsWith('[redacted:', kept) ? whole : `${whole.slice(0, kept)}[redacted:${kind}]`;
+}
+
+const separator = /[|;&\n]/g;
+
+/** Goes over the text once, in and out of the programs' command lines: a pattern that reached from program to flag would begin anew at each. */
+function withoutFlagOf(text: string, { kind, pattern, program }: Shape & { readonly program: RegExp }): string {
+  const [nextProgram, nextFlag, nextSeparator] = [program, pattern, separator].map((one) => searchIn(text, one));
+  const done: string[] = [];
+  let at = 0;
+  for (let found = nextProgram?.(at); found; found = nextProgram?.(at)) {
+    let inside = found.index + found[0].length;
+    done.push(text.slice(at, inside));
+    const endOfCommand = (): number => nextSeparator?.(inside)?.index ?? text.length;
+    for (let flag = nextFlag?.(inside); flag && flag.index < endOfCommand(); flag = nextFlag?.(inside)) {
+      done.push(text.slice(inside, flag.index), marked(flag[0], flag[1]?.length ?? 0, kind));
+      inside = flag.index + flag[0].length;
+    }
+    at = endOfCommand();
+    done.push(text.slice(inside, at));
+  }
+  return done.join('') + text.slice(at);
+}
+
+/** The first match at a place or after it, for places that only grow: what was found further on is not looked for again. */
+function searchIn(text: string, pattern: RegExp): (at: number) => RegExpExecArray | null {
+  let found: RegExpExecArray | null | undefined;
+  return (at) => {
+    if (found === undefined || (found !== null && found.index < at)) {
+      pattern.lastIndex = at;
+      found = pattern.exec(text);
+    }
+    return found;
+  };
 }
 
 /** A value on a command line or in a configuration: quoted, or up to the next blank or separator. */
 const value = String.raw`(?:"(?:[^"\\]|\\.){1,4096}"?|'[^']{1,4096}'?|[^\s"'&;,|<>]{1,4096})`;
-const word = '(?<![A-Za-z])';
+/** How a secret's name ends. What comes before it (`DB_`, `spring.datasource.`) tells nothing, and stays where it is. */
 const secretName = [
   'pass(?:word|wd|phrase|code)?',
   'pwd',
   'secret(?:[_-]?(?:access[_-]?)?key)?',
-  '(?:access|auth|refresh|session|bearer|api|id|csrf)?[_-]?token',
+  'token',
   '(?:api|access|account|private|encryption|signing|master|shared|storage)[_-]?key',
-  'client[_-]?secret',
   'credentials?',
   'connection[_-]?string',
 ].join('|');
@@ -49,7 +95,13 @@ const shapes: readonly Shape[] = [
     pattern:
       /-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----[\s\S]*?(?:-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----|$)/g,
   },
-  { kind: 'jwt', signs: ['eyj'], pattern: /\beyJ[\w-]{8,}\.[\w-]{4,}(?:\.[\w-]*)?/g },
+  {
+    kind: 'jwt',
+    signs: ['eyj'],
+    pattern: /\beyJ[\w-]{8,}(?:\.[\w-]*){0,4}/g,
+    // One part alone is any JSON in base64.
+    kept: (whole) => ((whole.split('.', 2)[1]?.length ?? 0) >= 4 ? 0 : undefined),
+  },
   {
     kind: 'aws-key',
     signs: ['akia', 'asia', 'agpa', 'aida', 'aroa', 'anpa', 'abia', 'acca'],
@@ -77,7 +129,7 @@ const shapes: readonly Shape[] = [
       /\b(?:sk-[\w-]{20,}|SG\.[\w-]{16,}\.[\w-]{16,}|hf_\w{20,}|npm_\w{30,}|pypi-[\w-]{30,}|dop_v1_\w{30,}|hv[sb]\.[\w-]{20,})/g,
   },
   // The whole userinfo: a token is often put where the name goes.
-  { kind: 'userinfo', signs: ['://'], pattern: /(\b[a-z][a-z0-9+.-]{0,30}:\/\/)[^\s/@"'<>?#]{1,2048}(?=@)/gi },
+  { kind: 'userinfo', signs: ['://'], pattern: /(:\/\/)[^\s/@"'<>?#]{1,2048}(?=@)/g },
   {
     kind: 'authorization',
     signs: ['authorization'],
@@ -89,54 +141,50 @@ const shapes: readonly Shape[] = [
     kind: 'header',
     signs: ['x-', 'private-token', 'apikey', 'api-key', 'cookie'],
     pattern:
-      /(\b(?:x-[\w-]{0,30}(?:token|key|secret|auth)|private-token|api-?key|cookie|set-cookie)["']?:\s{0,4})[^"'\r\n]{1,4096}/gi,
+      /((?:(?:token|key|secret|auth)(?<=\bx-[\w-]{0,36})|\b(?:private-token|api-?key|cookie|set-cookie))["']?:\s{0,4})[^"'\r\n]{1,4096}/gi,
   },
   // PASSWORD=x, db.password: x, "token":"x", MYSQL_PWD=x, ?access_token=x
   {
     kind: 'secret',
     signs: nameSigns,
-    pattern: new RegExp(
-      `((?:[\\w.-]{0,40}?[_.-])?${word}[a-z]{0,20}?(?:${secretName})["']?\\s{0,2}(?:=|:(?![/:]))\\s{0,2})${value}`,
-      'gi',
-    ),
+    pattern: new RegExp(`((?:${secretName})["']?\\s{0,2}(?:=|:(?![/:]))\\s{0,2})${value}`, 'gi'),
   },
   // --password x, --api-key x, -password x
   {
     kind: 'secret',
     signs: nameSigns,
-    pattern: new RegExp(`((?<![\\w-])--?(?:[a-z]{1,20}-){0,3}(?:${secretName})\\s{1,4})(?!-)${value}`, 'gi'),
+    pattern: new RegExp(`((?<![\\w-])--?(?:[a-z]{1,20}[_-]){0,3}(?:${secretName})\\s{1,4})(?!-)${value}`, 'gi'),
   },
   {
     kind: 'password',
     signs: ['mysql', 'mariadb'],
-    pattern: new RegExp(
-      `(\\b(?:mysql|mysqldump|mysqladmin|mysqlimport|mysqlsh|mariadb|mariadb-dump|mariadb-admin)\\b(?:[^|;&\\n]{0,512}?)\\s-p)${value}`,
-      'g',
-    ),
+    program: /\b(?:mysql|mysqldump|mysqladmin|mysqlimport|mysqlsh|mariadb|mariadb-dump|mariadb-admin)\b/g,
+    pattern: new RegExp(`(\\s-p)${value}`, 'g'),
   },
   { kind: 'password', signs: ['sshpass'], pattern: new RegExp(`(\\bsshpass\\s{1,4}-p\\s{0,4})${value}`, 'g') },
   {
     kind: 'password',
     signs: ['docker', 'podman', 'nerdctl', 'helm', 'skopeo', 'buildah', 'mongo', 'az login', 'az acr', 'oc login'],
-    pattern: new RegExp(
-      `(\\b(?:docker|podman|nerdctl|helm|skopeo|buildah|mongo|mongosh|mongodump|az|oc)\\b(?:[^|;&\\n]{0,512}?)\\s-p\\s{1,4})(?![\\d:]+(?:\\s|$))${value}`,
-      'g',
-    ),
+    program: /\b(?:docker|podman|nerdctl|helm|skopeo|buildah|mongo|mongosh|mongodump|az|oc)\b/g,
+    pattern: new RegExp(`(\\s-p\\s{1,4})(?![\\d:]{1,32}(?:\\s|$))${value}`, 'g'),
   },
   {
     kind: 'password',
     signs: ['redis-cli'],
-    pattern: new RegExp(`(\\bredis-cli\\b(?:[^|;&\\n]{0,512}?)\\s-a\\s{0,4})${value}`, 'g'),
+    program: /\bredis-cli\b/g,
+    pattern: new RegExp(`(\\s-a\\s{0,4})${value}`, 'g'),
   },
   {
     kind: 'password',
     signs: ['ldap'],
-    pattern: new RegExp(`(\\bldap(?:search|modify|add|delete|whoami|passwd)\\b(?:[^|;&\\n]{0,512}?)\\s-w\\s{0,4})${value}`, 'g'),
+    program: /\bldap(?:search|modify|add|delete|whoami|passwd)\b/g,
+    pattern: new RegExp(`(\\s-w\\s{0,4})${value}`, 'g'),
   },
   {
     kind: 'password',
     signs: ['-u', '--user', '--proxy-user'],
-    pattern: /((?<![\w-])(?:-u|-U|--user|--proxy-user)[\s=]{0,4}["']?[^\s:%"'/]{1,256}[:%])(?!\/\/)[^\s"']{1,1024}/g,
+    pattern: /(?<![\w-])(?:-u|-U|--user|--proxy-user)[\s=]{0,4}["']?[^\s"']{3,}/g,
+    kept: keptOfUser,
   },
   { kind: 'password', signs: ['pass:'], pattern: /((?<![A-Za-z])pass:)[^\s"']{1,1024}/g },
   {
@@ -151,3 +199,13 @@ const anySign = new RegExp(
   [...new Set(shapes.flatMap(({ signs }) => signs))].map((sign) => sign.replace(/[.*+?^${}()|[\]\\/]/g, '\\$&')).join('|'),
   'i',
 );
+
+/** `-u name:password`, as curl takes it, and `-U name%password` of smbclient; a URL is neither. */
+function keptOfUser(whole: string): number | undefined {
+  const start = whole.search(userStart);
+  const end = start + whole.slice(start).search(/[:%/]/);
+  if (end <= start || whole[end] === '/' || end + 1 === whole.length || whole.startsWith('//', end + 1)) return undefined;
+  return end + 1;
+}
+
+const userStart = /(?<=^(?:-u|-U|--user|--proxy-user)[\s=]{0,4}["']?)[^\s"'=]/;

@@ -4,8 +4,29 @@ import { redactSecrets } from './redact.ts';
 /** How unknown is spelt by sensors, besides null, absence and empty objects. */
 const unknownWords: ReadonlySet<string> = new Set(['', '<NA>']);
 
-/** Before redaction: bounds its cost. The last word may be half a secret that no pattern knows, so it goes. */
-const readAtMost = 16_384;
+/** Before redaction: bounds its cost. So many times what is wanted of a text, and a little more, since what is redacted gets shorter. */
+const readTimes = 4;
+const readMore = 256;
+/** The last word may be half a secret that no pattern knows, so it goes, up to so many characters. */
+const longestWord = 512;
+/**
+ * Characters of one alert's texts that are redacted, all together. Beyond it each text is read up to the length of a name only: who fills one
+ * field hides no pod.
+ */
+const budget = 32_768;
+const nameLength = 256;
+
+let left = Number.POSITIVE_INFINITY;
+
+/** Decodes one alert, with a bound on what all of its texts together cost. Not for work that waits. */
+export function withTextBudget<T>(decode: () => T): T {
+  left = budget;
+  try {
+    return decode();
+  } finally {
+    left = Number.POSITIVE_INFINITY;
+  }
+}
 
 /**
  * A text of a sensor, fit to leave the decoder: well-formed, bounded, without known secrets. Undefined when the sensor does
@@ -16,10 +37,18 @@ export function sensorText(value: unknown, atMost = 1_024): string | undefined {
   const wellFormed = value.toWellFormed();
   const text = (wellFormed.includes('\u0000') ? wellFormed.replaceAll('\u0000', '\uFFFD') : wellFormed).trim();
   if (unknownWords.has(text)) return undefined;
-  const read = text.length > readAtMost ? text.slice(0, readAtMost).replace(/\S{1,512}$/, '') : text;
+  const mostRead = Math.max(nameLength, Math.min(left, atMost * readTimes + readMore));
+  left -= Math.min(text.length, mostRead);
+  const read = text.length > mostRead ? withoutLastWord(text.slice(0, mostRead)) : text;
   const redacted = redactSecrets(read);
   if (redacted.length <= atMost && read === text) return redacted;
-  return `${redacted.slice(0, atMost).toWellFormed()} [cut, ${text.length} characters]`;
+  return `${redacted.slice(0, atMost).toWellFormed()} [cut, ${text.length} characters]`.trimStart();
+}
+
+function withoutLastWord(text: string): string {
+  let end = text.length;
+  while (end > 0 && text.length - end < longestWord && !/\s/.test(text[end - 1] ?? '')) end -= 1;
+  return text.slice(0, end);
 }
 
 /**

@@ -8,6 +8,7 @@ import {
   type SeverityOverrides,
   withConfiguredSeverity,
 } from '../../core/sensor.ts';
+import { withTextBudget } from '../../core/sensor-text.ts';
 import { recognise, sensors } from '../../integrations/sensors/index.ts';
 import { listMember } from './list-member.ts';
 import { splitItems } from './split.ts';
@@ -87,7 +88,7 @@ function decodeItem({ raw, text, value, context }: Item): readonly ParsedItem[] 
     return [{ kind: 'rejected', reason: `no known sensor writes this; known: ${known}`, raw }];
   }
   const { sensor, value: content } = found.sensor.exactIntegers ? exactly(found, whole(parseExactly(text)), wanted) : found;
-  return sensor.decode(content, { cluster }).map((decoded) => {
+  return withTextBudget(() => sensor.decode(content, { cluster })).map((decoded) => {
     if (decoded.kind !== 'alert') return { ...decoded, raw };
     if (decoded.alert.sensor === ownSensor) return { kind: 'rejected', reason: `nobody else sends as ${ownSensor}`, raw };
     return { kind: 'alert', alert: ofASensor(withConfiguredSeverity(decoded.alert, severities)), raw };

@@ -1,5 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { redactSecrets } from '../../core/redact.ts';
+import { sensorText, withTextBudget } from '../../core/sensor-text.ts';
+import { parseAlerts } from '../../service/intake/parse.ts';
 import { cpuMsSince } from '../cpu-time.ts';
 
 describe('redaction', () => {
@@ -67,25 +69,141 @@ describe('redaction', () => {
     expect(redactSecrets(once)).toBe(once);
   });
 
-  test('stays quick on texts that are made to be slow', () => {
-    for (const part of [
-      'a',
-      '-',
-      'a-',
-      'eyJa',
-      'a.',
-      'password=',
-      '"',
-      'mysql -p ',
-      'bearer ',
-      'a://',
-      '-u a:',
-      '\\"',
-      '-----BEGIN PRIVATE KEY',
-    ]) {
+  test.each([
+    ['a JSON in base64 that is no token', 'echo eyJhIjoxfQaaaaaaaa | base64 -d'],
+    ['a URL beside -u', 'wget -u http://x/y'],
+  ])('leaves %s', (_what, text) => expect(redactSecrets(text)).toBe(text));
+
+  test.each([
+    ['of two passwords of one command line', 'docker login -p hunter2 && helm registry login -p hunter3', ['hunter2', 'hunter3']],
+    ['behind a long list of arguments', `mysql ${'--verbose '.repeat(200)}-phunter2`, ['hunter2']],
+    ['with a separator in it', 'mysql -p"hunt;er2" -e x; ls -p x', ['hunt', 'er2']],
+    ['behind a long name', `${'very_'.repeat(30)}password=hunter2`, ['hunter2']],
+    ['behind an address without a scheme', 'curl ://u:hunter2@host', ['hunter2']],
+  ])('none is left %s', (_what, text, secrets) => {
+    for (const secret of secrets) expect(redactSecrets(text)).not.toContain(secret);
+  });
+});
+
+/** What the patterns begin with, and what they repeat. */
+const beginnings = [
+  ...[
+    'a',
+    '-',
+    '_',
+    '.',
+    '://',
+    'a://',
+    '-----BEGIN ',
+    '-----BEGIN PRIVATE KEY-----',
+    '-----END ',
+    'eyJ',
+    'eyJaaaaaaaaa',
+    'AKIA',
+  ],
+  ...['ghp_', 'glpat-', 'xoxb-', 'hooks.slack.com/services/', 'AIza', 'ya29.', 'sk_live_', 'sk-', 'SG.', 'SG.aaaaaaaaaaaaaaaaa'],
+  ...['authorization', 'Authorization: Bearer ', 'bearer ', 'x-', 'token', 'cookie:', 'x-auth', 'password', 'api_key', '--a-'],
+  ...[
+    '-password ',
+    'mysql ',
+    'mysql -p',
+    'sshpass -p',
+    'docker -p ',
+    'redis-cli ',
+    'ldapsearch -w',
+    '-u',
+    '-u a',
+    '-u a:',
+    'echo a:',
+  ],
+];
+const goingOn = ['', 'a', ' ', '-', '.', '_', '"', '=', ':', '/', '\\', '|', 'a'.repeat(40)];
+/** So that every shape is looked for. */
+const everySign =
+  ' password: pass: eyj mysql docker redis-cli ldap sshpass -u --user chpasswd :// bearer authorization x- cookie private key sk- glpat-';
+
+describe('the cost of a text that was made to be slow', () => {
+  /** The least of some runs: what else runs on this machine only ever adds to it. */
+  function cpuMs(work: () => void): number {
+    const runs = Array.from({ length: 4 }, () => {
       const started = process.cpuUsage();
-      redactSecrets(part.repeat(16_384 / part.length));
-      expect(cpuMsSince(started)).toBeLessThan(1_000);
+      work();
+      return cpuMsSince(started);
+    });
+    return Math.min(...runs);
+  }
+  const made = (part: string, length: number): string => part.repeat(length / part.length + 1).slice(0, length) + everySign;
+
+  test.each(beginnings)('grows as its length does: %j', (beginning) => {
+    for (const part of goingOn.map((more) => beginning + more)) {
+      const [one, four] = [16_384, 65_536].map((length) => cpuMs(() => redactSecrets(made(part, length))));
+      // Four times the text: four times the work, where going over the same characters again for each would be sixteen times.
+      expect([part, (four ?? 0) / Math.max(0.5, one ?? 0) < 9]).toEqual([part, true]);
     }
+  });
+});
+
+describe('all texts of one alert', () => {
+  const falco = (fields: Record<string, unknown>) =>
+    parseAlerts(
+      Buffer.from(
+        JSON.stringify({
+          rule: 'Drop and execute new binary in container',
+          priority: 'Critical',
+          time: '2026-06-01T10:00:00Z',
+          output: 'x',
+          hostname: 'node-7',
+          output_fields: fields,
+        }),
+      ),
+      { cluster: 'lab' },
+    );
+  const alertOf = (parsed: ReturnType<typeof falco>) => {
+    const [item] = parsed.ok ? parsed.items : [];
+    if (item?.kind !== 'alert') throw new Error('no alert');
+    return item.alert;
+  };
+
+  test('have a budget, and who fills it hides no pod, no image and no process', () => {
+    const long = `${'password=hunter2 '.repeat(10_000)}`;
+    const {
+      pod,
+      container,
+      process: ran,
+    } = alertOf(
+      falco({
+        'proc.cmdline': long,
+        'proc.exepath': long,
+        'user.name': long,
+        'fd.name': `/${long}`,
+        'k8s.ns.name': 'shop',
+        'k8s.pod.name': 'cart-1',
+        'container.id': '3ad7b26ded6d',
+        'container.image.repository': 'registry.example.org/shop/cart',
+        'proc.name': 'dropped',
+      }),
+    );
+    expect(pod).toMatchObject({ namespace: 'shop', name: 'cart-1' });
+    expect(container).toMatchObject({ id: '3ad7b26ded6d', image: 'registry.example.org/shop/cart' });
+    expect(ran).toMatchObject({ name: 'dropped', commandLine: expect.stringMatching(/\[cut, \d+ characters\]$/) });
+    expect(JSON.stringify(ran)).not.toContain('hunter2');
+  });
+
+  test('are read to the budget, and then as far as a name reaches', () => {
+    const long = 'word '.repeat(4_000);
+    const read = (): number => sensorText(long, 4_096)?.length ?? 0;
+    const lengths = withTextBudget(() => Array.from({ length: 40 }, read));
+    expect(lengths[0]).toBeGreaterThan(4_000);
+    expect(lengths.at(-1)).toBeLessThan(300);
+    expect(lengths.reduce((sum, length) => sum + length, 0)).toBeLessThan(32_768 + 40 * 300);
+    // The next alert has a budget of its own, and so has what is no alert.
+    expect(read()).toBe(lengths[0]);
+    expect(withTextBudget(read)).toBe(lengths[0]);
+  });
+
+  test('the last word of what is read goes, since half a secret is known by no pattern', () => {
+    const text = `${'a '.repeat(2_175)}${'x'.repeat(600)}`;
+    expect(sensorText(text, 1_024)).not.toContain('x');
+    expect(sensorText('y'.repeat(1_000_000), 1_024)).toBe(`${'y'.repeat(1_024)} [cut, 1000000 characters]`);
   });
 });
