@@ -94,7 +94,11 @@ const senders = z
       node: z.string().min(1).max(253).exactOptional().meta({
         description: 'The one node that it sees: nothing automatic happens to pods of other nodes.',
       }),
-      alertsPerSecond: z.int().min(1).default(20_000).meta({ description: 'Alerts that it may send for ever, a second.' }),
+      alertsPerSecond: z
+        .int()
+        .min(1)
+        .default(20_000)
+        .meta({ description: 'Alerts that it may send for ever, a second. What is rejected counts as one.' }),
       burst: z.int().min(1).default(100_000).meta({
         description: 'Alerts that it may send at once. A quarter more is there for critical ones alone.',
       }),

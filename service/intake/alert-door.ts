@@ -8,7 +8,7 @@ import type { Admission, Gate } from './gate.ts';
 import type { IntakeLog } from './log.ts';
 import type { IntakeMetrics } from './metrics.ts';
 import { largestBody } from './parse.ts';
-import type { Answer, ItemAnswer, Receiver } from './receive.ts';
+import { type Answer, type ItemAnswer, type Receiver, tooMany } from './receive.ts';
 import { readBody } from './request-body.ts';
 
 export interface AlertDoorOptions {
@@ -42,7 +42,8 @@ export function createAlertDoor({ receiver, gate, metrics, stopping, log }: Aler
     }
     const from = admission.kind === 'sender' ? admission.sender : gate.senders.of(signed?.name ?? '');
     const encoding = headers['content-encoding'];
-    const unpacked = encoding === undefined ? { ok: true as const, bytes } : await unpackBody(bytes, encoding);
+    const unpacked =
+      encoding === undefined ? { ok: true as const, bytes } : await from.unpacking.run(() => unpackBody(bytes, encoding));
     if (!unpacked.ok) {
       metrics.refused('request');
       return send(response, unpacked.status, { reason: unpacked.reason });
@@ -74,6 +75,12 @@ export function createAlertDoor({ receiver, gate, metrics, stopping, log }: Aler
     if (admission.kind === 'refused') {
       metrics.refused('unauthorized');
       refuse(response, admission.reason);
+      return true;
+    }
+    if (admission.kind === 'sender' && admission.sender.bucket.isEmpty) {
+      metrics.refused('rate_limit');
+      const again = { 'retry-after': String(admission.sender.bucket.retryAfterSeconds) };
+      send(response, 429, { reason: tooMany }, again);
       return true;
     }
     readBody(request, largestBody, (body) => {

@@ -7,10 +7,36 @@ import { elementsOf, endOfString, endOfValue, type Span, skipBlank } from './spl
  * @param bytes one JSON object, known to be well-formed
  */
 export function listMember(bytes: Uint8Array, name: string): readonly Span[] | undefined {
+  const member = membersOf(bytes)?.findLast(({ key }) => key === name);
+  return member !== undefined && bytes[member.start] === openBracket
+    ? elementsOf(bytes, member.start + 1, member.end - 1)
+    : undefined;
+}
+
+/**
+ * The text of an object without what is in the long lists that it holds: what tells whose work it is can be read without reading all of it.
+ * Undefined where it is no object.
+ */
+export function outlineOf(bytes: Uint8Array): string | undefined {
+  const members = membersOf(bytes)?.map(({ key, start, end }) => {
+    const isLongList = bytes[start] === openBracket && end - start > longList;
+    return `${JSON.stringify(key)}:${isLongList ? '[]' : new TextDecoder().decode(bytes.subarray(start, end))}`;
+  });
+  return members && `{${members.join(',')}}`;
+}
+
+const openBracket = 0x5b;
+const longList = 4_096;
+
+interface Member extends Span {
+  readonly key: unknown;
+}
+
+function membersOf(bytes: Uint8Array): readonly Member[] | undefined {
   const end = bytes.length;
   let at = skipBlank(bytes, 0, end);
   if (bytes[at] !== 0x7b) return undefined;
-  let found: readonly Span[] | undefined;
+  const found: Member[] = [];
   at = skipBlank(bytes, at + 1, end);
   while (at < end && bytes[at] === 0x22) {
     const keyEnd = endOfString(bytes, at, end);
@@ -18,10 +44,9 @@ export function listMember(bytes: Uint8Array, name: string): readonly Span[] | u
     const key: unknown = JSON.parse(new TextDecoder().decode(bytes.subarray(at, keyEnd)));
     // The colon.
     const start = skipBlank(bytes, skipBlank(bytes, keyEnd, end) + 1, end);
-    const isList = bytes[start] === 0x5b;
     const stop = valueEnd(bytes, start, end);
     if (stop === undefined) return undefined;
-    if (key === name) found = isList ? elementsOf(bytes, start + 1, stop - 1) : undefined;
+    found.push({ key, start, end: stop });
     at = skipBlank(bytes, skipBlank(bytes, stop, end) + 1, end);
   }
   return found;

@@ -10,7 +10,7 @@ import {
 } from '../../core/sensor.ts';
 import { withTextBudget } from '../../core/sensor-text.ts';
 import { recognise, sensors } from '../../integrations/sensors/index.ts';
-import { listMember } from './list-member.ts';
+import { listMember, outlineOf } from './list-member.ts';
 import { splitItems } from './split.ts';
 
 /** Bytes of one alert. */
@@ -39,34 +39,66 @@ export interface ParseContext extends DecodeContext {
  * a reason, or a reason for the whole.
  */
 export function parseAlerts(bytes: Uint8Array, context: ParseContext): Parsed {
+  const unread = unreadItems(bytes);
+  if (!unread.ok) return unread;
+  const items = unread.items.flatMap((raw) => {
+    const read = readItem(raw, context);
+    return read.kind === 'items' ? read.items : read.parts.flatMap((part) => readPart(part, context));
+  });
+  return { ok: true, items };
+}
+
+/** The bytes of each item of a body; nothing is read yet. */
+export type Unread =
+  | { readonly ok: true; readonly items: readonly Uint8Array[] }
+  | { readonly ok: false; readonly status: 400 | 413; readonly reason: string };
+
+export function unreadItems(bytes: Uint8Array): Unread {
   if (bytes.length > largestBody) return { ok: false, status: 413, reason: `a body has at most ${largestBody} bytes` };
   const split = splitItems(bytes);
   if (!split.ok) return split;
   if (split.items.length === 0) return { ok: false, status: 400, reason: 'the body holds no JSON' };
-  return { ok: true, items: split.items.flatMap(({ start, end }) => readItem(bytes.subarray(start, end), context)) };
+  return { ok: true, items: split.items.map(({ start, end }) => bytes.subarray(start, end)) };
 }
+
+/** What an item turned out to be: read, or a batch of the API audit or of Alertmanager, whose parts are not read yet. */
+export type ReadItem =
+  | { readonly kind: 'items'; readonly items: readonly ParsedItem[] }
+  | { readonly kind: 'parts'; readonly parts: readonly Uint8Array[] };
 
 const utf8 = new TextDecoder('utf-8');
 
-/** One item, or those of the list in it: a batch of the API audit or of Alertmanager. */
-function readItem(raw: Uint8Array, context: ParseContext): readonly ParsedItem[] {
-  const text = utf8.decode(raw);
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    return [{ kind: 'rejected', reason: 'not JSON', raw: raw.subarray(0, largestAlert) }];
-  }
+export function readItem(raw: Uint8Array, context: ParseContext): ReadItem {
+  // An alert is never that long; a batch of them is, and then its outline tells.
+  const text = raw.length > largestAlert ? outlineOf(raw) : utf8.decode(raw);
+  const value = text === undefined ? undefined : parsed(text);
+  if (text === undefined || value === undefined) return { kind: 'items', items: [notJson(raw)] };
   const lister = context.sensor ? [context.sensor] : sensors;
   const list = lister.map((sensor) => sensor.listIn?.(value)).find((name) => name !== undefined);
   const parts = list === undefined ? undefined : listMember(raw, list);
-  if (parts === undefined) return decodeItem({ raw, text, value, context });
-  if (parts.length === 0) return [{ kind: 'ignored', sensor: context.sensor?.name ?? 'unknown', reason: 'an empty batch', raw }];
-  return parts.flatMap(({ start, end }) => {
-    const part = raw.subarray(start, end);
-    const partText = utf8.decode(part);
-    return decodeItem({ raw: part, text: partText, value: JSON.parse(partText), context });
-  });
+  if (parts === undefined) return { kind: 'items', items: decodeItem({ raw, text, value, context }) };
+  if (parts.length > 0) return { kind: 'parts', parts: parts.map(({ start, end }) => raw.subarray(start, end)) };
+  const sensor = context.sensor?.name ?? 'unknown';
+  return { kind: 'items', items: [{ kind: 'ignored', sensor, reason: 'an empty batch', raw }] };
+}
+
+export function readPart(raw: Uint8Array, context: ParseContext): readonly ParsedItem[] {
+  const text = utf8.decode(raw);
+  const value = parsed(text);
+  return value === undefined ? [notJson(raw)] : decodeItem({ raw, text, value, context });
+}
+
+/** Undefined for what is not JSON. */
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function notJson(raw: Uint8Array): ParsedItem {
+  return { kind: 'rejected', reason: 'not JSON', raw: raw.subarray(0, largestAlert) };
 }
 
 interface Item {

@@ -3,15 +3,18 @@ import { FirebreakError } from '../../core/errors.ts';
 import { incidentIdOf } from '../../core/incident.ts';
 import type { Sensor, SeverityOverrides } from '../../core/sensor.ts';
 import type { SubjectResolver } from '../../core/subject-resolver.ts';
+import type { Allowance } from './alert-bucket.ts';
 import type { Dispatcher } from './dispatcher.ts';
+import { readInTurn } from './in-turn.ts';
 import type { IntakeLog } from './log.ts';
 import type { IntakeMetrics } from './metrics.ts';
-import { type ParsedItem, parseAlerts } from './parse.ts';
+import { type ParsedItem, unreadItems } from './parse.ts';
 import type { Screen, ScreenedAnswer } from './screen.ts';
 import { believed, foreignCluster, foreignNamespace, type Sender } from './sender.ts';
 import type { SensorHealth, SensorWord } from './sensor-health.ts';
 import type { Spool } from './spool.ts';
 import type { StormWatch } from './storm.ts';
+import { Turns } from './turns.ts';
 
 /** Seals bytes for the disk. `aad` says what they are for, and is needed to open them. */
 export type SealBytes = (bytes: Uint8Array, aad: string) => Uint8Array;
@@ -66,17 +69,20 @@ export interface Delivery {
   readonly replayed?: true;
 }
 
+type AlertItem = Extract<ParsedItem, { readonly kind: 'alert' }>;
+
 const keptOfRejected = 262_144;
 /** Between the sensor's clock and the intake's. */
 const mostSkewMs = 60_000;
-/** One body's alerts that are handled at once: the event loop goes on in between. */
-const atOnce = 500;
+export const tooMany = 'this sender sends more alerts than it may';
+const limited: ItemAnswer = { status: 'limited', code: 429, reason: tooMany };
 
 /** From a body to durable alerts, item by item. */
 export class Receiver {
   readonly #options: ReceiverOptions;
   /** Alerts on their way to being durable: the same one sent twice at once waits for the first. */
   readonly #underway = new Map<string, Promise<ItemAnswer>>();
+  readonly #turns = new Turns();
 
   constructor(options: ReceiverOptions) {
     this.#options = options;
@@ -86,35 +92,72 @@ export class Receiver {
   async receive(bytes: Uint8Array, delivery: Delivery): Promise<Answer> {
     const { sensor, cloudEvent } = delivery;
     const began = performance.now();
-    const { cluster, severities } = this.#options;
-    const parsed = parseAlerts(bytes, {
+    const { cluster, severities, metrics } = this.#options;
+    const { bucket } = delivery.from;
+    const refused = (): Answer => {
+      metrics.refused('rate_limit');
+      return { status: 429, items: [], reason: tooMany };
+    };
+    if (bucket.isEmpty) return refused();
+    const unread = await this.#turns.run(delivery.from, () => unreadItems(bytes));
+    if (!unread.ok) {
+      if (bucket.take() !== 'read') return refused();
+      await this.#keepRejected(bytes, unread.reason, delivery);
+      return { status: unread.status, items: [], reason: unread.reason };
+    }
+    const context = {
       cluster,
       ...(sensor && { sensor }),
       ...(cloudEvent && { cloudEvent }),
       ...(severities && { severities }),
+    };
+    const items = await readInTurn(unread.items, {
+      turns: this.#turns,
+      sender: delivery.from,
+      context,
+      admit: (item, allowance) => this.#admit(item, allowance, delivery),
     });
-    if (!parsed.ok) {
-      await this.#keepRejected(bytes, parsed.reason, delivery);
-      return { status: parsed.status, items: [], reason: parsed.reason };
-    }
-    const items = await this.#receiveItems(parsed.items, delivery);
-    this.#options.metrics.durable((performance.now() - began) / 1_000);
+    metrics.durable((performance.now() - began) / 1_000);
     return { status: statusOf(items), items };
   }
 
-  async #receiveItems(parsed: readonly ParsedItem[], delivery: Delivery): Promise<readonly ItemAnswer[]> {
-    const [only] = parsed;
-    if (only !== undefined && parsed.length === 1) return [await this.#receiveItem(only, delivery)];
-    const items: ItemAnswer[] = [];
-    for (let start = 0; start < parsed.length; start += atOnce) {
-      items.push(...(await Promise.all(parsed.slice(start, start + atOnce).map((item) => this.#receiveItem(item, delivery)))));
-    }
-    return items;
+  async #admit(item: ParsedItem | undefined, allowance: Allowance, delivery: Delivery): Promise<ItemAnswer> {
+    if (item === undefined || allowance === 'nothing') return this.#limit();
+    const isCounted = allowance === 'read';
+    if (item.kind === 'rejected') return isCounted ? this.#reject(item, delivery) : this.#limit();
+    const { bucket, rule } = delivery.from;
+    const foreign = foreignCluster(rule, { raw: item.raw, own: this.#options.cluster });
+    if (foreign !== undefined) return isCounted ? this.#forbid(item.raw, foreign, delivery) : this.#limit();
+    const known = item.kind === 'alert' ? this.#options.spool.incidentOf(item.alert.id) : undefined;
+    // What is no alert, or a known one, counts against no limit: whoever sends a batch again must come further than the time before.
+    if (isCounted && (item.kind !== 'alert' || known !== undefined)) bucket.giveBack();
+    if (item.kind !== 'alert') return this.#noAlert(item, delivery);
+    if (known !== undefined) return this.#duplicate(item.alert.id, known);
+    if (!isCounted && !(item.alert.severity === 'critical' && bucket.takeCritical())) return this.#limit();
+    return this.#receiveAlert(item, delivery);
+  }
+
+  async #reject({ raw, reason }: { readonly raw: Uint8Array; readonly reason: string }, delivery: Delivery): Promise<ItemAnswer> {
+    await this.#keepRejected(raw, reason, delivery);
+    return { status: 'rejected', reason };
+  }
+
+  #noAlert(item: Extract<ParsedItem, { readonly kind: 'health' | 'ignored' }>, { from }: Delivery): ItemAnswer {
+    if (item.kind === 'ignored') return { status: 'ignored', reason: item.reason };
+    const { metrics, health, log } = this.#options;
+    log.info({ from: from.name, sensor: item.sensor, time: item.time }, 'a sensor speaks of its own health');
+    metrics.health(item.sensor, health.message(saidBy(from, item)));
+    return { status: 'health' };
+  }
+
+  #limit(): ItemAnswer {
+    this.#options.metrics.refused('rate_limit');
+    return limited;
   }
 
   /** Takes an alert of Firebreak's own: the same way as a sensor's. */
   receiveOwn(alert: Alert, from: Sender): Promise<ItemAnswer> {
-    return this.#receiveItem({ kind: 'alert', alert, raw: new TextEncoder().encode(JSON.stringify(alert)) }, { from });
+    return this.#receiveAlert({ kind: 'alert', alert, raw: new TextEncoder().encode(JSON.stringify(alert)) }, { from });
   }
 
   /** Keeps what was not taken, so that it can be looked at, and sent again after a fix. */
@@ -146,32 +189,15 @@ export class Receiver {
     }
   }
 
-  async #receiveItem(item: ParsedItem, delivery: Delivery): Promise<ItemAnswer> {
-    const { metrics, health, spool, log, cluster } = this.#options;
-    const { from } = delivery;
-    if (item.kind === 'rejected') {
-      await this.#keepRejected(item.raw, item.reason, delivery);
-      return { status: 'rejected', reason: item.reason };
-    }
-    const foreign = foreignCluster(from.rule, { raw: item.raw, own: cluster });
-    if (foreign !== undefined) return this.#forbid(item.raw, foreign, delivery);
-    if (item.kind === 'health') {
-      log.info({ from: from.name, sensor: item.sensor, time: item.time }, 'a sensor speaks of its own health');
-      metrics.health(item.sensor, health.message(saidBy(from, item)));
-      return { status: 'health' };
-    }
-    if (item.kind === 'ignored') return { status: 'ignored', reason: item.reason };
-    const { id, severity } = item.alert;
+  async #receiveAlert(item: AlertItem, delivery: Delivery): Promise<ItemAnswer> {
+    const { spool } = this.#options;
+    const { id } = item.alert;
     const known = spool.incidentOf(id);
     if (known !== undefined) return this.#duplicate(id, known);
     const same = this.#underway.get(id);
     if (same !== undefined) {
       const answer = await same;
       return answer.status === 'accepted' ? this.#duplicate(id, answer.incident) : answer;
-    }
-    if (!from.bucket.take(severity)) {
-      metrics.refused('rate_limit');
-      return { status: 'limited', code: 429, reason: 'this sender sends more alerts than it may' };
     }
     const taking = this.#take(item, delivery);
     this.#underway.set(id, taking);
@@ -192,7 +218,7 @@ export class Receiver {
     return { status: 'forbidden', code: 403, reason };
   }
 
-  async #take(item: Extract<ParsedItem, { readonly kind: 'alert' }>, delivery: Delivery): Promise<ItemAnswer> {
+  async #take(item: AlertItem, delivery: Delivery): Promise<ItemAnswer> {
     const { resolver, seal, spool, dispatcher, screen, log, metrics, health } = this.#options;
     const { raw } = item;
     if (spool.isFull()) {

@@ -2,6 +2,7 @@ import type { Alert } from '../../core/alert.ts';
 import { ownSensor } from '../../core/own-alerts.ts';
 import type { ResolvedAlert, SubjectResolver } from '../../core/subject-resolver.ts';
 import { AlertBucket } from './alert-bucket.ts';
+import { Lane } from './lane.ts';
 
 /** What one sender may say, and how fast. What is absent is not restricted. */
 export interface SenderRule {
@@ -23,6 +24,8 @@ export interface Sender {
   /** From its certificate or its rule: what it says about pods of other nodes makes nothing happen by itself. */
   readonly node?: string;
   readonly bucket: AlertBucket;
+  /** Packed bodies of its that are unpacked at once: others need the threads as well. */
+  readonly unpacking: Lane;
 }
 
 /** More than a cluster's sensors send together: it is there for a sender gone mad. */
@@ -55,7 +58,13 @@ export class Senders {
 
 function senderOf(rule: SenderRule, node = rule.node): Sender {
   const { name, alertsPerSecond: perSecond = defaultRate.alertsPerSecond, burst = Math.max(perSecond, defaultRate.burst) } = rule;
-  return { rule, name, bucket: new AlertBucket({ perSecond, burst }), ...(node !== undefined && { node }) };
+  return {
+    rule,
+    name,
+    bucket: new AlertBucket({ perSecond, burst }),
+    unpacking: new Lane(2),
+    ...(node !== undefined && { node }),
+  };
 }
 
 /** Field names by which sensors and forwarders tell their cluster. */

@@ -139,12 +139,11 @@ export function endOfValue(bytes: Uint8Array, from: number, end: number): number
 }
 
 export function endOfString(bytes: Uint8Array, from: number, end: number): number {
-  let at = bytes.indexOf(quote, from + 1);
-  while (at >= 0 && at < end) {
-    let slashes = 0;
-    while (bytes[at - 1 - slashes] === backslash && at - 1 - slashes > from) slashes += 1;
-    if (slashes % 2 === 0) return at + 1;
-    at = bytes.indexOf(quote, at + 1);
+  let at = from + 1;
+  while (at < end) {
+    const byte = bytes[at];
+    if (byte === quote) return at + 1;
+    at += byte === backslash ? 2 : 1;
   }
   return -1;
 }

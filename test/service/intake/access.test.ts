@@ -231,16 +231,61 @@ describe('a sender', () => {
   });
 });
 
-test('a bucket refills, keeps a reserve for critical alerts, and is empty when that is used up', () => {
+test('a bucket refills, keeps a reserve for critical alerts, and looks at four times as many for them', () => {
   let now = 0;
   const bucket = new AlertBucket({ perSecond: 10, burst: 8, now: () => now });
-  const passed = (severity: 'low' | 'critical', count: number): number =>
-    Array.from({ length: count }, () => bucket.take(severity)).filter(Boolean).length;
-  expect(passed('low', 20)).toBe(8);
-  expect(passed('critical', 20)).toBe(2);
+  const allowed = (count: number): readonly string[] => Array.from({ length: count }, () => bucket.take());
+  const critical = (count: number): number => Array.from({ length: count }, () => bucket.takeCritical()).filter(Boolean).length;
+  const times = (word: string, count: number): readonly string[] => Array.from({ length: count }, () => word);
+  expect(allowed(50)).toEqual([...times('read', 8), ...times('looked-at', 32), ...times('nothing', 10)]);
+  expect(bucket.isEmpty).toBe(true);
+  expect(critical(20)).toBe(2);
   now = 500;
-  expect(passed('low', 20)).toBe(5);
-  expect(passed('critical', 20)).toBe(1);
+  expect(bucket.isEmpty).toBe(false);
+  expect(allowed(40)).toEqual([...times('read', 5), ...times('looked-at', 20), ...times('nothing', 15)]);
+  expect(critical(20)).toBe(1);
+  bucket.giveBack();
+  expect(allowed(1)).toEqual(['read']);
+});
+
+describe('the limit of a sender', () => {
+  const slowly = { senders: [{ name: 'falco', alertsPerSecond: 1, burst: 10 }] };
+  const bodyOf = (items: readonly string[]): string => `[${items.join(',')}]`;
+  const many = (count: number, one: () => string): readonly string[] => Array.from({ length: count }, one);
+
+  test('counts what is rejected, and what is beyond it is neither read nor kept', async () => {
+    const { post, kept } = await door(new FakeIncidentGateway(), { access: slowly });
+    const answer = await post(bodyOf(many(60, () => '{"no":"alert"}')));
+    expect(answer).toMatchObject({ status: 429, json: { rejected: 10, limited: 50 } });
+    expect(await kept()).toHaveLength(10);
+    expect((await post('no JSON at all {')).status).toBe(429);
+    expect(await kept()).toHaveLength(10);
+  });
+
+  test('lets a batch that is sent again come further each time', async () => {
+    const { post } = await door(new FakeIncidentGateway(), {
+      access: { senders: [{ name: 'falco', alertsPerSecond: 20, burst: 20 }] },
+    });
+    const batch = bodyOf(many(60, () => event()));
+    let sent = 0;
+    for (let answer = await post(batch); answer.status === 429; answer = await post(batch)) {
+      sent += 1;
+      expect(sent).toBeLessThan(20);
+      await new Promise((resolve) => setTimeout(resolve, Number(answer.headers.get('retry-after')) * 1_000));
+    }
+    expect((await post(batch)).json).toMatchObject({ duplicate: 60 });
+  });
+
+  test('counts each alert of a batch of the API audit, and not the batch', async () => {
+    const { post } = await door(new FakeIncidentGateway(), { access: slowly });
+    const one = { kind: 'Event', level: 'Metadata', stage: 'ResponseComplete', verb: 'get', requestURI: '/healthz' };
+    const items = many(30, () => JSON.stringify(one));
+    const answer = await post(`{"kind":"EventList","apiVersion":"audit.k8s.io/v1","items":${bodyOf(items)}}`, {
+      path: '/v1/alerts/kubernetes-audit',
+    });
+    const { ignored, rejected, limited } = answer.json;
+    expect(Number(ignored) + Number(rejected) + Number(limited)).toBe(30);
+  });
 });
 
 describe('what costs a stranger nothing', () => {

@@ -1,0 +1,88 @@
+/** So much of a core is a sender's own: within it nobody waits. */
+const ownShare = 0.25;
+/** And so much at once. */
+const ownMs = 50;
+/** What is done for those beyond their share, before the event loop goes on to what came in meanwhile. */
+const turnMs = 4;
+/** A piece of work looks at the clock itself, and ends after about so long. */
+export const pieceMs = 2;
+
+interface Account {
+  spentMs: number;
+  at: number;
+}
+
+/**
+ * Whose turn it is to be worked for. Each sender has a share of the processor; whoever needs more gets what is left, a piece at a time, one
+ * sender after another, and in between what others send is taken. So a large body holds up its own sender only.
+ */
+export class Turns {
+  readonly #accounts = new WeakMap<object, Account>();
+  /** The sender whose turn is next comes first. */
+  readonly #waiting = new Map<object, (() => void)[]>();
+  readonly #now: () => number;
+  #isComing = false;
+
+  constructor(now: () => number = () => performance.now()) {
+    this.#now = now;
+  }
+
+  /** Does the piece of work, at once or when it is this sender's turn. It must not wait for anything. */
+  run<T>(sender: object, piece: () => T): T | Promise<T> {
+    if (this.#spent(sender).spentMs < ownMs) return this.#charged(sender, piece);
+    return new Promise<T>((done, fail) => {
+      const work = (): void => {
+        try {
+          done(this.#charged(sender, piece));
+        } catch (error) {
+          fail(error);
+        }
+      };
+      const own = this.#waiting.get(sender);
+      if (own === undefined) this.#waiting.set(sender, [work]);
+      else own.push(work);
+      this.#next();
+    });
+  }
+
+  #next(): void {
+    if (this.#isComing) return;
+    this.#isComing = true;
+    setImmediate(() => {
+      this.#isComing = false;
+      const until = this.#now() + turnMs;
+      do this.#workOnce();
+      while (this.#waiting.size > 0 && this.#now() < until);
+      if (this.#waiting.size > 0) this.#next();
+    });
+  }
+
+  #workOnce(): void {
+    const [first] = this.#waiting;
+    if (first === undefined) return;
+    const [sender, own] = first;
+    const work = own.shift();
+    // To the end of the line, if it has more.
+    this.#waiting.delete(sender);
+    if (own.length > 0) this.#waiting.set(sender, own);
+    work?.();
+  }
+
+  #charged<T>(sender: object, piece: () => T): T {
+    const began = this.#now();
+    try {
+      return piece();
+    } finally {
+      this.#spent(sender).spentMs += this.#now() - began;
+    }
+  }
+
+  #spent(sender: object): Account {
+    const now = this.#now();
+    const account = this.#accounts.get(sender) ?? { spentMs: 0, at: now };
+    account.spentMs = Math.max(0, account.spentMs - (now - account.at) * ownShare);
+    account.at = now;
+    this.#accounts.set(sender, account);
+    return account;
+  }
+}

@@ -1,0 +1,122 @@
+import { afterEach, describe, expect, test } from '@jest/globals';
+import { Turns } from '../../../service/intake/turns.ts';
+import { FakeIncidentGateway } from '../../fakes/incident-gateway.ts';
+import { type Door, falcoEvent, openDoor, removeDirectory, token } from './intake-fixture.ts';
+
+describe('turns', () => {
+  /** Work that takes so long by a clock of our own. */
+  function clocked() {
+    let now = 0;
+    const done: string[] = [];
+    const turns = new Turns(() => now);
+    const piece = (name: string, takesMs: number) => (): string => {
+      now += takesMs;
+      done.push(name);
+      return name;
+    };
+    return { turns, done, piece, pass: (ms: number) => (now += ms) };
+  }
+
+  test('who needs little is worked for at once, whoever waits', async () => {
+    const { turns, done, piece } = clocked();
+    const [greedy, modest] = [{}, {}];
+    expect(turns.run(greedy, piece('large', 1_000))).toBe('large');
+    const waits = turns.run(greedy, piece('larger', 10));
+    expect(waits).toBeInstanceOf(Promise);
+    expect(turns.run(modest, piece('small', 1))).toBe('small');
+    await waits;
+    expect(done).toEqual(['large', 'small', 'larger']);
+  });
+
+  test('those who need much come one after another, a piece each', async () => {
+    const { turns, done, piece } = clocked();
+    const senders = { a: {}, b: {}, c: {} };
+    for (const sender of Object.values(senders)) turns.run(sender, piece('first', 1_000));
+    done.length = 0;
+    const all = [];
+    for (let n = 0; n < 50; n += 1) all.push(turns.run(senders.a, piece('a', 3)));
+    all.push(turns.run(senders.b, piece('b', 3)), turns.run(senders.c, piece('c', 3)));
+    await Promise.all(all);
+    expect(done.slice(0, 4)).toEqual(['a', 'b', 'c', 'a']);
+  });
+
+  test('what others send is taken in between', async () => {
+    const { turns, done, piece } = clocked();
+    const greedy = {};
+    turns.run(greedy, piece('first', 1_000));
+    const all = Array.from({ length: 40 }, (_, n) => turns.run(greedy, piece(`piece ${n}`, 3)));
+    let passes = 0;
+    const pass = (): void => {
+      passes += 1;
+      if (done.length < 41) setImmediate(pass);
+    };
+    setImmediate(pass);
+    await Promise.all(all);
+    expect(passes).toBeGreaterThan(15);
+  });
+
+  test('whoever was greedy is modest again after a while, and a piece that fails takes nothing with it', async () => {
+    const { turns, piece, pass } = clocked();
+    const sender = {};
+    turns.run(sender, piece('large', 1_000));
+    const fails = turns.run(sender, () => {
+      throw new Error('no');
+    });
+    const goes = turns.run(sender, piece('on', 1));
+    await expect(fails).rejects.toThrow('no');
+    await expect(goes).resolves.toBe('on');
+    pass(4_100);
+    expect(turns.run(sender, piece('small', 1))).toBe('small');
+  });
+});
+
+describe('a large body', () => {
+  let opened: Door | undefined;
+  afterEach(async () => {
+    await opened?.intake.stop(200);
+    if (opened) removeDirectory(opened.directory);
+  });
+  const slow = 'password=x -u a:b eyJa.'.repeat(700);
+  const alerts = (count: number): readonly string[] =>
+    Array.from({ length: count }, () => JSON.stringify(falcoEvent({}, { 'proc.cmdline': slow })));
+  const audit = (count: number): string => {
+    const one = {
+      kind: 'Event',
+      level: 'Metadata',
+      auditID: 'x',
+      stage: 'ResponseComplete',
+      verb: 'get',
+      requestURI: `/x?${slow}`,
+    };
+    return `{"kind":"EventList","items":[${Array.from({ length: count }, () => JSON.stringify(one)).join(',')}]}`;
+  };
+
+  test.each([
+    ['of many alerts', '/v1/alerts/falco', () => `[${alerts(500).join(',')}]`],
+    ['that is one batch of the API audit', '/v1/alerts/kubernetes-audit', () => audit(900)],
+  ])('%s is read in pieces: in between another sender’s critical alert is answered', async (_what, path, bodyOf) => {
+    opened = await openDoor(new FakeIncidentGateway(), {
+      access: {
+        tokens: [
+          { name: 'greedy', token },
+          { name: 'falco', token: 'another' },
+        ],
+      },
+    });
+    const { post } = opened;
+    let isAnswered = false;
+    const body = bodyOf();
+    const large = post(body, { path }).finally(() => {
+      isAnswered = true;
+    });
+    let between = 0;
+    while (!isAnswered) {
+      const critical = JSON.stringify(falcoEvent({ priority: 'Critical' }));
+      expect((await post(critical, { headers: { authorization: 'Bearer another' } })).status).toBe(200);
+      if (!isAnswered) between += 1;
+    }
+    expect((await large).status).toBe(200);
+    // Where a body is read in one go it is one, which came before it.
+    expect(between).toBeGreaterThan(2);
+  });
+});
