@@ -104,6 +104,11 @@ export const errorCatalogue = {
     summary: 'The target is protected',
     remedy: 'Protected namespaces and Firebreak itself are never changed automatically; act by hand if you must.',
   },
+  FB_ERR_PLAYBOOK_LOOPS: {
+    retryable: false,
+    summary: 'A playbook was ended because it did not stop by itself',
+    remedy: 'Correct the loop that the message names; what the playbook had done stands, and people decide on it.',
+  },
   FB_ERR_REFUSED: {
     retryable: false,
     summary: 'The action cannot be done on this target',

@@ -114,7 +114,10 @@ export interface PlaybookContext<U extends Uses, R extends Requires> {
   ) => Promise<{ readonly [K in keyof T]: Settled<Awaited<T[K]>> }>;
   /** One line in the incident's timeline. */
   readonly note: (text: string) => void;
-  /** Says what it was. `benign` needs the answer that said so: a choice that is named in `harmless`, or one that gives containment back. */
+  /**
+   * Says what it was. `benign` needs the answer that said so, to the body's last question: a choice that is named in `harmless`, or one that gives
+   * containment back. Without it, it is refused and on record.
+   */
   readonly verdict: (verdict: Verdict, why: string) => void;
   /** What has been kept so far. */
   readonly evidence: () => readonly EvidenceRef[];

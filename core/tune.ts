@@ -256,8 +256,10 @@ function judged(records: readonly AuditRecord[]): Judged | undefined {
 
 const verdicts: readonly Verdict[] = ['true_positive', 'benign', 'suspicious', 'unknown'];
 
-function verdictIn(body: Readonly<Record<string, unknown>>): Verdict | undefined {
-  return verdicts.find((one) => one === body.incident);
+/** `benign` counts with the question whose answer said so: nothing is proposed on a playbook's own word. */
+function verdictIn({ incident, verdict, question }: Readonly<Record<string, unknown>>): Verdict | undefined {
+  if (verdict === 'benign' && typeof question !== 'string') return undefined;
+  return verdicts.find((one) => one === incident);
 }
 
 function severityOf(value: unknown): Severity {

@@ -1,4 +1,4 @@
-import type { ApprovalProof } from '../core/approval.ts';
+import { type ApprovalProof, isWeakening } from '../core/approval.ts';
 import type { Verdict } from '../core/incident.ts';
 import type { BodyState } from '../core/incident-state.ts';
 import type { Lease } from '../core/lease.ts';
@@ -15,13 +15,32 @@ function bodiesOf(model: IncidentModel): readonly BodyState[] {
   return [...model.endedBodies, ...[...model.bodies.values()].map((body) => body.state)];
 }
 
-/** A body says what it was. The incident is as bad as the worst of its bodies: a harmless shell does not make a dropped binary harmless. */
+/** Whether the body's last question was answered by people with a choice that calls the incident harmless, or gives containment back. */
+function peopleSaidHarmless(model: IncidentModel, { lastAnswered }: Body): boolean {
+  const asked = lastAnswered === undefined ? undefined : model.questions.get(lastAnswered);
+  if (asked?.status.state !== 'decided') return false;
+  const { choice: id } = asked.status;
+  const choice = asked.question.choices.find((offered) => offered.id === id);
+  return choice !== undefined && isWeakening(choice);
+}
+
+/**
+ * A body says what it was. The incident is as bad as the worst of its bodies: a harmless shell does not make a dropped binary harmless. `benign`
+ * is not a body's to say: without people's answer it is refused, on record, and what is contained stays so.
+ */
 export function giveVerdict(model: IncidentModel, body: Body, verdict: Verdict, why: string): void {
+  const { playbook } = body.state;
+  if (verdict === 'benign' && !peopleSaidHarmless(model, body)) {
+    model.record('verdict.refused', `playbook/${playbook}`, `benign: ${why}: nobody has answered that it is harmless`);
+    return;
+  }
   body.state = { ...body.state, verdict, ...(body.lastAnswered ? { verdictFrom: body.lastAnswered } : {}) };
   const worst = worstOf(bodiesOf(model).map((other) => other.verdict ?? 'unknown'));
   if (worst === verdict) model.verdictWhy = why;
   model.verdict = worst;
-  model.record('incident.verdict', `playbook/${body.state.playbook}`, `${verdict}: ${why}`, { verdict, incident: worst });
+  const { verdictFrom: question } = body.state;
+  const from = verdict === 'benign' && question !== undefined ? { question } : {};
+  model.record('incident.verdict', `playbook/${playbook}`, `${verdict}: ${why}`, { verdict, incident: worst, ...from });
 }
 
 /** What those who hold a lease say it was: harmless only if all of them do. The proof is the answer of the people who said so. */

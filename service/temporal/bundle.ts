@@ -3,6 +3,7 @@ import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { bundleWorkflowCode } from '@temporalio/worker';
 import { failureConverterPath } from './codec.ts';
+import { withLoopBudget } from './loop-budget.ts';
 
 /** One build of the workflows: everything that an incident's history depends on, in one file. */
 export interface WorkflowBuild {
@@ -34,11 +35,10 @@ export async function bundleWorkflows(options: {
     webpackConfigHook: (config) => ({
       ...config,
       mode: 'production',
-      devtool: false,
       optimization: { ...config.optimization, minimize: false, moduleIds: 'named', chunkIds: 'named' },
     }),
   });
-  const text = withEmptySourceMap(code);
+  const text = withEmptySourceMap(withLoopBudget(code));
   if (/node_modules\/zod\//.test(text)) {
     throw new Error(
       'zod is in the workflow bundle: a schema there is kept per cached workflow until the isolate is out of memory; import it as a type only',

@@ -3,8 +3,10 @@ import { Worker } from '@temporalio/worker';
 import { bundlePath } from './harness.ts';
 
 /** What replaying a history on the workflows of today comes to: one entry, undefined when it comes out the same. */
-export async function replayHistory(workflowId: string, history: proto.temporal.api.history.v1.IHistory) {
-  const results = Worker.runReplayHistories({ workflowBundle: { codePath: await bundlePath() } }, [{ workflowId, history }]);
+export async function replayHistory(workflowId: string, history: proto.temporal.api.history.v1.IHistory, workflowsPath?: string) {
+  const results = Worker.runReplayHistories({ workflowBundle: { codePath: await bundlePath(workflowsPath) } }, [
+    { workflowId, history },
+  ]);
   const errors: (Error | undefined)[] = [];
   for await (const result of results) errors.push(result.error);
   return errors;

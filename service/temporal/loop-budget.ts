@@ -1,0 +1,101 @@
+import { SourceMap } from 'node:module';
+import { type Node, parse } from 'acorn';
+import { turnFunction, turnsOfAwait } from '../../core/turn.ts';
+
+/** The path of an author's source from its `playbooks` folder on; undefined for the engine's own code and packages. */
+function playbookFile(source: string): string | undefined {
+  const at = source.lastIndexOf('/playbooks/');
+  return at < 0 || source.includes('/node_modules/') || !/\.[jt]s$/.test(source) ? undefined : source.slice(at + 1);
+}
+
+const loops: ReadonlySet<string> = new Set([
+  'ForStatement',
+  'ForInStatement',
+  'ForOfStatement',
+  'WhileStatement',
+  'DoWhileStatement',
+]);
+const functions: ReadonlySet<string> = new Set(['FunctionDeclaration', 'FunctionExpression', 'ArrowFunctionExpression']);
+
+/**
+ * Has each loop and each function of playbooks report its turns to the engine, with file and line of the author's source: nothing else can end
+ * code that never waits without ending the whole thread, again at each replay. `code` ends with its source map, as the bundler writes it.
+ */
+export function withLoopBudget(code: string): string {
+  const map = sourceMapOf(code);
+  if (!map) return code;
+  const insertions: { readonly at: number; readonly text: string }[] = [];
+  const visit = (node: Node): void => {
+    const body = bodyOf(node);
+    const place = body && placeOf(map, node);
+    if (body && place !== undefined) {
+      // Modules may run a loop before the engine is there.
+      const call = `globalThis.${turnFunction}?.(${JSON.stringify(place)},${awaits(node) ? turnsOfAwait : 1})`;
+      if (body.type === 'BlockStatement') insertions.push({ at: body.start + 1, text: `${call};` });
+      else if (loops.has(node.type)) insertions.push({ at: body.start, text: `{${call};` }, { at: body.end, text: '}' });
+      else insertions.push({ at: body.start, text: `(${call},` }, { at: body.end, text: ')' });
+    }
+    for (const child of childrenOf(node)) visit(child);
+  };
+  visit(parse(code, { ecmaVersion: 'latest', sourceType: 'script', locations: true }));
+  return inserted(code, insertions);
+}
+
+/** The innermost first where two stand at one place: what is opened last is closed first. */
+function inserted(code: string, insertions: readonly { readonly at: number; readonly text: string }[]): string {
+  const inOrder = insertions.map((insertion, order) => ({ ...insertion, order })).sort((a, b) => a.at - b.at || compare(a, b));
+  let result = '';
+  let done = 0;
+  for (const { at, text } of inOrder) {
+    result += code.slice(done, at) + text;
+    done = at;
+  }
+  return result + code.slice(done);
+}
+
+function compare(
+  a: { readonly text: string; readonly order: number },
+  b: { readonly text: string; readonly order: number },
+): number {
+  const closes = ({ text }: { readonly text: string }) => text === '}' || text === ')';
+  if (closes(a) !== closes(b)) return closes(a) ? -1 : 1;
+  return closes(a) ? b.order - a.order : a.order - b.order;
+}
+
+function bodyOf(node: Node): Node | undefined {
+  if (!loops.has(node.type) && !functions.has(node.type)) return undefined;
+  return 'body' in node && isNode(node.body) ? node.body : undefined;
+}
+
+/** An async function, or a loop in one that awaits: each turn makes promises, of which the sandbox remembers where. */
+function awaits(node: Node): boolean {
+  if (functions.has(node.type)) return 'async' in node && node.async === true;
+  const inside = (part: Node): boolean =>
+    part.type === 'AwaitExpression' || (!functions.has(part.type) && childrenOf(part).some(inside));
+  return inside(node);
+}
+
+function childrenOf(node: Node): readonly Node[] {
+  return Object.values(node).flatMap((value: unknown) =>
+    Array.isArray(value) ? value.filter(isNode) : isNode(value) ? [value] : [],
+  );
+}
+
+function isNode(value: unknown): value is Node {
+  return typeof value === 'object' && value !== null && 'type' in value && typeof value.type === 'string' && 'start' in value;
+}
+
+function placeOf(map: SourceMap, { loc }: Node): string | undefined {
+  if (!loc) return undefined;
+  const entry = map.findEntry(loc.start.line - 1, loc.start.column);
+  if (!('originalSource' in entry) || typeof entry.originalSource !== 'string') return undefined;
+  const file = playbookFile(entry.originalSource);
+  return file === undefined ? undefined : `${file}:${entry.originalLine + 1}`;
+}
+
+const mapComment = /\n\/\/# sourceMappingURL=data:application\/json;[^,]*base64,([A-Za-z0-9+/=]+)\s*$/;
+
+function sourceMapOf(code: string): SourceMap | undefined {
+  const [, text] = mapComment.exec(code) ?? [];
+  return text === undefined ? undefined : new SourceMap(JSON.parse(Buffer.from(text, 'base64').toString('utf8')));
+}

@@ -1,0 +1,77 @@
+/** The workflows as they are, with playbooks that an author has made a mistake in. */
+import { openTicket, snapshotPodState } from '../../core/actions/index.ts';
+import { definePlaybook } from '../../core/playbook.ts';
+import { type ListedPlaybook, playbooks } from '../../playbooks/index.ts';
+
+const on = (rule: string) => ({ rules: [rule], minSeverity: 'low', requires: ['pod'] }) as const;
+let spun = 0;
+
+const forgotToCount = definePlaybook(
+  { id: 'forgot-to-count', title: 'Never counts up', on: on('Spin'), uses: {} },
+  async ({ note }) => {
+    note('begins');
+    for (let index = 0; index < 10; ) spun += index;
+  },
+);
+
+const catchesAll = definePlaybook({ id: 'catches-all', title: 'Catches its own end', on: on('Catch'), uses: {} }, async () => {
+  for (;;) {
+    try {
+      while (spun >= 0) spun += 1;
+    } catch {
+      spun = 0;
+    }
+  }
+});
+
+const waitsForNothing = definePlaybook(
+  { id: 'waits-for-nothing', title: 'Waits for nothing at all', on: on('Await'), uses: {} },
+  async ({ settle }) => {
+    for (;;) await settle({});
+  },
+);
+
+const callsItself = definePlaybook({ id: 'calls-itself', title: 'Calls itself', on: on('Recur'), uses: {} }, async () => {
+  const again = async (): Promise<void> => Promise.resolve().then(again);
+  await again();
+});
+
+/** Takes many turns, and waits in between: no mistake. */
+const worksHard = definePlaybook(
+  { id: 'works-hard', title: 'Goes through much, and waits in between', on: on('Work'), uses: { snapshotPodState } },
+  async ({ alert, steps, note }) => {
+    for (let round = 0; round < 3; round += 1) {
+      for (let index = 0; index < 150_000; index += 1) spun += index % 2;
+      await steps.snapshotPodState({ pod: alert.pod });
+    }
+    note('worked through');
+  },
+);
+
+const levels = [{ group: 'oncall', within: '15m' }] as const;
+
+const knowsBetter = definePlaybook(
+  { id: 'knows-better', title: 'Calls it harmless without asking', on: on('Guess'), uses: { openTicket } },
+  async ({ alert, steps, verdict }) => {
+    verdict('benign', 'it looks fine');
+    await steps.openTicket({ title: alert.title, body: 'It goes on.', labels: [] });
+  },
+);
+
+const hearsWrong = definePlaybook(
+  { id: 'hears-wrong', title: 'Takes a no for a yes', on: on('Deaf'), uses: {}, levels },
+  async ({ ask, verdict }) => {
+    const answer = await ask({
+      question: 'Is it expected?',
+      choices: { expected: 'Yes', unexpected: 'No' },
+      harmless: ['expected'],
+      onSilence: 'Nothing is done.',
+    });
+    verdict('benign', answer.choice);
+  },
+);
+
+for (const playbook of [forgotToCount, catchesAll, waitsForNothing, callsItself, worksHard, knowsBetter, hearsWrong])
+  (playbooks as ListedPlaybook[]).push(playbook);
+
+export * from '../../workflows/index.ts';
