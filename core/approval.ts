@@ -96,6 +96,19 @@ export function needsReason(choice: Pick<Choice, 'plans' | 'harmless'>): boolean
   return isWeakening(choice) || choice.plans.some((plan) => plan.effect === 'destructive');
 }
 
+/** Of the name of what ends: whoever decides it types so many of its last characters. */
+export const typedCharacters = 4;
+
+/** The part of a full name (`pod/shop/cart-1`) whose end is typed. */
+export function nameToType(full: string): string {
+  return full.split('/').at(-1) ?? full;
+}
+
+/** Whether the end of the name was typed. Case is let pass: telephones begin with a capital. */
+export function endsName(full: string, typed: string): boolean {
+  return typed.trim().toLowerCase() === nameToType(full).slice(-typedCharacters).toLowerCase();
+}
+
 /** By which an answer can come, and what signs it there. */
 export const waysIn = ['slack', 'page', 'cli'] as const;
 

@@ -8,6 +8,11 @@ export const errorCatalogue = {
     summary: 'The alert cannot be read',
     remedy: 'Send what the sensor page describes; the reason names the field.',
   },
+  FB_ERR_ALREADY_DECIDED: {
+    retryable: false,
+    summary: 'The question is decided already',
+    remedy: 'Nothing was sent. `firebreak incidents show` tells what came of the decision, and what else can be decided.',
+  },
   FB_ERR_APPROVAL_INVALID: {
     retryable: false,
     summary: 'The approval does not cover this step',
@@ -64,15 +69,35 @@ export const errorCatalogue = {
     remedy:
       'Check the path (in a configuration it starts at the folder of that file), and that this is the machine with the file.',
   },
+  FB_ERR_INCOMPLETE: {
+    retryable: false,
+    summary: 'The command does not say enough',
+    remedy: 'Nothing was done. Add what the message names; `--help` shows every option.',
+  },
   FB_ERR_INTERNAL: {
     retryable: true,
     summary: 'An unexpected fault inside Firebreak',
     remedy: 'Look at the log under this incident; report it.',
   },
+  FB_ERR_KEY_FILE: {
+    retryable: false,
+    summary: 'The private key cannot be used',
+    remedy: 'Name the file of your own Ed25519 private key (PEM) with --key; how one is made is in docs/operations.md.',
+  },
+  FB_ERR_NOT_CONFIRMED: {
+    retryable: false,
+    summary: 'It was not confirmed',
+    remedy: 'Nothing was sent. Look again at what would end, then run the command again.',
+  },
   FB_ERR_NOT_FOUND: {
     retryable: false,
     summary: 'The object does not exist',
     remedy: 'Look whether it was deleted or renamed. Of an object of the cluster, check namespace and uid, too.',
+  },
+  FB_ERR_NOT_OPEN: {
+    retryable: false,
+    summary: 'There is nothing to decide there',
+    remedy: 'Nothing was sent. `firebreak incidents show` lists the questions and leases that are open.',
   },
   FB_ERR_OBSERVED: {
     retryable: false,

@@ -6,9 +6,10 @@ import { FirebreakError } from '../../core/errors.ts';
 import { incidentNames } from '../../core/incident.ts';
 import type { IncidentState, QuestionState } from '../../core/incident-state.ts';
 import { stepUpNonce } from '../../core/step-up.ts';
-import { openSigner } from '../../integrations/keys/ed25519.ts';
 import { incidentState, type Session, signalIncident } from './connect.ts';
 import { newEntries } from './incidents.ts';
+import { type Names, namesWithIds } from './names.ts';
+import { personalSigner } from './order.ts';
 
 const answerWithinMs = 20_000;
 
@@ -34,12 +35,12 @@ export interface CountedVote {
   readonly outcome: string;
 }
 
-/** The token in a file. @throws FB_ERR_REFUSED. */
+/** The token in a file. @throws FB_ERR_FILE_MISSING. */
 export function idTokenIn(file: string): string {
   try {
     return readFileSync(file, 'utf8').trim();
   } catch {
-    throw new FirebreakError('FB_ERR_REFUSED', `the token cannot be read: ${file}`);
+    throw new FirebreakError('FB_ERR_FILE_MISSING', `the token cannot be read: ${file}`);
   }
 }
 
@@ -52,7 +53,10 @@ function idTokenOf({ question, choice, person, idTokenFile }: Ballot): { readonl
   if (idTokenFile !== undefined) return { idToken: idTokenIn(idTokenFile) };
   if (!choice.stepUp) return {};
   const nonce = stepUpNonce({ questionDigest: questionDigest(question.question), choice: choice.id, person });
-  throw new FirebreakError('FB_ERR_REFUSED', `“${choice.label}” needs a sign-in: answer it in Slack, or ${signInAdvice(nonce)}`);
+  throw new FirebreakError(
+    'FB_ERR_INCOMPLETE',
+    `“${choice.label}” needs a sign-in: answer it in Slack, or ${signInAdvice(nonce)}`,
+  );
 }
 
 async function signedVote(ballot: Ballot): Promise<SignedVote> {
@@ -64,7 +68,7 @@ async function signedVote(ballot: Ballot): Promise<SignedVote> {
       `not sent: the question is about ${incident.id}, and you named ${state.incident.id}`,
     );
   const idToken = idTokenOf(ballot);
-  const signer = await openSigner({ file: keyFile });
+  const signer = await personalSigner(keyFile);
   const vote: Vote = {
     version: 1,
     id: `cli-${randomUUID()}`,
@@ -79,6 +83,24 @@ async function signedVote(ballot: Ballot): Promise<SignedVote> {
     ...(reason !== undefined && { reason }),
   };
   return { vote, keyId: signer.keyId, signature: await signer.sign(voteBytes(vote)), ...idToken };
+}
+
+/** A question that can be answered no more, in the words that fit: decided by whom and when, or why it is not open. */
+export function notOpen({ question, status }: QuestionState, { person }: Pick<Names, 'person'>): FirebreakError {
+  const at = (iso: string): string => `${iso.replace('T', ' ').slice(0, 19)} UTC`;
+  if (status.state === 'decided') {
+    const label = question.choices.find(({ id }) => id === status.choice)?.label ?? status.choice;
+    return new FirebreakError(
+      'FB_ERR_ALREADY_DECIDED',
+      `“${label}”, by ${status.by.map(person).join(' and ')} at ${at(status.at)}`,
+    );
+  }
+  if (status.state === 'void')
+    return new FirebreakError('FB_ERR_NOT_OPEN', `the question is void since ${at(status.at)}: ${status.why}`);
+  return new FirebreakError(
+    'FB_ERR_NOT_OPEN',
+    status.state === 'expired' ? `nobody answered, and the time was over at ${at(status.at)}` : 'the question is not asked',
+  );
 }
 
 type Reception = { readonly accepted: true } | { readonly accepted: false; readonly reason: string } | undefined;
@@ -106,7 +128,7 @@ function outcomeOf(now: Votable, { question, choice }: Ballot): string {
 /**
  * Signs a vote, sends it and waits for what the workflow makes of it. The workflow's cell is the judge of person, key and group: what it
  * refuses is on the record.
- * @throws FB_ERR_VOTE_REFUSED with the reason; FB_ERR_UNAVAILABLE when it is sent, and nobody has answered yet.
+ * @throws FB_ERR_VOTE_REFUSED with the reason; FB_ERR_ALREADY_DECIDED; FB_ERR_UNAVAILABLE when it is sent, and nobody has answered yet.
  */
 export async function castVote(session: Session, ballot: Ballot): Promise<CountedVote> {
   const signed = await signedVote(ballot);
@@ -118,11 +140,18 @@ export async function castVote(session: Session, ballot: Ballot): Promise<Counte
     const now = await incidentState(session, { id });
     if (now.incident.run !== run) break;
     const reception = receptionOf(ballot.state, now, signed);
-    if (reception?.accepted === false) throw new FirebreakError('FB_ERR_VOTE_REFUSED', reception.reason);
+    if (reception?.accepted === false) throw refusalOf(session, ballot, now, reception.reason);
     if (reception) return { vote: signed.vote, outcome: outcomeOf(now, ballot) };
   }
   throw new FirebreakError(
     'FB_ERR_UNAVAILABLE',
     `the vote ${signed.vote.id} is sent, and not answered yet: look at the incident`,
   );
+}
+
+/** Somebody else was faster: then that is what to know. */
+function refusalOf({ config }: Session, { question }: Ballot, now: Votable, reason: string): FirebreakError {
+  const current = now.questions.find((one) => one.question.id === question.question.id && one.digest === question.digest);
+  if (current?.status.state === 'decided') return notOpen(current, namesWithIds(config.roster));
+  return new FirebreakError('FB_ERR_VOTE_REFUSED', reason);
 }

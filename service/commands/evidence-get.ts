@@ -74,7 +74,10 @@ async function newFolder(folder: string): Promise<void> {
     await mkdir(dirname(folder), { recursive: true });
     await mkdir(folder, { mode: 0o700 });
   } catch {
-    throw new FirebreakError('FB_ERR_REFUSED', `${folder} is there already, or cannot be made: evidence goes into a new folder`);
+    throw new FirebreakError(
+      'FB_ERR_INCOMPLETE',
+      `${folder} is there already, or cannot be made: evidence goes into a new folder`,
+    );
   }
 }
 
@@ -86,13 +89,13 @@ function inside(folder: string, name: string): string {
   return path;
 }
 
-/** As it was taken. @throws FB_ERR_CONFIG_INVALID when it is sealed, and the key is not here. */
+/** As it was taken. @throws FB_ERR_FILE_MISSING when it is sealed, and the key is not here. */
 export function opened(
   { store, keys, opensWith }: Pick<Wanted['reader'], 'store' | 'keys' | 'opensWith'>,
   artefact: Artefact,
 ): AsyncIterable<Uint8Array> {
   if (!artefact.sealed) return store.read(artefact.sha256);
-  if (!keys) throw new FirebreakError('FB_ERR_CONFIG_INVALID', `${artefact.name} is sealed, and ${opensWith} is not here`);
+  if (!keys) throw new FirebreakError('FB_ERR_FILE_MISSING', `${artefact.name} is sealed, and ${opensWith} is not here`);
   return readArtefact({ store, keys }, artefact);
 }
 

@@ -3,13 +3,14 @@ import { controlNames } from '../../core/control.ts';
 import { type EvidenceClass, evidenceClasses } from '../../core/evidence.ts';
 import { doneBy, type EvidenceOrder, unholdAsked } from '../../core/evidence-order.ts';
 import { fullIncidentId } from '../../core/incident.ts';
+import { type ConfirmOptions, confirm, mustBeConfirmable, withConfirmation } from './confirm.ts';
 import { withSession } from './connect.ts';
 import { type ConfiguredOptions, withConfig, withExamples } from './options.ts';
 import { giveOrder, signedOrder } from './order.ts';
 import { print, printable, printJson } from './output.ts';
 import { reasonOption } from './reason.ts';
 
-interface OrderOptions extends ConfiguredOptions {
+interface OrderOptions extends ConfiguredOptions, ConfirmOptions {
   readonly as: string;
   readonly key: string;
   readonly reason: string;
@@ -32,9 +33,11 @@ export function registerEvidenceOrders(evidence: Command): void {
   const as = '--as ada --key ~/.firebreak/ada.pem';
 
   withExamples(
-    ordered(
-      'destroy',
-      'destroy the keys of an incident that is over: what they sealed cannot be read any more; for evidence.stewards',
+    withConfirmation(
+      ordered(
+        'destroy',
+        'destroy the keys of an incident that is over: what they sealed cannot be read any more; for evidence.stewards',
+      ),
     )
       .option('--run <run>', 'only this run of the incident (default: all)')
       .option('--class <class...>', `only these: ${evidenceClasses.join(', ')}`, classOf),
@@ -48,10 +51,18 @@ export function registerEvidenceOrders(evidence: Command): void {
     `firebreak evidence hold shop/Deployment/cart --reason "lawsuit 4711" ${as}`,
   ]).action((written: string, options: OrderOptions) => order('evidence.hold', written, options));
 
-  withExamples(ordered('unhold', 'end the hold of an incident; for evidence.stewards, two of whom have to order it'), [
+  const unhold = ordered('unhold', 'end the hold of an incident; for evidence.stewards, two of whom have to order it');
+  withExamples(withConfirmation(unhold), [
     `firebreak evidence unhold shop/Deployment/cart --reason "lawsuit 4711 is over" ${as}`,
   ]).action((written: string, options: OrderOptions) => order('evidence.unhold', written, options));
 }
+
+/** What an order gives up, in words; a hold gives up nothing. */
+const givesUp: Readonly<Record<EvidenceOrder['kind'], string | undefined>> = {
+  'evidence.destroy': 'destroy the keys of the evidence, for good',
+  'evidence.hold': undefined,
+  'evidence.unhold': 'end the hold of the evidence',
+};
 
 function classOf(text: string, before: readonly EvidenceClass[] = []): readonly EvidenceClass[] {
   const found = evidenceClasses.find((known) => known === text);
@@ -62,6 +73,8 @@ function classOf(text: string, before: readonly EvidenceClass[] = []): readonly 
 async function order(kind: EvidenceOrder['kind'], written: string, options: OrderOptions): Promise<void> {
   const { as: person, key, reason, run, class: classes } = options;
   const outcomes: readonly string[] = kind === 'evidence.unhold' ? [doneBy[kind], unholdAsked] : [doneBy[kind]];
+  const what = givesUp[kind];
+  if (what !== undefined) mustBeConfirmable(options);
   const { done, text } = await withSession(options, async (session) => {
     const given: EvidenceOrder = {
       version: 1,
@@ -74,6 +87,7 @@ async function order(kind: EvidenceOrder['kind'], written: string, options: Orde
       ...(run !== undefined && { run }),
       ...(classes && { classes }),
     };
+    if (what !== undefined) await confirm({ lines: orderLines(given, what), ends: given.incident }, options);
     const entry = await giveOrder(session, {
       signal: controlNames.evidenceSignal,
       order: await signedOrder(given, key),
@@ -84,4 +98,12 @@ async function order(kind: EvidenceOrder['kind'], written: string, options: Orde
   });
   if (options.json) return printJson({ done, text });
   print(printable(`On the record: ${text}.`));
+}
+
+function orderLines({ person, incident, run, classes }: EvidenceOrder, what: string): readonly string[] {
+  return [
+    `Order of ${person}: ${what}`,
+    `  of ${incident}${run === undefined ? ', all its runs' : `, run ${run}`}`,
+    ...(classes ? [`  only ${classes.join(', ')}`] : []),
+  ];
 }

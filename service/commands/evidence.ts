@@ -14,10 +14,11 @@ import { type Config, loadConfig } from '../config/load.ts';
 import { resolveStoreSecrets } from '../config/secrets.ts';
 import { openEvidenceStore, openShelf } from '../run/evidence.ts';
 import { evidencePublicKeys, lateEvidenceVerifier, openKeyWrap } from '../run/evidence-keys.ts';
-import { incidentState, withSession } from './connect.ts';
+import { withSession } from './connect.ts';
 import { getEvidence } from './evidence-get.ts';
 import { listKeys, listManifests } from './evidence-list.ts';
 import { registerEvidenceOrders } from './evidence-orders.ts';
+import { incidentNamed, suggestion } from './incident-name.ts';
 import { type ConfiguredOptions, withConfig, withExamples } from './options.ts';
 import { print, printable, printJson } from './output.ts';
 import { reasonOption } from './reason.ts';
@@ -156,13 +157,11 @@ async function manifestsOf(written: string, options: EvidenceOptions): Promise<W
   if (!subjectOfIncident(id))
     throw new FirebreakError(
       'FB_ERR_UNKNOWN_ID',
-      `${written} is no incident (such as shop/Deployment/cart), and not the whole SHA-256 of a manifest (64 digits)`,
+      `${written} is no incident (such as shop/Deployment/cart), and not the whole SHA-256 of a manifest (64 digits)${await withSession(options, (session) => suggestion(session, written)).catch(() => '')}`,
     );
   const { run } = options;
   try {
-    const { evidence } = await withSession(options, (session) =>
-      incidentState(session, { id, ...(run !== undefined && { run }) }),
-    );
+    const { evidence } = await withSession(options, (session) => incidentNamed(session, written, run));
     return { reader, addresses: [...new Set(evidence.map(({ manifestSha256 }) => manifestSha256))] };
   } catch (error) {
     const addresses = error instanceof FirebreakError && aloneAfter.has(error.code) ? await indexed(reader, id, run) : [];

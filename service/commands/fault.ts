@@ -18,7 +18,8 @@ export function faultOf(error: unknown, { json, debug }: { readonly json: boolea
   // Commander has written its message already.
   if (error instanceof CommanderError) return { lines: [], exitCode: error.exitCode === 0 ? 0 : 2 };
   const stack = debug && error instanceof Error ? [error.stack ?? ''] : [];
-  if (error instanceof FirebreakError) return { lines: [...known(error, json), ...stack], exitCode: 1 };
+  if (error instanceof FirebreakError)
+    return { lines: [...known(error, json), ...stack], exitCode: error.code === 'FB_ERR_INCOMPLETE' ? 2 : 1 };
   const unexpected = new FirebreakError('FB_ERR_INTERNAL', 'the command failed unexpectedly; FIREBREAK_DEBUG=1 shows where');
   return { lines: [...known(unexpected, json), ...stack], exitCode: 1 };
 }

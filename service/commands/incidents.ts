@@ -1,10 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { FirebreakError } from '../../core/errors.ts';
-import { fullIncidentId, incidentNames } from '../../core/incident.ts';
+import { incidentNames } from '../../core/incident.ts';
 import type { IncidentState } from '../../core/incident-state.ts';
 import { severities } from '../../core/severity.ts';
-import { type IncidentName, incidentState, type Session, withSession } from './connect.ts';
+import { type Session, withSession } from './connect.ts';
+import { incidentNamed } from './incident-name.ts';
 import { printIncident, timelineLine } from './incident-text.ts';
 import { namesWithIds } from './names.ts';
 import { type ConfiguredOptions, namespaceName, withConfig, withExamples } from './options.ts';
@@ -67,7 +68,7 @@ export function registerIncidentsCommand(program: Command): void {
     'firebreak incidents show incident/prod-eu/shop/Deployment/cart --json',
   ]).action((written: string, options: ShowOptions) =>
     withSession(options, async (session) => {
-      const state = await incidentState(session, nameOf(session, written, options));
+      const state = await incidentNamed(session, written, options.run);
       if (options.json) return printJson(state);
       const { subject, bodies } = state;
       const namespace = subject.kind === 'workload' ? subject.namespace : undefined;
@@ -82,14 +83,8 @@ export function registerIncidentsCommand(program: Command): void {
   withExamples(incident('watch', 'print the timeline as it grows, until the incident closes'), [
     'firebreak incidents watch shop/Deployment/cart',
     'firebreak incidents watch shop/Deployment/cart --json',
-  ]).action((written: string, options: ShowOptions) =>
-    withSession(options, (session) => watch(session, nameOf(session, written, options), options)),
-  );
+  ]).action((written: string, options: ShowOptions) => withSession(options, (session) => watch(session, written, options)));
   registerStartCommand(incidents);
-}
-
-function nameOf(session: Session, written: string, { run }: ShowOptions): IncidentName {
-  return { id: fullIncidentId(written, session.config.cluster), ...(run !== undefined && { run }) };
 }
 
 function queryOf(session: Session, options: Omit<ListOptions, 'config' | 'json'>): string {
@@ -156,11 +151,11 @@ export function newEntries(
   return seen === -1 ? now.timeline.filter((entry) => entry.at > last.at) : now.timeline.slice(seen + 1);
 }
 
-async function watch(session: Session, name: IncidentName, options: ShowOptions): Promise<void> {
+async function watch(session: Session, written: string, options: ShowOptions): Promise<void> {
   const names = namesWithIds(session.config.roster);
   let before: IncidentState | undefined;
   for (let isAway = false; ; ) {
-    const now = await incidentState(session, name).catch((error: unknown) => {
+    const now = await incidentNamed(session, written, options.run).catch((error: unknown) => {
       if (!before || !(error instanceof FirebreakError && error.code === 'FB_ERR_UNAVAILABLE')) throw error;
       return undefined;
     });

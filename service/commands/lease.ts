@@ -1,9 +1,12 @@
 import type { Command } from 'commander';
 import { FirebreakError } from '../../core/errors.ts';
-import { fullIncidentId } from '../../core/incident.ts';
 import type { IncidentState } from '../../core/incident-state.ts';
 import { isStandingQuestion, standingIdOf } from '../../core/standing-question.ts';
-import { incidentState, withSession } from './connect.ts';
+import { notOpen } from './cast-vote.ts';
+import { mustBeConfirmable, withConfirmation } from './confirm.ts';
+import { withSession } from './connect.ts';
+import { incidentNamed } from './incident-name.ts';
+import { namesWithIds } from './names.ts';
 import { withExamples } from './options.ts';
 import { submit, type VoterOptions, voterIn, withVoter } from './vote.ts';
 
@@ -19,12 +22,16 @@ export type LeaseChoice = keyof typeof choices;
 export function registerLeaseCommand(program: Command): void {
   const lease = program.command('lease').description('how long a containment lasts');
   const subcommand = (choice: LeaseChoice) => {
-    const command = withVoter(
-      lease
-        .command(choice)
-        .description(choices[choice])
-        .argument('<incident>', 'id of the incident, with or without incident/CLUSTER/ before it')
-        .argument('[lease]', 'id of the lease; needed where more than one is active'),
+    // What is kept or extended goes on protecting.
+    const confirmed = choice === 'release' ? withConfirmation : (command: Command) => command;
+    const command = confirmed(
+      withVoter(
+        lease
+          .command(choice)
+          .description(choices[choice])
+          .argument('<incident>', 'id of the incident, with or without incident/CLUSTER/ before it')
+          .argument('[lease]', 'id of the lease; needed where more than one is active'),
+      ),
     );
     const why = choice === 'release' ? '--reason "our own job" ' : '';
     withExamples(command, [`firebreak lease ${choice} shop/Deployment/cart ${why}--as ada --key ~/.firebreak/ada.pem`]).action(
@@ -36,15 +43,19 @@ export function registerLeaseCommand(program: Command): void {
   subcommand('keep');
 }
 
-/** The id of the one active lease, or of the wanted one. @throws FB_ERR_REFUSED. */
+/** The id of the one active lease, or of the wanted one. @throws FB_ERR_NOT_OPEN, FB_ERR_INCOMPLETE. */
 export function leaseOf(state: IncidentState, wanted: string | undefined): string {
   const active = state.leases.filter((lease) => lease.state === 'active');
   const [first, ...others] = wanted === undefined ? active : active.filter(({ id }) => id === wanted);
-  if (first === undefined)
-    throw new FirebreakError('FB_ERR_REFUSED', wanted === undefined ? 'no lease is active' : `the lease ${wanted} is not active`);
+  if (first === undefined) {
+    const others = state.leases.filter(({ id }) => wanted === undefined || id === wanted);
+    const known = others.map(({ id, action, target, state: now }) => `${id} (${action} on ${target.name}) is ${now}`).join(', ');
+    const what = wanted === undefined ? 'no lease is active' : `the lease ${wanted} is not active`;
+    throw new FirebreakError('FB_ERR_NOT_OPEN', known === '' ? what : `${what}: ${known}`);
+  }
   if (others.length > 0)
     throw new FirebreakError(
-      'FB_ERR_REFUSED',
+      'FB_ERR_INCOMPLETE',
       `more than one lease is active, name one: ${active.map(({ id, action, target }) => `${id} (${action} on ${target.name})`).join(', ')}`,
     );
   return first.id;
@@ -57,15 +68,16 @@ function answer(call: {
   readonly options: VoterOptions;
 }): Promise<void> {
   const { options } = call;
+  if (call.choice === 'release') mustBeConfirmable(options);
   return withSession(options, async (session) => {
-    const state = await incidentState(session, { id: fullIncidentId(call.written, session.config.cluster) });
+    const state = await incidentNamed(session, call.written);
     const id = leaseOf(state, call.leaseId);
     const question = state.questions.find(
-      (one) =>
-        one.question.id === standingIdOf(id) && one.status.state === 'open' && isStandingQuestion(one.question, state.incident),
+      (one) => one.question.id === standingIdOf(id) && isStandingQuestion(one.question, state.incident),
     );
     const choice = question?.question.choices.find((one) => one.id === call.choice);
-    if (!question || !choice) throw new FirebreakError('FB_ERR_REFUSED', `nobody is asked about the lease ${id}`);
+    if (!question || !choice) throw new FirebreakError('FB_ERR_NOT_OPEN', `nobody is asked about the lease ${id}`);
+    if (question.status.state !== 'open') throw notOpen(question, namesWithIds(session.config.roster));
     await submit(session, { state, question, choice, ...voterIn(options) }, options);
   });
 }

@@ -9,9 +9,19 @@ import { newEntries } from './incidents.ts';
 
 const answerWithinMs = 20_000;
 
-/** An order with the signature of the key in `file`. @throws FB_ERR_CONFIG_INVALID when there is no such key. */
+/** The own key of whoever sits at the command line. @throws FB_ERR_KEY_FILE: the configuration has nothing to do with it. */
+export async function personalSigner(file: string): Promise<Signer> {
+  try {
+    return await openSigner({ file });
+  } catch (error) {
+    if (error instanceof FirebreakError) throw new FirebreakError('FB_ERR_KEY_FILE', error.detail);
+    throw error;
+  }
+}
+
+/** An order with the signature of the key in `file`. @throws FB_ERR_KEY_FILE when there is no such key. */
 export async function signedOrder<Given extends Order>(order: Given, file: string): Promise<SignedOrder<Given>> {
-  return signedWith(order, await openSigner({ file }));
+  return signedWith(order, await personalSigner(file));
 }
 
 export async function signedWith<Given extends Order>(order: Given, signer: Signer): Promise<SignedOrder<Given>> {

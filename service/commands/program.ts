@@ -144,14 +144,24 @@ function wanted(args: readonly string[]): string | undefined {
   return args.find((arg) => !arg.startsWith('-') && arg !== 'help');
 }
 
-/** The program with the one command that `args` ask for; of the others only name and description. */
-export async function createProgram({
-  version,
-  args,
-}: {
+interface ProgramOptions {
   readonly version: string;
   readonly args: readonly string[];
-}): Promise<Command> {
+}
+
+/** The program with the one command that `args` ask for; of the others only name and description. */
+export function createProgram({ version, args }: ProgramOptions): Promise<Command> {
+  const name = wanted(args);
+  // Without a name none is meant: what has no alias has no name in common with it.
+  return programWith(version, (command) => name !== undefined && (command.name === name || command.alias === name));
+}
+
+/** The program with all its commands, to look at them: it loads everything there is. */
+export function createWholeProgram({ version }: Pick<ProgramOptions, 'version'>): Promise<Command> {
+  return programWith(version, () => true);
+}
+
+async function programWith(version: string, isLoaded: (command: LazyCommand) => boolean): Promise<Command> {
   const program = new Command('firebreak')
     .description('Contains what a runtime alert tells of, asks people before anything destructive, and puts it all on record.')
     .version(version, '-V, --version', 'print the version')
@@ -163,10 +173,9 @@ export async function createProgram({
       '\nExamples:\n  $ firebreak demo\n  $ firebreak incidents list\n  $ firebreak incidents show shop/Deployment/cart\n  $ firebreak help approve',
     )
     .exitOverride();
-  const name = wanted(args);
   for (const command of commands) {
     if (program.commands.some((known) => known.name() === command.name)) continue;
-    if (name !== undefined && (command.name === name || command.alias === name)) await command.register(program);
+    if (isLoaded(command)) await command.register(program);
     else program.command(command.name).description(command.description);
   }
   return program;

@@ -9,6 +9,7 @@ import { askRunningService, type KeptAlertsAccess } from '../intake/control.ts';
 import { type KeptAlert, KeptAlerts, type ShownAlert } from '../intake/kept-alerts.ts';
 import { sealedFor } from '../intake/receive.ts';
 import { Spool } from '../intake/spool.ts';
+import { type ConfirmOptions, confirm, mustBeConfirmable, withConfirmation } from './confirm.ts';
 import { type ConfiguredOptions, withConfig, withExamples } from './options.ts';
 import { print, printable, printFacts, printJson, printTable } from './output.ts';
 import { reasonOption } from './reason.ts';
@@ -63,17 +64,20 @@ function registerKind(group: Command, kind: Kind): void {
     return withKept(options, (session) => replay(session, kind, { ids, ...options }));
   });
   withExamples(
-    withConfig(
-      group
-        .command('drop')
-        .description('take them off the list for good: nothing is done about them any more')
-        .argument('[ids...]')
-        .option('--all', 'all that are listed')
-        .addOption(reasonOption('why; goes into the log').makeOptionMandatory()),
+    withConfirmation(
+      withConfig(
+        group
+          .command('drop')
+          .description('take them off the list for good: nothing is done about them any more')
+          .argument('[ids...]')
+          .option('--all', 'all that are listed')
+          .addOption(reasonOption('why; goes into the log').makeOptionMandatory()),
+      ),
     ),
     [`firebreak alerts ${command} drop ${letter}12 --reason 'a test of ours'`],
-  ).action((ids: readonly string[], options: SeveralOptions & { readonly reason: string }, own: Command) => {
+  ).action((ids: readonly string[], options: DropOptions, own: Command) => {
     mustName(ids, options, own);
+    mustBeConfirmable(options);
     return withKept(options, (session) => drop(session, kind, { ids, ...options }));
   });
 }
@@ -87,7 +91,13 @@ interface SeveralOptions extends ConfiguredOptions {
   readonly all?: true;
 }
 
+interface DropOptions extends SeveralOptions, ConfirmOptions {
+  readonly reason: string;
+}
+
 interface Kept {
+  /** Of the cell that keeps them. */
+  readonly cluster: string;
   readonly kept: KeptAlertsAccess;
   readonly open: (shown: ShownAlert) => Uint8Array;
 }
@@ -101,7 +111,7 @@ async function withKept(options: ConfiguredOptions, work: (session: Kept) => Pro
     sealed === '' ? new Uint8Array() : box.open(Buffer.from(sealed, 'base64'), sealedFor[what]);
   const { dir: directory, maxBytes } = config.intake.spool;
   const running = await askRunningService(directory);
-  if (running !== undefined) return work({ kept: running, open });
+  if (running !== undefined) return work({ cluster: config.cluster, kept: running, open });
   // On another machine an empty spool would be made, and "nothing was rejected" would be no answer.
   if (!existsSync(join(directory, 'data.mdb')))
     throw new FirebreakError(
@@ -112,6 +122,7 @@ async function withKept(options: ConfiguredOptions, work: (session: Kept) => Pro
   try {
     const kept = new KeptAlerts({ spool });
     await work({
+      cluster: config.cluster,
       kept: {
         list: async () => kept.list(),
         show: async (id) => kept.show(id),
@@ -188,11 +199,13 @@ async function replay(
 }
 
 async function drop(
-  { kept }: Kept,
+  { cluster, kept }: Kept,
   kind: Kind,
-  options: SeveralOptions & { readonly ids: readonly string[]; readonly reason: string },
+  options: DropOptions & { readonly ids: readonly string[] },
 ): Promise<void> {
   const wanted = await chosen(kept, kind, options);
+  if (wanted.length > 0)
+    await confirm({ lines: [`Drop for good, of the cluster ${cluster}: ${wanted.join(', ')}`], ends: cluster }, options);
   if (wanted.length === 0 && !options.json) print(kind.none);
   for (const id of wanted) {
     await known(kept, kind, id);

@@ -1,4 +1,3 @@
-import { createInterface } from 'node:readline/promises';
 import type { Command } from 'commander';
 import type { UndoResult } from '../../core/action.ts';
 import { FirebreakError } from '../../core/errors.ts';
@@ -6,16 +5,16 @@ import { createKubernetesApi } from '../../integrations/kubernetes/client.ts';
 import { accessFromKubeconfig } from '../../integrations/kubernetes/kubeconfig.ts';
 import { type Containment, findContainments } from '../offline/containments.ts';
 import { readRandomKey } from '../run/keys.ts';
+import { type ConfirmOptions, confirm, withConfirmation } from './confirm.ts';
 import { withJson } from './options.ts';
 import { print, printable, printJson, styled } from './output.ts';
 
-interface ReleaseOptions {
+interface ReleaseOptions extends ConfirmOptions {
   readonly offline?: true;
   readonly kubeconfig?: string;
   readonly context?: string;
   readonly cellKey?: string;
   readonly namespace?: string;
-  readonly yes?: true;
   readonly dryRun?: true;
   readonly force?: true;
   readonly json?: true;
@@ -23,7 +22,7 @@ interface ReleaseOptions {
 
 /** `firebreak release --offline`: the way out when Firebreak or Temporal is the incident. It needs a kubeconfig and nothing else. */
 export function registerReleaseCommand(program: Command): void {
-  withJson(program.command('release'))
+  withJson(withConfirmation(program.command('release')))
     .description('list and undo every containment with nothing but a kubeconfig')
     .argument('[targets...]', 'only these: pods as namespace/name, others as kind/namespace/name; all where none is named')
     .option('--offline', 'without Firebreak, Temporal or the database; with them use `firebreak lease release`')
@@ -32,11 +31,10 @@ export function registerReleaseCommand(program: Command): void {
     .option('--cell-key <file>', 'the cell’s key: without it, what the pods carry cannot be authenticated')
     .option('--namespace <name>', 'only this namespace')
     .option('--dry-run', 'show what would change, and change nothing')
-    .option('--yes', 'do not ask')
     .option('--force', 'give labels back also where the pod was changed since; look at the difference first')
     .addHelpText(
       'after',
-      '\nExamples:\n  $ firebreak release --offline --kubeconfig admin.kubeconfig --dry-run\n  $ firebreak release --offline --kubeconfig admin.kubeconfig --cell-key cell.key shop/cart-5d4c9b7f6-x2x7k',
+      '\nExamples:\n  $ firebreak release --offline --kubeconfig admin.kubeconfig --dry-run\n  $ firebreak release --offline --kubeconfig admin.kubeconfig --cell-key cell.key shop/cart-5d4c9b7f6-x2x7k\n  $ firebreak release --offline --kubeconfig admin.kubeconfig --cell-key cell.key --namespace shop --target shop --yes',
     )
     .action(async (targets: readonly string[], options: ReleaseOptions) => {
       process.exitCode = await release(targets, options);
@@ -47,10 +45,10 @@ async function release(targets: readonly string[], options: ReleaseOptions): Pro
   const { kubeconfig, context, namespace, json = false, force = false } = options;
   if (!options.offline)
     throw new FirebreakError(
-      'FB_ERR_CONFIG_INVALID',
+      'FB_ERR_INCOMPLETE',
       'say --offline; while Firebreak runs, people decide: `firebreak lease release`',
     );
-  if (!kubeconfig) throw new FirebreakError('FB_ERR_CONFIG_INVALID', 'say --kubeconfig FILE: a cluster is never guessed');
+  if (!kubeconfig) throw new FirebreakError('FB_ERR_INCOMPLETE', 'say --kubeconfig FILE: a cluster is never guessed');
   const cellKey = options.cellKey ? await readRandomKey(options.cellKey) : undefined;
   const api = createKubernetesApi({ access: await accessFromKubeconfig({ file: kubeconfig, ...(context && { context }) }) });
   try {
@@ -59,7 +57,8 @@ async function release(targets: readonly string[], options: ReleaseOptions): Pro
     const unknown = targets.filter((wanted) => !chosen.some(({ target }) => isNamed(target, wanted)));
     if (unknown.length > 0) throw new FirebreakError('FB_ERR_NOT_FOUND', `not contained: ${unknown.join(', ')}`);
     if (!json) show(chosen, api.server, options);
-    const go = !options.dryRun && chosen.length > 0 && (options.yes === true || (await confirmed(chosen.length, json)));
+    const go = !options.dryRun && chosen.length > 0;
+    if (go) await confirm({ lines: [lineOf(chosen, api.server)], ends: endsOf(targets, options, api.server) }, options);
     const results = go ? await undo(chosen, { force, json }) : [];
     if (json) printJson({ server: api.server, containments: chosen.map(asJson), results });
     return results.some(({ state }) => state === 'drifted' || state === 'failed') ? 1 : 0;
@@ -114,13 +113,14 @@ function show(containments: readonly Containment[], server: string, { cellKey, f
   print();
 }
 
-async function confirmed(count: number, json: boolean): Promise<boolean> {
-  if (json || !process.stdin.isTTY)
-    throw new FirebreakError('FB_ERR_CONFIG_INVALID', 'nothing was changed: there is nobody to ask; say --yes or --dry-run');
-  const asker = createInterface({ input: process.stdin, output: process.stdout });
-  const answer = await asker.question(`Release ${count === 1 ? 'it' : `these ${count}`}? Type yes: `);
-  asker.close();
-  return answer.trim() === 'yes';
+function lineOf(chosen: readonly Containment[], server: string): string {
+  return `Release ${chosen.length === 1 ? (chosen[0]?.target ?? '') : `these ${chosen.length}`} at ${server}`;
+}
+
+/** What was asked for, by name: one target, else a namespace, else all that the API server has. */
+function endsOf(targets: readonly string[], { namespace }: ReleaseOptions, server: string): string {
+  const [only, ...others] = targets;
+  return only !== undefined && others.length === 0 ? only : (namespace ?? server.replace(/\/$/, ''));
 }
 
 function asJson({ release: _, incident, ...containment }: Containment) {

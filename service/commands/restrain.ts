@@ -22,16 +22,19 @@ import {
 import { stepUpNonce } from '../../core/step-up.ts';
 import { approveChoice } from '../../core/suppression.ts';
 import { playbooks } from '../../playbooks/index.ts';
-import { idTokenIn, signInAdvice } from './cast-vote.ts';
+import { idTokenIn, notOpen, signInAdvice } from './cast-vote.ts';
+import { confirm, mustBeConfirmable, withConfirmation } from './confirm.ts';
 import { controlState, type Session, withSession } from './connect.ts';
+import { suggestion } from './incident-name.ts';
 import { namesWithIds } from './names.ts';
 import { type ConfiguredOptions, withConfig, withExamples } from './options.ts';
-import { signedOrder } from './order.ts';
+import { mustBeId, signedOrder } from './order.ts';
 import { print, printable, printJson, printTable } from './output.ts';
 import { endNeedsSignIn, endRestraint, noteOn, proposeRestraint, restraintOf } from './restrain-order.ts';
 import { submit, type VoterOptions, voterIn, withVoter } from './vote.ts';
 
 const hourMs = 3_600_000;
+const aRestraint = 'freeze, observe mode or broken glass';
 
 interface ProposeOptions extends Omit<VoterOptions, 'reason'> {
   readonly reason: string;
@@ -56,7 +59,7 @@ function requireReason(command: Command): Command {
 }
 
 function registerProposal(program: Command, mode: HoldingMode, description: string): void {
-  const command = withVoter(program.command(mode).description(description))
+  const command = withConfirmation(withVoter(program.command(mode).description(description)))
     .addOption(new Option('--namespace <name>', 'only this namespace (default: the whole cluster)').conflicts('playbook'))
     .option('--playbook <id>', 'only steps of this playbook')
     .option('--hours <number>', 'for how long, 720 at most', hoursUpTo(longestRestraintMs / hourMs), 4)
@@ -64,7 +67,7 @@ function registerProposal(program: Command, mode: HoldingMode, description: stri
   withExamples(requireReason(command), [
     `firebreak ${mode} --reason "maintenance of the shop" --namespace shop --hours 2 --as ada --key ~/.firebreak/ada.pem`,
     'firebreak restraints approve 0123456789abcdef --reason "agreed" --as ben --key ~/.firebreak/ben.pem',
-  ]).action((options: ProposeOptions) => withSession(options, (session) => propose(session, mode, options)));
+  ]).action((options: ProposeOptions) => proposed(mode, options));
 }
 
 /** Adds `firebreak freeze`: propose that everything automatic becomes a question. */
@@ -87,12 +90,14 @@ export function registerObserveCommand(program: Command): void {
 
 /** Adds `firebreak break-glass`: propose that caps, freezes and change windows do not hold for one incident or one namespace. */
 export function registerBreakGlassCommand(program: Command): void {
-  const command = withVoter(
-    program
-      .command('break-glass')
-      .description(
-        'propose that caps, freezes and change windows do not hold for one incident or one namespace; one other person must agree, and everybody is told',
-      ),
+  const command = withConfirmation(
+    withVoter(
+      program
+        .command('break-glass')
+        .description(
+          'propose that caps, freezes and change windows do not hold for one incident or one namespace; one other person must agree, and everybody is told',
+        ),
+    ),
   )
     .addOption(new Option('--namespace <name>', 'only for steps in this namespace').conflicts('incident'))
     .option('--incident <name>', 'only for steps of this incident: NAMESPACE/KIND/NAME')
@@ -102,22 +107,27 @@ export function registerBreakGlassCommand(program: Command): void {
     'firebreak break-glass --incident shop/Deployment/cart --reason "spreads faster than the caps allow" --as ada --key ~/.firebreak/ada.pem',
     'firebreak restraints approve 0123456789abcdef --reason "agreed" --as ben --key ~/.firebreak/ben.pem',
     'firebreak unfreeze 0123456789abcdef --reason "over" --as ben --key ~/.firebreak/ben.pem',
-  ]).action((options: ProposeOptions) => withSession(options, (session) => propose(session, 'break-glass', options)));
+  ]).action((options: ProposeOptions) => proposed('break-glass', options));
 }
 
 /** Adds `firebreak unfreeze`. */
 export function registerUnfreezeCommand(program: Command): void {
   withExamples(
     requireReason(
-      withVoter(
-        program
-          .command('unfreeze')
-          .description('end a freeze, an observe mode or a broken glass, or withdraw a proposal; one person is enough')
-          .argument('<id>', 'its id'),
+      withConfirmation(
+        withVoter(
+          program
+            .command('unfreeze')
+            .description('end a freeze, an observe mode or a broken glass, or withdraw a proposal; one person is enough')
+            .argument('<id>', 'its id'),
+        ),
       ),
     ),
     ['firebreak unfreeze 0123456789abcdef --reason "done" --as ada --key ~/.firebreak/ada.pem'],
-  ).action((id: string, options: VoterOptions) => withSession(options, (session) => end(session, id, options)));
+  ).action((id: string, options: VoterOptions) => {
+    mustBeConfirmable(options);
+    return withSession(options, (session) => end(session, id, options));
+  });
 }
 
 /** Adds `firebreak restraints list|approve`. */
@@ -130,20 +140,43 @@ export function registerRestraintsCommand(program: Command): void {
     ['firebreak restraints list'],
   ).action((options: ConfiguredOptions & { readonly all?: true }) => withSession(options, (session) => list(session, options)));
   withExamples(
-    withVoter(restraints.command('approve').description('agree to a proposal of somebody else').argument('<id>', 'its id')),
+    withConfirmation(
+      withVoter(restraints.command('approve').description('agree to a proposal of somebody else').argument('<id>', 'its id')),
+    ),
     ['firebreak restraints approve 0123456789abcdef --reason "agreed" --as ben --key ~/.firebreak/ben.pem'],
-  ).action((id: string, options: VoterOptions) => withSession(options, (session) => approve(session, id, options)));
+  ).action((id: string, options: VoterOptions) => {
+    mustBeConfirmable(options);
+    return withSession(options, (session) => approve(session, id, options));
+  });
 }
 
-function scopeOf({ config }: Session, mode: RestraintMode, { namespace, playbook, incident }: ProposeOptions): RestraintScope {
+async function proposed(mode: RestraintMode, options: ProposeOptions): Promise<void> {
+  mustBeConfirmable(options);
+  await withSession(options, (session) => propose(session, mode, options));
+}
+
+/** What it is about, by the name whose end is typed. */
+function heldUp({ scope, cluster }: RestraintTerms): string {
+  return scope.kind === 'cluster' ? cluster : scope.name;
+}
+
+async function scopeOf(
+  session: Session,
+  mode: RestraintMode,
+  { namespace, playbook, incident }: ProposeOptions,
+): Promise<RestraintScope> {
   if (incident !== undefined) {
-    const name = fullIncidentId(incident, config.cluster);
+    const name = fullIncidentId(incident, session.config.cluster);
     if (subjectOfIncident(name)) return { kind: 'incident', name };
-    throw new FirebreakError('FB_ERR_REFUSED', `${incident} names no incident: write NAMESPACE/Kind/NAME`);
+    const meant = await suggestion(session, incident);
+    throw new FirebreakError('FB_ERR_UNKNOWN_ID', `${incident} names no incident: write NAMESPACE/Kind/NAME${meant}`);
   }
   if (namespace !== undefined) return { kind: 'namespace', name: namespace };
   if (playbook === undefined && mode === 'break-glass')
-    throw new FirebreakError('FB_ERR_REFUSED', 'say for which --incident or --namespace: the glass is broken for nothing wider');
+    throw new FirebreakError(
+      'FB_ERR_INCOMPLETE',
+      'say for which --incident or --namespace: the glass is broken for nothing wider',
+    );
   if (playbook === undefined) return { kind: 'cluster' };
   if (!playbooks.some(({ id }) => id === playbook))
     throw new FirebreakError('FB_ERR_UNKNOWN_ID', `there is no playbook ${playbook}`);
@@ -158,12 +191,16 @@ async function propose(session: Session, mode: RestraintMode, options: ProposeOp
     id: randomBytes(8).toString('hex'),
     cluster: session.config.cluster,
     mode,
-    scope: scopeOf(session, mode, options),
+    scope: await scopeOf(session, mode, options),
     owner: options.owner ?? options.as,
     reason: options.reason,
     from: at,
     until: new Date(now + options.hours * hourMs).toISOString(),
   };
+  await confirm(
+    { lines: [`Proposal of ${options.as}: ${restraintTitle(terms)}, until ${terms.until}`], ends: heldUp(terms) },
+    options,
+  );
   const proposal: ProposeRestraint = { version: 1, kind: 'restraint.propose', person: options.as, at, terms };
   await proposeRestraint(session, await signedOrder(proposal, options.key));
   if (options.json) return printJson(terms);
@@ -177,6 +214,13 @@ async function propose(session: Session, mode: RestraintMode, options: ProposeOp
 async function end(session: Session, id: string, options: VoterOptions): Promise<void> {
   const { as: person, reason = '' } = options;
   const { cluster } = session.config;
+  mustBeId(id, aRestraint);
+  const terms = restraintOf(await controlState(session), id)?.proposal.order.terms;
+  if (!terms) throw new FirebreakError('FB_ERR_UNKNOWN_ID', `there is no ${aRestraint} ${id}`);
+  await confirm(
+    { lines: [`Order of ${person}: end the ${restraintTitle(terms)} (${terms.reason})`], ends: heldUp(terms) },
+    options,
+  );
   const idToken = options.idToken === undefined ? undefined : idTokenIn(options.idToken);
   if (idToken === undefined) await mustNeedNoSignIn(session, { id, person, reason });
   const at = new Date().toISOString();
@@ -187,7 +231,7 @@ async function end(session: Session, id: string, options: VoterOptions): Promise
   print(printable(`Ended: ${restraintTitle(found.proposal.order.terms)}. Cells know it within 5 s.`));
 }
 
-/** By the configuration here; the cell goes by its own. @throws FB_ERR_REFUSED, which says which nonce is to be signed. */
+/** By the configuration here; the cell goes by its own. @throws FB_ERR_INCOMPLETE, which says which nonce is to be signed. */
 async function mustNeedNoSignIn(
   session: Session,
   { id, person, reason }: { readonly id: string; readonly person: string; readonly reason: string },
@@ -195,7 +239,7 @@ async function mustNeedNoSignIn(
   if (!endNeedsSignIn(session.config, restraintOf(await controlState(session), id))) return;
   const questionDigest = endDigest({ cluster: session.config.cluster, restraint: id, reason });
   throw new FirebreakError(
-    'FB_ERR_REFUSED',
+    'FB_ERR_INCOMPLETE',
     `to end it needs a sign-in: do it in Slack, or ${signInAdvice(stepUpNonce({ questionDigest, choice: endChoice, person }))}`,
   );
 }
@@ -205,10 +249,10 @@ async function approve(session: Session, id: string, options: VoterOptions): Pro
   const restraint = restraintOf(state, id);
   const question = state.questions.find((one) => one.question.id === restraint?.question);
   const choice = question?.question.choices.find((one) => one.id === approveChoice);
-  if (!restraint || !question || !choice)
-    throw new FirebreakError('FB_ERR_UNKNOWN_ID', `there is no freeze, observe mode or broken glass ${id}`);
-  if (question.status.state !== 'open') throw new FirebreakError('FB_ERR_REFUSED', `nobody is asked about ${id} any more`);
-  await submit(session, { state, question, choice, ...voterIn(options) }, options);
+  if (!restraint || !question || !choice) throw new FirebreakError('FB_ERR_UNKNOWN_ID', `there is no ${aRestraint} ${id}`);
+  if (question.status.state !== 'open') throw notOpen(question, namesWithIds(session.config.roster));
+  const { terms } = restraint.proposal.order;
+  await submit(session, { state, question, choice, ...voterIn(options) }, options, heldUp(terms));
 }
 
 async function list(session: Session, options: ConfiguredOptions & { readonly all?: true }): Promise<void> {

@@ -8,8 +8,12 @@ import {
   type ProposeSuppression,
   type SuppressionTerms,
   suppressionTitle,
+  workloadText,
 } from '../../core/suppression.ts';
+import { notOpen } from './cast-vote.ts';
+import { confirm, mustBeConfirmable, withConfirmation } from './confirm.ts';
 import { controlState, type Session, withSession } from './connect.ts';
+import { namesWithIds } from './names.ts';
 import { withConfig, withExamples } from './options.ts';
 import { signedOrder } from './order.ts';
 import { print, printable, printJson } from './output.ts';
@@ -55,7 +59,9 @@ export function registerSuppressCommand(program: Command): void {
     .alias('suppressions')
     .description('alerts that are hidden for a time: proposed by one person, approved by another');
 
-  const add = withVoter(suppress.command('add').description('propose to hide alerts; somebody else must approve it'))
+  const add = withConfirmation(
+    withVoter(suppress.command('add').description('propose to hide alerts; somebody else must approve it')),
+  )
     .requiredOption('--rule <name>', 'the rule, exactly')
     .addOption(new Option('--workload <namespace/Kind/name>', 'the one workload').argParser(workload).makeOptionMandatory())
     .addOption(new Option('--digest <sha256:…>', 'digest of the one image').argParser(digest).makeOptionMandatory())
@@ -71,14 +77,22 @@ export function registerSuppressCommand(program: Command): void {
   for (const option of add.options) if (option.long === '--reason') option.makeOptionMandatory();
   withExamples(add, [
     'firebreak suppress add --rule "Terminal shell in container" --workload shop/Deployment/debug --digest sha256:… --days 14 --reason "our own debug pod" --as ada --key ~/.firebreak/ada.pem',
-  ]).action((options: AddOptions) => withSession(options, (session) => propose(session, options)));
+  ]).action((options: AddOptions) => {
+    mustBeConfirmable(options);
+    return withSession(options, (session) => propose(session, options));
+  });
 
   withExamples(
-    withVoter(
-      suppress.command('approve').description('agree to a proposal of somebody else').argument('<id>', 'id of the suppression'),
+    withConfirmation(
+      withVoter(
+        suppress.command('approve').description('agree to a proposal of somebody else').argument('<id>', 'id of the suppression'),
+      ),
     ),
     ['firebreak suppress approve 0123456789abcdef --reason "seen it too" --as ben --key ~/.firebreak/ben.pem'],
-  ).action((id: string, options: VoterOptions) => withSession(options, (session) => approve(session, id, options)));
+  ).action((id: string, options: VoterOptions) => {
+    mustBeConfirmable(options);
+    return withSession(options, (session) => approve(session, id, options));
+  });
 
   const end = withVoter(
     suppress
@@ -134,6 +148,13 @@ async function propose(session: Session, options: AddOptions): Promise<void> {
     from: at,
     until: new Date(now + options.days * dayMs).toISOString(),
   };
+  await confirm(
+    {
+      lines: [`Proposal of ${options.as}: hide ${suppressionTitle(terms)}, until ${terms.until}`],
+      ends: workloadText(terms.match.workload),
+    },
+    options,
+  );
   const proposal: ProposeSuppression = { version: 1, kind: 'suppression.propose', person: options.as, at, terms };
   const order = await signedOrder(proposal, options.key);
   const found = await proposeSuppression(session, order);
@@ -169,6 +190,7 @@ async function approve(session: Session, id: string, options: VoterOptions): Pro
   const question = state.questions.find((one) => one.question.id === suppression?.question);
   const choice = question?.question.choices.find((one) => one.id === approveChoice);
   if (!suppression || !question || !choice) throw new FirebreakError('FB_ERR_UNKNOWN_ID', `there is no suppression ${id}`);
-  if (question.status.state !== 'open') throw new FirebreakError('FB_ERR_REFUSED', `nobody is asked about ${id} any more`);
-  await submit(session, { state, question, choice, ...voterIn(options) }, options);
+  if (question.status.state !== 'open') throw notOpen(question, namesWithIds(session.config.roster));
+  const { match } = suppression.proposal.order.terms;
+  await submit(session, { state, question, choice, ...voterIn(options) }, options, workloadText(match.workload));
 }

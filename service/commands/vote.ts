@@ -1,22 +1,22 @@
-import { createInterface } from 'node:readline/promises';
 import type { Command } from 'commander';
-import { type Choice, needsReason } from '../../core/approval.ts';
+import { type Choice, isWeakening, needsReason } from '../../core/approval.ts';
 import { FirebreakError } from '../../core/errors.ts';
-import { fullIncidentId } from '../../core/incident.ts';
 import type { IncidentState, QuestionState } from '../../core/incident-state.ts';
-import { problemOfReason, reasonToSign } from '../../core/reason.ts';
-import { type Ballot, castVote } from './cast-vote.ts';
-import { incidentState, withSession } from './connect.ts';
+import { isOfLease } from '../../core/standing-question.ts';
+import { type Ballot, castVote, notOpen } from './cast-vote.ts';
+import { type ConfirmOptions, confirm, withConfirmation } from './confirm.ts';
+import { withSession } from './connect.ts';
+import { incidentNamed } from './incident-name.ts';
+import { type Names, namesWithIds } from './names.ts';
 import { type ConfiguredOptions, withConfig, withExamples } from './options.ts';
 import { print, printable, printJson } from './output.ts';
 import { reasonOption } from './reason.ts';
 
-export interface VoterOptions extends ConfiguredOptions {
+export interface VoterOptions extends ConfiguredOptions, ConfirmOptions {
   readonly as: string;
   readonly key: string;
   readonly reason?: string;
   readonly idToken?: string;
-  readonly yes?: true;
 }
 
 interface VoteOptions extends VoterOptions {
@@ -38,8 +38,7 @@ export function withVoter(command: Command): Command {
   return withConfig(
     withPerson(command)
       .addOption(reasonOption('why, for the record; needed where something is ended, or the response weakened'))
-      .option('--id-token <file>', 'for what needs a sign-in: the identity provider’s ID token, made for exactly this answer')
-      .option('--yes', 'do not ask back'),
+      .option('--id-token <file>', 'for what needs a sign-in: the identity provider’s ID token, made for exactly this answer'),
   );
 }
 
@@ -59,13 +58,15 @@ export function voterIn({
 }
 
 function registerVote(program: Command, kind: Kind, description: string): Command {
-  return withVoter(
-    program
-      .command(kind)
-      .description(description)
-      .argument('<incident>', 'id of the incident, with or without incident/CLUSTER/ before it')
-      .option('--choice <id>', 'which answer; needed where more than one is possible')
-      .option('--question <id>', 'which question; needed where more than one is open'),
+  return withConfirmation(
+    withVoter(
+      program
+        .command(kind)
+        .description(description)
+        .argument('<incident>', 'id of the incident, with or without incident/CLUSTER/ before it')
+        .option('--choice <id>', 'which answer; needed where more than one is possible')
+        .option('--question <id>', 'which question; needed where more than one is open'),
+    ),
   ).action((written: string, options: VoteOptions) => answer(kind, written, options));
 }
 
@@ -73,6 +74,7 @@ function registerVote(program: Command, kind: Kind, description: string): Comman
 export function registerApproveCommand(program: Command): void {
   withExamples(registerVote(program, 'approve', 'answer an open question with a choice that changes something'), [
     'firebreak approve shop/Deployment/cart --choice remove --reason "not ours" --as ada --key ~/.firebreak/ada.pem',
+    'firebreak approve shop/Deployment/cart --choice remove --reason "not ours" --as ada --key ~/.firebreak/ada.pem --target x2x8 --yes',
   ]);
 }
 
@@ -83,20 +85,32 @@ export function registerDenyCommand(program: Command): void {
   ]);
 }
 
-function refusal(detail: string): FirebreakError {
-  return new FirebreakError('FB_ERR_REFUSED', detail);
+function incomplete(detail: string): FirebreakError {
+  return new FirebreakError('FB_ERR_INCOMPLETE', detail);
 }
 
-function openQuestion(state: IncidentState, wanted: string | undefined): QuestionState {
-  const open = state.questions.filter(({ question, status }) => status.state === 'open' && !question.id.startsWith('lease:'));
-  const found = wanted === undefined ? open : open.filter(({ question }) => question.id === wanted);
-  const [first, ...others] = found;
-  if (!first) throw refusal(wanted === undefined ? 'no question is open' : `the question ${wanted} is not open`);
+/** When it was over; an open one sorts last. */
+function endedAt({ status }: QuestionState): string {
+  return status.state === 'open' ? '~' : status.at;
+}
+
+/** The one question that is meant. @throws FB_ERR_ALREADY_DECIDED, FB_ERR_NOT_OPEN, FB_ERR_INCOMPLETE. */
+export function openQuestion(
+  state: Pick<IncidentState, 'questions'>,
+  wanted: string | undefined,
+  names: Pick<Names, 'person'>,
+): QuestionState {
+  const asked = state.questions.filter(({ question }) => !isOfLease(question.id));
+  const meant = wanted === undefined ? asked : asked.filter(({ question }) => question.id === wanted);
+  const [first, ...others] = meant.filter(({ status }) => status.state === 'open');
   if (others.length > 0)
-    throw refusal(
-      `more than one question is open, name one with --question: ${open.map(({ question }) => question.id).join(', ')}`,
+    throw incomplete(
+      `more than one question is open, name one with --question: ${[first, ...others].map((one) => one?.question.id).join(', ')}`,
     );
-  return first;
+  if (first) return first;
+  const last = meant.toSorted((one, other) => endedAt(one).localeCompare(endedAt(other))).at(-1);
+  if (last) throw notOpen(last, names);
+  throw new FirebreakError('FB_ERR_NOT_OPEN', wanted === undefined ? 'no question is asked' : `there is no question ${wanted}`);
 }
 
 function destroys(choice: Choice): boolean {
@@ -109,14 +123,22 @@ export function chosen(kind: Kind, question: QuestionState, wanted: string | und
   const list = choices.map(({ id, label }) => `${id} (${label})`).join(', ');
   if (wanted === undefined) {
     const [only, ...others] = choices.filter((choice) => choice.plans.length > 0 === (kind === 'approve'));
-    if (!only || others.length > 0) throw refusal(`name one with --choice: ${list}`);
+    if (!only || others.length > 0) throw incomplete(`name one with --choice: ${list}`);
     return only;
   }
   const choice = choices.find(({ id }) => id === wanted);
-  if (!choice) throw refusal(`there is no choice ${wanted}, only: ${list}`);
-  if (kind === 'approve' && choice.plans.length === 0) throw refusal(`${wanted} changes nothing: answer it with deny`);
-  if (kind === 'deny' && destroys(choice)) throw refusal(`${wanted} is destructive: answer it with approve`);
+  if (!choice) throw incomplete(`there is no choice ${wanted}, only: ${list}`);
+  if (kind === 'approve' && choice.plans.length === 0) throw incomplete(`${wanted} changes nothing: answer it with deny`);
+  if (kind === 'deny' && destroys(choice)) throw incomplete(`${wanted} is destructive: answer it with approve`);
   return choice;
+}
+
+/** What a choice ends, or of what it gives the protection up; undefined where it does neither. */
+function endedBy({ question: { question }, choice }: Ballot): string | undefined {
+  // The last destructive step is the one that the others lead up to.
+  const plan = choice.plans.findLast(({ effect }) => effect === 'destructive') ?? choice.plans.findLast(({ weakens }) => weakens);
+  if (plan) return plan.target.name;
+  return isWeakening(choice) ? question.incident.id : undefined;
 }
 
 function ballotLines({ question, choice, person }: Ballot): readonly string[] {
@@ -131,39 +153,24 @@ function ballotLines({ question, choice, person }: Ballot): readonly string[] {
   ];
 }
 
-/** Asks on a terminal for what is missing, and whether it is meant. Elsewhere nothing is asked, so all must have been said. */
-async function confirmed(ballot: Ballot, options: VoterOptions): Promise<Ballot> {
+/** Shows what is about to be signed, has it confirmed, signs and sends it, and says what became of it. `ends`: where the plan does not name it. */
+export async function submit(
+  session: Parameters<typeof castVote>[0],
+  ballot: Ballot,
+  options: VoterOptions,
+  ends = endedBy(ballot),
+): Promise<void> {
   const isUnreasoned = needsReason(ballot.choice) && ballot.reason === undefined;
-  const asks = process.stdin.isTTY && !options.yes;
-  if (!asks) {
-    if (isUnreasoned) throw refusal('this answer needs a reason: say why with --reason TEXT');
-    return ballot;
-  }
-  const prompt = createInterface({ input: process.stdin, output: process.stderr });
-  try {
-    const reason = isUnreasoned ? (await prompt.question('Why? It is signed with your answer. ')).trim() : undefined;
-    const problem = reason === undefined ? undefined : problemOfReason(reason);
-    if (problem !== undefined) throw refusal(`not sent: ${problem}`);
-    const reply = await prompt.question('Sign and send this answer? [y/N] ');
-    if (!/^y(es)?$/i.test(reply.trim())) throw refusal('not sent');
-    return reason === undefined ? ballot : { ...ballot, reason: reasonToSign(reason) };
-  } finally {
-    prompt.close();
-  }
-}
-
-/** Shows what is about to be signed, asks back on a terminal, signs and sends it, and says what became of it. */
-export async function submit(session: Parameters<typeof castVote>[0], ballot: Ballot, options: VoterOptions): Promise<void> {
-  for (const line of ballotLines(ballot)) process.stderr.write(`${printable(line)}\n`);
-  const counted = await castVote(session, await confirmed(ballot, options));
+  const said = await confirm({ lines: ballotLines(ballot), isUnreasoned, ...(ends !== undefined && { ends }) }, options);
+  const counted = await castVote(session, said === undefined ? ballot : { ...ballot, reason: said });
   if (options.json) printJson(counted);
   else print(printable(counted.outcome));
 }
 
 function answer(kind: Kind, written: string, options: VoteOptions): Promise<void> {
   return withSession(options, async (session) => {
-    const state = await incidentState(session, { id: fullIncidentId(written, session.config.cluster) });
-    const question = openQuestion(state, options.question);
+    const state = await incidentNamed(session, written);
+    const question = openQuestion(state, options.question, namesWithIds(session.config.roster));
     const ballot: Ballot = {
       state,
       question,

@@ -71,7 +71,7 @@ function openFolder(state: string | undefined): string {
   if (state === undefined) return mkdtempSync(join(tmpdir(), 'firebreak-demo-'));
   const folder = resolve(state);
   if (existsSync(folder) && readdirSync(folder).length > 0)
-    throw new FirebreakError('FB_ERR_REFUSED', `${folder} is not empty. Name a new folder with --state, or leave it out.`);
+    throw new FirebreakError('FB_ERR_INCOMPLETE', `${folder} is not empty. Name a new folder with --state, or leave it out.`);
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   return folder;
 }

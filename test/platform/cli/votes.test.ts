@@ -168,6 +168,7 @@ function until(id: string, check: (state: IncidentState) => boolean): Promise<In
 }
 
 const why = ['--reason', 'seen it'];
+const meant = ['--yes', '--target', 'rt-1'];
 const as = (person: string, key = person) => ['--as', person, '--key', join(folder, 'keys', `${key}.pem`)];
 
 describe('incidents', () => {
@@ -183,7 +184,9 @@ describe('incidents', () => {
     expect(shown.status).toBe(0);
     expect(shown.stdout).toMatch(/Is the new binary in cart-1 expected\?[\s\S]*--choice remove: .*1 person; pod\/shop\/cart-1/);
     const watching = firebreak('incidents', 'watch', id, '--json');
-    expect(await firebreak('approve', id, ...as('ada'), '--choice', 'remove', ...why)).toMatchObject({ status: 0 });
+    expect(await firebreak('approve', id, ...as('ada'), '--choice', 'remove', ...why, ...meant)).toMatchObject({
+      status: 0,
+    });
     const { status, stdout } = await watching;
     expect(status).toBe(0);
     expect(
@@ -216,8 +219,8 @@ describe('a vote from the command line', () => {
       ...as('ada'),
       '--choice',
       'remove',
-      '--reason',
-      'seen it',
+      ...why,
+      ...meant,
       '--json',
     );
     expect([status, stderr]).toEqual([0, expect.stringContaining('pod/shop/cart-1: does deletePod')]);
@@ -241,7 +244,7 @@ describe('a vote from the command line', () => {
       .describe()
       .catch(() => undefined);
     if (!running) await startIncident('refused');
-    const { status, stdout, stderr } = await firebreak('approve', id, ...as(person, key), '--choice', 'remove', ...why);
+    const { status, stdout, stderr } = await firebreak('approve', id, ...as(person, key), '--choice', 'remove', ...why, ...meant);
     expect(stderr).toContain('FB_ERR_VOTE_REFUSED');
     expect(stderr).toContain(reason);
     expect([status, stdout]).toEqual([1, '']);
@@ -250,13 +253,69 @@ describe('a vote from the command line', () => {
 
   test('is not sent without a readable key, for a choice that does not exist, or to destroy by a deny', async () => {
     const id = await startIncident('unsent');
-    expect((await firebreak('approve', id, '--as', 'ada', '--key', 'none.pem', '--choice', 'remove', ...why)).stderr).toContain(
-      'none.pem cannot be read',
-    );
-    expect((await firebreak('approve', id, ...as('ada'), '--choice', 'burn')).stderr).toContain('there is no choice burn');
-    expect((await firebreak('approve', id, ...as('ada'))).stderr).toContain('name one with --choice');
-    expect((await firebreak('deny', id, ...as('ada'), '--choice', 'remove')).stderr).toContain('destructive');
+    const said = ['--choice', 'remove', ...why, ...meant];
+    const errorOf = async (...args: readonly string[]) => {
+      const { status, stderr } = await firebreak(...args);
+      return [
+        status,
+        stderr
+          .split('\n')
+          .filter((line) => /^(FB_ERR|→)/.test(line))
+          .join('\n'),
+      ];
+    };
+    expect(await errorOf('approve', id, '--as', 'ada', '--key', 'none.pem', ...said)).toEqual([
+      1,
+      expect.stringMatching(/^FB_ERR_KEY_FILE: .*none\.pem cannot be read.*\n→ .*--key/),
+    ]);
+    expect(await errorOf('approve', id, ...as('ada'), '--choice', 'burn')).toEqual([
+      2,
+      expect.stringMatching(/^FB_ERR_INCOMPLETE: .*there is no choice burn, only: .*remove/),
+    ]);
+    expect(await errorOf('approve', id, ...as('ada'))).toEqual([
+      2,
+      expect.stringMatching(/^FB_ERR_INCOMPLETE: .*name one with --choice: .*remove/),
+    ]);
+    expect(await errorOf('deny', id, ...as('ada'), '--choice', 'remove')).toEqual([2, expect.stringContaining('destructive')]);
+    expect(await errorOf('approve', id, ...as('ada'), '--choice', 'remove', ...meant)).toEqual([
+      2,
+      expect.stringMatching(/^FB_ERR_INCOMPLETE: .*--reason/),
+    ]);
     expect((await until(id, () => true)).timeline.map(({ kind }) => kind)).not.toContain('vote.refused');
+  });
+
+  test('that destroys is not sent without a terminal, unless the command line says so and names what ends', async () => {
+    const id = await startIncident('guarded');
+    for (const more of [[], ['--yes'], ['--target', 'rt-1']]) {
+      const { status, stderr } = await firebreak('approve', id, ...as('ada'), '--choice', 'remove', ...why, ...more);
+      expect([status, stderr]).toEqual([2, expect.stringContaining('there is no terminal to ask on: say ')]);
+      expect(stderr.includes('last 4 characters of cart-1')).toBe(!more.includes('--target'));
+    }
+    const other = await firebreak('approve', id, ...as('ada'), '--choice', 'remove', ...why, '--yes', '--target', 'rt-2');
+    expect([other.status, other.stderr]).toEqual([1, expect.stringContaining('FB_ERR_NOT_CONFIRMED')]);
+    const { questions, timeline } = await until(id, () => true);
+    expect(questions.flatMap(({ votes }) => votes)).toEqual([]);
+    expect(timeline.map(({ kind }) => kind)).not.toContain('vote.refused');
+  });
+
+  test('after the decision is told who decided, and when; a short name is told the whole one', async () => {
+    const id = await startIncident('settled');
+    // Only its name: with the right one it is found, and so is a pod of it.
+    for (const short of ['settled', 'settled-7d9f-x2x8k', 'setled']) {
+      const { status, stderr } = await firebreak('approve', short, ...as('ada'), '--choice', 'remove', ...why, ...meant);
+      expect([status, stderr]).toEqual([
+        1,
+        expect.stringMatching(/^FB_ERR_UNKNOWN_ID: .*did you mean shop\/Deployment\/settled\?/),
+      ]);
+    }
+    expect(await firebreak('approve', id, ...as('ada'), '--choice', 'remove', ...why, ...meant)).toMatchObject({ status: 0 });
+    const again = await firebreak('approve', id, ...as('ada'), '--choice', 'remove', ...why, ...meant);
+    expect([again.status, again.stderr]).toEqual([
+      1,
+      expect.stringMatching(
+        /^FB_ERR_ALREADY_DECIDED: .*“.+”, by Ada \(ada\) at 20\d\d-\d\d-\d\d \d\d:\d\d:\d\d UTC\n→ Nothing was sent/,
+      ),
+    ]);
   });
 });
 
@@ -270,9 +329,17 @@ describe('a lease', () => {
       const now = await until(id, (state) => state.leases[0]?.renewals === renewals);
       expect(now.leases[0]?.until).toBeGreaterThan(before?.until ?? 0);
     }
-    expect((await firebreak('lease', 'release', id, ...as('eve'), ...why)).stderr).toContain('Only oncall may answer');
+    const unsaid = await firebreak('lease', 'release', id, ...as('eve'), ...why);
+    expect([unsaid.status, unsaid.stderr]).toEqual([2, expect.stringContaining('say --yes and --target')]);
+    expect((await firebreak('lease', 'release', id, ...as('eve'), ...why, ...meant)).stderr).toContain('Only oncall may answer');
     expect((await firebreak('lease', 'keep', id, ...as('ada'))).status).toBe(0);
     await until(id, (state) => state.leases[0]?.state === 'permanent');
-    expect((await firebreak('lease', 'extend', id, ...as('ada'))).stderr).toContain('no lease is active');
+    const late = await firebreak('lease', 'extend', id, ...as('ada'));
+    expect([late.status, late.stderr]).toEqual([
+      1,
+      expect.stringMatching(
+        /^FB_ERR_NOT_OPEN: .*no lease is active: .*\(quarantinePod on pod\/shop\/cart-1\) is permanent\n→ .*incidents show/,
+      ),
+    ]);
   });
 });

@@ -3,6 +3,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { nameToType, typedCharacters } from '../../../core/approval.ts';
 import type { Service } from './service.ts';
 
 const cli = join(import.meta.dirname, '../../../service/cli.ts');
@@ -16,6 +17,11 @@ export interface RosterEntry {
 
 /** Runs `firebreak ARGS` with the service's configuration, as this person, and answers what it prints. Rejects where it fails. */
 export type CommandLine = (person: string | undefined, ...args: readonly string[]) => Promise<string>;
+
+/** As somebody says it without a terminal, where this would end or be given up. */
+export function meant(name: string): readonly string[] {
+  return ['--yes', '--target', nameToType(name).slice(-typedCharacters)];
+}
 
 export function keyFile(service: Service, person: string): string {
   return join(service.folder, `${person}.pem`);

@@ -4,7 +4,7 @@ import { controlState } from '../../../service/commands/connect.ts';
 import { testPlatform } from '../../platform.ts';
 import { alertAbout } from './alerts.ts';
 import { until, type Workload } from './cluster.ts';
-import { type CommandLine, keyFile, peopleWithKeys } from './command-line.ts';
+import { type CommandLine, keyFile, meant, peopleWithKeys } from './command-line.ts';
 import { Service } from './service.ts';
 
 jest.setTimeout(240_000);
@@ -57,11 +57,14 @@ describe('a freeze at the command line', () => {
         'maintenance of the shop',
         '--hours',
         '1',
+        ...meant(pay.namespace),
         '--json',
       ),
     );
-    await expect(firebreak('ada', 'restraints', 'approve', id, '--reason', 'agreed')).rejects.toThrow('Who asks may not answer');
-    expect(await firebreak('grace', 'restraints', 'approve', id, '--reason', 'agreed')).toContain('Decided');
+    await expect(firebreak('ada', 'restraints', 'approve', id, '--reason', 'agreed')).rejects.toThrow('no terminal to ask on');
+    const agreed = ['restraints', 'approve', id, '--reason', 'agreed', ...meant(pay.namespace)];
+    await expect(firebreak('ada', ...agreed)).rejects.toThrow('Who asks may not answer');
+    expect(await firebreak('grace', ...agreed)).toContain('Decided');
     expect(await firebreak(undefined, 'restraints', 'list')).toContain('maintenance of the shop');
     await cellKnows((restraints) => restraints.includes(id));
 
@@ -75,7 +78,7 @@ describe('a freeze at the command line', () => {
     expect(shown).toContain(`In force: freeze of the namespace ${pay.namespace} (${id})`);
     await firebreak('grace', 'approve', idOf(pay), '--choice', 'apply', '--reason', 'contain it all the same');
     await service.stateWhen('the containment', pay, 60_000, ({ reached }) => reached === 'contained');
-    expect(await firebreak('grace', 'unfreeze', id, '--reason', 'done')).toContain('Ended');
+    expect(await firebreak('grace', 'unfreeze', id, '--reason', 'done', ...meant(pay.namespace))).toContain('Ended');
     expect(await firebreak(undefined, 'restraints', 'list')).toContain('Nothing is frozen');
     await cellKnows((restraints) => !restraints.includes(id));
   });
@@ -83,21 +86,25 @@ describe('a freeze at the command line', () => {
 
 describe('a broken glass at the command line', () => {
   test('takes two people and names one incident; in it a freeze does not hold', async () => {
-    const decide = async (...args: readonly string[]): Promise<string> => {
-      const { id } = JSON.parse(await firebreak('ada', ...args, '--hours', '1', '--reason', 'it spreads', '--json'));
-      expect(await firebreak('grace', 'restraints', 'approve', id, '--reason', 'agreed')).toContain('Decided');
+    const decide = async (mode: string, scope: string, name: string): Promise<string> => {
+      const args = [mode, scope, name, '--hours', '1', '--reason', 'it spreads', '--json', ...meant(name)];
+      const { id } = JSON.parse(await firebreak('ada', ...args));
+      const agreed = ['restraints', 'approve', id, '--reason', 'agreed', ...meant(name)];
+      expect(await firebreak('grace', ...agreed)).toContain('Decided');
       await cellKnows((restraints) => restraints.includes(id));
       return id;
     };
     const frozen = await decide('freeze', '--namespace', till.namespace);
-    await expect(firebreak('ada', 'break-glass', '--reason', 'it spreads')).rejects.toThrow('say for which');
+    const nameless = ['break-glass', '--reason', 'it spreads', ...meant(till.namespace)];
+    await expect(firebreak('ada', ...nameless)).rejects.toThrow('say for which');
     const broken = await decide('break-glass', '--incident', idOf(till));
     await service.post([alertAbout(till, 'binary')]);
     await service.stateWhen('the containment', till, 60_000, ({ reached }) => reached === 'contained');
     const { questions } = await service.stateWhen('no question about it', till, 30_000, () => true);
     expect(questions.some(({ question }) => question.text.includes('It was not done at once'))).toBe(false);
     expect(await firebreak(undefined, 'incidents', 'show', idOf(till))).toContain('In force: broken glass for the incident');
-    for (const id of [broken, frozen]) expect(await firebreak('grace', 'unfreeze', id, '--reason', 'over')).toContain('Ended');
+    for (const [id, name] of [[broken, idOf(till)] as const, [frozen, till.namespace] as const])
+      expect(await firebreak('grace', 'unfreeze', id, '--reason', 'over', ...meant(name))).toContain('Ended');
     await cellKnows((restraints) => ![broken, frozen].some((id) => restraints.includes(id)));
   });
 });

@@ -12,7 +12,7 @@ import { controlState } from '../../../service/commands/connect.ts';
 import { testPlatform } from '../../platform.ts';
 import { alertAbout } from './alerts.ts';
 import { until, type Workload } from './cluster.ts';
-import { type CommandLine, peopleWithKeys } from './command-line.ts';
+import { type CommandLine, meant, peopleWithKeys } from './command-line.ts';
 import { Service } from './service.ts';
 
 jest.setTimeout(240_000);
@@ -155,7 +155,7 @@ describe('evidence that is to go', () => {
 
   test('goes by order of a steward, and under no hold; what is open stays', async () => {
     const give = (person: string, what: string, incident: string, reason: string) =>
-      firebreak(person, 'evidence', what, incident, '--reason', reason);
+      firebreak(person, 'evidence', what, incident, '--reason', reason, ...(what === 'hold' ? [] : meant(incident)));
     await expect(give('ada', 'destroy', old, 'tidy up')).rejects.toThrow('Only records may do that');
     expect(await give('ada', 'hold', old, 'lawsuit 4711')).toContain('On the record');
     expect(await firebreak(undefined, 'evidence', 'list')).toContain('held by person/ada: lawsuit 4711');

@@ -6,7 +6,7 @@ import { controlIdOf } from '../../../core/suppression.ts';
 import { testPlatform } from '../../platform.ts';
 import { type AlertOptions, alertAbout } from './alerts.ts';
 import { until, type Workload } from './cluster.ts';
-import { type CommandLine, peopleWithKeys } from './command-line.ts';
+import { type CommandLine, meant, peopleWithKeys } from './command-line.ts';
 import { Service } from './service.ts';
 
 jest.setTimeout(240_000);
@@ -75,12 +75,14 @@ describe('a suppression, from the command line to the intake', () => {
         '--reason',
         'ours',
         '--json',
+        ...meant(target),
       ).catch(() => undefined),
     );
     id = JSON.parse(added).id;
-    await expect(firebreak('ada', 'suppress', 'approve', id, '--reason', 'seen it')).rejects.toThrow('Who asks may not answer');
+    const agreed = ['suppress', 'approve', id, '--reason', 'seen it', ...meant(target)];
+    await expect(firebreak('ada', ...agreed)).rejects.toThrow('Who asks may not answer');
     expect(await answerTo(shell())).not.toBe('suppressed');
-    expect(await firebreak('grace', 'suppress', 'approve', id, '--reason', 'seen it')).toContain('Decided');
+    expect(await firebreak('grace', ...agreed)).toContain('Decided');
     await untilAnswered('suppressed');
     expect(await firebreak(undefined, 'suppress', 'list')).toContain('Run shell untrusted');
     const shown = JSON.parse(await firebreak(undefined, 'suppress', 'show', id, '--json'));
@@ -100,7 +102,7 @@ describe('a suppression, from the command line to the intake', () => {
 
   test('a click in Slack approves too, but not of who proposed it', async () => {
     const target = `${workload.namespace}/Deployment/${workload.name}`;
-    const args = ['--rule', 'Clicked', '--workload', target, '--digest', digest, '--reason', 'ours', '--json'];
+    const args = ['--rule', 'Clicked', '--workload', target, '--digest', digest, '--reason', 'ours', '--json', ...meant(target)];
     const clicked = JSON.parse(await firebreak('ada', 'suppress', 'add', ...args)).id;
     const card = await until('the card', 30_000, () =>
       service.slack.world.messages.find(({ blocks }) => JSON.stringify(blocks ?? []).includes('Clicked')),

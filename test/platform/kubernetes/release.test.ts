@@ -48,6 +48,7 @@ describe('the way out, with nothing but a kubeconfig', () => {
     );
   const release = (namespace: string, ...more: readonly string[]) =>
     offline('--kubeconfig', platform.kubeconfig, '--namespace', namespace, ...more);
+  const meant = (name: string) => ['--yes', '--target', name.slice(-4)];
   const contain = async (namespace: string, name: string) => {
     const before = await cluster.makePod(namespace, name, { metadata: { labels: { app: name, 'example.com/tier': 'web' } } });
     const context = stepContext({ incident: `incident/test/${namespace}/Pod/${name}` });
@@ -77,19 +78,21 @@ describe('the way out, with nothing but a kubeconfig', () => {
     expect(dry.stdout).toContain('  + app=cart\n  + example.com/tier=web\n');
     expect(dry.stdout).toContain('  - firebreak.dev/quarantine=active');
     const unasked = await release(namespace);
-    expect(unasked.code).toBe(1);
+    expect(unasked.code).toBe(2);
     expect(unasked.stdout).toContain('not authenticated');
-    expect(unasked.stderr).toContain('say --yes');
+    expect(unasked.stderr).toContain(`say --yes and --target with the last 4 characters of ${namespace}`);
+    for (const less of [['--yes'], ['--target', namespace.slice(-4)]]) expect((await release(namespace, ...less)).code).toBe(2);
+    expect((await release(namespace, ...meant('cart'))).stderr).toContain('FB_ERR_NOT_CONFIRMED');
     expect(await now(namespace, 'cart')).toEqual(contained);
 
-    const done = await release(namespace, '--yes', '--json', '--cell-key', keyFile);
+    const done = await release(namespace, ...meant(namespace), '--json', '--cell-key', keyFile);
     expect(done.code).toBe(0);
     expect(JSON.parse(done.stdout)).toMatchObject({
       containments: [{ target: `pod/${namespace}/cart`, authentic: 'yes', state: 'clear', before: { app: 'cart' } }],
       results: [{ target: `pod/${namespace}/cart`, state: 'undone' }],
     });
     expect(await now(namespace, 'cart')).toEqual(comparable({ ...before }));
-    expect((await release(namespace, '--yes')).stdout).toContain('Nothing is contained');
+    expect((await release(namespace, ...meant(namespace))).stdout).toContain('Nothing is contained');
   });
 
   test('refuses the drifted and the forged one, releases the rest, and does as told with --force', async () => {
@@ -101,17 +104,19 @@ describe('the way out, with nothing but a kubeconfig', () => {
     await cluster.patchPod(namespace, 'forged', {
       annotations: { [names.beforeAnnotation]: note.replace('"app":"forged"', '"app":"admin"') },
     });
-    const first = await release(namespace, '--yes', '--cell-key', keyFile);
+    const first = await release(namespace, ...meant(namespace), '--cell-key', keyFile);
     expect(first.code).toBe(1);
     expect(first.stdout).toContain(`pod/${namespace}/forged  quarantinePod  NOT AUTHENTIC`);
     expect(first.stdout).toContain('! label sneaky=yes was added');
     expect(await now(namespace, 'fine')).toEqual(comparable({ ...fine }));
     for (const name of ['drifted', 'forged'])
       expect((await cluster.pod(namespace, name)).metadata?.labels).toHaveProperty([names.quarantineLabel], 'active');
-    expect((await release(namespace, '--yes', '--force', '--cell-key', keyFile, `${namespace}/drifted`)).code).toBe(0);
+    expect((await release(namespace, ...meant('drifted'), '--force', '--cell-key', keyFile, `${namespace}/drifted`)).code).toBe(
+      0,
+    );
     expect(await now(namespace, 'drifted')).toEqual(comparable({ ...drifted }));
     expect((await cluster.pod(namespace, 'forged')).metadata?.labels).toHaveProperty([names.quarantineLabel], 'active');
-    expect((await release(namespace, '--yes', `${namespace}/nobody`)).stderr).toContain('not contained');
+    expect((await release(namespace, ...meant('nobody'), `${namespace}/nobody`)).stderr).toContain('not contained');
   });
 
   test('gives back what is held wider than a pod, exactly; what somebody changed since is refused without --force', async () => {
@@ -131,12 +136,14 @@ describe('the way out, with nothing but a kubeconfig', () => {
     expect(dry.stdout).toMatch(
       new RegExp(`deployment/${namespace}/web  suspendRollout  authentic .*\\n  - spec.paused: true\\n`),
     );
-    const first = await release(namespace, '--yes', '--cell-key', keyFile);
+    const first = await release(namespace, ...meant(namespace), '--cell-key', keyFile);
     expect(first.code).toBe(1);
     expect(first.stdout).toContain('! spec.paused was changed from true to absent');
     expect(await spec('web')).toEqual(before);
-    expect((await release(namespace, '--yes', '--force', '--cell-key', keyFile, `deployment/${namespace}/api`)).code).toBe(0);
-    expect((await release(namespace, '--yes')).stdout).toContain('Nothing is contained');
+    expect(
+      (await release(namespace, ...meant('api'), '--force', '--cell-key', keyFile, `deployment/${namespace}/api`)).code,
+    ).toBe(0);
+    expect((await release(namespace, ...meant(namespace))).stdout).toContain('Nothing is contained');
     const policies = await cluster.get<{ items: { metadata: { name: string } }[] }>(
       pathOf({ group: 'networking.k8s.io', resource: 'networkpolicies', namespace }),
     );
@@ -147,7 +154,7 @@ describe('the way out, with nothing but a kubeconfig', () => {
     const namespace = await platform.freshNamespace();
     const ref = await nodeNobodyUses(cluster, namespace);
     await cordonNodeImplementation({ api: cluster.api, view: cluster.view, cellKey }).apply({ node: namespace }, stepContext());
-    const given = ['--kubeconfig', platform.kubeconfig, '--cell-key', keyFile, '--yes', `node/${namespace}`];
+    const given = ['--kubeconfig', platform.kubeconfig, '--cell-key', keyFile, ...meant(namespace), `node/${namespace}`];
     const { code, stdout } = await offline(...given);
     expect(code).toBe(0);
     expect(stdout).toContain('not from here: where actions.nodeIsolation is configured');

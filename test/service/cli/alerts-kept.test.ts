@@ -108,8 +108,12 @@ describe('alerts rejected, while the service runs', () => {
     expect(nameless).toMatchObject({ status: 2, stderr: expect.stringContaining('name the ids, or say --all') });
     expect(await firebreak('rejected', 'show', 'r1/drop')).toMatchObject({ status: 1 });
     expect(linesOf(await firebreak('rejected', 'list'))).toHaveLength(3);
-    expect((await firebreak('rejected', 'drop', 'r1', '--reason', 'a test')).stdout).toBe('r1  dropped\n');
-    expect((await firebreak('rejected', 'drop', '--all', '--reason', 'a test')).stdout).toBe('r2  dropped\n');
+    expect((await firebreak('rejected', 'drop', 'r1', '--reason', 'a test', '--yes', '--target', 'lab')).stdout).toBe(
+      'r1  dropped\n',
+    );
+    expect((await firebreak('rejected', 'drop', '--all', '--reason', 'a test', '--yes', '--target', 'lab')).stdout).toBe(
+      'r2  dropped\n',
+    );
     expect(linesOf(await firebreak('rejected', 'list'))).toEqual(['Nothing was rejected.']);
     expect(await firebreak('rejected', 'show', 'r1')).toMatchObject({
       status: 1,
@@ -139,7 +143,9 @@ describe('alerts refused, while the service runs', () => {
     gateway.refusing = false;
     expect((await firebreak('refused', 'replay', first)).stdout).toBe(`${first}  returned\n`);
     await until(() => [...gateway.runs.keys()].some((id) => id.endsWith('/web1')));
-    expect((await firebreak('refused', 'drop', second, '--reason', 'ours')).stdout).toBe(`${second}  dropped\n`);
+    expect((await firebreak('refused', 'drop', second, '--reason', 'ours', '--yes', '--target', 'lab')).stdout).toBe(
+      `${second}  dropped\n`,
+    );
     expect(linesOf(await firebreak('refused', 'list'))).toEqual(['Temporal refused nothing.']);
     expect([...gateway.runs.keys()].some((id) => id.endsWith('/web2'))).toBe(false);
   });
@@ -154,7 +160,9 @@ describe('when no service runs', () => {
     const id = line?.split(' ')[0] ?? '';
     expect((await firebreak('rejected', 'show', id)).stdout).toContain('{"nonsense": 2}');
     expect((await firebreak('rejected', 'replay', id)).stdout).toContain('the running service only');
-    expect((await firebreak('rejected', 'drop', id, '--reason', 'ours')).stdout).toBe(`${id}  dropped\n`);
+    expect((await firebreak('rejected', 'drop', id, '--reason', 'ours', '--yes', '--target', 'lab')).stdout).toBe(
+      `${id}  dropped\n`,
+    );
     expect(await firebreak('storm')).toMatchObject({ status: 1, stderr: expect.stringContaining('no intake') });
   });
 });

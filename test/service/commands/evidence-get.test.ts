@@ -44,7 +44,7 @@ test('what is sealed is handed out as it was taken, so that sha256sum agrees; wi
   expect(readFileSync(join(out, 'artefacts', artefact.name)).equals(bytes)).toBe(true);
   expect(execFileSync('sha256sum', ['-c', 'SHA256SUMS'], { cwd: out, encoding: 'utf8' })).toContain(': OK');
   const closed = writeParcel(join(folder, 'closed'), parcel, (one) => opened({ opensWith, store }, one));
-  await expect(closed).rejects.toMatchObject({ code: 'FB_ERR_CONFIG_INVALID' });
+  await expect(closed).rejects.toMatchObject({ code: 'FB_ERR_FILE_MISSING' });
 
   const register = createKeyRegister({ shelf: createFolderShelf({ dir: join(folder, 'evidence') }) });
   const [key] = await register.list();

@@ -1,0 +1,91 @@
+import { once } from 'node:events';
+import { createInterface } from 'node:readline/promises';
+import type { Command } from 'commander';
+import { endsName, nameToType, typedCharacters } from '../../core/approval.ts';
+import { FirebreakError } from '../../core/errors.ts';
+import { problemOfReason, reasonToSign } from '../../core/reason.ts';
+import { printable } from './output.ts';
+
+export interface ConfirmOptions {
+  readonly yes?: true;
+  readonly target?: string;
+}
+
+/** What somebody is about to decide, as they see it before they do. */
+export interface Decision {
+  readonly lines: readonly string[];
+  /** Name of what ends or is given up by it (`pod/shop/cart-1`). Absent: nothing is. */
+  readonly ends?: string;
+  /** It needs a reason, and none was given. */
+  readonly isUnreasoned?: boolean;
+}
+
+/** `--yes` and `--target`, for all that destroys something or weakens the response. */
+export function withConfirmation(command: Command): Command {
+  return command
+    .option(
+      '--target <end>',
+      `last ${typedCharacters} characters of the name of what ends; asked for on a terminal, needed elsewhere`,
+    )
+    .option('--yes', 'do not ask back; needed where there is no terminal');
+}
+
+function hasTerminal(): boolean {
+  return process.stdin.isTTY === true;
+}
+
+/** Without a terminal nobody can be asked. Looked at before anything else is done. @throws FB_ERR_INCOMPLETE. */
+export function mustBeConfirmable({ yes, target }: ConfirmOptions, ends?: string): void {
+  if (hasTerminal() || (yes && target !== undefined)) return;
+  const name = ends === undefined ? 'the name of what ends' : nameToType(ends);
+  const missing = [
+    ...(yes ? [] : ['--yes']),
+    ...(target === undefined ? [`--target with the last ${typedCharacters} characters of ${name}`] : []),
+  ];
+  throw new FirebreakError('FB_ERR_INCOMPLETE', `there is no terminal to ask on: say ${missing.join(' and ')}`);
+}
+
+/**
+ * Shows what is to be decided, and asks on a terminal for what was not said: the end of the name of what ends, the reason, and whether it is
+ * meant. Elsewhere all must have been said. Returns the reason where it was asked for.
+ * @throws FB_ERR_INCOMPLETE, FB_ERR_NOT_CONFIRMED.
+ */
+export async function confirm(
+  { lines, ends, isUnreasoned = false }: Decision,
+  options: ConfirmOptions,
+): Promise<string | undefined> {
+  for (const line of lines) process.stderr.write(`${printable(line)}\n`);
+  if (ends !== undefined) {
+    mustBeConfirmable(options, ends);
+    if (options.target !== undefined) mustEndName(ends, options.target);
+  }
+  if (!hasTerminal()) {
+    if (isUnreasoned) throw new FirebreakError('FB_ERR_INCOMPLETE', 'this answer needs a reason: say why with --reason TEXT');
+    return undefined;
+  }
+  const asker = createInterface({ input: process.stdin, output: process.stderr });
+  // A terminal that is closed answers nothing, and nothing is never yes.
+  const closed = once(asker, 'close').then(() => undefined);
+  const ask = async (question: string): Promise<string> => {
+    const typed = await Promise.race([asker.question(printable(question)).catch(() => undefined), closed]);
+    if (typed === undefined) throw new FirebreakError('FB_ERR_NOT_CONFIRMED', 'nobody answered');
+    return typed;
+  };
+  try {
+    if (ends !== undefined && options.target === undefined)
+      mustEndName(ends, await ask(`Last ${typedCharacters} characters of ${nameToType(ends)}: `));
+    const reason = isUnreasoned ? (await ask('Why? It is signed with your answer. ')).trim() : undefined;
+    const problem = reason === undefined ? undefined : problemOfReason(reason);
+    if (problem !== undefined) throw new FirebreakError('FB_ERR_NOT_CONFIRMED', problem);
+    if (!options.yes && !/^y(es)?$/i.test((await ask('Do this? [y/N] ')).trim()))
+      throw new FirebreakError('FB_ERR_NOT_CONFIRMED', 'the answer was no');
+    return reason === undefined ? undefined : reasonToSign(reason);
+  } finally {
+    asker.close();
+  }
+}
+
+function mustEndName(ends: string, typed: string): void {
+  if (endsName(ends, typed)) return;
+  throw new FirebreakError('FB_ERR_NOT_CONFIRMED', `these are not the last ${typedCharacters} characters of ${nameToType(ends)}`);
+}

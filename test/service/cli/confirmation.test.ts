@@ -1,0 +1,212 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import type { Command } from 'commander';
+import { createWholeProgram } from '../../../service/commands/program.ts';
+
+const cli = join(import.meta.dirname, '../../../service/cli.ts');
+const folder = mkdtempSync(join(tmpdir(), 'firebreak-confirmation-'));
+const who = ['--as', 'ada', '--key', 'ada.pem', '--reason', 'seen it'];
+const id = '0123456789abcdef';
+const digest = `sha256:${'0'.repeat(64)}`;
+
+/**
+ * Every command there is, and what it takes. Arguments: it destroys something or weakens the response, whatever the arguments say, so without
+ * a terminal it begins nothing without `--yes` and `--target`. `as it turns out`: as the chosen answer does, or where it finds something
+ * (test/platform has their tests). `nothing`: it reads, contains, or keeps.
+ */
+const table: Readonly<Record<string, readonly string[] | 'as it turns out' | 'nothing'>> = {
+  run: 'nothing',
+  'incidents list': 'nothing',
+  'incidents show': 'nothing',
+  'incidents watch': 'nothing',
+  'incidents start': 'nothing',
+  quarantine: 'nothing',
+  approve: 'as it turns out',
+  deny: 'as it turns out',
+  'lease extend': 'nothing',
+  'lease release': ['shop/Deployment/cart', ...who],
+  'lease keep': 'nothing',
+  'roster show': 'nothing',
+  'suppress add': ['--rule', 'Shell', '--workload', 'shop/Deployment/debug', '--digest', digest, ...who],
+  'suppress approve': [id, ...who],
+  'suppress end': 'nothing',
+  'suppress list': 'nothing',
+  'suppress show': 'nothing',
+  freeze: who,
+  observe: ['--namespace', 'shop', ...who],
+  'break-glass': ['--incident', 'shop/Deployment/cart', ...who],
+  unfreeze: [id, ...who],
+  'restraints list': 'nothing',
+  'restraints approve': [id, ...who],
+  tune: 'nothing',
+  'report decisions': 'nothing',
+  release: 'as it turns out',
+  'playbooks list': 'nothing',
+  'playbooks show': 'nothing',
+  'actions list': 'nothing',
+  'actions show': 'nothing',
+  'alerts parse': 'nothing',
+  'alerts rejected list': 'nothing',
+  'alerts rejected show': 'nothing',
+  'alerts rejected replay': 'nothing',
+  'alerts rejected drop': ['r1', '--reason', 'seen it'],
+  'alerts refused list': 'nothing',
+  'alerts refused show': 'nothing',
+  'alerts refused replay': 'nothing',
+  'alerts refused drop': ['--all', '--reason', 'seen it'],
+  'alerts storm': 'nothing',
+  'audit verify': 'nothing',
+  'evidence list': 'nothing',
+  'evidence get': 'nothing',
+  'evidence verify': 'nothing',
+  'evidence public-key': 'nothing',
+  'evidence destroy': ['shop/Deployment/cart', ...who],
+  'evidence hold': 'nothing',
+  'evidence unhold': ['shop/Deployment/cart', ...who],
+  'rbac manifests': 'nothing',
+  'rbac risks': 'nothing',
+  'rbac check': 'nothing',
+  'config check': 'nothing',
+  demo: 'nothing',
+  'dev up': 'nothing',
+  'dev status': 'nothing',
+  'dev down': 'nothing',
+};
+
+function leavesOf(
+  command: Command,
+  path: readonly string[] = [],
+): readonly { readonly name: string; readonly command: Command }[] {
+  if (command.commands.length === 0) return [{ name: path.join(' '), command }];
+  return command.commands.flatMap((one) => leavesOf(one, [...path, one.name()]));
+}
+
+let leaves: ReturnType<typeof leavesOf> = [];
+beforeAll(async () => {
+  leaves = leavesOf(await createWholeProgram({ version: 'test' }));
+}, 60_000);
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+function withoutTerminal(name: string, args: readonly string[]) {
+  return spawnSync(process.execPath, [cli, ...name.split(' '), ...args], {
+    encoding: 'utf8',
+    cwd: folder,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+}
+
+describe('what destroys something or weakens the response', () => {
+  test('is told apart for every command: a new one has to be put into the table', () => {
+    expect(leaves.map(({ name }) => name).toSorted()).toEqual(Object.keys(table).toSorted());
+  });
+
+  test('has --yes and --target, and nothing else has', () => {
+    const asking = leaves.filter(({ command }) => {
+      const options = command.options.map(({ long }) => long);
+      return options.includes('--target') && options.includes('--yes');
+    });
+    expect(asking.map(({ name }) => name)).toEqual(leaves.map(({ name }) => name).filter((name) => table[name] !== 'nothing'));
+  });
+
+  const always = Object.entries(table).flatMap(([name, args]) => (typeof args === 'string' ? [] : [{ name, args }]));
+  test.each(always)('without a terminal is not begun without both: $name', ({ name, args }) => {
+    // Before the configuration is read, and before anything is connected to: neither is there.
+    const { status, stdout, stderr } = withoutTerminal(name, args);
+    expect(stderr).toMatch(
+      /^FB_ERR_INCOMPLETE: .*there is no terminal to ask on: say --yes and --target with the last 4 characters/,
+    );
+    expect([status, stdout]).toEqual([2, '']);
+    expect(withoutTerminal(name, [...args, '--yes', '--target', 'cart']).stderr).not.toContain('FB_ERR_INCOMPLETE');
+  });
+
+  test('without a terminal is told which of both is missing', () => {
+    const args = ['shop/Deployment/cart', ...who];
+    expect(withoutTerminal('lease release', [...args, '--yes']).stderr).toMatch(/to ask on: say --target with/);
+    expect(withoutTerminal('lease release', [...args, '--target', 'cart']).stderr).toMatch(/to ask on: say --yes\n/);
+  });
+});
+
+describe('on a terminal', () => {
+  /** `script` gives the program one, and passes on what is typed; `says` is waited for before each line of it. */
+  async function typed(
+    lines: readonly { readonly at: string; readonly type: string | undefined }[],
+    decision: object,
+    options: object,
+  ) {
+    const program = join(folder, 'confirm.mjs');
+    const confirm = join(import.meta.dirname, '../../../service/commands/confirm.ts');
+    writeFileSync(
+      program,
+      `import { confirm } from ${JSON.stringify(confirm)};
+try {
+  const reason = await confirm(${JSON.stringify(decision)}, ${JSON.stringify(options)});
+  console.log('CONFIRMED', reason ?? '');
+} catch (error) {
+  console.log('REFUSED', error.code, error.detail);
+}
+process.exit();
+`,
+    );
+    const child = spawn('script', ['-qec', `${process.execPath} ${program}`, '/dev/null'], { stdio: ['pipe', 'pipe', 'ignore'] });
+    let shown = '';
+    let next = 0;
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      shown += text;
+      const line = lines[next];
+      if (!line || !shown.includes(line.at)) return;
+      next += 1;
+      if (line.type === undefined) child.stdin.write('\u0004');
+      else child.stdin.write(`${line.type}\n`);
+    });
+    await once(child, 'close');
+    return shown;
+  }
+  const decision = { lines: ['Answer of ada: Delete the pod'], ends: 'pod/shop/cart-x2X8', isUnreasoned: true };
+  const target = 'Last 4 characters of cart-x2X8:';
+
+  test('the end of the name, the reason and a yes are asked for, after what would be decided', async () => {
+    const shown = await typed(
+      [
+        { at: target, type: 'X2x8' },
+        { at: 'Why?', type: 'not ours' },
+        { at: '[y/N]', type: 'y' },
+      ],
+      decision,
+      {},
+    );
+    expect(shown.indexOf('Answer of ada')).toBeLessThan(shown.indexOf(target));
+    expect(shown).toContain('CONFIRMED not ours');
+  });
+
+  test.each([
+    ['another name', [{ at: target, type: 'cart' }], 'these are not the last 4 characters of cart-x2X8'],
+    [
+      'anything but a yes',
+      [
+        { at: target, type: 'x2x8' },
+        { at: 'Why?', type: 'not ours' },
+        { at: '[y/N]', type: '' },
+      ],
+      'the answer was no',
+    ],
+    ['the end of what is typed', [{ at: target, type: undefined }], 'nobody answered'],
+  ])('%s is no', async (_name, lines, reason) => {
+    expect(await typed(lines, decision, {})).toContain(`REFUSED FB_ERR_NOT_CONFIRMED ${reason}`);
+  });
+
+  test('what was said already is not asked again', async () => {
+    const shown = await typed([], { ...decision, isUnreasoned: false }, { yes: true, target: 'x2x8' });
+    expect(shown).toContain('CONFIRMED');
+    expect(shown).not.toContain('characters of');
+  });
+
+  test('nothing that ends nothing asks for a name', async () => {
+    const shown = await typed([{ at: '[y/N]', type: 'yes' }], { lines: ['Extend it'] }, {});
+    expect(shown).toContain('CONFIRMED');
+    expect(shown).not.toContain('characters of');
+  });
+});
