@@ -58,6 +58,46 @@ export function openBeforeState(options: {
   return { kind: 'read', state, authentic: authentic === 'yes' && state.podUid !== podUid ? 'no' : authentic };
 }
 
+/** The state, where the cell itself wrote this text for the pod with this uid. */
+export function authenticState(of: {
+  readonly text: string | undefined;
+  readonly podUid: string;
+  readonly key: CellKey;
+}): BeforeState | undefined {
+  const opened = openBeforeState(of);
+  return opened.kind === 'read' && opened.authentic === 'yes' ? opened.state : undefined;
+}
+
+/**
+ * Of two notes of one pod the one that holds: an older one that somebody has kept and put back is as good as none. Of the same time the first,
+ * which is what the pod says.
+ */
+export function laterState(found: BeforeState | undefined, known: BeforeState | undefined): BeforeState | undefined {
+  if (!found || !known) return found ?? known;
+  return takenAt(found) >= takenAt(known) ? found : known;
+}
+
+/** Milliseconds since 1970. */
+export function takenAt({ taken }: BeforeState): number {
+  return Date.parse(taken.at);
+}
+
+/** Everything that a quarantine has on its pod. */
+export function quarantineMarks(
+  state: BeforeState,
+  key: CellKey,
+): { readonly labels: Readonly<Record<string, string>>; readonly annotations: Readonly<Record<string, string>> } {
+  return {
+    labels: quarantineLabels(state.incident),
+    annotations: {
+      ...(state.annotations && doNotDisrupt),
+      [names.incidentAnnotation]: state.incident,
+      [names.stepAnnotation]: state.step,
+      [names.beforeAnnotation]: sealBeforeState(state, key),
+    },
+  };
+}
+
 /** The annotations by which autoscalers spare a pod, as they are before the quarantine sets them. */
 export function disruptionBefore(annotations: Readonly<Record<string, string>>): Readonly<Record<string, string | null>> {
   return Object.fromEntries(Object.keys(doNotDisrupt).map((name) => [name, annotations[name] ?? null]));

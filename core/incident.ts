@@ -107,11 +107,14 @@ export interface AlertCount {
   readonly lastSeen: string;
 }
 
+/** What became of a quarantine that somebody changed: put back, not as it should be, as it should be again, or over with its pod. */
+export type ContainmentChange = 'containment.reasserted' | 'containment.changed' | 'containment.whole' | 'containment.gone';
+
 /** A line for an open incident from the intake: it starts nothing, and runs nothing. */
 export interface IncidentNote {
   /** The same when it is sent again. */
   readonly id: string;
-  readonly kind: 'alert.suppressed' | 'sensor.back' | 'step.seen' | 'containment.reasserted';
+  readonly kind: 'alert.suppressed' | 'sensor.back' | 'step.seen' | ContainmentChange;
   readonly text: string;
   /** The suppression, step or sensor. */
   readonly about: string;

@@ -35,6 +35,9 @@ export const names = {
   /** On a pod of ours that is in the place of a dead one: when the first of them was made, in seconds since 1970. */
   sinceAnnotation: 'firebreak.dev/since',
   standingPolicy: 'firebreak-quarantine',
+  /** What the names of policies begin with that `isolateNamespace` and `blockEgress` make. */
+  isolatingPolicies: 'firebreak-isolate-',
+  egressPolicies: 'firebreak-egress-',
   managedByLabel: 'app.kubernetes.io/managed-by',
   fieldManager: 'firebreak',
 } as const;

@@ -9,11 +9,13 @@ import {
 } from '@temporalio/workflow';
 import { type AlertBatch, type IncidentNote, incidentNames } from '../core/incident.ts';
 import type { IncidentInput } from '../core/incident-input.ts';
-import type { IncidentState } from '../core/incident-state.ts';
+import type { IncidentState, StepState } from '../core/incident-state.ts';
 import type { Plan } from '../core/plan.ts';
 import { joinBatch } from './alerts.ts';
 import { Bodies } from './bodies.ts';
 import { deskActivities, followUpActivities } from './calls.ts';
+import { ContainmentChecks } from './containment-checks.ts';
+import { declarationOf } from './declarations.ts';
 import { FollowUp } from './follow-up.ts';
 import { Leases } from './leases.ts';
 import { IncidentModel } from './model.ts';
@@ -49,7 +51,7 @@ export async function incident(input: IncidentInput): Promise<IncidentState> {
     }
   };
   setHandler(alertsSignal, join);
-  setHandler(noteSignal, (note) => noteOn(model, note, (text) => questions.page(text)));
+  setHandler(noteSignal, (note) => noteOn(parts, note));
   setHandler(remarkSignal, (remark) => remarks.receive(remark));
   setHandler(ticketNewsSignal, () => followUp.nudge());
   setHandler(voteSignal, (vote) => votes.receive(vote));
@@ -68,17 +70,34 @@ export async function incident(input: IncidentInput): Promise<IncidentState> {
   }
 }
 
-const noteKinds: ReadonlySet<unknown> = new Set(['alert.suppressed', 'sensor.back', 'step.seen', 'containment.reasserted']);
+const noteKinds: ReadonlySet<unknown> = new Set([
+  'alert.suppressed',
+  'sensor.back',
+  'step.seen',
+  'containment.reasserted',
+  'containment.changed',
+  'containment.whole',
+  'containment.gone',
+]);
 
 /** A line for the record, once; whoever reaches Temporal can send one. */
-function noteOn(model: IncidentModel, note: Partial<IncidentNote> | null | undefined, page: (text: string) => void): void {
+function noteOn(parts: Pick<Parts, 'model' | 'questions' | 'checks'>, note: Partial<IncidentNote> | null | undefined): void {
+  const { model, questions, checks } = parts;
   const { id, kind, text, about } = note ?? {};
   if (typeof id !== 'string' || !noteKinds.has(kind) || typeof text !== 'string' || typeof about !== 'string') return;
   if (!model.firstSight(`note:${id}`)) return;
   const words = text.slice(0, 1_000);
+  // What the incident itself has ended is no news.
+  if (kind === 'containment.gone' && [...model.steps.values()].some(endsTargets)) return;
   model.record(String(kind), 'engine', words, { about: about.slice(0, 300) });
-  // Whoever takes a quarantine off is there now.
-  if (kind === 'containment.reasserted') page(words);
+  if (!String(kind).startsWith('containment.')) return;
+  // Whoever changes a quarantine is there now. How it stands the cell says itself, whoever has sent the note.
+  questions.page(words);
+  checks.lookAgain();
+}
+
+function endsTargets({ action, state }: StepState): boolean {
+  return state !== 'failed' && declarationOf(action).effect === 'destructive';
 }
 
 interface Parts {
@@ -87,6 +106,7 @@ interface Parts {
   readonly votes: Votes;
   readonly remarks: Remarks;
   readonly leases: Leases;
+  readonly checks: ContainmentChecks;
   readonly bodies: Bodies;
   readonly followUp: FollowUp;
 }
@@ -116,9 +136,10 @@ function createParts(input: IncidentInput): Parts {
     const lease = model.leases.get(id);
     if (lease?.state === 'active') questions.standing(lease, plan ?? standingPlan(proof.question.choices));
   });
+  const checks = new ContainmentChecks(model, () => questions.touchAll());
   const votes = new Votes({ model, desk, questions });
   const remarks = new Remarks({ model, desk, questions });
-  return { model, questions, votes, remarks, leases, bodies: new Bodies({ model, engine, questions, leases }), followUp };
+  return { model, questions, votes, remarks, leases, checks, bodies: new Bodies({ model, engine, questions, leases }), followUp };
 }
 
 function standingPlan(choices: readonly { readonly plans: readonly Plan[] }[]): Plan {

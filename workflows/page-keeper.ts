@@ -8,7 +8,7 @@ import { stepFailure } from './calls.ts';
 import type { IncidentModel } from './model.ts';
 
 interface Call {
-  /** A question's id, `lease:ID` or `protected:STEP`: when it is settled before anybody was called, nobody is. */
+  /** A question's id, `lease:ID`, `changed:LEASE` or `protected:STEP`: when it is settled before anybody was called, nobody is. */
   readonly reason: string;
   readonly group: string;
   readonly summary: string;
@@ -17,6 +17,7 @@ interface Call {
 }
 
 const protectedTarget = 'protected:';
+const changedContainment = 'changed:';
 const settledKinds: ReadonlySet<string> = new Set(['question.decided', 'question.void']);
 const leaseSettledKinds: ReadonlySet<string> = new Set(['lease.extended', 'lease.permanent', 'lease.released', 'lease.drifted']);
 
@@ -40,8 +41,9 @@ export class PageKeeper {
       this.#atLevel(idOf(body.question), body.level);
     if (kind === 'lease.renewed' || kind === 'lease.escalated') this.#atRenewal(String(body.lease), Number(body.renewals), text);
     if (kind === 'step.failed' && body.code === 'FB_ERR_PROTECTED') this.#atProtected(String(body.step), text);
+    if (kind.startsWith('containment.') && kind !== 'containment.whole') this.#atChange(text);
     if (settledKinds.has(kind)) this.#settled(idOf(body.question));
-    if (leaseSettledKinds.has(kind)) this.#settled(`lease:${String(body.lease)}`);
+    if (leaseSettledKinds.has(kind)) this.#settled(`lease:${String(body.lease)}`, `${changedContainment}${String(body.lease)}`);
   }
 
   get idle(): boolean {
@@ -87,17 +89,28 @@ export class PageKeeper {
     if (level) this.#add({ reason: `${protectedTarget}${step}`, group: level.group, summary: text });
   }
 
+  /** Somebody is at what is contained: once for each lease that is in force, until people have decided on it. */
+  #atChange(text: string): void {
+    const level = this.#model.settings.levels.find(({ page }) => page);
+    const [lease] = this.#model.activeLeases;
+    if (!level || !lease) return;
+    const reason = `${changedContainment}${lease.id}`;
+    if (this.#state.calledFor.includes(reason)) return;
+    this.#add({ reason, question: `lease:${lease.id}`, group: level.group, summary: text });
+  }
+
   #add(call: Call): void {
     const { calledFor } = this.#state;
     this.#set({ calledFor: [...new Set([...calledFor, call.reason])] });
     this.#waiting = [...this.#waiting, call];
   }
 
-  #settled(reason: string): void {
+  #settled(...reasons: readonly string[]): void {
     const { calledFor } = this.#state;
-    if (!calledFor.includes(reason)) return;
-    this.#set({ calledFor: calledFor.filter((other) => other !== reason) });
-    if (calledFor.length === 1) this.#waiting = [...this.#waiting, 'end'];
+    const left = calledFor.filter((reason) => !reasons.includes(reason));
+    if (left.length === calledFor.length) return;
+    this.#set({ calledFor: left });
+    if (left.length === 0) this.#waiting = [...this.#waiting, 'end'];
   }
 
   async #call(call: Call): Promise<void> {

@@ -4,6 +4,7 @@ import type { BlockEgressInput, BlockEgressOutput } from '../../core/actions/blo
 import { type Cidr, contains, parseCidr } from '../../core/cidr.ts';
 import { digestOf } from '../../core/digest.ts';
 import { FirebreakError } from '../../core/errors.ts';
+import { names } from '../../core/labels.ts';
 import { madeNameOf } from '../../core/object-note.ts';
 import type { LabelSelector } from '../../core/pod-record.ts';
 import type { CellKey } from '../../core/sealed.ts';
@@ -169,7 +170,7 @@ export function blockEgressImplementation(parts: {
 }
 
 function nameOf(input: BlockEgressInput, incident: string): string {
-  return `firebreak-egress-${madeNameOf({ incident, action, inputDigest: digestOf(input) })}`;
+  return `${names.egressPolicies}${madeNameOf({ incident, action, inputDigest: digestOf(input) })}`;
 }
 
 function policyOf(options: {

@@ -3,6 +3,7 @@ import type { ActionImplementation } from '../../core/action.ts';
 import type { IsolateNamespaceInput, IsolateNamespaceOutput } from '../../core/actions/isolate-namespace.schema.ts';
 import { type Cidr, parseCidr } from '../../core/cidr.ts';
 import { digestOf } from '../../core/digest.ts';
+import { names } from '../../core/labels.ts';
 import { madeNameOf } from '../../core/object-note.ts';
 import type { CellKey } from '../../core/sealed.ts';
 import type { KubernetesApi } from '../../integrations/kubernetes/client.ts';
@@ -106,7 +107,7 @@ function policyOf(input: IsolateNamespaceInput, incident: string): MadeObject {
     ...(peers.length > 0 && { ingress: [{ from: peers }] }),
     ...(egress.length > 0 && { egress }),
   };
-  return { action, ref: networkPolicyRef(namespace, `firebreak-isolate-${hash}`), content: { spec } };
+  return { action, ref: networkPolicyRef(namespace, `${names.isolatingPolicies}${hash}`), content: { spec } };
 }
 
 function namespaceNamed(name: string): object {

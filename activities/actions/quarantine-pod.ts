@@ -1,17 +1,18 @@
 import type { ActionImplementation, StepContext } from '../../core/action.ts';
 import type { QuarantinePodInput, QuarantinePodOutput } from '../../core/actions/quarantine-pod.schema.ts';
 import {
+  authenticState,
   type BeforeState,
   type CellKey,
   disruptionBefore,
-  openBeforeState,
+  laterState,
   quarantineLabels,
-  sealBeforeState,
+  quarantineMarks,
 } from '../../core/before-state.ts';
 import type { DenyTier } from '../../core/deny-tier.ts';
 import { labelDifference } from '../../core/drift.ts';
 import { FirebreakError } from '../../core/errors.ts';
-import { doNotDisrupt, names } from '../../core/labels.ts';
+import { names } from '../../core/labels.ts';
 import type { PodRecord, PolicyRecord } from '../../core/pod-record.ts';
 import { exceptionsSaid, type QuarantineExceptions } from '../../core/quarantine-exceptions.ts';
 import { takenNow } from '../../core/taken.ts';
@@ -32,6 +33,8 @@ export interface QuarantinePodOptions {
   readonly view: ClusterView;
   /** At least 32 bytes; authenticates before-states. */
   readonly cellKey: CellKey;
+  /** The sealed note of a pod as the cell wrote it last: it holds where somebody has edited the one on the pod, or taken it off. */
+  readonly noteOf?: (podUid: string) => string | undefined;
   /** What the cluster denies by beside NetworkPolicies, from memory. */
   readonly denyTier?: (() => DenyTier | undefined) | undefined;
   readonly exceptions?: QuarantineExceptions;
@@ -45,7 +48,7 @@ type Implementation = ActionImplementation<QuarantinePodInput, QuarantinePodOutp
 export function quarantinePodImplementation(
   options: QuarantinePodOptions,
 ): Implementation & Required<Pick<Implementation, 'undo'>> {
-  const { api, view, cellKey, denyTier = () => undefined, exceptions = {}, maxViewAgeMs = 90_000 } = options;
+  const { api, view, cellKey, noteOf, denyTier = () => undefined, exceptions = {}, maxViewAgeMs = 90_000 } = options;
   const viewIsFresh = (): boolean => view.ready() && view.age() <= maxViewAgeMs;
 
   const cached = ({ pod }: QuarantinePodInput): PodRecord | undefined => {
@@ -69,7 +72,7 @@ export function quarantinePodImplementation(
         policiesOf(namespace, context),
         known ? view.services(namespace) : listServices({ api, namespace, signal: context.signal }),
       ]);
-      const mark = markOn({ pod, context, cellKey });
+      const mark = markOn({ pod, context, cellKey, noteOf });
       const { workload } = topOwnerOf({ pod, view });
       const situation: Situation = {
         pod,
@@ -89,10 +92,10 @@ export function quarantinePodImplementation(
       const { namespace } = input.pod;
       // A pod that the cache already shows in our quarantine is read again: success is never claimed from memory.
       const known = cached(input);
-      const trusted = known && markOn({ pod: known, context, cellKey }).kind === 'none' ? known : undefined;
+      const trusted = known && markOn({ pod: known, context, cellKey, noteOf }).kind === 'none' ? known : undefined;
       let pod = trusted ?? (await read(input, context.signal));
       for (let attempt = 1; ; attempt += 1) {
-        const mark = markOn({ pod, context, cellKey });
+        const mark = markOn({ pod, context, cellKey, noteOf });
         const state = mark.kind === 'ours' ? mark.state : beforeStateOf({ pod, context, view });
         const { created, refused } = await ensureStandingPolicy({
           api,
@@ -101,22 +104,9 @@ export function quarantinePodImplementation(
           signal: context.signal,
           ...(viewIsFresh() && { view }),
         });
-        const labels = quarantineLabels(context.incident);
-        if (mark.kind !== 'ours' || labelDifference({ expected: labels, found: pod.labels }).length > 0) {
+        if (mark.kind !== 'ours' || markDifference(pod, state, cellKey).length > 0) {
           try {
-            const patched = await replacePodLabels({
-              api,
-              pod,
-              labels,
-              annotations: {
-                ...(state.annotations && doNotDisrupt),
-                [names.incidentAnnotation]: state.incident,
-                [names.stepAnnotation]: state.step,
-                [names.beforeAnnotation]: sealBeforeState(state, cellKey),
-              },
-              signal: context.signal,
-            });
-            view.observePod(patched);
+            view.observePod(await replacePodLabels({ api, pod, ...quarantineMarks(state, cellKey), signal: context.signal }));
           } catch (error) {
             if (!(error instanceof FirebreakError) || error.code !== 'FB_ERR_CONFLICT' || attempt > 3) throw error;
             pod = await read(input, context.signal);
@@ -140,8 +130,8 @@ export function quarantinePodImplementation(
     async started(input, context) {
       const { pod } = input;
       const found = (context.fast ? cached(input) : undefined) ?? (await read(input, context.signal));
-      const opened = openBeforeState({ text: found.annotations[names.beforeAnnotation], podUid: pod.uid, key: cellKey });
-      return opened.kind === 'read' && opened.authentic === 'yes' && opened.state.step === context.key;
+      const state = authenticState({ text: found.annotations[names.beforeAnnotation], podUid: pod.uid, key: cellKey });
+      return state?.step === context.key;
     },
 
     async verify(output, context) {
@@ -152,7 +142,12 @@ export function quarantinePodImplementation(
         listNetworkPolicies({ api, namespace: pod.namespace, signal: context.signal }),
         denyTier() && readDenyTier({ api, signal: context.signal }),
       ]);
-      const difference = labelDifference({ expected: quarantineLabels(context.incident), found: found.metadata?.labels ?? {} });
+      const now = podRecord(found);
+      const mark = markOn({ pod: now, context, cellKey, noteOf });
+      const difference =
+        mark.kind === 'ours'
+          ? markDifference(now, mark.state, cellKey)
+          : [`annotation ${names.beforeAnnotation} is missing, or not what this cell wrote`];
       const target = `pod/${pod.namespace}/${pod.name}`;
       if (difference.length > 0) throw new FirebreakError('FB_ERR_DRIFTED', `${target}: ${difference.join('; ')}`);
       const standing = policy ? standingState(policy, exceptions) : 'changed';
@@ -189,6 +184,19 @@ export function quarantinePodImplementation(
   };
 }
 
+/** What of the quarantine is not on the pod as it should be, in words. */
+export function markDifference(pod: PodRecord, state: BeforeState, cellKey: CellKey): readonly string[] {
+  const { labels, annotations } = quarantineMarks(state, cellKey);
+  return [
+    ...labelDifference({ expected: labels, found: pod.labels }),
+    ...Object.entries(annotations).flatMap(([name, set]) => {
+      const found = pod.annotations[name];
+      if (found === set) return [];
+      return [`annotation ${name} was ${found === undefined ? 'removed' : 'changed'}`];
+    }),
+  ];
+}
+
 type Mark = { readonly kind: 'none' } | { readonly kind: 'ours'; readonly state: BeforeState };
 
 /**
@@ -196,15 +204,24 @@ type Mark = { readonly kind: 'none' } | { readonly kind: 'ours'; readonly state:
  * @throws FB_ERR_REFUSED for a pod that cannot be quarantined or that another incident holds, FB_ERR_UNVERIFIED_STATE when the
  * pod is in our quarantine but somebody edited what it was before.
  */
-function markOn(options: { readonly pod: PodRecord; readonly context: StepContext; readonly cellKey: CellKey }): Mark {
-  const { pod, context, cellKey } = options;
+function markOn(options: {
+  readonly pod: PodRecord;
+  readonly context: StepContext;
+  readonly cellKey: CellKey;
+  readonly noteOf: QuarantinePodOptions['noteOf'];
+}): Mark {
+  const { pod, context, cellKey, noteOf } = options;
   const why = whyNotQuarantine(pod);
   if (why !== undefined) throw new FirebreakError('FB_ERR_REFUSED', why);
   const target = `pod/${pod.namespace}/${pod.name}`;
-  const opened = openBeforeState({ text: pod.annotations[names.beforeAnnotation], podUid: pod.uid, key: cellKey });
-  if (opened.kind === 'read' && opened.authentic === 'yes') {
-    if (opened.state.incident === context.incident) return { kind: 'ours', state: opened.state };
-    throw new FirebreakError('FB_ERR_REFUSED', `${target} is already quarantined by ${opened.state.incident}`);
+  const of = { podUid: pod.uid, key: cellKey };
+  const state = laterState(
+    authenticState({ ...of, text: pod.annotations[names.beforeAnnotation] }),
+    authenticState({ ...of, text: noteOf?.(pod.uid) }),
+  );
+  if (state) {
+    if (state.incident === context.incident) return { kind: 'ours', state };
+    throw new FirebreakError('FB_ERR_REFUSED', `${target} is already quarantined by ${state.incident}`);
   }
   const contained = labelDifference({ expected: quarantineLabels(context.incident), found: pod.labels }).length === 0;
   if (contained)

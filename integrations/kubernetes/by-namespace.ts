@@ -6,20 +6,24 @@ export function put<R extends { readonly namespace: string; readonly name: strin
   records.set(record.namespace, inside.set(record.name, record));
 }
 
-/** How a reflector keeps such a memory. */
+/** How a reflector keeps such a memory. `changed` is told of each namespace in which something has. */
 export function keptIn<T, R extends { readonly namespace: string; readonly name: string }>(
   records: ByNamespace<R>,
   project: (item: T) => R,
+  changed: (namespace: string) => void = () => {},
 ) {
   return {
     onList: (items: readonly T[]): void => {
+      const namespaces = new Set(records.keys());
       records.clear();
       for (const item of items) put(records, project(item));
+      for (const namespace of new Set([...namespaces, ...records.keys()])) changed(namespace);
     },
     onChange: ({ type, item }: { readonly type: 'set' | 'delete'; readonly item: T }): void => {
       const record = project(item);
       if (type === 'set') put(records, record);
       else records.get(record.namespace)?.delete(record.name);
+      changed(record.namespace);
     },
   };
 }

@@ -35,6 +35,10 @@ export interface ClusterView {
   budgets(namespace: string): readonly BudgetRecord[] | undefined;
   /** HorizontalPodAutoscalers; undefined while they are not known. */
   scalers(namespace: string): readonly ScalerRecord[] | undefined;
+  /** Is told of each pod that was made or changed, once the view has it. At once: what takes long is for the listener to put off. */
+  onPod(listener: (pod: PodRecord) => void): void;
+  /** Is told of each namespace whose policies have changed. */
+  onPolicies(listener: (namespace: string) => void): void;
   /** Takes what a call of ours has just returned, before the watch brings it. */
   observePod(pod: PodJson): void;
   observePolicy(policy: Json<V1NetworkPolicy>): void;

@@ -20,9 +20,15 @@ interface PolicyObject {
  * The strongest one that is applied as it should be. One that is not there, or may not be read, counts for nothing.
  * @throws FB_ERR_UNAVAILABLE when the API server does not answer.
  */
-export async function readDenyTier({ api, signal }: { readonly api: KubernetesApi; readonly signal?: AbortSignal }) {
-  const found = await Promise.all(denyTiers.map(async (tier) => isDenyTier(tier, (await read(tier, api, signal))?.spec)));
-  return denyTiers.find((_, index) => found[index]);
+export async function readDenyTier(options: {
+  readonly api: KubernetesApi;
+  readonly signal?: AbortSignal;
+  /** Absent: all that Firebreak knows. */
+  readonly among?: readonly DenyTier[];
+}): Promise<DenyTier | undefined> {
+  const { api, signal, among = denyTiers } = options;
+  const found = await Promise.all(among.map(async (tier) => isDenyTier(tier, (await read(tier, api, signal))?.spec)));
+  return among.find((_, index) => found[index]);
 }
 
 async function read(tier: DenyTier, api: KubernetesApi, signal: AbortSignal | undefined): Promise<PolicyObject | undefined> {
@@ -39,6 +45,8 @@ async function read(tier: DenyTier, api: KubernetesApi, signal: AbortSignal | un
     throw error;
   }
 }
+
+const stillThereEveryMs = 3_000;
 
 /** Remembers which deny tier the cluster has: it is asked for on the fast path. */
 export class DenyTierWatch {
@@ -78,16 +86,25 @@ export class DenyTierWatch {
 
   async #goOn(): Promise<void> {
     const { signal } = this.#stop;
+    let lookedAt = Date.now();
     while (!signal.aborted) {
-      await sleep(this.#everyMs, undefined, { signal, ref: false }).catch(() => undefined);
-      if (!signal.aborted) await this.#look();
+      // One that is there and goes opens what it denied: that is looked for soon, by one call.
+      const waitMs = this.#current ? Math.min(this.#everyMs, stillThereEveryMs) : this.#everyMs;
+      await sleep(waitMs, undefined, { signal, ref: false }).catch(() => undefined);
+      if (signal.aborted) return;
+      const due = Date.now() - lookedAt >= this.#everyMs;
+      if (this.#current && !due) await this.#look([this.#current]);
+      if (!this.#current || due) {
+        lookedAt = Date.now();
+        await this.#look();
+      }
     }
   }
 
-  async #look(): Promise<void> {
+  async #look(among?: readonly DenyTier[]): Promise<void> {
     const before = this.#current;
     try {
-      this.#current = await readDenyTier({ api: this.#api, signal: this.#stop.signal });
+      this.#current = await readDenyTier({ api: this.#api, signal: this.#stop.signal, ...(among && { among }) });
     } catch {
       // Not to be told: then a quarantine claims no more than NetworkPolicies do.
       this.#current = undefined;

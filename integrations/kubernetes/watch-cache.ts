@@ -33,6 +33,8 @@ export class WatchCache implements ClusterView {
   readonly #namespaces = new Set<string>();
   readonly #nodes = new Map<string, NodeRecord>();
   readonly #onNamespace = new Set<(namespace: string) => void>();
+  readonly #onPod = new Set<(pod: PodRecord) => void>();
+  readonly #onPolicies = new Set<(namespace: string) => void>();
   readonly #reflectors: readonly Reflector<never>[];
   /** What plans only mention: without these rights a containment is made all the same. */
   readonly #beside: { readonly budgets: Reflector<BudgetJson>; readonly scalers: Reflector<ScalerJson> };
@@ -49,17 +51,16 @@ export class WatchCache implements ClusterView {
       path: pathOf({ resource: 'pods' }),
       onList: (items) => {
         this.#pods.clear();
-        for (const item of items) this.#pods.set(podRecord(item));
+        for (const item of items) this.#seePod(item);
       },
-      onChange: ({ type, item }) =>
-        type === 'set' ? this.#pods.set(podRecord(item)) : this.#pods.delete(item.metadata?.uid ?? ''),
+      onChange: ({ type, item }) => (type === 'set' ? this.#seePod(item) : this.#pods.delete(item.metadata?.uid ?? '')),
     });
     const policies = new Reflector<Json<V1NetworkPolicy>>({
       api,
       log,
       resource: 'networkpolicies',
       path: pathOf({ group: 'networking.k8s.io', resource: 'networkpolicies' }),
-      ...keptIn(this.#policies, policyRecord),
+      ...keptIn(this.#policies, policyRecord, (namespace) => this.#changedPolicies(namespace)),
     });
     const services = new Reflector<Json<V1Service>>({
       api,
@@ -162,6 +163,14 @@ export class WatchCache implements ClusterView {
     for (const namespace of this.#namespaces) listener(namespace);
   }
 
+  onPod(listener: (pod: PodRecord) => void): void {
+    this.#onPod.add(listener);
+  }
+
+  onPolicies(listener: (namespace: string) => void): void {
+    this.#onPolicies.add(listener);
+  }
+
   age(): number {
     return Math.max(...this.#reflectors.map((reflector) => reflector.age()));
   }
@@ -223,11 +232,23 @@ export class WatchCache implements ClusterView {
   }
 
   observePod(pod: PodJson): void {
-    this.#pods.set(podRecord(pod));
+    this.#seePod(pod);
   }
 
   observePolicy(policy: Json<V1NetworkPolicy>): void {
-    put(this.#policies, policyRecord(policy));
+    const record = policyRecord(policy);
+    put(this.#policies, record);
+    this.#changedPolicies(record.namespace);
+  }
+
+  #seePod(pod: PodJson): void {
+    const record = podRecord(pod);
+    this.#pods.set(record);
+    for (const listener of this.#onPod) listener(record);
+  }
+
+  #changedPolicies(namespace: string): void {
+    for (const listener of this.#onPolicies) listener(namespace);
   }
 
   #seeOwner(kind: OwnerKind, metadata: Json<V1ObjectMeta>): void {

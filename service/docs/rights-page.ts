@@ -17,8 +17,8 @@ export function rightsPage(): string {
     '- With `--config firebreak.yaml` both commands pin the image of the tools to `forensics.toolsImage`, and keep the forensics pool out of `guardrails.protectedNamespaces`. Print',
     '  and apply the manifests again before you change either. Without it any image by digest will do.',
     '- Admission cannot tell a right step from a wrong one: within what it lets through, a thief can contain, roll and end what they like.',
-    '- The quarantine label stays on a pod whoever else patches it: only the cell takes it off, and who may `release` `quarantines.firebreak.dev` (a right that a ClusterRole can name;',
-    '  administrators have it).',
+    '- A quarantined pod keeps its labels and what Firebreak has noted on it, and the policies of a quarantine stay as they are, whoever else may patch pods or write policies: only the',
+    '  cell changes them, and who may `release` `quarantines.firebreak.dev` (a right that a ClusterRole can name; administrators have it). Status, deletion and owners are not kept.',
   ];
   for (const account of accounts) {
     lines.push('', `## ${account}`, '', '| right | alone, they could | admission says |', '|---|---|---|');

@@ -141,7 +141,10 @@ export class Notes {
   }
 }
 
-/** A full run takes it after it has carried on. Of what is not there, only our own step can be seen before its incident. */
+/**
+ * A full run takes it after it has carried on. Of what is not there, only our own step can be seen before its incident, and what becomes of a
+ * pod that is contained before it.
+ */
 function againAfter({
   kind,
   note,
@@ -152,7 +155,7 @@ function againAfter({
   readonly times: number;
 }): Tried | undefined {
   const isFull = kind === 'limit';
-  if (!isFull && !(kind === 'not-found' && note.kind === 'step.seen')) return undefined;
+  if (!isFull && !(kind === 'not-found' && (note.kind === 'step.seen' || note.kind.startsWith('containment.')))) return undefined;
   const waitMs = againAfterMs[times] ?? (isFull ? againAfterMs.at(-1) : undefined);
   return waitMs === undefined ? undefined : { times: times + 1, notBefore: Date.now() + waitMs };
 }

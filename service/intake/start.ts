@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import type { Alert } from '../../core/alert.ts';
+import type { IncidentNote } from '../../core/incident.ts';
 import type { SeverityOverrides } from '../../core/sensor.ts';
 import type { SubjectResolver } from '../../core/subject-resolver.ts';
 import { listening } from '../config/listening.ts';
@@ -63,6 +64,8 @@ export interface Intake {
   waitingBytes(): number;
   /** Takes an alert of Firebreak's own. */
   raise(alert: Alert): Promise<{ readonly incident: string } | { readonly reason: string }>;
+  /** A line for an incident's record; resolves when it is kept until the incident has it. */
+  note(incident: string, note: IncidentNote): Promise<void>;
   /** Answers what it took, sends what waits (for `withinMs` at most, 10 s if not said), and keeps the rest for the next start. */
   stop(withinMs?: number): Promise<void>;
 }
@@ -165,6 +168,7 @@ export async function startIntake(options: IntakeOptions): Promise<Intake> {
         if ('incident' in answer) return { incident: answer.incident };
         return { reason: 'reason' in answer ? answer.reason : `It was not taken: ${answer.status}.` };
       },
+      note: (incident, note) => spool.notes.add(incident, note),
       stop: async (withinMs = 10_000) => {
         if (stopping) return;
         stopping = true;

@@ -1,7 +1,7 @@
 import { doNotDisrupt, names } from '../../core/labels.ts';
 import { frozenTemplates, hardeningAdmission } from './hardening-admission.ts';
 import { type Account, annotations, onlyOwnAnnotations, policy, same, sameBut, templateUpdates } from './policy.ts';
-import { quarantineLabelAdmission } from './quarantine-label-admission.ts';
+import { quarantineAdmission } from './quarantine-admission.ts';
 
 /**
  * What RBAC cannot say: `patch pods` would let its holder change images, and `create networkpolicies` open a namespace. With these
@@ -62,7 +62,7 @@ export function cellAdmission(options: {
       ],
     }),
     ...(hardens ? hardeningAdmission(account) : frozenTemplates(account)),
-    ...quarantineLabelAdmission(account),
+    ...quarantineAdmission(account),
     ...policy({
       name: `${account.name}-networkpolicies`,
       account,
@@ -77,13 +77,13 @@ export function cellAdmission(options: {
           // Whatever is deleted or made besides the standing policy has a name of ours, and never selects a quarantined pod: an
           // exception in it must not open what the standing policy closes.
           name: 'isOurs',
-          expression: `['firebreak-isolate-', 'firebreak-egress-'].exists(prefix, (request.operation == 'DELETE' ? oldObject : object).metadata.name.startsWith(prefix))`,
+          expression: `['${names.isolatingPolicies}', '${names.egressPolicies}'].exists(prefix, (request.operation == 'DELETE' ? oldObject : object).metadata.name.startsWith(prefix))`,
         },
       ],
       validations: [
         {
           expression: `request.operation == 'DELETE' ? variables.isOurs : ((${isStandingPolicy}) || (request.operation == 'CREATE' && variables.isOurs && ${sparesQuarantined}))`,
-          message: `Firebreak may write only the policy ${names.standingPolicy}, which denies to quarantined pods everything but DNS and one namespace, and policies named firebreak-isolate-… and firebreak-egress-… that do not select them`,
+          message: `Firebreak may write only the policy ${names.standingPolicy}, which denies to quarantined pods everything but DNS and one namespace, and policies named ${names.isolatingPolicies}… and ${names.egressPolicies}… that do not select them`,
         },
       ],
     }),

@@ -3,6 +3,7 @@ import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 import type { Worker } from '@temporalio/worker';
 import { type ContainmentFirst, cellContainsFirst } from '../../activities/containment-first.ts';
 import type { OwnSteps } from '../../activities/own-steps.ts';
+import { quarantineWorkload } from '../../core/actions/index.ts';
 import { namingActors } from '../../core/actors.ts';
 import type { ControlActivities, EvidenceActivities } from '../../core/control.ts';
 import { incidentIdOf, incidentNames } from '../../core/incident.ts';
@@ -33,7 +34,7 @@ import { ContainedPods } from './contained-pods.ts';
 import { type CellControl, createCellControl, expectedSensors } from './control.ts';
 import { openKeyRegister } from './evidence.ts';
 import { HeadStarts } from './head-starts.ts';
-import { HoldContainment } from './hold-containment.ts';
+import { HoldContainment, type LeaseHeld } from './hold-containment.ts';
 import type { OwnKnowledge } from './kept-memory.ts';
 import { type Logger, reasonOf } from './log.ts';
 import { runOlderBuilds } from './older-builds.ts';
@@ -90,27 +91,35 @@ export async function startCell(parts: CellParts): Promise<RunningCell> {
   });
   const { steps, restraints } = control;
   const restraintOn: RunningCell['restraintOn'] = (step) => restraints.on(step);
-  const pool = await createCellPool({ config, secrets, cluster, watch, steps, restraintOn, knowledge, log });
+  const pods = new ContainedPods(join(config.stateDir, 'contained'));
+  const noteOf = (uid: string): string | undefined => pods.get(uid)?.held?.note;
+  const knowing = { ...watch, noteOf };
+  const pool = await createCellPool({ config, secrets, cluster, watch: knowing, steps, restraintOn, knowledge, log });
   const enabled = playbooks.filter(({ id }) => settingsOf(config, parts.queues).playbooks.includes(id));
   const headStarts = new HeadStarts({
     chokepoint: pool.chokepoint,
     playbooks: enabled,
     view: watch.view,
     cellKey: watch.cellKey,
-    pods: new ContainedPods(join(config.stateDir, 'contained')),
+    pods,
     first: parts.first,
     log,
   });
-  const activities = { ...headStarts.adopting(cellContainsFirst(pool.activities, parts.first)), ...control.activities };
   const gateway = createLateGateway();
   const hold = new HoldContainment({
     chokepoint: pool.chokepoint,
     view: watch.view,
     cellKey: watch.cellKey,
-    note: (incident, note) => gateway.note(incident, note),
+    pods,
+    denyTier: watch.denyTier,
+    exceptions: config.actions.quarantine,
+    note: (incident, note) => intake.note(incident, note),
     log,
   });
-  hold.start();
+  const activities = {
+    ...hold.givingBack(headStarts.adopting(cellContainsFirst(pool.activities, parts.first))),
+    ...control.activities,
+  };
   const stopping = new AbortController();
   const intake = await startIntake({
     listen: config.intake.listen,
@@ -133,11 +142,12 @@ export async function startCell(parts: CellParts): Promise<RunningCell> {
     log,
   });
   raise = intake.raise;
+  hold.start();
   return {
     url: intake.url,
     restraintOn,
     work: (temporal) =>
-      work({ parts: { ...parts, build }, activities, control, gateway, headStarts, temporal, stopping: stopping.signal }),
+      work({ parts: { ...parts, build }, activities, control, gateway, headStarts, hold, temporal, stopping: stopping.signal }),
     stop: async () => {
       stopping.abort();
       hold.stop();
@@ -154,10 +164,11 @@ async function work(options: {
   readonly control: CellControl;
   readonly gateway: LateGateway;
   readonly headStarts: HeadStarts;
+  readonly hold: HoldContainment;
   readonly temporal: TemporalConnected;
   readonly stopping: AbortSignal;
 }): Promise<void> {
-  const { parts, activities, control, gateway, headStarts, temporal, stopping } = options;
+  const { parts, activities, control, gateway, headStarts, hold, temporal, stopping } = options;
   const { config, queues, build, maxCachedWorkflows, runWorker, log } = parts;
   const { base, client } = temporal;
   const deployment = deploymentName(config.cluster);
@@ -204,7 +215,9 @@ async function work(options: {
     signal: stopping,
   });
   void expireEvidence({ client, cluster, signal: stopping });
-  headStarts.watch((incident, uid) => holdsLease(client, incident, uid));
+  const leaseHeld = (incident: string, uid: string): Promise<LeaseHeld> => leaseOn(client, incident, uid);
+  headStarts.watch(async (incident, uid) => (await leaseHeld(incident, uid)) !== 'not held');
+  hold.ask(leaseHeld);
   gateway.open(
     temporalGateway({
       client,
@@ -222,12 +235,15 @@ async function work(options: {
   );
 }
 
-async function holdsLease(client: Client, incident: string, uid: string): Promise<boolean> {
+async function leaseOn(client: Client, incident: string, uid: string): Promise<LeaseHeld> {
   try {
     const { leases } = await client.workflow.getHandle(incident).query<IncidentState>(incidentNames.stateQuery);
-    return leases.some(({ target, state }) => target.uid === uid && state !== 'released');
+    // The lease on a workload's pods names the workload.
+    const own = leases.filter(({ target, action }) => target.uid === uid || action === quarantineWorkload.name);
+    if (own.some(({ state }) => state === 'releasing')) return 'being given back';
+    return own.some(({ state }) => state !== 'released') ? 'held' : 'not held';
   } catch (error) {
-    if (error instanceof WorkflowNotFoundError) return false;
+    if (error instanceof WorkflowNotFoundError) return 'not held';
     throw error;
   }
 }

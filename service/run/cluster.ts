@@ -47,6 +47,8 @@ export interface ClusterWatch {
   readonly cellKey: Uint8Array;
   /** What the cluster denies by beside NetworkPolicies. */
   denyTier(): DenyTier | undefined;
+  /** The sealed note of a quarantined pod as the cell wrote it last, from its own memory. */
+  noteOf?(podUid: string): string | undefined;
 }
 
 /** Connects to the cluster; for the cell, waits until the watch cache has its first lists, and keeps the standing policies. */

@@ -8,45 +8,96 @@ export interface ContainedPod {
   readonly at: number;
   /** Its incident has found the containment, and holds its lease. */
   readonly adopted: boolean;
+  /** What is on it while it is quarantined; absent where that has not been seen yet, or is over. */
+  readonly held?: HeldPod;
+  /** When it was given back, milliseconds since 1970. */
+  readonly releasedAt?: number;
+}
+
+export interface HeldPod {
+  /** `namespace/name` */
+  readonly pod: string;
+  /** The sealed note as the cell wrote it: whoever edits the one on the pod has not edited this. */
+  readonly note: string;
+  /** Milliseconds since 1970, as the note says. */
+  readonly takenAt: number;
+  /** What of the quarantine was not as it should be when the incident was last told; absent: it was not looked at yet. */
+  readonly told?: readonly string[];
 }
 
 const keptMs = 7 * 86_400_000;
 
 /**
- * Remembers for seven days which pods were contained, by uid. A pod that people gave back must not be taken again without its
- * incident, and one that no incident adopts must be noticed; both after a restart too.
+ * Remembers which pods were contained, by uid: for as long as they are, and for seven days. A pod that people gave back must not be taken again
+ * without its incident, one that no incident adopts must be noticed, and what was on one must be known although somebody took it off; all
+ * of it after a restart too.
  */
 export class ContainedPods {
   readonly #root: RootDatabase;
   readonly #pods: Database<ContainedPod, string>;
+  /** The same, for what is asked at each event. */
+  readonly #known: Map<string, ContainedPod>;
 
   constructor(directory: string) {
     mkdirSync(directory, { recursive: true, mode: 0o700 });
     this.#root = open({ path: directory, maxDbs: 1 });
     this.#pods = this.#root.openDB({ name: 'pods' });
+    this.#known = new Map([...this.#pods.getRange()].map(({ key, value }) => [key, value]));
   }
 
   has(uid: string): boolean {
-    return this.#pods.doesExist(uid);
+    return this.#known.has(uid);
   }
 
-  async note(uid: string, pod: ContainedPod): Promise<void> {
-    const known = this.#pods.get(uid);
-    if (known === undefined || (pod.adopted && !known.adopted)) await this.#pods.put(uid, pod);
+  get(uid: string): ContainedPod | undefined {
+    return this.#known.get(uid);
+  }
+
+  /** Those that are quarantined, as far as this cell knows. */
+  held(): readonly string[] {
+    return [...this.#known].flatMap(([uid, { held }]) => (held ? [uid] : []));
+  }
+
+  async note(uid: string, pod: Pick<ContainedPod, 'incident' | 'at' | 'adopted'>): Promise<void> {
+    const known = this.#known.get(uid);
+    if (known === undefined || (pod.adopted && !known.adopted)) await this.#put(uid, { ...known, ...pod });
+  }
+
+  /** It is quarantined with this note. */
+  async hold(uid: string, incident: string, held: HeldPod): Promise<void> {
+    const { releasedAt: _, ...known } = this.#known.get(uid) ?? { at: Date.now(), adopted: false };
+    await this.#put(uid, { ...known, incident, held });
+  }
+
+  async told(uid: string, told: readonly string[]): Promise<void> {
+    const known = this.#known.get(uid);
+    if (known?.held) await this.#put(uid, { ...known, held: { ...known.held, told } });
+  }
+
+  /** It was given back, or is no longer there. */
+  async letGo(uid: string, releasedAt?: number): Promise<void> {
+    const { held: _, ...known } = this.#known.get(uid) ?? {};
+    if ('incident' in known) await this.#put(uid, { ...known, ...(releasedAt !== undefined && { releasedAt }) });
   }
 
   /** Those that no incident has adopted so long after. */
   *orphans(olderThanMs: number, now = Date.now()): Generator<{ readonly uid: string } & ContainedPod> {
-    for (const { key, value } of this.#pods.getRange())
-      if (!value.adopted && now - value.at > olderThanMs) yield { uid: key, ...value };
+    for (const [uid, pod] of this.#known) if (!pod.adopted && now - pod.at > olderThanMs) yield { uid, ...pod };
   }
 
   async forget(now = Date.now()): Promise<void> {
-    const old = [...this.#pods.getRange()].filter(({ value }) => now - value.at > keptMs);
-    await Promise.all(old.map(({ key }) => this.#pods.remove(key)));
+    const old = [...this.#known].filter(([, { at, held, releasedAt = at }]) => !held && now - releasedAt > keptMs);
+    for (const [uid] of old) this.#known.delete(uid);
+    await Promise.all(old.map(([uid]) => this.#pods.remove(uid)));
   }
 
   async close(): Promise<void> {
     await this.#root.close();
+  }
+
+  /** Known at once; resolves when it is on the disk. */
+  async #put(uid: string, pod: ContainedPod): Promise<void> {
+    this.#known.set(uid, pod);
+    await this.#pods.put(uid, pod);
   }
 }

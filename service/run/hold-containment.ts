@@ -1,97 +1,302 @@
+import { additivePolicies } from '../../activities/actions/quarantine-plan.ts';
+import { markDifference } from '../../activities/actions/quarantine-pod.ts';
 import type { Chokepoint } from '../../activities/chokepoint.ts';
-import { type BeforeState, type CellKey, openBeforeState } from '../../core/before-state.ts';
+import { quarantinePod, quarantineWorkload } from '../../core/actions/index.ts';
+import { authenticState, type BeforeState, type CellKey, takenAt } from '../../core/before-state.ts';
+import type { DenyTier } from '../../core/deny-tier.ts';
 import type { IncidentNote } from '../../core/incident.ts';
 import { names } from '../../core/labels.ts';
 import type { PodRecord } from '../../core/pod-record.ts';
-import type { StepCall } from '../../core/step.ts';
+import type { QuarantineExceptions } from '../../core/quarantine-exceptions.ts';
+import type { CellActivities, StepCall } from '../../core/step.ts';
 import type { ClusterView } from '../../integrations/kubernetes/cluster-view.ts';
+import { standingRecord } from '../../integrations/kubernetes/standing-policy.ts';
+import type { ContainedPods } from './contained-pods.ts';
 import { type Logger, reasonOf } from './log.ts';
+
+/** Whether an incident holds a pod, as Temporal tells. */
+export type LeaseHeld = 'held' | 'being given back' | 'not held';
 
 export interface HoldContainmentParts {
   readonly chokepoint: Pick<Chokepoint, 'apply'>;
   readonly view: ClusterView;
   readonly cellKey: CellKey;
-  /** A line for the incident's record. Sent again under the same id. */
-  readonly note: (incident: string, note: IncidentNote) => Promise<{ readonly kind: string }>;
+  readonly pods: ContainedPods;
+  /** What the cluster denies by beside NetworkPolicies. */
+  readonly denyTier: () => DenyTier | undefined;
+  readonly exceptions: QuarantineExceptions;
+  /** A line for the incident's record, which is kept until the incident has it. Sent again under the same id. */
+  readonly note: (incident: string, note: IncidentNote) => Promise<void>;
   readonly log: Logger;
   readonly everyMs?: number;
 }
 
+const quarantines: ReadonlySet<string> = new Set([quarantinePod.name, quarantineWorkload.name]);
+/** Changes that come together are looked at together. */
+const togetherMs = 50;
+/** Besides each change: for what no watch brings, and for what could not be put back. */
 const lookEveryMs = 2_000;
 const applyWithinMs = 5_000;
-/** Whoever takes it off more often than that means it: people decide, nobody fights. */
+/** Whoever changes it more often than that means it: people decide, nobody fights. */
 const mostTimes = 5;
+/** So long as it should be, and it is counted anew. */
+const calmMs = 3_600_000;
+/** Lines about one pod in an hour: a policy that comes and goes must not fill its incident's history. */
+const mostLines = 12;
+
+/** What was done about one pod since it was last calm. */
+interface Fight {
+  times: number;
+  lines: number;
+  linesSince: number;
+  /** Since when it is as it should be. */
+  calmSince: number | undefined;
+}
 
 /**
- * Puts a quarantine back that somebody took off without giving the pod back: its label is gone, and the sealed note of what it was like
- * before is still there. An undo takes both off in one patch, and so does the way out by hand.
+ * Keeps what is quarantined quarantined. Each change of such a pod, its labels and notes, and of the policies of its namespace is judged when the
+ * watch brings it: what the cell wrote is put back, what others have made beside it is called partial, and the incident is told of both. What
+ * was on the pod is remembered by the cell, so that an edited note neither frees it nor loses what it was before.
  */
 export class HoldContainment {
   readonly #parts: HoldContainmentParts;
-  readonly #times = new Map<string, number>();
+  readonly #fights = new Map<string, Fight>();
+  readonly #waiting = new Set<string>();
+  readonly #underway = new Set<string>();
+  /** Pods that this process has seen with anything of a quarantine on them. */
+  readonly #seen = new Set<string>();
+  /** By incident, how many undos of its containments are underway. */
+  readonly #givingBack = new Map<string, number>();
+  #leaseHeld: ((incident: string, uid: string) => Promise<LeaseHeld>) | undefined;
   #timer: NodeJS.Timeout | undefined;
-  #looking = false;
+  #soon: NodeJS.Timeout | undefined;
+  #stopped = false;
 
   constructor(parts: HoldContainmentParts) {
     this.#parts = parts;
   }
 
   start(): void {
-    this.#timer = setInterval(() => void this.#look(), this.#parts.everyMs ?? lookEveryMs).unref();
+    const { view, pods, everyMs } = this.#parts;
+    view.onPod((pod) => this.#see(pod));
+    view.onPolicies((namespace) => {
+      for (const uid of pods.held()) if (view.podByUid(uid)?.namespace === namespace) this.#lookSoon(uid);
+    });
+    for (const pod of view.pods()) this.#see(pod);
+    this.#timer = setInterval(() => {
+      for (const uid of pods.held()) this.#lookSoon(uid);
+    }, everyMs ?? lookEveryMs).unref();
   }
 
   stop(): void {
+    this.#stopped = true;
     clearInterval(this.#timer);
+    clearTimeout(this.#soon);
   }
 
-  async #look(): Promise<void> {
-    if (this.#looking) return;
-    this.#looking = true;
-    try {
-      for (const pod of this.#parts.view.pods()) {
-        const before = this.#robbed(pod);
-        if (before) await this.#putBack(pod, before);
-      }
-    } finally {
-      this.#looking = false;
+  /** From now on incidents can be asked. */
+  ask(leaseHeld: (incident: string, uid: string) => Promise<LeaseHeld>): void {
+    this.#leaseHeld = leaseHeld;
+  }
+
+  /** The cell's activities: what they give back is not taken again. */
+  givingBack(activities: CellActivities): CellActivities {
+    return {
+      ...activities,
+      undoStep: async (undo) => {
+        if (!quarantines.has(undo.call.action)) return activities.undoStep(undo);
+        const { id } = undo.call.incident;
+        this.#givingBack.set(id, (this.#givingBack.get(id) ?? 0) + 1);
+        try {
+          const result = await activities.undoStep(undo);
+          this.#given(id);
+          return result;
+        } finally {
+          const others = (this.#givingBack.get(id) ?? 1) - 1;
+          if (others > 0) this.#givingBack.set(id, others);
+          else this.#givingBack.delete(id);
+        }
+      },
+    };
+  }
+
+  #given(incident: string): void {
+    const { pods, view } = this.#parts;
+    for (const uid of pods.held()) {
+      if (pods.get(uid)?.incident !== incident) continue;
+      const pod = view.podByUid(uid);
+      if (pod && isBare(pod)) this.#keep(uid, pods.letGo(uid, Date.now()));
     }
   }
 
-  #robbed({ labels, annotations, uid, deleting }: PodRecord): BeforeState | undefined {
+  #see(pod: PodRecord): void {
+    if (this.#stopped) return;
+    const { pods, cellKey } = this.#parts;
+    const { uid, labels, annotations } = pod;
+    if (!isBare(pod)) this.#seen.add(uid);
     const text = annotations[names.beforeAnnotation];
-    if (text === undefined || deleting || labels[names.quarantineLabel] === 'active') return undefined;
-    const opened = openBeforeState({ text, podUid: uid, key: this.#parts.cellKey });
-    return opened.kind === 'read' && opened.authentic === 'yes' ? opened.state : undefined;
+    const known = pods.get(uid);
+    if (text !== undefined && labels[names.quarantineLabel] === 'active' && text !== known?.held?.note) {
+      const state = authenticState({ text, podUid: uid, key: cellKey });
+      // One that was kept from before, and put back, says what was.
+      const since = Math.max(known?.held?.takenAt ?? 0, known?.releasedAt ?? 0);
+      if (state && takenAt(state) >= since)
+        this.#keep(
+          uid,
+          pods.hold(uid, state.incident, { note: text, takenAt: takenAt(state), pod: `${pod.namespace}/${pod.name}` }),
+        );
+    }
+    if (pods.get(uid)?.held) this.#lookSoon(uid);
   }
 
-  async #putBack(pod: PodRecord, before: BeforeState): Promise<void> {
-    const { chokepoint, note, log } = this.#parts;
-    const { namespace, name, uid } = pod;
-    const times = (this.#times.get(uid) ?? 0) + 1;
-    this.#times.set(uid, times);
-    if (times > mostTimes + 1) return;
-    const said = { incident: before.incident, step: before.step, pod: `${namespace}/${name}` };
-    const about = `pod/${namespace}/${name}`;
-    const noted = async (text: string): Promise<void> => {
-      const { kind } = await note(before.incident, {
-        id: `reasserted/${uid}/${times}`,
-        kind: 'containment.reasserted',
-        text,
-        about,
-      });
-      if (kind !== 'signalled') log.warn({ ...said, kind }, 'the incident could not be told that its containment was reverted');
-    };
-    if (times > mostTimes) {
-      log.error(said, 'a quarantine is taken off again and again: it is not put back any more');
-      await noted(`the quarantine of ${about} was taken off ${times} times, and is not put back any more: somebody must decide`);
+  #lookSoon(uid: string): void {
+    this.#waiting.add(uid);
+    this.#soon ??= setTimeout(() => {
+      this.#soon = undefined;
+      const waiting = [...this.#waiting];
+      this.#waiting.clear();
+      for (const one of waiting) void this.#inTurn(one);
+    }, togetherMs).unref();
+  }
+
+  async #inTurn(uid: string): Promise<void> {
+    // What comes meanwhile is seen at the next look.
+    if (this.#stopped || this.#underway.has(uid)) return;
+    this.#underway.add(uid);
+    try {
+      await this.#look(uid);
+    } catch (error) {
+      this.#parts.log.error({ pod: uid, reason: reasonOf(error) }, 'a quarantined pod could not be looked at');
+    } finally {
+      this.#underway.delete(uid);
+    }
+  }
+
+  async #look(uid: string): Promise<void> {
+    const { pods, view, cellKey } = this.#parts;
+    const known = pods.get(uid);
+    if (!known?.held || !view.ready() || this.#givingBack.has(known.incident)) return;
+    const pod = view.podByUid(uid);
+    const state = authenticState({ text: known.held.note, podUid: uid, key: cellKey });
+    if (!state) {
+      this.#forget(uid);
       return;
     }
+    if (!pod || pod.deleting) {
+      await this.#gone({ uid, name: known.held.pod, isGone: pod === undefined, incident: state.incident });
+      return;
+    }
+    if (isBare(pod) && !(await this.#mustBeTakenAgain(pod, state))) return;
+    const changed = [...markDifference(pod, state, cellKey), ...this.#standing(pod.namespace)];
+    const open = this.#open(pod.namespace, state.incident);
+    const fight = this.#fightOn(uid, changed.length === 0);
+    if (changed.length > 0 && fight.times < mostTimes) {
+      const failure = await this.#putBack(pod, state);
+      if (failure === undefined) {
+        fight.times += 1;
+        await this.#tell(toTell(pod, state), {
+          kind: 'containment.reasserted',
+          text: `somebody changed the quarantine of pod/${pod.namespace}/${pod.name}, and it is in force again: ${changed.join('; ')}`,
+        });
+        this.#lookSoon(uid);
+        return;
+      }
+      changed.push(failure);
+    } else if (changed.length > 0) changed.push(`it was put back ${mostTimes} times, and is not any more: somebody must decide`);
+    await this.#judged(pod, state, [...changed, ...open]);
+  }
+
+  /** What it did is lost with it: whoever may delete pods can do that, and people hear of it. */
+  async #gone(pod: {
+    readonly uid: string;
+    readonly name: string;
+    readonly isGone: boolean;
+    readonly incident: string;
+  }): Promise<void> {
+    const { uid, name, isGone, incident } = pod;
+    const { pods } = this.#parts;
+    const told = pods.get(uid)?.held?.told ?? [];
+    const text = `pod/${name} is being deleted, or is gone`;
+    if (!told.includes(text)) {
+      this.#keep(uid, pods.told(uid, [...told, text]));
+      await this.#tell({ uid, name, incident }, { kind: 'containment.gone', text: `${text}, while it is quarantined` });
+    }
+    if (isGone) this.#forget(uid);
+  }
+
+  /** Tells what is not as it should be, once. */
+  async #judged(pod: PodRecord, state: BeforeState, wrong: readonly string[]): Promise<void> {
+    const { pods } = this.#parts;
+    const { told } = pods.get(pod.uid)?.held ?? {};
+    if (told !== undefined && told.join('\n') === wrong.join('\n')) return;
+    this.#keep(pod.uid, pods.told(pod.uid, wrong));
+    const about = `pod/${pod.namespace}/${pod.name}`;
+    const marksWrong = wrong.some((one) => !isPolicyText(one));
+    // What was so when it was taken is in its step's own check.
+    if (told === undefined && !marksWrong) return;
+    if (wrong.length === 0)
+      await this.#tell(toTell(pod, state), { kind: 'containment.whole', text: `the quarantine of ${about} is whole again` });
+    else
+      await this.#tell(toTell(pod, state), {
+        kind: 'containment.changed',
+        text: `the quarantine of ${about} does not hold any more as it should: ${wrong.join('; ')}`,
+      });
+  }
+
+  /** Nothing of ours is left on it: it was given back, here or by another replica or by hand, or robbed of all at once. */
+  async #mustBeTakenAgain(pod: PodRecord, state: BeforeState): Promise<boolean> {
+    const { pods, log } = this.#parts;
+    const { uid, namespace, name } = pod;
+    if (!this.#leaseHeld) return false;
+    let held: LeaseHeld;
+    try {
+      held = await this.#leaseHeld(state.incident, uid);
+    } catch (error) {
+      log.error({ pod: `${namespace}/${name}`, reason: reasonOf(error) }, 'whether a pod was given back could not be told');
+      return false;
+    }
+    if (held === 'being given back') return false;
+    if (held === 'not held') {
+      this.#keep(uid, pods.letGo(uid, Date.now()));
+      return false;
+    }
+    if (this.#seen.has(uid)) return true;
+    // While the cell was stopped, as the way out by hand says. That stands, and is no secret.
+    this.#keep(uid, pods.letGo(uid, Date.now()));
+    await this.#tell(toTell(pod, state), {
+      kind: 'containment.changed',
+      text: `the quarantine of pod/${namespace}/${name} was taken off by hand while the cell was stopped, and is not put back: somebody must decide`,
+    });
+    return false;
+  }
+
+  /** The standing policy: denied by it alone is what has no tier above. */
+  #standing(namespace: string): string[] {
+    const { view, exceptions } = this.#parts;
+    const found = view.policies(namespace).find(({ name }) => name === names.standingPolicy);
+    const policy = `networkpolicy/${namespace}/${names.standingPolicy}`;
+    if (found === undefined) return [`${policy} is missing`];
+    return standingRecord(found, exceptions) === 'changed' ? [`${policy} was changed`] : [];
+  }
+
+  #open(namespace: string, incident: string): readonly string[] {
+    const { view, denyTier } = this.#parts;
+    return additivePolicies(view.policies(namespace), { incident, denyTier: denyTier() }).map(
+      (name) => `networkpolicy/${namespace}/${name} allows its traffic`,
+    );
+  }
+
+  /** Why not; undefined where it is in force again. */
+  async #putBack(pod: PodRecord, { incident, step }: BeforeState): Promise<string | undefined> {
+    const { chokepoint, log } = this.#parts;
+    const { namespace, name, uid } = pod;
+    const said = { incident, step, pod: `${namespace}/${name}` };
     const call: StepCall = {
-      key: before.step,
+      key: step,
       action: 'quarantinePod',
       input: { pod: { namespace, name, uid } },
-      incident: { id: before.incident, run: '' },
-      incidentTitle: before.incident,
+      incident: { id: incident, run: '' },
+      incidentTitle: incident,
       playbook: 'engine',
       severity: 'unknown',
       ownerContained: 0,
@@ -100,11 +305,66 @@ export class HoldContainment {
     };
     try {
       const signal = AbortSignal.timeout(applyWithinMs);
-      await chokepoint.apply(call, { key: before.step, incident: before.incident, run: '', fast: true, signal });
-      log.warn(said, 'a quarantine was taken off by somebody, and is in force again');
-      await noted(`somebody took the quarantine of ${about} off; it is in force again`);
+      await chokepoint.apply(call, { key: step, incident, run: '', fast: true, signal });
+      log.warn(said, 'a quarantine was changed by somebody, and is in force again');
+      return undefined;
     } catch (error) {
-      log.error({ ...said, reason: reasonOf(error) }, 'a quarantine was taken off by somebody, and could not be put back');
+      log.error({ ...said, reason: reasonOf(error) }, 'a quarantine was changed by somebody, and could not be put back');
+      return `it could not be put back: ${reasonOf(error)}`;
     }
   }
+
+  async #tell(
+    { uid, name, incident }: { readonly uid: string; readonly name: string; readonly incident: string },
+    { kind, text }: Pick<IncidentNote, 'kind' | 'text'>,
+  ): Promise<void> {
+    const { note, log } = this.#parts;
+    const fight = this.#fightOn(uid, false);
+    const now = Date.now();
+    if (now - fight.linesSince > calmMs) Object.assign(fight, { lines: 0, linesSince: now });
+    fight.lines += 1;
+    log.warn({ incident, pod: name }, text);
+    if (fight.lines > mostLines) return;
+    const last = fight.lines === mostLines ? '. It changes again and again: for an hour no more is said of it' : '';
+    await note(incident, {
+      id: `containment/${uid}/${now}-${fight.lines}`,
+      kind,
+      text: `${text}${last}`,
+      about: `pod/${name}`,
+    });
+  }
+
+  #fightOn(uid: string, isWhole: boolean): Fight {
+    const fight = this.#fights.get(uid) ?? { times: 0, lines: 0, linesSince: Date.now(), calmSince: undefined };
+    if (isWhole) {
+      fight.calmSince ??= Date.now();
+      if (Date.now() - fight.calmSince > calmMs) fight.times = 0;
+    } else fight.calmSince = undefined;
+    this.#fights.set(uid, fight);
+    return fight;
+  }
+
+  #forget(uid: string): void {
+    this.#fights.delete(uid);
+    this.#seen.delete(uid);
+    this.#keep(uid, this.#parts.pods.letGo(uid));
+  }
+
+  #keep(uid: string, kept: Promise<void>): void {
+    kept.catch(() => this.#parts.log.error({ pod: uid }, 'what is known of a contained pod could not be kept'));
+  }
+}
+
+/** Nothing of a quarantine is on it. */
+function isBare({ labels, annotations }: PodRecord): boolean {
+  const marks = [names.beforeAnnotation, names.incidentAnnotation, names.stepAnnotation];
+  return labels[names.quarantineLabel] === undefined && marks.every((name) => annotations[name] === undefined);
+}
+
+function toTell({ uid, namespace, name }: PodRecord, { incident }: BeforeState) {
+  return { uid, name: `${namespace}/${name}`, incident };
+}
+
+function isPolicyText(text: string): boolean {
+  return text.startsWith('networkpolicy/');
 }

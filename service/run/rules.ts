@@ -1,5 +1,5 @@
 import type { Census } from '../../activities/chokepoint.ts';
-import { type BeforeState, type CellKey, openBeforeState } from '../../core/before-state.ts';
+import { authenticState, type BeforeState, type CellKey, laterState } from '../../core/before-state.ts';
 import type { GuardrailRules } from '../../core/guardrail.ts';
 import { names } from '../../core/labels.ts';
 import type { PodRecord } from '../../core/pod-record.ts';
@@ -33,11 +33,14 @@ export const noCensus: Census = {
 export function createCensus({
   view,
   cellKey,
+  noteOf,
   windowMs,
   now = Date.now,
 }: {
   readonly view: ClusterView;
   readonly cellKey: CellKey;
+  /** The sealed note of a pod as the cell wrote it last: one that somebody takes off empties no cap. */
+  readonly noteOf?: ((podUid: string) => string | undefined) | undefined;
   /** What was contained before that no longer counts for namespace and cluster. */
   readonly windowMs: number;
   readonly now?: () => number;
@@ -45,12 +48,13 @@ export function createCensus({
   const opened = new Map<string, { readonly text: string; readonly state: BeforeState | undefined }>();
   /** Notes hardly ever change: each is proven once, and forgotten with its pod. */
   const sealedOn = (pod: PodRecord): BeforeState | undefined => {
-    const text = pod.annotations[names.beforeAnnotation];
-    if (text === undefined) return undefined;
+    const [found, remembered] = [pod.annotations[names.beforeAnnotation], noteOf?.(pod.uid)];
+    const text = [found, remembered].join('\n');
+    if (found === undefined && remembered === undefined) return undefined;
     const known = opened.get(pod.uid);
     if (known?.text === text) return known.state;
-    const read = openBeforeState({ text, podUid: pod.uid, key: cellKey });
-    const state = read.kind === 'read' && read.authentic === 'yes' ? read.state : undefined;
+    const of = { podUid: pod.uid, key: cellKey };
+    const state = laterState(authenticState({ ...of, text: found }), authenticState({ ...of, text: remembered }));
     opened.set(pod.uid, { text, state });
     return state;
   };

@@ -12,7 +12,7 @@ import type { AuditRecord } from '../../core/audit.ts';
 import type { QuestionCard } from '../../core/card.ts';
 import { digestOf } from '../../core/digest.ts';
 import type { ErrorCode } from '../../core/errors.ts';
-import { type AlertBatch, incidentIdOf, incidentNames, type Subject } from '../../core/incident.ts';
+import { type AlertBatch, type IncidentNote, incidentIdOf, incidentNames, type Subject } from '../../core/incident.ts';
 import type { IncidentState, QuestionState } from '../../core/incident-state.ts';
 import type { Plan } from '../../core/plan.ts';
 import { questionCard } from '../../core/question-card.ts';
@@ -220,6 +220,7 @@ export interface RunningIncident {
   readonly id: string;
   state(): Promise<IncidentState>;
   alerts(batch: AlertBatch): Promise<void>;
+  note(note: IncidentNote): Promise<void>;
   signal(vote: unknown): Promise<void>;
   vote(choice: string, person: string, over?: Partial<Vote>, lease?: boolean): Promise<SignedVote>;
   question(lease?: boolean): Promise<QuestionState>;
@@ -317,6 +318,7 @@ async function startIncident(options: {
     question,
     until,
     alerts: (batch) => handle.signal(incidentNames.alertsSignal, batch),
+    note: (note) => handle.signal(incidentNames.noteSignal, note),
     signal: (vote) => handle.signal(incidentNames.voteSignal, vote),
     vote: async (choice, person, over = {}, lease = false) => {
       const asked = await question(lease);

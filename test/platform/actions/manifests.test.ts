@@ -30,7 +30,7 @@ function manifestsFor(row: AnyRow): readonly string[] {
   return [...rbacManifests({ actions: [row.declaration], namespace }).values()].flatMap((manifest) =>
     parseAllDocuments(manifest).flatMap((document) => {
       const object = document.toJS();
-      if (object.metadata.name.endsWith('-quarantine-label')) return [];
+      if (object.metadata.name.endsWith('-quarantined-pods') || object.metadata.name.endsWith('-quarantine-policies')) return [];
       if (object.metadata.namespace !== undefined) return [stringify(object)];
       object.metadata.name = renamed(object.metadata.name);
       if (object.roleRef) object.roleRef.name = renamed(object.roleRef.name);

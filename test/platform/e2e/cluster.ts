@@ -85,7 +85,11 @@ export class WorkloadMaker {
 
 interface PodList {
   readonly items: readonly {
-    readonly metadata: { readonly name: string; readonly labels?: Readonly<Record<string, string>> };
+    readonly metadata: {
+      readonly name: string;
+      readonly labels?: Readonly<Record<string, string>>;
+      readonly annotations?: Readonly<Record<string, string>>;
+    };
     readonly status: { readonly phase?: string };
   }[];
 }

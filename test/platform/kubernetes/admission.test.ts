@@ -15,6 +15,7 @@ import { type PoolAccounts, poolAccounts } from './pool-accounts.ts';
 const platform = await testPlatform();
 const own = 'firebreak-admission-test';
 const closed = 'firebreak-admission-closed';
+const rbacGroup = 'rbac.authorization.k8s.io';
 const toolsImage = `images.internal/firebreak-tools@sha256:${'0'.repeat(64)}`;
 
 let accounts: PoolAccounts;
@@ -31,7 +32,7 @@ afterAll(async () => {
 });
 
 /** One call with a token of the pool, and what the API server says to it: `ok`, or why not. */
-async function asked(pool: string, method: 'PATCH' | 'POST', path: string, body?: object): Promise<string> {
+async function asked(pool: string, method: 'PATCH' | 'POST' | 'DELETE', path: string, body?: object): Promise<string> {
   const { status, text } = await callKubernetes({ access: accounts.accessOf(pool), method, path, ...(body && { body }) });
   if (status >= 200 && status < 300) return 'ok';
   return `${status} ${JSON.parse(text).message}`;
@@ -243,48 +244,103 @@ describe("admission narrows what RBAC cannot, on the API server with each pool's
       expect(await exec('container=main&stdin=true', namespace, subresource)).toContain('403 ');
   }, 60_000);
 
-  test('a tenant keeps the quarantine label, and the cell and administrators take it off', async () => {
+  test('a tenant changes neither labels, notes nor policies of a quarantine, and the cell and administrators do', async () => {
     const namespace = await platform.freshNamespace();
     const { admin } = accounts;
-    const pod = resolved(await admin.makePod(namespace, 'cart', { metadata: { labels: { app: 'cart' } } }));
-    await admin.post(pathOf({ resource: 'serviceaccounts', namespace: own }), { metadata: { name: 'firebreak-tenant' } });
-    await admin.post(pathOf({ group: 'rbac.authorization.k8s.io', resource: 'rolebindings', namespace }), {
-      metadata: { name: 'tenant' },
-      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'admin' },
-      subjects: [{ kind: 'ServiceAccount', name: 'firebreak-tenant', namespace: own }],
-    });
+    const mine = { labels: { app: 'cart' }, annotations: { owner: 'shop' } };
+    const pod = resolved(await admin.makePod(namespace, 'cart', { metadata: mine }));
+    const tenant = { kind: 'ServiceAccount', name: 'firebreak-tenant', namespace: own };
+    const give = (name: string, roleRef: object) =>
+      admin.post(pathOf({ group: rbacGroup, resource: 'rolebindings', namespace }), {
+        metadata: { name },
+        roleRef: { apiGroup: rbacGroup, ...roleRef },
+        subjects: [tenant],
+      });
+    await admin.post(pathOf({ resource: 'serviceaccounts', namespace: own }), { metadata: { name: tenant.name } });
+    await give('tenant', { kind: 'ClusterRole', name: 'edit' });
     await accounts.add('tenant');
     const { api, view } = accounts.as('cell');
     const quarantine = quarantinePodImplementation({ api, view, cellKey });
     const context = stepContext();
     await quarantine.apply({ pod }, context);
     const path = pathOf({ resource: 'pods', namespace, name: 'cart' });
-    const label = (value: string | null) =>
-      asked('tenant', 'PATCH', path, { metadata: { labels: { [names.quarantineLabel]: value } } });
+    const patch = (metadata: object) => asked('tenant', 'PATCH', path, { metadata });
+    const label = (value: string | null) => patch({ labels: { [names.quarantineLabel]: value } });
     const refusal = await inForce(async () => {
       const answer = await label('off');
       if (answer === 'ok') await admin.patchPod(namespace, 'cart', { labels: { [names.quarantineLabel]: 'active' } });
       return answer;
     });
     expect(refusal).toContain(
-      'The pod is quarantined: people release it through Firebreak, or who may release quarantines.firebreak.dev',
+      'The pod is quarantined, and its labels with it: people release it through Firebreak, or who may release quarantines.firebreak.dev',
     );
-    expect(await label(null)).toBe(refusal);
-    expect(await asked('tenant', 'PATCH', path, { metadata: { labels: { mine: 'x' } } })).toBe('ok');
-    expect(await asked('tenant', 'PATCH', path, { metadata: { labels: { mine: null } } })).toBe('ok');
+    for (const metadata of [
+      { labels: { [names.quarantineLabel]: null } },
+      { labels: { app: 'cart' } },
+      { labels: { [names.incidentLabel]: 'other' } },
+      { labels: null },
+    ])
+      expect([metadata, await patch(metadata)]).toEqual([metadata, refusal]);
+    const notes = expect.stringContaining('and what Firebreak has noted on it stays');
+    for (const annotations of [
+      { [names.beforeAnnotation]: '{}' },
+      { [names.beforeAnnotation]: null },
+      { [names.incidentAnnotation]: 'other' },
+      { 'firebreak.dev/of-mine': 'x' },
+      { 'karpenter.sh/do-not-disrupt': null },
+    ])
+      expect([annotations, await patch({ annotations })]).toEqual([annotations, notes]);
+    // What is not of the quarantine is theirs, as before.
+    expect(await patch({ annotations: { owner: 'else' } })).toBe('ok');
+    expect(await patch({ annotations: { owner: 'shop' } })).toBe('ok');
+
+    const policies = (name?: string) =>
+      pathOf({ group: 'networking.k8s.io', resource: 'networkpolicies', namespace, ...(name !== undefined && { name }) });
+    const ours = expect.stringContaining('The policy is what a quarantine of Firebreak consists of');
+    const open = { podSelector: {}, ingress: [{}], egress: [{}], policyTypes: ['Ingress', 'Egress'] };
+    expect(await asked('tenant', 'PATCH', policies(names.standingPolicy), { spec: { egress: [{}] } })).toEqual(ours);
+    expect(await asked('tenant', 'DELETE', policies(names.standingPolicy))).toEqual(ours);
+    expect(await asked('tenant', 'DELETE', policies())).toEqual(ours);
+    expect(await asked('tenant', 'POST', policies(), { metadata: { name: 'firebreak-isolate-1' }, spec: open })).toEqual(ours);
+    expect(await asked('tenant', 'POST', policies(), { metadata: { name: 'open' }, spec: open })).toBe('ok');
+    expect(await asked('tenant', 'DELETE', policies('open'))).toBe('ok');
     expect(await quarantine.undo({ input: { pod }, key: context.key }, context)).toMatchObject({ state: 'undone' });
 
     const again = stepContext();
     await quarantine.apply({ pod }, again);
-    await admin.post(pathOf({ group: 'rbac.authorization.k8s.io', resource: 'roles', namespace }), {
+    await admin.post(pathOf({ group: rbacGroup, resource: 'roles', namespace }), {
       metadata: { name: 'releases' },
       rules: [{ apiGroups: ['firebreak.dev'], resources: ['quarantines'], verbs: ['release'] }],
     });
-    await admin.post(pathOf({ group: 'rbac.authorization.k8s.io', resource: 'rolebindings', namespace }), {
-      metadata: { name: 'releases' },
-      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: 'releases' },
-      subjects: [{ kind: 'ServiceAccount', name: 'firebreak-tenant', namespace: own }],
-    });
+    await give('releases', { kind: 'Role', name: 'releases' });
     await until(async () => ((await label(null)) === 'ok' ? true : undefined));
   }, 90_000);
+
+  test('what the cluster itself does to a quarantined pod goes on: its status, its owners, its end, and that of its namespace', async () => {
+    const namespace = await platform.freshNamespace();
+    const { admin } = accounts;
+    const made = await admin.makeDeployment(namespace, 'cart', { replicas: 2 });
+    const [first, second] = made.map((one) => resolved(one));
+    if (!first || !second) throw new Error('two pods are needed');
+    const { api, view } = accounts.as('cell');
+    const quarantine = quarantinePodImplementation({ api, view, cellKey });
+    for (const pod of [first, second]) await quarantine.apply({ pod }, stepContext());
+    // Its ReplicaSet lets go of it.
+    await until(async () => ((await admin.pod(namespace, first.name)).metadata?.ownerReferences ? undefined : true));
+    const status = { conditions: [{ type: 'Ready', status: 'False', reason: 'Tried' }] };
+    await admin.api.json({
+      method: 'PATCH',
+      patch: 'merge',
+      path: pathOf({ resource: 'pods', namespace, name: first.name, subresource: 'status' }),
+      body: { status },
+      what: 'say how it is',
+    });
+    await admin.api.json({ method: 'DELETE', path: pathOf({ resource: 'pods', namespace, name: first.name }), what: 'end it' });
+    await admin.api.json({ method: 'DELETE', path: `/api/v1/namespaces/${namespace}`, what: 'end all of it' });
+    const access = readAccess(platform.kubeconfig);
+    await until(async () => {
+      const { status: answer } = await callKubernetes({ access, path: `/api/v1/namespaces/${namespace}` });
+      return answer === 404 ? true : undefined;
+    }, 90_000);
+  }, 150_000);
 });

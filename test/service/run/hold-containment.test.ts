@@ -1,82 +1,324 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import pino from 'pino';
-import { sealBeforeState } from '../../../core/before-state.ts';
+import { type BeforeState, quarantineMarks, sealBeforeState } from '../../../core/before-state.ts';
 import type { IncidentNote } from '../../../core/incident.ts';
 import { names } from '../../../core/labels.ts';
-import type { PodRecord } from '../../../core/pod-record.ts';
-import type { StepCall } from '../../../core/step.ts';
-import { takenNow } from '../../../core/taken.ts';
+import type { PodRecord, PolicyRecord } from '../../../core/pod-record.ts';
+import type { CellActivities, StepCall } from '../../../core/step.ts';
+import { type Taken, takenNow } from '../../../core/taken.ts';
 import type { ClusterView } from '../../../integrations/kubernetes/cluster-view.ts';
-import { HoldContainment } from '../../../service/run/hold-containment.ts';
+import { policyRecord } from '../../../integrations/kubernetes/projection.ts';
+import { specOf } from '../../../integrations/kubernetes/standing-policy.ts';
+import { ContainedPods } from '../../../service/run/contained-pods.ts';
+import { HoldContainment, type LeaseHeld } from '../../../service/run/hold-containment.ts';
+import { eventually } from '../../eventually.ts';
 
 const cellKey = new Uint8Array(32).fill(5);
 const incident = 'incident/lab/shop/Deployment/cart';
-const before = { version: 1, incident, step: 'the-step', podUid: 'uid-1', labels: { app: 'cart' }, taken: takenNow({}) } as const;
+const uid = 'uid-1';
 
-function podWith(labels: Readonly<Record<string, string>>, text: string): PodRecord {
+const takenAt = (at: string): Taken => ({ ...takenNow({}), at });
+const stateBefore = (over: Partial<BeforeState> = {}): BeforeState => ({
+  version: 1,
+  incident,
+  step: 'the-step',
+  podUid: uid,
+  labels: { app: 'cart' },
+  taken: takenAt('2026-06-01T10:00:00.000Z'),
+  ...over,
+});
+const quarantined = (state = stateBefore()): Pick<PodRecord, 'labels' | 'annotations'> => quarantineMarks(state, cellKey);
+
+function podWith(marks: Pick<PodRecord, 'labels' | 'annotations'>): PodRecord {
   return {
     namespace: 'shop',
     name: 'cart-1',
-    uid: 'uid-1',
+    uid,
     resourceVersion: '1',
     createdAt: '2026-06-01T10:00:00Z',
-    labels,
-    annotations: { [names.beforeAnnotation]: text },
     owners: [],
     containers: [],
     hostNetwork: false,
     deleting: false,
     phase: 'Running',
     secrets: [],
+    ...marks,
   };
 }
 
-let running: HoldContainment | undefined;
-afterEach(() => running?.stop());
+const policy = (name: string, spec: object): PolicyRecord => policyRecord({ metadata: { name, namespace: 'shop' }, spec });
+const standing = policy(names.standingPolicy, specOf({}));
+const open = policy('open', { podSelector: {}, egress: [{}] });
 
-/** Looks some times, and tells what was done. */
-async function lookedAt(pod: PodRecord, wantedNotes = 0) {
-  const applied: StepCall[] = [];
-  const notes: IncidentNote[] = [];
-  const view: Pick<ClusterView, 'pods'> = { pods: () => [pod] };
-  running = new HoldContainment({
-    chokepoint: {
-      apply: async (call) => {
-        applied.push(call);
-        return { plan: {} as never, output: undefined };
+/** A cluster of one pod, which tells of each change as the watch does. */
+class World {
+  readonly notes: IncidentNote[] = [];
+  readonly applied: StepCall[] = [];
+  /** What the incident says of its lease. */
+  lease: LeaseHeld = 'held';
+  /** Whether what is put back stays. */
+  obeys = true;
+  #pod: PodRecord | undefined;
+  #policies: readonly PolicyRecord[] = [standing];
+  readonly #onPod: ((pod: PodRecord) => void)[] = [];
+  readonly #onPolicies: ((namespace: string) => void)[] = [];
+  readonly #folder: string;
+  readonly #ends: (() => Promise<void>)[] = [];
+  #pods: ContainedPods | undefined;
+
+  constructor() {
+    this.#folder = mkdtempSync(join(tmpdir(), 'firebreak-hold-'));
+  }
+
+  /** A cell that begins, with what its folder remembers. */
+  cell(): HoldContainment {
+    const view: Partial<ClusterView> = {
+      ready: () => true,
+      pods: () => (this.#pod ? [this.#pod] : []),
+      podByUid: (wanted) => (wanted === uid ? this.#pod : undefined),
+      policies: () => this.#policies,
+      onPod: (listener) => void this.#onPod.push(listener),
+      onPolicies: (listener) => void this.#onPolicies.push(listener),
+    };
+    const pods = new ContainedPods(this.#folder);
+    this.#pods = pods;
+    const hold = new HoldContainment({
+      chokepoint: {
+        apply: async (call) => {
+          this.applied.push(call);
+          if (this.obeys) {
+            this.change(quarantined());
+            this.policies([standing, ...this.#policies.filter(({ name }) => name !== names.standingPolicy)]);
+          }
+          return { plan: {} as never, output: undefined };
+        },
       },
-    },
-    view: view as ClusterView,
-    cellKey,
-    note: async (_incident, note) => {
-      notes.push(note);
-      return { kind: 'signalled' };
-    },
-    log: pino({ level: 'silent' }),
-    everyMs: 2,
-  });
-  running.start();
-  const until = Date.now() + (wantedNotes > 0 ? 10_000 : 100);
-  while (Date.now() < until && (wantedNotes === 0 || notes.length < wantedNotes))
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  return { applied, notes };
+      view: view as ClusterView,
+      cellKey,
+      pods,
+      denyTier: () => undefined,
+      exceptions: {},
+      note: async (of, note) => {
+        expect(of).toBe(incident);
+        if (!this.notes.some(({ id }) => id === note.id)) this.notes.push(note);
+      },
+      log: pino({ level: 'silent' }),
+      everyMs: 20,
+    });
+    hold.ask(async () => this.lease);
+    hold.start();
+    this.#ends.push(async () => {
+      hold.stop();
+      await pods.close();
+    });
+    return hold;
+  }
+
+  change(marks: Pick<PodRecord, 'labels' | 'annotations'>): void {
+    this.#pod = podWith(marks);
+    for (const listener of this.#onPod) listener(this.#pod);
+  }
+
+  gone(): void {
+    this.#pod = undefined;
+  }
+
+  policies(policies: readonly PolicyRecord[]): void {
+    this.#policies = policies;
+    for (const listener of this.#onPolicies) listener('shop');
+  }
+
+  async stopCell(): Promise<void> {
+    for (const end of this.#ends.splice(0)) await end();
+    this.#onPod.splice(0);
+    this.#onPolicies.splice(0);
+  }
+
+  async end(): Promise<void> {
+    await this.stopCell();
+    rmSync(this.#folder, { recursive: true });
+  }
+
+  /** The cell has looked, and found so many things wrong. */
+  async judged(wrong = 0): Promise<void> {
+    await eventually('a look', async () => this.#pods?.get(uid)?.held?.told?.length === wrong);
+  }
+
+  told(text: string): Promise<IncidentNote> {
+    return eventually(`a line: ${text}`, async () => this.notes.find((note) => note.text.includes(text)));
+  }
 }
 
-describe('a quarantine that was taken off', () => {
-  test('is put back under its own step’s key, a few times, and then people must decide', async () => {
-    const { applied, notes } = await lookedAt(podWith({ app: 'cart' }, sealBeforeState(before, cellKey)), 6);
-    expect(applied).toHaveLength(5);
-    expect(applied[0]).toMatchObject({ key: 'the-step', action: 'quarantinePod', incident: { id: incident } });
-    expect(new Set(notes.map(({ id }) => id)).size).toBe(6);
-    expect(notes.at(-1)?.text).toContain('somebody must decide');
+let world: World;
+afterEach(() => world.end());
+
+function begin(): HoldContainment {
+  world = new World();
+  const cell = world.cell();
+  world.change(quarantined());
+  return cell;
+}
+
+/** Long enough for several looks: nothing must come of them. */
+const looks = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 300));
+
+describe('a quarantine', () => {
+  const { labels, annotations } = quarantined();
+  const { [names.beforeAnnotation]: _, ...withoutNote } = annotations;
+  test.each([
+    ['label app=cart was added', { labels: { ...labels, app: 'cart' }, annotations }],
+    [
+      'label firebreak.dev/quarantine was changed from active to off',
+      { labels: { ...labels, [names.quarantineLabel]: 'off' }, annotations },
+    ],
+    ['annotation firebreak.dev/before was removed', { labels, annotations: withoutNote }],
+    ['annotation firebreak.dev/before was changed', { labels, annotations: { ...annotations, [names.beforeAnnotation]: '{}' } }],
+    [
+      'annotation firebreak.dev/before was changed',
+      {
+        labels,
+        annotations: { ...annotations, [names.beforeAnnotation]: sealBeforeState(stateBefore(), new Uint8Array(32).fill(6)) },
+      },
+    ],
+    [
+      'annotation firebreak.dev/before was changed',
+      // The cell's own word of an earlier time, kept by somebody and put back.
+      quarantined(stateBefore({ labels: {}, taken: takenAt('2026-05-01T10:00:00.000Z') })),
+    ],
+    ['label app=cart was added', { labels: { app: 'cart' }, annotations: {} }],
+  ])('is put back by its own step, and told: %s', async (what, marks) => {
+    begin();
+    await world.judged();
+    world.change(marks);
+    const note = await world.told(what);
+    expect(note).toMatchObject({ kind: 'containment.reasserted', about: 'pod/shop/cart-1' });
+    expect(world.applied[0]).toMatchObject({ key: 'the-step', action: 'quarantinePod', incident: { id: incident } });
+    await looks();
+    expect(world.notes).toHaveLength(1);
   });
 
+  test('is partial while another policy allows its traffic, which stays, and whole again when it has gone', async () => {
+    begin();
+    await world.judged();
+    world.policies([standing, open]);
+    expect(await world.told('networkpolicy/shop/open allows its traffic')).toMatchObject({ kind: 'containment.changed' });
+    world.policies([standing]);
+    expect(await world.told('is whole again')).toMatchObject({ kind: 'containment.whole' });
+    expect(world.applied).toEqual([]);
+  });
+
+  test('is put back where the policy that denies was taken away', async () => {
+    begin();
+    await world.judged();
+    world.policies([]);
+    await world.told('networkpolicy/shop/firebreak-quarantine is missing');
+    expect(world.applied).toHaveLength(1);
+  });
+
+  test('is not fought for without end: after five times people must decide', async () => {
+    begin();
+    await world.judged();
+    world.obeys = false;
+    world.change({ labels: { ...labels, app: 'cart' }, annotations });
+    await world.told('somebody must decide');
+    expect([world.applied.length, world.notes.length]).toEqual([5, 6]);
+  });
+
+  test('says no more of a policy that comes and goes than a dozen lines an hour', async () => {
+    begin();
+    await world.judged();
+    for (let times = 0; times < 10; times += 1) {
+      world.policies([standing, open]);
+      await world.judged(1);
+      world.policies([standing]);
+      await world.judged();
+    }
+    expect(world.notes).toHaveLength(12);
+    expect(world.notes.at(-1)?.text).toContain('no more is said of it');
+  });
+
+  test('that ends with its pod is told', async () => {
+    begin();
+    await world.judged();
+    world.gone();
+    expect(await world.told('is being deleted, or is gone')).toMatchObject({
+      kind: 'containment.gone',
+      about: 'pod/shop/cart-1',
+    });
+    await looks();
+    expect([world.applied.length, world.notes.length]).toEqual([0, 1]);
+  });
+
+  test('that was changed while the cell was stopped is seen when it begins again', async () => {
+    begin();
+    await world.judged();
+    await world.stopCell();
+    world.change({ labels, annotations: withoutNote });
+    world.policies([standing, open]);
+    world.cell();
+    await world.told('annotation firebreak.dev/before was removed');
+    await world.told('networkpolicy/shop/open allows its traffic');
+  });
+});
+
+describe('what was given back', () => {
+  const bare = { labels: { app: 'cart' }, annotations: {} };
+
+  test('by the cell’s own undo is left alone', async () => {
+    const hold = begin();
+    await world.judged();
+    const undoStep = async () => {
+      world.change(bare);
+      await looks();
+      return { state: 'undone', detail: '' } as const;
+    };
+    const call = { action: 'quarantinePod', incident: { id: incident, run: '' } };
+    await hold.givingBack({ undoStep } as Partial<CellActivities> as CellActivities).undoStep({ call } as never);
+    await looks();
+    expect([world.applied, world.notes]).toEqual([[], []]);
+    // Its note, put back by somebody, takes nothing again.
+    world.change({ labels: { app: 'cart' }, annotations: quarantined().annotations });
+    await looks();
+    expect(world.applied).toEqual([]);
+  });
+
+  test('by another replica is left alone, as the incident says', async () => {
+    begin();
+    await world.judged();
+    world.lease = 'being given back';
+    world.change(bare);
+    await looks();
+    world.lease = 'not held';
+    await looks();
+    expect([world.applied, world.notes]).toEqual([[], []]);
+  });
+
+  test('by hand while the cell was stopped stays, and is told', async () => {
+    begin();
+    await world.judged();
+    await world.stopCell();
+    world.change(bare);
+    world.cell();
+    expect(await world.told('was taken off by hand while the cell was stopped')).toMatchObject({ kind: 'containment.changed' });
+    await looks();
+    expect([world.applied.length, world.notes.length]).toEqual([0, 1]);
+  });
+});
+
+describe('what is on a pod', () => {
   test.each([
-    ['is in force', { [names.quarantineLabel]: 'active' }, sealBeforeState(before, cellKey)],
-    ['is another cell’s word', { app: 'cart' }, sealBeforeState(before, new Uint8Array(32).fill(6))],
-    ['is another pod’s', { app: 'cart' }, sealBeforeState({ ...before, podUid: 'uid-2' }, cellKey)],
-    ['cannot be read', { app: 'cart' }, '{'],
-  ])('is left alone when what is on the pod %s', async (_what, labels, text) => {
-    expect(await lookedAt(podWith(labels, text))).toEqual({ applied: [], notes: [] });
+    ['is another cell’s word', sealBeforeState(stateBefore(), new Uint8Array(32).fill(6))],
+    ['is another pod’s', sealBeforeState(stateBefore({ podUid: 'uid-2' }), cellKey)],
+    ['cannot be read', '{'],
+  ])('takes nothing when it %s', async (_what, text) => {
+    world = new World();
+    world.cell();
+    world.change({ labels: { app: 'cart' }, annotations: { [names.beforeAnnotation]: text } });
+    world.change({ labels: { [names.quarantineLabel]: 'active' }, annotations: { [names.beforeAnnotation]: text } });
+    await looks();
+    expect([world.applied, world.notes]).toEqual([[], []]);
   });
 });

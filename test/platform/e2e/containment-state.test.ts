@@ -1,0 +1,147 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import type { IncidentState } from '../../../core/incident-state.ts';
+import { names } from '../../../core/labels.ts';
+import { callKubernetes, type KubernetesAccess, readAccess } from '../../../service/dev/kubernetes-api.ts';
+import { writeAccountKubeconfig } from '../../account-kubeconfig.ts';
+import { testPlatform } from '../../platform.ts';
+import { until, type Workload } from './cluster.ts';
+import { Service } from './service.ts';
+
+jest.setTimeout(120_000);
+
+const { temporalAddress, temporalNamespace, kubeconfig, auditLog, freshNamespace } = await testPlatform();
+const admin = readAccess(kubeconfig);
+const folder = mkdtempSync(join(tmpdir(), 'firebreak-tenant-'));
+let namespace: string;
+let service: Service;
+let workload: Workload;
+let tenant: KubernetesAccess;
+
+async function call(access: KubernetesAccess, method: 'POST' | 'PATCH' | 'DELETE', path: string, body?: object): Promise<void> {
+  const { status, text } = await callKubernetes({ access, method, path, ...(body && { body }) });
+  if (status >= 300) throw new Error(`${method} ${path}: ${status} ${text}`);
+}
+
+/** Admission is not applied here: what stands is what the watch brings. */
+beforeAll(async () => {
+  namespace = await freshNamespace();
+  service = await Service.create({ temporalAddress, temporalNamespace, kubeconfig, auditLog }, (config) => {
+    config.watch = { namespaces: [namespace] };
+  });
+  await service.start();
+  [workload] = (await service.workloads.deploy(namespace, ['held'])) as [Workload];
+  await call(admin, 'POST', `/api/v1/namespaces/${namespace}/serviceaccounts`, { metadata: { name: 'tenant' } });
+  await call(admin, 'POST', `/apis/rbac.authorization.k8s.io/v1/namespaces/${namespace}/rolebindings`, {
+    metadata: { name: 'tenant' },
+    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'edit' },
+    subjects: [{ kind: 'ServiceAccount', name: 'tenant', namespace }],
+  });
+  const file = join(folder, 'tenant.kubeconfig');
+  await writeAccountKubeconfig({ kubeconfig, namespace, name: 'tenant', file });
+  tenant = readAccess(file);
+  await service.alert(workload);
+  await service.contained(workload, 30_000);
+  await service.cardOf(workload);
+});
+
+afterAll(async () => {
+  await service?.stop();
+  rmSync(folder, { recursive: true });
+});
+
+const pod = (): string => `/api/v1/namespaces/${namespace}/pods/${workload.pod}`;
+const policies = (name = ''): string => `/apis/networking.k8s.io/v1/namespaces/${namespace}/networkpolicies${name && `/${name}`}`;
+const metadata = () => service.workloads.podMetadata(workload);
+const lines = ({ timeline }: IncidentState, kind: string) => timeline.filter((entry) => entry.kind === kind);
+const quarantine = ({ steps }: IncidentState) => steps.find(({ action }) => action === 'quarantinePod');
+
+describe('a tenant with the built-in role edit, at a quarantined pod', () => {
+  test('who gives it its old labels beside, edits its former state and opens its network, is undone and told of within seconds', async () => {
+    const before = await metadata();
+    const note = before.annotations?.[names.beforeAnnotation];
+    expect(note).toContain('"mac"');
+    const began = Date.now();
+    await call(tenant, 'PATCH', pod(), {
+      metadata: {
+        // All but the one by which its ReplicaSet would have it back, and end one of its two pods.
+        labels: { ...JSON.parse(note ?? '').labels, 'pod-template-hash': null },
+        annotations: { [names.beforeAnnotation]: note?.replace('"labels":{', '"labels":{"mine":"x",') },
+      },
+    });
+    await call(tenant, 'POST', policies(), {
+      metadata: { name: 'allow-all' },
+      spec: { podSelector: {}, ingress: [{}], egress: [{}], policyTypes: ['Ingress', 'Egress'] },
+    });
+    await until('labels and note as before', 45_000, async () => {
+      const { labels, annotations } = await metadata();
+      return JSON.stringify(labels) === JSON.stringify(before.labels) && annotations?.[names.beforeAnnotation] === note;
+    });
+    const putBack = Date.now() - began;
+    const state = await service.stateWhen(
+      'a partial quarantine',
+      workload,
+      45_000,
+      (now) => quarantine(now)?.state === 'partial',
+    );
+    process.stdout.write(`put back after ${putBack} ms, partial in the incident after ${Date.now() - began} ms\n`);
+    expect(quarantine(state)?.verification).toMatchObject({ missing: [`networkpolicy/${namespace}/allow-all`] });
+    expect(
+      lines(state, 'containment.reasserted')
+        .map(({ text }) => text)
+        .join(),
+    ).toContain('annotation firebreak.dev/before was changed');
+    expect(
+      lines(state, 'containment.changed')
+        .map(({ text }) => text)
+        .join(),
+    ).toContain(`networkpolicy/${namespace}/allow-all allows its traffic`);
+    const card = await until('the card', 45_000, async () => {
+      const shown = JSON.stringify((await service.cardOf(workload)).blocks);
+      return shown.includes('partial') && shown;
+    });
+    expect(card).toContain('allow-all');
+    await until('the thread', 45_000, () =>
+      service.slack.world.messages.some(({ text }) => text?.includes('allow-all allows its traffic')),
+    );
+  });
+
+  test('who closes the hole again has it called whole', async () => {
+    await call(tenant, 'DELETE', policies('allow-all'));
+    const state = await service.stateWhen('whole again', workload, 45_000, (now) => quarantine(now)?.state === 'unverified');
+    expect(lines(state, 'containment.whole')).toHaveLength(1);
+  });
+
+  test('who deletes the policy that denies has it back at once', async () => {
+    const began = Date.now();
+    await call(tenant, 'DELETE', policies(names.standingPolicy));
+    await until('the policy', 45_000, async () => {
+      const { status } = await callKubernetes({ access: admin, path: policies(names.standingPolicy) });
+      return status === 200;
+    });
+    process.stdout.write(`the standing policy is back after ${Date.now() - began} ms\n`);
+  });
+
+  test('who takes every mark off at once has it taken again, while the incident holds its lease', async () => {
+    const before = await metadata();
+    await call(tenant, 'PATCH', pod(), {
+      metadata: {
+        labels: { [names.quarantineLabel]: null, [names.incidentLabel]: null },
+        annotations: { [names.beforeAnnotation]: null, [names.stepAnnotation]: null, [names.incidentAnnotation]: null },
+      },
+    });
+    await until('all of it again', 45_000, async () => {
+      const { labels, annotations } = await metadata();
+      const { [names.beforeAnnotation]: note } = annotations ?? {};
+      return JSON.stringify(labels) === JSON.stringify(before.labels) && note === before.annotations?.[names.beforeAnnotation];
+    });
+  });
+
+  test('who deletes it has that told', async () => {
+    await call(tenant, 'DELETE', pod());
+    const state = await service.stateWhen('the line', workload, 45_000, (now) => lines(now, 'containment.gone').length > 0);
+    expect(lines(state, 'containment.gone')).toHaveLength(1);
+  });
+});
