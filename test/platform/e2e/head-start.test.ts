@@ -61,7 +61,7 @@ describe('a head start', () => {
     const { timeline } = await service.stateWhen('a line', workload, 30_000, (state) =>
       state.timeline.some(({ kind }) => kind === 'containment.reasserted'),
     );
-    expect(timeline.find(({ kind }) => kind === 'containment.reasserted')?.text).toContain('took the quarantine of');
+    expect(timeline.find(({ kind }) => kind === 'containment.reasserted')?.text).toContain('somebody changed the quarantine of');
   });
 
   test('does not take again what people gave back', async () => {
