@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { AuditRecord, AuditWriter, ChainHead } from '../core/audit.ts';
 import type { MessageRef, Notice, QuestionCard, ThreadPost } from '../core/card.ts';
+import type { ClickAnswer } from '../core/click-reply.ts';
 import { type CardBeliefs, groupsOf, type QuestionPost, questionCard } from '../core/question-card.ts';
 import type { SimilarIncidents } from '../core/similar.ts';
-import type { ClickAnswer, DeskActivities } from '../core/step.ts';
+import type { DeskActivities } from '../core/step.ts';
 import { asFailure } from './failures.ts';
 
 /** A card, who may click on it, and who asks: all of it made of the question. */

@@ -137,18 +137,6 @@ export interface SignedVote {
   readonly signature: string;
   /** The identity provider's own word, where the choice needs one: it carries its own signature, and names this very answer. */
   readonly idToken?: string;
-  /** Where the answer to this click goes; not signed, not trusted for anything else. */
-  readonly replyTo?: ReplyTo;
-}
-
-/** Whom to tell what became of an answer, and where. */
-export interface ReplyTo {
-  readonly channel: string;
-  readonly user: string;
-  /** What the question is about, in a few words: who answers several in a minute is told which of them each answer is of. */
-  readonly about?: string;
-  /** One answer to several questions: what became of each is told together, by the name of what it is about. */
-  readonly together?: { readonly id: string; readonly name: string };
 }
 
 /** The bytes that are signed: a domain prefix, so that no signature for another purpose is ever taken for a vote. */

@@ -1,5 +1,6 @@
 import type { RolloutRef } from './alert.ts';
 import type { GroupAsk, GroupStore } from './card-group.ts';
+import type { ReplyStore } from './click-reply.ts';
 import type { Hidable } from './hidable.ts';
 import type { IncidentRef } from './incident.ts';
 import type { Wish } from './incident-order.ts';
@@ -194,7 +195,7 @@ export function isMenuEntry(choice: string): choice is MenuEntry {
 }
 
 /** The desk's durable memory of what it posted: in the same database as the audit store. */
-export interface CardStore extends GroupStore, UnansweredStore {
+export interface CardStore extends GroupStore, UnansweredStore, ReplyStore {
   /** Idempotent by question id. */
   saveButtons(buttons: readonly StoredButton[]): Promise<void>;
   button(buttonId: string): Promise<StoredButton | undefined>;

@@ -1,11 +1,11 @@
-import type { Question, ReplyTo } from './approval.ts';
+import type { Question } from './approval.ts';
 import { canonicalJson } from './digest.ts';
 import type { IncidentRef } from './incident.ts';
 import { isObject } from './plain-json.ts';
 import { answersFor, isInAnyGroup, personById, type Roster } from './roster.ts';
 import type { VoteCheck } from './step.ts';
 import type { VoteKeys } from './vote-check.ts';
-import { hasTexts, isReplyTo } from './vote-shape.ts';
+import { hasTexts } from './vote-shape.ts';
 
 /**
  * What a person says on a question without deciding it: a word for the record, a wish to be asked again later, or that the next level is
@@ -32,8 +32,6 @@ export interface SignedRemark {
   readonly keyId: string;
   /** Ed25519 over `remarkBytes(remark)`, base64. */
   readonly signature: string;
-  /** Where answers go; not signed, not trusted for anything else. */
-  readonly replyTo?: Omit<ReplyTo, 'together'>;
 }
 
 /** A domain of its own: no remark is ever taken for a vote. */
@@ -54,7 +52,6 @@ export function isRemarkShaped(value: unknown): value is SignedRemark {
     hasTexts(value.remark.incident, ['id', 'run']) &&
     kinds.has(value.remark.kind) &&
     (value.remark.text === undefined || typeof value.remark.text === 'string') &&
-    (value.replyTo === undefined || isReplyTo(value.replyTo)) &&
     JSON.stringify(value).length <= longest
   );
 }

@@ -1,8 +1,9 @@
 import type { UndoResult, Verification } from './action.ts';
 import type { WorkloadRef } from './alert.ts';
-import type { ApprovalProof, Question, ReplyTo, SignedVote } from './approval.ts';
+import type { ApprovalProof, Question, SignedVote } from './approval.ts';
 import type { AuditRecord, ChainHead } from './audit.ts';
 import type { MessageRef, Notice, ThreadPost } from './card.ts';
+import type { ClickAnswer } from './click-reply.ts';
 import type { EvidenceRef } from './evidence.ts';
 import type { IncidentRef, Verdict } from './incident.ts';
 import type { Page, PageRef } from './paging.ts';
@@ -98,9 +99,6 @@ export interface CellActivities {
   /** Who may answer a question now, by the roster. No I/O. */
   answerersTo(asked: { readonly question: Question; readonly actors?: readonly string[] }): Promise<Answerers>;
 }
-
-/** What became of a click, for the one who clicked. */
-export type ClickAnswer = ReplyTo & { readonly text: string };
 
 /** What runs at the desk, which holds no cluster rights. */
 export interface DeskActivities {

@@ -30,23 +30,6 @@ export function isVoteShaped(value: unknown): value is SignedVote {
     hasTexts(value.vote.incident, ['id', 'run']) &&
     (value.vote.reason === undefined || typeof value.vote.reason === 'string') &&
     (value.idToken === undefined || typeof value.idToken === 'string') &&
-    (value.replyTo === undefined || isReplyTo(value.replyTo)) &&
     JSON.stringify(value).length <= longest
   );
-}
-
-/** Whether what a signal brought says where its answer goes. */
-export function isReplyTo(value: unknown): boolean {
-  if (!isObject(value) || !hasTexts(value, ['channel', 'user'])) return false;
-  if (value.about !== undefined && typeof value.about !== 'string') return false;
-  return value.together === undefined || hasTexts(value.together, ['id', 'name']);
-}
-
-/** Where an answer could go, of something that is perhaps no vote. */
-export function replyToOf(value: unknown): SignedVote['replyTo'] {
-  if (!isObject(value) || !isObject(value.replyTo)) return undefined;
-  const { channel, user } = value.replyTo;
-  return typeof channel === 'string' && typeof user === 'string' && channel.length + user.length <= 200
-    ? { channel, user }
-    : undefined;
 }

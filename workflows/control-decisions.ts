@@ -6,7 +6,7 @@ import { countVote, saidBy } from '../core/question.ts';
 import type { SignedRestraintEnd } from '../core/restraint.ts';
 import type { CellActivities, DeskActivities } from '../core/step.ts';
 import { approveChoice, type SignedEnd } from '../core/suppression.ts';
-import { isVoteShaped, replyToOf } from '../core/vote-shape.ts';
+import { isVoteShaped } from '../core/vote-shape.ts';
 import { controlPost } from './control-card.ts';
 import { type ControlModel, isLive } from './control-model.ts';
 
@@ -123,7 +123,6 @@ export class Decisions {
   async #vote(value: unknown): Promise<void> {
     if (!isVoteShaped(value)) {
       this.#model.record('vote.refused', 'person/unknown', 'a signal that is no vote');
-      this.#answer(replyToOf(value), 'This is no vote: nothing was decided.');
       return;
     }
     const { vote } = value;
@@ -137,7 +136,7 @@ export class Decisions {
     const now = new Date().toISOString();
     const result = countVote(state, value, { now, severity: state.question.severity });
     if (result.outcome === 'refused') return this.#refuse(value, result.reply);
-    if (result.outcome === 'repeated') return this.#answer(value.replyTo, result.reply);
+    if (result.outcome === 'repeated') return this.#answer(value, result.reply);
     this.#model.questions.set(vote.question, result.state);
     this.#model.record('vote.accepted', `person/${vote.person}`, saidBy(check.name, vote), {
       vote,
@@ -145,7 +144,7 @@ export class Decisions {
       signature: value.signature,
       ...(check.signIn ? { signIn: check.signIn } : {}),
     });
-    this.#answer(value.replyTo, result.reply);
+    this.#answer(value, result.reply);
     const { status } = result.state;
     if (status.state === 'decided') this.#decided(vote.question, status.choice, status.by);
     else this.#update(vote.question);
@@ -172,7 +171,7 @@ export class Decisions {
   #refuse(signed: SignedVote, reason: string): void {
     const { id, person, question, choice, via } = signed.vote;
     this.#model.record('vote.refused', `person/${person}`, reason, { question, choice, via, vote: id });
-    this.#answer(signed.replyTo, reason);
+    this.#answer(signed, reason);
   }
 
   #closeQuestion(id: string): void {
@@ -192,8 +191,9 @@ export class Decisions {
       .catch(() => this.#model.record('card.failed', 'engine', 'a card could not be brought up to date', { question }));
   }
 
-  #answer(replyTo: SignedVote['replyTo'], text: string): void {
-    if (replyTo) void this.#desk.answerClick({ ...replyTo, text }).catch(() => undefined);
+  #answer({ vote, signature }: SignedVote, text: string): void {
+    if (vote.via !== 'slack') return;
+    void this.#desk.answerClick({ incident: this.#model.ref, click: vote.id, signature, text }).catch(() => undefined);
   }
 
   /** Weakening is told to everybody, and so is its end. */

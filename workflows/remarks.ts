@@ -76,10 +76,9 @@ export class Remarks {
     this.#tell(signed, `You wanted to be asked again: ${this.#model.questions.get(id)?.question.text ?? ''}`);
   }
 
-  #tell({ replyTo }: SignedRemark, text: string): void {
-    if (!replyTo) return;
+  #tell({ remark, signature }: SignedRemark, text: string): void {
     void this.#model
-      .during(this.#desk.answerClick({ ...replyTo, text }))
+      .during(this.#desk.answerClick({ incident: this.#model.ref, click: remark.id, signature, text }))
       .catch(() => this.#model.note('card.failed', 'engine', 'an answer did not reach who asked'));
   }
 }

@@ -3,7 +3,7 @@ import type { SignedVote } from '../core/approval.ts';
 import type { QuestionState } from '../core/incident-state.ts';
 import { countVote, saidBy } from '../core/question.ts';
 import type { DeskActivities } from '../core/step.ts';
-import { isVoteShaped, replyToOf } from '../core/vote-shape.ts';
+import { isVoteShaped } from '../core/vote-shape.ts';
 import { stepFailure, voteActivities } from './calls.ts';
 import type { IncidentModel } from './model.ts';
 import type { Questions } from './questions.ts';
@@ -28,7 +28,6 @@ export class Votes {
       return;
     }
     this.#model.record('vote.refused', 'person/unknown', 'a signal that is no vote');
-    this.#answer(replyToOf(vote), 'This is no vote: nothing was decided.');
   }
 
   get unread(): boolean {
@@ -60,7 +59,7 @@ export class Votes {
     const now = new Date().toISOString();
     const result = countVote(before, signed, { now, severity, level: check.level, ...namedActors });
     if (result.outcome === 'refused') return this.#refuse(signed, result.reply);
-    if (result.outcome === 'repeated') return this.#answer(signed.replyTo, result.reply);
+    if (result.outcome === 'repeated') return this.#answer(signed, result.reply);
     this.#model.questions.set(vote.question, result.state);
     this.#model.record('vote.accepted', `person/${vote.person}`, saidBy(check.name, vote), {
       vote: signed.vote,
@@ -68,7 +67,7 @@ export class Votes {
       signature: signed.signature,
       ...(check.signIn ? { signIn: check.signIn } : {}),
     });
-    this.#answer(signed.replyTo, result.reply);
+    this.#answer(signed, result.reply);
     if (check.alone) this.#tellAlone(before, check.name);
     this.#questions.counted({ before, after: result.state, name: check.name });
   }
@@ -89,13 +88,14 @@ export class Votes {
       via: vote.via,
       vote: vote.id,
     });
-    this.#answer(signed.replyTo, reason);
+    this.#answer(signed, reason);
   }
 
-  #answer(replyTo: SignedVote['replyTo'], text: string): void {
-    if (!replyTo) return;
+  /** The desk that took the click knows where its answer goes; nobody waits for one elsewhere. */
+  #answer({ vote, signature }: SignedVote, text: string): void {
+    if (vote.via !== 'slack') return;
     void this.#model
-      .during(this.#desk.answerClick({ ...replyTo, text }))
+      .during(this.#desk.answerClick({ incident: this.#model.ref, click: vote.id, signature, text }))
       .catch((error) => this.#model.note('card.failed', 'engine', stepFailure(error).message));
   }
 }

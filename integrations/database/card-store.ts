@@ -2,6 +2,7 @@ import type { CardStore, OpenModal, ShownCard, StoredButton } from '../../core/c
 import { FirebreakError } from '../../core/errors.ts';
 import type { Database, Queries, Row } from './database.ts';
 import { createGroupStore } from './group-store.ts';
+import { createReplyStore } from './reply-store.ts';
 import { textOf } from './row.ts';
 import { createUnansweredStore } from './unanswered-store.ts';
 
@@ -16,6 +17,7 @@ export function createCardStore(database: Database): CardStore {
   return {
     ...createGroupStore(database),
     ...createUnansweredStore(database),
+    ...createReplyStore(database),
     saveButtons: (buttons) =>
       database.transaction(async (queries) => {
         for (const [place, button] of buttons.entries()) await saveButton(queries, button, place);

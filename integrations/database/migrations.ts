@@ -185,6 +185,18 @@ export const migrations: readonly { readonly name: string; readonly statements: 
       'CREATE INDEX ticket_threads_age ON ticket_threads (at)',
     ],
   },
+  {
+    name: 'where the answer to a click goes',
+    statements: [
+      `CREATE TABLE click_replies (
+         click TEXT NOT NULL PRIMARY KEY,
+         at TEXT NOT NULL,
+         answers INTEGER NOT NULL,
+         reply_json TEXT NOT NULL
+       )`,
+      'CREATE INDEX click_replies_age ON click_replies (at)',
+    ],
+  },
 ];
 
 /** Brings the schema up to date. Each migration is one transaction; two processes that start at once do it one after the other. */

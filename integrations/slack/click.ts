@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
-import type { ReplyTo } from '../../core/approval.ts';
 import type { CardStore, MessageRef, StoredButton } from '../../core/card.ts';
 import type { GroupButton } from '../../core/card-group.ts';
+import type { ReplyTo } from '../../core/click-reply.ts';
 import type { Refusal } from './refusal.ts';
 import type { SenderChecks } from './sender.ts';
 

@@ -1,11 +1,12 @@
 import type { RequestListener } from 'node:http';
 import { App, LogLevel, type RespondFn } from '@slack/bolt';
 import type { CardStore, MessageRef, Notice, QuestionCard, ThreadPost } from '../../core/card.ts';
+import type { ClickAnswer } from '../../core/click-reply.ts';
 import type { IncidentRef } from '../../core/incident.ts';
-import type { ClickAnswer } from '../../core/step.ts';
 import { createAnnounce } from './announcing.ts';
 import { Aside } from './aside.ts';
 import { type Click, ClickChecks } from './click.ts';
+import { ClickAnswers } from './click-answers.ts';
 import { callSlack, createSlackClient, type SlackEndpoint, silentLogger, slackClientOptions } from './client.ts';
 import { CommandDoor, type CommandHandlers } from './command-door.ts';
 import { Dialogs } from './dialogs.ts';
@@ -79,7 +80,7 @@ export interface SlackDesk {
   threadUrl(incident: IncidentRef): Promise<string | undefined>;
   /** A message that belongs to no incident: posted once per key, then edited in place. */
   showNotice(notice: Notice): Promise<MessageRef>;
-  /** Seen by that person only. */
+  /** Told to who clicked, and to nobody else. */
   answerClick(answer: ClickAnswer): Promise<void>;
 }
 
@@ -104,7 +105,7 @@ export function createSlackDesk(options: SlackDeskOptions): SlackDesk {
   });
   const groups = new Groups({ cards, shown, aside, now });
   const questions = new QuestionCards({ cards, shown, posting, threads, aside, groups, channel, now });
-  const answers = new GatheredAnswers(tellOne);
+  const answers = new ClickAnswers({ replies: cards, gathered: new GatheredAnswers(tellOne), log });
 
   function refused(refusal: Refusal): void {
     log('slack request refused', { reason: refusal.reason, detail: refusal.detail });
@@ -204,7 +205,7 @@ export function createSlackDesk(options: SlackDeskOptions): SlackDesk {
     postInThread: (post) => operator.heard(threads.post(post)),
     threadUrl: (incident) => threads.urlOf(incident),
     showNotice: (notice) => operator.heard(showNotice({ cards, posting, channel }, notice)),
-    answerClick: (reply) => answers.answer(reply),
+    answerClick: (answer) => answers.tell(answer),
   };
   return desk;
 }

@@ -1,8 +1,11 @@
-import type { ClickAnswer } from '../../core/step.ts';
+import type { ReplyTo } from '../../core/click-reply.ts';
 import { linesUpTo } from './text.ts';
 
 const gatherMs = 1_500;
 const mostNamed = 12;
+
+/** What became of a click, and whom to tell. */
+type Answered = ReplyTo & { readonly text: string };
 
 interface Gathering {
   readonly answers: { readonly name: string; readonly text: string }[];
@@ -11,14 +14,14 @@ interface Gathering {
 
 /** One answer to several questions comes back from as many incidents: the one who gave it is told of them together. Resolves when it is said. */
 export class GatheredAnswers {
-  readonly #send: (answer: ClickAnswer) => Promise<void>;
+  readonly #send: (answer: Answered) => Promise<void>;
   readonly #open = new Map<string, Gathering>();
 
-  constructor(send: (answer: ClickAnswer) => Promise<void>) {
+  constructor(send: (answer: Answered) => Promise<void>) {
     this.#send = send;
   }
 
-  answer({ together, ...answer }: ClickAnswer): Promise<void> {
+  answer({ together, ...answer }: Answered): Promise<void> {
     if (!together) return this.#send({ ...answer, text: named(answer) });
     const { channel, user, text } = answer;
     const key = JSON.stringify([channel, user, together.id]);
@@ -27,7 +30,7 @@ export class GatheredAnswers {
     return known.sent;
   }
 
-  #begin(key: string, whom: Pick<ClickAnswer, 'channel' | 'user'>): Gathering {
+  #begin(key: string, whom: Pick<ReplyTo, 'channel' | 'user'>): Gathering {
     const answers: Gathering['answers'][number][] = [];
     const sent = new Promise<void>((resolve, reject) => {
       setTimeout(() => {
@@ -42,7 +45,7 @@ export class GatheredAnswers {
 }
 
 /** An answer, and which question it is of: whoever answers several in a minute reads it among the others. */
-export function named({ text, about }: Pick<ClickAnswer, 'text' | 'about'>): string {
+export function named({ text, about }: Pick<Answered, 'text' | 'about'>): string {
   return about === undefined ? text : `${text} (${about})`;
 }
 

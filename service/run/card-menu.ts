@@ -7,6 +7,7 @@ import { type Person, personBySlackId } from '../../core/roster.ts';
 import type { Signer } from '../../core/signing.ts';
 import { incidentState, sessionOver } from '../commands/connect.ts';
 import type { Config } from '../config/load.ts';
+import type { ClickReplies } from './click-replies.ts';
 import type { ClickVotes, TrustedClick } from './click-votes.ts';
 import { leaseButton } from './slash-lease.ts';
 import { incidentText } from './slash-look.ts';
@@ -24,6 +25,7 @@ export interface CardMenuOptions {
   /** Undefined while Temporal has not answered yet. */
   readonly client: () => Client | undefined;
   readonly votes: ClickVotes;
+  readonly replies: ClickReplies;
   readonly suppressions: Pick<SuppressionProposals, 'draft'>;
   readonly refused: (refusal: { readonly reason: string; readonly click: TrustedClick }) => void;
   readonly now?: () => Date;
@@ -98,8 +100,8 @@ async function say(order: {
     remark,
     keyId: signer.keyId,
     signature: await signer.sign(remarkBytes(remark)),
-    replyTo: { channel: click.channel, user: click.slackUser, ...(click.about !== undefined && { about: click.about }) },
   };
+  await options.replies.remember(click, signed.signature);
   const handle = connected.workflow.getHandle(incident.id, undefined, { firstExecutionRunId: incident.run });
   try {
     await connected.withDeadline(Date.now() + answerWithinMs, () => handle.signal(incidentNames.remarkSignal, signed));

@@ -1,11 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client } from '@temporalio/client';
 import { WorkflowNotFoundError } from '@temporalio/client';
-import { type ReplyTo, type SignedVote, type Vote, voteBytes } from '../../core/approval.ts';
+import { type SignedVote, type Vote, voteBytes } from '../../core/approval.ts';
 import type { StoredButton } from '../../core/card.ts';
+import type { ReplyTo } from '../../core/click-reply.ts';
 import { incidentNames } from '../../core/incident.ts';
 import { answersFor, type Person, personById, personBySlackId, type Roster } from '../../core/roster.ts';
 import type { Signer } from '../../core/signing.ts';
+import type { ClickReplies } from './click-replies.ts';
 import { narrowedBy, type OutsideDuty } from './on-call.ts';
 
 /** A click that Slack vouches for, as far as Slack can be asked. */
@@ -35,6 +37,7 @@ export interface ClickVotesOptions {
   readonly signer: Signer;
   /** Undefined while Temporal has not answered yet. */
   readonly client: () => Client | undefined;
+  readonly replies: ClickReplies;
   readonly refused: (refusal: { readonly reason: string; readonly click: TrustedClick; readonly person?: string }) => void;
   readonly now?: () => Date;
 }
@@ -54,14 +57,14 @@ export interface ClickVotes {
  * checks all of it again.
  */
 export function createClickVotes(options: ClickVotesOptions): ClickVotes {
-  const { signer, client, now = () => new Date() } = options;
+  const { signer, client, replies, now = () => new Date() } = options;
   return {
     mayAnswer: async (click) => {
       const voter = voterOf(click, options, now());
       return 'refusal' in voter ? { refusal: voter.refusal } : {};
     },
     vote: async (click) => {
-      const { button, reason, idToken, about, together } = click;
+      const { button, reason, idToken } = click;
       const via = viaOf(click);
       const at = now();
       const voter = voterOf(click, options, at);
@@ -83,15 +86,8 @@ export function createClickVotes(options: ClickVotesOptions): ClickVotes {
         keyId: signer.keyId,
         signature: await signer.sign(voteBytes(vote)),
         ...(idToken === undefined ? {} : { idToken }),
-        ...(via === 'slack' && {
-          replyTo: {
-            channel: click.channel,
-            user: click.slackUser,
-            ...(about !== undefined && { about }),
-            ...(together && { together }),
-          },
-        }),
       };
+      if (via === 'slack') await replies.remember(click, signed.signature);
       return send(client(), button, signed);
     },
   };

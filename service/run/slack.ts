@@ -5,6 +5,7 @@ import type { Database } from '../../integrations/database/database.ts';
 import { openSigner } from '../../integrations/keys/ed25519.ts';
 import { createSlackDesk, type SlackDesk } from '../../integrations/slack/desk.ts';
 import { createCardMenu } from './card-menu.ts';
+import { createClickReplies } from './click-replies.ts';
 import { createClickVotes } from './click-votes.ts';
 import { createCrowd } from './crowd.ts';
 import type { DeskParts } from './desk.ts';
@@ -39,11 +40,13 @@ export async function createSlack(options: {
   if (!config.slack || !secrets.slack) return undefined;
   const signer = await openSigner({ file: config.desk.voteKeyFile });
   const cards = createCardStore(database);
+  const replies = createClickReplies({ store: cards, log });
   const votes = createClickVotes({
     roster: config.roster,
     duty,
     signer,
     client,
+    replies,
     refused: ({ reason, click, person }) =>
       void journal.record({
         kind: 'click.refused',
@@ -102,6 +105,7 @@ export async function createSlack(options: {
       signer,
       client,
       votes,
+      replies,
       suppressions,
       refused: ({ reason, click }) =>
         void journal.record({

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { type AuditRecord, genesisHash, recordHash } from '../../core/audit.ts';
 import type { StoredButton } from '../../core/card.ts';
+import { mostAnswers } from '../../core/click-reply.ts';
 import { createAuditStore } from '../../integrations/database/audit-store.ts';
 import { createCardStore } from '../../integrations/database/card-store.ts';
 import { type Database, openDatabase } from '../../integrations/database/database.ts';
@@ -227,6 +228,23 @@ export function auditStoreSuite(newUrl: () => Promise<string>): void {
       expect(taken.flat().sort((a, b) => (a.id < b.id ? -1 : 1))).toEqual([one, { ...one, id: 'r2' }]);
       expect(await cards.takeUnanswered(one.at)).toEqual([]);
       expect(await cards.takeUnanswered(one.at + 2)).toEqual([{ ...one, id: 'r4', at: one.at + 1 }]);
+    });
+
+    test('knows for a day where the answer to a click goes, and not for more answers than anybody needs', async () => {
+      const cards = createCardStore(await open(await newUrl()));
+      const to = { channel: 'C1', user: 'U1', about: 'shop/cart', together: { id: 't', name: 'cart' } };
+      const reply = { click: 'click-1', signature: 's', incident: 'incident/a/b/c/d', to, at: 1_700_000_000_123 };
+      expect(await cards.reply('click-1')).toBeUndefined();
+      await cards.saveReply(reply);
+      await cards.saveReply(reply);
+      for (let told = 0; told < mostAnswers; told += 1) {
+        expect(await cards.reply('click-1')).toEqual(reply);
+        await cards.answered('click-1');
+      }
+      expect(await cards.reply('click-1')).toBeUndefined();
+      await cards.saveReply({ ...reply, click: 'click-2' });
+      await cards.saveReply({ ...reply, click: 'click-3', at: reply.at + 2 * 86_400_000 });
+      expect([await cards.reply('click-2'), await cards.reply('click-3')]).toMatchObject([undefined, { click: 'click-3' }]);
     });
 
     test('finds the newest open group of a likeness', async () => {

@@ -292,7 +292,6 @@ export async function startControlLab(
             keyId: signer as string,
             signature: signature(voteBytes(vote), signer),
             ...(idToken && { idToken: await idToken(vote) }),
-            replyTo: { channel: 'C1', user: 'U1' },
           };
           const before = timeline.filter(({ kind }) => kind.startsWith('vote.')).length;
           await signal(controlNames.voteSignal, signedVote);

@@ -343,10 +343,5 @@ async function startIncident(options: {
 }
 
 export function signVote(vote: Vote, key = deskKey, keyId = key.id): SignedVote {
-  return {
-    vote,
-    keyId,
-    signature: sign(null, voteBytes(vote), key.privateKey).toString('base64'),
-    replyTo: { channel: 'C1', user: 'U1' },
-  };
+  return { vote, keyId, signature: sign(null, voteBytes(vote), key.privateKey).toString('base64') };
 }

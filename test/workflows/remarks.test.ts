@@ -29,7 +29,7 @@ async function remarkOn(
     ...over,
   };
   const signature = sign(null, remarkBytes(remark), key.privateKey).toString('base64');
-  return { remark, keyId: deskKey.id, signature, replyTo: { channel: 'C1', user: 'U1' } };
+  return { remark, keyId: deskKey.id, signature };
 }
 
 const say = (incident: RunningIncident, remark: unknown) =>

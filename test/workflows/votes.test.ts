@@ -70,10 +70,12 @@ describe('a signal that is no valid vote is refused, answered and recorded, and 
     }
     for (const [index, [what, make]] of forged.entries()) {
       answers = lab.seen.answers.length;
-      await incident.signal(make(asked));
+      const signed = make(asked);
+      await incident.signal(signed);
       const expected = garbage.length + index + 1;
       await incident.until(() => recordsOf(incident, 'vote.refused').length === expected, what);
-      await incident.until(() => lab.seen.answers.length > answers, `an answer to ${what}`);
+      // Nobody has clicked on anything for one from the command line.
+      if (signed.vote.via === 'slack') await incident.until(() => lab.seen.answers.length > answers, `an answer to ${what}`);
     }
     const state = await incident.state();
     expect(state.questions.every((question) => question.votes.length === 0)).toBe(true);

@@ -1,6 +1,18 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { ClickOptions } from '../../fakes/slack/index.ts';
-import { channel, keep, plainCard, post, questionCard, type Rig, signingSecret, startRig, target, until } from './fixture.ts';
+import {
+  answer,
+  channel,
+  keep,
+  plainCard,
+  post,
+  questionCard,
+  type Rig,
+  signingSecret,
+  startRig,
+  target,
+  until,
+} from './fixture.ts';
 
 let rig: Rig;
 beforeEach(async () => {
@@ -73,7 +85,7 @@ describe('a click', () => {
     expect(said()).toEqual([expect.stringMatching(new RegExp(`\\(${target}\\)$`))]);
     const [click] = rig.clicks;
     expect(click?.about).toBe(target);
-    await rig.desk.answerClick({ channel, user: 'U0ADA', text: 'Decided.', about: target });
+    await answer(rig, 'Decided.', { about: target });
     expect(said().at(-1)).toBe(`Decided. (${target})`);
   });
 

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { FirebreakError, RetryLaterError } from '../../../core/errors.ts';
 import type { Fault } from '../../fakes/slack/faults.ts';
-import { channel, incident, post, questionCard, type Rig, startRig, until } from './fixture.ts';
+import { answer, channel, incident, post, questionCard, type Rig, startRig, until } from './fixture.ts';
 
 const rigs: Rig[] = [];
 afterEach(async () => {
@@ -48,7 +48,7 @@ async function live(rig: Rig): Promise<void> {
   await untilDone(rig, () => post(rig));
   await untilDone(rig, () => rig.desk.postInThread({ key: 'line', incident, text: 'Pod quarantined' }));
   await clickUntilTaken(rig);
-  await untilDone(rig, () => rig.desk.answerClick({ channel, user: 'U0ADA', text: 'It is decided.' }));
+  await untilDone(rig, () => answer(rig, 'It is decided.'));
   await untilDone(rig, () => rig.desk.updateQuestion({ card: questionCard({ status: decided }) }));
   await untilDone(rig, () => rig.desk.showNotice(notice));
   await untilDone(rig, () => rig.desk.showNotice({ ...notice, lines: ['900 alerts'] }));

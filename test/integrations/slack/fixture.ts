@@ -10,6 +10,7 @@ import type {
   SuppressionDraft,
 } from '../../../core/card.ts';
 import type { CardGroup, GroupButton } from '../../../core/card-group.ts';
+import { type ClickReply, mostAnswers, type ReplyTo } from '../../../core/click-reply.ts';
 import type { Unanswered } from '../../../core/unanswered.ts';
 import { createSlackDesk, type SlackDesk, type SlackDeskOptions } from '../../../integrations/slack/desk.ts';
 import type { SlackIncident, SlackProposal, SlackRestraint } from '../../../integrations/slack/order-dialogs.ts';
@@ -88,6 +89,18 @@ export class MemoryCards implements CardStore {
   }
   async groupButton(buttonId: string): Promise<GroupButton | undefined> {
     return this.groupClicks.get(buttonId);
+  }
+  readonly replies = new Map<string, ClickReply & { readonly answers: number }>();
+  async saveReply(reply: ClickReply): Promise<void> {
+    this.replies.set(reply.click, { ...reply, answers: 0 });
+  }
+  async reply(click: string): Promise<ClickReply | undefined> {
+    const found = this.replies.get(click);
+    return found && found.answers < mostAnswers ? found : undefined;
+  }
+  async answered(click: string): Promise<void> {
+    const found = this.replies.get(click);
+    if (found) this.replies.set(click, { ...found, answers: found.answers + 1 });
   }
   readonly unanswered = new Map<string, Unanswered>();
   /** How often it was asked who is unanswered. */
@@ -359,6 +372,13 @@ export async function startRig(options: Partial<SlackDeskOptions> = {}, scopes?:
 /** The card posted with everybody's groups. */
 export function post(rig: Rig, card: QuestionCard = questionCard()): Promise<MessageRef> {
   return rig.desk.postQuestion({ card, groups: ['oncall', 'leads'], requester: 'playbook:contain-dropped-binary' });
+}
+
+/** Ada has clicked, and her incident says what became of it. */
+export async function answer(rig: Rig, text: string, to: Partial<ReplyTo> = {}, click = 'click-1'): Promise<void> {
+  const signature = `signature of ${click}`;
+  await rig.cards.saveReply({ click, signature, incident: incident.id, to: { channel, user: 'U0ADA', ...to }, at: Date.now() });
+  await rig.desk.answerClick({ incident, click, signature, text });
 }
 
 /** Waits for what happens after the click was acknowledged. */

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { MessageRef, QuestionCard } from '../../../core/card.ts';
 import { joinableForMs } from '../../../core/card-group.ts';
 import { RetryLaterError } from '../../../core/errors.ts';
-import { channel, post as postOnce, questionCard, type Rig, startRig, until } from './fixture.ts';
+import { answer, channel, post as postOnce, questionCard, type Rig, startRig, until } from './fixture.ts';
 import { cardOf, digestOf, nameOf } from './target-cards.ts';
 
 let rig: Rig;
@@ -213,14 +213,10 @@ test('each target has a menu of its own', async () => {
 });
 
 test('what became of each comes in one answer', async () => {
-  const whom = { channel, user: 'U0ADA' };
-  const answers = [1, 2, 3].map((number) =>
-    rig.desk.answerClick({
-      ...whom,
-      text: number === 2 ? 'An alert names you as the actor.' : 'Decided: “No”.',
-      together: { id: 'click-1', name: nameOf(number) },
-    }),
-  );
+  const answers = [1, 2, 3].map((number) => {
+    const text = number === 2 ? 'An alert names you as the actor.' : 'Decided: “No”.';
+    return answer(rig, text, { together: { id: 'click-1', name: nameOf(number) } }, `vote-${number}`);
+  });
   await Promise.all(answers);
   expect(rig.slack.ephemerals('U0ADA').map(({ text }) => text)).toEqual([
     '2 × Decided: “No”. (cart-001, cart-003) 1 × An alert names you as the actor. (cart-002)',

@@ -1,7 +1,19 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { FirebreakError, RetryLaterError } from '../../../core/errors.ts';
 import { createSlackDesk } from '../../../integrations/slack/desk.ts';
-import { appId, botToken, channel, incident, post, questionCard, type Rig, signingSecret, startRig, teamId } from './fixture.ts';
+import {
+  answer,
+  appId,
+  botToken,
+  channel,
+  incident,
+  post,
+  questionCard,
+  type Rig,
+  signingSecret,
+  startRig,
+  teamId,
+} from './fixture.ts';
 
 let rig: Rig;
 beforeEach(async () => {
@@ -219,7 +231,7 @@ describe('Slack’s faults', () => {
     await rig.stop();
     rig = await startRig();
     rig.slack.hang('chat.postEphemeral', 30_000);
-    await expect(rig.desk.answerClick({ channel, user: 'U0ADA', text: 'x' })).rejects.toMatchObject({
+    await expect(answer(rig, 'x')).rejects.toMatchObject({
       code: 'FB_ERR_UNAVAILABLE',
     });
   }, 25_000);

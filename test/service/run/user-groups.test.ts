@@ -53,7 +53,16 @@ async function follow(userGroup = 'S0ONCALL') {
 /** What somebody who clicks is told; undefined: their vote would be taken. */
 async function refusal(duty: OutsideDuty | undefined, slackUser: string, groups = ['oncall']): Promise<string | undefined> {
   const signer = { keyId: 'k', sign: async () => '' } as never;
-  const votes = createClickVotes({ roster, duty, signer, client: () => undefined, refused: () => {}, now: () => new Date(now) });
+  const replies = { remember: async () => undefined };
+  const votes = createClickVotes({
+    roster,
+    duty,
+    signer,
+    client: () => undefined,
+    replies,
+    refused: () => {},
+    now: () => new Date(now),
+  });
   const asked = { question: 'q', questionDigest: 'd', choice: 'keep', label: 'Keep it', groups, requester: 'engine' };
   const button = { buttonId: 'b', incident: { id: incident.id, run: incident.run }, ...asked };
   return (await votes.mayAnswer({ clickId: 'c', slackUser, button, channel })).refusal;
