@@ -1,4 +1,5 @@
 import { LogLevel, WebClient, type WebClientOptions } from '@slack/web-api';
+import { FirebreakError } from '../../core/errors.ts';
 import { slackFault } from './fault.ts';
 
 export interface SlackEndpoint {
@@ -12,12 +13,35 @@ export interface SlackEndpoint {
 export function slackClientOptions({ apiUrl, timeoutMs = 5_000 }: SlackEndpoint): WebClientOptions {
   return {
     ...(apiUrl === undefined ? {} : { slackApiUrl: apiUrl }),
+    fetch: fetchFrom(apiUrl),
     retryConfig: { retries: 0 },
     rejectRateLimitedCalls: true,
     timeout: timeoutMs,
     allowAbsoluteUrls: false,
     logLevel: LogLevel.ERROR,
     logger: silentLogger,
+  };
+}
+
+/** Slack's own, and Slack's for governments. */
+const slackDomains = ['slack.com', 'slack-gov.com'];
+
+/**
+ * A `fetch` that goes to Slack and nowhere else: the `response_url` of a click comes with the click, and is no reason to call whomever it names.
+ * Where another Slack is configured, that one only. No redirect is followed.
+ */
+export function fetchFrom(apiUrl: string | undefined): typeof fetch {
+  const mayGo = ({ protocol, host, hostname, origin }: URL): boolean =>
+    apiUrl === undefined
+      ? protocol === 'https:' &&
+        host === hostname &&
+        slackDomains.some((domain) => hostname === domain || hostname.endsWith(`.${domain}`))
+      : origin === new URL(apiUrl).origin;
+  return async (input, init) => {
+    const asked = input instanceof Request ? input.url : String(input);
+    const url = URL.canParse(asked) ? new URL(asked) : undefined;
+    if (!url || !mayGo(url)) throw new FirebreakError('FB_ERR_REFUSED', 'an address that is not Slack’s is not called');
+    return fetch(input, { ...init, redirect: 'error' });
   };
 }
 

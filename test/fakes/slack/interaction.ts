@@ -38,6 +38,8 @@ export interface Forgery {
   /** Sends a button that is (or is no longer) in no message, with this value. */
   readonly inventedValue?: string;
   readonly actionTs?: string;
+  /** Where the click says that it is to be answered. */
+  readonly responseUrl?: string;
   /** Of a dialog: another `private_metadata` than the one that the app gave it. */
   readonly privateMetadata?: string;
   /** Of a dialog: another view's id. */

@@ -96,7 +96,7 @@ export class Interactions {
       channel: { id: forge.channelId ?? message.channel, name: this.#world.channels.get(message.channel)?.name ?? 'unknown' },
       message: { ...messageObject(message, this.#world), ts: forge.messageTs ?? message.ts },
       state: { values: {} },
-      response_url: this.#responseUrl(message, user),
+      response_url: forge.responseUrl ?? this.#responseUrl(message, user),
       actions: forge.doubled === true ? [action, { ...action, action_ts: this.#world.nextTs() }] : [action],
     };
   }
