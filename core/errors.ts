@@ -84,6 +84,12 @@ export const errorCatalogue = {
     summary: 'The private key cannot be used',
     remedy: 'Name the file of your own Ed25519 private key (PEM) with --key; how one is made is in docs/operations.md.',
   },
+  FB_ERR_MESSAGE_REFUSED: {
+    retryable: false,
+    summary: 'What came over Temporal is not from whom it must be, or was made for something else',
+    remedy:
+      'Check that every process, the command line too, has the public keys of the others (`trust`, `desk.votePublicKeys`) and the same payload key; if they do, look who else can reach Temporal.',
+  },
   FB_ERR_NOT_CONFIRMED: {
     retryable: false,
     summary: 'It was not confirmed',

@@ -1,7 +1,8 @@
-import { ActivityFailure, ApplicationFailure, proxyActivities } from '@temporalio/workflow';
+import { ActivityFailure, ApplicationFailure } from '@temporalio/workflow';
 import type { ActionDeclaration, Pool } from '../core/action.ts';
 import { type ErrorCode, isErrorCode } from '../core/errors.ts';
 import type { CellActivities, DeskActivities, FollowUpActivities, IncidentSettings } from '../core/step.ts';
+import { trustedActivities } from './messages.ts';
 
 /** A step that did not come about, with the catalogue's code. Plain data: the playbook may look at it. */
 export class StepFailure extends Error {
@@ -35,13 +36,13 @@ function queueOf(settings: IncidentSettings, pool: Pool): string {
 export function stepActivities(settings: IncidentSettings, declaration: ActionDeclaration, priorityKey: number): CellActivities {
   const taskQueue = queueOf(settings, declaration.pool);
   const common = { taskQueue, heartbeatTimeout, retry: patient, priority: { priorityKey } } as const;
-  const plan = proxyActivities<CellActivities>({
+  const plan = trustedActivities<CellActivities>({
     ...common,
     startToCloseTimeout: declaration.timeouts.planMs,
     scheduleToCloseTimeout: '10m',
   });
   // An approved destructive step that cannot be done within the hour is no longer what people had in mind.
-  const apply = proxyActivities<CellActivities>({
+  const apply = trustedActivities<CellActivities>({
     ...common,
     startToCloseTimeout: declaration.timeouts.applyMs,
     // What only reads, or is over at once, must not keep people from being asked: while its store is down, the playbook goes on without it.
@@ -50,7 +51,7 @@ export function stepActivities(settings: IncidentSettings, declaration: ActionDe
       ? { scheduleToCloseTimeout: declaration.pool === 'desk' ? '24h' : Math.max(600_000, declaration.timeouts.applyMs) }
       : {}),
   });
-  const verify = proxyActivities<CellActivities>({
+  const verify = trustedActivities<CellActivities>({
     ...common,
     startToCloseTimeout: declaration.timeouts.verifyMs,
     scheduleToCloseTimeout: '15m',
@@ -73,7 +74,7 @@ export function stepActivities(settings: IncidentSettings, declaration: ActionDe
  * Nothing here is a local activity: in a workflow task that answers a query too (also an incident's first one), the result of a local one
  * can come to the workflow a task later than its marker says, and then the history does not replay (seen with SDK 1.24).
  */
-export const fastActivities = proxyActivities<Pick<CellActivities, 'applyStepNow' | 'verifyVote'>>({
+export const fastActivities = trustedActivities<Pick<CellActivities, 'applyStepNow' | 'verifyVote'>>({
   startToCloseTimeout: '2s',
   scheduleToCloseTimeout: '5s',
   retry: { maximumAttempts: 1 },
@@ -82,7 +83,7 @@ export const fastActivities = proxyActivities<Pick<CellActivities, 'applyStepNow
 
 /** The check of a vote, before all other work. */
 export function voteActivities(settings: IncidentSettings): Pick<CellActivities, 'verifyVote'> {
-  return proxyActivities<Pick<CellActivities, 'verifyVote'>>({
+  return trustedActivities<Pick<CellActivities, 'verifyVote'>>({
     taskQueue: settings.queues.cell,
     startToCloseTimeout: '5s',
     scheduleToCloseTimeout: '1m',
@@ -93,7 +94,7 @@ export function voteActivities(settings: IncidentSettings): Pick<CellActivities,
 
 /** Who may answer: a card waits for it for a moment, and does without where the cell is not there. */
 export function answererActivities(settings: IncidentSettings): Pick<CellActivities, 'answerersTo'> {
-  return proxyActivities<Pick<CellActivities, 'answerersTo'>>({
+  return trustedActivities<Pick<CellActivities, 'answerersTo'>>({
     taskQueue: settings.queues.cell,
     startToCloseTimeout: '2s',
     scheduleToCloseTimeout: '3s',
@@ -104,7 +105,7 @@ export function answererActivities(settings: IncidentSettings): Pick<CellActivit
 
 /** Like the check of a vote. */
 export function remarkActivities(settings: IncidentSettings): Pick<CellActivities, 'verifyRemark'> {
-  return proxyActivities<Pick<CellActivities, 'verifyRemark'>>({
+  return trustedActivities<Pick<CellActivities, 'verifyRemark'>>({
     taskQueue: settings.queues.cell,
     startToCloseTimeout: '5s',
     scheduleToCloseTimeout: '1m',
@@ -128,11 +129,11 @@ export function deskActivities(settings: { readonly queues: Pick<IncidentSetting
     heartbeatTimeout: deskHeartbeatTimeout,
     retry: { initialInterval: '500ms', backoffCoefficient: 2, maximumInterval: '30s' },
   } as const;
-  const lasting = proxyActivities<DeskActivities>(common);
+  const lasting = trustedActivities<DeskActivities>(common);
   // Nobody waits for the answer to a click for longer, and a page of yesterday helps nobody: an incident must not stay open for them.
-  const { answerClick } = proxyActivities<DeskActivities>({ ...common, scheduleToCloseTimeout: '10m' });
-  const { postInThread } = proxyActivities<DeskActivities>({ ...common, scheduleToCloseTimeout: '24h' });
-  const { showNotice } = proxyActivities<DeskActivities>({ ...common, scheduleToCloseTimeout: '10m' });
+  const { answerClick } = trustedActivities<DeskActivities>({ ...common, scheduleToCloseTimeout: '10m' });
+  const { postInThread } = trustedActivities<DeskActivities>({ ...common, scheduleToCloseTimeout: '24h' });
+  const { showNotice } = trustedActivities<DeskActivities>({ ...common, scheduleToCloseTimeout: '10m' });
   return {
     postQuestion: lasting.postQuestion,
     updateQuestion: lasting.updateQuestion,
@@ -157,15 +158,15 @@ export function followUpActivities(settings: { readonly queues: Pick<IncidentSet
     heartbeatTimeout: deskHeartbeatTimeout,
     retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '5m' },
   } as const;
-  const { updateTicket, endPage } = proxyActivities<FollowUpActivities>({ ...common, scheduleToCloseTimeout: '24h' });
-  const { callPeople } = proxyActivities<FollowUpActivities>({
+  const { updateTicket, endPage } = trustedActivities<FollowUpActivities>({ ...common, scheduleToCloseTimeout: '24h' });
+  const { callPeople } = trustedActivities<FollowUpActivities>({
     ...common,
     startToCloseTimeout: '15s',
     scheduleToCloseTimeout: '2h',
     retry: { ...common.retry, maximumInterval: '30s' },
     priority: { priorityKey: 1 },
   });
-  const brief = proxyActivities<FollowUpActivities>({ ...common, scheduleToCloseTimeout: '10m' });
+  const brief = trustedActivities<FollowUpActivities>({ ...common, scheduleToCloseTimeout: '10m' });
   const { ticketNews } = brief;
   return {
     patient: { updateTicket, endPage, callPeople, ticketNews },

@@ -4,7 +4,6 @@ import {
   defineQuery,
   defineSignal,
   makeContinueAsNewFunc,
-  proxyActivities,
   setHandler,
   workflowInfo,
 } from '@temporalio/workflow';
@@ -13,6 +12,7 @@ import { deskActivities } from './calls.ts';
 import { type Arrived, type Checks, Decisions } from './control-decisions.ts';
 import { EvidenceOrders } from './control-evidence.ts';
 import { ControlModel } from './control-model.ts';
+import { onRefusedMessages, recordRefused, trustedActivities } from './messages.ts';
 import { Outbox } from './outbox.ts';
 import { StormNotices } from './storm-notices.ts';
 
@@ -31,12 +31,16 @@ const mostWaiting = 500;
 
 /** Pure checks in the cell; roster and keys are there. */
 function checksBy({ queues }: ControlInput): Checks {
-  return proxyActivities<Checks>({ taskQueue: queues.cell, startToCloseTimeout: '5s', scheduleToCloseTimeout: '10m' });
+  return trustedActivities<Checks>({ taskQueue: queues.cell, startToCloseTimeout: '5s', scheduleToCloseTimeout: '10m' });
 }
 
 /** They read and write the evidence store, whose answers may take a while. */
 function keepersBy({ queues }: ControlInput): EvidenceActivities {
-  return proxyActivities<EvidenceActivities>({ taskQueue: queues.cell, startToCloseTimeout: '2m', scheduleToCloseTimeout: '5m' });
+  return trustedActivities<EvidenceActivities>({
+    taskQueue: queues.cell,
+    startToCloseTimeout: '2m',
+    scheduleToCloseTimeout: '5m',
+  });
 }
 
 /**
@@ -69,6 +73,7 @@ export async function control(input: ControlInput): Promise<never> {
   setHandler(stormSignal, (report) => storms.hear(report));
   const snapshot = (): ControlState => ({ ...model.snapshot(), ...(storms.storm && { storm: storms.storm }) });
   setHandler(stateQuery, snapshot);
+  onRefusedMessages((refused) => recordRefused(model, refused));
 
   const decisions = new Decisions(model, desk, checksBy(input));
   const evidence = new EvidenceOrders(model, keepersBy(input));

@@ -18,6 +18,7 @@ import { ContainmentChecks } from './containment-checks.ts';
 import { declarationOf } from './declarations.ts';
 import { FollowUp } from './follow-up.ts';
 import { Leases } from './leases.ts';
+import { onRefusedMessages, recordRefused } from './messages.ts';
 import { IncidentModel } from './model.ts';
 import { Questions } from './questions.ts';
 import { Remarks } from './remarks.ts';
@@ -56,6 +57,7 @@ export async function incident(input: IncidentInput): Promise<IncidentState> {
   setHandler(ticketNewsSignal, () => followUp.nudge());
   setHandler(voteSignal, (vote) => votes.receive(vote));
   setHandler(stateQuery, () => model.snapshot());
+  onRefusedMessages((refused) => recordRefused(model, refused));
 
   if (!input.carried) join(input.start.batch);
   void model.outbox.run();

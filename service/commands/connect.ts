@@ -7,8 +7,9 @@ import type { IncidentState } from '../../core/incident-state.ts';
 import { controlIdOf } from '../../core/suppression.ts';
 import { type Config, loadConfig } from '../config/load.ts';
 import { resolveSecrets } from '../config/secrets.ts';
-import { dataConverter } from '../temporal/codec.ts';
+import { openTrust } from '../run/trust.ts';
 import { grpc, grpcCode, isCatchingUp } from '../temporal/grpc-status.ts';
+import { createSpeaker, resultOf } from '../temporal/speaker.ts';
 import { printable } from './output.ts';
 
 const callMs = 10_000;
@@ -42,7 +43,9 @@ export async function connect({ config: path }: { readonly config: string }): Pr
   const connection = await Connection.connect({ address, connectTimeout: 5_000 }).catch(() => {
     throw new FirebreakError('FB_ERR_UNAVAILABLE', `Temporal does not answer at ${address}`);
   });
-  const client = new Client({ connection, namespace, dataConverter: dataConverter({ keys: codecKeys, namespace }) });
+  // Nobody's key: what people say at the command line they sign with their own.
+  const { dataConverter, client: interceptor } = createSpeaker({ keys: codecKeys, namespace, trust: openTrust(config, 'cli') });
+  const client = new Client({ connection, namespace, dataConverter, interceptors: { workflow: [interceptor] } });
   return { config, client, onCatchingUp: sayCatchingUp, close: () => connection.close() };
 }
 
@@ -118,8 +121,7 @@ export async function incidentState(session: Session, name: IncidentName): Promi
     const state = await asked(session, name.id, async () => {
       const { status } = await handle.describe();
       if (status.name !== 'COMPLETED') return handle.query<IncidentState>(incidentNames.stateQuery);
-      const ended: IncidentState = await handle.result();
-      return ended;
+      return resultOf<IncidentState>(handle);
     });
     // What people decide on is about what they have named, or about nothing.
     if (state.incident.id !== name.id)
@@ -141,6 +143,7 @@ export async function controlState(session: Session): Promise<ControlState> {
   try {
     return await asked(session, about, () => handle.query<ControlState>(controlNames.stateQuery));
   } catch (error) {
+    if (error instanceof FirebreakError) throw error;
     if (isCatchingUp(error)) throw stillCatchingUp(about);
     throw new FirebreakError(
       'FB_ERR_UNAVAILABLE',

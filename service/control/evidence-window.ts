@@ -6,6 +6,7 @@ import { FirebreakError } from '../../core/errors.ts';
 import { incidentNames } from '../../core/incident.ts';
 import type { IncidentState } from '../../core/incident-state.ts';
 import { controlIdOf } from '../../core/suppression.ts';
+import { resultOf } from '../temporal/speaker.ts';
 
 const callMs = 10_000;
 const lookEveryMs = 3_600_000;
@@ -46,7 +47,7 @@ async function actorsOf(
       const { status } = await handle.describe();
       // The result is the last run's, through all that went on as new.
       const hasEnded = status.name === 'COMPLETED' || status.name === 'CONTINUED_AS_NEW';
-      const state: IncidentState = hasEnded ? await handle.result() : await handle.query(incidentNames.stateQuery);
+      const state: IncidentState = hasEnded ? await resultOf(handle) : await handle.query(incidentNames.stateQuery);
       return state.actors ?? [];
     });
   } catch (error) {

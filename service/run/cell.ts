@@ -170,6 +170,7 @@ async function work(options: {
 }): Promise<void> {
   const { parts, activities, control, gateway, headStarts, hold, temporal, stopping } = options;
   const { config, queues, build, maxCachedWorkflows, runWorker, log } = parts;
+  const { cluster } = config;
   const { base, client } = temporal;
   const deployment = deploymentName(config.cluster);
   const start = async (which: WorkflowBuild, on: WorkerBase): Promise<void> =>
@@ -197,9 +198,8 @@ async function work(options: {
     }
   };
   await becomeCurrent();
-  if (isCurrent && !(await warmUp({ client, taskQueue: queues.cell })))
+  if (isCurrent && !(await warmUp({ client, cluster, taskQueue: queues.cell })))
     log.warn({}, 'the first containment after this start may take a second longer');
-  const { cluster } = config;
   control.storms.open(client);
   control.evidence.open(client);
   void followControl({

@@ -1,5 +1,6 @@
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import type { Client } from '@temporalio/client';
 import type { Worker } from '@temporalio/worker';
 import { ContainmentFirst } from '../../activities/containment-first.ts';
 import { OwnSteps } from '../../activities/own-steps.ts';
@@ -10,8 +11,7 @@ import type { Config, Environment } from '../config/load.ts';
 import { type Role, resolveSecrets } from '../config/secrets.ts';
 import { followRestraints } from '../control/follow.ts';
 import type { WorkflowBuild } from '../temporal/bundle.ts';
-import { dataConverter } from '../temporal/codec.ts';
-import { openTemporalLink, type TemporalConnected } from '../temporal/link.ts';
+import { openTemporalLink } from '../temporal/link.ts';
 import { installRuntime } from '../temporal/runtime.ts';
 import { createActivityWorker, queuesOf } from '../temporal/workers.ts';
 import { startCell } from './cell.ts';
@@ -25,6 +25,7 @@ import { ensureKeys } from './keys.ts';
 import type { Logger } from './log.ts';
 import { RightsWatch } from './rights-watch.ts';
 import { rotationVault } from './rotation.ts';
+import { openSpeakers, RefusedCalls } from './speakers.ts';
 import { listenForStatus } from './status-server.ts';
 import { keepVaultToken } from './vault-token.ts';
 
@@ -61,10 +62,15 @@ export async function startFirebreak(options: RunOptions): Promise<RunningFirebr
   // Before the first connection, which would make one.
   installRuntime({ log, answers: () => link.answers() });
   const { address, namespace } = config.temporal;
+  const refused = new RefusedCalls(log);
+  const speakers = await openSpeakers({ config, secrets, roles, refused, log });
+  const asRole = (role: Role) => {
+    const speaker = speakers.get(role);
+    return speaker && link.as(speaker);
+  };
   const link = openTemporalLink({
     address,
     namespace,
-    dataConverter: dataConverter({ keys: secrets.codecKeys, namespace }),
     identity: `firebreak@${hostname()}/${process.pid}`,
     onWaiting: (reason, { forSeconds }) =>
       log.error({ reason, forSeconds }, 'waiting for Temporal: alerts are taken and kept, and sent when it is there'),
@@ -74,7 +80,7 @@ export async function startFirebreak(options: RunOptions): Promise<RunningFirebr
   const first = new ContainmentFirst();
 
   const desk = has('desk')
-    ? await startDesk({ config, secrets, client: link.client, taskQueue: queues.desk, first, log })
+    ? await startDesk({ config, secrets, client: () => asRole('desk')?.client, taskQueue: queues.desk, first, log })
     : undefined;
   if (desk) log.info({ url: desk.url }, 'the desk is open');
   const needsCluster = has('cell') || has('secrets') || has('forensics');
@@ -88,7 +94,9 @@ export async function startFirebreak(options: RunOptions): Promise<RunningFirebr
   let isAtWork = false;
   const at = config.status?.listen;
   const status =
-    rights && at && (await listening('status.listen', at, () => listenForStatus({ ...at, rights, isAtWork: () => isAtWork })));
+    rights &&
+    at &&
+    (await listening('status.listen', at, () => listenForStatus({ ...at, rights, refused, isAtWork: () => isAtWork })));
   if (has('cell') || has('forensics')) {
     void sweepEvidence({ store: await openEvidenceStore({ config, secrets }), log, signal: stopping.signal });
     void renewVaultToken({ config, secrets, log, signal: stopping.signal });
@@ -120,25 +128,27 @@ export async function startFirebreak(options: RunOptions): Promise<RunningFirebr
       : undefined;
   if (cell) log.info({ url: cell.url, build: build.id }, 'the intake is open');
 
-  const followOwnRestraints = async (client: TemporalConnected['client'], pool: Role) => {
+  const followOwnRestraints = async (client: Client, pool: Role) => {
     const { restraints, signIns } = await openRestraints({ config, pool, log });
     void followRestraints({ client, cluster: config.cluster, restraints, signIns, signal: stopping.signal });
     return (step: Restrainable) => restraints.on(step);
   };
 
   const atWork = (async () => {
-    const temporal = await link.connected;
-    if (!temporal) return;
-    const { base } = temporal;
+    if (!(await link.connected)) return;
     // The desk first: what an incident wants to say is heard from its first moment on.
-    if (desk) runWorker(await desk.createWorker(base));
+    const temporalOfDesk = asRole('desk');
+    if (desk && temporalOfDesk) runWorker(await desk.createWorker(temporalOfDesk.base));
     for (const [role, createPool] of pools) {
-      if (!cluster || !has(role)) continue;
-      const restraintOn = cell?.restraintOn ?? (await followOwnRestraints(temporal.client, role));
+      const temporal = asRole(role);
+      if (!cluster || !temporal || !has(role)) continue;
+      const { base, client } = temporal;
+      const restraintOn = cell?.restraintOn ?? (await followOwnRestraints(client, role));
       const activities = await createPool({ config, secrets, cluster, steps, restraintOn, knowledge, log, atEnd });
       runWorker(await createActivityWorker({ ...base, taskQueue: queues[role], role, activities, concurrency: 10 }));
     }
-    await cell?.work(temporal);
+    const temporalOfCell = asRole('cell');
+    if (temporalOfCell) await cell?.work(temporalOfCell);
     isAtWork = true;
     log.info({ address }, 'at work: connected to Temporal');
   })();
@@ -153,7 +163,7 @@ export async function startFirebreak(options: RunOptions): Promise<RunningFirebr
       isAtWork = false;
       // The intake closes first and hands over what it took; then the workers finish what they began.
       await cell?.stop();
-      const closed = link.client() === undefined ? link.close() : undefined;
+      const closed = !link.isThere() ? link.close() : undefined;
       await Promise.allSettled([atWork]);
       await workers.stop();
       await Promise.all(closing.map((close) => close()));

@@ -3,6 +3,7 @@ import { Gauge, Registry } from 'prom-client';
 import { gaugeMissingRights, lacking } from '../rbac/missing-report.ts';
 import { answerMetrics, answerOf, listenAt } from './plain-door.ts';
 import type { RightsWatch } from './rights-watch.ts';
+import type { RefusedCalls } from './speakers.ts';
 
 /** Why the pools of this process cannot do all that they are there for; undefined when they can. */
 function whyNotReady(rights: RightsWatch, isAtWork: boolean): string | undefined {
@@ -22,9 +23,10 @@ export function listenForStatus(options: {
   readonly host: string;
   readonly port: number;
   readonly rights: RightsWatch;
+  readonly refused: RefusedCalls;
   readonly isAtWork: () => boolean;
 }): Promise<Server> {
-  const { host, port, rights, isAtWork } = options;
+  const { host, port, rights, refused, isAtWork } = options;
   const registry = new Registry();
   const registers = [registry];
   new Gauge({
@@ -33,6 +35,15 @@ export function listenForStatus(options: {
     registers,
     collect() {
       this.set(isAtWork() ? 1 : 0);
+    },
+  });
+  new Gauge({
+    name: 'firebreak_refused_calls',
+    help: 'Calls over Temporal since the start that were refused: nobody who is trusted has signed them, or for something else',
+    labelNames: ['activity', 'why'],
+    registers,
+    collect() {
+      for (const { activity, why, times } of refused.all()) this.set({ activity, why }, times);
     },
   });
   gaugeMissingRights(() => rights.missing(), registers);

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { extname, join } from 'node:path';
 import { bundleWorkflowCode } from '@temporalio/worker';
 import { failureConverterPath } from './codec.ts';
 import { withLoopBudget } from './loop-budget.ts';
@@ -23,6 +23,9 @@ function withEmptySourceMap(code: string): string {
   return `${bare}\n//# sourceMappingURL=data:application/json;base64,${emptySourceMap}\n`;
 }
 
+/** What makes every payload of a workflow a message, and takes nothing else. */
+const messagesPath = join(import.meta.dirname, '..', '..', 'workflows', `messages${extname(import.meta.filename)}`);
+
 /** Bundles the workflows so that the result depends on their source only, not on where it lies. Takes some seconds. */
 export async function bundleWorkflows(options: {
   readonly workflowsPath: string;
@@ -30,6 +33,7 @@ export async function bundleWorkflows(options: {
 }): Promise<WorkflowBuild> {
   const { code } = await bundleWorkflowCode({
     workflowsPath: options.workflowsPath,
+    workflowInterceptorModules: [messagesPath],
     failureConverterPath,
     logger: { log: noLog, trace: noLog, debug: noLog, info: noLog, warn: noLog, error: noLog },
     webpackConfigHook: (config) => ({

@@ -1,43 +1,70 @@
 import { fileURLToPath } from 'node:url';
 import type { DataConverter, Payload, PayloadCodec, SerializationContext } from '@temporalio/common';
 import proto from '@temporalio/proto';
+import type { Received, Unreadable } from '../../core/message.ts';
+import type { Sender, Trust } from '../../core/sender.ts';
+import type { Signer } from '../../core/signing.ts';
 import { type Box, type BoxKey, createBox } from '../../integrations/crypto-box/box.ts';
 
 const { Payload: PayloadMessage } = proto.temporal.api.common.v1;
 const encoding = 'binary/encrypted';
+const json = 'json/plain';
 
 /** For `bundleWorkflowCode({ failureConverterPath })` as well: the workflow sandbox converts its own failures. */
 export const failureConverterPath = fileURLToPath(new URL('./failure-converter.cjs', import.meta.url));
 
+export interface CodecOptions {
+  /** The first key encrypts, all of them decrypt. */
+  readonly keys: readonly BoxKey[];
+  readonly namespace: string;
+  /** Who this process is. Absent for the command line, whose people sign what they say themselves. */
+  readonly signer?: Signer | undefined;
+  /** Whom it believes. */
+  readonly trust: Trust;
+}
+
 /**
- * How everything that Firebreak gives to Temporal is encrypted: arguments, results, signals, queries, memos, and the messages and
+ * How everything that Firebreak gives to Temporal is signed and encrypted: arguments, results, signals, queries, memos, and the messages and
  * stacks of failures. Give it to every client, worker and replay of the namespace.
  * Not encrypted, whatever a codec does: workflow ids, search attributes, the names of activities, signals and queries.
- * @throws FB_ERR_CONFIG_INVALID for an unusable key ring (the first key encrypts, all of them decrypt).
+ * @throws FB_ERR_CONFIG_INVALID for an unusable key ring.
  */
-export function dataConverter(options: { readonly keys: readonly BoxKey[]; readonly namespace: string }): DataConverter {
+export function dataConverter(options: CodecOptions): DataConverter {
   return { failureConverterPath, payloadCodecs: [createPayloadCodec(options)] };
 }
 
 /**
- * AES-256-GCM, bound to the namespace and, where the SDK says which, to the workflow: a payload that is moved to another workflow
- * does not open. The workflow's id stands in the metadata, so that a codec endpoint, which is told no workflow, can open it too.
- * A payload that is not encrypted passes: what Temporal's own tools send must not stop an incident, and nothing rests on
- * a payload being encrypted (votes are signed).
+ * AES-256-GCM, bound to the namespace and, where the SDK says which, to the workflow; inside of it an Ed25519 signature of whoever sends. The
+ * key of the encryption keeps things secret, and many hold it; who said something is known by the signature alone.
+ *
+ * What comes out is no payload but what is known of it (`Received`): from whom it is, and its value or why there is none. Decoding never throws:
+ * in a workflow's worker, an error would have the task done again for ever, and so one signal with rubbish in it would stop an incident.
  */
-export function createPayloadCodec({
-  keys,
-  namespace,
-}: {
-  readonly keys: readonly BoxKey[];
-  readonly namespace: string;
-}): PayloadCodec {
+export function createPayloadCodec({ keys, namespace, signer, trust }: CodecOptions): PayloadCodec {
   const box = createBox({ keys });
   return {
-    encode: async (payloads, context) =>
-      payloads.map((payload) => encrypted({ payload, box, namespace, workflow: context?.workflowId })),
-    decode: async (payloads, context) => payloads.map((payload) => decrypted({ payload, box, namespace, context })),
+    encode: (payloads, context) =>
+      Promise.all(
+        payloads.map(async (payload) =>
+          encrypted({ payload: await signed(payload, signer, namespace), box, namespace, workflow: context?.workflowId }),
+        ),
+      ),
+    decode: async (payloads, context) =>
+      payloads.map((payload) => asPayload(received({ payload, box, namespace, context, trust }))),
   };
+}
+
+/** What a signature is over: no signature for one purpose is ever taken for another. */
+function signedBytes(payload: Payload, namespace: string): Uint8Array {
+  const head = `firebreak.message.v1\n${JSON.stringify([namespace, textOf(payload, 'encoding')])}\n`;
+  return Buffer.concat([Buffer.from(head), payload.data ?? new Uint8Array()]);
+}
+
+async function signed(payload: Payload, signer: Signer | undefined, namespace: string): Promise<Payload> {
+  if (!signer) return payload;
+  const signature = await signer.sign(signedBytes(payload, namespace));
+  const by = { 'signer-key-id': Buffer.from(signer.keyId), signature: Buffer.from(signature) };
+  return { ...payload, metadata: { ...payload.metadata, ...by } };
 }
 
 function encrypted({
@@ -62,23 +89,63 @@ function encrypted({
   };
 }
 
-function decrypted({
+/** The value as the JSON that it is, unparsed; absent for `undefined`. */
+type Opened = { readonly from: Sender | null; readonly json?: Uint8Array } | { readonly unreadable: Unreadable };
+
+function received({
   payload,
   box,
   namespace,
   context,
+  trust,
 }: {
   readonly payload: Payload;
   readonly box: Box;
   readonly namespace: string;
   readonly context: SerializationContext | undefined;
-}): Payload {
-  if (textOf(payload, 'encoding') !== encoding) return payload;
-  const sealedFor = textOf(payload, 'encryption-workflow');
-  // Sealed without a workflow (the SDK named none): then the namespace is all that it is bound to.
-  const workflow = sealedFor === '' ? '' : (context?.workflowId ?? sealedFor);
-  const message = PayloadMessage.decode(box.open(payload.data ?? new Uint8Array(), boundTo(namespace, workflow)));
-  return { metadata: message.metadata, data: message.data };
+  readonly trust: Trust;
+}): Opened {
+  if (textOf(payload, 'encoding') !== encoding) return { unreadable: 'not-sealed' };
+  let inner: Payload;
+  try {
+    const sealedFor = textOf(payload, 'encryption-workflow');
+    // Sealed without a workflow (the SDK named none): then the namespace is all that it is bound to.
+    const workflow = sealedFor === '' ? '' : (context?.workflowId ?? sealedFor);
+    inner = PayloadMessage.decode(box.open(payload.data ?? new Uint8Array(), boundTo(namespace, workflow)));
+  } catch {
+    return { unreadable: 'unopenable' };
+  }
+  const from =
+    trust.senderOf({
+      keyId: textOf(inner, 'signer-key-id'),
+      bytes: signedBytes(inner, namespace),
+      signature: textOf(inner, 'signature'),
+    }) ?? null;
+  if (textOf(inner, 'encoding') !== json) return { from };
+  const text = inner.data ?? new Uint8Array();
+  // What a trusted process has signed its own converter has written.
+  return from || isJson(text) ? { from, json: text } : { unreadable: 'no-json' };
+}
+
+function isJson(text: Uint8Array): boolean {
+  try {
+    JSON.parse(Buffer.from(text).toString());
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Put together from JSON and JSON: a value of megabytes is not parsed and written again. */
+function asPayload(opened: Opened): Payload {
+  const metadata = { encoding: Buffer.from(json) };
+  if ('unreadable' in opened) {
+    const { unreadable } = opened;
+    return { metadata, data: Buffer.from(JSON.stringify({ from: null, unreadable, value: null } satisfies Received)) };
+  }
+  const { from, json: value = Buffer.from('null') } = opened;
+  const head = Buffer.from(`{"from":${JSON.stringify(from)},"value":`);
+  return { metadata, data: Buffer.concat([head, value, Buffer.from('}')]) };
 }
 
 function boundTo(namespace: string, workflow: string): string {

@@ -1,10 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from '@temporalio/client';
-import type { DataConverter } from '@temporalio/common';
 import { NativeConnection } from '@temporalio/worker';
 import { RepeatedTrouble, type TroubleSoFar } from './repeated-trouble.ts';
+import type { Speaker } from './speaker.ts';
 import type { WorkerBase } from './workers.ts';
 
+/** The connection as one role has it: it speaks with that role's key. */
 export interface TemporalConnected {
   readonly base: WorkerBase;
   readonly client: Client;
@@ -18,9 +19,11 @@ export interface TemporalConnected {
 /** The way to Temporal, which may not be there yet: what can be done without it is done meanwhile. */
 export interface TemporalLink {
   /** Undefined until Temporal has answered for the first time. */
-  client(): Client | undefined;
-  /** Undefined when the link was closed before Temporal answered. Never rejects. */
-  readonly connected: Promise<TemporalConnected | undefined>;
+  as(speaker: Speaker): TemporalConnected | undefined;
+  /** Whether Temporal has answered since the link was opened. */
+  isThere(): boolean;
+  /** False when the link was closed before Temporal answered. Never rejects. */
+  readonly connected: Promise<boolean>;
   /** Whether it answers right now. Never rejects. */
   answers(): Promise<boolean>;
   close(): Promise<void>;
@@ -29,45 +32,58 @@ export interface TemporalLink {
 export interface TemporalLinkOptions {
   readonly address: string;
   readonly namespace: string;
-  readonly dataConverter: DataConverter;
   readonly identity: string;
   /** Called for the first failure, and then at growing distances. */
   readonly onWaiting: (reason: string, soFar: TroubleSoFar) => void;
 }
-
-type Answer = Pick<TemporalConnected, 'base' | 'client'>;
 
 const answerWithinMs = 5_000;
 const retryMs = 500;
 
 /** Connects as soon as Temporal serves the namespace, however long that takes. One connection for client and workers: only so is a start eager. */
 export function openTemporalLink(options: TemporalLinkOptions): TemporalLink {
+  const { address, namespace, identity } = options;
   const closing = new AbortController();
-  let found: TemporalConnected | undefined;
+  let found: NativeConnection | undefined;
   const others: NativeConnection[] = [];
-  const connected = waitForTemporal(options, closing.signal).then((answer) => {
-    if (!answer) return undefined;
-    const apart = async (): Promise<WorkerBase> => {
-      const connection = await NativeConnection.connect({ address: options.address });
-      others.push(connection);
-      return { ...answer.base, connection };
-    };
-    found = { ...answer, apart };
-    return found;
+  const known = new Map<Speaker, TemporalConnected>();
+  const connected = waitForTemporal(options, closing.signal).then((connection) => {
+    found = connection;
+    return found !== undefined;
   });
+  const spokenBy = (connection: NativeConnection, speaker: Speaker): TemporalConnected => {
+    const base = { connection, namespace, speaker, identity };
+    const { dataConverter } = speaker;
+    return {
+      base,
+      client: new Client({ connection, namespace, dataConverter, identity, interceptors: { workflow: [speaker.client] } }),
+      apart: async () => {
+        const another = await NativeConnection.connect({ address });
+        others.push(another);
+        return { ...base, connection: another };
+      },
+    };
+  };
   return {
-    client: () => found?.client,
+    as: (speaker) => {
+      if (!found) return undefined;
+      const as = known.get(speaker) ?? spokenBy(found, speaker);
+      known.set(speaker, as);
+      return as;
+    },
+    isThere: () => found !== undefined,
     connected,
-    answers: async () => found !== undefined && (await serves(found.base.connection, options.namespace)),
+    answers: async () => found !== undefined && (await serves(found, namespace)),
     close: async () => {
       closing.abort();
-      await (await connected)?.base.connection.close();
+      await connected;
+      await found?.close();
       for (const connection of others) await connection.close();
     },
   };
 }
 
-async function waitForTemporal(options: TemporalLinkOptions, closing: AbortSignal): Promise<Answer | undefined> {
+async function waitForTemporal(options: TemporalLinkOptions, closing: AbortSignal): Promise<NativeConnection | undefined> {
   const trouble = new RepeatedTrouble();
   while (!closing.aborted) {
     const answer = await tryOnce(options);
@@ -80,7 +96,7 @@ async function waitForTemporal(options: TemporalLinkOptions, closing: AbortSigna
 }
 
 /** The port opens before the namespace is there, and a worker of a namespace that is not there ends for good: so it is asked for. */
-async function tryOnce({ address, namespace, dataConverter, identity }: TemporalLinkOptions): Promise<Answer | string> {
+async function tryOnce({ address, namespace }: TemporalLinkOptions): Promise<NativeConnection | string> {
   let connection: NativeConnection;
   try {
     connection = await NativeConnection.connect({ address });
@@ -91,10 +107,7 @@ async function tryOnce({ address, namespace, dataConverter, identity }: Temporal
     await connection.close();
     return `Temporal at ${address} does not serve the namespace ${namespace}`;
   }
-  return {
-    base: { connection, namespace, dataConverter, identity },
-    client: new Client({ connection, namespace, dataConverter, identity }),
-  };
+  return connection;
 }
 
 async function serves(connection: NativeConnection, namespace: string): Promise<boolean> {

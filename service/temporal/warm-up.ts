@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Client } from '@temporalio/client';
+import { warmUpName } from '../../core/message-table.ts';
 
 const rounds = 3;
 const withinMs = 10_000;
@@ -8,11 +9,19 @@ const withinMs = 10_000;
  * Runs the `warmUp` workflow as the intake starts incidents, so that the first alert after a start is contained as fast as the next.
  * Returns false when it did not come about in time: the first alert is then slower, nothing else.
  */
-export async function warmUp({ client, taskQueue }: { readonly client: Client; readonly taskQueue: string }): Promise<boolean> {
+export async function warmUp({
+  client,
+  cluster,
+  taskQueue,
+}: {
+  readonly client: Client;
+  readonly cluster: string;
+  readonly taskQueue: string;
+}): Promise<boolean> {
   try {
     for (let round = 0; round < rounds; round += 1) {
-      await client.workflow.execute('warmUp', {
-        workflowId: `warm-up/${randomUUID()}`,
+      await client.workflow.execute(warmUpName, {
+        workflowId: `warm-up/${cluster}/${randomUUID()}`,
         taskQueue,
         requestEagerStart: true,
         workflowTaskTimeout: '3s',

@@ -1,12 +1,12 @@
-import type { DataConverter } from '@temporalio/common';
 import { type NativeConnection, Worker } from '@temporalio/worker';
 import type { CellActivities, DeskActivities } from '../../core/step.ts';
 import type { WorkflowBuild } from './bundle.ts';
+import type { Speaker } from './speaker.ts';
 
 export interface WorkerBase {
   readonly connection: NativeConnection;
   readonly namespace: string;
-  readonly dataConverter: DataConverter;
+  readonly speaker: Speaker;
   readonly identity: string;
 }
 
@@ -37,12 +37,12 @@ export function createCellWorker(
     readonly maxCachedWorkflows: number;
   },
 ): Promise<Worker> {
-  const { connection, namespace, dataConverter, identity, taskQueue, build, deployment, activities, maxCachedWorkflows } =
-    options;
+  const { connection, namespace, speaker, identity, taskQueue, build, deployment, activities, maxCachedWorkflows } = options;
   return Worker.create({
     connection,
     namespace,
-    dataConverter,
+    dataConverter: speaker.dataConverter,
+    interceptors: { activity: [speaker.activities] },
     identity: `${identity}/cell/${build.id}`,
     taskQueue,
     workflowBundle: { codePath: build.path },
@@ -75,11 +75,12 @@ export function createActivityWorker(
     readonly concurrency: number;
   },
 ): Promise<Worker> {
-  const { connection, namespace, dataConverter, identity, taskQueue, role, activities, concurrency } = options;
+  const { connection, namespace, speaker, identity, taskQueue, role, activities, concurrency } = options;
   return Worker.create({
     connection,
     namespace,
-    dataConverter,
+    dataConverter: speaker.dataConverter,
+    interceptors: { activity: [speaker.activities] },
     identity: `${identity}/${role}`,
     taskQueue,
     activities: { ...activities },

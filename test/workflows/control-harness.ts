@@ -24,6 +24,7 @@ import type { Beliefs } from '../../core/suppression-check.ts';
 import { checkVote, type VoteKeys } from '../../core/vote-check.ts';
 import { eventually } from '../eventually.ts';
 import { bundlePath } from './harness.ts';
+import { testSpeaker, workerOptions } from './speakers.ts';
 import { startTimeSkipping } from './time-skipping.ts';
 
 export const dayMs = 86_400_000;
@@ -214,6 +215,7 @@ export async function startControlLab(
     connection: env.nativeConnection,
     taskQueue: 'lab',
     workflowBundle: { codePath: await bundlePath() },
+    ...workerOptions(testSpeaker()),
     activities: {
       ...createControlActivities({
         beliefs: () => ({ ...beliefsAt(now), roster: asked, ...(noSignIn && { stepUp: noSignIn }) }),

@@ -2,6 +2,7 @@ import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { Client } from '@temporalio/client';
 import { createFollowUpActivities } from '../../activities/follow-up.ts';
 import { incidentNames } from '../../core/incident.ts';
 import { type TicketRequest, type TicketSystem, ticketKeyOf } from '../../core/ticket.ts';
@@ -16,6 +17,7 @@ import { adfText } from '../fakes/jira/adf-check.ts';
 import { type JiraFake, startJiraFake } from '../fakes/jira/server.ts';
 import { type PagerDutyFake, startPagerDutyFake } from '../fakes/pagerduty/server.ts';
 import { alertOf, batchOf, type Lab, type RunningIncident, refuse, startLab } from './harness.ts';
+import { clientOptions, member, testSpeaker } from './speakers.ts';
 
 const account = { email: 'firebreak@acme.com', token: 'jira-token', project: 'SEC' };
 const routingKey = 'a'.repeat(32);
@@ -184,8 +186,11 @@ describe('an incident with a ticket and a pager', () => {
 });
 
 describe('what people do to the ticket where it is', () => {
+  const desk = testSpeaker('lab', { signer: member('desk').signer });
   const nudge = (incident: RunningIncident) =>
-    lab.env.client.workflow.getHandle(incident.id).signal(incidentNames.ticketNewsSignal);
+    new Client({ connection: lab.env.connection, ...clientOptions(desk) }).workflow
+      .getHandle(incident.id)
+      .signal(incidentNames.ticketNewsSignal);
   const newsIn = (state: Awaited<ReturnType<RunningIncident['state']>>) =>
     state.timeline.filter(({ kind }) => kind === 'ticket.news').map(({ actor, text }) => `${actor}: ${text}`);
 

@@ -29,7 +29,9 @@ import type {
 } from '../../core/step.ts';
 import { checkVote, type VoteKeys } from '../../core/vote-check.ts';
 import { bundleWorkflows } from '../../service/temporal/bundle.ts';
+import { resultOf } from '../../service/temporal/speaker.ts';
 import { eventually } from '../eventually.ts';
+import { clientOptions, testSpeaker, workerOptions } from './speakers.ts';
 import { startTimeSkipping } from './time-skipping.ts';
 
 // What a script refuses on purpose is no news.
@@ -243,8 +245,13 @@ export async function startLab(
   people: () => Roster = () => roster,
   workflowsPath?: string,
 ): Promise<Lab> {
+  const speaker = testSpeaker('lab', server && { namespace: server.namespace });
   const env = server
-    ? await TestWorkflowEnvironment.createFromExistingServer({ address: server.address, namespace: server.namespace })
+    ? await TestWorkflowEnvironment.createFromExistingServer({
+        address: server.address,
+        namespace: server.namespace,
+        client: clientOptions(speaker),
+      })
     : await startTimeSkipping();
   const taskQueue = server?.taskQueue ?? 'lab';
   const seen: Seen = { applied: [], undone: [], undoReasons: [], cards: [], threads: [], answers: [], records: [] };
@@ -254,6 +261,7 @@ export async function startLab(
     taskQueue,
     workflowBundle: { codePath: await bundlePath(workflowsPath) },
     activities: { ...scriptedActivities(seen, script, () => env.currentTimeMs(), people), ...followUp },
+    ...workerOptions(speaker),
     maxCachedWorkflows,
   });
   const running = worker.run();
@@ -338,7 +346,7 @@ async function startIncident(options: {
       await handle.signal(incidentNames.voteSignal, signed);
       return signed;
     },
-    result: () => handle.result() as Promise<IncidentState>,
+    result: () => resultOf<IncidentState>(handle),
   };
 }
 

@@ -1,12 +1,14 @@
 import type proto from '@temporalio/proto';
 import { Worker } from '@temporalio/worker';
 import { bundlePath } from './harness.ts';
+import { testSpeaker } from './speakers.ts';
 
 /** What replaying a history on the workflows of today comes to: one entry, undefined when it comes out the same. */
 export async function replayHistory(workflowId: string, history: proto.temporal.api.history.v1.IHistory, workflowsPath?: string) {
-  const results = Worker.runReplayHistories({ workflowBundle: { codePath: await bundlePath(workflowsPath) } }, [
-    { workflowId, history },
-  ]);
+  const results = Worker.runReplayHistories(
+    { workflowBundle: { codePath: await bundlePath(workflowsPath) }, dataConverter: testSpeaker().dataConverter },
+    [{ workflowId, history }],
+  );
   const errors: (Error | undefined)[] = [];
   for await (const result of results) errors.push(result.error);
   return errors;

@@ -1,23 +1,29 @@
 import { execFile } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { Client } from '@temporalio/client';
-import { bundleWorkflowCode, DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
+import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import { incidentNames } from '../../../core/incident.ts';
 import { incidentState, type Session, sessionOver } from '../../../service/commands/connect.ts';
 import { loadConfig } from '../../../service/config/load.ts';
 import { eventually } from '../../eventually.ts';
 import { testPlatform } from '../../platform.ts';
+import { bundlePath } from '../../workflows/harness.ts';
+import { clientOptions, member, testSpeaker, workerOptions, writePublicKey } from '../../workflows/speakers.ts';
 
 const platform = await testPlatform();
 const cluster = platform.prefix;
 const folder = mkdtempSync(join(tmpdir(), 'firebreak-catching-up-'));
 const config = join(folder, 'firebreak.yaml');
 const env = { ...process.env, CODEC_KEY: Buffer.alloc(32, 3).toString('base64') };
+const speaker = testSpeaker(cluster, {
+  keys: [{ id: 'k', key: Buffer.from(env.CODEC_KEY, 'base64') }],
+  namespace: platform.temporalNamespace,
+});
 let connection: NativeConnection;
 let client: Client;
 let slack: Session;
@@ -30,15 +36,15 @@ beforeAll(async () => {
     `cluster: ${cluster}
 temporal: { address: '${platform.temporalAddress}', namespace: ${platform.temporalNamespace}, codecKeys: [{ id: k, key: { env: CODEC_KEY } }] }
 intake: { tokens: [{ name: falco, token: { env: FALCO } }] }
+trust: { cells: [{ key: '${writePublicKey(folder, member('cell', cluster))}' }] }
 roster: { people: [{ id: ada, name: Ada }], groups: { oncall: [ada], leads: [ada] } }
 `,
   );
   const silent = new DefaultLogger('ERROR', () => {});
   Runtime.install({ logger: silent, telemetryOptions: { logging: { forward: {}, filter: 'ERROR' } } });
-  const workflowsPath = fileURLToPath(new URL('./late-incident.ts', import.meta.url));
-  ({ code } = await bundleWorkflowCode({ workflowsPath, logger: silent }));
+  code = readFileSync(await bundlePath(fileURLToPath(new URL('./late-incident.ts', import.meta.url))), 'utf8');
   connection = await NativeConnection.connect({ address: platform.temporalAddress });
-  client = new Client({ connection, namespace: platform.temporalNamespace });
+  client = new Client({ connection, namespace: platform.temporalNamespace, ...clientOptions(speaker) });
   slack = sessionOver(loadConfig({ path: config, env }), client, 2_000);
 }, 60_000);
 
@@ -55,6 +61,7 @@ async function work(bundle: string): Promise<void> {
     namespace: platform.temporalNamespace,
     taskQueue: cluster,
     workflowBundle: { code: bundle },
+    ...workerOptions(speaker),
   });
   const working = worker.run();
   stopWorker = async () => {

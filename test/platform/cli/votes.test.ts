@@ -15,10 +15,11 @@ import { checkVote } from '../../../core/vote-check.ts';
 import { openSigner } from '../../../integrations/keys/ed25519.ts';
 import { loadConfig } from '../../../service/config/load.ts';
 import { createVoteKeys } from '../../../service/run/vote-keys.ts';
-import { dataConverter } from '../../../service/temporal/codec.ts';
+import { resultOf } from '../../../service/temporal/speaker.ts';
 import { eventually } from '../../eventually.ts';
 import { testPlatform } from '../../platform.ts';
 import { alertOf, batchOf, bundlePath, subject } from '../../workflows/harness.ts';
+import { clientOptions, member, testSpeaker, workerOptions, writePublicKey } from '../../workflows/speakers.ts';
 
 const platform = await testPlatform();
 const folder = mkdtempSync(join(tmpdir(), 'firebreak-cli-votes-'));
@@ -100,6 +101,7 @@ beforeAll(async () => {
     `cluster: ${cluster}
 temporal: { address: '${platform.temporalAddress}', namespace: ${platform.temporalNamespace}, codecKeys: [{ id: k, key: { env: CODEC_KEY } }] }
 intake: { tokens: [{ name: falco, token: { env: FALCO } }] }
+trust: { cells: [{ key: '${writePublicKey(folder, member('cell', cluster))}' }] }
 roster:
   people:
     - { id: ada, name: Ada, keys: [keys/ada.pem.pub] }
@@ -107,21 +109,19 @@ roster:
   groups: { oncall: [ada], leads: [ada] }
 `,
   );
-  const converter = dataConverter({
-    keys: [{ id: 'k', key: Buffer.from(codecKey, 'base64') }],
-    namespace: platform.temporalNamespace,
-  });
+  const namespace = platform.temporalNamespace;
+  const speaker = testSpeaker(cluster, { keys: [{ id: 'k', key: Buffer.from(codecKey, 'base64') }], namespace });
   const connection = await NativeConnection.connect({ address: platform.temporalAddress });
   const worker = await Worker.create({
     connection,
     namespace: platform.temporalNamespace,
     taskQueue: cluster,
-    dataConverter: converter,
     workflowBundle: { codePath: await bundlePath() },
     activities: { ...activities() },
+    ...workerOptions(speaker),
   });
   const running = worker.run();
-  client = new Client({ connection, namespace: platform.temporalNamespace, dataConverter: converter });
+  client = new Client({ connection, namespace, ...clientOptions(speaker) });
   stop = async () => {
     worker.shutdown();
     await running;
@@ -228,7 +228,7 @@ describe('a vote from the command line', () => {
       outcome: expect.stringContaining('Decided'),
       vote: { person: 'ada', via: 'cli', reason: 'seen it' },
     });
-    const ended: IncidentState = await client.workflow.getHandle(id).result();
+    const ended: IncidentState = await resultOf(client.workflow.getHandle(id));
     expect(ended.verdict).toBe('true_positive');
   });
 

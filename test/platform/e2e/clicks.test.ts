@@ -333,7 +333,9 @@ describe('a vote that did not come through the desk', () => {
       'the refusals',
       asked,
       15_000,
-      (now) => now.timeline.filter(({ kind }) => kind === 'vote.refused').length >= 2 * (3 + junk.length),
+      (now) =>
+        now.timeline.filter(({ kind }) => kind === 'vote.refused').length >= 3 + junk.length &&
+        now.timeline.some(({ kind }) => kind === 'message.refused'),
     );
     expect(timeline.filter(isAcceptedOnQuestion)).toEqual([]);
     await expectNothingDecided();

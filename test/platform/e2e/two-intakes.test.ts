@@ -40,7 +40,8 @@ function changeToSecond(config: Record<string, unknown>, port: number): void {
   const key = (name: string): string => join(service.settings.folder, 'state', 'keys', name);
   config.stateDir = 'state-of-second';
   config.temporal = { ...(config.temporal as object), codecKeys: [{ id: 'local', key: { file: key('codec.key') } }] };
-  config.keys = { cellKeyFile: key('cell.key') };
+  config.keys = { cellKeyFile: key('cell.key'), signing: { cell: key('cell.pem') } };
+  config.trust = { cells: [{ key: key('cell.pem.pub') }] };
   config.evidence = {
     folder: join(service.settings.folder, 'state', 'evidence'),
     keyFile: key('evidence.pem'),

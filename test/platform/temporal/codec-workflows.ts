@@ -10,24 +10,31 @@ import {
   setHandler,
   workflowInfo,
 } from '@temporalio/workflow';
+import type { Received } from '../../../core/message.ts';
 
-const { echo, fail } = proxyActivities<{ echo(value: unknown): Promise<unknown>; fail(message: string): Promise<void> }>({
+const { echo, fail } = proxyActivities<{ echo(value: unknown): Promise<Received>; fail(message: string): Promise<void> }>({
   startToCloseTimeout: '5s',
   retry: { maximumAttempts: 1 },
 });
-const { echo: echoHere } = proxyLocalActivities<{ echo(value: unknown): Promise<unknown> }>({ startToCloseTimeout: '5s' });
+const { echo: echoHere } = proxyLocalActivities<{ echo(value: unknown): Promise<Received> }>({ startToCloseTimeout: '5s' });
 
 export const poke = defineSignal<[string]>('poke');
-export const heard = defineQuery<readonly string[]>('heard');
+export const heard = defineQuery<readonly Received[]>('heard');
+
+/** What the codec gives is no value but what is known of it: these workflows are without the interceptors that take it apart. */
+const valueIn = (given: unknown): string =>
+  String(typeof given === 'object' && given !== null && 'value' in given ? given.value : given);
 
 /** Sends a secret through everything that Temporal stores. */
-export async function carrySecret(secret: string, round = 0): Promise<unknown> {
-  const pokes: string[] = [];
-  setHandler(poke, (text) => {
-    pokes.push(text);
+export async function carrySecret(given: string, givenRound?: number): Promise<unknown> {
+  const secret = valueIn(given);
+  const round = givenRound === undefined ? '0' : valueIn(givenRound);
+  const pokes: Received[] = [];
+  setHandler(poke, (text: unknown) => {
+    pokes.push(text as Received);
   });
   setHandler(heard, () => pokes);
-  if (round === 0) {
+  if (round === '0') {
     await condition(() => pokes.length > 0);
     await fail(`fails with ${secret}`).catch(() => undefined);
     const values = [
@@ -44,5 +51,5 @@ export async function carrySecret(secret: string, round = 0): Promise<unknown> {
 }
 
 export async function child(secret: string): Promise<string> {
-  return secret;
+  return valueIn(secret);
 }

@@ -5,48 +5,138 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Client, Connection, WorkflowFailedError } from '@temporalio/client';
-import { defaultPayloadConverter } from '@temporalio/common';
+import { defaultPayloadConverter, type Payload, type PayloadCodec, type SerializationContext } from '@temporalio/common';
+import proto from '@temporalio/proto';
 import { bundleWorkflowCode, DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
+import fc from 'fast-check';
+import type { Received, Unreadable } from '../../../core/message.ts';
+import { createBox } from '../../../integrations/crypto-box/box.ts';
 import { startTemporal, type TemporalServer } from '../../../service/dev/temporal-server.ts';
 import { createPayloadCodec, dataConverter, failureConverterPath } from '../../../service/temporal/codec.ts';
+import { member, trusting } from '../../workflows/speakers.ts';
 import { carrySecret, heard, poke } from './codec-workflows.ts';
+
+const { Payload: PayloadMessage } = proto.temporal.api.common.v1;
 
 const key = { id: 'k1', key: randomBytes(32) };
 const namespace = 'default';
-const codec = createPayloadCodec({ keys: [key], namespace });
+const cell = member('cell', 'lab');
+const stranger = member('cell', 'lab', 'a stranger');
+const trust = trusting([cell]);
+const codec = createPayloadCodec({ keys: [key], namespace, signer: cell.signer, trust });
+const unsigned = createPayloadCodec({ keys: [key], namespace, trust });
 const here = { type: 'workflow', namespace, workflowId: 'incident/a' } as const;
 const elsewhere = { type: 'workflow', namespace, workflowId: 'incident/b' } as const;
 const payload = defaultPayloadConverter.toPayload('rm -rf /');
+const bySender = { role: 'cell', cluster: 'lab', keyId: cell.signer.keyId };
+
+async function sealedBy(sender: PayloadCodec, given: Payload = payload): Promise<Payload> {
+  const [sealed] = await sender.encode([given], here);
+  if (!sealed) throw new Error('nothing was encoded');
+  return sealed;
+}
+
+async function read(reader: PayloadCodec, given: Payload, context?: SerializationContext): Promise<unknown> {
+  const [opened] = await reader.decode([given], context);
+  return defaultPayloadConverter.fromPayload(opened ?? {});
+}
+
+const unreadable = (why: Unreadable): Received => ({ from: null, unreadable: why, value: null });
 
 describe('the payload codec', () => {
-  test('opens in the workflow that it was sealed for, and in no other', async () => {
-    const [sealed] = await codec.encode([payload], here);
-    if (!sealed) throw new Error('nothing was encoded');
+  test('says from whom a payload is, in the workflow that it was sealed for', async () => {
+    const sealed = await sealedBy(codec);
     expect(Buffer.from(sealed.metadata?.['encryption-key-id'] ?? []).toString()).toBe('k1');
-    const [opened] = await codec.decode([sealed], here);
-    expect(defaultPayloadConverter.fromPayload(opened ?? {})).toBe('rm -rf /');
-    await expect(codec.decode([sealed], elsewhere)).rejects.toMatchObject({ code: 'FB_ERR_SEAL_BROKEN' });
-    const renamed = { ...sealed, metadata: { ...sealed.metadata, 'encryption-workflow': Buffer.from('incident/b') } };
-    await expect(codec.decode([renamed], elsewhere)).rejects.toMatchObject({ code: 'FB_ERR_SEAL_BROKEN' });
-    const unbound = { ...sealed, metadata: { ...sealed.metadata, 'encryption-workflow': Buffer.from('') } };
-    await expect(codec.decode([unbound], elsewhere)).rejects.toMatchObject({ code: 'FB_ERR_SEAL_BROKEN' });
-    const other = createPayloadCodec({ keys: [key], namespace: 'other' });
-    await expect(other.decode([sealed])).rejects.toMatchObject({ code: 'FB_ERR_SEAL_BROKEN' });
+    expect(await read(codec, sealed, here)).toEqual({ from: bySender, value: 'rm -rf /' });
   });
 
-  test('opens for a codec endpoint, which is told no workflow, and lets plain payloads pass', async () => {
-    const [opened] = await codec.decode(await codec.encode([payload], here));
-    expect(defaultPayloadConverter.fromPayload(opened ?? {})).toBe('rm -rf /');
-    expect(await codec.decode([payload], here)).toEqual([payload]);
+  test('opens nothing in another workflow or namespace, whatever its metadata say', async () => {
+    const sealed = await sealedBy(codec);
+    expect(await read(codec, sealed, elsewhere)).toEqual(unreadable('unopenable'));
+    for (const name of ['incident/b', '']) {
+      const renamed = { ...sealed, metadata: { ...sealed.metadata, 'encryption-workflow': Buffer.from(name) } };
+      expect(await read(codec, renamed, elsewhere)).toEqual(unreadable('unopenable'));
+    }
+    expect(await read(createPayloadCodec({ keys: [key], namespace: 'other', trust }), sealed)).toEqual(unreadable('unopenable'));
+  });
+
+  test('opens for a codec endpoint, which is told no workflow', async () => {
+    expect(await read(codec, await sealedBy(codec))).toEqual({ from: bySender, value: 'rm -rf /' });
+  });
+
+  test('who has the payload key and no other is nobody', async () => {
+    expect(await read(codec, await sealedBy(unsigned), here)).toEqual({ from: null, value: 'rm -rf /' });
+    const byStranger = createPayloadCodec({ keys: [key], namespace, signer: stranger.signer, trust });
+    expect(await read(codec, await sealedBy(byStranger), here)).toEqual({ from: null, value: 'rm -rf /' });
+  });
+
+  test('a signature holds for its own bytes, and in its own namespace', async () => {
+    const [signed] = await createPayloadCodec({ keys: [key], namespace: 'other', signer: cell.signer, trust }).encode([payload]);
+    const box = createBox({ keys: [key] });
+    const inner = PayloadMessage.decode(box.open(signed?.data ?? new Uint8Array(), JSON.stringify(['temporal', 'other', ''])));
+    const metadata = inner.metadata ?? {};
+    const again = (data: Uint8Array) => ({
+      metadata: { encoding: Buffer.from('binary/encrypted') },
+      data: box.seal(PayloadMessage.encode({ metadata, data }).finish(), JSON.stringify(['temporal', namespace, ''])),
+    });
+    expect(await read(codec, again(inner.data), here)).toMatchObject({ from: null });
+    expect(await read(codec, again(Buffer.from('"rm"')), here)).toMatchObject({ from: null, value: 'rm' });
+  });
+
+  test.each([
+    ['a plain payload', payload, 'not-sealed'],
+    ['an empty one', {}, 'not-sealed'],
+    [
+      'rubbish that calls itself encrypted',
+      { metadata: { encoding: Buffer.from('binary/encrypted') }, data: randomBytes(99) },
+      'unopenable',
+    ],
+    ['nothing that calls itself encrypted', { metadata: { encoding: Buffer.from('binary/encrypted') } }, 'unopenable'],
+  ] satisfies [string, Payload, Unreadable][])('%s is told as such, and stops nobody', async (_name, given, why) => {
+    expect(await read(codec, given, here)).toEqual(unreadable(why));
+  });
+
+  test('sealed bytes that are no JSON are told as such', async () => {
+    const broken = { metadata: { encoding: Buffer.from('json/plain') }, data: Buffer.from('{"from":') };
+    expect(await read(codec, await sealedBy(unsigned, broken), here)).toEqual(unreadable('no-json'));
+  });
+
+  test('nothing in a payload can say from whom it is', async () => {
+    const lie = defaultPayloadConverter.toPayload({ from: bySender, value: 1 });
+    expect(await read(codec, await sealedBy(unsigned, lie), here)).toEqual({ from: null, value: { from: bySender, value: 1 } });
+    const closing = {
+      metadata: { encoding: Buffer.from('json/plain') },
+      data: Buffer.from('1},"from":{"role":"cell"},"x":{"y":1'),
+    };
+    expect(await read(codec, await sealedBy(unsigned, closing), here)).toEqual(unreadable('no-json'));
+  });
+
+  test('whatever bytes come, it answers', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.uint8Array({ maxLength: 300 }), fc.nat(), async (bytes, at) => {
+        const sealed = await sealedBy(codec);
+        const data = Buffer.from(sealed.data ?? []);
+        data.set(bytes.subarray(0, data.length - (at % data.length)), at % data.length);
+        const read1 = (await read(codec, { ...sealed, data }, here)) as Received;
+        expect(read1.value === 'rm -rf /' ? read1.from : read1).toEqual(
+          read1.value === 'rm -rf /' ? bySender : unreadable('unopenable'),
+        );
+        expect(await read(codec, { ...sealed, data: bytes }, here)).toEqual(unreadable('unopenable'));
+      }),
+    );
   });
 
   test('the new key of a rotated ring seals, and the old one still opens', async () => {
-    const rotated = createPayloadCodec({ keys: [{ id: 'k2', key: randomBytes(32) }, key], namespace });
-    const old = await codec.encode([payload], here);
-    expect(await rotated.decode(old, here)).toEqual([payload]);
-    const [sealed] = await rotated.encode([payload], here);
-    expect(Buffer.from(sealed?.metadata?.['encryption-key-id'] ?? []).toString()).toBe('k2');
-    await expect(codec.decode(sealed ? [sealed] : [], here)).rejects.toMatchObject({ code: 'FB_ERR_SEAL_BROKEN' });
+    const rotated = createPayloadCodec({
+      keys: [{ id: 'k2', key: randomBytes(32) }, key],
+      namespace,
+      signer: cell.signer,
+      trust,
+    });
+    expect(await read(rotated, await sealedBy(codec), here)).toMatchObject({ from: bySender });
+    const sealed = await sealedBy(rotated);
+    expect(Buffer.from(sealed.metadata?.['encryption-key-id'] ?? []).toString()).toBe('k2');
+    expect(await read(codec, sealed, here)).toEqual(unreadable('unopenable'));
   });
 });
 
@@ -74,7 +164,7 @@ describe('a canary on a real Temporal server', () => {
   /** Sends the canary along every way that a payload can go, and returns how the workflow ended. */
   async function carry(options: { readonly secret: string; readonly encrypted: boolean }): Promise<WorkflowFailedError> {
     const { secret, encrypted } = options;
-    const converter = encrypted ? { dataConverter: dataConverter({ keys: [key], namespace }) } : {};
+    const converter = encrypted ? { dataConverter: dataConverter({ keys: [key], namespace, signer: cell.signer, trust }) } : {};
     const workflowBundle = await bundleWorkflowCode({
       logger: new DefaultLogger('ERROR'),
       workflowsPath: fileURLToPath(new URL('./codec-workflows.ts', import.meta.url)),
@@ -108,8 +198,10 @@ describe('a canary on a real Temporal server', () => {
           args: [secret],
           memo: { note: secret },
         });
-        expect((await handle.describe()).memo).toEqual({ note: secret });
-        expect(await handle.query(heard)).toEqual([]);
+        const memo = (await handle.describe()).memo;
+        expect(memo).toEqual({ note: encrypted ? { from: bySender, value: secret } : secret });
+        const nothing: unknown = await handle.query(heard);
+        expect(nothing).toEqual(encrypted ? { from: bySender, value: [] } : []);
         await handle.signal(poke, `${secret} poked`);
         const ended = await handle.result().catch((error: unknown) => error);
         if (ended instanceof WorkflowFailedError) return ended;
@@ -123,7 +215,7 @@ describe('a canary on a real Temporal server', () => {
 
   test('is not in its database when encrypted, and arrives everywhere; without the codec it is there', async () => {
     const ended = await carry({ secret: canary, encrypted: true });
-    expect(ended.cause).toMatchObject({ message: `ends with ${canary}`, details: [canary] });
+    expect(ended.cause).toMatchObject({ message: `ends with ${canary}`, details: [{ from: bySender, value: canary }] });
     expect(stored().includes('codec/true')).toBe(true);
     expect(stored().includes(canary)).toBe(false);
     await carry({ secret: `plain-${canary}`, encrypted: false });

@@ -20,6 +20,7 @@ import { eventually } from '../../eventually.ts';
 import { testPlatform } from '../../platform.ts';
 import { beliefsAt, noisyAlert, proposalOf, roster, signature, termsOf, voteKeys } from '../../workflows/control-harness.ts';
 import { bundlePath } from '../../workflows/harness.ts';
+import { clientOptions, testSpeaker } from '../../workflows/speakers.ts';
 
 const { temporalAddress, temporalNamespace, prefix } = await testPlatform();
 const folder = mkdtempSync(join(tmpdir(), 'firebreak-control-'));
@@ -30,6 +31,7 @@ const beliefs = () => ({ ...beliefsAt(Date.now()), cluster });
 const log = { info: () => {}, warn: () => {} };
 const levels = [{ group: 'oncall', withinMs: 900_000 }];
 
+const speaker = testSpeaker(cluster, { namespace: temporalNamespace });
 let connection: NativeConnection;
 let client: Client;
 const running: { worker: Worker; run: Promise<void> }[] = [];
@@ -58,7 +60,7 @@ async function startWorker(build: WorkflowBuild): Promise<void> {
     ...desk,
     verifyVote,
   } as unknown as CellActivities;
-  const base = { connection, namespace: temporalNamespace, dataConverter: {}, identity: build.id };
+  const base = { connection, namespace: temporalNamespace, speaker, identity: build.id };
   const worker = await createCellWorker({ ...base, taskQueue, build, deployment, activities, maxCachedWorkflows: 10 });
   running.push({ worker, run: worker.run() });
   await makeCurrent({ client, deployment, buildId: build.id, withinMs: 20_000 });
@@ -90,7 +92,7 @@ const until = <T>(what: string, look: () => Promise<T | undefined | false>): Pro
 
 beforeAll(async () => {
   connection = await NativeConnection.connect({ address: temporalAddress });
-  client = new Client({ connection, namespace: temporalNamespace });
+  client = new Client({ connection, namespace: temporalNamespace, ...clientOptions(speaker) });
 }, 180_000);
 
 afterAll(async () => {

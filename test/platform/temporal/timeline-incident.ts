@@ -1,6 +1,6 @@
 import { condition, defineQuery, defineSignal, setHandler, workflowInfo } from '@temporalio/workflow';
 
-const entry = defineSignal<[string]>('entry');
+const entry = defineSignal<[string]>('note');
 const state = defineQuery<object>('state');
 
 /** Has a timeline to watch, and ends with the entry `end`. Its result is its last state, as an incident's is. */

@@ -9,6 +9,7 @@ import { FirebreakError } from '../../../core/errors.ts';
 import type { KubernetesApi, KubernetesCall } from '../../../integrations/kubernetes/client.ts';
 import { loadConfig } from '../../../service/config/load.ts';
 import { RightsWatch } from '../../../service/run/rights-watch.ts';
+import { RefusedCalls } from '../../../service/run/speakers.ts';
 import { listenForStatus } from '../../../service/run/status-server.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'firebreak-rights-watch-'));
@@ -92,7 +93,8 @@ test('a probe is answered 503 with the reason until the pool is at work with all
   const answers = { now: away };
   const { rights } = watched('cell', answers);
   let isAtWork = false;
-  const server = await listenForStatus({ host: '127.0.0.1', port: 0, rights, isAtWork: () => isAtWork });
+  const refused = new RefusedCalls(pino({ level: 'silent' }));
+  const server = await listenForStatus({ host: '127.0.0.1', port: 0, rights, refused, isAtWork: () => isAtWork });
   try {
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
     const ask = async (path: string) => {

@@ -1,0 +1,52 @@
+import type { Config } from '../config/load.ts';
+import { roles as allRoles, type Role, type Secrets } from '../config/secrets.ts';
+import { RepeatedTrouble } from '../temporal/repeated-trouble.ts';
+import { createSpeaker, type RefusedCall, type Speaker } from '../temporal/speaker.ts';
+import type { Logger } from './log.ts';
+import { openRoleSigner, openTrust, unreadableTrust } from './trust.ts';
+
+/** How often calls over Temporal were refused, by activity and reason, since this process started. */
+export class RefusedCalls {
+  readonly #counts = new Map<string, RefusedCall & { readonly times: number }>();
+  readonly #log: Logger;
+  readonly #trouble = new RepeatedTrouble();
+
+  constructor(log: Logger) {
+    this.#log = log;
+  }
+
+  add(refused: RefusedCall): void {
+    const { activity, why } = refused;
+    const key = `${activity} ${why}`;
+    this.#counts.set(key, { ...refused, times: (this.#counts.get(key)?.times ?? 0) + 1 });
+    const soFar = this.#trouble.met(key);
+    if (soFar)
+      this.#log.warn({ activity, why, ...soFar }, 'a call over Temporal was refused: it is not from a cell that is trusted');
+  }
+
+  all(): readonly (RefusedCall & { readonly times: number })[] {
+    return [...this.#counts.values()];
+  }
+}
+
+/** One for each role of this process: each signs with its own key. */
+export async function openSpeakers(parts: {
+  readonly config: Config;
+  readonly secrets: Secrets;
+  readonly roles: readonly Role[];
+  readonly refused: RefusedCalls;
+  readonly log: Logger;
+}): Promise<ReadonlyMap<Role, Speaker>> {
+  const { config, secrets, roles, refused, log } = parts;
+  const { namespace } = config.temporal;
+  const speakers = new Map<Role, Speaker>();
+  for (const role of allRoles.filter((one) => roles.includes(one))) {
+    const signer = await openRoleSigner(config, role);
+    const trust = openTrust(config, role);
+    const onRefused = (call: RefusedCall): void => refused.add(call);
+    speakers.set(role, createSpeaker({ keys: secrets.codecKeys, namespace, signer, trust, onRefused }));
+  }
+  const unread = unreadableTrust(config);
+  if (unread.length > 0) log.info({ files: unread }, 'nobody is believed by these public keys until they are there');
+  return speakers;
+}

@@ -1,0 +1,137 @@
+import { randomUUID } from 'node:crypto';
+import { ApplicationFailure, CancelledFailure, CompleteAsyncError, type Context } from '@temporalio/activity';
+import type { WorkflowClientInterceptor, WorkflowHandle } from '@temporalio/client';
+import type { DataConverter } from '@temporalio/common';
+import type { ActivityExecuteInput, ActivityInterceptors } from '@temporalio/worker';
+import { asFailure } from '../../activities/failures.ts';
+import { FirebreakError } from '../../core/errors.ts';
+import {
+  argumentsIn,
+  digestOfAsked,
+  type Expected,
+  type Message,
+  type Received,
+  type Refusal,
+  readMessage,
+  refusalTexts,
+} from '../../core/message.ts';
+import { activitiesOrderedBy, workflowsAnsweredBy } from '../../core/message-table.ts';
+import { type CodecOptions, dataConverter } from './codec.ts';
+
+/** How one process, or one role of it, speaks over Temporal: give all of it to its clients and workers, or nobody listens. */
+export interface Speaker {
+  readonly dataConverter: DataConverter;
+  /** Of clients: starts, signals and queries become messages, and answers are taken from cells only. */
+  readonly client: WorkflowClientInterceptor;
+  /** Of workers: only what a cell orders is done, and the answer is bound to the call. */
+  readonly activities: (context: Context) => ActivityInterceptors;
+}
+
+/** A call of an activity that was refused. */
+export interface RefusedCall {
+  readonly activity: string;
+  readonly why: Refusal;
+}
+
+export interface SpeakerOptions extends CodecOptions {
+  readonly onRefused?: (refused: RefusedCall) => void;
+  readonly now?: () => number;
+}
+
+export function createSpeaker({ onRefused = () => undefined, now = Date.now, ...codec }: SpeakerOptions): Speaker {
+  return {
+    dataConverter: dataConverter(codec),
+    client: clientInterceptor(now),
+    activities: (context) => ({ inbound: { execute: (input, next) => answered({ context, input, next, onRefused }) } }),
+  };
+}
+
+function clientInterceptor(now: () => number): WorkflowClientInterceptor {
+  const started = (workflow: string | undefined, type: string, args: readonly unknown[]): Message[] => {
+    const at = now();
+    return [{ to: `start:${type}`, workflow: workflow ?? '', at, start: { id: randomUUID(), at }, value: args }];
+  };
+  return {
+    startWithDetails: ({ options, ...input }, next) =>
+      next({ ...input, options: { ...options, args: started(options.workflowId, input.workflowType, options.args) } }),
+    signal: (input, next) => {
+      const workflow = input.workflowExecution.workflowId ?? '';
+      const message: Message = { to: `signal:${input.signalName}`, workflow, at: now(), value: input.args };
+      return next({ ...input, args: [message] });
+    },
+    query: async (input, next) => {
+      const workflow = input.workflowExecution.workflowId ?? '';
+      const call = randomUUID();
+      const question: Message = { to: `query:${input.queryType}`, workflow, call, at: now(), value: input.args };
+      const answer = await next({ ...input, args: [question] });
+      return valueFor(answer, { to: `answer:${input.queryType}`, workflow, call });
+    },
+  };
+}
+
+function valueFor(received: unknown, bound: Omit<Expected, 'from'>): unknown {
+  const read = readMessage(received, { ...bound, from: workflowsAnsweredBy });
+  if (read.ok) return read.message.value;
+  throw new FirebreakError('FB_ERR_MESSAGE_REFUSED', `what Temporal says of ${bound.workflow}: ${refusalTexts[read.why]}`);
+}
+
+/** How a workflow has ended, in the words of the cell. @throws FB_ERR_MESSAGE_REFUSED when no cell says so. */
+export async function resultOf<T>(handle: WorkflowHandle): Promise<T> {
+  const { type, raw } = await handle.describe();
+  const run = raw.workflowExecutionInfo?.firstRunId ?? '';
+  return valueFor(await handle.result(), { to: `end:${type}`, workflow: handle.workflowId, run }) as T;
+}
+
+async function answered({
+  context,
+  input,
+  next,
+  onRefused,
+}: {
+  readonly context: Context;
+  readonly input: ActivityExecuteInput;
+  readonly next: (input: ActivityExecuteInput) => Promise<unknown>;
+  readonly onRefused: (refused: RefusedCall) => void;
+}): Promise<Message> {
+  const { activityType, activityId, workflowExecution } = context.info;
+  const [received] = input.args;
+  const call = readCall(received, { activity: activityType, call: activityId, workflow: workflowExecution?.workflowId ?? '' });
+  if (!call.ok) {
+    onRefused({ activity: activityType, why: call.why });
+    throw asFailure(new FirebreakError('FB_ERR_MESSAGE_REFUSED', `a call of ${activityType}: ${refusalTexts[call.why]}`));
+  }
+  const { workflow, run } = call.message;
+  const args = argumentsIn(call.message);
+  const bound = { workflow, ...(run !== undefined && { run }), call: activityId, asked: digestOfAsked(args) };
+  try {
+    return { to: `result:${activityType}`, ...bound, value: await next({ ...input, args }) };
+  } catch (error) {
+    // What the SDK itself throws, and Temporal keeps as it is.
+    if (error instanceof CancelledFailure || error instanceof CompleteAsyncError) throw error;
+    const failure = asFailure(error);
+    const { type, message, nonRetryable, nextRetryDelay } = failure;
+    const told: Message = { to: `failure:${activityType}`, ...bound, value: { type, message, nonRetryable } };
+    throw ApplicationFailure.create({
+      message,
+      ...(type != null && { type }),
+      ...(nonRetryable != null && { nonRetryable }),
+      ...(nextRetryDelay != null && { nextRetryDelay }),
+      details: [told],
+    });
+  }
+}
+
+/** Which run it is bound to is what the cell says; a workflow that was reset goes on under another run of Temporal's. */
+function readCall(
+  received: unknown,
+  { activity, call, workflow }: { readonly activity: string; readonly call: string; readonly workflow: string },
+) {
+  const claimed = runIn(received);
+  return readMessage(received, { to: `activity:${activity}`, workflow, call, run: claimed, from: activitiesOrderedBy });
+}
+
+function runIn(received: unknown): string | undefined {
+  const value = (received as Partial<Received> | null | undefined)?.value;
+  const { run }: { readonly run?: unknown } = typeof value === 'object' && value !== null ? value : {};
+  return typeof run === 'string' ? run : undefined;
+}

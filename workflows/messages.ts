@@ -1,0 +1,253 @@
+import {
+  ActivityFailure,
+  type ActivityOptions,
+  ApplicationFailure,
+  CancelledFailure,
+  proxyActivities,
+  sleep,
+  TimeoutFailure,
+  type UntypedActivities,
+  type WorkflowInterceptorsFactory,
+  workflowInfo,
+} from '@temporalio/workflow';
+import {
+  argumentsIn,
+  digestOfAsked,
+  type Expected,
+  type Message,
+  type Received,
+  type Refusal,
+  readMessage,
+  refusalTexts,
+  runBinding,
+  type StartRef,
+} from '../core/message.ts';
+import { sendersOf, workflowTable } from '../core/message-table.ts';
+import { type Duration, durationMs } from '../core/playbook.ts';
+import { type SigningRole, signingRoles } from '../core/sender.ts';
+
+/** Messages to this run that were not taken: what they wanted to be, why not, and how many there were by now. */
+export interface RefusedMessages {
+  readonly what: string;
+  readonly why: string;
+  readonly times: number;
+}
+
+type Listener = (refused: RefusedMessages) => void;
+
+/** What this run was started by, and what it was told; each run has a copy of this module for itself. */
+interface Run {
+  start: StartRef | undefined;
+  queues: Readonly<Partial<Record<string, string>>>;
+  listener: Listener | undefined;
+  readonly untold: RefusedMessages[];
+  readonly refused: Map<string, number>;
+}
+
+const run: Run = { start: undefined, queues: {}, listener: undefined, untold: [], refused: new Map() };
+
+/**
+ * Tells of messages that are refused, also of those that came before. Of many of one kind only the 1st, the 10th, the 100th and so on:
+ * whoever reaches Temporal could fill the records otherwise. One listener a workflow.
+ */
+export function onRefusedMessages(listener: Listener): void {
+  run.listener = listener;
+  for (const one of run.untold.splice(0)) listener(one);
+}
+
+interface Recorder {
+  record(kind: string, actor: string, text: string, body?: Readonly<Record<string, unknown>>): void;
+}
+
+export function recordRefused(model: Recorder, { what, why, times }: RefusedMessages): void {
+  const text =
+    times === 1
+      ? `a message over Temporal is ignored: ${what}: ${why}`
+      : `${times} messages over Temporal were ignored: ${what}: ${why}`;
+  model.record('message.refused', 'engine', text, { what, why, times });
+}
+
+function refuse(what: string, why: Refusal): void {
+  const kind = `${what} ${why}`;
+  const times = (run.refused.get(kind) ?? 0) + 1;
+  run.refused.set(kind, times);
+  if (!/^10*$/.test(String(times))) return;
+  const refused = { what, why: refusalTexts[why], times };
+  if (run.listener) run.listener(refused);
+  else run.untold.push(refused);
+}
+
+/** By this a workflow knows that nobody who is trusted has answered. */
+const refusedCode = 'FB_ERR_MESSAGE_REFUSED';
+
+function refusal(what: string, why: Refusal): ApplicationFailure {
+  return ApplicationFailure.create({ type: refusedCode, message: `${what}: ${refusalTexts[why]}`, nonRetryable: true });
+}
+
+/** Which roles work on a queue; several where they share one. A workflow's own queue is the cell's. */
+function rolesOn(queue: string | undefined): readonly SigningRole[] {
+  return queue === undefined ? ['cell'] : signingRoles.filter((role) => run.queues[role] === queue);
+}
+
+/** Kept from the arguments of the start, which a cell has signed. */
+function queuesIn(args: readonly unknown[]): Run['queues'] {
+  const [input] = args;
+  const { queues, settings }: { readonly queues?: Run['queues']; readonly settings?: { readonly queues?: Run['queues'] } } =
+    typeof input === 'object' && input !== null ? input : {};
+  return settings?.queues ?? queues ?? {};
+}
+
+function startOf({ start }: Message): StartRef | undefined {
+  const { firstExecutionRunId } = workflowInfo();
+  return start && { ...start, firstRun: firstExecutionRunId };
+}
+
+/** The failure of an activity as its worker has signed it. What Temporal itself says (a time-out, a cancellation) nobody signs: it says nothing more than that there is no answer. */
+function signedFailure(error: unknown, expected: Expected): unknown {
+  if (!(error instanceof ActivityFailure)) return error;
+  const { cause } = error;
+  if (cause instanceof TimeoutFailure || cause instanceof CancelledFailure) return error;
+  const read = readMessage(cause instanceof ApplicationFailure ? cause.details?.[0] : undefined, expected);
+  const { activityType, activityId, retryState, identity } = error;
+  const trusted = read.ok
+    ? failureIn(read.message)
+    : refusal(`${activityType} failed, and no process that is trusted says why`, read.why);
+  return new ActivityFailure('Activity task failed', activityType, activityId, retryState, identity, trusted);
+}
+
+function failureIn({ value }: Message): ApplicationFailure {
+  const {
+    type,
+    message,
+    nonRetryable,
+  }: { readonly type?: unknown; readonly message?: unknown; readonly nonRetryable?: unknown } =
+    typeof value === 'object' && value !== null ? value : {};
+  return ApplicationFailure.create({
+    type: typeof type === 'string' ? type : 'FB_ERR_INTERNAL',
+    message: typeof message === 'string' ? message : 'the activity failed',
+    nonRetryable: nonRetryable === true,
+  });
+}
+
+/** Every payload of a workflow is a message, signed outside of the sandbox, which holds no key. */
+export const interceptors: WorkflowInterceptorsFactory = () => ({
+  inbound: [
+    {
+      execute: async (input, next) => {
+        const info = workflowInfo();
+        const { workflowType, workflowId, continuedFromExecutionRunId } = info;
+        const read = readMessage(input.args[0], {
+          to: `start:${workflowType}`,
+          workflow: workflowId,
+          run: continuedFromExecutionRunId,
+          from: workflowTable[workflowType]?.startedBy ?? [],
+        });
+        if (!read.ok) throw refusal(`the start of ${workflowType}`, read.why);
+        const args = argumentsIn(read.message);
+        run.start = startOf(read.message);
+        run.queues = queuesIn(args);
+        const value = await next({ ...input, args });
+        return { to: `end:${workflowType}`, workflow: workflowId, run: info.firstExecutionRunId, value } satisfies Message;
+      },
+      handleSignal: async (input, next) => {
+        const { workflowType, workflowId } = workflowInfo();
+        const from = sendersOf(workflowType, input.signalName) ?? [];
+        const to = `signal:${input.signalName}`;
+        const read = readMessage(input.args[0], { to, workflow: workflowId, from });
+        if (!read.ok) return refuse(to, read.why);
+        await next({ ...input, args: argumentsIn(read.message) });
+      },
+      handleQuery: async (input, next) => {
+        // What the SDK itself is asked (`__stack_trace` and its like), by people with Temporal's own tools.
+        if (input.queryName.startsWith('__')) return next(input);
+        const value = await next({ ...input, args: [] });
+        const call = callIn(input.args[0]);
+        const to = `answer:${input.queryName}`;
+        return { to, workflow: workflowInfo().workflowId, ...(call !== undefined && { call }), value } satisfies Message;
+      },
+    },
+  ],
+  outbound: [
+    {
+      scheduleActivity: async (input, next) => {
+        const { activityType, options, args, seq } = input;
+        const info = workflowInfo();
+        const bound = { workflow: info.workflowId, run: runBinding(info), call: String(seq) };
+        const message: Message = {
+          to: `activity:${activityType}`,
+          ...bound,
+          ...(run.start && { start: run.start }),
+          value: args,
+        };
+        const answer = { ...bound, asked: digestOfAsked(args), from: rolesOn(options.taskQueue) };
+        let received: unknown;
+        try {
+          received = await next({ ...input, args: [message] });
+        } catch (error) {
+          throw signedFailure(error, { ...answer, to: `failure:${activityType}` });
+        }
+        const read = readMessage(received, { ...answer, to: `result:${activityType}` });
+        if (read.ok) return read.message.value;
+        const cause = refusal(`an answer to ${activityType}`, read.why);
+        throw new ActivityFailure('Activity task failed', activityType, bound.call, 'NON_RETRYABLE_FAILURE', undefined, cause);
+      },
+      continueAsNew: async (input, next) => {
+        const { workflowId, runId } = workflowInfo();
+        const { workflowType } = input.options;
+        const message: Message = {
+          to: `start:${workflowType}`,
+          workflow: workflowId,
+          run: runId,
+          ...(run.start && { start: run.start }),
+          value: input.args,
+        };
+        return next({ ...input, args: [message] });
+      },
+    },
+  ],
+});
+
+/** A query is harmless, whoever asks; only the answer is bound. */
+function callIn(received: unknown): string | undefined {
+  const value = (received as Partial<Received> | undefined)?.value;
+  const { call }: { readonly call?: unknown } = typeof value === 'object' && value !== null ? value : {};
+  return typeof call === 'string' ? call : undefined;
+}
+
+const firstPauseMs = 1_000;
+const longestPauseMs = 60_000;
+
+export type CallOptions = Omit<ActivityOptions, 'scheduleToCloseTimeout' | 'activityId'> & {
+  readonly scheduleToCloseTimeout?: Duration | number;
+};
+
+/**
+ * Activities whose answers count only when a process that is trusted has signed them. Any other answer is none: somebody who can reach Temporal
+ * has spoken out of turn, or a key is not known yet. It is asked again for as long as the call may take; that delays, and decides nothing.
+ */
+export function trustedActivities<Activities>(options: CallOptions): Activities {
+  const { scheduleToCloseTimeout, retry } = options;
+  const untilMs =
+    typeof scheduleToCloseTimeout === 'string'
+      ? durationMs(scheduleToCloseTimeout)
+      : (scheduleToCloseTimeout ?? Number.POSITIVE_INFINITY);
+  const once = proxyActivities<UntypedActivities>(options);
+  const asking =
+    (name: string) =>
+    async (...args: unknown[]) => {
+      const began = Date.now();
+      for (let pause = firstPauseMs; ; pause = Math.min(longestPauseMs, pause * 2)) {
+        try {
+          return await once[name]?.(...args);
+        } catch (error) {
+          if (!isUntrusted(error) || retry?.maximumAttempts === 1 || Date.now() + pause - began > untilMs) throw error;
+          await sleep(pause);
+        }
+      }
+    };
+  return new Proxy({}, { get: (_, name) => asking(String(name)) }) as Activities;
+}
+
+function isUntrusted(error: unknown): boolean {
+  return error instanceof ActivityFailure && error.cause instanceof ApplicationFailure && error.cause.type === refusedCode;
+}
