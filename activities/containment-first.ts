@@ -82,8 +82,9 @@ export class ContainmentFirst {
     this.#ticking = true;
     while (this.#waiting.length > 0) {
       await sleep(tickMs);
-      const overdue = this.#waiting.filter(({ since }) => this.#now() - since >= this.#longestMs).length;
-      const count = Math.max(overdue, this.#isQuiet ? releasedAtOnce : 0);
+      // One at a time: all that is overdue at once would take the processors from the pods that are still open.
+      const overdue = this.#waiting[0] !== undefined && this.#now() - this.#waiting[0].since >= this.#longestMs ? 1 : 0;
+      const count = this.#isQuiet ? releasedAtOnce : overdue;
       for (const { go } of this.#waiting.splice(0, count)) go();
     }
     this.#ticking = false;

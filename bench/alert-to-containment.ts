@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process';
 import { getPriority } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { names } from '../core/labels.ts';
@@ -9,7 +10,7 @@ import { AlertSender } from './alerts.ts';
 import { idle, setClock, settle, wallClock } from './clock.ts';
 import { patchedAt } from './patched.ts';
 import { distribution, loadNow, round, writeResult } from './report.ts';
-import { deployPods, openStage, type PodTarget, podsWhenRunning } from './stage.ts';
+import { deployPods, inParallel, openStage, type PodTarget, podsWhenRunning } from './stage.ts';
 
 const count = Number(process.env.BENCH_COUNT ?? 100);
 const warmUps = 10;
@@ -20,13 +21,24 @@ const namespaces = {
   'bench-plain-single': count,
   'bench-alert-burst': count,
   'bench-plain-burst': count,
+  'bench-alert-used': count,
+  'bench-plain-used': count,
+  'bench-alert-crowded': count,
+  'bench-plain-crowded': count,
 } as const;
+const openIncidents = Number(process.env.BENCH_OPEN ?? 1_000);
+/** No playbook answers it: its incident is open, and asks nobody. */
+const isOnlySeen = { rule: 'Create Symlink Over Sensitive Files', priority: 'Notice' } as const;
 /** As many labels and bytes as the quarantine writes, under names that nothing in Firebreak looks at. */
 const plainLabels = { 'benchmark.dev/quarantine': 'active', 'benchmark.dev/incident': '0'.repeat(32) };
 
 type Namespace = keyof typeof namespaces;
 
-const stage = await openStage({ nodes: ['node-a', 'node-b'], prepare: (api) => deployPods(api, namespaces) });
+const stage = await openStage({
+  nodes: ['node-a', 'node-b'],
+  prepare: (api) => deployPods(api, namespaces),
+  configure: (config) => ({ ...config, incidents: { lingerSeconds: 86_400 } }),
+});
 try {
   await measure();
 } finally {
@@ -98,6 +110,19 @@ async function measure(): Promise<void> {
   await sender.warm(100);
   const alertBurst = distribution(await burst(podsOf('bench-alert-burst'), alert));
   await sleep(3_000);
+  // Alert and plain call under the same load each time.
+  const used = await besideBusyLoop(async () => ({
+    plain: distribution(await burst(podsOf('bench-plain-used'), patch)),
+    alert: distribution(await burst(podsOf('bench-alert-used'), alert)),
+  }));
+  await inParallel(Array.from({ length: openIncidents }), 10, (_, index) =>
+    sender.alert({ namespace: 'bench-open', name: `open${index}` }, isOnlySeen),
+  );
+  const open = await stage.incidentsOpen(openIncidents, 300_000);
+  const crowded = {
+    plain: distribution(await burst(podsOf('bench-plain-crowded'), patch)),
+    alert: distribution(await burst(podsOf('bench-alert-crowded'), alert)),
+  };
   const histories = distribution(await stage.historyLengths(50));
 
   const alone = { alert: distribution(single.alert), plain: distribution(single.plain) };
@@ -114,16 +139,23 @@ async function measure(): Promise<void> {
       [`burst of ${count}`]: alertBurst,
       [`burst of ${count}, plain calls`]: plainBurst,
       'ratio of the last of the burst': round(alertBurst.max / plainBurst.max),
+      [`burst of ${count} beside a busy loop`]: used.alert,
+      [`burst of ${count} beside a busy loop, plain calls`]: used.plain,
+      'ratio of the last beside a busy loop': round(used.alert.max / used.plain.max),
+      [`burst of ${count} with ${open} incidents open`]: crowded.alert,
+      [`burst of ${count} with ${open} incidents open, plain calls`]: crowded.plain,
+      'ratio of the last with incidents open': round(crowded.alert.max / crowded.plain.max),
       'events per incident with its question open': histories,
     },
     goals: [
       goal('one at a time, p50', ratio.p50, 2, '× plain', `${alone.alert.p50} ms, plain ${alone.plain.p50} ms`),
       goal('one at a time, p99', ratio.p99, 4, '× plain', `${alone.alert.p99} ms, plain ${alone.plain.p99} ms`),
-      goal(`burst of ${count}, last`, alertBurst.max, 2_000, ' ms', `plain ${plainBurst.max} ms`),
+      lastOf(`burst of ${count}, last`, { alert: alertBurst, plain: plainBurst }, 3),
+      lastOf(`burst of ${count} beside a busy loop, last`, used, 4),
     ],
     limitedBy: [
       'One at a time: the alert is decoded, resolved and flushed to the disk of the spool while its containment is planned; then comes the same patch as the plain one.',
-      'The burst: processor time of service, Temporal and API server. The starts of the incidents wait until no containment is underway, a second at most; from then on their tasks compete with what is left.',
+      'The burst: processor time of service, Temporal and API server. The starts of the incidents wait until no containment is underway.',
       `${loadNow()} Everything here ran at priority ${getPriority()} (0 is the usual one).`,
     ],
   });
@@ -133,6 +165,25 @@ async function measure(): Promise<void> {
 
 function goal(what: string, value: number, most: number, unit: string, beside: string) {
   return { what, goal: `at most ${most}${unit}`, measured: `${value}${unit} (${beside})`, met: value <= most };
+}
+
+type Distribution = ReturnType<typeof distribution>;
+
+function lastOf(what: string, { alert, plain }: { readonly alert: Distribution; readonly plain: Distribution }, most: number) {
+  return goal(what, round(alert.max / plain.max), most, '× plain', `${alert.max} ms, plain ${plain.max} ms`);
+}
+
+/** The same with a program beside it that takes what it can get of one core. */
+async function besideBusyLoop<T>(work: () => Promise<T>): Promise<T> {
+  // It ends by itself, should this process be killed.
+  const loop = spawn(process.execPath, ['-e', 'for (const end = Date.now() + 180_000; Date.now() < end; );'], {
+    stdio: 'ignore',
+  });
+  try {
+    return await work();
+  } finally {
+    loop.kill('SIGKILL');
+  }
 }
 
 async function sampleAnnotations(pod: PodTarget): Promise<Readonly<Record<string, string>>> {

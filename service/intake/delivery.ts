@@ -56,8 +56,8 @@ export class Delivery {
   }
 
   /** What these alerts ask for at once. Never rejects. */
-  containFirst(entries: readonly SpoolEntry[], durable: Promise<unknown>): Promise<void> {
-    return this.#contain.before(entries, durable);
+  async containFirst(entries: readonly SpoolEntry[], durable: Promise<unknown>): Promise<void> {
+    await this.#contain.before(entries, durable);
   }
 
   /** An alert was made durable within so many milliseconds: what is not critical yields to those who wait for their answers. */
@@ -75,8 +75,11 @@ export class Delivery {
     line: IncidentLine,
     { spooled, entry, stored }: { readonly spooled: SpooledBatch; readonly entry: SpoolEntry; readonly stored: Promise<unknown> },
   ): Promise<Delivered> {
-    await this.#contain.before([entry], stored);
-    return this.inTurn(line.id, entry.alert.severity, () => this.#call(line, spooled));
+    const { severity } = entry.alert;
+    const call = () => this.#call(line, spooled);
+    // Not in the lane too: what holds a place there waits for what goes afterwards.
+    if (await this.#contain.before([entry], stored)) return this.#contain.afterwards(severity, call);
+    return this.inTurn(line.id, severity, call);
   }
 
   /** Waits for a place in the lane, behind what is worse, and runs there. */
@@ -98,8 +101,8 @@ export class Delivery {
     const current = asOfNow(spooled, { resolver: this.#resolver, now: Date.now() });
     const { subject, since: receivedAt } = current;
     const waited = current.batch.alerts.map((alert) => ({ alert, subject, receivedAt }));
-    await this.#contain.before(waited, Promise.resolve());
-    return this.#call(line, current);
+    const call = () => this.#call(line, current);
+    return (await this.#contain.before(waited, Promise.resolve())) ? this.#contain.afterwards(spooled.severity, call) : call();
   }
 
   /** Repetitions are gathered for longer while many incidents have some: the calls of all together are what Temporal feels. */
