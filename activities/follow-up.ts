@@ -1,8 +1,8 @@
 import { Context } from '@temporalio/activity';
 import { FirebreakError } from '../core/errors.ts';
-import type { Pager } from '../core/paging.ts';
+import { type Pager, pageKeyOf } from '../core/paging.ts';
 import { type FollowUpActivities, newsAtOnce } from '../core/step.ts';
-import type { TicketSystem } from '../core/ticket.ts';
+import { commentKeyOf, type TicketSystem, ticketKeyOf } from '../core/ticket.ts';
 import type { TicketMailbox } from '../core/ticket-news.ts';
 import { asFailure } from './failures.ts';
 
@@ -34,17 +34,20 @@ export function createFollowUpActivities({
     return tickets;
   };
   return {
-    updateTicket: ({ ticket, comment, close }) =>
+    updateTicket: ({ incident, ticket, comment, close }) =>
       safely(
         (async () => {
           const system = systemOf(ticket.system);
           const signal = Context.current().cancellationSignal;
-          if (comment) await system.comment({ id: ticket.id, ...comment }, signal);
-          if (close) await system.close({ id: ticket.id, ...close }, signal);
+          if (comment)
+            await system.comment({ id: ticket.id, key: commentKeyOf(incident, comment.nth), text: comment.text }, signal);
+          if (close) await system.close({ ...close, id: ticket.id, openedUnder: ticketKeyOf(incident) }, signal);
         })(),
       ),
-    callPeople: (page) => safely((async () => called().page(page, Context.current().cancellationSignal))()),
-    endPage: (page) => safely((async () => called().resolve(page, Context.current().cancellationSignal))()),
+    callPeople: (page) =>
+      safely((async () => called().page({ ...page, key: pageKeyOf(page.incident) }, Context.current().cancellationSignal))()),
+    endPage: ({ incident, nth, groups }) =>
+      safely((async () => called().resolve({ key: pageKeyOf(incident), nth, groups }, Context.current().cancellationSignal))()),
     ticketNews: ({ incident, after }) => safely(mailbox?.after(incident, after, newsAtOnce) ?? Promise.resolve([])),
   };
 }

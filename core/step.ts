@@ -119,9 +119,10 @@ export const newsAtOnce = 20;
 export interface FollowUpActivities {
   /** The comment, then the closing; both once, however often it is called. */
   updateTicket(update: TicketUpdate): Promise<void>;
-  callPeople(page: Page): Promise<void>;
+  /** Under the one key that the incident's page has. */
+  callPeople(page: Omit<Page, 'key'>): Promise<void>;
   /** Nobody is needed any more. */
-  endPage(page: PageRef): Promise<void>;
+  endPage(page: Omit<PageRef, 'key'> & { readonly incident: IncidentRef }): Promise<void>;
   /** What people did to the ticket or the page where it is, after the event of that number. */
   ticketNews(of: { readonly incident: IncidentRef; readonly after: number }): Promise<readonly TicketNews[]>;
 }

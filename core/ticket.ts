@@ -59,9 +59,16 @@ export interface TicketLink {
 
 /** What an incident has to say on its ticket. */
 export interface TicketUpdate {
+  readonly incident: IncidentRef;
   readonly ticket: TicketLink;
-  readonly comment?: { readonly key: string; readonly text: string };
-  readonly close?: Omit<TicketClosing, 'id'>;
+  /** `nth` of the incident's: written once. */
+  readonly comment?: { readonly nth: number; readonly text: string };
+  readonly close?: Omit<TicketClosing, 'id' | 'openedUnder'>;
+}
+
+/** One key a comment, made at the desk: no incident writes under another's. */
+export function commentKeyOf(incident: IncidentRef, nth: number): string {
+  return `${incident.run}/comment/${nth}`;
 }
 
 /** An incident has one ticket, whichever of its playbooks files it first. */

@@ -2,7 +2,7 @@ import { condition } from '@temporalio/workflow';
 import type { Level } from '../core/approval.ts';
 import type { FollowUpState } from '../core/incident-input.ts';
 import { levelAtRenewal } from '../core/lease.ts';
-import { type Page, pageKeyOf } from '../core/paging.ts';
+import type { Page } from '../core/paging.ts';
 import type { FollowUpActivities } from '../core/step.ts';
 import { stepFailure } from './calls.ts';
 import type { IncidentModel } from './model.ts';
@@ -130,7 +130,7 @@ export class PageKeeper {
     const { calledFor, calledGroups, calls } = this.#state;
     if (calledFor.length > 0 || calledGroups.length === 0) return;
     try {
-      await this.#activities.endPage({ key: pageKeyOf(this.#model.ref), nth: calls, groups: calledGroups });
+      await this.#activities.endPage({ incident: this.#model.ref, nth: calls, groups: calledGroups });
       this.#set({ calledGroups: [] });
     } catch (error) {
       const { code, message } = stepFailure(error);
@@ -139,12 +139,11 @@ export class PageKeeper {
     }
   }
 
-  #page(call: Call, nth: number): Page {
+  #page(call: Call, nth: number): Omit<Page, 'key'> {
     const { ref, title, severity, subject, counts, total } = this.#model;
     const rules = [...new Set([...counts.values()].map((count) => count.rule))].slice(0, 5).join(', ');
     const held = this.#model.activeLeases.map((lease) => `${lease.action} on ${lease.target.name}`).slice(0, 5);
     return {
-      key: pageKeyOf(ref),
       nth,
       group: call.group,
       incident: { ...ref, title, severity, cluster: subject.cluster },

@@ -2,7 +2,7 @@ import { condition } from '@temporalio/workflow';
 import type { Verdict } from '../core/incident.ts';
 import type { FollowUpState } from '../core/incident-input.ts';
 import type { FollowUpActivities } from '../core/step.ts';
-import { type TicketLink, type TicketUpdate, ticketKeyOf } from '../core/ticket.ts';
+import type { TicketLink, TicketUpdate } from '../core/ticket.ts';
 import { stepFailure } from './calls.ts';
 import { declarationOf } from './declarations.ts';
 import type { IncidentModel } from './model.ts';
@@ -118,7 +118,7 @@ export class TicketKeeper {
       return undefined;
     }
     this.hear('incident.verdict', `The incident has ended. ${text}`, {});
-    return { reason, text, openedUnder: ticketKeyOf(this.#model.ref) };
+    return { reason, text };
   }
 
   /** What destructive steps did not reach, by the last word of each on its target: nothing else will do it. */
@@ -131,7 +131,7 @@ export class TicketKeeper {
 
   async #send(close: TicketUpdate['close']): Promise<void> {
     const { tickets, lines, comments, gaveUp } = this.#state;
-    const comment = lines.length > 0 ? { key: `${this.#model.ref.run}/comment/${comments}`, text: lines.join('\n') } : undefined;
+    const comment = lines.length > 0 ? { nth: comments, text: lines.join('\n') } : undefined;
     this.#sending = true;
     this.#set({ lines: [], comments: comments + 1 });
     const { updateTicket } = gaveUp ? this.#activities.brief : this.#activities.patient;
@@ -139,7 +139,7 @@ export class TicketKeeper {
     await this.#model.during(
       Promise.all(
         tickets.map((ticket) =>
-          updateTicket({ ticket, ...update }).then(
+          updateTicket({ incident: this.#model.ref, ticket, ...update }).then(
             () => this.#told(ticket, close),
             (error) => this.#failed(ticket, error),
           ),

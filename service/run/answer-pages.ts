@@ -44,6 +44,7 @@ export function createAnswerLinks({ cards, publicUrl }: { readonly cards: Answer
     }
     for (let tries = 1; ; tries += 1) {
       const button = (await cards.buttonsOf(question)).find(stands);
+      if (button && button.incident.id !== incident.id) return undefined;
       if (button) return `${publicUrl}${answerPrefix}${button.buttonId}`;
       if (tries === linkTries) return undefined;
       await sleep(linkEveryMs);

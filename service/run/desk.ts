@@ -7,6 +7,7 @@ import { createChokepoint } from '../../activities/chokepoint.ts';
 import { type ContainmentFirst, cellContainsFirst, deskContainsFirst } from '../../activities/containment-first.ts';
 import { createDeskActivities } from '../../activities/desk.ts';
 import { createFollowUpActivities } from '../../activities/follow-up.ts';
+import { deskSpeaksFor, followUpSpeaksFor, inOwnVoice, stepsSpeakFor } from '../../activities/own-voice.ts';
 import { openTicketInput } from '../../core/actions/open-ticket.schema.ts';
 import { openTicket } from '../../core/actions/open-ticket.ts';
 import type { CardBeliefs } from '../../core/question-card.ts';
@@ -143,9 +144,9 @@ export async function startDesk(parts: DeskParts): Promise<RunningDesk> {
         taskQueue,
         role: 'desk',
         activities: {
-          ...cellContainsFirst(cellActivities, parts.first),
-          ...allAlive(deskActivities),
-          ...allAlive(followUpActivities),
+          ...cellContainsFirst(inOwnVoice(cellActivities, stepsSpeakFor), parts.first),
+          ...allAlive(inOwnVoice(deskActivities, deskSpeaksFor)),
+          ...allAlive(inOwnVoice(followUpActivities, followUpSpeaksFor(mailbox))),
         },
         concurrency: 50,
       }),

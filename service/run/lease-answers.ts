@@ -23,8 +23,8 @@ export async function leaseStand(
   question: string,
 ): Promise<StoredButton | undefined> {
   const known = (await cards.buttonsOf(question)).find(stands);
-  if (known) return known;
   const { id, run } = incident;
+  if (known) return known.incident.id === id ? known : undefined;
   await cards.saveButtons([
     {
       buttonId: `b_${randomBytes(18).toString('base64url')}`,

@@ -4,7 +4,7 @@ import type { Page } from '../../core/paging.ts';
 import { eventually } from '../eventually.ts';
 import { alertOf, type Lab, type RunningIncident, refuse, type Script, startLab } from './harness.ts';
 
-const called: Page[] = [];
+const called: Omit<Page, 'key'>[] = [];
 const script: Script = {};
 const settings = {
   followUp: { tickets: false, pages: true },

@@ -3,7 +3,7 @@ import type { Page } from '../../core/paging.ts';
 import { alertOf, type Lab, type RunningIncident, startLab } from './harness.ts';
 import { mainQuestion } from './voting.ts';
 
-const called: Page[] = [];
+const called: Omit<Page, 'key'>[] = [];
 const settings = { playbooks: ['ask-about-silent-sensor'], followUp: { tickets: true, pages: true } };
 let lab: Lab;
 
