@@ -1,6 +1,7 @@
 import type { ActionDeclaration, Verification } from './action.ts';
 import type { Alert, PodRef } from './alert.ts';
 import type { Approval, Level } from './approval.ts';
+import { sha256Hex } from './digest.ts';
 import type { EvidenceRef } from './evidence.ts';
 import type { Verdict } from './incident.ts';
 import { mayCarryRule } from './own-alerts.ts';
@@ -127,7 +128,8 @@ export interface PlaybookEnvelope<U extends Uses, R extends Requires> {
   readonly id: string;
   readonly title: string;
   readonly on: {
-    readonly rules: readonly string[];
+    /** Names of rules; or `unanswered`: every alert to which no other enabled playbook answers. */
+    readonly rules: readonly string[] | 'unanswered';
     readonly minSeverity: Severity;
     readonly requires: readonly R[];
   };
@@ -136,7 +138,7 @@ export interface PlaybookEnvelope<U extends Uses, R extends Requires> {
   readonly uses: U;
   /**
    * Whom all its questions are put to, one group after another. The cell believes an answer of nobody else, whatever a question says. Absent:
-   * those who decide on incidents (`incidents.levels` of the configuration).
+   * those who decide on incidents (`incidents.levels` of the configuration), whose first group is called at once on a critical alert.
    */
   readonly levels?: readonly AskedGroup[];
   /**
@@ -165,6 +167,8 @@ export function definePlaybook<const U extends Uses, const R extends Requires = 
 ): Playbook<U, R> {
   if (envelope.headStart !== undefined && envelope.evidenceFirst !== undefined)
     throw new TypeError(`playbook ${envelope.id}: with a head start the pod is contained before evidence can be kept first`);
+  if (envelope.headStart !== undefined && envelope.on.rules === 'unanswered')
+    throw new TypeError(`playbook ${envelope.id}: nothing is contained at once for a rule that nobody has thought of`);
   if (envelope.levels?.length === 0) throw new TypeError(`playbook ${envelope.id}: its questions are put to nobody`);
   return { ...envelope, run };
 }
@@ -174,22 +178,42 @@ export type AnyPlaybook = Omit<PlaybookEnvelope<Uses, Requires>, never>;
 
 /** Whether the envelope asks for this alert. A rule of Firebreak's own counts only from Firebreak: no sensor gives a person's order. */
 export function matches(playbook: AnyPlaybook, alert: Alert): boolean {
-  if (!playbook.on.rules.includes(alert.rule) || !mayCarryRule(alert)) return false;
+  const { rules } = playbook.on;
+  return rules !== 'unanswered' && rules.includes(alert.rule) && mayCarryRule(alert) && concerns(playbook, alert);
+}
+
+/** Those of the enabled playbooks that answer this alert: where no other does, the ones for what is unanswered. */
+export function answering<P extends AnyPlaybook>(playbooks: readonly P[], alert: Alert): readonly P[] {
+  const named = playbooks.filter((playbook) => matches(playbook, alert));
+  if (named.length > 0) return named;
+  return playbooks.filter((playbook) => playbook.on.rules === 'unanswered' && concerns(playbook, alert));
+}
+
+function concerns(playbook: AnyPlaybook, alert: Alert): boolean {
   if (!atLeast(alert.severity, playbook.on.minSeverity)) return false;
   return playbook.on.requires.every((need) => (need === 'pod' ? alert.pod?.uid !== undefined : alert[need] !== undefined));
 }
 
-/** Whom the questions of a playbook are put to, about an alert of this severity; undefined where its envelope does not say. */
-export function levelsOf({ levels }: AnyPlaybook, severity: Severity): readonly Level[] | undefined {
-  return levels?.map(({ group, within, page }) => ({
+/**
+ * Whom the questions of a playbook are put to, about an alert of this severity. Where its envelope does not say, those who decide on incidents: on
+ * critical their first group is called at once.
+ */
+export function levelsOf({ levels }: AnyPlaybook, severity: Severity, ofIncidents: readonly Level[]): readonly Level[] {
+  if (!levels) return ofIncidents.map((level, at) => (at === 0 && severity === 'critical' ? { ...level, page: true } : level));
+  return levels.map(({ group, within, page }) => ({
     group,
     withinMs: durationMs(within),
     ...((page === true || (page === 'critical' && severity === 'critical')) && { page: true as const }),
   }));
 }
 
-/** What a body runs once for: the pod's uid, the workload or the node. */
+/** What a body runs once for: the pod's uid, the workload or the node; where the playbook is for all rules, each rule of it. */
 export function subjectKeyOf(playbook: AnyPlaybook, alert: Alert): string {
+  const subject = keyOfSubject(playbook, alert);
+  return playbook.on.rules === 'unanswered' ? `${subject}/rule:${sha256Hex(alert.rule).slice(0, 16)}` : subject;
+}
+
+function keyOfSubject(playbook: AnyPlaybook, alert: Alert): string {
   if (playbook.per !== 'workload' && alert.pod) return `pod:${alert.pod.uid ?? `${alert.pod.namespace}/${alert.pod.name}`}`;
   if (alert.workload) return `workload:${alert.workload.kind}/${alert.workload.namespace}/${alert.workload.name}`;
   return `node:${alert.node ?? 'unknown'}`;

@@ -38,6 +38,17 @@ export type TuneProposal =
   | (ProposalBase & { readonly kind: 'suppression'; readonly workload: WorkloadName; readonly digest: string })
   | (ProposalBase & { readonly kind: 'playbook-condition'; readonly workloads: readonly string[]; readonly condition: string });
 
+/** A rule of serious alerts that no playbook answers: people were asked what it was. */
+export interface Unanswered {
+  readonly rule: string;
+  /** The worst that they were asked about. */
+  readonly upTo: Severity;
+  readonly incidents: number;
+  /** Of these incidents the harmless ones, and those that were not. */
+  readonly benign: number;
+  readonly bad: number;
+}
+
 export interface TuneReport {
   readonly incidents: number;
   readonly alerts: number;
@@ -45,6 +56,8 @@ export interface TuneReport {
   readonly rules: readonly Noise[];
   readonly workloads: readonly Noise[];
   readonly proposals: readonly TuneProposal[];
+  /** For which a playbook is missing; in most incidents first. */
+  readonly unanswered: readonly Unanswered[];
 }
 
 /** One incident, as its records tell it. */
@@ -54,6 +67,8 @@ interface Judged {
   readonly verdict: Verdict;
   readonly rules: ReadonlyMap<string, { readonly count: number; readonly upTo: Severity }>;
   readonly samples: readonly (TuneSample & { readonly rule: string; readonly digest?: string })[];
+  /** Rules that no playbook answered, with the worst severity of each. */
+  readonly unanswered: ReadonlyMap<string, Severity>;
 }
 
 const mostSamples = 20;
@@ -96,7 +111,24 @@ export function tune(options: {
     proposals: rules
       .flatMap((rule) => proposalsOf(rule, ofRule(rule), minBenign))
       .sort((a, b) => b.wouldHaveHidden.alerts - a.wouldHaveHidden.alerts),
+    unanswered: unansweredIn(incidents).slice(0, top),
   };
+}
+
+function unansweredIn(incidents: readonly Judged[]): readonly Unanswered[] {
+  const rules = [...new Set(incidents.flatMap(({ unanswered }) => [...unanswered.keys()]))];
+  return rules
+    .map((rule) => {
+      const asked = incidents.filter(({ unanswered }) => unanswered.has(rule));
+      return {
+        rule,
+        upTo: asked.reduce<Severity>((worst, one) => worse(worst, one.unanswered.get(rule) ?? 'unknown'), 'unknown'),
+        incidents: asked.length,
+        benign: asked.filter(({ verdict }) => verdict === 'benign').length,
+        bad: asked.filter(isBad).length,
+      };
+    })
+    .sort((a, b) => b.incidents - a.incidents || (a.rule < b.rule ? -1 : 1));
 }
 
 function countOf({ rules }: Judged): number {
@@ -227,9 +259,12 @@ function judged(records: readonly AuditRecord[]): Judged | undefined {
   if (!subject) return undefined;
   const rules = new Map<string, { readonly count: number; readonly upTo: Severity }>();
   const samples: Judged['samples'][number][] = [];
+  const unanswered = new Map<string, Severity>();
   let verdict: Verdict = 'unknown';
   for (const { kind, body } of records) {
     if (kind === 'incident.verdict') verdict = verdictIn(body) ?? verdict;
+    if (kind === 'playbook.started' && body.unanswered === true && typeof body.rule === 'string')
+      unanswered.set(body.rule, worse(unanswered.get(body.rule) ?? 'unknown', severityOf(body.severity)));
     if (kind !== 'incident.opened' && kind !== 'alert.joined') continue;
     for (const entry of listIn(body.counts)) {
       const { rule, count, severity } = entry;
@@ -251,7 +286,7 @@ function judged(records: readonly AuditRecord[]): Judged | undefined {
       });
     }
   }
-  return { id, subject, verdict, rules, samples };
+  return { id, subject, verdict, rules, samples, unanswered };
 }
 
 const verdicts: readonly Verdict[] = ['true_positive', 'benign', 'suspicious', 'unknown'];

@@ -2,6 +2,7 @@ import type { AnyPlaybook } from '../core/playbook.ts';
 import { askAboutShell } from './ask-about-shell.ts';
 import { askAboutSilentSensor } from './ask-about-silent-sensor.ts';
 import { askAboutStartedIncident } from './ask-about-started-incident.ts';
+import { askAboutUnanswered } from './ask-about-unanswered.ts';
 import { askAboutUnsignedImage } from './ask-about-unsigned-image.ts';
 import { containDroppedBinary } from './contain-dropped-binary.ts';
 import { quarantineOnOrder } from './quarantine-on-order.ts';
@@ -11,6 +12,7 @@ export {
   askAboutShell,
   askAboutSilentSensor,
   askAboutStartedIncident,
+  askAboutUnanswered,
   askAboutUnsignedImage,
   containDroppedBinary,
   quarantineOnOrder,
@@ -31,4 +33,14 @@ export const playbooks: readonly ListedPlaybook[] = [
   askAboutUnsignedImage,
   quarantineOnOrder,
   askAboutStartedIncident,
+  askAboutUnanswered,
 ];
+
+/**
+ * Ids of the playbooks that are enabled. Those for what no other answers are always among them: a list of playbooks must not make an alert silent
+ * that somebody forgot.
+ */
+export function enabledIds(enabled: 'all' | readonly string[]): readonly string[] {
+  const always = playbooks.filter(({ on }) => on.rules === 'unanswered').map(({ id }) => id);
+  return enabled === 'all' ? playbooks.map(({ id }) => id) : [...new Set([...enabled, ...always])];
+}

@@ -1,5 +1,5 @@
 import type { Alert } from '../core/alert.ts';
-import { matches, subjectKeyOf } from '../core/playbook.ts';
+import { answering, subjectKeyOf } from '../core/playbook.ts';
 import { atLeast, severities } from '../core/severity.ts';
 import { type ListedPlaybook, playbooks } from '../playbooks/index.ts';
 import { stepFailure } from './calls.ts';
@@ -20,8 +20,7 @@ export class Bodies {
 
   /** Evaluates every enabled playbook for an alert that the incident had not seen. */
   evaluate(alert: Alert): void {
-    for (const playbook of this.#enabled) {
-      if (!matches(playbook, alert)) continue;
+    for (const playbook of answering(this.#enabled, alert)) {
       const key = bodyKey(playbook.id, subjectKeyOf(playbook, alert));
       const known = this.#model.bodies.get(key);
       if (known) this.#again(known, alert);
@@ -69,7 +68,13 @@ export class Bodies {
     const playbook = this.#enabled.find((listed) => listed.id === body.state.playbook);
     if (!playbook) return;
     const actor = `playbook/${playbook.id}`;
-    this.#model.record('playbook.started', actor, playbook.title, { subject: body.state.subjectKey, alert: body.alert.id });
+    this.#model.record('playbook.started', actor, playbook.title, {
+      subject: body.state.subjectKey,
+      alert: body.alert.id,
+      rule: body.alert.rule,
+      severity: body.alert.severity,
+      ...(playbook.on.rules === 'unanswered' && { unanswered: true }),
+    });
     try {
       await playbook.run(contextFor(this.#parts, playbook, body));
       body.state = { ...body.state, state: 'done' };

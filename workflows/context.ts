@@ -68,7 +68,7 @@ export function contextFor(parts: ContextParts, playbook: ListedPlaybook, body: 
         plans: plansOf(plan[id]),
         ...(harmless.includes(id) && { harmless: true as const }),
       })),
-      levels: levelsOf(playbook, alert.severity) ?? model.settings.levels,
+      levels: levelsOf(playbook, alert.severity, model.settings.levels),
       requester: `playbook/${playbook.id}`,
       onSilence,
       alert: body.alert,

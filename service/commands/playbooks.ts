@@ -60,7 +60,7 @@ function show(id: string, options: CommonOptions): void {
   print(styled('bold', shown.title));
   printFacts([
     ['playbook', shown.id],
-    ['rules', shown.on.rules.join('; ')],
+    ['rules', shown.on.rules === 'unanswered' ? 'all that no other playbook answers' : shown.on.rules.join('; ')],
     ['from severity', shown.on.minSeverity],
     ['needs', shown.on.requires.join(', ') || 'nothing'],
     ['runs once per', shown.per],

@@ -53,7 +53,7 @@ export async function tuneReport({ config: path, days, minBenign, top }: TuneOpt
   }
 }
 
-const kinds: ReadonlySet<string> = new Set(['incident.opened', 'alert.joined', 'incident.verdict']);
+const kinds: ReadonlySet<string> = new Set(['incident.opened', 'alert.joined', 'incident.verdict', 'playbook.started']);
 
 async function incidentChains(store: AuditStore, cluster: string, since: string): Promise<readonly (readonly AuditRecord[])[]> {
   const found: (readonly AuditRecord[])[] = [];
@@ -108,6 +108,12 @@ function printReport(report: TuneReport): void {
   print();
   printNoise('RULE', report.rules);
   printNoise('WORKLOAD', report.workloads);
+  if (report.unanswered.length > 0) print('No playbook answers these rules, of which people were asked what they were:');
+  for (const { rule, upTo, incidents, benign, bad } of report.unanswered) {
+    const many = `${incidents} ${incidents === 1 ? 'incident' : 'incidents'}`;
+    print(printable(`  “${rule}” (${upTo} at worst): ${many}, ${benign} harmless, ${bad} not`));
+  }
+  if (report.unanswered.length > 0) print();
   if (report.proposals.length === 0) print('Nothing to propose: nothing was harmless often enough.');
   for (const proposal of report.proposals) {
     for (const line of proposalLines(proposal)) print(printable(line));

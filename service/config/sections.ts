@@ -140,7 +140,11 @@ export const playbooks = z
     enabled: z
       .union([z.literal('all'), z.array(id)], { error: 'neither all nor a list of playbook ids' })
       .default('all')
-      .meta({ description: '`all`, or a list of playbook ids.', examples: [['contain-dropped-binary']] }),
+      .meta({
+        description:
+          '`all`, or a list of playbook ids. `ask-about-unanswered` is always among them: a serious alert that no playbook answers is asked about.',
+        examples: [['contain-dropped-binary']],
+      }),
   })
   .prefault({});
 

@@ -1,7 +1,7 @@
 import type { ActionDeclaration } from '../../core/action.ts';
 import { actions } from '../../core/actions/index.ts';
 import { FirebreakError } from '../../core/errors.ts';
-import { playbooks } from '../../playbooks/index.ts';
+import { enabledIds, playbooks } from '../../playbooks/index.ts';
 
 /**
  * The actions that playbooks use, in the order of the list: what is not used needs no right. `playbooks` are ids; absent: all that are shipped.
@@ -26,8 +26,7 @@ export function enabledActions(config: {
   readonly playbooks: { readonly enabled: 'all' | readonly string[] };
   readonly actions: { readonly optIn: readonly string[] };
 }): readonly ActionDeclaration[] {
-  const { enabled } = config.playbooks;
-  const used = actionsOfPlaybooks(enabled === 'all' ? undefined : enabled);
+  const used = actionsOfPlaybooks(enabledIds(config.playbooks.enabled));
   return actions.filter((action) => used.includes(action) || config.actions.optIn.includes(action.name));
 }
 

@@ -14,7 +14,7 @@ import { atLeast } from '../../core/severity.ts';
 import type { CellActivities, IncidentSettings } from '../../core/step.ts';
 import { createBox } from '../../integrations/crypto-box/box.ts';
 import { createSubjectResolver } from '../../integrations/kubernetes/resolver.ts';
-import { playbooks } from '../../playbooks/index.ts';
+import { enabledIds, playbooks } from '../../playbooks/index.ts';
 import { followUpOf } from '../config/complete-tickets.ts';
 import type { Config } from '../config/load.ts';
 import type { Secrets } from '../config/secrets.ts';
@@ -255,12 +255,11 @@ function sealRaw({ codecKeys }: Secrets): Parameters<typeof startIntake>[0]['sea
 }
 
 function settingsOf(config: Config, queues: CellParts['queues']): IncidentSettings {
-  const { enabled } = config.playbooks;
   // Cut first: to try it takes longer, and says nothing of what was open.
   const afterQuarantine = ['cutConnections', 'probeQuarantine'].filter((name) => config.actions.optIn.includes(name));
   return {
     queues,
-    playbooks: enabled === 'all' ? playbooks.map((playbook) => playbook.id) : enabled,
+    playbooks: enabledIds(config.playbooks.enabled),
     levels: config.incidents.levels.map(({ group, withinMinutes, page }) => ({
       group,
       withinMs: withinMinutes * 60_000,

@@ -24,10 +24,19 @@ interface Told {
   readonly counts: readonly (readonly [rule: string, severity: string, count: number])[];
   readonly digest?: string;
   readonly at?: string;
+  readonly unanswered?: readonly (readonly [rule: string, severity: string])[];
 }
 
 /** The records of an incident, as its workflow writes them. */
-function incidentOf({ name, verdict, unasked, counts, digest, at = new Date().toISOString() }: Told): readonly AuditRecord[] {
+function incidentOf({
+  name,
+  verdict,
+  unasked,
+  counts,
+  digest,
+  at = new Date().toISOString(),
+  unanswered = [],
+}: Told): readonly AuditRecord[] {
   const asked = verdict === 'benign' && !unasked ? { question: 'q-1' } : {};
   runs += 1;
   const chain = `incident/lab/shop/Deployment/${name}@run-${runs}`;
@@ -47,7 +56,8 @@ function incidentOf({ name, verdict, unasked, counts, digest, at = new Date().to
         })),
       },
     ],
-    ['playbook.started', { text: '' }],
+    ['playbook.started', { text: '', rule: counts[0]?.[0] }],
+    ...unanswered.map(([rule, severity]) => ['playbook.started', { text: '', rule, severity, unanswered: true }] as const),
     ...(verdict === undefined ? [] : [['incident.verdict', { text: '', verdict, incident: verdict, ...asked }] as const]),
   ];
   return bodies.map(([kind, body], index) => ({ chain, number: index + 1, at, kind, actor: 'engine', body }));
@@ -60,13 +70,13 @@ const told: readonly Told[] = [
   { name: 'debug', verdict: 'benign', counts: [['Shell', 'medium', 100]], digest: image('a') },
   { name: 'debug', counts: [['Shell', 'low', 7]], digest: image('a') },
   // The same rule elsewhere was an attack.
-  { name: 'cart', verdict: 'true_positive', counts: [['Shell', 'low', 3]], digest: image('b') },
+  { name: 'cart', verdict: 'true_positive', counts: [['Shell', 'low', 3]], digest: image('b'), unanswered: [['Escape', 'high']] },
   // Harmless twice, and once not: nothing is proposed.
   { name: 'web', verdict: 'benign', counts: [['Read', 'high', 50]], digest: image('c') },
   { name: 'web', verdict: 'benign', counts: [['Read', 'high', 50]], digest: image('c') },
   { name: 'web', verdict: 'suspicious', counts: [['Read', 'high', 1]], digest: image('c') },
   // Nobody has judged it.
-  { name: 'loud', counts: [['Noise', 'info', 9_000]], digest: image('d') },
+  { name: 'loud', counts: [['Noise', 'info', 9_000]], digest: image('d'), unanswered: [['Escape', 'critical']] },
   // Harmless, and no image is known: for the playbook.
   { name: 'host', verdict: 'benign', counts: [['Mount', 'medium', 20]] },
   { name: 'host', verdict: 'benign', counts: [['Mount', 'medium', 22]] },
@@ -148,6 +158,11 @@ describe('firebreak tune', () => {
     });
     expect(report.proposals[0]?.wouldHaveHidden.samples.map(({ title }) => title)).toEqual(Array(3).fill('Shell in debug'));
     expect(report.proposals[1]).toMatchObject({ workloads: ['deployment/shop/host'], wouldHaveHidden: { alerts: 42 } });
+  });
+
+  test('names the rules for which a playbook is missing', async () => {
+    expect(report.unanswered).toEqual([{ rule: 'Escape', upTo: 'critical', incidents: 2, benign: 0, bad: 1 }]);
+    expect(await firebreak('tune')).toContain('“Escape” (critical at worst): 2 incidents, 0 harmless, 1 not');
   });
 
   test('more is asked for with --min-benign, and longer ago with --days', async () => {

@@ -1,0 +1,45 @@
+import { openTicket, quarantinePod, snapshotPodState } from '../core/actions/index.ts';
+import { definePlaybook } from '../core/playbook.ts';
+
+export const askAboutUnanswered = definePlaybook(
+  {
+    id: 'ask-about-unanswered',
+    title: 'Ask what becomes of a serious alert that no other playbook answers',
+    on: { rules: 'unanswered', minSeverity: 'high', requires: [] },
+    uses: { snapshotPodState, quarantinePod, openTicket },
+  },
+  async ({ alert, steps, ask, settle, verdict }) => {
+    const { namespace, name, uid } = alert.pod ?? {};
+    const pod = namespace !== undefined && name !== undefined && uid !== undefined ? { namespace, name, uid } : undefined;
+    const where = namespace !== undefined ? `${namespace}/${name}` : (alert.node ?? alert.cluster);
+    const question = `No playbook answers “${alert.rule}” in ${where}. What was it?`;
+    const expected = 'It is expected, and harmless';
+    const look = 'Leave it as it is, and look into it';
+    const onSilence = 'Nothing is done. A ticket is filed.';
+    const harmless = ['expected'] as const;
+    if (pod) await settle({ evidence: steps.snapshotPodState({ pod }) });
+    // A pod that can no longer be quarantined, or never could, is asked about all the same.
+    const planned = pod && (await settle({ quarantine: steps.quarantinePod.plan({ pod }) })).quarantine;
+    const answer = planned?.ok
+      ? await ask({
+          question,
+          choices: { expected, look, quarantine: 'Quarantine the pod' },
+          plan: { quarantine: planned.value },
+          harmless,
+          onSilence,
+        })
+      : await ask({ question, choices: { expected, look }, harmless, onSilence });
+    if (answer.choice === 'expected') {
+      verdict('benign', `expected, said ${answer.by.join(' and ')}`);
+      return;
+    }
+    if (answer.choice !== 'silence') verdict('suspicious', `to be looked into, said ${answer.by.join(' and ')}`);
+    if (answer.choice === 'quarantine' && pod) await steps.quarantinePod({ pod, lease: '4h' }, answer.approval);
+    const become = { silence: 'Nobody answered: nothing was done.', look: 'It is to be looked into: nothing was done.' };
+    await steps.openTicket({
+      title: `${alert.rule} in ${where}`,
+      body: `${alert.title}\n\nNo playbook answers this rule. ${answer.choice === 'quarantine' ? 'The pod was quarantined.' : become[answer.choice]}`,
+      labels: ['firebreak', alert.severity],
+    });
+  },
+);
