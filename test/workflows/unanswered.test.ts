@@ -4,7 +4,7 @@ import type { Page } from '../../core/paging.ts';
 import { alertOf, type Lab, type RunningIncident, refuse, type Script, startLab } from './harness.ts';
 import { mainQuestion } from './voting.ts';
 
-const called: Page[] = [];
+const called: Omit<Page, 'key'>[] = [];
 const script: Script = {};
 const settings = {
   playbooks: ['contain-dropped-binary', 'ask-about-shell', 'ask-about-unanswered'],
