@@ -1,13 +1,15 @@
 import type { ApprovalProof } from '../core/approval.ts';
+import { type Approved, groupsAskedBy, leastSeverityOf, problemOfApproval } from '../core/asking.ts';
 import { digestOf } from '../core/digest.ts';
 import { FirebreakError } from '../core/errors.ts';
 import type { Plan } from '../core/plan.ts';
+import { worse } from '../core/severity.ts';
 import type { StepCall } from '../core/step.ts';
 import { checkProof } from '../core/vote-check.ts';
 import type { ChokepointParts } from './chokepoint.ts';
 
 /** Who may answer, and by what it is told. */
-export type Authority = Pick<ChokepointParts, 'roster' | 'keys' | 'rules' | 'now' | 'signIns'>;
+export type Authority = Pick<ChokepointParts, 'roster' | 'keys' | 'rules' | 'now' | 'signIns' | 'asking' | 'incidents'>;
 
 /** The plan of this step that people said yes to. */
 export function approvedPlan(call: StepCall): Plan | undefined {
@@ -16,21 +18,46 @@ export function approvedPlan(call: StepCall): Plan | undefined {
   return choice?.plans.find((plan) => plan.action === call.action && plan.inputDigest === digestOf(call.input));
 }
 
-/** The proof is of this very run of this incident, and its votes stand today. What it approves is the caller's to compare. */
-export async function mustBeApproved(parts: Authority, call: StepCall, proof: ApprovalProof): Promise<void> {
-  const { incident } = proof.question;
-  if (incident.id !== call.incident.id || incident.run !== call.incident.run)
-    throw new FirebreakError('FB_ERR_APPROVAL_INVALID', 'the approval is of another incident');
+/** What the cell knows of the incident of a call, and the call can only add to. */
+export function knownOf(parts: Pick<Authority, 'incidents' | 'asking'>, call: StepCall) {
+  const known = parts.incidents.of(call.incident);
+  return {
+    actors: [...new Set([...known.actors, ...(call.actors ?? [])])],
+    requesters: known.requesters,
+    severity: [known.severity, leastSeverityOf(call.playbook, parts.asking)].reduce(worse, call.severity),
+    playbooks: known.playbooks,
+  };
+}
+
+/**
+ * The proof is of this very run of this incident; who was asked, who may not answer and how many are needed is what the cell itself knows; and the
+ * votes stand today. What it approves is the caller's to compare.
+ */
+export async function mustBeApproved(parts: Authority, call: StepCall, proof: ApprovalProof, as: Approved): Promise<void> {
+  const { incident, requester } = proof.question;
+  if (incident.id !== call.incident.id || incident.run !== call.incident.run) refuse('the approval is of another incident');
+  const { actors, requesters, severity, playbooks } = knownOf(parts, call);
+  const problem = problemOfApproval(proof, { ...call, as }, parts.asking);
+  if (problem !== undefined) refuse(problem);
+  const [kind, asker = ''] = requester.split('/');
+  if (kind === 'playbook' && playbooks.length > 0 && !playbooks.includes(asker))
+    refuse(`no alert of this incident has called for ${asker}`);
   const stepUp = await parts.signIns?.read(proof.votes);
   const result = checkProof({
     proof,
-    severity: call.severity,
+    severity: worse(severity, leastSeverityOf(asker, parts.asking)),
     roster: parts.roster,
     keys: parts.keys,
     now: (parts.now ?? Date.now)(),
     protectedNamespaces: parts.rules.protectedNamespaces,
-    ...(call.actors && { actors: call.actors }),
+    actors,
+    requesters,
+    groups: groupsAskedBy(proof.question, parts.asking),
     ...(stepUp && { stepUp }),
   });
-  if (!result.ok) throw new FirebreakError('FB_ERR_APPROVAL_INVALID', result.reason);
+  if (!result.ok) refuse(result.reason);
+}
+
+function refuse(reason: string): never {
+  throw new FirebreakError('FB_ERR_APPROVAL_INVALID', reason);
 }

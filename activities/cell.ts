@@ -1,5 +1,7 @@
 import { Context } from '@temporalio/activity';
 import type { StepContext } from '../core/action.ts';
+import type { Question } from '../core/approval.ts';
+import { type Asking, groupsAskedBy } from '../core/asking.ts';
 import type { IncidentRef } from '../core/incident.ts';
 import { checkRemark } from '../core/remark.ts';
 import type { Roster } from '../core/roster.ts';
@@ -10,6 +12,7 @@ import type { WorkloadLeft } from '../core/workload-left.ts';
 import { alive } from './alive.ts';
 import type { Chokepoint, SignInReader } from './chokepoint.ts';
 import { asFailure } from './failures.ts';
+import type { IncidentMemory } from './incident-memory.ts';
 
 export interface ActivityLog {
   info(fields: Readonly<Record<string, unknown>>, message: string): void;
@@ -21,12 +24,26 @@ export function createCellActivities(parts: {
   readonly chokepoint: Chokepoint;
   readonly roster: Roster;
   readonly keys: VoteKeys;
+  /** Who may be asked, whatever a question says. */
+  readonly asking: Asking;
+  /** What this process has heard of incidents itself: a call can only add to it. */
+  readonly incidents: IncidentMemory;
   readonly signIns?: SignInReader;
   /** From memory: nobody waits for it. */
   readonly left?: (incident: IncidentRef) => WorkloadLeft | undefined;
   readonly log: ActivityLog;
 }): CellActivities {
-  const { chokepoint, roster, keys, signIns, left: leftOf, log } = parts;
+  const { chokepoint, roster, keys, asking, incidents, signIns, left: leftOf, log } = parts;
+
+  /** Who may answer, and who may not, by what the cell knows: a question can only make it stricter. */
+  const ownWord = (question: Question, actors: readonly string[] = []) => {
+    const known = incidents.of(question.incident);
+    return {
+      actors: [...new Set([...known.actors, ...actors])],
+      requesters: known.requesters,
+      groups: groupsAskedBy(question, asking),
+    };
+  };
 
   const run = async <T>(what: string, call: StepCall, fast: boolean, work: (context: StepContext) => Promise<T>): Promise<T> => {
     const { cancellationSignal, info } = Context.current();
@@ -69,15 +86,24 @@ export function createCellActivities(parts: {
     applyStepNow: (call) => run('apply', call, true, (context) => chokepoint.apply(call, context)),
     verifyStep: (step) => run('verify', step.call, false, (context) => chokepoint.verify(step, context)),
     undoStep: (undo) => run('undo', undo.call, false, (context) => chokepoint.undo(undo, context)),
-    verifyVote: async ({ vote, question, level, actors = [] }) => {
+    verifyVote: async ({ vote, question, level, actors }) => {
       const stepUp = await signIns?.read([vote]).catch((error: unknown) => Promise.reject(asFailure(error)));
-      return checkVote({ signed: vote, question, level, roster, keys, now: Date.now(), actors, ...(stepUp && { stepUp }) });
+      return checkVote({
+        signed: vote,
+        question,
+        level,
+        roster,
+        keys,
+        now: Date.now(),
+        ...ownWord(question, actors),
+        ...(stepUp && { stepUp }),
+      });
     },
     verifyRemark: async ({ remark, question, level }) =>
-      checkRemark({ signed: remark, question, level, roster, keys, now: Date.now() }),
+      checkRemark({ signed: remark, question, level, roster, keys, now: Date.now(), ...ownWord(question) }),
     answerersTo: async ({ question, actors }) => {
       const left = leftOf?.(question.incident);
-      return { ...answerersTo({ question, roster, ...(actors && { actors }) }, Date.now()), ...(left && { left }) };
+      return { ...answerersTo({ question, roster, ...ownWord(question, actors) }, Date.now()), ...(left && { left }) };
     },
   };
 }

@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import type { ActionDeclaration, ActionImplementation, StepContext, UndoResult, Verification } from '../core/action.ts';
 import { planIsCovered, type SignedVote } from '../core/approval.ts';
+import type { Asking } from '../core/asking.ts';
 import { digestOf } from '../core/digest.ts';
 import { FirebreakError } from '../core/errors.ts';
 import type { EvidenceRef } from '../core/evidence.ts';
@@ -9,13 +10,15 @@ import { defaultLeaseMs } from '../core/lease.ts';
 import { type Plan, planDigest } from '../core/plan.ts';
 import type { ActiveRestraint, Restrainable } from '../core/restraint.ts';
 import type { Roster } from '../core/roster.ts';
+import type { Severity } from '../core/severity.ts';
 import type { AppliedStep, StepCall, UndoCall } from '../core/step.ts';
 import type { SignIn, StepUpPolicy } from '../core/step-up.ts';
 import type { Taken } from '../core/taken.ts';
 import type { StepUp, VoteKeys } from '../core/vote-check.ts';
-import { approvedPlan, mustBeApproved } from './approval-check.ts';
+import { approvedPlan, knownOf, mustBeApproved } from './approval-check.ts';
 import { asApproved, createChangeWindows, restrainableOf } from './change-windows.ts';
 import { createEvidenceRule, type EvidenceWait } from './evidence-rule.ts';
+import type { IncidentMemory } from './incident-memory.ts';
 import { LandedSteps } from './landed-steps.ts';
 import { createReleaseRule } from './release-check.ts';
 import { createReservations } from './reservations.ts';
@@ -60,6 +63,10 @@ export interface ChokepointParts {
   /** Whether a signed manifest of this target is really in the evidence store. */
   readonly evidenceKept: (ref: EvidenceRef, incident: string) => Promise<boolean>;
   readonly evidenceWait: EvidenceWait;
+  /** Who may be asked, whatever a question says. */
+  readonly asking: Asking;
+  /** What this process has heard of incidents itself. */
+  readonly incidents: IncidentMemory;
   readonly now?: () => number;
   readonly steps?: StepRegister;
   /** Absent: remembered for as long as the process lives. */
@@ -102,6 +109,8 @@ export function createChokepoint(parts: ChokepointParts): Chokepoint {
 
   const fullPlan = async (call: StepCall, context: StepContext): Promise<Plan> => {
     const { action, input } = actionOf(call);
+    // From its first plan on the incident is known here.
+    parts.incidents.began(call.incident);
     const { declaration } = action;
     const planned = await underway(parts.steps, call, undefined, () => action.implementation.plan(input, context));
     const plan: Plan = {
@@ -157,7 +166,7 @@ export function createChokepoint(parts: ChokepointParts): Chokepoint {
   const approve = async (call: StepCall, plan: Plan) => {
     const { approval } = call;
     if (!approval) return;
-    await mustBeApproved(parts, call, approval);
+    await mustBeApproved(parts, call, approval, 'step');
     if (planIsCovered(approval, plan)) return;
     if (plan.outsideWindow !== undefined && approvedPlan(call)?.outsideWindow === undefined)
       throw new FirebreakError(
@@ -199,7 +208,7 @@ export function createChokepoint(parts: ChokepointParts): Chokepoint {
         await evidence(call, action.declaration, plan);
         await kept(context);
         const output = await underway(parts.steps, call, plan, () =>
-          action.implementation.apply(input, { ...context, taking: takingOf(call, plan) }),
+          action.implementation.apply(input, { ...context, taking: takingOf(call, plan, knownOf(parts, call).severity) }),
         );
         landed.note(call.key, now());
         return { plan, output };
@@ -244,6 +253,6 @@ async function kept({ durable }: StepContext): Promise<void> {
 }
 
 /** For the note on what is changed: what gives it back is held to this. */
-function takingOf({ severity, lease }: StepCall, { reach }: Plan): Omit<Taken, 'at'> {
+function takingOf({ lease }: StepCall, { reach }: Plan, severity: Severity): Omit<Taken, 'at'> {
   return { severity, reach, lease: lease ?? { durationMs: defaultLeaseMs, onExpiry: 'renew' } };
 }

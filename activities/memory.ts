@@ -44,6 +44,11 @@ export class Memory<Value> {
     return this.#entries.get(key)?.value;
   }
 
+  /** When it was set last, in milliseconds since 1970. */
+  at(key: string): number | undefined {
+    return this.#entries.get(key)?.at;
+  }
+
   /** The newest is the last to be forgotten. */
   set(key: string, value: Value, now = Date.now()): void {
     const entry: Remembered<Value> = { value, at: now };

@@ -5,7 +5,7 @@ import { isReleaseOf, problemOfRelease } from '../core/release-plan.ts';
 import { worse } from '../core/severity.ts';
 import type { StepCall, UndoReason } from '../core/step.ts';
 import type { GivenBack } from '../core/taken.ts';
-import { type Authority, mustBeApproved } from './approval-check.ts';
+import { type Authority, knownOf, mustBeApproved } from './approval-check.ts';
 import { failedWithinMs, type LandedSteps } from './landed-steps.ts';
 
 /** The cell's clock and Temporal's, by which the workflow waits, may differ so much. */
@@ -28,7 +28,7 @@ export function createReleaseRule(parts: Authority & { readonly landed: LandedSt
 
   /** The release that people agreed to, if it is of this step. */
   const approvedRelease = async (call: StepCall, proof: ApprovalProof, offered: readonly Plan[]): Promise<Plan> => {
-    await mustBeApproved(parts, call, proof);
+    await mustBeApproved(parts, call, proof, 'release');
     const release = offered.find((plan) => isReleaseOf(plan, call) && planIsCovered(proof, plan));
     return release ?? refuse('the approval is of another release');
   };
@@ -48,11 +48,11 @@ export function createReleaseRule(parts: Authority & { readonly landed: LandedSt
   const atLeaseEnd = async (call: StepCall, { verdict, severity, proof }: LeaseEnded): Promise<Plan | undefined> => {
     const choice = proof?.question.choices.find(({ id }) => id === proof.choice);
     if (proof && choice?.plans.some((plan) => isReleaseOf(plan, call))) return approvedRelease(call, proof, choice.plans);
-    const worst = worse(call.severity, severity);
+    const worst = worse(knownOf(parts, call).severity, severity);
     if (worst === 'critical') refuse('on a critical incident silence never frees, and no answer but that of its release');
     if (verdict === 'true_positive') refuse('silence never frees what is known to be an attack');
     if (verdict === 'benign' && proof) {
-      await mustBeApproved(parts, call, proof);
+      await mustBeApproved(parts, call, proof, 'release');
       if (choice?.harmless !== true) refuse('nobody has said that it is harmless');
     }
     return undefined;

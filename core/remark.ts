@@ -66,10 +66,14 @@ export function checkRemark(check: {
   readonly level: number;
   readonly roster: Roster;
   readonly keys: VoteKeys;
+  /** Ids of people whom the incident's alerts name as the actor, besides those in the question. */
+  readonly actors?: readonly string[];
+  /** Groups that may be asked, by what the one who checks knows of its own. Absent: those that the question names. */
+  readonly groups?: readonly string[];
   /** Milliseconds since 1970. */
   readonly now: number;
 }): VoteCheck {
-  const { signed, question, level, roster, keys, now } = check;
+  const { signed, question, level, roster, keys, now, actors = [] } = check;
   const { remark } = signed;
   const person = personById(roster, remark.person);
   if (remark.version !== 1 || !person) return { ok: false, reason: 'You are not on the roster.' };
@@ -80,9 +84,17 @@ export function checkRemark(check: {
     return { ok: false, reason: 'This is about another question.' };
   const age = now - Date.parse(remark.at);
   if (!(age <= oldestMs && age >= -clockToleranceMs)) return { ok: false, reason: 'This is too old. Please say it again.' };
-  const groups = question.levels.map(({ group }) => group);
-  const asked = groups.slice(0, level + 1);
-  const mayAnswer = answersFor({ roster, person: person.id, groups: asked, at: now, without: question.actors ?? [] });
+  const groupsOf = (levels: Question['levels']): readonly string[] =>
+    levels.map(({ group }) => group).filter((group) => check.groups?.includes(group) !== false);
+  const groups = groupsOf(question.levels);
+  const asked = groupsOf(question.levels.slice(0, level + 1));
+  const mayAnswer = answersFor({
+    roster,
+    person: person.id,
+    groups: asked,
+    at: now,
+    without: [...(question.actors ?? []), ...actors],
+  });
   if (remark.kind === 'next' && mayAnswer === undefined)
     return { ok: false, reason: `Only ${asked.join(' or ')} may ask the next level.` };
   if (!isInAnyGroup(roster, person.id, groups) && mayAnswer === undefined)

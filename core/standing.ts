@@ -9,6 +9,10 @@ export interface Standing {
   readonly roster: Roster;
   /** Ids of people whom the incident's alerts have named as the actor since it was asked. */
   readonly actors?: readonly string[];
+  /** Ids of people who ordered what it is about, besides those whom it names. */
+  readonly requesters?: readonly string[];
+  /** Groups that may be asked, by what the one who checks knows of its own. Absent: those that the question names. */
+  readonly groups?: readonly string[];
   /** Whether a right of the roster counts now, such as by an outside on-call: it can only take away. */
   readonly narrowed?: (holder: string, group: string) => boolean;
 }
@@ -35,15 +39,24 @@ function askerOf({ requester }: Pick<Question, 'requester'>): string | undefined
   return kind === 'person' ? id : undefined;
 }
 
+/** All who are known to have ordered it. */
+function requestersOf({ question, requesters = [] }: Standing): readonly string[] {
+  return [...new Set([...(question.requesters ?? []), ...requesters])];
+}
+
 /**
  * Whether nobody but those who ordered it can be asked, on any level, at that time. By the roster alone: whom an alert names as the actor counts
  * as somebody who could, since an alert may shut a person out and must never let one in.
  */
-function isAlone({ question, roster }: Standing, at: number): boolean {
-  const { requesters = [], levels } = question;
+function isAlone(standing: Standing, at: number): boolean {
+  const { question, roster } = standing;
+  const { levels } = question;
+  const requesters = requestersOf(standing);
   const asker = askerOf(question);
   const without = asker === undefined ? requesters : [...requesters, asker];
-  return levels.every(({ group }) =>
+  // A question that leaves a group out does not make anybody alone.
+  const all = new Set([...levels.map(({ group }) => group), ...(standing.groups ?? [])]);
+  return [...all].every((group) =>
     answerersOf(roster, group, at).every(
       ({ person, standsInFor }) => without.includes(person) || without.includes(standsInFor?.person ?? person),
     ),
@@ -61,10 +74,10 @@ function endsSomething({ choices }: Pick<Question, 'choices'>): boolean {
  * nobody else can be asked.
  */
 export function standingOf(standing: Standing, person: string, times: readonly number[], asked: Question['levels']): Stands {
-  const { question, roster, actors: named = [], narrowed } = standing;
+  const { question, roster, actors: named = [], groups: known, narrowed = () => true } = standing;
   const actors = [...(question.actors ?? []), ...named];
   const asker = askerOf(question);
-  const { requesters = [] } = question;
+  const requesters = requestersOf(standing);
   const ordered = requesters.includes(person);
   if (asker === person) return { ok: false, reason: 'Who asks may not answer.' };
   if (actors.includes(person))
@@ -74,9 +87,13 @@ export function standingOf(standing: Standing, person: string, times: readonly n
     return { ok: false, reason: 'You have ordered this: as long as somebody else can be asked, they must answer.' };
   const groups = asked.map(({ group }) => group);
   const without = [...actors, ...(asker === undefined ? [] : [asker]), ...(ordered ? [] : requesters)];
-  const may = times.map((at) => answersFor({ roster, person, groups, at, without, ...(narrowed && { narrowed }) }));
+  const counts = (holder: string, group: string): boolean => known?.includes(group) !== false && narrowed(holder, group);
+  const may = times.map((at) => answersFor({ roster, person, groups, at, without, narrowed: counts }));
   const level = may.reduce((least, one) => (least === undefined || one === undefined ? undefined : Math.min(least, one)));
-  if (level === undefined) return { ok: false, reason: `Only ${groups.join(' or ')} may answer this, while they are on call.` };
+  if (level === undefined) {
+    const asks = groups.filter((group) => known?.includes(group) !== false).join(' or ');
+    return { ok: false, reason: `Only ${asks || 'others'} may answer this, while they are on call.` };
+  }
   return ordered ? { ok: true, level, alone: true } : { ok: true, level };
 }
 
@@ -88,7 +105,7 @@ export function answerersTo(standing: Standing, at: number): Answerers {
     const people = new Set(answerersOf(roster, level.group, at).map(({ person }) => person));
     return [...people].filter((person) => standingOf(standing, person, [at], [level]).ok).map(nameOf);
   });
-  const requesters = (question.requesters ?? []).map((person) => {
+  const requesters = requestersOf(standing).map((person) => {
     const stands = standingOf(standing, person, [at], question.levels);
     return { name: nameOf(person), alone: stands.ok && stands.alone === true };
   });

@@ -39,6 +39,10 @@ interface Known {
   readonly now: number;
   /** Ids of people whom the incident's alerts have named as the actor since the question was asked. */
   readonly actors?: readonly string[];
+  /** Ids of people who are known to have ordered what it is about, besides those whom the question names. */
+  readonly requesters?: readonly string[];
+  /** Groups that may be asked, by what the one who checks knows of its own. Absent: those that the question names. */
+  readonly groups?: readonly string[];
   /** Absent: no step needs a sign-in. */
   readonly stepUp?: StepUp;
 }
@@ -111,8 +115,8 @@ function checkAt(
   const refusal = refusalOf(signed, question, check);
   if (refusal !== undefined) return { ok: false, reason: refusal };
   const { person: id } = signed.vote;
-  const { actors } = check;
-  const stands = standingOf({ question, roster, ...(actors && { actors }) }, id, times, levels);
+  const { actors = [], requesters = [], groups } = check;
+  const stands = standingOf({ question, roster, actors, requesters, ...(groups && { groups }) }, id, times, levels);
   if (!stands.ok) return stands;
   const signIn = check.stepUp?.signInOf(signed);
   const { level, alone } = stands;

@@ -71,7 +71,8 @@ function askInstead(call: {
     ],
     // What waits is not contained: silence matters.
     levels: first ? [{ ...first, page: true }, ...later] : [],
-    requester: `playbook/${order.caller.playbook}`,
+    // It asks those who decide on incidents, whomever the playbook asks.
+    requester: 'engine',
     onSilence: 'It is not done.',
     alert,
   });

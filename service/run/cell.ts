@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 import type { Worker } from '@temporalio/worker';
 import { type ContainmentFirst, cellContainsFirst } from '../../activities/containment-first.ts';
+import type { IncidentMemory } from '../../activities/incident-memory.ts';
 import type { OwnSteps } from '../../activities/own-steps.ts';
 import { quarantineWorkload } from '../../core/actions/index.ts';
 import { namingActors } from '../../core/actors.ts';
@@ -9,17 +10,18 @@ import type { ControlActivities, EvidenceActivities } from '../../core/control.t
 import { incidentIdOf, incidentNames } from '../../core/incident.ts';
 import type { IncidentInput } from '../../core/incident-input.ts';
 import type { IncidentState } from '../../core/incident-state.ts';
+import type { AnyPlaybook } from '../../core/playbook.ts';
 import type { ActiveRestraint, Restrainable } from '../../core/restraint.ts';
 import { atLeast } from '../../core/severity.ts';
 import type { CellActivities, IncidentSettings } from '../../core/step.ts';
 import { createBox } from '../../integrations/crypto-box/box.ts';
 import { createSubjectResolver } from '../../integrations/kubernetes/resolver.ts';
-import { enabledIds, playbooks } from '../../playbooks/index.ts';
 import { followUpOf } from '../config/complete-tickets.ts';
 import type { Config } from '../config/load.ts';
 import type { Secrets } from '../config/secrets.ts';
 import { expireEvidence } from '../control/evidence-window.ts';
 import { followControl } from '../control/follow.ts';
+import type { IncidentGateway } from '../intake/incident-gateway.ts';
 import { createLateGateway, type LateGateway } from '../intake/late-gateway.ts';
 import { type Intake, startIntake } from '../intake/start.ts';
 import { temporalGateway } from '../intake/temporal-gateway.ts';
@@ -39,6 +41,7 @@ import type { OwnKnowledge } from './kept-memory.ts';
 import { type Logger, reasonOf } from './log.ts';
 import { runOlderBuilds } from './older-builds.ts';
 import type { RightsWatch } from './rights-watch.ts';
+import { askingOf } from './rules.ts';
 
 export interface CellParts {
   readonly config: Config;
@@ -95,7 +98,7 @@ export async function startCell(parts: CellParts): Promise<RunningCell> {
   const noteOf = (uid: string): string | undefined => pods.get(uid)?.held?.note;
   const knowing = { ...watch, noteOf };
   const pool = await createCellPool({ config, secrets, cluster, watch: knowing, steps, restraintOn, knowledge, log });
-  const enabled = playbooks.filter(({ id }) => settingsOf(config, parts.queues).playbooks.includes(id));
+  const { playbooks: enabled } = askingOf(config);
   const headStarts = new HeadStarts({
     chokepoint: pool.chokepoint,
     playbooks: enabled,
@@ -132,7 +135,7 @@ export async function startCell(parts: CellParts): Promise<RunningCell> {
     cluster: config.cluster,
     severities: config.sensors,
     resolver: namingActors(createSubjectResolver(watch), config.roster),
-    gateway,
+    gateway: remembering(gateway, knowledge.incidents, enabled),
     headStart: headStarts,
     screen: { suppressions: control.book, steps: control.steps },
     silence: { expected: expectedSensors(config), view: watch.view },
@@ -235,6 +238,25 @@ async function work(options: {
   );
 }
 
+/** What an incident is about to be told, the cell has heard before: whoever holds it up in Temporal holds up nothing of that. */
+function remembering(gateway: IncidentGateway, incidents: IncidentMemory, playbooks: readonly AnyPlaybook[]): IncidentGateway {
+  return {
+    start: async (id, start, options) => {
+      incidents.hears(id, start.batch, playbooks);
+      const result = await gateway.start(id, start, options);
+      if (result.kind === 'started') incidents.delivered(id, result.run);
+      return result;
+    },
+    signal: async (id, batch) => {
+      incidents.hears(id, batch, playbooks);
+      const result = await gateway.signal(id, batch);
+      if (result.kind === 'signalled') incidents.delivered(id);
+      return result;
+    },
+    note: (id, note) => gateway.note(id, note),
+  };
+}
+
 async function leaseOn(client: Client, incident: string, uid: string): Promise<LeaseHeld> {
   try {
     const { leases } = await client.workflow.getHandle(incident).query<IncidentState>(incidentNames.stateQuery);
@@ -259,7 +281,7 @@ function settingsOf(config: Config, queues: CellParts['queues']): IncidentSettin
   const afterQuarantine = ['cutConnections', 'probeQuarantine'].filter((name) => config.actions.optIn.includes(name));
   return {
     queues,
-    playbooks: enabledIds(config.playbooks.enabled),
+    playbooks: askingOf(config).playbooks.map(({ id }) => id),
     levels: config.incidents.levels.map(({ group, withinMinutes, page }) => ({
       group,
       withinMs: withinMinutes * 60_000,

@@ -21,12 +21,11 @@ import { eradicationActions } from './eradication.ts';
 import { openEvidence, openEvidenceCheck } from './evidence.ts';
 import { forensicsActions } from './forensics.ts';
 import { readImageTrust } from './images.ts';
-import { incidentBegan } from './incident-began.ts';
 import type { OwnKnowledge } from './kept-memory.ts';
 import { readPublicKeys, readRandomKey } from './keys.ts';
 import type { Logger } from './log.ts';
 import { rotationRules } from './rotation.ts';
-import { createCensus, isProtected, noCensus, rulesOf } from './rules.ts';
+import { askingOf, createCensus, isProtected, noCensus, rulesOf } from './rules.ts';
 import { createSignInReader } from './sign-ins.ts';
 import { openDoor } from './upload-door.ts';
 import { createVoteKeys } from './vote-keys.ts';
@@ -188,6 +187,8 @@ async function poolOf(
   const { roster } = config;
   const keys = createVoteKeys({ deskPublicKeys: await readPublicKeys(config.desk.votePublicKeys), roster });
   const signIns = createSignInReader(config);
+  const { landed, incidents } = knowledge;
+  const asking = askingOf(config);
   const chokepoint = createChokepoint({
     actions,
     rules: rulesOf(config),
@@ -195,14 +196,25 @@ async function poolOf(
     keys,
     census,
     evidenceKept,
-    evidenceWait: { ms: config.evidence.deadlineMinutes * 60_000, began: (incident) => incidentBegan(incident) },
-    landed: knowledge.landed,
+    evidenceWait: { ms: config.evidence.deadlineMinutes * 60_000 },
+    asking,
+    incidents,
+    landed,
     ...(steps && { steps }),
     ...(restraintOn && { restraintOn }),
     ...(signIns && { signIns }),
   });
   return {
     chokepoint,
-    activities: createCellActivities({ chokepoint, roster, keys, log, ...(left && { left }), ...(signIns && { signIns }) }),
+    activities: createCellActivities({
+      chokepoint,
+      roster,
+      keys,
+      asking,
+      incidents,
+      log,
+      ...(left && { left }),
+      ...(signIns && { signIns }),
+    }),
   };
 }

@@ -7,6 +7,7 @@ import { createChokepoint } from '../../activities/chokepoint.ts';
 import { type ContainmentFirst, cellContainsFirst, deskContainsFirst } from '../../activities/containment-first.ts';
 import { createDeskActivities } from '../../activities/desk.ts';
 import { createFollowUpActivities } from '../../activities/follow-up.ts';
+import { IncidentMemory } from '../../activities/incident-memory.ts';
 import { deskSpeaksFor, followUpSpeaksFor, inOwnVoice, stepsSpeakFor } from '../../activities/own-voice.ts';
 import { openTicketInput } from '../../core/actions/open-ticket.schema.ts';
 import { openTicket } from '../../core/actions/open-ticket.ts';
@@ -39,7 +40,7 @@ import { readPublicKeys } from './keys.ts';
 import { type Logger, reasonOf } from './log.ts';
 import { startNotary } from './notary.ts';
 import { bothDuties, createDuty } from './on-call.ts';
-import { noCensus, rulesOf } from './rules.ts';
+import { askingOf, noCensus, rulesOf } from './rules.ts';
 import { createSlack } from './slack.ts';
 import { createThreadOf } from './thread-of.ts';
 import { createUserGroupDuty } from './user-groups.ts';
@@ -100,6 +101,8 @@ export async function startDesk(parts: DeskParts): Promise<RunningDesk> {
   const pager = linkingPager(boundPager(createPager({ config, secrets }), mailbox), { answerLink: slack?.answerLink, threadOf });
   const followUpActivities = createFollowUpActivities({ ...(tickets && { tickets }), ...(pager && { pager }), mailbox });
   const inboundSystems = createInboundSystems({ config, secrets });
+  const asking = askingOf(config);
+  const incidents = new IncidentMemory();
   const chokepoint = createChokepoint({
     actions: [{ declaration: openTicket, input: openTicketInput, implementation: openTicketImplementation({ tickets }) }],
     rules: rulesOf(config),
@@ -107,12 +110,16 @@ export async function startDesk(parts: DeskParts): Promise<RunningDesk> {
     keys: createVoteKeys({ deskPublicKeys: [], roster: config.roster }),
     census: noCensus,
     evidenceKept: async () => false,
-    evidenceWait: { ms: 0, began: async () => undefined },
+    evidenceWait: { ms: 0 },
+    asking,
+    incidents,
   });
   const cellActivities = createCellActivities({
     chokepoint,
     roster: config.roster,
     keys: createVoteKeys({ deskPublicKeys: [], roster: config.roster }),
+    asking,
+    incidents,
     log,
   });
   const notary = await startNotary({ config, store, log });

@@ -1,5 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { type Database, open, type RootDatabase } from 'lmdb';
+import { IncidentMemory } from '../../activities/incident-memory.ts';
 import { LandedSteps } from '../../activities/landed-steps.ts';
 import type { MemoryKeeper, Remembered } from '../../activities/memory.ts';
 import { sha256Hex } from '../../core/digest.ts';
@@ -53,10 +54,15 @@ export class KeptMemory {
 /** What this process knows of its own, and so need not believe of a call. Roles that share a process share it. */
 export interface OwnKnowledge {
   readonly landed: LandedSteps;
+  readonly incidents: IncidentMemory;
   close(): Promise<void>;
 }
 
 export function openKnowledge(directory: string, log: Pick<Logger, 'error'>): OwnKnowledge {
   const kept = new KeptMemory(directory, log);
-  return { landed: new LandedSteps(kept.keeper('landed')), close: () => kept.close() };
+  return {
+    landed: new LandedSteps(kept.keeper('landed')),
+    incidents: new IncidentMemory({ heard: kept.keeper('heard'), runs: kept.keeper('runs') }),
+    close: () => kept.close(),
+  };
 }

@@ -1,4 +1,5 @@
 import type { Census } from '../../activities/chokepoint.ts';
+import type { Asking } from '../../core/asking.ts';
 import { authenticState, type BeforeState, type CellKey, laterState } from '../../core/before-state.ts';
 import type { GuardrailRules } from '../../core/guardrail.ts';
 import { names } from '../../core/labels.ts';
@@ -6,6 +7,7 @@ import type { PodRecord } from '../../core/pod-record.ts';
 import type { StepCall } from '../../core/step.ts';
 import type { ClusterView } from '../../integrations/kubernetes/cluster-view.ts';
 import { isOfWorkload, topOwnerOf } from '../../integrations/kubernetes/owners.ts';
+import { enabledIds, playbooks } from '../../playbooks/index.ts';
 import type { Config } from '../config/load.ts';
 
 /** The guardrails as the configuration has them. Firebreak's own namespace is always among the protected. */
@@ -17,6 +19,14 @@ export function rulesOf(config: Config): GuardrailRules {
 export function isProtected(config: Config): (namespace: string) => boolean {
   const { protectedNamespaces, ownNamespace } = rulesOf(config);
   return (namespace) => namespace === ownNamespace || protectedNamespaces.includes(namespace);
+}
+
+/** Who asks whom, by this configuration and this build's playbooks. */
+export function askingOf({ playbooks: { enabled }, incidents }: Config): Asking {
+  return {
+    playbooks: playbooks.filter(({ id }) => enabledIds(enabled).includes(id)),
+    groups: incidents.levels.map(({ group }) => group),
+  };
 }
 
 /** Where no pod is ever touched (the desk), nothing is counted. */

@@ -1,12 +1,15 @@
 import { z } from 'zod';
 import { type Chokepoint, type ChokepointParts, createChokepoint, type RegisteredAction } from '../../activities/chokepoint.ts';
+import { IncidentMemory } from '../../activities/incident-memory.ts';
 import type { StepContext } from '../../core/action.ts';
 import { type ApprovalProof, type Question, questionDigest, quorumOf } from '../../core/approval.ts';
+import type { Asking } from '../../core/asking.ts';
 import { digestOf } from '../../core/digest.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import type { EvidenceRef } from '../../core/evidence.ts';
 import type { GuardrailRules } from '../../core/guardrail.ts';
 import type { Effect, Plan, Reach } from '../../core/plan.ts';
+import type { AnyPlaybook } from '../../core/playbook.ts';
 import { releasePlanOf } from '../../core/release-plan.ts';
 import type { StepCall } from '../../core/step.ts';
 import type { GivenBack } from '../../core/taken.ts';
@@ -204,8 +207,29 @@ export const partsWithout: Omit<ChokepointParts, 'actions'> = {
   keys: voteKeys,
   census: { ownerReplicas: () => 1_000, contained: () => new Map(), takenBy: () => new Set() },
   evidenceKept: async () => false,
-  evidenceWait: { ms: 1_800_000, began: async () => Date.parse('2026-05-01T00:00:00Z') },
+  evidenceWait: { ms: 1_800_000 },
+  asking: { playbooks: [], groups: ['oncall'] },
+  incidents: new IncidentMemory(),
 };
+
+/** A playbook `p` that uses these actions and asks who is on call, as the incidents do. */
+export function askingWith(actions: readonly RegisteredAction[], over: Partial<AnyPlaybook> = {}): Asking {
+  const uses = Object.fromEntries(actions.map(({ declaration }) => [declaration.name, declaration]));
+  const on = { rules: [], minSeverity: 'low', requires: [] } as const;
+  return {
+    playbooks: [{ id: 'p', title: 'p', on, uses, levels: [{ group: 'oncall', within: '15m' }], ...over }],
+    groups: ['oncall'],
+  };
+}
+
+/** The incident of these tests, heard of by the cell so long ago. */
+export function heardSince(at: number): IncidentMemory {
+  let clock = at;
+  const incidents = new IncidentMemory({ now: () => clock });
+  incidents.began(incident);
+  clock = now;
+  return incidents;
+}
 
 export let world: World;
 export let chokepoint: Chokepoint;
@@ -224,14 +248,17 @@ export function setUp(over: Partial<ChokepointParts> & { replicas?: number } = {
     noted: [noteOf(callOf('quarantine'))],
   };
   const w = world;
+  const actions = [
+    action(w, 'quarantine', 'reversible', { contains: true }),
+    action(w, 'remove', 'destructive'),
+    action(w, 'drain', 'destructive', { reach: 'node' }),
+    action(w, 'look', 'read'),
+  ];
   chokepoint = createChokepoint({
     ...partsWithout,
-    actions: [
-      action(w, 'quarantine', 'reversible', { contains: true }),
-      action(w, 'remove', 'destructive'),
-      action(w, 'drain', 'destructive', { reach: 'node' }),
-      action(w, 'look', 'read'),
-    ],
+    actions,
+    asking: askingWith(actions),
+    incidents: heardSince(Date.parse('2026-05-01T00:00:00Z')),
     census: {
       ownerReplicas: () => over.replicas ?? 1_000,
       contained: () => w.contained,

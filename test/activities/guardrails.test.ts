@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { z } from 'zod';
 import { createChokepoint, type RegisteredAction } from '../../activities/chokepoint.ts';
+import { IncidentMemory } from '../../activities/incident-memory.ts';
 import type { ActionDeclaration, StepContext } from '../../core/action.ts';
 import { actions } from '../../core/actions/index.ts';
 import { type ApprovalProof, type Question, questionDigest, quorumOf } from '../../core/approval.ts';
@@ -13,6 +14,7 @@ import { type ActiveRestraint, isScopeOf, type RestraintMode, restraintOn } from
 import { atLeast, severities } from '../../core/severity.ts';
 import type { StepCall } from '../../core/step.ts';
 import { deskKey, roster, signVote, voteKeys } from '../workflows/harness.ts';
+import { askingWith } from './chokepoint-fixture.ts';
 
 const incident = { id: 'incident/lab/shop/Deployment/cart', run: 'run-1' };
 const now = Date.parse('2026-06-01T00:00:00Z');
@@ -217,7 +219,9 @@ describe('no action gets past the guardrails', () => {
               ]),
           },
           evidenceKept: async () => false,
-          evidenceWait: { ms: 0, began: async () => 0 },
+          evidenceWait: { ms: 0 },
+          asking: askingWith(registered(applied)),
+          incidents: new IncidentMemory(),
           now: () => now,
           restraintOn: (step) => restraintOn(world.restraints, step, now),
         });

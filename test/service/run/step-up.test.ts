@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { z } from 'zod';
 import { createChokepoint, type RegisteredAction } from '../../../activities/chokepoint.ts';
+import { IncidentMemory } from '../../../activities/incident-memory.ts';
 import { type ApprovalProof, type Question, questionDigest, type SignedVote } from '../../../core/approval.ts';
 import type { StoredButton } from '../../../core/card.ts';
 import { digestOf } from '../../../core/digest.ts';
@@ -8,6 +9,7 @@ import type { Plan } from '../../../core/plan.ts';
 import type { StepCall } from '../../../core/step.ts';
 import { checkVote } from '../../../core/vote-check.ts';
 import type { ClickVotes, TrustedClick } from '../../../service/run/click-votes.ts';
+import { askingWith } from '../../activities/chokepoint-fixture.ts';
 import { Browser } from '../../fakes/oidc/browser.ts';
 import { signVote, voteKeys } from '../../workflows/harness.ts';
 import { roster, type SignInDesk, startSignInDesk } from './sign-in-desk.ts';
@@ -259,7 +261,9 @@ describe('the cell', () => {
       signIns: desk.signIns,
       census: { ownerReplicas: () => undefined, contained: () => new Map(), takenBy: () => new Set() },
       evidenceKept: async () => true,
-      evidenceWait: { ms: 0, began: async () => 0 },
+      evidenceWait: { ms: 0 },
+      asking: askingWith([action as unknown as RegisteredAction]),
+      incidents: new IncidentMemory(),
     });
     const [ana, ben] = [await signIn('ana'), await signIn('ben')];
     const apply = (approval: ApprovalProof) => {

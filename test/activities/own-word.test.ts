@@ -1,0 +1,184 @@
+import { describe, expect, test } from '@jest/globals';
+import { createCellActivities } from '../../activities/cell.ts';
+import { IncidentMemory } from '../../activities/incident-memory.ts';
+import type { ApprovalProof, Question, SignedVote } from '../../core/approval.ts';
+import type { Asking } from '../../core/asking.ts';
+import type { AlertBatch } from '../../core/incident.ts';
+import type { Plan } from '../../core/plan.ts';
+import type { AnyPlaybook } from '../../core/playbook.ts';
+import type { Roster } from '../../core/roster.ts';
+import type { Severity } from '../../core/severity.ts';
+import type { StepCall, UndoReason } from '../../core/step.ts';
+import { alertOf, batchOf, roster, signVote, voteKeys } from '../workflows/harness.ts';
+import {
+  action,
+  approvalOf,
+  askingWith,
+  callOf,
+  chokepoint,
+  context,
+  heardSince,
+  incident,
+  noteOf,
+  now,
+  planOf,
+  pod,
+  refusal,
+  setUp,
+  undoPlan,
+  world,
+} from './chokepoint-fixture.ts';
+
+/*
+ * Who decides is what the cell itself knows: its playbooks, its configuration, and what it has heard of the incident. A call, a question and its
+ * signed votes may say anything.
+ */
+
+const refused = 'FB_ERR_APPROVAL_INVALID';
+const quick: AnyPlaybook = { id: 'q', title: 'q', on: { rules: ['quick'], minSeverity: 'low', requires: [] }, uses: {} };
+
+function asking(over: Partial<AnyPlaybook> = {}): Asking {
+  const registered = [action(world, 'quarantine', 'reversible', { contains: true }), action(world, 'remove', 'destructive')];
+  const { playbooks, groups } = askingWith(registered, over);
+  const [p] = playbooks;
+  if (!p) throw new Error('no playbook');
+  const lax: AnyPlaybook = { ...quick, uses: p.uses, levels: [{ group: 'leads', within: '1h' }] };
+  const tickets: AnyPlaybook = { ...quick, id: 't', uses: {}, levels: [{ group: 'oncall', within: '1h' }] };
+  return { playbooks: [p, lax, tickets], groups };
+}
+
+const removal = planOf('remove', 'destructive', { pod });
+const of = (people: readonly string[], over: Partial<Question>, plans: readonly Plan[] = [removal]): ApprovalProof =>
+  approvalOf(plans, { people, question: over });
+const leads = [{ group: 'leads', withinMs: 1 }];
+const everybody = [{ group: 'oncall', withinMs: 1 }, ...leads];
+
+describe('an approval of something destructive', () => {
+  const apply = async (approval: ApprovalProof, over: Partial<StepCall> = {}, playbook: Partial<AnyPlaybook> = {}) => {
+    setUp();
+    setUp({ asking: asking(playbook) });
+    return refusal(chokepoint.apply(callOf('remove', { approval, ...over }), context));
+  };
+
+  test.each<[string, ApprovalProof, Partial<StepCall>]>([
+    ['somebody of a group that its playbook never asks', of(['lea'], { levels: leads }), {}],
+    ['the same, of a question that asks both', of(['lea'], { levels: everybody }), {}],
+    ['those whom another playbook asks', of(['lea'], { levels: leads, requester: 'playbook/q' }), {}],
+    ['those whom a playbook asks that does not use it', of(['ana'], { requester: 'playbook/t' }), { playbook: 't' }],
+    ['a playbook that there is not', of(['ana'], { requester: 'playbook/none' }), { playbook: 'none' }],
+    ['a person', of(['ana'], { requester: 'person/ben' }), {}],
+    ['the engine, which never asks about what ends something', of(['ana', 'ben'], { requester: 'engine' }), {}],
+  ])('is none, asked by or answered by: %s', async (_what, approval, over) => {
+    expect(await apply(approval, over)).toBe(refused);
+    expect(world.applied).toEqual([]);
+  });
+
+  test('is one of those whom its playbook asks, or, where that names nobody, who decide on incidents', async () => {
+    expect(await apply(of(['ana'], {}))).toBeUndefined();
+    const { levels: _, ...unnamed } = asking().playbooks[0] ?? quick;
+    setUp({ asking: { playbooks: [unnamed], groups: ['oncall'] } });
+    expect(await refusal(chokepoint.apply(callOf('remove', { approval: of(['ana'], {}) }), context))).toBeUndefined();
+    expect(await refusal(chokepoint.apply(callOf('remove', { approval: of(['lea'], { levels: leads }) }), context))).toBe(
+      refused,
+    );
+  });
+});
+
+/** What the cell has heard of the incident in these alerts. */
+function heard(batch: Partial<AlertBatch>, playbooks: readonly AnyPlaybook[] = []): IncidentMemory {
+  const incidents = heardSince(Date.parse('2026-05-01T00:00:00Z'));
+  incidents.hears(incident.id, { ...batchOf([alertOf({ severity: 'low' })]), ...batch }, playbooks);
+  incidents.delivered(incident.id, incident.run);
+  return incidents;
+}
+
+describe('what the cell has heard itself', () => {
+  const release = (): UndoReason => {
+    const plan = undoPlan(callOf('quarantine'));
+    return { kind: 'approved', plan, proof: approvalOf([plan], { people: ['ana'], question: { severity: 'low' } }) };
+  };
+  const low = callOf('quarantine', { severity: 'low' });
+
+  test.each<[string, Parameters<typeof setUp>[0], Severity, string | undefined]>([
+    ['nothing that is worse', {}, 'low', undefined],
+    ['a critical alert', { incidents: heard({ counts: batchOf([alertOf()]).counts }) }, 'low', refused],
+    ['a note that says critical', {}, 'critical', refused],
+  ])('makes one person two, whatever call and question say: %s', async (_what, over, noted, code) => {
+    setUp(over);
+    world.noted = [noteOf({ ...low, severity: noted })];
+    expect(await refusal(chokepoint.undo({ call: low, reason: release() }, context))).toBe(code);
+  });
+
+  test('so does a playbook that answers nothing less than critical', async () => {
+    setUp();
+    setUp({ asking: asking({ on: { rules: [], minSeverity: 'critical', requires: [] } }) });
+    world.noted = [noteOf(low)];
+    expect(await refusal(chokepoint.undo({ call: low, reason: release() }, context))).toBe(refused);
+  });
+
+  test('a playbook that no alert has called for approves nothing', async () => {
+    setUp();
+    const { playbooks } = asking();
+    const approval = of(['lea'], { levels: leads, requester: 'playbook/q' });
+    for (const [rule, code] of [
+      ['other', refused],
+      ['quick', undefined],
+    ] as const) {
+      const called = alertOf({ rule, severity: 'low' });
+      const known = heard({ alerts: [called] }, [
+        ...playbooks.slice(1),
+        { ...quick, id: 'o', uses: {}, on: { ...quick.on, rules: ['other'] } },
+      ]);
+      setUp({ asking: asking(), incidents: known });
+      expect(await refusal(chokepoint.apply(callOf('remove', { approval, playbook: 'q' }), context))).toBe(code);
+    }
+  });
+
+  test.each<[string, Partial<AlertBatch>, string | undefined]>([
+    ['nobody', {}, undefined],
+    ['somebody else', { actors: ['lea'] }, undefined],
+    ['the one who votes', { actors: ['ana'] }, refused],
+    ['the one who votes, in one of thousands', { alerts: [alertOf({ actors: ['ana'] })] }, refused],
+    ['the one who votes as who ordered it', { requesters: ['ana'] }, refused],
+  ])('bars from deciding, at the click and before the step, whom an alert names: %s', async (_what, batch, code) => {
+    const incidents = heard(batch);
+    setUp({ incidents });
+    const proof = of(['ana'], {});
+    expect(await refusal(chokepoint.apply(callOf('remove', { approval: proof }), context))).toBe(code);
+    const [vote] = proof.votes;
+    expect(vote && (await clicked(vote, proof.question, incidents))).toBe(code === undefined);
+  });
+
+  test('is of one run of the incident where the cell has started it, and of all its workload’s where it has not', () => {
+    let clock = now;
+    const incidents = new IncidentMemory({ now: () => clock });
+    const tell = (batch: AlertBatch, run?: string): void => {
+      incidents.hears(incident.id, batch, []);
+      incidents.delivered(incident.id, run);
+      clock += 60_000;
+    };
+    tell({ ...batchOf([alertOf()]), actors: ['ana'] }, 'run-1');
+    tell({ ...batchOf([alertOf({ severity: 'low' })]), actors: ['ben'] }, 'run-2');
+    tell({ ...batchOf([alertOf({ severity: 'low', n: 2 })]), actors: ['lea'] });
+    const known = (run: string) => incidents.of({ id: incident.id, run });
+    expect(known('run-1')).toMatchObject({ severity: 'critical', actors: ['ana', 'ben', 'lea'] });
+    expect(known('run-2')).toMatchObject({ severity: 'low', actors: ['ben', 'lea'] });
+    expect(known('made up')).toMatchObject({ severity: 'critical', actors: ['ana', 'ben', 'lea'] });
+    expect(incidents.of({ id: 'incident/lab/shop/Deployment/other', run: 'run-1' }).actors).toEqual([]);
+  });
+});
+
+/** The check of a vote when it arrives, in a cell that knows this. */
+async function clicked(vote: SignedVote, question: Question, incidents: IncidentMemory, people: Roster = roster) {
+  const cell = createCellActivities({
+    chokepoint,
+    roster: people,
+    keys: voteKeys,
+    asking: askingWith([]),
+    incidents,
+    log: { info: () => undefined, warn: () => undefined },
+  });
+  const at = new Date().toISOString();
+  const fresh = signVote({ ...vote.vote, at });
+  return (await cell.verifyVote({ vote: fresh, question, level: 0 })).ok;
+}
