@@ -15,6 +15,7 @@ const benchmarks = [
   'outages',
   'temporal-away',
   'spool-reopen',
+  'alerts-parse',
 ] as const;
 
 const wanted = process.argv.slice(2);

@@ -7,6 +7,7 @@ import { sensors } from '../../integrations/sensors/index.ts';
 import { loadConfig } from '../config/load.ts';
 import { type Parsed, type ParsedItem, parseAlerts } from '../intake/parse.ts';
 import { bytesOf, inPieces, partsOf } from './alert-file.ts';
+import { Lines } from './lines.ts';
 import { registerRejectedCommands } from './rejected.ts';
 import { registerStormCommand } from './storm.ts';
 
@@ -50,23 +51,28 @@ export function registerAlertsCommand(program: Command): void {
 }
 
 async function printPath(path: string, options: ParseOptions, severities: SeverityOverrides): Promise<boolean> {
-  let files: readonly string[];
-  try {
-    files = path !== '-' && (await stat(path)).isDirectory() ? await filesIn(path) : [path];
-  } catch (error) {
-    return cannotRead(path, error);
-  }
-  if (files.length === 0) return complain(path, 'holds no .json, .jsonl, .ndjson or .log file');
+  const lines = new Lines({ out: process.stdout, error: process.stderr });
   let allGood = true;
-  // One file that cannot be read must not take the others with it.
-  for (const file of files) allGood = (await printFile(file, options, severities)) && allGood;
+  try {
+    const files = path !== '-' && (await stat(path)).isDirectory() ? await filesIn(path) : [path];
+    if (files.length === 0) {
+      await complain(lines, path, 'holds no .json, .jsonl, .ndjson or .log file');
+      allGood = false;
+    }
+    // One file that cannot be read must not take the others with it.
+    for (const file of files) allGood = (await printFile({ file, options, severities, lines })) && allGood;
+  } catch (error) {
+    await complain(lines, nameOf(path), whyUnread(error));
+    allGood = false;
+  }
+  await lines.flush();
   return allGood;
 }
 
-function cannotRead(path: string, error: unknown): false {
+function whyUnread(error: unknown): string {
   const code = systemErrorCode(error);
-  if (code?.startsWith('Z_')) return complain(nameOf(path), `is packed, and cannot be unpacked: ${code}`);
-  return complain(nameOf(path), code === undefined ? 'cannot be read' : `cannot be read: ${code}`);
+  if (code?.startsWith('Z_')) return `is packed, and cannot be unpacked: ${code}`;
+  return code === undefined ? 'cannot be read' : `cannot be read: ${code}`;
 }
 
 function nameOf(file: string): string {
@@ -81,57 +87,94 @@ async function filesIn(folder: string): Promise<readonly string[]> {
     .sort();
 }
 
-async function printFile(
-  file: string,
-  { cluster, sensor: named }: ParseOptions,
-  severities: SeverityOverrides,
-): Promise<boolean> {
+interface Reading {
+  readonly file: string;
+  readonly options: ParseOptions;
+  readonly severities: SeverityOverrides;
+  readonly lines: Lines;
+}
+
+async function printFile({ file, options, severities, lines }: Reading): Promise<boolean> {
+  const { cluster, sensor: named } = options;
   const sensor = sensors.find(({ name }) => name === named);
   const read = (part: Uint8Array): Parsed => parseAlerts(part, { cluster, severities, ...(sensor && { sensor }) });
   let count = 0;
   let parts = 0;
   let allGood = true;
-  const printParsed = (parsed: Parsed): void => {
-    if (!parsed.ok) allGood = complain(nameOf(file), parsed.reason);
-    else for (const item of parsed.items) allGood = printItem(item, `${nameOf(file)}: item ${++count}`) && allGood;
+  const printParsed = async (parsed: Parsed): Promise<void> => {
+    if (!parsed.ok || parsed.items.some(({ kind }) => kind === 'rejected')) allGood = false;
+    if (!parsed.ok) await complain(lines, nameOf(file), parsed.reason);
+    else {
+      for (const item of parsed.items) {
+        count += 1;
+        const wait =
+          item.kind === 'alert' ? lines.add('out', withRaw(item)) : complain(lines, `${nameOf(file)}: item ${count}`, said(item));
+        if (wait !== undefined) await wait;
+      }
+    }
+    // What a pipe has brought is seen before it brings more.
+    await lines.flush();
   };
   try {
     for await (const part of partsOf(bytesOf(file), { live: file === '-' })) {
-      if (++parts === 1 && part.subarray(0, looksAt).includes(0))
-        return complain(nameOf(file), 'holds bytes that are no text: not read');
+      if (++parts === 1 && part.subarray(0, looksAt).includes(0)) {
+        await complain(lines, nameOf(file), 'holds bytes that are no text: not read');
+        return false;
+      }
       const whole = read(part);
-      if (whole.ok || whole.status !== 413) printParsed(whole);
-      else for (const piece of inPieces(part)) printParsed(read(piece));
+      if (whole.ok || whole.status !== 413) await printParsed(whole);
+      else for (const piece of inPieces(part)) await printParsed(read(piece));
     }
   } catch (error) {
-    return cannotRead(file, error);
+    await complain(lines, nameOf(file), whyUnread(error));
+    return false;
   }
-  return parts === 0 ? complain(nameOf(file), 'is empty') : allGood;
+  if (parts === 0) await complain(lines, nameOf(file), 'is empty');
+  return parts > 0 && allGood;
 }
 
-/** False only for what could not be read: that a sensor speaks of itself is no fault. */
-function printItem(item: ParsedItem, where: string): boolean {
-  if (item.kind === 'alert') {
-    process.stdout.write(`${withRaw(item)}\n`);
-    return true;
-  }
-  if (item.kind === 'rejected') return complain(where, item.reason);
-  complain(where, item.kind === 'health' ? `no alert, the sensor speaks of itself: ${item.text}` : `no alert: ${item.reason}`);
-  return true;
+/** Only what could not be read is a fault: that a sensor speaks of itself is none. */
+function said(item: Exclude<ParsedItem, { readonly kind: 'alert' }>): string {
+  if (item.kind === 'rejected') return item.reason;
+  return item.kind === 'health' ? `no alert, the sensor speaks of itself: ${item.text}` : `no alert: ${item.reason}`;
 }
+
+const utf8 = new TextDecoder();
 
 /** The alert with `raw`, which keeps its own text: a number beyond 2^53 would be rounded by parsing. */
 function withRaw({ alert, raw }: Extract<ParsedItem, { readonly kind: 'alert' }>): string {
-  return `${JSON.stringify(alert).slice(0, -1)},"raw":${onOneLine(new TextDecoder().decode(raw))}}`;
+  return `${JSON.stringify(alert).slice(0, -1)},"raw":${onOneLine(utf8.decode(raw))}}`;
 }
 
 /** JSON without the blanks between its parts. */
-function onOneLine(json: string): string {
-  return json.replace(/("[^"\\]*(?:\\.[^"\\]*)*")|\s+/gs, (_whole, quoted: string | undefined) => quoted ?? '');
+export function onOneLine(json: string): string {
+  let text = '';
+  let from = 0;
+  for (let at = 0; at < json.length; at += 1) {
+    const code = json.charCodeAt(at);
+    if (code === 0x22) at = endOfQuoted(json, at);
+    else if (code <= 0x20) {
+      text += json.slice(from, at);
+      from = at + 1;
+    }
+  }
+  return text + json.slice(from);
+}
+
+/** The index of the quote that ends the text which begins at `from`. */
+function endOfQuoted(json: string, from: number): number {
+  let end = json.indexOf('"', from + 1);
+  while (end > 0 && isEscaped(json, end)) end = json.indexOf('"', end + 1);
+  return end < 0 ? json.length : end;
+}
+
+function isEscaped(json: string, at: number): boolean {
+  let slashes = 0;
+  while (json.charCodeAt(at - 1 - slashes) === 0x5c) slashes += 1;
+  return slashes % 2 === 1;
 }
 
 /** On one line, without what a terminal would take for a command: the text may be the attacker's. */
-function complain(where: string, reason: string): false {
-  process.stderr.write(`${where}: ${reason.replaceAll(/[\p{Cc}\p{Cf}]+/gu, ' ')}\n`);
-  return false;
+function complain(lines: Lines, where: string, reason: string): Promise<void> | undefined {
+  return lines.add('error', `${where}: ${reason.replaceAll(/[\p{Cc}\p{Cf}]+/gu, ' ')}`);
 }

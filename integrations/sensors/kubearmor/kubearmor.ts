@@ -39,6 +39,9 @@ const sidekickTypes: ReadonlyMap<unknown, string> = new Map([
 const types = /^(?:Matched\w*Policy|SystemEvent|HostLog|ContainerLog)$/;
 
 function detect(value: unknown): boolean {
+  // Asked of every event of every sensor: most have no type at all.
+  const event = objectOf(value);
+  if (event === undefined || !['type', 'Type', 'EventType', 'eventType'].some((key) => key in event)) return false;
   const fields = eventOf(value);
   const type = fields?.get('type');
   if (fields === undefined || typeof type !== 'string' || !types.test(type)) return false;

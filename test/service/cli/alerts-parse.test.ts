@@ -1,10 +1,12 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { residentBytes } from '../../../service/demo/processes.ts';
+import { eventually } from '../../eventually.ts';
 
 const root = join(import.meta.dirname, '../../..');
 const fixtures = join(root, 'test/fixtures/alerts');
@@ -18,6 +20,14 @@ beforeAll(() => {
   writeFileSync(join(folder, 'alerts/README.md'), 'not an alert');
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** What the process has had of the processors, in hundredths of a second. https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html */
+function ticksOf(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    .replace(/^.*\) /s, '')
+    .split(' ');
+  return Number(fields[11]) + Number(fields[12]);
+}
 
 function parse(args: readonly string[], input?: string | Uint8Array) {
   const { PATH = '', HOME = '' } = process.env;
@@ -154,6 +164,30 @@ sensors: { tetragon: { severities: { block-c2: critical } } }
     child.stderr.destroy();
     child.stdout.destroy();
     expect((await once(child, 'close'))[0]).toBe(0);
+  });
+
+  test('a reader that reads nothing holds it up: what is not read is not kept', async () => {
+    const line = (at: number): string =>
+      `{"rule":"r","priority":"Notice","time":"2026-06-01T10:00:00.${String(at).padStart(9, '0')}Z","source":"syscall","output":"${'x'.repeat(900)}"}\n`;
+    const log = join(folder, 'long.jsonl');
+    writeFileSync(log, Array.from({ length: 60_000 }, (_none, at) => line(at)).join(''));
+    const child = spawn(process.execPath, [join(root, 'service/cli.ts'), 'alerts', 'parse', log], { cwd: folder });
+    const { pid = 0 } = child;
+    await once(child.stdout, 'readable');
+    let ticks = -1;
+    await eventually(
+      'a process that has nothing to do',
+      () => {
+        const before = ticks;
+        ticks = ticksOf(pid);
+        return ticks - before <= 2 && before >= 0;
+      },
+      { everyMs: 1_000 },
+    );
+    const held = residentBytes(pid);
+    child.stdout.destroy();
+    await once(child, 'close');
+    expect(held).toBeLessThan(300e6);
   });
 
   test('says what it cannot read, and goes on', () => {
