@@ -108,7 +108,7 @@ export function deskContainsFirst(activities: DeskActivities, first: Containment
     ...activities,
     postQuestion: (post) => first.turn().then(() => activities.postQuestion(post)),
     updateQuestion: (post) => first.turn().then(() => activities.updateQuestion(post)),
-    recordAudit: (records) => first.turn().then(() => activities.recordAudit(records)),
+    recordAudit: (records, signatures) => first.turn().then(() => activities.recordAudit(records, signatures)),
   };
 }
 

@@ -1,8 +1,19 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { AuditRecord, AuditWriter, ChainHead } from '../core/audit.ts';
+import {
+  type AuditRecord,
+  type AuditWriter,
+  type ChainHead,
+  originProblem,
+  type RecordSignature,
+  type SignedRecord,
+  storable,
+} from '../core/audit.ts';
+import type { Finding } from '../core/audit-report.ts';
 import type { MessageRef, Notice, QuestionCard, ThreadPost } from '../core/card.ts';
 import type { ClickAnswer } from '../core/click-reply.ts';
+import { FirebreakError } from '../core/errors.ts';
 import { type CardBeliefs, groupsOf, type QuestionPost, questionCard } from '../core/question-card.ts';
+import type { Trust } from '../core/sender.ts';
 import type { SimilarIncidents } from '../core/similar.ts';
 import type { DeskActivities } from '../core/step.ts';
 import { asFailure } from './failures.ts';
@@ -31,6 +42,8 @@ async function safely<T>(work: Promise<T>): Promise<T> {
   }
 }
 
+const unsigned: RecordSignature = { keyId: '', signature: '' };
+
 /** A card goes out without what is not known by then: the next edit of it may bring it. */
 const similarWithinMs = 250;
 
@@ -39,15 +52,21 @@ export function createDeskActivities({
   cards,
   beliefs,
   audit,
+  trust,
   incidents,
   log = () => undefined,
+  onFinding = () => undefined,
 }: {
   readonly cards?: CardDesk;
   readonly beliefs: CardBeliefs;
-  readonly audit: AuditWriter;
+  readonly audit: Pick<AuditWriter, 'append'>;
+  /** Whose records are taken for which chain. */
+  readonly trust: Trust;
   /** What is remembered of earlier incidents: it delays no card and stops no record. */
   readonly incidents?: SimilarIncidents;
   readonly log?: (message: string, error: unknown) => void;
+  /** Something is wrong with records that came, or with what was found in their place. */
+  readonly onFinding?: (finding: Finding) => void;
 }): DeskActivities {
   const withSimilar = async (post: CardPost): Promise<CardPost> => {
     if (!incidents) return post;
@@ -66,8 +85,25 @@ export function createDeskActivities({
     const { question } = post;
     return withSimilar({ card: questionCard(post, beliefs), groups: groupsOf(question), requester: question.requester });
   };
-  const record = async (records: readonly AuditRecord[]): Promise<ChainHead> => {
-    const head = await audit.append(records);
+  const record = async (
+    given: readonly AuditRecord[],
+    signatures: readonly RecordSignature[] | undefined,
+  ): Promise<ChainHead> => {
+    const records = given.map(storable);
+    const signed = records.map((one, index): SignedRecord => {
+      const { keyId, signature } = signatures?.[index] ?? unsigned;
+      return { record: one, keyId, signature };
+    });
+    for (const one of signed) {
+      const problem = originProblem(one, trust);
+      if (problem === undefined) continue;
+      const { chain, number } = one.record;
+      const text = `${chain} record ${number} ${problem}`;
+      onFinding({ kind: 'record-forged', chain, number, text });
+      throw new FirebreakError('FB_ERR_AUDIT_ORIGIN', text);
+    }
+    const { head, found } = await audit.append(signed);
+    for (const finding of found) onFinding(finding);
     await incidents?.note(records).catch((error: unknown) => log('incidents could not be indexed', error));
     return head;
   };
@@ -77,6 +113,6 @@ export function createDeskActivities({
     postInThread: (post) => (cards ? safely(cards.postInThread(post)) : Promise.resolve(null)),
     showNotice: (notice) => (cards ? safely(cards.showNotice(notice)) : Promise.resolve(null)),
     answerClick: (answer) => (cards ? safely(cards.answerClick(answer)) : Promise.resolve()),
-    recordAudit: (records) => safely(record(records)),
+    recordAudit: (records, signatures) => safely(record(records, signatures)),
   };
 }

@@ -1,6 +1,8 @@
-import { type ChainHead, genesisHash, recordHash } from './audit.ts';
+import { type AuditRecord, type ChainHead, genesisHash, originProblem, recordHash, type SignedRecord } from './audit.ts';
 import { type Finding, numbers } from './audit-report.ts';
 import type { StoredChain, StoredRecord } from './audit-store.ts';
+import { canonicalJson } from './digest.ts';
+import type { Trust } from './sender.ts';
 
 /** A head that a genuine checkpoint names. */
 export interface StatedHead extends ChainHead {
@@ -8,24 +10,88 @@ export interface StatedHead extends ChainHead {
 }
 
 /**
- * Compares one chain's rows with their own hashes and with what checkpoints state of it (`stated`: by number, from low to high).
+ * Compares one chain's rows with their own hashes, with what checkpoints state of it (`stated`: by number, from low to high), and
+ * with the keys of those whose chain it is.
  */
 export function checkChain({
   chain,
   stored,
   stated,
+  trust,
 }: {
   readonly chain: string;
   readonly stored: StoredChain;
   readonly stated: readonly StatedHead[];
-}): readonly Finding[] {
+  readonly trust: Trust;
+}): CheckedChain {
   const last = stated.at(-1);
   if (stored.records.length === 0 && last) {
     const text = `${chain} is gone: checkpoint ${last.checkpoint} vouches for ${numbers(1, last.number)}`;
-    return [{ kind: 'chain-missing', chain, number: 1, to: last.number, checkpoint: last.checkpoint, text }];
+    const finding: Finding = { kind: 'chain-missing', chain, number: 1, to: last.number, checkpoint: last.checkpoint, text };
+    return { findings: [finding], genuine: [] };
   }
   const rows = checkRows(chain, stored.records);
-  return [...rows.findings, ...checkStated(chain, stored.records, stated), ...checkEnd({ chain, stored, last, ...rows })];
+  const origin = checkOrigin(chain, stored.records, trust);
+  // A row that was taken out lacks in both ways of counting: it is named once.
+  const isMissing = rows.findings.some(({ kind }) => kind === 'record-missing');
+  const findings = [
+    ...rows.findings,
+    ...checkStated(chain, stored.records, stated),
+    ...checkEnd({ chain, stored, last, ...rows }),
+    ...origin.findings.filter(({ kind }) => kind !== 'record-missing' || !isMissing),
+  ];
+  return { findings, genuine: origin.genuine };
+}
+
+export interface CheckedChain {
+  readonly findings: readonly Finding[];
+  /** Records whose signature shows whose they are, by place. */
+  readonly genuine: readonly SignedRecord[];
+}
+
+/** The records of a chain that its own cell or desk has signed: for what is decided by them. */
+export function genuineIn({ records }: StoredChain, trust: Trust): readonly AuditRecord[] {
+  return records.flatMap(({ signed }) => (signed && originProblem(signed, trust) === undefined ? signed.record : []));
+}
+
+/** Whose records these are, and whether their makers' own numbers are all there, each once. */
+function checkOrigin(chain: string, rows: readonly StoredRecord[], trust: Trust): CheckedChain {
+  const findings: Finding[] = [];
+  const genuine: SignedRecord[] = [];
+  const seen = new Map<number, SignedRecord | undefined>();
+  for (const { place, signed } of rows) {
+    if (!signed) continue;
+    const { number } = signed.record;
+    const problem = originProblem(signed, trust);
+    if (problem !== undefined) {
+      // Its number counts as seen: what is missing there is named by this finding.
+      seen.set(number, seen.get(number));
+      const which = number === place ? `record ${number}` : `record ${number} (row ${place})`;
+      findings.push({ kind: 'record-forged', chain, number: place, text: `${chain} ${which} ${problem}` });
+      continue;
+    }
+    const known = seen.get(number);
+    if (known && canonicalJson(known.record) !== canonicalJson(signed.record)) {
+      const text = `${chain} has two records with the number ${number}, both signed by their maker: the second is row ${place}`;
+      findings.push({ kind: 'record-doubled', chain, number: place, text });
+    }
+    seen.set(number, known ?? signed);
+    genuine.push(signed);
+  }
+  return { findings: [...findings, ...missingIn(chain, seen)], genuine };
+}
+
+function missingIn(chain: string, seen: ReadonlyMap<number, unknown>): readonly Finding[] {
+  const findings: Finding[] = [];
+  let before = 0;
+  for (const number of [...seen.keys()].filter((one) => one > 0).sort((a, b) => a - b)) {
+    if (number > before + 1) {
+      const missing = { number: before + 1, to: number - 1 };
+      findings.push({ kind: 'record-missing', chain, ...missing, text: `${chain} lacks ${numbers(missing.number, missing.to)}` });
+    }
+    before = number;
+  }
+  return findings;
 }
 
 interface CheckedRows {
@@ -40,7 +106,7 @@ function checkRows(chain: string, rows: readonly StoredRecord[]): CheckedRows {
   let end = 0;
   let endHash = genesisHash;
   for (const row of rows) {
-    const { number } = row;
+    const { place: number, signed } = row;
     if (number <= end) {
       findings.push({ kind: 'record-inserted', chain, number, text: `${chain} has a row with the number ${number}` });
       continue;
@@ -52,7 +118,7 @@ function checkRows(chain: string, rows: readonly StoredRecord[]): CheckedRows {
       const text = `${chain} record ${number} does not follow from the one before it`;
       findings.push({ kind: 'record-unlinked', chain, number, text });
     }
-    if (!row.record || recordHash(row.record, row.previous) !== row.hash) {
+    if (!signed || recordHash(signed, row.previous) !== row.hash) {
       findings.push({ kind: 'record-changed', chain, number, text: `${chain} record ${number} is not what its hash says` });
     }
     end = number;
@@ -63,7 +129,7 @@ function checkRows(chain: string, rows: readonly StoredRecord[]): CheckedRows {
 
 /** Only the first difference: all that follows differs for the same reason. */
 function checkStated(chain: string, rows: readonly StoredRecord[], stated: readonly StatedHead[]): readonly Finding[] {
-  const hashes = new Map(rows.map(({ number, hash }) => [number, hash]));
+  const hashes = new Map(rows.map(({ place, hash }) => [place, hash]));
   let agreed = 0;
   for (const { number, hash, checkpoint } of stated) {
     const found = hashes.get(number);

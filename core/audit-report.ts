@@ -4,6 +4,10 @@ export type FindingKind =
   | 'record-changed'
   /** A number is missing between others. */
   | 'record-missing'
+  /** It is not signed by the cell or desk whose chain it is in. */
+  | 'record-forged'
+  /** Its maker signed another record with the same number, too: Temporal set an incident back, or a key is in other hands. */
+  | 'record-doubled'
   /** A row stands where no record can be. */
   | 'record-inserted'
   /** A record does not follow from the one before it. */
@@ -13,12 +17,20 @@ export type FindingKind =
   /** The hashes fit together, but they are not those that the notary signed. */
   | 'records-rewritten'
   | 'chain-missing'
+  /** A vote on record that its desk or person did not sign. */
+  | 'vote-forged'
+  /** An order, a proposal or a comment on record that its desk or person did not sign. */
+  | 'order-forged'
+  /** A decision on record for which the votes on record do not suffice. */
+  | 'decision-unproven'
   | 'head-changed'
   | 'checkpoint-changed'
   | 'checkpoint-missing'
   | 'checkpoint-forged'
   | 'checkpoint-unlinked'
   | 'checkpoint-inconsistent'
+  /** The newest is older than the notary lets it get, older than one that is remembered, or dated in the future. */
+  | 'checkpoint-stale'
   | 'anchor-changed'
   | 'anchor-missing';
 
@@ -41,7 +53,8 @@ export interface AuditReport {
   readonly chains: number;
   readonly records: number;
   readonly checkpoints: number;
-  readonly lastCheckpoint?: { readonly number: number; readonly at: string; readonly keyId: string };
+  /** Number and digest can be remembered elsewhere, for the next check: nobody can go back behind them. */
+  readonly lastCheckpoint?: { readonly number: number; readonly at: string; readonly keyId: string; readonly digest: string };
   readonly anchor: string;
   readonly findings: readonly Finding[];
   /** Records that no checkpoint vouches for yet: a rewrite of these with fitting hashes would not be seen. */
@@ -55,7 +68,7 @@ const listedAtMost = 50;
 export function describeReport(report: AuditReport): string[] {
   const { chains, records, checkpoints, lastCheckpoint, anchor, findings, notCovered, notes } = report;
   const last = lastCheckpoint
-    ? `the last one ${lastCheckpoint.number} of ${lastCheckpoint.at}, key ${lastCheckpoint.keyId}`
+    ? `the last one ${lastCheckpoint.number}:${lastCheckpoint.digest} of ${lastCheckpoint.at}, key ${lastCheckpoint.keyId}`
     : 'none signed yet';
   return [
     report.ok ? 'The audit store is intact.' : `The audit store is NOT intact: ${counted(findings.length, 'finding')}.`,

@@ -1,17 +1,18 @@
-import type { AuditRecord, AuditWriter, ChainHead } from './audit.ts';
+import type { AuditRecord, AuditWriter, ChainHead, SignedRecord } from './audit.ts';
 import type { SignedCheckpoint } from './checkpoint.ts';
 
 /** A record's row as it lies in the store. */
 export interface StoredRecord {
   readonly chain: string;
-  readonly number: number;
+  /** Where it stands in its chain, from 1: the order in which the store took them. Its maker's number is in the record. */
+  readonly place: number;
   readonly previous: string;
   readonly hash: string;
   /** Absent when the row does not hold a record as this program writes it: somebody else wrote there. */
-  readonly record?: AuditRecord;
+  readonly signed?: SignedRecord;
 }
 
-/** All rows of one chain, by number, and its head, read at one moment. */
+/** All rows of one chain, by place, and its head, read at one moment. */
 export interface StoredChain {
   readonly records: readonly StoredRecord[];
   readonly head?: ChainHead;

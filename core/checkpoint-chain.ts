@@ -15,8 +15,19 @@ import type { SignatureVerifier } from './signing.ts';
 export class CheckpointChain {
   readonly #stated = new Map<string, StatedHead[]>();
   readonly #heads = new Map<string, StatedHead>();
+  readonly #wanted: number | undefined;
   #last: SignedCheckpoint | undefined;
+  #remembered: Checkpoint | undefined;
   #count = 0;
+
+  /** `remember`: the number of a checkpoint that is asked for later. */
+  constructor({ remember }: { readonly remember?: number | undefined } = {}) {
+    this.#wanted = remember;
+  }
+
+  get remembered(): Checkpoint | undefined {
+    return this.#remembered;
+  }
 
   get last(): SignedCheckpoint | undefined {
     return this.#last;
@@ -48,6 +59,7 @@ export class CheckpointChain {
       this.#heads.set(head.chain, stated);
     }
     this.#last = signed;
+    if (checkpoint.number === this.#wanted) this.#remembered = checkpoint;
     this.#count += 1;
     return findings;
   }

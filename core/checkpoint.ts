@@ -28,6 +28,12 @@ export interface SignedCheckpoint {
   readonly signature: string;
 }
 
+/** How often the notary signs where nothing moves, milliseconds: that it still does shows that nobody went back to an older state. */
+export const heartbeatMs = 15 * 60_000;
+
+/** A newest checkpoint that is older shows that the notary does not run, or that database and anchor were both rolled back. */
+export const staleAfterMs = heartbeatMs + 5 * 60_000;
+
 /** The bytes that are signed. */
 export function checkpointBytes(checkpoint: Checkpoint): Uint8Array {
   return new TextEncoder().encode(`firebreak.checkpoint.v1\n${canonicalJson(checkpoint)}`);

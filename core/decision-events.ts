@@ -107,7 +107,7 @@ function questionIn({ question }: AuditRecord['body']): Question | undefined {
   return isQuestion(question) ? question : undefined;
 }
 
-function isQuestion(value: unknown): value is Question {
+export function isQuestion(value: unknown): value is Question {
   return (
     isObject(value) &&
     typeof value.id === 'string' &&

@@ -20,8 +20,13 @@ export const errorCatalogue = {
   },
   FB_ERR_AUDIT_CONFLICT: {
     retryable: false,
-    summary: 'A record with this number exists with other content',
-    remedy: 'Run `firebreak audit verify`: somebody wrote to the audit store.',
+    summary: 'Records that are not one run of numbers of one chain',
+    remedy: 'Nothing was written. Whoever sends such a batch is no cell of this version: see who reaches Temporal.',
+  },
+  FB_ERR_AUDIT_ORIGIN: {
+    retryable: false,
+    summary: 'A record that the cell or desk whose chain it is for did not sign',
+    remedy: 'Nothing was written. If it is from a cell of yours, its public key is not in the configuration of the desk.',
   },
   FB_ERR_ASK_FIRST: {
     retryable: false,

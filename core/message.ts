@@ -1,3 +1,4 @@
+import type { RecordSignature } from './audit.ts';
 import { sha256Hex } from './digest.ts';
 import type { Sender, SigningRole } from './sender.ts';
 
@@ -20,6 +21,8 @@ export interface Message {
   /** By which start the run that says it came into being. */
   readonly start?: StartRef;
   readonly value: unknown;
+  /** Of the records in `value`, where it takes some to the desk: the cell's codec adds them, since the workflow has no key. */
+  readonly signatures?: readonly RecordSignature[];
 }
 
 /** One start that a cell has made. Another run with the same one is a replay of it. */

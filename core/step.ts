@@ -1,7 +1,7 @@
 import type { UndoResult, Verification } from './action.ts';
 import type { WorkloadRef } from './alert.ts';
 import type { ApprovalProof, Question, SignedVote } from './approval.ts';
-import type { AuditRecord, ChainHead } from './audit.ts';
+import type { AuditRecord, ChainHead, RecordSignature } from './audit.ts';
 import type { MessageRef, Notice, ThreadPost } from './card.ts';
 import type { ClickAnswer } from './click-reply.ts';
 import type { EvidenceRef } from './evidence.ts';
@@ -109,7 +109,8 @@ export interface DeskActivities {
   /** Posts it, or brings the one that is there up to date. */
   showNotice(notice: Notice): Promise<MessageRef | null>;
   answerClick(answer: ClickAnswer): Promise<void>;
-  recordAudit(records: readonly AuditRecord[]): Promise<ChainHead>;
+  /** The workflow, which has no key, gives the records; the cell adds a signature for each as they leave it. */
+  recordAudit(records: readonly AuditRecord[], signatures?: readonly RecordSignature[]): Promise<ChainHead>;
 }
 
 /** The most events that one answer of `ticketNews` holds. */

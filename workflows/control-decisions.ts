@@ -152,7 +152,7 @@ export class Decisions {
 
   #decided(question: string, choice: string, by: readonly string[]): void {
     const who = by.map((person) => `person/${person}`).join(',');
-    this.#model.record('question.decided', who, `${choice}, by ${by.join(' and ')}`, { question });
+    this.#model.record('question.decided', who, `${choice}, by ${by.join(' and ')}`, { question, choice, by });
     const found = [...this.#model.decisions].find(([, one]) => one.question === question);
     if (!found) return;
     const [id, { proposal }] = found;

@@ -23,7 +23,7 @@ function patienceMs(): number {
 
 /**
  * The incident's records on their way to the audit store. The workflow is the outbox: it numbers them, sends one batch at a time,
- * and does not close before all are acknowledged.
+ * and does not close before all are acknowledged. They are signed as they leave the sandbox, by the codec of the cell's worker.
  */
 export class Outbox {
   readonly #chain: string;
@@ -76,7 +76,7 @@ export class Outbox {
       try {
         await this.#send(batch);
       } catch {
-        // The store refuses (somebody wrote to it). The incident goes on: people are heard, pods are contained; it does not close.
+        // The desk refuses: it does not know the key of this cell. The incident goes on: people are heard, pods are contained; it does not close.
         await sleep(retryAfterRefusal);
         continue;
       }

@@ -142,8 +142,15 @@ export class Questions {
 
   #decided(id: string, choice: string, by: readonly string[]): void {
     const who = by.map((person) => `person/${person}`).join(',');
-    this.#model.record('question.decided', who, `${choice}, by ${by.join(' and ')}`, { question: id });
-    if (!id.startsWith('lease:')) return;
+    const isOfLease = id.startsWith('lease:');
+    this.#model.record('question.decided', who, `${choice}, by ${by.join(' and ')}`, {
+      question: id,
+      choice,
+      by,
+      // Nobody is asked for it: only with its answer it comes on record.
+      ...(isOfLease && { asked: this.#get(id).question }),
+    });
+    if (!isOfLease) return;
     const proof = proofOf(this.#get(id));
     if (!proof) return;
     const plan = proof.question.choices.find((other) => other.id === choice)?.plans[0];

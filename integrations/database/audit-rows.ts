@@ -6,25 +6,31 @@ import { isObject } from '../../core/plain-json.ts';
 import type { Row } from './database.ts';
 import { numberOf, textOf } from './row.ts';
 
-export function headFromRow(row: Row): ChainHead {
-  return { chain: textOf(row, 'chain'), number: numberOf(row, 'number'), hash: textOf(row, 'hash') };
+/** Undefined for a row that no program of ours writes: SQLite takes a text where a number should be. */
+export function headFromRow({ chain, number, hash }: Row): ChainHead | undefined {
+  if (typeof chain !== 'string' || typeof hash !== 'string' || !Number.isSafeInteger(number)) return undefined;
+  return { chain, number: Number(number), hash };
 }
 
 export function recordFromRow(row: Row): StoredRecord {
+  const { number, at, kind, actor, key_id: keyId, signature } = row;
   const chain = textOf(row, 'chain');
-  const number = numberOf(row, 'number');
-  const body = canonical(textOf(row, 'body'));
-  const place = { chain, number, previous: textOf(row, 'previous'), hash: textOf(row, 'hash') };
-  if (!isObject(body)) return place;
-  const record: AuditRecord = {
-    chain,
-    number,
-    at: textOf(row, 'at'),
-    kind: textOf(row, 'kind'),
-    actor: textOf(row, 'actor'),
-    body,
-  };
-  return { ...place, record };
+  const place = { chain, place: numberOf(row, 'place'), previous: asText(row.previous), hash: asText(row.hash) };
+  const body = canonical(asText(row.body));
+  if (!isObject(body) || typeof number !== 'number') return place;
+  const texts = { at, kind, actor, keyId, signature };
+  if (!areTexts(texts)) return place;
+  const record: AuditRecord = { chain, number, at: texts.at, kind: texts.kind, actor: texts.actor, body };
+  return { ...place, signed: { record, keyId: texts.keyId, signature: texts.signature } };
+}
+
+function areTexts<Name extends string>(values: Readonly<Record<Name, unknown>>): values is Readonly<Record<Name, string>> {
+  return Object.values(values).every((value) => typeof value === 'string');
+}
+
+/** What is no text where one should be fits nothing: the check of the chain says so. */
+function asText(value: unknown): string {
+  return typeof value === 'string' ? value : '';
 }
 
 export function checkpointFromRow(row: Row): StoredCheckpoint {

@@ -1,39 +1,41 @@
-import { type AuditRecord, type ChainHead, genesisHash, recordHash } from '../../core/audit.ts';
+import { type Appended, type AuditRecord, type ChainHead, genesisHash, recordHash, type SignedRecord } from '../../core/audit.ts';
+import type { Finding } from '../../core/audit-report.ts';
 import type { AuditStore, StoredChain } from '../../core/audit-store.ts';
 import { canonicalJson } from '../../core/digest.ts';
 import { FirebreakError } from '../../core/errors.ts';
-import { plainJson } from '../../core/plain-json.ts';
 import { checkpointFromRow, headFromRow, recordFromRow } from './audit-rows.ts';
 import type { Database, Queries } from './database.ts';
-import { placeholders, textOf } from './row.ts';
+import { numberOf, placeholders, textOf } from './row.ts';
 
 const rowsAtOnce = 100;
 const checkpointsAtOnce = 500;
-const recordColumns = 'chain, number, at, kind, actor, body, previous, hash';
+/** What is looked at under the numbers of a batch: somebody may have put any number of rows there. A record beyond is written once more. */
+const mostUnderNumbers = 1_000;
+const recordColumns = 'chain, place, number, at, kind, actor, body, key_id, signature, previous, hash';
 
 export function createAuditStore(database: Database): AuditStore {
   const storedChain = (chain: string): Promise<StoredChain> =>
     database.snapshot(async (queries) => {
-      const records = await queries.all(`SELECT ${recordColumns} FROM audit_records WHERE chain = $1 ORDER BY number`, [chain]);
-      const [head] = await queries.all('SELECT chain, number, hash FROM audit_heads WHERE chain = $1', [chain]);
-      return { records: records.map(recordFromRow), ...(head && { head: headFromRow(head) }) };
+      const records = await queries.all(`SELECT ${recordColumns} FROM audit_records WHERE chain = $1 ORDER BY place`, [chain]);
+      const [row] = await queries.all('SELECT chain, number, hash FROM audit_heads WHERE chain = $1', [chain]);
+      const head = row && headFromRow(row);
+      return { records: records.map(recordFromRow), ...(head && { head }) };
     });
   return {
-    append: (given) => {
-      const records = given.map(storable);
-      return database.transaction((queries) => appendIn(queries, records));
-    },
+    append: (given) => database.transaction((queries) => appendIn(queries, given)),
+    appendNext: (chain, make) => database.transaction((queries) => appendNextIn(queries, chain, make)),
     chains: async () => {
       const rows = await database.all('SELECT chain FROM audit_records UNION SELECT chain FROM audit_heads');
       return rows.map((row) => textOf(row, 'chain')).sort();
     },
-    records: async (chain) => (await storedChain(chain)).records.flatMap(({ record }) => record ?? []),
+    records: async (chain) => (await storedChain(chain)).records.flatMap(({ signed }) => signed?.record ?? []),
     recordsOf: async ({ kinds, since }) => {
       const places = kinds.map((_, index) => `$${index + 2}`).join(', ');
-      const sql = `SELECT ${recordColumns} FROM audit_records WHERE kind IN (${places}) AND at >= $1 ORDER BY at, chain, number`;
-      return (await database.all(sql, [since, ...kinds])).flatMap((row) => recordFromRow(row).record ?? []);
+      const sql = `SELECT ${recordColumns} FROM audit_records WHERE kind IN (${places}) AND at >= $1 ORDER BY at, chain, place`;
+      return (await database.all(sql, [since, ...kinds])).flatMap((row) => recordFromRow(row).signed?.record ?? []);
     },
-    heads: async () => (await database.all('SELECT chain, number, hash FROM audit_heads')).map(headFromRow),
+    heads: async () =>
+      (await database.all('SELECT chain, number, hash FROM audit_heads')).flatMap((row) => headFromRow(row) ?? []),
     storedChain,
     addCheckpoint: async (signed) => {
       const rows = await database.all(
@@ -49,32 +51,61 @@ export function createAuditStore(database: Database): AuditStore {
   };
 }
 
-async function appendIn(queries: Queries, records: readonly AuditRecord[]): Promise<ChainHead> {
-  const chain = chainOf(records);
-  const before = await lockHead(queries, chain);
-  const known = records.filter(({ number }) => number <= before.number);
-  await compare(queries, chain, known);
-  const added = records.slice(known.length);
-  if (added.length === 0) return before;
-  if (added[0]?.number !== before.number + 1) {
-    throw new FirebreakError('FB_ERR_AUDIT_CONFLICT', `${chain} ends at ${before.number}, ${added[0]?.number} would leave a gap`);
-  }
-  const head = await insert(queries, added, before);
-  await queries.all('UPDATE audit_heads SET number = $2, hash = $3 WHERE chain = $1', [chain, head.number, head.hash]);
-  return head;
+async function appendIn(queries: Queries, given: readonly SignedRecord[]): Promise<Appended> {
+  const { chain, first, last } = runOf(given);
+  const stated = await lockHead(queries, chain);
+  const rows = await queries.all(
+    `SELECT ${recordColumns} FROM audit_records WHERE chain = $1 AND number >= $2 AND number <= $3 ORDER BY place LIMIT ${mostUnderNumbers}`,
+    [chain, first - 1, last],
+  );
+  const there = Map.groupBy(
+    rows.flatMap((row) => recordFromRow(row).signed ?? []),
+    ({ record }) => record.number,
+  );
+  const added = given.filter((signed) => !there.get(signed.record.number)?.some((one) => isSame(one, signed)));
+  const found = given.flatMap(({ record }) => takenBefore(record, there.get(record.number) ?? []));
+  if (first > 1 && !there.has(first - 1)) found.push(gapBefore(chain, first));
+  const head = added.length === 0 ? stated : await insert(queries, added, stated);
+  return { head, found };
 }
 
-/** The chain of a batch, which holds one chain's records in order. */
-function chainOf(records: readonly AuditRecord[]): string {
-  const [first] = records;
+async function appendNextIn(
+  queries: Queries,
+  chain: string,
+  make: (number: number) => Promise<SignedRecord>,
+): Promise<ChainHead> {
+  const before = (await soundEnd(queries, await lockHead(queries, chain))) ?? (await lastInRow(queries, chain));
+  return insert(queries, [await make(before.number + 1)], before);
+}
+
+/** The chain and the numbers of a batch, which holds one run of one chain's records in order. */
+function runOf(given: readonly SignedRecord[]): { readonly chain: string; readonly first: number; readonly last: number } {
+  const first = given[0]?.record;
   if (!first) throw new FirebreakError('FB_ERR_AUDIT_CONFLICT', 'an empty batch');
-  const inOrder = records.every(
-    ({ chain, number }, index) => chain === first.chain && Number.isInteger(number) && number === first.number + index,
+  const { chain, number } = first;
+  const inOrder = given.every(
+    ({ record }, index) => record.chain === chain && Number.isInteger(record.number) && record.number === number + index,
   );
-  if (!inOrder || first.number < 1) {
-    throw new FirebreakError('FB_ERR_AUDIT_CONFLICT', `a batch that is not one run of numbers of one chain (${first.chain})`);
+  if (!inOrder || number < 1) {
+    throw new FirebreakError('FB_ERR_AUDIT_CONFLICT', `a batch that is not one run of numbers of one chain (${chain})`);
   }
-  return first.chain;
+  return { chain, first: number, last: number + given.length - 1 };
+}
+
+function isSame(a: SignedRecord, b: SignedRecord): boolean {
+  return a.signature === b.signature && a.keyId === b.keyId && canonicalJson(a.record) === canonicalJson(b.record);
+}
+
+function takenBefore(record: AuditRecord, there: readonly SignedRecord[]): readonly Finding[] {
+  if (there.every((other) => canonicalJson(other.record) === canonicalJson(record))) return [];
+  const { chain, number } = record;
+  const text = `${chain} record ${number} stands there with other content, too: both are kept`;
+  return [{ kind: 'record-doubled', chain, number, text }];
+}
+
+function gapBefore(chain: string, number: number): Finding {
+  const text = `${chain} lacks record ${number - 1}, which was acknowledged before record ${number} came`;
+  return { kind: 'record-missing', chain, number: number - 1, text };
 }
 
 /** Writers of one chain take turns here: the head's row stays locked until the transaction ends. */
@@ -85,55 +116,61 @@ async function lockHead(queries: Queries, chain: string): Promise<ChainHead> {
     [chain, genesisHash],
   );
   if (!row) throw new FirebreakError('FB_ERR_INTERNAL', 'the head of a chain was not returned');
-  return headFromRow(row);
+  return headFromRow(row) ?? { chain, number: -1, hash: '' };
 }
 
-async function compare(queries: Queries, chain: string, known: readonly AuditRecord[]): Promise<void> {
-  const [first] = known;
-  if (!first) return;
+/** The head, where the rows agree with it: the one that it names is the last one. Undefined where somebody wrote there. */
+async function soundEnd(queries: Queries, stated: ChainHead): Promise<ChainHead | undefined> {
+  const { chain, number, hash } = stated;
   const rows = await queries.all(
-    `SELECT ${recordColumns} FROM audit_records WHERE chain = $1 AND number >= $2 AND number < $3 ORDER BY number`,
-    [chain, first.number, first.number + known.length],
+    'SELECT place, hash FROM audit_records WHERE chain = $1 AND place >= $2 ORDER BY place LIMIT 2',
+    [chain, number],
   );
-  for (const [index, record] of known.entries()) {
-    const row = rows[index];
-    const stored = row && recordFromRow(row).record;
-    if (!stored || canonicalJson(stored) !== canonicalJson(record)) {
-      throw new FirebreakError('FB_ERR_AUDIT_CONFLICT', `${chain}, number ${record.number}`);
-    }
-  }
+  const [last] = rows;
+  if (!last) return number === 0 && hash === genesisHash ? stated : undefined;
+  return rows.length === 1 && last.place === number && last.hash === hash ? stated : undefined;
 }
 
-async function insert(queries: Queries, records: readonly AuditRecord[], before: ChainHead): Promise<ChainHead> {
-  let head = before;
-  const rows = records.map((record) => {
-    const previous = head.hash;
-    head = { chain: record.chain, number: record.number, hash: recordHash(record, previous) };
-    const { chain, number, at, kind, actor, body } = record;
-    return [chain, number, at, kind, actor, canonicalJson(body), previous, head.hash];
-  });
-  for (let start = 0; start < rows.length; start += rowsAtOnce) {
-    const part = rows.slice(start, start + rowsAtOnce);
-    const values = placeholders({ rows: part.length, columns: 8 });
-    await queries.all(`INSERT INTO audit_records (${recordColumns}) VALUES ${values}`, part.flat());
-  }
+/** Where the rows that follow one another from the first place on end, whatever was put further back. */
+async function lastInRow(queries: Queries, chain: string): Promise<ChainHead> {
+  const [row] = await queries.all(
+    `SELECT place, hash FROM audit_records AS one WHERE chain = $1 AND place >= 1
+       AND EXISTS (SELECT 1 FROM audit_records WHERE chain = $1 AND place = 1)
+       AND NOT EXISTS (SELECT 1 FROM audit_records AS next WHERE next.chain = $1 AND next.place = CAST(one.place AS BIGINT) + 1)
+     ORDER BY place LIMIT 1`,
+    [chain],
+  );
+  const number = row ? numberOf(row, 'place') : 0;
+  return { chain, number, hash: typeof row?.hash === 'string' ? row.hash : genesisHash };
+}
+
+/**
+ * At the end of the chain. Where somebody wrote to it, each goes to the first free place, and verification finds what is wrong around it:
+ * no row of others may keep a record out.
+ */
+async function insert(queries: Queries, added: readonly SignedRecord[], stated: ChainHead): Promise<ChainHead> {
+  const { chain } = stated;
+  let head = await soundEnd(queries, stated);
+  if (head) head = await insertAfter(queries, added, head);
+  else for (const one of added) head = await insertAfter(queries, [one], await lastInRow(queries, chain));
+  if (!head) return stated;
+  await queries.all('UPDATE audit_heads SET number = $2, hash = $3 WHERE chain = $1', [chain, head.number, head.hash]);
   return head;
 }
 
-/** The record as both databases keep it: the hash is over this. PostgreSQL's text cannot hold a NUL. */
-function storable(record: AuditRecord): AuditRecord {
-  const { chain, number, at, kind, actor, body } = record;
-  const fields = Object.entries(body).filter(([, value]) => value !== undefined);
-  return {
-    chain: storableText(chain),
-    number,
-    at: storableText(at),
-    kind: storableText(kind),
-    actor: storableText(actor),
-    body: Object.fromEntries(fields.map(([name, value]) => [name.toWellFormed(), plainJson(value)])),
-  };
-}
-
-function storableText(text: string): string {
-  return text.toWellFormed().replaceAll('\0', '\ufffd');
+async function insertAfter(queries: Queries, added: readonly SignedRecord[], before: ChainHead): Promise<ChainHead> {
+  let head = before;
+  const rows = added.map((signed) => {
+    const { record, keyId, signature } = signed;
+    const previous = head.hash;
+    head = { chain: record.chain, number: head.number + 1, hash: recordHash(signed, previous) };
+    const { chain, number, at, kind, actor, body } = record;
+    return [chain, head.number, number, at, kind, actor, canonicalJson(body), keyId, signature, previous, head.hash];
+  });
+  for (let start = 0; start < rows.length; start += rowsAtOnce) {
+    const part = rows.slice(start, start + rowsAtOnce);
+    const values = placeholders({ rows: part.length, columns: 11 });
+    await queries.all(`INSERT INTO audit_records (${recordColumns}) VALUES ${values}`, part.flat());
+  }
+  return head;
 }

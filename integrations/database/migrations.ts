@@ -197,6 +197,17 @@ export const migrations: readonly { readonly name: string; readonly statements: 
       'CREATE INDEX click_replies_age ON click_replies (at)',
     ],
   },
+  {
+    // What stood there before is nobody's: it has no signature.
+    name: 'records are signed by their makers, and keep both their place and their own number',
+    statements: [
+      'ALTER TABLE audit_records RENAME COLUMN number TO place',
+      'ALTER TABLE audit_records ADD COLUMN number INTEGER NOT NULL DEFAULT 0',
+      `ALTER TABLE audit_records ADD COLUMN key_id TEXT NOT NULL DEFAULT ''`,
+      `ALTER TABLE audit_records ADD COLUMN signature TEXT NOT NULL DEFAULT ''`,
+      'CREATE INDEX audit_records_by_number ON audit_records (chain, number)',
+    ],
+  },
 ];
 
 /** Brings the schema up to date. Each migration is one transaction; two processes that start at once do it one after the other. */

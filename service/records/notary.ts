@@ -1,7 +1,14 @@
 import type { ChainHead } from '../../core/audit.ts';
 import type { Finding } from '../../core/audit-report.ts';
 import type { AuditStore } from '../../core/audit-store.ts';
-import { type Anchor, checkpointBytes, type Heads, nextCheckpoint, type SignedCheckpoint } from '../../core/checkpoint.ts';
+import {
+  type Anchor,
+  checkpointBytes,
+  type Heads,
+  heartbeatMs,
+  nextCheckpoint,
+  type SignedCheckpoint,
+} from '../../core/checkpoint.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import type { SignatureVerifier, Signer } from '../../core/signing.ts';
 import { readCheckpoints } from './read-checkpoints.ts';
@@ -15,8 +22,6 @@ export interface NotaryOptions {
   readonly anchor: Anchor;
   /** How often heads that moved are signed, milliseconds. At most a minute. */
   readonly everyMs: number;
-  /** How often an empty checkpoint is signed when nothing moves: it proves that the notary lives. Default 15 minutes. */
-  readonly heartbeatMs?: number;
   /** Somebody took back what was signed, or wrote to the checkpoints. Once for each finding. */
   readonly onAlarm: (finding: Finding) => void;
   /** A round failed and is tried again with the next one. */
@@ -25,7 +30,7 @@ export interface NotaryOptions {
 }
 
 export interface Notary {
-  /** Signs now what has moved; undefined when nothing has and no heartbeat is due. @throws FB_ERR_UNAVAILABLE and what the anchor throws. */
+  /** Signs now what has moved, and a first one of nothing; undefined when nothing has moved and no heartbeat is due. @throws FB_ERR_UNAVAILABLE and what the anchor throws. */
   sign(): Promise<SignedCheckpoint | undefined>;
   /** Signs a last time and ends. */
   stop(): Promise<void>;
@@ -43,7 +48,7 @@ interface State {
  * @throws FB_ERR_CONFIG_INVALID when it would sign less than once a minute.
  */
 export function createNotary(options: NotaryOptions): Notary {
-  const { store, signer, verifier, anchor, everyMs, heartbeatMs = 15 * 60_000, onError, now = () => new Date() } = options;
+  const { store, signer, verifier, anchor, everyMs, onError, now = () => new Date() } = options;
   if (everyMs > 60_000) throw new FirebreakError('FB_ERR_CONFIG_INVALID', 'the notary must sign at least every minute');
   const alarm = once(options.onAlarm);
   let state: State | undefined;
@@ -62,7 +67,7 @@ export function createNotary(options: NotaryOptions): Notary {
     const shown = await store.heads();
     const { checkpoint, heads, retracted } = nextCheckpoint({ last: last?.checkpoint, stated, shown, at: at.toISOString() });
     for (const head of retracted) alarm(takenBack(head));
-    const idleMs = last ? at.getTime() - Date.parse(last.checkpoint.at) : 0;
+    const idleMs = last ? at.getTime() - Date.parse(last.checkpoint.at) : Number.POSITIVE_INFINITY;
     if (checkpoint.moved.length === 0 && idleMs < heartbeatMs) return undefined;
     const signed = { checkpoint, keyId: signer.keyId, signature: await signer.sign(checkpointBytes(checkpoint)) };
     // Until both have it, the next round reads again what there is: it anchors what only the database has.

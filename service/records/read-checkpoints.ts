@@ -21,12 +21,15 @@ export async function readCheckpoints({
   store,
   anchor,
   verifier,
+  remember,
 }: {
   readonly store: Pick<AuditStore, 'checkpoints'>;
   readonly anchor: Anchor;
   readonly verifier: SignatureVerifier;
+  /** The number of a checkpoint that the chain keeps at hand. */
+  readonly remember?: number | undefined;
 }): Promise<ReadCheckpoints> {
-  const chain = new CheckpointChain();
+  const chain = new CheckpointChain({ remember });
   const findings: Finding[] = [];
   const notes: string[] = [];
   let unanchored: SignedCheckpoint[] = [];

@@ -1,52 +1,127 @@
 import { checkChain } from '../../core/audit-check.ts';
+import { checkDecisions, type VoteSigners } from '../../core/audit-decisions.ts';
 import type { AuditReport, Finding } from '../../core/audit-report.ts';
 import type { AuditStore } from '../../core/audit-store.ts';
-import type { Anchor } from '../../core/checkpoint.ts';
+import { type Anchor, checkpointDigest, staleAfterMs } from '../../core/checkpoint.ts';
+import type { CheckpointChain } from '../../core/checkpoint-chain.ts';
+import type { Trust } from '../../core/sender.ts';
 import type { SignatureVerifier } from '../../core/signing.ts';
 import { readCheckpoints } from './read-checkpoints.ts';
 
+/** What is known from elsewhere of how far the checkpoints must go. */
+export interface Expected {
+  /** The newest was to be fresh at this time, of a copy or of what was stopped. Absent: now. */
+  readonly asOf?: Date | undefined;
+  /** Why it may be older. */
+  readonly allowStale?: string | undefined;
+  /** A checkpoint that somebody has seen before, with its digest where that was kept. */
+  readonly remembered?: RememberedCheckpoint | undefined;
+}
+
+export interface RememberedCheckpoint {
+  readonly number: number;
+  readonly digest?: string;
+}
+
 /**
- * Checks every record against its hash, its place in its chain, and the signed checkpoints in the database and in the anchor
- * outside it. Runs beside a working Firebreak. Trusts the public keys of the notary (`verifier`) and the anchor, not the database.
+ * Checks every record against its maker's signature, its hash, its place in its chain, and the signed checkpoints in the database and in the
+ * anchor outside it; the votes on record against their signatures, and decisions against the votes. Runs beside a working Firebreak. Trusts
+ * the public keys that it is given, and the anchor, not the database.
  * @throws FB_ERR_UNAVAILABLE when the database or the anchor cannot be read.
  */
 export async function verifyAudit({
   store,
   anchor,
   verifier,
+  trust,
+  signers,
+  expected = {},
   now = () => new Date(),
 }: {
   readonly store: AuditStore;
   readonly anchor: Anchor;
+  /** The notary's keys. */
   readonly verifier: SignatureVerifier;
+  /** Keys of cells and desks. */
+  readonly trust: Trust;
+  readonly signers: VoteSigners;
+  readonly expected?: Expected;
   readonly now?: () => Date;
 }): Promise<AuditReport> {
+  const checkedAt = now();
   // Checkpoints first: whatever they name must be in the records that are read after them.
-  const { chain: checkpoints, findings: checkpointFindings, notes } = await readCheckpoints({ store, anchor, verifier });
-  const findings: Finding[] = [...checkpointFindings];
+  const read = await readCheckpoints({ store, anchor, verifier, remember: expected.remembered?.number });
+  const { chain: checkpoints } = read;
+  const age = checkAge({ checkpoints, expected, now: checkedAt });
+  const findings: Finding[] = [...read.findings, ...age.findings];
   const notCovered: { chain: string; from: number; to: number }[] = [];
   const chains = new Set([...(await store.chains()), ...checkpoints.heads.keys()]);
   let records = 0;
   for (const chain of [...chains].sort()) {
     const stored = await store.storedChain(chain);
     const stated = checkpoints.stated(chain);
-    findings.push(...checkChain({ chain, stored, stated }));
+    const checked = checkChain({ chain, stored, stated, trust });
+    findings.push(...checked.findings, ...checkDecisions({ chain, records: checked.genuine, signers }));
     records += stored.records.length;
     const covered = stated.at(-1)?.number ?? 0;
-    const end = stored.records.at(-1)?.number ?? 0;
+    const end = stored.records.at(-1)?.place ?? 0;
     if (end > covered) notCovered.push({ chain, from: covered + 1, to: end });
   }
   const { last } = checkpoints;
   return {
     ok: findings.length === 0,
-    checkedAt: now().toISOString(),
+    checkedAt: checkedAt.toISOString(),
     chains: chains.size,
     records,
     checkpoints: checkpoints.count,
-    ...(last && { lastCheckpoint: { number: last.checkpoint.number, at: last.checkpoint.at, keyId: last.keyId } }),
+    ...(last && {
+      lastCheckpoint: {
+        number: last.checkpoint.number,
+        at: last.checkpoint.at,
+        keyId: last.keyId,
+        digest: checkpointDigest(last.checkpoint),
+      },
+    }),
     anchor: anchor.description,
     findings,
     notCovered,
-    notes,
+    notes: [...read.notes, ...age.notes],
   };
+}
+
+/** Whoever rolls database and anchor back together leaves nothing that does not fit, but the time: the notary signs at least every 15 minutes. */
+function checkAge({
+  checkpoints,
+  expected: { asOf, allowStale, remembered },
+  now,
+}: {
+  readonly checkpoints: CheckpointChain;
+  readonly expected: Expected;
+  readonly now: Date;
+}): { readonly findings: readonly Finding[]; readonly notes: readonly string[] } {
+  const findings: Finding[] = [];
+  const last = checkpoints.last?.checkpoint;
+  const number = last?.number ?? 0;
+  if (remembered && number < remembered.number) {
+    const text = `the newest checkpoint is ${number}, but ${remembered.number} was seen before`;
+    findings.push({ kind: 'checkpoint-stale', checkpoint: remembered.number, text });
+  } else if (remembered?.digest !== undefined) {
+    const digest = checkpoints.remembered && checkpointDigest(checkpoints.remembered);
+    const text = `checkpoint ${remembered.number} is not the one that was seen before`;
+    if (digest !== remembered.digest) findings.push({ kind: 'checkpoint-inconsistent', checkpoint: remembered.number, text });
+  }
+  const stale = ageProblem(last?.at, asOf ?? now, now);
+  if (stale === undefined) return { findings, notes: [] };
+  if (allowStale !== undefined) return { findings, notes: [`${stale}; allowed: ${allowStale}`] };
+  findings.push({ kind: 'checkpoint-stale', ...(last && { checkpoint: number }), text: stale });
+  return { findings, notes: [] };
+}
+
+function ageProblem(at: string | undefined, asOf: Date, now: Date): string | undefined {
+  if (at === undefined) return 'no checkpoint is there: the notary has not signed, or all were removed';
+  const time = Date.parse(at);
+  if (!(time <= now.getTime() + staleAfterMs)) return `the newest checkpoint is dated in the future (${at})`;
+  if (time >= asOf.getTime() - staleAfterMs) return undefined;
+  const minutes = staleAfterMs / 60_000;
+  return `the newest checkpoint is of ${at}, more than ${minutes} minutes before ${asOf.toISOString()}: the notary does not run, or database and anchor were rolled back`;
 }

@@ -1,23 +1,32 @@
-import { Gauge, Registry } from 'prom-client';
+import { Counter, Gauge, Registry } from 'prom-client';
+import type { FindingKind } from '../../core/audit-report.ts';
 import type { AuditStore } from '../../core/audit-store.ts';
 import { decisionKinds } from '../../core/decision-events.ts';
 import { type DecisionReport, decisionReport } from '../../core/decision-report.ts';
 import type { Roster } from '../../core/roster.ts';
 import type { Metrics } from './plain-door.ts';
 
+/** What a desk can find as it writes. */
+const toldKinds = ['record-forged', 'record-doubled', 'record-missing'] as const satisfies readonly FindingKind[];
+
 const windowMs = 7 * 86_400_000;
 /** Whoever scrapes more often gets the same numbers: the records are not read for each. */
 const freshMs = 60_000;
 
+export interface DeskMetrics extends Metrics {
+  /** Something was wrong with records that came, or with what stood in their place. */
+  found(kind: FindingKind): void;
+}
+
 /**
  * How people decide, in numbers. From the records, so that a restart, or a second desk, counts nothing anew: gauges over seven days, and no
- * counters. Labels are ids of playbooks and people of the configuration.
+ * counters, but for what is wrong with the records themselves. Labels are ids of playbooks and people of the configuration.
  */
 export function createDeskMetrics(options: {
   readonly store: AuditStore;
   readonly roster: Roster;
   readonly now?: () => number;
-}): Metrics {
+}): DeskMetrics {
   const { store, roster, now = Date.now } = options;
   const registry = new Registry();
   const registers = [registry];
@@ -27,6 +36,16 @@ export function createDeskMetrics(options: {
   const seconds = gauge('firebreak_answer_seconds', 'From the question to the answer that decided it', ['playbook', 'quantile']);
   const quick = gauge('firebreak_quick_approvals', 'Approvals within 10 s of the question', ['playbook']);
   const load = gauge('firebreak_questions_in_a_shift', 'Most questions to one person in one shift', ['person']);
+
+  // Of its own: the others are set anew each time.
+  const counted = new Registry();
+  const findings = new Counter({
+    name: 'firebreak_audit_findings_total',
+    help: 'Records that came, or what was found in their place, with which something was wrong; since the start of this desk',
+    labelNames: ['kind'],
+    registers: [counted],
+  });
+  for (const kind of toldKinds) findings.inc({ kind }, 0);
 
   const show = ({ byPlaybook, people }: DecisionReport): void => {
     registry.resetMetrics();
@@ -49,6 +68,7 @@ export function createDeskMetrics(options: {
     show(decisionReport({ records, roster, since, until }));
   };
   return {
+    found: (kind) => findings.inc({ kind }),
     contentType: registry.contentType,
     text: async () => {
       const at = now();
@@ -58,7 +78,7 @@ export function createDeskMetrics(options: {
         read = undefined;
         throw error;
       });
-      return registry.metrics();
+      return `${await counted.metrics()}\n${await registry.metrics()}`;
     },
   };
 }

@@ -43,6 +43,7 @@ import { bothDuties, createDuty } from './on-call.ts';
 import { askingOf, noCensus, rulesOf } from './rules.ts';
 import { createSlack } from './slack.ts';
 import { createThreadOf } from './thread-of.ts';
+import { openRoleSigner, openTrust } from './trust.ts';
 import { createUserGroupDuty } from './user-groups.ts';
 import { createVoteKeys } from './vote-keys.ts';
 
@@ -79,16 +80,28 @@ export async function startDesk(parts: DeskParts): Promise<RunningDesk> {
   const { config, secrets, taskQueue, log } = parts;
   const database = await openDatabase({ url: secrets.auditUrl ?? '' });
   const store = createAuditStore(database);
-  const journal = new Journal({ store, chain: `desk/${config.cluster}`, log: (problem) => log.error(problem) });
+  const trust = openTrust(config, 'desk');
+  const journal = new Journal({
+    store,
+    chain: `desk/${config.cluster}`,
+    signer: await openRoleSigner(config, 'desk'),
+    log: (problem) => log.error(problem),
+  });
+  const metrics = createDeskMetrics({ store, roster: config.roster });
   const duty = bothDuties(createDuty({ config, secrets, log }), createUserGroupDuty({ config, secrets, log }));
   const beliefs = await beliefsOf(config, log);
-  const slack = await createSlack({ parts, database, store, journal, duty, beliefs });
+  const slack = await createSlack({ parts, database, store, journal, trust, duty, beliefs });
   const deskActivities = deskContainsFirst(
     createDeskActivities({
       audit: store,
+      trust,
       incidents: createIncidentIndex(database),
       beliefs,
       log: (message, error) => log.warn({ reason: reasonOf(error) }, message),
+      onFinding: (finding) => {
+        metrics.found(finding.kind);
+        log.error({ ...finding }, 'something is wrong with the records: run `firebreak audit verify`');
+      },
       ...(slack ? { cards: withNames(slack.desk, config.roster) } : {}),
     }),
     parts.first,
@@ -137,7 +150,7 @@ export async function startDesk(parts: DeskParts): Promise<RunningDesk> {
               nudge: nudgeThrough(parts.client),
               refused: (facts) => log.warn(facts, 'a ticket system’s event was refused'),
             }),
-      metrics: createDeskMetrics({ store, roster: config.roster }),
+      metrics,
     }),
   );
   await slack?.desk.open();

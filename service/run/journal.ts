@@ -1,27 +1,29 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { AuditRecord } from '../../core/audit.ts';
-import type { AuditStore } from '../../core/audit-store.ts';
+import { type AuditRecord, type AuditWriter, signRecord } from '../../core/audit.ts';
+import type { Signer } from '../../core/signing.ts';
 
 const waitMs = [100, 500, 2_000, 5_000];
 
 /**
- * Records that belong to no incident: refused clicks, rejected alerts. One chain, one writer; what the store does not take at once is kept
- * and tried again.
+ * Records that belong to no incident: refused clicks, rejected alerts. One chain, which several desks may write; each signs what it writes.
+ * What the store does not take at once is kept and tried again.
  */
 export class Journal {
-  readonly #store: Pick<AuditStore, 'append' | 'heads'>;
+  readonly #store: Pick<AuditWriter, 'appendNext'>;
   readonly #chain: string;
+  readonly #signer: Signer;
   readonly #log: (problem: string) => void;
-  #last: number | undefined;
   #work: Promise<void> = Promise.resolve();
 
   constructor(options: {
-    readonly store: Pick<AuditStore, 'append' | 'heads'>;
+    readonly store: Pick<AuditWriter, 'appendNext'>;
     readonly chain: string;
+    readonly signer: Signer;
     readonly log: (problem: string) => void;
   }) {
     this.#store = options.store;
     this.#chain = options.chain;
+    this.#signer = options.signer;
     this.#log = options.log;
   }
 
@@ -36,15 +38,12 @@ export class Journal {
   }
 
   async #append(entry: Omit<AuditRecord, 'chain' | 'number'>): Promise<void> {
+    const chain = this.#chain;
     for (let attempt = 0; ; attempt += 1) {
       try {
-        this.#last ??= (await this.#store.heads()).find((head) => head.chain === this.#chain)?.number ?? 0;
-        await this.#store.append([{ ...entry, chain: this.#chain, number: this.#last + 1 }]);
-        this.#last += 1;
+        await this.#store.appendNext(chain, (number) => signRecord({ ...entry, chain, number }, this.#signer));
         return;
       } catch {
-        // Another desk may have written in between: the end of the chain is read again.
-        this.#last = undefined;
         const wait = waitMs[attempt];
         if (wait === undefined) return this.#log(`a record of kind ${entry.kind} could not be written`);
         await sleep(wait);

@@ -21,13 +21,18 @@ export async function startNotary({
   const anchorFolder = dirname(config.audit.anchorFile);
   // Elsewhere it is the administrator's: a volume that is not mounted must not become a folder on this one.
   if (anchorFolder.startsWith(config.stateDir)) await mkdir(anchorFolder, { recursive: true, mode: 0o700 });
-  return createNotary({
+  const onError = (error: unknown): void =>
+    log.warn({ reason: reasonOf(error) }, 'a checkpoint could not be signed; it is tried again');
+  const notary = createNotary({
     store,
     signer,
     verifier: createVerifier({ publicKeys: [signer.publicKey] }),
     anchor: createFileAnchor({ file: config.audit.anchorFile }),
     everyMs: config.audit.everySeconds * 1_000,
     onAlarm: (finding) => log.error({ ...finding }, 'the audit store was changed behind our back'),
-    onError: (error) => log.warn({ reason: reasonOf(error) }, 'a checkpoint could not be signed; it is tried again'),
+    onError,
   });
+  // Not only with the first minute’s end: whoever verifies then wants to see a living notary.
+  void notary.sign().catch(onError);
+  return notary;
 }

@@ -1,5 +1,7 @@
+import { genuineIn } from '../../core/audit-check.ts';
 import type { AuditStore } from '../../core/audit-store.ts';
 import type { CardBeliefs } from '../../core/question-card.ts';
+import type { Trust } from '../../core/sender.ts';
 import { createCardStore } from '../../integrations/database/card-store.ts';
 import type { Database } from '../../integrations/database/database.ts';
 import { openSigner } from '../../integrations/keys/ed25519.ts';
@@ -32,10 +34,11 @@ export async function createSlack(options: {
   readonly database: Database;
   readonly store: AuditStore;
   readonly journal: Journal;
+  readonly trust: Trust;
   readonly duty: OutsideDuty | undefined;
   readonly beliefs: CardBeliefs;
 }): Promise<DeskSlack | undefined> {
-  const { parts, database, store, journal, duty, beliefs } = options;
+  const { parts, database, store, journal, trust, duty, beliefs } = options;
   const { config, secrets, client, log } = parts;
   if (!config.slack || !secrets.slack) return undefined;
   const signer = await openSigner({ file: config.desk.voteKeyFile });
@@ -69,7 +72,8 @@ export async function createSlack(options: {
   const suppressions = createSuppressionProposals({
     config,
     signer,
-    records: store,
+    // Somebody who writes to the database must not choose what is proposed to be hidden.
+    records: { records: async (chain) => genuineIn(await store.storedChain(chain), trust) },
     client,
     refused: ({ reason, person, incident }) =>
       void journal.record({ kind: 'click.refused', actor: person, body: { reason, incident, choice: 'suppress' } }),

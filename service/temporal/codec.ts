@@ -5,6 +5,7 @@ import type { Received, Unreadable } from '../../core/message.ts';
 import type { Sender, Trust } from '../../core/sender.ts';
 import type { Signer } from '../../core/signing.ts';
 import { type Box, type BoxKey, createBox } from '../../integrations/crypto-box/box.ts';
+import { withRecordSignatures } from './record-signatures.ts';
 
 const { Payload: PayloadMessage } = proto.temporal.api.common.v1;
 const encoding = 'binary/encrypted';
@@ -62,9 +63,11 @@ function signedBytes(payload: Payload, namespace: string): Uint8Array {
 
 async function signed(payload: Payload, signer: Signer | undefined, namespace: string): Promise<Payload> {
   if (!signer) return payload;
-  const signature = await signer.sign(signedBytes(payload, namespace));
+  const data = payload.data && (await withRecordSignatures(payload.data, signer));
+  const whole = { ...payload, ...(data && { data }) };
+  const signature = await signer.sign(signedBytes(whole, namespace));
   const by = { 'signer-key-id': Buffer.from(signer.keyId), signature: Buffer.from(signature) };
-  return { ...payload, metadata: { ...payload.metadata, ...by } };
+  return { ...whole, metadata: { ...payload.metadata, ...by } };
 }
 
 function encrypted({

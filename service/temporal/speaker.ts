@@ -100,11 +100,15 @@ async function answered({
     onRefused({ activity: activityType, why: call.why });
     throw asFailure(new FirebreakError('FB_ERR_MESSAGE_REFUSED', `a call of ${activityType}: ${refusalTexts[call.why]}`));
   }
-  const { workflow, run } = call.message;
+  const { workflow, run, signatures } = call.message;
   const args = argumentsIn(call.message);
   const bound = { workflow, ...(run !== undefined && { run }), call: activityId, asked: digestOfAsked(args) };
   try {
-    return { to: `result:${activityType}`, ...bound, value: await next({ ...input, args }) };
+    return {
+      to: `result:${activityType}`,
+      ...bound,
+      value: await next({ ...input, args: signatures ? [...args, signatures] : args }),
+    };
   } catch (error) {
     // What the SDK itself throws, and Temporal keeps as it is.
     if (error instanceof CancelledFailure || error instanceof CompleteAsyncError) throw error;

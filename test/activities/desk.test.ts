@@ -1,9 +1,11 @@
 import { describe, expect, test } from '@jest/globals';
 import { type CardDesk, createDeskActivities } from '../../activities/desk.ts';
-import type { AuditRecord } from '../../core/audit.ts';
+import type { AuditRecord, RecordSignature, SignedRecord } from '../../core/audit.ts';
+import type { Finding } from '../../core/audit-report.ts';
 import type { QuestionCard } from '../../core/card.ts';
 import { type QuestionPost, questionCard } from '../../core/question-card.ts';
 import type { Similar, SimilarIncidents } from '../../core/similar.ts';
+import { deskMaker, maker, makersTrust, newMaker } from '../suites/signed-records.ts';
 
 const similar: Similar = { by: 'image', days: 90, total: 1, verdicts: { benign: 1 }, latest: [] };
 
@@ -24,8 +26,9 @@ function deskWith(similarTo: SimilarIncidents['similarTo'], note: SimilarInciden
   };
   const desk = createDeskActivities({
     cards,
-    audit: { append: async (records) => ({ chain: 'a', number: records.length, hash: 'h' }) },
     beliefs,
+    audit: { append: async (records) => ({ head: { chain: 'a', number: records.length, hash: 'h' }, found: [] }) },
+    trust: makersTrust,
     incidents: { similarTo, note },
     log: (message) => said.push(message),
   });
@@ -53,7 +56,7 @@ const post: QuestionPost = {
   stand: { severity: 'high', level: 0, until: '2026-03-01T11:00:00Z', votes: [], status: { state: 'open' } },
 };
 const record: AuditRecord = {
-  chain: 'a',
+  chain: 'incident/c/node/n1@run-1',
   number: 1,
   at: '2026-03-01T10:00:00Z',
   kind: 'incident.closed',
@@ -88,7 +91,65 @@ describe('what the desk knows of earlier incidents', () => {
         throw new Error('no database');
       },
     );
-    expect(await desk.recordAudit([record])).toMatchObject({ number: 1 });
+    expect(await desk.recordAudit([record], [maker.sign(record)])).toMatchObject({ number: 1 });
     expect(said).toEqual(['incidents could not be indexed']);
+  });
+});
+
+describe('records', () => {
+  function keeper() {
+    const kept: SignedRecord[] = [];
+    const findings: Finding[] = [];
+    const desk = createDeskActivities({
+      audit: {
+        append: async (records) => {
+          kept.push(...records);
+          return { head: { chain: 'a', number: kept.length, hash: 'h' }, found: [] };
+        },
+      },
+      beliefs,
+      trust: makersTrust,
+      onFinding: (finding) => findings.push(finding),
+    });
+    return { desk, kept, findings };
+  }
+
+  test('are taken with the signatures of the cell whose incident it is, in the form in which they are kept', async () => {
+    const { desk, kept } = keeper();
+    const odd = { ...record, number: 2, body: { text: 'cut \ud83d', none: undefined } };
+    const batch = [record, odd];
+    await desk.recordAudit(batch, batch.map(maker.sign));
+    expect(kept).toEqual([maker.sign(record), maker.sign({ ...odd, body: { text: 'cut \ufffd' } })]);
+  });
+
+  const elsewhere = { ...record, chain: 'incident/other/node/n1@run-1' };
+  test.each<readonly [string, AuditRecord, readonly RecordSignature[] | undefined, RegExp]>([
+    ['without a signature', record, undefined, /is not signed/],
+    ['with too few signatures', record, [], /is not signed/],
+    ['of a stranger', record, [newMaker().sign(record)], /no valid signature of a cell or desk that is known/],
+    ['with the signature of another record', record, [maker.sign({ ...record, number: 2 })], /no valid signature/],
+    [
+      'with the signature of the same record in another run',
+      record,
+      [maker.sign({ ...record, chain: `${record.chain}2` })],
+      /no valid/,
+    ],
+    ['of a desk, for an incident', record, [deskMaker.sign(record)], /is signed by a desk, which does not write this chain/],
+    ['of the cell of another cluster', elsewhere, [maker.sign(elsewhere)], /is signed by the cell of c, which does not/],
+    [
+      'of a cell, for a desk’s chain',
+      { ...record, chain: 'desk/c' },
+      [maker.sign({ ...record, chain: 'desk/c' })],
+      /signed by the cell/,
+    ],
+    ['for a chain that nobody writes', { ...record, chain: 'a@1' }, [maker.sign({ ...record, chain: 'a@1' })], /nobody writes/],
+  ])('%s are refused, and it is told', async (_, given, signatures, why) => {
+    const { desk, kept, findings } = keeper();
+    await expect(desk.recordAudit([given], signatures)).rejects.toMatchObject({
+      type: 'FB_ERR_AUDIT_ORIGIN',
+      nonRetryable: true,
+    });
+    expect(kept).toEqual([]);
+    expect(findings).toEqual([{ kind: 'record-forged', chain: given.chain, number: 1, text: expect.stringMatching(why) }]);
   });
 });

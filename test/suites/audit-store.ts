@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
-import { type AuditRecord, genesisHash, recordHash } from '../../core/audit.ts';
+import { type AuditRecord, genesisHash, recordHash, type SignedRecord } from '../../core/audit.ts';
 import type { StoredButton } from '../../core/card.ts';
 import { mostAnswers } from '../../core/click-reply.ts';
 import { createAuditStore } from '../../integrations/database/audit-store.ts';
@@ -10,6 +10,7 @@ import { numberOf } from '../../integrations/database/row.ts';
 import { createThreadPlaces } from '../../integrations/database/thread-places.ts';
 import { createTicketMailbox } from '../../integrations/database/ticket-mailbox.ts';
 import { questionCard } from '../integrations/slack/fixture.ts';
+import { maker, makerOf } from './signed-records.ts';
 
 export function record(chain: string, number: number, body: AuditRecord['body'] = { step: 'quarantinePod' }): AuditRecord {
   return {
@@ -22,8 +23,17 @@ export function record(chain: string, number: number, body: AuditRecord['body'] 
   };
 }
 
-export function run(chain: string, from: number, to: number): readonly AuditRecord[] {
-  return Array.from({ length: to - from + 1 }, (_, index) => record(chain, from + index));
+/** As their maker signs them. */
+export function run(chain: string, from: number, to: number): readonly SignedRecord[] {
+  return Array.from({ length: to - from + 1 }, (_, index) => signed(chain, from + index));
+}
+
+function signed(chain: string, number: number, changes: Partial<AuditRecord> = {}): SignedRecord {
+  return makerOf(chain).sign({ ...record(chain, number), ...changes });
+}
+
+function told(records: readonly SignedRecord[]): readonly AuditRecord[] {
+  return records.map((one) => one.record);
 }
 
 /** What the store promises, on whichever database `newUrl` gives an empty one of. */
@@ -43,9 +53,14 @@ export function auditStoreSuite(newUrl: () => Promise<string>): void {
     test('chains records by their hashes and gives them back as they were', async () => {
       const audit = await store();
       const odd = record('a@1', 2, { 'text\0': 'cut \ud83d', list: [1, null, { deep: true }], quote: `'"$1` });
-      const head = await audit.append([record('a@1', 1), odd]);
+      const { head, found } = await audit.append([signed('a@1', 1), maker.sign(odd)]);
       const { records, head: stored } = await audit.storedChain('a@1');
-      const first = recordHash(record('a@1', 1), genesisHash);
+      const first = recordHash(signed('a@1', 1), genesisHash);
+      expect(found).toEqual([]);
+      expect(records.map(({ place, signed: one }) => [place, one?.record.number])).toEqual([
+        [1, 1],
+        [2, 2],
+      ]);
       expect(records.map(({ previous }) => previous)).toEqual([genesisHash, first]);
       expect(head).toEqual({ chain: 'a@1', number: 2, hash: records[1]?.hash });
       expect(stored).toEqual(head);
@@ -56,9 +71,9 @@ export function auditStoreSuite(newUrl: () => Promise<string>): void {
 
     test('gives the records of some kinds, from some time on, out of all chains and by time', async () => {
       const audit = await store();
-      await audit.append([record('b@1', 1), { ...record('b@1', 2), kind: 'question.asked' }]);
-      await audit.append([record('a@1', 1), { ...record('a@1', 2), kind: 'question.void' }, record('a@1', 3)]);
-      const late = { ...record('c@1', 1), kind: 'question.asked', at: '2026-02-28T23:59:59.999Z' };
+      await audit.append([signed('b@1', 1), signed('b@1', 2, { kind: 'question.asked' })]);
+      await audit.append([signed('a@1', 1), signed('a@1', 2, { kind: 'question.void' }), signed('a@1', 3)]);
+      const late = signed('c@1', 1, { kind: 'question.asked', at: '2026-02-28T23:59:59.999Z' });
       await audit.append([late]);
       const found = await audit.recordsOf({ kinds: ['question.asked', 'question.void'], since: '2026-03-01T00:00:00.000Z' });
       expect(found.map(({ chain, number }) => [chain, number])).toEqual([
@@ -69,22 +84,20 @@ export function auditStoreSuite(newUrl: () => Promise<string>): void {
 
     test('acknowledges what it has, and takes the rest of a batch that it half knows', async () => {
       const audit = await store();
-      const head = await audit.append(run('a@1', 1, 3));
-      expect(await audit.append(run('a@1', 2, 3))).toEqual(head);
-      expect((await audit.append(run('a@1', 2, 250))).number).toBe(250);
-      expect(await audit.records('a@1')).toEqual(run('a@1', 1, 250));
+      const first = await audit.append(run('a@1', 1, 3));
+      expect(await audit.append(run('a@1', 2, 3))).toEqual(first);
+      expect(await audit.append(run('a@1', 2, 250))).toMatchObject({ head: { number: 250 }, found: [] });
+      expect(await audit.records('a@1')).toEqual(told(run('a@1', 1, 250)));
     });
 
     test.each([
-      ['other content under a known number', [record('a@1', 2, { step: 'deletePod' })]],
-      ['a gap', [record('a@1', 5)]],
-      ['a batch with a gap inside', [record('a@1', 4), record('a@1', 6)]],
-      ['a batch of two chains', [record('a@1', 4), record('b@1', 5)]],
+      ['a batch with a gap inside', [signed('a@1', 4), signed('a@1', 6)]],
+      ['a batch of two chains', [signed('a@1', 4), signed('b@1', 5)]],
+      ['a batch of what is no number', [signed('a@1', 0)]],
       ['an empty batch', []],
-      ['a new chain that does not begin at 1', [record('c@1', 2)]],
     ])('refuses %s and writes nothing', async (_, batch) => {
       const audit = await store();
-      const head = await audit.append(run('a@1', 1, 3));
+      const { head } = await audit.append(run('a@1', 1, 3));
       await expect(audit.append(batch)).rejects.toMatchObject({ code: 'FB_ERR_AUDIT_CONFLICT' });
       expect(await audit.heads()).toEqual([head]);
       expect(await audit.records('a@1')).toHaveLength(3);
@@ -95,7 +108,72 @@ export function auditStoreSuite(newUrl: () => Promise<string>): void {
       const audits = [createAuditStore(await open(url)), createAuditStore(await open(url))];
       const attempts = Array.from({ length: 20 }, (_, index) => audits[index % 2]?.append(run('a@1', 1, 1 + (index % 7))));
       await Promise.all(attempts);
-      expect(await audits[0]?.records('a@1')).toEqual(run('a@1', 1, 7));
+      expect(await audits[0]?.records('a@1')).toEqual(told(run('a@1', 1, 7)));
+    });
+
+    test('keeps a true record beside another one under its number, and tells of it', async () => {
+      const audit = await store();
+      await audit.append([...run('a@1', 1, 1), signed('a@1', 2, { body: { step: 'deletePod' } })]);
+      const { head, found } = await audit.append(run('a@1', 2, 3));
+      expect(found).toEqual([expect.objectContaining({ kind: 'record-doubled', chain: 'a@1', number: 2 })]);
+      expect(head.number).toBe(4);
+      const { records } = await audit.storedChain('a@1');
+      expect(records.map(({ place, signed: one }) => [place, one?.record.number])).toEqual([
+        [1, 1],
+        [2, 2],
+        [3, 2],
+        [4, 3],
+      ]);
+      // Sent again, nothing is written again, and it is told again.
+      expect(await audit.append(run('a@1', 2, 3))).toEqual({ head, found });
+    });
+
+    test('takes records after a gap, and tells of it: what was lost keeps nothing else out', async () => {
+      const audit = await store();
+      await audit.append(run('a@1', 1, 2));
+      const { head, found } = await audit.append(run('a@1', 5, 6));
+      expect([head.number, found.map(({ kind, number }) => [kind, number])]).toEqual([4, [['record-missing', 4]]]);
+    });
+
+    test('numbers what several write at once to one chain', async () => {
+      const url = await newUrl();
+      const audits = [createAuditStore(await open(url)), createAuditStore(await open(url))];
+      const make = async (number: number) => signed('desk/main', number);
+      await Promise.all(Array.from({ length: 20 }, (_, index) => audits[index % 2]?.appendNext('desk/main', make)));
+      expect(await audits[0]?.records('desk/main')).toEqual(told(run('desk/main', 1, 20)));
+    });
+
+    const columns = 'chain, place, number, at, kind, actor, body, key_id, signature, previous, hash';
+    const falseRow = (place: number, number: number): string =>
+      `INSERT INTO audit_records (${columns}) VALUES ('a@1', ${place}, ${number}, 't', 'k', 'engine', '{}', '', '', '${genesisHash}', 'h')`;
+    const setHead = (number: number): string => `UPDATE audit_heads SET number = ${number}, hash = 'h' WHERE chain = 'a@1'`;
+    const top = 2 ** 31 - 1;
+
+    test.each([
+      ['a false record in the next place', [falseRow(4, 4)]],
+      ['a false record in the next place, and the head on it', [falseRow(4, 4), setHead(4)]],
+      ['false records further on', [falseRow(5, 4), falseRow(6, 5), falseRow(6_000, 6)]],
+      ['false records at both ends of what fits', [falseRow(top, top), falseRow(-top, 4)]],
+      ['a head far beyond', [setHead(top)]],
+      ['a head that was set back', [setHead(0)]],
+      ['a head below all', [setHead(-top)]],
+      ['no head', [`DELETE FROM audit_heads`]],
+      ['no rows', [`DELETE FROM audit_records`]],
+      ['another hash in the last row', [`UPDATE audit_records SET hash = 'h' WHERE place = 3`]],
+    ])('takes every true record, and each once, after somebody has left %s', async (_, statements) => {
+      const database = await open(await newUrl());
+      const audit = createAuditStore(database);
+      await audit.append(run('a@1', 1, 3));
+      for (const statement of statements) await database.all(statement);
+      await audit.append(run('a@1', 4, 6));
+      await audit.append(run('a@1', 5, 8));
+      await audit.append(run('a@1', 9, 130));
+      const { keyId } = signed('a@1', 1);
+      const { records } = await audit.storedChain('a@1');
+      const numbers = records.flatMap(({ signed: one }) => (one?.keyId === keyId ? one.record.number : []));
+      const kept = statements[0]?.startsWith('DELETE FROM audit_records') ? [] : [1, 2, 3];
+      expect(numbers).toEqual([...kept, ...Array.from({ length: 127 }, (__, index) => index + 4)]);
+      await audit.appendNext('a@1', async (number) => signed('a@1', number));
     });
 
     test('two processes that open an empty database at once both get the schema', async () => {

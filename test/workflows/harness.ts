@@ -241,7 +241,7 @@ export async function startLab(
   script: Script = {},
   maxCachedWorkflows = 100,
   server?: LabServer,
-  followUp?: FollowUpActivities,
+  others?: Partial<FollowUpActivities & DeskActivities>,
   people: () => Roster = () => roster,
   workflowsPath?: string,
 ): Promise<Lab> {
@@ -260,7 +260,7 @@ export async function startLab(
     ...(server ? { namespace: server.namespace } : {}),
     taskQueue,
     workflowBundle: { codePath: await bundlePath(workflowsPath) },
-    activities: { ...scriptedActivities(seen, script, () => env.currentTimeMs(), people), ...followUp },
+    activities: { ...scriptedActivities(seen, script, () => env.currentTimeMs(), people), ...others },
     ...workerOptions(speaker),
     maxCachedWorkflows,
   });

@@ -25,7 +25,8 @@ describe('on SQLite', () => {
       import { openDatabase } from './integrations/database/database.ts';
       const audit = createAuditStore(await openDatabase({ url: process.argv[1] }));
       for (let number = 1; ; number += 1) {
-        await audit.append([{ chain: 'a@1', number, at: '2026-03-01T10:00:00Z', kind: 'k', actor: 'engine', body: {} }]);
+        const record = { chain: 'a@1', number, at: '2026-03-01T10:00:00Z', kind: 'k', actor: 'engine', body: {} };
+        await audit.append([{ record, keyId: 'k', signature: 's' }]);
         process.stdout.write(number + '\\n');
       }`;
     const child = spawn(process.execPath, ['--input-type=module', '-e', program, `sqlite:${path}`], {

@@ -1,5 +1,6 @@
 import { copyFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { auditReport } from '../../../service/commands/audit.ts';
 import { controlState } from '../../../service/commands/connect.ts';
 import { testPlatform } from '../../platform.ts';
 import { alertAbout } from './alerts.ts';
@@ -150,4 +151,8 @@ describe('an incident that is started at the command line', () => {
     const forged = ['quarantine', podText(seen), '--reason', 'because', '--as', 'ada', '--key', keyFile(service, 'mallory')];
     await expect(firebreak(undefined, ...forged)).rejects.toThrow('not ada’s');
   });
+});
+
+test('the records of all this are sound: each order, vote and decision is on record with its signature', async () => {
+  expect((await auditReport({ config: service.settings.configFile })).findings).toEqual([]);
 });

@@ -4,9 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { signRecord } from '../../../core/audit.ts';
 import { createAuditStore } from '../../../integrations/database/audit-store.ts';
 import { openDatabase } from '../../../integrations/database/database.ts';
 import { openSigner } from '../../../integrations/keys/ed25519.ts';
+import { signNow } from '../../suites/signed-records.ts';
 
 const cli = join(import.meta.dirname, '../../../service/cli.ts');
 const configText = `cluster: lab
@@ -196,27 +198,50 @@ describe('audit verify', () => {
     const state = join(folder, 'firebreak-state');
     const database = join(state, 'audit.db');
     mkdirSync(join(state, 'keys'), { recursive: true });
-    await openSigner({ file: join(state, 'keys', 'notary.pem'), create: true });
+    const [notary, cell] = await Promise.all(
+      ['notary', 'cell', 'vote'].map((name) => openSigner({ file: join(state, 'keys', `${name}.pem`), create: true })),
+    );
+    if (!notary || !cell) throw new Error('no keys');
     const opened = await openDatabase({ url: `sqlite:${database}` });
     const record = {
-      chain: 'i@1',
+      chain: 'incident/lab/node/n1@1',
       number: 1,
       at: '2026-01-01T00:00:00Z',
       kind: 'incident.opened',
       actor: 'engine',
       body: { a: 1 },
     };
-    await createAuditStore(opened).append([record]);
+    const store = createAuditStore(opened);
+    const unsigned = firebreak(['audit', 'verify']);
+    expect([unsigned.status, unsigned.stdout]).toEqual([1, expect.stringContaining('checkpoint-stale: no checkpoint is there')]);
+    await signNow({ store, signer: notary, anchorFile: join(state, 'anchor', 'checkpoints.jsonl') });
+    await store.append([await signRecord(record, cell)]);
     await opened.close();
     const intact = firebreak(['audit', 'verify']);
-    expect([intact.status, intact.stdout]).toEqual([0, expect.stringMatching(/intact[\s\S]*i@1 record 1/)]);
+    expect([intact.status, intact.stdout]).toEqual([0, expect.stringMatching(/intact[\s\S]*n1@1 record 1/)]);
+    const [, seen = ''] = /the last one (1:[0-9a-f]{64}) of/.exec(intact.stdout) ?? [];
+    expect(firebreak(['audit', 'verify', '--at-least', seen]).status).toBe(0);
+    const rolledBack = firebreak(['audit', 'verify', '--at-least', '7']);
+    expect([rolledBack.status, rolledBack.stdout]).toEqual([1, expect.stringContaining('the newest checkpoint is 1, but 7 was')]);
+    for (const args of [
+      ['--at-least', 'x'],
+      ['--as-of', 'yesterday'],
+      ['--retired-key', 'ada'],
+    ])
+      expect(firebreak(['audit', 'verify', ...args]).status).not.toBe(0);
     const raw = new DatabaseSync(database);
     raw.exec(`UPDATE audit_records SET body = '{"a":2}'`);
     raw.close();
     const changed = firebreak(['audit', 'verify', '--json']);
     expect([changed.status, JSON.parse(changed.stdout)]).toMatchObject([
       1,
-      { ok: false, findings: [{ kind: 'record-changed', chain: 'i@1', number: 1 }] },
+      {
+        ok: false,
+        findings: [
+          { kind: 'record-changed', chain: record.chain, number: 1 },
+          { kind: 'record-forged', number: 1 },
+        ],
+      },
     ]);
   });
 

@@ -10,6 +10,7 @@ import { createAuditStore } from '../../../integrations/database/audit-store.ts'
 import { type Database, openDatabase } from '../../../integrations/database/database.ts';
 import { createDeskMetrics } from '../../../service/run/desk-metrics.ts';
 import { recordsOf } from '../../core/decision-records.ts';
+import { maker } from '../../suites/signed-records.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'firebreak-report-'));
 const cli = join(import.meta.dirname, '../../../service/cli.ts');
@@ -45,7 +46,7 @@ roster:
   database = await openDatabase({ url: `sqlite:${join(folder, 'audit.db')}` });
   const store = createAuditStore(database);
   const chains = Map.groupBy<string, AuditRecord>(records, ({ chain }) => chain);
-  for (const chain of chains.values()) await store.append(chain);
+  for (const chain of chains.values()) await store.append(chain.map(maker.sign));
 });
 
 afterAll(async () => {

@@ -9,6 +9,7 @@ import type { AuditRecord } from '../../../core/audit.ts';
 import type { TuneReport } from '../../../core/tune.ts';
 import { createAuditStore } from '../../../integrations/database/audit-store.ts';
 import { openDatabase } from '../../../integrations/database/database.ts';
+import { maker } from '../../suites/signed-records.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'firebreak-tune-'));
 const cli = join(import.meta.dirname, '../../../service/cli.ts');
@@ -118,8 +119,9 @@ roster:
   );
   const database = await openDatabase({ url });
   const store = createAuditStore(database);
-  for (const one of told) await store.append(incidentOf(one));
-  await store.append([{ chain: 'desk/lab', number: 1, at: old, kind: 'click.refused', actor: 'slack/U1', body: {} }]);
+  for (const one of told) await store.append(incidentOf(one).map(maker.sign));
+  const refused = { chain: 'desk/lab', number: 1, at: old, kind: 'click.refused', actor: 'slack/U1', body: {} };
+  await store.append([maker.sign(refused)]);
   await database.close();
   before = await recordsInStore();
   report = JSON.parse(await firebreak('tune', '--json'));

@@ -14,6 +14,7 @@ import { createNotary, type Notary, type NotaryOptions } from '../../../service/
 import { verifyAudit } from '../../../service/records/verify-audit.ts';
 import { eventually } from '../../eventually.ts';
 import { run } from '../../suites/audit-store.ts';
+import { makersTrust, noSigners } from '../../suites/signed-records.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'firebreak-notary-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -25,6 +26,7 @@ describe('the notary', () => {
   let database: Database;
   let audit: AuditStore;
   let alarms: Finding[];
+  let time: number;
   const notaries: Notary[] = [];
 
   beforeEach(async () => {
@@ -34,6 +36,7 @@ describe('the notary', () => {
     database = await openDatabase({ url: `sqlite:${join(folder, `${files}.db`)}` });
     audit = createAuditStore(database);
     alarms = [];
+    time = Date.now();
   });
   afterEach(async () => {
     for (const notary of notaries.splice(0)) await notary.stop();
@@ -50,29 +53,42 @@ describe('the notary', () => {
     notaries.push(notary);
     return notary;
   };
-  const verify = async () => verifyAudit({ store: audit, anchor, verifier: (await trust()).verifier });
+  const verify = async () =>
+    verifyAudit({
+      store: audit,
+      anchor,
+      verifier: (await trust()).verifier,
+      trust: makersTrust,
+      signers: noSigners,
+      now: () => new Date(time),
+    });
 
   test('signs what moved, and only that; and nothing where nothing moves before a heartbeat is due', async () => {
-    let time = Date.parse('2026-03-01T10:00:00Z');
+    time = Date.parse('2026-03-01T10:00:00Z');
     const notary = await start({ now: () => new Date(time) });
+    expect((await notary.sign())?.checkpoint).toMatchObject({ number: 1, chains: 0, moved: [] });
     expect(await notary.sign()).toBeUndefined();
-    await audit.append(run('a@1', 1, 3));
-    await audit.append(run('b@1', 1, 1));
+    await audit.append(run('incident/c/a@1', 1, 3));
+    await audit.append(run('incident/c/b@1', 1, 1));
     expect((await notary.sign())?.checkpoint).toMatchObject({
-      number: 1,
+      number: 2,
       chains: 2,
-      moved: [{ chain: 'a@1', number: 3 }, { chain: 'b@1' }],
+      moved: [{ chain: 'incident/c/a@1', number: 3 }, { chain: 'incident/c/b@1' }],
     });
-    await audit.append(run('b@1', 2, 2));
-    expect((await notary.sign())?.checkpoint).toMatchObject({ number: 2, chains: 2, moved: [{ chain: 'b@1', number: 2 }] });
+    await audit.append(run('incident/c/b@1', 2, 2));
+    expect((await notary.sign())?.checkpoint).toMatchObject({
+      number: 3,
+      chains: 2,
+      moved: [{ chain: 'incident/c/b@1', number: 2 }],
+    });
     expect(await notary.sign()).toBeUndefined();
     time += 15 * 60_000;
-    expect((await notary.sign())?.checkpoint).toMatchObject({ number: 3, chains: 2, moved: [] });
-    expect(await verify()).toMatchObject({ ok: true, notCovered: [], checkpoints: 3 });
+    expect((await notary.sign())?.checkpoint).toMatchObject({ number: 4, chains: 2, moved: [] });
+    expect(await verify()).toMatchObject({ ok: true, notCovered: [], checkpoints: 4 });
   });
 
   test('signs by itself at its pace, and refuses a pace slower than a minute', async () => {
-    await audit.append(run('a@1', 1, 1));
+    await audit.append(run('incident/c/a@1', 1, 1));
     await start({ everyMs: 20 });
     await eventually('a checkpoint', async () => (await audit.checkpoints({ after: 0 })).length > 0);
     expect(await verify()).toMatchObject({ ok: true, notCovered: [], checkpoints: 1 });
@@ -81,12 +97,12 @@ describe('the notary', () => {
 
   test('goes on where the last one ended, and anchors what it could not anchor any more', async () => {
     const broken: Anchor = { ...anchor, append: () => Promise.reject(new FirebreakError('FB_ERR_UNAVAILABLE', 'disk full')) };
-    await audit.append(run('a@1', 1, 1));
+    await audit.append(run('incident/c/a@1', 1, 1));
     const first = await start({ anchor: broken });
     await expect(first.sign()).rejects.toMatchObject({ code: 'FB_ERR_UNAVAILABLE' });
     expect(await verify()).toMatchObject({ ok: true, notes: ['checkpoint 1 is not in the anchor yet'] });
     appendFileSync(anchorFile, '{"torn');
-    await audit.append(run('a@1', 2, 2));
+    await audit.append(run('incident/c/a@1', 2, 2));
     const second = await start();
     expect((await second.sign())?.checkpoint).toMatchObject({ number: 2, moved: [{ number: 2 }] });
     expect(readFileSync(anchorFile, 'utf8').split('\n')).toHaveLength(4);
@@ -96,35 +112,35 @@ describe('the notary', () => {
 
   test('never takes back what it signed, and says once who tried', async () => {
     const notary = await start();
-    await audit.append(run('a@1', 1, 3));
-    await audit.append(run('b@1', 1, 3));
+    await audit.append(run('incident/c/a@1', 1, 3));
+    await audit.append(run('incident/c/b@1', 1, 3));
     await notary.sign();
-    await database.all(`DELETE FROM audit_records WHERE number = 3 OR chain = 'b@1'`);
+    await database.all(`DELETE FROM audit_records WHERE place = 3 OR chain = 'incident/c/b@1'`);
     await database.all(`DELETE FROM audit_heads`);
-    await database.all(`INSERT INTO audit_heads SELECT chain, number, hash FROM audit_records WHERE number = 2`);
-    await audit.append(run('c@1', 1, 1));
+    await database.all(`INSERT INTO audit_heads SELECT chain, place, hash FROM audit_records WHERE place = 2`);
+    await audit.append(run('incident/c/c@1', 1, 1));
     await notary.sign();
     await notary.sign();
     expect(alarms.map(({ chain, number }) => [chain, number])).toEqual([
-      ['a@1', 3],
-      ['b@1', 3],
+      ['incident/c/a@1', 3],
+      ['incident/c/b@1', 3],
     ]);
     const { findings, checkpoints } = await verify();
     expect(checkpoints).toBe(2);
     expect(findings.map(({ kind, chain }) => [kind, chain])).toEqual([
-      ['records-cut', 'a@1'],
-      ['chain-missing', 'b@1'],
+      ['records-cut', 'incident/c/a@1'],
+      ['chain-missing', 'incident/c/b@1'],
     ]);
   });
 
   test('a second one on the same store gives way and loses nothing', async () => {
     const [one, two] = [await start(), await start()];
-    await audit.append(run('a@1', 1, 1));
+    await audit.append(run('incident/c/a@1', 1, 1));
     await one.sign();
     await two.sign();
-    await audit.append(run('a@1', 2, 2));
+    await audit.append(run('incident/c/a@1', 2, 2));
     await one.sign();
-    await audit.append(run('a@1', 3, 3));
+    await audit.append(run('incident/c/a@1', 3, 3));
     await expect(two.sign()).rejects.toMatchObject({ code: 'FB_ERR_CONFLICT' });
     expect((await two.sign())?.checkpoint).toMatchObject({ number: 3, moved: [{ number: 3 }] });
     expect(await verify()).toMatchObject({ ok: true, checkpoints: 3 });
@@ -132,7 +148,7 @@ describe('the notary', () => {
 
   test('a line changed in the anchor raises an alarm at the next start', async () => {
     const notary = await start();
-    await audit.append(run('a@1', 1, 1));
+    await audit.append(run('incident/c/a@1', 1, 1));
     await notary.sign();
     writeFileSync(anchorFile, readFileSync(anchorFile, 'utf8').replace('"chains":1', '"chains":2'));
     await (await start()).sign();

@@ -1,9 +1,10 @@
-import { type AuditRecord, genesisHash, recordHash } from '../../../core/audit.ts';
+import { type AuditRecord, genesisHash, recordHash, type SignedRecord } from '../../../core/audit.ts';
 import { checkpointBytes, checkpointDigest, type SignedCheckpoint } from '../../../core/checkpoint.ts';
 import { canonicalJson } from '../../../core/digest.ts';
 import type { Signer } from '../../../core/signing.ts';
 import { createAuditStore } from '../../../integrations/database/audit-store.ts';
 import type { Database } from '../../../integrations/database/database.ts';
+import { newMaker } from '../../suites/signed-records.ts';
 
 /** Where a mutation strikes: a chain and a number in it that a checkpoint covers. */
 export interface Place {
@@ -15,7 +16,9 @@ export interface Place {
 
 export type Mutation = (database: Database, place: Place) => Promise<void>;
 
-const byPlace = 'WHERE chain = $1 AND number = $2';
+const rest = 'at, kind, actor, body, key_id, signature, previous, hash';
+const copied = `INSERT INTO audit_records (chain, place, number, ${rest})`;
+const byPlace = 'WHERE chain = $1 AND place = $2';
 
 /** What somebody with the database's password could do to one chain. */
 export const mutations: Readonly<Record<string, Mutation>> = {
@@ -47,15 +50,12 @@ export const mutations: Readonly<Record<string, Mutation>> = {
   'inserts a record and moves the rest up': async (database, { chain, number, end }) => {
     for (let next = end; next >= number; next -= 1) await renumber(database, chain, next, next + 1);
     await database.all(
-      `INSERT INTO audit_records SELECT chain, CAST($2 AS INTEGER), at, kind, actor, body, previous, hash FROM audit_records WHERE chain = $1 AND number = $3`,
+      `${copied} SELECT chain, CAST($2 AS INTEGER), number, ${rest} FROM audit_records WHERE chain = $1 AND place = $3`,
       [chain, number, number + 1],
     );
   },
   'inserts a row before the first': async (database, { chain }) => {
-    await database.all(
-      `INSERT INTO audit_records SELECT chain, 0, at, kind, actor, body, previous, hash FROM audit_records WHERE chain = $1 AND number = 1`,
-      [chain],
-    );
+    await database.all(`${copied} SELECT chain, 0, number, ${rest} FROM audit_records WHERE chain = $1 AND place = 1`, [chain]);
   },
   'swaps two records': async (database, { chain, number, end }) => {
     const other = number === end ? number - 1 : number + 1;
@@ -64,23 +64,60 @@ export const mutations: Readonly<Record<string, Mutation>> = {
     await renumber(database, chain, -1, other);
   },
   'cuts the chain off': async (database, { chain, number }) => {
-    await database.all('DELETE FROM audit_records WHERE chain = $1 AND number >= $2', [chain, number]);
+    await database.all('DELETE FROM audit_records WHERE chain = $1 AND place >= $2', [chain, number]);
   },
   'cuts the chain off and sets its head back': async (database, { chain, number }) => {
-    await database.all('DELETE FROM audit_records WHERE chain = $1 AND number >= $2', [chain, number]);
+    await database.all('DELETE FROM audit_records WHERE chain = $1 AND place >= $2', [chain, number]);
     await setHead(database, chain);
   },
   'rewrites from here on with fitting hashes': async (database, place) => {
-    await rewrite(database, place, (record) => (record.number === place.number ? { ...record, actor: 'person/else' } : record));
+    await rewrite(database, place, otherActor(place.number));
+  },
+  'rewrites from here on, and signs it with a key that is no cell’s': async (database, place) => {
+    const thief = newMaker();
+    await rewrite(database, place, (signed) => thief.sign(signed.record));
+  },
+  'takes a signature away': async (database, { chain, number }) => {
+    await database.all(`UPDATE audit_records SET signature = '', key_id = '' ${byPlace}`, [chain, number]);
+  },
+  'takes signatures away, with fitting hashes': async (database, place) => {
+    await rewrite(database, place, (signed) => ({ ...signed, keyId: '', signature: '' }));
+  },
+  'swaps two signatures, with fitting hashes': async (database, place) => {
+    const signatures = (await storedIn(database, place.chain)).map(({ signature }) => signature);
+    await rewrite(database, { ...place, number: 1 }, (signed) => {
+      const other = place.number === place.end ? place.number - 1 : place.number + 1;
+      const { number } = signed.record;
+      const from = number === place.number ? other : number === other ? place.number : number;
+      return { ...signed, signature: signatures[from - 1] ?? '' };
+    });
+  },
+  'adds a false record at the end, with a fitting hash': async (database, { chain, end }) => {
+    const [last] = (await storedIn(database, chain)).slice(-1);
+    if (!last) throw new Error('an empty chain');
+    await createAuditStore(database).append([newMaker().sign({ ...last.record, number: end + 1 })]);
+  },
+  'moves a record of another chain to the end, with a fitting hash': async (database, { chain }) => {
+    const chains = (await createAuditStore(database).chains()).filter((one) => one !== chain);
+    const [foreign] = await storedIn(database, chains[0] ?? '');
+    if (!foreign) throw new Error('an empty chain');
+    await createAuditStore(database).appendNext(chain, async (number) => ({
+      ...foreign,
+      record: { ...foreign.record, chain, number },
+    }));
+  },
+  'gives a record another number, with fitting hashes': async (database, place) => {
+    await rewrite(database, place, (signed) => ({ ...signed, record: { ...signed.record, number: signed.record.number + 1 } }));
   },
   'removes the whole chain': async (database, { chain }) => {
     await database.all('DELETE FROM audit_records WHERE chain = $1', [chain]);
     await database.all('DELETE FROM audit_heads WHERE chain = $1', [chain]);
   },
   'renames the chain with fitting hashes': async (database, { chain, end }) => {
-    const records = await createAuditStore(database).records(chain);
-    await createAuditStore(database).append(records.map((record) => ({ ...record, chain: `${chain}-moved` })));
-    await database.all('DELETE FROM audit_records WHERE chain = $1 AND number <= $2', [chain, end]);
+    const records = await storedIn(database, chain);
+    const moved = records.map((signed) => ({ ...signed, record: { ...signed.record, chain: `${chain}-moved` } }));
+    await createAuditStore(database).append(moved);
+    await database.all('DELETE FROM audit_records WHERE chain = $1 AND place <= $2', [chain, end]);
     await database.all('DELETE FROM audit_heads WHERE chain = $1', [chain]);
   },
   'changes the head': async (database, { chain }) => {
@@ -91,26 +128,39 @@ export const mutations: Readonly<Record<string, Mutation>> = {
   },
 };
 
+/** What somebody who has the password, but no key of a cell, makes of the record with that number. */
+export function otherActor(number: number): (signed: SignedRecord) => SignedRecord {
+  return (signed) => (signed.record.number === number ? withRecord(signed, { actor: 'person/else' }) : signed);
+}
+
+export function withRecord(signed: SignedRecord, changes: Partial<AuditRecord>): SignedRecord {
+  return { ...signed, record: { ...signed.record, ...changes } };
+}
+
+export async function storedIn(database: Database, chain: string): Promise<readonly SignedRecord[]> {
+  const { records } = await createAuditStore(database).storedChain(chain);
+  return records.flatMap(({ signed }) => signed ?? []);
+}
+
 /** Changes records from a place on, and works out all hashes and the head anew. */
 export async function rewrite(
   database: Database,
   { chain, number }: Place,
-  change: (record: AuditRecord) => AuditRecord,
+  change: (signed: SignedRecord) => SignedRecord,
 ): Promise<void> {
   const { records } = await createAuditStore(database).storedChain(chain);
   let previous = genesisHash;
-  for (const { record, hash, ...row } of records) {
-    if (!record) throw new Error('an unreadable record');
-    const changed = row.number >= number ? change(record) : record;
+  for (const { signed, place } of records) {
+    if (!signed) throw new Error('an unreadable record');
+    const changed = place >= number ? change(signed) : signed;
     const next = recordHash(changed, previous);
-    await database.all(`UPDATE audit_records SET actor = $3, body = $4, previous = $5, hash = $6 ${byPlace}`, [
-      chain,
-      row.number,
-      changed.actor,
-      canonicalJson(changed.body),
-      previous,
-      next,
-    ]);
+    const { record, keyId, signature } = changed;
+    const { number: own, at, kind, actor, body } = record;
+    await database.all(
+      `UPDATE audit_records SET number = $3, at = $4, kind = $5, actor = $6, body = $7, key_id = $8, signature = $9,
+         previous = $10, hash = $11 ${byPlace}`,
+      [chain, place, own, at, kind, actor, canonicalJson(body), keyId, signature, previous, next],
+    );
     previous = next;
   }
   await setHead(database, chain);
@@ -133,7 +183,7 @@ export async function forgeCheckpoints(database: Database, from: number, signer:
 }
 
 async function renumber(database: Database, chain: string, from: number, to: number): Promise<void> {
-  await database.all('UPDATE audit_records SET number = $3 WHERE chain = $1 AND number = $2', [chain, from, to]);
+  await database.all('UPDATE audit_records SET place = $3, number = $3 WHERE chain = $1 AND place = $2', [chain, from, to]);
 }
 
 async function setHead(database: Database, chain: string): Promise<void> {
@@ -141,5 +191,5 @@ async function setHead(database: Database, chain: string): Promise<void> {
   const last = records.at(-1);
   await database.all('DELETE FROM audit_heads WHERE chain = $1', [chain]);
   if (last)
-    await database.all('INSERT INTO audit_heads (chain, number, hash) VALUES ($1, $2, $3)', [chain, last.number, last.hash]);
+    await database.all('INSERT INTO audit_heads (chain, number, hash) VALUES ($1, $2, $3)', [chain, last.place, last.hash]);
 }

@@ -1,6 +1,7 @@
 import { appendFileSync, copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { type AuditReport, describeReport } from '../../../core/audit-report.ts';
@@ -9,9 +10,10 @@ import { createAuditStore } from '../../../integrations/database/audit-store.ts'
 import { type Database, openDatabase } from '../../../integrations/database/database.ts';
 import { createVerifier, type FileSigner, openSigner } from '../../../integrations/keys/ed25519.ts';
 import { createNotary } from '../../../service/records/notary.ts';
-import { verifyAudit } from '../../../service/records/verify-audit.ts';
-import { run } from '../../suites/audit-store.ts';
-import { forgeCheckpoints, mutations, rewrite } from './tampering.ts';
+import { type RememberedCheckpoint, verifyAudit } from '../../../service/records/verify-audit.ts';
+import { record, run } from '../../suites/audit-store.ts';
+import { maker, makersTrust, noSigners } from '../../suites/signed-records.ts';
+import { forgeCheckpoints, mutations, otherActor, rewrite, storedIn, withRecord } from './tampering.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'firebreak-verify-'));
 const original = { database: join(folder, 'original.db'), anchor: join(folder, 'original.jsonl') };
@@ -53,7 +55,10 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 let copies = 0;
 /** Lets `tamper` loose on a copy of the store and of the anchor, and verifies them. */
-async function verifyAfter(tamper: (database: Database, anchorFile: string) => Promise<void>): Promise<AuditReport> {
+async function verifyAfter(
+  tamper: (database: Database, anchorFile: string) => Promise<void>,
+  options: Partial<Parameters<typeof verifyAudit>[0]> = {},
+): Promise<AuditReport> {
   copies += 1;
   const file = join(folder, `copy-${copies}.db`);
   const anchorFile = join(folder, `copy-${copies}.jsonl`);
@@ -63,7 +68,14 @@ async function verifyAfter(tamper: (database: Database, anchorFile: string) => P
   try {
     await tamper(database, anchorFile);
     const verifier = createVerifier({ publicKeys: [signer.publicKey] });
-    return await verifyAudit({ store: createAuditStore(database), anchor: createFileAnchor({ file: anchorFile }), verifier });
+    return await verifyAudit({
+      store: createAuditStore(database),
+      anchor: createFileAnchor({ file: anchorFile }),
+      verifier,
+      trust: makersTrust,
+      signers: noSigners,
+      ...options,
+    });
   } finally {
     await database.close();
     rmSync(file);
@@ -95,20 +107,113 @@ describe('verifying the audit store', () => {
     await fc.assert(property, { numRuns: 12 });
   });
 
-  test('names the numbers among which a rewrite with fitting hashes lies', async () => {
-    const place = { chain: 'desk/main', number: 5, end: 6 };
-    const report = await verifyAfter((database) =>
-      rewrite(database, place, (record) => ({ ...record, body: { step: 'nothing' } })),
+  test('finds whatever mixture of two records somebody makes of one of them, with fitting hashes', async () => {
+    const places = [...chains, uncovered].flatMap((chain) => [1, 2, 3].map((number) => ({ chain, number, end: 3 })));
+    const fields = ['number', 'at', 'kind', 'actor', 'body', 'keyId', 'signature'] as const;
+    const property = fc.asyncProperty(
+      fc.constantFrom(...places),
+      fc.constantFrom(...places),
+      fc.subarray([...fields], { minLength: 1 }),
+      async (place, from, taken) => {
+        let isChanged = false;
+        const report = await verifyAfter(async (database) => {
+          const other = (await storedIn(database, from.chain))[from.number - 1];
+          if (!other) throw new Error('no such record');
+          await rewrite(database, place, (signed) => {
+            if (signed.record.number !== place.number) return signed;
+            const has = (field: (typeof fields)[number]): boolean => taken.includes(field);
+            const record = Object.fromEntries(
+              Object.entries(signed.record).map(([name, value]) => {
+                const field = fields.find((one) => one === name && has(one));
+                return [name, field && field !== 'keyId' && field !== 'signature' ? other.record[field] : value];
+              }),
+            );
+            const mixed = {
+              record: { ...signed.record, ...record },
+              keyId: has('keyId') ? other.keyId : signed.keyId,
+              signature: has('signature') ? other.signature : signed.signature,
+            };
+            isChanged = !isDeepStrictEqual(mixed, signed);
+            return mixed;
+          });
+        });
+        expect(report.findings.some(({ chain }) => chain === place.chain)).toBe(isChanged);
+      },
     );
+    await fc.assert(property, { numRuns: 40 });
+  });
+
+  const minutes = (count: number) => () => new Date(Date.now() + count * 60_000);
+
+  test('finds that database and anchor were rolled back together, by the age of the newest checkpoint', async () => {
+    const report = await verifyAfter(async () => {}, { now: minutes(21) });
     expect(report.findings).toEqual([
-      expect.objectContaining({ kind: 'records-rewritten', chain: 'desk/main', number: 5, to: 5, checkpoint: 3 }),
+      expect.objectContaining({ kind: 'checkpoint-stale', checkpoint: 4, text: expect.stringContaining('were rolled back') }),
+    ]);
+    expect(await verifyAfter(async () => {}, { now: minutes(19) })).toMatchObject({ ok: true });
+    expect((await verifyAfter(async () => {}, { now: minutes(-30) })).findings).toEqual([
+      expect.objectContaining({ kind: 'checkpoint-stale', text: expect.stringContaining('dated in the future') }),
+    ]);
+    const gone = await verifyAfter(async (database, anchorFile) => {
+      await database.all('DELETE FROM audit_checkpoints');
+      writeFileSync(anchorFile, '');
+    });
+    expect(gone.findings).toEqual([
+      { kind: 'checkpoint-stale', text: 'no checkpoint is there: the notary has not signed, or all were removed' },
     ]);
   });
 
-  test('names a rewrite of what is not covered yet as not covered, not as intact', async () => {
+  test('lets the newest checkpoint be old for a copy of a time, or for a reason that is in the report', async () => {
+    const later = { now: minutes(600) };
+    const asOf = new Date();
+    expect(await verifyAfter(async () => {}, { ...later, expected: { asOf } })).toMatchObject({ ok: true, notes: [] });
+    const asOfLater = new Date(asOf.getTime() + 3_600_000);
+    expect(await verifyAfter(async () => {}, { ...later, expected: { asOf: asOfLater } })).toMatchObject({ ok: false });
+    const report = await verifyAfter(async () => {}, { ...later, expected: { allowStale: 'moved to another machine' } });
+    expect(report).toMatchObject({
+      ok: true,
+      notes: [expect.stringMatching(/^the newest checkpoint is of .*; allowed: moved to/)],
+    });
+  });
+
+  test('finds that all went back behind a checkpoint that was seen before, however fresh it is', async () => {
+    const { lastCheckpoint } = await verifyAfter(async () => {});
+    if (!lastCheckpoint) throw new Error('no checkpoint');
+    const { number, digest } = lastCheckpoint;
+    const seen = (remembered: RememberedCheckpoint) => verifyAfter(async () => {}, { expected: { remembered } });
+    expect(await seen({ number, digest })).toMatchObject({ ok: true });
+    expect(await seen({ number: 2 })).toMatchObject({ ok: true });
+    expect((await seen({ number: 5 })).findings).toEqual([
+      { kind: 'checkpoint-stale', checkpoint: 5, text: 'the newest checkpoint is 4, but 5 was seen before' },
+    ]);
+    expect((await seen({ number: 3, digest })).findings).toEqual([
+      { kind: 'checkpoint-inconsistent', checkpoint: 3, text: 'checkpoint 3 is not the one that was seen before' },
+    ]);
+  });
+
+  test('names the numbers among which a rewrite with fitting hashes lies', async () => {
+    const place = { chain: 'desk/main', number: 5, end: 6 };
+    const report = await verifyAfter((database) =>
+      rewrite(database, place, (signed) => withRecord(signed, { body: { step: 'nothing' } })),
+    );
+    expect(report.findings).toEqual([
+      expect.objectContaining({ kind: 'records-rewritten', chain: 'desk/main', number: 5, to: 5, checkpoint: 3 }),
+      expect.objectContaining({ kind: 'record-forged', chain: 'desk/main', number: 5 }),
+      expect.objectContaining({ kind: 'record-forged', chain: 'desk/main', number: 6 }),
+    ]);
+  });
+
+  test('finds a rewrite of what no checkpoint covers yet by the signatures', async () => {
     const place = { chain: uncovered, number: 2, end: 3 };
-    const report = await verifyAfter((database) => rewrite(database, place, (record) => ({ ...record, actor: 'person/else' })));
-    expect(report.findings).toEqual([]);
+    const report = await verifyAfter((database) => rewrite(database, place, otherActor(2)));
+    expect(report.findings).toEqual([
+      {
+        kind: 'record-forged',
+        chain: uncovered,
+        number: 2,
+        text: `${uncovered} record 2 has no valid signature of a cell or desk that is known (key ${maker.sign(record(uncovered, 1)).keyId})`,
+      },
+    ]);
     expect(report.notCovered).toContainEqual({ chain: uncovered, from: 1, to: 3 });
   });
 
@@ -138,7 +243,9 @@ describe('verifying the audit store', () => {
 
   test('finds a rewrite together with forged checkpoints in the database and a torn last line in the anchor', async () => {
     const report = await verifyAfter(async (database, anchorFile) => {
-      await rewrite(database, { chain: 'desk/main', number: 1, end: 6 }, (record) => ({ ...record, actor: 'person/else' }));
+      await rewrite(database, { chain: 'desk/main', number: 1, end: 6 }, (signed) =>
+        withRecord(signed, { actor: 'person/else' }),
+      );
       await forgeCheckpoints(database, 1, thief);
       appendFileSync(anchorFile, '{"checkpoint":{"num');
     });

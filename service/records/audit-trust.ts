@@ -1,0 +1,65 @@
+import { readFile } from 'node:fs/promises';
+import type { VoteSigners } from '../../core/audit-decisions.ts';
+import { FirebreakError } from '../../core/errors.ts';
+import type { Trust } from '../../core/sender.ts';
+import { createVerifier } from '../../integrations/keys/ed25519.ts';
+import type { Config } from '../config/load.ts';
+import { openTrust } from '../run/trust.ts';
+
+/** A public key that is no longer in the configuration, and signed what is on record. */
+export interface RetiredKey {
+  readonly of: { readonly cell: string } | { readonly desk: true } | { readonly person: string };
+  readonly file: string;
+}
+
+/** `desk=FILE`, `cell/CLUSTER=FILE` or `person/ID=FILE`; undefined for anything else. */
+export function retiredKeyFrom(text: string): RetiredKey | undefined {
+  const [, who = '', file = ''] = /^([^=]+)=(.+)$/.exec(text) ?? [];
+  if (who === 'desk') return { of: { desk: true }, file };
+  const [kind, name = ''] = who.split('/');
+  if (name === '') return undefined;
+  if (kind === 'cell') return { of: { cell: name }, file };
+  return kind === 'person' ? { of: { person: name }, file } : undefined;
+}
+
+/** Who may have signed what is on record: those of the configuration, and those who did before. @throws FB_ERR_CONFIG_INVALID for what is no public key. */
+export async function openAuditTrust(
+  config: Config,
+  retired: readonly RetiredKey[],
+): Promise<{ readonly trust: Trust; readonly signers: VoteSigners }> {
+  const retiredCells = retired.flatMap(({ of, file }) => ('cell' in of ? { cluster: of.cell, key: file } : []));
+  const desks = retired.flatMap(({ of, file }) => ('desk' in of ? file : []));
+  const people = new Map<string, string[]>(config.roster.people.map(({ id, keys }) => [id, [...keys]]));
+  for (const { of, file } of retired)
+    if ('person' in of) people.set(of.person, [...(people.get(of.person) ?? []), await readKey(file)]);
+  const cells = [...config.trust.cells, ...retiredCells];
+  // Read here, so that one that cannot be read is an error, and does not make forgeries of its records.
+  for (const { key } of cells) await readKey(key);
+  const votePublicKeys = [...config.desk.votePublicKeys, ...desks];
+  const deskKeys = await Promise.all(votePublicKeys.map(readKey));
+  const byPerson = new Map([...people].map(([id, publicKeys]) => [id, createVerifier({ publicKeys }).keyIds]));
+  const desk = createVerifier({ publicKeys: deskKeys });
+  const all = createVerifier({ publicKeys: [...deskKeys, ...[...people.values()].flat()] });
+  return {
+    trust: openTrust(
+      {
+        cluster: config.cluster,
+        trust: { ...config.trust, cells },
+        desk: { ...config.desk, votePublicKeys },
+      },
+      'desk',
+    ),
+    signers: {
+      ...all,
+      keyIdsFor: (person, via) => (via === 'cli' ? (byPerson.get(person) ?? []) : desk.keyIds),
+    },
+  };
+}
+
+async function readKey(file: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch {
+    throw new FirebreakError('FB_ERR_CONFIG_INVALID', `the key file ${file} cannot be read`);
+  }
+}

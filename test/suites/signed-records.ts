@@ -1,0 +1,81 @@
+import { createPrivateKey, sign } from 'node:crypto';
+import { mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { type AuditRecord, originOf, recordBytes, type SignedRecord, storable } from '../../core/audit.ts';
+import type { VoteSigners } from '../../core/audit-decisions.ts';
+import type { AuditStore } from '../../core/audit-store.ts';
+import type { Trust } from '../../core/sender.ts';
+import { createFileAnchor } from '../../integrations/anchor/file-anchor.ts';
+import { createVerifier, type FileSigner, signerFrom } from '../../integrations/keys/ed25519.ts';
+import { createNotary } from '../../service/records/notary.ts';
+import { newPrivateKey } from './private-key.ts';
+
+/** One key that is a cell or a desk for tests. */
+export interface Maker {
+  readonly pem: string;
+  readonly publicKey: string;
+  sign(record: AuditRecord): SignedRecord;
+}
+
+export function newMaker(): Maker {
+  const pem = newPrivateKey();
+  const key = createPrivateKey(pem);
+  const { keyId, publicKey } = signerFrom({ pem, name: 'a maker of records' });
+  return {
+    pem,
+    publicKey,
+    sign: (given) => {
+      const record = storable(given);
+      return { record, keyId, signature: sign(null, recordBytes(record), key).toString('base64') };
+    },
+  };
+}
+
+/** The cell of the cluster `c`. */
+export const maker = newMaker();
+/** The desk. */
+export const deskMaker = newMaker();
+
+const cellKeys = createVerifier({ publicKeys: [maker.publicKey] });
+const deskKeys = createVerifier({ publicKeys: [deskMaker.publicKey] });
+export const makersTrust: Trust = {
+  senderOf: (signed) => {
+    const { keyId } = signed;
+    if (cellKeys.verify(signed)) return { role: 'cell', keyId, cluster: 'c' };
+    return deskKeys.verify(signed) ? { role: 'desk', keyId } : undefined;
+  },
+};
+
+/** Whoever writes such a chain. */
+export function makerOf(chain: string): Maker {
+  return originOf(chain)?.role === 'desk' ? deskMaker : maker;
+}
+
+/** One checkpoint of a store as it is now, as the notary of a desk signs it. */
+export async function signNow({
+  store,
+  signer,
+  anchorFile,
+}: {
+  readonly store: AuditStore;
+  readonly signer: FileSigner;
+  readonly anchorFile: string;
+}): Promise<void> {
+  mkdirSync(dirname(anchorFile), { recursive: true });
+  const fail = (problem: unknown): void => {
+    throw problem;
+  };
+  const notary = createNotary({
+    store,
+    signer,
+    verifier: createVerifier({ publicKeys: [signer.publicKey] }),
+    anchor: createFileAnchor({ file: anchorFile }),
+    everyMs: 60_000,
+    onAlarm: fail,
+    onError: fail,
+  });
+  await notary.stop();
+}
+
+/** Where no record tells of a vote. */
+export const noSigners: VoteSigners = { keyIds: [], keyIdsFor: () => [], verify: () => false };
