@@ -119,12 +119,12 @@ function inWord(word: string, outward: boolean): readonly Observable[] {
   // `host:file` of a copy; elsewhere, as in `app.wsgi:main`, nothing says that it is a host.
   if (rest.startsWith(':') && !isNamed) return [];
   const name = host.replace(/\.$/, '');
-  return isHost(name, { isNamed, isAddress: outward && rest.startsWith('/') }) ? domainOf(name) : [];
+  return isHost(name, { isNamed, outward, hasPath: rest.startsWith('/') }) ? domainOf(name) : [];
 }
 
-/** Endings that, behind a name, are next to never a file's; the last is that of documents (RFC 2606). */
+/** Endings that, behind a name, are next to never a file's. */
 const endings = new Set(
-  'com net org io dev app info biz xyz top onion site online club cloud ru cn de uk fr nl eu us co me tk su br jp kr pw ws link live shop example'.split(
+  'com net org io dev app info biz xyz top onion site online club cloud ru cn de uk fr nl eu us co me tk su br jp kr pw ws link live shop'.split(
     ' ',
   ),
 );
@@ -138,12 +138,22 @@ const alsoHosts = new Set('sh py rs pl md cc in so zip ps'.split(' '));
 const hostName = /^[a-z0-9_][\w-]{0,62}(?:\.[a-z0-9_][\w-]{0,62})+$/i;
 const packageName = /^(?:com|org|net|io|dev|edu)\.[^.]+\./i;
 
-function isHost(name: string, { isNamed, isAddress }: { readonly isNamed: boolean; readonly isAddress: boolean }): boolean {
+interface Surroundings {
+  /** Something besides its ending says that it is a host. */
+  readonly isNamed: boolean;
+  readonly outward: boolean;
+  readonly hasPath: boolean;
+}
+
+function isHost(name: string, { isNamed, outward, hasPath }: Surroundings): boolean {
   if (!hostName.test(name)) return false;
   const ending = name.slice(name.lastIndexOf('.') + 1).toLowerCase();
-  if (!isNamed) return endings.has(ending) && !packageName.test(name);
+  if (!isNamed) {
+    // Files end in `.example`, too, but are no folders; the names of classes have large letters.
+    return (endings.has(ending) || (ending === 'example' && hasPath)) && !packageName.test(name) && !/[A-Z]/.test(name);
+  }
   if (!/^(?:[a-z]{2,24}|xn--[a-z0-9-]{2,59})$/.test(ending)) return false;
-  return !fileEndings.has(ending) || (isAddress && alsoHosts.has(ending));
+  return !fileEndings.has(ending) || (outward && hasPath && alsoHosts.has(ending));
 }
 
 function first(...choices: readonly (readonly Observable[])[]): readonly Observable[] {

@@ -116,7 +116,9 @@ function containerOf(fields: Readonly<Record<string, unknown>>): ContainerRef | 
   const name = sensorText(fields['container.name'], 256) ?? execOf(fields).container;
   const repository = sensorText(fields['container.image.repository'], 512);
   const tag = sensorText(fields['container.image.tag'], 128);
-  const image = repository === undefined ? sensorText(fields['container.image'], 512) : join(repository, tag);
+  const written = repository === undefined ? sensorText(fields['container.image'], 512) : join(repository, tag);
+  // The id of the image's configuration is no name.
+  const image = written?.startsWith('sha256:') ? undefined : written;
   const digests: unknown = fields['container.image.digest'];
   const digest = sensorText(Array.isArray(digests) ? digests[0] : digests, 128);
   const container = { ...(id && { id }), ...(name && { name }), ...(image && { image }), ...(digest && { digest }) };

@@ -161,7 +161,7 @@ function identifyingFields(parts: {
 }): unknown {
   const { event, finding, product } = parts;
   const uid = sensorText(finding.uid, 1_024) ?? sensorText(objectOf(event.metadata)?.uid, 1_024);
-  const request = objectOf(objectOf(event.api)?.request)?.uid;
+  const request = sensorText(objectOf(objectOf(event.api)?.request)?.uid, 1_024);
   return [event.class_uid, product?.name, uid ?? request ?? [event.message, event.resources, event.evidences]];
 }
 

@@ -61,7 +61,7 @@ function alertOf(parts: {
     image: firstKnown(inContainer?.image, event.containerImage),
     digest: firstKnown(inContainer?.imageDigest, event.containerImageDigest),
   });
-  const node = pod === undefined && container?.id === undefined ? nodeOf(event.hostName) : undefined;
+  const node = pod === undefined && container === undefined ? nodeOf(event.hostName) : undefined;
   const exe = sensorText(objectOf(event.executable)?.path);
   const process = present({
     name: sensorText(event.processName, 256),

@@ -117,6 +117,11 @@ describe('whom an alert is about', () => {
     expect(container({ 'container.id': 'host', 'container.full_id': '' })).toBeUndefined();
   });
 
+  test('is a container without an image where all that is known of it is an id', () => {
+    const fields = { 'container.id': '3ad7b26ded6d', 'container.image': `sha256:${'0'.repeat(64)}` };
+    expect(decode({ output_fields: fields }).container).toEqual({ id: '3ad7b26ded6d' });
+  });
+
   test.each([
     ['aws_cloudtrail', { 'ct.srcip': '203.0.113.9', 'ct.user': 'eve' }],
     ['okta', { 'okta.client.ip': '203.0.113.9', 'okta.actor.alternateid': 'eve' }],

