@@ -39,14 +39,21 @@ export function sessionOver(config: Config, client: Client, withinMs?: number): 
 export async function connect({ config: path }: { readonly config: string }): Promise<Session> {
   const config = loadConfig({ path, env: process.env });
   const { codecKeys } = resolveSecrets({ config, env: process.env, roles: [] });
-  const { address, namespace } = config.temporal;
-  const connection = await Connection.connect({ address, connectTimeout: 5_000 }).catch(() => {
-    throw new FirebreakError('FB_ERR_UNAVAILABLE', `Temporal does not answer at ${address}`);
-  });
+  const { namespace } = config.temporal;
+  const connection = await openConnection(config);
   // Nobody's key: what people say at the command line they sign with their own.
   const { dataConverter, client: interceptor } = createSpeaker({ keys: codecKeys, namespace, trust: openTrust(config, 'cli') });
   const client = new Client({ connection, namespace, dataConverter, interceptors: { workflow: [interceptor] } });
   return { config, client, onCatchingUp: sayCatchingUp, close: () => connection.close() };
+}
+
+/** @throws FB_ERR_UNAVAILABLE when Temporal does not answer within 5 s. */
+export async function openConnection({ temporal: { address } }: Pick<Config, 'temporal'>): Promise<Connection> {
+  try {
+    return await Connection.connect({ address, connectTimeout: 5_000 });
+  } catch {
+    throw new FirebreakError('FB_ERR_UNAVAILABLE', `Temporal does not answer at ${address}`);
+  }
 }
 
 function sayCatchingUp(about: string): void {

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { loadConfig } from '../config/load.ts';
+import { quorumProblems } from '../config/playbook-problems.ts';
 import { type Role, roles } from '../config/secrets.ts';
 import { createLog } from '../run/log.ts';
 import { startFirebreak } from '../run/run.ts';
@@ -28,6 +29,9 @@ export function registerRunCommand(program: Command): void {
   ]).action(async ({ config: path, role }: RunCommandOptions) => {
     const config = loadConfig({ path, env: process.env });
     const log = createLog(config);
+    // Told, and no reason not to start: what contains needs nobody's answer.
+    for (const { problem, remedy } of quorumProblems(config))
+      log.error({ problem, remedy }, 'some questions can never be answered');
     const stopping = new Promise<'signal'>((resolve) => {
       for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve('signal'));
     });

@@ -8,7 +8,7 @@ import { completeKubernetes, type KubernetesConfig } from './complete-kubernetes
 import { completeOnCall, onCallProblems, userGroupProblems } from './complete-roster.ts';
 import { completePaging, completeTickets } from './complete-tickets.ts';
 import type { SecretRef } from './fields.ts';
-import type { ConfigProblem } from './problems.ts';
+import { type PlacedProblem, playbookProblems } from './playbook-problems.ts';
 import { completeRotation } from './rotation-secrets.ts';
 import type { FileConfig } from './schema.ts';
 import { stepUpProblems } from './step-up-section.ts';
@@ -116,7 +116,7 @@ export function completeConfig(options: {
   readonly path: string;
   readonly env: Environment;
   readonly account: string;
-  readonly problems: (Omit<ConfigProblem, 'line' | 'path'> & { readonly at: readonly PropertyKey[] })[];
+  readonly problems: PlacedProblem[];
 }): Config {
   const { file, env, problems } = options;
   const absolute = (path: string) => resolve(dirname(resolve(options.path)), path);
@@ -157,6 +157,7 @@ export function completeConfig(options: {
     ...onCallProblems(file),
     ...userGroupProblems(file),
     ...stepUpProblems(file.stepUp, people),
+    ...playbookProblems(file),
   );
 
   const { s3 } = file.evidence;

@@ -1,19 +1,31 @@
 import { readFileSync } from 'node:fs';
 import { type Document, LineCounter, parseDocument } from 'yaml';
+import type { z } from 'zod';
 import { FirebreakError } from '../../core/errors.ts';
 import { systemErrorCode } from '../../core/system-error.ts';
 import { accountFolder } from '../../integrations/kubernetes/kubeconfig.ts';
 import { type Config, completeConfig, type Environment } from './complete.ts';
+import { type PlacedProblem, quorumProblems } from './playbook-problems.ts';
 import { type ConfigProblem, describeProblem, Lines, pathText, problemsOf } from './problems.ts';
-import { configSchema } from './schema.ts';
+import { configSchema, type FileConfig } from './schema.ts';
 
 export type { Config, Environment } from './complete.ts';
 export type { SecretRef } from './fields.ts';
 export type { ConfigProblem } from './problems.ts';
 
-export type CheckedConfig =
+/** What was found, all of it at once. */
+export type CheckedConfig = {
+  /** Questions that the roster could never answer as they need it: no reason not to contain, and nothing to leave so. */
+  readonly deadEnds: readonly ConfigProblem[];
+} & (
   | { readonly ok: true; readonly config: Config }
-  | { readonly ok: false; readonly problems: readonly ConfigProblem[] };
+  | {
+      readonly ok: false;
+      readonly problems: readonly ConfigProblem[];
+      /** What could be read all the same: to look on, never to run. `without` are the sections that could not. */
+      readonly rest?: { readonly config: Config; readonly without: ReadonlySet<string> };
+    }
+);
 
 function readText(path: string): string | ConfigProblem {
   try {
@@ -47,12 +59,13 @@ export interface ConfigSource {
 /** Reads and checks a configuration file, and gives all problems at once. Secrets are not looked at: see `resolveSecrets`. */
 export function checkConfig({ path, env, account = accountFolder }: ConfigSource): CheckedConfig {
   const text = readText(path);
-  if (typeof text !== 'string') return { ok: false, problems: [text] };
+  if (typeof text !== 'string') return { ok: false, deadEnds: [], problems: [text] };
   const counter = new LineCounter();
   const document = parseDocument(text, { lineCounter: counter, prettyErrors: false, uniqueKeys: true });
   if (document.errors.length > 0)
     return {
       ok: false,
+      deadEnds: [],
       problems: document.errors.map((error) => ({
         path: '',
         line: counter.linePos(error.pos[0]).line,
@@ -65,21 +78,68 @@ export function checkConfig({ path, env, account = accountFolder }: ConfigSource
   if (plain === undefined)
     return {
       ok: false,
+      deadEnds: [],
       problems: [{ path: '', problem: 'too many aliases', remedy: 'Write the values out instead of *alias.' }],
     };
-  const parsed = configSchema.safeParse(plain.value ?? {});
-  if (!parsed.success) return { ok: false, problems: problemsOf(configSchema, parsed.error.issues, lines) };
-
-  const problems: Parameters<typeof completeConfig>[0]['problems'] = [];
-  const config = completeConfig({ file: parsed.data, path, env, account, problems });
-  if (problems.length === 0) return { ok: true, config };
-  return {
-    ok: false,
-    problems: problems.map(({ at, problem, remedy }) => {
+  const placed = (found: readonly PlacedProblem[]): readonly ConfigProblem[] =>
+    found.map(({ at, problem, remedy }) => {
       const line = lines.of(at);
       return { path: pathText(at), ...(line !== undefined && { line }), problem, remedy };
-    }),
-  };
+    });
+  const parsed = configSchema.safeParse(plain.value ?? {});
+  if (!parsed.success) {
+    const problems = problemsOf(configSchema, parsed.error.issues, lines);
+    const { file, without } = parsedParts(plain.value, parsed.error.issues);
+    if (!file) return { ok: false, problems, deadEnds: [] };
+    const more: PlacedProblem[] = [];
+    const rest = completeConfig({ file, path, env, account, problems: more });
+    // What is said of a part that is not there, or of what goes by it, would not be so.
+    const unsure = new Set([...without].flatMap((section) => [section, ...(goesBy[section] ?? [])]));
+    const known = more.filter(({ at }) => !unsure.has(String(at[0])));
+    return {
+      ok: false,
+      problems: [...problems, ...placed(known)],
+      deadEnds: unsure.has('roster') ? [] : placed(quorumProblems(rest)),
+      rest: { config: rest, without },
+    };
+  }
+  const problems: PlacedProblem[] = [];
+  const config = completeConfig({ file: parsed.data, path, env, account, problems });
+  const deadEnds = placed(quorumProblems(config));
+  if (problems.length === 0) return { ok: true, config, deadEnds };
+  return { ok: false, problems: placed(problems), deadEnds, rest: { config, without: new Set() } };
+}
+
+/** Where something is said that goes by another section: without this nothing of it can be said for sure. */
+const goesBy: Readonly<Record<string, readonly string[]>> = {
+  roster: ['incidents', 'evidence', 'paging', 'slack', 'stepUp', 'playbooks'],
+  incidents: ['roster'],
+  playbooks: ['roster', 'actions'],
+  actions: ['playbooks'],
+  forensics: ['actions', 'playbooks'],
+};
+
+/** Stands in for a section that has to be there and cannot be read. */
+const stand: Readonly<Record<string, unknown>> = {
+  cluster: 'unknown',
+  intake: { tokens: [{ name: 'unknown', token: { env: 'UNKNOWN' } }] },
+  roster: { people: [{ id: 'unknown', name: 'unknown' }], groups: { unknown: ['unknown'] } },
+};
+
+/** The file without the sections in which something is wrong, so that one mistake hides no other. */
+function parsedParts(
+  value: unknown,
+  issues: readonly z.core.$ZodIssue[],
+): { readonly file?: FileConfig; readonly without: ReadonlySet<string> } {
+  const sections = issues.flatMap((issue) =>
+    issue.path.length === 0 && issue.code === 'unrecognized_keys' ? issue.keys : [String(issue.path[0] ?? '')],
+  );
+  const without = new Set(sections);
+  if (without.has('') || typeof value !== 'object' || value === null) return { without };
+  const kept = Object.entries(value).filter(([name]) => !without.has(name));
+  const stood = Object.entries(stand).filter(([name]) => without.has(name) || !(name in value));
+  const parsed = configSchema.safeParse(Object.fromEntries([...stood, ...kept]));
+  return parsed.success ? { file: parsed.data, without } : { without };
 }
 
 /**

@@ -16,8 +16,8 @@ temporal: { address: '127.0.0.1:1', codecKeys: [{ id: k1, key: { env: CODEC_KEY 
 intake:
   tokens: [{ name: falco, token: { env: FALCO_TOKEN } }]
 roster:
-  people: [{ id: ada, name: Ada, slack: [U01ADA] }]
-  groups: { oncall: [ada], leads: [ada] }
+  people: [{ id: ada, name: Ada, slack: [U01ADA] }, { id: grace, name: Grace, slack: [U02GRACE] }]
+  groups: { oncall: [ada], leads: [ada, grace] }
 `;
 
 let folder = '';
@@ -164,9 +164,16 @@ describe('errors', () => {
 });
 
 describe('config check', () => {
-  test('prints the effective configuration, and never a secret', () => {
+  const linesOf = (text: string): readonly string[] => text.trimEnd().split('\n');
+  const written = (name: string, text: string): string => {
+    const path = join(folder, name);
+    writeFileSync(path, text);
+    return path;
+  };
+
+  test('prints the effective configuration, never a secret, and last that it is valid', () => {
     const { status, stdout, stderr } = firebreak(['config', 'check'], { FALCO_TOKEN: 'hunter2-token' });
-    expect([status, stderr]).toEqual([0, '']);
+    expect([status, stderr]).toEqual([0, 'firebreak.yaml is valid.\n']);
     expect(stdout).toContain('automaticFrom: critical');
     expect(stdout).toContain('hidden (environment FALCO_TOKEN: set)');
     expect(stdout).not.toContain('hunter2');
@@ -178,18 +185,54 @@ describe('config check', () => {
     expect(firebreak(['config', 'check', '--role', 'desk']).status).toBe(0);
   });
 
-  test('tells all problems as JSON', () => {
-    const path = join(folder, 'bad.yaml');
-    writeFileSync(path, `${configText}guardrails: { clusterCap: 0, automaticFrm: high }\n`);
-    const { status, stdout } = firebreak(['config', 'check', '--config', path, '--json']);
+  test('tells all problems at once, whatever part they are in, and last that it is not valid', () => {
+    const path = written(
+      'bad.yaml',
+      configText
+        .replace('slack: [U01ADA]', 'slack: [U01ADA], keys: [missing.pem.pub]')
+        .replace(/$/, 'guardrails: { clusterCap: 0, automaticFrm: high }\nplaybooks: { enabled: [ask-about-shel] }\n'),
+    );
+    const { status, stdout, stderr } = firebreak(['config', 'check', '--config', path]);
+    const lines = linesOf(stderr);
+    expect(lines).toEqual([
+      expect.stringMatching(/^line 8, guardrails\.clusterCap: /),
+      expect.stringMatching(/^line 8, guardrails\.automaticFrm: .*Did you mean automaticFrom\?/),
+      expect.stringMatching(/^line 6, roster\.people\[0\]\.keys\[0\]: .*missing\.pem\.pub cannot be read/),
+      expect.stringMatching(
+        /^line 9, playbooks\.enabled\[0\]: there is no playbook ask-about-shel\. Did you mean ask-about-shell\?/,
+      ),
+      expect.stringMatching(/^intake\.tokens\[0\]\.token: the environment variable FALCO_TOKEN is not set/),
+      `${path} is not valid: 5 problems, above.`,
+    ]);
+    expect([status, stdout]).toEqual([1, '']);
+    const json = JSON.parse(firebreak(['config', 'check', '--config', path, '--json']).stdout);
+    expect(json).toMatchObject({ ok: false, problems: { length: 5 } });
+    expect(json.problems[0]).toMatchObject({ path: 'guardrails.clusterCap', line: 8, remedy: expect.stringContaining('from 1') });
+  });
+
+  test('a roster with which a question can never be answered as it needs it is an error; the response would start with it', () => {
+    const path = written('alone.yaml', configText.replace('leads: [ada, grace]', 'leads: [ada]'));
+    const { status, stderr } = firebreak(['config', 'check', '--config', path], { FALCO_TOKEN: 'f' });
+    expect(stderr).toMatch(
+      /^line 7, roster\.groups: only ada can answer in leads and oncall, and it takes 2 people .*about leases, by contain-dropped-binary/,
+    );
+    expect([status, linesOf(stderr).at(-1)]).toEqual([1, `${path} is not valid: one problem, above.`]);
+    expect(firebreak(['roster', 'show', '--config', path]).status).toBe(0);
+  });
+
+  test('tries with --connect what the file names: files, Temporal, the API server', () => {
+    const path = written('away.yaml', `${configText}kubernetes: { kubeconfig: none }\nkeys: { cellKeyFile: /none/cell.key }\n`);
+    expect(firebreak(['config', 'check', '--config', path], { FALCO_TOKEN: 'f' }).status).toBe(0);
+    const { status, stderr } = firebreak(['config', 'check', '--config', path, '--connect'], { FALCO_TOKEN: 'f' });
+    expect(linesOf(stderr)).toEqual([
+      expect.stringMatching(/^keys\.cellKeyFile: .*\/none\/cell\.key cannot be read/),
+      expect.stringMatching(/^temporal: Temporal does not answer at 127\.0\.0\.1:1/),
+      expect.stringMatching(/^kubernetes\.kubeconfig: .*none cannot be read/),
+      `${path} is not valid: 3 problems, above.`,
+    ]);
     expect(status).toBe(1);
-    expect(JSON.parse(stdout)).toMatchObject({
-      ok: false,
-      problems: [
-        { path: 'guardrails.clusterCap', line: 8 },
-        { path: 'guardrails.automaticFrm', line: 8 },
-      ],
-    });
+    const desk = firebreak(['config', 'check', '--config', path, '--connect', '--role', 'desk'], { FALCO_TOKEN: 'f' });
+    expect(linesOf(desk.stderr)).toHaveLength(2);
   });
 });
 

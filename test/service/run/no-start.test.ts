@@ -54,3 +54,17 @@ test('a service that cannot read how to reach its cluster ends, and says so', as
   expect(code).not.toBe(0);
   expect(stderr).toContain('not-there');
 }, 90_000);
+
+test.each([
+  ['an unknown playbook', 'playbooks: { enabled: [contain-it] }', 'playbooks.enabled[0]: there is no playbook contain-it'],
+  ['an action without its tools', 'actions: { optIn: [probeQuarantine] }', 'actions.optIn[0]: probeQuarantine is turned on'],
+  [
+    'a group that nobody is in',
+    'incidents: { levels: [{ group: all, withinMinutes: 5 }] }',
+    'incidents.levels[0].group: leases ask the group all',
+  ],
+])('a service with %s does not begin, and says where it is and what to do', async (_name, more, place) => {
+  const { code, stderr } = await ended('cell', more);
+  expect(stderr).toContain(place);
+  expect(code).toBe(1);
+});

@@ -23,6 +23,7 @@ intake: { tokens: [{ name: falco, token: { env: FALCO_TOKEN } }] }
 roster: { people: [{ id: ada, name: Ada, slack: [U01ADA] }], groups: { oncall: [ada], leads: [ada] } }
 kubernetes: { kubeconfig: k, ownNamespace: security }
 actions: { optIn: [cutConnections] }
+forensics: { toolsImage: images.internal/firebreak-tools@sha256:${'0'.repeat(64)} }
 `,
 );
 const config = loadConfig({ path, env: {} });

@@ -1,0 +1,173 @@
+import type { ActionDeclaration } from '../../core/action.ts';
+import { actions as allActions } from '../../core/actions/index.ts';
+import type { AnyPlaybook } from '../../core/playbook.ts';
+import type { Roster } from '../../core/roster.ts';
+import { playbooks as shipped } from '../../playbooks/index.ts';
+import { nearestName } from './nearest.ts';
+import type { ConfigProblem } from './problems.ts';
+import type { FileConfig } from './schema.ts';
+
+export type PlacedProblem = Omit<ConfigProblem, 'line' | 'path'> & { readonly at: readonly PropertyKey[] };
+
+type Checked = Pick<
+  FileConfig,
+  'playbooks' | 'actions' | 'forensics' | 'roster' | 'incidents' | 'evidence' | 'paging' | 'guardrails'
+>;
+
+/** Playbooks that are not what the configuration takes them for, whom they ask, and what they cannot do as it is configured. */
+export function playbookProblems(file: Checked, playbooks: readonly AnyPlaybook[] = shipped): readonly PlacedProblem[] {
+  return [...idProblems(file, playbooks), ...groupProblems(file, playbooks), ...meansProblems(file, playbooks)];
+}
+
+/** What is in `playbooks.enabled`, each once. */
+export function enabledPlaybooks(
+  { playbooks: { enabled } }: Pick<FileConfig, 'playbooks'>,
+  playbooks: readonly AnyPlaybook[] = shipped,
+): readonly AnyPlaybook[] {
+  return enabled === 'all' ? playbooks : playbooks.filter(({ id }) => enabled.includes(id));
+}
+
+function idProblems(
+  { playbooks: { enabled }, guardrails }: Checked,
+  playbooks: readonly AnyPlaybook[],
+): readonly PlacedProblem[] {
+  const ids = playbooks.map(({ id }) => id);
+  const shared = playbooks.filter(({ id }, index) => ids.indexOf(id) < index);
+  const named = [
+    ...(enabled === 'all' ? [] : enabled.map((id, index) => ({ id, at: ['playbooks', 'enabled', index] }))),
+    ...guardrails.changeWindows.flatMap(({ playbooks: of = [] }, window) =>
+      of.map((id, index) => ({ id, at: ['guardrails', 'changeWindows', window, 'playbooks', index] })),
+    ),
+  ];
+  const seen = new Set<string>();
+  return [
+    // Only one of them would be found by its id, and run for both.
+    ...shared.map(({ id, title }) => ({
+      at: ['playbooks'],
+      problem: `two playbooks have the id ${id}: “${playbooks.find((one) => one.id === id)?.title}” and “${title}”`,
+      remedy: 'Give one of them another id in its envelope, and build again.',
+    })),
+    ...named.flatMap(({ id, at }): readonly PlacedProblem[] => {
+      if (!ids.includes(id)) return [{ at, problem: `there is no playbook ${id}`, remedy: meant(id, ids) }];
+      const place = [...at.slice(0, -1), id].join('/');
+      if (seen.has(place)) return [{ at, problem: `the playbook ${id} is named twice`, remedy: 'Remove one of the two.' }];
+      seen.add(place);
+      return [];
+    }),
+  ];
+}
+
+function meant(written: string, known: readonly string[]): string {
+  const near = nearestName(written, known);
+  return near === undefined ? `Name one of: ${known.join(', ')}.` : `Did you mean ${near}?`;
+}
+
+/** Groups of the roster that something asks, calls or trusts, and that are not there: nobody would ever answer. */
+function groupProblems(file: Checked, playbooks: readonly AnyPlaybook[]): readonly PlacedProblem[] {
+  const { roster, incidents, evidence, paging } = file;
+  const groups = Object.keys(roster.groups);
+  const asked = enabledPlaybooks(file, playbooks).flatMap(({ id, levels = [] }) =>
+    levels.map(({ group }) => ({ group, at: ['roster', 'groups'], who: `the playbook ${id} asks`, playbook: true })),
+  );
+  const named = [
+    ...incidents.levels.map(({ group }, index) => ({ group, at: ['incidents', 'levels', index, 'group'], who: 'leases ask' })),
+    ...evidence.stewards.map((group, index) => ({ group, at: ['evidence', 'stewards', index], who: 'evidence is destroyed by' })),
+    ...Object.keys(paging.pagerduty?.groups ?? {}).map((group) => ({
+      group,
+      at: ['paging', 'pagerduty', 'groups', group],
+      who: 'the pager calls',
+    })),
+  ];
+  return [
+    ...[...asked, ...named]
+      .filter(({ group }) => !groups.includes(group))
+      .map(({ group, at, who, ...more }) => ({
+        at,
+        problem: `${who} the group ${group}, which the roster does not have`,
+        remedy:
+          'playbook' in more
+            ? `Add it to roster.groups (there: ${groups.join(', ')}), or leave the playbook out of playbooks.enabled.`
+            : meant(group, groups),
+      })),
+  ];
+}
+
+/** Actions that would be refused whenever they are wanted: they are off, or what they work with is not configured. */
+function meansProblems(file: Checked, playbooks: readonly AnyPlaybook[]): readonly PlacedProblem[] {
+  const { actions, forensics } = file;
+  const optIn: readonly string[] = actions.optIn;
+  const isOn = ({ name }: ActionDeclaration): boolean => optIn.includes(name);
+  const used = enabledPlaybooks(file, playbooks).flatMap(({ id, uses }) =>
+    Object.values(uses).map((action) => ({
+      action,
+      at: ['playbooks', 'enabled'],
+      who: `the playbook ${id} uses ${action.name}`,
+    })),
+  );
+  const turnedOn = allActions.flatMap((action) => {
+    const index = optIn.indexOf(action.name);
+    return index === -1 ? [] : [{ action, at: ['actions', 'optIn', index], who: `${action.name} is turned on` }];
+  });
+  return [
+    ...used
+      .filter(({ action }) => action.optIn === true && !isOn(action))
+      .map(({ action: { name }, who }) => ({
+        at: ['actions', 'optIn'],
+        problem: `${who}, which is off`,
+        remedy: `Add ${name} to actions.optIn, with the rights of deploy/rbac/opt-in/${name}.yaml, or leave the playbook out of playbooks.enabled.`,
+      })),
+    ...[...turnedOn, ...used.filter(({ action }) => !isOn(action))]
+      // All that this pool does, it does with tools of ours beside a container or on a node.
+      .filter(({ action: { pool } }) => pool === 'forensics' && forensics.toolsImage === undefined)
+      .map(({ at, who }) => ({
+        at,
+        problem: `${who}, and there are no tools to do it with`,
+        remedy: 'Name their image, by digest, in forensics.toolsImage: see deploy/forensics.',
+      })),
+  ];
+}
+
+/** To call a critical alert harmless, to give its containment back, or to change what is wider: see `quorumOf`. */
+const peopleOnCritical = 2;
+
+/**
+ * Questions with answers that can never be given, since their groups hold too few people who could. Containment goes on without them, so nothing
+ * that contains is stopped by it: it is an error for who checks the configuration, and a line in the log for who starts it.
+ */
+export function quorumProblems(
+  config: Pick<FileConfig, 'playbooks' | 'incidents'> & { readonly roster: Roster },
+  playbooks: readonly AnyPlaybook[] = shipped,
+): readonly PlacedProblem[] {
+  const { roster, incidents } = config;
+  const ladders = [
+    { who: 'about leases', groups: incidents.levels.map(({ group }) => group) },
+    ...enabledPlaybooks(config, playbooks).flatMap(({ id, levels }) =>
+      levels ? [{ who: `by ${id}`, groups: levels.map(({ group }) => group) }] : [],
+    ),
+  ];
+  const byGroups = Map.groupBy(ladders, ({ groups }) => [...new Set(groups)].toSorted().join(' and '));
+  return [...byGroups].flatMap(([names, alike]) => {
+    const members = new Set(
+      alike[0]?.groups.flatMap((group) => (Object.hasOwn(roster.groups, group) ? (roster.groups[group] ?? []) : [])),
+    );
+    const able = roster.people.filter(
+      ({ id, slackIds, keys, subject }) => members.has(id) && (slackIds.length > 0 || keys.length > 0 || subject !== undefined),
+    );
+    if (able.length >= peopleOnCritical) return [];
+    const who = able.length === 0 ? 'nobody' : `only ${able.map(({ id }) => id).join(', ')}`;
+    return [
+      {
+        at: ['roster', 'groups'],
+        problem: `${who} can answer in ${names}, and it takes ${peopleOnCritical} people to call a critical alert harmless or to give its containment back: asked ${asking(alike.map((one) => one.who))}`,
+        remedy: 'Add people to one of these groups, each with a key of their own or a Slack id.',
+      },
+    ];
+  });
+}
+
+const mostNamed = 3;
+
+function asking(who: readonly string[]): string {
+  const more = who.length - mostNamed;
+  return who.slice(0, mostNamed).join(', ') + (more > 0 ? ` and by ${more} more` : '');
+}

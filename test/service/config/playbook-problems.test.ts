@@ -1,0 +1,140 @@
+import { describe, expect, test } from '@jest/globals';
+import { captureProcesses, cutConnections, quarantinePod } from '../../../core/actions/index.ts';
+import { type AnyPlaybook, definePlaybook } from '../../../core/playbook.ts';
+import { playbooks as shipped } from '../../../playbooks/index.ts';
+import { playbookProblems, quorumProblems } from '../../../service/config/playbook-problems.ts';
+import { configSchema } from '../../../service/config/schema.ts';
+
+const people = [
+  { id: 'ada', name: 'Ada', slack: ['U01ADA'] },
+  { id: 'grace', name: 'Grace', keys: ['grace.pem.pub'] },
+  { id: 'tom', name: 'Tom' },
+];
+
+function fileWith(sections: object) {
+  return configSchema.parse({
+    cluster: 'lab',
+    intake: { tokens: [{ name: 'falco', token: { env: 'FALCO_TOKEN' } }] },
+    roster: { people, groups: { oncall: ['ada'], leads: ['grace'] } },
+    ...sections,
+  });
+}
+
+function playbook(id: string, more: Partial<AnyPlaybook> = {}): AnyPlaybook {
+  const on = { rules: ['A rule'], minSeverity: 'critical' as const, requires: [] };
+  return definePlaybook({ id, title: `The playbook ${id}`, on, uses: { quarantinePod }, ...more }, async () => undefined);
+}
+
+const toolsImage = `images.internal/firebreak-tools@sha256:${'0'.repeat(64)}`;
+
+describe('is refused, with its place and what to do', () => {
+  const rows: readonly (readonly [string, object, readonly AnyPlaybook[], string, string])[] = [
+    [
+      'an unknown playbook',
+      { playbooks: { enabled: ['contain-it'] } },
+      [playbook('contain-its')],
+      'playbooks.enabled.0',
+      'Did you mean contain-its?',
+    ],
+    ['one that is named twice', { playbooks: { enabled: ['a', 'a'] } }, [playbook('a')], 'playbooks.enabled.1', 'Remove one'],
+    ['an id that two playbooks have', {}, [playbook('a'), playbook('b'), playbook('a')], 'playbooks', 'another id'],
+    [
+      'a change window for an unknown playbook',
+      {
+        guardrails: {
+          changeWindows: [{ name: 'w', timeZone: 'UTC', playbooks: ['b'], open: [{ from: '09:00', until: '16:00' }] }],
+        },
+      },
+      [playbook('a')],
+      'guardrails.changeWindows.0.playbooks.0',
+      'Did you mean a?',
+    ],
+    [
+      'a group that a playbook asks and the roster lacks',
+      {},
+      [playbook('a', { levels: [{ group: 'security', within: '15m' }] })],
+      'roster.groups',
+      'Add it to roster.groups (there: oncall, leads)',
+    ],
+    [
+      'a group that leases ask and the roster lacks',
+      { incidents: { levels: [{ group: 'oncal', withinMinutes: 5 }] } },
+      [playbook('a')],
+      'incidents.levels.0.group',
+      'Did you mean oncall?',
+    ],
+    [
+      'a group of stewards that the roster lacks',
+      { evidence: { stewards: ['records'] } },
+      [playbook('a')],
+      'evidence.stewards.0',
+      'Name one of',
+    ],
+    [
+      'an action without its tools',
+      {},
+      [playbook('a', { uses: { captureProcesses } })],
+      'playbooks.enabled',
+      'forensics.toolsImage',
+    ],
+    [
+      'an action that is turned on without its tools',
+      { actions: { optIn: ['cutConnections'] } },
+      [playbook('a')],
+      'actions.optIn.0',
+      'forensics.toolsImage',
+    ],
+    [
+      'an action that a playbook uses and nobody turned on',
+      { forensics: { toolsImage } },
+      [playbook('a', { uses: { cutConnections } })],
+      'actions.optIn',
+      'Add cutConnections to actions.optIn',
+    ],
+  ];
+  test.each(rows)('%s', (_name, sections, playbooks, place, remedy) => {
+    expect(playbookProblems(fileWith(sections), playbooks).map((one) => ({ ...one, at: one.at.join('.') }))).toEqual([
+      { at: place, problem: expect.any(String), remedy: expect.stringContaining(remedy) },
+    ]);
+  });
+});
+
+test('what is shipped is not refused, and nothing is asked of a playbook that does not run', () => {
+  expect(playbookProblems(fileWith({}))).toEqual([]);
+  expect(quorumProblemsOf(fileWith({}))).toEqual([]);
+  const off = playbook('off', { levels: [{ group: 'nobody', within: '15m' }], uses: { captureProcesses } });
+  expect(playbookProblems(fileWith({ playbooks: { enabled: ['on'] } }), [playbook('on'), off])).toEqual([]);
+  expect(playbookProblems(fileWith({ forensics: { toolsImage } }), [playbook('a', { uses: { captureProcesses } })])).toEqual([]);
+});
+
+function quorumProblemsOf(file: ReturnType<typeof fileWith>, playbooks: readonly AnyPlaybook[] = shipped) {
+  const able = file.roster.people.map(({ slack, ...person }) => ({ ...person, slackIds: slack }));
+  return quorumProblems({ ...file, roster: { people: able, groups: file.roster.groups } }, playbooks);
+}
+
+describe('questions that can never be answered as they need it are told', () => {
+  const levels = [
+    { group: 'oncall', within: '15m' as const },
+    { group: 'leads', within: '1h' as const },
+  ];
+  test.each([
+    ['one person in all groups', { oncall: ['ada'], leads: ['ada'] }, 'only ada can answer in leads and oncall'],
+    ['a second one with neither a key nor a Slack id', { oncall: ['ada'], leads: ['tom'] }, 'only ada can answer'],
+    ['nobody who could', { oncall: ['tom'], leads: ['tom'] }, 'nobody can answer'],
+  ])('%s', (_name, groups, problem) => {
+    const found = quorumProblemsOf(fileWith({ roster: { people, groups } }), [
+      playbook('a', { levels }),
+      playbook('b', { levels }),
+    ]);
+    // Once for all that ask the same groups.
+    expect(found).toEqual([{ at: ['roster', 'groups'], problem: expect.stringContaining(problem), remedy: expect.any(String) }]);
+    expect(found[0]?.problem).toMatch(/asked about leases, by a, by b$/);
+  });
+
+  test('a playbook that asks a group of one person, where others ask two', () => {
+    const narrow = playbook('narrow', { levels: [{ group: 'oncall', within: '15m' }] });
+    expect(quorumProblemsOf(fileWith({}), [narrow, playbook('a', { levels })])).toMatchObject([
+      { problem: expect.stringMatching(/^only ada can answer in oncall, .*: asked by narrow$/) },
+    ]);
+  });
+});
