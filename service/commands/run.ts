@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { loadConfig } from '../config/load.ts';
 import { quorumProblems } from '../config/playbook-problems.ts';
 import { type Role, roles } from '../config/secrets.ts';
+import { installLastNet } from '../run/last-net.ts';
 import { createLog } from '../run/log.ts';
 import { startFirebreak } from '../run/run.ts';
 import { readBuild } from '../temporal/bundle.ts';
@@ -29,6 +30,7 @@ export function registerRunCommand(program: Command): void {
   ]).action(async ({ config: path, role }: RunCommandOptions) => {
     const config = loadConfig({ path, env: process.env });
     const log = createLog(config);
+    installLastNet(log);
     // Told, and no reason not to start: what contains needs nobody's answer.
     for (const { problem, remedy } of quorumProblems(config))
       log.error({ problem, remedy }, 'some questions can never be answered');

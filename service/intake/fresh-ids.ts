@@ -1,6 +1,7 @@
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 import type { Database, RootDatabase } from 'lmdb';
 import type { Ledger } from './ledger.ts';
+import { partOfBatch } from './write-group.ts';
 
 const idLength = 32;
 const lookEveryMs = 1_000;
@@ -52,7 +53,7 @@ export class FreshIds {
 
   /** To be called within a batch of the database, places ascending. */
   put(place: number, alertId: string, incident: string): void {
-    void this.#rows.put(place, `${alertId}${incident}`);
+    partOfBatch(this.#rows.put(place, `${alertId}${incident}`));
   }
 
   /** That batch is on the disk. */
@@ -97,7 +98,7 @@ export class FreshIds {
       const places = [...this.#rows.getKeys({ end: upTo + 1, limit: removedAtOnce })];
       if (places.length === 0) break;
       await this.#root.batch(() => {
-        for (const place of places) void this.#rows.remove(place);
+        for (const place of places) partOfBatch(this.#rows.remove(place));
       });
       await this.#rest();
     }

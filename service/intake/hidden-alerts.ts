@@ -1,6 +1,7 @@
 import { type Database, open, type RootDatabase } from 'lmdb';
 import type { Alert } from '../../core/alert.ts';
 import type { Ledger } from './ledger.ts';
+import { partOfBatch } from './write-group.ts';
 
 /** How much a suppression has hidden, or Firebreak's own steps have caused. */
 export interface HiddenCount {
@@ -53,9 +54,9 @@ export class HiddenAlerts {
     };
     this.#counts.set(by, count);
     await this.#root.batch(() => {
-      void this.#stored.put(by, count);
-      void this.#alerts.put([by, count.count], hidden);
-      void this.#alerts.remove([by, count.count - mostKept]);
+      partOfBatch(this.#stored.put(by, count));
+      partOfBatch(this.#alerts.put([by, count.count], hidden));
+      partOfBatch(this.#alerts.remove([by, count.count - mostKept]));
       this.#ledger.put(hidden.alert.id, hidden.incident);
     });
   }
@@ -76,8 +77,8 @@ export class HiddenAlerts {
       if (Date.parse(lastSeen) > now - keptDays * dayMs) continue;
       const keys = [...this.#alerts.getKeys({ start: [by, 0], end: [by, Number.MAX_SAFE_INTEGER] })];
       await this.#root.batch(() => {
-        for (const key of keys) void this.#alerts.remove(key);
-        void this.#stored.remove(by);
+        for (const key of keys) partOfBatch(this.#alerts.remove(key));
+        partOfBatch(this.#stored.remove(by));
       });
       this.#counts.delete(by);
     }

@@ -1,5 +1,6 @@
 import type { Database, RootDatabase } from 'lmdb';
 import type { SpoolEntry } from './spool.ts';
+import { partOfBatch } from './write-group.ts';
 
 /** Something that came from a known sender and was not taken. */
 export interface RejectedItem {
@@ -53,8 +54,8 @@ export class KeptApart {
     this.#lastRejected += 1;
     const place = this.#lastRejected;
     await this.#root.batch(() => {
-      void this.#rejected.put(place, item);
-      void this.#rejected.remove(place - mostRejected);
+      partOfBatch(this.#rejected.put(place, item));
+      partOfBatch(this.#rejected.remove(place - mostRejected));
     });
   }
 
@@ -77,12 +78,12 @@ export class KeptApart {
 
   /** To be called within a batch of the database. */
   putRefused(place: number, refused: RefusedAlert): void {
-    void this.#refused.put(place, refused);
+    partOfBatch(this.#refused.put(place, refused));
   }
 
   /** To be called within a batch of the database. */
   removeRefused(place: number): void {
-    void this.#refused.remove(place);
+    partOfBatch(this.#refused.remove(place));
   }
 
   refusedAt(place: number): RefusedAlert | undefined {

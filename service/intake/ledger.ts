@@ -1,5 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import type { Database, RootDatabase } from 'lmdb';
+import { partOfBatch } from './write-group.ts';
 
 /** Where an alert went, and on which day it came. */
 export interface LedgerEntry {
@@ -31,7 +32,7 @@ export class Ledger {
 
   /** To be called within a batch of the database: it is written with that batch, or not at all. */
   put(alertId: string, incident: string): void {
-    void this.#ids.put(alertId, { incident, day: this.#today() });
+    partOfBatch(this.#ids.put(alertId, { incident, day: this.#today() }));
   }
 
   /** Forgets what is older than seven days, a little at a time: alerts go first. */
@@ -42,7 +43,7 @@ export class Ledger {
       const old = found.filter(({ value }) => value.day < this.#today() - keptDays);
       if (old.length > 0) {
         await this.#root.batch(() => {
-          for (const { key } of old) void this.#ids.remove(key);
+          for (const { key } of old) partOfBatch(this.#ids.remove(key));
         });
       }
       const last = found.at(-1);

@@ -1,5 +1,6 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { gaugeMissingRights, type MissingByPool } from '../rbac/missing-report.ts';
+import { countUnhandled } from '../run/last-net.ts';
 import type { HeadStartResult } from './head-start.ts';
 
 /** Why an item was not taken, in few words: a label must not grow with what strangers send. */
@@ -83,6 +84,7 @@ export class IntakeMetrics {
       gauge('firebreak_intake_storm', '1 while a storm across many workloads is on', () => (storm.isOn ? 1 : 0));
       gauge('firebreak_intake_accepted_per_second', 'Alerts accepted a second, over the last ten', () => storm.perSecond);
     }
+    countUnhandled(registers);
     gauge('process_resident_memory_bytes', 'Resident memory, the mapped spool included', () => process.memoryUsage.rss());
   }
 

@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, statfsSync } from 'node:fs';
 import { type Database, open, type RootDatabase } from 'lmdb';
 import type { Alert } from '../../core/alert.ts';
 import { FirebreakError } from '../../core/errors.ts';
@@ -11,7 +11,7 @@ import { Notes } from './notes.ts';
 import { SentBeside } from './sent-beside.ts';
 import { lockDirectory } from './spool-lock.ts';
 import { WaitingAlerts } from './waiting-alerts.ts';
-import { WriteGroup } from './write-group.ts';
+import { partOfBatch, WriteGroup } from './write-group.ts';
 
 /** One accepted alert, until Temporal has it. */
 export interface SpoolEntry {
@@ -42,6 +42,8 @@ export interface Sending {
 
 const removedAtOnce = 250;
 const pageSize = 4_096;
+/** Of the disk: for what is written besides the alerts, and for who else writes there. */
+const usuallyLeftFree = 64 * 1024 ** 2;
 const smallestMap = 64 * 1024 * 1024;
 
 export interface SpoolOptions {
@@ -49,12 +51,12 @@ export interface SpoolOptions {
   readonly directory: string;
   /** Bytes that waiting alerts may take before nothing more is accepted. */
   readonly maxBytes: number;
+  /** Bytes of its disk that are left free; 64 MB where nothing is said. */
+  readonly leftFree?: number;
 }
 
-interface Opened {
+interface Opened extends SpoolOptions {
   readonly root: RootDatabase;
-  readonly maxBytes: number;
-  readonly directory: string;
   readonly unlock: () => Promise<void>;
 }
 
@@ -78,9 +80,11 @@ export class Spool {
   readonly #unlock: () => Promise<void>;
   #lastPlace = 0;
   #closed = false;
-  #measured = { at: Number.NEGATIVE_INFINITY, bytes: 0 };
+  readonly #directory: string;
+  readonly #leftFree: number;
+  #measured = { at: Number.NEGATIVE_INFINITY, isFull: false };
 
-  private constructor({ root, maxBytes, directory, unlock }: Opened) {
+  private constructor({ root, maxBytes, leftFree = usuallyLeftFree, directory, unlock }: Opened) {
     this.#root = root;
     this.#waiting = new WaitingAlerts(root);
     this.#sending = root.openDB({ name: 'sending' });
@@ -92,11 +96,13 @@ export class Spool {
     this.notes = new Notes(root);
     this.beside = new SentBeside(directory);
     this.#maxBytes = maxBytes;
+    this.#directory = directory;
+    this.#leftFree = leftFree;
     this.#unlock = unlock;
   }
 
   /** @throws FB_ERR_CONFLICT while another process holds the directory */
-  static async open({ directory, maxBytes }: SpoolOptions): Promise<Spool> {
+  static async open({ directory, maxBytes, leftFree }: SpoolOptions): Promise<Spool> {
     mkdirSync(directory, { recursive: true, mode: 0o700 });
     const unlock = await lockDirectory(directory);
     const root = open({
@@ -110,7 +116,7 @@ export class Spool {
     });
     // Readers that were killed would keep old pages from being used again.
     root.readerCheck();
-    const spool = new Spool({ root, maxBytes, directory, unlock });
+    const spool = new Spool({ root, maxBytes, directory, unlock, ...(leftFree !== undefined && { leftFree }) });
     await spool.#waiting.takeOver();
     const places = [spool.#waiting.lastPlace, spool.#fresh.lastPlace, ...spool.apart.refused(1).map(({ place }) => place)];
     spool.#lastPlace = Math.max(...places);
@@ -185,9 +191,11 @@ export class Spool {
           if (entry !== undefined) this.apart.putRefused(place, { at, reason: refused ?? '', incident, entry });
         }
         // A removal in parts must not look like a smaller batch after a crash.
-        void (isLast || refused !== undefined
-          ? this.#sending.remove(incident)
-          : this.#sending.put(incident, { upTo, samples: [], sent: true }));
+        partOfBatch(
+          isLast || refused !== undefined
+            ? this.#sending.remove(incident)
+            : this.#sending.put(incident, { upTo, samples: [], sent: true }),
+        );
       });
       this.#waiting.removed(incident, places);
       if (isLast) return;
@@ -219,11 +227,15 @@ export class Spool {
     return this.bytes() / this.#maxBytes;
   }
 
-  /** As it was up to 50 ms ago: it is asked for every alert. */
+  /**
+   * As it was up to 50 ms ago: it is asked for every alert. A disk that is nearly full counts as well: once a commit has failed for want of room,
+   * LMDB may take the whole process with it.
+   */
   isFull(): boolean {
     const now = performance.now();
-    if (now - this.#measured.at > 50) this.#measured = { at: now, bytes: this.bytes() };
-    return this.#measured.bytes >= this.#maxBytes;
+    if (now - this.#measured.at > 50)
+      this.#measured = { at: now, isFull: this.bytes() >= this.#maxBytes || freeBytes(this.#directory) < this.#leftFree };
+    return this.#measured.isFull;
   }
 
   /** An answer of Temporal that comes later finds it closed, with FB_ERR_UNAVAILABLE: the alert is sent again after the next start. */
@@ -239,6 +251,16 @@ export class Spool {
   /** LMDB lets the process fail, in a timer where nobody can catch it, for a read between the beginning and the end of its closing. */
   #mustBeOpen(): void {
     if (this.#closed) throw new FirebreakError('FB_ERR_UNAVAILABLE', 'the spool is closed');
+  }
+}
+
+/** What anybody but root may still write there; without end where the file system does not say. */
+function freeBytes(directory: string): number {
+  try {
+    const { bavail, bsize } = statfsSync(directory);
+    return bavail * bsize;
+  } catch {
+    return Number.POSITIVE_INFINITY;
   }
 }
 

@@ -189,7 +189,7 @@ export class StormWatch {
     this.#triedAt = now;
     // What is told late should be true by then.
     const report = owed === 'news' ? this.#report('on') : owed;
-    const told = await this.#options.tell(report);
+    const told = await this.#options.tell(report).catch(() => false);
     this.#telling = false;
     const isTooLate = report.state === 'over' && now - Date.parse(report.at) > tellOverForMs;
     if ((told || isTooLate) && this.#owed === owed) this.#owed = undefined;

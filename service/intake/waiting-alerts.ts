@@ -1,5 +1,6 @@
 import type { Database, RootDatabase } from 'lmdb';
 import type { PlacedEntry, SpoolEntry } from './spool.ts';
+import { partOfBatch } from './write-group.ts';
 
 const movedAtOnce = 500;
 
@@ -31,8 +32,8 @@ export class WaitingAlerts {
 
   /** To be called within a batch of the database. */
   put(place: number, incident: string, entry: SpoolEntry): void {
-    void this.#entries.put(place, entry);
-    void this.#incidents.put(place, incident);
+    partOfBatch(this.#entries.put(place, entry));
+    partOfBatch(this.#incidents.put(place, incident));
   }
 
   /** That batch is on the disk; places ascend. */
@@ -75,8 +76,8 @@ export class WaitingAlerts {
 
   /** To be called within a batch of the database. */
   remove(place: number): void {
-    void this.#entries.remove(place);
-    void this.#incidents.remove(place);
+    partOfBatch(this.#entries.remove(place));
+    partOfBatch(this.#incidents.remove(place));
   }
 
   /** That batch is on the disk: these were the oldest ones of the incident. */
@@ -102,7 +103,7 @@ export class WaitingAlerts {
       await this.#root.batch(() => {
         for (const { key, value } of found) {
           this.put(key[1], key[0], value);
-          void older.remove(key);
+          partOfBatch(older.remove(key));
         }
       });
       for (const { key } of found) this.stored(key[1], key[0]);

@@ -1,5 +1,13 @@
 import type { RootDatabase } from 'lmdb';
 
+/**
+ * A write within a batch: the batch says whether it is kept. LMDB rejects each write of a batch besides, and a rejection that nobody takes would
+ * end the process.
+ */
+export function partOfBatch(write: Promise<unknown>): void {
+  write.catch(() => undefined);
+}
+
 interface Group {
   readonly writes: (() => void)[];
   /** By the place of the write that threw. */

@@ -1,6 +1,7 @@
 import type { Server } from 'node:http';
 import { Gauge, Registry } from 'prom-client';
 import { gaugeMissingRights, lacking } from '../rbac/missing-report.ts';
+import { countUnhandled } from './last-net.ts';
 import { answerMetrics, answerOf, listenAt } from './plain-door.ts';
 import type { RightsWatch } from './rights-watch.ts';
 import type { RefusedCalls } from './speakers.ts';
@@ -47,6 +48,7 @@ export function listenForStatus(options: {
     },
   });
   gaugeMissingRights(() => rights.missing(), registers);
+  countUnhandled(registers);
   const metrics = { contentType: registry.contentType, text: () => registry.metrics() };
   return listenAt({ host, port }, (request, response) => {
     const path = (request.url ?? '').split('?')[0];

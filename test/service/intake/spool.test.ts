@@ -104,3 +104,13 @@ describe('the spool', () => {
     await again.close();
   });
 });
+
+test('a disk that is nearly full is a spool that is full: a write that fails could end the process', async () => {
+  const path = directory();
+  const roomy = await Spool.open({ directory: path, maxBytes: 1e9 });
+  expect(roomy.isFull()).toBe(false);
+  await roomy.close();
+  const tight = await Spool.open({ directory: path, maxBytes: 1e9, leftFree: Number.MAX_SAFE_INTEGER });
+  expect(tight.isFull()).toBe(true);
+  await tight.close();
+});

@@ -1,0 +1,37 @@
+import { Counter, type Registry } from 'prom-client';
+import { type Logger, reasonOf } from './log.ts';
+
+let caught = 0;
+
+/**
+ * What becomes of a promise that is rejected and that nobody took: by default Node ends the process, and with it the containment of a whole
+ * cluster. It is a fault of ours or of a library, so it is logged with its place and counted, and the process goes on.
+ */
+export function installLastNet(log: Pick<Logger, 'error'>): void {
+  process.on('unhandledRejection', (reason) => {
+    caught += 1;
+    log.error(
+      { reason: reasonOf(reason), at: placeOf(reason), caught },
+      'a promise was rejected, and nobody took it: please report it',
+    );
+  });
+}
+
+/** For each door that has metrics. */
+export function countUnhandled(registers: Registry[]): void {
+  new Counter({
+    name: 'firebreak_unhandled_rejections_total',
+    help: 'Promises of this process that were rejected and that nobody took: each is a fault',
+    registers,
+    collect() {
+      this.reset();
+      this.inc(caught);
+    },
+  });
+}
+
+/** The first line of the stack that names a file, from the last folder but one on: the message above it may hold anything. */
+function placeOf(reason: unknown): string | undefined {
+  const stack = reason instanceof Error ? (reason.stack ?? '') : '';
+  return /\n {4}at [^\n]*?([^\s/\\(]+\/[^\s/\\(]+:\d+:\d+)\)?(?:\n|$)/.exec(stack)?.[1];
+}
