@@ -1,4 +1,3 @@
-import type { RequestListener } from 'node:http';
 import { App, LogLevel, type RespondFn } from '@slack/bolt';
 import type { CardStore, MessageRef, Notice, QuestionCard, ThreadPost } from '../../core/card.ts';
 import type { ClickAnswer } from '../../core/click-reply.ts';
@@ -61,12 +60,14 @@ export interface SlackDeskOptions extends SlackEndpoint, OrderHandlers, CommandH
   readonly onMenu: (click: Click) => Promise<MenuAnswer>;
   /** For the record: everything that was refused before `onClick`. */
   readonly onRefused: (refusal: Refusal) => Promise<void> | void;
+  /** A request of which nobody has shown that it is Slack's: to be counted, for there may be any number of them. */
+  readonly onUnproven: (refusal: Refusal) => void;
   readonly log: (message: string, facts: Readonly<Record<string, string>>) => void;
 }
 
 export interface SlackDesk {
   /** To be mounted at the app's Request URL for interactions; undefined in Socket Mode. */
-  readonly listener: RequestListener | undefined;
+  readonly listener: HttpReceiver['listener'] | undefined;
   /** Begins to listen, where that takes a connection of our own. */
   open(): Promise<void>;
   close(): Promise<void>;
@@ -119,7 +120,11 @@ export function createSlackDesk(options: SlackDeskOptions): SlackDesk {
   const { appToken } = options;
   const receiver =
     appToken === undefined
-      ? new HttpReceiver({ verifier: new RequestVerifier({ secrets: options.signingSecrets, now }), ...hears })
+      ? new HttpReceiver({
+          verifier: new RequestVerifier({ secrets: options.signingSecrets, now }),
+          onUnproven: options.onUnproven,
+          ...hears,
+        })
       : new SocketReceiver({ appToken, appId, log, ...endpoint, ...hears });
   const app = new App({
     receiver,

@@ -1,12 +1,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { App, Receiver } from '@slack/bolt';
 import { z } from 'zod';
+import { UnprovenBodies } from '../unproven-bodies.ts';
 import { handOver } from './hand-over.ts';
 import { type Refusal, refusalAnswers } from './refusal.ts';
 import type { RequestVerifier } from './signature.ts';
 
-/** Slack's payloads are far smaller; this is for whoever is not Slack. */
-const bodyLimit = 1_048_576;
+/** Slack's payloads are far smaller, and Slack waits 3 s for an answer: this is for whoever is not Slack. */
+const bodyLimits = { atMost: 1_048_576, inAll: 33_554_432, withinMs: 5_000 };
 
 const anObject = z.record(z.string(), z.unknown());
 
@@ -17,20 +18,26 @@ const anObject = z.record(z.string(), z.unknown());
 export class HttpReceiver implements Receiver {
   readonly #verifier: RequestVerifier;
   readonly #onRefused: (refusal: Refusal) => void;
+  readonly #onUnproven: (refusal: Refusal) => void;
+  readonly #bodies = new UnprovenBodies(bodyLimits);
   readonly #onFault: (error: unknown) => void;
   #app: App | undefined;
 
   constructor({
     verifier,
     onRefused,
+    onUnproven,
     onFault,
   }: {
     readonly verifier: RequestVerifier;
     readonly onRefused: (refusal: Refusal) => void;
+    /** Before its signature was found good. */
+    readonly onUnproven: (refusal: Refusal) => void;
     readonly onFault: (error: unknown) => void;
   }) {
     this.#verifier = verifier;
     this.#onRefused = onRefused;
+    this.#onUnproven = onUnproven;
     this.#onFault = onFault;
   }
 
@@ -42,23 +49,32 @@ export class HttpReceiver implements Receiver {
   async start(): Promise<void> {}
   async stop(): Promise<void> {}
 
-  readonly listener = (request: IncomingMessage, response: ServerResponse): void => {
-    this.#handle(request, response).catch((error: unknown) => {
+  /** @param proven is called once it is known to be Slack's */
+  readonly listener = (request: IncomingMessage, response: ServerResponse, proven: () => void = () => {}): void => {
+    this.#handle(request, response, proven).catch((error: unknown) => {
       this.#onFault(error);
       answer(response, 500, { error: 'internal' });
     });
   };
 
-  async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async #handle(request: IncomingMessage, response: ServerResponse, proven: () => void): Promise<void> {
     if (request.method !== 'POST') return answer(response, 405, { error: 'method_not_allowed' });
-    const rawBody = await readBody(request);
-    if (rawBody === undefined) return this.#refuse(response, 413, { reason: 'malformed', detail: 'the body is too large' });
-    const refusal = this.#verifier.refusal({
-      rawBody,
+    const head = {
       signature: oneHeader(request, 'x-slack-signature'),
       timestamp: oneHeader(request, 'x-slack-request-timestamp'),
-    });
-    if (refusal !== undefined) return this.#refuse(response, 401, refusal);
+    };
+    const foreign = this.#verifier.refusalByHead(head);
+    if (foreign !== undefined) return this.#turnAway(response, 401, foreign);
+    const body = await this.#bodies.read(request);
+    if (!body.ok)
+      return this.#turnAway(response, body.status, { reason: 'malformed', detail: 'the body is too large, or was cut' });
+    const refusal = this.#verifier.refusal({ ...head, rawBody: body.bytes });
+    if (refusal !== undefined) return this.#turnAway(response, 401, refusal);
+    proven();
+    await this.#take(body.bytes, request, response);
+  }
+
+  async #take(rawBody: Buffer, request: IncomingMessage, response: ServerResponse): Promise<void> {
     const body = parsed(rawBody, request.headers['content-type'] ?? '');
     if (body === undefined) return this.#refuse(response, 400, { reason: 'malformed', detail: 'the body cannot be read' });
     if (body.ssl_check !== undefined) return answer(response, 200);
@@ -71,6 +87,13 @@ export class HttpReceiver implements Receiver {
     });
   }
 
+  #turnAway(response: ServerResponse, status: number, refusal: Refusal): void {
+    this.#onUnproven(refusal);
+    // What was not read is not waited for either.
+    if (!response.headersSent) response.setHeader('connection', 'close');
+    answer(response, status, { error: refusal.reason, message: refusalAnswers[refusal.reason] });
+  }
+
   #refuse(response: ServerResponse, status: number, refusal: Refusal): void {
     this.#onRefused(refusal);
     answer(response, status, { error: refusal.reason, message: refusalAnswers[refusal.reason] });
@@ -81,18 +104,6 @@ export class HttpReceiver implements Receiver {
 function oneHeader(request: IncomingMessage, name: string): string | undefined {
   const values = request.headersDistinct[name];
   return values?.length === 1 ? values[0] : undefined;
-}
-
-async function readBody(request: IncomingMessage): Promise<Buffer | undefined> {
-  const parts: Buffer[] = [];
-  let size = 0;
-  for await (const part of request) {
-    const bytes = Buffer.from(part);
-    size += bytes.length;
-    if (size > bodyLimit) return undefined;
-    parts.push(bytes);
-  }
-  return Buffer.concat(parts);
 }
 
 /** Interactions come as a form with one field `payload`, slash commands as a form, events as JSON. */

@@ -33,10 +33,17 @@ export class RequestVerifier {
     this.#remembered = remembered;
   }
 
-  /** Nothing when the request is Slack's, new and of now. */
-  refusal({ rawBody, signature, timestamp }: SignedRequest): Refusal | undefined {
+  /** What can be told before the body is read: whoever sends none of Slack's headers is not waited for. */
+  refusalByHead({ signature, timestamp }: Omit<SignedRequest, 'rawBody'>): Refusal | undefined {
     if (signature === undefined || timestamp === undefined) return { reason: 'unsigned', detail: 'signature or time is missing' };
     if (!/^\d{1,12}$/.test(timestamp)) return { reason: 'unsigned', detail: 'the time is not a number' };
+    return undefined;
+  }
+
+  /** Nothing when the request is Slack's, new and of now. */
+  refusal({ rawBody, signature, timestamp }: SignedRequest): Refusal | undefined {
+    const foreign = this.refusalByHead({ signature, timestamp });
+    if (foreign !== undefined || signature === undefined || timestamp === undefined) return foreign;
     const base = Buffer.concat([Buffer.from(`v0:${timestamp}:`), rawBody]);
     if (!this.#secrets.some((secret) => matches({ secret, base, signature }))) {
       return { reason: 'bad_signature', detail: 'no signing secret fits' };

@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { FirebreakError } from '../../core/errors.ts';
+import { GuardedConnections } from '../guarded-connections.ts';
 import { makeOwnCertificate } from './own-certificate.ts';
 
 /** Where senders without any credential of ours bring one stream each. */
@@ -48,8 +49,8 @@ interface Upload {
   readonly response: ServerResponse;
 }
 
-/** A held request is cheap, but not free: one for each step that is at work, and some for who tries. */
-const mostConnections = 64;
+/** A held request is cheap, but not free: some for who tries, and one for each step that is at work, which no stranger takes. */
+const limits = { strangers: 64, strangersOfOne: 16, known: 64, strangerIdleMs: 5_000 };
 const idBytes = 16;
 /** What may wait here of one upload: the sender goes on while that is sealed which came before. */
 const waitingBytes = 256 * 1024;
@@ -82,7 +83,7 @@ export async function openUploadDoor(options: {
     else if (request.method !== 'PUT') refuse(405);
     else
       one.take({ request, response }).then(
-        (status) => status !== undefined && refuse(status),
+        (status) => (status === undefined ? connections.prove(request) : refuse(status)),
         () => refuse(404),
       );
   };
@@ -99,7 +100,7 @@ export async function openUploadDoor(options: {
     connectionsCheckingInterval: 1_000,
     maxHeaderSize: 4_096,
   });
-  server.maxConnections = mostConnections;
+  const connections = new GuardedConnections(server, limits);
   server.on('request', serve);
   server.on('checkContinue', serve);
   await new Promise<void>((resolve, reject) => {

@@ -56,7 +56,7 @@ export const configSchema = z.strictObject({
   audit: section.audit.meta({ description: 'The records and their notary.' }),
   status: section.status.exactOptional().meta({
     description:
-      'An HTTP server of each process that reaches the cluster: `/healthz`, `/readyz`, which names the rights that are missing, and `/metrics`. Absent: none.',
+      'An HTTP server of each process: `/healthz`, `/readyz`, which names the rights that are missing, and `/metrics`. Absent: none.',
     examples: [{ listen: { host: '0.0.0.0' } }],
   }),
   log: section.log.meta({ description: 'The log on standard error.' }),

@@ -60,15 +60,15 @@ export async function startService({
     logFile: join(settings.folder, 'firebreak.log'),
   });
   const ready = async (): Promise<boolean> =>
-    (await answers(`${settings.intakeUrl}/readyz`)) && (await answers(`${settings.deskUrl}/readyz`));
+    (await answers(`${settings.intakeUrl}/readyz`)) && (await answers(settings.deskUrl, 404));
   await waitUntilReady({ server, ready, timeoutMs: readyWithinMs });
   return server;
 }
 
-async function answers(url: string): Promise<boolean> {
+async function answers(url: string, status = 200): Promise<boolean> {
   const response = await fetch(url, { signal: AbortSignal.timeout(2_000) }).catch(() => undefined);
   await response?.body?.cancel();
-  return response?.status === 200;
+  return response?.status === status;
 }
 
 /** Memory of a process that is in RAM, in bytes; undefined when it is gone. */

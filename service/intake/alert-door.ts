@@ -5,6 +5,7 @@ import { cloudEvents, sensors } from '../../integrations/sensors/index.ts';
 import { unpackBody } from './body.ts';
 import { cloudEventAttributes, cloudEventMode } from './cloud-event.ts';
 import type { Admission, Gate } from './gate.ts';
+import type { Listener } from './listener.ts';
 import type { IntakeLog } from './log.ts';
 import type { IntakeMetrics } from './metrics.ts';
 import { largestBody } from './parse.ts';
@@ -14,6 +15,7 @@ import { readBody } from './request-body.ts';
 export interface AlertDoorOptions {
   readonly receiver: Receiver;
   readonly gate: Gate;
+  readonly listener: Pick<Listener, 'connections'>;
   readonly metrics: IntakeMetrics;
   /** Whether it answers only what it has begun. */
   readonly stopping: () => boolean;
@@ -31,7 +33,8 @@ export const retryAfterSeconds = 5;
  * The addresses of alerts, on Node's own server: what a framework does for each request was a fifth of what an alert costs, where senders
  * send one a request. Nothing that was sent, and no address with a token in it, is ever logged.
  */
-export function createAlertDoor({ receiver, gate, metrics, stopping, log }: AlertDoorOptions): AlertDoor {
+export function createAlertDoor({ receiver, gate, listener, metrics, stopping, log }: AlertDoorOptions): AlertDoor {
+  const { connections } = listener;
   const take = async (request: IncomingMessage, response: ServerResponse, call: Call): Promise<void> => {
     const { admission, sensor, bytes } = call;
     const { headers } = request;
@@ -40,6 +43,7 @@ export function createAlertDoor({ receiver, gate, metrics, stopping, log }: Aler
       metrics.refused('unauthorized');
       return refuse(response, signed.reason);
     }
+    if (signed !== undefined) connections.prove(request);
     const from = admission.kind === 'sender' ? admission.sender : gate.senders.of(signed?.name ?? '');
     const encoding = headers['content-encoding'];
     const unpacked =
@@ -77,6 +81,7 @@ export function createAlertDoor({ receiver, gate, metrics, stopping, log }: Aler
       refuse(response, admission.reason);
       return true;
     }
+    if (admission.kind === 'sender') connections.prove(request);
     if (admission.kind === 'sender' && admission.sender.bucket.isEmpty) {
       metrics.refused('rate_limit');
       const again = { 'retry-after': String(admission.sender.bucket.retryAfterSeconds) };

@@ -3,6 +3,7 @@ import { createServer as createHttp, type Server } from 'node:http';
 import { createServer as createHttps } from 'node:https';
 import { createSecureContext, type SecureContextOptions } from 'node:tls';
 import { FirebreakError } from '../../core/errors.ts';
+import { GuardedConnections, serverLimits } from '../../integrations/guarded-connections.ts';
 import type { IntakeLog } from './log.ts';
 
 export interface TlsFiles {
@@ -17,34 +18,24 @@ export interface TlsFiles {
   readonly lookEveryMs?: number | undefined;
 }
 
-/** Go's clients keep idle connections for 90 s: whoever closes earlier races with their next alert. */
-const keepAliveMs = 95_000;
-const limits = {
-  /** A request line and all headers; a secret path and a token fit many times. */
-  maxHeaderSize: 8_192,
-  headersTimeout: 10_000,
-  requestTimeout: 30_000,
-  keepAliveTimeout: keepAliveMs,
-  connectionsCheckingInterval: 2_000,
-} as const;
 const mostHeaders = 64;
-const mostConnections = 2_000;
 
 /** The listening server, with bounds that make slow and greedy clients cheap; over TLS when there are files for it. */
 export interface Listener {
   readonly server: Server;
+  readonly connections: GuardedConnections;
   /** Ends the watch over the certificate's files. */
   stop(): void;
 }
 
 /** @throws FB_ERR_CONFIG_INVALID when the certificate's files cannot be used */
 export function createListener({ tls, log }: { readonly tls?: TlsFiles | undefined; readonly log: IntakeLog }): Listener {
-  if (tls === undefined) return { server: bounded(createHttp(limits)), stop: () => {} };
+  if (tls === undefined) return { ...guarded(createHttp(serverLimits)), stop: () => {} };
   const first = read(tls);
   const server = createHttps({
-    ...limits,
+    ...serverLimits,
     ...first.context,
-    handshakeTimeout: 10_000,
+    handshakeTimeout: 5_000,
     minVersion: 'TLSv1.2',
     requestCert: tls.clientCaFile !== undefined,
     // Without a certificate a sender still has its token, unless the configuration asks for one.
@@ -63,13 +54,12 @@ export function createListener({ tls, log }: { readonly tls?: TlsFiles | undefin
       log.error({}, 'the TLS certificate cannot be read: the one before stays in use');
     }
   }, tls.lookEveryMs ?? 5_000).unref();
-  return { server: bounded(server), stop: () => clearInterval(look) };
+  return { ...guarded(server), stop: () => clearInterval(look) };
 }
 
-function bounded(server: Server): Server {
+function guarded(server: Server): Pick<Listener, 'server' | 'connections'> {
   server.maxHeadersCount = mostHeaders;
-  server.maxConnections = mostConnections;
-  return server;
+  return { server, connections: new GuardedConnections(server) };
 }
 
 function read({ certFile, keyFile, clientCaFile }: TlsFiles): { readonly text: string; readonly context: SecureContextOptions } {

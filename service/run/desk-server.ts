@@ -1,17 +1,16 @@
 import type { Server } from 'node:http';
 import type { SlackDesk } from '../../integrations/slack/desk.ts';
 import { type InboundTickets, inboundPrefix } from './inbound-tickets.ts';
-import { answerMetrics, answerOf, listenAt, type Metrics } from './plain-door.ts';
+import { answerOf, listenAt } from './plain-door.ts';
 import type { SignInPages } from './sign-in-pages.ts';
 
-/** The desk's one door for HTTP. */
+/** The desk's door for what comes from outside: Slack, people's browsers, ticket systems. What it says of itself is at another one. */
 export function listenAtDesk({
   host,
   port,
   slack,
   signIn,
   inbound,
-  metrics,
 }: {
   readonly host: string;
   readonly port: number;
@@ -20,16 +19,12 @@ export function listenAtDesk({
   readonly signIn: SignInPages | undefined;
   /** Where a ticket system may tell us something. */
   readonly inbound: InboundTickets | undefined;
-  readonly metrics: Metrics;
 }): Promise<Server> {
-  return listenAt({ host, port }, (request, response) => {
+  return listenAt({ host, port }, (request, response, proven) => {
     const path = (request.url ?? '').split('?')[0] ?? '';
-    const answer = answerOf(response);
-    if (slack?.listener && path.startsWith('/slack/')) return slack.listener(request, response);
+    if (slack?.listener && path.startsWith('/slack/')) return slack.listener(request, response, proven);
     if (signIn && path.startsWith('/sign-in/')) return signIn.handle(request, response);
-    if (inbound && path.startsWith(inboundPrefix)) return inbound.handle(request, response);
-    if (path === '/metrics') return void answerMetrics(answer, metrics, 'The records cannot be read now.\n');
-    if (path === '/healthz' || path === '/readyz') return answer(200, 'ok\n');
-    answer(404, 'The desk answers at /slack/events, /sign-in, /inbound, /metrics, /healthz and /readyz.\n');
+    if (inbound && path.startsWith(inboundPrefix)) return inbound.handle(request, response, proven);
+    answerOf(response)(404, 'The desk answers at /slack/events, /sign-in and /inbound.\n');
   });
 }

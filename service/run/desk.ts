@@ -40,6 +40,8 @@ import { readPublicKeys } from './keys.ts';
 import { type Logger, reasonOf } from './log.ts';
 import { startNotary } from './notary.ts';
 import { bothDuties, createDuty } from './on-call.ts';
+import type { Metrics } from './plain-door.ts';
+import { RefusalCounts } from './refusal-counts.ts';
 import { askingOf, noCensus, rulesOf } from './rules.ts';
 import { createSlack } from './slack.ts';
 import { createThreadOf } from './thread-of.ts';
@@ -59,6 +61,8 @@ export interface DeskParts {
 
 export interface RunningDesk {
   readonly url: string;
+  /** How people decide, in numbers. */
+  readonly metrics: Metrics;
   /** What incidents ask of the desk. */
   createWorker(base: WorkerBase): Promise<Worker>;
   stop(): Promise<void>;
@@ -88,9 +92,15 @@ export async function startDesk(parts: DeskParts): Promise<RunningDesk> {
     log: (problem) => log.error(problem),
   });
   const metrics = createDeskMetrics({ store, roster: config.roster });
+  const refusals = new RefusalCounts({
+    tell: (refused) => {
+      log.warn({ ...refused }, 'strangers were refused at the desk');
+      void journal.record({ kind: 'door.refused', actor: 'desk', body: { ...refused } });
+    },
+  });
   const duty = bothDuties(createDuty({ config, secrets, log }), createUserGroupDuty({ config, secrets, log }));
   const beliefs = await beliefsOf(config, log);
-  const slack = await createSlack({ parts, database, store, journal, trust, duty, beliefs });
+  const slack = await createSlack({ parts, database, store, journal, trust, refusals, duty, beliefs });
   const deskActivities = deskContainsFirst(
     createDeskActivities({
       audit: store,
@@ -148,9 +158,8 @@ export async function startDesk(parts: DeskParts): Promise<RunningDesk> {
               systems: inboundSystems,
               mailbox,
               nudge: nudgeThrough(parts.client),
-              refused: (facts) => log.warn(facts, 'a ticket system’s event was refused'),
+              refused: ({ system, reason }) => refusals.count(`inbound/${system}`, reason),
             }),
-      metrics,
     }),
   );
   await slack?.desk.open();
@@ -158,6 +167,7 @@ export async function startDesk(parts: DeskParts): Promise<RunningDesk> {
   const port = typeof address === 'object' && address ? address.port : config.desk.listen.port;
   return {
     url: `http://${config.desk.listen.host}:${port}`,
+    metrics,
     createWorker: (base) =>
       createActivityWorker({
         ...base,
@@ -176,6 +186,7 @@ export async function startDesk(parts: DeskParts): Promise<RunningDesk> {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
       await notary.stop();
+      refusals.flush();
       await journal.flush();
       await database.close();
     },

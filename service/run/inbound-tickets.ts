@@ -4,17 +4,18 @@ import type { Client } from '@temporalio/client';
 import { WorkflowNotFoundError } from '@temporalio/client';
 import { type IncidentRef, incidentNames } from '../../core/incident.ts';
 import type { InboundSystem, TicketMailbox } from '../../core/ticket-news.ts';
-import { bodyWithin } from '../intake/request-body.ts';
+import { UnprovenBodies } from '../../integrations/unproven-bodies.ts';
 
 export const inboundPrefix = '/inbound/';
 
 const largestBody = 256 * 1024;
 const nudgeWithinMs = 3_000;
-/** Bodies that are read at a time: nobody has proven anything yet. */
-const atOnce = 16;
+/** Bodies that are held at a time: nobody has proven anything yet. */
+const inAll = 16 * largestBody;
 
 export interface InboundTickets {
-  handle(request: IncomingMessage, response: ServerResponse): void;
+  /** @param proven is called once its signature was found good */
+  handle(request: IncomingMessage, response: ServerResponse, proven?: () => void): void;
 }
 
 /**
@@ -32,15 +33,15 @@ export function createInboundTickets(options: {
   readonly readWithinMs?: number;
 }): InboundTickets {
   const { systems, mailbox, nudge, refused, now = Date.now, readWithinMs = 10_000 } = options;
-  let reading = 0;
+  const bodies = new UnprovenBodies({ atMost: largestBody, inAll, withinMs: readWithinMs });
 
-  const answerTo = async (request: IncomingMessage): Promise<number> => {
+  const answerTo = async (request: IncomingMessage, proven: () => void): Promise<number> => {
     const name = (request.url ?? '').split('?')[0]?.slice(inboundPrefix.length);
     const system = systems.find((one) => one.name === name);
     if (!system) return 404;
     if (request.method !== 'POST') return 405;
     // The bytes as they were sent: signatures are over them.
-    const whole = await bodyWithin(request, { atMost: largestBody, withinMs: readWithinMs });
+    const whole = await bodies.read(request);
     if (!whole.ok) return whole.status;
     const body = whole.bytes;
     const header = (key: string): string | undefined => {
@@ -52,6 +53,7 @@ export function createInboundTickets(options: {
       refused({ system: system.name, reason: read.reason });
       return 401;
     }
+    proven();
     const sent = createHash('sha256').update(`${system.name}\n`).update(body).digest('hex');
     for (const [index, event] of read.events.entries()) {
       const incident = await mailbox.put(system.name, `${sent}/${index}`, event);
@@ -61,20 +63,15 @@ export function createInboundTickets(options: {
   };
 
   return {
-    handle: (request, response) => {
+    handle: (request, response, proven = () => {}) => {
       const answer = (status: number): void => {
         // What was not read is not waited for either.
         if (status >= 400) response.setHeader('connection', 'close');
         response.writeHead(status).end();
       };
-      if (reading >= atOnce) return answer(503);
-      reading += 1;
-      void answerTo(request)
+      void answerTo(request, proven)
         .catch(() => 503)
-        .then(answer)
-        .finally(() => {
-          reading -= 1;
-        });
+        .then(answer);
     },
   };
 }

@@ -1,4 +1,5 @@
-import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { GuardedConnections, serverLimits } from '../../integrations/guarded-connections.ts';
 
 /** A process's numbers, as Prometheus reads them. */
 export interface Metrics {
@@ -23,9 +24,14 @@ export async function answerMetrics(answer: Answer, metrics: Metrics, otherwise:
   );
 }
 
-/** Resolves when it listens; rejects where it cannot. */
-export function listenAt(at: { readonly host: string; readonly port: number }, listener: RequestListener): Promise<Server> {
-  const server = createServer(listener);
+/** @param proven is called when the request has shown whose it is: its connection is kept then */
+export type DoorListener = (request: IncomingMessage, response: ServerResponse, proven: () => void) => void;
+
+/** Resolves when it listens, with bounds on what strangers may hold of it; rejects where it cannot. */
+export function listenAt(at: { readonly host: string; readonly port: number }, listener: DoorListener): Promise<Server> {
+  const server = createServer(serverLimits);
+  const connections = new GuardedConnections(server);
+  server.on('request', (request, response) => listener(request, response, () => connections.prove(request)));
   return new Promise((resolve, reject) => {
     server.once('error', reject);
     server.listen(at.port, at.host, () => resolve(server));

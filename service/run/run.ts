@@ -93,10 +93,8 @@ export async function startFirebreak(options: RunOptions): Promise<RunningFirebr
   rights?.start(stopping.signal);
   let isAtWork = false;
   const at = config.status?.listen;
-  const status =
-    rights &&
-    at &&
-    (await listening('status.listen', at, () => listenForStatus({ ...at, rights, refused, isAtWork: () => isAtWork })));
+  const told = { rights, refused, isAtWork: () => isAtWork, metrics: desk?.metrics };
+  const status = at && (await listening('status.listen', at, () => listenForStatus({ ...at, ...told })));
   if (has('cell') || has('forensics')) {
     void sweepEvidence({ store: await openEvidenceStore({ config, secrets }), log, signal: stopping.signal });
     void renewVaultToken({ config, secrets, log, signal: stopping.signal });

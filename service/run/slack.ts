@@ -14,6 +14,7 @@ import type { DeskParts } from './desk.ts';
 import { createIncidentOrders } from './incident-orders.ts';
 import type { Journal } from './journal.ts';
 import type { OutsideDuty } from './on-call.ts';
+import type { RefusalCounts } from './refusal-counts.ts';
 import { createRestraintOrders } from './restraint-orders.ts';
 import type { SignInPages } from './sign-in-pages.ts';
 import { createSignIns, type SignIns } from './sign-ins-desk.ts';
@@ -35,10 +36,11 @@ export async function createSlack(options: {
   readonly store: AuditStore;
   readonly journal: Journal;
   readonly trust: Trust;
+  readonly refusals: RefusalCounts;
   readonly duty: OutsideDuty | undefined;
   readonly beliefs: CardBeliefs;
 }): Promise<DeskSlack | undefined> {
-  const { parts, database, store, journal, trust, duty, beliefs } = options;
+  const { parts, database, store, journal, trust, refusals, duty, beliefs } = options;
   const { config, secrets, client, log } = parts;
   if (!config.slack || !secrets.slack) return undefined;
   const signer = await openSigner({ file: config.desk.voteKeyFile });
@@ -137,6 +139,7 @@ export async function createSlack(options: {
       const answer = incidents.draft(slackUser, message);
       return 'text' in answer ? { mrkdwn: answer.text } : answer;
     },
+    onUnproven: ({ reason }) => refusals.count('slack', reason),
     onRefused: ({ reason, slackUser, buttonId, detail }) =>
       journal.record({
         kind: 'click.refused',

@@ -2,13 +2,14 @@ import type { Server } from 'node:http';
 import { Gauge, Registry } from 'prom-client';
 import { gaugeMissingRights, lacking } from '../rbac/missing-report.ts';
 import { countUnhandled } from './last-net.ts';
-import { answerMetrics, answerOf, listenAt } from './plain-door.ts';
+import { answerMetrics, answerOf, listenAt, type Metrics } from './plain-door.ts';
 import type { RightsWatch } from './rights-watch.ts';
 import type { RefusedCalls } from './speakers.ts';
 
 /** Why the pools of this process cannot do all that they are there for; undefined when they can. */
-function whyNotReady(rights: RightsWatch, isAtWork: boolean): string | undefined {
+function whyNotReady(rights: RightsWatch | undefined, isAtWork: boolean): string | undefined {
   if (!isAtWork) return 'not at work: waiting for Temporal';
+  if (rights === undefined) return undefined;
   const missing = rights.missing();
   const unknown = rights.pools.filter((pool) => !missing.has(pool));
   if (unknown.length > 0) return `the API server has not said yet which rights there are: ${unknown.join(', ')}`;
@@ -17,17 +18,20 @@ function whyNotReady(rights: RightsWatch, isAtWork: boolean): string | undefined
 }
 
 /**
- * Says of a process that reaches the cluster whether it can do its work, for probes and for Prometheus: pools have no other door. Whether
- * alerts are taken is the intake's to say, which takes them without rights, too.
+ * Says of a process whether it can do its work, for probes and for Prometheus: pools have no other door, and the desk's other one is for whoever
+ * comes from outside. Whether alerts are taken is the intake's to say, which takes them without rights, too.
  */
 export function listenForStatus(options: {
   readonly host: string;
   readonly port: number;
-  readonly rights: RightsWatch;
+  /** Of a process that reaches the cluster. */
+  readonly rights: RightsWatch | undefined;
   readonly refused: RefusedCalls;
   readonly isAtWork: () => boolean;
+  /** What else this process has to say in numbers. */
+  readonly metrics?: Metrics | undefined;
 }): Promise<Server> {
-  const { host, port, rights, refused, isAtWork } = options;
+  const { host, port, rights, refused, isAtWork, metrics: more } = options;
   const registry = new Registry();
   const registers = [registry];
   new Gauge({
@@ -47,9 +51,12 @@ export function listenForStatus(options: {
       for (const { activity, why, times } of refused.all()) this.set({ activity, why }, times);
     },
   });
-  gaugeMissingRights(() => rights.missing(), registers);
+  if (rights) gaugeMissingRights(() => rights.missing(), registers);
   countUnhandled(registers);
-  const metrics = { contentType: registry.contentType, text: () => registry.metrics() };
+  const metrics = {
+    contentType: registry.contentType,
+    text: async () => (await Promise.all([registry.metrics(), more?.text() ?? ''])).join(''),
+  };
   return listenAt({ host, port }, (request, response) => {
     const path = (request.url ?? '').split('?')[0];
     const answer = answerOf(response);
@@ -59,7 +66,7 @@ export function listenForStatus(options: {
     const reason = whyNotReady(rights, isAtWork());
     const said = {
       ...(reason === undefined ? { status: 'ready' } : { status: 'not ready', reason }),
-      ...lacking(rights.missing()),
+      ...(rights && lacking(rights.missing())),
     };
     answer(reason === undefined ? 200 : 503, `${JSON.stringify(said)}\n`, 'application/json; charset=utf-8');
   });

@@ -329,6 +329,9 @@ export async function startRig(options: Partial<SlackDeskOptions> = {}, scopes?:
     onRefused: (refusal) => {
       refusals.push(refusal);
     },
+    onUnproven: (refusal) => {
+      refusals.push(refusal);
+    },
     log: (message, facts) => logs.push(JSON.stringify({ message, ...facts })),
     ...options,
   };

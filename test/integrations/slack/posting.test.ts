@@ -79,6 +79,7 @@ describe('the card', () => {
       onClick: async () => ({ text: '' }),
       onSignIn: async () => ({ text: '' }),
       onRefused: () => {},
+      onUnproven: () => {},
       log: () => {},
     });
     await desk.postQuestion({ card: questionCard(), groups: ['oncall'], requester: 'x' });

@@ -289,6 +289,21 @@ describe('the limit of a sender', () => {
 });
 
 describe('what costs a stranger nothing', () => {
+  test('hundreds of connections without a word keep no sender out, and are closed', async () => {
+    const { intake, post } = await door(new FakeIncidentGateway());
+    const port = Number(new URL(intake.url).port);
+    const sockets = Array.from({ length: 400 }, () =>
+      connect(port, '127.0.0.1')
+        .on('error', () => undefined)
+        .resume(),
+    );
+    const openOnes = (): number => sockets.filter(({ destroyed }) => !destroyed).length;
+    await until(() => openOnes() <= 100);
+    expect((await post(event())).json).toMatchObject({ accepted: 1 });
+    await until(() => openOnes() === 0);
+    expect((await post(event())).json).toMatchObject({ accepted: 1 });
+  });
+
   test('a slow head is ended, and a head that is too long is refused', async () => {
     const { intake } = await door(new FakeIncidentGateway());
     const port = Number(new URL(intake.url).port);

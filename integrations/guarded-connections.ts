@@ -1,0 +1,170 @@
+import type { Server as HttpServer, IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+
+export interface ConnectionLimits {
+  /** Connections over which nobody has proven yet who they are. */
+  readonly strangers: number;
+  /** Of these, from one address. */
+  readonly strangersOfOne: number;
+  /** Connections over which somebody has. */
+  readonly known: number;
+  /** Milliseconds that a stranger's connection may be without a request, from its beginning on and between two. */
+  readonly strangerIdleMs: number;
+}
+
+/** For a door with hundreds of known senders. */
+export const usualLimits: ConnectionLimits = { strangers: 1_000, strangersOfOne: 100, known: 4_000, strangerIdleMs: 8_000 };
+
+/** What a server that strangers reach bears with. Go's clients keep idle connections for 90 s: whoever closes earlier races with their next request. */
+export const serverLimits = {
+  /** A request line and all headers; a secret path and a token fit many times. */
+  maxHeaderSize: 8_192,
+  headersTimeout: 5_000,
+  requestTimeout: 30_000,
+  keepAliveTimeout: 95_000,
+  connectionsCheckingInterval: 1_000,
+} as const;
+
+interface Connection {
+  readonly socket: Socket;
+  readonly address: string;
+  isKnown: boolean;
+  requests: number;
+  /** When it was opened, or when its last answer ended. */
+  quietSince: number;
+}
+
+const lookEveryMs = 1_000;
+
+/**
+ * The connections of a door that strangers reach. A new one is always taken: where there are too many, the one of a stranger goes that was
+ * quiet longest, of the address that has most. So whoever only holds connections open closes the door to nobody, and who is known stays.
+ */
+export class GuardedConnections {
+  readonly #limits: ConnectionLimits;
+  readonly #now: () => number;
+  readonly #all = new Map<string, Connection>();
+  /** The ones of strangers by address; the oldest first. */
+  readonly #strangers = new Map<string, Set<Connection>>();
+  #strangerCount = 0;
+
+  constructor(
+    server: HttpServer,
+    { now = () => performance.now(), ...limits }: Partial<ConnectionLimits> & { now?: () => number } = {},
+  ) {
+    this.#limits = { ...usualLimits, ...limits };
+    this.#now = now;
+    // Over TLS this is the connection below it: it counts from the first byte of the handshake on.
+    server.on('connection', (socket: Socket) => this.#open(socket));
+    server.on('request', (request, response) => this.#began(request, response));
+    server.on('checkContinue', (request, response) => this.#began(request, response));
+    const looking = setInterval(() => this.#closeIdle(), lookEveryMs).unref();
+    server.once('close', () => clearInterval(looking));
+  }
+
+  /** Whoever sent this request has proven who they are: their connection is kept. */
+  prove(request: IncomingMessage): void {
+    const found = this.#all.get(keyOf(request.socket));
+    if (found === undefined || found.isKnown) return;
+    this.#forgetStranger(found);
+    found.isKnown = true;
+    if (this.#all.size - this.#strangerCount <= this.#limits.known) return;
+    const known = [...this.#all.values()].filter(({ isKnown }) => isKnown);
+    const most = mostOf(Map.groupBy(known, ({ address }) => address));
+    quietest(most ?? [])?.socket.destroy();
+  }
+
+  get counts(): { readonly strangers: number; readonly known: number } {
+    return { strangers: this.#strangerCount, known: this.#all.size - this.#strangerCount };
+  }
+
+  #open(socket: Socket): void {
+    const connection = { socket, address: addressOf(socket), isKnown: false, requests: 0, quietSince: this.#now() };
+    const key = keyOf(socket);
+    this.#all.set(key, connection);
+    const own = this.#strangers.get(connection.address) ?? new Set();
+    this.#strangers.set(connection.address, own.add(connection));
+    this.#strangerCount += 1;
+    socket.once('close', () => {
+      if (this.#all.get(key) === connection) this.#all.delete(key);
+      if (!connection.isKnown) this.#forgetStranger(connection);
+    });
+    if (own.size > this.#limits.strangersOfOne) this.#drop(own);
+    else if (this.#strangerCount > this.#limits.strangers) this.#drop(mostOf(this.#strangers) ?? own);
+  }
+
+  #began(request: IncomingMessage, response: ServerResponse): void {
+    const found = this.#all.get(keyOf(request.socket));
+    if (found === undefined) return;
+    found.requests += 1;
+    response.once('close', () => {
+      found.requests -= 1;
+      found.quietSince = this.#now();
+    });
+  }
+
+  #drop(of: Iterable<Connection>): void {
+    const one = quietest(of);
+    if (one === undefined) return;
+    this.#forgetStranger(one);
+    one.socket.destroy();
+  }
+
+  #forgetStranger(connection: Connection): void {
+    const own = this.#strangers.get(connection.address);
+    if (own?.delete(connection) !== true) return;
+    this.#strangerCount -= 1;
+    if (own.size === 0) this.#strangers.delete(connection.address);
+  }
+
+  #closeIdle(): void {
+    const before = this.#now() - this.#limits.strangerIdleMs;
+    for (const own of this.#strangers.values()) {
+      for (const { socket, requests, quietSince } of own) if (requests === 0 && quietSince < before) socket.destroy();
+    }
+  }
+}
+
+/** The one without a request before any that has one; of these the one that was quiet longest. */
+function quietest(of: Iterable<Connection>): Connection | undefined {
+  let found: Connection | undefined;
+  for (const one of of) {
+    if (found === undefined || isQuieter(one, found)) found = one;
+  }
+  return found;
+}
+
+function isQuieter(one: Connection, other: Connection): boolean {
+  const [busy, otherBusy] = [one.requests > 0, other.requests > 0];
+  return busy === otherBusy ? one.quietSince < other.quietSince : otherBusy;
+}
+
+interface Sized {
+  readonly size?: number;
+  readonly length?: number;
+}
+
+function mostOf<Group extends Sized>(groups: ReadonlyMap<string, Group>): Group | undefined {
+  let most: Group | undefined;
+  for (const group of groups.values()) if (most === undefined || sizeOf(group) > sizeOf(most)) most = group;
+  return most;
+}
+
+function sizeOf({ size, length }: Sized): number {
+  return size ?? length ?? 0;
+}
+
+/** The same for the connection and for the TLS on it. */
+function keyOf({ remoteAddress, remotePort }: Socket): string {
+  return `${remoteAddress}\n${remotePort}`;
+}
+
+/** Whoever has one IPv6 address mostly has all of its /64. */
+function addressOf({ remoteAddress = '' }: Socket): string {
+  const address = remoteAddress.replace(/^::ffff:(?=\d+\.)/, '');
+  if (!address.includes(':')) return address;
+  const [head = '', tail = ''] = address.split('::');
+  const given = head.split(':').filter((part) => part !== '');
+  const missing = address.includes('::') ? 8 - given.length - tail.split(':').filter((part) => part !== '').length : 0;
+  return [...given, ...Array.from({ length: missing }, () => '0'), ...tail.split(':')].slice(0, 4).join(':');
+}

@@ -1,0 +1,135 @@
+import { once } from 'node:events';
+import { createServer, request as httpRequest, type Server } from 'node:http';
+import { connect, type Socket } from 'node:net';
+import { afterEach, describe, expect, test } from '@jest/globals';
+import { type ConnectionLimits, GuardedConnections } from '../../integrations/guarded-connections.ts';
+import { UnprovenBodies } from '../../integrations/unproven-bodies.ts';
+import { eventually } from '../eventually.ts';
+
+let server: Server;
+let guarded: GuardedConnections;
+const sockets: Socket[] = [];
+
+/** A door that knows whoever says so in its header. */
+async function open(limits: Partial<ConnectionLimits>): Promise<number> {
+  server = createServer({ keepAliveTimeout: 60_000 }, (request, response) => {
+    if (request.headers.authorization === 'known') guarded.prove(request);
+    if (request.url !== '/waits') response.end('ok');
+  });
+  guarded = new GuardedConnections(server, limits);
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  return typeof address === 'object' && address ? address.port : 0;
+}
+
+afterEach(async () => {
+  for (const socket of sockets.splice(0)) socket.destroy();
+  server.closeAllConnections();
+  await new Promise((resolve) => server.close(resolve));
+});
+
+async function stranger(port: number, from = '127.0.0.1'): Promise<Socket> {
+  const socket = connect({ port, host: '127.0.0.1', localAddress: from });
+  sockets.push(socket);
+  socket.on('error', () => undefined).resume();
+  await once(socket, 'connect');
+  return socket;
+}
+
+function ask(socket: Socket, path = '/', authorization = ''): void {
+  socket.write(`GET ${path} HTTP/1.1\r\nHost: x\r\n${authorization && `Authorization: ${authorization}\r\n`}\r\n`);
+}
+
+const openOf = (some: readonly Socket[]): number =>
+  some.filter(({ destroyed, readableEnded }) => !destroyed && !readableEnded).length;
+
+describe('a door that strangers reach', () => {
+  test('is never closed by connections that are only held open', async () => {
+    const port = await open({ strangers: 20, strangersOfOne: 8, known: 4, strangerIdleMs: 60_000 });
+    const held: Socket[] = [];
+    for (let n = 0; n < 60; n += 1) held.push(await stranger(port, `127.0.0.${2 + (n % 6)}`));
+    const answer = await fetch(`http://127.0.0.1:${port}/`);
+    expect(await answer.text()).toBe('ok');
+    await eventually('the rest is closed', () => openOf(held) <= 20);
+    expect(guarded.counts.strangers).toBeLessThanOrEqual(20);
+  });
+
+  test('an address that has many loses its own, and nobody else’s', async () => {
+    const port = await open({ strangers: 100, strangersOfOne: 5, known: 4, strangerIdleMs: 60_000 });
+    const other = await stranger(port, '127.0.0.9');
+    const held: Socket[] = [];
+    for (let n = 0; n < 12; n += 1) held.push(await stranger(port));
+    await eventually('seven of twelve are closed', () => openOf(held) === 5);
+    expect(held.slice(-5).every(({ destroyed }) => !destroyed)).toBe(true);
+    expect(openOf([other])).toBe(1);
+  });
+
+  test('keeps who is known, whatever strangers do, and a stranger who is waiting for an answer before one who is not', async () => {
+    const port = await open({ strangers: 100, strangersOfOne: 4, known: 4, strangerIdleMs: 60_000 });
+    const known = await stranger(port);
+    ask(known, '/', 'known');
+    await eventually('it is known', () => guarded.counts.known === 1);
+    const waiting = await stranger(port);
+    ask(waiting, '/waits');
+    const held: Socket[] = [];
+    for (let n = 0; n < 10; n += 1) held.push(await stranger(port));
+    await eventually('most are closed', () => openOf(held) === 3);
+    expect(openOf([known, waiting])).toBe(2);
+  });
+
+  test('closes a stranger’s connection soon without a request, also after one, and leaves the known one', async () => {
+    const port = await open({ strangerIdleMs: 300 });
+    const [known, silent, asked] = [await stranger(port), await stranger(port), await stranger(port)];
+    ask(known, '/', 'known');
+    ask(asked);
+    await eventually('the strangers’ are closed', () => openOf([silent, asked]) === 0);
+    expect(openOf([known])).toBe(1);
+    ask(known);
+    expect(guarded.counts).toEqual({ strangers: 0, known: 1 });
+  });
+
+  test('of known ones it takes so many, and lets the one go that was quiet longest', async () => {
+    const port = await open({ known: 3, strangerIdleMs: 60_000 });
+    const all: Socket[] = [];
+    for (let n = 1; n <= 5; n += 1) {
+      const socket = await stranger(port);
+      ask(socket, '/', 'known');
+      await eventually('it is known', () => guarded.counts.known >= Math.min(n, 3) && guarded.counts.strangers === 0);
+      all.push(socket);
+    }
+    await eventually('two are closed', () => openOf(all) === 3);
+    expect(openOf(all.slice(-1))).toBe(1);
+  });
+});
+
+describe('bodies of whom nobody knows', () => {
+  test('are bounded together: the one goes that has been coming for the longest', async () => {
+    const bodies = new UnprovenBodies({ atMost: 1_000, inAll: 1_500, withinMs: 60_000 });
+    const port = await open({});
+    const became: string[] = [];
+    server.removeAllListeners('request');
+    let begun = 0;
+    server.on('request', async (request, response) => {
+      request.once('data', () => {
+        begun += 1;
+      });
+      const body = await bodies.read(request);
+      became.push(`${request.url} ${body.ok ? body.bytes.length : body.status}`);
+      response.end();
+    });
+    const send = (path: string) => {
+      const sent = httpRequest({ port, path, method: 'POST' }).on('error', () => undefined);
+      sent.on('response', (response) => response.resume());
+      return sent;
+    };
+    const slow = send('/slow');
+    slow.write('x'.repeat(900));
+    await eventually('its first bytes are there', () => begun === 1);
+    send('/quick').end('x'.repeat(800));
+    await eventually('both are told', () => became.length === 2);
+    expect(became).toEqual(['/slow 400', '/quick 800']);
+    send('/large').end('x'.repeat(1_001));
+    await eventually('it is told', () => became.length === 3);
+    expect(became[2]).toBe('/large 413');
+  });
+});
