@@ -79,8 +79,16 @@ function endOfValues(bytes: Uint8Array): number {
   return 0;
 }
 
+/** Both halves of many lines; what has no line break in it stays whole. */
+export function halvesOf(bytes: Uint8Array): readonly Uint8Array[] {
+  const middle = bytes.length >> 1;
+  const before = bytes.lastIndexOf(newline, middle) + 1;
+  const cut = before > 0 ? before : bytes.indexOf(newline, middle) + 1;
+  return cut > 0 && cut < bytes.length ? [bytes.subarray(0, cut), bytes.subarray(cut)] : [bytes];
+}
+
 /** Of many lines some at a time. */
-export function* inPieces(bytes: Uint8Array): Generator<Uint8Array> {
+function* inPieces(bytes: Uint8Array): Generator<Uint8Array> {
   let start = 0;
   while (start < bytes.length) {
     const last = bytes.lastIndexOf(newline, start + atOnce);

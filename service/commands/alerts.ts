@@ -6,7 +6,7 @@ import { systemErrorCode } from '../../core/system-error.ts';
 import { sensors } from '../../integrations/sensors/index.ts';
 import { loadConfig } from '../config/load.ts';
 import { type Parsed, type ParsedItem, parseAlerts } from '../intake/parse.ts';
-import { bytesOf, inPieces, partsOf } from './alert-file.ts';
+import { bytesOf, halvesOf, partsOf } from './alert-file.ts';
 import { Lines } from './lines.ts';
 import { registerRejectedCommands } from './rejected.ts';
 import { registerStormCommand } from './storm.ts';
@@ -115,15 +115,20 @@ async function printFile({ file, options, severities, lines }: Reading): Promise
     // What a pipe has brought is seen before it brings more.
     await lines.flush();
   };
+  // Short lines may be more than any body has: then some at a time.
+  const printPart = async (part: Uint8Array): Promise<void> => {
+    const parsed = read(part);
+    const pieces = parsed.ok || parsed.status !== 413 ? [] : halvesOf(part);
+    if (pieces.length < 2) await printParsed(parsed);
+    else for (const piece of pieces) await printPart(piece);
+  };
   try {
     for await (const part of partsOf(bytesOf(file), { live: file === '-' })) {
       if (++parts === 1 && part.subarray(0, looksAt).includes(0)) {
         await complain(lines, nameOf(file), 'holds bytes that are no text: not read');
         return false;
       }
-      const whole = read(part);
-      if (whole.ok || whole.status !== 413) await printParsed(whole);
-      else for (const piece of inPieces(part)) await printParsed(read(piece));
+      await printPart(part);
     }
   } catch (error) {
     await complain(lines, nameOf(file), whyUnread(error));

@@ -93,6 +93,14 @@ sensors: { tetragon: { severities: { block-c2: critical } } }
     expect(new Set(alerts.map(({ id }) => id)).size).toBe(25_000);
   });
 
+  test('reads a log of more and shorter lines than any body may have', () => {
+    const event = '{"rule":"r","priority":"Notice","time":"2026-06-01T10:00:00Z","source":"syscall","output":"x"}';
+    const { alerts, stderr } = parse([], `${'a line\n'.repeat(30_000)}${event}\n${'{"no":"alert"}\n'.repeat(30_000)}`);
+    expect(alerts).toHaveLength(1);
+    expect(stderr.split('\n')).toHaveLength(60_001);
+    expect(stderr).toContain('standard input: item 60001: no known sensor');
+  });
+
   test('reads what a log has around the alerts: lines of text, and what kubectl or the runtime puts before each line', () => {
     const event = (at: number): string =>
       `{"rule":"r","priority":"Notice","time":"2026-06-01T10:00:00.00${at}Z","source":"syscall","output":"x"}`;
