@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Client, WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } from '@temporalio/client';
+import { type Client, WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
 import { WorkflowIdConflictPolicy, WorkflowIdReusePolicy } from '@temporalio/common';
 import { type ControlInput, type ControlState, controlNames } from '../../core/control.ts';
+import { FirebreakError } from '../../core/errors.ts';
 import { controlIdOf } from '../../core/suppression.ts';
 import { currentBuild } from '../temporal/versions.ts';
 import type { RestraintBook } from './restraint-book.ts';
@@ -47,8 +48,9 @@ export async function followControl(options: FollowControlOptions): Promise<void
       restraints.update(state);
       down = false;
       asked += 1;
-    } catch (error) {
-      if (error instanceof WorkflowNotFoundError) asked = 0;
+    } catch {
+      // It has gone, or whoever answered for it has: looked after at once, and at each further turn until somebody answers.
+      asked = 0;
       if (!down && !signal.aborted) log.warn({}, 'the control workflow does not answer: the suppressions stay as they were');
       down = true;
     }
@@ -73,10 +75,21 @@ export async function followRestraints(
   }
 }
 
-function stateOf({ client, cluster }: Pick<FollowControlOptions, 'client' | 'cluster'>): Promise<ControlState> {
-  return client.withDeadline(Date.now() + callMs, () =>
+/** No longer than `callMs`: where no worker answers, the connection goes on trying for several times its deadline. */
+async function stateOf({ client, cluster }: Pick<FollowControlOptions, 'client' | 'cluster'>): Promise<ControlState> {
+  const answered = client.withDeadline(Date.now() + callMs, () =>
     client.workflow.getHandle(controlIdOf(cluster)).query<ControlState>(controlNames.stateQuery),
   );
+  const patience = new AbortController();
+  const late = sleep(callMs, undefined, { signal: patience.signal, ref: false }).then(() => {
+    throw new FirebreakError('FB_ERR_UNAVAILABLE', 'the control workflow does not answer');
+  });
+  try {
+    return await Promise.race([answered, late]);
+  } finally {
+    patience.abort();
+    for (const one of [answered, late]) one.catch(() => undefined);
+  }
 }
 
 async function answers(options: FollowControlOptions): Promise<boolean> {

@@ -43,8 +43,10 @@ describe('a head start', () => {
     const other: Workload = { ...workload, pod };
     // Of another image: the same question about the same image would be a second line on the card of the first.
     await service.alert(other, 'binary', { image: 'registry.example/other:1' });
-    const card = await service.cardOf(other);
-    expect(JSON.stringify(card.blocks)).toContain('It was not done at once');
+    await service.cardOf(other);
+    await until('the card with its reason', 60_000, () =>
+      service.cards(other).some(({ blocks }) => JSON.stringify(blocks).includes('It was not done at once')),
+    );
     expect(service.effects.of('contain', podOf(other))).toEqual([]);
     await service.click(other, ana, 'Yes, do it now');
     await service.contained(other, 30_000);
