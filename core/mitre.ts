@@ -35,7 +35,7 @@ const impairsDefenses = /^T(?:1562|168[5-9]|1690)(?:\.|$)/;
 export function mitreIds(tags: readonly string[]): readonly string[] {
   const written = tags.map(idsIn);
   const evasion = written.some((ids) => ids.some((id) => impairsDefenses.test(id))) ? 'TA0112' : 'TA0005';
-  return [...new Set(written.flatMap((ids, at) => (ids.length > 0 ? ids : tacticOf(tags[at] ?? '', evasion))))];
+  return [...new Set(written.flatMap((ids, at) => (ids.length > 0 ? ids : tacticOf(tags[at] ?? '', evasion))))].slice(0, atMost);
 }
 
 // Not within the functions: each time that a pattern is come to there, one more is made.
@@ -43,8 +43,17 @@ const idInTag = /(?<![a-z0-9])(?:t[01]\d{3}(?:\.\d{3})?|ta0\d{3})(?![a-z0-9])/gi
 const tacticTag = /^(?:mitre[_.-]|attack\.)(\w[\w-]*)$/i;
 const none: readonly string[] = [];
 
+/** Longer than any tag, and more than any alert is about: both are the attacker's to choose. */
+const longestTag = 256;
+const atMost = 64;
+
 function idsIn(tag: string): readonly string[] {
-  return tag.match(idInTag)?.map((id) => id.toUpperCase()) ?? none;
+  return (
+    tag
+      .slice(0, longestTag)
+      .match(idInTag)
+      ?.map((id) => id.toUpperCase()) ?? none
+  );
 }
 
 function tacticOf(tag: string, evasion: string): string | readonly string[] {

@@ -1,6 +1,12 @@
 import { expect, test } from '@jest/globals';
 import { mitreIds } from '../../core/mitre.ts';
 
+test('whoever names all of them is heard to a limit', () => {
+  const tag = Array.from({ length: 1_000 }, (_none, number) => `T1${String(number).padStart(3, '0')}`).join(' ');
+  expect(mitreIds([tag]).length).toBeLessThanOrEqual(64);
+  expect(mitreIds(Array.from({ length: 200 }, (_none, number) => `T1${String(number).padStart(3, '0')}`))).toHaveLength(64);
+});
+
 test.each([
   [
     ['T1555', 't1059.004', 'TA0006'],

@@ -47,7 +47,7 @@ function isAboutPod(fields: Fields): boolean {
   for (const key in fields) {
     if (!key.startsWith('ka.req.pod.')) continue;
     const value = fields[key];
-    if (firstKnown(...(Array.isArray(value) ? value : [value])) !== undefined) return true;
+    if (firstKnown(...(Array.isArray(value) ? value.slice(0, 64) : [value])) !== undefined) return true;
   }
   return false;
 }

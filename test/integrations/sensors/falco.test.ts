@@ -172,6 +172,7 @@ describe('whom an alert is about', () => {
       {},
       { 'ka.req.pod.containers.image': null, 'ka.req.pod.host_network': ['<NA>'] },
       { 'ka.target.resource': 'services', 'ka.req.pod.host_network': 'false' },
+      { 'ka.req.pod.containers.image': Array(500_000).fill(null) },
     ]) {
       expect(made(fields)).not.toHaveProperty('pod');
     }
