@@ -18,6 +18,7 @@ const steps = [
     ],
   },
   { name: 'borders between rooms', args: [join(root, 'service', 'dev', 'borders.mjs')] },
+  { name: 'packages by integrity, images by digest', args: [join(root, 'service', 'dev', 'pinned.mjs')] },
   { name: 'types (tsc)', args: [module('typescript', 'bin', 'tsc'), '-p', '.'] },
   {
     name: 'generated RBAC manifests',

@@ -4,7 +4,6 @@ import type { AuditStore } from '../../core/audit-store.ts';
 import { decisionKinds } from '../../core/decision-events.ts';
 import { type DecisionReport, decisionReport } from '../../core/decision-report.ts';
 import type { Roster } from '../../core/roster.ts';
-import { countUnhandled } from './last-net.ts';
 import type { Metrics } from './plain-door.ts';
 
 /** What a desk can find as it writes. */
@@ -47,7 +46,6 @@ export function createDeskMetrics(options: {
     registers: [counted],
   });
   for (const kind of toldKinds) findings.inc({ kind }, 0);
-  countUnhandled([counted]);
 
   const show = ({ byPlaybook, people }: DecisionReport): void => {
     registry.resetMetrics();

@@ -1,0 +1,56 @@
+/** Whether what comes from elsewhere is fixed to its very bytes: packages by integrity, base images by digest. Run alone it checks this tree. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/** Files that say from which images something is built or run. */
+const imageFiles = ['deploy/Dockerfile', 'deploy/forensics/Dockerfile', 'docker-compose.yml'];
+
+/**
+ * Images whose digest is still to be written down: a digest is only worth something when it was read from the registry itself. Where one is
+ * known it goes behind the tag (`name:tag@sha256:…`), and its line here goes. No image may be added.
+ */
+const digestsToCome = [
+  'chrislusf/seaweedfs:3.97',
+  'golang:1.26-bookworm',
+  'node:24.21.0-bookworm-slim',
+  'postgres:17.6',
+  'temporalio/temporal:1.9.1',
+];
+
+/** @param {{ readonly packages?: Readonly<Record<string, Readonly<Record<string, unknown>>>> }} lock */
+export function packageFaults({ packages = {} }) {
+  return Object.entries(packages).flatMap(([place, { link, integrity }]) => {
+    // The first is this package itself.
+    if (place === '' || link === true) return [];
+    return typeof integrity === 'string' && /^sha512-[A-Za-z0-9+/]{86}==$/.test(integrity)
+      ? []
+      : [`${place} has no integrity (sha512)`];
+  });
+}
+
+/** @param {string} text of a Dockerfile or a compose file */
+export function imageFaults(text, toCome = digestsToCome) {
+  const stages = new Set([...text.matchAll(/^FROM\s.*\sAS\s+(\S+)/gim)].map(([, name]) => name));
+  const images = [...text.matchAll(/^\s*(?:FROM|image:)\s+(?:--\S+\s+)*["']?([^\s"']+)/gim)].map(([, image]) => image);
+  const outside = images.filter((image) => image !== 'scratch' && !stages.has(image));
+  return outside
+    .filter((image) => !/@sha256:[0-9a-f]{64}$/.test(image) && !toCome.includes(image))
+    .map((image) => `${image} is not pinned by its digest`);
+}
+
+/** @param {string} root */
+export function pinnedFaults(root) {
+  const read = (path) => readFileSync(join(root, path), 'utf8');
+  const packages = packageFaults(JSON.parse(read('package-lock.json'))).map((fault) => `package-lock.json: ${fault}`);
+  const images = imageFiles.flatMap((file) => imageFaults(read(file)).map((fault) => `${file}: ${fault}`));
+  const all = imageFiles.map(read).join('\n');
+  const gone = digestsToCome.filter((image) => !all.includes(image)).map((image) => `${image} is used nowhere: its line can go`);
+  return [...packages, ...images, ...gone];
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const faults = pinnedFaults(fileURLToPath(new URL('../..', import.meta.url)));
+  for (const fault of faults) process.stderr.write(`${fault}\n`);
+  process.exitCode = faults.length === 0 ? 0 : 1;
+}
