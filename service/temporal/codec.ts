@@ -58,7 +58,7 @@ export function createPayloadCodec({ keys, namespace, signer, trust }: CodecOpti
 /** What a signature is over: no signature for one purpose is ever taken for another. */
 function signedBytes(payload: Payload, namespace: string): Uint8Array {
   const head = `firebreak.message.v1\n${JSON.stringify([namespace, textOf(payload, 'encoding')])}\n`;
-  return Buffer.concat([Buffer.from(head), payload.data ?? new Uint8Array()]);
+  return Buffer.concat([Buffer.from(head), bytesOf(payload)]);
 }
 
 async function signed(payload: Payload, signer: Signer | undefined, namespace: string): Promise<Payload> {
@@ -110,22 +110,19 @@ function received({
 }): Opened {
   if (textOf(payload, 'encoding') !== encoding) return { unreadable: 'not-sealed' };
   let inner: Payload;
+  let from: Sender | null;
   try {
     const sealedFor = textOf(payload, 'encryption-workflow');
     // Sealed without a workflow (the SDK named none): then the namespace is all that it is bound to.
     const workflow = sealedFor === '' ? '' : (context?.workflowId ?? sealedFor);
-    inner = PayloadMessage.decode(box.open(payload.data ?? new Uint8Array(), boundTo(namespace, workflow)));
+    inner = PayloadMessage.decode(box.open(bytesOf(payload), boundTo(namespace, workflow)));
+    const [keyId, signature] = [textOf(inner, 'signer-key-id'), textOf(inner, 'signature')];
+    from = trust.senderOf({ keyId, bytes: signedBytes(inner, namespace), signature }) ?? null;
   } catch {
     return { unreadable: 'unopenable' };
   }
-  const from =
-    trust.senderOf({
-      keyId: textOf(inner, 'signer-key-id'),
-      bytes: signedBytes(inner, namespace),
-      signature: textOf(inner, 'signature'),
-    }) ?? null;
   if (textOf(inner, 'encoding') !== json) return { from };
-  const text = inner.data ?? new Uint8Array();
+  const text = bytesOf(inner);
   // What a trusted process has signed its own converter has written.
   return from || isJson(text) ? { from, json: text } : { unreadable: 'no-json' };
 }
@@ -153,6 +150,11 @@ function asPayload(opened: Opened): Payload {
 
 function boundTo(namespace: string, workflow: string): string {
   return JSON.stringify(['temporal', namespace, workflow]);
+}
+
+/** Of a payload without bytes, the library's default is not always a Uint8Array. */
+function bytesOf({ data }: Payload): Uint8Array {
+  return Buffer.from(data ?? []);
 }
 
 function textOf(payload: Payload, name: string): string {

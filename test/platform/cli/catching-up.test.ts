@@ -10,9 +10,9 @@ import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/wo
 import { incidentNames } from '../../../core/incident.ts';
 import { incidentState, type Session, sessionOver } from '../../../service/commands/connect.ts';
 import { loadConfig } from '../../../service/config/load.ts';
+import { bundleWorkflows } from '../../../service/temporal/bundle.ts';
 import { eventually } from '../../eventually.ts';
 import { testPlatform } from '../../platform.ts';
-import { bundlePath } from '../../workflows/harness.ts';
 import { clientOptions, member, testSpeaker, workerOptions, writePublicKey } from '../../workflows/speakers.ts';
 
 const platform = await testPlatform();
@@ -42,7 +42,9 @@ roster: { people: [{ id: ada, name: Ada }], groups: { oncall: [ada], leads: [ada
   );
   const silent = new DefaultLogger('ERROR', () => {});
   Runtime.install({ logger: silent, telemetryOptions: { logging: { forward: {}, filter: 'ERROR' } } });
-  code = readFileSync(await bundlePath(fileURLToPath(new URL('./late-incident.ts', import.meta.url))), 'utf8');
+  const workflowsPath = fileURLToPath(new URL('./late-incident.ts', import.meta.url));
+  const build = await bundleWorkflows({ workflowsPath, outFile: join(folder, 'workflows.js') });
+  code = readFileSync(build.path, 'utf8');
   connection = await NativeConnection.connect({ address: platform.temporalAddress });
   client = new Client({ connection, namespace: platform.temporalNamespace, ...clientOptions(speaker) });
   slack = sessionOver(loadConfig({ path: config, env }), client, 2_000);

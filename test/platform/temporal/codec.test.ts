@@ -96,6 +96,11 @@ describe('the payload codec', () => {
     expect(await read(codec, given, here)).toEqual(unreadable(why));
   });
 
+  test('nothing at all is a value too: a heartbeat without a word, for one', async () => {
+    const nothing = defaultPayloadConverter.toPayload(undefined);
+    expect(await read(codec, await sealedBy(codec, nothing), here)).toEqual({ from: bySender, value: null });
+  });
+
   test('sealed bytes that are no JSON are told as such', async () => {
     const broken = { metadata: { encoding: Buffer.from('json/plain') }, data: Buffer.from('{"from":') };
     expect(await read(codec, await sealedBy(unsigned, broken), here)).toEqual(unreadable('no-json'));
