@@ -6,8 +6,9 @@ import { incidentNames } from '../../core/incident.ts';
 import type { IncidentState } from '../../core/incident-state.ts';
 import { controlIdOf } from '../../core/suppression.ts';
 import { type Config, loadConfig } from '../config/load.ts';
-import { resolveSecrets } from '../config/secrets.ts';
+import { resolveSecrets, resolveTemporalAccess } from '../config/secrets.ts';
 import { openTrust } from '../run/trust.ts';
+import { connectionOptions } from '../temporal/access.ts';
 import { grpc, grpcCode, isCatchingUp } from '../temporal/grpc-status.ts';
 import { createSpeaker, resultOf } from '../temporal/speaker.ts';
 import { printable } from './output.ts';
@@ -48,9 +49,11 @@ export async function connect({ config: path }: { readonly config: string }): Pr
 }
 
 /** @throws FB_ERR_UNAVAILABLE when Temporal does not answer within 5 s. */
-export async function openConnection({ temporal: { address } }: Pick<Config, 'temporal'>): Promise<Connection> {
+export async function openConnection(config: Pick<Config, 'temporal'>): Promise<Connection> {
+  const { address } = config.temporal;
+  const access = resolveTemporalAccess({ config, env: process.env });
   try {
-    return await Connection.connect({ address, connectTimeout: 5_000 });
+    return await Connection.connect({ ...connectionOptions(address, access()), connectTimeout: 5_000 });
   } catch {
     throw new FirebreakError('FB_ERR_UNAVAILABLE', `Temporal does not answer at ${address}`);
   }

@@ -12,6 +12,7 @@ import { type PlacedProblem, playbookProblems } from './playbook-problems.ts';
 import { completeRotation } from './rotation-secrets.ts';
 import type { FileConfig } from './schema.ts';
 import { stepUpProblems } from './step-up-section.ts';
+import { completeTemporalAccess, type TemporalTls } from './temporal-access.ts';
 
 interface CodecKeyRef {
   readonly id: string;
@@ -25,7 +26,14 @@ type Completed = 'stateDir' | 'temporal' | 'kubernetes' | 'evidence' | 'intake' 
 /** The effective configuration: every path absolute, every default filled in, no secret in it. */
 export interface Config extends Readonly<Omit<FileConfig, Completed>> {
   readonly stateDir: string;
-  readonly temporal: { readonly address: string; readonly namespace: string; readonly codecKeys: readonly CodecKeyRef[] };
+  readonly temporal: {
+    readonly address: string;
+    readonly namespace: string;
+    readonly codecKeys: readonly CodecKeyRef[];
+    /** Absent: without TLS. */
+    readonly tls?: TemporalTls;
+    readonly apiKey?: SecretRef;
+  };
   readonly kubernetes: KubernetesConfig;
   readonly evidence: {
     readonly store: { readonly kind: 'folder'; readonly folder: string } | ({ readonly kind: 's3' } & S3Config);
@@ -168,6 +176,7 @@ export function completeConfig(options: {
     temporal: {
       address: file.temporal.address ?? env.TEMPORAL_ADDRESS ?? '127.0.0.1:7233',
       namespace: file.temporal.namespace ?? env.TEMPORAL_NAMESPACE ?? 'default',
+      ...completeTemporalAccess({ file: file.temporal, env, absolute, secretRef, problems }),
       codecKeys: (file.temporal.codecKeys ?? [{ id: 'local', key: { file: join(stateDir, 'keys', 'codec.key') } }]).map(
         (key) => ({ id: key.id, key: secretRef(key.key) }),
       ),

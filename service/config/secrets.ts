@@ -4,6 +4,7 @@ import type { Config, Environment } from './complete.ts';
 import type { SecretRef } from './fields.ts';
 import { type ConfigProblem, describeProblem } from './problems.ts';
 import { type RotationSecrets, rotationSecrets } from './rotation-secrets.ts';
+import { readTemporalAccess, type TemporalAccess } from './temporal-access.ts';
 import { type PagingSecrets, pagingSecrets, type TicketSecrets, ticketSecrets } from './ticket-secrets.ts';
 
 export const roles = ['cell', 'desk', 'forensics', 'secrets'] as const;
@@ -13,6 +14,8 @@ export type Role = (typeof roles)[number];
 /** The secrets themselves. Keep them out of logs, errors, histories and `config check`. */
 export interface Secrets {
   readonly codecKeys: readonly { readonly id: string; readonly key: Uint8Array }[];
+  /** What opens Temporal's door; files are read anew at each call. */
+  readonly temporalAccess: () => TemporalAccess;
   /** Of the cell; otherwise empty. */
   readonly intakeTokens: readonly { readonly name: string; readonly token: string }[];
   /** Of the cell; otherwise empty. */
@@ -101,6 +104,7 @@ function readSecrets(read: Reader, { config, roles: wanted }: SecretsQuery): Sec
       id,
       key: read.key(`temporal.codecKeys[${index}].key`, key),
     })),
+    temporalAccess: readTemporalAccess(config.temporal, (path, ref) => read.current(path, ref)),
     intakeTokens: cell
       ? config.intake.tokens.map(({ name, token }, index) => ({ name, token: read.text(`intake.tokens[${index}].token`, token) }))
       : [],
@@ -160,7 +164,8 @@ export function resolveSecrets(query: SecretsQuery): Secrets {
 export function resolveStoreSecrets({ config, env }: Omit<SecretsQuery, 'roles'>): Pick<Secrets, 's3' | 'evidenceVault'> {
   const { vault, ...evidence } = config.evidence;
   // Evidence outlives Temporal: whoever checks it need not have the key of its payloads.
-  const temporal = { ...config.temporal, codecKeys: [] };
+  const { address, namespace } = config.temporal;
+  const temporal = { address, namespace, codecKeys: [] };
   const { s3 } = resolveSecrets({ config: { ...config, evidence, temporal }, env, roles: ['forensics'] });
   const read = new Reader(env);
   const token = vault && read.current('evidence.vault.token', vault.token);
@@ -175,6 +180,20 @@ export function resolveAuditUrl({ config, env }: Omit<SecretsQuery, 'roles'>): s
   const text = read.text('audit.url', url);
   if (read.problems.length > 0) throw refused(read);
   return text;
+}
+
+/** What opens Temporal's door, and nothing else. @throws FB_ERR_CONFIG_INVALID when a part of it cannot be had. */
+export function resolveTemporalAccess({
+  config,
+  env,
+}: {
+  readonly config: Pick<Config, 'temporal'>;
+  readonly env: Environment;
+}): () => TemporalAccess {
+  const read = new Reader(env);
+  const access = readTemporalAccess(config.temporal, (path, ref) => read.current(path, ref));
+  if (read.problems.length > 0) throw refused(read);
+  return access;
 }
 
 function refused(read: Reader): FirebreakError {

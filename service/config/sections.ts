@@ -1,6 +1,23 @@
 import { z } from 'zod';
 import { id, listen, namespaceName, path, secret } from './fields.ts';
 
+const temporalTls = z
+  .strictObject({
+    caFile: path.exactOptional().meta({
+      description:
+        'Authorities (PEM) whose server certificates are believed. Absent: those of the system. Read again when it changes.',
+    }),
+    certFile: path.exactOptional().meta({ description: 'Client certificate (PEM). Read again when it changes.' }),
+    keyFile: path.exactOptional().meta({ description: 'Its private key (PEM).' }),
+    serverName: z.string().min(1).exactOptional().meta({
+      description: 'Name that the server’s certificate must bear. Absent: the host of `address`.',
+    }),
+  })
+  .refine(({ certFile, keyFile }) => (certFile === undefined) === (keyFile === undefined), {
+    error: 'certFile and keyFile are needed together',
+    path: ['certFile'],
+  });
+
 export const temporal = z
   .strictObject({
     address: z
@@ -14,6 +31,17 @@ export const temporal = z
       }),
     namespace: z.string().min(1).exactOptional().meta({
       description: 'Temporal namespace. Default: `TEMPORAL_NAMESPACE` of the environment, else `default`.',
+    }),
+    tls: z
+      .union([z.boolean(), temporalTls], { error: 'neither true, false nor an object' })
+      .exactOptional()
+      .meta({
+        description:
+          'TLS to Temporal: `true` with the authorities of the system, or an object. Default: what `TEMPORAL_TLS` and the other `TEMPORAL_TLS_…` of the environment say; with an API key `true`, else none.',
+        examples: [{ caFile: 'temporal-ca.pem', certFile: 'client.pem', keyFile: 'client.key' }],
+      }),
+    apiKey: secret.exactOptional().meta({
+      description: 'API key for Temporal, sent with each call. Default: `TEMPORAL_API_KEY` of the environment, else none.',
     }),
     codecKeys: z
       .array(

@@ -72,6 +72,11 @@ export async function startFirebreak(options: RunOptions): Promise<RunningFirebr
     address,
     namespace,
     identity: `firebreak@${hostname()}/${process.pid}`,
+    access: secrets.temporalAccess,
+    onRenewed: (outcome) =>
+      outcome === 'renewed'
+        ? log.info({}, 'the connections to Temporal use the renewed certificate or key')
+        : log.error({}, 'the renewed certificate or key for Temporal cannot be used: the connections stay as they are'),
     onWaiting: (reason, { forSeconds }) =>
       log.error({ reason, forSeconds }, 'waiting for Temporal: alerts are taken and kept, and sent when it is there'),
   });
@@ -101,7 +106,10 @@ export async function startFirebreak(options: RunOptions): Promise<RunningFirebr
   }
   const rotates = secrets.rotation && rotationVault(config, secrets.rotation);
   if (rotates) void keepVaultToken({ vault: rotates, name: 'the rotation’s Vault', log, signal: stopping.signal });
-  const runWorker = (worker: Worker): void => workers.run(worker);
+  const runWorker = (worker: Worker): void => {
+    link.adopt(worker);
+    workers.run(worker);
+  };
   const closing: (() => Promise<void>)[] = [];
   const atEnd = (close: () => Promise<void>): void => {
     closing.push(close);

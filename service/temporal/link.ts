@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from '@temporalio/client';
-import { NativeConnection } from '@temporalio/worker';
+import { NativeConnection, type Worker } from '@temporalio/worker';
+import type { TemporalAccess } from '../config/temporal-access.ts';
+import { connectionOptions } from './access.ts';
 import { RepeatedTrouble, type TroubleSoFar } from './repeated-trouble.ts';
 import type { Speaker } from './speaker.ts';
 import type { WorkerBase } from './workers.ts';
@@ -20,6 +22,8 @@ export interface TemporalConnected {
 export interface TemporalLink {
   /** Undefined until Temporal has answered for the first time. */
   as(speaker: Speaker): TemporalConnected | undefined;
+  /** Has the worker go on over a new connection when certificates or the API key are renewed. */
+  adopt(worker: Worker): void;
   /** Whether Temporal has answered since the link was opened. */
   isThere(): boolean;
   /** False when the link was closed before Temporal answered. Never rejects. */
@@ -33,54 +37,127 @@ export interface TemporalLinkOptions {
   readonly address: string;
   readonly namespace: string;
   readonly identity: string;
+  /** What opens the door now: asked again and again, so that renewed files are taken up. */
+  readonly access: () => TemporalAccess;
+  readonly renewEveryMs?: number;
+  /** Called when new certificates or a new key are in use, or cannot be used: then the old ones are. */
+  readonly onRenewed?: (outcome: 'renewed' | 'failed') => void;
   /** Called for the first failure, and then at growing distances. */
   readonly onWaiting: (reason: string, soFar: TroubleSoFar) => void;
 }
 
 const answerWithinMs = 5_000;
 const retryMs = 500;
+const renewEveryMs = 5_000;
+/** Calls that are under way over a connection that was replaced have ended by then. */
+const lettingGoMs = 60_000;
 
 /** Connects as soon as Temporal serves the namespace, however long that takes. One connection for client and workers: only so is a start eager. */
 export function openTemporalLink(options: TemporalLinkOptions): TemporalLink {
-  const { address, namespace, identity } = options;
+  const { namespace, identity } = options;
   const closing = new AbortController();
-  let found: NativeConnection | undefined;
-  const others: NativeConnection[] = [];
-  const known = new Map<Speaker, TemporalConnected>();
+  const lines: Line[] = [];
+  const clients = new Map<Speaker, Client>();
   const connected = waitForTemporal(options, closing.signal).then((connection) => {
-    found = connection;
-    return found !== undefined;
+    if (!connection) return false;
+    lines.push(new Line(connection));
+    void renewed(options, lines, closing.signal);
+    return true;
   });
-  const spokenBy = (connection: NativeConnection, speaker: Speaker): TemporalConnected => {
-    const base = { connection, namespace, speaker, identity };
-    const { dataConverter } = speaker;
-    return {
-      base,
-      client: new Client({ connection, namespace, dataConverter, identity, interceptors: { workflow: [speaker.client] } }),
-      apart: async () => {
-        const another = await NativeConnection.connect({ address });
-        others.push(another);
-        return { ...base, connection: another };
-      },
-    };
-  };
+  const clientOf = ({ dataConverter, client }: Speaker, connection: NativeConnection): Client =>
+    new Client({ connection, namespace, dataConverter, identity, interceptors: { workflow: [client] } });
   return {
     as: (speaker) => {
-      if (!found) return undefined;
-      const as = known.get(speaker) ?? spokenBy(found, speaker);
-      known.set(speaker, as);
-      return as;
+      const [line] = lines;
+      if (!line) return undefined;
+      const client = clients.get(speaker) ?? clientOf(speaker, line.lasting);
+      clients.set(speaker, client);
+      const base = { namespace, speaker, identity };
+      return {
+        base: { ...base, connection: line.current },
+        client,
+        apart: async () => {
+          const another = await connectTo(options);
+          lines.push(new Line(another));
+          return { ...base, connection: another };
+        },
+      };
     },
-    isThere: () => found !== undefined,
+    adopt: (worker) => lines.find(({ current }) => current === worker.connection)?.workers.add(worker),
+    isThere: () => lines.length > 0,
     connected,
-    answers: async () => found !== undefined && (await serves(found, namespace)),
+    answers: async () => lines[0] !== undefined && (await serves(lines[0].current, namespace)),
     close: async () => {
       closing.abort();
       await connected;
-      await found?.close();
-      for (const connection of others) await connection.close();
+      for (const line of lines) await line.close();
     },
   };
+}
+
+/** One connection, and the next one in its place. */
+class Line {
+  readonly workers = new Set<Worker>();
+  /** For clients, which keep it: whatever it is asked, the connection of the moment answers. */
+  readonly lasting: NativeConnection;
+  current: NativeConnection;
+  readonly #old: { readonly connection: NativeConnection; readonly timer: NodeJS.Timeout }[] = [];
+
+  constructor(connection: NativeConnection) {
+    this.current = connection;
+    this.lasting = new Proxy(connection, {
+      get: (_, name) => {
+        const value: unknown = Reflect.get(this.current, name);
+        return typeof value === 'function' ? value.bind(this.current) : value;
+      },
+    });
+  }
+
+  replaceBy(connection: NativeConnection): void {
+    const old = this.current;
+    this.current = connection;
+    for (const worker of this.workers) {
+      if (worker.getState() === 'STOPPED' || worker.getState() === 'FAILED') this.workers.delete(worker);
+      else worker.connection = connection;
+    }
+    const timer = setTimeout(() => void old.close().catch(() => undefined), lettingGoMs);
+    timer.unref();
+    this.#old.push({ connection: old, timer });
+  }
+
+  async close(): Promise<void> {
+    await this.current.close();
+    for (const { connection, timer } of this.#old) {
+      clearTimeout(timer);
+      await connection.close().catch(() => undefined);
+    }
+  }
+}
+
+/** Looks at what opens the door, and goes over to new connections when it has changed. Ends with `signal`. Never rejects. */
+async function renewed(options: TemporalLinkOptions, lines: readonly Line[], signal: AbortSignal): Promise<void> {
+  const { access, onRenewed, renewEveryMs: everyMs = renewEveryMs } = options;
+  let used = JSON.stringify(access());
+  let refused = '';
+  while (!signal.aborted) {
+    await sleep(everyMs, undefined, { signal, ref: false }).catch(() => undefined);
+    const now = JSON.stringify(access());
+    if (signal.aborted || now === used) continue;
+    try {
+      for (const line of lines) line.replaceBy(await connectTo(options));
+      used = now;
+      refused = '';
+      onRenewed?.('renewed');
+    } catch {
+      // Half of the files may be written: it is looked again, and said once.
+      if (refused !== now) onRenewed?.('failed');
+      refused = now;
+    }
+  }
+}
+
+function connectTo({ address, access }: TemporalLinkOptions): Promise<NativeConnection> {
+  return NativeConnection.connect(connectionOptions(address, access()));
 }
 
 async function waitForTemporal(options: TemporalLinkOptions, closing: AbortSignal): Promise<NativeConnection | undefined> {
@@ -96,10 +173,11 @@ async function waitForTemporal(options: TemporalLinkOptions, closing: AbortSigna
 }
 
 /** The port opens before the namespace is there, and a worker of a namespace that is not there ends for good: so it is asked for. */
-async function tryOnce({ address, namespace }: TemporalLinkOptions): Promise<NativeConnection | string> {
+async function tryOnce(options: TemporalLinkOptions): Promise<NativeConnection | string> {
+  const { address, namespace } = options;
   let connection: NativeConnection;
   try {
-    connection = await NativeConnection.connect({ address });
+    connection = await connectTo(options);
   } catch {
     return `Temporal does not answer at ${address}`;
   }

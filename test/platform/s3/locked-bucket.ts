@@ -58,7 +58,7 @@ export function lockedBucketTests(server: S3Server): void {
     const config = loadConfig({ path: file, env: {} });
     const { accessKeyId, secretAccessKey } = server;
     const access = { s3: { accessKeyId, secretAccessKey } };
-    return { config, secrets: { codecKeys: [], intakeTokens: [], intakeSignatures: [], ...access } };
+    return { config, secrets: { codecKeys: [], temporalAccess: () => ({}), intakeTokens: [], intakeSignatures: [], ...access } };
   }
 
   beforeAll(async () => {

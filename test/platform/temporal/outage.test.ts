@@ -82,6 +82,7 @@ test('that Temporal is away is one line in the log, however many polls find it o
     address: server.address,
     namespace: server.namespace,
     identity: 'test',
+    access: () => ({}),
     onWaiting: () => {},
   });
   await link.connected;
@@ -138,6 +139,7 @@ test('where Temporal is not there yet, that is said once and not for each try', 
     address,
     namespace: 'default',
     identity: 'test',
+    access: () => ({}),
     onWaiting: (reason, { times }) => void said.push(`${reason} (${times})`),
   });
   await until(() => said.length > 0, 30_000);

@@ -69,7 +69,13 @@ function inVault({ url: address, admin, tokenWith }: VaultServer): void {
     });
     return {
       config,
-      secrets: { codecKeys: [], intakeTokens: [], intakeSignatures: [], ...(evidenceVault && { evidenceVault }) },
+      secrets: {
+        codecKeys: [],
+        temporalAccess: () => ({}),
+        intakeTokens: [],
+        intakeSignatures: [],
+        ...(evidenceVault && { evidenceVault }),
+      },
     };
   }
 

@@ -33,7 +33,10 @@ test('evidence of an incident that Temporal cannot tell of is found in the store
   mkdirSync(join(folder, 'state'));
   const config = loadConfig({ path: file, env: {} });
   await ensureKeys({ config, roles: ['cell'] });
-  const evidence = await openEvidence({ config, secrets: { codecKeys: [], intakeTokens: [], intakeSignatures: [] } });
+  const evidence = await openEvidence({
+    config,
+    secrets: { codecKeys: [], temporalAccess: () => ({}), intakeTokens: [], intakeSignatures: [] },
+  });
   const keep = async (incident: string, run: string) => {
     const context = stepContext({ incident: `incident/lab/${incident}`, run });
     const keeping = keepEvidence(evidence, { target: { name: 'pod/shop/cart' }, context });
