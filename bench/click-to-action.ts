@@ -15,7 +15,7 @@ const warmUps = 5;
 const namespace = 'bench-click';
 /** A rule on which a playbook asks first, and one that no playbook answers: its incident is open, and asks nobody. */
 const rules = { asks: 'Run shell untrusted', isOnlySeen: 'Create Symlink Over Sensitive Files' } as const;
-const label = 'No, quarantine the pod';
+const label = 'No: quarantine pod';
 const [ada] = people;
 
 const stage = await openStage({

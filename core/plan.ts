@@ -36,6 +36,8 @@ export interface Plan<Action extends string = string> {
   readonly blastRadius: readonly TargetName[];
   /** What the reader must know: `partial`, limits, consequences. Part of the digest: it was read and approved. */
   readonly notes: readonly string[];
+  /** What such a step would be expected to change too, and leaves as it is: the notes say why. Absent: nothing. */
+  readonly except?: readonly TargetName[];
   /** Digest of the step's input. */
   readonly inputDigest: string;
 }

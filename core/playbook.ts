@@ -75,7 +75,7 @@ export interface AskOptions<
   Plans extends { readonly [K in keyof Choices]?: PlanOrPlans },
 > {
   readonly question: string;
-  /** Choice id → what the button says. */
+  /** Choice id → what the button says. Of a choice with a plan only a leading `Yes` or `No` is said: what it does, its plan says. */
   readonly choices: Choices;
   /** What would run on which choice. A choice without a plan changes nothing. */
   readonly plan?: Plans;

@@ -1,5 +1,6 @@
 import { type Choice, isWeakening, type Question, questionDigest, type SignedVote, voteBytes } from './approval.ts';
 import type { QuestionCard } from './card.ts';
+import { labelOf } from './choice-label.ts';
 import { type DecisionProposal, questionOf, wordsOf } from './decision.ts';
 import { FirebreakError } from './errors.ts';
 import { subjectOfIncident, subjectTitle } from './incident.ts';
@@ -57,10 +58,10 @@ function endedBy({ plans }: Pick<Choice, 'plans'>): { readonly target?: string }
 
 /** A choice as people see it. All of it comes from the choice, which a vote's digest covers. */
 export function shownChoice(choice: Choice, quorum = choice.quorum): QuestionCard['choices'][number] {
-  const { id, label, plans, harmless, stepUp } = choice;
+  const { id, plans, harmless, stepUp } = choice;
   return {
     id,
-    label,
+    label: labelOf(choice),
     actions: plans.map(({ action }) => action),
     quorum,
     destructive: plans.some(({ effect }) => effect === 'destructive'),

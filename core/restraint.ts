@@ -1,5 +1,6 @@
 import type { ApprovalProof } from './approval.ts';
 import { type Level, type Question, questionDigest } from './approval.ts';
+import { labelOfPlans } from './choice-label.ts';
 import { digestOf } from './digest.ts';
 import type { IncidentRef } from './incident.ts';
 import type { Plan } from './plan.ts';
@@ -169,7 +170,7 @@ export function restraintQuestion(asked: {
     choices: [
       {
         id: approveChoice,
-        label: 'Yes',
+        label: labelOfPlans([restraintPlan(terms)], 'Yes'),
         plans: [restraintPlan(terms)],
         quorum: severity === 'critical' ? 2 : 1,
         ...(stepUp && { stepUp }),

@@ -1,5 +1,6 @@
 import { type Alert, actorsOf } from './alert.ts';
 import { type ApprovalProof, type Level, type Question, questionDigest } from './approval.ts';
+import { labelOfPlans } from './choice-label.ts';
 import { canonicalJson, digestOf } from './digest.ts';
 import type { IncidentRef } from './incident.ts';
 import type { Plan } from './plan.ts';
@@ -151,7 +152,7 @@ export function suppressionQuestion(asked: {
     choices: [
       {
         id: approveChoice,
-        label: 'Yes, hide them',
+        label: labelOfPlans([suppressionPlan(terms)], 'Yes'),
         plans: [suppressionPlan(terms)],
         quorum: terms.upTo === 'critical' ? 2 : 1,
         ...(stepUp && { stepUp }),

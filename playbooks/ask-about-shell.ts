@@ -21,7 +21,7 @@ export const askAboutShell = definePlaybook(
     await settle({ evidence: steps.snapshotPodState({ pod: alert.pod }) });
     const answer = await ask({
       question: `Is the shell in ${alert.pod.name} yours, or expected?`,
-      choices: { expected: 'Yes, expected', quarantine: 'No, quarantine the pod' },
+      choices: { expected: 'Yes, expected', quarantine: 'No' },
       plan: { quarantine: await steps.quarantinePod.plan({ pod: alert.pod }) },
       harmless: ['expected'],
       onSilence: 'Nothing is done to the pod. A ticket is filed.',

@@ -16,7 +16,7 @@ export const askAboutStartedIncident = definePlaybook(
     await settle({ evidence: steps.snapshotPodState({ pod: alert.pod }) });
     const answer = await ask({
       question: `Shall ${alert.pod.name} be cut off? ${alert.title}`,
-      choices: { leave: 'No, it is harmless', quarantine: 'Yes, quarantine the pod' },
+      choices: { leave: 'No, it is harmless', quarantine: 'Yes' },
       plan: { quarantine: await steps.quarantinePod.plan({ pod: alert.pod }) },
       harmless: ['leave'],
       onSilence: 'Nothing is done to the pod. A ticket is filed.',

@@ -31,7 +31,7 @@ export const askAboutUnsignedImage = definePlaybook(
     await settle({ evidence: steps.snapshotPodState({ pod: alert.pod }) });
     const answer = await ask({
       question: `${alert.pod.name} runs an image that nobody who is trusted has signed. Is it yours?`,
-      choices: { expected: 'Yes, expected', quarantine: 'No, quarantine the pod' },
+      choices: { expected: 'Yes, expected', quarantine: 'No' },
       plan: { quarantine: await steps.quarantinePod.plan({ pod: alert.pod }) },
       harmless: ['expected'],
       onSilence: 'Nothing is done to the pod. A ticket is filed.',

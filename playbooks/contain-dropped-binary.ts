@@ -26,14 +26,14 @@ export const containDroppedBinary = definePlaybook(
     const filed = settle({
       ticket: steps.openTicket({
         title: `${alert.pod.namespace}/${alert.pod.name} ran a new binary`,
-        body: `${alert.title}\n\nThe pod is quarantined. People are asked whether it is released, or its secrets rotated and the pod deleted.`,
+        body: `${alert.title}\n\nThe pod is quarantined. People are asked whether it is released, or deleted and its secrets rotated as far as they can be.`,
         labels: ['firebreak', alert.severity],
       }),
     });
     await kept;
     const answer = await ask({
       question: `Is the new binary in ${alert.pod.name} expected?`,
-      choices: { release: 'Yes, release it', remove: 'No, rotate its secrets and delete it' },
+      choices: { release: 'Yes', remove: 'No' },
       plan: {
         release: await steps.quarantinePod.undo.plan(quarantine),
         remove: [await steps.rotateSecret.plan({ suspect: alert.pod }), await steps.deletePod.plan({ pod: alert.pod })],
@@ -53,7 +53,7 @@ export const containDroppedBinary = definePlaybook(
       if (plan && plan.changes.length > 0) {
         const more = await ask({
           question: `${alert.pod.name} is deleted. Rotate what it had and could not be rotated before?`,
-          choices: { rotate: 'Yes, rotate it', keep: 'No, leave the old values' },
+          choices: { rotate: 'Yes', keep: 'No, leave the old values' },
           plan: { rotate: plan },
           onSilence: 'The values that the pod had stay valid.',
         });

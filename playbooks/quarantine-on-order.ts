@@ -28,7 +28,7 @@ export const quarantineOnOrder = definePlaybook(
     await kept;
     const answer = await ask({
       question: `What becomes of ${alert.pod.name}? ${alert.title}`,
-      choices: { release: 'It is harmless: release it', remove: 'Delete the pod' },
+      choices: { release: '', remove: '' },
       plan: {
         release: await steps.quarantinePod.undo.plan(quarantine),
         remove: await steps.deletePod.plan({ pod: alert.pod }),

@@ -1,5 +1,6 @@
 import type { Alert } from '../core/alert.ts';
 import { type Choice, type Level, type Question, questionDigest, quorumOf } from '../core/approval.ts';
+import { labelFor } from '../core/choice-label.ts';
 import type { QuestionState } from '../core/incident-state.ts';
 import type { Plan } from '../core/plan.ts';
 import { needsStepUp } from '../core/step-up.ts';
@@ -7,6 +8,7 @@ import type { IncidentModel } from './model.ts';
 
 interface AskedChoice {
   readonly id: string;
+  /** In words; of one with plans only what it answers: see `labelFor`. */
   readonly label: string;
   readonly plans: readonly Plan[];
   readonly harmless?: true;
@@ -31,6 +33,7 @@ export function openQuestion(model: IncidentModel, id: string, asked: Asked): Qu
   const { protectedNamespaces, stepUp } = settings;
   const choices: readonly Choice[] = asked.choices.map((choice) => ({
     ...choice,
+    label: labelFor(choice.label, choice.plans),
     ...(stepUp && needsStepUp({ plans: choice.plans, severity }, stepUp) ? { stepUp: true as const } : {}),
     quorum: quorumOf({ ...choice, severity, incident: model.ref.id, protectedNamespaces }),
   }));

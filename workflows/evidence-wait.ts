@@ -77,7 +77,7 @@ export class EvidenceWait {
     const decision = await this.#questions.ask({
       text: `Nothing is kept of ${subject.name} yet, and what you approved waits for it until ${until} UTC. Go on without?`,
       choices: [
-        { id: 'waive', label: 'Yes, without evidence', plans: [waiverOf(subject)] },
+        { id: 'waive', label: 'Yes', plans: [waiverOf(subject)] },
         { id: 'wait', label: 'No, wait for it', plans: [] },
       ],
       // Whoever comes late may still say so.

@@ -83,7 +83,7 @@ export class Questions {
       choices: [
         { id: 'extend', label: 'Extend it', plans: [] },
         { id: 'keep', label: 'Keep it for good', plans: [] },
-        { id: 'release', label: 'Release it', plans: [undoPlan] },
+        { id: 'release', label: '', plans: [undoPlan] },
       ],
       levels: this.#model.settings.levels,
       requester: 'engine',

@@ -66,7 +66,7 @@ function askInstead(call: {
   return questions.ask({
     text: `${order.declaration.title} (${plan.target.name})? It was not done at once: ${refusal.message}`,
     choices: [
-      { id: 'apply', label: 'Yes, do it now', plans: [plan] },
+      { id: 'apply', label: 'Yes', plans: [plan] },
       { id: 'leave', label: 'No, leave it as it is', plans: [] },
     ],
     // What waits is not contained: silence matters.

@@ -21,6 +21,7 @@ export function rotationPlan({ suspect, revokeFirst = false }: RotateSecretInput
         ]),
       ),
     ].sort(),
+    ...(refused.length > 0 && { except: refused.map(({ secret }) => `secret/${namespace}/${secret}`).sort() }),
     notes: [
       ...refused.map(({ secret, reason }) => `Secret ${secret} is not rotated: ${reason}.`),
       ...rotations.flatMap((rotation) => providerNotes(rotation, revokeFirst)),

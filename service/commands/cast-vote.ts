@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Choice, questionDigest, type SignedVote, type Vote, voteBytes } from '../../core/approval.ts';
+import { labelOf } from '../../core/choice-label.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import { incidentNames } from '../../core/incident.ts';
 import type { IncidentState, QuestionState } from '../../core/incident-state.ts';
@@ -55,7 +56,7 @@ function idTokenOf({ question, choice, person, idTokenFile }: Ballot): { readonl
   const nonce = stepUpNonce({ questionDigest: questionDigest(question.question), choice: choice.id, person });
   throw new FirebreakError(
     'FB_ERR_INCOMPLETE',
-    `“${choice.label}” needs a sign-in: answer it in Slack, or ${signInAdvice(nonce)}`,
+    `“${labelOf(choice)}” needs a sign-in: answer it in Slack, or ${signInAdvice(nonce)}`,
   );
 }
 
@@ -89,7 +90,8 @@ async function signedVote(ballot: Ballot): Promise<SignedVote> {
 export function notOpen({ question, status }: QuestionState, { person }: Pick<Names, 'person'>): FirebreakError {
   const at = (iso: string): string => `${iso.replace('T', ' ').slice(0, 19)} UTC`;
   if (status.state === 'decided') {
-    const label = question.choices.find(({ id }) => id === status.choice)?.label ?? status.choice;
+    const chosen = question.choices.find(({ id }) => id === status.choice);
+    const label = chosen ? labelOf(chosen) : status.choice;
     return new FirebreakError(
       'FB_ERR_ALREADY_DECIDED',
       `“${label}”, by ${status.by.map(person).join(' and ')} at ${at(status.at)}`,
@@ -120,9 +122,9 @@ function receptionOf(before: Votable, now: Votable, { vote }: SignedVote): Recep
 
 function outcomeOf(now: Votable, { question, choice }: Ballot): string {
   const current = now.questions.find((one) => one.question.id === question.question.id);
-  if (current?.digest !== question.digest || current.status.state !== 'open') return `Decided: “${choice.label}”.`;
+  if (current?.digest !== question.digest || current.status.state !== 'open') return `Decided: “${labelOf(choice)}”.`;
   const people = new Set(current.votes.filter(({ vote }) => vote.choice === choice.id).map(({ vote }) => vote.person));
-  return `Counted: ${people.size} of ${choice.quorum} people for “${choice.label}”.`;
+  return `Counted: ${people.size} of ${choice.quorum} people for “${labelOf(choice)}”.`;
 }
 
 /**

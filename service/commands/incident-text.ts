@@ -1,4 +1,5 @@
 import { type Choice, needsReason } from '../../core/approval.ts';
+import { labelOf } from '../../core/choice-label.ts';
 import { signatureText } from '../../core/image-signature.ts';
 import type { IncidentState, QuestionState, TimelineEntry } from '../../core/incident-state.ts';
 import type { Lease } from '../../core/lease.ts';
@@ -22,7 +23,8 @@ export function timelineLine(entry: TimelineEntry, { actor }: Pick<Names, 'actor
 
 export function statusText({ status, question }: QuestionState, { person }: Pick<Names, 'person'>): string {
   if (status.state === 'decided') {
-    const label = question.choices.find((choice) => choice.id === status.choice)?.label ?? status.choice;
+    const chosen = question.choices.find((choice) => choice.id === status.choice);
+    const label = chosen ? labelOf(chosen) : status.choice;
     return `decided: ${label}, by ${status.by.map(person).join(' and ')}`;
   }
   return status.state === 'void' ? `void: ${status.why}` : status.state;
@@ -45,14 +47,14 @@ function whoLines({ answerers, level }: QuestionState): readonly string[] {
 }
 
 function choiceLine(choice: Choice): string {
-  const { id, label, quorum, plans } = choice;
+  const { id, quorum, plans } = choice;
   const touches = plans.flatMap((plan) => plan.blastRadius);
   const facts = [
     quorum === 1 ? '1 person' : `${quorum} people`,
     touches.length === 0 ? 'changes nothing' : touches.join(', '),
     ...(needsReason(choice) ? ['say why with --reason'] : []),
   ];
-  return `--choice ${id}: ${label} (${facts.join('; ')})`;
+  return `--choice ${id}: ${labelOf(choice)} (${facts.join('; ')})`;
 }
 
 function printQuestions(questions: readonly QuestionState[], names: Names): void {

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { type Choice, isWeakening, needsReason } from '../../core/approval.ts';
+import { labelOf } from '../../core/choice-label.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import type { IncidentState, QuestionState } from '../../core/incident-state.ts';
 import { isOfLease } from '../../core/standing-question.ts';
@@ -120,7 +121,7 @@ function destroys(choice: Choice): boolean {
 /** The choice that is meant. Without `--choice` only where there is one possible, and never one by which something is destroyed on a no. */
 export function chosen(kind: Kind, question: QuestionState, wanted: string | undefined): Choice {
   const { choices } = question.question;
-  const list = choices.map(({ id, label }) => `${id} (${label})`).join(', ');
+  const list = choices.map((one) => `${one.id} (${labelOf(one)})`).join(', ');
   if (wanted === undefined) {
     const [only, ...others] = choices.filter((choice) => choice.plans.length > 0 === (kind === 'approve'));
     if (!only || others.length > 0) throw incomplete(`name one with --choice: ${list}`);
@@ -148,7 +149,7 @@ function ballotLines({ question, choice, person }: Ballot): readonly string[] {
   ]);
   return [
     `Question: ${question.question.text}`,
-    `Answer of ${person}: ${choice.label}`,
+    `Answer of ${person}: ${labelOf(choice)}`,
     ...(changes.length === 0 ? ['  changes nothing'] : changes),
   ];
 }

@@ -1,5 +1,6 @@
 import type { Choice, Question } from '../../core/approval.ts';
 import type { StoredButton } from '../../core/card.ts';
+import { labelOf } from '../../core/choice-label.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import type { IncidentState } from '../../core/incident-state.ts';
 import { isLeaseId } from '../../core/lease.ts';
@@ -44,5 +45,5 @@ function leaseAnswer(
   const found = asked?.question.choices.find((one) => one.id === choice);
   if (!asked || !found) throw new FirebreakError('FB_ERR_REFUSED', 'nobody is asked about this containment');
   const { question } = asked;
-  return { button: standingButton(question, found), offered: found, asked: question };
+  return { button: standingButton(question, { id: found.id, label: labelOf(found) }), offered: found, asked: question };
 }

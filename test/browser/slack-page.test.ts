@@ -32,12 +32,12 @@ inBrowser('the page of the emulated Slack', () => {
     rig = await startRig();
     const page = await opened();
     await post(rig);
-    await page.getByRole('button', { name: 'No, rotate secrets and delete the pod' }).click();
+    await page.getByRole('button', { name: 'No: rotate secrets and delete pod' }).click();
     const dialog = page.getByRole('dialog');
     await dialog.getByRole('button', { name: 'Go back' }).click();
     await dialog.waitFor({ state: 'hidden' });
     expect(rig.clicks).toEqual([]);
-    await page.getByRole('button', { name: 'No, rotate secrets and delete the pod' }).click();
+    await page.getByRole('button', { name: 'No: rotate secrets and delete pod' }).click();
     await dialog.getByText('cannot be undone').waitFor();
     await dialog.getByRole('button', { name: 'Decide this' }).click();
     await dialog.getByText('Please complete this required field.').first().waitFor();
@@ -58,7 +58,7 @@ inBrowser('the page of the emulated Slack', () => {
       card: questionCard({ status: { state: 'decided', choice: 'remove', by: ['Ada Lovelace'], at: '2026-03-01T14:05:00Z' } }),
     });
     await page.getByText('Decided: No, rotate secrets').waitFor();
-    expect(await page.getByRole('button', { name: 'Yes, release it' }).count()).toBe(0);
+    expect(await page.getByRole('button', { name: 'Yes: release pod' }).count()).toBe(0);
     await page.close();
     await rig.stop();
   }, 60_000);
@@ -69,7 +69,7 @@ inBrowser('the page of the emulated Slack', () => {
     await rig.desk.postInThread({ key: 'line', incident, text: 'Pod quarantined in 21 ms' });
     const page = await opened();
     await page.getByLabel('Who am I').selectOption('U0GUEST');
-    await page.getByRole('button', { name: 'Yes, release it' }).click();
+    await page.getByRole('button', { name: 'Yes: release pod' }).click();
     await page.getByText('Guests of this workspace may not decide.').waitFor();
     expect(rig.refusals).toMatchObject([{ reason: 'guest', slackUser: 'U0GUEST' }]);
     await page.getByRole('button', { name: /1 reply/ }).click();

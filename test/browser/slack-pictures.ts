@@ -109,7 +109,7 @@ for (const [name, changes] of Object.entries(states)) {
   });
 }
 await shown(browser, async (page) => {
-  await page.getByRole('button', { name: 'No, rotate secrets and delete the pod' }).click();
+  await page.getByRole('button', { name: 'No: rotate secrets and delete pod' }).click();
   await page.getByRole('dialog').getByLabel('Last four').fill('x2x8');
   await page.getByRole('dialog').getByLabel('Why?').fill(reason);
   await page.getByRole('button', { name: 'Decide this' }).click();
@@ -117,7 +117,7 @@ await shown(browser, async (page) => {
   await picture(page, 'slack-dialog-destructive', '#modal');
 });
 await shown(browser, async (page) => {
-  await page.getByRole('button', { name: 'Yes, release it' }).click();
+  await page.getByRole('button', { name: 'Yes: release pod' }).click();
   await page.getByRole('dialog').getByLabel('Why?').fill(vote.reason);
   await picture(page, 'slack-dialog-weakening', '#modal');
 });
@@ -168,7 +168,7 @@ for (const number of [1, 2, 3, 4, 5]) await post(rig, targetNow(number, number =
 await rig.desk.updateQuestion({ card: targetNow(5, states['slack-card-decided']) });
 await page.getByText('4 to be decided').waitFor();
 await picture(page, 'slack-group', 'article.message');
-await page.getByRole('button', { name: 'No, rotate secrets and delete the pod (all 4)' }).click();
+await page.getByRole('button', { name: 'No: rotate secrets and delete pod (all 4)' }).click();
 await page.getByRole('dialog').getByLabel('Last four').fill('2x8k 5');
 await page.getByRole('dialog').getByLabel('Why?').fill(reason);
 await page.getByRole('button', { name: 'Decide all 4' }).click();

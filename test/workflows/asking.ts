@@ -8,7 +8,7 @@ import { type Decision, Questions } from '../../workflows/questions.ts';
 import { Votes } from '../../workflows/votes.ts';
 
 /** One question about something destructive, asked of two levels as a playbook asks it: nothing else of an incident. */
-export async function asking(input: IncidentInput & { readonly plan: Plan }): Promise<{
+export async function incident(input: IncidentInput & { readonly plan: Plan }): Promise<{
   readonly decision: Decision;
   readonly timeline: readonly string[];
 }> {

@@ -161,7 +161,7 @@ export function scriptedActivities(
     return { plan: planOf(call), output: (answers && scripted) || outputOf(call) };
   };
   return {
-    planStep: async (call) => planOf(call),
+    planStep: async (call) => ((await script[`plan:${call.action}`]?.(call, 1)) as Plan | undefined) ?? planOf(call),
     applyStep: apply,
     applyStepNow: apply,
     verifyStep: async ({ call }): Promise<Verification> => {

@@ -3,8 +3,9 @@ import { expect, test } from '@jest/globals';
 import { type Question, questionDigest } from '../../core/approval.ts';
 import { incidentNames } from '../../core/incident.ts';
 import type { Plan } from '../../core/plan.ts';
+import { resultOf } from '../../service/temporal/speaker.ts';
 import { eventually } from '../eventually.ts';
-import type { asking } from './asking.ts';
+import type { incident as asking } from './asking.ts';
 import { alertOf, batchOf, signVote, subject } from './harness.ts';
 import { useLab } from './use-lab.ts';
 
@@ -13,7 +14,7 @@ const plan: Plan = {
   effect: 'destructive',
   reach: 'pod',
   target: { name: 'pod/shop/cart-1', uid: 'uid-1' },
-  changes: [],
+  changes: [{ target: 'pod/shop/cart-1', what: 'is removed' }],
   blastRadius: [],
   notes: [],
   inputDigest: 'd',
@@ -24,7 +25,7 @@ const { lab } = useLab(join(import.meta.dirname, 'asking.ts'));
 /** Asks, sends the votes one after another, each when the one before is answered, and waits for the end. */
 async function outcomeOf(votes: readonly (readonly [person: string, choice: string])[]) {
   const id = `incident/lab/shop/Deployment/asking-${Math.random().toString(36).slice(2)}`;
-  const handle = await lab.env.client.workflow.start<typeof asking>('asking', {
+  const handle = await lab.env.client.workflow.start<typeof asking>(incidentNames.workflow, {
     workflowId: id,
     taskQueue: 'lab',
     args: [
@@ -63,7 +64,7 @@ async function outcomeOf(votes: readonly (readonly [person: string, choice: stri
     await eventually('an answer to the vote', () => lab.seen.answers.length > before);
     answers.push(...lab.seen.answers.slice(before));
   }
-  const { decision, timeline } = await handle.result();
+  const { decision, timeline } = await resultOf<Awaited<ReturnType<typeof asking>>>(handle);
   return { decision, timeline, answers, last: card() };
 }
 
@@ -77,8 +78,8 @@ test('two people of the next level overrule a no, which is asked at once; those 
   expect(answers).toEqual([
     'Counted as a no. leads is asked now: two people of it can overrule you, otherwise your no stands.',
     'ana has said no: only leads can overrule it.',
-    'Counted: 1 of 2 people for “Yes”. One more person must agree.',
-    'Decided: “Yes”.',
+    'Counted: 1 of 2 people for “Yes: delete pod”. One more person must agree.',
+    'Decided: “Yes: delete pod”.',
   ]);
   expect(decision).toMatchObject({ choice: 'yes', by: ['lea', 'ben'] });
   expect(decision?.proof.votes.map(({ vote }) => vote.person)).toEqual(['lea', 'ben']);

@@ -114,7 +114,7 @@ test('a choice that needs a sign-in is answered with the way to it, and decides 
   const view = await opened();
   await submit(view);
   const told = await until(() => rig.slack.ephemerals('U0ADA')[0]);
-  expect(asked).toEqual([[right.fb_reason, card.text, 'No, rotate secrets and delete the pod']]);
+  expect(asked).toEqual([[right.fb_reason, card.text, 'No: rotate secrets and delete pod']]);
   expect(JSON.stringify(told.blocks)).toContain('<https://firebreak.example.com/sign-in/abc|Sign in and decide>');
   expect(JSON.stringify(told.blocks)).not.toContain('<!channel>');
   expect(rig.clicks).toEqual([]);

@@ -192,7 +192,7 @@ export function questionCard(changes: Partial<QuestionCard> = {}): QuestionCard 
     choices: [
       {
         id: 'release',
-        label: 'Yes, release it',
+        label: 'Yes: release pod',
         quorum: 2,
         destructive: false,
         weakens: true,
@@ -202,7 +202,7 @@ export function questionCard(changes: Partial<QuestionCard> = {}): QuestionCard 
       },
       {
         id: 'remove',
-        label: 'No, rotate secrets and delete the pod',
+        label: 'No: rotate secrets and delete pod',
         quorum: 1,
         destructive: true,
         weakens: false,

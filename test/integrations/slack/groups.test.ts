@@ -62,7 +62,7 @@ describe('the same question about targets of one image', () => {
     expect(new Set(places.map(({ ts }) => ts))).toEqual(new Set([theCard().ts]));
     for (const number of [1, 2, 3, 4, 5]) expect(shownText()).toContain(`shop/${nameOf(number)}-x2x8k`);
     expect(shownText()).toContain('5 targets, one question');
-    expect(shownText()).toContain('No, rotate secrets and delete the pod (all 5)');
+    expect(shownText()).toContain('No: rotate secrets and delete pod (all 5)');
   });
 
   const others: readonly (readonly [string, Partial<QuestionCard>])[] = [

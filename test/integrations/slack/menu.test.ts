@@ -48,7 +48,7 @@ describe('the menu of a card', () => {
     await post(rig);
     await pick('Details and timeline', { dialog: 'leave' });
     const { view } = await dialog();
-    for (const text of ['incident.opened', 'If “Yes, release it”', 'Secret/shop/cart-db', 'deployment/shop/cart'])
+    for (const text of ['incident.opened', 'If “Yes: release pod”', 'Secret/shop/cart-db', 'deployment/shop/cart'])
       expect(JSON.stringify(view.blocks)).toContain(text);
     expect(view.submit).toBeUndefined();
     expect(rig.clicks).toEqual([]);

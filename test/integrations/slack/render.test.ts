@@ -259,7 +259,7 @@ describe('the question card', () => {
     const decided = questionCard({ status: { state: 'decided', choice: 'remove', by: ['Ada Lovelace', 'Grace Hopper'], at } });
     expect(buttonTexts(decided)).toEqual([]);
     expect(JSON.stringify(rendered(decided).blocks)).toContain('by Ada Lovelace, Grace Hopper');
-    expect(rendered(decided).text).toContain('decided: No, rotate secrets and delete the pod (Ada Lovelace, Grace Hopper)');
+    expect(rendered(decided).text).toContain('decided: No: rotate secrets and delete pod (Ada Lovelace, Grace Hopper)');
     const expired = questionCard({ status: { state: 'expired', at } });
     expect(buttonTexts(expired)).toEqual([]);
     expect(JSON.stringify(rendered(expired).blocks)).toContain('`/firebreak release shop/Deployment/cart REASON`');

@@ -51,7 +51,7 @@ describe('the demo', () => {
     const output = await printed(child, 'Click there');
     const page = /(http:\/\/127\.0\.0\.1:\d+)\/\?user=U0ADA/.exec(output())?.[1] ?? '';
     await deleteOnePod(join(state, 'platform', 'kubernetes', 'pki', 'admin.kubeconfig'), 'web');
-    const button = 'No, rotate its secrets and delete it';
+    const button = 'No: rotate secrets and delete pod';
     const exit = once(child, 'exit');
     expect(await clickOnPage({ page, user: 'U0GRACE', button })).toBe(true);
     // Another team's Deployment uses the Secret too: it takes two. A card that has just changed is to be read before it is clicked on.

@@ -11,7 +11,7 @@ import { ana, ben, labels, Service } from './service.ts';
 jest.setTimeout(240_000);
 
 const leaseMs = 8_000;
-const shell = 'No, quarantine the pod';
+const shell = 'No: quarantine pod';
 
 /** Leases that a test can outlive; after “release” the pod is left to its lease, and a shell’s quarantine may end in silence. */
 const shortLeases: Changes = {
@@ -23,7 +23,6 @@ const shortLeases: Changes = {
 const otherPlaybook: Changes = {
   ...shortLeases,
   'Is the new binary in': 'Do you know the new binary in',
-  'Yes, release it': 'Yes, I know it',
   'ran a new binary`': 'ran something new`',
 };
 

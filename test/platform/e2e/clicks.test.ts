@@ -285,11 +285,11 @@ test('whom an alert names as the actor decides nothing on it, and somebody else 
   const [insider] = (await service.workloads.deploy(namespace, ['insider'])) as [Workload];
   await service.alert(insider, 'shell', { user: 'ada@example.com' });
   await service.cardOf(insider);
-  await service.click(insider, ana, 'No, quarantine the pod');
+  await service.click(insider, ana, 'No: quarantine pod');
   await until('the answer', 30_000, () =>
     service.slack.ephemerals(ana).some(({ text }) => text.startsWith('An alert of this incident names you as the actor')),
   );
-  await service.click(insider, ben, 'No, quarantine the pod');
+  await service.click(insider, ben, 'No: quarantine pod');
   const { timeline, actors } = await service.stateWhen('the decision', insider, 30_000, (state) =>
     state.questions.some(({ status }) => status.state === 'decided'),
   );
@@ -369,7 +369,7 @@ describe('two people who click opposite answers at once', () => {
       await Promise.all(workloads.map((workload) => service.alert(workload, 'shell')));
       for (const workload of workloads) await service.cardOf(workload);
       const yes = 'Yes, expected';
-      const no = 'No, quarantine the pod';
+      const no = 'No: quarantine pod';
       const outcomes: string[] = [];
       for (const [index, workload] of workloads.entries()) {
         const yesWithReason = await dialogOf(workload, yes);

@@ -48,7 +48,7 @@ describe('a head start', () => {
       service.cards(other).some(({ blocks }) => JSON.stringify(blocks).includes('It was not done at once')),
     );
     expect(service.effects.of('contain', podOf(other))).toEqual([]);
-    await service.click(other, ana, 'Yes, do it now');
+    await service.click(other, ana, 'Yes: quarantine pod');
     await service.contained(other, 30_000);
   });
 

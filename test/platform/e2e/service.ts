@@ -33,7 +33,7 @@ export interface Beside {
   end(signal: 'SIGTERM' | 'SIGKILL'): Promise<unknown>;
 }
 
-export const labels = { release: 'Yes, release it', remove: 'No, rotate its secrets and delete it' } as const;
+export const labels = { release: 'Yes: release pod', remove: 'No: rotate secrets and delete pod' } as const;
 export const ana = 'U0ADA';
 export const ben = 'U0GRACE';
 

@@ -64,7 +64,7 @@ describe('a freeze from Slack', () => {
         .find(({ blocks }) => JSON.stringify(blocks ?? []).includes('maintenance of nowhere')),
     );
     const approve = (user: string) =>
-      service.slack.click({ user, channel, ts: card.ts, buttonText: 'Yes', dialog: { fb_reason: 'agreed' } });
+      service.slack.click({ user, channel, ts: card.ts, buttonText: 'Yes: freeze', dialog: { fb_reason: 'agreed' } });
     await approve(ana);
     await told(ana, 'somebody else must answer');
     expect(await status()).toBe('proposed');
@@ -111,10 +111,10 @@ describe('a broken glass from Slack', () => {
       owner: 'ada',
     });
     const { ts } = await cardSaying('it spreads fast');
-    await approve(ana, ts, 'Yes');
+    await approve(ana, ts, 'Yes: break glass');
     await told(ana, 'You asked this yourself: somebody else must answer.', before);
     expect((await found())?.status.state).toBe('proposed');
-    await approve(ben, ts, 'Yes');
+    await approve(ben, ts, 'Yes: break glass');
     await until('the broken glass', 30_000, async () => (await found())?.status.state === 'active' || undefined);
     await until('the word to everybody', 30_000, () =>
       service.slack.world.messages.find(
@@ -149,7 +149,7 @@ describe('a suppression in Slack', () => {
       await signedWith({ version: 1, kind: 'suppression.propose', person: 'ada', at, terms, via: 'slack' }, signer),
     );
     const status = async () => (await control()).suppressions[0]?.status;
-    await approve(ben, (await cardSaying('our own debug pod')).ts, 'Yes, hide them');
+    await approve(ben, (await cardSaying('our own debug pod')).ts, 'Yes: hide alerts');
     await until('the suppression', 30_000, async () => (await status())?.state === 'active' || undefined);
     await type(ben, 'suppress list');
     await told(ben, 'our own debug pod');
@@ -201,9 +201,9 @@ describe('a quarantine that is ordered in Slack', () => {
     );
     expect([severity, actors, requesters]).toEqual(['critical', undefined, ['ada']]);
     expect(timeline.some(({ kind, text }) => kind === 'step.applied' && text.includes('uarantine'))).toBe(true);
-    await service.click(workload, ana, 'Delete the pod');
+    await service.click(workload, ana, 'Delete pod');
     await told(ana, 'as long as somebody else can be asked, they must answer');
-    await service.click(workload, ben, 'Delete the pod');
+    await service.click(workload, ben, 'Delete pod');
     await until('the effect', 60_000, () => service.effects.of('delete', podOf(workload))[0]);
     const record = (await control()).timeline.find(({ kind }) => kind === 'incident.started');
     expect(record).toMatchObject({ actor: 'person/ada', text: expect.stringContaining('it talks to a miner') });
@@ -237,7 +237,7 @@ describe('an incident that is started from a message', () => {
     expect(service.effects.of('contain', podOf(workload))).toEqual([]);
     const records = await control();
     expect(records.timeline.some(({ kind, text }) => kind === 'incident.started' && text.includes('grace saw it'))).toBe(true);
-    await service.click(workload, ben, 'Yes, quarantine the pod');
+    await service.click(workload, ben, 'Yes: quarantine pod');
     await service.contained(workload, 60_000);
   });
 });

@@ -96,7 +96,7 @@ test('a freeze of the whole cluster begins, and ends, only with the provider’s
   expect(JSON.stringify(card.blocks)).toContain('needs a sign-in');
 
   const heard = service.slack.ephemerals(ben).length;
-  await service.slack.click({ user: ben, channel, ts: card.ts, buttonText: 'Yes', dialog: { fb_reason: 'agreed' } });
+  await service.slack.click({ user: ben, channel, ts: card.ts, buttonText: 'Yes: freeze', dialog: { fb_reason: 'agreed' } });
   const link = await linkOf(ben, heard);
   expect(await status()).toBe('proposed');
   provider.person = 'sub-grace';

@@ -108,7 +108,7 @@ describe('a suppression, from the command line to the intake', () => {
       service.slack.world.messages.find(({ blocks }) => JSON.stringify(blocks ?? []).includes('Clicked')),
     );
     const click = (user: string) =>
-      service.slack.click({ user, channel: card.channel, ts: card.ts, buttonText: 'Yes, hide them' });
+      service.slack.click({ user, channel: card.channel, ts: card.ts, buttonText: 'Yes: hide alerts' });
     const status = async () =>
       (await control()).state.suppressions.find(({ proposal }) => proposal.order.terms.id === clicked)?.status.state;
     await click('U0ADA');
@@ -188,9 +188,9 @@ describe('a suppression, from a card’s menu to the intake', () => {
         },
       },
     });
-    const asked = await cardWith('our own scanner', 'Yes, hide them');
+    const asked = await cardWith('our own scanner', 'Yes: hide alerts');
     const approve = (user: string) =>
-      service.slack.click({ user, channel: asked.channel, ts: asked.ts, buttonText: 'Yes, hide them' });
+      service.slack.click({ user, channel: asked.channel, ts: asked.ts, buttonText: 'Yes: hide alerts' });
     await approve('U0ADA');
     await told('U0ADA', 'somebody else must answer');
     expect(await answerTo(shell(scanner))).toBe('accepted');
