@@ -3,6 +3,7 @@ import { type Choice, isWeakening, needsReason } from '../../core/approval.ts';
 import { labelOf } from '../../core/choice-label.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import type { IncidentState, QuestionState } from '../../core/incident-state.ts';
+import { shownChoice, titleOfQuestion } from '../../core/question-card.ts';
 import { isOfLease } from '../../core/standing-question.ts';
 import { type Ballot, castVote, notOpen } from './cast-vote.ts';
 import { type ConfirmOptions, confirm, withConfirmation } from './confirm.ts';
@@ -142,15 +143,23 @@ function endedBy({ question: { question }, choice }: Ballot): string | undefined
   return isWeakening(choice) ? question.incident.id : undefined;
 }
 
-function ballotLines({ question, choice, person }: Ballot): readonly string[] {
-  const changes = choice.plans.flatMap((plan) => [
-    ...plan.changes.map(({ target, what }) => `  ${target}: ${what}`),
-    ...plan.notes.map((note) => `  note: ${note}`),
-  ]);
+/** All that is signed is read here, and all that is read here stands in what is signed. */
+export function ballotLines({
+  question: { question },
+  choice,
+  person,
+}: Pick<Ballot, 'question' | 'choice' | 'person'>): readonly string[] {
+  const { title, cluster } = titleOfQuestion(question);
+  const { label, quorum, destructive, weakens, changes, blastRadius, notes } = shownChoice(choice);
+  const warning = destructive ? ['cannot be undone'] : weakens ? ['weakens the response'] : [];
+  const needs = [...warning, quorum === 1 ? 'needs one person' : `needs ${quorum} people`].join(', ');
   return [
-    `Question: ${question.question.text}`,
-    `Answer of ${person}: ${labelOf(choice)}`,
-    ...(changes.length === 0 ? ['  changes nothing'] : changes),
+    `About: ${title}, cluster ${cluster}, ${question.severity}`,
+    `Question: ${question.text}`,
+    `Answer of ${person}: ${label} (${needs})`,
+    ...(changes.length === 0 ? ['  changes nothing'] : changes.map((change) => `  ${change}`)),
+    ...blastRadius.map((target) => `  touches: ${target}`),
+    ...notes.map((note) => `  note: ${note}`),
   ];
 }
 
