@@ -33,8 +33,11 @@ export interface AuditStore extends AuditWriter {
   recordsOf(asked: { readonly kinds: readonly string[]; readonly since: string }): Promise<readonly AuditRecord[]>;
   heads(): Promise<readonly ChainHead[]>;
   storedChain(chain: string): Promise<StoredChain>;
-  /** @throws FB_ERR_CONFLICT when the number is taken. */
-  addCheckpoint(signed: SignedCheckpoint): Promise<void>;
+  /**
+   * What stands under its number and is not genuine gives way, since it would keep every later checkpoint out: true where something did.
+   * @throws FB_ERR_CONFLICT when the number is taken by a genuine one.
+   */
+  addCheckpoint(signed: SignedCheckpoint, isGenuine: (stored: SignedCheckpoint) => boolean): Promise<boolean>;
   /** By number, at most 500 at once, those after `after`. */
   checkpoints(options: { readonly after: number }): Promise<readonly StoredCheckpoint[]>;
 }

@@ -35,7 +35,7 @@ function asText(value: unknown): string {
 
 export function checkpointFromRow(row: Row): StoredCheckpoint {
   const number = numberOf(row, 'number');
-  const signed = asSignedCheckpoint(canonical(textOf(row, 'content')));
+  const signed = asSignedCheckpoint(canonical(asText(row.content)));
   return signed?.checkpoint.number === number ? { number, signed } : { number };
 }
 

@@ -37,13 +37,22 @@ export function createAuditStore(database: Database): AuditStore {
     heads: async () =>
       (await database.all('SELECT chain, number, hash FROM audit_heads')).flatMap((row) => headFromRow(row) ?? []),
     storedChain,
-    addCheckpoint: async (signed) => {
-      const rows = await database.all(
-        'INSERT INTO audit_checkpoints (number, content) VALUES ($1, $2) ON CONFLICT (number) DO NOTHING RETURNING number',
-        [signed.checkpoint.number, canonicalJson(signed)],
-      );
-      if (rows.length === 0) throw new FirebreakError('FB_ERR_CONFLICT', `checkpoint ${signed.checkpoint.number} exists`);
-    },
+    addCheckpoint: (signed, isGenuine) =>
+      database.transaction(async (queries) => {
+        const { number } = signed.checkpoint;
+        const content = canonicalJson(signed);
+        // Two notaries take turns here: the row stays locked until the transaction ends.
+        const [row] = await queries.all(
+          `INSERT INTO audit_checkpoints (number, content) VALUES ($1, $2)
+           ON CONFLICT (number) DO UPDATE SET number = excluded.number RETURNING number, content`,
+          [number, content],
+        );
+        if (row?.content === content) return false;
+        const there = row && checkpointFromRow(row).signed;
+        if (there && isGenuine(there)) throw new FirebreakError('FB_ERR_CONFLICT', `checkpoint ${number} exists`);
+        await queries.all('UPDATE audit_checkpoints SET content = $2 WHERE number = $1', [number, content]);
+        return true;
+      }),
     checkpoints: async ({ after }) => {
       const sql = 'SELECT number, content FROM audit_checkpoints WHERE number > $1 ORDER BY number LIMIT $2';
       return (await database.all(sql, [after, checkpointsAtOnce])).map(checkpointFromRow);

@@ -3,12 +3,14 @@ import type { Finding } from '../../core/audit-report.ts';
 import type { AuditStore } from '../../core/audit-store.ts';
 import {
   type Anchor,
+  type Checkpoint,
   checkpointBytes,
   type Heads,
   heartbeatMs,
   nextCheckpoint,
   type SignedCheckpoint,
 } from '../../core/checkpoint.ts';
+import { isGenuine } from '../../core/checkpoint-chain.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import type { SignatureVerifier, Signer } from '../../core/signing.ts';
 import { readCheckpoints } from './read-checkpoints.ts';
@@ -72,7 +74,8 @@ export function createNotary(options: NotaryOptions): Notary {
     const signed = { checkpoint, keyId: signer.keyId, signature: await signer.sign(checkpointBytes(checkpoint)) };
     // Until both have it, the next round reads again what there is: it anchors what only the database has.
     state = undefined;
-    await store.addCheckpoint(signed);
+    const isReplaced = await store.addCheckpoint(signed, (stored) => isGenuine(stored, verifier));
+    if (isReplaced) alarm(forged(checkpoint));
     await anchor.append(signed);
     state = { last: signed, heads };
     return signed;
@@ -99,6 +102,11 @@ export function createNotary(options: NotaryOptions): Notary {
       await sign().catch(onError);
     },
   };
+}
+
+function forged({ number }: Checkpoint): Finding {
+  const text = `what stood under the number of checkpoint ${number} has no valid signature: the true one is in its place`;
+  return { kind: 'checkpoint-forged', checkpoint: number, text };
 }
 
 function takenBack({ chain, number }: ChainHead): Finding {

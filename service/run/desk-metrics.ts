@@ -6,8 +6,14 @@ import { type DecisionReport, decisionReport } from '../../core/decision-report.
 import type { Roster } from '../../core/roster.ts';
 import type { Metrics } from './plain-door.ts';
 
-/** What a desk can find as it writes. */
-const toldKinds = ['record-forged', 'record-doubled', 'record-missing'] as const satisfies readonly FindingKind[];
+/** What a desk finds most likely as it writes and signs: shown from the beginning. */
+const toldKinds: readonly FindingKind[] = [
+  'record-forged',
+  'record-doubled',
+  'record-missing',
+  'checkpoint-forged',
+  'records-cut',
+];
 
 const windowMs = 7 * 86_400_000;
 /** Whoever scrapes more often gets the same numbers: the records are not read for each. */
@@ -41,7 +47,7 @@ export function createDeskMetrics(options: {
   const counted = new Registry();
   const findings = new Counter({
     name: 'firebreak_audit_findings_total',
-    help: 'Records that came, or what was found in their place, with which something was wrong; since the start of this desk',
+    help: 'What was wrong with records that came, with what was found in their place, and with checkpoints; since the start of this desk',
     labelNames: ['kind'],
     registers: [counted],
   });

@@ -145,7 +145,7 @@ export async function startDesk(parts: DeskParts): Promise<RunningDesk> {
     incidents,
     log,
   });
-  const notary = await startNotary({ config, store, log });
+  const notary = await startNotary({ config, store, log, found: metrics.found });
   const server = await listening('desk.listen', config.desk.listen, () =>
     listenAtDesk({
       ...config.desk.listen,

@@ -1,5 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import type { FindingKind } from '../../core/audit-report.ts';
 import type { AuditStore } from '../../core/audit-store.ts';
 import { createFileAnchor } from '../../integrations/anchor/file-anchor.ts';
 import { createVerifier, openSigner } from '../../integrations/keys/ed25519.ts';
@@ -12,10 +13,13 @@ export async function startNotary({
   config,
   store,
   log,
+  found,
 }: {
   readonly config: Config;
   readonly store: AuditStore;
   readonly log: Logger;
+  /** Counts what is told. */
+  readonly found: (kind: FindingKind) => void;
 }): Promise<Notary> {
   const signer = await openSigner({ file: config.audit.notaryKeyFile });
   const anchorFolder = dirname(config.audit.anchorFile);
@@ -29,7 +33,10 @@ export async function startNotary({
     verifier: createVerifier({ publicKeys: [signer.publicKey] }),
     anchor: createFileAnchor({ file: config.audit.anchorFile }),
     everyMs: config.audit.everySeconds * 1_000,
-    onAlarm: (finding) => log.error({ ...finding }, 'the audit store was changed behind our back'),
+    onAlarm: (finding) => {
+      found(finding.kind);
+      log.error({ ...finding }, 'the audit store was changed behind our back');
+    },
     onError,
   });
   // Not only with the first minute’s end: whoever verifies then wants to see a living notary.

@@ -8,6 +8,7 @@ import { createBox } from '../../../integrations/crypto-box/box.ts';
 import { boxWrap } from '../../../integrations/crypto-box/key-wrap.ts';
 import { createFolderShelf } from '../../../integrations/evidence/folder-shelf.ts';
 import { createIncidentKeys } from '../../../integrations/evidence/incident-keys.ts';
+import { auditReport } from '../../../service/commands/audit.ts';
 import { controlState } from '../../../service/commands/connect.ts';
 import { testPlatform } from '../../platform.ts';
 import { alertAbout } from './alerts.ts';
@@ -183,3 +184,7 @@ function findKey(): string {
 function findFile(name: string): string {
   return filesOf().find((path) => path.endsWith(`/${name}`)) ?? '';
 }
+
+test('the records of all this are sound', async () => {
+  expect((await auditReport({ config: service.settings.configFile })).findings).toEqual([]);
+});

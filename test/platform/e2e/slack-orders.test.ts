@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals
 import type { ControlState } from '../../../core/control.ts';
 import type { SuppressionTerms } from '../../../core/suppression.ts';
 import { openSigner } from '../../../integrations/keys/ed25519.ts';
+import { auditReport } from '../../../service/commands/audit.ts';
 import { controlState } from '../../../service/commands/connect.ts';
 import { signedWith } from '../../../service/commands/order.ts';
 import { proposeSuppression } from '../../../service/commands/suppress-order.ts';
@@ -240,4 +241,8 @@ describe('an incident that is started from a message', () => {
     await service.click(workload, ben, 'Yes: quarantine pod');
     await service.contained(workload, 60_000);
   });
+});
+
+test('the records of all this are sound', async () => {
+  expect((await auditReport({ config: service.settings.configFile })).findings).toEqual([]);
 });

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { type ControlState, controlNames } from '../../../core/control.ts';
 import { controlIdOf } from '../../../core/suppression.ts';
+import { auditReport } from '../../../service/commands/audit.ts';
 import { testPlatform } from '../../platform.ts';
 import { type AlertOptions, alertAbout } from './alerts.ts';
 import { until, type Workload } from './cluster.ts';
@@ -212,4 +213,8 @@ describe('a suppression, from a card’s menu to the intake', () => {
     });
     expect(JSON.stringify(opened.view.blocks)).toContain('Run shell untrusted');
   });
+});
+
+test('the records of all this are sound', async () => {
+  expect((await auditReport({ config: service.settings.configFile })).findings).toEqual([]);
 });

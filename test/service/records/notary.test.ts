@@ -15,6 +15,7 @@ import { verifyAudit } from '../../../service/records/verify-audit.ts';
 import { eventually } from '../../eventually.ts';
 import { run } from '../../suites/audit-store.ts';
 import { makersTrust, noSigners } from '../../suites/signed-records.ts';
+import { forgeCheckpoints } from './tampering.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'firebreak-notary-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -144,6 +145,34 @@ describe('the notary', () => {
     await expect(two.sign()).rejects.toMatchObject({ code: 'FB_ERR_CONFLICT' });
     expect((await two.sign())?.checkpoint).toMatchObject({ number: 3, moved: [{ number: 3 }] });
     expect(await verify()).toMatchObject({ ok: true, checkpoints: 3 });
+  });
+
+  test('what was put under the numbers of later checkpoints keeps none out, and is told', async () => {
+    const notary = await start();
+    await audit.append(run('incident/c/a@1', 1, 1));
+    await notary.sign();
+    const thief = await openSigner({ file: join(folder, 'thief.key'), create: true });
+    await forgeCheckpoints(database, 1, thief);
+    const content = `SELECT 3, content FROM audit_checkpoints WHERE number = 1`;
+    await database.all(`INSERT INTO audit_checkpoints (number, content) ${content}`);
+    await database.all(`INSERT INTO audit_checkpoints (number, content) VALUES (2, 'nothing'), (${2 ** 31 - 1}, '{}')`);
+    for (const number of [2, 3, 4]) {
+      await audit.append(run('incident/c/a@1', number, number));
+      expect((await notary.sign())?.checkpoint.number).toBe(number);
+    }
+    expect(alarms.map(({ kind, checkpoint }) => [kind, checkpoint])).toEqual([
+      ['checkpoint-forged', 2],
+      ['checkpoint-forged', 3],
+    ]);
+    await notary.stop();
+    const left = await verify();
+    expect(left.notCovered).toEqual([]);
+    expect(left.findings.map(({ kind, checkpoint }) => [kind, checkpoint])).toEqual([
+      ['checkpoint-changed', 1],
+      ['checkpoint-forged', 2 ** 31 - 1],
+    ]);
+    await (await start()).sign();
+    expect(alarms.slice(2).map(({ kind }) => kind)).toEqual(['checkpoint-changed', 'checkpoint-forged']);
   });
 
   test('a line changed in the anchor raises an alarm at the next start', async () => {
