@@ -1,3 +1,4 @@
+import type { Decided } from './coverage.ts';
 import type { Severity } from './severity.ts';
 
 export interface PodRef {
@@ -91,6 +92,8 @@ export interface Alert {
   readonly actors?: readonly string[];
   /** Id of the person of the roster who has ordered it by hand. Of the cell's making. */
   readonly requester?: string;
+  /** That people gave its pod back as harmless, also in an earlier incident. Of the cell's making. */
+  readonly decided?: Decided;
   readonly observables: readonly Observable[];
   readonly tags: readonly string[];
   readonly mitre: readonly string[];

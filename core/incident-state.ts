@@ -1,5 +1,6 @@
 import type { Verification } from './action.ts';
 import type { Question, SignedVote } from './approval.ts';
+import type { AlertKind, Decided } from './coverage.ts';
 import type { EvidenceRef } from './evidence.ts';
 import type { PodImage } from './image-signature.ts';
 import type { AlertCount, IncidentRef, Reached, Subject, Verdict } from './incident.ts';
@@ -35,6 +36,10 @@ export interface BodyState {
   readonly state: 'waiting' | 'running' | 'done' | 'failed';
   readonly alerts: number;
   readonly detail?: string;
+  /** What it has heard of so far. */
+  readonly kinds: readonly AlertKind[];
+  /** People's answer, where they called it harmless. */
+  readonly decided?: Decided;
   /** What this body says it was. The incident's verdict is the worst of them. */
   readonly verdict?: Verdict;
   /** The question whose answer the verdict rests on. */

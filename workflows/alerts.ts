@@ -1,6 +1,8 @@
 import { upsertSearchAttributes, workflowInfo } from '@temporalio/workflow';
 import type { Alert } from '../core/alert.ts';
+import { asksAgainFrom } from '../core/coverage.ts';
 import type { AlertBatch, AlertCount } from '../core/incident.ts';
+import { atLeast } from '../core/severity.ts';
 import { matchOf, type SuppressionMatch, type Unhidable } from '../core/suppression.ts';
 import { countKey, type IncidentModel } from './model.ts';
 
@@ -12,9 +14,13 @@ function magnitude(count: number): number {
 export interface Joined {
   /** Alerts of the batch that the incident had not seen. */
   readonly fresh: readonly Alert[];
+  /** What the batch only counts: repetitions of what the incident knows. */
+  readonly repeated: readonly AlertCount[];
   /** The cards show something else now: ten times as many, or worse ones. */
   readonly showsOnCards: boolean;
 }
+
+const nothing: Joined = { fresh: [], repeated: [], showsOnCards: false };
 
 /** More kinds than this are counted by rule alone. */
 const mostCounts = 2_000;
@@ -22,14 +28,14 @@ const mostCountsOnRecord = 50;
 
 /** Takes a batch in: once, however often it is delivered. Says which alerts are new, so that playbooks can be evaluated for them. */
 export function joinBatch(model: IncidentModel, batch: AlertBatch): Joined {
-  if (!model.firstSight(`batch:${batch.id}`)) return { fresh: [], showsOnCards: false };
+  if (!model.firstSight(`batch:${batch.id}`)) return nothing;
   const named = nameActors(model, batch);
   nameRequesters(model, batch);
   const before = model.total;
   model.lastAlertAt = Date.now();
   const fresh = batch.alerts.filter((alert) => model.firstSight(`alert:${alert.id}`));
   const counts = withoutSeen(batch, fresh);
-  if (counts.length === 0 && batch.counts.length > 0) return { fresh: [], showsOnCards: false };
+  if (counts.length === 0 && batch.counts.length > 0) return nothing;
   let raised = false;
   for (const count of counts) {
     addCount(model, count);
@@ -62,7 +68,10 @@ export function joinBatch(model: IncidentModel, batch: AlertBatch): Joined {
   );
   // The start already carries the first alert's severity: only a change needs a write.
   if (raised && !first && isListed()) upsertSearchAttributes({ FirebreakSeverity: [model.severity] });
-  return { fresh, showsOnCards: !first && (raised || named || magnitude(model.total) > magnitude(before)) };
+  if (raised || counts.some(({ severity }) => atLeast(severity, asksAgainFrom))) model.lastNewsAt = model.lastAlertAt;
+  const whole = new Set(fresh.map(kindOf));
+  const repeated = counts.filter((count) => !whole.has(countKey(count)));
+  return { fresh, repeated, showsOnCards: !first && (raised || named || magnitude(model.total) > magnitude(before)) };
 }
 
 /** For whoever proposes to hide such alerts: of which workload for sure, or why none can be hidden. */
@@ -105,10 +114,14 @@ function withoutSeen({ alerts, counts }: AlertBatch, fresh: readonly Alert[]): r
   if (seen.length === 0) return counts;
   return counts.flatMap((entry) => {
     const again = seen.filter(({ rule, severity, pod }) => {
-      return countKey(entry) === countKey({ rule, severity, ...(pod && { pod: `${pod.namespace}/${pod.name}` }) });
+      return countKey(entry) === kindOf({ rule, severity, ...(pod && { pod }) });
     }).length;
     return entry.count > again ? [{ ...entry, count: entry.count - again }] : [];
   });
+}
+
+function kindOf({ rule, severity, pod }: Pick<Alert, 'rule' | 'severity' | 'pod'>): string {
+  return countKey({ rule, severity, ...(pod && { pod: `${pod.namespace}/${pod.name}` }) });
 }
 
 function addCount(model: IncidentModel, exact: AlertCount): void {

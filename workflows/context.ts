@@ -60,6 +60,8 @@ export function contextFor(parts: ContextParts, playbook: ListedPlaybook, body: 
   );
 
   const ask = async ({ question, choices, plan = {}, harmless = [], onSilence }: AskShape) => {
+    body.shown = body.state.kinds;
+    delete body.uncovered;
     const decision = await questions.ask({
       text: question,
       choices: Object.entries(choices).map(([id, label]) => ({

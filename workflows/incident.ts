@@ -43,8 +43,9 @@ export async function incident(input: IncidentInput): Promise<IncidentState> {
 
   const join = (batch: AlertBatch): void => {
     try {
-      const { fresh, showsOnCards } = joinBatch(model, batch);
+      const { fresh, repeated, showsOnCards } = joinBatch(model, batch);
       for (const alert of fresh) bodies.evaluate(alert);
+      for (const count of repeated) bodies.repeated(count);
       if (showsOnCards) questions.touchAll();
     } catch {
       // Thrown on, it would stop the whole incident for good.
@@ -136,12 +137,15 @@ function createParts(input: IncidentInput): Parts {
     // A refusal is on the record and paged by then: the lease stands, and so must its question.
     if (choice === 'release' && plan) await leases.undo(id, { kind: 'approved', proof, plan }).catch(() => undefined);
     const lease = model.leases.get(id);
+    if (choice === 'release' && lease?.state === 'released')
+      bodies.givenBack(lease.target.uid, new Date().toISOString(), [...new Set(proof.votes.map(({ vote }) => vote.person))]);
     if (lease?.state === 'active') questions.standing(lease, plan ?? standingPlan(proof.question.choices));
   });
+  const bodies = new Bodies({ model, engine, questions, leases });
   const checks = new ContainmentChecks(model, () => questions.touchAll());
   const votes = new Votes({ model, desk, questions });
   const remarks = new Remarks({ model, desk, questions });
-  return { model, questions, votes, remarks, leases, checks, bodies: new Bodies({ model, engine, questions, leases }), followUp };
+  return { model, questions, votes, remarks, leases, checks, bodies, followUp };
 }
 
 function standingPlan(choices: readonly { readonly plans: readonly Plan[] }[]): Plan {
@@ -162,11 +166,15 @@ async function carryOn(input: IncidentInput, { model }: Parts): Promise<void> {
   await continueAsNew<typeof incident>({ ...input, carried: model.carry() });
 }
 
+const mostNoiseMs = 3_600_000;
+
 /** True when nothing came for the lingering time: alerts that follow within it join this incident. */
 async function quietFor({ model, votes }: Parts): Promise<boolean> {
   const loud = () => !model.quiet || votes.unread;
   for (;;) {
-    const left = model.lastAlertAt + model.settings.lingerMs - Date.now();
+    const { lingerMs } = model.settings;
+    // Noise alone does not keep it open: an attacker who makes some would choose which incident the next alert joins.
+    const left = Math.min(model.lastAlertAt + lingerMs, model.lastNewsAt + Math.max(lingerMs, mostNoiseMs)) - Date.now();
     if (left <= 0) return !loud();
     if (await condition(loud, left)) return false;
   }

@@ -1,5 +1,6 @@
 import { uuid4, workflowInfo } from '@temporalio/workflow';
 import type { Alert } from '../core/alert.ts';
+import type { AlertKind } from '../core/coverage.ts';
 import type { EvidenceRef } from '../core/evidence.ts';
 import type { PodImage } from '../core/image-signature.ts';
 import { type AlertCount, type IncidentRef, type Reached, type Subject, subjectTitle, type Verdict } from '../core/incident.ts';
@@ -19,6 +20,10 @@ export interface Body {
   state: BodyState;
   alert: Alert;
   severity: Severity;
+  /** What people had been shown when they were asked last. */
+  shown?: readonly AlertKind[];
+  /** The worst that came after that, and is none of it. */
+  uncovered?: Alert;
   /** The question that this body's last answer came from. */
   lastAnswered?: string;
 }
@@ -65,6 +70,8 @@ export class IncidentModel {
   onRecord: (kind: string, text: string, body: Readonly<Record<string, unknown>>) => void = () => undefined;
   openedAt: string;
   lastAlertAt = Date.now();
+  /** When something came that was not only counted: what is mere noise keeps no incident open for ever. */
+  lastNewsAt = Date.now();
   /** Work under way that must end before the incident does: steps, card updates, votes. */
   busy = 0;
   #seen = new Set<string>();
