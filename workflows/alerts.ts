@@ -14,7 +14,7 @@ function magnitude(count: number): number {
 export interface Joined {
   /** Alerts of the batch that the incident had not seen. */
   readonly fresh: readonly Alert[];
-  /** What the batch only counts: repetitions of what the incident knows. */
+  /** What the batch only counts, beside those: repetitions. */
   readonly repeated: readonly AlertCount[];
   /** The cards show something else now: ten times as many, or worse ones. */
   readonly showsOnCards: boolean;
@@ -69,8 +69,10 @@ export function joinBatch(model: IncidentModel, batch: AlertBatch): Joined {
   // The start already carries the first alert's severity: only a change needs a write.
   if (raised && !first && isListed()) upsertSearchAttributes({ FirebreakSeverity: [model.severity] });
   if (raised || counts.some(({ severity }) => atLeast(severity, asksAgainFrom))) model.lastNewsAt = model.lastAlertAt;
-  const whole = new Set(fresh.map(kindOf));
-  const repeated = counts.filter((count) => !whole.has(countKey(count)));
+  const repeated = counts.flatMap((count) => {
+    const only = count.count - fresh.filter((alert) => kindOf(alert) === countKey(count)).length;
+    return only > 0 ? [{ ...count, count: only }] : [];
+  });
   return { fresh, repeated, showsOnCards: !first && (raised || named || magnitude(model.total) > magnitude(before)) };
 }
 

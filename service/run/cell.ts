@@ -32,7 +32,7 @@ import { deploymentName, makeCurrent } from '../temporal/versions.ts';
 import { warmUp } from '../temporal/warm-up.ts';
 import { createCellWorker, type queuesOf, type WorkerBase } from '../temporal/workers.ts';
 import { type Cluster, type ClusterWatch, createCellPool } from './cluster.ts';
-import { ContainedPods } from './contained-pods.ts';
+import { ContainedPods, tellingDecided } from './contained-pods.ts';
 import { type CellControl, createCellControl, expectedSensors } from './control.ts';
 import { openKeyRegister } from './evidence.ts';
 import { HeadStarts } from './head-starts.ts';
@@ -134,7 +134,7 @@ export async function startCell(parts: CellParts): Promise<RunningCell> {
     maxBytes: config.intake.spool.maxBytes,
     cluster: config.cluster,
     severities: config.sensors,
-    resolver: namingActors(createSubjectResolver(watch), config.roster),
+    resolver: tellingDecided(namingActors(createSubjectResolver(watch), config.roster), pods),
     gateway: remembering(gateway, knowledge.incidents, enabled),
     headStart: headStarts,
     screen: { suppressions: control.book, steps: control.steps },

@@ -1,5 +1,8 @@
 import { mkdirSync } from 'node:fs';
 import { type Database, open, type RootDatabase } from 'lmdb';
+import { type AlertKind, asksAgainFrom, covers, type Decided, withKind } from '../../core/coverage.ts';
+import { atLeast } from '../../core/severity.ts';
+import type { ResolvedAlert, SubjectResolver } from '../../core/subject-resolver.ts';
 
 /** A pod that was contained, whatever became of it since. */
 export interface ContainedPod {
@@ -12,6 +15,13 @@ export interface ContainedPod {
   readonly held?: HeldPod;
   /** When it was given back, milliseconds since 1970. */
   readonly releasedAt?: number;
+  /** By people, and what they knew of then. */
+  readonly decided?: Decided;
+}
+
+interface HeardKind extends AlertKind {
+  /** Milliseconds since 1970: when the first of it came. */
+  readonly at: number;
 }
 
 export interface HeldPod {
@@ -26,6 +36,9 @@ export interface HeldPod {
 }
 
 const keptMs = 7 * 86_400_000;
+/** Pods whose alerts are remembered, and kinds of each: in memory, since what is not known is not covered either. */
+const mostHeard = 5_000;
+const mostKinds = 20;
 
 /**
  * Remembers which pods were contained, by uid: for as long as they are, and for seven days. A pod that people gave back must not be taken again
@@ -37,6 +50,7 @@ export class ContainedPods {
   readonly #pods: Database<ContainedPod, string>;
   /** The same, for what is asked at each event. */
   readonly #known: Map<string, ContainedPod>;
+  readonly #heard = new Map<string, readonly HeardKind[]>();
 
   constructor(directory: string) {
     mkdirSync(directory, { recursive: true, mode: 0o700 });
@@ -65,7 +79,7 @@ export class ContainedPods {
 
   /** It is quarantined with this note. */
   async hold(uid: string, incident: string, held: HeldPod): Promise<void> {
-    const { releasedAt: _, ...known } = this.#known.get(uid) ?? { at: Date.now(), adopted: false };
+    const { releasedAt: _, decided: __, ...known } = this.#known.get(uid) ?? { at: Date.now(), adopted: false };
     await this.#put(uid, { ...known, incident, held });
   }
 
@@ -74,10 +88,28 @@ export class ContainedPods {
     if (known?.held) await this.#put(uid, { ...known, held: { ...known.held, told } });
   }
 
-  /** It was given back, or is no longer there. */
-  async letGo(uid: string, releasedAt?: number): Promise<void> {
+  /** It is no longer there; or it was given back, by people where `by` says so, who knew what had come until `askedUntil` (milliseconds since 1970). */
+  async letGo(uid: string, given?: { readonly by?: readonly string[]; readonly askedUntil?: number }): Promise<void> {
     const { held: _, ...known } = this.#known.get(uid) ?? {};
-    if ('incident' in known) await this.#put(uid, { ...known, ...(releasedAt !== undefined && { releasedAt }) });
+    if (!('incident' in known)) return;
+    const releasedAt = Date.now();
+    const { by, askedUntil = releasedAt } = given ?? {};
+    const heard = (this.#heard.get(uid) ?? []).filter(({ at }) => at <= askedUntil);
+    const decided = by && {
+      at: new Date(releasedAt).toISOString(),
+      by,
+      covers: heard.reduce<readonly AlertKind[]>((kinds, kind) => withKind(kinds, kind), []),
+    };
+    await this.#put(uid, { ...known, ...(given && { releasedAt }), ...(decided && { decided }) });
+  }
+
+  /** A serious alert names it. */
+  heard(uid: string, { rule, severity }: AlertKind): void {
+    const kinds = this.#heard.get(uid) ?? [];
+    if (kinds.length >= mostKinds || covers(kinds, { rule, severity })) return;
+    this.#heard.set(uid, [...kinds, { rule, severity, at: Date.now() }]);
+    const [oldest] = this.#heard.keys();
+    if (this.#heard.size > mostHeard && oldest !== undefined) this.#heard.delete(oldest);
   }
 
   /** Those that no incident has adopted so long after. */
@@ -100,4 +132,19 @@ export class ContainedPods {
     this.#known.set(uid, pod);
     await this.#pods.put(uid, pod);
   }
+}
+
+/** The same resolver, which also says of a serious alert what people have decided about its pod, in whichever incident. */
+export function tellingDecided(resolver: SubjectResolver, pods: ContainedPods): SubjectResolver {
+  return {
+    resolve: (given): ResolvedAlert => {
+      const resolved = resolver.resolve(given);
+      const { alert } = resolved;
+      const uid = alert.pod?.uid;
+      if (uid === undefined || !atLeast(alert.severity, asksAgainFrom)) return resolved;
+      const { held, decided } = pods.get(uid) ?? {};
+      pods.heard(uid, alert);
+      return decided && !held ? { ...resolved, alert: { ...alert, decided } } : resolved;
+    },
+  };
 }

@@ -8,7 +8,7 @@ import type { IncidentNote } from '../../core/incident.ts';
 import { names } from '../../core/labels.ts';
 import type { PodRecord } from '../../core/pod-record.ts';
 import type { QuarantineExceptions } from '../../core/quarantine-exceptions.ts';
-import type { CellActivities, StepCall } from '../../core/step.ts';
+import type { CellActivities, StepCall, UndoReason } from '../../core/step.ts';
 import type { ClusterView } from '../../integrations/kubernetes/cluster-view.ts';
 import { standingRecord } from '../../integrations/kubernetes/standing-policy.ts';
 import type { ContainedPods } from './contained-pods.ts';
@@ -109,7 +109,7 @@ export class HoldContainment {
         this.#givingBack.set(id, (this.#givingBack.get(id) ?? 0) + 1);
         try {
           const result = await activities.undoStep(undo);
-          this.#given(id);
+          this.#given(id, undo.reason);
           return result;
         } finally {
           const others = (this.#givingBack.get(id) ?? 1) - 1;
@@ -120,12 +120,16 @@ export class HoldContainment {
     };
   }
 
-  #given(incident: string): void {
+  #given(incident: string, reason: UndoReason): void {
     const { pods, view } = this.#parts;
+    const votes = reason.kind === 'step-failed' ? [] : (reason.proof?.votes ?? []).map(({ vote }) => vote);
+    const by = [...new Set(votes.map(({ person }) => person))];
+    // What came after somebody's answer was not before them.
+    const given = by.length === 0 ? {} : { by, askedUntil: Math.min(...votes.map(({ at }) => Date.parse(at))) };
     for (const uid of pods.held()) {
       if (pods.get(uid)?.incident !== incident) continue;
       const pod = view.podByUid(uid);
-      if (pod && isBare(pod)) this.#keep(uid, pods.letGo(uid, Date.now()));
+      if (pod && isBare(pod)) this.#keep(uid, pods.letGo(uid, given));
     }
   }
 
@@ -257,12 +261,12 @@ export class HoldContainment {
     }
     if (held === 'being given back') return false;
     if (held === 'not held') {
-      this.#keep(uid, pods.letGo(uid, Date.now()));
+      this.#keep(uid, pods.letGo(uid, {}));
       return false;
     }
     if (this.#seen.has(uid)) return true;
     // While the cell was stopped, as the way out by hand says. That stands, and is no secret.
-    this.#keep(uid, pods.letGo(uid, Date.now()));
+    this.#keep(uid, pods.letGo(uid, {}));
     await this.#tell(toTell(pod, state), {
       kind: 'containment.changed',
       text: `the quarantine of pod/${namespace}/${name} was taken off by hand while the cell was stopped, and is not put back: somebody must decide`,

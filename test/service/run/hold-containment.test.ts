@@ -3,19 +3,35 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import pino from 'pino';
+import type { Alert } from '../../../core/alert.ts';
 import { type BeforeState, quarantineMarks, sealBeforeState } from '../../../core/before-state.ts';
 import type { IncidentNote } from '../../../core/incident.ts';
 import { names } from '../../../core/labels.ts';
 import type { PodRecord, PolicyRecord } from '../../../core/pod-record.ts';
 import type { CellActivities, StepCall } from '../../../core/step.ts';
+import type { SubjectResolver } from '../../../core/subject-resolver.ts';
 import { type Taken, takenNow } from '../../../core/taken.ts';
 import type { ClusterView } from '../../../integrations/kubernetes/cluster-view.ts';
 import { policyRecord } from '../../../integrations/kubernetes/projection.ts';
 import { specOf } from '../../../integrations/kubernetes/standing-policy.ts';
-import { ContainedPods } from '../../../service/run/contained-pods.ts';
+import { ContainedPods, tellingDecided } from '../../../service/run/contained-pods.ts';
 import { HoldContainment, type LeaseHeld } from '../../../service/run/hold-containment.ts';
 import { eventually } from '../../eventually.ts';
 
+const subject = { kind: 'workload', cluster: 'lab', namespace: 'shop', ownerKind: 'Deployment', name: 'cart' } as const;
+const alertOf = (over: Partial<Alert>): Alert => ({
+  id: 'a'.repeat(32),
+  sensor: 'falco',
+  rule: 'Known',
+  severity: 'critical',
+  time: '2026-06-01T10:00:00Z',
+  title: '',
+  cluster: 'lab',
+  observables: [],
+  tags: [],
+  mitre: [],
+  ...over,
+});
 const cellKey = new Uint8Array(32).fill(5);
 const incident = 'incident/lab/shop/Deployment/cart';
 const uid = 'uid-1';
@@ -147,6 +163,12 @@ class World {
     await eventually('a look', async () => this.#pods?.get(uid)?.held?.told?.length === wrong);
   }
 
+  /** What the intake asks of each alert. */
+  resolver(): SubjectResolver {
+    if (!this.#pods) throw new Error('no cell');
+    return tellingDecided({ resolve: (alert) => ({ alert, subject }) }, this.#pods);
+  }
+
   told(text: string): Promise<IncidentNote> {
     return eventually(`a line: ${text}`, async () => this.notes.find((note) => note.text.includes(text)));
   }
@@ -264,6 +286,13 @@ describe('a quarantine', () => {
   });
 });
 
+type Undo = CellActivities['undoStep'];
+
+function undone(hold: HoldContainment, undoStep: Undo, reason: object): ReturnType<Undo> {
+  const call = { action: 'quarantinePod', incident: { id: incident, run: '' } };
+  return hold.givingBack({ undoStep } as Partial<CellActivities> as CellActivities).undoStep({ call, reason } as never);
+}
+
 describe('what was given back', () => {
   const bare = { labels: { app: 'cart' }, annotations: {} };
 
@@ -275,14 +304,39 @@ describe('what was given back', () => {
       await looks();
       return { state: 'undone', detail: '' } as const;
     };
-    const call = { action: 'quarantinePod', incident: { id: incident, run: '' } };
-    await hold.givingBack({ undoStep } as Partial<CellActivities> as CellActivities).undoStep({ call } as never);
+    await undone(hold, undoStep, { kind: 'step-failed' });
     await looks();
     expect([world.applied, world.notes]).toEqual([[], []]);
     // Its note, put back by somebody, takes nothing again.
     world.change({ labels: { app: 'cart' }, annotations: quarantined().annotations });
     await looks();
     expect(world.applied).toEqual([]);
+  });
+
+  test('by people is known with what they knew of then, whichever incident the next alert joins', async () => {
+    const hold = begin();
+    await world.judged();
+    const pod = { namespace: 'shop', name: 'cart-1', uid };
+    const decidedOn = (over: Partial<Alert>) => world.resolver().resolve(alertOf({ pod, ...over })).alert.decided;
+    expect(decidedOn({ rule: 'Known' })).toBeUndefined();
+    const votes = ['ana', 'ben'].map((person) => ({ vote: { person, at: new Date().toISOString() } }));
+    await looks();
+    expect(decidedOn({ rule: 'Too late' })).toBeUndefined();
+    const undoStep = async () => {
+      world.change(bare);
+      return { state: 'undone', detail: '' } as const;
+    };
+    await undone(hold, undoStep, { kind: 'approved', proof: { votes } });
+    const kinds = [{ rule: 'Known', severity: 'critical' }];
+    const decided = await eventually('the decision', async () => decidedOn({ rule: 'Other' }));
+    expect(decided).toMatchObject({ by: ['ana', 'ben'], covers: kinds });
+    expect(decidedOn({ rule: 'Known', severity: 'medium' })).toBeUndefined();
+
+    await world.stopCell();
+    world.cell();
+    expect(decidedOn({ rule: 'Known' })).toMatchObject({ covers: kinds });
+    world.change(quarantined(stateBefore({ taken: takenAt(new Date(Date.now() + 1_000).toISOString()) })));
+    await eventually('the new quarantine', async () => decidedOn({ rule: 'Known' }) === undefined);
   });
 
   test('by another replica is left alone, as the incident says', async () => {
