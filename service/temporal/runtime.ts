@@ -8,6 +8,9 @@ export interface RuntimeOptions extends UnansweredPollsOptions {
 /** Errors of the core, and from its sixth try on that a call is repeated: polls become errors only after a minute and a half. */
 const coreFilter = 'ERROR,temporalio_client::retry=WARN';
 
+/** What the SDK warns of and is meant so: the pools and the desk have activities alone. */
+const meantSo: ReadonlySet<string> = new Set(['No workflows registered, not polling for workflow tasks']);
+
 let installed = false;
 
 /** One runtime a process; its lines join ours. */
@@ -17,7 +20,7 @@ export function installRuntime({ log, ...options }: RuntimeOptions): void {
   const polls = new UnansweredPolls({ log, ...options });
   Runtime.install({
     logger: new DefaultLogger('WARN', ({ level, message, meta }: LogEntry) => {
-      if (polls.takes({ message, error: meta?.error })) return;
+      if (polls.takes({ message, error: meta?.error }) || meantSo.has(message)) return;
       // Of single calls their caller knows more: whether it is sent again, and what for.
       if (level !== 'ERROR' && meta?.target === 'temporalio_client::retry') return;
       const fields = { source: 'temporal', ...(typeof meta?.workflowId === 'string' ? { incident: meta.workflowId } : {}) };

@@ -1,0 +1,44 @@
+import { expect, jest, test } from '@jest/globals';
+import { testPlatform } from '../../platform.ts';
+import { until } from './cluster.ts';
+import { Service } from './service.ts';
+
+jest.setTimeout(240_000);
+
+const { temporalAddress, temporalNamespace, kubeconfig, auditLog, freshNamespace } = await testPlatform();
+
+test.each([
+  ['with Slack over HTTP', undefined],
+  ['with Slack over Socket Mode', 'xapp-1-A0TEST-1-abcdef'],
+])(
+  'a healthy start and end %s say only what Firebreak itself has to say, and nothing to worry about',
+  async (_name, appToken) => {
+    const namespace = await freshNamespace();
+    const change = (config: Record<string, unknown>): void => {
+      config.watch = { namespaces: [namespace] };
+    };
+    const service = await Service.create({ temporalAddress, temporalNamespace, kubeconfig, auditLog }, change, appToken);
+    try {
+      await service.start();
+      await until('the service at work', 60_000, () => service.log.includes('at work: connected to Temporal'));
+      await until('the control workflow', 60_000, () => service.log.includes('the control workflow was started'));
+      await service.end();
+      const worrying = service.log
+        .trimEnd()
+        .split('\n')
+        .filter((line) => !isOurs(line));
+      expect(worrying).toEqual([]);
+    } finally {
+      await service.stop();
+    }
+  },
+);
+
+function isOurs(line: string): boolean {
+  try {
+    const { level, msg } = JSON.parse(line);
+    return level === 'info' && typeof msg === 'string';
+  } catch {
+    return false;
+  }
+}
