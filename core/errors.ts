@@ -178,7 +178,7 @@ export const errorCatalogue = {
   },
   FB_ERR_VOTE_REFUSED: {
     retryable: false,
-    summary: 'The vote does not count',
+    summary: 'The vote or the order does not count',
     remedy: 'The reason says why: the person, the key, the group or the question. The refusal is on the record.',
   },
 } as const;

@@ -49,8 +49,11 @@ export function signInAdvice(nonce: string): string {
   return `get an ID token from your identity provider, signed in anew, with the nonce ${nonce}, and pass --id-token FILE`;
 }
 
-/** What the provider must have signed as the nonce. Made here from what was shown, as the cell will make it. */
-function idTokenOf({ question, choice, person, idTokenFile }: Ballot): { readonly idToken?: string } {
+/**
+ * What the provider must have signed as the nonce. Made here from what was shown, as the cell will make it.
+ * @throws FB_ERR_INCOMPLETE, which says the nonce, where a sign-in is needed and none is there; FB_ERR_FILE_MISSING.
+ */
+export function idTokenOf({ question, choice, person, idTokenFile }: Ballot): { readonly idToken?: string } {
   if (idTokenFile !== undefined) return { idToken: idTokenIn(idTokenFile) };
   if (!choice.stepUp) return {};
   const nonce = stepUpNonce({ questionDigest: questionDigest(question.question), choice: choice.id, person });

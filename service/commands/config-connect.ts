@@ -151,7 +151,8 @@ async function whyNot(attempt: () => Promise<unknown>, otherwise: string): Promi
     return undefined;
   } catch (error) {
     if (error instanceof FirebreakError) return error.detail;
+    // Of the system's own, such as ENOENT.
     const code = systemErrorCode(error);
-    return code === undefined ? otherwise : `${otherwise} (${code})`;
+    return code !== undefined && /^E[A-Z]+$/.test(code) ? `${otherwise} (${code})` : otherwise;
   }
 }

@@ -217,12 +217,12 @@ async function end(session: Session, id: string, options: VoterOptions): Promise
   mustBeId(id, aRestraint);
   const terms = restraintOf(await controlState(session), id)?.proposal.order.terms;
   if (!terms) throw new FirebreakError('FB_ERR_UNKNOWN_ID', `there is no ${aRestraint} ${id}`);
+  const idToken = options.idToken === undefined ? undefined : idTokenIn(options.idToken);
+  if (idToken === undefined) await mustNeedNoSignIn(session, { id, person, reason });
   await confirm(
     { lines: [`Order of ${person}: end the ${restraintTitle(terms)} (${terms.reason})`], ends: heldUp(terms) },
     options,
   );
-  const idToken = options.idToken === undefined ? undefined : idTokenIn(options.idToken);
-  if (idToken === undefined) await mustNeedNoSignIn(session, { id, person, reason });
   const at = new Date().toISOString();
   const order: EndRestraint = { version: 1, kind: 'restraint.end', person, at, cluster, restraint: id, reason };
   const signed = await signedOrder(order, options.key);

@@ -5,7 +5,7 @@ import { FirebreakError } from '../../core/errors.ts';
 import type { IncidentState, QuestionState } from '../../core/incident-state.ts';
 import { shownChoice, titleOfQuestion } from '../../core/question-card.ts';
 import { isOfLease } from '../../core/standing-question.ts';
-import { type Ballot, castVote, notOpen } from './cast-vote.ts';
+import { type Ballot, castVote, idTokenOf, notOpen } from './cast-vote.ts';
 import { type ConfirmOptions, confirm, withConfirmation } from './confirm.ts';
 import { withSession } from './connect.ts';
 import { incidentNamed } from './incident-name.ts';
@@ -170,6 +170,8 @@ export async function submit(
   options: VoterOptions,
   ends = endedBy(ballot),
 ): Promise<void> {
+  // Whoever has to sign in first need not be asked the rest twice.
+  idTokenOf(ballot);
   const isUnreasoned = needsReason(ballot.choice) && ballot.reason === undefined;
   const said = await confirm({ lines: ballotLines(ballot), isUnreasoned, ...(ends !== undefined && { ends }) }, options);
   const counted = await castVote(session, said === undefined ? ballot : { ...ballot, reason: said });
