@@ -1,18 +1,32 @@
-function isInvisible(code: number): boolean {
-  const control = (code < 0x20 && code !== 0x0a && code !== 0x09) || (code >= 0x7f && code <= 0x9f);
-  const direction = (code >= 0x202a && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069) || code === 0x061c;
-  const nothing = (code >= 0x200b && code <= 0x200f) || code === 0x2028 || code === 0x2029 || code === 0xfeff;
-  return control || direction || nothing;
-}
+/**
+ * What a reader does not see, or what makes them see something else: all that Unicode calls other (control, format, surrogates, private, not
+ * assigned: direction, zero width, soft hyphen, tags) or ignorable (fillers, variation selectors), its own line ends, and the blank Braille
+ * pattern. By class, not by a list: the next version of Unicode has more of them. Line feed and tab are left.
+ */
+const hidden = /(?![\n\t])[\p{Other}\p{Line_Separator}\p{Paragraph_Separator}\p{Default_Ignorable_Code_Point}\u2800]/gu;
+const hiddenOrBreak = new RegExp(hidden.source.replace('(?![\\n\\t])', ''), hidden.flags);
+
+const writtenOut = (character: string): string => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`;
 
 /** Text of an attacker as it really is: what hides or turns text round is written out, as `\u{202e}`. */
 export function visibleText(text: string): string {
-  return [...text.replaceAll('\r\n', '\n').toWellFormed()]
-    .map((character) => {
-      const code = character.codePointAt(0) ?? 0;
-      return isInvisible(code) ? `\\u{${code.toString(16)}}` : character;
-    })
-    .join('');
+  return text.replaceAll('\r\n', '\n').toWellFormed().replace(hidden, writtenOut);
+}
+
+/** The same for one line of a terminal or a log: line feeds and tabs are written out, too. */
+export function visibleLine(text: string): string {
+  return text.toWellFormed().replace(hiddenOrBreak, writtenOut);
+}
+
+/** JSON on one line that says the same, with everything of this kind as `\u202e`. */
+export function visibleJson(json: string): string {
+  return json
+    .toWellFormed()
+    .replace(hiddenOrBreak, (character) =>
+      Array.from({ length: character.length }, (_, at) => `\\u${character.charCodeAt(at).toString(16).padStart(4, '0')}`).join(
+        '',
+      ),
+    );
 }
 
 /** On one line, at most `limit` UTF-16 units, and never half a character. */

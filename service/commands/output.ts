@@ -1,27 +1,11 @@
 import { styleText } from 'node:util';
+import { visibleJson, visibleLine } from '../../core/visible-text.ts';
 
 type Style = Parameters<typeof styleText>[0];
 
-/** Characters that would steer the reader's terminal, or turn text round: alerts hold an attacker's text. */
-function isUnsafe(code: number): boolean {
-  const control = code < 0x20 || (code >= 0x7f && code <= 0x9f);
-  const invisible =
-    (code >= 0x200b && code <= 0x200f) || (code >= 0x2028 && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069);
-  return control || invisible || code === 0xfeff;
-}
-
-function replaceUnsafe(text: string, by: (code: number) => string): string {
-  return [...text]
-    .map((character) => {
-      const code = character.codePointAt(0) ?? 0;
-      return isUnsafe(code) ? by(code) : character;
-    })
-    .join('');
-}
-
 /** Text that a terminal shows as it stands; what would steer it is written out, as `\u{1b}`. */
 export function printable(text: string): string {
-  return replaceUnsafe(text, (code) => `\\u{${code.toString(16)}}`);
+  return visibleLine(text);
 }
 
 /** Colour on a terminal, and never into a pipe or with NO_COLOR. */
@@ -49,8 +33,7 @@ export function print(line = ''): void {
 
 /** One JSON value on one line, without characters that steer a terminal. */
 export function printJson(value: unknown): void {
-  const text = JSON.stringify(value);
-  print(replaceUnsafe(text, (code) => `\\u${code.toString(16).padStart(4, '0')}`));
+  print(visibleJson(JSON.stringify(value)));
 }
 
 export interface Column<Row> {
