@@ -86,7 +86,8 @@ export class CameAgain {
 
 function orderOf(playbook: ListedPlaybook, alert: Alert): StepOrder | undefined {
   const { pod, workload, doubt } = alert;
-  if (pod?.uid === undefined) return undefined;
+  // A playbook that does not contain may not ask for it either.
+  if (pod?.uid === undefined || !Object.values(playbook.uses).some(({ name }) => name === quarantinePod.name)) return undefined;
   const { namespace, name, uid } = pod;
   return {
     caller: { playbook: playbook.id, subjectKey: `pod:${uid}/again`, workload, alert, doubt },

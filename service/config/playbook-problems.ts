@@ -19,12 +19,12 @@ export function playbookProblems(file: Checked, playbooks: readonly AnyPlaybook[
   return [...idProblems(file, playbooks), ...groupProblems(file, playbooks), ...meansProblems(file, playbooks)];
 }
 
-/** What is in `playbooks.enabled`, each once. */
+/** What is in `playbooks.enabled`, each once, and what is always enabled. */
 export function enabledPlaybooks(
   { playbooks: { enabled } }: Pick<FileConfig, 'playbooks'>,
   playbooks: readonly AnyPlaybook[] = shipped,
 ): readonly AnyPlaybook[] {
-  return enabled === 'all' ? playbooks : playbooks.filter(({ id }) => enabled.includes(id));
+  return enabled === 'all' ? playbooks : playbooks.filter(({ id, on }) => enabled.includes(id) || on.rules === 'unanswered');
 }
 
 function idProblems(
