@@ -96,17 +96,17 @@ export function needsReason(choice: Pick<Choice, 'plans' | 'harmless'>): boolean
   return isWeakening(choice) || choice.plans.some((plan) => plan.effect === 'destructive');
 }
 
-/** Of the name of what ends: whoever decides it types so many of its last characters. */
+/** Of the name of what ends: whoever decides it types so many of its last characters, wherever it is decided. */
 export const typedCharacters = 4;
 
 /** The part of a full name (`pod/shop/cart-1`) whose end is typed. */
-export function nameToType(full: string): string {
-  return full.split('/').at(-1) ?? full;
+export function lastPart(full: string): string {
+  return full.split('/').findLast((part) => part !== '') ?? full;
 }
 
-/** Whether the end of the name was typed. Case is let pass: telephones begin with a capital. */
-export function endsName(full: string, typed: string): boolean {
-  return typed.trim().toLowerCase() === nameToType(full).slice(-typedCharacters).toLowerCase();
+/** What has to be typed of a name. Case is let pass: telephones begin with a capital. */
+export function typedEnd(name: string): string {
+  return lastPart(name).slice(-typedCharacters).toLowerCase();
 }
 
 /** By which an answer can come, and what signs it there. */

@@ -1,4 +1,5 @@
 import type { KnownBlock, ModalView } from '@slack/types';
+import { lastPart, typedEnd } from '../../core/approval.ts';
 import type { QuestionCard, StoredButton } from '../../core/card.ts';
 import { problemOfReason } from '../../core/reason.ts';
 import { context, section, words } from './blocks.ts';
@@ -8,7 +9,6 @@ import { code, inline, linesUpTo, plain } from './text.ts';
 type Choice = QuestionCard['choices'][number];
 
 export const targetBlock = 'fb_target';
-export const lastCharacters = 4;
 const whyInput = reasonInput('Why?', 'Signed with your answer, shown on the card, and kept on the record.');
 
 /** Nobody ends something, or gives protection up, with one tap. */
@@ -23,7 +23,7 @@ export function nameToType(
 ): string | undefined {
   if (!destructive) return undefined;
   const full = target ?? blastRadius.at(-1) ?? card.incident.title;
-  return full.split('/').at(-1) ?? full;
+  return lastPart(full);
 }
 
 /** https://docs.slack.dev/reference/views/modal-views: title, submit and close 24 characters. */
@@ -96,7 +96,7 @@ export function filledIn(
   const name = nameToType(card, choice);
   const reason = typed[reasonBlock] ?? '';
   const unreasoned = problemOfReason(reason);
-  const wanted = name?.slice(-lastCharacters).toLowerCase();
+  const wanted = name === undefined ? undefined : typedEnd(name);
   const errors = {
     ...(wanted === undefined || typed[targetBlock]?.toLowerCase() === wanted
       ? {}

@@ -1,9 +1,10 @@
 import type { InputBlock, KnownBlock, ModalView, PlainTextOption } from '@slack/types';
+import { typedEnd } from '../../core/approval.ts';
 import type { QuestionCard } from '../../core/card.ts';
 import { targetNameOf } from '../../core/card-group.ts';
 import { problemOfReason } from '../../core/reason.ts';
 import { context, section, slackLimits, words } from './blocks.ts';
-import { isGuarded, lastCharacters, nameToType, targetBlock } from './decision-view.ts';
+import { isGuarded, nameToType, targetBlock } from './decision-view.ts';
 import { type Read, reasonBlock, reasonInput, selectInput } from './order-inputs.ts';
 import { chunks, code, inline, linesUpTo, plain } from './text.ts';
 
@@ -182,7 +183,7 @@ function typedFor(
   const choice = first && choiceIn(first, id);
   const name = choice && nameToType(first, choice);
   if (name === undefined) return undefined;
-  return { name, target: choice?.target ?? name, text: `${name.slice(-lastCharacters).toLowerCase()} ${count}` };
+  return { name, target: choice?.target ?? name, text: `${typedEnd(name)} ${count}` };
 }
 
 /** What was filled in, of what the dialog showed: `choice` is set where it was opened for one. */

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createInterface } from 'node:readline/promises';
 import type { Command } from 'commander';
-import { endsName, nameToType, typedCharacters } from '../../core/approval.ts';
+import { lastPart, typedCharacters, typedEnd } from '../../core/approval.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import { problemOfReason, reasonToSign } from '../../core/reason.ts';
 import { printable } from './output.ts';
@@ -37,7 +37,7 @@ function hasTerminal(): boolean {
 /** Without a terminal nobody can be asked. Looked at before anything else is done. @throws FB_ERR_INCOMPLETE. */
 export function mustBeConfirmable({ yes, target }: ConfirmOptions, ends?: string): void {
   if (hasTerminal() || (yes && target !== undefined)) return;
-  const name = ends === undefined ? 'the name of what ends' : nameToType(ends);
+  const name = ends === undefined ? 'the name of what ends' : lastPart(ends);
   const missing = [
     ...(yes ? [] : ['--yes']),
     ...(target === undefined ? [`--target with the last ${typedCharacters} characters of ${name}`] : []),
@@ -73,7 +73,7 @@ export async function confirm(
   };
   try {
     if (ends !== undefined && options.target === undefined)
-      mustEndName(ends, await ask(`Last ${typedCharacters} characters of ${nameToType(ends)}: `));
+      mustEndName(ends, await ask(`Last ${typedCharacters} characters of ${lastPart(ends)}: `));
     const reason = isUnreasoned ? (await ask('Why? It is signed with your answer. ')).trim() : undefined;
     const problem = reason === undefined ? undefined : problemOfReason(reason);
     if (problem !== undefined) throw new FirebreakError('FB_ERR_NOT_CONFIRMED', problem);
@@ -86,6 +86,6 @@ export async function confirm(
 }
 
 function mustEndName(ends: string, typed: string): void {
-  if (endsName(ends, typed)) return;
-  throw new FirebreakError('FB_ERR_NOT_CONFIRMED', `these are not the last ${typedCharacters} characters of ${nameToType(ends)}`);
+  if (typed.trim().toLowerCase() === typedEnd(ends)) return;
+  throw new FirebreakError('FB_ERR_NOT_CONFIRMED', `these are not the last ${typedCharacters} characters of ${lastPart(ends)}`);
 }

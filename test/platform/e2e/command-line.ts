@@ -3,7 +3,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { nameToType, typedCharacters } from '../../../core/approval.ts';
+import { typedEnd } from '../../../core/approval.ts';
 import type { Service } from './service.ts';
 
 const cli = join(import.meta.dirname, '../../../service/cli.ts');
@@ -20,7 +20,7 @@ export type CommandLine = (person: string | undefined, ...args: readonly string[
 
 /** As somebody says it without a terminal, where this would end or be given up. */
 export function meant(name: string): readonly string[] {
-  return ['--yes', '--target', nameToType(name).slice(-typedCharacters)];
+  return ['--yes', '--target', typedEnd(name)];
 }
 
 export function keyFile(service: Service, person: string): string {
