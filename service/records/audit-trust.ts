@@ -24,7 +24,7 @@ export function retiredKeyFrom(text: string): RetiredKey | undefined {
 
 /** Who may have signed what is on record: those of the configuration, and those who did before. @throws FB_ERR_CONFIG_INVALID for what is no public key. */
 export async function openAuditTrust(
-  config: Config,
+  config: Pick<Config, 'cluster' | 'trust' | 'desk' | 'roster'>,
   retired: readonly RetiredKey[],
 ): Promise<{ readonly trust: Trust; readonly signers: VoteSigners }> {
   const retiredCells = retired.flatMap(({ of, file }) => ('cell' in of ? { cluster: of.cell, key: file } : []));
@@ -34,7 +34,7 @@ export async function openAuditTrust(
     if ('person' in of) people.set(of.person, [...(people.get(of.person) ?? []), await readKey(file)]);
   const cells = [...config.trust.cells, ...retiredCells];
   // Read here, so that one that cannot be read is an error, and does not make forgeries of its records.
-  for (const { key } of cells) await readKey(key);
+  createVerifier({ publicKeys: await Promise.all(cells.map(({ key }) => readKey(key))) });
   const votePublicKeys = [...config.desk.votePublicKeys, ...desks];
   const deskKeys = await Promise.all(votePublicKeys.map(readKey));
   const byPerson = new Map([...people].map(([id, publicKeys]) => [id, createVerifier({ publicKeys }).keyIds]));

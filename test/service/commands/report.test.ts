@@ -93,8 +93,12 @@ describe('the metrics of the desk', () => {
     expect(text).toContain('firebreak_answer_seconds{playbook="contain",quantile="0.9"} 3');
     expect(text).toContain('firebreak_quick_approvals{playbook="contain"} 1');
     expect(text).toContain('firebreak_questions_in_a_shift{person="ana"} 1');
+    expect(text).toContain('firebreak_audit_findings_total{kind="record-forged"} 0');
+    metrics.found('record-forged');
     at = now + 8 * dayMs;
     expect(await metrics.text()).not.toContain('playbook="contain"');
     expect(reads).toBe(2);
+    // Numbers that are read anew do not take back what was counted.
+    expect(await metrics.text()).toContain('firebreak_audit_findings_total{kind="record-forged"} 1');
   });
 });
