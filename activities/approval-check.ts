@@ -9,7 +9,7 @@ import { checkProof } from '../core/vote-check.ts';
 import type { ChokepointParts } from './chokepoint.ts';
 
 /** Who may answer, and by what it is told. */
-export type Authority = Pick<ChokepointParts, 'roster' | 'keys' | 'rules' | 'now' | 'signIns' | 'asking' | 'incidents'>;
+export type Authority = Pick<ChokepointParts, 'roster' | 'keys' | 'rules' | 'now' | 'signIns' | 'asking' | 'incidents' | 'votes'>;
 
 /** The plan of this step that people said yes to. */
 export function approvedPlan(call: StepCall): Plan | undefined {
@@ -39,9 +39,8 @@ export async function mustBeApproved(parts: Authority, call: StepCall, proof: Ap
   const { actors, requesters, severity, playbooks } = knownOf(parts, call);
   const problem = problemOfApproval(proof, { ...call, as }, parts.asking);
   if (problem !== undefined) refuse(problem);
-  const [kind, asker = ''] = requester.split('/');
-  if (kind === 'playbook' && playbooks.length > 0 && !playbooks.includes(asker))
-    refuse(`no alert of this incident has called for ${asker}`);
+  const [, asker = ''] = requester.split('/');
+  if (parts.votes.isAskedAnew(proof.question)) refuse('it was asked anew since, and answered');
   const stepUp = await parts.signIns?.read(proof.votes);
   const result = checkProof({
     proof,
@@ -52,7 +51,8 @@ export async function mustBeApproved(parts: Authority, call: StepCall, proof: Ap
     protectedNamespaces: parts.rules.protectedNamespaces,
     actors,
     requesters,
-    groups: groupsAskedBy(proof.question, parts.asking),
+    groups: groupsAskedBy(proof.question, parts.asking, playbooks),
+    seen: parts.votes.of(proof.question),
     ...(stepUp && { stepUp }),
   });
   if (!result.ok) refuse(result.reason);

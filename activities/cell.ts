@@ -13,6 +13,7 @@ import { alive } from './alive.ts';
 import type { Chokepoint, SignInReader } from './chokepoint.ts';
 import { asFailure } from './failures.ts';
 import type { IncidentMemory } from './incident-memory.ts';
+import type { VoteMemory } from './vote-memory.ts';
 
 export interface ActivityLog {
   info(fields: Readonly<Record<string, unknown>>, message: string): void;
@@ -28,12 +29,14 @@ export function createCellActivities(parts: {
   readonly asking: Asking;
   /** What this process has heard of incidents itself: a call can only add to it. */
   readonly incidents: IncidentMemory;
+  /** Where votes are remembered as they arrive: what is shown before a step is held to it. */
+  readonly votes: VoteMemory;
   readonly signIns?: SignInReader;
   /** From memory: nobody waits for it. */
   readonly left?: (incident: IncidentRef) => WorkloadLeft | undefined;
   readonly log: ActivityLog;
 }): CellActivities {
-  const { chokepoint, roster, keys, asking, incidents, signIns, left: leftOf, log } = parts;
+  const { chokepoint, roster, keys, asking, incidents, votes, signIns, left: leftOf, log } = parts;
 
   /** Who may answer, and who may not, by what the cell knows: a question can only make it stricter. */
   const ownWord = (question: Question, actors: readonly string[] = []) => {
@@ -41,7 +44,7 @@ export function createCellActivities(parts: {
     return {
       actors: [...new Set([...known.actors, ...actors])],
       requesters: known.requesters,
-      groups: groupsAskedBy(question, asking),
+      groups: groupsAskedBy(question, asking, known.playbooks),
     };
   };
 
@@ -88,16 +91,22 @@ export function createCellActivities(parts: {
     undoStep: (undo) => run('undo', undo.call, false, (context) => chokepoint.undo(undo, context)),
     verifyVote: async ({ vote, question, level, actors }) => {
       const stepUp = await signIns?.read([vote]).catch((error: unknown) => Promise.reject(asFailure(error)));
-      return checkVote({
+      const now = Date.now();
+      const known = ownWord(question, actors);
+      const checked = checkVote({
         signed: vote,
         question,
         level,
         roster,
         keys,
-        now: Date.now(),
-        ...ownWord(question, actors),
+        now,
+        ...known,
         ...(stepUp && { stepUp }),
       });
+      const seen = { at: now, asked: level, actors: known.actors };
+      if (checked.ok && !votes.note(question, vote, { ...seen, level: checked.level }))
+        return { ok: false, reason: 'You have answered this question too often.' };
+      return checked;
     },
     verifyRemark: async ({ remark, question, level }) =>
       checkRemark({ signed: remark, question, level, roster, keys, now: Date.now(), ...ownWord(question) }),

@@ -23,6 +23,7 @@ import { LandedSteps } from './landed-steps.ts';
 import { createReleaseRule } from './release-check.ts';
 import { createReservations } from './reservations.ts';
 import { type StepRegister, underway } from './step-register.ts';
+import type { VoteMemory } from './vote-memory.ts';
 
 /** One action as the chokepoint runs it: what it declares, what its input must be, what does it. */
 export interface RegisteredAction<Input = unknown, Output = unknown> {
@@ -67,6 +68,8 @@ export interface ChokepointParts {
   readonly asking: Asking;
   /** What this process has heard of incidents itself. */
   readonly incidents: IncidentMemory;
+  /** Which votes it has seen arrive. */
+  readonly votes: VoteMemory;
   readonly now?: () => number;
   readonly steps?: StepRegister;
   /** Absent: remembered for as long as the process lives. */

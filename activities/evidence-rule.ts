@@ -4,7 +4,7 @@ import { FirebreakError } from '../core/errors.ts';
 import type { Plan } from '../core/plan.ts';
 import type { StepCall } from '../core/step.ts';
 import { evidenceSubject, isEvidenceOf, waiverOf } from '../core/waiver.ts';
-import { mustBeApproved } from './approval-check.ts';
+import { type Authority, mustBeApproved } from './approval-check.ts';
 import type { ChokepointParts } from './chokepoint.ts';
 
 /** How long a destructive step waits for evidence, by what the cell itself knows. */
@@ -21,10 +21,7 @@ const clocksDifferMs = 2_000;
  * @throws FB_ERR_EVIDENCE_PENDING, FB_ERR_APPROVAL_INVALID, FB_ERR_UNAVAILABLE
  */
 export function createEvidenceRule(
-  parts: Pick<
-    ChokepointParts,
-    'evidenceKept' | 'evidenceWait' | 'roster' | 'keys' | 'rules' | 'now' | 'signIns' | 'asking' | 'incidents'
-  >,
+  parts: Authority & Pick<ChokepointParts, 'evidenceKept' | 'evidenceWait'>,
 ): (call: StepCall, declaration: ActionDeclaration, plan: Plan) => Promise<void> {
   const now = (): number => (parts.now ?? Date.now)() + clocksDifferMs;
 

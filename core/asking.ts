@@ -18,14 +18,26 @@ function playbookOf({ requester }: Pick<Question, 'requester'>, { playbooks }: A
 
 /**
  * The groups that a question of this asker may be put to, whatever it says: nobody of another one may answer it. None for an asker that this process
- * does not know.
+ * does not know. A playbook that no alert was heard to call for asks only whom others may ask, too; `calledFor` is empty where nothing was heard.
  */
-export function groupsAskedBy(question: Pick<Question, 'requester'>, asking: Asking): readonly string[] {
+export function groupsAskedBy(
+  question: Pick<Question, 'requester'>,
+  asking: Asking,
+  calledFor: readonly string[],
+): readonly string[] {
   const { requester } = question;
   // A person who asks for a decision above all incidents asks those who decide on them.
   if (requester === 'engine' || requester.startsWith('person/')) return asking.groups;
   const playbook = playbookOf(question, asking);
-  return playbook ? (playbook.levels?.map(({ group }) => group) ?? asking.groups) : [];
+  if (!playbook) return [];
+  const own = groupsIn(playbook, asking);
+  if (calledFor.length === 0 || calledFor.includes(playbook.id)) return own;
+  const others = asking.playbooks.filter(({ id }) => calledFor.includes(id)).flatMap((one) => groupsIn(one, asking));
+  return own.filter((group) => others.includes(group) || asking.groups.includes(group));
+}
+
+function groupsIn({ levels }: AnyPlaybook, { groups }: Asking): readonly string[] {
+  return levels?.map(({ group }) => group) ?? groups;
 }
 
 /**

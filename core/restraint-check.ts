@@ -15,7 +15,7 @@ import {
 import type { Person } from './roster.ts';
 import { endNeedsStepUp, type SignIn, type StepUpPolicy, signInRefusal } from './step-up.ts';
 import { approveChoice } from './suppression.ts';
-import { type Beliefs, type Checked, problemOf, signedBy } from './suppression-check.ts';
+import { type Beliefs, type Checked, problemOf, signedBy, votesBelieved } from './suppression-check.ts';
 import { checkProof } from './vote-check.ts';
 
 /** Whether a restraint may be put to people: signed by who proposes it, within the limits, and of today. */
@@ -65,8 +65,7 @@ export function checkRestraint(decided: DecidedRestraint, beliefs: Beliefs): Che
   const stranger = proof.question.levels.find(({ group }) => !beliefs.groups.includes(group));
   if (stranger) return { ok: false, reason: `The group ${stranger.group} may not decide on it.` };
   const { terms, person } = proposal.order;
-  const { roster, keys, now, stepUp } = beliefs;
-  const approved = checkProof({ proof, severity: severityOf(terms), roster, keys, now, ...(stepUp && { stepUp }) });
+  const approved = checkProof({ proof, severity: severityOf(terms), ...votesBelieved(beliefs, proof) });
   if (!approved.ok) return approved;
   const approvers = [...new Set(proof.votes.map(({ vote }) => vote.person))];
   return { ok: true, active: { terms, proposer: person, approvers } };

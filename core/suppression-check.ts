@@ -1,3 +1,4 @@
+import type { ApprovalProof, Question } from './approval.ts';
 import type { SignedReadEvidence } from './evidence-access.ts';
 import { isInAnyGroup, type Person, type Roster } from './roster.ts';
 import {
@@ -13,7 +14,7 @@ import {
   type SignedProposal,
   type SuppressionTerms,
 } from './suppression.ts';
-import { checkProof, keysThatSignFor, type StepUp, type VoteKeys } from './vote-check.ts';
+import { checkProof, keysThatSignFor, type SeenVote, type StepUp, type VoteKeys } from './vote-check.ts';
 
 /** What the cell believes, and by which clock. */
 export interface Beliefs {
@@ -26,6 +27,8 @@ export interface Beliefs {
   readonly now: number;
   /** Absent: no decision needs a sign-in. */
   readonly stepUp?: StepUp;
+  /** Votes that were seen here when they arrived. Absent: none were. */
+  readonly seen?: (question: Question) => readonly SeenVote[];
 }
 
 export type Checked<T> = ({ readonly ok: true } & T) | { readonly ok: false; readonly reason: string };
@@ -98,6 +101,11 @@ export function checkEnd(signed: SignedEnd, beliefs: Beliefs): Checked<{ readonl
   return signedBy(signed, beliefs, signed.order.via);
 }
 
+/** By what the votes on a decision are judged, which is in force for longer than any shift: one that was not seen to arrive came when it says. */
+export function votesBelieved({ roster, keys, now, stepUp, seen }: Beliefs, { question }: ApprovalProof) {
+  return { roster, keys, now, seen: seen?.(question) ?? [], unseen: 'as dated' as const, ...(stepUp && { stepUp }) };
+}
+
 /**
  * Everything that a suppression must be before the cell believes it: proposed by a person of the roster, asked of groups that the
  * configuration names, approved by enough other people for exactly these terms. What the workflow says about it counts for nothing.
@@ -111,8 +119,7 @@ export function checkSuppression(decided: DecidedSuppression, beliefs: Beliefs):
   const stranger = proof.question.levels.find(({ group }) => !beliefs.groups.includes(group));
   if (stranger) return { ok: false, reason: `The group ${stranger.group} may not decide on suppressions.` };
   const { terms, person } = proposal.order;
-  const { roster, keys, now, stepUp } = beliefs;
-  const approved = checkProof({ proof, severity: terms.upTo, roster, keys, now, ...(stepUp && { stepUp }) });
+  const approved = checkProof({ proof, severity: terms.upTo, ...votesBelieved(beliefs, proof) });
   if (!approved.ok) return approved;
   const approvers = [...new Set(proof.votes.map(({ vote }) => vote.person))];
   const deciders = [person, ...approvers];

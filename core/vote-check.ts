@@ -9,6 +9,8 @@ import {
   voteBytes,
   waysIn,
 } from './approval.ts';
+import type { QuestionState } from './incident-state.ts';
+import { countVote } from './question.ts';
 import { problemOfReason, tooLong } from './reason.ts';
 import { type Person, personById, type Roster } from './roster.ts';
 import { type Severity, worse } from './severity.ts';
@@ -93,29 +95,42 @@ function refusalOf(signed: SignedVote, question: Question, { roster, keys, now, 
   return signInRefusal({ policy: stepUp.policy, vote, at, person, signIn: stepUp.signInOf(signed) });
 }
 
-/**
- * Everything that one vote must be: signed by who may sign it, about exactly this question, by a person who may answer for a group that is
- * asked, both when the vote was cast and now, and who neither asked nor is named as the actor. The check at the click, in the incident's cell.
- */
-export function checkVote(
-  check: Known & { readonly signed: SignedVote; readonly question: Question; readonly level: number },
-): VoteCheck {
-  const { signed, question, now } = check;
-  const cast = timeOf(signed.vote) ?? now;
-  // Back-dating a vote to a shift of one's own, or to a stand-in's time, gives no right that one has not now.
-  return checkAt(check, now - cast <= travelMs ? [cast] : [cast, now], question.levels.slice(0, check.level + 1));
+/** A vote as it was when it arrived, and was found good by `checkVote`. */
+export interface SeenVote {
+  readonly signed: SignedVote;
+  /** Milliseconds since 1970. */
+  readonly at: number;
+  /** The last of the asked levels that its person might answer for; and the last that was asked. */
+  readonly level: number;
+  readonly asked: number;
+  /** Ids of people whom alerts had named as the actor by then: what they had said counted no more. */
+  readonly actors: readonly string[];
 }
 
-function checkAt(
-  check: Known & { readonly signed: SignedVote; readonly question: Question },
-  times: readonly number[],
-  levels: Question['levels'],
+/**
+ * Everything that one vote must be: signed by who may sign it, about exactly this question, by a person who may answer for a group that is
+ * asked, both when the vote was cast and when it arrived, and who neither asked nor is named as the actor. The check at the click, in the
+ * incident's cell; before a step it is the same, of the moment in which the vote arrived.
+ */
+export function checkVote(
+  check: Known & {
+    readonly signed: SignedVote;
+    readonly question: Question;
+    readonly level: number;
+    /** When it was seen first, in milliseconds since 1970. Absent: now. */
+    readonly arrived?: number | undefined;
+  },
 ): VoteCheck {
-  const { signed, question, roster } = check;
+  const { signed, question, roster, now } = check;
   const refusal = refusalOf(signed, question, check);
   if (refusal !== undefined) return { ok: false, reason: refusal };
+  const arrived = check.arrived ?? now;
+  const cast = timeOf(signed.vote) ?? arrived;
+  // Back-dating a vote to a shift of one's own, or to a stand-in's time, gives no right that one has not when it arrives.
+  const times = arrived - cast <= travelMs ? [cast] : [cast, arrived];
   const { person: id } = signed.vote;
   const { actors = [], requesters = [], groups } = check;
+  const levels = question.levels.slice(0, check.level + 1);
   const stands = standingOf({ question, roster, actors, requesters, ...(groups && { groups }) }, id, times, levels);
   if (!stands.ok) return stands;
   const signIn = check.stepUp?.signInOf(signed);
@@ -125,8 +140,9 @@ function checkAt(
 }
 
 /**
- * Whether a proof carries its choice: enough distinct people, each of whom might answer when they did, and none of whom is named as the
- * actor since. The quorum is worked out here again from the plans; what the workflow says about it is not trusted.
+ * Whether a proof carries its choice: enough distinct people, each of whom might answer when they did, none of whom is named as the actor since or
+ * has taken it back, against no decision and no veto that was seen. The quorum is worked out here again from the plans; what the workflow says
+ * about it is not trusted.
  */
 export function checkProof(
   check: Known & {
@@ -134,22 +150,61 @@ export function checkProof(
     readonly severity: Severity;
     /** Namespaces in which one person is never enough. */
     readonly protectedNamespaces?: readonly string[];
+    /** Votes on this question that the one who checks has seen, in the order in which they came. */
+    readonly seen?: readonly SeenVote[];
+    /** What is not among them has come now; or, where nobody can have seen it, when it says. */
+    readonly unseen?: 'now' | 'as dated';
   },
 ): { readonly ok: true } | { readonly ok: false; readonly reason: string } {
-  const { proof, now, protectedNamespaces } = check;
+  const { proof, now, protectedNamespaces, seen = [], unseen = 'now', actors = [] } = check;
   const { question } = proof;
   const choice = question.choices.find((offered) => offered.id === proof.choice);
   if (!choice) return { ok: false, reason: 'the choice does not exist' };
   const people = new Set<string>();
+  const came: SeenVote[] = [...seen];
+  const last = question.levels.length - 1;
   for (const signed of proof.votes) {
     if (signed.vote.choice !== proof.choice) return { ok: false, reason: 'a vote is for another choice' };
+    const known = seen.find((one) => one.signed.signature === signed.signature);
     // A shift that has ended since takes no vote back: the second of two people may answer after the hand-over.
-    const result = checkAt({ ...check, signed, question }, [timeOf(signed.vote) ?? now], question.levels);
+    const arrived = known?.at ?? (unseen === 'now' ? now : timeOf(signed.vote));
+    const result = checkVote({ ...check, signed, question, level: last, arrived });
     if (!result.ok) return { ok: false, reason: result.reason };
     people.add(result.person);
+    if (!known) came.push({ signed, at: now, level: result.level, asked: last, actors });
   }
   const severity = worse(question.severity, check.severity);
-  const quorum = quorumOf({ ...choice, severity, incident: question.incident.id, protectedNamespaces });
+  const { status, votes, withdrawn = [], veto } = tallyOf(question, came, severity);
+  if (status.state === 'decided' && status.choice !== proof.choice)
+    return { ok: false, reason: `people have decided otherwise: ${status.choice}` };
+  // Who agreed when it was decided already has agreed all the same.
+  const counts = ({ signature }: SignedVote): boolean =>
+    status.state === 'decided'
+      ? !withdrawn.some((one) => one.signature === signature)
+      : votes.some((one) => one.signature === signature);
+  if (!proof.votes.every(counts))
+    return { ok: false, reason: 'a vote was taken back since, or a no stands that it cannot overrule' };
+  const needed = quorumOf({ ...choice, severity, incident: question.incident.id, protectedNamespaces });
+  const quorum = veto !== undefined && choice.plans.length > 0 ? Math.max(needed, 2) : needed;
   if (people.size < quorum) return { ok: false, reason: `${people.size} of ${quorum} people have agreed` };
   return { ok: true };
+}
+
+/** What has become of a question by these votes: counted as the workflow counts them, in the order in which they came. */
+function tallyOf(question: Question, came: readonly SeenVote[], severity: Severity): QuestionState {
+  let state: QuestionState = {
+    question,
+    digest: questionDigest(question),
+    status: { state: 'open' },
+    votes: [],
+    level: 0,
+    levelUntil: '',
+    askedAt: '',
+    plans: [],
+  };
+  for (const { signed, at, level, asked, actors } of came) {
+    const then = { ...state, level: Math.max(state.level, asked) };
+    ({ state } = countVote(then, signed, { now: new Date(at).toISOString(), severity, level, actors }));
+  }
+  return state;
 }

@@ -84,6 +84,7 @@ export async function startCell(parts: CellParts): Promise<RunningCell> {
     keys: await openKeyRegister({ config, secrets }),
     steps: parts.steps,
     cellKey: watch.cellKey,
+    votes: knowledge.votes,
     raise: async (alert) => {
       const { pod } = alert;
       if (pod && watch.view.ready() && !watch.view.pod(pod.namespace, pod.name))

@@ -187,7 +187,7 @@ async function poolOf(
   const { roster } = config;
   const keys = createVoteKeys({ deskPublicKeys: await readPublicKeys(config.desk.votePublicKeys), roster });
   const signIns = createSignInReader(config);
-  const { landed, incidents } = knowledge;
+  const { landed, incidents, votes } = knowledge;
   const asking = askingOf(config);
   const chokepoint = createChokepoint({
     actions,
@@ -199,6 +199,7 @@ async function poolOf(
     evidenceWait: { ms: config.evidence.deadlineMinutes * 60_000 },
     asking,
     incidents,
+    votes,
     landed,
     ...(steps && { steps }),
     ...(restraintOn && { restraintOn }),
@@ -212,6 +213,7 @@ async function poolOf(
       keys,
       asking,
       incidents,
+      votes,
       log,
       ...(left && { left }),
       ...(signIns && { signIns }),

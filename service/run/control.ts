@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { createControlActivities } from '../../activities/control.ts';
 import { createEvidenceActivities } from '../../activities/evidence-orders.ts';
 import type { OwnSteps } from '../../activities/own-steps.ts';
+import type { VoteMemory } from '../../activities/vote-memory.ts';
 import type { Level } from '../../core/approval.ts';
 import type { CellKey } from '../../core/before-state.ts';
 import type { ControlActivities, EvidenceActivities } from '../../core/control.ts';
@@ -41,6 +42,7 @@ export async function createCellControl({
   keys,
   steps,
   cellKey,
+  votes,
   raise,
   log,
 }: {
@@ -48,6 +50,7 @@ export async function createCellControl({
   readonly keys: KeyRegister;
   readonly cellKey: CellKey;
   readonly steps: OwnSteps;
+  readonly votes: VoteMemory;
   readonly raise: Parameters<typeof createControlActivities>[0]['raise'];
   readonly log: Logger;
 }): Promise<CellControl> {
@@ -55,7 +58,7 @@ export async function createCellControl({
   const reader = createSignInReader(config);
   const kept = { file: join(stateDir, 'control', 'sign-ins.json'), key: cellKey };
   const signIns = reader && new SignInMemory({ reader, kept, log });
-  const { levels, beliefs } = await beliefsOf(config, signIns);
+  const { levels, beliefs } = await beliefsOf(config, signIns, votes);
   const restraints = new RestraintBook({ file: join(stateDir, 'control', 'restraints.json'), beliefs, log });
   const evidence = new EvidenceWindow();
   const { stewards, retention } = config.evidence;
@@ -83,6 +86,7 @@ export async function createCellControl({
 async function beliefsOf(
   config: Config,
   signIns: SignInMemory | undefined,
+  votes?: VoteMemory,
 ): Promise<{ readonly levels: readonly Level[]; readonly beliefs: () => Beliefs }> {
   const { cluster, roster } = config;
   const keys = createVoteKeys({ deskPublicKeys: await readPublicKeys(config.desk.votePublicKeys), roster });
@@ -90,7 +94,15 @@ async function beliefsOf(
   const groups = levels.map(({ group }) => group);
   return {
     levels,
-    beliefs: () => ({ cluster, roster, keys, groups, now: Date.now(), ...(signIns && { stepUp: signIns.stepUp }) }),
+    beliefs: () => ({
+      cluster,
+      roster,
+      keys,
+      groups,
+      now: Date.now(),
+      ...(signIns && { stepUp: signIns.stepUp }),
+      ...(votes && { seen: (question) => votes.of(question) }),
+    }),
   };
 }
 

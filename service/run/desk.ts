@@ -9,6 +9,7 @@ import { createDeskActivities } from '../../activities/desk.ts';
 import { createFollowUpActivities } from '../../activities/follow-up.ts';
 import { IncidentMemory } from '../../activities/incident-memory.ts';
 import { deskSpeaksFor, followUpSpeaksFor, inOwnVoice, stepsSpeakFor } from '../../activities/own-voice.ts';
+import { VoteMemory } from '../../activities/vote-memory.ts';
 import { openTicketInput } from '../../core/actions/open-ticket.schema.ts';
 import { openTicket } from '../../core/actions/open-ticket.ts';
 import type { CardBeliefs } from '../../core/question-card.ts';
@@ -126,6 +127,7 @@ export async function startDesk(parts: DeskParts): Promise<RunningDesk> {
   const inboundSystems = createInboundSystems({ config, secrets });
   const asking = askingOf(config);
   const incidents = new IncidentMemory();
+  const votes = new VoteMemory();
   const chokepoint = createChokepoint({
     actions: [{ declaration: openTicket, input: openTicketInput, implementation: openTicketImplementation({ tickets }) }],
     rules: rulesOf(config),
@@ -136,6 +138,7 @@ export async function startDesk(parts: DeskParts): Promise<RunningDesk> {
     evidenceWait: { ms: 0 },
     asking,
     incidents,
+    votes,
   });
   const cellActivities = createCellActivities({
     chokepoint,
@@ -143,6 +146,7 @@ export async function startDesk(parts: DeskParts): Promise<RunningDesk> {
     keys: createVoteKeys({ deskPublicKeys: [], roster: config.roster }),
     asking,
     incidents,
+    votes,
     log,
   });
   const notary = await startNotary({ config, store, log, found: metrics.found });

@@ -3,6 +3,7 @@ import { type Database, open, type RootDatabase } from 'lmdb';
 import { IncidentMemory } from '../../activities/incident-memory.ts';
 import { LandedSteps } from '../../activities/landed-steps.ts';
 import type { MemoryKeeper, Remembered } from '../../activities/memory.ts';
+import { VoteMemory } from '../../activities/vote-memory.ts';
 import { sha256Hex } from '../../core/digest.ts';
 import { type Logger, reasonOf } from './log.ts';
 
@@ -55,6 +56,7 @@ export class KeptMemory {
 export interface OwnKnowledge {
   readonly landed: LandedSteps;
   readonly incidents: IncidentMemory;
+  readonly votes: VoteMemory;
   close(): Promise<void>;
 }
 
@@ -63,6 +65,7 @@ export function openKnowledge(directory: string, log: Pick<Logger, 'error'>): Ow
   return {
     landed: new LandedSteps(kept.keeper('landed')),
     incidents: new IncidentMemory({ heard: kept.keeper('heard'), runs: kept.keeper('runs') }),
+    votes: new VoteMemory({ votes: kept.keeper('votes'), newest: kept.keeper('askings') }),
     close: () => kept.close(),
   };
 }

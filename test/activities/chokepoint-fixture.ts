@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { type Chokepoint, type ChokepointParts, createChokepoint, type RegisteredAction } from '../../activities/chokepoint.ts';
 import { IncidentMemory } from '../../activities/incident-memory.ts';
+import { VoteMemory } from '../../activities/vote-memory.ts';
 import type { StepContext } from '../../core/action.ts';
 import { type ApprovalProof, type Question, questionDigest, quorumOf } from '../../core/approval.ts';
 import type { Asking } from '../../core/asking.ts';
@@ -210,6 +211,7 @@ export const partsWithout: Omit<ChokepointParts, 'actions'> = {
   evidenceWait: { ms: 1_800_000 },
   asking: { playbooks: [], groups: ['oncall'] },
   incidents: new IncidentMemory(),
+  votes: new VoteMemory(),
 };
 
 /** A playbook `p` that uses these actions and asks who is on call, as the incidents do. */

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { z } from 'zod';
 import { createChokepoint, type RegisteredAction } from '../../activities/chokepoint.ts';
 import { IncidentMemory } from '../../activities/incident-memory.ts';
+import { VoteMemory } from '../../activities/vote-memory.ts';
 import type { ActionDeclaration, StepContext } from '../../core/action.ts';
 import { actions } from '../../core/actions/index.ts';
 import { type ApprovalProof, type Question, questionDigest, quorumOf } from '../../core/approval.ts';
@@ -222,6 +223,7 @@ describe('no action gets past the guardrails', () => {
           evidenceWait: { ms: 0 },
           asking: askingWith(registered(applied)),
           incidents: new IncidentMemory(),
+          votes: new VoteMemory(),
           now: () => now,
           restraintOn: (step) => restraintOn(world.restraints, step, now),
         });

@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { createCellActivities } from '../../activities/cell.ts';
 import { IncidentMemory } from '../../activities/incident-memory.ts';
+import { VoteMemory } from '../../activities/vote-memory.ts';
 import type { ApprovalProof, Question, SignedVote } from '../../core/approval.ts';
 import type { Asking } from '../../core/asking.ts';
 import type { AlertBatch } from '../../core/incident.ts';
@@ -176,6 +177,7 @@ async function clicked(vote: SignedVote, question: Question, incidents: Incident
     keys: voteKeys,
     asking: askingWith([]),
     incidents,
+    votes: new VoteMemory(),
     log: { info: () => undefined, warn: () => undefined },
   });
   const at = new Date().toISOString();

@@ -7,7 +7,7 @@ import type { Plan } from '../../core/plan.ts';
 import { countVote, proofOf, silenceOn } from '../../core/question.ts';
 import type { Roster } from '../../core/roster.ts';
 import { type SignIn, stepUpNonce } from '../../core/step-up.ts';
-import { checkProof, checkVote, type StepUp, type VoteKeys } from '../../core/vote-check.ts';
+import { checkProof, checkVote, type SeenVote, type StepUp, type VoteKeys } from '../../core/vote-check.ts';
 import { type Ballot, decide, type Way, type World } from './authority-reference.ts';
 
 /*
@@ -189,13 +189,19 @@ function taken(world: World) {
   };
   state = { ...state, digest: questionDigest(state.question) };
   let nextAt = 15;
+  /** By silence: what comes later is for the workflow to refuse, the cell knows no deadlines. */
+  let isOver = false;
   const signed: SignedVote[] = [];
+  const seen: SeenVote[] = [];
   const advance = (to: number): void => {
     for (; state.status.state === 'open' && to >= nextAt; ) {
       if (state.level === 0) {
         state = { ...state, level: 1 };
         nextAt += 60;
-      } else state = { ...state, status: silenceOn(state, { now: '', actors: actorsAt(nextAt) }) };
+      } else {
+        state = { ...state, status: silenceOn(state, { now: '', actors: actorsAt(nextAt) }) };
+        isOver = true;
+      }
     }
   };
   for (const [n, ballot] of world.ballots.entries()) {
@@ -217,6 +223,9 @@ function taken(world: World) {
       ...(world.provider && { stepUp }),
     });
     if (!check.ok) continue;
+    const known = seen.some((one) => one.signed.signature === vote.signature);
+    if (!known && !isOver)
+      seen.push({ signed: vote, at: start + ballot.arrives * minute, level: check.level, asked: state.level, actors });
     const before = state.level;
     const now = new Date(start + ballot.arrives * minute).toISOString();
     ({ state } = countVote(state, vote, { now, severity: world.severity, level: check.level, actors }));
@@ -225,19 +234,34 @@ function taken(world: World) {
   advance(1_000);
   const proof = proofOf(state);
   const last = world.ballots.at(-1)?.arrives ?? 0;
-  const stands =
-    proof &&
-    checkProof({
-      proof,
-      severity: world.severity,
-      roster,
-      keys,
-      now: start + last * minute,
-      actors: actorsAt(last),
-      protectedNamespaces: ['kube-system'],
-      ...(world.provider && { stepUp }),
+  const known = {
+    severity: world.severity,
+    roster,
+    keys,
+    now: start + last * minute,
+    actors: actorsAt(last),
+    protectedNamespaces: ['kube-system'],
+    ...(world.provider && { stepUp }),
+  };
+  const stands = proof && checkProof({ proof, seen, ...known });
+  // What is shown before a step, but was not decided: each vote that was ever good, taken back or not, for every other choice.
+  const shown = state.question.choices
+    .filter(({ id }) => state.status.state !== 'decided' || id !== state.status.choice)
+    .map(({ id: choice }) => {
+      const votes = seen.map((one) => one.signed).filter(({ vote }) => vote.choice === choice);
+      return { question: state.question, choice, votes };
     });
-  return { status: state.status, stands: stands?.ok === true };
+  const decidedByVotes = state.status.state === 'decided' && !isOver;
+  const forged = decidedByVotes
+    ? shown.filter((one) => one.votes.length > 0 && checkProof({ proof: one, seen, ...known }).ok)
+    : [];
+  // Votes that nobody saw arrive are held to what holds at the click.
+  const dated = signed.filter((vote) => {
+    const alone = { question: state.question, choice: vote.vote.choice, votes: [vote] };
+    const click = { signed: vote, question: state.question, level: state.question.levels.length - 1, ...known };
+    return checkProof({ proof: alone, ...known }).ok && !checkVote(click).ok;
+  });
+  return { status: state.status, stands: stands?.ok === true, forged, dated };
 }
 
 function quorumAsked(question: Question, choice: Choice): number {
@@ -252,12 +276,13 @@ function quorumAsked(question: Question, choice: Choice): number {
 /** What the reference decides, which must be what the cell does. */
 export function compare(world: World): ReturnType<typeof decide> {
   const expected = decide(world);
-  const { status, stands } = taken(world);
+  const { status, stands, forged, dated } = taken(world);
   const seen = status.state === 'decided' ? { choice: status.choice, by: [...status.by].sort() } : undefined;
   const wanted = expected && { choice: expected.choice, by: [...expected.by].sort() };
   // Only what differs is worth the time of a matcher: there are tens of thousands.
   if (!isDeepStrictEqual(seen, wanted)) expect({ world, decided: seen }).toEqual({ world, decided: wanted });
   if (expected && stands !== expected.stands) expect({ world, stands }).toEqual({ world, stands: expected.stands });
+  if (forged.length + dated.length > 0) expect({ world, forged, dated }).toEqual({ world, forged: [], dated: [] });
   return expected;
 }
 

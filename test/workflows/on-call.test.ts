@@ -120,7 +120,15 @@ describe('over days', () => {
     expect(end.leases).toMatchObject([{ state: 'released' }]);
     const reason = lab.seen.undoReasons.at(-1);
     if (reason?.kind !== 'approved') throw new Error('no approved release');
-    const known = { proof: reason.proof, severity: 'critical', keys: voteKeys } as const;
+    // As the cell saw them arrive.
+    const seen = reason.proof.votes.map((signed) => ({
+      signed,
+      at: Date.parse(signed.vote.at),
+      level: 0,
+      asked: 0,
+      actors: [],
+    }));
+    const known = { proof: reason.proof, severity: 'critical', keys: voteKeys, seen } as const;
     const now = await lab.env.currentTimeMs();
     expect(checkProof({ ...known, roster: people, now })).toEqual({ ok: true });
     // Taken off the roster since, or away at that time: then it stands no more.

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/g
 import { z } from 'zod';
 import { createChokepoint, type RegisteredAction } from '../../../activities/chokepoint.ts';
 import { IncidentMemory } from '../../../activities/incident-memory.ts';
+import { VoteMemory } from '../../../activities/vote-memory.ts';
 import { type ApprovalProof, type Question, questionDigest, type SignedVote } from '../../../core/approval.ts';
 import type { StoredButton } from '../../../core/card.ts';
 import { digestOf } from '../../../core/digest.ts';
@@ -264,6 +265,7 @@ describe('the cell', () => {
       evidenceWait: { ms: 0 },
       asking: askingWith([action as unknown as RegisteredAction]),
       incidents: new IncidentMemory(),
+      votes: new VoteMemory(),
     });
     const [ana, ben] = [await signIn('ana'), await signIn('ben')];
     const apply = (approval: ApprovalProof) => {

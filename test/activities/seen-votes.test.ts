@@ -1,0 +1,181 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { beforeEach, describe, expect, test } from '@jest/globals';
+import { createCellActivities } from '../../activities/cell.ts';
+import { IncidentMemory } from '../../activities/incident-memory.ts';
+import { VoteMemory } from '../../activities/vote-memory.ts';
+import { type ApprovalProof, type Question, questionDigest, quorumOf, type SignedVote } from '../../core/approval.ts';
+import type { Plan } from '../../core/plan.ts';
+import type { Roster } from '../../core/roster.ts';
+import { checkProof } from '../../core/vote-check.ts';
+import { KeptMemory } from '../../service/run/kept-memory.ts';
+import { roster, signVote, voteKeys } from '../workflows/harness.ts';
+import { askingWith, chokepoint, incident, planOf, pod, setUp } from './chokepoint-fixture.ts';
+
+/*
+ * What is shown before a step is held to what arrived: back-dated votes, votes that were taken back, votes against a no, votes of an earlier asking.
+ */
+
+const minute = 60_000;
+const removal = planOf('remove', 'destructive', { pod });
+const wide: Plan = { ...removal, reach: 'node' };
+
+function questionOf(plan: Plan, over: Partial<Question> = {}): Question {
+  const asked = (plans: readonly Plan[]): number => quorumOf({ plans, severity: 'high' });
+  return {
+    id: 'q1',
+    incident,
+    severity: 'high',
+    text: 'really?',
+    choices: [
+      { id: 'yes', label: 'Yes', plans: [plan], quorum: asked([plan]) },
+      { id: 'no', label: 'No', plans: [], quorum: 1 },
+    ],
+    levels: [
+      { group: 'oncall', withinMs: minute },
+      { group: 'leads', withinMs: minute },
+    ],
+    requester: 'playbook/p',
+    ...over,
+  };
+}
+
+function voteOf(question: Question, person: string, choice: string, agoMs = 0): SignedVote {
+  return signVote({
+    version: 1,
+    id: `${person}-${choice}-${agoMs}`,
+    incident,
+    question: question.id,
+    questionDigest: questionDigest(question),
+    choice,
+    person,
+    via: 'slack',
+    reason: 'not ours',
+    at: new Date(Date.now() - agoMs).toISOString(),
+  });
+}
+
+let votes: VoteMemory;
+beforeEach(() => {
+  setUp();
+  votes = new VoteMemory();
+});
+
+/** As the workflow has it checked when it arrives. */
+async function arrives(question: Question, signed: SignedVote, level = 0, people: Roster = roster): Promise<boolean> {
+  const cell = createCellActivities({
+    chokepoint,
+    roster: people,
+    keys: voteKeys,
+    asking: askingWith([], {
+      levels: [
+        { group: 'oncall', within: '15m' },
+        { group: 'leads', within: '1h' },
+      ],
+    }),
+    incidents: new IncidentMemory(),
+    votes,
+    log: { info: () => undefined, warn: () => undefined },
+  });
+  return (await cell.verifyVote({ vote: signed, question, level })).ok;
+}
+
+function shown(question: Question, signed: readonly SignedVote[], over: { choice?: string; people?: Roster; in?: number } = {}) {
+  const proof: ApprovalProof = { question, choice: over.choice ?? 'yes', votes: signed };
+  const now = Date.now() + (over.in ?? 0);
+  return checkProof({ proof, severity: 'high', roster: over.people ?? roster, keys: voteKeys, now, seen: votes.of(question) });
+}
+
+describe('before a step', () => {
+  test('a vote that its person took back counts no more, and no person counts twice', async () => {
+    const question = questionOf(wide);
+    const [yes, no, other] = [
+      voteOf(question, 'ana', 'yes', 3_000),
+      voteOf(question, 'ana', 'no', 2_000),
+      voteOf(question, 'ben', 'yes'),
+    ];
+    expect(await arrives(question, yes)).toBe(true);
+    expect(shown(question, [yes, other]).ok).toBe(true);
+    expect(await arrives(question, no)).toBe(true);
+    expect(shown(question, [yes, other])).toMatchObject({ ok: false, reason: expect.stringContaining('taken back') });
+  });
+
+  test('a no stands until the next level overrules it, with two people', async () => {
+    const question = questionOf(removal);
+    const no = voteOf(question, 'ana', 'no', 5_000);
+    expect(await arrives(question, no)).toBe(true);
+    for (const signed of [[voteOf(question, 'ben', 'yes')], [voteOf(question, 'lea', 'yes')]])
+      expect(shown(question, signed).ok).toBe(false);
+    const overruling = [voteOf(question, 'ben', 'yes'), voteOf(question, 'lea', 'yes')];
+    for (const signed of overruling) expect(await arrives(question, signed, 1)).toBe(true);
+    expect(shown(question, overruling).ok).toBe(true);
+  });
+
+  test('what people have decided is decided: votes for something else are of no use, whoever brings them together', async () => {
+    const question = questionOf(wide);
+    const [first, second] = [voteOf(question, 'ana', 'yes', 5_000), voteOf(question, 'ben', 'yes', 4_000)];
+    for (const signed of [first, second]) expect(await arrives(question, signed)).toBe(true);
+    const late = voteOf(question, 'lea', 'no');
+    expect(await arrives(question, late, 1)).toBe(true);
+    expect(shown(question, [late], { choice: 'no' })).toMatchObject({ reason: 'people have decided otherwise: yes' });
+    expect(shown(question, [first, second]).ok).toBe(true);
+  });
+
+  const shiftUntil = (at: number): Roster => {
+    const span = { from: Date.now() - 60 * minute, until: at };
+    const schedule = { timeZone: 'UTC', rotations: [], overrides: [], shifts: [{ ...span, person: 'ana' }] };
+    return { ...roster, schedules: { oncall: schedule } };
+  };
+
+  test('a vote that is dated back into a shift of one’s own is refused as it is at the click', async () => {
+    const question = questionOf(removal);
+    const people = shiftUntil(Date.now() - 20 * minute);
+    const dated = voteOf(question, 'ana', 'yes', 25 * minute);
+    expect(await arrives(question, dated, 0, people)).toBe(false);
+    expect(shown(question, [dated], { people })).toMatchObject({ ok: false, reason: expect.stringContaining('on call') });
+  });
+
+  test('one that arrived in time stands after the hand-over', async () => {
+    const question = questionOf(removal);
+    const people = shiftUntil(Date.now() + minute);
+    const timely = voteOf(question, 'ana', 'yes');
+    expect(await arrives(question, timely, 0, people)).toBe(true);
+    expect(shown(question, [timely], { people, in: 60 * minute }).ok).toBe(true);
+    votes = new VoteMemory();
+    expect(shown(question, [timely], { people, in: 60 * minute }).ok).toBe(false);
+  });
+
+  test('an earlier asking approves nothing once the newer one was answered; also after a restart', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'firebreak-votes-'));
+    const openMemory = (): { kept: KeptMemory; memory: VoteMemory } => {
+      const kept = new KeptMemory(folder, console);
+      return { kept, memory: new VoteMemory({ votes: kept.keeper('votes'), newest: kept.keeper('askings') }) };
+    };
+    const [earlier, newer] = [questionOf(removal, { id: 'lease:1' }), questionOf(removal, { id: 'lease:1', text: 'renewed' })];
+    const first = openMemory();
+    votes = first.memory;
+    const yes = voteOf(earlier, 'ana', 'yes', 2_000);
+    await arrives(earlier, yes);
+    expect(votes.isAskedAnew(earlier)).toBe(false);
+    await arrives(newer, voteOf(newer, 'ben', 'no'));
+    // Delivered once more it does not become the newest again.
+    await arrives(earlier, yes);
+    await first.kept.close();
+    const { kept, memory } = openMemory();
+    expect([memory.isAskedAnew(earlier), memory.isAskedAnew(newer)]).toEqual([true, false]);
+    expect(memory.of(earlier).map(({ signed }) => signed.vote.person)).toEqual(['ana']);
+    await kept.close();
+    rmSync(folder, { recursive: true });
+  });
+
+  test('who answers without end pushes nothing out of memory', async () => {
+    const question = questionOf(removal);
+    expect(await arrives(question, voteOf(question, 'ben', 'no', 90_000))).toBe(true);
+    const answered: boolean[] = [];
+    for (let n = 0; n < 25; n += 1)
+      answered.push(await arrives(question, voteOf(question, 'ana', n % 2 ? 'yes' : 'no', 60_000 - n)));
+    expect(answered.filter(Boolean)).toHaveLength(20);
+    expect(votes.of(question)[0]?.signed.vote.person).toBe('ben');
+  });
+});
