@@ -6,7 +6,7 @@ import { systemErrorCode } from '../../core/system-error.ts';
 import { openSigner, openVerifier } from '../../integrations/keys/ed25519.ts';
 import type { Config, Environment } from '../config/load.ts';
 import type { ConfigProblem } from '../config/problems.ts';
-import type { Role } from '../config/secrets.ts';
+import { missingSecrets, type Role } from '../config/secrets.ts';
 import { openClusterApi } from '../run/cluster-api.ts';
 import { readRandomKey } from '../run/keys.ts';
 import { openConnection } from './connect.ts';
@@ -110,8 +110,11 @@ async function stateProblems(stateDir: string): Promise<readonly ConfigProblem[]
   }
 }
 
-async function temporalProblems({ config }: Tried): Promise<readonly ConfigProblem[]> {
+async function temporalProblems({ config, env, roles }: Tried): Promise<readonly ConfigProblem[]> {
   const { address, namespace } = config.temporal;
+  // What it is reached with is told with the other secrets; without it there is nothing to try.
+  if (missingSecrets({ config, env, roles }).some(({ path }) => path.startsWith('temporal.tls.') || path === 'temporal.apiKey'))
+    return [];
   const problem = await whyNot(async () => {
     const connection = await openConnection(config);
     try {

@@ -233,6 +233,13 @@ describe('config check', () => {
     expect(status).toBe(1);
     const desk = firebreak(['config', 'check', '--config', path, '--connect', '--role', 'desk'], { FALCO_TOKEN: 'f' });
     expect(linesOf(desk.stderr)).toHaveLength(2);
+    // What Temporal is reached with is not there: that is told once, and nothing is tried without it.
+    const tls = written('tls.yaml', configText.replace('temporal: {', 'temporal: { tls: { caFile: none.pem },'));
+    const untried = firebreak(['config', 'check', '--config', tls, '--connect', '--role', 'desk']);
+    expect(linesOf(untried.stderr)).toEqual([
+      expect.stringMatching(/^temporal\.tls\.caFile: .*none\.pem cannot be read/),
+      `${tls} is not valid: one problem, above.`,
+    ]);
   });
 });
 
