@@ -107,7 +107,7 @@ function made(options: ManifestOptions): ReadonlyMap<string, string> {
     ...(config.forensics.uploads && { uploads: config.forensics.uploads.address }),
   };
   const namespace = options.namespace ?? config?.kubernetes.ownNamespace ?? usualNamespace;
-  const manifests = rbacManifests({ actions, namespace, ...(pinned && { pinned }) });
+  const manifests = rbacManifests({ actions, namespace, namespaces: config?.watch.namespaces, ...(pinned && { pinned }) });
   const isWanted = (file: string): boolean =>
     file === `${options.pool}.yaml` ||
     actions.some(({ name, pool: of }) => of === options.pool && file === `opt-in/${name}.yaml`);
@@ -137,7 +137,13 @@ async function check(options: ConfiguredOptions & CommonOptions & { readonly poo
   const api = await openClusterApi({ config, env: process.env });
   try {
     const actions = enabledActions(config);
-    const missing = await missingRights({ api, pool: options.pool, actions, namespace: config.kubernetes.ownNamespace });
+    const missing = await missingRights({
+      api,
+      pool: options.pool,
+      actions,
+      namespace: config.kubernetes.ownNamespace,
+      watched: config.watch.namespaces,
+    });
     if (missing.length > 0) process.exitCode = 1;
     if (options.json) return printJson(missing);
     const count = actions.filter((action) => action.pool === options.pool).length;

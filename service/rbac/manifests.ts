@@ -43,18 +43,48 @@ function merge(rights: readonly Right[]): readonly Rule[] {
     .map(([, { apiGroup, resource, verbs }]) => ({ apiGroups: [apiGroup], resources: [resource], verbs }));
 }
 
+const isOfSecrets = ({ apiGroups, resources }: Rule): boolean => apiGroups.includes('') && resources.includes('secrets');
+
+/** A right that an account has in these namespaces, and nowhere else. */
+function boundTo(
+  namespaces: readonly string[],
+  to: {
+    readonly name: string;
+    readonly metadata: object;
+    readonly rules: readonly Rule[];
+    readonly account: { readonly name: string; readonly namespace: string };
+  },
+): readonly object[] {
+  const { name, metadata, rules, account } = to;
+  const apiVersion = 'rbac.authorization.k8s.io/v1';
+  return [
+    { apiVersion, kind: 'ClusterRole', metadata: { name, ...metadata }, rules },
+    ...namespaces.map((namespace) => ({
+      apiVersion,
+      kind: 'RoleBinding',
+      metadata: { name, namespace, ...metadata },
+      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name },
+      subjects: [{ kind: 'ServiceAccount', ...account }],
+    })),
+  ];
+}
+
 /** One manifest a pool: its ServiceAccount and, where its actions touch the cluster, exactly their rights. File name → text. */
 export function rbacManifests(options: {
   readonly actions: readonly ActionDeclaration[];
   readonly namespace: string;
   readonly pinned?: Pinned;
+  /** Where Secrets may be read, made and deleted; everywhere where not given. */
+  readonly namespaces?: readonly string[] | undefined;
 }): ReadonlyMap<string, string> {
-  const { actions, namespace, pinned = {} } = options;
+  const { actions, namespace, pinned = {}, namespaces } = options;
   const pools: readonly Pool[] = ['cell', 'secrets', 'forensics', 'desk'];
   return new Map([
     ...pools.flatMap((pool): [string, string][] => {
       const own = actions.filter((action) => action.pool === pool && !action.optIn);
-      const rules = rulesOf(pool, actions);
+      const all = rulesOf(pool, actions);
+      const bound = pool === 'secrets' && namespaces !== undefined ? all.filter(isOfSecrets) : [];
+      const rules = all.filter((rule) => !bound.includes(rule));
       if (own.length === 0) return [];
       const name = `firebreak-${pool}`;
       const metadata = { labels: { 'app.kubernetes.io/name': 'firebreak', 'app.kubernetes.io/component': pool } };
@@ -75,10 +105,17 @@ export function rbacManifests(options: {
             subjects: [{ kind: 'ServiceAccount', name, namespace }],
           },
         );
+      if (namespaces !== undefined && bound.length > 0)
+        documents.push(
+          ...boundTo(namespaces, { name: `${name}-in-namespaces`, metadata, rules: bound, account: { name, namespace } }),
+        );
       const account = { namespace, name };
       const does = (action: string): boolean => own.some((one) => one.name === action);
       if (pool === 'cell') documents.push(...cellAdmission({ account, hardens: does('hardenWorkload') }));
-      if (pool === 'secrets') documents.push(...secretsAdmission({ account, rollsBack: does('rollbackWorkload') }));
+      if (pool === 'secrets')
+        documents.push(
+          ...secretsAdmission({ account, rollsBack: does('rollbackWorkload'), closedNamespaces: pinned.closedNamespaces }),
+        );
       if (own.some(worksInContainers)) documents.push(...inContainerAdmission({ name, account, pinned }));
       const names = `${own.map((action) => action.name).join(', ')}${rules.length > 0 ? '' : ': no rights in the cluster at all'}`;
       return [[`${pool}.yaml`, manifest(names, documents)]];

@@ -26,9 +26,11 @@ export async function missingRights(options: {
   readonly actions: readonly ActionDeclaration[];
   /** Where Firebreak runs. */
   readonly namespace: string;
+  /** Where Secrets are read, made and deleted; everywhere where not given. */
+  readonly watched?: readonly string[] | undefined;
   readonly signal?: AbortSignal;
 }): Promise<readonly MissingRight[]> {
-  const { api, pool, actions, namespace, signal } = options;
+  const { api, pool, actions, namespace, watched, signal } = options;
   const needed = new Map<string, { readonly right: Right; readonly verb: string; readonly by: Set<string> }>();
   const need = (right: Right, by: string): void => {
     for (const verb of right.verbs) {
@@ -58,7 +60,10 @@ export async function missingRights(options: {
           ...(subresource !== undefined && { subresource }),
           ...(right.in && { namespace }),
         };
-        return mayWe({ api, right: asked, ...(signal && { signal }) });
+        const where = resource === 'secrets' && watched !== undefined ? watched : [undefined];
+        return Promise.all(
+          where.map((one) => mayWe({ api, right: { ...asked, ...(one && { namespace: one }) }, ...(signal && { signal }) })),
+        ).then((each) => each.every(Boolean));
       }),
     );
     for (const [index, [right, { by }]] of some.entries()) if (!answers[index]) missing.push({ right, neededBy: [...by].sort() });

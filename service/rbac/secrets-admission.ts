@@ -19,8 +19,14 @@ export function secretsAdmission(options: {
   readonly account: Account;
   /** Whether it may give a Deployment an earlier template of its own: which one that was, admission cannot see. */
   readonly rollsBack: boolean;
+  /** Where nothing is ever done, besides Firebreak's own namespace. */
+  readonly closedNamespaces?: readonly string[] | undefined;
 }): readonly object[] {
-  const { account, rollsBack } = options;
+  const { account, rollsBack, closedNamespaces = [] } = options;
+  const closed = {
+    expression: `!(request.namespace in [${[...new Set(['kube-system', account.namespace, ...closedNamespaces])].map((one) => `'${one}'`).join(', ')}])`,
+    message: 'Firebreak may rotate nothing in kube-system, in its own namespace and in those that are protected',
+  };
   const mark = `'${names.rolledBackByAnnotation}'`;
   // The mark goes with the template: nobody rolls back unseen.
   const isRollback = `object.kind == 'Deployment' && ${mark} in variables.after && variables.after[${mark}] != variables.before[?${mark}].orValue('')`;
@@ -32,13 +38,15 @@ export function secretsAdmission(options: {
       name: `${account.name}-secrets`,
       pool: 'secrets',
       account,
-      rule: { apiGroups: [''], apiVersions: ['v1'], operations: ['CREATE'], resources: ['secrets'] },
-      variables: [],
+      rule: { apiGroups: [''], apiVersions: ['v1'], operations: ['CREATE', 'UPDATE', 'DELETE'], resources: ['secrets'] },
+      variables: [{ name: 'type', expression: `(request.operation == 'DELETE' ? oldObject : object).?type.orValue('Opaque')` }],
       validations: [
+        closed,
         {
-          // The control plane writes a token into one that asks for it, of any account of its namespace.
-          expression: `object.?type.orValue('') != 'kubernetes.io/service-account-token'`,
-          message: 'Firebreak may make no Secret that is to hold the token of an account',
+          // A token of an account is written by the control plane into a Secret that asks for it, and one of type bootstrap.kubernetes.io/token
+          // lets whoever knows it join the cluster: what is not on the list is not made.
+          expression: `variables.type in [${rotated}] || (request.operation == 'DELETE' && variables.type == 'kubernetes.io/service-account-token')`,
+          message: 'Firebreak may make and delete only Secrets of the types that it rotates, and delete the tokens of an account',
         },
       ],
     }),
@@ -58,6 +66,7 @@ export function secretsAdmission(options: {
         ...templateContainers,
       ],
       validations: [
+        closed,
         {
           expression: [
             same('object.metadata.?labels', 'object.metadata.?finalizers'),
@@ -87,6 +96,9 @@ export function secretsAdmission(options: {
     }),
   ];
 }
+
+/** The types that `rotateSecret` rotates. */
+const rotated = ['Opaque', 'kubernetes.io/basic-auth'].map((type) => `'${type}'`).join(', ');
 
 const onlySecretsDiffer = [
   sameNames('c.?env.orValue([])', 'o.?env.orValue([])'),

@@ -48,7 +48,13 @@ export class RightsWatch {
     const actions = enabledActions(config);
     try {
       for (const pool of pools) {
-        const found = await missingRights({ api, pool, actions, namespace: config.kubernetes.ownNamespace });
+        const found = await missingRights({
+          api,
+          pool,
+          actions,
+          namespace: config.kubernetes.ownNamespace,
+          watched: config.watch.namespaces,
+        });
         this.#say(pool, found);
         this.#missing.set(pool, found);
       }

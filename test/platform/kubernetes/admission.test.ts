@@ -179,13 +179,53 @@ describe("admission narrows what RBAC cannot, on the API server with each pool's
         metadata: { name, annotations: { 'kubernetes.io/service-account.name': 'default' } },
         type: 'kubernetes.io/service-account-token',
       });
-    expect(await inForce(() => token(`token-${++tried}`))).toContain('Firebreak may make no Secret that is to hold the token');
+    expect(await inForce(() => token(`token-${++tried}`))).toContain('only Secrets of the types that it rotates');
 
     const [suspect] = await accounts.admin.pods(namespace);
     const step = stepContext();
     const rollback = rollbackWorkloadImplementation({ api: accounts.as('secrets').api, pollMs: 100 });
     const input = { workload: { kind: 'Deployment', namespace, name: 'cart' }, suspect: resolved(suspect ?? {}) };
     expect(await rollback.verify(await rollback.apply(input, step), step)).toMatchObject({ state: 'verified' });
+  }, 90_000);
+
+  test('the secrets pool makes and deletes only Secrets of the types that it rotates, and none where nothing is ever done', async () => {
+    const namespace = await platform.freshNamespace();
+    const place = (where: string, name?: string) => pathOf({ resource: 'secrets', namespace: where, ...(name && { name }) });
+    let tried = 0;
+    const make = (where: string, type?: string, more: object = {}) =>
+      asked('secrets', 'POST', place(where), { metadata: { name: `made-${++tried}` }, ...(type && { type }), ...more });
+    const notRotated = expect.stringContaining('only Secrets of the types that it rotates');
+    await inForce(() => make(namespace, 'bootstrap.kubernetes.io/token'));
+    for (const type of [
+      'bootstrap.kubernetes.io/token',
+      'helm.sh/release.v1',
+      'kubernetes.io/dockercfg',
+      'kubernetes.io/ssh-auth',
+      'x',
+    ])
+      expect([type, await make(namespace, type, { stringData: { '.dockercfg': '{}', 'ssh-privatekey': 'x' } })]).toEqual([
+        type,
+        notRotated,
+      ]);
+    for (const type of [undefined, 'Opaque', 'kubernetes.io/basic-auth'])
+      expect([type, await make(namespace, type, { stringData: { username: 'a', password: 'b' } })]).toEqual([type, 'ok']);
+    const token = { 'token-id': 'abcdef', 'token-secret': '0123456789abcdef', 'usage-bootstrap-authentication': 'true' };
+    const bootstrap = { metadata: { name: 'bootstrap-token-abcdef' }, type: 'bootstrap.kubernetes.io/token', stringData: token };
+    for (const body of [bootstrap, { metadata: { name: 'harmless' } }])
+      expect(await asked('secrets', 'POST', place('kube-system'), body)).toContain('nothing in kube-system');
+    for (const where of [own, closed]) {
+      expect([where, await make(where)]).toEqual([where, expect.stringContaining('Firebreak may rotate nothing in')]);
+      await accounts.admin.post(place(where), { metadata: { name: 'kept' } });
+      expect(await asked('secrets', 'DELETE', place(where, 'kept'))).toContain('Firebreak may rotate nothing in');
+    }
+    await accounts.admin.post(place(namespace), { metadata: { name: 'release' }, type: 'helm.sh/release.v1' });
+    expect(await asked('secrets', 'DELETE', place(namespace, 'release'))).toEqual(notRotated);
+    const of = { 'kubernetes.io/service-account.name': 'default' };
+    await accounts.admin.post(place(namespace), {
+      metadata: { name: 'token', annotations: of },
+      type: 'kubernetes.io/service-account-token',
+    });
+    expect(await asked('secrets', 'DELETE', place(namespace, 'token'))).toBe('ok');
   }, 90_000);
 
   test('the forensics pool adds only the configured tools, to no protected namespace, and runs nothing else', async () => {

@@ -49,10 +49,10 @@ export async function applyManifests(options: {
     for (const document of parseAllDocuments(manifest)) {
       const object = document.toJS();
       // The account of a pool may be in several manifests, each of which can be applied alone.
-      const place = `${object.kind}/${object.metadata.name}`;
+      const place = `${object.kind}/${object.metadata.namespace}/${object.metadata.name}`;
       if (object.kind === 'ServiceAccount' && posted.has(place)) continue;
       posted.add(place);
-      await admin.post(placeOf(object.kind, own), object);
+      await admin.post(placeOf(object.kind, object.metadata.namespace ?? own), object);
       if (object.metadata.namespace === undefined) made.push(`${placeOf(object.kind, own)}/${object.metadata.name}`);
     }
   return made;
