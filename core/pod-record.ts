@@ -53,6 +53,8 @@ export interface PolicyRecord {
   readonly allowsFromOutside: boolean;
   /** The spec's digest: tells whether the standing policy is as it should be. */
   readonly specDigest: string;
+  /** What actions have noted on it, by annotation; absent where none has. */
+  readonly made?: { readonly uid: string; readonly notes: Readonly<Record<string, string>> };
 }
 
 export interface LabelSelector {

@@ -7,6 +7,7 @@ import {
   setHandler,
   workflowInfo,
 } from '@temporalio/workflow';
+import { blockEgress, isolateNamespace } from '../core/actions/index.ts';
 import { type AlertBatch, type IncidentNote, incidentNames } from '../core/incident.ts';
 import type { IncidentInput } from '../core/incident-input.ts';
 import type { IncidentState, StepState } from '../core/incident-state.ts';
@@ -83,6 +84,8 @@ const noteKinds: ReadonlySet<unknown> = new Set([
   'containment.gone',
 ]);
 
+const makesPolicies: ReadonlySet<string> = new Set([isolateNamespace.name, blockEgress.name]);
+
 /** A line for the record, once; whoever reaches Temporal can send one. */
 function noteOn(parts: Pick<Parts, 'model' | 'questions' | 'checks'>, note: Partial<IncidentNote> | null | undefined): void {
   const { model, questions, checks } = parts;
@@ -90,8 +93,13 @@ function noteOn(parts: Pick<Parts, 'model' | 'questions' | 'checks'>, note: Part
   if (typeof id !== 'string' || !noteKinds.has(kind) || typeof text !== 'string' || typeof about !== 'string') return;
   if (!model.firstSight(`note:${id}`)) return;
   const words = text.slice(0, 1_000);
-  // What the incident itself has ended is no news.
+  // What the incident itself has ended, or is giving back, is no news.
   if (kind === 'containment.gone' && [...model.steps.values()].some(endsTargets)) return;
+  if (
+    about.startsWith('networkpolicy/') &&
+    !model.activeLeases.some(({ state, action }) => state === 'active' && makesPolicies.has(action))
+  )
+    return;
   model.record(String(kind), 'engine', words, { about: about.slice(0, 300) });
   if (!String(kind).startsWith('containment.')) return;
   // Whoever changes a quarantine is there now. How it stands the cell says itself, whoever has sent the note.

@@ -131,9 +131,11 @@ export function policyRecord(policy: Json<V1NetworkPolicy>): PolicyRecord {
   const types = spec?.policyTypes ?? (spec?.egress ? ['Ingress', 'Egress'] : ['Ingress']);
   const ingress = types.includes('Ingress') ? (spec?.ingress ?? []) : [];
   const egress = types.includes('Egress') ? (spec?.egress ?? []) : [];
+  const notes = Object.entries(metadata.annotations ?? {}).filter(([key]) => key.startsWith('firebreak.dev/before-'));
   return {
     namespace: metadata.namespace ?? '',
     name: metadata.name ?? '',
+    ...(notes.length > 0 && { made: { uid: metadata.uid ?? '', notes: Object.fromEntries(notes) } }),
     selector: spec?.podSelector ?? {},
     allows: ingress.length + egress.length > 0,
     allowsFromOutside: ingress.some(fromOutside),

@@ -1,7 +1,7 @@
 import { additivePolicies } from '../../activities/actions/quarantine-plan.ts';
 import { markDifference } from '../../activities/actions/quarantine-pod.ts';
 import type { Chokepoint } from '../../activities/chokepoint.ts';
-import { quarantinePod, quarantineWorkload } from '../../core/actions/index.ts';
+import { blockEgress, isolateNamespace, quarantinePod, quarantineWorkload } from '../../core/actions/index.ts';
 import { authenticState, type BeforeState, type CellKey, takenAt } from '../../core/before-state.ts';
 import type { DenyTier } from '../../core/deny-tier.ts';
 import type { IncidentNote } from '../../core/incident.ts';
@@ -13,6 +13,7 @@ import type { ClusterView } from '../../integrations/kubernetes/cluster-view.ts'
 import { standingRecord } from '../../integrations/kubernetes/standing-policy.ts';
 import type { ContainedPods } from './contained-pods.ts';
 import { type Logger, reasonOf } from './log.ts';
+import { MadePolicies } from './made-policies.ts';
 
 /** Whether an incident holds a pod, as Temporal tells. */
 export type LeaseHeld = 'held' | 'being given back' | 'not held';
@@ -31,7 +32,10 @@ export interface HoldContainmentParts {
   readonly everyMs?: number;
 }
 
-const quarantines: ReadonlySet<string> = new Set([quarantinePod.name, quarantineWorkload.name]);
+/** What denies by label or by policy: while one of them is given back, that is no change by somebody else. */
+const denying: ReadonlySet<string> = new Set(
+  [quarantinePod, quarantineWorkload, isolateNamespace, blockEgress].map(({ name }) => name),
+);
 /** Changes that come together are looked at together. */
 const togetherMs = 50;
 /** Besides each change: for what no watch brings, and for what could not be put back. */
@@ -60,6 +64,7 @@ interface Fight {
  */
 export class HoldContainment {
   readonly #parts: HoldContainmentParts;
+  readonly #policies: MadePolicies;
   readonly #fights = new Map<string, Fight>();
   readonly #waiting = new Set<string>();
   readonly #underway = new Set<string>();
@@ -74,15 +79,19 @@ export class HoldContainment {
 
   constructor(parts: HoldContainmentParts) {
     this.#parts = parts;
+    this.#policies = new MadePolicies(parts.cellKey);
   }
 
   start(): void {
     const { view, pods, everyMs } = this.#parts;
     view.onPod((pod) => this.#see(pod));
     view.onPolicies((namespace) => {
+      if (this.#stopped) return;
+      this.#madePolicies(namespace);
       for (const uid of pods.held()) if (view.podByUid(uid)?.namespace === namespace) this.#lookSoon(uid);
     });
     for (const pod of view.pods()) this.#see(pod);
+    for (const namespace of view.namespaces()) this.#madePolicies(namespace);
     this.#timer = setInterval(() => {
       for (const uid of pods.held()) this.#lookSoon(uid);
     }, everyMs ?? lookEveryMs).unref();
@@ -104,7 +113,7 @@ export class HoldContainment {
     return {
       ...activities,
       undoStep: async (undo) => {
-        if (!quarantines.has(undo.call.action)) return activities.undoStep(undo);
+        if (!denying.has(undo.call.action)) return activities.undoStep(undo);
         const { id } = undo.call.incident;
         this.#givingBack.set(id, (this.#givingBack.get(id) ?? 0) + 1);
         try {
@@ -131,6 +140,22 @@ export class HoldContainment {
       const pod = view.podByUid(uid);
       if (pod && isBare(pod)) this.#keep(uid, pods.letGo(uid, given));
     }
+  }
+
+  /** What a wider step made is not made again by itself: people decided on it, and hear of it. */
+  #madePolicies(namespace: string): void {
+    const changes = this.#policies.changes(namespace, this.#parts.view.policies(namespace), (incident) =>
+      this.#givingBack.has(incident),
+    );
+    for (const { incident, object, what } of changes)
+      void this.#tell(
+        { uid: object, about: object, incident },
+        what === 'is as it was again'
+          ? { kind: 'containment.whole', text: `${object} ${what}` }
+          : { kind: 'containment.changed', text: `${object}, which this incident made, ${what}: what it denied may be open` },
+      ).catch((error: unknown) =>
+        this.#parts.log.error({ object, reason: reasonOf(error) }, 'a changed policy could not be told'),
+      );
   }
 
   #see(pod: PodRecord): void {
@@ -223,7 +248,10 @@ export class HoldContainment {
     const text = `pod/${name} is being deleted, or is gone`;
     if (!told.includes(text)) {
       this.#keep(uid, pods.told(uid, [...told, text]));
-      await this.#tell({ uid, name, incident }, { kind: 'containment.gone', text: `${text}, while it is quarantined` });
+      await this.#tell(
+        { uid, about: `pod/${name}`, incident },
+        { kind: 'containment.gone', text: `${text}, while it is quarantined` },
+      );
     }
     if (isGone) this.#forget(uid);
   }
@@ -319,7 +347,7 @@ export class HoldContainment {
   }
 
   async #tell(
-    { uid, name, incident }: { readonly uid: string; readonly name: string; readonly incident: string },
+    { uid, about, incident }: { readonly uid: string; readonly about: string; readonly incident: string },
     { kind, text }: Pick<IncidentNote, 'kind' | 'text'>,
   ): Promise<void> {
     const { note, log } = this.#parts;
@@ -327,14 +355,14 @@ export class HoldContainment {
     const now = Date.now();
     if (now - fight.linesSince > calmMs) Object.assign(fight, { lines: 0, linesSince: now });
     fight.lines += 1;
-    log.warn({ incident, pod: name }, text);
+    log.warn({ incident, about }, text);
     if (fight.lines > mostLines) return;
     const last = fight.lines === mostLines ? '. It changes again and again: for an hour no more is said of it' : '';
     await note(incident, {
       id: `containment/${uid}/${now}-${fight.lines}`,
       kind,
       text: `${text}${last}`,
-      about: `pod/${name}`,
+      about,
     });
   }
 
@@ -366,7 +394,7 @@ function isBare({ labels, annotations }: PodRecord): boolean {
 }
 
 function toTell({ uid, namespace, name }: PodRecord, { incident }: BeforeState) {
-  return { uid, name: `${namespace}/${name}`, incident };
+  return { uid, about: `pod/${namespace}/${name}`, incident };
 }
 
 function isPolicyText(text: string): boolean {

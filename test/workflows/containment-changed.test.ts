@@ -75,6 +75,18 @@ describe('a quarantine that somebody changes', () => {
     delete script['verify:quarantinePod'];
   });
 
+  test('by a policy of a wider step is news only while such a step is in force', async () => {
+    const incident = await contained();
+    const policy = 'networkpolicy/shop/firebreak-isolate-1';
+    await incident.note({ id: 'p1', kind: 'containment.changed', text: `${policy} is gone`, about: policy });
+    await incident.note({ ...changed, id: 'after' });
+    const { timeline } = await incident.until(
+      (state) => state.timeline.some(({ text }) => text === changed.text),
+      'the next line',
+    );
+    expect(timeline.filter(({ text }) => text.includes(policy))).toEqual([]);
+  });
+
   test('calls people once until they have decided on it, however often it happens', async () => {
     const incident = await contained();
     for (const id of ['c1', 'c2', 'c3']) await incident.note({ ...changed, id });

@@ -7,6 +7,7 @@ import type { Alert } from '../../../core/alert.ts';
 import { type BeforeState, quarantineMarks, sealBeforeState } from '../../../core/before-state.ts';
 import type { IncidentNote } from '../../../core/incident.ts';
 import { names } from '../../../core/labels.ts';
+import { noteAnnotation, sealNote } from '../../../core/object-note.ts';
 import type { PodRecord, PolicyRecord } from '../../../core/pod-record.ts';
 import type { CellActivities, StepCall } from '../../../core/step.ts';
 import type { SubjectResolver } from '../../../core/subject-resolver.ts';
@@ -96,6 +97,7 @@ class World {
       pods: () => (this.#pod ? [this.#pod] : []),
       podByUid: (wanted) => (wanted === uid ? this.#pod : undefined),
       policies: () => this.#policies,
+      namespaces: () => ['shop'],
       onPod: (listener) => void this.#onPod.push(listener),
       onPolicies: (listener) => void this.#onPolicies.push(listener),
     };
@@ -359,6 +361,52 @@ describe('what was given back', () => {
     expect(await world.told('was taken off by hand while the cell was stopped')).toMatchObject({ kind: 'containment.changed' });
     await looks();
     expect([world.applied.length, world.notes.length]).toEqual([0, 1]);
+  });
+});
+
+describe('a policy that a wider step made', () => {
+  const object = 'networkpolicy/shop/firebreak-isolate-1';
+  const change = { kind: 'made', digest: 'd' } as const;
+  const note = { version: 2, incident, step: 's', action: 'isolateNamespace', object, change, taken: takenNow({}) } as const;
+  const isolating = (spec: object, key = cellKey): PolicyRecord =>
+    policyRecord({
+      metadata: {
+        name: 'firebreak-isolate-1',
+        namespace: 'shop',
+        uid: 'p-1',
+        annotations: { [noteAnnotation('isolateNamespace')]: sealNote(note, key) },
+      },
+      spec,
+    });
+  const deny = { podSelector: {}, policyTypes: ['Ingress', 'Egress'] };
+
+  test('is told of when somebody changes it, and when it goes', async () => {
+    world = new World();
+    world.cell();
+    world.policies([standing, isolating(deny)]);
+    world.policies([standing, isolating({ ...deny, egress: [{}] })]);
+    expect(await world.told(`${object}, which this incident made, was changed`)).toMatchObject({
+      kind: 'containment.changed',
+      about: object,
+    });
+    world.policies([standing]);
+    await world.told(`${object}, which this incident made, is gone`);
+    expect(world.applied).toEqual([]);
+  });
+
+  test('is nobody’s news while its incident gives it back, nor where the cell did not make it', async () => {
+    world = new World();
+    const hold = world.cell();
+    world.policies([standing, isolating(deny)]);
+    const undoStep = async () => {
+      world.policies([standing]);
+      return { state: 'undone', detail: '' } as const;
+    };
+    await undone(hold, undoStep, { kind: 'step-failed' });
+    world.policies([standing, isolating(deny, new Uint8Array(32).fill(6))]);
+    world.policies([standing]);
+    await looks();
+    expect(world.notes).toEqual([]);
   });
 });
 
