@@ -57,7 +57,12 @@ export class GuardedConnections {
     // Over TLS this is the connection below it: it counts from the first byte of the handshake on.
     server.on('connection', (socket: Socket) => this.#open(socket));
     server.on('request', (request, response) => this.#began(request, response));
-    server.on('checkContinue', (request, response) => this.#began(request, response));
+    server.on('checkContinue', (request, response) => {
+      if (server.listenerCount('checkContinue') > 1) return this.#began(request, response);
+      // Only to listen keeps Node from answering: without this the sender, curl with a long body for one, waits for ever.
+      response.writeContinue();
+      server.emit('request', request, response);
+    });
     const looking = setInterval(() => this.#closeIdle(), lookEveryMs).unref();
     server.once('close', () => clearInterval(looking));
   }

@@ -54,6 +54,23 @@ describe('a door that strangers reach', () => {
     expect(guarded.counts.strangers).toBeLessThanOrEqual(20);
   });
 
+  test('asks whoever waits to be asked for the body, as curl does, and counts that request once', async () => {
+    const port = await open({ strangers: 20, strangersOfOne: 8, known: 4, strangerIdleMs: 60_000 });
+    const asked = httpRequest({
+      port,
+      host: '127.0.0.1',
+      method: 'POST',
+      headers: { expect: '100-continue', authorization: 'known' },
+    });
+    asked.flushHeaders();
+    await once(asked, 'continue');
+    asked.end('body');
+    const [response] = await once(asked, 'response');
+    expect(response.statusCode).toBe(200);
+    expect(guarded.counts).toEqual({ strangers: 0, known: 1 });
+    response.resume();
+  });
+
   test('an address that has many loses its own, and nobody else’s', async () => {
     const port = await open({ strangers: 100, strangersOfOne: 5, known: 4, strangerIdleMs: 60_000 });
     const other = await stranger(port, '127.0.0.9');
