@@ -1,12 +1,24 @@
 import type { Alert } from './alert.ts';
 import type { Severity } from './severity.ts';
 
-/** Rule or policy → severity, by the alert's sensor; the rule `*` stands for all others of that sensor. */
-export type SeverityOverrides = Readonly<Record<string, { readonly severities: Readonly<Record<string, Severity>> }>>;
+/** What the configuration says of one sensor. */
+export interface SensorSettings {
+  /** Rule or policy → severity; the rule `*` stands for all others of that sensor. */
+  readonly severities: Readonly<Record<string, Severity>>;
+  /** Of `kubernetes-audit`: addresses and blocks from which the control plane calls the API server. Absent or empty: any. */
+  readonly controlPlane?: readonly string[] | undefined;
+  /** Of `kubernetes-audit`: registries from which images may come. Absent or empty: any. */
+  readonly registries?: readonly string[] | undefined;
+}
+
+/** By the alert's sensor. */
+export type SeverityOverrides = Readonly<Record<string, SensorSettings>>;
 
 export interface DecodeContext {
   /** The cluster whose intake this is: a sensor's own word for it is not trusted. */
   readonly cluster: string;
+  /** Of the sensor that decodes. */
+  readonly settings?: SensorSettings | undefined;
 }
 
 /** What one item of a sensor's delivery turned out to be. */

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { parseCidr } from '../../core/cidr.ts';
 import { severities } from '../../core/severity.ts';
 import { id, namespaceName } from './fields.ts';
 
@@ -7,6 +8,28 @@ const sensor = z.strictObject({
     .record(z.string().min(1), z.enum(severities))
     .default({})
     .meta({ description: 'Rule or policy → severity, in place of the sensor’s own; `*` for all other rules.' }),
+  controlPlane: z
+    .array(z.string().refine((text) => parseCidr(text) !== undefined, { error: 'not an address or a block such as 10.0.0.0/28' }))
+    .default([])
+    .meta({
+      description:
+        'Of `kubernetes-audit`: addresses from which the control plane calls the API server, besides the machine’s own. From elsewhere its accounts are anybody’s. Default: any.',
+      examples: [['10.0.0.0/28']],
+    }),
+  registries: z
+    .array(
+      z
+        .string()
+        .regex(/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d{1,5})?(\/[a-z0-9._-]+)*$/, {
+          error: 'not a registry, such as registry.example.com or registry.example.com/shop',
+        }),
+    )
+    .default([])
+    .meta({
+      description:
+        'Of `kubernetes-audit`: where images may come from; a pod or workload of another image is an alert. Default: anywhere.',
+      examples: [['registry.example.com', 'registry.k8s.io']],
+    }),
   daemonSet: z
     .strictObject({
       namespace: namespaceName.meta({ description: 'Its namespace.' }),

@@ -120,7 +120,8 @@ function decodeItem({ raw, text, value, context }: Item): readonly ParsedItem[] 
     return [{ kind: 'rejected', reason: `no known sensor writes this; known: ${known}`, raw }];
   }
   const { sensor, value: content } = found.sensor.exactIntegers ? exactly(found, whole(parseExactly(text)), wanted) : found;
-  return withTextBudget(() => sensor.decode(content, { cluster })).map((decoded) => {
+  const settings = severities && Object.hasOwn(severities, sensor.name) ? severities[sensor.name] : undefined;
+  return withTextBudget(() => sensor.decode(content, { cluster, settings })).map((decoded) => {
     if (decoded.kind !== 'alert') return { ...decoded, raw };
     if (decoded.alert.sensor === ownSensor) return { kind: 'rejected', reason: `nobody else sends as ${ownSensor}`, raw };
     return { kind: 'alert', alert: ofASensor(withConfiguredSeverity(decoded.alert, severities)), raw };

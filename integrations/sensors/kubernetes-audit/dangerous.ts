@@ -1,9 +1,11 @@
+import { redactSecrets } from '../../../core/redact.ts';
 import { objectOf } from '../../../core/sensor-text.ts';
 import type { AuditRequest, Fields } from './request.ts';
 
 const atMost = 256;
+const containerLists = ['containers', 'initContainers', 'ephemeralContainers'] as const;
 
-function objectsIn(value: unknown): readonly Fields[] {
+export function objectsIn(value: unknown): readonly Fields[] {
   return Array.isArray(value)
     ? value
         .slice(0, atMost)
@@ -12,24 +14,67 @@ function objectsIn(value: unknown): readonly Fields[] {
     : [];
 }
 
-function has(list: unknown, word: string): boolean {
+export function has(list: unknown, word: string): boolean {
   return Array.isArray(list) && list.slice(0, atMost).includes(word);
 }
 
-/** Whether a binding gives what administrators have. */
-export function bindsAdministrators({ resource, body, answered }: AuditRequest): boolean {
-  if (resource !== 'rolebindings' && resource !== 'clusterrolebindings') return false;
-  return [body, answered].some((binding) => {
-    if (objectOf(binding?.roleRef)?.name === 'cluster-admin') return true;
-    return objectsIn(binding?.subjects).some(({ name }) => name === 'system:masters');
+const everybody: readonly string[] = [
+  'system:anonymous',
+  'system:unauthenticated',
+  'system:authenticated',
+  'system:serviceaccounts',
+];
+
+function subjectsOf({ body, answered }: AuditRequest): readonly unknown[] {
+  return [body, answered].flatMap((binding) => objectsIn(binding?.subjects).map(({ name }) => name));
+}
+
+/** Whether a binding is for the group that may do everything, whatever the role is. */
+export function bindsMasters(request: AuditRequest): boolean {
+  return subjectsOf(request).includes('system:masters');
+}
+
+export function bindsEverybody(request: AuditRequest): boolean {
+  return subjectsOf(request).some((name) => typeof name === 'string' && everybody.includes(name));
+}
+
+/** Whether a value of a ConfigMap has the shape of a secret. */
+export function holdsCredentials({ resource, body }: AuditRequest): boolean {
+  if (resource !== 'configmaps') return false;
+  const data = objectOf(body?.data) ?? {};
+  return Object.entries(data)
+    .slice(0, atMost)
+    .some(([name, value]) => {
+      if (typeof value !== 'string') return false;
+      const line = `${name}=${value.slice(0, 16_384)}`;
+      return redactSecrets(line) !== line;
+    });
+}
+
+export function opensEveryNode({ resource, body, answered }: AuditRequest): boolean {
+  if (resource !== 'services') return false;
+  return [body, answered].some((service) => objectOf(service?.spec)?.type === 'NodePort');
+}
+
+/** An image of a pod, or of the template in a workload, that is from none of these registries (`registry.example.com`, or `registry.example.com/shop`). */
+export function foreignImage({ body, answered }: AuditRequest, registries: readonly string[]): boolean {
+  return [body, answered].some((object) => {
+    const spec = podSpecOf(object);
+    if (!spec) return false;
+    const images = containerLists.flatMap((list) => objectsIn(spec[list]).map(({ image }) => image));
+    return images.some((image) => typeof image === 'string' && !registries.some((one) => isFrom(wholeImage(image), one)));
   });
 }
 
-export function grantsAll({ resource, body, answered }: AuditRequest): boolean {
-  if (resource !== 'roles' && resource !== 'clusterroles') return false;
-  return [body, answered].some((role) =>
-    objectsIn(role?.rules).some(({ verbs, resources }) => has(verbs, '*') && has(resources, '*')),
-  );
+function isFrom(image: string, registry: string): boolean {
+  return image.startsWith(`${registry}/`);
+}
+
+/** `nginx` is `docker.io/library/nginx`. https://pkg.go.dev/github.com/distribution/reference#ParseNormalizedNamed */
+function wholeImage(image: string): string {
+  const [first = '', ...rest] = image.split('/');
+  if (rest.length === 0) return `docker.io/library/${image}`;
+  return /[.:]/.test(first) || first === 'localhost' ? image : `docker.io/${image}`;
 }
 
 /** Whether a pod, or the template in a workload, can reach its node. */
@@ -49,7 +94,7 @@ function podSpecOf(object: Fields | undefined): Fields | undefined {
 function isOpen(spec: Fields): boolean {
   if (spec.hostPID === true || spec.hostIPC === true || spec.hostNetwork === true) return true;
   if (objectsIn(spec.volumes).some(({ hostPath }) => objectOf(hostPath) !== undefined)) return true;
-  return ['containers', 'initContainers', 'ephemeralContainers'].some((list) =>
+  return containerLists.some((list) =>
     objectsIn(spec[list]).some(({ securityContext }) => {
       const context = objectOf(securityContext);
       const added: unknown = objectOf(context?.capabilities)?.add;

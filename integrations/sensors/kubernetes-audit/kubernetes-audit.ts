@@ -6,8 +6,10 @@ import { firstTime } from '../../../core/sensor-time.ts';
 import { distinct, ipOf, observablesInCommand, userOf } from '../observables.ts';
 import { present } from '../present.ts';
 import { apiRequestOf } from './api-request.ts';
+import { askedIdentity } from './certificate-request.ts';
 import { placeOf } from './place.ts';
 import { type AuditRequest, requestOf } from './request.ts';
+import { RoleMemory } from './roles.ts';
 import { ruleFor } from './rules.ts';
 
 function isEventList(event: Readonly<Record<string, unknown>>): boolean {
@@ -35,7 +37,9 @@ function decode(value: unknown, context: DecodeContext): readonly Decoded[] {
   return decodeEvent(event, context);
 }
 
-function decodeEvent(value: unknown, { cluster }: DecodeContext): readonly Decoded[] {
+const roles = new RoleMemory();
+
+function decodeEvent(value: unknown, { cluster, settings }: DecodeContext): readonly Decoded[] {
   const event = objectOf(value);
   const auditId = sensorText(event?.auditID, 128);
   if (event === undefined || auditId === undefined) return rejected('`auditID` is missing or not a text');
@@ -44,7 +48,8 @@ function decodeEvent(value: unknown, { cluster }: DecodeContext): readonly Decod
   if (stage === 'RequestReceived')
     return ignored('kubernetes-audit', 'a request that is not answered yet: its next stage counts');
   const request = requestOf(event);
-  const rule = ruleFor(request);
+  const rule = ruleFor(request, { cluster, settings, roles });
+  if (request.code !== undefined && request.code < 300) roles.learn(cluster, request);
   if (rule === undefined) return ignored('kubernetes-audit', 'a request that no rule is about');
   const time = firstTime(event.requestReceivedTimestamp, event.stageTimestamp, event.timestamp);
   if (time === undefined) return rejected('`requestReceivedTimestamp` is missing or not an RFC 3339 time');
@@ -76,13 +81,15 @@ function decodeEvent(value: unknown, { cluster }: DecodeContext): readonly Decod
   return [{ kind: 'alert', alert }];
 }
 
-function titleOf({ user, verb, resource, subresource, namespace, name, command, refused }: AuditRequest): string {
+function titleOf(request: AuditRequest): string {
+  const { user, verb, resource, subresource, namespace, name, command, refused, code } = request;
   const what = [resource, subresource].filter((part) => part !== undefined).join('/');
   const where = [namespace, name].filter((part) => part !== undefined).join('/');
   const ran = command === undefined ? '' : `: ${command}`;
-  return `${user ?? 'somebody'} ${refused ? 'was refused to' : 'did'} ${verb} ${what || 'a path'} ${where}${ran}`
-    .trim()
-    .slice(0, 200);
+  const asked = askedIdentity(request);
+  const whom = asked ? ` for ${[asked.name ?? 'nobody', ...asked.groups].join(', ')}` : '';
+  const did = refused ? 'was refused to' : code !== undefined && code >= 400 ? 'tried to' : 'did';
+  return `${user ?? 'somebody'} ${did} ${verb} ${what || 'a path'} ${where}${whom}${ran}`.trim().slice(0, 200);
 }
 
 /**

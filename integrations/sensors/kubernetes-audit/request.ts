@@ -11,6 +11,10 @@ export interface AuditRequest {
   /** What the authenticator knows besides: with a bound token, the pod and node that it belongs to. */
   readonly extra: Fields;
   readonly sourceIps: readonly string[];
+  /** Of the user agent: `kubectl` of `kubectl/v1.36.3 (linux/amd64) …`. What the sender says. */
+  readonly program: string | undefined;
+  /** Another account acts as this user. */
+  readonly impersonated: boolean;
   readonly path: string;
   readonly apiGroup: string;
   readonly resource: string | undefined;
@@ -43,6 +47,8 @@ export function requestOf(event: Fields): AuditRequest {
     user: sensorText(user?.username, 256),
     groups: groups.filter((group) => typeof group === 'string'),
     extra: objectOf(user?.extra) ?? {},
+    program: sensorText(event.userAgent, 1_024)?.split('/', 1)[0],
+    impersonated: objectOf(event.impersonatedUser) !== undefined,
     sourceIps: ips.filter((ip) => typeof ip === 'string'),
     path,
     apiGroup: sensorText(target?.apiGroup, 128) ?? '',

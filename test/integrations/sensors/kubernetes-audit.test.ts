@@ -1,5 +1,6 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
 import { describe, expect, test } from '@jest/globals';
 import { auditRules } from '../../../integrations/sensors/kubernetes-audit/rules.ts';
 import { alertOf, fixture, itemsOf } from './read.ts';
@@ -23,6 +24,34 @@ const event = (change: object): object => ({
 const target = (resource: string, subresource?: string) => ({
   objectRef: { resource, namespace: 'shop', name: 'cart-1', apiVersion: 'v1', ...(subresource && { subresource }) },
 });
+
+const clusterWide = (resource: string, subresource?: string) => ({
+  objectRef: { resource, name: 'x', apiVersion: 'v1', ...(subresource && { subresource }) },
+});
+const systemAccount = {
+  objectRef: {
+    resource: 'serviceaccounts',
+    subresource: 'token',
+    namespace: 'kube-system',
+    name: 'clusterrole-aggregation-controller',
+  },
+};
+const role = (verbs: readonly string[], resources: readonly string[]) => ({ rules: [{ apiGroups: [''], verbs, resources }] });
+const binding = (kind: string, name: string) => ({ roleRef: { kind, name }, subjects: [{ kind: 'User', name: 'eve' }] });
+
+/** One attribute of a subject in DER: a set of a sequence of its type (2.5.4.N) and a UTF8String. */
+function attribute(type: number, text: string): Buffer {
+  const value = Buffer.concat([Buffer.from([0x06, 0x03, 0x55, 0x04, type, 0x0c, text.length]), Buffer.from(text)]);
+  const sequence = Buffer.concat([Buffer.from([0x30, value.length]), value]);
+  return Buffer.concat([Buffer.from([0x31, sequence.length]), sequence]);
+}
+
+/** As much of a PKCS #10 request as names whom it is for. */
+function csrOf(name: string, ...groups: readonly string[]) {
+  const der = Buffer.concat([...groups.map((group) => attribute(10, group)), attribute(3, name)]);
+  const pem = `-----BEGIN CERTIFICATE REQUEST-----\n${der.toString('base64')}\n-----END CERTIFICATE REQUEST-----\n`;
+  return { spec: { request: Buffer.from(pem).toString('base64'), signerName: 'kubernetes.io/kube-apiserver-client' } };
+}
 
 describe('a batch', () => {
   test('gives one alert for an exec, about its pod, when it is answered', () => {
@@ -90,6 +119,7 @@ describe('one request', () => {
   });
 
   const secretRead = target('secrets');
+  const as = (username: string, userAgent: string) => ({ user: { username }, userAgent });
   test.each([
     ['Exec into pod', { ...target('pods', 'exec'), verb: 'create' }],
     ['Attach to pod', { ...target('pods', 'attach'), verb: 'create' }],
@@ -99,7 +129,62 @@ describe('one request', () => {
     ['Secret read', secretRead],
     ['Secrets listed', { ...secretRead, verb: 'list' }],
     ['Token requested', { ...target('serviceaccounts', 'token'), verb: 'create' }],
-    ['RBAC changed', { ...target('rolebindings'), verb: 'create', requestObject: { roleRef: { name: 'view' } } }],
+    ['RBAC changed', { ...clusterWide('clusterrolebindings'), verb: 'create' }],
+    ['RBAC changed', { ...clusterWide('clusterroles'), verb: 'patch' }],
+    ['RBAC of a namespace changed', { ...target('rolebindings'), verb: 'create', requestObject: binding('Role', 'unheard-of') }],
+    ['RBAC deleted', { ...clusterWide('clusterroles'), verb: 'delete' }],
+    ['Role that only reads', { ...target('rolebindings'), verb: 'create', requestObject: binding('ClusterRole', 'view') }],
+    ['Role that only reads', { ...target('roles'), verb: 'create', requestObject: role(['get', 'list'], ['pods']) }],
+    ['Role that may write', { ...target('roles'), verb: 'create', requestObject: role(['create'], ['deployments']) }],
+    ['Role with wildcards', { ...target('roles'), verb: 'create', requestObject: role(['get'], ['*']) }],
+    ['Role with dangerous rights', { ...target('roles'), verb: 'create', requestObject: role(['create'], ['pods/exec']) }],
+    ['Role with dangerous rights', { ...target('roles'), verb: 'create', requestObject: role(['get'], ['secrets']) }],
+    ['Role with dangerous rights', { ...target('roles'), verb: 'patch', requestObject: role(['escalate'], ['roles']) }],
+    ['Role with dangerous rights', { ...target('rolebindings'), verb: 'create', requestObject: binding('ClusterRole', 'edit') }],
+    [
+      'Rights given to everybody',
+      {
+        ...target('rolebindings'),
+        verb: 'create',
+        requestObject: { ...binding('Role', 'x'), subjects: [{ name: 'system:anonymous' }] },
+      },
+    ],
+    ['System account made', { objectRef: { resource: 'serviceaccounts', namespace: 'kube-system' }, verb: 'create' }],
+    ['Token of a system account requested', { ...systemAccount, verb: 'create' }],
+    [
+      'Token requested by its own account',
+      { ...target('serviceaccounts', 'token'), verb: 'create', user: { username: 'system:serviceaccount:shop:cart-1' } },
+    ],
+    [
+      'Token that does not end',
+      { ...secretRead, verb: 'create', requestObject: { type: 'kubernetes.io/service-account-token' } },
+    ],
+    ['Secrets of all namespaces listed', { ...clusterWide('secrets'), verb: 'list' }],
+    [
+      'Credentials read by exec',
+      {
+        ...target('pods', 'exec'),
+        verb: 'create',
+        requestURI: '/x/exec?command=cat&command=/run/secrets/kubernetes.io/serviceaccount/token',
+      },
+    ],
+    [
+      'Credentials in a ConfigMap',
+      {
+        ...target('configmaps'),
+        verb: 'create',
+        requestObject: { data: { AWS_SECRET_ACCESS_KEY: 'wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY' } },
+      },
+    ],
+    ['Service opened on every node', { ...target('services'), verb: 'create', requestObject: { spec: { type: 'NodePort' } } }],
+    [
+      'System certificate requested',
+      { ...clusterWide('certificatesigningrequests'), verb: 'create', requestObject: csrOf('system:kube-controller-manager') },
+    ],
+    [
+      'System certificate requested',
+      { ...clusterWide('certificatesigningrequests', 'approval'), verb: 'update', requestObject: csrOf('eve', 'system:masters') },
+    ],
     [
       'Cluster administrator bound',
       { ...target('clusterrolebindings'), verb: 'create', requestObject: { roleRef: { name: 'cluster-admin' } } },
@@ -136,14 +221,30 @@ describe('one request', () => {
 
   test.each([
     ['a get of a pod', target('pods')],
-    ['the control plane’s reading of secrets', { ...secretRead, user: { username: 'system:kube-controller-manager' } }],
-    ['a node’s', { ...secretRead, user: { username: 'system:node:n1' } }],
+    [
+      'the control plane’s listing of secrets',
+      {
+        ...clusterWide('secrets'),
+        verb: 'list',
+        ...as('system:kube-controller-manager', 'kube-controller-manager/v1.36.3 (linux/amd64)'),
+      },
+    ],
+    ['a node’s reading of one', { ...secretRead, ...as('system:node:n1', 'kubelet/v1.36.3 (linux/amd64)') }],
+    [
+      'a node that asks for its own certificate',
+      {
+        ...clusterWide('certificatesigningrequests'),
+        verb: 'create',
+        requestObject: csrOf('system:node:n1', 'system:nodes'),
+        ...as('system:node:n1', 'other/1'),
+      },
+    ],
     [
       'the namespace controller’s cleaning',
       {
         ...target('pods'),
         verb: 'deletecollection',
-        user: { username: 'system:serviceaccount:kube-system:namespace-controller' },
+        ...as('system:serviceaccount:kube-system:namespace-controller', 'k3s/v1.36.3+k3s1 (linux/amd64)'),
       },
     ],
     ['a plain pod', { ...target('pods'), verb: 'create', requestObject: { spec: { containers: [{ name: 'a' }] } } }],
@@ -175,5 +276,134 @@ describe('one request', () => {
       process: { user: 'system:serviceaccount:shop:cart' },
     });
     expect(alertOf(event({ ...secretRead, user: { username: 'eve', extra } }))).not.toHaveProperty('pod');
+  });
+
+  test('to a role that was seen being written is as grave as that role', () => {
+    const all = { kind: 'ClusterRole', name: 'of-ones-own' };
+    const made = (requestObject: object, resource: string) =>
+      alertOf(event({ objectRef: { resource, name: 'of-ones-own' }, verb: 'create', requestObject })).rule;
+    expect(made(binding('ClusterRole', 'of-ones-own'), 'clusterrolebindings')).toBe('RBAC changed');
+    expect(made(role(['*'], ['*']), 'clusterroles')).toBe('Role with all rights');
+    expect(made({ roleRef: all, subjects: [] }, 'clusterrolebindings')).toBe('Cluster administrator bound');
+    expect(made(role(['get'], ['pods']), 'clusterroles')).toBe('Role that only reads');
+    expect(made({ roleRef: all, subjects: [] }, 'clusterrolebindings')).toBe('Role that only reads');
+  });
+
+  test('says whose certificate it is about', () => {
+    const asked = {
+      ...clusterWide('certificatesigningrequests'),
+      verb: 'create',
+      requestObject: csrOf('system:admin', 'system:masters'),
+    };
+    expect(alertOf(event(asked)).title).toBe('eve did create certificatesigningrequests x for system:admin, system:masters');
+  });
+
+  test('that RBAC let through to a node is told though it failed there; one for a pod that is not there is not', () => {
+    const exec = { ...target('pods', 'exec'), verb: 'create' };
+    expect(alertOf(event({ ...exec, responseStatus: { code: 400 } })).title).toBe('eve tried to create pods/exec shop/cart-1');
+    expect(alertOf(event({ ...target('nodes', 'proxy'), responseStatus: { code: 502 } })).rule).toBe('Proxy to node');
+    expect(itemsOf(event({ ...exec, responseStatus: { code: 404 } }))).toMatchObject([{ kind: 'ignored' }]);
+  });
+});
+
+describe('the name of a part of Kubernetes', () => {
+  const kubectl = 'kubectl/v1.36.3 (linux/amd64) kubernetes/abc';
+  const manager = 'kube-controller-manager/v1.36.3 (linux/amd64) kubernetes/abc';
+  const aggregation = 'system:serviceaccount:kube-system:clusterrole-aggregation-controller';
+  const everything = { rules: [{ verbs: ['*'], resources: ['*'] }] };
+  const by = (username: string, userAgent: string | undefined, change: object) =>
+    event({ user: { username }, ...(userAgent && { userAgent }), ...change });
+
+  test.each([
+    ['Secrets of all namespaces listed', 'system:kube-controller-manager', kubectl, { ...clusterWide('secrets'), verb: 'list' }],
+    [
+      'Secrets of all namespaces listed',
+      'system:kube-controller-manager',
+      undefined,
+      { ...clusterWide('secrets'), verb: 'list' },
+    ],
+    ['Secret read', 'system:kube-controller-manager', kubectl, target('secrets')],
+    ['Token requested', 'system:kube-controller-manager', kubectl, { ...target('serviceaccounts', 'token'), verb: 'create' }],
+    ['Secrets of all namespaces listed', aggregation, manager, { ...clusterWide('secrets'), verb: 'list' }],
+    ['Role with all rights', aggregation, kubectl, { ...clusterWide('clusterroles'), verb: 'patch', requestObject: everything }],
+    ['Secret read', 'system:kube-scheduler', 'kube-scheduler/v1.36.3', target('secrets')],
+    [
+      'Secrets listed',
+      'system:node:n1',
+      'kubelet/v1.36.3',
+      { objectRef: { resource: 'secrets', namespace: 'shop' }, verb: 'list' },
+    ],
+    ['Secrets listed', 'system:serviceaccount:kube-system:some-add-on', 'add-on/1', { ...target('secrets'), verb: 'list' }],
+  ])('alone is not believed: %s by %s with %s', (rule, username, userAgent, change) => {
+    expect(alertOf(by(username, userAgent, change)).rule).toBe(rule);
+  });
+
+  test('is not believed of whom somebody impersonates', () => {
+    const impersonatedUser = { username: 'system:kube-controller-manager' };
+    const change = { ...clusterWide('secrets'), verb: 'list', impersonatedUser };
+    expect(alertOf(by('eve', manager, change)).rule).toBe('Secrets of all namespaces listed');
+  });
+
+  test('is believed from the control plane’s addresses alone, where they are configured', () => {
+    const list = (ip: string) =>
+      itemsOf(by('system:kube-controller-manager', manager, { ...clusterWide('secrets'), verb: 'list', sourceIPs: [ip] }), {
+        severities: { 'kubernetes-audit': { severities: {}, controlPlane: ['10.0.0.0/28'] } },
+      }).map(({ kind }) => kind);
+    expect(['10.0.0.3', '127.0.0.1', '::1', '::ffff:10.0.0.4'].map(list)).toEqual(Array.from({ length: 4 }, () => ['ignored']));
+    expect(['10.0.1.3', '203.0.113.9', 'rubbish'].map(list)).toEqual(Array.from({ length: 3 }, () => ['alert']));
+  });
+});
+
+describe('images', () => {
+  const settings = {
+    severities: { 'kubernetes-audit': { severities: {}, registries: ['registry.example.com/shop', 'docker.io/library'] } },
+  };
+  const pod = (image: string) =>
+    event({ ...target('pods'), verb: 'create', requestObject: { spec: { containers: [{ name: 'a', image }] } } });
+
+  test.each(['evil.example/miner', 'registry.example.com/other/x:1', 'registry.example.com/shopping/x', 'somebody/miner:latest'])(
+    '%s is outside of the allowed registries',
+    (image) => expect(itemsOf(pod(image), settings)).toMatchObject([{ alert: { rule: 'Image outside the allowed registries' } }]),
+  );
+
+  test.each(['registry.example.com/shop/cart@sha256:00', 'nginx:1.27'])('%s is inside', (image) =>
+    expect(itemsOf(pod(image), settings)).toMatchObject([{ kind: 'ignored' }]),
+  );
+
+  test('are not looked at where no registries are configured', () => {
+    expect(itemsOf(pod('evil.example/miner'))).toMatchObject([{ kind: 'ignored' }]);
+  });
+});
+
+/** Recorded from a real API server, and not ours to keep here: an event list a technique, and an ordinary day. */
+const recorded = process.env.FIREBREAK_ATTACK_SAMPLES;
+const whenRecorded = recorded !== undefined && existsSync(recorded) ? describe : describe.skip;
+
+whenRecorded('what was recorded', () => {
+  const alertsIn = (file: string): readonly string[] => {
+    const bytes = readFileSync(join(recorded ?? '', file));
+    const list = JSON.parse((file.endsWith('.gz') ? gunzipSync(bytes) : bytes).toString());
+    const items = itemsOf({ kind: 'EventList', items: list.items });
+    return [...new Set(items.flatMap((item) => (item.kind === 'alert' ? [`${item.alert.severity}: ${item.alert.rule}`] : [])))];
+  };
+
+  test.each([
+    ['event-generator/CreatePrivilegedPod.json', 'high: Pod that opens the node'],
+    ['event-generator/CreateSensitiveMountPod.json', 'high: Pod that opens the node'],
+    ['event-generator/ClusterRoleWithWildcardCreated.json', 'low: RBAC of a namespace changed'],
+    ['event-generator/K8SServiceaccountCreated.json', 'low: RBAC of a namespace changed'],
+    ['stratus/k8s.credential-access.steal-serviceaccount-token.json', 'high: Credentials read by exec'],
+    ['stratus/k8s.persistence.create-admin-clusterrole.json', 'medium: System account made'],
+    ['stratus/k8s.persistence.create-token.json', 'high: Token of a system account requested'],
+    ['stratus/k8s.privilege-escalation.hostpath-volume.json', 'high: Pod that opens the node'],
+    ['stratus/k8s.privilege-escalation.privileged-pod.json', 'high: Pod that opens the node'],
+  ])('%s is %s', (file, alert) => expect(alertsIn(file)).toContain(alert));
+
+  test.each(['event-generator/K8SConfigMapCreated.json', 'event-generator/K8SDeploymentCreated.json'])('%s is no alert', (file) =>
+    expect(alertsIn(file)).toEqual([]),
+  );
+
+  test('an ordinary day makes nothing that is more than low', () => {
+    expect(alertsIn('benign/platform-team-day.json.gz')).toEqual(['low: RBAC of a namespace changed', 'low: Secret read']);
   });
 });

@@ -1,0 +1,60 @@
+import type { AuditRequest } from './request.ts';
+
+/** Whom a certificate is asked for: common name and organisations, as the API server will take them for user and groups. */
+export interface AskedIdentity {
+  readonly name: string | undefined;
+  readonly groups: readonly string[];
+}
+
+const commonName = '550403';
+const organisation = '55040a';
+
+/**
+ * From the PKCS #10 request in `spec.request`, base64 of PEM; undefined where the event does not hold it (level Metadata). Only these
+ * two attributes are looked for, wherever they stand: what is asked for is shown, and nothing is granted by it.
+ */
+export function askedIdentity({ resource, body, answered }: AuditRequest): AskedIdentity | undefined {
+  if (resource !== 'certificatesigningrequests') return undefined;
+  for (const object of [body, answered]) {
+    const spec: unknown = object?.spec;
+    const request: unknown = typeof spec === 'object' && spec !== null && 'request' in spec ? spec.request : undefined;
+    if (typeof request !== 'string' || request.length > 65_536) continue;
+    const [, base64] =
+      /-----BEGIN (?:NEW )?CERTIFICATE REQUEST-----([A-Za-z0-9+/=\s]+)-----END/.exec(
+        Buffer.from(request, 'base64').toString('latin1'),
+      ) ?? [];
+    if (base64 === undefined) continue;
+    const der = Buffer.from(base64, 'base64');
+    const [name] = attributesOf(der, commonName);
+    return { name, groups: attributesOf(der, organisation) };
+  }
+  return undefined;
+}
+
+/** AttributeTypeAndValue of X.501 in DER: the object identifier, then a string with a length of one byte or of `81` and one. */
+function attributesOf(der: Buffer, type: string): readonly string[] {
+  const mark = Buffer.from(`0603${type}`, 'hex');
+  const found: string[] = [];
+  for (let at = der.indexOf(mark); at >= 0 && found.length < 64; at = der.indexOf(mark, at + 1)) {
+    const tag = der[at + mark.length];
+    const first = der[at + mark.length + 1];
+    const isLong = first === 0x81;
+    const length = isLong ? der[at + mark.length + 2] : first;
+    if (tag === undefined || length === undefined || length > 255 || (!isLong && length > 127)) continue;
+    const begins = at + mark.length + (isLong ? 3 : 2);
+    const bytes = der.subarray(begins, begins + length);
+    found.push(tag === 0x1e ? Buffer.from(bytes).swap16().toString('utf16le') : bytes.toString('utf8'));
+  }
+  return found;
+}
+
+/** A name or group of Kubernetes itself: who gets that certificate is taken for a part of it. */
+export function isSystemIdentity({ name, groups }: AskedIdentity): boolean {
+  return [name, ...groups].some((one) => one?.startsWith('system:') === true);
+}
+
+/** A node that renews its own certificate, or asks for its first with a bootstrap token: daily work. */
+export function isOwnNode({ user, groups }: AuditRequest, asked: AskedIdentity): boolean {
+  if (asked.name?.startsWith('system:node:') !== true || asked.groups.some((group) => group !== 'system:nodes')) return false;
+  return user === asked.name || groups.includes('system:bootstrappers');
+}

@@ -1,0 +1,102 @@
+import { objectOf, sensorText } from '../../../core/sensor-text.ts';
+import { has, objectsIn } from './dangerous.ts';
+import type { AuditRequest, Fields } from './request.ts';
+
+/**
+ * What a role gives at most. `all`: everything; `wide`: wildcards; `dangerous`: a way to others' rights, Secrets or containers; `writes`: changes
+ * objects; `reads`: no more than looks at them.
+ */
+export type RoleWeight = 'all' | 'wide' | 'dangerous' | 'writes' | 'reads';
+
+const heaviestFirst: readonly RoleWeight[] = ['all', 'wide', 'dangerous', 'writes', 'reads'];
+const writeVerbs = ['create', 'update', 'patch', 'delete', 'deletecollection', '*'];
+const makeVerbs = ['create', 'update', 'patch', '*'];
+/** https://kubernetes.io/docs/concepts/security/rbac-good-practices/#privilege-escalation-risks */
+const dangerousVerbs = ['escalate', 'bind', 'impersonate', 'approve', 'sign'];
+const dangerousToRead = ['secrets', 'nodes/proxy'];
+const dangerousToMake = [
+  'pods/exec',
+  'pods/attach',
+  'pods/ephemeralcontainers',
+  'nodes/proxy',
+  'serviceaccounts/token',
+  'secrets',
+  'roles',
+  'clusterroles',
+  'rolebindings',
+  'clusterrolebindings',
+  'certificatesigningrequests/approval',
+  'validatingwebhookconfigurations',
+  'mutatingwebhookconfigurations',
+  'validatingadmissionpolicies',
+  'validatingadmissionpolicybindings',
+  'mutatingadmissionpolicies',
+  'mutatingadmissionpolicybindings',
+];
+/** An exec is asked for by GET, too. */
+const dangerousAtAll = ['pods/exec', 'pods/attach'];
+
+/** Of one rule of a role. */
+function weightOfRule({ verbs, resources }: Fields): RoleWeight {
+  if (has(verbs, '*') && has(resources, '*')) return 'all';
+  if (has(verbs, '*') || has(resources, '*')) return 'wide';
+  const may = (list: readonly string[], on: readonly string[]) =>
+    list.some((verb) => has(verbs, verb)) && on.some((resource) => has(resources, resource));
+  if (dangerousVerbs.some((verb) => has(verbs, verb)) || dangerousAtAll.some((resource) => has(resources, resource)))
+    return 'dangerous';
+  if (may(['get', 'list', 'watch'], dangerousToRead) || may(makeVerbs, dangerousToMake)) return 'dangerous';
+  return writeVerbs.some((verb) => has(verbs, verb)) ? 'writes' : 'reads';
+}
+
+/** What the role in this request gives; undefined where the event does not hold its rules (level Metadata, or a patch without its answer). */
+export function weightOfRole({ resource, body, answered }: AuditRequest): RoleWeight | undefined {
+  if (resource !== 'roles' && resource !== 'clusterroles') return undefined;
+  const given = [body, answered].filter((role) => Array.isArray(role?.rules));
+  if (given.length === 0) return undefined;
+  const weights = given.flatMap((role) => objectsIn(role?.rules).map(weightOfRule));
+  return heaviestFirst.find((weight) => weights.includes(weight)) ?? 'reads';
+}
+
+/** Roles that every cluster has. https://kubernetes.io/docs/reference/access-authn-authz/rbac/#user-facing-roles */
+const wellKnown: Readonly<Record<string, RoleWeight>> = {
+  'cluster-admin': 'all',
+  admin: 'dangerous',
+  edit: 'dangerous',
+  view: 'reads',
+};
+
+const remembered = 2_000;
+
+/** What roles give that were seen being written: a binding says only a name. In memory, and bounded: a role that is not known is called so. */
+export class RoleMemory {
+  readonly #weights = new Map<string, RoleWeight>();
+
+  /** Takes in what an answered request did to a role. */
+  learn(cluster: string, request: AuditRequest): void {
+    const { verb, resource, namespace, subresource, name, body, answered } = request;
+    if ((resource !== 'roles' && resource !== 'clusterroles') || subresource !== undefined) return;
+    const called = name ?? sensorText(objectOf((answered ?? body)?.metadata)?.name, 253);
+    if (called === undefined || !['create', 'update', 'patch', 'delete'].includes(verb)) return;
+    const key = keyOf(cluster, resource === 'roles' ? namespace : undefined, called);
+    this.#weights.delete(key);
+    // A patch may add to what the event does not hold.
+    const weight = verb === 'delete' || (verb === 'patch' && !Array.isArray(answered?.rules)) ? undefined : weightOfRole(request);
+    if (weight === undefined) return;
+    this.#weights.set(key, weight);
+    const [oldest] = this.#weights.keys();
+    if (this.#weights.size > remembered && oldest !== undefined) this.#weights.delete(oldest);
+  }
+
+  /** Of the role that a binding names; undefined where it does not say, or the role was not seen. */
+  boundBy(cluster: string, { namespace, body, answered }: AuditRequest): RoleWeight | undefined {
+    const ref = [body, answered].map((binding) => objectOf(binding?.roleRef)).find((found) => found !== undefined);
+    const name = sensorText(ref?.name, 253);
+    if (name === undefined) return undefined;
+    if (ref?.kind !== 'Role' && Object.hasOwn(wellKnown, name)) return wellKnown[name];
+    return this.#weights.get(keyOf(cluster, ref?.kind === 'Role' ? namespace : undefined, name));
+  }
+}
+
+function keyOf(cluster: string, namespace: string | undefined, name: string): string {
+  return JSON.stringify([cluster, namespace ?? '', name]);
+}
