@@ -18,11 +18,9 @@ const sensor = z.strictObject({
     }),
   registries: z
     .array(
-      z
-        .string()
-        .regex(/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d{1,5})?(\/[a-z0-9._-]+)*$/, {
-          error: 'not a registry, such as registry.example.com or registry.example.com/shop',
-        }),
+      z.string().regex(/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d{1,5})?(\/[a-z0-9._-]+)*$/, {
+        error: 'not a registry, such as registry.example.com or registry.example.com/shop',
+      }),
     )
     .default([])
     .meta({
