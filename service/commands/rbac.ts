@@ -7,6 +7,7 @@ import { type Config, loadConfig } from '../config/load.ts';
 import { actionsOfPlaybooks, enabledActions } from '../rbac/enabled.ts';
 import { rbacManifests } from '../rbac/manifests.ts';
 import { missingRights } from '../rbac/missing.ts';
+import { type NetworkPorts, networkManifest, networkPolicies } from '../rbac/network-policies.ts';
 import { risksOf } from '../rbac/risks.ts';
 import { openClusterApi } from '../run/cluster-api.ts';
 import { type CommonOptions, type ConfiguredOptions, namespaceName, withConfig, withExamples, withJson } from './options.ts';
@@ -49,7 +50,7 @@ function withActions(command: Command): Command {
     );
 }
 
-/** Adds `firebreak rbac manifests|risks|check`. */
+/** Adds `firebreak rbac manifests|network|risks|check`. */
 export function registerRbacCommand(program: Command): void {
   const rbac = program.command('rbac').description('the rights in the cluster: the least that is needed, and what is missing');
   withExamples(
@@ -64,6 +65,17 @@ export function registerRbacCommand(program: Command): void {
     ],
   ).action((options: ManifestOptions) => {
     process.stdout.write([...made(options).values()].join('---\n'));
+  });
+  withExamples(
+    rbac
+      .command('network')
+      .description('print a NetworkPolicy for each role: in by its own door only, out by the ports of what it talks to')
+      .option('--config <file>', 'for the ports of this configuration (default: the usual ones)')
+      .option('--pool <pool>', 'only this role', pool)
+      .option('--namespace <name>', 'where Firebreak runs (default: as for the manifests)', namespaceName),
+    ['firebreak rbac network --config firebreak.yaml > network.yaml'],
+  ).action((options: Pick<ManifestOptions, 'config' | 'pool' | 'namespace'>) => {
+    process.stdout.write(network(options));
   });
   withExamples(withJson(withActions(rbac.command('risks').description('what whoever has the token of an account could do'))), [
     'firebreak rbac risks --config firebreak.yaml',
@@ -112,6 +124,28 @@ function made(options: ManifestOptions): ReadonlyMap<string, string> {
     file === `${options.pool}.yaml` ||
     actions.some(({ name, pool: of }) => of === options.pool && file === `opt-in/${name}.yaml`);
   return new Map([...manifests].filter(([file]) => options.pool === undefined || isWanted(file)));
+}
+
+function network({ config: file, pool: only, namespace }: Pick<ManifestOptions, 'config' | 'pool' | 'namespace'>): string {
+  const config = file === undefined ? undefined : loadConfig({ path: file, env: process.env });
+  const policies = networkPolicies({
+    namespace: namespace ?? config?.kubernetes.ownNamespace ?? usualNamespace,
+    ...(config && { ports: portsOf(config) }),
+  });
+  return networkManifest([...policies].filter(([role]) => only === undefined || role === only).map(([, one]) => one));
+}
+
+function portsOf({ intake, desk, status, forensics, temporal, evidence }: Config): NetworkPorts {
+  const { store } = evidence;
+  const s3 = store.kind === 's3' && store.endpoint !== undefined ? new URL(store.endpoint) : undefined;
+  return {
+    intake: intake.listen.port,
+    desk: desk.listen.port,
+    status: status?.listen.port,
+    uploads: forensics.uploads?.listen.port,
+    temporal: Number(/:(\d+)$/.exec(temporal.address)?.[1] ?? 7_233),
+    evidence: s3 && Number(s3.port || (s3.protocol === 'http:' ? 80 : 443)),
+  };
 }
 
 function risks(options: ManifestOptions): void {

@@ -4,8 +4,9 @@ import { usualNamespace } from '../config/fields.ts';
 import { projectRoot } from '../dev/project-root.ts';
 import { shippedActions } from './enabled.ts';
 import { rbacManifests } from './manifests.ts';
+import { networkManifest, networkPolicies } from './network-policies.ts';
 
-/** Writes `deploy/rbac/*.yaml`, the rights of the shipped playbooks; with `--check` it writes nothing and fails where a file is not what the declarations make. */
+/** Writes `deploy/rbac/*.yaml`, the rights of the shipped playbooks and what each role's pods may reach; with `--check` it writes nothing and fails where a file is not what the declarations make. */
 const check = process.argv.includes('--check');
 const folder = join(projectRoot(), 'deploy', 'rbac');
 const textOf = (file: string): string | undefined => {
@@ -17,7 +18,9 @@ const textOf = (file: string): string | undefined => {
 };
 
 mkdirSync(join(folder, 'opt-in'), { recursive: true });
-for (const [name, manifest] of rbacManifests({ actions: shippedActions(), namespace: usualNamespace })) {
+const network = networkManifest(networkPolicies({ namespace: usualNamespace }).values());
+const made = new Map([...rbacManifests({ actions: shippedActions(), namespace: usualNamespace }), ['network.yaml', network]]);
+for (const [name, manifest] of made) {
   const file = join(folder, name);
   if (textOf(file) === manifest) continue;
   if (check) {
