@@ -62,10 +62,12 @@ describe('a door that strangers reach', () => {
       method: 'POST',
       headers: { expect: '100-continue', authorization: 'known' },
     });
+    const answered = once(asked, 'response');
+    const continued = once(asked, 'continue');
     asked.flushHeaders();
-    await once(asked, 'continue');
+    await continued;
     asked.end('body');
-    const [response] = await once(asked, 'response');
+    const [response] = await answered;
     expect(response.statusCode).toBe(200);
     expect(guarded.counts).toEqual({ strangers: 0, known: 1 });
     response.resume();
