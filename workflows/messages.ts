@@ -84,6 +84,14 @@ function refusal(what: string, why: Refusal): ApplicationFailure {
   return ApplicationFailure.create({ type: refusedCode, message: `${what}: ${refusalTexts[why]}`, nonRetryable: true });
 }
 
+/** Clocks of two cells and a desk may differ by this. */
+const clocksApartMs = 60_000;
+
+/** Said to an earlier run of this id, and played back. Both times are of whoever signed, not of Temporal. */
+function isOutdated({ at = 0 }: Message): boolean {
+  return run.start !== undefined && at < run.start.at - clocksApartMs;
+}
+
 /** Which roles work on a queue; several where they share one. A workflow's own queue is the cell's. */
 function rolesOn(queue: string | undefined): readonly SigningRole[] {
   return queue === undefined ? ['cell'] : signingRoles.filter((role) => run.queues[role] === queue);
@@ -155,6 +163,7 @@ export const interceptors: WorkflowInterceptorsFactory = () => ({
         const to = `signal:${input.signalName}`;
         const read = readMessage(input.args[0], { to, workflow: workflowId, from });
         if (!read.ok) return refuse(to, read.why);
+        if (from !== 'anybody' && isOutdated(read.message)) return refuse(to, 'outdated');
         await next({ ...input, args: argumentsIn(read.message) });
       },
       handleQuery: async (input, next) => {

@@ -52,7 +52,10 @@ export class RestraintBook {
     return this.#kept.restraints;
   }
 
-  /** What the control workflow says now. What it no longer names holds nothing up any more: that is the safe side. */
+  /**
+   * What the control workflow says now. A freeze that it no longer names stands until a person ends it or its time is over: whoever reaches Temporal
+   * can have the workflow forget one. A broken glass that it no longer names is whole again.
+   */
   update(state: ControlState): void {
     const restraints: DecidedRestraint[] = [];
     const ended = [...this.#kept.ended];
@@ -62,7 +65,11 @@ export class RestraintBook {
       if (status.state === 'active' && proof) restraints.push({ proposal, proof });
       if (status.state === 'ended') ended.push({ end: status.by, until: proposal.order.terms.until });
     }
-    this.#believe({ restraints, ended });
+    const named = new Set(restraints.map(idOf));
+    const lasting = this.#kept.restraints.filter(
+      (one) => one.proposal.order.terms.mode !== 'break-glass' && !named.has(idOf(one)),
+    );
+    this.#believe({ restraints: [...restraints, ...lasting], ended });
   }
 
   #believe({ restraints, ended }: Kept): void {
@@ -75,6 +82,7 @@ export class RestraintBook {
     const believed: DecidedRestraint[] = [];
     const active: ActiveRestraint[] = [];
     for (const decided of restraints) {
+      if (Date.parse(decided?.proposal?.order?.terms?.until) <= beliefs.now) continue;
       const checked = checkSafely(decided, beliefs);
       const id = checked.ok ? checked.active.terms.id : String(decided?.proposal?.order?.terms?.id).slice(0, 32);
       if (ends.has(id)) continue;
@@ -94,6 +102,10 @@ export class RestraintBook {
     if (this.#file.write(this.#kept) === 'failed')
       this.#log.warn({}, 'freezes cannot be kept on disk: after a restart without Temporal nothing is frozen');
   }
+}
+
+function idOf({ proposal }: DecidedRestraint): string {
+  return proposal.order.terms.id;
 }
 
 function isEnd(end: SignedRestraintEnd): boolean {

@@ -5,12 +5,14 @@ import { projectRoot } from '../dev/project-root.ts';
 import { actionsPage } from './actions-page.ts';
 import { configurationPage } from './configuration-page.ts';
 import { errorsPage } from './errors-page.ts';
+import { hostileBusPage } from './hostile-bus-page.ts';
 import { rightsPage } from './rights-page.ts';
 
 const pages: readonly { readonly name: string; readonly source: string; readonly make: () => string }[] = [
   { name: 'actions.md', source: 'core/actions', make: actionsPage },
   { name: 'configuration.md', source: 'service/config', make: configurationPage },
   { name: 'errors.md', source: 'core/errors.ts', make: errorsPage },
+  { name: 'hostile-bus.md', source: 'core/message-table.ts', make: hostileBusPage },
   { name: 'rights.md', source: 'service/rbac', make: rightsPage },
 ];
 

@@ -8,6 +8,7 @@ import {
   WorkflowIdConflictPolicy,
   WorkflowIdReusePolicy,
 } from '@temporalio/common';
+import { FirebreakError } from '../../core/errors.ts';
 import { type AlertBatch, type IncidentNote, type IncidentStart, incidentNames } from '../../core/incident.ts';
 import { searchAttributes } from '../../core/search-attributes.ts';
 import { grpc, grpcCode } from '../temporal/grpc-status.ts';
@@ -18,6 +19,11 @@ import type { IntakeLog } from './log.ts';
 const answerWithinMs = 5_000;
 const longestAttribute = 200;
 const mostRules = 10;
+/** Runs that are remembered. One that is not is asked who it is. */
+const mostRuns = 20_000;
+/** A run whose first task was done has more events than that; ours does it in less than a second. */
+const beganEvents = 4;
+const beganWithinMs = 60_000;
 
 export interface TemporalGatewayOptions {
   /** On the worker's own NativeConnection: only then can a start be eager. */
@@ -38,6 +44,8 @@ export function temporalGateway(options: TemporalGatewayOptions): IncidentGatewa
 
 class TemporalGateway implements IncidentGateway {
   readonly #options: TemporalGatewayOptions;
+  /** Of each incident the run that this gateway has started, or for which a cell has answered. Alerts go to that one. */
+  readonly #runs = new Map<string, string>();
   #warnedOfAttributes = false;
 
   constructor(options: TemporalGatewayOptions) {
@@ -75,11 +83,12 @@ class TemporalGateway implements IncidentGateway {
           ...(versioningOverride && { versioningOverride }),
         }),
       );
+      this.#knows(id, handle.firstExecutionRunId);
       return { kind: 'started', run: handle.firstExecutionRunId };
     } catch (error) {
-      if (error instanceof WorkflowExecutionAlreadyStartedError) return { kind: 'already-started' };
       const code = grpcCode(error);
-      if (code === grpc.alreadyExists) return { kind: 'already-started' };
+      if (error instanceof WorkflowExecutionAlreadyStartedError || code === grpc.alreadyExists)
+        return this.#whoRuns(id).catch(unavailable);
       return code === grpc.invalidArgument ? 'invalid' : unavailable(error);
     }
   }
@@ -95,15 +104,58 @@ class TemporalGateway implements IncidentGateway {
   async #send(id: string, signal: string, payload: AlertBatch | IncidentNote): Promise<SignalResult> {
     const { client } = this.#options;
     try {
-      await client.withDeadline(Date.now() + answerWithinMs, () => client.workflow.getHandle(id).signal(signal, payload));
+      const found = this.#runs.has(id) ? undefined : await this.#whoRuns(id);
+      if (found?.kind === 'unavailable') return found;
+      const handle = client.workflow.getHandle(id, this.#runs.get(id));
+      await client.withDeadline(Date.now() + answerWithinMs, () => handle.signal(signal, payload));
       return { kind: 'signalled' };
     } catch (error) {
       const code = grpcCode(error);
-      if (error instanceof WorkflowNotFoundError || code === grpc.notFound) return { kind: 'not-found' };
+      if (error instanceof WorkflowNotFoundError || code === grpc.notFound) {
+        // It has ended, or gone on as new: then the next start is told so, and finds the run.
+        this.#runs.delete(id);
+        return { kind: 'not-found' };
+      }
       // Both pass: a full run continues as new, a closing one ends.
       if (code === grpc.invalidArgument || code === grpc.resourceExhausted) return { kind: 'limit' };
       return unavailable(error);
     }
+  }
+
+  /**
+   * Whether the run that has this incident's id is one that our cell runs: it has to answer for it. Anybody who reaches Temporal can start a workflow
+   * under any id, on a queue of their own or for never; alerts that are sent to that one are lost. It is ended.
+   * @throws what Temporal throws where there is none
+   */
+  async #whoRuns(id: string): Promise<{ readonly kind: 'already-started' } | ReturnType<typeof unavailable>> {
+    const { client, taskQueue, log } = this.#options;
+    const { type, runId, startTime, ...running } = await client.withDeadline(Date.now() + answerWithinMs, () =>
+      client.workflow.getHandle(id).describe(),
+    );
+    const handle = client.workflow.getHandle(id, runId);
+    let isOurs = type === incidentNames.workflow && running.taskQueue === taskQueue;
+    try {
+      if (isOurs) await client.withDeadline(Date.now() + answerWithinMs, () => handle.query(incidentNames.stateQuery));
+    } catch (error) {
+      const neverBegan = running.historyLength < beganEvents && Date.now() - startTime.getTime() > beganWithinMs;
+      isOurs = !neverBegan && !(error instanceof FirebreakError);
+      // Its worker is busy, or catches up: the alerts are kept until it answers.
+      if (isOurs) return unavailable(error);
+    }
+    if (isOurs) {
+      this.#knows(id, runId);
+      return { kind: 'already-started' };
+    }
+    log.error({ incident: id, run: runId, type }, 'a workflow that no cell answers for has the id of an incident: it is ended');
+    await client.withDeadline(Date.now() + answerWithinMs, () => handle.terminate('no cell answers for it'));
+    return { kind: 'unavailable', detail: 'a workflow of somebody else had the id' };
+  }
+
+  #knows(id: string, run: string): void {
+    this.#runs.delete(id);
+    this.#runs.set(id, run);
+    const [oldest] = this.#runs.keys();
+    if (this.#runs.size > mostRuns && oldest !== undefined) this.#runs.delete(oldest);
   }
 }
 

@@ -1,4 +1,7 @@
 import { type NativeConnection, Worker } from '@temporalio/worker';
+import { FirebreakError } from '../../core/errors.ts';
+import { activityTable } from '../../core/message-table.ts';
+import type { SigningRole } from '../../core/sender.ts';
 import type { CellActivities, DeskActivities } from '../../core/step.ts';
 import type { WorkflowBuild } from './bundle.ts';
 import type { Speaker } from './speaker.ts';
@@ -18,6 +21,13 @@ export function queuesOf(cluster: string, prefix = 'firebreak') {
     forensics: `${prefix}-forensics-${cluster}`,
     desk: `${prefix}-desk`,
   } as const;
+}
+
+/** What the table of messages does not know nobody has thought about. */
+function inTable<Activities extends object>(role: SigningRole, activities: Activities): Activities {
+  const unknown = Object.keys(activities).filter((name) => !activityTable[role].includes(name));
+  if (unknown.length === 0) return { ...activities };
+  throw new FirebreakError('FB_ERR_INTERNAL', `core/message-table.ts does not know these activities: ${unknown.join(', ')}`);
 }
 
 /** Polls are held open: a worker that was killed is noticed by the server within these. */
@@ -46,7 +56,7 @@ export function createCellWorker(
     identity: `${identity}/cell/${build.id}`,
     taskQueue,
     workflowBundle: { codePath: build.path },
-    activities: { ...activities },
+    activities: inTable('cell', activities),
     workerDeploymentOptions: {
       version: { deploymentName: deployment, buildId: build.id },
       useWorkerVersioning: true,
@@ -70,7 +80,7 @@ export function createCellWorker(
 export function createActivityWorker(
   options: WorkerBase & {
     readonly taskQueue: string;
-    readonly role: string;
+    readonly role: SigningRole;
     readonly activities: CellActivities | DeskActivities;
     readonly concurrency: number;
   },
@@ -83,7 +93,7 @@ export function createActivityWorker(
     interceptors: { activity: [speaker.activities] },
     identity: `${identity}/${role}`,
     taskQueue,
-    activities: { ...activities },
+    activities: inTable(role, activities),
     maxConcurrentActivityTaskExecutions: concurrency,
     shutdownGraceTime: '5s',
     shutdownForceTime: '10s',

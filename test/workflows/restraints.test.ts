@@ -147,6 +147,22 @@ describe('a freeze', () => {
     expect(book.on(inShop)).toBeUndefined();
   });
 
+  test('stands when the control workflow has forgotten it, as one would that was reset', async () => {
+    const clock = { now: (await lab.clock()) + 60_000 };
+    const book = bookAt(clock, join(folder, 'forgotten.json'));
+    const { terms: made, state } = await agreed({ scope: { kind: 'namespace', name: 'forgotten' } });
+    const step = { namespaces: ['forgotten'], playbook: 'none' };
+    book.update(state);
+    book.update({ ...state, restraints: [] });
+    expect(book.on(step)?.terms.id).toBe(made.id);
+    const restarted = bookAt(clock, join(folder, 'forgotten.json'));
+    restarted.update({ ...state, restraints: [] });
+    expect(restarted.on(step)?.terms.id).toBe(made.id);
+    clock.now = Date.parse(made.until);
+    restarted.update({ ...state, restraints: [] });
+    expect(restarted.on(step)).toBeUndefined();
+  });
+
   test('is ended by one person, and its old proof does not bring it back', async () => {
     const clock = { now: (await lab.clock()) + 60_000 };
     const file = join(folder, 'ended.json');

@@ -1,0 +1,415 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { Client, WorkflowFailedError, type WorkflowHandle } from '@temporalio/client';
+import { defaultPayloadConverter, type Payload, type PayloadCodec } from '@temporalio/common';
+import { bundleWorkflowCode, DefaultLogger, NativeConnection, Worker } from '@temporalio/worker';
+import fc from 'fast-check';
+import type { ControlState } from '../../../core/control.ts';
+import { controlNames } from '../../../core/control.ts';
+import { incidentIdOf, incidentNames } from '../../../core/incident.ts';
+import type { IncidentState } from '../../../core/incident-state.ts';
+import type { Message } from '../../../core/message.ts';
+import {
+  activitiesOrderedBy,
+  activityTable,
+  type Outcome,
+  outcomeOf,
+  type Stranger,
+  warmUpName,
+  workflowTable,
+} from '../../../core/message-table.ts';
+import type { SigningRole } from '../../../core/sender.ts';
+import type { CellActivities } from '../../../core/step.ts';
+import { controlIdOf } from '../../../core/suppression.ts';
+import { temporalGateway } from '../../../service/intake/temporal-gateway.ts';
+import { readBuild } from '../../../service/temporal/bundle.ts';
+import { createPayloadCodec } from '../../../service/temporal/codec.ts';
+import { createSpeaker } from '../../../service/temporal/speaker.ts';
+import { deploymentName, makeCurrent } from '../../../service/temporal/versions.ts';
+import { createActivityWorker, createCellWorker, queuesOf } from '../../../service/temporal/workers.ts';
+import { eventually } from '../../eventually.ts';
+import { testPlatform } from '../../platform.ts';
+import { alertOf, batchOf, bundlePath, roster, type Seen, scriptedActivities, subject } from '../../workflows/harness.ts';
+import { clientOptions, member, testCodecKeys, testSigner, trusting } from '../../workflows/speakers.ts';
+
+const { temporalAddress, temporalNamespace: namespace, prefix: cluster } = await testPlatform();
+const queues = queuesOf(cluster, cluster);
+const attackersQueue = `${cluster}-attacker`;
+const folder = mkdtempSync(join(tmpdir(), 'firebreak-hostile-bus-'));
+const roles = ['cell', 'secrets', 'forensics', 'desk'] as const satisfies readonly SigningRole[];
+
+const members = roles.map((role) => member(role, role === 'desk' ? undefined : cluster));
+const trust = trusting(members);
+const refusedCalls: string[] = [];
+const speakerOf = (role: SigningRole) =>
+  createSpeaker({
+    keys: testCodecKeys,
+    namespace,
+    signer: members.find((one) => one.role === role)?.signer,
+    trust,
+    onRefused: ({ activity }) => refusedCalls.push(activity),
+  });
+
+/** What a stranger makes of a payload. */
+const strangers: Readonly<Record<Stranger, PayloadCodec>> = {
+  temporal: { encode: async (payloads) => payloads, decode: async (payloads) => payloads },
+  'payload-key': createPayloadCodec({ keys: testCodecKeys, namespace, trust }),
+  person: createPayloadCodec({ keys: testCodecKeys, namespace, signer: testSigner('a person of the roster'), trust }),
+};
+const rubbish: PayloadCodec = {
+  encode: async (payloads) =>
+    payloads.map(() => ({ metadata: { encoding: Buffer.from('binary/encrypted') }, data: randomBytes(200) })),
+  decode: async (payloads) => payloads,
+};
+
+const seen: Seen = { applied: [], undone: [], undoReasons: [], cards: [], threads: [], answers: [], records: [] };
+const called: string[] = [];
+let connection: NativeConnection;
+let cell: Client;
+const stops: (() => Promise<void>)[] = [];
+
+/** All that is registered on a queue; each says that it was called. */
+function activitiesOf(role: SigningRole): CellActivities {
+  const scripted: Record<string, unknown> = {
+    ...scriptedActivities(
+      seen,
+      {},
+      async () => Date.now(),
+      () => roster,
+    ),
+    findExpiredEvidence: async () => [],
+  };
+  const noting = (name: string) => async (given: never) => {
+    called.push(name);
+    const activity = scripted[name];
+    return typeof activity === 'function' ? activity(given) : { ok: false, reason: 'not in this test' };
+  };
+  return Object.fromEntries(activityTable[role].map((name) => [name, noting(name)])) as unknown as CellActivities;
+}
+
+async function run(making: Promise<Worker>): Promise<() => Promise<void>> {
+  const worker = await making;
+  const working = worker.run();
+  const stop = async (): Promise<void> => {
+    if (worker.getState() === 'RUNNING') worker.shutdown();
+    await working;
+  };
+  stops.push(stop);
+  return stop;
+}
+
+const baseOf = (role: SigningRole) => ({ connection, namespace, identity: role, speaker: speakerOf(role) });
+const runPool = (role: SigningRole) =>
+  run(createActivityWorker({ ...baseOf(role), role, taskQueue: queues[role], activities: activitiesOf(role), concurrency: 20 }));
+
+const settings = {
+  queues,
+  playbooks: ['contain-dropped-binary'],
+  levels: [{ group: 'oncall', withinMs: 900_000 }],
+  evidenceDeadlineMs: 60_000,
+  lingerMs: 60_000,
+  maxBodies: 4,
+};
+
+async function startIncident(name: string): Promise<WorkflowHandle> {
+  const own = { ...subject, cluster, name };
+  const args = [{ start: { subject: own, batch: batchOf([alertOf({ cluster })]) }, settings }];
+  return cell.workflow.start(incidentNames.workflow, { workflowId: incidentIdOf(own), taskQueue: queues.cell, args });
+}
+
+let incident: WorkflowHandle;
+let control: WorkflowHandle;
+const stateOf = (handle: WorkflowHandle) => handle.query<IncidentState | ControlState>(incidentNames.stateQuery);
+const handleOf = (type: string): WorkflowHandle => (type === controlNames.workflow ? control : incident);
+
+/** A client of somebody who has the key of `codec`, and sends what the interceptors of ours would make of it. */
+function clientOf(codec: PayloadCodec): Client {
+  const { client } = createSpeaker({ keys: testCodecKeys, namespace, trust });
+  return new Client({ connection, namespace, dataConverter: { payloadCodecs: [codec] }, interceptors: { workflow: [client] } });
+}
+
+beforeAll(async () => {
+  connection = await NativeConnection.connect({ address: temporalAddress });
+  cell = new Client({ connection, namespace, ...clientOptions(speakerOf('cell')) });
+  const build = readBuild(await bundlePath());
+  const deployment = deploymentName(cluster);
+  const activities = activitiesOf('cell');
+  await run(
+    createCellWorker({ ...baseOf('cell'), taskQueue: queues.cell, build, deployment, activities, maxCachedWorkflows: 50 }),
+  );
+  for (const role of ['secrets', 'forensics', 'desk'] as const) await runPool(role);
+  const workflowBundle = await bundleWorkflowCode({
+    logger: new DefaultLogger('ERROR'),
+    workflowsPath: fileURLToPath(new URL('./attacker-workflows.ts', import.meta.url)),
+  });
+  await makeCurrent({ client: cell, deployment, buildId: build.id, withinMs: 30_000 });
+  incident = await startIncident('cart');
+  control = await cell.workflow.start(controlNames.workflow, {
+    workflowId: controlIdOf(cluster),
+    taskQueue: queues.cell,
+    args: [{ cluster, queues }],
+  });
+  await eventually('the first card', async () => seen.cards.length > 0);
+  // One worker for each codec: what an attacker runs speaks as the attacker does.
+  for (const [stranger, codec] of [...Object.entries(strangers), ['rubbish', rubbish] as const])
+    await run(
+      Worker.create({
+        connection,
+        namespace,
+        taskQueue: `${attackersQueue}-${stranger}`,
+        workflowBundle,
+        // What the attacker says to itself is plain.
+        dataConverter: { payloadCodecs: [forOthers(codec)] },
+      }),
+    );
+}, 180_000);
+
+const isSealed = ({ metadata }: Payload): boolean => Buffer.from(metadata?.encoding ?? []).toString() === 'binary/encrypted';
+
+/** Plain to the attacker's own workflows, of which the first argument of `order` names the queue; coded to everybody else. */
+function forOthers(codec: PayloadCodec): PayloadCodec {
+  return {
+    encode: (payloads, context) => (context?.type === 'activity' ? codec.encode(payloads, context) : Promise.resolve(payloads)),
+    decode: async (payloads) =>
+      payloads.map((payload) => (isSealed(payload) ? defaultPayloadConverter.toPayload(null) : payload)),
+  };
+}
+
+afterAll(async () => {
+  await incident?.terminate().catch(() => undefined);
+  await control?.terminate().catch(() => undefined);
+  for (const stop of stops) await stop();
+  await connection.close();
+  rmSync(folder, { recursive: true, force: true });
+}, 60_000);
+
+describe('the table', () => {
+  test('has every workflow that is registered, each of its signals and each of its queries', async () => {
+    const plain = new Client({ connection, namespace, dataConverter: { payloadCodecs: [strangers['payload-key']] } });
+    for (const handle of [incident, control]) {
+      const { type } = await handle.describe();
+      const asked: unknown = await plain.workflow.getHandle(handle.workflowId).query('__temporal_workflow_metadata');
+      const { definition } = (asked as { value: { definition: Record<string, { name: string }[]> } }).value;
+      const named = (list: { name: string }[] = []) => list.map(({ name }) => name).filter((name) => !name.startsWith('__'));
+      expect(named(definition.signalDefinitions).sort()).toEqual(Object.keys(workflowTable[type]?.signals ?? {}).sort());
+      expect(named(definition.queryDefinitions).sort()).toEqual([...(workflowTable[type]?.queries ?? [])].sort());
+      expect(named(definition.updateDefinitions)).toEqual([]);
+    }
+    const exported = await import('../../../workflows/index.ts');
+    expect(Object.keys(exported).sort()).toEqual(Object.keys(workflowTable).sort());
+  });
+
+  test('has every activity: a worker with another one does not start', () => {
+    const activities = { ...activitiesOf('secrets'), anotherOne: async () => undefined };
+    const making = () =>
+      createActivityWorker({ ...baseOf('secrets'), role: 'secrets', taskQueue: queues.secrets, activities, concurrency: 1 });
+    expect(making).toThrow(/does not know these activities: anotherOne/);
+  });
+});
+
+const codecs: readonly (readonly [Stranger, string, PayloadCodec])[] = [
+  ['temporal', 'with access to Temporal alone, plain', strangers.temporal],
+  ['temporal', 'with access to Temporal alone, with rubbish', rubbish],
+  ['payload-key', 'with the payload key', strangers['payload-key']],
+  ['person', 'with the key of a person besides', strangers.person],
+];
+
+describe.each(codecs)('somebody (%s) %s', (stranger, _words, codec) => {
+  const starts = Object.entries(workflowTable).map(
+    ([type, { startedBy }]) => [type, outcomeOf('start', startedBy, stranger)] as const,
+  );
+
+  test.each(starts)('starts %s: %s', async (type, outcome) => {
+    expect(outcome).toBe('fails-at-once' satisfies Outcome);
+    const before = called.length;
+    const own = { ...subject, cluster, name: `forged-${randomUUID()}` };
+    const args = [{ start: { subject: own, batch: batchOf([alertOf({ cluster })]) }, settings, cluster, queues }];
+    const workflowId = type === warmUpName ? `warm-up/${cluster}/${randomUUID()}` : `${incidentIdOf(own)}`;
+    const handle = await clientOf(codec).workflow.start(type, { workflowId, taskQueue: queues.cell, args });
+    const ended = await cell.workflow
+      .getHandle(handle.workflowId)
+      .result()
+      .catch((error: unknown) => error);
+    expect(ended).toBeInstanceOf(WorkflowFailedError);
+    expect((ended as WorkflowFailedError).cause).toMatchObject({ type: 'FB_ERR_MESSAGE_REFUSED', nonRetryable: true });
+    const { events } = await cell.workflow.getHandle(handle.workflowId).fetchHistory();
+    expect(events?.some(({ activityTaskScheduledEventAttributes: scheduled }) => scheduled)).toBe(false);
+    expect(called.slice(before).filter((name) => name.startsWith('apply'))).toEqual([]);
+  });
+
+  const signals = Object.entries(workflowTable).flatMap(([type, { signals }]) =>
+    Object.entries(signals).map(([name, from]) => [name, type, outcomeOf('signal', from, stranger)] as const),
+  );
+
+  test.each(signals)('sends the signal %s to %s: %s', async (name, type, outcome) => {
+    const handle = handleOf(type);
+    const before = await stateOf(handle);
+    const alert = alertOf({ cluster, n: 9 });
+    await clientOf(codec)
+      .workflow.getHandle(handle.workflowId)
+      .signal(name, { ...batchOf([alert]), kind: 'sensor.back', text: 'x', about: 'y' });
+    if (outcome === 'ignored') {
+      const refused = await eventually('a line on record', async () =>
+        (await stateOf(handle)).timeline.find(({ kind, text }) => kind === 'message.refused' && text.includes(`signal:${name}:`)),
+      );
+      expect(refused.actor).toBe('engine');
+    }
+    const after = await stateOf(handle);
+    const decided = ({ questions }: IncidentState | ControlState) => questions.map(({ status, votes }) => [status, votes.length]);
+    expect(decided(after)).toEqual(decided(before));
+    if ('steps' in after && 'steps' in before) expect(after.leases).toEqual(before.leases);
+    const kinds = new Set(after.timeline.slice(before.timeline.length).map(({ kind }) => kind));
+    for (const kind of ['alert.joined', 'sensor.back', 'vote.accepted', 'storm.began']) expect(kinds.has(kind)).toBe(false);
+  });
+
+  test('asks for a state: it is told nothing that it could not read anyway, and nothing is changed by it', async () => {
+    const answer: unknown = await clientOf(codec)
+      .workflow.getHandle(incident.workflowId)
+      .query(incidentNames.stateQuery)
+      .catch((error: unknown) => error);
+    expect(answer instanceof Error).toBe(outcomeOf('query', 'anybody', stranger) === 'unread');
+  });
+
+  const orders = roles.flatMap((role) => activityTable[role].map((name) => [name, role] as const));
+
+  test.each(orders)('orders %s on the queue of %s: refused', async (name, role) => {
+    expect(outcomeOf('activity', activitiesOrderedBy, stranger)).toBe('refused' satisfies Outcome);
+    const before = called.length;
+    const workflow = incident.workflowId;
+    const value = name === 'recordAudit' ? [[]] : [{ incident: { id: workflow, run: 'x' } }];
+    const call: Message = { to: `activity:${name}`, workflow, run: 'x', call: '1', value };
+    const own = new Client({ connection, namespace });
+    const kind = codec === rubbish ? 'rubbish' : stranger;
+    const told: unknown = await own.workflow.execute('order', {
+      workflowId: `incident/${cluster}/attacker/${randomUUID()}`,
+      taskQueue: `${attackersQueue}-${kind}`,
+      args: [queues[role], name, call],
+    });
+    expect(told).toBe('FB_ERR_MESSAGE_REFUSED');
+    expect(called.slice(before).includes(name) && !refusedCalls.includes(name)).toBe(false);
+  });
+});
+
+test('what was true payloads, changed at random, stops nobody and changes nothing', async () => {
+  const history = await cell.workflow.getHandle(incident.workflowId).fetchHistory();
+  const payloads = (history.events ?? []).flatMap((event) => [
+    ...(event.workflowExecutionStartedEventAttributes?.input?.payloads ?? []),
+    ...(event.activityTaskScheduledEventAttributes?.input?.payloads ?? []),
+    ...(event.activityTaskCompletedEventAttributes?.result?.payloads ?? []),
+  ]);
+  expect(payloads.length).toBeGreaterThan(5);
+  const before = (await stateOf(incident)).timeline.filter(({ kind }) => kind !== 'message.refused');
+  const names = Object.keys(workflowTable[incidentNames.workflow]?.signals ?? {});
+  const raw = (payload: Payload): Client =>
+    new Client({
+      connection,
+      namespace,
+      dataConverter: { payloadCodecs: [{ encode: async () => [payload], decode: async (given) => given }] },
+    });
+  await fc.assert(
+    fc.asyncProperty(fc.nat(), fc.nat(), fc.uint8Array({ maxLength: 8 }), fc.nat(), async (which, name, bytes, at) => {
+      const payload = payloads[which % payloads.length] ?? {};
+      const data = Buffer.from(payload.data ?? []);
+      data.set(bytes, at % (data.length - bytes.length));
+      const handle = raw({ metadata: payload.metadata ?? {}, data }).workflow.getHandle(incident.workflowId);
+      await handle.signal(names[name % names.length] ?? '', 0);
+    }),
+    { numRuns: 60 },
+  );
+  const after = (await stateOf(incident)).timeline.filter(({ kind }) => kind !== 'message.refused');
+  expect(after).toEqual(before);
+}, 60_000);
+
+describe('who takes the id of an incident before it begins', () => {
+  const strange = [
+    ['with a workflow of another kind', 'order', queues.cell],
+    ['on a queue of their own', incidentNames.workflow, `${cluster}-nowhere`],
+  ] as const;
+
+  test.each(strange)('%s is put out, and no alert goes to them', async (_how, type, taskQueue) => {
+    const own = { ...subject, cluster, name: `squatted-${randomUUID()}` };
+    const id = incidentIdOf(own);
+    const stranger = new Client({ connection, namespace });
+    const squatter = await stranger.workflow.start(type, { workflowId: id, taskQueue, args: [] });
+    const log = { info: () => {}, warn: () => {}, error: () => {} };
+    const gateway = temporalGateway({ client: cell, taskQueue: queues.cell, input: (start) => ({ start, settings }), log });
+    const batch = batchOf([alertOf({ cluster })]);
+    expect(await gateway.signal(id, batch)).toMatchObject({ kind: 'unavailable' });
+    const { events } = await squatter.fetchHistory();
+    expect(events?.some(({ workflowExecutionSignaledEventAttributes: signalled }) => signalled)).toBe(false);
+    const options = { eager: false, priority: 1, searchAttributes: {} } as const;
+    const started = await eventually('the start', async () => {
+      const result = await gateway.start(id, { subject: own, batch }, options);
+      return result.kind === 'started' && result;
+    });
+    expect(await gateway.signal(id, batchOf([alertOf({ cluster, n: 2 })]))).toEqual({ kind: 'signalled' });
+    const genuine = cell.workflow.getHandle(id, started.run);
+    await eventually('both alerts', async () => ((await stateOf(genuine)) as IncidentState).total === 2);
+    await genuine.terminate();
+  });
+});
+
+test('what was said to an earlier run of an incident is not heard by a later one', async () => {
+  const first = await startIncident('twice');
+  await first.signal(incidentNames.alertsSignal, batchOf([alertOf({ cluster, n: 7 })]));
+  // A signal that comes during a task is in the history only after it.
+  const said = await eventually('the signal in the history', async () => {
+    const { events } = await first.fetchHistory();
+    const payloads = (events ?? []).flatMap(
+      ({ workflowExecutionSignaledEventAttributes: signalled }) => signalled?.input?.payloads ?? [],
+    );
+    return payloads.length > 0 && payloads;
+  });
+  await first.terminate();
+  // As if it had been started two minutes later.
+  const later = createSpeaker({
+    keys: testCodecKeys,
+    namespace,
+    signer: members[0]?.signer,
+    trust,
+    now: () => Date.now() + 120_000,
+  });
+  const second = await new Client({ connection, namespace, ...clientOptions(later) }).workflow.start(incidentNames.workflow, {
+    workflowId: first.workflowId,
+    taskQueue: queues.cell,
+    args: [{ start: { subject: { ...subject, cluster, name: 'twice' }, batch: batchOf([alertOf({ cluster })]) }, settings }],
+  });
+  const again: PayloadCodec = { encode: async () => said, decode: async (given) => given };
+  await new Client({ connection, namespace, dataConverter: { payloadCodecs: [again] } }).workflow
+    .getHandle(second.workflowId)
+    .signal(incidentNames.alertsSignal, 0);
+  const handle = cell.workflow.getHandle(second.workflowId);
+  await eventually('its refusal', async () =>
+    (await stateOf(handle)).timeline.some(({ text }) => text.includes('before this run')),
+  );
+  expect(((await stateOf(handle)) as IncidentState).total).toBe(1);
+  await handle.terminate();
+});
+
+test('an answer that no trusted pool has given is none: the workflow asks until one has', async () => {
+  for (const stop of stops.splice(3, 1)) await stop();
+  let told = 0;
+  const rogue = await run(
+    Worker.create({
+      connection,
+      namespace,
+      taskQueue: queues.desk,
+      activities: Object.fromEntries(
+        activityTable.desk.map((name) => [name, async () => ({ forged: ++told, value: defaultPayloadConverter })]),
+      ),
+      dataConverter: { payloadCodecs: [strangers['payload-key']] },
+    }),
+  );
+  const other = await startIncident('payments');
+  await eventually('the false answers', async () => told > 2);
+  const { audit } = (await stateOf(other)) as IncidentState;
+  expect(audit.acknowledged).toBe(0);
+  await rogue();
+  await runPool('desk');
+  await eventually('the true answer', async () => ((await stateOf(other)) as IncidentState).audit.acknowledged > 0);
+  await other.terminate();
+}, 120_000);
