@@ -57,7 +57,7 @@ inBrowser('the page of the emulated Slack', () => {
     await rig.desk.updateQuestion({
       card: questionCard({ status: { state: 'decided', choice: 'remove', by: ['Ada Lovelace'], at: '2026-03-01T14:05:00Z' } }),
     });
-    await page.getByText('Decided: No, rotate secrets').waitFor();
+    await page.getByText('Decided: No: rotate secrets').waitFor();
     expect(await page.getByRole('button', { name: 'Yes: release pod' }).count()).toBe(0);
     await page.close();
     await rig.stop();
@@ -99,7 +99,7 @@ inBrowser('the page of the emulated Slack', () => {
     await until(() => rig.clicks[0], 30_000);
     const decided = { status: { state: 'decided' as const, choice: 'remove', by: ['Ada Lovelace'], at: '2026-03-01T14:05:00Z' } };
     await rig.desk.updateQuestion({ card: cardOf(2, decided) });
-    await page.getByRole('button', { name: 'delete the pod (all 2)' }).click();
+    await page.getByRole('button', { name: 'delete pod (all 2)' }).click();
     await dialog.getByLabel('Last four characters of cart-001-x2x8k').fill('2x8k 2');
     await dialog.getByLabel('Why?').fill('Nor these');
     await dialog.getByRole('button', { name: 'Decide all 2' }).click();

@@ -57,7 +57,7 @@ async function live(rig: Rig): Promise<void> {
 function told(rig: Rig) {
   const [card, shown, ...others] = rig.slack.channelMessages(channel);
   return {
-    card: card?.text.includes('decided: No, rotate secrets'),
+    card: card?.text.includes('decided: No: rotate secrets'),
     buttons: card?.blocks?.some(({ type }) => type === 'actions'),
     notice: shown?.text,
     others: others.length,
