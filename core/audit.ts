@@ -4,7 +4,7 @@ import { plainJson } from './plain-json.ts';
 import type { Sender, Trust } from './sender.ts';
 import type { Signer } from './signing.ts';
 
-/** Who did it: `playbook/ID`, `person/ID`, `engine`, `sensor/NAME`, `slack/USER` for a refused stranger. */
+/** Who did it: `playbook/ID`, `person/ID`, `engine`, `sensor/NAME`, `slack/USER` for a refused stranger, `claimed/ID` where only a name says who. */
 export type Actor = string;
 
 /** One line of the record, as its maker numbers it. Numbers of a chain begin at 1 and have no gap. */
@@ -118,4 +118,9 @@ export interface AuditWriter {
   append(records: readonly SignedRecord[]): Promise<Appended>;
   /** One record at the end of a chain that several write: the store gives the number, by its own lock. */
   appendNext(chain: string, make: (number: number) => Promise<SignedRecord>): Promise<ChainHead>;
+}
+
+/** The actor of a record about what carries somebody's name and was not proven to be theirs: anybody can write a name. */
+export function claimedBy(person: string): string {
+  return `claimed/${person.slice(0, 100)}`;
 }

@@ -81,9 +81,10 @@ export function checkRemark(check: {
     return { ok: false, reason: 'The signature of this is not valid.' };
   const { id, run } = question.incident;
   if (remark.question !== question.id || remark.incident.id !== id || remark.incident.run !== run)
-    return { ok: false, reason: 'This is about another question.' };
+    return { ok: false, reason: 'This is about another question.', signed: true };
   const age = now - Date.parse(remark.at);
-  if (!(age <= oldestMs && age >= -clockToleranceMs)) return { ok: false, reason: 'This is too old. Please say it again.' };
+  if (!(age <= oldestMs && age >= -clockToleranceMs))
+    return { ok: false, reason: 'This is too old. Please say it again.', signed: true };
   const groupsOf = (levels: Question['levels']): readonly string[] =>
     levels.map(({ group }) => group).filter((group) => check.groups?.includes(group) !== false);
   const groups = groupsOf(question.levels);
@@ -96,8 +97,8 @@ export function checkRemark(check: {
     without: [...(question.actors ?? []), ...actors],
   });
   if (remark.kind === 'next' && mayAnswer === undefined)
-    return { ok: false, reason: `Only ${asked.join(' or ')} may ask the next level.` };
+    return { ok: false, reason: `Only ${asked.join(' or ')} may ask the next level.`, signed: true };
   if (!isInAnyGroup(roster, person.id, groups) && mayAnswer === undefined)
-    return { ok: false, reason: `Only ${groups.join(' or ')} are asked here.` };
+    return { ok: false, reason: `Only ${groups.join(' or ')} are asked here.`, signed: true };
   return { ok: true, person: person.id, name: person.name, level: mayAnswer ?? 0 };
 }

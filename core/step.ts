@@ -76,7 +76,8 @@ export type VoteCheck =
       /** What the identity provider has said, where the choice needs it. */
       readonly signIn?: SignIn;
     }
-  | { readonly ok: false; readonly reason: string };
+  /** `signed`: it is theirs whose name it carries. Else that is a claim, which anybody can make. */
+  | { readonly ok: false; readonly reason: string; readonly signed?: true };
 
 /** What runs where the cluster's rights are (and, for their actions, in the secrets and forensics pools). */
 export interface CellActivities {

@@ -67,8 +67,8 @@ export function keysThatSignFor(keys: VoteKeys, person: Person, via: Vote['via']
   return via === 'slack' || via === 'page' ? keys.deskKeyIds : keys.keyIdsOf(person);
 }
 
-/** Signed by who may sign it, not of the future, and about exactly this question: who the person is does not matter yet. */
-function refusalOf(signed: SignedVote, question: Question, { roster, keys, now, stepUp }: Known): string | undefined {
+/** Signed by who may sign for that person. */
+function unsignedReason(signed: SignedVote, { roster, keys }: Known): string | undefined {
   const { vote } = signed;
   if (vote.version !== 1 || !waysIn.includes(vote.via)) return 'This kind of vote is not known.';
   const person = personById(roster, vote.person);
@@ -76,6 +76,12 @@ function refusalOf(signed: SignedVote, question: Question, { roster, keys, now, 
   if (!keysThatSignFor(keys, person, vote.via).includes(signed.keyId))
     return 'This vote is signed by a key that may not sign it.';
   if (!keys.verify(signed.keyId, voteBytes(vote), signed.signature)) return 'The signature of this vote is not valid.';
+  return undefined;
+}
+
+/** Not of the future, and about exactly this question: who the person is does not matter yet. */
+function refusalOf(signed: SignedVote, question: Question, { roster, now, stepUp }: Known): string | undefined {
+  const { vote } = signed;
   if (vote.question !== question.id || vote.incident.id !== question.incident.id || vote.incident.run !== question.incident.run)
     return 'This vote is about another question.';
   if (vote.questionDigest !== questionDigest(question)) return 'This card is out of date: look at the newest one.';
@@ -92,6 +98,8 @@ function refusalOf(signed: SignedVote, question: Question, { roster, keys, now, 
     return 'An answer on the desk’s page needs a sign-in, and this cell knows no identity provider.';
   if (!stepUp) return undefined;
   if (vote.via !== 'page' && !needsStepUp({ plans: choice.plans, severity: question.severity }, stepUp.policy)) return undefined;
+  const person = personById(roster, vote.person);
+  if (!person) return 'You are not on the roster.';
   return signInRefusal({ policy: stepUp.policy, vote, at, person, signIn: stepUp.signInOf(signed) });
 }
 
@@ -122,8 +130,10 @@ export function checkVote(
   },
 ): VoteCheck {
   const { signed, question, roster, now } = check;
+  const unsigned = unsignedReason(signed, check);
+  if (unsigned !== undefined) return { ok: false, reason: unsigned };
   const refusal = refusalOf(signed, question, check);
-  if (refusal !== undefined) return { ok: false, reason: refusal };
+  if (refusal !== undefined) return { ok: false, reason: refusal, signed: true };
   const arrived = check.arrived ?? now;
   const cast = timeOf(signed.vote) ?? arrived;
   // Back-dating a vote to a shift of one's own, or to a stand-in's time, gives no right that one has not when it arrives.
@@ -132,7 +142,7 @@ export function checkVote(
   const { actors = [], requesters = [], groups } = check;
   const levels = question.levels.slice(0, check.level + 1);
   const stands = standingOf({ question, roster, actors, requesters, ...(groups && { groups }) }, id, times, levels);
-  if (!stands.ok) return stands;
+  if (!stands.ok) return { ...stands, signed: true };
   const signIn = check.stepUp?.signInOf(signed);
   const { level, alone } = stands;
   const name = personById(roster, id)?.name ?? id;

@@ -1,4 +1,5 @@
 import type { SignedVote } from '../core/approval.ts';
+import { claimedBy } from '../core/audit.ts';
 import type { ControlActivities, IncidentOrderAnswer, OrderCheck } from '../core/control.ts';
 import { type DecisionProposal, type DecisionState, wordsOf } from '../core/decision.ts';
 import type { SignedReadEvidence } from '../core/evidence-access.ts';
@@ -122,7 +123,7 @@ export class Decisions {
 
   async #vote(value: unknown): Promise<void> {
     if (!isVoteShaped(value)) {
-      this.#model.record('vote.refused', 'person/unknown', 'a signal that is no vote');
+      this.#model.record('vote.refused', claimedBy('unknown'), 'a signal that is no vote');
       return;
     }
     const { vote } = value;
@@ -132,10 +133,10 @@ export class Decisions {
       .verifyVote({ vote: value, question: state.question, level: state.level })
       .catch(() => undefined);
     if (!check) return this.#refuse(value, 'The vote could not be checked; please answer again.');
-    if (!check.ok) return this.#refuse(value, check.reason);
+    if (!check.ok) return this.#refuse(value, check.reason, check.signed);
     const now = new Date().toISOString();
     const result = countVote(state, value, { now, severity: state.question.severity });
-    if (result.outcome === 'refused') return this.#refuse(value, result.reply);
+    if (result.outcome === 'refused') return this.#refuse(value, result.reply, true);
     if (result.outcome === 'repeated') return this.#answer(value, result.reply);
     this.#model.questions.set(vote.question, result.state);
     this.#model.record('vote.accepted', `person/${vote.person}`, saidBy(check.name, vote), {
@@ -168,9 +169,14 @@ export class Decisions {
       this.#say(proposal, `${name} ${id}, approved by ${by.join(' and ')}: ${text}. ${owner} answers for it: ${reason}`);
   }
 
-  #refuse(signed: SignedVote, reason: string): void {
+  #refuse(signed: SignedVote, reason: string, isTheirs = false): void {
     const { id, person, question, choice, via } = signed.vote;
-    this.#model.record('vote.refused', `person/${person}`, reason, { question, choice, via, vote: id });
+    this.#model.record('vote.refused', isTheirs ? `person/${person}` : claimedBy(person), reason, {
+      question,
+      choice,
+      via,
+      vote: id,
+    });
     this.#answer(signed, reason);
   }
 
@@ -216,7 +222,7 @@ export function claimedActor(value: unknown): string {
 /** Who an order that was refused says that it is from: for the record, cut, and marked as what it is. */
 function claimed(value: unknown): { readonly actor: string; readonly id: string | null; readonly noun: string } {
   const order: unknown = typeof value === 'object' && value !== null && 'order' in value ? value.order : undefined;
-  if (typeof order !== 'object' || order === null) return { actor: 'person/unknown', id: null, noun: 'suppression' };
+  if (typeof order !== 'object' || order === null) return { actor: claimedBy('unknown'), id: null, noun: 'suppression' };
   const person = 'person' in order && typeof order.person === 'string' ? order.person.slice(0, 100) : 'unknown';
   const terms: unknown = 'terms' in order ? order.terms : undefined;
   const ids = [
@@ -226,5 +232,5 @@ function claimed(value: unknown): { readonly actor: string; readonly id: string 
   ];
   const id = ids.find((one) => typeof one === 'string');
   const isRestraint = 'kind' in order && typeof order.kind === 'string' && order.kind.startsWith('restraint.');
-  return { actor: `person/${person}`, id: id?.slice(0, 32) ?? null, noun: isRestraint ? 'restraint' : 'suppression' };
+  return { actor: claimedBy(person), id: id?.slice(0, 32) ?? null, noun: isRestraint ? 'restraint' : 'suppression' };
 }

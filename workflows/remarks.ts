@@ -1,6 +1,7 @@
 import { condition } from '@temporalio/workflow';
+import { claimedBy } from '../core/audit.ts';
 import { isRemarkShaped, type SignedRemark } from '../core/remark.ts';
-import type { DeskActivities } from '../core/step.ts';
+import type { DeskActivities, VoteCheck } from '../core/step.ts';
 import { remarkActivities } from './calls.ts';
 import type { IncidentModel } from './model.ts';
 import type { Questions } from './questions.ts';
@@ -37,9 +38,9 @@ export class Remarks {
     if (!state) return;
     const check = await remarkActivities(this.#model.settings)
       .verifyRemark({ remark: signed, question: state.question, level: state.level })
-      .catch(() => ({ ok: false as const, reason: 'It could not be checked; please say it again.' }));
+      .catch((): VoteCheck => ({ ok: false, reason: 'It could not be checked; please say it again.' }));
     if (!check.ok) {
-      this.#model.record('remark.refused', `person/${remark.person}`, check.reason, {
+      this.#model.record('remark.refused', check.signed ? `person/${remark.person}` : claimedBy(remark.person), check.reason, {
         question: remark.question,
         kind: remark.kind,
       });

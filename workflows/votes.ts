@@ -1,5 +1,6 @@
 import { condition } from '@temporalio/workflow';
 import type { SignedVote } from '../core/approval.ts';
+import { claimedBy } from '../core/audit.ts';
 import type { QuestionState } from '../core/incident-state.ts';
 import { countVote, saidBy } from '../core/question.ts';
 import type { DeskActivities } from '../core/step.ts';
@@ -27,7 +28,7 @@ export class Votes {
       this.#incoming.push(vote);
       return;
     }
-    this.#model.record('vote.refused', 'person/unknown', 'a signal that is no vote');
+    this.#model.record('vote.refused', claimedBy('unknown'), 'a signal that is no vote');
   }
 
   get unread(): boolean {
@@ -53,12 +54,12 @@ export class Votes {
       .verifyVote({ vote: signed, question: state.question, level: state.level, ...this.#model.namedActors })
       .catch(() => undefined);
     if (!check) return this.#refuse(signed, 'The vote could not be checked; please answer again.');
-    if (!check.ok) return this.#refuse(signed, check.reason);
+    if (!check.ok) return this.#refuse(signed, check.reason, check.signed);
     const { severity, namedActors } = this.#model;
     const before = this.#model.questions.get(vote.question) ?? state;
     const now = new Date().toISOString();
     const result = countVote(before, signed, { now, severity, level: check.level, ...namedActors });
-    if (result.outcome === 'refused') return this.#refuse(signed, result.reply);
+    if (result.outcome === 'refused') return this.#refuse(signed, result.reply, true);
     if (result.outcome === 'repeated') return this.#answer(signed, result.reply);
     this.#model.questions.set(vote.question, result.state);
     this.#model.record('vote.accepted', `person/${vote.person}`, saidBy(check.name, vote), {
@@ -80,9 +81,9 @@ export class Votes {
     this.#questions.page(`${text}. ${question.text}`);
   }
 
-  #refuse(signed: SignedVote, reason: string): void {
+  #refuse(signed: SignedVote, reason: string, isTheirs = false): void {
     const { vote } = signed;
-    this.#model.record('vote.refused', `person/${vote.person}`, reason, {
+    this.#model.record('vote.refused', isTheirs ? `person/${vote.person}` : claimedBy(vote.person), reason, {
       question: vote.question,
       choice: vote.choice,
       via: vote.via,

@@ -96,7 +96,7 @@ describe('evidence at the command line', () => {
     const { timeline } = await controlState(await service.session());
     const handling = timeline.filter(({ kind, actor }) => kind.startsWith('evidence.') && actor !== 'engine');
     expect(handling.map(({ kind, actor }) => [kind, actor])).toEqual([
-      ['evidence.refused', 'person/otto'],
+      ['evidence.refused', 'claimed/otto'],
       ['evidence.read', 'person/ada'],
     ]);
     expect(handling.at(-1)?.text).toContain('case 17');
