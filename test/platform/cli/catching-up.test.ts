@@ -44,7 +44,7 @@ roster: { people: [{ id: ada, name: Ada }], groups: { oncall: [ada], leads: [ada
   Runtime.install({ logger: silent, telemetryOptions: { logging: { forward: {}, filter: 'ERROR' } } });
   const workflowsPath = fileURLToPath(new URL('./late-incident.ts', import.meta.url));
   const build = await bundleWorkflows({ workflowsPath, outFile: join(folder, 'workflows.js') });
-  code = readFileSync(build.path, 'utf8');
+  code = build.path;
   connection = await NativeConnection.connect({ address: platform.temporalAddress });
   client = new Client({ connection, namespace: platform.temporalNamespace, ...clientOptions(speaker) });
   slack = sessionOver(loadConfig({ path: config, env }), client, 2_000);
@@ -62,7 +62,7 @@ async function work(bundle: string): Promise<void> {
     connection,
     namespace: platform.temporalNamespace,
     taskQueue: cluster,
-    workflowBundle: { code: bundle },
+    workflowBundle: { codePath: bundle },
     ...workerOptions(speaker),
   });
   const working = worker.run();
@@ -99,8 +99,10 @@ test('while Temporal has a task done again the command line says so and waits, a
   const said: string[] = [];
   shown.child.stderr?.on('data', (text: string) => said.push(text));
   await until(async () => said.length > 0);
-  const mended = code.replace('const broken = true;', 'const broken = false;');
-  expect(mended).not.toBe(code);
+  const text = readFileSync(code, 'utf8');
+  const mended = join(folder, 'mended.js');
+  writeFileSync(mended, text.replace('const broken = true;', 'const broken = false;'));
+  expect(readFileSync(mended, 'utf8')).not.toBe(text);
   await work(mended);
   const { stdout, stderr } = await shown;
   expect(stderr).toBe(

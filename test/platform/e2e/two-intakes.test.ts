@@ -41,7 +41,11 @@ function changeToSecond(config: Record<string, unknown>, port: number): void {
   config.stateDir = 'state-of-second';
   config.temporal = { ...(config.temporal as object), codecKeys: [{ id: 'local', key: { file: key('codec.key') } }] };
   config.keys = { cellKeyFile: key('cell.key'), signing: { cell: key('cell.pem') } };
-  config.trust = { cells: [{ key: key('cell.pem.pub') }] };
+  config.trust = {
+    cells: [{ key: key('cell.pem.pub') }],
+    secrets: [key('secrets.pem.pub')],
+    forensics: [key('forensics.pem.pub')],
+  };
   config.evidence = {
     folder: join(service.settings.folder, 'state', 'evidence'),
     keyFile: key('evidence.pem'),
