@@ -20,6 +20,8 @@ export interface TestPlatform extends PlatformAddresses {
   readonly prefix: string;
   /** Makes a Kubernetes namespace that no other test has, in which pods may be made at once. */
   freshNamespace(): Promise<string>;
+  /** What is to be done on the servers when the file's tests are over. A plain `afterAll` comes when servers of the file's own have ended. */
+  cleanUp(work: () => Promise<unknown>): void;
   /** The events of the API server's audit log so far, in order. */
   auditEvents(): readonly AuditEvent[];
 }
@@ -50,12 +52,25 @@ export interface AuditEvent {
  */
 export async function testPlatform(): Promise<TestPlatform> {
   const shared = process.env.FIREBREAK_TEST_PLATFORM;
-  const addresses: PlatformAddresses = shared ? JSON.parse(readFileSync(shared, 'utf8')) : await startOwn();
+  const own = shared ? undefined : await startOwn();
+  const addresses: PlatformAddresses = own?.addresses ?? JSON.parse(readFileSync(shared ?? '', 'utf8'));
   const access = readAccess(addresses.kubeconfig);
+  const cleanUps: (() => Promise<unknown>)[] = [];
+  // Jest calls these hooks in the order in which they were written: this is the first one of the file.
+  afterAll(async () => {
+    try {
+      for (const work of cleanUps) await work();
+    } finally {
+      await own?.stop();
+    }
+  });
   return {
     ...addresses,
     prefix: `t-${randomBytes(4).toString('hex')}`,
     freshNamespace: () => freshNamespace(access),
+    cleanUp: (work) => {
+      cleanUps.push(work);
+    },
     auditEvents: () => readAuditLog(addresses.auditLog),
   };
 }
@@ -82,17 +97,19 @@ export function readAuditLog(file: string): readonly AuditEvent[] {
   return lines.filter((line) => line !== '').map((line): AuditEvent => JSON.parse(line));
 }
 
-async function startOwn(): Promise<PlatformAddresses> {
+async function startOwn(): Promise<{ readonly addresses: PlatformAddresses; stop(): Promise<void> }> {
   const stateDir = mkdtempSync(join(tmpdir(), 'firebreak-test-'));
-  const platform = await startPlatform({ stateDir, kubernetes: { auditLevel: 'RequestResponse' } });
-  afterAll(async () => {
-    await platform.stop();
-    rmSync(stateDir, { recursive: true, force: true });
-  });
+  const { temporal, kubernetes, stop } = await startPlatform({ stateDir, kubernetes: { auditLevel: 'RequestResponse' } });
   return {
-    temporalAddress: platform.temporal.address,
-    temporalNamespace: platform.temporal.namespace,
-    kubeconfig: platform.kubernetes.kubeconfig,
-    auditLog: platform.kubernetes.auditLog,
+    addresses: {
+      temporalAddress: temporal.address,
+      temporalNamespace: temporal.namespace,
+      kubeconfig: kubernetes.kubeconfig,
+      auditLog: kubernetes.auditLog,
+    },
+    stop: async () => {
+      await stop();
+      rmSync(stateDir, { recursive: true, force: true });
+    },
   };
 }

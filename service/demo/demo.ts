@@ -66,7 +66,7 @@ export async function runDemo(
   }
 }
 
-/** @throws FB_ERR_CONFLICT for a folder with something in it: another demo's cluster and incident would be found there. */
+/** @throws FB_ERR_INCOMPLETE for a folder with something in it: another demo's cluster and incident would be found there. */
 function openFolder(state: string | undefined): string {
   if (state === undefined) return mkdtempSync(join(tmpdir(), 'firebreak-demo-'));
   const folder = resolve(state);

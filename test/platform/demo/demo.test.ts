@@ -65,9 +65,9 @@ describe('the demo', () => {
     expect(code).toBe(1);
   }, 180_000);
 
-  test('says what is wrong with a folder that holds something, and starts nothing in it', async () => {
+  test('says what is wrong with a folder that holds something, ends with 2 as for any wrong usage, and starts nothing in it', async () => {
     const { code, stderr } = await demo('--yes', '--state', root);
-    expect({ code, stderr }).toMatchObject({ code: 1, stderr: expect.stringContaining('is not empty') });
+    expect({ code, stderr }).toMatchObject({ code: 2, stderr: expect.stringContaining('is not empty') });
     expect(existsSync(join(root, 'platform'))).toBe(false);
   }, 60_000);
 

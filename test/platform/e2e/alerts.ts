@@ -63,7 +63,7 @@ export interface Posted {
   readonly ms: number;
 }
 
-/** Posts alerts as one body; several are one object a line. Status 0 where nobody answers. */
+/** Posts alerts as one body; several are one object a line. Status 0 where nobody answers, with the reason as text. */
 export async function postAlerts(url: string, token: string, alerts: readonly object[]): Promise<Posted> {
   const started = performance.now();
   try {
@@ -74,7 +74,8 @@ export async function postAlerts(url: string, token: string, alerts: readonly ob
       signal: AbortSignal.timeout(30_000),
     });
     return { status: response.status, text: await response.text(), ms: performance.now() - started };
-  } catch {
-    return { status: 0, text: '', ms: performance.now() - started };
+  } catch (error) {
+    const { cause = '' } = error instanceof Error ? error : {};
+    return { status: 0, text: `${String(error)} ${String(cause)}`, ms: performance.now() - started };
   }
 }

@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { parse, stringify } from 'yaml';
 import { OwnSteps } from '../../../activities/own-steps.ts';
 import { createBox } from '../../../integrations/crypto-box/box.ts';
@@ -18,7 +18,7 @@ import { ana, type Beside, ben, labels, Service } from './service.ts';
 
 jest.setTimeout(240_000);
 
-const { temporalAddress, temporalNamespace, kubeconfig, auditLog, freshNamespace, prefix } = await testPlatform();
+const { temporalAddress, temporalNamespace, kubeconfig, auditLog, freshNamespace, prefix, cleanUp } = await testPlatform();
 const pools = ['cell', 'secrets'] as const;
 const binding = `${prefix}-own-steps`;
 let namespace: string;
@@ -64,7 +64,7 @@ beforeAll(async () => {
   });
 });
 
-afterAll(async () => {
+cleanUp(async () => {
   await feed?.stop();
   await secretsPool?.end('SIGTERM');
   await service?.stop();

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { beforeAll, describe, expect, test } from '@jest/globals';
 import { hardenWorkloadImplementation } from '../../../activities/actions/harden-workload.ts';
 import { quarantinePodImplementation } from '../../../activities/actions/quarantine-pod.ts';
 import { rollbackWorkloadImplementation } from '../../../activities/actions/rollback-workload.ts';
@@ -26,7 +26,7 @@ beforeAll(async () => {
   accounts = await poolAccounts({ kubeconfig: platform.kubeconfig, manifests, own, pools });
   await accounts.admin.post('/api/v1/namespaces', { metadata: { name: closed } });
 });
-afterAll(async () => {
+platform.cleanUp(async () => {
   await callKubernetes({ access: readAccess(platform.kubeconfig), path: `/api/v1/namespaces/${closed}`, method: 'DELETE' });
   await accounts.remove();
 });

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { beforeAll, expect, test } from '@jest/globals';
 import { actions as all } from '../../../core/actions/index.ts';
 import { pathOf } from '../../../integrations/kubernetes/client.ts';
 import { callKubernetes, readAccess } from '../../../service/dev/kubernetes-api.ts';
@@ -20,7 +20,7 @@ beforeAll(async () => {
   const manifests = rbacManifests({ actions, namespace: own, namespaces: [watched] }).values();
   accounts = await poolAccounts({ kubeconfig: platform.kubeconfig, manifests, own, pools: ['secrets'] });
 });
-afterAll(() => accounts.remove());
+platform.cleanUp(() => accounts.remove());
 
 async function statusOf(namespace: string, name?: string): Promise<number> {
   const path = pathOf({ resource: 'secrets', namespace, ...(name && { name }) });

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { parse } from 'yaml';
 import { quarantinePodImplementation } from '../../../activities/actions/quarantine-pod.ts';
 import { type DenyTier, denyTiers, isDenyTier } from '../../../core/deny-tier.ts';
@@ -66,7 +66,7 @@ beforeAll(async () => {
   for (const tier of denyTiers) await define(tier);
 });
 
-afterAll(async () => {
+platform.cleanUp(async () => {
   for (const name of names()) await cluster.api.json({ method: 'DELETE', path: `${definitions}/${name}`, what: 'clean up' });
   await cluster.close();
 });
