@@ -5,7 +5,7 @@
  */
 import { spawnSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -36,6 +36,9 @@ const workFolder = mkdtempSync(join(tmpdir(), 'fb-run-'));
 // What tests leave in the temporary directory goes with the run. A short name: sockets have 108 bytes for their path.
 const temporary = join(workFolder, 't');
 mkdirSync(temporary);
+// As the temporary directory is: servers that run as another user find their way into it.
+chmodSync(workFolder, 0o711);
+chmodSync(temporary, 0o1777);
 process.env.TMPDIR = temporary;
 const mark = randomUUID();
 process.env.FIREBREAK_TEST_RUN = mark;

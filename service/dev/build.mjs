@@ -42,14 +42,12 @@ export async function ensureBuilt({ node, log = (line) => process.stderr.write(`
 
 /** The worker runs a bundle made beforehand: bundling in its process would cost 100 MB for good. */
 function bundleWorkflows({ node, draft }) {
-  // From the sources: places in playbooks are those that their authors know.
-  const args = [
-    join(draft, 'service', 'temporal', 'bundle-main.js'),
-    join(root, 'workflows', 'index.ts'),
-    join(draft, 'workflows.bundle.js'),
-  ];
+  // With the compiler's maps: places in playbooks are those that their authors know. Nothing else wants them.
+  const args = ['service/temporal/bundle-main.js', 'workflows/index.js', 'workflows.bundle.js'].map((file) => join(draft, file));
   const result = spawnSync(node, args, { cwd: root, encoding: 'utf8' });
   if (result.status !== 0) throw new Error(`The workflows could not be bundled:\n${result.stdout}${result.stderr}`);
+  for (const file of readdirSync(draft, { recursive: true, encoding: 'utf8' }))
+    if (file.endsWith('.js.map')) rmSync(join(draft, file));
 }
 
 function builtHash() {
