@@ -1,6 +1,18 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import { podUidOf, type StepCall } from '../../core/step.ts';
-import { approvalOf, callOf, chokepoint, context, pod, refusal, rules, setUp, undoPlan, world } from './chokepoint-fixture.ts';
+import {
+  approvalOf,
+  callOf,
+  chokepoint,
+  context,
+  noteOf,
+  pod,
+  refusal,
+  rules,
+  setUp,
+  undoPlan,
+  world,
+} from './chokepoint-fixture.ts';
 
 beforeEach(() => setUp());
 
@@ -105,11 +117,10 @@ describe('caps, with a hundred calls at once', () => {
     const [first] = steps;
     const last = callOf('quarantine', { key: 'last', input: { pod: { ...pod, uid: 'last' } } });
     expect(await refusal(chokepoint.apply(last, context))).toBe('FB_ERR_CAP_REACHED');
-    if (first)
-      await chokepoint.undo(
-        { call: first, reason: { kind: 'approved', proof: approvalOf([undoPlan(first)]), plan: undoPlan(first) } },
-        context,
-      );
+    if (!first) throw new Error('nothing is contained');
+    world.noted = [noteOf(first)];
+    const plan = undoPlan(first);
+    await chokepoint.undo({ call: first, reason: { kind: 'approved', proof: approvalOf([plan]), plan } }, context);
     expect(await refusal(chokepoint.apply(last, context))).toBeUndefined();
   });
 });

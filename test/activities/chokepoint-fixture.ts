@@ -121,7 +121,7 @@ export function planOf(name: string, effect: Effect, input: PodInput, over: { no
 }
 
 export function undoPlan(call: StepCall): Plan {
-  return releasePlanOf(planOf(call.action, 'reversible', { pod }), call.key);
+  return releasePlanOf(planOf(call.action, 'reversible', podInput.parse(call.input)), call.key);
 }
 
 export function approvalOf(
@@ -180,9 +180,10 @@ export function callOf(name: string, over: Partial<StepCall> = {}): StepCall {
 }
 
 /** What the note on the pod says when this step has taken it a minute ago. */
-export function noteOf({ key, incident, severity }: StepCall, over: Partial<GivenBack['taken']> = {}): GivenBack {
+export function noteOf({ key, incident, severity, input }: StepCall, over: Partial<GivenBack['taken']> = {}): GivenBack {
   const lease = { durationMs: 30_000, onExpiry: 'release' } as const;
   const taken = { severity, reach: 'pod', lease, at: new Date(now - 150_000).toISOString(), ...over } as const;
+  const { pod } = podInput.parse(input);
   return { object: `pod/${pod.namespace}/${pod.name}`, uid: pod.uid, incident: incident.id, step: key, taken };
 }
 

@@ -2,7 +2,6 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { z } from 'zod';
 import { createChokepoint, type RegisteredAction } from '../../activities/chokepoint.ts';
-import { IncidentMemory } from '../../activities/incident-memory.ts';
 import { VoteMemory } from '../../activities/vote-memory.ts';
 import type { ActionDeclaration, StepContext } from '../../core/action.ts';
 import { actions } from '../../core/actions/index.ts';
@@ -15,13 +14,15 @@ import { type ActiveRestraint, isScopeOf, type RestraintMode, restraintOn } from
 import { atLeast, severities } from '../../core/severity.ts';
 import type { StepCall } from '../../core/step.ts';
 import { deskKey, roster, signVote, voteKeys } from '../workflows/harness.ts';
-import { askingWith } from './chokepoint-fixture.ts';
+import { askingWith, heardSince, incident, now } from './chokepoint-fixture.ts';
 
-const incident = { id: 'incident/lab/shop/Deployment/cart', run: 'run-1' };
-const now = Date.parse('2026-06-01T00:00:00Z');
 const ownerCap = 2;
 const namespaceCap = 3;
 const clusterCap = 6;
+const levels = [
+  { group: 'oncall', within: '15m' },
+  { group: 'leads', within: '30m' },
+] as const;
 
 /** To look into a container leaves the tools in the pod; other reads leave nothing. */
 const leavesTrace = ({ effect, pool }: ActionDeclaration): boolean => effect !== 'read' || pool === 'forensics';
@@ -55,10 +56,7 @@ function approvalOf(plan: Plan, people: readonly string[]): ApprovalProof {
     severity: 'critical',
     text: 'really?',
     choices: [{ id: 'yes', label: 'Yes', plans: [plan], quorum: quorumOf({ plans: [plan], severity: 'critical' }) }],
-    levels: [
-      { group: 'oncall', withinMs: 1 },
-      { group: 'leads', withinMs: 1 },
-    ],
+    levels: levels.map(({ group }) => ({ group, withinMs: 1 })),
     requester: 'playbook/p',
   };
   const votes = people.map((person, index) =>
@@ -221,8 +219,9 @@ describe('no action gets past the guardrails', () => {
           },
           evidenceKept: async () => false,
           evidenceWait: { ms: 0 },
-          asking: askingWith(registered(applied)),
-          incidents: new IncidentMemory(),
+          asking: askingWith(registered(applied), { levels }),
+          // So long ago that no step waits for evidence.
+          incidents: heardSince(Date.parse('2026-05-01T00:00:00Z')),
           votes: new VoteMemory(),
           now: () => now,
           restraintOn: (step) => restraintOn(world.restraints, step, now),
