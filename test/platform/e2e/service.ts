@@ -9,6 +9,7 @@ import type { IncidentState } from '../../../core/incident-state.ts';
 import { connect, incidentState, type Session } from '../../../service/commands/connect.ts';
 import { startService } from '../../../service/demo/processes.ts';
 import { type DemoSettings, writeSettings } from '../../../service/demo/settings.ts';
+import { ensureBuilt } from '../../../service/dev/build.mjs';
 import { serviceNodeFlags } from '../../../service/dev/node-flags.mjs';
 import { type RunningServer, ServerGroup } from '../../../service/dev/server-group.ts';
 import { type GithubFake, startGithubFake } from '../../fakes/github/server.ts';
@@ -86,6 +87,8 @@ export class Service {
     /** Slack is heard by Socket Mode, with this token. */
     appToken?: string,
   ): Promise<Service> {
+    // `npm test` has built. A file run alone would try what was built some time ago.
+    if (process.env.FIREBREAK_TEST_PLATFORM === undefined) await ensureBuilt({ node: process.execPath });
     const folder = mkdtempSync(join(tmpdir(), 'firebreak-e2e-'));
     const cluster = `e2e-${randomBytes(3).toString('hex')}`;
     const home = join(folder, 'home');
