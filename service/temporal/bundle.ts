@@ -23,17 +23,19 @@ function withEmptySourceMap(code: string): string {
   return `${bare}\n//# sourceMappingURL=data:application/json;base64,${emptySourceMap}\n`;
 }
 
-/** What makes every payload of a workflow a message, and takes nothing else. */
-const messagesPath = join(import.meta.dirname, '..', '..', 'workflows', `messages${extname(import.meta.filename)}`);
+/** What makes every payload of a workflow a message, and takes nothing else: where this file is run from. */
+const ownMessagesPath = join(import.meta.dirname, '..', '..', 'workflows', `messages${extname(import.meta.filename)}`);
 
 /** Bundles the workflows so that the result depends on their source only, not on where it lies. Takes some seconds. */
 export async function bundleWorkflows(options: {
   readonly workflowsPath: string;
   readonly outFile: string;
+  /** `workflows/messages` by the path by which the workflows import it: it remembers for them what it refused. */
+  readonly messagesPath?: string;
 }): Promise<WorkflowBuild> {
   const { code } = await bundleWorkflowCode({
     workflowsPath: options.workflowsPath,
-    workflowInterceptorModules: [messagesPath],
+    workflowInterceptorModules: [options.messagesPath ?? ownMessagesPath],
     failureConverterPath,
     logger: { log: noLog, trace: noLog, debug: noLog, info: noLog, warn: noLog, error: noLog },
     webpackConfigHook: (config) => ({
@@ -46,6 +48,11 @@ export async function bundleWorkflows(options: {
   if (/node_modules\/zod\//.test(text)) {
     throw new Error(
       'zod is in the workflow bundle: a schema there is kept per cached workflow until the isolate is out of memory; import it as a type only',
+    );
+  }
+  if (/workflows\/messages\.ts\b/.test(text) && /workflows\/messages\.js\b/.test(text)) {
+    throw new Error(
+      'workflows/messages is in the workflow bundle twice: what the one refuses the workflows do not hear of from the other',
     );
   }
   writeFileSync(options.outFile, text);
