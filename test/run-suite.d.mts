@@ -16,4 +16,7 @@ export function runSuite(options: {
   until: number;
   signal: AbortSignal;
 }): Promise<SuiteResult>;
-export function processesWith(name: string, value: string): readonly { readonly pid: number; readonly command: string }[];
+export function processesWith(
+  name: string,
+  value: string,
+): readonly { readonly pid: number; readonly parent: number; readonly command: string }[];

@@ -121,7 +121,9 @@ function beginning(messages) {
     .join('\n');
 }
 
-/** Processes that carry `name=value` in their environment, as `{ pid, command }`. Linux; elsewhere none is found. */
+/**
+ * Processes that carry `name=value` in their environment, as `{ pid, parent, command }`; not this one. Linux; elsewhere none is found.
+ */
 export function processesWith(name, value) {
   if (!existsSync('/proc/self/environ')) return [];
   return readdirSync('/proc').flatMap((entry) => {
@@ -129,7 +131,8 @@ export function processesWith(name, value) {
     try {
       if (!readFileSync(`/proc/${entry}/environ`, 'utf8').split('\0').includes(`${name}=${value}`)) return [];
       const command = readFileSync(`/proc/${entry}/cmdline`, 'utf8').split('\0').join(' ').trim();
-      return command === '' ? [] : [{ pid: Number(entry), command }];
+      const [, parent] = /^PPid:\t(\d+)$/m.exec(readFileSync(`/proc/${entry}/status`, 'utf8')) ?? [];
+      return command === '' ? [] : [{ pid: Number(entry), parent: Number(parent), command }];
     } catch {
       return [];
     }

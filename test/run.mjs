@@ -198,7 +198,8 @@ function fail(name, why) {
 
 /** Nothing that the run has started goes on after it; what would have is a failure of the tests that started it. */
 async function endLeftovers() {
-  const left = () => processesWith('FIREBREAK_TEST_RUN', mark);
+  // Those of this process itself end with it: they wait for that, to end its servers.
+  const left = () => processesWith('FIREBREAK_TEST_RUN', mark).filter(({ parent }) => parent !== process.pid);
   // What was just told to stop may still be at it.
   for (let tries = 0; tries < 20 && left().length > 0; tries += 1) await sleep(500);
   for (const { pid, command } of left()) {
