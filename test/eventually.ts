@@ -1,5 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
+/** A machine with three times as much to do as it can takes this long for what takes some seconds. */
+const leastMs = 120_000;
+
 /**
  * Looks again until there is something: neither `undefined` nor `false`. Throws after `withinMs`, which is generous, since
  * only a failure waits for it: a loaded machine may take many times what a quiet one does.
@@ -7,12 +10,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 export async function eventually<T>(
   what: string,
   look: () => T | false | undefined | Promise<T | false | undefined>,
-  { withinMs = 45_000, everyMs = 25 }: { readonly withinMs?: number; readonly everyMs?: number } = {},
+  { withinMs = leastMs, everyMs = 25 }: { readonly withinMs?: number; readonly everyMs?: number } = {},
 ): Promise<T> {
-  for (const deadline = Date.now() + withinMs; ; ) {
+  const patienceMs = Math.max(leastMs, withinMs);
+  for (const deadline = Date.now() + patienceMs; ; ) {
     const found = await look();
     if (found !== false && found !== undefined) return found;
-    if (Date.now() > deadline) throw new Error(`${what}: not there after ${withinMs / 1_000} s`);
+    if (Date.now() > deadline) throw new Error(`${what}: not there after ${patienceMs / 1_000} s`);
     await sleep(everyMs);
   }
 }

@@ -17,7 +17,7 @@ inBrowser('the page of the emulated Slack', () => {
 
   beforeAll(async () => {
     browser = await chromium.launch({ executablePath: executablePath ?? '', args: ['--no-sandbox'] });
-  }, 60_000);
+  });
   afterAll(() => browser.close());
 
   async function opened(user = 'U0ADA'): Promise<Page> {
@@ -61,7 +61,7 @@ inBrowser('the page of the emulated Slack', () => {
     expect(await page.getByRole('button', { name: 'Yes: release pod' }).count()).toBe(0);
     await page.close();
     await rig.stop();
-  }, 60_000);
+  });
 
   test('lets one be somebody else, whose answers only they see, and opens threads', async () => {
     rig = await startRig();
@@ -79,7 +79,7 @@ inBrowser('the page of the emulated Slack', () => {
     expect(await page.getByText('Only visible to you').count()).toBe(0);
     await page.close();
     await rig.stop();
-  }, 60_000);
+  });
 
   test('shows like questions as one card, of which some are ticked and decided, and the rest at once', async () => {
     rig = await startRig();
@@ -111,7 +111,7 @@ inBrowser('the page of the emulated Slack', () => {
     ]);
     await page.close();
     await rig.stop();
-  }, 60_000);
+  });
 
   test('runs nothing that an attacker wrote', async () => {
     rig = await startRig();
@@ -131,5 +131,5 @@ inBrowser('the page of the emulated Slack', () => {
     expect(faults).toEqual([]);
     await page.close();
     await rig.stop();
-  }, 60_000);
+  });
 });

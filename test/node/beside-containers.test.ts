@@ -67,7 +67,7 @@ describe('an action that works beside a container, by pods of our own', () => {
   beforeAll(async () => {
     pod = resolved(await lab.runPod({ name: 'suspect' }));
     await quarantinePodImplementation({ api: cluster.api, view: cluster.view, cellKey }).apply({ pod }, stepContext());
-  }, 60_000);
+  });
 
   /** Where a container is worked at by one step at a time. */
   const takesTurns = (name: string): boolean => name === checkpointContainer.name;

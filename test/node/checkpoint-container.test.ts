@@ -92,7 +92,7 @@ describe('checkpointContainer on a real node', () => {
     // It runs on.
     expect((await lab.pod('suspect')).status?.containerStatuses?.[0]).toMatchObject({ restartCount: 0, ready: true });
     api.close();
-  }, 90_000);
+  });
 
   test('lets a thief of the account mount nothing else of a node, and enter no other pod', async () => {
     const path = pathOf({ resource: 'pods', namespace: ownNamespace });
@@ -142,7 +142,7 @@ describe('checkpointContainer on a real node', () => {
     await lab.kubectl('--namespace', ownNamespace, 'delete', 'pod', 'firebreak-cell', '--now');
     await tried(checkpointsFolder, 'firebreak-fetch-allowed');
     await lab.kubectl('--namespace', ownNamespace, 'delete', 'pod', 'firebreak-fetch-allowed', '--now');
-  }, 60_000);
+  });
 
   test('takes off the node what it could not keep, and what an attempt before has left there', async () => {
     const pod = resolved(await lab.runPod({ name: 'third' }));
@@ -162,7 +162,7 @@ describe('checkpointContainer on a real node', () => {
     expect(await again.verify(output, step)).toMatchObject({ state: 'verified' });
     expect(await archivesOnNode()).toBe('');
     api.close();
-  }, 90_000);
+  });
 
   test('takes its turn where another step is at the same container, and both have all of it', async () => {
     const pod = resolved(await lab.runPod({ name: 'wanted-twice' }));
@@ -174,7 +174,7 @@ describe('checkpointContainer on a real node', () => {
     expect(new Set(outputs.map(({ evidence: { manifestSha256 } }) => manifestSha256)).size).toBe(2);
     expect(await archivesOnNode()).toBe('');
     api.close();
-  }, 90_000);
+  });
 
   test('takes away what another step has left, whose pod has died since', async () => {
     const pod = resolved(await lab.runPod({ name: 'left' }));
@@ -193,7 +193,7 @@ describe('checkpointContainer on a real node', () => {
     expect(await archivesOnNode()).toBe('');
     expect(await cluster.pods(ownNamespace)).toEqual([]);
     api.close();
-  }, 90_000);
+  });
 
   test('is refused by a kubelet that is not proven to be of the cluster, and says so', async () => {
     const pod = resolved(await lab.runPod({ name: 'other' }));
@@ -213,5 +213,5 @@ describe('checkpointContainer on a real node', () => {
       detail: expect.stringContaining('not of the cluster’s CA'),
     });
     api.close();
-  }, 60_000);
+  });
 });

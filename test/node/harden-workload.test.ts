@@ -60,4 +60,4 @@ test('a profile that the node cannot enforce is given back by itself, where the 
   }
   await expect(done).rejects.toMatchObject({ detail: expect.stringContaining('has its old fields back') });
   expect((await until(available, 30_000)).spec.template.spec).toEqual(before.spec.template.spec);
-}, 120_000);
+});

@@ -96,7 +96,7 @@ describe('looking into a container', () => {
     await expect(meanwhile).rejects.toMatchObject({ code: 'FB_ERR_CONTAINER_REPLACED' });
     await expect(capture.apply(input, context())).rejects.toMatchObject({ code: 'FB_ERR_CONTAINER_REPLACED' });
     await expect(capture.plan(input, context())).rejects.toMatchObject({ code: 'FB_ERR_CONTAINER_REPLACED' });
-  }, 90_000);
+  });
 
   test('sees what a restricted namespace lets it see, and says what it does not', async () => {
     await lab.kubectl('label', 'namespace', lab.namespace, 'pod-security.kubernetes.io/enforce=restricted');
@@ -145,7 +145,7 @@ describe('commands of the tools', () => {
       mustHaveEnded(command);
       expect(JSON.parse(command.end().stderr)).toMatchObject({ bytes, sha256: hash.digest('hex'), entries: 1, cut: [] });
     });
-  }, 120_000);
+  });
 
   test('say how they ended, and are given up when they are silent or take too long', async () => {
     await start('patient', 'true', async ({ tool }) => {
@@ -162,7 +162,7 @@ describe('commands of the tools', () => {
           code: 'FB_ERR_UNAVAILABLE',
         });
     });
-  }, 60_000);
+  });
 
   test('are known as steps of our own in the audit of the API server', async () => {
     const { pod } = await script('audited', 'exec sleep 1000');
@@ -233,5 +233,5 @@ describe('captureTraffic', () => {
     const cut = await traffic.apply({ ...input, seconds: 10, maxBytes: 1_024 }, context());
     expect(cut.evidence.artefacts[0]?.bytes).toBeLessThanOrEqual(1_024);
     expect(cut.evidence.artefacts[0]?.partial).toContain('cut after');
-  }, 60_000);
+  });
 });

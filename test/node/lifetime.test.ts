@@ -75,7 +75,7 @@ describe('a real node', () => {
     await Promise.all(addresses.map(losesAddress));
     expect(pids.flatMap(cgroupsOfNode)).toEqual([]);
     expect(folders.flatMap((folder) => readdirSync(folder))).toEqual(['kubernetes', 'kubernetes']);
-  }, 120_000);
+  });
 });
 
 describe('firebreak dev up --real-nodes', () => {
@@ -115,7 +115,7 @@ describe('firebreak dev up --real-nodes', () => {
     await losesAddress(realNodes.hostAddress);
     expect(mounts()).not.toContain(folder);
     expect(existsSync(realNodes.folder)).toBe(false);
-  }, 120_000);
+  });
 
   test('names what the machine lacks, before anything is started', async () => {
     const folder = freshFolder();

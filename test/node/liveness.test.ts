@@ -49,5 +49,5 @@ describe('a pod whose liveness needs the network', () => {
     await expect(capture.apply(input, context())).rejects.toMatchObject(replaced);
     const files = snapshotFilesystemImplementation({ api, toolsImage, ...evidence });
     await expect(files.apply(input, context())).rejects.toMatchObject(replaced);
-  }, 120_000);
+  });
 });

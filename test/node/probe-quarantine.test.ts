@@ -39,7 +39,7 @@ describe('probeQuarantine on a real node', () => {
     expect(output).toMatchObject({ control: 'connected', into: [{ outcome: 'silent' }], from: 'silent' });
     expect(verification).toMatchObject({ state: 'verified' });
     expect(await cluster.pods(ownNamespace)).toEqual([]);
-  }, 90_000);
+  });
 
   test('finds a quarantine that nothing enforces: the label alone keeps no connection away', async () => {
     const input = await quarantined('only-labelled');
@@ -48,7 +48,7 @@ describe('probeQuarantine on a real node', () => {
     const { output, verification } = await tried(input);
     expect(output).toMatchObject({ control: 'connected', into: [{ outcome: 'connected' }], from: 'connected' });
     expect(verification).toMatchObject({ state: 'partial', detail: expect.stringContaining('does not hold') });
-  }, 90_000);
+  });
 
   test('proves nothing by silence where who should have answered was gone', async () => {
     const input = await quarantined('unanswered');
@@ -72,7 +72,7 @@ describe('probeQuarantine on a real node', () => {
       state: 'unverified',
       detail: expect.stringContaining('nothing is proven'),
     });
-  }, 90_000);
+  });
 
   test('proves nothing where its own pods cannot reach each other', async () => {
     const input = await quarantined('cut-off');
@@ -83,7 +83,7 @@ describe('probeQuarantine on a real node', () => {
     });
     const { verification } = await tried(input);
     expect(verification).toMatchObject({ state: 'unverified', detail: expect.stringContaining('nothing is proven') });
-  }, 90_000);
+  });
 
   test('has an account that can start nothing else in a pod', async () => {
     const { code, stderr } = await lab.kubectl(

@@ -87,5 +87,5 @@ describe('quarantinePod on a real node', () => {
     } finally {
       await lab.kubectl('delete', 'namespace', forensics, '--wait=false');
     }
-  }, 90_000);
+  });
 });

@@ -85,14 +85,14 @@ describe('snapshotFilesystem on a real node', () => {
     });
     expect(output.evidence.artefacts.map(({ name }) => name)).toEqual(['filesystem.tar.zst', 'filesystem.json']);
     expect(output.container.id).toHaveLength(64);
-  }, 60_000);
+  });
 
   test('takes all files, a volume and single paths where that is asked for', async () => {
     const pod = await suspect('other');
     const { out, verification } = await take({ pod, files: 'all', volumes: ['/data'], paths: ['/bin/busybox', '/data'] });
     expect(await listed(out)).toEqual(['bin/busybox', 'data/', 'data/kept']);
     expect(verification).toMatchObject({ state: 'verified' });
-  }, 60_000);
+  });
 
   test('waits for its turn where another is on its way, and says so', async () => {
     const pod = await suspect('queue');
@@ -106,7 +106,7 @@ describe('snapshotFilesystem on a real node', () => {
     );
     expect(said).toEqual([expect.stringMatching(/^waits for its turn: 1 /), 'has its turn']);
     expect(both.map(({ entries }) => entries)).toEqual([1, 1]);
-  }, 60_000);
+  });
 
   test('lies sealed in the store, and nobody opens it without the key of the incident', async () => {
     const pod = await suspect('sealed');
@@ -122,5 +122,5 @@ describe('snapshotFilesystem on a real node', () => {
       code: 'FB_ERR_EVIDENCE_DAMAGED',
       detail: expect.stringContaining('was deleted with it'),
     });
-  }, 60_000);
+  });
 });

@@ -88,7 +88,7 @@ describe('uploads of evidence on a real node', () => {
     expect(url).toMatch(new RegExp(`^${door.origin}/uploads/[0-9a-f]{32}$`));
     // The address was of one use.
     expect(await tried(url, '0'.repeat(64))).toBe(404);
-  }, 60_000);
+  });
 
   test('refuse whoever has seen the address in the pod, and take the right one all the same; cut, the step fails and keeps nothing', async () => {
     const pod = await suspect('seen');
@@ -118,7 +118,7 @@ describe('uploads of evidence on a real node', () => {
     });
     expect(await files.verify(output, step)).toMatchObject({ state: 'verified' });
     expect(refusals.map(({ status }) => status)).toEqual(expect.arrayContaining([403, 404]));
-  }, 90_000);
+  });
 
   test('are not asked for from a quarantined pod, and give way to the API server where the network lets nothing through', async () => {
     const quarantined = await suspect('quarantined', { [names.quarantineLabel]: 'active' });
@@ -145,7 +145,7 @@ describe('uploads of evidence on a real node', () => {
       why: expect.stringContaining('the tools do not reach the address for uploads: '),
     });
     expect(await listed(output.evidence.manifestSha256)).toContain('tmp/implant');
-  }, 90_000);
+  });
 
   test('go only to the certificate whose hash was said', async () => {
     const pod = await suspect('redirected');
@@ -166,7 +166,7 @@ describe('uploads of evidence on a real node', () => {
     expect(JSON.parse(String(line))).toEqual({ way: 'here', why: 'another certificate than was said' });
     expect(zstdDecompressSync(result.subarray(line.length + 1)).includes('tmp/done')).toBe(true);
     address.end();
-  }, 60_000);
+  });
 
   test('bring the memory of a container from the pod that fetches it', async () => {
     const access = await accessFromKubeconfig({ file: lab.kubeconfig });
@@ -180,5 +180,5 @@ describe('uploads of evidence on a real node', () => {
     expect(facts.sent).toEqual({ way: 'upload' });
     const archive = zstdDecompressSync(await evidence.bytesOf(output.evidence, 'checkpoint/main.tar.zst'));
     expect(archive.includes('checkpoint/pages-')).toBe(true);
-  }, 90_000);
+  });
 });

@@ -16,7 +16,7 @@ import { ana, type Beside, labels, Service } from '../platform/e2e/service.ts';
 import { echoesOf, echoServer, talkTo } from './echoes.ts';
 import { nodeLab } from './lab.ts';
 
-jest.setTimeout(240_000);
+jest.setTimeout(300_000);
 
 const lab = await nodeLab();
 const { namespace, kubeconfig, auditLog, toolsImage } = lab;

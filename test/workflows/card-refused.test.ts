@@ -19,7 +19,7 @@ const desk = {
 let lab: Lab;
 beforeAll(async () => {
   lab = await startLab({}, 100, undefined, desk);
-}, 60_000);
+});
 afterAll(() => lab.stop());
 
 test('an edit of a card that is refused for good is on the record, and the next one is made all the same', async () => {

@@ -19,7 +19,7 @@ beforeAll(async () => {
     updateTicket: async () => undefined,
     ticketNews: async () => [],
   });
-}, 60_000);
+});
 afterAll(() => lab.stop());
 
 const about = 'pod/shop/cart-1';

@@ -64,7 +64,7 @@ beforeAll(async () => {
   const keys = createIncidentKeys({ wrap, shelf, now: () => new Date(now - 6 * dayMs) });
   for (const kind of ['files', 'logs', 'memory', 'state'] satisfies EvidenceClass[])
     await keys.keyFor({ incident, run: 'run-1', class: kind });
-}, 120_000);
+});
 
 afterAll(async () => {
   await lab.stop();

@@ -30,7 +30,7 @@ let control: RunningControl;
 beforeAll(async () => {
   lab = await startControlLab();
   control = await lab.start();
-}, 120_000);
+});
 
 afterAll(async () => {
   await lab.stop();

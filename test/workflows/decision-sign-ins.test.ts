@@ -73,7 +73,7 @@ beforeAll(async () => {
     },
   );
   control = await lab.start();
-}, 120_000);
+});
 
 afterAll(async () => {
   await lab.stop();

@@ -29,7 +29,7 @@ beforeAll(async () => {
     onFinding: (finding) => told.push(finding),
   });
   lab = await startLab({}, 100, undefined, { recordAudit });
-}, 60_000);
+});
 
 afterAll(async () => {
   await lab.stop();

@@ -61,7 +61,7 @@ beforeAll(async () => {
     undefined,
     createFollowUpActivities({ tickets, ...(pager && { pager }), mailbox }),
   );
-}, 120_000);
+});
 afterAll(async () => {
   await lab?.stop();
   await jira?.stop();
@@ -253,7 +253,7 @@ describe('a ticket system and a pager that are down', () => {
     } finally {
       await broken.stop();
     }
-  }, 180_000);
+  });
 
   test('that refuse a ticket do not end the playbook', async () => {
     const broken = await startLab({ openTicket: () => refuse('FB_ERR_REFUSED', 'no') });
@@ -265,5 +265,5 @@ describe('a ticket system and a pager that are down', () => {
     } finally {
       await broken.stop();
     }
-  }, 120_000);
+  });
 });

@@ -8,7 +8,7 @@ let control: RunningControl;
 beforeAll(async () => {
   lab = await startControlLab();
   control = await lab.start();
-}, 120_000);
+});
 afterAll(() => lab.stop());
 
 let serial = 0;

@@ -5,7 +5,7 @@ describe('an incident about a dropped binary', () => {
   let lab: Lab;
   beforeAll(async () => {
     lab = await startLab();
-  }, 60_000);
+  });
   afterAll(() => lab.stop());
 
   test('contains at once, keeps evidence, asks, and on “remove” rotates and deletes, once each', async () => {
@@ -70,7 +70,7 @@ describe('volatile evidence', () => {
   let lab: Lab;
   beforeAll(async () => {
     lab = await startLab(script);
-  }, 60_000);
+  });
   afterAll(() => lab.stop());
   const kept = ({ id }: { readonly id: string }): boolean =>
     lab.seen.applied.some(({ incident, action }) => incident.id === id && action === 'snapshotPodState');

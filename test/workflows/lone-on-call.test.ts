@@ -13,7 +13,7 @@ let people: Roster = roster;
 let lab: Lab;
 beforeAll(async () => {
   lab = await startLab({}, 100, undefined, undefined, () => people);
-}, 60_000);
+});
 afterAll(() => lab.stop());
 
 const refusals = (incident: RunningIncident) => recordsIn(lab, incident, 'vote.refused');

@@ -23,7 +23,7 @@ const followUp: FollowUpActivities = {
 let lab: Lab;
 beforeAll(async () => {
   lab = await startLab({}, 100, undefined, followUp);
-}, 60_000);
+});
 afterAll(async () => {
   letGo();
   await lab.stop();

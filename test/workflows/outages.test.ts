@@ -9,7 +9,7 @@ const ticketSystemIsDown = new Promise<void>((resolve) => {
 let lab: Lab;
 beforeAll(async () => {
   lab = await startLab({ openTicket: () => ticketSystemIsDown });
-}, 60_000);
+});
 afterAll(() => lab.stop());
 
 test('while the ticket system is down people are asked, and what they decide is done', async () => {

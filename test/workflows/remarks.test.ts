@@ -9,7 +9,7 @@ import { mainQuestion, recordsIn } from './voting.ts';
 let lab: Lab;
 beforeAll(async () => {
   lab = await startLab();
-}, 60_000);
+});
 afterAll(() => lab.stop());
 
 async function remarkOn(

@@ -13,7 +13,7 @@ describe('a Secret that cannot be rotated while the pod is there', () => {
         refused: JSON.stringify(input).includes('"secrets"') ? [] : [{ secret: 'tls', reason: tls }],
       }),
     });
-  }, 60_000);
+  });
   afterAll(() => lab.stop());
 
   const isSecond = ({ question, status }: QuestionState) => status.state === 'open' && question.text.includes('is deleted');

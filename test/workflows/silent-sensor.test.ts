@@ -14,7 +14,7 @@ beforeAll(async () => {
     updateTicket: async () => undefined,
     ticketNews: async () => [],
   });
-}, 60_000);
+});
 afterAll(() => lab.stop());
 
 function silent(severity: 'high' | 'critical') {

@@ -23,7 +23,7 @@ beforeAll(async () => {
     updateTicket: async () => undefined,
     ticketNews: async () => [],
   });
-}, 60_000);
+});
 afterAll(() => lab.stop());
 
 const escaped = (over: Partial<Alert> = {}): Alert => alertOf({ rule: 'Detect release_agent File Container Escapes', ...over });

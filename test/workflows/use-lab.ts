@@ -7,7 +7,7 @@ export function useLab(workflowsPath?: string): { readonly lab: Pick<Lab, 'env' 
   let lab: Lab;
   beforeAll(async () => {
     lab = await startLab(script, 100, undefined, undefined, undefined, workflowsPath);
-  }, 60_000);
+  });
   afterEach(() => {
     for (const name of Object.keys(script)) delete script[name];
   });

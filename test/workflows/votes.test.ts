@@ -8,7 +8,7 @@ import { mainQuestion, recordsIn, voteOn } from './voting.ts';
 let lab: Lab;
 beforeAll(async () => {
   lab = await startLab();
-}, 60_000);
+});
 afterAll(() => lab.stop());
 
 const seen = <T>(look: () => T | undefined): Promise<T> => eventually('what is waited for', look);

@@ -59,7 +59,7 @@ describe('more open questions than a person can have before their eyes', () => {
     const [further] = inThread;
     await rig.slack.click({ user: 'U0ADA', channel, ts: further?.ts ?? '', actionId: 'fb_decide1' });
     expect((await until(() => rig.clicks[0])).messageTs).toBe(further?.ts);
-  }, 60_000);
+  });
 
   test('are counted by person: another group has room, and one of whom anybody is asked too much has not', async () => {
     for (let number = 0; number < mostOpen; number += 1) await post(rig, cardOf(number));
@@ -67,7 +67,7 @@ describe('more open questions than a person can have before their eyes', () => {
     expect(summaries()).toHaveLength(0);
     await post(rig, cardOf(11, asked('leads')));
     expect(summaries()).toHaveLength(1);
-  }, 60_000);
+  });
 
   test('make room when they are decided, and a card stays where it was put', async () => {
     for (let number = 0; number <= mostOpen; number += 1) await post(rig, cardOf(number));
@@ -79,7 +79,7 @@ describe('more open questions than a person can have before their eyes', () => {
     await rig.desk.updateQuestion({ card: cardOf(mostOpen, decided) });
     await until(() => (summaries()[0]?.text?.startsWith('No more questions wait') ? true : undefined));
     expect(posted().filter(({ threadTs }) => threadTs === summary?.ts)).toHaveLength(1);
-  }, 60_000);
+  });
 
   test('have their incident’s news in the same thread, by name', async () => {
     for (let number = 0; number <= mostOpen; number += 1) await post(rig, cardOf(number));
@@ -91,12 +91,12 @@ describe('more open questions than a person can have before their eyes', () => {
     await new Promise((resolve) => setTimeout(resolve, 1_500));
     const own = await rig.desk.postInThread({ key: 'y', incident: cardOf(0).incident, text: 'leads are asked now' });
     expect(posted().find(({ ts }) => ts === own.ts)?.text).toBe('leads are asked now');
-  }, 60_000);
+  });
 
   test('do not count for ever where nobody ends them', async () => {
     const old = { level: { ...cardOf(0).level, until: new Date(Date.now() - 2 * 3_600_000).toISOString() } };
     for (let number = 0; number < mostOpen; number += 1) await post(rig, cardOf(number, old));
     await post(rig, cardOf(30));
     expect(summaries()).toHaveLength(0);
-  }, 60_000);
+  });
 });

@@ -125,5 +125,5 @@ describe('whichever call of Slack', () => {
         expect(told(rig)).toEqual(once);
       }),
     );
-  }, 60_000);
+  });
 });

@@ -240,7 +240,7 @@ test('a hundred at once are one card, within Slack’s limits, with few edits, a
   );
   await post(cardOf(100));
   expect(posted()).toHaveLength(2);
-}, 60_000);
+});
 
 test('a desk that is started anew knows which questions are one card', async () => {
   await postAll([1, 2]);

@@ -235,5 +235,5 @@ describe('Slack’s faults', () => {
     await expect(answer(rig, 'x')).rejects.toMatchObject({
       code: 'FB_ERR_UNAVAILABLE',
     });
-  }, 25_000);
+  });
 });

@@ -105,7 +105,7 @@ describe.each(Object.keys(stages))('%s', (name) => {
         }),
       );
     }
-  }, 120_000);
+  });
 
   test('429 says when to come back, and nothing is done', async () => {
     const stage = await stageOf(name);

@@ -284,5 +284,5 @@ describe('containment wider than a pod', () => {
     const quarantine = await quarantinePodImplementation(parts()).apply({ pod: before }, context);
     expect(quarantine.labelsBefore).toEqual({ app: 'before' });
     expect(await action.undo({ input, output, key: context.key }, context)).toMatchObject({ state: 'undone' });
-  }, 60_000);
+  });
 });

@@ -83,7 +83,7 @@ describe('the manifest of one action', () => {
       apis.set(own, createKubernetesApi({ access: await accessFromKubeconfig({ file }) }));
     }
     made.push(...(await waitUntilInForce(admin, await platform.freshNamespace())));
-  }, 120_000);
+  });
   afterAll(async () => {
     for (const api of apis.values()) api.close();
     for (const path of made) await admin.api.json({ method: 'DELETE', path, what: 'clean up' });

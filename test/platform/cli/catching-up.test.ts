@@ -54,7 +54,7 @@ afterAll(async () => {
   await stopWorker();
   await connection?.close();
   rmSync(folder, { recursive: true, force: true });
-}, 60_000);
+});
 
 async function work(bundle: string): Promise<void> {
   await stopWorker();
@@ -109,7 +109,7 @@ test('while Temporal has a task done again the command line says so and waits, a
     `${id} is catching up: Temporal was away, and has its last task done again. That takes up to a minute, and nothing is lost. Waiting …\n`,
   );
   expect(JSON.parse(stdout)).toEqual({ incident: { id }, open: true });
-}, 120_000);
+});
 
 test('where nobody answers for an incident that is said, and is no fault inside Firebreak', async () => {
   const id = await begin('alone', `${cluster}-nobody`);

@@ -30,7 +30,7 @@ describe('the demo', () => {
     expect(stdout).toContain('Everything is as claimed.');
     // Not on a terminal: no colours, nothing that moves.
     expect(stdout).not.toContain('\u001b');
-  }, 180_000);
+  });
 
   test('with --no gives the pod back byte for byte, which two people must say, and prints one JSON summary', async () => {
     const { code, stdout, stderr } = await demo('--no', '--json');
@@ -43,7 +43,7 @@ describe('the demo', () => {
       expect.arrayContaining([{ ok: true, text: 'its labels are byte for byte what they were' }]),
     );
     expect(summary).not.toHaveProperty('folder');
-  }, 180_000);
+  });
 
   test('goes on when a person clicks on the page, and ends with 1 when the cluster is not as claimed', async () => {
     const state = join(scratch, 'click');
@@ -63,13 +63,13 @@ describe('the demo', () => {
     expect(output()).toMatch(/✘ the pods of web were not touched: NO, web-\S+ is gone/);
     expect(output()).toMatch(/✔ the pod with uid [0-9a-f]{8}… is gone/);
     expect(code).toBe(1);
-  }, 180_000);
+  });
 
   test('says what is wrong with a folder that holds something, ends with 2 as for any wrong usage, and starts nothing in it', async () => {
     const { code, stderr } = await demo('--yes', '--state', root);
     expect({ code, stderr }).toMatchObject({ code: 2, stderr: expect.stringContaining('is not empty') });
     expect(existsSync(join(root, 'platform'))).toBe(false);
-  }, 60_000);
+  });
 
   test.each([
     { signal: 'SIGINT', code: 130 },

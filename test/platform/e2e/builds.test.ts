@@ -8,7 +8,7 @@ import { containedAt, ended, voteUntilTaken } from './oracle.ts';
 import type { Changes } from './program.ts';
 import { ana, ben, labels, Service } from './service.ts';
 
-jest.setTimeout(240_000);
+jest.setTimeout(300_000);
 
 const leaseMs = 8_000;
 const shell = 'No: quarantine pod';

@@ -14,7 +14,7 @@ import { podOf, until, type Workload } from './cluster.ts';
 import { containedAt, ended } from './oracle.ts';
 import { ana, ben, labels, Service } from './service.ts';
 
-jest.setTimeout(120_000);
+jest.setTimeout(300_000);
 
 const margaret = 'U0MARGARET';
 const tom = 'U0TOM';

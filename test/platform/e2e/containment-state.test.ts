@@ -10,7 +10,7 @@ import { testPlatform } from '../../platform.ts';
 import { until, type Workload } from './cluster.ts';
 import { Service } from './service.ts';
 
-jest.setTimeout(120_000);
+jest.setTimeout(300_000);
 
 const { temporalAddress, temporalNamespace, kubeconfig, auditLog, freshNamespace } = await testPlatform();
 const admin = readAccess(kubeconfig);

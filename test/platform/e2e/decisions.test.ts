@@ -8,7 +8,7 @@ import { until, type Workload } from './cluster.ts';
 import { type CommandLine, keyFile, meant, peopleWithKeys } from './command-line.ts';
 import { Service } from './service.ts';
 
-jest.setTimeout(240_000);
+jest.setTimeout(300_000);
 
 const { temporalAddress, temporalNamespace, kubeconfig, auditLog, freshNamespace } = await testPlatform();
 const people = peopleWithKeys();

@@ -3,7 +3,7 @@ import { testPlatform } from '../../platform.ts';
 import { until } from './cluster.ts';
 import { Service } from './service.ts';
 
-jest.setTimeout(240_000);
+jest.setTimeout(300_000);
 
 const { temporalAddress, temporalNamespace, kubeconfig, auditLog, freshNamespace } = await testPlatform();
 

@@ -16,7 +16,7 @@ import { podOf, until, type Workload } from './cluster.ts';
 import { makePoolAccounts, removeBinding } from './pool-accounts.ts';
 import { ana, type Beside, ben, labels, Service } from './service.ts';
 
-jest.setTimeout(240_000);
+jest.setTimeout(300_000);
 
 const { temporalAddress, temporalNamespace, kubeconfig, auditLog, freshNamespace, prefix, cleanUp } = await testPlatform();
 const pools = ['cell', 'secrets'] as const;

@@ -7,7 +7,7 @@ import { Chance, seedOf } from './random.ts';
 import { ownServers } from './servers.ts';
 import { ana, labels, Service, spread } from './service.ts';
 
-jest.setTimeout(240_000);
+jest.setTimeout(300_000);
 
 const seed = seedOf(process.env.FIREBREAK_E2E_SEED);
 const chance = new Chance(seed);

@@ -11,7 +11,7 @@ import { podOf, until, type Workload } from './cluster.ts';
 import { containedAt } from './oracle.ts';
 import { Service } from './service.ts';
 
-jest.setTimeout(180_000);
+jest.setTimeout(300_000);
 
 const clientId = 'firebreak';
 const routingKey = 'a'.repeat(32);

@@ -10,7 +10,7 @@ import { testPlatform } from '../../platform.ts';
 import { podOf, until, type Workload } from './cluster.ts';
 import { ana, ben, Service } from './service.ts';
 
-jest.setTimeout(180_000);
+jest.setTimeout(300_000);
 
 const { temporalAddress, temporalNamespace, kubeconfig, auditLog, freshNamespace } = await testPlatform();
 const tom = 'U0TOM';

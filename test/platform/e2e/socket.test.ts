@@ -5,7 +5,7 @@ import { podOf, until, type Workload } from './cluster.ts';
 import { voteUntilTaken } from './oracle.ts';
 import { ana, ben, labels, Service } from './service.ts';
 
-jest.setTimeout(180_000);
+jest.setTimeout(300_000);
 
 const { temporalAddress, temporalNamespace, kubeconfig, auditLog, freshNamespace } = await testPlatform();
 let service: Service;

@@ -8,7 +8,7 @@ import { podOf, until, type Workload } from './cluster.ts';
 import { containedAt } from './oracle.ts';
 import { ana, ben, labels, Service } from './service.ts';
 
-jest.setTimeout(120_000);
+jest.setTimeout(300_000);
 
 const clientId = 'firebreak';
 const { temporalAddress, temporalNamespace, kubeconfig, auditLog, freshNamespace } = await testPlatform();

@@ -5,7 +5,7 @@ import { podOf, until, type Workload } from './cluster.ts';
 import { votedAt } from './oracle.ts';
 import { ana, labels, Service } from './service.ts';
 
-jest.setTimeout(240_000);
+jest.setTimeout(300_000);
 
 const storm = 100_000;
 const perBody = 2_000;

@@ -10,7 +10,7 @@ import { until, type Workload } from './cluster.ts';
 import { type CommandLine, meant, peopleWithKeys } from './command-line.ts';
 import { Service } from './service.ts';
 
-jest.setTimeout(240_000);
+jest.setTimeout(300_000);
 
 const { temporalAddress, temporalNamespace, kubeconfig, auditLog, freshNamespace } = await testPlatform();
 const digest = `sha256:${'d'.repeat(64)}`;

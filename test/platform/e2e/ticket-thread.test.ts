@@ -4,7 +4,7 @@ import { until, type Workload } from './cluster.ts';
 import { voteUntilTaken } from './oracle.ts';
 import { ana, labels, Service } from './service.ts';
 
-jest.setTimeout(240_000);
+jest.setTimeout(300_000);
 
 const { temporalAddress, temporalNamespace, kubeconfig, auditLog, freshNamespace } = await testPlatform();
 let service: Service;

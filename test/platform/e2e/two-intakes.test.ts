@@ -6,7 +6,7 @@ import { alertAbout, postAlerts } from './alerts.ts';
 import { podOf, until, type Workload } from './cluster.ts';
 import { type Beside, Service, spread } from './service.ts';
 
-jest.setTimeout(240_000);
+jest.setTimeout(300_000);
 
 const lowAlerts = 10_000;
 const perBody = 1_000;

@@ -27,7 +27,7 @@ beforeAll(async () => {
   working = worker.run();
   gateway = temporalGateway({ client, taskQueue, input: (start) => start, log: silent });
   door = await openDoor(gateway, { maxBytes: 1_000_000_000 });
-}, 60_000);
+});
 
 afterAll(async () => {
   await door.intake.stop(1_000);
@@ -35,7 +35,7 @@ afterAll(async () => {
   worker.shutdown();
   await working;
   await connection.close();
-}, 60_000);
+});
 
 interface Counted {
   readonly total: number;
@@ -96,7 +96,7 @@ describe('the gateway to Temporal', () => {
       started = await other.start(incidentOf('bare'), startOf('1'), options);
     }
     expect(started).toMatchObject({ kind: 'started' });
-  }, 60_000);
+  });
 
   test('says unavailable, and never throws, where no server is', async () => {
     const lost = temporalGateway({
@@ -155,5 +155,5 @@ describe('the intake on a real Temporal server', () => {
     expect(batches).toBeLessThan(200);
     expect(historyLength).toBeLessThan(1_000);
     await until(() => door.intake.waitingBytes() < 100_000);
-  }, 180_000);
+  });
 });

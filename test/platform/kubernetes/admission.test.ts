@@ -140,7 +140,7 @@ describe("admission narrows what RBAC cannot, on the API server with each pool's
     expect(await hardening(20_000).verify(output, step)).toMatchObject({ state: 'verified' });
     // What it may give back is what was there, at its place.
     expect(await change(sideWith({ privileged: true }))).toEqual(onlyTake);
-  }, 90_000);
+  });
 
   test('the secrets pool gives pod templates other Secrets, and changes nothing else of them but by a rollback that is marked', async () => {
     const namespace = await platform.freshNamespace();
@@ -186,7 +186,7 @@ describe("admission narrows what RBAC cannot, on the API server with each pool's
     const rollback = rollbackWorkloadImplementation({ api: accounts.as('secrets').api, pollMs: 100 });
     const input = { workload: { kind: 'Deployment', namespace, name: 'cart' }, suspect: resolved(suspect ?? {}) };
     expect(await rollback.verify(await rollback.apply(input, step), step)).toMatchObject({ state: 'verified' });
-  }, 90_000);
+  });
 
   test('the secrets pool makes and deletes only Secrets of the types that it rotates, and none where nothing is ever done', async () => {
     const namespace = await platform.freshNamespace();
@@ -226,7 +226,7 @@ describe("admission narrows what RBAC cannot, on the API server with each pool's
       type: 'kubernetes.io/service-account-token',
     });
     expect(await asked('secrets', 'DELETE', place(namespace, 'token'))).toBe('ok');
-  }, 90_000);
+  });
 
   test('the forensics pool adds only the configured tools, to no protected namespace, and runs nothing else', async () => {
     const namespace = await platform.freshNamespace();
@@ -282,7 +282,7 @@ describe("admission narrows what RBAC cannot, on the API server with each pool's
       ]);
     for (const subresource of ['attach', 'portforward'])
       expect(await exec('container=main&stdin=true', namespace, subresource)).toContain('403 ');
-  }, 60_000);
+  });
 
   test('a tenant changes neither labels, notes nor policies of a quarantine, and the cell and administrators do', async () => {
     const namespace = await platform.freshNamespace();
@@ -354,7 +354,7 @@ describe("admission narrows what RBAC cannot, on the API server with each pool's
     });
     await give('releases', { kind: 'Role', name: 'releases' });
     await until(async () => ((await label(null)) === 'ok' ? true : undefined));
-  }, 90_000);
+  });
 
   test('what the cluster itself does to a quarantined pod goes on: its status, its owners, its end, and that of its namespace', async () => {
     const namespace = await platform.freshNamespace();
@@ -382,5 +382,5 @@ describe("admission narrows what RBAC cannot, on the API server with each pool's
       const { status: answer } = await callKubernetes({ access, path: `/api/v1/namespaces/${namespace}` });
       return answer === 404 ? true : undefined;
     }, 90_000);
-  }, 150_000);
+  });
 });

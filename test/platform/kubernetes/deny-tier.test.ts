@@ -10,7 +10,7 @@ import { projectRoot } from '../../../service/dev/project-root.ts';
 import { testPlatform } from '../../platform.ts';
 import { cellKey, openCluster, resolved, stepContext, until } from './cluster.ts';
 
-jest.setTimeout(60_000);
+jest.setTimeout(300_000);
 
 const platform = await testPlatform();
 const cluster = await openCluster(platform.kubeconfig);

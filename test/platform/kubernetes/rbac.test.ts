@@ -167,7 +167,7 @@ describe('the rights that the declarations ask for', () => {
     await expect(patch([thief], undefined)).rejects.toMatchObject({ status: 422 });
     await expect(patch(null, `${namespace}/thief`)).rejects.toMatchObject({ status: 422 });
     await patch([victim], null);
-  }, 60_000);
+  });
 
   test('are enough for the cell to quarantine, keep evidence, release and delete', async () => {
     const namespace = await platform.freshNamespace();

@@ -83,7 +83,7 @@ describe('snapshots of volumes', () => {
     });
     await cluster.api.json({ method: 'DELETE', path, what: 'destroy the evidence' });
     await expect(action.verify(output, context)).rejects.toMatchObject({ code: 'FB_ERR_EVIDENCE_DAMAGED' });
-  }, 60_000);
+  });
 
   test('what cannot be taken is said: another kind of volume, a driver that fails, one that is not done', async () => {
     const { namespace, pod } = await podWith(['data', 'local', 'broken', 'huge'], { local: { hostPath: { path: '/tmp' } } });
@@ -104,7 +104,7 @@ describe('snapshots of volumes', () => {
       state: 'partial',
       missing: ['other: the pod does not mount it', expect.stringContaining('broken: ')],
     });
-  }, 60_000);
+  });
 
   test('it is refused, with the reason, without volumes, without a class of the driver, and without the kinds', async () => {
     const { namespace, pod } = await podWith(['data']);
@@ -123,5 +123,5 @@ describe('snapshots of volumes', () => {
     await expect(actionOn(elsewhere).plan({ pod }, stepContext())).rejects.toMatchObject(
       refused('the CRDs of the external-snapshotter are not installed'),
     );
-  }, 60_000);
+  });
 });

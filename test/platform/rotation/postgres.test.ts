@@ -225,7 +225,7 @@ onPostgres(isHere ? title : `${title} (skipped: initdb and postgres are not on t
     expect(await rotation.verify(output, context)).toMatchObject({ state: 'verified' });
     const report = await cluster.get(pathOf({ group: 'batch', resource: 'cronjobs', namespace, name: 'report' }));
     expect(JSON.stringify(report)).toContain(`"secretRef":{"name":"${output.rotated[0]?.newName}"}`);
-  }, 60_000);
+  });
 
   test('refuses while the suspect’s account may read what comes', async () => {
     const { namespace, input, context } = await makeShop();

@@ -88,7 +88,7 @@ function inS3(server: S3Server): void {
       expect(await uploads()).toEqual(['cell-1/backup.tar']);
       const { UploadId } = others;
       await client.send(new AbortMultipartUploadCommand({ Bucket: server.bucket, Key: 'cell-1/backup.tar', UploadId }));
-    }, 60_000);
+    });
 
     test('leaves no file of a stream behind', () => {
       expect(readdirSync(scratchDir)).toEqual([]);

@@ -154,7 +154,7 @@ describe('a canary on a real Temporal server', () => {
     Runtime.install({ logger: new DefaultLogger('ERROR') });
     delete process.env.TEMPORAL_ADDRESS;
     server = await startTemporal({ stateDir });
-  }, 60_000);
+  });
   afterAll(async () => {
     await server.stop();
     rmSync(stateDir, { recursive: true, force: true });
@@ -225,5 +225,5 @@ describe('a canary on a real Temporal server', () => {
     expect(stored().includes(canary)).toBe(false);
     await carry({ secret: `plain-${canary}`, encrypted: false });
     expect(stored().includes(`plain-${canary}`)).toBe(true);
-  }, 60_000);
+  });
 });

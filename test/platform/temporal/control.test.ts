@@ -93,7 +93,7 @@ const until = <T>(what: string, look: () => Promise<T | undefined | false>): Pro
 beforeAll(async () => {
   connection = await NativeConnection.connect({ address: temporalAddress });
   client = new Client({ connection, namespace: temporalNamespace, ...clientOptions(speaker) });
-}, 180_000);
+});
 
 afterAll(async () => {
   while (running.length > 0) await stopWorker();
@@ -153,5 +153,5 @@ describe('the control workflow on a real server', () => {
     await new Promise((resolve) => setTimeout(resolve, 500));
     expect(book.hiding(alert)).toMatchObject({ terms: { id: terms.id } });
     await stopSecond();
-  }, 240_000);
+  });
 });

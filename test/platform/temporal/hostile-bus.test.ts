@@ -166,7 +166,7 @@ beforeAll(async () => {
         dataConverter: { payloadCodecs: [forOthers(codec)] },
       }),
     );
-}, 180_000);
+});
 
 const isSealed = ({ metadata }: Payload): boolean => Buffer.from(metadata?.encoding ?? []).toString() === 'binary/encrypted';
 
@@ -185,7 +185,7 @@ afterAll(async () => {
   for (const stop of stops) await stop();
   await connection.close();
   rmSync(folder, { recursive: true, force: true });
-}, 60_000);
+});
 
 describe('the table', () => {
   test('has every workflow that is registered, each of its signals and each of its queries', async () => {
@@ -322,7 +322,7 @@ test('what was true payloads, changed at random, stops nobody and changes nothin
   );
   const after = (await stateOf(incident)).timeline.filter(({ kind }) => kind !== 'message.refused');
   expect(after).toEqual(before);
-}, 60_000);
+});
 
 describe('who takes the id of an incident before it begins', () => {
   const strange = [
@@ -412,4 +412,4 @@ test('an answer that no trusted pool has given is none: the workflow asks until 
   await runPool('desk');
   await eventually('the true answer', async () => ((await stateOf(other)) as IncidentState).audit.acknowledged > 0);
   await other.terminate();
-}, 120_000);
+});

@@ -35,7 +35,7 @@ afterAll(async () => {
   await link?.close();
   await server?.stop();
   rmSync(folder, { recursive: true, force: true });
-}, 60_000);
+});
 
 /** `firebreak incidents watch` as a process of its own, and what it has printed. */
 function watchIncident(): {
@@ -130,7 +130,7 @@ test('that Temporal is away is one line in the log, however many polls find it o
       .map((line) => JSON.parse(line).text),
   ).toEqual(['begin', 'end']);
   expect(printed.err).toContain('No answer at the moment: the timeline goes on when there is one.\n');
-}, 150_000);
+});
 
 test('where Temporal is not there yet, that is said once and not for each try', async () => {
   const said: string[] = [];
@@ -148,4 +148,4 @@ test('where Temporal is not there yet, that is said once and not for each try', 
   expect(await waiting.answers()).toBe(false);
   await waiting.close();
   expect(await waiting.connected).toBe(false);
-}, 60_000);
+});

@@ -99,7 +99,7 @@ beforeAll(async () => {
   useClient('first');
   door = openDoor();
   await new Promise<void>((listening) => door.server.listen(0, '127.0.0.1', listening));
-}, 180_000);
+});
 
 afterAll(() => {
   door.server.close();
@@ -122,7 +122,7 @@ describe('a Temporal that demands a client certificate', () => {
       writeConfig(tls);
       await expect(connect({ config: configPath })).rejects.toMatchObject({ code: 'FB_ERR_UNAVAILABLE' });
     }
-  }, 90_000);
+  });
 
   test('is worked for under a renewed certificate without a restart', async () => {
     writeConfig(withCertificate);
@@ -178,7 +178,7 @@ describe('a Temporal that demands a client certificate', () => {
       door.believe('ours');
       useClient('first');
     }
-  }, 120_000);
+  });
 });
 
 test('the API key goes with the calls, over TLS', async () => {
@@ -200,4 +200,4 @@ test('the API key goes with the calls, over TLS', async () => {
   for (const session of sessions) session.destroy();
   server.close();
   expect(seen).toContain('Bearer a-key');
-}, 60_000);
+});

@@ -11,7 +11,7 @@ beforeAll(async () => {
     namespace: platform.temporalNamespace,
     taskQueue: `${platform.prefix}-history`,
   });
-}, 60_000);
+});
 afterAll(() => lab.stop());
 
 async function events(incident: RunningIncident): Promise<number> {
@@ -45,7 +45,7 @@ test('100 000 alerts during an open question leave the history short, and the vo
   expect(end).toMatchObject({ verdict: 'true_positive', reached: 'eradicated' });
   expect(end.audit.acknowledged).toBe(end.audit.made);
   expect(await events(incident)).toBeLessThan(4_096);
-}, 180_000);
+});
 
 test('a long incident goes on as a new run with its leases, counts and unsent records, and forgets nothing', async () => {
   const incident = await lab.start([alertOf({ rule: 'Terminal shell in container', severity: 'low' })], {

@@ -47,7 +47,7 @@ test('what is made while people look on replays too', async () => {
     await Promise.all(looks);
     await lab.stop();
   }
-}, 180_000);
+});
 
 /** A query can become part of an incident's first workflow task, in which the first containment begins. */
 test('what is made while people look from the first moment on replays too', async () => {
@@ -69,4 +69,4 @@ test('what is made while people look from the first moment on replays too', asyn
   } finally {
     await lab.stop();
   }
-}, 180_000);
+});

@@ -11,7 +11,7 @@ beforeAll(async () => {
     namespace: platform.temporalNamespace,
     taskQueue: `${platform.prefix}-opposite`,
   });
-}, 60_000);
+});
 afterAll(() => lab.stop());
 
 const recordsOf = (incident: RunningIncident, kind: string) => recordsIn(lab, incident, kind);

@@ -88,7 +88,7 @@ function leavesOf(
 let leaves: ReturnType<typeof leavesOf> = [];
 beforeAll(async () => {
   leaves = leavesOf(await createWholeProgram({ version: 'test' }));
-}, 60_000);
+});
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 function withoutTerminal(name: string, args: readonly string[]) {

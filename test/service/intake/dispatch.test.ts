@@ -121,7 +121,7 @@ describe('the dispatcher', () => {
     await intake.stop();
     expect(gateway.counted(incident)).toBe(20_000);
     expect(gateway.batches(incident).length).toBeLessThan(100);
-  }, 120_000);
+  });
 
   test('sends the worse first, also of an incident whose low alert waits for its turn already', async () => {
     const gateway = new FakeIncidentGateway();
@@ -240,4 +240,4 @@ test('that Temporal does not take batches is said once for all incidents, and th
   gateway.failing = 'no';
   await until(() => gateway.runs.size === 20, 20_000);
   expect(about('Temporal takes all batches again')).toHaveLength(1);
-}, 40_000);
+});

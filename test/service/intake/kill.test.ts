@@ -101,5 +101,5 @@ describe('kill -9 of the intake', () => {
     await until(() => countTaken(directory).counted >= total, 20_000);
     await new Promise((done) => setTimeout(done, 500));
     expect(countTaken(directory).counted).toBe(total);
-  }, 60_000);
+  });
 });

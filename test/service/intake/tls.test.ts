@@ -49,7 +49,7 @@ beforeAll(() => {
   certificate('plain', { by: 'ours', alternative: 'DNS:falcosidekick.falco.svc' });
   certificate('unknown', { by: 'ours', alternative: 'DNS:grafana.monitoring.svc' });
   certificate('forged', { by: 'theirs', alternative: 'URI:spiffe://lab/falco/node-7' });
-}, 60_000);
+});
 
 afterAll(() => removeDirectory(folder));
 

@@ -46,14 +46,14 @@ test('a service whose door is taken ends, and says at which path of the configur
   taken.close();
   expect({ code, signal }).toEqual({ code: 1, signal: null });
   expect(stderr).toContain(`desk.listen: 127.0.0.1:${port}: something listens there already`);
-}, 90_000);
+});
 
 test('a service that cannot read how to reach its cluster ends, and says so', async () => {
   const { code, signal, stderr } = await ended('secrets', 'kubernetes: { kubeconfig: not-there }');
   expect({ code, signal }).toEqual({ code: expect.any(Number), signal: null });
   expect(code).not.toBe(0);
   expect(stderr).toContain('not-there');
-}, 90_000);
+});
 
 test.each([
   ['an unknown playbook', 'playbooks: { enabled: [contain-it] }', 'playbooks.enabled[0]: there is no playbook contain-it'],
