@@ -6,7 +6,7 @@ if (workflowsPath === undefined || outFile === undefined) {
   console.error('usage: bundle-main WORKFLOWS OUT');
   process.exit(2);
 }
-// This file is run as it was compiled, the workflows are bundled from their sources: so is what they share with the worker.
+// From beside the workflows, wherever this file is run from: else the bundle would have it twice.
 const messagesPath = join(dirname(workflowsPath), `messages${extname(workflowsPath)}`);
 const build = await bundleWorkflows({ workflowsPath, outFile, messagesPath });
 console.log(`workflow bundle ${build.id}`);
