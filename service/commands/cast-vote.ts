@@ -10,7 +10,7 @@ import { stepUpNonce } from '../../core/step-up.ts';
 import { incidentState, type Session, signalIncident } from './connect.ts';
 import { newEntries } from './incidents.ts';
 import { type Names, namesWithIds } from './names.ts';
-import { personalSigner } from './order.ts';
+import { personalSigner, speaksFor } from './order.ts';
 
 const answerWithinMs = 20_000;
 
@@ -117,7 +117,9 @@ function receptionOf(before: Votable, now: Votable, { vote }: SignedVote): Recep
   );
   if (known) return { accepted: true };
   const ours = newEntries(before, now).find(
-    ({ kind, actor }) => actor === `person/${vote.person}` && (kind === 'vote.accepted' || kind === 'vote.refused'),
+    ({ kind, actor }) =>
+      (kind === 'vote.accepted' && actor === `person/${vote.person}`) ||
+      (kind === 'vote.refused' && speaksFor(actor, vote.person)),
   );
   if (!ours) return undefined;
   return ours.kind === 'vote.accepted' ? { accepted: true } : { accepted: false, reason: ours.text };

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { claimedBy } from '../../core/audit.ts';
 import type { ControlState } from '../../core/control.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import type { Signer } from '../../core/signing.ts';
@@ -26,6 +27,11 @@ export async function signedOrder<Given extends Order>(order: Given, file: strin
 
 export async function signedWith<Given extends Order>(order: Given, signer: Signer): Promise<SignedOrder<Given>> {
   return { order, keyId: signer.keyId, signature: await signer.sign(orderBytes(order)) };
+}
+
+/** Of a refusal: a key that is not theirs proves nobody, so the record names them as a claim. */
+export function speaksFor(actor: string, person: string): boolean {
+  return actor === `person/${person}` || actor === claimedBy(person);
 }
 
 /** What has another form is the id of nothing: said before anything is sent. @throws FB_ERR_UNKNOWN_ID. */
@@ -59,7 +65,7 @@ export async function giveOrder<T>(
     const fresh = newEntries(before, now);
     const found = sent.found(now, fresh);
     if (found !== undefined) return found;
-    const refused = fresh.find(({ kind, actor }) => kind === sent.refused && actor === `person/${order.person}`);
+    const refused = fresh.find(({ kind, actor }) => kind === sent.refused && speaksFor(actor, order.person));
     if (refused) throw new FirebreakError('FB_ERR_VOTE_REFUSED', refused.text);
   }
   throw new FirebreakError('FB_ERR_UNAVAILABLE', 'the order is sent, and not answered yet: look at what is listed');
