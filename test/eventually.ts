@@ -20,3 +20,16 @@ export async function eventually<T>(
     await sleep(everyMs);
   }
 }
+
+/** The same where it may well come to nothing: undefined after `withinMs`, and whoever asked tries something else. */
+export async function within<T>(
+  withinMs: number,
+  look: () => T | false | undefined | Promise<T | false | undefined>,
+): Promise<T | undefined> {
+  for (const deadline = Date.now() + withinMs; ; ) {
+    const found = await look();
+    if (found !== false && found !== undefined) return found;
+    if (Date.now() > deadline) return undefined;
+    await sleep(25);
+  }
+}

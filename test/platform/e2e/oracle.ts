@@ -1,3 +1,4 @@
+import { within } from '../../eventually.ts';
 import { podOf, until, type Workload } from './cluster.ts';
 import type { Service } from './service.ts';
 
@@ -72,12 +73,12 @@ export async function voteUntilTaken(
     if (status === 'no such button')
       return service.cards(workload).some(({ blocks }) => JSON.stringify(blocks).includes('*Decided: '));
     if (status !== 200) return false;
-    return until('an answer', 4_000, () =>
+    return within(4_000, () =>
       service.slack
         .ephemerals(user)
         .slice(before)
         .some(({ text }) => takenWords.test(text) && text.includes(podOf(workload))),
-    ).catch(() => false);
+    );
   });
 }
 

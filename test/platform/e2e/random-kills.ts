@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { auditReport } from '../../../service/commands/audit.ts';
+import { within } from '../../eventually.ts';
 import { alertAbout } from './alerts.ts';
 import { until, type Workload } from './cluster.ts';
 import { containedAt, differences, ended, voteUntilTaken } from './oracle.ts';
@@ -53,7 +54,7 @@ export async function randomKills({ seed, seconds, incidents, say }: RandomKills
     await ended(service, [...those('remove'), ...those('release')], 90_000);
     const expected = { all: workloads, removed: those('remove'), released: those('release') };
     // The last records and card edits are on their way.
-    await until('all effects', 15_000, () => differences(service, expected).length === 0).catch(() => undefined);
+    await within(15_000, () => differences(service, expected).length === 0);
     const { findings } = await auditReport({ config: service.settings.configFile });
     return { kills, differences: [...differences(service, expected), ...findings.map((finding) => JSON.stringify(finding))] };
   } finally {

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals
 import { type ControlState, controlNames } from '../../../core/control.ts';
 import { controlIdOf } from '../../../core/suppression.ts';
 import { auditReport } from '../../../service/commands/audit.ts';
+import { within } from '../../eventually.ts';
 import { testPlatform } from '../../platform.ts';
 import { type AlertOptions, alertAbout } from './alerts.ts';
 import { until, type Workload } from './cluster.ts';
@@ -209,7 +210,7 @@ describe('a suppression, from a card’s menu to the intake', () => {
     await told('U0MARGARET', 'names you as the actor');
     const opened = await until('a dialog for somebody else', 30_000, async () => {
       await typed('U0GRACE');
-      return until('a view', 5_000, () => service.slack.world.openView('U0GRACE')).catch(() => undefined);
+      return within(5_000, () => service.slack.world.openView('U0GRACE'));
     });
     expect(JSON.stringify(opened.view.blocks)).toContain('Run shell untrusted');
   });
