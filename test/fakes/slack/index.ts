@@ -40,6 +40,8 @@ export interface SlackEmulatorOptions {
   readonly appScopes?: readonly string[];
   /** Callback ids of the message shortcuts that the app's manifest names. */
   readonly shortcuts?: readonly string[];
+  /** Milliseconds for which a click, command or shortcut may be exchanged for a dialog. Absent: Slack's 3 s. */
+  readonly triggerMs?: number;
   /** The app's Request URL; may be given later with `setInteractionsUrl`. */
   readonly interactionsUrl?: string;
 }
@@ -109,7 +111,13 @@ export async function startSlackEmulator(options: SlackEmulatorOptions): Promise
     interactionsUrl: options.interactionsUrl ?? 'http://127.0.0.1:9/',
     socket,
   });
-  const interactions = new Interactions({ world, carrier, baseUrl: () => base, shortcuts: options.shortcuts });
+  const interactions = new Interactions({
+    world,
+    carrier,
+    baseUrl: () => base,
+    shortcuts: options.shortcuts,
+    triggerMs: options.triggerMs,
+  });
   const page = new Page({ world, interactions });
 
   const emulator: Omit<SlackEmulator, 'apiUrl' | 'pageUrl' | 'stop'> = {

@@ -8,7 +8,8 @@ import { type Clicked, pressedBy } from './pressed.ts';
 import { viewObject } from './view-methods.ts';
 import type { FakeMessage, SlackWorld } from './world.ts';
 
-const triggerMs = 3_000;
+/** https://docs.slack.dev/interactivity/handling-user-interaction: so long a trigger may be exchanged. */
+const usualTriggerMs = 3_000;
 const responseUrlMs = 30 * 60_000;
 /** Buttons whose click is a question first. */
 const opensDialog = 'fb_decide';
@@ -27,6 +28,7 @@ export class Interactions {
   readonly #world: SlackWorld;
   readonly #baseUrl: () => string;
   readonly #shortcuts: readonly string[];
+  readonly #triggerMs: number;
   readonly #hands = new Map<string, Promise<unknown>>();
   readonly carrier: Carrier;
 
@@ -35,11 +37,13 @@ export class Interactions {
     readonly carrier: Carrier;
     readonly baseUrl: () => string;
     readonly shortcuts?: readonly string[] | undefined;
+    readonly triggerMs?: number | undefined;
   }) {
     this.#world = options.world;
     this.#baseUrl = options.baseUrl;
     this.carrier = options.carrier;
     this.#shortcuts = options.shortcuts ?? ['fb_start_incident'];
+    this.#triggerMs = options.triggerMs ?? usualTriggerMs;
   }
 
   /** A person has one hand: their next click waits until what the last one opened is sent off. */
@@ -69,7 +73,7 @@ export class Interactions {
     return { ...delivery, status: sent.status, body: sent.body, dialog: { request, result } };
   }
 
-  /** The dialog that this click was exchanged for; none when its 3 s have passed. */
+  /** The dialog that this click was exchanged for; none when its time has passed. */
   async #dialogOf(id: string): Promise<string | undefined> {
     const trigger = this.#world.triggers.get(id);
     while (trigger && trigger.viewId === undefined && Date.now() <= trigger.expires) await sleep(5);
@@ -222,7 +226,7 @@ export class Interactions {
 
   #trigger(user: string): string {
     const id = `${Date.now()}.${randomBytes(8).toString('hex')}`;
-    this.#world.triggers.set(id, { user, expires: Date.now() + triggerMs, used: false });
+    this.#world.triggers.set(id, { user, expires: Date.now() + this.#triggerMs, used: false });
     return id;
   }
 

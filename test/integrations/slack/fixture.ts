@@ -271,7 +271,13 @@ export interface Rig {
 }
 
 /** The real desk behind a real HTTP server, and the emulated Slack that calls it. */
-export async function startRig(options: Partial<SlackDeskOptions> = {}, scopes?: readonly string[]): Promise<Rig> {
+/** A busy machine may take longer than Slack's 3 s to open a dialog; what comes too late is told by a fault of the emulator. */
+const patientTriggerMs = 30_000;
+
+export async function startRig(
+  { triggerMs = patientTriggerMs, ...options }: Partial<SlackDeskOptions> & { readonly triggerMs?: number } = {},
+  scopes?: readonly string[],
+): Promise<Rig> {
   const slack = await startSlackEmulator({
     signingSecret,
     botToken,
@@ -279,6 +285,7 @@ export async function startRig(options: Partial<SlackDeskOptions> = {}, scopes?:
     teamId,
     users,
     channels,
+    triggerMs,
     ...(scopes === undefined ? {} : { scopes }),
     ...(options.appToken === undefined ? {} : { appToken: options.appToken }),
   });

@@ -46,6 +46,9 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   await stop(server);
+  // What is still counted would be told by its timer after the database has gone.
+  refusals.flush();
+  await journal.flush();
   await database.close();
   rmSync(folder, { recursive: true });
 });
