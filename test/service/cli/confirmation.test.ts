@@ -68,6 +68,7 @@ const table: Readonly<Record<string, readonly string[] | 'as it turns out' | 'no
   'evidence hold': 'nothing',
   'evidence unhold': ['shop/Deployment/cart', ...who],
   'rbac manifests': 'nothing',
+  'rbac network': 'nothing',
   'rbac risks': 'nothing',
   'rbac check': 'nothing',
   'config check': 'nothing',
