@@ -101,7 +101,7 @@ test('while Temporal has a task done again the command line says so and waits, a
   await until(async () => said.length > 0);
   const text = readFileSync(code, 'utf8');
   const mended = join(folder, 'mended.js');
-  writeFileSync(mended, text.replace('const broken = true;', 'const broken = false;'));
+  writeFileSync(mended, text.replaceAll('broken build', 'mended build'));
   expect(readFileSync(mended, 'utf8')).not.toBe(text);
   await work(mended);
   const { stdout, stderr } = await shown;
