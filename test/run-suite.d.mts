@@ -15,6 +15,8 @@ export function runSuite(options: {
   env: NodeJS.ProcessEnv;
   until: number;
   signal: AbortSignal;
+  /** Where Jest tells as it goes. */
+  stderr?: 'inherit' | 'ignore';
 }): Promise<SuiteResult>;
 export function processesWith(
   name: string,

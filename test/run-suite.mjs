@@ -14,9 +14,9 @@ const endWithinMs = 10_000;
  * Returns `{ passed, failed, skipped, notes, slowest }`. `until`: milliseconds since 1970, after which Jest is ended; `signal` ends it at once.
  * `folder` is where the account is kept.
  */
-export async function runSuite({ root, node, name, files, workers, folder, env, until, signal }) {
+export async function runSuite({ root, node, name, files, workers, folder, env, until, signal, stderr = 'inherit' }) {
   const account = join(folder, `${name}.jsonl`);
-  const { code, ended } = await runJest({ root, node, files, workers, account, env, until, signal });
+  const { code, ended } = await runJest({ root, node, files, workers, account, env, until, signal, stderr });
   const { lines, complete } = readAccount(account);
   const result = { passed: 0, failed: 0, skipped: 0, notes: [], slowest: [] };
   const done = new Map(lines.filter(({ file }) => file !== undefined).map((line) => [relative(root, line.file), line]));
@@ -47,7 +47,7 @@ export async function runSuite({ root, node, name, files, workers, folder, env, 
   return result;
 }
 
-async function runJest({ root, node, files, workers, account, env, until, signal }) {
+async function runJest({ root, node, files, workers, account, env, until, signal, stderr }) {
   const jest = join(root, 'node_modules', 'jest', 'bin', 'jest.js');
   const reporter = new URL('./jest-account.mjs', import.meta.url).pathname;
   const { default: settings } = await import(join(root, 'jest.config.mjs'));
@@ -63,7 +63,7 @@ async function runJest({ root, node, files, workers, account, env, until, signal
     {
       cwd: root,
       env: { ...env, FIREBREAK_PARENT_PIPE: '3', PATH: `${dirname(node)}:${env.PATH ?? ''}` },
-      stdio: ['ignore', 'ignore', 'inherit', 'pipe'],
+      stdio: ['ignore', 'ignore', stderr, 'pipe'],
       detached: true,
     },
   );

@@ -163,7 +163,11 @@ describe('checking one vote', () => {
 
   test('who asks may not answer', () => {
     const question = questionOf({ requester: 'person/ana' });
-    expect(check(vote('ana', 'no', 'v', question), question)).toEqual({ ok: false, reason: 'Who asks may not answer.' });
+    expect(check(vote('ana', 'no', 'v', question), question)).toEqual({
+      ok: false,
+      reason: 'Who asks may not answer.',
+      signed: true,
+    });
     expect(check(vote('ben', 'no', 'v', question), question).ok).toBe(true);
   });
 

@@ -97,7 +97,7 @@ test('an order is on record before anything is destroyed, and what came of it af
     'the end of the files',
   );
   expect(await kinds()).toEqual(['evidence.refused', 'evidence.ordered', 'evidence.destroyed']);
-  expect(timeline.map(({ actor }) => actor).slice(-3)).toEqual(['person/ana', 'person/lea', 'person/lea']);
+  expect(timeline.map(({ actor }) => actor).slice(-3)).toEqual(['claimed/ana', 'person/lea', 'person/lea']);
   await control.until(({ audit }) => audit.acknowledged === audit.made, 'the records');
   const ordered = lab.records.find(({ kind }) => kind === 'evidence.ordered');
   expect(ordered?.body).toMatchObject({

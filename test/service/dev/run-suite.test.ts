@@ -40,6 +40,7 @@ async function run(
     env: { ...process.env, FIREBREAK_TEST_MARK: mark },
     until: Date.now() + afterMs,
     signal,
+    stderr: 'ignore',
   });
 }
 

@@ -214,8 +214,12 @@ describe('the page of a question', () => {
     expect(remembered).toEqual([]);
     expect(await checked(vote)).toMatchObject({ ok: true, person: 'ana', signIn: { subject: 'sub-ana' } });
     const { idToken: _, ...bare } = vote;
-    expect(await checked(bare)).toEqual({ ok: false, reason: expect.stringContaining('needs a sign-in') });
-    expect(await checked(vote, false)).toEqual({ ok: false, reason: expect.stringContaining('knows no identity provider') });
+    expect(await checked(bare)).toEqual({ ok: false, reason: expect.stringContaining('needs a sign-in'), signed: true });
+    expect(await checked(vote, false)).toEqual({
+      ok: false,
+      reason: expect.stringContaining('knows no identity provider'),
+      signed: true,
+    });
   });
 
   test('needs the word also for what changes nothing: nobody else says who it is', async () => {
@@ -350,7 +354,7 @@ describe('the page about what is in force', () => {
     const [vote] = sent;
     if (!vote) throw new Error('no vote');
     const next = { ...leaseAsked, text: 'What becomes of it? (asked later)' };
-    expect(await checked(vote, true, next)).toEqual({ ok: false, reason: expect.stringContaining('out of date') });
+    expect(await checked(vote, true, next)).toEqual({ ok: false, reason: expect.stringContaining('out of date'), signed: true });
     lease = { ...leaseState, question: next, digest: questionDigest(next) };
     await answer({ choice: 'extend', person: 'ana' }, 'sub-ana', await linkOf());
     const again = sent.at(-1);

@@ -206,13 +206,17 @@ describe('the cell', () => {
   test('refuses a vote without the provider’s word, and one with a word for something else', async () => {
     const { idToken, ...bare } = await signIn('ana');
     if (idToken === undefined) throw new Error('the vote carries no token');
-    expect(await checked(bare)).toEqual({ ok: false, reason: expect.stringContaining('needs a sign-in') });
+    expect(await checked(bare)).toEqual({ ok: false, reason: expect.stringContaining('needs a sign-in'), signed: true });
     expect(await checked({ ...bare, idToken: `${idToken}x` })).toMatchObject({ ok: false });
     const bens = { ...signVote({ ...bare.vote, id: 'other', person: 'ben' }), idToken };
-    expect(await checked(bens)).toEqual({ ok: false, reason: 'You have signed in as somebody else.' });
+    expect(await checked(bens)).toEqual({ ok: false, reason: 'You have signed in as somebody else.', signed: true });
     const changed = questionWith('q1', 'one pod more');
     const moved = { ...signVote({ ...bare.vote, questionDigest: questionDigest(changed) }), idToken };
-    expect(await checked(moved, changed)).toEqual({ ok: false, reason: expect.stringContaining('for another answer') });
+    expect(await checked(moved, changed)).toEqual({
+      ok: false,
+      reason: expect.stringContaining('for another answer'),
+      signed: true,
+    });
     const later = { ...signVote({ ...bare.vote, at: new Date(Date.now() + 4 * 60_000 + 3_600_000).toISOString() }), idToken };
     expect(await checked(later)).toMatchObject({ ok: false });
   });
