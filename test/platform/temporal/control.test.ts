@@ -15,17 +15,17 @@ import { RestraintBook } from '../../../service/control/restraint-book.ts';
 import { SuppressionBook } from '../../../service/control/suppression-book.ts';
 import { readBuild, type WorkflowBuild } from '../../../service/temporal/bundle.ts';
 import { makeCurrent } from '../../../service/temporal/versions.ts';
-import { createCellWorker } from '../../../service/temporal/workers.ts';
+import { createActivityWorker, createCellWorker } from '../../../service/temporal/workers.ts';
 import { eventually } from '../../eventually.ts';
 import { testPlatform } from '../../platform.ts';
 import { beliefsAt, noisyAlert, proposalOf, roster, signature, termsOf, voteKeys } from '../../workflows/control-harness.ts';
 import { bundlePath } from '../../workflows/harness.ts';
-import { clientOptions, testSpeaker } from '../../workflows/speakers.ts';
+import { clientOptions, member, testSpeaker } from '../../workflows/speakers.ts';
 
 const { temporalAddress, temporalNamespace, prefix } = await testPlatform();
 const folder = mkdtempSync(join(tmpdir(), 'firebreak-control-'));
 const cluster = prefix;
-const taskQueue = `${prefix}-cell`;
+const queues = { cell: `${prefix}-cell`, desk: `${prefix}-desk` };
 const deployment = `${prefix}-deployment`;
 const beliefs = () => ({ ...beliefsAt(Date.now()), cluster });
 const log = { info: () => {}, warn: () => {} };
@@ -57,11 +57,17 @@ async function buildOf(name: string): Promise<WorkflowBuild> {
 async function startWorker(build: WorkflowBuild): Promise<void> {
   const activities = {
     ...createControlActivities({ beliefs, levels, raise: async () => ({ reason: 'no intake here' }) }),
-    ...desk,
     verifyVote,
   } as unknown as CellActivities;
   const base = { connection, namespace: temporalNamespace, speaker, identity: build.id };
-  const worker = await createCellWorker({ ...base, taskQueue, build, deployment, activities, maxCachedWorkflows: 10 });
+  const worker = await createCellWorker({
+    ...base,
+    taskQueue: queues.cell,
+    build,
+    deployment,
+    activities,
+    maxCachedWorkflows: 10,
+  });
   running.push({ worker, run: worker.run() });
   await makeCurrent({ client, deployment, buildId: build.id, withinMs: 20_000 });
 }
@@ -74,7 +80,6 @@ async function stopWorker(): Promise<void> {
 
 function follow(build: WorkflowBuild, book: SuppressionBook): () => Promise<void> {
   const stopping = new AbortController();
-  const queues = { cell: taskQueue, desk: taskQueue };
   const restraints = new RestraintBook({ file: join(folder, 'restraints.json'), beliefs, log });
   const options = { client, cluster, queues, deployment, buildId: build.id, book, restraints, log, signal: stopping.signal };
   const following = followControl({ ...options, askEveryMs: 50, handOverWithinMs: 300 });
@@ -93,6 +98,17 @@ const until = <T>(what: string, look: () => Promise<T | undefined | false>): Pro
 beforeAll(async () => {
   connection = await NativeConnection.connect({ address: temporalAddress });
   client = new Client({ connection, namespace: temporalNamespace, ...clientOptions(speaker) });
+  const worker = await createActivityWorker({
+    connection,
+    namespace: temporalNamespace,
+    speaker: testSpeaker(cluster, { namespace: temporalNamespace, signer: member('desk').signer }),
+    identity: 'desk',
+    taskQueue: queues.desk,
+    role: 'desk',
+    activities: desk,
+    concurrency: 10,
+  });
+  running.push({ worker, run: worker.run() });
 });
 
 afterAll(async () => {
