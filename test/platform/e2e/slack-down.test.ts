@@ -51,7 +51,9 @@ afterAll(async () => {
 
 /** Fills in the page's form, signs in, and is told that it is taken. */
 async function answerOn(link: string, form: Readonly<Record<string, string>>): Promise<void> {
-  const next = await fetch(link, { method: 'POST', body: new URLSearchParams(form), redirect: 'manual' });
+  // The question that was read, by the page's own field.
+  const asked = /name="asked" value="([^"]+)"/.exec(await (await fetch(link)).text())?.[1] ?? '';
+  const next = await fetch(link, { method: 'POST', body: new URLSearchParams({ ...form, asked }), redirect: 'manual' });
   provider.person = `sub-${form.person}`;
   const page = await new Browser().go(next.headers.get('location') ?? '', 'POST');
   expect(page).toMatchObject({ status: 200, text: expect.stringContaining('Taken') });
