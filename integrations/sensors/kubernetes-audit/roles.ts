@@ -48,9 +48,13 @@ function weightOfRule({ verbs, resources }: Fields): RoleWeight {
   return writeVerbs.some((verb) => has(verbs, verb)) ? 'writes' : 'reads';
 }
 
-/** What the role in this request gives; undefined where the event does not hold its rules (level Metadata, or a patch without its answer). */
+/**
+ * What the role in this request gives; undefined where the event does not tell: level Metadata, a patch without its answer, or a role that is filled
+ * with the rules of others. https://kubernetes.io/docs/reference/access-authn-authz/rbac/#aggregated-clusterroles
+ */
 export function weightOfRole({ resource, body, answered }: AuditRequest): RoleWeight | undefined {
   if (resource !== 'roles' && resource !== 'clusterroles') return undefined;
+  if ([body, answered].some((role) => objectOf(role?.aggregationRule) !== undefined)) return undefined;
   const given = [body, answered].filter((role) => Array.isArray(role?.rules));
   if (given.length === 0) return undefined;
   const weights = given.flatMap((role) => objectsIn(role?.rules).map(weightOfRule));

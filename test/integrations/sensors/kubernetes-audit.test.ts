@@ -132,6 +132,15 @@ describe('one request', () => {
     ['RBAC changed', { ...clusterWide('clusterrolebindings'), verb: 'create' }],
     ['RBAC changed', { ...clusterWide('clusterroles'), verb: 'patch' }],
     ['RBAC of a namespace changed', { ...target('rolebindings'), verb: 'create', requestObject: binding('Role', 'unheard-of') }],
+    // Its rules are those of others.
+    [
+      'RBAC changed',
+      {
+        ...clusterWide('clusterroles'),
+        verb: 'create',
+        requestObject: { rules: [], aggregationRule: { clusterRoleSelectors: [{}] } },
+      },
+    ],
     ['RBAC deleted', { ...clusterWide('clusterroles'), verb: 'delete' }],
     ['Role that only reads', { ...target('rolebindings'), verb: 'create', requestObject: binding('ClusterRole', 'view') }],
     ['Role that only reads', { ...target('roles'), verb: 'create', requestObject: role(['get', 'list'], ['pods']) }],
