@@ -1,4 +1,4 @@
-import type { StepContext } from '../core/action.ts';
+import type { StepContext } from '../core/action/action.ts';
 import type { KubernetesApi } from '../integrations/kubernetes/client.ts';
 import type { AnyRow } from '../test/platform/actions/row.ts';
 import { cellKey, openCluster, stepContext } from '../test/platform/kubernetes/cluster.ts';

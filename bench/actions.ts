@@ -1,11 +1,11 @@
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { startKubernetes } from '../service/dev/kubernetes-server.ts';
-import { missingForRealNodes } from '../service/dev/nodes/parts.mjs';
 import { containerTable } from '../test/node/container-table.ts';
 import { startLab } from '../test/node/start-lab.ts';
 import { table } from '../test/platform/actions/table.ts';
+import { startKubernetes } from '../tools/platform/kubernetes-server.ts';
+import { missingForRealNodes } from '../tools/platform/nodes/parts.mjs';
 import { callsOfActions } from './action-calls.ts';
 import { besideRows } from './beside-rows.ts';
 import { type BenchResult, writeResult } from './report.ts';

@@ -1,11 +1,11 @@
 import { spawn } from 'node:child_process';
 import { getPriority } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { names } from '../core/labels.ts';
+import { names } from '../core/cluster/labels.ts';
 import { createKubernetesApi, pathOf } from '../integrations/kubernetes/client.ts';
 import { accessFromKubeconfig } from '../integrations/kubernetes/kubeconfig.ts';
-import { replacePodLabels } from '../integrations/kubernetes/pods.ts';
-import { AuditLog } from '../service/demo/audit-log.ts';
+import { replacePodLabels } from '../integrations/kubernetes/pods/pods.ts';
+import { AuditLog } from '../tools/demo/audit-log.ts';
 import { AlertSender } from './alerts.ts';
 import { idle, setClock, settle, wallClock } from './clock.ts';
 import { patchedAt } from './patched.ts';

@@ -4,7 +4,7 @@ import { closeSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { residentBytes } from '../service/demo/processes.ts';
+import { residentBytes } from '../tools/demo/processes.ts';
 import { alertAbout, timeOf } from './alerts.ts';
 import { processStat, ticksPerSecond } from './process-stat.ts';
 import { distribution, loadNow, printGoals, round, writeResult } from './report.ts';

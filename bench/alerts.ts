@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Agent, request } from 'node:http';
 import { join } from 'node:path';
-import type { DemoSettings } from '../service/demo/settings.ts';
+import type { DemoSettings } from '../tools/demo/settings.ts';
 import { wallClock } from './clock.ts';
 import type { PodTarget } from './stage.ts';
 

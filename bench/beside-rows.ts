@@ -1,11 +1,11 @@
-import { checkpointContainerImplementation } from '../activities/actions/checkpoint-container.ts';
-import { cutConnectionsImplementation } from '../activities/actions/cut-connections.ts';
-import { probeQuarantineImplementation } from '../activities/actions/probe-quarantine.ts';
-import { quarantinePodImplementation } from '../activities/actions/quarantine-pod.ts';
-import { checkpointContainerInput } from '../core/actions/checkpoint-container.schema.ts';
-import { cutConnectionsInput } from '../core/actions/cut-connections.schema.ts';
+import { cutConnectionsImplementation } from '../activities/actions/containment/cut-connections.ts';
+import { probeQuarantineImplementation } from '../activities/actions/containment/probe-quarantine.ts';
+import { quarantinePodImplementation } from '../activities/actions/containment/quarantine-pod.ts';
+import { checkpointContainerImplementation } from '../activities/actions/evidence/checkpoint-container.ts';
+import { cutConnectionsInput } from '../core/actions/containment/cut-connections.schema.ts';
+import { probeQuarantineInput } from '../core/actions/containment/probe-quarantine.schema.ts';
+import { checkpointContainerInput } from '../core/actions/evidence/checkpoint-container.schema.ts';
 import { checkpointContainer, cutConnections, probeQuarantine } from '../core/actions/index.ts';
-import { probeQuarantineInput } from '../core/actions/probe-quarantine.schema.ts';
 import { accessFromKubeconfig } from '../integrations/kubernetes/kubeconfig.ts';
 import { echoServer, talkTo } from '../test/node/echoes.ts';
 import type { LabAddresses } from '../test/node/start-lab.ts';

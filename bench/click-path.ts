@@ -1,6 +1,6 @@
 import { Connection } from '@temporalio/client';
 import type { temporal } from '@temporalio/proto';
-import { incidentNames } from '../core/incident.ts';
+import { incidentNames } from '../core/incident/incident.ts';
 
 type HistoryEvent = temporal.api.history.v1.IHistoryEvent;
 

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { AuditLog } from '../service/demo/audit-log.ts';
-import { people } from '../service/demo/settings.ts';
+import { AuditLog } from '../tools/demo/audit-log.ts';
+import { people } from '../tools/demo/settings.ts';
 import { AlertSender } from './alerts.ts';
 import { clickPaths, type MeasuredClick, pathParts } from './click-path.ts';
 import { idle, setClock, wallClock } from './clock.ts';

@@ -1,7 +1,7 @@
 import { type Client, defaultPayloadConverter } from '@temporalio/client';
 import type { Payload } from '@temporalio/common';
-import { type AlertBatch, type IncidentStart, incidentNames } from '../core/incident.ts';
-import type { IncidentInput } from '../core/incident-input.ts';
+import { type AlertBatch, type IncidentStart, incidentNames } from '../core/incident/incident.ts';
+import type { IncidentInput } from '../core/incident/incident-input.ts';
 
 /** What arrived, counted from the histories: a batch once, however often it is there. */
 export interface FarEnd {

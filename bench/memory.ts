@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { residentBytes } from '../service/demo/processes.ts';
+import { residentBytes } from '../tools/demo/processes.ts';
 import { AlertSender } from './alerts.ts';
 import { idle } from './clock.ts';
 import { round, writeResult } from './report.ts';
@@ -58,7 +58,7 @@ async function measure(): Promise<void> {
     ],
     limitedBy: [
       'How far V8 lets its heaps grow before it collects. What lives does not grow with the incidents: 65 and 42 MB in the two heaps at 100 open incidents, 69 and 38 at 400 (asked of V8 after a collection that was forced; 258 MB were resident then).',
-      'The allocator of the C library: arenas and thresholds are fixed for the service (`service/dev/node-flags.mjs`).',
+      'The allocator of the C library: arenas and thresholds are fixed for the service (`tools/setup/node-flags.mjs`).',
     ],
   });
 }

@@ -1,4 +1,4 @@
-import { AuditLog } from '../service/demo/audit-log.ts';
+import { AuditLog } from '../tools/demo/audit-log.ts';
 import { AlertSender } from './alerts.ts';
 import { settle } from './clock.ts';
 import { patchedAt } from './patched.ts';

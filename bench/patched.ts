@@ -1,4 +1,4 @@
-import { type AuditLog, isWrite } from '../service/demo/audit-log.ts';
+import { type AuditLog, isWrite } from '../tools/demo/audit-log.ts';
 import { microseconds } from './clock.ts';
 import type { PodTarget } from './stage.ts';
 

@@ -1,7 +1,7 @@
 /** `npm run bench [-- NAME…]`: sets up and builds where needed, then measures under the right Node. */
 import { join } from 'node:path';
-import { ensureBuilt } from '../service/dev/build.mjs';
-import { ensureSetUp, runUnder } from '../service/dev/setup.mjs';
+import { ensureBuilt } from '../tools/setup/build.mjs';
+import { ensureSetUp, runUnder } from '../tools/setup/setup.mjs';
 
 const node = await ensureSetUp();
 await ensureBuilt({ node });

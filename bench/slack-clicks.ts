@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto';
 import { Agent, request } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { DemoSettings } from '../service/demo/settings.ts';
+import type { DemoSettings } from '../tools/demo/settings.ts';
 
 interface ShownButton {
   readonly action_id: string;

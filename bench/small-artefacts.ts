@@ -1,17 +1,17 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { type EvidenceParts, keepEvidence } from '../activities/kept-evidence.ts';
+import { type EvidenceParts, keepEvidence } from '../activities/evidence/kept-evidence.ts';
 import { FirebreakError } from '../core/errors.ts';
-import type { EvidenceBytes, EvidenceStore } from '../core/evidence-store.ts';
+import type { EvidenceBytes, EvidenceStore } from '../core/evidence/evidence-store.ts';
 import { createBucketShelf } from '../integrations/evidence/bucket-shelf.ts';
 import { createIncidentKeys } from '../integrations/evidence/incident-keys.ts';
 import { createManifestVerifier, createManifestWriter } from '../integrations/evidence/manifest.ts';
 import { createS3Store } from '../integrations/evidence/s3-store.ts';
 import { createVerifier, openSigner } from '../integrations/keys/ed25519.ts';
-import { type S3Server, startS3Server } from '../service/dev/s3-server.ts';
 import { stepContext } from '../test/platform/kubernetes/cluster.ts';
 import { folderEvidence, testWrap } from '../test/platform/kubernetes/evidence.ts';
+import { type S3Server, startS3Server } from '../tools/platform/s3-server.ts';
 import { type Distribution, distribution } from './report.ts';
 
 const sizes = [4, 256] as const;

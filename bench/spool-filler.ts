@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { incidentIdOf } from '../core/incident.ts';
-import { resolverFromNames } from '../core/subject.ts';
+import { resolverFromNames } from '../core/alert/subject.ts';
+import { incidentIdOf } from '../core/incident/incident.ts';
 import { createBox } from '../integrations/crypto-box/box.ts';
-import { parseAlerts } from '../service/intake/parse.ts';
-import { Spool } from '../service/intake/spool.ts';
+import { parseAlerts } from '../service/intake/read/parse.ts';
+import { Spool } from '../service/intake/spool/spool.ts';
 import { alertAbout } from './alerts.ts';
 
 /**

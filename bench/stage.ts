@@ -6,10 +6,10 @@ import { Connection } from '@temporalio/client';
 import { parse, stringify } from 'yaml';
 import { createKubernetesApi, type KubernetesApi, pathOf } from '../integrations/kubernetes/client.ts';
 import { accessFromKubeconfig } from '../integrations/kubernetes/kubeconfig.ts';
-import { startService, startStandIns } from '../service/demo/processes.ts';
-import { type DemoSettings, writeSettings } from '../service/demo/settings.ts';
-import { type Platform, startPlatform } from '../service/dev/platform.ts';
-import { ServerGroup } from '../service/dev/server-group.ts';
+import { startService, startStandIns } from '../tools/demo/processes.ts';
+import { type DemoSettings, writeSettings } from '../tools/demo/settings.ts';
+import { type Platform, startPlatform } from '../tools/platform/platform.ts';
+import { ServerGroup } from '../tools/platform/server-group.ts';
 
 /** The real servers, the stand-ins for Slack and GitHub, and the real service from `dist`, each in processes of their own. */
 export interface Stage {

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { AuditLog } from '../service/demo/audit-log.ts';
+import { AuditLog } from '../tools/demo/audit-log.ts';
 import { AlertSender, alertAbout, timeOf } from './alerts.ts';
 import { setClock } from './clock.ts';
 import { OpenLoop } from './open-loop.ts';

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { connect, incidentState } from '../service/commands/connect.ts';
-import { AuditLog, isFirebreaks, isWrite } from '../service/demo/audit-log.ts';
+import { connect, incidentState } from '../service/incidents/session.ts';
+import { AuditLog, isFirebreaks, isWrite } from '../tools/demo/audit-log.ts';
 import { AlertSender } from './alerts.ts';
 import { readArrived } from './arrived.ts';
 import { NumberedLoad } from './numbered-load.ts';

@@ -2,9 +2,9 @@
 /** The launcher: sets a checkout up on first use, builds it when the sources changed, and goes on under the right Node. */
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { ensureBuilt } from '../service/dev/build.mjs';
-import { serviceEnvironment, serviceNodeFlags } from '../service/dev/node-flags.mjs';
-import { ensureSetUp, runUnder } from '../service/dev/setup.mjs';
+import { ensureBuilt } from '../tools/setup/build.mjs';
+import { serviceEnvironment, serviceNodeFlags } from '../tools/setup/node-flags.mjs';
+import { ensureSetUp, runUnder } from '../tools/setup/setup.mjs';
 
 const program = await prepare().catch((error) => {
   process.stderr.write(`${error.message}\n`);

@@ -2,7 +2,7 @@ import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import axios, { type AxiosInstance, type AxiosResponse } from 'axios';
 import { FirebreakError, RetryLaterError } from '../core/errors.ts';
-import { isObject } from '../core/plain-json.ts';
+import { isObject } from '../core/text/plain-json.ts';
 
 export interface JsonApiOptions {
   /** What people call the service. */

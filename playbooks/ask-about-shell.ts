@@ -1,5 +1,5 @@
 import { openTicket, quarantinePod, snapshotPodState } from '../core/actions/index.ts';
-import { definePlaybook } from '../core/playbook.ts';
+import { definePlaybook } from '../core/playbook/playbook.ts';
 
 export const askAboutShell = definePlaybook(
   {

@@ -1,5 +1,5 @@
 import { openTicket } from '../core/actions/index.ts';
-import { definePlaybook } from '../core/playbook.ts';
+import { definePlaybook } from '../core/playbook/playbook.ts';
 
 export const askAboutSilentSensor = definePlaybook(
   {

@@ -1,5 +1,5 @@
 import { deletePod, openTicket, quarantinePod, rotateSecret, snapshotPodState } from '../core/actions/index.ts';
-import { definePlaybook } from '../core/playbook.ts';
+import { definePlaybook } from '../core/playbook/playbook.ts';
 
 export const containDroppedBinary = definePlaybook(
   {

@@ -1,4 +1,4 @@
-import type { AnyPlaybook } from '../core/playbook.ts';
+import type { AnyPlaybook } from '../core/playbook/playbook.ts';
 import { askAboutShell } from './ask-about-shell.ts';
 import { askAboutSilentSensor } from './ask-about-silent-sensor.ts';
 import { askAboutStartedIncident } from './ask-about-started-incident.ts';

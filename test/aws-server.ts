@@ -11,11 +11,11 @@ import {
   PutRolePolicyCommand,
 } from '@aws-sdk/client-iam';
 import type { AccessKeyLogin } from '../integrations/aws/client.ts';
-import { cachedPart } from '../service/dev/cache.ts';
-import { runCommand } from '../service/dev/command.ts';
-import { freePorts } from '../service/dev/ports.ts';
-import { findPython, installWithPip } from '../service/dev/python-package.ts';
-import { ServerGroup, waitUntilReady } from '../service/dev/server-group.ts';
+import { cachedPart } from '../tools/platform/cache.ts';
+import { runCommand } from '../tools/platform/command.ts';
+import { freePorts } from '../tools/platform/ports.ts';
+import { findPython, installWithPip } from '../tools/platform/python-package.ts';
+import { ServerGroup, waitUntilReady } from '../tools/platform/server-group.ts';
 
 /** IAM and STS as Moto implements them, with signatures and policies checked: an implementation that is not ours. */
 const moto = { version: '5.2.1', requirements: ['moto==5.2.1', 'flask==3.1.3', 'flask-cors==6.0.2'] };

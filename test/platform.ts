@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll } from '@jest/globals';
-import { callKubernetes, type KubernetesAccess, readAccess } from '../service/dev/kubernetes-api.ts';
-import { startPlatform } from '../service/dev/platform.ts';
+import { callKubernetes, type KubernetesAccess, readAccess } from '../tools/platform/kubernetes-api.ts';
+import { startPlatform } from '../tools/platform/platform.ts';
 
 /** What `npm test` writes into the file that FIREBREAK_TEST_PLATFORM names. */
 export interface PlatformAddresses {

@@ -5,8 +5,8 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { FirebreakError } from '../core/errors.ts';
-import { freePorts } from '../service/dev/ports.ts';
-import { ServerGroup, waitUntilReady } from '../service/dev/server-group.ts';
+import { freePorts } from '../tools/platform/ports.ts';
+import { ServerGroup, waitUntilReady } from '../tools/platform/server-group.ts';
 import { eventually } from './eventually.ts';
 import { findPostgres } from './suites.mjs';
 

@@ -9,8 +9,8 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ensureBuilt } from '../service/dev/build.mjs';
-import { ensureSetUp, root, runUnder } from '../service/dev/setup.mjs';
+import { ensureBuilt } from '../tools/setup/build.mjs';
+import { ensureSetUp, root, runUnder } from '../tools/setup/setup.mjs';
 import { processesWith, runSuite } from './run-suite.mjs';
 import { suites, testFiles } from './suites.mjs';
 
@@ -53,21 +53,21 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'])
   });
 
 await part('check', async () => {
-  const result = spawnSync(node, [join(root, 'service', 'dev', 'check.mjs')], { cwd: root, stdio: 'inherit' });
+  const result = spawnSync(node, [join(root, 'tools', 'check', 'check.mjs')], { cwd: root, stdio: 'inherit' });
   if (result.status !== 0) throw new Error('npm run check failed, see above');
 });
 await part('build', () => ensureBuilt({ node, log: say }));
 // Fetched here and not by the first tests that need it: the wait for it must not come out of a test's time.
 if (wanted.some(({ suite }) => suite.name === 'unit'))
   await part('time-skipping server', async () => {
-    const { timeSkippingServerPath } = await import('../service/dev/temporal-binary.ts');
+    const { timeSkippingServerPath } = await import('../tools/platform/temporal-binary.ts');
     await timeSkippingServerPath((message) => say(`time-skipping server: ${message}`));
   });
 
 let platform;
 if (wanted.some(({ suite }) => suite.platform && !suite.missing())) {
   await part('platform', async () => {
-    const { startPlatform } = await import('../service/dev/platform.ts');
+    const { startPlatform } = await import('../tools/platform/platform.ts');
     platform = await startPlatform({
       stateDir: join(workFolder, 'platform'),
       kubernetes: { nodes: ['node-a', 'node-b', 'node-c', 'node-d'], auditLevel: 'RequestResponse' },

@@ -1,7 +1,7 @@
 /** The test suites, and what this machine needs for each. Plain JavaScript, since run.mjs starts before TypeScript can run. */
 import { existsSync, readdirSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
-import { missingForRealNodes } from '../service/dev/nodes/parts.mjs';
+import { missingForRealNodes } from '../tools/platform/nodes/parts.mjs';
 
 /**
  * A suite is the test files of one folder; `unit` is all that belong to no other. `missing` says why it cannot run here.

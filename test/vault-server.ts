@@ -1,10 +1,10 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { findOnPath } from '../service/dev/command.ts';
-import { freePorts } from '../service/dev/ports.ts';
-import { pythonProgram } from '../service/dev/python-package.ts';
-import { ServerGroup, waitUntilReady } from '../service/dev/server-group.ts';
+import { findOnPath } from '../tools/platform/command.ts';
+import { freePorts } from '../tools/platform/ports.ts';
+import { pythonProgram } from '../tools/platform/python-package.ts';
+import { ServerGroup, waitUntilReady } from '../tools/platform/server-group.ts';
 
 export interface VaultServer {
   readonly url: string;

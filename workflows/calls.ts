@@ -1,7 +1,7 @@
 import { ActivityFailure, ApplicationFailure } from '@temporalio/workflow';
-import type { ActionDeclaration, Pool } from '../core/action.ts';
+import type { ActionDeclaration, Pool } from '../core/action/action.ts';
+import type { CellActivities, DeskActivities, FollowUpActivities, IncidentSettings } from '../core/action/step.ts';
 import { type ErrorCode, isErrorCode } from '../core/errors.ts';
-import type { CellActivities, DeskActivities, FollowUpActivities, IncidentSettings } from '../core/step.ts';
 import { trustedActivities } from './messages.ts';
 
 /** A step that did not come about, with the catalogue's code. Plain data: the playbook may look at it. */

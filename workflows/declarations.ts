@@ -1,4 +1,4 @@
-import type { ActionDeclaration } from '../core/action.ts';
+import type { ActionDeclaration } from '../core/action/action.ts';
 import { actions } from '../core/actions/index.ts';
 import { StepFailure } from './calls.ts';
 

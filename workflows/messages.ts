@@ -21,10 +21,10 @@ import {
   refusalTexts,
   runBinding,
   type StartRef,
-} from '../core/message.ts';
-import { sendersOf, workflowTable } from '../core/message-table.ts';
-import { type Duration, durationMs } from '../core/playbook.ts';
-import { type SigningRole, signingRoles } from '../core/sender.ts';
+} from '../core/messages/message.ts';
+import { sendersOf, workflowTable } from '../core/messages/message-table.ts';
+import { type SigningRole, signingRoles } from '../core/messages/sender.ts';
+import { type Duration, durationMs } from '../core/playbook/playbook.ts';
 
 /** Messages to this run that were not taken: what they wanted to be, why not, and how many there were by now. */
 export interface RefusedMessages {

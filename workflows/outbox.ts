@@ -1,7 +1,7 @@
 import { condition, sleep, workflowInfo } from '@temporalio/workflow';
-import type { AuditRecord } from '../core/audit.ts';
-import type { IncidentRef } from '../core/incident.ts';
-import type { DeskActivities } from '../core/step.ts';
+import type { DeskActivities } from '../core/action/step.ts';
+import type { AuditRecord } from '../core/audit/audit.ts';
+import type { IncidentRef } from '../core/incident/incident.ts';
 
 const batchSize = 100;
 const batchBytes = 500_000;

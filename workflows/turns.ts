@@ -1,5 +1,5 @@
 import { workflowInfo } from '@temporalio/workflow';
-import { turnFunction, turnsAtOnce } from '../core/turn.ts';
+import { turnFunction, turnsAtOnce } from '../core/playbook/turn.ts';
 import { StepFailure } from './calls.ts';
 
 /** How often the length of the history is looked at: each look costs more than a turn. */

@@ -1,10 +1,17 @@
-import type { StepContext, UndoResult } from '../../core/action.ts';
-import { canonicalJson } from '../../core/digest.ts';
+import type { StepContext, UndoResult } from '../../core/action/action.ts';
+import {
+  type FieldChange,
+  givenBackBy,
+  noteAnnotation,
+  type ObjectNote,
+  openNote,
+  sealNote,
+} from '../../core/cluster/object-note.ts';
 import { FirebreakError } from '../../core/errors.ts';
-import { type FieldChange, givenBackBy, noteAnnotation, type ObjectNote, openNote, sealNote } from '../../core/object-note.ts';
-import type { Json } from '../../core/plain-json.ts';
-import type { CellKey } from '../../core/sealed.ts';
-import { type AllowGivingBack, takenNow } from '../../core/taken.ts';
+import { type AllowGivingBack, takenNow } from '../../core/incident/hold.ts';
+import type { CellKey } from '../../core/messages/sealed.ts';
+import { canonicalJson } from '../../core/text/digest.ts';
+import type { Json } from '../../core/text/plain-json.ts';
 import type { KubernetesApi } from '../../integrations/kubernetes/client.ts';
 import {
   fieldOf,

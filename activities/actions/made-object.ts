@@ -1,10 +1,10 @@
-import type { StepContext, UndoResult } from '../../core/action.ts';
-import { digestOf } from '../../core/digest.ts';
+import type { StepContext, UndoResult } from '../../core/action/action.ts';
+import { incidentHash, names } from '../../core/cluster/labels.ts';
+import { givenBackBy, noteAnnotation, type ObjectNote, openNote, sealNote } from '../../core/cluster/object-note.ts';
 import { FirebreakError } from '../../core/errors.ts';
-import { incidentHash, names } from '../../core/labels.ts';
-import { givenBackBy, noteAnnotation, type ObjectNote, openNote, sealNote } from '../../core/object-note.ts';
-import type { CellKey } from '../../core/sealed.ts';
-import { type AllowGivingBack, takenNow } from '../../core/taken.ts';
+import { type AllowGivingBack, takenNow } from '../../core/incident/hold.ts';
+import type { CellKey } from '../../core/messages/sealed.ts';
+import { digestOf } from '../../core/text/digest.ts';
 import type { KubernetesApi } from '../../integrations/kubernetes/client.ts';
 import {
   createObject,

@@ -1,8 +1,8 @@
-import type { ActionImplementation } from '../../core/action.ts';
+import type { ActionImplementation } from '../../core/action/action.ts';
 import type { OpenTicketInput, OpenTicketOutput } from '../../core/actions/open-ticket.schema.ts';
+import { severities } from '../../core/alert/severity.ts';
 import { FirebreakError } from '../../core/errors.ts';
-import { severities } from '../../core/severity.ts';
-import { type TicketSystem, ticketKeyOf } from '../../core/ticket.ts';
+import { type TicketSystem, ticketKeyOf } from '../../core/tickets/ticket.ts';
 
 /** Files one ticket in the configured system: one an incident, found again by it whichever step filed it first. */
 export function openTicketImplementation({

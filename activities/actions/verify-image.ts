@@ -1,20 +1,20 @@
-import type { ActionImplementation } from '../../core/action.ts';
+import type { ActionImplementation } from '../../core/action/action.ts';
+import { type ImageCheck, signatureText, worstSignature } from '../../core/action/image-signature.ts';
 import type { ResolvedPod } from '../../core/actions/pod.schema.ts';
 import type { VerifyImageInput, VerifyImageOutput } from '../../core/actions/verify-image.schema.ts';
+import { parseReference, placeOf } from '../../core/cluster/image-reference.ts';
 import { FirebreakError } from '../../core/errors.ts';
-import { parseReference, placeOf } from '../../core/image-reference.ts';
-import { type ImageCheck, signatureText, worstSignature } from '../../core/image-signature.ts';
 import { checkImage } from '../../integrations/cosign/check.ts';
 import { readTrust, ruleFor, type TrustRule } from '../../integrations/cosign/trust.ts';
 import type { KubernetesApi } from '../../integrations/kubernetes/client.ts';
 import { readObject } from '../../integrations/kubernetes/objects.ts';
-import { readSamePod } from '../../integrations/kubernetes/pods.ts';
-import type { PodJson } from '../../integrations/kubernetes/projection.ts';
-import { readSecret } from '../../integrations/kubernetes/secrets.ts';
+import { readSamePod } from '../../integrations/kubernetes/pods/pods.ts';
+import type { PodJson } from '../../integrations/kubernetes/watch/projection.ts';
+import { readSecret } from '../../integrations/kubernetes/workloads/secrets.ts';
 import type { KnownHost } from '../../integrations/registry/get.ts';
 import { credentialsFor } from '../../integrations/registry/pull-secrets.ts';
 import { apiHostOf, openRepository } from '../../integrations/registry/repository.ts';
-import { planToRead } from '../pod-reading.ts';
+import { planToRead } from '../chokepoint/pod-reading.ts';
 
 export interface ImageTrust {
   readonly rules: readonly TrustRule[];

@@ -1,4 +1,4 @@
-import type { Right } from '../action.ts';
+import type { Right } from '../action/action.ts';
 
 /** Our own tools beside a suspect container: what they are, and what admission holds the account to that puts them there. */
 export const tools = {

@@ -1,4 +1,4 @@
-import { declareAction } from '../action.ts';
+import { declareAction } from '../action/action.ts';
 import type { OpenTicketInput, OpenTicketOutput } from './open-ticket.schema.ts';
 
 /** Files one ticket for the incident, found again by its key: never two. */

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { signatureStates } from '../image-signature.ts';
+import { signatureStates } from '../action/image-signature.ts';
 import { podSchema } from './pod.schema.ts';
 
 export const verifyImageInput = z.object({

@@ -1,4 +1,4 @@
-import { declareAction } from '../action.ts';
+import { declareAction } from '../action/action.ts';
 import type { VerifyImageInput, VerifyImageOutput } from './verify-image.schema.ts';
 
 /** Whether what runs is signed by somebody who is trusted for its repository. In the pool that may read the pull secrets. */

@@ -1,7 +1,7 @@
-import { type Anchor, asSignedCheckpoint, type SignedCheckpoint } from '../../core/checkpoint.ts';
-import { canonicalJson } from '../../core/digest.ts';
+import { type Anchor, asSignedCheckpoint, type SignedCheckpoint } from '../../core/audit/checkpoint.ts';
 import { FirebreakError } from '../../core/errors.ts';
-import type { ObjectBucket } from '../../core/object-bucket.ts';
+import type { ObjectBucket } from '../../core/evidence/object-bucket.ts';
+import { canonicalJson } from '../../core/text/digest.ts';
 
 const folder = 'checkpoints/';
 

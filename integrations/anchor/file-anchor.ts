@@ -1,8 +1,8 @@
 import { open } from 'node:fs/promises';
-import { type Anchor, asSignedCheckpoint, type SignedCheckpoint } from '../../core/checkpoint.ts';
-import { canonicalJson } from '../../core/digest.ts';
+import { type Anchor, asSignedCheckpoint, type SignedCheckpoint } from '../../core/audit/checkpoint.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import { systemErrorCode } from '../../core/system-error.ts';
+import { canonicalJson } from '../../core/text/digest.ts';
 
 /**
  * One JSON line a checkpoint, only ever added to (the file may carry `chattr +a`), on the disk before `append` resolves. Keep it

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Credential, RotationProvider } from '../../core/action/rotation.ts';
 import { FirebreakError } from '../../core/errors.ts';
-import type { Credential, RotationProvider } from '../../core/rotation.ts';
 import { AwsError } from './answers.ts';
 import type { AccessKeyLogin, Aws, ListedKey } from './client.ts';
 import { type Mark, markOf, markTag, markText } from './mark.ts';

@@ -1,6 +1,6 @@
+import type { ImageCheck } from '../../core/action/image-signature.ts';
+import type { ImageManifest, ImageRepository } from '../../core/cluster/image-registry.ts';
 import { FirebreakError } from '../../core/errors.ts';
-import type { ImageManifest, ImageRepository } from '../../core/image-registry.ts';
-import type { ImageCheck } from '../../core/image-signature.ts';
 import { signatureType } from './claim.ts';
 import { findMaterial } from './find.ts';
 import type { Trust } from './trust.ts';

@@ -1,5 +1,5 @@
+import type { Descriptor, ImageManifest, ImageRepository } from '../../core/cluster/image-registry.ts';
 import { FirebreakError } from '../../core/errors.ts';
-import type { Descriptor, ImageManifest, ImageRepository } from '../../core/image-registry.ts';
 import type { FoundMaterial, Material } from './material.ts';
 import { materialOfLayer, oldTypes } from './old-format.ts';
 

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Descriptor } from '../../core/image-registry.ts';
+import type { Descriptor } from '../../core/cluster/image-registry.ts';
 import type { Material } from './material.ts';
 
 /**

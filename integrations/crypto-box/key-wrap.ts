@@ -1,4 +1,4 @@
-import type { KeyWrap } from '../../core/incident-key.ts';
+import type { KeyWrap } from '../../core/evidence/incident-key.ts';
 import type { Box } from './box.ts';
 
 /** Wraps keys with a key from a file. */

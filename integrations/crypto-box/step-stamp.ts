@@ -1,4 +1,4 @@
-import type { StampedStep } from '../../core/own-steps.ts';
+import type { StampedStep } from '../../core/action/own-steps.ts';
 import type { Box } from './box.ts';
 
 /** The API server cuts a User-Agent at 1 024 characters; a stamp that would be cut is none. */

@@ -1,8 +1,8 @@
-import type { AuditRecord, ChainHead } from '../../core/audit.ts';
-import type { StoredCheckpoint, StoredRecord } from '../../core/audit-store.ts';
-import { asSignedCheckpoint } from '../../core/checkpoint.ts';
-import { canonicalJson } from '../../core/digest.ts';
-import { isObject } from '../../core/plain-json.ts';
+import type { AuditRecord, ChainHead } from '../../core/audit/audit.ts';
+import type { StoredCheckpoint, StoredRecord } from '../../core/audit/audit-store.ts';
+import { asSignedCheckpoint } from '../../core/audit/checkpoint.ts';
+import { canonicalJson } from '../../core/text/digest.ts';
+import { isObject } from '../../core/text/plain-json.ts';
 import type { Row } from './database.ts';
 import { numberOf, textOf } from './row.ts';
 

@@ -1,8 +1,15 @@
-import { type Appended, type AuditRecord, type ChainHead, genesisHash, recordHash, type SignedRecord } from '../../core/audit.ts';
-import type { Finding } from '../../core/audit-report.ts';
-import type { AuditStore, StoredChain } from '../../core/audit-store.ts';
-import { canonicalJson } from '../../core/digest.ts';
+import {
+  type Appended,
+  type AuditRecord,
+  type ChainHead,
+  genesisHash,
+  recordHash,
+  type SignedRecord,
+} from '../../core/audit/audit.ts';
+import type { Finding } from '../../core/audit/audit-report.ts';
+import type { AuditStore, StoredChain } from '../../core/audit/audit-store.ts';
 import { FirebreakError } from '../../core/errors.ts';
+import { canonicalJson } from '../../core/text/digest.ts';
 import { checkpointFromRow, headFromRow, recordFromRow } from './audit-rows.ts';
 import type { Database, Queries } from './database.ts';
 import { numberOf, placeholders, textOf } from './row.ts';

@@ -1,4 +1,4 @@
-import type { CardStore, OpenModal, ShownCard, StoredButton } from '../../core/card.ts';
+import type { CardStore, OpenModal, ShownCard, StoredButton } from '../../core/cards/card.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import type { Database, Queries, Row } from './database.ts';
 import { createGroupStore } from './group-store.ts';

@@ -1,4 +1,4 @@
-import type { CardGroup, GroupButton, GroupStore } from '../../core/card-group.ts';
+import type { CardGroup, GroupButton, GroupStore } from '../../core/cards/card-group.ts';
 import type { Database } from './database.ts';
 import { textOf } from './row.ts';
 

@@ -1,4 +1,4 @@
-import type { Verdict } from '../../core/incident.ts';
+import type { Verdict } from '../../core/incident/incident.ts';
 import {
   incidentOfChain,
   indexLines,
@@ -9,7 +9,7 @@ import {
   type Similar,
   type SimilarIncident,
   type SimilarIncidents,
-} from '../../core/similar.ts';
+} from '../../core/incident/similar.ts';
 import type { Database, Row } from './database.ts';
 import { placeholders, textOf } from './row.ts';
 

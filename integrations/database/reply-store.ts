@@ -1,4 +1,4 @@
-import { type ClickReply, mostAnswers, type ReplyStore } from '../../core/click-reply.ts';
+import { type ClickReply, mostAnswers, type ReplyStore } from '../../core/incident/click-reply.ts';
 import type { Database } from './database.ts';
 import { textOf } from './row.ts';
 

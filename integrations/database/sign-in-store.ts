@@ -1,4 +1,4 @@
-import type { PendingSignIn, SignInStore } from '../../core/sign-in.ts';
+import type { PendingSignIn, SignInStore } from '../../core/decide/sign-in.ts';
 import type { Database, Row } from './database.ts';
 import { textOf } from './row.ts';
 

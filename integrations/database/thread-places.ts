@@ -1,4 +1,4 @@
-import type { ThreadPlace, ThreadPlaces } from '../../core/thread-link.ts';
+import type { ThreadPlace, ThreadPlaces } from '../../core/cards/thread-link.ts';
 import type { Database } from './database.ts';
 import { textOf } from './row.ts';
 

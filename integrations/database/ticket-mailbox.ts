@@ -1,6 +1,6 @@
-import type { IncidentRef } from '../../core/incident.ts';
-import { newsWords, type TicketMailbox } from '../../core/ticket-news.ts';
-import { oneLine } from '../../core/visible-text.ts';
+import type { IncidentRef } from '../../core/incident/incident.ts';
+import { oneLine } from '../../core/text/visible-text.ts';
+import { newsWords, type TicketMailbox } from '../../core/tickets/ticket-news.ts';
 import type { Database, Queries, Row } from './database.ts';
 import { numberOf, textOf } from './row.ts';
 

@@ -1,4 +1,4 @@
-import type { TicketMemory } from '../../core/one-ticket.ts';
+import type { TicketMemory } from '../../core/tickets/one-ticket.ts';
 import type { Database } from './database.ts';
 import { numberOf, textOf } from './row.ts';
 

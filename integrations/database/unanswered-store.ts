@@ -1,4 +1,4 @@
-import type { Unanswered, UnansweredStore } from '../../core/unanswered.ts';
+import type { Unanswered, UnansweredStore } from '../../core/incident/unanswered.ts';
 import type { Database } from './database.ts';
 import { textOf } from './row.ts';
 

@@ -1,5 +1,5 @@
 import { FirebreakError } from '../../core/errors.ts';
-import type { EvidenceShelf } from '../../core/evidence-shelf.ts';
+import type { EvidenceShelf } from '../../core/evidence/evidence-shelf.ts';
 import { bucketAt } from './bucket.ts';
 import { sha256Of } from './drafted-file.ts';
 import { whyLocked } from './object-lock.ts';

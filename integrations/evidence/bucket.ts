@@ -8,7 +8,7 @@ import {
   PutObjectCommand,
 } from '@aws-sdk/client-s3';
 import { FirebreakError } from '../../core/errors.ts';
-import type { ObjectBucket } from '../../core/object-bucket.ts';
+import type { ObjectBucket } from '../../core/evidence/object-bucket.ts';
 import { lockFields, whyLocked } from './object-lock.ts';
 import { answered, openPlace, type S3Options, type S3Place, statusOf } from './s3-client.ts';
 

@@ -2,7 +2,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import { readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FirebreakError } from '../../core/errors.ts';
-import type { EvidenceBytes } from '../../core/evidence-store.ts';
+import type { EvidenceBytes } from '../../core/evidence/evidence-store.ts';
 import { createBlockFile } from './block-file.ts';
 
 /** A scratch folder is shared with others. */

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { link, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { FirebreakError } from '../../core/errors.ts';
-import type { EvidenceShelf } from '../../core/evidence-shelf.ts';
+import type { EvidenceShelf } from '../../core/evidence/evidence-shelf.ts';
 import { systemErrorCode } from '../../core/system-error.ts';
 import { syncFolder } from './sync-folder.ts';
 

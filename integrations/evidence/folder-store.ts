@@ -2,7 +2,7 @@ import { createReadStream } from 'node:fs';
 import { access, mkdir, readFile, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { FirebreakError } from '../../core/errors.ts';
-import type { EvidenceStore } from '../../core/evidence-store.ts';
+import type { EvidenceStore } from '../../core/evidence/evidence-store.ts';
 import { systemErrorCode } from '../../core/system-error.ts';
 import { checkedStream, type DraftedFile, draftFile, isSha256, removeOldDrafts, sha256Of } from './drafted-file.ts';
 import { syncFolder } from './sync-folder.ts';

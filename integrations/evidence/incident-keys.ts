@@ -1,8 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { canonicalJson } from '../../core/digest.ts';
 import { FirebreakError } from '../../core/errors.ts';
-import { evidenceClasses } from '../../core/evidence.ts';
-import type { EvidenceShelf } from '../../core/evidence-shelf.ts';
+import { evidenceClasses } from '../../core/evidence/evidence.ts';
+import type { EvidenceShelf } from '../../core/evidence/evidence-shelf.ts';
 import {
   type DestroyedKey,
   type IncidentKey,
@@ -11,7 +10,8 @@ import {
   type KeyName,
   type KeyWrap,
   wrappedFor,
-} from '../../core/incident-key.ts';
+} from '../../core/evidence/incident-key.ts';
+import { canonicalJson } from '../../core/text/digest.ts';
 
 /** `keys/ID` holds a key, wrapped, and says of itself what it is for. */
 interface WrappedKey extends KeyName {

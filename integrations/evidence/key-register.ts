@@ -1,6 +1,5 @@
-import { sha256Hex } from '../../core/digest.ts';
 import { FirebreakError } from '../../core/errors.ts';
-import type { EvidenceShelf } from '../../core/evidence-shelf.ts';
+import type { EvidenceShelf } from '../../core/evidence/evidence-shelf.ts';
 import {
   type EvidenceHold,
   incidentKeyPrefix,
@@ -8,7 +7,8 @@ import {
   type KeyName,
   type KeyRegister,
   keyNameOf,
-} from '../../core/incident-key.ts';
+} from '../../core/evidence/incident-key.ts';
+import { sha256Hex } from '../../core/text/digest.ts';
 import { parsed, placeOf, readDestroyedKey, readWrappedKey, textBytes } from './incident-keys.ts';
 
 const holdId = (incident: string): string => sha256Hex(incident).slice(0, 32);

@@ -1,7 +1,7 @@
-import { canonicalJson } from '../../core/digest.ts';
-import type { EvidenceShelf } from '../../core/evidence-shelf.ts';
-import type { ManifestIndex } from '../../core/evidence-store.ts';
-import { incidentKeyPrefix } from '../../core/incident-key.ts';
+import type { EvidenceShelf } from '../../core/evidence/evidence-shelf.ts';
+import type { ManifestIndex } from '../../core/evidence/evidence-store.ts';
+import { incidentKeyPrefix } from '../../core/evidence/incident-key.ts';
+import { canonicalJson } from '../../core/text/digest.ts';
 import { isSha256 } from './drafted-file.ts';
 
 /** `manifests/PREFIX/SHA-256` on the shelf, one for each manifest. It is no proof: what is in a manifest is signed, that it is in here is not. */

@@ -1,11 +1,17 @@
 import { createHash } from 'node:crypto';
-import { canonicalJson } from '../../core/digest.ts';
 import { FirebreakError } from '../../core/errors.ts';
-import { type Artefact, type EvidenceManifest, type EvidenceRef, storedAs } from '../../core/evidence.ts';
-import { asManifest, custodyIsLinked, evidenceRef, manifestBytes, unsignedManifest } from '../../core/evidence-manifest.ts';
-import type { EvidenceStore, ManifestIndex, VerifyManifest, WriteManifest } from '../../core/evidence-store.ts';
-import type { IncidentKeys } from '../../core/incident-key.ts';
-import type { SignatureVerifier, Signer } from '../../core/signing.ts';
+import { type Artefact, type EvidenceManifest, type EvidenceRef, storedAs } from '../../core/evidence/evidence.ts';
+import {
+  asManifest,
+  custodyIsLinked,
+  evidenceRef,
+  manifestBytes,
+  unsignedManifest,
+} from '../../core/evidence/evidence-manifest.ts';
+import type { EvidenceStore, ManifestIndex, VerifyManifest, WriteManifest } from '../../core/evidence/evidence-store.ts';
+import type { IncidentKeys } from '../../core/evidence/incident-key.ts';
+import type { SignatureVerifier, Signer } from '../../core/messages/signing.ts';
+import { canonicalJson } from '../../core/text/digest.ts';
 import { openStream } from './sealed-stream.ts';
 
 export interface EvidenceReader {

@@ -8,7 +8,7 @@ import {
   UploadPartCommand,
 } from '@aws-sdk/client-s3';
 import { FirebreakError } from '../../core/errors.ts';
-import type { ObjectLock } from '../../core/object-bucket.ts';
+import type { ObjectLock } from '../../core/evidence/object-bucket.ts';
 import { isSha256, sha256Of } from './drafted-file.ts';
 import { lockOnly } from './object-lock.ts';
 import { answered, type S3Place } from './s3-client.ts';

@@ -1,5 +1,5 @@
 import { GetObjectLockConfigurationCommand, HeadObjectCommand } from '@aws-sdk/client-s3';
-import type { ObjectLock } from '../../core/object-bucket.ts';
+import type { ObjectLock } from '../../core/evidence/object-bucket.ts';
 import { answered, nameOf, type S3Place, statusOf } from './s3-client.ts';
 
 const modes = { governance: 'GOVERNANCE', compliance: 'COMPLIANCE' } as const;

@@ -1,9 +1,9 @@
 import { readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { FirebreakError } from '../../core/errors.ts';
-import type { EvidenceClass } from '../../core/evidence.ts';
-import type { EvidenceStore } from '../../core/evidence-store.ts';
-import type { ObjectLock } from '../../core/object-bucket.ts';
+import type { EvidenceClass } from '../../core/evidence/evidence.ts';
+import type { EvidenceStore } from '../../core/evidence/evidence-store.ts';
+import type { ObjectLock } from '../../core/evidence/object-bucket.ts';
 import { bucketAt } from './bucket.ts';
 import { checkedStream, draftFile, isSha256, removeOldDrafts, sha256Of } from './drafted-file.ts';
 import { abortOrphans, partsFromBytes, uploadInParts } from './multipart.ts';

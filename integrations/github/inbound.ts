@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type InboundSystem, isOurComment, type TicketEvent } from '../../core/ticket-news.ts';
+import { type InboundSystem, isOurComment, type TicketEvent } from '../../core/tickets/ticket-news.ts';
 import { isSignedBy, jsonIn } from '../inbound-body.ts';
 
 /** https://docs.github.com/en/webhooks/webhook-events-and-payloads#issues */

@@ -1,6 +1,6 @@
-import { sha256Hex } from '../../core/digest.ts';
 import { FirebreakError } from '../../core/errors.ts';
-import { isObject } from '../../core/plain-json.ts';
+import { sha256Hex } from '../../core/text/digest.ts';
+import { isObject } from '../../core/text/plain-json.ts';
 import type { GithubApi } from './api.ts';
 
 /** All tickets of Firebreak carry it: by it they are listed. */

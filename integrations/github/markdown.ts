@@ -1,4 +1,4 @@
-import { visibleText } from '../../core/visible-text.ts';
+import { visibleText } from '../../core/text/visible-text.ts';
 
 /** Put after what would make GitHub link, mention or notify: invisible, and no part of any name (U+2060, word joiner). */
 const breaker = '\u2060';

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { threadLine } from '../../core/cards/thread-link.ts';
 import { FirebreakError } from '../../core/errors.ts';
-import { fillTemplate } from '../../core/template.ts';
-import { threadLine } from '../../core/thread-link.ts';
+import { fillTemplate } from '../../core/tickets/template.ts';
 import {
   type Ticket,
   type TicketClosing,
@@ -9,7 +9,7 @@ import {
   type TicketRequest,
   type TicketSystem,
   templateValues,
-} from '../../core/ticket.ts';
+} from '../../core/tickets/ticket.ts';
 import { GithubApi, OutcomeUnknown } from './api.ts';
 import { checkRepository, findIssues, hasComment, type Issue, markerOf, ticketLabel, toIssue } from './issues.ts';
 import { escapeMarkdown, ticketTitle } from './markdown.ts';

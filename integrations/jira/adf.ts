@@ -1,5 +1,5 @@
-import { threadLine } from '../../core/thread-link.ts';
-import { cutText, visibleText } from '../../core/visible-text.ts';
+import { threadLine } from '../../core/cards/thread-link.ts';
+import { cutText, visibleText } from '../../core/text/visible-text.ts';
 
 /** https://developer.atlassian.com/cloud/jira/platform/apis/document/structure */
 export interface AdfDocument {

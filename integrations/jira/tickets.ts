@@ -1,8 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { FirebreakError } from '../../core/errors.ts';
-import { type FoundTicket, memoryInProcess, OneTicket, type TicketCalls, type TicketMemory } from '../../core/one-ticket.ts';
-import { isObject } from '../../core/plain-json.ts';
-import { type FieldTemplate, fillField, fillTemplate } from '../../core/template.ts';
+import { isObject } from '../../core/text/plain-json.ts';
+import { oneLine } from '../../core/text/visible-text.ts';
+import {
+  type FoundTicket,
+  memoryInProcess,
+  OneTicket,
+  type TicketCalls,
+  type TicketMemory,
+} from '../../core/tickets/one-ticket.ts';
+import { type FieldTemplate, fillField, fillTemplate } from '../../core/tickets/template.ts';
 import {
   referenceOf,
   type Ticket,
@@ -11,8 +18,7 @@ import {
   type TicketRequest,
   type TicketSystem,
   templateValues,
-} from '../../core/ticket.ts';
-import { oneLine } from '../../core/visible-text.ts';
+} from '../../core/tickets/ticket.ts';
 import { hasListAt, JsonApi, listAt, OutcomeUnknown, objectAt, textAt } from '../json-api.ts';
 import { adfOf, textOfAdf } from './adf.ts';
 import { doneTransition } from './transitions.ts';

@@ -1,4 +1,4 @@
-import { isObject } from '../../core/plain-json.ts';
+import { isObject } from '../../core/text/plain-json.ts';
 import { listAt, objectAt, textAt } from '../json-api.ts';
 
 /** Names that sites give to the resolutions, in the order in which they are tried. */

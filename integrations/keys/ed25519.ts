@@ -2,7 +2,7 @@ import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject,
 import { existsSync } from 'node:fs';
 import { link, readFile, rm, writeFile } from 'node:fs/promises';
 import { FirebreakError } from '../../core/errors.ts';
-import { keyIdOf, type PublicKey, type SignatureVerifier, type Signer } from '../../core/signing.ts';
+import { keyIdOf, type PublicKey, type SignatureVerifier, type Signer } from '../../core/messages/signing.ts';
 import { systemErrorCode } from '../../core/system-error.ts';
 
 /** A signer whose public half can be handed out. */

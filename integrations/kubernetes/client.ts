@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { Agent, request as httpsRequest } from 'node:https';
-import type { ClockOffset } from '../../core/evidence.ts';
-import { stampPrefix } from '../../core/own-steps.ts';
+import { stampPrefix } from '../../core/action/own-steps.ts';
+import type { ClockOffset } from '../../core/evidence/evidence.ts';
 import { errorOfConnection, errorOfStatus, KubernetesError } from './client-error.ts';
 import type { ClusterAccess } from './kubeconfig.ts';
 import { ServerClock } from './server-clock.ts';

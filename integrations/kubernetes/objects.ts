@@ -1,7 +1,7 @@
+import type { TargetName } from '../../core/action/plan.ts';
+import { names } from '../../core/cluster/labels.ts';
 import { FirebreakError } from '../../core/errors.ts';
-import { names } from '../../core/labels.ts';
-import { isJson, type Json } from '../../core/plain-json.ts';
-import type { TargetName } from '../../core/plan.ts';
+import { isJson, type Json } from '../../core/text/plain-json.ts';
 import { type KubernetesApi, pathOf } from './client.ts';
 import { KubernetesError } from './client-error.ts';
 

@@ -1,4 +1,4 @@
-import type { ClockOffset } from '../../core/evidence.ts';
+import type { ClockOffset } from '../../core/evidence/evidence.ts';
 
 /** An answer says its time to the second, cut off. */
 const dateResolutionMs = 1_000;

@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { createLocalJWKSet, createRemoteJWKSet, errors, type JSONWebKeySet, type JWTVerifyGetKey, jwtVerify } from 'jose';
 import { z } from 'zod';
+import type { SignIn } from '../../core/decide/step-up.ts';
 import { FirebreakError } from '../../core/errors.ts';
-import type { SignIn } from '../../core/step-up.ts';
 
 const answerWithinMs = 5_000;
 /** A provider changes its keys over days, and a key that is not known is asked for at once: an outage shorter than this stops no step. */

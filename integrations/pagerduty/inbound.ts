@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { InboundSystem } from '../../core/ticket-news.ts';
+import type { InboundSystem } from '../../core/tickets/ticket-news.ts';
 import { isSignedBy, jsonIn } from '../inbound-body.ts';
 
 /** https://developer.pagerduty.com/docs/webhooks-overview */

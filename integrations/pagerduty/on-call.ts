@@ -1,6 +1,6 @@
 import { FirebreakError } from '../../core/errors.ts';
-import type { OutsideOnCall, OutsideShift } from '../../core/on-call.ts';
-import { isObject } from '../../core/plain-json.ts';
+import type { OutsideOnCall, OutsideShift } from '../../core/people/on-call.ts';
+import { isObject } from '../../core/text/plain-json.ts';
 import { hasListAt, JsonApi, listAt, objectAt, textAt } from '../json-api.ts';
 
 export interface PagerDutyOnCallOptions {

@@ -1,8 +1,8 @@
-import type { Page, PageRef, Pager } from '../../core/paging.ts';
-import type { Severity } from '../../core/severity.ts';
-import { fillTemplate, type TemplateValues } from '../../core/template.ts';
-import { referenceOf, templateValues } from '../../core/ticket.ts';
-import { cutText, oneLine, visibleText } from '../../core/visible-text.ts';
+import type { Severity } from '../../core/alert/severity.ts';
+import { cutText, oneLine, visibleText } from '../../core/text/visible-text.ts';
+import type { Page, PageRef, Pager } from '../../core/tickets/paging.ts';
+import { fillTemplate, type TemplateValues } from '../../core/tickets/template.ts';
+import { referenceOf, templateValues } from '../../core/tickets/ticket.ts';
 import { JsonApi, textAt } from '../json-api.ts';
 
 export interface PagerDutyOptions {

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { Client, DatabaseError, escapeIdentifier, escapeLiteral } from 'pg';
+import type { Credential, RotationProvider } from '../../core/action/rotation.ts';
 import { FirebreakError } from '../../core/errors.ts';
-import type { Credential, RotationProvider } from '../../core/rotation.ts';
 import { systemErrorCode } from '../../core/system-error.ts';
 import { scramVerifier } from './scram.ts';
 

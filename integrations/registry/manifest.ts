@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Descriptor, ImageManifest } from '../../core/image-registry.ts';
+import type { Descriptor, ImageManifest } from '../../core/cluster/image-registry.ts';
 
 const digest = z.string().regex(/^sha256:[0-9a-f]{64}$/);
 const platform = z.object({ os: z.string().exactOptional(), architecture: z.string().exactOptional() });

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
+import type { Descriptor, ImageManifest, ImageRepository } from '../../core/cluster/image-registry.ts';
 import { FirebreakError } from '../../core/errors.ts';
-import type { Descriptor, ImageManifest, ImageRepository } from '../../core/image-registry.ts';
 import { basicOf, challengeIn, tokenIn } from './challenge.ts';
 import { type Got, get, type KnownHost, unavailable } from './get.ts';
 import { manifestIn } from './manifest.ts';

@@ -1,5 +1,5 @@
-import { parseExactly } from '../../core/exact-json.ts';
-import { objectOf } from '../../core/sensor-text.ts';
+import { objectOf } from '../../core/alert/sensor-text.ts';
+import { parseExactly } from '../../core/text/exact-json.ts';
 
 /** As deep as the intake lets any body be. */
 const deepest = 64;

@@ -1,4 +1,4 @@
-import { sensorText } from '../../core/sensor-text.ts';
+import { sensorText } from '../../core/alert/sensor-text.ts';
 
 interface ExecRequest {
   readonly command?: string;

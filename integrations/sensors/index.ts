@@ -1,4 +1,4 @@
-import type { Sensor } from '../../core/sensor.ts';
+import type { Sensor } from '../../core/alert/sensor.ts';
 import { alertmanager } from './alertmanager/alertmanager.ts';
 import { createCloudEvents } from './cloudevents/cloudevents.ts';
 import { falco } from './falco/falco.ts';

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
-import type { Observable } from '../../core/alert.ts';
-import { sensorText } from '../../core/sensor-text.ts';
+import type { Observable } from '../../core/alert/alert.ts';
+import { sensorText } from '../../core/alert/sensor-text.ts';
 
 const atMost = 32;
 const deepest = 8;

@@ -1,5 +1,5 @@
-import type { ContainerRef, PodRef, WorkloadRef } from '../../core/alert.ts';
-import { objectName, sensorText } from '../../core/sensor-text.ts';
+import type { ContainerRef, PodRef, WorkloadRef } from '../../core/alert/alert.ts';
+import { objectName, sensorText } from '../../core/alert/sensor-text.ts';
 import { present } from './present.ts';
 
 /** A pod that a sensor names; undefined however it spells that there is none. */

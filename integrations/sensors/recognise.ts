@@ -1,4 +1,4 @@
-import type { Sensor } from '../../core/sensor.ts';
+import type { Sensor } from '../../core/alert/sensor.ts';
 import { contentOf } from './envelopes.ts';
 
 export interface Recognised {

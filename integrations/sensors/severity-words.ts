@@ -1,4 +1,4 @@
-import type { Severity } from '../../core/severity.ts';
+import type { Severity } from '../../core/alert/severity.ts';
 
 /** How severities are spelt in the world, in lower case. */
 const severityOfWord: Readonly<Record<string, Severity>> = {

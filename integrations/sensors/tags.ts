@@ -1,4 +1,4 @@
-import { sensorText } from '../../core/sensor-text.ts';
+import { sensorText } from '../../core/alert/sensor-text.ts';
 
 /** A sensor's tags: its texts, each once, 64 at most. */
 export function tagsOf(...values: readonly unknown[]): readonly string[] {

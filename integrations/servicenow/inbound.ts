@@ -1,6 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { z } from 'zod';
-import { type InboundSystem, isOurComment } from '../../core/ticket-news.ts';
+import { type InboundSystem, isOurComment } from '../../core/tickets/ticket-news.ts';
 import { jsonIn } from '../inbound-body.ts';
 
 /** What the business rule of docs/tickets.md sends. */

@@ -1,9 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { threadLine } from '../../core/cards/thread-link.ts';
 import { FirebreakError } from '../../core/errors.ts';
-import { type FoundTicket, memoryInProcess, OneTicket, type TicketCalls, type TicketMemory } from '../../core/one-ticket.ts';
-import { isObject } from '../../core/plain-json.ts';
-import { fillTemplate } from '../../core/template.ts';
-import { threadLine } from '../../core/thread-link.ts';
+import { isObject } from '../../core/text/plain-json.ts';
+import { cutText, oneLine, visibleText } from '../../core/text/visible-text.ts';
+import {
+  type FoundTicket,
+  memoryInProcess,
+  OneTicket,
+  type TicketCalls,
+  type TicketMemory,
+} from '../../core/tickets/one-ticket.ts';
+import { fillTemplate } from '../../core/tickets/template.ts';
 import {
   referenceOf,
   type Ticket,
@@ -12,8 +19,7 @@ import {
   type TicketRequest,
   type TicketSystem,
   templateValues,
-} from '../../core/ticket.ts';
-import { cutText, oneLine, visibleText } from '../../core/visible-text.ts';
+} from '../../core/tickets/ticket.ts';
 import { hasListAt, JsonApi, listAt, OutcomeUnknown, objectAt, textAt } from '../json-api.ts';
 
 export interface ServiceNowTicketsOptions {

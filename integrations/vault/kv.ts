@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
+import type { Credential, RotationProvider } from '../../core/action/rotation.ts';
 import { FirebreakError } from '../../core/errors.ts';
-import { isObject } from '../../core/plain-json.ts';
-import type { Credential, RotationProvider } from '../../core/rotation.ts';
+import { isObject } from '../../core/text/plain-json.ts';
 import { objectAt } from '../json-api.ts';
 import type { Vault } from './client.ts';
 

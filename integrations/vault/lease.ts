@@ -1,5 +1,5 @@
+import type { RotationProvider } from '../../core/action/rotation.ts';
 import { FirebreakError } from '../../core/errors.ts';
-import type { RotationProvider } from '../../core/rotation.ts';
 import { objectAt, textAt } from '../json-api.ts';
 import type { Vault } from './client.ts';
 

@@ -1,8 +1,8 @@
 import { createPublicKey, type KeyObject, verify } from 'node:crypto';
 import { FirebreakError } from '../../core/errors.ts';
-import type { KeyWrap } from '../../core/incident-key.ts';
-import { isObject } from '../../core/plain-json.ts';
-import { keyIdOf, type PublicKey, type Signer } from '../../core/signing.ts';
+import type { KeyWrap } from '../../core/evidence/incident-key.ts';
+import { keyIdOf, type PublicKey, type Signer } from '../../core/messages/signing.ts';
+import { isObject } from '../../core/text/plain-json.ts';
 import { CallRefused, objectAt, textAt } from '../json-api.ts';
 import type { Vault } from './client.ts';
 

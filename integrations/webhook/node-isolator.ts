@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import type { IsolationLook, NodeIsolation, NodeIsolator } from '../../core/node-isolation.ts';
-import { referenceOf } from '../../core/ticket.ts';
-import { oneLine } from '../../core/visible-text.ts';
+import type { IsolationLook, NodeIsolation, NodeIsolator } from '../../core/action/node-isolation.ts';
+import { oneLine } from '../../core/text/visible-text.ts';
+import { referenceOf } from '../../core/tickets/ticket.ts';
 import { textAt } from '../json-api.ts';
 import { WebhookClient, type WebhookOptions } from './client.ts';
 

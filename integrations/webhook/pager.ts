@@ -1,6 +1,6 @@
-import type { Page, PageRef, Pager } from '../../core/paging.ts';
-import { referenceOf } from '../../core/ticket.ts';
-import { oneLine, visibleText } from '../../core/visible-text.ts';
+import { oneLine, visibleText } from '../../core/text/visible-text.ts';
+import type { Page, PageRef, Pager } from '../../core/tickets/paging.ts';
+import { referenceOf } from '../../core/tickets/ticket.ts';
 import { WebhookClient, type WebhookOptions } from './client.ts';
 
 /** Pages as signed events: `page.triggered`, `page.acknowledged`, `page.resolved`. `page` in them is the same for all of one page. */

@@ -1,6 +1,6 @@
-import { fillTemplate } from '../../core/template.ts';
-import { referenceOf, type Ticket, type TicketRequest, type TicketSystem, templateValues } from '../../core/ticket.ts';
-import { oneLine, visibleText } from '../../core/visible-text.ts';
+import { oneLine, visibleText } from '../../core/text/visible-text.ts';
+import { fillTemplate } from '../../core/tickets/template.ts';
+import { referenceOf, type Ticket, type TicketRequest, type TicketSystem, templateValues } from '../../core/tickets/ticket.ts';
 import { textAt } from '../json-api.ts';
 import { WebhookClient, type WebhookOptions } from './client.ts';
 

@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
-import type { ActionDeclaration } from '../../core/action.ts';
+import type { ActionDeclaration } from '../../core/action/action.ts';
 import { actions as all } from '../../core/actions/index.ts';
 import { FirebreakError } from '../../core/errors.ts';
-import { fieldsOf } from '../docs/action-fields.ts';
+import { fieldsOf } from './action-fields.ts';
 import { type CommonOptions, withExamples, withJson } from './options.ts';
 import { print, printFacts, printJson, printTable, styled } from './output.ts';
 

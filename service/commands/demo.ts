@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander';
-import { type DemoOptions, runDemo } from '../demo/demo.ts';
-import { Stage } from '../demo/stage.ts';
+import { type DemoOptions, runDemo } from '../../tools/demo/demo.ts';
+import { Stage } from '../../tools/demo/stage.ts';
 import { withExamples, withJson } from './options.ts';
 import { printJson } from './output.ts';
 

@@ -1,10 +1,10 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { FirebreakError } from '../../core/errors.ts';
-import { cacheFolder, type OnProgress } from '../dev/cache.ts';
-import { missingForRealNodes } from '../dev/nodes/parts.mjs';
-import { forensicTools, makeProgramImage } from '../dev/nodes/program-image.ts';
-import { type Platform, startPlatform } from '../dev/platform.ts';
+import { cacheFolder, type OnProgress } from '../../tools/platform/cache.ts';
+import { missingForRealNodes } from '../../tools/platform/nodes/parts.mjs';
+import { forensicTools, makeProgramImage } from '../../tools/platform/nodes/program-image.ts';
+import { type Platform, startPlatform } from '../../tools/platform/platform.ts';
 import {
   endRecorded,
   type PlatformRecord,
@@ -13,7 +13,7 @@ import {
   type ServerState,
   serverStates,
   writeRecord,
-} from '../dev/platform-record.ts';
+} from '../../tools/platform/platform-record.ts';
 
 interface DevOptions {
   readonly state: string;

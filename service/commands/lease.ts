@@ -1,11 +1,11 @@
 import type { Command } from 'commander';
+import { isStandingQuestion, standingIdOf } from '../../core/decide/standing-question.ts';
 import { FirebreakError } from '../../core/errors.ts';
-import type { IncidentState } from '../../core/incident-state.ts';
-import { isStandingQuestion, standingIdOf } from '../../core/standing-question.ts';
-import { notOpen } from './cast-vote.ts';
+import type { IncidentState } from '../../core/incident/incident-state.ts';
+import { notOpen } from '../incidents/cast-vote.ts';
+import { withSession } from '../incidents/session.ts';
 import { mustBeConfirmable, withConfirmation } from './confirm.ts';
-import { withSession } from './connect.ts';
-import { incidentNamed } from './incident-name.ts';
+import { incidentNamed } from './incidents/incident-name.ts';
 import { namesWithIds } from './names.ts';
 import { withExamples } from './options.ts';
 import { submit, type VoterOptions, voterIn, withVoter } from './vote.ts';

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { enableCompileCache } from 'node:module';
 import { join } from 'node:path';
-import { cacheFolder } from '../dev/cache.ts';
-import { projectRoot } from '../dev/project-root.ts';
+import { cacheFolder } from '../../tools/platform/cache.ts';
+import { projectRoot } from '../process/project-root.ts';
 
 /** For what was written to leave. */
 const leftoverMs = 1_000;

@@ -1,4 +1,4 @@
-import { personById, personBySlackId, type Roster } from '../../core/roster.ts';
+import { personById, personBySlackId, type Roster } from '../../core/people/roster.ts';
 
 /** How people are called: an incident knows them by their ids only. Whom the roster does not have keeps the id. */
 export interface Names {

@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import { namespacePattern } from '../../core/namespace-name.ts';
+import { namespacePattern } from '../../core/cluster/namespace-name.ts';
 
 export interface CommonOptions {
   readonly json?: true;

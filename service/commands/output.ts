@@ -1,5 +1,5 @@
 import { styleText } from 'node:util';
-import { visibleJson, visibleLine } from '../../core/visible-text.ts';
+import { visibleJson, visibleLine } from '../../core/text/visible-text.ts';
 
 type Style = Parameters<typeof styleText>[0];
 

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { FirebreakError } from '../../core/errors.ts';
-import type { AnyPlaybook } from '../../core/playbook.ts';
+import type { AnyPlaybook } from '../../core/playbook/playbook.ts';
 import { playbooks as all } from '../../playbooks/index.ts';
 import { type CommonOptions, withExamples, withJson } from './options.ts';
 import { print, printFacts, printJson, printTable, styled } from './output.ts';

@@ -19,12 +19,12 @@ const commands: readonly LazyCommand[] = [
   {
     name: 'incidents',
     description: 'what happened, and what was done about it',
-    register: async (program) => (await import('./incidents.ts')).registerIncidentsCommand(program),
+    register: async (program) => (await import('./incidents/incidents.ts')).registerIncidentsCommand(program),
   },
   {
     name: 'quarantine',
     description: 'cut a pod off at once, by order of a person; others decide what becomes of it',
-    register: async (program) => (await import('./start-incident.ts')).registerQuarantineCommand(program),
+    register: async (program) => (await import('./incidents/start-incident.ts')).registerQuarantineCommand(program),
   },
   {
     name: 'approve',
@@ -50,42 +50,42 @@ const commands: readonly LazyCommand[] = [
     name: 'suppress',
     alias: 'suppressions',
     description: 'alerts that are hidden for a time: proposed by one person, approved by another',
-    register: async (program) => (await import('./suppress.ts')).registerSuppressCommand(program),
+    register: async (program) => (await import('./orders/suppress.ts')).registerSuppressCommand(program),
   },
   {
     name: 'freeze',
     description: 'nothing is automatic for a time: each step becomes a question to people',
-    register: async (program) => (await import('./restrain.ts')).registerFreezeCommand(program),
+    register: async (program) => (await import('./orders/restrain.ts')).registerFreezeCommand(program),
   },
   {
     name: 'observe',
     description: 'nothing is done for a time: each step becomes a plan on record',
-    register: async (program) => (await import('./restrain.ts')).registerObserveCommand(program),
+    register: async (program) => (await import('./orders/restrain.ts')).registerObserveCommand(program),
   },
   {
     name: 'break-glass',
     description: 'caps, freezes and change windows do not hold for a short time, for one incident or one namespace',
-    register: async (program) => (await import('./restrain.ts')).registerBreakGlassCommand(program),
+    register: async (program) => (await import('./orders/restrain.ts')).registerBreakGlassCommand(program),
   },
   {
     name: 'unfreeze',
     description: 'end a freeze, an observe mode or a broken glass',
-    register: async (program) => (await import('./restrain.ts')).registerUnfreezeCommand(program),
+    register: async (program) => (await import('./orders/restrain.ts')).registerUnfreezeCommand(program),
   },
   {
     name: 'restraints',
     description: 'freezes, observe modes and broken glass: what is in force, and what is proposed',
-    register: async (program) => (await import('./restrain.ts')).registerRestraintsCommand(program),
+    register: async (program) => (await import('./orders/restrain.ts')).registerRestraintsCommand(program),
   },
   {
     name: 'tune',
     description: 'the noisiest rules and workloads, and what could be done about them',
-    register: async (program) => (await import('./tune.ts')).registerTuneCommand(program),
+    register: async (program) => (await import('./records/tune.ts')).registerTuneCommand(program),
   },
   {
     name: 'report',
     description: 'how people decide: how fast, how often they are asked, what nobody answered',
-    register: async (program) => (await import('./report.ts')).registerReportCommand(program),
+    register: async (program) => (await import('./records/report.ts')).registerReportCommand(program),
   },
   {
     name: 'release',
@@ -105,17 +105,17 @@ const commands: readonly LazyCommand[] = [
   {
     name: 'alerts',
     description: 'alerts as the sensors send them',
-    register: async (program) => (await import('./alerts.ts')).registerAlertsCommand(program),
+    register: async (program) => (await import('./alerts/alerts.ts')).registerAlertsCommand(program),
   },
   {
     name: 'audit',
     description: 'the record, and the proof of it',
-    register: async (program) => (await import('./audit.ts')).registerAuditCommand(program),
+    register: async (program) => (await import('./records/audit.ts')).registerAuditCommand(program),
   },
   {
     name: 'evidence',
     description: 'what was kept of the targets, and the proof of it',
-    register: async (program) => (await import('./evidence.ts')).registerEvidenceCommand(program),
+    register: async (program) => (await import('./evidence/evidence.ts')).registerEvidenceCommand(program),
   },
   {
     name: 'rbac',
@@ -125,7 +125,7 @@ const commands: readonly LazyCommand[] = [
   {
     name: 'config',
     description: 'the configuration file',
-    register: async (program) => (await import('./config.ts')).registerConfigCommand(program),
+    register: async (program) => (await import('./config/config.ts')).registerConfigCommand(program),
   },
   {
     name: 'demo',

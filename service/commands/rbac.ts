@@ -1,7 +1,8 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import type { ActionDeclaration, Pool } from '../../core/action.ts';
+import type { ActionDeclaration, Pool } from '../../core/action/action.ts';
 import { actions as all } from '../../core/actions/index.ts';
 import { FirebreakError } from '../../core/errors.ts';
+import { openClusterApi } from '../cell/pools/cluster-api.ts';
 import { usualNamespace } from '../config/fields.ts';
 import { type Config, loadConfig } from '../config/load.ts';
 import { actionsOfPlaybooks, enabledActions } from '../rbac/enabled.ts';
@@ -9,7 +10,6 @@ import { rbacManifests } from '../rbac/manifests.ts';
 import { missingRights } from '../rbac/missing.ts';
 import { type NetworkPorts, networkManifest, networkPolicies } from '../rbac/network-policies.ts';
 import { risksOf } from '../rbac/risks.ts';
-import { openClusterApi } from '../run/cluster-api.ts';
 import { type CommonOptions, type ConfiguredOptions, namespaceName, withConfig, withExamples, withJson } from './options.ts';
 import { print, printable, printJson, printTable } from './output.ts';
 

@@ -1,5 +1,5 @@
 import { InvalidArgumentError, Option } from 'commander';
-import { problemOfReason, reasonToSign } from '../../core/reason.ts';
+import { problemOfReason, reasonToSign } from '../../core/text/reason.ts';
 
 /** `--reason`: as long as in every other way in, and without the secrets that people paste with what they have seen. */
 export function reasonOption(description: string): Option {

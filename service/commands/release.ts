@@ -1,10 +1,10 @@
 import type { Command } from 'commander';
-import type { UndoResult } from '../../core/action.ts';
+import type { UndoResult } from '../../core/action/action.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import { createKubernetesApi } from '../../integrations/kubernetes/client.ts';
 import { accessFromKubeconfig } from '../../integrations/kubernetes/kubeconfig.ts';
 import { type Containment, findContainments } from '../offline/containments.ts';
-import { readRandomKey } from '../run/keys.ts';
+import { readRandomKey } from '../process/keys.ts';
 import { type ConfirmOptions, confirm, withConfirmation } from './confirm.ts';
 import { withJson } from './options.ts';
 import { print, printable, printJson, styled } from './output.ts';

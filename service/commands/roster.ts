@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { FirebreakError } from '../../core/errors.ts';
-import { localText } from '../../core/local-time.ts';
-import { type Answerer, answerersOf, type Roster } from '../../core/roster.ts';
+import { localText } from '../../core/people/local-time.ts';
+import { type Answerer, answerersOf, type Roster } from '../../core/people/roster.ts';
 import { loadConfig } from '../config/load.ts';
 import { instantWritten } from '../config/written-time.ts';
 import { type ConfiguredOptions, withConfig, withExamples } from './options.ts';

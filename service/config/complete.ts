@@ -1,17 +1,17 @@
 import { createPublicKey } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import type { RetentionRules } from '../../core/evidence-retention.ts';
-import type { Roster } from '../../core/roster.ts';
-import { completeImages } from './complete-images.ts';
-import { completeKubernetes, type KubernetesConfig } from './complete-kubernetes.ts';
-import { completeOnCall, onCallProblems, userGroupProblems } from './complete-roster.ts';
-import { completePaging, completeTickets } from './complete-tickets.ts';
+import type { RetentionRules } from '../../core/evidence/evidence-retention.ts';
+import type { Roster } from '../../core/people/roster.ts';
+import { completeImages } from './complete/complete-images.ts';
+import { completeKubernetes, type KubernetesConfig } from './complete/complete-kubernetes.ts';
+import { completeOnCall, onCallProblems, userGroupProblems } from './complete/complete-roster.ts';
+import { completePaging, completeTickets } from './complete/complete-tickets.ts';
+import { completeRotation } from './complete/rotation-secrets.ts';
 import type { SecretRef } from './fields.ts';
 import { type PlacedProblem, playbookProblems } from './playbook-problems.ts';
-import { completeRotation } from './rotation-secrets.ts';
 import type { FileConfig } from './schema.ts';
-import { stepUpProblems } from './step-up-section.ts';
+import { stepUpProblems } from './sections/step-up-section.ts';
 import { completeTemporalAccess, type TemporalTls } from './temporal-access.ts';
 
 interface CodecKeyRef {

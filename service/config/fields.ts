@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { namespacePattern } from '../../core/namespace-name.ts';
+import { namespacePattern } from '../../core/cluster/namespace-name.ts';
 
 /** Where a secret is: never in the configuration file itself. */
 export type SecretRef = { readonly env: string } | { readonly file: string };

@@ -1,7 +1,7 @@
-import type { ActionDeclaration } from '../../core/action.ts';
+import type { ActionDeclaration } from '../../core/action/action.ts';
 import { actions as allActions } from '../../core/actions/index.ts';
-import type { AnyPlaybook } from '../../core/playbook.ts';
-import type { Roster } from '../../core/roster.ts';
+import type { Roster } from '../../core/people/roster.ts';
+import type { AnyPlaybook } from '../../core/playbook/playbook.ts';
 import { playbooks as shipped } from '../../playbooks/index.ts';
 import { nearestName } from './nearest.ts';
 import type { ConfigProblem } from './problems.ts';

@@ -1,18 +1,18 @@
 import { z } from 'zod';
-import { actions } from './actions-section.ts';
-import { evidence } from './evidence-section.ts';
 import { id, path } from './fields.ts';
-import { forensics } from './forensics-section.ts';
-import { guardrails } from './guardrails-section.ts';
-import { images } from './images-section.ts';
-import { intake } from './intake-section.ts';
-import { roster } from './roster-section.ts';
-import { rotation } from './rotation-section.ts';
+import { actions } from './sections/actions-section.ts';
+import { evidence } from './sections/evidence-section.ts';
+import { forensics } from './sections/forensics-section.ts';
+import { guardrails } from './sections/guardrails-section.ts';
+import { images } from './sections/images-section.ts';
+import { intake } from './sections/intake-section.ts';
+import { roster } from './sections/roster-section.ts';
+import { rotation } from './sections/rotation-section.ts';
+import { sensors } from './sections/sensors-section.ts';
+import { slack } from './sections/slack-section.ts';
+import { stepUp } from './sections/step-up-section.ts';
+import { paging, tickets } from './sections/ticket-sections.ts';
 import * as section from './sections.ts';
-import { sensors } from './sensors-section.ts';
-import { slack } from './slack-section.ts';
-import { stepUp } from './step-up-section.ts';
-import { paging, tickets } from './ticket-sections.ts';
 
 /** The configuration file as it may be written. The reference page is generated from the descriptions in it. */
 export const configSchema = z.strictObject({

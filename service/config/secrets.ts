@@ -1,11 +1,11 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { FirebreakError } from '../../core/errors.ts';
+import { type RotationSecrets, rotationSecrets } from './complete/rotation-secrets.ts';
+import { type PagingSecrets, pagingSecrets, type TicketSecrets, ticketSecrets } from './complete/ticket-secrets.ts';
 import type { Config, Environment } from './complete.ts';
 import type { SecretRef } from './fields.ts';
 import { type ConfigProblem, describeProblem } from './problems.ts';
-import { type RotationSecrets, rotationSecrets } from './rotation-secrets.ts';
 import { readTemporalAccess, type TemporalAccess } from './temporal-access.ts';
-import { type PagingSecrets, pagingSecrets, type TicketSecrets, ticketSecrets } from './ticket-secrets.ts';
 
 export const roles = ['cell', 'desk', 'forensics', 'secrets'] as const;
 /** What one process does. Only the secrets of its roles are read. `cli` stands for a person at the command line. */

@@ -1,4 +1,4 @@
-import { instantOf, wallClockOf } from '../../core/local-time.ts';
+import { instantOf, wallClockOf } from '../../core/people/local-time.ts';
 
 const absolute = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2})$/;
 

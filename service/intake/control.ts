@@ -2,9 +2,9 @@ import { chmodSync, rmSync } from 'node:fs';
 import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http';
 import { buffer } from 'node:stream/consumers';
 import { FirebreakError } from '../../core/errors.ts';
-import type { Dropped, KeptAlert, KeptAlerts, Replayed, ShownAlert } from './kept-alerts.ts';
-import { socketPath } from './spool-lock.ts';
-import type { StormView, StormWatch } from './storm.ts';
+import type { Dropped, KeptAlert, KeptAlerts, Replayed, ShownAlert } from './spool/rejected-alerts.ts';
+import { socketPath } from './spool/spool-lock.ts';
+import type { StormView, StormWatch } from './watch/storm.ts';
 
 /** What can be asked about the alerts that are kept apart, of the running service or of its spool. */
 export interface KeptAlertsAccess {

@@ -1,7 +1,7 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { countUnhandled } from '../process/unhandled-rejections.ts';
 import { gaugeMissingRights, type MissingByPool } from '../rbac/missing-report.ts';
-import { countUnhandled } from '../run/last-net.ts';
-import type { HeadStartResult } from './head-start.ts';
+import type { HeadStartResult } from './send/head-start.ts';
 
 /** Why an item was not taken, in few words: a label must not grow with what strangers send. */
 export type RefusalReason = 'unreadable' | 'forbidden' | 'rate_limit' | 'spool_full' | 'not_durable' | 'unauthorized' | 'request';

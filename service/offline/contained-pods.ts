@@ -1,8 +1,8 @@
-import { lookAtQuarantine, type UndoLook, undoQuarantine } from '../../activities/actions/quarantine-undo.ts';
-import { names } from '../../core/labels.ts';
-import type { PodRecord } from '../../core/pod-record.ts';
+import { lookAtQuarantine, type UndoLook, undoQuarantine } from '../../activities/actions/containment/quarantine-undo.ts';
+import { names } from '../../core/cluster/labels.ts';
+import type { PodRecord } from '../../core/cluster/pod-record.ts';
 import { listObjects } from '../../integrations/kubernetes/objects.ts';
-import { type PodJson, podRecord } from '../../integrations/kubernetes/projection.ts';
+import { type PodJson, podRecord } from '../../integrations/kubernetes/watch/projection.ts';
 import type { Containment, FindOptions } from './containments.ts';
 
 /** Pods that are quarantined, or still carry a mark of it. */

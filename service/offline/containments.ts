@@ -1,6 +1,6 @@
-import type { UndoResult } from '../../core/action.ts';
-import type { CellKey } from '../../core/before-state.ts';
-import type { TargetName } from '../../core/plan.ts';
+import type { UndoResult } from '../../core/action/action.ts';
+import type { TargetName } from '../../core/action/plan.ts';
+import type { CellKey } from '../../core/cluster/before-state.ts';
 import type { KubernetesApi } from '../../integrations/kubernetes/client.ts';
 import { findContainedPods } from './contained-pods.ts';
 import { findHeldObjects } from './held-objects.ts';

@@ -1,11 +1,11 @@
 import { pathText, same } from '../../activities/actions/held-field.ts';
 import { isChanged } from '../../activities/actions/made-object.ts';
-import type { UndoResult } from '../../core/action.ts';
+import type { UndoResult } from '../../core/action/action.ts';
 import { actions } from '../../core/actions/index.ts';
-import { canonicalJson } from '../../core/digest.ts';
-import { names } from '../../core/labels.ts';
-import { noteAnnotation, type ObjectNote, openNote } from '../../core/object-note.ts';
-import type { Json } from '../../core/plain-json.ts';
+import { names } from '../../core/cluster/labels.ts';
+import { noteAnnotation, type ObjectNote, openNote } from '../../core/cluster/object-note.ts';
+import { canonicalJson } from '../../core/text/digest.ts';
+import type { Json } from '../../core/text/plain-json.ts';
 import {
   deleteObject,
   fieldOf,

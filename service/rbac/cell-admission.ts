@@ -1,4 +1,4 @@
-import { doNotDisrupt, names } from '../../core/labels.ts';
+import { doNotDisrupt, names } from '../../core/cluster/labels.ts';
 import { frozenTemplates, hardeningAdmission } from './hardening-admission.ts';
 import { type Account, annotations, onlyOwnAnnotations, policy, same, sameBut, templateUpdates } from './policy.ts';
 import { quarantineAdmission } from './quarantine-admission.ts';

@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { usualNamespace } from '../config/fields.ts';
-import { projectRoot } from '../dev/project-root.ts';
+import { projectRoot } from '../process/project-root.ts';
 import { shippedActions } from './enabled.ts';
 import { rbacManifests } from './manifests.ts';
 import { networkManifest, networkPolicies } from './network-policies.ts';

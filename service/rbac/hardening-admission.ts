@@ -1,4 +1,4 @@
-import { names } from '../../core/labels.ts';
+import { names } from '../../core/cluster/labels.ts';
 import { type Account, annotations, policy, sameBut, sameNames, templateContainers } from './policy.ts';
 
 const rule = {
@@ -107,7 +107,7 @@ function ownProfile(is: string, was: string): string {
     .join(' && ');
 }
 
-/** As `hardenedFieldsText` in `core/hardening.ts` writes them. */
+/** As `hardenedFieldsText` in `core/action/hardening.ts` writes them. */
 function podLine(of: string): string {
   return line(
     `'/'`,

@@ -1,4 +1,4 @@
-import { fetcher } from '../../core/actions/checkpoint-container.ts';
+import { fetcher } from '../../core/actions/evidence/checkpoint-container.ts';
 import { tools } from '../../core/actions/in-container-rights.ts';
 import { imageIs, type Pinned, sendsOnlyTo } from './pinned.ts';
 import { type Account, policy } from './policy.ts';

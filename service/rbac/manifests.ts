@@ -1,7 +1,7 @@
 import { stringify } from 'yaml';
-import type { ActionDeclaration, Pool, Right } from '../../core/action.ts';
-import { denyTierRights } from '../../integrations/kubernetes/deny-tier.ts';
-import { viewRights } from '../../integrations/kubernetes/view-rights.ts';
+import type { ActionDeclaration, Pool, Right } from '../../core/action/action.ts';
+import { denyTierRights } from '../../integrations/kubernetes/policies/deny-tier.ts';
+import { viewRights } from '../../integrations/kubernetes/watch/view-rights.ts';
 import { bindingAdmission } from './binding-admission.ts';
 import { cellAdmission } from './cell-admission.ts';
 import { inContainerAdmission } from './in-container-admission.ts';

@@ -1,5 +1,5 @@
 import { Gauge, type Registry } from 'prom-client';
-import type { Pool } from '../../core/action.ts';
+import type { Pool } from '../../core/action/action.ts';
 import type { MissingRight } from './missing.ts';
 
 /** What each pool's account lacks; a pool that is not here could not be asked for yet. */

@@ -1,8 +1,8 @@
-import type { ActionDeclaration, Pool, Right } from '../../core/action.ts';
+import type { ActionDeclaration, Pool, Right } from '../../core/action/action.ts';
 import { mayWe } from '../../integrations/kubernetes/access-review.ts';
 import type { KubernetesApi } from '../../integrations/kubernetes/client.ts';
-import { denyTierRights } from '../../integrations/kubernetes/deny-tier.ts';
-import { viewRights } from '../../integrations/kubernetes/view-rights.ts';
+import { denyTierRights } from '../../integrations/kubernetes/policies/deny-tier.ts';
+import { viewRights } from '../../integrations/kubernetes/watch/view-rights.ts';
 
 /** A right that our account does not have, and what cannot be done without it. */
 export interface MissingRight {

@@ -1,5 +1,5 @@
 import { stringify } from 'yaml';
-import type { Pool } from '../../core/action.ts';
+import type { Pool } from '../../core/action/action.ts';
 
 /** Where Firebreak's doors are, and what it talks to; the usual port where nothing is said. */
 export interface NetworkPorts {

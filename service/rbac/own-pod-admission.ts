@@ -1,7 +1,7 @@
-import { fetcher } from '../../core/actions/checkpoint-container.ts';
-import { cutter } from '../../core/actions/cut-connections.ts';
-import { probe } from '../../core/actions/probe-quarantine.ts';
-import { checkpointsFolder } from '../../integrations/kubernetes/kubelet.ts';
+import { cutter } from '../../core/actions/containment/cut-connections.ts';
+import { probe } from '../../core/actions/containment/probe-quarantine.ts';
+import { fetcher } from '../../core/actions/evidence/checkpoint-container.ts';
+import { checkpointsFolder } from '../../integrations/kubernetes/pods/kubelet.ts';
 import { imageIs, type Pinned } from './pinned.ts';
 import { type Account, policy } from './policy.ts';
 

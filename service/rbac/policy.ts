@@ -1,4 +1,4 @@
-import type { Pool } from '../../core/action.ts';
+import type { Pool } from '../../core/action/action.ts';
 
 /** The ServiceAccount that a policy is about. */
 export interface Account {

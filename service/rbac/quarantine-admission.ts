@@ -1,4 +1,4 @@
-import { doNotDisrupt, names } from '../../core/labels.ts';
+import { doNotDisrupt, names } from '../../core/cluster/labels.ts';
 import { type Account, annotations, isBy, policy, same } from './policy.ts';
 
 /** What RBAC is asked for who takes a quarantine off by hand. It is no resource that a server has: a ClusterRole may name it all the same. */

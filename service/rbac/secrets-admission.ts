@@ -1,4 +1,4 @@
-import { names } from '../../core/labels.ts';
+import { names } from '../../core/cluster/labels.ts';
 import {
   type Account,
   annotations,

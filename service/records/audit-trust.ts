@@ -1,10 +1,10 @@
 import { readFile } from 'node:fs/promises';
-import type { VoteSigners } from '../../core/audit-decisions.ts';
+import type { VoteSigners } from '../../core/audit/audit-decisions.ts';
 import { FirebreakError } from '../../core/errors.ts';
-import type { Trust } from '../../core/sender.ts';
+import type { Trust } from '../../core/messages/sender.ts';
 import { createVerifier } from '../../integrations/keys/ed25519.ts';
 import type { Config } from '../config/load.ts';
-import { openTrust } from '../run/trust.ts';
+import { openTrust } from '../process/trust.ts';
 
 /** A public key that is no longer in the configuration, and signed what is on record. */
 export interface RetiredKey {

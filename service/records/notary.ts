@@ -1,6 +1,6 @@
-import type { ChainHead } from '../../core/audit.ts';
-import type { Finding } from '../../core/audit-report.ts';
-import type { AuditStore } from '../../core/audit-store.ts';
+import type { ChainHead } from '../../core/audit/audit.ts';
+import type { Finding } from '../../core/audit/audit-report.ts';
+import type { AuditStore } from '../../core/audit/audit-store.ts';
 import {
   type Anchor,
   type Checkpoint,
@@ -9,10 +9,10 @@ import {
   heartbeatMs,
   nextCheckpoint,
   type SignedCheckpoint,
-} from '../../core/checkpoint.ts';
-import { isGenuine } from '../../core/checkpoint-chain.ts';
+} from '../../core/audit/checkpoint.ts';
+import { isGenuine } from '../../core/audit/checkpoint-chain.ts';
 import { FirebreakError } from '../../core/errors.ts';
-import type { SignatureVerifier, Signer } from '../../core/signing.ts';
+import type { SignatureVerifier, Signer } from '../../core/messages/signing.ts';
 import { readCheckpoints } from './read-checkpoints.ts';
 
 export interface NotaryOptions {

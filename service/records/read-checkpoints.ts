@@ -1,9 +1,9 @@
-import type { Finding } from '../../core/audit-report.ts';
-import type { AuditStore, StoredCheckpoint } from '../../core/audit-store.ts';
-import type { Anchor, SignedCheckpoint } from '../../core/checkpoint.ts';
-import { CheckpointChain, isGenuine } from '../../core/checkpoint-chain.ts';
-import { canonicalJson } from '../../core/digest.ts';
-import type { SignatureVerifier } from '../../core/signing.ts';
+import type { Finding } from '../../core/audit/audit-report.ts';
+import type { AuditStore, StoredCheckpoint } from '../../core/audit/audit-store.ts';
+import type { Anchor, SignedCheckpoint } from '../../core/audit/checkpoint.ts';
+import { CheckpointChain, isGenuine } from '../../core/audit/checkpoint-chain.ts';
+import type { SignatureVerifier } from '../../core/messages/signing.ts';
+import { canonicalJson } from '../../core/text/digest.ts';
 
 export interface ReadCheckpoints {
   readonly chain: CheckpointChain;

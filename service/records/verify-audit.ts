@@ -1,11 +1,11 @@
-import { checkChain } from '../../core/audit-check.ts';
-import { checkDecisions, type VoteSigners } from '../../core/audit-decisions.ts';
-import type { AuditReport, Finding } from '../../core/audit-report.ts';
-import type { AuditStore } from '../../core/audit-store.ts';
-import { type Anchor, checkpointDigest, staleAfterMs } from '../../core/checkpoint.ts';
-import type { CheckpointChain } from '../../core/checkpoint-chain.ts';
-import type { Trust } from '../../core/sender.ts';
-import type { SignatureVerifier } from '../../core/signing.ts';
+import { checkChain } from '../../core/audit/audit-check.ts';
+import { checkDecisions, type VoteSigners } from '../../core/audit/audit-decisions.ts';
+import type { AuditReport, Finding } from '../../core/audit/audit-report.ts';
+import type { AuditStore } from '../../core/audit/audit-store.ts';
+import { type Anchor, checkpointDigest, staleAfterMs } from '../../core/audit/checkpoint.ts';
+import type { CheckpointChain } from '../../core/audit/checkpoint-chain.ts';
+import type { Trust } from '../../core/messages/sender.ts';
+import type { SignatureVerifier } from '../../core/messages/signing.ts';
 import { readCheckpoints } from './read-checkpoints.ts';
 
 /** What is known from elsewhere of how far the checkpoints must go. */

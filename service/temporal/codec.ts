@@ -1,9 +1,9 @@
 import { fileURLToPath } from 'node:url';
 import type { DataConverter, Payload, PayloadCodec, SerializationContext } from '@temporalio/common';
 import proto from '@temporalio/proto';
-import type { Received, Unreadable } from '../../core/message.ts';
-import type { Sender, Trust } from '../../core/sender.ts';
-import type { Signer } from '../../core/signing.ts';
+import type { Received, Unreadable } from '../../core/messages/message.ts';
+import type { Sender, Trust } from '../../core/messages/sender.ts';
+import type { Signer } from '../../core/messages/signing.ts';
 import { type Box, type BoxKey, createBox } from '../../integrations/crypto-box/box.ts';
 import { withRecordSignatures } from './record-signatures.ts';
 

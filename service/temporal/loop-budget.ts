@@ -1,6 +1,6 @@
 import { SourceMap } from 'node:module';
 import { type Node, parse } from 'acorn';
-import { turnFunction, turnsOfAwait } from '../../core/turn.ts';
+import { turnFunction, turnsOfAwait } from '../../core/playbook/turn.ts';
 
 /** The path of an author's source from its `playbooks` folder on; undefined for the engine's own code and packages. */
 function playbookFile(source: string): string | undefined {

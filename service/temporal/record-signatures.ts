@@ -1,7 +1,7 @@
-import { type RecordSignature, signRecord } from '../../core/audit.ts';
-import type { Message } from '../../core/message.ts';
-import type { Signer } from '../../core/signing.ts';
-import type { DeskActivities } from '../../core/step.ts';
+import type { DeskActivities } from '../../core/action/step.ts';
+import { type RecordSignature, signRecord } from '../../core/audit/audit.ts';
+import type { Message } from '../../core/messages/message.ts';
+import type { Signer } from '../../core/messages/signing.ts';
 
 /** How a message to the desk with records begins. The interceptors of workflows write it; no value from outside stands at the beginning of a payload. */
 const beginning = Buffer.from('{"to":"activity:recordAudit"');

@@ -14,8 +14,8 @@ import {
   type Refusal,
   readMessage,
   refusalTexts,
-} from '../../core/message.ts';
-import { activitiesOrderedBy, workflowsAnsweredBy } from '../../core/message-table.ts';
+} from '../../core/messages/message.ts';
+import { activitiesOrderedBy, workflowsAnsweredBy } from '../../core/messages/message-table.ts';
 import { type CodecOptions, dataConverter } from './codec.ts';
 
 /** How one process, or one role of it, speaks over Temporal: give all of it to its clients and workers, or nobody listens. */

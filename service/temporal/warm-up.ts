@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Client } from '@temporalio/client';
-import { warmUpName } from '../../core/message-table.ts';
+import { warmUpName } from '../../core/messages/message-table.ts';
 
 const rounds = 3;
 const withinMs = 10_000;

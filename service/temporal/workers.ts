@@ -1,8 +1,8 @@
 import { type NativeConnection, Worker } from '@temporalio/worker';
+import type { CellActivities, DeskActivities } from '../../core/action/step.ts';
 import { FirebreakError } from '../../core/errors.ts';
-import { activityTable } from '../../core/message-table.ts';
-import type { SigningRole } from '../../core/sender.ts';
-import type { CellActivities, DeskActivities } from '../../core/step.ts';
+import { activityTable } from '../../core/messages/message-table.ts';
+import type { SigningRole } from '../../core/messages/sender.ts';
 import type { WorkflowBuild } from './bundle.ts';
 import type { Speaker } from './speaker.ts';
 
@@ -27,7 +27,10 @@ export function queuesOf(cluster: string, prefix = 'firebreak') {
 function inTable<Activities extends object>(role: SigningRole, activities: Activities): Activities {
   const unknown = Object.keys(activities).filter((name) => !activityTable[role].includes(name));
   if (unknown.length === 0) return { ...activities };
-  throw new FirebreakError('FB_ERR_INTERNAL', `core/message-table.ts does not know these activities: ${unknown.join(', ')}`);
+  throw new FirebreakError(
+    'FB_ERR_INTERNAL',
+    `core/messages/message-table.ts does not know these activities: ${unknown.join(', ')}`,
+  );
 }
 
 /** Polls are held open: a worker that was killed is noticed by the server within these. */

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
-import { podUidOf, type StepCall } from '../../core/step.ts';
+import { podUidOf, type StepCall } from '../../core/action/step.ts';
 import {
   approvalOf,
   callOf,

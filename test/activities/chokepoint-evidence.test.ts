@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
-import type { ApprovalProof } from '../../core/approval.ts';
-import type { StepCall } from '../../core/step.ts';
-import { waiverOf } from '../../core/waiver.ts';
+import type { StepCall } from '../../core/action/step.ts';
+import { waiverOf } from '../../core/action/waiver.ts';
+import type { ApprovalProof } from '../../core/decide/approval.ts';
 import { strangerKey } from '../workflows/harness.ts';
 import {
   approvalOf,

@@ -1,19 +1,24 @@
 import { z } from 'zod';
-import { type Chokepoint, type ChokepointParts, createChokepoint, type RegisteredAction } from '../../activities/chokepoint.ts';
-import { IncidentMemory } from '../../activities/incident-memory.ts';
-import { VoteMemory } from '../../activities/vote-memory.ts';
-import type { StepContext } from '../../core/action.ts';
-import { type ApprovalProof, type Question, questionDigest, quorumOf } from '../../core/approval.ts';
-import type { Asking } from '../../core/asking.ts';
-import { digestOf } from '../../core/digest.ts';
+import {
+  type Chokepoint,
+  type ChokepointParts,
+  createChokepoint,
+  type RegisteredAction,
+} from '../../activities/chokepoint/chokepoint.ts';
+import { IncidentMemory } from '../../activities/memory/incident-memory.ts';
+import { VoteMemory } from '../../activities/memory/vote-memory.ts';
+import type { StepContext } from '../../core/action/action.ts';
+import type { GuardrailRules } from '../../core/action/guardrail.ts';
+import type { Effect, Plan, Reach } from '../../core/action/plan.ts';
+import { releasePlanOf } from '../../core/action/release-plan.ts';
+import type { StepCall } from '../../core/action/step.ts';
+import { type ApprovalProof, type Question, questionDigest, quorumOf } from '../../core/decide/approval.ts';
+import type { Asking } from '../../core/decide/asking.ts';
 import { FirebreakError } from '../../core/errors.ts';
-import type { EvidenceRef } from '../../core/evidence.ts';
-import type { GuardrailRules } from '../../core/guardrail.ts';
-import type { Effect, Plan, Reach } from '../../core/plan.ts';
-import type { AnyPlaybook } from '../../core/playbook.ts';
-import { releasePlanOf } from '../../core/release-plan.ts';
-import type { StepCall } from '../../core/step.ts';
-import type { GivenBack } from '../../core/taken.ts';
+import type { EvidenceRef } from '../../core/evidence/evidence.ts';
+import type { GivenBack } from '../../core/incident/hold.ts';
+import type { AnyPlaybook } from '../../core/playbook/playbook.ts';
+import { digestOf } from '../../core/text/digest.ts';
 import { deskKey, roster, signVote, voteKeys } from '../workflows/harness.ts';
 
 export const incident = { id: 'incident/lab/shop/Deployment/cart', run: 'run-1' };

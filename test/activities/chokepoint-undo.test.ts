@@ -2,14 +2,14 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from '@jest/globals';
-import { LandedSteps } from '../../activities/landed-steps.ts';
-import type { ApprovalProof } from '../../core/approval.ts';
-import { digestOf } from '../../core/digest.ts';
-import type { Plan } from '../../core/plan.ts';
-import type { Severity } from '../../core/severity.ts';
-import type { StepCall, UndoReason } from '../../core/step.ts';
-import type { GivenBack } from '../../core/taken.ts';
-import { KeptMemory } from '../../service/run/kept-memory.ts';
+import { LandedSteps } from '../../activities/memory/landed-steps.ts';
+import type { Plan } from '../../core/action/plan.ts';
+import type { StepCall, UndoReason } from '../../core/action/step.ts';
+import type { Severity } from '../../core/alert/severity.ts';
+import type { ApprovalProof } from '../../core/decide/approval.ts';
+import type { GivenBack } from '../../core/incident/hold.ts';
+import { digestOf } from '../../core/text/digest.ts';
+import { KeptMemory } from '../../service/cell/pools/durable-memory.ts';
 import { strangerKey } from '../workflows/harness.ts';
 import {
   approvalOf,

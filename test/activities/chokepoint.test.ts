@@ -1,9 +1,9 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import type { ApprovalProof } from '../../core/approval.ts';
-import type { Effect, Reach } from '../../core/plan.ts';
-import { severities } from '../../core/severity.ts';
-import type { StepCall } from '../../core/step.ts';
+import type { Effect, Reach } from '../../core/action/plan.ts';
+import type { StepCall } from '../../core/action/step.ts';
+import { severities } from '../../core/alert/severity.ts';
+import type { ApprovalProof } from '../../core/decide/approval.ts';
 import { deskKey, strangerKey } from '../workflows/harness.ts';
 import {
   action,

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from '@jest/globals';
-import { ContainmentFirst } from '../../activities/containment-first.ts';
+import { ContainmentFirst } from '../../activities/chokepoint/containment-first.ts';
 
 async function isHeld(turn: Promise<void>, ms: number): Promise<boolean> {
   return Promise.race([turn.then(() => false), sleep(ms).then(() => true)]);

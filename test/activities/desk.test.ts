@@ -1,10 +1,10 @@
 import { describe, expect, test } from '@jest/globals';
-import { type CardDesk, createDeskActivities } from '../../activities/desk.ts';
-import type { AuditRecord, RecordSignature, SignedRecord } from '../../core/audit.ts';
-import type { Finding } from '../../core/audit-report.ts';
-import type { QuestionCard } from '../../core/card.ts';
-import { type QuestionPost, questionCard } from '../../core/question-card.ts';
-import type { Similar, SimilarIncidents } from '../../core/similar.ts';
+import { type CardDesk, createDeskActivities } from '../../activities/desk/desk.ts';
+import type { AuditRecord, RecordSignature, SignedRecord } from '../../core/audit/audit.ts';
+import type { Finding } from '../../core/audit/audit-report.ts';
+import type { QuestionCard } from '../../core/cards/card.ts';
+import { type QuestionPost, questionCard } from '../../core/cards/question-card.ts';
+import type { Similar, SimilarIncidents } from '../../core/incident/similar.ts';
 import { deskMaker, maker, makersTrust, newMaker } from '../suites/signed-records.ts';
 
 const similar: Similar = { by: 'image', days: 90, total: 1, verdicts: { benign: 1 }, latest: [] };

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from '@jest/globals';
-import { EvidenceStreams } from '../../activities/evidence-streams.ts';
+import { EvidenceStreams } from '../../activities/evidence/evidence-streams.ts';
 
 const { signal } = new AbortController();
 const endless = 1_000_000_000_000;

@@ -1,18 +1,18 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { z } from 'zod';
-import { createChokepoint, type RegisteredAction } from '../../activities/chokepoint.ts';
-import { VoteMemory } from '../../activities/vote-memory.ts';
-import type { ActionDeclaration, StepContext } from '../../core/action.ts';
+import { createChokepoint, type RegisteredAction } from '../../activities/chokepoint/chokepoint.ts';
+import { VoteMemory } from '../../activities/memory/vote-memory.ts';
+import type { ActionDeclaration, StepContext } from '../../core/action/action.ts';
+import { type ChangeWindow, outsideOf } from '../../core/action/change-window.ts';
+import type { Plan } from '../../core/action/plan.ts';
+import type { StepCall } from '../../core/action/step.ts';
 import { actions } from '../../core/actions/index.ts';
-import { type ApprovalProof, type Question, questionDigest, quorumOf } from '../../core/approval.ts';
-import { type ChangeWindow, outsideOf } from '../../core/change-window.ts';
-import { digestOf } from '../../core/digest.ts';
+import { atLeast, severities } from '../../core/alert/severity.ts';
+import { type ApprovalProof, type Question, questionDigest, quorumOf } from '../../core/decide/approval.ts';
 import { FirebreakError } from '../../core/errors.ts';
-import type { Plan } from '../../core/plan.ts';
-import { type ActiveRestraint, isScopeOf, type RestraintMode, restraintOn } from '../../core/restraint.ts';
-import { atLeast, severities } from '../../core/severity.ts';
-import type { StepCall } from '../../core/step.ts';
+import { type ActiveRestraint, isScopeOf, type RestraintMode, restraintOn } from '../../core/orders/restraint.ts';
+import { digestOf } from '../../core/text/digest.ts';
 import { deskKey, roster, signVote, voteKeys } from '../workflows/harness.ts';
 import { askingWith, heardSince, incident, now } from './chokepoint-fixture.ts';
 

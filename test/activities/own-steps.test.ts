@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
-import { OwnSteps } from '../../activities/own-steps.ts';
-import type { Alert } from '../../core/alert.ts';
-import { stampPrefix } from '../../core/own-steps.ts';
+import { OwnSteps } from '../../activities/chokepoint/own-steps.ts';
+import { stampPrefix } from '../../core/action/own-steps.ts';
+import type { Alert } from '../../core/alert/alert.ts';
 import { createBox } from '../../integrations/crypto-box/box.ts';
 import { kubernetesAudit } from '../../integrations/sensors/kubernetes-audit/kubernetes-audit.ts';
 

@@ -1,8 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import { MockActivityEnvironment } from '@temporalio/testing';
-import { deskSpeaksFor, followUpSpeaksFor, inOwnVoice, stepsSpeakFor } from '../../activities/own-voice.ts';
-import type { Question } from '../../core/approval.ts';
-import type { StepCall } from '../../core/step.ts';
+import { deskSpeaksFor, followUpSpeaksFor, inOwnVoice, stepsSpeakFor } from '../../activities/desk/own-voice.ts';
+import type { StepCall } from '../../core/action/step.ts';
+import type { Question } from '../../core/decide/approval.ts';
 
 const incident = { id: 'incident/lab/shop/Deployment/cart', run: 'run-1' };
 const control = { id: 'control/lab', run: 'run-1' };

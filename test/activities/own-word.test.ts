@@ -1,15 +1,15 @@
 import { describe, expect, test } from '@jest/globals';
-import { createCellActivities } from '../../activities/cell.ts';
-import { IncidentMemory } from '../../activities/incident-memory.ts';
-import { VoteMemory } from '../../activities/vote-memory.ts';
-import type { ApprovalProof, Question, SignedVote } from '../../core/approval.ts';
-import type { Asking } from '../../core/asking.ts';
-import type { AlertBatch } from '../../core/incident.ts';
-import type { Plan } from '../../core/plan.ts';
-import type { AnyPlaybook } from '../../core/playbook.ts';
-import type { Roster } from '../../core/roster.ts';
-import type { Severity } from '../../core/severity.ts';
-import type { StepCall, UndoReason } from '../../core/step.ts';
+import { createCellActivities } from '../../activities/chokepoint/cell.ts';
+import { IncidentMemory } from '../../activities/memory/incident-memory.ts';
+import { VoteMemory } from '../../activities/memory/vote-memory.ts';
+import type { Plan } from '../../core/action/plan.ts';
+import type { StepCall, UndoReason } from '../../core/action/step.ts';
+import type { Severity } from '../../core/alert/severity.ts';
+import type { ApprovalProof, Question, SignedVote } from '../../core/decide/approval.ts';
+import type { Asking } from '../../core/decide/asking.ts';
+import type { AlertBatch } from '../../core/incident/incident.ts';
+import type { Roster } from '../../core/people/roster.ts';
+import type { AnyPlaybook } from '../../core/playbook/playbook.ts';
 import { alertOf, batchOf, roster, signVote, voteKeys } from '../workflows/harness.ts';
 import {
   action,

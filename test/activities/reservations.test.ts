@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { createReservations } from '../../activities/reservations.ts';
-import type { Plan } from '../../core/plan.ts';
+import { createReservations } from '../../activities/chokepoint/reservations.ts';
+import type { Plan } from '../../core/action/plan.ts';
 
 const cap = 10;
 const watchBehindMs = 3_000;

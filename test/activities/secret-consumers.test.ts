@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import { type NamespaceUsers, usersOf } from '../../activities/actions/secret-consumers.ts';
-import type { PodJson } from '../../integrations/kubernetes/projection.ts';
+import { type NamespaceUsers, usersOf } from '../../activities/actions/secrets/secret-consumers.ts';
+import type { PodJson } from '../../integrations/kubernetes/watch/projection.ts';
 
 const main = { name: 'main', image: 'shop/cart:1' };
 const pod = (name: string, more: PodJson = {}): PodJson => ({

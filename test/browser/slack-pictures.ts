@@ -2,9 +2,9 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Browser, chromium, type Page } from 'playwright-core';
-import type { QuestionCard } from '../../core/card.ts';
-import type { QuestionState } from '../../core/incident-state.ts';
-import { answerView, nothingTyped, shownOfCard } from '../../service/run/answer-view.ts';
+import type { QuestionCard } from '../../core/cards/card.ts';
+import type { QuestionState } from '../../core/incident/incident-state.ts';
+import { answerView, nothingTyped, shownOfCard } from '../../service/desk/pages/answer-view.ts';
 import { draft, post, questionCard, type Rig, startRig, until } from '../integrations/slack/fixture.ts';
 import { cardOf } from '../integrations/slack/target-cards.ts';
 

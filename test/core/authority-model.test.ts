@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { severities } from '../../core/severity.ts';
+import { severities } from '../../core/alert/severity.ts';
 import { type Ballot, type World, ways, words } from './authority-reference.ts';
 import { calm, compare, ids, plans } from './authority-world.ts';
 

@@ -1,4 +1,4 @@
-import type { Severity } from '../../core/severity.ts';
+import type { Severity } from '../../core/alert/severity.ts';
 
 /*
  * Who decides what, told from the design alone. No code of Firebreak is used here, on purpose, and nothing is done in its way: votes are

@@ -1,13 +1,13 @@
 import { isDeepStrictEqual } from 'node:util';
 import { expect } from '@jest/globals';
-import { type Choice, type Question, questionDigest, quorumOf, type SignedVote } from '../../core/approval.ts';
-import { canonicalJson } from '../../core/digest.ts';
-import type { QuestionState } from '../../core/incident-state.ts';
-import type { Plan } from '../../core/plan.ts';
-import { countVote, proofOf, silenceOn } from '../../core/question.ts';
-import type { Roster } from '../../core/roster.ts';
-import { type SignIn, stepUpNonce } from '../../core/step-up.ts';
-import { checkProof, checkVote, type SeenVote, type StepUp, type VoteKeys } from '../../core/vote-check.ts';
+import type { Plan } from '../../core/action/plan.ts';
+import { type Choice, type Question, questionDigest, quorumOf, type SignedVote } from '../../core/decide/approval.ts';
+import { countVote, proofOf, silenceOn } from '../../core/decide/question.ts';
+import { type SignIn, stepUpNonce } from '../../core/decide/step-up.ts';
+import { checkProof, checkVote, type SeenVote, type StepUp, type VoteKeys } from '../../core/decide/vote-check.ts';
+import type { QuestionState } from '../../core/incident/incident-state.ts';
+import type { Roster } from '../../core/people/roster.ts';
+import { canonicalJson } from '../../core/text/digest.ts';
 import { type Ballot, decide, type Way, type World } from './authority-reference.ts';
 
 /*
@@ -172,7 +172,7 @@ function tokenOf({ word, at, person }: Ballot, vote: SignedVote['vote']): { read
   return { idToken: `${word === 'forged' ? 'somebody' : 'provider'}:${JSON.stringify({ nonce, ...right, ...wrong[word] })}` };
 }
 
-/** As `workflows/questions.ts` takes votes: check, count, ask the next level when its time has come. */
+/** As `workflows/questions/questions.ts` takes votes: check, count, ask the next level when its time has come. */
 function taken(world: World) {
   const question = questionOf(world);
   const roster = rosterOf(world);

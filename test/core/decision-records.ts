@@ -1,6 +1,6 @@
-import type { Question } from '../../core/approval.ts';
-import type { AuditRecord } from '../../core/audit.ts';
-import type { Plan } from '../../core/plan.ts';
+import type { Plan } from '../../core/action/plan.ts';
+import type { AuditRecord } from '../../core/audit/audit.ts';
+import type { Question } from '../../core/decide/approval.ts';
 
 const plan: Plan = {
   action: 'deletePod',

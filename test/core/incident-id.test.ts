@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { fullIncidentId, incidentIdOf, type Subject, shortIncidentId, subjectTitle } from '../../core/incident.ts';
+import { fullIncidentId, incidentIdOf, type Subject, shortIncidentId, subjectTitle } from '../../core/incident/incident.ts';
 
 const cart: Subject = { kind: 'workload', cluster: 'lab', namespace: 'shop', ownerKind: 'StatefulSet', name: 'cart' };
 const id = incidentIdOf(cart);

@@ -32,7 +32,7 @@ describe('the pages', () => {
   });
 
   test('the generated ones are up to date', () => {
-    const result = spawnSync(process.execPath, [join(root, 'service/docs/generate.ts'), '--check'], { encoding: 'utf8' });
+    const result = spawnSync(process.execPath, [join(root, 'tools/docs/generate.ts'), '--check'], { encoding: 'utf8' });
     expect([result.status, result.stderr]).toEqual([0, '']);
   });
 

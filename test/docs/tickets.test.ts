@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
-import { placeholders } from '../../core/template.ts';
+import { placeholders } from '../../core/tickets/template.ts';
 
 test('the page about tickets lists every placeholder, and no other', () => {
   const text = readFileSync(join(import.meta.dirname, '../../docs/tickets.md'), 'utf8');

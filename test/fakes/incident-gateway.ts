@@ -1,5 +1,5 @@
-import type { AlertBatch, IncidentNote, IncidentStart } from '../../core/incident.ts';
-import type { IncidentGateway, SignalResult, StartOptions, StartResult } from '../../service/intake/incident-gateway.ts';
+import type { AlertBatch, IncidentNote, IncidentStart } from '../../core/incident/incident.ts';
+import type { IncidentGateway, SignalResult, StartOptions, StartResult } from '../../service/intake/send/incident-gateway.ts';
 
 interface FakeRun {
   readonly run: string;

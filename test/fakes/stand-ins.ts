@@ -1,6 +1,6 @@
 /** The stand-ins for Slack and GitHub in a process of their own: `node stand-ins.ts SETTINGS.json`. */
 import { readFileSync } from 'node:fs';
-import type { StandInSettings } from '../../service/demo/settings.ts';
+import type { StandInSettings } from '../../tools/demo/settings.ts';
 import { startGithubFake } from './github/server.ts';
 import { startSlackEmulator } from './slack/index.ts';
 

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from '@jest/globals';
-import { collectNodeInfoImplementation } from '../../activities/actions/collect-node-info.ts';
+import { collectNodeInfoImplementation } from '../../activities/actions/evidence/collect-node-info.ts';
 import { openCluster, stepContext, until } from '../platform/kubernetes/cluster.ts';
 import { folderEvidence } from '../platform/kubernetes/evidence.ts';
 import { nodeLab } from './lab.ts';

@@ -1,6 +1,6 @@
 import { afterAll, describe, expect, test } from '@jest/globals';
-import { cutConnectionsImplementation } from '../../activities/actions/cut-connections.ts';
-import { quarantinePodImplementation } from '../../activities/actions/quarantine-pod.ts';
+import { cutConnectionsImplementation } from '../../activities/actions/containment/cut-connections.ts';
+import { quarantinePodImplementation } from '../../activities/actions/containment/quarantine-pod.ts';
 import { cutConnections } from '../../core/actions/index.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import { pathOf } from '../../integrations/kubernetes/client.ts';

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { PodJson } from '../../integrations/kubernetes/projection.ts';
+import type { PodJson } from '../../integrations/kubernetes/watch/projection.ts';
 import type { NodeLab } from './lab.ts';
 
 /** Sends back what comes, on port 80. */

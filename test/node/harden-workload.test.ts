@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { afterAll, expect, test } from '@jest/globals';
-import { hardenWorkloadImplementation } from '../../activities/actions/harden-workload.ts';
-import { hardenings } from '../../core/hardening.ts';
+import { hardenWorkloadImplementation } from '../../activities/actions/workloads/harden-workload.ts';
+import { hardenings } from '../../core/action/hardening.ts';
 import { pathOf } from '../../integrations/kubernetes/client.ts';
 import { openCluster, resolved, stepContext, until } from '../platform/kubernetes/cluster.ts';
 import { nodeLab } from './lab.ts';

@@ -5,9 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { pathOf } from '../../integrations/kubernetes/client.ts';
-import { runCommand } from '../../service/dev/command.ts';
-import { startKubernetes } from '../../service/dev/kubernetes-server.ts';
-import { cgroupsOfNode, removeDeadCgroups } from '../../service/dev/nodes/cgroups.ts';
+import { runCommand } from '../../tools/platform/command.ts';
+import { startKubernetes } from '../../tools/platform/kubernetes-server.ts';
+import { cgroupsOfNode, removeDeadCgroups } from '../../tools/platform/nodes/cgroups.ts';
 import { openCluster, until } from '../platform/kubernetes/cluster.ts';
 import { processesWith, survivors } from '../processes.ts';
 

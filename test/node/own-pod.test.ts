@@ -1,7 +1,7 @@
 import { afterAll, describe, expect, test } from '@jest/globals';
-import { runToEnd } from '../../integrations/kubernetes/own-pod.ts';
-import { endOf } from '../../integrations/kubernetes/own-pod-end.ts';
-import type { OwnPod } from '../../integrations/kubernetes/own-pod-manifest.ts';
+import { runToEnd } from '../../integrations/kubernetes/pods/own-pod.ts';
+import { endOf } from '../../integrations/kubernetes/pods/own-pod-end.ts';
+import type { OwnPod } from '../../integrations/kubernetes/pods/own-pod-manifest.ts';
 import { openCluster, until } from '../platform/kubernetes/cluster.ts';
 import { nodeLab } from './lab.ts';
 

@@ -1,10 +1,10 @@
 import { afterAll, describe, expect, test } from '@jest/globals';
-import { probeQuarantineImplementation } from '../../activities/actions/probe-quarantine.ts';
-import { quarantinePodImplementation } from '../../activities/actions/quarantine-pod.ts';
+import { probeQuarantineImplementation } from '../../activities/actions/containment/probe-quarantine.ts';
+import { quarantinePodImplementation } from '../../activities/actions/containment/quarantine-pod.ts';
 import { probeQuarantine } from '../../core/actions/index.ts';
-import { names } from '../../core/labels.ts';
+import { names } from '../../core/cluster/labels.ts';
 import { type KubernetesApi, type KubernetesCall, pathOf } from '../../integrations/kubernetes/client.ts';
-import { networkPolicyRef } from '../../integrations/kubernetes/network-policies.ts';
+import { networkPolicyRef } from '../../integrations/kubernetes/policies/network-policies.ts';
 import { cellKey, openCluster, resolved, stepContext } from '../platform/kubernetes/cluster.ts';
 import { nodeLab } from './lab.ts';
 import { poolAccount } from './pool-account.ts';

@@ -1,6 +1,6 @@
 import { afterAll, describe, expect, test } from '@jest/globals';
-import { quarantinePodImplementation } from '../../activities/actions/quarantine-pod.ts';
-import type { PodJson } from '../../integrations/kubernetes/projection.ts';
+import { quarantinePodImplementation } from '../../activities/actions/containment/quarantine-pod.ts';
+import type { PodJson } from '../../integrations/kubernetes/watch/projection.ts';
 import { cellKey, openCluster, resolved, stepContext, until } from '../platform/kubernetes/cluster.ts';
 import { nodeLab } from './lab.ts';
 

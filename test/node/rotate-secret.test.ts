@@ -1,10 +1,10 @@
 import { afterAll, describe, expect, test } from '@jest/globals';
-import { quarantinePodImplementation } from '../../activities/actions/quarantine-pod.ts';
-import { rotateSecretImplementation } from '../../activities/actions/rotate-secret.ts';
+import { quarantinePodImplementation } from '../../activities/actions/containment/quarantine-pod.ts';
+import { rotateSecretImplementation } from '../../activities/actions/secrets/rotate-secret.ts';
 import { pathOf } from '../../integrations/kubernetes/client.ts';
-import type { PodJson } from '../../integrations/kubernetes/projection.ts';
-import { readSecret } from '../../integrations/kubernetes/secrets.ts';
-import { callKubernetes, readAccess } from '../../service/dev/kubernetes-api.ts';
+import type { PodJson } from '../../integrations/kubernetes/watch/projection.ts';
+import { readSecret } from '../../integrations/kubernetes/workloads/secrets.ts';
+import { callKubernetes, readAccess } from '../../tools/platform/kubernetes-api.ts';
 import { cellKey, openCluster, resolved, stepContext, until } from '../platform/kubernetes/cluster.ts';
 import { nodeLab } from './lab.ts';
 

@@ -4,11 +4,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { zstdDecompressSync } from 'node:zlib';
 import { afterAll, describe, expect, test } from '@jest/globals';
-import { snapshotFilesystemImplementation } from '../../activities/actions/snapshot-filesystem.ts';
-import { EvidenceStreams } from '../../activities/evidence-streams.ts';
-import type { SnapshotFilesystemInput, SnapshotFilesystemOutput } from '../../core/actions/snapshot-filesystem.schema.ts';
-import { asManifest } from '../../core/evidence-manifest.ts';
-import { runCommand } from '../../service/dev/command.ts';
+import { snapshotFilesystemImplementation } from '../../activities/actions/evidence/snapshot-filesystem.ts';
+import { EvidenceStreams } from '../../activities/evidence/evidence-streams.ts';
+import type {
+  SnapshotFilesystemInput,
+  SnapshotFilesystemOutput,
+} from '../../core/actions/evidence/snapshot-filesystem.schema.ts';
+import { asManifest } from '../../core/evidence/evidence-manifest.ts';
+import { runCommand } from '../../tools/platform/command.ts';
 import { openCluster, resolved, stepContext, until } from '../platform/kubernetes/cluster.ts';
 import { folderEvidence } from '../platform/kubernetes/evidence.ts';
 import { nodeLab } from './lab.ts';

@@ -1,6 +1,6 @@
 /** The workflows as they are, with playbooks that an author has made a mistake in. */
 import { openTicket, snapshotPodState } from '../../core/actions/index.ts';
-import { definePlaybook } from '../../core/playbook.ts';
+import { definePlaybook } from '../../core/playbook/playbook.ts';
 import { type ListedPlaybook, playbooks } from '../../playbooks/index.ts';
 
 const on = (rule: string) => ({ rules: [rule], minSeverity: 'low', requires: ['pod'] }) as const;

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
-import { type AuditRecord, genesisHash, recordHash, type SignedRecord } from '../../core/audit.ts';
-import type { StoredButton } from '../../core/card.ts';
-import { mostAnswers } from '../../core/click-reply.ts';
+import { type AuditRecord, genesisHash, recordHash, type SignedRecord } from '../../core/audit/audit.ts';
+import type { StoredButton } from '../../core/cards/card.ts';
+import { mostAnswers } from '../../core/incident/click-reply.ts';
 import { createAuditStore } from '../../integrations/database/audit-store.ts';
 import { createCardStore } from '../../integrations/database/card-store.ts';
 import { type Database, openDatabase } from '../../integrations/database/database.ts';

@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
-import { keepSealed } from '../../activities/sealed-evidence.ts';
-import type { EvidenceStore } from '../../core/evidence-store.ts';
+import { keepSealed } from '../../activities/evidence/sealed-evidence.ts';
+import type { EvidenceStore } from '../../core/evidence/evidence-store.ts';
 import {
   createEvidenceCheck,
   createManifestVerifier,

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
-import type { AuditRecord } from '../../core/audit.ts';
-import type { SimilarIncidents } from '../../core/similar.ts';
+import type { AuditRecord } from '../../core/audit/audit.ts';
+import type { SimilarIncidents } from '../../core/incident/similar.ts';
 import { type Database, openDatabase } from '../../integrations/database/database.ts';
 import { createIncidentIndex } from '../../integrations/database/incident-index.ts';
 

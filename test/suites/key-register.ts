@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
 import { FirebreakError } from '../../core/errors.ts';
-import type { EvidenceShelf } from '../../core/evidence-shelf.ts';
+import type { EvidenceShelf } from '../../core/evidence/evidence-shelf.ts';
 import { createBox } from '../../integrations/crypto-box/box.ts';
 import { boxWrap } from '../../integrations/crypto-box/key-wrap.ts';
 import { createIncidentKeys } from '../../integrations/evidence/incident-keys.ts';

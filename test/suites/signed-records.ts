@@ -1,10 +1,10 @@
 import { createPrivateKey, sign } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { type AuditRecord, originOf, recordBytes, type SignedRecord, storable } from '../../core/audit.ts';
-import type { VoteSigners } from '../../core/audit-decisions.ts';
-import type { AuditStore } from '../../core/audit-store.ts';
-import type { Trust } from '../../core/sender.ts';
+import { type AuditRecord, originOf, recordBytes, type SignedRecord, storable } from '../../core/audit/audit.ts';
+import type { VoteSigners } from '../../core/audit/audit-decisions.ts';
+import type { AuditStore } from '../../core/audit/audit-store.ts';
+import type { Trust } from '../../core/messages/sender.ts';
 import { createFileAnchor } from '../../integrations/anchor/file-anchor.ts';
 import { createVerifier, type FileSigner, signerFrom } from '../../integrations/keys/ed25519.ts';
 import { createNotary } from '../../service/records/notary.ts';

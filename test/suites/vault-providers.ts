@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import type { Credential } from '../../core/rotation.ts';
+import type { Credential } from '../../core/action/rotation.ts';
 import type { Vault } from '../../integrations/vault/client.ts';
 import { vaultKv } from '../../integrations/vault/kv.ts';
 import { vaultLease } from '../../integrations/vault/lease.ts';

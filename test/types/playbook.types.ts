@@ -2,7 +2,7 @@
  * What must not compile, checked by `tsc`: an `@ts-expect-error` that expects in vain is an error itself. Nothing here is run.
  */
 import { captureProcesses, deletePod, killProcess, openTicket, quarantinePod, rotateSecret } from '../../core/actions/index.ts';
-import { definePlaybook } from '../../core/playbook.ts';
+import { definePlaybook } from '../../core/playbook/playbook.ts';
 
 const on = { rules: ['r'], minSeverity: 'critical' } as const;
 const question = { question: 'q', onSilence: 's' } as const;

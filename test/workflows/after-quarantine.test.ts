@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
-import type { IncidentState } from '../../core/incident-state.ts';
+import type { IncidentState } from '../../core/incident/incident-state.ts';
 import { alertOf, type RunningIncident, refuse } from './harness.ts';
 import { useLab } from './use-lab.ts';
 

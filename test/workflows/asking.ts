@@ -1,11 +1,11 @@
 import { condition, defineSignal, setHandler } from '@temporalio/workflow';
-import { incidentNames } from '../../core/incident.ts';
-import type { IncidentInput } from '../../core/incident-input.ts';
-import type { Plan } from '../../core/plan.ts';
+import type { Plan } from '../../core/action/plan.ts';
+import { incidentNames } from '../../core/incident/incident.ts';
+import type { IncidentInput } from '../../core/incident/incident-input.ts';
 import { deskActivities } from '../../workflows/calls.ts';
-import { IncidentModel } from '../../workflows/model.ts';
-import { type Decision, Questions } from '../../workflows/questions.ts';
-import { Votes } from '../../workflows/votes.ts';
+import { IncidentModel } from '../../workflows/incident/model.ts';
+import { type Decision, Questions } from '../../workflows/questions/questions.ts';
+import { Votes } from '../../workflows/questions/votes.ts';
 
 /** One question about something destructive, asked of two levels as a playbook asks it: nothing else of an incident. */
 export async function incident(input: IncidentInput & { readonly plan: Plan }): Promise<{

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import type { Alert } from '../../core/alert.ts';
-import type { IncidentState } from '../../core/incident-state.ts';
+import type { Alert } from '../../core/alert/alert.ts';
+import type { IncidentState } from '../../core/incident/incident-state.ts';
 import { alertOf, batchOf, type RunningIncident } from './harness.ts';
 import { useLab } from './use-lab.ts';
 

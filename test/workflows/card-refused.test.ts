@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { ApplicationFailure } from '@temporalio/common';
-import { createFollowUpActivities } from '../../activities/follow-up.ts';
-import type { QuestionPost } from '../../core/question-card.ts';
+import { createFollowUpActivities } from '../../activities/desk/follow-up.ts';
+import type { QuestionPost } from '../../core/cards/question-card.ts';
 import { alertOf, type Lab, startLab } from './harness.ts';
 
 /** Of the question that is voted on, in the order in which they were to be shown. */

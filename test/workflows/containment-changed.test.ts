@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import type { Verification } from '../../core/action.ts';
-import type { Page } from '../../core/paging.ts';
+import type { Verification } from '../../core/action/action.ts';
+import type { Page } from '../../core/tickets/paging.ts';
 import { eventually } from '../eventually.ts';
 import { alertOf, type Lab, type RunningIncident, refuse, type Script, startLab } from './harness.ts';
 

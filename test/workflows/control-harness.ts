@@ -1,17 +1,17 @@
 import { generateKeyPairSync, type KeyObject, sign, verify } from 'node:crypto';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import { Worker } from '@temporalio/worker';
-import type { SignInReader } from '../../activities/chokepoint.ts';
-import { createControlActivities } from '../../activities/control.ts';
-import type { Alert } from '../../core/alert.ts';
-import { type Vote, voteBytes } from '../../core/approval.ts';
-import type { AuditRecord } from '../../core/audit.ts';
-import type { Notice, QuestionCard } from '../../core/card.ts';
-import { type ControlInput, type ControlState, controlNames, type EvidenceActivities } from '../../core/control.ts';
-import { questionCard } from '../../core/question-card.ts';
-import type { RestraintTerms } from '../../core/restraint.ts';
-import type { Roster } from '../../core/roster.ts';
-import type { CellActivities, DeskActivities } from '../../core/step.ts';
+import type { SignInReader } from '../../activities/chokepoint/chokepoint.ts';
+import { createControlActivities } from '../../activities/control/control.ts';
+import type { CellActivities, DeskActivities } from '../../core/action/step.ts';
+import type { Alert } from '../../core/alert/alert.ts';
+import type { AuditRecord } from '../../core/audit/audit.ts';
+import type { Notice, QuestionCard } from '../../core/cards/card.ts';
+import { questionCard } from '../../core/cards/question-card.ts';
+import { type Vote, voteBytes } from '../../core/decide/approval.ts';
+import { type ControlInput, type ControlState, controlNames, type EvidenceActivities } from '../../core/decide/control.ts';
+import { checkVote, type VoteKeys } from '../../core/decide/vote-check.ts';
+import type { RestraintTerms } from '../../core/orders/restraint.ts';
 import {
   controlIdOf,
   type Order,
@@ -19,9 +19,9 @@ import {
   type ProposeSuppression,
   type SignedProposal,
   type SuppressionTerms,
-} from '../../core/suppression.ts';
-import type { Beliefs } from '../../core/suppression-check.ts';
-import { checkVote, type VoteKeys } from '../../core/vote-check.ts';
+} from '../../core/orders/suppression.ts';
+import type { Beliefs } from '../../core/orders/suppression-check.ts';
+import type { Roster } from '../../core/people/roster.ts';
 import { eventually } from '../eventually.ts';
 import { bundlePath } from './harness.ts';
 import { testSpeaker, workerOptions } from './speakers.ts';

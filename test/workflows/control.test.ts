@@ -2,11 +2,11 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { type ControlState, controlNames } from '../../core/control.ts';
-import type { StormReport } from '../../core/storm.ts';
-import type { SuppressionTerms } from '../../core/suppression.ts';
-import { controlIdOf } from '../../core/suppression.ts';
-import { SuppressionBook } from '../../service/control/suppression-book.ts';
+import type { StormReport } from '../../core/alert/storm.ts';
+import { type ControlState, controlNames } from '../../core/decide/control.ts';
+import type { SuppressionTerms } from '../../core/orders/suppression.ts';
+import { controlIdOf } from '../../core/orders/suppression.ts';
+import { SuppressionBook } from '../../service/cell/control/suppression-book.ts';
 import { eventually } from '../eventually.ts';
 import {
   beliefsAt,

@@ -3,18 +3,18 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { type CryptoKey, exportJWK, generateKeyPair, SignJWT } from 'jose';
-import type { SignInReader } from '../../activities/chokepoint.ts';
-import type { Vote } from '../../core/approval.ts';
-import type { QuestionCard } from '../../core/card.ts';
-import { type ControlState, controlNames } from '../../core/control.ts';
-import { type EndRestraint, endDigest, type RestraintTerms } from '../../core/restraint.ts';
-import type { Roster } from '../../core/roster.ts';
-import { type StepUpDecision, stepUpDecisions, stepUpNonce } from '../../core/step-up.ts';
-import type { SuppressionTerms } from '../../core/suppression.ts';
-import { RestraintBook } from '../../service/control/restraint-book.ts';
-import { SignInMemory } from '../../service/control/sign-in-memory.ts';
-import { SuppressionBook } from '../../service/control/suppression-book.ts';
-import { createSignInReader } from '../../service/run/sign-ins.ts';
+import type { SignInReader } from '../../activities/chokepoint/chokepoint.ts';
+import type { QuestionCard } from '../../core/cards/card.ts';
+import type { Vote } from '../../core/decide/approval.ts';
+import { type ControlState, controlNames } from '../../core/decide/control.ts';
+import { type StepUpDecision, stepUpDecisions, stepUpNonce } from '../../core/decide/step-up.ts';
+import { type EndRestraint, endDigest, type RestraintTerms } from '../../core/orders/restraint.ts';
+import type { SuppressionTerms } from '../../core/orders/suppression.ts';
+import type { Roster } from '../../core/people/roster.ts';
+import { RestraintBook } from '../../service/cell/control/restraint-book.ts';
+import { SignInMemory } from '../../service/cell/control/sign-in-memory.ts';
+import { SuppressionBook } from '../../service/cell/control/suppression-book.ts';
+import { createSignInReader } from '../../service/cell/pools/sign-ins.ts';
 import {
   beliefsAt,
   type ControlLab,

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { quarantinePod } from '../../core/actions/index.ts';
-import { definePlaybook } from '../../core/playbook.ts';
+import { definePlaybook } from '../../core/playbook/playbook.ts';
 import { alertOf, type RunningIncident, refuse } from './harness.ts';
 import { useLab } from './use-lab.ts';
 

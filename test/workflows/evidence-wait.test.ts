@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { waiverOf } from '../../core/waiver.ts';
+import { waiverOf } from '../../core/action/waiver.ts';
 import { alertOf, type RunningIncident, refuse } from './harness.ts';
 import { useLab } from './use-lab.ts';
 

@@ -5,20 +5,8 @@ import { join } from 'node:path';
 import { ApplicationFailure } from '@temporalio/activity';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
-import type { UndoResult, Verification } from '../../core/action.ts';
-import type { Alert } from '../../core/alert.ts';
-import { type SignedVote, type Vote, voteBytes } from '../../core/approval.ts';
-import type { AuditRecord } from '../../core/audit.ts';
-import type { QuestionCard } from '../../core/card.ts';
-import { digestOf } from '../../core/digest.ts';
-import type { ErrorCode } from '../../core/errors.ts';
-import { type AlertBatch, type IncidentNote, incidentIdOf, incidentNames, type Subject } from '../../core/incident.ts';
-import type { IncidentState, QuestionState } from '../../core/incident-state.ts';
-import type { Plan } from '../../core/plan.ts';
-import { questionCard } from '../../core/question-card.ts';
-import { checkRemark } from '../../core/remark.ts';
-import type { Roster } from '../../core/roster.ts';
-import { answerersTo } from '../../core/standing.ts';
+import type { UndoResult, Verification } from '../../core/action/action.ts';
+import type { Plan } from '../../core/action/plan.ts';
 import type {
   CellActivities,
   DeskActivities,
@@ -26,8 +14,20 @@ import type {
   IncidentSettings,
   StepCall,
   UndoReason,
-} from '../../core/step.ts';
-import { checkVote, type VoteKeys } from '../../core/vote-check.ts';
+} from '../../core/action/step.ts';
+import type { Alert } from '../../core/alert/alert.ts';
+import type { AuditRecord } from '../../core/audit/audit.ts';
+import type { QuestionCard } from '../../core/cards/card.ts';
+import { questionCard } from '../../core/cards/question-card.ts';
+import { type SignedVote, type Vote, voteBytes } from '../../core/decide/approval.ts';
+import { answerersTo } from '../../core/decide/standing.ts';
+import { checkVote, type VoteKeys } from '../../core/decide/vote-check.ts';
+import type { ErrorCode } from '../../core/errors.ts';
+import { type AlertBatch, type IncidentNote, incidentIdOf, incidentNames, type Subject } from '../../core/incident/incident.ts';
+import type { IncidentState, QuestionState } from '../../core/incident/incident-state.ts';
+import { checkRemark } from '../../core/incident/remark.ts';
+import type { Roster } from '../../core/people/roster.ts';
+import { digestOf } from '../../core/text/digest.ts';
 import { bundleWorkflows } from '../../service/temporal/bundle.ts';
 import { resultOf } from '../../service/temporal/speaker.ts';
 import { eventually } from '../eventually.ts';

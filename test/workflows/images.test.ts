@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import type { ImageCheck } from '../../core/image-signature.ts';
+import type { ImageCheck } from '../../core/action/image-signature.ts';
 import { eventually } from '../eventually.ts';
 import { alertOf, refuse } from './harness.ts';
 import { useLab } from './use-lab.ts';

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { controlNames } from '../../core/control.ts';
-import type { IncidentTerms, SignedIncidentOrder, StartIncident } from '../../core/incident-order.ts';
+import { controlNames } from '../../core/decide/control.ts';
+import type { IncidentTerms, SignedIncidentOrder, StartIncident } from '../../core/orders/incident-order.ts';
 import { type ControlLab, dayMs, type RunningControl, type Signer, signedOrder, startControlLab } from './control-harness.ts';
 
 let lab: ControlLab;

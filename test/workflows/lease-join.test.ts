@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
-import type { Lease } from '../../core/lease.ts';
-import { Leases } from '../../workflows/leases.ts';
-import type { IncidentModel } from '../../workflows/model.ts';
+import type { Lease } from '../../core/incident/lease.ts';
+import type { IncidentModel } from '../../workflows/incident/model.ts';
+import { Leases } from '../../workflows/steps/leases.ts';
 
 const lease: Lease = {
   id: 'l1',

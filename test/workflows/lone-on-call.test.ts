@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import type { QuestionCard } from '../../core/card.ts';
-import type { IncidentState } from '../../core/incident-state.ts';
-import type { Roster } from '../../core/roster.ts';
-import { checkProof } from '../../core/vote-check.ts';
+import type { QuestionCard } from '../../core/cards/card.ts';
+import { checkProof } from '../../core/decide/vote-check.ts';
+import type { IncidentState } from '../../core/incident/incident-state.ts';
+import type { Roster } from '../../core/people/roster.ts';
 import { alertOf, batchOf, type Lab, type RunningIncident, roster, startLab, voteKeys } from './harness.ts';
 import { mainQuestion, recordsIn } from './voting.ts';
 

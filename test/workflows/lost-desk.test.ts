@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { Context } from '@temporalio/activity';
 import { MockActivityEnvironment } from '@temporalio/testing';
-import { allAlive } from '../../activities/alive.ts';
-import type { FollowUpActivities } from '../../core/step.ts';
+import { allAlive } from '../../activities/heartbeat.ts';
+import type { FollowUpActivities } from '../../core/action/step.ts';
 import { alertOf, type Lab, startLab } from './harness.ts';
 
 let letGo = () => {};

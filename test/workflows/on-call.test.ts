@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import type { Vote } from '../../core/approval.ts';
-import type { Roster } from '../../core/roster.ts';
-import { checkProof } from '../../core/vote-check.ts';
+import type { Vote } from '../../core/decide/approval.ts';
+import { checkProof } from '../../core/decide/vote-check.ts';
+import type { Roster } from '../../core/people/roster.ts';
 import { eventually } from '../eventually.ts';
 import { alertOf, batchOf, type Lab, type RunningIncident, roster, startLab, voteKeys } from './harness.ts';
 import { mainQuestion, recordsIn } from './voting.ts';

@@ -1,8 +1,8 @@
 import { sign } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { incidentNames } from '../../core/incident.ts';
-import type { QuestionState } from '../../core/incident-state.ts';
-import { type Remark, remarkBytes, type SignedRemark } from '../../core/remark.ts';
+import { incidentNames } from '../../core/incident/incident.ts';
+import type { QuestionState } from '../../core/incident/incident-state.ts';
+import { type Remark, remarkBytes, type SignedRemark } from '../../core/incident/remark.ts';
 import { alertOf, deskKey, type Lab, type RunningIncident, startLab, strangerKey } from './harness.ts';
 import { mainQuestion, recordsIn } from './voting.ts';
 

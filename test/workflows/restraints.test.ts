@@ -2,9 +2,9 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { type ControlState, controlNames } from '../../core/control.ts';
-import type { ProposeRestraint, RestraintTerms, SignedRestraint } from '../../core/restraint.ts';
-import { RestraintBook } from '../../service/control/restraint-book.ts';
+import { type ControlState, controlNames } from '../../core/decide/control.ts';
+import type { ProposeRestraint, RestraintTerms, SignedRestraint } from '../../core/orders/restraint.ts';
+import { RestraintBook } from '../../service/cell/control/restraint-book.ts';
 import {
   beliefsAt,
   type ControlLab,

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import type { Page } from '../../core/paging.ts';
+import type { Page } from '../../core/tickets/paging.ts';
 import { alertOf, type Lab, type RunningIncident, startLab } from './harness.ts';
 import { mainQuestion } from './voting.ts';
 

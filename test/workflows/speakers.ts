@@ -1,8 +1,8 @@
 import { createPrivateKey } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { sha256Hex } from '../../core/digest.ts';
-import type { Sender, SigningRole, Trust } from '../../core/sender.ts';
+import type { Sender, SigningRole, Trust } from '../../core/messages/sender.ts';
+import { sha256Hex } from '../../core/text/digest.ts';
 import { createVerifier, type FileSigner, signerFrom } from '../../integrations/keys/ed25519.ts';
 import { createSpeaker, type Speaker, type SpeakerOptions } from '../../service/temporal/speaker.ts';
 

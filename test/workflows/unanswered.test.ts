@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import type { Alert } from '../../core/alert.ts';
-import type { Page } from '../../core/paging.ts';
+import type { Alert } from '../../core/alert/alert.ts';
+import type { Page } from '../../core/tickets/paging.ts';
 import { alertOf, type Lab, type RunningIncident, refuse, type Script, startLab } from './harness.ts';
 import { mainQuestion } from './voting.ts';
 

@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
-import { type Question, questionDigest } from '../../core/approval.ts';
-import { incidentNames } from '../../core/incident.ts';
-import type { Plan } from '../../core/plan.ts';
+import type { Plan } from '../../core/action/plan.ts';
+import { type Question, questionDigest } from '../../core/decide/approval.ts';
+import { incidentNames } from '../../core/incident/incident.ts';
 import { resultOf } from '../../service/temporal/speaker.ts';
 import { eventually } from '../eventually.ts';
 import type { incident as asking } from './asking.ts';

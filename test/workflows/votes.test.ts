@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { questionDigest, type SignedVote } from '../../core/approval.ts';
-import type { QuestionState } from '../../core/incident-state.ts';
+import { questionDigest, type SignedVote } from '../../core/decide/approval.ts';
+import type { QuestionState } from '../../core/incident/incident-state.ts';
 import { eventually } from '../eventually.ts';
 import { alertOf, type Lab, type RunningIncident, signVote, startLab, strangerKey } from './harness.ts';
 import { mainQuestion, recordsIn, voteOn } from './voting.ts';

@@ -1,5 +1,5 @@
-import type { Vote } from '../../core/approval.ts';
-import type { IncidentState, QuestionState } from '../../core/incident-state.ts';
+import type { Vote } from '../../core/decide/approval.ts';
+import type { IncidentState, QuestionState } from '../../core/incident/incident-state.ts';
 import type { Lab, RunningIncident } from './harness.ts';
 
 /** The records of one kind that the incident has handed over so far. */

@@ -1,5 +1,5 @@
-import { type DecodeContext, type Decoded, rejected, type Sensor } from '../../../core/sensor.ts';
-import { objectOf } from '../../../core/sensor-text.ts';
+import { type DecodeContext, type Decoded, rejected, type Sensor } from '../../../core/alert/sensor.ts';
+import { objectOf } from '../../../core/alert/sensor-text.ts';
 import { contentOf, isBinaryCloudEvent, isCloudEvent } from '../envelopes.ts';
 import { recogniseAmong } from '../recognise.ts';
 

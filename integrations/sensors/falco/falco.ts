@@ -1,9 +1,9 @@
-import type { Alert, ContainerRef, ProcessRef } from '../../../core/alert.ts';
-import { type AlertIdentity, alertIdOf } from '../../../core/alert-id.ts';
-import { mitreIds } from '../../../core/mitre.ts';
-import { type DecodeContext, type Decoded, rejected, type Sensor } from '../../../core/sensor.ts';
-import { firstKnown, objectOf, sensorText, timeText, wholeNumber } from '../../../core/sensor-text.ts';
-import type { Severity } from '../../../core/severity.ts';
+import type { Alert, ContainerRef, ProcessRef } from '../../../core/alert/alert.ts';
+import { type AlertIdentity, alertIdOf } from '../../../core/alert/alert-id.ts';
+import { mitreIds } from '../../../core/alert/mitre.ts';
+import { type DecodeContext, type Decoded, rejected, type Sensor } from '../../../core/alert/sensor.ts';
+import { firstKnown, objectOf, sensorText, timeText, wholeNumber } from '../../../core/alert/sensor-text.ts';
+import type { Severity } from '../../../core/alert/severity.ts';
 import { execRequestOf } from '../exec-request.ts';
 import { observablesOf } from './observables.ts';
 import { nodeOf, placeOf } from './place.ts';

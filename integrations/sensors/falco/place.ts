@@ -1,5 +1,5 @@
-import type { PodRef, WorkloadRef } from '../../../core/alert.ts';
-import { firstKnown, objectName } from '../../../core/sensor-text.ts';
+import type { PodRef, WorkloadRef } from '../../../core/alert/alert.ts';
+import { firstKnown, objectName } from '../../../core/alert/sensor-text.ts';
 import { nodeName, nodeOfHost } from '../place.ts';
 
 type Fields = Readonly<Record<string, unknown>>;

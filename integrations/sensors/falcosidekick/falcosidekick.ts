@@ -1,5 +1,5 @@
-import type { DecodeContext, Decoded, Sensor } from '../../../core/sensor.ts';
-import { objectOf } from '../../../core/sensor-text.ts';
+import type { DecodeContext, Decoded, Sensor } from '../../../core/alert/sensor.ts';
+import { objectOf } from '../../../core/alert/sensor-text.ts';
 import { falco } from '../falco/falco.ts';
 
 /** A Falco event with the `uuid` that Falcosidekick makes for each receipt. */

@@ -1,10 +1,10 @@
-import type { Alert, Observable, ProcessRef } from '../../../core/alert.ts';
-import { alertIdOf } from '../../../core/alert-id.ts';
-import { mitreIds } from '../../../core/mitre.ts';
-import { type DecodeContext, type Decoded, ignored, rejected, type Sensor } from '../../../core/sensor.ts';
-import { firstKnown, objectOf, sensorText, wholeNumber } from '../../../core/sensor-text.ts';
-import { firstTime } from '../../../core/sensor-time.ts';
-import type { Severity } from '../../../core/severity.ts';
+import type { Alert, Observable, ProcessRef } from '../../../core/alert/alert.ts';
+import { alertIdOf } from '../../../core/alert/alert-id.ts';
+import { mitreIds } from '../../../core/alert/mitre.ts';
+import { type DecodeContext, type Decoded, ignored, rejected, type Sensor } from '../../../core/alert/sensor.ts';
+import { firstKnown, objectOf, sensorText, wholeNumber } from '../../../core/alert/sensor-text.ts';
+import { firstTime } from '../../../core/alert/sensor-time.ts';
+import type { Severity } from '../../../core/alert/severity.ts';
 import { distinct, domainOf, hashOf, ipOf, observablesInCommand, pathOf, userOf } from '../observables.ts';
 import { containerRef, nodeOfHost, podRef, workloadRef } from '../place.ts';
 import { present } from '../present.ts';

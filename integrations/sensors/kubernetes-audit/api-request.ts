@@ -1,6 +1,6 @@
-import type { ApiRequest } from '../../../core/alert.ts';
-import { requestText, stampPrefix } from '../../../core/own-steps.ts';
-import { objectOf, sensorText } from '../../../core/sensor-text.ts';
+import { requestText, stampPrefix } from '../../../core/action/own-steps.ts';
+import type { ApiRequest } from '../../../core/alert/alert.ts';
+import { objectOf, sensorText } from '../../../core/alert/sensor-text.ts';
 import type { AuditRequest, Fields } from './request.ts';
 
 /** Who it really was: the authenticated account, also where it acts as another. */

@@ -1,4 +1,4 @@
-import { type Cidr, contains, parseCidr } from '../../../core/cidr.ts';
+import { type Cidr, contains, parseCidr } from '../../../core/cluster/cidr.ts';
 import type { AuditRequest } from './request.ts';
 
 type Usual = (request: AuditRequest) => boolean;

@@ -1,5 +1,5 @@
-import { redactSecrets } from '../../../core/redact.ts';
-import { objectOf } from '../../../core/sensor-text.ts';
+import { objectOf } from '../../../core/alert/sensor-text.ts';
+import { redactSecrets } from '../../../core/text/redact.ts';
 import type { AuditRequest, Fields } from './request.ts';
 
 const atMost = 256;

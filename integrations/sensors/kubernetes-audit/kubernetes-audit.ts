@@ -1,8 +1,8 @@
-import type { Alert } from '../../../core/alert.ts';
-import { alertIdOf } from '../../../core/alert-id.ts';
-import { type DecodeContext, type Decoded, ignored, rejected, type Sensor } from '../../../core/sensor.ts';
-import { objectOf, sensorText } from '../../../core/sensor-text.ts';
-import { firstTime } from '../../../core/sensor-time.ts';
+import type { Alert } from '../../../core/alert/alert.ts';
+import { alertIdOf } from '../../../core/alert/alert-id.ts';
+import { type DecodeContext, type Decoded, ignored, rejected, type Sensor } from '../../../core/alert/sensor.ts';
+import { objectOf, sensorText } from '../../../core/alert/sensor-text.ts';
+import { firstTime } from '../../../core/alert/sensor-time.ts';
 import { distinct, ipOf, observablesInCommand, userOf } from '../observables.ts';
 import { present } from '../present.ts';
 import { apiRequestOf } from './api-request.ts';

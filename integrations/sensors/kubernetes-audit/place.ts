@@ -1,5 +1,5 @@
-import type { PodRef, WorkloadRef } from '../../../core/alert.ts';
-import { firstKnown } from '../../../core/sensor-text.ts';
+import type { PodRef, WorkloadRef } from '../../../core/alert/alert.ts';
+import { firstKnown } from '../../../core/alert/sensor-text.ts';
 import { nodeName, podRef, workloadRef } from '../place.ts';
 import { type AuditRequest, extraText } from './request.ts';
 

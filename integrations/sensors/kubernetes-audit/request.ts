@@ -1,4 +1,4 @@
-import { objectName, objectOf, sensorText, wholeNumber } from '../../../core/sensor-text.ts';
+import { objectName, objectOf, sensorText, wholeNumber } from '../../../core/alert/sensor-text.ts';
 import { execRequestOf } from '../exec-request.ts';
 
 export type Fields = Readonly<Record<string, unknown>>;

@@ -1,4 +1,4 @@
-import { objectOf, sensorText } from '../../../core/sensor-text.ts';
+import { objectOf, sensorText } from '../../../core/alert/sensor-text.ts';
 import { has, objectsIn } from './dangerous.ts';
 import type { AuditRequest, Fields } from './request.ts';
 

@@ -1,5 +1,5 @@
-import type { SensorSettings } from '../../../core/sensor.ts';
-import type { Severity } from '../../../core/severity.ts';
+import type { SensorSettings } from '../../../core/alert/sensor.ts';
+import type { Severity } from '../../../core/alert/severity.ts';
 import { askedIdentity, isOwnNode, isSystemIdentity } from './certificate-request.ts';
 import { isSystemAtWork } from './components.ts';
 import { bindsEverybody, bindsMasters, foreignImage, holdsCredentials, opensEveryNode, opensTheNode } from './dangerous.ts';

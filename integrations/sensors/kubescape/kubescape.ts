@@ -1,6 +1,6 @@
-import { alertIdOf } from '../../../core/alert-id.ts';
-import { type DecodeContext, type Decoded, rejected, type Sensor } from '../../../core/sensor.ts';
-import { objectOf, sensorText, timeText, wholeNumber } from '../../../core/sensor-text.ts';
+import { alertIdOf } from '../../../core/alert/alert-id.ts';
+import { type DecodeContext, type Decoded, rejected, type Sensor } from '../../../core/alert/sensor.ts';
+import { objectOf, sensorText, timeText, wholeNumber } from '../../../core/alert/sensor-text.ts';
 import { alertListIn } from '../alertmanager/alertmanager.ts';
 import { distinct, hashOf, pathOf } from '../observables.ts';
 import { nodeName } from '../place.ts';

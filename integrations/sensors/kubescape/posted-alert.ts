@@ -1,8 +1,8 @@
-import type { Alert } from '../../../core/alert.ts';
-import { alertIdOf } from '../../../core/alert-id.ts';
-import { type DecodeContext, type Decoded, ignored, rejected } from '../../../core/sensor.ts';
-import { objectOf, sensorText, wholeNumber } from '../../../core/sensor-text.ts';
-import { firstTime } from '../../../core/sensor-time.ts';
+import type { Alert } from '../../../core/alert/alert.ts';
+import { alertIdOf } from '../../../core/alert/alert-id.ts';
+import { type DecodeContext, type Decoded, ignored, rejected } from '../../../core/alert/sensor.ts';
+import { objectOf, sensorText, wholeNumber } from '../../../core/alert/sensor-text.ts';
+import { firstTime } from '../../../core/alert/sensor-time.ts';
 import { distinct, hashOf } from '../observables.ts';
 import { containerRef, nodeName, podRef } from '../place.ts';
 import { present } from '../present.ts';

@@ -1,9 +1,9 @@
-import type { Alert } from '../../../core/alert.ts';
-import { alertIdOf } from '../../../core/alert-id.ts';
-import { mitreIds } from '../../../core/mitre.ts';
-import type { Decoded } from '../../../core/sensor.ts';
-import { firstKnown, objectOf, sensorText, timeText, wholeNumber } from '../../../core/sensor-text.ts';
-import type { Severity } from '../../../core/severity.ts';
+import type { Alert } from '../../../core/alert/alert.ts';
+import { alertIdOf } from '../../../core/alert/alert-id.ts';
+import { mitreIds } from '../../../core/alert/mitre.ts';
+import type { Decoded } from '../../../core/alert/sensor.ts';
+import { firstKnown, objectOf, sensorText, timeText, wholeNumber } from '../../../core/alert/sensor-text.ts';
+import type { Severity } from '../../../core/alert/severity.ts';
 import { distinct, domainOf, hashOf, ipOf, observablesIn, observablesInCommand, pathOf, userOf } from '../observables.ts';
 import { containerRef, nodeName, podRef, workloadRef } from '../place.ts';
 import { present } from '../present.ts';

@@ -1,5 +1,5 @@
-import type { Observable, ProcessRef } from '../../../core/alert.ts';
-import { firstKnown, objectOf, sensorText, wholeNumber } from '../../../core/sensor-text.ts';
+import type { Observable, ProcessRef } from '../../../core/alert/alert.ts';
+import { firstKnown, objectOf, sensorText, wholeNumber } from '../../../core/alert/sensor-text.ts';
 import { distinct, domainOf, hashOf, ipOf, observablesInCommand, pathOf, userOf } from '../observables.ts';
 import { present } from '../present.ts';
 import { type Fields, listOf } from './place.ts';

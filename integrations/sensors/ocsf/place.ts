@@ -1,5 +1,5 @@
-import type { ContainerRef, PodRef, WorkloadRef } from '../../../core/alert.ts';
-import { firstKnown, objectOf } from '../../../core/sensor-text.ts';
+import type { ContainerRef, PodRef, WorkloadRef } from '../../../core/alert/alert.ts';
+import { firstKnown, objectOf } from '../../../core/alert/sensor-text.ts';
 import { containerRef, nodeName, nodeOfHost, podRef, workloadRef } from '../place.ts';
 
 export type Fields = Readonly<Record<string, unknown>>;

@@ -1,5 +1,5 @@
-import type { ProcessRef } from '../../../core/alert.ts';
-import { objectOf, sensorText, wholeNumber } from '../../../core/sensor-text.ts';
+import type { ProcessRef } from '../../../core/alert/alert.ts';
+import { objectOf, sensorText, wholeNumber } from '../../../core/alert/sensor-text.ts';
 import { present } from '../present.ts';
 
 type Fields = Readonly<Record<string, unknown>>;

@@ -1,4 +1,4 @@
-import { firstKnown, objectOf, sensorText, wholeNumber } from '../../../core/sensor-text.ts';
+import { firstKnown, objectOf, sensorText, wholeNumber } from '../../../core/alert/sensor-text.ts';
 import { commandLineOf } from './process.ts';
 
 type Fields = Readonly<Record<string, unknown>>;

@@ -1,4 +1,4 @@
-import { firstKnown, sensorText } from '../../../core/sensor-text.ts';
+import { firstKnown, sensorText } from '../../../core/alert/sensor-text.ts';
 
 interface Attack {
   /** The tactic's name, as it is written. */

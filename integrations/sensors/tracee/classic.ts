@@ -1,9 +1,9 @@
-import type { Alert } from '../../../core/alert.ts';
-import { alertIdOf } from '../../../core/alert-id.ts';
-import { mitreIds } from '../../../core/mitre.ts';
-import { type Decoded, ignored, rejected } from '../../../core/sensor.ts';
-import { firstKnown, objectOf, sensorText, wholeNumber } from '../../../core/sensor-text.ts';
-import { timeFromNanoseconds } from '../../../core/sensor-time.ts';
+import type { Alert } from '../../../core/alert/alert.ts';
+import { alertIdOf } from '../../../core/alert/alert-id.ts';
+import { mitreIds } from '../../../core/alert/mitre.ts';
+import { type Decoded, ignored, rejected } from '../../../core/alert/sensor.ts';
+import { firstKnown, objectOf, sensorText, wholeNumber } from '../../../core/alert/sensor-text.ts';
+import { timeFromNanoseconds } from '../../../core/alert/sensor-time.ts';
 import { distinct, observablesIn, pathOf } from '../observables.ts';
 import { containerRef, nodeOfHost, podRef } from '../place.ts';
 import { present } from '../present.ts';

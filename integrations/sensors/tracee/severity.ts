@@ -1,4 +1,4 @@
-import type { Severity } from '../../../core/severity.ts';
+import type { Severity } from '../../../core/alert/severity.ts';
 import { severityOfText } from '../severity-words.ts';
 
 const levels: readonly Severity[] = ['info', 'low', 'medium', 'high', 'critical'];

@@ -1,5 +1,5 @@
-import { type DecodeContext, type Decoded, rejected, type Sensor } from '../../../core/sensor.ts';
-import { firstKnown, objectOf } from '../../../core/sensor-text.ts';
+import { type DecodeContext, type Decoded, rejected, type Sensor } from '../../../core/alert/sensor.ts';
+import { firstKnown, objectOf } from '../../../core/alert/sensor-text.ts';
 import { decodeClassic, isClassic } from './classic.ts';
 import { decodeV1beta1, isV1beta1 } from './v1beta1.ts';
 

@@ -9,9 +9,13 @@ const sources = join(import.meta.dirname, '../../../integrations/slack');
 const style = readFileSync(join(import.meta.dirname, 'page-assets', 'page.css'), 'utf8');
 
 test('every emoji that the app uses is drawn by the page', () => {
-  const used = readdirSync(sources).flatMap((file) =>
-    [...readFileSync(join(sources, file), 'utf8').matchAll(/\p{Emoji_Presentation}|\p{Emoji}\u{fe0f}/gu)].map(([found]) => found),
-  );
+  const used = readdirSync(sources, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .flatMap((entry) =>
+      [...readFileSync(join(entry.parentPath, entry.name), 'utf8').matchAll(/\p{Emoji_Presentation}|\p{Emoji}\u{fe0f}/gu)].map(
+        ([found]) => found,
+      ),
+    );
   expect(used.length).toBeGreaterThan(5);
   expect([...new Set(used)].filter((one) => emoji[one] === undefined)).toEqual([]);
   for (const name of Object.values(emoji)) expect(style).toContain(`.emoji-${name} {`);

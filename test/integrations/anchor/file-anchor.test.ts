@@ -2,7 +2,7 @@ import { appendFileSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from '@jest/globals';
-import { type Anchor, nextCheckpoint, type SignedCheckpoint } from '../../../core/checkpoint.ts';
+import { type Anchor, nextCheckpoint, type SignedCheckpoint } from '../../../core/audit/checkpoint.ts';
 import { createFileAnchor } from '../../../integrations/anchor/file-anchor.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'firebreak-anchor-'));

@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from '@jest/globals';
-import { incidentKeyId } from '../../../core/incident-key.ts';
+import { incidentKeyId } from '../../../core/evidence/incident-key.ts';
 import { createBox } from '../../../integrations/crypto-box/box.ts';
 import { boxWrap } from '../../../integrations/crypto-box/key-wrap.ts';
 import { createFolderShelf } from '../../../integrations/evidence/folder-shelf.ts';

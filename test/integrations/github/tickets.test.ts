@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { FirebreakError, RetryLaterError } from '../../../core/errors.ts';
-import type { Ticket, TicketRequest } from '../../../core/ticket.ts';
+import type { Ticket, TicketRequest } from '../../../core/tickets/ticket.ts';
 import { createGithubTickets, type GithubTicketsOptions } from '../../../integrations/github/tickets.ts';
 import { limitAnswer } from '../../fakes/github/api.ts';
 import { shownText } from '../../fakes/github/page.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import type { OwnerRef, PodRecord } from '../../../core/pod-record.ts';
-import { workloadLeft } from '../../../integrations/kubernetes/workload-left.ts';
+import type { OwnerRef, PodRecord } from '../../../core/cluster/pod-record.ts';
+import { workloadLeft } from '../../../integrations/kubernetes/watch/workload-left.ts';
 
 const at = new Date('2026-03-01T14:02:11Z');
 const incident = { id: 'incident/prod-1/shop/Deployment/cart' };

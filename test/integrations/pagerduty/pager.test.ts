@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { FirebreakError } from '../../../core/errors.ts';
-import { type Page, type Pager, pageKeyOf, redactedPager } from '../../../core/paging.ts';
+import { type Page, type Pager, pageKeyOf, redactedPager } from '../../../core/tickets/paging.ts';
 import { createPagerDuty } from '../../../integrations/pagerduty/pager.ts';
 import { type PagerDutyFake, startPagerDutyFake } from '../../fakes/pagerduty/server.ts';
 import { type Injection, isFields } from '../../fakes/rest/server.ts';

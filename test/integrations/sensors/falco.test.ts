@@ -1,8 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import type { Alert } from '../../../core/alert.ts';
-import type { Decoded } from '../../../core/sensor.ts';
+import type { Alert } from '../../../core/alert/alert.ts';
+import type { Decoded } from '../../../core/alert/sensor.ts';
 import { falco } from '../../../integrations/sensors/falco/falco.ts';
 
 const folder = new URL('../../fixtures/alerts/falco/', import.meta.url);

@@ -2,10 +2,10 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { type Decoded, withConfiguredSeverity } from '../../../core/sensor.ts';
-import { severities } from '../../../core/severity.ts';
+import { type Decoded, withConfiguredSeverity } from '../../../core/alert/sensor.ts';
+import { severities } from '../../../core/alert/severity.ts';
 import { recognise, sensors } from '../../../integrations/sensors/index.ts';
-import { parseAlerts } from '../../../service/intake/parse.ts';
+import { parseAlerts } from '../../../service/intake/read/parse.ts';
 import { cpuMsSince } from '../../cpu-time.ts';
 
 const root = join(import.meta.dirname, '../../fixtures/alerts');

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
-import type { Alert } from '../../../core/alert.ts';
-import type { SeverityOverrides } from '../../../core/sensor.ts';
+import type { Alert } from '../../../core/alert/alert.ts';
+import type { SeverityOverrides } from '../../../core/alert/sensor.ts';
 import { sensors } from '../../../integrations/sensors/index.ts';
-import { type ParsedItem, parseAlerts } from '../../../service/intake/parse.ts';
+import { type ParsedItem, parseAlerts } from '../../../service/intake/read/parse.ts';
 
 const folder = new URL('../../fixtures/alerts/', import.meta.url);
 

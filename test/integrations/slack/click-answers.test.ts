@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { mostAnswers } from '../../../core/click-reply.ts';
+import { mostAnswers } from '../../../core/incident/click-reply.ts';
 import { answer, channel, incident, type Rig, startRig } from './fixture.ts';
 
 let rig: Rig;

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import type { OpenModal } from '../../../core/card.ts';
-import { decisionView } from '../../../integrations/slack/decision-view.ts';
+import type { OpenModal } from '../../../core/cards/card.ts';
+import { decisionView } from '../../../integrations/slack/views/decision-view.ts';
 import type { ClickOptions, Forgery } from '../../fakes/slack/index.ts';
 import { viewOf } from '../../fakes/slack/view-methods.ts';
 import type { FakeView } from '../../fakes/slack/world.ts';

@@ -8,12 +8,12 @@ import type {
   ShownCard,
   StoredButton,
   SuppressionDraft,
-} from '../../../core/card.ts';
-import type { CardGroup, GroupButton } from '../../../core/card-group.ts';
-import { type ClickReply, mostAnswers, type ReplyTo } from '../../../core/click-reply.ts';
-import type { Unanswered } from '../../../core/unanswered.ts';
+} from '../../../core/cards/card.ts';
+import type { CardGroup, GroupButton } from '../../../core/cards/card-group.ts';
+import { type ClickReply, mostAnswers, type ReplyTo } from '../../../core/incident/click-reply.ts';
+import type { Unanswered } from '../../../core/incident/unanswered.ts';
 import { createSlackDesk, type SlackDesk, type SlackDeskOptions } from '../../../integrations/slack/desk.ts';
-import type { SlackIncident, SlackProposal, SlackRestraint } from '../../../integrations/slack/order-dialogs.ts';
+import type { SlackIncident, SlackProposal, SlackRestraint } from '../../../integrations/slack/door/order-dialogs.ts';
 import type { Refusal } from '../../../integrations/slack/refusal.ts';
 import { eventually } from '../../eventually.ts';
 import { type ClickOptions, type SlackEmulator, startSlackEmulator } from '../../fakes/slack/index.ts';

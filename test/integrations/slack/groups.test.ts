@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import type { MessageRef, QuestionCard } from '../../../core/card.ts';
-import { joinableForMs } from '../../../core/card-group.ts';
+import type { MessageRef, QuestionCard } from '../../../core/cards/card.ts';
+import { joinableForMs } from '../../../core/cards/card-group.ts';
 import { RetryLaterError } from '../../../core/errors.ts';
 import { answer, channel, post as postOnce, questionCard, type Rig, startRig, until } from './fixture.ts';
 import { cardOf, digestOf, nameOf } from './target-cards.ts';

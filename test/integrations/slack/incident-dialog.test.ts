@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { incidentView } from '../../../integrations/slack/incident-view.ts';
+import { incidentView } from '../../../integrations/slack/views/incident-view.ts';
 import { viewOf } from '../../fakes/slack/view-methods.ts';
 import type { FakeView } from '../../fakes/slack/world.ts';
 import { channel, type Rig, startRig, until } from './fixture.ts';

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { RetryLaterError } from '../../../core/errors.ts';
-import { PostingLine } from '../../../integrations/slack/posting-line.ts';
+import { PostingLine } from '../../../integrations/slack/post/posting-line.ts';
 
 const channel = 'C0SECURITY';
 let line: PostingLine;

@@ -1,9 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import type { QuestionCard, StoredButton } from '../../../core/card.ts';
-import { slackLimits } from '../../../integrations/slack/blocks.ts';
-import { questionBlocks } from '../../../integrations/slack/render.ts';
-import { code, inline, plain, preformatted } from '../../../integrations/slack/text.ts';
+import type { QuestionCard, StoredButton } from '../../../core/cards/card.ts';
+import { slackLimits } from '../../../integrations/slack/views/blocks.ts';
+import { questionBlocks } from '../../../integrations/slack/views/render.ts';
+import { code, inline, plain, preformatted } from '../../../integrations/slack/views/text.ts';
 import { parseBlocks } from '../../fakes/slack/block-schema.ts';
 import { questionCard } from './fixture.ts';
 

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { restraintView } from '../../../integrations/slack/restraint-view.ts';
+import { restraintView } from '../../../integrations/slack/views/restraint-view.ts';
 import { viewOf } from '../../fakes/slack/view-methods.ts';
 import type { FakeView } from '../../fakes/slack/world.ts';
 import { brokenDraft, channel, freezeDraft, type Rig, startRig, until } from './fixture.ts';

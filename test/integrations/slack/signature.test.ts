@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
-import { RequestVerifier } from '../../../integrations/slack/signature.ts';
+import { RequestVerifier } from '../../../integrations/slack/door/signature.ts';
 
 const secret = 'a-signing-secret';
 const start = 1_760_000_000;

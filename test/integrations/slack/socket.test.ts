@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { SocketReceiver } from '../../../integrations/slack/socket.ts';
+import { SocketReceiver } from '../../../integrations/slack/door/socket.ts';
 import type { ClickOptions, SlackEmulator } from '../../fakes/slack/index.ts';
 import { appToken, channel, keep, plainCard, post, type Rig, startRig, until } from './fixture.ts';
 

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { suppressionView } from '../../../integrations/slack/suppression-view.ts';
+import { suppressionView } from '../../../integrations/slack/views/suppression-view.ts';
 import type { Forgery } from '../../fakes/slack/index.ts';
 import { viewOf } from '../../fakes/slack/view-methods.ts';
 import type { FakeView } from '../../fakes/slack/world.ts';

@@ -1,4 +1,4 @@
-import type { QuestionCard } from '../../../core/card.ts';
+import type { QuestionCard } from '../../../core/cards/card.ts';
 import { questionCard } from './fixture.ts';
 
 export const nameOf = (number: number): string => `cart-${String(number).padStart(3, '0')}`;

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import type { InboundSystem } from '../../../core/ticket-news.ts';
+import type { InboundSystem } from '../../../core/tickets/ticket-news.ts';
 import { githubInbound } from '../../../integrations/github/inbound.ts';
 import { jiraInbound } from '../../../integrations/jira/inbound.ts';
 import { pagerDutyInbound } from '../../../integrations/pagerduty/inbound.ts';

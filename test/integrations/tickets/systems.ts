@@ -1,5 +1,5 @@
-import type { TicketMemory } from '../../../core/one-ticket.ts';
-import type { TicketRequest, TicketSystem } from '../../../core/ticket.ts';
+import type { TicketMemory } from '../../../core/tickets/one-ticket.ts';
+import type { TicketRequest, TicketSystem } from '../../../core/tickets/ticket.ts';
 import { createJiraTickets } from '../../../integrations/jira/tickets.ts';
 import { createServiceNowTickets } from '../../../integrations/servicenow/tickets.ts';
 import { createWebhookTickets } from '../../../integrations/webhook/tickets.ts';

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import type { Credential } from '../../../core/rotation.ts';
+import type { Credential } from '../../../core/action/rotation.ts';
 import { Vault } from '../../../integrations/vault/client.ts';
 import { vaultKv } from '../../../integrations/vault/kv.ts';
 import { vaultLease } from '../../../integrations/vault/lease.ts';

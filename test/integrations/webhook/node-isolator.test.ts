@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
-import type { NodeIsolation } from '../../../core/node-isolation.ts';
+import type { NodeIsolation } from '../../../core/action/node-isolation.ts';
 import { createWebhookNodeIsolator } from '../../../integrations/webhook/node-isolator.ts';
 import { type NodeProviderFake, startNodeProviderFake } from '../../fakes/node-provider/server.ts';
 

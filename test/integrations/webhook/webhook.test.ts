@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
-import { type Page, pageKeyOf } from '../../../core/paging.ts';
+import { type Page, pageKeyOf } from '../../../core/tickets/paging.ts';
 import { webhookSignature } from '../../../integrations/webhook/client.ts';
 import { createWebhookPager } from '../../../integrations/webhook/pager.ts';
 import { createWebhookTickets } from '../../../integrations/webhook/tickets.ts';

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { Right } from '../../../core/action.ts';
+import type { Right } from '../../../core/action/action.ts';
 import { createKubernetesApi, type KubernetesApi, pathOf } from '../../../integrations/kubernetes/client.ts';
 import { accessFromKubeconfig } from '../../../integrations/kubernetes/kubeconfig.ts';
 import { writeAccountKubeconfig } from '../../account-kubeconfig.ts';

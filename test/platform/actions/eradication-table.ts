@@ -1,18 +1,14 @@
-import { collectLogsImplementation } from '../../../activities/actions/collect-logs.ts';
-import { deleteWorkloadImplementation } from '../../../activities/actions/delete-workload.ts';
-import { drainNodeImplementation } from '../../../activities/actions/drain-node.ts';
-import { evictPodImplementation } from '../../../activities/actions/evict-pod.ts';
-import { hardenWorkloadImplementation } from '../../../activities/actions/harden-workload.ts';
-import { listReachableSecretsImplementation } from '../../../activities/actions/list-reachable-secrets.ts';
-import { restartWorkloadImplementation } from '../../../activities/actions/restart-workload.ts';
-import { revokeTokensImplementation } from '../../../activities/actions/revoke-tokens.ts';
-import { rollbackWorkloadImplementation } from '../../../activities/actions/rollback-workload.ts';
+import { collectLogsImplementation } from '../../../activities/actions/evidence/collect-logs.ts';
+import { drainNodeImplementation } from '../../../activities/actions/nodes/drain-node.ts';
+import { listReachableSecretsImplementation } from '../../../activities/actions/secrets/list-reachable-secrets.ts';
+import { revokeTokensImplementation } from '../../../activities/actions/secrets/revoke-tokens.ts';
 import { verifyImageImplementation } from '../../../activities/actions/verify-image.ts';
-import { collectLogsInput } from '../../../core/actions/collect-logs.schema.ts';
-import { deleteWorkloadInput } from '../../../core/actions/delete-workload.schema.ts';
-import { drainNodeInput } from '../../../core/actions/drain-node.schema.ts';
-import { evictPodInput } from '../../../core/actions/evict-pod.schema.ts';
-import { hardenWorkloadInput } from '../../../core/actions/harden-workload.schema.ts';
+import { deleteWorkloadImplementation } from '../../../activities/actions/workloads/delete-workload.ts';
+import { evictPodImplementation } from '../../../activities/actions/workloads/evict-pod.ts';
+import { hardenWorkloadImplementation } from '../../../activities/actions/workloads/harden-workload.ts';
+import { restartWorkloadImplementation } from '../../../activities/actions/workloads/restart-workload.ts';
+import { rollbackWorkloadImplementation } from '../../../activities/actions/workloads/rollback-workload.ts';
+import { collectLogsInput } from '../../../core/actions/evidence/collect-logs.schema.ts';
 import {
   collectLogs,
   deleteWorkload,
@@ -25,11 +21,15 @@ import {
   rollbackWorkload,
   verifyImage,
 } from '../../../core/actions/index.ts';
-import { listReachableSecretsInput } from '../../../core/actions/list-reachable-secrets.schema.ts';
-import { restartWorkloadInput } from '../../../core/actions/restart-workload.schema.ts';
-import { revokeTokensInput } from '../../../core/actions/revoke-tokens.schema.ts';
-import { rollbackWorkloadInput } from '../../../core/actions/rollback-workload.schema.ts';
+import { drainNodeInput } from '../../../core/actions/nodes/drain-node.schema.ts';
+import { listReachableSecretsInput } from '../../../core/actions/secrets/list-reachable-secrets.schema.ts';
+import { revokeTokensInput } from '../../../core/actions/secrets/revoke-tokens.schema.ts';
 import { verifyImageInput } from '../../../core/actions/verify-image.schema.ts';
+import { deleteWorkloadInput } from '../../../core/actions/workloads/delete-workload.schema.ts';
+import { evictPodInput } from '../../../core/actions/workloads/evict-pod.schema.ts';
+import { hardenWorkloadInput } from '../../../core/actions/workloads/harden-workload.schema.ts';
+import { restartWorkloadInput } from '../../../core/actions/workloads/restart-workload.schema.ts';
+import { rollbackWorkloadInput } from '../../../core/actions/workloads/rollback-workload.schema.ts';
 import { pathOf } from '../../../integrations/kubernetes/client.ts';
 import { resolved, until } from '../kubernetes/cluster.ts';
 import { type AnyRow, row, type TestCluster } from './row.ts';

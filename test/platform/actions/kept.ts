@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { comparable } from '../../../core/drift.ts';
+import { comparable } from '../../../core/action/drift.ts';
 import { listObjects, type ObjectRef, readObject } from '../../../integrations/kubernetes/objects.ts';
 import type { Scene, TestCluster } from './row.ts';
 

@@ -1,9 +1,9 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
-import { cordonNodeImplementation } from '../../../activities/actions/cordon-node.ts';
-import { comparable } from '../../../core/drift.ts';
+import { cordonNodeImplementation } from '../../../activities/actions/nodes/cordon-node.ts';
+import { comparable } from '../../../core/action/drift.ts';
+import { noteAnnotation } from '../../../core/cluster/object-note.ts';
 import { FirebreakError } from '../../../core/errors.ts';
-import { noteAnnotation } from '../../../core/object-note.ts';
-import type { AllowGivingBack, GivenBack } from '../../../core/taken.ts';
+import type { AllowGivingBack, GivenBack } from '../../../core/incident/hold.ts';
 import { pathOf } from '../../../integrations/kubernetes/client.ts';
 import { createWebhookNodeIsolator } from '../../../integrations/webhook/node-isolator.ts';
 import { type NodeProviderFake, startNodeProviderFake } from '../../fakes/node-provider/server.ts';

@@ -1,10 +1,10 @@
-import { createChokepoint } from '../../../activities/chokepoint.ts';
-import type { ActionImplementation, StepContext, UndoResult, Verification } from '../../../core/action.ts';
-import { digestOf } from '../../../core/digest.ts';
+import { createChokepoint } from '../../../activities/chokepoint/chokepoint.ts';
+import type { ActionImplementation, StepContext, UndoResult, Verification } from '../../../core/action/action.ts';
+import type { Plan } from '../../../core/action/plan.ts';
+import { problemOfRelease, releasePlanOf } from '../../../core/action/release-plan.ts';
 import { FirebreakError } from '../../../core/errors.ts';
-import type { Plan } from '../../../core/plan.ts';
-import { problemOfRelease, releasePlanOf } from '../../../core/release-plan.ts';
-import type { AllowGivingBack, GivenBack } from '../../../core/taken.ts';
+import type { AllowGivingBack, GivenBack } from '../../../core/incident/hold.ts';
+import { digestOf } from '../../../core/text/digest.ts';
 import { targetOf } from '../../../integrations/kubernetes/objects.ts';
 import { callOf, partsWithout, refusal } from '../../activities/chokepoint-fixture.ts';
 import { cellKey, stepContext, until } from '../kubernetes/cluster.ts';

@@ -1,8 +1,8 @@
-import type { RegisteredAction } from '../../../activities/chokepoint.ts';
-import type { ActionImplementation } from '../../../core/action.ts';
+import type { RegisteredAction } from '../../../activities/chokepoint/chokepoint.ts';
+import type { ActionImplementation } from '../../../core/action/action.ts';
 import { type KubernetesApi, pathOf } from '../../../integrations/kubernetes/client.ts';
-import type { ClusterView } from '../../../integrations/kubernetes/cluster-view.ts';
 import type { ObjectRef } from '../../../integrations/kubernetes/objects.ts';
+import type { ClusterView } from '../../../integrations/kubernetes/watch/cluster-view.ts';
 import type { openCluster } from '../kubernetes/cluster.ts';
 import type { folderEvidence } from '../kubernetes/evidence.ts';
 

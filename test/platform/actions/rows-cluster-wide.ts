@@ -1,10 +1,10 @@
-import { cordonNodeImplementation } from '../../../activities/actions/cordon-node.ts';
-import { denyImageImplementation } from '../../../activities/actions/deny-image.ts';
-import { revokeServiceAccountImplementation } from '../../../activities/actions/revoke-service-account.ts';
-import { cordonNodeInput } from '../../../core/actions/cordon-node.schema.ts';
-import { denyImageInput } from '../../../core/actions/deny-image.schema.ts';
+import { denyImageImplementation } from '../../../activities/actions/containment/deny-image.ts';
+import { cordonNodeImplementation } from '../../../activities/actions/nodes/cordon-node.ts';
+import { revokeServiceAccountImplementation } from '../../../activities/actions/secrets/revoke-service-account.ts';
+import { denyImageInput } from '../../../core/actions/containment/deny-image.schema.ts';
 import { cordonNode, denyImage, revokeServiceAccount } from '../../../core/actions/index.ts';
-import { revokeServiceAccountInput } from '../../../core/actions/revoke-service-account.schema.ts';
+import { cordonNodeInput } from '../../../core/actions/nodes/cordon-node.schema.ts';
+import { revokeServiceAccountInput } from '../../../core/actions/secrets/revoke-service-account.schema.ts';
 import { pathOf } from '../../../integrations/kubernetes/client.ts';
 import type { ObjectRef } from '../../../integrations/kubernetes/objects.ts';
 import { until } from '../kubernetes/cluster.ts';

@@ -1,10 +1,10 @@
-import { collectNodeInfoImplementation } from '../../../activities/actions/collect-node-info.ts';
-import { snapshotPodStateImplementation } from '../../../activities/actions/snapshot-pod-state.ts';
-import { snapshotVolumeImplementation } from '../../../activities/actions/snapshot-volume.ts';
-import { collectNodeInfoInput } from '../../../core/actions/collect-node-info.schema.ts';
+import { collectNodeInfoImplementation } from '../../../activities/actions/evidence/collect-node-info.ts';
+import { snapshotPodStateImplementation } from '../../../activities/actions/evidence/snapshot-pod-state.ts';
+import { snapshotVolumeImplementation } from '../../../activities/actions/evidence/snapshot-volume.ts';
+import { collectNodeInfoInput } from '../../../core/actions/evidence/collect-node-info.schema.ts';
+import { snapshotPodStateInput } from '../../../core/actions/evidence/snapshot-pod-state.schema.ts';
+import { snapshotVolumeInput } from '../../../core/actions/evidence/snapshot-volume.schema.ts';
 import { collectNodeInfo, snapshotPodState, snapshotVolume } from '../../../core/actions/index.ts';
-import { snapshotPodStateInput } from '../../../core/actions/snapshot-pod-state.schema.ts';
-import { snapshotVolumeInput } from '../../../core/actions/snapshot-volume.schema.ts';
 import { resolved } from '../kubernetes/cluster.ts';
 import { boundClaim, installSnapshotKinds, playSnapshotter, snapshotClass } from '../kubernetes/snapshotter.ts';
 import { ownNode } from './eradication-table.ts';

@@ -1,14 +1,16 @@
-import { blockEgressImplementation } from '../../../activities/actions/block-egress.ts';
-import { deletePodImplementation } from '../../../activities/actions/delete-pod.ts';
-import { isolateNamespaceImplementation } from '../../../activities/actions/isolate-namespace.ts';
-import { quarantinePodImplementation } from '../../../activities/actions/quarantine-pod.ts';
-import { quarantineWorkloadImplementation } from '../../../activities/actions/quarantine-workload.ts';
-import { rotateSecretImplementation } from '../../../activities/actions/rotate-secret.ts';
-import { scaleToZeroImplementation } from '../../../activities/actions/scale-to-zero.ts';
-import { suspendCronJobImplementation } from '../../../activities/actions/suspend-cron-job.ts';
-import { suspendRolloutImplementation } from '../../../activities/actions/suspend-rollout.ts';
-import { blockEgressInput } from '../../../core/actions/block-egress.schema.ts';
-import { deletePodInput } from '../../../core/actions/delete-pod.schema.ts';
+import { blockEgressImplementation } from '../../../activities/actions/containment/block-egress.ts';
+import { isolateNamespaceImplementation } from '../../../activities/actions/containment/isolate-namespace.ts';
+import { quarantinePodImplementation } from '../../../activities/actions/containment/quarantine-pod.ts';
+import { quarantineWorkloadImplementation } from '../../../activities/actions/containment/quarantine-workload.ts';
+import { rotateSecretImplementation } from '../../../activities/actions/secrets/rotate-secret.ts';
+import { deletePodImplementation } from '../../../activities/actions/workloads/delete-pod.ts';
+import { scaleToZeroImplementation } from '../../../activities/actions/workloads/scale-to-zero.ts';
+import { suspendCronJobImplementation } from '../../../activities/actions/workloads/suspend-cron-job.ts';
+import { suspendRolloutImplementation } from '../../../activities/actions/workloads/suspend-rollout.ts';
+import { blockEgressInput } from '../../../core/actions/containment/block-egress.schema.ts';
+import { isolateNamespaceInput } from '../../../core/actions/containment/isolate-namespace.schema.ts';
+import { quarantinePodInput } from '../../../core/actions/containment/quarantine-pod.schema.ts';
+import { quarantineWorkloadInput } from '../../../core/actions/containment/quarantine-workload.schema.ts';
 import {
   blockEgress,
   deletePod,
@@ -20,18 +22,16 @@ import {
   suspendCronJob,
   suspendRollout,
 } from '../../../core/actions/index.ts';
-import { isolateNamespaceInput } from '../../../core/actions/isolate-namespace.schema.ts';
-import { quarantinePodInput } from '../../../core/actions/quarantine-pod.schema.ts';
-import { quarantineWorkloadInput } from '../../../core/actions/quarantine-workload.schema.ts';
-import { rotateSecretInput } from '../../../core/actions/rotate-secret.schema.ts';
-import { scaleToZeroInput } from '../../../core/actions/scale-to-zero.schema.ts';
-import { suspendCronJobInput } from '../../../core/actions/suspend-cron-job.schema.ts';
-import { suspendRolloutInput } from '../../../core/actions/suspend-rollout.schema.ts';
-import { names } from '../../../core/labels.ts';
+import { rotateSecretInput } from '../../../core/actions/secrets/rotate-secret.schema.ts';
+import { deletePodInput } from '../../../core/actions/workloads/delete-pod.schema.ts';
+import { scaleToZeroInput } from '../../../core/actions/workloads/scale-to-zero.schema.ts';
+import { suspendCronJobInput } from '../../../core/actions/workloads/suspend-cron-job.schema.ts';
+import { suspendRolloutInput } from '../../../core/actions/workloads/suspend-rollout.schema.ts';
+import { names } from '../../../core/cluster/labels.ts';
 import { pathOf } from '../../../integrations/kubernetes/client.ts';
-import { networkPolicyRef } from '../../../integrations/kubernetes/network-policies.ts';
 import type { ObjectRef } from '../../../integrations/kubernetes/objects.ts';
-import { workloadRef } from '../../../integrations/kubernetes/workloads.ts';
+import { networkPolicyRef } from '../../../integrations/kubernetes/policies/network-policies.ts';
+import { workloadRef } from '../../../integrations/kubernetes/workloads/workloads.ts';
 import { resolved, until } from '../kubernetes/cluster.ts';
 import { eradicationTable } from './eradication-table.ts';
 import { type AnyRow, change, row, type TestCluster } from './row.ts';

@@ -5,7 +5,7 @@ import {
   UpdateAccessKeyCommand,
 } from '@aws-sdk/client-iam';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import type { Credential, RotationProvider } from '../../../core/rotation.ts';
+import type { Credential, RotationProvider } from '../../../core/action/rotation.ts';
 import { awsAccessKey } from '../../../integrations/aws/access-key.ts';
 import { type AccessKeyLogin, Aws, type WebIdentity } from '../../../integrations/aws/client.ts';
 import { type AwsServer, documentedPolicy, region, startAws } from '../../aws-server.ts';

@@ -5,9 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, describe, expect, test } from '@jest/globals';
-import { runCommand } from '../../../service/dev/command.ts';
-import { callKubernetes, readAccess } from '../../../service/dev/kubernetes-api.ts';
-import { projectRoot } from '../../../service/dev/project-root.ts';
+import { projectRoot } from '../../../service/process/project-root.ts';
+import { runCommand } from '../../../tools/platform/command.ts';
+import { callKubernetes, readAccess } from '../../../tools/platform/kubernetes-api.ts';
 import { processesWith, survivors } from '../../processes.ts';
 
 const root = projectRoot();

@@ -6,11 +6,11 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { Client, Connection } from '@temporalio/client';
-import { searchAttributes } from '../../../core/search-attributes.ts';
-import { isAlive } from '../../../service/dev/cache.ts';
-import { runCommand } from '../../../service/dev/command.ts';
-import { startKubernetes } from '../../../service/dev/kubernetes-server.ts';
-import { startTemporal } from '../../../service/dev/temporal-server.ts';
+import { searchAttributes } from '../../../core/incident/search-attributes.ts';
+import { isAlive } from '../../../tools/platform/cache.ts';
+import { runCommand } from '../../../tools/platform/command.ts';
+import { startKubernetes } from '../../../tools/platform/kubernetes-server.ts';
+import { startTemporal } from '../../../tools/platform/temporal-server.ts';
 import { processesWith, survivors } from '../../processes.ts';
 
 const folders: string[] = [];

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { projectRoot } from '../../../service/dev/project-root.ts';
+import { projectRoot } from '../../../service/process/project-root.ts';
 import { imageOf, type Workload } from './cluster.ts';
 
 const captured = (file: string): Falco => JSON.parse(readFileSync(`${projectRoot()}/test/fixtures/alerts/falco/${file}`, 'utf8'));

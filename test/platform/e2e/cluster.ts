@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { callKubernetes, readAccess } from '../../../service/dev/kubernetes-api.ts';
+import { callKubernetes, readAccess } from '../../../tools/platform/kubernetes-api.ts';
 import { eventually } from '../../eventually.ts';
 
 export interface Workload {

@@ -3,7 +3,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { typedEnd } from '../../../core/approval.ts';
+import { typedEnd } from '../../../core/decide/approval.ts';
 import type { Service } from './service.ts';
 
 const cli = join(import.meta.dirname, '../../../service/cli.ts');

@@ -1,7 +1,7 @@
 import { copyFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
-import { auditReport } from '../../../service/commands/audit.ts';
-import { controlState } from '../../../service/commands/connect.ts';
+import { auditReport } from '../../../service/commands/records/audit.ts';
+import { controlState } from '../../../service/incidents/session.ts';
 import { testPlatform } from '../../platform.ts';
 import { alertAbout } from './alerts.ts';
 import { until, type Workload } from './cluster.ts';

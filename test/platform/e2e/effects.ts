@@ -1,5 +1,5 @@
-import { names } from '../../../core/labels.ts';
-import { type AuditEvent, AuditLog, isFirebreaks, isWrite } from '../../../service/demo/audit-log.ts';
+import { names } from '../../../core/cluster/labels.ts';
+import { type AuditEvent, AuditLog, isFirebreaks, isWrite } from '../../../tools/demo/audit-log.ts';
 import { Landed } from './landed.ts';
 
 export type EffectKind = 'contain' | 'give-back' | 'delete' | 'secret' | 'roll' | 'other';

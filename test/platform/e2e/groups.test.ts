@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
-import { people } from '../../../service/demo/settings.ts';
+import { people } from '../../../tools/demo/settings.ts';
 import { testPlatform } from '../../platform.ts';
 import { podOf, until, type Workload } from './cluster.ts';
 import { containedAt, ended } from './oracle.ts';

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
-import type { IncidentState } from '../../../core/incident-state.ts';
+import type { IncidentState } from '../../../core/incident/incident-state.ts';
 import { testPlatform } from '../../platform.ts';
 import { alertAbout } from './alerts.ts';
 import { podOf, until, type Workload } from './cluster.ts';

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
-import { auditReport } from '../../../service/commands/audit.ts';
+import { auditReport } from '../../../service/commands/records/audit.ts';
 import { podOf, until, type Workload } from './cluster.ts';
 import { differences, voteUntilTaken } from './oracle.ts';
 import { Chance, seedOf } from './random.ts';

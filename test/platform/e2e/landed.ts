@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { KubeConfig, Watch } from '@kubernetes/client-node';
-import { names } from '../../../core/labels.ts';
+import { names } from '../../../core/cluster/labels.ts';
 import type { EffectKind } from './effects.ts';
 
 interface Seen {

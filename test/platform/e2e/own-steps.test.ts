@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { parse, stringify } from 'yaml';
-import { OwnSteps } from '../../../activities/own-steps.ts';
+import { OwnSteps } from '../../../activities/chokepoint/own-steps.ts';
 import { createBox } from '../../../integrations/crypto-box/box.ts';
 import { createKubernetesApi, type KubernetesApi, pathOf } from '../../../integrations/kubernetes/client.ts';
 import { accessFromKubeconfig } from '../../../integrations/kubernetes/kubeconfig.ts';

@@ -1,6 +1,6 @@
 import { cpSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { projectRoot } from '../../../service/dev/project-root.ts';
+import { projectRoot } from '../../../service/process/project-root.ts';
 
 /** What is replaced in the workflows: every pair must be there, else the variant would be the same build. */
 export type Changes = Readonly<Record<string, string>>;

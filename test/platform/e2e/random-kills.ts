@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { auditReport } from '../../../service/commands/audit.ts';
+import { auditReport } from '../../../service/commands/records/audit.ts';
 import { within } from '../../eventually.ts';
 import { alertAbout } from './alerts.ts';
 import { until, type Workload } from './cluster.ts';

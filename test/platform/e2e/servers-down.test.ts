@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
-import { auditReport } from '../../../service/commands/audit.ts';
+import { auditReport } from '../../../service/commands/records/audit.ts';
 import { podOf, until, type Workload } from './cluster.ts';
 import { containedAt, differences, ended, votedAt, voteUntilTaken } from './oracle.ts';
 import { Chance, seedOf } from './random.ts';

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
-import { people } from '../../../service/demo/settings.ts';
+import { people } from '../../../tools/demo/settings.ts';
 import { Browser } from '../../fakes/oidc/browser.ts';
 import { type IdentityProvider, startIdentityProvider } from '../../fakes/oidc/provider.ts';
 import { type PagerDutyFake, startPagerDutyFake } from '../../fakes/pagerduty/server.ts';

@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
-import type { ControlState } from '../../../core/control.ts';
-import type { SuppressionTerms } from '../../../core/suppression.ts';
+import type { ControlState } from '../../../core/decide/control.ts';
+import type { SuppressionTerms } from '../../../core/orders/suppression.ts';
 import { openSigner } from '../../../integrations/keys/ed25519.ts';
-import { auditReport } from '../../../service/commands/audit.ts';
-import { controlState } from '../../../service/commands/connect.ts';
-import { signedWith } from '../../../service/commands/order.ts';
-import { proposeSuppression } from '../../../service/commands/suppress-order.ts';
+import { auditReport } from '../../../service/commands/records/audit.ts';
+import { controlState } from '../../../service/incidents/session.ts';
+import { signedWith } from '../../../service/incidents/signing.ts';
+import { proposeSuppression } from '../../../service/incidents/suppress-order.ts';
 import { testPlatform } from '../../platform.ts';
 import { podOf, until, type Workload } from './cluster.ts';
 import { ana, ben, Service } from './service.ts';

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
-import { controlState } from '../../../service/commands/connect.ts';
-import { people } from '../../../service/demo/settings.ts';
+import { controlState } from '../../../service/incidents/session.ts';
+import { people } from '../../../tools/demo/settings.ts';
 import { Browser } from '../../fakes/oidc/browser.ts';
 import { type IdentityProvider, startIdentityProvider } from '../../fakes/oidc/provider.ts';
 import { testPlatform } from '../../platform.ts';

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
-import { type ControlState, controlNames } from '../../../core/control.ts';
-import { controlIdOf } from '../../../core/suppression.ts';
-import { auditReport } from '../../../service/commands/audit.ts';
+import { type ControlState, controlNames } from '../../../core/decide/control.ts';
+import { controlIdOf } from '../../../core/orders/suppression.ts';
+import { auditReport } from '../../../service/commands/records/audit.ts';
 import { within } from '../../eventually.ts';
 import { testPlatform } from '../../platform.ts';
 import { type AlertOptions, alertAbout } from './alerts.ts';

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
-import { freePorts } from '../../../service/dev/ports.ts';
+import { freePorts } from '../../../tools/platform/ports.ts';
 import { testPlatform } from '../../platform.ts';
 import { alertAbout, postAlerts } from './alerts.ts';
 import { podOf, until, type Workload } from './cluster.ts';

@@ -6,7 +6,7 @@ import { checkImage } from '../../../integrations/cosign/check.ts';
 import { readTrust, type TrustRule } from '../../../integrations/cosign/trust.ts';
 import type { Credential } from '../../../integrations/registry/pull-secrets.ts';
 import { openRepository } from '../../../integrations/registry/repository.ts';
-import { type RegistryServer, startRegistryServer } from '../../../service/dev/registry-server.ts';
+import { type RegistryServer, startRegistryServer } from '../../../tools/platform/registry-server.ts';
 import { openFront } from '../../registry/front.ts';
 import { type Published, Publisher } from '../../registry/publisher.ts';
 import { KeySigner, openSigstore } from '../../registry/signer.ts';

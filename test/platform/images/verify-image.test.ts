@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { verifyImageImplementation } from '../../../activities/actions/verify-image.ts';
 import { pathOf } from '../../../integrations/kubernetes/client.ts';
-import { type RegistryServer, startRegistryServer } from '../../../service/dev/registry-server.ts';
+import { type RegistryServer, startRegistryServer } from '../../../tools/platform/registry-server.ts';
 import { testPlatform } from '../../platform.ts';
 import { openFront } from '../../registry/front.ts';
 import { type Published, Publisher } from '../../registry/publisher.ts';

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { createKubernetesApi, type KubernetesApi, pathOf } from '../../../integrations/kubernetes/client.ts';
 import { accessFromKubeconfig } from '../../../integrations/kubernetes/kubeconfig.ts';
-import { createSubjectResolver } from '../../../integrations/kubernetes/resolver.ts';
-import { WatchCache } from '../../../integrations/kubernetes/watch-cache.ts';
+import { createSubjectResolver } from '../../../integrations/kubernetes/watch/resolver.ts';
+import { WatchCache } from '../../../integrations/kubernetes/watch/watch-cache.ts';
 import { type Intake, startIntake } from '../../../service/intake/start.ts';
 import { FakeIncidentGateway } from '../../fakes/incident-gateway.ts';
 import { testPlatform } from '../../platform.ts';

@@ -1,5 +1,5 @@
 import { condition, defineQuery, defineSignal, setHandler } from '@temporalio/workflow';
-import type { AlertBatch, IncidentStart } from '../../../core/incident.ts';
+import type { AlertBatch, IncidentStart } from '../../../core/incident/incident.ts';
 
 const alerts = defineSignal<[AlertBatch]>('alerts');
 const finish = defineSignal('finish');

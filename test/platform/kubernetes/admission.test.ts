@@ -1,13 +1,13 @@
 import { beforeAll, describe, expect, test } from '@jest/globals';
-import { hardenWorkloadImplementation } from '../../../activities/actions/harden-workload.ts';
-import { quarantinePodImplementation } from '../../../activities/actions/quarantine-pod.ts';
-import { rollbackWorkloadImplementation } from '../../../activities/actions/rollback-workload.ts';
+import { quarantinePodImplementation } from '../../../activities/actions/containment/quarantine-pod.ts';
+import { hardenWorkloadImplementation } from '../../../activities/actions/workloads/harden-workload.ts';
+import { rollbackWorkloadImplementation } from '../../../activities/actions/workloads/rollback-workload.ts';
 import { tools } from '../../../core/actions/in-container-rights.ts';
 import { actions as all } from '../../../core/actions/index.ts';
-import { names } from '../../../core/labels.ts';
+import { names } from '../../../core/cluster/labels.ts';
 import { pathOf } from '../../../integrations/kubernetes/client.ts';
-import { callKubernetes, readAccess } from '../../../service/dev/kubernetes-api.ts';
 import { rbacManifests } from '../../../service/rbac/manifests.ts';
+import { callKubernetes, readAccess } from '../../../tools/platform/kubernetes-api.ts';
 import { testPlatform } from '../../platform.ts';
 import { cellKey, resolved, stepContext, until } from './cluster.ts';
 import { type PoolAccounts, poolAccounts } from './pool-accounts.ts';

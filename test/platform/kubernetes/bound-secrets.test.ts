@@ -1,9 +1,9 @@
 import { beforeAll, expect, test } from '@jest/globals';
 import { actions as all } from '../../../core/actions/index.ts';
 import { pathOf } from '../../../integrations/kubernetes/client.ts';
-import { callKubernetes, readAccess } from '../../../service/dev/kubernetes-api.ts';
 import { rbacManifests } from '../../../service/rbac/manifests.ts';
 import { missingRights } from '../../../service/rbac/missing.ts';
+import { callKubernetes, readAccess } from '../../../tools/platform/kubernetes-api.ts';
 import { testPlatform } from '../../platform.ts';
 import { type PoolAccounts, poolAccounts } from './pool-accounts.ts';
 

@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import type { V1Deployment } from '@kubernetes/client-node';
-import type { StepContext } from '../../../core/action.ts';
+import type { StepContext } from '../../../core/action/action.ts';
 import { FirebreakError } from '../../../core/errors.ts';
 import { createKubernetesApi, type KubernetesApi, pathOf } from '../../../integrations/kubernetes/client.ts';
 import { accessFromKubeconfig } from '../../../integrations/kubernetes/kubeconfig.ts';
-import type { Json, PodJson } from '../../../integrations/kubernetes/projection.ts';
-import { readSecret } from '../../../integrations/kubernetes/secrets.ts';
-import { WatchCache } from '../../../integrations/kubernetes/watch-cache.ts';
+import type { Json, PodJson } from '../../../integrations/kubernetes/watch/projection.ts';
+import { WatchCache } from '../../../integrations/kubernetes/watch/watch-cache.ts';
+import { readSecret } from '../../../integrations/kubernetes/workloads/secrets.ts';
 import { eventually } from '../../eventually.ts';
 
 export const cellKey = new Uint8Array(32).fill(7);

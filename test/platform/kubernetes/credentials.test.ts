@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { listReachableSecretsImplementation } from '../../../activities/actions/list-reachable-secrets.ts';
-import { revokeTokensImplementation } from '../../../activities/actions/revoke-tokens.ts';
+import { listReachableSecretsImplementation } from '../../../activities/actions/secrets/list-reachable-secrets.ts';
+import { revokeTokensImplementation } from '../../../activities/actions/secrets/revoke-tokens.ts';
 import { pathOf } from '../../../integrations/kubernetes/client.ts';
 import { testPlatform } from '../../platform.ts';
 import { openCluster, resolved, stepContext, until } from './cluster.ts';

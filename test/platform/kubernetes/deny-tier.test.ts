@@ -2,11 +2,11 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { parse } from 'yaml';
-import { quarantinePodImplementation } from '../../../activities/actions/quarantine-pod.ts';
-import { type DenyTier, denyTiers, isDenyTier } from '../../../core/deny-tier.ts';
+import { quarantinePodImplementation } from '../../../activities/actions/containment/quarantine-pod.ts';
+import { type DenyTier, denyTiers, isDenyTier } from '../../../core/cluster/deny-tier.ts';
 import { pathOf } from '../../../integrations/kubernetes/client.ts';
-import { DenyTierWatch, readDenyTier } from '../../../integrations/kubernetes/deny-tier.ts';
-import { projectRoot } from '../../../service/dev/project-root.ts';
+import { DenyTierWatch, readDenyTier } from '../../../integrations/kubernetes/policies/deny-tier.ts';
+import { projectRoot } from '../../../service/process/project-root.ts';
 import { testPlatform } from '../../platform.ts';
 import { cellKey, openCluster, resolved, stepContext, until } from './cluster.ts';
 

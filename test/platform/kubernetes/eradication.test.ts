@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { deleteWorkloadImplementation } from '../../../activities/actions/delete-workload.ts';
-import { drainNodeImplementation } from '../../../activities/actions/drain-node.ts';
-import { evictPodImplementation } from '../../../activities/actions/evict-pod.ts';
-import { hardenWorkloadImplementation } from '../../../activities/actions/harden-workload.ts';
-import { rollbackWorkloadImplementation } from '../../../activities/actions/rollback-workload.ts';
-import { names } from '../../../core/labels.ts';
+import { drainNodeImplementation } from '../../../activities/actions/nodes/drain-node.ts';
+import { deleteWorkloadImplementation } from '../../../activities/actions/workloads/delete-workload.ts';
+import { evictPodImplementation } from '../../../activities/actions/workloads/evict-pod.ts';
+import { hardenWorkloadImplementation } from '../../../activities/actions/workloads/harden-workload.ts';
+import { rollbackWorkloadImplementation } from '../../../activities/actions/workloads/rollback-workload.ts';
+import { names } from '../../../core/cluster/labels.ts';
 import { type KubernetesApi, type KubernetesCall, pathOf } from '../../../integrations/kubernetes/client.ts';
 import { testPlatform } from '../../platform.ts';
 import { ownNode, rolledDeployment } from '../actions/eradication-table.ts';

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { type Artefact, storedAs } from '../../../core/evidence.ts';
+import { type Artefact, storedAs } from '../../../core/evidence/evidence.ts';
 import { createBox } from '../../../integrations/crypto-box/box.ts';
 import { boxWrap } from '../../../integrations/crypto-box/key-wrap.ts';
 import { createFolderShelf } from '../../../integrations/evidence/folder-shelf.ts';

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { collectNodeInfoImplementation } from '../../../activities/actions/collect-node-info.ts';
+import { collectNodeInfoImplementation } from '../../../activities/actions/evidence/collect-node-info.ts';
 import { pathOf } from '../../../integrations/kubernetes/client.ts';
 import { testPlatform } from '../../platform.ts';
 import { ownNode } from '../actions/eradication-table.ts';

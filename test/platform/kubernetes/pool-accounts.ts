@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseAllDocuments } from 'yaml';
 import { pathOf } from '../../../integrations/kubernetes/client.ts';
-import { type KubernetesAccess, readAccess } from '../../../service/dev/kubernetes-api.ts';
+import { type KubernetesAccess, readAccess } from '../../../tools/platform/kubernetes-api.ts';
 import { writeAccountKubeconfig } from '../../account-kubeconfig.ts';
 import { openCluster } from './cluster.ts';
 

@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { quarantinePodImplementation } from '../../../activities/actions/quarantine-pod.ts';
-import { openBeforeState, quarantineLabels, sealBeforeState } from '../../../core/before-state.ts';
-import { comparable } from '../../../core/drift.ts';
-import { names } from '../../../core/labels.ts';
-import { takenNow } from '../../../core/taken.ts';
+import { quarantinePodImplementation } from '../../../activities/actions/containment/quarantine-pod.ts';
+import { comparable } from '../../../core/action/drift.ts';
+import { openBeforeState, quarantineLabels, sealBeforeState } from '../../../core/cluster/before-state.ts';
+import { names } from '../../../core/cluster/labels.ts';
+import { takenNow } from '../../../core/incident/hold.ts';
 import type { KubernetesApi } from '../../../integrations/kubernetes/client.ts';
 import { pathOf } from '../../../integrations/kubernetes/client.ts';
-import { readStandingPolicy } from '../../../integrations/kubernetes/standing-policy.ts';
+import { readStandingPolicy } from '../../../integrations/kubernetes/policies/standing-policy.ts';
 import { testPlatform } from '../../platform.ts';
 import { cellKey, openCluster, resolved, stepContext, until } from './cluster.ts';
 

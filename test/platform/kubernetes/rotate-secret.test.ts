@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { quarantinePodImplementation } from '../../../activities/actions/quarantine-pod.ts';
-import { rotateSecretImplementation } from '../../../activities/actions/rotate-secret.ts';
-import { names } from '../../../core/labels.ts';
+import { quarantinePodImplementation } from '../../../activities/actions/containment/quarantine-pod.ts';
+import { rotateSecretImplementation } from '../../../activities/actions/secrets/rotate-secret.ts';
+import { names } from '../../../core/cluster/labels.ts';
 import { type KubernetesApi, pathOf } from '../../../integrations/kubernetes/client.ts';
-import { secretUses } from '../../../integrations/kubernetes/projection.ts';
-import { readSecret, type SecretJson, whyNotRotate } from '../../../integrations/kubernetes/secrets.ts';
+import { secretUses } from '../../../integrations/kubernetes/watch/projection.ts';
+import { readSecret, type SecretJson, whyNotRotate } from '../../../integrations/kubernetes/workloads/secrets.ts';
 import { testPlatform } from '../../platform.ts';
 import { killedEverywhere } from '../rotation/killed-rotation.ts';
 import { cellKey, openCluster, resolved, stepContext, until } from './cluster.ts';

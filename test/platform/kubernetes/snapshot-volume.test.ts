@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { snapshotVolumeImplementation } from '../../../activities/actions/snapshot-volume.ts';
+import { snapshotVolumeImplementation } from '../../../activities/actions/evidence/snapshot-volume.ts';
 import type { KubernetesApi } from '../../../integrations/kubernetes/client.ts';
 import { pathOf } from '../../../integrations/kubernetes/client.ts';
 import { testPlatform } from '../../platform.ts';

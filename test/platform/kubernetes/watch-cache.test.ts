@@ -1,14 +1,14 @@
 import type { IncomingMessage } from 'node:http';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { quarantinePodImplementation } from '../../../activities/actions/quarantine-pod.ts';
-import type { Alert } from '../../../core/alert.ts';
-import { names } from '../../../core/labels.ts';
+import { quarantinePodImplementation } from '../../../activities/actions/containment/quarantine-pod.ts';
+import type { Alert } from '../../../core/alert/alert.ts';
+import { names } from '../../../core/cluster/labels.ts';
 import { type KubernetesApi, pathOf } from '../../../integrations/kubernetes/client.ts';
 import { errorOfStatus } from '../../../integrations/kubernetes/client-error.ts';
-import type { PodJson } from '../../../integrations/kubernetes/projection.ts';
-import { Reflector } from '../../../integrations/kubernetes/reflector.ts';
-import { createSubjectResolver } from '../../../integrations/kubernetes/resolver.ts';
-import { readStandingPolicy, StandingPolicies } from '../../../integrations/kubernetes/standing-policy.ts';
+import { readStandingPolicy, StandingPolicies } from '../../../integrations/kubernetes/policies/standing-policy.ts';
+import type { PodJson } from '../../../integrations/kubernetes/watch/projection.ts';
+import { Reflector } from '../../../integrations/kubernetes/watch/reflector.ts';
+import { createSubjectResolver } from '../../../integrations/kubernetes/watch/resolver.ts';
 import { testPlatform } from '../../platform.ts';
 import { cellKey, openCluster, resolved, stepContext, until } from './cluster.ts';
 

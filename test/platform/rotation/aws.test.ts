@@ -1,6 +1,6 @@
 import { ListAccessKeysCommand } from '@aws-sdk/client-iam';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { rotateSecretImplementation } from '../../../activities/actions/rotate-secret.ts';
+import { rotateSecretImplementation } from '../../../activities/actions/secrets/rotate-secret.ts';
 import { awsAccessKey } from '../../../integrations/aws/access-key.ts';
 import { type AccessKeyLogin, Aws, type AwsOptions } from '../../../integrations/aws/client.ts';
 import { pathOf } from '../../../integrations/kubernetes/client.ts';

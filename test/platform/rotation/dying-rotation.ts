@@ -1,8 +1,8 @@
 /** Applies one rotation, and kills itself, as `kill -9` does, before its first write or right after it: the tests run it again and again. */
 import { writeSync } from 'node:fs';
 import { Client } from 'pg';
-import { rotateSecretImplementation } from '../../../activities/actions/rotate-secret.ts';
-import type { RotationProvider } from '../../../core/rotation.ts';
+import { rotateSecretImplementation } from '../../../activities/actions/secrets/rotate-secret.ts';
+import type { RotationProvider } from '../../../core/action/rotation.ts';
 import { awsAccessKey } from '../../../integrations/aws/access-key.ts';
 import { type AccessKeyLogin, Aws } from '../../../integrations/aws/client.ts';
 import { createKubernetesApi, type KubernetesApi, type KubernetesCall } from '../../../integrations/kubernetes/client.ts';

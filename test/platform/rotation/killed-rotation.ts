@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
-import type { StepContext } from '../../../core/action.ts';
-import type { RotateSecretInput } from '../../../core/actions/rotate-secret.schema.ts';
+import type { StepContext } from '../../../core/action/action.ts';
+import type { RotateSecretInput } from '../../../core/actions/secrets/rotate-secret.schema.ts';
 import type { AwsOptions } from '../../../integrations/aws/client.ts';
 
 /** A rotation for a process of its own. */

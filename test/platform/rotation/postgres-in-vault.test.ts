@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Client } from 'pg';
-import { rotateSecretImplementation } from '../../../activities/actions/rotate-secret.ts';
+import { rotateSecretImplementation } from '../../../activities/actions/secrets/rotate-secret.ts';
 import { pathOf } from '../../../integrations/kubernetes/client.ts';
 import { postgresRole } from '../../../integrations/postgres-role/role.ts';
 import { Vault } from '../../../integrations/vault/client.ts';

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { Client } from 'pg';
-import { rotateSecretImplementation } from '../../../activities/actions/rotate-secret.ts';
-import type { RotationProvider, RotationRule } from '../../../core/rotation.ts';
+import { rotateSecretImplementation } from '../../../activities/actions/secrets/rotate-secret.ts';
+import type { RotationProvider, RotationRule } from '../../../core/action/rotation.ts';
 import { type KubernetesApi, pathOf } from '../../../integrations/kubernetes/client.ts';
 import { postgresRole } from '../../../integrations/postgres-role/role.ts';
 import { testPlatform } from '../../platform.ts';

@@ -1,4 +1,4 @@
-import { quarantinePodImplementation } from '../../../activities/actions/quarantine-pod.ts';
+import { quarantinePodImplementation } from '../../../activities/actions/containment/quarantine-pod.ts';
 import { cellKey, type openCluster, resolved, stepContext, until } from '../kubernetes/cluster.ts';
 
 /** A Deployment of one pod that uses the Secret `db`: the pod in quarantine, and its replacement running. */

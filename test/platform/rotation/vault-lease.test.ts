@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { rotateSecretImplementation } from '../../../activities/actions/rotate-secret.ts';
+import { rotateSecretImplementation } from '../../../activities/actions/secrets/rotate-secret.ts';
 import { pathOf } from '../../../integrations/kubernetes/client.ts';
 import { Vault } from '../../../integrations/vault/client.ts';
 import { vaultLease } from '../../../integrations/vault/lease.ts';

@@ -8,7 +8,7 @@ import { parse } from 'yaml';
 import { pathOf } from '../../../integrations/kubernetes/client.ts';
 import { KubernetesError } from '../../../integrations/kubernetes/client-error.ts';
 import type { ObjectJson } from '../../../integrations/kubernetes/objects.ts';
-import type { CertificateJson, ExternalSecretJson } from '../../../integrations/kubernetes/secret-writers.ts';
+import type { CertificateJson, ExternalSecretJson } from '../../../integrations/kubernetes/workloads/secret-writers.ts';
 import type { TestCluster } from '../actions/row.ts';
 import { until } from '../kubernetes/cluster.ts';
 

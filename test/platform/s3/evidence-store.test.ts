@@ -12,14 +12,14 @@ import {
   S3Client,
 } from '@aws-sdk/client-s3';
 import { afterAll, describe, expect, test } from '@jest/globals';
-import { checkpointBytes, nextCheckpoint, type SignedCheckpoint } from '../../../core/checkpoint.ts';
+import { checkpointBytes, nextCheckpoint, type SignedCheckpoint } from '../../../core/audit/checkpoint.ts';
 import { createBucketAnchor } from '../../../integrations/anchor/bucket-anchor.ts';
 import { openBucket } from '../../../integrations/evidence/bucket.ts';
 import { createBucketShelf } from '../../../integrations/evidence/bucket-shelf.ts';
 import type { S3Options } from '../../../integrations/evidence/s3-client.ts';
 import { createS3Store } from '../../../integrations/evidence/s3-store.ts';
 import { signerFrom } from '../../../integrations/keys/ed25519.ts';
-import { type S3Server, startS3Server } from '../../../service/dev/s3-server.ts';
+import { type S3Server, startS3Server } from '../../../tools/platform/s3-server.ts';
 import { inParts } from '../../in-parts.ts';
 import { startedOrWhyNot } from '../../started-or-why-not.ts';
 import { evidenceStoreSuite } from '../../suites/evidence-store.ts';

@@ -11,7 +11,7 @@ import {
 } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { stringify } from 'yaml';
-import { keepEvidence } from '../../../activities/kept-evidence.ts';
+import { keepEvidence } from '../../../activities/evidence/kept-evidence.ts';
 import { createBox } from '../../../integrations/crypto-box/box.ts';
 import { boxWrap } from '../../../integrations/crypto-box/key-wrap.ts';
 import { openBucket } from '../../../integrations/evidence/bucket.ts';
@@ -19,10 +19,10 @@ import { createBucketShelf } from '../../../integrations/evidence/bucket-shelf.t
 import { createIncidentKeys } from '../../../integrations/evidence/incident-keys.ts';
 import { createKeyRegister } from '../../../integrations/evidence/key-register.ts';
 import { createS3Store, type LockRules, requireLock } from '../../../integrations/evidence/s3-store.ts';
+import { openEvidence, openKeyRegister } from '../../../service/cell/pools/evidence.ts';
 import { loadConfig } from '../../../service/config/load.ts';
-import type { S3Server } from '../../../service/dev/s3-server.ts';
-import { openEvidence, openKeyRegister } from '../../../service/run/evidence.ts';
-import { ensureKeys } from '../../../service/run/keys.ts';
+import { ensureKeys } from '../../../service/process/keys.ts';
+import type { S3Server } from '../../../tools/platform/s3-server.ts';
 import { inParts } from '../../in-parts.ts';
 import { stepContext } from '../kubernetes/cluster.ts';
 

@@ -10,7 +10,7 @@ import {
   setHandler,
   workflowInfo,
 } from '@temporalio/workflow';
-import type { Received } from '../../../core/message.ts';
+import type { Received } from '../../../core/messages/message.ts';
 
 const { echo, fail } = proxyActivities<{ echo(value: unknown): Promise<Received>; fail(message: string): Promise<void> }>({
   startToCloseTimeout: '5s',

@@ -9,10 +9,10 @@ import { defaultPayloadConverter, type Payload, type PayloadCodec, type Serializ
 import proto from '@temporalio/proto';
 import { bundleWorkflowCode, DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import fc from 'fast-check';
-import type { Received, Unreadable } from '../../../core/message.ts';
+import type { Received, Unreadable } from '../../../core/messages/message.ts';
 import { createBox } from '../../../integrations/crypto-box/box.ts';
-import { startTemporal, type TemporalServer } from '../../../service/dev/temporal-server.ts';
 import { createPayloadCodec, dataConverter, failureConverterPath } from '../../../service/temporal/codec.ts';
+import { startTemporal, type TemporalServer } from '../../../tools/platform/temporal-server.ts';
 import { member, trusting } from '../../workflows/speakers.ts';
 import { carrySecret, heard, poke } from './codec-workflows.ts';
 

@@ -8,11 +8,12 @@ import { Client, WorkflowFailedError, type WorkflowHandle } from '@temporalio/cl
 import { defaultPayloadConverter, type Payload, type PayloadCodec } from '@temporalio/common';
 import { bundleWorkflowCode, DefaultLogger, NativeConnection, Worker } from '@temporalio/worker';
 import fc from 'fast-check';
-import type { ControlState } from '../../../core/control.ts';
-import { controlNames } from '../../../core/control.ts';
-import { incidentIdOf, incidentNames } from '../../../core/incident.ts';
-import type { IncidentState } from '../../../core/incident-state.ts';
-import type { Message } from '../../../core/message.ts';
+import type { CellActivities } from '../../../core/action/step.ts';
+import type { ControlState } from '../../../core/decide/control.ts';
+import { controlNames } from '../../../core/decide/control.ts';
+import { incidentIdOf, incidentNames } from '../../../core/incident/incident.ts';
+import type { IncidentState } from '../../../core/incident/incident-state.ts';
+import type { Message } from '../../../core/messages/message.ts';
 import {
   activitiesOrderedBy,
   activityTable,
@@ -21,11 +22,10 @@ import {
   type Stranger,
   warmUpName,
   workflowTable,
-} from '../../../core/message-table.ts';
-import type { SigningRole } from '../../../core/sender.ts';
-import type { CellActivities } from '../../../core/step.ts';
-import { controlIdOf } from '../../../core/suppression.ts';
-import { temporalGateway } from '../../../service/intake/temporal-gateway.ts';
+} from '../../../core/messages/message-table.ts';
+import type { SigningRole } from '../../../core/messages/sender.ts';
+import { controlIdOf } from '../../../core/orders/suppression.ts';
+import { temporalGateway } from '../../../service/intake/send/temporal-gateway.ts';
 import { readBuild } from '../../../service/temporal/bundle.ts';
 import { createPayloadCodec } from '../../../service/temporal/codec.ts';
 import { createSpeaker } from '../../../service/temporal/speaker.ts';

@@ -7,11 +7,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, expect, test } from '@jest/globals';
 import { Worker } from '@temporalio/worker';
-import { incidentNames } from '../../../core/incident.ts';
-import { startTemporal, type TemporalServer } from '../../../service/dev/temporal-server.ts';
+import { incidentNames } from '../../../core/incident/incident.ts';
 import { bundleWorkflows } from '../../../service/temporal/bundle.ts';
 import { openTemporalLink, type TemporalLink } from '../../../service/temporal/link.ts';
 import { installRuntime } from '../../../service/temporal/runtime.ts';
+import { startTemporal, type TemporalServer } from '../../../tools/platform/temporal-server.ts';
 import { until } from '../../service/intake/intake-fixture.ts';
 import { member, testSpeaker, workerOptions, writePublicKey } from '../../workflows/speakers.ts';
 

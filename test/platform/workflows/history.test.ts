@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import type { AlertBatch } from '../../../core/incident.ts';
+import type { AlertBatch } from '../../../core/incident/incident.ts';
 import { testPlatform } from '../../platform.ts';
 import { alertOf, batchOf, type Lab, type RunningIncident, startLab } from '../../workflows/harness.ts';
 

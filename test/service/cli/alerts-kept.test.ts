@@ -3,8 +3,8 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import type { IncidentStart } from '../../../core/incident.ts';
-import type { StartOptions, StartResult } from '../../../service/intake/incident-gateway.ts';
+import type { IncidentStart } from '../../../core/incident/incident.ts';
+import type { StartOptions, StartResult } from '../../../service/intake/send/incident-gateway.ts';
 import { eventually } from '../../eventually.ts';
 import { FakeIncidentGateway } from '../../fakes/incident-gateway.ts';
 import { type Door, falcoEvent, openDoor, until } from '../intake/intake-fixture.ts';

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { residentBytes } from '../../../service/demo/processes.ts';
+import { residentBytes } from '../../../tools/demo/processes.ts';
 import { eventually } from '../../eventually.ts';
 
 const root = join(import.meta.dirname, '../../..');

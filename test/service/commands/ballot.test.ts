@@ -1,8 +1,8 @@
 import { expect, test } from '@jest/globals';
-import { type Question, questionDigest } from '../../../core/approval.ts';
-import type { QuestionState } from '../../../core/incident-state.ts';
-import { castVote } from '../../../service/commands/cast-vote.ts';
+import { type Question, questionDigest } from '../../../core/decide/approval.ts';
+import type { QuestionState } from '../../../core/incident/incident-state.ts';
 import { ballotLines } from '../../../service/commands/vote.ts';
+import { castVote } from '../../../service/incidents/cast-vote.ts';
 
 const choice: Question['choices'][number] = {
   id: 'release',

@@ -3,10 +3,10 @@ import { copyFileSync, cpSync, mkdtempSync, readFileSync, renameSync, rmSync, wr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { keepEvidence } from '../../../activities/kept-evidence.ts';
+import { keepEvidence } from '../../../activities/evidence/kept-evidence.ts';
 import { createManifestVerifier, readManifest } from '../../../integrations/evidence/manifest.ts';
 import { openVerifier } from '../../../integrations/keys/ed25519.ts';
-import { opened, writeParcel } from '../../../service/commands/evidence-get.ts';
+import { opened, writeParcel } from '../../../service/commands/evidence/evidence-get.ts';
 import { stepContext } from '../../platform/kubernetes/cluster.ts';
 import { folderEvidence } from '../../platform/kubernetes/evidence.ts';
 

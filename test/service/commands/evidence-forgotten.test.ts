@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, expect, test } from '@jest/globals';
 import { stringify } from 'yaml';
-import { keepEvidence } from '../../../activities/kept-evidence.ts';
+import { keepEvidence } from '../../../activities/evidence/kept-evidence.ts';
+import { openEvidence } from '../../../service/cell/pools/evidence.ts';
 import { loadConfig } from '../../../service/config/load.ts';
-import { openEvidence } from '../../../service/run/evidence.ts';
-import { ensureKeys } from '../../../service/run/keys.ts';
+import { ensureKeys } from '../../../service/process/keys.ts';
 import { stepContext } from '../../platform/kubernetes/cluster.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'firebreak-forgotten-'));

@@ -4,12 +4,12 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from '@jest/globals';
-import { keepSealed } from '../../../activities/sealed-evidence.ts';
+import { keepSealed } from '../../../activities/evidence/sealed-evidence.ts';
 import { createFolderShelf } from '../../../integrations/evidence/folder-shelf.ts';
 import { createKeyRegister } from '../../../integrations/evidence/key-register.ts';
 import { createManifestVerifier, readManifest } from '../../../integrations/evidence/manifest.ts';
 import { openVerifier } from '../../../integrations/keys/ed25519.ts';
-import { opened, writeParcel } from '../../../service/commands/evidence-get.ts';
+import { opened, writeParcel } from '../../../service/commands/evidence/evidence-get.ts';
 import { folderEvidence } from '../../platform/kubernetes/evidence.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'firebreak-get-'));

@@ -1,6 +1,6 @@
 import { Writable } from 'node:stream';
 import { describe, expect, test } from '@jest/globals';
-import { onOneLine } from '../../../service/commands/alerts.ts';
+import { onOneLine } from '../../../service/commands/alerts/alerts.ts';
 import { Lines } from '../../../service/commands/lines.ts';
 
 /** Takes each write only when it is told to. */

@@ -5,10 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import type { AuditRecord } from '../../../core/audit.ts';
+import type { AuditRecord } from '../../../core/audit/audit.ts';
 import { createAuditStore } from '../../../integrations/database/audit-store.ts';
 import { type Database, openDatabase } from '../../../integrations/database/database.ts';
-import { createDeskMetrics } from '../../../service/run/desk-metrics.ts';
+import { createDeskMetrics } from '../../../service/desk/desk-metrics.ts';
 import { recordsOf } from '../../core/decision-records.ts';
 import { maker } from '../../suites/signed-records.ts';
 

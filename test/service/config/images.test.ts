@@ -2,8 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from '@jest/globals';
+import { readImageTrust } from '../../../service/cell/pools/images.ts';
 import { checkConfig, loadConfig } from '../../../service/config/load.ts';
-import { readImageTrust } from '../../../service/run/images.ts';
 import { KeySigner, openSigstore } from '../../registry/signer.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'firebreak-images-config-'));

@@ -2,9 +2,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from '@jest/globals';
+import { nodeIsolationOf } from '../../../service/cell/pools/node-isolation.ts';
 import { loadConfig } from '../../../service/config/load.ts';
 import { resolveSecrets } from '../../../service/config/secrets.ts';
-import { nodeIsolationOf } from '../../../service/run/node-isolation.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'firebreak-node-config-'));
 afterAll(() => rmSync(folder, { recursive: true }));

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { answerersOf } from '../../../core/roster.ts';
+import { answerersOf } from '../../../core/people/roster.ts';
 import { checkConfig, loadConfig } from '../../../service/config/load.ts';
 
 let folder = '';

@@ -2,9 +2,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from '@jest/globals';
+import { isWatched } from '../../../service/cell/pools/cluster.ts';
+import { isProtected, rulesOf } from '../../../service/cell/rules.ts';
 import { checkConfig } from '../../../service/config/load.ts';
-import { isWatched } from '../../../service/run/cluster.ts';
-import { isProtected, rulesOf } from '../../../service/run/rules.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'firebreak-own-namespace-'));
 afterAll(() => rmSync(folder, { recursive: true }));

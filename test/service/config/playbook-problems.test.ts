@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { captureProcesses, cutConnections, quarantinePod } from '../../../core/actions/index.ts';
-import { type AnyPlaybook, definePlaybook } from '../../../core/playbook.ts';
+import { type AnyPlaybook, definePlaybook } from '../../../core/playbook/playbook.ts';
 import { playbooks as shipped } from '../../../playbooks/index.ts';
 import { playbookProblems, quorumProblems } from '../../../service/config/playbook-problems.ts';
 import { configSchema } from '../../../service/config/schema.ts';

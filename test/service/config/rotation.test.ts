@@ -2,9 +2,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { rotationRules } from '../../../service/cell/pools/rotation.ts';
 import { checkConfig, loadConfig } from '../../../service/config/load.ts';
 import { missingSecrets, resolveSecrets } from '../../../service/config/secrets.ts';
-import { rotationRules } from '../../../service/run/rotation.ts';
 
 describe('rotation.secrets', () => {
   let folder = '';

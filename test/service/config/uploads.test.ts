@@ -3,9 +3,9 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from '@jest/globals';
+import { openDoor } from '../../../service/cell/pools/upload-door.ts';
 import { checkConfig, loadConfig } from '../../../service/config/load.ts';
-import { createLog } from '../../../service/run/log.ts';
-import { openDoor } from '../../../service/run/upload-door.ts';
+import { createLog } from '../../../service/process/log.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'firebreak-uploads-config-'));
 afterAll(() => rmSync(folder, { recursive: true }));

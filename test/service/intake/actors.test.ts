@@ -1,8 +1,8 @@
 import { afterEach, expect, test } from '@jest/globals';
-import { namingActors } from '../../../core/actors.ts';
-import { alertOfOrder, type StartIncident } from '../../../core/incident-order.ts';
-import type { Roster } from '../../../core/roster.ts';
-import { resolverFromNames } from '../../../core/subject.ts';
+import { namingActors } from '../../../core/alert/actors.ts';
+import { resolverFromNames } from '../../../core/alert/subject.ts';
+import { alertOfOrder, type StartIncident } from '../../../core/orders/incident-order.ts';
+import type { Roster } from '../../../core/people/roster.ts';
 import { FakeIncidentGateway } from '../../fakes/incident-gateway.ts';
 import { type Door, falcoEvent, openDoor, removeDirectory, until } from './intake-fixture.ts';
 

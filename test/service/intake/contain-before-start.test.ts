@@ -1,9 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
-import type { Alert } from '../../../core/alert.ts';
-import type { HeadStartRequest } from '../../../core/head-start.ts';
-import type { Severity } from '../../../core/severity.ts';
-import { ContainBeforeStart } from '../../../service/intake/contain-before-start.ts';
-import type { HeadStartResult } from '../../../service/intake/head-start.ts';
+import type { Alert } from '../../../core/alert/alert.ts';
+import type { Severity } from '../../../core/alert/severity.ts';
+import type { HeadStartRequest } from '../../../core/incident/head-start.ts';
+import { ContainBeforeStart } from '../../../service/intake/send/contain-before-start.ts';
+import type { HeadStartResult } from '../../../service/intake/send/head-start.ts';
 import { eventually } from '../../eventually.ts';
 import { alertOf } from '../../workflows/harness.ts';
 

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from '@jest/globals';
-import type { HeadStartRequest } from '../../../core/head-start.ts';
-import { resolverFromNames } from '../../../core/subject.ts';
-import type { SubjectResolver } from '../../../core/subject-resolver.ts';
-import type { HeadStart, HeadStartResult } from '../../../service/intake/head-start.ts';
+import { resolverFromNames } from '../../../core/alert/subject.ts';
+import type { SubjectResolver } from '../../../core/alert/subject-resolver.ts';
+import type { HeadStartRequest } from '../../../core/incident/head-start.ts';
+import type { HeadStart, HeadStartResult } from '../../../service/intake/send/head-start.ts';
 import { FakeIncidentGateway } from '../../fakes/incident-gateway.ts';
 import { type Door, falcoEvent, freshDirectory, openDoor, removeDirectory, until } from './intake-fixture.ts';
 

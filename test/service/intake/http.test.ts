@@ -262,7 +262,7 @@ test('measures what its account could not do, takes alerts all the same, and nam
 
 test('keeps rejected items and raw alerts sealed, and no secret in plain text on the disk', async () => {
   const { readFileSync } = await import('node:fs');
-  const { Spool } = await import('../../../service/intake/spool.ts');
+  const { Spool } = await import('../../../service/intake/spool/spool.ts');
   const gateway = new FakeIncidentGateway();
   gateway.failing = 'down';
   const own = await openDoor(gateway);

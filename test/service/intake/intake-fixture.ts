@@ -1,14 +1,14 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { resolverFromNames } from '../../../core/subject.ts';
-import type { SubjectResolver } from '../../../core/subject-resolver.ts';
+import { resolverFromNames } from '../../../core/alert/subject.ts';
+import type { SubjectResolver } from '../../../core/alert/subject-resolver.ts';
 import { createBox } from '../../../integrations/crypto-box/box.ts';
 import { askRunningService } from '../../../service/intake/control.ts';
-import type { HeadStart } from '../../../service/intake/head-start.ts';
-import type { IncidentGateway } from '../../../service/intake/incident-gateway.ts';
-import type { KeptAlert } from '../../../service/intake/kept-alerts.ts';
 import type { IntakeLog } from '../../../service/intake/log.ts';
+import type { HeadStart } from '../../../service/intake/send/head-start.ts';
+import type { IncidentGateway } from '../../../service/intake/send/incident-gateway.ts';
+import type { KeptAlert } from '../../../service/intake/spool/rejected-alerts.ts';
 import { type Intake, type IntakeOptions, startIntake } from '../../../service/intake/start.ts';
 import { eventually } from '../../eventually.ts';
 

@@ -1,6 +1,6 @@
 import { appendFileSync } from 'node:fs';
-import { resolverFromNames } from '../../../core/subject.ts';
-import type { IncidentGateway } from '../../../service/intake/incident-gateway.ts';
+import { resolverFromNames } from '../../../core/alert/subject.ts';
+import type { IncidentGateway } from '../../../service/intake/send/incident-gateway.ts';
 import { startIntake } from '../../../service/intake/start.ts';
 
 /** An intake of its own, to be killed: `node intake-process.ts SPOOL_DIR TAKEN_FILE up|down`. Prints its address. */

@@ -1,9 +1,9 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
-import type { IncidentStart } from '../../../core/incident.ts';
+import type { IncidentStart } from '../../../core/incident/incident.ts';
 import { askRunningService } from '../../../service/intake/control.ts';
-import type { StartOptions, StartResult } from '../../../service/intake/incident-gateway.ts';
-import { KeptAlerts } from '../../../service/intake/kept-alerts.ts';
-import { Spool } from '../../../service/intake/spool.ts';
+import type { StartOptions, StartResult } from '../../../service/intake/send/incident-gateway.ts';
+import { KeptAlerts } from '../../../service/intake/spool/rejected-alerts.ts';
+import { Spool } from '../../../service/intake/spool/spool.ts';
 import { eventually } from '../../eventually.ts';
 import { FakeIncidentGateway } from '../../fakes/incident-gateway.ts';
 import { box, type Door, type DoorOptions, falcoEvent, openDoor, removeDirectory, until } from './intake-fixture.ts';

@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, test } from '@jest/globals';
-import type { AlertBatch } from '../../../core/incident.ts';
+import type { AlertBatch } from '../../../core/incident/incident.ts';
 import { falcoEvent, freshDirectory, removeDirectory, token, until } from './intake-fixture.ts';
 
 const program = fileURLToPath(new URL('./intake-process.ts', import.meta.url));

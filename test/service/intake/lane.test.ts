@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { Lane, type LaneOptions } from '../../../service/intake/lane.ts';
+import { Lane, type LaneOptions } from '../../../service/intake/send/lane.ts';
 
 async function mostAtOnce(lane: Lane, { calls, ms }: { calls: number; ms: number }): Promise<number> {
   let now = 0;

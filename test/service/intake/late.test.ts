@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
-import { resolverFromNames } from '../../../core/subject.ts';
-import type { SubjectResolver } from '../../../core/subject-resolver.ts';
+import { resolverFromNames } from '../../../core/alert/subject.ts';
+import type { SubjectResolver } from '../../../core/alert/subject-resolver.ts';
 import { FakeIncidentGateway } from '../../fakes/incident-gateway.ts';
 import { type Door, falcoEvent, freshDirectory, openDoor, removeDirectory, until } from './intake-fixture.ts';
 

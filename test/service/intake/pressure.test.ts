@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { Pressure } from '../../../service/intake/pressure.ts';
+import { Pressure } from '../../../service/intake/send/pressure.ts';
 
 describe('pressure', () => {
   test('is high while senders wait, and no longer when they do not', () => {

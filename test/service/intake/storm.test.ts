@@ -1,10 +1,10 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
-import type { StormReport } from '../../../core/storm.ts';
+import type { StormReport } from '../../../core/alert/storm.ts';
 import { askRunningStorm } from '../../../service/intake/control.ts';
-import { DistinctCount } from '../../../service/intake/distinct-count.ts';
-import { StormWatch } from '../../../service/intake/storm.ts';
-import { TopTalkers } from '../../../service/intake/top-talkers.ts';
+import { DistinctCount } from '../../../service/intake/watch/distinct-count.ts';
+import { StormWatch } from '../../../service/intake/watch/storm.ts';
+import { TopTalkers } from '../../../service/intake/watch/top-talkers.ts';
 import { eventually } from '../../eventually.ts';
 import { FakeIncidentGateway } from '../../fakes/incident-gateway.ts';
 import { type Door, falcoEvent, openDoor, removeDirectory, silent } from './intake-fixture.ts';

@@ -1,14 +1,14 @@
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from '@jest/globals';
-import type { Alert } from '../../../core/alert.ts';
-import { incidentIdOf } from '../../../core/incident.ts';
-import { OpenSteps } from '../../../core/own-steps.ts';
-import { subjectOf } from '../../../core/subject.ts';
-import type { SubjectResolver } from '../../../core/subject-resolver.ts';
-import { type ActiveSuppression, hides, suppressionKey, suppressionKeyOf } from '../../../core/suppression.ts';
-import type { readHidden } from '../../../service/intake/hidden-alerts.ts';
-import type { ScreenSources } from '../../../service/intake/screen.ts';
+import { OpenSteps } from '../../../core/action/own-steps.ts';
+import type { Alert } from '../../../core/alert/alert.ts';
+import { subjectOf } from '../../../core/alert/subject.ts';
+import type { SubjectResolver } from '../../../core/alert/subject-resolver.ts';
+import { incidentIdOf } from '../../../core/incident/incident.ts';
+import { type ActiveSuppression, hides, suppressionKey, suppressionKeyOf } from '../../../core/orders/suppression.ts';
+import type { ScreenSources } from '../../../service/intake/read/screen.ts';
+import type { readHidden } from '../../../service/intake/spool/hidden-alerts.ts';
 import { startIntake } from '../../../service/intake/start.ts';
 import { FakeIncidentGateway } from '../../fakes/incident-gateway.ts';
 import { falcoEvent, freshDirectory, removeDirectory, silent, token, until } from './intake-fixture.ts';
@@ -81,7 +81,7 @@ type Shown = { readonly count: { readonly count: number }; readonly alerts: read
 
 /** As the command line does it: from another process, while the intake runs. */
 function shownOf(directory: string, by: string): Shown | undefined {
-  const file = join(import.meta.dirname, '../../../service/intake/hidden-alerts.ts');
+  const file = join(import.meta.dirname, '../../../service/intake/spool/hidden-alerts.ts');
   const read: keyof { readHidden: typeof readHidden } = 'readHidden';
   const code = `const { ${read} } = await import(${JSON.stringify(file)});
     console.log(JSON.stringify((await ${read}(${JSON.stringify(directory)}, [${JSON.stringify(by)}]))?.get(${JSON.stringify(by)}) ?? null));`;

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
-import { Turns } from '../../../service/intake/turns.ts';
+import { Turns } from '../../../service/intake/read/turns.ts';
 import { FakeIncidentGateway } from '../../fakes/incident-gateway.ts';
 import { type Door, falcoEvent, openDoor, removeDirectory, token } from './intake-fixture.ts';
 

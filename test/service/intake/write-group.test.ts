@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { type Database, open, type RootDatabase } from 'lmdb';
-import { WriteGroup } from '../../../service/intake/write-group.ts';
+import { WriteGroup } from '../../../service/intake/spool/write-group.ts';
 import { freshDirectory, removeDirectory } from './intake-fixture.ts';
 
 describe('writes of one turn', () => {

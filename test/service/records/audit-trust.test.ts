@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { originProblem, signRecord } from '../../../core/audit.ts';
+import { originProblem, signRecord } from '../../../core/audit/audit.ts';
 import { type FileSigner, openSigner } from '../../../integrations/keys/ed25519.ts';
 import { openAuditTrust, retiredKeyFrom } from '../../../service/records/audit-trust.ts';
 

@@ -2,9 +2,9 @@ import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import type { Finding } from '../../../core/audit-report.ts';
-import type { AuditStore } from '../../../core/audit-store.ts';
-import type { Anchor } from '../../../core/checkpoint.ts';
+import type { Finding } from '../../../core/audit/audit-report.ts';
+import type { AuditStore } from '../../../core/audit/audit-store.ts';
+import type { Anchor } from '../../../core/audit/checkpoint.ts';
 import { FirebreakError } from '../../../core/errors.ts';
 import { createFileAnchor } from '../../../integrations/anchor/file-anchor.ts';
 import { createAuditStore } from '../../../integrations/database/audit-store.ts';

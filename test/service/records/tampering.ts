@@ -1,7 +1,7 @@
-import { type AuditRecord, genesisHash, recordHash, type SignedRecord } from '../../../core/audit.ts';
-import { checkpointBytes, checkpointDigest, type SignedCheckpoint } from '../../../core/checkpoint.ts';
-import { canonicalJson } from '../../../core/digest.ts';
-import type { Signer } from '../../../core/signing.ts';
+import { type AuditRecord, genesisHash, recordHash, type SignedRecord } from '../../../core/audit/audit.ts';
+import { checkpointBytes, checkpointDigest, type SignedCheckpoint } from '../../../core/audit/checkpoint.ts';
+import type { Signer } from '../../../core/messages/signing.ts';
+import { canonicalJson } from '../../../core/text/digest.ts';
 import { createAuditStore } from '../../../integrations/database/audit-store.ts';
 import type { Database } from '../../../integrations/database/database.ts';
 import { newMaker } from '../../suites/signed-records.ts';

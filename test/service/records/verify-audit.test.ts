@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { type AuditReport, describeReport } from '../../../core/audit-report.ts';
+import { type AuditReport, describeReport } from '../../../core/audit/audit-report.ts';
 import { createFileAnchor } from '../../../integrations/anchor/file-anchor.ts';
 import { createAuditStore } from '../../../integrations/database/audit-store.ts';
 import { type Database, openDatabase } from '../../../integrations/database/database.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { type AuditRecord, originProblem, type RecordSignature } from '../../../core/audit.ts';
+import { type AuditRecord, originProblem, type RecordSignature } from '../../../core/audit/audit.ts';
 import { signerFrom } from '../../../integrations/keys/ed25519.ts';
 import { withRecordSignatures } from '../../../service/temporal/record-signatures.ts';
 import { maker, makersTrust } from '../../suites/signed-records.ts';

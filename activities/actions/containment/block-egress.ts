@@ -1,0 +1,223 @@
+import type { V1Pod } from '@kubernetes/client-node';
+import type { ActionImplementation, StepContext } from '../../../core/action/action.ts';
+import type { BlockEgressInput, BlockEgressOutput } from '../../../core/actions/containment/block-egress.schema.ts';
+import { type Cidr, contains, parseCidr } from '../../../core/cluster/cidr.ts';
+import { names } from '../../../core/cluster/labels.ts';
+import { madeNameOf } from '../../../core/cluster/object-note.ts';
+import type { LabelSelector } from '../../../core/cluster/pod-record.ts';
+import { FirebreakError } from '../../../core/errors.ts';
+import type { CellKey } from '../../../core/messages/sealed.ts';
+import { digestOf } from '../../../core/text/digest.ts';
+import type { KubernetesApi } from '../../../integrations/kubernetes/client.ts';
+import { listObjects, readKnownObject, targetOf } from '../../../integrations/kubernetes/objects.ts';
+import {
+  allowedEgress,
+  egressPoliciesOf,
+  listNetworkPolicies,
+  networkPolicyRef,
+  notQuarantined,
+  type PolicyJson,
+} from '../../../integrations/kubernetes/policies/network-policies.ts';
+import type { Json } from '../../../integrations/kubernetes/watch/projection.ts';
+import { type WorkloadJson, workloadRef } from '../../../integrations/kubernetes/workloads/workloads.ts';
+import { isMadeBy, type MadeObject, makeObject, removeMade, requireMade } from '../made-object.ts';
+
+const action = 'blockEgress';
+const kinds = ['Deployment', 'StatefulSet', 'DaemonSet', 'ReplicaSet', 'Job'];
+type Implementation = ActionImplementation<BlockEgressInput, BlockEgressOutput>;
+
+interface Situation {
+  readonly workload: WorkloadJson;
+  readonly made: MadeObject;
+  readonly blocks: readonly Cidr[];
+  /** Other policies that limit the egress of its pods already. */
+  readonly others: readonly PolicyJson[];
+}
+
+/**
+ * Takes addresses from what a workload may reach. A NetworkPolicy can only allow, and what several allow adds up: so the block is an
+ * allow-all with exceptions, and is made only where no other policy limits these pods' egress. There it would open more than it closes.
+ */
+export function blockEgressImplementation(parts: {
+  readonly api: KubernetesApi;
+  readonly cellKey: CellKey;
+}): Implementation & Required<Pick<Implementation, 'undo'>> {
+  const { api } = parts;
+
+  const look = async (input: BlockEgressInput, { incident, signal }: StepContext): Promise<Situation> => {
+    const ref = workloadRef(input.workload, kinds);
+    const [object, policies] = await Promise.all([
+      readKnownObject({ api, ref, signal }),
+      listNetworkPolicies({ api, namespace: input.workload.namespace, signal }),
+    ]);
+    const workload: WorkloadJson = object;
+    const made = policyOf({ input, workload, incident });
+    const labels = workload.spec?.template?.metadata?.labels ?? {};
+    const others = egressPoliciesOf(policies, labels).filter(({ metadata }) => metadata?.name !== made.ref.name);
+    return { workload, made, blocks: blocksOf(input), others };
+  };
+
+  /** @throws FB_ERR_REFUSED where no policy of ours can deny it. */
+  const requirePossible = async ({ blocks, others }: Situation, input: BlockEgressInput, signal: AbortSignal): Promise<void> => {
+    const { kind, namespace, name } = input.workload;
+    for (const policy of others) {
+      const [open] = allowedEgress(policy, blocks);
+      if (open)
+        throw new FirebreakError(
+          'FB_ERR_REFUSED',
+          `networkpolicy/${namespace}/${policy.metadata?.name} lets ${kind} ${name} reach ${open.text}: policies add up, so another one cannot deny it. Change that policy, or quarantine`,
+        );
+    }
+    for (const { text } of blocks.filter(({ version, prefix }) => prefix === (version === 6 ? 128 : 32))) {
+      const address = text.split('/')[0] ?? '';
+      const [pod] = await listObjects<Json<V1Pod>>({
+        api,
+        ref: { kind: 'Pod', resource: 'pods' },
+        query: { fieldSelector: `status.podIP=${address}` },
+        signal,
+      });
+      if (pod)
+        throw new FirebreakError(
+          'FB_ERR_REFUSED',
+          `${address} is pod/${pod.metadata?.namespace}/${pod.metadata?.name}, and pods of the cluster stay reachable: quarantine that one`,
+        );
+    }
+  };
+
+  return {
+    async plan(input, context) {
+      const situation = await look(input, context);
+      await requirePossible(situation, input, context.signal);
+      const { workload, made, blocks, others } = situation;
+      const [target, policy] = [targetOf(workloadRef(input.workload, kinds)), targetOf(made.ref)];
+      const addresses = blocks.map(({ text }) => text).join(', ');
+      const uid = workload.metadata.uid;
+      if (others.length > 0)
+        return {
+          target: { name: target, uid },
+          changes: [],
+          blastRadius: [target],
+          notes: [`${namesOf(others).join(', ')} limit its egress and allow none of ${addresses}: nothing is changed.`],
+        };
+      return {
+        target: { name: target, uid },
+        changes: [
+          { target: policy, what: `lets the pods of ${target} (${selectorText(workload)}) reach everything except ${addresses}` },
+        ],
+        blastRadius: [target, policy].sort(),
+        notes: [
+          'A policy that somebody adds for these pods later adds to this one: what it allows is allowed, and what this one allows it cannot take.',
+          'Pods of the cluster stay reachable, also where one of them passes traffic on to these addresses.',
+          'Open connections may survive, and without a policy controller nothing is blocked.',
+        ],
+      };
+    },
+
+    async apply(input, context) {
+      const { workload } = input;
+      const situation = await look(input, context);
+      await requirePossible(situation, input, context.signal);
+      const { made, blocks, others } = situation;
+      const blocked = blocks.map(({ text }) => text);
+      if (others.length > 0) return { workload, blocked };
+      await makeObject({ ...parts, made, context });
+      return { workload, blocked, policy: made.ref.name };
+    },
+
+    async started(input, context) {
+      const { made } = await look(input, context);
+      return isMadeBy({ ...parts, made, key: context.key, signal: context.signal });
+    },
+
+    async verify({ workload: named, blocked, policy }, { incident, signal }) {
+      const { namespace } = named;
+      if (policy !== undefined) {
+        const made = { action, ref: networkPolicyRef(namespace, policy) };
+        await requireMade({ ...parts, made, incident, signal });
+      }
+      const [object, policies] = await Promise.all([
+        readKnownObject({ api, ref: workloadRef(named, kinds), signal }),
+        listNetworkPolicies({ api, namespace, signal }),
+      ]);
+      const workload: WorkloadJson = object;
+      const blocks = blocked.flatMap(blockOf);
+      const limiting = egressPoliciesOf(policies, workload.spec?.template?.metadata?.labels ?? {});
+      if (limiting.length === 0)
+        throw new FirebreakError('FB_ERR_DRIFTED', `no policy limits the egress of ${named.kind} ${named.name} any more`);
+      const open = limiting.filter((one) => allowedEgress(one, blocks).length > 0);
+      if (open.length > 0)
+        return {
+          state: 'partial',
+          detail: `applied; but another policy allows some of it: ${namesOf(open).join(', ')}`,
+          missing: namesOf(open).map((name) => `networkpolicy/${namespace}/${name}`),
+        };
+      return {
+        state: 'unverified',
+        detail:
+          'applied; the policies are read back, but no probe was made: whether a policy controller enforces them is not known, and established connections may live',
+      };
+    },
+
+    async undo({ input, output, key, allow }, context) {
+      const { namespace } = input.workload;
+      // What was left to other policies has nothing to give back.
+      if (output && output.policy === undefined)
+        return { state: 'already', detail: `no policy was made in ${namespace}: others deny it` };
+      const ref = networkPolicyRef(namespace, nameOf(input, context.incident));
+      return removeMade({ ...parts, made: { action, ref }, key, context, allow });
+    },
+  };
+}
+
+function nameOf(input: BlockEgressInput, incident: string): string {
+  return `${names.egressPolicies}${madeNameOf({ incident, action, inputDigest: digestOf(input) })}`;
+}
+
+function policyOf(options: {
+  readonly input: BlockEgressInput;
+  readonly workload: WorkloadJson;
+  readonly incident: string;
+}): MadeObject {
+  const { input, workload, incident } = options;
+  const selector: LabelSelector = workload.spec?.selector ?? {};
+  const blocks = blocksOf(input);
+  const everythingBut = ([version, cidr]: readonly [4 | 6, string]): object => {
+    const except = blocks.filter((block) => block.version === version).map(({ text }) => text);
+    return { ipBlock: { cidr, ...(except.length > 0 && { except }) } };
+  };
+  const everywhere = [
+    [4, '0.0.0.0/0'],
+    [6, '::/0'],
+  ] as const;
+  const spec = {
+    podSelector: { ...selector, matchExpressions: [...(selector.matchExpressions ?? []), notQuarantined] },
+    policyTypes: ['Egress'],
+    egress: [{ to: [...everywhere.map(everythingBut), { namespaceSelector: {} }] }],
+  };
+  return { action, ref: networkPolicyRef(input.workload.namespace, nameOf(input, incident)), content: { spec } };
+}
+
+/** Without doubles and without what is inside another. @throws FB_ERR_REFUSED when it is everything. */
+function blocksOf({ to }: BlockEgressInput): readonly Cidr[] {
+  const all = [...new Map(to.flatMap(blockOf).map((block) => [block.text, block])).values()];
+  if (all.some(({ prefix }) => prefix === 0))
+    throw new FirebreakError('FB_ERR_REFUSED', 'to block every address is a quarantine: use quarantineWorkload');
+  return all
+    .filter((block) => !all.some((other) => other !== block && contains(other, block)))
+    .sort((a, b) => (a.text < b.text ? -1 : 1));
+}
+
+function blockOf(text: string): readonly Cidr[] {
+  const block = parseCidr(text);
+  return block ? [block] : [];
+}
+
+function namesOf(policies: readonly PolicyJson[]): readonly string[] {
+  return policies.map(({ metadata }) => metadata?.name ?? '').sort();
+}
+
+function selectorText({ spec }: WorkloadJson): string {
+  const { matchLabels = {}, matchExpressions = [] } = spec?.selector ?? {};
+  const expressions = matchExpressions.map(({ key, operator, values = [] }) => `${key} ${operator} ${values.join(' ')}`.trim());
+  return [...Object.entries(matchLabels).map(([key, value]) => `${key}=${value}`), ...expressions].join(', ');
+}

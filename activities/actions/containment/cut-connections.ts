@@ -1,0 +1,128 @@
+import { z } from 'zod';
+import type { ActionImplementation, StepContext } from '../../../core/action/action.ts';
+import type { CutConnectionsInput, CutConnectionsOutput } from '../../../core/actions/containment/cut-connections.schema.ts';
+import { cutter } from '../../../core/actions/containment/cut-connections.ts';
+import type { ResolvedPod } from '../../../core/actions/pod.schema.ts';
+import { names, stepHash } from '../../../core/cluster/labels.ts';
+import { FirebreakError } from '../../../core/errors.ts';
+import type { KubernetesApi } from '../../../integrations/kubernetes/client.ts';
+import { removeOwnPod, runToEnd } from '../../../integrations/kubernetes/pods/own-pod.ts';
+import type { OwnPod } from '../../../integrations/kubernetes/pods/own-pod-manifest.ts';
+import { readPod, readSamePod } from '../../../integrations/kubernetes/pods/pods.ts';
+import { toolsImageOf } from '../../evidence/tools-image.ts';
+
+/** A policy may take that long to be in force: until then, what was cut could open again. */
+const cutSeconds = 3;
+
+/** What `deploy/forensics/cut` writes. */
+const report = z.object({ table: z.number(), dropped: z.number(), left: z.number() });
+
+const nameOf = (key: string): string => `${cutter.namePrefix}${stepHash(key)}`;
+
+interface Target {
+  readonly node: string;
+  readonly address: string;
+}
+
+/** Drops what a pod's node remembers of its connections; see the declaration in `core/actions/containment/cut-connections.ts`. */
+export function cutConnectionsImplementation(options: {
+  readonly api: KubernetesApi;
+  /** Has /firebreak-cut, and is named by its digest; absent where none is configured. */
+  readonly toolsImage: string | undefined;
+  /** Where our own pods are made. */
+  readonly ownNamespace: string;
+  /** How long the pod on the node may take to start and to do it: 40 s. */
+  readonly patienceMs?: number;
+}): ActionImplementation<CutConnectionsInput, CutConnectionsOutput> &
+  Required<Pick<ActionImplementation<CutConnectionsInput, CutConnectionsOutput>, 'undo'>> {
+  const { api, toolsImage, ownNamespace, patienceMs = cutter.livesSeconds * 1000 } = options;
+
+  const cutterOf = (key: string, { node, address }: Target): OwnPod => ({
+    namespace: ownNamespace,
+    name: nameOf(key),
+    node,
+    network: 'node',
+    image: toolsImageOf(toolsImage),
+    command: [cutter.program, '-address', address, '-seconds', String(cutSeconds)],
+    step: key,
+    livesSeconds: cutter.livesSeconds,
+  });
+  const target = async (pod: ResolvedPod, { signal }: StepContext): Promise<Target> => {
+    const found = await readSamePod({ api, pod, signal });
+    const name = `pod/${pod.namespace}/${pod.name}`;
+    if (found.metadata?.labels?.[names.quarantineLabel] === undefined)
+      throw new FirebreakError('FB_ERR_REFUSED', `${name} is not in quarantine: what is cut would be opened again`);
+    if (found.spec?.hostNetwork)
+      throw new FirebreakError(
+        'FB_ERR_REFUSED',
+        `${name} uses the network of its node: its connections cannot be told from the node’s`,
+      );
+    const { nodeName: node } = found.spec ?? {};
+    const { podIP: address } = found.status ?? {};
+    if (node === undefined || address === undefined)
+      throw new FirebreakError('FB_ERR_REFUSED', `${name} has no address on a node yet`);
+    return { node, address };
+  };
+
+  return {
+    async plan({ pod }, context) {
+      const { node } = await target(pod, context);
+      const name = `pod/${pod.namespace}/${pod.name}`;
+      return {
+        target: { name, uid: pod.uid },
+        changes: [{ target: name, what: 'loses every connection that is open: each is a new one to the policies from then on' }],
+        blastRadius: [name],
+        notes: [
+          `For some seconds a pod of ${toolsImageOf(toolsImage)} runs in the network of node ${node}, with CAP_NET_ADMIN and no token.`,
+          'Connections with the node itself are left alone: no policy applies to them.',
+          'Who is in the pod sees its connections hang.',
+        ],
+      };
+    },
+
+    async started(_input, { key, signal }) {
+      return (await readPod({ api, namespace: ownNamespace, name: nameOf(key), signal })) !== undefined;
+    },
+
+    async apply({ pod }, context) {
+      const { key, signal } = context;
+      const on = await target(pod, context);
+      const onNode = cutterOf(key, on);
+      try {
+        const found = report.parse(JSON.parse(await runToEnd({ api, pod: onNode, patienceMs, signal })));
+        return { pod, ...on, ...found, cutter: `${onNode.namespace}/${onNode.name}` };
+      } finally {
+        await removeOwnPod({ api, pod: onNode, signal });
+      }
+    },
+
+    async verify({ pod, node, dropped, left, cutter: madeBy }, { signal }) {
+      const [namespace = '', name = ''] = madeBy.split('/');
+      if ((await readPod({ api, namespace, name, signal })) !== undefined)
+        throw new FirebreakError('FB_ERR_UNAVAILABLE', `pod/${madeBy} is still there`);
+      if (left > 0)
+        return {
+          state: 'partial',
+          detail: `${left} established ${left === 1 ? 'connection' : 'connections'} came back: something still allows traffic of the pod, or no policy is enforced`,
+          missing: [`pod/${pod.namespace}/${pod.name}`],
+        };
+      if (dropped === 0)
+        return {
+          state: 'unverified',
+          detail: `established connections may live: the connection table of node ${node} had none of the pod, and this network may keep them elsewhere`,
+        };
+      return {
+        state: 'verified',
+        detail: `${dropped} ${dropped === 1 ? 'entry' : 'entries'} dropped from the connection table of node ${node}, and no established connection came back; the pod that did it is gone`,
+      };
+    },
+
+    async undo({ input, key }, { signal }) {
+      await removeOwnPod({ api, pod: { namespace: ownNamespace, name: nameOf(key), step: key }, signal });
+      return {
+        state: 'already',
+        detail: `pod/${input.pod.namespace}/${input.pod.name} may open connections as far as policies let it`,
+      };
+    },
+  };
+}

@@ -1,0 +1,140 @@
+import type { V1ServiceList } from '@kubernetes/client-node';
+import type { ActionImplementation } from '../../../core/action/action.ts';
+import type {
+  IsolateNamespaceInput,
+  IsolateNamespaceOutput,
+} from '../../../core/actions/containment/isolate-namespace.schema.ts';
+import { type Cidr, parseCidr } from '../../../core/cluster/cidr.ts';
+import { names } from '../../../core/cluster/labels.ts';
+import { madeNameOf } from '../../../core/cluster/object-note.ts';
+import type { CellKey } from '../../../core/messages/sealed.ts';
+import { digestOf } from '../../../core/text/digest.ts';
+import type { KubernetesApi } from '../../../integrations/kubernetes/client.ts';
+import { listObjects, readKnownObject, targetOf } from '../../../integrations/kubernetes/objects.ts';
+import {
+  listNetworkPolicies,
+  networkPolicyRef,
+  notQuarantined,
+  type PolicyJson,
+} from '../../../integrations/kubernetes/policies/network-policies.ts';
+import { type Json, policyRecord } from '../../../integrations/kubernetes/watch/projection.ts';
+import { isMadeBy, type MadeObject, makeObject, removeMade, requireMade } from '../made-object.ts';
+
+const action = 'isolateNamespace';
+type Implementation = ActionImplementation<IsolateNamespaceInput, IsolateNamespaceOutput>;
+
+/** Cuts a namespace off by one policy; see the declaration in `core/actions/containment/isolate-namespace.ts`. */
+export function isolateNamespaceImplementation(parts: {
+  readonly api: KubernetesApi;
+  readonly cellKey: CellKey;
+}): Implementation & Required<Pick<Implementation, 'undo'>> {
+  const { api } = parts;
+
+  return {
+    async plan(input, context) {
+      const { namespace } = input;
+      const { signal } = context;
+      const made = policyOf(input, context.incident);
+      const [object, policies, services] = await Promise.all([
+        readKnownObject({ api, ref: { kind: 'Namespace', resource: 'namespaces', name: namespace }, signal }),
+        listNetworkPolicies({ api, namespace, signal }),
+        listObjects<Json<V1ServiceList>['items'][number]>({
+          api,
+          ref: { kind: 'Service', resource: 'services', namespace },
+          signal,
+        }),
+      ]);
+      const [target, policy] = [`namespace/${namespace}`, targetOf(made.ref)];
+      const open = additive(policies, made);
+      const allowed = exceptionsText(input);
+      const cut = services.map(({ metadata }) => metadata?.name ?? '').sort();
+      return {
+        target: { name: target, uid: object.metadata.uid },
+        changes: [{ target: policy, what: `denies all traffic of all pods of the namespace, in and out${allowed}` }],
+        blastRadius: [target, policy, ...cut.map((name) => `service/${namespace}/${name}`)].sort(),
+        notes: [
+          'Its pods run on, but no longer reach each other, the API server or anything outside; probes of the kubelet still do.',
+          ...cut.map((name) => `Service ${name} no longer answers: whoever calls it, and a webhook behind it, fails.`),
+          ...open.map((name) => `NetworkPolicy ${name} still allows traffic: the isolation is partial.`),
+          'Open connections may survive, pods in the network of their node are not cut off, and without a policy controller nothing is.',
+        ],
+      };
+    },
+
+    async apply(input, context) {
+      const made = policyOf(input, context.incident);
+      await makeObject({ ...parts, made, context });
+      const policies = await listNetworkPolicies({ api, namespace: input.namespace, signal: context.signal });
+      return { namespace: input.namespace, policy: made.ref.name, additivePolicies: [...additive(policies, made)] };
+    },
+
+    started: (input, { incident, key, signal }) => isMadeBy({ ...parts, made: policyOf(input, incident), key, signal }),
+
+    async verify({ namespace, policy }, { incident, signal }) {
+      const made = { action, ref: networkPolicyRef(namespace, policy) };
+      await requireMade({ ...parts, made, incident, signal });
+      const missing = additive(await listNetworkPolicies({ api, namespace, signal }), made);
+      if (missing.length > 0)
+        return {
+          state: 'partial',
+          detail: `applied; but ${missing.length === 1 ? 'a policy still allows' : 'policies still allow'} traffic: ${missing.join(', ')}`,
+          missing: missing.map((name) => `networkpolicy/${namespace}/${name}`),
+        };
+      return {
+        state: 'unverified',
+        detail:
+          'applied; the policy is read back, but no probe was made: whether a policy controller enforces it is not known, and established connections may live',
+      };
+    },
+
+    undo: ({ input, key, allow }, context) =>
+      removeMade({ ...parts, made: policyOf(input, context.incident), key, context, allow }),
+  };
+}
+
+function policyOf(input: IsolateNamespaceInput, incident: string): MadeObject {
+  const { namespace, allow = {} } = input;
+  const hash = madeNameOf({ incident, action, inputDigest: digestOf(input) });
+  const peers = [
+    ...(allow.namespaces ?? []).map((name) => ({ namespaceSelector: namespaceNamed(name) })),
+    ...(allow.cidrs ?? []).flatMap(blockOf).map(({ text }) => ({ ipBlock: { cidr: text } })),
+  ];
+  const dns = {
+    ports: ['UDP', 'TCP'].map((protocol) => ({ protocol, port: 53 })),
+    to: [{ namespaceSelector: namespaceNamed('kube-system') }],
+  };
+  const egress = [...(peers.length > 0 ? [{ to: peers }] : []), ...(allow.dns ? [dns] : [])];
+  const spec = {
+    podSelector: { matchExpressions: [notQuarantined] },
+    policyTypes: ['Ingress', 'Egress'],
+    ...(peers.length > 0 && { ingress: [{ from: peers }] }),
+    ...(egress.length > 0 && { egress }),
+  };
+  return { action, ref: networkPolicyRef(namespace, `${names.isolatingPolicies}${hash}`), content: { spec } };
+}
+
+function namespaceNamed(name: string): object {
+  return { matchLabels: { 'kubernetes.io/metadata.name': name } };
+}
+
+function blockOf(text: string): readonly Cidr[] {
+  const block = parseCidr(text);
+  return block ? [block] : [];
+}
+
+function additive(policies: readonly PolicyJson[], { ref }: Pick<MadeObject, 'ref'>): readonly string[] {
+  return policies
+    .map(policyRecord)
+    .filter(({ name, allows }) => allows && name !== ref.name)
+    .map(({ name }) => name)
+    .sort();
+}
+
+function exceptionsText({ allow = {} }: IsolateNamespaceInput): string {
+  const parts = [
+    ...(allow.dns ? ['questions to the DNS in kube-system'] : []),
+    ...(allow.namespaces ?? []).map((name) => `namespace ${name}`),
+    ...(allow.cidrs ?? []).flatMap(blockOf).map(({ text }) => text),
+  ];
+  return parts.length > 0 ? `, except: ${parts.join(', ')}` : '';
+}

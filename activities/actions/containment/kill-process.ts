@@ -1,0 +1,87 @@
+import { z } from 'zod';
+import type { ActionImplementation } from '../../../core/action/action.ts';
+import type { KillProcessInput, KillProcessOutput } from '../../../core/actions/containment/kill-process.schema.ts';
+import { FirebreakError } from '../../../core/errors.ts';
+import { hasToolsIn, inContainer, outputOf, planInContainer, type ToolsParts } from '../../evidence/in-container.ts';
+
+const mostBytes = 64 * 1024;
+const fateSchema = z.object({ state: z.enum(['killed', 'gone', 'alive']), name: z.string().exactOptional() });
+
+/** Ends one process; see the declaration in `core/actions/containment/kill-process.ts`. */
+export function killProcessImplementation(parts: ToolsParts): ActionImplementation<KillProcessInput, KillProcessOutput> {
+  const which = ({ pid, startTicks }: KillProcessInput['process']): readonly string[] => [
+    ...['-pid', String(pid)],
+    ...['-start', String(startTicks)],
+  ];
+
+  return {
+    async plan({ pod, container: wanted = {}, process }, { signal }) {
+      const { container, target, changes, blastRadius, notes } = await planInContainer({ parts, pod, wanted, signal });
+      return {
+        target,
+        changes: [
+          {
+            target: target.name,
+            what: `ends process ${process.pid}, started at tick ${process.startTicks}, in ${container.name}`,
+          },
+          ...changes,
+        ],
+        blastRadius,
+        notes: [
+          ...notes,
+          'Whatever has started it may start another one, which has another pid: look again afterwards.',
+          'What was only in its memory is gone for good. Where it is what the container runs, the container is started again.',
+        ],
+      };
+    },
+
+    started: ({ pod }, context) => hasToolsIn({ parts, pod, context }),
+
+    async apply({ pod, container: wanted = {}, process }, context) {
+      const { result, facts } = await inContainer({
+        parts,
+        pod,
+        wanted,
+        context,
+        mayEnd: true,
+        work: async ({ tool }) => fateOf(await outputOf(tool('kill', { arguments: which(process) }), { mostBytes })),
+      });
+      if (result.state === 'alive') throw new FirebreakError('FB_ERR_UNAVAILABLE', `process ${process.pid} is still there`);
+      const { id, name } = facts.container;
+      return {
+        pod,
+        container: { id, name },
+        process: { ...process, ...(result.name !== undefined && { name: result.name }) },
+        state: result.state,
+      };
+    },
+
+    async verify({ pod, container, process }, context) {
+      const state = await inContainer({
+        parts,
+        pod,
+        wanted: container,
+        context,
+        mayEnd: true,
+        work: async ({ tool }) => fateOf(await outputOf(tool('look', { arguments: which(process) }), { mostBytes })),
+      }).then(
+        ({ result }) => result.state,
+        (error: unknown) => {
+          if (error instanceof FirebreakError && endedWith.has(error.code)) return 'gone';
+          throw error;
+        },
+      );
+      if (state === 'alive') throw new FirebreakError('FB_ERR_UNAVAILABLE', `process ${process.pid} is still there`);
+      return { state: 'verified', detail: `${container.name} has no process ${process.pid} with this start any more` };
+    },
+  };
+}
+
+/** Its container, its pod or its pid is another's by now: the process is gone too. */
+const endedWith: ReadonlySet<string> = new Set(['FB_ERR_CONTAINER_REPLACED', 'FB_ERR_TARGET_REPLACED', 'FB_ERR_NOT_FOUND']);
+
+function fateOf(bytes: Buffer): z.infer<typeof fateSchema> {
+  const fate = fateSchema.safeParse(JSON.parse(bytes.toString('utf8')));
+  if (!fate.success) throw new FirebreakError('FB_ERR_REFUSED', 'the tools do not say what became of the process');
+  return fate.data;
+}

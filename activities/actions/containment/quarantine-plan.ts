@@ -1,0 +1,150 @@
+import type { ActionImplementation } from '../../../core/action/action.ts';
+import { exceptionNotes, type QuarantineExceptions, standingText } from '../../../core/action/quarantine-exceptions.ts';
+import type { QuarantinePodInput, QuarantinePodOutput } from '../../../core/actions/containment/quarantine-pod.schema.ts';
+import { type BeforeState, type NamedKind, quarantineLabels } from '../../../core/cluster/before-state.ts';
+import { type DenyTier, notDenied } from '../../../core/cluster/deny-tier.ts';
+import { names } from '../../../core/cluster/labels.ts';
+import { type PodRecord, type PolicyRecord, selects } from '../../../core/cluster/pod-record.ts';
+import type { ServiceRecord } from '../../../integrations/kubernetes/watch/projection.ts';
+import { mirrorAnnotation } from '../../../integrations/kubernetes/watch/projection.ts';
+import type { BudgetRecord, ScalerRecord } from '../../../integrations/kubernetes/workloads/disruption.ts';
+import { controllerOf } from '../../../integrations/kubernetes/workloads/owners.ts';
+
+/** The pod and what around it matters, as it was before the quarantine. */
+export interface Situation {
+  readonly pod: PodRecord;
+  /** Set when this incident already holds the pod: then this is what it was like before. */
+  readonly held?: BeforeState;
+  readonly policies: readonly PolicyRecord[];
+  readonly services: readonly ServiceRecord[];
+  /** Absent while they are not known. */
+  readonly budgets?: readonly BudgetRecord[] | undefined;
+  readonly scalers?: readonly ScalerRecord[] | undefined;
+  /** At the top of its owners. */
+  readonly workload?: NamedKind;
+  readonly denyTier?: DenyTier | undefined;
+  readonly exceptions: QuarantineExceptions;
+}
+
+/** Why a quarantine by label cannot work on this pod; undefined when it can. */
+export function whyNotQuarantine(pod: PodRecord): string | undefined {
+  const target = `pod/${pod.namespace}/${pod.name}`;
+  if (pod.annotations[mirrorAnnotation] !== undefined)
+    return `${target} is a mirror pod: its kubelet runs it from a file on the node, and changes through the API have no effect`;
+  if (pod.hostNetwork) return `${target} uses the network of its node (hostNetwork): no NetworkPolicy applies to it`;
+  return undefined;
+}
+
+/** Other policies that select the quarantined pod and allow something: they add to the deny-all policy. Only a deny tier takes that back. */
+export function additivePolicies(
+  policies: readonly PolicyRecord[],
+  { incident, denyTier }: { readonly incident: string; readonly denyTier: DenyTier | undefined },
+): readonly string[] {
+  const labels = quarantineLabels(incident);
+  return notDenied(policies, denyTier)
+    .filter(({ name, allows, selector }) => name !== names.standingPolicy && allows && selects(selector, labels))
+    .map(({ name }) => name)
+    .sort();
+}
+
+/** What a controller does when a pod is relabelled away from it. */
+const ownerEffects: Readonly<Record<string, string>> = {
+  Deployment: 'starts a new pod in its place',
+  ReplicaSet: 'starts a new pod in its place',
+  StatefulSet: 'cannot start a new pod while this one holds its name: one replica is missing until it is released or deleted',
+  DaemonSet: 'starts a second pod on the node',
+  Job: 'starts a new pod and does the work again',
+};
+
+/** What an owner of this kind does when one of its pods is quarantined, in words. */
+export function quarantineEffect(kind: string): string {
+  return ownerEffects[kind] ?? 'may start another in its place';
+}
+
+/** What denies beside the standing policy, in words. */
+export function meansNote(denyTier: DenyTier | undefined): readonly string[] {
+  return denyTier ? [`${denyTier.kind} ${names.standingPolicy} denies its traffic before any NetworkPolicy can allow it.`] : [];
+}
+
+/** What a controller does when the pod gets its labels back. */
+const releaseEffects: Readonly<Record<string, string>> = {
+  ReplicaSet: 'takes it back, has one pod too many, and ends one: a pod that is not ready first',
+  StatefulSet: 'takes it back under its name',
+  DaemonSet: 'takes it back, has two pods on the node, and ends one',
+  Job: 'takes it back: the work may be done twice',
+};
+
+/** What the quarantine does besides to budgets, autoscalers and the container itself. Pure, and the same before and after. */
+function sideEffects(situation: Situation): readonly string[] {
+  const { pod, held, budgets, scalers } = situation;
+  const before = held?.labels ?? pod.labels;
+  const workload = held ? held.workload : situation.workload;
+  const counted = (budgets ?? []).filter(({ selector }) => selects(selector, before)).map(({ name }) => name);
+  const scaling = (scalers ?? [])
+    .filter(({ scales }) => scales.kind === workload?.kind && scales.name === workload.name)
+    .map(({ name }) => name);
+  const after = pod.restartPolicy === 'Never' ? 'end' : 'restart';
+  return [
+    ...counted
+      .sort()
+      .map(
+        (name) => `PodDisruptionBudget ${name} is bypassed: it no longer counts this pod, and does not hold up the quarantine.`,
+      ),
+    ...scaling.sort().map((name) => `HorizontalPodAutoscaler ${name} no longer counts this pod, nor its load.`),
+    ...pod.containers.flatMap(({ name, livenessSeconds }) =>
+      livenessSeconds === undefined
+        ? []
+        : [
+            `If its probe needs the network, liveness will ${after} container ${name} in ${livenessSeconds} s: memory and files are lost.`,
+          ],
+    ),
+  ];
+}
+
+type QuarantinePlan = Awaited<ReturnType<ActionImplementation<QuarantinePodInput, QuarantinePodOutput>['plan']>>;
+
+/** Pure, and the same before and after the apply: what people approve must still hold when the step is taken up again. */
+export function quarantinePlan(situation: Situation, incident: string): QuarantinePlan {
+  const { pod, held, policies, services } = situation;
+  const target = `pod/${pod.namespace}/${pod.name}`;
+  const policy = `networkpolicy/${pod.namespace}/${names.standingPolicy}`;
+  const before = held?.labels ?? pod.labels;
+  const owner: NamedKind | undefined = held ? held.owner : controllerOf(pod.owners);
+  const losing = services
+    .filter(({ selector }) => Object.keys(selector).length > 0 && selects({ matchLabels: selector }, before))
+    .map(({ name }) => name)
+    .sort();
+  const { denyTier, exceptions } = situation;
+  const open = additivePolicies(policies, { incident, denyTier });
+  const text = (labels: Readonly<Record<string, string>>): string =>
+    Object.entries(labels)
+      .map(([key, value]) => `${key}=${value}`)
+      .sort()
+      .join(', ') || 'none';
+  return {
+    target: { name: target, uid: pod.uid },
+    changes: [
+      { target, what: `replaces its labels (${text(before)}) by ${text(quarantineLabels(incident))}` },
+      { target, what: 'notes incident, step and what it was before in its annotations, and keeps autoscalers from ending it' },
+      { target: policy, what: standingText(exceptions, 'the pod') },
+    ],
+    blastRadius: [
+      target,
+      policy,
+      ...(owner ? [`${owner.kind.toLowerCase()}/${pod.namespace}/${owner.name}`] : []),
+      ...losing.map((name) => `service/${pod.namespace}/${name}`),
+    ].sort(),
+    notes: [
+      ...(owner
+        ? [`${owner.kind} ${owner.name} lets go of the pod and ${quarantineEffect(owner.kind)}.`]
+        : ['Nothing owns the pod: nothing replaces it.']),
+      ...(owner && releaseEffects[owner.kind] ? [`On release ${owner.kind} ${owner.name} ${releaseEffects[owner.kind]}.`] : []),
+      ...losing.map((name) => `Service ${name} loses this endpoint.`),
+      ...sideEffects(situation),
+      ...meansNote(denyTier),
+      ...exceptionNotes(exceptions, denyTier),
+      ...open.map((name) => `NetworkPolicy ${name} still selects the pod and allows traffic: the quarantine is partial.`),
+      'Open connections may survive, traffic with its own node is not blocked, and without a policy controller nothing is.',
+    ],
+  };
+}

@@ -1,0 +1,126 @@
+import type { UndoResult } from '../../../core/action/action.ts';
+import { labelDifference } from '../../../core/action/drift.ts';
+import { type BeforeState, type CellKey, openBeforeState, quarantineLabels } from '../../../core/cluster/before-state.ts';
+import { doNotDisrupt, names } from '../../../core/cluster/labels.ts';
+import type { PodRecord } from '../../../core/cluster/pod-record.ts';
+import { FirebreakError } from '../../../core/errors.ts';
+import type { AllowGivingBack, GivenBack } from '../../../core/incident/hold.ts';
+import type { KubernetesApi } from '../../../integrations/kubernetes/client.ts';
+import { readPod, replacePodLabels } from '../../../integrations/kubernetes/pods/pods.ts';
+import { type PodJson, podRecord } from '../../../integrations/kubernetes/watch/projection.ts';
+
+/** What stands in the way of an exact undo, and what the undo would give back. */
+export interface UndoLook {
+  /** `clear`: can be undone exactly. `none`: nothing of ours is on the pod. */
+  readonly state: 'clear' | 'drifted' | 'none';
+  readonly before?: BeforeState;
+  readonly authentic: 'yes' | 'no' | 'unknown';
+  readonly difference: readonly string[];
+}
+
+/** Compares the pod with how the quarantine left it. Pure: `firebreak release` shows it before anything is changed. */
+export function lookAtQuarantine(pod: PodRecord, cellKey: CellKey | undefined): UndoLook {
+  const opened = openBeforeState({ text: pod.annotations[names.beforeAnnotation], podUid: pod.uid, key: cellKey });
+  const marked = pod.labels[names.quarantineLabel] !== undefined || pod.annotations[names.incidentAnnotation] !== undefined;
+  if (opened.kind === 'absent') {
+    if (!marked) return { state: 'none', authentic: 'unknown', difference: [] };
+    return {
+      state: 'drifted',
+      authentic: 'no',
+      difference: [`annotation ${names.beforeAnnotation} is missing: the labels before are not known`],
+    };
+  }
+  if (opened.kind === 'unreadable')
+    return {
+      state: 'drifted',
+      authentic: 'no',
+      difference: [`annotation ${names.beforeAnnotation} cannot be read: somebody edited it`],
+    };
+  const { state: before, authentic } = opened;
+  const difference = [
+    ...(authentic === 'no'
+      ? [`annotation ${names.beforeAnnotation} is not what this cell wrote on this pod: somebody edited it`]
+      : []),
+    ...(before.podUid === pod.uid ? [] : [`annotation ${names.beforeAnnotation} belongs to another pod`]),
+    ...labelDifference({ expected: quarantineLabels(before.incident), found: pod.labels }),
+    ...sparingDifference(before, pod),
+  ];
+  return { state: difference.length > 0 ? 'drifted' : 'clear', before, authentic, difference };
+}
+
+/**
+ * Gives the pod exactly the labels back that it had, and takes our annotations off. Nothing is changed when labels have been
+ * changed since, when the before-state is not authentic, or when it does not belong to `holder`.
+ * @throws FB_ERR_UNAVAILABLE, FB_ERR_REFUSED (no right); FB_ERR_CONFLICT when the pod kept changing.
+ */
+export async function undoQuarantine(options: {
+  readonly api: KubernetesApi;
+  readonly pod: { readonly namespace: string; readonly name: string; readonly uid: string };
+  /** Absent only offline: then nothing can be authenticated, and the caller has said so. */
+  readonly cellKey: CellKey | undefined;
+  /** Whose quarantine is undone; absent: whoever's. */
+  readonly holder?: (before: BeforeState) => boolean;
+  /** A person has seen the difference and wants the labels back all the same. Needs a readable before-state of this pod. */
+  readonly force?: boolean;
+  readonly allow?: AllowGivingBack;
+  readonly signal?: AbortSignal;
+  readonly observe?: (pod: PodJson) => void;
+}): Promise<UndoResult> {
+  const { api, cellKey, holder, force = false, allow, signal, observe } = options;
+  const { namespace, name, uid } = options.pod;
+  const target = `pod/${namespace}/${name}`;
+  for (let attempt = 1; ; attempt += 1) {
+    const found = await readPod({ api, namespace, name, ...(signal && { signal }) });
+    if (found?.metadata?.uid !== uid) return { state: 'gone', detail: `${target} with this uid no longer exists` };
+    if (found.metadata.deletionTimestamp) return { state: 'gone', detail: `${target} is being deleted` };
+    const pod = podRecord(found);
+    const look = lookAtQuarantine(pod, cellKey);
+    if (look.state === 'none') return { state: 'already', detail: `${target} is not quarantined` };
+    const { before } = look;
+    if (before && look.authentic === 'yes' && holder && !holder(before))
+      return drifted(target, [`the quarantine now belongs to another step, of ${before.incident}`]);
+    if (!before || before.podUid !== uid || (look.state === 'drifted' && !force)) return drifted(target, look.difference);
+    await allow?.(podGivenBack(pod, before));
+    try {
+      const undone = await replacePodLabels({
+        api,
+        pod,
+        labels: before.labels,
+        annotations: {
+          ...before.annotations,
+          [names.incidentAnnotation]: null,
+          [names.stepAnnotation]: null,
+          [names.beforeAnnotation]: null,
+        },
+        ...(signal && { signal }),
+      });
+      observe?.(undone);
+      return { state: 'undone', detail: `${target} has its ${Object.keys(before.labels).length} labels back` };
+    } catch (error) {
+      const again = error instanceof FirebreakError && (error.code === 'FB_ERR_CONFLICT' || error.code === 'FB_ERR_NOT_FOUND');
+      if (!again || attempt > 3) throw error;
+    }
+  }
+}
+
+/** What the note on a pod says, for whoever allows that it is given back. */
+export function podGivenBack(
+  { namespace, name, uid }: Pick<PodRecord, 'namespace' | 'name' | 'uid'>,
+  before: BeforeState | undefined,
+): readonly GivenBack[] {
+  if (!before) return [];
+  const { incident, step, taken } = before;
+  return [{ object: `pod/${namespace}/${name}`, uid, incident, step, taken }];
+}
+
+/** Annotations for autoscalers that somebody has changed since we set them. */
+function sparingDifference({ annotations = {} }: BeforeState, pod: PodRecord): readonly string[] {
+  return Object.keys(annotations).flatMap((name) => {
+    const [set, found] = [doNotDisrupt[name], pod.annotations[name]];
+    return set === found ? [] : [`annotation ${name} was changed from ${set} to ${found ?? 'nothing'}`];
+  });
+}
+
+function drifted(target: string, difference: readonly string[]): UndoResult {
+  return { state: 'drifted', detail: `${target} is no longer as the quarantine left it; nothing was changed`, difference };
+}

@@ -1,0 +1,279 @@
+import type { ActionImplementation, StepContext, UndoResult } from '../../../core/action/action.ts';
+import { labelDifference } from '../../../core/action/drift.ts';
+import { exceptionsSaid, type QuarantineExceptions } from '../../../core/action/quarantine-exceptions.ts';
+import type {
+  QuarantineWorkloadInput,
+  QuarantineWorkloadOutput,
+} from '../../../core/actions/containment/quarantine-workload.schema.ts';
+import type { ResolvedPod } from '../../../core/actions/pod.schema.ts';
+import type { NamedWorkload } from '../../../core/actions/workload.schema.ts';
+import {
+  type BeforeState,
+  type CellKey,
+  disruptionBefore,
+  openBeforeState,
+  quarantineLabels,
+  sealBeforeState,
+} from '../../../core/cluster/before-state.ts';
+import type { DenyTier } from '../../../core/cluster/deny-tier.ts';
+import { doNotDisrupt, incidentHash, names } from '../../../core/cluster/labels.ts';
+import type { PodRecord } from '../../../core/cluster/pod-record.ts';
+import { FirebreakError } from '../../../core/errors.ts';
+import { takenNow } from '../../../core/incident/hold.ts';
+import type { KubernetesApi } from '../../../integrations/kubernetes/client.ts';
+import { listObjects } from '../../../integrations/kubernetes/objects.ts';
+import { readPod, replacePodLabels } from '../../../integrations/kubernetes/pods/pods.ts';
+import { readDenyTier } from '../../../integrations/kubernetes/policies/deny-tier.ts';
+import { listNetworkPolicies } from '../../../integrations/kubernetes/policies/network-policies.ts';
+import {
+  ensureStandingPolicy,
+  readStandingPolicy,
+  standingState,
+} from '../../../integrations/kubernetes/policies/standing-policy.ts';
+import type { ClusterView } from '../../../integrations/kubernetes/watch/cluster-view.ts';
+import { type PodJson, podRecord, policyRecord, serviceRecord } from '../../../integrations/kubernetes/watch/projection.ts';
+import { controllerOf, topOwnerOf } from '../../../integrations/kubernetes/workloads/owners.ts';
+import { additivePolicies, whyNotQuarantine } from './quarantine-plan.ts';
+import { lookAtQuarantine, podGivenBack, undoQuarantine } from './quarantine-undo.ts';
+import { quarantineWorkloadPlan, workloadText } from './quarantine-workload-plan.ts';
+
+/** Patches that are on their way at the same time. */
+const atOnce = 8;
+
+type Implementation = ActionImplementation<QuarantineWorkloadInput, QuarantineWorkloadOutput>;
+
+/**
+ * Quarantines each pod that a workload has. Its controller makes others at once, so which pods were meant is written with the first
+ * one: a step that was cut short is finished on these, and never runs after the successors.
+ */
+export function quarantineWorkloadImplementation(parts: {
+  readonly api: KubernetesApi;
+  readonly view: ClusterView;
+  readonly cellKey: CellKey;
+  /** What the cluster denies by beside NetworkPolicies, from memory. */
+  readonly denyTier?: (() => DenyTier | undefined) | undefined;
+  readonly exceptions?: QuarantineExceptions;
+}): Implementation & Required<Pick<Implementation, 'undo'>> {
+  const { api, view, cellKey, denyTier = () => undefined, exceptions = {} } = parts;
+
+  const podsIn = async (namespace: string, signal: AbortSignal, labelSelector?: string): Promise<readonly PodRecord[]> => {
+    const items = await listObjects<PodJson>({
+      api,
+      ref: { kind: 'Pod', resource: 'pods', namespace },
+      ...(labelSelector !== undefined && { query: { labelSelector } }),
+      signal,
+    });
+    return items.map(podRecord);
+  };
+
+  const beforeOf = (pod: PodRecord): BeforeState | undefined => {
+    const opened = openBeforeState({ text: pod.annotations[names.beforeAnnotation], podUid: pod.uid, key: cellKey });
+    return opened.kind === 'read' && opened.authentic === 'yes' ? opened.state : undefined;
+  };
+
+  /** The pods that the step is about: those that it began with, or those that the workload has now. */
+  const meant = async ({ workload }: QuarantineWorkloadInput, { key, signal }: StepContext) => {
+    const all = await podsIn(workload.namespace, signal);
+    const begun = all.map(beforeOf).find((state) => state?.step === key)?.together;
+    const pods = begun
+      ? all.filter(({ uid }) => begun.includes(uid))
+      : all.filter((pod) => !pod.deleting && !isEnded(pod) && belongsTo({ pod, workload, view, before: beforeOf(pod) }));
+    if (!begun && pods.length === 0) throw new FirebreakError('FB_ERR_NOT_FOUND', `${workloadText(workload)} has no pods`);
+    return { begun: begun !== undefined, pods: [...pods].sort((a, b) => (a.name < b.name ? -1 : 1)) };
+  };
+
+  const whyLeft = (pod: PodRecord, { incident, key }: StepContext): string | undefined => {
+    const before = beforeOf(pod);
+    if (before && before.incident !== incident) return `it is quarantined by ${before.incident}`;
+    if (before && before.step !== key) return 'another step of this incident has quarantined it';
+    return whyNotQuarantine(pod);
+  };
+
+  const contain = async (pod: PodRecord, together: readonly string[], context: StepContext): Promise<string | undefined> => {
+    const { incident, key, signal } = context;
+    let seen = pod;
+    for (let attempt = 1; ; attempt += 1) {
+      const why = whyLeft(seen, context);
+      if (why !== undefined) return why;
+      const labels = quarantineLabels(incident);
+      const ours = beforeOf(seen);
+      if (ours && labelDifference({ expected: labels, found: seen.labels }).length === 0) return undefined;
+      const owner = controllerOf(seen.owners);
+      const { workload } = topOwnerOf({ pod: seen, view });
+      const state: BeforeState = ours ?? {
+        version: 1,
+        incident,
+        step: key,
+        podUid: seen.uid,
+        labels: seen.labels,
+        ...(owner && { owner }),
+        ...(workload && { workload }),
+        annotations: disruptionBefore(seen.annotations),
+        together,
+        taken: takenNow(context),
+      };
+      try {
+        const annotations = {
+          ...(state.annotations && doNotDisrupt),
+          [names.incidentAnnotation]: incident,
+          [names.stepAnnotation]: key,
+          [names.beforeAnnotation]: sealBeforeState(state, cellKey),
+        };
+        view.observePod(await replacePodLabels({ api, pod: seen, labels, annotations, signal }));
+        return undefined;
+      } catch (error) {
+        const again = error instanceof FirebreakError && (error.code === 'FB_ERR_CONFLICT' || error.code === 'FB_ERR_NOT_FOUND');
+        if (!again || attempt > 3) throw error;
+        const now = await readPod({ api, namespace: seen.namespace, name: seen.name, signal });
+        if (now?.metadata?.uid !== seen.uid) return 'it has gone';
+        seen = podRecord(now);
+      }
+    }
+  };
+
+  return {
+    async plan(input, context) {
+      const { workload } = input;
+      const { namespace } = workload;
+      const [{ pods }, policies, services] = await Promise.all([
+        meant(input, context),
+        listNetworkPolicies({ api, namespace, signal: context.signal }),
+        listObjects<Parameters<typeof serviceRecord>[0]>({
+          api,
+          ref: { kind: 'Service', resource: 'services', namespace },
+          signal: context.signal,
+        }),
+      ]);
+      return quarantineWorkloadPlan({
+        workload,
+        pods,
+        whyLeft: (pod) => whyLeft(pod, context),
+        policies: policies.map(policyRecord),
+        services: services.map(serviceRecord),
+        budgets: view.budgets(namespace) ?? [],
+        scalers: view.scalers(namespace) ?? [],
+        incident: context.incident,
+        denyTier: denyTier(),
+        exceptions,
+      });
+    },
+
+    async apply(input, context) {
+      const { workload } = input;
+      const { namespace } = workload;
+      const { pods } = await meant(input, context);
+      const { created, refused } = await ensureStandingPolicy({ api, namespace, exceptions, signal: context.signal });
+      const together = pods.map(({ uid }) => uid);
+      const reasons: (string | undefined)[] = [];
+      for (let at = 0; at < pods.length; at += atOnce)
+        reasons.push(...(await Promise.all(pods.slice(at, at + atOnce).map((pod) => contain(pod, together, context)))));
+      const said = exceptionsSaid(exceptions, { denyTier: denyTier(), refused });
+      return {
+        workload,
+        pods: pods.filter((_, at) => reasons[at] === undefined).map(({ name, uid }) => ({ namespace, name, uid })),
+        left: pods.flatMap(({ name }, at) => {
+          const reason = reasons[at];
+          return reason === undefined ? [] : [{ pod: `pod/${namespace}/${name}`, reason }];
+        }),
+        policy: names.standingPolicy,
+        policyCreated: created,
+        ...(said.length > 0 && { exceptions: [...said] }),
+      };
+    },
+
+    async started(input, context) {
+      return (await podsIn(input.workload.namespace, context.signal)).some((pod) => beforeOf(pod)?.step === context.key);
+    },
+
+    async verify(output, context) {
+      const { namespace } = output.workload;
+      const { signal, incident } = context;
+      const [found, policy, policies, tier] = await Promise.all([
+        podsIn(namespace, signal),
+        readStandingPolicy({ api, namespace, signal }),
+        listNetworkPolicies({ api, namespace, signal }),
+        denyTier() && readDenyTier({ api, signal }),
+      ]);
+      const standing = policy ? standingState(policy, exceptions) : 'changed';
+      if (standing === 'changed')
+        throw new FirebreakError(
+          'FB_ERR_DRIFTED',
+          `networkpolicy/${namespace}/${names.standingPolicy} is missing or was changed`,
+        );
+      for (const pod of output.pods) requireContained(pod, found, incident);
+      const open = additivePolicies(policies.map(policyRecord), { incident, denyTier: tier });
+      const missing = [...open.map((name) => `networkpolicy/${namespace}/${name}`), ...output.left.map(({ pod }) => pod)];
+      const many = output.pods.length === 1 ? '1 pod' : `${output.pods.length} pods`;
+      if (missing.length > 0)
+        return {
+          state: 'partial',
+          detail: `applied to ${many}; but traffic is still allowed by policies, or pods were left out`,
+          missing,
+        };
+      const said = exceptionsSaid(exceptions, { denyTier: tier, refused: standing === 'strict' });
+      return {
+        state: 'unverified',
+        detail: `applied; ${many} and ${tier ? `policy and ${tier.kind}` : 'the policy'} are read back, but no probe was made: whether a policy controller enforces it is not known, and ${['established connections may live', ...said].join('; ')}`,
+      };
+    },
+
+    async undo({ input, key, allow }, context): Promise<UndoResult> {
+      const { namespace } = input.workload;
+      const { signal } = context;
+      const marked = `${names.incidentLabel}=${incidentHash(context.incident)}`;
+      const held = (await podsIn(namespace, signal)).filter((pod) => beforeOf(pod)?.step === key);
+      if (held.length === 0) {
+        const edited = (await podsIn(namespace, signal, marked)).filter((pod) => !beforeOf(pod)).map(({ name }) => name);
+        if (edited.length === 0) return { state: 'already', detail: `no pod in ${namespace} is quarantined by this step` };
+        return { state: 'drifted', detail: 'the notes on the pods were edited', difference: edited };
+      }
+      const difference = held.flatMap((pod) =>
+        lookAtQuarantine(pod, cellKey).difference.map((what) => `pod/${namespace}/${pod.name}: ${what}`),
+      );
+      if (difference.length > 0)
+        return { state: 'drifted', detail: 'pods are no longer as the quarantine left them; nothing was changed', difference };
+      await allow?.(held.flatMap((pod) => podGivenBack(pod, beforeOf(pod))));
+      const results: UndoResult[] = [];
+      for (const pod of held)
+        results.push(
+          await undoQuarantine({
+            api,
+            pod,
+            cellKey,
+            holder: ({ step }) => step === key,
+            signal,
+            observe: (seen) => view.observePod(seen),
+          }),
+        );
+      const late = results.flatMap((result) => (result.state === 'drifted' ? result.difference : []));
+      if (late.length > 0)
+        return { state: 'drifted', detail: 'a pod was changed while the others were given back', difference: late };
+      return { state: 'undone', detail: `${held.length === 1 ? '1 pod has its' : `${held.length} pods have their`} labels back` };
+    },
+  };
+}
+
+function isEnded({ phase }: PodRecord): boolean {
+  return phase === 'Succeeded' || phase === 'Failed';
+}
+
+/** A pod that is quarantined already has no owner any more: what it was like before tells. */
+function belongsTo(options: {
+  readonly pod: PodRecord;
+  readonly workload: NamedWorkload;
+  readonly view: ClusterView;
+  readonly before: BeforeState | undefined;
+}): boolean {
+  const { pod, workload, view, before } = options;
+  const direct = before?.owner ?? controllerOf(pod.owners);
+  const top = before?.workload ?? topOwnerOf({ pod, view }).workload;
+  return [direct, top].some((owner) => owner?.kind === workload.kind && owner.name === workload.name);
+}
+
+function requireContained(pod: ResolvedPod, found: readonly PodRecord[], incident: string): void {
+  const target = `pod/${pod.namespace}/${pod.name}`;
+  const now = found.find(({ uid }) => uid === pod.uid);
+  if (!now) throw new FirebreakError('FB_ERR_NOT_FOUND', `${target} does not exist`);
+  const difference = labelDifference({ expected: quarantineLabels(incident), found: now.labels });
+  if (difference.length > 0) throw new FirebreakError('FB_ERR_DRIFTED', `${target}: ${difference.join('; ')}`);
+}

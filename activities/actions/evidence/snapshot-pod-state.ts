@@ -1,0 +1,46 @@
+import type { ActionImplementation } from '../../../core/action/action.ts';
+import type { SnapshotPodStateInput, SnapshotPodStateOutput } from '../../../core/actions/evidence/snapshot-pod-state.schema.ts';
+import type { KubernetesApi } from '../../../integrations/kubernetes/client.ts';
+import { eventsAbout } from '../../../integrations/kubernetes/pods/events-about.ts';
+import { redactedPodYaml } from '../../../integrations/kubernetes/pods/pod-yaml.ts';
+import { readSamePod } from '../../../integrations/kubernetes/pods/pods.ts';
+import { planToRead } from '../../chokepoint/pod-reading.ts';
+import { type EvidenceParts, keepEvidence, verifyKept } from '../../evidence/kept-evidence.ts';
+import { collectPodLogs } from './pod-logs.ts';
+
+export interface SnapshotPodStateOptions extends EvidenceParts {
+  readonly api: KubernetesApi;
+  /** Per container and log: 20 000 lines, 4 MiB. */
+  readonly maxLogLines?: number;
+  readonly maxLogBytes?: number;
+}
+
+/** Keeps what the API server knows of a pod; see the declaration in `core/actions/evidence/snapshot-pod-state.ts`. */
+export function snapshotPodStateImplementation(
+  options: SnapshotPodStateOptions,
+): ActionImplementation<SnapshotPodStateInput, SnapshotPodStateOutput> {
+  const { api, maxLogLines = 20_000, maxLogBytes = 4 * 1024 * 1024 } = options;
+
+  return {
+    plan: ({ pod }, { signal }) =>
+      planToRead({ api, pod, signal, notes: ['Reads the pod, its events and its logs; changes nothing in the cluster.'] }),
+
+    async started() {
+      return false;
+    },
+
+    async apply({ pod: target }, context) {
+      const { signal } = context;
+      const pod = await readSamePod({ api, pod: target, signal });
+      const { keep, close } = keepEvidence(options, { pod: target, context });
+      await keep('state', { name: 'pod.yaml', mediaType: 'application/yaml', tool: 'kubernetes-api' }, redactedPodYaml(pod));
+      const { text: events, ...cut } = await eventsAbout({ api, namespace: target.namespace, of: { uid: target.uid }, signal });
+      await keep('state', { name: 'events.json', mediaType: 'application/json', tool: 'kubernetes-api', ...cut }, events);
+      const logs = await collectPodLogs({ api, pod, target, maxLines: maxLogLines, maxBytes: maxLogBytes, signal });
+      for (const { bytes, ...log } of logs) await keep('logs', log, bytes);
+      return { evidence: await close('firebreak/cell', `collected ${logs.length + 2} artefacts from the Kubernetes API`) };
+    },
+
+    verify: ({ evidence }) => verifyKept(options, { evidence, what: 'artefacts' }),
+  };
+}

@@ -1,0 +1,185 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { ActionImplementation, StepContext } from '../../../core/action/action.ts';
+import type { DrainNodeInput, DrainNodeOutput } from '../../../core/actions/nodes/drain-node.schema.ts';
+import type { ResolvedPod } from '../../../core/actions/pod.schema.ts';
+import { names } from '../../../core/cluster/labels.ts';
+import type { PodRecord } from '../../../core/cluster/pod-record.ts';
+import { FirebreakError } from '../../../core/errors.ts';
+import type { KubernetesApi } from '../../../integrations/kubernetes/client.ts';
+import {
+  fieldOf,
+  listObjects,
+  type ObjectRef,
+  patchField,
+  readKnownObject,
+  targetOf,
+} from '../../../integrations/kubernetes/objects.ts';
+import { readPod } from '../../../integrations/kubernetes/pods/pods.ts';
+import { mirrorAnnotation, type PodJson, podRecord } from '../../../integrations/kubernetes/watch/projection.ts';
+import { budgetsIn } from '../../../integrations/kubernetes/workloads/disruption.ts';
+import { controllerOf } from '../../../integrations/kubernetes/workloads/owners.ts';
+import { budgetNote, evict, heldText, severalText } from '../workloads/eviction.ts';
+import { despiteConflicts, evidenceOfSuspect } from '../workloads/rolled-out.ts';
+
+export interface DrainNodeOptions {
+  readonly api: KubernetesApi;
+  /** Pods of these namespaces stay: what is protected is not evicted on the way. */
+  readonly isProtected: (namespace: string) => boolean;
+  readonly pollMs?: number;
+  /** How long budgets are waited for: 8 min. */
+  readonly heldMs?: number;
+}
+
+interface Found {
+  readonly pod: ResolvedPod;
+  readonly text: string;
+  readonly labels: PodRecord['labels'];
+  /** A controller starts another in its place. */
+  readonly comesBack: boolean;
+  /** Why it stays; absent: it is evicted. */
+  readonly stays?: string;
+}
+
+/** Takes a node out of service and evicts its pods; see the declaration in `core/actions/nodes/drain-node.ts`. */
+export function drainNodeImplementation(options: DrainNodeOptions): ActionImplementation<DrainNodeInput, DrainNodeOutput> {
+  const { api, isProtected, pollMs = 1_000, heldMs = 480_000 } = options;
+
+  const refOf = ({ node }: DrainNodeInput): ObjectRef => ({ kind: 'Node', resource: 'nodes', name: node.name });
+
+  const podsOn = async ({ node }: DrainNodeInput, signal: AbortSignal): Promise<readonly Found[]> => {
+    const query = { fieldSelector: `spec.nodeName=${node.name}` };
+    const pods = await listObjects<PodJson>({ api, ref: { kind: 'Pod', resource: 'pods' }, query, signal });
+    return pods
+      .filter(
+        ({ metadata, status }) => !metadata?.deletionTimestamp && status?.phase !== 'Succeeded' && status?.phase !== 'Failed',
+      )
+      .map((json) => foundOf(json, isProtected))
+      .sort((a, b) => (a.text < b.text ? -1 : 1));
+  };
+
+  const cordon = async (input: DrainNodeInput, { key, incident, signal }: StepContext): Promise<string> => {
+    const ref = refOf(input);
+    const seen = await readKnownObject({ api, ref, signal });
+    if (seen.metadata.annotations?.[names.stepAnnotation] !== key || fieldOf(seen, ['spec', 'unschedulable']) !== true) {
+      const annotations = { [names.stepAnnotation]: key, [names.incidentAnnotation]: incident };
+      await patchField({ api, ref, seen, path: ['spec', 'unschedulable'], value: true, annotations, signal });
+    }
+    return seen.metadata.uid;
+  };
+
+  return {
+    async plan(input, { signal }) {
+      const ref = refOf(input);
+      const [node, pods] = await Promise.all([readKnownObject({ api, ref, signal }), podsOn(input, signal)]);
+      const leaving = pods.filter(({ stays }) => stays === undefined);
+      const held = await heldNotes(api, leaving, signal);
+      const target = targetOf(ref);
+      return {
+        target: { name: target, uid: node.metadata.uid },
+        ...evidenceOfSuspect(input.suspect),
+        changes: [
+          { target, what: 'becomes unschedulable' },
+          ...leaving.map(({ text }) => ({ target: text, what: 'is evicted, when its disruption budgets allow it' })),
+        ],
+        blastRadius: [target, ...leaving.map(({ text }) => text)].sort(),
+        notes: [
+          'A drain contains nothing: who is on the node as root, or in a pod that stays, is still there.',
+          ...pods.flatMap(({ text, stays }) => (stays === undefined ? [] : [`${text} stays: ${stays}.`])),
+          ...held,
+          ...leaving.flatMap(({ text, comesBack }) => (comesBack ? [] : [`${text} has no controller: nothing starts it again.`])),
+        ],
+      };
+    },
+
+    async started(input, { key, signal }) {
+      const node = await readKnownObject({ api, ref: refOf(input), signal });
+      return node.metadata.annotations?.[names.stepAnnotation] === key;
+    },
+
+    async apply(input, context) {
+      const { signal } = context;
+      const uid = await despiteConflicts(() => cordon(input, context));
+      const pods = await podsOn(input, signal);
+      const left: { pod: string; reason: string }[] = pods.flatMap(({ text, stays }) =>
+        stays === undefined ? [] : [{ pod: text, reason: stays }],
+      );
+      const evicted: ResolvedPod[] = [];
+      let waiting = pods.filter(({ stays }) => stays === undefined);
+      const end = Date.now() + heldMs;
+      while (waiting.length > 0) {
+        const held: Found[] = [];
+        for (const found of waiting) {
+          const outcome = await evict({ api, pod: found.pod, signal });
+          if (outcome === 'held') held.push(found);
+          else if (outcome === 'several') left.push({ pod: found.text, reason: severalText });
+          else evicted.push(found.pod);
+        }
+        waiting = held;
+        if (waiting.length === 0) break;
+        if (Date.now() > end) {
+          left.push(...waiting.map(({ text }) => ({ pod: text, reason: heldText })));
+          break;
+        }
+        await sleep(pollMs, undefined, { signal });
+      }
+      return { node: { name: input.node.name, uid }, evicted, left };
+    },
+
+    async verify({ node, evicted, left }, { signal }) {
+      const ref = refOf({ node });
+      const end = Date.now() + 150_000;
+      const isThere = async ({ namespace, name, uid }: ResolvedPod): Promise<boolean> =>
+        (await readPod({ api, namespace, name, signal }))?.metadata?.uid === uid;
+      for (const pod of evicted)
+        while (await isThere(pod)) {
+          if (Date.now() > end)
+            throw new FirebreakError('FB_ERR_UNAVAILABLE', `pod/${pod.namespace}/${pod.name} is being ended, but is still there`);
+          await sleep(pollMs, undefined, { signal });
+        }
+      const now = await readKnownObject({ api, ref, signal });
+      if (now.metadata.uid !== node.uid)
+        throw new FirebreakError('FB_ERR_TARGET_REPLACED', `${targetOf(ref)} is another node now, with another uid`);
+      const missing = [
+        ...(fieldOf(now, ['spec', 'unschedulable']) === true ? [] : ['somebody has made it schedulable again']),
+        ...left
+          .filter(({ reason }) => reason === heldText || reason === severalText)
+          .map(({ pod, reason }) => `${pod}: ${reason}`),
+      ];
+      const count = evicted.length === 1 ? '1 pod has' : `${evicted.length} pods have`;
+      const stay = left.length - missing.length;
+      const detail = `the node is unschedulable, ${count} left it${stay > 0 ? `, and ${stay} stay by the plan` : ''}`;
+      return missing.length > 0 ? { state: 'partial', detail, missing } : { state: 'verified', detail };
+    },
+  };
+}
+
+function foundOf(json: PodJson, isProtected: (namespace: string) => boolean): Found {
+  const record = podRecord(json);
+  const { namespace, name, uid } = record;
+  const stays = whyItStays(json, isProtected);
+  return {
+    pod: { namespace, name, uid },
+    text: `pod/${namespace}/${name}`,
+    labels: record.labels,
+    comesBack: controllerOf(record.owners) !== undefined,
+    ...(stays !== undefined && { stays }),
+  };
+}
+
+async function heldNotes(api: KubernetesApi, leaving: readonly Found[], signal: AbortSignal): Promise<readonly string[]> {
+  const namespaces = [...new Set(leaving.map(({ pod }) => pod.namespace))];
+  const budgets = new Map(
+    await Promise.all(namespaces.map(async (namespace) => [namespace, await budgetsIn({ api, namespace, signal })] as const)),
+  );
+  return leaving.flatMap(({ pod, text, labels }) => budgetNote(text, labels, budgets.get(pod.namespace) ?? []) ?? []);
+}
+
+function whyItStays(json: PodJson, isProtected: (namespace: string) => boolean): string | undefined {
+  const record = podRecord(json);
+  if (record.annotations[mirrorAnnotation] !== undefined) return 'it is a static pod of the node itself';
+  if (controllerOf(record.owners)?.kind === 'DaemonSet') return 'its DaemonSet would put it back at once';
+  if (json.spec?.priorityClassName?.startsWith('system-')) return 'it is critical for the cluster';
+  if (isProtected(record.namespace)) return `the namespace ${record.namespace} is protected`;
+  if (record.labels[names.quarantineLabel] !== undefined) return 'it is quarantined: it is evidence';
+  return undefined;
+}

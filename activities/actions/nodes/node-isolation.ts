@@ -1,0 +1,106 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { StepContext, UndoResult, Verification } from '../../../core/action/action.ts';
+import type { IsolationLook, NodeIsolation, NodeIsolator } from '../../../core/action/node-isolation.ts';
+import { FirebreakError } from '../../../core/errors.ts';
+import { fieldOf, type ObjectJson } from '../../../integrations/kubernetes/objects.ts';
+
+/** The configured hook of the provider, and how it is asked. */
+export interface IsolationParts {
+  readonly isolator: NodeIsolator;
+  /** Of this cell. */
+  readonly cluster: string;
+  /** Between two tries, and two looks: 1.5 s. */
+  readonly pauseMs?: number;
+}
+
+/** A provider that is down must not hold up the cordon for longer. */
+const tries = 3;
+/** Providers take a moment until it is in force. */
+const looks = 6;
+
+/** What the provider is told of the node. */
+export function isolationOf(
+  { cluster }: IsolationParts,
+  { node, object, context }: { readonly node: string; readonly object?: ObjectJson; readonly context: StepContext },
+): NodeIsolation {
+  const providerId = object && fieldOf(object, ['spec', 'providerID']);
+  const listed = object && fieldOf(object, ['status', 'addresses']);
+  const addresses = (Array.isArray(listed) ? listed : []).flatMap((one) =>
+    typeof one === 'object' && one !== null && 'address' in one && typeof one.address === 'string' ? [one.address] : [],
+  );
+  return {
+    key: context.key,
+    incident: context.incident,
+    cluster,
+    node: {
+      name: node,
+      ...(object && { uid: object.metadata.uid }),
+      ...(typeof providerId === 'string' && { providerId }),
+      ...(addresses.length > 0 && { addresses }),
+    },
+  };
+}
+
+/** Why the provider has not taken the order; undefined where it has. An answer that was lost is no failure yet: the look tells. */
+export async function orderIsolation(
+  { isolator, pauseMs = 1_500 }: IsolationParts,
+  isolation: NodeIsolation,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      await isolator.isolate(isolation, signal);
+      return undefined;
+    } catch (error) {
+      if (!(error instanceof FirebreakError) || signal.aborted) throw error;
+      if (!error.retryable || attempt === tries) return error.detail;
+    }
+    await sleep(pauseMs, undefined, { signal });
+  }
+}
+
+/** Contained only where the provider itself says so, by a look of its own. */
+export async function verifyIsolation(
+  { isolator, pauseMs = 1_500 }: IsolationParts,
+  { isolation, refused, signal }: { readonly isolation: NodeIsolation; readonly refused?: string; readonly signal: AbortSignal },
+): Promise<Verification> {
+  let seen = await look(isolator, isolation, signal);
+  for (let nth = 1; nth < looks && seen.state !== 'isolated' && refused === undefined; nth += 1) {
+    await sleep(pauseMs, undefined, { signal });
+    seen = await look(isolator, isolation, signal);
+  }
+  if (seen.state === 'isolated')
+    return { state: 'applied', detail: `contained at the provider: ${isolator.title} has read back: ${seen.detail}` };
+  const why = refused ?? (seen.state === 'open' ? `it says that the node is open: ${seen.detail}` : seen.detail);
+  return { state: 'unverified', detail: `not contained: ${isolator.title} has not isolated the node: ${why}` };
+}
+
+/** Ends it there, too, once the cordon is given back. @throws FB_ERR_UNAVAILABLE while the provider says that it is isolated still. */
+export async function releaseIsolation(
+  { isolator }: IsolationParts,
+  {
+    isolation,
+    released,
+    signal,
+  }: { readonly isolation: NodeIsolation; readonly released: UndoResult; readonly signal: AbortSignal },
+): Promise<UndoResult> {
+  if (released.state === 'drifted') return released;
+  await isolator.release(isolation, signal);
+  const seen = await look(isolator, isolation, signal);
+  if (seen.state === 'isolated')
+    throw new FirebreakError('FB_ERR_UNAVAILABLE', `${isolator.title} says that node/${isolation.node.name} is isolated still`);
+  const now =
+    seen.state === 'open'
+      ? 'has read back that it is open'
+      : `was told to release it, and cannot say whether it has: ${seen.detail}`;
+  return { ...released, detail: `${released.detail}; ${isolator.title} ${now}` };
+}
+
+async function look(isolator: NodeIsolator, isolation: NodeIsolation, signal: AbortSignal): Promise<IsolationLook> {
+  try {
+    return await isolator.look(isolation, signal);
+  } catch (error) {
+    if (!(error instanceof FirebreakError) || signal.aborted) throw error;
+    return { state: 'unknown', detail: error.detail };
+  }
+}

@@ -1,0 +1,114 @@
+import type { StepContext } from '../../../core/action/action.ts';
+import { names, stepHash } from '../../../core/cluster/labels.ts';
+import { FirebreakError } from '../../../core/errors.ts';
+import type { KubernetesApi } from '../../../integrations/kubernetes/client.ts';
+import {
+  createObject,
+  deleteObject,
+  type ObjectJson,
+  type ObjectRef,
+  readKnownObject,
+  readObject,
+  targetOf,
+} from '../../../integrations/kubernetes/objects.ts';
+
+interface Place {
+  readonly api: KubernetesApi;
+  readonly namespace: string;
+  /** Of the ServiceAccount. */
+  readonly name: string;
+  readonly context: StepContext;
+}
+
+export function accountRef(namespace: string, name: string): ObjectRef {
+  return { kind: 'ServiceAccount', resource: 'serviceaccounts', namespace, name };
+}
+
+/** Where an account's settings are kept while there is none: the name must not need the account, which may be gone. */
+export function keeperRef({ namespace, name, context }: Omit<Place, 'api'>): ObjectRef {
+  const hash = stepHash(`${context.incident}/${context.run}/${namespace}/${name}`);
+  return accountRef(namespace, `firebreak-kept-${hash}`);
+}
+
+/**
+ * Deletes a ServiceAccount and makes it again, with all that is its own: a new uid, for which no token of before is valid. In between its
+ * settings are kept on another account without any rights, so that a step that was cut short can be finished. Resolves to the new uid.
+ * @throws FB_ERR_NOT_FOUND when there is neither the account nor what is kept of it; FB_ERR_REFUSED when somebody else keeps something there.
+ */
+export async function makeAccountAnew(place: Place): Promise<string> {
+  const { api, namespace, name, context } = place;
+  const { key, signal } = context;
+  const ref = accountRef(namespace, name);
+  const keeper = keeperRef(place);
+  const found = await readObject({ api, ref, signal });
+  if (found?.metadata.annotations?.[names.stepAnnotation] !== key) {
+    if (found) {
+      await keep(place, found);
+      await deleteObject({ api, ref, seen: found, signal });
+    }
+    await createFromKeeper(place);
+  }
+  const kept = await readObject({ api, ref: keeper, signal });
+  if (kept) await deleteObject({ api, ref: keeper, seen: requireOurs(kept, place), signal });
+  return (await readKnownObject({ api, ref, signal })).metadata.uid;
+}
+
+async function keep(place: Place, { metadata, ...fields }: ObjectJson): Promise<void> {
+  const { api, context } = place;
+  const { signal, key, incident } = context;
+  const ref = keeperRef(place);
+  const { labels = {}, annotations = {} } = metadata;
+  const { imagePullSecrets, automountServiceAccountToken } = fields;
+  const made = await createObject({
+    api,
+    ref,
+    metadata: {
+      annotations: {
+        [names.keptAccountAnnotation]: JSON.stringify({
+          labels,
+          annotations,
+          ...(imagePullSecrets !== undefined && { imagePullSecrets }),
+          ...(automountServiceAccountToken !== undefined && { automountServiceAccountToken }),
+        }),
+        [names.stepAnnotation]: key,
+        [names.incidentAnnotation]: incident,
+      },
+    },
+    content: { automountServiceAccountToken: false },
+    signal,
+  });
+  if (!made) requireOurs(await readKnownObject({ api, ref, signal }), place);
+}
+
+async function createFromKeeper(place: Place): Promise<void> {
+  const { api, namespace, name, context } = place;
+  const { key, incident, signal } = context;
+  const kept = await readObject({ api, ref: keeperRef(place), signal });
+  if (!kept) throw new FirebreakError('FB_ERR_NOT_FOUND', `serviceaccount/${namespace}/${name} does not exist`);
+  const { labels, annotations, ...content } = keptSettings(requireOurs(kept, place), place);
+  const metadata = {
+    labels,
+    annotations: { ...annotations, [names.stepAnnotation]: key, [names.incidentAnnotation]: incident },
+  };
+  // `default` is made again by its controller, which may be quicker: that one is new too.
+  await createObject({ api, ref: accountRef(namespace, name), metadata, content, signal });
+}
+
+interface Settings {
+  readonly labels: Readonly<Record<string, string>>;
+  readonly annotations: Readonly<Record<string, string>>;
+}
+
+function keptSettings({ metadata }: ObjectJson, place: Place): Settings {
+  try {
+    const value: Settings = JSON.parse(metadata.annotations?.[names.keptAccountAnnotation] ?? '');
+    return value;
+  } catch {
+    throw new FirebreakError('FB_ERR_DRIFTED', `${targetOf(keeperRef(place))} no longer holds what was kept: somebody edited it`);
+  }
+}
+
+function requireOurs(kept: ObjectJson, place: Place): ObjectJson {
+  if (kept.metadata.annotations?.[names.stepAnnotation] === place.context.key) return kept;
+  throw new FirebreakError('FB_ERR_REFUSED', `${targetOf(keeperRef(place))} is there already, made by somebody else`);
+}

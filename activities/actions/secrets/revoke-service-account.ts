@@ -1,0 +1,217 @@
+import type { V1RoleBinding } from '@kubernetes/client-node';
+import type { ActionImplementation, StepContext, UndoResult } from '../../../core/action/action.ts';
+import type {
+  RevokeServiceAccountInput,
+  RevokeServiceAccountOutput,
+} from '../../../core/actions/secrets/revoke-service-account.schema.ts';
+import { names } from '../../../core/cluster/labels.ts';
+import { givenBackBy, noteAnnotation } from '../../../core/cluster/object-note.ts';
+import { FirebreakError } from '../../../core/errors.ts';
+import type { CellKey } from '../../../core/messages/sealed.ts';
+import { isJson } from '../../../core/text/plain-json.ts';
+import { mayWe } from '../../../integrations/kubernetes/access-review.ts';
+import type { KubernetesApi } from '../../../integrations/kubernetes/client.ts';
+import { KubernetesError } from '../../../integrations/kubernetes/client-error.ts';
+import {
+  listObjects,
+  type ObjectJson,
+  type ObjectRef,
+  readKnownObject,
+  targetOf,
+} from '../../../integrations/kubernetes/objects.ts';
+import { otherWriter } from '../../../integrations/kubernetes/workloads/owners.ts';
+import { type HeldField, holdField, lookAtField, noteOn, releaseField } from '../held-field.ts';
+
+const action = 'revokeServiceAccount';
+const group = 'rbac.authorization.k8s.io';
+type Implementation = ActionImplementation<RevokeServiceAccountInput, RevokeServiceAccountOutput>;
+type Account = RevokeServiceAccountInput['serviceAccount'];
+type Subject = NonNullable<V1RoleBinding['subjects']>[number];
+
+interface BindingJson extends ObjectJson {
+  readonly roleRef?: V1RoleBinding['roleRef'];
+}
+
+interface Binding {
+  readonly ref: ObjectRef;
+  readonly target: string;
+  readonly object: ObjectJson;
+  readonly subjects: readonly Subject[];
+  /** `clusterrole/view`, `role/shop/reader` */
+  readonly role: string;
+}
+
+/** Takes a ServiceAccount out of all bindings; see the declaration in `core/actions/secrets/revoke-service-account.ts`. */
+export function revokeServiceAccountImplementation(options: {
+  readonly api: KubernetesApi;
+  readonly cellKey: CellKey;
+}): Implementation & Required<Pick<Implementation, 'undo'>> {
+  const { api, cellKey } = options;
+
+  const allBindings = async (signal: AbortSignal): Promise<readonly Binding[]> => {
+    const lists = await Promise.all(
+      ['RoleBinding', 'ClusterRoleBinding'].map(async (kind) => {
+        const place = { kind, group, resource: `${kind.toLowerCase()}s` };
+        return (await listObjects({ api, ref: place, signal })).map((object) => bindingOf(place, object));
+      }),
+    );
+    return lists.flat().sort((a, b) => (a.target < b.target ? -1 : 1));
+  };
+
+  /** Bindings that name the account now, or that this incident has taken it from; only those that the step began with, if it has begun. */
+  const meant = async (account: Account, { incident, key, signal }: StepContext): Promise<readonly Binding[]> => {
+    const all = await allBindings(signal);
+    const notes = all.map(({ object, ref }) => noteOn({ object, cellKey, field: fieldOn(ref, account) }));
+    const together = notes.find((note) => note?.step === key)?.together;
+    return all.filter(({ target, subjects }, at) =>
+      together ? together.includes(target) : notes[at]?.incident === incident || subjects.some((one) => isAccount(one, account)),
+    );
+  };
+
+  return {
+    async plan({ serviceAccount }, context) {
+      const { namespace, name } = serviceAccount;
+      const ref = { kind: 'ServiceAccount', resource: 'serviceaccounts', namespace, name };
+      const [object, bindings, all] = await Promise.all([
+        readKnownObject({ api, ref, signal: context.signal }),
+        meant(serviceAccount, context),
+        allBindings(context.signal),
+      ]);
+      if (bindings.length === 0)
+        throw new FirebreakError('FB_ERR_REFUSED', `${targetOf(ref)} is in no binding: there is nothing to take away`);
+      const roles = [...new Set(bindings.map(({ role }) => role))].sort();
+      return {
+        target: { name: targetOf(ref), uid: object.metadata.uid },
+        changes: bindings.map(({ target, role }) => ({ target, what: `no longer gives ${role} to ${namespace}/${name}` })),
+        blastRadius: [targetOf(ref), ...bindings.map(({ target }) => target)].sort(),
+        notes: [
+          'Every pod that runs under it loses these rights at once, the healthy ones too. Its tokens stay valid, for nothing.',
+          `Giving them back needs the right to bind: ${roles.join(', ')}.`,
+          ...groupsOf(all, serviceAccount).map((binding) => `${binding} gives rights to a group that it is in: these stay.`),
+          ...bindings.flatMap(({ target, object: { metadata } }) => {
+            const writer = otherWriter(metadata);
+            return writer ? [`${target} is managed by ${writer}, which may take this back.`] : [];
+          }),
+        ],
+      };
+    },
+
+    async apply({ serviceAccount }, context) {
+      const bindings = await meant(serviceAccount, context);
+      const together = bindings.map(({ target }) => target);
+      for (const binding of bindings)
+        await mayBind(api, binding, () =>
+          holdField({ api, cellKey, field: fieldOn(binding.ref, serviceAccount), context, together }),
+        );
+      return { serviceAccount, bindings: together };
+    },
+
+    async started({ serviceAccount }, { key, signal }) {
+      const all = await allBindings(signal);
+      return all.some(({ object, ref }) => noteOn({ object, cellKey, field: fieldOn(ref, serviceAccount) })?.step === key);
+    },
+
+    async verify({ serviceAccount, bindings }, { signal }) {
+      const all = await allBindings(signal);
+      const again = all.filter(({ subjects }) => subjects.some((one) => isAccount(one, serviceAccount)));
+      if (again.length > 0)
+        throw new FirebreakError(
+          'FB_ERR_DRIFTED',
+          `${again.map(({ target }) => target).join(', ')} gives rights to ${serviceAccount.namespace}/${serviceAccount.name} again`,
+        );
+      const missing = groupsOf(all, serviceAccount);
+      const detail = `it is in no binding any more (taken from ${bindings.join(', ')})`;
+      return missing.length > 0
+        ? { state: 'partial', detail: `${detail}, but has rights by its groups`, missing }
+        : { state: 'applied', detail };
+    },
+
+    async undo({ input: { serviceAccount }, key, allow }, context): Promise<UndoResult> {
+      const all = await allBindings(context.signal);
+      const held = all.filter(({ object }) => object.metadata.annotations?.[noteAnnotation(action)] !== undefined);
+      const ours = held.filter(({ object, ref }) => {
+        const note = noteOn({ object, cellKey, field: fieldOn(ref, serviceAccount) });
+        // A note that was edited is looked at, so that it is said.
+        if (!note || note.step === key) return true;
+        // The same incident may have revoked another account too: that is another step's.
+        const { marks = {} } = fieldOn(ref, serviceAccount);
+        const isOfThis = Object.entries(marks).every(([name, value]) => object.metadata.annotations?.[name] === value);
+        return note.incident === context.incident && isOfThis;
+      });
+      if (ours.length === 0) return { state: 'already', detail: 'no binding is held by this step' };
+      const difference = ours.flatMap(({ object, ref, target }) =>
+        lookAtField({ object, cellKey, field: fieldOn(ref, serviceAccount) }).difference.map((what) => `${target}: ${what}`),
+      );
+      if (difference.length > 0)
+        return { state: 'drifted', detail: 'bindings are no longer as the step left them; nothing was changed', difference };
+      await allow?.(
+        ours.flatMap(({ object, ref }) => {
+          const note = noteOn({ object, cellKey, field: fieldOn(ref, serviceAccount) });
+          return note ? [givenBackBy(note)] : [];
+        }),
+      );
+      for (const binding of ours) {
+        const result = await mayBind(api, binding, () =>
+          releaseField({ api, cellKey, field: fieldOn(binding.ref, serviceAccount), key, context }),
+        );
+        if (result.state === 'drifted') return result;
+      }
+      return { state: 'undone', detail: `it is back in ${ours.map(({ target }) => target).join(', ')}` };
+    },
+  };
+}
+
+function fieldOn(ref: ObjectRef, account: Account): HeldField {
+  return {
+    action,
+    ref,
+    path: ['subjects'],
+    // A list that becomes empty is stored as none.
+    value: (before) => {
+      const left = subjectsIn(before).filter((one) => !isAccount(one, account));
+      return left.length > 0 && isJson(left) ? left : undefined;
+    },
+    marks: { [names.revokedAnnotation]: `${account.namespace}/${account.name}` },
+  };
+}
+
+function subjectsIn(value: unknown): readonly Subject[] {
+  return Array.isArray(value) ? value : [];
+}
+
+function bindingOf(place: Omit<ObjectRef, 'name'>, object: ObjectJson): Binding {
+  const { name, namespace } = object.metadata;
+  const ref = { ...place, name, ...(namespace !== undefined && { namespace }) };
+  const { roleRef, subjects }: BindingJson = object;
+  const role = `${roleRef?.kind.toLowerCase()}/${roleRef?.kind === 'Role' ? `${namespace}/` : ''}${roleRef?.name}`;
+  return { ref, target: targetOf(ref), object, subjects: subjectsIn(subjects), role };
+}
+
+/** As a subject of its own kind, or by the name that the API server knows it under. */
+function isAccount({ kind, name, namespace }: Subject, account: Account): boolean {
+  if (kind === 'User') return name === `system:serviceaccount:${account.namespace}:${account.name}`;
+  return kind === 'ServiceAccount' && name === account.name && namespace === account.namespace;
+}
+
+/** Bindings to groups that every account is in, without those that the API server itself makes in each cluster. */
+function groupsOf(all: readonly Binding[], account: Account): readonly string[] {
+  const groups = ['system:authenticated', 'system:serviceaccounts', `system:serviceaccounts:${account.namespace}`];
+  return all
+    .filter(({ object }) => object.metadata.labels?.['kubernetes.io/bootstrapping'] !== 'rbac-defaults')
+    .filter(({ subjects }) => subjects.some(({ kind, name }) => kind === 'Group' && groups.includes(name)))
+    .map(({ target }) => target);
+}
+
+/** The API server refuses to write a binding with one word for two rights: which of them is missing is asked. */
+async function mayBind<T>(api: KubernetesApi, { role }: Binding, write: () => Promise<T>): Promise<T> {
+  try {
+    return await write();
+  } catch (error) {
+    if (!(error instanceof KubernetesError) || error.status !== 403) throw error;
+    const [kind, ...rest] = role.split('/');
+    const [name = '', namespace] = rest.reverse();
+    const right = { group, resource: `${kind}s`, verb: 'bind', name, ...(namespace !== undefined && { namespace }) };
+    if (await mayWe({ api, right })) throw error;
+    throw new FirebreakError('FB_ERR_REFUSED', `the API server does not allow us to bind ${kind}s: ${role}`, { cause: error });
+  }
+}

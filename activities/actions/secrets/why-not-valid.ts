@@ -1,0 +1,29 @@
+import type { StepContext } from '../../../core/action/action.ts';
+import type { RotationRule } from '../../../core/action/rotation.ts';
+import { stepHash } from '../../../core/cluster/labels.ts';
+import type { KubernetesApi } from '../../../integrations/kubernetes/client.ts';
+import { readSecret, type SecretJson } from '../../../integrations/kubernetes/workloads/secrets.ts';
+import { credentialOf, mayBeTried } from './provider-calls.ts';
+
+/** Why a value cannot be rotated at its provider now: it was rotated already, or is another's, or what the provider says. Nobody is rolled onto a guess. */
+export async function whyNotValid(options: {
+  readonly api: KubernetesApi;
+  readonly secret: SecretJson;
+  /** The Secret that a rotation has from its beginning on: in its middle the old value may be refused, rightly. */
+  readonly successor: string;
+  readonly rule: RotationRule;
+  /** Then the old value may be refused already. */
+  readonly revokeFirst: boolean;
+  readonly context: Pick<StepContext, 'key' | 'signal'>;
+}): Promise<string | undefined> {
+  const { api, secret, successor, rule, revokeFirst } = options;
+  const { key, signal } = options.context;
+  const { provider } = rule;
+  if (await readSecret({ api, namespace: secret.metadata?.namespace ?? '', name: successor, signal })) return undefined;
+  const old = credentialOf(secret);
+  const asked = { step: stepHash(key), revokeFirst, signal };
+  const reason = await mayBeTried(provider, async () => provider.whyNotNow?.(old, asked));
+  if (reason !== undefined || revokeFirst) return reason;
+  const isValid = await mayBeTried(provider, () => provider.accepts(old, signal));
+  return isValid === false ? `${provider.title} does not take its value: it was rotated already, or is another’s` : undefined;
+}

@@ -1,0 +1,41 @@
+import type { ClusterView } from '../../../integrations/kubernetes/watch/cluster-view.ts';
+
+/** The annotations that said it before 1.30: where they contradict the field, no pod can be made of the template. */
+const oldAnnotation = 'container.apparmor.security.beta.kubernetes.io/';
+
+/**
+ * Why a workload cannot be given an AppArmor profile; undefined where it can. A kubelet refuses the pod on a node without AppArmor, and nothing
+ * in the node's status says which has it: a pod that runs there under a profile does. Where the next pod goes is not known, so each node counts.
+ * https://kubernetes.io/docs/tutorials/security/apparmor/
+ */
+export function whyNoAppArmor(options: {
+  readonly view: Pick<ClusterView, 'ready' | 'pods'>;
+  /** The configuration says that each node has it. */
+  readonly everywhere: boolean;
+  readonly template: unknown;
+}): string | undefined {
+  const { view, everywhere, template } = options;
+  if (annotationsOf(template).some((name) => name.startsWith(oldAnnotation)))
+    return 'the pod template has its profile in annotations of old, which are left alone';
+  if (everywhere) return undefined;
+  if (!view.ready()) return 'the cluster is not known yet';
+  const [nodes, shown] = [new Set<string>(), new Set<string>()];
+  for (const { node, phase, appArmor } of view.pods()) {
+    if (node === undefined || phase !== 'Running') continue;
+    nodes.add(node);
+    if (appArmor) shown.add(node);
+  }
+  if (nodes.size > 0 && nodes.size === shown.size) return undefined;
+  // No count: the plan is compared, and pods come and go.
+  return 'not on each node does a pod show that the node has AppArmor, without which its kubelet refuses the pod (actions.appArmorOnEveryNode)';
+}
+
+function annotationsOf(template: unknown): readonly string[] {
+  const metadata = memberOf(template, 'metadata');
+  return Object.keys(memberOf(metadata, 'annotations') ?? {});
+}
+
+function memberOf(value: unknown, key: string): object | undefined {
+  const found: unknown = typeof value === 'object' && value !== null ? Reflect.get(value, key) : undefined;
+  return typeof found === 'object' && found !== null ? found : undefined;
+}

@@ -1,0 +1,76 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { ActionImplementation } from '../../../core/action/action.ts';
+import type { ResolvedPod } from '../../../core/actions/pod.schema.ts';
+import type { EvictPodInput, EvictPodOutput } from '../../../core/actions/workloads/evict-pod.schema.ts';
+import { FirebreakError } from '../../../core/errors.ts';
+import type { KubernetesApi } from '../../../integrations/kubernetes/client.ts';
+import { readPod, readSamePod } from '../../../integrations/kubernetes/pods/pods.ts';
+import { mirrorAnnotation, podRecord } from '../../../integrations/kubernetes/watch/projection.ts';
+import { budgetsIn } from '../../../integrations/kubernetes/workloads/disruption.ts';
+import { controllerOf, ownerEffect } from '../../../integrations/kubernetes/workloads/owners.ts';
+import { budgetNote, evict, heldText, severalText } from './eviction.ts';
+
+/** Evicts one pod by uid; see the declaration in `core/actions/workloads/evict-pod.ts`. */
+export function evictPodImplementation(options: {
+  readonly api: KubernetesApi;
+  readonly pollMs?: number;
+  /** How long a budget is waited for: 40 s. */
+  readonly heldMs?: number;
+}): ActionImplementation<EvictPodInput, EvictPodOutput> {
+  const { api, pollMs = 500, heldMs = 40_000 } = options;
+
+  const isThere = async ({ namespace, name, uid }: ResolvedPod, signal: AbortSignal): Promise<boolean> =>
+    (await readPod({ api, namespace, name, signal }))?.metadata?.uid === uid;
+
+  return {
+    async plan({ pod }, { signal }) {
+      const { namespace } = pod;
+      const found = await readSamePod({ api, pod, signal });
+      const record = podRecord(found);
+      const name = `pod/${namespace}/${pod.name}`;
+      if (record.annotations[mirrorAnnotation] !== undefined)
+        throw new FirebreakError('FB_ERR_REFUSED', `${name} is a static pod: only its node can end it`);
+      const budgets = await budgetsIn({ api, namespace, signal });
+      const owner = controllerOf(record.owners);
+      return {
+        target: { name, uid: pod.uid },
+        changes: [{ target: name, what: 'is ended in its own grace time, when its disruption budgets allow it' }],
+        blastRadius: [name],
+        notes: [
+          budgetNote(name, record.labels, budgets) ?? 'No disruption budget selects it.',
+          owner
+            ? `${owner.kind} ${owner.name} ${ownerEffect(owner.kind)}: the same image and configuration come back.`
+            : 'Nothing starts another pod in its place.',
+          `Who is in it has ${found.spec?.terminationGracePeriodSeconds ?? 30} s to react; deletePod gives less.`,
+        ],
+      };
+    },
+
+    async started({ pod }, { signal }) {
+      const found = await readPod({ api, namespace: pod.namespace, name: pod.name, signal });
+      return found?.metadata?.uid !== pod.uid || found.metadata.deletionTimestamp !== undefined;
+    },
+
+    async apply({ pod }, { signal }) {
+      const end = Date.now() + heldMs;
+      for (;;) {
+        const evicted = await evict({ api, pod, signal });
+        if (evicted === 'evicted' || evicted === 'gone') return { pod, alreadyGone: evicted === 'gone' };
+        const why = evicted === 'held' ? heldText : severalText;
+        if (evicted === 'several' || Date.now() > end)
+          throw new FirebreakError('FB_ERR_REFUSED', `pod/${pod.namespace}/${pod.name}: ${why}; nothing was forced`);
+        await sleep(pollMs, undefined, { signal });
+      }
+    },
+
+    async verify({ pod }, { signal }) {
+      const end = Date.now() + 150_000;
+      while (await isThere(pod, signal)) {
+        if (Date.now() > end)
+          throw new FirebreakError('FB_ERR_UNAVAILABLE', `pod/${pod.namespace}/${pod.name} is being ended, but is still there`);
+        await sleep(pollMs, undefined, { signal });
+      }
+      return { state: 'verified', detail: 'the API server no longer knows a pod with this uid' };
+    },
+  };
+}

@@ -1,0 +1,68 @@
+import type { ActionImplementation } from '../../../core/action/action.ts';
+import type { RestartWorkloadInput, RestartWorkloadOutput } from '../../../core/actions/workloads/restart-workload.schema.ts';
+import { names, stepHash } from '../../../core/cluster/labels.ts';
+import { FirebreakError } from '../../../core/errors.ts';
+import { fieldOf, patchField, targetOf } from '../../../integrations/kubernetes/objects.ts';
+import { otherWriter } from '../../../integrations/kubernetes/workloads/owners.ts';
+import { type RollingObject, whyNotRoll } from '../../../integrations/kubernetes/workloads/rollout.ts';
+import { workloadRef } from '../../../integrations/kubernetes/workloads/workloads.ts';
+import { despiteConflicts, evidenceOfSuspect, type RollingParts, readRolling, waitForRollout } from './rolled-out.ts';
+
+const kinds = ['Deployment', 'StatefulSet', 'DaemonSet'];
+const markAt = ['spec', 'template', 'metadata', 'annotations'];
+
+/** Rolls a workload by one annotation on its template; see the declaration in `core/actions/workloads/restart-workload.ts`. */
+export function restartWorkloadImplementation(
+  parts: RollingParts,
+): ActionImplementation<RestartWorkloadInput, RestartWorkloadOutput> {
+  const { api } = parts;
+  const isMarked = (object: RollingObject, key: string): boolean =>
+    fieldOf(object, [...markAt, names.restartedByAnnotation]) === stepHash(key);
+
+  return {
+    async plan({ workload, suspect }, { signal }) {
+      const { ref, object } = await readRolling(api, { workload, kinds }, signal);
+      const why = whyNotRoll(ref.kind, object);
+      const target = targetOf(ref);
+      if (why !== undefined) throw new FirebreakError('FB_ERR_REFUSED', `${target}: ${why}`);
+      const writer = otherWriter(object.metadata);
+      return {
+        target: { name: target, uid: object.metadata.uid },
+        ...evidenceOfSuspect(suspect),
+        changes: [{ target, what: 'rolls: each of its pods is ended, and a new one of the same template comes in its place' }],
+        blastRadius: [target],
+        notes: [
+          'What is only in the memory and the file system of its pods is gone for good. Quarantined pods are no longer its own: they stay.',
+          ...(ref.kind === 'StatefulSet' ? ['A StatefulSet rolls one pod after another, and its volumes stay.'] : []),
+          'It rolls as fast as its own strategy allows; the same image and configuration come back, with the same hole.',
+          ...(writer ? [`It is managed by ${writer}, which may take the mark off again: then it rolls once more.`] : []),
+        ],
+      };
+    },
+
+    async started({ workload }, { key, signal }) {
+      return isMarked((await readRolling(api, { workload, kinds }, signal)).object, key);
+    },
+
+    async apply({ workload }, { key, signal }) {
+      return despiteConflicts(async () => {
+        const { ref, object } = await readRolling(api, { workload, kinds }, signal);
+        const output = { workload, uid: object.metadata.uid };
+        if (isMarked(object, key)) return output;
+        const value = { [names.restartedByAnnotation]: stepHash(key) };
+        await patchField({ api, ref, seen: object, path: markAt, value, annotations: {}, signal });
+        return output;
+      });
+    },
+
+    async verify({ workload, uid }, { key, signal }) {
+      const object = await waitForRollout(parts, { ref: workloadRef(workload, kinds), uid, signal });
+      if (isMarked(object, key)) return { state: 'verified', detail: 'all its pods are new and available' };
+      return {
+        state: 'partial',
+        detail: 'it has rolled out',
+        missing: ['somebody has taken the mark of this restart off since: it may have rolled twice'],
+      };
+    },
+  };
+}

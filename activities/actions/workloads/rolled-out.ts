@@ -1,0 +1,63 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Plan } from '../../../core/action/plan.ts';
+import type { ResolvedPod } from '../../../core/actions/pod.schema.ts';
+import type { NamedWorkload } from '../../../core/actions/workload.schema.ts';
+import { FirebreakError } from '../../../core/errors.ts';
+import type { KubernetesApi } from '../../../integrations/kubernetes/client.ts';
+import { type ObjectRef, readKnownObject, targetOf } from '../../../integrations/kubernetes/objects.ts';
+import { type RollingObject, rolloutOf } from '../../../integrations/kubernetes/workloads/rollout.ts';
+import { workloadRef } from '../../../integrations/kubernetes/workloads/workloads.ts';
+
+export interface RollingParts {
+  readonly api: KubernetesApi;
+  readonly pollMs?: number;
+  /** How long one look at a roll waits: 150 s. */
+  readonly rollMs?: number;
+}
+
+/** @throws FB_ERR_NOT_FOUND, and FB_ERR_REFUSED for a kind that is not among `kinds`. */
+export async function readRolling(
+  api: KubernetesApi,
+  { workload, kinds }: { readonly workload: NamedWorkload; readonly kinds: readonly string[] },
+  signal: AbortSignal,
+): Promise<{ readonly ref: ObjectRef; readonly object: RollingObject }> {
+  const ref = workloadRef(workload, kinds);
+  return { ref, object: await readKnownObject({ api, ref, signal }) };
+}
+
+/**
+ * Waits until the object with this uid has rolled out.
+ * @throws FB_ERR_UNAVAILABLE while it has not (the look is repeated), FB_ERR_TARGET_REPLACED when it is another object by now.
+ */
+export async function waitForRollout(
+  { api, pollMs = 500, rollMs = 150_000 }: RollingParts,
+  { ref, uid, signal }: { readonly ref: ObjectRef; readonly uid: string; readonly signal: AbortSignal },
+): Promise<RollingObject> {
+  const end = Date.now() + rollMs;
+  for (;;) {
+    const object: RollingObject = await readKnownObject({ api, ref, signal });
+    if (object.metadata.uid !== uid)
+      throw new FirebreakError('FB_ERR_TARGET_REPLACED', `${targetOf(ref)} is another object now, with another uid`);
+    const rollout = rolloutOf(ref.kind, object);
+    if (rollout.state === 'done') return object;
+    if (rollout.state === 'stuck' || Date.now() > end)
+      throw new FirebreakError('FB_ERR_UNAVAILABLE', `${targetOf(ref)}: ${rollout.detail}`);
+    await sleep(pollMs, undefined, { signal });
+  }
+}
+
+/** A workload's controllers write its status all the time: what is refused for that is read and tried again. */
+export async function despiteConflicts<T>(work: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!(error instanceof FirebreakError) || error.code !== 'FB_ERR_CONFLICT' || attempt > 5) throw error;
+    }
+  }
+}
+
+/** Whose evidence has to be kept before a whole workload or node is touched: of the pod that the alert is about, where one is. */
+export function evidenceOfSuspect(suspect: ResolvedPod | undefined): Pick<Plan, 'evidenceOf'> {
+  return suspect ? { evidenceOf: { name: `pod/${suspect.namespace}/${suspect.name}`, uid: suspect.uid } } : {};
+}

@@ -1,0 +1,132 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { ActionImplementation } from '../../../core/action/action.ts';
+import type { NamedWorkload } from '../../../core/actions/workload.schema.ts';
+import type { ScaleToZeroInput, ScaleToZeroOutput } from '../../../core/actions/workloads/scale-to-zero.schema.ts';
+import { selects } from '../../../core/cluster/pod-record.ts';
+import { FirebreakError } from '../../../core/errors.ts';
+import type { CellKey } from '../../../core/messages/sealed.ts';
+import type { KubernetesApi } from '../../../integrations/kubernetes/client.ts';
+import { listObjects, readKnownObject, targetOf } from '../../../integrations/kubernetes/objects.ts';
+import { readPod } from '../../../integrations/kubernetes/pods/pods.ts';
+import type { ClusterView } from '../../../integrations/kubernetes/watch/cluster-view.ts';
+import { type PodJson, podRecord } from '../../../integrations/kubernetes/watch/projection.ts';
+import { budgetsIn, scalersIn } from '../../../integrations/kubernetes/workloads/disruption.ts';
+import { otherWriter, topOwnerOf } from '../../../integrations/kubernetes/workloads/owners.ts';
+import { type WorkloadJson, workloadRef } from '../../../integrations/kubernetes/workloads/workloads.ts';
+import { type HeldField, holdField, noteOn, plannedChange, releaseField, requireHeld } from '../held-field.ts';
+
+type Implementation = ActionImplementation<ScaleToZeroInput, ScaleToZeroOutput>;
+
+const endsWithinMs = 50_000;
+
+/** Ends every pod of a workload and keeps the count; see the declaration in `core/actions/workloads/scale-to-zero.ts`. */
+export function scaleToZeroImplementation(options: {
+  readonly api: KubernetesApi;
+  readonly view: ClusterView;
+  readonly cellKey: CellKey;
+  readonly pollMs?: number;
+}): Implementation & Required<Pick<Implementation, 'undo'>> {
+  const { api, view, cellKey, pollMs = 500 } = options;
+  const read = async (field: HeldField, signal: AbortSignal): Promise<WorkloadJson> =>
+    readKnownObject({ api, ref: field.ref, signal });
+
+  /** @throws FB_ERR_REFUSED when the suspect is another workload's: its evidence would say nothing of what is ended. */
+  const requireOwn = async ({ workload, suspect }: ScaleToZeroInput, signal: AbortSignal): Promise<void> => {
+    const found = await readPod({ api, namespace: suspect.namespace, name: suspect.name, signal });
+    if (found?.metadata?.uid !== suspect.uid) return;
+    const { workload: owner } = topOwnerOf({ pod: podRecord(found), view });
+    const isOther = owner !== undefined && (owner.kind !== workload.kind || owner.name !== workload.name);
+    if (suspect.namespace !== workload.namespace || isOther)
+      throw new FirebreakError(
+        'FB_ERR_REFUSED',
+        `pod/${suspect.namespace}/${suspect.name} is not a pod of ${workload.kind} ${workload.name}`,
+      );
+  };
+
+  const podsLeft = async ({ spec }: WorkloadJson, namespace: string, signal: AbortSignal): Promise<readonly string[]> => {
+    const all = await listObjects<PodJson>({ api, ref: { kind: 'Pod', resource: 'pods', namespace }, signal });
+    const selector = spec?.selector;
+    return selector
+      ? all.map(podRecord).flatMap(({ name, labels, phase }) => (phase === 'Running' && selects(selector, labels) ? [name] : []))
+      : [];
+  };
+
+  return {
+    async plan(input, { incident, signal }) {
+      const { workload, suspect } = input;
+      const { namespace } = workload;
+      const field = fieldOn(workload);
+      const [object, scalers, budgets] = await Promise.all([
+        read(field, signal),
+        scalersIn({ api, namespace, signal }),
+        budgetsIn({ api, namespace, signal }),
+        requireOwn(input, signal),
+      ]);
+      keepsClaims(object, workload);
+      const { before } = plannedChange({ object, cellKey, field, incident });
+      const target = targetOf(field.ref);
+      const labels = object.spec?.template?.metadata?.labels ?? {};
+      const scaling = scalers.filter(({ scales }) => scales.kind === workload.kind && scales.name === workload.name);
+      const bypassed = budgets.filter(({ selector }) => selects(selector, labels));
+      const writer = otherWriter(object.metadata);
+      return {
+        target: { name: target, uid: object.metadata.uid },
+        evidenceOf: { name: `pod/${suspect.namespace}/${suspect.name}`, uid: suspect.uid },
+        changes: [{ target, what: `goes from ${String(before)} replicas to 0: all its pods are ended` }],
+        blastRadius: [target, ...scaling.map((one) => `horizontalpodautoscaler/${namespace}/${one.name}`)].sort(),
+        notes: [
+          'What is only in the memory, the file systems and the emptyDir volumes of its pods is gone for good.',
+          'A quarantined pod is no longer the workload’s: it runs on.',
+          ...bypassed.map(({ name }) => `PodDisruptionBudget ${name} is bypassed: it does not hold up scaling.`),
+          ...scaling.map(({ name }) => `HorizontalPodAutoscaler ${name} does nothing while there are 0 replicas.`),
+          ...(writer ? [`It is managed by ${writer}, which may take this back.`] : []),
+        ],
+      };
+    },
+
+    async apply({ workload }, context) {
+      const { change } = await holdField({ api, cellKey, field: fieldOn(workload), context });
+      return { workload, replicasBefore: typeof change.before === 'number' ? change.before : 1 };
+    },
+
+    async started({ workload }, { key, signal }) {
+      const field = fieldOn(workload);
+      return noteOn({ object: await read(field, signal), cellKey, field })?.step === key;
+    },
+
+    async verify({ workload }, { incident, signal }) {
+      const field = fieldOn(workload);
+      const end = Date.now() + endsWithinMs;
+      for (;;) {
+        const object = await read(field, signal);
+        requireHeld({ object, cellKey, field, incident });
+        const left = await podsLeft(object, workload.namespace, signal);
+        if (left.length === 0) return { state: 'verified', detail: 'it has 0 replicas, and none of its pods is left' };
+        if (Date.now() > end)
+          throw new FirebreakError(
+            'FB_ERR_UNAVAILABLE',
+            `${targetOf(field.ref)} has 0 replicas, but ${left.join(', ')} still run`,
+          );
+        await sleep(pollMs, undefined, { signal });
+      }
+    },
+
+    undo: ({ input: { workload }, key, allow }, context) =>
+      releaseField({ api, cellKey, field: fieldOn(workload), key, context, allow }),
+  };
+}
+
+function fieldOn(workload: NamedWorkload): HeldField {
+  return {
+    action: 'scaleToZero',
+    ref: workloadRef(workload, ['Deployment', 'StatefulSet']),
+    path: ['spec', 'replicas'],
+    value: () => 0,
+  };
+}
+
+/** https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#persistentvolumeclaim-retention: no count brings a volume back. */
+function keepsClaims(object: WorkloadJson, { kind, name }: NamedWorkload): void {
+  if (object.spec?.persistentVolumeClaimRetentionPolicy?.whenScaled === 'Delete')
+    throw new FirebreakError('FB_ERR_REFUSED', `${kind} ${name} deletes its volumes when it is scaled down (whenScaled: Delete)`);
+}

@@ -1,0 +1,67 @@
+import type { ActionImplementation } from '../../../core/action/action.ts';
+import type { SuspendRolloutInput, SuspendRolloutOutput } from '../../../core/actions/workloads/suspend-rollout.schema.ts';
+import type { CellKey } from '../../../core/messages/sealed.ts';
+import type { KubernetesApi } from '../../../integrations/kubernetes/client.ts';
+import { readKnownObject, targetOf } from '../../../integrations/kubernetes/objects.ts';
+import { otherWriter } from '../../../integrations/kubernetes/workloads/owners.ts';
+import { workloadRef } from '../../../integrations/kubernetes/workloads/workloads.ts';
+import { type HeldField, holdField, noteOn, plannedChange, releaseField, requireHeld } from '../held-field.ts';
+
+type Implementation = ActionImplementation<SuspendRolloutInput, SuspendRolloutOutput>;
+
+/** Pauses a Deployment; see the declaration in `core/actions/workloads/suspend-rollout.ts`. */
+export function suspendRolloutImplementation(options: {
+  readonly api: KubernetesApi;
+  readonly cellKey: CellKey;
+}): Implementation & Required<Pick<Implementation, 'undo'>> {
+  const { api, cellKey } = options;
+
+  return {
+    async plan({ deployment }, { incident, signal }) {
+      const field = fieldOn(deployment);
+      const object = await readKnownObject({ api, ref: field.ref, signal });
+      const { before } = plannedChange({ object, cellKey, field, incident });
+      const target = targetOf(field.ref);
+      const writer = otherWriter(object.metadata);
+      return {
+        target: { name: target, uid: object.metadata.uid },
+        changes: [{ target, what: 'is paused: a changed template is not rolled out' }],
+        blastRadius: [target],
+        notes: [
+          'Its pods run on, and it is still scaled and still replaces pods that end, from the template that it had.',
+          'A rotation of its Secrets and a restart change the template too: they wait until it is given back.',
+          ...(before === true ? ['Somebody has paused it already: giving this back leaves it paused.'] : []),
+          ...(writer ? [`It is managed by ${writer}, which may take this back.`] : []),
+        ],
+      };
+    },
+
+    async apply({ deployment }, context) {
+      const { change } = await holdField({ api, cellKey, field: fieldOn(deployment), context });
+      return { deployment, wasPaused: change.before === true };
+    },
+
+    async started({ deployment }, { key, signal }) {
+      const field = fieldOn(deployment);
+      return noteOn({ object: await readKnownObject({ api, ref: field.ref, signal }), cellKey, field })?.step === key;
+    },
+
+    async verify({ deployment }, { incident, signal }) {
+      const field = fieldOn(deployment);
+      requireHeld({ object: await readKnownObject({ api, ref: field.ref, signal }), cellKey, field, incident });
+      return { state: 'applied', detail: 'it is paused; its pods run on' };
+    },
+
+    undo: ({ input: { deployment }, key, allow }, context) =>
+      releaseField({ api, cellKey, field: fieldOn(deployment), key, context, allow }),
+  };
+}
+
+function fieldOn(deployment: SuspendRolloutInput['deployment']): HeldField {
+  return {
+    action: 'suspendRollout',
+    ref: workloadRef({ kind: 'Deployment', ...deployment }),
+    path: ['spec', 'paused'],
+    value: () => true,
+  };
+}

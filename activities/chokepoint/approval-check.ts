@@ -1,0 +1,63 @@
+import type { Plan } from '../../core/action/plan.ts';
+import type { StepCall } from '../../core/action/step.ts';
+import { worse } from '../../core/alert/severity.ts';
+import type { ApprovalProof } from '../../core/decide/approval.ts';
+import { type Approved, groupsAskedBy, leastSeverityOf, problemOfApproval } from '../../core/decide/asking.ts';
+import { checkProof } from '../../core/decide/vote-check.ts';
+import { FirebreakError } from '../../core/errors.ts';
+import { digestOf } from '../../core/text/digest.ts';
+import type { ChokepointParts } from './chokepoint.ts';
+
+/** Who may answer, and by what it is told. */
+export type Authority = Pick<ChokepointParts, 'roster' | 'keys' | 'rules' | 'now' | 'signIns' | 'asking' | 'incidents' | 'votes'>;
+
+/** The plan of this step that people said yes to. */
+export function approvedPlan(call: StepCall): Plan | undefined {
+  const { approval } = call;
+  const choice = approval?.question.choices.find((offered) => offered.id === approval.choice);
+  return choice?.plans.find((plan) => plan.action === call.action && plan.inputDigest === digestOf(call.input));
+}
+
+/** What the cell knows of the incident of a call, and the call can only add to. */
+export function knownOf(parts: Pick<Authority, 'incidents' | 'asking'>, call: StepCall) {
+  const known = parts.incidents.of(call.incident);
+  return {
+    actors: [...new Set([...known.actors, ...(call.actors ?? [])])],
+    requesters: known.requesters,
+    severity: [known.severity, leastSeverityOf(call.playbook, parts.asking)].reduce(worse, call.severity),
+    playbooks: known.playbooks,
+  };
+}
+
+/**
+ * The proof is of this very run of this incident; who was asked, who may not answer and how many are needed is what the cell itself knows; and the
+ * votes stand today. What it approves is the caller's to compare.
+ */
+export async function mustBeApproved(parts: Authority, call: StepCall, proof: ApprovalProof, as: Approved): Promise<void> {
+  const { incident, requester } = proof.question;
+  if (incident.id !== call.incident.id || incident.run !== call.incident.run) refuse('the approval is of another incident');
+  const { actors, requesters, severity, playbooks } = knownOf(parts, call);
+  const problem = problemOfApproval(proof, { ...call, as }, parts.asking);
+  if (problem !== undefined) refuse(problem);
+  const [, asker = ''] = requester.split('/');
+  if (parts.votes.isAskedAnew(proof.question)) refuse('it was asked anew since, and answered');
+  const stepUp = await parts.signIns?.read(proof.votes);
+  const result = checkProof({
+    proof,
+    severity: worse(severity, leastSeverityOf(asker, parts.asking)),
+    roster: parts.roster,
+    keys: parts.keys,
+    now: (parts.now ?? Date.now)(),
+    protectedNamespaces: parts.rules.protectedNamespaces,
+    actors,
+    requesters,
+    groups: groupsAskedBy(proof.question, parts.asking, playbooks),
+    seen: parts.votes.of(proof.question),
+    ...(stepUp && { stepUp }),
+  });
+  if (!result.ok) refuse(result.reason);
+}
+
+function refuse(reason: string): never {
+  throw new FirebreakError('FB_ERR_APPROVAL_INVALID', reason);
+}

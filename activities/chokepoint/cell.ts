@@ -1,0 +1,118 @@
+import { Context } from '@temporalio/activity';
+import type { StepContext } from '../../core/action/action.ts';
+import type { CellActivities, StepCall } from '../../core/action/step.ts';
+import type { Question } from '../../core/decide/approval.ts';
+import { type Asking, groupsAskedBy } from '../../core/decide/asking.ts';
+import { answerersTo } from '../../core/decide/standing.ts';
+import { checkVote, type VoteKeys } from '../../core/decide/vote-check.ts';
+import type { IncidentRef } from '../../core/incident/incident.ts';
+import { checkRemark } from '../../core/incident/remark.ts';
+import type { WorkloadLeft } from '../../core/incident/workload-left.ts';
+import type { Roster } from '../../core/people/roster.ts';
+import { asFailure } from '../failures.ts';
+import { alive } from '../heartbeat.ts';
+import type { IncidentMemory } from '../memory/incident-memory.ts';
+import type { VoteMemory } from '../memory/vote-memory.ts';
+import type { Chokepoint, SignInReader } from './chokepoint.ts';
+
+export interface ActivityLog {
+  info(fields: Readonly<Record<string, unknown>>, message: string): void;
+  warn(fields: Readonly<Record<string, unknown>>, message: string): void;
+}
+
+/** The activities of one pool: the chokepoint for steps, and the check of votes. */
+export function createCellActivities(parts: {
+  readonly chokepoint: Chokepoint;
+  readonly roster: Roster;
+  readonly keys: VoteKeys;
+  /** Who may be asked, whatever a question says. */
+  readonly asking: Asking;
+  /** What this process has heard of incidents itself: a call can only add to it. */
+  readonly incidents: IncidentMemory;
+  /** Where votes are remembered as they arrive: what is shown before a step is held to it. */
+  readonly votes: VoteMemory;
+  readonly signIns?: SignInReader;
+  /** From memory: nobody waits for it. */
+  readonly left?: (incident: IncidentRef) => WorkloadLeft | undefined;
+  readonly log: ActivityLog;
+}): CellActivities {
+  const { chokepoint, roster, keys, asking, incidents, votes, signIns, left: leftOf, log } = parts;
+
+  /** Who may answer, and who may not, by what the cell knows: a question can only make it stricter. */
+  const ownWord = (question: Question, actors: readonly string[] = []) => {
+    const known = incidents.of(question.incident);
+    return {
+      actors: [...new Set([...known.actors, ...actors])],
+      requesters: known.requesters,
+      groups: groupsAskedBy(question, asking, known.playbooks),
+    };
+  };
+
+  const run = async <T>(what: string, call: StepCall, fast: boolean, work: (context: StepContext) => Promise<T>): Promise<T> => {
+    const { cancellationSignal, info } = Context.current();
+    let at: string | undefined;
+    const started = performance.now();
+    try {
+      const step: StepContext = {
+        key: call.key,
+        incident: call.incident.id,
+        run: call.incident.run,
+        fast,
+        signal: cancellationSignal,
+        progress(text) {
+          at = text;
+          log.info({ incident: call.incident.id, step: call.key, attempt: info.attempt }, `${what} ${call.action}: ${text}`);
+        },
+      };
+      const result = await alive(
+        () => work(step),
+        () => at,
+      );
+      log.info(
+        { incident: call.incident.id, step: call.key, attempt: info.attempt, ms: Math.round(performance.now() - started) },
+        `${what} ${call.action}`,
+      );
+      return result;
+    } catch (error) {
+      const failure = asFailure(error);
+      log.warn(
+        { incident: call.incident.id, step: call.key, attempt: info.attempt, code: failure.type, reason: failure.message },
+        `${what} ${call.action} failed`,
+      );
+      throw failure;
+    }
+  };
+
+  return {
+    planStep: (call) => run('plan', call, false, (context) => chokepoint.plan(call, context)),
+    applyStep: (call) => run('apply', call, false, (context) => chokepoint.apply(call, context)),
+    applyStepNow: (call) => run('apply', call, true, (context) => chokepoint.apply(call, context)),
+    verifyStep: (step) => run('verify', step.call, false, (context) => chokepoint.verify(step, context)),
+    undoStep: (undo) => run('undo', undo.call, false, (context) => chokepoint.undo(undo, context)),
+    verifyVote: async ({ vote, question, level, actors }) => {
+      const stepUp = await signIns?.read([vote]).catch((error: unknown) => Promise.reject(asFailure(error)));
+      const now = Date.now();
+      const known = ownWord(question, actors);
+      const checked = checkVote({
+        signed: vote,
+        question,
+        level,
+        roster,
+        keys,
+        now,
+        ...known,
+        ...(stepUp && { stepUp }),
+      });
+      const seen = { at: now, asked: level, actors: known.actors };
+      if (checked.ok && !votes.note(question, vote, { ...seen, level: checked.level }))
+        return { ok: false, reason: 'You have answered this question too often.' };
+      return checked;
+    },
+    verifyRemark: async ({ remark, question, level }) =>
+      checkRemark({ signed: remark, question, level, roster, keys, now: Date.now(), ...ownWord(question) }),
+    answerersTo: async ({ question, actors }) => {
+      const left = leftOf?.(question.incident);
+      return { ...answerersTo({ question, roster, ...ownWord(question, actors) }, Date.now()), ...(left && { left }) };
+    },
+  };
+}

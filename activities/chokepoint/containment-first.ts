@@ -1,0 +1,124 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { CellActivities, DeskActivities, StepCall } from '../../core/action/step.ts';
+import { actions } from '../../core/actions/index.ts';
+import { alive } from '../heartbeat.ts';
+
+export interface ContainmentFirstOptions {
+  /** Milliseconds without a containment on its way until other work goes on. */
+  readonly quietMs?: number;
+  /** The longest that other work is held back, milliseconds: an endless storm must not stop evidence and records. */
+  readonly longestMs?: number;
+  /** How long a containment is waited for that was announced, milliseconds: the playbook may not contain at all. */
+  readonly expectedMs?: number;
+  readonly now?: () => number;
+}
+
+const tickMs = 10;
+/** When it is quiet again, what waited begins a few at a time: the next alert must not find all of it before it. */
+const releasedAtOnce = 4;
+
+/**
+ * In a burst the containments go first: what only follows one (verifying, planning, records, cards) waits until none is on its way.
+ * Votes, releases and what people approved are never held back.
+ */
+export class ContainmentFirst {
+  readonly #quietMs: number;
+  readonly #longestMs: number;
+  readonly #now: () => number;
+  readonly #expectedMs: number;
+  /** Incidents whose containment is announced, with the time. */
+  readonly #expected = new Map<string, number>();
+  readonly #waiting: { readonly since: number; readonly go: () => void }[] = [];
+  #underway = 0;
+  #last = Number.NEGATIVE_INFINITY;
+  #ticking = false;
+
+  constructor(options: ContainmentFirstOptions = {}) {
+    const { quietMs = 60, longestMs = 3_000, expectedMs = 4_000, now = () => performance.now() } = options;
+    this.#expectedMs = expectedMs;
+    this.#quietMs = quietMs;
+    this.#longestMs = longestMs;
+    this.#now = now;
+  }
+
+  /** An incident is being started: its containment comes in a moment. */
+  expect(incident: string): void {
+    this.#last = this.#now();
+    this.#expected.delete(incident);
+    this.#expected.set(incident, this.#last);
+  }
+
+  async contain<T>(incident: string, work: () => Promise<T>): Promise<T> {
+    this.#underway += 1;
+    try {
+      return await work();
+    } finally {
+      this.#underway -= 1;
+      this.#expected.delete(incident);
+      this.#last = this.#now();
+    }
+  }
+
+  /** Resolves when no containment is on its way, at once where none was lately. In order. */
+  turn(): Promise<void> {
+    if (this.#isQuiet && this.#waiting.length === 0) return Promise.resolve();
+    return new Promise((go) => {
+      this.#waiting.push({ since: this.#now(), go });
+      if (!this.#ticking) void this.#tick();
+    });
+  }
+
+  get #isQuiet(): boolean {
+    const now = this.#now();
+    // In the order in which they were announced.
+    for (const [incident, at] of this.#expected) {
+      if (now - at < this.#expectedMs) return false;
+      this.#expected.delete(incident);
+    }
+    return this.#underway === 0 && now - this.#last >= this.#quietMs;
+  }
+
+  async #tick(): Promise<void> {
+    this.#ticking = true;
+    while (this.#waiting.length > 0) {
+      await sleep(tickMs);
+      // One at a time: all that is overdue at once would take the processors from the pods that are still open.
+      const overdue = this.#waiting[0] !== undefined && this.#now() - this.#waiting[0].since >= this.#longestMs ? 1 : 0;
+      const count = this.#isQuiet ? releasedAtOnce : overdue;
+      for (const { go } of this.#waiting.splice(0, count)) go();
+    }
+    this.#ticking = false;
+  }
+}
+
+/** The cell's activities, the first containment of each incident before the rest. */
+export function cellContainsFirst(activities: CellActivities, first: ContainmentFirst): CellActivities {
+  return {
+    ...activities,
+    applyStepNow: (call) => first.contain(call.incident.id, () => activities.applyStepNow(call)),
+    applyStep: (call) => (mayWait(call) ? turnAlive(first) : Promise.resolve()).then(() => activities.applyStep(call)),
+    planStep: (call) => turnAlive(first).then(() => activities.planStep(call)),
+    verifyStep: (step) => turnAlive(first).then(() => activities.verifyStep(step)),
+  };
+}
+
+/** The desk's activities where it shares the process with a cell. Answers to people are not held back. */
+export function deskContainsFirst(activities: DeskActivities, first: ContainmentFirst): DeskActivities {
+  return {
+    ...activities,
+    postQuestion: (post) => first.turn().then(() => activities.postQuestion(post)),
+    updateQuestion: (post) => first.turn().then(() => activities.updateQuestion(post)),
+    recordAudit: (records, signatures) => first.turn().then(() => activities.recordAudit(records, signatures)),
+  };
+}
+
+/** Who waits is alive: the server must not take the worker for lost. */
+function turnAlive(first: ContainmentFirst): Promise<void> {
+  return alive(() => first.turn());
+}
+
+const containing: ReadonlySet<string> = new Set(actions.filter(({ contains }) => contains).map(({ name }) => name));
+
+function mayWait(call: StepCall): boolean {
+  return call.approval === undefined && !containing.has(call.action);
+}

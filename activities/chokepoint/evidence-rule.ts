@@ -1,0 +1,48 @@
+import type { ActionDeclaration } from '../../core/action/action.ts';
+import type { Plan } from '../../core/action/plan.ts';
+import type { StepCall } from '../../core/action/step.ts';
+import { evidenceSubject, isEvidenceOf, waiverOf } from '../../core/action/waiver.ts';
+import { planIsCovered } from '../../core/decide/approval.ts';
+import { FirebreakError } from '../../core/errors.ts';
+import { type Authority, mustBeApproved } from './approval-check.ts';
+import type { ChokepointParts } from './chokepoint.ts';
+
+/** How long a destructive step waits for evidence, by what the cell itself knows. */
+export interface EvidenceWait {
+  readonly ms: number;
+}
+
+/** The clocks of the cell and of Temporal's server may differ so much: what waited by the one is not refused by the other. */
+const clocksDifferMs = 2_000;
+
+/**
+ * Nothing is destroyed before evidence of it is kept, people have waived that, or its time is over. Each is checked here: evidence is in the
+ * store under a signed manifest, a waiver has its votes, and the time is over only where workflow and cell both say so, the cell by when it first heard of the incident.
+ * @throws FB_ERR_EVIDENCE_PENDING, FB_ERR_APPROVAL_INVALID, FB_ERR_UNAVAILABLE
+ */
+export function createEvidenceRule(
+  parts: Authority & Pick<ChokepointParts, 'evidenceKept' | 'evidenceWait'>,
+): (call: StepCall, declaration: ActionDeclaration, plan: Plan) => Promise<void> {
+  const now = (): number => (parts.now ?? Date.now)() + clocksDifferMs;
+
+  return async (call, declaration, plan) => {
+    if (declaration.effect !== 'destructive') return;
+    // First: a store that is out of reach must not hold up what no longer waits for it.
+    const isOverForIncident = Date.parse(call.evidenceDeadline) <= now();
+    const ends = parts.incidents.began(call.incident) + parts.evidenceWait.ms;
+    if (isOverForIncident && ends <= now()) return;
+    const subject = evidenceSubject(plan);
+    for (const ref of call.evidence) if (isEvidenceOf(ref, subject) && (await parts.evidenceKept(ref, call.incident.id))) return;
+    const pending = `nothing is kept of ${subject.name} yet`;
+    // It has heard of the incident later than that began: tried again, the step is done when the time is over here, too.
+    if (!call.waiver && isOverForIncident)
+      throw new FirebreakError(
+        'FB_ERR_UNAVAILABLE',
+        `${pending}: this process waits for it until ${new Date(ends).toISOString()}`,
+      );
+    if (!call.waiver) throw new FirebreakError('FB_ERR_EVIDENCE_PENDING', pending);
+    await mustBeApproved(parts, call, call.waiver, 'waiver');
+    if (!planIsCovered(call.waiver, waiverOf(subject)))
+      throw new FirebreakError('FB_ERR_EVIDENCE_PENDING', `${pending}, and what people waived is something else`);
+  };
+}

@@ -1,0 +1,102 @@
+import type { Plan } from '../../core/action/plan.ts';
+import { isReleaseOf, problemOfRelease } from '../../core/action/release-plan.ts';
+import type { StepCall, UndoReason } from '../../core/action/step.ts';
+import { worse } from '../../core/alert/severity.ts';
+import { type ApprovalProof, planIsCovered } from '../../core/decide/approval.ts';
+import { FirebreakError } from '../../core/errors.ts';
+import type { GivenBack } from '../../core/incident/hold.ts';
+import { failedWithinMs, type LandedSteps } from '../memory/landed-steps.ts';
+import { type Authority, knownOf, mustBeApproved } from './approval-check.ts';
+
+/** The cell's clock and Temporal's, by which the workflow waits, may differ so much. */
+const clocksDifferMs = 60_000;
+
+type LeaseEnded = Extract<UndoReason, { kind: 'lease-ended' }>;
+
+/** Whether something may be given back: asked before it is looked at, and again with what the cell has sealed on it. */
+export interface ReleaseRule {
+  before(call: StepCall, reason: UndoReason): Promise<void>;
+  given(call: StepCall, reason: UndoReason, notes: readonly GivenBack[]): Promise<void>;
+}
+
+/**
+ * Giving containment back: people approved exactly this release; or its lease has ended by the note on it and by the cell's clock, where silence
+ * may free; or the step did not come about. What the call says can only make it stricter.
+ */
+export function createReleaseRule(parts: Authority & { readonly landed: LandedSteps }): ReleaseRule {
+  const now = parts.now ?? Date.now;
+
+  /** The release that people agreed to, if it is of this step. */
+  const approvedRelease = async (call: StepCall, proof: ApprovalProof, offered: readonly Plan[]): Promise<Plan> => {
+    await mustBeApproved(parts, call, proof, 'release');
+    const release = offered.find((plan) => isReleaseOf(plan, call) && planIsCovered(proof, plan));
+    return release ?? refuse('the approval is of another release');
+  };
+
+  /** The release that is approved; undefined where none is needed. */
+  const check = async (call: StepCall, reason: UndoReason): Promise<Plan | undefined> => {
+    switch (reason.kind) {
+      case 'step-failed':
+        return undefined;
+      case 'approved':
+        return approvedRelease(call, reason.proof, [reason.plan]);
+      case 'lease-ended':
+        return atLeaseEnd(call, reason);
+    }
+  };
+
+  const atLeaseEnd = async (call: StepCall, { verdict, severity, proof }: LeaseEnded): Promise<Plan | undefined> => {
+    const choice = proof?.question.choices.find(({ id }) => id === proof.choice);
+    if (proof && choice?.plans.some((plan) => isReleaseOf(plan, call))) return approvedRelease(call, proof, choice.plans);
+    const worst = worse(knownOf(parts, call).severity, severity);
+    if (worst === 'critical') refuse('on a critical incident silence never frees, and no answer but that of its release');
+    if (verdict === 'true_positive') refuse('silence never frees what is known to be an attack');
+    if (verdict === 'benign' && proof) {
+      await mustBeApproved(parts, call, proof, 'release');
+      if (choice?.harmless !== true) refuse('nobody has said that it is harmless');
+    }
+    return undefined;
+  };
+
+  const hasEnded = (call: StepCall, { verdict, proof }: LeaseEnded, notes: readonly GivenBack[]): void => {
+    for (const { object, taken } of notes) {
+      const ends = Date.parse(taken.at) + taken.lease.durationMs;
+      if (!(ends <= now() + clocksDifferMs))
+        refuse(`the lease of ${call.action} on ${object} lasts until ${new Date(ends).toISOString()}`);
+      // Nobody has said that it is harmless: then only a playbook that said beforehand that silence frees is followed.
+      if (verdict === 'benign' && proof) continue;
+      if (taken.lease.onExpiry !== 'release' || taken.severity === 'unknown')
+        refuse(`silence renews ${call.action} on ${object}, and never frees it`);
+    }
+  };
+
+  const hasFailed = ({ key }: StepCall, notes: readonly GivenBack[]): void => {
+    for (const { object, step, taken } of notes) {
+      const at = Date.parse(taken.at);
+      if (step !== key) refuse(`${object} is held by another step, which came about`);
+      if (parts.landed.mayHaveLanded(step, at)) refuse('the step came about: giving it back is for people to decide');
+      if (!(now() - at <= failedWithinMs))
+        refuse(`${object} has been held since ${taken.at}: giving it back is for people to decide`);
+    }
+  };
+
+  return {
+    before: async (call, reason) => {
+      await check(call, reason);
+    },
+    given: async (call, reason, notes) => {
+      if (notes.some(({ incident }) => incident !== call.incident.id)) refuse('it belongs to another incident');
+      const severity = notes.reduce((worst, { taken }) => worse(worst, taken.severity), call.severity);
+      const release = await check({ ...call, severity }, reason);
+      const problem = release && problemOfRelease(release, notes);
+      if (problem !== undefined) refuse(problem);
+      if (!release && notes.length === 0) refuse('nothing is left that says who took it: giving it back is for people to decide');
+      if (reason.kind === 'step-failed') hasFailed(call, notes);
+      if (reason.kind === 'lease-ended' && !release) hasEnded(call, reason, notes);
+    },
+  };
+}
+
+function refuse(reason: string): never {
+  throw new FirebreakError('FB_ERR_APPROVAL_INVALID', reason);
+}

@@ -1,0 +1,118 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { DeskActivities } from '../../core/action/step.ts';
+import {
+  type AuditRecord,
+  type AuditWriter,
+  type ChainHead,
+  originProblem,
+  type RecordSignature,
+  type SignedRecord,
+  storable,
+} from '../../core/audit/audit.ts';
+import type { Finding } from '../../core/audit/audit-report.ts';
+import type { MessageRef, Notice, QuestionCard, ThreadPost } from '../../core/cards/card.ts';
+import { type CardBeliefs, groupsOf, type QuestionPost, questionCard } from '../../core/cards/question-card.ts';
+import { FirebreakError } from '../../core/errors.ts';
+import type { ClickAnswer } from '../../core/incident/click-reply.ts';
+import type { SimilarIncidents } from '../../core/incident/similar.ts';
+import type { Trust } from '../../core/messages/sender.ts';
+import { asFailure } from '../failures.ts';
+
+/** A card, who may click on it, and who asks: all of it made of the question. */
+export interface CardPost {
+  readonly card: QuestionCard;
+  readonly groups: readonly string[];
+  readonly requester: string;
+}
+
+/** What the desk shows people with: Slack, or nothing where none is configured. */
+export interface CardDesk {
+  postQuestion(post: CardPost): Promise<MessageRef>;
+  updateQuestion(post: CardPost): Promise<void>;
+  postInThread(post: ThreadPost): Promise<MessageRef>;
+  showNotice(notice: Notice): Promise<MessageRef>;
+  answerClick(answer: ClickAnswer): Promise<void>;
+}
+
+async function safely<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    throw asFailure(error);
+  }
+}
+
+const unsigned: RecordSignature = { keyId: '', signature: '' };
+
+/** A card goes out without what is not known by then: the next edit of it may bring it. */
+const similarWithinMs = 250;
+
+/** The desk's activities. Without Slack questions are still open: the command line answers them. */
+export function createDeskActivities({
+  cards,
+  beliefs,
+  audit,
+  trust,
+  incidents,
+  log = () => undefined,
+  onFinding = () => undefined,
+}: {
+  readonly cards?: CardDesk;
+  readonly beliefs: CardBeliefs;
+  readonly audit: Pick<AuditWriter, 'append'>;
+  /** Whose records are taken for which chain. */
+  readonly trust: Trust;
+  /** What is remembered of earlier incidents: it delays no card and stops no record. */
+  readonly incidents?: SimilarIncidents;
+  readonly log?: (message: string, error: unknown) => void;
+  /** Something is wrong with records that came, or with what was found in their place. */
+  readonly onFinding?: (finding: Finding) => void;
+}): DeskActivities {
+  const withSimilar = async (post: CardPost): Promise<CardPost> => {
+    if (!incidents) return post;
+    const { incident, happened } = post.card;
+    const { rule, image } = happened;
+    const asked = incidents.similarTo({ incident, rule, ...(image !== undefined && { image }) }).catch((error: unknown) => {
+      log('similar incidents could not be looked up', error);
+      return undefined;
+    });
+    const late = new AbortController();
+    const similar = await Promise.race([asked, sleep(similarWithinMs, undefined, { signal: late.signal })]);
+    late.abort();
+    return similar ? { ...post, card: { ...post.card, similar } } : post;
+  };
+  const made = async (post: QuestionPost): Promise<CardPost> => {
+    const { question } = post;
+    return withSimilar({ card: questionCard(post, beliefs), groups: groupsOf(question), requester: question.requester });
+  };
+  const record = async (
+    given: readonly AuditRecord[],
+    signatures: readonly RecordSignature[] | undefined,
+  ): Promise<ChainHead> => {
+    const records = given.map(storable);
+    const signed = records.map((one, index): SignedRecord => {
+      const { keyId, signature } = signatures?.[index] ?? unsigned;
+      return { record: one, keyId, signature };
+    });
+    for (const one of signed) {
+      const problem = originProblem(one, trust);
+      if (problem === undefined) continue;
+      const { chain, number } = one.record;
+      const text = `${chain} record ${number} ${problem}`;
+      onFinding({ kind: 'record-forged', chain, number, text });
+      throw new FirebreakError('FB_ERR_AUDIT_ORIGIN', text);
+    }
+    const { head, found } = await audit.append(signed);
+    for (const finding of found) onFinding(finding);
+    await incidents?.note(records).catch((error: unknown) => log('incidents could not be indexed', error));
+    return head;
+  };
+  return {
+    postQuestion: (post) => (cards ? safely(made(post).then(cards.postQuestion)) : Promise.resolve(null)),
+    updateQuestion: (post) => (cards ? safely(made(post).then(cards.updateQuestion)) : Promise.resolve()),
+    postInThread: (post) => (cards ? safely(cards.postInThread(post)) : Promise.resolve(null)),
+    showNotice: (notice) => (cards ? safely(cards.showNotice(notice)) : Promise.resolve(null)),
+    answerClick: (answer) => (cards ? safely(cards.answerClick(answer)) : Promise.resolve()),
+    recordAudit: (records, signatures) => safely(record(records, signatures)),
+  };
+}

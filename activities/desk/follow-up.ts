@@ -1,0 +1,53 @@
+import { Context } from '@temporalio/activity';
+import { type FollowUpActivities, newsAtOnce } from '../../core/action/step.ts';
+import { FirebreakError } from '../../core/errors.ts';
+import { type Pager, pageKeyOf } from '../../core/tickets/paging.ts';
+import { commentKeyOf, type TicketSystem, ticketKeyOf } from '../../core/tickets/ticket.ts';
+import type { TicketMailbox } from '../../core/tickets/ticket-news.ts';
+import { asFailure } from '../failures.ts';
+
+async function safely<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    throw asFailure(error);
+  }
+}
+
+/** The ticket is kept up to date, and people are called. Where the configuration has lost a system since, that is refused and on the record. */
+export function createFollowUpActivities({
+  tickets,
+  pager,
+  mailbox,
+}: {
+  readonly tickets?: TicketSystem;
+  readonly pager?: Pager;
+  /** What ticket systems have told us. */
+  readonly mailbox?: Pick<TicketMailbox, 'after'>;
+}): FollowUpActivities {
+  const called = (): Pager => {
+    if (!pager) throw new FirebreakError('FB_ERR_REFUSED', 'no pager is configured');
+    return pager;
+  };
+  const systemOf = (name: string): TicketSystem => {
+    if (tickets?.name !== name) throw new FirebreakError('FB_ERR_REFUSED', `the ticket system ${name} is not configured`);
+    return tickets;
+  };
+  return {
+    updateTicket: ({ incident, ticket, comment, close }) =>
+      safely(
+        (async () => {
+          const system = systemOf(ticket.system);
+          const signal = Context.current().cancellationSignal;
+          if (comment)
+            await system.comment({ id: ticket.id, key: commentKeyOf(incident, comment.nth), text: comment.text }, signal);
+          if (close) await system.close({ ...close, id: ticket.id, openedUnder: ticketKeyOf(incident) }, signal);
+        })(),
+      ),
+    callPeople: (page) =>
+      safely((async () => called().page({ ...page, key: pageKeyOf(page.incident) }, Context.current().cancellationSignal))()),
+    endPage: ({ incident, nth, groups }) =>
+      safely((async () => called().resolve({ key: pageKeyOf(incident), nth, groups }, Context.current().cancellationSignal))()),
+    ticketNews: ({ incident, after }) => safely(mailbox?.after(incident, after, newsAtOnce) ?? Promise.resolve([])),
+  };
+}

@@ -1,0 +1,132 @@
+import { createHash } from 'node:crypto';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { constants, createZstdCompress } from 'node:zlib';
+import type { StepContext } from '../../core/action/action.ts';
+import type { Artefact, EvidenceClass } from '../../core/evidence/evidence.ts';
+import type { EvidenceStore } from '../../core/evidence/evidence-store.ts';
+import type { IncidentKeys } from '../../core/evidence/incident-key.ts';
+import { sealStream } from '../../integrations/evidence/sealed-stream.ts';
+import type { EvidenceStreams } from './evidence-streams.ts';
+import { lettingGo } from './young-generation.ts';
+
+export interface SealingParts {
+  readonly store: EvidenceStore;
+  readonly keys: IncidentKeys;
+  /** Absent: no limit but who is slowest. */
+  readonly streams?: EvidenceStreams;
+}
+
+/**
+ * Keeps a stream under the key of its incident: hashed, sealed, hashed again and stored as it comes, in constant memory; who is slow slows
+ * down who writes. What it throws is what the source or the store threw, and then nothing is kept.
+ */
+export async function keepSealed(
+  { store, keys, streams }: SealingParts,
+  {
+    kind,
+    what,
+    data,
+    whole,
+    context,
+  }: {
+    readonly kind: EvidenceClass;
+    readonly what: Pick<Artefact, 'mediaType'>;
+    readonly data: AsyncIterable<Uint8Array>;
+    /** Looks at what came before anything counts as kept. @throws when it is not all. */
+    readonly whole?: (came: Came) => void;
+    readonly context: Pick<StepContext, 'incident' | 'run'>;
+  },
+): Promise<Pick<Artefact, 'sha256' | 'bytes' | 'sealed'>> {
+  const { incident, run } = context;
+  const { id, key } = await keys.keyFor({ incident, run, class: kind });
+  const plain = hashing(lettingGo(streams?.paced(data) ?? data), whole);
+  const kept = await store.put(sealStream(plain.data, key), what.mediaType, kind);
+  return { ...plain.result(), sealed: { keyId: id, ...kept } };
+}
+
+/** The same for what is in memory: one write, and no file on the way. */
+export async function keepSealedBytes(
+  { store, keyFor }: Pick<SealingParts, 'store'> & Pick<IncidentKeys, 'keyFor'>,
+  {
+    kind,
+    what,
+    data,
+    context: { incident, run },
+  }: {
+    readonly kind: EvidenceClass;
+    readonly what: Pick<Artefact, 'mediaType'>;
+    readonly data: Uint8Array;
+    readonly context: Pick<StepContext, 'incident' | 'run'>;
+  },
+): Promise<Pick<Artefact, 'sha256' | 'bytes' | 'sealed'>> {
+  const { id, key } = await keyFor({ incident, run, class: kind });
+  const parts: Uint8Array[] = [];
+  for await (const part of sealStream(Readable.from([data]), key)) parts.push(Buffer.from(part));
+  const kept = await store.put(Buffer.concat(parts), what.mediaType, kind);
+  const sha256 = createHash('sha256').update(data).digest('hex');
+  return { sha256, bytes: data.byteLength, sealed: { keyId: id, ...kept } };
+}
+
+/** Does work that sends much when it is its turn. */
+export function inTurn<T>({ streams }: Pick<SealingParts, 'streams'>, context: StepContext, work: () => Promise<T>): Promise<T> {
+  return streams ? streams.inTurn(context, work) : work();
+}
+
+/** Of a stream that has ended. */
+export interface Came {
+  readonly sha256: string;
+  readonly bytes: number;
+}
+
+/** Passes bytes on, and knows their hash and number at the end. What `whole` throws is thrown to who reads. */
+export function hashing(
+  data: AsyncIterable<Uint8Array>,
+  whole?: (came: Came) => void,
+): { readonly data: AsyncIterable<Uint8Array>; result(): Came } {
+  const hash = createHash('sha256');
+  let bytes = 0;
+  let came: Came | undefined;
+  return {
+    data: (async function* () {
+      for await (const part of data) {
+        hash.update(part);
+        bytes += part.byteLength;
+        yield part;
+      }
+      came = { sha256: hash.digest('hex'), bytes };
+      whole?.(came);
+    })(),
+    result() {
+      if (!came) throw new TypeError('the stream has not ended');
+      return came;
+    },
+  };
+}
+
+const batchBytes = 1024 * 1024;
+
+/** Each piece is a way to another thread and back: few large ones. */
+async function* batched(data: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  let parts: Uint8Array[] = [];
+  let size = 0;
+  for await (const part of data) {
+    parts.push(part);
+    size += part.byteLength;
+    if (size < batchBytes) continue;
+    yield Buffer.concat(parts);
+    [parts, size] = [[], 0];
+  }
+  if (size > 0) yield Buffer.concat(parts);
+}
+
+/** Zstandard (RFC 8878), at the level that costs least. */
+export async function* compressed(data: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  const params = { [constants.ZSTD_c_compressionLevel]: 1, [constants.ZSTD_c_checksumFlag]: 1 };
+  const zstd = createZstdCompress({ chunkSize: batchBytes, params });
+  const fed = pipeline(batched(data), zstd);
+  // Thrown where it is read, below.
+  fed.catch(() => undefined);
+  yield* zstd;
+  await fed;
+}

@@ -1,0 +1,155 @@
+import { z } from 'zod';
+import { FirebreakError } from '../../core/errors.ts';
+import { KubernetesError } from '../../integrations/kubernetes/client-error.ts';
+import type { PodCommand } from '../../integrations/kubernetes/pods/pod-command.ts';
+import type { UploadDoor } from '../../integrations/uploads/door.ts';
+import { mustHaveEnded } from './in-container.ts';
+import { parsed } from './tool-stream.ts';
+
+export interface UploadParts {
+  /** Absent: everything comes through the API server. */
+  readonly uploads?: Uploads;
+}
+
+/** By which way a stream of the tools came: through the API server, as what the command writes, or straight from the pod. */
+export type Way = { readonly way: 'exec'; readonly why?: string } | { readonly way: 'upload' };
+
+/** The first line of the tools where they were given an address; see `deploy/forensics/tools/upload.go`. */
+const firstLineSchema = z.discriminatedUnion('way', [
+  z.object({ way: z.literal('here'), why: z.string() }),
+  z.object({ way: z.literal('upload'), token: z.string().min(32) }),
+]);
+/** A ValidatingAdmissionPolicy answers with 422 where it gives no reason of its own. */
+const refusedByAdmission = [403, 422];
+const longestFirstLine = 4_096;
+/** An address that was tried is not tried again for the same step: who is in the pod could cut each upload. So many steps are remembered. */
+const mostRemembered = 10_000;
+
+/** Lets the tools bring what they have taken straight to us, where their pod can reach us. */
+export class Uploads {
+  readonly #door: UploadDoor;
+  readonly #tried = new Set<string>();
+
+  constructor(door: UploadDoor) {
+    this.#door = door;
+  }
+
+  /** Where the pods find us, for people. */
+  get origin(): string {
+    return this.#door.origin;
+  }
+
+  /**
+   * What a command of the tools sends, by the way that it found. The address is of this one command: it takes one stream, of who knows the token that
+   * the command has made itself and said in the stream of its `exec`; and it ends with the command.
+   */
+  stream({
+    step,
+    mostBytes,
+    lastsMs,
+    start,
+  }: {
+    /** Its key. */
+    readonly step: string;
+    readonly mostBytes: number;
+    readonly lastsMs: number;
+    /** The command with these arguments besides. */
+    readonly start: (more: readonly string[]) => PodCommand;
+  }): Stream {
+    if (this.#tried.has(step)) return byExec(start([]), 'an upload of this step did not succeed before');
+    this.#remember(step);
+    const address = this.#door.open({ mostBytes, lastsMs });
+    let command = start(['-upload', address.url, '-pin', this.#door.certificateSha256]);
+    let way: Way | undefined;
+    async function* data(): AsyncGenerator<Uint8Array> {
+      try {
+        const first = await firstLine(command).catch((error: unknown) => {
+          if (!(error instanceof KubernetesError) || !refusedByAdmission.includes(error.status)) throw error;
+          // Its account is held to another address, or to none. What the tools take is evidence by whatever way.
+          way = { way: 'exec', why: 'the API server does not let the tools send to the address for uploads' };
+          command = start([]);
+        });
+        if (!first) {
+          address.end();
+          yield* command.stdout;
+          return;
+        }
+        const { said, rest } = first;
+        if (said.way === 'here') {
+          way = { way: 'exec', why: `the tools do not reach the address for uploads: ${said.why}` };
+          address.end();
+          yield* rest;
+          return;
+        }
+        way = { way: 'upload' };
+        address.admit(said.token);
+        const ended = commandEnd(command, rest);
+        ended.then(
+          () => address.end(new FirebreakError('FB_ERR_UNAVAILABLE', 'the tools ended before all of their upload was taken')),
+          (error: unknown) => address.end(error),
+        );
+        yield* address.data;
+        await ended;
+      } finally {
+        address.end();
+      }
+    }
+    return {
+      command: { stdout: { [Symbol.asyncIterator]: data }, end: () => command.end() },
+      way() {
+        if (!way) throw new TypeError('the stream has not begun');
+        return way;
+      },
+    };
+  }
+
+  #remember(step: string): void {
+    const [oldest] = this.#tried;
+    if (this.#tried.size >= mostRemembered && oldest !== undefined) this.#tried.delete(oldest);
+    this.#tried.add(step);
+  }
+}
+
+export interface Stream {
+  /** Its `stdout` is what the tools send, by whatever way. */
+  readonly command: PodCommand;
+  /** Known when the first byte has come. */
+  way(): Way;
+}
+
+/** The stream of the command itself. */
+export function byExec(command: PodCommand, why?: string): Stream {
+  return { command, way: () => ({ way: 'exec', ...(why !== undefined && { why }) }) };
+}
+
+/** @throws what the tools' exit code means, where they ended before they said anything. */
+async function firstLine(command: PodCommand): Promise<{
+  readonly said: z.infer<typeof firstLineSchema>;
+  readonly rest: AsyncGenerator<Uint8Array>;
+}> {
+  const parts = command.stdout[Symbol.asyncIterator]();
+  let head = Buffer.alloc(0);
+  let end = -1;
+  while (end < 0) {
+    const { value, done } = await parts.next();
+    if (done) mustHaveEnded(command);
+    if (done || head.length > longestFirstLine) throw new FirebreakError('FB_ERR_REFUSED', 'the tools did not say how they send');
+    head = Buffer.concat([head, value]);
+    end = head.indexOf('\n');
+  }
+  const rest = (async function* (): AsyncGenerator<Uint8Array> {
+    const more = head.subarray(end + 1);
+    if (more.length > 0) yield more;
+    yield* { [Symbol.asyncIterator]: () => parts };
+  })();
+  const said = firstLineSchema.safeParse(parsed(head.toString('utf8', 0, end)));
+  if (!said.success) throw new FirebreakError('FB_ERR_REFUSED', 'the tools did not say how they send');
+  return { said: said.data, rest };
+}
+
+/** Waits for the command, which writes nothing more itself. @throws what its exit code means. */
+async function commandEnd(command: PodCommand, rest: AsyncIterable<Uint8Array>): Promise<void> {
+  for await (const part of rest)
+    if (part.length > 0) throw new FirebreakError('FB_ERR_REFUSED', 'the tools wrote beside their upload');
+  mustHaveEnded(command);
+}

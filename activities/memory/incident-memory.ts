@@ -1,0 +1,99 @@
+import { type Severity, severities, worse } from '../../core/alert/severity.ts';
+import type { AlertBatch, IncidentRef } from '../../core/incident/incident.ts';
+import { type AnyPlaybook, answering } from '../../core/playbook/playbook.ts';
+import { Memory, type MemoryKeeper } from './memory.ts';
+
+/** What the alerts of an incident have said, to the cell itself. */
+export interface KnownOfIncident {
+  /** Ids of people whom they name as the actor. */
+  readonly actors: readonly string[];
+  /** Ids of people who ordered it by hand. */
+  readonly requesters: readonly string[];
+  readonly severity: Severity;
+  /** Ids of playbooks that they call for; empty where nothing is known. */
+  readonly playbooks: readonly string[];
+}
+
+/** Kind and value → when it was said last. */
+type Facts = Readonly<Record<string, number>>;
+
+export interface HeardOfIncident {
+  readonly facts: Facts;
+  /** First run ids that this cell has started → since when alerts belong to them. */
+  readonly runs: Readonly<Record<string, number>>;
+  /** Since when there are alerts that no run has. */
+  readonly waitingSince?: number;
+}
+
+const dayMs = 86_400_000;
+const mostRuns = 10;
+
+/**
+ * What a cell has heard of incidents with its own ears: whoever reaches Temporal cannot take it away. It only makes stricter: a run that this cell
+ * did not start is held to all that was said of its workload within a month.
+ */
+export class IncidentMemory {
+  readonly #heard: Memory<HeardOfIncident>;
+  readonly #runs: Memory<true>;
+  readonly #now: () => number;
+
+  constructor(
+    options: {
+      readonly heard?: MemoryKeeper<HeardOfIncident>;
+      readonly runs?: MemoryKeeper<true>;
+      readonly now?: () => number;
+    } = {},
+  ) {
+    this.#heard = new Memory({ most: 20_000, keptMs: 30 * dayMs, keeper: options.heard });
+    this.#runs = new Memory({ most: 20_000, keptMs: 30 * dayMs, keeper: options.runs });
+    this.#now = options.now ?? Date.now;
+  }
+
+  /** Before the incident hears of it. */
+  hears(id: string, { alerts, counts, actors = [], requesters = [] }: AlertBatch, playbooks: readonly AnyPlaybook[]): void {
+    const now = this.#now();
+    const said = [
+      ...[...actors, ...alerts.flatMap((alert) => alert.actors ?? [])].map((person) => `actor:${person}`),
+      ...[...requesters, ...alerts.flatMap(({ requester }) => requester ?? [])].map((person) => `requester:${person}`),
+      ...[...counts, ...alerts].map(({ severity }) => `severity:${severity}`),
+      ...alerts.flatMap((alert) => answering(playbooks, alert)).map(({ id: playbook }) => `playbook:${playbook}`),
+    ];
+    const known = this.#heard.get(id) ?? { facts: {}, runs: {} };
+    const facts = { ...known.facts, ...Object.fromEntries(said.map((fact) => [fact, now])) };
+    this.#heard.set(id, { waitingSince: now, ...known, facts }, now);
+  }
+
+  /** What it was told last is with a run: a new one, or, where none is named, the one that is open. */
+  delivered(id: string, run?: string): void {
+    const known = this.#heard.get(id);
+    if (!known) return;
+    const { waitingSince, ...rest } = known;
+    const runs = run === undefined ? known.runs : { ...known.runs, [run]: waitingSince ?? this.#now() };
+    this.#heard.set(id, { ...rest, runs: Object.fromEntries(Object.entries(runs).slice(-mostRuns)) }, this.#now());
+  }
+
+  of({ id, run }: IncidentRef): KnownOfIncident {
+    const { facts = {}, runs = {} } = this.#heard.get(id) ?? {};
+    const since = runs[run] ?? 0;
+    const said = (kind: string): readonly string[] =>
+      Object.entries(facts).flatMap(([fact, at]) =>
+        at >= since && fact.startsWith(`${kind}:`) ? [fact.slice(kind.length + 1)] : [],
+      );
+    const rated = severities.filter((severity) => said('severity').includes(severity));
+    return {
+      actors: said('actor'),
+      requesters: said('requester'),
+      severity: rated.reduce(worse, 'unknown'),
+      playbooks: said('playbook'),
+    };
+  }
+
+  /** When this process first knew of the run, in milliseconds since 1970: now, where it did not. */
+  began({ id, run }: IncidentRef): number {
+    const now = this.#now();
+    const key = `${id}\n${run}`;
+    const called = this.#runs.at(key);
+    if (called === undefined) this.#runs.set(key, true, now);
+    return Math.min(called ?? now, this.#heard.get(id)?.runs[run] ?? now);
+  }
+}

@@ -1,0 +1,48 @@
+import { type Question, questionDigest, type SignedVote } from '../../core/decide/approval.ts';
+import type { SeenVote } from '../../core/decide/vote-check.ts';
+import { Memory, type MemoryKeeper } from './memory.ts';
+
+const keptMs = 30 * 86_400_000;
+/** Nobody changes their mind so often; whoever could would push what others have said out of this memory. */
+const mostOfPerson = 20;
+
+/**
+ * Which votes this process has checked when they arrived, in their order: what was taken back, what a no stands against, and which asking of a
+ * question is the newest. What a workflow shows before a step is held to it.
+ */
+export class VoteMemory {
+  readonly #votes: Memory<readonly SeenVote[]>;
+  /** Question → digest of its newest asking that anybody has answered. */
+  readonly #newest: Memory<string>;
+
+  constructor(keepers: { readonly votes?: MemoryKeeper<readonly SeenVote[]>; readonly newest?: MemoryKeeper<string> } = {}) {
+    this.#votes = new Memory({ most: 10_000, keptMs, keeper: keepers.votes });
+    this.#newest = new Memory({ most: 10_000, keptMs, keeper: keepers.newest });
+  }
+
+  /** False for one more of a person who has answered this question too often. */
+  note(question: Question, { vote, keyId, signature }: SignedVote, seen: Omit<SeenVote, 'signed'>): boolean {
+    const digest = questionDigest(question);
+    const known = this.#votes.get(digest) ?? [];
+    if (known.some(({ signed }) => signed.signature === signature)) return true;
+    if (known.filter(({ signed }) => signed.vote.person === vote.person).length >= mostOfPerson) return false;
+    // An old asking that is answered once more does not become the newest.
+    if (known.length === 0) this.#newest.set(keyOf(question), digest, seen.at);
+    this.#votes.set(digest, [...known, { signed: { vote, keyId, signature }, ...seen }], seen.at);
+    return true;
+  }
+
+  of(question: Question): readonly SeenVote[] {
+    return this.#votes.get(questionDigest(question)) ?? [];
+  }
+
+  /** Whether somebody has answered it since it was asked anew, under the same id. */
+  isAskedAnew(question: Question): boolean {
+    const newest = this.#newest.get(keyOf(question));
+    return newest !== undefined && newest !== questionDigest(question);
+  }
+}
+
+function keyOf({ id, incident }: Question): string {
+  return `${incident.id}\n${incident.run}\n${id}`;
+}

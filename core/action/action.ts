@@ -1,0 +1,113 @@
+import type { AllowGivingBack, Taken } from '../incident/hold.ts';
+import type { Effect, Plan, Reach } from './plan.ts';
+
+/** Which worker holds the rights for it. The desk holds no cluster rights; the cell holds nobody else's. */
+export type Pool = 'cell' | 'secrets' | 'forensics' | 'desk';
+
+/** One RBAC rule that the action needs, as `PolicyRule` writes it. */
+export interface Right {
+  readonly apiGroup: string;
+  readonly resource: string;
+  readonly verbs: readonly string[];
+  /** Only where Firebreak itself runs; else in the whole cluster. */
+  readonly in?: 'own namespace';
+}
+
+/** What the alert must name for the action to make sense. */
+export type Requirement = 'pod' | 'node' | 'workload' | 'container';
+
+/**
+ * One capability, as data: playbooks import it, the chokepoint reads it, the RBAC manifests, the reference and the card come from it.
+ * `Input` and `Output` are inferred from the zod schemas in `NAME.schema.ts`, which are imported as types only.
+ */
+export interface ActionDeclaration<Name extends string = string, Input = unknown, Output = unknown, E extends Effect = Effect> {
+  readonly name: Name;
+  readonly title: string;
+  readonly effect: E;
+  readonly reach: Reach;
+  readonly pool: Pool;
+  /** True where undoing it gives containment back. */
+  readonly contains?: true;
+  /** True where the target is gone once it is verified: nothing that was done to it is left to give back. */
+  readonly endsTarget?: true;
+  /** True where nothing of it lasts: it gets no lease, and there is nothing to give back. */
+  readonly momentary?: true;
+  /** Off until the configuration names it: its rights are too strong to be given unasked, and RBAC of their own go with it. */
+  readonly optIn?: true;
+  readonly requires: readonly Requirement[];
+  /** Milliseconds for one attempt. */
+  readonly timeouts: { readonly planMs: number; readonly applyMs: number; readonly verifyMs: number };
+  readonly rights: readonly Right[];
+  /** How people are told that it is done: what is read back, what is probed. */
+  readonly verifiedBy: string;
+  readonly undo: string;
+  readonly example: Input;
+  /** For the compiler only; never set. */
+  readonly types?: { readonly input: Input; readonly output: Output };
+}
+
+/** Declares an action. Two calls, so that the name and the effect are inferred while input and output are given. */
+export function declareAction<Input, Output>() {
+  return <const Name extends string, const E extends Effect>(
+    declaration: ActionDeclaration<Name, Input, Output, E>,
+  ): ActionDeclaration<Name, Input, Output, E> => declaration;
+}
+
+export type InputOf<A> = A extends ActionDeclaration<string, infer Input, unknown, Effect> ? Input : never;
+export type OutputOf<A> = A extends ActionDeclaration<string, infer _I, infer Output, Effect> ? Output : never;
+
+/** How sure it is: `applied` is read back, `verified` was probed, `unverified` says why not, `partial` says what is missing. */
+export type Verification =
+  | { readonly state: 'applied'; readonly detail: string }
+  | { readonly state: 'verified'; readonly detail: string }
+  | { readonly state: 'unverified'; readonly detail: string }
+  | { readonly state: 'partial'; readonly detail: string; readonly missing: readonly string[] };
+
+/** What an undo did. `drifted`: nothing was changed, and the difference is in words. */
+export type UndoResult =
+  | { readonly state: 'undone'; readonly detail: string }
+  | { readonly state: 'already'; readonly detail: string }
+  | { readonly state: 'gone'; readonly detail: string }
+  | { readonly state: 'drifted'; readonly detail: string; readonly difference: readonly string[] };
+
+/** What an implementation is told besides its input. */
+export interface StepContext {
+  /** Idempotency key: workflow id / first run id / playbook / subject / action / n-th call. The same on every attempt. */
+  readonly key: string;
+  readonly incident: string;
+  readonly run: string;
+  /** True on the one fast call of a new incident: plan from the watch cache, one mutating call. */
+  readonly fast: boolean;
+  readonly signal: AbortSignal;
+  /** Under which circumstances it is done: the chokepoint fills it in, for the note on what is changed. */
+  readonly taking?: Omit<Taken, 'at'> | undefined;
+  /** Settles when what asks for the step is kept, or is not: it may be planned before, nothing is changed before. */
+  readonly durable?: Promise<unknown> | undefined;
+  /** Says what the step is at, where that takes long. */
+  readonly progress?: ((text: string) => void) | undefined;
+}
+
+/** What an action's implementation gives the chokepoint. `apply` and `undo` are idempotent by `context.key`. */
+export interface ActionImplementation<Input, Output> {
+  plan(
+    input: Input,
+    context: StepContext,
+  ): Promise<Omit<Plan, 'inputDigest' | 'action' | 'effect' | 'reach'> & { readonly reach?: Reach }>;
+  apply(input: Input, context: StepContext): Promise<Output>;
+  /**
+   * Whether this very step, by its key, has already begun to change something (its key in an annotation, the pod with this uid
+   * gone …). After a crash in the middle the plan of what is left differs from the one that was approved: then the step goes on.
+   */
+  started(input: Input, context: StepContext): Promise<boolean>;
+  verify(output: Output, context: StepContext): Promise<Verification>;
+  undo?(
+    call: {
+      readonly input: Input;
+      readonly output?: Output;
+      readonly key: string;
+      /** Awaited once the note has been read and before anything is changed. Absent only in tests. */
+      readonly allow?: AllowGivingBack;
+    },
+    context: StepContext,
+  ): Promise<UndoResult>;
+}

@@ -1,0 +1,98 @@
+import { instantOf, wallClockAt } from '../people/local-time.ts';
+import type { Effect, Plan, Reach } from './plan.ts';
+
+export const weekdays = ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat'] as const;
+export type Weekday = (typeof weekdays)[number];
+
+/** Times of the wall clock at which it is open on some days; one that ends before it begins ends on the next day. */
+export interface OpenTimes {
+  readonly days: readonly Weekday[];
+  /** `09:00` */
+  readonly from: string;
+  /** The first minute that is no longer part of it. */
+  readonly until: string;
+}
+
+/** When destructive and wide steps may run. What is not in any window's namespaces and playbooks may always. */
+export interface ChangeWindow {
+  readonly name: string;
+  /** Absent: all. */
+  readonly namespaces?: readonly string[];
+  /** Absent: all. */
+  readonly playbooks?: readonly string[];
+  readonly timeZone: string;
+  readonly open: readonly OpenTimes[];
+  /** What holds while it is closed: one more person than usual must agree, or nobody can. */
+  readonly outside: 'oneMore' | 'refuse';
+}
+
+const dayMs = 86_400_000;
+
+function minutesOf(text: string): number {
+  const [hours = '0', minutes = '0'] = text.split(':');
+  return Number(hours) * 60 + Number(minutes);
+}
+
+function isOn(days: readonly Weekday[], wallClock: number): boolean {
+  const day = weekdays[new Date(wallClock).getUTCDay()];
+  return day !== undefined && days.includes(day);
+}
+
+export function isOpen({ timeZone, open }: Pick<ChangeWindow, 'timeZone' | 'open'>, now: number): boolean {
+  const wallClock = wallClockAt(now, timeZone);
+  const minute = Math.floor((wallClock % dayMs) / 60_000);
+  return open.some(({ days, from, until }) => {
+    const [begin, end] = [minutesOf(from), minutesOf(until)];
+    if (begin < end) return isOn(days, wallClock) && begin <= minute && minute < end;
+    return (isOn(days, wallClock) && begin <= minute) || (isOn(days, wallClock - dayMs) && minute < end);
+  });
+}
+
+/** When it opens next, in milliseconds since 1970; undefined when never. */
+export function opensNext({ timeZone, open }: Pick<ChangeWindow, 'timeZone' | 'open'>, now: number): number | undefined {
+  const midnight = Math.floor(wallClockAt(now, timeZone) / dayMs) * dayMs;
+  const begins = [0, 1, 2, 3, 4, 5, 6, 7].flatMap((day) =>
+    open
+      .filter(({ days }) => isOn(days, midnight + day * dayMs))
+      .map(({ from }) => instantOf(midnight + day * dayMs + minutesOf(from) * 60_000, timeZone)),
+  );
+  const later = begins.filter((begin) => begin > now);
+  return later.length === 0 ? undefined : Math.min(...later);
+}
+
+/** The strictest window that is closed for a step; undefined where none is. Reversible steps on one pod wait for nothing. */
+export function closedWindow(
+  windows: readonly ChangeWindow[],
+  step: {
+    readonly effect: Effect;
+    readonly reach: Reach;
+    readonly namespaces: readonly string[];
+    readonly playbook: string;
+  },
+  now: number,
+): ChangeWindow | undefined {
+  const { effect, reach, namespaces, playbook } = step;
+  if (effect === 'read' || reach === 'outside' || (effect === 'reversible' && reach === 'pod')) return undefined;
+  const closed = windows.filter(
+    (window) =>
+      // What is in no namespace, such as a node, is in all of them.
+      (window.namespaces === undefined || namespaces.length === 0 || window.namespaces.some((one) => namespaces.includes(one))) &&
+      (window.playbooks === undefined || window.playbooks.includes(playbook)) &&
+      !isOpen(window, now),
+  );
+  return closed.find(({ outside }) => outside === 'refuse') ?? closed[0];
+}
+
+/** The plan as it is asked about while a window is closed: who reads it knows, and one more person must agree. */
+export function outsideOf<P extends Plan>(plan: P, window: string): P {
+  const note = `Outside of the change window ${window}: one more person than usual must agree.`;
+  return { ...plan, outsideWindow: window, notes: [...plan.notes, note] };
+}
+
+/** Why nobody can allow it now. */
+export function closedText(window: ChangeWindow, now: number): string {
+  const next = opensNext(window, now);
+  const when =
+    next === undefined ? 'it never opens' : `it opens at ${new Date(next).toISOString().slice(0, 16).replace('T', ' ')} UTC`;
+  return `the change window ${window.name} is closed: ${when}`;
+}

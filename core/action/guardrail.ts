@@ -1,0 +1,133 @@
+import { atLeast, type Severity } from '../alert/severity.ts';
+import type { ErrorCode } from '../errors.ts';
+import { type ActiveRestraint, restraintReason } from '../orders/restraint.ts';
+import type { ActionDeclaration } from './action.ts';
+import type { ChangeWindow } from './change-window.ts';
+import { namespacesOf, nodesOf, type Plan } from './plan.ts';
+
+/** The rules above all playbooks. From configuration: never from anything a tenant could write. */
+export interface GuardrailRules {
+  readonly protectedNamespaces: readonly string[];
+  /** Names of nodes to which nothing is done, by whomever it is approved; `*` stands for any characters. Absent: none. */
+  readonly protectedNodes?: readonly string[];
+  /** Firebreak's own namespace, always protected. */
+  readonly ownNamespace: string;
+  /** From this severity on a reversible step with reach `pod` runs at once. */
+  readonly automaticFrom: Severity;
+  /** Share of a workload's replicas that may be contained automatically; at least one pod. */
+  readonly ownerShare: number;
+  readonly namespaceCap: number;
+  /** Pods of each namespace that are contained also where the cluster's cap is full: no other namespace can spend them. Absent: none. */
+  readonly namespaceReserve?: number;
+  readonly clusterCap: number;
+  /** Cells of this cluster that run side by side and share the caps. Absent: one. */
+  readonly cells?: number;
+  /** When destructive and wide steps may run; absent: always. */
+  readonly changeWindows?: readonly ChangeWindow[];
+}
+
+export interface GuardrailFacts {
+  readonly declaration: ActionDeclaration;
+  readonly plan: Plan;
+  readonly severity: Severity;
+  /** A verified approval stands behind the step. */
+  readonly approved: boolean;
+  readonly doubt: string | undefined;
+  /** Why a change window lets nobody allow it now. */
+  readonly closed?: string | undefined;
+  /** The freeze, observe mode or broken glass that decides on this step. */
+  readonly restraint?: ActiveRestraint | undefined;
+  /** Pods of the owner, contained ones included; undefined when nobody can say. */
+  readonly ownerReplicas: number | undefined;
+  /** This incident holds the target already, as its sealed mark proves: doing it again takes no place under a cap. */
+  readonly held: boolean;
+  /** Contained or about to be, this target not counted. */
+  readonly ownerContained: number;
+  readonly namespaceContained: number;
+  readonly clusterContained: number;
+}
+
+export type GuardrailAnswer = { readonly ok: true } | { readonly ok: false; readonly code: ErrorCode; readonly reason: string };
+
+function isProtectedNode({ protectedNodes = [] }: GuardrailRules, name: string): boolean {
+  return protectedNodes.some((pattern) => {
+    const parts = pattern.split('*').map((part) => part.replace(/[^\w-]/g, '\\$&'));
+    return new RegExp(`^${parts.join('.*')}$`).test(name);
+  });
+}
+
+/** How many pods of an owner may be contained automatically. Without a known number: one. */
+export function ownerCap(replicas: number | undefined, share: number): number {
+  return Math.max(1, Math.floor((replicas ?? 1) * share));
+}
+
+/** One answer for every action, at plan and at apply. Fails closed: what is not known counts against the step. */
+export function checkGuardrails(rules: GuardrailRules, facts: GuardrailFacts): GuardrailAnswer {
+  const { declaration, plan } = facts;
+  const looks = declaration.effect === 'read';
+  if (declaration.reach === 'outside' || (looks && plan.changes.length === 0)) return { ok: true };
+  // Its own namespace is nobody's to open; in the others two people may decide, which the approval was checked for.
+  const guarded = new Set([...(facts.approved ? [] : rules.protectedNamespaces), rules.ownNamespace]);
+  const hit = namespacesOf(plan).find((namespace) => guarded.has(namespace));
+  if (hit !== undefined)
+    return { ok: false, code: 'FB_ERR_PROTECTED', reason: `namespace ${hit} is protected; ${plan.target.name} was not touched` };
+  const node = (rules.protectedNodes ?? []).length > 0 ? nodesOf(plan).find((name) => isProtectedNode(rules, name)) : undefined;
+  if (node !== undefined) return { ok: false, code: 'FB_ERR_PROTECTED', reason: `node ${node} is protected; it was not touched` };
+  const { restraint } = facts;
+  // What was contained before stays contained: doing that again is not new.
+  const again = declaration.contains === true && facts.held;
+  if (restraint?.terms.mode === 'observe' && !again)
+    return {
+      ok: false,
+      code: 'FB_ERR_OBSERVED',
+      reason: `nothing was done to ${plan.target.name}: ${restraintReason(restraint)}`,
+    };
+  if (facts.closed !== undefined && !again)
+    return { ok: false, code: 'FB_ERR_OUTSIDE_WINDOW', reason: `nothing was done to ${plan.target.name}: ${facts.closed}` };
+  // To look needs no people, also where it leaves a trace: what is protected, and an observed cell, are left without one.
+  if (facts.approved || looks) return { ok: true };
+  if (plan.effect !== 'reversible' || plan.reach !== 'pod') {
+    return {
+      ok: false,
+      code: 'FB_ERR_APPROVAL_INVALID',
+      reason: `${declaration.name} (${plan.effect}, reach ${plan.reach}) needs people to approve it`,
+    };
+  }
+  // It was allowed when the incident took it, and its sealed mark is still there.
+  if (again) return { ok: true };
+  if (facts.severity === 'unknown' || !atLeast(facts.severity, rules.automaticFrom)) {
+    return {
+      ok: false,
+      code: 'FB_ERR_APPROVAL_INVALID',
+      reason: `${declaration.name} is automatic from ${rules.automaticFrom} on; this is ${facts.severity}`,
+    };
+  }
+  if (restraint?.terms.mode === 'freeze')
+    return {
+      ok: false,
+      code: 'FB_ERR_ASK_FIRST',
+      reason: `${declaration.name} is not automatic now: ${restraintReason(restraint)}`,
+    };
+  if (facts.doubt !== undefined)
+    return { ok: false, code: 'FB_ERR_ASK_FIRST', reason: `${declaration.name} is not automatic here: ${facts.doubt}` };
+  // Who broke the glass answers for more than the caps allow.
+  return declaration.contains && !restraint ? checkCaps(rules, facts) : { ok: true };
+}
+
+function checkCaps(rules: GuardrailRules, facts: GuardrailFacts): GuardrailAnswer {
+  const owner = ownerCap(facts.ownerReplicas, rules.ownerShare);
+  const reached = [
+    { contained: facts.ownerContained, cap: owner, what: `of the ${facts.ownerReplicas ?? 'unknown'} pods of its owner` },
+    { contained: facts.namespaceContained, cap: rules.namespaceCap, what: 'pods of its namespace' },
+    // Decoys elsewhere must not buy an attacker freedom here.
+    ...(facts.namespaceContained < (rules.namespaceReserve ?? 0)
+      ? []
+      : [{ contained: facts.clusterContained, cap: rules.clusterCap, what: 'pods of the cluster' }]),
+  ].find(({ contained, cap }) => contained >= cap);
+  if (!reached) return { ok: true };
+  return {
+    ok: false,
+    code: 'FB_ERR_CAP_REACHED',
+    reason: `${reached.contained} ${reached.what} are contained already${(rules.cells ?? 1) > 1 ? ', or may be by another cell' : ''}, and ${reached.cap} is the most that is done without people`,
+  };
+}

@@ -1,0 +1,141 @@
+import { isObject } from '../text/plain-json.ts';
+
+/** What a workload can be given of Pod Security's "restricted", and a little more. https://kubernetes.io/docs/concepts/security/pod-security-standards/ */
+export const hardenings = [
+  'dropCapabilities',
+  'seccomp',
+  'appArmor',
+  'noPrivilegeEscalation',
+  'readOnlyRoot',
+  'runAsNonRoot',
+  'userNamespace',
+  'noToken',
+] as const;
+export type Hardening = (typeof hardenings)[number];
+
+type Fields = Readonly<Record<string, unknown>>;
+
+interface Container extends Fields {
+  readonly name: string;
+  readonly securityContext?: Fields;
+}
+
+/** The spec of a pod template, as far as it is hardened. */
+export interface HardenedSpec extends Fields {
+  readonly containers?: readonly Container[];
+  readonly initContainers?: readonly Container[];
+  readonly securityContext?: Fields;
+}
+
+/** What the touched fields were before: absent ones are null. */
+export interface HardeningBefore {
+  readonly pod: {
+    readonly securityContext: Fields | null;
+    readonly hostUsers: boolean | null;
+    readonly automountServiceAccountToken: boolean | null;
+  };
+  /** Security contexts by the container's name, which is unique in a pod. */
+  readonly containers: Readonly<Record<string, Fields | null>>;
+}
+
+/** The spec with everything that it lacks, but for what is left out. Processes, images and volumes stay as they are. */
+export function harden(spec: HardenedSpec, leave: readonly Hardening[] = []): HardenedSpec {
+  const does = (one: Hardening): boolean => !leave.includes(one);
+  const each = (list: readonly Container[] | undefined) =>
+    list?.map((container) => ({ ...container, securityContext: hardenContainer(container.securityContext ?? {}, does) }));
+  // A pod that shares a namespace of its node cannot have users of its own.
+  const shares = spec.hostNetwork === true || spec.hostPID === true || spec.hostIPC === true;
+  return {
+    ...spec,
+    ...(spec.containers && { containers: each(spec.containers) ?? [] }),
+    ...(spec.initContainers && { initContainers: each(spec.initContainers) ?? [] }),
+    securityContext: {
+      ...spec.securityContext,
+      ...(does('seccomp') && profileOf('seccompProfile', spec.securityContext, true)),
+      ...(does('appArmor') && profileOf('appArmorProfile', spec.securityContext, true)),
+      ...(does('runAsNonRoot') && { runAsNonRoot: true }),
+    },
+    ...(does('userNamespace') && !shares && { hostUsers: false }),
+    ...(does('noToken') && { automountServiceAccountToken: false }),
+  };
+}
+
+function hardenContainer(context: Fields, does: (one: Hardening) => boolean): Fields {
+  return {
+    ...context,
+    ...(does('dropCapabilities') && { capabilities: { drop: ['ALL'], ...keptCapabilities(context.capabilities) } }),
+    ...(does('seccomp') && profileOf('seccompProfile', context, false)),
+    ...(does('appArmor') && profileOf('appArmorProfile', context, false)),
+    // A privileged container has every right whatever else is said.
+    ...(does('noPrivilegeEscalation') && {
+      allowPrivilegeEscalation: false,
+      ...(context.privileged === true && { privileged: false }),
+    }),
+    ...(does('readOnlyRoot') && { readOnlyRootFilesystem: true }),
+    ...(does('runAsNonRoot') && context.runAsNonRoot !== undefined && { runAsNonRoot: true }),
+  };
+}
+
+/** The one that "restricted" lets be added. */
+function keptCapabilities(capabilities: unknown): Fields {
+  const added = isObject(capabilities) && Array.isArray(capabilities.add) ? capabilities.add : [];
+  return added.includes('NET_BIND_SERVICE') ? { add: ['NET_BIND_SERVICE'] } : {};
+}
+
+/** A profile of its own is at least as strict; none, or `Unconfined`, is not. */
+function profileOf(field: 'seccompProfile' | 'appArmorProfile', context: Fields | undefined, always: boolean): Fields {
+  const profile = context?.[field];
+  const type = isObject(profile) ? profile.type : undefined;
+  if (type === 'Localhost' || type === 'RuntimeDefault' || (type === undefined && !always)) return {};
+  return { [field]: { type: 'RuntimeDefault' } };
+}
+
+export function hardeningBefore(spec: HardenedSpec): HardeningBefore {
+  const all = [...(spec.containers ?? []), ...(spec.initContainers ?? [])];
+  const { securityContext = null, hostUsers, automountServiceAccountToken } = spec;
+  return {
+    pod: { securityContext, hostUsers: flag(hostUsers), automountServiceAccountToken: flag(automountServiceAccountToken) },
+    containers: Object.fromEntries(all.map(({ name, securityContext: context }) => [name, context ?? null])),
+  };
+}
+
+/** The touched fields, a line for the pod and one for each container. CEL reads no JSON: admission compares these with what it sees. */
+export function hardenedFieldsText(spec: HardenedSpec): string {
+  const types = (context: Fields | undefined): readonly unknown[] =>
+    [context?.seccompProfile, context?.appArmorProfile].map((profile) => (isObject(profile) ? profile.type : undefined));
+  const texts = (values: readonly unknown[]): string => values.map((value) => String(value ?? '-')).join('/');
+  const { securityContext: pod, hostUsers, automountServiceAccountToken: token } = spec;
+  const containers = [...(spec.containers ?? []), ...(spec.initContainers ?? [])].map(({ name, securityContext: context }) => {
+    const { privileged, allowPrivilegeEscalation, readOnlyRootFilesystem, runAsNonRoot, capabilities } = context ?? {};
+    const { add, drop } = isObject(capabilities) ? capabilities : {};
+    const flags = [privileged, allowPrivilegeEscalation, readOnlyRootFilesystem, runAsNonRoot, ...types(context)];
+    return texts([name, ...flags, ...[add, drop].map((list) => (Array.isArray(list) ? list.join(',') : ''))]);
+  });
+  return [texts(['/', hostUsers, token, pod?.runAsNonRoot, ...types(pod)]), ...containers].join('\n');
+}
+
+/** Gives exactly the touched fields back; what else has changed since stays. */
+export function unharden(spec: HardenedSpec, before: HardeningBefore): HardenedSpec {
+  const each = (list: readonly Container[] | undefined) =>
+    list?.map((container) =>
+      container.name in before.containers
+        ? withFields(container, { securityContext: before.containers[container.name] })
+        : container,
+    );
+  const restored = withFields(spec, before.pod);
+  return {
+    ...restored,
+    ...(spec.containers && { containers: each(spec.containers) ?? [] }),
+    ...(spec.initContainers && { initContainers: each(spec.initContainers) ?? [] }),
+  };
+}
+
+/** null and undefined take a field away. */
+function withFields<T extends Fields>(object: T, fields: Fields): T {
+  const kept = Object.entries({ ...object, ...fields }).filter(([, value]) => value !== null && value !== undefined);
+  return Object.fromEntries(kept) as T;
+}
+
+function flag(value: unknown): boolean | null {
+  return typeof value === 'boolean' ? value : null;
+}

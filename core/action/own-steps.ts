@@ -1,0 +1,124 @@
+import type { Alert } from '../alert/alert.ts';
+
+/** A step of Firebreak's: what an alert that it causes belongs to. */
+export interface OwnStep {
+  readonly key: string;
+  readonly action: string;
+  readonly incident: string;
+}
+
+export interface UnderwayStep extends OwnStep {
+  /** What it touches, as `kind/namespace/name`. */
+  readonly targets: readonly string[];
+}
+
+/** A step as a request of it says so, whichever process made it. */
+export interface StampedStep extends OwnStep {
+  /** As whom the API server knows that process. */
+  readonly account: string;
+  /** Milliseconds since 1970. */
+  readonly at: number;
+}
+
+/** How far the clocks of the API server and of the process that stamped may be apart. Milliseconds. */
+export const stampToleranceMs = 30_000;
+
+/** How a User-Agent with a stamp begins. */
+export const stampPrefix = 'firebreak step/';
+
+const verbs: Readonly<Record<string, string>> = {
+  GET: 'read',
+  get: 'read',
+  list: 'read',
+  watch: 'read',
+  POST: 'create',
+  PUT: 'update',
+  PATCH: 'patch',
+  DELETE: 'delete',
+  deletecollection: 'delete',
+};
+
+/** One request, the same text from its method as from the audit's verb. @param path without the query */
+export function requestText({ method, path }: { readonly method: string; readonly path: string }): string {
+  return `${verbs[method] ?? method} ${path}`;
+}
+
+/** A step that is underway, or was a moment ago. Times in milliseconds since 1970. */
+export interface OpenStep extends UnderwayStep {
+  readonly from: number;
+  readonly to?: number;
+}
+
+/** Clocks of the API server and of this machine differ by no more, and an event is stamped when its request came in. */
+const toleranceMs = 2_000;
+/** The API server sends its audit events in batches, and sends them again. */
+const rememberedMs = 15 * 60_000;
+const mostSteps = 5_000;
+
+/** The steps that this process itself takes. */
+export class OpenSteps {
+  readonly #steps = new Map<number, OpenStep>();
+  readonly #now: () => number;
+  #account: string | undefined;
+  #last = 0;
+
+  constructor(now: () => number = Date.now) {
+    this.#now = now;
+  }
+
+  /** The name that the API server has authenticated us as. Until it is known, nothing is ours. */
+  knownAs(account: string): void {
+    this.#account = account;
+  }
+
+  /** Returns what ends it. */
+  begin(step: UnderwayStep): () => void {
+    this.#last += 1;
+    const place = this.#last;
+    const open: OpenStep = { ...step, from: this.#now() };
+    this.#steps.set(place, open);
+    this.#forget();
+    return () => {
+      this.#steps.set(place, { ...open, to: this.#now() });
+    };
+  }
+
+  /**
+   * The step that this alert tells of: the API server's own word for the account, and an open step on that object at that time. A name, an
+   * image or a label is never enough, and who acts as another account is not us.
+   */
+  causing(alert: Alert): OpenStep | undefined {
+    const { apiRequest } = alert;
+    if (alert.sensor !== 'kubernetes-audit' || !apiRequest || this.#account === undefined) return undefined;
+    if (apiRequest.account !== this.#account || apiRequest.impersonates !== undefined) return undefined;
+    const { resource, namespace, name } = apiRequest;
+    if (resource === undefined || name === undefined) return undefined;
+    const at = Date.parse(alert.time);
+    return [...this.#steps.values()].find(
+      ({ from, to, targets }) =>
+        at >= from - toleranceMs &&
+        at <= (to ?? this.#now()) + toleranceMs &&
+        targets.some((target) => isSame(target, { resource, namespace: namespace ?? '', name })),
+    );
+  }
+
+  #forget(): void {
+    const old = this.#now() - rememberedMs;
+    for (const [place, { to }] of this.#steps) {
+      if ((to !== undefined && to < old) || this.#steps.size > mostSteps) this.#steps.delete(place);
+      else return;
+    }
+  }
+}
+
+function isSame(
+  target: string,
+  object: { readonly resource: string; readonly namespace: string; readonly name: string },
+): boolean {
+  const [kind = '', namespace, name] = target.split('/');
+  return plural(kind.toLowerCase()) === object.resource && namespace === object.namespace && name === object.name;
+}
+
+function plural(kind: string): string {
+  return kind.endsWith('y') ? `${kind.slice(0, -1)}ies` : `${kind}s`;
+}

@@ -1,0 +1,67 @@
+import { digestOf } from '../text/digest.ts';
+
+/** `read` changes nothing of what runs (what evidence leaves in the cluster is in its plan), `reversible` has an exact undo. Whatever ends a running container is `destructive`. */
+export type Effect = 'read' | 'reversible' | 'destructive';
+
+/** How wide a step acts. Automatic is only: reversible, reach `pod`, within the caps. */
+export type Reach = 'pod' | 'workload' | 'namespace' | 'node' | 'cluster' | 'outside';
+
+/** `kind/namespace/name`, as people and the blast radius write it. */
+export type TargetName = string;
+
+export interface Change {
+  readonly target: TargetName;
+  /** One sentence in the present: `replaces all labels by firebreak.dev/quarantine`. */
+  readonly what: string;
+}
+
+/**
+ * What a step would change, before it changes it. A person approves its digest, so only what identifies the change belongs in:
+ * nothing that moves by itself (no resourceVersion, no age, no readiness).
+ */
+export interface Plan<Action extends string = string> {
+  readonly action: Action;
+  readonly effect: Effect;
+  readonly reach: Reach;
+  /** Giving containment back: a release is a decision too. */
+  readonly weakens?: true;
+  /** Asked about while this change window is closed: one more person than usual must agree. */
+  readonly outsideWindow?: string;
+  /** The one object that the step is about, with the uid it had. */
+  readonly target: { readonly name: TargetName; readonly uid?: string };
+  /** Whose evidence has to be kept before it is done, where that is not the target. */
+  readonly evidenceOf?: { readonly name: TargetName; readonly uid: string };
+  readonly changes: readonly Change[];
+  /** Everything that the step would touch, sorted, without doubles. */
+  readonly blastRadius: readonly TargetName[];
+  /** What the reader must know: `partial`, limits, consequences. Part of the digest: it was read and approved. */
+  readonly notes: readonly string[];
+  /** What such a step would be expected to change too, and leaves as it is: the notes say why. Absent: nothing. */
+  readonly except?: readonly TargetName[];
+  /** Digest of the step's input. */
+  readonly inputDigest: string;
+}
+
+/** What an approval is bound to. */
+export function planDigest(plan: Plan): string {
+  return digestOf(plan);
+}
+
+/** Everything that a plan names. */
+function namesIn(plan: Plan): readonly string[] {
+  return [...plan.blastRadius, plan.target.name, ...plan.changes.map((change) => change.target)];
+}
+
+/** Nodes that a plan touches, by name. */
+export function nodesOf(plan: Plan): readonly string[] {
+  return [...new Set(namesIn(plan).flatMap((name) => (name.startsWith('node/') ? [name.slice('node/'.length)] : [])))];
+}
+
+/** Namespaces that a plan touches, from everything that it names: `kind/namespace/name`, and `namespace/name` itself. */
+export function namespacesOf(plan: Plan): readonly string[] {
+  const found = namesIn(plan).flatMap((name) => {
+    const [kind, first, second] = name.split('/');
+    return first !== undefined && (second !== undefined || kind?.toLowerCase() === 'namespace') ? [first] : [];
+  });
+  return [...new Set(found)];
+}

@@ -1,0 +1,37 @@
+import type { GivenBack } from '../incident/hold.ts';
+import { digestOf } from '../text/digest.ts';
+import type { Plan } from './plan.ts';
+
+/** What gives the effect of a step back, for people to approve. The cell makes it again from the step itself, and compares. */
+export function releasePlanOf(plan: Plan, key: string): Plan {
+  return {
+    action: `undo:${plan.action}`,
+    effect: 'reversible',
+    reach: plan.reach,
+    weakens: true,
+    target: plan.target,
+    changes: [{ target: plan.target.name, what: `gives back what ${plan.action} changed` }],
+    blastRadius: plan.blastRadius,
+    notes: [],
+    inputDigest: digestOf({ key, input: plan.inputDigest }),
+  };
+}
+
+/** Whether a plan is of the release of this very step, and says of it what there is to say: only what it touches is not known yet. */
+export function isReleaseOf(
+  plan: Plan,
+  { action, input, key }: { readonly action: string; readonly input: unknown; readonly key: string },
+): boolean {
+  return digestOf(plan) === digestOf(releasePlanOf({ ...plan, action, inputDigest: digestOf(input) }, key));
+}
+
+/** Why a plan is not of what is given back, by what the cell has sealed on it; undefined where it is. */
+export function problemOfRelease({ target, blastRadius, reach }: Plan, notes: readonly GivenBack[]): string | undefined {
+  for (const { object, uid, taken } of notes) {
+    if (object !== target.name && !blastRadius.includes(object)) return `${object} is not what people were shown`;
+    if (object === target.name && target.uid !== undefined && uid !== undefined && uid !== target.uid)
+      return `${object} is another one than people were shown`;
+    if (taken.reach !== reach) return `people were shown a release that reaches ${reach}, and it reaches ${taken.reach}`;
+  }
+  return undefined;
+}

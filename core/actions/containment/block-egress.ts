@@ -1,0 +1,27 @@
+import { declareAction } from '../../action/action.ts';
+import type { BlockEgressInput, BlockEgressOutput } from './block-egress.schema.ts';
+
+/** Takes some addresses from what the pods of a workload may reach, and leaves them the rest. */
+export const blockEgress = declareAction<BlockEgressInput, BlockEgressOutput>()({
+  name: 'blockEgress',
+  title: 'Block the workload’s way out to these addresses',
+  effect: 'reversible',
+  reach: 'workload',
+  pool: 'cell',
+  contains: true,
+  requires: ['workload'],
+  timeouts: { planMs: 5_000, applyMs: 10_000, verifyMs: 10_000 },
+  rights: [
+    { apiGroup: '', resource: 'pods', verbs: ['list'] },
+    { apiGroup: 'apps', resource: 'deployments', verbs: ['get'] },
+    { apiGroup: 'apps', resource: 'statefulsets', verbs: ['get'] },
+    { apiGroup: 'apps', resource: 'daemonsets', verbs: ['get'] },
+    { apiGroup: 'apps', resource: 'replicasets', verbs: ['get'] },
+    { apiGroup: 'batch', resource: 'jobs', verbs: ['get'] },
+    { apiGroup: 'networking.k8s.io', resource: 'networkpolicies', verbs: ['get', 'list', 'create', 'delete'] },
+  ],
+  verifiedBy:
+    'The policy is read back; it is `partial` where another policy allows one of the addresses. Whether traffic is really refused needs a probe: without one it is `unverified`.',
+  undo: 'Deletes the policy, when nobody has changed it since.',
+  example: { workload: { kind: 'Deployment', namespace: 'shop', name: 'cart' }, to: ['203.0.113.7', '198.51.100.0/24'] },
+});

@@ -1,0 +1,20 @@
+import { z } from 'zod';
+import { podSchema } from '../pod.schema.ts';
+
+export const cutConnectionsInput = z.object({ pod: podSchema });
+export type CutConnectionsInput = z.infer<typeof cutConnectionsInput>;
+
+export const cutConnectionsOutput = z.object({
+  pod: podSchema,
+  node: z.string(),
+  address: z.string(),
+  /** Entries of the pod in the node's connection table that were dropped, those that came back included. */
+  dropped: z.number(),
+  /** Established TCP connections of the pod that were in the table at the end. */
+  left: z.number(),
+  /** Entries of the whole table before. */
+  table: z.number(),
+  /** The pod that did it, `namespace/name`. */
+  cutter: z.string(),
+});
+export type CutConnectionsOutput = z.infer<typeof cutConnectionsOutput>;

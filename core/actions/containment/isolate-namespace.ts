@@ -1,0 +1,23 @@
+import { declareAction } from '../../action/action.ts';
+import type { IsolateNamespaceInput, IsolateNamespaceOutput } from './isolate-namespace.schema.ts';
+
+/** Cuts a whole namespace off by a deny-all policy of its own, with the exceptions that the input names. */
+export const isolateNamespace = declareAction<IsolateNamespaceInput, IsolateNamespaceOutput>()({
+  name: 'isolateNamespace',
+  title: 'Isolate the namespace',
+  effect: 'reversible',
+  reach: 'namespace',
+  pool: 'cell',
+  contains: true,
+  requires: [],
+  timeouts: { planMs: 5_000, applyMs: 10_000, verifyMs: 10_000 },
+  rights: [
+    { apiGroup: '', resource: 'namespaces', verbs: ['get'] },
+    { apiGroup: '', resource: 'services', verbs: ['list'] },
+    { apiGroup: 'networking.k8s.io', resource: 'networkpolicies', verbs: ['get', 'list', 'create', 'delete'] },
+  ],
+  verifiedBy:
+    'The policy is read back; it is `partial` while other policies of the namespace allow anything. Whether traffic is really refused needs a probe: without one it is `unverified`.',
+  undo: 'Deletes the policy, when nobody has changed it since.',
+  example: { namespace: 'shop', allow: { dns: true, namespaces: ['monitoring'] } },
+});

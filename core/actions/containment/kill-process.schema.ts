@@ -1,0 +1,22 @@
+import { z } from 'zod';
+import { containerSchema } from '../container.schema.ts';
+import { podSchema } from '../pod.schema.ts';
+
+/** A process as `captureProcesses` lists it: by the pid that it has in the container, and its start. A pid alone is used again. */
+const processSchema = z.object({ pid: z.int().min(1), startTicks: z.int().min(0) });
+
+export const killProcessInput = z.object({
+  pod: podSchema,
+  container: containerSchema.optional().meta({ description: 'The run of the container that `captureProcesses` looked into.' }),
+  process: processSchema,
+});
+export type KillProcessInput = z.infer<typeof killProcessInput>;
+
+export const killProcessOutput = z.object({
+  pod: podSchema,
+  container: z.object({ id: z.string(), name: z.string() }),
+  process: processSchema.extend({ name: z.string().exactOptional() }),
+  /** `gone`: it had ended before. */
+  state: z.enum(['killed', 'gone']),
+});
+export type KillProcessOutput = z.infer<typeof killProcessOutput>;

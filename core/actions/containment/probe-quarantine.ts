@@ -1,0 +1,27 @@
+import { declareAction } from '../../action/action.ts';
+import type { ProbeQuarantineInput, ProbeQuarantineOutput } from './probe-quarantine.schema.ts';
+
+/** The pods that a probe makes: what they are, and what admission holds the account that makes them to. */
+export const probe = { namePrefix: 'firebreak-probe-', program: '/firebreak-tools', livesSeconds: 60 } as const;
+
+/** Tries to connect to a quarantined pod, and from inside it, beside a control that must succeed. */
+export const probeQuarantine = declareAction<ProbeQuarantineInput, ProbeQuarantineOutput>()({
+  name: 'probeQuarantine',
+  title: 'Try whether the quarantine is enforced, by connections',
+  effect: 'read',
+  reach: 'pod',
+  pool: 'forensics',
+  optIn: true,
+  requires: ['pod'],
+  timeouts: { planMs: 5_000, applyMs: 120_000, verifyMs: 10_000 },
+  rights: [
+    { apiGroup: '', resource: 'pods', verbs: ['get'] },
+    { apiGroup: '', resource: 'pods', verbs: ['create', 'delete'], in: 'own namespace' },
+    { apiGroup: '', resource: 'pods/ephemeralcontainers', verbs: ['patch'] },
+    { apiGroup: '', resource: 'pods/exec', verbs: ['get', 'create'] },
+  ],
+  verifiedBy:
+    '`verified` when nobody answers one of two pods of ours from the suspect, nor the suspect from the other, while these reach each other, still at the end. `partial` when a connection came about, else `unverified` with the reason.',
+  undo: 'None: its pods are deleted, and read back as gone; the ephemeral container stays named in the pod for as long as there is the pod.',
+  example: { pod: { namespace: 'shop', name: 'cart-5d4c9b7f6-x2x7k', uid: '1f0f6b0e-6c6f-4c39-9a5a-3a1b1f6f2d11' } },
+});

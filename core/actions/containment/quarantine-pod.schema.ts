@@ -1,0 +1,18 @@
+import { z } from 'zod';
+import { podSchema } from '../pod.schema.ts';
+
+export const quarantinePodInput = z.object({ pod: podSchema });
+export type QuarantinePodInput = z.infer<typeof quarantinePodInput>;
+
+export const quarantinePodOutput = z.object({
+  pod: podSchema,
+  /** The labels that the pod had: the undo gives exactly these back. */
+  labelsBefore: z.record(z.string(), z.string()),
+  /** Other policies that still select the pod and add to what is allowed. */
+  additivePolicies: z.array(z.string()),
+  policy: z.string(),
+  policyCreated: z.boolean(),
+  /** What the configuration leaves open, in words. */
+  exceptions: z.array(z.string()).exactOptional(),
+});
+export type QuarantinePodOutput = z.infer<typeof quarantinePodOutput>;

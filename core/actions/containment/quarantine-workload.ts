@@ -1,0 +1,23 @@
+import { declareAction } from '../../action/action.ts';
+import type { QuarantineWorkloadInput, QuarantineWorkloadOutput } from './quarantine-workload.schema.ts';
+
+/** Cuts every pod off that a workload has now, each as `quarantinePod` does it. Pods that it makes afterwards are not cut off. */
+export const quarantineWorkload = declareAction<QuarantineWorkloadInput, QuarantineWorkloadOutput>()({
+  name: 'quarantineWorkload',
+  title: 'Quarantine all pods of the workload',
+  effect: 'reversible',
+  reach: 'workload',
+  pool: 'cell',
+  contains: true,
+  requires: ['workload'],
+  timeouts: { planMs: 10_000, applyMs: 60_000, verifyMs: 20_000 },
+  rights: [
+    { apiGroup: '', resource: 'pods', verbs: ['get', 'list', 'patch'] },
+    { apiGroup: '', resource: 'services', verbs: ['list'] },
+    { apiGroup: 'networking.k8s.io', resource: 'networkpolicies', verbs: ['get', 'list', 'create', 'patch'] },
+  ],
+  verifiedBy:
+    'Each pod and the policy are read back; it is `partial` while a policy still allows traffic or a pod was left out. Whether traffic is really refused needs a probe: without one it is `unverified`.',
+  undo: 'Puts exactly the labels back that each pod had, when nobody has changed any of them since.',
+  example: { workload: { kind: 'Deployment', namespace: 'shop', name: 'cart' } },
+});

@@ -1,0 +1,22 @@
+import { z } from 'zod';
+import { containerSchema } from '../container.schema.ts';
+import { podSchema } from '../pod.schema.ts';
+import { snapshotPodStateOutput } from './snapshot-pod-state.schema.ts';
+
+export const captureTrafficInput = z.object({
+  pod: podSchema,
+  container: containerSchema
+    .optional()
+    .meta({ description: 'Beside which one the tools are put: the network is the whole pod’s.' }),
+  seconds: z.int().min(1).max(300).exactOptional().meta({ description: '30 where it is not given.' }),
+  maxBytes: z
+    .int()
+    .min(1_024)
+    .max(256 * 1024 * 1024)
+    .exactOptional()
+    .meta({ description: '16 MiB where it is not given.' }),
+});
+export type CaptureTrafficInput = z.infer<typeof captureTrafficInput>;
+
+export const captureTrafficOutput = snapshotPodStateOutput.extend({ packets: z.number() });
+export type CaptureTrafficOutput = z.infer<typeof captureTrafficOutput>;

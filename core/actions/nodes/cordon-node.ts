@@ -1,0 +1,18 @@
+import { declareAction } from '../../action/action.ts';
+import type { CordonNodeInput, CordonNodeOutput } from './cordon-node.schema.ts';
+
+/** Keeps new pods from a node, which contains nothing, and says so; and has its provider cut it off, where a hook for that is configured. */
+export const cordonNode = declareAction<CordonNodeInput, CordonNodeOutput>()({
+  name: 'cordonNode',
+  title: 'Cordon the node',
+  effect: 'reversible',
+  reach: 'node',
+  pool: 'cell',
+  requires: ['node'],
+  timeouts: { planMs: 5_000, applyMs: 40_000, verifyMs: 75_000 },
+  rights: [{ apiGroup: '', resource: 'nodes', verbs: ['get', 'patch'] }],
+  verifiedBy:
+    'The node is read back. A cordon contains nothing: it is reported as `not contained`, with the Secrets that the pods on the node have. With a provider’s hook (`actions.nodeIsolation`) it is `contained at the provider` once the provider itself has read back that the node is isolated, and `unverified: not contained` else.',
+  undo: 'Makes the node schedulable again if it was before, when nobody has changed that since, and has the provider end its isolation.',
+  example: { node: 'worker-3' },
+});

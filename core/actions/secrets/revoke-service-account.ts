@@ -1,0 +1,27 @@
+import { declareAction } from '../../action/action.ts';
+import type { RevokeServiceAccountInput, RevokeServiceAccountOutput } from './revoke-service-account.schema.ts';
+
+/** Takes a ServiceAccount out of every binding that names it: its tokens stay valid, and are worth nothing. */
+export const revokeServiceAccount = declareAction<RevokeServiceAccountInput, RevokeServiceAccountOutput>()({
+  name: 'revokeServiceAccount',
+  title: 'Revoke the rights of the ServiceAccount',
+  effect: 'reversible',
+  reach: 'cluster',
+  pool: 'cell',
+  contains: true,
+  optIn: true,
+  requires: [],
+  timeouts: { planMs: 15_000, applyMs: 30_000, verifyMs: 15_000 },
+  rights: [
+    { apiGroup: '', resource: 'serviceaccounts', verbs: ['get'] },
+    { apiGroup: 'rbac.authorization.k8s.io', resource: 'rolebindings', verbs: ['get', 'list', 'patch'] },
+    { apiGroup: 'rbac.authorization.k8s.io', resource: 'clusterrolebindings', verbs: ['get', 'list', 'patch'] },
+    // The API server lets nobody write a binding who has not all its rights, or this: taking away and giving back both need it.
+    { apiGroup: 'rbac.authorization.k8s.io', resource: 'roles', verbs: ['bind'] },
+    { apiGroup: 'rbac.authorization.k8s.io', resource: 'clusterroles', verbs: ['bind'] },
+  ],
+  verifiedBy:
+    'All bindings of the cluster are read back; it is `partial` while one gives rights to a group that the account is in, those that every cluster has not counted.',
+  undo: 'Puts the account back into each binding, at its place, when nobody has changed the subjects of any of them since.',
+  example: { serviceAccount: { namespace: 'shop', name: 'cart' } },
+});

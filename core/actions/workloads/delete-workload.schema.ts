@@ -1,0 +1,12 @@
+import { z } from 'zod';
+import { suspectSchema } from '../pod.schema.ts';
+import { workloadSchema } from '../workload.schema.ts';
+
+export const deleteWorkloadInput = z.object({
+  workload: workloadSchema,
+  suspect: suspectSchema,
+});
+export type DeleteWorkloadInput = z.infer<typeof deleteWorkloadInput>;
+
+export const deleteWorkloadOutput = z.object({ workload: workloadSchema, uid: z.string().exactOptional() });
+export type DeleteWorkloadOutput = z.infer<typeof deleteWorkloadOutput>;

@@ -1,0 +1,27 @@
+import { declareAction } from '../../action/action.ts';
+import type { DeleteWorkloadInput, DeleteWorkloadOutput } from './delete-workload.schema.ts';
+
+/** Ends a workload with everything that it owns: what an attacker has deployed, or what must not come back. */
+export const deleteWorkload = declareAction<DeleteWorkloadInput, DeleteWorkloadOutput>()({
+  name: 'deleteWorkload',
+  title: 'Delete the workload and all its pods',
+  effect: 'destructive',
+  reach: 'workload',
+  pool: 'cell',
+  requires: ['workload'],
+  timeouts: { planMs: 5_000, applyMs: 15_000, verifyMs: 180_000 },
+  rights: [
+    { apiGroup: '', resource: 'pods', verbs: ['list'] },
+    { apiGroup: 'apps', resource: 'deployments', verbs: ['get', 'delete'] },
+    { apiGroup: 'apps', resource: 'statefulsets', verbs: ['get', 'delete'] },
+    { apiGroup: 'apps', resource: 'daemonsets', verbs: ['get', 'delete'] },
+    { apiGroup: 'batch', resource: 'jobs', verbs: ['get', 'delete'] },
+    { apiGroup: 'batch', resource: 'cronjobs', verbs: ['get', 'delete'] },
+  ],
+  verifiedBy: 'The API server no longer knows the workload with this uid: it goes last, after all that it owns.',
+  undo: 'None: whoever deployed it can deploy it again.',
+  example: {
+    workload: { kind: 'Deployment', namespace: 'shop', name: 'miner' },
+    suspect: { namespace: 'shop', name: 'cart-5d4c9b7f6-x2x7k', uid: '1f0f6b0e-6c6f-4c39-9a5a-3a1b1f6f2d11' },
+  },
+});

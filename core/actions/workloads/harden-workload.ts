@@ -1,0 +1,26 @@
+import { declareAction } from '../../action/action.ts';
+import type { HardenWorkloadInput, HardenWorkloadOutput } from './harden-workload.schema.ts';
+
+/** Takes from a workload what it need not be able to do, and rolls it; where its pods do not become ready so, it is as before. */
+export const hardenWorkload = declareAction<HardenWorkloadInput, HardenWorkloadOutput>()({
+  name: 'hardenWorkload',
+  title: 'Harden the workload, and roll it back if it does not stand it',
+  effect: 'destructive',
+  reach: 'workload',
+  pool: 'cell',
+  requires: ['workload'],
+  timeouts: { planMs: 10_000, applyMs: 240_000, verifyMs: 30_000 },
+  rights: [
+    { apiGroup: 'apps', resource: 'deployments', verbs: ['get', 'patch'] },
+    { apiGroup: 'apps', resource: 'statefulsets', verbs: ['get', 'patch'] },
+    { apiGroup: 'apps', resource: 'daemonsets', verbs: ['get', 'patch'] },
+  ],
+  verifiedBy:
+    'All its pods are of the hardened template and available. Where they are not in time, the touched fields are given back, and the step has failed.',
+  undo: 'None: containers that were ended do not come back. It gives the fields back by itself where the workload does not become ready.',
+  example: {
+    workload: { kind: 'Deployment', namespace: 'shop', name: 'cart' },
+    suspect: { namespace: 'shop', name: 'cart-5d4c9b7f6-x2x7k', uid: '1f0f6b0e-6c6f-4c39-9a5a-3a1b1f6f2d11' },
+    leave: ['readOnlyRoot'],
+  },
+});

@@ -1,0 +1,24 @@
+import { declareAction } from '../../action/action.ts';
+import type { RollbackWorkloadInput, RollbackWorkloadOutput } from './rollback-workload.schema.ts';
+
+/** Gives a Deployment the pod template of an earlier ReplicaSet of its own, and rolls it. */
+export const rollbackWorkload = declareAction<RollbackWorkloadInput, RollbackWorkloadOutput>()({
+  name: 'rollbackWorkload',
+  title: 'Roll the workload back to the revision before',
+  effect: 'destructive',
+  reach: 'workload',
+  // Its account may write pod templates already; the cell's may not, and admission keeps it so.
+  pool: 'secrets',
+  requires: ['workload'],
+  timeouts: { planMs: 5_000, applyMs: 15_000, verifyMs: 180_000 },
+  rights: [
+    { apiGroup: 'apps', resource: 'deployments', verbs: ['get', 'patch'] },
+    { apiGroup: 'apps', resource: 'replicasets', verbs: ['list'] },
+  ],
+  verifiedBy: 'The Deployment has the earlier template, and says that all its pods are of it and available.',
+  undo: 'None: containers that were ended do not come back. Rolling forward again is a rollback to the other revision.',
+  example: {
+    workload: { kind: 'Deployment', namespace: 'shop', name: 'cart' },
+    suspect: { namespace: 'shop', name: 'cart-5d4c9b7f6-x2x7k', uid: '1f0f6b0e-6c6f-4c39-9a5a-3a1b1f6f2d11' },
+  },
+});

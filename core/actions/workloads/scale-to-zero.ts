@@ -1,0 +1,26 @@
+import { declareAction } from '../../action/action.ts';
+import type { ScaleToZeroInput, ScaleToZeroOutput } from './scale-to-zero.schema.ts';
+
+/** Ends every pod of a Deployment or StatefulSet, and keeps how many there were. */
+export const scaleToZero = declareAction<ScaleToZeroInput, ScaleToZeroOutput>()({
+  name: 'scaleToZero',
+  title: 'Scale the workload to zero',
+  effect: 'destructive',
+  reach: 'workload',
+  pool: 'cell',
+  requires: ['pod', 'workload'],
+  timeouts: { planMs: 5_000, applyMs: 10_000, verifyMs: 60_000 },
+  rights: [
+    { apiGroup: '', resource: 'pods', verbs: ['get', 'list'] },
+    { apiGroup: 'apps', resource: 'deployments', verbs: ['get', 'patch'] },
+    { apiGroup: 'apps', resource: 'statefulsets', verbs: ['get', 'patch'] },
+    { apiGroup: 'autoscaling', resource: 'horizontalpodautoscalers', verbs: ['list'] },
+    { apiGroup: 'policy', resource: 'poddisruptionbudgets', verbs: ['list'] },
+  ],
+  verifiedBy: 'The workload is read back, and no pod that its selector selects is left.',
+  undo: 'Puts the number of replicas back, when nobody has changed it since. The pods that then start are new ones.',
+  example: {
+    workload: { kind: 'Deployment', namespace: 'shop', name: 'cart' },
+    suspect: { namespace: 'shop', name: 'cart-5d4c9b7f6-x2x7k', uid: '1f0f6b0e-6c6f-4c39-9a5a-3a1b1f6f2d11' },
+  },
+});

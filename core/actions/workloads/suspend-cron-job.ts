@@ -1,0 +1,17 @@
+import { declareAction } from '../../action/action.ts';
+import type { SuspendCronJobInput, SuspendCronJobOutput } from './suspend-cron-job.schema.ts';
+
+/** Keeps a CronJob from starting Jobs. What runs already runs on. */
+export const suspendCronJob = declareAction<SuspendCronJobInput, SuspendCronJobOutput>()({
+  name: 'suspendCronJob',
+  title: 'Suspend the CronJob',
+  effect: 'reversible',
+  reach: 'workload',
+  pool: 'cell',
+  requires: [],
+  timeouts: { planMs: 5_000, applyMs: 10_000, verifyMs: 10_000 },
+  rights: [{ apiGroup: 'batch', resource: 'cronjobs', verbs: ['get', 'patch'] }],
+  verifiedBy: 'The CronJob is read back, and the Jobs of it that still run are named.',
+  undo: 'Lets it run again if it did before, when nobody has changed that since. A run that was missed may then start at once.',
+  example: { cronJob: { namespace: 'shop', name: 'nightly-report' } },
+});

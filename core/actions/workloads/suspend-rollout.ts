@@ -1,0 +1,17 @@
+import { declareAction } from '../../action/action.ts';
+import type { SuspendRolloutInput, SuspendRolloutOutput } from './suspend-rollout.schema.ts';
+
+/** Pauses a Deployment: a changed template is not rolled out. What runs already runs on. */
+export const suspendRollout = declareAction<SuspendRolloutInput, SuspendRolloutOutput>()({
+  name: 'suspendRollout',
+  title: 'Suspend rollouts of the Deployment',
+  effect: 'reversible',
+  reach: 'workload',
+  pool: 'cell',
+  requires: [],
+  timeouts: { planMs: 5_000, applyMs: 10_000, verifyMs: 10_000 },
+  rights: [{ apiGroup: 'apps', resource: 'deployments', verbs: ['get', 'patch'] }],
+  verifiedBy: 'The Deployment is read back.',
+  undo: 'Resumes it if it was not paused before, when nobody has changed that since. What was changed meanwhile then rolls out.',
+  example: { deployment: { namespace: 'shop', name: 'cart' } },
+});

@@ -1,0 +1,69 @@
+import type { AuditRecord } from '../audit/audit.ts';
+import { type SuppressionMatch, suppressionKey, type Unhidable } from '../orders/suppression.ts';
+import { isObject } from '../text/plain-json.ts';
+import { type Severity, severities, worse } from './severity.ts';
+
+/** One kind of alert that an incident has seen, which a suppression could hide. */
+export interface HidableKind {
+  readonly match: SuppressionMatch;
+  /** The worst one of this kind. */
+  readonly severity: Severity;
+}
+
+export interface Hidable {
+  /** The newest first. */
+  readonly kinds: readonly HidableKind[];
+  /** Rules of which some alert cannot be hidden, and why not. */
+  readonly not: readonly { readonly rule: string; readonly why: string }[];
+}
+
+const mostKinds = 20;
+
+const reasons: Readonly<Record<Unhidable, string>> = {
+  'in doubt': 'the alert is in doubt',
+  'no workload': 'it is about no workload',
+  'guessed owner': 'the owner of its pod was only guessed',
+  'unknown pod': 'the cluster did not know its pod',
+  'unknown image': 'the digest of its image is not known',
+};
+
+/** What an incident’s records say about which of its alerts could be hidden. Its workflow has asked `matchOf` about each of them. */
+export function hidableIn(records: readonly AuditRecord[]): Hidable {
+  const kinds = new Map<string, HidableKind>();
+  const not = new Map<string, string>();
+  for (const { kind, body } of records) {
+    if (kind !== 'incident.opened' && kind !== 'alert.joined') continue;
+    for (const entry of Array.isArray(body.alerts) ? body.alerts.filter(isObject) : []) {
+      const found = kindIn(entry);
+      if (typeof found === 'string') {
+        if (typeof entry.rule === 'string') not.set(entry.rule, found);
+        continue;
+      }
+      const key = JSON.stringify([suppressionKey(found.match), found.match.sensor]);
+      const before = kinds.get(key);
+      // Taken out first: a map keeps the order in which keys came.
+      kinds.delete(key);
+      kinds.set(key, { ...found, severity: worse(before?.severity ?? 'unknown', found.severity) });
+    }
+  }
+  return {
+    kinds: [...kinds.values()].reverse().slice(0, mostKinds),
+    not: [...not].map(([rule, why]) => ({ rule, why })).slice(0, mostKinds),
+  };
+}
+
+/** The kind of one alert on record, or why it cannot be hidden. */
+function kindIn(entry: Readonly<Record<string, unknown>>): HidableKind | string {
+  const { rule, digest, sensor, workload, severity, unhidable } = entry;
+  const why = Object.entries(reasons).find(([name]) => name === unhidable);
+  if (why) return why[1];
+  if (typeof rule !== 'string' || typeof digest !== 'string' || typeof sensor !== 'string' || !isObject(workload))
+    return 'an older version has recorded it, which did not say what is known of it';
+  const { namespace, kind, name } = workload;
+  if (!/^sha256:[0-9a-f]{64}$/.test(digest)) return reasons['unknown image'];
+  if (typeof namespace !== 'string' || typeof kind !== 'string' || typeof name !== 'string') return reasons['no workload'];
+  return {
+    match: { rule, workload: { namespace, kind, name }, digest, sensor },
+    severity: severities.find((one) => one === severity) ?? 'unknown',
+  };
+}

@@ -1,0 +1,92 @@
+import { isObject } from '../text/plain-json.ts';
+import { redactSecrets } from '../text/redact.ts';
+
+/** How unknown is spelt by sensors, besides null, absence and empty objects. */
+const unknownWords: ReadonlySet<string> = new Set(['', '<NA>']);
+
+/** Before redaction: bounds its cost. So many times what is wanted of a text, and a little more, since what is redacted gets shorter. */
+const readTimes = 4;
+const readMore = 256;
+/** The last word may be half a secret that no pattern knows, so it goes, up to so many characters. */
+const longestWord = 512;
+/**
+ * Characters of one alert's texts that are redacted, all together. Beyond it each text is read up to the length of a name only: who fills one
+ * field hides no pod.
+ */
+const budget = 32_768;
+const nameLength = 256;
+
+let left = Number.POSITIVE_INFINITY;
+
+/** Decodes one alert, with a bound on what all of its texts together cost. Not for work that waits. */
+export function withTextBudget<T>(decode: () => T): T {
+  left = budget;
+  try {
+    return decode();
+  } finally {
+    left = Number.POSITIVE_INFINITY;
+  }
+}
+
+/**
+ * A text of a sensor, fit to leave the decoder: well-formed, bounded, without known secrets. Undefined when the sensor does
+ * not know it, or sent anything but a text.
+ */
+export function sensorText(value: unknown, atMost = 1_024): string | undefined {
+  if (typeof value !== 'string') return undefined;
+  const wellFormed = value.toWellFormed();
+  const text = (wellFormed.includes('\u0000') ? wellFormed.replaceAll('\u0000', '\uFFFD') : wellFormed).trim();
+  if (unknownWords.has(text)) return undefined;
+  const mostRead = Math.max(nameLength, Math.min(left, atMost * readTimes + readMore));
+  left -= Math.min(text.length, mostRead);
+  const read = text.length > mostRead ? withoutLastWord(text.slice(0, mostRead)) : text;
+  const redacted = redactSecrets(read);
+  if (redacted.length <= atMost && read === text) return redacted;
+  return `${redacted.slice(0, atMost).toWellFormed()} [cut, ${text.length} characters]`.trimStart();
+}
+
+function withoutLastWord(text: string): string {
+  let end = text.length;
+  while (end > 0 && text.length - end < longestWord && !/\s/.test(text[end - 1] ?? '')) end -= 1;
+  return text.slice(0, end);
+}
+
+/**
+ * The first of these that the sensor knows, as it stands. An empty text, which many write for what they do not know, hides no
+ * other field; `??` would stop at it.
+ */
+export function firstKnown(...values: readonly unknown[]): unknown {
+  return values.find((value) => {
+    return value !== undefined && value !== null && !(typeof value === 'string' && unknownWords.has(value.trim()));
+  });
+}
+
+const nameOfObject = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/;
+
+/** A name as Kubernetes allows it for pods, namespaces and nodes (RFC 1123). Anything else is not a name. */
+export function objectName(value: unknown): string | undefined {
+  return typeof value === 'string' && nameOfObject.test(value) ? value : undefined;
+}
+
+/** A count or an id that was not rounded on the way; sensors also write them as texts. */
+export function wholeNumber(value: unknown): number | undefined {
+  const number = typeof value === 'string' && /^\d{1,15}$/.test(value) ? Number(value) : value;
+  return typeof number === 'number' && Number.isSafeInteger(number) && number >= 0 ? number : undefined;
+}
+
+/** RFC 3339, any number of second digits. */
+const rfc3339 = /^\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(?:\.\d{1,12})?(?:[Zz]|[+-]\d{2}:\d{2})$/;
+
+/** How Go writes a time that was never set. https://pkg.go.dev/time#Time.IsZero */
+const zeroTime = /^0001-01-01[Tt ]00:00:00/;
+
+/** The time as the sensor wrote it, nanoseconds and all, if it is one. */
+export function timeText(value: unknown): string | undefined {
+  if (typeof value !== 'string' || !rfc3339.test(value) || zeroTime.test(value)) return undefined;
+  return Number.isNaN(Date.parse(value)) ? undefined : value;
+}
+
+/** The object itself when it is one: neither null nor a list. */
+export function objectOf(value: unknown): Readonly<Record<string, unknown>> | undefined {
+  return isObject(value) ? value : undefined;
+}

@@ -1,0 +1,170 @@
+import type { Trust } from '../messages/sender.ts';
+import { canonicalJson } from '../text/digest.ts';
+import { type AuditRecord, type ChainHead, genesisHash, originProblem, recordHash, type SignedRecord } from './audit.ts';
+import { type Finding, numbers } from './audit-report.ts';
+import type { StoredChain, StoredRecord } from './audit-store.ts';
+
+/** A head that a genuine checkpoint names. */
+export interface StatedHead extends ChainHead {
+  readonly checkpoint: number;
+}
+
+/**
+ * Compares one chain's rows with their own hashes, with what checkpoints state of it (`stated`: by number, from low to high), and
+ * with the keys of those whose chain it is.
+ */
+export function checkChain({
+  chain,
+  stored,
+  stated,
+  trust,
+}: {
+  readonly chain: string;
+  readonly stored: StoredChain;
+  readonly stated: readonly StatedHead[];
+  readonly trust: Trust;
+}): CheckedChain {
+  const last = stated.at(-1);
+  if (stored.records.length === 0 && last) {
+    const text = `${chain} is gone: checkpoint ${last.checkpoint} vouches for ${numbers(1, last.number)}`;
+    const finding: Finding = { kind: 'chain-missing', chain, number: 1, to: last.number, checkpoint: last.checkpoint, text };
+    return { findings: [finding], genuine: [] };
+  }
+  const rows = checkRows(chain, stored.records);
+  const origin = checkOrigin(chain, stored.records, trust);
+  // A row that was taken out lacks in both ways of counting: it is named once.
+  const isMissing = rows.findings.some(({ kind }) => kind === 'record-missing');
+  const findings = [
+    ...rows.findings,
+    ...checkStated(chain, stored.records, stated),
+    ...checkEnd({ chain, stored, last, ...rows }),
+    ...origin.findings.filter(({ kind }) => kind !== 'record-missing' || !isMissing),
+  ];
+  return { findings, genuine: origin.genuine };
+}
+
+export interface CheckedChain {
+  readonly findings: readonly Finding[];
+  /** Records whose signature shows whose they are, by place. */
+  readonly genuine: readonly SignedRecord[];
+}
+
+/** The records of a chain that its own cell or desk has signed: for what is decided by them. */
+export function genuineIn({ records }: StoredChain, trust: Trust): readonly AuditRecord[] {
+  return records.flatMap(({ signed }) => (signed && originProblem(signed, trust) === undefined ? signed.record : []));
+}
+
+/** Whose records these are, and whether their makers' own numbers are all there, each once. */
+function checkOrigin(chain: string, rows: readonly StoredRecord[], trust: Trust): CheckedChain {
+  const findings: Finding[] = [];
+  const genuine: SignedRecord[] = [];
+  const seen = new Map<number, SignedRecord | undefined>();
+  for (const { place, signed } of rows) {
+    if (!signed) continue;
+    const { number } = signed.record;
+    const problem = originProblem(signed, trust);
+    if (problem !== undefined) {
+      // Its number counts as seen: what is missing there is named by this finding.
+      seen.set(number, seen.get(number));
+      const which = number === place ? `record ${number}` : `record ${number} (row ${place})`;
+      findings.push({ kind: 'record-forged', chain, number: place, text: `${chain} ${which} ${problem}` });
+      continue;
+    }
+    const known = seen.get(number);
+    if (known && canonicalJson(known.record) !== canonicalJson(signed.record)) {
+      const text = `${chain} has two records with the number ${number}, both signed by their maker: the second is row ${place}`;
+      findings.push({ kind: 'record-doubled', chain, number: place, text });
+    }
+    seen.set(number, known ?? signed);
+    genuine.push(signed);
+  }
+  return { findings: [...findings, ...missingIn(chain, seen)], genuine };
+}
+
+function missingIn(chain: string, seen: ReadonlyMap<number, unknown>): readonly Finding[] {
+  const findings: Finding[] = [];
+  let before = 0;
+  for (const number of [...seen.keys()].filter((one) => one > 0).sort((a, b) => a - b)) {
+    if (number > before + 1) {
+      const missing = { number: before + 1, to: number - 1 };
+      findings.push({ kind: 'record-missing', chain, ...missing, text: `${chain} lacks ${numbers(missing.number, missing.to)}` });
+    }
+    before = number;
+  }
+  return findings;
+}
+
+interface CheckedRows {
+  readonly findings: readonly Finding[];
+  /** Number and hash of the last row. */
+  readonly end: number;
+  readonly endHash: string;
+}
+
+function checkRows(chain: string, rows: readonly StoredRecord[]): CheckedRows {
+  const findings: Finding[] = [];
+  let end = 0;
+  let endHash = genesisHash;
+  for (const row of rows) {
+    const { place: number, signed } = row;
+    if (number <= end) {
+      findings.push({ kind: 'record-inserted', chain, number, text: `${chain} has a row with the number ${number}` });
+      continue;
+    }
+    if (number > end + 1) {
+      const missing = { number: end + 1, to: number - 1 };
+      findings.push({ kind: 'record-missing', chain, ...missing, text: `${chain} lacks ${numbers(missing.number, missing.to)}` });
+    } else if (row.previous !== endHash) {
+      const text = `${chain} record ${number} does not follow from the one before it`;
+      findings.push({ kind: 'record-unlinked', chain, number, text });
+    }
+    if (!signed || recordHash(signed, row.previous) !== row.hash) {
+      findings.push({ kind: 'record-changed', chain, number, text: `${chain} record ${number} is not what its hash says` });
+    }
+    end = number;
+    endHash = row.hash;
+  }
+  return { findings, end, endHash };
+}
+
+/** Only the first difference: all that follows differs for the same reason. */
+function checkStated(chain: string, rows: readonly StoredRecord[], stated: readonly StatedHead[]): readonly Finding[] {
+  const hashes = new Map(rows.map(({ place, hash }) => [place, hash]));
+  let agreed = 0;
+  for (const { number, hash, checkpoint } of stated) {
+    const found = hashes.get(number);
+    if (found === hash) agreed = number;
+    else if (found !== undefined) {
+      const text = `${chain}, among ${numbers(agreed + 1, number)}: the hash at ${number} is not the one in checkpoint ${checkpoint}`;
+      return [{ kind: 'records-rewritten', chain, number: agreed + 1, to: number, checkpoint, text }];
+    }
+  }
+  return [];
+}
+
+function checkEnd({
+  chain,
+  stored,
+  last,
+  end,
+  endHash,
+}: {
+  readonly chain: string;
+  readonly stored: StoredChain;
+  readonly last: StatedHead | undefined;
+  readonly end: number;
+  readonly endHash: string;
+}): readonly Finding[] {
+  const { head } = stored;
+  if (last && last.number > end) {
+    const text = `${chain} ends at ${end}, but checkpoint ${last.checkpoint} vouches for ${numbers(end + 1, last.number)}`;
+    return [{ kind: 'records-cut', chain, number: end + 1, to: last.number, checkpoint: last.checkpoint, text }];
+  }
+  if (head && head.number > end) {
+    const text = `${chain} ends at ${end}, but its head names ${numbers(end + 1, head.number)}`;
+    return [{ kind: 'records-cut', chain, number: end + 1, to: head.number, text }];
+  }
+  if (head?.number === end && head.hash === endHash) return [];
+  const text = `${chain} ends at ${end}, but its head ${head ? `names ${head.number} with the hash ${head.hash.slice(0, 12)}…` : 'is gone'}`;
+  return [{ kind: 'head-changed', chain, number: end, text }];
+}

@@ -1,0 +1,152 @@
+import { type Choice, type Question, questionDigest, quorumOf, type Vote, voteBytes } from '../decide/approval.ts';
+import { hasTexts, isVoteShaped } from '../decide/vote-shape.ts';
+import { isRemarkShaped, remarkBytes } from '../incident/remark.ts';
+import type { SignatureVerifier } from '../messages/signing.ts';
+import { type Order, orderBytes } from '../orders/suppression.ts';
+import { isObject } from '../text/plain-json.ts';
+import type { AuditRecord, SignedRecord } from './audit.ts';
+import type { Finding } from './audit-report.ts';
+import { isQuestion } from './decision-events.ts';
+
+/** Who may have signed the votes on record: the desks' and people's keys of today, and those that are retired. */
+export interface VoteSigners extends SignatureVerifier {
+  /** Ids of the keys that sign, or signed, this person's answers that came this way. */
+  keyIdsFor(person: string, via: Vote['via']): readonly string[];
+}
+
+/**
+ * Checks what a chain's genuine records say of people: each vote has the signature of its desk or person and is about this incident, and
+ * each decision follows from the votes before it. So a cell that was taken over cannot invent a person's word, not even on record.
+ */
+export function checkDecisions({
+  chain,
+  records,
+  signers,
+}: {
+  readonly chain: string;
+  readonly records: readonly SignedRecord[];
+  readonly signers: VoteSigners;
+}): readonly Finding[] {
+  const findings: Finding[] = [];
+  const asked = new Map<string, Question>();
+  const votes: Vote[] = [];
+  for (const { record } of records) {
+    const { number, kind, body } = record;
+    // Of a lease nobody is asked before somebody answers: its decision brings the question.
+    for (const value of [body.question, body.asked]) if (isQuestion(value)) asked.set(value.id, value);
+    if (kind === 'vote.accepted') {
+      const problem = voteProblem(record, signers);
+      if (problem === undefined && isVoteShaped(body)) votes.push(body.vote);
+      else
+        findings.push({ kind: 'vote-forged', chain, number, text: `${chain} record ${number}: ${problem ?? 'holds no vote'}` });
+    }
+    const problem = orderProblem(record, signers);
+    if (problem !== undefined)
+      findings.push({ kind: 'order-forged', chain, number, text: `${chain} record ${number}: ${problem}` });
+    if (kind === 'question.decided') {
+      const problem = decisionProblem(record, asked, votes);
+      if (problem !== undefined)
+        findings.push({ kind: 'decision-unproven', chain, number, text: `${chain} record ${number}: ${problem}` });
+    }
+  }
+  return findings;
+}
+
+function voteProblem({ chain, actor, body }: AuditRecord, signers: VoteSigners): string | undefined {
+  if (!isVoteShaped(body)) return 'it holds no signed vote';
+  const { vote, keyId, signature } = body;
+  const of = `the vote of ${vote.person}`;
+  if (actor !== `person/${vote.person}`) return `${of} is on record as said by ${actor}`;
+  if (`${vote.incident.id}@${vote.incident.run}` !== chain) return `${of} is about ${vote.incident.id}@${vote.incident.run}`;
+  if (!signers.keyIdsFor(vote.person, vote.via).includes(keyId))
+    return `${of} is signed with a key (${keyId}) that is not known as one that signs it`;
+  return signers.verify({ keyId, bytes: voteBytes(vote), signature }) ? undefined : `${of} does not have a valid signature`;
+}
+
+/** Where a record of such a kind holds what a person or a desk has signed. */
+const signedIn: Readonly<Record<string, 'order' | 'proposal' | 'remark'>> = {
+  'suppression.proposed': 'proposal',
+  'suppression.ended': 'order',
+  'restraint.proposed': 'proposal',
+  'restraint.ended': 'order',
+  'evidence.ordered': 'order',
+  'evidence.read': 'order',
+  'incident.started': 'order',
+  'question.comment': 'remark',
+};
+
+interface Said {
+  readonly person: string;
+  readonly via: Vote['via'];
+  readonly keyId: string;
+  readonly bytes: Uint8Array;
+  readonly signature: string;
+}
+
+function orderProblem({ kind, actor, body }: AuditRecord, signers: VoteSigners): string | undefined {
+  const field = signedIn[kind];
+  if (field === undefined) return undefined;
+  const said = field === 'remark' ? remarkIn(body.remark) : orderIn(body[field]);
+  if (!said) return `it holds no signed ${field}`;
+  const of = `the ${field} of ${said.person}`;
+  if (actor !== `person/${said.person}`) return `${of} is on record as of ${actor}`;
+  if (!signers.keyIdsFor(said.person, said.via).includes(said.keyId))
+    return `${of} is signed with a key (${said.keyId}) that is not known as one that signs it`;
+  return signers.verify(said) ? undefined : `${of} does not have a valid signature`;
+}
+
+function orderIn(signed: unknown): Said | undefined {
+  if (!isObject(signed) || !isOrder(signed.order)) return undefined;
+  const { order, keyId, signature } = signed;
+  if (typeof keyId !== 'string' || typeof signature !== 'string') return undefined;
+  // What does not say that it came by way of a desk is signed by its person.
+  const via = 'via' in order && order.via === 'slack' ? 'slack' : 'cli';
+  return { person: order.person, via, keyId, bytes: orderBytes(order), signature };
+}
+
+function isOrder(value: unknown): value is Order {
+  return isObject(value) && value.version === 1 && hasTexts(value, ['kind', 'person', 'at']);
+}
+
+function remarkIn(signed: unknown): Said | undefined {
+  if (!isRemarkShaped(signed)) return undefined;
+  const { remark, keyId, signature } = signed;
+  return { person: remark.person, via: 'slack', keyId, bytes: remarkBytes(remark), signature };
+}
+
+function decisionProblem(
+  { body }: AuditRecord,
+  asked: ReadonlyMap<string, Question>,
+  votes: readonly Vote[],
+): string | undefined {
+  const id = idOf(body.question);
+  const question = id === undefined ? undefined : asked.get(id);
+  if (!question) return 'nothing on record says what was asked';
+  const choice = question.choices.find((offered) => offered.id === body.choice);
+  if (!choice) return 'what was decided was no choice of the question';
+  const digest = questionDigest(question);
+  const lastWords = new Map<string, string>();
+  for (const vote of votes)
+    if (vote.question === question.id && vote.questionDigest === digest) lastWords.set(vote.person, vote.choice);
+  const said = [...lastWords].flatMap(([person, word]) => (word === choice.id && mayDecide(person, question) ? person : []));
+  const by = Array.isArray(body.by) ? body.by.map(String) : [];
+  const without = by.filter((person) => !said.includes(person));
+  if (without.length > 0) return `it names ${without.join(' and ')}, of whom no vote for “${choice.id}” is on record before it`;
+  const quorum = quorumOfChoice(question, choice);
+  const people = new Set(by).size;
+  return people < quorum ? `it needs ${quorum} people, and names ${people}` : undefined;
+}
+
+/** Today a decision names its question by id; one of a lease brings the whole of it as `asked`. */
+function idOf(question: unknown): string | undefined {
+  return typeof question === 'string' ? question : undefined;
+}
+
+/** Who asked, and whom the alerts name, decide nothing. */
+function mayDecide(person: string, { requester, actors = [] }: Question): boolean {
+  return requester !== `person/${person}` && !actors.includes(person);
+}
+
+function quorumOfChoice({ severity, incident }: Question, { plans, harmless, quorum }: Choice): number {
+  return Math.max(quorum, quorumOf({ plans, harmless, severity, incident: incident.id }));
+}

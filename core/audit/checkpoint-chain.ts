@@ -1,0 +1,92 @@
+import type { SignatureVerifier } from '../messages/signing.ts';
+import { genesisHash } from './audit.ts';
+import type { StatedHead } from './audit-check.ts';
+import type { Finding } from './audit-report.ts';
+import {
+  type Checkpoint,
+  checkpointBytes,
+  checkpointDigest,
+  type Heads,
+  headsDigest,
+  type SignedCheckpoint,
+} from './checkpoint.ts';
+
+/** Follows checkpoints by number and holds what they state. Give each number at most once, rising. */
+export class CheckpointChain {
+  readonly #stated = new Map<string, StatedHead[]>();
+  readonly #heads = new Map<string, StatedHead>();
+  readonly #wanted: number | undefined;
+  #last: SignedCheckpoint | undefined;
+  #remembered: Checkpoint | undefined;
+  #count = 0;
+
+  /** `remember`: the number of a checkpoint that is asked for later. */
+  constructor({ remember }: { readonly remember?: number | undefined } = {}) {
+    this.#wanted = remember;
+  }
+
+  get remembered(): Checkpoint | undefined {
+    return this.#remembered;
+  }
+
+  get last(): SignedCheckpoint | undefined {
+    return this.#last;
+  }
+
+  get count(): number {
+    return this.#count;
+  }
+
+  /** The last stated head of every chain. */
+  get heads(): Heads {
+    return this.#heads;
+  }
+
+  /** Every stated head of a chain, from low to high. */
+  stated(chain: string): readonly StatedHead[] {
+    return this.#stated.get(chain) ?? [];
+  }
+
+  /** Takes over a checkpoint whose signature was found genuine, and says what does not fit to the ones before. */
+  follow(signed: SignedCheckpoint): readonly Finding[] {
+    const { checkpoint } = signed;
+    const findings = linkFindings(checkpoint, this.#last?.checkpoint);
+    for (const head of checkpoint.moved) {
+      const stated = { ...head, checkpoint: checkpoint.number };
+      const before = this.#stated.get(head.chain);
+      if (before) before.push(stated);
+      else this.#stated.set(head.chain, [stated]);
+      this.#heads.set(head.chain, stated);
+    }
+    this.#last = signed;
+    if (checkpoint.number === this.#wanted) this.#remembered = checkpoint;
+    this.#count += 1;
+    return findings;
+  }
+
+  /** Whether the heads that the checkpoints name one by one are all the heads that the last one vouches for. */
+  finish(): readonly Finding[] {
+    const last = this.#last?.checkpoint;
+    if (!last || (last.chains === this.#heads.size && last.allHeads === headsDigest(this.#heads))) return [];
+    const text = `checkpoint ${last.number} vouches for ${last.chains} chains, the checkpoints at hand name ${this.#heads.size}, or other heads`;
+    return [{ kind: 'checkpoint-inconsistent', checkpoint: last.number, text }];
+  }
+}
+
+function linkFindings(checkpoint: Checkpoint, before: Checkpoint | undefined): readonly Finding[] {
+  const { number } = checkpoint;
+  const expected = (before?.number ?? 0) + 1;
+  if (number > expected) {
+    const which = number - 1 === expected ? `checkpoint ${expected} is` : `checkpoints ${expected} to ${number - 1} are`;
+    return [{ kind: 'checkpoint-missing', checkpoint: expected, text: `${which} in neither the database nor the anchor` }];
+  }
+  if (checkpoint.previous === (before ? checkpointDigest(before) : genesisHash)) return [];
+  return [
+    { kind: 'checkpoint-unlinked', checkpoint: number, text: `checkpoint ${number} does not follow from the one before it` },
+  ];
+}
+
+export function isGenuine(signed: SignedCheckpoint, verifier: SignatureVerifier): boolean {
+  const { checkpoint, keyId, signature } = signed;
+  return verifier.verify({ keyId, bytes: checkpointBytes(checkpoint), signature });
+}

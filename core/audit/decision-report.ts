@@ -1,0 +1,142 @@
+import { answerersOf, type Roster } from '../people/roster.ts';
+import type { AuditRecord } from './audit.ts';
+import { type AskedOnce, questionsIn } from './decision-events.ts';
+
+/** An approval that came faster than this was hardly read. */
+export const quickMs = 10_000;
+const dayMs = 86_400_000;
+
+export interface QuestionStats {
+  readonly asked: number;
+  readonly decided: number;
+  readonly expired: number;
+  readonly void: number;
+  readonly open: number;
+  /** From the question to the answer that decided it; null where none was decided. */
+  readonly secondsToAnswer: { readonly p50: number; readonly p90: number } | null;
+  /** Votes for something that is done, within 10 s of the question. */
+  readonly quickApprovals: number;
+}
+
+export interface PersonStats {
+  readonly person: string;
+  /** Questions that reached the person's groups while on call in them. */
+  readonly questions: number;
+  readonly answers: number;
+  readonly quickApprovals: number;
+  /** Shifts with a question; a day, where the group has no schedule. */
+  readonly shifts: number;
+  readonly perShift: number;
+  readonly mostInAShift: number;
+}
+
+export interface DecisionReport {
+  readonly since: string;
+  readonly until: string;
+  readonly all: QuestionStats;
+  readonly byPlaybook: readonly (QuestionStats & { readonly playbook: string })[];
+  readonly people: readonly PersonStats[];
+}
+
+/** How people decide: whoever is asked too often says yes without reading, and that is a fault of ours. */
+export function decisionReport(options: {
+  readonly records: Iterable<AuditRecord>;
+  readonly roster: Roster;
+  /** Milliseconds since 1970. */
+  readonly since: number;
+  readonly until: number;
+}): DecisionReport {
+  const { records, roster, since, until } = options;
+  const questions = questionsIn(records);
+  const playbooks = Map.groupBy(questions, ({ requester }) => requester.replace(/^playbook\//, ''));
+  return {
+    since: new Date(since).toISOString(),
+    until: new Date(until).toISOString(),
+    all: statsOf(questions),
+    byPlaybook: [...playbooks]
+      .map(([playbook, own]) => ({ playbook, ...statsOf(own) }))
+      .sort((a, b) => b.asked - a.asked || a.playbook.localeCompare(b.playbook)),
+    people: peopleIn(questions, roster),
+  };
+}
+
+function statsOf(questions: readonly AskedOnce[]): QuestionStats {
+  const ended = (end: AskedOnce['end']): number => questions.filter((one) => one.end === end).length;
+  const seconds = questions
+    .flatMap(({ answeredAt, askedAt }) => (answeredAt === undefined ? [] : [Math.max(0, answeredAt - askedAt) / 1_000]))
+    .sort((a, b) => a - b);
+  return {
+    asked: questions.length,
+    decided: ended('decided'),
+    expired: ended('expired'),
+    void: ended('void'),
+    open: ended('open'),
+    secondsToAnswer: seconds.length === 0 ? null : { p50: percentile(seconds, 0.5), p90: percentile(seconds, 0.9) },
+    quickApprovals: questions.reduce((sum, one) => sum + quickIn(one).length, 0),
+  };
+}
+
+/** The nearest rank: a value that was really measured. */
+function percentile(sorted: readonly number[], share: number): number {
+  return sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)] ?? 0;
+}
+
+function quickIn({ votes, askedAt }: AskedOnce): AskedOnce['votes'] {
+  return votes.filter(({ approves, at }) => approves && at - askedAt < quickMs);
+}
+
+interface Load {
+  readonly questions: Set<string>;
+  readonly byShift: Map<string, Set<string>>;
+  answers: number;
+  quick: number;
+}
+
+function peopleIn(questions: readonly AskedOnce[], roster: Roster): readonly PersonStats[] {
+  const loads = new Map<string, Load>();
+  const loadOf = (person: string): Load => {
+    const load = loads.get(person) ?? { questions: new Set(), byShift: new Map(), answers: 0, quick: 0 };
+    loads.set(person, load);
+    return load;
+  };
+  for (const question of questions) {
+    const key = `${question.incident} ${question.question}`;
+    for (const { person, shift } of whoWasAsked(question, roster)) {
+      const { questions: own, byShift } = loadOf(person);
+      own.add(key);
+      byShift.set(shift, (byShift.get(shift) ?? new Set()).add(key));
+    }
+    for (const { person } of question.votes) loadOf(person).answers += 1;
+    for (const { person } of quickIn(question)) loadOf(person).quick += 1;
+  }
+  return [...loads].map(([person, load]) => personStats(person, load)).sort((a, b) => b.questions - a.questions);
+}
+
+function personStats(person: string, { questions, byShift, answers, quick }: Load): PersonStats {
+  const counts = [...byShift.values()].map(({ size }) => size);
+  const sum = counts.reduce((total, count) => total + count, 0);
+  return {
+    person,
+    questions: questions.size,
+    answers,
+    quickApprovals: quick,
+    shifts: counts.length,
+    perShift: counts.length === 0 ? 0 : Math.round((sum / counts.length) * 10) / 10,
+    mostInAShift: Math.max(0, ...counts),
+  };
+}
+
+/** A shift is known by its end: who has none has days. */
+function whoWasAsked(
+  { asked, requester, actors }: AskedOnce,
+  roster: Roster,
+): readonly { readonly person: string; readonly shift: string }[] {
+  return asked.flatMap(({ group, at }) =>
+    answerersOf(roster, group, at)
+      .filter(({ person }) => `person/${person}` !== requester && !actors.includes(person))
+      .map(({ person, until, standsInFor }) => {
+        const end = until ?? standsInFor?.until ?? Math.floor(at / dayMs) * dayMs + dayMs;
+        return { person, shift: `${group} ${end}` };
+      }),
+  );
+}

@@ -1,0 +1,216 @@
+import type { RolloutRef } from '../alert/alert.ts';
+import type { Hidable } from '../alert/hidable.ts';
+import type { Severity } from '../alert/severity.ts';
+import type { Answerers } from '../decide/standing.ts';
+import type { ReplyStore } from '../incident/click-reply.ts';
+import type { IncidentRef } from '../incident/incident.ts';
+import type { Similar } from '../incident/similar.ts';
+import type { UnansweredStore } from '../incident/unanswered.ts';
+import type { WorkloadLeft } from '../incident/workload-left.ts';
+import type { Wish } from '../orders/incident-order.ts';
+import type { RestraintMode } from '../orders/restraint.ts';
+import type { GroupAsk, GroupStore } from './card-group.ts';
+
+/** What the on-call sees of a question: all of it plain data, all texts unescaped (the renderer escapes). Times are ISO 8601, UTC. */
+export interface QuestionCard {
+  readonly incident: IncidentRef & { readonly title: string; readonly severity: Severity; readonly cluster: string };
+  readonly questionId: string;
+  readonly questionDigest: string;
+  readonly text: string;
+  readonly happened: {
+    readonly rule: string;
+    readonly sensor: string;
+    readonly at: string;
+    readonly count: number;
+    /** Why what the alert says of its subject is not taken for sure. */
+    readonly doubt?: string;
+    readonly pod?: string;
+    readonly image?: string;
+    /** `signed by …`, `unsigned: …`, `unknown: …`; absent where nobody has looked. */
+    readonly signature?: string;
+    /** When what runs there was rolled out last. */
+    readonly rollout?: RolloutRef;
+    readonly process?: string;
+    readonly commandLine?: string;
+  };
+  /** What is left of the workload; absent where the cell did not say. */
+  readonly left?: WorkloadLeft;
+  /** Of the desk's making, which remembers incidents; absent where it could not say in time, or knows none. */
+  readonly similar?: Similar;
+  /** What was already done, and until when it lasts: `quarantined (applied, unverified: …)`. */
+  readonly contained: readonly { readonly what: string; readonly since: string; readonly until?: string }[];
+  /** What somebody did last to the ticket or the page, where it is. */
+  readonly ticketNews?: string;
+  readonly evidence: readonly { readonly name: string; readonly sha256: string; readonly bytes: number }[];
+  readonly choices: readonly {
+    readonly id: string;
+    readonly label: string;
+    /** Names of the actions that would run. */
+    readonly actions?: readonly string[];
+    readonly quorum: number;
+    readonly destructive: boolean;
+    readonly weakens: boolean;
+    /** Each answer needs a sign-in at the identity provider. */
+    readonly stepUp?: true;
+    /** What a destructive choice ends: who decides it types the end of its name. */
+    readonly target?: string;
+    readonly changes: readonly string[];
+    readonly blastRadius: readonly string[];
+    readonly notes: readonly string[];
+  }[];
+  readonly votes: readonly {
+    readonly person: string;
+    readonly choice: string;
+    readonly at: string;
+    readonly reason?: string;
+  }[];
+  readonly onSilence: string;
+  /** Who is asked now, and until when; who is next. */
+  readonly level: {
+    readonly group: string;
+    readonly until: string;
+    readonly next?: string;
+    readonly number: number;
+    /** Names of who may answer now; absent where nobody has said it. */
+    readonly people?: readonly string[];
+    /** Who ordered what it is about, and whether they may answer all the same. Absent: nobody. */
+    readonly requesters?: Answerers['requesters'];
+  };
+  readonly status:
+    | { readonly state: 'open' }
+    | { readonly state: 'decided'; readonly choice: string; readonly by: readonly string[]; readonly at: string }
+    | { readonly state: 'expired'; readonly at: string }
+    | { readonly state: 'void'; readonly why: string; readonly at: string };
+}
+
+/** Where a message is: Slack's channel and ts. */
+export interface MessageRef {
+  readonly channel: string;
+  readonly ts: string;
+}
+
+/** One line in an incident's thread. */
+export interface ThreadPost {
+  readonly key: string;
+  readonly incident: IncidentRef & { readonly title: string; readonly severity: Severity; readonly cluster: string };
+  readonly text: string;
+}
+
+/** A message that belongs to no incident and is edited in place; all texts unescaped. Times are ISO 8601, UTC. */
+export interface Notice {
+  /** One key, one message. */
+  readonly key: string;
+  readonly title: string;
+  /** As of when. */
+  readonly time: string;
+  readonly lines: readonly string[];
+  /** Below the rest, in a typewriter's letters; as many as there is room for. */
+  readonly table: readonly string[];
+  readonly tableTitle?: string;
+}
+
+/** What a button stands for. The button itself carries only `buttonId`, which is random; everything else is looked up. */
+export interface StoredButton {
+  readonly buttonId: string;
+  readonly incident: IncidentRef;
+  readonly question: string;
+  readonly questionDigest: string;
+  readonly choice: string;
+  readonly label: string;
+  /** Which groups of the roster may answer now. */
+  readonly groups: readonly string[];
+  /** Who asked: may not answer. */
+  readonly requester: string;
+}
+
+/** The card as it was last shown: what a click on it is about, and what the dialogs that it opens tell. */
+export interface ShownCard {
+  readonly card: QuestionCard;
+  /** Milliseconds since 1970: when an edit last changed what is decided. 0: as it was first posted. */
+  readonly changedAt: number;
+  /** The summary in whose thread it stands. Absent: in the channel. */
+  readonly aside?: MessageRef;
+  /** The group whose card it is on. Absent: none. */
+  readonly group?: string;
+}
+
+/** A dialog that was opened for one person. The dialog itself carries only `modalId`, which is random. */
+export interface OpenModal {
+  readonly modalId: string;
+  /** Of a card. Absent: a typed command opened it. */
+  readonly buttonId?: string;
+  /** Who opened it: nobody else may submit it. */
+  readonly slackUser: string;
+  readonly channel: string;
+  readonly messageTs?: string;
+  /** Slack's id of it; undefined when Slack's answer was lost. */
+  readonly viewId?: string;
+  /** Milliseconds since 1970. */
+  readonly openedAt: number;
+  /** What it orders is chosen from this. */
+  readonly draft?: OrderDraft;
+  /** The questions that it answers, where they are those of a group. */
+  readonly asks?: GroupAsk;
+  /** Milliseconds since 1970. It has been taken, and is not taken again. */
+  readonly sentAt?: number;
+}
+
+/** What a suppression may be proposed about, as it was known when the dialog was opened. */
+export interface SuppressionDraft extends Hidable {
+  readonly incident: IncidentRef & { readonly title: string; readonly cluster: string };
+  /** The name of who proposes it, and answers for it. */
+  readonly owner: string;
+}
+
+/** A freeze, an observe mode or a broken glass, as it may be proposed by whom the dialog was opened for. */
+export interface RestraintDraft {
+  readonly mode: RestraintMode;
+  readonly cluster: string;
+  readonly playbooks: readonly { readonly id: string; readonly title: string }[];
+  readonly owner: string;
+  /** The incident that a broken glass is to be for, as it was typed already. */
+  readonly incident?: string;
+}
+
+/** An incident that may be started by whom the dialog was opened for. */
+export interface IncidentDraft {
+  readonly wish: Wish;
+  readonly cluster: string;
+  readonly owner: string;
+  /** `namespace/name`, where it was said already. */
+  readonly pod?: string;
+  /** The message that it is started from, as it was then. */
+  readonly message?: MessageRef & { readonly text: string };
+}
+
+/** What a dialog may order above all questions: what can be chosen in it is remembered here, and never read from what Slack sends. */
+export type OrderDraft = SuppressionDraft | RestraintDraft | IncidentDraft;
+
+/** What a card offers besides its choices. Stored like buttons, under ids that no choice of a playbook has. */
+export const cardMenu = [':details', ':extend', ':snooze', ':next', ':comment', ':suppress'] as const;
+export type MenuEntry = (typeof cardMenu)[number];
+
+export function isMenuEntry(choice: string): choice is MenuEntry {
+  return cardMenu.some((entry) => entry === choice);
+}
+
+/** The desk's durable memory of what it posted: in the same database as the audit store. */
+export interface CardStore extends GroupStore, UnansweredStore, ReplyStore {
+  /** Idempotent by question id. */
+  saveButtons(buttons: readonly StoredButton[]): Promise<void>;
+  button(buttonId: string): Promise<StoredButton | undefined>;
+  buttonsOf(question: string): Promise<readonly StoredButton[]>;
+  /** Where a question's card, or an incident's thread (key `thread:ID@RUN`), is. */
+  saveMessage(key: string, message: MessageRef): Promise<void>;
+  message(key: string): Promise<MessageRef | undefined>;
+  /** It is no longer there. */
+  forgetMessage(key: string): Promise<void>;
+  /** By the card's question. */
+  saveCard(shown: ShownCard): Promise<void>;
+  card(question: string): Promise<ShownCard | undefined>;
+  /** Those of open questions, as they were last shown; at most 200. */
+  openCards(): Promise<readonly ShownCard[]>;
+  /** Idempotent by modal id. Those of another day are forgotten. */
+  saveModal(modal: OpenModal): Promise<void>;
+  modal(modalId: string): Promise<OpenModal | undefined>;
+}

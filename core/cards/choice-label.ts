@@ -1,0 +1,91 @@
+import type { Plan } from '../action/plan.ts';
+
+/** What may stand before what a choice does: it answers the question, and promises nothing. */
+export const leads = ['', 'Yes', 'No'] as const;
+export type Lead = (typeof leads)[number];
+
+interface Words {
+  readonly does?: string;
+  /** Where its plan changes nothing, though there was something to change. */
+  readonly cannot?: string;
+  /** Giving it back. */
+  readonly undo?: string;
+}
+
+/** Where the action's own name does not read well. */
+const words: Readonly<Record<string, Words>> = {
+  quarantinePod: { undo: 'release pod' },
+  quarantineWorkload: { undo: 'release workload' },
+  isolateNamespace: { undo: 'release namespace' },
+  cordonNode: { undo: 'uncordon node' },
+  blockEgress: { undo: 'allow egress again', cannot: 'no egress can be blocked' },
+  denyImage: { undo: 'allow image again' },
+  revokeServiceAccount: { does: 'revoke account', undo: 'give account its rights back' },
+  suspendCronJob: { does: 'suspend CronJob', undo: 'resume CronJob' },
+  suspendRollout: { does: 'suspend rollouts', undo: 'resume rollouts' },
+  scaleToZero: { does: 'scale workload to zero' },
+  rotateSecret: { does: 'rotate secrets', cannot: 'no secret can be rotated' },
+  'waive-evidence': { does: 'go on without evidence' },
+  suppress: { does: 'hide alerts' },
+  observe: { does: 'only observe' },
+};
+
+/** `evictPod` reads `evict pod`, also of an action that only a pack knows. */
+function spelt(action: string): string {
+  return action
+    .replaceAll(/([a-z0-9])([A-Z])/g, '$1 $2')
+    .replaceAll(/[-_]/g, ' ')
+    .toLowerCase();
+}
+
+function deedOf({ action }: Plan): string {
+  const undone = /^undo:(.+)$/.exec(action)?.[1];
+  if (undone === undefined) return words[action]?.does ?? spelt(action);
+  return words[undone]?.undo ?? `undo “${words[undone]?.does ?? spelt(undone)}”`;
+}
+
+/** Whether anything is different afterwards. */
+function changesNothing({ changes }: Plan): boolean {
+  return changes.length === 0;
+}
+
+function nothingOf(plan: Plan): string {
+  return words[plan.action]?.cannot ?? `“${deedOf(plan)}” changes nothing`;
+}
+
+function deedWithLimits(plan: Plan): string {
+  const { except = [] } = plan;
+  return except.length === 0 ? deedOf(plan) : `${deedOf(plan)} (${except.length} cannot be)`;
+}
+
+function counted(deeds: readonly string[]): readonly string[] {
+  return [...new Set(deeds)].map((deed) => {
+    const times = deeds.filter((one) => one === deed).length;
+    return times === 1 ? deed : `${deed} (${times} times)`;
+  });
+}
+
+function listed(parts: readonly string[]): string {
+  return parts.length < 2 ? parts.join('') : `${parts.slice(0, -1).join(', ')} and ${parts.at(-1)}`;
+}
+
+/** What runs on a choice, and what of it would change nothing: from the plans, so that no button promises what they deny. */
+export function labelOfPlans(plans: readonly Plan[], lead: Lead = ''): string {
+  const does = counted(plans.filter((plan) => !changesNothing(plan)).map(deedWithLimits));
+  const denied = counted(plans.filter(changesNothing).map(nothingOf));
+  const deeds = does.length > 0 ? listed(does) : 'change nothing';
+  const said = [deeds, ...denied].join('; ');
+  return lead === '' ? `${said.charAt(0).toUpperCase()}${said.slice(1)}` : `${lead}: ${said}`;
+}
+
+/** What people read of a choice: its own words where nothing runs on it, else those of its plans, whatever stands in its label. */
+export function labelOf({ label, plans }: { readonly label: string; readonly plans: readonly Plan[] }): string {
+  if (plans.length === 0) return label;
+  return leads.map((lead) => labelOfPlans(plans, lead)).find((honest) => honest === label) ?? labelOfPlans(plans);
+}
+
+/** The label of a choice that is asked about: of words that are given for one with plans only the `Yes` or `No` in front counts. */
+export function labelFor(given: string, plans: readonly Plan[]): string {
+  if (plans.length === 0) return given;
+  return labelOfPlans(plans, leads.find((lead) => lead !== '' && new RegExp(`^${lead}\\b`).test(given)) ?? '');
+}

@@ -1,0 +1,181 @@
+import { type Severity, worse } from '../alert/severity.ts';
+import { type Choice, isWeakening, type Question, questionDigest, type SignedVote, voteBytes } from '../decide/approval.ts';
+import { type DecisionProposal, questionOf, wordsOf } from '../decide/decision.ts';
+import { quorumNow } from '../decide/question.ts';
+import { keysThatSignFor, type VoteKeys } from '../decide/vote-check.ts';
+import { FirebreakError } from '../errors.ts';
+import { subjectOfIncident, subjectTitle } from '../incident/incident.ts';
+import type { QuestionState } from '../incident/incident-state.ts';
+import { controlIdOf, markedIn } from '../orders/suppression.ts';
+import { signedBy } from '../orders/suppression-check.ts';
+import { personById, type Roster } from '../people/roster.ts';
+import type { QuestionCard } from './card.ts';
+import { labelOf } from './choice-label.ts';
+
+/** What a card tells around a question of an incident: the cell's word. It is shown, and decides nothing. */
+export interface IncidentFacts
+  extends Pick<QuestionCard, 'happened' | 'left' | 'contained' | 'ticketNews' | 'evidence' | 'onSilence'> {
+  readonly kind: 'incident';
+}
+
+/** The signed proposal that a question above all incidents was made of. */
+export interface ProposalFacts {
+  readonly kind: 'proposal';
+  readonly proposal: DecisionProposal;
+}
+
+/** How a question stands. The votes are shown where their signatures hold, and the rest decides nothing. */
+export interface QuestionStand extends Pick<QuestionCard, 'status'> {
+  /** Of the incident by now: it may have become worse since. */
+  readonly severity: Severity;
+  /** Index into the question's levels. */
+  readonly level: number;
+  readonly until: string;
+  readonly votes: readonly SignedVote[];
+  readonly veto?: QuestionState['veto'];
+  readonly people?: QuestionCard['level']['people'];
+  readonly requesters?: QuestionCard['level']['requesters'];
+}
+
+/** What the desk is told of a question: the question itself, of which it makes the card and the digest that it signs. */
+export interface QuestionPost {
+  readonly question: Question;
+  readonly about: IncidentFacts | ProposalFacts;
+  readonly stand: QuestionStand;
+}
+
+/** Whose signatures the desk can check. */
+export interface CardBeliefs {
+  readonly roster: Roster;
+  readonly keys: VoteKeys;
+}
+
+/** The last destructive step is the one that the others lead up to. */
+function endedBy({ plans }: Pick<Choice, 'plans'>): { readonly target?: string } {
+  const plan = plans.findLast(({ effect }) => effect === 'destructive');
+  return plan ? { target: plan.target.name } : {};
+}
+
+/** A choice as people see it. All of it comes from the choice, which a vote's digest covers. */
+export function shownChoice(choice: Choice, quorum = choice.quorum): QuestionCard['choices'][number] {
+  const { id, plans, harmless, stepUp } = choice;
+  return {
+    id,
+    label: labelOf(choice),
+    actions: plans.map(({ action }) => action),
+    quorum,
+    destructive: plans.some(({ effect }) => effect === 'destructive'),
+    weakens: isWeakening(choice),
+    ...(stepUp && { stepUp }),
+    ...endedBy(choice),
+    changes: [
+      ...(harmless ? ['The incident is called harmless.'] : []),
+      ...plans.flatMap(({ changes }) => changes.map(({ target, what }) => `${target}: ${what}`)),
+    ],
+    blastRadius: [...new Set(plans.flatMap(({ blastRadius }) => blastRadius))],
+    notes: [...new Set(plans.flatMap(({ notes }) => notes))],
+  };
+}
+
+/** The groups that a question asks, sooner or later. */
+export function groupsOf({ levels }: Pick<Question, 'levels'>): readonly string[] {
+  return [...new Set(levels.map(({ group }) => group))];
+}
+
+/** Whose incident or decisions a question is about, in the words of its own id. */
+export function titleOfQuestion({ incident }: Pick<Question, 'incident'>): { readonly title: string; readonly cluster: string } {
+  const subject = subjectOfIncident(incident.id);
+  if (subject) return { title: subjectTitle(subject), cluster: subject.cluster };
+  const [, cluster = ''] = incident.id.split('/');
+  return { title: `decisions of ${cluster}`, cluster };
+}
+
+/** Votes on exactly this question whose signatures hold: nobody is shown to have said what they have not signed. */
+export function signedVotes(
+  votes: readonly SignedVote[],
+  question: Question,
+  { roster, keys }: CardBeliefs,
+): readonly SignedVote[] {
+  const digest = questionDigest(question);
+  return votes.filter(({ vote, keyId, signature }) => {
+    const person = personById(roster, vote.person);
+    return (
+      person !== undefined &&
+      vote.question === question.id &&
+      vote.questionDigest === digest &&
+      vote.incident.id === question.incident.id &&
+      question.choices.some(({ id }) => id === vote.choice) &&
+      keysThatSignFor(keys, person, vote.via).includes(keyId) &&
+      keys.verify(keyId, voteBytes(vote), signature)
+    );
+  });
+}
+
+/** @throws FB_ERR_REFUSED for a decision above all incidents that nobody has proposed in these words. */
+function aboutOf(
+  { question, about }: QuestionPost,
+  beliefs: CardBeliefs,
+): Pick<QuestionCard, 'happened' | 'left' | 'contained' | 'ticketNews' | 'evidence' | 'onSilence'> {
+  const isIncident = subjectOfIncident(question.incident.id) !== undefined;
+  if (about.kind === 'incident') {
+    if (!isIncident) throw new FirebreakError('FB_ERR_REFUSED', 'a decision above all incidents comes without its proposal');
+    const { happened, left, contained, ticketNews, evidence, onSilence } = about;
+    // Named one by one: what else came along is not on the card.
+    return { happened, ...(left && { left }), contained, ...(ticketNews !== undefined && { ticketNews }), evidence, onSilence };
+  }
+  const { proposal } = about;
+  const { order } = proposal;
+  const made = questionOf({
+    proposal,
+    control: question.incident,
+    levels: question.levels,
+    stepUp: markedIn(question),
+  });
+  const isThis = question.incident.id === controlIdOf(order.terms.cluster) && questionDigest(made) === questionDigest(question);
+  if (isIncident || !isThis || !signedBy(proposal, beliefs, order.via).ok)
+    throw new FirebreakError('FB_ERR_REFUSED', 'the question is not the one that was proposed and signed');
+  const { happened, onSilence } = wordsOf(proposal);
+  return { happened, onSilence, contained: [], evidence: [] };
+}
+
+function levelOf({ question, stand }: QuestionPost): QuestionCard['level'] {
+  const { level, until, people, requesters } = stand;
+  // Above all incidents everybody is asked at once.
+  const isControl = subjectOfIncident(question.incident.id) === undefined;
+  const next = question.levels[level + 1]?.group;
+  return {
+    group: isControl ? groupsOf(question).join(' or ') : (question.levels[level]?.group ?? 'nobody'),
+    until,
+    number: isControl ? 1 : level + 1,
+    ...(next !== undefined && { next }),
+    ...(people && { people }),
+    ...(requesters && requesters.length > 0 && { requesters }),
+  };
+}
+
+/**
+ * The card of a question: what is asked, what each choice runs and needs, and what is signed on a click, from the question alone.
+ * @throws FB_ERR_REFUSED for a decision above all incidents that nobody has proposed in these words.
+ */
+export function questionCard(post: QuestionPost, beliefs: CardBeliefs): QuestionCard {
+  const { question, stand } = post;
+  const { status, veto } = stand;
+  const digest = questionDigest(question);
+  const severity = worse(question.severity, stand.severity);
+  const votes = signedVotes(stand.votes, question, beliefs).map(({ vote }) => vote);
+  const saidSo = (person: string, choice: string): boolean =>
+    votes.some((vote) => vote.person === person && vote.choice === choice);
+  return {
+    incident: { ...question.incident, ...titleOfQuestion(question), severity },
+    questionId: question.id,
+    questionDigest: digest,
+    text: question.text,
+    ...aboutOf(post, beliefs),
+    choices: question.choices.map((choice) =>
+      shownChoice(choice, quorumNow({ question, ...(veto && { veto }) }, choice, severity)),
+    ),
+    votes: votes.map(({ person, choice, at, reason }) => ({ person, choice, at, ...(reason !== undefined && { reason }) })),
+    level: levelOf(post),
+    status: status.state === 'decided' ? { ...status, by: status.by.filter((person) => saidSo(person, status.choice)) } : status,
+  };
+}

@@ -1,0 +1,92 @@
+import type { IncidentRef } from '../incident/incident.ts';
+import type { Page, Pager } from '../tickets/paging.ts';
+import { type TicketSystem, ticketKeyOf } from '../tickets/ticket.ts';
+
+/** The address of an incident's thread in Slack; undefined where there is none yet, or Slack does not say. Never throws, and never waits for long. */
+export type ThreadOf = (incident: IncidentRef) => Promise<string | undefined>;
+
+/** What of a ticket carries the address of its incident's thread: `none` where it was filed before there was a thread. */
+export interface ThreadPlace {
+  readonly carrier: 'body' | 'none' | `comment:${string}`;
+  /** Empty with `none`. */
+  readonly url: string;
+}
+
+/** Remembers it through crashes: what is sent again is the same, and no other comment says it again. */
+export interface ThreadPlaces {
+  of(ticketKey: string): Promise<ThreadPlace | undefined>;
+  /** The first word holds, except that a comment follows `none`. What holds. */
+  claim(ticketKey: string, place: ThreadPlace): Promise<ThreadPlace>;
+}
+
+/** Only characters that are markup nowhere: the address goes into a ticket as it is. */
+const message =
+  /^https:\/\/[a-z0-9-]+(\.enterprise)?\.slack(-gov)?\.com\/archives\/[A-Z0-9]+\/p\d+(\?thread_ts=\d+\.\d+&cid=[A-Z0-9]+)?$/;
+
+/** Whether this is the address of a message in Slack, and nothing else. */
+export function isSlackMessage(url: string): boolean {
+  return message.test(url);
+}
+
+/** As systems without links of their own show it. */
+export function threadLine(url: string): string {
+  return `Slack thread: ${url}`;
+}
+
+/**
+ * The same system, whose tickets say once where their incident's thread is: in the body, or, where there was no thread yet, in the first comment
+ * after there was one.
+ */
+export function threadedTickets({
+  system,
+  places,
+  threadOf,
+  ownerOf,
+}: {
+  readonly system: TicketSystem;
+  readonly places: ThreadPlaces;
+  readonly threadOf: ThreadOf;
+  /** Whose ticket of this system it is. */
+  readonly ownerOf: (ticket: { readonly system: string; readonly id: string }) => Promise<IncidentRef | undefined>;
+}): TicketSystem {
+  const { name } = system;
+  const inBody = async (incident: IncidentRef): Promise<ThreadPlace> => {
+    const url = await threadOf(incident);
+    return url === undefined ? { carrier: 'none', url: '' } : { carrier: 'body', url };
+  };
+  const inComment = async (id: string, key: string): Promise<{ readonly thread?: string }> => {
+    const incident = await ownerOf({ system: name, id });
+    if (!incident) return {};
+    const ticketKey = ticketKeyOf(incident);
+    const carrier = `comment:${key}` as const;
+    const known = await places.of(ticketKey);
+    const url = known === undefined || known.carrier === 'none' ? await threadOf(incident) : undefined;
+    const place = url === undefined ? known : await places.claim(ticketKey, { carrier, url });
+    return place?.carrier === carrier ? { thread: place.url } : {};
+  };
+  return {
+    name,
+    open: async (request, signal) => {
+      const { key, incident } = request;
+      // Decided before it is sent: a ticket whose answer was lost is found again as it was filed.
+      const place = (await places.of(key)) ?? (await places.claim(key, await inBody(incident)));
+      return system.open(place.carrier === 'body' ? { ...request, thread: place.url } : request, signal);
+    },
+    comment: async (call, signal) => system.comment({ ...call, ...(await inComment(call.id, call.key)) }, signal),
+    close: (call, signal) => system.close(call, signal),
+  };
+}
+
+/** The same pager, whose calls say where the incident's thread is. */
+export function threadedPager(pager: Pager, threadOf: ThreadOf): Pager {
+  const withThread = async (page: Page): Promise<Page> => {
+    const thread = await threadOf(page.incident);
+    return thread === undefined ? page : { ...page, thread };
+  };
+  return {
+    name: pager.name,
+    page: async (page, signal) => pager.page(await withThread(page), signal),
+    acknowledge: (page, signal) => pager.acknowledge(page, signal),
+    resolve: (page, signal) => pager.resolve(page, signal),
+  };
+}

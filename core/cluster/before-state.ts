@@ -1,0 +1,141 @@
+import { isTaken, type Taken } from '../incident/hold.ts';
+import { type CellKey, seal, unseal } from '../messages/sealed.ts';
+import { doNotDisrupt, incidentHash, names } from './labels.ts';
+
+export type { CellKey };
+
+/**
+ * What a pod was like before it was quarantined. It is written onto the pod in the same patch as the change, so that the undo
+ * needs nothing else. Who may patch the pod may edit it: the MAC by the cell's key tells.
+ */
+export interface BeforeState {
+  readonly version: 1;
+  /** The incident's whole id. */
+  readonly incident: string;
+  /** The key of the step that made the change. */
+  readonly step: string;
+  readonly podUid: string;
+  readonly labels: Readonly<Record<string, string>>;
+  /** The controller that owned it, and the workload at the top of its owners: the owner reference goes when the labels go. */
+  readonly owner?: NamedKind;
+  readonly workload?: NamedKind;
+  /** Annotations that the quarantine set for autoscalers, as they were; null: not there. */
+  readonly annotations?: Readonly<Record<string, string | null>>;
+  /** Uids of all pods that the same step is about, where that is more than this one. */
+  readonly together?: readonly string[];
+  readonly taken: Taken;
+}
+
+export interface NamedKind {
+  readonly kind: string;
+  readonly name: string;
+}
+
+const domain = 'firebreak.before-state.v1\n';
+
+/** The annotation's text. @throws RangeError when the key has less than 32 bytes. */
+export function sealBeforeState(state: BeforeState, key: CellKey): string {
+  return seal(domain, state, key);
+}
+
+export type OpenedBeforeState =
+  | { readonly kind: 'absent' }
+  | { readonly kind: 'unreadable' }
+  /** The state as it stands there, and whether the cell wrote it. `unknown`: no key was given to tell. */
+  | { readonly kind: 'read'; readonly state: BeforeState; readonly authentic: 'yes' | 'no' | 'unknown' };
+
+/** Reads the annotation of the pod with this uid. A state of another pod, copied here, is not authentic. */
+export function openBeforeState(options: {
+  readonly text: string | undefined;
+  readonly podUid: string;
+  readonly key: CellKey | undefined;
+}): OpenedBeforeState {
+  const { text, podUid, key } = options;
+  const opened = unseal(domain, text, key);
+  if (opened.kind !== 'read') return opened;
+  const { value: state, authentic } = opened;
+  if (!isBeforeState(state)) return { kind: 'unreadable' };
+  return { kind: 'read', state, authentic: authentic === 'yes' && state.podUid !== podUid ? 'no' : authentic };
+}
+
+/** The state, where the cell itself wrote this text for the pod with this uid. */
+export function authenticState(of: {
+  readonly text: string | undefined;
+  readonly podUid: string;
+  readonly key: CellKey;
+}): BeforeState | undefined {
+  const opened = openBeforeState(of);
+  return opened.kind === 'read' && opened.authentic === 'yes' ? opened.state : undefined;
+}
+
+/**
+ * Of two notes of one pod the one that holds: an older one that somebody has kept and put back is as good as none. Of the same time the first,
+ * which is what the pod says.
+ */
+export function laterState(found: BeforeState | undefined, known: BeforeState | undefined): BeforeState | undefined {
+  if (!found || !known) return found ?? known;
+  return takenAt(found) >= takenAt(known) ? found : known;
+}
+
+/** Milliseconds since 1970. */
+export function takenAt({ taken }: BeforeState): number {
+  return Date.parse(taken.at);
+}
+
+/** Everything that a quarantine has on its pod. */
+export function quarantineMarks(
+  state: BeforeState,
+  key: CellKey,
+): { readonly labels: Readonly<Record<string, string>>; readonly annotations: Readonly<Record<string, string>> } {
+  return {
+    labels: quarantineLabels(state.incident),
+    annotations: {
+      ...(state.annotations && doNotDisrupt),
+      [names.incidentAnnotation]: state.incident,
+      [names.stepAnnotation]: state.step,
+      [names.beforeAnnotation]: sealBeforeState(state, key),
+    },
+  };
+}
+
+/** The annotations by which autoscalers spare a pod, as they are before the quarantine sets them. */
+export function disruptionBefore(annotations: Readonly<Record<string, string>>): Readonly<Record<string, string | null>> {
+  return Object.fromEntries(Object.keys(doNotDisrupt).map((name) => [name, annotations[name] ?? null]));
+}
+
+/** All labels of a quarantined pod: ours, and nobody else's. */
+export function quarantineLabels(incident: string): Readonly<Record<string, string>> {
+  return { [names.quarantineLabel]: 'active', [names.incidentLabel]: incidentHash(incident) };
+}
+
+function isBeforeState(value: object): value is BeforeState {
+  if (!('version' in value && 'incident' in value && 'step' in value && 'podUid' in value && 'labels' in value)) return false;
+  const { version, incident, step, podUid, labels } = value;
+  if (version !== 1 || typeof incident !== 'string' || typeof step !== 'string' || typeof podUid !== 'string') return false;
+  if (typeof labels !== 'object' || labels === null || Array.isArray(labels)) return false;
+  if (!Object.values(labels).every((label) => typeof label === 'string')) return false;
+  if (!('taken' in value && isTaken(value.taken))) return false;
+  if ('annotations' in value && !isAnnotations(value.annotations)) return false;
+  if ('together' in value && !(Array.isArray(value.together) && value.together.every((uid) => typeof uid === 'string')))
+    return false;
+  return (!('owner' in value) || isNamedKind(value.owner)) && (!('workload' in value) || isNamedKind(value.workload));
+}
+
+function isAnnotations(value: unknown): boolean {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    Object.values(value).every((one: unknown) => one === null || typeof one === 'string')
+  );
+}
+
+function isNamedKind(value: unknown): value is NamedKind {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    'kind' in value &&
+    typeof value.kind === 'string' &&
+    'name' in value &&
+    typeof value.name === 'string'
+  );
+}

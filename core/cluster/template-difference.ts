@@ -1,0 +1,64 @@
+import { canonicalJson } from '../text/digest.ts';
+import { isObject } from '../text/plain-json.ts';
+
+const shownText = 200;
+
+/** Names of fields whose values are said; everything else may hold a secret, and is only named. */
+const shown: ReadonlySet<string> = new Set([
+  ...['image', 'serviceAccountName', 'privileged', 'runAsUser', 'hostNetwork', 'hostPID', 'hostUsers', 'runAsNonRoot'],
+  ...['automountServiceAccountToken', 'allowPrivilegeEscalation', 'readOnlyRootFilesystem', 'drop'],
+]);
+
+/**
+ * What differs between two pod templates, in words, one field a line, sorted. Values are said of images and rights only: environment, commands
+ * and annotations can hold secrets.
+ */
+export function templateDifference(from: unknown, to: unknown): readonly string[] {
+  return differences(from, to, '').sort();
+}
+
+function differences(from: unknown, to: unknown, path: string): string[] {
+  if (canonicalJson(from ?? null) === canonicalJson(to ?? null)) return [];
+  if (isNamedList(from) && isNamedList(to)) return byName(from, to, path);
+  // A whole container or variable that comes or goes is one line; a section is what is in it.
+  const whole = path.endsWith(']') && (from === undefined || to === undefined);
+  const [before, after] = [from ?? {}, to ?? {}];
+  if (!whole && isObject(before) && isObject(after)) return ofRecords(before, after, path);
+  const name = path.split('.').at(-1) ?? path;
+  if (from === undefined) return [`${path} is added${said(name, to)}`];
+  if (to === undefined) return [`${path} is taken away${said(name, from)}`];
+  return [shown.has(name) ? `${path}: ${text(from)} becomes ${text(to)}` : `${path} changes`];
+}
+
+function ofRecords(from: Readonly<Record<string, unknown>>, to: Readonly<Record<string, unknown>>, path: string): string[] {
+  const keys = [...new Set([...Object.keys(from), ...Object.keys(to)])];
+  return keys.flatMap((key) => differences(from[key], to[key], path === '' ? key : `${path}.${key}`));
+}
+
+function byName(from: readonly Named[], to: readonly Named[], path: string): string[] {
+  const names = [...new Set([...from, ...to].map(({ name }) => name))];
+  return names.flatMap((name) =>
+    differences(
+      from.find((one) => one.name === name),
+      to.find((one) => one.name === name),
+      `${path}[${name}]`,
+    ),
+  );
+}
+
+interface Named {
+  readonly name: string;
+}
+
+function isNamedList(value: unknown): value is readonly Named[] {
+  return Array.isArray(value) && value.every((one) => isObject(one) && typeof one.name === 'string');
+}
+
+function said(name: string, value: unknown): string {
+  if (isObject(value)) return typeof value.image === 'string' ? `, of the image ${text(value.image)}` : '';
+  return shown.has(name) ? `: ${text(value)}` : '';
+}
+
+function text(value: unknown): string {
+  return String(value).slice(0, shownText);
+}

@@ -1,0 +1,104 @@
+import type { Plan, Reach } from '../action/plan.ts';
+import type { Severity } from '../alert/severity.ts';
+import type { Person } from '../people/roster.ts';
+import { digestOf } from '../text/digest.ts';
+
+/**
+ * Decisions above all incidents that can need a sign-in, too: to hide critical alerts; to freeze or only observe the whole cluster, or a playbook
+ * in all of it; to end one of these before its time; to break the glass.
+ */
+export const stepUpDecisions = ['critical-suppression', 'cluster-restraint', 'cluster-restraint-end', 'break-glass'] as const;
+export type StepUpDecision = (typeof stepUpDecisions)[number];
+
+/**
+ * Which steps and decisions need a fresh sign-in at the identity provider besides the vote. From the cell's own configuration: no workflow has
+ * a say in it.
+ */
+export interface StepUpPolicy {
+  readonly issuer: string;
+  /** Whose tokens count: our client id at the provider. */
+  readonly audience: string;
+  /** Steps that act this wide. */
+  readonly reaches: readonly Reach[];
+  readonly decisions: readonly StepUpDecision[];
+  /** The person typed their password, or what else the provider asks for, at most so long before the vote. */
+  readonly maxAgeMs: number;
+}
+
+/** What an ID token says, after its signature, issuer and audience were checked. Times are milliseconds since 1970. */
+export interface SignIn {
+  readonly issuer: string;
+  readonly subject: string;
+  readonly nonce: string;
+  readonly issuedAt: number;
+  readonly expiresAt: number;
+  /** When the person was asked who they are; absent where the provider does not say. */
+  readonly authenticatedAt?: number;
+}
+
+const clockToleranceMs = 60_000;
+
+/** What an answer with this plan decides: a step, or something above all incidents; undefined for what is never wide. */
+function decidedBy({ action, reach }: Plan, severity: Severity): 'step' | StepUpDecision | undefined {
+  switch (action) {
+    case 'suppress':
+      return severity === 'critical' ? 'critical-suppression' : undefined;
+    case 'freeze':
+    case 'observe':
+      return reach === 'cluster' ? 'cluster-restraint' : undefined;
+    case 'break-glass':
+      return 'break-glass';
+    default:
+      return 'step';
+  }
+}
+
+/** `severity`: of the question. */
+export function needsStepUp(
+  { plans, severity }: { readonly plans: readonly Plan[]; readonly severity: Severity },
+  { reaches, decisions = [] }: Pick<StepUpPolicy, 'reaches'> & Partial<Pick<StepUpPolicy, 'decisions'>>,
+): boolean {
+  return plans.some((plan) => {
+    const decided = decidedBy(plan, severity);
+    if (decided === 'step') return plan.effect !== 'read' && reaches.includes(plan.reach);
+    return decided !== undefined && decisions.includes(decided);
+  });
+}
+
+/** Whether ending what this plan has begun needs one. */
+export function endNeedsStepUp(plan: Plan, { decisions }: Pick<StepUpPolicy, 'decisions'>): boolean {
+  return decisions.includes('cluster-restraint-end') && decidedBy(plan, 'unknown') === 'cluster-restraint';
+}
+
+/**
+ * What the provider must sign: this answer of this person to exactly this question, whose digest binds the plans. A token for anything else is
+ * worth nothing here, and one of an earlier sign-in neither.
+ */
+export function stepUpNonce(answer: {
+  readonly questionDigest: string;
+  readonly choice: string;
+  readonly person: string;
+}): string {
+  const { questionDigest, choice, person } = answer;
+  return digestOf({ for: 'firebreak.step-up.v1', questionDigest, choice, person });
+}
+
+/** Why a sign-in does not carry this vote; undefined when it does. `at` is the vote's own time. */
+export function signInRefusal(check: {
+  readonly policy: StepUpPolicy;
+  readonly vote: { readonly questionDigest: string; readonly choice: string; readonly person: string };
+  readonly at: number;
+  readonly person: Person;
+  readonly signIn: SignIn | undefined;
+}): string | undefined {
+  const { policy, vote, at, person, signIn } = check;
+  if (!signIn) return 'This answer needs a sign-in besides your vote, and carries none that is valid.';
+  if (signIn.issuer !== policy.issuer) return 'You have signed in at another identity provider.';
+  if (person.subject === undefined || signIn.subject !== person.subject) return 'You have signed in as somebody else.';
+  if (signIn.nonce !== stepUpNonce(vote)) return 'You have signed in for another answer: the question may have changed since.';
+  if (signIn.issuedAt > at + clockToleranceMs || signIn.expiresAt < at - clockToleranceMs)
+    return 'Your sign-in is not of the time of your vote.';
+  if (signIn.authenticatedAt === undefined || signIn.authenticatedAt < at - policy.maxAgeMs - clockToleranceMs)
+    return 'Your sign-in is too old: the identity provider has to ask you anew.';
+  return undefined;
+}

@@ -1,0 +1,47 @@
+import type { StepCall } from '../action/step.ts';
+import type { Alert } from '../alert/alert.ts';
+import { type AnyPlaybook, matches } from '../playbook/playbook.ts';
+import { incidentIdOf, type Subject, subjectTitle } from './incident.ts';
+
+/** An alert that waited for longer is about another time: what it asks for is left to its incident. */
+export const headStartWithinMs = 15 * 60_000;
+
+export interface HeadStartRequest {
+  readonly alert: Alert;
+  readonly subject: Subject;
+  /** ISO 8601: when the intake took it. */
+  readonly receivedAt: string;
+}
+
+/**
+ * The step that the cell may begin beside the start of an alert's incident: the one that an enabled playbook says it begins with.
+ * None for an alert that is in doubt, names no pod for sure, whose workload is a guess, or that waited for too long.
+ *
+ * @param now milliseconds since 1970
+ */
+export function headStartOf(
+  { alert, subject, receivedAt }: HeadStartRequest,
+  { playbooks, now }: { readonly playbooks: readonly AnyPlaybook[]; readonly now: number },
+): StepCall | undefined {
+  const { pod, workload, severity, doubt } = alert;
+  if (doubt !== undefined || pod?.uid === undefined || workload === undefined || workload.guessed === true) return undefined;
+  if (now - Date.parse(receivedAt) > headStartWithinMs) return undefined;
+  const playbook = playbooks.find((one) => one.headStart !== undefined && matches(one, alert));
+  if (playbook?.headStart === undefined) return undefined;
+  const incident = incidentIdOf(subject);
+  const { namespace, name, uid } = pod;
+  return {
+    key: `${incident}/head-start/${alert.id}/${playbook.id}/pod:${uid}/${playbook.headStart}`,
+    action: playbook.headStart,
+    input: { pod: { namespace, name, uid } },
+    // The run is not known yet: what is held by this incident is held by its next run too.
+    incident: { id: incident, run: '' },
+    incidentTitle: subjectTitle(subject),
+    playbook: playbook.id,
+    severity,
+    workload,
+    ownerContained: 0,
+    evidence: [],
+    evidenceDeadline: receivedAt,
+  };
+}

@@ -1,0 +1,65 @@
+import type { Reach, TargetName } from '../action/plan.ts';
+import { type Severity, severities } from '../alert/severity.ts';
+import { isObject } from '../text/plain-json.ts';
+import { defaultLeaseMs } from './lease.ts';
+
+/** For how long something is taken, and whether silence gives it back then, where it may. */
+export interface LeaseTerms {
+  readonly durationMs: number;
+  readonly onExpiry: 'renew' | 'release';
+}
+
+/**
+ * Under which circumstances something was taken, as the note on it says, sealed by the cell. What gives it back later is held to this, whatever
+ * the workflow says by then.
+ */
+export interface Taken {
+  /** Of the incident, as the cell knew it. */
+  readonly severity: Severity;
+  /** Of the step, as the cell planned it. */
+  readonly reach: Reach;
+  readonly lease: LeaseTerms;
+  /** ISO 8601, UTC, by the cell's clock. */
+  readonly at: string;
+}
+
+/** What a note says on an object that is about to be given back; only what the cell sealed. */
+export interface GivenBack {
+  /** `kind/namespace/name` */
+  readonly object: TargetName;
+  /** Absent where the step made the object. */
+  readonly uid?: string;
+  readonly incident: string;
+  /** The key of the step that took it. */
+  readonly step: string;
+  readonly taken: Taken;
+}
+
+/** Asked with all notes of what an undo would change, before it changes anything. @throws FB_ERR_APPROVAL_INVALID */
+export type AllowGivingBack = (notes: readonly GivenBack[]) => Promise<void>;
+
+/** What nobody has said is held to the strictest: silence never gives it back, and on critical people are needed. */
+const strictest: Omit<Taken, 'at'> = {
+  severity: 'critical',
+  reach: 'cluster',
+  lease: { durationMs: defaultLeaseMs, onExpiry: 'renew' },
+};
+
+export function takenNow({ taking = strictest }: { readonly taking?: Omit<Taken, 'at'> | undefined }): Taken {
+  return { ...taking, at: new Date().toISOString() };
+}
+
+const reaches: ReadonlySet<unknown> = new Set<Reach>(['pod', 'workload', 'namespace', 'node', 'cluster', 'outside']);
+
+export function isTaken(value: unknown): value is Taken {
+  if (!isObject(value) || !isObject(value.lease)) return false;
+  const { severity, reach, lease, at } = value;
+  return (
+    severities.some((known) => known === severity) &&
+    reaches.has(reach) &&
+    typeof lease.durationMs === 'number' &&
+    (lease.onExpiry === 'renew' || lease.onExpiry === 'release') &&
+    typeof at === 'string' &&
+    !Number.isNaN(Date.parse(at))
+  );
+}

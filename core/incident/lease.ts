@@ -1,0 +1,55 @@
+import type { Severity } from '../alert/severity.ts';
+import type { Level } from '../decide/approval.ts';
+import type { Verdict } from './incident.ts';
+
+/** A reversible effect for a time. Silence never frees: see `atLeaseEnd`. */
+export interface Lease {
+  readonly id: string;
+  readonly action: string;
+  readonly target: { readonly name: string; readonly uid?: string };
+  /** The key under which the effect was applied: its undo needs it. */
+  readonly stepKey: string;
+  readonly holders: readonly string[];
+  readonly startedAt: number;
+  /** Milliseconds since 1970. */
+  readonly until: number;
+  readonly durationMs: number;
+  readonly renewals: number;
+  readonly state: 'active' | 'permanent' | 'releasing' | 'released' | 'drifted';
+  readonly onExpiry: 'renew' | 'release';
+  readonly detail?: string;
+}
+
+/** Of a step whose playbook says nothing. */
+export const defaultLeaseMs = 4 * 3_600_000;
+
+/** Whether somebody has named a lease: the ids that `registerLease` gives. */
+export function isLeaseId(text: string): boolean {
+  return /^[0-9a-f]{16}-l$/.test(text);
+}
+
+/** Index of the level that is called when a lease is renewed in silence for the nth time: the next one with a pager, or the next, where none has. */
+export function levelAtRenewal(levels: readonly Level[], renewals: number): number {
+  const all = levels.map((_, index) => index);
+  const paged = all.filter((index) => levels[index]?.page);
+  const called = paged.length === 0 ? all : paged;
+  return called[Math.min(Math.max(0, renewals - 1), called.length - 1)] ?? 0;
+}
+
+/** A maximum after which people are called however often it was renewed. It escalates, and never releases. */
+export const leaseMaximumMs = 72 * 3_600_000;
+
+/**
+ * What happens when a lease's time is over. Only a `benign` verdict, or a playbook that says so below critical, releases.
+ * On critical, on `true_positive`, or with a question open, it is renewed and the next level is paged.
+ */
+export function atLeaseEnd(
+  lease: Lease,
+  incident: { readonly severity: Severity; readonly verdict: Verdict; readonly questionOpen: boolean; readonly now: number },
+): 'release' | 'renew' | 'escalate' {
+  const old = incident.now - lease.startedAt >= leaseMaximumMs;
+  if (incident.questionOpen || incident.verdict === 'true_positive') return old ? 'escalate' : 'renew';
+  if (incident.verdict === 'benign') return 'release';
+  if (incident.severity !== 'critical' && incident.severity !== 'unknown' && lease.onExpiry === 'release') return 'release';
+  return old ? 'escalate' : 'renew';
+}

@@ -1,0 +1,127 @@
+import type { CellActivities, DeskActivities, FollowUpActivities } from '../action/step.ts';
+import { type ControlActivities, controlNames, type EvidenceActivities } from '../decide/control.ts';
+import { incidentNames } from '../incident/incident.ts';
+import type { Senders } from './message.ts';
+import type { SigningRole } from './sender.ts';
+
+const cell = ['cell'] as const;
+
+/** Does nothing, on the way that an incident's first containment takes. */
+export const warmUpName = 'warmUp';
+
+/** Which workflows there are, who may start each, and who may send it which signal. What is not in here is refused. */
+export const workflowTable: Readonly<
+  Record<
+    string,
+    { readonly startedBy: Senders; readonly signals: Readonly<Record<string, Senders>>; readonly queries: readonly string[] }
+  >
+> = {
+  [incidentNames.workflow]: {
+    startedBy: cell,
+    signals: {
+      [incidentNames.alertsSignal]: cell,
+      [incidentNames.noteSignal]: cell,
+      [incidentNames.voteSignal]: 'anybody',
+      [incidentNames.remarkSignal]: 'anybody',
+      [incidentNames.ticketNewsSignal]: ['desk'],
+    },
+    queries: [incidentNames.stateQuery],
+  },
+  [controlNames.workflow]: {
+    startedBy: cell,
+    signals: {
+      [controlNames.proposeSignal]: 'anybody',
+      [controlNames.endSignal]: 'anybody',
+      [controlNames.voteSignal]: 'anybody',
+      [controlNames.readSignal]: 'anybody',
+      [controlNames.evidenceSignal]: 'anybody',
+      [controlNames.startIncidentSignal]: 'anybody',
+      [controlNames.stormSignal]: cell,
+      [controlNames.expireEvidenceSignal]: cell,
+      [controlNames.handOverSignal]: cell,
+    },
+    queries: [controlNames.stateQuery],
+  },
+  [warmUpName]: { startedBy: cell, signals: {}, queries: [] },
+};
+
+/** Activities of all queues are ordered by a workflow, so by the cell that runs it; a cell and its pools answer to their own cluster's alone. */
+export const activitiesOrderedBy = cell;
+
+type Names<Activities> = Readonly<Record<keyof Activities, true>>;
+
+const stepActivities: Names<CellActivities> = {
+  planStep: true,
+  applyStep: true,
+  applyStepNow: true,
+  verifyStep: true,
+  undoStep: true,
+  verifyVote: true,
+  verifyRemark: true,
+  answerersTo: true,
+};
+
+const controlActivities: Names<ControlActivities & EvidenceActivities> = {
+  checkProposal: true,
+  checkEnd: true,
+  checkReading: true,
+  takeIncidentOrder: true,
+  checkEvidenceOrder: true,
+  carryOutEvidenceOrder: true,
+  findExpiredEvidence: true,
+  destroyExpiredEvidence: true,
+};
+
+const deskActivities: Names<DeskActivities & FollowUpActivities> = {
+  postQuestion: true,
+  updateQuestion: true,
+  postInThread: true,
+  showNotice: true,
+  answerClick: true,
+  recordAudit: true,
+  updateTicket: true,
+  callPeople: true,
+  endPage: true,
+  ticketNews: true,
+};
+
+/** Which activities there are on the queue of each role. A worker with another one does not start. */
+export const activityTable: Readonly<Record<SigningRole, readonly string[]>> = {
+  cell: Object.keys({ ...stepActivities, ...controlActivities }),
+  secrets: Object.keys(stepActivities),
+  forensics: Object.keys(stepActivities),
+  desk: Object.keys({ ...stepActivities, ...deskActivities }),
+};
+
+/** What somebody who is none of us has. */
+export type Stranger = 'temporal' | 'payload-key' | 'person';
+
+/** What comes of it when a stranger sends something of that kind. */
+export type Outcome = 'fails-at-once' | 'ignored' | 'checked' | 'own-word-only' | 'refused' | 'unread' | 'answered';
+
+export const outcomeTexts: Readonly<Record<Outcome, string>> = {
+  'fails-at-once': 'it fails at once, and has done nothing',
+  ignored: 'ignored, on record once',
+  checked: 'checked by the cell, and refused without a signature',
+  'own-word-only': 'counts as the word of this person, where the roster lets them say that',
+  refused: 'refused, counted; nothing is done',
+  unread: 'an answer that cannot be read',
+  answered: 'the state, which nothing rests on',
+};
+
+/** Of each thing that can be sent over Temporal, by what kind it is and whose word is needed for it. */
+export function outcomeOf(kind: 'start' | 'signal' | 'query' | 'activity', from: Senders, stranger: Stranger): Outcome {
+  if (kind === 'query') return stranger === 'temporal' ? 'unread' : 'answered';
+  if (from !== 'anybody') return kind === 'start' ? 'fails-at-once' : kind === 'signal' ? 'ignored' : 'refused';
+  if (stranger === 'temporal') return 'ignored';
+  return stranger === 'person' ? 'own-word-only' : 'checked';
+}
+
+/** Who answers questions about a workflow, and says how it ended. */
+export const workflowsAnsweredBy = cell;
+
+/** Undefined for a signal that the workflow does not know. */
+export function sendersOf(workflow: string, signal: string): Senders | undefined {
+  const signals = workflowTable[workflow]?.signals ?? {};
+  return Object.hasOwn(signals, signal) ? signals[signal] : undefined;
+}

@@ -1,0 +1,138 @@
+import type { RecordSignature } from '../audit/audit.ts';
+import { sha256Hex } from '../text/digest.ts';
+import type { Sender, SigningRole } from './sender.ts';
+
+/**
+ * What stands in every payload that Firebreak gives to Temporal: a value, and what alone it is for. Whoever reaches Temporal can take a payload
+ * from anywhere and put it anywhere else; bound like this it means something in one place only. It is signed with the payload.
+ */
+export interface Message {
+  /** `start:TYPE`, `signal:NAME`, `query:NAME`, `answer:NAME`, `activity:TYPE`, `result:TYPE`, `failure:TYPE` or `end:TYPE`. */
+  readonly to: string;
+  readonly workflow: string;
+  /** One run of the workflow: see `RunBinding`. Absent where the sender cannot know it: in a start, and in a signal. */
+  readonly run?: string;
+  /** Which call of the run: of an activity its number, of a query a number that was drawn for it. */
+  readonly call?: string;
+  /** Of an answer: the digest of what was asked. After a reset a run may ask something else as its call of the same number. */
+  readonly asked?: string;
+  /** When it was signed, by the sender's clock, in milliseconds since 1970. Absent inside a run, which has no clock of its own. */
+  readonly at?: number;
+  /** By which start the run that says it came into being. */
+  readonly start?: StartRef;
+  readonly value: unknown;
+  /** Of the records in `value`, where it takes some to the desk: the cell's codec adds them, since the workflow has no key. */
+  readonly signatures?: readonly RecordSignature[];
+}
+
+/** One start that a cell has made. Another run with the same one is a replay of it. */
+export interface StartRef {
+  readonly id: string;
+  readonly at: number;
+  /** The first run of it; absent in the start itself. */
+  readonly firstRun?: string;
+}
+
+/** Why the codec gives no value. */
+export type Unreadable = 'not-sealed' | 'unopenable' | 'no-json';
+
+/** What the codec gives in place of a payload. It is made by this process: nothing in a payload can write into `from`. */
+export interface Received {
+  /** Whose signature it bears; null without one that is trusted. */
+  readonly from: Sender | null;
+  readonly unreadable?: Unreadable;
+  readonly value: unknown;
+}
+
+/** Why a message is not taken. */
+export type Refusal = Unreadable | 'no-message' | 'unsigned' | 'wrong-sender' | 'misdirected' | 'outdated';
+
+export const refusalTexts: Readonly<Record<Refusal, string>> = {
+  'not-sealed': 'it is not encrypted with the key of the payloads',
+  unopenable: 'it does not open: another key, or changed bytes',
+  'no-json': 'what is in it is no JSON',
+  'no-message': 'it does not say what it is for',
+  unsigned: 'it bears no signature that is trusted',
+  'wrong-sender': 'whoever signed it may not say that',
+  misdirected: 'it was made for something else',
+  outdated: 'it was made before this run was started',
+};
+
+/** Who may say something. `anybody`: what is in it is signed by people or desks, and checked by the cell. */
+export type Senders = readonly SigningRole[] | 'anybody';
+
+export interface Expected {
+  readonly to: string;
+  readonly workflow: string;
+  readonly run?: string | undefined;
+  readonly call?: string | undefined;
+  readonly asked?: string | undefined;
+  readonly from: Senders;
+}
+
+export type Read = { readonly ok: true; readonly message: Message } | { readonly ok: false; readonly why: Refusal };
+
+const boundBy = ['to', 'workflow', 'run', 'call', 'asked'] as const;
+
+/** The message in what the codec gave, if it is the one that is expected here. Never throws, whatever it is given. */
+export function readMessage(received: unknown, expected: Expected): Read {
+  if (!isReceived(received)) return { ok: false, why: 'not-sealed' };
+  const { from, unreadable, value } = received;
+  if (unreadable) return { ok: false, why: unreadable };
+  if (!isMessage(value)) return { ok: false, why: 'no-message' };
+  if (expected.from !== 'anybody') {
+    if (!from) return { ok: false, why: 'unsigned' };
+    if (!expected.from.includes(from.role) || !speaksFor(from, expected.workflow)) return { ok: false, why: 'wrong-sender' };
+  }
+  const isMeant = boundBy.every((name) => value[name] === expected[name]);
+  return isMeant ? { ok: true, message: value } : { ok: false, why: 'misdirected' };
+}
+
+/** The arguments that a message of a start, a signal, a query or an activity carries. */
+export function argumentsIn({ value }: Message): unknown[] {
+  return Array.isArray(value) ? value : [];
+}
+
+/** What an answer is bound to besides its call. */
+export function digestOfAsked(args: readonly unknown[]): string {
+  return sha256Hex(JSON.stringify(args));
+}
+
+/** A workflow's id names the cluster in its second part, whatever kind it is. */
+export function clusterOfWorkflow(id: string): string | undefined {
+  return id.split('/')[1];
+}
+
+/** A cell and its pools speak for their own cluster. */
+function speaksFor({ cluster }: Sender, workflow: string): boolean {
+  return cluster === undefined || cluster === clusterOfWorkflow(workflow);
+}
+
+/**
+ * The name of a run that a message is bound to: the run before it, or the first one of its chain. It is the same in a run that Temporal was told
+ * to reset, whose history holds answers to the run that it was cut from.
+ */
+export function runBinding(info: {
+  readonly continuedFromExecutionRunId?: string;
+  readonly firstExecutionRunId: string;
+}): string {
+  return info.continuedFromExecutionRunId === undefined ? info.firstExecutionRunId : `after ${info.continuedFromExecutionRunId}`;
+}
+
+function isReceived(value: unknown): value is Received {
+  return typeof value === 'object' && value !== null && 'from' in value && 'value' in value;
+}
+
+function isMessage(value: unknown): value is Message {
+  if (typeof value !== 'object' || value === null) return false;
+  const { to, workflow, run, call, asked, at, start }: { readonly [name in keyof Message]?: unknown } = value;
+  const texts = [to, workflow, run ?? '', call ?? '', asked ?? ''];
+  return texts.every((text) => typeof text === 'string') && (at === undefined || typeof at === 'number') && isStart(start);
+}
+
+function isStart(start: unknown): boolean {
+  if (start === undefined) return true;
+  if (typeof start !== 'object' || start === null) return false;
+  const { id, at, firstRun = '' }: { readonly [name in keyof StartRef]?: unknown } = start;
+  return typeof id === 'string' && typeof at === 'number' && typeof firstRun === 'string';
+}

@@ -1,0 +1,48 @@
+import { hmac } from '@noble/hashes/hmac.js';
+import { sha256 } from '@noble/hashes/sha2.js';
+import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js';
+import { canonicalJson } from '../text/digest.ts';
+
+export type CellKey = Uint8Array;
+
+function macOf(domain: string, value: object, key: CellKey): string {
+  return bytesToHex(hmac(sha256, key, utf8ToBytes(domain + canonicalJson(value))));
+}
+
+/**
+ * JSON with a MAC (HMAC-SHA256, hex) of the cell, for an annotation. `domain` keeps notes of one kind from passing as another.
+ * @throws RangeError when the key has less than 32 bytes.
+ */
+export function seal(domain: string, value: object, key: CellKey): string {
+  if (key.length < 32) throw new RangeError('the cell key has at least 32 bytes');
+  return canonicalJson({ ...value, mac: macOf(domain, value, key) });
+}
+
+export type Opened =
+  | { readonly kind: 'absent' }
+  | { readonly kind: 'unreadable' }
+  /** `unknown`: no key was given to tell whether the cell wrote it. */
+  | { readonly kind: 'read'; readonly value: object; readonly authentic: 'yes' | 'no' | 'unknown' };
+
+/** Reads what `seal` has made. What it says is the caller's to check. */
+export function unseal(domain: string, text: string | undefined, key: CellKey | undefined): Opened {
+  if (text === undefined) return { kind: 'absent' };
+  let sealed: unknown;
+  try {
+    sealed = JSON.parse(text);
+  } catch {
+    return { kind: 'unreadable' };
+  }
+  if (typeof sealed !== 'object' || sealed === null || !('mac' in sealed)) return { kind: 'unreadable' };
+  const { mac, ...value } = sealed;
+  if (!key) return { kind: 'read', value, authentic: 'unknown' };
+  return { kind: 'read', value, authentic: typeof mac === 'string' && sameText(mac, macOf(domain, value, key)) ? 'yes' : 'no' };
+}
+
+/** Compares in a time that does not tell where the difference is. */
+function sameText(a: string, b: string): boolean {
+  if (a.length !== b.length) return false;
+  let difference = 0;
+  for (let index = 0; index < a.length; index += 1) difference |= a.charCodeAt(index) ^ b.charCodeAt(index);
+  return difference === 0;
+}

@@ -1,0 +1,31 @@
+import { sha256Hex } from '../text/digest.ts';
+
+/**
+ * Who can sign bytes: an Ed25519 key from a file, or a key service that does not give it out. What is signed begins with a domain prefix
+ * (`firebreak.vote.v1\n` and its like), so that no signature for one purpose is ever taken for another.
+ */
+export interface Signer {
+  /** The first 16 hex digits of the SHA-256 of the public key's SPKI. */
+  readonly keyId: string;
+  /** Ed25519, base64. */
+  sign(bytes: Uint8Array): Promise<string>;
+}
+
+/** A public half, as it is handed out. */
+export interface PublicKey {
+  readonly keyId: string;
+  /** SPKI in PEM. */
+  readonly pem: string;
+}
+
+/** Knows the public keys that are trusted for one purpose. */
+export interface SignatureVerifier {
+  readonly keyIds: readonly string[];
+  /** False for an unknown key id, a malformed or a wrong signature. Never throws. */
+  verify(signed: { readonly keyId: string; readonly bytes: Uint8Array; readonly signature: string }): boolean;
+}
+
+/** The name of a public key, from its SPKI in DER. */
+export function keyIdOf(spki: Uint8Array): string {
+  return sha256Hex(spki).slice(0, 16);
+}

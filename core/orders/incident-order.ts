@@ -1,0 +1,62 @@
+import type { Alert } from '../alert/alert.ts';
+import { ownRules, ownSensor } from '../alert/own-alerts.ts';
+import type { Severity } from '../alert/severity.ts';
+import { digestOf } from '../text/digest.ts';
+import type { Order, SignedOrder } from './suppression.ts';
+
+/** What a person wants of the incident that they start: that people look, or that the pod is cut off at once. */
+export const wishes = ['look', 'quarantine'] as const;
+export type Wish = (typeof wishes)[number];
+
+export interface IncidentTerms {
+  readonly version: 1;
+  /** 16 hex digits, drawn by who orders: the same order is one alert. */
+  readonly id: string;
+  readonly cluster: string;
+  readonly wish: Wish;
+  readonly pod: { readonly namespace: string; readonly name: string };
+  /** A quarantine is for what cannot wait: always critical. */
+  readonly severity: Severity;
+  /** In the person's words, redacted. */
+  readonly reason: string;
+  /** Of the message that it was started from. */
+  readonly link?: string;
+}
+
+/** Starts an incident, as an alert does. It strengthens the response: one person is enough, and others decide on it (see `standing.ts`). */
+export interface StartIncident extends Order {
+  readonly kind: 'incident.start';
+  readonly terms: IncidentTerms;
+  /** From Slack: signed by the desk’s key, for the person. Absent: by the person’s own key. */
+  readonly via?: 'slack';
+}
+
+export type SignedIncidentOrder = SignedOrder<StartIncident>;
+
+/** `namespace/name`, as people write a pod; undefined for what is none. */
+export function podIn(written: string): IncidentTerms['pod'] | undefined {
+  const [, namespace, name] = /^([a-z0-9][a-z0-9-]{0,62})\/([a-z0-9][a-z0-9.-]{0,252})$/.exec(written.trim()) ?? [];
+  return namespace !== undefined && name !== undefined ? { namespace, name } : undefined;
+}
+
+/** The alert that such an order is. Who ordered it is its requester: somebody else decides. */
+export function alertOfOrder({ terms, person, at }: StartIncident, name: string): Alert {
+  const { id, cluster, wish, pod, severity, reason, link } = terms;
+  const words = wish === 'quarantine' ? `${name} ordered a quarantine` : `${name} started an incident`;
+  return {
+    id: digestOf({ order: id, cluster })
+      .replace(/^sha256:/, '')
+      .slice(0, 32),
+    sensor: ownSensor,
+    rule: ownRules[wish],
+    severity,
+    time: at,
+    title: `${words}: ${reason}${link === undefined ? '' : ` (${link})`}`,
+    cluster,
+    pod,
+    requester: person,
+    observables: [],
+    tags: [],
+    mitre: [],
+  };
+}

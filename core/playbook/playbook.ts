@@ -1,0 +1,231 @@
+import type { ActionDeclaration, Verification } from '../action/action.ts';
+import type { Effect, Plan } from '../action/plan.ts';
+import type { Alert, PodRef } from '../alert/alert.ts';
+import { mayCarryRule } from '../alert/own-alerts.ts';
+import { atLeast, type Severity } from '../alert/severity.ts';
+import type { Approval, Level } from '../decide/approval.ts';
+import type { EvidenceRef } from '../evidence/evidence.ts';
+import type { Verdict } from '../incident/incident.ts';
+import { sha256Hex } from '../text/digest.ts';
+
+/** `30s`, `15m`, `4h`, `2d`. */
+export type Duration = `${number}${'s' | 'm' | 'h' | 'd'}`;
+
+export type Requires = 'pod' | 'node' | 'workload';
+
+/** The alert as a playbook sees it: what `requires` names is present, and a pod has its uid. */
+export type AlertWith<R extends Requires> = Alert &
+  ('pod' extends R ? { readonly pod: PodRef & { readonly uid: string } } : unknown) &
+  ('node' extends R ? { readonly node: string } : unknown) &
+  ('workload' extends R ? { readonly workload: NonNullable<Alert['workload']> } : unknown);
+
+export type Uses = Readonly<Record<string, ActionDeclaration>>;
+
+/** How long a reversible effect lasts, and what its end means below critical. */
+export interface LeaseOptions {
+  readonly lease?: Duration;
+  readonly onExpiry?: 'renew' | 'release';
+}
+
+export interface StepResult<Name extends string = string, Output = unknown> {
+  readonly action: Name;
+  readonly key: string;
+  readonly plan: Plan<Name>;
+  readonly output: Output;
+  readonly verification: Verification;
+  readonly leaseId?: string;
+}
+
+type Step<Name extends string, Input, Output, E extends Effect> = (E extends 'destructive'
+  ? (input: Input, approval: Approval<Name>) => Promise<StepResult<Name, Output>>
+  : E extends 'reversible'
+    ? (input: Input & LeaseOptions, approval?: Approval<Name>) => Promise<StepResult<Name, Output>>
+    : (input: Input) => Promise<StepResult<Name, Output>>) & {
+  /** What it would change, without changing it. */
+  readonly plan: (input: Input) => Promise<Plan<Name>>;
+} & (E extends 'reversible'
+    ? {
+        /** Gives it back. A release is a decision too: it takes an approval of the plan that `undo.plan` returns. */
+        readonly undo: ((result: StepResult<Name, Output>, approval: Approval<`undo:${Name}`>) => Promise<void>) & {
+          readonly plan: (result: StepResult<Name, Output>) => Promise<Plan<`undo:${Name}`>>;
+        };
+      }
+    : unknown);
+
+export type Steps<U extends Uses> = {
+  readonly [K in keyof U]: U[K] extends ActionDeclaration<infer Name, infer Input, infer Output, infer E>
+    ? Step<Name, Input, Output, E>
+    : never;
+};
+
+type PlanOrPlans = Plan | readonly Plan[];
+type ActionOf<P> = P extends readonly Plan<infer Name>[] ? Name : P extends Plan<infer Name> ? Name : never;
+
+/** A group that the questions of a playbook are put to, and how long they are put to it alone. */
+export interface AskedGroup {
+  /** Of the roster. */
+  readonly group: string;
+  readonly within: Duration;
+  /** Calls the group too: for questions whose silence matters, or matters on a critical alert. */
+  readonly page?: true | 'critical';
+}
+
+export interface AskOptions<
+  Choices extends Readonly<Record<string, string>>,
+  Plans extends { readonly [K in keyof Choices]?: PlanOrPlans },
+> {
+  readonly question: string;
+  /** Choice id → what the button says. Of a choice with a plan only a leading `Yes` or `No` is said: what it does, its plan says. */
+  readonly choices: Choices;
+  /** What would run on which choice. A choice without a plan changes nothing. */
+  readonly plan?: Plans;
+  /** Choices that call it harmless. That weakens the response: whoever chooses one says why, and on a critical alert two people must. */
+  readonly harmless?: readonly (keyof Choices & string)[];
+  /** What silence means, in words for the card. Silence is never yes. */
+  readonly onSilence: string;
+}
+
+export type Answer<Choices extends Readonly<Record<string, string>>, Plans> =
+  | {
+      [K in keyof Choices & string]: {
+        readonly choice: K;
+        readonly by: readonly string[];
+        readonly approval: Approval<K extends keyof Plans ? ActionOf<Plans[K]> : never>;
+      };
+    }[keyof Choices & string]
+  | { readonly choice: 'silence' };
+
+export type Settled<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly code: string; readonly reason: string };
+
+/** Everything that a playbook's body can do. It imports nothing else. */
+export interface PlaybookContext<U extends Uses, R extends Requires> {
+  readonly alert: AlertWith<R>;
+  readonly steps: Steps<U>;
+  readonly ask: <
+    const Choices extends Readonly<Record<string, string>>,
+    const Plans extends { readonly [K in keyof Choices]?: PlanOrPlans },
+  >(
+    options: AskOptions<Choices, Plans>,
+  ) => Promise<Answer<Choices, Plans>>;
+  /** Runs side by side and never throws: each part says whether it went well. */
+  readonly settle: <T extends Readonly<Record<string, Promise<unknown>>>>(
+    parts: T,
+  ) => Promise<{ readonly [K in keyof T]: Settled<Awaited<T[K]>> }>;
+  /** One line in the incident's timeline. */
+  readonly note: (text: string) => void;
+  /**
+   * Says what it was. `benign` needs the answer that said so, to the body's last question: a choice that is named in `harmless`, or one that gives
+   * containment back. Without it, it is refused and on record.
+   */
+  readonly verdict: (verdict: Verdict, why: string) => void;
+  /** What has been kept so far. */
+  readonly evidence: () => readonly EvidenceRef[];
+}
+
+export interface PlaybookEnvelope<U extends Uses, R extends Requires> {
+  readonly id: string;
+  readonly title: string;
+  readonly on: {
+    /** Names of rules; or `unanswered`: every alert to which no other enabled playbook answers. */
+    readonly rules: readonly string[] | 'unanswered';
+    readonly minSeverity: Severity;
+    readonly requires: readonly R[];
+  };
+  /** A body runs once per pod (default), or once per workload. */
+  readonly per?: 'pod' | 'workload';
+  readonly uses: U;
+  /**
+   * Whom all its questions are put to, one group after another. The cell believes an answer of nobody else, whatever a question says. Absent:
+   * those who decide on incidents (`incidents.levels` of the configuration), whose first group is called at once on a critical alert.
+   */
+  readonly levels?: readonly AskedGroup[];
+  /**
+   * The body's first step is this action on the alert's pod, whatever else is so: the cell then begins it as soon as the alert is
+   * durable, and the body finds it done. Only what is automatic anyway; guardrails and caps hold.
+   */
+  readonly headStart?: 'quarantinePod' & keyof U;
+  /**
+   * What contains waits until the evidence that the body has begun is kept or has failed, and no longer than this: for where a cut would make what
+   * runs destroy itself. Not beside `headStart`.
+   */
+  readonly evidenceFirst?: Duration;
+}
+
+export interface Playbook<U extends Uses = Uses, R extends Requires = Requires> extends PlaybookEnvelope<U, R> {
+  readonly run: (context: PlaybookContext<U, R>) => Promise<void>;
+}
+
+/**
+ * A reviewed procedure: an envelope of data, from which alerts are routed and docs are made, around a plain async function.
+ * @throws TypeError for an envelope that contradicts itself.
+ */
+export function definePlaybook<const U extends Uses, const R extends Requires = never>(
+  envelope: PlaybookEnvelope<U, R>,
+  run: (context: PlaybookContext<U, R>) => Promise<void>,
+): Playbook<U, R> {
+  if (envelope.headStart !== undefined && envelope.evidenceFirst !== undefined)
+    throw new TypeError(`playbook ${envelope.id}: with a head start the pod is contained before evidence can be kept first`);
+  if (envelope.headStart !== undefined && envelope.on.rules === 'unanswered')
+    throw new TypeError(`playbook ${envelope.id}: nothing is contained at once for a rule that nobody has thought of`);
+  if (envelope.levels?.length === 0) throw new TypeError(`playbook ${envelope.id}: its questions are put to nobody`);
+  return { ...envelope, run };
+}
+
+/** What routing, docs and lists need of a playbook, whatever its actions. */
+export type AnyPlaybook = Omit<PlaybookEnvelope<Uses, Requires>, never>;
+
+/** Whether the envelope asks for this alert. A rule of Firebreak's own counts only from Firebreak: no sensor gives a person's order. */
+export function matches(playbook: AnyPlaybook, alert: Alert): boolean {
+  const { rules } = playbook.on;
+  return rules !== 'unanswered' && rules.includes(alert.rule) && mayCarryRule(alert) && concerns(playbook, alert);
+}
+
+/** Those of the enabled playbooks that answer this alert: where no other does, the ones for what is unanswered. */
+export function answering<P extends AnyPlaybook>(playbooks: readonly P[], alert: Alert): readonly P[] {
+  const named = playbooks.filter((playbook) => matches(playbook, alert));
+  if (named.length > 0) return named;
+  return playbooks.filter((playbook) => playbook.on.rules === 'unanswered' && concerns(playbook, alert));
+}
+
+function concerns(playbook: AnyPlaybook, alert: Alert): boolean {
+  if (!atLeast(alert.severity, playbook.on.minSeverity)) return false;
+  return playbook.on.requires.every((need) => (need === 'pod' ? alert.pod?.uid !== undefined : alert[need] !== undefined));
+}
+
+/**
+ * Whom the questions of a playbook are put to, about an alert of this severity. Where its envelope does not say, those who decide on incidents: on
+ * critical their first group is called at once.
+ */
+export function levelsOf({ levels }: AnyPlaybook, severity: Severity, ofIncidents: readonly Level[]): readonly Level[] {
+  if (!levels) return ofIncidents.map((level, at) => (at === 0 && severity === 'critical' ? { ...level, page: true } : level));
+  return levels.map(({ group, within, page }) => ({
+    group,
+    withinMs: durationMs(within),
+    ...((page === true || (page === 'critical' && severity === 'critical')) && { page: true as const }),
+  }));
+}
+
+/** What a body runs once for: the pod's uid, the workload or the node; where the playbook is for all rules, each rule of it. */
+export function subjectKeyOf(playbook: AnyPlaybook, alert: Alert): string {
+  const subject = keyOfSubject(playbook, alert);
+  return playbook.on.rules === 'unanswered' ? `${subject}/rule:${sha256Hex(alert.rule).slice(0, 16)}` : subject;
+}
+
+function keyOfSubject(playbook: AnyPlaybook, alert: Alert): string {
+  if (playbook.per !== 'workload' && alert.pod) return `pod:${alert.pod.uid ?? `${alert.pod.namespace}/${alert.pod.name}`}`;
+  if (alert.workload) return `workload:${alert.workload.kind}/${alert.workload.namespace}/${alert.workload.name}`;
+  return `node:${alert.node ?? 'unknown'}`;
+}
+
+const unitMs = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
+
+/** Milliseconds of `15m`. @throws RangeError when it is not a duration. */
+export function durationMs(duration: Duration): number {
+  const match = /^(\d+(?:\.\d+)?)([smhd])$/.exec(duration);
+  const [, amount, unit] = match ?? [];
+  if (amount === undefined || (unit !== 's' && unit !== 'm' && unit !== 'h' && unit !== 'd'))
+    throw new RangeError(`not a duration: ${duration}`);
+  return Number(amount) * unitMs[unit];
+}

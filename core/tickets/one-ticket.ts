@@ -1,0 +1,146 @@
+import { FirebreakError } from '../errors.ts';
+import type { Ticket } from './ticket.ts';
+
+/** What is remembered of a key, best in a database: a process that starts after a crash then knows that a create may be under way. */
+export interface TicketMemory {
+  recall(system: string, key: string): Promise<RememberedTicket | undefined>;
+  remember(system: string, key: string, what: RememberedTicket): Promise<void>;
+}
+
+/** `sentAt` (milliseconds since 1970): a create was sent then, and nobody knows of its end. */
+export interface RememberedTicket {
+  readonly sentAt?: number;
+  readonly id?: string;
+}
+
+/** Of the last `limit` keys, for as long as the process lives. */
+export function memoryInProcess(limit = 1_000): TicketMemory {
+  const known = new Map<string, RememberedTicket>();
+  return {
+    recall: async (system, key) => known.get(`${system} ${key}`),
+    remember: async (system, key, what) => {
+      known.set(`${system} ${key}`, what);
+      const [oldest] = known.keys();
+      if (known.size > limit && oldest !== undefined) known.delete(oldest);
+    },
+  };
+}
+
+export interface FoundTicket {
+  readonly id: string;
+  readonly url: string;
+  readonly open: boolean;
+}
+
+/** The calls of one system, for one key. */
+export interface TicketCalls {
+  /** All tickets of the key, oldest first. The answer may lag behind. */
+  find(): Promise<readonly FoundTicket[]>;
+  /** Undefined: it may have been made, or not. Throws only where it was certainly not made. */
+  create(): Promise<FoundTicket | undefined>;
+  /** Reads it back by its id, where nothing lags. Throws FB_ERR_REFUSED where it was not kept as written. */
+  confirm(id: string): Promise<FoundTicket>;
+  closeDouble(double: FoundTicket, first: FoundTicket): Promise<void>;
+}
+
+export interface OneTicketOptions {
+  readonly system: string;
+  readonly memory: TicketMemory;
+  /** How long a create without an answer is only looked for, and not repeated. */
+  readonly settleMs: number;
+  /** Pauses before further looks: one before a create where the search lags, several after one without an answer. */
+  readonly looks: { readonly beforeCreate: readonly number[]; readonly afterSilence: readonly number[] };
+  readonly wait: (ms: number, signal: AbortSignal) => Promise<void>;
+  readonly now?: () => number;
+}
+
+/** Find → create → confirm: one ticket a key, whatever fails in between and however often it is tried. */
+export class OneTicket {
+  readonly #options: OneTicketOptions;
+  readonly #running = new Map<string, Promise<Ticket>>();
+
+  constructor(options: OneTicketOptions) {
+    this.#options = options;
+  }
+
+  open(key: string, calls: TicketCalls, signal: AbortSignal): Promise<Ticket> {
+    const running = this.#running.get(key);
+    if (running) return running;
+    const opening = this.#open(key, calls, signal).finally(() => this.#running.delete(key));
+    this.#running.set(key, opening);
+    return opening;
+  }
+
+  /** The oldest ticket of the key; later ones, made by somebody at the same moment, are closed as duplicates. */
+  async sweep(calls: Pick<TicketCalls, 'find' | 'closeDouble'>): Promise<FoundTicket | undefined> {
+    const [first, ...doubles] = await calls.find();
+    if (first) for (const double of doubles) if (double.open) await calls.closeDouble(double, first);
+    return first;
+  }
+
+  async #open(key: string, calls: TicketCalls, signal: AbortSignal): Promise<Ticket> {
+    const { system, memory, settleMs, looks } = this.#options;
+    const known = await memory.recall(system, key);
+    if (known?.id !== undefined) return ticketOf(await calls.confirm(known.id), 'existing');
+    const existing = await this.#look(calls, [0], signal);
+    if (existing) return this.#keep(key, existing, 'existing');
+    if (known?.sentAt !== undefined && this.#now() - known.sentAt < settleMs) {
+      const late = await this.#look(calls, looks.afterSilence, signal);
+      return late ? this.#keep(key, late, 'existing') : { state: 'ambiguous' };
+    }
+    const slow = await this.#look(calls, looks.beforeCreate, signal);
+    if (slow) return this.#keep(key, slow, 'existing');
+    if (signal.aborted) throw new FirebreakError('FB_ERR_UNAVAILABLE', `${system} took too long`);
+    return this.#create(key, calls, signal);
+  }
+
+  async #create(key: string, calls: TicketCalls, signal: AbortSignal): Promise<Ticket> {
+    const { system, memory, looks } = this.#options;
+    await memory.remember(system, key, { sentAt: this.#now() });
+    let created: FoundTicket | undefined;
+    try {
+      created = await calls.create();
+    } catch (error) {
+      await memory.remember(system, key, {});
+      throw error;
+    }
+    if (created) {
+      await memory.remember(system, key, { id: created.id });
+      return ticketOf(await calls.confirm(created.id), 'created');
+    }
+    const late = await this.#look(calls, looks.afterSilence, signal);
+    return late ? this.#keep(key, late, 'created') : { state: 'ambiguous' };
+  }
+
+  /** A look that fails for a moment is no reason to create a second one: it is thrown unless a later look finds something. */
+  async #look(calls: TicketCalls, pauses: readonly number[], signal: AbortSignal): Promise<FoundTicket | undefined> {
+    let fault: unknown;
+    for (const pause of pauses) {
+      if (pause > 0) await this.#options.wait(pause, signal);
+      if (signal.aborted) break;
+      try {
+        const found = await this.sweep(calls);
+        if (found) return found;
+        fault = undefined;
+      } catch (error) {
+        if (!(error instanceof FirebreakError && error.retryable)) throw error;
+        fault = error;
+      }
+    }
+    if (fault !== undefined) throw fault;
+    return undefined;
+  }
+
+  async #keep(key: string, found: FoundTicket, state: 'created' | 'existing'): Promise<Ticket> {
+    await this.#options.memory.remember(this.#options.system, key, { id: found.id });
+    return ticketOf(found, state);
+  }
+
+  #now(): number {
+    return (this.#options.now ?? Date.now)();
+  }
+}
+
+function ticketOf({ id, url }: FoundTicket, state: 'created' | 'existing'): Ticket {
+  return { state, id, url };
+}

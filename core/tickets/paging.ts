@@ -1,0 +1,60 @@
+import type { Severity } from '../alert/severity.ts';
+import type { IncidentRef } from '../incident/incident.ts';
+import { redactSecrets } from '../text/redact.ts';
+
+/** What wakes people. Texts are plain and hold what attackers wrote. */
+export interface Page {
+  /** The same key is the same page: an open one is only added to. */
+  readonly key: string;
+  /** How often this page has called before: a later call is no repetition of an earlier one. */
+  readonly nth: number;
+  /** The group of the roster that is called; who that is at this hour the paging system knows. */
+  readonly group: string;
+  readonly incident: IncidentRef & { readonly title: string; readonly severity: Severity; readonly cluster: string };
+  /** Id of the question that calls, or of the standing one about what was renewed; absent where nothing is asked. */
+  readonly question?: string;
+  /** What is asked of the one who is woken, in one line. */
+  readonly summary: string;
+  readonly details: Readonly<Record<string, string>>;
+  /** The address of the incident's thread in Slack, where there is one: sent as it is. */
+  readonly thread?: string;
+}
+
+export interface PageRef {
+  readonly key: string;
+  readonly nth: number;
+  /** Those that were called under this key. */
+  readonly groups: readonly string[];
+}
+
+/** Calls people. All of it is idempotent by key, and throws FB_ERR_UNAVAILABLE (retry), FB_ERR_REFUSED (do not). */
+export interface Pager {
+  readonly name: string;
+  page(page: Page, signal: AbortSignal): Promise<void>;
+  /** Somebody is at it: nobody else is woken. */
+  acknowledge(page: PageRef, signal: AbortSignal): Promise<void>;
+  resolve(page: PageRef, signal: AbortSignal): Promise<void>;
+}
+
+/** An incident has one page, however often it calls. */
+export function pageKeyOf(incident: IncidentRef): string {
+  return `page/${incident.id}@${incident.run}`;
+}
+
+/** The same pager, which never sees a known shape of a secret. */
+export function redactedPager(pager: Pager): Pager {
+  return {
+    name: pager.name,
+    page: (page, signal) =>
+      pager.page(
+        {
+          ...page,
+          summary: redactSecrets(page.summary),
+          details: Object.fromEntries(Object.entries(page.details).map(([name, text]) => [name, redactSecrets(text)])),
+        },
+        signal,
+      ),
+    acknowledge: (page, signal) => pager.acknowledge(page, signal),
+    resolve: (page, signal) => pager.resolve(page, signal),
+  };
+}

@@ -1,0 +1,110 @@
+import { type IncidentRef, subjectOfIncident } from '../incident/incident.ts';
+import { sha256Hex } from '../text/digest.ts';
+import { redactSecrets } from '../text/redact.ts';
+import type { TemplateValues } from './template.ts';
+
+/** What is filed. `key` makes it happen once: it is found again by it. Texts are plain; the integration escapes. */
+export interface TicketRequest {
+  readonly key: string;
+  readonly incident: IncidentRef;
+  readonly title: string;
+  readonly body: string;
+  readonly labels: readonly string[];
+  readonly severity?: string;
+  /** The address of the incident's thread in Slack, where there is one: written as it is. */
+  readonly thread?: string;
+}
+
+/** `ambiguous`: the create timed out and cannot be found yet; it is looked for again before anything is created. */
+export interface Ticket {
+  readonly state: 'created' | 'existing' | 'ambiguous';
+  readonly id?: string;
+  readonly url?: string;
+}
+
+export interface TicketComment {
+  readonly id: string;
+  /** Written once per key. */
+  readonly key: string;
+  readonly text: string;
+  /** As in `TicketRequest`. */
+  readonly thread?: string;
+}
+
+export interface TicketClosing {
+  readonly id: string;
+  /** `not_planned`: it was nothing. */
+  readonly reason: 'completed' | 'not_planned';
+  /** The verdict in words, where the system takes some with the closing. */
+  readonly text?: string;
+  /** The key it was opened under: tickets that were made twice under it are closed as duplicates. */
+  readonly openedUnder?: string;
+}
+
+/** One ticket system. `open` is find → create → confirm, idempotent by `request.key`. All throw FB_ERR_UNAVAILABLE (retry), FB_ERR_REFUSED (do not). */
+export interface TicketSystem {
+  readonly name: string;
+  open(request: TicketRequest, signal: AbortSignal): Promise<Ticket>;
+  comment(call: TicketComment, signal: AbortSignal): Promise<void>;
+  /** Idempotent: what is closed stays closed. */
+  close(call: TicketClosing, signal: AbortSignal): Promise<void>;
+}
+
+/** A ticket that an incident has. */
+export interface TicketLink {
+  readonly system: string;
+  readonly id: string;
+  readonly url?: string;
+}
+
+/** What an incident has to say on its ticket. */
+export interface TicketUpdate {
+  readonly incident: IncidentRef;
+  readonly ticket: TicketLink;
+  /** `nth` of the incident's: written once. */
+  readonly comment?: { readonly nth: number; readonly text: string };
+  readonly close?: Omit<TicketClosing, 'id' | 'openedUnder'>;
+}
+
+/** One key a comment, made at the desk: no incident writes under another's. */
+export function commentKeyOf(incident: IncidentRef, nth: number): string {
+  return `${incident.run}/comment/${nth}`;
+}
+
+/** An incident has one ticket, whichever of its playbooks files it first. */
+export function ticketKeyOf(incident: IncidentRef): string {
+  return `ticket/${incident.id}@${incident.run}`;
+}
+
+/** A key as systems can hold it, whatever is in it: `firebreak-` and 32 hex digits. */
+export function referenceOf(key: string): string {
+  return `firebreak-${sha256Hex(key).slice(0, 32)}`;
+}
+
+/** What a template may say about a ticket. */
+export function templateValues(request: Pick<TicketRequest, 'incident' | 'title' | 'body' | 'severity'>): TemplateValues {
+  const subject = subjectOfIncident(request.incident.id);
+  const workload = subject?.kind === 'workload' ? `${subject.ownerKind.toLowerCase()}/${subject.name}` : undefined;
+  return {
+    title: request.title,
+    body: request.body,
+    incident: request.incident.id,
+    run: request.incident.run,
+    cluster: subject?.cluster ?? '',
+    namespace: subject?.kind === 'workload' ? subject.namespace : '',
+    workload: workload ?? (subject?.kind === 'node' ? `node/${subject.node}` : ''),
+    severity: request.severity ?? '',
+  };
+}
+
+/** The same system, which never sees a known shape of a secret: alerts carry them in command lines. */
+export function redactedTickets(system: TicketSystem): TicketSystem {
+  return {
+    name: system.name,
+    open: (request, signal) =>
+      system.open({ ...request, title: redactSecrets(request.title), body: redactSecrets(request.body) }, signal),
+    comment: (call, signal) => system.comment({ ...call, text: redactSecrets(call.text) }, signal),
+    close: (call, signal) =>
+      system.close({ ...call, ...(call.text === undefined ? {} : { text: redactSecrets(call.text) }) }, signal),
+  };
+}

@@ -1,0 +1,38 @@
+import type { CoreV1Event } from '@kubernetes/client-node';
+import { redactSecrets } from '../../../core/text/redact.ts';
+import { type KubernetesApi, pathOf } from '../client.ts';
+import type { Json } from '../watch/projection.ts';
+
+/** Who may write events may write many: these are the most that are taken. */
+const most = 500;
+
+/** What was said about an object, as JSON for the evidence, without what looks like a secret. */
+export async function eventsAbout(options: {
+  readonly api: KubernetesApi;
+  /** Absent: in all, for an object that is in none. */
+  readonly namespace?: string;
+  /** Fields of `involvedObject`. */
+  readonly of: Readonly<Record<string, string>>;
+  readonly signal: AbortSignal;
+}): Promise<{ readonly text: string; readonly partial?: string }> {
+  const { api, namespace, of, signal } = options;
+  const selector = Object.entries(of).map(([field, value]) => `involvedObject.${field}=${value}`);
+  const list = await api.json<{
+    readonly items: readonly Json<CoreV1Event>[];
+    readonly metadata: { readonly continue?: string };
+  }>({
+    method: 'GET',
+    path: pathOf({ resource: 'events', ...(namespace !== undefined && { namespace }) }),
+    query: { fieldSelector: selector.join(','), limit: String(most) },
+    what: namespace === undefined ? 'list events' : `list events in ${namespace}`,
+    signal,
+  });
+  const events = list.items.map(({ metadata: _, ...event }) => ({
+    ...event,
+    ...(event.message && { message: redactSecrets(event.message) }),
+  }));
+  return {
+    text: JSON.stringify(events, null, 2),
+    ...(list.metadata.continue && { partial: `there are more events than ${most}` }),
+  };
+}

@@ -1,0 +1,61 @@
+import type { V1NetworkPolicy, V1NetworkPolicySpec } from '@kubernetes/client-node';
+import { type Cidr, contains, overlap, parseCidr } from '../../../core/cluster/cidr.ts';
+import { names } from '../../../core/cluster/labels.ts';
+import { type LabelSelector, selects } from '../../../core/cluster/pod-record.ts';
+import type { KubernetesApi } from '../client.ts';
+import { listObjects, type ObjectRef } from '../objects.ts';
+import type { Json } from '../watch/projection.ts';
+
+export type PolicyJson = Json<V1NetworkPolicy>;
+type PolicySpec = Json<V1NetworkPolicySpec>;
+
+export function networkPolicyRef(namespace: string, name: string): ObjectRef {
+  return { kind: 'NetworkPolicy', group: 'networking.k8s.io', resource: 'networkpolicies', namespace, name };
+}
+
+export function listNetworkPolicies(options: {
+  readonly api: KubernetesApi;
+  readonly namespace: string;
+  readonly signal: AbortSignal;
+}): Promise<readonly PolicyJson[]> {
+  const { name: _, ...ref } = networkPolicyRef(options.namespace, '');
+  return listObjects<PolicyJson>({ ...options, ref });
+}
+
+/** A quarantined pod is the standing policy's alone: an exception of another policy of ours must not open it. */
+export const notQuarantined = { key: names.quarantineLabel, operator: 'DoesNotExist' } as const;
+
+/** https://kubernetes.io/docs/concepts/services-networking/network-policies/: without `policyTypes`, Egress only where it has rules. */
+export function limitsEgress({ spec }: PolicyJson): boolean {
+  return spec?.policyTypes?.includes('Egress') ?? spec?.egress !== undefined;
+}
+
+/** Names of the policies that limit the egress of pods with these labels. */
+export function egressPoliciesOf(
+  policies: readonly PolicyJson[],
+  labels: Readonly<Record<string, string>>,
+): readonly PolicyJson[] {
+  return policies.filter((policy) => {
+    const selector: LabelSelector = policy.spec?.podSelector ?? {};
+    return limitsEgress(policy) && selects(selector, labels);
+  });
+}
+
+/** Which of the blocks the policy lets pods reach, wholly or in part, by an address. Peers that are pods or namespaces are not looked at. */
+export function allowedEgress({ spec }: PolicyJson, blocks: readonly Cidr[]): readonly Cidr[] {
+  return blocks.filter((block) => (spec?.egress ?? []).some((rule) => ruleAllows(rule, block)));
+}
+
+function ruleAllows(rule: NonNullable<PolicySpec['egress']>[number], block: Cidr): boolean {
+  // A rule without peers allows everywhere.
+  if (!rule.to || rule.to.length === 0) return true;
+  return rule.to.some(({ ipBlock }) => {
+    const allowed = ipBlock && parseCidr(ipBlock.cidr);
+    const common = allowed && overlap(allowed, block);
+    if (!common) return false;
+    return !(ipBlock.except ?? []).some((text) => {
+      const excepted = parseCidr(text);
+      return excepted !== undefined && contains(excepted, common);
+    });
+  });
+}

@@ -1,0 +1,249 @@
+import type { V1NetworkPolicy } from '@kubernetes/client-node';
+import type { QuarantineExceptions } from '../../../core/action/quarantine-exceptions.ts';
+import { names } from '../../../core/cluster/labels.ts';
+import type { PolicyRecord } from '../../../core/cluster/pod-record.ts';
+import { FirebreakError } from '../../../core/errors.ts';
+import { digestOf } from '../../../core/text/digest.ts';
+import { type KubernetesApi, pathOf } from '../client.ts';
+import { KubernetesError } from '../client-error.ts';
+import type { ClusterView } from '../watch/cluster-view.ts';
+import { type Json, policyRecord } from '../watch/projection.ts';
+
+type PolicyJson = Json<V1NetworkPolicy>;
+
+/**
+ * Denies all traffic, in and out, of every pod of the namespace that carries the quarantine label; but for what the configuration excepts.
+ * Admission holds the cell to this shape (`service/rbac/cell-admission.ts`).
+ */
+export function specOf({ dns, forensics }: QuarantineExceptions): object {
+  const within = (namespace: string) => ({
+    namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': namespace } },
+  });
+  const to = dns && [
+    { ...within(dns.namespace), podSelector: { matchLabels: dns.podLabels } },
+    ...dns.addresses.map((cidr) => ({ ipBlock: { cidr } })),
+  ];
+  return {
+    podSelector: { matchLabels: { [names.quarantineLabel]: 'active' } },
+    policyTypes: ['Ingress', 'Egress'],
+    ...(forensics && { ingress: [{ from: [within(forensics.namespace)] }] }),
+    ...(to && { egress: [{ to, ports: ['UDP', 'TCP'].map((protocol) => ({ protocol, port: 53 })) }] }),
+  };
+}
+
+function isStandingPolicy(policy: PolicyRecord, exceptions: QuarantineExceptions): boolean {
+  return policy.name === names.standingPolicy && policy.specDigest === digestOf(specOf(exceptions));
+}
+
+/** As the cell's memory of the cluster has it. */
+export function standingRecord(policy: PolicyRecord, exceptions: QuarantineExceptions): 'as configured' | 'strict' | 'changed' {
+  if (isStandingPolicy(policy, exceptions)) return 'as configured';
+  return isStandingPolicy(policy, {}) ? 'strict' : 'changed';
+}
+
+/** `strict`: it denies more than the configuration says, since the API server has not taken the exceptions. */
+export function standingState(policy: PolicyJson, exceptions: QuarantineExceptions): 'as configured' | 'strict' | 'changed' {
+  return standingRecord(policyRecord(policy), exceptions);
+}
+
+interface Wanted {
+  readonly api: KubernetesApi;
+  readonly namespace: string;
+  readonly exceptions: QuarantineExceptions;
+  /** Absent: the API server is asked. */
+  readonly view?: ClusterView;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Makes sure that the namespace has the standing policy exactly as it should be: created where missing, put right where changed.
+ * No call at all where the cache knows it is there.
+ * @returns whether it was created or put right now, and whether its exceptions were refused: then it is there without them.
+ * @throws FB_ERR_REFUSED, FB_ERR_UNAVAILABLE.
+ */
+export async function ensureStandingPolicy(wanted: Wanted): Promise<{ readonly created: boolean; readonly refused: boolean }> {
+  try {
+    return { ...(await ensureExactly(wanted)), refused: false };
+  } catch (error) {
+    const without = Object.keys(wanted.exceptions).length === 0;
+    if (without || !(error instanceof FirebreakError) || error.code !== 'FB_ERR_REFUSED') throw error;
+    // A mistake in an exception, or an admission policy of old, must not keep a pod from being contained.
+    return { ...(await ensureExactly({ ...wanted, exceptions: {} })), refused: true };
+  }
+}
+
+async function ensureExactly(options: Wanted): Promise<{ readonly created: boolean }> {
+  const { api, namespace, exceptions, view, signal } = options;
+  const spec = specOf(exceptions);
+  const known = view?.policies(namespace).find(({ name }) => name === names.standingPolicy);
+  if (known && isStandingPolicy(known, exceptions)) return { created: false };
+  if (view && !known) {
+    const created = await create({ api, namespace, spec, ...(signal && { signal }) });
+    if (created) {
+      view.observePolicy(created);
+      return { created: true };
+    }
+  }
+  const policy = await readStandingPolicy({ api, namespace, ...(signal && { signal }) });
+  if (policy && isStandingPolicy(policyRecord(policy), exceptions)) return { created: false };
+  const written = policy
+    ? await api.json<PolicyJson>({
+        method: 'PATCH',
+        patch: 'json',
+        path: path(namespace, names.standingPolicy),
+        query: { fieldManager: names.fieldManager },
+        body: [
+          { op: 'test', path: '/metadata/uid', value: policy.metadata?.uid },
+          { op: 'replace', path: '/spec', value: spec },
+        ],
+        what: `patch networkpolicies in ${namespace}`,
+        ...(signal && { signal }),
+      })
+    : await create({ api, namespace, spec, ...(signal && { signal }) });
+  if (!written) throw new FirebreakError('FB_ERR_CONFLICT', `the policy ${names.standingPolicy} in ${namespace} comes and goes`);
+  view?.observePolicy(written);
+  return { created: true };
+}
+
+/** The policy as the API server has it, or undefined. */
+export async function readStandingPolicy(options: {
+  readonly api: KubernetesApi;
+  readonly namespace: string;
+  readonly signal?: AbortSignal;
+}): Promise<PolicyJson | undefined> {
+  const { api, namespace, signal } = options;
+  try {
+    return await api.json<PolicyJson>({
+      method: 'GET',
+      path: path(namespace, names.standingPolicy),
+      what: `get networkpolicies in ${namespace}`,
+      ...(signal && { signal }),
+    });
+  } catch (error) {
+    if (error instanceof KubernetesError && error.status === 404) return undefined;
+    throw error;
+  }
+}
+
+/** Undefined when one of this name was there already. */
+async function create(options: {
+  readonly api: KubernetesApi;
+  readonly namespace: string;
+  readonly spec: object;
+  readonly signal?: AbortSignal;
+}): Promise<PolicyJson | undefined> {
+  const { api, namespace, spec, signal } = options;
+  try {
+    return await api.json<PolicyJson>({
+      method: 'POST',
+      path: path(namespace),
+      query: { fieldManager: names.fieldManager },
+      body: {
+        apiVersion: 'networking.k8s.io/v1',
+        kind: 'NetworkPolicy',
+        metadata: { name: names.standingPolicy, namespace, labels: { [names.managedByLabel]: 'firebreak' } },
+        spec,
+      },
+      what: `create networkpolicies in ${namespace}`,
+      ...(signal && { signal }),
+    });
+  } catch (error) {
+    if (error instanceof KubernetesError && error.status === 409) return undefined;
+    throw error;
+  }
+}
+
+function path(namespace: string, name?: string): string {
+  return pathOf({ group: 'networking.k8s.io', resource: 'networkpolicies', namespace, ...(name && { name }) });
+}
+
+/** In a namespace, before a minute without a change. */
+const mostEarly = 5;
+
+/**
+ * Keeps the standing policy in every watched namespace, so that a containment is one call. A namespace that is new gets it
+ * at once, and one whose policy was taken away or changed gets it back as soon as the watch says so; at most once a second, and where it is
+ * changed again and again, every 10 s (`everyMs`).
+ */
+export class StandingPolicies {
+  readonly #api: KubernetesApi;
+  readonly #view: ClusterView & { onNamespace(listener: (namespace: string) => void): void };
+  readonly #watched: (namespace: string) => boolean;
+  readonly #exceptions: QuarantineExceptions;
+  readonly #everyMs: number;
+  readonly #log: (event: { readonly namespace: string; readonly what: string }) => void;
+  readonly #stop = new AbortController();
+  /** When it was last put right before its turn, and how often in a row. */
+  readonly #early = new Map<string, { at: number; times: number }>();
+  #timer: NodeJS.Timeout | undefined;
+  #work: Promise<void> = Promise.resolve();
+
+  constructor(options: {
+    readonly api: KubernetesApi;
+    readonly view: ClusterView & { onNamespace(listener: (namespace: string) => void): void };
+    /** Protected namespaces are not watched. */
+    readonly watched: (namespace: string) => boolean;
+    readonly exceptions?: QuarantineExceptions;
+    readonly everyMs?: number;
+    readonly log?: (event: { readonly namespace: string; readonly what: string }) => void;
+  }) {
+    const { api, view, watched, exceptions = {}, everyMs = 10_000, log = () => {} } = options;
+    this.#api = api;
+    this.#view = view;
+    this.#watched = watched;
+    this.#exceptions = exceptions;
+    this.#everyMs = everyMs;
+    this.#log = log;
+  }
+
+  /** Call it when the view is ready. Resolves when every watched namespace was seen to once. */
+  async start(): Promise<void> {
+    this.#view.onNamespace((namespace) => this.#queue([namespace]));
+    this.#view.onPolicies((namespace) => this.#changed(namespace));
+    this.#timer = setInterval(() => this.#queue(this.#view.namespaces()), this.#everyMs).unref();
+    await this.#work;
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#timer);
+    this.#stop.abort();
+    await this.#work;
+  }
+
+  /** Whoever changes it all the time is not fought without end: then its turn will do. */
+  #changed(namespace: string): void {
+    const policy = this.#view.policies(namespace).find(({ name }) => name === names.standingPolicy);
+    if (policy && isStandingPolicy(policy, this.#exceptions)) return;
+    const now = Date.now();
+    const early = this.#early.get(namespace) ?? { at: 0, times: 0 };
+    if (now - early.at > 60_000) early.times = 0;
+    if (early.times >= mostEarly || now - early.at < 1_000) return;
+    this.#early.set(namespace, { at: now, times: early.times + 1 });
+    this.#queue([namespace]);
+  }
+
+  #queue(namespaces: readonly string[]): void {
+    this.#work = this.#work.then(async () => {
+      for (const namespace of namespaces) await this.#see(namespace);
+    });
+  }
+
+  async #see(namespace: string): Promise<void> {
+    if (this.#stop.signal.aborted || !this.#watched(namespace)) return;
+    try {
+      const { created, refused } = await ensureStandingPolicy({
+        api: this.#api,
+        namespace,
+        exceptions: this.#exceptions,
+        view: this.#view,
+        signal: this.#stop.signal,
+      });
+      if (created) this.#log({ namespace, what: 'the standing policy was written' });
+      if (refused)
+        this.#log({ namespace, what: 'the API server has refused the exceptions of the standing policy: it is without them' });
+    } catch (error) {
+      if (this.#stop.signal.aborted) return;
+      this.#log({ namespace, what: error instanceof FirebreakError ? error.detail : 'the standing policy could not be written' });
+    }
+  }
+}

@@ -1,0 +1,162 @@
+import type {
+  V1Container,
+  V1NetworkPolicy,
+  V1ObjectMeta,
+  V1Pod,
+  V1PodSpec,
+  V1Probe,
+  V1Service,
+  V1Volume,
+} from '@kubernetes/client-node';
+import { doNotDisrupt } from '../../../core/cluster/labels.ts';
+import type { ContainerRecord, OwnerRef, PodRecord, PolicyRecord } from '../../../core/cluster/pod-record.ts';
+import { digestOf } from '../../../core/text/digest.ts';
+
+/** Kubernetes objects as the API's JSON has them: times are texts, not `Date`s. */
+export type Json<T> = T extends Date ? string : T extends object ? { [K in keyof T]: Json<T[K]> } : T;
+export type PodJson = Json<V1Pod>;
+
+export const mirrorAnnotation = 'kubernetes.io/config.mirror';
+
+/** The pod without environment, arguments and managed fields: less than a kilobyte of it is kept. */
+export function podRecord(pod: PodJson): PodRecord {
+  const { metadata = {}, spec, status } = pod;
+  const statuses = [
+    ...(status?.containerStatuses ?? []),
+    ...(status?.initContainerStatuses ?? []),
+    ...(status?.ephemeralContainerStatuses ?? []),
+  ];
+  const containers = [...(spec?.containers ?? []), ...(spec?.initContainers ?? []), ...(spec?.ephemeralContainers ?? [])];
+  return {
+    uid: metadata.uid ?? '',
+    namespace: metadata.namespace ?? '',
+    name: metadata.name ?? '',
+    labels: metadata.labels ?? {},
+    annotations: Object.fromEntries(
+      Object.entries(metadata.annotations ?? {}).filter(
+        ([key]) => key === mirrorAnnotation || key in doNotDisrupt || key.startsWith('firebreak.dev/'),
+      ),
+    ),
+    owners: ownersOf(metadata),
+    resourceVersion: metadata.resourceVersion ?? '',
+    createdAt: metadata.creationTimestamp ?? '',
+    deleting: metadata.deletionTimestamp !== undefined,
+    phase: status?.phase ?? 'Unknown',
+    ...(status?.conditions?.some(({ type, status: is }) => type === 'Ready' && is === 'True') && { ready: true }),
+    ...(spec?.nodeName && { node: spec.nodeName }),
+    hostNetwork: spec?.hostNetwork === true,
+    ...(spec?.serviceAccountName && { serviceAccount: spec.serviceAccountName }),
+    ...(namesAppArmor(spec) && { appArmor: true }),
+    ...((spec?.restartPolicy === 'Never' || spec?.restartPolicy === 'OnFailure') && { restartPolicy: spec.restartPolicy }),
+    containers: containers.map((container): ContainerRecord => {
+      const found = statuses.find(({ name }) => name === container.name);
+      const id = found?.containerID?.replace(/^[a-z-]+:\/\//, '');
+      return {
+        name: container.name,
+        image: container.image ?? '',
+        ...(id && { id }),
+        ...(found?.imageID && { imageId: found.imageID }),
+        ...('livenessProbe' in container && container.livenessProbe && { livenessSeconds: secondsOf(container.livenessProbe) }),
+      };
+    }),
+    secrets: spec ? [...new Set(secretUses(spec).map(({ name }) => name))].sort() : [],
+  };
+}
+
+function namesAppArmor(spec: PodJson['spec']): boolean {
+  return [spec, ...(spec?.containers ?? [])].some((one) => {
+    const type = one?.securityContext?.appArmorProfile?.type;
+    return type === 'RuntimeDefault' || type === 'Localhost';
+  });
+}
+
+/** https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#container-probes: three failures, ten seconds apart, where nothing is said. */
+function secondsOf({ periodSeconds = 10, failureThreshold = 3 }: Json<V1Probe>): number {
+  return periodSeconds * failureThreshold;
+}
+
+export function ownersOf(metadata: Json<V1ObjectMeta>): readonly OwnerRef[] {
+  return (metadata.ownerReferences ?? []).map(({ kind, name, uid, controller }) => ({
+    kind,
+    name,
+    uid,
+    controller: controller === true,
+  }));
+}
+
+export interface SecretUse {
+  readonly name: string;
+  readonly as: 'env' | 'envFrom' | 'volume' | 'projected' | 'imagePull' | 'mounting';
+}
+
+/** What only the kubelet takes, for itself: it is in no container. */
+export function isOfKubelet({ as }: SecretUse): boolean {
+  return as === 'imagePull' || as === 'mounting';
+}
+
+/** Every place in a pod's spec that names a Secret, init and ephemeral containers too. */
+export function secretUses(spec: Json<V1PodSpec>): readonly SecretUse[] {
+  const uses: SecretUse[] = [];
+  const add = (as: SecretUse['as'], name: string | undefined): void => {
+    if (name) uses.push({ name, as });
+  };
+  const all: readonly Pick<Json<V1Container>, 'env' | 'envFrom'>[] = [
+    ...(spec.initContainers ?? []),
+    ...(spec.containers ?? []),
+    ...(spec.ephemeralContainers ?? []),
+  ];
+  for (const container of all) {
+    for (const variable of container.env ?? []) add('env', variable.valueFrom?.secretKeyRef?.name);
+    for (const source of container.envFrom ?? []) add('envFrom', source.secretRef?.name);
+  }
+  for (const volume of spec.volumes ?? []) {
+    add('volume', volume.secret?.secretName);
+    for (const source of volume.projected?.sources ?? []) add('projected', source.secret?.name);
+    add('mounting', mountedWith(volume));
+  }
+  for (const reference of spec.imagePullSecrets ?? []) add('imagePull', reference.name);
+  return uses;
+}
+
+/** The login to the storage behind a volume, of the pod's own namespace: https://kubernetes.io/docs/reference/kubernetes-api/config-and-storage-resources/volume/ */
+export function mountedWith(volume: Json<V1Volume>): string | undefined {
+  const { azureFile, csi, flexVolume, iscsi, cephfs, rbd, cinder, scaleIO, storageos } = volume;
+  const named = flexVolume ?? iscsi ?? cephfs ?? rbd ?? cinder ?? scaleIO ?? storageos;
+  return azureFile?.secretName ?? csi?.nodePublishSecretRef?.name ?? named?.secretRef?.name;
+}
+
+/** https://kubernetes.io/docs/concepts/services-networking/network-policies/: without `policyTypes`, Ingress always, Egress if it has rules. */
+export function policyRecord(policy: Json<V1NetworkPolicy>): PolicyRecord {
+  const { metadata = {}, spec } = policy;
+  const types = spec?.policyTypes ?? (spec?.egress ? ['Ingress', 'Egress'] : ['Ingress']);
+  const ingress = types.includes('Ingress') ? (spec?.ingress ?? []) : [];
+  const egress = types.includes('Egress') ? (spec?.egress ?? []) : [];
+  const notes = Object.entries(metadata.annotations ?? {}).filter(([key]) => key.startsWith('firebreak.dev/before-'));
+  return {
+    namespace: metadata.namespace ?? '',
+    name: metadata.name ?? '',
+    ...(notes.length > 0 && { made: { uid: metadata.uid ?? '', notes: Object.fromEntries(notes) } }),
+    selector: spec?.podSelector ?? {},
+    allows: ingress.length + egress.length > 0,
+    allowsFromOutside: ingress.some(fromOutside),
+    specDigest: digestOf(spec ?? {}),
+  };
+}
+
+/** The client's types call the field `_from`; on the wire it is `from`. A rule without peers lets in everybody. */
+function fromOutside(rule: object): boolean {
+  const peers: unknown = Reflect.get(rule, 'from');
+  if (!Array.isArray(peers) || peers.length === 0) return true;
+  return peers.some((peer: unknown) => typeof peer === 'object' && peer !== null && 'ipBlock' in peer);
+}
+
+/** A Service's selector: who would lose a pod. */
+export interface ServiceRecord {
+  readonly namespace: string;
+  readonly name: string;
+  readonly selector: Readonly<Record<string, string>>;
+}
+
+export function serviceRecord({ metadata = {}, spec }: Json<V1Service>): ServiceRecord {
+  return { namespace: metadata.namespace ?? '', name: metadata.name ?? '', selector: spec?.selector ?? {} };
+}

@@ -1,0 +1,192 @@
+import type { IncomingMessage } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { KubernetesApi } from '../client.ts';
+import { KubernetesError } from '../client-error.ts';
+
+/** What the API sends of each object at least. */
+export interface Listed {
+  readonly metadata?: { readonly uid?: string; readonly resourceVersion?: string };
+}
+
+export type WatchLog = (event: { readonly resource: string; readonly what: string }) => void;
+
+export interface ReflectorOptions<T extends Listed> {
+  readonly api: KubernetesApi;
+  /** `pods`, for words. */
+  readonly resource: string;
+  readonly path: string;
+  /** Only names, labels, annotations and owners: for what can be large and is never read whole. */
+  readonly metadataOnly?: true;
+  readonly onList: (items: readonly T[]) => void;
+  readonly onChange: (change: { readonly type: 'set' | 'delete'; readonly item: T }) => void;
+  readonly log: WatchLog;
+  readonly now?: () => number;
+}
+
+const meta = (kind: string): string => `application/json;as=${kind};v=v1;g=meta.k8s.io`;
+
+/** The server sends a bookmark about once a minute: nothing at all for longer means that the watch is dead. */
+const silenceMs = 90_000;
+const pageSize = 500;
+
+interface Page<T> {
+  readonly metadata?: { readonly resourceVersion?: string; readonly continue?: string };
+  readonly items?: readonly T[];
+}
+interface WatchLine<T> {
+  readonly type: 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK' | 'ERROR';
+  readonly object: T & { readonly code?: number };
+}
+
+/**
+ * Follows one list of the API: lists, watches from there, goes on after a disconnect where it left off, lists again when the
+ * server no longer knows that place (410) or a handler failed. Never gives up until stopped.
+ * https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes
+ */
+export class Reflector<T extends Listed> {
+  readonly #options: ReflectorOptions<T>;
+  readonly #stop = new AbortController();
+  #version: string | undefined;
+  #failures = 0;
+  #heardAt: number | undefined;
+  /** True when an event was begun and not finished: the memory may be wrong, and is read anew. */
+  #handling = false;
+  #loop: Promise<void> | undefined;
+  #firstList = Promise.withResolvers<void>();
+
+  constructor(options: ReflectorOptions<T>) {
+    this.#options = options;
+  }
+
+  /** Resolves when the first list is in. */
+  start(): Promise<void> {
+    this.#loop ??= this.#run();
+    return this.#firstList.promise;
+  }
+
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    await this.#loop;
+    this.#firstList.resolve();
+  }
+
+  /** Milliseconds since the server last said anything on this watch; infinite before the first list. */
+  age(): number {
+    return this.#heardAt === undefined ? Number.POSITIVE_INFINITY : this.#now() - this.#heardAt;
+  }
+
+  #now(): number {
+    return (this.#options.now ?? Date.now)();
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#stop.signal.aborted) {
+      try {
+        if (this.#version === undefined) await this.#list();
+        await this.#watch();
+        this.#failures = 0;
+      } catch (error) {
+        if (this.#stop.signal.aborted) return;
+        const known = error instanceof KubernetesError;
+        if (!known || error.status === 410) this.#version = undefined;
+        this.#options.log({
+          resource: this.#options.resource,
+          what: known ? error.detail : 'a watch event could not be handled',
+        });
+        const waitMs = Math.min(5_000, 50 * 2 ** this.#failures) * (0.5 + Math.random() / 2);
+        this.#failures = Math.min(this.#failures + 1, 10);
+        await sleep(known && error.status === 410 ? 0 : waitMs, undefined, { signal: this.#stop.signal }).catch(() => {});
+      }
+    }
+  }
+
+  async #list(): Promise<void> {
+    const { api, path, resource, metadataOnly } = this.#options;
+    const items: T[] = [];
+    let next: string | undefined;
+    let version: string | undefined;
+    do {
+      const page: Page<T> = await api.json<Page<T>>({
+        method: 'GET',
+        path,
+        query: { limit: String(pageSize), ...(next && { continue: next }) },
+        ...(metadataOnly && { accept: meta('PartialObjectMetadataList') }),
+        what: `list ${resource}`,
+        timeoutMs: 15_000,
+        signal: this.#stop.signal,
+      });
+      items.push(...(page.items ?? []));
+      next = page.metadata?.continue || undefined;
+      version = page.metadata?.resourceVersion;
+    } while (next);
+    this.#options.onList(items);
+    this.#handling = false;
+    this.#version = version;
+    this.#heardAt = this.#now();
+    this.#firstList.resolve();
+  }
+
+  async #watch(): Promise<void> {
+    const { api, path, resource, metadataOnly } = this.#options;
+    const response = await api.stream({
+      path,
+      query: {
+        watch: '1',
+        allowWatchBookmarks: 'true',
+        timeoutSeconds: String(240 + Math.floor(Math.random() * 120)),
+        ...(this.#version && { resourceVersion: this.#version }),
+      },
+      ...(metadataOnly && { accept: meta('PartialObjectMetadata') }),
+      what: `watch ${resource}`,
+      signal: this.#stop.signal,
+    });
+    this.#heardAt = this.#now();
+    response.socket.setKeepAlive(true, 15_000);
+    response.setTimeout(silenceMs, () => response.destroy());
+    try {
+      await this.#follow(response);
+    } finally {
+      response.destroy();
+    }
+  }
+
+  async #follow(response: IncomingMessage): Promise<void> {
+    try {
+      for await (const line of linesOf(response)) this.#handle(line);
+    } catch (error) {
+      if (!response.destroyed || response.complete || error instanceof KubernetesError || this.#handling) throw error;
+      const detail = `watch ${this.#options.resource}: the connection failed`;
+      throw new KubernetesError('FB_ERR_UNAVAILABLE', detail, { status: 0, reason: '' });
+    }
+  }
+
+  #handle(line: string): void {
+    this.#heardAt = this.#now();
+    this.#failures = 0;
+    this.#handling = true;
+    const { type, object }: WatchLine<T> = JSON.parse(line);
+    if (type === 'ERROR') {
+      const status = object.code ?? 500;
+      const detail = `watch ${this.#options.resource} ended by the server (${status})`;
+      throw new KubernetesError('FB_ERR_UNAVAILABLE', detail, { status, reason: '' });
+    }
+    if (type !== 'BOOKMARK') this.#options.onChange({ type: type === 'DELETED' ? 'delete' : 'set', item: object });
+    this.#version = object.metadata?.resourceVersion ?? this.#version;
+    this.#handling = false;
+  }
+}
+
+/** `readline` never ends when its input is destroyed: a dropped connection would be waited on for ever. */
+async function* linesOf(response: IncomingMessage): AsyncGenerator<string> {
+  response.setEncoding('utf8');
+  let rest = '';
+  for await (const part of response) {
+    rest += part;
+    let end = rest.indexOf('\n');
+    while (end >= 0) {
+      if (end > 0) yield rest.slice(0, end);
+      rest = rest.slice(end + 1);
+      end = rest.indexOf('\n');
+    }
+  }
+}

@@ -1,0 +1,118 @@
+import type { Alert, ContainerRef, WorkloadRef } from '../../../core/alert/alert.ts';
+import { guessWorkload, resolverFromNames, subjectOf } from '../../../core/alert/subject.ts';
+import type { ResolvedAlert, SubjectResolver } from '../../../core/alert/subject-resolver.ts';
+import { type CellKey, openBeforeState } from '../../../core/cluster/before-state.ts';
+import { names } from '../../../core/cluster/labels.ts';
+import type { ContainerRecord, PodRecord } from '../../../core/cluster/pod-record.ts';
+import { subjectOfIncident } from '../../../core/incident/incident.ts';
+import { controllerOf, topOwnerOf } from '../workloads/owners.ts';
+import type { ClusterView } from './cluster-view.ts';
+
+/** Nodes' clocks and the API server's may differ, and creation times are cut to whole seconds. */
+const clockToleranceMs = 2_000;
+
+/**
+ * Tells whom an alert is about from the cell's memory of the cluster: the pod by name (if it is old enough to be the one) or by a
+ * container id prefix with exactly one hit, the workload by owner references, and for a pod in quarantine, which has lost its owner,
+ * the subject of the incident that holds it.
+ */
+export function createSubjectResolver(options: { readonly view: ClusterView; readonly cellKey: CellKey }): SubjectResolver {
+  const { view, cellKey } = options;
+  return {
+    resolve(alert) {
+      if (!view.ready()) return resolverFromNames.resolve(alert);
+      const found = findPod(alert, view);
+      if (found.kind === 'pod') return completed({ alert, pod: found.pod, view, cellKey });
+      const named = resolverFromNames.resolve(alert);
+      if (found.kind !== 'many') return named;
+      return { ...named, alert: { ...named.alert, doubt: alert.doubt ?? found.why }, ambiguous: found.why };
+    },
+  };
+}
+
+type Found =
+  | { readonly kind: 'pod'; readonly pod: PodRecord }
+  | { readonly kind: 'none' }
+  | { readonly kind: 'many'; readonly why: string };
+
+function findPod(alert: Alert, view: ClusterView): Found {
+  if (alert.pod) {
+    const pod = view.pod(alert.pod.namespace, alert.pod.name);
+    if (!pod || (alert.pod.uid !== undefined && alert.pod.uid !== pod.uid)) return { kind: 'none' };
+    return isOfThatTime(pod, alert) ? { kind: 'pod', pod } : { kind: 'none' };
+  }
+  const id = alert.container?.id;
+  if (!id) return { kind: 'none' };
+  const node = alert.node !== undefined && view.knowsNode(alert.node) ? alert.node : undefined;
+  const pods = view.podsByContainerPrefix(id).filter((pod) => node === undefined || pod.node === node);
+  const [pod] = pods;
+  if (pods.length > 1)
+    return { kind: 'many', why: `${pods.length} pods have a container whose id begins with ${id.slice(0, 12)}` };
+  return pod && isOfThatTime(pod, alert) ? { kind: 'pod', pod } : { kind: 'none' };
+}
+
+/** Where a clock is in doubt only the container's id and the pod's uid tell: names are given again. */
+function isOfThatTime(pod: PodRecord, alert: Alert): boolean {
+  if (alert.clockSuspect !== true) return isOldEnough(pod, alert);
+  const { id } = alert.container ?? {};
+  return alert.pod?.uid === pod.uid || (!!id && pod.containers.some((container) => container.id?.startsWith(id)));
+}
+
+/** A StatefulSet's new pod has the old one's name: an alert from before it was made is not about it. */
+function isOldEnough(pod: PodRecord, alert: Alert): boolean {
+  const [made, seen] = [Date.parse(pod.createdAt), Date.parse(alert.time)];
+  return Number.isNaN(made) || Number.isNaN(seen) || made <= seen + clockToleranceMs;
+}
+
+function completed(options: {
+  readonly alert: Alert;
+  readonly pod: PodRecord;
+  readonly view: ClusterView;
+  readonly cellKey: CellKey;
+}): ResolvedAlert {
+  const { alert, pod, view, cellKey } = options;
+  const { namespace, name, uid } = pod;
+  const opened = openBeforeState({ text: pod.annotations[names.beforeAnnotation], podUid: uid, key: cellKey });
+  const held = opened.kind === 'read' && opened.authentic === 'yes' ? opened.state : undefined;
+  const subject = held && subjectOfIncident(held.incident);
+  const workload: WorkloadRef =
+    subject?.kind === 'workload'
+      ? { kind: subject.ownerKind, namespace: subject.namespace, name: subject.name }
+      : held?.workload
+        ? { ...held.workload, namespace }
+        : workloadOf({ pod, view });
+  const container = containerOf(alert.container, pod);
+  const owner = controllerOf(pod.owners);
+  const rollout = owner?.kind === 'ReplicaSet' ? view.rolloutOf(namespace, owner.name) : undefined;
+  const full: Alert = {
+    ...alert,
+    pod: { namespace, name, uid },
+    workload,
+    ...(rollout && { rollout }),
+    ...(pod.node !== undefined && { node: pod.node }),
+    ...(container && { container }),
+  };
+  return { alert: full, subject: subject ?? subjectOf(full) };
+}
+
+function workloadOf({ pod, view }: { readonly pod: PodRecord; readonly view: ClusterView }): WorkloadRef {
+  const { namespace, name } = pod;
+  const top = topOwnerOf({ pod, view });
+  if (!top.known) return guessWorkload({ namespace, name });
+  // A static pod is owned by its node, which is no workload.
+  if (!top.workload || top.workload.kind === 'Node') return { kind: 'Pod', namespace, name };
+  return { ...top.workload, namespace };
+}
+
+/** Completes the container by its id or its name, or because the pod has only one. */
+function containerOf(named: ContainerRef | undefined, pod: PodRecord): ContainerRef | undefined {
+  const { containers } = pod;
+  const { id, name } = named ?? {};
+  const record: ContainerRecord | undefined =
+    (id ? containers.find((container) => container.id?.startsWith(id)) : undefined) ??
+    (name ? containers.find((container) => container.name === name) : undefined) ??
+    (containers.length === 1 && !name ? containers[0] : undefined);
+  if (!record) return named;
+  const digest = record.imageId?.match(/sha256:[0-9a-f]{64}/)?.[0];
+  return { image: record.image, ...(record.id && { id: record.id }), ...(digest && { digest }), ...named, name: record.name };
+}

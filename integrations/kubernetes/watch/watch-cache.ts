@@ -1,0 +1,276 @@
+import type { V1NetworkPolicy, V1ObjectMeta, V1Service } from '@kubernetes/client-node';
+import type { RolloutRef } from '../../../core/alert/alert.ts';
+import type { OwnerRef, PodRecord, PolicyRecord } from '../../../core/cluster/pod-record.ts';
+import { type KubernetesApi, pathOf } from '../client.ts';
+import {
+  type BudgetJson,
+  type BudgetRecord,
+  budgetRecord,
+  type ScalerJson,
+  type ScalerRecord,
+  scalerRecord,
+} from '../workloads/disruption.ts';
+import { type ByNamespace, keptIn, put } from './by-namespace.ts';
+import type { ClusterView, NodeRecord, OwnerKind } from './cluster-view.ts';
+import { PodIndex } from './pod-index.ts';
+import { type Json, ownersOf, type PodJson, podRecord, policyRecord, type ServiceRecord, serviceRecord } from './projection.ts';
+import { Reflector, type WatchLog } from './reflector.ts';
+import { rolloutIn } from './rollout-age.ts';
+
+interface Metadata {
+  readonly metadata?: Json<V1ObjectMeta>;
+}
+
+/** Follows what containment needs to know: pods (projected), policies, Services, and only the metadata of the rest. */
+export class WatchCache implements ClusterView {
+  readonly #pods = new PodIndex();
+  readonly #owners = { ReplicaSet: new Map<string, readonly OwnerRef[]>(), Job: new Map<string, readonly OwnerRef[]>() };
+  readonly #rollouts = new Map<string, RolloutRef>();
+  readonly #policies: ByNamespace<PolicyRecord> = new Map();
+  readonly #services: ByNamespace<ServiceRecord> = new Map();
+  readonly #budgets: ByNamespace<BudgetRecord> = new Map();
+  readonly #scalers: ByNamespace<ScalerRecord> = new Map();
+  readonly #namespaces = new Set<string>();
+  readonly #nodes = new Map<string, NodeRecord>();
+  readonly #onNamespace = new Set<(namespace: string) => void>();
+  readonly #onPod = new Set<(pod: PodRecord) => void>();
+  readonly #onPolicies = new Set<(namespace: string) => void>();
+  readonly #reflectors: readonly Reflector<never>[];
+  /** What plans only mention: without these rights a containment is made all the same. */
+  readonly #beside: { readonly budgets: Reflector<BudgetJson>; readonly scalers: Reflector<ScalerJson> };
+  #ready = false;
+  #stopped = false;
+
+  /** @param options.nodes follow the nodes too: only where sensors are expected on each */
+  constructor(options: { readonly api: KubernetesApi; readonly log?: WatchLog; readonly nodes?: boolean }) {
+    const { api, log = () => {} } = options;
+    const pods = new Reflector<PodJson>({
+      api,
+      log,
+      resource: 'pods',
+      path: pathOf({ resource: 'pods' }),
+      onList: (items) => {
+        this.#pods.clear();
+        for (const item of items) this.#seePod(item);
+      },
+      onChange: ({ type, item }) => (type === 'set' ? this.#seePod(item) : this.#pods.delete(item.metadata?.uid ?? '')),
+    });
+    const policies = new Reflector<Json<V1NetworkPolicy>>({
+      api,
+      log,
+      resource: 'networkpolicies',
+      path: pathOf({ group: 'networking.k8s.io', resource: 'networkpolicies' }),
+      ...keptIn(this.#policies, policyRecord, (namespace) => this.#changedPolicies(namespace)),
+    });
+    const services = new Reflector<Json<V1Service>>({
+      api,
+      log,
+      resource: 'services',
+      path: pathOf({ resource: 'services' }),
+      ...keptIn(this.#services, serviceRecord),
+    });
+    const namespaces = new Reflector<Metadata>({
+      api,
+      log,
+      resource: 'namespaces',
+      path: pathOf({ resource: 'namespaces' }),
+      metadataOnly: true,
+      onList: (items) => {
+        this.#namespaces.clear();
+        for (const { metadata } of items) this.#seeNamespace(metadata);
+      },
+      onChange: ({ type, item }) => {
+        if (type === 'delete') this.#namespaces.delete(item.metadata?.name ?? '');
+        else this.#seeNamespace(item.metadata);
+      },
+    });
+    const owners = (kind: OwnerKind, group: string, resource: string): Reflector<Metadata> =>
+      new Reflector<Metadata>({
+        api,
+        log,
+        resource,
+        path: pathOf({ group, resource }),
+        metadataOnly: true,
+        onList: (items) => {
+          this.#owners[kind].clear();
+          if (kind === 'ReplicaSet') this.#rollouts.clear();
+          for (const { metadata = {} } of items) this.#seeOwner(kind, metadata);
+        },
+        onChange: ({ type, item: { metadata = {} } }) => {
+          if (type === 'set') return this.#seeOwner(kind, metadata);
+          this.#owners[kind].delete(keyOf(metadata));
+          if (kind === 'ReplicaSet') this.#rollouts.delete(keyOf(metadata));
+        },
+      });
+    const nodes = new Reflector<Metadata>({
+      api,
+      log,
+      resource: 'nodes',
+      path: pathOf({ resource: 'nodes' }),
+      metadataOnly: true,
+      onList: (items) => {
+        this.#nodes.clear();
+        for (const { metadata } of items) this.#seeNode(metadata);
+      },
+      onChange: ({ type, item }) => {
+        if (type === 'delete') this.#nodes.delete(item.metadata?.name ?? '');
+        else this.#seeNode(item.metadata);
+      },
+    });
+    this.#beside = {
+      budgets: new Reflector<BudgetJson>({
+        api,
+        log,
+        resource: 'poddisruptionbudgets',
+        path: pathOf({ group: 'policy', resource: 'poddisruptionbudgets' }),
+        ...keptIn(this.#budgets, budgetRecord),
+      }),
+      scalers: new Reflector<ScalerJson>({
+        api,
+        log,
+        resource: 'horizontalpodautoscalers',
+        path: pathOf({ group: 'autoscaling', version: 'v2', resource: 'horizontalpodautoscalers' }),
+        ...keptIn(this.#scalers, scalerRecord),
+      }),
+    };
+    this.#reflectors = [
+      pods,
+      policies,
+      services,
+      namespaces,
+      owners('ReplicaSet', 'apps', 'replicasets'),
+      owners('Job', 'batch', 'jobs'),
+      ...(options.nodes ? [nodes] : []),
+    ];
+  }
+
+  /** Resolves when all first lists are in. It goes on trying until `stop`: do not wait for it where an alert must not wait. */
+  async start(): Promise<void> {
+    for (const reflector of Object.values(this.#beside)) void reflector.start();
+    await Promise.all(this.#reflectors.map((reflector) => reflector.start()));
+    this.#ready = !this.#stopped;
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#ready = false;
+    await Promise.all([...this.#reflectors, ...Object.values(this.#beside)].map((reflector) => reflector.stop()));
+  }
+
+  /** Is told of each namespace once it is there, those known already included. */
+  onNamespace(listener: (namespace: string) => void): void {
+    this.#onNamespace.add(listener);
+    for (const namespace of this.#namespaces) listener(namespace);
+  }
+
+  onPod(listener: (pod: PodRecord) => void): void {
+    this.#onPod.add(listener);
+  }
+
+  onPolicies(listener: (namespace: string) => void): void {
+    this.#onPolicies.add(listener);
+  }
+
+  age(): number {
+    return Math.max(...this.#reflectors.map((reflector) => reflector.age()));
+  }
+
+  ready(): boolean {
+    return this.#ready;
+  }
+
+  pod(namespace: string, name: string): PodRecord | undefined {
+    return this.#pods.byName(namespace, name);
+  }
+
+  podByUid(uid: string): PodRecord | undefined {
+    return this.#pods.byUid(uid);
+  }
+
+  podsByContainerPrefix(prefix: string): readonly PodRecord[] {
+    return this.#pods.byContainerPrefix(prefix);
+  }
+
+  knowsNode(node: string): boolean {
+    return this.#pods.knowsNode(node);
+  }
+
+  pods(): Iterable<PodRecord> {
+    return this.#pods.all();
+  }
+
+  ownersOf(kind: OwnerKind, namespace: string, name: string): readonly OwnerRef[] | undefined {
+    return this.#owners[kind].get(`${namespace}/${name}`);
+  }
+
+  rolloutOf(namespace: string, replicaSet: string): RolloutRef | undefined {
+    return this.#rollouts.get(`${namespace}/${replicaSet}`);
+  }
+
+  policies(namespace: string): readonly PolicyRecord[] {
+    return [...(this.#policies.get(namespace)?.values() ?? [])];
+  }
+
+  services(namespace: string): readonly ServiceRecord[] {
+    return [...(this.#services.get(namespace)?.values() ?? [])];
+  }
+
+  budgets(namespace: string): readonly BudgetRecord[] | undefined {
+    return known(this.#beside.budgets) ? [...(this.#budgets.get(namespace)?.values() ?? [])] : undefined;
+  }
+
+  scalers(namespace: string): readonly ScalerRecord[] | undefined {
+    return known(this.#beside.scalers) ? [...(this.#scalers.get(namespace)?.values() ?? [])] : undefined;
+  }
+
+  nodes(): readonly NodeRecord[] {
+    return [...this.#nodes.values()];
+  }
+
+  namespaces(): readonly string[] {
+    return [...this.#namespaces];
+  }
+
+  observePod(pod: PodJson): void {
+    this.#seePod(pod);
+  }
+
+  observePolicy(policy: Json<V1NetworkPolicy>): void {
+    const record = policyRecord(policy);
+    put(this.#policies, record);
+    this.#changedPolicies(record.namespace);
+  }
+
+  #seePod(pod: PodJson): void {
+    const record = podRecord(pod);
+    this.#pods.set(record);
+    for (const listener of this.#onPod) listener(record);
+  }
+
+  #changedPolicies(namespace: string): void {
+    for (const listener of this.#onPolicies) listener(namespace);
+  }
+
+  #seeOwner(kind: OwnerKind, metadata: Json<V1ObjectMeta>): void {
+    this.#owners[kind].set(keyOf(metadata), ownersOf(metadata));
+    const rollout = kind === 'ReplicaSet' ? rolloutIn(metadata) : undefined;
+    if (rollout) this.#rollouts.set(keyOf(metadata), rollout);
+  }
+
+  #seeNode(metadata: Json<V1ObjectMeta> | undefined): void {
+    if (metadata?.name) this.#nodes.set(metadata.name, { name: metadata.name, labels: metadata.labels ?? {} });
+  }
+
+  #seeNamespace(metadata: Json<V1ObjectMeta> | undefined): void {
+    if (!metadata?.name || metadata.deletionTimestamp) return;
+    if (this.#namespaces.has(metadata.name)) return;
+    this.#namespaces.add(metadata.name);
+    for (const listener of this.#onNamespace) listener(metadata.name);
+  }
+}
+
+function known(reflector: Pick<Reflector<BudgetJson>, 'age'>): boolean {
+  return Number.isFinite(reflector.age());
+}
+
+const keyOf = (metadata: Json<V1ObjectMeta>): string => `${metadata.namespace ?? ''}/${metadata.name ?? ''}`;

@@ -1,0 +1,60 @@
+import type { NamedKind } from '../../../core/cluster/before-state.ts';
+import type { OwnerRef, PodRecord } from '../../../core/cluster/pod-record.ts';
+import type { ClusterView } from '../watch/cluster-view.ts';
+
+/** The one owner that manages it. */
+export function controllerOf(owners: readonly OwnerRef[]): NamedKind | undefined {
+  const owner = owners.find(({ controller }) => controller);
+  return owner && { kind: owner.kind, name: owner.name };
+}
+
+/** The workload at the top of a pod's owners; `known` is false when one in between is not in memory (yet). */
+export function topOwnerOf(options: { readonly pod: PodRecord; readonly view: Pick<ClusterView, 'ownersOf'> }): {
+  readonly workload?: NamedKind;
+  readonly known: boolean;
+} {
+  const { pod, view } = options;
+  const direct = controllerOf(pod.owners);
+  if (!direct) return { known: true };
+  if (direct.kind !== 'ReplicaSet' && direct.kind !== 'Job') return { workload: direct, known: true };
+  const above = view.ownersOf(direct.kind, pod.namespace, direct.name);
+  if (!above) return { workload: direct, known: false };
+  return { workload: controllerOf(above) ?? direct, known: true };
+}
+
+/** Whether a pod with this at the top of its owners is one of that workload; a pod without an owner is a workload of its own. */
+export function isOfWorkload(pod: Pick<PodRecord, 'name'>, top: NamedKind | undefined, { kind, name }: NamedKind): boolean {
+  return top ? top.kind === kind && top.name === name : kind === 'Pod' && pod.name === name;
+}
+
+const effects: Readonly<Record<string, string>> = {
+  ReplicaSet: 'starts a new pod in its place',
+  StatefulSet: 'starts a new pod of the same name',
+  DaemonSet: 'starts a new pod on the node',
+  Job: 'starts a new pod and does the work again',
+};
+
+/** What a controller does when one of its pods is deleted, in words. */
+export function ownerEffect(kind: string): string {
+  return effects[kind] ?? 'may start another pod in its place';
+}
+
+interface Marked {
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly annotations?: Readonly<Record<string, string>>;
+}
+
+/** Who else writes this object, and would undo or ignore a change by us; undefined when nobody is known. */
+export function otherWriter(metadata: Marked | undefined): string | undefined {
+  const marks = { ...metadata?.labels, ...metadata?.annotations };
+  const has = (...prefixes: readonly string[]): boolean =>
+    Object.keys(marks).some((key) => prefixes.some((prefix) => key.startsWith(prefix)));
+  if (has('meta.helm.sh/') || marks['app.kubernetes.io/managed-by'] === 'Helm' || marks.heritage === 'Helm') return 'Helm';
+  if (has('argocd.argoproj.io/')) return 'Argo CD';
+  if (has('kustomize.toolkit.fluxcd.io/', 'helm.toolkit.fluxcd.io/')) return 'Flux';
+  if (has('reconcile.external-secrets.io/')) return 'External Secrets';
+  if (has('cert-manager.io/')) return 'cert-manager';
+  if (has('sealedsecrets.bitnami.com/')) return 'Sealed Secrets';
+  if (has('vaultproject.io/', 'secrets.hashicorp.com/')) return 'Vault';
+  return undefined;
+}

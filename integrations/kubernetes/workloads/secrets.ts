@@ -1,0 +1,68 @@
+import type { V1Secret } from '@kubernetes/client-node';
+import { type KubernetesApi, pathOf } from '../client.ts';
+import { KubernetesError } from '../client-error.ts';
+import { type Json, ownersOf } from '../watch/projection.ts';
+import { otherWriter } from './owners.ts';
+
+export type SecretJson = Json<V1Secret>;
+
+/** A Secret, or undefined where there is none. It holds values: it never leaves the activity. */
+export async function readSecret(options: {
+  readonly api: KubernetesApi;
+  readonly namespace: string;
+  readonly name: string;
+  readonly signal: AbortSignal;
+}): Promise<SecretJson | undefined> {
+  const { api, namespace, name, signal } = options;
+  try {
+    return await api.json<SecretJson>({
+      method: 'GET',
+      path: pathOf({ resource: 'secrets', namespace, name }),
+      what: `get secrets in ${namespace}`,
+      signal,
+    });
+  } catch (error) {
+    if (error instanceof KubernetesError && error.status === 404) return undefined;
+    throw error;
+  }
+}
+
+/** What owns a Secret that it makes, by the owner reference's kind, where labels and annotations say nothing. */
+const writersByKind: Readonly<Record<string, string>> = {
+  ExternalSecret: 'External Secrets',
+  Certificate: 'cert-manager',
+  SealedSecret: 'Sealed Secrets',
+  VaultStaticSecret: 'Vault',
+  VaultDynamicSecret: 'Vault',
+};
+
+/** How a value is rotated where somebody else writes the Secret. A value that we put in its place would be taken back, or not be the real one. */
+const rotatedThere: Readonly<Record<string, string>> = {
+  Helm: 'give the release a new value, and upgrade it',
+  'Argo CD': 'change it where it is declared: what is changed here is taken back',
+  Flux: 'change it where it is declared: what is changed here is taken back',
+  'External Secrets':
+    'rotate it at the provider first, then set the annotation force-sync on its ExternalSecret; until then the old value is the valid one',
+  'cert-manager':
+    'renew it with privateKey.rotationPolicy Always, so that the key is a new one too; the old certificate stays valid until its end, or until it is revoked',
+  'Sealed Secrets': 'seal a new value and apply it; the old one stays in version control, sealed',
+  Vault: 'revoke its lease, or rotate it, in Vault',
+};
+
+/**
+ * Why this Secret cannot be given new values by us, and what to do instead; undefined when it can. An immutable one can: the new one has a new name.
+ * @param options.known its keys and what they hold are known, from the configuration
+ */
+export function whyNotRotate(secret: SecretJson, { known = false }: { readonly known?: boolean } = {}): string | undefined {
+  const [owner] = ownersOf(secret.metadata ?? {});
+  const writer = otherWriter(secret.metadata) ?? (owner && writersByKind[owner.kind]);
+  const by = owner ? ` (${owner.kind} ${owner.name})` : '';
+  if (writer) return `it is managed by ${writer}${by}: ${rotatedThere[writer] ?? 'rotate it there'}`;
+  const type = secret.type ?? 'Opaque';
+  if (type === 'kubernetes.io/service-account-token') return 'it is a ServiceAccount token: revokeTokens ends it';
+  if (type !== 'Opaque' && !(known && type === 'kubernetes.io/basic-auth'))
+    return `its type is ${type}: random values would not be valid in it`;
+  if (owner) return `it is owned by ${owner.kind} ${owner.name}: rotate it there`;
+  if (Object.keys(secret.data ?? {}).length === 0) return 'it is empty';
+  return undefined;
+}

@@ -1,0 +1,37 @@
+import type { V1PodTemplateSpec } from '@kubernetes/client-node';
+import type { LabelSelector } from '../../../core/cluster/pod-record.ts';
+import { FirebreakError } from '../../../core/errors.ts';
+import type { ObjectJson, ObjectRef } from '../objects.ts';
+import type { Json } from '../watch/projection.ts';
+
+const places: Readonly<Record<string, { readonly group: string; readonly resource: string }>> = {
+  Deployment: { group: 'apps', resource: 'deployments' },
+  StatefulSet: { group: 'apps', resource: 'statefulsets' },
+  DaemonSet: { group: 'apps', resource: 'daemonsets' },
+  ReplicaSet: { group: 'apps', resource: 'replicasets' },
+  Job: { group: 'batch', resource: 'jobs' },
+  CronJob: { group: 'batch', resource: 'cronjobs' },
+};
+
+/** Where a workload is found. @throws FB_ERR_REFUSED for a kind that is not among `kinds`. */
+export function workloadRef(
+  workload: { readonly kind: string; readonly namespace: string; readonly name: string },
+  kinds: readonly string[] = Object.keys(places),
+): ObjectRef {
+  const { kind, namespace, name } = workload;
+  const place = kinds.includes(kind) ? places[kind] : undefined;
+  if (!place)
+    throw new FirebreakError('FB_ERR_REFUSED', `${kind.toLowerCase()}/${namespace}/${name} is none of: ${kinds.join(', ')}`);
+  return { kind, ...place, namespace, name };
+}
+
+/** What a workload of `apps` or `batch` says of its pods. */
+export interface WorkloadJson extends ObjectJson {
+  readonly spec?: {
+    readonly selector?: LabelSelector;
+    readonly template?: Json<V1PodTemplateSpec>;
+    readonly replicas?: number;
+    /** Of a StatefulSet. */
+    readonly persistentVolumeClaimRetentionPolicy?: { readonly whenScaled?: string };
+  };
+}

@@ -1,0 +1,97 @@
+import { randomBytes } from 'node:crypto';
+import type { CardStore, MessageRef, QuestionCard, ShownCard } from '../../../core/cards/card.ts';
+import { type CardGroup, joinableForMs, likenessOf, mostTargets } from '../../../core/cards/card-group.ts';
+import type { Aside } from './overflow-thread.ts';
+import type { ShownCards } from './shown-cards.ts';
+
+export interface Asked {
+  readonly card: QuestionCard;
+  readonly groups: readonly string[];
+  readonly requester: string;
+}
+
+/** Which questions are one card. A question is put in its place once, and stays there, also when the desk is restarted in between. */
+export class Groups {
+  readonly #cards: CardStore;
+  readonly #shown: ShownCards;
+  readonly #aside: Aside;
+  readonly #now: () => number;
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(parts: {
+    readonly cards: CardStore;
+    readonly shown: ShownCards;
+    readonly aside: Aside;
+    readonly now: () => number;
+  }) {
+    this.#cards = parts.cards;
+    this.#shown = parts.shown;
+    this.#aside = parts.aside;
+    this.#now = parts.now;
+  }
+
+  /** The group that the question belongs to; undefined for one that stays alone. One after another: of many that come at once, one begins it. */
+  join(asked: Asked): Promise<CardGroup | undefined> {
+    return this.#inTurn(async () => {
+      const known = await this.of(asked.card.questionId);
+      if (known) return known;
+      const likeness = likenessOf(asked);
+      const open = likeness === undefined ? undefined : await this.#joinable(likeness);
+      if (open) return this.#add(open, asked.card);
+      await this.#aside.place(asked.card);
+      return likeness === undefined ? undefined : this.#begin(likeness, asked.card);
+    });
+  }
+
+  async of(question: string): Promise<CardGroup | undefined> {
+    const shown = await this.#shown.of(question);
+    return shown?.group === undefined ? undefined : this.#cards.group(shown.group);
+  }
+
+  /** Its questions as they were last told of, in the order in which they came. */
+  async members({ questions }: CardGroup): Promise<readonly ShownCard[]> {
+    const members = await Promise.all(questions.map((question) => this.#shown.of(question)));
+    return members.filter((member) => member !== undefined);
+  }
+
+  /** Nothing joins a group of which nothing is open. */
+  settle(groupId: string): Promise<void> {
+    return this.#inTurn(async () => {
+      const group = await this.#cards.group(groupId);
+      if (!group?.open) return;
+      const isOpen = (await this.members(group)).some(({ card }) => card.status.state === 'open');
+      if (!isOpen) await this.#cards.saveGroup({ ...group, open: false });
+    });
+  }
+
+  async #joinable(likeness: string): Promise<CardGroup | undefined> {
+    const group = await this.#cards.openGroup(likeness);
+    if (!group || group.questions.length >= mostTargets) return undefined;
+    return this.#now() - group.begunAt < joinableForMs ? group : undefined;
+  }
+
+  async #begin(likeness: string, card: QuestionCard): Promise<CardGroup> {
+    const { questionId: head } = card;
+    const groupId = `group-${randomBytes(9).toString('base64url')}`;
+    const group: CardGroup = { groupId, likeness, head, questions: [head], begunAt: this.#now(), open: true };
+    await this.#cards.saveGroup(group);
+    await this.#shown.posting(card, { ...(await this.#shown.of(head)), group: groupId });
+    return group;
+  }
+
+  /** It stands where the first one stands. */
+  async #add(group: CardGroup, card: QuestionCard): Promise<CardGroup> {
+    const { groupId, head, questions } = group;
+    const aside: MessageRef | undefined = (await this.#shown.of(head))?.aside;
+    const grown: CardGroup = { ...group, questions: [...new Set([...questions, card.questionId])] };
+    await this.#cards.saveGroup(grown);
+    await this.#shown.posting(card, { ...(aside && { aside }), group: groupId });
+    return grown;
+  }
+
+  #inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
+    const turn = this.#last.then(work);
+    this.#last = turn.catch(() => undefined);
+    return turn;
+  }
+}

@@ -1,0 +1,89 @@
+import type { CardStore, MessageRef, Notice, QuestionCard } from '../../../core/cards/card.ts';
+import { oneOfEach } from '../../../core/cards/card-group.ts';
+import { plain, utc } from '../views/text.ts';
+import type { ShownCards } from './shown-cards.ts';
+
+const gatherMs = 2_000;
+const dayLength = '2026-01-01'.length;
+
+export interface AsideParts {
+  readonly cards: CardStore;
+  readonly shown: ShownCards;
+  /** Whether those who are asked have enough questions in the channel already. */
+  readonly isTooMuch: (card: QuestionCard) => Promise<boolean>;
+  readonly showNotice: (notice: Notice) => Promise<MessageRef>;
+  readonly onFault: (error: unknown) => void;
+  readonly now: () => number;
+}
+
+/**
+ * Where questions go when people have enough of them before their eyes: each is a card like any other, in the thread of one summary a day. None is
+ * held back, and every one of them can be answered. What wakes people is the pager, not the channel.
+ */
+export class Aside {
+  readonly #parts: AsideParts;
+  #last: Promise<unknown> = Promise.resolve();
+  #pending: NodeJS.Timeout | undefined;
+
+  constructor(parts: AsideParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * The summary in whose thread the card goes; undefined: into the channel. Decided once, for a card that Slack may have is looked for where it
+   * went; and one after another, so that of many that come at once each counts for the next.
+   */
+  place(card: QuestionCard): Promise<MessageRef | undefined> {
+    const turn = this.#last.then(async () => {
+      const { shown, isTooMuch } = this.#parts;
+      const before = await shown.of(card.questionId);
+      const place = before ? before.aside : (await isTooMuch(card)) ? await this.#summary(card) : undefined;
+      await shown.posting(card, place && { aside: place });
+      return place;
+    });
+    this.#last = turn.catch(() => undefined);
+    return turn;
+  }
+
+  /** A card in a summary's thread was posted or has changed. Changes of a moment are shown together. */
+  changed(): void {
+    this.#pending ??= setTimeout(() => {
+      this.#pending = undefined;
+      this.#refresh().catch(this.#parts.onFault);
+    }, gatherMs).unref();
+  }
+
+  stop(): void {
+    clearTimeout(this.#pending);
+  }
+
+  async #summary(card: QuestionCard): Promise<MessageRef> {
+    return (await this.#parts.cards.message(this.#key())) ?? this.#show([card]);
+  }
+
+  async #refresh(): Promise<void> {
+    const waiting = (await this.#parts.cards.openCards()).filter(({ aside }) => aside !== undefined);
+    await this.#show(oneOfEach(waiting).map(({ card }) => card));
+  }
+
+  #show(waiting: readonly QuestionCard[]): Promise<MessageRef> {
+    const many = waiting.length === 1 ? '1 more question waits' : `${waiting.length} more questions wait`;
+    return this.#parts.showNotice({
+      key: this.#key(),
+      title: waiting.length === 0 ? 'No more questions wait' : many,
+      time: new Date(this.#parts.now()).toISOString(),
+      lines: [
+        'Somebody who is asked has five open questions in the channel: further ones are in the thread of this message.',
+        '/firebreak questions shows what waits for you.',
+      ],
+      table: waiting.map(
+        ({ incident, level }) =>
+          `${incident.severity.toUpperCase().padEnd(8)} ${plain(incident.title, 80)}  ${plain(level.group, 30)} until ${utc(level.until)}`,
+      ),
+    });
+  }
+
+  #key(): string {
+    return `waiting:${new Date(this.#parts.now()).toISOString().slice(0, dayLength)}`;
+  }
+}

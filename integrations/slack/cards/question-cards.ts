@@ -1,0 +1,190 @@
+import { randomBytes } from 'node:crypto';
+import type { CardStore, MessageRef, QuestionCard } from '../../../core/cards/card.ts';
+import { type CardGroup, type GroupButton, seenOf } from '../../../core/cards/card-group.ts';
+import { FirebreakError } from '../../../core/errors.ts';
+import { MessageGone } from '../fault.ts';
+import { EditLine } from '../post/edit-line.ts';
+import type { Posting } from '../post/posting.ts';
+import type { IncidentThreads } from '../post/threads.ts';
+import { type GroupTarget, groupBlocks } from '../views/group-card.ts';
+import { questionBlocks, type RenderedMessage } from '../views/render.ts';
+import type { Asked, Groups } from './groups.ts';
+import type { Aside } from './overflow-thread.ts';
+import type { ShownCards } from './shown-cards.ts';
+import { refuseAnother, storedButtons } from './stored-buttons.ts';
+
+/** Further targets are single lines, with no room for a link. */
+const mostLinks = 10;
+
+export interface QuestionCardsParts {
+  readonly cards: CardStore;
+  readonly shown: ShownCards;
+  readonly posting: Posting;
+  readonly threads: IncidentThreads;
+  readonly aside: Aside;
+  readonly groups: Groups;
+  /** The channel's id. */
+  readonly channel: string;
+  readonly now: () => number;
+}
+
+/** Questions as cards: each posted once and edited in place, those of the same playbook, rule and image on the card of the first. */
+export class QuestionCards {
+  readonly #parts: QuestionCardsParts;
+  readonly #edits = new EditLine();
+
+  constructor(parts: QuestionCardsParts) {
+    this.#parts = parts;
+  }
+
+  async post(asked: Asked): Promise<MessageRef> {
+    const { cards, groups, shown, aside, threads } = this.#parts;
+    const { card } = asked;
+    await storedButtons(cards, asked);
+    const group = await groups.join(asked);
+    const head = group?.head ?? card.questionId;
+    const message = await this.#posted(head);
+    const place = (await shown.of(card.questionId))?.aside;
+    if (head === card.questionId) await threads.begin(card.incident, { message, aside: place });
+    else await this.#joined(head, card, place ?? message);
+    if (place) aside.changed();
+    return message;
+  }
+
+  async update(card: QuestionCard): Promise<void> {
+    const { cards, shown, groups, aside } = this.#parts;
+    if ((await cards.message(card.questionId)) === undefined && (await shown.of(card.questionId)) === undefined)
+      throw new FirebreakError('FB_ERR_NOT_FOUND', 'the question has no card yet');
+    refuseAnother(card, await cards.buttonsOf(card.questionId));
+    const group = await groups.of(card.questionId);
+    await shown.editing(card, () => this.#edit(group?.head ?? card.questionId));
+    if (group && card.status.state !== 'open') await groups.settle(group.groupId);
+    if ((await shown.of(card.questionId))?.aside) aside.changed();
+  }
+
+  /** Where the question's card is, though its posting was cut off before we heard of it. */
+  async lookFor(question: string): Promise<MessageRef | 'unseen' | undefined> {
+    const { cards, shown, groups, posting, channel } = this.#parts;
+    const head = (await groups.of(question))?.head ?? question;
+    const aside = (await shown.of(head))?.aside;
+    const found = await posting.lookFor({ key: head, channel, ...(aside && { threadTs: aside.ts }) });
+    if (typeof found === 'object' && head !== question) await cards.saveMessage(question, found);
+    return found;
+  }
+
+  /** Whoever comes first posts it, also when that is one of those who join. */
+  async #posted(head: string, rendered?: RenderedMessage): Promise<MessageRef> {
+    const { posting, shown, channel } = this.#parts;
+    const post = (): Promise<MessageRef> =>
+      posting.postOnce(head, async () => {
+        const known = await shown.of(head);
+        if (!known) throw new FirebreakError('FB_ERR_NOT_FOUND', 'the question has no place yet');
+        const { card, aside } = known;
+        const thread = aside && { threadTs: aside.ts };
+        return { key: head, channel, question: true, ...thread, ...(rendered ?? (await this.#alone(card))) };
+      });
+    try {
+      return await post();
+    } catch (error) {
+      const known = await shown.of(head);
+      if (!(error instanceof MessageGone) || !known?.aside) throw error;
+      // Somebody has deleted the summary in whose thread it belongs: then it stands in the channel.
+      await shown.posting(known.card, known.group === undefined ? {} : { group: known.group });
+      return post();
+    }
+  }
+
+  /** Its news are told by name where those of the others are. Resolves when it is to be seen. */
+  async #joined(head: string, card: QuestionCard, thread: MessageRef): Promise<void> {
+    const { cards, shown, threads } = this.#parts;
+    const first = await shown.of(head);
+    const message = await this.#posted(head);
+    await cards.saveMessage(card.questionId, message);
+    await threads.begin(card.incident, { message, aside: thread });
+    if (first) await threads.share(first.card.incident, thread);
+    await this.#edit(head);
+  }
+
+  /** As everything stands when its turn has come. */
+  #edit(head: string): Promise<void> {
+    const { cards, shown, groups } = this.#parts;
+    return this.#edits.edit(head, async () => {
+      const message = await cards.message(head);
+      const known = await shown.of(head);
+      if (!known) return;
+      const group = await groups.of(head);
+      const rendered =
+        group && group.questions.length > 1 ? await this.#together(group, message) : await this.#alone(known.card, message);
+      const isThere = message !== undefined && (await this.#edited({ key: head, message, ...rendered }));
+      if (!isThere) await this.#postAgain(head, { from: message, group, rendered });
+    });
+  }
+
+  /** False: somebody has deleted it. */
+  async #edited(edit: RenderedMessage & { readonly key: string; readonly message: MessageRef }): Promise<boolean> {
+    try {
+      await this.#parts.posting.update(edit);
+      return true;
+    } catch (error) {
+      if (error instanceof MessageGone) return false;
+      throw error;
+    }
+  }
+
+  /** The card was deleted and still asks: a question must not go with its message. Its buttons are the same. */
+  async #postAgain(
+    head: string,
+    was: { readonly from: MessageRef | undefined; readonly group: CardGroup | undefined; readonly rendered: RenderedMessage },
+  ): Promise<void> {
+    const { cards, shown, groups, threads } = this.#parts;
+    const known = await shown.of(head);
+    const members = was.group ? await groups.members(was.group) : known ? [known] : [];
+    if (!members.some(({ card }) => card.status.state === 'open')) return;
+    if (was.from) await cards.forgetMessage(head);
+    const message = await this.#posted(head, was.rendered);
+    for (const { card } of members) {
+      await cards.saveMessage(card.questionId, message);
+      if (was.from) await threads.moved(card.incident, { from: was.from, to: message });
+    }
+  }
+
+  async #alone(card: QuestionCard, message?: MessageRef): Promise<RenderedMessage> {
+    const { cards, threads } = this.#parts;
+    return questionBlocks(card, {
+      buttons: await cards.buttonsOf(card.questionId),
+      ...(await threads.urlFor(card, message)),
+    });
+  }
+
+  async #together(group: CardGroup, message: MessageRef | undefined): Promise<RenderedMessage> {
+    const { cards, groups, threads } = this.#parts;
+    const targets: GroupTarget[] = [];
+    for (const { card } of await groups.members(group)) {
+      const link = targets.length < mostLinks ? await threads.urlFor(card, message) : {};
+      targets.push({ card, buttons: await cards.buttonsOf(card.questionId), ...link });
+    }
+    const open = targets.flatMap(({ card }) => (card.status.state === 'open' ? [card] : []));
+    return groupBlocks(targets, await this.#buttonsFor(group, open));
+  }
+
+  /** The same as long as they stand for the same; else new ones, so that a click tells what was seen. */
+  async #buttonsFor({ groupId }: CardGroup, open: readonly QuestionCard[]): Promise<readonly GroupButton[]> {
+    const { cards, now } = this.#parts;
+    const targets = open.map((card) => ({ question: card.questionId, seen: seenOf(card) }));
+    const last = await cards.groupButtons(groupId);
+    const before = last[0]?.targets ?? [];
+    const isSame =
+      before.length === targets.length &&
+      before.every(({ question, seen }, place) => targets[place]?.question === question && targets[place]?.seen === seen);
+    const [first] = open;
+    if (isSame || !first) return last;
+    const shownAt = Math.max(now(), (last[0]?.shownAt ?? 0) + 1);
+    const ids = [...first.choices.map(({ id }) => id), undefined];
+    const buttons = ids.map((choice): GroupButton => {
+      const buttonId = `g_${randomBytes(18).toString('base64url')}`;
+      return { buttonId, groupId, ...(choice !== undefined && { choice }), targets, shownAt };
+    });
+    await cards.saveGroupButtons(buttons);
+    return buttons;
+  }
+}

@@ -1,0 +1,208 @@
+import { createHash } from 'node:crypto';
+import { z } from 'zod';
+import type { CardStore, MessageRef, StoredButton } from '../../../core/cards/card.ts';
+import type { GroupButton } from '../../../core/cards/card-group.ts';
+import type { ReplyTo } from '../../../core/incident/click-reply.ts';
+import type { Refusal } from '../refusal.ts';
+import type { SenderChecks } from './sender.ts';
+
+/**
+ * `fb_vote` answers at once, `fb_decide` opens the dialog first, `fb_more` and `fb_more1` are its menus; `_all` and `fb_choose` are of several questions.
+ * What a click does is looked up, never read from these.
+ */
+const buttonAction = /^fb_((vote|decide)(_all)?\d{1,3}|choose)$/;
+const menuAction = /^fb_more1?$/;
+
+/** One person's click on one of our buttons, checked as far as Slack can be asked; the roster is the service's to ask. */
+export interface Click {
+  /** The same when the same click is delivered again. */
+  readonly clickId: string;
+  readonly slackUser: string;
+  readonly button: StoredButton;
+  readonly channel: string;
+  readonly messageTs: string;
+  /** Opens one dialog, within 3 s. */
+  readonly trigger?: string;
+  /** Why, in the person's words; only from the dialog that asks for it. */
+  readonly reason?: string;
+  /** What the question is about, in a few words. */
+  readonly about?: string;
+  /** It is part of one answer to several questions. */
+  readonly together?: NonNullable<ReplyTo['together']>;
+}
+
+/** The same on a button of several questions. */
+export interface GroupClick extends Omit<Click, 'button' | 'reason' | 'together'> {
+  readonly button: GroupButton;
+}
+
+/** https://docs.slack.dev/reference/interaction-payloads/block_actions-payload */
+const blockActions = z.object({
+  type: z.literal('block_actions'),
+  api_app_id: z.string(),
+  team: z.object({ id: z.string() }),
+  user: z.object({ id: z.string().min(1), team_id: z.string().optional() }),
+  container: z.object({
+    type: z.literal('message'),
+    channel_id: z.string(),
+    message_ts: z.string(),
+    is_ephemeral: z.boolean().optional(),
+  }),
+  channel: z.object({ id: z.string() }).optional(),
+  message: z.object({ ts: z.string(), app_id: z.string().optional() }).optional(),
+  trigger_id: z.string().optional(),
+  actions: z.array(
+    z.object({
+      type: z.string(),
+      action_id: z.string(),
+      value: z.string().optional(),
+      selected_option: z.object({ value: z.string() }).optional(),
+      action_ts: z.string().min(1),
+    }),
+  ),
+});
+
+type BlockActions = z.infer<typeof blockActions>;
+
+export type Checked =
+  | { readonly ok: true; readonly click: Click }
+  | { readonly ok: true; readonly groupClick: GroupClick }
+  | { readonly ok: false; readonly refusal: Refusal; readonly replyTo?: { readonly channel: string; readonly user: string } };
+
+/** Where a question's card is, though Slack has not confirmed that it has it; `unseen`: it may have it, and does not show it to us. */
+export type LookFor = (question: string) => Promise<MessageRef | 'unseen' | undefined>;
+
+/** Every check between Slack's signature and the roster, in the order from cheap to dear. Knows nothing of HTTP: Socket Mode uses it too. */
+export class ClickChecks {
+  readonly #cards: CardStore;
+  readonly #sender: SenderChecks;
+  readonly #lookFor: LookFor;
+
+  constructor(parts: { readonly cards: CardStore; readonly sender: SenderChecks; readonly lookFor: LookFor }) {
+    this.#cards = parts.cards;
+    this.#sender = parts.sender;
+    this.#lookFor = parts.lookFor;
+  }
+
+  async check(body: unknown): Promise<Checked> {
+    const parsed = blockActions.safeParse(body);
+    if (!parsed.success) return { ok: false, refusal: unreadable(body) };
+    const payload = parsed.data;
+    const user = payload.user.id;
+    const channel = payload.container.channel_id;
+    const found = this.#addressed(payload) ?? (await this.#meant(payload).catch((): Refusal => notLookedUp));
+    if ('button' in found) {
+      const { button, action } = found;
+      const click = {
+        clickId: clickIdOf({ payload, button, actionTs: action }),
+        slackUser: user,
+        channel,
+        messageTs: payload.container.message_ts,
+        ...(payload.trigger_id === undefined ? {} : { trigger: payload.trigger_id }),
+      };
+      return 'targets' in button ? { ok: true, groupClick: { ...click, button } } : { ok: true, click: { ...click, button } };
+    }
+    const value = pressed(payload.actions[0]);
+    return {
+      ok: false,
+      refusal: { ...found, slackUser: user, ...(value === undefined ? {} : { buttonId: value.slice(0, 100) }) },
+      replyTo: { channel, user },
+    };
+  }
+
+  #addressed(payload: BlockActions): Refusal | undefined {
+    const { actions } = payload;
+    const refusal = this.#sender.address(payload);
+    if (refusal) return refusal;
+    return actions.length === 1 ? undefined : { reason: 'not_one_action', detail: `the click carries ${actions.length} actions` };
+  }
+
+  async #meant(
+    payload: BlockActions,
+  ): Promise<Refusal | { readonly button: StoredButton | GroupButton; readonly action: string }> {
+    const [action] = payload.actions;
+    if (action === undefined || !isOurs(action)) return { reason: 'unsupported', detail: 'the action is none of a card' };
+    const value = pressed(action);
+    const button =
+      value === undefined ? undefined : ((await this.#cards.button(value)) ?? (await this.#cards.groupButton(value)));
+    if (button === undefined) return { reason: 'unknown_button', detail: 'no such button was posted' };
+    return (
+      (await this.#misplaced(payload, button)) ??
+      (await this.#sender.person(payload.user.id)) ?? { button, action: action.action_ts }
+    );
+  }
+
+  /** Also for a dialog that was opened from the card: the card may have become another one since. */
+  async stale(
+    { question, buttonId }: Pick<StoredButton, 'question' | 'buttonId'>,
+    messageTs: string,
+  ): Promise<Refusal | undefined> {
+    const posted = await this.#cards.message(question);
+    if (posted?.ts !== messageTs) return { reason: 'stale_card', detail: 'the question has a newer card' };
+    const current = await this.#cards.buttonsOf(question);
+    return current.some((one) => one.buttonId === buttonId)
+      ? undefined
+      : { reason: 'stale_card', detail: 'the question has newer buttons' };
+  }
+
+  async #misplaced(
+    { container, channel, message }: BlockActions,
+    button: StoredButton | GroupButton,
+  ): Promise<Refusal | undefined> {
+    const question = 'targets' in button ? (await this.#cards.group(button.groupId))?.head : button.question;
+    const posted =
+      question === undefined ? undefined : ((await this.#cards.message(question)) ?? (await this.#lookFor(question)));
+    if (posted === 'unseen') return { reason: 'not_confirmed', detail: 'the card was posted, and nobody has said where' };
+    const agrees =
+      container.is_ephemeral !== true &&
+      (channel === undefined || channel.id === container.channel_id) &&
+      (message === undefined || message.ts === container.message_ts) &&
+      (message?.app_id === undefined || message.app_id === this.#sender.appId);
+    if (posted === undefined || !agrees || posted.channel !== container.channel_id) {
+      return { reason: 'wrong_message', detail: 'the message is not the one that was posted' };
+    }
+    // A button of several questions says itself what was on the card.
+    if (!('targets' in button)) return this.stale(button, container.message_ts);
+    return posted.ts === container.message_ts ? undefined : { reason: 'stale_card', detail: 'the questions have a newer card' };
+  }
+}
+
+type Action = BlockActions['actions'][number];
+
+function isOurs({ type, action_id: id }: Action): boolean {
+  return (type === 'button' && buttonAction.test(id)) || (type === 'overflow' && menuAction.test(id));
+}
+
+function pressed(action: Action | undefined): string | undefined {
+  return action?.type === 'overflow' ? action.selected_option?.value : action?.value;
+}
+
+/** Neither the database's words nor Slack's: who clicked is told to click again. */
+export const notLookedUp: Refusal = { reason: 'not_looked_up', detail: 'what it stands for could not be looked up' };
+
+function unreadable(body: unknown): Refusal {
+  const kind = z.object({ type: z.string() }).safeParse(body);
+  return kind.success && kind.data.type === 'block_actions'
+    ? { reason: 'malformed', detail: 'the click lacks what Slack always sends' }
+    : { reason: 'unsupported', detail: 'the request is not a click' };
+}
+
+function clickIdOf({
+  payload,
+  button,
+  actionTs,
+}: {
+  readonly payload: BlockActions;
+  readonly button: { readonly buttonId: string };
+  readonly actionTs: string;
+}): string {
+  const parts = [
+    payload.team.id,
+    payload.container.channel_id,
+    payload.container.message_ts,
+    payload.user.id,
+    button.buttonId,
+    actionTs,
+  ];
+  return `click-${createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 32)}`;
+}

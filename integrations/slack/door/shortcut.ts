@@ -1,0 +1,52 @@
+import { z } from 'zod';
+import type { Refusal } from '../refusal.ts';
+import type { SenderChecks } from './sender.ts';
+
+/** https://docs.slack.dev/reference/interaction-payloads/shortcuts-interaction-payload. Of the app it names nothing: the signature, or the connection, is the app's. */
+const messageAction = z.object({
+  type: z.literal('message_action'),
+  callback_id: z.literal('fb_start_incident'),
+  trigger_id: z.string(),
+  api_app_id: z.string().optional(),
+  team: z.object({ id: z.string() }),
+  user: z.object({ id: z.string().min(1), team_id: z.string().optional() }),
+  channel: z.object({ id: z.string() }),
+  message: z.object({ ts: z.string(), text: z.string().default('') }),
+});
+
+/** “Start an incident from this message”, by a member of the workspace. */
+export interface Shortcut {
+  readonly slackUser: string;
+  readonly channel: string;
+  readonly trigger: string;
+  readonly message: { readonly channel: string; readonly ts: string; readonly text: string };
+}
+
+export type CheckedShortcut =
+  | { readonly ok: true; readonly shortcut: Shortcut }
+  | { readonly ok: false; readonly refusal: Refusal };
+
+const longestText = 1_000;
+
+export function isShortcut(body: unknown): boolean {
+  return typeof body === 'object' && body !== null && 'type' in body && body.type === 'message_action';
+}
+
+/** The same door as for commands. */
+export async function checkShortcut(body: unknown, sender: SenderChecks): Promise<CheckedShortcut> {
+  const parsed = messageAction.safeParse(body);
+  if (!parsed.success)
+    return {
+      ok: false,
+      refusal: { reason: 'malformed', detail: 'the shortcut is none of ours, or lacks what Slack always sends' },
+    };
+  const { api_app_id = sender.appId, team, user, trigger_id: trigger, channel, message } = parsed.data;
+  const sent = { api_app_id, team, user: { id: user.id, team_id: user.team_id ?? team.id } };
+  const refusal = sender.address(sent) ?? (await sender.person(user.id));
+  if (refusal) return { ok: false, refusal: { ...refusal, slackUser: user.id } };
+  const text = message.text.slice(0, longestText);
+  return {
+    ok: true,
+    shortcut: { slackUser: user.id, channel: channel.id, trigger, message: { channel: channel.id, ts: message.ts, text } },
+  };
+}

@@ -1,0 +1,84 @@
+import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
+import type { Refusal } from '../refusal.ts';
+
+/** Slack's own limit for the past; Bolt does not look at the future. https://docs.slack.dev/authentication/verifying-requests-from-slack */
+const windowSeconds = 300;
+
+export interface SignedRequest {
+  readonly rawBody: Buffer;
+  readonly signature: string | undefined;
+  /** Seconds since 1970, as Slack wrote them. */
+  readonly timestamp: string | undefined;
+}
+
+/** Accepts what any of the secrets signed, within the window both ways, once. More than one secret: while they are rotated. */
+export class RequestVerifier {
+  readonly #secrets: readonly string[];
+  readonly #now: () => number;
+  readonly #remembered: number;
+  /** Hash of time and body → when it may be forgotten, in seconds. In order of arrival. */
+  readonly #seen = new Map<string, number>();
+
+  constructor({
+    secrets,
+    now,
+    remembered = 20_000,
+  }: {
+    readonly secrets: readonly string[];
+    readonly now: () => number;
+    readonly remembered?: number;
+  }) {
+    this.#secrets = secrets;
+    this.#now = now;
+    this.#remembered = remembered;
+  }
+
+  /** What can be told before the body is read: whoever sends none of Slack's headers is not waited for. */
+  refusalByHead({ signature, timestamp }: Omit<SignedRequest, 'rawBody'>): Refusal | undefined {
+    if (signature === undefined || timestamp === undefined) return { reason: 'unsigned', detail: 'signature or time is missing' };
+    if (!/^\d{1,12}$/.test(timestamp)) return { reason: 'unsigned', detail: 'the time is not a number' };
+    return undefined;
+  }
+
+  /** Nothing when the request is Slack's, new and of now. */
+  refusal({ rawBody, signature, timestamp }: SignedRequest): Refusal | undefined {
+    const foreign = this.refusalByHead({ signature, timestamp });
+    if (foreign !== undefined || signature === undefined || timestamp === undefined) return foreign;
+    const base = Buffer.concat([Buffer.from(`v0:${timestamp}:`), rawBody]);
+    if (!this.#secrets.some((secret) => matches({ secret, base, signature }))) {
+      return { reason: 'bad_signature', detail: 'no signing secret fits' };
+    }
+    const now = this.#now() / 1_000;
+    const age = now - Number(timestamp);
+    if (age > windowSeconds) return { reason: 'too_old', detail: `signed ${Math.round(age)} s ago` };
+    if (age < -windowSeconds) return { reason: 'future_dated', detail: `signed ${Math.round(-age)} s ahead` };
+    return this.#replay({ base, until: Number(timestamp) + windowSeconds, now });
+  }
+
+  #replay({ base, until, now }: { readonly base: Buffer; readonly until: number; readonly now: number }): Refusal | undefined {
+    const key = createHash('sha256').update(base).digest('base64');
+    const known = this.#seen.get(key);
+    if (known !== undefined && known >= now) return { reason: 'replayed', detail: 'the same request was received before' };
+    for (const [old, end] of this.#seen) {
+      if (end >= now && this.#seen.size < this.#remembered) break;
+      this.#seen.delete(old);
+    }
+    this.#seen.set(key, until);
+    return undefined;
+  }
+}
+
+function matches({
+  secret,
+  base,
+  signature,
+}: {
+  readonly secret: string;
+  readonly base: Buffer;
+  readonly signature: string;
+}): boolean {
+  if (secret === '') return false;
+  const expected = Buffer.from(`v0=${createHmac('sha256', secret).update(base).digest('hex')}`);
+  const given = Buffer.from(signature);
+  return given.length === expected.length && timingSafeEqual(given, expected);
+}

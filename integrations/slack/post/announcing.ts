@@ -1,0 +1,34 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { RetryLaterError } from '../../../core/errors.ts';
+import { codeOf } from '../door/door.ts';
+import type { OrderDialogsParts } from '../door/order-dialogs.ts';
+import { section } from '../views/blocks.ts';
+import { inline, plain } from '../views/text.ts';
+import type { Posting } from './posting.ts';
+
+/** Word of something that has just begun: a minute later the incident's own thread has told it. */
+const triedForMs = 60_000;
+
+/** Tells something under a message. No activity stands behind it that would bring it back, so it waits in Slack's line by itself. */
+export function createAnnounce({
+  posting,
+  log,
+}: {
+  readonly posting: Posting;
+  readonly log: OrderDialogsParts['log'];
+}): OrderDialogsParts['announce'] {
+  return async (under, text, key) => {
+    const blocks = [section(inline(text, 2_900))];
+    const outgoing = { key, channel: under.channel, threadTs: under.ts, text: plain(text, 300), blocks };
+    for (const until = Date.now() + triedForMs; ; ) {
+      try {
+        await posting.postOnce(key, async () => outgoing);
+        return;
+      } catch (error) {
+        const waitMs = error instanceof RetryLaterError ? error.retryAfterMs : Number.POSITIVE_INFINITY;
+        if (Date.now() + waitMs > until) return log('not told under the message', { error: codeOf(error) });
+        await sleep(waitMs, undefined, { ref: false });
+      }
+    }
+  };
+}

@@ -1,0 +1,31 @@
+import type { WebClient } from '@slack/web-api';
+import type { MessageRef } from '../../../core/cards/card.ts';
+import { callSlack } from '../client.ts';
+
+const kept = 1_000;
+
+/** Addresses of messages, asked of Slack once. */
+export class Permalinks {
+  readonly #client: WebClient;
+  readonly #known = new Map<string, string>();
+
+  constructor(client: WebClient) {
+    this.#client = client;
+  }
+
+  /** Undefined when Slack does not say: the card is worth more than its link. */
+  async of(message: MessageRef): Promise<string | undefined> {
+    const known = this.#known.get(message.ts);
+    if (known !== undefined) return known;
+    try {
+      const { permalink } = await callSlack('chat.getPermalink', () =>
+        this.#client.chat.getPermalink({ channel: message.channel, message_ts: message.ts }),
+      );
+      if (this.#known.size > kept) this.#known.clear();
+      if (permalink !== undefined) this.#known.set(message.ts, permalink);
+      return permalink;
+    } catch {
+      return undefined;
+    }
+  }
+}

@@ -1,0 +1,110 @@
+import type { CardStore, MessageRef, QuestionCard, ThreadPost } from '../../../core/cards/card.ts';
+import type { IncidentRef } from '../../../core/incident/incident.ts';
+import { MessageGone } from '../fault.ts';
+import { section } from '../views/blocks.ts';
+import { code, inline, plain } from '../views/text.ts';
+import type { Permalinks } from './permalinks.ts';
+import type { Posting } from './posting.ts';
+
+/** Where an incident's news are told: under its first card, or, where that stands in the thread of a summary, in that thread with the others'. */
+export class IncidentThreads {
+  readonly #cards: CardStore;
+  readonly #posting: Posting;
+  readonly #permalinks: Permalinks;
+  readonly #channel: string;
+
+  constructor(parts: {
+    readonly cards: CardStore;
+    readonly posting: Posting;
+    readonly permalinks: Permalinks;
+    readonly channel: string;
+  }) {
+    this.#cards = parts.cards;
+    this.#posting = parts.posting;
+    this.#permalinks = parts.permalinks;
+    this.#channel = parts.channel;
+  }
+
+  /** The first card of an incident begins its thread; a reply has none of its own. */
+  async begin(
+    incident: IncidentRef,
+    { message, aside }: { readonly message: MessageRef; readonly aside: MessageRef | undefined },
+  ): Promise<void> {
+    const key = threadKey(incident);
+    if ((await this.#cards.message(key)) !== undefined) return;
+    if (aside) await this.#cards.saveMessage(sharedKey(incident), aside);
+    await this.#cards.saveMessage(key, aside ?? message);
+  }
+
+  /** The card that began it is others' too from now on: its news are told by name. */
+  async share(incident: IncidentRef, thread: MessageRef): Promise<void> {
+    const own = await this.#cards.message(threadKey(incident));
+    if (own?.ts === thread.ts) await this.#cards.saveMessage(sharedKey(incident), thread);
+  }
+
+  /** The card that began it was deleted and posted anew: so goes the thread. */
+  async moved(incident: IncidentRef, { from, to }: { readonly from: MessageRef; readonly to: MessageRef }): Promise<void> {
+    for (const key of [threadKey(incident), sharedKey(incident)])
+      if ((await this.#cards.message(key))?.ts === from.ts) await this.#cards.saveMessage(key, to);
+  }
+
+  /** The card that started the thread needs no link to itself. */
+  async urlFor(card: QuestionCard, own?: MessageRef): Promise<{ readonly threadUrl?: string }> {
+    const thread = await this.#cards.message(threadKey(card.incident));
+    if (thread === undefined || thread.ts === own?.ts) return {};
+    const threadUrl = await this.#permalinks.of(thread);
+    return threadUrl === undefined ? {} : { threadUrl };
+  }
+
+  /** Undefined where the incident has none yet, or Slack does not say. */
+  async urlOf(incident: IncidentRef): Promise<string | undefined> {
+    const thread = await this.#cards.message(threadKey(incident));
+    return thread && this.#permalinks.of(thread);
+  }
+
+  /** Where its first message was deleted, it begins anew. */
+  async post(post: ThreadPost): Promise<MessageRef> {
+    try {
+      return await this.#post(post);
+    } catch (error) {
+      if (!(error instanceof MessageGone)) throw error;
+      for (const key of [threadKey(post.incident), sharedKey(post.incident)]) await this.#cards.forgetMessage(key);
+      return this.#post(post);
+    }
+  }
+
+  async #post({ key: name, incident, text }: ThreadPost): Promise<MessageRef> {
+    const thread = await this.#started(incident);
+    const isShared = (await this.#cards.message(sharedKey(incident))) !== undefined;
+    const line = isShared ? `${incident.title}: ${text}` : text;
+    const key = `line:${name}`;
+    return this.#posting.postOnce(key, async () => ({
+      key,
+      channel: thread.channel,
+      threadTs: thread.ts,
+      text: plain(line, 300),
+      blocks: [section(inline(line, 2_900))],
+    }));
+  }
+
+  #started(incident: ThreadPost['incident']): Promise<MessageRef> {
+    const key = threadKey(incident);
+    const { severity, title, cluster } = incident;
+    const told = 'What happens is told in this thread.';
+    return this.#posting.postOnce(key, async () => ({
+      key,
+      channel: this.#channel,
+      text: `${severity.toUpperCase()}: incident on ${plain(title, 120)}`,
+      blocks: [section(`*Incident:* ${inline(title, 200)}\n${inline(severity, 20)}, cluster ${code(cluster, 60)}. ${told}`)],
+    }));
+  }
+}
+
+function threadKey({ id, run }: IncidentRef): string {
+  return `thread:${id}@${run}`;
+}
+
+/** There where the incident's thread is that of a summary. */
+function sharedKey({ id, run }: IncidentRef): string {
+  return `shared:${id}@${run}`;
+}

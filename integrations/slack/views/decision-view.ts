@@ -1,0 +1,142 @@
+import type { KnownBlock, ModalView } from '@slack/types';
+import type { QuestionCard, StoredButton } from '../../../core/cards/card.ts';
+import { lastPart, typedEnd } from '../../../core/decide/approval.ts';
+import { problemOfReason } from '../../../core/text/reason.ts';
+import { context, section, words } from './blocks.ts';
+import { reasonBlock, reasonInput } from './order-inputs.ts';
+import { code, inline, linesUpTo, plain } from './text.ts';
+
+type Choice = QuestionCard['choices'][number];
+
+export const targetBlock = 'fb_target';
+const whyInput = reasonInput('Why?', 'Signed with your answer, shown on the card, and kept on the record.');
+
+/** Nobody ends something, or gives protection up, with one tap. */
+export function isGuarded({ destructive, weakens }: Pick<Choice, 'destructive' | 'weakens'>): boolean {
+  return destructive || weakens;
+}
+
+/** What has to be typed: the end of the name of what would be ended. A card of an older version names no target. */
+export function nameToType(
+  card: { readonly incident: Pick<QuestionCard['incident'], 'title'> },
+  { destructive, target, blastRadius }: Choice,
+): string | undefined {
+  if (!destructive) return undefined;
+  const full = target ?? blastRadius.at(-1) ?? card.incident.title;
+  return lastPart(full);
+}
+
+/** https://docs.slack.dev/reference/views/modal-views: title, submit and close 24 characters. */
+export function decisionView({
+  card,
+  choice,
+  modalId,
+}: {
+  readonly card: QuestionCard;
+  readonly choice: Choice;
+  readonly modalId: string;
+}): ModalView {
+  const name = nameToType(card, choice);
+  return {
+    type: 'modal',
+    callback_id: 'fb_decision',
+    private_metadata: modalId,
+    title: words('Confirm your decision', 24),
+    submit: words('Decide this', 24),
+    close: words('Go back', 24),
+    blocks: [...what(card, choice), ...(name === undefined ? [] : [targetInput(name, choice)]), whyInput],
+  };
+}
+
+function what(card: QuestionCard, choice: Choice): KnownBlock[] {
+  const changes = choice.changes.map((change) => `•  ${inline(change, 300)}`);
+  const touched = choice.blastRadius.map((target) => `•  ${code(target, 300)}`);
+  const warning = choice.destructive ? '⚠️ *This cannot be undone.*' : '⚠️ *This weakens the response.*';
+  const people = choice.quorum > 1 ? ` It needs ${choice.quorum} people: yours is one answer.` : '';
+  const others = card.votes.filter((vote) => vote.choice === choice.id).map(({ person }) => inline(person, 60));
+  const agreed = others.length === 0 ? '' : ` So far: ${others.join(', ')}.`;
+  return [
+    section(`*${inline(choice.label, 200)}*\n${inline(card.text, 600)}`),
+    section(`${warning}${people}${agreed}`),
+    section(linesUpTo(['*What it does*', ...(changes.length === 0 ? ['Changes nothing.'] : changes)], 2_900)),
+    ...(touched.length === 0 ? [] : [section(linesUpTo([`*What it touches* (${touched.length})`, ...touched], 2_900))]),
+    ...(choice.notes.length === 0
+      ? []
+      : [section(linesUpTo(['*Note*', ...choice.notes.map((note) => `•  ${inline(note, 300)}`)], 2_900))]),
+    context([
+      inline(card.incident.severity.toUpperCase(), 20),
+      inline(card.incident.title, 200),
+      `cluster ${code(card.incident.cluster, 60)}`,
+    ]),
+    { type: 'divider' },
+  ];
+}
+
+function targetInput(name: string, { target }: Choice): KnownBlock {
+  return {
+    type: 'input',
+    block_id: targetBlock,
+    label: words(`Last four characters of ${name}`, 300),
+    ...(target === undefined ? {} : { hint: words(`Read them off the target: ${target}`, 400) }),
+    element: { type: 'plain_text_input', action_id: 'fb_text', min_length: 1, max_length: 40, focus_on_load: true },
+  };
+}
+
+export type Filled =
+  | { readonly ok: true; readonly reason: string }
+  /** By block, what is wrong there: shown in the dialog, which stays open. */
+  | { readonly ok: false; readonly errors: Readonly<Record<string, string>> };
+
+/** Whether what was typed is right. Case is let pass: telephones begin with a capital. */
+export function filledIn(
+  typed: Readonly<Record<string, string>>,
+  card: Parameters<typeof nameToType>[0],
+  choice: Choice,
+): Filled {
+  const name = nameToType(card, choice);
+  const reason = typed[reasonBlock] ?? '';
+  const unreasoned = problemOfReason(reason);
+  const wanted = name === undefined ? undefined : typedEnd(name);
+  const errors = {
+    ...(wanted === undefined || typed[targetBlock]?.toLowerCase() === wanted
+      ? {}
+      : { [targetBlock]: `These are not the last four characters of ${plain(name ?? '', 200)}.` }),
+    ...(unreasoned === undefined ? {} : { [reasonBlock]: unreasoned }),
+  };
+  return Object.keys(errors).length > 0 ? { ok: false, errors } : { ok: true, reason };
+}
+
+/** For a button whose card this desk has not kept: it was posted by an older version. The dialog asks for everything. */
+export function unseenCard(button: StoredButton): { readonly card: QuestionCard; readonly choice: Choice } {
+  const choice: Choice = {
+    id: button.choice,
+    label: button.label,
+    quorum: 1,
+    destructive: true,
+    weakens: false,
+    changes: ['What the card says: it was posted before Firebreak was brought up to date.'],
+    blastRadius: [],
+    notes: [],
+  };
+  const unknown = { group: 'nobody', until: '', number: 0 };
+  const card: QuestionCard = {
+    incident: {
+      ...button.incident,
+      title: button.incident.id,
+      severity: 'unknown',
+      cluster: button.incident.id.split('/')[1] ?? '',
+    },
+    questionId: button.question,
+    questionDigest: button.questionDigest,
+    text: 'Read the card again before you decide.',
+    happened: { rule: '', sensor: '', at: '', count: 0 },
+    contained: [],
+    evidence: [],
+    choices: [choice],
+    votes: [],
+    onSilence: '',
+    level: unknown,
+    status: { state: 'open' },
+  };
+  return { card, choice };
+}

@@ -1,0 +1,141 @@
+import type { InputBlock, KnownBlock, ModalView, PlainTextOption } from '@slack/types';
+import type { HidableKind } from '../../../core/alert/hidable.ts';
+import { atLeast, type Severity, severities } from '../../../core/alert/severity.ts';
+import type { SuppressionDraft } from '../../../core/cards/card.ts';
+import { longestSuppressionMs, workloadText } from '../../../core/orders/suppression.ts';
+import { problemOfReason } from '../../../core/text/reason.ts';
+import { context, section, slackLimits, words } from './blocks.ts';
+import { type Read, reasonBlock, reasonInput, selectInput } from './order-inputs.ts';
+import { code, inline, linesUpTo } from './text.ts';
+
+const kindBlock = 'fb_kind';
+const upToBlock = 'fb_up_to';
+const untilBlock = 'fb_until';
+const dayMs = 86_400_000;
+const proposedDays = 7;
+
+/** What somebody has filled in: it is proposed as it stands, and decided by others. */
+export interface FilledProposal {
+  readonly kind: HidableKind;
+  readonly upTo: Severity;
+  /** Milliseconds since 1970. */
+  readonly until: number;
+  readonly reason: string;
+}
+
+/** The dialog that proposes to hide what the incident's alerts are about. `rule`: of the card, chosen already. */
+export function suppressionView({
+  draft,
+  modalId,
+  now,
+  rule,
+}: {
+  readonly draft: SuppressionDraft;
+  readonly modalId: string;
+  readonly now: number;
+  readonly rule?: string | undefined;
+}): ModalView {
+  const { kinds, incident, owner } = draft;
+  const chosen = Math.max(
+    0,
+    kinds.findIndex(({ match }) => match.rule === rule),
+  );
+  return {
+    type: 'modal',
+    callback_id: 'fb_suppression',
+    private_metadata: modalId,
+    title: words('Suppress alerts', 24),
+    submit: words('Propose', 24),
+    close: words('Go back', 24),
+    blocks: [
+      section(
+        '⚠️ *This weakens the response.* Alerts are hidden only when somebody else agrees; critical ones when two people do.',
+      ),
+      section(linesUpTo(['*What would be hidden*', ...kinds.map(kindText)], 2_900)),
+      ...notHidable(draft),
+      ...(kinds.length < 2 ? [] : [kindInput(kinds, chosen)]),
+      upToInput(kinds[chosen]?.severity ?? 'medium'),
+      untilInput(now),
+      reasonInput('Why is it a false positive?', 'Signed with your proposal, shown to who decides, and kept on the record.'),
+      context([`${inline(owner, 100)} answers for it`, inline(incident.title, 200), `cluster ${code(incident.cluster, 60)}`]),
+    ],
+  };
+}
+
+function kindText({ match, severity }: HidableKind, index: number): string {
+  const { rule, workload, digest, sensor } = match;
+  const only = sensor === undefined ? '' : `, sensor ${code(sensor, 60)}`;
+  return `${index + 1}.  ${code(rule, 200)} of ${code(workloadText(workload), 300)}, image ${code(digest, 80)}${only}, ${severity} at worst`;
+}
+
+function notHidable({ not }: SuppressionDraft): KnownBlock[] {
+  const lines = not.map(({ rule, why }) => `•  ${code(rule, 200)}: ${inline(why, 200)}`);
+  return lines.length === 0 ? [] : [section(linesUpTo(['*What cannot be hidden*', ...lines], 1_500))];
+}
+
+function kindInput(kinds: readonly HidableKind[], chosen: number): InputBlock {
+  const options = kinds.map(
+    ({ match }, index): PlainTextOption => ({
+      text: words(`${index + 1}. ${match.rule}`, slackLimits.button),
+      value: String(index),
+    }),
+  );
+  return selectInput({ id: kindBlock, label: 'Which of them?', options, chosen });
+}
+
+function upToInput(severity: Severity): InputBlock {
+  const options = severities.map((one): PlainTextOption => ({ text: words(one, slackLimits.button), value: one }));
+  const hint = 'Anything worse goes its way.';
+  return selectInput({
+    id: upToBlock,
+    label: 'The worst alert that is hidden',
+    hint,
+    options,
+    chosen: severities.indexOf(severity),
+  });
+}
+
+function untilInput(now: number): InputBlock {
+  return {
+    type: 'input',
+    block_id: untilBlock,
+    label: words('Until', 24),
+    hint: words('The end of that day, in UTC. 30 days at most; then it ends by itself.', 150),
+    element: { type: 'datepicker', action_id: 'fb_day', initial_date: dayOf(now + proposedDays * dayMs) },
+  };
+}
+
+function dayOf(ms: number): string {
+  return new Date(ms).toISOString().slice(0, 10);
+}
+
+/** What was filled in, of what the dialog offered when it was opened. */
+export function proposalIn(
+  typed: Readonly<Record<string, string>>,
+  { kinds }: SuppressionDraft,
+  now: number,
+): Read<FilledProposal> {
+  const kind = kinds[kinds.length < 2 ? 0 : Number.parseInt(typed[kindBlock] ?? '', 10)];
+  const upTo = severities.find((one) => one === typed[upToBlock]);
+  const until = endOf(typed[untilBlock] ?? '', now);
+  const reason = typed[reasonBlock] ?? '';
+  const errors: Record<string, string> = {};
+  if (!kind) errors[kindBlock] = 'Choose one of them.';
+  if (!upTo) errors[upToBlock] = 'Choose one of them.';
+  else if (kind && !atLeast(upTo, kind.severity))
+    errors[upToBlock] = `These alerts are ${kind.severity} at worst: they would not all be hidden.`;
+  if (typeof until === 'string') errors[untilBlock] = until;
+  const unreasoned = problemOfReason(reason);
+  if (unreasoned !== undefined) errors[reasonBlock] = unreasoned;
+  if (!kind || !upTo || typeof until === 'string' || Object.keys(errors).length > 0) return { ok: false, errors };
+  return { ok: true, filled: { kind, upTo, until, reason } };
+}
+
+/** The end of a day, or what is wrong with it. The thirtieth day ends when the 30 days do. */
+function endOf(day: string, now: number): number | string {
+  const begin = /^\d{4}-\d{2}-\d{2}$/.test(day) ? Date.parse(`${day}T00:00:00Z`) : Number.NaN;
+  if (Number.isNaN(begin)) return 'Choose a day.';
+  if (begin + dayMs <= now) return 'This day is over.';
+  if (begin > now + longestSuppressionMs) return 'A suppression lasts 30 days at most.';
+  return Math.min(begin + dayMs, now + longestSuppressionMs);
+}

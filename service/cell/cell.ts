@@ -1,0 +1,299 @@
+import { join } from 'node:path';
+import { type Client, WorkflowNotFoundError } from '@temporalio/client';
+import type { Worker } from '@temporalio/worker';
+import { type ContainmentFirst, cellContainsFirst } from '../../activities/chokepoint/containment-first.ts';
+import type { OwnSteps } from '../../activities/chokepoint/own-steps.ts';
+import type { IncidentMemory } from '../../activities/memory/incident-memory.ts';
+import type { CellActivities, IncidentSettings } from '../../core/action/step.ts';
+import { quarantineWorkload } from '../../core/actions/index.ts';
+import { namingActors } from '../../core/alert/actors.ts';
+import { atLeast } from '../../core/alert/severity.ts';
+import type { ControlActivities, EvidenceActivities } from '../../core/decide/control.ts';
+import { incidentIdOf, incidentNames } from '../../core/incident/incident.ts';
+import type { IncidentInput } from '../../core/incident/incident-input.ts';
+import type { IncidentState } from '../../core/incident/incident-state.ts';
+import type { ActiveRestraint, Restrainable } from '../../core/orders/restraint.ts';
+import type { AnyPlaybook } from '../../core/playbook/playbook.ts';
+import { createBox } from '../../integrations/crypto-box/box.ts';
+import { createSubjectResolver } from '../../integrations/kubernetes/watch/resolver.ts';
+import { followUpOf } from '../config/complete/complete-tickets.ts';
+import type { Config } from '../config/load.ts';
+import type { Secrets } from '../config/secrets.ts';
+import type { IncidentGateway } from '../intake/send/incident-gateway.ts';
+import { createLateGateway, type LateGateway } from '../intake/send/late-gateway.ts';
+import { temporalGateway } from '../intake/send/temporal-gateway.ts';
+import { type Intake, startIntake } from '../intake/start.ts';
+import { type Logger, reasonOf } from '../process/log.ts';
+import type { RightsWatch } from '../process/rights-watch.ts';
+import { keepBuild, type WorkflowBuild } from '../temporal/bundle.ts';
+import type { TemporalConnected } from '../temporal/link.ts';
+import { RepeatedTrouble } from '../temporal/repeated-trouble.ts';
+import { deploymentName, makeCurrent } from '../temporal/versions.ts';
+import { warmUp } from '../temporal/warm-up.ts';
+import { createCellWorker, type queuesOf, type WorkerBase } from '../temporal/workers.ts';
+import { ContainedPods, tellingDecided } from './contained-pods.ts';
+import { type CellControl, createCellControl, expectedSensors } from './control/control.ts';
+import { expireEvidence } from './control/evidence-window.ts';
+import { followControl } from './control/follow.ts';
+import { HeadStarts } from './head-starts.ts';
+import { HoldContainment, type LeaseHeld } from './hold-containment.ts';
+import { runOlderBuilds } from './older-builds.ts';
+import { type Cluster, type ClusterWatch, createCellPool } from './pools/cluster.ts';
+import type { OwnKnowledge } from './pools/durable-memory.ts';
+import { openKeyRegister } from './pools/evidence.ts';
+import { askingOf } from './rules.ts';
+
+export interface CellParts {
+  readonly config: Config;
+  readonly secrets: Secrets;
+  readonly cluster: Cluster;
+  readonly watch: ClusterWatch;
+  readonly steps: OwnSteps;
+  readonly knowledge: OwnKnowledge;
+  readonly queues: ReturnType<typeof queuesOf>;
+  readonly build: WorkflowBuild;
+  readonly maxCachedWorkflows: number;
+  readonly runWorker: (worker: Worker) => void;
+  readonly first: ContainmentFirst;
+  readonly rights: RightsWatch;
+  readonly log: Logger;
+}
+
+export interface RunningCell {
+  readonly url: string;
+  /** For the pools that share this process: which freeze or observe mode is on a step. */
+  readonly restraintOn: (step: Restrainable) => ActiveRestraint | undefined;
+  /** Starts the incidents' workers; resolves when what the intake takes goes to Temporal. */
+  work(temporal: TemporalConnected): Promise<void>;
+  /** Closes the intake: what it took is handed over, or stays in the spool. */
+  stop(): Promise<void>;
+  /** After the workers. */
+  close(): Promise<void>;
+}
+
+const currentWithinMs = 15_000;
+
+/** The cell. Its intake is open at once: what it takes before Temporal and the workers are there waits in the spool. */
+export async function startCell(parts: CellParts): Promise<RunningCell> {
+  const { config, secrets, cluster, watch, knowledge, log } = parts;
+  const build = keepBuild(parts.build, config.stateDir);
+  // Orders come by Temporal, which is asked only when the intake is open.
+  let raise: Intake['raise'] | undefined;
+  const control = await createCellControl({
+    config,
+    keys: await openKeyRegister({ config, secrets }),
+    steps: parts.steps,
+    cellKey: watch.cellKey,
+    votes: knowledge.votes,
+    raise: async (alert) => {
+      const { pod } = alert;
+      if (pod && watch.view.ready() && !watch.view.pod(pod.namespace, pod.name))
+        return { reason: `The cluster has no pod ${pod.namespace}/${pod.name}.` };
+      return (await raise?.(alert)) ?? { reason: 'The intake is not open yet: order it again in a moment.' };
+    },
+    log,
+  });
+  const { steps, restraints } = control;
+  const restraintOn: RunningCell['restraintOn'] = (step) => restraints.on(step);
+  const pods = new ContainedPods(join(config.stateDir, 'contained'));
+  const noteOf = (uid: string): string | undefined => pods.get(uid)?.held?.note;
+  const knowing = { ...watch, noteOf };
+  const pool = await createCellPool({ config, secrets, cluster, watch: knowing, steps, restraintOn, knowledge, log });
+  const { playbooks: enabled } = askingOf(config);
+  const headStarts = new HeadStarts({
+    chokepoint: pool.chokepoint,
+    playbooks: enabled,
+    view: watch.view,
+    cellKey: watch.cellKey,
+    pods,
+    first: parts.first,
+    log,
+  });
+  const gateway = createLateGateway();
+  const hold = new HoldContainment({
+    chokepoint: pool.chokepoint,
+    view: watch.view,
+    cellKey: watch.cellKey,
+    pods,
+    denyTier: watch.denyTier,
+    exceptions: config.actions.quarantine,
+    note: (incident, note) => intake.note(incident, note),
+    log,
+  });
+  const activities = {
+    ...hold.givingBack(headStarts.adopting(cellContainsFirst(pool.activities, parts.first))),
+    ...control.activities,
+  };
+  const stopping = new AbortController();
+  const intake = await startIntake({
+    listen: config.intake.listen,
+    tokens: secrets.intakeTokens,
+    signatures: secrets.intakeSignatures,
+    senders: config.intake.senders,
+    tls: config.intake.tls,
+    spoolDir: config.intake.spool.dir,
+    maxBytes: config.intake.spool.maxBytes,
+    cluster: config.cluster,
+    severities: config.sensors,
+    resolver: tellingDecided(namingActors(createSubjectResolver(watch), config.roster), pods),
+    gateway: remembering(gateway, knowledge.incidents, enabled),
+    headStart: headStarts,
+    screen: { suppressions: control.book, steps: control.steps },
+    silence: { expected: expectedSensors(config), view: watch.view },
+    storm: { ...config.intake.storm, tell: (report) => control.storms.tell(report) },
+    seal: sealRaw(secrets),
+    missingRights: () => parts.rights.missing(),
+    log,
+  });
+  raise = intake.raise;
+  hold.start();
+  return {
+    url: intake.url,
+    restraintOn,
+    work: (temporal) =>
+      work({ parts: { ...parts, build }, activities, control, gateway, headStarts, hold, temporal, stopping: stopping.signal }),
+    stop: async () => {
+      stopping.abort();
+      hold.stop();
+      await intake.stop();
+    },
+    close: () => headStarts.stop(),
+  };
+}
+
+/** The incidents' worker, one more for each older build with open incidents, and last, when all can answer, the way in. */
+async function work(options: {
+  readonly parts: CellParts;
+  readonly activities: CellActivities & ControlActivities & EvidenceActivities;
+  readonly control: CellControl;
+  readonly gateway: LateGateway;
+  readonly headStarts: HeadStarts;
+  readonly hold: HoldContainment;
+  readonly temporal: TemporalConnected;
+  readonly stopping: AbortSignal;
+}): Promise<void> {
+  const { parts, activities, control, gateway, headStarts, hold, temporal, stopping } = options;
+  const { config, queues, build, maxCachedWorkflows, runWorker, log } = parts;
+  const { cluster } = config;
+  const { base, client } = temporal;
+  const deployment = deploymentName(config.cluster);
+  const start = async (which: WorkflowBuild, on: WorkerBase): Promise<void> =>
+    runWorker(
+      await createCellWorker({ ...on, taskQueue: queues.cell, build: which, deployment, activities, maxCachedWorkflows }),
+    );
+  await start(build, base);
+  const startOlder = async (which: WorkflowBuild): Promise<void> => start(which, await temporal.apart());
+  const { stateDir } = config;
+  void runOlderBuilds({ client, deployment, current: build.id, stateDir, start: startOlder, log, signal: stopping });
+
+  let isCurrent = false;
+  const notCurrent = new RepeatedTrouble();
+  const becomeCurrent = async (): Promise<void> => {
+    try {
+      await makeCurrent({ client, deployment, buildId: build.id, withinMs: currentWithinMs, signal: stopping });
+      isCurrent = true;
+    } catch (error) {
+      if (stopping.aborted) return;
+      const reason = reasonOf(error);
+      const said = notCurrent.met(reason);
+      if (said)
+        log.error({ build: build.id, reason, ...said }, 'this build could not be made the current one; it is tried again');
+      void becomeCurrent();
+    }
+  };
+  await becomeCurrent();
+  if (isCurrent && !(await warmUp({ client, cluster, taskQueue: queues.cell })))
+    log.warn({}, 'the first containment after this start may take a second longer');
+  control.storms.open(client);
+  control.evidence.open(client);
+  void followControl({
+    client,
+    cluster,
+    queues,
+    deployment,
+    buildId: build.id,
+    book: control.book,
+    restraints: control.restraints,
+    signIns: control.signIns,
+    log,
+    signal: stopping,
+  });
+  void expireEvidence({ client, cluster, signal: stopping });
+  const leaseHeld = (incident: string, uid: string): Promise<LeaseHeld> => leaseOn(client, incident, uid);
+  headStarts.watch(async (incident, uid) => (await leaseHeld(incident, uid)) !== 'not held');
+  hold.ask(leaseHeld);
+  gateway.open(
+    temporalGateway({
+      client,
+      taskQueue: queues.cell,
+      input: (start): IncidentInput => {
+        const contains = start.batch.alerts.some(
+          ({ pod, severity }) => pod && atLeast(severity, config.guardrails.automaticFrom),
+        );
+        if (contains) parts.first.expect(incidentIdOf(start.subject));
+        return { start, settings: settingsOf(config, queues) };
+      },
+      mayStartEagerly: () => isCurrent,
+      log,
+    }),
+  );
+}
+
+/** What an incident is about to be told, the cell has heard before: whoever holds it up in Temporal holds up nothing of that. */
+function remembering(gateway: IncidentGateway, incidents: IncidentMemory, playbooks: readonly AnyPlaybook[]): IncidentGateway {
+  return {
+    start: async (id, start, options) => {
+      incidents.hears(id, start.batch, playbooks);
+      const result = await gateway.start(id, start, options);
+      if (result.kind === 'started') incidents.delivered(id, result.run);
+      return result;
+    },
+    signal: async (id, batch) => {
+      incidents.hears(id, batch, playbooks);
+      const result = await gateway.signal(id, batch);
+      if (result.kind === 'signalled') incidents.delivered(id);
+      return result;
+    },
+    note: (id, note) => gateway.note(id, note),
+  };
+}
+
+async function leaseOn(client: Client, incident: string, uid: string): Promise<LeaseHeld> {
+  try {
+    const { leases } = await client.workflow.getHandle(incident).query<IncidentState>(incidentNames.stateQuery);
+    // The lease on a workload's pods names the workload.
+    const own = leases.filter(({ target, action }) => target.uid === uid || action === quarantineWorkload.name);
+    if (own.some(({ state }) => state === 'releasing')) return 'being given back';
+    return own.some(({ state }) => state !== 'released') ? 'held' : 'not held';
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return 'not held';
+    throw error;
+  }
+}
+
+/** Raw alerts hold what attackers and commands wrote, secrets too: on the disk they are only kept encrypted. */
+function sealRaw({ codecKeys }: Secrets): Parameters<typeof startIntake>[0]['seal'] {
+  const box = createBox({ keys: codecKeys });
+  return (bytes, aad) => box.seal(bytes, aad);
+}
+
+function settingsOf(config: Config, queues: CellParts['queues']): IncidentSettings {
+  // Cut first: to try it takes longer, and says nothing of what was open.
+  const afterQuarantine = ['cutConnections', 'probeQuarantine'].filter((name) => config.actions.optIn.includes(name));
+  return {
+    queues,
+    playbooks: askingOf(config).playbooks.map(({ id }) => id),
+    levels: config.incidents.levels.map(({ group, withinMinutes, page }) => ({
+      group,
+      withinMs: withinMinutes * 60_000,
+      ...(page ? { page } : {}),
+    })),
+    followUp: followUpOf(config),
+    protectedNamespaces: config.guardrails.protectedNamespaces,
+    ...(config.stepUp && { stepUp: { reaches: config.stepUp.reaches } }),
+    evidenceDeadlineMs: config.evidence.deadlineMinutes * 60_000,
+    lingerMs: config.incidents.lingerSeconds * 1_000,
+    maxBodies: config.incidents.maxBodies,
+    ...(afterQuarantine.length > 0 && { afterQuarantine }),
+  };
+}

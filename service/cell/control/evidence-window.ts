@@ -1,0 +1,79 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Client, WorkflowNotFoundError } from '@temporalio/client';
+import type { RunLookup } from '../../../activities/control/evidence-orders.ts';
+import { controlNames } from '../../../core/decide/control.ts';
+import { FirebreakError } from '../../../core/errors.ts';
+import { incidentNames } from '../../../core/incident/incident.ts';
+import type { IncidentState } from '../../../core/incident/incident-state.ts';
+import { controlIdOf } from '../../../core/orders/suppression.ts';
+import { resultOf } from '../../temporal/speaker.ts';
+
+const callMs = 10_000;
+const lookEveryMs = 3_600_000;
+
+/** What Temporal knows of the runs whose evidence is kept. */
+export class EvidenceWindow {
+  #client: Client | undefined;
+
+  /** From now on there is Temporal. */
+  open(client: Client): void {
+    this.#client = client;
+  }
+
+  readonly runOf: RunLookup = async ({ incident, run }) => {
+    const client = this.#client;
+    if (!client) throw new FirebreakError('FB_ERR_UNAVAILABLE', 'Temporal has not answered yet');
+    try {
+      // An incident goes on as new; what is kept names its first run.
+      const newest = await client.withDeadline(Date.now() + callMs, () => client.workflow.getHandle(incident).describe());
+      const isNewest = newest.raw.workflowExecutionInfo?.firstRunId === run;
+      const open = isNewest && newest.status.name === 'RUNNING';
+      return { open, actors: () => actorsOf(client, { incident, ...(!isNewest && { run }) }) };
+    } catch (error) {
+      if (error instanceof WorkflowNotFoundError) return undefined;
+      throw new FirebreakError('FB_ERR_UNAVAILABLE', `Temporal cannot say whether ${incident} is open`);
+    }
+  };
+}
+
+/** None where Temporal knows nothing of it any more. @throws FB_ERR_UNAVAILABLE */
+async function actorsOf(
+  client: Client,
+  { incident, run }: { readonly incident: string; readonly run?: string },
+): Promise<readonly string[]> {
+  const handle = client.workflow.getHandle(incident, run);
+  try {
+    return await client.withDeadline(Date.now() + callMs, async () => {
+      const { status } = await handle.describe();
+      // The result is the last run's, through all that went on as new.
+      const hasEnded = status.name === 'COMPLETED' || status.name === 'CONTINUED_AS_NEW';
+      const state: IncidentState = hasEnded ? await resultOf(handle) : await handle.query(incidentNames.stateQuery);
+      return state.actors ?? [];
+    });
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return [];
+    throw new FirebreakError('FB_ERR_UNAVAILABLE', `Temporal cannot say whom the alerts of ${incident} name as the actor`);
+  }
+}
+
+/** Asks the control workflow at the start, and every hour, to destroy what is kept longer than it may be. Ends with `signal`. Never rejects. */
+export async function expireEvidence(options: {
+  readonly client: Client;
+  readonly cluster: string;
+  readonly everyMs?: number;
+  readonly signal: AbortSignal;
+}): Promise<void> {
+  const { client, cluster, everyMs = lookEveryMs, signal } = options;
+  while (!signal.aborted) {
+    const asked = await client
+      .withDeadline(Date.now() + callMs, () =>
+        client.workflow.getHandle(controlIdOf(cluster)).signal(controlNames.expireEvidenceSignal),
+      )
+      .then(
+        () => true,
+        () => false,
+      );
+    // The control workflow may not be there yet.
+    await sleep(asked ? everyMs : Math.min(everyMs, 10_000), undefined, { signal, ref: false }).catch(() => undefined);
+  }
+}

@@ -1,0 +1,153 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Client, WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
+import { WorkflowIdConflictPolicy, WorkflowIdReusePolicy } from '@temporalio/common';
+import { type ControlInput, type ControlState, controlNames } from '../../../core/decide/control.ts';
+import { FirebreakError } from '../../../core/errors.ts';
+import { controlIdOf } from '../../../core/orders/suppression.ts';
+import { currentBuild } from '../../temporal/versions.ts';
+import type { RestraintBook } from './restraint-book.ts';
+import type { SignInMemory } from './sign-in-memory.ts';
+import type { BookLog, SuppressionBook } from './suppression-book.ts';
+
+const callMs = 5_000;
+const askEveryMs = 5_000;
+/** An older build that has not handed over by then is not there any more. */
+const handOverWithinMs = 120_000;
+
+export interface FollowControlOptions {
+  readonly client: Client;
+  readonly cluster: string;
+  readonly queues: ControlInput['queues'];
+  readonly deployment: string;
+  readonly buildId: string;
+  readonly book: SuppressionBook;
+  readonly restraints: RestraintBook;
+  /** Absent: no decision needs a sign-in. */
+  readonly signIns?: SignInMemory | undefined;
+  readonly log: BookLog;
+  readonly signal: AbortSignal;
+  readonly askEveryMs?: number;
+  readonly handOverWithinMs?: number;
+}
+
+/**
+ * Keeps the cluster's control workflow running under the current build, and the cell's list up to date. While Temporal is down the list stays
+ * as it was. Ends with `signal`.
+ */
+export async function followControl(options: FollowControlOptions): Promise<void> {
+  const { book, restraints, signIns, signal, log } = options;
+  let asked = 0;
+  let down = false;
+  const since = Date.now();
+  while (!signal.aborted) {
+    try {
+      if (asked % 12 === 0) await ensureControl(options, since);
+      const state = await stateOf(options);
+      await signIns?.learn(state);
+      book.update(state);
+      restraints.update(state);
+      down = false;
+      asked += 1;
+    } catch {
+      // It has gone, or whoever answered for it has: looked after at once, and at each further turn until somebody answers.
+      asked = 0;
+      if (!down && !signal.aborted) log.warn({}, 'the control workflow does not answer: the suppressions stay as they were');
+      down = true;
+    }
+    await sleep(options.askEveryMs ?? askEveryMs, undefined, { signal, ref: false }).catch(() => undefined);
+  }
+}
+
+/** For a pool in a process of its own: it decides nothing about the control workflow, and holds itself to the same freezes. Ends with `signal`. */
+export async function followRestraints(
+  options: Pick<FollowControlOptions, 'client' | 'cluster' | 'restraints' | 'signIns' | 'signal' | 'askEveryMs'>,
+): Promise<void> {
+  const { restraints, signIns, signal } = options;
+  while (!signal.aborted) {
+    try {
+      const state = await stateOf(options);
+      await signIns?.learn(state);
+      restraints.update(state);
+    } catch {
+      // As it was: the cell says it, where it is the control workflow that does not answer.
+    }
+    await sleep(options.askEveryMs ?? askEveryMs, undefined, { signal, ref: false }).catch(() => undefined);
+  }
+}
+
+/** No longer than `callMs`: where no worker answers, the connection goes on trying for several times its deadline. */
+async function stateOf({ client, cluster }: Pick<FollowControlOptions, 'client' | 'cluster'>): Promise<ControlState> {
+  const answered = client.withDeadline(Date.now() + callMs, () =>
+    client.workflow.getHandle(controlIdOf(cluster)).query<ControlState>(controlNames.stateQuery),
+  );
+  const patience = new AbortController();
+  const late = sleep(callMs, undefined, { signal: patience.signal, ref: false }).then(() => {
+    throw new FirebreakError('FB_ERR_UNAVAILABLE', 'the control workflow does not answer');
+  });
+  try {
+    return await Promise.race([answered, late]);
+  } finally {
+    patience.abort();
+    for (const one of [answered, late]) one.catch(() => undefined);
+  }
+}
+
+async function answers(options: FollowControlOptions): Promise<boolean> {
+  try {
+    await stateOf(options);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Starts it where it is not there; asks the run of an older build to go on under this one. */
+async function ensureControl(options: FollowControlOptions, since: number): Promise<void> {
+  const { client, cluster, deployment, buildId, log } = options;
+  const id = controlIdOf(cluster);
+  if (await startControl(options, 'FAIL')) {
+    log.info({ control: id }, 'the control workflow was started');
+    return;
+  }
+  const handle = client.workflow.getHandle(id);
+  const runsOn = await client.withDeadline(Date.now() + callMs, async () => {
+    const { raw } = await handle.describe();
+    return raw.workflowExecutionInfo?.versioningInfo?.deploymentVersion;
+  });
+  if (!runsOn?.buildId || runsOn.buildId === buildId) return;
+  // Of two cells of different builds only the newer one decides.
+  if ((await currentBuild({ client, deployment })) !== buildId) return;
+  await client.withDeadline(Date.now() + callMs, () => handle.signal(controlNames.handOverSignal, buildId));
+  if (Date.now() - since < (options.handOverWithinMs ?? handOverWithinMs)) return;
+  // As long as the older build answers, it has its reasons: records that the desk does not take yet.
+  if (await answers(options)) return;
+  log.warn(
+    { control: id, build: runsOn.buildId },
+    'the build of the control workflow is gone: it is started anew with what this cell knows',
+  );
+  await startControl(options, 'TERMINATE_EXISTING');
+}
+
+/** False when it runs already. */
+async function startControl(
+  { client, cluster, queues, book, restraints }: FollowControlOptions,
+  policy: 'FAIL' | 'TERMINATE_EXISTING',
+): Promise<boolean> {
+  const input: ControlInput = { cluster, queues, restored: [...book.decided(), ...restraints.decided()] };
+  try {
+    await client.withDeadline(Date.now() + callMs, () =>
+      client.workflow.start(controlNames.workflow, {
+        workflowId: controlIdOf(cluster),
+        taskQueue: queues.cell,
+        args: [input],
+        workflowTaskTimeout: '10s',
+        workflowIdConflictPolicy: WorkflowIdConflictPolicy[policy],
+        workflowIdReusePolicy: WorkflowIdReusePolicy.ALLOW_DUPLICATE,
+      }),
+    );
+    return true;
+  } catch (error) {
+    if (error instanceof WorkflowExecutionAlreadyStartedError) return false;
+    throw error;
+  }
+}

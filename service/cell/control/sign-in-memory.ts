@@ -1,0 +1,85 @@
+import type { SignInReader } from '../../../activities/chokepoint/chokepoint.ts';
+import type { SignedVote } from '../../../core/decide/approval.ts';
+import type { ControlState } from '../../../core/decide/control.ts';
+import type { SignIn } from '../../../core/decide/step-up.ts';
+import type { StepUp } from '../../../core/decide/vote-check.ts';
+import { type CellKey, seal, unseal } from '../../../core/messages/sealed.ts';
+import { digestOf } from '../../../core/text/digest.ts';
+import { KeptFile } from './state-file.ts';
+import type { BookLog } from './suppression-book.ts';
+
+const domain = 'firebreak.sign-ins.v1\n';
+
+/**
+ * What the identity provider has said of the votes on decisions that stand for days, each token checked once: providers change their keys sooner
+ * than that, and whoever proves a decision again, every few seconds and after a restart, waits for nobody. What is on disk carries the cell's MAC.
+ */
+export class SignInMemory {
+  readonly #reader: SignInReader;
+  readonly #kept: { readonly file: KeptFile; readonly key: CellKey } | undefined;
+  readonly #log: BookLog;
+  #known: ReadonlyMap<string, SignIn> = new Map();
+  #down = false;
+
+  constructor(options: {
+    readonly reader: SignInReader;
+    /** Absent: nothing is kept, and each token is read anew after a restart. */
+    readonly kept?: { readonly file: string; readonly key: CellKey };
+    readonly log: BookLog;
+  }) {
+    const { reader, kept, log } = options;
+    this.#reader = reader;
+    this.#log = log;
+    this.#kept = kept && { file: new KeptFile(kept.file), key: kept.key };
+    this.#known = this.#read();
+  }
+
+  /** For who proves a decision: at once, from memory. */
+  get stepUp(): StepUp {
+    return { policy: this.#reader.policy, signInOf: (signed) => this.#known.get(keyOf(signed) ?? '') };
+  }
+
+  /** Reads the tokens of what is decided and not known yet. Never rejects: what cannot be read is not believed, and asked for again. */
+  async learn({ questions }: Pick<ControlState, 'questions'>): Promise<void> {
+    const votes = questions.flatMap((asked) => (asked.status.state === 'decided' ? asked.votes : []));
+    const known = new Map<string, SignIn>();
+    let down = false;
+    for (const signed of votes) {
+      const key = keyOf(signed);
+      if (key === undefined || signed.idToken === undefined) continue;
+      try {
+        const signIn = this.#known.get(key) ?? (await this.#reader.readToken(signed.idToken, Date.parse(signed.vote.at)));
+        if (signIn) known.set(key, signIn);
+      } catch {
+        down = true;
+      }
+    }
+    if (down && !this.#down)
+      this.#log.warn({}, 'the identity provider cannot be asked: what was decided with a sign-in is not believed until it can');
+    this.#down = down;
+    this.#known = known;
+    this.#write();
+  }
+
+  #read(): ReadonlyMap<string, SignIn> {
+    const text = this.#kept?.file.read();
+    if (!this.#kept || typeof text !== 'string') return new Map();
+    const opened = unseal(domain, text, this.#kept.key);
+    if (opened.kind !== 'read' || opened.authentic !== 'yes') {
+      this.#log.warn({}, 'the sign-ins that were kept are not this cell’s: they are asked for again');
+      return new Map();
+    }
+    // The MAC says that it is what was written below.
+    return new Map(Object.entries((opened.value as { readonly signIns: Readonly<Record<string, SignIn>> }).signIns));
+  }
+
+  #write(): void {
+    if (!this.#kept || (this.#known.size === 0 && this.#kept.file.isEmpty)) return;
+    this.#kept.file.write(seal(domain, { signIns: Object.fromEntries(this.#known) }, this.#kept.key));
+  }
+}
+
+/** The same token is another one at another time. Undefined where there is none. */
+function keyOf({ vote, idToken }: SignedVote): string | undefined {
+  return idToken === undefined || Number.isNaN(Date.parse(vote.at)) ? undefined : digestOf({ idToken, at: vote.at });
+}

@@ -1,0 +1,192 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Chokepoint } from '../../activities/chokepoint/chokepoint.ts';
+import type { ContainmentFirst } from '../../activities/chokepoint/containment-first.ts';
+import { type AppliedStep, type CellActivities, podUidOf, type StepCall } from '../../core/action/step.ts';
+import { actions } from '../../core/actions/index.ts';
+import { type CellKey, openBeforeState } from '../../core/cluster/before-state.ts';
+import { names } from '../../core/cluster/labels.ts';
+import { FirebreakError } from '../../core/errors.ts';
+import { type HeadStartRequest, headStartOf } from '../../core/incident/head-start.ts';
+import type { AnyPlaybook } from '../../core/playbook/playbook.ts';
+import type { ClusterView } from '../../integrations/kubernetes/watch/cluster-view.ts';
+import type { HeadStart, HeadStartResult } from '../intake/send/head-start.ts';
+import { type Logger, reasonOf } from '../process/log.ts';
+import type { ContainedPods } from './contained-pods.ts';
+
+export interface HeadStartParts {
+  readonly chokepoint: Pick<Chokepoint, 'apply'>;
+  readonly playbooks: readonly AnyPlaybook[];
+  readonly view: ClusterView;
+  readonly cellKey: CellKey;
+  readonly pods: ContainedPods;
+  readonly first: ContainmentFirst;
+  readonly log: Logger;
+}
+
+/** As long as the fast path of an incident may take. */
+const applyWithinMs = 2_000;
+/** Before each further try after one that failed. */
+const pausesMs = [250, 500, 1_000, 2_000, 4_000, 8_000, 8_000, 8_000, 8_000, 8_000, 8_000];
+const lookEveryMs = 60_000;
+/** Temporal away, a full worker, a restart: until then an incident may still come for what was begun for it. */
+const adoptedWithinMs = 10 * 60_000;
+const containing: ReadonlySet<string> = new Set(actions.filter(({ contains }) => contains).map(({ name }) => name));
+
+/**
+ * Begins containment beside the start of its incident, through the same chokepoint. The alert is durable by then and the before-state
+ * goes onto the pod in the same patch, so the incident finds the step done and adopts it, also after a crash in between.
+ */
+export class HeadStarts implements HeadStart {
+  readonly #parts: HeadStartParts;
+  readonly #underway = new Map<string, Promise<HeadStartResult>>();
+  #looking: NodeJS.Timeout | undefined;
+  #orphans = 0;
+  #stopped = false;
+
+  constructor(parts: HeadStartParts) {
+    this.#parts = parts;
+  }
+
+  wants(request: HeadStartRequest): boolean {
+    const uid = request.alert.pod?.uid;
+    return uid !== undefined && !this.#isKnown(uid, request) && this.#stepFor(request) !== undefined;
+  }
+
+  async begin(request: HeadStartRequest, durable: Promise<unknown>): Promise<HeadStartResult> {
+    const uid = request.alert.pod?.uid;
+    const call = this.#stepFor(request);
+    if (uid === undefined || call === undefined) return 'refused';
+    const same = this.#underway.get(uid);
+    if (same) return same;
+    if (this.#isKnown(uid, request)) return 'known';
+    const result = await this.#try(uid, call, durable);
+    if (result === 'failed') void this.#tryAgain(uid, call, { request, durable });
+    return result;
+  }
+
+  /** The cell's activities: a step on a pod waits for a head start on it, and adopts what that has done. */
+  adopting(activities: CellActivities): CellActivities {
+    const adopt = async (call: StepCall, apply: () => Promise<AppliedStep>): Promise<AppliedStep> => {
+      const uid = containing.has(call.action) ? podUidOf(call.input) : undefined;
+      if (uid === undefined) return apply();
+      await this.#underway.get(uid);
+      const applied = await apply();
+      void this.#note(uid, call.incident.id, true);
+      return applied;
+    };
+    return {
+      ...activities,
+      applyStep: (call) => adopt(call, () => activities.applyStep(call)),
+      applyStepNow: (call) => adopt(call, () => activities.applyStepNow(call)),
+    };
+  }
+
+  /**
+   * Looks from time to time for what no incident came for, and for what another replica of this cell contained.
+   *
+   * @param holds whether an incident has a lease on a pod, as Temporal tells
+   */
+  watch(holds: (incident: string, uid: string) => Promise<boolean>): void {
+    this.#looking = setInterval(() => {
+      this.#learn();
+      this.#lookForOrphans(holds).catch((error: unknown) =>
+        this.#parts.log.warn({ reason: reasonOf(error) }, 'whether each contained pod has an incident could not be told'),
+      );
+    }, lookEveryMs).unref();
+  }
+
+  /** How many contained pods have no incident that holds them. */
+  orphans(): number {
+    return this.#orphans;
+  }
+
+  /** To be called when no activity runs any more. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    clearInterval(this.#looking);
+    await Promise.allSettled([...this.#underway.values()]);
+    await this.#parts.pods.close();
+  }
+
+  #try(uid: string, call: StepCall, durable: Promise<unknown>): Promise<HeadStartResult> {
+    const work = this.#parts.first.contain(call.incident.id, () => this.#contain(uid, call, durable));
+    this.#underway.set(uid, work);
+    return work.finally(() => this.#underway.delete(uid));
+  }
+
+  /** The incident tries too; but where everything is slow, its turn may be a long time coming. */
+  async #tryAgain(
+    uid: string,
+    call: StepCall,
+    { request, durable }: { readonly request: HeadStartRequest; readonly durable: Promise<unknown> },
+  ): Promise<void> {
+    for (const pause of pausesMs) {
+      await sleep(pause, undefined, { ref: false });
+      if (this.#stopped || this.#underway.has(uid) || this.#isKnown(uid, request)) return;
+      if ((await this.#try(uid, call, durable)) !== 'failed') return;
+    }
+  }
+
+  #stepFor(request: HeadStartRequest): StepCall | undefined {
+    return headStartOf(request, { playbooks: this.#parts.playbooks, now: Date.now() });
+  }
+
+  #isKnown(uid: string, { alert }: HeadStartRequest): boolean {
+    if (this.#parts.pods.has(uid)) return true;
+    const pod = alert.pod && this.#parts.view.pod(alert.pod.namespace, alert.pod.name);
+    return pod?.uid !== uid || pod.labels[names.quarantineLabel] !== undefined;
+  }
+
+  async #contain(uid: string, call: StepCall, durable: Promise<unknown>): Promise<HeadStartResult> {
+    const { chokepoint, log } = this.#parts;
+    const { key, incident, action } = call;
+    const began = performance.now();
+    const said = { incident: incident.id, step: key };
+    try {
+      const signal = AbortSignal.timeout(applyWithinMs);
+      await chokepoint.apply(call, { key, incident: incident.id, run: incident.run, fast: true, signal, durable });
+      void this.#note(uid, incident.id, false);
+      log.info({ ...said, ms: Math.round(performance.now() - began) }, `head start: ${action}`);
+      return 'contained';
+    } catch (error) {
+      log.warn({ ...said, reason: reasonOf(error) }, `head start: ${action} is left to the incident`);
+      return error instanceof FirebreakError && !error.retryable ? 'refused' : 'failed';
+    }
+  }
+
+  async #note(uid: string, incident: string, adopted: boolean): Promise<void> {
+    try {
+      await this.#parts.pods.note(uid, { incident, at: Date.now(), adopted });
+    } catch {
+      this.#parts.log.error({ incident }, 'that a pod is contained could not be noted');
+    }
+  }
+
+  /** What another replica contained is known here too: it must not be taken again when it has been given back. */
+  #learn(): void {
+    const { view, cellKey, pods } = this.#parts;
+    for (const pod of view.pods()) {
+      if (pod.labels[names.quarantineLabel] === undefined || pods.has(pod.uid)) continue;
+      const opened = openBeforeState({ text: pod.annotations[names.beforeAnnotation], podUid: pod.uid, key: cellKey });
+      if (opened.kind === 'read' && opened.authentic === 'yes') void this.#note(pod.uid, opened.state.incident, true);
+    }
+  }
+
+  async #lookForOrphans(holds: (incident: string, uid: string) => Promise<boolean>): Promise<void> {
+    const { pods, view, log } = this.#parts;
+    await pods.forget();
+    const contained = new Set<string>();
+    for (const { uid, labels } of view.pods()) if (labels[names.quarantineLabel] !== undefined) contained.add(uid);
+    let orphans = 0;
+    for (const { uid, incident } of [...pods.orphans(adoptedWithinMs)]) {
+      if (!contained.has(uid)) continue;
+      if (await holds(incident, uid)) {
+        await this.#note(uid, incident, true);
+        continue;
+      }
+      orphans += 1;
+      log.error({ incident, pod: uid }, 'a pod is contained, and no incident holds it: see `firebreak release --offline`');
+    }
+    this.#orphans = orphans;
+  }
+}

@@ -1,0 +1,402 @@
+import { additivePolicies } from '../../activities/actions/containment/quarantine-plan.ts';
+import { markDifference } from '../../activities/actions/containment/quarantine-pod.ts';
+import type { Chokepoint } from '../../activities/chokepoint/chokepoint.ts';
+import type { QuarantineExceptions } from '../../core/action/quarantine-exceptions.ts';
+import type { CellActivities, StepCall, UndoReason } from '../../core/action/step.ts';
+import { blockEgress, isolateNamespace, quarantinePod, quarantineWorkload } from '../../core/actions/index.ts';
+import { authenticState, type BeforeState, type CellKey, takenAt } from '../../core/cluster/before-state.ts';
+import type { DenyTier } from '../../core/cluster/deny-tier.ts';
+import { names } from '../../core/cluster/labels.ts';
+import type { PodRecord } from '../../core/cluster/pod-record.ts';
+import type { IncidentNote } from '../../core/incident/incident.ts';
+import { standingRecord } from '../../integrations/kubernetes/policies/standing-policy.ts';
+import type { ClusterView } from '../../integrations/kubernetes/watch/cluster-view.ts';
+import { type Logger, reasonOf } from '../process/log.ts';
+import type { ContainedPods } from './contained-pods.ts';
+import { MadePolicies } from './made-policies.ts';
+
+/** Whether an incident holds a pod, as Temporal tells. */
+export type LeaseHeld = 'held' | 'being given back' | 'not held';
+
+export interface HoldContainmentParts {
+  readonly chokepoint: Pick<Chokepoint, 'apply'>;
+  readonly view: ClusterView;
+  readonly cellKey: CellKey;
+  readonly pods: ContainedPods;
+  /** What the cluster denies by beside NetworkPolicies. */
+  readonly denyTier: () => DenyTier | undefined;
+  readonly exceptions: QuarantineExceptions;
+  /** A line for the incident's record, which is kept until the incident has it. Sent again under the same id. */
+  readonly note: (incident: string, note: IncidentNote) => Promise<void>;
+  readonly log: Logger;
+  readonly everyMs?: number;
+}
+
+/** What denies by label or by policy: while one of them is given back, that is no change by somebody else. */
+const denying: ReadonlySet<string> = new Set(
+  [quarantinePod, quarantineWorkload, isolateNamespace, blockEgress].map(({ name }) => name),
+);
+/** Changes that come together are looked at together. */
+const togetherMs = 50;
+/** Besides each change: for what no watch brings, and for what could not be put back. */
+const lookEveryMs = 2_000;
+const applyWithinMs = 5_000;
+/** Whoever changes it more often than that means it: people decide, nobody fights. */
+const mostTimes = 5;
+/** So long as it should be, and it is counted anew. */
+const calmMs = 3_600_000;
+/** Lines about one pod in an hour: a policy that comes and goes must not fill its incident's history. */
+const mostLines = 12;
+
+/** What was done about one pod since it was last calm. */
+interface Fight {
+  times: number;
+  lines: number;
+  linesSince: number;
+  /** Since when it is as it should be. */
+  calmSince: number | undefined;
+}
+
+/**
+ * Keeps what is quarantined quarantined. Each change of such a pod, its labels and notes, and of the policies of its namespace is judged when the
+ * watch brings it: what the cell wrote is put back, what others have made beside it is called partial, and the incident is told of both. What
+ * was on the pod is remembered by the cell, so that an edited note neither frees it nor loses what it was before.
+ */
+export class HoldContainment {
+  readonly #parts: HoldContainmentParts;
+  readonly #policies: MadePolicies;
+  readonly #fights = new Map<string, Fight>();
+  readonly #waiting = new Set<string>();
+  readonly #underway = new Set<string>();
+  /** Pods that this process has seen with anything of a quarantine on them. */
+  readonly #seen = new Set<string>();
+  /** By incident, how many undos of its containments are underway. */
+  readonly #givingBack = new Map<string, number>();
+  #leaseHeld: ((incident: string, uid: string) => Promise<LeaseHeld>) | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #soon: NodeJS.Timeout | undefined;
+  #stopped = false;
+
+  constructor(parts: HoldContainmentParts) {
+    this.#parts = parts;
+    this.#policies = new MadePolicies(parts.cellKey);
+  }
+
+  start(): void {
+    const { view, pods, everyMs } = this.#parts;
+    view.onPod((pod) => this.#see(pod));
+    view.onPolicies((namespace) => {
+      if (this.#stopped) return;
+      this.#madePolicies(namespace);
+      for (const uid of pods.held()) if (view.podByUid(uid)?.namespace === namespace) this.#lookSoon(uid);
+    });
+    for (const pod of view.pods()) this.#see(pod);
+    for (const namespace of view.namespaces()) this.#madePolicies(namespace);
+    this.#timer = setInterval(() => {
+      for (const uid of pods.held()) this.#lookSoon(uid);
+    }, everyMs ?? lookEveryMs).unref();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    clearInterval(this.#timer);
+    clearTimeout(this.#soon);
+  }
+
+  /** From now on incidents can be asked. */
+  ask(leaseHeld: (incident: string, uid: string) => Promise<LeaseHeld>): void {
+    this.#leaseHeld = leaseHeld;
+  }
+
+  /** The cell's activities: what they give back is not taken again. */
+  givingBack(activities: CellActivities): CellActivities {
+    return {
+      ...activities,
+      undoStep: async (undo) => {
+        if (!denying.has(undo.call.action)) return activities.undoStep(undo);
+        const { id } = undo.call.incident;
+        this.#givingBack.set(id, (this.#givingBack.get(id) ?? 0) + 1);
+        try {
+          const result = await activities.undoStep(undo);
+          this.#given(id, undo.reason);
+          return result;
+        } finally {
+          const others = (this.#givingBack.get(id) ?? 1) - 1;
+          if (others > 0) this.#givingBack.set(id, others);
+          else this.#givingBack.delete(id);
+        }
+      },
+    };
+  }
+
+  #given(incident: string, reason: UndoReason): void {
+    const { pods, view } = this.#parts;
+    const votes = reason.kind === 'step-failed' ? [] : (reason.proof?.votes ?? []).map(({ vote }) => vote);
+    const by = [...new Set(votes.map(({ person }) => person))];
+    // What came after somebody's answer was not before them.
+    const given = by.length === 0 ? {} : { by, askedUntil: Math.min(...votes.map(({ at }) => Date.parse(at))) };
+    for (const uid of pods.held()) {
+      if (pods.get(uid)?.incident !== incident) continue;
+      const pod = view.podByUid(uid);
+      if (pod && isBare(pod)) this.#keep(uid, pods.letGo(uid, given));
+    }
+  }
+
+  /** What a wider step made is not made again by itself: people decided on it, and hear of it. */
+  #madePolicies(namespace: string): void {
+    const changes = this.#policies.changes(namespace, this.#parts.view.policies(namespace), (incident) =>
+      this.#givingBack.has(incident),
+    );
+    for (const { incident, object, what } of changes)
+      void this.#tell(
+        { uid: object, about: object, incident },
+        what === 'is as it was again'
+          ? { kind: 'containment.whole', text: `${object} ${what}` }
+          : { kind: 'containment.changed', text: `${object}, which this incident made, ${what}: what it denied may be open` },
+      ).catch((error: unknown) =>
+        this.#parts.log.error({ object, reason: reasonOf(error) }, 'a changed policy could not be told'),
+      );
+  }
+
+  #see(pod: PodRecord): void {
+    if (this.#stopped) return;
+    const { pods, cellKey } = this.#parts;
+    const { uid, labels, annotations } = pod;
+    if (!isBare(pod)) this.#seen.add(uid);
+    const text = annotations[names.beforeAnnotation];
+    const known = pods.get(uid);
+    if (text !== undefined && labels[names.quarantineLabel] === 'active' && text !== known?.held?.note) {
+      const state = authenticState({ text, podUid: uid, key: cellKey });
+      // One that was kept from before, and put back, says what was.
+      const since = Math.max(known?.held?.takenAt ?? 0, known?.releasedAt ?? 0);
+      if (state && takenAt(state) >= since)
+        this.#keep(
+          uid,
+          pods.hold(uid, state.incident, { note: text, takenAt: takenAt(state), pod: `${pod.namespace}/${pod.name}` }),
+        );
+    }
+    if (pods.get(uid)?.held) this.#lookSoon(uid);
+  }
+
+  #lookSoon(uid: string): void {
+    this.#waiting.add(uid);
+    this.#soon ??= setTimeout(() => {
+      this.#soon = undefined;
+      const waiting = [...this.#waiting];
+      this.#waiting.clear();
+      for (const one of waiting) void this.#inTurn(one);
+    }, togetherMs).unref();
+  }
+
+  async #inTurn(uid: string): Promise<void> {
+    // What comes meanwhile is seen at the next look.
+    if (this.#stopped || this.#underway.has(uid)) return;
+    this.#underway.add(uid);
+    try {
+      await this.#look(uid);
+    } catch (error) {
+      this.#parts.log.error({ pod: uid, reason: reasonOf(error) }, 'a quarantined pod could not be looked at');
+    } finally {
+      this.#underway.delete(uid);
+    }
+  }
+
+  async #look(uid: string): Promise<void> {
+    const { pods, view, cellKey } = this.#parts;
+    const known = pods.get(uid);
+    if (!known?.held || !view.ready() || this.#givingBack.has(known.incident)) return;
+    const pod = view.podByUid(uid);
+    const state = authenticState({ text: known.held.note, podUid: uid, key: cellKey });
+    if (!state) {
+      this.#forget(uid);
+      return;
+    }
+    if (!pod || pod.deleting) {
+      await this.#gone({ uid, name: known.held.pod, isGone: pod === undefined, incident: state.incident });
+      return;
+    }
+    if (isBare(pod) && !(await this.#mustBeTakenAgain(pod, state))) return;
+    const changed = [...markDifference(pod, state, cellKey), ...this.#standing(pod.namespace)];
+    const open = this.#open(pod.namespace, state.incident);
+    const fight = this.#fightOn(uid, changed.length === 0);
+    if (changed.length > 0 && fight.times < mostTimes) {
+      const failure = await this.#putBack(pod, state);
+      if (failure === undefined) {
+        fight.times += 1;
+        await this.#tell(toTell(pod, state), {
+          kind: 'containment.reasserted',
+          text: `somebody changed the quarantine of pod/${pod.namespace}/${pod.name}, and it is in force again: ${changed.join('; ')}`,
+        });
+        this.#lookSoon(uid);
+        return;
+      }
+      changed.push(failure);
+    } else if (changed.length > 0) changed.push(`it was put back ${mostTimes} times, and is not any more: somebody must decide`);
+    await this.#judged(pod, state, [...changed, ...open]);
+  }
+
+  /** What it did is lost with it: whoever may delete pods can do that, and people hear of it. */
+  async #gone(pod: {
+    readonly uid: string;
+    readonly name: string;
+    readonly isGone: boolean;
+    readonly incident: string;
+  }): Promise<void> {
+    const { uid, name, isGone, incident } = pod;
+    const { pods } = this.#parts;
+    const told = pods.get(uid)?.held?.told ?? [];
+    const text = `pod/${name} is being deleted, or is gone`;
+    if (!told.includes(text)) {
+      this.#keep(uid, pods.told(uid, [...told, text]));
+      await this.#tell(
+        { uid, about: `pod/${name}`, incident },
+        { kind: 'containment.gone', text: `${text}, while it is quarantined` },
+      );
+    }
+    if (isGone) this.#forget(uid);
+  }
+
+  /** Tells what is not as it should be, once. */
+  async #judged(pod: PodRecord, state: BeforeState, wrong: readonly string[]): Promise<void> {
+    const { pods } = this.#parts;
+    const { told } = pods.get(pod.uid)?.held ?? {};
+    if (told !== undefined && told.join('\n') === wrong.join('\n')) return;
+    this.#keep(pod.uid, pods.told(pod.uid, wrong));
+    const about = `pod/${pod.namespace}/${pod.name}`;
+    const marksWrong = wrong.some((one) => !isPolicyText(one));
+    // What was so when it was taken is in its step's own check.
+    if (told === undefined && !marksWrong) return;
+    if (wrong.length === 0)
+      await this.#tell(toTell(pod, state), { kind: 'containment.whole', text: `the quarantine of ${about} is whole again` });
+    else
+      await this.#tell(toTell(pod, state), {
+        kind: 'containment.changed',
+        text: `the quarantine of ${about} does not hold any more as it should: ${wrong.join('; ')}`,
+      });
+  }
+
+  /** Nothing of ours is left on it: it was given back, here or by another replica or by hand, or robbed of all at once. */
+  async #mustBeTakenAgain(pod: PodRecord, state: BeforeState): Promise<boolean> {
+    const { pods, log } = this.#parts;
+    const { uid, namespace, name } = pod;
+    if (!this.#leaseHeld) return false;
+    let held: LeaseHeld;
+    try {
+      held = await this.#leaseHeld(state.incident, uid);
+    } catch (error) {
+      log.error({ pod: `${namespace}/${name}`, reason: reasonOf(error) }, 'whether a pod was given back could not be told');
+      return false;
+    }
+    if (held === 'being given back') return false;
+    if (held === 'not held') {
+      this.#keep(uid, pods.letGo(uid, {}));
+      return false;
+    }
+    if (this.#seen.has(uid)) return true;
+    // While the cell was stopped, as the way out by hand says. That stands, and is no secret.
+    this.#keep(uid, pods.letGo(uid, {}));
+    await this.#tell(toTell(pod, state), {
+      kind: 'containment.changed',
+      text: `the quarantine of pod/${namespace}/${name} was taken off by hand while the cell was stopped, and is not put back: somebody must decide`,
+    });
+    return false;
+  }
+
+  /** The standing policy: denied by it alone is what has no tier above. */
+  #standing(namespace: string): string[] {
+    const { view, exceptions } = this.#parts;
+    const found = view.policies(namespace).find(({ name }) => name === names.standingPolicy);
+    const policy = `networkpolicy/${namespace}/${names.standingPolicy}`;
+    if (found === undefined) return [`${policy} is missing`];
+    return standingRecord(found, exceptions) === 'changed' ? [`${policy} was changed`] : [];
+  }
+
+  #open(namespace: string, incident: string): readonly string[] {
+    const { view, denyTier } = this.#parts;
+    return additivePolicies(view.policies(namespace), { incident, denyTier: denyTier() }).map(
+      (name) => `networkpolicy/${namespace}/${name} allows its traffic`,
+    );
+  }
+
+  /** Why not; undefined where it is in force again. */
+  async #putBack(pod: PodRecord, { incident, step }: BeforeState): Promise<string | undefined> {
+    const { chokepoint, log } = this.#parts;
+    const { namespace, name, uid } = pod;
+    const said = { incident, step, pod: `${namespace}/${name}` };
+    const call: StepCall = {
+      key: step,
+      action: 'quarantinePod',
+      input: { pod: { namespace, name, uid } },
+      incident: { id: incident, run: '' },
+      incidentTitle: incident,
+      playbook: 'engine',
+      severity: 'unknown',
+      ownerContained: 0,
+      evidence: [],
+      evidenceDeadline: new Date(0).toISOString(),
+    };
+    try {
+      const signal = AbortSignal.timeout(applyWithinMs);
+      await chokepoint.apply(call, { key: step, incident, run: '', fast: true, signal });
+      log.warn(said, 'a quarantine was changed by somebody, and is in force again');
+      return undefined;
+    } catch (error) {
+      log.error({ ...said, reason: reasonOf(error) }, 'a quarantine was changed by somebody, and could not be put back');
+      return `it could not be put back: ${reasonOf(error)}`;
+    }
+  }
+
+  async #tell(
+    { uid, about, incident }: { readonly uid: string; readonly about: string; readonly incident: string },
+    { kind, text }: Pick<IncidentNote, 'kind' | 'text'>,
+  ): Promise<void> {
+    const { note, log } = this.#parts;
+    const fight = this.#fightOn(uid, false);
+    const now = Date.now();
+    if (now - fight.linesSince > calmMs) Object.assign(fight, { lines: 0, linesSince: now });
+    fight.lines += 1;
+    log.warn({ incident, about }, text);
+    if (fight.lines > mostLines) return;
+    const last = fight.lines === mostLines ? '. It changes again and again: for an hour no more is said of it' : '';
+    await note(incident, {
+      id: `containment/${uid}/${now}-${fight.lines}`,
+      kind,
+      text: `${text}${last}`,
+      about,
+    });
+  }
+
+  #fightOn(uid: string, isWhole: boolean): Fight {
+    const fight = this.#fights.get(uid) ?? { times: 0, lines: 0, linesSince: Date.now(), calmSince: undefined };
+    if (isWhole) {
+      fight.calmSince ??= Date.now();
+      if (Date.now() - fight.calmSince > calmMs) fight.times = 0;
+    } else fight.calmSince = undefined;
+    this.#fights.set(uid, fight);
+    return fight;
+  }
+
+  #forget(uid: string): void {
+    this.#fights.delete(uid);
+    this.#seen.delete(uid);
+    this.#keep(uid, this.#parts.pods.letGo(uid));
+  }
+
+  #keep(uid: string, kept: Promise<void>): void {
+    kept.catch(() => this.#parts.log.error({ pod: uid }, 'what is known of a contained pod could not be kept'));
+  }
+}
+
+/** Nothing of a quarantine is on it. */
+function isBare({ labels, annotations }: PodRecord): boolean {
+  const marks = [names.beforeAnnotation, names.incidentAnnotation, names.stepAnnotation];
+  return labels[names.quarantineLabel] === undefined && marks.every((name) => annotations[name] === undefined);
+}
+
+function toTell({ uid, namespace, name }: PodRecord, { incident }: BeforeState) {
+  return { uid, about: `pod/${namespace}/${name}`, incident };
+}
+
+function isPolicyText(text: string): boolean {
+  return text.startsWith('networkpolicy/');
+}

@@ -1,0 +1,49 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Client } from '@temporalio/client';
+import { type Logger, reasonOf } from '../process/log.ts';
+import { keptBuild, type WorkflowBuild } from '../temporal/bundle.ts';
+import { RepeatedTrouble } from '../temporal/repeated-trouble.ts';
+import { openBuilds } from '../temporal/versions.ts';
+
+/** Another process of an older build may still begin incidents while this one starts: so it is looked again. */
+const lookAgainMs = 60_000;
+const retryMs = 2_000;
+
+/** An incident that began under an older build of the playbooks is finished by it: its bundle is in the state directory. */
+export async function runOlderBuilds(options: {
+  readonly client: Client;
+  readonly deployment: string;
+  readonly current: string;
+  readonly stateDir: string;
+  readonly start: (build: WorkflowBuild) => Promise<void>;
+  readonly log: Logger;
+  readonly signal: AbortSignal;
+}): Promise<void> {
+  const { client, deployment, current, stateDir, start, log, signal } = options;
+  const known = new Set<string>();
+  const trouble = new RepeatedTrouble();
+  while (!signal.aborted) {
+    let wait = lookAgainMs;
+    try {
+      for (const id of await openBuilds({ client, deployment, except: current })) {
+        if (known.has(id)) continue;
+        const build = keptBuild(id, stateDir);
+        if (build) await start(build);
+        known.add(id);
+        if (build) log.info({ build: id }, 'open incidents are finished by the older build that began them');
+        else
+          log.error(
+            { build: id },
+            'open incidents need an older build that is not in the state directory: run its version of Firebreak once more',
+          );
+      }
+      trouble.over();
+    } catch (error) {
+      wait = retryMs;
+      const reason = reasonOf(error);
+      const said = trouble.met(reason);
+      if (said) log.warn({ reason, ...said }, 'older builds with open incidents could not be looked for; it is tried again');
+    }
+    await sleep(wait, undefined, { signal, ref: false }).catch(() => undefined);
+  }
+}

@@ -1,0 +1,222 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { createCellActivities } from '../../../activities/chokepoint/cell.ts';
+import { type Chokepoint, type ChokepointParts, createChokepoint } from '../../../activities/chokepoint/chokepoint.ts';
+import type { OwnSteps } from '../../../activities/chokepoint/own-steps.ts';
+import type { StepRegister } from '../../../activities/chokepoint/step-register.ts';
+import type { CellActivities } from '../../../core/action/step.ts';
+import type { DenyTier } from '../../../core/cluster/deny-tier.ts';
+import type { IncidentRef } from '../../../core/incident/incident.ts';
+import type { WorkloadLeft } from '../../../core/incident/workload-left.ts';
+import { createKubernetesApi, type KubernetesApi } from '../../../integrations/kubernetes/client.ts';
+import type { ClusterAccess } from '../../../integrations/kubernetes/kubeconfig.ts';
+import { DenyTierWatch } from '../../../integrations/kubernetes/policies/deny-tier.ts';
+import { StandingPolicies } from '../../../integrations/kubernetes/policies/standing-policy.ts';
+import { WatchCache } from '../../../integrations/kubernetes/watch/watch-cache.ts';
+import { workloadLeft } from '../../../integrations/kubernetes/watch/workload-left.ts';
+import type { Config, Environment } from '../../config/load.ts';
+import type { Secrets } from '../../config/secrets.ts';
+import { readPublicKeys, readRandomKey } from '../../process/keys.ts';
+import type { Logger } from '../../process/log.ts';
+import { createVoteKeys } from '../../process/vote-keys.ts';
+import { askingOf, createCensus, isProtected, noCensus, rulesOf } from '../rules.ts';
+import { cellActions, secretsActions } from './actions.ts';
+import { clusterAccess } from './cluster-api.ts';
+import type { OwnKnowledge } from './durable-memory.ts';
+import { eradicationActions } from './eradication.ts';
+import { openEvidence, openEvidenceCheck } from './evidence.ts';
+import { forensicsActions } from './forensics.ts';
+import { readImageTrust } from './images.ts';
+import { rotationRules } from './rotation.ts';
+import { createSignInReader } from './sign-ins.ts';
+import { openDoor } from './upload-door.ts';
+
+const firstListsMs = 10_000;
+
+/** One cluster, reached with one account. */
+export interface Cluster {
+  readonly api: KubernetesApi;
+  readonly access: ClusterAccess;
+  /** Of the cell: the secrets pool's account may neither watch the cluster nor write policies. */
+  readonly watch?: ClusterWatch;
+  stop(): Promise<void>;
+}
+
+export interface ClusterWatch {
+  readonly view: WatchCache;
+  readonly cellKey: Uint8Array;
+  /** What the cluster denies by beside NetworkPolicies. */
+  denyTier(): DenyTier | undefined;
+  /** The sealed note of a quarantined pod as the cell wrote it last, from its own memory. */
+  noteOf?(podUid: string): string | undefined;
+}
+
+/** Connects to the cluster; for the cell, waits until the watch cache has its first lists, and keeps the standing policies. */
+export async function openCluster(options: {
+  readonly config: Config;
+  readonly env: Environment;
+  readonly watches: boolean;
+  /** What is asked of the API server within a step says so. */
+  readonly steps: OwnSteps;
+  readonly log: Logger;
+}): Promise<Cluster> {
+  const { config, env, watches, steps, log } = options;
+  const access = await clusterAccess({ config, env });
+  const api = createKubernetesApi({ access, stamp: (request) => steps.stamp(request) });
+  if (!watches) return { api, access, stop: async () => api.close() };
+  const nodes = Object.values(config.sensors).some(({ daemonSet }) => daemonSet !== undefined);
+  const view = new WatchCache({ api, nodes, log: (event) => log.debug({ ...event }, 'watch') });
+  // The intake opens without the cluster too: what cannot be resolved yet is kept, and asked about.
+  await Promise.race([view.start(), sleep(firstListsMs, undefined, { ref: false })]);
+  const policies = new StandingPolicies({
+    api,
+    view,
+    watched: (namespace) => isWatched(config, namespace),
+    exceptions: config.actions.quarantine,
+    log: (event) => log.info(event, 'standing policy'),
+  });
+  const tier = new DenyTierWatch({
+    api,
+    changed: (found) =>
+      log.info({ denyTier: found?.kind ?? 'none' }, 'what denies the traffic of quarantined pods beside NetworkPolicies'),
+  });
+  // What it finds is for plans to come: an API server that hangs must not hold up the start.
+  void tier.start();
+  await policies.start();
+  return {
+    api,
+    access,
+    watch: { view, cellKey: await readRandomKey(config.keys.cellKeyFile), denyTier: () => tier.current },
+    stop: async () => {
+      await Promise.all([policies.stop(), tier.stop()]);
+      await view.stop();
+      api.close();
+    },
+  };
+}
+
+export function isWatched(config: Config, namespace: string): boolean {
+  if (isProtected(config)(namespace)) return false;
+  return config.watch.namespaces?.includes(namespace) ?? true;
+}
+
+export interface PoolParts {
+  readonly config: Config;
+  readonly secrets: Secrets;
+  readonly cluster: Cluster;
+  /** Where steps are registered that sensors will see. */
+  readonly steps?: StepRegister | undefined;
+  /** Freezes and observe modes, where they are known. */
+  readonly restraintOn?: ChokepointParts['restraintOn'] | undefined;
+  readonly knowledge: OwnKnowledge;
+  readonly log: Logger;
+  /** Is called when the workers have finished what they began. */
+  readonly atEnd?: (close: () => Promise<void>) => void;
+}
+
+/** What Temporal calls, and the chokepoint behind it. */
+export interface Pool {
+  readonly activities: CellActivities;
+  readonly chokepoint: Chokepoint;
+}
+
+/** The cell's activities: what contains and what keeps. */
+export async function createCellPool({
+  config,
+  secrets,
+  cluster,
+  watch,
+  steps,
+  restraintOn,
+  knowledge,
+  log,
+}: PoolParts & { readonly watch: ClusterWatch }): Promise<Pool> {
+  const evidence = { ...(await openEvidence({ config, secrets })), clock: () => cluster.api.clock() };
+  return poolOf({
+    config,
+    log,
+    left: (incident) => workloadLeft({ view: watch.view, incident, at: new Date() }),
+    actions: [
+      ...cellActions({ config, secrets, api: cluster.api, watch, evidence }),
+      ...eradicationActions({
+        api: cluster.api,
+        view: watch.view,
+        evidence,
+        isProtected: isProtected(config),
+        appArmorOnEveryNode: config.actions.appArmorOnEveryNode,
+      }),
+    ],
+    census: createCensus({ ...watch, windowMs: config.guardrails.capWindowMinutes * 60_000 }),
+    evidenceKept: evidence.kept,
+    steps,
+    restraintOn,
+    knowledge,
+  });
+}
+
+/** The secrets pool's activities, under an account that may do nothing else. It contains nothing, so it counts nothing. */
+export async function createSecretsPool(parts: PoolParts): Promise<CellActivities> {
+  const { config, secrets, cluster, steps, restraintOn, knowledge, log } = parts;
+  const evidenceKept = await openEvidenceCheck({ config, secrets });
+  const actions = secretsActions({
+    api: cluster.api,
+    rules: rotationRules(config, secrets.rotation ?? { entries: [] }),
+    trust: readImageTrust(config.images),
+  });
+  return (await poolOf({ config, log, actions, census: noCensus, evidenceKept, steps, restraintOn, knowledge })).activities;
+}
+
+/** The forensics pool's activities: what works inside of containers, and signs what it keeps. It contains nothing, so it counts nothing. */
+export async function createForensicsPool(parts: PoolParts): Promise<CellActivities> {
+  const { config, secrets, cluster, steps, restraintOn, knowledge, log, atEnd } = parts;
+  const evidence = { ...(await openEvidence({ config, secrets })), clock: () => cluster.api.clock() };
+  const door = await openDoor({ config, log });
+  if (door) atEnd?.(() => door.close());
+  const actions = forensicsActions({ config, api: cluster.api, access: cluster.access, evidence, door });
+  const evidenceKept = evidence.kept;
+  return (await poolOf({ config, log, actions, census: noCensus, evidenceKept, steps, restraintOn, knowledge })).activities;
+}
+
+async function poolOf(
+  parts: Pick<ChokepointParts, 'actions' | 'census' | 'evidenceKept'> &
+    Pick<PoolParts, 'config' | 'log' | 'steps' | 'restraintOn' | 'knowledge'> & {
+      /** What people are told of a workload that they are asked about. */
+      readonly left?: (incident: IncidentRef) => WorkloadLeft | undefined;
+    },
+): Promise<Pool> {
+  const { config, log, actions, census, evidenceKept, steps, restraintOn, knowledge, left } = parts;
+  const { roster } = config;
+  const keys = createVoteKeys({ deskPublicKeys: await readPublicKeys(config.desk.votePublicKeys), roster });
+  const signIns = createSignInReader(config);
+  const { landed, incidents, votes } = knowledge;
+  const asking = askingOf(config);
+  const chokepoint = createChokepoint({
+    actions,
+    rules: rulesOf(config),
+    roster,
+    keys,
+    census,
+    evidenceKept,
+    evidenceWait: { ms: config.evidence.deadlineMinutes * 60_000 },
+    asking,
+    incidents,
+    votes,
+    landed,
+    ...(steps && { steps }),
+    ...(restraintOn && { restraintOn }),
+    ...(signIns && { signIns }),
+  });
+  return {
+    chokepoint,
+    activities: createCellActivities({
+      chokepoint,
+      roster,
+      keys,
+      asking,
+      incidents,
+      votes,
+      log,
+      ...(left && { left }),
+      ...(signIns && { signIns }),
+    }),
+  };
+}

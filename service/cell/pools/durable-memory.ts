@@ -1,0 +1,71 @@
+import { mkdirSync } from 'node:fs';
+import { type Database, open, type RootDatabase } from 'lmdb';
+import { IncidentMemory } from '../../../activities/memory/incident-memory.ts';
+import { LandedSteps } from '../../../activities/memory/landed-steps.ts';
+import type { MemoryKeeper, Remembered } from '../../../activities/memory/memory.ts';
+import { VoteMemory } from '../../../activities/memory/vote-memory.ts';
+import { sha256Hex } from '../../../core/text/digest.ts';
+import { type Logger, reasonOf } from '../../process/log.ts';
+
+interface Kept<Value> extends Remembered<Value> {
+  readonly key: string;
+}
+
+/** What a process remembers of its own, in its state directory. Lost, it begins anew, and its memories know from when on they reach back. */
+export class KeptMemory {
+  readonly #root: RootDatabase;
+  readonly #since: Database<number, string>;
+  readonly #log: Pick<Logger, 'error'>;
+
+  constructor(directory: string, log: Pick<Logger, 'error'>) {
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    this.#root = open({ path: directory, maxDbs: 8 });
+    this.#since = this.#root.openDB({ name: 'since' });
+    this.#log = log;
+  }
+
+  keeper<Value>(name: string): MemoryKeeper<Value> {
+    const kept = this.#root.openDB<Kept<Value>, string>({ name });
+    const began = this.#since.get(name) ?? Date.now();
+    const keepSince = (since: number): void => this.#watch(this.#since.put(name, since));
+    if (this.#since.get(name) === undefined) keepSince(began);
+    return {
+      load: () =>
+        [...kept.getRange()]
+          .map(({ value: { key, value, at } }) => [key, { value, at }] as const)
+          .sort(([, a], [, b]) => a.at - b.at),
+      since: () => began,
+      // Keys of steps and incidents may be longer than those of the database.
+      put: (key, entry) => this.#watch(kept.put(sha256Hex(key), { key, ...entry })),
+      remove: (key) => this.#watch(kept.remove(sha256Hex(key))),
+      keepSince,
+    };
+  }
+
+  async close(): Promise<void> {
+    await this.#root.close();
+  }
+
+  /** A full disk must not end the process: it remembers on in memory. */
+  #watch(written: Promise<boolean>): void {
+    written.catch((error: unknown) => this.#log.error({ reason: reasonOf(error) }, 'what this process knows could not be kept'));
+  }
+}
+
+/** What this process knows of its own, and so need not believe of a call. Roles that share a process share it. */
+export interface OwnKnowledge {
+  readonly landed: LandedSteps;
+  readonly incidents: IncidentMemory;
+  readonly votes: VoteMemory;
+  close(): Promise<void>;
+}
+
+export function openKnowledge(directory: string, log: Pick<Logger, 'error'>): OwnKnowledge {
+  const kept = new KeptMemory(directory, log);
+  return {
+    landed: new LandedSteps(kept.keeper('landed')),
+    incidents: new IncidentMemory({ heard: kept.keeper('heard'), runs: kept.keeper('runs') }),
+    votes: new VoteMemory({ votes: kept.keeper('votes'), newest: kept.keeper('askings') }),
+    close: () => kept.close(),
+  };
+}

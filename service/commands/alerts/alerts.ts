@@ -1,0 +1,185 @@
+import { readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Command, Option } from 'commander';
+import type { SeverityOverrides } from '../../../core/alert/sensor.ts';
+import { systemErrorCode } from '../../../core/system-error.ts';
+import { sensors } from '../../../integrations/sensors/index.ts';
+import { loadConfig } from '../../config/load.ts';
+import { type Parsed, type ParsedItem, parseAlerts } from '../../intake/read/parse.ts';
+import { Lines } from '../lines.ts';
+import { bytesOf, halvesOf, partsOf } from './alert-file.ts';
+import { registerRejectedCommands } from './rejected.ts';
+import { registerStormCommand } from './storm.ts';
+
+interface ParseOptions {
+  readonly cluster: string;
+  readonly sensor?: string;
+  readonly config?: string;
+}
+
+/** What a folder is searched for; a file that is named is read whatever it is called. */
+const alertFile = /\.(?:json|jsonl|ndjson|log)(?:\.gz)?$/i;
+
+/** No text has a byte 0 so early. */
+const looksAt = 8_192;
+
+/** `firebreak alerts parse FILE…`: what the intake would make of a file, without sending it anywhere. */
+export function registerAlertsCommand(program: Command): void {
+  const alerts = program.command('alerts').description('alerts as the sensors send them');
+  alerts
+    .command('parse')
+    .description('print the normalised alerts of files as JSON, one a line; what is no alert is told on standard error')
+    .argument('[paths...]', 'files, or folders of .json, .jsonl, .ndjson and .log files; - or nothing for standard input')
+    .addOption(
+      new Option('--sensor <name>', 'whose alerts they are, instead of detecting it').choices(sensors.map(({ name }) => name)),
+    )
+    .option('--cluster <name>', 'the cluster that the alerts are about', 'local')
+    .option('--config <file>', 'configuration file whose severities count (default: those of the sensors)')
+    .option('--json', 'JSON is what this prints anyway')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  $ firebreak alerts parse alert.json\n  $ firebreak alerts parse alerts/\n  $ kubectl logs -f ds/falco | firebreak alerts parse\n\nExit code 1 where something could not be read. What a sensor says of itself, and what is no alert, is no fault.',
+    )
+    .action(async (paths: readonly string[], options: ParseOptions) => {
+      const severities = options.config === undefined ? {} : loadConfig({ path: options.config, env: process.env }).sensors;
+      for (const path of paths.length === 0 ? ['-'] : paths) {
+        if (!(await printPath(path, options, severities))) process.exitCode = 1;
+      }
+    });
+  registerRejectedCommands(alerts);
+  registerStormCommand(alerts);
+}
+
+async function printPath(path: string, options: ParseOptions, severities: SeverityOverrides): Promise<boolean> {
+  const lines = new Lines({ out: process.stdout, error: process.stderr });
+  let allGood = true;
+  try {
+    const files = path !== '-' && (await stat(path)).isDirectory() ? await filesIn(path) : [path];
+    if (files.length === 0) {
+      await complain(lines, path, 'holds no .json, .jsonl, .ndjson or .log file');
+      allGood = false;
+    }
+    // One file that cannot be read must not take the others with it.
+    for (const file of files) allGood = (await printFile({ file, options, severities, lines })) && allGood;
+  } catch (error) {
+    await complain(lines, nameOf(path), whyUnread(error));
+    allGood = false;
+  }
+  await lines.flush();
+  return allGood;
+}
+
+function whyUnread(error: unknown): string {
+  const code = systemErrorCode(error);
+  if (code?.startsWith('Z_')) return `is packed, and cannot be unpacked: ${code}`;
+  return code === undefined ? 'cannot be read' : `cannot be read: ${code}`;
+}
+
+function nameOf(file: string): string {
+  return file === '-' ? 'standard input' : file;
+}
+
+async function filesIn(folder: string): Promise<readonly string[]> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  return entries
+    .filter((entry) => entry.isFile() && alertFile.test(entry.name))
+    .map((entry) => join(entry.parentPath, entry.name))
+    .sort();
+}
+
+interface Reading {
+  readonly file: string;
+  readonly options: ParseOptions;
+  readonly severities: SeverityOverrides;
+  readonly lines: Lines;
+}
+
+async function printFile({ file, options, severities, lines }: Reading): Promise<boolean> {
+  const { cluster, sensor: named } = options;
+  const sensor = sensors.find(({ name }) => name === named);
+  const read = (part: Uint8Array): Parsed => parseAlerts(part, { cluster, severities, ...(sensor && { sensor }) });
+  let count = 0;
+  let parts = 0;
+  let allGood = true;
+  const printParsed = async (parsed: Parsed): Promise<void> => {
+    if (!parsed.ok || parsed.items.some(({ kind }) => kind === 'rejected')) allGood = false;
+    if (!parsed.ok) await complain(lines, nameOf(file), parsed.reason);
+    else {
+      for (const item of parsed.items) {
+        count += 1;
+        const wait =
+          item.kind === 'alert' ? lines.add('out', withRaw(item)) : complain(lines, `${nameOf(file)}: item ${count}`, said(item));
+        if (wait !== undefined) await wait;
+      }
+    }
+    // What a pipe has brought is seen before it brings more.
+    await lines.flush();
+  };
+  // Short lines may be more than any body has: then some at a time.
+  const printPart = async (part: Uint8Array): Promise<void> => {
+    const parsed = read(part);
+    const pieces = parsed.ok || parsed.status !== 413 ? [] : halvesOf(part);
+    if (pieces.length < 2) await printParsed(parsed);
+    else for (const piece of pieces) await printPart(piece);
+  };
+  try {
+    for await (const part of partsOf(bytesOf(file), { live: file === '-' })) {
+      if (++parts === 1 && part.subarray(0, looksAt).includes(0)) {
+        await complain(lines, nameOf(file), 'holds bytes that are no text: not read');
+        return false;
+      }
+      await printPart(part);
+    }
+  } catch (error) {
+    await complain(lines, nameOf(file), whyUnread(error));
+    return false;
+  }
+  if (parts === 0) await complain(lines, nameOf(file), 'is empty');
+  return parts > 0 && allGood;
+}
+
+/** Only what could not be read is a fault: that a sensor speaks of itself is none. */
+function said(item: Exclude<ParsedItem, { readonly kind: 'alert' }>): string {
+  if (item.kind === 'rejected') return item.reason;
+  return item.kind === 'health' ? `no alert, the sensor speaks of itself: ${item.text}` : `no alert: ${item.reason}`;
+}
+
+const utf8 = new TextDecoder();
+
+/** The alert with `raw`, which keeps its own text: a number beyond 2^53 would be rounded by parsing. */
+function withRaw({ alert, raw }: Extract<ParsedItem, { readonly kind: 'alert' }>): string {
+  return `${JSON.stringify(alert).slice(0, -1)},"raw":${onOneLine(utf8.decode(raw))}}`;
+}
+
+/** JSON without the blanks between its parts. */
+export function onOneLine(json: string): string {
+  let text = '';
+  let from = 0;
+  for (let at = 0; at < json.length; at += 1) {
+    const code = json.charCodeAt(at);
+    if (code === 0x22) at = endOfQuoted(json, at);
+    else if (code <= 0x20) {
+      text += json.slice(from, at);
+      from = at + 1;
+    }
+  }
+  return text + json.slice(from);
+}
+
+/** The index of the quote that ends the text which begins at `from`. */
+function endOfQuoted(json: string, from: number): number {
+  let end = json.indexOf('"', from + 1);
+  while (end > 0 && isEscaped(json, end)) end = json.indexOf('"', end + 1);
+  return end < 0 ? json.length : end;
+}
+
+function isEscaped(json: string, at: number): boolean {
+  let slashes = 0;
+  while (json.charCodeAt(at - 1 - slashes) === 0x5c) slashes += 1;
+  return slashes % 2 === 1;
+}
+
+/** On one line, without what a terminal would take for a command: the text may be the attacker's. */
+function complain(lines: Lines, where: string, reason: string): Promise<void> | undefined {
+  return lines.add('error', `${where}: ${reason.replaceAll(/[\p{Cc}\p{Cf}]+/gu, ' ')}`);
+}

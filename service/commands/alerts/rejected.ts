@@ -1,0 +1,228 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Command } from 'commander';
+import { FirebreakError } from '../../../core/errors.ts';
+import { createBox } from '../../../integrations/crypto-box/box.ts';
+import { loadConfig } from '../../config/load.ts';
+import { resolveSecrets } from '../../config/secrets.ts';
+import { askRunningService, type KeptAlertsAccess } from '../../intake/control.ts';
+import { sealedFor } from '../../intake/read/receive.ts';
+import { type KeptAlert, KeptAlerts, type ShownAlert } from '../../intake/spool/rejected-alerts.ts';
+import { Spool } from '../../intake/spool/spool.ts';
+import { type ConfirmOptions, confirm, mustBeConfirmable, withConfirmation } from '../confirm.ts';
+import { type ConfiguredOptions, withConfig, withExamples } from '../options.ts';
+import { print, printable, printFacts, printJson, printTable } from '../output.ts';
+import { reasonOption } from '../reason.ts';
+
+interface Kind {
+  readonly command: 'rejected' | 'refused';
+  /** What its ids begin with. */
+  readonly letter: 'r' | 't';
+  readonly description: string;
+  readonly none: string;
+}
+
+const kinds: readonly Kind[] = [
+  {
+    command: 'rejected',
+    letter: 'r',
+    description: 'items that could not be read, or that their sender may not report',
+    none: 'Nothing was rejected.',
+  },
+  {
+    command: 'refused',
+    letter: 't',
+    description: 'alerts that were accepted, and that Temporal refuses for good',
+    none: 'Temporal refused nothing.',
+  },
+];
+
+/** `firebreak alerts rejected …` and `… refused …`: what came and did not become an incident's; on the machine of the cell. */
+export function registerRejectedCommands(alerts: Command): void {
+  for (const kind of kinds) registerKind(alerts.command(kind.command).description(kind.description), kind);
+}
+
+function registerKind(group: Command, kind: Kind): void {
+  const { command, letter } = kind;
+  withExamples(withConfig(group.command('list').description('list them, newest first')), [
+    `firebreak alerts ${command} list`,
+  ]).action((options: ConfiguredOptions) => withKept(options, ({ kept }) => list(kept, kind, options)));
+  withExamples(withConfig(group.command('show').description('show one with its bytes as they came').argument('<id>')), [
+    `firebreak alerts ${command} show ${letter}12`,
+  ]).action((id: string, options: ConfiguredOptions) => withKept(options, (session) => show(session, kind, { id, ...options })));
+  withExamples(
+    withConfig(
+      group
+        .command('replay')
+        .description('take them again, after a fix: what is taken leaves the list')
+        .argument('[ids...]')
+        .option('--all', 'all that are listed'),
+    ),
+    [`firebreak alerts ${command} replay ${letter}12 ${letter}13`, `firebreak alerts ${command} replay --all`],
+  ).action((ids: readonly string[], options: SeveralOptions, own: Command) => {
+    mustName(ids, options, own);
+    return withKept(options, (session) => replay(session, kind, { ids, ...options }));
+  });
+  withExamples(
+    withConfirmation(
+      withConfig(
+        group
+          .command('drop')
+          .description('take them off the list for good: nothing is done about them any more')
+          .argument('[ids...]')
+          .option('--all', 'all that are listed')
+          .addOption(reasonOption('why; goes into the log').makeOptionMandatory()),
+      ),
+    ),
+    [`firebreak alerts ${command} drop ${letter}12 --reason 'a test of ours'`],
+  ).action((ids: readonly string[], options: DropOptions, own: Command) => {
+    mustName(ids, options, own);
+    mustBeConfirmable(options);
+    return withKept(options, (session) => drop(session, kind, { ids, ...options }));
+  });
+}
+
+/** To take all there must be asked for all. */
+function mustName(ids: readonly string[], { all }: SeveralOptions, command: Command): void {
+  if ((ids.length === 0) === (all === undefined)) command.error('error: name the ids, or say --all, and not both');
+}
+
+interface SeveralOptions extends ConfiguredOptions {
+  readonly all?: true;
+}
+
+interface DropOptions extends SeveralOptions, ConfirmOptions {
+  readonly reason: string;
+}
+
+interface Kept {
+  /** Of the cell that keeps them. */
+  readonly cluster: string;
+  readonly kept: KeptAlertsAccess;
+  readonly open: (shown: ShownAlert) => Uint8Array;
+}
+
+/** Asks the running service; where none runs, reads its spool. */
+async function withKept(options: ConfiguredOptions, work: (session: Kept) => Promise<void>): Promise<void> {
+  const config = loadConfig({ path: options.config, env: process.env });
+  const { codecKeys } = resolveSecrets({ config, env: process.env, roles: [] });
+  const box = createBox({ keys: codecKeys });
+  const open = ({ sealed = '', sealedFor: what = 'rejected' }: ShownAlert): Uint8Array =>
+    sealed === '' ? new Uint8Array() : box.open(Buffer.from(sealed, 'base64'), sealedFor[what]);
+  const { dir: directory, maxBytes } = config.intake.spool;
+  const running = await askRunningService(directory);
+  if (running !== undefined) return work({ cluster: config.cluster, kept: running, open });
+  // On another machine an empty spool would be made, and "nothing was rejected" would be no answer.
+  if (!existsSync(join(directory, 'data.mdb')))
+    throw new FirebreakError(
+      'FB_ERR_FILE_MISSING',
+      `there is no spool in ${directory}: this is asked on the machine of the cell, with its configuration`,
+    );
+  const spool = await Spool.open({ directory, maxBytes });
+  try {
+    const kept = new KeptAlerts({ spool });
+    await work({
+      cluster: config.cluster,
+      kept: {
+        list: async () => kept.list(),
+        show: async (id) => kept.show(id),
+        replay: (id, raw) => kept.replay(id, raw),
+        drop: (id, reason) => kept.drop(id, reason),
+      },
+      open,
+    });
+  } finally {
+    await spool.close();
+  }
+}
+
+async function listed(kept: KeptAlertsAccess, { letter }: Kind): Promise<readonly KeptAlert[]> {
+  return (await kept.list()).filter(({ id }) => id.startsWith(letter));
+}
+
+async function list(kept: KeptAlertsAccess, kind: Kind, { json }: ConfiguredOptions): Promise<void> {
+  const items = await listed(kept, kind);
+  if (json) return printJson(items);
+  if (items.length === 0) print(kind.none);
+  else if (kind.letter === 'r')
+    printTable(items, [
+      { title: 'ID', text: ({ id }) => id },
+      { title: 'WHEN', text: ({ at }) => at },
+      { title: 'FROM', text: ({ from }) => from ?? '' },
+      { title: 'SENSOR', text: ({ sensor }) => sensor ?? '' },
+      { title: 'BYTES', text: ({ bytes, cut }) => `${bytes ?? ''}${cut ? ' (cut)' : ''}` },
+      { title: 'WHY', text: ({ reason }) => reason },
+    ]);
+  else
+    printTable(items, [
+      { title: 'ID', text: ({ id }) => id },
+      { title: 'WHEN', text: ({ at }) => at },
+      { title: 'INCIDENT', text: ({ incident }) => incident ?? '' },
+      { title: 'RULE', text: ({ rule }) => rule ?? '' },
+      { title: 'WHY', text: ({ reason }) => reason },
+    ]);
+  for (const other of kinds.filter((one) => one !== kind)) {
+    const { length } = await listed(kept, other);
+    if (length > 0) print(`\n${length} more are kept apart: firebreak alerts ${other.command} list`);
+  }
+}
+
+async function show({ kept, open }: Kept, kind: Kind, { id, json }: ConfiguredOptions & { readonly id: string }): Promise<void> {
+  const shown = await known(kept, kind, id);
+  const { sealed: _, sealedFor: __, ...facts } = shown;
+  const text = new TextDecoder().decode(open(shown));
+  if (json) return printJson({ ...facts, raw: text });
+  printFacts(Object.entries(facts).map(([name, value]) => [name, printable(String(value))] as const));
+  print();
+  for (const line of text.split('\n')) print(printable(line));
+}
+
+/** The ids that were named, or all of the kind, oldest first. */
+async function chosen(kept: KeptAlertsAccess, kind: Kind, { ids, all }: SeveralOptions & { readonly ids: readonly string[] }) {
+  return all ? (await listed(kept, kind)).map(({ id }) => id).toReversed() : ids;
+}
+
+async function replay(
+  { kept, open }: Kept,
+  kind: Kind,
+  options: SeveralOptions & { readonly ids: readonly string[] },
+): Promise<void> {
+  const wanted = await chosen(kept, kind, options);
+  if (wanted.length === 0 && !options.json) print(kind.none);
+  for (const id of wanted) {
+    const shown = await known(kept, kind, id);
+    const replayed = await kept.replay(id, kind.letter === 'r' ? open(shown) : new Uint8Array());
+    if (replayed.outcome === 'refused' || replayed.outcome === 'unknown') process.exitCode = 1;
+    if (options.json) printJson(replayed);
+    else print(`${id}  ${replayed.outcome}${replayed.reason === undefined ? '' : `: ${printable(replayed.reason)}`}`);
+  }
+}
+
+async function drop(
+  { cluster, kept }: Kept,
+  kind: Kind,
+  options: DropOptions & { readonly ids: readonly string[] },
+): Promise<void> {
+  const wanted = await chosen(kept, kind, options);
+  if (wanted.length > 0)
+    await confirm({ lines: [`Drop for good, of the cluster ${cluster}: ${wanted.join(', ')}`], ends: cluster }, options);
+  if (wanted.length === 0 && !options.json) print(kind.none);
+  for (const id of wanted) {
+    await known(kept, kind, id);
+    const dropped = await kept.drop(id, options.reason);
+    if (dropped.outcome === 'unknown') process.exitCode = 1;
+    if (options.json) printJson(dropped);
+    else print(`${id}  ${dropped.outcome}`);
+  }
+}
+
+async function known(kept: KeptAlertsAccess, { command, letter }: Kind, id: string): Promise<ShownAlert> {
+  const shown = id.startsWith(letter) ? await kept.show(id) : undefined;
+  if (shown !== undefined) return shown;
+  const other = kinds.find((one) => one.letter !== letter && id.startsWith(one.letter));
+  const hint = other && /^.\d+$/.test(id) ? ` (an id with ${other.letter} is for: firebreak alerts ${other.command})` : '';
+  throw new FirebreakError(
+    'FB_ERR_UNKNOWN_ID',
+    `nothing is ${command} under ${JSON.stringify(id)}${hint || `: firebreak alerts ${command} list shows what there is`}`,
+  );
+}

@@ -1,0 +1,40 @@
+import type { Command } from 'commander';
+import { FirebreakError } from '../../../core/errors.ts';
+import { loadConfig } from '../../config/load.ts';
+import { askRunningStorm } from '../../intake/control.ts';
+import { type ConfiguredOptions, withConfig, withExamples } from '../options.ts';
+import { print, printFacts, printJson, printTable } from '../output.ts';
+
+/** `firebreak alerts storm`: how many alerts come, about whom, and whether it is a storm; on the machine of the cell. */
+export function registerStormCommand(alerts: Command): void {
+  withExamples(
+    withConfig(alerts.command('storm').description('how many alerts come, what most of them are, and whether it is a storm')),
+    ['firebreak alerts storm', 'firebreak alerts storm --json'],
+  ).action(show);
+}
+
+async function show(options: ConfiguredOptions): Promise<void> {
+  const { dir } = loadConfig({ path: options.config, env: process.env }).intake.spool;
+  const view = await askRunningStorm(dir);
+  if (view === undefined) throw new FirebreakError('FB_ERR_UNAVAILABLE', 'no intake of this configuration runs on this machine');
+  if (options.json) return printJson(view);
+  const { on, perSecond, since, alerts, critical, workloads, top } = view;
+  printFacts([
+    ['storm', on ? 'yes' : 'no'],
+    ['alerts a second', `${perSecond} (over the last ten seconds)`],
+    [
+      on ? 'since it began' : 'lately',
+      alerts === 0
+        ? 'no alerts'
+        : `${alerts} alerts, ${critical} of them critical, on about ${workloads} workloads, since ${since}`,
+    ],
+  ]);
+  if (top.length === 0) return;
+  print();
+  printTable(top, [
+    { title: 'AT LEAST', text: ({ count }) => String(count) },
+    { title: 'RULE', text: ({ rule }) => rule },
+    { title: 'SENSOR', text: ({ sensor }) => sensor },
+    { title: 'WORKLOAD', text: ({ workload }) => workload },
+  ]);
+}

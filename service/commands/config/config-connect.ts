@@ -1,0 +1,161 @@
+import { constants } from 'node:fs';
+import { access, readFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { FirebreakError } from '../../../core/errors.ts';
+import { systemErrorCode } from '../../../core/system-error.ts';
+import { openSigner, openVerifier } from '../../../integrations/keys/ed25519.ts';
+import { openClusterApi } from '../../cell/pools/cluster-api.ts';
+import type { Config, Environment } from '../../config/load.ts';
+import type { ConfigProblem } from '../../config/problems.ts';
+import { missingSecrets, type Role } from '../../config/secrets.ts';
+import { openConnection } from '../../incidents/session.ts';
+import { readRandomKey } from '../../process/keys.ts';
+
+interface Tried {
+  readonly config: Config;
+  readonly env: Environment;
+  readonly roles: readonly Role[];
+}
+
+const answerWithinMs = 5_000;
+
+/** What a start of these roles would find wanting: it is tried, and changes nothing. Databases, stores and the services of others are not asked. */
+export async function connectProblems(tried: Tried): Promise<readonly ConfigProblem[]> {
+  const found = await Promise.all([fileProblems(tried), temporalProblems(tried), clusterProblems(tried)]);
+  return found.flat();
+}
+
+interface NamedFile {
+  readonly path: string;
+  readonly file: string;
+  /** Reads it as what it should be. */
+  readonly open: (file: string) => Promise<unknown>;
+}
+
+const asSigner = (file: string) => openSigner({ file });
+const asPublicKey = (file: string) => openVerifier({ files: [file] });
+const asText = (file: string) => readFile(file);
+
+/** What the configuration names for these roles, and no first start makes. */
+function namedFiles({ config, roles }: Tried): readonly NamedFile[] {
+  const { desk, evidence, intake, keys, trust, audit, rotation, images, stepUp } = config;
+  const has = (...some: readonly Role[]): boolean => some.some((role) => roles.includes(role));
+  const one = (path: string, file: string | undefined, open: NamedFile['open']): readonly NamedFile[] =>
+    file === undefined ? [] : [{ path, file, open }];
+  const each = (path: string, files: readonly string[], open: NamedFile['open']): readonly NamedFile[] =>
+    files.map((file, index) => ({ path: `${path}[${index}]`, file, open }));
+  const files = [
+    ...(has('cell')
+      ? [
+          ...one('keys.cellKeyFile', keys.cellKeyFile, readRandomKey),
+          ...one('keys.signing.cell', keys.signing.cell, asSigner),
+          ...one('intake.tls.certFile', intake.tls?.certFile, asText),
+          ...one('intake.tls.keyFile', intake.tls?.keyFile, asText),
+          ...one('intake.tls.clientCaFile', intake.tls?.clientCaFile, asText),
+        ]
+      : []),
+    ...(has('secrets')
+      ? [
+          ...one('keys.signing.secrets', keys.signing.secrets, asSigner),
+          ...one('rotation.aws.webIdentity.tokenFile', rotation.aws?.webIdentity?.tokenFile, asText),
+          ...images.trust.flatMap((rule, index) => [
+            ...each(`images.trust[${index}].keys`, rule.keys, asText),
+            ...one(`images.trust[${index}].trustedRoot`, rule.trustedRoot, asText),
+          ]),
+          ...images.registries.flatMap(({ caFile }, index) => one(`images.registries[${index}].caFile`, caFile, asText)),
+        ]
+      : []),
+    ...(has('forensics') ? one('keys.signing.forensics', keys.signing.forensics, asSigner) : []),
+    ...(has('cell', 'forensics') && !evidence.vault
+      ? [
+          ...one('evidence.keyFile', evidence.keyFile, asSigner),
+          ...one('evidence.wrapKeyFile', evidence.wrapKeyFile, readRandomKey),
+        ]
+      : []),
+    ...(has('desk')
+      ? [
+          ...one('desk.voteKeyFile', desk.voteKeyFile, asSigner),
+          ...one('audit.notaryKeyFile', audit.notaryKeyFile, asSigner),
+          ...one('stepUp.jwksFile', stepUp?.jwksFile, asText),
+        ]
+      : []),
+    ...each('desk.votePublicKeys', desk.votePublicKeys, asPublicKey),
+    ...trust.cells.flatMap(({ key }, index) => one(`trust.cells[${index}].key`, key, asPublicKey)),
+    ...each('trust.secrets', trust.secrets, asPublicKey),
+    ...each('trust.forensics', trust.forensics, asPublicKey),
+  ];
+  return files.filter(({ file }) => !file.startsWith(`${config.stateDir}/`));
+}
+
+async function fileProblems(tried: Tried): Promise<readonly ConfigProblem[]> {
+  const found = await Promise.all(
+    namedFiles(tried).map(async ({ path, file, open }): Promise<ConfigProblem | undefined> => {
+      const problem = await whyNot(() => open(file), `the file ${file} cannot be read`);
+      return problem === undefined
+        ? undefined
+        : { path, problem, remedy: 'Put it there, readable by who runs Firebreak, or name another.' };
+    }),
+  );
+  return [...found.flatMap((problem) => problem ?? []), ...(await stateProblems(tried.config.stateDir))];
+}
+
+/** The state directory, or what it would be made in. */
+async function stateProblems(stateDir: string): Promise<readonly ConfigProblem[]> {
+  for (let folder = stateDir; ; folder = dirname(folder)) {
+    const code = await access(folder, constants.W_OK | constants.X_OK).then(() => undefined, systemErrorCode);
+    if (code === undefined) return [];
+    if (code === 'ENOENT' && dirname(folder) !== folder) continue;
+    const problem = `nothing can be written to ${folder} (${code})`;
+    return [{ path: 'stateDir', problem, remedy: 'Name a folder of who runs Firebreak, on a local disk.' }];
+  }
+}
+
+async function temporalProblems({ config, env, roles }: Tried): Promise<readonly ConfigProblem[]> {
+  const { address, namespace } = config.temporal;
+  // What it is reached with is told with the other secrets; without it there is nothing to try.
+  if (missingSecrets({ config, env, roles }).some(({ path }) => path.startsWith('temporal.tls.') || path === 'temporal.apiKey'))
+    return [];
+  const problem = await whyNot(async () => {
+    const connection = await openConnection(config);
+    try {
+      await connection.withDeadline(Date.now() + answerWithinMs, () =>
+        connection.workflowService.describeNamespace({ namespace }),
+      );
+    } finally {
+      await connection.close();
+    }
+  }, `Temporal at ${address} does not serve the namespace ${namespace}`);
+  if (problem === undefined) return [];
+  return [
+    { path: 'temporal', problem, remedy: 'Start it, make the namespace, or correct temporal.address and temporal.namespace.' },
+  ];
+}
+
+async function clusterProblems({ config, env, roles }: Tried): Promise<readonly ConfigProblem[]> {
+  if (roles.every((role) => role === 'desk')) return [];
+  const problem = await whyNot(async () => {
+    const api = await openClusterApi({ config, env });
+    try {
+      // Everybody may ask for it, and it tells that the account is taken: a token that is not is refused.
+      await api.json({ method: 'GET', path: '/api', what: 'the API server' });
+    } finally {
+      api.close();
+    }
+  }, 'the API server does not answer');
+  if (problem === undefined) return [];
+  const path = config.kubernetes.kubeconfig === undefined ? 'kubernetes' : 'kubernetes.kubeconfig';
+  return [{ path, problem, remedy: 'Correct the kubeconfig or its context; in the cluster itself leave it out.' }];
+}
+
+/** What is wrong, in words that hold no secret; undefined where nothing is. */
+async function whyNot(attempt: () => Promise<unknown>, otherwise: string): Promise<string | undefined> {
+  try {
+    await attempt();
+    return undefined;
+  } catch (error) {
+    if (error instanceof FirebreakError) return error.detail;
+    // Of the system's own, such as ENOENT.
+    const code = systemErrorCode(error);
+    return code !== undefined && /^E[A-Z]+$/.test(code) ? `${otherwise} (${code})` : otherwise;
+  }
+}

@@ -1,0 +1,71 @@
+import { existsSync } from 'node:fs';
+import type { Command } from 'commander';
+import { stringify } from 'yaml';
+import { type ConfigProblem, checkConfig, type SecretRef } from '../../config/load.ts';
+import { describeProblem } from '../../config/problems.ts';
+import { missingSecrets, type Role, roles } from '../../config/secrets.ts';
+import { type ConfiguredOptions, withConfig, withExamples } from '../options.ts';
+import { print, printable, printJson } from '../output.ts';
+import { roleList } from '../role-list.ts';
+import { connectProblems } from './config-connect.ts';
+
+interface CheckOptions extends ConfiguredOptions {
+  readonly role: readonly Role[];
+  readonly connect?: true;
+}
+
+/** Adds `firebreak config check`. */
+export function registerConfigCommand(program: Command): void {
+  const config = program.command('config').description('the configuration file');
+  const check = config
+    .command('check')
+    .description('say at once all that is wrong with the file, and print the effective configuration with secrets hidden')
+    .option('--role <roles>', 'whose secrets and files are looked for', roleList, roles)
+    .option('--connect', 'also try what it names: the files, Temporal, and the API server of the cluster');
+  withExamples(withConfig(check), [
+    'firebreak config check --config firebreak.yaml',
+    'firebreak config check --connect --role cell',
+    'firebreak config check --role desk --json',
+  ]).action(checkFile);
+}
+
+function isSecretRef(value: object): value is SecretRef {
+  const [entry, ...others] = Object.entries(value);
+  return others.length === 0 && (entry?.[0] === 'env' || entry?.[0] === 'file') && typeof entry[1] === 'string';
+}
+
+function hidden(ref: SecretRef): string {
+  if ('env' in ref) return `hidden (environment ${ref.env}: ${process.env[ref.env] ? 'set' : 'not set'})`;
+  return `hidden (file ${ref.file}: ${existsSync(ref.file) ? 'there' : 'not there yet'})`;
+}
+
+/** The configuration as it may be shown: where a secret is, never what it is. */
+function shown(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(shown);
+  if (typeof value !== 'object' || value === null) return value;
+  if (isSecretRef(value)) return hidden(value);
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, shown(inner)]));
+}
+
+/** Ends with one line that says whether it is valid, below every problem that there is. */
+async function checkFile(options: CheckOptions): Promise<void> {
+  const { config: path, role, json } = options;
+  const checked = checkConfig({ path, env: process.env });
+  const { config, without } = checked.ok ? { config: checked.config, without: new Set<string>() } : (checked.rest ?? {});
+  const isRead = (problem: ConfigProblem): boolean => !without?.has(problem.path.split(/[.[]/)[0] ?? '');
+  const tried = config && options.connect ? await connectProblems({ config, env: process.env, roles: role }) : [];
+  const problems = [
+    ...(checked.ok ? [] : checked.problems),
+    ...checked.deadEnds,
+    ...(config ? missingSecrets({ config, env: process.env, roles: role }) : []).filter(isRead),
+    ...tried.filter(isRead),
+  ];
+  if (problems.length > 0) process.exitCode = 1;
+  if (json) return printJson({ ok: problems.length === 0, problems, ...(checked.ok && { config: shown(checked.config) }) });
+  if (checked.ok) print(stringify(shown(checked.config), { lineWidth: 0 }).trimEnd());
+  // Beside what is printed for programs, and last.
+  const say = (line: string): boolean => process.stderr.write(`${printable(line)}\n`);
+  for (const problem of problems) say(describeProblem(problem));
+  const count = problems.length === 1 ? 'one problem' : `${problems.length} problems`;
+  say(problems.length === 0 ? `${path} is valid.` : `${path} is not valid: ${count}, above.`);
+}

@@ -1,0 +1,133 @@
+import { mkdir, open, writeFile } from 'node:fs/promises';
+import { dirname, join, resolve, sep } from 'node:path';
+import { controlNames } from '../../../core/decide/control.ts';
+import { FirebreakError } from '../../../core/errors.ts';
+import type { Artefact, EvidenceManifest } from '../../../core/evidence/evidence.ts';
+import { manifestBytes } from '../../../core/evidence/evidence-manifest.ts';
+import type { ReadEvidence } from '../../../core/orders/evidence-access.ts';
+import { canonicalJson } from '../../../core/text/digest.ts';
+import { readArtefact, readManifest } from '../../../integrations/evidence/manifest.ts';
+import { withSession } from '../../incidents/session.ts';
+import { giveOrder, signedOrder } from '../../incidents/signing.ts';
+import { print, printable, printJson } from '../output.ts';
+import type { GetOptions, Wanted } from './evidence.ts';
+
+export interface Parcel {
+  readonly address: string;
+  readonly manifest: EvidenceManifest;
+  /** What is handed out of it. */
+  readonly artefacts: readonly Artefact[];
+}
+
+/** `firebreak evidence get`: on the record first, then into a folder, where it can be checked without Firebreak. @throws FB_ERR_UNKNOWN_ID. */
+export async function getEvidence({ reader, addresses }: Wanted, only: string | undefined, options: GetOptions): Promise<void> {
+  const parcels: Parcel[] = [];
+  for (const address of addresses) {
+    const manifest = await readManifest({ ...reader, sha256: address });
+    const artefacts = manifest.artefacts.filter(({ name, sha256 }) => only === undefined || name === only || sha256 === only);
+    if (artefacts.length > 0) parcels.push({ address, manifest, artefacts });
+  }
+  const [first] = parcels;
+  if (!first)
+    throw new FirebreakError('FB_ERR_UNKNOWN_ID', only === undefined ? 'nothing is kept' : `there is no artefact ${only}`);
+  await putOnRecord(parcels, first.manifest.incident, options);
+  const out = resolve(options.out);
+  await newFolder(out);
+  for (const parcel of parcels) {
+    const folder = parcels.length === 1 ? out : join(out, parcel.address.slice(0, 12));
+    await writeParcel(folder, parcel, (artefact) => opened(reader, artefact));
+  }
+  const written = parcels.flatMap(({ address, artefacts }) =>
+    artefacts.map(({ name, sha256 }) => ({ manifest: address, name, sha256 })),
+  );
+  if (options.json) return printJson({ folder: out, written });
+  const count = written.length === 1 ? '1 artefact' : `${written.length} artefacts`;
+  print(printable(`Wrote ${count} and the signed manifest to ${out}. It is on the record that ${options.as} has them.`));
+}
+
+async function putOnRecord(parcels: readonly Parcel[], incident: string, options: GetOptions): Promise<void> {
+  const addresses = parcels.flatMap(({ address, manifest, artefacts }) =>
+    artefacts.length === manifest.artefacts.length ? [address] : artefacts.map(({ sha256 }) => sha256),
+  );
+  await withSession(options, async (session) => {
+    const order: ReadEvidence = {
+      version: 1,
+      kind: 'evidence.read',
+      person: options.as,
+      at: new Date().toISOString(),
+      cluster: session.config.cluster,
+      incident,
+      addresses: [...new Set(addresses)],
+      reason: options.reason,
+    };
+    await giveOrder(session, {
+      signal: controlNames.readSignal,
+      order: await signedOrder(order, options.key),
+      refused: 'evidence.refused',
+      found: (_, fresh) => fresh.find(({ kind, actor }) => kind === 'evidence.read' && actor === `person/${options.as}`),
+    });
+  });
+}
+
+async function newFolder(folder: string): Promise<void> {
+  try {
+    await mkdir(dirname(folder), { recursive: true });
+    await mkdir(folder, { mode: 0o700 });
+  } catch {
+    throw new FirebreakError(
+      'FB_ERR_INCOMPLETE',
+      `${folder} is there already, or cannot be made: evidence goes into a new folder`,
+    );
+  }
+}
+
+/** Names come out of a signed manifest, and container names are in them: none may lead out of the folder. */
+function inside(folder: string, name: string): string {
+  const path = resolve(folder, 'artefacts', name);
+  if (!path.startsWith(join(folder, 'artefacts') + sep))
+    throw new FirebreakError('FB_ERR_EVIDENCE_DAMAGED', 'an artefact has a name that leads out of its folder');
+  return path;
+}
+
+/** As it was taken. @throws FB_ERR_FILE_MISSING when it is sealed, and the key is not here. */
+export function opened(
+  { store, keys, opensWith }: Pick<Wanted['reader'], 'store' | 'keys' | 'opensWith'>,
+  artefact: Artefact,
+): AsyncIterable<Uint8Array> {
+  if (!artefact.sealed) return store.read(artefact.sha256);
+  if (!keys) throw new FirebreakError('FB_ERR_FILE_MISSING', `${artefact.name} is sealed, and ${opensWith} is not here`);
+  return readArtefact({ store, keys }, artefact);
+}
+
+/** A file of any size; one whose hash turns out wrong at its end is left there for a look, and named by the error. */
+async function writeStream(path: string, data: AsyncIterable<Uint8Array>): Promise<void> {
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  const file = await open(path, 'wx', 0o600);
+  try {
+    for await (const part of data) await file.appendFile(part);
+  } finally {
+    await file.close();
+  }
+}
+
+/**
+ * The artefacts, `SHA256SUMS` over them, the manifest as it is stored, the bytes of it that are signed, and the signature: `sha256sum` and the
+ * public key are enough to check it all.
+ */
+export async function writeParcel(
+  folder: string,
+  parcel: Parcel,
+  read: (artefact: Artefact) => AsyncIterable<Uint8Array>,
+): Promise<void> {
+  const { manifest, artefacts } = parcel;
+  const write = async (path: string, data: Uint8Array | string): Promise<void> => {
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    await writeFile(path, data, { mode: 0o600, flag: 'wx' });
+  };
+  for (const artefact of artefacts) await writeStream(inside(folder, artefact.name), read(artefact));
+  const { signature, ...unsigned } = manifest;
+  await write(join(folder, 'SHA256SUMS'), artefacts.map(({ name, sha256 }) => `${sha256}  artefacts/${name}\n`).join(''));
+  await write(join(folder, 'manifest.json'), canonicalJson(manifest));
+  await write(join(folder, 'manifest.signed'), manifestBytes(unsigned));
+  await write(join(folder, 'manifest.sig'), Buffer.from(signature, 'base64'));
+}

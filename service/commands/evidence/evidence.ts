@@ -1,0 +1,200 @@
+import { existsSync } from 'node:fs';
+import type { Command } from 'commander';
+import { type ErrorCode, FirebreakError } from '../../../core/errors.ts';
+import type { EvidenceStore, ManifestIndex } from '../../../core/evidence/evidence-store.ts';
+import type { IncidentKeys, KeyRegister } from '../../../core/evidence/incident-key.ts';
+import { fullIncidentId, subjectOfIncident } from '../../../core/incident/incident.ts';
+import type { SignatureVerifier } from '../../../core/messages/signing.ts';
+import { createIncidentKeys } from '../../../integrations/evidence/incident-keys.ts';
+import { createKeyRegister } from '../../../integrations/evidence/key-register.ts';
+import { createManifestVerifier, readManifest } from '../../../integrations/evidence/manifest.ts';
+import { createManifestIndex } from '../../../integrations/evidence/manifest-index.ts';
+import { openVerifier } from '../../../integrations/keys/ed25519.ts';
+import { openEvidenceStore, openShelf } from '../../cell/pools/evidence.ts';
+import { evidencePublicKeys, lateEvidenceVerifier, openKeyWrap } from '../../cell/pools/evidence-keys.ts';
+import { type Config, loadConfig } from '../../config/load.ts';
+import { resolveStoreSecrets } from '../../config/secrets.ts';
+import { withSession } from '../../incidents/session.ts';
+import { incidentNamed, suggestion } from '../incidents/incident-name.ts';
+import { type ConfiguredOptions, withConfig, withExamples } from '../options.ts';
+import { print, printable, printJson } from '../output.ts';
+import { reasonOption } from '../reason.ts';
+import { getEvidence } from './evidence-get.ts';
+import { listKeys, listManifests } from './evidence-list.ts';
+import { registerEvidenceOrders } from './evidence-orders.ts';
+
+interface EvidenceOptions extends ConfiguredOptions {
+  readonly run?: string;
+  readonly publicKey?: readonly string[];
+}
+
+export interface GetOptions extends EvidenceOptions {
+  readonly as: string;
+  readonly key: string;
+  readonly reason: string;
+  readonly out: string;
+}
+
+/** Where evidence is, and whose signatures are believed. */
+export interface EvidenceReader {
+  readonly config: Config;
+  readonly store: EvidenceStore;
+  /** Absent where the key that wraps them is not here: then what is sealed stays sealed. */
+  readonly keys?: IncidentKeys;
+  /** What it takes to have them, in words. */
+  readonly opensWith: string;
+  readonly register: KeyRegister;
+  readonly index: ManifestIndex;
+  readonly verifier: SignatureVerifier | (() => Promise<SignatureVerifier>);
+}
+
+const isAddress = (text: string): boolean => /^[0-9a-f]{64}$/.test(text);
+
+/** Adds `firebreak evidence list|get|verify|public-key|destroy|hold|unhold`. */
+export function registerEvidenceCommand(program: Command): void {
+  const evidence = program.command('evidence').description('what was kept of the targets, and the proof of it');
+  const about = (name: string, description: string, incident = '<incident>'): Command =>
+    withConfig(
+      evidence
+        .command(name)
+        .description(description)
+        .argument(incident, 'id of the incident, or the SHA-256 of a manifest')
+        .option('--run <run>', 'an earlier run of this incident')
+        .option(
+          '--public-key <files...>',
+          'public keys (PEM) that are believed (default: the .pub beside evidence.keyFile, or Vault’s)',
+        ),
+    );
+
+  withExamples(about('list', 'list what is kept, and until when; of all incidents without one', '[incident]'), [
+    'firebreak evidence list',
+    'firebreak evidence list shop/Deployment/cart',
+  ]).action(async (written: string | undefined, options: EvidenceOptions) =>
+    written === undefined
+      ? listKeys(await openReader(options), options)
+      : listManifests(await manifestsOf(written, options), options),
+  );
+
+  withExamples(
+    about('get', 'write what is kept into a new folder, with all that a check of it needs; asked for by a person, on the record')
+      .argument('[artefact]', 'only this artefact')
+      .requiredOption('--as <person>', 'who reads it: an id of the roster')
+      .requiredOption('--key <file>', 'this person’s own Ed25519 private key (PEM); the roster lists its public half')
+      .addOption(reasonOption('why, for the record').makeOptionMandatory())
+      .requiredOption('--out <folder>', 'the folder; it must not exist'),
+    [
+      'firebreak evidence get shop/Deployment/cart --as ada --key ~/.firebreak/ada.pem --reason "case 17" --out case-17',
+      'firebreak evidence get shop/Deployment/cart logs/app.log --as ada --key ~/.firebreak/ada.pem --reason "case 17" --out case-17',
+    ],
+  ).action(async (written: string, artefact: string | undefined, options: GetOptions) =>
+    getEvidence(await manifestsOf(written, options), artefact, options),
+  );
+
+  withExamples(
+    about('verify', 'read it all back, check signature, custody list and hashes; exit code 1 when something is wrong'),
+    ['firebreak evidence verify shop/Deployment/cart', 'firebreak evidence verify 0f5c… --public-key /mnt/safe/evidence.pem.pub'],
+  ).action(async (written: string, options: EvidenceOptions) => verify(await manifestsOf(written, options), options));
+
+  withExamples(
+    withConfig(
+      evidence
+        .command('public-key')
+        .description('print the public half of the key that signs manifests, to be handed out and kept elsewhere')
+        .argument('[key-id]', 'of an earlier version, where the key is in Vault (default: the newest)'),
+    ),
+    ['firebreak evidence public-key > evidence.pem.pub'],
+  ).action(async (keyId: string | undefined, options: ConfiguredOptions) => printPublicKey(keyId, options));
+
+  registerEvidenceOrders(evidence);
+}
+
+async function printPublicKey(keyId: string | undefined, options: ConfiguredOptions): Promise<void> {
+  const config = loadConfig({ path: options.config, env: process.env });
+  const all = await evidencePublicKeys({ config, secrets: resolveStoreSecrets({ config, env: process.env }) });
+  if (options.json) return printJson(all);
+  const found = keyId === undefined ? all.at(-1) : all.find((one) => one.keyId === keyId);
+  if (!found)
+    throw new FirebreakError(
+      'FB_ERR_UNKNOWN_ID',
+      `there is no key ${keyId}; there are ${all.map((one) => one.keyId).join(', ')}`,
+    );
+  for (const line of found.pem.trimEnd().split('\n')) print(line);
+}
+
+/** The manifests that are meant, by their addresses, and where to read them. */
+export interface Wanted {
+  readonly reader: EvidenceReader;
+  readonly addresses: readonly string[];
+}
+
+async function openReader(options: EvidenceOptions): Promise<EvidenceReader> {
+  const config = loadConfig({ path: options.config, env: process.env });
+  const secrets = resolveStoreSecrets({ config, env: process.env });
+  const canOpen = config.evidence.vault ? secrets.evidenceVault !== undefined : existsSync(config.evidence.wrapKeyFile);
+  const wrap = canOpen ? await openKeyWrap({ config, secrets }) : undefined;
+  const shelf = await openShelf({ config, secrets });
+  const given = options.publicKey && (await openVerifier({ files: options.publicKey }));
+  return {
+    config,
+    store: await openEvidenceStore({ config, secrets }),
+    register: createKeyRegister({ shelf }),
+    index: createManifestIndex({ shelf }),
+    ...(wrap && { keys: createIncidentKeys({ wrap, shelf }) }),
+    opensWith: config.evidence.vault ? 'the token of the evidence’s Vault' : config.evidence.wrapKeyFile,
+    // A list of what is kept needs no key at all.
+    verifier: given ?? lateEvidenceVerifier({ config, secrets }),
+  };
+}
+
+/** Without Temporal, or the keys to what it says, the store is asked alone. */
+const aloneAfter: ReadonlySet<ErrorCode> = new Set(['FB_ERR_CONFIG_INVALID', 'FB_ERR_UNAVAILABLE', 'FB_ERR_UNKNOWN_ID']);
+
+/** A manifest's own address needs no Temporal: evidence outlives it. */
+async function manifestsOf(written: string, options: EvidenceOptions): Promise<Wanted> {
+  const reader = await openReader(options);
+  if (isAddress(written)) return { reader, addresses: [written] };
+  const id = fullIncidentId(written, reader.config.cluster);
+  if (!subjectOfIncident(id))
+    throw new FirebreakError(
+      'FB_ERR_UNKNOWN_ID',
+      `${written} is no incident (such as shop/Deployment/cart), and not the whole SHA-256 of a manifest (64 digits)${await withSession(options, (session) => suggestion(session, written)).catch(() => '')}`,
+    );
+  const { run } = options;
+  try {
+    const { evidence } = await withSession(options, (session) => incidentNamed(session, written, run));
+    return { reader, addresses: [...new Set(evidence.map(({ manifestSha256 }) => manifestSha256))] };
+  } catch (error) {
+    const addresses = error instanceof FirebreakError && aloneAfter.has(error.code) ? await indexed(reader, id, run) : [];
+    if (addresses.length === 0) throw error;
+    if (!options.json)
+      print('From the store alone, all runs of it: Temporal does not know the incident any more, or cannot be asked from here.');
+    return { reader, addresses };
+  }
+}
+
+/** What the store lists of an incident, oldest first. One that cannot be read stays in: who verifies must hear of it. */
+async function indexed({ index, store, verifier }: EvidenceReader, incident: string, run?: string): Promise<readonly string[]> {
+  const found: { readonly address: string; readonly createdAt: string }[] = [];
+  for (const address of await index.of(incident)) {
+    const manifest = await readManifest({ store, verifier, sha256: address }).catch(() => undefined);
+    if (manifest && (manifest.incident !== incident || (run !== undefined && manifest.run !== run))) continue;
+    found.push({ address, createdAt: manifest?.createdAt ?? '' });
+  }
+  return found.sort((one, other) => one.createdAt.localeCompare(other.createdAt)).map(({ address }) => address);
+}
+
+async function verify({ reader, addresses }: Wanted, options: EvidenceOptions): Promise<void> {
+  const check = createManifestVerifier(reader);
+  if (!reader.keys && !options.json)
+    print(printable(`What is sealed is only checked as it lies in the store: ${reader.opensWith} is not here.`));
+  const results: { readonly manifest: string; readonly problems: readonly string[] }[] = [];
+  for (const manifest of addresses) results.push({ manifest, problems: await check(manifest) });
+  if (results.some(({ problems }) => problems.length > 0)) process.exitCode = 1;
+  if (options.json) return printJson(results);
+  if (results.length === 0) return print('Nothing is kept: there is nothing to check.');
+  for (const { manifest, problems } of results) {
+    const verdict = 'signature, custody list and every hash are right';
+    print(printable(`${manifest}  ${problems.length === 0 ? verdict : `${problems.length} found`}`));
+    for (const problem of problems) print(printable(`  ${problem}`));
+  }
+}

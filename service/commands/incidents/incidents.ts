@@ -1,0 +1,177 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { severities } from '../../../core/alert/severity.ts';
+import { FirebreakError } from '../../../core/errors.ts';
+import { incidentNames } from '../../../core/incident/incident.ts';
+import type { IncidentState } from '../../../core/incident/incident-state.ts';
+import { printIncident, timelineLine } from '../../incidents/incident-text.ts';
+import { type Session, withSession } from '../../incidents/session.ts';
+import { namesWithIds } from '../names.ts';
+import { type ConfiguredOptions, namespaceName, withConfig, withExamples } from '../options.ts';
+import { restraintsOn } from '../orders/restrain.ts';
+import { print, printJson, printTable, severityText } from '../output.ts';
+import { incidentNamed } from './incident-name.ts';
+import { registerStartCommand } from './start-incident.ts';
+
+interface ListOptions extends ConfiguredOptions {
+  readonly all?: true;
+  readonly severity?: string;
+  readonly namespace?: string;
+  readonly limit: number;
+}
+
+interface ShowOptions extends ConfiguredOptions {
+  readonly run?: string;
+}
+
+export interface IncidentRow {
+  readonly incident: string;
+  readonly run: string;
+  readonly open: boolean;
+  readonly severity: string;
+  readonly openedAt: string;
+  readonly rules: readonly string[];
+}
+
+function positive(text: string): number {
+  const number = Number(text);
+  if (!Number.isInteger(number) || number < 1) throw new InvalidArgumentError('A whole number from 1 is needed.');
+  return number;
+}
+
+/** Adds `firebreak incidents list|show|watch|start`. */
+export function registerIncidentsCommand(program: Command): void {
+  const incidents = program.command('incidents').description('what happened, and what was done about it');
+
+  const list = incidents
+    .command('list')
+    .description('list the open incidents of this cluster, newest first')
+    .option('--all', 'closed ones too')
+    .addOption(new Option('--severity <severity>', 'only this severity').choices(severities))
+    .option('--namespace <name>', 'only this namespace of the cluster', namespaceName)
+    .option('--limit <number>', 'how many at most', positive, 50);
+  withExamples(withConfig(list), [
+    'firebreak incidents list',
+    'firebreak incidents list --all --severity critical --json',
+  ]).action((options: ListOptions) => withSession(options, (session) => listIncidents(session, options)));
+
+  const incident = (name: string, description: string) =>
+    withConfig(
+      incidents
+        .command(name)
+        .description(description)
+        .argument('<incident>', 'id of the incident, with or without incident/CLUSTER/ before it')
+        .option('--run <run>', 'an earlier run of this id'),
+    );
+  withExamples(incident('show', 'show one incident: alerts, steps, questions, leases, evidence, timeline'), [
+    'firebreak incidents show shop/Deployment/cart',
+    'firebreak incidents show incident/prod-eu/shop/Deployment/cart --json',
+  ]).action((written: string, options: ShowOptions) =>
+    withSession(options, async (session) => {
+      const state = await incidentNamed(session, written, options.run);
+      if (options.json) return printJson(state);
+      const { subject, bodies } = state;
+      const namespace = subject.kind === 'workload' ? subject.namespace : undefined;
+      const held = await restraintsOn(session, {
+        incident: state.incident.id,
+        namespace,
+        playbooks: bodies.map(({ playbook }) => playbook),
+      });
+      printIncident(state, { names: namesWithIds(session.config.roster), restraints: held });
+    }),
+  );
+  withExamples(incident('watch', 'print the timeline as it grows, until the incident closes'), [
+    'firebreak incidents watch shop/Deployment/cart',
+    'firebreak incidents watch shop/Deployment/cart --json',
+  ]).action((written: string, options: ShowOptions) => withSession(options, (session) => watch(session, written, options)));
+  registerStartCommand(incidents);
+}
+
+function queryOf(session: Session, options: Omit<ListOptions, 'config' | 'json'>): string {
+  return [
+    `WorkflowType = '${incidentNames.workflow}'`,
+    `FirebreakCluster = '${session.config.cluster}'`,
+    ...(options.all ? [] : [`ExecutionStatus = 'Running'`]),
+    ...(options.severity === undefined ? [] : [`FirebreakSeverity = '${options.severity}'`]),
+    ...(options.namespace === undefined ? [] : [`FirebreakNamespace = '${options.namespace}'`]),
+  ].join(' AND ');
+}
+
+/** The incidents of this cluster, newest first. @throws FB_ERR_UNAVAILABLE. */
+export async function rowsOf(session: Session, options: Omit<ListOptions, 'config' | 'json'>): Promise<IncidentRow[]> {
+  const rows: IncidentRow[] = [];
+  const executions = session.client.workflow.list({ query: queryOf(session, options), pageSize: Math.min(options.limit, 200) });
+  try {
+    for await (const execution of executions) {
+      const { FirebreakSeverity: severity, FirebreakRule: rules } = execution.searchAttributes;
+      rows.push({
+        incident: execution.workflowId,
+        run: execution.runId,
+        open: execution.status.name === 'RUNNING',
+        severity: String(severity?.[0] ?? 'unknown'),
+        openedAt: execution.startTime.toISOString(),
+        rules: (rules ?? []).map(String),
+      });
+      if (rows.length >= options.limit) break;
+    }
+  } catch (error) {
+    throw new FirebreakError('FB_ERR_UNAVAILABLE', 'Temporal did not list the incidents', { cause: error });
+  }
+  return rows;
+}
+
+async function listIncidents(session: Session, options: ListOptions): Promise<void> {
+  const rows = await rowsOf(session, options);
+  if (options.json) {
+    printJson(rows);
+    return;
+  }
+  if (rows.length === 0) {
+    print(options.all ? 'No incidents.' : 'No open incidents.');
+    return;
+  }
+  printTable(rows, [
+    { title: 'OPENED', text: (row) => row.openedAt.replace('T', ' ').slice(0, 19) },
+    { title: 'SEVERITY', text: (row) => row.severity, style: (row, text) => severityText(row.severity, text.length) },
+    { title: 'STATE', text: (row) => (row.open ? 'open' : 'closed') },
+    { title: 'INCIDENT', text: (row) => row.incident },
+    { title: 'RULES', text: (row) => row.rules.join(', ') },
+  ]);
+}
+
+/** Entries of `now` that `before` did not have. The timeline is bounded, so its length says nothing. */
+export function newEntries(
+  before: Pick<IncidentState, 'timeline'> | undefined,
+  now: Pick<IncidentState, 'timeline'>,
+): IncidentState['timeline'] {
+  const last = before?.timeline.at(-1);
+  if (!last) return now.timeline;
+  const same = JSON.stringify(last);
+  const seen = now.timeline.findLastIndex((entry) => JSON.stringify(entry) === same);
+  return seen === -1 ? now.timeline.filter((entry) => entry.at > last.at) : now.timeline.slice(seen + 1);
+}
+
+async function watch(session: Session, written: string, options: ShowOptions): Promise<void> {
+  const names = namesWithIds(session.config.roster);
+  let before: IncidentState | undefined;
+  for (let isAway = false; ; ) {
+    const now = await incidentNamed(session, written, options.run).catch((error: unknown) => {
+      if (!before || !(error instanceof FirebreakError && error.code === 'FB_ERR_UNAVAILABLE')) throw error;
+      return undefined;
+    });
+    if (!now) {
+      if (!isAway) process.stderr.write('No answer at the moment: the timeline goes on when there is one.\n');
+      isAway = true;
+      await sleep(1_000);
+      continue;
+    }
+    isAway = false;
+    for (const entry of newEntries(before, now)) {
+      if (options.json) printJson(entry);
+      else print(timelineLine(entry, names));
+    }
+    if (!now.open) return;
+    before = now;
+    await sleep(1_000);
+  }
+}

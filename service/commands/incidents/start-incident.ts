@@ -1,0 +1,97 @@
+import { randomBytes } from 'node:crypto';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type Severity, severities } from '../../../core/alert/severity.ts';
+import { shortIncidentId } from '../../../core/incident/incident.ts';
+import { type IncidentTerms, podIn, type StartIncident } from '../../../core/orders/incident-order.ts';
+import { orderIncident, startedText } from '../../incidents/incident-order.ts';
+import { type Session, withSession } from '../../incidents/session.ts';
+import { signedOrder } from '../../incidents/signing.ts';
+import { type ConfiguredOptions, withConfig, withExamples } from '../options.ts';
+import { print, printable, printJson } from '../output.ts';
+import { reasonOption } from '../reason.ts';
+import { withPerson } from '../vote.ts';
+
+type Pod = IncidentTerms['pod'];
+
+interface OrderOptions extends ConfiguredOptions {
+  readonly as: string;
+  readonly key: string;
+  readonly reason: string;
+  readonly link?: string;
+}
+
+interface StartOptions extends OrderOptions {
+  readonly severity: Severity;
+}
+
+const longestLink = 500;
+/** Below these nobody would be asked. */
+const startedAs: readonly Severity[] = severities.slice(0, 4);
+
+function podNamed(text: string): Pod {
+  const pod = podIn(text);
+  if (!pod) throw new InvalidArgumentError('Write NAMESPACE/NAME, as kubectl prints them.');
+  return pod;
+}
+
+function linkGiven(text: string): string {
+  if (!/^https?:\/\//.test(text) || !URL.canParse(text) || text.length > longestLink)
+    throw new InvalidArgumentError(`Write an address that begins with https://, ${longestLink} characters at most.`);
+  return text;
+}
+
+function withOrder(command: Command, reason: string): Command {
+  return withConfig(
+    withPerson(command.argument('<namespace/pod>', 'the pod that it is about', podNamed), 'who orders it')
+      .addOption(reasonOption(reason).makeOptionMandatory())
+      .option('--link <url>', 'of the message or page that it came from', linkGiven),
+  );
+}
+
+/** Adds `start` to `firebreak incidents`. */
+export function registerStartCommand(incidents: Command): void {
+  const start = withOrder(
+    incidents
+      .command('start')
+      .description('start an incident by hand: evidence is kept, and the others are asked, and decide on it'),
+    'what it is, for who decides and for the record',
+  ).addOption(new Option('--severity <severity>', 'how bad it is').choices(startedAs).default('high'));
+  withExamples(start, [
+    'firebreak incidents start shop/cart-7d9f-x2x8k --reason "talks to an address that nobody knows" --as ada --key ~/.firebreak/ada.pem',
+    'firebreak incidents start shop/cart-7d9f-x2x8k --severity medium --reason "odd cron job" --link https://wiki.example.com/42 --as ada --key ~/.firebreak/ada.pem --json',
+  ]).action((pod: Pod, options: StartOptions) => order(options, { wish: 'look', pod, severity: options.severity }));
+}
+
+/** Adds `firebreak quarantine`. */
+export function registerQuarantineCommand(program: Command): void {
+  const command = withOrder(
+    program
+      .command('quarantine')
+      .description('cut a pod off at once, as a critical incident; the others decide what becomes of it'),
+    'why, for who decides and for the record',
+  );
+  withExamples(command, [
+    'firebreak quarantine shop/cart-7d9f-x2x8k --reason "it talks to a miner" --as ada --key ~/.firebreak/ada.pem',
+  ]).action((pod: Pod, options: OrderOptions) => order(options, { wish: 'quarantine', pod, severity: 'critical' }));
+}
+
+function order(options: OrderOptions, wanted: Pick<IncidentTerms, 'wish' | 'pod' | 'severity'>): Promise<void> {
+  return withSession(options, async (session: Session) => {
+    const { cluster } = session.config;
+    const { reason, link, as: person } = options;
+    const terms: IncidentTerms = {
+      version: 1,
+      id: randomBytes(8).toString('hex'),
+      cluster,
+      ...wanted,
+      reason,
+      ...(link !== undefined && { link }),
+    };
+    const start: StartIncident = { version: 1, kind: 'incident.start', person, at: new Date().toISOString(), terms };
+    const incident = await orderIncident(session, await signedOrder(start, options.key));
+    if (options.json) return printJson({ incident, terms });
+    const short = shortIncidentId(incident, cluster);
+    print(printable(startedText(short, wanted)));
+    print(printable(`What becomes of it: firebreak incidents watch ${short}`));
+  });
+}

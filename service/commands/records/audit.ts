@@ -1,0 +1,113 @@
+import { existsSync } from 'node:fs';
+import { type Command, InvalidArgumentError } from 'commander';
+import { type AuditReport, describeReport } from '../../../core/audit/audit-report.ts';
+import { FirebreakError } from '../../../core/errors.ts';
+import { createFileAnchor } from '../../../integrations/anchor/file-anchor.ts';
+import { createAuditStore } from '../../../integrations/database/audit-store.ts';
+import { openDatabase } from '../../../integrations/database/database.ts';
+import { openVerifier } from '../../../integrations/keys/ed25519.ts';
+import { type Config, loadConfig } from '../../config/load.ts';
+import { resolveAuditUrl } from '../../config/secrets.ts';
+import { openAuditTrust, type RetiredKey, retiredKeyFrom } from '../../records/audit-trust.ts';
+import { type RememberedCheckpoint, verifyAudit } from '../../records/verify-audit.ts';
+import { type ConfiguredOptions, withConfig, withExamples } from '../options.ts';
+import { print, printable, printJson } from '../output.ts';
+
+interface VerifyOptions extends ConfiguredOptions {
+  readonly publicKey?: readonly string[];
+  readonly anchor?: string;
+  readonly retiredKey?: readonly RetiredKey[];
+  readonly asOf?: Date;
+  readonly allowStale?: string;
+  readonly atLeast?: RememberedCheckpoint;
+}
+
+/** Adds `firebreak audit verify`. */
+export function registerAuditCommand(program: Command): void {
+  const audit = program.command('audit').description('the record, and the proof of it');
+  const verify = audit
+    .command('verify')
+    .description(
+      'check every record against its maker’s signature, the signed checkpoints and the anchor, and every decision against its signed votes; exit code 1 when something was found',
+    )
+    .option(
+      '--public-key <files...>',
+      'public keys (PEM) of notaries that are believed (default: the .pub beside audit.notaryKeyFile)',
+    )
+    .option('--anchor <file>', 'the anchor, where a copy is to be believed (default: audit.anchorFile)')
+    .option(
+      '--retired-key <who=file>',
+      'a public key (PEM) that signed records or votes and is no longer in the configuration: desk=FILE, cell/CLUSTER=FILE or person/ID=FILE; may be repeated',
+      retiredKeys,
+    )
+    .option('--at-least <number[:digest]>', 'a checkpoint that was seen before: nothing may have gone back behind it', remembered)
+    .option(
+      '--as-of <time>',
+      'for a copy, or what was stopped: the newest checkpoint was to be fresh at this time (ISO 8601)',
+      time,
+    )
+    .option('--allow-stale <reason>', 'let the newest checkpoint be old; the reason goes into the report');
+  withExamples(withConfig(verify), [
+    'firebreak audit verify',
+    'firebreak audit verify --public-key /mnt/safe/notary.pem.pub --anchor /mnt/safe/checkpoints.jsonl --json',
+    'firebreak audit verify --at-least 4711:5f0c…',
+    'firebreak audit verify --as-of 2026-03-01T10:00:00Z',
+  ]).action(async (options: VerifyOptions) => {
+    const report = await auditReport(options);
+    if (options.json) printJson(report);
+    else for (const line of describeReport(report)) print(printable(line));
+    if (!report.ok) process.exitCode = 1;
+  });
+}
+
+function retiredKeys(text: string, before: readonly RetiredKey[] = []): readonly RetiredKey[] {
+  const key = retiredKeyFrom(text);
+  if (!key) throw new InvalidArgumentError('Not desk=FILE, cell/CLUSTER=FILE or person/ID=FILE.');
+  return [...before, key];
+}
+
+function remembered(text: string): RememberedCheckpoint {
+  const [, number, digest] = /^(\d{1,9})(?::([0-9a-f]{64}))?$/.exec(text) ?? [];
+  if (number === undefined)
+    throw new InvalidArgumentError('Not the number of a checkpoint, or NUMBER:DIGEST as the report shows it.');
+  return { number: Number(number), ...(digest !== undefined && { digest }) };
+}
+
+function time(text: string): Date {
+  const at = new Date(text);
+  if (!/^\d{4}-\d{2}-\d{2}T/.test(text) || Number.isNaN(at.getTime()))
+    throw new InvalidArgumentError('Not a time such as 2026-03-01T10:00:00Z.');
+  return at;
+}
+
+/** A database that is not there would be made: then nothing would be found, and nothing would be proven. */
+export function existingAuditUrl(config: Config): string {
+  const url = resolveAuditUrl({ config, env: process.env });
+  const file = url.startsWith('sqlite:') ? url.slice('sqlite:'.length) : undefined;
+  if (file !== undefined && !existsSync(file))
+    throw new FirebreakError('FB_ERR_FILE_MISSING', `there is no audit store at ${file}`);
+  return url;
+}
+
+/** Checks the audit store of a configuration. @throws FB_ERR_CONFIG_INVALID, FB_ERR_FILE_MISSING, FB_ERR_UNAVAILABLE. */
+export async function auditReport(options: VerifyOptions): Promise<AuditReport> {
+  const config = loadConfig({ path: options.config, env: process.env });
+  const url = existingAuditUrl(config);
+  const verifier = await openVerifier({ files: options.publicKey ?? [`${config.audit.notaryKeyFile}.pub`] });
+  const anchor = createFileAnchor({ file: options.anchor ?? config.audit.anchorFile });
+  const { trust, signers } = await openAuditTrust(config, options.retiredKey ?? []);
+  const { asOf, allowStale, atLeast } = options;
+  const database = await openDatabase({ url });
+  try {
+    return await verifyAudit({
+      store: createAuditStore(database),
+      anchor,
+      verifier,
+      trust,
+      signers,
+      expected: { asOf, allowStale, remembered: atLeast },
+    });
+  } finally {
+    await database.close();
+  }
+}

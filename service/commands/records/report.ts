@@ -1,0 +1,95 @@
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { decisionKinds } from '../../../core/audit/decision-events.ts';
+import { type DecisionReport, decisionReport, type QuestionStats } from '../../../core/audit/decision-report.ts';
+import { createAuditStore } from '../../../integrations/database/audit-store.ts';
+import { openDatabase } from '../../../integrations/database/database.ts';
+import { loadConfig } from '../../config/load.ts';
+import { type ConfiguredOptions, withConfig, withExamples } from '../options.ts';
+import { print, printable, printJson, printTable, styled } from '../output.ts';
+import { existingAuditUrl } from './audit.ts';
+
+interface DecisionsOptions extends ConfiguredOptions {
+  /** Milliseconds. */
+  readonly since: number;
+}
+
+const units = { h: 3_600_000, d: 86_400_000, w: 7 * 86_400_000 } as const;
+
+function spanMs(text: string): number {
+  const [, amount, unit] = /^([1-9]\d{0,3})([hdw])$/.exec(text) ?? [];
+  if (amount === undefined || (unit !== 'h' && unit !== 'd' && unit !== 'w'))
+    throw new InvalidArgumentError('Write hours, days or weeks: 12h, 30d, 4w.');
+  return Number(amount) * units[unit];
+}
+
+/** Adds `firebreak report`: it reads the records, and changes nothing. */
+export function registerReportCommand(program: Command): void {
+  const report = program
+    .command('report')
+    .description('how people decide: how fast, how often they are asked, what nobody answered');
+  const decisions = report
+    .command('decisions')
+    .description('time to answer, silence, approvals in under 10 s, and questions per person and shift; by playbook')
+    .addOption(
+      new Option('--since <span>', 'questions of the last so many hours, days or weeks')
+        .argParser(spanMs)
+        .default(30 * units.d, '30d'),
+    );
+  withExamples(withConfig(decisions), ['firebreak report decisions', 'firebreak report decisions --since 12w --json']).action(
+    async (options: DecisionsOptions) => {
+      const found = await readReport(options);
+      if (options.json) printJson(found);
+      else printReport(found);
+    },
+  );
+}
+
+/** @throws FB_ERR_CONFIG_INVALID, FB_ERR_FILE_MISSING, FB_ERR_UNAVAILABLE. */
+async function readReport({ config: path, since: span }: DecisionsOptions): Promise<DecisionReport> {
+  const config = loadConfig({ path, env: process.env });
+  const database = await openDatabase({ url: existingAuditUrl(config) });
+  try {
+    const until = Date.now();
+    const since = until - span;
+    const records = await createAuditStore(database).recordsOf({ kinds: decisionKinds, since: new Date(since).toISOString() });
+    return decisionReport({ records, roster: config.roster, since, until });
+  } finally {
+    await database.close();
+  }
+}
+
+function secondsText(seconds: number | undefined): string {
+  if (seconds === undefined) return '-';
+  return seconds < 120 ? `${Math.round(seconds)} s` : `${Math.round(seconds / 60)} min`;
+}
+
+const columns: readonly { readonly title: string; readonly text: (stats: QuestionStats) => string }[] = [
+  { title: 'ASKED', text: ({ asked }) => String(asked) },
+  { title: 'DECIDED', text: ({ decided }) => String(decided) },
+  { title: 'SILENCE', text: ({ expired }) => String(expired) },
+  { title: 'VOID', text: (stats) => String(stats.void) },
+  { title: 'OPEN', text: ({ open }) => String(open) },
+  { title: 'ANSWER P50', text: ({ secondsToAnswer }) => secondsText(secondsToAnswer?.p50) },
+  { title: 'P90', text: ({ secondsToAnswer }) => secondsText(secondsToAnswer?.p90) },
+  { title: 'UNDER 10 S', text: ({ quickApprovals }) => String(quickApprovals) },
+];
+
+function printReport({ since, until, all, byPlaybook, people }: DecisionReport): void {
+  print(styled('dim', `${since} to ${until}`));
+  if (all.asked === 0) {
+    print('Nobody was asked anything.');
+    return;
+  }
+  const rows: readonly DecisionReport['byPlaybook'][number][] = [...byPlaybook, { playbook: 'all', ...all }];
+  printTable(rows, [...columns, { title: 'PLAYBOOK', text: ({ playbook }) => playbook }]);
+  print();
+  printTable(people, [
+    { title: 'QUESTIONS', text: ({ questions }) => String(questions) },
+    { title: 'ANSWERS', text: ({ answers }) => String(answers) },
+    { title: 'UNDER 10 S', text: ({ quickApprovals }) => String(quickApprovals) },
+    { title: 'SHIFTS', text: ({ shifts }) => String(shifts) },
+    { title: 'A SHIFT', text: ({ perShift }) => String(perShift) },
+    { title: 'MOST', text: ({ mostInAShift }) => String(mostInAShift) },
+    { title: 'PERSON', text: ({ person }) => printable(person) },
+  ]);
+}

@@ -1,0 +1,122 @@
+import { type Command, InvalidArgumentError } from 'commander';
+import type { AuditRecord } from '../../../core/audit/audit.ts';
+import type { AuditStore } from '../../../core/audit/audit-store.ts';
+import { type Noise, type TuneProposal, type TuneReport, tune } from '../../../core/playbook/tune.ts';
+import { createAuditStore } from '../../../integrations/database/audit-store.ts';
+import { openDatabase } from '../../../integrations/database/database.ts';
+import { loadConfig } from '../../config/load.ts';
+import { type ConfiguredOptions, withConfig, withExamples } from '../options.ts';
+import { print, printable, printJson, printTable } from '../output.ts';
+import { existingAuditUrl } from './audit.ts';
+
+interface TuneOptions extends ConfiguredOptions {
+  readonly days: number;
+  readonly minBenign: number;
+  readonly top: number;
+}
+
+const dayMs = 86_400_000;
+
+function positive(text: string): number {
+  const number = Number(text);
+  if (!Number.isInteger(number) || number < 1) throw new InvalidArgumentError('A whole number from 1 is needed.');
+  return number;
+}
+
+/** Adds `firebreak tune`: it reads the records, and changes nothing. */
+export function registerTuneCommand(program: Command): void {
+  const command = withConfig(
+    program
+      .command('tune')
+      .description('the noisiest rules and workloads, how often they were harmless, and what could be done; changes nothing')
+      .option('--days <number>', 'incidents of the last so many days', positive, 30)
+      .option('--min-benign <number>', 'benign incidents before something is proposed', positive, 2)
+      .option('--top <number>', 'rules and workloads that are listed', positive, 10),
+  );
+  withExamples(command, ['firebreak tune', 'firebreak tune --days 90 --json']).action(async (options: TuneOptions) => {
+    const report = await tuneReport(options);
+    if (options.json) printJson(report);
+    else printReport(report);
+  });
+}
+
+/** @throws FB_ERR_CONFIG_INVALID, FB_ERR_FILE_MISSING, FB_ERR_UNAVAILABLE. */
+export async function tuneReport({ config: path, days, minBenign, top }: TuneOptions): Promise<TuneReport> {
+  const config = loadConfig({ path, env: process.env });
+  const database = await openDatabase({ url: existingAuditUrl(config) });
+  try {
+    const since = new Date(Date.now() - days * dayMs).toISOString();
+    const chains = await incidentChains(createAuditStore(database), config.cluster, since);
+    return tune({ chains, minBenign, top });
+  } finally {
+    await database.close();
+  }
+}
+
+const kinds: ReadonlySet<string> = new Set(['incident.opened', 'alert.joined', 'incident.verdict', 'playbook.started']);
+
+async function incidentChains(store: AuditStore, cluster: string, since: string): Promise<readonly (readonly AuditRecord[])[]> {
+  const found: (readonly AuditRecord[])[] = [];
+  for (const chain of await store.chains()) {
+    if (!chain.startsWith(`incident/${cluster}/`)) continue;
+    const records = (await store.records(chain)).filter(({ kind }) => kinds.has(kind));
+    if (records.some(({ at }) => at >= since)) found.push(records);
+  }
+  return found;
+}
+
+function rateText({ falsePositiveRate }: Noise): string {
+  return falsePositiveRate === null ? 'not judged' : `${Math.round(falsePositiveRate * 100)} %`;
+}
+
+function printNoise(title: string, noises: readonly Noise[]): void {
+  printTable(noises, [
+    { title: 'ALERTS', text: ({ alerts }) => String(alerts) },
+    { title: 'INCIDENTS', text: ({ incidents }) => String(incidents) },
+    { title: 'BENIGN', text: ({ benign }) => String(benign) },
+    { title: 'BAD', text: ({ bad }) => String(bad) },
+    { title: 'FALSE POSITIVES', text: rateText },
+    { title, text: ({ name }) => name },
+  ]);
+  print();
+}
+
+/** A text as one word of a shell, whatever is in it: rules are named by whoever sends alerts. */
+function shellWord(text: string): string {
+  return `'${text.replaceAll("'", `'\\''`)}'`;
+}
+
+function proposalLines(proposal: TuneProposal): readonly string[] {
+  const { rule, why, upTo, wouldHaveHidden } = proposal;
+  const { alerts, atLeast, samples } = wouldHaveHidden;
+  const count = `would have hidden ${atLeast ? 'at least ' : ''}${alerts} alerts (${upTo} at worst)`;
+  const listed = samples.slice(0, 5).map(({ id, time, title }) => `    ${time} ${id} ${title.slice(0, 100)}`);
+  if (proposal.kind === 'playbook-condition')
+    return [`Playbook condition: ${proposal.condition}`, `  ${why}; ${count}:`, ...listed];
+  const { namespace, ownerKind, name } = proposal.workload;
+  return [
+    `Suppression: “${rule}” of ${namespace}/${ownerKind}/${name}`,
+    `  ${why}; ${count}:`,
+    ...listed,
+    `  firebreak suppress add --rule ${shellWord(rule)} --workload ${shellWord(`${namespace}/${ownerKind}/${name}`)} --digest ${shellWord(proposal.digest)} --up-to ${upTo} --reason … --as … --key …`,
+  ];
+}
+
+function printReport(report: TuneReport): void {
+  print(`${report.alerts} alerts in ${report.incidents} incidents.`);
+  if (report.incidents === 0) return;
+  print();
+  printNoise('RULE', report.rules);
+  printNoise('WORKLOAD', report.workloads);
+  if (report.unanswered.length > 0) print('No playbook answers these rules, of which people were asked what they were:');
+  for (const { rule, upTo, incidents, benign, bad } of report.unanswered) {
+    const many = `${incidents} ${incidents === 1 ? 'incident' : 'incidents'}`;
+    print(printable(`  “${rule}” (${upTo} at worst): ${many}, ${benign} harmless, ${bad} not`));
+  }
+  if (report.unanswered.length > 0) print();
+  if (report.proposals.length === 0) print('Nothing to propose: nothing was harmless often enough.');
+  for (const proposal of report.proposals) {
+    for (const line of proposalLines(proposal)) print(printable(line));
+    print();
+  }
+}

@@ -1,0 +1,41 @@
+import { z } from 'zod';
+import { actions as all } from '../../../core/actions/index.ts';
+import { httpUrl, secret } from '../fields.ts';
+import { quarantine } from './quarantine-section.ts';
+
+const offered = all.flatMap(({ name, optIn }) => (optIn ? [name] : []));
+
+const webhook = z.strictObject({
+  url: httpUrl.meta({ description: 'Where the signed events go.', examples: ['https://nodes.example.com/firebreak'] }),
+  secret: secret.meta({ description: 'Secret that the events are signed with (HMAC-SHA256).' }),
+  timeoutSeconds: z.number().min(1).max(10).default(5).meta({ description: 'For one call.' }),
+});
+
+export const actions = z
+  .strictObject({
+    optIn: z
+      .array(z.enum(offered, { error: `none of the actions that are off by default: ${offered.join(', ')}` }))
+      .default([])
+      .meta({
+        description: `Actions to turn on that are off by default: ${offered.map((name) => `\`${name}\``).join(', ')}. Each needs its own manifest, \`deploy/rbac/opt-in/NAME.yaml\`.`,
+        examples: [offered.slice(0, 1)],
+      }),
+    quarantine: quarantine.meta({
+      description: 'What a quarantined pod may do all the same, in every quarantine. Absent: nothing. See `docs/containment.md`.',
+    }),
+    appArmorOnEveryNode: z.boolean().default(false).meta({
+      description:
+        'Every node has AppArmor: `hardenWorkload` may name a profile. Else it does so only where a pod that runs under one shows it of each node.',
+    }),
+    nodeIsolation: z
+      .strictObject({
+        webhook: webhook.meta({
+          description: 'The provider’s security group, or what else cuts a node off, behind a service of yours.',
+        }),
+      })
+      .exactOptional()
+      .meta({
+        description: 'How `cordonNode` has a node cut off from its network. Absent: a cordon only. See `docs/containment.md`.',
+      }),
+  })
+  .prefault({});

@@ -1,0 +1,50 @@
+import { z } from 'zod';
+import { severities } from '../../../core/alert/severity.ts';
+import { namespaceName } from '../fields.ts';
+import { changeWindows } from './change-windows-section.ts';
+
+export const guardrails = z
+  .strictObject({
+    protectedNamespaces: z
+      .array(namespaceName)
+      .default(['kube-system', 'kube-public', 'kube-node-lease', 'firebreak'])
+      .meta({ description: 'Nothing automatic happens in these, whatever an alert or a playbook says.' }),
+    protectedNodes: z
+      .array(z.string().regex(/^[a-z0-9*]([a-z0-9.*-]*[a-z0-9*])?$/, { error: 'not the name of a node' }))
+      .default([])
+      .meta({
+        description:
+          'Nodes to which nothing is done, by whomever it is approved. `*` stands for any characters. What runs on them is protected by its namespace.',
+        examples: [['control-plane-*']],
+      }),
+    automaticFrom: z
+      .enum(severities)
+      .exclude(['unknown'])
+      .default('critical')
+      .meta({ description: 'Least severity at which a reversible step on one pod runs without asking.' }),
+    ownerShare: z
+      .number()
+      .min(0)
+      .max(1)
+      .default(0.5)
+      .meta({ description: 'Largest share of one owner’s replicas that is contained automatically; at least one pod.' }),
+    namespaceCap: z
+      .int()
+      .min(1)
+      .default(20)
+      .meta({ description: 'Pods contained automatically in one namespace, in one window.' }),
+    namespaceReserve: z.int().min(0).default(3).meta({
+      description:
+        'Pods of each namespace that are contained automatically also where the cluster’s cap is full: no other namespace can spend them.',
+    }),
+    clusterCap: z.int().min(1).default(100).meta({ description: 'Pods contained automatically in the cluster, in one window.' }),
+    capWindowMinutes: z.int().min(1).max(1_440).default(60).meta({
+      description: 'Length of that window in minutes: what was contained before it no longer counts, though it is contained.',
+    }),
+    cells: z.int().min(1).max(16).default(1).meta({
+      description:
+        'How many cells of this cluster run side by side. They share the caps: with two, each leaves the other as many places as it takes itself, and the last may stay free.',
+    }),
+    changeWindows,
+  })
+  .prefault({});

@@ -1,0 +1,59 @@
+import { z } from 'zod';
+import { severities } from '../../../core/alert/severity.ts';
+import { parseCidr } from '../../../core/cluster/cidr.ts';
+import { id, namespaceName } from '../fields.ts';
+
+const sensor = z.strictObject({
+  severities: z
+    .record(z.string().min(1), z.enum(severities))
+    .default({})
+    .meta({ description: 'Rule or policy → severity, in place of the sensor’s own; `*` for all other rules.' }),
+  controlPlane: z
+    .array(z.string().refine((text) => parseCidr(text) !== undefined, { error: 'not an address or a block such as 10.0.0.0/28' }))
+    .default([])
+    .meta({
+      description:
+        'Of `kubernetes-audit`: addresses from which the control plane calls the API server, besides the machine’s own. From elsewhere its accounts are anybody’s. Default: any.',
+      examples: [['10.0.0.0/28']],
+    }),
+  registries: z
+    .array(
+      z.string().regex(/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d{1,5})?(\/[a-z0-9._-]+)*$/, {
+        error: 'not a registry, such as registry.example.com or registry.example.com/shop',
+      }),
+    )
+    .default([])
+    .meta({
+      description:
+        'Of `kubernetes-audit`: where images may come from; a pod or workload of another image is an alert. Default: anywhere.',
+      examples: [['registry.example.com', 'registry.k8s.io']],
+    }),
+  daemonSet: z
+    .strictObject({
+      namespace: namespaceName.meta({ description: 'Its namespace.' }),
+      name: z.string().min(1).meta({ description: 'Its name.' }),
+    })
+    .exactOptional()
+    .meta({
+      description:
+        'The DaemonSet that puts this sensor on the nodes. A node on which it is silent raises an alert. Absent: no such watch.',
+      examples: [{ namespace: 'falco', name: 'falco' }],
+    }),
+  nodes: z
+    .record(z.string().min(1), z.string())
+    .default({})
+    .meta({
+      description: 'Labels of the nodes that must have it. Default: all nodes.',
+      examples: [{ 'kubernetes.io/os': 'linux' }],
+    }),
+  silentAfterSeconds: z.int().min(30).max(86_400).default(120).meta({ description: 'How long it may give no sign of life.' }),
+  speaks: z.boolean().default(false).meta({
+    description:
+      'It sends messages about itself more often than that (Falco’s `metrics` with an interval): then a ready pod is no sign of life.',
+  }),
+});
+
+export const sensors = z
+  .record(id, sensor)
+  .default({})
+  .meta({ examples: [{ tetragon: { severities: { 'block-c2': 'critical', '*': 'info' } } }] });

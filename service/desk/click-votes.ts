@@ -1,0 +1,166 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Client } from '@temporalio/client';
+import { WorkflowNotFoundError } from '@temporalio/client';
+import type { StoredButton } from '../../core/cards/card.ts';
+import { type SignedVote, type Vote, voteBytes } from '../../core/decide/approval.ts';
+import type { ReplyTo } from '../../core/incident/click-reply.ts';
+import { incidentNames } from '../../core/incident/incident.ts';
+import type { Signer } from '../../core/messages/signing.ts';
+import { answersFor, type Person, personById, personBySlackId, type Roster } from '../../core/people/roster.ts';
+import type { ClickReplies } from './click-replies.ts';
+import { narrowedBy, type OutsideDuty } from './on-call.ts';
+
+/** A click that Slack vouches for, as far as Slack can be asked. */
+export interface TrustedClick {
+  readonly clickId: string;
+  readonly slackUser: string;
+  /** On the desk's page: the roster's id of who says that they answer. The sign-in proves it. */
+  readonly onPage?: string;
+  readonly button: StoredButton;
+  readonly channel: string;
+  /** From the dialog that asks for it. */
+  readonly reason?: string;
+  /** What the question is about, in a few words. */
+  readonly about?: string;
+  /** It is part of one answer to several questions. */
+  readonly together?: NonNullable<ReplyTo['together']>;
+  /** The identity provider's word, where the answer needs one. */
+  readonly idToken?: string;
+  /** It is no vote: it ends this restraint, and waits for a sign-in. */
+  readonly ends?: string;
+}
+
+export interface ClickVotesOptions {
+  readonly roster: Roster;
+  /** An outside on-call, which narrows the roster. */
+  readonly duty?: OutsideDuty | undefined;
+  readonly signer: Signer;
+  /** Undefined while Temporal has not answered yet. */
+  readonly client: () => Client | undefined;
+  readonly replies: ClickReplies;
+  readonly refused: (refusal: { readonly reason: string; readonly click: TrustedClick; readonly person?: string }) => void;
+  readonly now?: () => Date;
+}
+
+/** The person who clicked waits for 3 s. The connection goes on trying for some seconds after its deadline. */
+const sendWithinMs = 2_000;
+
+export interface ClickVotes {
+  /** Whether the vote would be taken: asked before a dialog opens. Who is refused is on the record. */
+  mayAnswer(click: TrustedClick): Promise<{ readonly refusal?: string }>;
+  /** `taken`: Temporal has it. */
+  vote(click: TrustedClick): Promise<{ readonly text: string; readonly taken?: true }>;
+}
+
+/**
+ * Turns a click into a vote: the roster says who clicked and whether that person may answer; the desk signs; a signal carries it. The cell
+ * checks all of it again.
+ */
+export function createClickVotes(options: ClickVotesOptions): ClickVotes {
+  const { signer, client, replies, now = () => new Date() } = options;
+  return {
+    mayAnswer: async (click) => {
+      const voter = voterOf(click, options, now());
+      return 'refusal' in voter ? { refusal: voter.refusal } : {};
+    },
+    vote: async (click) => {
+      const { button, reason, idToken } = click;
+      const via = viaOf(click);
+      const at = now();
+      const voter = voterOf(click, options, at);
+      if ('refusal' in voter) return { text: voter.refusal };
+      const vote: Vote = {
+        version: 1,
+        id: click.clickId,
+        incident: button.incident,
+        question: button.question,
+        questionDigest: button.questionDigest,
+        choice: button.choice,
+        person: voter.id,
+        via,
+        at: at.toISOString(),
+        ...(reason === undefined ? {} : { reason }),
+      };
+      const signed: SignedVote = {
+        vote,
+        keyId: signer.keyId,
+        signature: await signer.sign(voteBytes(vote)),
+        ...(idToken === undefined ? {} : { idToken }),
+      };
+      if (via === 'slack') await replies.remember(click, signed.signature);
+      return send(client(), button, signed);
+    },
+  };
+}
+
+function viaOf({ onPage }: TrustedClick): 'slack' | 'page' {
+  return onPage === undefined ? 'slack' : 'page';
+}
+
+/** Who clicked, by the roster; on a page, who says that they did. */
+export function whoClicked(roster: Roster, { slackUser, onPage }: TrustedClick): Person | undefined {
+  return onPage === undefined ? personBySlackId(roster, slackUser) : personById(roster, onPage);
+}
+
+/** The same person, if they may answer now. */
+function voterOf(
+  click: TrustedClick,
+  { roster, duty, refused }: ClickVotesOptions,
+  at: Date,
+): Person | { readonly refusal: string } {
+  const { button } = click;
+  const via = viaOf(click);
+  const person = whoClicked(roster, click);
+  if (!person) {
+    refused({ reason: 'not on the roster', click });
+    return { refusal: 'You are not on the roster, so your click decides nothing. It is on the record.' };
+  }
+  if (button.requester === `person/${person.id}`) {
+    refused({ reason: 'who asks may not answer', click, person: person.id });
+    return { refusal: 'You asked this yourself: somebody else must answer.' };
+  }
+  const narrowed = narrowedBy(duty, at.getTime(), via);
+  if (answersFor({ roster, person: person.id, groups: button.groups, at: at.getTime(), narrowed }) === undefined) {
+    refused({ reason: `not on call in ${button.groups.join(', ')}`, click, person: person.id });
+    const outside = via === 'slack' ? duty?.whyNot?.(button.groups, at.getTime()) : undefined;
+    return {
+      refusal:
+        outside ?? `Only ${button.groups.join(' or ')} may answer this, while they are on call. Your click is on the record.`,
+    };
+  }
+  return person;
+}
+
+const undelivered = 'Your answer could not be delivered just now. Nothing was decided; please click again.';
+
+/** It may still arrive: whoever clicks again counts once, and the later answer is the one that counts. */
+const unconfirmed =
+  'Your answer could not be delivered yet, and may still arrive. If the card does not show it in a minute, click again: you count once.';
+
+async function send(
+  client: Client | undefined,
+  button: StoredButton,
+  signed: SignedVote,
+): Promise<{ readonly text: string; readonly taken?: true }> {
+  if (!client) return { text: undelivered };
+  const sent = client.withDeadline(Date.now() + sendWithinMs, () =>
+    client.workflow
+      .getHandle(button.incident.id, undefined, { firstExecutionRunId: button.incident.run })
+      .signal(incidentNames.voteSignal, signed),
+  );
+  const late = new AbortController();
+  try {
+    const outcome = await Promise.race([
+      sent.then(() => 'taken' as const),
+      sleep(sendWithinMs, 'late' as const, { signal: late.signal }),
+    ]);
+    if (outcome === 'late') return { text: unconfirmed };
+    return { text: `Taken: “${button.label}”. The incident answers in a moment.`, taken: true };
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return { text: 'This incident is over: nothing is decided any more.' };
+    return { text: undelivered };
+  } finally {
+    late.abort();
+    sent.catch(() => undefined);
+  }
+}

@@ -1,0 +1,90 @@
+import { Counter, Gauge, Registry } from 'prom-client';
+import type { FindingKind } from '../../core/audit/audit-report.ts';
+import type { AuditStore } from '../../core/audit/audit-store.ts';
+import { decisionKinds } from '../../core/audit/decision-events.ts';
+import { type DecisionReport, decisionReport } from '../../core/audit/decision-report.ts';
+import type { Roster } from '../../core/people/roster.ts';
+import type { Metrics } from '../process/http-door.ts';
+
+/** What a desk finds most likely as it writes and signs: shown from the beginning. */
+const toldKinds: readonly FindingKind[] = [
+  'record-forged',
+  'record-doubled',
+  'record-missing',
+  'checkpoint-forged',
+  'records-cut',
+];
+
+const windowMs = 7 * 86_400_000;
+/** Whoever scrapes more often gets the same numbers: the records are not read for each. */
+const freshMs = 60_000;
+
+export interface DeskMetrics extends Metrics {
+  /** Something was wrong with records that came, or with what stood in their place. */
+  found(kind: FindingKind): void;
+}
+
+/**
+ * How people decide, in numbers. From the records, so that a restart, or a second desk, counts nothing anew: gauges over seven days, and no
+ * counters, but for what is wrong with the records themselves. Labels are ids of playbooks and people of the configuration.
+ */
+export function createDeskMetrics(options: {
+  readonly store: AuditStore;
+  readonly roster: Roster;
+  readonly now?: () => number;
+}): DeskMetrics {
+  const { store, roster, now = Date.now } = options;
+  const registry = new Registry();
+  const registers = [registry];
+  const gauge = <Label extends string>(name: string, help: string, labelNames: Label[]): Gauge<Label> =>
+    new Gauge({ name, help: `${help}, in the last seven days`, labelNames, registers });
+  const questions = gauge('firebreak_questions', 'Questions to people by what became of them', ['playbook', 'outcome']);
+  const seconds = gauge('firebreak_answer_seconds', 'From the question to the answer that decided it', ['playbook', 'quantile']);
+  const quick = gauge('firebreak_quick_approvals', 'Approvals within 10 s of the question', ['playbook']);
+  const load = gauge('firebreak_questions_in_a_shift', 'Most questions to one person in one shift', ['person']);
+
+  // Of its own: the others are set anew each time.
+  const counted = new Registry();
+  const findings = new Counter({
+    name: 'firebreak_audit_findings_total',
+    help: 'What was wrong with records that came, with what was found in their place, and with checkpoints; since the start of this desk',
+    labelNames: ['kind'],
+    registers: [counted],
+  });
+  for (const kind of toldKinds) findings.inc({ kind }, 0);
+
+  const show = ({ byPlaybook, people }: DecisionReport): void => {
+    registry.resetMetrics();
+    for (const { playbook, secondsToAnswer, quickApprovals, ...counts } of byPlaybook) {
+      for (const outcome of ['decided', 'expired', 'void', 'open'] as const)
+        questions.set({ playbook, outcome }, counts[outcome]);
+      if (secondsToAnswer) {
+        seconds.set({ playbook, quantile: '0.5' }, secondsToAnswer.p50);
+        seconds.set({ playbook, quantile: '0.9' }, secondsToAnswer.p90);
+      }
+      quick.set({ playbook }, quickApprovals);
+    }
+    for (const { person, mostInAShift } of people) load.set({ person }, mostInAShift);
+  };
+
+  let read: { readonly at: number; readonly done: Promise<void> } | undefined;
+  const refresh = async (until: number): Promise<void> => {
+    const since = until - windowMs;
+    const records = await store.recordsOf({ kinds: decisionKinds, since: new Date(since).toISOString() });
+    show(decisionReport({ records, roster, since, until }));
+  };
+  return {
+    found: (kind) => findings.inc({ kind }),
+    contentType: registry.contentType,
+    text: async () => {
+      const at = now();
+      if (!read || at - read.at >= freshMs) read = { at, done: refresh(at) };
+      const { done } = read;
+      await done.catch((error: unknown) => {
+        read = undefined;
+        throw error;
+      });
+      return `${await counted.metrics()}\n${await registry.metrics()}`;
+    },
+  };
+}

@@ -1,0 +1,198 @@
+import type { Client } from '@temporalio/client';
+import type { Worker } from '@temporalio/worker';
+import { openTicketImplementation } from '../../activities/actions/open-ticket.ts';
+import { createCellActivities } from '../../activities/chokepoint/cell.ts';
+import { createChokepoint } from '../../activities/chokepoint/chokepoint.ts';
+import { type ContainmentFirst, cellContainsFirst, deskContainsFirst } from '../../activities/chokepoint/containment-first.ts';
+import { createDeskActivities } from '../../activities/desk/desk.ts';
+import { createFollowUpActivities } from '../../activities/desk/follow-up.ts';
+import { deskSpeaksFor, followUpSpeaksFor, inOwnVoice, stepsSpeakFor } from '../../activities/desk/own-voice.ts';
+import { allAlive } from '../../activities/heartbeat.ts';
+import { IncidentMemory } from '../../activities/memory/incident-memory.ts';
+import { VoteMemory } from '../../activities/memory/vote-memory.ts';
+import { openTicketInput } from '../../core/actions/open-ticket.schema.ts';
+import { openTicket } from '../../core/actions/open-ticket.ts';
+import type { CardBeliefs } from '../../core/cards/question-card.ts';
+import { createAuditStore } from '../../integrations/database/audit-store.ts';
+import { openDatabase } from '../../integrations/database/database.ts';
+import { createIncidentIndex } from '../../integrations/database/incident-index.ts';
+import { createThreadPlaces } from '../../integrations/database/thread-places.ts';
+import { createTicketMailbox } from '../../integrations/database/ticket-mailbox.ts';
+import { openSigner } from '../../integrations/keys/ed25519.ts';
+import { askingOf, noCensus, rulesOf } from '../cell/rules.ts';
+import { listening } from '../config/listening.ts';
+import type { Config } from '../config/load.ts';
+import type { Secrets } from '../config/secrets.ts';
+import type { Metrics } from '../process/http-door.ts';
+import { readPublicKeys } from '../process/keys.ts';
+import { type Logger, reasonOf } from '../process/log.ts';
+import { openRoleSigner, openTrust } from '../process/trust.ts';
+import { createVoteKeys } from '../process/vote-keys.ts';
+import { createActivityWorker, type WorkerBase } from '../temporal/workers.ts';
+import { withNames } from './card-names.ts';
+import { createDeskMetrics } from './desk-metrics.ts';
+import { listenAtDesk } from './desk-server.ts';
+import {
+  boundPager,
+  boundTickets,
+  createInboundSystems,
+  createPager,
+  createTickets,
+  linkingPager,
+  threaded,
+} from './follow-up.ts';
+import { createInboundTickets, nudgeThrough } from './inbound-tickets.ts';
+import { Journal } from './journal.ts';
+import { startNotary } from './notary.ts';
+import { bothDuties, createDuty } from './on-call.ts';
+import { RefusalCounts } from './refusal-counts.ts';
+import { createSlack } from './slack.ts';
+import { createThreadOf } from './thread-of.ts';
+import { createUserGroupDuty } from './user-groups.ts';
+
+export interface DeskParts {
+  readonly config: Config;
+  readonly secrets: Secrets;
+  /** Undefined while Temporal has not answered yet. */
+  readonly client: () => Client | undefined;
+  readonly taskQueue: string;
+  readonly first: ContainmentFirst;
+  readonly log: Logger;
+}
+
+export interface RunningDesk {
+  readonly url: string;
+  /** How people decide, in numbers. */
+  readonly metrics: Metrics;
+  /** What incidents ask of the desk. */
+  createWorker(base: WorkerBase): Promise<Worker>;
+  stop(): Promise<void>;
+}
+
+/** Whose answers the desk can show as theirs: those that it signed itself, those of other desks that it knows, and of people's own keys. */
+async function beliefsOf(config: Config, log: Logger): Promise<CardBeliefs> {
+  const { roster, desk } = config;
+  const { publicKey } = await openSigner({ file: desk.voteKeyFile });
+  const others = await readPublicKeys(desk.votePublicKeys).catch((error: unknown) => {
+    log.warn({ reason: reasonOf(error) }, 'the answers of other desks are not shown: their public keys cannot be read');
+    return [];
+  });
+  return { roster, keys: createVoteKeys({ deskPublicKeys: [publicKey, ...others], roster }) };
+}
+
+/** The desk: Slack, tickets and the records. It holds no cluster rights, and hears clicks before Temporal is there. */
+export async function startDesk(parts: DeskParts): Promise<RunningDesk> {
+  const { config, secrets, taskQueue, log } = parts;
+  const database = await openDatabase({ url: secrets.auditUrl ?? '' });
+  const store = createAuditStore(database);
+  const trust = openTrust(config, 'desk');
+  const journal = new Journal({
+    store,
+    chain: `desk/${config.cluster}`,
+    signer: await openRoleSigner(config, 'desk'),
+    log: (problem) => log.error(problem),
+  });
+  const metrics = createDeskMetrics({ store, roster: config.roster });
+  const refusals = new RefusalCounts({
+    tell: (refused) => {
+      log.warn({ ...refused }, 'strangers were refused at the desk');
+      void journal.record({ kind: 'door.refused', actor: 'desk', body: { ...refused } });
+    },
+  });
+  const duty = bothDuties(createDuty({ config, secrets, log }), createUserGroupDuty({ config, secrets, log }));
+  const beliefs = await beliefsOf(config, log);
+  const slack = await createSlack({ parts, database, store, journal, trust, refusals, duty, beliefs });
+  const deskActivities = deskContainsFirst(
+    createDeskActivities({
+      audit: store,
+      trust,
+      incidents: createIncidentIndex(database),
+      beliefs,
+      log: (message, error) => log.warn({ reason: reasonOf(error) }, message),
+      onFinding: (finding) => {
+        metrics.found(finding.kind);
+        log.error({ ...finding }, 'something is wrong with the records: run `firebreak audit verify`');
+      },
+      ...(slack ? { cards: withNames(slack.desk, config.roster) } : {}),
+    }),
+    parts.first,
+  );
+
+  const mailbox = createTicketMailbox(database);
+  const threadOf = slack && createThreadOf(slack.desk.threadUrl);
+  const places = createThreadPlaces(database);
+  const tickets = threaded(boundTickets(createTickets({ config, secrets, database }), mailbox), { mailbox, places, threadOf });
+  const pager = linkingPager(boundPager(createPager({ config, secrets }), mailbox), { answerLink: slack?.answerLink, threadOf });
+  const followUpActivities = createFollowUpActivities({ ...(tickets && { tickets }), ...(pager && { pager }), mailbox });
+  const inboundSystems = createInboundSystems({ config, secrets });
+  const asking = askingOf(config);
+  const incidents = new IncidentMemory();
+  const votes = new VoteMemory();
+  const chokepoint = createChokepoint({
+    actions: [{ declaration: openTicket, input: openTicketInput, implementation: openTicketImplementation({ tickets }) }],
+    rules: rulesOf(config),
+    roster: config.roster,
+    keys: createVoteKeys({ deskPublicKeys: [], roster: config.roster }),
+    census: noCensus,
+    evidenceKept: async () => false,
+    evidenceWait: { ms: 0 },
+    asking,
+    incidents,
+    votes,
+  });
+  const cellActivities = createCellActivities({
+    chokepoint,
+    roster: config.roster,
+    keys: createVoteKeys({ deskPublicKeys: [], roster: config.roster }),
+    asking,
+    incidents,
+    votes,
+    log,
+  });
+  const notary = await startNotary({ config, store, log, found: metrics.found });
+  const server = await listening('desk.listen', config.desk.listen, () =>
+    listenAtDesk({
+      ...config.desk.listen,
+      slack: slack?.desk,
+      signIn: slack?.signIn,
+      inbound:
+        inboundSystems.length === 0
+          ? undefined
+          : createInboundTickets({
+              systems: inboundSystems,
+              mailbox,
+              nudge: nudgeThrough(parts.client),
+              refused: ({ system, reason }) => refusals.count(`inbound/${system}`, reason),
+            }),
+    }),
+  );
+  await slack?.desk.open();
+  const address = server.address();
+  const port = typeof address === 'object' && address ? address.port : config.desk.listen.port;
+  return {
+    url: `http://${config.desk.listen.host}:${port}`,
+    metrics,
+    createWorker: (base) =>
+      createActivityWorker({
+        ...base,
+        taskQueue,
+        role: 'desk',
+        activities: {
+          ...cellContainsFirst(inOwnVoice(cellActivities, stepsSpeakFor), parts.first),
+          ...allAlive(inOwnVoice(deskActivities, deskSpeaksFor)),
+          ...allAlive(inOwnVoice(followUpActivities, followUpSpeaksFor(mailbox))),
+        },
+        concurrency: 50,
+      }),
+    stop: async () => {
+      duty?.stop();
+      await slack?.desk.close();
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+      await notary.stop();
+      refusals.flush();
+      await journal.flush();
+      await database.close();
+    },
+  };
+}

@@ -1,0 +1,53 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type AuditRecord, type AuditWriter, signRecord } from '../../core/audit/audit.ts';
+import type { Signer } from '../../core/messages/signing.ts';
+
+const waitMs = [100, 500, 2_000, 5_000];
+
+/**
+ * Records that belong to no incident: refused clicks, rejected alerts. One chain, which several desks may write; each signs what it writes.
+ * What the store does not take at once is kept and tried again.
+ */
+export class Journal {
+  readonly #store: Pick<AuditWriter, 'appendNext'>;
+  readonly #chain: string;
+  readonly #signer: Signer;
+  readonly #log: (problem: string) => void;
+  #work: Promise<void> = Promise.resolve();
+
+  constructor(options: {
+    readonly store: Pick<AuditWriter, 'appendNext'>;
+    readonly chain: string;
+    readonly signer: Signer;
+    readonly log: (problem: string) => void;
+  }) {
+    this.#store = options.store;
+    this.#chain = options.chain;
+    this.#signer = options.signer;
+    this.#log = options.log;
+  }
+
+  record(entry: Pick<AuditRecord, 'kind' | 'actor' | 'body'>): Promise<void> {
+    const at = new Date().toISOString();
+    this.#work = this.#work.then(() => this.#append({ ...entry, at }));
+    return this.#work;
+  }
+
+  async flush(): Promise<void> {
+    await this.#work;
+  }
+
+  async #append(entry: Omit<AuditRecord, 'chain' | 'number'>): Promise<void> {
+    const chain = this.#chain;
+    for (let attempt = 0; ; attempt += 1) {
+      try {
+        await this.#store.appendNext(chain, (number) => signRecord({ ...entry, chain, number }, this.#signer));
+        return;
+      } catch {
+        const wait = waitMs[attempt];
+        if (wait === undefined) return this.#log(`a record of kind ${entry.kind} could not be written`);
+        await sleep(wait);
+      }
+    }
+  }
+}

@@ -1,0 +1,216 @@
+import { randomBytes } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { CardStore, StoredButton } from '../../../core/cards/card.ts';
+import { type CardBeliefs, signedVotes } from '../../../core/cards/question-card.ts';
+import { type Question, questionDigest } from '../../../core/decide/approval.ts';
+import { saidBy } from '../../../core/decide/question.ts';
+import { isOfLease, isStandingQuestion, standingText } from '../../../core/decide/standing-question.ts';
+import { FirebreakError } from '../../../core/errors.ts';
+import type { IncidentRef } from '../../../core/incident/incident.ts';
+import type { IncidentState, QuestionState } from '../../../core/incident/incident-state.ts';
+import type { Person, Roster } from '../../../core/people/roster.ts';
+import { reasonToSign, tooLong } from '../../../core/text/reason.ts';
+import { filledIn, isGuarded, targetBlock } from '../../../integrations/slack/views/decision-view.ts';
+import { reasonBlock } from '../../../integrations/slack/views/order-inputs.ts';
+import { personNames } from '../../commands/names.ts';
+import { bodyWithin } from '../../intake/door/request-body.ts';
+import { leaseStand, openOfLeases, shownOfLease, standingButton, stands } from '../slash/lease-answers.ts';
+import { answerView, nothingTyped, type PageLink, type ShownQuestion, shownOfCard, type TypedAnswer } from './answer-view.ts';
+import { pageHeaders, sendFault, sendNotice, sendPage } from './page-html.ts';
+import type { SignInFlow } from './sign-in-flow.ts';
+import type { SignInPages } from './sign-in-pages.ts';
+
+export const answerPrefix = '/sign-in/answer/';
+const longestForm = 16_384;
+const formWithinMs = 10_000;
+const changedSince = 'What is asked has changed since you opened this page. Read it again, and answer then.';
+const saidShown = 8;
+const leasesShown = 20;
+/** How long a call of people waits for its link: the card may be stored only now. */
+const linkTries = 4;
+const linkEveryMs = 250;
+
+type AnswerStore = Pick<CardStore, 'button' | 'buttonsOf' | 'card' | 'saveButtons'>;
+
+/** Where a question can be answered without Slack; undefined for one that has no page. For who is called, and for nobody else. */
+export type AnswerLink = (asked: { readonly question: string; readonly incident: IncidentRef }) => Promise<string | undefined>;
+
+export function createAnswerLinks({ cards, publicUrl }: { readonly cards: AnswerStore; readonly publicUrl: string }): AnswerLink {
+  return async ({ question, incident }) => {
+    if (isOfLease(question)) {
+      const stand = await leaseStand(cards, incident, question);
+      return stand && `${publicUrl}${answerPrefix}${stand.buttonId}`;
+    }
+    for (let tries = 1; ; tries += 1) {
+      const button = (await cards.buttonsOf(question)).find(stands);
+      if (button && button.incident.id !== incident.id) return undefined;
+      if (button) return `${publicUrl}${answerPrefix}${button.buttonId}`;
+      if (tries === linkTries) return undefined;
+      await sleep(linkEveryMs);
+    }
+  };
+}
+
+export interface AnswerPagesOptions {
+  readonly cards: AnswerStore;
+  readonly flow: Pick<SignInFlow, 'open'>;
+  readonly roster: Roster;
+  /** Whose answers are shown as theirs. */
+  readonly beliefs: CardBeliefs;
+  /** What the incident says of itself. @throws FB_ERR_UNAVAILABLE, FB_ERR_UNKNOWN_ID */
+  readonly state: (incident: IncidentRef) => Promise<IncidentState>;
+  readonly publicUrl: string;
+  readonly log: (message: string, error: unknown) => void;
+}
+
+interface Asked {
+  /** What stands for the question. */
+  readonly stand: StoredButton;
+  readonly shown: ShownQuestion;
+  /** What the incident says; absent while it cannot be asked. */
+  readonly known: IncidentState | undefined;
+  readonly current: QuestionState | undefined;
+}
+
+/**
+ * Questions as pages of the desk, for when Slack is down: read by who has the link, which the pager brings; decided by who signs in at the identity
+ * provider for exactly this answer. What is demanded of a click and its dialog is demanded here.
+ */
+export function createAnswerPages(options: AnswerPagesOptions): SignInPages {
+  const { cards, flow, roster, beliefs, state, publicUrl, log } = options;
+  const person = personNames(roster);
+  const people = roster.people.filter(({ subject }) => subject !== undefined);
+
+  const nowhere = (): FirebreakError => new FirebreakError('FB_ERR_NOT_FOUND', 'There is no such page.');
+
+  async function askedBy(id: string): Promise<Asked> {
+    const stand = /^b_[A-Za-z0-9_-]{24}$/.test(id) ? await cards.button(id) : undefined;
+    if (!stand || !stands(stand)) throw nowhere();
+    const ofLease = isOfLease(stand.question);
+    const card = ofLease ? undefined : (await cards.card(stand.question))?.card;
+    if (!ofLease && !card) throw nowhere();
+    // Of a card the desk remembers enough to be answered. What is asked about a lease only its incident knows.
+    const known = await state(stand.incident).catch((error: unknown) => {
+      if (ofLease) throw error;
+      return undefined;
+    });
+    // Temporal may answer with another question under the same id: that is not the one that was asked.
+    const isAsked = (question: Question): boolean =>
+      card ? questionDigest(question) === card.questionDigest : isStandingQuestion(question, stand.incident);
+    const found = known?.questions.find(({ question }) => question.id === stand.question && isAsked(question));
+    const current = found && { ...found, votes: signedVotes(found.votes, found.question, beliefs) };
+    const shown = card ? shownOfCard(card) : known && current ? shownOfLease(known, current) : undefined;
+    if (!shown) throw nowhere();
+    return { stand, shown, known, current };
+  }
+
+  /** The standing questions about what is in force, so that whoever was called for one thing can extend or release the other. */
+  async function further({ stand, known }: Asked): Promise<readonly PageLink[]> {
+    if (!known) return [];
+    const open = openOfLeases(known, stand.incident).filter(({ question }) => question.id !== stand.question);
+    const links: PageLink[] = [];
+    for (const one of open.slice(0, leasesShown)) {
+      const page = await leaseStand(cards, stand.incident, one.question.id);
+      if (page) links.push({ path: `${answerPrefix}${page.buttonId}`, text: standingText(one.question) });
+    }
+    return links;
+  }
+
+  async function show(response: ServerResponse, asked: Asked, typed: TypedAnswer, problems: readonly string[]): Promise<void> {
+    const { shown, known, current } = asked;
+    const counted = (current?.votes ?? []).map(({ vote }) => ({ at: vote.at, line: saidBy(person(vote.person), vote) }));
+    const refused = (known?.timeline ?? [])
+      .filter(({ kind }) => kind === 'vote.refused')
+      .map(({ at, actor, text }) => ({ at, line: `${person(actor.replace(/^person\//, ''))} was refused: ${text}` }));
+    const said = [...counted, ...refused]
+      .sort((one, other) => Date.parse(one.at) - Date.parse(other.at))
+      .slice(-saidShown)
+      .map(({ at, line }) => `${at.slice(11, 16)} UTC  ${line}`);
+    const names = { person };
+    const view = answerView({ asked: shown, current, said, further: await further(asked), names, people, typed, problems });
+    sendPage(response, problems.length === 0 ? 200 : 422, view);
+  }
+
+  /** The answer as a button: that of the card, or of the standing question as it is asked now. */
+  async function buttonOf({ stand, current }: Asked, choice: ShownQuestion['choices'][number]): Promise<StoredButton> {
+    const isLeases = isOfLease(stand.question) && current?.status.state === 'open';
+    const button = isLeases
+      ? standingButton(current.question, choice)
+      : (await cards.buttonsOf(stand.question)).find((one) => one.choice === choice.id);
+    if (!button) throw new FirebreakError('FB_ERR_NOT_FOUND', 'There is no such answer any more.');
+    return button;
+  }
+
+  async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { pathname } = new URL(request.url ?? '/', publicUrl);
+    const asked = await askedBy(pathname.slice(answerPrefix.length));
+    if (request.method === 'GET') return show(response, asked, nothingTyped, []);
+    if (request.method !== 'POST' || !isOwn(request, publicUrl))
+      throw new FirebreakError('FB_ERR_REFUSED', 'That cannot be done here.');
+    const typed = typedIn(await formIn(request));
+    // What is signed is what was on the page when it was sent off.
+    if (typed.asked !== asked.shown.digest) return show(response, asked, { ...typed, choice: '' }, [changedSince]);
+    const read = readAnswer(asked.shown, typed, people);
+    if (!read.ok) return show(response, asked, typed, read.problems);
+    const { choice, person, reason } = read;
+    const button = await buttonOf(asked, choice);
+    const click = {
+      clickId: `page-${randomBytes(18).toString('base64url')}`,
+      slackUser: '',
+      onPage: person.id,
+      channel: '',
+      button,
+      ...(reason !== undefined && { reason: reasonToSign(reason) }),
+    };
+    const { text, link } = await flow.open(click, { text: asked.shown.text, incident: asked.shown.incident.title, choice });
+    if (link === undefined) return sendNotice(response, 403, 'Not taken', text);
+    response.writeHead(303, { ...pageHeaders, location: link });
+    response.end();
+  }
+
+  return {
+    handle: (request, response) => {
+      answer(request, response).catch((error: unknown) => {
+        request.resume();
+        sendFault(response, error, (why) => log('an answer on the page did not come about', why));
+      });
+    },
+  };
+}
+
+/** A form of our own page, and no other site's: browsers say where it was sent off. */
+function isOwn({ headers }: IncomingMessage, publicUrl: string): boolean {
+  const { origin, 'sec-fetch-site': site } = headers;
+  return (origin === undefined || origin === new URL(publicUrl).origin) && (site === undefined || site === 'same-origin');
+}
+
+async function formIn(request: IncomingMessage): Promise<URLSearchParams> {
+  const body = await bodyWithin(request, { atMost: longestForm, withinMs: formWithinMs });
+  if (body.ok) return new URLSearchParams(Buffer.from(body.bytes).toString());
+  if (body.status === 413) throw new FirebreakError('FB_ERR_REFUSED', 'That is too long.');
+  throw new FirebreakError('FB_ERR_UNAVAILABLE', `the form was cut off (${body.code})`);
+}
+
+function typedIn(form: URLSearchParams): TypedAnswer {
+  const of = (name: string): string => (form.get(name) ?? '').trim();
+  return { choice: of('choice'), person: of('person'), reason: of('reason'), target: of('target'), asked: of('asked') };
+}
+
+type ReadAnswer =
+  | { readonly ok: true; readonly choice: ShownQuestion['choices'][number]; readonly person: Person; readonly reason?: string }
+  | { readonly ok: false; readonly problems: readonly string[] };
+
+function readAnswer(card: ShownQuestion, typed: TypedAnswer, people: readonly Person[]): ReadAnswer {
+  const choice = card.choices.find(({ id }) => id === typed.choice);
+  const person = people.find(({ id }) => id === typed.person);
+  if (!choice || !person) return { ok: false, problems: [choice ? 'Say who you are.' : 'Choose an answer.'] };
+  const { reason } = typed;
+  if (!isGuarded(choice)) {
+    const long = tooLong(reason);
+    return long === undefined ? { ok: true, choice, person, ...(reason !== '' && { reason }) } : { ok: false, problems: [long] };
+  }
+  const filled = filledIn({ [reasonBlock]: reason, [targetBlock]: typed.target }, card, choice);
+  if (!filled.ok) return { ok: false, problems: Object.values(filled.errors) };
+  return { ok: true, choice, person, reason: filled.reason };
+}

@@ -1,0 +1,165 @@
+import type { QuestionCard } from '../../../core/cards/card.ts';
+import type { QuestionState } from '../../../core/incident/incident-state.ts';
+import type { Person } from '../../../core/people/roster.ts';
+import { longestReason } from '../../../core/text/reason.ts';
+import { nameToType } from '../../../integrations/slack/views/decision-view.ts';
+import { sizeText, utc } from '../../../integrations/slack/views/text.ts';
+import type { Names } from '../../commands/names.ts';
+import { statusText } from '../../incidents/incident-text.ts';
+import { html, list, page } from './page-html.ts';
+
+/** What was filled in, as it came. */
+export interface TypedAnswer {
+  readonly choice: string;
+  readonly person: string;
+  readonly reason: string;
+  readonly target: string;
+  /** Digest of the question that was on the page. */
+  readonly asked: string;
+}
+
+export const nothingTyped: TypedAnswer = { choice: '', person: '', reason: '', target: '', asked: '' };
+
+type Choice = QuestionCard['choices'][number];
+
+/** What a page shows of a question, whether it has a card or not. */
+export type ShownQuestion = Pick<QuestionCard, 'text' | 'contained' | 'left' | 'evidence' | 'choices' | 'onSilence'> & {
+  /** Of the question, as a vote signs it. */
+  readonly digest: string;
+  readonly incident: Omit<QuestionCard['incident'], 'id' | 'run'>;
+  readonly happened: readonly string[];
+  readonly level: Pick<QuestionCard['level'], 'group' | 'until'>;
+};
+
+export function shownOfCard(card: QuestionCard): ShownQuestion {
+  return { ...card, digest: card.questionDigest, happened: happened(card) };
+}
+
+/** Another page of this desk, by its path. */
+export interface PageLink {
+  readonly path: string;
+  readonly text: string;
+}
+
+/** The card as a page, with a form to answer in: for the hour in which Slack is down. Everything in it is taken for the attacker's. */
+export function answerView(view: {
+  readonly asked: ShownQuestion;
+  /** As the incident itself says; absent while it cannot be asked. */
+  readonly current: QuestionState | undefined;
+  /** What became of votes on it, newest last. */
+  readonly said: readonly string[];
+  /** Further questions that can be answered: about what is in force. */
+  readonly further: readonly PageLink[];
+  /** How people are called. */
+  readonly names: Pick<Names, 'person'>;
+  /** Who can sign in. */
+  readonly people: readonly Person[];
+  readonly typed: TypedAnswer;
+  readonly problems: readonly string[];
+}): string {
+  const { asked, current, said, further, names, people, typed, problems } = view;
+  const { incident, contained, evidence, text, left } = asked;
+  const over = current && current.status.state !== 'open' ? statusText(current, names) : undefined;
+  return page(
+    text,
+    [
+      `<p>${html(incident.severity.toUpperCase())}: ${html(incident.title)}, cluster ${html(incident.cluster)}</p>`,
+      ...problems.map((problem) => `<p class="wrong">${html(problem)}</p>`),
+      ...(over === undefined ? [] : [`<p><strong>Nothing is asked any more: ${html(over)}</strong></p>`]),
+      ...(current ? [] : ['<p class="wrong">The incident does not answer now: this is how it stood last.</p>']),
+      ...(over === undefined ? [whenAndWho(asked, current)] : []),
+      list('What happened', asked.happened),
+      list(
+        'Contained',
+        contained.length === 0
+          ? ['Nothing yet: the workload runs as before.']
+          : contained.map(
+              ({ what, since, until }) => `${what}, since ${utc(since)}, until ${until ? utc(until) : 'somebody releases it'}`,
+            ),
+      ),
+      ...(left ? [list(`Left of ${left.workload}`, leftLines(left))] : []),
+      list(
+        'Evidence kept',
+        evidence.map(({ name, bytes, sha256 }) => `${name}, ${sizeText(bytes)}, SHA-256 ${sha256.slice(0, 12)}`),
+      ),
+      list('What people have said', said),
+      ...(over === undefined ? [form({ asked, current, people, typed })] : []),
+      links('What is in force can be decided on, too', further),
+    ].join('\n'),
+  );
+}
+
+/** First of all: how long there is, and whether it is for the one who reads it. */
+function whenAndWho({ level, onSilence }: ShownQuestion, current: QuestionState | undefined): string {
+  const group = current?.question.levels[current.level]?.group ?? level.group;
+  const names = current?.answerers && [...new Set(current.answerers.levels.slice(0, current.level + 1).flat())];
+  const who = names === undefined ? '' : ` (${names.length === 0 ? 'nobody of it can answer now' : names.join(', ')})`;
+  return `<p><strong>Until ${html(utc(current?.levelUntil ?? level.until))}</strong> ${html(group)} is asked${html(who)}. If nobody answers: ${html(onSilence)}</p>`;
+}
+
+function links(title: string, to: readonly PageLink[]): string {
+  if (to.length === 0) return '';
+  const items = to.map(({ path, text }) => `<li><a href="${html(path)}">${html(text)}</a></li>`);
+  return `<h2>${html(title)}</h2><ul>${items.join('')}</ul>`;
+}
+
+function leftLines({ ready, pods, services, budgets = [], secrets, at }: NonNullable<QuestionCard['left']>): readonly string[] {
+  const line = (what: string, names: readonly string[]) => (names.length === 0 ? [] : [`${what}: ${names.join(', ')}`]);
+  return [
+    `${ready} of ${pods} pods ready, ${utc(at)}`,
+    ...line('Services', services),
+    ...line('Disruption budgets', budgets),
+    ...line('Secrets', secrets),
+  ];
+}
+
+function happened({ happened: what }: QuestionCard): readonly string[] {
+  const line = (name: string, value: string | undefined) => (value === undefined ? [] : [`${name}: ${value}`]);
+  return [
+    `${what.rule} (${what.sensor}), ${utc(what.at)}, ${what.count} ${what.count === 1 ? 'time' : 'times'}`,
+    ...line('In doubt', what.doubt),
+    ...line('Pod', what.pod),
+    ...line('Image', what.image),
+    ...line('Image is', what.signature),
+    ...line('Process', what.process),
+    ...line('Command line', what.commandLine),
+  ];
+}
+
+function form(view: {
+  readonly asked: ShownQuestion;
+  readonly current: QuestionState | undefined;
+  readonly people: readonly Person[];
+  readonly typed: TypedAnswer;
+}): string {
+  const { asked, current, people, typed } = view;
+  const { choices } = asked;
+  const toType = new Set(choices.flatMap((choice) => nameToType(asked, choice) ?? []));
+  const named = toType.size === 1 ? [...toType].join() : 'the name of what is ended';
+  const options = people.map(
+    ({ id, name }) => `<option value="${html(id)}"${id === typed.person ? ' selected' : ''}>${html(name)}</option>`,
+  );
+  const target =
+    toType.size > 0
+      ? `<label>Only for what cannot be undone: the last four characters of ${html(named)}
+<input type="text" name="target" maxlength="40" autocomplete="off" value="${html(typed.target)}"></label>`
+      : '';
+  return `<form method="post">
+<input type="hidden" name="asked" value="${html(asked.digest)}">
+<fieldset><legend>Your answer</legend>${choices.map((choice) => radio(choice, typed, current)).join('')}</fieldset>
+<label>Who you are <select name="person" required><option value="">…</option>${options.join('')}</select></label>
+<label>Why (signed with your answer, and kept on the record) <textarea name="reason" rows="3" maxlength="${longestReason}">${html(typed.reason)}</textarea></label>
+${target}
+<button>Go on to the sign-in</button>
+</form>
+<p>Nothing is decided until you have signed in.</p>`;
+}
+
+function radio(choice: Choice, typed: TypedAnswer, current: QuestionState | undefined): string {
+  const { id, label, quorum, destructive, weakens, changes, blastRadius, notes } = choice;
+  const warning = destructive ? ' This cannot be undone.' : weakens ? ' This weakens the response.' : '';
+  const said = (current?.votes ?? []).filter(({ vote }) => vote.choice === id).length;
+  const people = quorum > 1 ? ` Needs ${quorum} people${said > 0 ? `, ${said} so far` : ''}.` : '';
+  return `<div class="choice"><label><input type="radio" name="choice" required value="${html(id)}"${id === typed.choice ? ' checked' : ''}> <strong>${html(label)}</strong>${people}${warning}</label>
+${list('What it does', changes)}${list('What it touches', blastRadius)}${list('Note', notes)}</div>`;
+}

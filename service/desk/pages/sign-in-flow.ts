@@ -1,0 +1,128 @@
+import { createHash, randomBytes } from 'node:crypto';
+import type { PendingSignIn, SignInStore } from '../../../core/decide/sign-in.ts';
+import { stepUpNonce } from '../../../core/decide/step-up.ts';
+import { FirebreakError } from '../../../core/errors.ts';
+import { type Person, personById, type Roster } from '../../../core/people/roster.ts';
+import type { SignInClient } from '../../../integrations/oidc/sign-in-client.ts';
+import { type ClickVotes, type TrustedClick, whoClicked } from '../click-votes.ts';
+
+/** Long enough for a second factor, short enough that nobody decides on an old page. */
+const openForMs = 10 * 60_000;
+
+export interface SignInFlowOptions {
+  readonly roster: Roster;
+  readonly store: SignInStore;
+  readonly client: SignInClient;
+  readonly votes: ClickVotes;
+  /** Gives the order that is no vote. `taken`: there is nothing to give again. */
+  readonly ends: (asked: {
+    readonly restraint: string;
+    readonly person: Person;
+    readonly reason: string;
+    readonly idToken: string;
+  }) => Promise<{ readonly text: string; readonly taken?: true }>;
+  /** Where browsers reach the desk. */
+  readonly publicUrl: string;
+  readonly refused: (refusal: { readonly reason: string; readonly pending: PendingSignIn; readonly subject?: string }) => void;
+  readonly now?: () => number;
+}
+
+export interface SignInFlow {
+  /** A link for the one who clicked; until they have signed in nothing is decided. */
+  open(click: TrustedClick, shown: PendingSignIn['shown']): Promise<{ readonly text: string; readonly link?: string }>;
+  /** What the page shows. @throws FB_ERR_NOT_FOUND for a link that is unknown, too old, or spent. */
+  look(id: string): Promise<PendingSignIn>;
+  /** Where the browser goes, and the cookie by which it is known again. @throws FB_ERR_NOT_FOUND, FB_ERR_UNAVAILABLE */
+  begin(id: string): Promise<{ readonly url: string; readonly cookie: string }>;
+  /** The browser is back: the vote is cast. @throws FB_ERR_NOT_FOUND, FB_ERR_REFUSED, FB_ERR_UNAVAILABLE */
+  finish(back: { readonly search: string; readonly cookie: string | undefined }): Promise<{ readonly text: string }>;
+}
+
+/**
+ * From a click to the vote by way of the identity provider. The desk checks who has signed in so that people hear of a mistake at once; what
+ * counts is the token itself, which goes with the vote and which the cell checks again.
+ */
+export function createSignInFlow(options: SignInFlowOptions): SignInFlow {
+  const { roster, store, client, votes, ends, publicUrl, refused, now = Date.now } = options;
+
+  const live = (pending: PendingSignIn | undefined): PendingSignIn => {
+    if (!pending) throw new FirebreakError('FB_ERR_NOT_FOUND', 'This link is not known. Please click on the card again.');
+    if (pending.spentAt !== undefined)
+      throw new FirebreakError('FB_ERR_NOT_FOUND', 'Your answer was given with this link before.');
+    if (now() - pending.openedAt > openForMs)
+      throw new FirebreakError('FB_ERR_NOT_FOUND', 'This link is older than ten minutes. Please click on the card again.');
+    return pending;
+  };
+
+  return {
+    open: async (click, shown) => {
+      // To end something anybody of the roster may, on call or not.
+      const { refusal } = click.ends === undefined ? await votes.mayAnswer(click) : {};
+      if (refusal !== undefined) return { text: refusal };
+      const person = whoClicked(roster, click);
+      if (person?.subject === undefined)
+        return {
+          text: 'This answer needs a sign-in, and the roster does not say who you are to the identity provider. Nothing was decided.',
+        };
+      const id = randomBytes(18).toString('base64url');
+      const { clickId, slackUser, onPage, channel, button, reason, ends: restraint } = click;
+      const said = {
+        ...(onPage !== undefined && { onPage }),
+        ...(reason !== undefined && { reason }),
+        ...(restraint !== undefined && { ends: restraint }),
+      };
+      const kept = { clickId, slackUser, channel, button, ...said };
+      await store.save({ id, openedAt: now(), person: person.id, click: kept, shown });
+      return {
+        text: `“${shown.choice.label}” needs your sign-in. Nothing is decided until then; the link is yours alone, for ten minutes.`,
+        link: `${publicUrl}/sign-in/${id}`,
+      };
+    },
+
+    look: async (id) => live(await store.find(id)),
+
+    begin: async (id) => {
+      const pending = live(await store.find(id));
+      const cookie = randomBytes(24).toString('base64url');
+      const { url, secrets } = await client.begin(nonceOf(pending));
+      await store.save({ ...pending, begun: { ...secrets, browser: hashOf(cookie) } });
+      return { url, cookie };
+    },
+
+    finish: async ({ search, cookie }) => {
+      const state = new URLSearchParams(search).get('state') ?? '';
+      const pending = live(await store.findByState(state));
+      const { begun } = pending;
+      if (!begun || cookie === undefined || hashOf(cookie) !== begun.browser)
+        throw new FirebreakError('FB_ERR_REFUSED', 'This sign-in was begun in another browser. Please open the link again.');
+      const { idToken, subject } = await client.finish({
+        url: new URL(`${publicUrl}/sign-in/callback${search}`),
+        secrets: begun,
+        nonce: nonceOf(pending),
+      });
+      const person = personById(roster, pending.person);
+      if (person?.subject !== subject) {
+        refused({ reason: 'signed in as somebody else', pending, subject });
+        throw new FirebreakError('FB_ERR_REFUSED', 'You have signed in as somebody else than who clicked. It is on the record.');
+      }
+      const { ends: restraint, reason = '' } = pending.click;
+      const { text, taken } =
+        restraint === undefined
+          ? await votes.vote({ ...pending.click, idToken })
+          : await ends({ restraint, person, reason, idToken });
+      // A vote that was not delivered is given again with the same link, and has the same id.
+      if (taken) await store.save({ ...pending, spentAt: now() });
+      return {
+        text: pending.click.onPage === undefined ? text : `${text} What became of it stands on the page that you came from.`,
+      };
+    },
+  };
+}
+
+function nonceOf({ click: { button }, person }: PendingSignIn): string {
+  return stepUpNonce({ questionDigest: button.questionDigest, choice: button.choice, person });
+}
+
+function hashOf(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
+}

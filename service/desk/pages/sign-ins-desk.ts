@@ -1,0 +1,101 @@
+import type { Client } from '@temporalio/client';
+import type { QuestionCard } from '../../../core/cards/card.ts';
+import { FirebreakError } from '../../../core/errors.ts';
+import type { IncidentRef } from '../../../core/incident/incident.ts';
+import type { Database } from '../../../integrations/database/database.ts';
+import { createSignInStore } from '../../../integrations/database/sign-in-store.ts';
+import { createSignInClient } from '../../../integrations/oidc/sign-in-client.ts';
+import { stepUpPolicyOf } from '../../cell/pools/sign-ins.ts';
+import type { Config } from '../../config/load.ts';
+import type { Secrets } from '../../config/secrets.ts';
+import { incidentState, sessionOver } from '../../incidents/session.ts';
+import { type Logger, reasonOf } from '../../process/log.ts';
+import type { ClickVotes, TrustedClick } from '../click-votes.ts';
+import type { Journal } from '../journal.ts';
+import { type AnswerLink, type AnswerPagesOptions, answerPrefix, createAnswerLinks, createAnswerPages } from './answer-pages.ts';
+import { createSignInFlow, type SignInFlowOptions } from './sign-in-flow.ts';
+import { createSignInPages, type SignInPages } from './sign-in-pages.ts';
+
+/** What was answered, and to what: as the card shows it. */
+export interface AnsweredChoice {
+  readonly card: Pick<QuestionCard, 'text'> & { readonly incident: { readonly title: string } };
+  readonly choice: Pick<QuestionCard['choices'][number], 'label' | 'changes' | 'blastRadius' | 'notes'>;
+}
+
+export interface SignIns {
+  open(click: TrustedClick, answered: AnsweredChoice): Promise<{ readonly text: string; readonly link?: string }>;
+  /** Absent: no identity provider is configured. */
+  readonly pages?: SignInPages;
+  /** Where a question can be answered without Slack; undefined for one that has no card. */
+  readonly answerLink?: AnswerLink;
+}
+
+/** Somebody waits for a page. */
+const stateWithinMs = 3_000;
+
+/** The desk's side of the sign-in: the link, the pages and the way to the provider. */
+export function createSignIns(parts: {
+  readonly config: Config;
+  readonly secrets: Secrets;
+  readonly database: Database;
+  readonly votes: ClickVotes;
+  readonly ends: SignInFlowOptions['ends'];
+  readonly cards: AnswerPagesOptions['cards'];
+  readonly beliefs: AnswerPagesOptions['beliefs'];
+  /** Undefined while Temporal has not answered yet. */
+  readonly client: () => Client | undefined;
+  readonly journal: Journal;
+  readonly log: Logger;
+}): SignIns {
+  const { config, secrets, database, votes, ends, cards, beliefs, client, journal, log } = parts;
+  const { stepUp, roster } = config;
+  if (!stepUp)
+    return {
+      open: async () => ({ text: 'This answer needs a sign-in, and this desk knows no identity provider. Nothing was decided.' }),
+    };
+  const { issuer, clientId, publicUrl } = stepUp;
+  const flow = createSignInFlow({
+    roster,
+    store: createSignInStore(database),
+    client: createSignInClient({
+      issuer,
+      clientId,
+      ...(secrets.stepUpClient !== undefined && { clientSecret: secrets.stepUpClient }),
+      redirectUri: `${publicUrl}/sign-in/callback`,
+      maxAgeMs: stepUpPolicyOf(stepUp).maxAgeMs,
+    }),
+    votes,
+    ends,
+    publicUrl,
+    refused: ({ reason, pending, subject }) =>
+      void journal.record({
+        kind: 'click.refused',
+        actor: `person/${pending.person}`,
+        body: {
+          reason,
+          subject: subject ?? null,
+          incident: pending.click.button.incident.id,
+          question: pending.click.button.question,
+          choice: pending.click.button.choice,
+        },
+      }),
+  });
+  const warn = (message: string, error: unknown): void => log.warn({ reason: reasonOf(error) }, message);
+  const pages = createSignInPages({ flow, publicUrl, log: warn });
+  const state = async (incident: IncidentRef) => {
+    const connected = client();
+    if (!connected) throw new FirebreakError('FB_ERR_UNAVAILABLE', 'Temporal has not answered yet');
+    return incidentState(sessionOver(config, connected, stateWithinMs), incident);
+  };
+  const answers = createAnswerPages({ cards, flow, roster, beliefs, state, publicUrl, log: warn });
+  return {
+    open: (click, { card, choice }) => {
+      const { label, changes, blastRadius, notes } = choice;
+      return flow.open(click, { text: card.text, incident: card.incident.title, choice: { label, changes, blastRadius, notes } });
+    },
+    pages: {
+      handle: (request, response) => (request.url?.startsWith(answerPrefix) ? answers : pages).handle(request, response),
+    },
+    answerLink: createAnswerLinks({ cards, publicUrl }),
+  };
+}

@@ -1,0 +1,156 @@
+import { genuineIn } from '../../core/audit/audit-check.ts';
+import type { AuditStore } from '../../core/audit/audit-store.ts';
+import type { CardBeliefs } from '../../core/cards/question-card.ts';
+import type { Trust } from '../../core/messages/sender.ts';
+import { createCardStore } from '../../integrations/database/card-store.ts';
+import type { Database } from '../../integrations/database/database.ts';
+import { openSigner } from '../../integrations/keys/ed25519.ts';
+import { createSlackDesk, type SlackDesk } from '../../integrations/slack/desk.ts';
+import { createClickReplies } from './click-replies.ts';
+import { createClickVotes } from './click-votes.ts';
+import type { DeskParts } from './desk.ts';
+import type { Journal } from './journal.ts';
+import type { OutsideDuty } from './on-call.ts';
+import { createCrowd } from './open-question-limit.ts';
+import { createIncidentOrders } from './orders/incident-orders.ts';
+import { createRestraintOrders } from './orders/restraint-orders.ts';
+import { createSuppressionProposals } from './orders/suppression-proposals.ts';
+import type { SignInPages } from './pages/sign-in-pages.ts';
+import { createSignIns, type SignIns } from './pages/sign-ins-desk.ts';
+import type { RefusalCounts } from './refusal-counts.ts';
+import { createCardMenu } from './slash/card-menu.ts';
+import { createSlash } from './slash/slash.ts';
+
+/** What the desk has of Slack: the cards, and, where the widest steps need a sign-in, the pages for it. */
+export interface DeskSlack {
+  readonly desk: SlackDesk;
+  readonly signIn?: SignInPages;
+  /** Where a question can be answered while Slack is down. */
+  readonly answerLink?: SignIns['answerLink'];
+}
+
+/** Undefined where none is configured. */
+export async function createSlack(options: {
+  readonly parts: DeskParts;
+  readonly database: Database;
+  readonly store: AuditStore;
+  readonly journal: Journal;
+  readonly trust: Trust;
+  readonly refusals: RefusalCounts;
+  readonly duty: OutsideDuty | undefined;
+  readonly beliefs: CardBeliefs;
+}): Promise<DeskSlack | undefined> {
+  const { parts, database, store, journal, trust, refusals, duty, beliefs } = options;
+  const { config, secrets, client, log } = parts;
+  if (!config.slack || !secrets.slack) return undefined;
+  const signer = await openSigner({ file: config.desk.voteKeyFile });
+  const cards = createCardStore(database);
+  const replies = createClickReplies({ store: cards, log });
+  const votes = createClickVotes({
+    roster: config.roster,
+    duty,
+    signer,
+    client,
+    replies,
+    refused: ({ reason, click, person }) =>
+      void journal.record({
+        kind: 'click.refused',
+        actor: person ? `person/${person}` : `slack/${click.slackUser}`,
+        body: { reason, incident: click.button.incident.id, question: click.button.question, choice: click.button.choice },
+      }),
+  });
+  const signIns = createSignIns({
+    config,
+    secrets,
+    database,
+    votes,
+    ends: (asked) => restraints.endSignedIn(asked),
+    cards,
+    beliefs,
+    client,
+    journal,
+    log,
+  });
+  const suppressions = createSuppressionProposals({
+    config,
+    signer,
+    // Somebody who writes to the database must not choose what is proposed to be hidden.
+    records: { records: async (chain) => genuineIn(await store.storedChain(chain), trust) },
+    client,
+    refused: ({ reason, person, incident }) =>
+      void journal.record({ kind: 'click.refused', actor: person, body: { reason, incident, choice: 'suppress' } }),
+  });
+  const restraints = createRestraintOrders({
+    config,
+    signer,
+    client,
+    signIns,
+    refused: ({ reason, person, choice }) =>
+      void journal.record({ kind: 'command.refused', actor: person, body: { reason, choice } }),
+  });
+  const incidents = createIncidentOrders({
+    config,
+    signer,
+    client,
+    refused: ({ reason, person }) =>
+      void journal.record({ kind: 'command.refused', actor: person, body: { reason, choice: 'start' } }),
+  });
+  const desk = createSlackDesk({
+    appId: config.slack.appId,
+    teamId: config.slack.teamId,
+    channel: config.slack.channel,
+    ...(config.slack.apiUrl === undefined ? {} : { apiUrl: config.slack.apiUrl }),
+    ...secrets.slack,
+    cards,
+    isTooMuch: createCrowd({ roster: config.roster, cards }),
+    mayAnswer: votes.mayAnswer,
+    onClick: votes.vote,
+    onSignIn: (click, about) => signIns.open(click, about),
+    onMenu: createCardMenu({
+      config,
+      signer,
+      client,
+      votes,
+      replies,
+      suppressions,
+      refused: ({ reason, click }) =>
+        void journal.record({
+          kind: 'click.refused',
+          actor: `slack/${click.slackUser}`,
+          body: { reason, incident: click.button.incident.id, question: click.button.question, choice: click.button.choice },
+        }),
+    }),
+    onCommand: createSlash({
+      config,
+      client,
+      votes,
+      signIns,
+      suppressions,
+      duty,
+      restraints,
+      incidents,
+      refused: ({ reason, command }) =>
+        void journal.record({ kind: 'command.refused', actor: `slack/${command.slackUser}`, body: { reason } }),
+    }),
+    onProposal: suppressions.propose,
+    onRestraint: restraints.propose,
+    onIncident: incidents.take,
+    onShortcut: async ({ slackUser, message }) => {
+      const answer = incidents.draft(slackUser, message);
+      return 'text' in answer ? { mrkdwn: answer.text } : answer;
+    },
+    onUnproven: ({ reason }) => refusals.count('slack', reason),
+    onRefused: ({ reason, slackUser, buttonId, detail }) =>
+      journal.record({
+        kind: 'click.refused',
+        actor: `slack/${slackUser ?? 'unknown'}`,
+        body: { reason, button: buttonId ?? null, detail },
+      }),
+    log: (message, facts) => log.warn(facts, message),
+  });
+  return {
+    desk,
+    ...(signIns.pages && { signIn: signIns.pages }),
+    ...(signIns.answerLink && { answerLink: signIns.answerLink }),
+  };
+}

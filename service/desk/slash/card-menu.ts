@@ -1,0 +1,112 @@
+import type { Client } from '@temporalio/client';
+import { isMenuEntry, type OrderDraft } from '../../../core/cards/card.ts';
+import { FirebreakError } from '../../../core/errors.ts';
+import { incidentNames } from '../../../core/incident/incident.ts';
+import { type Remark, remarkBytes, type SignedRemark } from '../../../core/incident/remark.ts';
+import type { Signer } from '../../../core/messages/signing.ts';
+import { type Person, personBySlackId } from '../../../core/people/roster.ts';
+import type { Config } from '../../config/load.ts';
+import { incidentState, sessionOver } from '../../incidents/session.ts';
+import type { ClickReplies } from '../click-replies.ts';
+import type { ClickVotes, TrustedClick } from '../click-votes.ts';
+import type { SuppressionProposals } from '../orders/suppression-proposals.ts';
+import { leaseButton } from './slash-lease.ts';
+import { incidentText } from './slash-look.ts';
+
+export type MenuAnswer =
+  | { readonly text: string }
+  | { readonly details: string }
+  | { readonly asksFor: 'comment' }
+  | { readonly opens: OrderDraft };
+
+export interface CardMenuOptions {
+  readonly config: Config;
+  readonly signer: Signer;
+  /** Undefined while Temporal has not answered yet. */
+  readonly client: () => Client | undefined;
+  readonly votes: ClickVotes;
+  readonly replies: ClickReplies;
+  readonly suppressions: Pick<SuppressionProposals, 'draft'>;
+  readonly refused: (refusal: { readonly reason: string; readonly click: TrustedClick }) => void;
+  readonly now?: () => Date;
+}
+
+/** A dialog must be open 3 s after the click. */
+const answerWithinMs = 2_000;
+
+/** A dialog holds 250 kB; an incident keeps fewer entries than this. */
+const wholeTimeline = 1_000;
+
+const kinds = { ':snooze': 'snooze', ':next': 'next', ':comment': 'comment' } as const;
+
+/** What a card's menu does. Everybody on the roster may read; what is said goes to the incident, signed, and is checked in its cell. */
+export function createCardMenu(options: CardMenuOptions): (click: TrustedClick) => Promise<MenuAnswer> {
+  const { config, client, votes, suppressions, refused } = options;
+  return async (click) => {
+    const { button } = click;
+    const person = personBySlackId(config.roster, click.slackUser);
+    if (!person) {
+      refused({ reason: 'not on the roster', click });
+      return { text: 'You are not on the roster, so this does nothing. It is on the record.' };
+    }
+    const connected = client();
+    const { choice } = button;
+    if (!isMenuEntry(choice)) return { text: 'Firebreak does not know this.' };
+    if (!connected) return { text: 'Temporal does not answer yet. Please try again in a moment.' };
+    const session = sessionOver(config, connected, answerWithinMs);
+    const state = () => incidentState(session, button.incident);
+    try {
+      switch (choice) {
+        case ':details':
+          return { details: incidentText(await state(), config.roster, wholeTimeline) };
+        case ':extend':
+          return await votes.vote({ ...click, button: leaseButton(await state(), 'extend') });
+        case ':suppress':
+          return await suppressions.draft({ person, state: await state() });
+        case ':comment':
+          if (click.reason === undefined) return { asksFor: 'comment' };
+          return await say({ connected, options, click, person, kind: 'comment' });
+        default:
+          return await say({ connected, options, click, person, kind: kinds[choice] });
+      }
+    } catch (error) {
+      if (error instanceof FirebreakError) return { text: `${error.detail} (${error.code})` };
+      throw error;
+    }
+  };
+}
+
+async function say(order: {
+  readonly connected: Client;
+  readonly options: CardMenuOptions;
+  readonly click: TrustedClick;
+  readonly person: Person;
+  readonly kind: Remark['kind'];
+}): Promise<{ readonly text: string }> {
+  const { connected, options, click, person, kind } = order;
+  const { signer, now = () => new Date() } = options;
+  const { incident, question } = click.button;
+  const remark: Remark = {
+    version: 1,
+    id: click.clickId,
+    incident,
+    question,
+    kind,
+    person: person.id,
+    at: now().toISOString(),
+    ...(click.reason === undefined ? {} : { text: click.reason }),
+  };
+  const signed: SignedRemark = {
+    remark,
+    keyId: signer.keyId,
+    signature: await signer.sign(remarkBytes(remark)),
+  };
+  await options.replies.remember(click, signed.signature);
+  const handle = connected.workflow.getHandle(incident.id, undefined, { firstExecutionRunId: incident.run });
+  try {
+    await connected.withDeadline(Date.now() + answerWithinMs, () => handle.signal(incidentNames.remarkSignal, signed));
+  } catch {
+    return { text: 'That could not be delivered just now. Nothing has changed; please try again.' };
+  }
+  return { text: 'Passed on to the incident.' };
+}

@@ -1,0 +1,51 @@
+import type { Client } from '@temporalio/client';
+import type { OrderDraft } from '../../../core/cards/card.ts';
+import { FirebreakError } from '../../../core/errors.ts';
+import { fullIncidentId } from '../../../core/incident/incident.ts';
+import type { Config } from '../../config/load.ts';
+import type { ClickVotes } from '../click-votes.ts';
+import type { OutsideDuty } from '../on-call.ts';
+import type { IncidentOrders } from '../orders/incident-orders.ts';
+import type { RestraintOrders } from '../orders/restraint-orders.ts';
+import type { SuppressionProposals } from '../orders/suppression-proposals.ts';
+import type { SignIns } from '../pages/sign-ins-desk.ts';
+import type { Looking } from './slash-look.ts';
+
+/** One `/firebreak …` of somebody whom Slack vouches for. */
+export interface TypedCommand {
+  readonly commandId: string;
+  readonly slackUser: string;
+  readonly channel: string;
+  readonly text: string;
+}
+
+export interface SlashOptions {
+  readonly config: Config;
+  /** Undefined while Temporal has not answered yet. */
+  readonly client: () => Client | undefined;
+  readonly votes: ClickVotes;
+  readonly signIns: Pick<SignIns, 'open'>;
+  readonly suppressions: Pick<SuppressionProposals, 'draft' | 'end'>;
+  /** An outside on-call, which narrows the roster. */
+  readonly duty?: OutsideDuty | undefined;
+  readonly restraints: Pick<RestraintOrders, 'draft' | 'end'>;
+  readonly incidents: Pick<IncidentOrders, 'start'>;
+  readonly refused: (refusal: { readonly reason: string; readonly command: TypedCommand }) => void;
+  readonly now?: () => number;
+}
+
+/** A command of somebody on the roster, while Temporal answers. */
+export interface Asking extends Looking {
+  readonly command: TypedCommand;
+  readonly options: SlashOptions;
+}
+
+/** Mrkdwn, escaped already; or a dialog. */
+export type Answered = string | { readonly opens: OrderDraft };
+
+/** The incident that the first word names. @throws FB_ERR_REFUSED. */
+export function incidentNamed(asking: Asking, rest: readonly string[]): string {
+  const [written] = rest;
+  if (written === undefined) throw new FirebreakError('FB_ERR_REFUSED', 'name the incident, such as shop/Deployment/cart');
+  return fullIncidentId(written, asking.session.config.cluster);
+}

@@ -1,0 +1,88 @@
+import { standingOf } from '../../../core/decide/standing.ts';
+import { shortIncidentId } from '../../../core/incident/incident.ts';
+import type { IncidentState, QuestionState } from '../../../core/incident/incident-state.ts';
+import type { Person, Roster } from '../../../core/people/roster.ts';
+import { code, inline, linesUpTo } from '../../../integrations/slack/views/text.ts';
+import { rowsOf } from '../../commands/incidents/incidents.ts';
+import { personNames } from '../../commands/names.ts';
+import { statusText } from '../../incidents/incident-text.ts';
+import { controlState, incidentState, type Session } from '../../incidents/session.ts';
+
+/** An incident is asked for its state one by one: of more than these nobody reads an answer on a telephone. */
+const listed = 20;
+const lookedThrough = 40;
+const atOnce = 8;
+
+/** What is asked in Slack without a card, without changing anything. All answers are mrkdwn. */
+export interface Looking {
+  readonly session: Session;
+  readonly person: Person;
+  readonly now: number;
+  /** Whether a right of the roster counts now: an outside on-call can take it away. */
+  readonly narrowed: (holder: string, group: string) => boolean;
+}
+
+/** The open ones, newest first. */
+export async function incidentsText({ session }: Looking): Promise<string> {
+  const rows = await rowsOf(session, { limit: listed });
+  if (rows.length === 0) return 'No open incidents.';
+  const lines = rows.map(
+    ({ incident, severity, openedAt, rules }) =>
+      `•  *${inline(severity, 20)}*  ${code(shortIncidentId(incident, session.config.cluster), 200)}  since ${openedAt.replace('T', ' ').slice(0, 16)} UTC: ${inline(rules.join(', '), 200)}`,
+  );
+  return linesUpTo([`*Open incidents*${rows.length === listed ? ` (the newest ${listed})` : ''}`, ...lines], 8_000);
+}
+
+/** One incident, mrkdwn; of its timeline the last `entries`. */
+export function incidentText(state: IncidentState, roster: Roster, entries = 60): string {
+  const { severity, title, open, reached, verdict, total, steps, questions: asked, leases, evidence, timeline } = state;
+  const kept = evidence.reduce((sum, { artefacts }) => sum + artefacts.length, 0);
+  const names = { person: personNames(roster) };
+  const active = leases.filter((one) => one.state === 'active' || one.state === 'permanent');
+  return [
+    `*${inline(severity.toUpperCase(), 20)}*  ${inline(title, 200)}  ·  ${open ? 'open' : 'closed'}, ${reached}, verdict ${verdict}`,
+    `${total} ${total === 1 ? 'alert' : 'alerts'}, ${kept === 0 ? 'no evidence kept yet' : `${kept} ${kept === 1 ? 'piece' : 'pieces'} of evidence kept`}`,
+    ...(steps.length === 0 ? [] : ['*Steps*']),
+    ...steps.map((step) => `•  ${inline(`${step.action} on ${step.target}: ${step.state}`, 200)}`),
+    ...(active.length === 0 ? [] : ['*In force*']),
+    ...active.map((one) => `•  ${inline(`${one.action} on ${one.target.name}`, 200)}, ${untilText(one)}`),
+    ...asked
+      .filter(({ question }) => !question.id.startsWith('lease:'))
+      .map((one) => `*Asked:* ${inline(one.question.text, 300)}  ·  ${inline(statusText(one, names), 200)}`),
+    '*Timeline*',
+    ...timeline.slice(-entries).map(({ at, kind, text }) => `${at.slice(11, 19)}  ${inline(`${kind}: ${text}`, 240)}`),
+  ].join('\n');
+}
+
+function untilText({ state, until }: IncidentState['leases'][number]): string {
+  return state === 'permanent' ? 'for good' : `until ${new Date(until).toISOString().replace('T', ' ').slice(0, 16)} UTC`;
+}
+
+/** Open questions that this person may answer now, here and above all incidents. */
+export async function questionsText({ session, person, now, narrowed }: Looking): Promise<string> {
+  const { roster } = session.config;
+  const rows = await rowsOf(session, { limit: lookedThrough });
+  const states: (Pick<IncidentState, 'incident' | 'questions' | 'actors'> | undefined)[] = [
+    await controlState(session).catch(() => undefined),
+  ];
+  for (let start = 0; start < rows.length; start += atOnce) {
+    const some = rows
+      .slice(start, start + atOnce)
+      .map(({ incident }) => incidentState(session, { id: incident }).catch(() => undefined));
+    states.push(...(await Promise.all(some)));
+  }
+  const mine = ({ question, status, level }: QuestionState, actors: readonly string[] = []): boolean =>
+    status.state === 'open' &&
+    !question.id.startsWith('lease:') &&
+    standingOf({ question, roster, narrowed, actors }, person.id, [now], question.levels.slice(0, level + 1)).ok;
+  const lines = states.flatMap((state) =>
+    (state?.questions ?? [])
+      .filter((one) => mine(one, state?.actors))
+      .map(({ question, levelUntil, votes }) => {
+        const said = votes.find(({ vote }) => vote.person === person.id);
+        const answered = said ? `, you said ${code(said.vote.choice, 60)}` : '';
+        return `•  ${inline(question.text, 300)}  ${code(shortIncidentId(state?.incident.id ?? '', session.config.cluster), 200)}, until ${levelUntil.slice(11, 16)} UTC${answered}`;
+      }),
+  );
+  return lines.length === 0 ? 'Nothing waits for you.' : linesUpTo(['*What waits for you*', ...lines], 8_000);
+}

@@ -1,0 +1,73 @@
+import { FirebreakError } from '../../../core/errors.ts';
+import { podIn } from '../../../core/orders/incident-order.ts';
+import { problemOfReason, reasonToSign, tooLong } from '../../../core/text/reason.ts';
+import { inline } from '../../../integrations/slack/views/text.ts';
+import { incidentState } from '../../incidents/session.ts';
+import { slackStartedText } from '../orders/incident-orders.ts';
+import { restraintsText } from '../orders/restraint-orders.ts';
+import { suppressionsText } from '../orders/suppression-proposals.ts';
+import { type Answered, type Asking, incidentNamed } from './slash-asking.ts';
+
+const dialogWithinMs = 2_000;
+
+/** What was typed behind the rest, without the secrets that people paste. Undefined where it says nothing. @throws FB_ERR_REFUSED, too long. */
+export function reasonIn(words: readonly string[]): string | undefined {
+  const reason = words.filter((word, place) => place > 0 || word !== '--reason').join(' ');
+  const long = tooLong(reason);
+  if (long !== undefined) throw new FirebreakError('FB_ERR_REFUSED', long);
+  return problemOfReason(reason) === undefined ? reasonToSign(reason) : undefined;
+}
+
+/** @throws FB_ERR_REFUSED, which says how the command is written. */
+export function neededReason(words: readonly string[], written: string): string {
+  const reason = reasonIn(words);
+  if (reason === undefined) throw new FirebreakError('FB_ERR_REFUSED', `say why, in a few words: ${written}`);
+  return reason;
+}
+
+/** Strengthening: one person is enough, and it is told at once. Without a reason, the dialog asks for what is missing. */
+export async function quarantine(asking: Asking, [written, ...words]: readonly string[]): Promise<Answered> {
+  const { session, person, command, options } = asking;
+  const reason = reasonIn(words);
+  const pod = podIn(written ?? '');
+  if (!pod || reason === undefined) {
+    const named = written === undefined ? {} : { pod: written };
+    return { opens: { wish: 'quarantine', cluster: session.config.cluster, owner: person.name, ...named } };
+  }
+  const terms = { wish: 'quarantine', pod, severity: 'critical', reason } as const;
+  const { incident } = await options.incidents.start({ session, person, from: command.commandId, terms });
+  return inline(slackStartedText(incident, terms), 1_000);
+}
+
+/** Strengthening, or the end of a broken glass: one person is enough. */
+export async function unfreeze(
+  { session, person, command, options }: Asking,
+  [id, ...words]: readonly string[],
+): Promise<string> {
+  if (id === undefined) return restraintsText(session);
+  return options.restraints.end({ session, person, id, reason: neededReason(words, 'unfreeze ID REASON'), command });
+}
+
+/** `suppress list`, `suppress end ID REASON`, or the dialog that proposes one. */
+export async function suppress(asking: Asking, rest: readonly string[]): Promise<Answered> {
+  const { session, person, options } = asking;
+  const [word, id, ...words] = rest;
+  if (word === 'list') return suppressionsText(session);
+  if (word !== 'end') return proposal(asking, rest);
+  if (id === undefined) return suppressionsText(session);
+  return options.suppressions.end({ session, person, id, reason: neededReason(words, 'suppress end ID REASON') });
+}
+
+/** A dialog, or why there is none. It must be open 3 s after the command. */
+async function proposal(asking: Asking, rest: readonly string[]): Promise<Answered> {
+  const { session, person, options } = asking;
+  const id = incidentNamed(asking, rest);
+  const state = await incidentState({ ...session, withinMs: dialogWithinMs }, { id });
+  const answer = await options.suppressions.draft({ person, state });
+  return 'text' in answer
+    ? answer.text
+        .split('\n')
+        .map((line) => inline(line, 500))
+        .join('\n')
+    : answer;
+}

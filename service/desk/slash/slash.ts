@@ -1,0 +1,127 @@
+import type { OrderDraft } from '../../../core/cards/card.ts';
+import { FirebreakError } from '../../../core/errors.ts';
+import { answerersOf, answersFor, type Person, personById, personBySlackId } from '../../../core/people/roster.ts';
+import { code, inline, linesUpTo } from '../../../integrations/slack/views/text.ts';
+import { incidentState, sessionOver } from '../../incidents/session.ts';
+import { narrowedBy } from '../on-call.ts';
+import { type Answered, type Asking, incidentNamed, type SlashOptions, type TypedCommand } from './slash-asking.ts';
+import { answerLease } from './slash-lease.ts';
+import { incidentsText, incidentText, questionsText } from './slash-look.ts';
+import { quarantine, suppress, unfreeze } from './slash-orders.ts';
+
+const help = [
+  '*/firebreak incidents*  the open incidents, newest first',
+  '*/firebreak show ID*  one incident: what was done, what is asked, what happened last',
+  '*/firebreak questions*  what waits for you',
+  '*/firebreak quarantine NAMESPACE/POD REASON*  cut a pod off at once; others decide what becomes of it',
+  '*/firebreak release ID REASON*  give a containment back; on a critical incident two people must say so',
+  '*/firebreak extend ID*  let a containment last for one more term; *keep ID*  for good',
+  '*/firebreak suppress ID*  propose to hide alerts of this kind for a time; somebody else must agree',
+  '*/firebreak suppress list*  what is hidden and proposed; *suppress end ID REASON*  end one of them',
+  '*/firebreak freeze*  propose that nothing is done at once for a time: each step becomes a question',
+  '*/firebreak observe*  propose that nothing is done at all for a time: each step becomes a plan on record',
+  '*/firebreak break-glass ID*  propose that caps, freezes and change windows do not hold for this incident, or for a namespace',
+  '*/firebreak unfreeze ID REASON*  end a freeze, an observe mode or a broken glass; without ID: what is in force',
+  '*/firebreak whoami*  who you are to Firebreak, and what you may answer now; *oncall*  who else may',
+  `ID is short for the incident: ${code('shop/Deployment/cart', 40)}; where several containments of it are in force, with the containment's own id behind it. Only you see the answers.`,
+].join('\n');
+
+/** The answer is mrkdwn, escaped already; or a dialog. */
+export type SlashAnswer = { readonly mrkdwn: string } | { readonly opens: OrderDraft };
+
+/** What people ask and order in Slack without a card: the same as on the command line, by the same ways. Everybody else is refused. */
+export function createSlash(options: SlashOptions): (command: TypedCommand) => Promise<SlashAnswer> {
+  const { config, client, duty, refused, now = Date.now } = options;
+  return async (command) => {
+    const person = personBySlackId(config.roster, command.slackUser);
+    if (!person) {
+      refused({ reason: 'not on the roster', command });
+      return { mrkdwn: 'You are not on the roster, so Firebreak tells you nothing here. It is on the record.' };
+    }
+    const connected = client();
+    const [typed = 'help', ...rest] = command.text.split(/\s+/).filter((part) => part !== '');
+    // Telephones begin with a capital.
+    const word = typed.toLowerCase();
+    if (word === 'help') return { mrkdwn: help };
+    if (word === 'whoami') return { mrkdwn: whoami(person, options, now()) };
+    if (word === 'oncall') return { mrkdwn: onCall(options, now()) };
+    if (!connected) return { mrkdwn: 'Temporal does not answer yet. Please try again in a moment.' };
+    const session = sessionOver(config, connected);
+    const at = now();
+    const asking: Asking = { session, person, command, options, now: at, narrowed: narrowedBy(duty, at) };
+    const answer = await answerTo(word, rest, asking);
+    return typeof answer === 'string' ? { mrkdwn: answer } : answer;
+  };
+}
+
+/** Commands whose first word is an incident. */
+const namesIncident: ReadonlySet<string> = new Set(['show', 'release', 'extend', 'keep']);
+
+async function answerTo(word: string, rest: readonly string[], asking: Asking): Promise<Answered> {
+  try {
+    switch (word) {
+      case 'incidents':
+        return await incidentsText(asking);
+      case 'show':
+        return await show(asking, rest);
+      case 'questions':
+        return await questionsText(asking);
+      case 'release':
+      case 'extend':
+      case 'keep':
+        return await answerLease(asking, word, rest);
+      case 'suppress':
+        return await suppress(asking, rest);
+      case 'freeze':
+      case 'observe':
+        return { opens: asking.options.restraints.draft(asking.person, word) };
+      case 'break-glass':
+        return { opens: asking.options.restraints.draft(asking.person, word, rest[0]) };
+      case 'quarantine':
+        return await quarantine(asking, rest);
+      case 'unfreeze':
+        return await unfreeze(asking, rest);
+      default:
+        return `Firebreak does not know ${code(word, 40)}.\n${help}`;
+    }
+  } catch (error) {
+    if (!(error instanceof FirebreakError)) throw error;
+    const listed =
+      error.code === 'FB_ERR_UNKNOWN_ID' && namesIncident.has(word)
+        ? `\n${code('/firebreak incidents', 40)} lists the open ones.`
+        : '';
+    return `${inline(`${error.detail} (${error.code})`, 500)}${listed}`;
+  }
+}
+
+function whoami(person: Person, { config: { roster }, duty }: SlashOptions, at: number): string {
+  const groups = Object.keys(roster.groups);
+  const narrowed = narrowedBy(duty, at);
+  const may = groups.filter((group) => answersFor({ roster, person: person.id, groups: [group], at, narrowed }) !== undefined);
+  return [
+    `You are *${inline(person.name, 100)}* (${code(person.id, 60)}).`,
+    may.length === 0
+      ? 'You may answer for no group now.'
+      : `You may answer for ${may.map((group) => code(group, 60)).join(', ')} now.`,
+    ...(person.keys.length === 0 ? ['You have no key for the command line.'] : []),
+  ].join('\n');
+}
+
+/** Who may answer for each group now: by the roster, and where an outside on-call is followed, by that too. */
+function onCall({ config: { roster }, duty }: SlashOptions, at: number): string {
+  const narrowed = narrowedBy(duty, at);
+  const lines = Object.keys(roster.groups).map((group) => {
+    const people = new Set(
+      answerersOf(roster, group, at)
+        .filter(({ person, standsInFor }) => narrowed(standsInFor?.person ?? person, group))
+        .map(({ person }) => inline(personById(roster, person)?.name ?? person, 100)),
+    );
+    return `•  ${code(group, 60)}  ${people.size === 0 ? 'nobody: the next level is asked' : [...people].join(', ')}`;
+  });
+  return linesUpTo(['*Who may answer now*', ...lines], 8_000);
+}
+
+async function show(asking: Asking, rest: readonly string[]): Promise<string> {
+  const { session } = asking;
+  return incidentText(await incidentState(session, { id: incidentNamed(asking, rest) }), session.config.roster);
+}

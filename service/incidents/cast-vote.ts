@@ -1,0 +1,164 @@
+import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { labelOf } from '../../core/cards/choice-label.ts';
+import { type Choice, questionDigest, type SignedVote, type Vote, voteBytes } from '../../core/decide/approval.ts';
+import { stepUpNonce } from '../../core/decide/step-up.ts';
+import { FirebreakError } from '../../core/errors.ts';
+import { incidentNames } from '../../core/incident/incident.ts';
+import type { IncidentState, QuestionState } from '../../core/incident/incident-state.ts';
+import { newEntries } from '../commands/incidents/incidents.ts';
+import { type Names, namesWithIds } from '../commands/names.ts';
+import { incidentState, type Session, signalIncident } from './session.ts';
+import { personalSigner, speaksFor } from './signing.ts';
+
+const answerWithinMs = 20_000;
+
+/** What a vote needs to know of an incident, or of the control workflow. */
+export type Votable = Pick<IncidentState, 'incident' | 'questions' | 'timeline'>;
+
+export interface Ballot {
+  readonly state: Votable;
+  readonly question: QuestionState;
+  readonly choice: Choice;
+  /** The roster's id of the person. */
+  readonly person: string;
+  /** PEM file of the person's own Ed25519 private key. */
+  readonly keyFile: string;
+  readonly reason?: string;
+  /** File with the identity provider's token, where the choice needs a sign-in. */
+  readonly idTokenFile?: string;
+}
+
+export interface CountedVote {
+  readonly vote: Vote;
+  /** What became of it: `Counted: 1 of 2 people …`, or `Decided: …`. */
+  readonly outcome: string;
+}
+
+/** The token in a file. @throws FB_ERR_FILE_MISSING. */
+export function idTokenIn(file: string): string {
+  try {
+    return readFileSync(file, 'utf8').trim();
+  } catch {
+    throw new FirebreakError('FB_ERR_FILE_MISSING', `the token cannot be read: ${file}`);
+  }
+}
+
+export function signInAdvice(nonce: string): string {
+  return `get an ID token from your identity provider, signed in anew, with the nonce ${nonce}, and pass --id-token FILE`;
+}
+
+/**
+ * What the provider must have signed as the nonce. Made here from what was shown, as the cell will make it.
+ * @throws FB_ERR_INCOMPLETE, which says the nonce, where a sign-in is needed and none is there; FB_ERR_FILE_MISSING.
+ */
+export function idTokenOf({ question, choice, person, idTokenFile }: Ballot): { readonly idToken?: string } {
+  if (idTokenFile !== undefined) return { idToken: idTokenIn(idTokenFile) };
+  if (!choice.stepUp) return {};
+  const nonce = stepUpNonce({ questionDigest: questionDigest(question.question), choice: choice.id, person });
+  throw new FirebreakError(
+    'FB_ERR_INCOMPLETE',
+    `“${labelOf(choice)}” needs a sign-in: answer it in Slack, or ${signInAdvice(nonce)}`,
+  );
+}
+
+async function signedVote(ballot: Ballot): Promise<SignedVote> {
+  const { state, question, choice, person, keyFile, reason } = ballot;
+  const { incident } = question.question;
+  if (incident.id !== state.incident.id)
+    throw new FirebreakError(
+      'FB_ERR_REFUSED',
+      `not sent: the question is about ${incident.id}, and you named ${state.incident.id}`,
+    );
+  const idToken = idTokenOf(ballot);
+  const signer = await personalSigner(keyFile);
+  const vote: Vote = {
+    version: 1,
+    id: `cli-${randomUUID()}`,
+    incident: { id: incident.id, run: incident.run },
+    question: question.question.id,
+    // Of the question that was shown here, not of what the state says its digest is.
+    questionDigest: questionDigest(question.question),
+    choice: choice.id,
+    person,
+    via: 'cli',
+    at: new Date().toISOString(),
+    ...(reason !== undefined && { reason }),
+  };
+  return { vote, keyId: signer.keyId, signature: await signer.sign(voteBytes(vote)), ...idToken };
+}
+
+/** A question that can be answered no more, in the words that fit: decided by whom and when, or why it is not open. */
+export function notOpen({ question, status }: QuestionState, { person }: Pick<Names, 'person'>): FirebreakError {
+  const at = (iso: string): string => `${iso.replace('T', ' ').slice(0, 19)} UTC`;
+  if (status.state === 'decided') {
+    const chosen = question.choices.find(({ id }) => id === status.choice);
+    const label = chosen ? labelOf(chosen) : status.choice;
+    return new FirebreakError(
+      'FB_ERR_ALREADY_DECIDED',
+      `“${label}”, by ${status.by.map(person).join(' and ')} at ${at(status.at)}`,
+    );
+  }
+  if (status.state === 'void')
+    return new FirebreakError('FB_ERR_NOT_OPEN', `the question is void since ${at(status.at)}: ${status.why}`);
+  return new FirebreakError(
+    'FB_ERR_NOT_OPEN',
+    status.state === 'expired' ? `nobody answered, and the time was over at ${at(status.at)}` : 'the question is not asked',
+  );
+}
+
+type Reception = { readonly accepted: true } | { readonly accepted: false; readonly reason: string } | undefined;
+
+/** What the workflow has said about our vote: by its id while the question stands, by the timeline when it was asked anew since. */
+function receptionOf(before: Votable, now: Votable, { vote }: SignedVote): Reception {
+  const known = now.questions.some(({ votes, withdrawn = [] }) =>
+    [...votes, ...withdrawn].some((one) => one.vote.id === vote.id),
+  );
+  if (known) return { accepted: true };
+  const ours = newEntries(before, now).find(
+    ({ kind, actor }) =>
+      (kind === 'vote.accepted' && actor === `person/${vote.person}`) ||
+      (kind === 'vote.refused' && speaksFor(actor, vote.person)),
+  );
+  if (!ours) return undefined;
+  return ours.kind === 'vote.accepted' ? { accepted: true } : { accepted: false, reason: ours.text };
+}
+
+function outcomeOf(now: Votable, { question, choice }: Ballot): string {
+  const current = now.questions.find((one) => one.question.id === question.question.id);
+  if (current?.digest !== question.digest || current.status.state !== 'open') return `Decided: “${labelOf(choice)}”.`;
+  const people = new Set(current.votes.filter(({ vote }) => vote.choice === choice.id).map(({ vote }) => vote.person));
+  return `Counted: ${people.size} of ${choice.quorum} people for “${labelOf(choice)}”.`;
+}
+
+/**
+ * Signs a vote, sends it and waits for what the workflow makes of it. The workflow's cell is the judge of person, key and group: what it
+ * refuses is on the record.
+ * @throws FB_ERR_VOTE_REFUSED with the reason; FB_ERR_ALREADY_DECIDED; FB_ERR_UNAVAILABLE when it is sent, and nobody has answered yet.
+ */
+export async function castVote(session: Session, ballot: Ballot): Promise<CountedVote> {
+  const signed = await signedVote(ballot);
+  const { id, run } = ballot.state.incident;
+  await signalIncident(session, { id }, incidentNames.voteSignal, signed);
+  const until = Date.now() + answerWithinMs;
+  for (let waitMs = 100; Date.now() < until; waitMs = Math.min(waitMs * 2, 1_000)) {
+    await sleep(waitMs);
+    const now = await incidentState(session, { id });
+    if (now.incident.run !== run) break;
+    const reception = receptionOf(ballot.state, now, signed);
+    if (reception?.accepted === false) throw refusalOf(session, ballot, now, reception.reason);
+    if (reception) return { vote: signed.vote, outcome: outcomeOf(now, ballot) };
+  }
+  throw new FirebreakError(
+    'FB_ERR_UNAVAILABLE',
+    `the vote ${signed.vote.id} is sent, and not answered yet: look at the incident`,
+  );
+}
+
+/** Somebody else was faster: then that is what to know. */
+function refusalOf({ config }: Session, { question }: Ballot, now: Votable, reason: string): FirebreakError {
+  const current = now.questions.find((one) => one.question.id === question.question.id && one.digest === question.digest);
+  if (current?.status.state === 'decided') return notOpen(current, namesWithIds(config.roster));
+  return new FirebreakError('FB_ERR_VOTE_REFUSED', reason);
+}

@@ -1,0 +1,174 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Client, Connection, QueryNotRegisteredError, WorkflowNotFoundError } from '@temporalio/client';
+import { type ControlState, controlNames } from '../../core/decide/control.ts';
+import { FirebreakError } from '../../core/errors.ts';
+import { incidentNames } from '../../core/incident/incident.ts';
+import type { IncidentState } from '../../core/incident/incident-state.ts';
+import { controlIdOf } from '../../core/orders/suppression.ts';
+import { printable } from '../commands/output.ts';
+import { type Config, loadConfig } from '../config/load.ts';
+import { resolveSecrets, resolveTemporalAccess } from '../config/secrets.ts';
+import { openTrust } from '../process/trust.ts';
+import { connectionOptions } from '../temporal/access.ts';
+import { grpc, grpcCode, isCatchingUp } from '../temporal/grpc-status.ts';
+import { createSpeaker, resultOf } from '../temporal/speaker.ts';
+
+const callMs = 10_000;
+/** Longer than Temporal lets a failed task wait until it is done again. */
+const catchingUpMs = 90_000;
+const askAgainMs = 2_000;
+
+/** A connection to Temporal as the configuration file says. Close it: it keeps the process alive. */
+export interface Session {
+  readonly config: Config;
+  readonly client: Client;
+  /** Where somebody waits who can be told why: asked again while a workflow catches up after an outage. Called once for each answer. */
+  readonly onCatchingUp?: (about: string) => void;
+  /** Until a call counts as unanswered; ten seconds where nothing is said. */
+  readonly withinMs?: number;
+  close(): Promise<void>;
+}
+
+/** Over a connection that somebody else closes. `withinMs` is for all that is asked over it: of two deadlines the inner one counts. */
+export function sessionOver(config: Config, client: Client, withinMs?: number): Session {
+  return { config, client, ...(withinMs !== undefined && { withinMs }), close: async () => undefined };
+}
+
+/**
+ * @throws FB_ERR_CONFIG_INVALID, or FB_ERR_UNAVAILABLE when Temporal does not answer within 5 s.
+ */
+export async function connect({ config: path }: { readonly config: string }): Promise<Session> {
+  const config = loadConfig({ path, env: process.env });
+  const { codecKeys } = resolveSecrets({ config, env: process.env, roles: [] });
+  const { namespace } = config.temporal;
+  const connection = await openConnection(config);
+  // Nobody's key: what people say at the command line they sign with their own.
+  const { dataConverter, client: interceptor } = createSpeaker({ keys: codecKeys, namespace, trust: openTrust(config, 'cli') });
+  const client = new Client({ connection, namespace, dataConverter, interceptors: { workflow: [interceptor] } });
+  return { config, client, onCatchingUp: sayCatchingUp, close: () => connection.close() };
+}
+
+/** @throws FB_ERR_UNAVAILABLE when Temporal does not answer within 5 s. */
+export async function openConnection(config: Pick<Config, 'temporal'>): Promise<Connection> {
+  const { address } = config.temporal;
+  const access = resolveTemporalAccess({ config, env: process.env });
+  try {
+    return await Connection.connect({ ...connectionOptions(address, access()), connectTimeout: 5_000 });
+  } catch {
+    throw new FirebreakError('FB_ERR_UNAVAILABLE', `Temporal does not answer at ${address}`);
+  }
+}
+
+function sayCatchingUp(about: string): void {
+  process.stderr.write(
+    `${printable(about)} is catching up: Temporal was away, and has its last task done again. That takes up to a minute, and nothing is lost. Waiting …\n`,
+  );
+}
+
+/** Runs one command with a session, and closes it whatever happens. */
+export async function withSession<T>(options: { readonly config: string }, work: (session: Session) => Promise<T>): Promise<T> {
+  const session = await connect(options);
+  try {
+    return await work(session);
+  } finally {
+    await session.close();
+  }
+}
+
+export interface IncidentName {
+  readonly id: string;
+  readonly run?: string;
+}
+
+const noAnswer: readonly (number | undefined)[] = [
+  grpc.cancelled,
+  grpc.deadlineExceeded,
+  grpc.resourceExhausted,
+  grpc.unavailable,
+];
+
+function faultOfCall(error: unknown, { id, run }: IncidentName): FirebreakError {
+  if (error instanceof FirebreakError) return error;
+  if (error instanceof WorkflowNotFoundError)
+    return new FirebreakError('FB_ERR_UNKNOWN_ID', `there is no incident ${id}${run === undefined ? '' : ` with run ${run}`}`);
+  if (isCatchingUp(error)) return stillCatchingUp(id);
+  if (error instanceof QueryNotRegisteredError || noAnswer.includes(grpcCode(error)))
+    return new FirebreakError(
+      'FB_ERR_UNAVAILABLE',
+      `no answer about ${id}: is Temporal there, and is a Firebreak with the role cell running?`,
+    );
+  return new FirebreakError('FB_ERR_INTERNAL', `the state of ${id} cannot be read`, { cause: error });
+}
+
+function stillCatchingUp(about: string): FirebreakError {
+  return new FirebreakError(
+    'FB_ERR_UNAVAILABLE',
+    `${about} is catching up after an outage of Temporal, which has its last task done again: ask again in a minute. If that does not help, the task fails for another reason, which the log of the cell says`,
+  );
+}
+
+/** Asks; and, where somebody waits who can be told so, asks again while the workflow catches up after an outage. */
+async function asked<T>({ client, onCatchingUp, withinMs = callMs }: Session, about: string, ask: () => Promise<T>): Promise<T> {
+  const until = Date.now() + catchingUpMs;
+  for (let said = false; ; said = true) {
+    try {
+      return await client.withDeadline(Date.now() + withinMs, ask);
+    } catch (error) {
+      if (!onCatchingUp || !isCatchingUp(error) || Date.now() >= until) throw error;
+      if (!said) onCatchingUp(about);
+      await sleep(askAgainMs);
+    }
+  }
+}
+
+/**
+ * The state of an incident: asked of the running workflow, or its result once it has ended.
+ * @throws FB_ERR_UNAVAILABLE, FB_ERR_UNKNOWN_ID.
+ */
+export async function incidentState(session: Session, name: IncidentName): Promise<IncidentState> {
+  const handle = session.client.workflow.getHandle(name.id, name.run);
+  try {
+    const state = await asked(session, name.id, async () => {
+      const { status } = await handle.describe();
+      if (status.name !== 'COMPLETED') return handle.query<IncidentState>(incidentNames.stateQuery);
+      return resultOf<IncidentState>(handle);
+    });
+    // What people decide on is about what they have named, or about nothing.
+    if (state.incident.id !== name.id)
+      throw new FirebreakError('FB_ERR_UNAVAILABLE', `what answers for ${name.id} is another incident`);
+    return state;
+  } catch (error) {
+    throw faultOfCall(error, name);
+  }
+}
+
+/**
+ * What is decided above all incidents of the cluster.
+ * @throws FB_ERR_UNAVAILABLE while no cell has started it.
+ */
+export async function controlState(session: Session): Promise<ControlState> {
+  const { client, config } = session;
+  const handle = client.workflow.getHandle(controlIdOf(config.cluster));
+  const about = `the list of decisions of ${config.cluster}`;
+  try {
+    return await asked(session, about, () => handle.query<ControlState>(controlNames.stateQuery));
+  } catch (error) {
+    if (error instanceof FirebreakError) throw error;
+    if (isCatchingUp(error)) throw stillCatchingUp(about);
+    throw new FirebreakError(
+      'FB_ERR_UNAVAILABLE',
+      `no answer about the decisions of ${config.cluster}: is a Firebreak with the role cell running?`,
+    );
+  }
+}
+
+/** @throws FB_ERR_UNAVAILABLE, FB_ERR_UNKNOWN_ID (the signal may have arrived: send it again with the same ids). */
+export async function signalIncident(session: Session, name: IncidentName, signal: string, payload: unknown): Promise<void> {
+  const { client, withinMs = callMs } = session;
+  const handle = client.workflow.getHandle(name.id, name.run);
+  try {
+    await client.withDeadline(Date.now() + withinMs, () => handle.signal(signal, payload));
+  } catch (error) {
+    throw faultOfCall(error, name);
+  }
+}

@@ -1,0 +1,181 @@
+import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import type { Sensor } from '../../../core/alert/sensor.ts';
+import { systemErrorCode } from '../../../core/system-error.ts';
+import { cloudEvents, sensors } from '../../../integrations/sensors/index.ts';
+import type { IntakeLog } from '../log.ts';
+import type { IntakeMetrics } from '../metrics.ts';
+import { largestBody } from '../read/parse.ts';
+import { type Answer, type ItemAnswer, type Receiver, tooMany } from '../read/receive.ts';
+import { unpackBody } from './body.ts';
+import { cloudEventAttributes, cloudEventMode } from './cloud-event.ts';
+import type { Admission, Gate } from './gate.ts';
+import type { Listener } from './listener.ts';
+import { readBody } from './request-body.ts';
+
+export interface AlertDoorOptions {
+  readonly receiver: Receiver;
+  readonly gate: Gate;
+  readonly listener: Pick<Listener, 'connections'>;
+  readonly metrics: IntakeMetrics;
+  /** Whether it answers only what it has begun. */
+  readonly stopping: () => boolean;
+  readonly log: IntakeLog;
+}
+
+/** Takes a request if it brings alerts; false when it is somebody else's to answer. */
+export type AlertDoor = (request: IncomingMessage, response: ServerResponse) => boolean;
+
+type Admitted = Exclude<Admission, { readonly kind: 'refused' }>;
+
+export const retryAfterSeconds = 5;
+
+/**
+ * The addresses of alerts, on Node's own server: what a framework does for each request was a fifth of what an alert costs, where senders
+ * send one a request. Nothing that was sent, and no address with a token in it, is ever logged.
+ */
+export function createAlertDoor({ receiver, gate, listener, metrics, stopping, log }: AlertDoorOptions): AlertDoor {
+  const { connections } = listener;
+  const take = async (request: IncomingMessage, response: ServerResponse, call: Call): Promise<void> => {
+    const { admission, sensor, bytes } = call;
+    const { headers } = request;
+    const signed = admission.kind === 'signed' ? gate.verify(bytes, admission.headers) : undefined;
+    if (signed?.ok === false) {
+      metrics.refused('unauthorized');
+      return refuse(response, signed.reason);
+    }
+    if (signed !== undefined) connections.prove(request);
+    const from = admission.kind === 'sender' ? admission.sender : gate.senders.of(signed?.name ?? '');
+    const encoding = headers['content-encoding'];
+    const unpacked =
+      encoding === undefined ? { ok: true as const, bytes } : await from.unpacking.run(() => unpackBody(bytes, encoding));
+    if (!unpacked.ok) {
+      metrics.refused('request');
+      return send(response, unpacked.status, { reason: unpacked.reason });
+    }
+    // At a sensor's own address the headers of an envelope say nothing more.
+    const mode = sensor === undefined || sensor === cloudEvents ? cloudEventMode(headers['content-type'], headers) : undefined;
+    const whose = sensor ?? (mode === undefined ? undefined : cloudEvents);
+    const answered = await receiver.receive(unpacked.bytes, {
+      from,
+      ...(whose && { sensor: whose }),
+      ...(mode === 'binary' && { cloudEvent: cloudEventAttributes(headers) }),
+    });
+    // What was not taken may come again as it is.
+    if (answered.status === 503 || answered.status === 429) signed?.release();
+    answer(response, answered, from.bucket.retryAfterSeconds);
+  };
+  return (request, response) => {
+    if (request.method !== 'POST' && request.method !== 'PUT') return false;
+    const address = addressOf(request.url ?? '');
+    if (address === undefined) return false;
+    if (stopping()) {
+      const again = { 'retry-after': String(retryAfterSeconds), connection: 'close' };
+      send(response, 503, { reason: 'the intake is stopping; send it again' }, again);
+      return true;
+    }
+    // Before the body is read: a stranger costs nothing.
+    const { sensor, token: pathToken } = address;
+    const admission = gate.admit({ socket: request.socket, headers: request.headers, pathToken });
+    if (admission.kind === 'refused') {
+      metrics.refused('unauthorized');
+      refuse(response, admission.reason);
+      return true;
+    }
+    if (admission.kind === 'sender') connections.prove(request);
+    if (admission.kind === 'sender' && admission.sender.bucket.isEmpty) {
+      metrics.refused('rate_limit');
+      const again = { 'retry-after': String(admission.sender.bucket.retryAfterSeconds) };
+      send(response, 429, { reason: tooMany }, again);
+      return true;
+    }
+    readBody(request, largestBody, (body) => {
+      if (!body.ok) {
+        const reason =
+          body.status === 413 ? `a body has at most ${largestBody} bytes` : `the request cannot be read (${body.code})`;
+        // Its sender would go on to send the rest.
+        return send(response, body.status, { reason }, { connection: 'close' });
+      }
+      take(request, response, { admission, sensor, bytes: body.bytes }).catch((error: unknown) => {
+        const code = systemErrorCode(error) ?? 'unknown';
+        log.error({ code }, 'the intake failed');
+        if (response.headersSent) return response.destroy();
+        send(response, 503, { reason: 'the intake failed; send it again' }, { 'retry-after': String(retryAfterSeconds) });
+      });
+    });
+    return true;
+  };
+}
+
+interface Call {
+  readonly admission: Admitted;
+  readonly sensor: Sensor | undefined;
+  readonly bytes: Uint8Array;
+}
+
+interface Address {
+  /** Whose address it is; undefined where the sender has to be found out. */
+  readonly sensor?: Sensor;
+  readonly token?: string;
+}
+
+const root = '/v1/alerts';
+const longestToken = 512;
+const byName: ReadonlyMap<string, Sensor> = new Map(sensors.map((sensor) => [sensor.name, sensor]));
+
+/** `/v1/alerts`, `/v1/alerts/SENSOR`, `/v1/alerts/SENSOR/TOKEN`, each with a slash at its end or none. Undefined for any other. */
+function addressOf(url: string): Address | undefined {
+  if (!url.startsWith(root)) return undefined;
+  const query = url.search(/[?#]/);
+  const parts = (query < 0 ? url : url.slice(0, query)).slice(root.length).split('/');
+  if (parts.length > 1 && parts.at(-1) === '') parts.pop();
+  const [before, name, token] = parts;
+  if (before !== '' || parts.length > 3) return undefined;
+  if (name === undefined) return {};
+  const sensor = byName.get(name);
+  if (sensor === undefined || token === undefined) return sensor && { sensor };
+  const decoded = token.includes('%') ? decode(token) : token;
+  return !decoded || decoded.length > longestToken ? undefined : { sensor, token: decoded };
+}
+
+function decode(part: string): string | undefined {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return undefined;
+  }
+}
+
+function refuse(response: ServerResponse, reason: string): void {
+  send(response, 401, { reason }, { 'www-authenticate': 'Bearer, Basic realm="firebreak"', connection: 'close' });
+}
+
+function answer(response: ServerResponse, { status, items, reason }: Answer, limitedSeconds: number): void {
+  const retryAfter = status === 503 ? retryAfterSeconds : status === 429 ? limitedSeconds : undefined;
+  const body = { ...countsOf(items), ...(reason !== undefined && { reason }), items };
+  send(response, status, body, retryAfter === undefined ? {} : { 'retry-after': String(retryAfter) });
+}
+
+function countsOf(items: readonly ItemAnswer[]): Readonly<Record<string, number>> {
+  const counts = {
+    accepted: 0,
+    duplicate: 0,
+    suppressed: 0,
+    ownSteps: 0,
+    health: 0,
+    ignored: 0,
+    rejected: 0,
+    forbidden: 0,
+    limited: 0,
+  };
+  for (const { status } of items) {
+    if (status === 'own-step') counts.ownSteps += 1;
+    else if (status !== 'unavailable') counts[status] += 1;
+  }
+  return counts;
+}
+
+function send(response: ServerResponse, status: number, body: unknown, headers: OutgoingHttpHeaders = {}): void {
+  const text = JSON.stringify(body);
+  const own = { 'content-type': 'application/json; charset=utf-8', 'content-length': Buffer.byteLength(text) };
+  response.writeHead(status, { ...own, ...headers }).end(text);
+}

@@ -1,0 +1,52 @@
+import { promisify } from 'node:util';
+import { constants, gunzip, inflate, inflateRaw } from 'node:zlib';
+import { systemErrorCode } from '../../../core/system-error.ts';
+import { largestBody } from '../read/parse.ts';
+import { Lane } from '../send/lane.ts';
+
+export type Body =
+  | { readonly ok: true; readonly bytes: Uint8Array }
+  | { readonly ok: false; readonly status: 400 | 413 | 415; readonly reason: string };
+
+const unpackers = {
+  gzip: promisify(gunzip),
+  'x-gzip': promisify(gunzip),
+  deflate: promisify(inflate),
+  rawDeflate: promisify(inflateRaw),
+} as const;
+
+/** Alerts that repeat each other pack to a thirtieth; beyond this it is made to be large. */
+const largestRatio = 200;
+const alwaysAllowed = 1024 * 1024;
+/** Each may take the memory of the largest body. */
+const unpacking = new Lane(4);
+
+/** Undoes the content encoding, never beyond the size that a body may have, nor beyond what honest packing gives. */
+export async function unpackBody(bytes: Uint8Array, encoding: string | undefined): Promise<Body> {
+  const name = encoding?.trim().toLowerCase() ?? '';
+  if (name === '' || name === 'identity') return { ok: true, bytes };
+  if (name !== 'gzip' && name !== 'x-gzip' && name !== 'deflate') {
+    return { ok: false, status: 415, reason: 'the content encodings gzip and deflate are understood' };
+  }
+  try {
+    const maxOutputLength = Math.min(largestBody, Math.max(alwaysAllowed, bytes.length * largestRatio));
+    const unpack = (): Promise<Uint8Array> =>
+      unpackers[formatOf(name, bytes)](bytes, { maxOutputLength, finishFlush: constants.Z_FINISH });
+    return { ok: true, bytes: await unpacking.run(unpack) };
+  } catch (error) {
+    const tooLarge = systemErrorCode(error) === 'ERR_BUFFER_TOO_LARGE';
+    return tooLarge
+      ? {
+          ok: false,
+          status: 413,
+          reason: `a body has at most ${largestBody} bytes unpacked, and ${largestRatio} times its packed size`,
+        }
+      : { ok: false, status: 400, reason: `the body is not ${name}` };
+  }
+}
+
+/** "deflate" is the zlib format (RFC 9110), and some senders leave its two bytes at the beginning out: RFC 1950 says how they are told. */
+function formatOf(name: 'gzip' | 'x-gzip' | 'deflate', [first = 0, second = 0]: Uint8Array): keyof typeof unpackers {
+  const isZlib = (first & 0x0f) === 8 && ((first << 8) | second) % 31 === 0;
+  return name === 'deflate' && !isZlib ? 'rawDeflate' : name;
+}

@@ -1,0 +1,77 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import type { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
+import { FirebreakError } from '../../../core/errors.ts';
+import { type Sender, type SenderRule, Senders } from '../read/sender.ts';
+import { type IntakeToken, secretOfHeader, senderByToken } from './auth.ts';
+import { type CertificateClient, CertificateSenders } from './certificates.ts';
+import { type SignatureHeaders, Signatures, type Signed, type SigningSecret } from './signature.ts';
+
+export interface GateOptions {
+  readonly tokens: readonly IntakeToken[];
+  readonly signatures?: readonly SigningSecret[] | undefined;
+  readonly certificates?: readonly CertificateClient[] | undefined;
+  /** Nobody passes without a certificate that is some sender's. */
+  readonly certificateRequired?: boolean | undefined;
+  readonly rules?: readonly SenderRule[] | undefined;
+}
+
+export interface Knock {
+  readonly socket: Socket;
+  readonly headers: IncomingHttpHeaders;
+  /** The last part of a secret path. */
+  readonly pathToken?: string | undefined;
+}
+
+export type Admission =
+  | { readonly kind: 'sender'; readonly sender: Sender }
+  /** Signed: who it is shows when the body is read. */
+  | { readonly kind: 'signed'; readonly headers: SignatureHeaders }
+  | { readonly kind: 'refused'; readonly reason: string };
+
+const askForToken = 'a token is needed: Authorization Bearer, the password of Basic, or the last part of the path';
+
+/** Who knocks: by client certificate, else by the body's signature, else by token. */
+export class Gate {
+  readonly senders: Senders;
+  readonly #byToken: ((secret: string | undefined) => string | undefined) | undefined;
+  readonly #signatures: Signatures;
+  readonly #certificates: CertificateSenders;
+  readonly #certificateRequired: boolean;
+
+  /** @throws FB_ERR_CONFIG_INVALID when nobody could come in, or a secret is empty */
+  constructor({ tokens, signatures = [], certificates = [], certificateRequired = false, rules = [] }: GateOptions) {
+    if (signatures.some(({ secret }) => secret === '')) {
+      throw new FirebreakError('FB_ERR_CONFIG_INVALID', 'no secret of intake.signatures may be empty');
+    }
+    const others = signatures.length + certificates.length > 0;
+    this.#byToken = tokens.length === 0 && others ? undefined : senderByToken(tokens);
+    this.#signatures = new Signatures(signatures);
+    this.#certificates = new CertificateSenders(certificates);
+    this.#certificateRequired = certificateRequired;
+    this.senders = new Senders(rules);
+  }
+
+  /** Before the body is read: a stranger costs nothing. */
+  admit({ socket, headers, pathToken }: Knock): Admission {
+    const certified = socket instanceof TLSSocket ? this.#certificates.of(socket) : undefined;
+    if (certified !== undefined) return { kind: 'sender', sender: this.senders.of(certified.name, certified.node) };
+    if (this.#certificateRequired) return { kind: 'refused', reason: 'the client certificate is none of a known sender' };
+    const signature = single(headers['x-firebreak-signature']);
+    if (signature !== undefined && !this.#signatures.isEmpty) {
+      const given = { signature, timestamp: single(headers['x-firebreak-timestamp']) };
+      const reason = this.#signatures.preliminary(given);
+      return reason === undefined ? { kind: 'signed', headers: given } : { kind: 'refused', reason };
+    }
+    const name = this.#byToken?.(pathToken ?? secretOfHeader(headers.authorization));
+    return name === undefined ? { kind: 'refused', reason: askForToken } : { kind: 'sender', sender: this.senders.of(name) };
+  }
+
+  verify(bytes: Uint8Array, headers: SignatureHeaders): Signed {
+    return this.#signatures.verify(bytes, headers);
+  }
+}
+
+function single(header: string | readonly string[] | undefined): string | undefined {
+  return typeof header === 'string' ? header : undefined;
+}

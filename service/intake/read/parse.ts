@@ -1,0 +1,141 @@
+import type { Alert } from '../../../core/alert/alert.ts';
+import { borrowedRule, mayCarryRule, ownSensor } from '../../../core/alert/own-alerts.ts';
+import {
+  type DecodeContext,
+  type Decoded,
+  type Sensor,
+  type SeverityOverrides,
+  withConfiguredSeverity,
+} from '../../../core/alert/sensor.ts';
+import { withTextBudget } from '../../../core/alert/sensor-text.ts';
+import { parseExactly } from '../../../core/text/exact-json.ts';
+import { recognise, sensors } from '../../../integrations/sensors/index.ts';
+import { listMember, outlineOf } from './list-member.ts';
+import { splitItems } from './split.ts';
+
+/** Bytes of one alert. */
+export const largestAlert = 1024 * 1024;
+/** Bytes of one body, after unpacking. */
+export const largestBody = 16 * 1024 * 1024;
+
+export type ParsedItem =
+  | { readonly kind: 'alert'; readonly alert: Alert; readonly raw: Uint8Array }
+  | (Exclude<Decoded, { readonly kind: 'alert' }> & { readonly raw: Uint8Array });
+
+export type Parsed =
+  | { readonly ok: true; readonly items: readonly ParsedItem[] }
+  | { readonly ok: false; readonly status: 400 | 413; readonly reason: string };
+
+export interface ParseContext extends DecodeContext {
+  /** Whose work it is, where the sender said so; otherwise each item is detected. */
+  readonly sensor?: Sensor;
+  /** The headers of a binary CloudEvent, in lower case: the body is its data. */
+  readonly cloudEvent?: Readonly<Record<string, string>>;
+  readonly severities?: SeverityOverrides;
+}
+
+/**
+ * Reads a body of whatever shape into its items, each with its own bytes. Never throws: what cannot be read is an item with
+ * a reason, or a reason for the whole.
+ */
+export function parseAlerts(bytes: Uint8Array, context: ParseContext): Parsed {
+  const unread = unreadItems(bytes);
+  if (!unread.ok) return unread;
+  const items = unread.items.flatMap((raw) => {
+    const read = readItem(raw, context);
+    return read.kind === 'items' ? read.items : read.parts.flatMap((part) => readPart(part, context));
+  });
+  return { ok: true, items };
+}
+
+/** The bytes of each item of a body; nothing is read yet. */
+export type Unread =
+  | { readonly ok: true; readonly items: readonly Uint8Array[] }
+  | { readonly ok: false; readonly status: 400 | 413; readonly reason: string };
+
+export function unreadItems(bytes: Uint8Array): Unread {
+  if (bytes.length > largestBody) return { ok: false, status: 413, reason: `a body has at most ${largestBody} bytes` };
+  const split = splitItems(bytes);
+  if (!split.ok) return split;
+  if (split.items.length === 0) return { ok: false, status: 400, reason: 'the body holds no JSON' };
+  return { ok: true, items: split.items.map(({ start, end }) => bytes.subarray(start, end)) };
+}
+
+/** What an item turned out to be: read, or a batch of the API audit or of Alertmanager, whose parts are not read yet. */
+export type ReadItem =
+  | { readonly kind: 'items'; readonly items: readonly ParsedItem[] }
+  | { readonly kind: 'parts'; readonly parts: readonly Uint8Array[] };
+
+const utf8 = new TextDecoder('utf-8');
+
+export function readItem(raw: Uint8Array, context: ParseContext): ReadItem {
+  // An alert is never that long; a batch of them is, and then its outline tells.
+  const text = raw.length > largestAlert ? outlineOf(raw) : utf8.decode(raw);
+  const value = text === undefined ? undefined : parsed(text);
+  if (text === undefined || value === undefined) return { kind: 'items', items: [notJson(raw)] };
+  const lister = context.sensor ? [context.sensor] : sensors;
+  const list = lister.map((sensor) => sensor.listIn?.(value)).find((name) => name !== undefined);
+  const parts = list === undefined ? undefined : listMember(raw, list);
+  if (parts === undefined) return { kind: 'items', items: decodeItem({ raw, text, value, context }) };
+  if (parts.length > 0) return { kind: 'parts', parts: parts.map(({ start, end }) => raw.subarray(start, end)) };
+  const sensor = context.sensor?.name ?? 'unknown';
+  return { kind: 'items', items: [{ kind: 'ignored', sensor, reason: 'an empty batch', raw }] };
+}
+
+export function readPart(raw: Uint8Array, context: ParseContext): readonly ParsedItem[] {
+  const text = utf8.decode(raw);
+  const value = parsed(text);
+  return value === undefined ? [notJson(raw)] : decodeItem({ raw, text, value, context });
+}
+
+/** Undefined for what is not JSON. */
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function notJson(raw: Uint8Array): ParsedItem {
+  return { kind: 'rejected', reason: 'not JSON', raw: raw.subarray(0, largestAlert) };
+}
+
+interface Item {
+  readonly raw: Uint8Array;
+  readonly text: string;
+  readonly value: unknown;
+  readonly context: ParseContext;
+}
+
+function decodeItem({ raw, text, value, context }: Item): readonly ParsedItem[] {
+  if (raw.length > largestAlert) {
+    return [{ kind: 'rejected', reason: `an alert has at most ${largestAlert} bytes`, raw: raw.subarray(0, largestAlert) }];
+  }
+  const { cluster, sensor: wanted, cloudEvent, severities } = context;
+  const whole = (content: unknown): unknown => (cloudEvent === undefined ? content : { headers: cloudEvent, body: content });
+  const found = recognise(whole(value), wanted);
+  if (found === undefined) {
+    const known = sensors.map(({ name }) => name).join(', ');
+    return [{ kind: 'rejected', reason: `no known sensor writes this; known: ${known}`, raw }];
+  }
+  const { sensor, value: content } = found.sensor.exactIntegers ? exactly(found, whole(parseExactly(text)), wanted) : found;
+  const settings = severities && Object.hasOwn(severities, sensor.name) ? severities[sensor.name] : undefined;
+  return withTextBudget(() => sensor.decode(content, { cluster, settings })).map((decoded) => {
+    if (decoded.kind !== 'alert') return { ...decoded, raw };
+    if (decoded.alert.sensor === ownSensor) return { kind: 'rejected', reason: `nobody else sends as ${ownSensor}`, raw };
+    return { kind: 'alert', alert: ofASensor(withConfiguredSeverity(decoded.alert, severities)), raw };
+  });
+}
+
+/** It is not dropped, since something did send it; people see what is wrong with it, and nothing automatic follows. */
+function ofASensor(alert: Alert): Alert {
+  return mayCarryRule(alert) ? alert : { ...alert, doubt: borrowedRule };
+}
+
+type Found = NonNullable<ReturnType<typeof recognise>>;
+
+/** The same work, read again without rounding its integers. */
+function exactly(rounded: Found, exact: unknown, wanted: Sensor | undefined): Found {
+  return recognise(exact, wanted) ?? rounded;
+}

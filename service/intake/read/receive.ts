@@ -1,0 +1,287 @@
+import type { Alert } from '../../../core/alert/alert.ts';
+import type { Sensor, SeverityOverrides } from '../../../core/alert/sensor.ts';
+import type { SubjectResolver } from '../../../core/alert/subject-resolver.ts';
+import { FirebreakError } from '../../../core/errors.ts';
+import { incidentIdOf } from '../../../core/incident/incident.ts';
+import type { IntakeLog } from '../log.ts';
+import type { IntakeMetrics } from '../metrics.ts';
+import type { Dispatcher } from '../send/dispatcher.ts';
+import type { Spool } from '../spool/spool.ts';
+import type { SensorHealth, SensorWord } from '../watch/sensor-health.ts';
+import type { StormWatch } from '../watch/storm.ts';
+import type { Allowance } from './alert-bucket.ts';
+import { readInTurn } from './in-turn.ts';
+import { type ParsedItem, type Unread, unreadItems } from './parse.ts';
+import type { Screen, ScreenedAnswer } from './screen.ts';
+import { believed, foreignCluster, foreignNamespace, type Sender } from './sender.ts';
+import { Turns } from './turns.ts';
+
+/** Seals bytes for the disk. `aad` says what they are for, and is needed to open them. */
+export type SealBytes = (bytes: Uint8Array, aad: string) => Uint8Array;
+
+/** What a raw alert or a rejected item is sealed for. */
+export const sealedFor = { alert: 'firebreak.spool.alert', rejected: 'firebreak.spool.rejected' } as const;
+
+/** What became of one item. */
+export type ItemAnswer =
+  | { readonly status: 'accepted' | 'duplicate'; readonly id: string; readonly incident: string }
+  | ScreenedAnswer
+  | { readonly status: 'health' }
+  /** Understood, and no alert. */
+  | { readonly status: 'ignored'; readonly reason: string }
+  | { readonly status: 'rejected'; readonly reason: string }
+  /** Not this sender's to report. */
+  | { readonly status: 'forbidden'; readonly code: 403; readonly reason: string }
+  /** Too many of this sender: to be sent again. */
+  | { readonly status: 'limited'; readonly code: 429; readonly reason: string }
+  /** To be sent again. */
+  | { readonly status: 'unavailable'; readonly reason: string };
+
+export interface Answer {
+  readonly status: 200 | 400 | 403 | 413 | 415 | 422 | 429 | 503;
+  readonly items: readonly ItemAnswer[];
+  /** Why the body as a whole was not taken. */
+  readonly reason?: string;
+}
+
+export interface ReceiverOptions {
+  readonly cluster: string;
+  /** What the configuration says of the sensors' rules. */
+  readonly severities?: SeverityOverrides;
+  readonly resolver: SubjectResolver;
+  readonly seal: SealBytes;
+  readonly spool: Spool;
+  readonly dispatcher: Dispatcher;
+  readonly screen: Screen;
+  readonly metrics: IntakeMetrics;
+  readonly health: SensorHealth;
+  readonly storm?: StormWatch | undefined;
+  readonly log: IntakeLog;
+}
+
+/** What is known of a body beside its bytes. */
+export interface Delivery {
+  readonly sensor?: Sensor;
+  /** The headers of a binary CloudEvent. */
+  readonly cloudEvent?: Readonly<Record<string, string>>;
+  readonly from: Sender;
+  /** It is kept for inspection already. */
+  readonly replayed?: true;
+}
+
+type AlertItem = Extract<ParsedItem, { readonly kind: 'alert' }>;
+
+const keptOfRejected = 262_144;
+/** Bytes that are split in less time than a turn takes. */
+const smallBody = 65_536;
+/** Between the sensor's clock and the intake's. */
+const mostSkewMs = 60_000;
+export const tooMany = 'this sender sends more alerts than it may';
+const limited: ItemAnswer = { status: 'limited', code: 429, reason: tooMany };
+
+/** From a body to durable alerts, item by item. */
+export class Receiver {
+  readonly #options: ReceiverOptions;
+  /** Alerts on their way to being durable: the same one sent twice at once waits for the first. */
+  readonly #underway = new Map<string, Promise<ItemAnswer>>();
+  readonly #turns = new Turns();
+
+  constructor(options: ReceiverOptions) {
+    this.#options = options;
+  }
+
+  /** Never throws for what is in the body. */
+  async receive(bytes: Uint8Array, delivery: Delivery): Promise<Answer> {
+    const { sensor, cloudEvent } = delivery;
+    const began = performance.now();
+    const { cluster, severities, metrics } = this.#options;
+    const { bucket } = delivery.from;
+    const refused = (): Answer => {
+      metrics.refused('rate_limit');
+      return { status: 429, items: [], reason: tooMany };
+    };
+    if (bucket.isEmpty) return refused();
+    const split = (): Unread => unreadItems(bytes);
+    // A small body takes one turn, not two.
+    const unread = bytes.length <= smallBody ? split() : await this.#turns.run(delivery.from, split);
+    if (!unread.ok) {
+      if (bucket.take() !== 'read') return refused();
+      await this.#keepRejected(bytes, unread.reason, delivery);
+      return { status: unread.status, items: [], reason: unread.reason };
+    }
+    const context = {
+      cluster,
+      ...(sensor && { sensor }),
+      ...(cloudEvent && { cloudEvent }),
+      ...(severities && { severities }),
+    };
+    const items = await readInTurn(unread.items, {
+      turns: this.#turns,
+      sender: delivery.from,
+      context,
+      admit: (item, allowance) => this.#admit(item, allowance, delivery),
+    });
+    metrics.durable((performance.now() - began) / 1_000);
+    return { status: statusOf(items), items };
+  }
+
+  async #admit(item: ParsedItem | undefined, allowance: Allowance, delivery: Delivery): Promise<ItemAnswer> {
+    if (item === undefined || allowance === 'nothing') return this.#limit();
+    const isCounted = allowance === 'read';
+    if (item.kind === 'rejected') return isCounted ? this.#reject(item, delivery) : this.#limit();
+    const { bucket, rule } = delivery.from;
+    const foreign = foreignCluster(rule, { raw: item.raw, own: this.#options.cluster });
+    if (foreign !== undefined) return isCounted ? this.#forbid(item.raw, foreign, delivery) : this.#limit();
+    const known = item.kind === 'alert' ? this.#options.spool.incidentOf(item.alert.id) : undefined;
+    // What is no alert, or a known one, counts against no limit: whoever sends a batch again must come further than the time before.
+    if (isCounted && (item.kind !== 'alert' || known !== undefined)) bucket.giveBack();
+    if (item.kind !== 'alert') return this.#noAlert(item, delivery);
+    if (known !== undefined) return this.#duplicate(item.alert.id, known);
+    if (!isCounted && !(item.alert.severity === 'critical' && bucket.takeCritical())) return this.#limit();
+    return this.#receiveAlert(item, delivery);
+  }
+
+  async #reject({ raw, reason }: { readonly raw: Uint8Array; readonly reason: string }, delivery: Delivery): Promise<ItemAnswer> {
+    await this.#keepRejected(raw, reason, delivery);
+    return { status: 'rejected', reason };
+  }
+
+  #noAlert(item: Extract<ParsedItem, { readonly kind: 'health' | 'ignored' }>, { from }: Delivery): ItemAnswer {
+    if (item.kind === 'ignored') return { status: 'ignored', reason: item.reason };
+    const { metrics, health, log } = this.#options;
+    log.info({ from: from.name, sensor: item.sensor, time: item.time }, 'a sensor speaks of its own health');
+    metrics.health(item.sensor, health.message(saidBy(from, item)));
+    return { status: 'health' };
+  }
+
+  #limit(): ItemAnswer {
+    this.#options.metrics.refused('rate_limit');
+    return limited;
+  }
+
+  /** Takes an alert of Firebreak's own: the same way as a sensor's. */
+  receiveOwn(alert: Alert, from: Sender): Promise<ItemAnswer> {
+    return this.#receiveAlert({ kind: 'alert', alert, raw: new TextEncoder().encode(JSON.stringify(alert)) }, { from });
+  }
+
+  /** Keeps what was not taken, so that it can be looked at, and sent again after a fix. */
+  async #keepRejected(
+    bytes: Uint8Array,
+    reason: string,
+    delivery: Delivery,
+    why: 'unreadable' | 'forbidden' = 'unreadable',
+  ): Promise<void> {
+    const { spool, seal, log, metrics } = this.#options;
+    const { name: from, node } = delivery.from;
+    metrics.refused(why);
+    if (delivery.replayed) return;
+    log.warn({ from, reason, bytes: bytes.length }, 'an item was rejected');
+    try {
+      const raw = seal(bytes.subarray(0, keptOfRejected), sealedFor.rejected);
+      await spool.apart.reject({
+        at: new Date().toISOString(),
+        reason,
+        bytes: bytes.length,
+        raw,
+        from,
+        ...(bytes.length > keptOfRejected && { cut: true }),
+        ...(node !== undefined && { node }),
+        ...(delivery.sensor && { sensor: delivery.sensor.name }),
+      });
+    } catch {
+      log.error({ from, reason }, 'a rejected item could not be kept');
+    }
+  }
+
+  async #receiveAlert(item: AlertItem, delivery: Delivery): Promise<ItemAnswer> {
+    const { spool } = this.#options;
+    const { id } = item.alert;
+    const known = spool.incidentOf(id);
+    if (known !== undefined) return this.#duplicate(id, known);
+    const same = this.#underway.get(id);
+    if (same !== undefined) {
+      const answer = await same;
+      return answer.status === 'accepted' ? this.#duplicate(id, answer.incident) : answer;
+    }
+    const taking = this.#take(item, delivery);
+    this.#underway.set(id, taking);
+    try {
+      return await taking;
+    } finally {
+      this.#underway.delete(id);
+    }
+  }
+
+  #duplicate(id: string, incident: string): ItemAnswer {
+    this.#options.metrics.duplicate();
+    return { status: 'duplicate', id, incident };
+  }
+
+  async #forbid(raw: Uint8Array, reason: string, delivery: Delivery): Promise<ItemAnswer> {
+    await this.#keepRejected(raw, reason, delivery, 'forbidden');
+    return { status: 'forbidden', code: 403, reason };
+  }
+
+  async #take(item: AlertItem, delivery: Delivery): Promise<ItemAnswer> {
+    const { resolver, seal, spool, dispatcher, screen, log, metrics, health } = this.#options;
+    const { raw } = item;
+    if (spool.isFull()) {
+      metrics.refused('spool_full');
+      return { status: 'unavailable', reason: 'the spool is full' };
+    }
+    const { id, sensor, severity } = item.alert;
+    try {
+      const receivedAt = new Date().toISOString();
+      const resolved = believed(delivery.from, timed(item.alert, receivedAt), resolver);
+      const foreign = foreignNamespace(delivery.from.rule, item.alert, resolved);
+      if (foreign !== undefined) return await this.#forbid(raw, foreign, delivery);
+      const { alert, subject, ambiguous } = resolved;
+      const incident = incidentIdOf(subject);
+      if (ambiguous !== undefined) log.warn({ incident, alert: id, ambiguous }, 'it cannot be told which pod an alert is about');
+      const screening = screen.take({ alert, incident, receivedAt });
+      if (screening !== undefined) {
+        const screened = await screening;
+        health.alert(sensor, hostOf(delivery.from, alert.node));
+        return screened;
+      }
+      // Not the alert itself: a storm's would all be in memory for as long as the disk takes.
+      const { rule } = alert;
+      const seen = { rule, sensor: alert.sensor, severity: alert.severity };
+      await dispatcher.accept(incident, { alert, subject, receivedAt }, () => seal(raw, sealedFor.alert));
+      metrics.accepted(severity);
+      this.#options.storm?.saw(incident, seen);
+      health.alert(sensor, hostOf(delivery.from, alert.node));
+      return { status: 'accepted', id, incident };
+    } catch (error) {
+      const code = error instanceof FirebreakError ? error.code : 'FB_ERR_INTERNAL';
+      log.error({ code, alert: id }, 'an alert could not be taken');
+      metrics.refused('not_durable');
+      return { status: 'unavailable', reason: 'the alert could not be made durable' };
+    }
+  }
+}
+
+/** Whose sign of life it is: who sees one node cannot hide that the sensor of another one is silent. */
+function hostOf({ node }: Sender, told: string | undefined): string | undefined {
+  return node ?? told;
+}
+
+function saidBy(from: Sender, said: SensorWord): SensorWord {
+  const host = hostOf(from, said.host);
+  return { sensor: said.sensor, text: said.text, ...(host !== undefined && { host }) };
+}
+
+/** Both times are kept. Where they are too far apart neither tells which of two pods of one name was meant. */
+function timed(alert: Alert, receivedAt: string): Alert {
+  const skewMs = Math.abs(Date.parse(alert.time) - Date.parse(receivedAt));
+  return skewMs <= mostSkewMs ? { ...alert, receivedAt } : { ...alert, receivedAt, clockSuspect: true };
+}
+
+/** One that has to be sent again makes the whole to be sent again: what was taken is known by its id. */
+function statusOf(items: readonly ItemAnswer[]): 200 | 403 | 422 | 429 | 503 {
+  const has = (wanted: ItemAnswer['status']): boolean => items.some(({ status }) => status === wanted);
+  if (has('unavailable')) return 503;
+  if (has('limited')) return 429;
+  if (!items.every(({ status }) => status === 'rejected' || status === 'forbidden')) return 200;
+  return has('rejected') ? 422 : 403;
+}

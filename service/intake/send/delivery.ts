@@ -1,0 +1,158 @@
+import { type Severity, severities } from '../../../core/alert/severity.ts';
+import type { SubjectResolver } from '../../../core/alert/subject-resolver.ts';
+import { RepeatedTrouble } from '../../temporal/repeated-trouble.ts';
+import type { IntakeLog } from '../log.ts';
+import type { SpoolEntry } from '../spool/spool.ts';
+import type { SpooledBatch } from './batch.ts';
+import { ContainBeforeStart, type ContainBeforeStartOptions } from './contain-before-start.ts';
+import type { IncidentGateway } from './incident-gateway.ts';
+import type { IncidentLine } from './incident-line.ts';
+import { Lane } from './lane.ts';
+import { asOfNow } from './late-alerts.ts';
+import { Pace } from './pace.ts';
+import { Pressure } from './pressure.ts';
+import { startOptionsOf } from './start-options.ts';
+
+const callsAtOnce = 32;
+/** The first calls of a storm, until it shows how many the service takes. */
+const callsAtFirst = 2;
+/** Signals a second at which windows begin to grow, and how far they do. */
+const callsWithoutCrowding = 20;
+const longestCrowding = 50;
+/** No call failed for so long: it is over. */
+const quietMs = 10_000;
+
+export interface DeliveryOptions extends ContainBeforeStartOptions {
+  readonly gateway: IncidentGateway;
+  /** Tells again whom an alert is about that waited for long. */
+  readonly resolver?: SubjectResolver | undefined;
+  readonly log: IntakeLog;
+  /** Told of every call to Temporal. */
+  readonly called?: (kind: 'start' | 'signal', result: string) => void;
+}
+
+/** `ended`: the run is over and took nothing; what is to be sent may be made anew. `again`: nobody knows. */
+export type Delivered = 'sent' | 'ended' | 'again' | { readonly refused: string };
+
+/** One batch to its incident: what it asks for at once is begun first, then Temporal gets it. Critical ones have a lane of their own; in the other one the worse goes first. */
+export class Delivery {
+  readonly #gateway: IncidentGateway;
+  readonly #resolver: SubjectResolver | undefined;
+  readonly #log: IntakeLog;
+  readonly #called: DeliveryOptions['called'];
+  readonly #contain: ContainBeforeStart;
+  readonly #pressure = new Pressure();
+  readonly #lane = new Lane(callsAtOnce, { adaptive: true, first: callsAtFirst, yields: () => this.#pressure.isHigh });
+  readonly #criticalLane = new Lane(callsAtOnce);
+  readonly #pace = new Pace();
+  readonly #trouble = new RepeatedTrouble();
+
+  constructor({ gateway, resolver, log, called, headStart, began }: DeliveryOptions) {
+    this.#gateway = gateway;
+    this.#resolver = resolver;
+    this.#log = log;
+    this.#called = called;
+    this.#contain = new ContainBeforeStart({ headStart, began });
+  }
+
+  /** What these alerts ask for at once. Never rejects. */
+  async containFirst(entries: readonly SpoolEntry[], durable: Promise<unknown>): Promise<void> {
+    await this.#contain.before(entries, durable);
+  }
+
+  /** An alert was made durable within so many milliseconds: what is not critical yields to those who wait for their answers. */
+  accepted(tookMs: number): void {
+    this.#pressure.took(tookMs);
+  }
+
+  /** Whether a call would not have to wait for its turn. */
+  isFree(severity: Severity): boolean {
+    return this.#laneOf(severity).isFree;
+  }
+
+  /** An alert that is being written to the spool meanwhile. */
+  async beside(
+    line: IncidentLine,
+    { spooled, entry, stored }: { readonly spooled: SpooledBatch; readonly entry: SpoolEntry; readonly stored: Promise<unknown> },
+  ): Promise<Delivered> {
+    const { severity } = entry.alert;
+    const call = () => this.#call(line, spooled);
+    // Not in the lane too: what holds a place there waits for what goes afterwards.
+    if (await this.#contain.before([entry], stored)) return this.#contain.afterwards(severity, call);
+    return this.inTurn(line.id, severity, call);
+  }
+
+  /** Waits for a place in the lane, behind what is worse, and runs there. */
+  inTurn<T>(incident: string, severity: Severity, work: () => Promise<T>): Promise<T> {
+    return this.#laneOf(severity).run(work, { key: incident, rank: severities.indexOf(severity) });
+  }
+
+  /** Something worse has come to an incident: if it waits for its turn it waits no longer than that would. */
+  raise(incident: string, severity: Severity): void {
+    this.#lane.raise(incident, severities.indexOf(severity), this.#laneOf(severity));
+  }
+
+  #laneOf(severity: Severity): Lane {
+    return severity === 'critical' ? this.#criticalLane : this.#lane;
+  }
+
+  /** What waited in the spool; to be called in turn. */
+  async fromSpool(line: IncidentLine, spooled: SpooledBatch): Promise<Delivered> {
+    const current = asOfNow(spooled, { resolver: this.#resolver, now: Date.now() });
+    const { subject, since: receivedAt } = current;
+    const waited = current.batch.alerts.map((alert) => ({ alert, subject, receivedAt }));
+    const call = () => this.#call(line, current);
+    return (await this.#contain.before(waited, Promise.resolve())) ? this.#contain.afterwards(spooled.severity, call) : call();
+  }
+
+  /** Repetitions are gathered for longer while many incidents have some: the calls of all together are what Temporal feels. */
+  windowOf(line: IncidentLine): number {
+    const crowd = Math.min(longestCrowding, this.#pace.perSecond() / callsWithoutCrowding);
+    return line.windowMs * Math.max(1, crowd);
+  }
+
+  async #call(line: IncidentLine, spooled: SpooledBatch): Promise<Delivered> {
+    let runsElsewhere = false;
+    while (!runsElsewhere) {
+      if (!line.isOpen) {
+        const { subject, batch } = spooled;
+        const started = await this.#gateway.start(line.id, { subject, batch }, startOptionsOf(spooled));
+        this.#called?.('start', started.kind);
+        if (started.kind === 'unavailable') return this.#unanswered(line, started.detail);
+        if (started.kind === 'refused') return { refused: started.detail };
+        line.opened(started.kind === 'started' ? started.run : undefined);
+        if (started.kind === 'started') return this.#answered();
+        runsElsewhere = true;
+      }
+      this.#pace.count();
+      const signalled = await this.#gateway.signal(line.id, spooled.batch);
+      this.#called?.('signal', signalled.kind);
+      if (signalled.kind === 'signalled') return this.#answered();
+      if (signalled.kind === 'limit') return this.#wait(line, 'the run takes no more signals');
+      if (signalled.kind === 'unavailable') return this.#unanswered(line, signalled.detail);
+      line.ended();
+      if (!spooled.alone && !runsElsewhere) return 'ended';
+    }
+    return this.#wait(line, 'the run is between its end and its next start');
+  }
+
+  #answered(): 'sent' {
+    if ((this.#trouble.quietForMs() ?? 0) >= quietMs)
+      this.#log.info({ ...this.#trouble.over() }, 'Temporal takes all batches again');
+    return 'sent';
+  }
+
+  #wait(line: IncidentLine, detail: string): 'again' {
+    line.failures += 1;
+    if (line.failures === 1) this.#log.warn({ incident: line.id, detail }, 'Temporal did not take a batch: it is sent again');
+    return 'again';
+  }
+
+  /** Of all incidents together, and not of each of some thousands: it is one trouble. */
+  #unanswered(line: IncidentLine, detail: string): 'again' {
+    line.failures += 1;
+    const said = this.#trouble.met(detail);
+    if (said) this.#log.warn({ incident: line.id, detail, ...said }, 'Temporal did not take a batch: it is sent again');
+    return 'again';
+  }
+}

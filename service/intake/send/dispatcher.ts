@@ -1,0 +1,283 @@
+import { FirebreakError } from '../../../core/errors.ts';
+import type { IntakeLog } from '../log.ts';
+import type { PlacedEntry, Spool, SpoolEntry } from '../spool/spool.ts';
+import { batchOfOne, kindOf, nextBatch, type SpooledBatch } from './batch.ts';
+import { Delivery, type DeliveryOptions } from './delivery.ts';
+import { type IncidentLine, worstFirst } from './incident-line.ts';
+import { IncidentLines } from './incident-lines.ts';
+
+const gatheredAtMost = 50_000;
+const slowestRetryMs = 5_000;
+const peekedAtStart = 50;
+
+export interface DispatcherOptions extends DeliveryOptions {
+  readonly spool: Spool;
+}
+
+/**
+ * Gives the spool's alerts to Temporal: the first of an incident at once, beside its write to the disk; repetitions counted
+ * in windows that grow with the storm. One call an incident at a time, in order. What fails is sent again with the same ids.
+ */
+export class Dispatcher {
+  readonly #spool: Spool;
+  readonly #log: IntakeLog;
+  readonly #delivery: Delivery;
+  readonly #lines = new IncidentLines();
+  readonly #failing = new Set<IncidentLine>();
+  readonly #working = new Set<Promise<void>>();
+  #stopping = false;
+  #stopped = false;
+
+  constructor({ spool, log, ...delivery }: DispatcherOptions) {
+    this.#spool = spool;
+    this.#log = log;
+    this.#delivery = new Delivery({ ...delivery, log });
+  }
+
+  /** Sends what an earlier process left behind, the worst first. */
+  drain(): void {
+    const lines = [...this.#spool.incidents()].map((incident) => this.#lines.of(incident));
+    for (const line of lines) {
+      const first = this.#peek(line);
+      line.wait(Date.parse(first[0]?.entry.receivedAt ?? new Date().toISOString()));
+      // Not only in its turn: Temporal may be away.
+      void this.#delivery.containFirst(
+        first.map(({ entry }) => entry),
+        Promise.resolve(),
+      );
+    }
+    for (const line of lines.sort(worstFirst)) this.#flushSoon(line);
+  }
+
+  /**
+   * Takes an alert. Resolves as soon as it is durable: on the disk, or in Temporal.
+   *
+   * @param raw the bytes as they came, sealed; asked for only when they are kept
+   * @throws FB_ERR_UNAVAILABLE when neither took it
+   */
+  async accept(incident: string, entry: SpoolEntry, raw: () => Uint8Array): Promise<void> {
+    const line = this.#lines.of(incident);
+    const isNew = line.meets(kindOf(entry.alert));
+    const again = this.#spool.beside.has(entry.alert.id);
+    const { severity } = entry.alert;
+    // Whoever would have to wait for a turn waits on the disk, and not in memory.
+    if (isNew && line.isIdle && !this.#stopping && !again && this.#delivery.isFree(severity))
+      return this.#sendBeside(line, { ...entry, raw: raw(), alone: true });
+    line.writing += 1;
+    line.wait();
+    line.gathered += 1;
+    try {
+      // A repetition within a storm is counted only.
+      const kept = isNew || !line.isStorm ? { ...entry, raw: raw() } : entry;
+      const stored = this.#store(line, again ? { ...kept, alone: true } : kept);
+      if (isNew) void this.#delivery.containFirst([entry], stored);
+      line.holds(severity, await stored);
+    } finally {
+      line.writing -= 1;
+    }
+    if (isNew || line.gathered >= gatheredAtMost) this.#flushSoon(line);
+    else this.#flushLater(line, this.#delivery.windowOf(line));
+  }
+
+  /** Looks at an incident that got alerts by another way. */
+  wake(incident: string): void {
+    const line = this.#lines.of(incident);
+    line.wait();
+    this.#peek(line);
+    this.#flushSoon(line);
+  }
+
+  /** Incidents with alerts that wait, and for how long the oldest does, in seconds, at most. */
+  waiting(): ReturnType<IncidentLines['waiting']> {
+    return this.#lines.waiting();
+  }
+
+  /** Sends what waits, for at most so long. The rest stays in the spool. */
+  async stop(withinMs: number): Promise<void> {
+    this.#stopping = true;
+    for (const line of this.#lines) if (line.backlog && !line.busy) this.#flushSoon(line);
+    let timer: NodeJS.Timeout | undefined;
+    const over = new Promise<void>((done) => {
+      timer = setTimeout(done, withinMs);
+    });
+    await Promise.race([over, this.#settled()]);
+    this.#stopped = true;
+    clearTimeout(timer);
+    this.#lines.clear();
+  }
+
+  async #settled(): Promise<void> {
+    while (this.#working.size > 0) await Promise.allSettled([...this.#working]);
+  }
+
+  async #sendBeside(line: IncidentLine, entry: SpoolEntry): Promise<void> {
+    line.busy = true;
+    this.#spool.beside.note(entry.alert.id);
+    const stored = this.#store(line, entry);
+    const spooled = batchOfOne({ place: 0, entry });
+    const sent = this.#delivery.beside(line, { spooled, entry, stored }).then((outcome) => {
+      if (outcome !== 'sent') throw new FirebreakError('FB_ERR_UNAVAILABLE', 'Temporal did not take the alert yet');
+    });
+    this.#track(this.#afterSendBeside(line, spooled, stored, sent));
+    await Promise.any([stored, sent]).catch(() => {
+      throw new FirebreakError('FB_ERR_UNAVAILABLE', 'neither the spool nor Temporal took the alert');
+    });
+  }
+
+  async #afterSendBeside(line: IncidentLine, spooled: SpooledBatch, stored: Promise<number>, sent: Promise<void>): Promise<void> {
+    const [place, delivery] = await Promise.allSettled([stored, sent]);
+    try {
+      if (delivery.status === 'rejected') {
+        if (place.status === 'fulfilled') line.holds(spooled.severity, place.value);
+        return;
+      }
+      line.delivered(spooled.kinds);
+      if (place.status === 'fulfilled') await this.#remove(line, place.value);
+    } finally {
+      this.#release(line, { failed: delivery.status === 'rejected' });
+    }
+  }
+
+  async #store(line: IncidentLine, entry: SpoolEntry): Promise<number> {
+    const began = performance.now();
+    // Not the alert itself: a storm's would all be in memory for as long as the disk takes.
+    const { id } = entry.alert;
+    try {
+      const place = await this.#spool.add(line.id, entry);
+      this.#delivery.accepted(performance.now() - began);
+      this.#spool.beside.stored(id);
+      return place;
+    } catch {
+      this.#log.error({ incident: line.id }, 'the spool cannot be written');
+      throw new FirebreakError('FB_ERR_UNAVAILABLE', 'the spool cannot be written');
+    }
+  }
+
+  #flushSoon(line: IncidentLine): void {
+    line.urgent = true;
+    if (line.busy) this.#delivery.raise(line.id, line.severity);
+    if (line.busy || (this.#failing.has(line) && !this.#stopping)) return;
+    clearTimeout(line.timer);
+    line.timer = undefined;
+    line.busy = true;
+    this.#track(this.#flush(line));
+  }
+
+  #flushLater(line: IncidentLine, delayMs: number): void {
+    if (line.busy || line.timer !== undefined) return;
+    line.timer = setTimeout(() => {
+      line.timer = undefined;
+      this.#failing.delete(line);
+      this.#flushSoon(line);
+    }, delayMs);
+    line.timer.unref();
+  }
+
+  async #flush(line: IncidentLine): Promise<void> {
+    let failed = false;
+    try {
+      do {
+        line.urgent = false;
+        line.gathered = 0;
+        // The batch is made when its turn has come: of what waits for one, only the lines are in memory.
+        failed = !(await this.#delivery.inTurn(line.id, line.severity, () => this.#flushOnce(line)));
+      } while (line.urgent && !failed);
+    } catch (error) {
+      failed = true;
+      const code = error instanceof FirebreakError ? error.code : 'FB_ERR_INTERNAL';
+      if (!this.#stopped) this.#log.error({ incident: line.id, code }, 'a batch could not be taken from the spool');
+    }
+    this.#release(line, { failed });
+  }
+
+  /** One batch. False when it has to be sent again. */
+  async #flushOnce(line: IncidentLine): Promise<boolean> {
+    const fixed = this.#spool.sending(line.id);
+    if (fixed?.sent === true) {
+      await this.#remove(line, fixed.upTo);
+      line.urgent = true;
+      return true;
+    }
+    // A batch that may have been taken goes to the run that may have taken it.
+    if (fixed !== undefined && !line.isOpen) line.opened(undefined);
+    const spooled = await nextBatch({ spool: this.#spool, incident: line.id, known: line.known, fixed });
+    if (spooled === undefined) return true;
+    if (fixed === undefined && !spooled.alone) {
+      await this.#spool.markSending(line.id, { upTo: spooled.upTo, samples: spooled.samples });
+    }
+    const outcome = await this.#delivery.fromSpool(line, spooled);
+    if (outcome === 'again') return false;
+    if (typeof outcome === 'object') {
+      this.#log.error(
+        { incident: line.id, alerts: spooled.size, detail: outcome.refused },
+        'Temporal refuses alerts for good: they are kept apart',
+      );
+      await this.#remove(line, spooled.upTo, outcome.refused);
+      line.urgent = true;
+      return true;
+    }
+    if (outcome === 'ended') {
+      if (!spooled.alone) await this.#spool.unmarkSending(line.id);
+      line.urgent = true;
+      return true;
+    }
+    line.delivered(spooled.kinds);
+    await this.#remove(line, spooled.upTo);
+    // More than a batch was waiting, or something new is behind it.
+    const [next] = this.#spool.entriesOf(line.id, { limit: 1 });
+    if (next !== undefined && !line.known.has(kindOf(next.entry.alert))) line.urgent = true;
+    return true;
+  }
+
+  async #remove(line: IncidentLine, upTo: number, refused?: string): Promise<void> {
+    await this.#spool.remove(line.id, { upTo, ...(refused !== undefined && { refused }) });
+    line.left(upTo);
+  }
+
+  /** How bad what waits is: the first of it, where it is much. */
+  #peek(line: IncidentLine): readonly PlacedEntry[] {
+    const first = this.#spool.entriesOf(line.id, { limit: peekedAtStart });
+    for (const { place, entry } of first) line.holds(entry.alert.severity, place);
+    return first;
+  }
+
+  /** After a call: more to do, later, or nothing. */
+  #release(line: IncidentLine, { failed }: { readonly failed: boolean }): void {
+    line.busy = false;
+    // What is left waits in the spool for the next process.
+    if (this.#stopped) return;
+    if (line.writing > 0 || this.#spool.hasEntries(line.id)) line.wait();
+    else line.nothingWaits();
+    if (failed) {
+      this.#failing.add(line);
+      const delay = Math.min(100 * 2 ** Math.min(line.failures, 8), slowestRetryMs);
+      if (line.backlog && !this.#stopping) this.#flushLater(line, delay * (0.5 + Math.random() / 2));
+      return;
+    }
+    this.#failing.delete(line);
+    this.#wakeFailing();
+    if (line.backlog && line.urgent) this.#flushSoon(line);
+    else if (line.backlog && !this.#stopping) this.#flushLater(line, this.#delivery.windowOf(line));
+    else if (line.backlog) this.#flushSoon(line);
+  }
+
+  /** Temporal answers again: whoever waited for that need not wait longer. */
+  #wakeFailing(): void {
+    const waiting = [...this.#failing].filter(({ failures }) => failures > 2);
+    for (const line of waiting.sort(worstFirst)) {
+      this.#failing.delete(line);
+      line.failures = 1;
+      this.#flushSoon(line);
+    }
+  }
+
+  #track(work: Promise<void>): void {
+    const tracked = work
+      .catch((error: unknown) => {
+        const code = error instanceof FirebreakError ? error.code : 'FB_ERR_INTERNAL';
+        if (!this.#stopped) this.#log.error({ code }, 'the spool failed under the dispatcher');
+      })
+      .finally(() => this.#working.delete(tracked));
+    this.#working.add(tracked);
+  }
+}

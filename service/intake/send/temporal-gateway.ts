@@ -1,0 +1,181 @@
+import { type Client, WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } from '@temporalio/client';
+import {
+  defineSearchAttributeKey,
+  type SearchAttributePair,
+  SearchAttributeType,
+  TypedSearchAttributes,
+  type VersioningOverride,
+  WorkflowIdConflictPolicy,
+  WorkflowIdReusePolicy,
+} from '@temporalio/common';
+import { FirebreakError } from '../../../core/errors.ts';
+import { type AlertBatch, type IncidentNote, type IncidentStart, incidentNames } from '../../../core/incident/incident.ts';
+import { searchAttributes } from '../../../core/incident/search-attributes.ts';
+import { grpc, grpcCode } from '../../temporal/grpc-status.ts';
+import type { IntakeLog } from '../log.ts';
+import type { IncidentGateway, SignalResult, StartOptions, StartResult } from './incident-gateway.ts';
+
+/** Until a start or signal counts as unanswered, and is sent again. */
+const answerWithinMs = 5_000;
+const longestAttribute = 200;
+const mostRules = 10;
+/** Runs that are remembered. One that is not is asked who it is. */
+const mostRuns = 20_000;
+/** A run whose first task was done has more events than that; ours does it in less than a second. */
+const beganEvents = 4;
+const beganWithinMs = 60_000;
+
+export interface TemporalGatewayOptions {
+  /** On the worker's own NativeConnection: only then can a start be eager. */
+  readonly client: Client;
+  readonly taskQueue: string;
+  /** What the workflow is called with, made of what the intake knows. */
+  readonly input: (start: IncidentStart) => unknown;
+  readonly versioningOverride?: VersioningOverride;
+  /** False while this process's build is not the current one: an eager start would run on an old build. */
+  readonly mayStartEagerly?: () => boolean;
+  readonly log: IntakeLog;
+}
+
+/** Incidents as workflows of a Temporal namespace. */
+export function temporalGateway(options: TemporalGatewayOptions): IncidentGateway {
+  return new TemporalGateway(options);
+}
+
+class TemporalGateway implements IncidentGateway {
+  readonly #options: TemporalGatewayOptions;
+  /** Of each incident the run that this gateway has started, or for which a cell has answered. Alerts go to that one. */
+  readonly #runs = new Map<string, string>();
+  #warnedOfAttributes = false;
+
+  constructor(options: TemporalGatewayOptions) {
+    this.#options = options;
+  }
+
+  async start(id: string, start: IncidentStart, options: StartOptions): Promise<StartResult> {
+    const first = await this.#tryStart(id, start, options);
+    if (first !== 'invalid') return first;
+    // An attribute that nobody registered fails the start: an alert is not lost for the sake of a list.
+    if (!this.#warnedOfAttributes) {
+      this.#warnedOfAttributes = true;
+      this.#options.log.error({ incident: id }, 'Temporal refuses the search attributes: incidents are started without them');
+    }
+    const second = await this.#tryStart(id, start, { ...options, searchAttributes: {} });
+    return second === 'invalid' ? { kind: 'refused', detail: 'Temporal refuses the start as invalid' } : second;
+  }
+
+  async #tryStart(id: string, start: IncidentStart, options: StartOptions): Promise<StartResult | 'invalid'> {
+    const { client, taskQueue, input, versioningOverride, mayStartEagerly } = this.#options;
+    try {
+      const handle = await client.withDeadline(Date.now() + answerWithinMs, () =>
+        client.workflow.start(incidentNames.workflow, {
+          workflowId: id,
+          taskQueue,
+          args: [input(start)],
+          requestEagerStart: options.eager && mayStartEagerly?.() !== false,
+          // After a kill -9 another worker takes over this soon.
+          workflowTaskTimeout: '3s',
+          // USE_EXISTING would drop the alert without an error.
+          workflowIdConflictPolicy: WorkflowIdConflictPolicy.FAIL,
+          workflowIdReusePolicy: WorkflowIdReusePolicy.ALLOW_DUPLICATE,
+          priority: { priorityKey: options.priority },
+          typedSearchAttributes: typedAttributes(options),
+          ...(versioningOverride && { versioningOverride }),
+        }),
+      );
+      this.#knows(id, handle.firstExecutionRunId);
+      return { kind: 'started', run: handle.firstExecutionRunId };
+    } catch (error) {
+      const code = grpcCode(error);
+      if (error instanceof WorkflowExecutionAlreadyStartedError || code === grpc.alreadyExists)
+        return this.#whoRuns(id).catch(unavailable);
+      return code === grpc.invalidArgument ? 'invalid' : unavailable(error);
+    }
+  }
+
+  signal(id: string, batch: AlertBatch): Promise<SignalResult> {
+    return this.#send(id, incidentNames.alertsSignal, batch);
+  }
+
+  note(id: string, note: IncidentNote): Promise<SignalResult> {
+    return this.#send(id, incidentNames.noteSignal, note);
+  }
+
+  async #send(id: string, signal: string, payload: AlertBatch | IncidentNote): Promise<SignalResult> {
+    const { client } = this.#options;
+    try {
+      const found = this.#runs.has(id) ? undefined : await this.#whoRuns(id);
+      if (found?.kind === 'unavailable') return found;
+      const handle = client.workflow.getHandle(id, this.#runs.get(id));
+      await client.withDeadline(Date.now() + answerWithinMs, () => handle.signal(signal, payload));
+      return { kind: 'signalled' };
+    } catch (error) {
+      const code = grpcCode(error);
+      if (error instanceof WorkflowNotFoundError || code === grpc.notFound) {
+        // It has ended, or gone on as new: then the next start is told so, and finds the run.
+        this.#runs.delete(id);
+        return { kind: 'not-found' };
+      }
+      // Both pass: a full run continues as new, a closing one ends.
+      if (code === grpc.invalidArgument || code === grpc.resourceExhausted) return { kind: 'limit' };
+      return unavailable(error);
+    }
+  }
+
+  /**
+   * Whether the run that has this incident's id is one that our cell runs: it has to answer for it. Anybody who reaches Temporal can start a workflow
+   * under any id, on a queue of their own or for never; alerts that are sent to that one are lost. It is ended.
+   * @throws what Temporal throws where there is none
+   */
+  async #whoRuns(id: string): Promise<{ readonly kind: 'already-started' } | ReturnType<typeof unavailable>> {
+    const { client, taskQueue, log } = this.#options;
+    const { type, runId, startTime, ...running } = await client.withDeadline(Date.now() + answerWithinMs, () =>
+      client.workflow.getHandle(id).describe(),
+    );
+    const handle = client.workflow.getHandle(id, runId);
+    let isOurs = type === incidentNames.workflow && running.taskQueue === taskQueue;
+    try {
+      if (isOurs) await client.withDeadline(Date.now() + answerWithinMs, () => handle.query(incidentNames.stateQuery));
+    } catch (error) {
+      const neverBegan = running.historyLength < beganEvents && Date.now() - startTime.getTime() > beganWithinMs;
+      isOurs = !neverBegan && !(error instanceof FirebreakError);
+      // Its worker is busy, or catches up: the alerts are kept until it answers.
+      if (isOurs) return unavailable(error);
+    }
+    if (isOurs) {
+      this.#knows(id, runId);
+      return { kind: 'already-started' };
+    }
+    log.error({ incident: id, run: runId, type }, 'a workflow that no cell answers for has the id of an incident: it is ended');
+    await client.withDeadline(Date.now() + answerWithinMs, () => handle.terminate('no cell answers for it'));
+    return { kind: 'unavailable', detail: 'a workflow of somebody else had the id' };
+  }
+
+  #knows(id: string, run: string): void {
+    this.#runs.delete(id);
+    this.#runs.set(id, run);
+    const [oldest] = this.#runs.keys();
+    if (this.#runs.size > mostRuns && oldest !== undefined) this.#runs.delete(oldest);
+  }
+}
+
+/** Only the code: messages of a client may hold what it was called with. */
+function unavailable(error: unknown): { readonly kind: 'unavailable'; readonly detail: string } {
+  const code = grpcCode(error);
+  return { kind: 'unavailable', detail: code === undefined ? 'no answer from Temporal' : `gRPC status ${code}` };
+}
+
+function typedAttributes({ searchAttributes: values }: StartOptions): TypedSearchAttributes {
+  const pairs: SearchAttributePair[] = [];
+  for (const { name, type } of searchAttributes) {
+    const value = values[name];
+    if (value === undefined) continue;
+    const list = (typeof value === 'string' ? [value] : value).slice(0, mostRules).map((text) => text.slice(0, longestAttribute));
+    if (type === 'KeywordList') {
+      pairs.push({ key: defineSearchAttributeKey(name, SearchAttributeType.KEYWORD_LIST), value: list });
+    } else {
+      pairs.push({ key: defineSearchAttributeKey(name, SearchAttributeType.KEYWORD), value: list[0] ?? '' });
+    }
+  }
+  return new TypedSearchAttributes(pairs);
+}

@@ -1,0 +1,105 @@
+import { ownSensor } from '../../../core/alert/own-alerts.ts';
+
+/** What is known of one sensor: its alerts, and what it said about itself. */
+export interface SensorReport {
+  readonly sensor: string;
+  readonly host?: string;
+  readonly alerts: number;
+  readonly messages: number;
+  /** Messages about events that it dropped. */
+  readonly drops: number;
+  /** ISO 8601, UTC; by the intake's clock. */
+  readonly lastSeenAt: string;
+  readonly lastMessage?: { readonly at: string; readonly text: string };
+}
+
+/** What a sensor says about itself. */
+export interface SensorWord {
+  readonly sensor: string;
+  readonly host?: string;
+  readonly text: string;
+}
+
+interface Known {
+  alerts: number;
+  messages: number;
+  drops: number;
+  lastSeenAt: number;
+  last?: { readonly at: number; readonly text: string };
+}
+
+/** One per node and kind of sensor; who makes up names pushes out the ones that were silent longest. */
+const mostSensors = 5_000;
+const mostText = 1_000;
+
+/** Counts in memory what sensors sent and said about themselves, per sensor and host. */
+export class SensorHealth {
+  /** Longest silent first. */
+  readonly #known = new Map<string, Known>();
+  readonly #alertAt = new Map<string, number>();
+  readonly #now: () => number;
+
+  constructor(now: () => number = Date.now) {
+    this.#now = now;
+  }
+
+  alert(sensor: string, host: string | undefined): void {
+    const known = this.#of(sensor, host);
+    known.alerts += 1;
+    // What Firebreak says about a silent sensor is no sign of life of its node.
+    if (host !== undefined && sensor !== ownSensor) this.#alertAt.set(host, known.lastSeenAt);
+    if (this.#alertAt.size > mostSensors) this.#alertAt.clear();
+  }
+
+  /** True where it says that events were dropped: so many attacks may have gone unseen. */
+  message({ sensor, host, text }: SensorWord): boolean {
+    const known = this.#of(sensor, host);
+    known.messages += 1;
+    const ofDrops = /\bdrop/i.test(text);
+    if (ofDrops) known.drops += 1;
+    known.last = { at: known.lastSeenAt, text: text.slice(0, mostText) };
+    return ofDrops;
+  }
+
+  /** When it was heard of last, in milliseconds since 1970. */
+  seenAt(sensor: string, host: string): number | undefined {
+    return this.#known.get(`${sensor}\n${host}`)?.lastSeenAt;
+  }
+
+  /** When any sensor had an alert of this node last. */
+  lastAlertOf(node: string): number | undefined {
+    return this.#alertAt.get(node);
+  }
+
+  /** Longest silent first. */
+  report(): readonly SensorReport[] {
+    return [...this.#known]
+      .sort(([, a], [, b]) => a.lastSeenAt - b.lastSeenAt)
+      .map(([key, { alerts, messages, drops, lastSeenAt, last }]) => {
+        const [sensor = '', host] = key.split('\n');
+        return {
+          sensor,
+          ...(host !== undefined && { host }),
+          alerts,
+          messages,
+          drops,
+          lastSeenAt: new Date(lastSeenAt).toISOString(),
+          ...(last && { lastMessage: { at: new Date(last.at).toISOString(), text: last.text } }),
+        };
+      });
+  }
+
+  #of(sensor: string, host: string | undefined): Known {
+    const key = host === undefined ? sensor : `${sensor}\n${host}`;
+    const found = this.#known.get(key);
+    const known = found ?? { alerts: 0, messages: 0, drops: 0, lastSeenAt: 0 };
+    known.lastSeenAt = this.#now();
+    if (found !== undefined) return known;
+    if (this.#known.size >= mostSensors) {
+      const [silent] = [...this.#known].sort(([, a], [, b]) => a.lastSeenAt - b.lastSeenAt);
+      if (silent !== undefined) this.#known.delete(silent[0]);
+    }
+    this.#known.set(key, known);
+    return known;
+  }
+}

@@ -1,0 +1,29 @@
+import type { Gate } from '../door/gate.ts';
+import type { Receiver } from '../read/receive.ts';
+import type { Spool } from '../spool/spool.ts';
+import type { SensorHealth } from './sensor-health.ts';
+import type { SilenceOptions } from './silence.ts';
+
+/** How the watch for silent sensors hears of sensors, and how its alerts take the way of all others. */
+export function silenceParts(parts: {
+  readonly receiver: Receiver;
+  readonly gate: Gate;
+  readonly health: SensorHealth;
+  readonly spool: Spool;
+  readonly cluster: string;
+}): Pick<SilenceOptions, 'heard' | 'lastAlertOf' | 'raise' | 'back'> & { readonly cluster: string } {
+  const { receiver, gate, health, spool, cluster } = parts;
+  return {
+    cluster,
+    heard: (sensor, hosts) => {
+      const times = hosts.flatMap((host) => health.seenAt(sensor, host) ?? []);
+      return times.length === 0 ? undefined : Math.max(...times);
+    },
+    lastAlertOf: (node) => health.lastAlertOf(node),
+    raise: async (alert) => {
+      const { status } = await receiver.receiveOwn(alert, gate.senders.own);
+      return status === 'accepted' || status === 'duplicate';
+    },
+    back: (incident, line) => spool.notes.add(incident, { ...line, kind: 'sensor.back' }),
+  };
+}

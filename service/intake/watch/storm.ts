@@ -1,0 +1,208 @@
+import type { Alert } from '../../../core/alert/alert.ts';
+import { mostTalkers, type StormReport } from '../../../core/alert/storm.ts';
+import type { IntakeLog } from '../log.ts';
+import { DistinctCount } from './distinct-count.ts';
+import { TopTalkers } from './top-talkers.ts';
+
+/** When so many alerts on so many workloads are a storm, and when it is over. */
+export interface StormThreshold {
+  readonly alertsPerSecond: number;
+  readonly workloads: number;
+  /** It is over after so long at less than half the rate. */
+  readonly calmAfterSeconds: number;
+}
+
+export interface StormOptions extends StormThreshold {
+  /** Which intake this is. */
+  readonly source: string;
+  /** Tells people; false when it has to be told again. Never rejects. */
+  readonly tell: (report: StormReport) => Promise<boolean>;
+  readonly log: IntakeLog;
+  /** Milliseconds since 1970. */
+  readonly now?: () => number;
+}
+
+export interface StormView {
+  readonly on: boolean;
+  /** Alerts a second, over the last ten. */
+  readonly perSecond: number;
+  /** Since when it counts: since the storm began, or for some seconds. */
+  readonly since: string;
+  readonly alerts: number;
+  readonly critical: number;
+  readonly workloads: number;
+  readonly top: StormReport['top'];
+}
+
+const windowSeconds = 10;
+const talkers = 200;
+const tellEveryMs = 60_000;
+const tellAgainMs = 5_000;
+/** Nobody needs to be told for the first time of a storm that was over so long ago. */
+const tellOverForMs = 10 * 60_000;
+const longestText = 200;
+
+/** Sees whether the alerts of many workloads are a storm. Its memory does not grow with the storm; no timer runs while nothing comes. */
+export class StormWatch {
+  readonly #options: StormOptions;
+  readonly #now: () => number;
+  readonly #seconds = new Array<number>(windowSeconds).fill(0);
+  readonly #top = new TopTalkers(talkers);
+  readonly #workloads = new DistinctCount();
+  readonly #before = new DistinctCount();
+  #second = 0;
+  #windowFrom = 0;
+  #since = 0;
+  #alerts = 0;
+  #critical = 0;
+  #on = false;
+  /** When it was at half the rate last. */
+  #busyAt = 0;
+  /** What people have not heard: how it stands, or that it was over. */
+  #owed: 'news' | StormReport | undefined;
+  #triedAt = 0;
+  #telling = false;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(options: StormOptions) {
+    this.#options = options;
+    this.#now = options.now ?? Date.now;
+  }
+
+  /** An alert was accepted. */
+  saw(incident: string, { rule, sensor, severity }: Pick<Alert, 'rule' | 'sensor' | 'severity'>): void {
+    this.#turn();
+    const place = this.#second % windowSeconds;
+    this.#seconds[place] = (this.#seconds[place] ?? 0) + 1;
+    this.#alerts += 1;
+    if (severity === 'critical') this.#critical += 1;
+    this.#workloads.add(incident);
+    this.#top.add(`${incident}\n${sensor}\n${rule}`);
+    this.#timer ??= setInterval(() => this.look(), 1_000).unref();
+  }
+
+  view(): StormView {
+    this.#turn();
+    return {
+      on: this.#on,
+      perSecond: this.#perSecond,
+      since: new Date(this.#since).toISOString(),
+      alerts: this.#alerts,
+      critical: this.#critical,
+      workloads: this.#workloads.count,
+      top: this.#top.top(mostTalkers).map(({ key, count }) => ({ ...talkerOf(key), count })),
+    };
+  }
+
+  get isOn(): boolean {
+    return this.#on;
+  }
+
+  get perSecond(): number {
+    this.#turn();
+    return this.#perSecond;
+  }
+
+  /** Once a second while alerts come. */
+  look(): void {
+    this.#turn();
+    const { alertsPerSecond, workloads, calmAfterSeconds, log } = this.#options;
+    const now = this.#now();
+    const rate = this.#perSecond;
+    if (rate >= alertsPerSecond / 2) this.#busyAt = now;
+    if (!this.#on && rate >= alertsPerSecond && this.#recentWorkloads() >= workloads) {
+      this.#on = true;
+      log.warn(this.#facts(), 'an alert storm has begun');
+      this.#owe('news');
+    } else if (this.#on && now - this.#busyAt >= calmAfterSeconds * 1_000) {
+      log.warn(this.#facts(), 'the alert storm is over');
+      this.#owe(this.#report('over'));
+      this.#on = false;
+      this.#begin(now);
+    } else if (this.#on && this.#owed === undefined && now - this.#triedAt >= tellEveryMs) {
+      this.#owed = 'news';
+    }
+    void this.#tell(now);
+    if (!this.#on && rate === 0 && this.#owed === undefined) this.stop();
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+  }
+
+  get #perSecond(): number {
+    return Math.round(this.#seconds.reduce((sum, count) => sum + count, 0) / windowSeconds);
+  }
+
+  #facts(): Readonly<Record<string, unknown>> {
+    const { alerts, critical, perSecond, workloads, top } = this.view();
+    return { alerts, critical, perSecond, workloads, top: top.slice(0, 3) };
+  }
+
+  /** Goes on to the current second; what is older than the window is forgotten. */
+  #turn(): void {
+    const now = this.#now();
+    const second = Math.floor(now / 1_000);
+    const passed = second - this.#second;
+    if (passed > 0) {
+      for (let step = 1; step <= Math.min(passed, windowSeconds); step += 1)
+        this.#seconds[(this.#second + step) % windowSeconds] = 0;
+      this.#second = second;
+    }
+    if (!this.#on && now - this.#windowFrom >= windowSeconds * 1_000) this.#begin(now);
+  }
+
+  /** Counts from here on; while a storm is on it counts since then. */
+  #begin(now: number): void {
+    this.#before.clear();
+    if (now - this.#windowFrom < 2 * windowSeconds * 1_000) this.#before.include(this.#workloads);
+    this.#workloads.clear();
+    this.#top.clear();
+    this.#alerts = 0;
+    this.#critical = 0;
+    this.#windowFrom = now;
+    this.#since = now;
+  }
+
+  #recentWorkloads(): number {
+    this.#before.include(this.#workloads);
+    return this.#before.count;
+  }
+
+  /** At once, however lately something was told. */
+  #owe(what: 'news' | StormReport): void {
+    this.#owed = what;
+    this.#triedAt = Number.NEGATIVE_INFINITY;
+  }
+
+  #report(state: StormReport['state']): StormReport {
+    const { source } = this.#options;
+    const { since: began, on: _, ...seen } = this.view();
+    return { source, state, began, at: new Date(this.#now()).toISOString(), ...seen };
+  }
+
+  async #tell(now: number): Promise<void> {
+    const owed = this.#owed;
+    if (owed === undefined || this.#telling || now - this.#triedAt < tellAgainMs) return;
+    this.#telling = true;
+    this.#triedAt = now;
+    // What is told late should be true by then.
+    const report = owed === 'news' ? this.#report('on') : owed;
+    const told = await this.#options.tell(report).catch(() => false);
+    this.#telling = false;
+    const isTooLate = report.state === 'over' && now - Date.parse(report.at) > tellOverForMs;
+    if ((told || isTooLate) && this.#owed === owed) this.#owed = undefined;
+  }
+}
+
+/** `incident/lab/shop/Deployment/cart` is shown as `shop/Deployment/cart`: the cluster is said once. */
+function talkerOf(key: string): { readonly workload: string; readonly rule: string; readonly sensor: string } {
+  const [incident = '', sensor = '', ...rule] = key.split('\n');
+  const short = (text: string): string => text.slice(0, longestText);
+  return {
+    workload: short(incident.split('/').slice(2).join('/') || incident),
+    rule: short(rule.join(' ')),
+    sensor: short(sensor),
+  };
+}

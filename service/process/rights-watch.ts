@@ -1,0 +1,78 @@
+import type { Pool } from '../../core/action/action.ts';
+import type { KubernetesApi } from '../../integrations/kubernetes/client.ts';
+import type { Config } from '../config/load.ts';
+import { enabledActions } from '../rbac/enabled.ts';
+import { type MissingRight, missingRights } from '../rbac/missing.ts';
+import type { MissingByPool } from '../rbac/missing-report.ts';
+import { type Logger, reasonOf } from './log.ts';
+import { repeatAsItSays } from './repeat.ts';
+
+export interface RightsWatchOptions {
+  readonly api: KubernetesApi;
+  /** Those of this process. */
+  readonly pools: readonly Pool[];
+  readonly config: Config;
+  readonly log: Logger;
+}
+
+const everyMs = 10 * 60_000;
+const againMs = 15_000;
+
+/**
+ * Which actions this process's account cannot do, and which rights it would need: asked at the start and every ten minutes, not when
+ * an attacker is there. The log says what has changed since.
+ */
+export class RightsWatch {
+  readonly #options: RightsWatchOptions;
+  readonly #missing = new Map<Pool, readonly MissingRight[]>();
+
+  constructor(options: RightsWatchOptions) {
+    this.#options = options;
+  }
+
+  get pools(): readonly Pool[] {
+    return this.#options.pools;
+  }
+
+  missing(): MissingByPool {
+    return this.#missing;
+  }
+
+  start(signal: AbortSignal): void {
+    void repeatAsItSays({ work: async () => ((await this.look()) ? everyMs : againMs), signal });
+  }
+
+  /** Asks once; false where nobody answered, and what was known before stays. Never rejects. */
+  async look(): Promise<boolean> {
+    const { api, pools, config, log } = this.#options;
+    const actions = enabledActions(config);
+    try {
+      for (const pool of pools) {
+        const found = await missingRights({
+          api,
+          pool,
+          actions,
+          namespace: config.kubernetes.ownNamespace,
+          watched: config.watch.namespaces,
+        });
+        this.#say(pool, found);
+        this.#missing.set(pool, found);
+      }
+      return true;
+    } catch (error) {
+      log.warn({ pools, reason: reasonOf(error) }, 'whether rights are missing could not be asked');
+      return false;
+    }
+  }
+
+  #say(pool: Pool, found: readonly MissingRight[]): void {
+    const { log } = this.#options;
+    const before = this.#missing.get(pool) ?? [];
+    const isIn = (list: readonly MissingRight[], right: string): boolean => list.some((one) => one.right === right);
+    for (const { right, neededBy } of found)
+      if (!isIn(before, right))
+        log.warn({ pool, right, neededBy }, 'a right is missing in the cluster: firebreak rbac manifests prints what gives it');
+    for (const { right, neededBy } of before)
+      if (!isIn(found, right)) log.info({ pool, right, neededBy }, 'a right that was missing is there now');
+  }
+}

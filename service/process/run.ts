@@ -1,0 +1,217 @@
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import type { Client } from '@temporalio/client';
+import type { Worker } from '@temporalio/worker';
+import { ContainmentFirst } from '../../activities/chokepoint/containment-first.ts';
+import { OwnSteps } from '../../activities/chokepoint/own-steps.ts';
+import type { Restrainable } from '../../core/orders/restraint.ts';
+import { createBox } from '../../integrations/crypto-box/box.ts';
+import { startCell } from '../cell/cell.ts';
+import { learnOwnAccount, openRestraints } from '../cell/control/control.ts';
+import { followRestraints } from '../cell/control/follow.ts';
+import { createForensicsPool, createSecretsPool, openCluster } from '../cell/pools/cluster.ts';
+import { openKnowledge } from '../cell/pools/durable-memory.ts';
+import { openEvidenceStore, sweepEvidence } from '../cell/pools/evidence.ts';
+import { renewVaultToken } from '../cell/pools/evidence-keys.ts';
+import { rotationVault } from '../cell/pools/rotation.ts';
+import { keepVaultToken } from '../cell/pools/vault-token.ts';
+import { listening } from '../config/listening.ts';
+import type { Config, Environment } from '../config/load.ts';
+import { type Role, resolveSecrets } from '../config/secrets.ts';
+import { startDesk } from '../desk/desk.ts';
+import type { WorkflowBuild } from '../temporal/bundle.ts';
+import { openTemporalLink } from '../temporal/link.ts';
+import { installRuntime } from '../temporal/runtime.ts';
+import { createActivityWorker, queuesOf } from '../temporal/workers.ts';
+import { ensureKeys } from './keys.ts';
+import type { Logger } from './log.ts';
+import { RightsWatch } from './rights-watch.ts';
+import { openSpeakers, RefusedCalls } from './speakers.ts';
+import { listenForStatus } from './status-server.ts';
+
+export interface RunOptions {
+  readonly config: Config;
+  readonly env: Environment;
+  readonly roles: readonly Role[];
+  readonly build: WorkflowBuild;
+  readonly log: Logger;
+}
+
+export interface RunningFirebreak {
+  readonly intakeUrl?: string;
+  readonly deskUrl?: string;
+  /** Resolves when a worker ends by itself, which is a fault. */
+  readonly failed: Promise<Error>;
+  stop(): Promise<void>;
+}
+
+const maxCachedWorkflows = 200;
+
+/** What has rights of its own besides the cell's. */
+const pools = [
+  ['secrets', createSecretsPool],
+  ['forensics', createForensicsPool],
+] as const;
+
+/** Starts the roles of this process. Intake and desk are open when it resolves; the workers begin as soon as Temporal answers, which may be later. */
+export async function startFirebreak(options: RunOptions): Promise<RunningFirebreak> {
+  const { config, env, roles, build, log } = options;
+  const has = (role: Role): boolean => roles.includes(role);
+  await ensureKeys({ config, roles });
+  const secrets = resolveSecrets({ config, env, roles });
+  // Before the first connection, which would make one.
+  installRuntime({ log, answers: () => link.answers() });
+  const { address, namespace } = config.temporal;
+  const refused = new RefusedCalls(log);
+  const speakers = await openSpeakers({ config, secrets, roles, refused, log });
+  const asRole = (role: Role) => {
+    const speaker = speakers.get(role);
+    return speaker && link.as(speaker);
+  };
+  const link = openTemporalLink({
+    address,
+    namespace,
+    identity: `firebreak@${hostname()}/${process.pid}`,
+    access: secrets.temporalAccess,
+    onRenewed: (outcome) =>
+      outcome === 'renewed'
+        ? log.info({}, 'the connections to Temporal use the renewed certificate or key')
+        : log.error({}, 'the renewed certificate or key for Temporal cannot be used: the connections stay as they are'),
+    onWaiting: (reason, { forSeconds }) =>
+      log.error({ reason, forSeconds }, 'waiting for Temporal: alerts are taken and kept, and sent when it is there'),
+  });
+  const queues = queuesOf(config.cluster);
+  const workers = new RunningWorkers();
+  const first = new ContainmentFirst();
+
+  const desk = has('desk')
+    ? await startDesk({ config, secrets, client: () => asRole('desk')?.client, taskQueue: queues.desk, first, log })
+    : undefined;
+  if (desk) log.info({ url: desk.url }, 'the desk is open');
+  const needsCluster = has('cell') || has('secrets') || has('forensics');
+  const steps = new OwnSteps({ box: createBox({ keys: secrets.codecKeys }) });
+  const cluster = needsCluster ? await openCluster({ config, env, watches: has('cell'), steps, log }) : undefined;
+  const knowledge = openKnowledge(join(config.stateDir, memoryFolder(roles)), log);
+  const stopping = new AbortController();
+  if (cluster) void learnOwnAccount({ api: cluster.api, steps, signal: stopping.signal });
+  const rights = cluster && new RightsWatch({ api: cluster.api, pools: roles.filter((role) => role !== 'desk'), config, log });
+  rights?.start(stopping.signal);
+  let isAtWork = false;
+  const at = config.status?.listen;
+  const told = { rights, refused, isAtWork: () => isAtWork, metrics: desk?.metrics };
+  const status = at && (await listening('status.listen', at, () => listenForStatus({ ...at, ...told })));
+  if (has('cell') || has('forensics')) {
+    void sweepEvidence({ store: await openEvidenceStore({ config, secrets }), log, signal: stopping.signal });
+    void renewVaultToken({ config, secrets, log, signal: stopping.signal });
+  }
+  const rotates = secrets.rotation && rotationVault(config, secrets.rotation);
+  if (rotates) void keepVaultToken({ vault: rotates, name: 'the rotation’s Vault', log, signal: stopping.signal });
+  const runWorker = (worker: Worker): void => {
+    link.adopt(worker);
+    workers.run(worker);
+  };
+  const closing: (() => Promise<void>)[] = [];
+  const atEnd = (close: () => Promise<void>): void => {
+    closing.push(close);
+  };
+  const cell =
+    cluster?.watch && rights
+      ? await startCell({
+          config,
+          secrets,
+          cluster,
+          watch: cluster.watch,
+          steps,
+          knowledge,
+          queues,
+          build,
+          maxCachedWorkflows,
+          runWorker,
+          first,
+          rights,
+          log,
+        })
+      : undefined;
+  if (cell) log.info({ url: cell.url, build: build.id }, 'the intake is open');
+
+  const followOwnRestraints = async (client: Client, pool: Role) => {
+    const { restraints, signIns } = await openRestraints({ config, pool, log });
+    void followRestraints({ client, cluster: config.cluster, restraints, signIns, signal: stopping.signal });
+    return (step: Restrainable) => restraints.on(step);
+  };
+
+  const atWork = (async () => {
+    if (!(await link.connected)) return;
+    // The desk first: what an incident wants to say is heard from its first moment on.
+    const temporalOfDesk = asRole('desk');
+    if (desk && temporalOfDesk) runWorker(await desk.createWorker(temporalOfDesk.base));
+    for (const [role, createPool] of pools) {
+      const temporal = asRole(role);
+      if (!cluster || !temporal || !has(role)) continue;
+      const { base, client } = temporal;
+      const restraintOn = cell?.restraintOn ?? (await followOwnRestraints(client, role));
+      const activities = await createPool({ config, secrets, cluster, steps, restraintOn, knowledge, log, atEnd });
+      runWorker(await createActivityWorker({ ...base, taskQueue: queues[role], role, activities, concurrency: 10 }));
+    }
+    const temporalOfCell = asRole('cell');
+    if (temporalOfCell) await cell?.work(temporalOfCell);
+    isAtWork = true;
+    log.info({ address }, 'at work: connected to Temporal');
+  })();
+  atWork.catch((error: unknown) => workers.fail(error));
+
+  return {
+    ...(cell ? { intakeUrl: cell.url } : {}),
+    ...(desk ? { deskUrl: desk.url } : {}),
+    failed: workers.failed,
+    stop: async () => {
+      stopping.abort();
+      isAtWork = false;
+      // The intake closes first and hands over what it took; then the workers finish what they began.
+      await cell?.stop();
+      const closed = !link.isThere() ? link.close() : undefined;
+      await Promise.allSettled([atWork]);
+      await workers.stop();
+      await Promise.all(closing.map((close) => close()));
+      await cell?.close();
+      await knowledge.close();
+      await cluster?.stop();
+      await desk?.stop();
+      status?.close();
+      await (closed ?? link.close());
+    },
+  };
+}
+
+/** Processes of one machine may share a state directory: each has a memory of its own. */
+function memoryFolder(roles: readonly Role[]): string {
+  return roles.includes('cell') ? 'memory' : `memory-${roles.join('-')}`;
+}
+
+/** The workers of this process, and the first fault that ends one of them. */
+class RunningWorkers {
+  readonly failed: Promise<Error>;
+  readonly #running: { readonly worker: Worker; readonly run: Promise<void> }[] = [];
+  #report: (error: Error) => void = () => {};
+
+  constructor() {
+    this.failed = new Promise((resolve) => {
+      this.#report = resolve;
+    });
+  }
+
+  run(worker: Worker): void {
+    const run = worker.run();
+    run.catch((error: unknown) => this.fail(error));
+    this.#running.push({ worker, run });
+  }
+
+  fail(error: unknown): void {
+    this.#report(error instanceof Error ? error : new Error('a worker has ended'));
+  }
+
+  async stop(): Promise<void> {
+    for (const { worker } of this.#running) if (worker.getState() === 'RUNNING') worker.shutdown();
+    await Promise.allSettled(this.#running.map(({ run }) => run));
+  }
+}

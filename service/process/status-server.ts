@@ -1,0 +1,73 @@
+import type { Server } from 'node:http';
+import { Gauge, Registry } from 'prom-client';
+import { gaugeMissingRights, lacking } from '../rbac/missing-report.ts';
+import { answerMetrics, answerOf, listenAt, type Metrics } from './http-door.ts';
+import type { RightsWatch } from './rights-watch.ts';
+import type { RefusedCalls } from './speakers.ts';
+import { countUnhandled } from './unhandled-rejections.ts';
+
+/** Why the pools of this process cannot do all that they are there for; undefined when they can. */
+function whyNotReady(rights: RightsWatch | undefined, isAtWork: boolean): string | undefined {
+  if (!isAtWork) return 'not at work: waiting for Temporal';
+  if (rights === undefined) return undefined;
+  const missing = rights.missing();
+  const unknown = rights.pools.filter((pool) => !missing.has(pool));
+  if (unknown.length > 0) return `the API server has not said yet which rights there are: ${unknown.join(', ')}`;
+  const pools = Object.keys(lacking(missing).missingRights ?? {});
+  return pools.length > 0 ? `rights are missing: ${pools.join(', ')}` : undefined;
+}
+
+/**
+ * Says of a process whether it can do its work, for probes and for Prometheus: pools have no other door, and the desk's other one is for whoever
+ * comes from outside. Whether alerts are taken is the intake's to say, which takes them without rights, too.
+ */
+export function listenForStatus(options: {
+  readonly host: string;
+  readonly port: number;
+  /** Of a process that reaches the cluster. */
+  readonly rights: RightsWatch | undefined;
+  readonly refused: RefusedCalls;
+  readonly isAtWork: () => boolean;
+  /** What else this process has to say in numbers. */
+  readonly metrics?: Metrics | undefined;
+}): Promise<Server> {
+  const { host, port, rights, refused, isAtWork, metrics: more } = options;
+  const registry = new Registry();
+  const registers = [registry];
+  new Gauge({
+    name: 'firebreak_at_work',
+    help: '1 while this process takes work from Temporal',
+    registers,
+    collect() {
+      this.set(isAtWork() ? 1 : 0);
+    },
+  });
+  new Gauge({
+    name: 'firebreak_refused_calls',
+    help: 'Calls over Temporal since the start that were refused: nobody who is trusted has signed them, or for something else',
+    labelNames: ['activity', 'why'],
+    registers,
+    collect() {
+      for (const { activity, why, times } of refused.all()) this.set({ activity, why }, times);
+    },
+  });
+  if (rights) gaugeMissingRights(() => rights.missing(), registers);
+  countUnhandled(registers);
+  const metrics = {
+    contentType: registry.contentType,
+    text: async () => (await Promise.all([registry.metrics(), more?.text() ?? ''])).join(''),
+  };
+  return listenAt({ host, port }, (request, response) => {
+    const path = (request.url ?? '').split('?')[0];
+    const answer = answerOf(response);
+    if (path === '/healthz') return answer(200, 'ok\n');
+    if (path === '/metrics') return void answerMetrics(answer, metrics, 'The numbers cannot be read now.\n');
+    if (path !== '/readyz') return answer(404, 'Here are /healthz, /readyz and /metrics.\n');
+    const reason = whyNotReady(rights, isAtWork());
+    const said = {
+      ...(reason === undefined ? { status: 'ready' } : { status: 'not ready', reason }),
+      ...(rights && lacking(rights.missing())),
+    };
+    answer(reason === undefined ? 200 : 503, `${JSON.stringify(said)}\n`, 'application/json; charset=utf-8');
+  });
+}

@@ -1,0 +1,62 @@
+import { describe, expect, test } from '@jest/globals';
+import type { Plan } from '../../../core/action/plan.ts';
+import { labelFor, labelOf, labelOfPlans } from '../../../core/cards/choice-label.ts';
+
+function planOf(action: string, changes: Partial<Plan> = {}): Plan {
+  const name = 'pod/shop/cart-x2x8k';
+  return {
+    action,
+    effect: 'destructive',
+    reach: 'pod',
+    target: { name },
+    changes: [{ target: name, what: 'is changed' }],
+    blastRadius: [name],
+    notes: [],
+    inputDigest: 'd',
+    ...changes,
+  };
+}
+
+const nothing = { changes: [], notes: ['Nothing is rotated.'] };
+
+describe('the label of a choice', () => {
+  test.each([
+    [[planOf('deletePod')], 'Delete pod'],
+    [[planOf('rotateSecret'), planOf('deletePod')], 'Rotate secrets and delete pod'],
+    [[planOf('rotateSecret', nothing), planOf('deletePod')], 'Delete pod; no secret can be rotated'],
+    [[planOf('rotateSecret', { except: ['secret/shop/a'] }), planOf('deletePod')], 'Rotate secrets (1 cannot be) and delete pod'],
+    [[planOf('rotateSecret', nothing)], 'Change nothing; no secret can be rotated'],
+    [[planOf('undo:quarantinePod')], 'Release pod'],
+    [[planOf('undo:cordonNode')], 'Uncordon node'],
+    [[planOf('undo:myOwnAction')], 'Undo “my own action”'],
+    [[planOf('myOwnAction')], 'My own action'],
+    [[planOf('drainNode', { changes: [] }), planOf('cordonNode')], 'Cordon node; “drain node” changes nothing'],
+    [[planOf('deletePod'), planOf('deletePod'), planOf('evictPod')], 'Delete pod (2 times) and evict pod'],
+    [[planOf('waive-evidence')], 'Go on without evidence'],
+  ] satisfies readonly (readonly [readonly Plan[], string])[])(
+    '%#: says what its plans do, and what they do not',
+    (plans, label) => {
+      expect(labelOfPlans(plans)).toBe(label);
+      expect(label.length).toBeLessThanOrEqual(75);
+    },
+  );
+
+  test('answers the question first, where the playbook says so, and takes no more of its words than that', () => {
+    const plans = [planOf('rotateSecret', nothing), planOf('deletePod')];
+    expect(labelFor('No, rotate its secrets and delete it', plans)).toBe('No: delete pod; no secret can be rotated');
+    expect(labelFor('Yes', plans)).toBe('Yes: delete pod; no secret can be rotated');
+    expect(labelFor('It is harmless', plans)).toBe('Delete pod; no secret can be rotated');
+    expect(labelFor('Nonsense', plans)).toBe('Delete pod; no secret can be rotated');
+  });
+
+  test('is the playbook’s own where nothing runs', () => {
+    expect(labelFor('Yes, expected', [])).toBe('Yes, expected');
+  });
+
+  test('is read as the plans have it, whatever stands in the question', () => {
+    const plans = [planOf('deletePod')];
+    expect(labelOf({ label: 'No: delete pod', plans })).toBe('No: delete pod');
+    expect(labelOf({ label: 'Harmless test', plans })).toBe('Delete pod');
+    expect(labelOf({ label: 'Leave it', plans: [] })).toBe('Leave it');
+  });
+});

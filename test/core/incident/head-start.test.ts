@@ -1,0 +1,58 @@
+import { describe, expect, test } from '@jest/globals';
+import type { Alert } from '../../../core/alert/alert.ts';
+import { type HeadStartRequest, headStartOf, headStartWithinMs } from '../../../core/incident/head-start.ts';
+import { containDroppedBinary, playbooks } from '../../../playbooks/index.ts';
+
+const receivedAt = '2026-06-01T10:00:00.000Z';
+const now = Date.parse(receivedAt) + 40;
+const alert: Alert = {
+  id: '0123456789abcdef0123456789abcdef',
+  sensor: 'falco',
+  rule: 'Drop and execute new binary in container',
+  severity: 'critical',
+  time: receivedAt,
+  title: 'a new binary ran',
+  cluster: 'lab',
+  pod: { namespace: 'shop', name: 'cart-1', uid: 'uid-1' },
+  workload: { kind: 'Deployment', namespace: 'shop', name: 'cart' },
+  observables: [],
+  tags: [],
+  mitre: [],
+};
+const subject = { kind: 'workload', cluster: 'lab', namespace: 'shop', ownerKind: 'Deployment', name: 'cart' } as const;
+const stepFor = (change: Partial<Alert> = {}, more: Partial<HeadStartRequest> = {}, at = now) =>
+  headStartOf({ alert: { ...alert, ...change }, subject, receivedAt, ...more }, { playbooks, now: at });
+
+describe('a head start', () => {
+  test('is the first step of the playbook that says so, under a key of this incident and alert', () => {
+    expect(stepFor()).toMatchObject({
+      action: 'quarantinePod',
+      input: { pod: { namespace: 'shop', name: 'cart-1', uid: 'uid-1' } },
+      incident: { id: 'incident/lab/shop/Deployment/cart' },
+      playbook: containDroppedBinary.id,
+      severity: 'critical',
+      key: expect.stringContaining(`incident/lab/shop/Deployment/cart/head-start/${alert.id}/`),
+    });
+    expect(stepFor()?.key).toBe(stepFor()?.key);
+  });
+
+  test.each<[string, Partial<Alert>]>([
+    ['below the severity of the playbook', { severity: 'high' }],
+    ['of an unknown severity', { severity: 'unknown' }],
+    ['of a rule that no playbook contains for', { rule: 'Terminal shell in container' }],
+    ['whose pod has no uid', { pod: { namespace: 'shop', name: 'cart-1' } }],
+    ['whose workload is a guess', { workload: { kind: 'Deployment', namespace: 'shop', name: 'cart', guessed: true } }],
+    ['in doubt', { doubt: 'the sender sees node a only' }],
+  ])('is not made for an alert %s', (_what, change) => {
+    expect(stepFor(change)).toBeUndefined();
+  });
+
+  test('is not made for an alert that waited for more than 15 minutes', () => {
+    expect(stepFor({}, {}, Date.parse(receivedAt) + headStartWithinMs)).toBeDefined();
+    expect(stepFor({}, {}, Date.parse(receivedAt) + headStartWithinMs + 1)).toBeUndefined();
+  });
+
+  test('is not made for a playbook that is not enabled', () => {
+    expect(headStartOf({ alert, subject, receivedAt }, { playbooks: playbooks.slice(1), now })).toBeUndefined();
+  });
+});

@@ -1,0 +1,55 @@
+import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { type Expected, type Message, type Received, readMessage, runBinding } from '../../../core/messages/message.ts';
+import type { Sender } from '../../../core/messages/sender.ts';
+
+const workflow = 'incident/lab/shop/Deployment/cart';
+const cell: Sender = { role: 'cell', cluster: 'lab', keyId: 'k' };
+const expected: Expected = { to: 'result:planStep', workflow, run: 'r', call: '7', asked: 'd', from: ['cell'] };
+const message: Message = { to: 'result:planStep', workflow, run: 'r', call: '7', asked: 'd', value: 1 };
+const received = (over: Partial<Received> = {}): Received => ({ from: cell, value: message, ...over });
+const whyNot = (given: unknown, over: Partial<Expected> = {}): string | undefined => {
+  const read = readMessage(given, { ...expected, ...over });
+  return read.ok ? undefined : read.why;
+};
+
+describe('a message', () => {
+  test('is read where it is meant, from whom may say it', () => {
+    expect(readMessage(received(), expected)).toEqual({ ok: true, message });
+  });
+
+  test.each(['to', 'workflow', 'run', 'call', 'asked'] as const)('that is bound to another %s is misdirected', (name) => {
+    expect(whyNot(received({ value: { ...message, [name]: 'incident/lab/other' } }))).toBe('misdirected');
+    expect(whyNot(received(), { [name]: 'incident/lab/other' })).toBe('misdirected');
+    if (name !== 'to' && name !== 'workflow') expect(whyNot(received(), { [name]: undefined })).toBe('misdirected');
+  });
+
+  test('without a signature, or of another role or cluster, is refused; where anybody may speak it is read', () => {
+    expect(whyNot(received({ from: null }))).toBe('unsigned');
+    expect(whyNot(received({ from: { role: 'desk', keyId: 'k' } }))).toBe('wrong-sender');
+    expect(whyNot(received({ from: { ...cell, cluster: 'prod' } }))).toBe('wrong-sender');
+    expect(whyNot(received({ from: null }), { from: 'anybody' })).toBeUndefined();
+  });
+
+  test('is refused whatever else it is, and never throws', () => {
+    expect(whyNot(received({ unreadable: 'unopenable', value: null }))).toBe('unopenable');
+    fc.assert(
+      fc.property(fc.anything(), (value) => {
+        expect(whyNot(value)).toBeDefined();
+        expect(whyNot({ from: cell, value })).toBeDefined();
+      }),
+    );
+    fc.assert(
+      fc.property(fc.constantFrom(...Object.keys(message)), fc.jsonValue(), (name, value) => {
+        const changed = { ...message, [name]: value };
+        const isSame = JSON.stringify(changed) === JSON.stringify(message) || name === 'value';
+        expect(whyNot(received({ value: changed })) === undefined).toBe(isSame);
+      }),
+    );
+  });
+});
+
+test('a run that was reset is known by the same name, and the one after it by another', () => {
+  expect(runBinding({ firstExecutionRunId: 'a' })).toBe('a');
+  expect(runBinding({ firstExecutionRunId: 'a', continuedFromExecutionRunId: 'a' })).not.toBe('a');
+});

@@ -1,0 +1,426 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, describe, expect, test } from '@jest/globals';
+import pino from 'pino';
+import type { CellActivities, StepCall } from '../../../core/action/step.ts';
+import type { Alert } from '../../../core/alert/alert.ts';
+import type { SubjectResolver } from '../../../core/alert/subject-resolver.ts';
+import { type BeforeState, quarantineMarks, sealBeforeState } from '../../../core/cluster/before-state.ts';
+import { names } from '../../../core/cluster/labels.ts';
+import { noteAnnotation, sealNote } from '../../../core/cluster/object-note.ts';
+import type { PodRecord, PolicyRecord } from '../../../core/cluster/pod-record.ts';
+import { type Taken, takenNow } from '../../../core/incident/hold.ts';
+import type { IncidentNote } from '../../../core/incident/incident.ts';
+import { specOf } from '../../../integrations/kubernetes/policies/standing-policy.ts';
+import type { ClusterView } from '../../../integrations/kubernetes/watch/cluster-view.ts';
+import { policyRecord } from '../../../integrations/kubernetes/watch/projection.ts';
+import { ContainedPods, tellingDecided } from '../../../service/cell/contained-pods.ts';
+import { HoldContainment, type LeaseHeld } from '../../../service/cell/hold-containment.ts';
+import { eventually } from '../../eventually.ts';
+
+const subject = { kind: 'workload', cluster: 'lab', namespace: 'shop', ownerKind: 'Deployment', name: 'cart' } as const;
+const alertOf = (over: Partial<Alert>): Alert => ({
+  id: 'a'.repeat(32),
+  sensor: 'falco',
+  rule: 'Known',
+  severity: 'critical',
+  time: '2026-06-01T10:00:00Z',
+  title: '',
+  cluster: 'lab',
+  observables: [],
+  tags: [],
+  mitre: [],
+  ...over,
+});
+const cellKey = new Uint8Array(32).fill(5);
+const incident = 'incident/lab/shop/Deployment/cart';
+const uid = 'uid-1';
+
+const takenAt = (at: string): Taken => ({ ...takenNow({}), at });
+const stateBefore = (over: Partial<BeforeState> = {}): BeforeState => ({
+  version: 1,
+  incident,
+  step: 'the-step',
+  podUid: uid,
+  labels: { app: 'cart' },
+  taken: takenAt('2026-06-01T10:00:00.000Z'),
+  ...over,
+});
+const quarantined = (state = stateBefore()): Pick<PodRecord, 'labels' | 'annotations'> => quarantineMarks(state, cellKey);
+
+function podWith(marks: Pick<PodRecord, 'labels' | 'annotations'>): PodRecord {
+  return {
+    namespace: 'shop',
+    name: 'cart-1',
+    uid,
+    resourceVersion: '1',
+    createdAt: '2026-06-01T10:00:00Z',
+    owners: [],
+    containers: [],
+    hostNetwork: false,
+    deleting: false,
+    phase: 'Running',
+    secrets: [],
+    ...marks,
+  };
+}
+
+const policy = (name: string, spec: object): PolicyRecord => policyRecord({ metadata: { name, namespace: 'shop' }, spec });
+const standing = policy(names.standingPolicy, specOf({}));
+const open = policy('open', { podSelector: {}, egress: [{}] });
+
+/** A cluster of one pod, which tells of each change as the watch does. */
+class World {
+  readonly notes: IncidentNote[] = [];
+  readonly applied: StepCall[] = [];
+  /** What the incident says of its lease. */
+  lease: LeaseHeld = 'held';
+  /** Whether what is put back stays. */
+  obeys = true;
+  #pod: PodRecord | undefined;
+  #policies: readonly PolicyRecord[] = [standing];
+  readonly #onPod: ((pod: PodRecord) => void)[] = [];
+  readonly #onPolicies: ((namespace: string) => void)[] = [];
+  readonly #folder: string;
+  readonly #ends: (() => Promise<void>)[] = [];
+  #pods: ContainedPods | undefined;
+
+  constructor() {
+    this.#folder = mkdtempSync(join(tmpdir(), 'firebreak-hold-'));
+  }
+
+  /** A cell that begins, with what its folder remembers. */
+  cell(): HoldContainment {
+    const view: Partial<ClusterView> = {
+      ready: () => true,
+      pods: () => (this.#pod ? [this.#pod] : []),
+      podByUid: (wanted) => (wanted === uid ? this.#pod : undefined),
+      policies: () => this.#policies,
+      namespaces: () => ['shop'],
+      onPod: (listener) => void this.#onPod.push(listener),
+      onPolicies: (listener) => void this.#onPolicies.push(listener),
+    };
+    const pods = new ContainedPods(this.#folder);
+    this.#pods = pods;
+    const hold = new HoldContainment({
+      chokepoint: {
+        apply: async (call) => {
+          this.applied.push(call);
+          if (this.obeys) {
+            this.change(quarantined());
+            this.policies([standing, ...this.#policies.filter(({ name }) => name !== names.standingPolicy)]);
+          }
+          return { plan: {} as never, output: undefined };
+        },
+      },
+      view: view as ClusterView,
+      cellKey,
+      pods,
+      denyTier: () => undefined,
+      exceptions: {},
+      note: async (of, note) => {
+        expect(of).toBe(incident);
+        if (!this.notes.some(({ id }) => id === note.id)) this.notes.push(note);
+      },
+      log: pino({ level: 'silent' }),
+      everyMs: 20,
+    });
+    hold.ask(async () => this.lease);
+    hold.start();
+    this.#ends.push(async () => {
+      hold.stop();
+      await pods.close();
+    });
+    return hold;
+  }
+
+  change(marks: Pick<PodRecord, 'labels' | 'annotations'>): void {
+    this.#pod = podWith(marks);
+    for (const listener of this.#onPod) listener(this.#pod);
+  }
+
+  gone(): void {
+    this.#pod = undefined;
+  }
+
+  policies(policies: readonly PolicyRecord[]): void {
+    this.#policies = policies;
+    for (const listener of this.#onPolicies) listener('shop');
+  }
+
+  async stopCell(): Promise<void> {
+    for (const end of this.#ends.splice(0)) await end();
+    this.#onPod.splice(0);
+    this.#onPolicies.splice(0);
+  }
+
+  async end(): Promise<void> {
+    await this.stopCell();
+    rmSync(this.#folder, { recursive: true });
+  }
+
+  /** The cell has looked, and found so many things wrong. */
+  async judged(wrong = 0): Promise<void> {
+    await eventually('a look', async () => this.#pods?.get(uid)?.held?.told?.length === wrong);
+  }
+
+  /** What the intake asks of each alert. */
+  resolver(): SubjectResolver {
+    if (!this.#pods) throw new Error('no cell');
+    return tellingDecided({ resolve: (alert) => ({ alert, subject }) }, this.#pods);
+  }
+
+  told(text: string): Promise<IncidentNote> {
+    return eventually(`a line: ${text}`, async () => this.notes.find((note) => note.text.includes(text)));
+  }
+}
+
+let world: World;
+afterEach(() => world.end());
+
+function begin(): HoldContainment {
+  world = new World();
+  const cell = world.cell();
+  world.change(quarantined());
+  return cell;
+}
+
+/** Long enough for several looks: nothing must come of them. */
+const looks = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 300));
+
+describe('a quarantine', () => {
+  const { labels, annotations } = quarantined();
+  const { [names.beforeAnnotation]: _, ...withoutNote } = annotations;
+  test.each([
+    ['label app=cart was added', { labels: { ...labels, app: 'cart' }, annotations }],
+    [
+      'label firebreak.dev/quarantine was changed from active to off',
+      { labels: { ...labels, [names.quarantineLabel]: 'off' }, annotations },
+    ],
+    ['annotation firebreak.dev/before was removed', { labels, annotations: withoutNote }],
+    ['annotation firebreak.dev/before was changed', { labels, annotations: { ...annotations, [names.beforeAnnotation]: '{}' } }],
+    [
+      'annotation firebreak.dev/before was changed',
+      {
+        labels,
+        annotations: { ...annotations, [names.beforeAnnotation]: sealBeforeState(stateBefore(), new Uint8Array(32).fill(6)) },
+      },
+    ],
+    [
+      'annotation firebreak.dev/before was changed',
+      // The cell's own word of an earlier time, kept by somebody and put back.
+      quarantined(stateBefore({ labels: {}, taken: takenAt('2026-05-01T10:00:00.000Z') })),
+    ],
+    ['label app=cart was added', { labels: { app: 'cart' }, annotations: {} }],
+  ])('is put back by its own step, and told: %s', async (what, marks) => {
+    begin();
+    await world.judged();
+    world.change(marks);
+    const note = await world.told(what);
+    expect(note).toMatchObject({ kind: 'containment.reasserted', about: 'pod/shop/cart-1' });
+    expect(world.applied[0]).toMatchObject({ key: 'the-step', action: 'quarantinePod', incident: { id: incident } });
+    await looks();
+    expect(world.notes).toHaveLength(1);
+  });
+
+  test('is partial while another policy allows its traffic, which stays, and whole again when it has gone', async () => {
+    begin();
+    await world.judged();
+    world.policies([standing, open]);
+    expect(await world.told('networkpolicy/shop/open allows its traffic')).toMatchObject({ kind: 'containment.changed' });
+    world.policies([standing]);
+    expect(await world.told('is whole again')).toMatchObject({ kind: 'containment.whole' });
+    expect(world.applied).toEqual([]);
+  });
+
+  test('is put back where the policy that denies was taken away', async () => {
+    begin();
+    await world.judged();
+    world.policies([]);
+    await world.told('networkpolicy/shop/firebreak-quarantine is missing');
+    expect(world.applied).toHaveLength(1);
+  });
+
+  test('is not fought for without end: after five times people must decide', async () => {
+    begin();
+    await world.judged();
+    world.obeys = false;
+    world.change({ labels: { ...labels, app: 'cart' }, annotations });
+    await world.told('somebody must decide');
+    expect([world.applied.length, world.notes.length]).toEqual([5, 6]);
+  });
+
+  test('says no more of a policy that comes and goes than a dozen lines an hour', async () => {
+    begin();
+    await world.judged();
+    for (let times = 0; times < 10; times += 1) {
+      world.policies([standing, open]);
+      await world.judged(1);
+      world.policies([standing]);
+      await world.judged();
+    }
+    expect(world.notes).toHaveLength(12);
+    expect(world.notes.at(-1)?.text).toContain('no more is said of it');
+  });
+
+  test('that ends with its pod is told', async () => {
+    begin();
+    await world.judged();
+    world.gone();
+    expect(await world.told('is being deleted, or is gone')).toMatchObject({
+      kind: 'containment.gone',
+      about: 'pod/shop/cart-1',
+    });
+    await looks();
+    expect([world.applied.length, world.notes.length]).toEqual([0, 1]);
+  });
+
+  test('that was changed while the cell was stopped is seen when it begins again', async () => {
+    begin();
+    await world.judged();
+    await world.stopCell();
+    world.change({ labels, annotations: withoutNote });
+    world.policies([standing, open]);
+    world.cell();
+    await world.told('annotation firebreak.dev/before was removed');
+    await world.told('networkpolicy/shop/open allows its traffic');
+  });
+});
+
+type Undo = CellActivities['undoStep'];
+
+function undone(hold: HoldContainment, undoStep: Undo, reason: object): ReturnType<Undo> {
+  const call = { action: 'quarantinePod', incident: { id: incident, run: '' } };
+  return hold.givingBack({ undoStep } as Partial<CellActivities> as CellActivities).undoStep({ call, reason } as never);
+}
+
+describe('what was given back', () => {
+  const bare = { labels: { app: 'cart' }, annotations: {} };
+
+  test('by the cell’s own undo is left alone', async () => {
+    const hold = begin();
+    await world.judged();
+    const undoStep = async () => {
+      world.change(bare);
+      await looks();
+      return { state: 'undone', detail: '' } as const;
+    };
+    await undone(hold, undoStep, { kind: 'step-failed' });
+    await looks();
+    expect([world.applied, world.notes]).toEqual([[], []]);
+    // Its note, put back by somebody, takes nothing again.
+    world.change({ labels: { app: 'cart' }, annotations: quarantined().annotations });
+    await looks();
+    expect(world.applied).toEqual([]);
+  });
+
+  test('by people is known with what they knew of then, whichever incident the next alert joins', async () => {
+    const hold = begin();
+    await world.judged();
+    const pod = { namespace: 'shop', name: 'cart-1', uid };
+    const decidedOn = (over: Partial<Alert>) => world.resolver().resolve(alertOf({ pod, ...over })).alert.decided;
+    expect(decidedOn({ rule: 'Known' })).toBeUndefined();
+    const votes = ['ana', 'ben'].map((person) => ({ vote: { person, at: new Date().toISOString() } }));
+    await looks();
+    expect(decidedOn({ rule: 'Too late' })).toBeUndefined();
+    const undoStep = async () => {
+      world.change(bare);
+      return { state: 'undone', detail: '' } as const;
+    };
+    await undone(hold, undoStep, { kind: 'approved', proof: { votes } });
+    const kinds = [{ rule: 'Known', severity: 'critical' }];
+    const decided = await eventually('the decision', async () => decidedOn({ rule: 'Other' }));
+    expect(decided).toMatchObject({ by: ['ana', 'ben'], covers: kinds });
+    expect(decidedOn({ rule: 'Known', severity: 'medium' })).toBeUndefined();
+
+    await world.stopCell();
+    world.cell();
+    expect(decidedOn({ rule: 'Known' })).toMatchObject({ covers: kinds });
+    world.change(quarantined(stateBefore({ taken: takenAt(new Date(Date.now() + 1_000).toISOString()) })));
+    await eventually('the new quarantine', async () => decidedOn({ rule: 'Known' }) === undefined);
+  });
+
+  test('by another replica is left alone, as the incident says', async () => {
+    begin();
+    await world.judged();
+    world.lease = 'being given back';
+    world.change(bare);
+    await looks();
+    world.lease = 'not held';
+    await looks();
+    expect([world.applied, world.notes]).toEqual([[], []]);
+  });
+
+  test('by hand while the cell was stopped stays, and is told', async () => {
+    begin();
+    await world.judged();
+    await world.stopCell();
+    world.change(bare);
+    world.cell();
+    expect(await world.told('was taken off by hand while the cell was stopped')).toMatchObject({ kind: 'containment.changed' });
+    await looks();
+    expect([world.applied.length, world.notes.length]).toEqual([0, 1]);
+  });
+});
+
+describe('a policy that a wider step made', () => {
+  const object = 'networkpolicy/shop/firebreak-isolate-1';
+  const change = { kind: 'made', digest: 'd' } as const;
+  const note = { version: 2, incident, step: 's', action: 'isolateNamespace', object, change, taken: takenNow({}) } as const;
+  const isolating = (spec: object, key = cellKey): PolicyRecord =>
+    policyRecord({
+      metadata: {
+        name: 'firebreak-isolate-1',
+        namespace: 'shop',
+        uid: 'p-1',
+        annotations: { [noteAnnotation('isolateNamespace')]: sealNote(note, key) },
+      },
+      spec,
+    });
+  const deny = { podSelector: {}, policyTypes: ['Ingress', 'Egress'] };
+
+  test('is told of when somebody changes it, and when it goes', async () => {
+    world = new World();
+    world.cell();
+    world.policies([standing, isolating(deny)]);
+    world.policies([standing, isolating({ ...deny, egress: [{}] })]);
+    expect(await world.told(`${object}, which this incident made, was changed`)).toMatchObject({
+      kind: 'containment.changed',
+      about: object,
+    });
+    world.policies([standing]);
+    await world.told(`${object}, which this incident made, is gone`);
+    expect(world.applied).toEqual([]);
+  });
+
+  test('is nobody’s news while its incident gives it back, nor where the cell did not make it', async () => {
+    world = new World();
+    const hold = world.cell();
+    world.policies([standing, isolating(deny)]);
+    const undoStep = async () => {
+      world.policies([standing]);
+      return { state: 'undone', detail: '' } as const;
+    };
+    await undone(hold, undoStep, { kind: 'step-failed' });
+    world.policies([standing, isolating(deny, new Uint8Array(32).fill(6))]);
+    world.policies([standing]);
+    await looks();
+    expect(world.notes).toEqual([]);
+  });
+});
+
+describe('what is on a pod', () => {
+  test.each([
+    ['is another cell’s word', sealBeforeState(stateBefore(), new Uint8Array(32).fill(6))],
+    ['is another pod’s', sealBeforeState(stateBefore({ podUid: 'uid-2' }), cellKey)],
+    ['cannot be read', '{'],
+  ])('takes nothing when it %s', async (_what, text) => {
+    world = new World();
+    world.cell();
+    world.change({ labels: { app: 'cart' }, annotations: { [names.beforeAnnotation]: text } });
+    world.change({ labels: { [names.quarantineLabel]: 'active' }, annotations: { [names.beforeAnnotation]: text } });
+    await looks();
+    expect([world.applied, world.notes]).toEqual([[], []]);
+  });
+});

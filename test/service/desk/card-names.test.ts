@@ -1,0 +1,27 @@
+import { expect, test } from '@jest/globals';
+import type { QuestionCard } from '../../../core/cards/card.ts';
+import { withNames } from '../../../service/desk/card-names.ts';
+import { questionCard } from '../../integrations/slack/fixture.ts';
+import { roster } from '../../workflows/harness.ts';
+
+test('a card names who has voted and who has decided, as it names those who may; whom the roster has lost keeps the id', async () => {
+  const shown: QuestionCard[] = [];
+  const desk = withNames(
+    {
+      postQuestion: async ({ card }: { readonly card: QuestionCard }) => {
+        shown.push(card);
+        return { channel: 'C1', ts: '1' };
+      },
+      updateQuestion: async ({ card }: { readonly card: QuestionCard }) => void shown.push(card),
+    },
+    { ...roster, people: roster.people.map((one) => (one.id === 'ana' ? { ...one, name: 'Ana Lopez' } : one)) },
+  );
+  const at = '2026-03-01T14:05:00Z';
+  const votes = ['ana', 'gone'].map((person) => ({ person, choice: 'release', at }));
+  await desk.postQuestion({ card: questionCard({ votes }) });
+  await desk.updateQuestion({
+    card: questionCard({ status: { state: 'decided', choice: 'release', by: ['ana', 'gone'], at } }),
+  });
+  expect(shown.map(({ votes: said }) => said.map(({ person }) => person))).toEqual([['Ana Lopez', 'gone'], []]);
+  expect(shown.at(-1)?.status).toMatchObject({ by: ['Ana Lopez', 'gone'] });
+});

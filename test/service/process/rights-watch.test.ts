@@ -1,0 +1,130 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, test } from '@jest/globals';
+import pino from 'pino';
+import type { Pool } from '../../../core/action/action.ts';
+import { FirebreakError } from '../../../core/errors.ts';
+import type { KubernetesApi, KubernetesCall } from '../../../integrations/kubernetes/client.ts';
+import { loadConfig } from '../../../service/config/load.ts';
+import { RightsWatch } from '../../../service/process/rights-watch.ts';
+import { RefusedCalls } from '../../../service/process/speakers.ts';
+import { listenForStatus } from '../../../service/process/status-server.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'firebreak-rights-watch-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const path = join(folder, 'firebreak.yaml');
+writeFileSync(
+  path,
+  `cluster: lab
+intake: { tokens: [{ name: falco, token: { env: FALCO_TOKEN } }] }
+roster: { people: [{ id: ada, name: Ada, slack: [U01ADA] }], groups: { oncall: [ada], leads: [ada] } }
+kubernetes: { kubeconfig: k, ownNamespace: security }
+actions: { optIn: [cutConnections] }
+forensics: { toolsImage: images.internal/firebreak-tools@sha256:${'0'.repeat(64)} }
+`,
+);
+const config = loadConfig({ path, env: {} });
+
+type Answer = (right: Readonly<Record<string, string>>) => boolean;
+
+/** A pool whose API server answers as `answers` says now, and what is said of it in the log. */
+function watched(pool: Pool, answers: { now: Answer }) {
+  const lines: Record<string, unknown>[] = [];
+  const log = pino({ base: null }, { write: (line: string) => void lines.push(JSON.parse(line)) });
+  const json = async ({ body }: KubernetesCall) => ({
+    status: { allowed: answers.now((body as { spec: { resourceAttributes: Record<string, string> } }).spec.resourceAttributes) },
+  });
+  const rights = new RightsWatch({ api: { json } as unknown as KubernetesApi, pools: [pool], config, log });
+  const said = () =>
+    lines.splice(0).map(({ level, right, neededBy, reason }) => (reason === undefined ? [level, right, neededBy] : reason));
+  return { rights, said };
+}
+
+const [info, warn] = [30, 40];
+const all: Answer = () => true;
+const noPatch: Answer = ({ verb, resource }) => !(verb === 'patch' && resource === 'pods');
+const away: Answer = () => {
+  throw new FirebreakError('FB_ERR_UNAVAILABLE', 'away');
+};
+
+test('which right is missing for which action is said before an attacker is there, once, and again when it is there', async () => {
+  const answers = { now: all };
+  const { rights, said } = watched('cell', answers);
+  expect(await rights.look()).toBe(true);
+  expect(said()).toEqual([]);
+  answers.now = noPatch;
+  await rights.look();
+  await rights.look();
+  expect(said()).toEqual([[warn, 'patch pods', ['quarantinePod']]]);
+  expect(rights.missing().get('cell')).toEqual([{ right: 'patch pods', neededBy: ['quarantinePod'] }]);
+  answers.now = all;
+  await rights.look();
+  expect(said()).toEqual([[info, 'patch pods', ['quarantinePod']]]);
+  expect(rights.missing().get('cell')).toEqual([]);
+});
+
+test('rights in Firebreak’s own namespace are asked for where it runs', async () => {
+  const answers: { now: Answer } = { now: ({ namespace }) => namespace === undefined || namespace === 'security' };
+  const { rights, said } = watched('forensics', answers);
+  await rights.look();
+  expect(said()).toEqual([]);
+  answers.now = ({ namespace }) => namespace === undefined;
+  await rights.look();
+  expect(said()).toEqual([
+    [warn, 'create pods in its own namespace', ['cutConnections']],
+    [warn, 'delete pods in its own namespace', ['cutConnections']],
+  ]);
+});
+
+test('where nobody answers, that is said, and what was known before stands', async () => {
+  const answers = { now: noPatch };
+  const { rights, said } = watched('cell', answers);
+  await rights.look();
+  said();
+  answers.now = away;
+  expect(await rights.look()).toBe(false);
+  expect(said()).toEqual([expect.stringContaining('away')]);
+  expect(rights.missing().get('cell')).toHaveLength(1);
+});
+
+test('a probe is answered 503 with the reason until the pool is at work with all its rights', async () => {
+  const answers = { now: away };
+  const { rights } = watched('cell', answers);
+  let isAtWork = false;
+  const refused = new RefusedCalls(pino({ level: 'silent' }));
+  const server = await listenForStatus({ host: '127.0.0.1', port: 0, rights, refused, isAtWork: () => isAtWork });
+  try {
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const ask = async (path: string) => {
+      const response = await fetch(`${url}${path}`);
+      return [response.status, await response.text()] as const;
+    };
+    const ready = async () => {
+      const [status, text] = await ask('/readyz?verbose');
+      return [status, JSON.parse(text)];
+    };
+    expect(await ready()).toEqual([503, { status: 'not ready', reason: 'not at work: waiting for Temporal' }]);
+    isAtWork = true;
+    await rights.look();
+    expect(await ready()).toEqual([
+      503,
+      { status: 'not ready', reason: expect.stringMatching(/^the API server has not said yet .*: cell$/) },
+    ]);
+    expect((await ask('/metrics'))[1]).not.toContain('firebreak_missing_rights{');
+    answers.now = noPatch;
+    await rights.look();
+    const missingRights = { cell: [{ right: 'patch pods', neededBy: ['quarantinePod'] }] };
+    expect(await ready()).toEqual([503, { status: 'not ready', reason: 'rights are missing: cell', missingRights }]);
+    expect((await ask('/metrics'))[1]).toMatch(/^firebreak_at_work 1[\s\S]*^firebreak_missing_rights{pool="cell"} 1$/m);
+    answers.now = all;
+    await rights.look();
+    expect(await ready()).toEqual([200, { status: 'ready' }]);
+    expect((await ask('/healthz'))[0]).toBe(200);
+    expect((await ask('/v1/alerts'))[0]).toBe(404);
+  } finally {
+    server.close();
+  }
+});

@@ -1,0 +1,89 @@
+import { randomUUID } from 'node:crypto';
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from '@jest/globals';
+import { projectRoot } from '../../service/process/project-root.ts';
+import { eventually } from '../eventually.ts';
+import { processesWith, runSuite } from '../run-suite.mjs';
+
+const root = mkdtempSync(join(tmpdir(), 'firebreak-runner-'));
+mkdirSync(join(root, 'test'));
+symlinkSync(join(projectRoot(), 'node_modules'), join(root, 'node_modules'));
+copyFileSync(join(projectRoot(), 'jest.config.mjs'), join(root, 'jest.config.mjs'));
+writeFileSync(join(root, 'package.json'), '{ "type": "module" }');
+afterAll(() => rmSync(root, { recursive: true, force: true }));
+
+const head = `import { expect, it } from '@jest/globals';\n`;
+const files = {
+  passes: 'it("holds", () => expect(1).toBe(1)); it.skip("waits", () => {});',
+  fails: 'it("does not hold", () => expect(1).toBe(2));',
+  throws: 'throw new Error("cannot be loaded");',
+  crashes: 'it("takes the process down", () => process.kill(process.pid, "SIGKILL"));',
+  hangs:
+    'import { spawn } from "node:child_process"; it("never ends", () => { spawn("sleep", ["600"], { stdio: "ignore" }); return new Promise(() => {}); }, 600_000);',
+};
+for (const [name, text] of Object.entries(files)) writeFileSync(join(root, 'test', `${name}.test.ts`), `${head}${text}\n`);
+
+async function run(
+  names: readonly (keyof typeof files)[],
+  { afterMs = 600_000, mark = randomUUID(), signal = new AbortController().signal } = {},
+) {
+  const folder = mkdtempSync(join(root, 'account-'));
+  return runSuite({
+    root,
+    node: process.execPath,
+    name: 'some',
+    files: names.map((name) => `test/${name}.test.ts`),
+    workers: 1,
+    folder,
+    env: { ...process.env, FIREBREAK_TEST_MARK: mark },
+    until: Date.now() + afterMs,
+    signal,
+    stderr: 'ignore',
+  });
+}
+
+describe('a suite', () => {
+  it('adds up what passed, failed and was skipped, and names what failed', async () => {
+    const result = await run(['passes', 'fails']);
+    expect(result).toMatchObject({ passed: 1, failed: 1, skipped: 1 });
+    expect(result.notes).toEqual([expect.stringMatching(/^some: test\/fails\.test\.ts: does not hold: failed\n/)]);
+  });
+
+  it('counts a file that cannot be loaded as failed, and says why', async () => {
+    const result = await run(['passes', 'throws']);
+    expect(result).toMatchObject({ passed: 1, failed: 1 });
+    expect(result.notes.join('\n')).toMatch(/some: test\/throws\.test\.ts could not be run\n.*cannot be loaded/s);
+  });
+
+  it('counts each file that did not run as failed when Jest itself ends', async () => {
+    const result = await run(['crashes']);
+    expect(result).toMatchObject({ passed: 0, failed: 1 });
+    expect(result.notes).toEqual([expect.stringContaining('test/crashes.test.ts did not end: jest ended with SIGKILL')]);
+  });
+
+  it('is ended with all that it has started when its time is over, and counts what it left out', async () => {
+    const mark = randomUUID();
+    const began = new AbortController();
+    const running = run(['hangs', 'passes'], { mark, signal: began.signal });
+    const has = (command: string): boolean =>
+      processesWith('FIREBREAK_TEST_MARK', mark).some((process) => process.command.startsWith(command));
+    await eventually('the hanging test and what it started', () => has('sleep 600'));
+    began.abort();
+    const result = await running;
+    expect(result.failed).toBe(2);
+    expect(result.notes).toContainEqual('some: test/hangs.test.ts did not end: the run was interrupted');
+    expect(result.notes.find((note) => note.includes('passes'))).toMatch(/did not (run|end): the run was interrupted/);
+    await eventually('the end of all of it', () => processesWith('FIREBREAK_TEST_MARK', mark).length === 0);
+  });
+
+  it('does not begin what there is no time left for', async () => {
+    const result = await run(['passes'], { afterMs: -1 });
+    expect(result).toMatchObject({
+      passed: 0,
+      failed: 1,
+      notes: ['some: test/passes.test.ts did not run: the time for the whole run was over'],
+    });
+  });
+});

@@ -1,0 +1,38 @@
+/** `npm run check`: format, lint, borders between rooms, types, generated files. Runs all, then says what failed. */
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { ensureSetUp, root } from '../setup/setup.mjs';
+
+const node = await ensureSetUp();
+const module = (...path) => join(root, 'node_modules', ...path);
+
+const steps = [
+  {
+    name: 'format and lint (biome)',
+    args: [
+      module('@biomejs', 'biome', 'bin', 'biome'),
+      'check',
+      '--error-on-warnings',
+      `--colors=${process.stdout.isTTY ? 'force' : 'off'}`,
+      '.',
+    ],
+  },
+  { name: 'borders between rooms', args: [join(root, 'tools', 'check', 'borders.mjs')] },
+  { name: 'packages by integrity, images by digest', args: [join(root, 'tools', 'check', 'pinned.mjs')] },
+  { name: 'types (tsc)', args: [module('typescript', 'bin', 'tsc'), '-p', '.'] },
+  {
+    name: 'generated RBAC manifests',
+    args: ['--disable-warning=ExperimentalWarning', join(root, 'service', 'rbac', 'generate.ts'), '--check'],
+  },
+  {
+    name: 'generated pages',
+    args: ['--disable-warning=ExperimentalWarning', join(root, 'tools', 'docs', 'generate.ts'), '--check'],
+  },
+];
+
+const failed = steps.filter(({ name, args }) => {
+  const result = spawnSync(node, args, { cwd: root, stdio: 'inherit' });
+  process.stdout.write(`check: ${name}: ${result.status === 0 ? 'ok' : 'failed'}\n`);
+  return result.status !== 0;
+});
+process.exitCode = failed.length === 0 ? 0 : 1;

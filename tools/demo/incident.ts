@@ -1,0 +1,63 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { FirebreakError } from '../../core/errors.ts';
+import type { IncidentState, QuestionState, StepState } from '../../core/incident/incident-state.ts';
+import { incidentState, type Session } from '../../service/incidents/session.ts';
+import type { RunningServer } from '../platform/server-group.ts';
+
+/** The incident as Firebreak's own command line reads it. */
+export class Incident {
+  readonly id: string;
+  readonly #session: Session;
+  readonly #service: RunningServer;
+
+  constructor(options: { readonly session: Session; readonly service: RunningServer; readonly id: string }) {
+    this.id = options.id;
+    this.#session = options.session;
+    this.#service = options.service;
+  }
+
+  /**
+   * Waits until the state fits, and gives it. No limit: a person is waited for.
+   * @throws FB_ERR_UNAVAILABLE after `withinMs`, FB_ERR_PLATFORM_START when the service has ended.
+   */
+  async until(what: string, withinMs: number | undefined, fits: (state: IncidentState) => boolean): Promise<IncidentState> {
+    const deadline = withinMs === undefined ? Number.POSITIVE_INFINITY : Date.now() + withinMs;
+    for (;;) {
+      const state = await this.#read();
+      if (state && fits(state)) return state;
+      if (!this.#service.isRunning())
+        throw new FirebreakError('FB_ERR_PLATFORM_START', `the service has ended, see ${this.#service.spec.logFile}`);
+      if (Date.now() > deadline)
+        throw new FirebreakError(
+          'FB_ERR_UNAVAILABLE',
+          `${what}: not so after ${(withinMs ?? 0) / 1_000} s; ${state ? lastWords(state) : 'the incident does not answer'}; see ${this.#service.spec.logFile}`,
+        );
+      await sleep(withinMs === undefined ? 250 : 100);
+    }
+  }
+
+  /** Not there yet, or not answering: looked at again. */
+  async #read(): Promise<IncidentState | undefined> {
+    try {
+      return await incidentState(this.#session, { id: this.id });
+    } catch (error) {
+      if (error instanceof FirebreakError && (error.code === 'FB_ERR_UNKNOWN_ID' || error.code === 'FB_ERR_UNAVAILABLE'))
+        return undefined;
+      throw error;
+    }
+  }
+}
+
+function lastWords({ timeline }: IncidentState): string {
+  const last = timeline.at(-1);
+  return last ? `its last entry is “${last.kind}: ${last.text}”` : 'its timeline is empty';
+}
+
+/** The question of the playbook; a lease has one of its own, which is not on a card. */
+export function askedQuestion({ questions }: IncidentState): QuestionState | undefined {
+  return questions.find(({ question }) => !question.id.startsWith('lease:'));
+}
+
+export function stepOf({ steps }: IncidentState, action: string): StepState | undefined {
+  return steps.findLast((step) => step.action === action);
+}

@@ -1,0 +1,85 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { FirebreakError } from '../../core/errors.ts';
+import { projectRoot } from '../../service/process/project-root.ts';
+import { type RunningServer, type ServerGroup, waitUntilReady } from '../platform/server-group.ts';
+import { serviceEnvironment, serviceNodeFlags } from '../setup/node-flags.mjs';
+import type { DemoSettings } from './settings.ts';
+
+const readyWithinMs = 60_000;
+
+/** The stand-ins for Slack and GitHub. Throws FB_ERR_PLATFORM_PART_MISSING where Firebreak was installed without them. */
+export async function startStandIns({
+  group,
+  settings,
+}: {
+  readonly group: ServerGroup;
+  readonly settings: DemoSettings;
+}): Promise<RunningServer> {
+  const program = join(projectRoot(), 'test', 'fakes', 'stand-ins.ts');
+  if (!existsSync(program))
+    throw new FirebreakError(
+      'FB_ERR_PLATFORM_PART_MISSING',
+      'the stand-ins for Slack and GitHub are not part of the package. Run the demo in a checkout: npm run demo.',
+    );
+  const { slack, github } = settings.standIns;
+  const server = group.start({
+    name: 'stand-ins for Slack and GitHub',
+    command: process.execPath,
+    args: ['--disable-warning=ExperimentalWarning', program, settings.standInFile],
+    logFile: join(settings.folder, 'stand-ins.log'),
+  });
+  const ready = async (): Promise<boolean> =>
+    (await answers(`http://127.0.0.1:${slack.port}/`)) && (await answers(`http://127.0.0.1:${github.port}/`));
+  await waitUntilReady({ server, ready, timeoutMs: readyWithinMs });
+  return server;
+}
+
+/** The real service, all roles in one process, as `firebreak run` starts it. Throws FB_ERR_PLATFORM_PART_MISSING, FB_ERR_PLATFORM_START. */
+export async function startService({
+  group,
+  settings,
+  program = projectRoot(),
+  roles = 'cell,desk,forensics,secrets',
+}: {
+  readonly group: ServerGroup;
+  readonly settings: DemoSettings;
+  /** The folder of the package that runs. */
+  readonly program?: string;
+  readonly roles?: string;
+}): Promise<RunningServer> {
+  const cli = join(program, 'dist', 'service', 'cli.js');
+  if (!existsSync(cli))
+    throw new FirebreakError('FB_ERR_PLATFORM_PART_MISSING', 'the built Firebreak is not there. Build it: npm run build.');
+  const server = group.start({
+    name: 'firebreak',
+    command: process.execPath,
+    args: [...serviceNodeFlags, cli, 'run', '--role', roles, '--config', settings.configFile],
+    env: serviceEnvironment,
+    logFile: join(settings.folder, 'firebreak.log'),
+  });
+  const ready = async (): Promise<boolean> =>
+    (await answers(`${settings.intakeUrl}/readyz`)) && (await answers(settings.deskUrl, 404));
+  await waitUntilReady({ server, ready, timeoutMs: readyWithinMs });
+  return server;
+}
+
+async function answers(url: string, status = 200): Promise<boolean> {
+  const response = await fetch(url, { signal: AbortSignal.timeout(2_000) }).catch(() => undefined);
+  await response?.body?.cancel();
+  return response?.status === status;
+}
+
+/** Memory of a process that is in RAM, in bytes; undefined when it is gone. */
+export function residentBytes(pid: number): number | undefined {
+  try {
+    const status = `/proc/${pid}/status`;
+    const kib = existsSync('/proc/self/status')
+      ? /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(status, 'utf8'))?.[1]
+      : execFileSync('ps', ['-o', 'rss=', '-p', String(pid)], { encoding: 'utf8' }).trim();
+    return kib ? Number(kib) * 1_024 : undefined;
+  } catch {
+    return undefined;
+  }
+}

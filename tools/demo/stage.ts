@@ -1,0 +1,91 @@
+import { styleText } from 'node:util';
+import { printable } from '../../service/commands/output.ts';
+
+type Style = Parameters<typeof styleText>[0];
+
+export interface StageTime {
+  readonly stage: string;
+  readonly ms: number;
+}
+
+const frames = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'];
+
+/** `1234.5` as `1.23 s`, `48.2` as `48 ms`. */
+export function durationText(ms: number): string {
+  if (ms < 1_000) return `${Math.round(ms)} ms`;
+  return ms < 100_000 ? `${(ms / 1_000).toFixed(2)} s` : `${Math.round(ms / 1_000)} s`;
+}
+
+export function bytesText(count: number): string {
+  if (count < 1_024) return `${count} B`;
+  return count < 1_048_576 ? `${(count / 1_024).toFixed(1)} KiB` : `${(count / 1_048_576).toFixed(0)} MiB`;
+}
+
+/** What the demo shows while it goes on: colours and a moving sign on a terminal, plain lines anywhere else. */
+export class Stage {
+  readonly #out: NodeJS.WriteStream;
+  #spinner: NodeJS.Timeout | undefined;
+
+  constructor(out: NodeJS.WriteStream) {
+    this.#out = out;
+  }
+
+  style(style: Style, text: string): string {
+    return styleText(style, text, { stream: this.#out });
+  }
+
+  line(text = ''): void {
+    this.#clear();
+    this.#out.write(`${text}\n`);
+  }
+
+  heading(text: string): void {
+    this.line(`\n${this.style('bold', printable(text))}`);
+  }
+
+  /** A step of the set-up that is done. */
+  done(text: string, ms?: number): void {
+    const took = ms === undefined ? '' : this.style('dim', `  ${durationText(ms)}`);
+    this.line(`  ${this.style('green', '✔')} ${printable(text)}${took}`);
+  }
+
+  /** `   48 ms  contained   …`; the lines under it stand in the same column. */
+  event(ms: number | undefined, name: string, text: string, more: readonly string[] = []): void {
+    const time = (ms === undefined ? '' : durationText(ms)).padStart(9);
+    this.line(`${this.style('dim', time)}  ${this.style(['cyan', 'bold'], name.padEnd(10))}  ${printable(text)}`);
+    for (const line of more) this.line(`${' '.repeat(23)}${printable(line)}`);
+  }
+
+  claim(ok: boolean, text: string): void {
+    this.line(`  ${ok ? this.style('green', '✔') : this.style(['red', 'bold'], '✘')} ${printable(text)}`);
+  }
+
+  warn(text: string): void {
+    this.line(this.style('yellow', printable(text)));
+  }
+
+  /** Says that something goes on, until the next line. Off a terminal only what was done is said. */
+  waiting(text: string): void {
+    this.#clear();
+    if (!this.#out.isTTY) return;
+    let turn = 0;
+    const show = (): void => {
+      this.#out.write(`\r\u001b[2K  ${this.style('cyan', frames[turn % frames.length] ?? '')} ${printable(text)}`);
+      turn += 1;
+    };
+    show();
+    this.#spinner = setInterval(show, 120).unref();
+  }
+
+  #clear(): void {
+    if (this.#spinner === undefined) return;
+    clearInterval(this.#spinner);
+    this.#spinner = undefined;
+    this.#out.write('\r\u001b[2K');
+  }
+
+  /** Leaves the terminal clean. */
+  end(): void {
+    this.#clear();
+  }
+}

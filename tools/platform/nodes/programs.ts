@@ -1,0 +1,74 @@
+import { symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { FirebreakError } from '../../../core/errors.ts';
+import { projectRoot } from '../../../service/process/project-root.ts';
+import { cachedPart, type OnProgress } from '../cache.ts';
+import { findOnPath, runCommand } from '../command.ts';
+import { type GoProgram, goProgram } from '../go-program.ts';
+import { kubernetesVersion, linkedVersion } from '../kubelab-binary.ts';
+
+const containerdVersion = '2.3.7';
+
+const built: readonly GoProgram[] = [
+  {
+    name: 'kubelet',
+    module: 'tools/platform/kubelab',
+    target: './cmd/kubelet',
+    linked: linkedVersion,
+    pinned: kubernetesVersion,
+    title: `the kubelet of Kubernetes ${kubernetesVersion.git}`,
+    duration: '1 to 10 minutes',
+  },
+  {
+    name: 'containerd',
+    module: 'tools/platform/kubelab/containerd',
+    target: 'tool',
+    linked: { 'github.com/containerd/containerd/v2/version.Version': containerdVersion },
+    pinned: containerdVersion,
+    title: `containerd ${containerdVersion}`,
+    duration: '1 to 5 minutes',
+  },
+  {
+    name: 'policy',
+    module: 'tools/platform/kubelab/policy',
+    target: '.',
+    linked: {},
+    pinned: '',
+    title: 'the policy controller',
+    duration: '1 to 5 minutes',
+  },
+];
+
+/**
+ * One folder in which all programs of a real node are found: kubelet, containerd with its shim and ctr, policy, and a criu
+ * that works on this kernel where the machine has one. Throws FB_ERR_PLATFORM_PART_MISSING.
+ */
+export async function nodePrograms(folder: string, onProgress: OnProgress): Promise<void> {
+  const link = (from: string, name: string) => symlinkSync(join(from, name), join(folder, name));
+  for (const program of built) {
+    const part = await goProgram(program, onProgress);
+    if (!part) throw new FirebreakError('FB_ERR_PLATFORM_PART_MISSING', `${program.title}: put Go 1.26 or newer on PATH`);
+    const names = program.name === 'containerd' ? ['containerd', 'containerd-shim-runc-v2', 'ctr'] : [program.name];
+    for (const name of names) link(part, name);
+  }
+  await wrapCriu(folder, onProgress);
+}
+
+/** criu by its name, first on the node's PATH. Without a C compiler it is the machine's own, which an old one may not survive. */
+async function wrapCriu(folder: string, onProgress: OnProgress): Promise<void> {
+  const [criu, compiler] = [findOnPath('criu'), findOnPath('gcc') ?? findOnPath('cc')];
+  if (!criu || !compiler) return;
+  const source = join(projectRoot(), 'tools', 'platform', 'kubelab', 'node', 'vvar.c');
+  const library = await cachedPart({
+    name: 'criu-vvar-1',
+    onProgress,
+    install: async (draft) => {
+      const args = ['-O2', '-shared', '-fPIC', '-o', join(draft, 'vvar.so'), source];
+      const { code, stderr } = await runCommand({ command: compiler, args });
+      if (code !== 0) throw new FirebreakError('FB_ERR_PLATFORM_PART_MISSING', `${compiler}: ${stderr.trim().slice(-300)}`);
+    },
+  });
+  writeFileSync(join(folder, 'criu'), `#!/bin/sh\nLD_PRELOAD='${join(library, 'vvar.so')}' exec '${criu}' "$@"\n`, {
+    mode: 0o755,
+  });
+}

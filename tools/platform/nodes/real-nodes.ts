@@ -1,0 +1,130 @@
+import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { FirebreakError } from '../../../core/errors.ts';
+import { projectRoot } from '../../../service/process/project-root.ts';
+import type { OnProgress } from '../cache.ts';
+import { runCommand } from '../command.ts';
+import { type RunningServer, type ServerGroup, waitUntilReady } from '../server-group.ts';
+import { makeNodeCgroup, removeDeadCgroups } from './cgroups.ts';
+import { writeNodeFiles } from './config.ts';
+import { type LabImage, makeImage } from './image.ts';
+import { joinHost, joinNodes, mostNodes, type NodeAddresses, ownNetworkOf } from './network.ts';
+import { findCniPlugins, missingForRealNodes } from './parts.mjs';
+import { nodePrograms } from './programs.ts';
+
+export interface RealNodes {
+  /** This machine, as pods of the first node reach it. */
+  readonly hostAddress: string;
+  /** All that they keep on the disk. */
+  readonly folder: string;
+  /** busybox, on every node. */
+  readonly image: LabImage;
+  /** Of each node, the process that everything of it ends with. */
+  pids(): Readonly<Record<string, number>>;
+  /** Puts an image, made with `makeImage`, on every node. */
+  addImage(image: LabImage): Promise<void>;
+  /** Ends the nodes and takes away what they leave in the kernel. */
+  stop(): Promise<void>;
+}
+
+interface RealNode {
+  readonly name: string;
+  readonly folder: string;
+  readonly server: RunningServer;
+  readonly addresses: NodeAddresses & { readonly pid: number };
+}
+
+/**
+ * Starts nodes that are real: each a kubelet, containerd, runc and a controller that enforces NetworkPolicies, in namespaces of
+ * its own. Their interfaces, mounts and processes end with one process each, however that ends; their cgroups go with `stop()`,
+ * or when nodes are started next. Throws FB_ERR_PLATFORM_PART_MISSING where the machine cannot have them, FB_ERR_PLATFORM_START.
+ */
+export async function startRealNodes(options: {
+  readonly names: readonly string[];
+  readonly folder: string;
+  readonly pki: string;
+  readonly apiPort: number;
+  readonly group: ServerGroup;
+  readonly onProgress: OnProgress;
+}): Promise<RealNodes> {
+  const { names, folder, group, onProgress } = options;
+  const missing = missingForRealNodes();
+  const cniPlugins = findCniPlugins();
+  if (missing || !cniPlugins) throw new FirebreakError('FB_ERR_PLATFORM_PART_MISSING', missing ?? 'CNI plugins');
+  if (names.length > mostNodes) throw new FirebreakError('FB_ERR_PLATFORM_START', `at most ${mostNodes} nodes are real`);
+  await removeDeadCgroups();
+  rmSync(folder, { recursive: true, force: true });
+  const programs = join(folder, 'bin');
+  mkdirSync(programs, { recursive: true });
+  const [image] = await Promise.all([makeImage({ name: 'busybox', folder }), nodePrograms(programs, onProgress)]);
+
+  const nodes: RealNode[] = [];
+  for (const [index, name] of names.entries()) {
+    const own = join(folder, name);
+    for (const part of ['log', 'tmp', 'sysctl', 'var-lib', 'var-log', 'var-lib/kubelet', 'var-lib/cni'])
+      mkdirSync(join(own, part), { recursive: true });
+    const init = join(projectRoot(), 'tools', 'platform', 'kubelab', 'node', 'init.sh');
+    const lab = nodes[0]?.addresses.lab ?? 0;
+    const server = group.start({
+      name,
+      command: 'unshare',
+      args: [
+        ...['--net', '--mount', '--pid', '--uts', '--ipc', '--mount-proc', '--fork', '--kill-child'],
+        ...['sh', init, own, name, programs],
+      ],
+      logFile: join(own, 'log', 'init.log'),
+    });
+    await ownNetworkOf(server.pid);
+    const addresses = {
+      ...(await joinHost({ pid: server.pid, index, ...(nodes.length > 0 && { lab }) })),
+      pid: server.pid,
+    };
+    for (const other of nodes) await joinNodes(other.addresses, addresses);
+    const cgroup = makeNodeCgroup(server.pid);
+    const { pki, apiPort } = options;
+    await writeNodeFiles({ name, folder: own, pki, apiPort, addresses, cgroup, cniPlugins, sandboxImage: image.name });
+    const ready = join(own, 'network-ready');
+    writeFileSync(`${ready}.draft`, `${addresses.node} ${addresses.labPodRange}\n`);
+    renameSync(`${ready}.draft`, ready);
+    nodes.push({ name, folder: own, server, addresses });
+  }
+  const addImage = async (added: LabImage): Promise<void> => {
+    await Promise.all(nodes.map((node) => importImage({ node, programs, image: added })));
+  };
+  for (const node of nodes)
+    await waitUntilReady({ server: node.server, timeoutMs: 60_000, ready: () => containerdAnswers(node, programs) });
+  await addImage(image);
+  return {
+    hostAddress: nodes[0]?.addresses.host ?? '',
+    folder,
+    image,
+    pids: () => Object.fromEntries(nodes.map(({ name, server }) => [name, server.pid])),
+    addImage,
+    async stop() {
+      // unshare holds back SIGTERM while its child runs.
+      await Promise.all(nodes.map(({ server }) => group.end(server, 'SIGKILL')));
+      await removeDeadCgroups();
+    },
+  };
+}
+
+async function containerdAnswers(node: RealNode, programs: string): Promise<boolean> {
+  return (await ctr(node, programs, 'version')).code === 0;
+}
+
+async function importImage(options: {
+  readonly node: RealNode;
+  readonly programs: string;
+  readonly image: LabImage;
+}): Promise<void> {
+  const { node, programs, image } = options;
+  const { code, stderr } = await ctr(node, programs, '--namespace', 'k8s.io', 'images', 'import', image.file);
+  if (code !== 0)
+    throw new FirebreakError('FB_ERR_PLATFORM_START', `${image.name} on ${node.name}: ${stderr.trim().slice(-300)}`);
+}
+
+/** containerd's own client, from outside: the socket is seen through the root of the node's first process. */
+function ctr(node: RealNode, programs: string, ...words: readonly string[]) {
+  const socket = `/proc/${node.server.pid}/root/run/containerd/containerd.sock`;
+  return runCommand({ command: join(programs, 'ctr'), args: ['--address', socket, ...words] });
+}

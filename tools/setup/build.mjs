@@ -1,0 +1,90 @@
+/** Builds `dist` from the TypeScript when it is missing or older than the sources. Plain JavaScript, see setup.mjs. */
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join, sep } from 'node:path';
+import { ensureSetUp, root } from './setup.mjs';
+
+const rooms = ['core', 'playbooks', 'workflows', 'activities', 'integrations', 'service', 'tools'];
+const output = join(root, 'dist');
+/** What `cli.ts` leads to in the sources; in `dist` there is what the compiler makes of it. */
+const sourceLauncher = join('service', 'cli.mjs');
+/** Made by who builds, so it is the lock as well. */
+const workFolder = join(root, '.build');
+
+/** Returns the folder of the built JavaScript. Throws with the compiler's words. */
+export async function ensureBuilt({ node, log = (line) => process.stderr.write(`${line}\n`) }) {
+  if (!existsSync(join(root, 'tsconfig.build.json'))) return output;
+  const sources = sourceFiles();
+  const wanted = hashOf(sources);
+  if (builtHash() === wanted) return output;
+  const unlock = await lock(workFolder);
+  try {
+    if (builtHash() === wanted) return output;
+    const draft = join(workFolder, 'draft');
+    const compiler = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
+    const result = spawnSync(node, [compiler, '-p', 'tsconfig.build.json', '--outDir', draft], { cwd: root, encoding: 'utf8' });
+    if (result.status !== 0) throw new Error(`The build failed:\n${result.stdout}${result.stderr}`);
+    for (const file of sources.filter((file) => !/\.(ts|tsx)$/.test(file) && file !== sourceLauncher)) {
+      mkdirSync(dirname(join(draft, file)), { recursive: true });
+      cpSync(join(root, file), join(draft, file));
+    }
+    if (existsSync(join(draft, 'workflows', 'index.js'))) bundleWorkflows({ node, draft });
+    writeFileSync(join(draft, '.sources'), wanted);
+    if (existsSync(output)) renameSync(output, join(workFolder, 'old'));
+    renameSync(draft, output);
+    log('built dist from the sources');
+    return output;
+  } finally {
+    unlock();
+  }
+}
+
+/** The worker runs a bundle made beforehand: bundling in its process would cost 100 MB for good. */
+function bundleWorkflows({ node, draft }) {
+  // With the compiler's maps: places in playbooks are those that their authors know. Nothing else wants them.
+  const args = ['service/temporal/bundle-main.js', 'workflows/index.js', 'workflows.bundle.js'].map((file) => join(draft, file));
+  const result = spawnSync(node, args, { cwd: root, encoding: 'utf8' });
+  if (result.status !== 0) throw new Error(`The workflows could not be bundled:\n${result.stdout}${result.stderr}`);
+  for (const file of readdirSync(draft, { recursive: true, encoding: 'utf8' }))
+    if (file.endsWith('.js.map')) rmSync(join(draft, file));
+}
+
+function builtHash() {
+  const stamp = join(output, '.sources');
+  return existsSync(stamp) ? readFileSync(stamp, 'utf8') : '';
+}
+
+/** All files of the rooms but the Go sources: what is not TypeScript (pages, SQL) is copied as it stands. */
+function sourceFiles() {
+  const goSources = join('tools', 'platform', 'kubelab') + sep;
+  return rooms
+    .filter((room) => existsSync(join(root, room)))
+    .flatMap((room) => readdirSync(join(root, room), { recursive: true, encoding: 'utf8' }).map((file) => join(room, file)))
+    .filter((file) => !file.startsWith(goSources) && statSync(join(root, file)).isFile())
+    .sort();
+}
+
+function hashOf(files) {
+  const hash = createHash('sha256');
+  for (const file of ['tsconfig.json', 'tsconfig.build.json', ...files])
+    hash.update(`\0${file}\0`).update(readFileSync(join(root, file)));
+  return hash.digest('hex');
+}
+
+/** One build at a time; a lock of a build that died is taken over after a minute. */
+async function lock(folder) {
+  for (;;) {
+    try {
+      mkdirSync(folder);
+      return () => rmSync(folder, { recursive: true, force: true });
+    } catch (error) {
+      if (error.code !== 'EEXIST') throw error;
+    }
+    const since = statSync(folder, { throwIfNoEntry: false })?.mtimeMs;
+    if (since !== undefined && Date.now() - since > 60_000) rmSync(folder, { recursive: true, force: true });
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
+
+if (process.argv[1] === import.meta.filename) await ensureBuilt({ node: await ensureSetUp() });

@@ -1,0 +1,150 @@
+import { workflowInfo } from '@temporalio/workflow';
+import { type Level, questionDigest } from '../../core/decide/approval.ts';
+import type { CarriedControl, ControlInput, ControlState, DecisionStatus, SuppressionState } from '../../core/decide/control.ts';
+import {
+  type DecidedAnything,
+  type DecisionProposal,
+  type DecisionState,
+  isRestraintState,
+  questionOf,
+  wordsOf,
+} from '../../core/decide/decision.ts';
+import type { IncidentRef } from '../../core/incident/incident.ts';
+import type { QuestionState, TimelineEntry } from '../../core/incident/incident-state.ts';
+import type { Outbox } from '../outbox.ts';
+
+const timelineLimit = 300;
+/** Decisions that nobody needs any more, kept for showing. */
+const mostOver = 50;
+/** A payload of Temporal has 2 MB, and a cell asks for all of it. */
+const mostLive = 100;
+const proposedForMs = 7 * 86_400_000;
+
+export function isLive({ status }: Pick<DecisionState, 'status'>): boolean {
+  return status.state === 'proposed' || status.state === 'active';
+}
+
+/** The memory of the control workflow: plain data. Each kind of decision has its own list. */
+export class ControlModel {
+  readonly ref: IncidentRef;
+  readonly cluster: string;
+  /** Of every kind, by their ids. */
+  readonly decisions = new Map<string, DecisionState>();
+  readonly questions = new Map<string, QuestionState>();
+  readonly #outbox: Outbox;
+  #timeline: readonly TimelineEntry[] = [];
+
+  constructor(input: ControlInput, outbox: (ref: IncidentRef) => Outbox) {
+    const info = workflowInfo();
+    this.ref = { id: info.workflowId, run: info.firstExecutionRunId };
+    this.cluster = input.cluster;
+    this.#outbox = outbox(this.ref);
+    if (input.carried) this.#carryOn(input.carried);
+    for (const decided of input.restored ?? []) this.#restore(decided);
+  }
+
+  get outbox(): Outbox {
+    return this.#outbox;
+  }
+
+  record(kind: string, actor: string, text: string, body: Readonly<Record<string, unknown>> = {}): void {
+    const entry: TimelineEntry = { at: new Date().toISOString(), kind, actor, text };
+    this.#timeline = [...this.#timeline.slice(-(timelineLimit - 1)), entry];
+    this.#outbox.add(kind, actor, { text, ...body });
+  }
+
+  get isFull(): boolean {
+    return [...this.decisions.values()].filter(isLive).length >= mostLive;
+  }
+
+  /** `stepUp`: people are told that a yes needs a sign-in. */
+  propose(proposal: DecisionProposal, levels: readonly Level[], stepUp: true | undefined): QuestionState {
+    const { terms } = proposal.order;
+    const question = questionOf({ proposal, control: this.ref, levels, stepUp });
+    const now = Date.now();
+    const state: QuestionState = {
+      question,
+      digest: questionDigest(question),
+      status: { state: 'open' },
+      votes: [],
+      // All groups at once: nothing is lost while people take their time.
+      level: Math.max(0, levels.length - 1),
+      levelUntil: new Date(Math.min(now + proposedForMs, Date.parse(terms.until))).toISOString(),
+      askedAt: new Date(now).toISOString(),
+      plans: question.choices.flatMap(({ plans }) => plans),
+    };
+    this.questions.set(question.id, state);
+    this.decisions.set(terms.id, decision(proposal, question.id, { state: 'proposed' }));
+    return state;
+  }
+
+  set(id: string, status: DecisionStatus): void {
+    const known = this.decisions.get(id);
+    if (known) this.decisions.set(id, decision(known.proposal, known.question, status));
+    const over = [...this.decisions].filter(([, one]) => !isLive(one));
+    for (const [old, { question }] of over.slice(0, Math.max(0, over.length - mostOver))) {
+      this.decisions.delete(old);
+      this.questions.delete(question);
+    }
+  }
+
+  /** When the next one ends by itself, in milliseconds since 1970; infinite without one. */
+  get nextEnd(): number {
+    return Math.min(...[...this.decisions.values()].filter(isLive).map((one) => this.endOf(one)));
+  }
+
+  endOf({ proposal, status, question }: DecisionState): number {
+    const asked = this.questions.get(question);
+    return Date.parse(status.state === 'proposed' && asked ? asked.levelUntil : proposal.order.terms.until);
+  }
+
+  snapshot(): ControlState {
+    const { made, acknowledged } = this.#outbox.counts;
+    return {
+      incident: this.ref,
+      cluster: this.cluster,
+      suppressions: [...this.decisions.values()].filter((one): one is SuppressionState => !isRestraintState(one)),
+      restraints: [...this.decisions.values()].filter(isRestraintState),
+      questions: [...this.questions.values()],
+      timeline: this.#timeline,
+      audit: { made, acknowledged },
+    };
+  }
+
+  carry(): CarriedControl {
+    return { state: this.snapshot(), pendingRecords: this.#outbox.pending };
+  }
+
+  #carryOn({ state, pendingRecords }: CarriedControl): void {
+    for (const one of [...state.suppressions, ...(state.restraints ?? [])]) this.decisions.set(one.proposal.order.terms.id, one);
+    for (const one of state.questions) this.questions.set(one.question.id, one);
+    this.#timeline = state.timeline;
+    this.#outbox.carryOn({ pending: pendingRecords, ...state.audit });
+  }
+
+  /** Its votes name the run in which they were given: they stay as they are. */
+  #restore({ proposal, proof }: DecidedAnything): void {
+    const { terms } = proposal.order;
+    const { question, votes, choice } = proof;
+    const at = new Date().toISOString();
+    const by = votes.map(({ vote }) => vote.person);
+    this.questions.set(question.id, {
+      question,
+      digest: questionDigest(question),
+      status: { state: 'decided', choice, by, at },
+      votes,
+      level: 0,
+      levelUntil: terms.until,
+      askedAt: terms.from,
+      plans: question.choices.flatMap(({ plans }) => plans),
+    });
+    this.decisions.set(terms.id, decision(proposal, question.id, { state: 'active', since: at }));
+    const { noun } = wordsOf(proposal);
+    this.record(`${noun}.restored`, 'engine', 'taken over from what the cell knew', { [noun]: terms.id });
+  }
+}
+
+/** One place where proposal and end are of the same kind, since both came from the same checks. */
+function decision(proposal: DecisionProposal, question: string, status: DecisionStatus): DecisionState {
+  return { proposal, question, status } as DecisionState;
+}

@@ -1,0 +1,173 @@
+import { condition } from '@temporalio/workflow';
+import type { FollowUpActivities } from '../../core/action/step.ts';
+import type { Level } from '../../core/decide/approval.ts';
+import type { FollowUpState } from '../../core/incident/incident-input.ts';
+import { levelAtRenewal } from '../../core/incident/lease.ts';
+import type { Page } from '../../core/tickets/paging.ts';
+import { stepFailure } from '../calls.ts';
+import type { IncidentModel } from '../incident/model.ts';
+
+interface Call {
+  /** A question's id, `lease:ID`, `changed:LEASE` or `protected:STEP`: when it is settled before anybody was called, nobody is. */
+  readonly reason: string;
+  readonly group: string;
+  readonly summary: string;
+  /** What can be answered; absent where nothing is asked. */
+  readonly question?: string;
+}
+
+const protectedTarget = 'protected:';
+const changedContainment = 'changed:';
+const settledKinds: ReadonlySet<string> = new Set(['question.decided', 'question.void']);
+const leaseSettledKinds: ReadonlySet<string> = new Set(['lease.extended', 'lease.permanent', 'lease.released', 'lease.drifted']);
+
+/**
+ * Calls people where a level says so, and where a lease is renewed in silence; ends the page when everything it called for is settled. One
+ * page an incident; calls and ends go out one after another, since an end that overtakes its call would leave an alert open for ever.
+ */
+export class PageKeeper {
+  readonly #model: IncidentModel;
+  readonly #activities: FollowUpActivities;
+  #waiting: readonly (Call | 'end')[] = [];
+
+  constructor(model: IncidentModel, activities: FollowUpActivities) {
+    this.#model = model;
+    this.#activities = activities;
+  }
+
+  hear(kind: string, text: string, body: Readonly<Record<string, unknown>>): void {
+    if (kind === 'question.asked') this.#atLevel(idOf(body.question), 0);
+    if ((kind === 'question.escalated' || kind === 'question.handed-over') && typeof body.level === 'number')
+      this.#atLevel(idOf(body.question), body.level);
+    if (kind === 'lease.renewed' || kind === 'lease.escalated') this.#atRenewal(String(body.lease), Number(body.renewals), text);
+    if (kind === 'step.failed' && body.code === 'FB_ERR_PROTECTED') this.#atProtected(String(body.step), text);
+    if (kind.startsWith('containment.') && kind !== 'containment.whole') this.#atChange(text);
+    if (settledKinds.has(kind)) this.#settled(idOf(body.question));
+    if (leaseSettledKinds.has(kind)) this.#settled(`lease:${String(body.lease)}`, `${changedContainment}${String(body.lease)}`);
+  }
+
+  get idle(): boolean {
+    return this.#waiting.length === 0;
+  }
+
+  async run(): Promise<never> {
+    for (;;) {
+      await condition(() => this.#waiting.length > 0);
+      const [next] = this.#waiting;
+      if (next !== undefined) await this.#model.during(next === 'end' ? this.#end() : this.#call(next));
+      this.#waiting = this.#waiting.slice(1);
+    }
+  }
+
+  async finish(): Promise<void> {
+    const { calledFor, calledGroups } = this.#state;
+    const stands = calledFor.some((reason) => reason.startsWith(protectedTarget));
+    if (!stands && (calledFor.length > 0 || calledGroups.length > 0)) {
+      this.#set({ calledFor: [] });
+      this.#waiting = [...this.#waiting, 'end'];
+    }
+    await condition(() => this.idle);
+  }
+
+  #atLevel(question: string, level: number): void {
+    const asked = this.#model.questions.get(question)?.question;
+    const { page, group }: Partial<Level> = asked?.levels[level] ?? {};
+    if (page && group !== undefined) this.#add({ reason: question, question, group, summary: asked?.text ?? question });
+  }
+
+  /** Every further renewal calls the next level that has a pager. */
+  #atRenewal(lease: string, renewals: number, text: string): void {
+    const { levels } = this.#model.settings;
+    const level = levels[levelAtRenewal(levels, renewals)];
+    const question = `lease:${lease}`;
+    if (level?.page) this.#add({ reason: question, question, group: level.group, summary: text });
+  }
+
+  /** Nothing was done, and nobody is asked: only people can do something. The incident is soon over, and the page stands until they end it. */
+  #atProtected(step: string, text: string): void {
+    const level = this.#model.settings.levels.find(({ page }) => page);
+    if (level) this.#add({ reason: `${protectedTarget}${step}`, group: level.group, summary: text });
+  }
+
+  /** Somebody is at what is contained: once for each lease that is in force, until people have decided on it. */
+  #atChange(text: string): void {
+    const level = this.#model.settings.levels.find(({ page }) => page);
+    const [lease] = this.#model.activeLeases;
+    if (!level || !lease) return;
+    const reason = `${changedContainment}${lease.id}`;
+    if (this.#state.calledFor.includes(reason)) return;
+    this.#add({ reason, question: `lease:${lease.id}`, group: level.group, summary: text });
+  }
+
+  #add(call: Call): void {
+    const { calledFor } = this.#state;
+    this.#set({ calledFor: [...new Set([...calledFor, call.reason])] });
+    this.#waiting = [...this.#waiting, call];
+  }
+
+  #settled(...reasons: readonly string[]): void {
+    const { calledFor } = this.#state;
+    const left = calledFor.filter((reason) => !reasons.includes(reason));
+    if (left.length === calledFor.length) return;
+    this.#set({ calledFor: left });
+    if (left.length === 0) this.#waiting = [...this.#waiting, 'end'];
+  }
+
+  async #call(call: Call): Promise<void> {
+    if (!this.#state.calledFor.includes(call.reason)) return;
+    const { calls, calledGroups } = this.#state;
+    this.#set({ calls: calls + 1, calledGroups: [...new Set([...calledGroups, call.group])] });
+    try {
+      await this.#activities.callPeople(this.#page(call, calls));
+      this.#model.record('page.sent', 'engine', `${call.group} is called: ${call.summary}`, { group: call.group });
+    } catch (error) {
+      const { code, message } = stepFailure(error);
+      this.#model.record('page.failed', 'engine', `${call.group} could not be called: ${message}`, { code });
+    }
+  }
+
+  async #end(): Promise<void> {
+    const { calledFor, calledGroups, calls } = this.#state;
+    if (calledFor.length > 0 || calledGroups.length === 0) return;
+    try {
+      await this.#activities.endPage({ incident: this.#model.ref, nth: calls, groups: calledGroups });
+      this.#set({ calledGroups: [] });
+    } catch (error) {
+      const { code, message } = stepFailure(error);
+      this.#set({ calledGroups: [] });
+      this.#model.record('page.failed', 'engine', `the page could not be ended: ${message}`, { code });
+    }
+  }
+
+  #page(call: Call, nth: number): Omit<Page, 'key'> {
+    const { ref, title, severity, subject, counts, total } = this.#model;
+    const rules = [...new Set([...counts.values()].map((count) => count.rule))].slice(0, 5).join(', ');
+    const held = this.#model.activeLeases.map((lease) => `${lease.action} on ${lease.target.name}`).slice(0, 5);
+    return {
+      nth,
+      group: call.group,
+      incident: { ...ref, title, severity, cluster: subject.cluster },
+      ...(call.question === undefined ? {} : { question: call.question }),
+      summary: call.summary,
+      details: {
+        alerts: `${total} × ${rules}`,
+        'in force': held.length > 0 ? held.join(', ') : 'nothing',
+        answer: `in Slack, or: firebreak incidents show ${ref.id}`,
+        ...(this.#state.tickets[0]?.url ? { ticket: this.#state.tickets[0].url } : {}),
+      },
+    };
+  }
+
+  get #state(): FollowUpState {
+    return this.#model.followUp;
+  }
+
+  #set(change: Partial<FollowUpState>): void {
+    this.#model.followUp = { ...this.#model.followUp, ...change };
+  }
+}
+
+function idOf(question: unknown): string {
+  if (typeof question === 'string') return question;
+  return typeof question === 'object' && question !== null && 'id' in question ? String(question.id) : '';
+}

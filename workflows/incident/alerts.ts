@@ -1,0 +1,150 @@
+import { upsertSearchAttributes, workflowInfo } from '@temporalio/workflow';
+import type { Alert } from '../../core/alert/alert.ts';
+import { asksAgainFrom } from '../../core/alert/coverage.ts';
+import { atLeast } from '../../core/alert/severity.ts';
+import type { AlertBatch, AlertCount } from '../../core/incident/incident.ts';
+import { matchOf, type SuppressionMatch, type Unhidable } from '../../core/orders/suppression.ts';
+import { countKey, type IncidentModel } from './model.ts';
+
+/** A card is brought up to date when the count has grown tenfold, not with every alert. */
+function magnitude(count: number): number {
+  return Math.floor(Math.log10(Math.max(1, count)));
+}
+
+export interface Joined {
+  /** Alerts of the batch that the incident had not seen. */
+  readonly fresh: readonly Alert[];
+  /** What the batch only counts, beside those: repetitions. */
+  readonly repeated: readonly AlertCount[];
+  /** The cards show something else now: ten times as many, or worse ones. */
+  readonly showsOnCards: boolean;
+}
+
+const nothing: Joined = { fresh: [], repeated: [], showsOnCards: false };
+
+/** More kinds than this are counted by rule alone. */
+const mostCounts = 2_000;
+const mostCountsOnRecord = 50;
+
+/** Takes a batch in: once, however often it is delivered. Says which alerts are new, so that playbooks can be evaluated for them. */
+export function joinBatch(model: IncidentModel, batch: AlertBatch): Joined {
+  if (!model.firstSight(`batch:${batch.id}`)) return nothing;
+  const named = nameActors(model, batch);
+  nameRequesters(model, batch);
+  const before = model.total;
+  model.lastAlertAt = Date.now();
+  const fresh = batch.alerts.filter((alert) => model.firstSight(`alert:${alert.id}`));
+  const counts = withoutSeen(batch, fresh);
+  if (counts.length === 0 && batch.counts.length > 0) return nothing;
+  let raised = false;
+  for (const count of counts) {
+    addCount(model, count);
+    raised = model.raise(count.severity) || raised;
+  }
+  const added = counts.reduce((sum, count) => sum + count.count, 0);
+  const rules = [...new Set(counts.map((count) => count.rule))].join(', ');
+  const first = before === 0;
+  const doubt = fresh.find((alert) => alert.doubt !== undefined)?.doubt;
+  model.record(
+    first ? 'incident.opened' : 'alert.joined',
+    `sensor/${fresh[0]?.sensor ?? 'intake'}`,
+    `${added} × ${rules.slice(0, 300)}${doubt === undefined ? '' : `; in doubt: ${doubt.slice(0, 300)}`}`,
+    {
+      counts: counts.slice(0, mostCountsOnRecord),
+      ...(counts.length > mostCountsOnRecord ? { furtherCounts: counts.length - mostCountsOnRecord } : {}),
+      alerts: fresh.map((alert) => ({
+        id: alert.id,
+        rule: alert.rule,
+        severity: alert.severity,
+        time: alert.time,
+        title: alert.title,
+        sensor: alert.sensor,
+        ...(alert.doubt !== undefined && { doubt: alert.doubt }),
+        ...(alert.container?.image && { image: alert.container.image }),
+        ...(alert.container?.digest && { digest: alert.container.digest }),
+        ...hidableBy(alert),
+      })),
+    },
+  );
+  // The start already carries the first alert's severity: only a change needs a write.
+  if (raised && !first && isListed()) upsertSearchAttributes({ FirebreakSeverity: [model.severity] });
+  if (raised || counts.some(({ severity }) => atLeast(severity, asksAgainFrom))) model.lastNewsAt = model.lastAlertAt;
+  const repeated = counts.flatMap((count) => {
+    const only = count.count - fresh.filter((alert) => kindOf(alert) === countKey(count)).length;
+    return only > 0 ? [{ ...count, count: only }] : [];
+  });
+  return { fresh, repeated, showsOnCards: !first && (raised || named || magnitude(model.total) > magnitude(before)) };
+}
+
+/** For whoever proposes to hide such alerts: of which workload for sure, or why none can be hidden. */
+function hidableBy(alert: Alert): Pick<SuppressionMatch, 'workload'> | { readonly unhidable: Unhidable } {
+  const match = matchOf(alert);
+  return 'unhidable' in match ? match : { workload: match.workload };
+}
+
+/** Who did it may not decide on it: also when the alert that says so is one of thousands, and only counted. */
+function nameActors(model: IncidentModel, { alerts, actors = [] }: AlertBatch): boolean {
+  const known = model.actors.size;
+  const named = new Set([...actors, ...alerts.flatMap((alert) => alert.actors ?? [])]);
+  for (const person of named) {
+    if (model.actors.has(person)) continue;
+    model.actors.add(person);
+    model.record('actor.named', 'engine', `an alert names ${person} as the actor: ${person} may not decide on this incident`, {
+      person,
+    });
+  }
+  return model.actors.size > known;
+}
+
+/** Who has ordered it lets the others decide. */
+function nameRequesters(model: IncidentModel, { alerts, requesters = [] }: AlertBatch): void {
+  for (const person of new Set([...requesters, ...alerts.flatMap(({ requester }) => requester ?? [])])) {
+    if (model.requesters.has(person)) continue;
+    model.requesters.add(person);
+    model.record('requester.named', `person/${person}`, `${person} has ordered it: the others are asked`, { person });
+  }
+}
+
+/** Where the server does not know the attributes, incidents start without them, and an upsert would stop the incident for good. */
+function isListed(): boolean {
+  return workflowInfo().searchAttributes.FirebreakSeverity !== undefined;
+}
+
+/** An alert that an earlier batch carried was counted with it: a power cut may make its sender, and so the intake, send it again. */
+function withoutSeen({ alerts, counts }: AlertBatch, fresh: readonly Alert[]): readonly AlertCount[] {
+  const seen = alerts.filter((alert) => !fresh.includes(alert));
+  if (seen.length === 0) return counts;
+  return counts.flatMap((entry) => {
+    const again = seen.filter(({ rule, severity, pod }) => {
+      return countKey(entry) === kindOf({ rule, severity, ...(pod && { pod }) });
+    }).length;
+    return entry.count > again ? [{ ...entry, count: entry.count - again }] : [];
+  });
+}
+
+function kindOf({ rule, severity, pod }: Pick<Alert, 'rule' | 'severity' | 'pod'>): string {
+  return countKey({ rule, severity, ...(pod && { pod: `${pod.namespace}/${pod.name}` }) });
+}
+
+function addCount(model: IncidentModel, exact: AlertCount): void {
+  const { pod: _, ...byRule } = exact;
+  const count = model.counts.has(countKey(exact)) || model.counts.size < mostCounts ? exact : byRule;
+  const key = countKey(count);
+  const known = model.counts.get(key);
+  model.counts.set(
+    key,
+    known
+      ? {
+          ...known,
+          count: known.count + count.count,
+          lastSeen: later(count.lastSeen, known.lastSeen),
+          firstSeen: later(count.firstSeen, known.firstSeen) === known.firstSeen ? count.firstSeen : known.firstSeen,
+        }
+      : count,
+  );
+}
+
+/** Of two times in one format (ISO 8601, UTC). */
+function later(a: string, b: string): string {
+  return a.localeCompare(b) > 0 ? a : b;
+}

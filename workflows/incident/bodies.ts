@@ -1,0 +1,205 @@
+import type { Alert } from '../../core/alert/alert.ts';
+import { asksAgainFrom, covers, withKind } from '../../core/alert/coverage.ts';
+import { atLeast, severities } from '../../core/alert/severity.ts';
+import type { AlertCount } from '../../core/incident/incident.ts';
+import type { BodyState } from '../../core/incident/incident-state.ts';
+import { answering, subjectKeyOf } from '../../core/playbook/playbook.ts';
+import { type ListedPlaybook, playbooks } from '../../playbooks/index.ts';
+import { stepFailure } from '../calls.ts';
+import { declarationOf } from '../declarations.ts';
+import { CameAgain } from './came-again.ts';
+import { type ContextParts, contextFor } from './context.ts';
+import type { Body, IncidentModel } from './model.ts';
+
+/**
+ * Runs the bodies of playbooks: once per playbook and subject, a bounded number at a time, the worst first. What people's answer does not cover
+ * runs its body anew, and what it covers is asked about again, where nothing holds the subject any more: see `core/alert/coverage.ts`.
+ */
+export class Bodies {
+  readonly #model: IncidentModel;
+  readonly #parts: ContextParts;
+  readonly #enabled: readonly ListedPlaybook[];
+  readonly #cameAgain: CameAgain;
+
+  constructor(parts: ContextParts) {
+    this.#model = parts.model;
+    this.#parts = parts;
+    this.#enabled = playbooks.filter((playbook) => parts.model.settings.playbooks.includes(playbook.id));
+    this.#cameAgain = new CameAgain(parts);
+  }
+
+  /** Evaluates every enabled playbook for an alert that the incident had not seen. */
+  evaluate(alert: Alert): void {
+    for (const playbook of answering(this.#enabled, alert)) {
+      const key = bodyKey(playbook.id, subjectKeyOf(playbook, alert));
+      const known = this.#model.bodies.get(key);
+      const state = known?.state ?? this.#ended(key);
+      if (known && isOpen(known.state)) this.#more(known, alert);
+      else if (state === undefined) this.#first(key, playbook, alert);
+      else {
+        if (known) known.state = { ...known.state, alerts: known.state.alerts + 1 };
+        if (!atLeast(alert.severity, asksAgainFrom) || this.#isHeld(alert)) continue;
+        const { decided } = state;
+        if (decided && covers(decided.covers, alert)) this.#cameAgain.ask({ playbook, alert, decided });
+        else if (state.verdict !== 'true_positive' && (decided || !covers(state.kinds, alert) || this.#wasHeld(alert)))
+          this.#anew(key, playbook, alert);
+      }
+    }
+    this.#startNext();
+  }
+
+  /** Alerts of which the batch says only how many there were: of what people have called harmless. */
+  repeated({ rule, severity, pod, count }: AlertCount): void {
+    if (!atLeast(severity, asksAgainFrom)) return;
+    for (const { alert, state } of this.#model.bodies.values()) {
+      const name = alert.pod && `${alert.pod.namespace}/${alert.pod.name}`;
+      const playbook = this.#playbookOf(state);
+      if (name !== pod || !playbook || !state.decided || !covers(state.decided.covers, { rule, severity })) continue;
+      if (isOpen(state) || this.#isHeld(alert)) continue;
+      this.#cameAgain.ask({ playbook, alert: { ...alert, rule, severity }, decided: state.decided, times: count });
+    }
+  }
+
+  /** People have given a pod back by its lease, whatever its bodies asked: what was known of it then is decided. */
+  givenBack(uid: string | undefined, at: string, by: readonly string[]): void {
+    const given = (state: BodyState): BodyState =>
+      uid !== undefined && state.subjectKey.startsWith(`pod:${uid}`)
+        ? { ...state, decided: { at, by, covers: state.kinds } }
+        : state;
+    this.#model.endedBodies = this.#model.endedBodies.map(given);
+    for (const body of this.#model.bodies.values()) body.state = given(body.state);
+  }
+
+  #first(key: string, playbook: ListedPlaybook, alert: Alert): void {
+    const { decided } = alert;
+    // Given back by an earlier incident.
+    const asked = decided && atLeast(alert.severity, asksAgainFrom) && covers(decided.covers, alert);
+    if (asked && !this.#isHeld(alert)) this.#cameAgain.ask({ playbook, alert, decided });
+    else this.#add(key, playbook, alert);
+  }
+
+  /** One more alert of the same. While the body waits for its turn, it waits as the worst of them. */
+  #more(body: Body, alert: Alert): void {
+    const { alerts, kinds } = body.state;
+    body.state = { ...body.state, alerts: alerts + 1, kinds: withKind(kinds, alert) };
+    if (body.shown && !covers(body.shown, alert) && !atLeast(body.uncovered?.severity ?? 'unknown', alert.severity))
+      body.uncovered = alert;
+    if (body.state.state !== 'waiting' || atLeast(body.severity, alert.severity)) return;
+    body.severity = alert.severity;
+    body.alert = alert;
+  }
+
+  #ended(key: string): BodyState | undefined {
+    return this.#model.endedBodies.findLast((body) => bodyKey(body.playbook, body.subjectKey) === key);
+  }
+
+  #add(key: string, playbook: ListedPlaybook, alert: Alert): void {
+    this.#model.lastNewsAt = Date.now();
+    this.#model.bodies.set(key, {
+      state: {
+        playbook: playbook.id,
+        subjectKey: subjectKeyOf(playbook, alert),
+        state: 'waiting',
+        alerts: 1,
+        kinds: withKind([], alert),
+      },
+      alert,
+      severity: alert.severity,
+    });
+  }
+
+  /** Something that was not decided upon: the answer to the other stands, and shields nobody. */
+  #anew(key: string, playbook: ListedPlaybook, alert: Alert): void {
+    const before = this.#model.bodies.get(key);
+    if (before) this.#model.endedBodies = [...this.#model.endedBodies, before.state];
+    this.#model.record('playbook.again', `playbook/${playbook.id}`, `“${alert.rule}” (${alert.severity}) was not decided upon`, {
+      alert: alert.id,
+    });
+    this.#add(key, playbook, alert);
+  }
+
+  /** Something that contains is in force on its pod, or on the pods of its workload. */
+  #isHeld({ pod, workload }: Alert): boolean {
+    const ofWorkload = workload && `${workload.kind.toLowerCase()}/${workload.namespace}/${workload.name}`;
+    return this.#model.holdingLeases.some(({ action, target }) => {
+      if (!declarationOf(action).contains) return false;
+      return target.uid === undefined ? target.name === ofWorkload : target.uid === pod?.uid;
+    });
+  }
+
+  /** Something held it, and its time was over. */
+  #wasHeld({ pod }: Alert): boolean {
+    const { leases } = this.#model;
+    return (
+      pod?.uid !== undefined && [...leases.values()].some(({ target, state }) => target.uid === pod.uid && state === 'released')
+    );
+  }
+
+  #playbookOf({ playbook }: BodyState): ListedPlaybook | undefined {
+    return this.#enabled.find(({ id }) => id === playbook);
+  }
+
+  #startNext(): void {
+    while (this.#model.runningBodies < this.#model.settings.maxBodies) {
+      const next = this.#worstWaiting();
+      if (!next) return;
+      next.state = { ...next.state, state: 'running' };
+      void this.#run(next);
+    }
+  }
+
+  #worstWaiting(): Body | undefined {
+    const waiting = [...this.#model.bodies.values()].filter((body) => body.state.state === 'waiting');
+    const worst = severities.find((severity) => waiting.some((body) => atLeast(body.severity, severity)));
+    return waiting.find((body) => worst !== undefined && atLeast(body.severity, worst));
+  }
+
+  async #run(body: Body): Promise<void> {
+    const playbook = this.#playbookOf(body.state);
+    if (!playbook) return;
+    const actor = `playbook/${playbook.id}`;
+    this.#model.record('playbook.started', actor, playbook.title, {
+      subject: body.state.subjectKey,
+      alert: body.alert.id,
+      rule: body.alert.rule,
+      severity: body.alert.severity,
+      ...(playbook.on.rules === 'unanswered' && { unanswered: true }),
+    });
+    try {
+      await playbook.run(contextFor(this.#parts, playbook, body));
+      body.state = { ...body.state, state: 'done' };
+      this.#model.record('playbook.done', actor, 'done');
+      this.#settle(playbook, body);
+    } catch (error) {
+      const failure = stepFailure(error);
+      body.state = { ...body.state, state: 'failed', detail: failure.message };
+      this.#model.record('playbook.failed', actor, failure.message, { code: failure.code });
+      this.#parts.questions.page(`Playbook ${playbook.id} stopped: ${failure.message}`);
+    }
+    this.#startNext();
+  }
+
+  /** People have called it harmless: what they had been shown is decided, and what came meanwhile is not. */
+  #settle(playbook: ListedPlaybook, body: Body): void {
+    const { verdict, verdictFrom } = body.state;
+    const status = verdictFrom === undefined ? undefined : this.#model.questions.get(verdictFrom)?.status;
+    if (verdict !== 'benign' || status?.state !== 'decided') return;
+    const { at, by } = status;
+    const decided = { at, by, covers: body.shown ?? [] };
+    body.state = { ...body.state, decided };
+    const said = decided.covers.map(({ rule, severity }) => `“${rule}” (${severity})`).join(', ');
+    const who = by.map((person) => `person/${person}`).join(',');
+    this.#model.record('decision.covers', who, `harmless: ${said}`, { subject: body.state.subjectKey, ...decided });
+    const { uncovered } = body;
+    if (!uncovered || !atLeast(uncovered.severity, asksAgainFrom) || this.#isHeld(uncovered)) return;
+    this.#anew(bodyKey(playbook.id, body.state.subjectKey), playbook, uncovered);
+  }
+}
+
+function isOpen({ state }: BodyState): boolean {
+  return state === 'waiting' || state === 'running';
+}
+
+function bodyKey(playbook: string, subjectKey: string): string {
+  return JSON.stringify([playbook, subjectKey]);
+}

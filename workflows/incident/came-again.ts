@@ -1,0 +1,106 @@
+import { quarantinePod } from '../../core/actions/index.ts';
+import type { Alert } from '../../core/alert/alert.ts';
+import type { Decided } from '../../core/alert/coverage.ts';
+import { levelsOf } from '../../core/playbook/playbook.ts';
+import type { ListedPlaybook } from '../../playbooks/index.ts';
+import type { StepOrder } from '../steps/step-calls.ts';
+import type { ContextParts } from './context.ts';
+
+interface Again {
+  /** Since people have decided last. */
+  times: number;
+  decided: Decided;
+  isAsked: boolean;
+  /** Milliseconds since 1970: before that it is only counted. */
+  notBefore: number;
+}
+
+export interface CameAgainAlert {
+  readonly playbook: ListedPlaybook;
+  readonly alert: Alert;
+  readonly decided: Decided;
+  /** Absent: once. */
+  readonly times?: number;
+}
+
+/** After an answer. The first time there is no wait. */
+const quietMs = 3_600_000;
+
+/**
+ * What people have called harmless comes again, on a pod that they gave back: they are asked, at once and by one question however often it comes.
+ * After their answer it is counted for an hour before it is asked about again, with how often it came.
+ */
+export class CameAgain {
+  readonly #parts: ContextParts;
+  readonly #about = new Map<string, Again>();
+
+  constructor(parts: ContextParts) {
+    this.#parts = parts;
+  }
+
+  ask({ playbook, alert, decided, times = 1 }: CameAgainAlert): void {
+    const { model, questions } = this.#parts;
+    const about = alert.pod?.uid ?? alert.node ?? alert.cluster;
+    const again = this.#about.get(about) ?? { times: 0, decided, isAsked: false, notBefore: 0 };
+    again.times += times;
+    this.#about.set(about, again);
+    if (again.isAsked) questions.touchAll();
+    if (again.isAsked || Date.now() < again.notBefore) return;
+    again.isAsked = true;
+    model.lastNewsAt = Date.now();
+    void model.during(
+      this.#ask(playbook, alert, again).finally(() => {
+        again.isAsked = false;
+        again.times = 0;
+        again.notBefore = Date.now() + quietMs;
+      }),
+    );
+  }
+
+  async #ask(playbook: ListedPlaybook, alert: Alert, again: Again): Promise<void> {
+    const { model, questions, engine } = this.#parts;
+    const order = orderOf(playbook, alert);
+    const plan = order && (await engine.plan(order).catch(() => undefined));
+    const [first, ...later] = levelsOf(playbook, alert.severity, model.settings.levels);
+    const decision = await questions.ask({
+      text: textOf(alert, again),
+      choices: [
+        ...(plan ? [{ id: 'quarantine', label: 'Quarantine the pod', plans: [plan] }] : []),
+        { id: 'look', label: 'Leave it as it is, and look into it', plans: [] },
+        { id: 'harmless', label: 'It is harmless still', plans: [], harmless: true as const },
+      ],
+      // What was given back is not contained: silence matters.
+      levels: first ? [alert.severity === 'critical' ? { ...first, page: true } : first, ...later] : [],
+      requester: `playbook/${playbook.id}`,
+      onSilence: 'It stays as it is: nothing holds it.',
+      alert,
+    });
+    if (decision?.choice === 'harmless') again.decided = { ...again.decided, at: new Date().toISOString(), by: decision.by };
+    if (decision?.choice !== 'quarantine' || !order) return;
+    // A refusal is on the record as a failed step, and is said to those who wanted it done.
+    await engine.run({ ...order, approval: decision.proof }).catch((error) => {
+      questions.page(`The pod was not quarantined: ${error instanceof Error ? error.message : 'the step failed'}`);
+    });
+  }
+}
+
+function orderOf(playbook: ListedPlaybook, alert: Alert): StepOrder | undefined {
+  const { pod, workload, doubt } = alert;
+  // A playbook that does not contain may not ask for it either.
+  if (pod?.uid === undefined || !Object.values(playbook.uses).some(({ name }) => name === quarantinePod.name)) return undefined;
+  const { namespace, name, uid } = pod;
+  return {
+    caller: { playbook: playbook.id, subjectKey: `pod:${uid}/again`, workload, alert, doubt },
+    declaration: quarantinePod,
+    input: { pod: { namespace, name, uid } },
+    lease: {},
+  };
+}
+
+/** With the time and the people of the answer that it stands against. */
+function textOf({ rule, pod, node, cluster }: Alert, { times, decided }: Again): string {
+  const where = pod ? `${pod.namespace}/${pod.name}` : (node ?? cluster);
+  const often = times === 1 ? 'has come again' : `has come again, ${times} times`;
+  const at = `${decided.at.slice(0, 16).replace('T', ' ')} UTC`;
+  return `“${rule}” ${often} in ${where}, which ${decided.by.join(' and ')} found harmless or gave back at ${at}. What is it?`;
+}

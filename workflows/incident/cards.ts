@@ -1,0 +1,138 @@
+import { condition } from '@temporalio/workflow';
+import { signatureOfAlert } from '../../core/action/image-signature.ts';
+import type { DeskActivities } from '../../core/action/step.ts';
+import type { Alert } from '../../core/alert/alert.ts';
+import type { QuestionCard } from '../../core/cards/card.ts';
+import type { QuestionPost, QuestionStand } from '../../core/cards/question-card.ts';
+import type { SignedVote } from '../../core/decide/approval.ts';
+import type { QuestionState } from '../../core/incident/incident-state.ts';
+import type { IncidentModel } from './model.ts';
+
+const commandLineLimit = 400;
+
+/** What is known of an incident that a card shows whatever it asks. */
+function contained(model: IncidentModel): QuestionCard['contained'] {
+  return [...model.leases.values()]
+    .filter((lease) => lease.state === 'active' || lease.state === 'permanent')
+    .map((lease) => {
+      const step = model.steps.get(lease.stepKey);
+      return {
+        what: `${lease.action} on ${lease.target.name}: ${step?.state ?? 'running'}${step?.detail ? ` (${step.detail})` : ''}`,
+        since: new Date(lease.startedAt).toISOString(),
+        ...(lease.state === 'active' ? { until: new Date(lease.until).toISOString() } : {}),
+      };
+    });
+}
+
+/** Those of the levels that are asked by now. */
+function whoMayAnswer({ answerers, level }: QuestionState): Pick<QuestionStand, 'people' | 'requesters'> {
+  if (!answerers) return {};
+  const { levels, requesters } = answerers;
+  return {
+    people: [...new Set(levels.slice(0, level + 1).flat())],
+    ...(requesters.length > 0 ? { requesters } : {}),
+  };
+}
+
+/** The question, and what the desk's card of it tells besides. What each choice is and needs, the desk reads in the question itself. */
+export function postOf(model: IncidentModel, state: QuestionState, alert: Alert, onSilence: string): QuestionPost {
+  const signature = signatureOfAlert(model.images, alert);
+  return {
+    question: state.question,
+    about: {
+      kind: 'incident',
+      happened: {
+        rule: alert.rule,
+        sensor: alert.sensor,
+        at: alert.time,
+        count: model.total,
+        ...(alert.doubt === undefined ? {} : { doubt: alert.doubt }),
+        ...(alert.pod ? { pod: `${alert.pod.namespace}/${alert.pod.name}` } : {}),
+        ...(alert.container?.image ? { image: alert.container.image } : {}),
+        ...(signature === undefined ? {} : { signature }),
+        ...(alert.rollout ? { rollout: alert.rollout } : {}),
+        ...(alert.process?.exe || alert.process?.name ? { process: alert.process.exe ?? alert.process.name ?? '' } : {}),
+        ...(alert.process?.commandLine ? { commandLine: alert.process.commandLine.slice(0, commandLineLimit) } : {}),
+      },
+      contained: contained(model),
+      ...(state.answerers?.left ? { left: state.answerers.left } : {}),
+      ...(model.followUp.news ? { ticketNews: model.followUp.news.words } : {}),
+      evidence: model.evidence.flatMap((ref) => ref.artefacts.map(({ name, sha256, bytes }) => ({ name, sha256, bytes }))),
+      onSilence,
+    },
+    stand: {
+      severity: model.severity,
+      level: state.level,
+      until: state.levelUntil,
+      // Whom an alert names by now has no vote: see `countVote`.
+      votes: bareVotes(state.votes.filter(({ vote }) => !model.actors.has(vote.person))),
+      ...(state.veto && { veto: state.veto }),
+      ...whoMayAnswer(state),
+      status: state.status,
+    },
+  };
+}
+
+/** Without the identity provider's tokens, which are nobody's to read. */
+export function bareVotes(votes: readonly SignedVote[]): readonly SignedVote[] {
+  return votes.map(({ vote, keyId, signature }) => ({ vote, keyId, signature }));
+}
+
+/**
+ * Keeps one question's card true: posts it, edits it when something that it shows has changed, edits it a last time when it is decided.
+ * The desk may be down meanwhile; nothing waits for it but the incident's end.
+ */
+export class CardKeeper {
+  readonly #model: IncidentModel;
+  readonly #desk: DeskActivities;
+  readonly #alert: Alert;
+  readonly #onSilence: string;
+  readonly #onRefused: (error: unknown) => void;
+  readonly #id: string;
+  #version = 0;
+
+  constructor(options: {
+    readonly model: IncidentModel;
+    readonly desk: DeskActivities;
+    readonly alert: Alert;
+    readonly onSilence: string;
+    readonly questionId: string;
+    readonly onRefused: (error: unknown) => void;
+  }) {
+    this.#model = options.model;
+    this.#onRefused = options.onRefused;
+    this.#desk = options.desk;
+    this.#alert = options.alert;
+    this.#onSilence = options.onSilence;
+    this.#id = options.questionId;
+  }
+
+  touch(): void {
+    this.#version += 1;
+  }
+
+  async run(): Promise<void> {
+    let shown = this.#version;
+    await this.#desk.postQuestion(this.#post());
+    while (this.#isOpen || shown !== this.#version) {
+      await condition(() => this.#version !== shown);
+      shown = this.#version;
+      // An edit that Slack refuses for good is on the record, and the next one is tried all the same.
+      await this.#desk.updateQuestion(this.#post()).catch((error: unknown) => this.#onRefused(error));
+    }
+  }
+
+  get #state(): QuestionState {
+    const state = this.#model.questions.get(this.#id);
+    if (!state) throw new Error('a card without its question');
+    return state;
+  }
+
+  get #isOpen(): boolean {
+    return this.#state.status.state === 'open';
+  }
+
+  #post(): QuestionPost {
+    return postOf(this.#model, this.#state, this.#alert, this.#onSilence);
+  }
+}

@@ -1,0 +1,157 @@
+import type { ActionDeclaration } from '../../core/action/action.ts';
+import type { Plan } from '../../core/action/plan.ts';
+import { releasePlanOf } from '../../core/action/release-plan.ts';
+import type { Approval, ApprovalProof } from '../../core/decide/approval.ts';
+import type { Verdict } from '../../core/incident/incident.ts';
+import { durationMs, type LeaseOptions, levelsOf, type Settled, type StepResult } from '../../core/playbook/playbook.ts';
+import type { ListedPlaybook } from '../../playbooks/index.ts';
+import { stepFailure } from '../calls.ts';
+import type { Questions } from '../questions/questions.ts';
+import { afterQuarantine } from '../steps/after-quarantine.ts';
+import { EvidenceFirst } from '../steps/evidence-first.ts';
+import type { Leases } from '../steps/leases.ts';
+import { runOrAsk } from '../steps/run-or-ask.ts';
+import type { Caller, StepOrder } from '../steps/step-calls.ts';
+import type { StepEngine } from '../steps/steps.ts';
+import type { Body, IncidentModel } from './model.ts';
+import { giveVerdict } from './verdicts.ts';
+
+export interface ContextParts {
+  readonly model: IncidentModel;
+  readonly engine: StepEngine;
+  readonly questions: Questions;
+  readonly leases: Leases;
+}
+
+interface AskShape {
+  readonly question: string;
+  readonly choices: Readonly<Record<string, string>>;
+  readonly plan?: Readonly<Record<string, Plan | readonly Plan[] | undefined>>;
+  readonly harmless?: readonly string[];
+  readonly onSilence: string;
+}
+
+function plansOf(plan: Plan | readonly Plan[] | undefined): readonly Plan[] {
+  if (plan === undefined) return [];
+  return 'action' in plan ? [plan] : plan;
+}
+
+/**
+ * What a body is called with. `PlaybookContext` is generic over the playbook's actions, which only the compiler knows: here they are
+ * made from the envelope at run time, so the one cast from the dynamic to the typed side is the `never` in the return type.
+ */
+export function contextFor(parts: ContextParts, playbook: ListedPlaybook, body: Body): never {
+  const { model, questions } = parts;
+  const { alert } = body;
+  const { workload, doubt } = alert;
+  const caller: Caller = { playbook: playbook.id, subjectKey: body.state.subjectKey, workload, alert, doubt };
+  const evidence = new EvidenceFirst({ model, within: playbook.evidenceFirst });
+  const run = (order: StepOrder) => {
+    const result = evidence.run(order, () => runOrAsk({ ...parts, alert: body.alert, order }));
+    // Beside, not between: one promise more on the body's way would order its commands anew, and no history would replay.
+    result.then(
+      (quarantine) => afterQuarantine(parts, order, quarantine),
+      () => undefined,
+    );
+    return result;
+  };
+  const steps = Object.fromEntries(
+    Object.entries(playbook.uses).map(([name, declaration]) => [name, stepFor({ parts, caller, declaration, run })]),
+  );
+
+  const ask = async ({ question, choices, plan = {}, harmless = [], onSilence }: AskShape) => {
+    body.shown = body.state.kinds;
+    delete body.uncovered;
+    const decision = await questions.ask({
+      text: question,
+      choices: Object.entries(choices).map(([id, label]) => ({
+        id,
+        label,
+        plans: plansOf(plan[id]),
+        ...(harmless.includes(id) && { harmless: true as const }),
+      })),
+      levels: levelsOf(playbook, alert.severity, model.settings.levels),
+      requester: `playbook/${playbook.id}`,
+      onSilence,
+      alert: body.alert,
+    });
+    if (decision) body.lastAnswered = decision.question;
+    return decision
+      ? { choice: decision.choice, by: decision.by, approval: { proof: decision.proof, covers: {} } }
+      : { choice: 'silence' };
+  };
+
+  const settle = async (waiting: Readonly<Record<string, Promise<unknown>>>) => {
+    const settled = await Promise.all(Object.entries(waiting).map(async ([name, part]) => [name, await settled1(part)] as const));
+    return Object.fromEntries(settled);
+  };
+
+  const verdict = (value: Verdict, why: string) => giveVerdict(model, body, value, why);
+
+  const context = {
+    alert: body.alert,
+    steps,
+    ask,
+    settle,
+    verdict,
+    note: (text: string) => model.record('playbook.note', `playbook/${playbook.id}`, text),
+    evidence: () => model.evidence,
+  };
+  return context as never;
+}
+
+async function settled1(part: Promise<unknown>): Promise<Settled<unknown>> {
+  try {
+    return { ok: true, value: await part };
+  } catch (error) {
+    const { code, message } = stepFailure(error);
+    return { ok: false, code, reason: message };
+  }
+}
+
+function stepFor({
+  parts,
+  caller,
+  declaration,
+  run,
+}: {
+  readonly parts: ContextParts;
+  readonly caller: Caller;
+  readonly declaration: ActionDeclaration;
+  readonly run: (order: StepOrder) => Promise<StepResult>;
+}) {
+  const { engine, leases } = parts;
+  const call = (options: LeaseOptions, approval?: Approval) => {
+    const { lease, onExpiry, ...input } = options;
+    return run({
+      caller,
+      declaration,
+      input: declaration.effect === 'reversible' ? input : options,
+      ...(declaration.effect === 'reversible'
+        ? { lease: { ...(lease ? { durationMs: durationMs(lease) } : {}), ...(onExpiry ? { onExpiry } : {}) } }
+        : {}),
+      ...(approval ? { approval: approval.proof } : {}),
+    });
+  };
+  const undo = async (result: StepResult, approval: Approval) => {
+    const plan = releasePlanOf(result.plan, result.key);
+    if (result.leaseId) await letGo({ leases, leaseId: result.leaseId, caller, proof: approval.proof, plan });
+  };
+  return Object.assign(call, {
+    plan: (input: unknown) => engine.plan({ caller, declaration, input }),
+    undo: Object.assign(undo, { plan: async (result: StepResult) => releasePlanOf(result.plan, result.key) }),
+  });
+}
+
+function letGo(call: {
+  readonly leases: Leases;
+  readonly leaseId: string;
+  readonly caller: Caller;
+  readonly proof: ApprovalProof;
+  readonly plan: Plan;
+}): Promise<void> {
+  return call.leases.letGo(call.leaseId, `${call.caller.playbook}/${call.caller.subjectKey}`, {
+    proof: call.proof,
+    plan: call.plan,
+  });
+}

@@ -1,0 +1,252 @@
+import { uuid4, workflowInfo } from '@temporalio/workflow';
+import type { PodImage } from '../../core/action/image-signature.ts';
+import type { DeskActivities, IncidentSettings } from '../../core/action/step.ts';
+import type { Alert } from '../../core/alert/alert.ts';
+import type { AlertKind } from '../../core/alert/coverage.ts';
+import type { Severity } from '../../core/alert/severity.ts';
+import { worse } from '../../core/alert/severity.ts';
+import type { EvidenceRef } from '../../core/evidence/evidence.ts';
+import {
+  type AlertCount,
+  type IncidentRef,
+  type Reached,
+  type Subject,
+  subjectTitle,
+  type Verdict,
+} from '../../core/incident/incident.ts';
+import type { CarriedIncident, FollowUpState, Holding, IncidentInput } from '../../core/incident/incident-input.ts';
+import type { BodyState, IncidentState, QuestionState, StepState, TimelineEntry } from '../../core/incident/incident-state.ts';
+import type { Lease } from '../../core/incident/lease.ts';
+import { Outbox } from '../outbox.ts';
+
+const timelineLimit = 500;
+const seenLimit = 5_000;
+
+/** A body while it lives: its state for the query, and the alert that it runs for. */
+export interface Body {
+  state: BodyState;
+  alert: Alert;
+  severity: Severity;
+  /** What people had been shown when they were asked last. */
+  shown?: readonly AlertKind[];
+  /** The worst that came after that, and is none of it. */
+  uncovered?: Alert;
+  /** The question that this body's last answer came from. */
+  lastAnswered?: string;
+}
+
+/** The incident's memory: plain data that one workflow writes. Everything else in this room reads and changes it. */
+export class IncidentModel {
+  readonly ref: IncidentRef;
+  readonly subject: Subject;
+  readonly title: string;
+  readonly settings: IncidentSettings;
+  readonly outbox: Outbox;
+  readonly counts = new Map<string, AlertCount>();
+  readonly steps = new Map<string, StepState>();
+  readonly bodies = new Map<string, Body>();
+  readonly questions = new Map<string, QuestionState>();
+  readonly leases = new Map<string, Lease>();
+  readonly holdings = new Map<string, Holding>();
+  readonly callCounters = new Map<string, number>();
+  /** Keys of quarantines whose follow-up has begun. */
+  readonly followedUp = new Set<string>();
+  /** Ids of people whom the alerts name as the actor: at most as many as are on the roster. */
+  readonly actors = new Set<string>();
+  /** Ids of people who have ordered it by hand: at most as many as are on the roster. */
+  readonly requesters = new Set<string>();
+  evidence: readonly EvidenceRef[] = [];
+  images: readonly PodImage[] = [];
+  timeline: readonly TimelineEntry[] = [];
+  endedBodies: readonly BodyState[] = [];
+  severity: Severity = 'unknown';
+  verdict: Verdict = 'unknown';
+  verdictWhy = '';
+  reached: Reached = 'detected';
+  open = true;
+  followUp: FollowUpState = {
+    tickets: [],
+    lines: [],
+    comments: 0,
+    gaveUp: false,
+    calledFor: [],
+    calledGroups: [],
+    calls: 0,
+  };
+  /** Hears of every record that is made. */
+  onRecord: (kind: string, text: string, body: Readonly<Record<string, unknown>>) => void = () => undefined;
+  openedAt: string;
+  lastAlertAt = Date.now();
+  /** When something came that was not only counted: what is mere noise keeps no incident open for ever. */
+  lastNewsAt = Date.now();
+  /** Work under way that must end before the incident does: steps, card updates, votes. */
+  busy = 0;
+  #seen = new Set<string>();
+
+  constructor(input: IncidentInput, desk: DeskActivities) {
+    const info = workflowInfo();
+    this.ref = { id: info.workflowId, run: info.firstExecutionRunId };
+    this.subject = input.start.subject;
+    this.title = subjectTitle(input.start.subject);
+    this.settings = input.settings;
+    this.outbox = new Outbox(this.ref, desk.recordAudit);
+    this.openedAt = new Date().toISOString();
+    if (input.carried) this.#carryOn(input.carried);
+  }
+
+  /** An id that no other incident has, 16 hex digits: the desk keeps cards of all incidents under such ids. */
+  newId(): string {
+    return uuid4().replaceAll('-', '').slice(0, 16);
+  }
+
+  note(kind: string, actor: string, text: string): void {
+    const entry: TimelineEntry = { at: new Date().toISOString(), kind, actor, text };
+    this.timeline = [...this.timeline.slice(-(timelineLimit - 1)), entry];
+  }
+
+  /** In the timeline and on the record. */
+  record(kind: string, actor: string, text: string, body: Readonly<Record<string, unknown>> = {}): void {
+    this.note(kind, actor, text);
+    this.outbox.add(kind, actor, { text, ...body });
+    this.onRecord(kind, text, body);
+  }
+
+  /** True the first time; bounded, since the intake's ledger is the first line of defence. */
+  firstSight(id: string): boolean {
+    if (this.#seen.has(id)) return false;
+    this.#seen.add(id);
+    if (this.#seen.size > seenLimit) this.#seen = new Set([...this.#seen].slice(seenLimit / 2));
+    return true;
+  }
+
+  raise(severity: Severity): boolean {
+    const before = this.severity;
+    this.severity = worse(this.severity, severity);
+    return this.severity !== before;
+  }
+
+  /** As part of whatever a vote is checked with. */
+  get namedActors(): { readonly actors?: readonly string[] } {
+    return this.actors.size === 0 ? {} : { actors: [...this.actors] };
+  }
+
+  /** As part of a question that is asked now. */
+  get namedRequesters(): { readonly requesters?: readonly string[] } {
+    return this.requesters.size === 0 ? {} : { requesters: [...this.requesters] };
+  }
+
+  get priority(): number {
+    return this.severity === 'critical' ? 1 : 3;
+  }
+
+  get total(): number {
+    let total = 0;
+    for (const entry of this.counts.values()) total += entry.count;
+    return total;
+  }
+
+  get runningBodies(): number {
+    return [...this.bodies.values()].filter((body) => body.state.state === 'running').length;
+  }
+
+  get openBodies(): boolean {
+    return [...this.bodies.values()].some((body) => body.state.state === 'running' || body.state.state === 'waiting');
+  }
+
+  get activeLeases(): readonly Lease[] {
+    return [...this.leases.values()].filter((lease) => lease.state === 'active' || lease.state === 'releasing');
+  }
+
+  /** Whatever holds a target, also for good: these count against the cap of their owner. */
+  get holdingLeases(): readonly Lease[] {
+    return [...this.leases.values()].filter((lease) => lease.state !== 'released' && lease.state !== 'drifted');
+  }
+
+  /** Nothing is left to do: no body, no lease that ends by itself, no work under way. */
+  get quiet(): boolean {
+    return !this.openBodies && this.activeLeases.length === 0 && this.busy === 0;
+  }
+
+  /** Runs work that the incident waits for before it ends. */
+  async during<T>(work: Promise<T>): Promise<T> {
+    this.busy += 1;
+    try {
+      return await work;
+    } finally {
+      this.busy -= 1;
+    }
+  }
+
+  snapshot(): IncidentState {
+    const { made, acknowledged } = this.outbox.counts;
+    return {
+      incident: this.ref,
+      subject: this.subject,
+      title: this.title,
+      severity: this.severity,
+      verdict: this.verdict,
+      verdictWhy: this.verdictWhy,
+      reached: this.reached,
+      open: this.open,
+      openedAt: this.openedAt,
+      counts: [...this.counts.values()],
+      total: this.total,
+      timeline: this.timeline,
+      steps: [...this.steps.values()],
+      bodies: [...this.endedBodies, ...[...this.bodies.values()].map((body) => body.state)],
+      questions: [...this.questions.values()].map(withoutTokens),
+      leases: [...this.leases.values()],
+      ...this.namedActors,
+      ...this.namedRequesters,
+      evidence: this.evidence,
+      ...(this.images.length > 0 && { images: this.images }),
+      tickets: this.followUp.tickets,
+      audit: { made, acknowledged },
+    };
+  }
+
+  carry(): CarriedIncident {
+    return {
+      state: { ...this.snapshot(), questions: [...this.questions.values()] },
+      holdings: [...this.holdings.values()],
+      seen: [...this.#seen].slice(-1_000),
+      pendingRecords: this.outbox.pending,
+      callCounters: Object.fromEntries(this.callCounters),
+      followUp: this.followUp,
+    };
+  }
+
+  #carryOn({ state, holdings, seen, pendingRecords, callCounters, followUp }: CarriedIncident): void {
+    for (const entry of state.counts) this.counts.set(countKey(entry), entry);
+    for (const step of state.steps) this.steps.set(step.key, step);
+    for (const question of state.questions) this.questions.set(question.question.id, question);
+    for (const lease of state.leases) this.leases.set(lease.id, lease);
+    for (const holding of holdings) this.holdings.set(holding.leaseId, holding);
+    for (const [key, count] of Object.entries(callCounters)) this.callCounters.set(key, count);
+    for (const person of state.actors ?? []) this.actors.add(person);
+    for (const person of state.requesters ?? []) this.requesters.add(person);
+    this.#seen = new Set(seen);
+    this.outbox.carryOn({ pending: pendingRecords, ...state.audit });
+    this.endedBodies = state.bodies;
+    this.evidence = state.evidence;
+    this.images = state.images ?? [];
+    this.timeline = state.timeline;
+    this.severity = state.severity;
+    this.verdict = state.verdict;
+    this.verdictWhy = state.verdictWhy ?? '';
+    this.reached = state.reached;
+    this.openedAt = state.openedAt;
+    if (followUp) this.followUp = followUp;
+  }
+}
+
+/** Tokens of the identity provider are for the cell's own check: whoever looks on needs none. */
+function withoutTokens(state: QuestionState): QuestionState {
+  const { votes, withdrawn } = state;
+  const without = (all: QuestionState['votes']) => all.map(({ idToken: _, ...signed }) => signed);
+  return { ...state, votes: without(votes), ...(withdrawn ? { withdrawn: without(withdrawn) } : {}) };
+}
+
+export function countKey(entry: Pick<AlertCount, 'rule' | 'severity' | 'pod'>): string {
+  return JSON.stringify([entry.rule, entry.severity, entry.pod ?? null]);
+}

@@ -1,0 +1,57 @@
+import { type ApprovalProof, isWeakening } from '../../core/decide/approval.ts';
+import { proofOf } from '../../core/decide/question.ts';
+import type { Verdict } from '../../core/incident/incident.ts';
+import type { BodyState } from '../../core/incident/incident-state.ts';
+import type { Lease } from '../../core/incident/lease.ts';
+import type { Body, IncidentModel } from './model.ts';
+
+const worstFirst: readonly Verdict[] = ['true_positive', 'suspicious', 'benign', 'unknown'];
+
+function worstOf(verdicts: readonly Verdict[]): Verdict {
+  return worstFirst.find((verdict) => verdicts.includes(verdict)) ?? 'unknown';
+}
+
+function bodiesOf(model: IncidentModel): readonly BodyState[] {
+  return [...model.endedBodies, ...[...model.bodies.values()].map((body) => body.state)];
+}
+
+/** Whether the body's last question was answered by people with a choice that calls the incident harmless, or gives containment back. */
+function peopleSaidHarmless(model: IncidentModel, { lastAnswered }: Body): boolean {
+  const asked = lastAnswered === undefined ? undefined : model.questions.get(lastAnswered);
+  if (asked?.status.state !== 'decided') return false;
+  const { choice: id } = asked.status;
+  const choice = asked.question.choices.find((offered) => offered.id === id);
+  return choice !== undefined && isWeakening(choice);
+}
+
+/**
+ * A body says what it was. The incident is as bad as the worst of its bodies: a harmless shell does not make a dropped binary harmless. `benign`
+ * is not a body's to say: without people's answer it is refused, on record, and what is contained stays so.
+ */
+export function giveVerdict(model: IncidentModel, body: Body, verdict: Verdict, why: string): void {
+  const { playbook } = body.state;
+  if (verdict === 'benign' && !peopleSaidHarmless(model, body)) {
+    model.record('verdict.refused', `playbook/${playbook}`, `benign: ${why}: nobody has answered that it is harmless`);
+    return;
+  }
+  body.state = { ...body.state, verdict, ...(body.lastAnswered ? { verdictFrom: body.lastAnswered } : {}) };
+  const worst = worstOf(bodiesOf(model).map((other) => other.verdict ?? 'unknown'));
+  if (worst === verdict) model.verdictWhy = why;
+  model.verdict = worst;
+  const { verdictFrom: question } = body.state;
+  const from = verdict === 'benign' && question !== undefined ? { question } : {};
+  model.record('incident.verdict', `playbook/${playbook}`, `${verdict}: ${why}`, { verdict, incident: worst, ...from });
+}
+
+/** What those who hold a lease say it was: harmless only if all of them do. The proof is the answer of the people who said so. */
+export function verdictOn(model: IncidentModel, lease: Lease): { readonly verdict: Verdict; readonly proof?: ApprovalProof } {
+  const holders = bodiesOf(model).filter((body) => lease.holders.includes(`${body.playbook}/${body.subjectKey}`));
+  if (holders.length === 0 || holders.some((body) => body.verdict !== 'benign'))
+    return { verdict: worstOf(holders.map((body) => body.verdict ?? 'unknown').filter((verdict) => verdict !== 'benign')) };
+  const proofs = holders.flatMap(({ verdictFrom }) => {
+    const asked = verdictFrom === undefined ? undefined : model.questions.get(verdictFrom);
+    return (asked && proofOf(asked)) ?? [];
+  });
+  const [strongest] = [...proofs].sort((a, b) => b.votes.length - a.votes.length);
+  return { verdict: 'benign', ...(strongest ? { proof: strongest } : {}) };
+}

@@ -1,0 +1,244 @@
+import { condition } from '@temporalio/workflow';
+import type { Plan } from '../../core/action/plan.ts';
+import type { DeskActivities } from '../../core/action/step.ts';
+import type { ApprovalProof } from '../../core/decide/approval.ts';
+import { proofOf, silenceOn } from '../../core/decide/question.ts';
+import type { QuestionState } from '../../core/incident/incident-state.ts';
+import { type Lease, levelAtRenewal } from '../../core/incident/lease.ts';
+import { stepFailure } from '../calls.ts';
+import { CardKeeper } from '../incident/cards.ts';
+import type { IncidentModel } from '../incident/model.ts';
+import { type Asked, type AskedQuestion, openQuestion } from './asked-question.ts';
+import { askWho, type Escalation, silence, waitAtLevel } from './levels.ts';
+
+export type Decision =
+  | { readonly question: string; readonly choice: string; readonly by: readonly string[]; readonly proof: ApprovalProof }
+  | undefined;
+
+type LeaseDecided = (
+  lease: string,
+  choice: string,
+  by: string,
+  approval: { readonly proof: ApprovalProof; readonly plan: Plan | undefined },
+) => Promise<void>;
+
+/** Questions to people, who is asked when, and what is decided. */
+export class Questions {
+  readonly #model: IncidentModel;
+  readonly #desk: DeskActivities;
+  readonly #cards = new Map<string, CardKeeper>();
+  #onLeaseDecided: LeaseDecided = async () => undefined;
+
+  constructor(model: IncidentModel, desk: DeskActivities) {
+    this.#model = model;
+    this.#desk = desk;
+  }
+
+  onLeaseDecided(handler: LeaseDecided): void {
+    this.#onLeaseDecided = handler;
+  }
+
+  /** Asks, escalates, and comes back with the decision; undefined is silence, or a question that became void. */
+  async ask(asked: AskedQuestion): Promise<Decision> {
+    const id = `${this.#model.newId()}-q`;
+    const state = this.#open(id, asked);
+    this.#model.record('question.asked', asked.requester, asked.text, { question: state.question, digest: state.digest });
+    await askWho(this.#model, id);
+    const onRefused = (error: unknown): void =>
+      this.#model.record('card.failed', 'engine', stepFailure(error).message, { question: id });
+    const card = new CardKeeper({
+      model: this.#model,
+      desk: this.#desk,
+      alert: asked.alert,
+      onSilence: asked.onSilence,
+      questionId: id,
+      onRefused,
+    });
+    this.#cards.set(id, card);
+    // A card that the desk refuses for good must not end the question: the command line still answers it.
+    void this.#model.during(card.run()).catch(onRefused);
+    const isOpen = () => this.#get(id).status.state === 'open';
+    const { until } = asked;
+    if (until)
+      void condition(() => until() || !isOpen()).then(() => {
+        if (isOpen()) this.#void(id, 'what it was about has settled itself');
+      });
+    let why: Escalation = silence;
+    for (let level = 0; level < asked.levels.length && isOpen(); level += 1) {
+      // A no, or a person, has asked this level before its time.
+      if (this.#get(id).level < level) this.#escalate(id, level, why);
+      const withinMs = asked.levels[level]?.withinMs ?? 0;
+      const handedOver = (group: string, people: readonly string[]): void => this.#handedOver(id, level, group, people);
+      why = await waitAtLevel({ model: this.#model, id, level, withinMs, touch: () => card.touch(), handedOver });
+    }
+    if (isOpen()) this.#endInSilence(id);
+    return this.#decision(id);
+  }
+
+  /** One standing question per lease: extend it, keep it for good, or release it. Asked anew after every answer that leaves it in force. */
+  standing(lease: Lease, undoPlan: Plan): void {
+    const id = `lease:${lease.id}`;
+    const state = this.#open(id, {
+      text: `${lease.action} on ${lease.target.name} lasts until ${new Date(lease.until).toISOString()} (renewed ${lease.renewals} times)`,
+      choices: [
+        { id: 'extend', label: 'Extend it', plans: [] },
+        { id: 'keep', label: 'Keep it for good', plans: [] },
+        { id: 'release', label: '', plans: [undoPlan] },
+      ],
+      levels: this.#model.settings.levels,
+      requester: 'engine',
+    });
+    this.#set({ ...state, levelUntil: new Date(lease.until).toISOString() });
+  }
+
+  /** A lease was renewed in silence, and the next level is called: from now on it may answer. What was said so far stands. */
+  renewed({ id: lease, until, renewals }: Lease): void {
+    const state = this.#model.questions.get(`lease:${lease}`);
+    if (state?.status.state !== 'open') return;
+    const level = Math.max(state.level, levelAtRenewal(state.question.levels, renewals));
+    this.#set({ ...state, level, levelUntil: new Date(until).toISOString() });
+  }
+
+  /** A destructive step on the target has made the question pointless. */
+  voidOn(uid: string, why: string, except: string | undefined): void {
+    for (const { question, status } of this.#model.questions.values()) {
+      if (status.state !== 'open' || question.id === except) continue;
+      // What is in force stays to be decided on: its own end closes its question.
+      if (question.id.startsWith('lease:')) continue;
+      const about = question.choices.some((choice) => choice.plans.some((plan) => plan.target.uid === uid));
+      if (about) this.#void(question.id, why);
+    }
+  }
+
+  #void(id: string, why: string): void {
+    this.#close(id, { state: 'void', why, at: new Date().toISOString() }, 'question.void', why);
+  }
+
+  closeStanding(leaseId: string, why: string): void {
+    const id = `lease:${leaseId}`;
+    if (this.#model.questions.get(id)?.status.state === 'open')
+      this.#set({ ...this.#get(id), status: { state: 'void', why, at: new Date().toISOString() } });
+  }
+
+  touchAll(): void {
+    for (const [id, card] of this.#cards) if (this.#get(id).status.state === 'open') card.touch();
+  }
+
+  /** A vote has been taken: what follows from it for its question. */
+  counted({
+    before,
+    after,
+    name,
+  }: {
+    readonly before: QuestionState;
+    readonly after: QuestionState;
+    readonly name: string;
+  }): void {
+    const { id } = after.question;
+    this.#cards.get(id)?.touch();
+    if (after.level > before.level) this.#escalate(id, after.level, { why: `${name} said no`, opening: silence.opening });
+    if (after.status.state === 'decided') this.#decided(id, after.status.choice, after.status.by);
+  }
+
+  #decided(id: string, choice: string, by: readonly string[]): void {
+    const who = by.map((person) => `person/${person}`).join(',');
+    const isOfLease = id.startsWith('lease:');
+    this.#model.record('question.decided', who, `${choice}, by ${by.join(' and ')}`, {
+      question: id,
+      choice,
+      by,
+      // Nobody is asked for it: only with its answer it comes on record.
+      ...(isOfLease && { asked: this.#get(id).question }),
+    });
+    if (!isOfLease) return;
+    const proof = proofOf(this.#get(id));
+    if (!proof) return;
+    const plan = proof.question.choices.find((other) => other.id === choice)?.plans[0];
+    // Not awaited: an API server that hangs in an undo must not keep other people's votes waiting.
+    void this.#model.during(this.#onLeaseDecided(id.slice('lease:'.length), choice, who, { proof, plan }));
+  }
+
+  #open(id: string, asked: Asked): QuestionState {
+    const state = openQuestion(this.#model, id, asked);
+    this.#set(state);
+    return state;
+  }
+
+  /** Whoever comes on call takes over what is open: they are told, and called where the level has a pager. */
+  #handedOver(id: string, level: number, group: string, people: readonly string[]): void {
+    const names = people.join(' and ');
+    this.#model.record('question.handed-over', 'engine', `${names} may answer for ${group} from now on`, { question: id, level });
+    this.page(`${names} may answer for ${group} from now on. ${this.#get(id).question.text}`);
+  }
+
+  #escalate(id: string, level: number, { why, opening }: Escalation): void {
+    const state = this.#get(id);
+    const { group, withinMs } = state.question.levels[level] ?? { group: 'nobody', withinMs: 0 };
+    this.#set({ ...state, level, levelUntil: new Date(Date.now() + withinMs).toISOString() });
+    this.#model.record('question.escalated', 'engine', `${why}: ${group} is asked`, { question: id, level });
+    this.#cards.get(id)?.touch();
+    const news = state.veto ? `${why}: ${group} can overrule it, and is asked now.` : `${opening}: ${group} is asked now.`;
+    this.page(`${news} ${state.question.text}`);
+  }
+
+  /** Before its time, because somebody wants it. Returns the group; undefined where the question is over, or nobody is left. */
+  askNext(id: string, actor: string, name: string): string | undefined {
+    const state = this.#model.questions.get(id);
+    const next = state?.question.levels[state.level + 1];
+    if (state?.status.state !== 'open' || !next || !this.#cards.has(id)) return undefined;
+    this.#model.record('question.passed-on', actor, `${name} asks ${next.group}`, { question: id });
+    this.#escalate(id, state.level + 1, { why: `${name} asked for it`, opening: `${name} asked for it` });
+    return next.group;
+  }
+
+  #endInSilence(id: string): void {
+    const status = silenceOn(this.#get(id), { now: new Date().toISOString(), ...this.#model.namedActors });
+    if (status.state !== 'decided') {
+      this.#close(id, status, 'question.expired', 'nobody answered: silence is never yes');
+      return;
+    }
+    this.#set({ ...this.#get(id), status });
+    this.#cards.get(id)?.touch();
+    this.#decided(id, status.choice, status.by);
+  }
+
+  /** One line in the incident's thread, for people who must hear of it. */
+  page(text: string): void {
+    const post = {
+      key: `${this.#model.ref.run}/${this.#model.newId()}`,
+      incident: {
+        ...this.#model.ref,
+        title: this.#model.title,
+        severity: this.#model.severity,
+        cluster: this.#model.subject.cluster,
+      },
+      text,
+    };
+    void this.#model
+      .during(this.#desk.postInThread(post))
+      .catch((error) => this.#model.note('card.failed', 'engine', stepFailure(error).message));
+  }
+
+  #close(id: string, status: QuestionState['status'], kind: string, text: string): void {
+    this.#set({ ...this.#get(id), status });
+    this.#model.record(kind, 'engine', text, { question: id });
+    this.#cards.get(id)?.touch();
+  }
+
+  #decision(id: string): Decision {
+    const state = this.#get(id);
+    const proof = proofOf(state);
+    if (!proof || state.status.state !== 'decided') return undefined;
+    return { question: id, choice: proof.choice, by: state.status.by, proof };
+  }
+
+  #get(id: string): QuestionState {
+    const state = this.#model.questions.get(id);
+    if (!state) throw new Error('a question that was never asked');
+    return state;
+  }
+
+  #set(state: QuestionState): void {
+    this.#model.questions.set(state.question.id, state);
+  }
+}

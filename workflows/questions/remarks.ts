@@ -1,0 +1,85 @@
+import { condition } from '@temporalio/workflow';
+import type { DeskActivities, VoteCheck } from '../../core/action/step.ts';
+import { claimedBy } from '../../core/audit/audit.ts';
+import { isRemarkShaped, type SignedRemark } from '../../core/incident/remark.ts';
+import { remarkActivities } from '../calls.ts';
+import type { IncidentModel } from '../incident/model.ts';
+import type { Questions } from './questions.ts';
+
+const askedAgainAfterMs = 15 * 60_000;
+/** Somebody who is reminded needs this long before the next level is asked. */
+const beforeDeadlineMs = 60_000;
+const mostRemarks = 200;
+
+/** What people say on open questions without deciding them. Nothing here ends a question or moves its deadline. */
+export class Remarks {
+  readonly #model: IncidentModel;
+  readonly #desk: DeskActivities;
+  readonly #questions: Questions;
+  #taken = 0;
+
+  constructor(options: { readonly model: IncidentModel; readonly desk: DeskActivities; readonly questions: Questions }) {
+    this.#model = options.model;
+    this.#desk = options.desk;
+    this.#questions = options.questions;
+  }
+
+  /** Whoever reaches Temporal can send one: what has not the shape, or was there before, is nothing. */
+  receive(value: unknown): void {
+    if (!isRemarkShaped(value) || this.#taken >= mostRemarks) return;
+    if (!this.#model.firstSight(`remark:${value.remark.id}`)) return;
+    this.#taken += 1;
+    void this.#model.during(this.#take(value));
+  }
+
+  async #take(signed: SignedRemark): Promise<void> {
+    const { remark } = signed;
+    const state = this.#model.questions.get(remark.question);
+    if (!state) return;
+    const check = await remarkActivities(this.#model.settings)
+      .verifyRemark({ remark: signed, question: state.question, level: state.level })
+      .catch((): VoteCheck => ({ ok: false, reason: 'It could not be checked; please say it again.' }));
+    if (!check.ok) {
+      this.#model.record('remark.refused', check.signed ? `person/${remark.person}` : claimedBy(remark.person), check.reason, {
+        question: remark.question,
+        kind: remark.kind,
+      });
+      this.#tell(signed, check.reason);
+      return;
+    }
+    if (remark.kind === 'comment') this.#comment(signed, check.name);
+    else if (remark.kind === 'next') this.#next(signed, check.name);
+    else await this.#remindLater(signed);
+  }
+
+  #comment(signed: SignedRemark, name: string): void {
+    const { question, person, text = '' } = signed.remark;
+    this.#model.record('question.comment', `person/${person}`, `${name}: ${text}`, { question, remark: signed });
+    this.#questions.page(`${name}: ${text}`);
+    this.#tell(signed, 'Your comment is in the thread and on the record.');
+  }
+
+  #next(signed: SignedRemark, name: string): void {
+    const group = this.#questions.askNext(signed.remark.question, `person/${signed.remark.person}`, name);
+    this.#tell(signed, group === undefined ? 'There is nobody left to ask.' : `${group} is asked now.`);
+  }
+
+  async #remindLater(signed: SignedRemark): Promise<void> {
+    const { question: id, person } = signed.remark;
+    const left = (): number => Date.parse(this.#model.questions.get(id)?.levelUntil ?? '') - Date.now() - beforeDeadlineMs;
+    const isOpen = (): boolean => this.#model.questions.get(id)?.status.state === 'open';
+    if (!isOpen() || !(left() > 0)) return this.#tell(signed, 'It ends too soon for that: please decide now.');
+    const wait = Math.min(askedAgainAfterMs, left());
+    const at = new Date(Date.now() + wait).toISOString().slice(11, 16);
+    this.#model.record('question.snoozed', `person/${person}`, `wants to be asked again at ${at} UTC`, { question: id });
+    this.#tell(signed, `You are asked again at ${at} UTC. The deadline stays as it is.`);
+    if (await condition(() => !isOpen(), wait)) return;
+    this.#tell(signed, `You wanted to be asked again: ${this.#model.questions.get(id)?.question.text ?? ''}`);
+  }
+
+  #tell({ remark, signature }: SignedRemark, text: string): void {
+    void this.#model
+      .during(this.#desk.answerClick({ incident: this.#model.ref, click: remark.id, signature, text }))
+      .catch(() => this.#model.note('card.failed', 'engine', 'an answer did not reach who asked'));
+  }
+}

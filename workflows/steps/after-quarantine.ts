@@ -1,0 +1,130 @@
+import type { Verification } from '../../core/action/action.ts';
+import type { QuarantinePodInput, QuarantinePodOutput } from '../../core/actions/containment/quarantine-pod.schema.ts';
+import type { QuarantineWorkloadOutput } from '../../core/actions/containment/quarantine-workload.schema.ts';
+import { quarantinePod, quarantineWorkload } from '../../core/actions/index.ts';
+import type { ResolvedPod } from '../../core/actions/pod.schema.ts';
+import type { StepResult } from '../../core/playbook/playbook.ts';
+import { declarationOf } from '../declarations.ts';
+import type { IncidentModel } from '../incident/model.ts';
+import type { Questions } from '../questions/questions.ts';
+import type { StepOrder } from './step-calls.ts';
+import type { StepEngine } from './steps.ts';
+
+/** Pods of one quarantine that are followed up, and how many of them at the same time: each takes pods of ours on its node for a moment. */
+const mostPods = 20;
+const atOnce = 4;
+
+interface Parts {
+  readonly engine: StepEngine;
+  readonly model: IncidentModel;
+  readonly questions: Questions;
+}
+
+/** What was found at one pod. Absent: it was not done, or did not come about. */
+interface Found {
+  readonly pod: ResolvedPod;
+  readonly cut: Verification | undefined;
+  readonly tried: Verification | undefined;
+}
+
+/**
+ * Once pods are in quarantine, what the cell has turned on for that: their open connections are cut, and the quarantine is tried. Beside the
+ * body, which neither waits for it nor fails by it; once for each quarantine, whoever joins it.
+ */
+export function afterQuarantine(parts: Parts, order: StepOrder, quarantine: StepResult): void {
+  const { model } = parts;
+  const wanted = model.settings.afterQuarantine ?? [];
+  const pods = quarantinedPods(order, quarantine);
+  if (pods.length === 0 || wanted.length === 0 || model.followedUp.has(quarantine.key)) return;
+  model.followedUp.add(quarantine.key);
+  void model.during(followUp({ parts, order, quarantine, wanted, pods }));
+}
+
+/** What a step was given and gave back was checked against its schemas by the chokepoint. */
+function quarantinedPods({ declaration, input }: StepOrder, { output }: StepResult): readonly ResolvedPod[] {
+  if (declaration.name === quarantinePod.name) return [(input as QuarantinePodInput).pod];
+  if (declaration.name === quarantineWorkload.name) return (output as QuarantineWorkloadOutput | undefined)?.pods ?? [];
+  return [];
+}
+
+async function followUp(work: {
+  readonly parts: Parts;
+  readonly order: StepOrder;
+  readonly quarantine: StepResult;
+  readonly wanted: readonly string[];
+  readonly pods: readonly ResolvedPod[];
+}): Promise<void> {
+  const { parts, order, quarantine, wanted, pods } = work;
+  const { key } = quarantine;
+  const { model, questions } = parts;
+  const found: Found[] = [];
+  const waiting = pods.slice(0, mostPods);
+  const inTurn = async (): Promise<void> => {
+    for (let pod = waiting.shift(); pod; pod = waiting.shift()) found.push(await lookAt(parts, order, wanted, pod));
+  };
+  await Promise.all(Array.from({ length: atOnce }, inTurn));
+  const step = model.steps.get(key);
+  const { exceptions = [] } = (quarantine.output ?? {}) as Partial<QuarantinePodOutput | QuarantineWorkloadOutput>;
+  const verification = combined({ before: step?.verification, found, pods: pods.length, exceptions });
+  if (!step || !verification) return;
+  model.steps.set(key, { ...step, state: verification.state, detail: verification.detail, verification });
+  const { name } = order.declaration;
+  model.record('step.checked', 'engine', `${name} on ${step.target}: ${verification.state} (${verification.detail})`, {
+    step: key,
+    verification,
+  });
+  questions.touchAll();
+}
+
+async function lookAt(parts: Parts, order: StepOrder, wanted: readonly string[], pod: ResolvedPod): Promise<Found> {
+  const told = new Map<string, Verification>();
+  for (const name of wanted) {
+    // What fails is on the record, as a step like any other.
+    const result = await parts.engine
+      .run({ caller: order.caller, declaration: declarationOf(name), input: { pod } })
+      .catch(() => undefined);
+    if (result) told.set(name, result.verification);
+  }
+  return { pod, cut: told.get('cutConnections'), tried: told.get('probeQuarantine') };
+}
+
+/** What is known of the quarantine now; undefined where nothing new is. A quarantine that is only partial stays that. */
+function combined(known: {
+  readonly before: Verification | undefined;
+  readonly found: readonly Found[];
+  /** In quarantine, whether they were looked at or not. */
+  readonly pods: number;
+  /** What the configuration leaves open: true whatever a probe finds. */
+  readonly exceptions: readonly string[];
+}): Verification | undefined {
+  const { before, found, pods, exceptions } = known;
+  if (before?.state !== 'unverified') return undefined;
+  const said = ({ pod, tried }: Found, text = tried?.detail ?? 'no probe was made'): string =>
+    pods === 1 ? text : `pod/${pod.namespace}/${pod.name}: ${text}`;
+  const open = found.filter(({ tried }) => tried?.state === 'partial');
+  if (open.length > 0)
+    return {
+      state: 'partial',
+      detail: open.map((one) => said(one)).join('; '),
+      missing: open.flatMap(({ tried }) => (tried?.state === 'partial' ? tried.missing : [])),
+    };
+  const cut = found.filter((one) => one.cut?.state === 'verified').length;
+  const proven = found.filter(({ tried }) => tried?.state === 'verified');
+  const lives =
+    cut === pods
+      ? 'what was open has been cut'
+      : `established connections may live${pods === 1 ? '' : ` in ${pods - cut} of ${pods} pods`}`;
+  if (proven.length === pods) {
+    const detail =
+      pods === 1 ? proven.map((one) => said(one)).join() : `new connections are dropped, tried at each of ${pods} pods`;
+    return { state: 'verified', detail: [detail, lives, ...exceptions].join('; ') };
+  }
+  if (cut === 0 && found.every(({ tried }) => tried === undefined)) return undefined;
+  const unproven = found
+    .filter((one) => !proven.includes(one))
+    .map((one) => said(one, one.tried ? `a probe proved nothing: ${one.tried.detail}` : undefined));
+  const beyond = pods - found.length;
+  const rest = beyond > 0 ? [`${beyond} more were not looked at: ${mostPods} are at most`] : [];
+  const held = pods > 1 && proven.length > 0 ? [`tried at ${proven.length} of ${pods} pods, which hold`] : [];
+  return { state: 'unverified', detail: ['applied', ...held, ...unproven, ...rest, lives, ...exceptions].join('; ') };
+}

@@ -1,0 +1,204 @@
+import { condition } from '@temporalio/workflow';
+import type { Plan } from '../../core/action/plan.ts';
+import type { UndoReason } from '../../core/action/step.ts';
+import { worse } from '../../core/alert/severity.ts';
+import type { ApprovalProof } from '../../core/decide/approval.ts';
+import type { Holding } from '../../core/incident/incident-input.ts';
+import { atLeaseEnd, type Lease } from '../../core/incident/lease.ts';
+import { digestOf } from '../../core/text/digest.ts';
+import { type StepFailure, stepActivities, stepFailure } from '../calls.ts';
+import { declarationOf } from '../declarations.ts';
+import type { IncidentModel } from '../incident/model.ts';
+import { verdictOn } from '../incident/verdicts.ts';
+
+export interface LeaseEvents {
+  /** A lease was renewed in silence: somebody must hear of it. */
+  readonly page: (text: string) => void;
+  /** In silence: whoever is called for it now may answer. */
+  readonly renewed: (lease: Lease) => void;
+  /** It is over, one way or the other: its standing question has no object any more. */
+  readonly ended: (leaseId: string, why: string) => void;
+  /** What the cards show has changed. */
+  readonly changed: () => void;
+}
+
+/** What is in force for a time: renewed, released, made permanent, and undone exactly once. */
+export class Leases {
+  readonly #model: IncidentModel;
+  readonly #events: LeaseEvents;
+  #version = 0;
+
+  constructor(model: IncidentModel, events: LeaseEvents) {
+    this.#model = model;
+    this.#events = events;
+  }
+
+  /** Before the apply: what landed although it timed out is found and undone too. */
+  register(lease: Lease, holding: Holding): void {
+    this.#model.holdings.set(lease.id, holding);
+    this.update(lease);
+  }
+
+  update(lease: Lease): void {
+    this.#model.leases.set(lease.id, lease);
+    this.#version += 1;
+  }
+
+  /** A step that never came about leaves no lease behind. */
+  forget(id: string): void {
+    this.#model.leases.delete(id);
+    this.#model.holdings.delete(id);
+    this.#version += 1;
+  }
+
+  /** The one in force of this action on this target, or, where the input names no uid, of this input: an identical step joins it. */
+  active(action: string, uid: string | undefined, input: unknown): Lease | undefined {
+    const isSame = (lease: Lease): boolean =>
+      uid === undefined
+        ? digestOf(this.#model.holdings.get(lease.id)?.call.input ?? null) === digestOf(input)
+        : lease.target.uid === uid;
+    return this.#model.activeLeases.find((lease) => lease.action === action && lease.state === 'active' && isSame(lease));
+  }
+
+  /** The target does not exist any more: nothing is left to give back. */
+  targetGone(uid: string): void {
+    for (const lease of this.#model.activeLeases) {
+      if (lease.target.uid === uid) this.#end(lease, 'released', 'the target is gone');
+    }
+  }
+
+  extend(id: string, by: string): void {
+    const lease = this.#model.leases.get(id);
+    if (lease?.state !== 'active') return;
+    this.update({ ...lease, until: Math.max(lease.until, Date.now()) + lease.durationMs, renewals: lease.renewals + 1 });
+    this.#model.record('lease.extended', by, `${lease.action} on ${lease.target.name} goes on`, { lease: id });
+    this.#events.changed();
+  }
+
+  keep(id: string, by: string): void {
+    const lease = this.#model.leases.get(id);
+    if (lease?.state !== 'active') return;
+    this.#end(lease, 'permanent', `made permanent by ${by}`);
+  }
+
+  /** One holder lets go; the last one undoes it. */
+  async letGo(id: string, holder: string, approval: { readonly proof: ApprovalProof; readonly plan: Plan }): Promise<void> {
+    const lease = this.#model.leases.get(id);
+    if (lease?.state !== 'active') return;
+    const holders = lease.holders.filter((other) => other !== holder);
+    if (holders.length > 0) {
+      this.update({ ...lease, holders });
+      return;
+    }
+    await this.undo(id, { kind: 'approved', ...approval });
+  }
+
+  /** Gives back exactly what was taken. What has drifted is left as it is, and said. */
+  async undo(id: string, reason: UndoReason): Promise<void> {
+    const lease = this.#model.leases.get(id);
+    const holding = this.#model.holdings.get(id);
+    if (lease?.state !== 'active' || !holding) return;
+    const declaration = declarationOf(holding.call.action);
+    this.update({ ...lease, state: 'releasing' });
+    try {
+      const result = await this.#model.during(
+        stepActivities(this.#model.settings, declaration, this.#model.priority).undoStep({
+          // What has become worse since the step needs the people of today.
+          call: { ...holding.call, severity: worse(holding.call.severity, this.#model.severity), ...this.#model.namedActors },
+          output: holding.output,
+          reason,
+        }),
+      );
+      const now = this.#model.leases.get(id);
+      if (now?.state === 'releasing') this.#end(now, result.state === 'drifted' ? 'drifted' : 'released', result.detail);
+    } catch (error) {
+      const failure = stepFailure(error);
+      this.#refused(lease, failure);
+      throw failure;
+    }
+  }
+
+  /** Waits for the next end of a lease, for as long as the incident lives. */
+  async run(): Promise<never> {
+    for (;;) {
+      const version = this.#version;
+      const next = this.#nextEnd();
+      if (next === undefined) {
+        await condition(() => this.#version !== version);
+        continue;
+      }
+      const wait = next - Date.now();
+      const changed = wait > 0 && (await condition(() => this.#version !== version, wait));
+      if (!changed)
+        for (const lease of this.#model.activeLeases) if (this.#canEnd(lease) && lease.until <= Date.now()) this.#atEnd(lease);
+    }
+  }
+
+  #nextEnd(): number | undefined {
+    const now = Date.now();
+    const ends = this.#model.activeLeases
+      .filter((lease) => lease.state === 'active' && (lease.until > now || this.#canEnd(lease)))
+      .map((lease) => lease.until);
+    return ends.length === 0 ? undefined : Math.min(...ends);
+  }
+
+  /**
+   * Not while its step is still being done: a worker that was killed before it could tell is followed by another, which does the step
+   * again, and what had been given back in between would be taken once more. When the step has landed, the lease is looked at again.
+   */
+  #canEnd(lease: Lease): boolean {
+    return lease.state === 'active' && this.#model.steps.get(lease.stepKey)?.state !== 'running';
+  }
+
+  /** Waits for nothing: an undo that hangs must not hold up the end of another lease. */
+  #atEnd(lease: Lease): void {
+    const { severity } = this.#model;
+    const { verdict, proof } = verdictOn(this.#model, lease);
+    const questionOpen = [...this.#model.questions.values()].some(
+      (question) => question.status.state === 'open' && !question.question.id.startsWith('lease:'),
+    );
+    const decision = atLeaseEnd(lease, { severity, verdict, questionOpen, now: Date.now() });
+    if (decision === 'release') {
+      // A refusal is on the record already; the lease then stands, and people are called.
+      void this.undo(lease.id, { kind: 'lease-ended', verdict, severity, ...(proof ? { proof } : {}) }).catch(() => undefined);
+      return;
+    }
+    const renewed = { ...lease, until: Date.now() + lease.durationMs, renewals: lease.renewals + 1 };
+    this.update(renewed);
+    this.#events.renewed(renewed);
+    const text =
+      decision === 'escalate'
+        ? `${lease.action} on ${lease.target.name} has lasted longer than 72 h and is renewed once more: somebody must decide`
+        : `${lease.action} on ${lease.target.name} is renewed: nobody has decided, and silence never frees`;
+    this.#model.record(decision === 'escalate' ? 'lease.escalated' : 'lease.renewed', 'engine', text, {
+      lease: lease.id,
+      renewals: lease.renewals + 1,
+    });
+    this.#events.page(text);
+    this.#events.changed();
+  }
+
+  #refused(lease: Lease, failure: StepFailure): void {
+    this.update({ ...lease, state: 'active', until: Date.now() + lease.durationMs, detail: failure.message });
+    this.#model.record(
+      'lease.release-refused',
+      'engine',
+      `${lease.action} on ${lease.target.name} was not given back: ${failure.message}`,
+      { lease: lease.id, code: failure.code },
+    );
+    this.#events.page(`${lease.action} on ${lease.target.name} could not be given back: ${failure.message}`);
+  }
+
+  #end(lease: Lease, state: 'released' | 'permanent' | 'drifted', detail: string): void {
+    this.update({ ...lease, state, detail });
+    this.#model.holdings.delete(lease.id);
+    this.#model.record(`lease.${state}`, 'engine', `${lease.action} on ${lease.target.name}: ${detail}`, { lease: lease.id });
+    this.#events.ended(lease.id, detail);
+    const step = this.#model.steps.get(lease.stepKey);
+    if (step && state !== 'permanent')
+      this.#model.steps.set(step.key, { ...step, state: state === 'drifted' ? 'drifted' : 'undone', detail });
+    if (state === 'drifted')
+      this.#events.page(`${lease.action} on ${lease.target.name} has drifted and was left as it is: ${detail}`);
+    this.#events.changed();
+  }
+}

@@ -1,0 +1,79 @@
+import type { Plan } from '../../core/action/plan.ts';
+import type { Alert } from '../../core/alert/alert.ts';
+import type { ErrorCode } from '../../core/errors.ts';
+import type { StepResult } from '../../core/playbook/playbook.ts';
+import { type StepFailure, stepFailure } from '../calls.ts';
+import type { IncidentModel } from '../incident/model.ts';
+import type { Questions } from '../questions/questions.ts';
+import type { StepOrder } from './step-calls.ts';
+import type { StepEngine } from './steps.ts';
+
+/** Not done because nobody may do it without people: a cap is full, or the alert is in doubt. */
+const forPeople: ReadonlySet<ErrorCode> = new Set(['FB_ERR_ASK_FIRST', 'FB_ERR_CAP_REACHED']);
+
+/**
+ * Runs a step; where it may not be automatic, people are asked about exactly its plan, and it runs with their approval. Without one the body
+ * gets the refusal, as it would have at once.
+ *
+ * @throws StepFailure
+ */
+export async function runOrAsk(call: {
+  readonly engine: StepEngine;
+  readonly model: IncidentModel;
+  readonly questions: Questions;
+  readonly alert: Alert;
+  readonly order: StepOrder;
+}): Promise<StepResult> {
+  const { engine, model, order } = call;
+  try {
+    return await engine.run(order);
+  } catch (error) {
+    const refusal = stepFailure(error);
+    if (refusal.code === 'FB_ERR_OBSERVED') await recordPlan(call, refusal);
+    if (order.approval || !forPeople.has(refusal.code) || model.settings.levels.length === 0) throw refusal;
+    // The target may be gone by now: then there is nothing to ask.
+    const plan = await engine.plan(order).catch(() => undefined);
+    const decision = plan && (await askInstead({ ...call, plan, refusal }));
+    if (decision?.choice !== 'apply') throw refusal;
+    return engine.run({ ...order, approval: decision.proof });
+  }
+}
+
+/** In observe mode this is all that there is of a step. */
+async function recordPlan(
+  { engine, model, order }: Pick<Parameters<typeof runOrAsk>[0], 'engine' | 'model' | 'order'>,
+  { message }: StepFailure,
+): Promise<void> {
+  const plan = await engine.plan(order).catch(() => undefined);
+  if (!plan) return;
+  const { declaration, caller } = order;
+  model.record('step.planned', `playbook/${caller.playbook}`, `${declaration.title}: ${message}`, {
+    action: declaration.name,
+    plan,
+  });
+}
+
+function askInstead(call: {
+  readonly model: IncidentModel;
+  readonly questions: Questions;
+  readonly alert: Alert;
+  readonly order: StepOrder;
+  readonly plan: Plan;
+  readonly refusal: StepFailure;
+}): ReturnType<Questions['ask']> {
+  const { model, questions, alert, order, plan, refusal } = call;
+  const [first, ...later] = model.settings.levels;
+  return questions.ask({
+    text: `${order.declaration.title} (${plan.target.name})? It was not done at once: ${refusal.message}`,
+    choices: [
+      { id: 'apply', label: 'Yes', plans: [plan] },
+      { id: 'leave', label: 'No, leave it as it is', plans: [] },
+    ],
+    // What waits is not contained: silence matters.
+    levels: first ? [{ ...first, page: true }, ...later] : [],
+    // It asks those who decide on incidents, whomever the playbook asks.
+    requester: 'engine',
+    onSilence: 'It is not done.',
+    alert,
+  });
+}

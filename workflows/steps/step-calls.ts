@@ -1,0 +1,78 @@
+import type { ActionDeclaration } from '../../core/action/action.ts';
+import { podUidOf, type StepCall } from '../../core/action/step.ts';
+import type { Alert } from '../../core/alert/alert.ts';
+import type { ApprovalProof } from '../../core/decide/approval.ts';
+import type { LeaseTerms } from '../../core/incident/hold.ts';
+import { defaultLeaseMs } from '../../core/incident/lease.ts';
+import { declarationOf } from '../declarations.ts';
+import type { IncidentModel } from '../incident/model.ts';
+import type { EvidenceWait } from './evidence-wait.ts';
+
+/** Whose call it is: a body of a playbook. */
+export interface Caller {
+  readonly playbook: string;
+  readonly subjectKey: string;
+  readonly workload: StepCall['workload'];
+  /** What the body runs for. */
+  readonly alert?: Alert;
+  /** Of that alert. */
+  readonly doubt?: string | undefined;
+}
+
+export interface StepOrder {
+  readonly caller: Caller;
+  readonly declaration: ActionDeclaration;
+  readonly input: unknown;
+  readonly lease?: Partial<LeaseTerms>;
+  readonly approval?: ApprovalProof;
+}
+
+/** Whether there is something to give back, and so a lease. */
+export function lasts({ effect, momentary }: ActionDeclaration): boolean {
+  return effect === 'reversible' && momentary !== true;
+}
+
+export function leaseTerms({ lease = {} }: Pick<StepOrder, 'lease'>): LeaseTerms {
+  return { durationMs: lease.durationMs ?? defaultLeaseMs, onExpiry: lease.onExpiry ?? 'renew' };
+}
+
+/** The key: workflow id / first run id / playbook / subject / action / n-th call of that action in that body. */
+export function stepCall(
+  { model, evidence }: { readonly model: IncidentModel; readonly evidence: EvidenceWait },
+  order: StepOrder,
+  purpose: 'plan' | 'run',
+): StepCall {
+  const { caller, declaration } = order;
+  const counter = `${caller.playbook}/${caller.subjectKey}/${declaration.name}/${purpose}`;
+  const n = model.callCounters.get(counter) ?? 0;
+  model.callCounters.set(counter, n + 1);
+  const key = [
+    model.ref.id,
+    model.ref.run,
+    caller.playbook,
+    caller.subjectKey,
+    declaration.name,
+    purpose === 'plan' ? `plan${n}` : n,
+  ].join('/');
+  const uid = podUidOf(order.input);
+  const others = model.holdingLeases.filter((lease) => lease.target.uid !== uid && declarationOf(lease.action).contains === true);
+  const waiver = evidence.waiverFor({ ...order, action: declaration.name });
+  return {
+    key,
+    action: declaration.name,
+    input: order.input,
+    incident: model.ref,
+    incidentTitle: model.title,
+    playbook: caller.playbook,
+    severity: model.severity,
+    ...(caller.workload ? { workload: caller.workload } : {}),
+    ...(lasts(declaration) ? { lease: leaseTerms(order) } : {}),
+    ownerContained: new Set(others.map((lease) => lease.target.uid)).size,
+    evidence: model.evidence,
+    evidenceDeadline: new Date(evidence.deadline).toISOString(),
+    ...(order.approval ? { approval: order.approval } : {}),
+    ...(waiver ? { waiver } : {}),
+    ...model.namedActors,
+    ...(caller.doubt === undefined ? {} : { doubt: caller.doubt }),
+  };
+}

@@ -1,0 +1,35 @@
+import { type ImageCheck, type PodImage, withImages } from '../../core/action/image-signature.ts';
+import type { Plan } from '../../core/action/plan.ts';
+import type { EvidenceRef } from '../../core/evidence/evidence.ts';
+
+/** What a step kept, if it is one that keeps something. */
+export function evidenceIn(output: unknown): EvidenceRef | undefined {
+  if (typeof output !== 'object' || output === null || !('evidence' in output)) return undefined;
+  // Only `snapshot…` actions have this field, and their output was checked against its schema by the chokepoint.
+  return output.evidence as EvidenceRef;
+}
+
+/** What is known of images after a step, if it is one that checks them. */
+export function imagesAfter(known: readonly PodImage[], { action, target }: Plan, output: unknown): readonly PodImage[] {
+  if (action !== 'verifyImage' || typeof output !== 'object' || output === null || !('images' in output)) return known;
+  // Its output was checked against its schema by the chokepoint.
+  return withImages(known, target.uid ?? '', output.images as readonly ImageCheck[]);
+}
+
+/** The record keeps what was done, bounded: an output is small by design, and cut here all the same. */
+export function outputForRecord(output: unknown): unknown {
+  const text = JSON.stringify(output ?? null);
+  return text.length <= 20_000 ? (output ?? null) : { cut: text.slice(0, 20_000) };
+}
+
+/** `kind/namespace/name` of what a step's input is about: of the first field that names an object. */
+export function targetText(input: unknown): string {
+  if (typeof input !== 'object' || input === null) return 'outside';
+  for (const [field, value] of Object.entries(input)) {
+    if (typeof value === 'string' && (field === 'namespace' || field === 'node')) return `${field}/${value}`;
+    if (typeof value !== 'object' || value === null || !('namespace' in value) || !('name' in value)) continue;
+    const kind = 'kind' in value ? String(value.kind) : field === 'suspect' ? 'pod' : field;
+    return `${kind.toLowerCase()}/${String(value.namespace)}/${String(value.name)}`;
+  }
+  return 'outside';
+}

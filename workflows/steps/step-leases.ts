@@ -1,0 +1,73 @@
+import type { Plan } from '../../core/action/plan.ts';
+import { podUidOf, type StepCall } from '../../core/action/step.ts';
+import type { Lease } from '../../core/incident/lease.ts';
+import type { StepResult } from '../../core/playbook/playbook.ts';
+import { digestOf } from '../../core/text/digest.ts';
+import type { IncidentModel } from '../incident/model.ts';
+import type { Leases } from './leases.ts';
+import { leaseTerms, type StepOrder } from './step-calls.ts';
+import { targetText } from './step-data.ts';
+
+interface Parts {
+  readonly model: IncidentModel;
+  readonly leases: Leases;
+}
+
+/** Before the step is applied, so that whatever it has done can be undone. */
+export function registerLease({ model, leases }: Parts, order: StepOrder, call: StepCall): Lease {
+  const now = Date.now();
+  const uid = podUidOf(order.input);
+  const { durationMs, onExpiry } = leaseTerms(order);
+  const lease: Lease = {
+    id: `${model.newId()}-l`,
+    action: order.declaration.name,
+    target: { name: targetText(order.input), ...(uid ? { uid } : {}) },
+    stepKey: call.key,
+    holders: [`${order.caller.playbook}/${order.caller.subjectKey}`],
+    startedAt: now,
+    until: now + durationMs,
+    durationMs,
+    renewals: 0,
+    state: 'active',
+    onExpiry,
+  };
+  leases.register(lease, { leaseId: lease.id, call });
+  return lease;
+}
+
+/** An identical step joins what is in force already. */
+export function joinLease({ model, leases }: Parts, lease: Lease, order: StepOrder): StepResult {
+  const holding = model.holdings.get(lease.id);
+  const step = model.steps.get(lease.stepKey);
+  const holder = `${order.caller.playbook}/${order.caller.subjectKey}`;
+  leases.update({
+    ...lease,
+    holders: [...new Set([...lease.holders, holder])],
+    until: Math.max(lease.until, Date.now() + leaseTerms(order).durationMs),
+  });
+  model.record(
+    'step.joined',
+    `playbook/${order.caller.playbook}`,
+    `${lease.action} on ${lease.target.name} is in force already: joined`,
+    { lease: lease.id },
+  );
+  // What gives it back is the release of the step that is in force: of all that it touched.
+  const plan: Plan = holding?.plan ?? {
+    action: lease.action,
+    effect: 'reversible',
+    reach: order.declaration.reach,
+    target: lease.target,
+    changes: [],
+    blastRadius: [lease.target.name],
+    notes: ['already in force'],
+    inputDigest: digestOf(order.input),
+  };
+  return {
+    action: lease.action,
+    key: lease.stepKey,
+    plan,
+    output: holding?.output,
+    verification: step?.verification ?? { state: 'applied', detail: 'in force already' },
+    leaseId: lease.id,
+  };
+}

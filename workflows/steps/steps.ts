@@ -1,0 +1,207 @@
+import type { Verification } from '../../core/action/action.ts';
+import type { Plan } from '../../core/action/plan.ts';
+import { releasePlanOf } from '../../core/action/release-plan.ts';
+import { type AppliedStep, podUidOf, type StepCall } from '../../core/action/step.ts';
+import type { ErrorCode } from '../../core/errors.ts';
+import type { StepState } from '../../core/incident/incident-state.ts';
+import type { Lease } from '../../core/incident/lease.ts';
+import type { StepResult } from '../../core/playbook/playbook.ts';
+import { digestOf } from '../../core/text/digest.ts';
+import { fastActivities, stepActivities, stepFailure } from '../calls.ts';
+import type { IncidentModel } from '../incident/model.ts';
+import type { TargetLocks } from '../incident/targets.ts';
+import type { Questions } from '../questions/questions.ts';
+import { EvidenceWait } from './evidence-wait.ts';
+import type { Leases } from './leases.ts';
+import { lasts, type StepOrder, stepCall } from './step-calls.ts';
+import { evidenceIn, imagesAfter, outputForRecord, targetText } from './step-data.ts';
+import { joinLease, registerLease } from './step-leases.ts';
+
+/** Refused before anything was done: there is nothing to undo. */
+const refusedBefore: ReadonlySet<ErrorCode> = new Set([
+  'FB_ERR_PROTECTED',
+  'FB_ERR_ASK_FIRST',
+  'FB_ERR_OBSERVED',
+  'FB_ERR_OUTSIDE_WINDOW',
+  'FB_ERR_CAP_REACHED',
+  'FB_ERR_APPROVAL_INVALID',
+  'FB_ERR_PLAN_CHANGED',
+  'FB_ERR_EVIDENCE_PENDING',
+  'FB_ERR_REFUSED',
+]);
+
+/** Runs the steps of playbooks: in their order on one target, under their keys, with the undo registered before the apply. */
+export class StepEngine {
+  readonly #model: IncidentModel;
+  readonly #leases: Leases;
+  readonly #questions: Questions;
+  readonly #locks: TargetLocks;
+  readonly #evidence: EvidenceWait;
+  /** What calls and leases are made of. */
+  readonly #parts: { readonly model: IncidentModel; readonly leases: Leases; readonly evidence: EvidenceWait };
+  #fastPathTaken = false;
+
+  constructor(parts: {
+    readonly model: IncidentModel;
+    readonly leases: Leases;
+    readonly questions: Questions;
+    readonly locks: TargetLocks;
+  }) {
+    this.#model = parts.model;
+    this.#leases = parts.leases;
+    this.#questions = parts.questions;
+    this.#locks = parts.locks;
+    this.#evidence = new EvidenceWait(parts);
+    this.#parts = { model: parts.model, leases: parts.leases, evidence: this.#evidence };
+  }
+
+  async plan(order: StepOrder): Promise<Plan> {
+    const call = stepCall(this.#parts, order, 'plan');
+    try {
+      return await this.#model.during(
+        stepActivities(this.#model.settings, order.declaration, this.#model.priority).planStep(call),
+      );
+    } catch (error) {
+      throw stepFailure(error);
+    }
+  }
+
+  async run(order: StepOrder): Promise<StepResult> {
+    const uid = podUidOf(order.input);
+    const { effect, momentary } = order.declaration;
+    const lock = effect === 'read' || momentary ? undefined : (uid ?? `${order.declaration.name} ${digestOf(order.input)}`);
+    return this.#model.during(this.#inTurn(order, uid, lock));
+  }
+
+  /** The wait for evidence comes before the turn: it must not keep another playbook from containing the same target. */
+  async #inTurn(order: StepOrder, uid: string | undefined, lock: string | undefined): Promise<StepResult> {
+    const { declaration, caller, ...asked } = order;
+    if (declaration.effect === 'destructive')
+      await this.#evidence.until({ ...asked, action: declaration.name, alert: caller.alert });
+    return this.#locks.hold(lock, () => this.#run(order, uid));
+  }
+
+  async #run(order: StepOrder, uid: string | undefined): Promise<StepResult> {
+    const { declaration } = order;
+    const joined = lasts(declaration) ? this.#leases.active(declaration.name, uid, order.input) : undefined;
+    if (joined) return joinLease(this.#parts, joined, order);
+
+    const call = stepCall(this.#parts, order, 'run');
+    const step: StepState = {
+      key: call.key,
+      playbook: order.caller.playbook,
+      action: declaration.name,
+      target: targetText(order.input),
+      state: 'running',
+      detail: '',
+      startedAt: new Date().toISOString(),
+    };
+    this.#model.steps.set(call.key, step);
+    const lease = lasts(declaration) ? registerLease(this.#parts, order, call) : undefined;
+    const applied = await this.#apply(order, call).catch((error) => this.#failed(step, lease, error));
+    const verification = await this.#landed({ order, call, step, lease, applied, uid });
+    return {
+      action: declaration.name,
+      key: call.key,
+      plan: applied.plan,
+      output: applied.output,
+      verification,
+      ...(lease ? { leaseId: lease.id } : {}),
+    };
+  }
+
+  async #apply(order: StepOrder, call: StepCall): Promise<AppliedStep> {
+    const { declaration } = order;
+    const cell = stepActivities(this.#model.settings, declaration, this.#model.priority);
+    const fast =
+      !this.#fastPathTaken && declaration.effect === 'reversible' && declaration.reach === 'pod' && declaration.pool === 'cell';
+    if (fast) {
+      this.#fastPathTaken = true;
+      try {
+        return await fastActivities.applyStepNow(call);
+      } catch (error) {
+        const { code } = stepFailure(error);
+        // The same step under the same key: if the first try did land, the second finds it and changes nothing.
+        if (refusedBefore.has(code)) throw error;
+      }
+    }
+    return cell.applyStep(call);
+  }
+
+  async #failed(step: StepState, lease: Lease | undefined, error: unknown): Promise<never> {
+    const failure = stepFailure(error);
+    this.#model.steps.set(step.key, { ...step, state: 'failed', detail: failure.message, endedAt: new Date().toISOString() });
+    this.#model.record('step.failed', `playbook/${step.playbook}`, `${step.action} on ${step.target}: ${failure.message}`, {
+      step: step.key,
+      code: failure.code,
+    });
+    if (lease) {
+      if (!refusedBefore.has(failure.code)) await this.#leases.undo(lease.id, { kind: 'step-failed' }).catch(() => undefined);
+      else this.#leases.forget(lease.id);
+    }
+    throw failure;
+  }
+
+  async #landed(done: {
+    order: StepOrder;
+    call: StepCall;
+    step: StepState;
+    lease: Lease | undefined;
+    applied: AppliedStep;
+    uid: string | undefined;
+  }): Promise<Verification> {
+    const { order, call, step, lease, applied, uid } = done;
+    const { declaration } = order;
+    const target = applied.plan.target.name;
+    this.#model.steps.set(step.key, { ...step, target, state: 'applied', detail: '', endedAt: new Date().toISOString() });
+    this.#model.record('step.applied', `playbook/${order.caller.playbook}`, `${declaration.title}: ${target}`, {
+      step: call.key,
+      action: declaration.name,
+      plan: applied.plan,
+      output: outputForRecord(applied.output),
+    });
+    const evidence = evidenceIn(applied.output);
+    if (evidence) this.#model.evidence = [...this.#model.evidence, evidence];
+    this.#model.images = imagesAfter(this.#model.images, applied.plan, applied.output);
+    if (lease) {
+      const known = {
+        ...(this.#model.leases.get(lease.id) ?? lease),
+        target: { ...applied.plan.target },
+        // It lasts from when it is in force, as the note on the object says: the cell gives nothing back before.
+        until: Math.max(lease.until, Date.now() + lease.durationMs),
+      };
+      this.#leases.update(known);
+      this.#model.holdings.set(lease.id, { leaseId: lease.id, call, plan: applied.plan, output: applied.output });
+      this.#questions.standing(known, releasePlanOf(applied.plan, call.key));
+    }
+    if (declaration.contains && this.#model.reached === 'detected') this.#model.reached = 'contained';
+    if (declaration.effect === 'destructive') this.#destroyed(order, uid);
+    this.#questions.touchAll();
+
+    const verification = await stepActivities(this.#model.settings, declaration, this.#model.priority)
+      .verifyStep({ call, output: applied.output })
+      .catch((error): Verification => ({ state: 'unverified', detail: stepFailure(error).message }));
+    this.#model.steps.set(step.key, {
+      ...step,
+      target,
+      state: verification.state,
+      detail: verification.detail,
+      endedAt: new Date().toISOString(),
+      verification,
+    });
+    this.#model.record(
+      'step.checked',
+      'engine',
+      `${declaration.name} on ${target}: ${verification.state} (${verification.detail})`,
+      { step: call.key, verification },
+    );
+    if (declaration.endsTarget && verification.state === 'verified' && uid) this.#leases.targetGone(uid);
+    this.#questions.touchAll();
+    return verification;
+  }
+
+  #destroyed(order: StepOrder, uid: string | undefined): void {
+    this.#model.reached = 'eradicated';
+    if (uid) this.#questions.voidOn(uid, `${order.declaration.name} has changed the target`, order.approval?.question.id);
+  }
+}
