@@ -83,10 +83,12 @@ export function takenAt({ taken }: BeforeState): number {
 }
 
 /** Everything that a quarantine has on its pod. */
-export function quarantineMarks(
-  state: BeforeState,
-  key: CellKey,
-): { readonly labels: Readonly<Record<string, string>>; readonly annotations: Readonly<Record<string, string>> } {
+export interface QuarantineMarks {
+  readonly labels: Readonly<Record<string, string>>;
+  readonly annotations: Readonly<Record<string, string>>;
+}
+
+export function quarantineMarks(state: BeforeState, key: CellKey): QuarantineMarks {
   return {
     labels: quarantineLabels(state.incident),
     annotations: {

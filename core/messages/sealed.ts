@@ -1,12 +1,9 @@
-import { hmac } from '@noble/hashes/hmac.js';
-import { sha256 } from '@noble/hashes/sha2.js';
-import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js';
-import { canonicalJson } from '../text/digest.ts';
+import { canonicalJson, hmacSha256Hex } from '../text/digest.ts';
 
 export type CellKey = Uint8Array;
 
 function macOf(domain: string, value: object, key: CellKey): string {
-  return bytesToHex(hmac(sha256, key, utf8ToBytes(domain + canonicalJson(value))));
+  return hmacSha256Hex(key, domain + canonicalJson(value));
 }
 
 /**

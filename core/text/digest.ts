@@ -1,3 +1,4 @@
+import { hmac } from '@noble/hashes/hmac.js';
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js';
 import canonicalize from 'canonicalize';
@@ -9,12 +10,18 @@ export function canonicalJson(value: unknown): string {
   return text;
 }
 
-const native = globalThis.process?.getBuiltinModule?.('node:crypto')?.hash;
+const native = globalThis.process?.getBuiltinModule?.('node:crypto');
 
 /** SHA-256 of bytes or of a text's UTF-8, in lower-case hex. Inside the workflow sandbox in pure JavaScript; elsewhere by Node, ten times as fast. */
 export function sha256Hex(data: string | Uint8Array): string {
-  if (native !== undefined) return native('sha256', data, 'hex');
+  if (native !== undefined) return native.hash('sha256', data, 'hex');
   return bytesToHex(sha256(typeof data === 'string' ? utf8ToBytes(data) : data));
+}
+
+/** HMAC-SHA256 of a text's UTF-8, in lower-case hex; pure JavaScript where `sha256Hex` is. */
+export function hmacSha256Hex(key: Uint8Array, text: string): string {
+  if (native !== undefined) return native.createHmac('sha256', key).update(text, 'utf8').digest('hex');
+  return bytesToHex(hmac(sha256, key, utf8ToBytes(text)));
 }
 
 /** SHA-256 of a value's canonical JSON. Two values have the same digest exactly when they mean the same. */

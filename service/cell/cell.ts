@@ -41,7 +41,7 @@ import { runOlderBuilds } from './older-builds.ts';
 import { type Cluster, type ClusterWatch, createCellPool } from './pools/cluster.ts';
 import type { OwnKnowledge } from './pools/durable-memory.ts';
 import { openKeyRegister } from './pools/evidence.ts';
-import { askingOf } from './rules.ts';
+import { askingOf, type RememberedNotes } from './rules.ts';
 
 export interface CellParts {
   readonly config: Config;
@@ -96,8 +96,8 @@ export async function startCell(parts: CellParts): Promise<RunningCell> {
   const { steps, restraints } = control;
   const restraintOn: RunningCell['restraintOn'] = (step) => restraints.on(step);
   const pods = new ContainedPods(join(config.stateDir, 'contained'));
-  const noteOf = (uid: string): string | undefined => pods.get(uid)?.held?.note;
-  const knowing = { ...watch, noteOf };
+  const notes: RememberedNotes = { of: (uid) => pods.get(uid)?.held?.note, uids: () => pods.held() };
+  const knowing = { ...watch, notes };
   const pool = await createCellPool({ config, secrets, cluster, watch: knowing, steps, restraintOn, knowledge, log });
   const { playbooks: enabled } = askingOf(config);
   const headStarts = new HeadStarts({

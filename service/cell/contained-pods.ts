@@ -50,6 +50,8 @@ export class ContainedPods {
   readonly #pods: Database<ContainedPod, string>;
   /** The same, for what is asked at each event. */
   readonly #known: Map<string, ContainedPod>;
+  /** Of these, uids of those that are quarantined. */
+  readonly #held = new Set<string>();
   readonly #heard = new Map<string, readonly HeardKind[]>();
 
   constructor(directory: string) {
@@ -57,6 +59,7 @@ export class ContainedPods {
     this.#root = open({ path: directory, maxDbs: 1 });
     this.#pods = this.#root.openDB({ name: 'pods' });
     this.#known = new Map([...this.#pods.getRange()].map(({ key, value }) => [key, value]));
+    for (const [uid, { held }] of this.#known) if (held) this.#held.add(uid);
   }
 
   has(uid: string): boolean {
@@ -68,8 +71,8 @@ export class ContainedPods {
   }
 
   /** Those that are quarantined, as far as this cell knows. */
-  held(): readonly string[] {
-    return [...this.#known].flatMap(([uid, { held }]) => (held ? [uid] : []));
+  held(): ReadonlySet<string> {
+    return this.#held;
   }
 
   async note(uid: string, pod: Pick<ContainedPod, 'incident' | 'at' | 'adopted'>): Promise<void> {
@@ -130,6 +133,8 @@ export class ContainedPods {
   /** Known at once; resolves when it is on the disk. */
   async #put(uid: string, pod: ContainedPod): Promise<void> {
     this.#known.set(uid, pod);
+    if (pod.held) this.#held.add(uid);
+    else this.#held.delete(uid);
     await this.#pods.put(uid, pod);
   }
 }

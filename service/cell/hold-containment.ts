@@ -4,7 +4,14 @@ import type { Chokepoint } from '../../activities/chokepoint/chokepoint.ts';
 import type { QuarantineExceptions } from '../../core/action/quarantine-exceptions.ts';
 import type { CellActivities, StepCall, UndoReason } from '../../core/action/step.ts';
 import { blockEgress, isolateNamespace, quarantinePod, quarantineWorkload } from '../../core/actions/index.ts';
-import { authenticState, type BeforeState, type CellKey, takenAt } from '../../core/cluster/before-state.ts';
+import {
+  authenticState,
+  type BeforeState,
+  type CellKey,
+  type QuarantineMarks,
+  quarantineMarks,
+  takenAt,
+} from '../../core/cluster/before-state.ts';
 import type { DenyTier } from '../../core/cluster/deny-tier.ts';
 import { names } from '../../core/cluster/labels.ts';
 import type { PodRecord } from '../../core/cluster/pod-record.ts';
@@ -57,6 +64,13 @@ interface Fight {
   calmSince: number | undefined;
 }
 
+/** A note that the cell has sealed, and what is on its pod with it. */
+interface ProvenNote {
+  readonly note: string;
+  readonly state: BeforeState;
+  readonly marks: QuarantineMarks;
+}
+
 /**
  * Keeps what is quarantined quarantined. Each change of such a pod, its labels and notes, and of the policies of its namespace is judged when the
  * watch brings it: what the cell wrote is put back, what others have made beside it is called partial, and the incident is told of both. What
@@ -70,6 +84,8 @@ export class HoldContainment {
   readonly #underway = new Set<string>();
   /** Pods that this process has seen with anything of a quarantine on them. */
   readonly #seen = new Set<string>();
+  /** By uid: a note is proven once and not at each look, since all pods are looked at every two seconds and in the middle of a burst. */
+  readonly #proven = new Map<string, ProvenNote>();
   /** By incident, how many undos of its containments are underway. */
   readonly #givingBack = new Map<string, number>();
   #leaseHeld: ((incident: string, uid: string) => Promise<LeaseHeld>) | undefined;
@@ -93,6 +109,7 @@ export class HoldContainment {
     for (const pod of view.pods()) this.#see(pod);
     for (const namespace of view.namespaces()) this.#madePolicies(namespace);
     this.#timer = setInterval(() => {
+      for (const uid of this.#proven.keys()) if (!pods.held().has(uid)) this.#proven.delete(uid);
       for (const uid of pods.held()) this.#lookSoon(uid);
     }, everyMs ?? lookEveryMs).unref();
   }
@@ -160,13 +177,13 @@ export class HoldContainment {
 
   #see(pod: PodRecord): void {
     if (this.#stopped) return;
-    const { pods, cellKey } = this.#parts;
+    const { pods } = this.#parts;
     const { uid, labels, annotations } = pod;
     if (!isBare(pod)) this.#seen.add(uid);
     const text = annotations[names.beforeAnnotation];
     const known = pods.get(uid);
     if (text !== undefined && labels[names.quarantineLabel] === 'active' && text !== known?.held?.note) {
-      const state = authenticState({ text, podUid: uid, key: cellKey });
+      const state = this.#provenBy(uid, text)?.state;
       // One that was kept from before, and put back, says what was.
       const since = Math.max(known?.held?.takenAt ?? 0, known?.releasedAt ?? 0);
       if (state && takenAt(state) >= since)
@@ -202,21 +219,22 @@ export class HoldContainment {
   }
 
   async #look(uid: string): Promise<void> {
-    const { pods, view, cellKey } = this.#parts;
+    const { pods, view } = this.#parts;
     const known = pods.get(uid);
     if (!known?.held || !view.ready() || this.#givingBack.has(known.incident)) return;
     const pod = view.podByUid(uid);
-    const state = authenticState({ text: known.held.note, podUid: uid, key: cellKey });
-    if (!state) {
+    const proven = this.#provenBy(uid, known.held.note);
+    if (!proven) {
       this.#forget(uid);
       return;
     }
+    const { state, marks } = proven;
     if (!pod || pod.deleting) {
       await this.#gone({ uid, name: known.held.pod, isGone: pod === undefined, incident: state.incident });
       return;
     }
     if (isBare(pod) && !(await this.#mustBeTakenAgain(pod, state))) return;
-    const changed = [...markDifference(pod, state, cellKey), ...this.#standing(pod.namespace)];
+    const changed = [...markDifference(pod, marks), ...this.#standing(pod.namespace)];
     const open = this.#open(pod.namespace, state.incident);
     const fight = this.#fightOn(uid, changed.length === 0);
     if (changed.length > 0 && fight.times < mostTimes) {
@@ -233,6 +251,17 @@ export class HoldContainment {
       changed.push(failure);
     } else if (changed.length > 0) changed.push(`it was put back ${mostTimes} times, and is not any more: somebody must decide`);
     await this.#judged(pod, state, [...changed, ...open]);
+  }
+
+  #provenBy(uid: string, note: string): ProvenNote | undefined {
+    const known = this.#proven.get(uid);
+    if (known?.note === note) return known;
+    const { cellKey } = this.#parts;
+    const state = authenticState({ text: note, podUid: uid, key: cellKey });
+    if (!state) return undefined;
+    const proven = { note, state, marks: quarantineMarks(state, cellKey) };
+    this.#proven.set(uid, proven);
+    return proven;
   }
 
   /** What it did is lost with it: whoever may delete pods can do that, and people hear of it. */
@@ -379,6 +408,7 @@ export class HoldContainment {
   #forget(uid: string): void {
     this.#fights.delete(uid);
     this.#seen.delete(uid);
+    this.#proven.delete(uid);
     this.#keep(uid, this.#parts.pods.letGo(uid));
   }
 

@@ -1,7 +1,7 @@
 import type { Census } from '../../activities/chokepoint/chokepoint.ts';
 import type { GuardrailRules } from '../../core/action/guardrail.ts';
 import type { StepCall } from '../../core/action/step.ts';
-import { authenticState, type BeforeState, type CellKey, laterState } from '../../core/cluster/before-state.ts';
+import { authenticState, type BeforeState, type CellKey, laterState, takenAt } from '../../core/cluster/before-state.ts';
 import { names } from '../../core/cluster/labels.ts';
 import type { PodRecord } from '../../core/cluster/pod-record.ts';
 import type { Asking } from '../../core/decide/asking.ts';
@@ -43,55 +43,70 @@ export const noCensus: Census = {
 export function createCensus({
   view,
   cellKey,
-  noteOf,
+  notes,
   windowMs,
   now = Date.now,
 }: {
-  readonly view: ClusterView;
+  readonly view: Pick<ClusterView, 'pods' | 'notedPods' | 'podByUid' | 'ownersOf' | 'ready'>;
   readonly cellKey: CellKey;
-  /** The sealed note of a pod as the cell wrote it last: one that somebody takes off empties no cap. */
-  readonly noteOf?: ((podUid: string) => string | undefined) | undefined;
+  /** What the cell has sealed as it remembers it: a note that somebody takes off empties no cap. */
+  readonly notes?: RememberedNotes | undefined;
   /** What was contained before that no longer counts for namespace and cluster. */
   readonly windowMs: number;
   readonly now?: () => number;
 }): Census {
-  const opened = new Map<string, { readonly text: string; readonly state: BeforeState | undefined }>();
+  const opened = new Map<string, OpenedNotes>();
   /** Notes hardly ever change: each is proven once, and forgotten with its pod. */
-  const sealedOn = (pod: PodRecord): BeforeState | undefined => {
-    const [found, remembered] = [pod.annotations[names.beforeAnnotation], noteOf?.(pod.uid)];
-    const text = [found, remembered].join('\n');
+  const sealedOn = ({ uid: podUid, annotations }: PodRecord): OpenedNotes | undefined => {
+    const [found, remembered] = [annotations[names.beforeAnnotation], notes?.of(podUid)];
     if (found === undefined && remembered === undefined) return undefined;
-    const known = opened.get(pod.uid);
-    if (known?.text === text) return known.state;
-    const of = { podUid: pod.uid, key: cellKey };
-    const state = laterState(authenticState({ ...of, text: found }), authenticState({ ...of, text: remembered }));
-    opened.set(pod.uid, { text, state });
-    return state;
+    const known = opened.get(podUid);
+    if (known && known.found === found && known.remembered === remembered) return known;
+    const proven = (text: string | undefined) => authenticState({ podUid, key: cellKey, text });
+    const state = laterState(proven(found), found === remembered ? undefined : proven(remembered));
+    const anew = { found, remembered, state, at: state ? takenAt(state) : Number.NEGATIVE_INFINITY };
+    opened.set(podUid, anew);
+    return anew;
   };
-  const isTakenBy = (pod: PodRecord, incident: string): boolean => sealedOn(pod)?.incident === incident;
+  const isTakenBy = (pod: PodRecord, incident: string): boolean => sealedOn(pod)?.state?.incident === incident;
   return {
     ownerReplicas: (call) => ownerReplicas({ view, call, isTakenBy }),
     contained: () => {
       const contained = new Map<string, string>();
       const since = now() - windowMs;
-      const seen = new Set<string>();
-      for (const pod of view.pods()) {
-        const state = sealedOn(pod);
-        if (!state) continue;
-        seen.add(pod.uid);
-        if (Date.parse(state.taken.at) > since) contained.set(pod.uid, pod.namespace);
+      const count = (pod: PodRecord): void => {
+        const sealed = sealedOn(pod);
+        if (sealed && sealed.at > since) contained.set(pod.uid, pod.namespace);
+      };
+      for (const pod of view.notedPods()) count(pod);
+      for (const uid of notes?.uids() ?? []) {
+        const pod = view.podByUid(uid);
+        if (pod && pod.annotations[names.beforeAnnotation] === undefined) count(pod);
       }
-      if (opened.size > 2 * seen.size + 1_000) for (const uid of opened.keys()) if (!seen.has(uid)) opened.delete(uid);
+      if (opened.size > 2 * contained.size + 1_000) for (const uid of opened.keys()) if (!view.podByUid(uid)) opened.delete(uid);
       return contained;
     },
     takenBy: (incident, namespace) => {
       const taken = new Set<string>();
-      for (const pod of view.pods()) {
-        if (pod.namespace === namespace && isTakenBy(pod, incident)) taken.add(pod.uid);
-      }
+      for (const pod of view.pods(namespace)) if (isTakenBy(pod, incident)) taken.add(pod.uid);
       return taken;
     },
   };
+}
+
+/** Sealed notes as the cell wrote them last, by the uid of their pods. */
+export interface RememberedNotes {
+  of(podUid: string): string | undefined;
+  uids(): Iterable<string>;
+}
+
+interface OpenedNotes {
+  readonly found: string | undefined;
+  readonly remembered: string | undefined;
+  /** What the cell has sealed of it. */
+  readonly state: BeforeState | undefined;
+  /** When that was taken, milliseconds since 1970. */
+  readonly at: number;
 }
 
 function ownerReplicas({
@@ -99,22 +114,21 @@ function ownerReplicas({
   call,
   isTakenBy,
 }: {
-  readonly view: ClusterView;
+  readonly view: Pick<ClusterView, 'pods' | 'ownersOf' | 'ready'>;
   readonly call: StepCall;
   readonly isTakenBy: (pod: PodRecord, incident: string) => boolean;
 }): number | undefined {
   const { workload } = call;
   if (!workload || workload.guessed || !view.ready()) return undefined;
   let count = 0;
-  for (const pod of view.pods()) {
-    if (pod.namespace !== workload.namespace) continue;
+  for (const pod of view.pods(workload.namespace)) {
     if (pod.labels[names.quarantineLabel] === undefined ? isOwnedBy(pod, view, workload) : isTakenBy(pod, call.incident.id))
       count += 1;
   }
   return count;
 }
 
-function isOwnedBy(pod: PodRecord, view: ClusterView, workload: NonNullable<StepCall['workload']>): boolean {
+function isOwnedBy(pod: PodRecord, view: Pick<ClusterView, 'ownersOf'>, workload: NonNullable<StepCall['workload']>): boolean {
   const top = topOwnerOf({ pod, view });
   return top.known && isOfWorkload(pod, top.workload, workload);
 }

@@ -8,6 +8,7 @@ import {
   type CellKey,
   disruptionBefore,
   laterState,
+  type QuarantineMarks,
   quarantineLabels,
   quarantineMarks,
 } from '../../../core/cluster/before-state.ts';
@@ -108,7 +109,7 @@ export function quarantinePodImplementation(
           signal: context.signal,
           ...(viewIsFresh() && { view }),
         });
-        if (mark.kind !== 'ours' || markDifference(pod, state, cellKey).length > 0) {
+        if (mark.kind !== 'ours' || markDifference(pod, quarantineMarks(state, cellKey)).length > 0) {
           try {
             view.observePod(await replacePodLabels({ api, pod, ...quarantineMarks(state, cellKey), signal: context.signal }));
           } catch (error) {
@@ -150,7 +151,7 @@ export function quarantinePodImplementation(
       const mark = markOn({ pod: now, context, cellKey, noteOf });
       const difference =
         mark.kind === 'ours'
-          ? markDifference(now, mark.state, cellKey)
+          ? markDifference(now, quarantineMarks(mark.state, cellKey))
           : [`annotation ${names.beforeAnnotation} is missing, or not what this cell wrote`];
       const target = `pod/${pod.namespace}/${pod.name}`;
       if (difference.length > 0) throw new FirebreakError('FB_ERR_DRIFTED', `${target}: ${difference.join('; ')}`);
@@ -189,8 +190,7 @@ export function quarantinePodImplementation(
 }
 
 /** What of the quarantine is not on the pod as it should be, in words. */
-export function markDifference(pod: PodRecord, state: BeforeState, cellKey: CellKey): readonly string[] {
-  const { labels, annotations } = quarantineMarks(state, cellKey);
+export function markDifference(pod: PodRecord, { labels, annotations }: QuarantineMarks): readonly string[] {
   return [
     ...labelDifference({ expected: labels, found: pod.labels }),
     ...Object.entries(annotations).flatMap(([name, set]) => {

@@ -143,7 +143,7 @@ export function listReachableSecretsImplementation(options: {
 
   async function allowedNames(may: (right: AskedRight) => Promise<boolean>, namespace: string): Promise<readonly string[]> {
     const known = new Set<string>();
-    for (const pod of view.pods()) if (pod.namespace === namespace) for (const name of pod.secrets) known.add(name);
+    for (const pod of view.pods(namespace)) for (const name of pod.secrets) known.add(name);
     return filtered([...known].sort(), (name) => may({ verb: 'get', resource: 'secrets', namespace, name }));
   }
 }

@@ -31,14 +31,21 @@ export function specOf({ dns, forensics }: QuarantineExceptions): object {
   };
 }
 
+/** By the configuration's own object: it is asked for at each containment and each look at one. */
+const specDigests = new WeakMap<QuarantineExceptions, string>();
+const noExceptions: QuarantineExceptions = {};
+
 function isStandingPolicy(policy: PolicyRecord, exceptions: QuarantineExceptions): boolean {
-  return policy.name === names.standingPolicy && policy.specDigest === digestOf(specOf(exceptions));
+  if (policy.name !== names.standingPolicy) return false;
+  const digest = specDigests.get(exceptions) ?? digestOf(specOf(exceptions));
+  specDigests.set(exceptions, digest);
+  return policy.specDigest === digest;
 }
 
 /** As the cell's memory of the cluster has it. */
 export function standingRecord(policy: PolicyRecord, exceptions: QuarantineExceptions): 'as configured' | 'strict' | 'changed' {
   if (isStandingPolicy(policy, exceptions)) return 'as configured';
-  return isStandingPolicy(policy, {}) ? 'strict' : 'changed';
+  return isStandingPolicy(policy, noExceptions) ? 'strict' : 'changed';
 }
 
 /** `strict`: it denies more than the configuration says, since the API server has not taken the exceptions. */
@@ -68,7 +75,7 @@ export async function ensureStandingPolicy(wanted: Wanted): Promise<{ readonly c
     const without = Object.keys(wanted.exceptions).length === 0;
     if (without || !(error instanceof FirebreakError) || error.code !== 'FB_ERR_REFUSED') throw error;
     // A mistake in an exception, or an admission policy of old, must not keep a pod from being contained.
-    return { ...(await ensureExactly({ ...wanted, exceptions: {} })), refused: true };
+    return { ...(await ensureExactly({ ...wanted, exceptions: noExceptions })), refused: true };
   }
 }
 

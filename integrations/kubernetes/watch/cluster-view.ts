@@ -21,7 +21,10 @@ export interface ClusterView {
   pod(namespace: string, name: string): PodRecord | undefined;
   podByUid(uid: string): PodRecord | undefined;
   podsByContainerPrefix(prefix: string): readonly PodRecord[];
-  pods(): Iterable<PodRecord>;
+  /** All, or those of one namespace: a walk over all is too much for each containment. */
+  pods(namespace?: string): Iterable<PodRecord>;
+  /** Pods with a before-state on them, whoever wrote it. */
+  notedPods(): Iterable<PodRecord>;
   /** Whether any pod runs on a node of this name: a sensor's host name is often that of its own pod. */
   knowsNode(node: string): boolean;
   /** Owners of a ReplicaSet or a Job; undefined when there is no such object in memory. */

@@ -1,12 +1,17 @@
+import { names } from '../../../core/cluster/labels.ts';
 import type { PodRecord } from '../../../core/cluster/pod-record.ts';
 
 /** Falco and others cut container ids to this many hex digits. */
 const shortId = 12;
 
-/** Pods by name, uid and container id. */
+/** Pods by name, namespace, uid and container id, and those that carry a before-state. */
 export class PodIndex {
   readonly #byName = new Map<string, PodRecord>();
   readonly #byUid = new Map<string, PodRecord>();
+  /** Namespace → by uid. */
+  readonly #byNamespace = new Map<string, Map<string, PodRecord>>();
+  /** By uid. */
+  readonly #noted = new Map<string, PodRecord>();
   readonly #byContainer = new Map<string, Set<string>>();
   readonly #onNode = new Map<string, number>();
 
@@ -17,6 +22,8 @@ export class PodIndex {
   clear(): void {
     this.#byName.clear();
     this.#byUid.clear();
+    this.#byNamespace.clear();
+    this.#noted.clear();
     this.#byContainer.clear();
     this.#onNode.clear();
   }
@@ -29,6 +36,9 @@ export class PodIndex {
       this.#forget(known);
     }
     this.#byUid.set(pod.uid, pod);
+    const beside = this.#byNamespace.get(pod.namespace) ?? new Map<string, PodRecord>();
+    this.#byNamespace.set(pod.namespace, beside.set(pod.uid, pod));
+    if (pod.annotations[names.beforeAnnotation] !== undefined) this.#noted.set(pod.uid, pod);
     this.#byName.set(`${pod.namespace}/${pod.name}`, pod);
     if (pod.node) this.#onNode.set(pod.node, (this.#onNode.get(pod.node) ?? 0) + 1);
     for (const { id } of pod.containers) {
@@ -71,8 +81,21 @@ export class PodIndex {
     return this.#byUid.values();
   }
 
+  in(namespace: string): Iterable<PodRecord> {
+    return this.#byNamespace.get(namespace)?.values() ?? [];
+  }
+
+  /** Pods with a before-state on them, whoever wrote it. */
+  noted(): Iterable<PodRecord> {
+    return this.#noted.values();
+  }
+
   #forget(pod: PodRecord): void {
     this.#byUid.delete(pod.uid);
+    this.#noted.delete(pod.uid);
+    const beside = this.#byNamespace.get(pod.namespace);
+    beside?.delete(pod.uid);
+    if (beside?.size === 0) this.#byNamespace.delete(pod.namespace);
     const name = `${pod.namespace}/${pod.name}`;
     if (this.#byName.get(name)?.uid === pod.uid) this.#byName.delete(name);
     const onNode = pod.node ? this.#onNode.get(pod.node) : undefined;

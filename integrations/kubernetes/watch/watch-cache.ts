@@ -195,8 +195,12 @@ export class WatchCache implements ClusterView {
     return this.#pods.knowsNode(node);
   }
 
-  pods(): Iterable<PodRecord> {
-    return this.#pods.all();
+  pods(namespace?: string): Iterable<PodRecord> {
+    return namespace === undefined ? this.#pods.all() : this.#pods.in(namespace);
+  }
+
+  notedPods(): Iterable<PodRecord> {
+    return this.#pods.noted();
   }
 
   ownersOf(kind: OwnerKind, namespace: string, name: string): readonly OwnerRef[] | undefined {

@@ -80,7 +80,7 @@ export function cellActions(parts: {
   readonly evidence: EvidencePart;
 }): readonly RegisteredAction[] {
   const { config, secrets, api, evidence } = parts;
-  const { view, cellKey, denyTier, noteOf } = parts.watch;
+  const { view, cellKey, denyTier, notes } = parts.watch;
   const { protectedNamespaces, ownNamespace } = rulesOf(config);
   const exceptions = config.actions.quarantine;
   const isolation = nodeIsolationOf(config, secrets);
@@ -88,7 +88,14 @@ export function cellActions(parts: {
     register({
       declaration: quarantinePod,
       input: quarantinePodInput,
-      implementation: quarantinePodImplementation({ api, view, cellKey, denyTier, exceptions, ...(noteOf && { noteOf }) }),
+      implementation: quarantinePodImplementation({
+        api,
+        view,
+        cellKey,
+        denyTier,
+        exceptions,
+        ...(notes && { noteOf: notes.of }),
+      }),
     }),
     register({
       declaration: quarantineWorkload,

@@ -18,7 +18,7 @@ import type { Secrets } from '../../config/secrets.ts';
 import { readPublicKeys, readRandomKey } from '../../process/keys.ts';
 import type { Logger } from '../../process/log.ts';
 import { createVoteKeys } from '../../process/vote-keys.ts';
-import { askingOf, createCensus, isProtected, noCensus, rulesOf } from '../rules.ts';
+import { askingOf, createCensus, isProtected, noCensus, type RememberedNotes, rulesOf } from '../rules.ts';
 import { cellActions, secretsActions } from './actions.ts';
 import { clusterAccess } from './cluster-api.ts';
 import type { OwnKnowledge } from './durable-memory.ts';
@@ -47,7 +47,7 @@ export interface ClusterWatch {
   /** What the cluster denies by beside NetworkPolicies. */
   denyTier(): DenyTier | undefined;
   /** The sealed note of a quarantined pod as the cell wrote it last, from its own memory. */
-  noteOf?(podUid: string): string | undefined;
+  readonly notes?: RememberedNotes;
 }
 
 /** Connects to the cluster; for the cell, waits until the watch cache has its first lists, and keeps the standing policies. */

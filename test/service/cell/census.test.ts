@@ -3,8 +3,8 @@ import { type BeforeState, sealBeforeState } from '../../../core/cluster/before-
 import { names } from '../../../core/cluster/labels.ts';
 import type { PodRecord } from '../../../core/cluster/pod-record.ts';
 import { takenNow } from '../../../core/incident/hold.ts';
-import type { ClusterView } from '../../../integrations/kubernetes/watch/cluster-view.ts';
-import { createCensus } from '../../../service/cell/rules.ts';
+import { PodIndex } from '../../../integrations/kubernetes/watch/pod-index.ts';
+import { createCensus, type RememberedNotes } from '../../../service/cell/rules.ts';
 
 const cellKey = new Uint8Array(32).fill(7);
 const now = Date.parse('2026-06-01T12:00:00Z');
@@ -26,18 +26,32 @@ function podOf(uid: string, more: Partial<BeforeState> = {}, key = cellKey, labe
     namespace: 'shop',
     labels,
     annotations: { [names.beforeAnnotation]: sealBeforeState(state, key) },
-  } as unknown as PodRecord;
+    owners: [],
+    resourceVersion: '1',
+    createdAt: '2026-06-01T10:00:00Z',
+    deleting: false,
+    phase: 'Running',
+    hostNetwork: false,
+    containers: [],
+    secrets: [],
+  };
 }
 
-const counted = (pods: readonly PodRecord[], windowMs = 60 * minute) => {
-  // The census asks for nothing else here.
-  const view = { pods: () => pods, ready: () => true } as unknown as ClusterView;
-  return [
-    ...createCensus({ view, cellKey, windowMs, now: () => now })
-      .contained()
-      .keys(),
-  ];
-};
+/** A census of an index of these pods, and the index. */
+function censusOf(pods: readonly PodRecord[], notes?: RememberedNotes) {
+  const index = new PodIndex();
+  for (const pod of pods) index.set(pod);
+  const view = {
+    pods: (namespace?: string) => (namespace === undefined ? index.all() : index.in(namespace)),
+    notedPods: () => index.noted(),
+    podByUid: (uid: string) => index.byUid(uid),
+    ownersOf: () => undefined,
+    ready: () => true,
+  };
+  return { census: createCensus({ view, cellKey, windowMs: 60 * minute, now: () => now, ...(notes && { notes }) }), index };
+}
+
+const counted = (pods: readonly PodRecord[]) => [...censusOf(pods).census.contained().keys()];
 const minutesAgo = (minutes: number) =>
   ({ taken: { ...takenNow({}), at: new Date(now - minutes * minute).toISOString() } }) as const;
 
@@ -58,8 +72,28 @@ test('an incident has taken the pods whose notes are sealed for it, and no other
   const forged = podOf('forged', {}, new Uint8Array(32).fill(8));
   const copied = { ...podOf('copied'), annotations: podOf('another').annotations };
   const elsewhere = { ...podOf('elsewhere'), namespace: 'till' };
-  const view = { pods: () => [podOf('own'), other, forged, copied, elsewhere], ready: () => true } as unknown as ClusterView;
-  const census = createCensus({ view, cellKey, windowMs: 60 * minute, now: () => now });
+  const { census } = censusOf([podOf('own'), other, forged, copied, elsewhere]);
   expect([...census.takenBy('incident/lab/shop/Pod/a', 'shop')]).toEqual(['own']);
   expect([...census.takenBy('incident/lab/shop/Pod/a', 'shop')]).toEqual(['own']);
+});
+
+test('a pod whose note was taken off or edited counts by what the cell remembers; one that was given back, or is gone, does not', () => {
+  const robbed = podOf('robbed', minutesAgo(1));
+  const edited = podOf('edited', minutesAgo(1));
+  const texts = new Map([robbed, edited].map((pod) => [pod.uid, pod.annotations[names.beforeAnnotation]]));
+  const remembered = new Map(texts);
+  const notes: RememberedNotes = { of: (uid) => remembered.get(uid), uids: () => remembered.keys() };
+  const { census, index } = censusOf([robbed, edited], notes);
+  expect([...census.contained().keys()]).toEqual(['robbed', 'edited']);
+
+  index.set({ ...robbed, annotations: {}, resourceVersion: '2' });
+  index.set({ ...edited, annotations: { [names.beforeAnnotation]: '{}' }, resourceVersion: '2' });
+  expect([...census.contained().keys()].sort()).toEqual(['edited', 'robbed']);
+  expect([...census.takenBy('incident/lab/shop/Pod/a', 'shop')].sort()).toEqual(['edited', 'robbed']);
+
+  remembered.delete('robbed');
+  expect([...census.contained().keys()]).toEqual(['edited']);
+  index.delete('edited');
+  expect([...census.contained().keys()]).toEqual([]);
+  expect([...census.takenBy('incident/lab/shop/Pod/a', 'shop')]).toEqual([]);
 });
