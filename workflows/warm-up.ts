@@ -22,7 +22,16 @@ export async function warmUp(): Promise<void> {
       keyId: '',
       signature: '',
     },
-    question: { id: 'warm-up', incident, severity: 'unknown', text: '', choices: [], levels: [], requester: 'engine' },
+    question: {
+      id: 'warm-up',
+      incident,
+      severity: 'unknown',
+      text: '',
+      choices: [],
+      levels: [],
+      requester: 'engine',
+      onSilence: '',
+    },
     level: 0,
   });
 }

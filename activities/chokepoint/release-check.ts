@@ -20,8 +20,8 @@ export interface ReleaseRule {
 }
 
 /**
- * Giving containment back: people approved exactly this release; or its lease has ended by the note on it and by the cell's clock, where silence
- * may free; or the step did not come about. What the call says can only make it stricter.
+ * Giving containment back: people approved exactly this release; or its lease has ended by the note on it, by what people have answered since, and
+ * by the cell's clock, where silence may free; or the step did not come about. What the call says can only make it stricter.
  */
 export function createReleaseRule(parts: Authority & { readonly landed: LandedSteps }): ReleaseRule {
   const now = parts.now ?? Date.now;
@@ -59,12 +59,16 @@ export function createReleaseRule(parts: Authority & { readonly landed: LandedSt
   };
 
   const hasEnded = (call: StepCall, { verdict, proof }: LeaseEnded, notes: readonly GivenBack[]): void => {
+    const { leases } = parts.votes;
     for (const { object, taken } of notes) {
-      const ends = Date.parse(taken.at) + taken.lease.durationMs;
+      const ends = leases.endOf(call, taken);
+      if (ends === Number.POSITIVE_INFINITY) refuse(`people keep ${call.action} on ${object} for good`);
       if (!(ends <= now() + clocksDifferMs))
         refuse(`the lease of ${call.action} on ${object} lasts until ${new Date(ends).toISOString()}`);
       // Nobody has said that it is harmless: then only a playbook that said beforehand that silence frees is followed.
       if (verdict === 'benign' && proof) continue;
+      if (!leases.reachesBackTo(Date.parse(taken.at)))
+        refuse(`this cell does not know whether people have prolonged ${call.action} on ${object}`);
       if (taken.lease.onExpiry !== 'release' || taken.severity === 'unknown')
         refuse(`silence renews ${call.action} on ${object}, and never frees it`);
     }

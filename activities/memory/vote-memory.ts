@@ -1,5 +1,6 @@
 import { type Question, questionDigest, type SignedVote } from '../../core/decide/approval.ts';
 import type { SeenVote } from '../../core/decide/vote-check.ts';
+import { type AnsweredLease, LeaseMemory } from '../lease-memory.ts';
 import { Memory, type MemoryKeeper } from './memory.ts';
 
 const keptMs = 30 * 86_400_000;
@@ -14,8 +15,17 @@ export class VoteMemory {
   readonly #votes: Memory<readonly SeenVote[]>;
   /** Question → digest of its newest asking that anybody has answered. */
   readonly #newest: Memory<string>;
+  /** What they have decided about the ends of leases. */
+  readonly leases: LeaseMemory;
 
-  constructor(keepers: { readonly votes?: MemoryKeeper<readonly SeenVote[]>; readonly newest?: MemoryKeeper<string> } = {}) {
+  constructor(
+    keepers: {
+      readonly votes?: MemoryKeeper<readonly SeenVote[]>;
+      readonly newest?: MemoryKeeper<string>;
+      readonly leases?: MemoryKeeper<AnsweredLease>;
+    } = {},
+  ) {
+    this.leases = new LeaseMemory(keepers.leases);
     this.#votes = new Memory({ most: 10_000, keptMs, keeper: keepers.votes });
     this.#newest = new Memory({ most: 10_000, keptMs, keeper: keepers.newest });
   }
@@ -28,7 +38,9 @@ export class VoteMemory {
     if (known.filter(({ signed }) => signed.vote.person === vote.person).length >= mostOfPerson) return false;
     // An old asking that is answered once more does not become the newest.
     if (known.length === 0) this.#newest.set(keyOf(question), digest, seen.at);
-    this.#votes.set(digest, [...known, { signed: { vote, keyId, signature }, ...seen }], seen.at);
+    const came = [...known, { signed: { vote, keyId, signature }, ...seen }];
+    this.#votes.set(digest, came, seen.at);
+    this.leases.note(question, digest, came);
     return true;
   }
 

@@ -1,3 +1,4 @@
+import type { Question } from '../decide/approval.ts';
 import type { GivenBack } from '../incident/hold.ts';
 import { digestOf } from '../text/digest.ts';
 import type { Plan } from './plan.ts';
@@ -23,6 +24,29 @@ export function isReleaseOf(
   { action, input, key }: { readonly action: string; readonly input: unknown; readonly key: string },
 ): boolean {
   return digestOf(plan) === digestOf(releasePlanOf({ ...plan, action, inputDigest: digestOf(input) }, key));
+}
+
+/** The name of a step's release, for whoever remembers what people have said about it. */
+export function releaseIdOf({
+  action,
+  input,
+  key,
+}: {
+  readonly action: string;
+  readonly input: unknown;
+  readonly key: string;
+}): string {
+  return nameOf({ action: `undo:${action}`, inputDigest: digestOf({ key, input: digestOf(input) }) });
+}
+
+/** The same of the one release that a question offers. Undefined where it offers none, or several. */
+export function releaseOf({ choices }: Pick<Question, 'choices'>): string | undefined {
+  const [release, ...others] = choices.flatMap(({ plans }) => plans);
+  return release && others.length === 0 ? nameOf(release) : undefined;
+}
+
+function nameOf({ action, inputDigest }: Pick<Plan, 'action' | 'inputDigest'>): string {
+  return `${action}\n${inputDigest}`;
 }
 
 /** Why a plan is not of what is given back, by what the cell has sealed on it; undefined where it is. */

@@ -64,7 +64,10 @@ export interface QuestionCard {
     readonly at: string;
     readonly reason?: string;
   }[];
+  /** What comes of it when nobody answers, as whoever answers signs it. */
   readonly onSilence: string;
+  /** ISO 8601: silence counts from then on. */
+  readonly deadline?: string;
   /** Who is asked now, and until when; who is next. */
   readonly level: {
     readonly group: string;

@@ -13,8 +13,7 @@ import type { QuestionCard } from './card.ts';
 import { labelOf } from './choice-label.ts';
 
 /** What a card tells around a question of an incident: the cell's word. It is shown, and decides nothing. */
-export interface IncidentFacts
-  extends Pick<QuestionCard, 'happened' | 'left' | 'contained' | 'ticketNews' | 'evidence' | 'onSilence'> {
+export interface IncidentFacts extends Pick<QuestionCard, 'happened' | 'left' | 'contained' | 'ticketNews' | 'evidence'> {
   readonly kind: 'incident';
 }
 
@@ -115,13 +114,13 @@ export function signedVotes(
 function aboutOf(
   { question, about }: QuestionPost,
   beliefs: CardBeliefs,
-): Pick<QuestionCard, 'happened' | 'left' | 'contained' | 'ticketNews' | 'evidence' | 'onSilence'> {
+): Pick<QuestionCard, 'happened' | 'left' | 'contained' | 'ticketNews' | 'evidence'> {
   const isIncident = subjectOfIncident(question.incident.id) !== undefined;
   if (about.kind === 'incident') {
     if (!isIncident) throw new FirebreakError('FB_ERR_REFUSED', 'a decision above all incidents comes without its proposal');
-    const { happened, left, contained, ticketNews, evidence, onSilence } = about;
+    const { happened, left, contained, ticketNews, evidence } = about;
     // Named one by one: what else came along is not on the card.
-    return { happened, ...(left && { left }), contained, ...(ticketNews !== undefined && { ticketNews }), evidence, onSilence };
+    return { happened, ...(left && { left }), contained, ...(ticketNews !== undefined && { ticketNews }), evidence };
   }
   const { proposal } = about;
   const { order } = proposal;
@@ -134,8 +133,8 @@ function aboutOf(
   const isThis = question.incident.id === controlIdOf(order.terms.cluster) && questionDigest(made) === questionDigest(question);
   if (isIncident || !isThis || !signedBy(proposal, beliefs, order.via).ok)
     throw new FirebreakError('FB_ERR_REFUSED', 'the question is not the one that was proposed and signed');
-  const { happened, onSilence } = wordsOf(proposal);
-  return { happened, onSilence, contained: [], evidence: [] };
+  const { happened } = wordsOf(proposal);
+  return { happened, contained: [], evidence: [] };
 }
 
 function levelOf({ question, stand }: QuestionPost): QuestionCard['level'] {
@@ -170,6 +169,8 @@ export function questionCard(post: QuestionPost, beliefs: CardBeliefs): Question
     questionId: question.id,
     questionDigest: digest,
     text: question.text,
+    onSilence: question.onSilence,
+    ...(question.until !== undefined && { deadline: question.until }),
     ...aboutOf(post, beliefs),
     choices: question.choices.map((choice) =>
       shownChoice(choice, quorumNow({ question, ...(veto && { veto }) }, choice, severity)),

@@ -35,6 +35,10 @@ export interface Question {
   readonly levels: readonly Level[];
   /** Who asked: a playbook, or a person, who then may not answer. */
   readonly requester: string;
+  /** What comes of it when nobody answers, in words: whoever says nothing has been shown what that means. */
+  readonly onSilence: string;
+  /** ISO 8601, UTC: silence counts from then on, and no vote any more. Absent: it is asked for as long as what it is about is in force. */
+  readonly until?: string;
   /** Ids of people whom the incident's alerts named as the actor when this was asked: they may not answer. Absent: nobody. */
   readonly actors?: readonly string[];
   /** Ids of people who had ordered by hand what this is about: others answer, for as long as there are any. Absent: nobody. */

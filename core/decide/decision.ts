@@ -31,7 +31,6 @@ export interface DecisionWords {
   readonly begun: string;
   readonly over: string;
   readonly nothing: string;
-  readonly onSilence: string;
   readonly happened: QuestionCard['happened'];
 }
 
@@ -54,7 +53,6 @@ export function wordsOf({ order }: DecisionProposal): DecisionWords {
       begun: `${title}: hidden until ${terms.until}`,
       over: `${title}: no longer hidden`,
       nothing: 'nothing is hidden',
-      onSilence: 'Nothing is hidden.',
       happened: {
         rule: match.rule,
         sensor: match.sensor ?? 'any sensor',
@@ -78,7 +76,6 @@ export function wordsOf({ order }: DecisionProposal): DecisionWords {
         ? `${title} is over: the guardrails hold again`
         : `${title} is over: the response is as it was`,
     nothing: 'the response stays as it is',
-    onSilence: 'The response stays as it is.',
     happened: {
       rule: title,
       sensor: order.via === 'slack' ? 'Slack' : 'the command line',

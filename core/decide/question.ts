@@ -1,6 +1,14 @@
 import type { Severity } from '../alert/severity.ts';
 import type { QuestionState } from '../incident/incident-state.ts';
-import { type ApprovalProof, type Choice, type Question, quorumOf, type SignedVote, type Vote } from './approval.ts';
+import {
+  type ApprovalProof,
+  type Choice,
+  type Question,
+  questionDigest,
+  quorumOf,
+  type SignedVote,
+  type Vote,
+} from './approval.ts';
 
 /** What a verified vote did to its question. `reply` is what the clicker is told. */
 export interface VoteResult {
@@ -8,6 +16,27 @@ export interface VoteResult {
   /** `repeated`: this very vote was counted before, and nothing has changed now. */
   readonly outcome: 'counted' | 'repeated' | 'refused';
   readonly reply: string;
+}
+
+/** A question in the first moment, before anybody has answered. `at` and `levelUntil`: milliseconds since 1970. */
+export function openState(
+  question: Question,
+  {
+    at,
+    levelUntil = at + (question.levels[0]?.withinMs ?? 0),
+    level = 0,
+  }: { readonly at: number; readonly levelUntil?: number; readonly level?: number },
+): QuestionState {
+  return {
+    question,
+    digest: questionDigest(question),
+    status: { state: 'open' },
+    votes: [],
+    level,
+    levelUntil: new Date(levelUntil).toISOString(),
+    askedAt: new Date(at).toISOString(),
+    plans: question.choices.flatMap(({ plans }) => plans),
+  };
 }
 
 /** Also a vote that its person took back since: delivered again, it must not bring their mind back. */

@@ -14,7 +14,7 @@ import {
   voteBytes,
   waysIn,
 } from './approval.ts';
-import { countVote } from './question.ts';
+import { countVote, openState } from './question.ts';
 import { standingOf } from './standing.ts';
 import { needsStepUp, type SignIn, type StepUpPolicy, signInRefusal } from './step-up.ts';
 
@@ -57,7 +57,7 @@ const travelMs = 15 * 60_000;
 const utcTime = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,9})?Z$/;
 
 /** When a vote was cast; undefined for what is no time in UTC. */
-function timeOf({ at }: Vote): number | undefined {
+export function timeOf({ at }: Vote): number | undefined {
   const time = utcTime.test(at) ? Date.parse(at) : Number.NaN;
   return Number.isNaN(time) ? undefined : time;
 }
@@ -80,7 +80,11 @@ function unsignedReason(signed: SignedVote, { roster, keys }: Known): string | u
 }
 
 /** Not of the future, and about exactly this question: who the person is does not matter yet. */
-function refusalOf(signed: SignedVote, question: Question, { roster, now, stepUp }: Known): string | undefined {
+function refusalOf(
+  signed: SignedVote,
+  question: Question,
+  { roster, now, stepUp, arrived }: Known & { readonly arrived: number },
+): string | undefined {
   const { vote } = signed;
   if (vote.question !== question.id || vote.incident.id !== question.incident.id || vote.incident.run !== question.incident.run)
     return 'This vote is about another question.';
@@ -94,6 +98,10 @@ function refusalOf(signed: SignedVote, question: Question, { roster, now, stepUp
   if (unreasoned !== undefined) return unreasoned;
   const at = timeOf(vote);
   if (at === undefined || at > now + clockToleranceMs) return 'This vote is dated in the future, or not at all.';
+  const { until } = question;
+  // Neither a late one, nor one that says that it is not.
+  if (until !== undefined && !(at <= Date.parse(until) + clockToleranceMs && arrived <= Date.parse(until) + travelMs))
+    return 'The time to answer this question is over.';
   if (vote.via === 'page' && !stepUp)
     return 'An answer on the desk’s page needs a sign-in, and this cell knows no identity provider.';
   if (!stepUp) return undefined;
@@ -132,9 +140,9 @@ export function checkVote(
   const { signed, question, roster, now } = check;
   const unsigned = unsignedReason(signed, check);
   if (unsigned !== undefined) return { ok: false, reason: unsigned };
-  const refusal = refusalOf(signed, question, check);
-  if (refusal !== undefined) return { ok: false, reason: refusal, signed: true };
   const arrived = check.arrived ?? now;
+  const refusal = refusalOf(signed, question, { ...check, arrived });
+  if (refusal !== undefined) return { ok: false, reason: refusal, signed: true };
   const cast = timeOf(signed.vote) ?? arrived;
   // Back-dating a vote to a shift of one's own, or to a stand-in's time, gives no right that one has not when it arrives.
   const times = arrived - cast <= travelMs ? [cast] : [cast, arrived];
@@ -162,11 +170,11 @@ export function checkProof(
     readonly protectedNamespaces?: readonly string[];
     /** Votes on this question that the one who checks has seen, in the order in which they came. */
     readonly seen?: readonly SeenVote[];
-    /** What is not among them has come now; or, where nobody can have seen it, when it says. */
-    readonly unseen?: 'now' | 'as dated';
+    /** When a vote came that is not among them, in milliseconds since 1970. Absent, or where it does not know: now. */
+    readonly cameAt?: (signed: SignedVote) => number | undefined;
   },
 ): { readonly ok: true } | { readonly ok: false; readonly reason: string } {
-  const { proof, now, protectedNamespaces, seen = [], unseen = 'now', actors = [] } = check;
+  const { proof, now, protectedNamespaces, seen = [], cameAt, actors = [] } = check;
   const { question } = proof;
   const choice = question.choices.find((offered) => offered.id === proof.choice);
   if (!choice) return { ok: false, reason: 'the choice does not exist' };
@@ -177,11 +185,11 @@ export function checkProof(
     if (signed.vote.choice !== proof.choice) return { ok: false, reason: 'a vote is for another choice' };
     const known = seen.find((one) => one.signed.signature === signed.signature);
     // A shift that has ended since takes no vote back: the second of two people may answer after the hand-over.
-    const arrived = known?.at ?? (unseen === 'now' ? now : timeOf(signed.vote));
+    const arrived = known?.at ?? cameAt?.(signed) ?? now;
     const result = checkVote({ ...check, signed, question, level: last, arrived });
     if (!result.ok) return { ok: false, reason: result.reason };
     people.add(result.person);
-    if (!known) came.push({ signed, at: now, level: result.level, asked: last, actors });
+    if (!known) came.push({ signed, at: arrived, level: result.level, asked: last, actors });
   }
   const severity = worse(question.severity, check.severity);
   const { status, votes, withdrawn = [], veto } = tallyOf(question, came, severity);
@@ -201,17 +209,8 @@ export function checkProof(
 }
 
 /** What has become of a question by these votes: counted as the workflow counts them, in the order in which they came. */
-function tallyOf(question: Question, came: readonly SeenVote[], severity: Severity): QuestionState {
-  let state: QuestionState = {
-    question,
-    digest: questionDigest(question),
-    status: { state: 'open' },
-    votes: [],
-    level: 0,
-    levelUntil: '',
-    askedAt: '',
-    plans: [],
-  };
+export function tallyOf(question: Question, came: readonly SeenVote[], severity: Severity): QuestionState {
+  let state = openState(question, { at: 0 });
   for (const { signed, at, level, asked, actors } of came) {
     const then = { ...state, level: Math.max(state.level, asked) };
     ({ state } = countVote(then, signed, { now: new Date(at).toISOString(), severity, level, actors }));

@@ -36,6 +36,14 @@ export function levelAtRenewal(levels: readonly Level[], renewals: number): numb
   return called[Math.min(Math.max(0, renewals - 1), called.length - 1)] ?? 0;
 }
 
+/** What comes of a lease's end when nobody answers, in the words that people sign beside: see `atLeaseEnd`. */
+export function silenceOnLease({ onExpiry }: Pick<Lease, 'onExpiry'>): string {
+  const renewed = 'It is renewed for one more term, and the next are called.';
+  return onExpiry === 'release'
+    ? `Below critical it is given back. On critical, as an attack, or while something is asked: ${renewed.toLowerCase().replace(/\.$/, '')}.`
+    : `${renewed} It is given back by itself only where people have called the incident harmless.`;
+}
+
 /** A maximum after which people are called however often it was renewed. It escalates, and never releases. */
 export const leaseMaximumMs = 72 * 3_600_000;
 

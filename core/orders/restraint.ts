@@ -5,7 +5,15 @@ import type { ApprovalProof } from '../decide/approval.ts';
 import { type Level, type Question, questionDigest } from '../decide/approval.ts';
 import type { IncidentRef } from '../incident/incident.ts';
 import { digestOf } from '../text/digest.ts';
-import { approveChoice, controlIdOf, markedIn, type Order, rejectChoice, type SignedOrder } from './suppression.ts';
+import {
+  approveChoice,
+  controlIdOf,
+  markedIn,
+  type Order,
+  proposedUntil,
+  rejectChoice,
+  type SignedOrder,
+} from './suppression.ts';
 
 /**
  * `freeze`: whatever would be automatic becomes a question to people. `observe`: nothing is done at all, and the plan is on record. `break-glass`:
@@ -179,6 +187,8 @@ export function restraintQuestion(asked: {
     ],
     levels,
     requester: `person/${proposer}`,
+    onSilence: 'The response stays as it is.',
+    until: proposedUntil(terms),
   };
 }
 

@@ -1,5 +1,5 @@
-import type { ApprovalProof, Question } from '../decide/approval.ts';
-import { checkProof, keysThatSignFor, type SeenVote, type StepUp, type VoteKeys } from '../decide/vote-check.ts';
+import type { ApprovalProof, Question, SignedVote } from '../decide/approval.ts';
+import { checkProof, keysThatSignFor, type SeenVote, type StepUp, timeOf, type VoteKeys } from '../decide/vote-check.ts';
 import { isInAnyGroup, type Person, type Roster } from '../people/roster.ts';
 import type { SignedReadEvidence } from './evidence-access.ts';
 import {
@@ -103,7 +103,14 @@ export function checkEnd(signed: SignedEnd, beliefs: Beliefs): Checked<{ readonl
 
 /** By what the votes on a decision are judged, which is in force for longer than any shift: one that was not seen to arrive came when it says. */
 export function votesBelieved({ roster, keys, now, stepUp, seen }: Beliefs, { question }: ApprovalProof) {
-  return { roster, keys, now, seen: seen?.(question) ?? [], unseen: 'as dated' as const, ...(stepUp && { stepUp }) };
+  return {
+    roster,
+    keys,
+    now,
+    seen: seen?.(question) ?? [],
+    cameAt: ({ vote }: SignedVote) => timeOf(vote),
+    ...(stepUp && { stepUp }),
+  };
 }
 
 /**

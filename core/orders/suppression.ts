@@ -133,6 +133,15 @@ export function suppressionPlan(terms: SuppressionTerms): Plan {
   };
 }
 
+const proposedForMs = 7 * 86_400_000;
+
+/** So long people may answer a proposal: a week, and not when what it proposes would be over. */
+export function proposedUntil({ from, until }: { readonly from: string; readonly until: string }): string {
+  const ends = Math.min(Date.parse(from) + proposedForMs, Date.parse(until));
+  // What is no time is refused by whoever checks the terms.
+  return Number.isNaN(ends) ? until : new Date(ends).toISOString();
+}
+
 /** The question about a proposal. The same for everybody who makes it: the cell makes it again and compares. */
 export function suppressionQuestion(asked: {
   readonly terms: SuppressionTerms;
@@ -161,6 +170,8 @@ export function suppressionQuestion(asked: {
     ],
     levels,
     requester: `person/${proposer}`,
+    onSilence: 'Nothing is hidden.',
+    until: proposedUntil(terms),
     ...(actors === undefined ? {} : { actors }),
   };
 }

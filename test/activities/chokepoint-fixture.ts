@@ -145,6 +145,7 @@ export function approvalOf(
     ],
     levels: [{ group: 'oncall', withinMs: 1 }],
     requester: 'playbook/p',
+    onSilence: 'It stays.',
     ...over.question,
   };
   const votes = (over.people ?? ['ana', 'ben']).map((person, index) =>

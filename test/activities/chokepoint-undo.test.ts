@@ -3,10 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import { LandedSteps } from '../../activities/memory/landed-steps.ts';
+import { VoteMemory } from '../../activities/memory/vote-memory.ts';
 import type { Plan } from '../../core/action/plan.ts';
 import type { StepCall, UndoReason } from '../../core/action/step.ts';
 import type { Severity } from '../../core/alert/severity.ts';
-import type { ApprovalProof } from '../../core/decide/approval.ts';
+import { type ApprovalProof, type Question, questionDigest, type SignedVote } from '../../core/decide/approval.ts';
 import type { GivenBack } from '../../core/incident/hold.ts';
 import { digestOf } from '../../core/text/digest.ts';
 import { KeptMemory } from '../../service/cell/pools/durable-memory.ts';
@@ -242,6 +243,101 @@ describe('giving back', () => {
     for (let n = 0; n <= 10_000; n += 1) flooded.note(`step ${n}`, taken + n);
     expect(await failedAfter(flooded)).toBe(refused);
     rmSync(folder, { recursive: true });
+  });
+
+  describe('when its lease ends', () => {
+    const standingChoicesOf = (release: Plan) => [
+      { id: 'extend', label: 'Extend it', plans: [], quorum: 1 },
+      { id: 'keep', label: 'Keep it for good', plans: [], quorum: 1 },
+      { id: 'release', label: '', plans: [release], quorum: 1 },
+    ];
+    const standing = (choice: string, over: Partial<Question> = {}): { question: Question; signed: SignedVote } => {
+      const asked = { id: 'lease:0123456789abcdef-l', severity: 'low', requester: 'engine' } as const;
+      const { question, votes } = approvalOf([], {
+        people: ['ana'],
+        question: { ...asked, choices: standingChoicesOf(plan), ...over },
+      });
+      const [vote] = votes;
+      if (!vote) throw new Error('no vote');
+      return { question, signed: { ...vote, vote: { ...vote.vote, choice, questionDigest: questionDigest(question) } } };
+    };
+    const answered = (memory: VoteMemory, choice: string, minutes: number, over: Partial<Question> = {}): void => {
+      const { question, signed } = standing(choice, over);
+      memory.note(question, signed, { at: now - minutes * 60_000, level: 0, asked: 0, actors: [] });
+    };
+    /** Taken a quarter of an hour ago, for five minutes each time. */
+    const endedAfter = async (votes: VoteMemory, reason: UndoReason = silence): Promise<string | undefined> => {
+      setUp({ votes });
+      world.noted = [noteOf(low, { at: minutesAgo(15), lease: { durationMs: 300_000, onExpiry: 'release' } })];
+      return refusal(chokepoint.undo({ call: low, reason }, context));
+    };
+
+    test.each<[string, (memory: VoteMemory) => void, string | undefined]>([
+      ['nobody has said anything', () => undefined, undefined],
+      ['people keep it for good', (memory) => answered(memory, 'keep', 12), refused],
+      ['people have extended it', (memory) => answered(memory, 'extend', 2), refused],
+      [
+        'they have extended it twice',
+        (memory) => {
+          answered(memory, 'extend', 14);
+          answered(memory, 'extend', 13, { text: 'asked anew' });
+        },
+        undefined,
+      ],
+      [
+        'they have extended it three times',
+        (memory) => {
+          for (const text of ['one', 'two', 'three']) answered(memory, 'extend', 14, { text });
+        },
+        refused,
+      ],
+      [
+        'the same answer came twice',
+        (memory) => {
+          for (const at of [14, 13, 12]) answered(memory, 'extend', at);
+        },
+        undefined,
+      ],
+      [
+        'they have kept another step’s',
+        (memory) => answered(memory, 'keep', 12, { choices: standingChoicesOf(undoPlan(other)) }),
+        undefined,
+      ],
+      [
+        'a question that does more than it says was answered',
+        (memory) => answered(memory, 'keep', 12, { choices: [] }),
+        undefined,
+      ],
+    ])('whatever the workflow says, where %s', async (_what, said, outcome) => {
+      const votes = new VoteMemory();
+      said(votes);
+      expect(await endedAfter(votes)).toBe(outcome);
+    });
+
+    test('people’s word that it was harmless does not end what they keep', async () => {
+      const votes = new VoteMemory();
+      answered(votes, 'keep', 12);
+      expect(await endedAfter(votes, harmless(['ana']))).toBe(refused);
+    });
+
+    test('it is remembered after a restart, and a memory that was lost frees nothing by silence', async () => {
+      const folder = mkdtempSync(join(tmpdir(), 'firebreak-leases-'));
+      const open = (name: string) => {
+        const kept = new KeptMemory(join(folder, name), console);
+        return { kept, votes: new VoteMemory({ leases: kept.keeper('leases') }) };
+      };
+      const first = open('kept');
+      first.kept.keeper('leases').keepSince(now - 3_600_000);
+      answered(first.votes, 'keep', 12);
+      await first.kept.close();
+      const second = open('kept');
+      expect(await endedAfter(second.votes)).toBe(refused);
+      await second.kept.close();
+      const lost = open('lost');
+      expect(await endedAfter(lost.votes)).toBe(refused);
+      await lost.kept.close();
+      rmSync(folder, { recursive: true });
+    });
   });
 
   test('is refused where there is no undo', async () => {

@@ -45,13 +45,13 @@ const post: QuestionPost = {
     choices: [{ id: 'keep', label: 'Keep it', plans: [], quorum: 1 }],
     levels: [{ group: 'oncall', withinMs: 60_000 }],
     requester: 'playbook/x',
+    onSilence: 'Nothing is done.',
   },
   about: {
     kind: 'incident',
     happened: { rule: 'a rule', sensor: 'falco', at: '2026-03-01T10:00:00Z', count: 1 },
     contained: [],
     evidence: [],
-    onSilence: 'Nothing is done.',
   },
   stand: { severity: 'high', level: 0, until: '2026-03-01T11:00:00Z', votes: [], status: { state: 'open' } },
 };

@@ -58,6 +58,7 @@ function approvalOf(plan: Plan, people: readonly string[]): ApprovalProof {
     choices: [{ id: 'yes', label: 'Yes', plans: [plan], quorum: quorumOf({ plans: [plan], severity: 'critical' }) }],
     levels: levels.map(({ group }) => ({ group, withinMs: 1 })),
     requester: 'playbook/p',
+    onSilence: 'It stays.',
   };
   const votes = people.map((person, index) =>
     signVote(

@@ -7,7 +7,16 @@ import type { Question } from '../../core/decide/approval.ts';
 const incident = { id: 'incident/lab/shop/Deployment/cart', run: 'run-1' };
 const control = { id: 'control/lab', run: 'run-1' };
 const shown = { ...incident, title: 'deployment/shop/cart', severity: 'high', cluster: 'lab' } as const;
-const question: Question = { id: 'q', incident, severity: 'high', text: '', choices: [], levels: [], requester: 'engine' };
+const question: Question = {
+  id: 'q',
+  incident,
+  severity: 'high',
+  text: '',
+  choices: [],
+  levels: [],
+  requester: 'engine',
+  onSilence: '',
+};
 const call = { incident, action: 'openTicket' } as unknown as StepCall;
 const post = { question };
 const ticket = { system: 'jira', id: 'SEC-1' };

@@ -37,6 +37,7 @@ function questionOf(plan: Plan, over: Partial<Question> = {}): Question {
       { group: 'leads', withinMs: minute },
     ],
     requester: 'playbook/p',
+    onSilence: 'It stays.',
     ...over,
   };
 }
@@ -144,6 +145,31 @@ describe('before a step', () => {
     expect(shown(question, [timely], { people, in: 60 * minute }).ok).toBe(true);
     votes = new VoteMemory();
     expect(shown(question, [timely], { people, in: 60 * minute }).ok).toBe(false);
+  });
+
+  test('a vote that comes after the time to answer, or was cast after it, decides nothing, whatever the workflow says', async () => {
+    const over = 'The time to answer this question is over.';
+    const ended = (agoMs: number) => questionOf(removal, { until: new Date(Date.now() - agoMs).toISOString() });
+    const [justNow, longAgo] = [ended(minute), ended(20 * minute)];
+    expect(await arrives(justNow, voteOf(justNow, 'ana', 'yes', 2 * minute))).toBe(true);
+    for (const late of [voteOf(longAgo, 'ana', 'yes'), voteOf(longAgo, 'ana', 'yes', 25 * minute)]) {
+      expect(await arrives(longAgo, late)).toBe(false);
+      expect(shown(longAgo, [late])).toMatchObject({ ok: false, reason: over });
+    }
+    // What arrived in time stands for as long as the step takes.
+    const timely = voteOf(justNow, 'ben', 'yes', 2 * minute);
+    expect(await arrives(justNow, timely)).toBe(true);
+    expect(shown(justNow, [timely], { in: 60 * minute }).ok).toBe(true);
+  });
+
+  test('what silence means, and from when on it counts, is signed with the answer', async () => {
+    const asked = questionOf(removal, { until: new Date(Date.now() + 5 * minute).toISOString() });
+    const yes = voteOf(asked, 'ana', 'yes');
+    for (const other of [
+      { ...asked, onSilence: 'It is removed.' },
+      { ...asked, until: new Date(Date.now() + 60 * minute).toISOString() },
+    ])
+      expect(shown(other, [yes])).toMatchObject({ ok: false, reason: expect.stringContaining('out of date') });
   });
 
   test('an earlier asking approves nothing once the newer one was answered; also after a restart', async () => {

@@ -195,6 +195,7 @@ const current: QuestionState = {
     choices: [],
     levels: [{ group: level.group, withinMs: 900_000 }],
     requester: 'playbook/contain-dropped-binary',
+    onSilence: 'It stays.',
   },
   digest: asked.questionDigest,
   status: { state: 'open' },

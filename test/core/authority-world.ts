@@ -103,6 +103,7 @@ function questionOf(world: World): Question {
       { group: 'leads', withinMs: 60 * minute },
     ],
     requester: world.requester === undefined ? 'playbook/p' : `person/${world.requester}`,
+    onSilence: 'It stays.',
     ...(world.ordered && { requesters: world.ordered }),
   };
 }

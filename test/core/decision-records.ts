@@ -42,6 +42,7 @@ export function recordsOf(told: readonly Told[]): readonly AuditRecord[] {
         { group: 'leads', withinMs: 900_000 },
       ],
       requester: `playbook/${playbook}`,
+      onSilence: 'It stays.',
       ...(actors && { actors }),
     };
     const time = (after: number): string => new Date(at + after * 1_000).toISOString();

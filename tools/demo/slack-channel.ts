@@ -84,10 +84,10 @@ function buttonsIn({ blocks = [] }: ShownMessage): readonly string[] {
 }
 
 function onSilence({ blocks = [] }: ShownMessage): string | undefined {
-  const begin = 'If nobody answers: ';
+  const begin = /^If nobody answers(?: until .+?)?: /;
   const texts = blocks.flatMap(({ elements = [] }) => elements.map(({ text }) => text));
-  const found = texts.find((text) => typeof text === 'string' && text.startsWith(begin));
-  return typeof found === 'string' ? found.slice(begin.length) : undefined;
+  const found = texts.find((text) => typeof text === 'string' && begin.test(text));
+  return typeof found === 'string' ? found.replace(begin, '') : undefined;
 }
 
 export interface Ticket {

@@ -1,5 +1,5 @@
 import { workflowInfo } from '@temporalio/workflow';
-import { type Level, questionDigest } from '../../core/decide/approval.ts';
+import type { Level } from '../../core/decide/approval.ts';
 import type { CarriedControl, ControlInput, ControlState, DecisionStatus, SuppressionState } from '../../core/decide/control.ts';
 import {
   type DecidedAnything,
@@ -9,6 +9,7 @@ import {
   questionOf,
   wordsOf,
 } from '../../core/decide/decision.ts';
+import { openState } from '../../core/decide/question.ts';
 import type { IncidentRef } from '../../core/incident/incident.ts';
 import type { QuestionState, TimelineEntry } from '../../core/incident/incident-state.ts';
 import type { Outbox } from '../outbox.ts';
@@ -18,7 +19,6 @@ const timelineLimit = 300;
 const mostOver = 50;
 /** A payload of Temporal has 2 MB, and a cell asks for all of it. */
 const mostLive = 100;
-const proposedForMs = 7 * 86_400_000;
 
 export function isLive({ status }: Pick<DecisionState, 'status'>): boolean {
   return status.state === 'proposed' || status.state === 'active';
@@ -61,18 +61,12 @@ export class ControlModel {
   propose(proposal: DecisionProposal, levels: readonly Level[], stepUp: true | undefined): QuestionState {
     const { terms } = proposal.order;
     const question = questionOf({ proposal, control: this.ref, levels, stepUp });
-    const now = Date.now();
-    const state: QuestionState = {
-      question,
-      digest: questionDigest(question),
-      status: { state: 'open' },
-      votes: [],
+    const state = openState(question, {
+      at: Date.now(),
+      levelUntil: Date.parse(question.until ?? terms.until),
       // All groups at once: nothing is lost while people take their time.
       level: Math.max(0, levels.length - 1),
-      levelUntil: new Date(Math.min(now + proposedForMs, Date.parse(terms.until))).toISOString(),
-      askedAt: new Date(now).toISOString(),
-      plans: question.choices.flatMap(({ plans }) => plans),
-    };
+    });
     this.questions.set(question.id, state);
     this.decisions.set(terms.id, decision(proposal, question.id, { state: 'proposed' }));
     return state;
@@ -128,16 +122,8 @@ export class ControlModel {
     const { question, votes, choice } = proof;
     const at = new Date().toISOString();
     const by = votes.map(({ vote }) => vote.person);
-    this.questions.set(question.id, {
-      question,
-      digest: questionDigest(question),
-      status: { state: 'decided', choice, by, at },
-      votes,
-      level: 0,
-      levelUntil: terms.until,
-      askedAt: terms.from,
-      plans: question.choices.flatMap(({ plans }) => plans),
-    });
+    const asked = openState(question, { at: Date.parse(terms.from), levelUntil: Date.parse(terms.until) });
+    this.questions.set(question.id, { ...asked, status: { state: 'decided', choice, by, at }, votes });
     this.decisions.set(terms.id, decision(proposal, question.id, { state: 'active', since: at }));
     const { noun } = wordsOf(proposal);
     this.record(`${noun}.restored`, 'engine', 'taken over from what the cell knew', { [noun]: terms.id });

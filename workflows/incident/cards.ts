@@ -35,7 +35,7 @@ function whoMayAnswer({ answerers, level }: QuestionState): Pick<QuestionStand, 
 }
 
 /** The question, and what the desk's card of it tells besides. What each choice is and needs, the desk reads in the question itself. */
-export function postOf(model: IncidentModel, state: QuestionState, alert: Alert, onSilence: string): QuestionPost {
+export function postOf(model: IncidentModel, state: QuestionState, alert: Alert): QuestionPost {
   const signature = signatureOfAlert(model.images, alert);
   return {
     question: state.question,
@@ -58,7 +58,6 @@ export function postOf(model: IncidentModel, state: QuestionState, alert: Alert,
       ...(state.answerers?.left ? { left: state.answerers.left } : {}),
       ...(model.followUp.news ? { ticketNews: model.followUp.news.words } : {}),
       evidence: model.evidence.flatMap((ref) => ref.artefacts.map(({ name, sha256, bytes }) => ({ name, sha256, bytes }))),
-      onSilence,
     },
     stand: {
       severity: model.severity,
@@ -86,7 +85,6 @@ export class CardKeeper {
   readonly #model: IncidentModel;
   readonly #desk: DeskActivities;
   readonly #alert: Alert;
-  readonly #onSilence: string;
   readonly #onRefused: (error: unknown) => void;
   readonly #id: string;
   #version = 0;
@@ -95,7 +93,6 @@ export class CardKeeper {
     readonly model: IncidentModel;
     readonly desk: DeskActivities;
     readonly alert: Alert;
-    readonly onSilence: string;
     readonly questionId: string;
     readonly onRefused: (error: unknown) => void;
   }) {
@@ -103,7 +100,6 @@ export class CardKeeper {
     this.#onRefused = options.onRefused;
     this.#desk = options.desk;
     this.#alert = options.alert;
-    this.#onSilence = options.onSilence;
     this.#id = options.questionId;
   }
 
@@ -133,6 +129,6 @@ export class CardKeeper {
   }
 
   #post(): QuestionPost {
-    return postOf(this.#model, this.#state, this.#alert, this.#onSilence);
+    return postOf(this.#model, this.#state, this.#alert);
   }
 }

@@ -1,7 +1,8 @@
 import type { Plan } from '../../core/action/plan.ts';
 import type { Alert } from '../../core/alert/alert.ts';
 import { labelFor } from '../../core/cards/choice-label.ts';
-import { type Choice, type Level, type Question, questionDigest, quorumOf } from '../../core/decide/approval.ts';
+import { type Choice, type Level, type Question, quorumOf } from '../../core/decide/approval.ts';
+import { openState } from '../../core/decide/question.ts';
 import { needsStepUp } from '../../core/decide/step-up.ts';
 import type { QuestionState } from '../../core/incident/incident-state.ts';
 import type { IncidentModel } from '../incident/model.ts';
@@ -20,14 +21,16 @@ export interface AskedQuestion {
   readonly levels: readonly Level[];
   readonly requester: string;
   readonly onSilence: string;
+  /** It is asked for as long as what it is about is in force. */
+  readonly standing?: true;
   readonly alert: Alert;
   /** When it has become pointless: then it is void. Absent: never. */
   readonly until?: () => boolean;
 }
 
-export type Asked = Omit<AskedQuestion, 'alert' | 'onSilence'>;
+export type Asked = Omit<AskedQuestion, 'alert'>;
 
-/** As it stands in the first moment: with how many people each choice needs, and until when its first level is asked. */
+/** As it stands in the first moment: with how many people each choice needs, and until when it is asked. */
 export function openQuestion(model: IncidentModel, id: string, asked: Asked): QuestionState {
   const { severity, settings } = model;
   const { protectedNamespaces, stepUp } = settings;
@@ -37,6 +40,8 @@ export function openQuestion(model: IncidentModel, id: string, asked: Asked): Qu
     ...(stepUp && needsStepUp({ plans: choice.plans, severity }, stepUp) ? { stepUp: true as const } : {}),
     quorum: quorumOf({ ...choice, severity, incident: model.ref.id, protectedNamespaces }),
   }));
+  const now = Date.now();
+  const lastsMs = asked.levels.reduce((sum, { withinMs }) => sum + withinMs, 0);
   const question: Question = {
     id,
     incident: model.ref,
@@ -45,18 +50,10 @@ export function openQuestion(model: IncidentModel, id: string, asked: Asked): Qu
     choices,
     levels: asked.levels,
     requester: asked.requester,
+    onSilence: asked.onSilence,
+    ...(asked.standing ? {} : { until: new Date(now + lastsMs).toISOString() }),
     ...model.namedActors,
     ...model.namedRequesters,
   };
-  const now = Date.now();
-  return {
-    question,
-    digest: questionDigest(question),
-    status: { state: 'open' },
-    votes: [],
-    level: 0,
-    levelUntil: new Date(now + (asked.levels[0]?.withinMs ?? 0)).toISOString(),
-    askedAt: new Date(now).toISOString(),
-    plans: choices.flatMap((choice) => choice.plans),
-  };
+  return openState(question, { at: now });
 }

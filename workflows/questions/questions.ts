@@ -4,7 +4,7 @@ import type { DeskActivities } from '../../core/action/step.ts';
 import type { ApprovalProof } from '../../core/decide/approval.ts';
 import { proofOf, silenceOn } from '../../core/decide/question.ts';
 import type { QuestionState } from '../../core/incident/incident-state.ts';
-import { type Lease, levelAtRenewal } from '../../core/incident/lease.ts';
+import { type Lease, levelAtRenewal, silenceOnLease } from '../../core/incident/lease.ts';
 import { stepFailure } from '../calls.ts';
 import { CardKeeper } from '../incident/cards.ts';
 import type { IncidentModel } from '../incident/model.ts';
@@ -50,7 +50,6 @@ export class Questions {
       model: this.#model,
       desk: this.#desk,
       alert: asked.alert,
-      onSilence: asked.onSilence,
       questionId: id,
       onRefused,
     });
@@ -87,6 +86,8 @@ export class Questions {
       ],
       levels: this.#model.settings.levels,
       requester: 'engine',
+      onSilence: silenceOnLease(lease),
+      standing: true,
     });
     this.#set({ ...state, levelUntil: new Date(lease.until).toISOString() });
   }

@@ -218,7 +218,9 @@ function ending(card: QuestionCard, buttons: readonly StoredButton[]): KnownBloc
       ...rows(card, buttons),
       context([`Asked now: *${inline(level.group, 60)}* until ${localTime(level.until)}. ${next}`]),
       ...(level.people === undefined ? [] : [context([answerersText(level, level.people)])]),
-      context([`If nobody answers: ${inline(card.onSilence, 300)}`]),
+      context([
+        `If nobody answers${card.deadline === undefined ? '' : ` until ${localTime(card.deadline)}`}: ${inline(card.onSilence, 300)}`,
+      ]),
     ];
   }
   return [section(outcomeOf(card, status)), ...afterSilence(card)];

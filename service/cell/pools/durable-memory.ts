@@ -65,7 +65,11 @@ export function openKnowledge(directory: string, log: Pick<Logger, 'error'>): Ow
   return {
     landed: new LandedSteps(kept.keeper('landed')),
     incidents: new IncidentMemory({ heard: kept.keeper('heard'), runs: kept.keeper('runs') }),
-    votes: new VoteMemory({ votes: kept.keeper('votes'), newest: kept.keeper('askings') }),
+    votes: new VoteMemory({
+      votes: kept.keeper('votes'),
+      newest: kept.keeper('askings'),
+      leases: kept.keeper('leases'),
+    }),
     close: () => kept.close(),
   };
 }

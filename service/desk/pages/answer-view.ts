@@ -23,7 +23,10 @@ export const nothingTyped: TypedAnswer = { choice: '', person: '', reason: '', t
 type Choice = QuestionCard['choices'][number];
 
 /** What a page shows of a question, whether it has a card or not. */
-export type ShownQuestion = Pick<QuestionCard, 'text' | 'contained' | 'left' | 'evidence' | 'choices' | 'onSilence'> & {
+export type ShownQuestion = Pick<
+  QuestionCard,
+  'text' | 'contained' | 'left' | 'evidence' | 'choices' | 'onSilence' | 'deadline'
+> & {
   /** Of the question, as a vote signs it. */
   readonly digest: string;
   readonly incident: Omit<QuestionCard['incident'], 'id' | 'run'>;
@@ -90,11 +93,11 @@ export function answerView(view: {
 }
 
 /** First of all: how long there is, and whether it is for the one who reads it. */
-function whenAndWho({ level, onSilence }: ShownQuestion, current: QuestionState | undefined): string {
+function whenAndWho({ level, onSilence, deadline }: ShownQuestion, current: QuestionState | undefined): string {
   const group = current?.question.levels[current.level]?.group ?? level.group;
   const names = current?.answerers && [...new Set(current.answerers.levels.slice(0, current.level + 1).flat())];
   const who = names === undefined ? '' : ` (${names.length === 0 ? 'nobody of it can answer now' : names.join(', ')})`;
-  return `<p><strong>Until ${html(utc(current?.levelUntil ?? level.until))}</strong> ${html(group)} is asked${html(who)}. If nobody answers: ${html(onSilence)}</p>`;
+  return `<p><strong>Until ${html(utc(current?.levelUntil ?? level.until))}</strong> ${html(group)} is asked${html(who)}. If nobody answers${deadline === undefined ? '' : ` until ${html(utc(deadline))}`}: ${html(onSilence)}</p>`;
 }
 
 function links(title: string, to: readonly PageLink[]): string {

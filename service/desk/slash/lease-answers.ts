@@ -85,8 +85,7 @@ export function shownOfLease(state: IncidentState, asked: QuestionState): ShownQ
     })),
     evidence: evidence.flatMap((ref) => ref.artefacts.map(({ name, sha256, bytes }) => ({ name, sha256, bytes }))),
     choices: question.choices.map((choice) => shownChoice(choice)),
-    onSilence:
-      'it is renewed for one more term, and the next are called. It is given back by itself only where it was harmless, or the playbook says so.',
+    onSilence: question.onSilence,
     level: { group: question.levels[level]?.group ?? 'nobody', until: asked.levelUntil },
   };
 }

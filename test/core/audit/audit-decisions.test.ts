@@ -40,6 +40,7 @@ const question: Question = {
   ],
   levels: [{ group: 'oncall', withinMs: 900_000 }],
   requester: 'playbook/contain',
+  onSilence: 'It stays.',
 };
 
 async function voteOf(person: string, choice: string, changes: Partial<Vote> = {}, signer = desk): Promise<SignedVote> {

@@ -56,6 +56,7 @@ const question: Question = {
     { group: 'leads', withinMs: 1 },
   ],
   requester: 'playbook/x',
+  onSilence: 'It stays.',
 };
 
 function voteOf(changes: Partial<Vote> = {}, key = 'desk', about = question): SignedVote {
@@ -83,7 +84,6 @@ function postOf(changes: Partial<QuestionPost> = {}, stand: Partial<QuestionPost
       happened: { rule: 'a rule', sensor: 'falco', at: '2026-03-01T10:00:00Z', count: 1 },
       contained: [],
       evidence: [],
-      onSilence: 'It stays.',
     },
     stand: { severity: 'low', level: 0, until: '2026-03-01T11:00:00Z', votes: [], status: { state: 'open' }, ...stand },
     ...changes,

@@ -34,6 +34,7 @@ function questionOf(over: Partial<Question> = {}): Question {
     ],
     levels: [{ group: 'oncall', withinMs: 1 }],
     requester: 'playbook/p',
+    onSilence: 'It stays.',
     ...over,
   };
 }

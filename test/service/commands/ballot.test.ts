@@ -30,6 +30,7 @@ const question: Question = {
   choices: [choice],
   levels: [],
   requester: 'playbook/x',
+  onSilence: 'It stays.',
 };
 const asked: QuestionState = {
   question,

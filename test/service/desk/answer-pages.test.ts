@@ -41,6 +41,7 @@ const question: Question = {
   ],
   levels: [{ group: 'oncall', withinMs: 900_000 }],
   requester: 'playbook/p',
+  onSilence: 'It stays.',
 };
 const plain = { quorum: 1, destructive: false, weakens: false, changes: [], blastRadius: [], notes: [] };
 const card = questionCard({

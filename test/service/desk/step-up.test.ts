@@ -46,6 +46,7 @@ function questionWith(id: string, note?: string): Question {
     ],
     levels: [{ group: 'oncall', withinMs: 900_000 }],
     requester: 'playbook/p',
+    onSilence: 'It stays.',
   };
 }
 const question = questionWith('q1');

@@ -1,0 +1,57 @@
+import { releaseIdOf, releaseOf } from '../core/action/release-plan.ts';
+import type { StepCall } from '../core/action/step.ts';
+import type { Question } from '../core/decide/approval.ts';
+import { isStandingQuestion } from '../core/decide/standing-question.ts';
+import { type SeenVote, tallyOf } from '../core/decide/vote-check.ts';
+import type { Taken } from '../core/incident/hold.ts';
+import { Memory, type MemoryKeeper } from './memory/memory.ts';
+
+const keptMs = 30 * 86_400_000;
+const mostAnswers = 100;
+
+/** Digest of the asking that was answered so → when, in milliseconds since 1970. */
+export interface AnsweredLease {
+  readonly extended: Readonly<Record<string, number>>;
+  readonly kept?: true;
+}
+
+/**
+ * What people have answered about the ends of leases, as the cell found their votes good itself: a workflow that was set back, or that is told
+ * nothing, does not end what they have prolonged.
+ */
+export class LeaseMemory {
+  readonly #answered: Memory<AnsweredLease>;
+
+  constructor(keeper?: MemoryKeeper<AnsweredLease>) {
+    this.#answered = new Memory({ most: 10_000, keptMs, keeper });
+  }
+
+  /** After each vote that was found good: what has become of the question by those that were seen. */
+  note(question: Question, digest: string, seen: readonly SeenVote[]): void {
+    if (!isStandingQuestion(question, question.incident)) return;
+    const release = releaseOf(question);
+    const { status } = tallyOf(question, seen, question.severity);
+    if (release === undefined || status.state !== 'decided') return;
+    const known = this.#answered.get(release) ?? { extended: {} };
+    const at = Date.parse(status.at);
+    if (status.choice === 'keep') this.#answered.set(release, { ...known, kept: true }, at);
+    if (status.choice !== 'extend' || digest in known.extended) return;
+    const extended = Object.entries({ ...known.extended, [digest]: at }).slice(-mostAnswers);
+    this.#answered.set(release, { ...known, extended: Object.fromEntries(extended) }, at);
+  }
+
+  /** Until when what a step has taken is in force by people's word, in milliseconds since 1970; infinite: for good. */
+  endOf(call: Pick<StepCall, 'action' | 'input' | 'key'>, { at, lease }: Taken): number {
+    const { kept, extended = {} } = this.#answered.get(releaseIdOf(call)) ?? {};
+    if (kept) return Number.POSITIVE_INFINITY;
+    const ends = Date.parse(at) + lease.durationMs;
+    return Object.values(extended)
+      .sort((a, b) => a - b)
+      .reduce((end, answered) => Math.max(end, answered) + lease.durationMs, ends);
+  }
+
+  /** Whether it knows of all that people have answered about what was taken then. */
+  reachesBackTo(takenAt: number): boolean {
+    return takenAt > this.#answered.since;
+  }
+}
