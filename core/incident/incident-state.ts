@@ -16,6 +16,13 @@ export interface TimelineEntry {
   readonly kind: string;
   readonly actor: string;
   readonly text: string;
+  /** Signature of the vote or order that it says something of: whoever sent that one finds it by this. */
+  readonly of?: string;
+}
+
+/** Which vote or order an entry is of, by the body of its record. */
+export function entryOf(body: Readonly<Record<string, unknown>>): Pick<TimelineEntry, 'of'> {
+  return typeof body.signature === 'string' ? { of: body.signature } : {};
 }
 
 export interface StepState {

@@ -156,6 +156,7 @@ export function ballotLines({
   return [
     `About: ${title}, cluster ${cluster}, ${question.severity}`,
     `Question: ${question.text}`,
+    `If nobody answers${question.until === undefined ? '' : ` until ${question.until}`}: ${question.onSilence}`,
     `Answer of ${person}: ${label} (${needs})`,
     ...(changes.length === 0 ? ['  changes nothing'] : changes.map((change) => `  ${change}`)),
     ...blastRadius.map((target) => `  touches: ${target}`),

@@ -10,7 +10,7 @@ import type { IncidentState, QuestionState } from '../../core/incident/incident-
 import { newEntries } from '../commands/incidents/incidents.ts';
 import { type Names, namesWithIds } from '../commands/names.ts';
 import { incidentState, type Session, signalIncident } from './session.ts';
-import { personalSigner, speaksFor } from './signing.ts';
+import { personalSigner } from './signing.ts';
 
 const answerWithinMs = 20_000;
 
@@ -111,15 +111,13 @@ export function notOpen({ question, status }: QuestionState, { person }: Pick<Na
 type Reception = { readonly accepted: true } | { readonly accepted: false; readonly reason: string } | undefined;
 
 /** What the workflow has said about our vote: by its id while the question stands, by the timeline when it was asked anew since. */
-function receptionOf(before: Votable, now: Votable, { vote }: SignedVote): Reception {
+export function receptionOf(before: Votable, now: Votable, { vote, signature }: SignedVote): Reception {
   const known = now.questions.some(({ votes, withdrawn = [] }) =>
     [...votes, ...withdrawn].some((one) => one.vote.id === vote.id),
   );
   if (known) return { accepted: true };
   const ours = newEntries(before, now).find(
-    ({ kind, actor }) =>
-      (kind === 'vote.accepted' && actor === `person/${vote.person}`) ||
-      (kind === 'vote.refused' && speaksFor(actor, vote.person)),
+    ({ kind, of }) => of === signature && (kind === 'vote.accepted' || kind === 'vote.refused'),
   );
   if (!ours) return undefined;
   return ours.kind === 'vote.accepted' ? { accepted: true } : { accepted: false, reason: ours.text };

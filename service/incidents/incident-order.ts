@@ -9,14 +9,13 @@ import { giveOrder } from './signing.ts';
  * @throws FB_ERR_VOTE_REFUSED with the cell’s reason; FB_ERR_UNAVAILABLE when it is sent, and nobody has answered yet.
  */
 export function orderIncident(session: Session, signed: SignedIncidentOrder): Promise<string> {
-  const { id } = signed.order.terms;
   return giveOrder(session, {
     signal: controlNames.startIncidentSignal,
     order: signed,
     refused: 'incident.refused',
-    found: (_state, fresh) =>
-      fresh.flatMap(({ kind, text }) => {
-        const [, started] = kind === 'incident.started' && text.includes(`(${id})`) ? (/ started (\S+) \(/.exec(text) ?? []) : [];
+    found: (_state, ours) =>
+      ours.flatMap(({ kind, text }) => {
+        const [, started] = kind === 'incident.started' ? (/ started (\S+) \(/.exec(text) ?? []) : [];
         return started === undefined ? [] : [started];
       })[0],
   });

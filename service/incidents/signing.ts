@@ -1,5 +1,4 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { claimedBy } from '../../core/audit/audit.ts';
 import type { ControlState } from '../../core/decide/control.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import type { Signer } from '../../core/messages/signing.ts';
@@ -29,11 +28,6 @@ export async function signedWith<Given extends Order>(order: Given, signer: Sign
   return { order, keyId: signer.keyId, signature: await signer.sign(orderBytes(order)) };
 }
 
-/** Of a refusal: a key that is not theirs proves nobody, so the record names them as a claim. */
-export function speaksFor(actor: string, person: string): boolean {
-  return actor === `person/${person}` || actor === claimedBy(person);
-}
-
 /** What has another form is the id of nothing: said before anything is sent. @throws FB_ERR_UNKNOWN_ID. */
 export function mustBeId(id: string, what: string): void {
   if (!/^[0-9a-f]{16}$/.test(id))
@@ -51,21 +45,21 @@ export async function giveOrder<T>(
     readonly order: SignedOrder<Order>;
     /** The kind of record by which such an order is refused. */
     readonly refused: string;
-    /** What the state has of it, once it has come to be. `fresh` are the entries of the timeline since the order was sent. */
-    readonly found: (state: ControlState, fresh: ControlState['timeline']) => T | undefined;
+    /** What the state has of it, once it has come to be. `ours`: what the timeline says of this very order. */
+    readonly found: (state: ControlState, ours: ControlState['timeline']) => T | undefined;
   },
 ): Promise<T> {
-  const { order } = sent.order;
+  const { signature } = sent.order;
   const before = await controlState(session);
   await signalIncident(session, { id: controlIdOf(session.config.cluster) }, sent.signal, sent.order);
   const until = Date.now() + answerWithinMs;
   for (let waitMs = 100; Date.now() < until; waitMs = Math.min(waitMs * 2, 1_000)) {
     await sleep(waitMs);
     const now = await controlState(session);
-    const fresh = newEntries(before, now);
-    const found = sent.found(now, fresh);
+    const ours = newEntries(before, now).filter(({ of }) => of === signature);
+    const found = sent.found(now, ours);
     if (found !== undefined) return found;
-    const refused = fresh.find(({ kind, actor }) => kind === sent.refused && speaksFor(actor, order.person));
+    const refused = ours.find(({ kind }) => kind === sent.refused);
     if (refused) throw new FirebreakError('FB_ERR_VOTE_REFUSED', refused.text);
   }
   throw new FirebreakError('FB_ERR_UNAVAILABLE', 'the order is sent, and not answered yet: look at what is listed');

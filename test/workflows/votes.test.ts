@@ -100,8 +100,10 @@ describe('people', () => {
   test('a lead may answer once the leads are asked', async () => {
     const incident = await lab.start([alertOf()]);
     const asked = await incident.question();
-    await incident.signal(signVote(voteOn(asked, { person: 'lea' })));
+    const early = signVote(voteOn(asked, { person: 'lea' }));
+    await incident.signal(early);
     await incident.until(() => recordsOf(incident, 'vote.refused').length === 1, 'the refusal');
+    expect((await incident.state()).timeline.find(({ kind }) => kind === 'vote.refused')?.of).toBe(early.signature);
     await lab.env.sleep('16m');
     await incident.until((state) => state.questions.some((question) => question.level === 1), 'the second level');
     await incident.vote('remove', 'lea');

@@ -99,26 +99,30 @@ export class Decisions {
 
   #refuseOrder(value: unknown, reason: string): void {
     const { actor, id, noun } = claimed(value);
-    this.#model.record(`${noun}.refused`, actor, reason, { [noun]: id });
+    this.#model.record(`${noun}.refused`, actor, reason, { [noun]: id, ...signatureIn(value) });
   }
 
   /** Evidence is handed out at the command line, by who has the store's keys; here it is put on the record who asked, and why. */
   async #read(value: unknown): Promise<void> {
     const checked = await this.#checks.checkReading(value).catch((): OrderCheck<SignedReadEvidence> => notChecked);
-    if (!checked.ok) return this.#model.record('evidence.refused', claimed(value).actor, checked.reason);
+    if (!checked.ok) return this.#model.record('evidence.refused', claimed(value).actor, checked.reason, signatureIn(value));
     const { person, incident, addresses, reason } = checked.order.order;
     const count = addresses.length === 1 ? '1 object' : `${addresses.length} objects`;
     const text = `${checked.name} reads evidence of ${incident} (${count}): ${reason}`;
-    this.#model.record('evidence.read', `person/${person}`, text, { order: checked.order });
+    this.#model.record('evidence.read', `person/${person}`, text, { order: checked.order, ...signatureIn(checked.order) });
   }
 
   /** The incident is the intake's to start. Its own card tells people; here it is on record who ordered it, and signed. */
   async #start(value: unknown): Promise<void> {
     const taken = await this.#checks.takeIncidentOrder(value).catch((): IncidentOrderAnswer => notChecked);
-    if (!taken.ok) return this.#model.record('incident.refused', claimed(value).actor, taken.reason);
+    if (!taken.ok) return this.#model.record('incident.refused', claimed(value).actor, taken.reason, signatureIn(value));
     const { terms, person } = taken.order.order;
     const text = `${taken.name} started ${taken.incident} (${terms.id}): ${terms.reason}`;
-    this.#model.record('incident.started', `person/${person}`, text, { order: taken.order, incident: taken.incident });
+    this.#model.record('incident.started', `person/${person}`, text, {
+      order: taken.order,
+      incident: taken.incident,
+      ...signatureIn(taken.order),
+    });
   }
 
   async #vote(value: unknown): Promise<void> {
@@ -176,6 +180,7 @@ export class Decisions {
       choice,
       via,
       vote: id,
+      signature: signed.signature,
     });
     this.#answer(signed, reason);
   }
@@ -213,6 +218,12 @@ export class Decisions {
 }
 
 const notChecked = { ok: false, reason: 'It could not be checked; please send it again.' } as const;
+
+/** By which whoever sent an order finds what came of it. */
+export function signatureIn(value: unknown): { readonly signature?: string } {
+  const signature: unknown = typeof value === 'object' && value !== null && 'signature' in value ? value.signature : undefined;
+  return typeof signature === 'string' ? { signature: signature.slice(0, 100) } : {};
+}
 
 /** Who an order that was refused says that it is from. */
 export function claimedActor(value: unknown): string {

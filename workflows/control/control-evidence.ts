@@ -2,7 +2,7 @@ import { condition } from '@temporalio/workflow';
 import type { EvidenceActivities, EvidenceOrderAnswer, EvidenceOrderDone } from '../../core/decide/control.ts';
 import type { KeyName } from '../../core/evidence/incident-key.ts';
 import { doneBy, unholdAsked } from '../../core/orders/evidence-order.ts';
-import { claimedActor } from './control-decisions.ts';
+import { claimedActor, signatureIn } from './control-decisions.ts';
 import type { ControlModel } from './control-model.ts';
 
 const mostWaiting = 100;
@@ -51,16 +51,17 @@ export class EvidenceOrders {
 
   async #order(value: unknown): Promise<void> {
     const checked = await this.#cell.checkEvidenceOrder(value).catch((): EvidenceOrderAnswer => notChecked);
-    if (!checked.ok) return this.#model.record('evidence.refused', claimedActor(value), checked.reason);
+    if (!checked.ok) return this.#model.record('evidence.refused', claimedActor(value), checked.reason, signatureIn(value));
     const { kind, person, incident, reason } = checked.order.order;
     const actor = `person/${person}`;
+    const about = { incident, ...signatureIn(checked.order) };
     this.#model.record('evidence.ordered', actor, `${checked.name}: ${words[kind]} of ${incident}: ${reason}`, {
       order: checked.order,
       keys: checked.keys,
     });
     const done = await this.#cell.carryOutEvidenceOrder(checked.order).catch((): EvidenceOrderDone => notDone);
-    if (!done.ok) return this.#model.record('evidence.refused', actor, done.reason, { incident });
-    this.#model.record(done.asked ? unholdAsked : doneBy[kind], actor, done.text, { incident, keys: checked.keys });
+    if (!done.ok) return this.#model.record('evidence.refused', actor, done.reason, about);
+    this.#model.record(done.asked ? unholdAsked : doneBy[kind], actor, done.text, { ...about, keys: checked.keys });
   }
 
   async #expire(): Promise<void> {

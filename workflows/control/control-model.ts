@@ -11,7 +11,7 @@ import {
 } from '../../core/decide/decision.ts';
 import { openState } from '../../core/decide/question.ts';
 import type { IncidentRef } from '../../core/incident/incident.ts';
-import type { QuestionState, TimelineEntry } from '../../core/incident/incident-state.ts';
+import { entryOf, type QuestionState, type TimelineEntry } from '../../core/incident/incident-state.ts';
 import type { Outbox } from '../outbox.ts';
 
 const timelineLimit = 300;
@@ -48,7 +48,7 @@ export class ControlModel {
   }
 
   record(kind: string, actor: string, text: string, body: Readonly<Record<string, unknown>> = {}): void {
-    const entry: TimelineEntry = { at: new Date().toISOString(), kind, actor, text };
+    const entry: TimelineEntry = { at: new Date().toISOString(), kind, actor, text, ...entryOf(body) };
     this.#timeline = [...this.#timeline.slice(-(timelineLimit - 1)), entry];
     this.#outbox.add(kind, actor, { text, ...body });
   }

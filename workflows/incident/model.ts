@@ -15,7 +15,14 @@ import {
   type Verdict,
 } from '../../core/incident/incident.ts';
 import type { CarriedIncident, FollowUpState, Holding, IncidentInput } from '../../core/incident/incident-input.ts';
-import type { BodyState, IncidentState, QuestionState, StepState, TimelineEntry } from '../../core/incident/incident-state.ts';
+import {
+  type BodyState,
+  entryOf,
+  type IncidentState,
+  type QuestionState,
+  type StepState,
+  type TimelineEntry,
+} from '../../core/incident/incident-state.ts';
 import type { Lease } from '../../core/incident/lease.ts';
 import { Outbox } from '../outbox.ts';
 
@@ -99,14 +106,14 @@ export class IncidentModel {
     return uuid4().replaceAll('-', '').slice(0, 16);
   }
 
-  note(kind: string, actor: string, text: string): void {
-    const entry: TimelineEntry = { at: new Date().toISOString(), kind, actor, text };
+  note(kind: string, actor: string, text: string, of: Pick<TimelineEntry, 'of'> = {}): void {
+    const entry: TimelineEntry = { at: new Date().toISOString(), kind, actor, text, ...of };
     this.timeline = [...this.timeline.slice(-(timelineLimit - 1)), entry];
   }
 
   /** In the timeline and on the record. */
   record(kind: string, actor: string, text: string, body: Readonly<Record<string, unknown>> = {}): void {
-    this.note(kind, actor, text);
+    this.note(kind, actor, text, entryOf(body));
     this.outbox.add(kind, actor, { text, ...body });
     this.onRecord(kind, text, body);
   }

@@ -88,6 +88,7 @@ export class Votes {
       choice: vote.choice,
       via: vote.via,
       vote: vote.id,
+      signature: signed.signature,
     });
     this.#answer(signed, reason);
   }

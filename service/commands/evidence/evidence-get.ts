@@ -64,7 +64,7 @@ async function putOnRecord(parcels: readonly Parcel[], incident: string, options
       signal: controlNames.readSignal,
       order: await signedOrder(order, options.key),
       refused: 'evidence.refused',
-      found: (_, fresh) => fresh.find(({ kind, actor }) => kind === 'evidence.read' && actor === `person/${options.as}`),
+      found: (_, ours) => ours.find(({ kind }) => kind === 'evidence.read'),
     });
   });
 }

@@ -1,8 +1,8 @@
 import { expect, test } from '@jest/globals';
-import { type Question, questionDigest } from '../../../core/decide/approval.ts';
-import type { QuestionState } from '../../../core/incident/incident-state.ts';
+import { type Question, questionDigest, type Vote } from '../../../core/decide/approval.ts';
+import type { QuestionState, TimelineEntry } from '../../../core/incident/incident-state.ts';
 import { ballotLines } from '../../../service/commands/vote.ts';
-import { castVote } from '../../../service/incidents/cast-vote.ts';
+import { castVote, receptionOf } from '../../../service/incidents/cast-vote.ts';
 
 const choice: Question['choices'][number] = {
   id: 'release',
@@ -31,6 +31,7 @@ const question: Question = {
   levels: [],
   requester: 'playbook/x',
   onSilence: 'It stays.',
+  until: '2026-05-01T00:15:00.000Z',
 };
 const asked: QuestionState = {
   question,
@@ -47,6 +48,7 @@ test('what is printed before it is signed is what the question and its plans say
   expect(ballotLines({ question: asked, choice, person: 'ada' })).toEqual([
     'About: deployment/shop/cart, cluster lab, critical',
     'Question: Is it expected?',
+    'If nobody answers until 2026-05-01T00:15:00.000Z: It stays.',
     'Answer of ada: Release pod (weakens the response, needs 2 people)',
     '  pod/shop/cart-x2x8k: gives back its labels',
     '  touches: pod/shop/cart-x2x8k',
@@ -60,5 +62,39 @@ test('no vote is signed on a question of another incident than the one that was 
   await expect(castVote(undefined as never, ballot)).rejects.toMatchObject({
     code: 'FB_ERR_REFUSED',
     message: expect.stringContaining('incident/lab/shop/Deployment/cart'),
+  });
+});
+
+test('what came of a vote is told by that very vote, whoever else is refused in the same name meanwhile', () => {
+  const of = (signature: string, kind: string, actor: string) => ({
+    at: '2026-05-01T00:00:00Z',
+    kind,
+    actor,
+    text: kind,
+    of: signature,
+  });
+  const before = { incident: question.incident, timeline: [], questions: [] };
+  const after = (...timeline: readonly TimelineEntry[]) => ({ ...before, timeline });
+  const vote: Vote = {
+    version: 1,
+    id: 'cli-1',
+    incident: question.incident,
+    question: question.id,
+    questionDigest: asked.digest,
+    choice: choice.id,
+    person: 'ada',
+    via: 'cli',
+    at: '2026-05-01T00:00:00Z',
+  };
+  const [strange, own] = ['of somebody else', 'of this one'];
+  const stranger = of(strange, 'vote.refused', 'claimed/ada');
+  const signed = { vote, keyId: 'k', signature: own };
+  expect(receptionOf(before, after(stranger), signed)).toBeUndefined();
+  expect(receptionOf(before, after(stranger, of(own, 'vote.accepted', 'person/ada')), signed)).toEqual({ accepted: true });
+  expect(
+    receptionOf(before, after(of(strange, 'vote.accepted', 'person/ada'), of(own, 'vote.refused', 'claimed/ada')), signed),
+  ).toEqual({
+    accepted: false,
+    reason: 'vote.refused',
   });
 });
