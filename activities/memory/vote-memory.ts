@@ -1,6 +1,6 @@
 import { type Question, questionDigest, type SignedVote } from '../../core/decide/approval.ts';
 import type { SeenVote } from '../../core/decide/vote-check.ts';
-import { type AnsweredLease, LeaseMemory } from '../lease-memory.ts';
+import { type AnsweredLease, LeaseMemory } from './lease-memory.ts';
 import { Memory, type MemoryKeeper } from './memory.ts';
 
 const keptMs = 30 * 86_400_000;

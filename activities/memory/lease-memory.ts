@@ -1,10 +1,10 @@
-import { releaseIdOf, releaseOf } from '../core/action/release-plan.ts';
-import type { StepCall } from '../core/action/step.ts';
-import type { Question } from '../core/decide/approval.ts';
-import { isStandingQuestion } from '../core/decide/standing-question.ts';
-import { type SeenVote, tallyOf } from '../core/decide/vote-check.ts';
-import type { Taken } from '../core/incident/hold.ts';
-import { Memory, type MemoryKeeper } from './memory/memory.ts';
+import { releaseIdOf, releaseOf } from '../../core/action/release-plan.ts';
+import type { StepCall } from '../../core/action/step.ts';
+import type { Question } from '../../core/decide/approval.ts';
+import { isStandingQuestion } from '../../core/decide/standing-question.ts';
+import { type SeenVote, tallyOf } from '../../core/decide/vote-check.ts';
+import type { Taken } from '../../core/incident/hold.ts';
+import { Memory, type MemoryKeeper } from './memory.ts';
 
 const keptMs = 30 * 86_400_000;
 const mostAnswers = 100;
