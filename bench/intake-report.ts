@@ -1,18 +1,22 @@
 import type { FarEnd } from './far-end.ts';
 import type { LoadResult } from './open-loop.ts';
-import { type BenchResult, distribution, printGoals, round, writeResult } from './report.ts';
+import { type BenchResult, distribution, loadNow, printGoals, round, writeResult } from './report.ts';
 
-export const goals = { oneWorkload: 10_000, manyWorkloads: 3_000, p99Ms: 50, memoryMb: 600, idleShare: 0.01 };
+export const goals = { oneWorkload: 10_000, forwarded: 15_000, manyWorkloads: 3_000, p99Ms: 50, memoryMb: 600, idleShare: 0.01 };
 
-export interface Measured {
+/** Milliseconds of the processor for 1 000 alerts. */
+export interface CpuCosts {
+  /** Of the intake's process. */
+  readonly cpuMsPerThousand: number;
+  readonly temporalCpuMsPerThousand: number;
+}
+
+export interface Measured extends CpuCosts {
   readonly name: string;
   readonly fast: LoadResult;
   readonly steady: LoadResult;
   readonly perSecond: number;
   readonly far: FarEnd;
-  /** Of the intake's process. */
-  readonly cpuMsPerThousand: number;
-  readonly temporalCpuMsPerThousand: number;
   readonly drainSeconds: number;
 }
 
@@ -25,12 +29,15 @@ export interface CriticalTimes {
 /** Prints how the goals stand; where everything was measured it is written down, too. */
 export function report({
   idleShare,
+  coldCpuMs,
   all,
   critical,
   memory,
   isWhole,
 }: {
   readonly idleShare: number;
+  /** For 1 000 of the first alerts after the start. */
+  readonly coldCpuMs: number;
   readonly all: readonly Measured[];
   readonly critical: readonly CriticalTimes[];
   readonly memory: Readonly<Record<'peakAnonMb' | 'peakFileMb' | 'peakRssMb', number>>;
@@ -67,6 +74,7 @@ export function report({
       'critical alert in the storm to its answer, ms': distribution(critical.map(({ answered }) => answered)),
       'critical alert in the storm to its start in Temporal, ms': distribution(critical.map(({ started }) => started)),
       'critical alert in the storm to its incident’s first task, ms': criticalMs,
+      'CPU of the process for 1 000 of the first 2 000 alerts after a start, one a request, ms': round(coldCpuMs),
       sent,
       accepted,
       'counted at the far end': counted,
@@ -77,24 +85,9 @@ export function report({
       'idle, share of one core': round(idleShare * 1_000) / 1_000,
     },
     goals: [
-      goal(
-        'accepted a second, one workload, 20 a request',
-        `≥ ${goals.oneWorkload}`,
-        forwarded?.perSecond ?? 0,
-        (value) => value >= goals.oneWorkload,
-      ),
-      goal(
-        'accepted a second, one workload, one a request',
-        `≥ ${goals.oneWorkload}`,
-        one?.perSecond ?? 0,
-        (value) => value >= goals.oneWorkload,
-      ),
-      goal(
-        'accepted a second, 5 000 workloads',
-        `≥ ${goals.manyWorkloads}`,
-        many?.perSecond ?? 0,
-        (value) => value >= goals.manyWorkloads,
-      ),
+      ...rateGoals('one workload, 20 a request', goals.forwarded, forwarded),
+      ...rateGoals('one workload, one a request', goals.oneWorkload, one),
+      ...(many ? [acceptedGoal('5 000 workloads', goals.manyWorkloads, many)] : []),
       {
         what: 'p99 of the answer at half of that, ms',
         goal: `≤ ${goals.p99Ms}`,
@@ -114,6 +107,8 @@ export function report({
     limitedBy: [
       'Containment does not wait for the incident’s first task: `storm` measures it, with the whole service and a real API server.',
       'Client, intake, worker and Temporal server share the two cores.',
+      loadNow(),
+      'What one alert costs is measured on a process that has taken 60 000: a smaller `BENCH_SCALE` changes the count, not the figure.',
       'Memory and idle CPU are those of the whole process: the intake, the Temporal client and the incidents’ worker.',
       'A start costs Temporal’s dev server and the worker several milliseconds of CPU: with many workloads the starts take the machine.',
     ],
@@ -121,6 +116,18 @@ export function report({
   if (isWhole) writeResult(result);
   else console.log(Object.entries(result.figures).filter(([what]) => what.startsWith('critical')));
   printGoals(result.goals);
+}
+
+function acceptedGoal(what: string, wanted: number, { perSecond }: Measured): BenchResult['goals'][number] {
+  return goal(`accepted a second, ${what}`, `≥ ${wanted}`, perSecond, (value) => value >= wanted);
+}
+
+/** One thread takes the alerts, so each has a share of a second for itself: where others take part of the machine this tells more than the rate. */
+function rateGoals(what: string, wanted: number, measured: Measured | undefined): BenchResult['goals'] {
+  if (measured === undefined) return [];
+  const most = Math.round(1e6 / wanted);
+  const cpu = `CPU of the process for 1 000 alerts, ${what}, ms`;
+  return [acceptedGoal(what, wanted, measured), goal(cpu, `≤ ${most}`, measured.cpuMsPerThousand, (value) => value <= most)];
 }
 
 function goal(what: string, wanted: string, value: number, met: (value: number) => boolean): BenchResult['goals'][number] {
