@@ -44,6 +44,8 @@ export class GuardedConnections {
   readonly #limits: ConnectionLimits;
   readonly #now: () => number;
   readonly #all = new Map<string, Connection>();
+  /** The same by the socket that requests come over, which over TLS is not the one that was opened. Asked for twice a request. */
+  readonly #bySocket = new WeakMap<Socket, Connection>();
   /** The ones of strangers by address; the oldest first. */
   readonly #strangers = new Map<string, Set<Connection>>();
   #strangerCount = 0;
@@ -69,7 +71,7 @@ export class GuardedConnections {
 
   /** Whoever sent this request has proven who they are: their connection is kept. */
   prove(request: IncomingMessage): void {
-    const found = this.#all.get(keyOf(request.socket));
+    const found = this.#of(request.socket);
     if (found === undefined || found.isKnown) return;
     this.#forgetStranger(found);
     found.isKnown = true;
@@ -99,13 +101,21 @@ export class GuardedConnections {
   }
 
   #began(request: IncomingMessage, response: ServerResponse): void {
-    const found = this.#all.get(keyOf(request.socket));
+    const found = this.#of(request.socket);
     if (found === undefined) return;
     found.requests += 1;
     response.once('close', () => {
       found.requests -= 1;
       found.quietSince = this.#now();
     });
+  }
+
+  #of(socket: Socket): Connection | undefined {
+    const seen = this.#bySocket.get(socket);
+    if (seen !== undefined) return seen;
+    const found = this.#all.get(keyOf(socket));
+    if (found !== undefined) this.#bySocket.set(socket, found);
+    return found;
   }
 
   #drop(of: Iterable<Connection>): void {

@@ -33,31 +33,44 @@ const impairsDefenses = /^T(?:1562|168[5-9]|1690)(?:\.|$)/;
  * version 19 has revoked one.
  */
 export function mitreIds(tags: readonly string[]): readonly string[] {
-  const written = tags.map(idsIn);
-  const evasion = written.some((ids) => ids.some((id) => impairsDefenses.test(id))) ? 'TA0112' : 'TA0005';
-  return [...new Set(written.flatMap((ids, at) => (ids.length > 0 ? ids : tacticOf(tags[at] ?? '', evasion))))].slice(0, atMost);
+  const told = tags.map(toldBy);
+  const evasion = told.some(({ impairs }) => impairs) ? 'TA0112' : 'TA0005';
+  return [...new Set(told.flatMap(({ ids, isEvasion }) => (isEvasion ? evasion : ids)))].slice(0, atMost);
 }
 
 // Not within the functions: each time that a pattern is come to there, one more is made.
 const idInTag = /(?<![a-z0-9])(?:t[01]\d{3}(?:\.\d{3})?|ta0\d{3})(?![a-z0-9])/gi;
 const tacticTag = /^(?:mitre[_.-]|attack\.)(\w[\w-]*)$/i;
-const none: readonly string[] = [];
 
 /** Longer than any tag, and more than any alert is about: both are the attacker's to choose. */
 const longestTag = 256;
 const atMost = 64;
 
-function idsIn(tag: string): readonly string[] {
-  return (
-    tag
-      .slice(0, longestTag)
-      .match(idInTag)
-      ?.map((id) => id.toUpperCase()) ?? none
-  );
+interface Told {
+  readonly ids: readonly string[];
+  /** It names the tactic that version 19 has split. */
+  readonly isEvasion: boolean;
+  readonly impairs: boolean;
 }
 
-function tacticOf(tag: string, evasion: string): string | readonly string[] {
+/** What tags tell, by tag: a sensor's rules have some dozens, and each alert brings its rule's again. */
+const known = new Map<string, Told>();
+const mostKnown = 1_000;
+
+function toldBy(tag: string): Told {
+  const before = known.get(tag);
+  if (before !== undefined) return before;
+  const told = read(tag.slice(0, longestTag));
+  // Whoever sends others each time makes it begin anew, and no larger.
+  if (known.size >= mostKnown) known.clear();
+  if (tag.length <= longestTag) known.set(tag, told);
+  return told;
+}
+
+function read(tag: string): Told {
+  const ids = tag.match(idInTag)?.map((id) => id.toUpperCase()) ?? [];
+  if (ids.length > 0) return { ids, isEvasion: false, impairs: ids.some((id) => impairsDefenses.test(id)) };
   const name = tacticTag.exec(tag)?.[1]?.toLowerCase().replaceAll('-', '_') ?? '';
-  if (name === 'defense_evasion') return evasion;
-  return (Object.hasOwn(tactics, name) ? tactics[name] : undefined) ?? none;
+  const tactic = Object.hasOwn(tactics, name) ? tactics[name] : undefined;
+  return { ids: tactic === undefined ? [] : [tactic], isEvasion: name === 'defense_evasion', impairs: false };
 }

@@ -160,7 +160,9 @@ export class Receiver {
   }
 
   /** Takes an alert of Firebreak's own: the same way as a sensor's. */
-  receiveOwn(alert: Alert, from: Sender): Promise<ItemAnswer> {
+  async receiveOwn(alert: Alert, from: Sender): Promise<ItemAnswer> {
+    const known = this.#options.spool.incidentOf(alert.id);
+    if (known !== undefined) return this.#duplicate(alert.id, known);
     return this.#receiveAlert({ kind: 'alert', alert, raw: new TextEncoder().encode(JSON.stringify(alert)) }, { from });
   }
 
@@ -193,11 +195,9 @@ export class Receiver {
     }
   }
 
+  /** Takes one that is not known yet; whoever calls has just looked, which costs as much as to read a key from the disk. */
   async #receiveAlert(item: AlertItem, delivery: Delivery): Promise<ItemAnswer> {
-    const { spool } = this.#options;
     const { id } = item.alert;
-    const known = spool.incidentOf(id);
-    if (known !== undefined) return this.#duplicate(id, known);
     const same = this.#underway.get(id);
     if (same !== undefined) {
       const answer = await same;
@@ -231,8 +231,9 @@ export class Receiver {
     }
     const { id, sensor, severity } = item.alert;
     try {
-      const receivedAt = new Date().toISOString();
-      const resolved = believed(delivery.from, timed(item.alert, receivedAt), resolver);
+      const now = new Date();
+      const receivedAt = now.toISOString();
+      const resolved = believed(delivery.from, timed(item.alert, { receivedAt, now: now.getTime() }), resolver);
       const foreign = foreignNamespace(delivery.from.rule, item.alert, resolved);
       if (foreign !== undefined) return await this.#forbid(raw, foreign, delivery);
       const { alert, subject, ambiguous } = resolved;
@@ -272,8 +273,8 @@ function saidBy(from: Sender, said: SensorWord): SensorWord {
 }
 
 /** Both times are kept. Where they are too far apart neither tells which of two pods of one name was meant. */
-function timed(alert: Alert, receivedAt: string): Alert {
-  const skewMs = Math.abs(Date.parse(alert.time) - Date.parse(receivedAt));
+function timed(alert: Alert, { receivedAt, now }: { readonly receivedAt: string; readonly now: number }): Alert {
+  const skewMs = Math.abs(Date.parse(alert.time) - now);
   return skewMs <= mostSkewMs ? { ...alert, receivedAt } : { ...alert, receivedAt, clockSuspect: true };
 }
 

@@ -42,3 +42,12 @@ test.each([
   ],
   [['FGT1046', 'CVE-2024-1234', 'T2024', 'NIST_800-53_AU-2', 'T10590', 'mitre_', 'mitre_constructor', 'mitre'], []],
 ])('%j are %j', (tags, ids) => expect(mitreIds(tags)).toEqual(ids));
+
+test('what a tag tells is the same when it comes again, also after thousands of others, and beside another tag', () => {
+  const tags = ['T1620', 'mitre_defense_evasion', 'maturity_stable'];
+  const first = mitreIds(tags);
+  expect(mitreIds(tags)).toEqual(first);
+  for (let number = 0; number < 3_000; number += 1) mitreIds([`tag-${number}`]);
+  expect(mitreIds(tags)).toEqual(first);
+  expect(mitreIds([...tags, 'T1562'])).toEqual(['T1620', 'TA0112', 'T1562']);
+});
