@@ -24,6 +24,7 @@ if (program.node === process.execPath && !isService) {
 }
 
 async function prepare() {
-  const node = await ensureSetUp();
+  const [command, subcommand] = process.argv.slice(2);
+  const node = await ensureSetUp({ startsCluster: command === 'demo' || (command === 'dev' && subcommand === 'up') });
   return { node, cli: join(await ensureBuilt({ node }), 'service', 'cli.js') };
 }

@@ -133,9 +133,11 @@ async function motoModules(): Promise<{ readonly python: string; readonly module
   if ((await runCommand({ command: python, args: ['-c', look] })).code === 0) return { python };
   const onProgress = (message: string) => void process.stderr.write(`${message}\n`);
   const modules = await cachedPart({
-    name: `moto-${moto.version}`,
+    name: 'moto',
+    version: moto.version,
+    source: `PyPI: moto ${moto.version}`,
     onProgress,
-    install: (draft) => installWithPip({ requirements: moto.requirements, folder: draft }),
+    install: (draft, run) => installWithPip({ requirements: moto.requirements, folder: draft, run }),
   });
   return { python, modules };
 }

@@ -17,7 +17,7 @@ import { suites, testFiles } from './suites.mjs';
 const say = (line) => process.stdout.write(`${line}\n`);
 const startedAt = Date.now();
 
-const node = await ensureSetUp({ log: say });
+const node = await ensureSetUp({ log: say, startsCluster: true });
 if (node !== process.execPath) process.exit(await runUnder({ node, args: [import.meta.filename, ...process.argv.slice(2)] }));
 
 const minutes = Number(process.env.FIREBREAK_TEST_MINUTES ?? 85);

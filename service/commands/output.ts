@@ -27,6 +27,11 @@ export function severityText(severity: string, width = 0): string {
   return style === undefined ? text : styled(style, text);
 }
 
+export function bytesText(count: number): string {
+  if (count < 1_024) return `${count} B`;
+  return count < 1_048_576 ? `${(count / 1_024).toFixed(1)} KiB` : `${(count / 1_048_576).toFixed(0)} MiB`;
+}
+
 export function print(line = ''): void {
   process.stdout.write(`${line}\n`);
 }

@@ -1,11 +1,13 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { cachedPart, cacheFolder } from '../../tools/platform/cache.ts';
 import { runCommand } from '../../tools/platform/command.ts';
+import { eventually } from '../eventually.ts';
+import { processesWith } from '../processes.ts';
 
 let cache: string;
 beforeEach(() => {
@@ -52,7 +54,7 @@ describe('the cache of platform parts', () => {
       installed += 1;
       await new Promise((resolve) => setTimeout(resolve, 100));
     };
-    const part = () => cachedPart({ name: 'part-1.0', install, onProgress: () => {} });
+    const part = () => cachedPart({ name: 'part', version: '1.0', source: 'a test', install, onProgress: () => {} });
     expect(await Promise.all([part(), part()])).toEqual([join(cache, 'part-1.0'), join(cache, 'part-1.0')]);
     expect(installed).toBe(1);
   });
@@ -60,8 +62,58 @@ describe('the cache of platform parts', () => {
   test('an installation that fails leaves nothing behind', async () => {
     process.env.FIREBREAK_CACHE = cache;
     const install = () => Promise.reject(new Error('no network'));
-    await expect(cachedPart({ name: 'part-2.0', install, onProgress: () => {} })).rejects.toThrow('no network');
+    const part = { name: 'part', version: '2.0', source: 'a test', onProgress: () => {} };
+    await expect(cachedPart({ ...part, install })).rejects.toThrow('no network');
     expect(readdirSync(cache)).toEqual([]);
+    const onFullDisk = async (draft: string) => {
+      writeFileSync(join(draft, 'half'), 'half');
+      writeFileSync('/dev/full', 'the rest');
+    };
+    await expect(cachedPart({ ...part, install: onFullDisk })).rejects.toThrow('ENOSPC');
+    expect(readdirSync(cache)).toEqual([]);
+  });
+
+  test.each(['SIGINT', 'SIGTERM', 'SIGKILL'] as const)(
+    'an installation whose process gets %s leaves no draft, no lock and no program that it started',
+    async (signal) => {
+      const child = spawn(process.execPath, [program, '0', 'writing'], {
+        env: { ...process.env, FIREBREAK_CACHE: cache },
+        stdio: ['ignore', 'pipe', 'inherit'],
+      });
+      await once(child.stdout, 'data');
+      const written = () => readdirSync(cache).some((entry) => existsSync(join(cache, entry, '20', 'file')));
+      await eventually('what the program writes', written);
+      child.kill(signal);
+      await once(child, 'exit');
+      await eventually('an empty cache', () => readdirSync(cache).length === 0);
+      await eventually('the end of the program', () => processesWith(cache).length === 0);
+      expect(readdirSync(cache)).toEqual([]);
+    },
+    150_000,
+  );
+
+  test('a draft that the machine stopped under is removed by the next installation, one that is being made is not', async () => {
+    const draft = (pid: number | undefined) => `other-1.0.${pid}.draft`;
+    const gone = spawn(process.execPath, ['--version']);
+    await once(gone, 'exit');
+    for (const pid of [gone.pid, process.pid]) mkdirSync(join(cache, draft(pid)));
+    expect((await install(0)).code).toBe(0);
+    expect(readdirSync(cache).sort()).toEqual([draft(process.pid), 'part-1.0']);
+  });
+
+  test('nothing temporary is in a part', async () => {
+    process.env.FIREBREAK_CACHE = cache;
+    const folder = await cachedPart({
+      name: 'part',
+      version: '3.0',
+      source: 'a test',
+      onProgress: () => {},
+      install: async (draft, run) => {
+        const args = ['-c', 'echo x > "$TMPDIR/x"; echo program > program'];
+        expect(await run({ command: '/bin/sh', args, cwd: draft })).toMatchObject({ code: 0 });
+      },
+    });
+    expect(readdirSync(folder).sort()).toEqual(['.part.json', 'program']);
   });
 
   test('is where FIREBREAK_CACHE says, else under XDG_CACHE_HOME', () => {

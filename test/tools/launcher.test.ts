@@ -20,7 +20,7 @@ function checkout(cli: string): string {
   const from = projectRoot();
   for (const file of ['package.json', 'tsconfig.json', 'tsconfig.build.json', 'bin', 'core/errors.ts'])
     cpSync(join(from, file), join(root, file), { recursive: true });
-  for (const file of ['setup.mjs', 'build.mjs', 'with-parent.mjs', 'node-flags.mjs'])
+  for (const file of ['setup.mjs', 'compile-ahead.mjs', 'go-build.mjs', 'build.mjs', 'with-parent.mjs', 'node-flags.mjs'])
     cpSync(join(from, 'tools/setup', file), join(root, 'tools/setup', file));
   mkdirSync(join(root, 'node_modules'));
   for (const name of ['node', 'typescript', '@typescript', '@types', 'undici-types'])

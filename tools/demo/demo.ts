@@ -84,10 +84,11 @@ async function showAll(
   stage.waiting('starting Temporal and Kubernetes');
   const started = Date.now();
   const onProgress = (message: string): void => {
-    // What still goes on ends with dots, or has them before how long it has taken.
-    if (message.includes('…')) stage.line(`    ${stage.style('dim', message)}`);
-    else stage.done(message);
-    stage.waiting('starting');
+    if (message.includes('…')) stage.goesOn(message);
+    else {
+      stage.done(message);
+      stage.waiting('starting');
+    }
   };
   // Its own data folder; nothing here ever reads KUBECONFIG or another cluster's address.
   const platform = await startPlatform({

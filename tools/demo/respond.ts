@@ -1,6 +1,7 @@
 import { names } from '../../core/cluster/labels.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import type { IncidentState, QuestionState } from '../../core/incident/incident-state.ts';
+import { bytesText } from '../../service/commands/output.ts';
 import { alertAbout, postAlert } from './alert.ts';
 import { type AuditLog, isFirebreaks, isWrite } from './audit-log.ts';
 import type { Facts } from './facts.ts';
@@ -8,7 +9,7 @@ import { askedQuestion, type Incident, stepOf } from './incident.ts';
 import type { DemoSettings } from './settings.ts';
 import { shop } from './shop.ts';
 import { SlackChannel, type Ticket, tickets } from './slack-channel.ts';
-import { bytesText, type Stage, type StageTime } from './stage.ts';
+import type { Stage, StageTime } from './stage.ts';
 
 const containedWithinMs = 30_000;
 const askedWithinMs = 60_000;

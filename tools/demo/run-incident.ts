@@ -1,4 +1,5 @@
 import type { AuditReport } from '../../core/audit/audit-report.ts';
+import { bytesText } from '../../service/commands/output.ts';
 import type { Session } from '../../service/incidents/session.ts';
 import type { Platform } from '../platform/platform.ts';
 import type { RunningServer } from '../platform/server-group.ts';
@@ -16,7 +17,7 @@ import { showResponse } from './respond.ts';
 import { type DemoSettings, people } from './settings.ts';
 import { shop } from './shop.ts';
 import type { Ticket } from './slack-channel.ts';
-import { bytesText, type Stage, type StageTime } from './stage.ts';
+import type { Stage, StageTime } from './stage.ts';
 
 export interface StartedDemo {
   readonly platform: Platform;

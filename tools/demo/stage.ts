@@ -16,11 +16,6 @@ export function durationText(ms: number): string {
   return ms < 100_000 ? `${(ms / 1_000).toFixed(2)} s` : `${Math.round(ms / 1_000)} s`;
 }
 
-export function bytesText(count: number): string {
-  if (count < 1_024) return `${count} B`;
-  return count < 1_048_576 ? `${(count / 1_024).toFixed(1)} KiB` : `${(count / 1_048_576).toFixed(0)} MiB`;
-}
-
 /** What the demo shows while it goes on: colours and a moving sign on a terminal, plain lines anywhere else. */
 export class Stage {
   readonly #out: NodeJS.WriteStream;
@@ -75,6 +70,12 @@ export class Stage {
     };
     show();
     this.#spinner = setInterval(show, 120).unref();
+  }
+
+  /** How far something long is: on the one line that moves, or on one of its own where nothing does. */
+  goesOn(text: string): void {
+    if (this.#out.isTTY) this.waiting(text);
+    else this.line(`    ${printable(text)}`);
   }
 
   #clear(): void {

@@ -1,9 +1,23 @@
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { systemErrorCode } from '../../core/system-error.ts';
+import { PartDraft, type RunForPart } from './part-draft.ts';
 
+/** What still goes on has `…` in it. */
 export type OnProgress = (message: string) => void;
 
 /** Where servers and other large parts are kept, outside the tree, so that every checkout shares them. */
@@ -13,35 +27,70 @@ export function cacheFolder(): string {
   return join(xdg || join(homedir(), '.cache'), 'firebreak');
 }
 
-/**
- * The folder of a part in the cache, installed on first use. `name` holds the pinned version, so that a new version is
- * a new folder. `install` fills a folder beside it that is renamed when complete: a part is there whole or not at all.
- * Of several processes one installs and the others wait.
- */
-export async function cachedPart(options: {
+/** Written into each part: what it is. Its time of change is when the part was last used. */
+export interface PartNote {
   readonly name: string;
-  readonly install: (folder: string) => Promise<void>;
-  readonly onProgress: OnProgress;
-}): Promise<string> {
-  const { name, install, onProgress } = options;
-  const folder = join(cacheFolder(), name);
-  if (existsSync(folder)) return folder;
+  readonly version: string;
+  /** Where it came from, in words. */
+  readonly source: string;
+}
+
+export const noteFile = '.part.json';
+
+/**
+ * The folder of a part in the cache, installed on first use. A new version is a new folder. `install` fills a folder beside it that is renamed when
+ * complete: a part is there whole or not at all. Programs that `install` starts with `run` end with this process. Of several
+ * processes one installs and the others wait.
+ */
+export async function cachedPart(
+  options: PartNote & {
+    readonly install: (folder: string, run: RunForPart) => Promise<void>;
+    readonly onProgress: OnProgress;
+  },
+): Promise<string> {
+  const { name, version, source, install, onProgress } = options;
+  const full = `${name}-${version}`;
+  const folder = join(cacheFolder(), full);
+  if (existsSync(folder)) return used(folder);
   mkdirSync(cacheFolder(), { recursive: true });
-  const unlock = await lock(`${folder}.lock`, () => onProgress(`waiting for another process that installs ${name}`));
+  const lockFile = `${folder}.lock`;
+  const unlock = await lock(lockFile, () => onProgress(`waiting for another process that installs ${full}`));
   try {
-    if (existsSync(folder)) return folder;
-    const draft = `${folder}.${process.pid}.draft`;
-    rmSync(draft, { recursive: true, force: true });
-    mkdirSync(draft);
+    if (existsSync(folder)) return used(folder);
+    removeAbandonedDrafts();
+    const draft = new PartDraft(`${folder}.${process.pid}.draft`, lockFile);
     try {
-      await install(draft);
-      renameSync(draft, folder);
+      draft.open();
+      await install(draft.folder, draft.run);
+      draft.removeTemporary();
+      const note: PartNote = { name, version, source };
+      writeFileSync(join(draft.folder, noteFile), JSON.stringify(note));
+      renameSync(draft.folder, folder);
     } finally {
-      rmSync(draft, { recursive: true, force: true });
+      draft.close();
     }
     return folder;
   } finally {
     unlock();
+  }
+}
+
+function used(folder: string): string {
+  const now = new Date();
+  try {
+    utimesSync(join(folder, noteFile), now, now);
+  } catch {
+    // A cache that only others may write to is as good.
+  }
+  return folder;
+}
+
+/** Of processes that are gone, and were not there to the end: the machine stopped under them. */
+export function removeAbandonedDrafts(): void {
+  for (const entry of readdirSync(cacheFolder())) {
+    const pid = /\.(\d+)\.draft$/.exec(entry)?.[1];
+    if (pid !== undefined && !isRunning(Number(pid)))
+      rmSync(join(cacheFolder(), entry), { recursive: true, force: true, maxRetries: 3 });
   }
 }
 

@@ -9,26 +9,47 @@ export interface CommandResult {
   readonly stderr: string;
 }
 
-/** Runs a program to its end. Never throws: a program that cannot be started has code null and the reason in stderr. */
-export function runCommand(options: {
+export interface RunOptions {
   readonly command: string;
   readonly args: readonly string[];
   readonly cwd?: string;
   readonly env?: NodeJS.ProcessEnv;
   readonly input?: string;
+  /** Told each line of stderr that is complete, without its end. Of the text itself only the end is kept then. */
   readonly onStderrLine?: (line: string) => void;
-}): Promise<CommandResult> {
+}
+
+const keptWithLines = 65_536;
+
+/**
+ * Runs a program to its end. Never throws: a program that cannot be started has code null and the reason in stderr. With `ownGroup` it leads a
+ * process group, so that all it starts can be ended with it; `onStart` is told its pid.
+ */
+export function runCommand(
+  options: RunOptions & { readonly ownGroup?: boolean; readonly onStart?: (pid: number) => void },
+): Promise<CommandResult> {
   return new Promise((resolve) => {
-    const { command, args, cwd, env, input, onStderrLine } = options;
-    const child: ChildProcess = spawn(command, args, { ...(cwd && { cwd }), ...(env && { env }), stdio: 'pipe' });
+    const { command, args, cwd, env, input, onStderrLine, ownGroup = false, onStart } = options;
+    const child: ChildProcess = spawn(command, args, {
+      ...(cwd && { cwd }),
+      ...(env && { env }),
+      stdio: 'pipe',
+      detached: ownGroup,
+    });
+    if (child.pid !== undefined) onStart?.(child.pid);
     let stdout = '';
     let stderr = '';
+    let begun = '';
     child.stdout?.setEncoding('utf8').on('data', (text: string) => {
       stdout += text;
     });
     child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       stderr += text;
-      for (const line of text.split('\n')) if (line) onStderrLine?.(line);
+      if (!onStderrLine) return;
+      if (stderr.length > 2 * keptWithLines) stderr = stderr.slice(-keptWithLines);
+      const lines = (begun + text).split('\n');
+      begun = lines.pop() ?? '';
+      for (const line of lines) if (line) onStderrLine(line);
     });
     child.stdin?.on('error', () => {});
     child.stdin?.end(input ?? '');

@@ -1,11 +1,13 @@
 import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { arch, platform } from 'node:os';
 import { join } from 'node:path';
 import { FirebreakError } from '../../core/errors.ts';
 import { projectRoot } from '../../service/process/project-root.ts';
+import { compileFlags, goEnvironment } from '../setup/go-build.mjs';
 import { cachedPart, type OnProgress, withHeartbeat } from './cache.ts';
-import { findOnPath, flags, runCommand } from './command.ts';
+import { findOnPath, flags } from './command.ts';
+import type { RunForPart } from './part-draft.ts';
 
 /** What is built with Go from a module of this project. */
 export interface GoProgram {
@@ -21,8 +23,6 @@ export interface GoProgram {
   readonly pinned: unknown;
   /** In words: `Kubernetes v1.36.3`. */
   readonly title: string;
-  /** How long it takes where Go has nothing in its cache. */
-  readonly duration: string;
 }
 
 /**
@@ -30,26 +30,23 @@ export interface GoProgram {
  * there is no Go and none is cached. Throws FB_ERR_PLATFORM_PART_MISSING when the build fails.
  */
 export async function goProgram(program: GoProgram, onProgress: OnProgress): Promise<string | undefined> {
-  const { title, target, duration } = program;
+  const { name, title, target } = program;
   const sources = join(projectRoot(), program.module);
   const go = findOnPath('go');
-  const build = async (draft: string): Promise<void> => {
+  const build = async (draft: string, run: RunForPart): Promise<void> => {
     if (!go) throw new NoGo();
-    let packages = 0;
+    const progress = new BuildProgress();
     await withHeartbeat({
-      what: `building ${title} with Go, once (${duration})`,
+      what: `building ${title} with Go, once`,
       onProgress,
-      state: () => (packages === 0 ? 'downloading modules' : `${packages} packages compiled`),
+      state: () => progress.text(),
       work: async () => {
-        const result = await runCommand({
-          command: go,
-          args: ['build', '-v', ...buildFlags(program.linked), '-o', `${draft}/`, target],
-          cwd: sources,
-          env: { ...process.env, CGO_ENABLED: '0' },
-          onStderrLine: (line) => {
-            if (/^[\w.-]+(\/[\w.-]+)*$/.test(line)) packages += 1;
-          },
-        });
+        const flags = [...compileFlags, ...linkFlags(program.linked), '-o', `${draft}/`, target];
+        const common = { command: go, cwd: sources, env: goEnvironment() };
+        // What Go would do: only what its cache does not have. It fetches the modules, too.
+        await run({ ...common, args: ['build', '-n', ...flags], onStderrLine: (line) => progress.willRun(line) });
+        progress.begin();
+        const result = await run({ ...common, args: ['build', '-v', ...flags], onStderrLine: (line) => progress.compiled(line) });
         if (result.code === 0) return;
         const reason = result.stderr.trim().split('\n').slice(-3).join(' | ');
         throw new FirebreakError('FB_ERR_PLATFORM_PART_MISSING', `${title} could not be built with ${go}: ${reason}`);
@@ -57,18 +54,67 @@ export async function goProgram(program: GoProgram, onProgress: OnProgress): Pro
     });
   };
   try {
-    return await cachedPart({ name: `${program.name}-${sourceHash(sources, program)}`, install: build, onProgress });
+    const version = sourceHash(sources, program);
+    return await cachedPart({ name, version, source: `built with Go: ${title}`, install: build, onProgress });
   } catch (error) {
     if (error instanceof NoGo) return undefined;
     throw error;
   }
 }
 
+/** How far a build is, and how long it will still take: by the bytes of source compiled so far, since packages differ a thousandfold. */
+export class BuildProgress {
+  readonly #bytes = new Map<string, number>();
+  readonly #now: () => number;
+  #total = 0;
+  #done = 0;
+  #packages = 0;
+  #begunAt: number | undefined;
+
+  constructor(now: () => number = Date.now) {
+    this.#now = now;
+  }
+
+  /** A line of `go build -n`. */
+  willRun(line: string): void {
+    const name = /\/compile -o .* -p (\S+) /.exec(line)?.[1];
+    if (name === undefined) return;
+    const files = line.split(' ').filter((word) => word.endsWith('.go'));
+    const bytes = files.reduce((sum, file) => sum + (statSync(file, { throwIfNoEntry: false })?.size ?? 0), 0);
+    this.#bytes.set(name, bytes);
+    this.#total += bytes;
+  }
+
+  begin(): void {
+    this.#begunAt = this.#now();
+  }
+
+  /** A line of `go build -v`: a package that is about to be compiled. */
+  compiled(line: string): void {
+    const bytes = this.#bytes.get(line);
+    if (bytes === undefined) return;
+    this.#bytes.delete(line);
+    this.#packages += 1;
+    this.#done += bytes;
+  }
+
+  text(): string {
+    if (this.#begunAt === undefined) return 'fetching modules';
+    if (this.#bytes.size === 0) return 'linking';
+    const of = `${this.#packages} of ${this.#packages + this.#bytes.size} packages`;
+    // The first few say little.
+    if (this.#done < this.#total / 50) return of;
+    const left = ((this.#now() - this.#begunAt) / this.#done) * (this.#total - this.#done);
+    const minutes = Math.ceil(left / 60_000);
+    return `${of}, ${left < 60_000 ? 'less than a minute' : `about ${minutes} min`} left`;
+  }
+}
+
 class NoGo extends Error {}
 
-function buildFlags(values: Readonly<Record<string, string>>): string[] {
+function linkFlags(values: Readonly<Record<string, string>>): string[] {
   const linked = Object.entries(values).map(([name, value]) => `-X ${name}=${value}`);
-  return ['-trimpath', ...flags({ ldflags: ['-s', '-w', ...linked].join(' ') }).map((flag) => flag.slice(1))];
+  return flags({ ldflags: ['-s', '-w', ...linked].join(' ') }).map((flag) => flag.slice(1));
 }
 
 /** Of the module's own files and, where it builds one command, of no other command's. */

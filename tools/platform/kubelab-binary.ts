@@ -27,7 +27,6 @@ export async function kubelabBinary(onProgress: OnProgress): Promise<string | un
       linked: linkedVersion,
       pinned: kubernetesVersion,
       title: `Kubernetes ${kubernetesVersion.git}`,
-      duration: '5 to 20 minutes',
     },
     onProgress,
   );

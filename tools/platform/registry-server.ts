@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { FirebreakError } from '../../core/errors.ts';
 import { projectRoot } from '../../service/process/project-root.ts';
 import { cachedPart, type OnProgress, withHeartbeat } from './cache.ts';
-import { findOnPath, runCommand } from './command.ts';
+import { findOnPath } from './command.ts';
+import type { RunForPart } from './part-draft.ts';
 import { freePorts } from './ports.ts';
 import { ServerGroup, waitUntilReady } from './server-group.ts';
 
@@ -47,17 +48,18 @@ async function registryBinary(onProgress: OnProgress): Promise<string> {
   const sources = join(projectRoot(), 'tools', 'platform', 'registry');
   const hash = createHash('sha256').update(`${platform()} ${arch()}`);
   for (const file of ['go.mod', 'go.sum', 'main.go']) hash.update(readFileSync(join(sources, file)));
-  const build = async (draft: string): Promise<void> => {
+  const build = async (draft: string, run: RunForPart): Promise<void> => {
     const go = findOnPath('go');
     if (!go)
       throw new FirebreakError('FB_ERR_PLATFORM_PART_MISSING', 'there is no go on PATH to build a container registry with');
     const args = ['build', '-trimpath', '-o', join(draft, 'registry'), '.'];
-    const work = () => runCommand({ command: go, args, cwd: sources, env: { ...process.env, CGO_ENABLED: '0' } });
+    const work = () => run({ command: go, args, cwd: sources, env: { ...process.env, CGO_ENABLED: '0' } });
     const result = await withHeartbeat({ what: 'building a container registry with Go, once', onProgress, work });
     if (result.code === 0) return;
     const reason = result.stderr.trim().split('\n').at(-1) ?? '';
     throw new FirebreakError('FB_ERR_PLATFORM_PART_MISSING', `a container registry could not be built with ${go}: ${reason}`);
   };
-  const name = `registry-${hash.digest('hex').slice(0, 16)}`;
-  return join(await cachedPart({ name, install: build, onProgress }), 'registry');
+  const version = hash.digest('hex').slice(0, 16);
+  const source = 'built with Go: a container registry';
+  return join(await cachedPart({ name: 'registry', version, source, install: build, onProgress }), 'registry');
 }

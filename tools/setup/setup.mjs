@@ -7,6 +7,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { compileAhead } from './compile-ahead.mjs';
 
 export const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 
@@ -15,11 +16,12 @@ const neededNode = [22, 19];
 
 /**
  * Installs what package-lock.json says, unless it is there, and returns the path of the Node to go on with: the one that
- * the lock pins, or this one where Firebreak was installed as a package. Throws with the remedy.
+ * the lock pins, or this one where Firebreak was installed as a package. With `startsCluster`, what the cluster is made of is compiled
+ * meanwhile. Throws with the remedy.
  */
-export async function ensureSetUp({ log = (line) => process.stderr.write(`${line}\n`) } = {}) {
+export async function ensureSetUp({ log = (line) => process.stderr.write(`${line}\n`), startsCluster = false } = {}) {
   const lockFile = join(root, 'package-lock.json');
-  if (existsSync(lockFile)) await ensurePackages({ lockFile, log });
+  if (existsSync(lockFile)) await ensurePackages({ lockFile, log, startsCluster });
   const pinned = join(root, 'node_modules', 'node', 'bin', 'node');
   // Its real path, as process.execPath gives it: who compares the two must not start itself for ever behind a linked node_modules.
   if (existsSync(pinned) && spawnSync(pinned, ['--version']).status === 0) return realpathSync(pinned);
@@ -34,7 +36,7 @@ export function nodeProblem() {
   return `Firebreak needs Node ${neededNode.join('.')} or newer, this is ${process.version}. Install a newer Node.`;
 }
 
-async function ensurePackages({ lockFile, log }) {
+async function ensurePackages({ lockFile, log, startsCluster }) {
   const modules = join(root, 'node_modules');
   const stamp = join(modules, '.firebreak-lock');
   const text = readFileSync(lockFile, 'utf8');
@@ -44,7 +46,9 @@ async function ensurePackages({ lockFile, log }) {
     log('set-up: installing packages with npm ci …');
     const startedAt = Date.now();
     const timer = setInterval(() => log(`set-up: npm ci … ${Math.round((Date.now() - startedAt) / 1000)} s`), 15_000);
+    const endAhead = startsCluster ? compileAhead({ root }) : undefined;
     const code = await runNpmCi();
+    await endAhead?.();
     clearInterval(timer);
     if (code !== 0) throw new Error('npm ci failed: see above. Check that the npm registry can be reached, then run this again.');
     log(`set-up: packages installed in ${Math.round((Date.now() - startedAt) / 1000)} s`);

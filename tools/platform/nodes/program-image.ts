@@ -20,10 +20,7 @@ export async function makeProgramImage(options: {
   const { name, folder, programs, onProgress } = options;
   const built = Object.entries(programs).map(async ([path, module]): Promise<readonly [string, string]> => {
     const program = basename(path);
-    const from = await goProgram(
-      { name: program, module, target: '.', linked: {}, pinned: '', title: program, duration: 'less than a minute' },
-      onProgress,
-    );
+    const from = await goProgram({ name: program, module, target: '.', linked: {}, pinned: '', title: program }, onProgress);
     if (!from) throw new FirebreakError('FB_ERR_PLATFORM_PART_MISSING', `Go, to build ${program} with`);
     return [path, join(from, basename(module))];
   });

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { FirebreakError } from '../../../core/errors.ts';
 import { projectRoot } from '../../../service/process/project-root.ts';
 import { cachedPart, type OnProgress } from '../cache.ts';
-import { findOnPath, runCommand } from '../command.ts';
+import { findOnPath } from '../command.ts';
 import { type GoProgram, goProgram } from '../go-program.ts';
 import { kubernetesVersion, linkedVersion } from '../kubelab-binary.ts';
 
@@ -17,7 +17,6 @@ const built: readonly GoProgram[] = [
     linked: linkedVersion,
     pinned: kubernetesVersion,
     title: `the kubelet of Kubernetes ${kubernetesVersion.git}`,
-    duration: '1 to 10 minutes',
   },
   {
     name: 'containerd',
@@ -26,7 +25,6 @@ const built: readonly GoProgram[] = [
     linked: { 'github.com/containerd/containerd/v2/version.Version': containerdVersion },
     pinned: containerdVersion,
     title: `containerd ${containerdVersion}`,
-    duration: '1 to 5 minutes',
   },
   {
     name: 'policy',
@@ -35,7 +33,6 @@ const built: readonly GoProgram[] = [
     linked: {},
     pinned: '',
     title: 'the policy controller',
-    duration: '1 to 5 minutes',
   },
 ];
 
@@ -60,11 +57,13 @@ async function wrapCriu(folder: string, onProgress: OnProgress): Promise<void> {
   if (!criu || !compiler) return;
   const source = join(projectRoot(), 'tools', 'platform', 'kubelab', 'node', 'vvar.c');
   const library = await cachedPart({
-    name: 'criu-vvar-1',
+    name: 'criu-vvar',
+    version: '1',
+    source: 'compiled with this machine’s C compiler: what keeps criu alive on a new kernel',
     onProgress,
-    install: async (draft) => {
+    install: async (draft, run) => {
       const args = ['-O2', '-shared', '-fPIC', '-o', join(draft, 'vvar.so'), source];
-      const { code, stderr } = await runCommand({ command: compiler, args });
+      const { code, stderr } = await run({ command: compiler, args });
       if (code !== 0) throw new FirebreakError('FB_ERR_PLATFORM_PART_MISSING', `${compiler}: ${stderr.trim().slice(-300)}`);
     },
   });

@@ -1,0 +1,122 @@
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { cachedPart } from '../../tools/platform/cache.ts';
+import { runCommand } from '../../tools/platform/command.ts';
+
+let cache: string;
+beforeEach(() => {
+  cache = mkdtempSync(join(tmpdir(), 'firebreak-parts-'));
+  process.env.FIREBREAK_CACHE = cache;
+});
+afterEach(() => rmSync(cache, { recursive: true, force: true }));
+
+const command = join(import.meta.dirname, '..', 'platform', 'dev', 'dev-command.ts');
+const parts = async (...args: readonly string[]) => {
+  // Named, and not inherited: what a test sets in its environment is no other process's, and this removes.
+  const env = { ...process.env, FIREBREAK_CACHE: cache };
+  const result = await runCommand({ command: process.execPath, args: [command, 'dev', 'parts', ...args], env });
+  return { ...result, text: `${result.stdout}${result.stderr}` };
+};
+
+interface Listing {
+  readonly folder: string;
+  readonly parts: readonly { readonly folder: string; readonly unused: boolean; readonly lastUsed: string }[];
+  readonly removed: readonly string[];
+}
+const listing = async (...args: readonly string[]): Promise<Listing> => JSON.parse((await parts('--json', ...args)).stdout);
+
+const day = 86_400_000;
+const keep = (part: {
+  readonly name: string;
+  readonly version: string;
+  readonly bytes?: number;
+  readonly usedDaysAgo?: number;
+}) =>
+  cachedPart({
+    ...part,
+    source: `a test: ${part.name}`,
+    onProgress: () => {},
+    install: async (draft) => writeFileSync(join(draft, 'program'), 'x'.repeat(part.bytes ?? 1_000)),
+  }).then((folder) => {
+    const at = new Date(Date.now() - (part.usedDaysAgo ?? 0) * day);
+    utimesSync(join(folder, '.part.json'), at, at);
+  });
+
+describe('firebreak dev parts', () => {
+  test('lists what is kept, the largest first: name, version, size, last use and where it came from', async () => {
+    await keep({ name: 'tool', version: '1.0', bytes: 2_048_000, usedDaysAgo: 3 });
+    await keep({ name: 'library', version: '2.1', bytes: 5_242_880 });
+    const found = await listing();
+    expect(found).toMatchObject({
+      folder: cache,
+      parts: [
+        { folder: 'library-2.1', name: 'library', version: '2.1', source: 'a test: library', unused: false },
+        { folder: 'tool-1.0', name: 'tool', version: '1.0', source: 'a test: tool', unused: false },
+      ],
+      removed: [],
+    });
+    expect(Date.now() - Date.parse(found.parts[1]?.lastUsed ?? '')).toBeGreaterThan(2 * day);
+    const { stdout, code } = await parts();
+    expect(stdout).toMatch(/library +2\.1 +5 MiB +\d{4}-\d\d-\d\d +a test: library/);
+    expect(stdout).toContain(`7 MiB in ${cache}`);
+    expect(code).toBe(0);
+  });
+
+  test('a part that is used again says so', async () => {
+    await keep({ name: 'tool', version: '1.0', usedDaysAgo: 40 });
+    expect((await listing()).parts).toMatchObject([{ unused: true }]);
+    await cachedPart({ name: 'tool', version: '1.0', source: '', onProgress: () => {}, install: async () => {} });
+    expect((await listing()).parts).toMatchObject([{ unused: false }]);
+  });
+
+  test('removes by name, and says what is there where the name is not', async () => {
+    await keep({ name: 'tool', version: '1.0' });
+    await keep({ name: 'tool', version: '1.1' });
+    await keep({ name: 'library', version: '2.1' });
+    expect((await parts('--remove', 'tool-1.1', 'nothing')).text).toContain('It holds: library, tool');
+    expect(readdirSync(cache)).toHaveLength(3);
+    expect((await listing('--remove', 'tool-1.1')).removed).toEqual(['tool-1.1']);
+    expect((await parts('--remove', 'tool')).stdout).toContain('1 removed');
+    expect(readdirSync(cache)).toEqual(['library-2.1']);
+  });
+
+  test('removes what is unused: an older version, what was not used for 30 days, what was left unfinished', async () => {
+    await keep({ name: 'tool', version: '1.0', usedDaysAgo: 2 });
+    await keep({ name: 'tool', version: '1.1', usedDaysAgo: 1 });
+    await keep({ name: 'library', version: '2.1', usedDaysAgo: 31 });
+    await keep({ name: 'server', version: '0.1', usedDaysAgo: 29 });
+    mkdirSync(join(cache, 'server-0.2.4194305.draft'));
+    mkdirSync(join(cache, 'dev'));
+    const { removed } = await listing('--remove-unused');
+    expect([...removed].sort()).toEqual(['library-2.1', 'server-0.2.4194305.draft', 'tool-1.0']);
+    expect(readdirSync(cache).sort()).toEqual(['dev', 'server-0.1', 'tool-1.1']);
+  });
+
+  test('removes nothing that is in use: what a process makes, and the data of servers that run', async () => {
+    await keep({ name: 'tool', version: '1.0' });
+    const draft = `server-0.2.${process.pid}.draft`;
+    mkdirSync(join(cache, draft));
+    const stateDir = join(cache, 'dev');
+    mkdirSync(stateDir);
+    const record = { stateDir, pids: { server: process.pid } };
+    writeFileSync(join(stateDir, 'platform.json'), JSON.stringify(record));
+    // Its command line has no such folder: the pid belongs to another program by now, so nothing runs.
+    expect((await listing()).parts.find(({ folder }) => folder === 'dev')).not.toHaveProperty('inUse');
+    expect((await parts('--remove', 'server')).text).toContain(`being made by process ${process.pid}`);
+    expect((await listing('--remove-all')).removed.toSorted()).toEqual(['dev', 'tool-1.0']);
+    expect(readdirSync(cache)).toEqual([draft]);
+  });
+
+  test('takes only one of the ways to remove', async () => {
+    expect((await parts('--remove-all', '--remove-unused')).text).toContain('cannot be used with');
+    expect((await parts('--remove', 'tool', '--remove-all')).text).toContain('cannot be used with');
+  });
+
+  test('has nothing to say of a cache that is not there', async () => {
+    rmSync(cache, { recursive: true });
+    expect(await parts()).toMatchObject({ code: 0, stdout: `Nothing is kept in ${cache}.\n` });
+    mkdirSync(cache);
+  });
+});

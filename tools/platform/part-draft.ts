@@ -1,0 +1,76 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { type CommandResult, type RunOptions, runCommand } from './command.ts';
+
+/**
+ * Reads process groups from its parent (`+ PID`, `- PID`, `done`). When the parent is gone, however it went, the pipe closes: it ends the groups
+ * and removes the files it was given. It has a session of its own, so Ctrl-C does not reach it.
+ */
+const watch = `
+trap '' INT TERM HUP
+groups=
+while read -r op value; do
+  case $op in
+    +) groups="$groups $value" ;;
+    -) rest=; for group in $groups; do [ "$group" = "$value" ] || rest="$rest $group"; done; groups=$rest ;;
+    done) exit 0 ;;
+  esac
+done
+for group in $groups; do kill -s KILL -- "-$group"; done
+for turn in 1 2 3 4 5 6 7 8 9 10; do rm -rf -- "$@" && exit 0; sleep 0.2; done
+`;
+
+/** Runs a program that ends when the process which installs does, with all that it has started, and whose temporary files go with the draft. */
+export type RunForPart = (options: RunOptions) => Promise<CommandResult>;
+
+/** The folder in which a part is made. It is gone when its maker is, kill -9 included. */
+export class PartDraft {
+  readonly folder: string;
+  readonly #temporary: string;
+  readonly #watch: ChildProcess;
+
+  /** `alsoRemoved`: removed with it when this process is gone before `close`. */
+  constructor(folder: string, alsoRemoved: string) {
+    this.folder = folder;
+    this.#temporary = join(folder, '.tmp');
+    this.#watch = spawn('/bin/sh', ['-c', watch, 'sh', folder, alsoRemoved], {
+      detached: true,
+      stdio: ['pipe', 'ignore', 'ignore'],
+    });
+    this.#watch.once('error', () => {});
+    this.#watch.stdin?.on('error', () => {});
+  }
+
+  open(): void {
+    mkdirSync(this.#temporary, { recursive: true });
+  }
+
+  readonly run: RunForPart = async (options) => {
+    const env = { ...(options.env ?? process.env), TMPDIR: this.#temporary };
+    let group: number | undefined;
+    const onStart = (pid: number): void => {
+      group = pid;
+      this.#tell(`+ ${pid}`);
+    };
+    const result = await runCommand({ ...options, env, ownGroup: true, onStart });
+    if (group !== undefined) this.#tell(`- ${group}`);
+    return result;
+  };
+
+  /** Before it becomes the part: nothing temporary is in it then. */
+  removeTemporary(): void {
+    rmSync(this.#temporary, { recursive: true, force: true });
+  }
+
+  close(): void {
+    rmSync(this.folder, { recursive: true, force: true });
+    this.#tell('done');
+    this.#watch.stdin?.end();
+    this.#watch.unref();
+  }
+
+  #tell(line: string): void {
+    if (this.#watch.stdin?.writable) this.#watch.stdin.write(`${line}\n`);
+  }
+}

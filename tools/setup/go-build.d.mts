@@ -1,0 +1,2 @@
+export const compileFlags: readonly string[];
+export function goEnvironment(environment?: NodeJS.ProcessEnv): NodeJS.ProcessEnv;
