@@ -7,9 +7,9 @@ import { accessFromKubeconfig } from '../integrations/kubernetes/kubeconfig.ts';
 import { replacePodLabels } from '../integrations/kubernetes/pods/pods.ts';
 import { AuditLog } from '../tools/demo/audit-log.ts';
 import { AlertSender } from './alerts.ts';
-import { idle, setClock, settle, wallClock } from './clock.ts';
+import { cpuMs, idle, setClock, settle, wallClock } from './clock.ts';
 import { patchedAt } from './patched.ts';
-import { distribution, loadNow, round, writeResult } from './report.ts';
+import { type Distribution, distribution, loadNow, round, writeResult } from './report.ts';
 import { deployPods, inParallel, openStage, type PodTarget, podsWhenRunning } from './stage.ts';
 
 const count = Number(process.env.BENCH_COUNT ?? 100);
@@ -93,35 +93,38 @@ async function measure(): Promise<void> {
   const answered = distribution(answers);
 
   await settle(pids);
-  const burst = async (pods: readonly PodTarget[], send: (pod: PodTarget) => Promise<number>): Promise<readonly number[]> => {
+  const burst = async (pods: readonly PodTarget[], send: (pod: PodTarget) => Promise<number>): Promise<Burst> => {
     await idle({ pids, share: 0.3, withinMs: 15_000 });
     setClock();
+    const cpuBefore = cpuMs(stage.servicePid);
     const begun = wallClock();
-    await Promise.all(pods.map(send));
+    const sent = Promise.all(pods.map(send));
     const patched: number[] = [];
     for (const pod of pods) patched.push((await patchedAt(log, pod, 60_000)) - begun);
-    return patched;
+    const cpuEach = round((cpuMs(stage.servicePid) - cpuBefore) / pods.length);
+    await sent;
+    return { ...distribution(patched), cpuEach };
   };
   const warmPlain = Array.from({ length: 100 }, () =>
     plain.json({ method: 'GET', path: pathOf({ resource: 'namespaces', name: 'default' }), what: 'get namespaces' }),
   );
   await Promise.all(warmPlain);
-  const plainBurst = distribution(await burst(podsOf('bench-plain-burst'), patch));
+  const plainBurst = await burst(podsOf('bench-plain-burst'), patch);
   await sender.warm(100);
-  const alertBurst = distribution(await burst(podsOf('bench-alert-burst'), alert));
+  const alertBurst = await burst(podsOf('bench-alert-burst'), alert);
   await sleep(3_000);
   // Alert and plain call under the same load each time.
   const used = await besideBusyLoop(async () => ({
-    plain: distribution(await burst(podsOf('bench-plain-used'), patch)),
-    alert: distribution(await burst(podsOf('bench-alert-used'), alert)),
+    plain: await burst(podsOf('bench-plain-used'), patch),
+    alert: await burst(podsOf('bench-alert-used'), alert),
   }));
   await inParallel(Array.from({ length: openIncidents }), 10, (_, index) =>
     sender.alert({ namespace: 'bench-open', name: `open${index}` }, isOnlySeen),
   );
   const open = await stage.incidentsOpen(openIncidents, 300_000);
   const crowded = {
-    plain: distribution(await burst(podsOf('bench-plain-crowded'), patch)),
-    alert: distribution(await burst(podsOf('bench-alert-crowded'), alert)),
+    plain: await burst(podsOf('bench-plain-crowded'), patch),
+    alert: await burst(podsOf('bench-alert-crowded'), alert),
   };
   const histories = distribution(await stage.historyLengths(50));
 
@@ -129,7 +132,7 @@ async function measure(): Promise<void> {
   const ratio = { p50: round(alone.alert.p50 / alone.plain.p50), p99: round(alone.alert.p99 / alone.plain.p99) };
   writeResult({
     name: 'alert-to-containment',
-    what: 'Milliseconds from the POST of an alert until the API server has answered the label patch of the quarantine (its audit log, ResponseComplete; the standing policy is in place), and the same for the bare patch of another pod',
+    what: 'Milliseconds from the POST of an alert until the API server has answered the label patch of the quarantine (its audit log, ResponseComplete; the standing policy is in place), and the same for the bare patch of another pod. cpuEach: processor time of the whole service for each pod of a burst until the last is contained, ms',
     figures: {
       'one at a time': alone.alert,
       'one at a time, plain call': alone.plain,
@@ -167,9 +170,10 @@ function goal(what: string, value: number, most: number, unit: string, beside: s
   return { what, goal: `at most ${most}${unit}`, measured: `${value}${unit} (${beside})`, met: value <= most };
 }
 
-type Distribution = ReturnType<typeof distribution>;
+/** When each pod was patched, and what the whole service took of the processors for each until the last was. */
+type Burst = Distribution & { readonly cpuEach: number };
 
-function lastOf(what: string, { alert, plain }: { readonly alert: Distribution; readonly plain: Distribution }, most: number) {
+function lastOf(what: string, { alert, plain }: { readonly alert: Burst; readonly plain: Burst }, most: number) {
   return goal(what, round(alert.max / plain.max), most, '× plain', `${alert.max} ms, plain ${plain.max} ms`);
 }
 

@@ -1,0 +1,89 @@
+import { execFileSync } from 'node:child_process';
+import { getEventListeners, once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { createServer, type Server } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { createKubernetesApi, type KubernetesApi, type KubernetesCall } from '../../../integrations/kubernetes/client.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'firebreak-client-'));
+const file = (name: string): string => join(folder, name);
+let server: Server;
+let api: KubernetesApi;
+/** What the server does with the next request. */
+let answer: (request: IncomingMessage, response: ServerResponse) => void;
+
+beforeAll(async () => {
+  const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2'];
+  const name = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=IP:127.0.0.1'];
+  execFileSync('openssl', ['req', '-x509', ...curve, '-keyout', file('key.pem'), '-out', file('cert.pem'), ...name], {
+    stdio: 'ignore',
+  });
+  const cert = readFileSync(file('cert.pem'), 'utf8');
+  server = createServer({ key: readFileSync(file('key.pem')), cert }, (request, response) => answer(request, response));
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  const { port } = server.address() as AddressInfo;
+  api = createKubernetesApi({
+    access: { server: `https://127.0.0.1:${port}`, context: 'test', tls: { ca: cert }, authorization: async () => undefined },
+  });
+});
+
+afterAll(() => {
+  api.close();
+  server.closeAllConnections();
+  server.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const call: KubernetesCall = { method: 'GET', path: '/api/v1/pods', what: 'list pods' };
+const silence = (): void => {};
+
+describe('a call of the Kubernetes API', () => {
+  test('sends what it has, and reads an answer that comes in parts', async () => {
+    let sent = '';
+    answer = (request, response) => {
+      request.on('data', (part: Buffer) => (sent += part));
+      request.once('end', () => {
+        response.write('{"name":"Grö');
+        setImmediate(() => response.end('ße"}'));
+      });
+    };
+    const body = { metadata: { labels: { app: 'ö' } } };
+    expect(await api.json({ ...call, method: 'PATCH', patch: 'merge', body })).toEqual({ name: 'Größe' });
+    expect(JSON.parse(sent)).toEqual(body);
+  });
+
+  test('ends with its time, whether the server says nothing at all or stops in the middle', async () => {
+    const late = { code: 'FB_ERR_UNAVAILABLE', detail: 'list pods: no answer in time' };
+    answer = silence;
+    await expect(api.json({ ...call, timeoutMs: 50 })).rejects.toMatchObject(late);
+    answer = (_, response) => void response.write('{"items":');
+    await expect(api.json({ ...call, timeoutMs: 50 })).rejects.toMatchObject(late);
+  });
+
+  test('is cancelled by its signal, before it is sent and after, and leaves nothing on one that lasts', async () => {
+    const cancelled = { code: 'FB_ERR_UNAVAILABLE', detail: 'list pods: cancelled' };
+    await expect(api.json({ ...call, signal: AbortSignal.abort() })).rejects.toMatchObject(cancelled);
+    const controller = new AbortController();
+    answer = () => controller.abort();
+    await expect(api.json({ ...call, signal: controller.signal })).rejects.toMatchObject(cancelled);
+
+    const lasting = new AbortController().signal;
+    answer = (_, response) => void response.end('{}');
+    await api.json({ ...call, signal: lasting });
+    answer = (_, response) => void response.writeHead(404).end('{}');
+    await expect(api.json({ ...call, signal: lasting })).rejects.toMatchObject({ code: 'FB_ERR_NOT_FOUND' });
+    expect(getEventListeners(lasting, 'abort')).toEqual([]);
+  });
+
+  test('says so when the connection breaks, before the answer or within it', async () => {
+    const broken = { code: 'FB_ERR_UNAVAILABLE', detail: 'list pods: ECONNRESET' };
+    answer = ({ socket }) => void socket.destroy();
+    await expect(api.json(call)).rejects.toMatchObject(broken);
+    answer = ({ socket }, response) => void response.write('{"items":', () => socket.destroy());
+    await expect(api.json(call)).rejects.toMatchObject(broken);
+  });
+});
