@@ -1,10 +1,11 @@
-/** Jest runs the TypeScript as it stands: swc strips the types, ES modules stay ES modules. */
-const swc = { jsc: { parser: { syntax: 'typescript' }, target: 'es2023' }, module: { type: 'es6' }, sourceMaps: 'inline' };
-
+/** Jest counts and tells; Node loads and runs the TypeScript as it stands. */
 export default {
-  testEnvironment: 'node',
+  rootDir: import.meta.dirname,
+  runtime: '<rootDir>/test/jest/runtime.mjs',
+  testEnvironment: '<rootDir>/test/jest/environment.mjs',
+  injectGlobals: false,
   extensionsToTreatAsEsm: ['.ts'],
-  transform: { '^.+\\.ts$': ['@swc/jest', swc] },
+  transform: {},
   testMatch: ['<rootDir>/test/**/*.test.ts'],
   modulePathIgnorePatterns: ['<rootDir>/dist'],
   testTimeout: 300_000,

@@ -7,7 +7,7 @@ import { afterAll } from '@jest/globals';
 import { callKubernetes, type KubernetesAccess, readAccess } from '../tools/platform/kubernetes-api.ts';
 import { startPlatform } from '../tools/platform/platform.ts';
 
-/** What `npm test` writes into the file that FIREBREAK_TEST_PLATFORM names. */
+/** What `npm test` writes for each of Jest's workers into the file that FIREBREAK_TEST_PLATFORM names, as an array. */
 export interface PlatformAddresses {
   readonly temporalAddress: string;
   readonly temporalNamespace: string;
@@ -48,12 +48,13 @@ export interface AuditEvent {
 
 /**
  * The real Temporal and Kubernetes API of this run, for the top of a test file: `const platform = await testPlatform()`.
- * Under `npm test` they are shared by all files; a file run alone gets its own, which end with it.
+ * Under `npm test` files that run at the same time have different ones, and one file after the other has the same; a file run alone gets its own,
+ * which end with it.
  */
 export async function testPlatform(): Promise<TestPlatform> {
   const shared = process.env.FIREBREAK_TEST_PLATFORM;
   const own = shared ? undefined : await startOwn();
-  const addresses: PlatformAddresses = own?.addresses ?? JSON.parse(readFileSync(shared ?? '', 'utf8'));
+  const addresses = own?.addresses ?? ofThisWorker(shared ?? '');
   const access = readAccess(addresses.kubeconfig);
   const cleanUps: (() => Promise<unknown>)[] = [];
   // Jest calls these hooks in the order in which they were written: this is the first one of the file.
@@ -73,6 +74,14 @@ export async function testPlatform(): Promise<TestPlatform> {
     },
     auditEvents: () => readAuditLog(addresses.auditLog),
   };
+}
+
+function ofThisWorker(file: string): PlatformAddresses {
+  const all: readonly PlatformAddresses[] = JSON.parse(readFileSync(file, 'utf8'));
+  const worker = Number(process.env.JEST_WORKER_ID);
+  const found = all[worker - 1];
+  if (!found) throw new Error(`there is no platform for the worker ${worker} of Jest`);
+  return found;
 }
 
 /** Makes a namespace of a name that no other has, and waits until pods may be made in it. */

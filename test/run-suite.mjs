@@ -49,7 +49,7 @@ export async function runSuite({ root, node, name, files, workers, folder, env, 
 
 async function runJest({ root, node, files, workers, account, env, until, signal, stderr }) {
   const jest = join(root, 'node_modules', 'jest', 'bin', 'jest.js');
-  const reporter = new URL('./jest-account.mjs', import.meta.url).pathname;
+  const reporter = new URL('./jest/account.mjs', import.meta.url).pathname;
   const { default: settings } = await import(join(root, 'jest.config.mjs'));
   const config = { ...settings, rootDir: root, reporters: ['default', [reporter, { file: account }]] };
   const preload = new URL('../tools/setup/with-parent.mjs', import.meta.url).href;

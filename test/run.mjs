@@ -1,6 +1,6 @@
 /**
- * `npm test`: sets up, checks, builds, starts one Temporal and one Kubernetes API for the whole run, and adds the suites
- * up into the last line. `npm test -- unit`, `npm test -- platform lease` choose suites and files by part of their path.
+ * `npm test`: sets up, checks, builds, starts a Temporal and a Kubernetes API for each worker that needs them, and adds
+ * the suites up into the last line. `npm test -- unit`, `npm test -- platform lease` choose suites and files by part of their path.
  * It ends by itself after FIREBREAK_TEST_MINUTES (85), with an account of what did not run, which has failed.
  */
 import { spawnSync } from 'node:child_process';
@@ -58,41 +58,45 @@ await part('check', async () => {
 });
 await part('build', () => ensureBuilt({ node, log: say }));
 // Fetched here and not by the first tests that need it: the wait for it must not come out of a test's time.
-if (wanted.some(({ suite }) => suite.name === 'unit'))
+if (wanted.some(({ suite }) => ['workflows', 'platform'].includes(suite.name)))
   await part('time-skipping server', async () => {
     const { timeSkippingServerPath } = await import('../tools/platform/temporal-binary.ts');
     await timeSkippingServerPath((message) => say(`time-skipping server: ${message}`));
   });
 
-let platform;
-if (wanted.some(({ suite }) => suite.platform && !suite.missing())) {
+const platforms = [];
+const onPlatforms = wanted.filter(({ suite }) => suite.platform && !suite.missing());
+const platformsWanted = Math.max(0, ...onPlatforms.map(({ suite, files }) => Math.min(suite.workers, files.length)));
+if (platformsWanted > 0) {
   await part('platform', async () => {
     const { startPlatform } = await import('../tools/platform/platform.ts');
-    platform = await startPlatform({
-      stateDir: join(workFolder, 'platform'),
-      kubernetes: { nodes: ['node-a', 'node-b', 'node-c', 'node-d'], auditLevel: 'RequestResponse' },
-      onProgress: (message) => say(`platform: ${message}`),
-    });
+    const started = Array.from({ length: platformsWanted }, (_, index) =>
+      startPlatform({
+        stateDir: join(workFolder, `platform-${index + 1}`),
+        kubernetes: { nodes: ['node-a', 'node-b', 'node-c', 'node-d'], auditLevel: 'RequestResponse' },
+        onProgress: (message) => say(`platform ${index + 1}: ${message}`),
+      }).then((platform) => platforms.push(platform)),
+    );
+    await Promise.allSettled(started);
+    await Promise.all(started);
   });
 }
 const environment = { ...process.env };
-if (platform) {
+if (platforms.length > 0) {
   environment.FIREBREAK_TEST_PLATFORM = join(workFolder, 'addresses.json');
-  writeFileSync(
-    environment.FIREBREAK_TEST_PLATFORM,
-    JSON.stringify({
-      temporalAddress: platform.temporal.address,
-      temporalNamespace: platform.temporal.namespace,
-      kubeconfig: platform.kubernetes.kubeconfig,
-      auditLog: platform.kubernetes.auditLog,
-    }),
-  );
+  const addresses = platforms.map(({ temporal, kubernetes }) => ({
+    temporalAddress: temporal.address,
+    temporalNamespace: temporal.namespace,
+    kubeconfig: kubernetes.kubeconfig,
+    auditLog: kubernetes.auditLog,
+  }));
+  writeFileSync(environment.FIREBREAK_TEST_PLATFORM, JSON.stringify(addresses));
 }
-// Two lanes side by side: what runs on the shared servers waits for them most of the time.
+// Two lanes side by side: what runs on real servers waits for them most of the time.
 const lanes = [true, false].map((shared) => wanted.filter(({ suite }) => (suite.platform === true) === shared));
 await Promise.all(lanes.map(runLane));
 await part('end', async () => {
-  await platform?.stop();
+  await Promise.all(platforms.map((platform) => platform.stop()));
   await endLeftovers();
 });
 
@@ -125,7 +129,7 @@ async function runLane(lane) {
       rows.push({ name: suite.name, passed: 0, failed: 0, skipped: files.length, seconds: 0, why: `files, for ${missing}` });
       continue;
     }
-    if (suite.platform && !platform) didNotRun({ suite, files, why: 'the platform did not start' });
+    if (suite.platform && platforms.length < platformsWanted) didNotRun({ suite, files, why: 'the platform did not start' });
     else if (interruption.signal.aborted) didNotRun({ suite, files, why: 'the run was interrupted' });
     else if (Date.now() > until - reserveMs) didNotRun({ suite, files, why: 'the time for the whole run was over' });
     else await run({ suite, files });

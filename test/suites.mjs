@@ -5,11 +5,13 @@ import { missingForRealNodes } from '../tools/platform/nodes/parts.mjs';
 
 /**
  * A suite is the test files of one folder; `unit` is all that belong to no other. `missing` says why it cannot run here.
- * Suites on real parts share one platform and run one file after the other; a suite with a lab gets a Kubernetes with a real node.
+ * A suite on real parts has a platform for each of its workers: a file has the servers to itself while it runs, though others ran on them before.
+ * One with a lab gets a Kubernetes with a real node.
  */
 export const suites = [
   { name: 'unit', workers: 2, missing: () => undefined },
-  { name: 'platform', folder: 'platform', workers: 1, platform: true, missing: () => undefined },
+  { name: 'workflows', folder: 'workflows', workers: 2, missing: () => undefined },
+  { name: 'platform', folder: 'platform', workers: 2, platform: true, missing: () => undefined },
   {
     name: 'browser',
     folder: 'browser',

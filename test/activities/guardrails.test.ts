@@ -81,11 +81,14 @@ function approvalOf(plan: Plan, people: readonly string[]): ApprovalProof {
   return { question, choice: 'yes', votes };
 }
 
+/** One for all runs: to make a schema takes longer than to check a step by it. */
+const inputSchema = z.object({ namespace: z.string(), node: z.string() });
+
 /** Every action that there is, with its own declaration, and an implementation that only notes that it was reached. */
 function registered(applied: string[]): readonly RegisteredAction[] {
   return actions.map((declaration) => ({
     declaration,
-    input: z.object({ namespace: z.string(), node: z.string() }),
+    input: inputSchema,
     implementation: {
       plan: async (input) => {
         const { action: _, effect: __, inputDigest: ___, ...plan } = planOf(declaration, input as Input);

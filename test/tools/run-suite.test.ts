@@ -11,6 +11,7 @@ const root = mkdtempSync(join(tmpdir(), 'firebreak-runner-'));
 mkdirSync(join(root, 'test'));
 symlinkSync(join(projectRoot(), 'node_modules'), join(root, 'node_modules'));
 copyFileSync(join(projectRoot(), 'jest.config.mjs'), join(root, 'jest.config.mjs'));
+symlinkSync(join(projectRoot(), 'test', 'jest'), join(root, 'test', 'jest'));
 writeFileSync(join(root, 'package.json'), '{ "type": "module" }');
 afterAll(() => rmSync(root, { recursive: true, force: true }));
 

@@ -23,7 +23,7 @@ import {
 import type { Beliefs } from '../../core/orders/suppression-check.ts';
 import type { Roster } from '../../core/people/roster.ts';
 import { eventually } from '../eventually.ts';
-import { bundlePath } from './harness.ts';
+import { bundlePath } from './bundle.ts';
 import { testSpeaker, workerOptions } from './speakers.ts';
 import { startTimeSkipping } from './time-skipping.ts';
 

@@ -1,10 +1,7 @@
 import { createHash, generateKeyPairSync, type KeyObject, sign, verify } from 'node:crypto';
-import { mkdtempSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { ApplicationFailure } from '@temporalio/activity';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
-import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
+import { Worker } from '@temporalio/worker';
 import type { UndoResult, Verification } from '../../core/action/action.ts';
 import type { Plan } from '../../core/action/plan.ts';
 import type {
@@ -28,14 +25,12 @@ import type { IncidentState, QuestionState } from '../../core/incident/incident-
 import { checkRemark } from '../../core/incident/remark.ts';
 import type { Roster } from '../../core/people/roster.ts';
 import { digestOf } from '../../core/text/digest.ts';
-import { bundleWorkflows } from '../../service/temporal/bundle.ts';
 import { resultOf } from '../../service/temporal/speaker.ts';
 import { eventually } from '../eventually.ts';
+import { bundlePath } from './bundle.ts';
+import './quiet-temporal.ts';
 import { clientOptions, testSpeaker, workerOptions } from './speakers.ts';
 import { startTimeSkipping } from './time-skipping.ts';
-
-// What a script refuses on purpose is no news.
-Runtime.install({ logger: new DefaultLogger('ERROR') });
 
 export const subject: Subject = { kind: 'workload', cluster: 'lab', namespace: 'shop', ownerKind: 'Deployment', name: 'cart' };
 
@@ -201,14 +196,6 @@ export function scriptedActivities(
       return { chain: records[0]?.chain ?? '', number: records.at(-1)?.number ?? 0, hash: '0' };
     },
   };
-}
-
-const bundles = new Map<string, Promise<string>>();
-export function bundlePath(workflowsPath = join(import.meta.dirname, '../../workflows/index.ts')): Promise<string> {
-  const outFile = () => join(mkdtempSync(join(tmpdir(), 'firebreak-bundle-')), 'workflows.js');
-  const bundle = bundles.get(workflowsPath) ?? bundleWorkflows({ workflowsPath, outFile: outFile() }).then(({ path }) => path);
-  bundles.set(workflowsPath, bundle);
-  return bundle;
 }
 
 export interface Lab {

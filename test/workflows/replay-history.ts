@@ -1,6 +1,6 @@
 import type proto from '@temporalio/proto';
 import { Worker } from '@temporalio/worker';
-import { bundlePath } from './harness.ts';
+import { bundlePath } from './bundle.ts';
 import { testSpeaker } from './speakers.ts';
 
 /** What replaying a history on the workflows of today comes to: one entry, undefined when it comes out the same. */

@@ -6,13 +6,14 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { Client } from '@temporalio/client';
-import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
+import { NativeConnection, Worker } from '@temporalio/worker';
 import { incidentNames } from '../../../core/incident/incident.ts';
 import { loadConfig } from '../../../service/config/load.ts';
 import { incidentState, type Session, sessionOver } from '../../../service/incidents/session.ts';
-import { bundleWorkflows } from '../../../service/temporal/bundle.ts';
 import { eventually } from '../../eventually.ts';
 import { testPlatform } from '../../platform.ts';
+import { bundlePath } from '../../workflows/bundle.ts';
+import '../../workflows/quiet-temporal.ts';
 import { clientOptions, member, testSpeaker, workerOptions, writePublicKey } from '../../workflows/speakers.ts';
 
 const platform = await testPlatform();
@@ -40,11 +41,8 @@ trust: { cells: [{ key: '${writePublicKey(folder, member('cell', cluster))}' }] 
 roster: { people: [{ id: ada, name: Ada }], groups: { oncall: [ada], leads: [ada] } }
 `,
   );
-  const silent = new DefaultLogger('ERROR', () => {});
-  Runtime.install({ logger: silent, telemetryOptions: { logging: { forward: {}, filter: 'ERROR' } } });
   const workflowsPath = fileURLToPath(new URL('./late-incident.ts', import.meta.url));
-  const build = await bundleWorkflows({ workflowsPath, outFile: join(folder, 'workflows.js') });
-  code = build.path;
+  code = await bundlePath(workflowsPath);
   connection = await NativeConnection.connect({ address: platform.temporalAddress });
   client = new Client({ connection, namespace: platform.temporalNamespace, ...clientOptions(speaker) });
   slack = sessionOver(loadConfig({ path: config, env }), client, 2_000);

@@ -18,7 +18,8 @@ import { createVoteKeys } from '../../../service/process/vote-keys.ts';
 import { resultOf } from '../../../service/temporal/speaker.ts';
 import { eventually } from '../../eventually.ts';
 import { testPlatform } from '../../platform.ts';
-import { alertOf, batchOf, bundlePath, subject } from '../../workflows/harness.ts';
+import { bundlePath } from '../../workflows/bundle.ts';
+import { alertOf, batchOf, subject } from '../../workflows/harness.ts';
 import { clientOptions, member, testSpeaker, workerOptions, writePublicKey } from '../../workflows/speakers.ts';
 
 const platform = await testPlatform();

@@ -7,12 +7,13 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Client, Connection, WorkflowFailedError } from '@temporalio/client';
 import { defaultPayloadConverter, type Payload, type PayloadCodec, type SerializationContext } from '@temporalio/common';
 import proto from '@temporalio/proto';
-import { bundleWorkflowCode, DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
+import { bundleWorkflowCode, DefaultLogger, NativeConnection, Worker } from '@temporalio/worker';
 import fc from 'fast-check';
 import type { Received, Unreadable } from '../../../core/messages/message.ts';
 import { createBox } from '../../../integrations/crypto-box/box.ts';
 import { createPayloadCodec, dataConverter, failureConverterPath } from '../../../service/temporal/codec.ts';
 import { startTemporal, type TemporalServer } from '../../../tools/platform/temporal-server.ts';
+import '../../workflows/quiet-temporal.ts';
 import { member, trusting } from '../../workflows/speakers.ts';
 import { carrySecret, heard, poke } from './codec-workflows.ts';
 
@@ -150,8 +151,6 @@ describe('a canary on a real Temporal server', () => {
   const canary = `canary-${randomBytes(8).toString('hex')}`;
   let server: TemporalServer;
   beforeAll(async () => {
-    // The SDK logs every failure, and this test fails on purpose.
-    Runtime.install({ logger: new DefaultLogger('ERROR') });
     delete process.env.TEMPORAL_ADDRESS;
     server = await startTemporal({ stateDir });
   });

@@ -18,8 +18,8 @@ import { makeCurrent } from '../../../service/temporal/versions.ts';
 import { createActivityWorker, createCellWorker } from '../../../service/temporal/workers.ts';
 import { eventually } from '../../eventually.ts';
 import { testPlatform } from '../../platform.ts';
+import { bundlePath } from '../../workflows/bundle.ts';
 import { beliefsAt, noisyAlert, proposalOf, roster, signature, termsOf, voteKeys } from '../../workflows/control-harness.ts';
-import { bundlePath } from '../../workflows/harness.ts';
 import { clientOptions, member, testSpeaker } from '../../workflows/speakers.ts';
 
 const { temporalAddress, temporalNamespace, prefix } = await testPlatform();

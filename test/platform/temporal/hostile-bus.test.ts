@@ -33,7 +33,8 @@ import { deploymentName, makeCurrent } from '../../../service/temporal/versions.
 import { createActivityWorker, createCellWorker, queuesOf } from '../../../service/temporal/workers.ts';
 import { eventually } from '../../eventually.ts';
 import { testPlatform } from '../../platform.ts';
-import { alertOf, batchOf, bundlePath, roster, type Seen, scriptedActivities, subject } from '../../workflows/harness.ts';
+import { bundlePath } from '../../workflows/bundle.ts';
+import { alertOf, batchOf, roster, type Seen, scriptedActivities, subject } from '../../workflows/harness.ts';
 import { clientOptions, member, testCodecKeys, testSigner, trusting } from '../../workflows/speakers.ts';
 
 const { temporalAddress, temporalNamespace: namespace, prefix: cluster } = await testPlatform();

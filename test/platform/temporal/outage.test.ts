@@ -6,13 +6,13 @@ import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, expect, test } from '@jest/globals';
-import { Worker } from '@temporalio/worker';
+import { Runtime, Worker } from '@temporalio/worker';
 import { incidentNames } from '../../../core/incident/incident.ts';
-import { bundleWorkflows } from '../../../service/temporal/bundle.ts';
 import { openTemporalLink, type TemporalLink } from '../../../service/temporal/link.ts';
 import { installRuntime } from '../../../service/temporal/runtime.ts';
 import { startTemporal, type TemporalServer } from '../../../tools/platform/temporal-server.ts';
 import { until } from '../../service/intake/intake-fixture.ts';
+import { bundlePath } from '../../workflows/bundle.ts';
 import { member, testSpeaker, workerOptions, writePublicKey } from '../../workflows/speakers.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'firebreak-outage-'));
@@ -72,6 +72,8 @@ const linesAbout = (part: string) => lines.filter(({ message }) => message.inclu
 test('that Temporal is away is one line in the log, however many polls find it out, and one says when it is back; who watches an incident goes on', async () => {
   server = await startTemporal({ stateDir: folder });
   if (server.pid === undefined) return;
+  // Temporal takes one a process: that of the files before this one makes way.
+  await Runtime.instance().shutdown();
   installRuntime({
     log: { info: say('info'), warn: say('warn'), error: say('error') },
     answers: () => link.answers(),
@@ -89,15 +91,11 @@ test('that Temporal is away is one line in the log, however many polls find it o
   const connected = link.as(speaker);
   if (!connected) throw new Error('not connected');
   const { connection, namespace } = connected.base;
-  const build = await bundleWorkflows({
-    workflowsPath: fileURLToPath(new URL('./timeline-incident.ts', import.meta.url)),
-    outFile: join(folder, 'workflows.js'),
-  });
   worker = await Worker.create({
     connection,
     namespace,
     taskQueue: 'outage',
-    workflowBundle: { codePath: build.path },
+    workflowBundle: { codePath: await bundlePath(fileURLToPath(new URL('./timeline-incident.ts', import.meta.url))) },
     activities: { nothing: async () => {} },
     ...workerOptions(speaker),
   });

@@ -1,0 +1,30 @@
+/**
+ * The environment of a test file: Node as it is, in which the product runs, too. What Jest or a test changes of the process is put back after
+ * the file, so that the next one in the same worker finds it as the first did.
+ */
+export default class NodeItself {
+  global = globalThis;
+  exportConditions = () => ['node', 'import'];
+  #before = {
+    console: globalThis.console,
+    exit: process.exit,
+    environment: { ...process.env },
+    folder: process.cwd(),
+  };
+
+  /** Node has loaded the modules: there is no other context to run a script in. */
+  getVmContext() {
+    return null;
+  }
+
+  async setup() {}
+
+  async teardown() {
+    const { console, exit, environment, folder } = this.#before;
+    globalThis.console = console;
+    process.exit = exit;
+    for (const name of Object.keys(process.env)) if (!(name in environment)) delete process.env[name];
+    Object.assign(process.env, environment);
+    process.chdir(folder);
+  }
+}
