@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync, rmSync, statSync, utimesSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { bundleWorkflows } from '../../service/temporal/bundle.ts';
-import { cachedPart, cacheFolder } from '../../tools/platform/cache.ts';
+import { cachedPart, cacheFolder, noteFile } from '../../tools/platform/cache.ts';
 
 const root = resolve(import.meta.dirname, '../..');
-const prefix = 'test-workflows-';
+const name = 'test-workflows';
 const dayMs = 24 * 3_600_000;
 
 /**
@@ -20,14 +20,16 @@ export function bundlePath(workflowsPath = join(root, 'workflows/index.ts')): Pr
 const bundles = new Map<string, Promise<string>>();
 
 async function bundleOnce(workflowsPath: string): Promise<string> {
-  const name = `${prefix}${hashOf(workflowsPath).slice(0, 16)}`;
-  const install = async (folder: string): Promise<void> => {
-    await bundleWorkflows({ workflowsPath, outFile: join(folder, 'workflows.js') });
-    removeUnused();
-  };
-  const folder = await cachedPart({ name, install, onProgress: () => {} });
-  const now = new Date();
-  utimesSync(folder, now, now);
+  const folder = await cachedPart({
+    name,
+    version: hashOf(workflowsPath).slice(0, 16),
+    source: 'bundled for the tests: the workflows of a checkout',
+    install: async (draft) => {
+      await bundleWorkflows({ workflowsPath, outFile: join(draft, 'workflows.js') });
+      removeUnused();
+    },
+    onProgress: () => {},
+  });
   return join(folder, 'workflows.js');
 }
 
@@ -49,9 +51,8 @@ function hashOf(workflowsPath: string): string {
 
 /** Each change of a source leaves a bundle behind. */
 function removeUnused(): void {
-  for (const name of readdirSync(cacheFolder()).filter((name) => name.startsWith(prefix) && !/\.(draft|lock)$/.test(name))) {
-    const folder = join(cacheFolder(), name);
-    const usedAt = statSync(folder, { throwIfNoEntry: false })?.mtimeMs ?? Date.now();
-    if (Date.now() - usedAt > dayMs) rmSync(folder, { recursive: true, force: true });
+  for (const entry of readdirSync(cacheFolder()).filter((entry) => entry.startsWith(`${name}-`))) {
+    const usedAt = statSync(join(cacheFolder(), entry, noteFile), { throwIfNoEntry: false })?.mtimeMs ?? Date.now();
+    if (Date.now() - usedAt > dayMs) rmSync(join(cacheFolder(), entry), { recursive: true, force: true });
   }
 }
