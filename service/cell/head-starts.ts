@@ -23,8 +23,11 @@ export interface HeadStartParts {
   readonly log: Logger;
 }
 
-/** As long as the fast path of an incident may take. */
-const applyWithinMs = 2_000;
+/**
+ * As long as any call of the API server, and longer than the fast path of an incident: on a busy machine what is given up in the middle has cost as
+ * much as what is finished, and its pod is open until the next try, among the starts of all incidents.
+ */
+const applyWithinMs = 5_000;
 /** Before each further try after one that failed. */
 const pausesMs = [250, 500, 1_000, 2_000, 4_000, 8_000, 8_000, 8_000, 8_000, 8_000, 8_000];
 const lookEveryMs = 60_000;
