@@ -7,7 +7,7 @@ import { parse, stringify } from 'yaml';
 import { createKubernetesApi, type KubernetesApi, pathOf } from '../integrations/kubernetes/client.ts';
 import { accessFromKubeconfig } from '../integrations/kubernetes/kubeconfig.ts';
 import { startService, startStandIns } from '../tools/demo/processes.ts';
-import { type DemoSettings, writeSettings } from '../tools/demo/settings.ts';
+import { type DemoSettings, writeSettings, writeStandIns } from '../tools/demo/settings.ts';
 import { type Platform, startPlatform } from '../tools/platform/platform.ts';
 import { ServerGroup } from '../tools/platform/server-group.ts';
 
@@ -59,9 +59,10 @@ export async function openStage(options: {
     const api = createKubernetesApi({ access: await accessFromKubeconfig({ file: kubeconfig }) });
     await options.prepare(api);
     const { address, namespace } = platform.temporal;
-    const settings = await writeSettings({ folder, cluster: 'bench', temporal: { address, namespace }, kubeconfig });
+    const standIns = await writeStandIns(folder);
+    const settings = writeSettings({ folder, standIns, cluster: 'bench', temporal: { address, namespace }, kubeconfig });
     raiseCaps(settings.configFile, options.configure);
-    const standIns = await startStandIns({ group, settings });
+    const standInsServer = await startStandIns({ group, folder, standIns });
     const service = await startService({ group, settings });
     const servers = [platform.temporal.pid ?? 0, ...Object.values(platform.kubernetes.pids())].filter((pid) => pid > 0);
     return {
@@ -69,7 +70,7 @@ export async function openStage(options: {
       settings,
       api,
       servicePid: service.pid,
-      pids: [service.pid, standIns.pid, ...servers],
+      pids: [service.pid, standInsServer.pid, ...servers],
       historyLengths: (most) => historyLengths({ address, namespace, most }),
       incidentsOpen: (wanted, withinMs) => incidentsOpen({ address, namespace, wanted, withinMs }),
       stop: async () => {

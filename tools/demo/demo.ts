@@ -10,7 +10,7 @@ import { ServerGroup } from '../platform/server-group.ts';
 import { DemoCluster } from './cluster.ts';
 import { startService, startStandIns } from './processes.ts';
 import { type DemoResult, runIncident, type StartedDemo } from './run-incident.ts';
-import { writeSettings } from './settings.ts';
+import { type StandIns, writeSettings, writeStandIns } from './settings.ts';
 import { shopPods } from './shop.ts';
 import { durationText, type Stage } from './stage.ts';
 
@@ -59,7 +59,9 @@ export async function runDemo(
     return end === 'interrupted' ? end : { ...end, ...(!own || failed ? { folder } : {}) };
   } finally {
     stage.waiting('stopping');
-    for (const stop of ends.reverse()) await stop().catch(() => undefined);
+    // What is thrown away need not end in order.
+    if (own && !failed) await Promise.allSettled(ends.map((stop) => stop()));
+    else for (const stop of ends.reverse()) await stop().catch(() => undefined);
     if (own && !failed) rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
     else if (failed) stage.warn(`Logs, configuration and data are kept in ${folder}`);
     stage.end();
@@ -90,6 +92,12 @@ async function showAll(
       stage.waiting('starting');
     }
   };
+  const group = new ServerGroup();
+  ends.push(() => group.stop());
+  const standIns = await writeStandIns(folder);
+  const standInsUp = startStandIns({ group, folder, standIns });
+  // Looked at when both are to be there: until then its failure is nobody's.
+  standInsUp.catch(() => undefined);
   // Its own data folder; nothing here ever reads KUBECONFIG or another cluster's address.
   const platform = await startPlatform({
     stateDir: join(folder, 'platform'),
@@ -98,8 +106,9 @@ async function showAll(
   });
   ends.push(platform.stop);
   requireWhole(platform);
+  await standInsUp;
   stage.done('the platform is up', Date.now() - started);
-  const demo = await startAll({ platform, folder, stage, ends });
+  const demo = await startAll({ platform, folder, standIns, group, stage, ends });
   const result = await runIncident({ ...demo, stage, ...(answer && { answer }) });
   return result;
 }
@@ -115,21 +124,22 @@ function requireWhole({ kubernetes }: Platform): void {
 async function startAll(options: {
   readonly platform: Platform;
   readonly folder: string;
+  readonly standIns: StandIns;
+  readonly group: ServerGroup;
   readonly stage: Stage;
   readonly ends: (() => Promise<void>)[];
 }): Promise<StartedDemo> {
-  const { platform, folder, stage, ends } = options;
+  const { platform, folder, standIns, group, stage, ends } = options;
   const { temporal, kubernetes } = platform;
-  const settings = await writeSettings({
+  const settings = writeSettings({
     folder,
+    standIns,
     // A Temporal that is there already may have incidents of another demo.
     cluster: temporal.pid === undefined ? `demo-${randomBytes(3).toString('hex')}` : 'demo',
     temporal: { address: temporal.address, namespace: temporal.namespace },
     kubeconfig: kubernetes.kubeconfig,
   });
   const cluster = new DemoCluster(readAccess(kubernetes.kubeconfig));
-  const group = new ServerGroup();
-  ends.push(() => group.stop());
   const timed = async <T>(text: (result: T) => string, work: Promise<T>): Promise<T> => {
     const since = Date.now();
     const result = await work;
@@ -146,11 +156,9 @@ async function startAll(options: {
         ...(kubernetes.kindCluster !== undefined && { image: kindImage }),
       }),
     ),
-    startStandIns({ group, settings }).then(() =>
-      timed(
-        (service) => `Firebreak runs in the roles cell, desk, forensics, secrets (pid ${service.pid})`,
-        startService({ group, settings }),
-      ),
+    timed(
+      (service) => `Firebreak runs in the roles cell, desk, forensics, secrets (pid ${service.pid})`,
+      startService({ group, settings }),
     ),
   ] as const;
   await Promise.allSettled(starting);

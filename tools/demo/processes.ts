@@ -5,17 +5,19 @@ import { FirebreakError } from '../../core/errors.ts';
 import { projectRoot } from '../../service/process/project-root.ts';
 import { type RunningServer, type ServerGroup, waitUntilReady } from '../platform/server-group.ts';
 import { serviceEnvironment, serviceNodeFlags } from '../setup/node-flags.mjs';
-import type { DemoSettings } from './settings.ts';
+import type { DemoSettings, StandIns } from './settings.ts';
 
 const readyWithinMs = 60_000;
 
 /** The stand-ins for Slack and GitHub. Throws FB_ERR_PLATFORM_PART_MISSING where Firebreak was installed without them. */
 export async function startStandIns({
   group,
-  settings,
+  folder,
+  standIns,
 }: {
   readonly group: ServerGroup;
-  readonly settings: DemoSettings;
+  readonly folder: string;
+  readonly standIns: StandIns;
 }): Promise<RunningServer> {
   const program = join(projectRoot(), 'test', 'fakes', 'stand-ins.ts');
   if (!existsSync(program))
@@ -23,12 +25,12 @@ export async function startStandIns({
       'FB_ERR_PLATFORM_PART_MISSING',
       'the stand-ins for Slack and GitHub are not part of the package. Run the demo in a checkout: npm run demo.',
     );
-  const { slack, github } = settings.standIns;
+  const { slack, github } = standIns.settings;
   const server = group.start({
     name: 'stand-ins for Slack and GitHub',
     command: process.execPath,
-    args: ['--disable-warning=ExperimentalWarning', program, settings.standInFile],
-    logFile: join(settings.folder, 'stand-ins.log'),
+    args: ['--disable-warning=ExperimentalWarning', program, standIns.file],
+    logFile: join(folder, 'stand-ins.log'),
   });
   const ready = async (): Promise<boolean> =>
     (await answers(`http://127.0.0.1:${slack.port}/`)) && (await answers(`http://127.0.0.1:${github.port}/`));

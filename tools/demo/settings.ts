@@ -32,7 +32,6 @@ export interface DemoSettings {
   /** Folder of configuration, keys, records, evidence and logs. */
   readonly folder: string;
   readonly configFile: string;
-  readonly standInFile: string;
   readonly standIns: StandInSettings;
   readonly falcoToken: string;
   readonly intakeUrl: string;
@@ -42,26 +41,34 @@ export interface DemoSettings {
 
 export interface DemoSettingsOptions {
   readonly folder: string;
+  readonly standIns: StandIns;
   readonly cluster: string;
   readonly temporal: { readonly address: string; readonly namespace: string };
   readonly kubeconfig: string;
 }
 
-/** Writes what an administrator would: `firebreak.yaml`, and each secret in a file of its own. */
-export async function writeSettings(options: DemoSettingsOptions): Promise<DemoSettings> {
-  const { folder, cluster, temporal, kubeconfig } = options;
+/** The stand-ins, and the ports of all that is not the platform: they are known before it runs. */
+export interface StandIns {
+  readonly settings: StandInSettings;
+  readonly file: string;
+  readonly intakePort: number;
+  readonly deskPort: number;
+}
+
+const random = (): string => randomBytes(20).toString('hex');
+const url = (port: number): string => `http://127.0.0.1:${port}`;
+const channel = { id: 'C0INCIDENTS', name: 'incidents', topic: 'What Firebreak does, and what it asks' };
+
+function secretsFolder(folder: string): string {
   const secrets = join(folder, 'secrets');
   mkdirSync(secrets, { recursive: true, mode: 0o700 });
-  const secret = (name: string, value: string) => {
-    writeFileSync(join(secrets, name), `${value}\n`, { mode: 0o600 });
-    return { file: `secrets/${name}` };
-  };
+  return secrets;
+}
+
+/** Writes what the stand-ins are started with. */
+export async function writeStandIns(folder: string): Promise<StandIns> {
   const ports = await freePorts({ names: ['intake', 'desk', 'slack', 'github'] });
-  const random = (): string => randomBytes(20).toString('hex');
-  const url = (port: number): string => `http://127.0.0.1:${port}`;
-  const channel = { id: 'C0INCIDENTS', name: 'incidents', topic: 'What Firebreak does, and what it asks' };
-  const falcoToken = random();
-  const standIns: StandInSettings = {
+  const settings: StandInSettings = {
     slack: {
       port: ports.slack,
       signingSecret: random(),
@@ -74,6 +81,21 @@ export async function writeSettings(options: DemoSettingsOptions): Promise<DemoS
     },
     github: { port: ports.github, repository: 'acme/incidents', token: `demo-${random()}` },
   };
+  const file = join(secretsFolder(folder), 'stand-ins.json');
+  writeFileSync(file, JSON.stringify(settings), { mode: 0o600 });
+  return { settings, file, intakePort: ports.intake, deskPort: ports.desk };
+}
+
+/** Writes what an administrator would: `firebreak.yaml`, and each secret in a file of its own. */
+export function writeSettings(options: DemoSettingsOptions): DemoSettings {
+  const { folder, cluster, temporal, kubeconfig } = options;
+  const { settings: standIns, intakePort, deskPort } = options.standIns;
+  const secrets = secretsFolder(folder);
+  const secret = (name: string, value: string) => {
+    writeFileSync(join(secrets, name), `${value}\n`, { mode: 0o600 });
+    return { file: `secrets/${name}` };
+  };
+  const falcoToken = random();
   const config = {
     cluster,
     stateDir: 'state',
@@ -82,8 +104,8 @@ export async function writeSettings(options: DemoSettingsOptions): Promise<DemoS
     watch: { namespaces: ['shop'] },
     // Short, so that the end can be watched: an incident with nothing left to do waits that long for further alerts.
     incidents: { lingerSeconds: 3 },
-    intake: { listen: { port: ports.intake }, tokens: [{ name: 'falco', token: secret('falco-token', falcoToken) }] },
-    desk: { listen: { port: ports.desk } },
+    intake: { listen: { port: intakePort }, tokens: [{ name: 'falco', token: secret('falco-token', falcoToken) }] },
+    desk: { listen: { port: deskPort } },
     roster: {
       people: people.map(({ id, name, slack }) => ({ id, name, slack: [slack] })),
       groups: { oncall: ['ada', 'grace'], leads: ['margaret'] },
@@ -94,29 +116,26 @@ export async function writeSettings(options: DemoSettingsOptions): Promise<DemoS
       channel: channel.id,
       botToken: secret('slack-bot-token', standIns.slack.botToken),
       signingSecrets: [secret('slack-signing-secret', standIns.slack.signingSecret)],
-      apiUrl: `${url(ports.slack)}/api/`,
+      apiUrl: `${url(standIns.slack.port)}/api/`,
     },
     tickets: {
       github: {
         repository: standIns.github.repository,
         token: secret('github-token', standIns.github.token),
-        apiUrl: url(ports.github),
+        apiUrl: url(standIns.github.port),
       },
     },
     audit: { everySeconds: 2 },
   };
   const configFile = join(folder, 'firebreak.yaml');
-  const standInFile = join(secrets, 'stand-ins.json');
   writeFileSync(configFile, `# Written by \`firebreak demo\`.\n${stringify(config)}`, { mode: 0o600 });
-  writeFileSync(standInFile, JSON.stringify(standIns), { mode: 0o600 });
   return {
     folder,
     configFile,
-    standInFile,
     standIns,
     falcoToken,
-    intakeUrl: url(ports.intake),
-    deskUrl: url(ports.desk),
+    intakeUrl: url(intakePort),
+    deskUrl: url(deskPort),
     channel: channel.id,
   };
 }

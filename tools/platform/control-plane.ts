@@ -41,12 +41,10 @@ export async function startControlPlane(options: {
     names: ['api', 'etcd', 'etcdPeer', 'controllerManager', 'scheduler', 'kwok'],
     file: join(folder, 'ports.json'),
   });
-  await mustRun(kubelab, ['certs', pki, ...flags({ port: ports.api })]);
   const auditLog = join(logs, 'audit.jsonl');
   const podLog = join(folder, 'pod.log');
   writeFileSync(podLog, `${new Date().toISOString()} stdout F This container is played by kwok: it writes no log of its own.\n`);
   const kwokConfig = join(folder, 'kwok.yaml');
-  writeFileSync(kwokConfig, await mustRun(kubelab, ['kwok-config', ...flags({ 'pod-log': podLog })]));
 
   const commands: Record<ControlPlaneServer, readonly string[]> = {
     etcd: etcdFlags({ folder: join(folder, 'etcd'), port: ports.etcd, peerPort: ports.etcdPeer }),
@@ -72,6 +70,12 @@ export async function startControlPlane(options: {
     servers.set(name, server);
     return server;
   };
+  start('etcd');
+  const [, configuration] = await Promise.all([
+    mustRun(kubelab, ['certs', pki, ...flags({ port: ports.api })]),
+    mustRun(kubelab, ['kwok-config', ...flags({ 'pod-log': podLog })]),
+  ]);
+  writeFileSync(kwokConfig, configuration);
   const kubeconfig = join(pki, 'admin.kubeconfig');
   const access = readAccess(kubeconfig);
   const startApiServer = async () => {
@@ -79,7 +83,6 @@ export async function startControlPlane(options: {
     const ready = async () => (await callKubernetes({ access, path: '/readyz' })).status === 200;
     await waitUntilReady({ server, ready, timeoutMs: 90_000 });
   };
-  start('etcd');
   await startApiServer();
   for (const name of ['kube-controller-manager', 'kube-scheduler', 'kwok'] as const) start(name);
   const nodes =

@@ -8,7 +8,7 @@ import { incidentIdOf } from '../../../core/incident/incident.ts';
 import type { IncidentState } from '../../../core/incident/incident-state.ts';
 import { connect, incidentState, type Session } from '../../../service/incidents/session.ts';
 import { startService } from '../../../tools/demo/processes.ts';
-import { type DemoSettings, writeSettings } from '../../../tools/demo/settings.ts';
+import { type DemoSettings, writeSettings, writeStandIns } from '../../../tools/demo/settings.ts';
 import { type RunningServer, ServerGroup } from '../../../tools/platform/server-group.ts';
 import { ensureBuilt } from '../../../tools/setup/build.mjs';
 import { serviceNodeFlags } from '../../../tools/setup/node-flags.mjs';
@@ -94,7 +94,8 @@ export class Service {
     const home = join(folder, 'home');
     mkdirSync(home);
     const temporal = { address: servers.temporalAddress, namespace: servers.temporalNamespace };
-    const settings = await writeSettings({ folder: home, cluster, temporal, kubeconfig: servers.kubeconfig });
+    const standIns = await writeStandIns(home);
+    const settings = writeSettings({ folder: home, standIns, cluster, temporal, kubeconfig: servers.kubeconfig });
     const config: Record<string, unknown> = parse(readFileSync(settings.configFile, 'utf8'));
     config.watch = {};
     // All files share one cluster.
