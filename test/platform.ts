@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { closeSync, fstatSync, mkdtempSync, openSync, readFileSync, readSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -56,6 +56,7 @@ export async function testPlatform(): Promise<TestPlatform> {
   const own = shared ? undefined : await startOwn();
   const addresses = own?.addresses ?? ofThisWorker(shared ?? '');
   const access = readAccess(addresses.kubeconfig);
+  const read: { position: number; readonly events: AuditEvent[] } = { position: 0, events: [] };
   const cleanUps: (() => Promise<unknown>)[] = [];
   // Jest calls these hooks in the order in which they were written: this is the first one of the file.
   afterAll(async () => {
@@ -72,7 +73,12 @@ export async function testPlatform(): Promise<TestPlatform> {
     cleanUp: (work) => {
       cleanUps.push(work);
     },
-    auditEvents: () => readAuditLog(addresses.auditLog),
+    auditEvents: () => {
+      const { text, position } = completeLines(addresses.auditLog, read.position);
+      read.position = position;
+      read.events.push(...eventsIn(text));
+      return [...read.events];
+    },
   };
 }
 
@@ -101,9 +107,25 @@ export async function freshNamespace(access: KubernetesAccess): Promise<string> 
 
 /** Reads an API server's audit log; a last line that is still being written is left out. */
 export function readAuditLog(file: string): readonly AuditEvent[] {
-  const text = readFileSync(file, 'utf8');
-  const lines = text.slice(0, text.lastIndexOf('\n') + 1).split('\n');
-  return lines.filter((line) => line !== '').map((line): AuditEvent => JSON.parse(line));
+  return eventsIn(completeLines(file, 0).text);
+}
+
+function eventsIn(text: string): readonly AuditEvent[] {
+  const lines = text.split('\n').filter((line) => line !== '');
+  return lines.map((line): AuditEvent => JSON.parse(line));
+}
+
+/** What was written from that byte on: the log of a whole run is long, and looked at again and again. */
+function completeLines(file: string, from: number): { readonly text: string; readonly position: number } {
+  const log = openSync(file, 'r');
+  try {
+    const bytes = Buffer.alloc(Math.max(0, fstatSync(log).size - from));
+    const count = readSync(log, bytes, 0, bytes.length, from);
+    const end = bytes.subarray(0, count).lastIndexOf(0x0a) + 1;
+    return { text: bytes.toString('utf8', 0, end), position: from + end };
+  } finally {
+    closeSync(log);
+  }
 }
 
 async function startOwn(): Promise<{ readonly addresses: PlatformAddresses; stop(): Promise<void> }> {

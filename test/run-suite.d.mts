@@ -2,6 +2,8 @@ export interface SuiteResult {
   readonly passed: number;
   readonly failed: number;
   readonly skipped: number;
+  /** How many in which file. */
+  readonly skippedIn: readonly string[];
   readonly notes: readonly string[];
   readonly slowest: readonly { readonly file: string; readonly seconds: number }[];
 }

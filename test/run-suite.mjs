@@ -11,14 +11,14 @@ import { stripVTControlCharacters } from 'node:util';
 const endWithinMs = 10_000;
 
 /**
- * Returns `{ passed, failed, skipped, notes, slowest }`. `until`: milliseconds since 1970, after which Jest is ended; `signal` ends it at once.
+ * Returns `{ passed, failed, skipped, skippedIn, notes, slowest }`. `until`: milliseconds since 1970, after which Jest is ended; `signal` ends it at once.
  * `folder` is where the account is kept.
  */
 export async function runSuite({ root, node, name, files, workers, folder, env, until, signal, stderr = 'inherit' }) {
   const account = join(folder, `${name}.jsonl`);
   const { code, ended } = await runJest({ root, node, files, workers, account, env, until, signal, stderr });
   const { lines, complete } = readAccount(account);
-  const result = { passed: 0, failed: 0, skipped: 0, notes: [], slowest: [] };
+  const result = { passed: 0, failed: 0, skipped: 0, skippedIn: [], notes: [], slowest: [] };
   const done = new Map(lines.filter(({ file }) => file !== undefined).map((line) => [relative(root, line.file), line]));
   const begun = new Set(lines.flatMap(({ begun: file }) => (file === undefined ? [] : [relative(root, file)])));
   for (const file of files) {
@@ -32,6 +32,7 @@ export async function runSuite({ root, node, name, files, workers, folder, env, 
     result.passed += line.passed;
     result.failed += line.failed;
     result.skipped += line.skipped;
+    if (line.skipped > 0) result.skippedIn.push(`${line.skipped} in ${file}`);
     for (const failure of line.failures)
       result.notes.push(`${name}: ${file}: ${failure.name}: failed\n${beginning(failure.messages)}`);
     if (line.broken === undefined) continue;

@@ -3,7 +3,7 @@
  * the suites up into the last line. `npm test -- unit`, `npm test -- platform lease` choose suites and files by part of their path.
  * It ends by itself after FIREBREAK_TEST_MINUTES (85), with an account of what did not run, which has failed.
  */
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -52,10 +52,8 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'])
     interruption.abort();
   });
 
-await part('check', async () => {
-  const result = spawnSync(node, [join(root, 'tools', 'check', 'check.mjs')], { cwd: root, stdio: 'inherit' });
-  if (result.status !== 0) throw new Error('npm run check failed, see above');
-});
+// Beside all the rest: what is tested does not depend on it.
+const checked = part('check', check);
 await part('build', () => ensureBuilt({ node, log: say }));
 // Fetched here and not by the first tests that need it: the wait for it must not come out of a test's time.
 if (wanted.some(({ suite }) => ['workflows', 'platform'].includes(suite.name)))
@@ -94,7 +92,7 @@ if (platforms.length > 0) {
 }
 // Two lanes side by side: what runs on real servers waits for them most of the time.
 const lanes = [true, false].map((shared) => wanted.filter(({ suite }) => (suite.platform === true) === shared));
-await Promise.all(lanes.map(runLane));
+await Promise.all([checked, ...lanes.map(runLane)]);
 await part('end', async () => {
   await Promise.all(platforms.map((platform) => platform.stop()));
   await endLeftovers();
@@ -165,7 +163,8 @@ async function run({ suite, files }) {
       until: until - reserveMs,
       signal,
     });
-    rows.push({ ...result, name, seconds: secondsSince(begunAt) });
+    const why = result.skippedIn.length > 0 ? `skipped: ${result.skippedIn.join(', ')}` : undefined;
+    rows.push({ ...result, name, seconds: secondsSince(begunAt), why });
     notes.push(...result.notes);
     slow.push(...result.slowest.slice(0, 5));
   } catch (error) {
@@ -182,6 +181,22 @@ async function startLab() {
   const file = join(workFolder, 'lab.json');
   writeFileSync(file, JSON.stringify(addresses));
   return { file, kubernetes };
+}
+
+/** What it says comes in one piece, not between the lines of the suites. */
+async function check() {
+  const child = spawn(node, [join(root, 'tools', 'check', 'check.mjs')], { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
+  const pieces = [];
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (piece) => pieces.push(piece));
+  const onAbort = () => child.kill();
+  interruption.signal.addEventListener('abort', onAbort, { once: true });
+  const status = await new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', resolve);
+  });
+  interruption.signal.removeEventListener('abort', onAbort);
+  process.stdout.write(Buffer.concat(pieces));
+  if (status !== 0) throw new Error('npm run check failed, see above');
 }
 
 /** What throws counts as one failure. */
