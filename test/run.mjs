@@ -46,6 +46,7 @@ process.env.FIREBREAK_TEST_RUN = mark;
 const rows = [];
 const notes = [];
 const slow = [];
+if (wanted.length === 0) fail('run', `there is no test file with ${filters.join(' and ')} in its path`);
 const interruption = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'])
   process.on(signal, () => {
