@@ -2,9 +2,9 @@ import type { EvidenceActivities, EvidenceOrderAnswer, EvidenceOrderDone } from 
 import { FirebreakError } from '../../core/errors.ts';
 import { expiresAt, type RetentionRules, whyKept } from '../../core/evidence/evidence-retention.ts';
 import { type EvidenceHold, type KeptKey, type KeyRegister, keyNameOf } from '../../core/evidence/incident-key.ts';
-import { signedEvidenceOrderSchema } from '../../core/orders/evidence-order.schema.ts';
-import { checkEvidenceOrder, type EvidenceOrder, isMeant, type SignedEvidenceOrder } from '../../core/orders/evidence-order.ts';
-import type { Beliefs, Checked } from '../../core/orders/suppression-check.ts';
+import { signedEvidenceOrderSchema } from '../../core/orders/order.schema.ts';
+import { type EvidenceOrder, isMeant, type SignedEvidenceOrder } from '../../core/orders/order.ts';
+import { type Beliefs, type Checked, checkOrder } from '../../core/orders/order-check.ts';
 import type { Person } from '../../core/people/roster.ts';
 
 /** What is known of a run of an incident beyond its keys. */
@@ -19,8 +19,6 @@ export type RunLookup = (run: { readonly incident: string; readonly run: string 
 
 export interface EvidenceOrderParts {
   readonly beliefs: () => Beliefs;
-  /** Groups that may destroy, and end a hold. */
-  readonly stewards: readonly string[];
   readonly retention: RetentionRules;
   readonly keys: KeyRegister;
   readonly runOf: RunLookup;
@@ -49,7 +47,7 @@ export function createEvidenceActivities(parts: EvidenceOrderParts): EvidenceAct
     const at = Date.parse(signed.order.at);
     // Carried out a little later than it was signed is still the order of today.
     const now = laterMs > 0 && beliefs.now > at && beliefs.now < at + laterMs ? at : beliefs.now;
-    return checkEvidenceOrder(signed, { ...beliefs, now }, parts.stewards);
+    return checkOrder(signed, { ...beliefs, now });
   };
 
   /** Why a key must stay; undefined when nothing keeps it. `person`: who wants it gone. */
@@ -88,7 +86,7 @@ export function createEvidenceActivities(parts: EvidenceOrderParts): EvidenceAct
     if (!isOpen || ending.by === by) {
       if (!isOpen) await keys.askToEnd(hold, { by, at });
       return {
-        text: `${incident} is held until somebody else of ${parts.stewards.join(' or ')} orders its end, too`,
+        text: `${incident} is held until somebody else of ${(parts.beliefs().stewards ?? []).join(' or ')} orders its end, too`,
         asked: true,
       };
     }

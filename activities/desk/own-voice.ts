@@ -1,7 +1,7 @@
 import { Context } from '@temporalio/activity';
 import type { CellActivities, DeskActivities, FollowUpActivities } from '../../core/action/step.ts';
 import { FirebreakError } from '../../core/errors.ts';
-import { controlIdOf } from '../../core/orders/suppression.ts';
+import { controlIdOf } from '../../core/orders/order.ts';
 import type { TicketMailbox } from '../../core/tickets/ticket-news.ts';
 import { asFailure } from '../failures.ts';
 

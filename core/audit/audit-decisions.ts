@@ -2,7 +2,7 @@ import { type Choice, type Question, questionDigest, quorumOf, type Vote, voteBy
 import { hasTexts, isVoteShaped } from '../decide/vote-shape.ts';
 import { isRemarkShaped, remarkBytes } from '../incident/remark.ts';
 import type { SignatureVerifier } from '../messages/signing.ts';
-import { type Order, orderBytes } from '../orders/suppression.ts';
+import { type Order, orderBytes } from '../orders/order.ts';
 import { isObject } from '../text/plain-json.ts';
 import type { AuditRecord, SignedRecord } from './audit.ts';
 import type { Finding } from './audit-report.ts';

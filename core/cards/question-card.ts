@@ -1,13 +1,12 @@
 import { type Severity, worse } from '../alert/severity.ts';
 import { type Choice, isWeakening, type Question, questionDigest, type SignedVote, voteBytes } from '../decide/approval.ts';
-import { type DecisionProposal, questionOf, wordsOf } from '../decide/decision.ts';
+import { isQuestionOf, kindOf, type SignedProposal } from '../decide/decision.ts';
 import { quorumNow } from '../decide/question.ts';
 import { keysThatSignFor, type VoteKeys } from '../decide/vote-check.ts';
 import { FirebreakError } from '../errors.ts';
 import { subjectOfIncident, subjectTitle } from '../incident/incident.ts';
 import type { QuestionState } from '../incident/incident-state.ts';
-import { controlIdOf, markedIn } from '../orders/suppression.ts';
-import { signedBy } from '../orders/suppression-check.ts';
+import { signedBy } from '../orders/order-check.ts';
 import { personById, type Roster } from '../people/roster.ts';
 import type { QuestionCard } from './card.ts';
 import { labelOf } from './choice-label.ts';
@@ -20,7 +19,7 @@ export interface IncidentFacts extends Pick<QuestionCard, 'happened' | 'left' | 
 /** The signed proposal that a question above all incidents was made of. */
 export interface ProposalFacts {
   readonly kind: 'proposal';
-  readonly proposal: DecisionProposal;
+  readonly proposal: SignedProposal;
 }
 
 /** How a question stands. The votes are shown where their signatures hold, and the rest decides nothing. */
@@ -123,17 +122,9 @@ function aboutOf(
     return { happened, ...(left && { left }), contained, ...(ticketNews !== undefined && { ticketNews }), evidence };
   }
   const { proposal } = about;
-  const { order } = proposal;
-  const made = questionOf({
-    proposal,
-    control: question.incident,
-    levels: question.levels,
-    stepUp: markedIn(question),
-  });
-  const isThis = question.incident.id === controlIdOf(order.terms.cluster) && questionDigest(made) === questionDigest(question);
-  if (isIncident || !isThis || !signedBy(proposal, beliefs, order.via).ok)
+  if (isIncident || !isQuestionOf(proposal, question) || !signedBy(proposal, beliefs).ok)
     throw new FirebreakError('FB_ERR_REFUSED', 'the question is not the one that was proposed and signed');
-  const { happened } = wordsOf(proposal);
+  const { happened } = kindOf(proposal.order);
   return { happened, contained: [], evidence: [] };
 }
 

@@ -1,94 +1,83 @@
-import type { Severity } from '../alert/severity.ts';
-import type { QuestionCard } from '../cards/card.ts';
+import { labelOfPlans } from '../cards/choice-label.ts';
 import type { IncidentRef } from '../incident/incident.ts';
+import type { StartIncident } from '../orders/incident-order.ts';
 import {
-  type RestraintMode,
-  restraintQuestion,
-  restraintTitle,
-  type SignedRestraint,
-  scopeText,
-  severityOf,
-} from '../orders/restraint.ts';
-import { type SignedProposal, suppressionQuestion, suppressionTitle, workloadText } from '../orders/suppression.ts';
-import type { ApprovalProof, Level, Question } from './approval.ts';
-import type { RestraintState, SuppressionState } from './control.ts';
+  approveChoice,
+  controlIdOf,
+  type DecisionKind,
+  type EndDecision,
+  type EvidenceOrder,
+  proposedUntil,
+  type ReadEvidence,
+  rejectChoice,
+  type SignedEnd,
+  type SignedOrder,
+} from '../orders/order.ts';
+import { type ProposeRestraint, restraintKind } from '../orders/restraint.ts';
+import { type ProposeSuppression, suppressionKind } from '../orders/suppression.ts';
+import { type ApprovalProof, type Level, type Question, questionDigest } from './approval.ts';
 
-/** What people decide on above all incidents, of whatever kind it is. */
-export type DecisionState = SuppressionState | RestraintState;
-export type DecisionProposal = SignedProposal | SignedRestraint;
-export interface DecidedAnything {
-  readonly proposal: DecisionProposal;
+/** What people decide on above all incidents: a kind of decision is one declaration, and one line here and in `order.schema.ts`. */
+export type Propose = ProposeSuppression | ProposeRestraint;
+export type SignedProposal = SignedOrder<ProposeSuppression> | SignedOrder<ProposeRestraint>;
+
+/** What the control workflow of a cluster takes: each is proven by the cell first. */
+export type AnyOrder = Propose | EndDecision | ReadEvidence | EvidenceOrder | StartIncident;
+
+/** An order that is taken at once. What is kept is a matter of its own: its store may keep one waiting. */
+export type PromptOrder = SignedProposal | SignedEnd | SignedOrder<ReadEvidence> | SignedOrder<StartIncident>;
+
+/** A decision with everything that proves it: whoever believes it checks all of it. */
+export interface Decided<Proposal = SignedProposal> {
+  readonly proposal: Proposal;
   readonly proof: ApprovalProof;
 }
 
-/** One kind of decision, in the words in which the control workflow tells of it. */
-export interface DecisionWords {
-  /** Of its records: `suppression.begun`. */
-  readonly noun: 'suppression' | 'restraint';
-  readonly name: string;
-  readonly title: string;
-  readonly severity: Severity;
-  readonly begun: string;
-  readonly over: string;
-  readonly nothing: string;
-  readonly happened: QuestionCard['happened'];
+export type DecisionStatus =
+  | { readonly state: 'proposed' }
+  | { readonly state: 'active'; readonly since: string }
+  /** Before it was active, or since. */
+  | { readonly state: 'rejected' | 'lapsed' | 'expired'; readonly at: string }
+  | { readonly state: 'ended'; readonly at: string; readonly by: SignedEnd };
+
+export interface DecisionState<Proposal = SignedProposal> {
+  readonly proposal: Proposal;
+  /** Which of the state's questions it is decided by. */
+  readonly question: string;
+  readonly status: DecisionStatus;
 }
 
-const names: Readonly<Record<RestraintMode, string>> = {
-  freeze: 'Freeze',
-  observe: 'Observe mode',
-  'break-glass': 'Broken glass',
-};
+export type SuppressionState = DecisionState<SignedOrder<ProposeSuppression>>;
+export type RestraintState = DecisionState<SignedOrder<ProposeRestraint>>;
 
-export function wordsOf({ order }: DecisionProposal): DecisionWords {
-  if (order.kind === 'suppression.propose') {
-    const { terms } = order;
-    const { match } = terms;
-    const title = suppressionTitle(terms);
-    return {
-      noun: 'suppression',
-      name: 'Suppression',
-      title: `hide ${title}`,
-      severity: terms.upTo,
-      begun: `${title}: hidden until ${terms.until}`,
-      over: `${title}: no longer hidden`,
-      nothing: 'nothing is hidden',
-      happened: {
-        rule: match.rule,
-        sensor: match.sensor ?? 'any sensor',
-        at: terms.from,
-        count: 0,
-        pod: workloadText(match.workload),
-        image: match.digest,
-      },
-    };
-  }
-  const { terms } = order;
-  const title = restraintTitle(terms);
-  return {
-    noun: 'restraint',
-    name: names[terms.mode],
-    title,
-    severity: severityOf(terms),
-    begun: `${title}, until ${terms.until}`,
-    over:
-      terms.mode === 'break-glass'
-        ? `${title} is over: the guardrails hold again`
-        : `${title} is over: the response is as it was`,
-    nothing: 'the response stays as it is',
-    happened: {
-      rule: title,
-      sensor: order.via === 'slack' ? 'Slack' : 'the command line',
-      at: terms.from,
-      count: 0,
-      pod: scopeText(terms.scope),
-    },
-  };
+/** Of an order about a decision: of which sort it is. An end of one sort ends none of the other. */
+export function nounOf({ kind }: Pick<Propose | EndDecision, 'kind'>): DecisionKind['noun'] {
+  return kind === 'suppression.propose' || kind === 'suppression.end' ? 'suppression' : 'restraint';
+}
+
+export function kindOf(order: Propose): DecisionKind {
+  return order.kind === 'suppression.propose' ? suppressionKind(order) : restraintKind(order);
+}
+
+export function isProposal(signed: PromptOrder): signed is SignedProposal {
+  return signed.order.kind === 'suppression.propose' || signed.order.kind === 'restraint.propose';
+}
+
+export function isEnd(signed: PromptOrder): signed is SignedEnd {
+  return signed.order.kind === 'suppression.end' || signed.order.kind === 'restraint.end';
+}
+
+export function isSuppression(state: DecisionState): state is SuppressionState {
+  return state.proposal.order.kind === 'suppression.propose';
+}
+
+export function isRestraint(state: DecisionState): state is RestraintState {
+  return state.proposal.order.kind === 'restraint.propose';
 }
 
 /** The question by which it is decided. The same for everybody who makes it: the cell makes it again and compares. */
 export function questionOf(asked: {
-  readonly proposal: DecisionProposal;
+  readonly proposal: Pick<SignedProposal, 'order'>;
   readonly control: IncidentRef;
   readonly levels: readonly Level[];
   /** The mark for people that a yes needs a sign-in: see `Choice`. */
@@ -96,11 +85,38 @@ export function questionOf(asked: {
 }): Question {
   const { proposal, control, levels, stepUp } = asked;
   const { order } = proposal;
-  return order.kind === 'suppression.propose'
-    ? suppressionQuestion({ terms: order.terms, proposer: order.person, actors: order.actors, control, levels, stepUp })
-    : restraintQuestion({ terms: order.terms, proposer: order.person, control, levels, stepUp });
+  const { noun, severity, question, plan, onSilence } = kindOf(order);
+  return {
+    id: `${noun}:${order.terms.id}`,
+    incident: control,
+    severity,
+    text: question,
+    choices: [
+      {
+        id: approveChoice,
+        label: labelOfPlans([plan], 'Yes'),
+        plans: [plan],
+        quorum: severity === 'critical' ? 2 : 1,
+        ...(stepUp && { stepUp }),
+      },
+      { id: rejectChoice, label: 'No', plans: [], quorum: 1 },
+    ],
+    levels,
+    requester: `person/${order.person}`,
+    onSilence,
+    until: proposedUntil(order.terms),
+    ...('actors' in order && { actors: order.actors }),
+  };
 }
 
-export function isRestraintState(state: DecisionState): state is RestraintState {
-  return state.proposal.order.kind === 'restraint.propose';
+/** Whether people were told that a yes needs a sign-in. Whether it does, the cell's own policy says when it checks the votes. */
+function markedIn({ choices }: Question): true | undefined {
+  return choices.find(({ id }) => id === approveChoice)?.stepUp;
+}
+
+/** Whether the question is about this proposal, asked in the one way in which it is asked. */
+export function isQuestionOf(proposal: SignedProposal, question: Question): boolean {
+  const { incident: control, levels } = question;
+  const asked = questionOf({ proposal, control, levels, stepUp: markedIn(question) });
+  return control.id === controlIdOf(proposal.order.terms.cluster) && questionDigest(asked) === questionDigest(question);
 }

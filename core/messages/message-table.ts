@@ -30,12 +30,8 @@ export const workflowTable: Readonly<
   [controlNames.workflow]: {
     startedBy: cell,
     signals: {
-      [controlNames.proposeSignal]: 'anybody',
-      [controlNames.endSignal]: 'anybody',
+      [controlNames.orderSignal]: 'anybody',
       [controlNames.voteSignal]: 'anybody',
-      [controlNames.readSignal]: 'anybody',
-      [controlNames.evidenceSignal]: 'anybody',
-      [controlNames.startIncidentSignal]: 'anybody',
       [controlNames.stormSignal]: cell,
       [controlNames.expireEvidenceSignal]: cell,
       [controlNames.handOverSignal]: cell,
@@ -62,10 +58,7 @@ const stepActivities: Names<CellActivities> = {
 };
 
 const controlActivities: Names<ControlActivities & EvidenceActivities> = {
-  checkProposal: true,
-  checkEnd: true,
-  checkReading: true,
-  takeIncidentOrder: true,
+  takeOrder: true,
   checkEvidenceOrder: true,
   carryOutEvidenceOrder: true,
   findExpiredEvidence: true,

@@ -2,7 +2,7 @@ import type { Alert } from '../alert/alert.ts';
 import { ownRules, ownSensor } from '../alert/own-alerts.ts';
 import type { Severity } from '../alert/severity.ts';
 import { digestOf } from '../text/digest.ts';
-import type { Order, SignedOrder } from './suppression.ts';
+import type { Order, SignedOrder } from './order.ts';
 
 /** What a person wants of the incident that they start: that people look, or that the pod is cut off at once. */
 export const wishes = ['look', 'quarantine'] as const;
@@ -27,8 +27,6 @@ export interface IncidentTerms {
 export interface StartIncident extends Order {
   readonly kind: 'incident.start';
   readonly terms: IncidentTerms;
-  /** From Slack: signed by the desk’s key, for the person. Absent: by the person’s own key. */
-  readonly via?: 'slack';
 }
 
 export type SignedIncidentOrder = SignedOrder<StartIncident>;

@@ -1,19 +1,7 @@
 import type { Plan } from '../action/plan.ts';
 import type { Severity } from '../alert/severity.ts';
-import { labelOfPlans } from '../cards/choice-label.ts';
-import type { ApprovalProof } from '../decide/approval.ts';
-import { type Level, type Question, questionDigest } from '../decide/approval.ts';
-import type { IncidentRef } from '../incident/incident.ts';
 import { digestOf } from '../text/digest.ts';
-import {
-  approveChoice,
-  controlIdOf,
-  markedIn,
-  type Order,
-  proposedUntil,
-  rejectChoice,
-  type SignedOrder,
-} from './suppression.ts';
+import type { DecisionKind, EndDecision, Order, Terms } from './order.ts';
 
 /**
  * `freeze`: whatever would be automatic becomes a question to people. `observe`: nothing is done at all, and the plan is on record. `break-glass`:
@@ -31,56 +19,25 @@ export type RestraintScope =
   /** Its id. Only of a broken glass. */
   | { readonly kind: 'incident'; readonly name: string };
 
-/** What people decide on: all of it is signed by who proposes it, and covered by each vote. */
-export interface RestraintTerms {
-  readonly version: 1;
-  /** 16 hex digits, drawn by who proposes. */
-  readonly id: string;
-  readonly cluster: string;
+export interface RestraintTerms extends Terms {
   readonly mode: RestraintMode;
   readonly scope: RestraintScope;
-  /** A person of the roster, who answers for it. */
-  readonly owner: string;
-  readonly reason: string;
-  /** ISO 8601, UTC. */
-  readonly from: string;
-  readonly until: string;
 }
 
 export interface ProposeRestraint extends Order {
   readonly kind: 'restraint.propose';
   readonly terms: RestraintTerms;
-  /** From a dialog in Slack: signed by the desk’s key, for the person. Absent: from the command line, by the person’s own key. */
-  readonly via?: 'slack';
-}
-
-/** Strengthening: one person is enough. */
-export interface EndRestraint extends Order {
-  readonly kind: 'restraint.end';
-  readonly cluster: string;
-  readonly restraint: string;
-  readonly reason: string;
-  readonly via?: 'slack';
 }
 
 /**
  * What a sign-in for an end is bound to: which one ends, and why; not when it was ordered. The provider signs a nonce that is made of it as if it
  * were a vote for `endChoice`.
  */
-export function endDigest({ cluster, restraint, reason }: Pick<EndRestraint, 'cluster' | 'restraint' | 'reason'>): string {
-  return digestOf({ for: 'firebreak.restraint-end.v1', cluster, restraint, reason });
+export function endDigest({ cluster, decision, reason }: Pick<EndDecision, 'cluster' | 'decision' | 'reason'>): string {
+  return digestOf({ for: 'firebreak.restraint-end.v1', cluster, decision, reason });
 }
 
 export const endChoice = 'end';
-
-export type SignedRestraint = SignedOrder<ProposeRestraint>;
-export type SignedRestraintEnd = SignedOrder<EndRestraint>;
-
-/** A restraint with everything that proves it: whoever believes it checks all of it. */
-export interface DecidedRestraint {
-  readonly proposal: SignedRestraint;
-  readonly proof: ApprovalProof;
-}
 
 export const longestRestraintMs = 30 * 86_400_000;
 export const longestBrokenGlassMs = 86_400_000;
@@ -159,45 +116,39 @@ const questions: Readonly<Record<RestraintMode, string>> = {
   'break-glass': 'Break the glass for',
 };
 
-/** The question about a proposal. The same for everybody who makes it: the cell makes it again and compares. */
-export function restraintQuestion(asked: {
-  readonly terms: RestraintTerms;
-  readonly proposer: string;
-  readonly control: IncidentRef;
-  readonly levels: readonly Level[];
-  /** The mark for people that a yes needs a sign-in: see `Choice`. */
-  readonly stepUp?: true | undefined;
-}): Question {
-  const { terms, proposer, control, levels, stepUp } = asked;
-  const severity = severityOf(terms);
-  return {
-    id: `restrain:${terms.id}`,
-    incident: control,
-    severity,
-    text: `${questions[terms.mode]} ${scopeText(terms.scope)}, until ${terms.until}?`,
-    choices: [
-      {
-        id: approveChoice,
-        label: labelOfPlans([restraintPlan(terms)], 'Yes'),
-        plans: [restraintPlan(terms)],
-        quorum: severity === 'critical' ? 2 : 1,
-        ...(stepUp && { stepUp }),
-      },
-      { id: rejectChoice, label: 'No', plans: [], quorum: 1 },
-    ],
-    levels,
-    requester: `person/${proposer}`,
-    onSilence: 'The response stays as it is.',
-    until: proposedUntil(terms),
-  };
-}
+const names: Readonly<Record<RestraintMode, string>> = {
+  freeze: 'Freeze',
+  observe: 'Observe mode',
+  'break-glass': 'Broken glass',
+};
 
-/** Whether the proof is about these terms, asked in the one way in which they are asked. */
-export function isRestraintQuestion({ proposal, proof }: DecidedRestraint): boolean {
-  const { terms, person } = proposal.order;
-  const { incident, levels } = proof.question;
-  const asked = restraintQuestion({ terms, proposer: person, control: incident, levels, stepUp: markedIn(proof.question) });
-  return incident.id === controlIdOf(terms.cluster) && questionDigest(asked) === questionDigest(proof.question);
+export function restraintKind({ terms, via }: ProposeRestraint): DecisionKind {
+  const { mode, scope, until, from } = terms;
+  const title = restraintTitle(terms);
+  const isGlass = mode === 'break-glass';
+  return {
+    noun: 'restraint',
+    name: names[mode],
+    title,
+    severity: severityOf(terms),
+    question: `${questions[mode]} ${scopeText(scope)}, until ${until}?`,
+    plan: restraintPlan(terms),
+    longest: { what: isGlass ? 'A broken glass' : 'A freeze or an observe mode', ms: longestMsOf(terms) },
+    problem: isScopeOf(terms) ? undefined : 'It is about something that a decision of this kind cannot be about.',
+    // A broken glass that nobody names is whole again.
+    outlivesForgetting: !isGlass,
+    begun: `${title}, until ${until}`,
+    over: isGlass ? `${title} is over: the guardrails hold again` : `${title} is over: the response is as it was`,
+    nothing: 'the response stays as it is',
+    onSilence: 'The response stays as it is.',
+    happened: {
+      rule: title,
+      sensor: via === 'slack' ? 'Slack' : 'the command line',
+      at: from,
+      count: 0,
+      pod: scopeText(scope),
+    },
+  };
 }
 
 /** A restraint that was checked: what the chokepoint asks for each step. */

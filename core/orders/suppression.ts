@@ -1,10 +1,8 @@
 import type { Plan } from '../action/plan.ts';
 import { type Alert, actorsOf } from '../alert/alert.ts';
 import { atLeast, type Severity } from '../alert/severity.ts';
-import { labelOfPlans } from '../cards/choice-label.ts';
-import { type ApprovalProof, type Level, type Question, questionDigest } from '../decide/approval.ts';
-import type { IncidentRef } from '../incident/incident.ts';
-import { canonicalJson, digestOf } from '../text/digest.ts';
+import { digestOf } from '../text/digest.ts';
+import type { DecisionKind, Order, Terms } from './order.ts';
 
 /** What a suppression hides: never less exact than one rule, one workload, one image. */
 export interface SuppressionMatch {
@@ -17,89 +15,21 @@ export interface SuppressionMatch {
   readonly exe?: string;
 }
 
-/** What people decide on: all of it is signed by who proposes it, and covered by each vote. */
-export interface SuppressionTerms {
-  readonly version: 1;
-  /** 16 hex digits, drawn by who proposes. */
-  readonly id: string;
-  readonly cluster: string;
+export interface SuppressionTerms extends Terms {
   readonly match: SuppressionMatch;
   /** The worst alert that it hides. Hiding critical ones takes two people; anything worse than this is never hidden. */
   readonly upTo: Severity;
-  /** A person of the roster, who answers for it. */
-  readonly owner: string;
-  readonly reason: string;
-  /** ISO 8601, UTC. */
-  readonly from: string;
-  readonly until: string;
 }
 
-/** A person's order from the command line, signed by their own key. */
-export interface SignedOrder<Order> {
-  readonly order: Order;
-  readonly keyId: string;
-  /** Ed25519 over `orderBytes(order)`, base64. */
-  readonly signature: string;
-  /** The identity provider's own word, where the order needs one: it carries its own signature, and names this very order. */
-  readonly idToken?: string;
-}
-
-export interface ProposeSuppression {
-  readonly version: 1;
+/** Weakens the response: others must agree. */
+export interface ProposeSuppression extends Order {
   readonly kind: 'suppression.propose';
-  readonly person: string;
-  /** ISO 8601, UTC. */
-  readonly at: string;
   readonly terms: SuppressionTerms;
-  /** From a dialog in Slack: signed by the desk’s key, for the person. Absent: from the command line, by the person’s own key. */
-  readonly via?: 'slack';
   /** Ids of people whom the alerts that it came from name as the actor: they neither propose nor approve it. Absent: nobody is known. */
   readonly actors?: readonly string[];
 }
 
-/** Strengthening: one person is enough. */
-export interface EndSuppression {
-  readonly version: 1;
-  readonly kind: 'suppression.end';
-  readonly person: string;
-  readonly at: string;
-  readonly cluster: string;
-  readonly suppression: string;
-  readonly reason: string;
-  /** From a command in Slack: signed by the desk’s key, for the person. Absent: from the command line, by the person’s own key. */
-  readonly via?: 'slack';
-}
-
-export type SignedProposal = SignedOrder<ProposeSuppression>;
-export type SignedEnd = SignedOrder<EndSuppression>;
-
-/** A suppression with everything that proves it: whoever believes it checks all of it. */
-export interface DecidedSuppression {
-  readonly proposal: SignedProposal;
-  readonly proof: ApprovalProof;
-}
-
 export const longestSuppressionMs = 30 * 86_400_000;
-export const approveChoice = 'approve';
-export const rejectChoice = 'reject';
-
-/** What every order has. Its kind is among what is signed: an order of one kind is never taken for one of another. */
-export interface Order {
-  readonly version: 1;
-  readonly kind: string;
-  readonly person: string;
-  /** ISO 8601, UTC. */
-  readonly at: string;
-}
-
-/** The bytes that are signed: with a prefix of their own, so that no vote is ever taken for an order or the other way round. */
-export function orderBytes(order: Order): Uint8Array {
-  return new TextEncoder().encode(`firebreak.order.v1\n${canonicalJson(order)}`);
-}
-
-export function controlIdOf(cluster: string): string {
-  return `control/${cluster}`;
-}
 
 export function workloadText({ namespace, kind, name }: SuppressionMatch['workload']): string {
   return `${kind.toLowerCase()}/${namespace}/${name}`;
@@ -133,67 +63,34 @@ export function suppressionPlan(terms: SuppressionTerms): Plan {
   };
 }
 
-const proposedForMs = 7 * 86_400_000;
-
-/** So long people may answer a proposal: a week, and not when what it proposes would be over. */
-export function proposedUntil({ from, until }: { readonly from: string; readonly until: string }): string {
-  const ends = Math.min(Date.parse(from) + proposedForMs, Date.parse(until));
-  // What is no time is refused by whoever checks the terms.
-  return Number.isNaN(ends) ? until : new Date(ends).toISOString();
-}
-
-/** The question about a proposal. The same for everybody who makes it: the cell makes it again and compares. */
-export function suppressionQuestion(asked: {
-  readonly terms: SuppressionTerms;
-  readonly proposer: string;
-  readonly control: IncidentRef;
-  readonly levels: readonly Level[];
-  readonly actors?: readonly string[] | undefined;
-  /** The mark for people that a yes needs a sign-in: see `Choice`. */
-  readonly stepUp?: true | undefined;
-}): Question {
-  const { terms, proposer, control, levels, actors, stepUp } = asked;
+export function suppressionKind({ terms, person, actors = [] }: ProposeSuppression): DecisionKind {
+  const { match, upTo, until, from } = terms;
+  const title = suppressionTitle(terms);
+  const isActor = actors.includes(person);
   return {
-    id: `suppress:${terms.id}`,
-    incident: control,
-    severity: terms.upTo,
-    text: `Hide ${suppressionTitle(terms)}, until ${terms.until}?`,
-    choices: [
-      {
-        id: approveChoice,
-        label: labelOfPlans([suppressionPlan(terms)], 'Yes'),
-        plans: [suppressionPlan(terms)],
-        quorum: terms.upTo === 'critical' ? 2 : 1,
-        ...(stepUp && { stepUp }),
-      },
-      { id: rejectChoice, label: 'No', plans: [], quorum: 1 },
-    ],
-    levels,
-    requester: `person/${proposer}`,
+    noun: 'suppression',
+    name: 'Suppression',
+    title: `hide ${title}`,
+    severity: upTo,
+    question: `Hide ${title}, until ${until}?`,
+    plan: suppressionPlan(terms),
+    longest: { what: 'A suppression', ms: longestSuppressionMs },
+    problem: isActor ? 'An alert of this incident names you as the actor: you may not suppress it.' : undefined,
+    // What is not named is not hidden: that is the safe side.
+    outlivesForgetting: false,
+    begun: `${title}: hidden until ${until}`,
+    over: `${title}: no longer hidden`,
+    nothing: 'nothing is hidden',
     onSilence: 'Nothing is hidden.',
-    until: proposedUntil(terms),
-    ...(actors === undefined ? {} : { actors }),
+    happened: {
+      rule: match.rule,
+      sensor: match.sensor ?? 'any sensor',
+      at: from,
+      count: 0,
+      pod: workloadText(match.workload),
+      image: match.digest,
+    },
   };
-}
-
-/** Whether people were told that a yes needs a sign-in. Whether it does, the cell's own policy says when it checks the votes. */
-export function markedIn({ choices }: Question): true | undefined {
-  return choices.find(({ id }) => id === approveChoice)?.stepUp;
-}
-
-/** Whether the proof is about these terms, asked in the one way in which they are asked. */
-export function isQuestionOf({ proposal, proof }: DecidedSuppression): boolean {
-  const { terms, person, actors } = proposal.order;
-  const { incident, levels } = proof.question;
-  const asked = suppressionQuestion({
-    terms,
-    proposer: person,
-    control: incident,
-    levels,
-    actors,
-    stepUp: markedIn(proof.question),
-  });
-  return incident.id === controlIdOf(terms.cluster) && questionDigest(asked) === questionDigest(proof.question);
 }
 
 /** A suppression that was checked: what the intake asks for each alert. */

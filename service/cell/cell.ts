@@ -93,8 +93,8 @@ export async function startCell(parts: CellParts): Promise<RunningCell> {
     },
     log,
   });
-  const { steps, restraints } = control;
-  const restraintOn: RunningCell['restraintOn'] = (step) => restraints.on(step);
+  const { steps, book } = control;
+  const restraintOn: RunningCell['restraintOn'] = (step) => book.on(step);
   const pods = new ContainedPods(join(config.stateDir, 'contained'));
   const notes: RememberedNotes = { of: (uid) => pods.get(uid)?.held?.note, uids: () => pods.held() };
   const knowing = { ...watch, notes };
@@ -138,7 +138,7 @@ export async function startCell(parts: CellParts): Promise<RunningCell> {
     resolver: tellingDecided(namingActors(createSubjectResolver(watch), config.roster), pods),
     gateway: remembering(gateway, knowledge.incidents, enabled),
     headStart: headStarts,
-    screen: { suppressions: control.book, steps: control.steps },
+    screen: { suppressions: book, steps: control.steps },
     silence: { expected: expectedSensors(config), view: watch.view },
     storm: { ...config.intake.storm, tell: (report) => control.storms.tell(report) },
     seal: sealRaw(secrets),
@@ -213,7 +213,6 @@ async function work(options: {
     deployment,
     buildId: build.id,
     book: control.book,
-    restraints: control.restraints,
     signIns: control.signIns,
     log,
     signal: stopping,

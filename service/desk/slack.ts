@@ -12,13 +12,11 @@ import type { DeskParts } from './desk.ts';
 import type { Journal } from './journal.ts';
 import type { OutsideDuty } from './on-call.ts';
 import { createCrowd } from './open-question-limit.ts';
-import { createIncidentOrders } from './orders/incident-orders.ts';
-import { createRestraintOrders } from './orders/restraint-orders.ts';
-import { createSuppressionProposals } from './orders/suppression-proposals.ts';
 import type { SignInPages } from './pages/sign-in-pages.ts';
 import { createSignIns, type SignIns } from './pages/sign-ins-desk.ts';
 import type { RefusalCounts } from './refusal-counts.ts';
 import { createCardMenu } from './slash/card-menu.ts';
+import { createSlackOrders } from './slash/slack-orders.ts';
 import { createSlash } from './slash/slash.ts';
 
 /** What the desk has of Slack: the cards, and, where the widest steps need a sign-in, the pages for it. */
@@ -64,36 +62,26 @@ export async function createSlack(options: {
     secrets,
     database,
     votes,
-    ends: (asked) => restraints.endSignedIn(asked),
+    ends: (asked) => orders.endSignedIn(asked),
     cards,
     beliefs,
     client,
     journal,
     log,
   });
-  const suppressions = createSuppressionProposals({
+  const orders = createSlackOrders({
     config,
     signer,
     // Somebody who writes to the database must not choose what is proposed to be hidden.
     records: { records: async (chain) => genuineIn(await store.storedChain(chain), trust) },
     client,
-    refused: ({ reason, person, incident }) =>
-      void journal.record({ kind: 'click.refused', actor: person, body: { reason, incident, choice: 'suppress' } }),
-  });
-  const restraints = createRestraintOrders({
-    config,
-    signer,
-    client,
     signIns,
-    refused: ({ reason, person, choice }) =>
-      void journal.record({ kind: 'command.refused', actor: person, body: { reason, choice } }),
-  });
-  const incidents = createIncidentOrders({
-    config,
-    signer,
-    client,
-    refused: ({ reason, person }) =>
-      void journal.record({ kind: 'command.refused', actor: person, body: { reason, choice: 'start' } }),
+    refused: ({ person, ...body }) =>
+      void journal.record({
+        kind: body.choice === 'suppress' ? 'click.refused' : 'command.refused',
+        actor: person,
+        body,
+      }),
   });
   const desk = createSlackDesk({
     appId: config.slack.appId,
@@ -112,7 +100,7 @@ export async function createSlack(options: {
       client,
       votes,
       replies,
-      suppressions,
+      orders,
       refused: ({ reason, click }) =>
         void journal.record({
           kind: 'click.refused',
@@ -125,18 +113,14 @@ export async function createSlack(options: {
       client,
       votes,
       signIns,
-      suppressions,
       duty,
-      restraints,
-      incidents,
+      orders,
       refused: ({ reason, command }) =>
         void journal.record({ kind: 'command.refused', actor: `slack/${command.slackUser}`, body: { reason } }),
     }),
-    onProposal: suppressions.propose,
-    onRestraint: restraints.propose,
-    onIncident: incidents.take,
+    onOrder: orders.take,
     onShortcut: async ({ slackUser, message }) => {
-      const answer = incidents.draft(slackUser, message);
+      const answer = orders.incidentDraft(slackUser, message);
       return 'text' in answer ? { mrkdwn: answer.text } : answer;
     },
     onUnproven: ({ reason }) => refusals.count('slack', reason),

@@ -9,8 +9,8 @@ import { incidentNames } from '../../core/incident/incident.ts';
 import type { IncidentState, QuestionState } from '../../core/incident/incident-state.ts';
 import { newEntries } from '../commands/incidents/incidents.ts';
 import { type Names, namesWithIds } from '../commands/names.ts';
+import { personalSigner } from './orders.ts';
 import { incidentState, type Session, signalIncident } from './session.ts';
-import { personalSigner } from './signing.ts';
 
 const answerWithinMs = 20_000;
 

@@ -4,7 +4,7 @@ import { type ControlState, controlNames } from '../../core/decide/control.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import { incidentNames } from '../../core/incident/incident.ts';
 import type { IncidentState } from '../../core/incident/incident-state.ts';
-import { controlIdOf } from '../../core/orders/suppression.ts';
+import { controlIdOf } from '../../core/orders/order.ts';
 import { printable } from '../commands/output.ts';
 import { type Config, loadConfig } from '../config/load.ts';
 import { resolveSecrets, resolveTemporalAccess } from '../config/secrets.ts';

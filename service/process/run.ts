@@ -7,8 +7,8 @@ import { OwnSteps } from '../../activities/chokepoint/own-steps.ts';
 import type { Restrainable } from '../../core/orders/restraint.ts';
 import { createBox } from '../../integrations/crypto-box/box.ts';
 import { startCell } from '../cell/cell.ts';
-import { learnOwnAccount, openRestraints } from '../cell/control/control.ts';
-import { followRestraints } from '../cell/control/follow.ts';
+import { learnOwnAccount, openDecisions } from '../cell/control/control.ts';
+import { followDecisions } from '../cell/control/follow.ts';
 import { createForensicsPool, createSecretsPool, openCluster } from '../cell/pools/cluster.ts';
 import { openKnowledge } from '../cell/pools/durable-memory.ts';
 import { openEvidenceStore, sweepEvidence } from '../cell/pools/evidence.ts';
@@ -134,10 +134,10 @@ export async function startFirebreak(options: RunOptions): Promise<RunningFirebr
       : undefined;
   if (cell) log.info({ url: cell.url, build: build.id }, 'the intake is open');
 
-  const followOwnRestraints = async (client: Client, pool: Role) => {
-    const { restraints, signIns } = await openRestraints({ config, pool, log });
-    void followRestraints({ client, cluster: config.cluster, restraints, signIns, signal: stopping.signal });
-    return (step: Restrainable) => restraints.on(step);
+  const followOwnDecisions = async (client: Client, pool: Role) => {
+    const { book, signIns } = await openDecisions({ config, pool, log });
+    void followDecisions({ client, cluster: config.cluster, book, signIns, signal: stopping.signal });
+    return (step: Restrainable) => book.on(step);
   };
 
   const atWork = (async () => {
@@ -149,7 +149,7 @@ export async function startFirebreak(options: RunOptions): Promise<RunningFirebr
       const temporal = asRole(role);
       if (!cluster || !temporal || !has(role)) continue;
       const { base, client } = temporal;
-      const restraintOn = cell?.restraintOn ?? (await followOwnRestraints(client, role));
+      const restraintOn = cell?.restraintOn ?? (await followOwnDecisions(client, role));
       const activities = await createPool({ config, secrets, cluster, steps, restraintOn, knowledge, log, atEnd });
       runWorker(await createActivityWorker({ ...base, taskQueue: queues[role], role, activities, concurrency: 10 }));
     }

@@ -6,8 +6,7 @@ import { afterAll, describe, expect, test } from '@jest/globals';
 import { createEvidenceActivities, type RunOfIncident } from '../../activities/control/evidence-orders.ts';
 import type { EvidenceClass } from '../../core/evidence/evidence.ts';
 import { expiresAt, type RetentionRules } from '../../core/evidence/evidence-retention.ts';
-import type { EvidenceOrder, SignedEvidenceOrder } from '../../core/orders/evidence-order.ts';
-import { orderBytes } from '../../core/orders/suppression.ts';
+import { type EvidenceOrder, orderBytes, type SignedEvidenceOrder } from '../../core/orders/order.ts';
 import { createBox } from '../../integrations/crypto-box/box.ts';
 import { boxWrap } from '../../integrations/crypto-box/key-wrap.ts';
 import { createFolderShelf } from '../../integrations/evidence/folder-shelf.ts';
@@ -58,9 +57,9 @@ async function stored(
         },
       },
       groups: ['oncall'],
+      stewards,
       now,
     }),
-    stewards,
     retention,
     keys: register,
     runOf: async () => run,

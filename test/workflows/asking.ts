@@ -2,7 +2,7 @@ import { condition, defineSignal, setHandler } from '@temporalio/workflow';
 import type { Plan } from '../../core/action/plan.ts';
 import { incidentNames } from '../../core/incident/incident.ts';
 import type { IncidentInput } from '../../core/incident/incident-input.ts';
-import { deskActivities } from '../../workflows/calls.ts';
+import { deskActivities, voteActivities } from '../../workflows/calls.ts';
 import { IncidentModel } from '../../workflows/incident/model.ts';
 import { type Decision, Questions } from '../../workflows/questions/questions.ts';
 import { Votes } from '../../workflows/questions/votes.ts';
@@ -15,7 +15,12 @@ export async function incident(input: IncidentInput & { readonly plan: Plan }): 
   const desk = deskActivities(input.settings);
   const model = new IncidentModel(input, desk);
   const questions = new Questions(model, desk);
-  const votes = new Votes({ model, desk, questions });
+  const votes = new Votes({
+    home: model,
+    desk,
+    cell: () => voteActivities(model.settings),
+    counted: (vote) => questions.counted(vote),
+  });
   setHandler(defineSignal<[unknown]>(incidentNames.voteSignal), (vote) => votes.receive(vote));
   void votes.run();
   const [alert] = input.start.batch.alerts;

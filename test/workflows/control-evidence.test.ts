@@ -7,7 +7,7 @@ import { controlNames } from '../../core/decide/control.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import type { EvidenceClass } from '../../core/evidence/evidence.ts';
 import { incidentKeyId } from '../../core/evidence/incident-key.ts';
-import type { EvidenceOrder } from '../../core/orders/evidence-order.ts';
+import type { EvidenceOrder } from '../../core/orders/order.ts';
 import { createBox } from '../../integrations/crypto-box/box.ts';
 import { boxWrap } from '../../integrations/crypto-box/key-wrap.ts';
 import { createFolderShelf } from '../../integrations/evidence/folder-shelf.ts';
@@ -45,8 +45,11 @@ const shelf: typeof folder = {
 
 beforeAll(async () => {
   const evidence = createEvidenceActivities({
-    beliefs: () => ({ ...beliefsAt(now), roster: { ...roster, groups: { ...roster.groups, leads: ['lea', 'ben'] } } }),
-    stewards: ['leads'],
+    beliefs: () => ({
+      ...beliefsAt(now),
+      roster: { ...roster, groups: { ...roster.groups, leads: ['lea', 'ben'] } },
+      stewards: ['leads'],
+    }),
     retention: {
       state: { atLeastDays: 0 },
       logs: { atLeastDays: 0, atMostDays: 5 },
@@ -86,7 +89,7 @@ async function order(more: Partial<EvidenceOrder>, person: 'lea' | 'ben' | 'ana'
     reason: 'case closed',
     ...more,
   };
-  await control.signal(controlNames.evidenceSignal, signedOrder(given, person));
+  await control.signal(controlNames.orderSignal, signedOrder(given, person));
 }
 
 test('an order is on record before anything is destroyed, and what came of it after', async () => {

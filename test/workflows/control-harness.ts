@@ -10,17 +10,11 @@ import type { Notice, QuestionCard } from '../../core/cards/card.ts';
 import { questionCard } from '../../core/cards/question-card.ts';
 import { type Vote, voteBytes } from '../../core/decide/approval.ts';
 import { type ControlInput, type ControlState, controlNames, type EvidenceActivities } from '../../core/decide/control.ts';
+import type { Propose } from '../../core/decide/decision.ts';
 import { checkVote, type VoteKeys } from '../../core/decide/vote-check.ts';
-import type { RestraintTerms } from '../../core/orders/restraint.ts';
-import {
-  controlIdOf,
-  type Order,
-  orderBytes,
-  type ProposeSuppression,
-  type SignedProposal,
-  type SuppressionTerms,
-} from '../../core/orders/suppression.ts';
-import type { Beliefs } from '../../core/orders/suppression-check.ts';
+import { controlIdOf, type Order, orderBytes, type SignedOrder } from '../../core/orders/order.ts';
+import type { Beliefs } from '../../core/orders/order-check.ts';
+import type { ProposeSuppression, SuppressionTerms } from '../../core/orders/suppression.ts';
 import type { Roster } from '../../core/people/roster.ts';
 import { eventually } from '../eventually.ts';
 import { bundlePath } from './bundle.ts';
@@ -87,7 +81,7 @@ export function termsOf(now: number, over: Partial<SuppressionTerms> = {}): Supp
   };
 }
 
-export function proposalOf(terms: SuppressionTerms, person = 'ana', signer: Signer = 'ana'): SignedProposal {
+export function proposalOf(terms: SuppressionTerms, person = 'ana', signer: Signer = 'ana'): SignedOrder<ProposeSuppression> {
   return signedOrder({ version: 1, kind: 'suppression.propose', person, at: terms.from, terms }, signer);
 }
 
@@ -96,7 +90,7 @@ export function slackProposal(
   terms: SuppressionTerms,
   over: Partial<ProposeSuppression> = {},
   signer: Signer = 'desk',
-): SignedProposal {
+): SignedOrder<ProposeSuppression> {
   return signedOrder(
     { version: 1, kind: 'suppression.propose', person: 'ana', at: terms.from, terms, via: 'slack', ...over },
     signer,
@@ -165,7 +159,7 @@ export async function startControlLab(
   signIns?: {
     readonly reader: SignInReader;
     readonly roster: Roster;
-    readonly inForce: (restraint: string) => RestraintTerms | undefined;
+    readonly inForce: (decision: string) => Propose | undefined;
   },
 ): Promise<ControlLab> {
   const env = await startTimeSkipping();
@@ -266,11 +260,8 @@ export async function startControlLab(
         signal,
         propose: async (terms, person = 'ana', signer = 'ana') => {
           await clock();
-          await signal(controlNames.proposeSignal, proposalOf(terms, person, signer));
-          return until(
-            ({ suppressions }) => suppressions.some((one) => one.proposal.order.terms.id === terms.id),
-            'the proposal',
-          );
+          await signal(controlNames.orderSignal, proposalOf(terms, person, signer));
+          return until(({ decisions }) => decisions.some((one) => one.proposal.order.terms.id === terms.id), 'the proposal');
         },
         vote: async (id, choice, person, signer = 'desk', over = {}, idToken = undefined) => {
           const { questions, timeline } = await state();

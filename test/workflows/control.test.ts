@@ -4,9 +4,10 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { StormReport } from '../../core/alert/storm.ts';
 import { type ControlState, controlNames } from '../../core/decide/control.ts';
+import { isSuppression } from '../../core/decide/decision.ts';
+import { controlIdOf } from '../../core/orders/order.ts';
 import type { SuppressionTerms } from '../../core/orders/suppression.ts';
-import { controlIdOf } from '../../core/orders/suppression.ts';
-import { SuppressionBook } from '../../service/cell/control/suppression-book.ts';
+import { DecisionBook } from '../../service/cell/control/decision-book.ts';
 import { eventually } from '../eventually.ts';
 import {
   beliefsAt,
@@ -38,12 +39,12 @@ afterAll(async () => {
 });
 
 let files = 0;
-function bookAt(clock: { now: number }, file = join(folder, `book-${++files}.json`)): SuppressionBook {
-  return new SuppressionBook({ file, beliefs: () => beliefsAt(clock.now), log: { info: () => {}, warn: () => {} } });
+function bookAt(clock: { now: number }, file = join(folder, `book-${++files}.json`)): DecisionBook {
+  return new DecisionBook({ file, beliefs: () => beliefsAt(clock.now), log: { info: () => {}, warn: () => {} } });
 }
 
 function statusOf(state: ControlState, { id }: SuppressionTerms): string | undefined {
-  return state.suppressions.find(({ proposal }) => proposal.order.terms.id === id)?.status.state;
+  return state.decisions.find(({ proposal }) => proposal.order.terms.id === id)?.status.state;
 }
 
 const active = (terms: SuppressionTerms) => (state: ControlState) => statusOf(state, terms) === 'active';
@@ -116,7 +117,7 @@ describe('one that was proposed in Slack', () => {
     const rule = `From Slack ${Math.random()}`;
     const terms = termsOf(await lab.clock(), { match: { ...termsOf(0).match, rule } });
     const proposal = slackProposal(terms, over);
-    await control.signal(controlNames.proposeSignal, proposal);
+    await control.signal(controlNames.orderSignal, proposal);
     await control.until((state) => statusOf(state, terms) === 'proposed', 'the proposal');
     return { terms, proposal, alert: noisyAlert({ rule }) };
   };
@@ -132,11 +133,11 @@ describe('one that was proposed in Slack', () => {
     book.update(state);
     expect(book.hiding(alert)).toMatchObject({ terms: { id: terms.id }, proposer: 'ana', approvers: ['ben'] });
     const own = bookAt({ now });
-    const suppressions = state.suppressions.map((one) => {
+    const decisions = state.decisions.filter(isSuppression).map((one) => {
       const { via: _, ...order } = one.proposal.order;
       return { ...one, proposal: { ...one.proposal, order } };
     });
-    own.update({ ...state, suppressions });
+    own.update({ ...state, decisions });
     expect(own.hiding(alert)).toBeUndefined();
   });
 
@@ -158,10 +159,10 @@ describe('one that was proposed in Slack', () => {
   test('is put to people once, however often it is sent', async () => {
     const { terms, proposal } = await proposedBySlack();
     const before = await control.state();
-    await control.signal(controlNames.proposeSignal, proposal);
+    await control.signal(controlNames.orderSignal, proposal);
     const after = await control.until(({ timeline }) => timeline.length > before.timeline.length, 'the refusal');
     expect(after.timeline.at(-1)).toMatchObject({ kind: 'suppression.refused', text: 'This proposal is known already.' });
-    expect(after.suppressions.filter(({ proposal: one }) => one.order.terms.id === terms.id)).toHaveLength(1);
+    expect(after.decisions.filter(({ proposal: one }) => one.order.terms.id === terms.id)).toHaveLength(1);
   });
 });
 
@@ -223,10 +224,10 @@ describe('what is refused', () => {
     ],
   ])('%s', async (_what, make) => {
     const before = await control.state();
-    const refused = (state: ControlState) => state.timeline.filter(({ kind }) => kind === 'suppression.refused').length;
-    await control.signal(controlNames.proposeSignal, make(await lab.clock()));
+    const refused = (state: ControlState) => state.timeline.filter(({ kind }) => kind.endsWith('.refused')).length;
+    await control.signal(controlNames.orderSignal, make(await lab.clock()));
     const after = await control.until((state) => refused(state) > refused(before), 'the refusal');
-    expect(after.suppressions).toEqual(before.suppressions);
+    expect(after.decisions).toEqual(before.decisions);
   });
 });
 
@@ -252,7 +253,7 @@ describe('what a cell believes of a workflow that lies', () => {
   function withTerms(state: ControlState, over: Partial<SuppressionTerms>): ControlState {
     return {
       ...state,
-      suppressions: state.suppressions.map((one) => ({
+      decisions: state.decisions.filter(isSuppression).map((one) => ({
         ...one,
         proposal: { ...one.proposal, order: { ...one.proposal.order, terms: { ...one.proposal.order.terms, ...over } } },
       })),
@@ -286,10 +287,7 @@ describe('what a cell believes of a workflow that lies', () => {
         })),
       }),
     ],
-    [
-      'rubbish',
-      (state) => ({ ...state, suppressions: [...state.suppressions.map((one) => ({ ...one, proposal: {} as never }))] }),
-    ],
+    ['rubbish', (state) => ({ ...state, decisions: [...state.decisions.map((one) => ({ ...one, proposal: {} as never }))] })],
   ])('%s: not believed', (_what, change) => {
     expect(believes(change)).toBe(false);
   });
@@ -299,7 +297,7 @@ describe('what a cell believes of a workflow that lies', () => {
     const state = await control.propose(proposed);
     const claimed = {
       ...state,
-      suppressions: state.suppressions.map((one) => ({ ...one, status: { state: 'active' as const, since: '' } })),
+      decisions: state.decisions.map((one) => ({ ...one, status: { state: 'active' as const, since: '' } })),
       questions: state.questions.map((one) => ({
         ...one,
         status: { state: 'decided' as const, choice: 'approve', by: ['ben', 'lea'], at: '' },
@@ -327,7 +325,7 @@ describe('what it hides', () => {
     book.update(await control.state());
     expect(book.hiding(noisyAlert({ rule }))).toBeDefined();
     expect(book.hiding(noisyAlert({ rule, ...over }))).toBeUndefined();
-    await control.signal(controlNames.endSignal, endOf(terms));
+    await control.signal(controlNames.orderSignal, endOf(terms));
   });
 });
 
@@ -338,7 +336,7 @@ function endOf({ id }: SuppressionTerms, person = 'lea', signer: Signer = 'lea',
       kind: 'suppression.end',
       person,
       cluster: 'lab',
-      suppression: id,
+      decision: id,
       reason: 'enough',
       at: new Date().toISOString(),
       ...(via === undefined ? {} : { via }),
@@ -356,11 +354,11 @@ describe('its end', () => {
     book.update(before);
     expect(book.hiding(noisyAlert({ rule }))).toBeDefined();
 
-    await control.signal(controlNames.endSignal, endOf(terms, 'lea', 'stranger'));
+    await control.signal(controlNames.orderSignal, endOf(terms, 'lea', 'stranger'));
     await control.until(({ timeline }) => timeline.at(-1)?.kind === 'suppression.refused', 'the refusal');
     expect(statusOf(await control.state(), terms)).toBe('active');
 
-    await control.signal(controlNames.endSignal, endOf(terms));
+    await control.signal(controlNames.orderSignal, endOf(terms));
     book.update(await control.until((state) => statusOf(state, terms) === 'ended', 'the end'));
     expect(book.hiding(noisyAlert({ rule }))).toBeUndefined();
     book.update(before);
@@ -380,14 +378,14 @@ describe('its end', () => {
     ];
     for (const order of refused) {
       const seen = (await control.state()).timeline.filter(({ kind }) => kind === 'suppression.refused').length;
-      await control.signal(controlNames.endSignal, order);
+      await control.signal(controlNames.orderSignal, order);
       await control.until(
         ({ timeline }) => timeline.filter(({ kind }) => kind === 'suppression.refused').length > seen,
         'the refusal',
       );
     }
     expect(statusOf(await control.state(), terms)).toBe('active');
-    await control.signal(controlNames.endSignal, endOf(terms, 'lea', 'desk', 'slack'));
+    await control.signal(controlNames.orderSignal, endOf(terms, 'lea', 'desk', 'slack'));
     const after = await control.until((state) => statusOf(state, terms) === 'ended', 'the end');
     await lab.heard((text) => text.includes(`${terms.id} was ended by Lea: enough`));
 

@@ -8,12 +8,12 @@ import type { QuestionCard } from '../../core/cards/card.ts';
 import type { Vote } from '../../core/decide/approval.ts';
 import { type ControlState, controlNames } from '../../core/decide/control.ts';
 import { type StepUpDecision, stepUpDecisions, stepUpNonce } from '../../core/decide/step-up.ts';
-import { type EndRestraint, endDigest, type RestraintTerms } from '../../core/orders/restraint.ts';
+import type { EndDecision } from '../../core/orders/order.ts';
+import { endDigest, type RestraintTerms } from '../../core/orders/restraint.ts';
 import type { SuppressionTerms } from '../../core/orders/suppression.ts';
 import type { Roster } from '../../core/people/roster.ts';
-import { RestraintBook } from '../../service/cell/control/restraint-book.ts';
+import { DecisionBook } from '../../service/cell/control/decision-book.ts';
 import { SignInMemory } from '../../service/cell/control/sign-in-memory.ts';
-import { SuppressionBook } from '../../service/cell/control/suppression-book.ts';
 import { createSignInReader } from '../../service/cell/pools/sign-ins.ts';
 import {
   beliefsAt,
@@ -40,7 +40,7 @@ let control: RunningControl;
 let provider: CryptoKey;
 let reader: SignInReader;
 /** What the cell believes to be in force. */
-let book: RestraintBook;
+let book: DecisionBook;
 
 function readerOf(jwksFile: string, decisions: readonly StepUpDecision[]): SignInReader {
   const stepUp = { issuer, clientId, publicUrl: 'https://desk.example.com', maxAgeMinutes: 5, jwksFile };
@@ -69,7 +69,7 @@ beforeAll(async () => {
     {
       reader,
       roster,
-      inForce: (id) => book.active().find(({ terms }) => terms.id === id)?.terms,
+      inForce: (id) => book.inForce(id),
     },
   );
   control = await lab.start();
@@ -115,13 +115,13 @@ function restraint(now: number, over: Partial<RestraintTerms> = {}): RestraintTe
 async function proposed(over: Partial<RestraintTerms> = {}): Promise<RestraintTerms> {
   const terms = restraint(await lab.clock(), over);
   const order = { version: 1, kind: 'restraint.propose', person: 'ana', at: terms.from, terms } as const;
-  await control.signal(controlNames.proposeSignal, signedOrder(order, 'ana'));
+  await control.signal(controlNames.orderSignal, signedOrder(order, 'ana'));
   await control.until((state) => statusOf(state, terms) === 'proposed', 'the proposal');
   return terms;
 }
 
-function statusOf({ restraints, suppressions }: ControlState, { id }: { readonly id: string }): string | undefined {
-  return [...(restraints ?? []), ...suppressions].find(({ proposal }) => proposal.order.terms.id === id)?.status.state;
+function statusOf({ decisions }: ControlState, { id }: { readonly id: string }): string | undefined {
+  return decisions.find(({ proposal }) => proposal.order.terms.id === id)?.status.state;
 }
 
 /** Its card is posted a moment after the proposal is known. */
@@ -136,8 +136,8 @@ const memoryWith = (of: SignInReader, file: string, key = cellKey) => new SignIn
 let books = 0;
 const fileOf = () => join(folder, `book-${++books}.json`);
 
-function restraintsBy(memory: SignInMemory, now: number, file = fileOf()): RestraintBook {
-  return new RestraintBook({ file, beliefs: () => ({ ...beliefsAt(now), roster, stepUp: memory.stepUp }), log });
+function restraintsBy(memory: SignInMemory, now: number, file = fileOf()): DecisionBook {
+  return new DecisionBook({ file, beliefs: () => ({ ...beliefsAt(now), roster, stepUp: memory.stepUp }), log });
 }
 
 const anything = { namespaces: ['shop'], playbook: 'p' };
@@ -221,26 +221,26 @@ describe('a freeze of the whole cluster', () => {
     await memory.learn(state);
     book = restraintsBy(memory, await lab.clock());
     book.update(state);
-    const end = async (idToken?: (order: EndRestraint) => Promise<string>): Promise<void> => {
+    const end = async (idToken?: (order: EndDecision) => Promise<string>): Promise<void> => {
       const at = new Date(await lab.clock()).toISOString();
-      const order: EndRestraint = {
+      const order: EndDecision = {
         version: 1,
         kind: 'restraint.end',
         person: 'lea',
         at,
         cluster: 'lab',
-        restraint: terms.id,
+        decision: terms.id,
         reason: 'done',
         via: 'slack',
       };
       const seen = (await control.state()).timeline.length;
-      await control.signal(controlNames.endSignal, {
+      await control.signal(controlNames.orderSignal, {
         ...signedOrder(order, 'desk'),
         ...(idToken && { idToken: await idToken(order) }),
       });
       await control.until(({ timeline }) => timeline.length > seen, 'the answer');
     };
-    const nonceOf = (order: EndRestraint, person = 'lea') =>
+    const nonceOf = (order: EndDecision, person = 'lea') =>
       stepUpNonce({ questionDigest: endDigest(order), choice: 'end', person });
     await end();
     expect(await lastText()).toContain('needs a sign-in');
@@ -253,7 +253,7 @@ describe('a freeze of the whole cluster', () => {
     expect(statusOf(await control.state(), terms)).toBe('active');
     await end((order) => token('sub-lea', nonceOf(order), Date.parse(order.at)));
     const ended = await control.until((now) => statusOf(now, terms) === 'ended', 'the end');
-    expect(JSON.stringify(ended.restraints)).not.toContain('idToken');
+    expect(JSON.stringify(ended.decisions)).not.toContain('idToken');
     book.update(ended);
     expect(book.on(anything)).toBeUndefined();
   });
@@ -286,7 +286,7 @@ describe('a sign-in is asked for', () => {
     const state = await control.until((now) => statusOf(now, terms) === 'active', 'the suppression');
     const memory = memoryWith(reader, fileOf());
     const now = await lab.clock();
-    const suppressions = new SuppressionBook({
+    const suppressions = new DecisionBook({
       file: fileOf(),
       beliefs: () => ({ ...beliefsAt(now), roster, stepUp: memory.stepUp }),
       log,
@@ -302,8 +302,8 @@ describe('a sign-in is asked for', () => {
   test('to withdraw a proposal: no', async () => {
     const terms = await proposed();
     const at = new Date(await lab.clock()).toISOString();
-    const order = { version: 1, kind: 'restraint.end', person: 'lea', at, cluster: 'lab', restraint: terms.id } as const;
-    await control.signal(controlNames.endSignal, signedOrder({ ...order, reason: 'not needed' }, 'lea'));
+    const order = { version: 1, kind: 'restraint.end', person: 'lea', at, cluster: 'lab', decision: terms.id } as const;
+    await control.signal(controlNames.orderSignal, signedOrder({ ...order, reason: 'not needed' }, 'lea'));
     await control.until((state) => statusOf(state, terms) === 'ended', 'the end');
   });
 });

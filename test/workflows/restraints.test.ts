@@ -3,8 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { type ControlState, controlNames } from '../../core/decide/control.ts';
-import type { ProposeRestraint, RestraintTerms, SignedRestraint } from '../../core/orders/restraint.ts';
-import { RestraintBook } from '../../service/cell/control/restraint-book.ts';
+import type { SignedOrder } from '../../core/orders/order.ts';
+import type { ProposeRestraint, RestraintTerms } from '../../core/orders/restraint.ts';
+import { DecisionBook } from '../../service/cell/control/decision-book.ts';
 import {
   beliefsAt,
   type ControlLab,
@@ -48,22 +49,22 @@ function terms(now: number, over: Partial<RestraintTerms> = {}): RestraintTerms 
   };
 }
 
-function signed(of: RestraintTerms, person = 'ana', signer: Signer = 'ana'): SignedRestraint {
+function signed(of: RestraintTerms, person = 'ana', signer: Signer = 'ana'): SignedOrder<ProposeRestraint> {
   const order: ProposeRestraint = { version: 1, kind: 'restraint.propose', person, at: of.from, terms: of };
   return signedOrder(order, signer);
 }
 
-function bookAt(clock: { now: number }, file = join(folder, `book-${++serial}.json`)): RestraintBook {
-  return new RestraintBook({ file, beliefs: () => beliefsAt(clock.now), log: { info: () => {}, warn: () => {} } });
+function bookAt(clock: { now: number }, file = join(folder, `book-${++serial}.json`)): DecisionBook {
+  return new DecisionBook({ file, beliefs: () => beliefsAt(clock.now), log: { info: () => {}, warn: () => {} } });
 }
 
 const statusOf = (state: ControlState, { id }: RestraintTerms) =>
-  state.restraints?.find(({ proposal }) => proposal.order.terms.id === id)?.status.state;
+  state.decisions.find(({ proposal }) => proposal.order.terms.id === id)?.status.state;
 const inShop = { namespaces: ['shop'], playbook: 'contain-dropped-binary' };
 
 async function proposed(over: Partial<RestraintTerms> = {}): Promise<RestraintTerms> {
   const made = terms(await lab.clock(), over);
-  await control.signal(controlNames.proposeSignal, signed(made));
+  await control.signal(controlNames.orderSignal, signed(made));
   await control.until((state) => statusOf(state, made) === 'proposed', 'the proposal');
   return made;
 }
@@ -115,14 +116,14 @@ describe('a broken glass', () => {
     const now = await lab.clock();
     const until = over.scope?.kind === 'namespace' ? now + dayMs + 60_000 : now + 3_600_000;
     const made = terms(now, { mode: 'break-glass', until: new Date(until).toISOString(), ...over });
-    await control.signal(controlNames.proposeSignal, signed(made));
+    await control.signal(controlNames.orderSignal, signed(made));
     await control.until(() => lab.records.some(({ body }) => JSON.stringify(body).includes(made.id)), 'the refusal');
     expect(statusOf(await control.state(), made)).toBeUndefined();
   });
 
   test('is what only a broken glass may be: a freeze of one incident is refused', async () => {
     const made = terms(await lab.clock(), { scope: { kind: 'incident', name: incident } });
-    await control.signal(controlNames.proposeSignal, signed(made));
+    await control.signal(controlNames.orderSignal, signed(made));
     await control.until(() => lab.records.some(({ body }) => JSON.stringify(body).includes(made.id)), 'the refusal');
     expect(statusOf(await control.state(), made)).toBeUndefined();
   });
@@ -153,13 +154,13 @@ describe('a freeze', () => {
     const { terms: made, state } = await agreed({ scope: { kind: 'namespace', name: 'forgotten' } });
     const step = { namespaces: ['forgotten'], playbook: 'none' };
     book.update(state);
-    book.update({ ...state, restraints: [] });
+    book.update({ ...state, decisions: [] });
     expect(book.on(step)?.terms.id).toBe(made.id);
     const restarted = bookAt(clock, join(folder, 'forgotten.json'));
-    restarted.update({ ...state, restraints: [] });
+    restarted.update({ ...state, decisions: [] });
     expect(restarted.on(step)?.terms.id).toBe(made.id);
     clock.now = Date.parse(made.until);
-    restarted.update({ ...state, restraints: [] });
+    restarted.update({ ...state, decisions: [] });
     expect(restarted.on(step)).toBeUndefined();
   });
 
@@ -171,7 +172,7 @@ describe('a freeze', () => {
     const step = { namespaces: ['ended'], playbook: 'none' };
     book.update({
       ...state,
-      restraints: state.restraints?.filter((one) => statusOf({ ...state, restraints: [one] }, made)) ?? [],
+      decisions: state.decisions.filter((one) => statusOf({ ...state, decisions: [one] }, made)),
     });
     expect(book.on(step)).toBeDefined();
     const old = readFileSync(file, 'utf8');
@@ -182,10 +183,18 @@ describe('a freeze', () => {
       person: 'eve',
       at,
       cluster: 'lab',
-      restraint: made.id,
+      decision: made.id,
       reason: 'done',
     } as const;
-    await control.signal(controlNames.endSignal, signedOrder(order, 'eve'));
+    // The end of a suppression under this id ends no freeze.
+    const seen = lab.records.length;
+    await control.signal(controlNames.orderSignal, signedOrder({ ...order, kind: 'suppression.end' as const }, 'eve'));
+    await control.until(() => lab.records.slice(seen).some(({ kind }) => kind === 'suppression.refused'), 'the refusal');
+    const by = signedOrder({ ...order, kind: 'suppression.end' as const }, 'eve');
+    const lied = { ...state, decisions: state.decisions.map((one) => ({ ...one, status: { state: 'ended' as const, at, by } })) };
+    book.update(lied);
+    expect(book.on(step)).toBeDefined();
+    await control.signal(controlNames.orderSignal, signedOrder(order, 'eve'));
     const ended = await control.until((now) => statusOf(now, made) === 'ended', 'its end');
     book.update(ended);
     expect(book.on(step)).toBeUndefined();
@@ -210,7 +219,7 @@ describe('a freeze', () => {
     for (const forged of [
       text.replaceAll('"kept"', '"open"'),
       text.replaceAll('"votes":[', '"votes":[null,'),
-      '{"restraints":[1,null]}',
+      '{"decided":[1,null]}',
     ]) {
       writeFileSync(file, forged);
       expect(bookAt(clock, file).on({ namespaces: ['kept', 'open'], playbook: 'none' })).toBeUndefined();
@@ -228,25 +237,25 @@ describe('a freeze', () => {
       { ...signed(terms(now)), order: { ...signed(terms(now)).order, kind: 'suppression.propose' } },
       { ...proposalOf(termsOf(now)), order: { ...proposalOf(termsOf(now)).order, kind: 'restraint.propose' } },
     ];
-    const before = (await control.state()).restraints?.length;
+    const before = (await control.state()).decisions.length;
     for (const one of refusals) {
       const seen = lab.records.length;
-      await control.signal(controlNames.proposeSignal, one);
+      await control.signal(controlNames.orderSignal, one);
       await control.until(() => lab.records.slice(seen).some(({ kind }) => kind.endsWith('.refused')), 'the refusal');
     }
-    expect((await control.state()).restraints?.length).toBe(before);
+    expect((await control.state()).decisions.length).toBe(before);
   });
 });
 
 describe('a freeze from Slack', () => {
-  const fromSlack = (of: RestraintTerms, signer: Signer = 'desk'): SignedRestraint =>
+  const fromSlack = (of: RestraintTerms, signer: Signer = 'desk'): SignedOrder<ProposeRestraint> =>
     signedOrder({ version: 1, kind: 'restraint.propose', person: 'ana', at: of.from, terms: of, via: 'slack' }, signer);
 
   test('is signed by the desk for its person, decided by somebody else, believed by the cell, and ended from there too', async () => {
     const clock = { now: (await lab.clock()) + 60_000 };
     const book = bookAt(clock);
     const made = terms(await lab.clock(), { scope: { kind: 'namespace', name: 'from-slack' } });
-    await control.signal(controlNames.proposeSignal, fromSlack(made));
+    await control.signal(controlNames.orderSignal, fromSlack(made));
     await control.until((state) => statusOf(state, made) === 'proposed', 'the proposal');
     await control.vote(made.id, 'approve', 'ana');
     expect(statusOf(await control.state(), made)).toBe('proposed');
@@ -255,8 +264,8 @@ describe('a freeze from Slack', () => {
     expect(book.on({ namespaces: ['from-slack'], playbook: 'none' })?.proposer).toBe('ana');
     const end = { version: 1, kind: 'restraint.end', person: 'ben', at: made.from, cluster: 'lab' } as const;
     await control.signal(
-      controlNames.endSignal,
-      signedOrder({ ...end, restraint: made.id, reason: 'done', via: 'slack' as const }, 'desk'),
+      controlNames.orderSignal,
+      signedOrder({ ...end, decision: made.id, reason: 'done', via: 'slack' as const }, 'desk'),
     );
     await control.until((state) => statusOf(state, made) === 'ended', 'its end');
   });
@@ -267,7 +276,7 @@ describe('a freeze from Slack', () => {
     const bare = { version: 1, kind: 'restraint.propose', person: 'ana', at: ofDesk.from, terms: ofDesk } as const;
     for (const one of [fromSlack(terms(now), 'ana'), fromSlack(terms(now), 'stranger'), signedOrder(bare, 'desk')]) {
       const seen = lab.records.length;
-      await control.signal(controlNames.proposeSignal, one);
+      await control.signal(controlNames.orderSignal, one);
       await control.until(() => lab.records.slice(seen).some(({ kind }) => kind === 'restraint.refused'), 'the refusal');
     }
   });
@@ -287,7 +296,7 @@ describe('observe mode', () => {
     expect(book.on({ namespaces: ['lab-shop'], playbook: 'none' })?.terms.mode).toBe('observe');
     // A cell that is told of fewer votes than it takes believes nothing.
     const cut = freeze.state.questions.map((one) =>
-      one.question.id === `restrain:${made.id}` ? { ...one, votes: one.votes.slice(0, 1) } : one,
+      one.question.id === `restraint:${made.id}` ? { ...one, votes: one.votes.slice(0, 1) } : one,
     );
     const other = bookAt(clock);
     other.update({ ...freeze.state, questions: cut });

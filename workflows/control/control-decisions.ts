@@ -1,48 +1,58 @@
-import type { CellActivities, DeskActivities } from '../../core/action/step.ts';
+import type { DeskActivities } from '../../core/action/step.ts';
 import { claimedBy } from '../../core/audit/audit.ts';
-import type { SignedVote } from '../../core/decide/approval.ts';
-import type { ControlActivities, IncidentOrderAnswer, OrderCheck } from '../../core/decide/control.ts';
-import { type DecisionProposal, type DecisionState, wordsOf } from '../../core/decide/decision.ts';
-import { countVote, saidBy } from '../../core/decide/question.ts';
-import { isVoteShaped } from '../../core/decide/vote-shape.ts';
-import type { SignedReadEvidence } from '../../core/orders/evidence-access.ts';
-import type { SignedRestraintEnd } from '../../core/orders/restraint.ts';
-import { approveChoice, type SignedEnd } from '../../core/orders/suppression.ts';
+import type { ControlActivities, OrderAnswer } from '../../core/decide/control.ts';
+import { type DecisionState, isEnd, isProposal, kindOf, nounOf, type SignedProposal } from '../../core/decide/decision.ts';
+import { approveChoice, type SignedEnd } from '../../core/orders/order.ts';
+import { isObject } from '../../core/text/plain-json.ts';
+import type { CountedVote } from '../questions/votes.ts';
 import { controlPost } from './control-card.ts';
 import { type ControlModel, isLive } from './control-model.ts';
 
-export interface Arrived {
-  readonly kind: 'propose' | 'end' | 'vote' | 'read' | 'start';
-  readonly value: unknown;
-}
-
-export type Checks = ControlActivities & Pick<CellActivities, 'verifyVote'>;
-
-/** What is done with orders and votes that have arrived: one after another, each proven by the cell first. */
+/** What is done with orders that have arrived, and with what votes have decided: each order is proven by the cell first. */
 export class Decisions {
   readonly #model: ControlModel;
   readonly #desk: DeskActivities;
-  readonly #checks: Checks;
+  readonly #cell: ControlActivities;
 
-  constructor(model: ControlModel, desk: DeskActivities, checks: Checks) {
+  constructor(model: ControlModel, desk: DeskActivities, cell: ControlActivities) {
     this.#model = model;
     this.#desk = desk;
-    this.#checks = checks;
+    this.#cell = cell;
   }
 
-  async take({ kind, value }: Arrived): Promise<void> {
-    if (kind === 'propose') await this.#propose(value);
-    else if (kind === 'end') await this.#end(value);
-    else if (kind === 'read') await this.#read(value);
-    else if (kind === 'start') await this.#start(value);
-    else await this.#vote(value);
+  async take(value: unknown): Promise<void> {
+    const taken = await this.#cell.takeOrder(value).catch((): OrderAnswer => notChecked);
+    if (!taken.ok) return this.#refuse(value, taken.reason);
+    const { order: signed, name } = taken;
+    if (isProposal(signed)) return this.#propose(signed, taken);
+    if (isEnd(signed)) return this.#end(signed, name);
+    const { order } = signed;
+    const actor = `person/${order.person}`;
+    if (order.kind === 'evidence.read') {
+      // Evidence is handed out at the command line, by who has the store's keys; here it is put on the record who asked, and why.
+      const { incident, addresses, reason } = order;
+      const count = addresses.length === 1 ? '1 object' : `${addresses.length} objects`;
+      this.#model.record('evidence.read', actor, `${name} reads evidence of ${incident} (${count}): ${reason}`, {
+        order: signed,
+        ...signatureIn(signed),
+      });
+    } else {
+      // The incident is the intake's to start. Its own card tells people; here it is on record who ordered it, and signed.
+      const { id, reason } = order.terms;
+      const { incident = '' } = taken;
+      this.#model.record('incident.started', actor, `${name} started ${incident} (${id}): ${reason}`, {
+        order: signed,
+        incident,
+        ...signatureIn(signed),
+      });
+    }
   }
 
   /** What has come to its end by itself. The cell looks at its own clock for each alert: this is for the record. */
   expire(): void {
     for (const [id, one] of this.#model.decisions) {
       if (!isLive(one) || this.#model.endOf(one) > Date.now()) continue;
-      const { noun, name, over, nothing } = wordsOf(one.proposal);
+      const { noun, name, over, nothing } = kindOf(one.proposal.order);
       const state = one.status.state === 'proposed' ? 'lapsed' : 'expired';
       this.#model.set(id, { state, at: new Date().toISOString() });
       this.#closeQuestion(one.question);
@@ -52,15 +62,16 @@ export class Decisions {
     }
   }
 
-  async #propose(value: unknown): Promise<void> {
-    const checked = await this.#checks.checkProposal(value).catch((): OrderCheck<DecisionProposal> => notChecked);
-    const reason = checked.ok ? this.#problemOf(checked.order.order.terms.id) : checked.reason;
-    if (!checked.ok || reason !== undefined) return this.#refuseOrder(value, reason ?? 'refused');
-    const proposal = checked.order;
+  #propose(proposal: SignedProposal, { name, levels, stepUp }: Extract<OrderAnswer, { readonly ok: true }>): void {
     const { terms, person } = proposal.order;
-    const { noun, title } = wordsOf(proposal);
-    const state = this.#model.propose(proposal, checked.levels, checked.stepUp);
-    this.#model.record(`${noun}.proposed`, `person/${person}`, `${checked.name}: ${title}`, {
+    const problem = this.#problemOf(terms.id);
+    if (problem !== undefined) {
+      this.#refuse(proposal, problem);
+      return;
+    }
+    const { noun, title } = kindOf(proposal.order);
+    const state = this.#model.propose(proposal, levels, stepUp);
+    this.#model.record(`${noun}.proposed`, `person/${person}`, `${name}: ${title}`, {
       [noun]: terms.id,
       proposal,
       question: state.question,
@@ -76,83 +87,35 @@ export class Decisions {
     return this.#model.isFull ? 'There are too many decisions: end some first.' : undefined;
   }
 
-  async #end(value: unknown): Promise<void> {
-    const checked = await this.#checks.checkEnd(value).catch((): OrderCheck<SignedEnd | SignedRestraintEnd> => notChecked);
-    if (!checked.ok) return this.#refuseOrder(value, checked.reason);
+  #end(signed: SignedEnd, who: string): void {
     // The token has done its work: neither record nor state keeps it.
-    const { idToken: _, ...end } = checked.order;
+    const { idToken: _, ...end } = signed;
     const { order } = end;
-    const noun = order.kind === 'suppression.end' ? 'suppression' : 'restraint';
-    const id = order.kind === 'suppression.end' ? order.suppression : order.restraint;
-    const known = this.#model.decisions.get(id);
-    if (!known || !isLive(known) || wordsOf(known.proposal).noun !== noun)
-      return this.#refuseOrder(value, `There is no such ${noun}, or it is over.`);
-    this.#model.set(id, { state: 'ended', at: new Date().toISOString(), by: end });
-    this.#closeQuestion(known.question);
-    this.#model.record(`${noun}.ended`, `person/${order.person}`, `${checked.name}: ${order.reason}`, {
-      [noun]: id,
-      order: end,
-    });
-    const { name } = wordsOf(known.proposal);
-    this.#say(known.proposal, `${name} ${id} was ended by ${checked.name}: ${order.reason}`);
-  }
-
-  #refuseOrder(value: unknown, reason: string): void {
-    const { actor, id, noun } = claimed(value);
-    this.#model.record(`${noun}.refused`, actor, reason, { [noun]: id, ...signatureIn(value) });
-  }
-
-  /** Evidence is handed out at the command line, by who has the store's keys; here it is put on the record who asked, and why. */
-  async #read(value: unknown): Promise<void> {
-    const checked = await this.#checks.checkReading(value).catch((): OrderCheck<SignedReadEvidence> => notChecked);
-    if (!checked.ok) return this.#model.record('evidence.refused', claimed(value).actor, checked.reason, signatureIn(value));
-    const { person, incident, addresses, reason } = checked.order.order;
-    const count = addresses.length === 1 ? '1 object' : `${addresses.length} objects`;
-    const text = `${checked.name} reads evidence of ${incident} (${count}): ${reason}`;
-    this.#model.record('evidence.read', `person/${person}`, text, { order: checked.order, ...signatureIn(checked.order) });
-  }
-
-  /** The incident is the intake's to start. Its own card tells people; here it is on record who ordered it, and signed. */
-  async #start(value: unknown): Promise<void> {
-    const taken = await this.#checks.takeIncidentOrder(value).catch((): IncidentOrderAnswer => notChecked);
-    if (!taken.ok) return this.#model.record('incident.refused', claimed(value).actor, taken.reason, signatureIn(value));
-    const { terms, person } = taken.order.order;
-    const text = `${taken.name} started ${taken.incident} (${terms.id}): ${terms.reason}`;
-    this.#model.record('incident.started', `person/${person}`, text, {
-      order: taken.order,
-      incident: taken.incident,
-      ...signatureIn(taken.order),
-    });
-  }
-
-  async #vote(value: unknown): Promise<void> {
-    if (!isVoteShaped(value)) {
-      this.#model.record('vote.refused', claimedBy('unknown'), 'a signal that is no vote');
+    const noun = nounOf(order);
+    const known = this.#model.decisions.get(order.decision);
+    if (!known || !isLive(known) || nounOf(known.proposal.order) !== noun) {
+      this.#refuse(signed, `There is no such ${noun}, or it is over.`);
       return;
     }
-    const { vote } = value;
-    const state = this.#model.questions.get(vote.question);
-    if (!state) return this.#refuse(value, 'There is no such question.');
-    const check = await this.#checks
-      .verifyVote({ vote: value, question: state.question, level: state.level })
-      .catch(() => undefined);
-    if (!check) return this.#refuse(value, 'The vote could not be checked; please answer again.');
-    if (!check.ok) return this.#refuse(value, check.reason, check.signed);
-    const now = new Date().toISOString();
-    const result = countVote(state, value, { now, severity: state.question.severity });
-    if (result.outcome === 'refused') return this.#refuse(value, result.reply, true);
-    if (result.outcome === 'repeated') return this.#answer(value, result.reply);
-    this.#model.questions.set(vote.question, result.state);
-    this.#model.record('vote.accepted', `person/${vote.person}`, saidBy(check.name, vote), {
-      vote,
-      keyId: value.keyId,
-      signature: value.signature,
-      ...(check.signIn ? { signIn: check.signIn } : {}),
+    this.#model.set(order.decision, { state: 'ended', at: new Date().toISOString(), by: end });
+    this.#closeQuestion(known.question);
+    this.#model.record(`${noun}.ended`, `person/${order.person}`, `${who}: ${order.reason}`, {
+      [noun]: order.decision,
+      order: end,
     });
-    this.#answer(value, result.reply);
-    const { status } = result.state;
-    if (status.state === 'decided') this.#decided(vote.question, status.choice, status.by);
-    else this.#update(vote.question);
+    const { name } = kindOf(known.proposal.order);
+    this.#say(known.proposal, `${name} ${order.decision} was ended by ${who}: ${order.reason}`);
+  }
+
+  #refuse(value: unknown, reason: string): void {
+    const { actor, id, noun } = claimed(value);
+    this.#model.record(`${noun}.refused`, actor, reason, { ...(id !== null && { [noun]: id }), ...signatureIn(value) });
+  }
+
+  /** What a vote has changed. */
+  counted({ after: { question, status } }: CountedVote): void {
+    if (status.state === 'decided') this.#decided(question.id, status.choice, status.by);
+    else this.#update(question.id);
   }
 
   #decided(question: string, choice: string, by: readonly string[]): void {
@@ -161,7 +124,7 @@ export class Decisions {
     const found = [...this.#model.decisions].find(([, one]) => one.question === question);
     if (!found) return;
     const [id, { proposal }] = found;
-    const { noun, name, begun, nothing } = wordsOf(proposal);
+    const { noun, name, begun, nothing } = kindOf(proposal.order);
     const { owner, reason } = proposal.order.terms;
     const at = new Date().toISOString();
     const approved = choice === approveChoice;
@@ -171,18 +134,6 @@ export class Decisions {
     this.#update(question);
     if (approved)
       this.#say(proposal, `${name} ${id}, approved by ${by.join(' and ')}: ${text}. ${owner} answers for it: ${reason}`);
-  }
-
-  #refuse(signed: SignedVote, reason: string, isTheirs = false): void {
-    const { id, person, question, choice, via } = signed.vote;
-    this.#model.record('vote.refused', isTheirs ? `person/${person}` : claimedBy(person), reason, {
-      question,
-      choice,
-      via,
-      vote: id,
-      signature: signed.signature,
-    });
-    this.#answer(signed, reason);
   }
 
   #closeQuestion(id: string): void {
@@ -202,15 +153,10 @@ export class Decisions {
       .catch(() => this.#model.record('card.failed', 'engine', 'a card could not be brought up to date', { question }));
   }
 
-  #answer({ vote, signature }: SignedVote, text: string): void {
-    if (vote.via !== 'slack') return;
-    void this.#desk.answerClick({ incident: this.#model.ref, click: vote.id, signature, text }).catch(() => undefined);
-  }
-
   /** Weakening is told to everybody, and so is its end. */
-  #say(proposal: DecisionProposal, text: string): void {
+  #say(proposal: SignedProposal, text: string): void {
     const { ref, cluster } = this.#model;
-    const incident = { ...ref, title: `decisions of ${cluster}`, severity: wordsOf(proposal).severity, cluster };
+    const incident = { ...ref, title: `decisions of ${cluster}`, severity: kindOf(proposal.order).severity, cluster };
     void this.#desk
       .postInThread({ key: `${ref.run}/${proposal.order.terms.id}/${text.slice(0, 40)}`, incident, text })
       .catch(() => undefined);
@@ -230,18 +176,17 @@ export function claimedActor(value: unknown): string {
   return claimed(value).actor;
 }
 
-/** Who an order that was refused says that it is from: for the record, cut, and marked as what it is. */
+const nouns = ['suppression', 'restraint', 'evidence', 'incident'];
+
+/** Who an order that was refused says that it is from, and what it is about: for the record, cut, and marked as what it is. */
 function claimed(value: unknown): { readonly actor: string; readonly id: string | null; readonly noun: string } {
-  const order: unknown = typeof value === 'object' && value !== null && 'order' in value ? value.order : undefined;
-  if (typeof order !== 'object' || order === null) return { actor: claimedBy('unknown'), id: null, noun: 'suppression' };
-  const person = 'person' in order && typeof order.person === 'string' ? order.person.slice(0, 100) : 'unknown';
-  const terms: unknown = 'terms' in order ? order.terms : undefined;
-  const ids = [
-    typeof terms === 'object' && terms !== null && 'id' in terms ? terms.id : undefined,
-    'suppression' in order ? order.suppression : undefined,
-    'restraint' in order ? order.restraint : undefined,
-  ];
-  const id = ids.find((one) => typeof one === 'string');
-  const isRestraint = 'kind' in order && typeof order.kind === 'string' && order.kind.startsWith('restraint.');
-  return { actor: claimedBy(person), id: id?.slice(0, 32) ?? null, noun: isRestraint ? 'restraint' : 'suppression' };
+  const order = isObject(value) && isObject(value.order) ? value.order : {};
+  const text = (one: unknown, most: number): string | undefined => (typeof one === 'string' ? one.slice(0, most) : undefined);
+  const terms = isObject(order.terms) ? order.terms : {};
+  const [noun = ''] = (text(order.kind, 100) ?? '').split('.');
+  return {
+    actor: claimedBy(text(order.person, 100) ?? 'unknown'),
+    id: text(terms.id, 32) ?? text(order.decision, 32) ?? null,
+    noun: nouns.includes(noun) ? noun : 'order',
+  };
 }

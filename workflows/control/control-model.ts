@@ -1,13 +1,14 @@
 import { workflowInfo } from '@temporalio/workflow';
+import type { Severity } from '../../core/alert/severity.ts';
 import type { Level } from '../../core/decide/approval.ts';
-import type { CarriedControl, ControlInput, ControlState, DecisionStatus, SuppressionState } from '../../core/decide/control.ts';
+import type { CarriedControl, ControlInput, ControlState } from '../../core/decide/control.ts';
 import {
-  type DecidedAnything,
-  type DecisionProposal,
+  type Decided,
   type DecisionState,
-  isRestraintState,
+  type DecisionStatus,
+  kindOf,
   questionOf,
-  wordsOf,
+  type SignedProposal,
 } from '../../core/decide/decision.ts';
 import { openState } from '../../core/decide/question.ts';
 import type { IncidentRef } from '../../core/incident/incident.ts';
@@ -24,7 +25,7 @@ export function isLive({ status }: Pick<DecisionState, 'status'>): boolean {
   return status.state === 'proposed' || status.state === 'active';
 }
 
-/** The memory of the control workflow: plain data. Each kind of decision has its own list. */
+/** The memory of the control workflow: plain data. */
 export class ControlModel {
   readonly ref: IncidentRef;
   readonly cluster: string;
@@ -48,9 +49,31 @@ export class ControlModel {
   }
 
   record(kind: string, actor: string, text: string, body: Readonly<Record<string, unknown>> = {}): void {
-    const entry: TimelineEntry = { at: new Date().toISOString(), kind, actor, text, ...entryOf(body) };
-    this.#timeline = [...this.#timeline.slice(-(timelineLimit - 1)), entry];
+    this.#enter({ at: new Date().toISOString(), kind, actor, text, ...entryOf(body) });
     this.#outbox.add(kind, actor, { text, ...body });
+  }
+
+  /** In the timeline, and not on the record. */
+  note(kind: string, actor: string, text: string): void {
+    this.#enter({ at: new Date().toISOString(), kind, actor, text });
+  }
+
+  #enter(entry: TimelineEntry): void {
+    this.#timeline = [...this.#timeline.slice(-(timelineLimit - 1)), entry];
+  }
+
+  /** Whom alerts name stands in the question itself. */
+  get namedActors(): Record<string, never> {
+    return {};
+  }
+
+  severityOf({ question }: QuestionState): Severity {
+    return question.severity;
+  }
+
+  /** What a cut of the history loses is an answer to a click: nothing waits for it. */
+  during<T>(work: Promise<T>): Promise<T> {
+    return work;
   }
 
   get isFull(): boolean {
@@ -58,7 +81,7 @@ export class ControlModel {
   }
 
   /** `stepUp`: people are told that a yes needs a sign-in. */
-  propose(proposal: DecisionProposal, levels: readonly Level[], stepUp: true | undefined): QuestionState {
+  propose(proposal: SignedProposal, levels: readonly Level[], stepUp: true | undefined): QuestionState {
     const { terms } = proposal.order;
     const question = questionOf({ proposal, control: this.ref, levels, stepUp });
     const state = openState(question, {
@@ -68,13 +91,13 @@ export class ControlModel {
       level: Math.max(0, levels.length - 1),
     });
     this.questions.set(question.id, state);
-    this.decisions.set(terms.id, decision(proposal, question.id, { state: 'proposed' }));
+    this.decisions.set(terms.id, { proposal, question: question.id, status: { state: 'proposed' } });
     return state;
   }
 
   set(id: string, status: DecisionStatus): void {
     const known = this.decisions.get(id);
-    if (known) this.decisions.set(id, decision(known.proposal, known.question, status));
+    if (known) this.decisions.set(id, { ...known, status });
     const over = [...this.decisions].filter(([, one]) => !isLive(one));
     for (const [old, { question }] of over.slice(0, Math.max(0, over.length - mostOver))) {
       this.decisions.delete(old);
@@ -97,8 +120,7 @@ export class ControlModel {
     return {
       incident: this.ref,
       cluster: this.cluster,
-      suppressions: [...this.decisions.values()].filter((one): one is SuppressionState => !isRestraintState(one)),
-      restraints: [...this.decisions.values()].filter(isRestraintState),
+      decisions: [...this.decisions.values()],
       questions: [...this.questions.values()],
       timeline: this.#timeline,
       audit: { made, acknowledged },
@@ -110,27 +132,22 @@ export class ControlModel {
   }
 
   #carryOn({ state, pendingRecords }: CarriedControl): void {
-    for (const one of [...state.suppressions, ...(state.restraints ?? [])]) this.decisions.set(one.proposal.order.terms.id, one);
+    for (const one of state.decisions) this.decisions.set(one.proposal.order.terms.id, one);
     for (const one of state.questions) this.questions.set(one.question.id, one);
     this.#timeline = state.timeline;
     this.#outbox.carryOn({ pending: pendingRecords, ...state.audit });
   }
 
   /** Its votes name the run in which they were given: they stay as they are. */
-  #restore({ proposal, proof }: DecidedAnything): void {
+  #restore({ proposal, proof }: Decided): void {
     const { terms } = proposal.order;
     const { question, votes, choice } = proof;
     const at = new Date().toISOString();
     const by = votes.map(({ vote }) => vote.person);
     const asked = openState(question, { at: Date.parse(terms.from), levelUntil: Date.parse(terms.until) });
     this.questions.set(question.id, { ...asked, status: { state: 'decided', choice, by, at }, votes });
-    this.decisions.set(terms.id, decision(proposal, question.id, { state: 'active', since: at }));
-    const { noun } = wordsOf(proposal);
+    this.decisions.set(terms.id, { proposal, question: question.id, status: { state: 'active', since: at } });
+    const { noun } = kindOf(proposal.order);
     this.record(`${noun}.restored`, 'engine', 'taken over from what the cell knew', { [noun]: terms.id });
   }
-}
-
-/** One place where proposal and end are of the same kind, since both came from the same checks. */
-function decision(proposal: DecisionProposal, question: string, status: DecisionStatus): DecisionState {
-  return { proposal, question, status } as DecisionState;
 }

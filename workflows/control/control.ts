@@ -7,31 +7,41 @@ import {
   setHandler,
   workflowInfo,
 } from '@temporalio/workflow';
-import { type ControlInput, type ControlState, controlNames, type EvidenceActivities } from '../../core/decide/control.ts';
+import type { CellActivities } from '../../core/action/step.ts';
+import {
+  type ControlActivities,
+  type ControlInput,
+  type ControlState,
+  controlNames,
+  type EvidenceActivities,
+} from '../../core/decide/control.ts';
+import { doneBy } from '../../core/orders/order.ts';
+import { isObject } from '../../core/text/plain-json.ts';
 import { deskActivities } from '../calls.ts';
 import { onRefusedMessages, recordRefused, trustedActivities } from '../messages.ts';
 import { Outbox } from '../outbox.ts';
-import { type Arrived, type Checks, Decisions } from './control-decisions.ts';
+import { Votes } from '../questions/votes.ts';
+import { Decisions } from './control-decisions.ts';
 import { EvidenceOrders } from './control-evidence.ts';
 import { ControlModel } from './control-model.ts';
 import { StormNotices } from './storm-notices.ts';
 
-const proposeSignal = defineSignal<[unknown]>(controlNames.proposeSignal);
-const endSignal = defineSignal<[unknown]>(controlNames.endSignal);
+const orderSignal = defineSignal<[unknown]>(controlNames.orderSignal);
 const voteSignal = defineSignal<[unknown]>(controlNames.voteSignal);
 const stormSignal = defineSignal<[unknown]>(controlNames.stormSignal);
-const readSignal = defineSignal<[unknown]>(controlNames.readSignal);
-const evidenceSignal = defineSignal<[unknown]>(controlNames.evidenceSignal);
 const expireEvidenceSignal = defineSignal(controlNames.expireEvidenceSignal);
-const startIncidentSignal = defineSignal<[unknown]>(controlNames.startIncidentSignal);
 const handOverSignal = defineSignal<[string]>(controlNames.handOverSignal);
 const stateQuery = defineQuery<ControlState>(controlNames.stateQuery);
 
 const mostWaiting = 500;
 
 /** Pure checks in the cell; roster and keys are there. */
-function checksBy({ queues }: ControlInput): Checks {
-  return trustedActivities<Checks>({ taskQueue: queues.cell, startToCloseTimeout: '5s', scheduleToCloseTimeout: '10m' });
+function checksBy({ queues }: ControlInput): ControlActivities & Pick<CellActivities, 'verifyVote'> {
+  return trustedActivities<ControlActivities & Pick<CellActivities, 'verifyVote'>>({
+    taskQueue: queues.cell,
+    startToCloseTimeout: '5s',
+    scheduleToCloseTimeout: '10m',
+  });
 }
 
 /** They read and write the evidence store, whose answers may take a while. */
@@ -50,17 +60,9 @@ function keepersBy({ queues }: ControlInput): EvidenceActivities {
 export async function control(input: ControlInput): Promise<never> {
   const desk = deskActivities(input);
   const model = new ControlModel(input, (ref) => new Outbox(ref, desk.recordAudit));
-  const arrived: Arrived[] = [];
+  const arrived: unknown[] = [];
   let wantedBuild: string | undefined;
 
-  const take = (kind: Arrived['kind']) => (value: unknown) => {
-    if (arrived.length < mostWaiting) arrived.push({ kind, value });
-  };
-  setHandler(proposeSignal, take('propose'));
-  setHandler(endSignal, take('end'));
-  setHandler(voteSignal, take('vote'));
-  setHandler(readSignal, take('read'));
-  setHandler(startIncidentSignal, take('start'));
   setHandler(handOverSignal, (build) => {
     wantedBuild = build;
   });
@@ -75,16 +77,24 @@ export async function control(input: ControlInput): Promise<never> {
   setHandler(stateQuery, snapshot);
   onRefusedMessages((refused) => recordRefused(model, refused));
 
-  const decisions = new Decisions(model, desk, checksBy(input));
+  const cell = checksBy(input);
+  const decisions = new Decisions(model, desk, cell);
+  const votes = new Votes({ home: model, desk, cell: () => cell, counted: (vote) => decisions.counted(vote) });
   const evidence = new EvidenceOrders(model, keepersBy(input));
-  setHandler(evidenceSignal, (value) => evidence.hear({ kind: 'order', value }));
+  setHandler(voteSignal, (vote) => votes.receive(vote));
+  setHandler(orderSignal, (order) => {
+    if (isAboutKept(order)) evidence.hear({ kind: 'order', value: order });
+    else if (arrived.length < mostWaiting) arrived.push(order);
+  });
   setHandler(expireEvidenceSignal, () => evidence.hear({ kind: 'expire' }));
   void model.outbox.run();
   void storms.run();
   void evidence.run();
+  void votes.run();
   const mustHandOver = (): boolean =>
     wantedBuild !== undefined && wantedBuild !== workflowInfo().currentDeploymentVersion?.buildId;
-  const mayCarryOn = (): boolean => model.outbox.canBeCarried && storms.isIdle && evidence.isIdle && arrived.length === 0;
+  const mayCarryOn = (): boolean =>
+    model.outbox.canBeCarried && storms.isIdle && evidence.isIdle && !votes.unread && arrived.length === 0;
 
   for (;;) {
     const left = model.nextEnd - Date.now();
@@ -92,16 +102,21 @@ export async function control(input: ControlInput): Promise<never> {
     // The longest timer of the server is shorter than for ever.
     await condition(due, Math.min(Math.max(left, 1), 86_400_000));
     decisions.expire();
-    const next = arrived[0];
-    if (next) {
-      await decisions.take(next);
+    if (arrived.length > 0) {
+      await decisions.take(arrived[0]);
       arrived.shift();
     } else if (due()) {
       await condition(allHandlersFinished);
-      if (arrived.length > 0) continue;
+      if (arrived.length > 0 || votes.unread) continue;
       const carryOn = makeContinueAsNewFunc<typeof control>(mustHandOver() ? { initialVersioningBehavior: 'AUTO_UPGRADE' } : {});
       const { restored: _, ...lasting } = input;
       await carryOn({ ...lasting, carried: { ...model.carry(), state: snapshot() } });
     }
   }
+}
+
+/** What it says that it is: the cell proves it in either way. */
+function isAboutKept(signed: unknown): boolean {
+  const kind = isObject(signed) && isObject(signed.order) ? signed.order.kind : undefined;
+  return typeof kind === 'string' && Object.hasOwn(doneBy, kind);
 }

@@ -12,7 +12,7 @@ import { blockEgress, isolateNamespace } from '../../core/actions/index.ts';
 import { type AlertBatch, type IncidentNote, incidentNames } from '../../core/incident/incident.ts';
 import type { IncidentInput } from '../../core/incident/incident-input.ts';
 import type { IncidentState, StepState } from '../../core/incident/incident-state.ts';
-import { deskActivities, followUpActivities } from '../calls.ts';
+import { deskActivities, followUpActivities, voteActivities } from '../calls.ts';
 import { declarationOf } from '../declarations.ts';
 import { FollowUp } from '../follow-up/follow-up.ts';
 import { onRefusedMessages, recordRefused } from '../messages.ts';
@@ -151,7 +151,12 @@ function createParts(input: IncidentInput): Parts {
   });
   const bodies = new Bodies({ model, engine, questions, leases });
   const checks = new ContainmentChecks(model, () => questions.touchAll());
-  const votes = new Votes({ model, desk, questions });
+  const votes = new Votes({
+    home: model,
+    desk,
+    cell: () => voteActivities(model.settings),
+    counted: (vote) => questions.counted(vote),
+  });
   const remarks = new Remarks({ model, desk, questions });
   return { model, questions, votes, remarks, leases, checks, bodies, followUp };
 }

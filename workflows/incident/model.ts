@@ -132,6 +132,10 @@ export class IncidentModel {
     return this.severity !== before;
   }
 
+  severityOf(): Severity {
+    return this.severity;
+  }
+
   /** As part of whatever a vote is checked with. */
   get namedActors(): { readonly actors?: readonly string[] } {
     return this.actors.size === 0 ? {} : { actors: [...this.actors] };

@@ -10,6 +10,7 @@ import { CardKeeper } from '../incident/cards.ts';
 import type { IncidentModel } from '../incident/model.ts';
 import { type Asked, type AskedQuestion, openQuestion } from './asked-question.ts';
 import { askWho, type Escalation, silence, waitAtLevel } from './levels.ts';
+import type { CountedVote } from './votes.ts';
 
 export type Decision =
   | { readonly question: string; readonly choice: string; readonly by: readonly string[]; readonly proof: ApprovalProof }
@@ -126,19 +127,20 @@ export class Questions {
   }
 
   /** A vote has been taken: what follows from it for its question. */
-  counted({
-    before,
-    after,
-    name,
-  }: {
-    readonly before: QuestionState;
-    readonly after: QuestionState;
-    readonly name: string;
-  }): void {
+  counted({ before, after, name, alone }: CountedVote): void {
     const { id } = after.question;
+    if (alone) this.#tellAlone(before, name);
     this.#cards.get(id)?.touch();
     if (after.level > before.level) this.#escalate(id, after.level, { why: `${name} said no`, opening: silence.opening });
     if (after.status.state === 'decided') this.#decided(id, after.status.choice, after.status.by);
+  }
+
+  /** Whoever answers what they have set off themselves does it before everybody's eyes. */
+  #tellAlone({ question }: QuestionState, name: string): void {
+    const groups = [...new Set(question.levels.map(({ group }) => group))].join(' or ');
+    const text = `${name} has ordered this, and answers alone: nobody else of ${groups} can be asked now`;
+    this.#model.record('vote.alone', 'engine', text, { question: question.id });
+    this.page(`${text}. ${question.text}`);
   }
 
   #decided(id: string, choice: string, by: readonly string[]): void {

@@ -1,25 +1,52 @@
 import { condition } from '@temporalio/workflow';
-import type { DeskActivities } from '../../core/action/step.ts';
+import type { CellActivities, DeskActivities } from '../../core/action/step.ts';
+import type { Severity } from '../../core/alert/severity.ts';
 import { claimedBy } from '../../core/audit/audit.ts';
 import type { SignedVote } from '../../core/decide/approval.ts';
 import { countVote, saidBy } from '../../core/decide/question.ts';
 import { isVoteShaped } from '../../core/decide/vote-shape.ts';
+import type { IncidentRef } from '../../core/incident/incident.ts';
 import type { QuestionState } from '../../core/incident/incident-state.ts';
-import { stepFailure, voteActivities } from '../calls.ts';
-import type { IncidentModel } from '../incident/model.ts';
-import type { Questions } from './questions.ts';
+import { stepFailure } from '../calls.ts';
+
+/** What is asked, and where it is put on record: an incident, or what stands above all of them. */
+export interface VoteHome {
+  readonly ref: IncidentRef;
+  readonly questions: Map<string, QuestionState>;
+  /** Ids of people whom the alerts name as the actor by now. */
+  readonly namedActors: { readonly actors?: readonly string[] };
+  record(kind: string, actor: string, text: string, body?: Readonly<Record<string, unknown>>): void;
+  /** In the timeline, and not on the record. */
+  note(kind: string, actor: string, text: string): void;
+  /** How bad it is by now. */
+  severityOf(state: QuestionState): Severity;
+  /** Work that must be over before the history may be cut. */
+  during<T>(work: Promise<T>): Promise<T>;
+}
+
+export interface CountedVote {
+  readonly before: QuestionState;
+  readonly after: QuestionState;
+  /** Of who voted. */
+  readonly name: string;
+  /** They have ordered this, and nobody else can be asked. */
+  readonly alone: boolean;
+}
+
+export interface VotesParts {
+  readonly home: VoteHome;
+  readonly desk: Pick<DeskActivities, 'answerClick'>;
+  readonly cell: () => Pick<CellActivities, 'verifyVote'>;
+  readonly counted: (vote: CountedVote) => void;
+}
 
 /** Votes are signals: verified one by one, in their order, counted by one reducer. */
 export class Votes {
-  readonly #model: IncidentModel;
-  readonly #desk: DeskActivities;
-  readonly #questions: Questions;
+  readonly #parts: VotesParts;
   readonly #incoming: SignedVote[] = [];
 
-  constructor(parts: { readonly model: IncidentModel; readonly desk: DeskActivities; readonly questions: Questions }) {
-    this.#model = parts.model;
-    this.#desk = parts.desk;
-    this.#questions = parts.questions;
+  constructor(parts: VotesParts) {
+    this.#parts = parts;
   }
 
   /** Whoever can reach Temporal can send a signal: what has not even the shape of a vote is put on the record, and nothing else. */
@@ -28,7 +55,7 @@ export class Votes {
       this.#incoming.push(vote);
       return;
     }
-    this.#model.record('vote.refused', claimedBy('unknown'), 'a signal that is no vote');
+    this.#parts.home.record('vote.refused', claimedBy('unknown'), 'a signal that is no vote');
   }
 
   get unread(): boolean {
@@ -40,50 +67,42 @@ export class Votes {
     for (;;) {
       await condition(() => this.#incoming.length > 0);
       const vote = this.#incoming[0];
-      if (vote) await this.#model.during(this.#take(vote));
+      if (vote) await this.#parts.home.during(this.#take(vote));
       this.#incoming.shift();
     }
   }
 
   async #take(signed: SignedVote): Promise<void> {
     const { vote } = signed;
-    const state = this.#model.questions.get(vote.question);
-    if (!state) return this.#refuse(signed, 'There is no such question in this incident.');
+    const { home, cell, counted } = this.#parts;
+    const state = home.questions.get(vote.question);
+    if (!state) return this.#refuse(signed, 'There is no such question.');
     // A raw signal of somebody with access to Temporal ends here: no signature, no vote.
-    const check = await voteActivities(this.#model.settings)
-      .verifyVote({ vote: signed, question: state.question, level: state.level, ...this.#model.namedActors })
+    const check = await cell()
+      .verifyVote({ vote: signed, question: state.question, level: state.level, ...home.namedActors })
       .catch(() => undefined);
     if (!check) return this.#refuse(signed, 'The vote could not be checked; please answer again.');
     if (!check.ok) return this.#refuse(signed, check.reason, check.signed);
-    const { severity, namedActors } = this.#model;
-    const before = this.#model.questions.get(vote.question) ?? state;
+    const before = home.questions.get(vote.question) ?? state;
+    const { level, name, signIn, alone = false } = check;
     const now = new Date().toISOString();
-    const result = countVote(before, signed, { now, severity, level: check.level, ...namedActors });
+    const result = countVote(before, signed, { now, severity: home.severityOf(before), level, ...home.namedActors });
     if (result.outcome === 'refused') return this.#refuse(signed, result.reply, true);
     if (result.outcome === 'repeated') return this.#answer(signed, result.reply);
-    this.#model.questions.set(vote.question, result.state);
-    this.#model.record('vote.accepted', `person/${vote.person}`, saidBy(check.name, vote), {
-      vote: signed.vote,
+    home.questions.set(vote.question, result.state);
+    home.record('vote.accepted', `person/${vote.person}`, saidBy(name, vote), {
+      vote,
       keyId: signed.keyId,
       signature: signed.signature,
-      ...(check.signIn ? { signIn: check.signIn } : {}),
+      ...(signIn ? { signIn } : {}),
     });
     this.#answer(signed, result.reply);
-    if (check.alone) this.#tellAlone(before, check.name);
-    this.#questions.counted({ before, after: result.state, name: check.name });
-  }
-
-  /** Whoever answers what they have set off themselves does it before everybody's eyes. */
-  #tellAlone({ question }: QuestionState, name: string): void {
-    const groups = [...new Set(question.levels.map(({ group }) => group))].join(' or ');
-    const text = `${name} has ordered this, and answers alone: nobody else of ${groups} can be asked now`;
-    this.#model.record('vote.alone', 'engine', text, { question: question.id });
-    this.#questions.page(`${text}. ${question.text}`);
+    counted({ before, after: result.state, name, alone });
   }
 
   #refuse(signed: SignedVote, reason: string, isTheirs = false): void {
     const { vote } = signed;
-    this.#model.record('vote.refused', isTheirs ? `person/${vote.person}` : claimedBy(vote.person), reason, {
+    this.#parts.home.record('vote.refused', isTheirs ? `person/${vote.person}` : claimedBy(vote.person), reason, {
       question: vote.question,
       choice: vote.choice,
       via: vote.via,
@@ -96,8 +115,9 @@ export class Votes {
   /** The desk that took the click knows where its answer goes; nobody waits for one elsewhere. */
   #answer({ vote, signature }: SignedVote, text: string): void {
     if (vote.via !== 'slack') return;
-    void this.#model
-      .during(this.#desk.answerClick({ incident: this.#model.ref, click: vote.id, signature, text }))
-      .catch((error) => this.#model.note('card.failed', 'engine', stepFailure(error).message));
+    const { home, desk } = this.#parts;
+    void home
+      .during(desk.answerClick({ incident: home.ref, click: vote.id, signature, text }))
+      .catch((error) => home.note('card.failed', 'engine', stepFailure(error).message));
   }
 }

@@ -17,19 +17,18 @@ interface Sent<Draft> {
   readonly draft: Draft;
 }
 
-/** What a person has proposed to hide, in a dialog that they opened. */
-export type SlackProposal = Sent<SuppressionDraft> & FilledProposal;
-/** A freeze or an observe mode that a person has proposed. */
-export type SlackRestraint = Sent<RestraintDraft> & FilledRestraint;
-/** An incident that a person starts; `link` leads to the message that they started it from. */
-export type SlackIncident = Sent<IncidentDraft> & FilledIncident & { readonly link?: string };
+/** What a person has ordered in a dialog that they opened; `link` leads to the message that an incident was started from. */
+export type SlackOrder =
+  | ({ readonly about: 'suppression' } & Sent<SuppressionDraft> & FilledProposal)
+  | ({ readonly about: 'restraint' } & Sent<RestraintDraft> & FilledRestraint)
+  | ({ readonly about: 'incident' } & Sent<IncidentDraft> & FilledIncident & { readonly link?: string });
 
-/** What is done with what was ordered. The answer is for who ordered it, once it is known what has become of it. */
 export interface OrderHandlers {
-  readonly onProposal: (proposal: SlackProposal) => Promise<{ readonly text: string }>;
-  readonly onRestraint: (restraint: SlackRestraint) => Promise<{ readonly text: string }>;
-  /** `announce`: for everybody, under the message that it was started from. */
-  readonly onIncident: (incident: SlackIncident) => Promise<{ readonly text: string; readonly announce?: string }>;
+  /**
+   * What is done with what was ordered. The answer is for who ordered it, once it is known what has become of it; `announce` for everybody, under
+   * the message that an incident was started from.
+   */
+  readonly onOrder: (order: SlackOrder) => Promise<{ readonly text: string; readonly announce?: string }>;
 }
 
 export interface OrderDialogsParts extends OrderHandlers {
@@ -66,50 +65,46 @@ export class OrderDialogs {
   async take({ modal, draft, typed }: DraftSubmission, ack: Arrived['ack']): Promise<Told | undefined> {
     const { dialogs, log } = this.#parts;
     const { modalId: dialogId, slackUser, channel } = modal;
-    const read = this.#read({ dialogId, slackUser }, draft, typed);
+    const read = orderIn({ dialogId, slackUser }, draft, typed, this.#parts.now());
     if (!read.ok) {
       await ack({ response_action: 'errors', errors: read.errors });
       return undefined;
     }
     await dialogs.spend(modal);
     await ack();
-    const { text } = await read.filled().catch((error: unknown) => {
+    const { text } = await this.#order(read.filled).catch((error: unknown) => {
       log('order not handled', { error: codeOf(error) });
       return { text: `Your order was perhaps not recorded (${codeOf(error)}). If no card appears, open the dialog again.` };
     });
     return { channel, user: slackUser, text };
   }
 
-  /** What to do with what was filled in. */
-  #read(
-    from: Omit<Sent<OrderDraft>, 'draft'>,
-    draft: OrderDraft,
-    typed: DraftSubmission['typed'],
-  ): Read<() => Promise<{ readonly text: string }>> {
-    const { onProposal, onRestraint, now } = this.#parts;
-    if ('kinds' in draft) {
-      const read = proposalIn(typed, draft, now());
-      return read.ok ? { ok: true, filled: () => onProposal({ ...from, draft, ...redacted(read.filled) }) } : read;
-    }
-    if ('mode' in draft) {
-      const read = restraintIn(typed, draft, now());
-      return read.ok ? { ok: true, filled: () => onRestraint({ ...from, draft, ...redacted(read.filled) }) } : read;
-    }
-    const read = incidentIn(typed);
-    return read.ok ? { ok: true, filled: () => this.#start({ ...from, draft, ...redacted(read.filled) }) } : read;
-  }
-
-  async #start(incident: SlackIncident): Promise<{ readonly text: string }> {
-    const { onIncident, permalink, announce } = this.#parts;
-    const { message } = incident.draft;
+  async #order(order: SlackOrder): Promise<{ readonly text: string }> {
+    const { onOrder, permalink, announce } = this.#parts;
+    const message = order.about === 'incident' ? order.draft.message : undefined;
     const link = message && (await permalink(message));
-    const answer = await onIncident({ ...incident, ...(link === undefined ? {} : { link }) });
+    const answer = await onOrder({ ...order, reason: reasonToSign(order.reason), ...(link === undefined ? {} : { link }) });
     // Who ordered it hears of it at once, however full the channel is.
-    if (message && answer.announce !== undefined) void announce(message, answer.announce, `started:${incident.dialogId}`);
+    if (message && answer.announce !== undefined) void announce(message, answer.announce, `started:${order.dialogId}`);
     return answer;
   }
 }
 
-function redacted<Filled extends { readonly reason: string }>(filled: Filled): Filled {
-  return { ...filled, reason: reasonToSign(filled.reason) };
+/** What was filled in, of what the dialog offered when it was opened. */
+function orderIn(
+  from: Omit<Sent<OrderDraft>, 'draft'>,
+  draft: OrderDraft,
+  typed: DraftSubmission['typed'],
+  now: number,
+): Read<SlackOrder> {
+  if ('kinds' in draft) {
+    const read = proposalIn(typed, draft, now);
+    return read.ok ? { ok: true, filled: { about: 'suppression', ...from, draft, ...read.filled } } : read;
+  }
+  if ('mode' in draft) {
+    const read = restraintIn(typed, draft, now);
+    return read.ok ? { ok: true, filled: { about: 'restraint', ...from, draft, ...read.filled } } : read;
+  }
+  const read = incidentIn(typed);
+  return read.ok ? { ok: true, filled: { about: 'incident', ...from, draft, ...read.filled } } : read;
 }

@@ -8,7 +8,7 @@ import type { CellKey } from '../../../core/cluster/before-state.ts';
 import type { Level } from '../../../core/decide/approval.ts';
 import type { ControlActivities, EvidenceActivities } from '../../../core/decide/control.ts';
 import type { KeyRegister } from '../../../core/evidence/incident-key.ts';
-import type { Beliefs } from '../../../core/orders/suppression-check.ts';
+import type { Beliefs } from '../../../core/orders/order-check.ts';
 import { type KubernetesApi, pathOf } from '../../../integrations/kubernetes/client.ts';
 import type { Config } from '../../config/load.ts';
 import type { ExpectedSensor } from '../../intake/watch/silence.ts';
@@ -16,17 +16,15 @@ import { readPublicKeys } from '../../process/keys.ts';
 import type { Logger } from '../../process/log.ts';
 import { createVoteKeys } from '../../process/vote-keys.ts';
 import { createSignInReader } from '../pools/sign-ins.ts';
+import { DecisionBook } from './decision-book.ts';
 import { EvidenceWindow } from './evidence-window.ts';
-import { RestraintBook } from './restraint-book.ts';
 import { SignInMemory } from './sign-in-memory.ts';
 import { StormTeller } from './storm-teller.ts';
-import { SuppressionBook } from './suppression-book.ts';
 
 /** What stands above all incidents of the cell's cluster. */
 export interface CellControl {
-  readonly book: SuppressionBook;
-  /** Freezes and observe modes. */
-  readonly restraints: RestraintBook;
+  /** What is hidden, frozen, only observed, and lifted. */
+  readonly book: DecisionBook;
   /** What Firebreak is doing itself. */
   readonly steps: OwnSteps;
   readonly activities: ControlActivities & EvidenceActivities;
@@ -59,13 +57,12 @@ export async function createCellControl({
   const kept = { file: join(stateDir, 'control', 'sign-ins.json'), key: cellKey };
   const signIns = reader && new SignInMemory({ reader, kept, log });
   const { levels, beliefs } = await beliefsOf(config, signIns, votes);
-  const restraints = new RestraintBook({ file: join(stateDir, 'control', 'restraints.json'), beliefs, log });
+  const book = new DecisionBook({ file: join(stateDir, 'control', 'decisions.json'), beliefs, log });
   const evidence = new EvidenceWindow();
-  const { stewards, retention } = config.evidence;
+  const { retention } = config.evidence;
   const { runOf } = evidence;
   return {
-    book: new SuppressionBook({ file: join(stateDir, 'control', 'suppressions.json'), beliefs, log }),
-    restraints,
+    book,
     steps,
     activities: {
       ...createControlActivities({
@@ -73,9 +70,9 @@ export async function createCellControl({
         levels,
         raise,
         ...(reader && { signIns: reader }),
-        inForce: (id) => restraints.active().find(({ terms }) => terms.id === id)?.terms,
+        inForce: (id) => book.inForce(id),
       }),
-      ...createEvidenceActivities({ beliefs, stewards, retention, keys, runOf }),
+      ...createEvidenceActivities({ beliefs, retention, keys, runOf }),
     },
     storms: new StormTeller(config.cluster),
     evidence,
@@ -88,7 +85,7 @@ async function beliefsOf(
   signIns: SignInMemory | undefined,
   votes?: VoteMemory,
 ): Promise<{ readonly levels: readonly Level[]; readonly beliefs: () => Beliefs }> {
-  const { cluster, roster } = config;
+  const { cluster, roster, evidence } = config;
   const keys = createVoteKeys({ deskPublicKeys: await readPublicKeys(config.desk.votePublicKeys), roster });
   const levels = config.incidents.levels.map(({ group, withinMinutes }) => ({ group, withinMs: withinMinutes * 60_000 }));
   const groups = levels.map(({ group }) => group);
@@ -99,6 +96,7 @@ async function beliefsOf(
       roster,
       keys,
       groups,
+      stewards: evidence.stewards,
       now: Date.now(),
       ...(signIns && { stepUp: signIns.stepUp }),
       ...(votes && { seen: (question) => votes.of(question) }),
@@ -106,18 +104,18 @@ async function beliefsOf(
   };
 }
 
-/** Freezes and observe modes for a pool in a process of its own, in a file of its own. */
-export async function openRestraints(options: {
+/** What stands above all incidents for a pool in a process of its own, in a file of its own. */
+export async function openDecisions(options: {
   readonly config: Config;
   readonly pool: string;
   readonly log: Logger;
-}): Promise<{ readonly restraints: RestraintBook; readonly signIns?: SignInMemory }> {
+}): Promise<{ readonly book: DecisionBook; readonly signIns?: SignInMemory }> {
   const { config, pool, log } = options;
   const reader = createSignInReader(config);
   const signIns = reader && new SignInMemory({ reader, log });
   const { beliefs } = await beliefsOf(config, signIns);
-  const restraints = new RestraintBook({ file: join(config.stateDir, 'control', `restraints-${pool}.json`), beliefs, log });
-  return { restraints, ...(signIns && { signIns }) };
+  const book = new DecisionBook({ file: join(config.stateDir, 'control', `decisions-${pool}.json`), beliefs, log });
+  return { book, ...(signIns && { signIns }) };
 }
 
 /** The sensors that the configuration expects on the nodes. */

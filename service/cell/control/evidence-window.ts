@@ -5,7 +5,7 @@ import { controlNames } from '../../../core/decide/control.ts';
 import { FirebreakError } from '../../../core/errors.ts';
 import { incidentNames } from '../../../core/incident/incident.ts';
 import type { IncidentState } from '../../../core/incident/incident-state.ts';
-import { controlIdOf } from '../../../core/orders/suppression.ts';
+import { controlIdOf } from '../../../core/orders/order.ts';
 import { resultOf } from '../../temporal/speaker.ts';
 
 const callMs = 10_000;

@@ -3,11 +3,10 @@ import { type Client, WorkflowExecutionAlreadyStartedError } from '@temporalio/c
 import { WorkflowIdConflictPolicy, WorkflowIdReusePolicy } from '@temporalio/common';
 import { type ControlInput, type ControlState, controlNames } from '../../../core/decide/control.ts';
 import { FirebreakError } from '../../../core/errors.ts';
-import { controlIdOf } from '../../../core/orders/suppression.ts';
+import { controlIdOf } from '../../../core/orders/order.ts';
 import { currentBuild } from '../../temporal/versions.ts';
-import type { RestraintBook } from './restraint-book.ts';
+import type { BookLog, DecisionBook } from './decision-book.ts';
 import type { SignInMemory } from './sign-in-memory.ts';
-import type { BookLog, SuppressionBook } from './suppression-book.ts';
 
 const callMs = 5_000;
 const askEveryMs = 5_000;
@@ -20,8 +19,7 @@ export interface FollowControlOptions {
   readonly queues: ControlInput['queues'];
   readonly deployment: string;
   readonly buildId: string;
-  readonly book: SuppressionBook;
-  readonly restraints: RestraintBook;
+  readonly book: DecisionBook;
   /** Absent: no decision needs a sign-in. */
   readonly signIns?: SignInMemory | undefined;
   readonly log: BookLog;
@@ -35,7 +33,7 @@ export interface FollowControlOptions {
  * as it was. Ends with `signal`.
  */
 export async function followControl(options: FollowControlOptions): Promise<void> {
-  const { book, restraints, signIns, signal, log } = options;
+  const { book, signIns, signal, log } = options;
   let asked = 0;
   let down = false;
   const since = Date.now();
@@ -45,13 +43,13 @@ export async function followControl(options: FollowControlOptions): Promise<void
       const state = await stateOf(options);
       await signIns?.learn(state);
       book.update(state);
-      restraints.update(state);
       down = false;
       asked += 1;
     } catch {
       // It has gone, or whoever answered for it has: looked after at once, and at each further turn until somebody answers.
       asked = 0;
-      if (!down && !signal.aborted) log.warn({}, 'the control workflow does not answer: the suppressions stay as they were');
+      if (!down && !signal.aborted)
+        log.warn({}, 'the control workflow does not answer: what is hidden and frozen stays as it was');
       down = true;
     }
     await sleep(options.askEveryMs ?? askEveryMs, undefined, { signal, ref: false }).catch(() => undefined);
@@ -59,15 +57,15 @@ export async function followControl(options: FollowControlOptions): Promise<void
 }
 
 /** For a pool in a process of its own: it decides nothing about the control workflow, and holds itself to the same freezes. Ends with `signal`. */
-export async function followRestraints(
-  options: Pick<FollowControlOptions, 'client' | 'cluster' | 'restraints' | 'signIns' | 'signal' | 'askEveryMs'>,
+export async function followDecisions(
+  options: Pick<FollowControlOptions, 'client' | 'cluster' | 'book' | 'signIns' | 'signal' | 'askEveryMs'>,
 ): Promise<void> {
-  const { restraints, signIns, signal } = options;
+  const { book, signIns, signal } = options;
   while (!signal.aborted) {
     try {
       const state = await stateOf(options);
       await signIns?.learn(state);
-      restraints.update(state);
+      book.update(state);
     } catch {
       // As it was: the cell says it, where it is the control workflow that does not answer.
     }
@@ -130,10 +128,10 @@ async function ensureControl(options: FollowControlOptions, since: number): Prom
 
 /** False when it runs already. */
 async function startControl(
-  { client, cluster, queues, book, restraints }: FollowControlOptions,
+  { client, cluster, queues, book }: FollowControlOptions,
   policy: 'FAIL' | 'TERMINATE_EXISTING',
 ): Promise<boolean> {
-  const input: ControlInput = { cluster, queues, restored: [...book.decided(), ...restraints.decided()] };
+  const input: ControlInput = { cluster, queues, restored: book.decided() };
   try {
     await client.withDeadline(Date.now() + callMs, () =>
       client.workflow.start(controlNames.workflow, {

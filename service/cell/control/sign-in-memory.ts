@@ -5,8 +5,8 @@ import type { SignIn } from '../../../core/decide/step-up.ts';
 import type { StepUp } from '../../../core/decide/vote-check.ts';
 import { type CellKey, seal, unseal } from '../../../core/messages/sealed.ts';
 import { digestOf } from '../../../core/text/digest.ts';
+import type { BookLog } from './decision-book.ts';
 import { KeptFile } from './state-file.ts';
-import type { BookLog } from './suppression-book.ts';
 
 const domain = 'firebreak.sign-ins.v1\n';
 

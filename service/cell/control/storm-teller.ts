@@ -1,7 +1,7 @@
 import type { Client } from '@temporalio/client';
 import type { StormReport } from '../../../core/alert/storm.ts';
 import { controlNames } from '../../../core/decide/control.ts';
-import { controlIdOf } from '../../../core/orders/suppression.ts';
+import { controlIdOf } from '../../../core/orders/order.ts';
 
 const callMs = 5_000;
 

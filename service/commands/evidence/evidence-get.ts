@@ -1,14 +1,13 @@
 import { mkdir, open, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve, sep } from 'node:path';
-import { controlNames } from '../../../core/decide/control.ts';
 import { FirebreakError } from '../../../core/errors.ts';
 import type { Artefact, EvidenceManifest } from '../../../core/evidence/evidence.ts';
 import { manifestBytes } from '../../../core/evidence/evidence-manifest.ts';
-import type { ReadEvidence } from '../../../core/orders/evidence-access.ts';
+import type { ReadEvidence } from '../../../core/orders/order.ts';
 import { canonicalJson } from '../../../core/text/digest.ts';
 import { readArtefact, readManifest } from '../../../integrations/evidence/manifest.ts';
+import { giveOrder, signedOrder } from '../../incidents/orders.ts';
 import { withSession } from '../../incidents/session.ts';
-import { giveOrder, signedOrder } from '../../incidents/signing.ts';
 import { print, printable, printJson } from '../output.ts';
 import type { GetOptions, Wanted } from './evidence.ts';
 
@@ -60,12 +59,9 @@ async function putOnRecord(parcels: readonly Parcel[], incident: string, options
       addresses: [...new Set(addresses)],
       reason: options.reason,
     };
-    await giveOrder(session, {
-      signal: controlNames.readSignal,
-      order: await signedOrder(order, options.key),
-      refused: 'evidence.refused',
-      found: (_, ours) => ours.find(({ kind }) => kind === 'evidence.read'),
-    });
+    await giveOrder(session, await signedOrder(order, options.key), (_, ours) =>
+      ours.find(({ kind }) => kind === 'evidence.read'),
+    );
   });
 }
 

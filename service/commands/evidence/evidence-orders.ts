@@ -1,14 +1,14 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import { controlNames } from '../../../core/decide/control.ts';
 import { type EvidenceClass, evidenceClasses } from '../../../core/evidence/evidence.ts';
 import { fullIncidentId } from '../../../core/incident/incident.ts';
-import { doneBy, type EvidenceOrder, unholdAsked } from '../../../core/orders/evidence-order.ts';
+import { doneBy, type EvidenceOrder, unholdAsked } from '../../../core/orders/order.ts';
+import { giveOrder, signedOrder } from '../../incidents/orders.ts';
 import { withSession } from '../../incidents/session.ts';
-import { giveOrder, signedOrder } from '../../incidents/signing.ts';
 import { type ConfirmOptions, confirm, mustBeConfirmable, withConfirmation } from '../confirm.ts';
 import { type ConfiguredOptions, withConfig, withExamples } from '../options.ts';
 import { print, printable, printJson } from '../output.ts';
 import { reasonOption } from '../reason.ts';
+import { withPerson } from '../vote.ts';
 
 interface OrderOptions extends ConfiguredOptions, ConfirmOptions {
   readonly as: string;
@@ -22,13 +22,10 @@ interface OrderOptions extends ConfiguredOptions, ConfirmOptions {
 export function registerEvidenceOrders(evidence: Command): void {
   const ordered = (name: string, description: string): Command =>
     withConfig(
-      evidence
-        .command(name)
-        .description(description)
-        .argument('<incident>', 'id of the incident')
-        .requiredOption('--as <person>', 'who orders it: an id of the roster')
-        .requiredOption('--key <file>', 'this person’s own Ed25519 private key (PEM); the roster lists its public half')
-        .addOption(reasonOption('why, for the record').makeOptionMandatory()),
+      withPerson(
+        evidence.command(name).description(description).argument('<incident>', 'id of the incident'),
+        'who orders it',
+      ).addOption(reasonOption('why, for the record').makeOptionMandatory()),
     );
   const as = '--as ada --key ~/.firebreak/ada.pem';
 
@@ -88,12 +85,9 @@ async function order(kind: EvidenceOrder['kind'], written: string, options: Orde
       ...(classes && { classes }),
     };
     if (what !== undefined) await confirm({ lines: orderLines(given, what), ends: given.incident }, options);
-    const entry = await giveOrder(session, {
-      signal: controlNames.evidenceSignal,
-      order: await signedOrder(given, key),
-      refused: 'evidence.refused',
-      found: (_, ours) => ours.find(({ kind: done }) => outcomes.includes(done)),
-    });
+    const entry = await giveOrder(session, await signedOrder(given, key), (_, ours) =>
+      ours.find(({ kind: done }) => outcomes.includes(done)),
+    );
     return { done: entry.kind, text: entry.text };
   });
   if (options.json) return printJson({ done, text });

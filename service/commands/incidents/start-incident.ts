@@ -3,9 +3,8 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import { type Severity, severities } from '../../../core/alert/severity.ts';
 import { shortIncidentId } from '../../../core/incident/incident.ts';
 import { type IncidentTerms, podIn, type StartIncident } from '../../../core/orders/incident-order.ts';
-import { orderIncident, startedText } from '../../incidents/incident-order.ts';
+import { signedOrder, startedText, startIncident } from '../../incidents/orders.ts';
 import { type Session, withSession } from '../../incidents/session.ts';
-import { signedOrder } from '../../incidents/signing.ts';
 import { type ConfiguredOptions, withConfig, withExamples } from '../options.ts';
 import { print, printable, printJson } from '../output.ts';
 import { reasonOption } from '../reason.ts';
@@ -88,7 +87,7 @@ function order(options: OrderOptions, wanted: Pick<IncidentTerms, 'wish' | 'pod'
       ...(link !== undefined && { link }),
     };
     const start: StartIncident = { version: 1, kind: 'incident.start', person, at: new Date().toISOString(), terms };
-    const incident = await orderIncident(session, await signedOrder(start, options.key));
+    const incident = await startIncident(session, await signedOrder(start, options.key));
     if (options.json) return printJson({ incident, terms });
     const short = shortIncidentId(incident, cluster);
     print(printable(startedText(short, wanted)));

@@ -1,10 +1,12 @@
-import type { ControlState, SuppressionState } from '../../../core/decide/control.ts';
+import type { ControlState } from '../../../core/decide/control.ts';
+import { isSuppression, type SuppressionState } from '../../../core/decide/decision.ts';
 import { FirebreakError } from '../../../core/errors.ts';
 import { workloadText } from '../../../core/orders/suppression.ts';
 import { controlState, type Session } from '../../incidents/session.ts';
 import { type HiddenAlert, type HiddenCount, readHidden } from '../../intake/spool/hidden-alerts.ts';
 import { type Names, namesWithIds } from '../names.ts';
 import { print, printable, printFacts, printJson, printTable } from '../output.ts';
+import { isOver, type ListOptions } from './decide.ts';
 
 type Hidden = ReadonlyMap<string, { readonly count: HiddenCount; readonly alerts: readonly HiddenAlert[] }> | undefined;
 
@@ -23,14 +25,10 @@ function countText(hidden: Hidden, id: string): string {
   return String(hidden.get(id)?.count.count ?? 0);
 }
 
-function isOver({ status }: SuppressionState): boolean {
-  return status.state !== 'proposed' && status.state !== 'active';
-}
-
 /** `firebreak suppress list`. */
-export async function listSuppressions(session: Session, options: { readonly json?: true; readonly all?: true }): Promise<void> {
+export async function listSuppressions(session: Session, options: ListOptions): Promise<void> {
   const state = await controlState(session);
-  const rows = state.suppressions.filter((one) => options.all || !isOver(one));
+  const rows = state.decisions.filter(isSuppression).filter((one) => options.all || !isOver(one));
   const hidden = await readHidden(session.config.intake.spool.dir, rows.map(idOf));
   if (options.json) {
     printJson(
@@ -58,7 +56,7 @@ export async function listSuppressions(session: Session, options: { readonly jso
 /** `firebreak suppress show`. @throws FB_ERR_UNKNOWN_ID. */
 export async function showSuppression(session: Session, id: string, options: { readonly json?: true }): Promise<void> {
   const state = await controlState(session);
-  const found = state.suppressions.find((one) => idOf(one) === id);
+  const found = state.decisions.filter(isSuppression).find((one) => idOf(one) === id);
   if (!found) throw new FirebreakError('FB_ERR_UNKNOWN_ID', `there is no suppression ${id}`);
   const hidden = await readHidden(session.config.intake.spool.dir, [id]);
   const what = hidden?.get(id);

@@ -9,7 +9,7 @@ import type { Config } from '../../config/load.ts';
 import { incidentState, sessionOver } from '../../incidents/session.ts';
 import type { ClickReplies } from '../click-replies.ts';
 import type { ClickVotes, TrustedClick } from '../click-votes.ts';
-import type { SuppressionProposals } from '../orders/suppression-proposals.ts';
+import type { SlackOrders } from './slack-orders.ts';
 import { leaseButton } from './slash-lease.ts';
 import { incidentText } from './slash-look.ts';
 
@@ -26,7 +26,7 @@ export interface CardMenuOptions {
   readonly client: () => Client | undefined;
   readonly votes: ClickVotes;
   readonly replies: ClickReplies;
-  readonly suppressions: Pick<SuppressionProposals, 'draft'>;
+  readonly orders: Pick<SlackOrders, 'suppressionDraft'>;
   readonly refused: (refusal: { readonly reason: string; readonly click: TrustedClick }) => void;
   readonly now?: () => Date;
 }
@@ -41,7 +41,7 @@ const kinds = { ':snooze': 'snooze', ':next': 'next', ':comment': 'comment' } as
 
 /** What a card's menu does. Everybody on the roster may read; what is said goes to the incident, signed, and is checked in its cell. */
 export function createCardMenu(options: CardMenuOptions): (click: TrustedClick) => Promise<MenuAnswer> {
-  const { config, client, votes, suppressions, refused } = options;
+  const { config, client, votes, orders, refused } = options;
   return async (click) => {
     const { button } = click;
     const person = personBySlackId(config.roster, click.slackUser);
@@ -62,7 +62,7 @@ export function createCardMenu(options: CardMenuOptions): (click: TrustedClick) 
         case ':extend':
           return await votes.vote({ ...click, button: leaseButton(await state(), 'extend') });
         case ':suppress':
-          return await suppressions.draft({ person, state: await state() });
+          return await orders.suppressionDraft({ person, state: await state() });
         case ':comment':
           if (click.reason === undefined) return { asksFor: 'comment' };
           return await say({ connected, options, click, person, kind: 'comment' });

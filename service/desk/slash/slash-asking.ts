@@ -5,10 +5,8 @@ import { fullIncidentId } from '../../../core/incident/incident.ts';
 import type { Config } from '../../config/load.ts';
 import type { ClickVotes } from '../click-votes.ts';
 import type { OutsideDuty } from '../on-call.ts';
-import type { IncidentOrders } from '../orders/incident-orders.ts';
-import type { RestraintOrders } from '../orders/restraint-orders.ts';
-import type { SuppressionProposals } from '../orders/suppression-proposals.ts';
 import type { SignIns } from '../pages/sign-ins-desk.ts';
+import type { SlackOrders } from './slack-orders.ts';
 import type { Looking } from './slash-look.ts';
 
 /** One `/firebreak …` of somebody whom Slack vouches for. */
@@ -25,11 +23,9 @@ export interface SlashOptions {
   readonly client: () => Client | undefined;
   readonly votes: ClickVotes;
   readonly signIns: Pick<SignIns, 'open'>;
-  readonly suppressions: Pick<SuppressionProposals, 'draft' | 'end'>;
+  readonly orders: SlackOrders;
   /** An outside on-call, which narrows the roster. */
   readonly duty?: OutsideDuty | undefined;
-  readonly restraints: Pick<RestraintOrders, 'draft' | 'end'>;
-  readonly incidents: Pick<IncidentOrders, 'start'>;
   readonly refused: (refusal: { readonly reason: string; readonly command: TypedCommand }) => void;
   readonly now?: () => number;
 }

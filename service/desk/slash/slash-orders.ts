@@ -3,9 +3,7 @@ import { podIn } from '../../../core/orders/incident-order.ts';
 import { problemOfReason, reasonToSign, tooLong } from '../../../core/text/reason.ts';
 import { inline } from '../../../integrations/slack/views/text.ts';
 import { incidentState } from '../../incidents/session.ts';
-import { slackStartedText } from '../orders/incident-orders.ts';
-import { restraintsText } from '../orders/restraint-orders.ts';
-import { suppressionsText } from '../orders/suppression-proposals.ts';
+import { decisionsText, slackStartedText } from './slack-orders.ts';
 import { type Answered, type Asking, incidentNamed } from './slash-asking.ts';
 
 const dialogWithinMs = 2_000;
@@ -35,7 +33,7 @@ export async function quarantine(asking: Asking, [written, ...words]: readonly s
     return { opens: { wish: 'quarantine', cluster: session.config.cluster, owner: person.name, ...named } };
   }
   const terms = { wish: 'quarantine', pod, severity: 'critical', reason } as const;
-  const { incident } = await options.incidents.start({ session, person, from: command.commandId, terms });
+  const { incident } = await options.orders.start({ session, person, from: command.commandId, terms });
   return inline(slackStartedText(incident, terms), 1_000);
 }
 
@@ -44,18 +42,20 @@ export async function unfreeze(
   { session, person, command, options }: Asking,
   [id, ...words]: readonly string[],
 ): Promise<string> {
-  if (id === undefined) return restraintsText(session);
-  return options.restraints.end({ session, person, id, reason: neededReason(words, 'unfreeze ID REASON'), command });
+  if (id === undefined) return decisionsText(session, 'restraint');
+  const reason = neededReason(words, 'unfreeze ID REASON');
+  return options.orders.end({ session, person, noun: 'restraint', id, reason, command });
 }
 
 /** `suppress list`, `suppress end ID REASON`, or the dialog that proposes one. */
 export async function suppress(asking: Asking, rest: readonly string[]): Promise<Answered> {
-  const { session, person, options } = asking;
+  const { session, person, command, options } = asking;
   const [word, id, ...words] = rest;
-  if (word === 'list') return suppressionsText(session);
+  if (word === 'list') return decisionsText(session, 'suppression');
   if (word !== 'end') return proposal(asking, rest);
-  if (id === undefined) return suppressionsText(session);
-  return options.suppressions.end({ session, person, id, reason: neededReason(words, 'suppress end ID REASON') });
+  if (id === undefined) return decisionsText(session, 'suppression');
+  const reason = neededReason(words, 'suppress end ID REASON');
+  return options.orders.end({ session, person, noun: 'suppression', id, reason, command });
 }
 
 /** A dialog, or why there is none. It must be open 3 s after the command. */
@@ -63,7 +63,7 @@ async function proposal(asking: Asking, rest: readonly string[]): Promise<Answer
   const { session, person, options } = asking;
   const id = incidentNamed(asking, rest);
   const state = await incidentState({ ...session, withinMs: dialogWithinMs }, { id });
-  const answer = await options.suppressions.draft({ person, state });
+  const answer = await options.orders.suppressionDraft({ person, state });
   return 'text' in answer
     ? answer.text
         .split('\n')

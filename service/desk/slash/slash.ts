@@ -74,9 +74,9 @@ async function answerTo(word: string, rest: readonly string[], asking: Asking): 
         return await suppress(asking, rest);
       case 'freeze':
       case 'observe':
-        return { opens: asking.options.restraints.draft(asking.person, word) };
+        return { opens: asking.options.orders.restraintDraft(asking.person, word) };
       case 'break-glass':
-        return { opens: asking.options.restraints.draft(asking.person, word, rest[0]) };
+        return { opens: asking.options.orders.restraintDraft(asking.person, word, rest[0]) };
       case 'quarantine':
         return await quarantine(asking, rest);
       case 'unfreeze':

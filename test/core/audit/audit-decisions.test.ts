@@ -4,7 +4,7 @@ import type { AuditRecord, SignedRecord } from '../../../core/audit/audit.ts';
 import { checkDecisions, type VoteSigners } from '../../../core/audit/audit-decisions.ts';
 import { type Question, questionDigest, type SignedVote, type Vote, voteBytes } from '../../../core/decide/approval.ts';
 import { type Remark, remarkBytes } from '../../../core/incident/remark.ts';
-import { orderBytes } from '../../../core/orders/suppression.ts';
+import { orderBytes } from '../../../core/orders/order.ts';
 import { createVerifier, signerFrom } from '../../../integrations/keys/ed25519.ts';
 import { newPrivateKey } from '../../suites/private-key.ts';
 import { maker } from '../../suites/signed-records.ts';

@@ -3,8 +3,9 @@ import { describe, expect, test } from '@jest/globals';
 import type { Plan } from '../../../core/action/plan.ts';
 import { type QuestionPost, questionCard } from '../../../core/cards/question-card.ts';
 import { type Question, questionDigest, type SignedVote, type Vote, voteBytes } from '../../../core/decide/approval.ts';
-import { type RestraintTerms, restraintQuestion, type SignedRestraint } from '../../../core/orders/restraint.ts';
-import { orderBytes } from '../../../core/orders/suppression.ts';
+import { questionOf } from '../../../core/decide/decision.ts';
+import { orderBytes, type SignedOrder } from '../../../core/orders/order.ts';
+import type { ProposeRestraint, RestraintTerms } from '../../../core/orders/restraint.ts';
 import type { Roster } from '../../../core/people/roster.ts';
 
 const roster: Roster = {
@@ -165,11 +166,11 @@ describe('the card of a decision above all incidents', () => {
     until: '2026-03-02T10:00:00Z',
   };
   const control = { id: 'control/lab', run: 'run-1' };
-  const propose = (about: RestraintTerms, key = 'ana'): SignedRestraint => {
+  const propose = (about: RestraintTerms, key = 'ana'): SignedOrder<ProposeRestraint> => {
     const order = { version: 1, kind: 'restraint.propose', person: 'ana', at: about.from, terms: about } as const;
     return { order, keyId: key, signature: signedWith(key, orderBytes(order)) };
   };
-  const asked = restraintQuestion({ terms, proposer: 'ana', control, levels: question.levels });
+  const asked = questionOf({ proposal: propose(terms), control, levels: question.levels });
   const postIt =
     (about: QuestionPost['about'], of = asked) =>
     () =>

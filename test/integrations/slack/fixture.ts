@@ -13,7 +13,7 @@ import type { CardGroup, GroupButton } from '../../../core/cards/card-group.ts';
 import { type ClickReply, mostAnswers, type ReplyTo } from '../../../core/incident/click-reply.ts';
 import type { Unanswered } from '../../../core/incident/unanswered.ts';
 import { createSlackDesk, type SlackDesk, type SlackDeskOptions } from '../../../integrations/slack/desk.ts';
-import type { SlackIncident, SlackProposal, SlackRestraint } from '../../../integrations/slack/door/order-dialogs.ts';
+import type { SlackOrder } from '../../../integrations/slack/door/order-dialogs.ts';
 import type { Refusal } from '../../../integrations/slack/refusal.ts';
 import { eventually } from '../../eventually.ts';
 import { type ClickOptions, type SlackEmulator, startSlackEmulator } from '../../fakes/slack/index.ts';
@@ -260,9 +260,9 @@ export interface Rig {
   readonly desk: SlackDesk;
   readonly cards: MemoryCards;
   readonly clicks: Parameters<SlackDeskOptions['onClick']>[0][];
-  readonly proposals: SlackProposal[];
-  readonly restraints: SlackRestraint[];
-  readonly incidents: SlackIncident[];
+  readonly proposals: Extract<SlackOrder, { readonly about: 'suppression' }>[];
+  readonly restraints: Extract<SlackOrder, { readonly about: 'restraint' }>[];
+  readonly incidents: Extract<SlackOrder, { readonly about: 'incident' }>[];
   readonly refusals: Refusal[];
   readonly logs: string[];
   /** The desk anew, with nothing but what its database remembers. */
@@ -290,7 +290,7 @@ export async function startRig(
     ...(options.appToken === undefined ? {} : { appToken: options.appToken }),
   });
   const [cards, clicks, refusals, logs] = [new MemoryCards(), [] as Rig['clicks'], [] as Refusal[], [] as string[]];
-  const [proposals, restraints, incidents] = [[] as SlackProposal[], [] as SlackRestraint[], [] as SlackIncident[]];
+  const [proposals, restraints, incidents]: [Rig['proposals'], Rig['restraints'], Rig['incidents']] = [[], [], []];
   const settings: SlackDeskOptions = {
     appId,
     teamId,
@@ -316,16 +316,13 @@ export async function startRig(
       return text === 'suppress cart' ? { opens: draft } : { mrkdwn: `You typed *${text}*.` };
     },
     onShortcut: async ({ message }) => ({ opens: { wish: 'look', cluster: 'prod-1', owner: 'Ada Lovelace', message } }),
-    onIncident: async (started) => {
-      incidents.push(started);
-      return { text: 'Started.', announce: 'Ada Lovelace started the incident shop/Deployment/cart from this message.' };
-    },
-    onRestraint: async (restraint) => {
-      restraints.push(restraint);
-      return { text: 'Proposed.' };
-    },
-    onProposal: async (proposal) => {
-      proposals.push(proposal);
+    onOrder: async (order) => {
+      if (order.about === 'suppression') proposals.push(order);
+      else if (order.about === 'restraint') restraints.push(order);
+      else {
+        incidents.push(order);
+        return { text: 'Started.', announce: 'Ada Lovelace started the incident shop/Deployment/cart from this message.' };
+      }
       return { text: 'Proposed.' };
     },
     onClick: async (click) => {

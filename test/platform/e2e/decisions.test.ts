@@ -42,7 +42,7 @@ const idOf = ({ namespace, name }: Workload): string => `${namespace}/Deployment
 /** The cell looks every few seconds, and says so when it finds another state than before. */
 const cellKnows = (holds: (restraints: string) => boolean) =>
   until('the cell to know it', 30_000, async () => {
-    const changes = service.log.split('\n').filter((line) => line.includes('freezes and observe modes have changed'));
+    const changes = service.log.split('\n').filter((line) => line.includes('what stands above all incidents has changed'));
     return changes.length > 0 && holds(changes.at(-1) ?? '');
   });
 

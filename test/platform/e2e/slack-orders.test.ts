@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import type { ControlState } from '../../../core/decide/control.ts';
+import { isRestraint, isSuppression } from '../../../core/decide/decision.ts';
 import type { SuppressionTerms } from '../../../core/orders/suppression.ts';
 import { openSigner } from '../../../integrations/keys/ed25519.ts';
 import { auditReport } from '../../../service/commands/records/audit.ts';
+import { proposeDecision, signedWith } from '../../../service/incidents/orders.ts';
 import { controlState } from '../../../service/incidents/session.ts';
-import { signedWith } from '../../../service/incidents/signing.ts';
-import { proposeSuppression } from '../../../service/incidents/suppress-order.ts';
 import { testPlatform } from '../../platform.ts';
 import { podOf, until, type Workload } from './cluster.ts';
 import { ana, ben, Service } from './service.ts';
@@ -57,7 +57,8 @@ describe('a freeze from Slack', () => {
     expect((await order(ana, 'freeze', typed)).result).toEqual({ outcome: 'closed' });
     const proposed = await told(ana, 'Somebody else must agree');
     const id = /Proposed as ([0-9a-f]{16})/.exec(proposed)?.[1] ?? '';
-    const status = async () => (await control()).restraints?.find(({ proposal }) => proposal.order.terms.id === id)?.status.state;
+    const status = async () =>
+      (await control()).decisions.filter(isRestraint).find(({ proposal }) => proposal.order.terms.id === id)?.status.state;
     expect(await status()).toBe('proposed');
     const card = await until('the card', 30_000, () =>
       service.slack
@@ -104,7 +105,8 @@ describe('a broken glass from Slack', () => {
     const proposed = await told(ana, 'Somebody else must agree', before);
     expect(proposed).toContain('No incident of this name is open now');
     const id = /Proposed as ([0-9a-f]{16})/.exec(proposed)?.[1] ?? '';
-    const found = async () => (await control()).restraints?.find(({ proposal }) => proposal.order.terms.id === id);
+    const found = async () =>
+      (await control()).decisions.filter(isRestraint).find(({ proposal }) => proposal.order.terms.id === id);
     const terms = (await found())?.proposal.order.terms;
     expect(terms).toMatchObject({
       mode: 'break-glass',
@@ -145,11 +147,11 @@ describe('a suppression in Slack', () => {
       until: new Date(Date.now() + 86_400_000).toISOString(),
     };
     const signer = await openSigner({ file: (await service.session()).config.desk.voteKeyFile });
-    await proposeSuppression(
+    await proposeDecision(
       await service.session(),
       await signedWith({ version: 1, kind: 'suppression.propose', person: 'ada', at, terms, via: 'slack' }, signer),
     );
-    const status = async () => (await control()).suppressions[0]?.status;
+    const status = async () => (await control()).decisions.filter(isSuppression)[0]?.status;
     await approve(ben, (await cardSaying('our own debug pod')).ts, 'Yes: hide alerts');
     await until('the suppression', 30_000, async () => (await status())?.state === 'active' || undefined);
     await type(ben, 'suppress list');

@@ -83,7 +83,7 @@ async function linkOf(user: string, since: number): Promise<string> {
 
 test('a freeze of the whole cluster begins, and ends, only with the provider’s word', async () => {
   const type = (user: string, text: string) => service.slack.command({ user, channel, command: '/firebreak', text });
-  const status = async () => (await controlState(await service.session())).restraints?.[0]?.status.state;
+  const status = async () => (await controlState(await service.session())).decisions[0]?.status.state;
   await type(ana, 'freeze');
   const view = await until('the dialog', 30_000, () => service.slack.world.openView(ana));
   const typed = { fb_scope: '1', fb_namespace: '', fb_hours: '2', fb_reason: 'maintenance of everything' };
@@ -105,10 +105,10 @@ test('a freeze of the whole cluster begins, and ends, only with the provider’s
   await until(
     'the cell to believe it',
     60_000,
-    () => service.log.includes('freezes and observe modes have changed') || undefined,
+    () => service.log.includes('what stands above all incidents has changed') || undefined,
   );
 
-  const { id } = (await controlState(await service.session())).restraints?.[0]?.proposal.order.terms ?? { id: '' };
+  const { id } = (await controlState(await service.session())).decisions[0]?.proposal.order.terms ?? { id: '' };
   const before = service.slack.ephemerals(ana).length;
   await type(ana, `unfreeze ${id} all is done`);
   const ending = await linkOf(ana, before);

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { type ControlState, controlNames } from '../../../core/decide/control.ts';
-import { controlIdOf } from '../../../core/orders/suppression.ts';
+import { controlIdOf } from '../../../core/orders/order.ts';
 import { auditReport } from '../../../service/commands/records/audit.ts';
 import { within } from '../../eventually.ts';
 import { testPlatform } from '../../platform.ts';
@@ -112,7 +112,7 @@ describe('a suppression, from the command line to the intake', () => {
     const click = (user: string) =>
       service.slack.click({ user, channel: card.channel, ts: card.ts, buttonText: 'Yes: hide alerts' });
     const status = async () =>
-      (await control()).state.suppressions.find(({ proposal }) => proposal.order.terms.id === clicked)?.status.state;
+      (await control()).state.decisions.find(({ proposal }) => proposal.order.terms.id === clicked)?.status.state;
     await click('U0ADA');
     expect(await status()).toBe('proposed');
     await click('U0GRACE');
@@ -132,14 +132,14 @@ describe('a suppression, from the command line to the intake', () => {
     });
     expect(after.runId).not.toBe(before.runId);
     expect(after.state.incident).toEqual(before.state.incident);
-    expect(after.state.suppressions).toEqual(before.state.suppressions);
+    expect(after.state.decisions).toEqual(before.state.decisions);
     expect(await answerTo(shell())).toBe('suppressed');
   });
 
   test('one person ends it, and the alerts go their way again', async () => {
     expect(await firebreak('margaret', 'suppress', 'end', id, '--reason', 'not ours')).toContain('Ended');
     await until('an alert that goes its way', 30_000, async () => (await answerTo(shell())) === 'accepted' || undefined);
-    expect(readFileSync(join(service.settings.folder, 'state', 'control', 'suppressions.json'), 'utf8')).toContain(id);
+    expect(readFileSync(join(service.settings.folder, 'state', 'control', 'decisions.json'), 'utf8')).toContain(id);
   });
 });
 
@@ -174,9 +174,7 @@ describe('a suppression, from a card’s menu to the intake', () => {
     });
     expect(sent.result).toEqual({ outcome: 'closed' });
     await told('U0ADA', 'Somebody else must agree');
-    const proposed = (await control()).state.suppressions.find(
-      ({ proposal }) => proposal.order.terms.reason === 'our own scanner',
-    );
+    const proposed = (await control()).state.decisions.find(({ proposal }) => proposal.order.terms.reason === 'our own scanner');
     expect(proposed).toMatchObject({
       status: { state: 'proposed' },
       proposal: {

@@ -8,11 +8,11 @@ import { createControlActivities } from '../../../activities/control/control.ts'
 import type { CellActivities, DeskActivities } from '../../../core/action/step.ts';
 import { voteBytes } from '../../../core/decide/approval.ts';
 import { type ControlState, controlNames } from '../../../core/decide/control.ts';
+import { questionOf } from '../../../core/decide/decision.ts';
 import { checkVote } from '../../../core/decide/vote-check.ts';
-import { controlIdOf, suppressionQuestion } from '../../../core/orders/suppression.ts';
+import { controlIdOf } from '../../../core/orders/order.ts';
+import { DecisionBook } from '../../../service/cell/control/decision-book.ts';
 import { followControl } from '../../../service/cell/control/follow.ts';
-import { RestraintBook } from '../../../service/cell/control/restraint-book.ts';
-import { SuppressionBook } from '../../../service/cell/control/suppression-book.ts';
 import { readBuild, type WorkflowBuild } from '../../../service/temporal/bundle.ts';
 import { makeCurrent } from '../../../service/temporal/versions.ts';
 import { createActivityWorker, createCellWorker } from '../../../service/temporal/workers.ts';
@@ -78,10 +78,9 @@ async function stopWorker(): Promise<void> {
   await last?.run;
 }
 
-function follow(build: WorkflowBuild, book: SuppressionBook): () => Promise<void> {
+function follow(build: WorkflowBuild, book: DecisionBook): () => Promise<void> {
   const stopping = new AbortController();
-  const restraints = new RestraintBook({ file: join(folder, 'restraints.json'), beliefs, log });
-  const options = { client, cluster, queues, deployment, buildId: build.id, book, restraints, log, signal: stopping.signal };
+  const options = { client, cluster, queues, deployment, buildId: build.id, book, log, signal: stopping.signal };
   const following = followControl({ ...options, askEveryMs: 50, handOverWithinMs: 300 });
   return async () => {
     stopping.abort();
@@ -123,18 +122,18 @@ afterAll(async () => {
 describe('the control workflow on a real server', () => {
   test('is started by the cell, and outlives a build that is gone: what the cell has proven is taken over', async () => {
     const [first, second] = [await buildOf('first'), await buildOf('second')];
-    const book = new SuppressionBook({ file: join(folder, 'book.json'), beliefs, log });
+    const book = new DecisionBook({ file: join(folder, 'book.json'), beliefs, log });
     await startWorker(first);
     const stopFirst = follow(first, book);
     await until('the start', async () => (await state()).incident.id === controlIdOf(cluster));
 
     const terms = termsOf(Date.now(), { cluster });
-    await handle().signal(controlNames.proposeSignal, proposalOf(terms));
+    await handle().signal(controlNames.orderSignal, proposalOf(terms));
     const { incident } = await until('the proposal', async () => {
       const now = await state();
-      return now.suppressions.length === 1 && now;
+      return now.decisions.length === 1 && now;
     });
-    const question = suppressionQuestion({ terms, proposer: 'ana', control: incident, levels });
+    const question = questionOf({ proposal: proposalOf(terms), control: incident, levels });
     const asked = (await state()).questions[0];
     expect(asked?.question).toEqual(question);
     const vote = {
@@ -163,9 +162,7 @@ describe('the control workflow on a real server', () => {
       const now = await state();
       return now.incident.run !== incident.run && now;
     });
-    expect(restored.suppressions).toMatchObject([
-      { proposal: { order: { terms: { id: terms.id } } }, status: { state: 'active' } },
-    ]);
+    expect(restored.decisions).toMatchObject([{ proposal: { order: { terms: { id: terms.id } } }, status: { state: 'active' } }]);
     await new Promise((resolve) => setTimeout(resolve, 500));
     expect(book.hiding(alert)).toMatchObject({ terms: { id: terms.id } });
     await stopSecond();

@@ -24,7 +24,7 @@ import {
   workflowTable,
 } from '../../../core/messages/message-table.ts';
 import type { SigningRole } from '../../../core/messages/sender.ts';
-import { controlIdOf } from '../../../core/orders/suppression.ts';
+import { controlIdOf } from '../../../core/orders/order.ts';
 import { temporalGateway } from '../../../service/intake/send/temporal-gateway.ts';
 import { readBuild } from '../../../service/temporal/bundle.ts';
 import { createPayloadCodec } from '../../../service/temporal/codec.ts';

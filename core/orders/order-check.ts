@@ -1,0 +1,189 @@
+import type { ApprovalProof, Question, SignedVote } from '../decide/approval.ts';
+import { type AnyOrder, type Decided, isQuestionOf, kindOf, type Propose } from '../decide/decision.ts';
+import { endNeedsStepUp, type SignIn, type StepUpPolicy, signInRefusal } from '../decide/step-up.ts';
+import { checkProof, keysThatSignFor, type SeenVote, type StepUp, timeOf, type VoteKeys } from '../decide/vote-check.ts';
+import { isInAnyGroup, type Person, type Roster } from '../people/roster.ts';
+import type { StartIncident } from './incident-order.ts';
+import { approveChoice, type Order, orderBytes, type SignedEnd, type SignedOrder } from './order.ts';
+import { endChoice, endDigest } from './restraint.ts';
+
+/** What the cell believes, and by which clock. */
+export interface Beliefs {
+  readonly cluster: string;
+  readonly roster: Roster;
+  readonly keys: VoteKeys;
+  /** Groups of the roster that may decide above all incidents. */
+  readonly groups: readonly string[];
+  /** Groups that may destroy evidence, and end a hold. Absent: nobody. */
+  readonly stewards?: readonly string[];
+  /** Milliseconds since 1970. */
+  readonly now: number;
+  /** Absent: no decision needs a sign-in. */
+  readonly stepUp?: StepUp;
+  /** Votes that were seen here when they arrived. Absent: none were. */
+  readonly seen?: (question: Question) => readonly SeenVote[];
+}
+
+export type Checked<T> = ({ readonly ok: true } & T) | { readonly ok: false; readonly reason: string };
+type CheckedPerson = Checked<{ readonly person: Person }>;
+
+const clockToleranceMs = 5 * 60_000;
+
+/**
+ * Whether an order is signed for the person whom it names: with a key that the roster lists for them, or, where it says that it came by way of
+ * Slack, with a desk’s.
+ */
+export function signedBy(
+  { order, keyId, signature }: SignedOrder<Order>,
+  { roster, keys }: Pick<Beliefs, 'roster' | 'keys'>,
+): CheckedPerson {
+  const person = roster.people.find(({ id }) => id === order.person);
+  if (!person) return { ok: false, reason: `${order.person} is not on the roster.` };
+  if (!keysThatSignFor(keys, person, order.via ?? 'cli').includes(keyId))
+    return {
+      ok: false,
+      reason: `This is signed by a key that ${order.via === 'slack' ? 'no desk has' : `is not ${person.id}’s`}.`,
+    };
+  if (!keys.verify(keyId, orderBytes(order), signature)) return { ok: false, reason: 'The signature is not valid.' };
+  return { ok: true, person };
+}
+
+/** An order that is not fresh was made for another day: a captured one must not be put to people again. `at` is ISO 8601. */
+export function isFresh(at: string, now: number): boolean {
+  return Math.abs(Date.parse(at) - now) <= clockToleranceMs;
+}
+
+/** What one kind of order takes. */
+interface Rule {
+  /** Who may give it. Absent: everybody on the roster. */
+  readonly groups?: (beliefs: Beliefs) => readonly string[];
+  /** Told to who may not. */
+  readonly may?: string;
+  /** Told where it is not of today. Absent: its beginning, or what it ends, says whether it still counts. */
+  readonly stale?: string;
+}
+
+const stewards: Rule = {
+  groups: (beliefs) => beliefs.stewards ?? [],
+  may: 'do that',
+  stale: 'It was signed at another time: order it anew.',
+};
+
+/**
+ * Who may give an order, and until when it counts. What strengthens the response is for everybody; to hold evidence strengthens, and is for who may
+ * read it; to destroy it, and to end a hold, is for the groups that the configuration names for it, and by default for nobody.
+ */
+const rules: Readonly<Record<AnyOrder['kind'], Rule>> = {
+  'suppression.propose': {},
+  'restraint.propose': {},
+  'suppression.end': {},
+  'restraint.end': {},
+  'incident.start': { stale: 'It was signed at another time: order it anew.' },
+  'evidence.read': {
+    groups: ({ groups }) => groups,
+    may: 'read evidence',
+    stale: 'It was signed at another time: ask anew.',
+  },
+  'evidence.hold': { ...stewards, groups: (beliefs) => [...beliefs.groups, ...(beliefs.stewards ?? [])] },
+  'evidence.unhold': stewards,
+  'evidence.destroy': stewards,
+};
+
+/** Whether an order may be followed: about this cluster, signed for a person who may give it, within its limits, and of today where it must be. */
+export function checkOrder(signed: SignedOrder<AnyOrder>, beliefs: Beliefs): CheckedPerson {
+  const { order } = signed;
+  if (clusterOf(order) !== beliefs.cluster) return { ok: false, reason: 'It is about another cluster.' };
+  const who = signedBy(signed, beliefs);
+  if (!who.ok) return who;
+  const { groups: groupsOf, may, stale } = rules[order.kind];
+  const groups = groupsOf?.(beliefs);
+  if (groups?.length === 0)
+    return { ok: false, reason: 'Nobody may do that: the configuration names no group in evidence.stewards.' };
+  if (groups && !isInAnyGroup(beliefs.roster, order.person, groups))
+    return { ok: false, reason: `Only ${groups.join(' or ')} may ${may}.` };
+  if (stale !== undefined && !isFresh(order.at, beliefs.now)) return { ok: false, reason: stale };
+  const problem = problemOf(order, beliefs);
+  return problem === undefined ? who : { ok: false, reason: problem };
+}
+
+function clusterOf(order: AnyOrder): string {
+  return 'terms' in order ? order.terms.cluster : order.cluster;
+}
+
+/** What is wrong with what an order is about; undefined where nothing is. */
+function problemOf(order: AnyOrder, beliefs: Beliefs): string | undefined {
+  if (order.kind === 'incident.start') return problemOfStart(order);
+  return order.kind === 'suppression.propose' || order.kind === 'restraint.propose'
+    ? problemOfProposal(order, beliefs)
+    : undefined;
+}
+
+function problemOfStart({ terms: { wish, severity } }: StartIncident): string | undefined {
+  return wish === 'quarantine' && severity !== 'critical' ? 'A quarantine that is ordered is critical.' : undefined;
+}
+
+function problemOfProposal(order: Propose, { roster, now }: Beliefs): string | undefined {
+  const { problem, longest } = kindOf(order);
+  if (problem !== undefined) return problem;
+  const { owner, ...terms } = order.terms;
+  const [from, until] = [Date.parse(terms.from), Date.parse(terms.until)];
+  if (!roster.people.some(({ id }) => id === owner)) return `The owner ${owner} is not on the roster.`;
+  if (Number.isNaN(from) || Number.isNaN(until) || until <= from) return 'Its end is not after its beginning.';
+  if (until - from > longest.ms) return `${longest.what} lasts ${longest.ms / 86_400_000} days at most.`;
+  if (from > now + clockToleranceMs) return 'It begins in the future.';
+  return until <= now ? 'It has ended already.' : undefined;
+}
+
+/** Whether the order to end carries the sign-in that it needs. `ended`: what is in force and would end. A proposal is withdrawn without one. */
+export function checkEndSignIn(
+  { order }: SignedEnd,
+  person: Person,
+  known: { readonly ended: Propose | undefined; readonly policy: StepUpPolicy; readonly signIn: SignIn | undefined },
+): CheckedPerson {
+  const { ended, policy, signIn } = known;
+  if (!ended || !endNeedsStepUp(kindOf(ended).plan, policy)) return { ok: true, person };
+  const vote = { questionDigest: endDigest(order), choice: endChoice, person: person.id };
+  const reason = signInRefusal({ policy, vote, at: Date.parse(order.at), person, signIn });
+  return reason === undefined ? { ok: true, person } : { ok: false, reason };
+}
+
+/** Of a decision that was checked: who stands for it. */
+export interface Believed {
+  readonly order: Propose;
+  readonly approvers: readonly string[];
+  /** Accounts of everybody who decided on it. */
+  readonly accounts: readonly string[];
+}
+
+/**
+ * Everything that a decision must be before the cell goes by it: proposed by a person of the roster, asked of groups that the configuration names,
+ * approved by enough other people for exactly these terms. What the workflow says about it counts for nothing: whoever can only reach Temporal must
+ * neither hide an alert nor stop the response.
+ */
+export function checkDecided({ proposal, proof }: Decided, beliefs: Beliefs): Checked<Believed> {
+  const proposer = checkOrder(proposal, beliefs);
+  if (!proposer.ok) return proposer;
+  if (proof.choice !== approveChoice || !isQuestionOf(proposal, proof.question))
+    return { ok: false, reason: 'The votes are about something else.' };
+  const stranger = proof.question.levels.find(({ group }) => !beliefs.groups.includes(group));
+  if (stranger) return { ok: false, reason: `The group ${stranger.group} may not decide on it.` };
+  const { order } = proposal;
+  const approved = checkProof({ proof, severity: kindOf(order).severity, ...votesBelieved(beliefs, proof) });
+  if (!approved.ok) return approved;
+  const approvers = [...new Set(proof.votes.map(({ vote }) => vote.person))];
+  const deciders = [order.person, ...approvers];
+  const accounts = beliefs.roster.people.flatMap((one) => (deciders.includes(one.id) ? (one.accounts ?? []) : []));
+  return { ok: true, order, approvers, accounts };
+}
+
+/** By what the votes on a decision are judged, which is in force for longer than any shift: one that was not seen to arrive came when it says. */
+function votesBelieved({ roster, keys, now, stepUp, seen }: Beliefs, { question }: ApprovalProof) {
+  return {
+    roster,
+    keys,
+    now,
+    seen: seen?.(question) ?? [],
+    cameAt: ({ vote }: SignedVote) => timeOf(vote),
+    ...(stepUp && { stepUp }),
+  };
+}

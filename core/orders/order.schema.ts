@@ -1,0 +1,109 @@
+import { z } from 'zod';
+import { severities } from '../alert/severity.ts';
+import { evidenceClasses } from '../evidence/evidence.ts';
+import { longestReason } from '../text/reason.ts';
+import { wishes } from './incident-order.ts';
+import { restraintModes } from './restraint.ts';
+
+// Whoever reaches Temporal can send anything: what an order has to look like, by its kind.
+
+const text = (max: number) => z.string().min(1).max(max);
+const time = z.iso.datetime();
+const id = z.string().regex(/^[0-9a-f]{16}$/);
+const reason = text(longestReason);
+const given = { version: z.literal(1), person: text(100), at: time };
+const cluster = text(100);
+const via = z.literal('slack').exactOptional();
+const terms = { version: z.literal(1), id, cluster, owner: text(100), reason, from: time, until: time };
+
+const suppressionPropose = z.strictObject({
+  ...given,
+  kind: z.literal('suppression.propose'),
+  terms: z.strictObject({
+    ...terms,
+    match: z.strictObject({
+      rule: text(300),
+      workload: z.strictObject({ namespace: text(63), kind: text(63), name: text(253) }),
+      digest: z.string().regex(/^sha256:[0-9a-f]{64}$/),
+      sensor: text(63).exactOptional(),
+      exe: text(1_000).exactOptional(),
+    }),
+    upTo: z.enum(severities),
+  }),
+  via,
+  actors: z.array(text(100)).max(1_000).exactOptional(),
+});
+
+const restraintPropose = z.strictObject({
+  ...given,
+  kind: z.literal('restraint.propose'),
+  terms: z.strictObject({
+    ...terms,
+    mode: z.enum(restraintModes),
+    scope: z.discriminatedUnion('kind', [
+      z.strictObject({ kind: z.literal('cluster') }),
+      z.strictObject({ kind: z.literal('namespace'), name: text(63) }),
+      z.strictObject({ kind: z.literal('playbook'), name: text(100) }),
+      z.strictObject({ kind: z.literal('incident'), name: text(500) }),
+    ]),
+  }),
+  via,
+});
+
+const end = z.strictObject({
+  ...given,
+  kind: z.enum(['suppression.end', 'restraint.end']),
+  cluster,
+  decision: id,
+  reason,
+  via,
+});
+
+const readEvidence = z.strictObject({
+  ...given,
+  kind: z.literal('evidence.read'),
+  cluster,
+  incident: text(1_000),
+  addresses: z
+    .array(z.string().regex(/^[0-9a-f]{64}$/))
+    .min(1)
+    .max(500),
+  reason,
+});
+
+const evidenceOrder = z.strictObject({
+  ...given,
+  kind: z.enum(['evidence.destroy', 'evidence.hold', 'evidence.unhold']),
+  cluster,
+  incident: text(1_000),
+  reason,
+  run: text(100).exactOptional(),
+  classes: z.array(z.enum(evidenceClasses)).min(1).max(evidenceClasses.length).exactOptional(),
+});
+
+const startIncident = z.strictObject({
+  ...given,
+  kind: z.literal('incident.start'),
+  terms: z.strictObject({
+    version: z.literal(1),
+    id,
+    cluster,
+    wish: z.enum(wishes),
+    pod: z.strictObject({ namespace: text(63), name: text(253) }),
+    severity: z.enum(severities),
+    reason,
+    link: z
+      .url({ protocol: /^https?$/ })
+      .max(500)
+      .exactOptional(),
+  }),
+  via,
+});
+
+const signed = <Given extends z.ZodType>(order: Given) => z.strictObject({ order, keyId: text(100), signature: text(200) });
+
+export const signedProposalSchema = z.union([signed(suppressionPropose), signed(restraintPropose)]);
+export const signedEndSchema = signed(end).extend({ idToken: text(20_000).exactOptional() });
+export const signedEvidenceOrderSchema = signed(evidenceOrder);
+/** What is taken at once. What is kept is a matter of its own: its store may keep one waiting. */
+export const signedOrderSchema = z.union([signedProposalSchema, signedEndSchema, signed(readEvidence), signed(startIncident)]);

@@ -1,0 +1,155 @@
+import type { Alert } from '../../../core/alert/alert.ts';
+import type { ControlState } from '../../../core/decide/control.ts';
+import { type Decided, kindOf, nounOf, type Propose } from '../../../core/decide/decision.ts';
+import { proofOf } from '../../../core/decide/question.ts';
+import { signedEndSchema, signedProposalSchema } from '../../../core/orders/order.schema.ts';
+import type { SignedEnd } from '../../../core/orders/order.ts';
+import { type Beliefs, type Believed, type Checked, checkDecided, checkOrder } from '../../../core/orders/order-check.ts';
+import { type ActiveRestraint, type Restrainable, restraintOn } from '../../../core/orders/restraint.ts';
+import { type ActiveSuppression, hides, suppressionKey, suppressionKeyOf } from '../../../core/orders/suppression.ts';
+import { KeptFile } from './state-file.ts';
+
+export interface BookLog {
+  info(fields: Readonly<Record<string, unknown>>, message: string): void;
+  warn(fields: Readonly<Record<string, unknown>>, message: string): void;
+}
+
+export interface DecisionBookOptions {
+  /** Where the list lies while Temporal is down. */
+  readonly file: string;
+  readonly beliefs: () => Beliefs;
+  readonly log: BookLog;
+}
+
+/** What is in the file: nothing in it is believed without its proof. */
+interface Kept {
+  readonly decided: readonly Decided[];
+  /** Ended by a person, until it would have ended by itself: its old proof must not bring it back. */
+  readonly ended: readonly { readonly end: SignedEnd; readonly until: string }[];
+}
+
+/**
+ * What was decided above all incidents, as far as this cell believes it: each checked here, whoever brought it. One look-up an alert and one a step,
+ * from memory. Kept on disk, so that the cell goes on with it while Temporal is down; each ends by the clock.
+ */
+export class DecisionBook {
+  readonly #options: DecisionBookOptions;
+  readonly #file: KeptFile;
+  readonly #refused = new Set<string>();
+  #kept: Kept = { decided: [], ended: [] };
+  #suppressions: ReadonlyMap<string, readonly ActiveSuppression[]> = new Map();
+  #restraints: readonly ActiveRestraint[] = [];
+
+  constructor(options: DecisionBookOptions) {
+    this.#options = options;
+    this.#file = new KeptFile(options.file);
+    this.#believe(keptIn(this.#file.read()));
+  }
+
+  /** The suppression that hides this alert now. */
+  hiding(alert: Alert): ActiveSuppression | undefined {
+    if (this.#suppressions.size === 0) return undefined;
+    const key = suppressionKeyOf(alert);
+    const { now } = this.#options.beliefs();
+    return key === undefined ? undefined : this.#suppressions.get(key)?.find((one) => hides(one, alert, now));
+  }
+
+  /** The strictest restraint on a step now. */
+  on(step: Restrainable): ActiveRestraint | undefined {
+    return this.#restraints.length === 0 ? undefined : restraintOn(this.#restraints, step, this.#options.beliefs().now);
+  }
+
+  /** What was decided under this id, where it is believed. */
+  inForce(id: string): Propose | undefined {
+    return this.#kept.decided.find((one) => idOf(one) === id)?.proposal.order;
+  }
+
+  /** For a control workflow that has lost everything. */
+  decided(): readonly Decided[] {
+    return this.#kept.decided;
+  }
+
+  /**
+   * What the control workflow says now. Whoever reaches Temporal can have it forget what holds the response up, and that stands until a person
+   * ends it or its time is over; what hides alerts or lifts guardrails ends where it is no longer named.
+   */
+  update(state: ControlState): void {
+    const decided: Decided[] = [];
+    const ended = [...this.#kept.ended];
+    for (const { proposal, question, status } of state.decisions) {
+      const asked = state.questions.find((one) => one.question.id === question);
+      const proof = asked && proofOf(asked);
+      if (status.state === 'active' && proof) decided.push({ proposal, proof });
+      if (status.state === 'ended') ended.push({ end: status.by, until: proposal.order.terms.until });
+    }
+    const named = new Set(decided.map(idOf));
+    const lasting = this.#kept.decided.filter((one) => kindOf(one.proposal.order).outlivesForgetting && !named.has(idOf(one)));
+    this.#believe({ decided: [...decided, ...lasting], ended });
+  }
+
+  #believe({ decided, ended }: Kept): void {
+    const { beliefs: ask, log, file } = this.#options;
+    const beliefs = ask();
+    const ends = new Map(ended.filter((one) => isEnd(one, beliefs)).map((one) => [endedBy(one), one]));
+    const believed: Decided[] = [];
+    const suppressions = new Map<string, readonly ActiveSuppression[]>();
+    const restraints: ActiveRestraint[] = [];
+    for (const one of decided) {
+      const checked = checkSafely(one, beliefs);
+      const id = idOf(one);
+      if (Date.parse(one?.proposal?.order?.terms?.until) <= beliefs.now) continue;
+      if (!checked.ok) {
+        if (!this.#refused.has(id)) log.warn({ decision: id, reason: checked.reason }, 'a decision is not believed');
+        this.#refused.add(id);
+        continue;
+      }
+      const { order, approvers, accounts } = checked;
+      if (ends.has(`${nounOf(order)} ${id}`)) continue;
+      believed.push(one);
+      const { person: proposer } = order;
+      if (order.kind === 'restraint.propose') restraints.push({ terms: order.terms, proposer, approvers });
+      else {
+        const key = suppressionKey(order.terms.match);
+        suppressions.set(key, [...(suppressions.get(key) ?? []), { terms: order.terms, proposer, approvers, accounts }]);
+      }
+    }
+    this.#suppressions = suppressions;
+    this.#restraints = restraints;
+    this.#kept = { decided: believed, ended: [...ends.values()] };
+    const written = this.#file.write(this.#kept);
+    if (written === 'written') log.info({ decisions: believed.map(idOf) }, 'what stands above all incidents has changed');
+    if (written === 'failed')
+      log.warn(
+        { file },
+        'decisions cannot be kept on disk: after a restart without Temporal nothing is hidden and nothing frozen',
+      );
+  }
+}
+
+/** Whatever it is that was brought. */
+function idOf(one: Decided): string {
+  return String(one?.proposal?.order?.terms?.id).slice(0, 32);
+}
+
+function endedBy({ end: { order } }: Kept['ended'][number]): string {
+  return `${nounOf(order)} ${order.decision}`;
+}
+
+/** The file and Temporal can hold anything: what cannot even be looked at is not believed. */
+function isEnd({ end, until }: Kept['ended'][number], beliefs: Beliefs): boolean {
+  return Date.parse(until) > beliefs.now && signedEndSchema.safeParse(end).success && checkOrder(end, beliefs).ok;
+}
+
+function checkSafely(decided: Decided, beliefs: Beliefs): Checked<Believed> {
+  try {
+    if (signedProposalSchema.safeParse(decided.proposal).success) return checkDecided(decided, beliefs);
+  } catch {
+    // Below.
+  }
+  return { ok: false, reason: 'It is not of the form that is known.' };
+}
+
+function keptIn(value: unknown): Kept {
+  const { decided, ended }: Partial<Kept> = typeof value === 'object' && value !== null ? value : {};
+  return { decided: Array.isArray(decided) ? decided : [], ended: Array.isArray(ended) ? ended : [] };
+}

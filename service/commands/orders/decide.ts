@@ -1,0 +1,162 @@
+import type { Command } from 'commander';
+import { type DecisionState, kindOf, type Propose } from '../../../core/decide/decision.ts';
+import { stepUpNonce } from '../../../core/decide/step-up.ts';
+import { FirebreakError } from '../../../core/errors.ts';
+import { approveChoice, type DecisionKind, type EndDecision } from '../../../core/orders/order.ts';
+import { endChoice, endDigest } from '../../../core/orders/restraint.ts';
+import { idTokenIn, notOpen, signInAdvice } from '../../incidents/cast-vote.ts';
+import {
+  calledBy,
+  decisionIn,
+  endDecision,
+  endNeedsSignIn,
+  mustBeId,
+  noteOn,
+  proposeDecision,
+  signedOrder,
+  whoMustAgree,
+} from '../../incidents/orders.ts';
+import { controlState, type Session, withSession } from '../../incidents/session.ts';
+import { confirm, mustBeConfirmable, withConfirmation } from '../confirm.ts';
+import { namesWithIds } from '../names.ts';
+import { type ConfiguredOptions, withConfig, withExamples } from '../options.ts';
+import { print, printable, printJson } from '../output.ts';
+import { submit, type VoterOptions, voterIn, withVoter } from '../vote.ts';
+
+type Noun = DecisionKind['noun'];
+
+export interface ProposeOptions extends Omit<VoterOptions, 'reason'> {
+  readonly reason: string;
+  readonly owner?: string;
+}
+
+/** How it is agreed to, as it is typed. */
+const agreeing: Readonly<Record<Noun, string>> = { suppression: 'suppress approve', restraint: 'restraints approve' };
+
+/** What it is about, by the name whose end is typed. */
+function endsOf({ plan: { blastRadius } }: DecisionKind): string {
+  return blastRadius.join(' ');
+}
+
+function requireReason(command: Command): Command {
+  for (const option of command.options) if (option.long === '--reason') option.makeOptionMandatory();
+  return command;
+}
+
+/** A command that proposes: others must agree. */
+export function proposing(command: Command): Command {
+  return requireReason(withConfirmation(withVoter(command))).option(
+    '--owner <person>',
+    'who answers for it (default: who proposes it)',
+  );
+}
+
+/** Runs one, with what it proposes; `make` is asked once Temporal answers. */
+export async function propose<Options extends ProposeOptions>(
+  options: Options,
+  make: (session: Session, at: string) => Propose | Promise<Propose>,
+): Promise<void> {
+  mustBeConfirmable(options);
+  await withSession(options, async (session) => {
+    const order = await make(session, new Date().toISOString());
+    const kind = kindOf(order);
+    const { id, until } = order.terms;
+    const what = `${kind.title}, until ${until}`;
+    await confirm({ lines: [`Proposal of ${options.as}: ${what}`], ends: endsOf(kind) }, options);
+    const signed = order.kind === 'suppression.propose' ? signedOrder(order, options.key) : signedOrder(order, options.key);
+    await proposeDecision(session, await signed);
+    if (options.json) return printJson(order.terms);
+    print(printable(`Proposed as ${id}: ${what}. Nothing has changed yet.`));
+    print(`${whoMustAgree(kind)}: firebreak ${agreeing[kind.noun]} ${id} --reason WHY`);
+    const note = await noteOn(session, order);
+    if (note !== undefined) print(note);
+  });
+}
+
+/** Adds `approve`: a vote like any other. */
+export function registerApproval(parent: Command, noun: Noun): void {
+  withExamples(
+    withConfirmation(
+      withVoter(parent.command('approve').description('agree to a proposal of somebody else').argument('<id>', 'its id')),
+    ),
+    [`firebreak ${agreeing[noun]} 0123456789abcdef --reason "agreed" --as ben --key ~/.firebreak/ben.pem`],
+  ).action((id: string, options: VoterOptions) => {
+    mustBeConfirmable(options);
+    return withSession(options, (session) => approve(session, noun, id, options));
+  });
+}
+
+async function approve(session: Session, noun: Noun, id: string, options: VoterOptions): Promise<void> {
+  const state = await controlState(session);
+  const found = decisionIn(state, noun, id);
+  const question = state.questions.find((one) => one.question.id === found?.question);
+  const choice = question?.question.choices.find((one) => one.id === approveChoice);
+  if (!found || !question || !choice) throw unknown(noun, id);
+  if (question.status.state !== 'open') throw notOpen(question, namesWithIds(session.config.roster));
+  await submit(session, { state, question, choice, ...voterIn(options) }, options, endsOf(kindOf(found.proposal.order)));
+}
+
+/** Makes `command` end one; what holds the response up or lifts guardrails is asked back. */
+export function registerEnd(command: Command, noun: Noun): void {
+  const isAsked = noun === 'restraint';
+  const voter = requireReason(withVoter(command.argument('<id>', 'its id')));
+  const named = command.parent?.name() === 'suppress' ? 'suppress end' : command.name();
+  withExamples(isAsked ? withConfirmation(voter) : voter, [
+    `firebreak ${named} 0123456789abcdef --reason "done" --as ada --key ~/.firebreak/ada.pem`,
+  ]).action((id: string, options: VoterOptions) => {
+    if (isAsked) mustBeConfirmable(options);
+    return withSession(options, (session) => end(session, noun, id, options));
+  });
+}
+
+async function end(session: Session, noun: Noun, id: string, options: VoterOptions): Promise<void> {
+  const { as: person, reason = '' } = options;
+  const { cluster } = session.config;
+  mustBeId(id, calledBy[noun]);
+  const found = decisionIn(await controlState(session), noun, id);
+  if (!found) throw unknown(noun, id);
+  const kind = kindOf(found.proposal.order);
+  const at = new Date().toISOString();
+  const order: EndDecision = { version: 1, kind: `${noun}.end`, person, at, cluster, decision: id, reason };
+  const idToken = options.idToken === undefined ? undefined : idTokenIn(options.idToken);
+  if (idToken === undefined) mustNeedNoSignIn(session, found, order);
+  if (noun === 'restraint')
+    await confirm(
+      { lines: [`Order of ${person}: end the ${kind.title} (${found.proposal.order.terms.reason})`], ends: endsOf(kind) },
+      options,
+    );
+  const signed = await signedOrder(order, options.key);
+  const ended = await endDecision(session, { ...signed, ...(idToken !== undefined && { idToken }) });
+  if (options.json) return printJson(ended.status);
+  print(printable(`Ended: ${kind.over}. Cells know it within 5 s.`));
+}
+
+/** By the configuration here; the cell goes by its own. @throws FB_ERR_INCOMPLETE, which says which nonce is to be signed. */
+function mustNeedNoSignIn({ config }: Session, found: DecisionState, order: EndDecision): void {
+  if (!endNeedsSignIn(config, found)) return;
+  const nonce = stepUpNonce({ questionDigest: endDigest(order), choice: endChoice, person: order.person });
+  throw new FirebreakError('FB_ERR_INCOMPLETE', `to end it needs a sign-in: do it in Slack, or ${signInAdvice(nonce)}`);
+}
+
+function unknown(noun: Noun, id: string): FirebreakError {
+  return new FirebreakError('FB_ERR_UNKNOWN_ID', `there is no ${calledBy[noun]} ${id}`);
+}
+
+export interface ListOptions extends ConfiguredOptions {
+  readonly all?: true;
+}
+
+/** Adds `list`. */
+export function registerList(
+  parent: Command,
+  about: { readonly name: string; readonly description: string },
+  list: (session: Session, options: ListOptions) => Promise<void>,
+): void {
+  withExamples(withConfig(parent.command('list').description(about.description).option('--all', 'also what is over')), [
+    `firebreak ${about.name} list`,
+  ]).action((options: ListOptions) => withSession(options, (session) => list(session, options)));
+}
+
+export function isOver({ status }: DecisionState): boolean {
+  return status.state !== 'proposed' && status.state !== 'active';
+}
