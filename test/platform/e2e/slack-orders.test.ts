@@ -162,7 +162,7 @@ describe('a suppression in Slack', () => {
     await told(tom, 'not on the roster');
     expect((await status())?.state).toBe('active');
     await type(ben, `suppress end ${terms.id} it is fixed`);
-    await told(ben, 'are no longer hidden');
+    await told(ben, 'no longer hidden');
     expect(await status()).toMatchObject({
       state: 'ended',
       by: { order: { person: 'grace', via: 'slack', reason: 'it is fixed' } },
