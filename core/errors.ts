@@ -176,6 +176,11 @@ export const errorCatalogue = {
     summary: 'The recorded before-state is not authentic',
     remedy: 'Somebody edited it: compare the objects by hand, or use `firebreak release --offline`.',
   },
+  FB_ERR_WARRANT_OUTDATED: {
+    retryable: false,
+    summary: 'The warrant for this step is not of now, or has been used',
+    remedy: 'Nothing: the cell is asked for another one.',
+  },
   FB_ERR_VOTE_REFUSED: {
     retryable: false,
     summary: 'The vote or the order does not count',

@@ -1,6 +1,12 @@
 import { ActivityFailure, ApplicationFailure } from '@temporalio/workflow';
 import type { ActionDeclaration, Pool } from '../core/action/action.ts';
-import type { CellActivities, DeskActivities, FollowUpActivities, IncidentSettings } from '../core/action/step.ts';
+import type {
+  CellActivities,
+  DeskActivities,
+  FollowUpActivities,
+  IncidentSettings,
+  WarrantActivities,
+} from '../core/action/step.ts';
 import { type ErrorCode, isErrorCode } from '../core/errors.ts';
 import { trustedActivities } from './messages.ts';
 
@@ -28,6 +34,9 @@ export function stepFailure(error: unknown): StepFailure {
 const heartbeatTimeout = '3s';
 const patient = { initialInterval: '200ms', backoffCoefficient: 2, maximumInterval: '10s' } as const;
 
+/** An approved destructive step that cannot be done within the hour is no longer what people had in mind. */
+export const approvedForMs = 3_600_000;
+
 function queueOf(settings: IncidentSettings, pool: Pool): string {
   return settings.queues[pool];
 }
@@ -41,12 +50,11 @@ export function stepActivities(settings: IncidentSettings, declaration: ActionDe
     startToCloseTimeout: declaration.timeouts.planMs,
     scheduleToCloseTimeout: '10m',
   });
-  // An approved destructive step that cannot be done within the hour is no longer what people had in mind.
   const apply = trustedActivities<CellActivities>({
     ...common,
     startToCloseTimeout: declaration.timeouts.applyMs,
     // What only reads, or is over at once, must not keep people from being asked: while its store is down, the playbook goes on without it.
-    ...(declaration.effect === 'destructive' ? { scheduleToCloseTimeout: '1h' } : {}),
+    ...(declaration.effect === 'destructive' ? { scheduleToCloseTimeout: approvedForMs } : {}),
     ...(declaration.effect === 'read' || declaration.momentary
       ? { scheduleToCloseTimeout: declaration.pool === 'desk' ? '24h' : Math.max(600_000, declaration.timeouts.applyMs) }
       : {}),
@@ -89,6 +97,17 @@ export function voteActivities(settings: IncidentSettings): Pick<CellActivities,
     scheduleToCloseTimeout: '1m',
     retry: patient,
     priority: { priorityKey: 1 },
+  });
+}
+
+/** What the cell says of an approved step to the pool that does it. The pool is asked at once, and takes it for some minutes only. */
+export function warrantActivities(settings: IncidentSettings, priorityKey: number): WarrantActivities {
+  return trustedActivities<WarrantActivities>({
+    taskQueue: settings.queues.cell,
+    startToCloseTimeout: '10s',
+    scheduleToCloseTimeout: approvedForMs,
+    retry: patient,
+    priority: { priorityKey },
   });
 }
 

@@ -9,7 +9,10 @@ import { digestOf } from '../../core/text/digest.ts';
 import type { ChokepointParts } from './chokepoint.ts';
 
 /** Who may answer, and by what it is told. */
-export type Authority = Pick<ChokepointParts, 'roster' | 'keys' | 'rules' | 'now' | 'signIns' | 'asking' | 'incidents' | 'votes'>;
+export type Authority = Pick<
+  ChokepointParts,
+  'roster' | 'keys' | 'rules' | 'now' | 'signIns' | 'asking' | 'incidents' | 'votes' | 'warrants'
+>;
 
 /** The plan of this step that people said yes to. */
 export function approvedPlan(call: StepCall): Plan | undefined {
@@ -37,6 +40,8 @@ export async function mustBeApproved(parts: Authority, call: StepCall, proof: Ap
   const { incident, requester } = proof.question;
   if (incident.id !== call.incident.id || incident.run !== call.incident.run) refuse('the approval is of another incident');
   const { actors, requesters, severity, playbooks } = knownOf(parts, call);
+  // A pool has heard and seen nothing itself: it adds what the cell knows.
+  const warrant = parts.warrants?.read(call);
   const problem = problemOfApproval(proof, { ...call, as }, parts.asking);
   if (problem !== undefined) refuse(problem);
   const [, asker = ''] = requester.split('/');
@@ -44,15 +49,16 @@ export async function mustBeApproved(parts: Authority, call: StepCall, proof: Ap
   const stepUp = await parts.signIns?.read(proof.votes);
   const result = checkProof({
     proof,
-    severity: worse(severity, leastSeverityOf(asker, parts.asking)),
+    severity: [severity, leastSeverityOf(asker, parts.asking)].reduce(worse, warrant?.severity ?? 'unknown'),
     roster: parts.roster,
     keys: parts.keys,
     now: (parts.now ?? Date.now)(),
     protectedNamespaces: parts.rules.protectedNamespaces,
-    actors,
-    requesters,
+    actors: [...new Set([...actors, ...(warrant?.actors ?? [])])],
+    requesters: [...new Set([...requesters, ...(warrant?.requesters ?? [])])],
     groups: groupsAskedBy(proof.question, parts.asking, playbooks),
     seen: parts.votes.of(proof.question),
+    cameAt: ({ signature }) => warrant?.deciders.find((one) => one.signature === signature)?.at,
     ...(stepUp && { stepUp }),
   });
   if (!result.ok) refuse(result.reason);

@@ -58,6 +58,7 @@ export function createCellActivities(parts: {
         incident: call.incident.id,
         run: call.incident.run,
         fast,
+        order: `${info.workflowExecution?.runId ?? ''}/${info.activityId}`,
         signal: cancellationSignal,
         progress(text) {
           at = text;

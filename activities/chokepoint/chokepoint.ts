@@ -24,6 +24,7 @@ import { createEvidenceRule, type EvidenceWait } from './evidence-rule.ts';
 import { createReleaseRule } from './release-check.ts';
 import { createReservations } from './reservations.ts';
 import { type StepRegister, underway } from './step-register.ts';
+import type { WarrantRule } from './warrants.ts';
 
 /** One action as the chokepoint runs it: what it declares, what its input must be, what does it. */
 export interface RegisteredAction<Input = unknown, Output = unknown> {
@@ -70,6 +71,8 @@ export interface ChokepointParts {
   readonly incidents: IncidentMemory;
   /** Which votes it has seen arrive. */
   readonly votes: VoteMemory;
+  /** Of a pool, which has heard no alerts and has seen no votes: an approved step needs a cell's warrant. Absent: this is the cell. */
+  readonly warrants?: WarrantRule;
   readonly now?: () => number;
   readonly steps?: StepRegister;
   /** Absent: remembered for as long as the process lives. */
@@ -166,9 +169,10 @@ export function createChokepoint(parts: ChokepointParts): Chokepoint {
     if (!answer.ok) throw new FirebreakError(answer.code, answer.reason);
   };
 
-  const approve = async (call: StepCall, plan: Plan) => {
+  const approve = async (call: StepCall, plan: Plan, context: StepContext) => {
     const { approval } = call;
     if (!approval) return;
+    parts.warrants?.take(call, context.order ?? call.key);
     await mustBeApproved(parts, call, approval, 'step');
     if (planIsCovered(approval, plan)) return;
     if (plan.outsideWindow !== undefined && approvedPlan(call)?.outsideWindow === undefined)
@@ -199,7 +203,7 @@ export function createChokepoint(parts: ChokepointParts): Chokepoint {
     apply: async (call, context) => {
       const { action, input } = actionOf(call);
       const plan = await planToRun(call, context);
-      await approve(call, plan);
+      await approve(call, plan, context);
       let closed = windows.refusal(plan, call);
       // What has begun while it was open is not left half done.
       if (closed !== undefined && call.approval && (await action.implementation.started(input, context))) closed = undefined;

@@ -81,6 +81,8 @@ export interface StepContext {
   readonly signal: AbortSignal;
   /** Under which circumstances it is done: the chokepoint fills it in, for the note on what is changed. */
   readonly taking?: Omit<Taken, 'at'> | undefined;
+  /** Of which call over Temporal it is: the same on every attempt. Absent: the key. */
+  readonly order?: string | undefined;
   /** Settles when what asks for the step is kept, or is not: it may be planned before, nothing is changed before. */
   readonly durable?: Promise<unknown> | undefined;
   /** Says what the step is at, where that takes long. */

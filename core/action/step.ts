@@ -6,6 +6,7 @@ import type { QuestionPost } from '../cards/question-card.ts';
 import type { ApprovalProof, Question, SignedVote } from '../decide/approval.ts';
 import type { Answerers } from '../decide/standing.ts';
 import type { SignIn, StepUpPolicy } from '../decide/step-up.ts';
+import type { SignedWarrant } from '../decide/warrant.ts';
 import type { EvidenceRef } from '../evidence/evidence.ts';
 import type { ClickAnswer } from '../incident/click-reply.ts';
 import type { LeaseTerms } from '../incident/hold.ts';
@@ -38,6 +39,8 @@ export interface StepCall {
   readonly approval?: ApprovalProof;
   /** People's word that it need not wait for evidence: see `waiverOf`. */
   readonly waiver?: ApprovalProof;
+  /** The cell's word that both hold, for a pool that has seen no votes. */
+  readonly warrant?: SignedWarrant;
   /** Ids of people whom the incident's alerts name as the actor: no vote of theirs counts. Absent: nobody. */
   readonly actors?: readonly string[];
   /** Why the alert behind it is not enough to act on without people. */
@@ -99,6 +102,12 @@ export interface CellActivities {
   verifyRemark(check: { readonly remark: SignedRemark; readonly question: Question; readonly level: number }): Promise<VoteCheck>;
   /** Who may answer a question now, by the roster. No I/O. */
   answerersTo(asked: { readonly question: Question; readonly actors?: readonly string[] }): Promise<Answerers>;
+}
+
+/** What only the cell says, to its pools. */
+export interface WarrantActivities {
+  /** Of an approved step that another pool does. */
+  issueWarrant(call: StepCall): Promise<SignedWarrant>;
 }
 
 /** What runs at the desk, which holds no cluster rights. */

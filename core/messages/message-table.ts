@@ -1,4 +1,4 @@
-import type { CellActivities, DeskActivities, FollowUpActivities } from '../action/step.ts';
+import type { CellActivities, DeskActivities, FollowUpActivities, WarrantActivities } from '../action/step.ts';
 import { type ControlActivities, controlNames, type EvidenceActivities } from '../decide/control.ts';
 import { incidentNames } from '../incident/incident.ts';
 import type { Senders } from './message.ts';
@@ -57,7 +57,8 @@ const stepActivities: Names<CellActivities> = {
   answerersTo: true,
 };
 
-const controlActivities: Names<ControlActivities & EvidenceActivities> = {
+const ownActivities: Names<ControlActivities & EvidenceActivities & WarrantActivities> = {
+  issueWarrant: true,
   takeOrder: true,
   checkEvidenceOrder: true,
   carryOutEvidenceOrder: true,
@@ -80,7 +81,7 @@ const deskActivities: Names<DeskActivities & FollowUpActivities> = {
 
 /** Which activities there are on the queue of each role. A worker with another one does not start. */
 export const activityTable: Readonly<Record<SigningRole, readonly string[]>> = {
-  cell: Object.keys({ ...stepActivities, ...controlActivities }),
+  cell: Object.keys({ ...stepActivities, ...ownActivities }),
   secrets: Object.keys(stepActivities),
   forensics: Object.keys(stepActivities),
   desk: Object.keys({ ...stepActivities, ...deskActivities }),

@@ -1,4 +1,4 @@
-import { createHash, generateKeyPairSync, type KeyObject, sign, verify } from 'node:crypto';
+import { createHash, generateKeyPairSync, type KeyObject, randomUUID, sign, verify } from 'node:crypto';
 import { ApplicationFailure } from '@temporalio/activity';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { Worker } from '@temporalio/worker';
@@ -11,6 +11,7 @@ import type {
   IncidentSettings,
   StepCall,
   UndoReason,
+  WarrantActivities,
 } from '../../core/action/step.ts';
 import type { Alert } from '../../core/alert/alert.ts';
 import type { AuditRecord } from '../../core/audit/audit.ts';
@@ -19,6 +20,7 @@ import { questionCard } from '../../core/cards/question-card.ts';
 import { type SignedVote, type Vote, voteBytes } from '../../core/decide/approval.ts';
 import { answerersTo } from '../../core/decide/standing.ts';
 import { checkVote, type VoteKeys } from '../../core/decide/vote-check.ts';
+import type { SignedWarrant, Warrant } from '../../core/decide/warrant.ts';
 import type { ErrorCode } from '../../core/errors.ts';
 import { type AlertBatch, type IncidentNote, incidentIdOf, incidentNames, type Subject } from '../../core/incident/incident.ts';
 import type { IncidentState, QuestionState } from '../../core/incident/incident-state.ts';
@@ -135,6 +137,14 @@ function outputOf(call: StepCall): unknown {
   };
 }
 
+/** Of nobody who is trusted: pools that are scripted ask for none. */
+function warrantOf({ key, action, incident, severity }: StepCall): SignedWarrant {
+  const digests = { inputDigest: '', planDigest: '', proofDigest: '' };
+  const known = { severity, deciders: [], actors: [], requesters: [] };
+  const warrant: Warrant = { version: 1, id: randomUUID(), incident, step: key, action, ...digests, ...known, at: 0, until: 0 };
+  return { warrant, keyId: 'none', signature: '' };
+}
+
 export function refuse(code: ErrorCode, message: string = code): never {
   throw ApplicationFailure.create({ type: code, message, nonRetryable: true });
 }
@@ -145,7 +155,7 @@ export function scriptedActivities(
   script: Script,
   clock: () => Promise<number>,
   people: () => Roster,
-): CellActivities & DeskActivities {
+): CellActivities & DeskActivities & WarrantActivities {
   const attempts = new Map<string, number>();
   const apply = async (call: StepCall) => {
     const attempt = (attempts.get(call.key) ?? 0) + 1;
@@ -157,6 +167,10 @@ export function scriptedActivities(
   };
   return {
     planStep: async (call) => ((await script[`plan:${call.action}`]?.(call, 1)) as Plan | undefined) ?? planOf(call),
+    issueWarrant: async (call) => {
+      await script.issueWarrant?.(call, 1);
+      return warrantOf(call);
+    },
     applyStep: apply,
     applyStepNow: apply,
     verifyStep: async ({ call }): Promise<Verification> => {

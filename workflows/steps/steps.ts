@@ -1,3 +1,4 @@
+import { sleep } from '@temporalio/workflow';
 import type { Verification } from '../../core/action/action.ts';
 import type { Plan } from '../../core/action/plan.ts';
 import { releasePlanOf } from '../../core/action/release-plan.ts';
@@ -7,7 +8,7 @@ import type { StepState } from '../../core/incident/incident-state.ts';
 import type { Lease } from '../../core/incident/lease.ts';
 import type { StepResult } from '../../core/playbook/playbook.ts';
 import { digestOf } from '../../core/text/digest.ts';
-import { fastActivities, stepActivities, stepFailure } from '../calls.ts';
+import { approvedForMs, fastActivities, stepActivities, stepFailure, warrantActivities } from '../calls.ts';
 import type { IncidentModel } from '../incident/model.ts';
 import type { TargetLocks } from '../incident/targets.ts';
 import type { Questions } from '../questions/questions.ts';
@@ -27,8 +28,12 @@ const refusedBefore: ReadonlySet<ErrorCode> = new Set([
   'FB_ERR_APPROVAL_INVALID',
   'FB_ERR_PLAN_CHANGED',
   'FB_ERR_EVIDENCE_PENDING',
+  'FB_ERR_WARRANT_OUTDATED',
   'FB_ERR_REFUSED',
 ]);
+
+/** A warrant that was refused as too old is asked for again after this. */
+const warrantAgainMs = 5_000;
 
 /** Runs the steps of playbooks: in their order on one target, under their keys, with the undo registered before the apply. */
 export class StepEngine {
@@ -125,7 +130,22 @@ export class StepEngine {
         if (refusedBefore.has(code)) throw error;
       }
     }
-    return cell.applyStep(call);
+    return declaration.pool !== 'cell' && call.approval ? this.#applyElsewhere(order, call) : cell.applyStep(call);
+  }
+
+  /** A pool has heard no alerts and has seen no votes. Where it could not begin in time, or has lost its memory, the cell is asked again. */
+  async #applyElsewhere({ declaration }: StepOrder, call: StepCall): Promise<AppliedStep> {
+    const { settings, priority } = this.#model;
+    const until = Date.now() + approvedForMs;
+    for (;;) {
+      const warrant = await warrantActivities(settings, priority).issueWarrant(call);
+      try {
+        return await stepActivities(settings, declaration, priority).applyStep({ ...call, warrant });
+      } catch (error) {
+        if (stepFailure(error).code !== 'FB_ERR_WARRANT_OUTDATED' || Date.now() >= until) throw error;
+        await sleep(warrantAgainMs);
+      }
+    }
   }
 
   async #failed(step: StepState, lease: Lease | undefined, error: unknown): Promise<never> {

@@ -3,10 +3,13 @@ import { createCellActivities } from '../../../activities/chokepoint/cell.ts';
 import { type Chokepoint, type ChokepointParts, createChokepoint } from '../../../activities/chokepoint/chokepoint.ts';
 import type { OwnSteps } from '../../../activities/chokepoint/own-steps.ts';
 import type { StepRegister } from '../../../activities/chokepoint/step-register.ts';
-import type { CellActivities } from '../../../core/action/step.ts';
+import { createWarrantIssuer, createWarrantRule } from '../../../activities/chokepoint/warrants.ts';
+import { asFailure } from '../../../activities/failures.ts';
+import type { CellActivities, WarrantActivities } from '../../../core/action/step.ts';
 import type { DenyTier } from '../../../core/cluster/deny-tier.ts';
 import type { IncidentRef } from '../../../core/incident/incident.ts';
 import type { WorkloadLeft } from '../../../core/incident/workload-left.ts';
+import type { SigningRole } from '../../../core/messages/sender.ts';
 import { createKubernetesApi, type KubernetesApi } from '../../../integrations/kubernetes/client.ts';
 import type { ClusterAccess } from '../../../integrations/kubernetes/kubeconfig.ts';
 import { DenyTierWatch } from '../../../integrations/kubernetes/policies/deny-tier.ts';
@@ -17,6 +20,7 @@ import type { Config, Environment } from '../../config/load.ts';
 import type { Secrets } from '../../config/secrets.ts';
 import { readPublicKeys, readRandomKey } from '../../process/keys.ts';
 import type { Logger } from '../../process/log.ts';
+import { openRoleSigner, openTrust } from '../../process/trust.ts';
 import { createVoteKeys } from '../../process/vote-keys.ts';
 import { askingOf, createCensus, isProtected, noCensus, type RememberedNotes, rulesOf } from '../rules.ts';
 import { cellActions, secretsActions } from './actions.ts';
@@ -115,7 +119,7 @@ export interface PoolParts {
 
 /** What Temporal calls, and the chokepoint behind it. */
 export interface Pool {
-  readonly activities: CellActivities;
+  readonly activities: CellActivities & Partial<WarrantActivities>;
   readonly chokepoint: Chokepoint;
 }
 
@@ -150,6 +154,7 @@ export async function createCellPool({
     steps,
     restraintOn,
     knowledge,
+    role: 'cell',
   });
 }
 
@@ -162,7 +167,8 @@ export async function createSecretsPool(parts: PoolParts): Promise<CellActivitie
     rules: rotationRules(config, secrets.rotation ?? { entries: [] }),
     trust: readImageTrust(config.images),
   });
-  return (await poolOf({ config, log, actions, census: noCensus, evidenceKept, steps, restraintOn, knowledge })).activities;
+  return (await poolOf({ config, log, actions, census: noCensus, evidenceKept, steps, restraintOn, knowledge, role: 'secrets' }))
+    .activities;
 }
 
 /** The forensics pool's activities: what works inside of containers, and signs what it keeps. It contains nothing, so it counts nothing. */
@@ -173,7 +179,9 @@ export async function createForensicsPool(parts: PoolParts): Promise<CellActivit
   if (door) atEnd?.(() => door.close());
   const actions = forensicsActions({ config, api: cluster.api, access: cluster.access, evidence, door });
   const evidenceKept = evidence.kept;
-  return (await poolOf({ config, log, actions, census: noCensus, evidenceKept, steps, restraintOn, knowledge })).activities;
+  return (
+    await poolOf({ config, log, actions, census: noCensus, evidenceKept, steps, restraintOn, knowledge, role: 'forensics' })
+  ).activities;
 }
 
 async function poolOf(
@@ -181,42 +189,45 @@ async function poolOf(
     Pick<PoolParts, 'config' | 'log' | 'steps' | 'restraintOn' | 'knowledge'> & {
       /** What people are told of a workload that they are asked about. */
       readonly left?: (incident: IncidentRef) => WorkloadLeft | undefined;
+      readonly role: SigningRole;
     },
 ): Promise<Pool> {
-  const { config, log, actions, census, evidenceKept, steps, restraintOn, knowledge, left } = parts;
+  const { config, log, actions, census, evidenceKept, steps, restraintOn, knowledge, left, role } = parts;
   const { roster } = config;
   const keys = createVoteKeys({ deskPublicKeys: await readPublicKeys(config.desk.votePublicKeys), roster });
   const signIns = createSignInReader(config);
   const { landed, incidents, votes } = knowledge;
   const asking = askingOf(config);
+  const authority = { rules: rulesOf(config), roster, keys, asking, incidents, votes, ...(signIns && { signIns }) };
   const chokepoint = createChokepoint({
+    ...authority,
     actions,
-    rules: rulesOf(config),
-    roster,
-    keys,
     census,
     evidenceKept,
     evidenceWait: { ms: config.evidence.deadlineMinutes * 60_000 },
-    asking,
-    incidents,
-    votes,
     landed,
     ...(steps && { steps }),
     ...(restraintOn && { restraintOn }),
-    ...(signIns && { signIns }),
+    ...(role !== 'cell' && { warrants: createWarrantRule({ trust: openTrust(config, role), used: knowledge.warrants }) }),
   });
+  const issueWarrant = role === 'cell' && createWarrantIssuer({ ...authority, signer: await openRoleSigner(config, role) });
   return {
     chokepoint,
-    activities: createCellActivities({
-      chokepoint,
-      roster,
-      keys,
-      asking,
-      incidents,
-      votes,
-      log,
-      ...(left && { left }),
-      ...(signIns && { signIns }),
-    }),
+    activities: {
+      ...createCellActivities({
+        chokepoint,
+        roster,
+        keys,
+        asking,
+        incidents,
+        votes,
+        log,
+        ...(left && { left }),
+        ...(signIns && { signIns }),
+      }),
+      ...(issueWarrant && {
+        issueWarrant: (call) => issueWarrant(call).catch((error: unknown) => Promise.reject(asFailure(error))),
+      }),
+    },
   };
 }

@@ -3,6 +3,7 @@ import { type Database, open, type RootDatabase } from 'lmdb';
 import { IncidentMemory } from '../../../activities/memory/incident-memory.ts';
 import { LandedSteps } from '../../../activities/memory/landed-steps.ts';
 import type { MemoryKeeper, Remembered } from '../../../activities/memory/memory.ts';
+import { UsedWarrants } from '../../../activities/memory/used-warrants.ts';
 import { VoteMemory } from '../../../activities/memory/vote-memory.ts';
 import { sha256Hex } from '../../../core/text/digest.ts';
 import { type Logger, reasonOf } from '../../process/log.ts';
@@ -57,6 +58,7 @@ export interface OwnKnowledge {
   readonly landed: LandedSteps;
   readonly incidents: IncidentMemory;
   readonly votes: VoteMemory;
+  readonly warrants: UsedWarrants;
   close(): Promise<void>;
 }
 
@@ -70,6 +72,7 @@ export function openKnowledge(directory: string, log: Pick<Logger, 'error'>): Ow
       newest: kept.keeper('askings'),
       leases: kept.keeper('leases'),
     }),
+    warrants: new UsedWarrants(kept.keeper('warrants')),
     close: () => kept.close(),
   };
 }

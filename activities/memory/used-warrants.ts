@@ -1,0 +1,27 @@
+import type { Warrant } from '../../core/decide/warrant.ts';
+import { Memory, type MemoryKeeper } from './memory.ts';
+
+/** Much longer than a warrant lasts. */
+const keptMs = 3_600_000;
+
+/** Which warrants this pool has begun a step on, and for which call: each is good for one. */
+export class UsedWarrants {
+  readonly #used: Memory<string>;
+
+  constructor(keeper?: MemoryKeeper<string>) {
+    this.#used = new Memory({ most: 10_000, keptMs, keeper });
+  }
+
+  by({ id }: Warrant): string | undefined {
+    return this.#used.get(id);
+  }
+
+  note({ id }: Warrant, order: string, now: number): void {
+    this.#used.set(id, order, now);
+  }
+
+  /** Whether it would know of its use: what was signed before this memory reaches back may have been used. */
+  reachesBackTo({ at }: Warrant): boolean {
+    return at > this.#used.since;
+  }
+}
