@@ -186,8 +186,17 @@ export interface IncidentDraft {
   readonly message?: MessageRef & { readonly text: string };
 }
 
-/** What a dialog may order above all questions: what can be chosen in it is remembered here, and never read from what Slack sends. */
-export type OrderDraft = SuppressionDraft | RestraintDraft | IncidentDraft;
+/** The answer to a lease's standing question, which has no card: its dialog shows what that of a button would. */
+export interface LeaseDraft {
+  readonly button: StoredButton;
+  readonly card: Pick<QuestionCard, 'text' | 'incident' | 'votes'>;
+  readonly choice: QuestionCard['choices'][number];
+  /** The reason, where it was typed already. */
+  readonly typed?: string;
+}
+
+/** What a dialog may order that no card opened: what can be chosen in it is remembered here, and never read from what Slack sends. */
+export type OrderDraft = SuppressionDraft | RestraintDraft | IncidentDraft | LeaseDraft;
 
 /** What a card offers besides its choices. Stored like buttons, under ids that no choice of a playbook has. */
 export const cardMenu = [':details', ':extend', ':snooze', ':next', ':comment', ':suppress'] as const;

@@ -6,6 +6,7 @@ import { createCardStore } from '../../integrations/database/card-store.ts';
 import type { Database } from '../../integrations/database/database.ts';
 import { openSigner } from '../../integrations/keys/ed25519.ts';
 import { createSlackDesk, type SlackDesk } from '../../integrations/slack/desk.ts';
+import { incidentState, sessionOver } from '../incidents/session.ts';
 import { createClickReplies } from './click-replies.ts';
 import { createClickVotes } from './click-votes.ts';
 import type { DeskParts } from './desk.ts';
@@ -18,6 +19,7 @@ import type { RefusalCounts } from './refusal-counts.ts';
 import { createCardMenu } from './slash/card-menu.ts';
 import { createSlackOrders } from './slash/slack-orders.ts';
 import { createSlash } from './slash/slash.ts';
+import { createLeaseAnswers } from './slash/slash-lease.ts';
 
 /** What the desk has of Slack: the cards, and, where the widest steps need a sign-in, the pages for it. */
 export interface DeskSlack {
@@ -119,6 +121,14 @@ export async function createSlack(options: {
         void journal.record({ kind: 'command.refused', actor: `slack/${command.slackUser}`, body: { reason } }),
     }),
     onOrder: orders.take,
+    onLease: createLeaseAnswers({
+      votes,
+      signIns,
+      stateOf: async (incident) => {
+        const connected = client();
+        return connected && incidentState(sessionOver(config, connected), incident);
+      },
+    }),
     onShortcut: async ({ slackUser, message }) => {
       const answer = orders.incidentDraft(slackUser, message);
       return 'text' in answer ? { mrkdwn: answer.text } : answer;

@@ -1,13 +1,21 @@
 import type { RespondFn } from '@slack/bolt';
 import type { ModalView } from '@slack/types';
-import type { IncidentDraft, MessageRef, OrderDraft, RestraintDraft, SuppressionDraft } from '../../../core/cards/card.ts';
+import type {
+  IncidentDraft,
+  LeaseDraft,
+  MessageRef,
+  OrderDraft,
+  RestraintDraft,
+  SuppressionDraft,
+} from '../../../core/cards/card.ts';
 import { reasonToSign } from '../../../core/text/reason.ts';
+import { decisionView, filledIn } from '../views/decision-view.ts';
 import { type FilledIncident, incidentIn, incidentView } from '../views/incident-view.ts';
 import type { Read } from '../views/order-inputs.ts';
 import { type FilledRestraint, restraintIn, restraintView } from '../views/restraint-view.ts';
 import { type FilledProposal, proposalIn, suppressionView } from '../views/suppression-view.ts';
 import type { Dialogs, Opening } from './dialogs.ts';
-import { type Arrived, codeOf, type Told } from './door.ts';
+import { type Arrived, codeOf, type LinkAnswer, type Told } from './door.ts';
 import type { DraftSubmission } from './submission.ts';
 
 interface Sent<Draft> {
@@ -16,6 +24,9 @@ interface Sent<Draft> {
   readonly slackUser: string;
   readonly draft: Draft;
 }
+
+/** What a person has answered about a lease: a vote, and no order. */
+export type SlackLeaseAnswer = { readonly about: 'lease'; readonly channel: string; readonly reason: string } & Sent<LeaseDraft>;
 
 /** What a person has ordered in a dialog that they opened; `link` leads to the message that an incident was started from. */
 export type SlackOrder =
@@ -29,6 +40,7 @@ export interface OrderHandlers {
    * the message that an incident was started from.
    */
   readonly onOrder: (order: SlackOrder) => Promise<{ readonly text: string; readonly announce?: string }>;
+  readonly onLease: (answer: SlackLeaseAnswer) => Promise<LinkAnswer>;
 }
 
 export interface OrderDialogsParts extends OrderHandlers {
@@ -56,6 +68,7 @@ export class OrderDialogs {
     const { dialogs, now } = this.#parts;
     const view = (modalId: string): ModalView => {
       if ('kinds' in draft) return suppressionView({ draft, modalId, now: now(), rule });
+      if ('button' in draft) return decisionView({ ...draft, modalId, reason: draft.typed });
       return 'mode' in draft ? restraintView({ draft, modalId }) : incidentView({ draft, modalId });
     };
     return dialogs.open(opening, respond, view, { draft });
@@ -65,18 +78,26 @@ export class OrderDialogs {
   async take({ modal, draft, typed }: DraftSubmission, ack: Arrived['ack']): Promise<Told | undefined> {
     const { dialogs, log } = this.#parts;
     const { modalId: dialogId, slackUser, channel } = modal;
-    const read = orderIn({ dialogId, slackUser }, draft, typed, this.#parts.now());
+    const read =
+      'button' in draft
+        ? leaseIn({ dialogId, slackUser, channel }, draft, typed)
+        : orderIn({ dialogId, slackUser }, draft, typed, this.#parts.now());
     if (!read.ok) {
       await ack({ response_action: 'errors', errors: read.errors });
       return undefined;
     }
     await dialogs.spend(modal);
     await ack();
-    const { text } = await this.#order(read.filled).catch((error: unknown) => {
+    const told = await this.#take(read.filled).catch((error: unknown): LinkAnswer => {
       log('order not handled', { error: codeOf(error) });
       return { text: `Your order was perhaps not recorded (${codeOf(error)}). If no card appears, open the dialog again.` };
     });
-    return { channel, user: slackUser, text };
+    return { channel, user: slackUser, ...told };
+  }
+
+  async #take(sent: SlackOrder | SlackLeaseAnswer): Promise<LinkAnswer> {
+    if (sent.about !== 'lease') return { text: (await this.#order(sent)).text };
+    return this.#parts.onLease({ ...sent, reason: reasonToSign(sent.reason) });
   }
 
   async #order(order: SlackOrder): Promise<{ readonly text: string }> {
@@ -90,10 +111,20 @@ export class OrderDialogs {
   }
 }
 
+/** The same as where a button opened it. */
+function leaseIn(
+  from: Omit<SlackLeaseAnswer, 'draft' | 'about' | 'reason'>,
+  draft: LeaseDraft,
+  typed: DraftSubmission['typed'],
+): Read<SlackLeaseAnswer> {
+  const filled = filledIn(typed, draft.card, draft.choice);
+  return filled.ok ? { ok: true, filled: { about: 'lease', ...from, draft, reason: filled.reason } } : filled;
+}
+
 /** What was filled in, of what the dialog offered when it was opened. */
 function orderIn(
   from: Omit<Sent<OrderDraft>, 'draft'>,
-  draft: OrderDraft,
+  draft: Exclude<OrderDraft, LeaseDraft>,
   typed: DraftSubmission['typed'],
   now: number,
 ): Read<SlackOrder> {

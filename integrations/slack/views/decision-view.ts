@@ -8,8 +8,11 @@ import { code, inline, linesUpTo, plain } from './text.ts';
 
 type Choice = QuestionCard['choices'][number];
 
+/** What a dialog tells of the question, whether it has a card or not. */
+type DecidedOn = Pick<QuestionCard, 'text' | 'incident' | 'votes'>;
+
 export const targetBlock = 'fb_target';
-const whyInput = reasonInput('Why?', 'Signed with your answer, shown on the card, and kept on the record.');
+const whyHint = 'Signed with your answer, shown on the card, and kept on the record.';
 
 /** Nobody ends something, or gives protection up, with one tap. */
 export function isGuarded({ destructive, weakens }: Pick<Choice, 'destructive' | 'weakens'>): boolean {
@@ -31,10 +34,13 @@ export function decisionView({
   card,
   choice,
   modalId,
+  reason,
 }: {
-  readonly card: QuestionCard;
+  readonly card: DecidedOn;
   readonly choice: Choice;
   readonly modalId: string;
+  /** As it was typed already. */
+  readonly reason?: string | undefined;
 }): ModalView {
   const name = nameToType(card, choice);
   return {
@@ -44,11 +50,15 @@ export function decisionView({
     title: words('Confirm your decision', 24),
     submit: words('Decide this', 24),
     close: words('Go back', 24),
-    blocks: [...what(card, choice), ...(name === undefined ? [] : [targetInput(name, choice)]), whyInput],
+    blocks: [
+      ...what(card, choice),
+      ...(name === undefined ? [] : [targetInput(name, choice)]),
+      reasonInput('Why?', whyHint, reason),
+    ],
   };
 }
 
-function what(card: QuestionCard, choice: Choice): KnownBlock[] {
+function what(card: DecidedOn, choice: Choice): KnownBlock[] {
   const changes = choice.changes.map((change) => `•  ${inline(change, 300)}`);
   const touched = choice.blastRadius.map((target) => `•  ${code(target, 300)}`);
   const warning = choice.destructive ? '⚠️ *This cannot be undone.*' : '⚠️ *This weakens the response.*';

@@ -32,7 +32,7 @@ export function selectInput(input: {
   };
 }
 
-export function reasonInput(label: string, hint: string): InputBlock {
+export function reasonInput(label: string, hint: string, typed?: string): InputBlock {
   return {
     type: 'input',
     block_id: reasonBlock,
@@ -44,6 +44,7 @@ export function reasonInput(label: string, hint: string): InputBlock {
       multiline: true,
       min_length: reasonLengths.min,
       max_length: reasonLengths.max,
+      ...(typed === undefined ? {} : { initial_value: typed.slice(0, reasonLengths.max) }),
     },
   };
 }

@@ -1,33 +1,95 @@
-import type { StoredButton } from '../../../core/cards/card.ts';
+import { worse } from '../../../core/alert/severity.ts';
+import type { LeaseDraft, StoredButton } from '../../../core/cards/card.ts';
 import { labelOf } from '../../../core/cards/choice-label.ts';
 import { shownChoice, titleOfQuestion } from '../../../core/cards/question-card.ts';
-import type { Choice, Question } from '../../../core/decide/approval.ts';
+import { type Choice, questionDigest } from '../../../core/decide/approval.ts';
 import { standingIdOf, standingText } from '../../../core/decide/standing-question.ts';
 import { FirebreakError } from '../../../core/errors.ts';
-import type { IncidentState } from '../../../core/incident/incident-state.ts';
+import type { IncidentRef } from '../../../core/incident/incident.ts';
+import type { IncidentState, QuestionState } from '../../../core/incident/incident-state.ts';
 import { isLeaseId } from '../../../core/incident/lease.ts';
+import { digestOf, sha256Hex } from '../../../core/text/digest.ts';
+import type { LinkAnswer } from '../../../integrations/slack/door/door.ts';
+import type { SlackLeaseAnswer } from '../../../integrations/slack/door/order-dialogs.ts';
+import { isGuarded } from '../../../integrations/slack/views/decision-view.ts';
 import { linkText } from '../../../integrations/slack/views/link.ts';
 import { inline } from '../../../integrations/slack/views/text.ts';
 import { type LeaseChoice, leaseOf } from '../../commands/lease.ts';
 import { incidentState } from '../../incidents/session.ts';
 import { openOfLeases, standingButton } from './lease-answers.ts';
-import { type Asking, incidentNamed } from './slash-asking.ts';
-import { neededReason, reasonIn } from './slash-orders.ts';
+import { type Answered, type Asking, incidentNamed, type SlashOptions } from './slash-asking.ts';
+import { reasonIn } from './slash-orders.ts';
 
-/** A lease is a standing question: its answer is a vote like any other, signed by the desk and checked in the cell. */
-export async function answerLease(asking: Asking, choice: LeaseChoice, rest: readonly string[]): Promise<string> {
+/**
+ * A lease is a standing question: its answer is a vote like any other, signed by the desk and checked in the cell. What would weaken the response is
+ * signed only when its dialog was sent off, as by a button.
+ */
+export async function answerLease(asking: Asking, choice: LeaseChoice, rest: readonly string[]): Promise<Answered> {
   const { session, command, options } = asking;
   const [, second = '', ...words] = rest;
   const wanted = isLeaseId(second) ? second : undefined;
   const said = wanted === undefined ? rest.slice(1) : words;
-  const reason = choice === 'release' ? neededReason(said, 'release ID REASON') : reasonIn(said);
+  const reason = reasonIn(said);
   const state = await incidentState(session, { id: incidentNamed(asking, rest) });
   const { button, offered, asked } = leaseAnswer(state, choice, wanted);
   const { commandId: clickId, slackUser, channel } = command;
   const click = { clickId, slackUser, channel, button, ...(reason === undefined ? {} : { reason }) };
+  const shown = shownChoice(offered);
+  if (isGuarded(shown)) {
+    const { refusal } = await options.votes.mayAnswer(click);
+    return refusal === undefined ? { opens: draftOf(state, asked, button, shown, reason) } : inline(refusal, 1_000);
+  }
   if (!offered.stepUp) return inline((await options.votes.vote(click)).text, 1_000);
-  const card = { text: standingText(asked), incident: titleOfQuestion(asked) };
-  return linkText(await options.signIns.open(click, { card, choice: shownChoice(offered) }));
+  const card = { text: standingText(asked.question), incident: titleOfQuestion(asked.question) };
+  return linkText(await options.signIns.open(click, { card, choice: shown }));
+}
+
+/** What the dialog of an answer shows, and what is signed when it is sent off. */
+export function draftOf(
+  state: IncidentState,
+  asked: QuestionState,
+  button: StoredButton,
+  choice: LeaseDraft['choice'],
+  reason: string | undefined,
+): LeaseDraft {
+  const { question, votes } = asked;
+  const severity = worse(question.severity, state.severity);
+  const said = votes.map(({ vote }) => ({ person: vote.person, choice: vote.choice, at: vote.at }));
+  const card = {
+    text: standingText(question),
+    incident: { ...question.incident, ...titleOfQuestion(question), severity },
+    votes: said,
+  };
+  return { button, card, choice, ...(reason === undefined ? {} : { typed: reason }) };
+}
+
+/** What a dialog about a lease decided: a vote on the question that it showed, while that is asked. */
+export function createLeaseAnswers(
+  options: Pick<SlashOptions, 'votes' | 'signIns'> & {
+    /** Undefined while Temporal has not answered yet. */
+    readonly stateOf: (incident: IncidentRef) => Promise<IncidentState | undefined>;
+  },
+) {
+  const { stateOf, votes, signIns } = options;
+  return async ({ dialogId, slackUser, channel, draft, reason }: SlackLeaseAnswer): Promise<LinkAnswer> => {
+    const { button, card, choice } = draft;
+    const state = await stateOf(button.incident);
+    if (!state) return { text: 'Temporal does not answer yet. Nothing was decided; please try again in a moment.' };
+    const asked = openOfLeases(state, button.incident).find(({ question }) => question.id === button.question);
+    const offered = asked?.question.choices.find(({ id }) => id === button.choice);
+    // What was shown is what is signed: the question may have been asked anew while the dialog was open.
+    if (
+      !asked ||
+      !offered ||
+      digestOf(shownChoice(offered)) !== digestOf(choice) ||
+      questionDigest(asked.question) !== button.questionDigest
+    )
+      return {
+        text: 'This containment is no longer asked about as the dialog showed it. Nothing was decided; please order it again.',
+      };
+    const click = { clickId: `click-${sha256Hex(`dialog ${dialogId}`).slice(0, 32)}`, slackUser, channel, button, reason };
+    return offered.stepUp ? signIns.open(click, { card, choice }) : votes.vote(click);
+  };
 }
 
 /** The answer to the one active lease's standing question, as if it were a button. @throws FB_ERR_REFUSED where there is not exactly one. */
@@ -39,11 +101,11 @@ function leaseAnswer(
   state: IncidentState,
   choice: LeaseChoice,
   wanted?: string,
-): { readonly button: StoredButton; readonly offered: Choice; readonly asked: Question } {
+): { readonly button: StoredButton; readonly offered: Choice; readonly asked: QuestionState } {
   const id = standingIdOf(leaseOf(state, wanted));
   const asked = openOfLeases(state, state.incident).find(({ question }) => question.id === id);
   const found = asked?.question.choices.find((one) => one.id === choice);
   if (!asked || !found) throw new FirebreakError('FB_ERR_REFUSED', 'nobody is asked about this containment');
   const { question } = asked;
-  return { button: standingButton(question, { id: found.id, label: labelOf(found) }), offered: found, asked: question };
+  return { button: standingButton(question, { id: found.id, label: labelOf(found) }), offered: found, asked };
 }

@@ -1,6 +1,7 @@
 import { createServer } from 'node:http';
 import type {
   CardStore,
+  LeaseDraft,
   MessageRef,
   OpenModal,
   QuestionCard,
@@ -13,7 +14,7 @@ import type { CardGroup, GroupButton } from '../../../core/cards/card-group.ts';
 import { type ClickReply, mostAnswers, type ReplyTo } from '../../../core/incident/click-reply.ts';
 import type { Unanswered } from '../../../core/incident/unanswered.ts';
 import { createSlackDesk, type SlackDesk, type SlackDeskOptions } from '../../../integrations/slack/desk.ts';
-import type { SlackOrder } from '../../../integrations/slack/door/order-dialogs.ts';
+import type { SlackLeaseAnswer, SlackOrder } from '../../../integrations/slack/door/order-dialogs.ts';
 import type { Refusal } from '../../../integrations/slack/refusal.ts';
 import { eventually } from '../../eventually.ts';
 import { type ClickOptions, type SlackEmulator, startSlackEmulator } from '../../fakes/slack/index.ts';
@@ -253,6 +254,21 @@ export const freezeDraft: RestraintDraft = {
 
 export const brokenDraft: RestraintDraft = { ...freezeDraft, mode: 'break-glass', incident: 'shop/Deployment/cart' };
 
+/** The release that the card offers, ordered without it. */
+export function leaseDraft(): LeaseDraft {
+  const { incident: about, text, votes, choices } = questionCard();
+  const [release] = choices;
+  if (!release) throw new Error('no release');
+  const standing = {
+    question: 'lease:0123456789abcdef-l',
+    questionDigest: 'sha256:lease',
+    groups: ['oncall'],
+    requester: 'engine',
+  };
+  const button = { buttonId: '', incident: about, ...standing, choice: 'release', label: release.label };
+  return { button, card: { incident: about, text, votes }, choice: release, typed: 'our own release' };
+}
+
 export interface Rig {
   /** Where the desk takes what Slack sends. */
   readonly url: string;
@@ -262,6 +278,7 @@ export interface Rig {
   readonly clicks: Parameters<SlackDeskOptions['onClick']>[0][];
   readonly proposals: Extract<SlackOrder, { readonly about: 'suppression' }>[];
   readonly restraints: Extract<SlackOrder, { readonly about: 'restraint' }>[];
+  readonly leaseAnswers: SlackLeaseAnswer[];
   readonly incidents: Extract<SlackOrder, { readonly about: 'incident' }>[];
   readonly refusals: Refusal[];
   readonly logs: string[];
@@ -290,6 +307,7 @@ export async function startRig(
     ...(options.appToken === undefined ? {} : { appToken: options.appToken }),
   });
   const [cards, clicks, refusals, logs] = [new MemoryCards(), [] as Rig['clicks'], [] as Refusal[], [] as string[]];
+  const leaseAnswers: SlackLeaseAnswer[] = [];
   const [proposals, restraints, incidents]: [Rig['proposals'], Rig['restraints'], Rig['incidents']] = [[], [], []];
   const settings: SlackDeskOptions = {
     appId,
@@ -311,11 +329,16 @@ export async function startRig(
     onCommand: async ({ text }) => {
       if (text === 'freeze') return { opens: freezeDraft };
       if (text.startsWith('break-glass ')) return { opens: brokenDraft };
+      if (text === 'release cart') return { opens: leaseDraft() };
       if (text === 'quarantine')
         return { opens: { wish: 'quarantine', cluster: 'prod-1', owner: 'Ada Lovelace', pod: 'shop/cart-1' } };
       return text === 'suppress cart' ? { opens: draft } : { mrkdwn: `You typed *${text}*.` };
     },
     onShortcut: async ({ message }) => ({ opens: { wish: 'look', cluster: 'prod-1', owner: 'Ada Lovelace', message } }),
+    onLease: async (answer) => {
+      leaseAnswers.push(answer);
+      return { text: 'Taken.' };
+    },
     onOrder: async (order) => {
       if (order.about === 'suppression') proposals.push(order);
       else if (order.about === 'restraint') restraints.push(order);
@@ -362,6 +385,7 @@ export async function startRig(
     clicks,
     proposals,
     restraints,
+    leaseAnswers,
     incidents,
     refusals,
     logs,

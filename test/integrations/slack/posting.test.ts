@@ -72,6 +72,7 @@ describe('the card', () => {
       mayAnswer: async () => ({}),
       onMenu: async () => ({ text: '' }),
       onOrder: async () => ({ text: '' }),
+      onLease: async () => ({ text: '' }),
       onShortcut: async () => ({ mrkdwn: '' }),
       onCommand: async () => ({ mrkdwn: '' }),
       onClick: async () => ({ text: '' }),

@@ -157,7 +157,7 @@ describe('/firebreak', () => {
       /quarantinePod on pod/,
     ],
     ['what waits for one', () => 'questions', /What waits for you.*Is the new binary in/],
-    ['what there is', () => '', /\/firebreak release ID REASON/],
+    ['what there is', () => '', /\/firebreak release ID\*/],
     [
       'an incident that is none',
       () => 'show shop/Deployment/none',

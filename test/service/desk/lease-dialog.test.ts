@@ -1,0 +1,99 @@
+import { expect, test } from '@jest/globals';
+import type { Plan } from '../../../core/action/plan.ts';
+import { shownChoice } from '../../../core/cards/question-card.ts';
+import type { Question } from '../../../core/decide/approval.ts';
+import { openState } from '../../../core/decide/question.ts';
+import type { IncidentState, QuestionState } from '../../../core/incident/incident-state.ts';
+import type { TrustedClick } from '../../../service/desk/click-votes.ts';
+import { standingButton } from '../../../service/desk/slash/lease-answers.ts';
+import { createLeaseAnswers, draftOf } from '../../../service/desk/slash/slash-lease.ts';
+
+const incident = { id: 'incident/lab/shop/Deployment/cart', run: 'run-1' };
+const pod = 'pod/shop/cart-x2x8k';
+const release: Plan = {
+  action: 'undo:quarantinePod',
+  effect: 'reversible',
+  reach: 'pod',
+  weakens: true,
+  target: { name: pod, uid: 'uid-1' },
+  changes: [{ target: pod, what: 'gives back what quarantinePod changed' }],
+  blastRadius: [pod],
+  notes: [],
+  inputDigest: 'd',
+};
+
+function asked(over: Partial<Question> = {}): QuestionState {
+  const question: Question = {
+    id: 'lease:0123456789abcdef-l',
+    incident,
+    severity: 'critical',
+    text: 'quarantinePod lasts until later',
+    choices: [
+      { id: 'extend', label: 'Extend it', plans: [], quorum: 1 },
+      { id: 'release', label: '', plans: [release], quorum: 2 },
+    ],
+    levels: [{ group: 'oncall', withinMs: 900_000 }],
+    requester: 'engine',
+    onSilence: 'It is renewed.',
+    ...over,
+  };
+  return openState(question, { at: 0 });
+}
+
+/** What the dialog showed, and what became of it where the incident says this by the time that it is sent off. */
+async function answered(shown: QuestionState, now: QuestionState, choice = 'release') {
+  const votes: TrustedClick[] = [];
+  const stateWith = (question: QuestionState) =>
+    ({ incident, severity: 'critical', questions: [question] }) as unknown as IncidentState;
+  const offered = shown.question.choices.find(({ id }) => id === choice);
+  if (!offered) throw new Error('no such choice');
+  const button = standingButton(shown.question, { id: choice, label: 'Release pod' });
+  const draft = draftOf(stateWith(shown), shown, button, shownChoice(offered), undefined);
+  const answer = createLeaseAnswers({
+    stateOf: async () => stateWith(now),
+    signIns: { open: async () => ({ text: 'Sign in first.' }) },
+    votes: {
+      mayAnswer: async () => ({}),
+      vote: async (click) => {
+        votes.push(click);
+        return { text: 'Taken.' };
+      },
+    },
+  });
+  const sent = { about: 'lease' as const, dialogId: 'm_1', slackUser: 'U0ADA', channel: 'C1', reason: 'not ours', draft };
+  const told = await answer(sent);
+  return { draft, told, votes };
+}
+
+test('the dialog of a release shows its plan and the quorum, and its sending off is a vote on exactly that question', async () => {
+  const { draft, told, votes } = await answered(asked(), asked());
+  expect(draft.choice).toMatchObject({ weakens: true, quorum: 2, blastRadius: [pod] });
+  expect(draft.card.incident).toMatchObject({ severity: 'critical', cluster: 'lab' });
+  expect(told).toEqual({ text: 'Taken.' });
+  expect(votes).toMatchObject([{ reason: 'not ours', button: { choice: 'release', questionDigest: asked().digest } }]);
+});
+
+test.each<[string, Partial<Question>]>([
+  ['was asked anew', { text: 'quarantinePod lasts until much later' }],
+  ['means something else in silence', { onSilence: 'It is given back.' }],
+  [
+    'releases something else',
+    { choices: [{ id: 'release', label: '', plans: [{ ...release, blastRadius: [pod, 'pod/shop/other'] }], quorum: 2 }] },
+  ],
+  [
+    'does what it does not say',
+    { choices: [{ id: 'release', label: '', plans: [{ ...release, action: 'deletePod' }], quorum: 1 }] },
+  ],
+  ['is another one', { id: 'lease:fedcba9876543210-l' }],
+])('nothing is signed where the question %s since', async (_how, over) => {
+  const { told, votes } = await answered(asked(), asked(over));
+  expect(told.text).toContain('Nothing was decided');
+  expect(votes).toEqual([]);
+});
+
+test('where the widest step needs a sign-in, it leads there', async () => {
+  const stepUp = asked({ choices: [{ id: 'release', label: '', plans: [release], quorum: 2, stepUp: true }] });
+  const { told, votes } = await answered(stepUp, stepUp);
+  expect(told.text).toBe('Sign in first.');
+  expect(votes).toEqual([]);
+});
