@@ -12,7 +12,11 @@ export const askAboutUnanswered = definePlaybook(
     const { namespace, name, uid } = alert.pod ?? {};
     const pod = namespace !== undefined && name !== undefined && uid !== undefined ? { namespace, name, uid } : undefined;
     const where = namespace !== undefined ? `${namespace}/${name}` : (alert.node ?? alert.cluster);
-    const question = `No playbook answers “${alert.rule}” in ${where}. What was it?`;
+    // A playbook may well answer the rule, and need the pod for it.
+    const isLost = alert.pod !== undefined && pod === undefined;
+    const question = isLost
+      ? `“${alert.rule}” came from the pod ${where}, which is gone or not found: no playbook can act on it. What was it?`
+      : `No playbook answers “${alert.rule}” in ${where}. What was it?`;
     const expected = 'It is expected, and harmless';
     const look = 'Leave it as it is, and look into it';
     const onSilence = 'Nothing is done. A ticket is filed.';
@@ -38,7 +42,7 @@ export const askAboutUnanswered = definePlaybook(
     const become = { silence: 'Nobody answered: nothing was done.', look: 'It is to be looked into: nothing was done.' };
     await steps.openTicket({
       title: `${alert.rule} in ${where}`,
-      body: `${alert.title}\n\nNo playbook answers this rule. ${answer.choice === 'quarantine' ? 'The pod was quarantined.' : become[answer.choice]}`,
+      body: `${alert.title}\n\n${isLost ? 'Its pod is gone or not found: no playbook could act on it.' : 'No playbook answers this rule.'} ${answer.choice === 'quarantine' ? 'The pod was quarantined.' : become[answer.choice]}`,
       labels: ['firebreak', alert.severity],
     });
   },

@@ -1,6 +1,7 @@
 import { SourceMap } from 'node:module';
 import { type Node, parse } from 'acorn';
 import { turnFunction, turnsOfAwait } from '../../core/playbook/turn.ts';
+import { isBounded } from './linear-patterns.ts';
 
 /** The path of an author's source from its `playbooks` folder on; undefined for the engine's own code and packages. */
 function playbookFile(source: string): string | undefined {
@@ -20,12 +21,17 @@ const functions: ReadonlySet<string> = new Set(['FunctionDeclaration', 'Function
 /**
  * Has each loop and each function of playbooks report its turns to the engine, with file and line of the author's source: nothing else can end
  * code that never waits without ending the whole thread, again at each replay. `code` ends with its source map, as the bundler writes it.
+ *
+ * @throws Error naming a regular expression of a playbook that no turn ends and that may take longer than anybody waits.
  */
 export function withLoopBudget(code: string): string {
   const map = sourceMapOf(code);
   if (!map) return code;
   const insertions: { readonly at: number; readonly text: string }[] = [];
   const visit = (node: Node): void => {
+    const refused = unboundedPattern(node);
+    const where = refused && placeOf(map, node);
+    if (where !== undefined) throw new Error(`${where}: ${refused}`);
     const body = bodyOf(node);
     const place = body && placeOf(map, node);
     if (body && place !== undefined) {
@@ -65,6 +71,28 @@ function compare(
 function bodyOf(node: Node): Node | undefined {
   if (!loops.has(node.type) && !functions.has(node.type)) return undefined;
   return 'body' in node && isNode(node.body) ? node.body : undefined;
+}
+
+/** Why a regular expression might never come back: its call is one turn, however long it takes. */
+function unboundedPattern(node: Node): string | undefined {
+  const callee = 'callee' in node ? node.callee : undefined;
+  if (isNode(callee) && 'name' in callee && callee.name === 'RegExp')
+    return 'write the regular expression as a literal, so that it can be looked at';
+  const regex = 'regex' in node ? node.regex : undefined;
+  if (!isPattern(regex) || isBounded(regex)) return undefined;
+  const { pattern, flags } = regex;
+  return `/${pattern}/${flags} may run for ever: what repeats takes no flag i, u, v or d, no look-ahead, no back-reference and no count above 16`;
+}
+
+function isPattern(value: unknown): value is { readonly pattern: string; readonly flags: string } {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    'pattern' in value &&
+    typeof value.pattern === 'string' &&
+    'flags' in value &&
+    typeof value.flags === 'string'
+  );
 }
 
 /** An async function, or a loop in one that awaits: each turn makes promises, of which the sandbox remembers where. */

@@ -4,6 +4,7 @@ import { FirebreakError } from '../../core/errors.ts';
 import { activityTable } from '../../core/messages/message-table.ts';
 import type { SigningRole } from '../../core/messages/sender.ts';
 import type { WorkflowBuild } from './bundle.ts';
+import { boundPatterns } from './linear-patterns.ts';
 import type { Speaker } from './speaker.ts';
 
 export interface WorkerBase {
@@ -51,6 +52,7 @@ export function createCellWorker(
   },
 ): Promise<Worker> {
   const { connection, namespace, speaker, identity, taskQueue, build, deployment, activities, maxCachedWorkflows } = options;
+  boundPatterns();
   return Worker.create({
     connection,
     namespace,

@@ -48,6 +48,13 @@ const worksHard = definePlaybook(
   },
 );
 
+const matchesForEver = definePlaybook(
+  { id: 'matches-for-ever', title: 'Goes back and forth in one text', on: on('Match'), uses: {} },
+  async ({ note }) => {
+    note(/^(a+)+$/.test(`${'a'.repeat(5_000)}b`) ? 'only a' : 'something else');
+  },
+);
+
 const levels = [{ group: 'oncall', within: '15m' }] as const;
 
 const knowsBetter = definePlaybook(
@@ -71,7 +78,16 @@ const hearsWrong = definePlaybook(
   },
 );
 
-for (const playbook of [forgotToCount, catchesAll, waitsForNothing, callsItself, worksHard, knowsBetter, hearsWrong])
+for (const playbook of [
+  forgotToCount,
+  catchesAll,
+  waitsForNothing,
+  callsItself,
+  worksHard,
+  matchesForEver,
+  knowsBetter,
+  hearsWrong,
+])
   (playbooks as ListedPlaybook[]).push(playbook);
 
 export * from '../../workflows/index.ts';

@@ -27,6 +27,8 @@ import type { IncidentState, QuestionState } from '../../core/incident/incident-
 import { checkRemark } from '../../core/incident/remark.ts';
 import type { Roster } from '../../core/people/roster.ts';
 import { digestOf } from '../../core/text/digest.ts';
+import { bundleWorkflows } from '../../service/temporal/bundle.ts';
+import { boundPatterns } from '../../service/temporal/linear-patterns.ts';
 import { resultOf } from '../../service/temporal/speaker.ts';
 import { eventually } from '../eventually.ts';
 import { bundlePath } from './bundle.ts';
@@ -256,6 +258,7 @@ export async function startLab(
     : await startTimeSkipping();
   const taskQueue = server?.taskQueue ?? 'lab';
   const seen: Seen = { applied: [], undone: [], undoReasons: [], cards: [], threads: [], answers: [], records: [] };
+  boundPatterns();
   const worker = await Worker.create({
     connection: env.nativeConnection,
     ...(server ? { namespace: server.namespace } : {}),

@@ -42,6 +42,14 @@ describe('a playbook that never waits', () => {
     await critical.until(({ leases }) => leases.some(({ state }) => state === 'active'), 'the quarantine');
   });
 
+  test('keeps no other incident from its first step by a regular expression either, and goes on itself', async () => {
+    const matching = await lab.start([alertOf({ rule: 'Match' })], { playbooks: ['matches-for-ever'] });
+    const critical = await lab.start([alertOf({ n: 2 })], { playbooks: ['contain-dropped-binary'] });
+    await critical.until(({ leases }) => leases.some(({ state }) => state === 'active'), 'the quarantine');
+    const { timeline } = await matching.result();
+    expect(timeline).toContainEqual(expect.objectContaining({ kind: 'playbook.note', text: 'something else' }));
+  });
+
   test('may take many turns where it waits in between', async () => {
     const incident = await lab.start([alertOf({ rule: 'Work' })], { playbooks: ['works-hard'] });
     const { bodies, timeline } = await incident.result();

@@ -75,6 +75,22 @@ describe('an alert that no playbook answers', () => {
     expect(applied(incident, 'openTicket')).toHaveLength(1);
   });
 
+  test('of a pod that is gone says so, also of a rule that a playbook answers, and is no line in tune', async () => {
+    const gone = alertOf({ pod: { namespace: 'shop', name: 'cart-9' } });
+    const incident = await lab.start([gone], settings);
+    const { question } = await incident.question();
+    expect(question.text).toBe(
+      '“Drop and execute new binary in container” came from the pod shop/cart-9, which is gone or not found: no playbook can act on it. What was it?',
+    );
+    await incident.vote('look', 'ana');
+    await incident.result();
+    expect(applied(incident, 'openTicket')).toMatchObject([{ input: { body: expect.stringContaining('Its pod is gone') } }]);
+    const started = lab.seen.records.filter(
+      ({ chain, kind }) => chain.startsWith(`${incident.id}@`) && kind === 'playbook.started',
+    );
+    expect(started.map(({ body }) => body)).toEqual([expect.not.objectContaining({ unanswered: true })]);
+  });
+
   test('is asked about whatever else is asked about the same pod', async () => {
     const incident = await lab.start([escaped(), escaped({ rule: 'Another' }), escaped({ title: 'again' })], settings);
     const { questions } = await incident.until((state) => state.questions.length === 2, 'two questions');

@@ -163,7 +163,7 @@ export class Bodies {
       alert: body.alert.id,
       rule: body.alert.rule,
       severity: body.alert.severity,
-      ...(playbook.on.rules === 'unanswered' && { unanswered: true }),
+      ...(playbook.on.rules === 'unanswered' && !isNamed(this.#enabled, body.alert) && { unanswered: true }),
     });
     try {
       await playbook.run(contextFor(this.#parts, playbook, body));
@@ -194,6 +194,11 @@ export class Bodies {
     if (!uncovered || !atLeast(uncovered.severity, asksAgainFrom) || this.#isHeld(uncovered)) return;
     this.#anew(bodyKey(playbook.id, body.state.subjectKey), playbook, uncovered);
   }
+}
+
+/** By a playbook that is enabled, whether or not it can do anything about this alert. */
+function isNamed(enabled: readonly ListedPlaybook[], { rule }: Alert): boolean {
+  return enabled.some(({ on: { rules } }) => rules !== 'unanswered' && rules.includes(rule));
 }
 
 function isOpen({ state }: BodyState): boolean {

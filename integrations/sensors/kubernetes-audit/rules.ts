@@ -234,7 +234,7 @@ export const auditRules: readonly AuditRule[] = [
     name: 'Admission control changed',
     severity: 'high',
     tags: ['defense_evasion'],
-    mitre: ['T1562', 'TA0005'],
+    mitre: ['T1685', 'TA0112'],
     about: 'admission webhooks or policies written',
     applies: (request) => isOneOf(admission, request) && writes.includes(request.verb),
   },

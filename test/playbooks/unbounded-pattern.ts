@@ -1,0 +1,14 @@
+/** The workflows as they are, with a playbook whose regular expression may never come back. */
+import { definePlaybook } from '../../core/playbook/playbook.ts';
+import { type ListedPlaybook, playbooks } from '../../playbooks/index.ts';
+
+const readsNames = definePlaybook(
+  { id: 'reads-names', title: 'Reads a title', on: { rules: ['Read'], minSeverity: 'low', requires: [] }, uses: {} },
+  async ({ alert, note }) => {
+    note(/^(\w+\s?)+$/i.test(alert.title) ? 'words' : 'something else');
+  },
+);
+
+(playbooks as ListedPlaybook[]).push(readsNames);
+
+export * from '../../workflows/index.ts';
