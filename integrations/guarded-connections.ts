@@ -29,7 +29,8 @@ interface Connection {
   readonly socket: Socket;
   readonly address: string;
   isKnown: boolean;
-  requests: number;
+  /** Answers that are not written yet. */
+  readonly open: Set<ServerResponse>;
   /** When it was opened, or when its last answer ended. */
   quietSince: number;
 }
@@ -43,6 +44,8 @@ const lookEveryMs = 1_000;
 export class GuardedConnections {
   readonly #limits: ConnectionLimits;
   readonly #now: () => number;
+  /** What is said to a stranger of how long the connection stays: a second less, since whoever closes first races with the next request. */
+  readonly #keepAlive: string;
   readonly #all = new Map<string, Connection>();
   /** The same by the socket that requests come over, which over TLS is not the one that was opened. Asked for twice a request. */
   readonly #bySocket = new WeakMap<Socket, Connection>();
@@ -56,9 +59,12 @@ export class GuardedConnections {
   ) {
     this.#limits = { ...usualLimits, ...limits };
     this.#now = now;
+    const keptMs = Math.min(server.keepAliveTimeout, this.#limits.strangerIdleMs);
+    this.#keepAlive = `timeout=${Math.max(1, Math.floor(keptMs / 1_000) - 1)}`;
     // Over TLS this is the connection below it: it counts from the first byte of the handshake on.
     server.on('connection', (socket: Socket) => this.#open(socket));
-    server.on('request', (request, response) => this.#began(request, response));
+    // First of all: whoever answers at once has sent its headers after that.
+    server.prependListener('request', (request, response) => this.#began(request, response));
     server.on('checkContinue', (request, response) => {
       if (server.listenerCount('checkContinue') > 1) return this.#began(request, response);
       // Only to listen keeps Node from answering: without this the sender, curl with a long body for one, waits for ever.
@@ -75,6 +81,7 @@ export class GuardedConnections {
     if (found === undefined || found.isKnown) return;
     this.#forgetStranger(found);
     found.isKnown = true;
+    for (const response of found.open) if (!response.headersSent) response.removeHeader('keep-alive');
     if (this.#all.size - this.#strangerCount <= this.#limits.known) return;
     const known = [...this.#all.values()].filter(({ isKnown }) => isKnown);
     const most = mostOf(Map.groupBy(known, ({ address }) => address));
@@ -86,7 +93,13 @@ export class GuardedConnections {
   }
 
   #open(socket: Socket): void {
-    const connection = { socket, address: addressOf(socket), isKnown: false, requests: 0, quietSince: this.#now() };
+    const connection = {
+      socket,
+      address: addressOf(socket),
+      isKnown: false,
+      open: new Set<ServerResponse>(),
+      quietSince: this.#now(),
+    };
     const key = keyOf(socket);
     this.#all.set(key, connection);
     const own = this.#strangers.get(connection.address) ?? new Set();
@@ -103,9 +116,10 @@ export class GuardedConnections {
   #began(request: IncomingMessage, response: ServerResponse): void {
     const found = this.#of(request.socket);
     if (found === undefined) return;
-    found.requests += 1;
+    found.open.add(response);
+    if (!found.isKnown && !response.headersSent) response.setHeader('keep-alive', this.#keepAlive);
     response.once('close', () => {
-      found.requests -= 1;
+      found.open.delete(response);
       found.quietSince = this.#now();
     });
   }
@@ -135,7 +149,7 @@ export class GuardedConnections {
   #closeIdle(): void {
     const before = this.#now() - this.#limits.strangerIdleMs;
     for (const own of this.#strangers.values()) {
-      for (const { socket, requests, quietSince } of own) if (requests === 0 && quietSince < before) socket.destroy();
+      for (const { socket, open, quietSince } of own) if (open.size === 0 && quietSince < before) socket.destroy();
     }
   }
 }
@@ -150,7 +164,7 @@ function quietest(of: Iterable<Connection>): Connection | undefined {
 }
 
 function isQuieter(one: Connection, other: Connection): boolean {
-  const [busy, otherBusy] = [one.requests > 0, other.requests > 0];
+  const [busy, otherBusy] = [one.open.size > 0, other.open.size > 0];
   return busy === otherBusy ? one.quietSince < other.quietSince : otherBusy;
 }
 

@@ -107,6 +107,14 @@ describe('a door that strangers reach', () => {
     expect(guarded.counts).toEqual({ strangers: 0, known: 1 });
   });
 
+  test('says to a stranger how long the connection stays, and to who is known how long theirs does', async () => {
+    const port = await open({ strangerIdleMs: 8_000 });
+    const asked = async (authorization: string): Promise<string | null> =>
+      (await fetch(`http://127.0.0.1:${port}/`, { headers: { authorization } })).headers.get('keep-alive');
+    expect(await asked('')).toBe('timeout=7');
+    expect(await asked('known')).toBe('timeout=60');
+  });
+
   test('of known ones it takes so many, and lets the one go that was quiet longest', async () => {
     const port = await open({ known: 3, strangerIdleMs: 60_000 });
     const all: Socket[] = [];

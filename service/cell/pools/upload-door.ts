@@ -1,15 +1,27 @@
-import { openUploadDoor, type UploadDoor } from '../../../integrations/uploads/door.ts';
+import { openUploadDoor, type Refusal, type UploadDoor } from '../../../integrations/uploads/door.ts';
 import { listening } from '../../config/listening.ts';
 import type { Config } from '../../config/load.ts';
+import { RefusalCounts } from '../../desk/refusal-counts.ts';
 import type { Logger } from '../../process/log.ts';
+
+const reasons: Readonly<Record<Refusal['status'], string>> = {
+  403: 'another token',
+  404: 'no upload is expected there',
+  405: 'not a PUT',
+  409: 'a second use',
+  413: 'too much',
+};
 
 /** Where pods bring evidence, if the configuration says so. @throws FB_ERR_CONFIG_INVALID when it cannot listen there. */
 export async function openDoor({
   config,
   log,
+  everyMs,
 }: {
-  readonly config: Config;
-  readonly log: Logger;
+  readonly config: Pick<Config, 'forensics'>;
+  readonly log: Pick<Logger, 'info' | 'warn'>;
+  /** How often refusals are told. */
+  readonly everyMs?: number;
 }): Promise<UploadDoor | undefined> {
   const { uploads, toolsImage } = config.forensics;
   if (!uploads) {
@@ -17,13 +29,23 @@ export async function openDoor({
       log.info('files and memory come through the API server, which is slower: forensics.uploads is not configured');
     return undefined;
   }
+  const refusals = new RefusalCounts({
+    tell: (refused) => log.warn({ ...refused }, 'uploads of evidence were refused'),
+    ...(everyMs !== undefined && { everyMs }),
+  });
   const door = await listening('forensics.uploads.listen', uploads.listen, () =>
     openUploadDoor({
       ...uploads.listen,
       address: uploads.address,
-      onRefused: (refusal) => log.warn({ ...refusal }, 'an upload of evidence was refused'),
+      onRefused: ({ status }) => refusals.count('uploads', reasons[status]),
     }),
   );
   log.info({ origin: door.origin, certificate: door.certificateSha256 }, 'evidence can be uploaded');
-  return door;
+  return {
+    ...door,
+    close: async () => {
+      await door.close();
+      refusals.flush();
+    },
+  };
 }
