@@ -49,6 +49,14 @@ export class Memory<Value> {
     return this.#entries.get(key)?.at;
   }
 
+  *entries(): Generator<readonly [string, Value]> {
+    for (const [key, { value }] of this.#entries) yield [key, value];
+  }
+
+  delete(key: string): void {
+    if (this.#entries.delete(key)) this.#keeper?.remove(key);
+  }
+
   /** The newest is the last to be forgotten. */
   set(key: string, value: Value, now = Date.now()): void {
     const entry: Remembered<Value> = { value, at: now };

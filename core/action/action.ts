@@ -13,6 +13,16 @@ export interface Right {
   readonly in?: 'own namespace';
 }
 
+/** A kind of object on which an action leaves its note. */
+export interface HeldKind {
+  readonly kind: string;
+  readonly apiGroup: string;
+  /** Plural, as in the path: `cronjobs`. */
+  readonly resource: string;
+  /** Absent: it is in a namespace. */
+  readonly clusterWide?: true;
+}
+
 /** What the alert must name for the action to make sense. */
 export type Requirement = 'pod' | 'node' | 'workload' | 'container';
 
@@ -34,6 +44,11 @@ export interface ActionDeclaration<Name extends string = string, Input = unknown
   readonly momentary?: true;
   /** Off until the configuration names it: its rights are too strong to be given unasked, and RBAC of their own go with it. */
   readonly optIn?: true;
+  /**
+   * Objects besides pods and NetworkPolicies on which its note stays for as long as it is in force: each change of one is judged when the watch brings
+   * it. The rights to list and watch them are among its rights.
+   */
+  readonly holds?: readonly HeldKind[];
   readonly requires: readonly Requirement[];
   /** Milliseconds for one attempt. */
   readonly timeouts: { readonly planMs: number; readonly applyMs: number; readonly verifyMs: number };
@@ -51,6 +66,11 @@ export function declareAction<Input, Output>() {
   return <const Name extends string, const E extends Effect>(
     declaration: ActionDeclaration<Name, Input, Output, E>,
   ): ActionDeclaration<Name, Input, Output, E> => declaration;
+}
+
+/** Every kind of object that these actions hold, once. */
+export function heldKinds(actions: readonly Pick<ActionDeclaration, 'holds'>[]): readonly HeldKind[] {
+  return [...new Map(actions.flatMap(({ holds = [] }) => holds).map((held) => [held.kind, held])).values()];
 }
 
 export type InputOf<A> = A extends ActionDeclaration<string, infer Input, unknown, Effect> ? Input : never;

@@ -25,6 +25,7 @@ import { temporalGateway } from '../intake/send/temporal-gateway.ts';
 import { type Intake, startIntake } from '../intake/start.ts';
 import { type Logger, reasonOf } from '../process/log.ts';
 import type { RightsWatch } from '../process/rights-watch.ts';
+import { enabledActions } from '../rbac/enabled.ts';
 import { keepBuild, type WorkflowBuild } from '../temporal/bundle.ts';
 import type { TemporalConnected } from '../temporal/link.ts';
 import { RepeatedTrouble } from '../temporal/repeated-trouble.ts';
@@ -36,7 +37,8 @@ import { type CellControl, createCellControl, expectedSensors } from './control/
 import { expireEvidence } from './control/evidence-window.ts';
 import { followControl } from './control/follow.ts';
 import { HeadStarts } from './head-starts.ts';
-import { HoldContainment, type LeaseHeld } from './hold-containment.ts';
+import { HeldObjects } from './held-objects.ts';
+import { HoldContainment, type LeaseHeld, type LeaseOf } from './hold-containment.ts';
 import { runOlderBuilds } from './older-builds.ts';
 import { type Cluster, type ClusterWatch, createCellPool } from './pools/cluster.ts';
 import type { OwnKnowledge } from './pools/durable-memory.ts';
@@ -95,7 +97,7 @@ export async function startCell(parts: CellParts): Promise<RunningCell> {
   });
   const { steps, book } = control;
   const restraintOn: RunningCell['restraintOn'] = (step) => book.on(step);
-  const pods = new ContainedPods(join(config.stateDir, 'contained'));
+  const pods = new ContainedPods(join(config.stateDir, 'contained'), knowledge.alertKinds);
   const notes: RememberedNotes = { of: (uid) => pods.get(uid)?.held?.note, uids: () => pods.held() };
   const knowing = { ...watch, notes };
   const pool = await createCellPool({ config, secrets, cluster, watch: knowing, steps, restraintOn, knowledge, log });
@@ -115,6 +117,13 @@ export async function startCell(parts: CellParts): Promise<RunningCell> {
     view: watch.view,
     cellKey: watch.cellKey,
     pods,
+    objects: new HeldObjects({
+      api: cluster.api,
+      cellKey: watch.cellKey,
+      actions: enabledActions(config).filter((action) => action.pool === 'cell'),
+      keeper: knowledge.heldObjects,
+      log: (event) => log.debug({ ...event }, 'watch'),
+    }),
     denyTier: watch.denyTier,
     exceptions: config.actions.quarantine,
     note: (incident, note) => intake.note(incident, note),
@@ -154,7 +163,7 @@ export async function startCell(parts: CellParts): Promise<RunningCell> {
       work({ parts: { ...parts, build }, activities, control, gateway, headStarts, hold, temporal, stopping: stopping.signal }),
     stop: async () => {
       stopping.abort();
-      hold.stop();
+      await hold.stop();
       await intake.stop();
     },
     close: () => headStarts.stop(),
@@ -218,8 +227,8 @@ async function work(options: {
     signal: stopping,
   });
   void expireEvidence({ client, cluster, signal: stopping });
-  const leaseHeld = (incident: string, uid: string): Promise<LeaseHeld> => leaseOn(client, incident, uid);
-  headStarts.watch(async (incident, uid) => (await leaseHeld(incident, uid)) !== 'not held');
+  const leaseHeld = (incident: string, of: LeaseOf): Promise<LeaseHeld> => leaseOn(client, incident, of);
+  headStarts.watch(async (incident, uid) => (await leaseHeld(incident, { uid })) !== 'not held');
   hold.ask(leaseHeld);
   gateway.open(
     temporalGateway({
@@ -257,11 +266,13 @@ function remembering(gateway: IncidentGateway, incidents: IncidentMemory, playbo
   };
 }
 
-async function leaseOn(client: Client, incident: string, uid: string): Promise<LeaseHeld> {
+async function leaseOn(client: Client, incident: string, of: LeaseOf): Promise<LeaseHeld> {
   try {
     const { leases } = await client.workflow.getHandle(incident).query<IncidentState>(incidentNames.stateQuery);
     // The lease on a workload's pods names the workload.
-    const own = leases.filter(({ target, action }) => target.uid === uid || action === quarantineWorkload.name);
+    const own = leases.filter(({ target, action, stepKey }) =>
+      'step' in of ? stepKey === of.step : target.uid === of.uid || action === quarantineWorkload.name,
+    );
     if (own.some(({ state }) => state === 'releasing')) return 'being given back';
     return own.some(({ state }) => state !== 'released') ? 'held' : 'not held';
   } catch (error) {

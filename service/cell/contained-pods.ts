@@ -1,5 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { type Database, open, type RootDatabase } from 'lmdb';
+import { Memory, type MemoryKeeper } from '../../activities/memory/memory.ts';
 import { type AlertKind, asksAgainFrom, covers, type Decided, withKind } from '../../core/alert/coverage.ts';
 import { atLeast } from '../../core/alert/severity.ts';
 import type { ResolvedAlert, SubjectResolver } from '../../core/alert/subject-resolver.ts';
@@ -19,7 +20,7 @@ export interface ContainedPod {
   readonly decided?: Decided;
 }
 
-interface HeardKind extends AlertKind {
+export interface HeardKind extends AlertKind {
   /** Milliseconds since 1970: when the first of it came. */
   readonly at: number;
 }
@@ -36,7 +37,7 @@ export interface HeldPod {
 }
 
 const keptMs = 7 * 86_400_000;
-/** Pods whose alerts are remembered, and kinds of each: in memory, since what is not known is not covered either. */
+/** Pods whose alerts are remembered, and kinds of each: what is not known is not covered either. */
 const mostHeard = 5_000;
 const mostKinds = 20;
 
@@ -52,9 +53,11 @@ export class ContainedPods {
   readonly #known: Map<string, ContainedPod>;
   /** Of these, uids of those that are quarantined. */
   readonly #held = new Set<string>();
-  readonly #heard = new Map<string, readonly HeardKind[]>();
+  readonly #heard: Memory<readonly HeardKind[]>;
 
-  constructor(directory: string) {
+  /** @param heard keeps which serious alerts named a pod: what came before a restart was before people when they answered after it */
+  constructor(directory: string, heard?: MemoryKeeper<readonly HeardKind[]>) {
+    this.#heard = new Memory({ most: mostHeard, keptMs, keeper: heard });
     mkdirSync(directory, { recursive: true, mode: 0o700 });
     this.#root = open({ path: directory, maxDbs: 1 });
     this.#pods = this.#root.openDB({ name: 'pods' });
@@ -111,8 +114,6 @@ export class ContainedPods {
     const kinds = this.#heard.get(uid) ?? [];
     if (kinds.length >= mostKinds || covers(kinds, { rule, severity })) return;
     this.#heard.set(uid, [...kinds, { rule, severity, at: Date.now() }]);
-    const [oldest] = this.#heard.keys();
-    if (this.#heard.size > mostHeard && oldest !== undefined) this.#heard.delete(oldest);
   }
 
   /** Those that no incident has adopted so long after. */

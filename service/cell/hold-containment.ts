@@ -3,7 +3,7 @@ import { markDifference } from '../../activities/actions/containment/quarantine-
 import type { Chokepoint } from '../../activities/chokepoint/chokepoint.ts';
 import type { QuarantineExceptions } from '../../core/action/quarantine-exceptions.ts';
 import type { CellActivities, StepCall, UndoReason } from '../../core/action/step.ts';
-import { blockEgress, isolateNamespace, quarantinePod, quarantineWorkload } from '../../core/actions/index.ts';
+import { actions, blockEgress, isolateNamespace, quarantinePod, quarantineWorkload } from '../../core/actions/index.ts';
 import {
   authenticState,
   type BeforeState,
@@ -20,9 +20,10 @@ import { standingRecord } from '../../integrations/kubernetes/policies/standing-
 import type { ClusterView } from '../../integrations/kubernetes/watch/cluster-view.ts';
 import { type Logger, reasonOf } from '../process/log.ts';
 import type { ContainedPods } from './contained-pods.ts';
+import type { HeldObjects } from './held-objects.ts';
 import { MadePolicies } from './made-policies.ts';
 
-/** Whether an incident holds a pod, as Temporal tells. */
+/** Whether an incident holds a pod, or what a step of it has done, as Temporal tells. */
 export type LeaseHeld = 'held' | 'being given back' | 'not held';
 
 export interface HoldContainmentParts {
@@ -30,6 +31,8 @@ export interface HoldContainmentParts {
   readonly view: ClusterView;
   readonly cellKey: CellKey;
   readonly pods: ContainedPods;
+  /** What actions hold besides pods and policies. */
+  readonly objects: HeldObjects;
   /** What the cluster denies by beside NetworkPolicies. */
   readonly denyTier: () => DenyTier | undefined;
   readonly exceptions: QuarantineExceptions;
@@ -39,9 +42,17 @@ export interface HoldContainmentParts {
   readonly everyMs?: number;
 }
 
-/** What denies by label or by policy: while one of them is given back, that is no change by somebody else. */
-const denying: ReadonlySet<string> = new Set(
-  [quarantinePod, quarantineWorkload, isolateNamespace, blockEgress].map(({ name }) => name),
+/** Of which lease is asked: of the one on a pod, or of the one of a step. */
+export type LeaseOf = { readonly uid: string } | { readonly step: string };
+
+/** What denies by label or by policy, or holds an object: while one of them is given back, that is no change by somebody else. */
+const denying: ReadonlySet<string> = new Set([
+  ...[quarantinePod, quarantineWorkload, isolateNamespace, blockEgress].map(({ name }) => name),
+  ...actions.filter(({ holds }) => holds !== undefined).map(({ name }) => name),
+]);
+/** Those without a lease: their incident cannot say that it holds them still. */
+const withoutLease: ReadonlySet<string> = new Set(
+  actions.filter(({ effect }) => effect !== 'reversible').map(({ name }) => name),
 );
 /** Changes that come together are looked at together. */
 const togetherMs = 50;
@@ -88,7 +99,9 @@ export class HoldContainment {
   readonly #proven = new Map<string, ProvenNote>();
   /** By incident, how many undos of its containments are underway. */
   readonly #givingBack = new Map<string, number>();
-  #leaseHeld: ((incident: string, uid: string) => Promise<LeaseHeld>) | undefined;
+  /** Held objects that something may have become of. */
+  readonly #unjudged = new Set<string>();
+  #leaseHeld: ((incident: string, of: LeaseOf) => Promise<LeaseHeld>) | undefined;
   #timer: NodeJS.Timeout | undefined;
   #soon: NodeJS.Timeout | undefined;
   #stopped = false;
@@ -99,7 +112,7 @@ export class HoldContainment {
   }
 
   start(): void {
-    const { view, pods, everyMs } = this.#parts;
+    const { view, pods, objects, everyMs } = this.#parts;
     view.onPod((pod) => this.#see(pod));
     view.onPolicies((namespace) => {
       if (this.#stopped) return;
@@ -108,20 +121,23 @@ export class HoldContainment {
     });
     for (const pod of view.pods()) this.#see(pod);
     for (const namespace of view.namespaces()) this.#madePolicies(namespace);
+    objects.start((key) => this.#judgeSoon(key));
     this.#timer = setInterval(() => {
       for (const uid of this.#proven.keys()) if (!pods.held().has(uid)) this.#proven.delete(uid);
       for (const uid of pods.held()) this.#lookSoon(uid);
+      for (const key of this.#unjudged) void this.#judgeObject(key);
     }, everyMs ?? lookEveryMs).unref();
   }
 
-  stop(): void {
+  async stop(): Promise<void> {
     this.#stopped = true;
     clearInterval(this.#timer);
     clearTimeout(this.#soon);
+    await this.#parts.objects.stop();
   }
 
   /** From now on incidents can be asked. */
-  ask(leaseHeld: (incident: string, uid: string) => Promise<LeaseHeld>): void {
+  ask(leaseHeld: (incident: string, of: LeaseOf) => Promise<LeaseHeld>): void {
     this.#leaseHeld = leaseHeld;
   }
 
@@ -141,6 +157,7 @@ export class HoldContainment {
           const others = (this.#givingBack.get(id) ?? 1) - 1;
           if (others > 0) this.#givingBack.set(id, others);
           else this.#givingBack.delete(id);
+          for (const key of this.#parts.objects.of(id)) this.#judgeSoon(key);
         }
       },
     };
@@ -193,6 +210,61 @@ export class HoldContainment {
         );
     }
     if (pods.get(uid)?.held) this.#lookSoon(uid);
+  }
+
+  #judgeSoon(key: string): void {
+    this.#unjudged.add(key);
+    void this.#judgeObject(key);
+  }
+
+  /** What it could not be told of now, it is told of at the next look. */
+  async #judgeObject(key: string): Promise<void> {
+    if (this.#stopped || this.#underway.has(key)) return;
+    this.#underway.add(key);
+    try {
+      while (this.#unjudged.delete(key)) {
+        if (await this.#isJudged(key)) continue;
+        this.#unjudged.add(key);
+        return;
+      }
+    } catch (error) {
+      this.#unjudged.add(key);
+      this.#parts.log.error({ object: key, reason: reasonOf(error) }, 'an object that is held could not be looked at');
+    } finally {
+      this.#underway.delete(key);
+    }
+  }
+
+  /** What an action holds beside pods is not taken again: people decided on it, and hear of it. False where that has to wait. */
+  async #isJudged(key: string): Promise<boolean> {
+    const { objects } = this.#parts;
+    const held = objects.get(key);
+    if (!held) return true;
+    const { says, action, told } = held;
+    const { incident, step, object: about } = says;
+    if (this.#givingBack.has(incident)) return false;
+    const { state, difference } = await objects.look(key);
+    if (this.#stopped) return false;
+    const lacksLease = withoutLease.has(action);
+    if (difference.length > 0 && !lacksLease) {
+      const lease = await this.#leaseHeld?.(incident, { step });
+      if (lease === undefined || lease === 'being given back' || this.#stopped) return false;
+      if (lease === 'not held') {
+        objects.forget(key);
+        return true;
+      }
+    }
+    if (told.join('\n') !== difference.join('\n')) {
+      objects.told(key, difference);
+      await this.#tell(
+        { uid: key, about, incident },
+        difference.length === 0
+          ? { kind: 'containment.whole', text: `${about} is again as ${action} left it` }
+          : { kind: 'containment.changed', text: `${about} is no longer as ${action} left it: ${difference.join('; ')}` },
+      );
+    }
+    if (state === 'gone' || (state === 'not held' && lacksLease)) objects.forget(key);
+    return true;
   }
 
   #lookSoon(uid: string): void {
@@ -311,7 +383,7 @@ export class HoldContainment {
     if (!this.#leaseHeld) return false;
     let held: LeaseHeld;
     try {
-      held = await this.#leaseHeld(state.incident, uid);
+      held = await this.#leaseHeld(state.incident, { uid });
     } catch (error) {
       log.error({ pod: `${namespace}/${name}`, reason: reasonOf(error) }, 'whether a pod was given back could not be told');
       return false;

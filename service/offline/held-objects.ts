@@ -1,6 +1,6 @@
-import { pathText, same } from '../../activities/actions/held-field.ts';
-import { isChanged } from '../../activities/actions/made-object.ts';
-import type { UndoResult } from '../../core/action/action.ts';
+import { pathText } from '../../activities/actions/held-field.ts';
+import { notedDifference } from '../../activities/actions/noted-object.ts';
+import { type HeldKind, heldKinds, type UndoResult } from '../../core/action/action.ts';
 import { actions } from '../../core/actions/index.ts';
 import { names } from '../../core/cluster/labels.ts';
 import { noteAnnotation, type ObjectNote, openNote } from '../../core/cluster/object-note.ts';
@@ -17,30 +17,11 @@ import {
 } from '../../integrations/kubernetes/objects.ts';
 import type { Containment, FindOptions } from './containments.ts';
 
-interface Place extends Omit<ObjectRef, 'name' | 'namespace'> {
-  readonly namespaced: boolean;
-}
-
-const rbac = 'rbac.authorization.k8s.io';
-const admission = 'admissionregistration.k8s.io';
-
-/** Where actions hold a field or make an object. A binding goes before its policy. */
-const places: readonly Place[] = [
-  { kind: 'NetworkPolicy', group: 'networking.k8s.io', resource: 'networkpolicies', namespaced: true },
-  { kind: 'Deployment', group: 'apps', resource: 'deployments', namespaced: true },
-  { kind: 'StatefulSet', group: 'apps', resource: 'statefulsets', namespaced: true },
-  { kind: 'ReplicaSet', group: 'apps', resource: 'replicasets', namespaced: true },
-  { kind: 'CronJob', group: 'batch', resource: 'cronjobs', namespaced: true },
-  { kind: 'RoleBinding', group: rbac, resource: 'rolebindings', namespaced: true },
-  { kind: 'ClusterRoleBinding', group: rbac, resource: 'clusterrolebindings', namespaced: false },
-  { kind: 'Node', resource: 'nodes', namespaced: false },
-  {
-    kind: 'ValidatingAdmissionPolicyBinding',
-    group: admission,
-    resource: 'validatingadmissionpolicybindings',
-    namespaced: false,
-  },
-  { kind: 'ValidatingAdmissionPolicy', group: admission, resource: 'validatingadmissionpolicies', namespaced: false },
+/** Where actions hold a field or make an object; a Deployment's note is copied onto its ReplicaSets. */
+const places: readonly HeldKind[] = [
+  { kind: 'NetworkPolicy', apiGroup: 'networking.k8s.io', resource: 'networkpolicies' },
+  { kind: 'ReplicaSet', apiGroup: 'apps', resource: 'replicasets' },
+  ...heldKinds(actions),
 ];
 
 /** What an action did beside the cluster, to which nothing leads from here. */
@@ -53,8 +34,9 @@ const outsideOf: Readonly<Record<string, string>> = {
 export async function findHeldObjects(options: FindOptions): Promise<readonly Containment[]> {
   const { api, namespace } = options;
   const found: Containment[] = [];
-  for (const { namespaced, ...place } of places) {
-    if (namespace !== undefined && !namespaced) continue;
+  for (const { clusterWide, apiGroup: group, ...named } of places) {
+    if (namespace !== undefined && clusterWide) continue;
+    const place = { ...named, group };
     const objects = await listObjects({ api, ref: { ...place, ...(namespace !== undefined && { namespace }) } });
     for (const object of objects) {
       const { name, namespace: where } = object.metadata;
@@ -100,7 +82,7 @@ function containmentOf(held: Held): Containment {
   }
   const { note, authentic } = opened;
   const forged = authentic === 'no' ? [`annotation ${annotation} is not what this cell wrote on this object`] : [];
-  const difference = [...forged, ...differenceOf(note, object)];
+  const difference = [...forged, ...notedDifference(note, object)];
   return {
     ...same,
     incident: note.incident,
@@ -130,13 +112,6 @@ async function release({ api, ref, object, action }: Held, { change }: ObjectNot
 
 function refused(target: string, difference: readonly string[]): UndoResult {
   return { state: 'drifted', detail: `${target} is no longer as the step left it; nothing was changed`, difference };
-}
-
-function differenceOf({ change }: ObjectNote, object: ObjectJson): readonly string[] {
-  if (change.kind === 'made') return isChanged({ change }, object) ? ['what it says was changed'] : [];
-  const now = fieldOf(object, change.path);
-  if (same(now, change.set)) return [];
-  return [`${pathText(change.path)} was changed from ${text(change.set)} to ${text(now)}`];
 }
 
 function changesOf({ change }: ObjectNote, object: ObjectJson): readonly string[] {

@@ -2,11 +2,14 @@ import { afterAll, afterEach, beforeAll } from '@jest/globals';
 import { type Lab, type Script, startLab } from './harness.ts';
 
 /** One lab for all tests of a file, and its script: what a test writes into it is gone after that test. */
-export function useLab(workflowsPath?: string): { readonly lab: Pick<Lab, 'env' | 'seen' | 'start'>; readonly script: Script } {
+export function useLab(
+  workflowsPath?: string,
+  others?: Parameters<typeof startLab>[3],
+): { readonly lab: Pick<Lab, 'env' | 'seen' | 'start'>; readonly script: Script } {
   const script: Script = {};
   let lab: Lab;
   beforeAll(async () => {
-    lab = await startLab(script, 100, undefined, undefined, undefined, workflowsPath);
+    lab = await startLab(script, 100, undefined, others, undefined, workflowsPath);
   });
   afterEach(() => {
     for (const name of Object.keys(script)) delete script[name];

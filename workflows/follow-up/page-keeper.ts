@@ -89,14 +89,15 @@ export class PageKeeper {
     if (level) this.#add({ reason: `${protectedTarget}${step}`, group: level.group, summary: text });
   }
 
-  /** Somebody is at what is contained: once for each lease that is in force, until people have decided on it. */
+  /** Somebody is at what is contained: once for each lease that is in force, until people have decided on it; without one, once. */
   #atChange(text: string): void {
     const level = this.#model.settings.levels.find(({ page }) => page);
     const [lease] = this.#model.activeLeases;
-    if (!level || !lease) return;
-    const reason = `${changedContainment}${lease.id}`;
+    const isHeldOtherwise = [...this.#model.steps.values()].some(({ state }) => state === 'drifted');
+    if (!level || !(lease || isHeldOtherwise)) return;
+    const reason = `${changedContainment}${lease?.id ?? ''}`;
     if (this.#state.calledFor.includes(reason)) return;
-    this.#add({ reason, question: `lease:${lease.id}`, group: level.group, summary: text });
+    this.#add({ reason, ...(lease && { question: `lease:${lease.id}` }), group: level.group, summary: text });
   }
 
   #add(call: Call): void {

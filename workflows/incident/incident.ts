@@ -21,6 +21,7 @@ import { Remarks } from '../questions/remarks.ts';
 import { Votes } from '../questions/votes.ts';
 import { ContainmentChecks } from '../steps/containment-checks.ts';
 import { Leases } from '../steps/leases.ts';
+import { lasts } from '../steps/step-calls.ts';
 import { StepEngine } from '../steps/steps.ts';
 import { joinBatch } from './alerts.ts';
 import { Bodies } from './bodies.ts';
@@ -100,11 +101,26 @@ function noteOn(parts: Pick<Parts, 'model' | 'questions' | 'checks'>, note: Part
     !model.activeLeases.some(({ state, action }) => state === 'active' && makesPolicies.has(action))
   )
     return;
+  // Likewise of an object that is held without a lease: nobody gives it back by the incident, but it may be deleted by it.
+  if (kind === 'containment.changed' && !stillHeld(model, about, words)) return;
   model.record(String(kind), 'engine', words, { about: about.slice(0, 300) });
   if (!String(kind).startsWith('containment.')) return;
   // Whoever changes a quarantine is there now. How it stands the cell says itself, whoever has sent the note.
   questions.page(words);
   checks.lookAgain();
+}
+
+/** Where the step that holds it has no lease, the note says how it stands; false where the incident itself has ended it. */
+function stillHeld(model: IncidentModel, about: string, detail: string): boolean {
+  const own = [...model.steps.values()].filter(({ target }) => target === about);
+  const holding = own.filter(({ action }) => declarationOf(action).holds !== undefined);
+  if (holding.length > 0 && own.some((step) => endsTargets(step) && !holding.includes(step))) return false;
+  for (const step of holding) {
+    if (lasts(declarationOf(step.action)) || step.state === 'failed') continue;
+    const { verification: _, ...others } = step;
+    model.steps.set(step.key, { ...others, state: 'drifted', detail });
+  }
+  return true;
 }
 
 function endsTargets({ action, state }: StepState): boolean {

@@ -7,6 +7,12 @@ import type { IncidentModel } from '../incident/model.ts';
 /** More of them are not looked at for one change. */
 const mostAtOnce = 20;
 
+/** The cell sees it when somebody changes what this has done. */
+function canBeChanged(action: string): boolean {
+  const { contains, holds } = declarationOf(action);
+  return contains === true || holds !== undefined;
+}
+
 /**
  * What is contained is looked at again when somebody has changed it: the cell reads back how it stands, and steps, cards and records say so. One look
  * at a time, however many changes come meanwhile.
@@ -31,7 +37,7 @@ export class ContainmentChecks {
     this.#looking = true;
     while (this.#again) {
       this.#again = false;
-      const held = this.#model.activeLeases.filter(({ state, action }) => state === 'active' && declarationOf(action).contains);
+      const held = this.#model.activeLeases.filter(({ state, action }) => state === 'active' && canBeChanged(action));
       await Promise.all(held.slice(0, mostAtOnce).map((lease) => this.#check(lease)));
     }
     this.#looking = false;

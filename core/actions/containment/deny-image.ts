@@ -9,14 +9,33 @@ export const denyImage = declareAction<DenyImageInput, DenyImageOutput>()({
   reach: 'cluster',
   pool: 'cell',
   optIn: true,
+  // A binding goes before its policy.
+  holds: [
+    {
+      kind: 'ValidatingAdmissionPolicyBinding',
+      apiGroup: 'admissionregistration.k8s.io',
+      resource: 'validatingadmissionpolicybindings',
+      clusterWide: true,
+    },
+    {
+      kind: 'ValidatingAdmissionPolicy',
+      apiGroup: 'admissionregistration.k8s.io',
+      resource: 'validatingadmissionpolicies',
+      clusterWide: true,
+    },
+  ],
   requires: [],
   timeouts: { planMs: 5_000, applyMs: 10_000, verifyMs: 10_000 },
   rights: [
-    { apiGroup: 'admissionregistration.k8s.io', resource: 'validatingadmissionpolicies', verbs: ['get', 'create', 'delete'] },
+    {
+      apiGroup: 'admissionregistration.k8s.io',
+      resource: 'validatingadmissionpolicies',
+      verbs: ['get', 'list', 'watch', 'create', 'delete'],
+    },
     {
       apiGroup: 'admissionregistration.k8s.io',
       resource: 'validatingadmissionpolicybindings',
-      verbs: ['get', 'create', 'delete'],
+      verbs: ['get', 'list', 'watch', 'create', 'delete'],
     },
   ],
   verifiedBy:

@@ -10,12 +10,16 @@ export const revokeServiceAccount = declareAction<RevokeServiceAccountInput, Rev
   pool: 'cell',
   contains: true,
   optIn: true,
+  holds: [
+    { kind: 'RoleBinding', apiGroup: 'rbac.authorization.k8s.io', resource: 'rolebindings' },
+    { kind: 'ClusterRoleBinding', apiGroup: 'rbac.authorization.k8s.io', resource: 'clusterrolebindings', clusterWide: true },
+  ],
   requires: [],
   timeouts: { planMs: 15_000, applyMs: 30_000, verifyMs: 15_000 },
   rights: [
     { apiGroup: '', resource: 'serviceaccounts', verbs: ['get'] },
-    { apiGroup: 'rbac.authorization.k8s.io', resource: 'rolebindings', verbs: ['get', 'list', 'patch'] },
-    { apiGroup: 'rbac.authorization.k8s.io', resource: 'clusterrolebindings', verbs: ['get', 'list', 'patch'] },
+    { apiGroup: 'rbac.authorization.k8s.io', resource: 'rolebindings', verbs: ['get', 'list', 'watch', 'patch'] },
+    { apiGroup: 'rbac.authorization.k8s.io', resource: 'clusterrolebindings', verbs: ['get', 'list', 'watch', 'patch'] },
     // The API server lets nobody write a binding who has not all its rights, or this: taking away and giving back both need it.
     { apiGroup: 'rbac.authorization.k8s.io', resource: 'roles', verbs: ['bind'] },
     { apiGroup: 'rbac.authorization.k8s.io', resource: 'clusterroles', verbs: ['bind'] },

@@ -8,12 +8,16 @@ export const scaleToZero = declareAction<ScaleToZeroInput, ScaleToZeroOutput>()(
   effect: 'destructive',
   reach: 'workload',
   pool: 'cell',
+  holds: [
+    { kind: 'Deployment', apiGroup: 'apps', resource: 'deployments' },
+    { kind: 'StatefulSet', apiGroup: 'apps', resource: 'statefulsets' },
+  ],
   requires: ['pod', 'workload'],
   timeouts: { planMs: 5_000, applyMs: 10_000, verifyMs: 60_000 },
   rights: [
     { apiGroup: '', resource: 'pods', verbs: ['get', 'list'] },
-    { apiGroup: 'apps', resource: 'deployments', verbs: ['get', 'patch'] },
-    { apiGroup: 'apps', resource: 'statefulsets', verbs: ['get', 'patch'] },
+    { apiGroup: 'apps', resource: 'deployments', verbs: ['get', 'list', 'watch', 'patch'] },
+    { apiGroup: 'apps', resource: 'statefulsets', verbs: ['get', 'list', 'watch', 'patch'] },
     { apiGroup: 'autoscaling', resource: 'horizontalpodautoscalers', verbs: ['list'] },
     { apiGroup: 'policy', resource: 'poddisruptionbudgets', verbs: ['list'] },
   ],

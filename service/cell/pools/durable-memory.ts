@@ -7,6 +7,8 @@ import { UsedWarrants } from '../../../activities/memory/used-warrants.ts';
 import { VoteMemory } from '../../../activities/memory/vote-memory.ts';
 import { sha256Hex } from '../../../core/text/digest.ts';
 import { type Logger, reasonOf } from '../../process/log.ts';
+import type { HeardKind } from '../contained-pods.ts';
+import type { HeldObject } from '../held-objects.ts';
 
 interface Kept<Value> extends Remembered<Value> {
   readonly key: string;
@@ -17,10 +19,11 @@ export class KeptMemory {
   readonly #root: RootDatabase;
   readonly #since: Database<number, string>;
   readonly #log: Pick<Logger, 'error'>;
+  readonly #writing = new Set<Promise<boolean>>();
 
   constructor(directory: string, log: Pick<Logger, 'error'>) {
     mkdirSync(directory, { recursive: true, mode: 0o700 });
-    this.#root = open({ path: directory, maxDbs: 8 });
+    this.#root = open({ path: directory, maxDbs: 16 });
     this.#since = this.#root.openDB({ name: 'since' });
     this.#log = log;
   }
@@ -43,13 +46,18 @@ export class KeptMemory {
     };
   }
 
+  /** What was begun is written first: a write into what is closed would end the process. */
   async close(): Promise<void> {
+    await Promise.allSettled(this.#writing);
     await this.#root.close();
   }
 
   /** A full disk must not end the process: it remembers on in memory. */
   #watch(written: Promise<boolean>): void {
-    written.catch((error: unknown) => this.#log.error({ reason: reasonOf(error) }, 'what this process knows could not be kept'));
+    this.#writing.add(written);
+    written
+      .catch((error: unknown) => this.#log.error({ reason: reasonOf(error) }, 'what this process knows could not be kept'))
+      .finally(() => this.#writing.delete(written));
   }
 }
 
@@ -59,6 +67,10 @@ export interface OwnKnowledge {
   readonly incidents: IncidentMemory;
   readonly votes: VoteMemory;
   readonly warrants: UsedWarrants;
+  /** Where the cell keeps which objects are held. */
+  readonly heldObjects: MemoryKeeper<HeldObject>;
+  /** Where the cell keeps which serious alerts have named a pod. */
+  readonly alertKinds: MemoryKeeper<readonly HeardKind[]>;
   close(): Promise<void>;
 }
 
@@ -73,6 +85,8 @@ export function openKnowledge(directory: string, log: Pick<Logger, 'error'>): Ow
       leases: kept.keeper('leases'),
     }),
     warrants: new UsedWarrants(kept.keeper('warrants')),
+    heldObjects: kept.keeper('held-objects'),
+    alertKinds: kept.keeper('alert-kinds'),
     close: () => kept.close(),
   };
 }

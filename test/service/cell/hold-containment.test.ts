@@ -12,11 +12,14 @@ import { noteAnnotation, sealNote } from '../../../core/cluster/object-note.ts';
 import type { PodRecord, PolicyRecord } from '../../../core/cluster/pod-record.ts';
 import { type Taken, takenNow } from '../../../core/incident/hold.ts';
 import type { IncidentNote } from '../../../core/incident/incident.ts';
+import { createKubernetesApi } from '../../../integrations/kubernetes/client.ts';
 import { specOf } from '../../../integrations/kubernetes/policies/standing-policy.ts';
 import type { ClusterView } from '../../../integrations/kubernetes/watch/cluster-view.ts';
 import { policyRecord } from '../../../integrations/kubernetes/watch/projection.ts';
 import { ContainedPods, tellingDecided } from '../../../service/cell/contained-pods.ts';
+import { HeldObjects } from '../../../service/cell/held-objects.ts';
 import { HoldContainment, type LeaseHeld } from '../../../service/cell/hold-containment.ts';
+import { openKnowledge } from '../../../service/cell/pools/durable-memory.ts';
 import { eventually } from '../../eventually.ts';
 
 const subject = { kind: 'workload', cluster: 'lab', namespace: 'shop', ownerKind: 'Deployment', name: 'cart' } as const;
@@ -101,7 +104,8 @@ class World {
       onPod: (listener) => void this.#onPod.push(listener),
       onPolicies: (listener) => void this.#onPolicies.push(listener),
     };
-    const pods = new ContainedPods(this.#folder);
+    const knowledge = openKnowledge(join(this.#folder, 'memory'), pino({ level: 'silent' }));
+    const pods = new ContainedPods(join(this.#folder, 'contained'), knowledge.alertKinds);
     this.#pods = pods;
     const hold = new HoldContainment({
       chokepoint: {
@@ -117,6 +121,7 @@ class World {
       view: view as ClusterView,
       cellKey,
       pods,
+      objects: new HeldObjects({ api: createKubernetesApi({ access: nowhere }), cellKey, actions: [] }),
       denyTier: () => undefined,
       exceptions: {},
       note: async (of, note) => {
@@ -129,8 +134,9 @@ class World {
     hold.ask(async () => this.lease);
     hold.start();
     this.#ends.push(async () => {
-      hold.stop();
+      await hold.stop();
       await pods.close();
+      await knowledge.close();
     });
     return hold;
   }
@@ -175,6 +181,8 @@ class World {
     return eventually(`a line: ${text}`, async () => this.notes.find((note) => note.text.includes(text)));
   }
 }
+
+const nowhere = { server: 'http://127.0.0.1:1', context: '', tls: {}, authorization: async () => undefined };
 
 let world: World;
 afterEach(() => world.end());
@@ -339,6 +347,24 @@ describe('what was given back', () => {
     expect(decidedOn({ rule: 'Known' })).toMatchObject({ covers: kinds });
     world.change(quarantined(stateBefore({ taken: takenAt(new Date(Date.now() + 1_000).toISOString()) })));
     await eventually('the new quarantine', async () => decidedOn({ rule: 'Known' }) === undefined);
+  });
+
+  test('by people after a restart is known with what they knew of before it', async () => {
+    begin();
+    await world.judged();
+    const pod = { namespace: 'shop', name: 'cart-1', uid };
+    const decidedOn = (over: Partial<Alert>) => world.resolver().resolve(alertOf({ pod, ...over })).alert.decided;
+    expect(decidedOn({ rule: 'Known' })).toBeUndefined();
+    await world.stopCell();
+    const hold = world.cell();
+    const votes = [{ vote: { person: 'ana', at: new Date().toISOString() } }];
+    const undoStep = async () => {
+      world.change(bare);
+      return { state: 'undone', detail: '' } as const;
+    };
+    await undone(hold, undoStep, { kind: 'approved', proof: { votes } });
+    const decided = await eventually('the decision', async () => decidedOn({ rule: 'Other' }));
+    expect(decided).toMatchObject({ by: ['ana'], covers: [{ rule: 'Known', severity: 'critical' }] });
   });
 
   test('by another replica is left alone, as the incident says', async () => {

@@ -1,0 +1,125 @@
+import { notedDifference } from '../../activities/actions/noted-object.ts';
+import { Memory, type MemoryKeeper } from '../../activities/memory/memory.ts';
+import { type ActionDeclaration, heldKinds } from '../../core/action/action.ts';
+import { noteAnnotation, type ObjectNote, openNote } from '../../core/cluster/object-note.ts';
+import type { CellKey } from '../../core/messages/sealed.ts';
+import type { KubernetesApi } from '../../integrations/kubernetes/client.ts';
+import { type ObjectRef, readObject, targetOf } from '../../integrations/kubernetes/objects.ts';
+import { type ObjectListener, ObjectWatch, type SeenObject } from '../../integrations/kubernetes/watch/object-watch.ts';
+import type { WatchLog } from '../../integrations/kubernetes/watch/reflector.ts';
+
+/** An object other than a pod that an action holds, as the cell's own note on it said. */
+export interface HeldObject {
+  readonly ref: ObjectRef;
+  readonly uid: string;
+  readonly action: string;
+  /** The sealed note as the cell wrote it: whoever edits the one on the object has not edited this. */
+  readonly note: string;
+  /** What was not as it should be when people were last told. */
+  readonly told: readonly string[];
+}
+
+export interface HeldObjectsParts {
+  readonly api: KubernetesApi;
+  readonly cellKey: CellKey;
+  /** Those that the configuration enables, of the cell. */
+  readonly actions: readonly ActionDeclaration[];
+  readonly keeper?: MemoryKeeper<HeldObject>;
+  readonly log?: WatchLog;
+}
+
+const withinMs = 5_000;
+/** Longer than any lease that people think of; one that is in force is seen again at each start. */
+const keptMs = 90 * 86_400_000;
+
+/**
+ * Remembers which objects actions hold, and what their notes say, so that it is known although somebody took a note off; and says what is no longer
+ * as it was left. Who may change an object decides nothing by that: what becomes of it people are asked.
+ */
+export class HeldObjects implements ObjectListener {
+  readonly #parts: HeldObjectsParts;
+  readonly #watch: ObjectWatch;
+  readonly #known: Memory<HeldObject>;
+  #changed: (key: string) => void = () => {};
+
+  constructor(parts: HeldObjectsParts) {
+    const { api, actions, keeper, log } = parts;
+    this.#parts = parts;
+    this.#known = new Memory({ most: 10_000, keptMs, keeper });
+    this.#watch = new ObjectWatch({ api, kinds: heldKinds(actions), listener: this, ...(log && { log }) });
+  }
+
+  /** `changed` is told, by its key, of each that may no longer be as it was left. */
+  start(changed: (key: string) => void): void {
+    this.#changed = changed;
+    this.#watch.start();
+  }
+
+  async stop(): Promise<void> {
+    await this.#watch.stop();
+  }
+
+  seen({ ref, metadata }: SeenObject): void {
+    for (const { name: action, holds = [] } of this.#parts.actions) {
+      if (!holds.some(({ kind }) => kind === ref.kind)) continue;
+      const key = keyOf(action, ref);
+      const text = metadata.annotations?.[noteAnnotation(action)];
+      const known = this.#known.get(key);
+      if (text !== undefined && text !== known?.note) {
+        const held: HeldObject = { ref, uid: metadata.uid, action, note: text, told: [] };
+        const [found, before] = [this.#noteOf(held), known && this.#noteOf(known)];
+        // One that was kept from before, and put back, says what was.
+        if (found && (!before || found.taken.at > before.taken.at)) this.#known.set(key, held);
+      }
+      if (this.#known.get(key)) this.#changed(key);
+    }
+  }
+
+  listed(kind: string): void {
+    for (const [key, { ref }] of this.#known.entries()) if (ref.kind === kind) this.#changed(key);
+  }
+
+  /** Those that this incident holds. */
+  of(incident: string): readonly string[] {
+    return [...this.#known.entries()].flatMap(([key, held]) => (this.#noteOf(held)?.incident === incident ? [key] : []));
+  }
+
+  /** The note, where the object is known still. */
+  get(key: string): (HeldObject & { readonly says: ObjectNote }) | undefined {
+    const held = this.#known.get(key);
+    const says = held && this.#noteOf(held);
+    return held && says && { ...held, says };
+  }
+
+  /** What is not as it should be. @throws KubernetesError where the API server does not say. */
+  async look(key: string): Promise<{ readonly state: 'there' | 'not held' | 'gone'; readonly difference: readonly string[] }> {
+    const held = this.get(key);
+    if (!held) return { state: 'gone', difference: [] };
+    const { ref, uid, note, action, says } = held;
+    const object = await readObject({ api: this.#parts.api, ref, signal: AbortSignal.timeout(withinMs) });
+    if (!object || object.metadata.uid !== uid) return { state: 'gone', difference: ['it is gone'] };
+    const annotation = noteAnnotation(action);
+    const found = object.metadata.annotations?.[annotation];
+    const difference = notedDifference(says, object);
+    if (found === undefined) return { state: 'not held', difference: [`annotation ${annotation} was removed`, ...difference] };
+    return { state: 'there', difference: found === note ? difference : [`annotation ${annotation} was changed`, ...difference] };
+  }
+
+  told(key: string, told: readonly string[]): void {
+    const held = this.#known.get(key);
+    if (held) this.#known.set(key, { ...held, told });
+  }
+
+  forget(key: string): void {
+    this.#known.delete(key);
+  }
+
+  #noteOf({ ref, uid, action, note: text }: HeldObject): ObjectNote | undefined {
+    const opened = openNote({ text, action, object: targetOf(ref), uid, key: this.#parts.cellKey });
+    return opened.kind === 'read' && opened.authentic === 'yes' ? opened.note : undefined;
+  }
+}
+
+function keyOf(action: string, ref: ObjectRef): string {
+  return `${action} ${targetOf(ref)}`;
+}

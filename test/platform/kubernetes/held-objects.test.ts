@@ -1,0 +1,206 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import pino from 'pino';
+import { revokeServiceAccountImplementation } from '../../../activities/actions/secrets/revoke-service-account.ts';
+import { scaleToZeroImplementation } from '../../../activities/actions/workloads/scale-to-zero.ts';
+import { suspendCronJobImplementation } from '../../../activities/actions/workloads/suspend-cron-job.ts';
+import { suspendRolloutImplementation } from '../../../activities/actions/workloads/suspend-rollout.ts';
+import type { CellActivities } from '../../../core/action/step.ts';
+import { actions, revokeServiceAccount, scaleToZero, suspendCronJob, suspendRollout } from '../../../core/actions/index.ts';
+import { noteAnnotation } from '../../../core/cluster/object-note.ts';
+import type { IncidentNote } from '../../../core/incident/incident.ts';
+import { pathOf } from '../../../integrations/kubernetes/client.ts';
+import { ContainedPods } from '../../../service/cell/contained-pods.ts';
+import { HeldObjects } from '../../../service/cell/held-objects.ts';
+import { HoldContainment, type LeaseHeld } from '../../../service/cell/hold-containment.ts';
+import { openKnowledge } from '../../../service/cell/pools/durable-memory.ts';
+import { eventually } from '../../eventually.ts';
+import { testPlatform } from '../../platform.ts';
+import { cellKey, openCluster, stepContext } from './cluster.ts';
+
+const platform = await testPlatform();
+const log = pino({ level: 'silent' });
+
+let cluster: Awaited<ReturnType<typeof openCluster>>;
+let namespace: string;
+beforeAll(async () => {
+  cluster = await openCluster(platform.kubeconfig);
+});
+afterAll(() => cluster.close());
+
+/** What the cell does about held objects, with a folder of its own that a second cell may go on with. */
+class Cell {
+  readonly notes: (IncidentNote & { readonly incident: string })[] = [];
+  lease: LeaseHeld = 'held';
+  readonly #folder = mkdtempSync(join(tmpdir(), 'firebreak-held-'));
+  #ends: (() => Promise<void>)[] = [];
+
+  start(): HoldContainment {
+    const knowledge = openKnowledge(join(this.#folder, 'memory'), log);
+    const pods = new ContainedPods(join(this.#folder, 'contained'));
+    const hold = new HoldContainment({
+      chokepoint: { apply: () => Promise.reject(new Error('nothing is taken again here')) },
+      view: cluster.view,
+      cellKey,
+      pods,
+      objects: new HeldObjects({ api: cluster.api, cellKey, actions, keeper: knowledge.heldObjects }),
+      denyTier: () => undefined,
+      exceptions: {},
+      note: async (incident, note) => void this.notes.push({ ...note, incident }),
+      log,
+      everyMs: 200,
+    });
+    hold.ask(async () => this.lease);
+    hold.start();
+    this.#ends = [() => hold.stop(), () => pods.close(), () => knowledge.close()];
+    return hold;
+  }
+
+  async stop(): Promise<void> {
+    for (const end of this.#ends.splice(0)) await end();
+  }
+
+  async end(): Promise<void> {
+    await this.stop();
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  get own(): readonly IncidentNote[] {
+    return this.notes.filter(({ about }) => about.includes(`/${namespace}/`));
+  }
+
+  told(text: string): Promise<IncidentNote & { readonly incident: string }> {
+    return eventually(`a line: ${text}`, async () =>
+      this.notes.find((note) => note.about.includes(`/${namespace}/`) && note.text.includes(text)),
+    );
+  }
+}
+
+let cell: Cell;
+afterEach(() => cell.end());
+const begin = async (): Promise<HoldContainment> => {
+  namespace = await platform.freshNamespace();
+  cell = new Cell();
+  return cell.start();
+};
+
+const parts = () => ({ api: cluster.api, view: cluster.view, cellKey });
+const at = (group: string, resource: string, name?: string): string =>
+  pathOf({ group, resource, namespace, ...(name !== undefined && { name }) });
+const change = (path: string, body: object) =>
+  cluster.api.json({ method: 'PATCH', patch: 'merge', path, body, what: 'change by hand' });
+const context = (n: number) => stepContext({ incident: `incident/test/${namespace}/Deployment/cart${n}` });
+
+describe('an object that an action holds', () => {
+  test.each([
+    ['suspendRollout', { paused: false }, 'spec.paused was changed from true to absent', 0],
+    ['scaleToZero', { replicas: 3 }, 'spec.replicas was changed from 0 to 3', 1],
+  ])('and that somebody changes is told: %s', async (action, spec, what, n) => {
+    await begin();
+    const [pod] = await cluster.makeDeployment(namespace, 'cart', { replicas: 1 });
+    const deployment = { namespace, name: 'cart' };
+    const { name = '', uid = '' } = pod?.metadata ?? {};
+    if (action === suspendRollout.name) await suspendRolloutImplementation(parts()).apply({ deployment }, context(n));
+    else
+      await scaleToZeroImplementation(parts()).apply(
+        { workload: { kind: 'Deployment', ...deployment }, suspect: { namespace, name, uid } },
+        context(n),
+      );
+    await change(at('apps', 'deployments', 'cart'), { spec });
+    expect(await cell.told(what)).toMatchObject({
+      kind: 'containment.changed',
+      about: `deployment/${namespace}/cart`,
+      incident: context(n).incident,
+    });
+  });
+
+  test('is whole again when it is as it was left, and told once for each change', async () => {
+    await begin();
+    await cluster.makeDeployment(namespace, 'cart', { replicas: 1 });
+    await suspendRolloutImplementation(parts()).apply({ deployment: { namespace, name: 'cart' } }, context(0));
+    const path = at('apps', 'deployments', 'cart');
+    await change(path, { spec: { paused: false } });
+    await cell.told('spec.paused was changed');
+    await change(path, { metadata: { labels: { more: 'yes' } } });
+    await change(path, { spec: { paused: true } });
+    expect(await cell.told('is again as suspendRollout left it')).toMatchObject({ kind: 'containment.whole' });
+    expect(cell.own).toHaveLength(2);
+  });
+
+  test('whose note is taken off, or edited, is told of, also where that was while the cell was stopped', async () => {
+    await begin();
+    const spec = {
+      schedule: '0 3 * * *',
+      jobTemplate: {
+        spec: { template: { spec: { restartPolicy: 'Never', containers: [{ name: 'main', image: 'shop/cart:1' }] } } },
+      },
+    };
+    await cluster.post(at('batch', 'cronjobs'), { metadata: { name: 'nightly' }, spec });
+    await suspendCronJobImplementation(parts()).apply({ cronJob: { namespace, name: 'nightly' } }, context(0));
+    const annotation = noteAnnotation(suspendCronJob.name);
+    const path = at('batch', 'cronjobs', 'nightly');
+    await change(path, { metadata: { annotations: { [annotation]: '{}' } } });
+    await cell.told(`annotation ${annotation} was changed`);
+    await cell.stop();
+    await change(path, { metadata: { annotations: { [annotation]: null } }, spec: { suspend: false } });
+    cell.start();
+    expect(await cell.told(`annotation ${annotation} was removed; spec.suspend was changed`)).toMatchObject({
+      about: `cronjob/${namespace}/nightly`,
+    });
+  });
+
+  test('and that is deleted is told of', async () => {
+    await begin();
+    await cluster.makeDeployment(namespace, 'cart', { replicas: 1 });
+    await suspendRolloutImplementation(parts()).apply({ deployment: { namespace, name: 'cart' } }, context(0));
+    await cluster.api.json({ method: 'DELETE', path: at('apps', 'deployments', 'cart'), what: 'delete by hand' });
+    await cell.told('is no longer as suspendRollout left it: it is gone');
+  });
+
+  test('is nobody’s news while its incident gives it back', async () => {
+    const hold = await begin();
+    const action = revokeServiceAccountImplementation(parts());
+    const serviceAccount = { namespace, name: 'cart' };
+    await cluster.post(pathOf({ resource: 'serviceaccounts', namespace }), { metadata: { name: 'cart' } });
+    for (const name of ['reads', 'writes'])
+      await cluster.post(at('rbac.authorization.k8s.io', 'rolebindings'), {
+        metadata: { name },
+        roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'view' },
+        subjects: [{ kind: 'ServiceAccount', ...serviceAccount }],
+      });
+    const [given, own] = [{ serviceAccount }, context(0)];
+    await action.apply(given, own);
+    await change(at('rbac.authorization.k8s.io', 'rolebindings', 'reads'), {
+      subjects: [{ kind: 'User', apiGroup: 'rbac.authorization.k8s.io', name: 'eve' }],
+    });
+    await cell.told(`rolebinding/${namespace}/reads is no longer as revokeServiceAccount left it`);
+    await change(at('rbac.authorization.k8s.io', 'rolebindings', 'reads'), { subjects: null });
+    await cell.told('is again as');
+    const undo = hold.givingBack({
+      undoStep: () => action.undo({ input: given, key: own.key }, own),
+    } as unknown as CellActivities).undoStep;
+    expect(
+      await undo({
+        call: { action: revokeServiceAccount.name, incident: { id: own.incident } },
+        reason: { kind: 'step-failed' },
+      } as Parameters<typeof undo>[0]),
+    ).toMatchObject({ state: 'undone' });
+    cell.lease = 'not held';
+    // What comes after it is told: nothing was told of the undo before.
+    await cluster.makeDeployment(namespace, 'cart', { replicas: 1 });
+    cell.lease = 'held';
+    await suspendRolloutImplementation(parts()).apply({ deployment: { namespace, name: 'cart' } }, context(1));
+    await change(at('apps', 'deployments', 'cart'), { spec: { paused: false } });
+    await cell.told('spec.paused');
+    expect(cell.own).toHaveLength(3);
+  });
+});
+
+test('every kind that an action holds it may list and watch', () => {
+  expect([suspendRollout, scaleToZero].every(({ holds = [] }) => holds.length > 0)).toBe(true);
+  for (const { holds = [], rights } of actions)
+    for (const { apiGroup, resource } of holds)
+      expect(rights).toContainEqual({ apiGroup, resource, verbs: expect.arrayContaining(['get', 'list', 'watch']) });
+});
