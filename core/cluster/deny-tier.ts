@@ -83,5 +83,7 @@ export function isDenyTier(tier: DenyTier, spec: Readonly<Record<string, unknown
 /** Which of these policies, that allow something of a quarantined pod, it leaves in force. */
 export function notDenied(policies: readonly PolicyRecord[], tier: DenyTier | undefined): readonly PolicyRecord[] {
   if (!tier) return policies;
-  return tier.letsInFromOutside ? policies.filter(({ allowsFromOutside }) => allowsFromOutside) : [];
+  return policies.filter(({ allowsFromOutside, deniedBy }) =>
+    deniedBy ? !deniedBy.includes(tier.kind) : tier.letsInFromOutside && allowsFromOutside,
+  );
 }

@@ -42,19 +42,30 @@ export interface OwnerRef {
   readonly controller: boolean;
 }
 
-/** A NetworkPolicy, as far as it says whom it selects and whether it allows anything. */
+/** A NetworkPolicy, or a policy of a network plugin, as far as it says whom it selects and whether it allows anything. */
 export interface PolicyRecord {
+  /** Absent: a NetworkPolicy of Kubernetes. */
+  readonly kind?: 'CiliumNetworkPolicy' | 'Calico NetworkPolicy';
   readonly namespace: string;
   readonly name: string;
   readonly selector: LabelSelector;
+  /** Of a policy that has several: of one that cannot be read the empty one stands here, which selects all. */
+  readonly alsoSelects?: readonly LabelSelector[];
   /** At least one ingress or egress rule that counts. */
   readonly allows: boolean;
   /** Among them one that lets in who may be outside of the cluster: from an address, or from anywhere. */
   readonly allowsFromOutside: boolean;
   /** The spec's digest: tells whether the standing policy is as it should be. */
   readonly specDigest: string;
+  /** Of a plugin: kinds of the deny tiers that are stronger than it. Absent: as the deny tier says of NetworkPolicies. */
+  readonly deniedBy?: readonly string[];
   /** What actions have noted on it, by annotation; absent where none has. */
   readonly made?: { readonly uid: string; readonly notes: Readonly<Record<string, string>> };
+}
+
+/** `networkpolicy/shop/open`, `ciliumnetworkpolicy/shop/open`, `calico-networkpolicy/shop/open`. */
+export function policyTarget({ kind, namespace, name }: Pick<PolicyRecord, 'kind' | 'namespace' | 'name'>): string {
+  return `${(kind ?? 'NetworkPolicy').toLowerCase().replace(' ', '-')}/${namespace}/${name}`;
 }
 
 export interface LabelSelector {

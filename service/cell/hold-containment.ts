@@ -14,7 +14,7 @@ import {
 } from '../../core/cluster/before-state.ts';
 import type { DenyTier } from '../../core/cluster/deny-tier.ts';
 import { names } from '../../core/cluster/labels.ts';
-import type { PodRecord } from '../../core/cluster/pod-record.ts';
+import { type PodRecord, policyTarget } from '../../core/cluster/pod-record.ts';
 import type { IncidentNote } from '../../core/incident/incident.ts';
 import { standingRecord } from '../../integrations/kubernetes/policies/standing-policy.ts';
 import type { ClusterView } from '../../integrations/kubernetes/watch/cluster-view.ts';
@@ -414,8 +414,9 @@ export class HoldContainment {
 
   #open(namespace: string, incident: string): readonly string[] {
     const { view, denyTier } = this.#parts;
-    return additivePolicies(view.policies(namespace), { incident, denyTier: denyTier() }).map(
-      (name) => `networkpolicy/${namespace}/${name} allows its traffic`,
+    const policies = [...view.policies(namespace), ...view.otherPolicies(namespace)];
+    return additivePolicies(policies, { incident, denyTier: denyTier() }).map(
+      (policy) => `${policyTarget(policy)} allows its traffic`,
     );
   }
 
@@ -500,5 +501,5 @@ function toTell({ uid, namespace, name }: PodRecord, { incident }: BeforeState) 
 }
 
 function isPolicyText(text: string): boolean {
-  return text.startsWith('networkpolicy/');
+  return /^[a-z-]*networkpolicy\//.test(text);
 }

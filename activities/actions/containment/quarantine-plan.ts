@@ -4,7 +4,7 @@ import type { QuarantinePodInput, QuarantinePodOutput } from '../../../core/acti
 import { type BeforeState, type NamedKind, quarantineLabels } from '../../../core/cluster/before-state.ts';
 import { type DenyTier, notDenied } from '../../../core/cluster/deny-tier.ts';
 import { names } from '../../../core/cluster/labels.ts';
-import { type PodRecord, type PolicyRecord, selects } from '../../../core/cluster/pod-record.ts';
+import { type PodRecord, type PolicyRecord, policyTarget, selects } from '../../../core/cluster/pod-record.ts';
 import type { ServiceRecord } from '../../../integrations/kubernetes/watch/projection.ts';
 import { mirrorAnnotation } from '../../../integrations/kubernetes/watch/projection.ts';
 import type { BudgetRecord, ScalerRecord } from '../../../integrations/kubernetes/workloads/disruption.ts';
@@ -39,12 +39,17 @@ export function whyNotQuarantine(pod: PodRecord): string | undefined {
 export function additivePolicies(
   policies: readonly PolicyRecord[],
   { incident, denyTier }: { readonly incident: string; readonly denyTier: DenyTier | undefined },
-): readonly string[] {
+): readonly PolicyRecord[] {
   const labels = quarantineLabels(incident);
   return notDenied(policies, denyTier)
-    .filter(({ name, allows, selector }) => name !== names.standingPolicy && allows && selects(selector, labels))
-    .map(({ name }) => name)
-    .sort();
+    .filter(({ kind, name, allows }) => allows && !(kind === undefined && name === names.standingPolicy))
+    .filter(({ selector, alsoSelects = [] }) => [selector, ...alsoSelects].some((one) => selects(one, labels)))
+    .toSorted((a, b) => (policyTarget(a) < policyTarget(b) ? -1 : 1));
+}
+
+/** `open`, and of another kind than Kubernetes' own `CiliumNetworkPolicy open`. */
+export function policyName({ kind, name }: PolicyRecord): string {
+  return kind === undefined ? name : `${kind} ${name}`;
 }
 
 /** What a controller does when a pod is relabelled away from it. */
@@ -143,7 +148,10 @@ export function quarantinePlan(situation: Situation, incident: string): Quaranti
       ...sideEffects(situation),
       ...meansNote(denyTier),
       ...exceptionNotes(exceptions, denyTier),
-      ...open.map((name) => `NetworkPolicy ${name} still selects the pod and allows traffic: the quarantine is partial.`),
+      ...open.map(
+        ({ kind = 'NetworkPolicy', name }) =>
+          `${kind} ${name} still selects the pod and allows traffic: the quarantine is partial.`,
+      ),
       'Open connections may survive, traffic with its own node is not blocked, and without a policy controller nothing is.',
     ],
   };

@@ -14,7 +14,7 @@ import {
 } from '../../../core/cluster/before-state.ts';
 import type { DenyTier } from '../../../core/cluster/deny-tier.ts';
 import { names } from '../../../core/cluster/labels.ts';
-import type { PodRecord, PolicyRecord } from '../../../core/cluster/pod-record.ts';
+import { type PodRecord, type PolicyRecord, policyTarget } from '../../../core/cluster/pod-record.ts';
 import { FirebreakError } from '../../../core/errors.ts';
 import { takenNow } from '../../../core/incident/hold.ts';
 import type { KubernetesApi } from '../../../integrations/kubernetes/client.ts';
@@ -30,7 +30,7 @@ import {
 import type { ClusterView } from '../../../integrations/kubernetes/watch/cluster-view.ts';
 import { podRecord, policyRecord, type ServiceRecord, serviceRecord } from '../../../integrations/kubernetes/watch/projection.ts';
 import { controllerOf, topOwnerOf } from '../../../integrations/kubernetes/workloads/owners.ts';
-import { additivePolicies, quarantinePlan, type Situation, whyNotQuarantine } from './quarantine-plan.ts';
+import { additivePolicies, policyName, quarantinePlan, type Situation, whyNotQuarantine } from './quarantine-plan.ts';
 import { undoQuarantine } from './quarantine-undo.ts';
 
 export interface QuarantinePodOptions {
@@ -64,8 +64,9 @@ export function quarantinePodImplementation(
     podRecord(await readSamePod({ api, pod, signal }));
 
   const policiesOf = async (namespace: string, context: StepContext): Promise<readonly PolicyRecord[]> => {
-    if (context.fast && viewIsFresh()) return view.policies(namespace);
-    return (await listNetworkPolicies({ api, namespace, signal: context.signal })).map(policyRecord);
+    if (context.fast && viewIsFresh()) return [...view.policies(namespace), ...view.otherPolicies(namespace)];
+    const policies = (await listNetworkPolicies({ api, namespace, signal: context.signal })).map(policyRecord);
+    return [...policies, ...view.otherPolicies(namespace)];
   };
 
   return {
@@ -123,7 +124,10 @@ export function quarantinePodImplementation(
           pod: input.pod,
           labelsBefore: { ...state.labels },
           additivePolicies: [
-            ...additivePolicies(await policiesOf(namespace, context), { incident: context.incident, denyTier: denyTier() }),
+            ...additivePolicies(await policiesOf(namespace, context), {
+              incident: context.incident,
+              denyTier: denyTier(),
+            }).map(policyName),
           ],
           policy: names.standingPolicy,
           policyCreated: created,
@@ -144,7 +148,7 @@ export function quarantinePodImplementation(
       const [found, policy, policies, tier] = await Promise.all([
         readSamePod({ api, pod, signal: context.signal }),
         readStandingPolicy({ api, namespace: pod.namespace, signal: context.signal }),
-        listNetworkPolicies({ api, namespace: pod.namespace, signal: context.signal }),
+        policiesOf(pod.namespace, { ...context, fast: false }),
         denyTier() && readDenyTier({ api, signal: context.signal }),
       ]);
       const now = podRecord(found);
@@ -161,12 +165,12 @@ export function quarantinePodImplementation(
           'FB_ERR_DRIFTED',
           `networkpolicy/${pod.namespace}/${names.standingPolicy} is missing or was changed`,
         );
-      const missing = additivePolicies(policies.map(policyRecord), { incident: context.incident, denyTier: tier });
+      const missing = additivePolicies(policies, { incident: context.incident, denyTier: tier });
       if (missing.length > 0)
         return {
           state: 'partial',
-          detail: `applied; but ${missing.length === 1 ? 'a policy still allows' : 'policies still allow'} traffic of the pod: ${missing.join(', ')}`,
-          missing: missing.map((name) => `networkpolicy/${pod.namespace}/${name}`),
+          detail: `applied; but ${missing.length === 1 ? 'a policy still allows' : 'policies still allow'} traffic of the pod: ${missing.map(policyName).join(', ')}`,
+          missing: missing.map(policyTarget),
         };
       const said = exceptionsSaid(exceptions, { denyTier: tier, refused: standing === 'strict' });
       return {

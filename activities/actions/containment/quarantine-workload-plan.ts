@@ -55,7 +55,8 @@ export function quarantineWorkloadPlan(situation: {
       ...meansNote(denyTier),
       ...exceptionNotes(exceptions, denyTier),
       ...additivePolicies(policies, { incident, denyTier }).map(
-        (open) => `NetworkPolicy ${open} still selects the pods and allows traffic: the quarantine is partial.`,
+        ({ kind = 'NetworkPolicy', name }) =>
+          `${kind} ${name} still selects the pods and allows traffic: the quarantine is partial.`,
       ),
       'Open connections may survive, traffic with their own nodes is not blocked, and without a policy controller nothing is.',
     ],

@@ -17,7 +17,7 @@ import {
 } from '../../../core/cluster/before-state.ts';
 import type { DenyTier } from '../../../core/cluster/deny-tier.ts';
 import { doNotDisrupt, incidentHash, names } from '../../../core/cluster/labels.ts';
-import type { PodRecord } from '../../../core/cluster/pod-record.ts';
+import { type PodRecord, policyTarget } from '../../../core/cluster/pod-record.ts';
 import { FirebreakError } from '../../../core/errors.ts';
 import { takenNow } from '../../../core/incident/hold.ts';
 import type { KubernetesApi } from '../../../integrations/kubernetes/client.ts';
@@ -148,7 +148,7 @@ export function quarantineWorkloadImplementation(parts: {
         workload,
         pods,
         whyLeft: (pod) => whyLeft(pod, context),
-        policies: policies.map(policyRecord),
+        policies: [...policies.map(policyRecord), ...view.otherPolicies(namespace)],
         services: services.map(serviceRecord),
         budgets: view.budgets(namespace) ?? [],
         scalers: view.scalers(namespace) ?? [],
@@ -201,8 +201,9 @@ export function quarantineWorkloadImplementation(parts: {
           `networkpolicy/${namespace}/${names.standingPolicy} is missing or was changed`,
         );
       for (const pod of output.pods) requireContained(pod, found, incident);
-      const open = additivePolicies(policies.map(policyRecord), { incident, denyTier: tier });
-      const missing = [...open.map((name) => `networkpolicy/${namespace}/${name}`), ...output.left.map(({ pod }) => pod)];
+      const all = [...policies.map(policyRecord), ...view.otherPolicies(namespace)];
+      const open = additivePolicies(all, { incident, denyTier: tier });
+      const missing = [...open.map(policyTarget), ...output.left.map(({ pod }) => pod)];
       const many = output.pods.length === 1 ? '1 pod' : `${output.pods.length} pods`;
       if (missing.length > 0)
         return {

@@ -32,6 +32,8 @@ export interface ClusterView {
   /** Of a Deployment's ReplicaSet; undefined where nothing is known of it. */
   rolloutOf(namespace: string, replicaSet: string): RolloutRef | undefined;
   policies(namespace: string): readonly PolicyRecord[];
+  /** Those of network plugins, which allow beside the policies of Kubernetes. */
+  otherPolicies(namespace: string): readonly PolicyRecord[];
   services(namespace: string): readonly ServiceRecord[];
   namespaces(): readonly string[];
   /** PodDisruptionBudgets; undefined while they are not known: nothing waits for them. */

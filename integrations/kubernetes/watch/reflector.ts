@@ -17,6 +17,8 @@ export interface ReflectorOptions<T extends Listed> {
   readonly path: string;
   /** Only names, labels, annotations and owners: for what can be large and is never read whole. */
   readonly metadataOnly?: true;
+  /** A kind that not each cluster has: where it has not, or does not let us, it is looked for again now and then. */
+  readonly mayBeAbsent?: true;
   readonly onList: (items: readonly T[]) => void;
   readonly onChange: (change: { readonly type: 'set' | 'delete'; readonly item: T }) => void;
   readonly log: WatchLog;
@@ -27,6 +29,7 @@ const meta = (kind: string): string => `application/json;as=${kind};v=v1;g=meta.
 
 /** The server sends a bookmark about once a minute: nothing at all for longer means that the watch is dead. */
 const silenceMs = 90_000;
+const absentMs = 30_000;
 const pageSize = 500;
 
 interface Page<T> {
@@ -93,6 +96,12 @@ export class Reflector<T extends Listed> {
           resource: this.#options.resource,
           what: known ? error.detail : 'a watch event could not be handled',
         });
+        if (this.#options.mayBeAbsent && known && (error.status === 404 || error.status === 403)) {
+          this.#version = undefined;
+          this.#options.onList([]);
+          await sleep(absentMs, undefined, { signal: this.#stop.signal }).catch(() => {});
+          continue;
+        }
         const waitMs = Math.min(5_000, 50 * 2 ** this.#failures) * (0.5 + Math.random() / 2);
         this.#failures = Math.min(this.#failures + 1, 10);
         await sleep(known && error.status === 410 ? 0 : waitMs, undefined, { signal: this.#stop.signal }).catch(() => {});

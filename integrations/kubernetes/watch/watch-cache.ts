@@ -2,6 +2,7 @@ import type { V1NetworkPolicy, V1ObjectMeta, V1Service } from '@kubernetes/clien
 import type { RolloutRef } from '../../../core/alert/alert.ts';
 import type { OwnerRef, PodRecord, PolicyRecord } from '../../../core/cluster/pod-record.ts';
 import { type KubernetesApi, pathOf } from '../client.ts';
+import { type OtherPolicyJson, otherPolicyKinds } from '../policies/other-policies.ts';
 import {
   type BudgetJson,
   type BudgetRecord,
@@ -27,6 +28,7 @@ export class WatchCache implements ClusterView {
   readonly #owners = { ReplicaSet: new Map<string, readonly OwnerRef[]>(), Job: new Map<string, readonly OwnerRef[]>() };
   readonly #rollouts = new Map<string, RolloutRef>();
   readonly #policies: ByNamespace<PolicyRecord> = new Map();
+  readonly #otherPolicies = otherPolicyKinds.map((): ByNamespace<PolicyRecord> => new Map());
   readonly #services: ByNamespace<ServiceRecord> = new Map();
   readonly #budgets: ByNamespace<BudgetRecord> = new Map();
   readonly #scalers: ByNamespace<ScalerRecord> = new Map();
@@ -37,6 +39,7 @@ export class WatchCache implements ClusterView {
   readonly #onPolicies = new Set<(namespace: string) => void>();
   readonly #reflectors: readonly Reflector<never>[];
   /** What plans only mention: without these rights a containment is made all the same. */
+  readonly #others: readonly Reflector<OtherPolicyJson>[];
   readonly #beside: { readonly budgets: Reflector<BudgetJson>; readonly scalers: Reflector<ScalerJson> };
   #ready = false;
   #stopped = false;
@@ -117,6 +120,17 @@ export class WatchCache implements ClusterView {
         else this.#seeNode(item.metadata);
       },
     });
+    this.#others = otherPolicyKinds.map(({ group, version, resource, record }, at) => {
+      const kept = this.#otherPolicies[at] ?? new Map();
+      return new Reflector<OtherPolicyJson>({
+        api,
+        log,
+        resource: `${resource}.${group}`,
+        path: pathOf({ group, version, resource }),
+        mayBeAbsent: true,
+        ...keptIn(kept, record, (namespace) => this.#changedPolicies(namespace)),
+      });
+    });
     this.#beside = {
       budgets: new Reflector<BudgetJson>({
         api,
@@ -146,7 +160,7 @@ export class WatchCache implements ClusterView {
 
   /** Resolves when all first lists are in. It goes on trying until `stop`: do not wait for it where an alert must not wait. */
   async start(): Promise<void> {
-    for (const reflector of Object.values(this.#beside)) void reflector.start();
+    for (const reflector of [...this.#others, ...Object.values(this.#beside)]) void reflector.start();
     await Promise.all(this.#reflectors.map((reflector) => reflector.start()));
     this.#ready = !this.#stopped;
   }
@@ -154,7 +168,9 @@ export class WatchCache implements ClusterView {
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#ready = false;
-    await Promise.all([...this.#reflectors, ...Object.values(this.#beside)].map((reflector) => reflector.stop()));
+    await Promise.all(
+      [...this.#reflectors, ...this.#others, ...Object.values(this.#beside)].map((reflector) => reflector.stop()),
+    );
   }
 
   /** Is told of each namespace once it is there, those known already included. */
@@ -213,6 +229,10 @@ export class WatchCache implements ClusterView {
 
   policies(namespace: string): readonly PolicyRecord[] {
     return [...(this.#policies.get(namespace)?.values() ?? [])];
+  }
+
+  otherPolicies(namespace: string): readonly PolicyRecord[] {
+    return this.#otherPolicies.flatMap((kept) => [...(kept.get(namespace)?.values() ?? [])]);
   }
 
   services(namespace: string): readonly ServiceRecord[] {
