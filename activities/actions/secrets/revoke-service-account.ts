@@ -63,9 +63,21 @@ export function revokeServiceAccountImplementation(options: {
     const all = await allBindings(signal);
     const notes = all.map(({ object, ref }) => noteOn({ object, cellKey, field: fieldOn(ref, account) }));
     const together = notes.find((note) => note?.step === key)?.together;
-    return all.filter(({ target, subjects }, at) =>
-      together ? together.includes(target) : notes[at]?.incident === incident || subjects.some((one) => isAccount(one, account)),
+    const bindings = all.filter(({ target, subjects }, at) =>
+      together
+        ? together.includes(target)
+        : (notes[at]?.incident === incident && isFor(all[at], account)) || subjects.some((one) => isAccount(one, account)),
     );
+    // One note a binding: what was before two accounts were taken out of it could not be told apart.
+    for (const binding of bindings) {
+      const note = noteOn({ object: binding.object, cellKey, field: fieldOn(binding.ref, account) });
+      if (note && note.step !== key && !(note.incident === incident && isFor(binding, account)))
+        throw new FirebreakError(
+          'FB_ERR_REFUSED',
+          `${binding.target} is held already, for ${revokedFrom(binding)}, by ${note.incident}: give that back first`,
+        );
+    }
+    return bindings;
   };
 
   return {
@@ -134,9 +146,7 @@ export function revokeServiceAccountImplementation(options: {
         // A note that was edited is looked at, so that it is said.
         if (!note || note.step === key) return true;
         // The same incident may have revoked another account too: that is another step's.
-        const { marks = {} } = fieldOn(ref, serviceAccount);
-        const isOfThis = Object.entries(marks).every(([name, value]) => object.metadata.annotations?.[name] === value);
-        return note.incident === context.incident && isOfThis;
+        return note.incident === context.incident && isFor({ object }, serviceAccount);
       });
       if (ours.length === 0) return { state: 'already', detail: 'no binding is held by this step' };
       const difference = ours.flatMap(({ object, ref, target }) =>
@@ -159,6 +169,15 @@ export function revokeServiceAccountImplementation(options: {
       return { state: 'undone', detail: `it is back in ${ours.map(({ target }) => target).join(', ')}` };
     },
   };
+}
+
+/** Which account was taken out of it. */
+function revokedFrom({ object }: Pick<Binding, 'object'>): string {
+  return object.metadata.annotations?.[names.revokedAnnotation] ?? 'an account';
+}
+
+function isFor(binding: Pick<Binding, 'object'> | undefined, { namespace, name }: Account): boolean {
+  return binding !== undefined && revokedFrom(binding) === `${namespace}/${name}`;
 }
 
 function fieldOn(ref: ObjectRef, account: Account): HeldField {

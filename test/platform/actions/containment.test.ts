@@ -253,6 +253,40 @@ describe('containment wider than a pod', () => {
     expect(await action.undo({ input, output, key: context.key }, context)).toMatchObject({ state: 'undone' });
   });
 
+  test('revokeServiceAccount touches no binding that is held for another account, and says which', async () => {
+    const namespace = await platform.freshNamespace();
+    const rbac = 'rbac.authorization.k8s.io';
+    const account = (name: string) => ({ serviceAccount: { namespace, name } });
+    for (const name of ['first', 'second'])
+      await cluster.post(pathOf({ resource: 'serviceaccounts', namespace }), { metadata: { name } });
+    const bind = (name: string, of: readonly string[]) =>
+      cluster.post(pathOf({ group: rbac, resource: 'rolebindings', namespace }), {
+        metadata: { name },
+        roleRef: { apiGroup: rbac, kind: 'ClusterRole', name: 'view' },
+        subjects: of.map((one) => ({ kind: 'ServiceAccount', name: one, namespace })),
+      });
+    await bind('both', ['first', 'second']);
+    await bind('alone', ['second']);
+    const action = revokeServiceAccountImplementation(parts());
+    const context = stepContext();
+    const output = await action.apply(account('first'), context);
+    const again = stepContext({ incident: context.incident });
+    const refused = {
+      code: 'FB_ERR_REFUSED',
+      detail: expect.stringContaining(`rolebinding/${namespace}/both is held already, for ${namespace}/first`),
+    };
+    await expect(action.plan(account('second'), again)).rejects.toMatchObject(refused);
+    await expect(action.apply(account('second'), again)).rejects.toMatchObject(refused);
+    const subjects = async (name: string) =>
+      (await cluster.get<{ subjects: { name: string }[] }>(pathOf({ group: rbac, resource: 'rolebindings', namespace, name })))
+        .subjects;
+    expect(await subjects('alone')).toHaveLength(1);
+    expect(await action.undo({ input: account('first'), output, key: context.key }, context)).toMatchObject({ state: 'undone' });
+    const done = await action.apply(account('second'), again);
+    expect(await action.verify(done, again)).toMatchObject({ state: 'applied' });
+    expect(await subjects('both')).toMatchObject([{ name: 'first' }]);
+  });
+
   test('denyImage refuses new pods by every spelling, names who cannot replace a pod, and does not stand in a quarantine’s way', async () => {
     const namespace = await platform.freshNamespace();
     await cluster.makeDeployment(namespace, 'cart', { replicas: 1 });
