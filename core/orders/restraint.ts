@@ -42,7 +42,7 @@ export const endChoice = 'end';
 export const longestRestraintMs = 30 * 86_400_000;
 export const longestBrokenGlassMs = 86_400_000;
 
-export function longestMsOf({ mode }: Pick<RestraintTerms, 'mode'>): number {
+function longestMsOf({ mode }: Pick<RestraintTerms, 'mode'>): number {
   return mode === 'break-glass' ? longestBrokenGlassMs : longestRestraintMs;
 }
 
@@ -87,7 +87,7 @@ function touchedBy({ scope, cluster }: RestraintTerms): string {
 }
 
 /** What a vote approves: its digest covers every word of the terms. */
-export function restraintPlan(terms: RestraintTerms): Plan {
+function restraintPlan(terms: RestraintTerms): Plan {
   const { mode, scope, owner, reason, from, until, id } = terms;
   const touched = touchedBy(terms);
   return {

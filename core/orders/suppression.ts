@@ -35,12 +35,12 @@ export function workloadText({ namespace, kind, name }: SuppressionMatch['worklo
   return `${kind.toLowerCase()}/${namespace}/${name}`;
 }
 
-export function suppressionTitle({ match, upTo }: SuppressionTerms): string {
+function suppressionTitle({ match, upTo }: SuppressionTerms): string {
   return `alerts of “${match.rule}”, ${upTo} at worst, of ${workloadText(match.workload)}`;
 }
 
 /** What a vote approves: its digest covers every word of the terms. */
-export function suppressionPlan(terms: SuppressionTerms): Plan {
+function suppressionPlan(terms: SuppressionTerms): Plan {
   const { match, owner, reason, from, until, id } = terms;
   const workload = workloadText(match.workload);
   return {

@@ -3,7 +3,7 @@ import { Agent as HttpsAgent } from 'node:https';
 import axios, { type AxiosInstance, type AxiosResponse } from 'axios';
 import { FirebreakError, RetryLaterError } from '../../core/errors.ts';
 import { isObject } from '../../core/text/plain-json.ts';
-import { fieldList, listAt, textAt } from '../json-api.ts';
+import { fieldList, listAt, OutcomeUnknown, textAt } from '../json-api.ts';
 
 export interface GithubAnswer {
   readonly data: unknown;
@@ -16,14 +16,6 @@ export interface GithubCall {
   readonly path: string;
   readonly body?: unknown;
   readonly signal: AbortSignal;
-}
-
-/** The call may have had its effect: no answer, or a gateway's answer. */
-export class OutcomeUnknown extends FirebreakError {
-  constructor(detail: string) {
-    super('FB_ERR_UNAVAILABLE', detail);
-    this.name = 'OutcomeUnknown';
-  }
 }
 
 function header(response: AxiosResponse, name: string): string | undefined {

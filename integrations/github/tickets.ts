@@ -10,7 +10,8 @@ import {
   type TicketSystem,
   templateValues,
 } from '../../core/tickets/ticket.ts';
-import { GithubApi, OutcomeUnknown } from './api.ts';
+import { OutcomeUnknown } from '../json-api.ts';
+import { GithubApi } from './api.ts';
 import { checkRepository, findIssues, hasComment, type Issue, markerOf, ticketLabel, toIssue } from './issues.ts';
 import { escapeMarkdown, ticketTitle } from './markdown.ts';
 

@@ -79,7 +79,16 @@ export async function control(input: ControlInput): Promise<never> {
 
   const cell = checksBy(input);
   const decisions = new Decisions(model, desk, cell);
-  const votes = new Votes({ home: model, desk, cell: () => cell, counted: (vote) => decisions.counted(vote) });
+  const votes = new Votes({
+    home: model,
+    desk,
+    cell: () => {
+      // Nobody decides on what is over, also while an order before it waits for the cell.
+      decisions.expire();
+      return cell;
+    },
+    counted: (vote) => decisions.counted(vote),
+  });
   const evidence = new EvidenceOrders(model, keepersBy(input));
   setHandler(voteSignal, (vote) => votes.receive(vote));
   setHandler(orderSignal, (order) => {
