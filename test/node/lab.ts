@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll } from '@jest/globals';
 import type { PodJson } from '../../integrations/kubernetes/watch/projection.ts';
 import { type CommandResult, runCommand } from '../../tools/platform/command.ts';
-import { kubelabBinary } from '../../tools/platform/kubelab-binary.ts';
+import { kubectlBinary } from '../../tools/platform/kubelab-binary.ts';
 import { callKubernetes, readAccess } from '../../tools/platform/kubernetes-api.ts';
 import { until } from '../platform/kubernetes/cluster.ts';
 import { freshNamespace } from '../platform.ts';
@@ -45,9 +45,9 @@ export async function nodeLab(): Promise<NodeLab> {
   const { kubeconfig } = addresses;
   const access = readAccess(kubeconfig);
   const namespace = await freshNamespace(access);
-  const kubelab = (await kubelabBinary(() => {})) ?? '';
+  const program = (await kubectlBinary(() => {})) ?? '';
   const kubectl = (...words: readonly string[]) =>
-    runCommand({ command: kubelab, args: ['kubectl', '--kubeconfig', kubeconfig, '--namespace', namespace, ...words] });
+    runCommand({ command: program, args: ['--kubeconfig', kubeconfig, '--namespace', namespace, ...words] });
   const pod = async (name: string): Promise<PodJson> => {
     const path = `/api/v1/namespaces/${namespace}/pods/${name}`;
     const { status, text } = await callKubernetes({ access, path });

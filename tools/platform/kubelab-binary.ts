@@ -18,17 +18,19 @@ export const linkedVersion = {
  * kubelab, the control plane as one program. Undefined where there is no Go and none is cached. Throws
  * FB_ERR_PLATFORM_PART_MISSING when the build fails.
  */
-export async function kubelabBinary(onProgress: OnProgress): Promise<string | undefined> {
+export function kubelabBinary(onProgress: OnProgress): Promise<string | undefined> {
+  return kubernetesProgram('kubelab', `Kubernetes ${kubernetesVersion.git}`, onProgress);
+}
+
+/** kubectl, apart: nothing that starts needs it. As kubelabBinary otherwise. */
+export function kubectlBinary(onProgress: OnProgress): Promise<string | undefined> {
+  return kubernetesProgram('kubectl', `kubectl ${kubernetesVersion.git}`, onProgress);
+}
+
+async function kubernetesProgram(name: string, title: string, onProgress: OnProgress): Promise<string | undefined> {
   const folder = await goProgram(
-    {
-      name: 'kubelab',
-      module: 'tools/platform/kubelab',
-      target: './cmd/kubelab',
-      linked: linkedVersion,
-      pinned: kubernetesVersion,
-      title: `Kubernetes ${kubernetesVersion.git}`,
-    },
+    { name, module: 'tools/platform/kubelab', target: `./cmd/${name}`, linked: linkedVersion, pinned: kubernetesVersion, title },
     onProgress,
   );
-  return folder && join(folder, 'kubelab');
+  return folder && join(folder, name);
 }

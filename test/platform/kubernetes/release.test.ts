@@ -13,7 +13,7 @@ import { names } from '../../../core/cluster/labels.ts';
 import { pathOf } from '../../../integrations/kubernetes/client.ts';
 import { projectRoot } from '../../../service/process/project-root.ts';
 import { findOnPath } from '../../../tools/platform/command.ts';
-import { kubelabBinary } from '../../../tools/platform/kubelab-binary.ts';
+import { kubectlBinary } from '../../../tools/platform/kubelab-binary.ts';
 import { testPlatform } from '../../platform.ts';
 import { nodeNobodyUses } from '../actions/rows-cluster-wide.ts';
 import { cellKey, openCluster, resolved, stepContext } from './cluster.ts';
@@ -166,8 +166,8 @@ describe('the way out, with nothing but a kubeconfig', () => {
     const namespace = await platform.freshNamespace();
     const before = await contain(namespace, 'cart');
     const kubectl = join(folder, 'kubectl');
-    const kubelab = await kubelabBinary(() => {});
-    writeFileSync(kubectl, `#!/bin/sh\nexec ${kubelab ? `"${kubelab}" kubectl` : findOnPath('kubectl')} "$@"\n`);
+    const program = await kubectlBinary(() => {});
+    writeFileSync(kubectl, `#!/bin/sh\nexec "${program ?? findOnPath('kubectl')}" "$@"\n`);
     chmodSync(kubectl, 0o755);
     const page = readFileSync(join(projectRoot(), 'docs', 'way-out.md'), 'utf8');
     const recipes = [...page.slice(page.indexOf('## With kubectl alone')).matchAll(/```sh\n([\s\S]*?)```/g)].map(

@@ -1,6 +1,6 @@
 // kubelab is a whole Kubernetes control plane in one program. By its first
 // argument, or by the name it is called under, it is etcd, kube-apiserver,
-// kube-controller-manager, kube-scheduler, kubectl or kwok; "certs" makes the
+// kube-controller-manager, kube-scheduler or kwok; "certs" makes the
 // keys and kubeconfigs they need, "kwok-config" prints what kwok is to do.
 package main
 
@@ -17,8 +17,6 @@ import (
 	_ "k8s.io/component-base/logs/json/register"
 	_ "k8s.io/component-base/metrics/prometheus/clientgo"
 	_ "k8s.io/component-base/metrics/prometheus/version"
-	kubectl "k8s.io/kubectl/pkg/cmd"
-	kubectlutil "k8s.io/kubectl/pkg/cmd/util"
 	apiserver "k8s.io/kubernetes/cmd/kube-apiserver/app"
 	kcm "k8s.io/kubernetes/cmd/kube-controller-manager/app"
 	scheduler "k8s.io/kubernetes/cmd/kube-scheduler/app"
@@ -35,11 +33,6 @@ func main() {
 	case "etcd":
 		etcdmain.Main(os.Args)
 		return
-	case "kubectl":
-		if err := cli.RunNoErrOutput(kubectl.NewDefaultKubectlCommand()); err != nil {
-			kubectlutil.CheckErr(err)
-		}
-		return
 	case "kube-apiserver":
 		c = apiserver.NewAPIServerCommand()
 	case "kube-controller-manager":
@@ -54,7 +47,7 @@ func main() {
 	case "kwok-config":
 		c = kwokConfigCommand()
 	default:
-		fmt.Fprintln(os.Stderr, "usage: kubelab etcd|kube-apiserver|kube-controller-manager|kube-scheduler|kubectl|kwok|certs|kwok-config ...")
+		fmt.Fprintln(os.Stderr, "usage: kubelab etcd|kube-apiserver|kube-controller-manager|kube-scheduler|kwok|certs|kwok-config ...")
 		os.Exit(2)
 	}
 	os.Exit(cli.Run(c))
