@@ -54,7 +54,7 @@ export async function cachedPart(
   if (existsSync(folder)) return used(folder);
   mkdirSync(cacheFolder(), { recursive: true });
   const lockFile = `${folder}.lock`;
-  const unlock = await lock(lockFile, () => onProgress(`waiting for another process that installs ${full}`));
+  const unlock = await lock(lockFile, () => onProgress(`waiting for another process that installs ${full} …`));
   try {
     if (existsSync(folder)) return used(folder);
     removeAbandonedDrafts();
