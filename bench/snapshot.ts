@@ -12,7 +12,7 @@ import { forensics } from '../service/config/sections/forensics-section.ts';
 import type { LabAddresses } from '../test/node/start-lab.ts';
 import { resolved, stepContext } from '../test/platform/kubernetes/cluster.ts';
 import { folderEvidence } from '../test/platform/kubernetes/evidence.ts';
-import type { KubernetesServer } from '../tools/platform/kubernetes-server.ts';
+import type { KubernetesServer } from '../tools/platform/kubernetes-api.ts';
 import { cpuMs } from './clock.ts';
 import { cpuSecondsUnder, machineSeconds } from './node-cpu.ts';
 import { type Goal, round } from './report.ts';

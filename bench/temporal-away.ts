@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { connect, incidentState } from '../service/incidents/session.ts';
+import { connect } from '../service/commands/session.ts';
+import { incidentState } from '../service/incidents/session.ts';
 import { AuditLog, isFirebreaks, isWrite } from '../tools/demo/audit-log.ts';
 import { AlertSender } from './alerts.ts';
 import { readArrived } from './arrived.ts';

@@ -6,7 +6,7 @@ import { type Approved, groupsAskedBy, leastSeverityOf, problemOfApproval } from
 import { checkProof } from '../../core/decide/vote-check.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import { digestOf } from '../../core/text/digest.ts';
-import type { ChokepointParts } from './chokepoint.ts';
+import type { ChokepointParts } from './parts.ts';
 
 /** Who may answer, and by what it is told. */
 export type Authority = Pick<

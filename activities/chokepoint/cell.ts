@@ -13,7 +13,8 @@ import { asFailure } from '../failures.ts';
 import { alive } from '../heartbeat.ts';
 import type { IncidentMemory } from '../memory/incident-memory.ts';
 import type { VoteMemory } from '../memory/vote-memory.ts';
-import type { Chokepoint, SignInReader } from './chokepoint.ts';
+import type { Chokepoint } from './chokepoint.ts';
+import type { SignInReader } from './parts.ts';
 
 export interface ActivityLog {
   info(fields: Readonly<Record<string, unknown>>, message: string): void;

@@ -1,85 +1,21 @@
-import type { z } from 'zod';
-import type { ActionDeclaration, ActionImplementation, StepContext, UndoResult, Verification } from '../../core/action/action.ts';
-import { checkGuardrails, type GuardrailRules } from '../../core/action/guardrail.ts';
+import type { ActionDeclaration, StepContext, UndoResult, Verification } from '../../core/action/action.ts';
+import { checkGuardrails } from '../../core/action/guardrail.ts';
 import { type Plan, planDigest } from '../../core/action/plan.ts';
 import type { AppliedStep, StepCall, UndoCall } from '../../core/action/step.ts';
 import type { Severity } from '../../core/alert/severity.ts';
-import { planIsCovered, type SignedVote } from '../../core/decide/approval.ts';
-import type { Asking } from '../../core/decide/asking.ts';
-import type { SignIn, StepUpPolicy } from '../../core/decide/step-up.ts';
-import type { StepUp, VoteKeys } from '../../core/decide/vote-check.ts';
+import { planIsCovered } from '../../core/decide/approval.ts';
 import { FirebreakError } from '../../core/errors.ts';
-import type { EvidenceRef } from '../../core/evidence/evidence.ts';
 import type { Taken } from '../../core/incident/hold.ts';
 import { defaultLeaseMs } from '../../core/incident/lease.ts';
-import type { ActiveRestraint, Restrainable } from '../../core/orders/restraint.ts';
-import type { Roster } from '../../core/people/roster.ts';
 import { digestOf } from '../../core/text/digest.ts';
-import type { IncidentMemory } from '../memory/incident-memory.ts';
 import { LandedSteps } from '../memory/landed-steps.ts';
-import type { VoteMemory } from '../memory/vote-memory.ts';
 import { approvedPlan, knownOf, mustBeApproved } from './approval-check.ts';
 import { asApproved, createChangeWindows, restrainableOf } from './change-windows.ts';
-import { createEvidenceRule, type EvidenceWait } from './evidence-rule.ts';
+import { createEvidenceRule } from './evidence-rule.ts';
+import type { ChokepointParts } from './parts.ts';
 import { createReleaseRule } from './release-check.ts';
 import { createReservations } from './reservations.ts';
-import { type StepRegister, underway } from './step-register.ts';
-import type { WarrantRule } from './warrants.ts';
-
-/** One action as the chokepoint runs it: what it declares, what its input must be, what does it. */
-export interface RegisteredAction<Input = unknown, Output = unknown> {
-  readonly declaration: ActionDeclaration<string, Input, Output>;
-  readonly input: z.ZodType<Input>;
-  readonly implementation: ActionImplementation<Input, Output>;
-}
-
-/** Who knows how many there are. From the watch cache: no call on the fast path. */
-export interface Census {
-  /** Pods of the workload, contained ones included. */
-  ownerReplicas(call: StepCall): number | undefined;
-  /** Pods with the quarantine label: uid → namespace. */
-  contained(): ReadonlyMap<string, string>;
-  /** Pods of this namespace that this incident has taken, as their sealed before-states prove, with the label or robbed of it. */
-  takenBy(incident: string, namespace: string): ReadonlySet<string>;
-}
-
-/**
- * Who reads the identity provider's tokens that votes carry.
- * @throws FB_ERR_UNAVAILABLE while the provider's keys cannot be had: the step waits.
- */
-export interface SignInReader {
-  readonly policy: StepUpPolicy;
-  read(votes: readonly SignedVote[]): Promise<StepUp>;
-  /** Of one token that was valid at `at` (milliseconds since 1970); undefined for one that the provider did not make for us. */
-  readToken(idToken: string, at: number): Promise<SignIn | undefined>;
-}
-
-export interface ChokepointParts {
-  readonly actions: readonly RegisteredAction[];
-  readonly rules: GuardrailRules;
-  readonly roster: Roster;
-  readonly keys: VoteKeys;
-  /** Absent: no step needs a sign-in. */
-  readonly signIns?: SignInReader;
-  readonly census: Census;
-  /** Whether a signed manifest of this target is really in the evidence store. */
-  readonly evidenceKept: (ref: EvidenceRef, incident: string) => Promise<boolean>;
-  readonly evidenceWait: EvidenceWait;
-  /** Who may be asked, whatever a question says. */
-  readonly asking: Asking;
-  /** What this process has heard of incidents itself. */
-  readonly incidents: IncidentMemory;
-  /** Which votes it has seen arrive. */
-  readonly votes: VoteMemory;
-  /** Of a pool, which has heard no alerts and has seen no votes: an approved step needs a cell's warrant. Absent: this is the cell. */
-  readonly warrants?: WarrantRule;
-  readonly now?: () => number;
-  readonly steps?: StepRegister;
-  /** Absent: remembered for as long as the process lives. */
-  readonly landed?: LandedSteps;
-  /** The strictest freeze or observe mode on a step now. From memory: no call on the fast path. */
-  readonly restraintOn?: (step: Restrainable) => ActiveRestraint | undefined;
-}
+import { underway } from './step-register.ts';
 
 export interface Chokepoint {
   plan(call: StepCall, context: StepContext): Promise<Plan>;

@@ -5,12 +5,7 @@ import { evidenceSubject, isEvidenceOf, waiverOf } from '../../core/action/waive
 import { planIsCovered } from '../../core/decide/approval.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import { type Authority, mustBeApproved } from './approval-check.ts';
-import type { ChokepointParts } from './chokepoint.ts';
-
-/** How long a destructive step waits for evidence, by what the cell itself knows. */
-export interface EvidenceWait {
-  readonly ms: number;
-}
+import type { ChokepointParts } from './parts.ts';
 
 /** The clocks of the cell and of Temporal's server may differ so much: what waited by the one is not refused by the other. */
 const clocksDifferMs = 2_000;

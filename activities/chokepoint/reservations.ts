@@ -1,7 +1,7 @@
 import type { GuardrailRules } from '../../core/action/guardrail.ts';
 import type { Plan } from '../../core/action/plan.ts';
 import type { StepCall } from '../../core/action/step.ts';
-import type { Census } from './chokepoint.ts';
+import type { Census } from './parts.ts';
 
 /** A watch that has not shown a containment after this has a problem of its own. */
 const unseenForMs = 60_000;

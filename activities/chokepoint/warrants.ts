@@ -18,14 +18,7 @@ import type { Signer } from '../../core/messages/signing.ts';
 import { digestOf } from '../../core/text/digest.ts';
 import type { UsedWarrants } from '../memory/used-warrants.ts';
 import { type Authority, approvedPlan, knownOf, mustBeApproved } from './approval-check.ts';
-
-/** What a pool in a process of its own holds an approved step to. */
-export interface WarrantRule {
-  /** The warrant of this call, whose signature and binding hold. @throws FB_ERR_APPROVAL_INVALID */
-  read(call: StepCall): Warrant;
-  /** Of a step that is about to begin: it is of now, and no other call has used it. @throws FB_ERR_APPROVAL_INVALID, FB_ERR_WARRANT_OUTDATED */
-  take(call: StepCall, order: string): void;
-}
+import type { WarrantRule } from './parts.ts';
 
 /** The cell's part: it has heard the alerts and has seen the votes, so it says that a step is approved. It does nothing. */
 export function createWarrantIssuer(parts: Authority & { readonly signer: Signer }): (call: StepCall) => Promise<SignedWarrant> {

@@ -15,7 +15,7 @@ import { signedOrderSchema } from '../../core/orders/order.schema.ts';
 import type { SignedEnd } from '../../core/orders/order.ts';
 import { type Beliefs, type Checked, checkEndSignIn, checkOrder, isFresh } from '../../core/orders/order-check.ts';
 import type { Person } from '../../core/people/roster.ts';
-import type { SignInReader } from '../chokepoint/chokepoint.ts';
+import type { SignInReader } from '../chokepoint/parts.ts';
 
 /** By the plan of the yes, as it will be asked. */
 function yesNeedsSignIn(proposal: SignedProposal, { stepUp }: Beliefs): boolean {

@@ -5,7 +5,8 @@ import type { MessageRef, Notice, ThreadPost } from '../cards/card.ts';
 import type { QuestionPost } from '../cards/question-card.ts';
 import type { ApprovalProof, Question, SignedVote } from '../decide/approval.ts';
 import type { Answerers } from '../decide/standing.ts';
-import type { SignIn, StepUpPolicy } from '../decide/step-up.ts';
+import type { StepUpPolicy } from '../decide/step-up.ts';
+import type { VoteCheck } from '../decide/vote-check.ts';
 import type { SignedWarrant } from '../decide/warrant.ts';
 import type { EvidenceRef } from '../evidence/evidence.ts';
 import type { ClickAnswer } from '../incident/click-reply.ts';
@@ -66,21 +67,6 @@ export interface UndoCall {
   readonly output?: unknown;
   readonly reason: UndoReason;
 }
-
-export type VoteCheck =
-  /** `level`: the last of the asked levels that this person may answer for. */
-  | {
-      readonly ok: true;
-      readonly person: string;
-      readonly name: string;
-      readonly level: number;
-      /** They ordered it, and nobody else can be asked. */
-      readonly alone?: true;
-      /** What the identity provider has said, where the choice needs it. */
-      readonly signIn?: SignIn;
-    }
-  /** `signed`: it is theirs whose name it carries. Else that is a claim, which anybody can make. */
-  | { readonly ok: false; readonly reason: string; readonly signed?: true };
 
 /** What runs where the cluster's rights are (and, for their actions, in the secrets and forensics pools). */
 export interface CellActivities {

@@ -1,4 +1,3 @@
-import type { VoteCheck } from '../action/step.ts';
 import { type Severity, worse } from '../alert/severity.ts';
 import type { QuestionState } from '../incident/incident-state.ts';
 import { type Person, personById, type Roster } from '../people/roster.ts';
@@ -217,3 +216,18 @@ export function tallyOf(question: Question, came: readonly SeenVote[], severity:
   }
   return state;
 }
+
+export type VoteCheck =
+  /** `level`: the last of the asked levels that this person may answer for. */
+  | {
+      readonly ok: true;
+      readonly person: string;
+      readonly name: string;
+      readonly level: number;
+      /** They ordered it, and nobody else can be asked. */
+      readonly alone?: true;
+      /** What the identity provider has said, where the choice needs it. */
+      readonly signIn?: SignIn;
+    }
+  /** `signed`: it is theirs whose name it carries. Else that is a claim, which anybody can make. */
+  | { readonly ok: false; readonly reason: string; readonly signed?: true };

@@ -1,6 +1,5 @@
-import type { VoteCheck } from '../action/step.ts';
 import type { Question } from '../decide/approval.ts';
-import type { VoteKeys } from '../decide/vote-check.ts';
+import type { VoteCheck, VoteKeys } from '../decide/vote-check.ts';
 import { hasTexts } from '../decide/vote-shape.ts';
 import { answersFor, isInAnyGroup, personById, type Roster } from '../people/roster.ts';
 import { canonicalJson } from '../text/digest.ts';

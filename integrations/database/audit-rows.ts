@@ -3,7 +3,7 @@ import type { StoredCheckpoint, StoredRecord } from '../../core/audit/audit-stor
 import { asSignedCheckpoint } from '../../core/audit/checkpoint.ts';
 import { canonicalJson } from '../../core/text/digest.ts';
 import { isObject } from '../../core/text/plain-json.ts';
-import type { Row } from './database.ts';
+import type { Row } from './queries.ts';
 import { numberOf, textOf } from './row.ts';
 
 /** Undefined for a row that no program of ours writes: SQLite takes a text where a number should be. */

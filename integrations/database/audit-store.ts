@@ -11,7 +11,7 @@ import type { AuditStore, StoredChain } from '../../core/audit/audit-store.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import { canonicalJson } from '../../core/text/digest.ts';
 import { checkpointFromRow, headFromRow, recordFromRow } from './audit-rows.ts';
-import type { Database, Queries } from './database.ts';
+import type { Database, Queries } from './queries.ts';
 import { numberOf, placeholders, textOf } from './row.ts';
 
 const rowsAtOnce = 100;

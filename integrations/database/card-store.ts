@@ -1,7 +1,8 @@
-import type { CardStore, OpenModal, ShownCard, StoredButton } from '../../core/cards/card.ts';
+import type { ShownCard, StoredButton } from '../../core/cards/card.ts';
+import type { CardStore, OpenModal } from '../../core/cards/card-store.ts';
 import { FirebreakError } from '../../core/errors.ts';
-import type { Database, Queries, Row } from './database.ts';
 import { createGroupStore } from './group-store.ts';
+import type { Database, Queries, Row } from './queries.ts';
 import { createReplyStore } from './reply-store.ts';
 import { textOf } from './row.ts';
 import { createUnansweredStore } from './unanswered-store.ts';

@@ -1,26 +1,8 @@
 import { FirebreakError } from '../../core/errors.ts';
 import { migrate } from './migrations.ts';
 import { openPostgres } from './postgres.ts';
+import type { Database } from './queries.ts';
 import { openSqlite } from './sqlite.ts';
-
-export type Parameter = string | number | null;
-export type Row = Readonly<Record<string, unknown>>;
-
-/** Statements that SQLite and PostgreSQL both understand, with `$1`, `$2` … for the parameters. */
-export interface Queries {
-  all(sql: string, parameters?: readonly Parameter[]): Promise<readonly Row[]>;
-}
-
-export interface Database extends Queries {
-  readonly kind: 'sqlite' | 'postgres';
-  /** All or nothing, durable when it resolves. */
-  transaction<Result>(work: (queries: Queries) => Promise<Result>): Promise<Result>;
-  /** Reads that all see the same moment. */
-  snapshot<Result>(work: (queries: Queries) => Promise<Result>): Promise<Result>;
-  /** Inside a transaction: waits until no other process migrates. */
-  lockForMigration(queries: Queries): Promise<void>;
-  close(): Promise<void>;
-}
 
 /**
  * Opens the store at `sqlite:PATH` (the folder must exist) or `postgres://…` and brings its schema up to date.

@@ -1,5 +1,5 @@
 import type { CardGroup, GroupButton, GroupStore } from '../../core/cards/card-group.ts';
-import type { Database } from './database.ts';
+import type { Database } from './queries.ts';
 import { textOf } from './row.ts';
 
 const hourMs = 3_600_000;

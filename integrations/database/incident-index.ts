@@ -10,7 +10,7 @@ import {
   type SimilarIncident,
   type SimilarIncidents,
 } from '../../core/incident/similar.ts';
-import type { Database, Row } from './database.ts';
+import type { Database, Row } from './queries.ts';
 import { placeholders, textOf } from './row.ts';
 
 const days = 90;

@@ -1,5 +1,5 @@
 import { FirebreakError } from '../../core/errors.ts';
-import type { Database } from './database.ts';
+import type { Database } from './queries.ts';
 import { numberOf } from './row.ts';
 
 /** In order, and never edited once released: a change is a new one. Column types that both databases know. */

@@ -1,7 +1,7 @@
 import { DatabaseError, Pool, type PoolClient } from 'pg';
 import { FirebreakError } from '../../core/errors.ts';
 import { systemErrorCode } from '../../core/system-error.ts';
-import type { Database, Queries } from './database.ts';
+import type { Database, Queries } from './queries.ts';
 
 /** Taken while migrating; any number does that nothing else in the database uses. */
 const migrationLock = 4_602_241_301;

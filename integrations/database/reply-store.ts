@@ -1,5 +1,5 @@
 import { type ClickReply, mostAnswers, type ReplyStore } from '../../core/incident/click-reply.ts';
-import type { Database } from './database.ts';
+import type { Database } from './queries.ts';
 import { textOf } from './row.ts';
 
 const dayMs = 86_400_000;

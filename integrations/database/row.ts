@@ -1,5 +1,5 @@
 import { FirebreakError } from '../../core/errors.ts';
-import type { Row } from './database.ts';
+import type { Row } from './queries.ts';
 
 export function textOf(row: Row, column: string): string {
   const value = row[column];

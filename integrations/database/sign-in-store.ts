@@ -1,5 +1,5 @@
 import type { PendingSignIn, SignInStore } from '../../core/decide/sign-in.ts';
-import type { Database, Row } from './database.ts';
+import type { Database, Row } from './queries.ts';
 import { textOf } from './row.ts';
 
 const keptMs = 3_600_000;

@@ -2,7 +2,7 @@ import { closeSync, openSync } from 'node:fs';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { FirebreakError } from '../../core/errors.ts';
-import type { Database, Parameter, Queries, Row } from './database.ts';
+import type { Database, Parameter, Queries, Row } from './queries.ts';
 
 /** How long a writer waits for another one's transaction, milliseconds. */
 const patience = 5000;

@@ -1,5 +1,5 @@
 import type { ThreadPlace, ThreadPlaces } from '../../core/cards/thread-link.ts';
-import type { Database } from './database.ts';
+import type { Database } from './queries.ts';
 import { textOf } from './row.ts';
 
 const keptMs = 90 * 86_400_000;

@@ -1,7 +1,7 @@
 import type { IncidentRef } from '../../core/incident/incident.ts';
 import { oneLine } from '../../core/text/visible-text.ts';
 import { newsWords, type TicketMailbox } from '../../core/tickets/ticket-news.ts';
-import type { Database, Queries, Row } from './database.ts';
+import type { Database, Queries, Row } from './queries.ts';
 import { numberOf, textOf } from './row.ts';
 
 const keptMs = 90 * 86_400_000;

@@ -1,5 +1,5 @@
 import type { TicketMemory } from '../../core/tickets/one-ticket.ts';
-import type { Database } from './database.ts';
+import type { Database } from './queries.ts';
 import { numberOf, textOf } from './row.ts';
 
 /** What is known of tickets, kept through crashes: a create that was sent is not sent again before it had its time. */

@@ -1,5 +1,5 @@
 import type { Unanswered, UnansweredStore } from '../../core/incident/unanswered.ts';
-import type { Database } from './database.ts';
+import type { Database } from './queries.ts';
 import { textOf } from './row.ts';
 
 export function createUnansweredStore(database: Database): UnansweredStore {

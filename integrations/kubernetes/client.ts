@@ -2,12 +2,11 @@ import type { IncomingMessage } from 'node:http';
 import { Agent, request as httpsRequest, type RequestOptions } from 'node:https';
 import { stampPrefix } from '../../core/action/own-steps.ts';
 import type { ClockOffset } from '../../core/evidence/evidence.ts';
+import type { KubernetesCall, PatchType, SocketCall, StreamCall } from './call.ts';
 import { errorOfConnection, errorOfStatus, KubernetesError } from './client-error.ts';
 import type { ClusterAccess } from './kubeconfig.ts';
 import { ServerClock } from './server-clock.ts';
 import { openSocket, type Socket } from './socket.ts';
-
-export type PatchType = 'merge' | 'json' | 'apply' | 'strategic';
 
 const contentTypes: Readonly<Record<PatchType, string>> = {
   merge: 'application/merge-patch+json',
@@ -15,29 +14,6 @@ const contentTypes: Readonly<Record<PatchType, string>> = {
   apply: 'application/apply-patch+yaml',
   strategic: 'application/strategic-merge-patch+json',
 };
-
-export interface KubernetesCall {
-  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
-  /** `/api/v1/namespaces/shop/pods/cart`: build it with `pathOf`. */
-  readonly path: string;
-  readonly query?: Readonly<Record<string, string>> | URLSearchParams;
-  readonly body?: unknown;
-  /** Required for PATCH: there is no safe default. */
-  readonly patch?: PatchType;
-  readonly accept?: string;
-  /** The call in words with the right that it needs: `patch pods in shop`. Goes into errors. */
-  readonly what: string;
-  /** Milliseconds for the whole call; 5 000 where not given. */
-  readonly timeoutMs?: number;
-  readonly signal?: AbortSignal;
-}
-
-export type StreamCall = Omit<KubernetesCall, 'method' | 'body' | 'patch'>;
-
-export interface SocketCall extends Omit<StreamCall, 'accept'> {
-  /** Subprotocols that we speak, the best first. */
-  readonly protocols: readonly string[];
-}
 
 /**
  * A lean client: JSON over warm HTTPS connections, one attempt a call, a time-out on every call. client-node does the same

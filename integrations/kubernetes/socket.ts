@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { WebSocket } from 'ws';
-import type { SocketCall } from './client.ts';
+import type { SocketCall } from './call.ts';
 import { errorOfConnection, errorOfStatus } from './client-error.ts';
 import type { ClusterAccess } from './kubeconfig.ts';
 

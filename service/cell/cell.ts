@@ -23,8 +23,10 @@ import type { IncidentGateway } from '../intake/send/incident-gateway.ts';
 import { createLateGateway, type LateGateway } from '../intake/send/late-gateway.ts';
 import { temporalGateway } from '../intake/send/temporal-gateway.ts';
 import { type Intake, startIntake } from '../intake/start.ts';
+import { openKeyRegister } from '../process/evidence.ts';
 import { type Logger, reasonOf } from '../process/log.ts';
 import type { RightsWatch } from '../process/rights-watch.ts';
+import { askingOf, type RememberedNotes } from '../process/rules.ts';
 import { enabledActions } from '../rbac/enabled.ts';
 import { keepBuild, type WorkflowBuild } from '../temporal/bundle.ts';
 import type { TemporalConnected } from '../temporal/link.ts';
@@ -40,10 +42,9 @@ import { HeadStarts } from './head-starts.ts';
 import { HeldObjects } from './held-objects.ts';
 import { HoldContainment, type LeaseHeld, type LeaseOf } from './hold-containment.ts';
 import { runOlderBuilds } from './older-builds.ts';
-import { type Cluster, type ClusterWatch, createCellPool } from './pools/cluster.ts';
+import { type Cluster, createCellPool } from './pools/cluster.ts';
 import type { OwnKnowledge } from './pools/durable-memory.ts';
-import { openKeyRegister } from './pools/evidence.ts';
-import { askingOf, type RememberedNotes } from './rules.ts';
+import type { ClusterWatch } from './pools/register.ts';
 
 export interface CellParts {
   readonly config: Config;

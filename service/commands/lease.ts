@@ -1,22 +1,14 @@
 import type { Command } from 'commander';
 import { isStandingQuestion, standingIdOf } from '../../core/decide/standing-question.ts';
 import { FirebreakError } from '../../core/errors.ts';
-import type { IncidentState } from '../../core/incident/incident-state.ts';
 import { notOpen } from '../incidents/cast-vote.ts';
-import { withSession } from '../incidents/session.ts';
+import { choices, type LeaseChoice, leaseOf } from '../incidents/lease.ts';
+import { namesWithIds } from '../incidents/names.ts';
 import { mustBeConfirmable, withConfirmation } from './confirm.ts';
 import { incidentNamed } from './incidents/incident-name.ts';
-import { namesWithIds } from './names.ts';
 import { withExamples } from './options.ts';
+import { withSession } from './session.ts';
 import { submit, type VoterOptions, voterIn, withVoter } from './vote.ts';
-
-const choices = {
-  extend: 'let a containment last for one more term',
-  release: 'give a containment back now',
-  keep: 'make a containment permanent',
-} as const;
-
-export type LeaseChoice = keyof typeof choices;
 
 /** Adds `firebreak lease extend|release|keep`. A lease is a standing question, so each is a signed vote like any other. */
 export function registerLeaseCommand(program: Command): void {
@@ -41,24 +33,6 @@ export function registerLeaseCommand(program: Command): void {
   subcommand('extend');
   subcommand('release');
   subcommand('keep');
-}
-
-/** The id of the one active lease, or of the wanted one. @throws FB_ERR_NOT_OPEN, FB_ERR_INCOMPLETE. */
-export function leaseOf(state: IncidentState, wanted: string | undefined): string {
-  const active = state.leases.filter((lease) => lease.state === 'active');
-  const [first, ...others] = wanted === undefined ? active : active.filter(({ id }) => id === wanted);
-  if (first === undefined) {
-    const others = state.leases.filter(({ id }) => wanted === undefined || id === wanted);
-    const known = others.map(({ id, action, target, state: now }) => `${id} (${action} on ${target.name}) is ${now}`).join(', ');
-    const what = wanted === undefined ? 'no lease is active' : `the lease ${wanted} is not active`;
-    throw new FirebreakError('FB_ERR_NOT_OPEN', known === '' ? what : `${what}: ${known}`);
-  }
-  if (others.length > 0)
-    throw new FirebreakError(
-      'FB_ERR_INCOMPLETE',
-      `more than one lease is active, name one: ${active.map(({ id, action, target }) => `${id} (${action} on ${target.name})`).join(', ')}`,
-    );
-  return first.id;
 }
 
 function answer(call: {

@@ -6,13 +6,13 @@ import { isOfLease } from '../../core/decide/standing-question.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import type { IncidentState, QuestionState } from '../../core/incident/incident-state.ts';
 import { type Ballot, castVote, idTokenOf, notOpen } from '../incidents/cast-vote.ts';
-import { withSession } from '../incidents/session.ts';
+import { type Names, namesWithIds } from '../incidents/names.ts';
 import { type ConfirmOptions, confirm, withConfirmation } from './confirm.ts';
 import { incidentNamed } from './incidents/incident-name.ts';
-import { type Names, namesWithIds } from './names.ts';
 import { type ConfiguredOptions, withConfig, withExamples } from './options.ts';
 import { print, printable, printJson } from './output.ts';
 import { reasonOption } from './reason.ts';
+import { withSession } from './session.ts';
 
 export interface VoterOptions extends ConfiguredOptions, ConfirmOptions {
   readonly as: string;

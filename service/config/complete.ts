@@ -8,7 +8,7 @@ import { completeKubernetes, type KubernetesConfig } from './complete/complete-k
 import { completeOnCall, onCallProblems, userGroupProblems } from './complete/complete-roster.ts';
 import { completePaging, completeTickets } from './complete/complete-tickets.ts';
 import { completeRotation } from './complete/rotation-secrets.ts';
-import type { SecretRef } from './fields.ts';
+import type { Environment, SecretRef } from './fields.ts';
 import { type PlacedProblem, playbookProblems } from './playbook-problems.ts';
 import type { FileConfig } from './schema.ts';
 import { stepUpProblems } from './sections/step-up-section.ts';
@@ -75,8 +75,6 @@ export interface Config extends Readonly<Omit<FileConfig, Completed>> {
     readonly forensics: readonly string[];
   };
 }
-
-export type Environment = Readonly<Record<string, string | undefined>>;
 
 function isEd25519(pem: string): boolean {
   try {

@@ -61,3 +61,5 @@ export function listen(port: number) {
 export const vaultPath = z.string().regex(/^(?!.*(^|\/)\.\.?(\/|$))[-\w.]+(\/[-\w.]+)*$/, {
   error: 'not a path in Vault: parts of letters, digits, - _ and . with / between',
 });
+
+export type Environment = Readonly<Record<string, string | undefined>>;

@@ -4,13 +4,14 @@ import type { z } from 'zod';
 import { FirebreakError } from '../../core/errors.ts';
 import { systemErrorCode } from '../../core/system-error.ts';
 import { accountFolder } from '../../integrations/kubernetes/kubeconfig.ts';
-import { type Config, completeConfig, type Environment } from './complete.ts';
+import { type Config, completeConfig } from './complete.ts';
+import type { Environment } from './fields.ts';
 import { type PlacedProblem, quorumProblems } from './playbook-problems.ts';
 import { type ConfigProblem, describeProblem, Lines, pathText, problemsOf } from './problems.ts';
 import { configSchema, type FileConfig } from './schema.ts';
 
-export type { Config, Environment } from './complete.ts';
-export type { SecretRef } from './fields.ts';
+export type { Config } from './complete.ts';
+export type { Environment, SecretRef } from './fields.ts';
 export type { ConfigProblem } from './problems.ts';
 
 /** What was found, all of it at once. */

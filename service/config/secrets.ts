@@ -1,10 +1,10 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { FirebreakError } from '../../core/errors.ts';
-import { type RotationSecrets, rotationSecrets } from './complete/rotation-secrets.ts';
 import { type PagingSecrets, pagingSecrets, type TicketSecrets, ticketSecrets } from './complete/ticket-secrets.ts';
-import type { Config, Environment } from './complete.ts';
-import type { SecretRef } from './fields.ts';
+import type { Config } from './complete.ts';
+import type { Environment, SecretRef } from './fields.ts';
 import { type ConfigProblem, describeProblem } from './problems.ts';
+import { type RotationSecrets, rotationSecrets } from './rotation-secrets.ts';
 import { readTemporalAccess, type TemporalAccess } from './temporal-access.ts';
 
 export const roles = ['cell', 'desk', 'forensics', 'secrets'] as const;

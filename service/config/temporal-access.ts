@@ -1,5 +1,4 @@
-import type { Environment } from './complete.ts';
-import type { SecretRef } from './fields.ts';
+import type { Environment, SecretRef } from './fields.ts';
 import type { ConfigProblem } from './problems.ts';
 import type { FileConfig } from './schema.ts';
 

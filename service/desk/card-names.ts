@@ -1,7 +1,7 @@
 import type { CardDesk } from '../../activities/desk/desk.ts';
 import type { QuestionCard } from '../../core/cards/card.ts';
 import type { Roster } from '../../core/people/roster.ts';
-import { personNames } from '../commands/names.ts';
+import { personNames } from '../incidents/names.ts';
 
 /** Who has voted, by name, as the card names those who may: an incident knows people by their ids only. */
 export function withNames<Desk extends Pick<CardDesk, 'postQuestion' | 'updateQuestion'>>(desk: Desk, roster: Roster): Desk {

@@ -3,11 +3,12 @@ import type { Client } from '@temporalio/client';
 import { WorkflowNotFoundError } from '@temporalio/client';
 import type { StoredButton } from '../../core/cards/card.ts';
 import { type SignedVote, type Vote, voteBytes } from '../../core/decide/approval.ts';
-import type { ReplyTo } from '../../core/incident/click-reply.ts';
+import type { ReplyStore, ReplyTo } from '../../core/incident/click-reply.ts';
 import { incidentNames } from '../../core/incident/incident.ts';
 import type { Signer } from '../../core/messages/signing.ts';
 import { answersFor, type Person, personById, personBySlackId, type Roster } from '../../core/people/roster.ts';
-import type { ClickReplies } from './click-replies.ts';
+import { type Logger, reasonOf } from '../process/log.ts';
+
 import { narrowedBy, type OutsideDuty } from './on-call.ts';
 
 /** A click that Slack vouches for, as far as Slack can be asked. */
@@ -163,4 +164,32 @@ async function send(
     late.abort();
     sent.catch(() => undefined);
   }
+}
+
+/** Remembers where the answer to a click goes, before the incident hears of the click. */
+export interface ClickReplies {
+  /** Never throws, and takes no longer than a moment: what is decided does not wait for what is said about it. */
+  remember(click: TrustedClick, signature: string): Promise<void>;
+}
+
+/** A database that takes longer must not keep a vote waiting. */
+export const saveWithinMs = 300;
+
+export function createClickReplies(parts: {
+  readonly store: Pick<ReplyStore, 'saveReply'>;
+  readonly log: Pick<Logger, 'warn'>;
+  readonly now?: () => number;
+}): ClickReplies {
+  const { store, log, now = Date.now } = parts;
+  return {
+    remember: async ({ clickId, button, channel, slackUser: user, about, together }, signature) => {
+      const to = { channel, user, ...(about !== undefined && { about }), ...(together && { together }) };
+      const saved = store
+        .saveReply({ click: clickId, signature, incident: button.incident.id, to, at: now() })
+        .catch((error: unknown) => log.warn({ reason: reasonOf(error) }, 'where the answer to a click goes was not remembered'));
+      const late = new AbortController();
+      await Promise.race([saved, sleep(saveWithinMs, undefined, { ref: false, signal: late.signal }).catch(() => undefined)]);
+      late.abort();
+    },
+  };
 }

@@ -1,9 +1,8 @@
-import type { Client } from '@temporalio/client';
 import type { Worker } from '@temporalio/worker';
 import { openTicketImplementation } from '../../activities/actions/open-ticket.ts';
 import { createCellActivities } from '../../activities/chokepoint/cell.ts';
 import { createChokepoint } from '../../activities/chokepoint/chokepoint.ts';
-import { type ContainmentFirst, cellContainsFirst, deskContainsFirst } from '../../activities/chokepoint/containment-first.ts';
+import { cellContainsFirst, deskContainsFirst } from '../../activities/chokepoint/containment-first.ts';
 import { createDeskActivities } from '../../activities/desk/desk.ts';
 import { createFollowUpActivities } from '../../activities/desk/follow-up.ts';
 import { deskSpeaksFor, followUpSpeaksFor, inOwnVoice, stepsSpeakFor } from '../../activities/desk/own-voice.ts';
@@ -19,13 +18,12 @@ import { createIncidentIndex } from '../../integrations/database/incident-index.
 import { createThreadPlaces } from '../../integrations/database/thread-places.ts';
 import { createTicketMailbox } from '../../integrations/database/ticket-mailbox.ts';
 import { openSigner } from '../../integrations/keys/ed25519.ts';
-import { askingOf, noCensus, rulesOf } from '../cell/rules.ts';
 import { listening } from '../config/listening.ts';
 import type { Config } from '../config/load.ts';
-import type { Secrets } from '../config/secrets.ts';
 import type { Metrics } from '../process/http-door.ts';
 import { readPublicKeys } from '../process/keys.ts';
 import { type Logger, reasonOf } from '../process/log.ts';
+import { askingOf, noCensus, rulesOf } from '../process/rules.ts';
 import { openRoleSigner, openTrust } from '../process/trust.ts';
 import { createVoteKeys } from '../process/vote-keys.ts';
 import { createActivityWorker, type WorkerBase } from '../temporal/workers.ts';
@@ -45,20 +43,11 @@ import { createInboundTickets, nudgeThrough } from './inbound-tickets.ts';
 import { Journal } from './journal.ts';
 import { startNotary } from './notary.ts';
 import { bothDuties, createDuty } from './on-call.ts';
+import type { DeskParts } from './parts.ts';
 import { RefusalCounts } from './refusal-counts.ts';
 import { createSlack } from './slack.ts';
 import { createThreadOf } from './thread-of.ts';
 import { createUserGroupDuty } from './user-groups.ts';
-
-export interface DeskParts {
-  readonly config: Config;
-  readonly secrets: Secrets;
-  /** Undefined while Temporal has not answered yet. */
-  readonly client: () => Client | undefined;
-  readonly taskQueue: string;
-  readonly first: ContainmentFirst;
-  readonly log: Logger;
-}
 
 export interface RunningDesk {
   readonly url: string;

@@ -2,7 +2,7 @@ import { type ThreadOf, type ThreadPlaces, threadedPager, threadedTickets } from
 import { type Pager, redactedPager } from '../../core/tickets/paging.ts';
 import { redactedTickets, referenceOf, type TicketSystem } from '../../core/tickets/ticket.ts';
 import type { InboundSystem, TicketMailbox } from '../../core/tickets/ticket-news.ts';
-import type { Database } from '../../integrations/database/database.ts';
+import type { Database } from '../../integrations/database/queries.ts';
 import { createTicketMemory } from '../../integrations/database/ticket-memory.ts';
 import { githubInbound } from '../../integrations/github/inbound.ts';
 import { createGithubTickets } from '../../integrations/github/tickets.ts';

@@ -1,5 +1,6 @@
-import type { CardStore, QuestionCard } from '../../core/cards/card.ts';
+import type { QuestionCard } from '../../core/cards/card.ts';
 import { oneOfEach } from '../../core/cards/card-group.ts';
+import type { CardStore } from '../../core/cards/card-store.ts';
 import { answerersOf, type Roster } from '../../core/people/roster.ts';
 
 /** Open questions that one person has before their eyes in the channel: who gets more says yes without reading. */

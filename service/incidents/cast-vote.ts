@@ -7,9 +7,9 @@ import { stepUpNonce } from '../../core/decide/step-up.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import { incidentNames } from '../../core/incident/incident.ts';
 import type { IncidentState, QuestionState } from '../../core/incident/incident-state.ts';
-import { newEntries } from '../commands/incidents/incidents.ts';
-import { type Names, namesWithIds } from '../commands/names.ts';
+import { type Names, namesWithIds } from './names.ts';
 import { personalSigner } from './orders.ts';
+import { newEntries } from './rows.ts';
 import { incidentState, type Session, signalIncident } from './session.ts';
 
 const answerWithinMs = 20_000;

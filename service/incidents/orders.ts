@@ -21,8 +21,8 @@ import {
   type SignedOrder,
 } from '../../core/orders/order.ts';
 import { openSigner } from '../../integrations/keys/ed25519.ts';
-import { newEntries } from '../commands/incidents/incidents.ts';
 import type { Config } from '../config/load.ts';
+import { newEntries } from './rows.ts';
 import { controlState, incidentState, type Session, signalIncident } from './session.ts';
 
 const answerWithinMs = 20_000;

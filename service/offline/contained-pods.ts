@@ -3,7 +3,7 @@ import { names } from '../../core/cluster/labels.ts';
 import type { PodRecord } from '../../core/cluster/pod-record.ts';
 import { listObjects } from '../../integrations/kubernetes/objects.ts';
 import { type PodJson, podRecord } from '../../integrations/kubernetes/watch/projection.ts';
-import type { Containment, FindOptions } from './containments.ts';
+import type { Containment, FindOptions } from './containment.ts';
 
 /** Pods that are quarantined, or still carry a mark of it. */
 export async function findContainedPods({ api, namespace, cellKey }: FindOptions): Promise<readonly Containment[]> {

@@ -15,7 +15,7 @@ import {
   patchField,
   targetOf,
 } from '../../integrations/kubernetes/objects.ts';
-import type { Containment, FindOptions } from './containments.ts';
+import type { Containment, FindOptions } from './containment.ts';
 
 /** Where actions hold a field or make an object; a Deployment's note is copied onto its ReplicaSets. */
 const places: readonly HeldKind[] = [

@@ -1,10 +1,6 @@
 import { z } from 'zod';
-import {
-  type Chokepoint,
-  type ChokepointParts,
-  createChokepoint,
-  type RegisteredAction,
-} from '../../activities/chokepoint/chokepoint.ts';
+import { type Chokepoint, createChokepoint } from '../../activities/chokepoint/chokepoint.ts';
+import type { ChokepointParts, RegisteredAction } from '../../activities/chokepoint/parts.ts';
 import { IncidentMemory } from '../../activities/memory/incident-memory.ts';
 import { VoteMemory } from '../../activities/memory/vote-memory.ts';
 import type { StepContext } from '../../core/action/action.ts';

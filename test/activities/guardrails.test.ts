@@ -1,7 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { z } from 'zod';
-import { createChokepoint, type RegisteredAction } from '../../activities/chokepoint/chokepoint.ts';
+import { createChokepoint } from '../../activities/chokepoint/chokepoint.ts';
+import type { RegisteredAction } from '../../activities/chokepoint/parts.ts';
 import { VoteMemory } from '../../activities/memory/vote-memory.ts';
 import type { ActionDeclaration, StepContext } from '../../core/action/action.ts';
 import { type ChangeWindow, outsideOf } from '../../core/action/change-window.ts';

@@ -3,7 +3,8 @@ import { probeQuarantineImplementation } from '../../activities/actions/containm
 import { quarantinePodImplementation } from '../../activities/actions/containment/quarantine-pod.ts';
 import { probeQuarantine } from '../../core/actions/index.ts';
 import { names } from '../../core/cluster/labels.ts';
-import { type KubernetesApi, type KubernetesCall, pathOf } from '../../integrations/kubernetes/client.ts';
+import type { KubernetesCall } from '../../integrations/kubernetes/call.ts';
+import { type KubernetesApi, pathOf } from '../../integrations/kubernetes/client.ts';
 import { networkPolicyRef } from '../../integrations/kubernetes/policies/network-policies.ts';
 import { cellKey, openCluster, resolved, stepContext } from '../platform/kubernetes/cluster.ts';
 import { nodeLab } from './lab.ts';

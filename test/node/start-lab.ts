@@ -1,4 +1,5 @@
-import { type KubernetesServer, startKubernetes } from '../../tools/platform/kubernetes-server.ts';
+import type { KubernetesServer } from '../../tools/platform/kubernetes-api.ts';
+import { startKubernetes } from '../../tools/platform/kubernetes-server.ts';
 import { forensicTools, makeProgramImage } from '../../tools/platform/nodes/program-image.ts';
 
 /** What a test needs to know of the lab; as JSON in the file that FIREBREAK_TEST_LAB names. */

@@ -1,8 +1,9 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import type { AuditRecord } from '../../core/audit/audit.ts';
 import type { SimilarIncidents } from '../../core/incident/similar.ts';
-import { type Database, openDatabase } from '../../integrations/database/database.ts';
+import { openDatabase } from '../../integrations/database/database.ts';
 import { createIncidentIndex } from '../../integrations/database/incident-index.ts';
+import type { Database } from '../../integrations/database/queries.ts';
 
 const now = Date.parse('2026-06-01T10:00:00.000Z');
 const dayMs = 86_400_000;

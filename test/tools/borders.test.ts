@@ -45,6 +45,9 @@ test.each([
     'activities may not import @kubernetes/client-node',
   ],
   ['activities/a.ts', "type X = import('../workflows/x.ts').X;", 'activities may not import workflows'],
+  ['service/desk/a.ts', "import { x } from '../commands/x.ts';", 'service/desk may not import service/commands'],
+  ['service/desk/slash/a.ts', "import { x } from '../../cell/x.ts';", 'service/desk may not import service/cell'],
+  ['service/incidents/a.ts', "import { x } from '../commands/x.ts';", 'service/incidents may not import service/commands'],
 ])('in %s, %s is refused', (file, line, reason) => {
   expect(faultsOf(file, line)).toEqual([reason]);
 });

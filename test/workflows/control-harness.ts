@@ -1,7 +1,7 @@
 import { generateKeyPairSync, type KeyObject, sign, verify } from 'node:crypto';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import { Worker } from '@temporalio/worker';
-import type { SignInReader } from '../../activities/chokepoint/chokepoint.ts';
+import type { SignInReader } from '../../activities/chokepoint/parts.ts';
 import { createControlActivities } from '../../activities/control/control.ts';
 import type { CellActivities, DeskActivities } from '../../core/action/step.ts';
 import type { Alert } from '../../core/alert/alert.ts';

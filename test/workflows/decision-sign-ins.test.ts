@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { type CryptoKey, exportJWK, generateKeyPair, SignJWT } from 'jose';
-import type { SignInReader } from '../../activities/chokepoint/chokepoint.ts';
+import type { SignInReader } from '../../activities/chokepoint/parts.ts';
 import type { QuestionCard } from '../../core/cards/card.ts';
 import type { Vote } from '../../core/decide/approval.ts';
 import { type ControlState, controlNames } from '../../core/decide/control.ts';
@@ -14,7 +14,7 @@ import type { SuppressionTerms } from '../../core/orders/suppression.ts';
 import type { Roster } from '../../core/people/roster.ts';
 import { DecisionBook } from '../../service/cell/control/decision-book.ts';
 import { SignInMemory } from '../../service/cell/control/sign-in-memory.ts';
-import { createSignInReader } from '../../service/cell/pools/sign-ins.ts';
+import { createSignInReader } from '../../service/process/sign-ins.ts';
 import {
   beliefsAt,
   type ControlLab,

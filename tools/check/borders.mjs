@@ -1,8 +1,8 @@
 /** Holds the borders between the rooms: reads every import of the production code and says which are not allowed. */
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { basename, dirname, join, posix, relative } from 'node:path';
-import { parseSync } from '@swc/core';
 import { root } from '../setup/setup.mjs';
+import { programFiles, readSource } from './imports.mjs';
 
 /**
  * What each room may import besides itself: other rooms, and packages by name (`node:` stands for all of Node's own).
@@ -22,8 +22,29 @@ const rooms = {
   tools: { rooms: ['core', 'playbooks', 'activities', 'integrations', 'service'] },
 };
 
+/** The checks themselves. */
+const checks = /^tools\/check\//;
+
 /** The demo starts the stand-ins as a process of its own; nothing else knows where they are. */
 const knowsStandIns = 'tools/demo/processes.ts';
+
+/**
+ * Within `service`: which sub-rooms each may import besides itself. `*`: all. What starts a process (`service/run.ts`, `service/cli.*`) is in none.
+ * The desk, the cell and the intake may be processes of their own; the command line reaches Temporal through `incidents` only.
+ */
+const serviceRooms = {
+  config: [],
+  process: ['config', 'rbac', 'temporal'],
+  temporal: ['config', 'process'],
+  rbac: ['config', 'process'],
+  records: ['config', 'process'],
+  offline: [],
+  incidents: ['config', 'temporal'],
+  intake: ['config', 'process', 'rbac', 'temporal'],
+  cell: ['config', 'process', 'temporal', 'intake'],
+  desk: ['config', 'process', 'temporal', 'incidents', 'records'],
+  commands: ['config', 'process', 'temporal', 'incidents', 'records', 'rbac', 'offline', 'intake'],
+};
 
 /** `firebreak dev` and `firebreak demo`, and the launcher's look at Node's version. */
 const usesTools = [
@@ -39,7 +60,7 @@ export function borderFaults(folder) {
   return Object.keys(rooms).flatMap((room) => [
     ...programFiles(folder, room).flatMap((file) => standInFault(folder, room, file)),
     ...typeScriptFiles(folder, room).flatMap((file) =>
-      importsOf(readFileSync(join(folder, file), 'utf8')).flatMap(({ specifier, typeOnly }) => {
+      readSource(readFileSync(join(folder, file), 'utf8')).imports.flatMap(({ specifier, typeOnly }) => {
         const reason = specifier.startsWith('.')
           ? relativeFault(room, file, specifier)
           : packageFault({ room, file, specifier, typeOnly });
@@ -51,7 +72,8 @@ export function borderFaults(folder) {
 
 /** Also by a path that is put together at run time: a word of its own in quotes, or a part of a path. */
 function standInFault(folder, room, file) {
-  if (file === knowsStandIns || !/(['"`/\\])fakes(['"`/\\])/.test(readFileSync(join(folder, file), 'utf8'))) return [];
+  if (file === knowsStandIns || checks.test(file) || !/(['"`/\\])fakes(['"`/\\])/.test(readFileSync(join(folder, file), 'utf8')))
+    return [];
   return [{ file, specifier: 'fakes', reason: `${room} may not name the stand-ins’ folder` }];
 }
 
@@ -60,27 +82,22 @@ function typeScriptFiles(folder, room) {
   return programFiles(folder, room).filter((file) => /\.[mc]?tsx?$/.test(file));
 }
 
-function programFiles(folder, room) {
-  try {
-    const files = readdirSync(join(folder, room), { recursive: true, encoding: 'utf8' });
-    return files
-      .filter((file) => /\.[mc]?[jt]sx?$/.test(file) && !/\.d\.[mc]?ts$/.test(file) && file !== 'check/borders.mjs')
-      .map((file) => posix.join(room, file.replaceAll('\\', '/')));
-  } catch (error) {
-    if (error.code === 'ENOENT') return [];
-    throw error;
-  }
-}
-
 function relativeFault(room, file, specifier) {
   const target = posix.join(dirname(file), specifier);
   const [targetRoom, ...rest] = target.split('/');
   const rule = rooms[room];
   if (usesTools.includes(file) && targetRoom === 'tools') return undefined;
+  if (room === 'service' && targetRoom === 'service') return serviceFault(file, rest);
   if (targetRoom !== room) return rule.rooms.includes(targetRoom) ? undefined : `${room} may not import ${targetRoom}`;
   if (!rule.eachFolderAlone || rest.length < 2) return undefined;
   const own = file.split('/')[1];
   return rest[0] === own ? undefined : `${room}/${own} may not import another integration, ${rest[0]}`;
+}
+
+function serviceFault(file, [subRoom]) {
+  const own = file.split('/')[1];
+  if (!(own in serviceRooms) || own === subRoom || file === 'service/commands/run.ts') return undefined;
+  return serviceRooms[own].includes(subRoom) ? undefined : `service/${own} may not import service/${subRoom}`;
 }
 
 function packageFault({ room, file, specifier, typeOnly }) {
@@ -92,26 +109,6 @@ function packageFault({ room, file, specifier, typeOnly }) {
     return /\.(schema|params)\.ts$/.test(basename(file)) ? undefined : `only *.schema.ts and *.params.ts may import ${specifier}`;
   }
   return `${room} may not import ${specifier}`;
-}
-
-/** Static, re-exporting, type-only and dynamic imports. A dynamic one whose target is computed counts as `<computed>`. */
-function importsOf(source) {
-  const found = [];
-  const visit = (node) => {
-    if (Array.isArray(node)) return node.forEach(visit);
-    if (node === null || typeof node !== 'object') return;
-    if (node.type === 'CallExpression' && node.callee.type === 'Import') {
-      const target = node.arguments[0]?.expression;
-      found.push({ specifier: target?.type === 'StringLiteral' ? target.value : '<computed>', typeOnly: false });
-    } else if (node.type === 'TsImportType') {
-      found.push({ specifier: node.argument.value, typeOnly: true });
-    } else if (/^(Import|Export(Named|All)?)Declaration$/.test(node.type) && node.source) {
-      found.push({ specifier: node.source.value, typeOnly: node.typeOnly === true });
-    }
-    for (const value of Object.values(node)) visit(value);
-  };
-  visit(parseSync(source, { syntax: 'typescript', target: 'es2024' }).body);
-  return found;
 }
 
 if (process.argv[1] === import.meta.filename) {

@@ -18,6 +18,7 @@ const steps = [
     ],
   },
   { name: 'borders between rooms', args: [join(root, 'tools', 'check', 'borders.mjs')] },
+  { name: 'order of the house', args: [join(root, 'tools', 'check', 'house.mjs')] },
   { name: 'packages by integrity, images by digest', args: [join(root, 'tools', 'check', 'pinned.mjs')] },
   { name: 'types (tsc)', args: [module('typescript', 'bin', 'tsc'), '-p', '.'] },
   {

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { FirebreakError } from '../../core/errors.ts';
-import { connect } from '../../service/incidents/session.ts';
+import { connect } from '../../service/commands/session.ts';
 import { readAccess } from '../platform/kubernetes-api.ts';
 import { type Platform, startPlatform } from '../platform/platform.ts';
 import { ServerGroup } from '../platform/server-group.ts';

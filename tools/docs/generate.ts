@@ -3,6 +3,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { projectRoot } from '../../service/process/project-root.ts';
 import { actionsPage } from './actions-page.ts';
+import { architecturePage } from './architecture-page.ts';
 import { configurationPage } from './configuration-page.ts';
 import { errorsPage } from './errors-page.ts';
 import { hostileBusPage } from './hostile-bus-page.ts';
@@ -10,6 +11,7 @@ import { rightsPage } from './rights-page.ts';
 
 const pages: readonly { readonly name: string; readonly source: string; readonly make: () => string }[] = [
   { name: 'actions.md', source: 'core/actions', make: actionsPage },
+  { name: 'architecture.md', source: 'the imports of all files', make: architecturePage },
   { name: 'configuration.md', source: 'service/config', make: configurationPage },
   { name: 'errors.md', source: 'core/errors.ts', make: errorsPage },
   { name: 'hostile-bus.md', source: 'core/messages/message-table.ts', make: hostileBusPage },

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import type { AuditLevel } from './audit-policy.ts';
 import { flags, isExecutable } from './command.ts';
 import { etcdFlags, sharedApiServerFlags, writeAuditPolicy } from './control-plane-flags.ts';
+import type { KubernetesServer } from './kubernetes-api.ts';
 import { callKubernetes, readAccess } from './kubernetes-api.ts';
-import type { KubernetesServer } from './kubernetes-server.ts';
 import { freePorts } from './ports.ts';
 import { type RunningServer, type ServerGroup, waitUntilReady } from './server-group.ts';
 

@@ -13,13 +13,11 @@ import {
   sharedApiServerFlags,
   writeAuditPolicy,
 } from './control-plane-flags.ts';
-import { callKubernetes, type KubernetesAccess, readAccess } from './kubernetes-api.ts';
-import type { KubernetesServer } from './kubernetes-server.ts';
+import type { KubernetesServer } from './kubernetes-api.ts';
+import { type ControlPlaneServer, callKubernetes, type KubernetesAccess, readAccess } from './kubernetes-api.ts';
 import { startRealNodes } from './nodes/real-nodes.ts';
 import { freePorts } from './ports.ts';
 import { type RunningServer, type ServerGroup, waitUntilReady } from './server-group.ts';
-
-export type ControlPlaneServer = 'etcd' | 'kube-apiserver' | 'kube-controller-manager' | 'kube-scheduler' | 'kwok';
 
 /**
  * etcd, API server, controller manager, scheduler and kwok from kubelab, on 127.0.0.1, with their data in `folder`.

@@ -6,7 +6,7 @@ import type { AuditLevel } from './audit-policy.ts';
 import { type OnProgress, withHeartbeat } from './cache.ts';
 import { findOnPath, runCommand } from './command.ts';
 import { writeAuditPolicy } from './control-plane-flags.ts';
-import { type KubernetesServer, serverOf } from './kubernetes-server.ts';
+import { type KubernetesServer, serverOf } from './kubernetes-api.ts';
 import type { ServerGroup } from './server-group.ts';
 
 /** `kind`, if it is on PATH and a Docker daemon answers. */

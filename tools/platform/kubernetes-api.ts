@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { request } from 'node:https';
 import { parse } from 'yaml';
+import type { RealNodes } from './nodes/real-nodes.ts';
 
 /** How to reach an API server, as far as the local platform needs it before any client library is loaded. */
 export interface KubernetesAccess {
@@ -72,3 +73,38 @@ export function callKubernetes(options: {
     call.end(body ? JSON.stringify(body) : undefined);
   });
 }
+
+export interface KubernetesServer {
+  /** Path of an administrator's kubeconfig. */
+  readonly kubeconfig: string;
+  /** The API server's URL. */
+  readonly server: string;
+  /** Path of the API server's audit log, one JSON event a line, written before the request is answered. */
+  readonly auditLog: string;
+  /** What is not there: with only an API server, pods do not run and Deployments do not roll. Empty where all is there. */
+  readonly missing: readonly string[];
+  /** Where it was started with any. */
+  readonly realNodes?: RealNodes;
+  /** Its name, where it is a kind cluster. */
+  readonly kindCluster?: string;
+  /** The pid of each server that is ours. */
+  pids(): Readonly<Record<string, number>>;
+  /** Kills one server as a crash would, if it still runs, and starts it again on its port with its data. */
+  restart(name: ControlPlaneServer): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** The API server's URL of a kubeconfig's current context; empty if it names none. */
+export function serverOf(kubeconfig: string): string {
+  const config: ClusterList = parse(readFileSync(kubeconfig, 'utf8'));
+  const context = config.contexts.find(({ name }) => name === config['current-context'])?.context;
+  return config.clusters.find(({ name }) => name === context?.cluster)?.cluster.server ?? '';
+}
+
+export interface ClusterList {
+  readonly 'current-context': string;
+  readonly contexts: readonly { readonly name: string; readonly context: { readonly cluster: string } }[];
+  readonly clusters: readonly { readonly name: string; readonly cluster: { readonly server: string } }[];
+}
+
+export type ControlPlaneServer = 'etcd' | 'kube-apiserver' | 'kube-controller-manager' | 'kube-scheduler' | 'kwok';

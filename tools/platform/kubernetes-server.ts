@@ -1,15 +1,14 @@
-import { mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { parse } from 'yaml';
 import { FirebreakError } from '../../core/errors.ts';
 import { assetsFolder, startApiServerOnly } from './api-server-only.ts';
 import type { AuditLevel } from './audit-policy.ts';
 import type { OnProgress } from './cache.ts';
-import { type ControlPlaneServer, startControlPlane } from './control-plane.ts';
+import { startControlPlane } from './control-plane.ts';
 import { addFakeNodes, nodesAreReady } from './fake-nodes.ts';
 import { kindProgram, startKindCluster } from './kind-cluster.ts';
 import { kubelabBinary } from './kubelab-binary.ts';
-import type { RealNodes } from './nodes/real-nodes.ts';
+import { type KubernetesServer, serverOf } from './kubernetes-api.ts';
 import { ServerGroup } from './server-group.ts';
 
 export interface KubernetesOptions {
@@ -19,26 +18,6 @@ export interface KubernetesOptions {
   readonly realNodes?: readonly string[];
   /** Default `Metadata`. */
   readonly auditLevel?: AuditLevel;
-}
-
-export interface KubernetesServer {
-  /** Path of an administrator's kubeconfig. */
-  readonly kubeconfig: string;
-  /** The API server's URL. */
-  readonly server: string;
-  /** Path of the API server's audit log, one JSON event a line, written before the request is answered. */
-  readonly auditLog: string;
-  /** What is not there: with only an API server, pods do not run and Deployments do not roll. Empty where all is there. */
-  readonly missing: readonly string[];
-  /** Where it was started with any. */
-  readonly realNodes?: RealNodes;
-  /** Its name, where it is a kind cluster. */
-  readonly kindCluster?: string;
-  /** The pid of each server that is ours. */
-  pids(): Readonly<Record<string, number>>;
-  /** Kills one server as a crash would, if it still runs, and starts it again on its port with its data. */
-  restart(name: ControlPlaneServer): Promise<void>;
-  stop(): Promise<void>;
 }
 
 /**
@@ -101,17 +80,4 @@ export function existingKubernetes(kubeconfig: string): KubernetesServer {
     restart: () => Promise.reject(new Error('This cluster is not ours to restart.')),
     stop: () => Promise.resolve(),
   };
-}
-
-interface ClusterList {
-  readonly 'current-context': string;
-  readonly contexts: readonly { readonly name: string; readonly context: { readonly cluster: string } }[];
-  readonly clusters: readonly { readonly name: string; readonly cluster: { readonly server: string } }[];
-}
-
-/** The API server's URL of a kubeconfig's current context; empty if it names none. */
-export function serverOf(kubeconfig: string): string {
-  const config: ClusterList = parse(readFileSync(kubeconfig, 'utf8'));
-  const context = config.contexts.find(({ name }) => name === config['current-context'])?.context;
-  return config.clusters.find(({ name }) => name === context?.cluster)?.cluster.server ?? '';
 }

@@ -1,6 +1,7 @@
 import { condition } from '@temporalio/workflow';
-import type { DeskActivities, VoteCheck } from '../../core/action/step.ts';
+import type { DeskActivities } from '../../core/action/step.ts';
 import { claimedBy } from '../../core/audit/audit.ts';
+import type { VoteCheck } from '../../core/decide/vote-check.ts';
 import { isRemarkShaped, type SignedRemark } from '../../core/incident/remark.ts';
 import { remarkActivities } from '../calls.ts';
 import type { IncidentModel } from '../incident/model.ts';

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import type { CardStore, MessageRef, QuestionCard, ShownCard } from '../../../core/cards/card.ts';
+import type { MessageRef, QuestionCard, ShownCard } from '../../../core/cards/card.ts';
 import { type CardGroup, joinableForMs, likenessOf, mostTargets } from '../../../core/cards/card-group.ts';
+import type { CardStore } from '../../../core/cards/card-store.ts';
 import type { Aside } from './overflow-thread.ts';
 import type { ShownCards } from './shown-cards.ts';
 

@@ -1,5 +1,6 @@
-import type { CardStore, MessageRef, Notice, QuestionCard } from '../../../core/cards/card.ts';
+import type { MessageRef, Notice, QuestionCard } from '../../../core/cards/card.ts';
 import { oneOfEach } from '../../../core/cards/card-group.ts';
+import type { CardStore } from '../../../core/cards/card-store.ts';
 import { plain, utc } from '../views/text.ts';
 import type { ShownCards } from './shown-cards.ts';
 

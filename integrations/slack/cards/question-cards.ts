@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import type { CardStore, MessageRef, QuestionCard } from '../../../core/cards/card.ts';
+import type { MessageRef, QuestionCard } from '../../../core/cards/card.ts';
 import { type CardGroup, type GroupButton, seenOf } from '../../../core/cards/card-group.ts';
+import type { CardStore } from '../../../core/cards/card-store.ts';
 import { FirebreakError } from '../../../core/errors.ts';
 import { MessageGone } from '../fault.ts';
 import { EditLine } from '../post/edit-line.ts';

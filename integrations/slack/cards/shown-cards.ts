@@ -1,5 +1,6 @@
-import type { CardStore, QuestionCard, ShownCard } from '../../../core/cards/card.ts';
+import type { QuestionCard, ShownCard } from '../../../core/cards/card.ts';
 import { substanceOf } from '../../../core/cards/card-group.ts';
+import type { CardStore } from '../../../core/cards/card-store.ts';
 
 /** Whoever reads needs that long to see that the card has become another. */
 const settledAfterMs = 2_000;

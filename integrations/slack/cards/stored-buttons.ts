@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { type CardStore, cardMenu, type QuestionCard, type StoredButton } from '../../../core/cards/card.ts';
+import { cardMenu, type QuestionCard, type StoredButton } from '../../../core/cards/card.ts';
+import type { CardStore } from '../../../core/cards/card-store.ts';
 import { FirebreakError } from '../../../core/errors.ts';
 import { subjectOfIncident } from '../../../core/incident/incident.ts';
 

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
-import type { CardStore, MessageRef, StoredButton } from '../../../core/cards/card.ts';
+import type { MessageRef, StoredButton } from '../../../core/cards/card.ts';
 import type { GroupButton } from '../../../core/cards/card-group.ts';
+import type { CardStore } from '../../../core/cards/card-store.ts';
 import type { ReplyTo } from '../../../core/incident/click-reply.ts';
 import type { Refusal } from '../refusal.ts';
 import type { SenderChecks } from './sender.ts';

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { RespondFn } from '@slack/bolt';
 import type { ModalView } from '@slack/types';
 import type { WebClient } from '@slack/web-api';
-import type { CardStore, OpenModal } from '../../../core/cards/card.ts';
+import type { CardStore, OpenModal } from '../../../core/cards/card-store.ts';
 import { FirebreakError } from '../../../core/errors.ts';
 import { callSlack } from '../client.ts';
 

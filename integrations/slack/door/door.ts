@@ -1,7 +1,7 @@
 import type { RespondFn } from '@slack/bolt';
 import { z } from 'zod';
-import { isMenuEntry, type OrderDraft, type QuestionCard } from '../../../core/cards/card.ts';
-import { FirebreakError } from '../../../core/errors.ts';
+import { isMenuEntry, type QuestionCard } from '../../../core/cards/card.ts';
+import type { OrderDraft } from '../../../core/cards/card-store.ts';
 import { reasonToSign } from '../../../core/text/reason.ts';
 import { redactSecrets } from '../../../core/text/redact.ts';
 import type { ShownCards } from '../cards/shown-cards.ts';
@@ -9,6 +9,8 @@ import { type Refusal, refusalAnswers } from '../refusal.ts';
 import { words } from '../views/blocks.ts';
 import { decisionView, isGuarded, unseenCard } from '../views/decision-view.ts';
 import { commentBlock, commentView, detailsView } from '../views/menu-views.ts';
+import type { VoteDoor } from './arrived.ts';
+import { type Arrived, codeOf, type LinkAnswer, type Told } from './arrived.ts';
 import type { Click, ClickChecks } from './click.ts';
 import { aboutOf, asItStands, clickAbout, filledOf } from './clicked-card.ts';
 import { isCommand } from './command.ts';
@@ -21,28 +23,6 @@ import { isShortcut } from './shortcut.ts';
 import type { DraftSubmission, GroupSubmission, Submission, SubmissionChecks } from './submission.ts';
 import { type UnansweredRequests, type Whom, whomOf } from './unanswered.ts';
 
-/** One request of Slack, however it came: HTTP and Socket Mode bring the same. */
-export interface Arrived {
-  readonly body: unknown;
-  /** Slack waits 3 s for it. With `content` a dialog changes; without, it closes. */
-  readonly ack: (content?: object) => Promise<void>;
-  readonly respond: RespondFn | undefined;
-}
-
-/** What a person is told, and nobody else. */
-export interface Told extends LinkAnswer {
-  readonly channel: string;
-  readonly user: string;
-}
-
-/** A plain text, and where to go on, if it goes on elsewhere. */
-export interface LinkAnswer {
-  readonly text: string;
-  readonly link?: string;
-  /** What the link is called; absent: the way to the sign-in. */
-  readonly goesOn?: string;
-}
-
 type Choice = QuestionCard['choices'][number];
 
 /** `details` is mrkdwn, escaped already. `asksFor` opens a dialog; what is typed there comes back as the click's `reason`. */
@@ -52,14 +32,11 @@ export type MenuAnswer =
   | { readonly asksFor: 'comment' }
   | { readonly opens: OrderDraft };
 
-export interface DoorParts {
+export interface DoorParts extends VoteDoor {
   readonly clicks: ClickChecks;
   readonly submissions: SubmissionChecks;
   readonly shown: ShownCards;
   readonly dialogs: Dialogs;
-  readonly mayAnswer: (click: Click) => Promise<{ readonly refusal?: string }>;
-  /** `taken`: it is on its way to the incident. */
-  readonly onClick: (click: Click) => Promise<{ readonly text: string; readonly taken?: true }>;
   readonly onSignIn: (click: Click, about: { readonly card: QuestionCard; readonly choice: Choice }) => Promise<LinkAnswer>;
   readonly onMenu: (click: Click) => Promise<MenuAnswer>;
   readonly commands: CommandDoor;
@@ -67,8 +44,6 @@ export interface DoorParts {
   readonly groups: GroupDoor;
   readonly unanswered: UnansweredRequests;
   readonly refused: (refusal: Refusal) => void;
-  readonly tell: (told: Told, respond: RespondFn | undefined) => Promise<void>;
-  readonly log: (message: string, facts: Readonly<Record<string, string>>) => void;
   readonly now: () => number;
 }
 
@@ -241,8 +216,4 @@ function notice(text: string) {
     response_action: 'update',
     view: { type: 'modal', title: words('Not taken', 24), close: words('Close', 24), blocks: [section] },
   };
-}
-
-export function codeOf(error: unknown): string {
-  return error instanceof FirebreakError ? error.code : 'FB_ERR_INTERNAL';
 }

@@ -1,18 +1,20 @@
 import { createHash } from 'node:crypto';
 import type { RespondFn } from '@slack/bolt';
-import type { CardStore, QuestionCard } from '../../../core/cards/card.ts';
+import type { QuestionCard } from '../../../core/cards/card.ts';
 import { type GroupAsk, type SeenTarget, seenOf, targetNameOf } from '../../../core/cards/card-group.ts';
+import type { CardStore } from '../../../core/cards/card-store.ts';
 import { reasonToSign } from '../../../core/text/reason.ts';
 import type { ShownCards } from '../cards/shown-cards.ts';
 import { isGuarded } from '../views/decision-view.ts';
 import { allView, chooseView, type FilledGroup, groupIn } from '../views/group-views.ts';
+import type { VoteDoor } from './arrived.ts';
+import { type Arrived, codeOf } from './arrived.ts';
 import type { Click, GroupClick } from './click.ts';
 import type { Dialogs } from './dialogs.ts';
-import { type Arrived, codeOf, type DoorParts } from './door.ts';
 import { namesOf, together } from './gathered-answers.ts';
 import type { GroupSubmission } from './submission.ts';
 
-export interface GroupDoorParts extends Pick<DoorParts, 'mayAnswer' | 'onClick' | 'tell' | 'log'> {
+export interface GroupDoorParts extends VoteDoor {
   readonly cards: CardStore;
   readonly shown: ShownCards;
   readonly dialogs: Dialogs;

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
-import type { CardStore, OpenModal, OrderDraft, StoredButton } from '../../../core/cards/card.ts';
+import type { StoredButton } from '../../../core/cards/card.ts';
 import type { GroupAsk } from '../../../core/cards/card-group.ts';
+import type { CardStore, OpenModal, OrderDraft } from '../../../core/cards/card-store.ts';
 import type { Refusal } from '../refusal.ts';
 import { type Click, type ClickChecks, notLookedUp } from './click.ts';
 import type { SenderChecks } from './sender.ts';

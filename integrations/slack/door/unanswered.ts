@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { FirebreakError } from '../../../core/errors.ts';
 import type { Unanswered, UnansweredStore } from '../../../core/incident/unanswered.ts';
 import type { Permalinks } from '../post/permalinks.ts';
-import { codeOf, type Told } from './door.ts';
+import { codeOf, type Told } from './arrived.ts';
 
 /** Longer than a desk at work takes to answer: before that, another one may be about to. */
 const abandonedAfterMs = 15_000;

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { RetryLaterError } from '../../../core/errors.ts';
-import { codeOf } from '../door/door.ts';
+import { codeOf } from '../door/arrived.ts';
 import type { OrderDialogsParts } from '../door/order-dialogs.ts';
 import { section } from '../views/blocks.ts';
 import { inline, plain } from '../views/text.ts';

@@ -1,5 +1,6 @@
 import type { KnownBlock } from '@slack/types';
-import type { CardStore, MessageRef, Notice } from '../../../core/cards/card.ts';
+import type { MessageRef, Notice } from '../../../core/cards/card.ts';
+import type { CardStore } from '../../../core/cards/card-store.ts';
 import { MessageGone } from '../fault.ts';
 import { inline, linesUpTo, localTime, plain, preformatted } from '../views/text.ts';
 import type { Posting } from './posting.ts';

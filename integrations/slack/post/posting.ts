@@ -1,6 +1,7 @@
 import type { KnownBlock } from '@slack/types';
 import type { WebClient } from '@slack/web-api';
-import type { CardStore, MessageRef } from '../../../core/cards/card.ts';
+import type { MessageRef } from '../../../core/cards/card.ts';
+import type { CardStore } from '../../../core/cards/card-store.ts';
 import { RetryLaterError } from '../../../core/errors.ts';
 import { callSlack } from '../client.ts';
 import { ContentRefused, NeedsOperator } from '../fault.ts';

@@ -1,4 +1,5 @@
-import type { CardStore, MessageRef, QuestionCard, ThreadPost } from '../../../core/cards/card.ts';
+import type { MessageRef, QuestionCard, ThreadPost } from '../../../core/cards/card.ts';
+import type { CardStore } from '../../../core/cards/card-store.ts';
 import type { IncidentRef } from '../../../core/incident/incident.ts';
 import { MessageGone } from '../fault.ts';
 import { section } from '../views/blocks.ts';

@@ -1,6 +1,6 @@
 import type { InputBlock, ModalView } from '@slack/types';
 import { type Severity, severities } from '../../../core/alert/severity.ts';
-import type { IncidentDraft } from '../../../core/cards/card.ts';
+import type { IncidentDraft } from '../../../core/cards/card-store.ts';
 import { podIn, type Wish } from '../../../core/orders/incident-order.ts';
 import { problemOfReason } from '../../../core/text/reason.ts';
 import { context, section, slackLimits, words } from './blocks.ts';

@@ -1,5 +1,5 @@
 import type { InputBlock, ModalView } from '@slack/types';
-import type { RestraintDraft } from '../../../core/cards/card.ts';
+import type { RestraintDraft } from '../../../core/cards/card-store.ts';
 import { fullIncidentId, subjectOfIncident } from '../../../core/incident/incident.ts';
 import {
   longestBrokenGlassMs,

@@ -1,7 +1,7 @@
 import type { InputBlock, KnownBlock, ModalView, PlainTextOption } from '@slack/types';
 import type { HidableKind } from '../../../core/alert/hidable.ts';
 import { atLeast, type Severity, severities } from '../../../core/alert/severity.ts';
-import type { SuppressionDraft } from '../../../core/cards/card.ts';
+import type { SuppressionDraft } from '../../../core/cards/card-store.ts';
 import { longestSuppressionMs, workloadText } from '../../../core/orders/suppression.ts';
 import { problemOfReason } from '../../../core/text/reason.ts';
 import { context, section, slackLimits, words } from './blocks.ts';

@@ -1,4 +1,4 @@
-import type { SignInReader } from '../../../activities/chokepoint/chokepoint.ts';
+import type { SignInReader } from '../../../activities/chokepoint/parts.ts';
 import type { SignedVote } from '../../../core/decide/approval.ts';
 import type { ControlState } from '../../../core/decide/control.ts';
 import type { SignIn } from '../../../core/decide/step-up.ts';

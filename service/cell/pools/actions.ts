@@ -15,7 +15,7 @@ import { rollbackWorkloadImplementation } from '../../../activities/actions/work
 import { scaleToZeroImplementation } from '../../../activities/actions/workloads/scale-to-zero.ts';
 import { suspendCronJobImplementation } from '../../../activities/actions/workloads/suspend-cron-job.ts';
 import { suspendRolloutImplementation } from '../../../activities/actions/workloads/suspend-rollout.ts';
-import type { RegisteredAction } from '../../../activities/chokepoint/chokepoint.ts';
+import type { RegisteredAction } from '../../../activities/chokepoint/parts.ts';
 import type { RotationRule } from '../../../core/action/rotation.ts';
 import { blockEgressInput } from '../../../core/actions/containment/block-egress.schema.ts';
 import { denyImageInput } from '../../../core/actions/containment/deny-image.schema.ts';
@@ -56,20 +56,11 @@ import { suspendRolloutInput } from '../../../core/actions/workloads/suspend-rol
 import type { KubernetesApi } from '../../../integrations/kubernetes/client.ts';
 import type { Config } from '../../config/load.ts';
 import type { Secrets } from '../../config/secrets.ts';
-import { rulesOf } from '../rules.ts';
-import type { ClusterWatch } from './cluster.ts';
-import type { EvidencePart } from './evidence.ts';
+import type { EvidencePart } from '../../process/evidence.ts';
+import { rulesOf } from '../../process/rules.ts';
 import { nodeIsolationOf } from './node-isolation.ts';
-
-/** One place where a typed implementation joins the list: the chokepoint checks the input by the schema before it is called. */
-export function register<Input, Output>(action: RegisteredAction<Input, Output>): RegisteredAction {
-  return action as unknown as RegisteredAction;
-}
-
-/** Without those that are off until the configuration names them. */
-export function chosenActions(config: Config, all: readonly RegisteredAction[]): readonly RegisteredAction[] {
-  return all.filter(({ declaration }) => declaration.optIn !== true || config.actions.optIn.includes(declaration.name));
-}
+import type { ClusterWatch } from './register.ts';
+import { chosenActions, register } from './register.ts';
 
 /** What contains and what keeps, under the cell's account. */
 export function cellActions(parts: {

@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createCellActivities } from '../../../activities/chokepoint/cell.ts';
-import { type Chokepoint, type ChokepointParts, createChokepoint } from '../../../activities/chokepoint/chokepoint.ts';
+import { type Chokepoint, createChokepoint } from '../../../activities/chokepoint/chokepoint.ts';
 import type { OwnSteps } from '../../../activities/chokepoint/own-steps.ts';
+import type { ChokepointParts } from '../../../activities/chokepoint/parts.ts';
 import type { StepRegister } from '../../../activities/chokepoint/step-register.ts';
 import { createWarrantIssuer, createWarrantRule } from '../../../activities/chokepoint/warrants.ts';
 import { asFailure } from '../../../activities/failures.ts';
 import type { CellActivities, WarrantActivities } from '../../../core/action/step.ts';
-import type { DenyTier } from '../../../core/cluster/deny-tier.ts';
 import type { IncidentRef } from '../../../core/incident/incident.ts';
 import type { WorkloadLeft } from '../../../core/incident/workload-left.ts';
 import type { SigningRole } from '../../../core/messages/sender.ts';
@@ -18,20 +18,21 @@ import { WatchCache } from '../../../integrations/kubernetes/watch/watch-cache.t
 import { workloadLeft } from '../../../integrations/kubernetes/watch/workload-left.ts';
 import type { Config, Environment } from '../../config/load.ts';
 import type { Secrets } from '../../config/secrets.ts';
+import { clusterAccess } from '../../process/cluster-api.ts';
+import { openEvidence, openEvidenceCheck } from '../../process/evidence.ts';
 import { readPublicKeys, readRandomKey } from '../../process/keys.ts';
 import type { Logger } from '../../process/log.ts';
+import { askingOf, createCensus, isProtected, noCensus, rulesOf } from '../../process/rules.ts';
+import { createSignInReader } from '../../process/sign-ins.ts';
 import { openRoleSigner, openTrust } from '../../process/trust.ts';
 import { createVoteKeys } from '../../process/vote-keys.ts';
-import { askingOf, createCensus, isProtected, noCensus, type RememberedNotes, rulesOf } from '../rules.ts';
 import { cellActions, secretsActions } from './actions.ts';
-import { clusterAccess } from './cluster-api.ts';
 import type { OwnKnowledge } from './durable-memory.ts';
 import { eradicationActions } from './eradication.ts';
-import { openEvidence, openEvidenceCheck } from './evidence.ts';
 import { forensicsActions } from './forensics.ts';
 import { readImageTrust } from './images.ts';
+import type { ClusterWatch } from './register.ts';
 import { rotationRules } from './rotation.ts';
-import { createSignInReader } from './sign-ins.ts';
 import { openDoor } from './upload-door.ts';
 
 const firstListsMs = 10_000;
@@ -43,15 +44,6 @@ export interface Cluster {
   /** Of the cell: the secrets pool's account may neither watch the cluster nor write policies. */
   readonly watch?: ClusterWatch;
   stop(): Promise<void>;
-}
-
-export interface ClusterWatch {
-  readonly view: WatchCache;
-  readonly cellKey: Uint8Array;
-  /** What the cluster denies by beside NetworkPolicies. */
-  denyTier(): DenyTier | undefined;
-  /** The sealed note of a quarantined pod as the cell wrote it last, from its own memory. */
-  readonly notes?: RememberedNotes;
 }
 
 /** Connects to the cluster; for the cell, waits until the watch cache has its first lists, and keeps the standing policies. */

@@ -6,7 +6,7 @@ import { deleteWorkloadImplementation } from '../../../activities/actions/worklo
 import { evictPodImplementation } from '../../../activities/actions/workloads/evict-pod.ts';
 import { hardenWorkloadImplementation } from '../../../activities/actions/workloads/harden-workload.ts';
 import { restartWorkloadImplementation } from '../../../activities/actions/workloads/restart-workload.ts';
-import type { RegisteredAction } from '../../../activities/chokepoint/chokepoint.ts';
+import type { RegisteredAction } from '../../../activities/chokepoint/parts.ts';
 import { collectLogsInput } from '../../../core/actions/evidence/collect-logs.schema.ts';
 import { collectNodeInfoInput } from '../../../core/actions/evidence/collect-node-info.schema.ts';
 import {
@@ -27,8 +27,8 @@ import { hardenWorkloadInput } from '../../../core/actions/workloads/harden-work
 import { restartWorkloadInput } from '../../../core/actions/workloads/restart-workload.schema.ts';
 import type { KubernetesApi } from '../../../integrations/kubernetes/client.ts';
 import type { ClusterView } from '../../../integrations/kubernetes/watch/cluster-view.ts';
-import { register } from './actions.ts';
-import type { EvidencePart } from './evidence.ts';
+import type { EvidencePart } from '../../process/evidence.ts';
+import { register } from './register.ts';
 
 /** What ends things, and what tells people before they decide on it, under the cell's account. */
 export function eradicationActions(parts: {

@@ -5,7 +5,7 @@ import { captureProcessesImplementation } from '../../../activities/actions/evid
 import { captureTrafficImplementation } from '../../../activities/actions/evidence/capture-traffic.ts';
 import { checkpointContainerImplementation } from '../../../activities/actions/evidence/checkpoint-container.ts';
 import { snapshotFilesystemImplementation } from '../../../activities/actions/evidence/snapshot-filesystem.ts';
-import type { RegisteredAction } from '../../../activities/chokepoint/chokepoint.ts';
+import type { RegisteredAction } from '../../../activities/chokepoint/parts.ts';
 import { EvidenceStreams } from '../../../activities/evidence/evidence-streams.ts';
 import { Uploads } from '../../../activities/evidence/uploads.ts';
 import { cutConnectionsInput } from '../../../core/actions/containment/cut-connections.schema.ts';
@@ -28,9 +28,9 @@ import type { KubernetesApi } from '../../../integrations/kubernetes/client.ts';
 import type { ClusterAccess } from '../../../integrations/kubernetes/kubeconfig.ts';
 import type { UploadDoor } from '../../../integrations/uploads/door.ts';
 import type { Config } from '../../config/load.ts';
-import { rulesOf } from '../rules.ts';
-import { chosenActions, register } from './actions.ts';
-import type { EvidencePart } from './evidence.ts';
+import type { EvidencePart } from '../../process/evidence.ts';
+import { rulesOf } from '../../process/rules.ts';
+import { chosenActions, register } from './register.ts';
 
 /** What works inside of suspect containers, under an account of its own: `pods/exec` is not for who contains. */
 export function forensicsActions(options: {

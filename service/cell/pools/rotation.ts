@@ -5,8 +5,8 @@ import { postgresRole } from '../../../integrations/postgres-role/role.ts';
 import { Vault } from '../../../integrations/vault/client.ts';
 import { vaultKv } from '../../../integrations/vault/kv.ts';
 import { vaultLease } from '../../../integrations/vault/lease.ts';
-import type { RotationSecrets } from '../../config/complete/rotation-secrets.ts';
 import type { Config } from '../../config/load.ts';
+import type { RotationSecrets } from '../../config/rotation-secrets.ts';
 
 /** Where secrets are rotated in Vault, with the token that is there when it is asked. */
 export function rotationVault(

@@ -4,12 +4,12 @@ import { dirname } from 'node:path';
 import { FirebreakError } from '../../../core/errors.ts';
 import { systemErrorCode } from '../../../core/system-error.ts';
 import { openSigner, openVerifier } from '../../../integrations/keys/ed25519.ts';
-import { openClusterApi } from '../../cell/pools/cluster-api.ts';
 import type { Config, Environment } from '../../config/load.ts';
 import type { ConfigProblem } from '../../config/problems.ts';
 import { missingSecrets, type Role } from '../../config/secrets.ts';
-import { openConnection } from '../../incidents/session.ts';
+import { openClusterApi } from '../../process/cluster-api.ts';
 import { readRandomKey } from '../../process/keys.ts';
+import { openConnection } from '../session.ts';
 
 interface Tried {
   readonly config: Config;

@@ -7,9 +7,9 @@ import type { ReadEvidence } from '../../../core/orders/order.ts';
 import { canonicalJson } from '../../../core/text/digest.ts';
 import { readArtefact, readManifest } from '../../../integrations/evidence/manifest.ts';
 import { giveOrder, signedOrder } from '../../incidents/orders.ts';
-import { withSession } from '../../incidents/session.ts';
 import { print, printable, printJson } from '../output.ts';
-import type { GetOptions, Wanted } from './evidence.ts';
+import { withSession } from '../session.ts';
+import type { GetOptions, Wanted } from './reader.ts';
 
 export interface Parcel {
   readonly address: string;

@@ -5,7 +5,7 @@ import { shortIncidentId } from '../../../core/incident/incident.ts';
 import { readManifest } from '../../../integrations/evidence/manifest.ts';
 import type { CommonOptions } from '../options.ts';
 import { print, printable, printJson, printTable } from '../output.ts';
-import type { EvidenceReader, Wanted } from './evidence.ts';
+import type { EvidenceReader, Wanted } from './reader.ts';
 
 interface Row extends Artefact {
   readonly manifest: string;

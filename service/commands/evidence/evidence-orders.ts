@@ -3,11 +3,11 @@ import { type EvidenceClass, evidenceClasses } from '../../../core/evidence/evid
 import { fullIncidentId } from '../../../core/incident/incident.ts';
 import { doneBy, type EvidenceOrder, unholdAsked } from '../../../core/orders/order.ts';
 import { giveOrder, signedOrder } from '../../incidents/orders.ts';
-import { withSession } from '../../incidents/session.ts';
 import { type ConfirmOptions, confirm, mustBeConfirmable, withConfirmation } from '../confirm.ts';
 import { type ConfiguredOptions, withConfig, withExamples } from '../options.ts';
 import { print, printable, printJson } from '../output.ts';
 import { reasonOption } from '../reason.ts';
+import { withSession } from '../session.ts';
 import { withPerson } from '../vote.ts';
 
 interface OrderOptions extends ConfiguredOptions, ConfirmOptions {

@@ -1,52 +1,25 @@
 import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
 import { type ErrorCode, FirebreakError } from '../../../core/errors.ts';
-import type { EvidenceStore, ManifestIndex } from '../../../core/evidence/evidence-store.ts';
-import type { IncidentKeys, KeyRegister } from '../../../core/evidence/incident-key.ts';
 import { fullIncidentId, subjectOfIncident } from '../../../core/incident/incident.ts';
-import type { SignatureVerifier } from '../../../core/messages/signing.ts';
 import { createIncidentKeys } from '../../../integrations/evidence/incident-keys.ts';
 import { createKeyRegister } from '../../../integrations/evidence/key-register.ts';
 import { createManifestVerifier, readManifest } from '../../../integrations/evidence/manifest.ts';
 import { createManifestIndex } from '../../../integrations/evidence/manifest-index.ts';
 import { openVerifier } from '../../../integrations/keys/ed25519.ts';
-import { openEvidenceStore, openShelf } from '../../cell/pools/evidence.ts';
-import { evidencePublicKeys, lateEvidenceVerifier, openKeyWrap } from '../../cell/pools/evidence-keys.ts';
-import { type Config, loadConfig } from '../../config/load.ts';
+import { loadConfig } from '../../config/load.ts';
 import { resolveStoreSecrets } from '../../config/secrets.ts';
-import { withSession } from '../../incidents/session.ts';
+import { openEvidenceStore, openShelf } from '../../process/evidence.ts';
+import { evidencePublicKeys, lateEvidenceVerifier, openKeyWrap } from '../../process/evidence-keys.ts';
 import { incidentNamed, suggestion } from '../incidents/incident-name.ts';
 import { type ConfiguredOptions, withConfig, withExamples } from '../options.ts';
 import { print, printable, printJson } from '../output.ts';
 import { reasonOption } from '../reason.ts';
+import { withSession } from '../session.ts';
 import { getEvidence } from './evidence-get.ts';
 import { listKeys, listManifests } from './evidence-list.ts';
 import { registerEvidenceOrders } from './evidence-orders.ts';
-
-interface EvidenceOptions extends ConfiguredOptions {
-  readonly run?: string;
-  readonly publicKey?: readonly string[];
-}
-
-export interface GetOptions extends EvidenceOptions {
-  readonly as: string;
-  readonly key: string;
-  readonly reason: string;
-  readonly out: string;
-}
-
-/** Where evidence is, and whose signatures are believed. */
-export interface EvidenceReader {
-  readonly config: Config;
-  readonly store: EvidenceStore;
-  /** Absent where the key that wraps them is not here: then what is sealed stays sealed. */
-  readonly keys?: IncidentKeys;
-  /** What it takes to have them, in words. */
-  readonly opensWith: string;
-  readonly register: KeyRegister;
-  readonly index: ManifestIndex;
-  readonly verifier: SignatureVerifier | (() => Promise<SignatureVerifier>);
-}
+import type { EvidenceOptions, EvidenceReader, GetOptions, Wanted } from './reader.ts';
 
 const isAddress = (text: string): boolean => /^[0-9a-f]{64}$/.test(text);
 
@@ -119,12 +92,6 @@ async function printPublicKey(keyId: string | undefined, options: ConfiguredOpti
       `there is no key ${keyId}; there are ${all.map((one) => one.keyId).join(', ')}`,
     );
   for (const line of found.pem.trimEnd().split('\n')) print(line);
-}
-
-/** The manifests that are meant, by their addresses, and where to read them. */
-export interface Wanted {
-  readonly reader: EvidenceReader;
-  readonly addresses: readonly string[];
 }
 
 async function openReader(options: EvidenceOptions): Promise<EvidenceReader> {

@@ -2,8 +2,8 @@ import { FirebreakError } from '../../../core/errors.ts';
 import { fullIncidentId, shortIncidentId } from '../../../core/incident/incident.ts';
 import type { IncidentState } from '../../../core/incident/incident-state.ts';
 import { nearestName } from '../../config/nearest.ts';
+import { rowsOf } from '../../incidents/rows.ts';
 import { incidentState, type Session } from '../../incidents/session.ts';
-import { rowsOf } from './incidents.ts';
 
 /** As many as are looked through for the one that was meant, and as many as are named. */
 const lookedThrough = 200;

@@ -2,35 +2,23 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { severities } from '../../../core/alert/severity.ts';
 import { FirebreakError } from '../../../core/errors.ts';
-import { incidentNames } from '../../../core/incident/incident.ts';
 import type { IncidentState } from '../../../core/incident/incident-state.ts';
-import { printIncident, timelineLine } from '../../incidents/incident-text.ts';
-import { type Session, withSession } from '../../incidents/session.ts';
-import { namesWithIds } from '../names.ts';
+import { namesWithIds } from '../../incidents/names.ts';
+import type { ListedIncidents } from '../../incidents/rows.ts';
+import { newEntries, rowsOf } from '../../incidents/rows.ts';
+import type { Session } from '../../incidents/session.ts';
 import { type ConfiguredOptions, namespaceName, withConfig, withExamples } from '../options.ts';
 import { restraintsOn } from '../orders/restrain.ts';
 import { print, printJson, printTable, severityText } from '../output.ts';
+import { withSession } from '../session.ts';
 import { incidentNamed } from './incident-name.ts';
+import { printIncident, timelineLine } from './incident-text.ts';
 import { registerStartCommand } from './start-incident.ts';
 
-interface ListOptions extends ConfiguredOptions {
-  readonly all?: true;
-  readonly severity?: string;
-  readonly namespace?: string;
-  readonly limit: number;
-}
+interface ListOptions extends ConfiguredOptions, ListedIncidents {}
 
 interface ShowOptions extends ConfiguredOptions {
   readonly run?: string;
-}
-
-export interface IncidentRow {
-  readonly incident: string;
-  readonly run: string;
-  readonly open: boolean;
-  readonly severity: string;
-  readonly openedAt: string;
-  readonly rules: readonly string[];
 }
 
 function positive(text: string): number {
@@ -87,39 +75,6 @@ export function registerIncidentsCommand(program: Command): void {
   registerStartCommand(incidents);
 }
 
-function queryOf(session: Session, options: Omit<ListOptions, 'config' | 'json'>): string {
-  return [
-    `WorkflowType = '${incidentNames.workflow}'`,
-    `FirebreakCluster = '${session.config.cluster}'`,
-    ...(options.all ? [] : [`ExecutionStatus = 'Running'`]),
-    ...(options.severity === undefined ? [] : [`FirebreakSeverity = '${options.severity}'`]),
-    ...(options.namespace === undefined ? [] : [`FirebreakNamespace = '${options.namespace}'`]),
-  ].join(' AND ');
-}
-
-/** The incidents of this cluster, newest first. @throws FB_ERR_UNAVAILABLE. */
-export async function rowsOf(session: Session, options: Omit<ListOptions, 'config' | 'json'>): Promise<IncidentRow[]> {
-  const rows: IncidentRow[] = [];
-  const executions = session.client.workflow.list({ query: queryOf(session, options), pageSize: Math.min(options.limit, 200) });
-  try {
-    for await (const execution of executions) {
-      const { FirebreakSeverity: severity, FirebreakRule: rules } = execution.searchAttributes;
-      rows.push({
-        incident: execution.workflowId,
-        run: execution.runId,
-        open: execution.status.name === 'RUNNING',
-        severity: String(severity?.[0] ?? 'unknown'),
-        openedAt: execution.startTime.toISOString(),
-        rules: (rules ?? []).map(String),
-      });
-      if (rows.length >= options.limit) break;
-    }
-  } catch (error) {
-    throw new FirebreakError('FB_ERR_UNAVAILABLE', 'Temporal did not list the incidents', { cause: error });
-  }
-  return rows;
-}
-
 async function listIncidents(session: Session, options: ListOptions): Promise<void> {
   const rows = await rowsOf(session, options);
   if (options.json) {
@@ -137,18 +92,6 @@ async function listIncidents(session: Session, options: ListOptions): Promise<vo
     { title: 'INCIDENT', text: (row) => row.incident },
     { title: 'RULES', text: (row) => row.rules.join(', ') },
   ]);
-}
-
-/** Entries of `now` that `before` did not have. The timeline is bounded, so its length says nothing. */
-export function newEntries(
-  before: Pick<IncidentState, 'timeline'> | undefined,
-  now: Pick<IncidentState, 'timeline'>,
-): IncidentState['timeline'] {
-  const last = before?.timeline.at(-1);
-  if (!last) return now.timeline;
-  const same = JSON.stringify(last);
-  const seen = now.timeline.findLastIndex((entry) => JSON.stringify(entry) === same);
-  return seen === -1 ? now.timeline.filter((entry) => entry.at > last.at) : now.timeline.slice(seen + 1);
 }
 
 async function watch(session: Session, written: string, options: ShowOptions): Promise<void> {

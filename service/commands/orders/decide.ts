@@ -5,6 +5,7 @@ import { FirebreakError } from '../../../core/errors.ts';
 import { approveChoice, type DecisionKind, type EndDecision } from '../../../core/orders/order.ts';
 import { endChoice, endDigest } from '../../../core/orders/restraint.ts';
 import { idTokenIn, notOpen, signInAdvice } from '../../incidents/cast-vote.ts';
+import { namesWithIds } from '../../incidents/names.ts';
 import {
   calledBy,
   decisionIn,
@@ -16,11 +17,11 @@ import {
   signedOrder,
   whoMustAgree,
 } from '../../incidents/orders.ts';
-import { controlState, type Session, withSession } from '../../incidents/session.ts';
+import { controlState, type Session } from '../../incidents/session.ts';
 import { confirm, mustBeConfirmable, withConfirmation } from '../confirm.ts';
-import { namesWithIds } from '../names.ts';
 import { type ConfiguredOptions, withConfig, withExamples } from '../options.ts';
 import { print, printable, printJson } from '../output.ts';
+import { withSession } from '../session.ts';
 import { submit, type VoterOptions, voterIn, withVoter } from '../vote.ts';
 
 type Noun = DecisionKind['noun'];

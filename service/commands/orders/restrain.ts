@@ -16,9 +16,9 @@ import {
   scopeText,
 } from '../../../core/orders/restraint.ts';
 import { playbooks } from '../../../playbooks/index.ts';
+import { namesWithIds } from '../../incidents/names.ts';
 import { controlState, type Session } from '../../incidents/session.ts';
 import { suggestion } from '../incidents/incident-name.ts';
-import { namesWithIds } from '../names.ts';
 import { withExamples } from '../options.ts';
 import { print, printJson, printTable } from '../output.ts';
 import {

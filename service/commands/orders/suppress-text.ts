@@ -2,9 +2,9 @@ import type { ControlState } from '../../../core/decide/control.ts';
 import { isSuppression, type SuppressionState } from '../../../core/decide/decision.ts';
 import { FirebreakError } from '../../../core/errors.ts';
 import { workloadText } from '../../../core/orders/suppression.ts';
+import { type Names, namesWithIds } from '../../incidents/names.ts';
 import { controlState, type Session } from '../../incidents/session.ts';
 import { type HiddenAlert, type HiddenCount, readHidden } from '../../intake/spool/hidden-alerts.ts';
-import { type Names, namesWithIds } from '../names.ts';
 import { print, printable, printFacts, printJson, printTable } from '../output.ts';
 import { isOver, type ListOptions } from './decide.ts';
 

@@ -2,8 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { type Severity, severities } from '../../../core/alert/severity.ts';
 import type { ProposeSuppression, SuppressionMatch } from '../../../core/orders/suppression.ts';
-import { withSession } from '../../incidents/session.ts';
 import { withConfig, withExamples } from '../options.ts';
+import { withSession } from '../session.ts';
 import { type ProposeOptions, propose, proposing, registerApproval, registerEnd, registerList } from './decide.ts';
 import { listSuppressions, showSuppression } from './suppress-text.ts';
 

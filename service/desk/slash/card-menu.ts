@@ -1,5 +1,6 @@
 import type { Client } from '@temporalio/client';
-import { isMenuEntry, type OrderDraft } from '../../../core/cards/card.ts';
+import { isMenuEntry } from '../../../core/cards/card.ts';
+import type { OrderDraft } from '../../../core/cards/card-store.ts';
 import { FirebreakError } from '../../../core/errors.ts';
 import { incidentNames } from '../../../core/incident/incident.ts';
 import { type Remark, remarkBytes, type SignedRemark } from '../../../core/incident/remark.ts';
@@ -7,8 +8,7 @@ import type { Signer } from '../../../core/messages/signing.ts';
 import { type Person, personBySlackId } from '../../../core/people/roster.ts';
 import type { Config } from '../../config/load.ts';
 import { incidentState, sessionOver } from '../../incidents/session.ts';
-import type { ClickReplies } from '../click-replies.ts';
-import type { ClickVotes, TrustedClick } from '../click-votes.ts';
+import type { ClickReplies, ClickVotes, TrustedClick } from '../click-votes.ts';
 import type { SlackOrders } from './slack-orders.ts';
 import { leaseButton } from './slash-lease.ts';
 import { incidentText } from './slash-look.ts';

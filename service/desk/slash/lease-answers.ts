@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { worse } from '../../../core/alert/severity.ts';
-import type { CardStore, StoredButton } from '../../../core/cards/card.ts';
+import type { StoredButton } from '../../../core/cards/card.ts';
+import type { CardStore } from '../../../core/cards/card-store.ts';
 import { shownChoice, titleOfQuestion } from '../../../core/cards/question-card.ts';
 import { type Question, questionDigest } from '../../../core/decide/approval.ts';
 import { isStandingQuestion, standingText } from '../../../core/decide/standing-question.ts';

@@ -1,5 +1,5 @@
 import type { Client } from '@temporalio/client';
-import type { OrderDraft } from '../../../core/cards/card.ts';
+import type { OrderDraft } from '../../../core/cards/card-store.ts';
 import { FirebreakError } from '../../../core/errors.ts';
 import { fullIncidentId } from '../../../core/incident/incident.ts';
 import type { Config } from '../../config/load.ts';

@@ -3,9 +3,8 @@ import { shortIncidentId } from '../../../core/incident/incident.ts';
 import type { IncidentState, QuestionState } from '../../../core/incident/incident-state.ts';
 import type { Person, Roster } from '../../../core/people/roster.ts';
 import { code, inline, linesUpTo } from '../../../integrations/slack/views/text.ts';
-import { rowsOf } from '../../commands/incidents/incidents.ts';
-import { personNames } from '../../commands/names.ts';
-import { statusText } from '../../incidents/incident-text.ts';
+import { personNames, statusText } from '../../incidents/names.ts';
+import { rowsOf } from '../../incidents/rows.ts';
 import { controlState, incidentState, type Session } from '../../incidents/session.ts';
 
 /** An incident is asked for its state one by one: of more than these nobody reads an answer on a telephone. */

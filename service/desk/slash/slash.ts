@@ -1,4 +1,4 @@
-import type { OrderDraft } from '../../../core/cards/card.ts';
+import type { OrderDraft } from '../../../core/cards/card-store.ts';
 import { FirebreakError } from '../../../core/errors.ts';
 import { answerersOf, answersFor, type Person, personById, personBySlackId } from '../../../core/people/roster.ts';
 import { code, inline, linesUpTo } from '../../../integrations/slack/views/text.ts';

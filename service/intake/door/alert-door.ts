@@ -2,6 +2,7 @@ import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:
 import type { Sensor } from '../../../core/alert/sensor.ts';
 import { systemErrorCode } from '../../../core/system-error.ts';
 import { cloudEvents, sensors } from '../../../integrations/sensors/index.ts';
+import { readBody } from '../../process/request-body.ts';
 import type { IntakeLog } from '../log.ts';
 import type { IntakeMetrics } from '../metrics.ts';
 import { largestBody } from '../read/parse.ts';
@@ -10,7 +11,6 @@ import { unpackBody } from './body.ts';
 import { cloudEventAttributes, cloudEventMode } from './cloud-event.ts';
 import type { Admission, Gate } from './gate.ts';
 import type { Listener } from './listener.ts';
-import { readBody } from './request-body.ts';
 
 export interface AlertDoorOptions {
   readonly receiver: Receiver;

@@ -3,7 +3,8 @@ import { setImmediate } from 'node:timers/promises';
 import type { Alert } from '../../../core/alert/alert.ts';
 import { type Severity, worse } from '../../../core/alert/severity.ts';
 import type { AlertBatch, AlertCount, Subject } from '../../../core/incident/incident.ts';
-import type { PlacedEntry, Sending, Spool } from '../spool/spool.ts';
+import type { PlacedEntry } from '../spool/entry.ts';
+import type { Sending, Spool } from '../spool/spool.ts';
 
 /** Alerts of one incident that go to Temporal together. */
 export interface SpooledBatch {

@@ -1,5 +1,5 @@
 import { type Severity, severities } from '../../../core/alert/severity.ts';
-import type { SpoolEntry } from '../spool/spool.ts';
+import type { SpoolEntry } from '../spool/entry.ts';
 import type { HeadStart, HeadStartResult } from './head-start.ts';
 import { Lane } from './lane.ts';
 

@@ -2,7 +2,7 @@ import { type Severity, severities } from '../../../core/alert/severity.ts';
 import type { SubjectResolver } from '../../../core/alert/subject-resolver.ts';
 import { RepeatedTrouble } from '../../temporal/repeated-trouble.ts';
 import type { IntakeLog } from '../log.ts';
-import type { SpoolEntry } from '../spool/spool.ts';
+import type { SpoolEntry } from '../spool/entry.ts';
 import type { SpooledBatch } from './batch.ts';
 import { ContainBeforeStart, type ContainBeforeStartOptions } from './contain-before-start.ts';
 import type { IncidentGateway } from './incident-gateway.ts';

@@ -1,6 +1,7 @@
 import { FirebreakError } from '../../../core/errors.ts';
 import type { IntakeLog } from '../log.ts';
-import type { PlacedEntry, Spool, SpoolEntry } from '../spool/spool.ts';
+import type { PlacedEntry, SpoolEntry } from '../spool/entry.ts';
+import type { Spool } from '../spool/spool.ts';
 import { batchOfOne, kindOf, nextBatch, type SpooledBatch } from './batch.ts';
 import { Delivery, type DeliveryOptions } from './delivery.ts';
 import { type IncidentLine, worstFirst } from './incident-line.ts';

@@ -1,5 +1,5 @@
 import type { Database, RootDatabase } from 'lmdb';
-import type { SpoolEntry } from './spool.ts';
+import type { SpoolEntry } from './entry.ts';
 import { partOfBatch } from './write-group.ts';
 
 /** Something that came from a known sender and was not taken. */

@@ -1,8 +1,7 @@
 import { mkdirSync, statfsSync } from 'node:fs';
 import { type Database, open, type RootDatabase } from 'lmdb';
-import type { Alert } from '../../../core/alert/alert.ts';
 import { FirebreakError } from '../../../core/errors.ts';
-import type { Subject } from '../../../core/incident/incident.ts';
+import type { PlacedEntry, SpoolEntry } from './entry.ts';
 import { FreshIds } from './fresh-ids.ts';
 import { HiddenAlerts } from './hidden-alerts.ts';
 import { Ledger } from './ledger.ts';
@@ -12,23 +11,6 @@ import { SentBeside } from './sent-before-write.ts';
 import { lockDirectory } from './spool-lock.ts';
 import { WaitingAlerts } from './waiting-alerts.ts';
 import { partOfBatch, WriteGroup } from './write-group.ts';
-
-/** One accepted alert, until Temporal has it. */
-export interface SpoolEntry {
-  readonly alert: Alert;
-  readonly subject: Subject;
-  /** The bytes as they came, sealed; absent for a repetition within a storm, which is counted only. */
-  readonly raw?: Uint8Array;
-  /** ISO 8601, UTC. */
-  readonly receivedAt: string;
-  /** Sent by itself while it was written: after a crash it is sent by itself again, so that its batch has the same id. */
-  readonly alone?: true;
-}
-
-export interface PlacedEntry {
-  readonly place: number;
-  readonly entry: SpoolEntry;
-}
 
 /** A batch that is, or may be, on its way to Temporal. */
 export interface Sending {

@@ -1,5 +1,5 @@
 import type { Database, RootDatabase } from 'lmdb';
-import type { PlacedEntry, SpoolEntry } from './spool.ts';
+import type { PlacedEntry, SpoolEntry } from './entry.ts';
 import { partOfBatch } from './write-group.ts';
 
 const movedAtOnce = 500;

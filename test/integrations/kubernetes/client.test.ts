@@ -7,7 +7,8 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { createKubernetesApi, type KubernetesApi, type KubernetesCall } from '../../../integrations/kubernetes/client.ts';
+import type { KubernetesCall } from '../../../integrations/kubernetes/call.ts';
+import { createKubernetesApi, type KubernetesApi } from '../../../integrations/kubernetes/client.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'firebreak-client-'));
 const file = (name: string): string => join(folder, name);

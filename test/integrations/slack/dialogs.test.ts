@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import type { OpenModal } from '../../../core/cards/card.ts';
+import type { OpenModal } from '../../../core/cards/card-store.ts';
 import { decisionView } from '../../../integrations/slack/views/decision-view.ts';
 import type { ClickOptions, Forgery } from '../../fakes/slack/index.ts';
 import { viewOf } from '../../fakes/slack/view-methods.ts';

@@ -1,16 +1,7 @@
 import { createServer } from 'node:http';
-import type {
-  CardStore,
-  LeaseDraft,
-  MessageRef,
-  OpenModal,
-  QuestionCard,
-  RestraintDraft,
-  ShownCard,
-  StoredButton,
-  SuppressionDraft,
-} from '../../../core/cards/card.ts';
+import type { MessageRef, QuestionCard, ShownCard, StoredButton } from '../../../core/cards/card.ts';
 import type { CardGroup, GroupButton } from '../../../core/cards/card-group.ts';
+import type { CardStore, LeaseDraft, OpenModal, RestraintDraft, SuppressionDraft } from '../../../core/cards/card-store.ts';
 import { type ClickReply, mostAnswers, type ReplyTo } from '../../../core/incident/click-reply.ts';
 import type { Unanswered } from '../../../core/incident/unanswered.ts';
 import { createSlackDesk, type SlackDesk, type SlackDeskOptions } from '../../../integrations/slack/desk.ts';

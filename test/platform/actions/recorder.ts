@@ -1,4 +1,5 @@
-import type { KubernetesApi, KubernetesCall } from '../../../integrations/kubernetes/client.ts';
+import type { KubernetesCall } from '../../../integrations/kubernetes/call.ts';
+import type { KubernetesApi } from '../../../integrations/kubernetes/client.ts';
 
 /** A client that notes what it changed, and can lose a call or its answer as a process does that is killed there. */
 export interface RecordedApi extends KubernetesApi {

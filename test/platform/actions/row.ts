@@ -1,4 +1,4 @@
-import type { RegisteredAction } from '../../../activities/chokepoint/chokepoint.ts';
+import type { RegisteredAction } from '../../../activities/chokepoint/parts.ts';
 import type { ActionImplementation } from '../../../core/action/action.ts';
 import { type KubernetesApi, pathOf } from '../../../integrations/kubernetes/client.ts';
 import type { ObjectRef } from '../../../integrations/kubernetes/objects.ts';

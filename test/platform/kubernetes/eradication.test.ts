@@ -5,7 +5,8 @@ import { evictPodImplementation } from '../../../activities/actions/workloads/ev
 import { hardenWorkloadImplementation } from '../../../activities/actions/workloads/harden-workload.ts';
 import { rollbackWorkloadImplementation } from '../../../activities/actions/workloads/rollback-workload.ts';
 import { names } from '../../../core/cluster/labels.ts';
-import { type KubernetesApi, type KubernetesCall, pathOf } from '../../../integrations/kubernetes/client.ts';
+import type { KubernetesCall } from '../../../integrations/kubernetes/call.ts';
+import { type KubernetesApi, pathOf } from '../../../integrations/kubernetes/client.ts';
 import { testPlatform } from '../../platform.ts';
 import { ownNode, rolledDeployment } from '../actions/eradication-table.ts';
 import { openCluster, resolved, stepContext } from './cluster.ts';

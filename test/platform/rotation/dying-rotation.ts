@@ -5,7 +5,8 @@ import { rotateSecretImplementation } from '../../../activities/actions/secrets/
 import type { RotationProvider } from '../../../core/action/rotation.ts';
 import { awsAccessKey } from '../../../integrations/aws/access-key.ts';
 import { type AccessKeyLogin, Aws } from '../../../integrations/aws/client.ts';
-import { createKubernetesApi, type KubernetesApi, type KubernetesCall } from '../../../integrations/kubernetes/client.ts';
+import type { KubernetesCall } from '../../../integrations/kubernetes/call.ts';
+import { createKubernetesApi, type KubernetesApi } from '../../../integrations/kubernetes/client.ts';
 import { accessFromKubeconfig } from '../../../integrations/kubernetes/kubeconfig.ts';
 import { postgresRole } from '../../../integrations/postgres-role/role.ts';
 import { Vault } from '../../../integrations/vault/client.ts';

@@ -19,8 +19,8 @@ import { createBucketShelf } from '../../../integrations/evidence/bucket-shelf.t
 import { createIncidentKeys } from '../../../integrations/evidence/incident-keys.ts';
 import { createKeyRegister } from '../../../integrations/evidence/key-register.ts';
 import { createS3Store, type LockRules, requireLock } from '../../../integrations/evidence/s3-store.ts';
-import { openEvidence, openKeyRegister } from '../../../service/cell/pools/evidence.ts';
 import { loadConfig } from '../../../service/config/load.ts';
+import { openEvidence, openKeyRegister } from '../../../service/process/evidence.ts';
 import { ensureKeys } from '../../../service/process/keys.ts';
 import type { S3Server } from '../../../tools/platform/s3-server.ts';
 import { inParts } from '../../in-parts.ts';

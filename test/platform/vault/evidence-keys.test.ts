@@ -9,10 +9,10 @@ import { keepEvidence, verifyKept } from '../../../activities/evidence/kept-evid
 import { readManifest } from '../../../integrations/evidence/manifest.ts';
 import { Vault } from '../../../integrations/vault/client.ts';
 import { openTransitSigner, transitPublicKeys, transitWrap } from '../../../integrations/vault/transit.ts';
-import { openEvidence } from '../../../service/cell/pools/evidence.ts';
-import { evidencePublicKeys, openEvidenceVerifier } from '../../../service/cell/pools/evidence-keys.ts';
 import { loadConfig } from '../../../service/config/load.ts';
 import { resolveSecrets } from '../../../service/config/secrets.ts';
+import { openEvidence } from '../../../service/process/evidence.ts';
+import { evidencePublicKeys, openEvidenceVerifier } from '../../../service/process/evidence-keys.ts';
 import { startedOrWhyNot } from '../../started-or-why-not.ts';
 import { startVault, type VaultServer } from '../../vault-server.ts';
 import { stepContext } from '../kubernetes/cluster.ts';

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Vault } from '../../../integrations/vault/client.ts';
-import { keepVaultToken } from '../../../service/cell/pools/vault-token.ts';
+import { keepVaultToken } from '../../../service/process/vault-token.ts';
 import { startedOrWhyNot } from '../../started-or-why-not.ts';
 import { fieldAt, startVault, type VaultServer } from '../../vault-server.ts';
 import { until } from '../kubernetes/cluster.ts';

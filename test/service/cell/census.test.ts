@@ -4,7 +4,7 @@ import { names } from '../../../core/cluster/labels.ts';
 import type { PodRecord } from '../../../core/cluster/pod-record.ts';
 import { takenNow } from '../../../core/incident/hold.ts';
 import { PodIndex } from '../../../integrations/kubernetes/watch/pod-index.ts';
-import { createCensus, type RememberedNotes } from '../../../service/cell/rules.ts';
+import { createCensus, type RememberedNotes } from '../../../service/process/rules.ts';
 
 const cellKey = new Uint8Array(32).fill(7);
 const now = Date.parse('2026-06-01T12:00:00Z');

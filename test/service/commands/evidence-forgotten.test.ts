@@ -6,8 +6,8 @@ import { promisify } from 'node:util';
 import { afterAll, expect, test } from '@jest/globals';
 import { stringify } from 'yaml';
 import { keepEvidence } from '../../../activities/evidence/kept-evidence.ts';
-import { openEvidence } from '../../../service/cell/pools/evidence.ts';
 import { loadConfig } from '../../../service/config/load.ts';
+import { openEvidence } from '../../../service/process/evidence.ts';
 import { ensureKeys } from '../../../service/process/keys.ts';
 import { stepContext } from '../../platform/kubernetes/cluster.ts';
 

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { namesWithIds, personNames } from '../../../service/commands/names.ts';
+import { namesWithIds, personNames } from '../../../service/incidents/names.ts';
 import { roster } from '../../workflows/harness.ts';
 
 const known = {

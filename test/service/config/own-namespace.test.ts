@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from '@jest/globals';
 import { isWatched } from '../../../service/cell/pools/cluster.ts';
-import { isProtected, rulesOf } from '../../../service/cell/rules.ts';
 import { checkConfig } from '../../../service/config/load.ts';
+import { isProtected, rulesOf } from '../../../service/process/rules.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'firebreak-own-namespace-'));
 afterAll(() => rmSync(folder, { recursive: true }));

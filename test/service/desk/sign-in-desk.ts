@@ -2,14 +2,14 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { SignInReader } from '../../../activities/chokepoint/chokepoint.ts';
+import type { SignInReader } from '../../../activities/chokepoint/parts.ts';
 import { openDatabase } from '../../../integrations/database/database.ts';
 import { createSignInStore } from '../../../integrations/database/sign-in-store.ts';
 import { createSignInClient } from '../../../integrations/oidc/sign-in-client.ts';
-import { createSignInReader } from '../../../service/cell/pools/sign-ins.ts';
 import type { Config } from '../../../service/config/load.ts';
 import { createSignInFlow, type SignInFlow, type SignInFlowOptions } from '../../../service/desk/pages/sign-in-flow.ts';
 import { createSignInPages, type SignInPages } from '../../../service/desk/pages/sign-in-pages.ts';
+import { createSignInReader } from '../../../service/process/sign-ins.ts';
 import { type IdentityProvider, startIdentityProvider } from '../../fakes/oidc/provider.ts';
 import { roster as people } from '../../workflows/harness.ts';
 

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { z } from 'zod';
-import { createChokepoint, type RegisteredAction } from '../../../activities/chokepoint/chokepoint.ts';
+import { createChokepoint } from '../../../activities/chokepoint/chokepoint.ts';
+import type { RegisteredAction } from '../../../activities/chokepoint/parts.ts';
 import { IncidentMemory } from '../../../activities/memory/incident-memory.ts';
 import { VoteMemory } from '../../../activities/memory/vote-memory.ts';
 import type { Plan } from '../../../core/action/plan.ts';

@@ -2,7 +2,8 @@ import { afterEach, describe, expect, test } from '@jest/globals';
 import { open } from 'lmdb';
 import type { Alert } from '../../../core/alert/alert.ts';
 import { subjectOf } from '../../../core/alert/subject.ts';
-import { Spool, type SpoolEntry } from '../../../service/intake/spool/spool.ts';
+import type { SpoolEntry } from '../../../service/intake/spool/entry.ts';
+import { Spool } from '../../../service/intake/spool/spool.ts';
 import { freshDirectory, removeDirectory, until } from './intake-fixture.ts';
 
 const directories: string[] = [];

@@ -3,7 +3,7 @@ import { checkpointBytes, checkpointDigest, type SignedCheckpoint } from '../../
 import type { Signer } from '../../../core/messages/signing.ts';
 import { canonicalJson } from '../../../core/text/digest.ts';
 import { createAuditStore } from '../../../integrations/database/audit-store.ts';
-import type { Database } from '../../../integrations/database/database.ts';
+import type { Database } from '../../../integrations/database/queries.ts';
 import { newMaker } from '../../suites/signed-records.ts';
 
 /** Where a mutation strikes: a chain and a number in it that a checkpoint covers. */

@@ -1,21 +1,21 @@
-import { FirebreakError } from '../../../core/errors.ts';
-import { type ClockOffset, type EvidenceRef, evidenceClasses } from '../../../core/evidence/evidence.ts';
-import type { EvidenceShelf } from '../../../core/evidence/evidence-shelf.ts';
-import type { EvidenceStore, VerifyManifest, WriteManifest } from '../../../core/evidence/evidence-store.ts';
-import type { IncidentKeys, KeyRegister } from '../../../core/evidence/incident-key.ts';
-import { createFolderShelf } from '../../../integrations/evidence/folder-shelf.ts';
-import { createFolderStore } from '../../../integrations/evidence/folder-store.ts';
-import { createIncidentKeys } from '../../../integrations/evidence/incident-keys.ts';
-import { createKeyRegister } from '../../../integrations/evidence/key-register.ts';
-import { createEvidenceCheck, createManifestVerifier, createManifestWriter } from '../../../integrations/evidence/manifest.ts';
-import { createManifestIndex } from '../../../integrations/evidence/manifest-index.ts';
-import type { S3Options } from '../../../integrations/evidence/s3-client.ts';
-import type { LockRules } from '../../../integrations/evidence/s3-store.ts';
-import type { Config } from '../../config/load.ts';
-import type { Secrets } from '../../config/secrets.ts';
-import type { Logger } from '../../process/log.ts';
-import { repeat } from '../../process/repeat.ts';
+import { FirebreakError } from '../../core/errors.ts';
+import { type ClockOffset, type EvidenceRef, evidenceClasses } from '../../core/evidence/evidence.ts';
+import type { EvidenceShelf } from '../../core/evidence/evidence-shelf.ts';
+import type { EvidenceStore, VerifyManifest, WriteManifest } from '../../core/evidence/evidence-store.ts';
+import type { IncidentKeys, KeyRegister } from '../../core/evidence/incident-key.ts';
+import { createFolderShelf } from '../../integrations/evidence/folder-shelf.ts';
+import { createFolderStore } from '../../integrations/evidence/folder-store.ts';
+import { createIncidentKeys } from '../../integrations/evidence/incident-keys.ts';
+import { createKeyRegister } from '../../integrations/evidence/key-register.ts';
+import { createEvidenceCheck, createManifestVerifier, createManifestWriter } from '../../integrations/evidence/manifest.ts';
+import { createManifestIndex } from '../../integrations/evidence/manifest-index.ts';
+import type { S3Options } from '../../integrations/evidence/s3-client.ts';
+import type { LockRules } from '../../integrations/evidence/s3-store.ts';
+import type { Config } from '../config/load.ts';
+import type { Secrets } from '../config/secrets.ts';
 import { openEvidenceSigning, openEvidenceVerifier, openKeyWrap } from './evidence-keys.ts';
+import type { Logger } from './log.ts';
+import { repeat } from './repeat.ts';
 
 const noAccess = 'the evidence is in S3, and its access keys are not there';
 
@@ -75,7 +75,7 @@ export async function openEvidenceStore({ config, secrets }: StoreQuery): Promis
   if (store.kind === 'folder') return createFolderStore({ dir: store.folder });
   if (!secrets.s3) throw new FirebreakError('FB_ERR_CONFIG_INVALID', noAccess);
   // The S3 client takes tens of megabytes: only who keeps evidence there pays for it.
-  const { createS3Store } = await import('../../../integrations/evidence/s3-store.ts');
+  const { createS3Store } = await import('../../integrations/evidence/s3-store.ts');
   return createS3Store(bucketOf(config, store, secrets.s3));
 }
 
@@ -89,7 +89,7 @@ export async function openShelf({ config, secrets }: StoreQuery): Promise<Eviden
   const { store } = config.evidence;
   if (store.kind === 'folder') return createFolderShelf({ dir: store.folder });
   if (!secrets.s3) throw new FirebreakError('FB_ERR_CONFIG_INVALID', noAccess);
-  const { createBucketShelf } = await import('../../../integrations/evidence/bucket-shelf.ts');
+  const { createBucketShelf } = await import('../../integrations/evidence/bucket-shelf.ts');
   return createBucketShelf(bucketOf(config, store, secrets.s3));
 }
 
@@ -127,7 +127,7 @@ export async function sweepEvidence(options: {
 export async function checkBucket({ config, secrets }: StoreQuery): Promise<void> {
   const { store } = config.evidence;
   if (store.kind === 'folder' || !store.objectLock || !secrets.s3) return;
-  const { requireLock } = await import('../../../integrations/evidence/s3-store.ts');
+  const { requireLock } = await import('../../integrations/evidence/s3-store.ts');
   await requireLock(bucketOf(config, store, secrets.s3)).catch((error: unknown) => {
     if (error instanceof FirebreakError && error.code === 'FB_ERR_UNAVAILABLE') return;
     throw error;

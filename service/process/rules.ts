@@ -1,4 +1,4 @@
-import type { Census } from '../../activities/chokepoint/chokepoint.ts';
+import type { Census } from '../../activities/chokepoint/parts.ts';
 import type { GuardrailRules } from '../../core/action/guardrail.ts';
 import type { StepCall } from '../../core/action/step.ts';
 import { authenticState, type BeforeState, type CellKey, laterState, takenAt } from '../../core/cluster/before-state.ts';

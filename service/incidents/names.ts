@@ -1,3 +1,5 @@
+import { labelOf } from '../../core/cards/choice-label.ts';
+import type { QuestionState } from '../../core/incident/incident-state.ts';
 import { personById, personBySlackId, type Roster } from '../../core/people/roster.ts';
 
 /** How people are called: an incident knows them by their ids only. Whom the roster does not have keeps the id. */
@@ -26,4 +28,13 @@ export function namesWithIds(roster: Roster): Names {
 /** As a card names people: without ids, which nobody types there. */
 export function personNames(roster: Roster): Names['person'] {
   return (id) => personById(roster, id)?.name ?? id;
+}
+
+export function statusText({ status, question }: QuestionState, { person }: Pick<Names, 'person'>): string {
+  if (status.state === 'decided') {
+    const chosen = question.choices.find((choice) => choice.id === status.choice);
+    const label = chosen ? labelOf(chosen) : status.choice;
+    return `decided: ${label}, by ${status.by.map(person).join(' and ')}`;
+  }
+  return status.state === 'void' ? `void: ${status.why}` : status.state;
 }

@@ -1,6 +1,6 @@
-import { createKubernetesApi, type KubernetesApi } from '../../../integrations/kubernetes/client.ts';
-import { accessFromKubeconfig, accessInCluster, type ClusterAccess } from '../../../integrations/kubernetes/kubeconfig.ts';
-import type { Config, Environment } from '../../config/load.ts';
+import { createKubernetesApi, type KubernetesApi } from '../../integrations/kubernetes/client.ts';
+import { accessFromKubeconfig, accessInCluster, type ClusterAccess } from '../../integrations/kubernetes/kubeconfig.ts';
+import type { Config, Environment } from '../config/load.ts';
 
 interface Where {
   readonly config: Config;

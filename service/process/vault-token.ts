@@ -1,8 +1,8 @@
-import { FirebreakError } from '../../../core/errors.ts';
-import { objectAt } from '../../../integrations/json-api.ts';
-import type { Vault } from '../../../integrations/vault/client.ts';
-import { type Logger, reasonOf } from '../../process/log.ts';
-import { repeatAsItSays } from '../../process/repeat.ts';
+import { FirebreakError } from '../../core/errors.ts';
+import { objectAt } from '../../integrations/json-api.ts';
+import type { Vault } from '../../integrations/vault/client.ts';
+import { type Logger, reasonOf } from './log.ts';
+import { repeatAsItSays } from './repeat.ts';
 
 const callMs = 10_000;
 const mostMs = 15 * 60_000;

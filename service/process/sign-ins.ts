@@ -1,8 +1,8 @@
-import type { SignInReader } from '../../../activities/chokepoint/chokepoint.ts';
-import type { SignedVote } from '../../../core/decide/approval.ts';
-import type { SignIn, StepUpPolicy } from '../../../core/decide/step-up.ts';
-import { createIdTokens } from '../../../integrations/oidc/id-token.ts';
-import type { Config } from '../../config/load.ts';
+import type { SignInReader } from '../../activities/chokepoint/parts.ts';
+import type { SignedVote } from '../../core/decide/approval.ts';
+import type { SignIn, StepUpPolicy } from '../../core/decide/step-up.ts';
+import { createIdTokens } from '../../integrations/oidc/id-token.ts';
+import type { Config } from '../config/load.ts';
 
 export function stepUpPolicyOf(section: NonNullable<Config['stepUp']>): StepUpPolicy {
   const { issuer, clientId, reaches, decisions, maxAgeMinutes } = section;

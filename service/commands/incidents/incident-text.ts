@@ -1,11 +1,12 @@
-import { signatureText } from '../../core/action/image-signature.ts';
-import { labelOf } from '../../core/cards/choice-label.ts';
-import { type Choice, needsReason } from '../../core/decide/approval.ts';
-import type { IncidentState, QuestionState, TimelineEntry } from '../../core/incident/incident-state.ts';
-import type { Lease } from '../../core/incident/lease.ts';
-import { type RestraintTerms, restraintTitle } from '../../core/orders/restraint.ts';
-import type { Names } from '../commands/names.ts';
-import { print, printable, printFacts, printTable, severityText, styled } from '../commands/output.ts';
+import { signatureText } from '../../../core/action/image-signature.ts';
+import { labelOf } from '../../../core/cards/choice-label.ts';
+import { type Choice, needsReason } from '../../../core/decide/approval.ts';
+import type { IncidentState, QuestionState, TimelineEntry } from '../../../core/incident/incident-state.ts';
+import type { Lease } from '../../../core/incident/lease.ts';
+import { type RestraintTerms, restraintTitle } from '../../../core/orders/restraint.ts';
+import type { Names } from '../../incidents/names.ts';
+import { statusText } from '../../incidents/names.ts';
+import { print, printable, printFacts, printTable, severityText, styled } from '../output.ts';
 
 /** `2026-11-24T23:29:39.123Z` as `23:29:39.123`, with the date where it is another day than `day`. */
 function timeOf(iso: string): string {
@@ -19,15 +20,6 @@ function heading(text: string): void {
 export function timelineLine(entry: TimelineEntry, { actor }: Pick<Names, 'actor'>): string {
   const kind = entry.kind.padEnd(20);
   return `${styled('dim', timeOf(entry.at))}  ${printable(kind)}  ${printable(entry.text)}  ${styled('dim', printable(actor(entry.actor)))}`;
-}
-
-export function statusText({ status, question }: QuestionState, { person }: Pick<Names, 'person'>): string {
-  if (status.state === 'decided') {
-    const chosen = question.choices.find((choice) => choice.id === status.choice);
-    const label = chosen ? labelOf(chosen) : status.choice;
-    return `decided: ${label}, by ${status.by.map(person).join(' and ')}`;
-  }
-  return status.state === 'void' ? `void: ${status.why}` : status.state;
 }
 
 function leaseEnd(lease: Lease): string {

@@ -1,0 +1,15 @@
+import type { Client } from '@temporalio/client';
+import type { ContainmentFirst } from '../../activities/chokepoint/containment-first.ts';
+import type { Config } from '../config/load.ts';
+import type { Secrets } from '../config/secrets.ts';
+import type { Logger } from '../process/log.ts';
+
+export interface DeskParts {
+  readonly config: Config;
+  readonly secrets: Secrets;
+  /** Undefined while Temporal has not answered yet. */
+  readonly client: () => Client | undefined;
+  readonly taskQueue: string;
+  readonly first: ContainmentFirst;
+  readonly log: Logger;
+}

@@ -1,0 +1,1 @@
+export function houseFaults(folder: string): string[];

@@ -1,0 +1,166 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { projectRoot } from '../../service/process/project-root.ts';
+import { readTree, topRooms } from '../check/imports.mjs';
+
+interface Way {
+  readonly title: string;
+  readonly intro: string;
+  readonly steps: readonly { readonly files: readonly string[]; readonly text: string }[];
+}
+
+/** Of each room, what it is for. Rooms of `service` stand for themselves, the others for all that is in them. */
+const purposes: Readonly<Record<string, string>> = {
+  core: 'What things mean: alerts, incidents, actions, decisions, records. It reads no clock, file or network, so it may run inside a workflow',
+  playbooks: 'The procedures that are shipped, one a file',
+  workflows: 'How an incident runs, durably: Temporal replays it, so it is deterministic',
+  activities: 'What a workflow may have done: the chokepoint that every step passes, and the actions behind it',
+  integrations: 'One folder for each outside system: sensors, Kubernetes, Slack, tickets, stores, keys',
+  'service/intake': 'Takes alerts in: its door, reading, the durable spool, sending to Temporal, watching for storms and silence',
+  'service/cell':
+    'What acts on one cluster: pools of actions, containment as a state, the control of suppressions and restraints',
+  'service/desk': 'Where people are asked: Slack, its pages, orders, tickets, records',
+  'service/incidents': 'Reaches incidents through Temporal, for the command line and the desk alike',
+  'service/commands': 'The command line',
+  'service/config': 'Reads and checks the configuration and its secrets',
+  'service/process': 'What every process has: log, keys, rights, status, trust',
+  'service/temporal': 'The connection to Temporal: signed and sealed messages, workers, builds',
+  'service/rbac': 'The rights of each pool as Kubernetes manifests, made from what the actions declare',
+  'service/records': 'Checkpoints of the records, and their check',
+  'service/offline': 'Gives everything back with a kubeconfig alone',
+  tools: 'Not shipped: the local platform, the demo, checks, generated pages',
+};
+
+const alertWay: Way = {
+  title: 'The way of an alert',
+  intro: 'From a sensor’s request to a pod that is cut off, and to the question on a card.',
+  steps: [
+    {
+      files: ['service/intake/door/listener.ts', 'service/intake/door/alert-door.ts'],
+      text: 'takes the request, and asks who sends it',
+    },
+    {
+      files: ['service/intake/read/parse.ts', 'integrations/sensors/index.ts'],
+      text: 'reads the body: the sensor’s own decoder makes alerts of it',
+    },
+    {
+      files: ['service/intake/read/receive.ts', 'service/intake/read/screen.ts'],
+      text: 'finds the workload that it is about, and what is suppressed',
+    },
+    { files: ['service/intake/spool/spool.ts'], text: 'writes it to the disk; only then the sensor hears that it was taken' },
+    {
+      files: ['service/intake/send/dispatcher.ts', 'service/intake/send/delivery.ts'],
+      text: 'brings the worst first, a few incidents at a time',
+    },
+    {
+      files: ['service/intake/send/contain-before-start.ts', 'service/cell/head-starts.ts'],
+      text: 'contains at once what a playbook contains automatically, before Temporal is asked',
+    },
+    { files: ['service/intake/send/temporal-gateway.ts'], text: 'starts the incident’s workflow, or signals the one that runs' },
+    {
+      files: ['workflows/incident/incident.ts', 'workflows/incident/bodies.ts'],
+      text: 'is the incident from here on: it runs the bodies of the playbooks that match',
+    },
+    {
+      files: ['workflows/steps/steps.ts'],
+      text: 'turns a call in a body into a step: planned, approved, applied, verified, recorded',
+    },
+    {
+      files: ['activities/chokepoint/chokepoint.ts'],
+      text: 'is the one way to an effect: approval, guardrails, evidence and before-state are checked here',
+    },
+    { files: ['activities/actions/containment/quarantine-pod.ts'], text: 'is such an effect: one conditional patch of the pod' },
+    { files: ['service/cell/hold-containment.ts'], text: 'keeps it so: what somebody changes is put back, or told' },
+    { files: ['workflows/questions/questions.ts', 'activities/desk/desk.ts'], text: 'asks people, level by level' },
+    {
+      files: ['core/cards/question-card.ts', 'integrations/slack/views/render.ts'],
+      text: 'make the card of the question, and show it in Slack',
+    },
+  ],
+};
+
+const clickWay: Way = {
+  title: 'The way of a click',
+  intro: 'From a button in Slack to the step that it approves.',
+  steps: [
+    {
+      files: ['integrations/slack/door/receiver.ts', 'integrations/slack/door/signature.ts'],
+      text: 'takes Slack’s request and proves that it is Slack’s',
+    },
+    {
+      files: ['integrations/slack/door/door.ts', 'integrations/slack/door/click.ts'],
+      text: 'finds the button that was clicked, and opens the dialog of a choice that has one',
+    },
+    { files: ['service/desk/click-votes.ts'], text: 'makes the vote: who clicked, by the roster, signed by the desk' },
+    { files: ['workflows/questions/votes.ts'], text: 'takes the vote into the incident, one after another' },
+    {
+      files: ['core/decide/vote-check.ts', 'activities/chokepoint/cell.ts'],
+      text: 'prove it in the cell, by keys and roster of its own',
+    },
+    { files: ['core/decide/question.ts'], text: 'counts it: quorum, veto, level' },
+    {
+      files: ['workflows/questions/questions.ts', 'workflows/steps/steps.ts'],
+      text: 'give the body its answer, and run the step with the proof of it',
+    },
+    {
+      files: ['activities/chokepoint/approval-check.ts'],
+      text: 'checks every vote once more, against exactly the plan that is about to run',
+    },
+  ],
+};
+
+/** `docs/architecture.md`: the rooms with their real imports, and the two ways through them. @throws when a file of a way is not there. */
+export function architecturePage(): string {
+  return [
+    '# How the house is laid out',
+    'Folders are rooms by subject; each may use only what its purpose allows, and `npm run check` holds that (`tools/check`). To find something, begin with one of the two ways below.',
+    '## The rooms',
+    ['| room | what it is for | files | lines |', '|---|---|---|---|', ...roomRows()].join('\n'),
+    'Who uses whom, by the real imports; what everybody uses (`core`, `service/process`, `service/config`) has no arrows to it.',
+    ['```mermaid', ...picture(), '```'].join('\n'),
+    ...[alertWay, clickWay].flatMap(wayText),
+  ].join('\n\n');
+}
+
+function roomRows(): readonly string[] {
+  const tree = readTree(projectRoot());
+  return Object.entries(purposes).map(([room, purpose]) => {
+    const files = [...tree].filter(([file]) => roomOf(file) === room);
+    // To the hundred: the page must not change with every line that somebody writes.
+    const lines = Math.round(files.reduce((sum, [, entry]) => sum + entry.lines, 0) / 1_000);
+    return `| \`${room}\` | ${purpose} | ${files.length} | ${lines === 0 ? '< 1' : lines} k |`;
+  });
+}
+
+const usedByAll = new Set(['core', 'service/process', 'service/config']);
+
+function picture(): readonly string[] {
+  const tree = readTree(projectRoot());
+  const arrows = new Set<string>();
+  for (const [file, { uses }] of tree) {
+    const from = roomOf(file);
+    for (const used of uses) {
+      const to = roomOf(used);
+      if (from !== undefined && to !== undefined && from !== to && !usedByAll.has(to))
+        arrows.add(`  ${idOf(from)} --> ${idOf(to)}`);
+    }
+  }
+  return ['flowchart TD', ...Object.keys(purposes).map((room) => `  ${idOf(room)}["${room}"]`), ...[...arrows].sort()];
+}
+
+const idOf = (room: string): string => room.replaceAll(/\W/g, '_');
+
+function roomOf(file: string): string | undefined {
+  const [top = '', second = ''] = file.split('/');
+  if (!topRooms.includes(top)) return undefined;
+  return top === 'service' ? (`service/${second}` in purposes ? `service/${second}` : undefined) : top;
+}
+
+function wayText({ title, intro, steps }: Way): readonly string[] {
+  const missing = steps.flatMap(({ files }) => files).filter((file) => !existsSync(join(projectRoot(), file)));
+  if (missing.length > 0) throw new Error(`the page of the architecture names what is not there: ${missing.join(', ')}`);
+  const lines = steps.map(
+    ({ files, text }, index) => `${index + 1}. ${files.map((file) => `[\`${file}\`](../${file})`).join(' and ')} ${text}.`,
+  );
+  return [`## ${title}`, intro, lines.join('\n')];
+}
