@@ -41,7 +41,7 @@ const serviceRooms = {
   offline: [],
   incidents: ['config', 'temporal'],
   intake: ['config', 'process', 'rbac', 'temporal'],
-  cell: ['config', 'process', 'temporal', 'intake'],
+  cell: ['config', 'process', 'temporal', 'intake', 'rbac'],
   desk: ['config', 'process', 'temporal', 'incidents', 'records'],
   commands: ['config', 'process', 'temporal', 'incidents', 'records', 'rbac', 'offline', 'intake'],
 };

@@ -1,8 +1,8 @@
 import { openUploadDoor, type Refusal, type UploadDoor } from '../../../integrations/uploads/door.ts';
 import { listening } from '../../config/listening.ts';
 import type { Config } from '../../config/load.ts';
-import { RefusalCounts } from '../../desk/refusal-counts.ts';
 import type { Logger } from '../../process/log.ts';
+import { RefusalCounts } from '../../process/refusal-counts.ts';
 
 const reasons: Readonly<Record<Refusal['status'], string>> = {
   403: 'another token',

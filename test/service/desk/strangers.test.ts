@@ -14,8 +14,8 @@ import { HttpReceiver } from '../../../integrations/slack/door/receiver.ts';
 import { RequestVerifier } from '../../../integrations/slack/door/signature.ts';
 import { listenAtDesk } from '../../../service/desk/desk-server.ts';
 import { Journal } from '../../../service/desk/journal.ts';
-import { RefusalCounts, type RefusedAtDoor } from '../../../service/desk/refusal-counts.ts';
 import { createLog } from '../../../service/process/log.ts';
+import { RefusalCounts, type RefusedAtDoor } from '../../../service/process/refusal-counts.ts';
 import { RefusedCalls } from '../../../service/process/speakers.ts';
 import { listenForStatus } from '../../../service/process/status-server.ts';
 
