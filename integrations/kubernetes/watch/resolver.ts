@@ -1,12 +1,14 @@
 import type { Alert, ContainerRef, WorkloadRef } from '../../../core/alert/alert.ts';
 import { guessWorkload, resolverFromNames, subjectOf } from '../../../core/alert/subject.ts';
 import type { ResolvedAlert, SubjectResolver } from '../../../core/alert/subject-resolver.ts';
-import { type CellKey, openBeforeState } from '../../../core/cluster/before-state.ts';
+import { authenticState, type BeforeState, type CellKey } from '../../../core/cluster/before-state.ts';
 import { names } from '../../../core/cluster/labels.ts';
 import type { ContainerRecord, PodRecord } from '../../../core/cluster/pod-record.ts';
 import { subjectOfIncident } from '../../../core/incident/incident.ts';
 import { controllerOf, topOwnerOf } from '../workloads/owners.ts';
 import type { ClusterView } from './cluster-view.ts';
+
+type ViewOfPods = Pick<ClusterView, 'ready' | 'pod' | 'podsByContainerPrefix' | 'knowsNode' | 'ownersOf' | 'rolloutOf'>;
 
 /** Nodes' clocks and the API server's may differ, and creation times are cut to whole seconds. */
 const clockToleranceMs = 2_000;
@@ -16,17 +18,33 @@ const clockToleranceMs = 2_000;
  * container id prefix with exactly one hit, the workload by owner references, and for a pod in quarantine, which has lost its owner,
  * the subject of the incident that holds it.
  */
-export function createSubjectResolver(options: { readonly view: ClusterView; readonly cellKey: CellKey }): SubjectResolver {
+export function createSubjectResolver(options: { readonly view: ViewOfPods; readonly cellKey: CellKey }): SubjectResolver {
   const { view, cellKey } = options;
+  const heldBy = notesOnce(cellKey);
   return {
     resolve(alert) {
       if (!view.ready()) return resolverFromNames.resolve(alert);
       const found = findPod(alert, view);
-      if (found.kind === 'pod') return completed({ alert, pod: found.pod, view, cellKey });
+      if (found.kind === 'pod') return completed({ alert, pod: found.pod, view, held: heldBy(found.pod) });
       const named = resolverFromNames.resolve(alert);
       if (found.kind !== 'many') return named;
       return { ...named, alert: { ...named.alert, doubt: alert.doubt ?? found.why }, ambiguous: found.why };
     },
+  };
+}
+
+/**
+ * Why a pod is in quarantine, by what the cell wrote onto it. Proven once for each state of the pod, which is a record of its own: a pod that is
+ * contained is often one that floods, and to prove its note for each alert cost a third of all else that an alert costs.
+ */
+function notesOnce(key: CellKey): (pod: PodRecord) => BeforeState | undefined {
+  const known = new WeakMap<PodRecord, BeforeState | 'none'>();
+  return (pod) => {
+    const before = known.get(pod);
+    if (before !== undefined) return before === 'none' ? undefined : before;
+    const state = authenticState({ text: pod.annotations[names.beforeAnnotation], podUid: pod.uid, key });
+    known.set(pod, state ?? 'none');
+    return state;
   };
 }
 
@@ -35,7 +53,7 @@ type Found =
   | { readonly kind: 'none' }
   | { readonly kind: 'many'; readonly why: string };
 
-function findPod(alert: Alert, view: ClusterView): Found {
+function findPod(alert: Alert, view: ViewOfPods): Found {
   if (alert.pod) {
     const pod = view.pod(alert.pod.namespace, alert.pod.name);
     if (!pod || (alert.pod.uid !== undefined && alert.pod.uid !== pod.uid)) return { kind: 'none' };
@@ -67,13 +85,11 @@ function isOldEnough(pod: PodRecord, alert: Alert): boolean {
 function completed(options: {
   readonly alert: Alert;
   readonly pod: PodRecord;
-  readonly view: ClusterView;
-  readonly cellKey: CellKey;
+  readonly view: ViewOfPods;
+  readonly held: BeforeState | undefined;
 }): ResolvedAlert {
-  const { alert, pod, view, cellKey } = options;
+  const { alert, pod, view, held } = options;
   const { namespace, name, uid } = pod;
-  const opened = openBeforeState({ text: pod.annotations[names.beforeAnnotation], podUid: uid, key: cellKey });
-  const held = opened.kind === 'read' && opened.authentic === 'yes' ? opened.state : undefined;
   const subject = held && subjectOfIncident(held.incident);
   const workload: WorkloadRef =
     subject?.kind === 'workload'
@@ -95,7 +111,7 @@ function completed(options: {
   return { alert: full, subject: subject ?? subjectOf(full) };
 }
 
-function workloadOf({ pod, view }: { readonly pod: PodRecord; readonly view: ClusterView }): WorkloadRef {
+function workloadOf({ pod, view }: { readonly pod: PodRecord; readonly view: ViewOfPods }): WorkloadRef {
   const { namespace, name } = pod;
   const top = topOwnerOf({ pod, view });
   if (!top.known) return guessWorkload({ namespace, name });

@@ -1,4 +1,4 @@
-import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
+import { createHash, createHmac, createSecretKey, type KeyObject, timingSafeEqual } from 'node:crypto';
 
 /** A secret with which a sender signs its bodies. */
 export interface SigningSecret {
@@ -30,13 +30,14 @@ export type Signed =
  * signature once. Several secrets of one name: while they are rotated.
  */
 export class Signatures {
-  readonly #secrets: readonly SigningSecret[];
+  /** Taken in once: to do that for each request took longer than to check its signature. */
+  readonly #secrets: readonly { readonly name: string; readonly key: KeyObject }[];
   readonly #now: () => number;
   /** Signature → when it is forgotten, oldest first. */
   readonly #used = new Map<string, number>();
 
   constructor(secrets: readonly SigningSecret[], now: () => number = Date.now) {
-    this.#secrets = secrets;
+    this.#secrets = secrets.map(({ name, secret }) => ({ name, key: createSecretKey(secret, 'utf8') }));
     this.#now = now;
   }
 
@@ -58,7 +59,7 @@ export class Signatures {
     const given = Buffer.from(signatureHeader.exec(headers.signature ?? '')?.[1] ?? '', 'hex');
     let name: string | undefined;
     for (const candidate of this.#secrets) {
-      const expected = createHmac('sha256', candidate.secret).update(`v1:${headers.timestamp}:`).update(bytes).digest();
+      const expected = createHmac('sha256', candidate.key).update(`v1:${headers.timestamp}:`).update(bytes).digest();
       if (timingSafeEqual(expected, given)) name = candidate.name;
     }
     if (name === undefined) return { ok: false, reason: 'no known secret made this signature' };
