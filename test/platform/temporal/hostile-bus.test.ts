@@ -1,4 +1,4 @@
-import { randomBytes, randomUUID } from 'node:crypto';
+import { randomBytes, randomUUID, verify } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,9 +8,16 @@ import { Client, WorkflowFailedError, type WorkflowHandle } from '@temporalio/cl
 import { defaultPayloadConverter, type Payload, type PayloadCodec } from '@temporalio/common';
 import { bundleWorkflowCode, DefaultLogger, NativeConnection, Worker } from '@temporalio/worker';
 import fc from 'fast-check';
+import { createCellActivities } from '../../../activities/chokepoint/cell.ts';
+import { createChokepoint } from '../../../activities/chokepoint/chokepoint.ts';
+import { createControlActivities } from '../../../activities/control/control.ts';
+import { IncidentMemory } from '../../../activities/memory/incident-memory.ts';
+import { VoteMemory } from '../../../activities/memory/vote-memory.ts';
 import type { CellActivities } from '../../../core/action/step.ts';
+import type { SignedVote, Vote } from '../../../core/decide/approval.ts';
 import type { ControlState } from '../../../core/decide/control.ts';
 import { controlNames } from '../../../core/decide/control.ts';
+import type { VoteKeys } from '../../../core/decide/vote-check.ts';
 import { incidentIdOf, incidentNames } from '../../../core/incident/incident.ts';
 import type { IncidentState } from '../../../core/incident/incident-state.ts';
 import type { Message } from '../../../core/messages/message.ts';
@@ -25,16 +32,29 @@ import {
 } from '../../../core/messages/message-table.ts';
 import type { SigningRole } from '../../../core/messages/sender.ts';
 import { controlIdOf } from '../../../core/orders/order.ts';
+import type { Roster } from '../../../core/people/roster.ts';
+import { playbooks } from '../../../playbooks/index.ts';
 import { temporalGateway } from '../../../service/intake/send/temporal-gateway.ts';
 import { readBuild } from '../../../service/temporal/bundle.ts';
 import { createPayloadCodec } from '../../../service/temporal/codec.ts';
 import { createSpeaker } from '../../../service/temporal/speaker.ts';
 import { deploymentName, makeCurrent } from '../../../service/temporal/versions.ts';
 import { createActivityWorker, createCellWorker, queuesOf } from '../../../service/temporal/workers.ts';
+import { partsWithout } from '../../activities/chokepoint-fixture.ts';
 import { eventually } from '../../eventually.ts';
 import { testPlatform } from '../../platform.ts';
 import { bundlePath } from '../../workflows/bundle.ts';
-import { alertOf, batchOf, roster, type Seen, scriptedActivities, subject } from '../../workflows/harness.ts';
+import {
+  alertOf,
+  batchOf,
+  keyPair,
+  type Seen,
+  scriptedActivities,
+  roster as sharedRoster,
+  signVote,
+  subject,
+  voteKeys,
+} from '../../workflows/harness.ts';
 import { clientOptions, member, testCodecKeys, testSigner, trusting } from '../../workflows/speakers.ts';
 
 const { temporalAddress, temporalNamespace: namespace, prefix: cluster } = await testPlatform();
@@ -73,7 +93,42 @@ let connection: NativeConnection;
 let cell: Client;
 const stops: (() => Promise<void>)[] = [];
 
-/** All that is registered on a queue; each says that it was called. */
+/** People with keys of their own; one stood in for another until an hour ago. */
+const ownKeys = new Map(['ana-key', 'eve-key'].map((id) => [id, keyPair(id)]));
+const hour = 3_600_000;
+const roster: Roster = {
+  ...sharedRoster,
+  people: sharedRoster.people.map((person) => (person.id === 'eve' ? { ...person, keys: ['eve-key'] } : person)),
+  delegations: [{ person: 'ben', to: 'eve', from: Date.now() - 3 * hour, until: Date.now() - hour }],
+};
+const keys: VoteKeys = {
+  ...voteKeys,
+  verify: (keyId, bytes, signature) => {
+    const own = ownKeys.get(keyId);
+    return own ? verify(null, bytes, own.publicKey, Buffer.from(signature, 'base64')) : voteKeys.verify(keyId, bytes, signature);
+  },
+};
+const believed = {
+  roster,
+  keys,
+  asking: { playbooks, groups: ['oncall'] },
+  incidents: new IncidentMemory(),
+  votes: new VoteMemory(),
+};
+const checks = {
+  ...createCellActivities({
+    ...believed,
+    chokepoint: createChokepoint({ ...partsWithout, ...believed, actions: [] }),
+    log: { info: () => undefined, warn: () => undefined },
+  }),
+  ...createControlActivities({
+    beliefs: () => ({ cluster, roster, keys, groups: ['oncall'], now: Date.now() }),
+    levels: [{ group: 'oncall', withinMs: 900_000 }],
+    raise: async () => ({ reason: 'no intake in this test' }),
+  }),
+};
+
+/** All that is registered on a queue; each says that it was called. Votes and orders are checked as the cell does it. */
 function activitiesOf(role: SigningRole): CellActivities {
   const scripted: Record<string, unknown> = {
     ...scriptedActivities(
@@ -83,6 +138,10 @@ function activitiesOf(role: SigningRole): CellActivities {
       () => roster,
     ),
     findExpiredEvidence: async () => [],
+    verifyVote: checks.verifyVote,
+    verifyRemark: checks.verifyRemark,
+    answerersTo: checks.answerersTo,
+    takeOrder: checks.takeOrder,
   };
   const noting = (name: string) => async (given: never) => {
     called.push(name);
@@ -292,6 +351,106 @@ describe.each(codecs)('somebody (%s) %s', (stranger, _words, codec) => {
     });
     expect(told).toBe('FB_ERR_MESSAGE_REFUSED');
     expect(called.slice(before).includes(name) && !refusedCalls.includes(name)).toBe(false);
+  });
+});
+
+describe('a person of the roster, with their own key, the payload key and access to Temporal', () => {
+  const personal = () => clientOf(strangers.person);
+
+  /** An incident of its own, with its first question. */
+  const asked = async (name: string) => {
+    const handle = await startIncident(name);
+    const state = async () => (await stateOf(handle)) as IncidentState;
+    const { question, digest } = await eventually(
+      'the question',
+      async () => (await state()).questions.find(({ question: { id } }) => id.endsWith('-q')) ?? false,
+    );
+    const current = async () => (await state()).questions.find(({ question: { id } }) => id === question.id);
+    const vote = (over: Partial<Vote> = {}, keyId = 'ana-key'): SignedVote => {
+      const key = ownKeys.get(keyId);
+      if (!key) throw new Error('no such key');
+      const about = { incident: question.incident, question: question.id, questionDigest: digest };
+      const said = {
+        choice: 'release',
+        person: 'ana',
+        via: 'cli',
+        reason: 'our own test',
+        at: new Date().toISOString(),
+      } as const;
+      return signVote({ version: 1, id: `v-${randomUUID()}`, ...about, ...said, ...over }, key, keyId);
+    };
+    const send = (signed: SignedVote) =>
+      personal().workflow.getHandle(handle.workflowId).signal(incidentNames.voteSignal, signed);
+    const linesOf = async ({ signature }: SignedVote) =>
+      (await state()).timeline.filter(({ of }) => of === signature).map(({ kind }) => kind);
+    const sent = async (signed: SignedVote): Promise<readonly string[]> => {
+      await send(signed);
+      return eventually('what came of the vote', async () => {
+        const lines = await linesOf(signed);
+        return lines.length > 0 && lines;
+      });
+    };
+    return { handle, current, vote, send, sent, linesOf };
+  };
+
+  test('alone decides nothing where two are needed: the vote counts as theirs, once, however often it is played back', async () => {
+    const { handle, current, vote, send, sent } = await asked('alone');
+    const undone = seen.undone.length;
+    const own = vote();
+    expect(await sent(own)).toEqual(['vote.accepted']);
+    for (let n = 0; n < 3; n += 1) await send(own);
+    const later = vote({ at: new Date(Date.now() + 1_000).toISOString() });
+    expect(await sent(later)).toEqual(['vote.accepted']);
+    // What was taken back is not brought back by the old vote.
+    await send(own);
+    const refused = vote({ person: 'ben' });
+    expect(await sent(refused)).toEqual(['vote.refused']);
+    const now = await current();
+    expect(now?.status.state).toBe('open');
+    expect(now?.votes.map(({ signature }) => signature)).toEqual([later.signature]);
+    expect(now?.withdrawn?.map(({ signature }) => signature)).toEqual([own.signature]);
+    expect(seen.undone).toHaveLength(undone);
+    await handle.terminate();
+  });
+
+  test('cannot say it for another question, for another incident, in another’s name, or at another time', async () => {
+    const [one, other] = await Promise.all([asked('one'), asked('other')]);
+    const elsewhere = other.vote();
+    const lies: readonly (readonly [string, SignedVote])[] = [
+      ['for another question', one.vote({ question: 'none-q' })],
+      ['for an asking that was another', one.vote({ questionDigest: 'sha256:other' })],
+      ['for a choice that is none', one.vote({ choice: 'delete-all' })],
+      ['for another incident', elsewhere],
+      ['for another incident, sent on under this one’s question', one.vote({ incident: elsewhere.vote.incident })],
+      ['in another’s name', one.vote({ person: 'ben' })],
+      ['as if Slack vouched for it', one.vote({ via: 'slack' })],
+      ['without a reason', one.vote({ reason: '  ' })],
+      ['of the future', one.vote({ at: new Date(Date.now() + hour).toISOString() })],
+      ['by who is not asked', one.vote({ person: 'eve' }, 'eve-key')],
+      [
+        'dated back into a time as a stand-in',
+        one.vote({ person: 'eve', at: new Date(Date.now() - 2 * hour).toISOString() }, 'eve-key'),
+      ],
+      ['changed after it was signed', { ...one.vote({ choice: 'remove' }), vote: one.vote().vote }],
+    ];
+    for (const [what, lie] of lies) expect([what, await one.sent(lie)]).toEqual([what, ['vote.refused']]);
+    expect((await one.current())?.votes).toEqual([]);
+    expect((await one.current())?.status.state).toBe('open');
+    expect((await other.current())?.votes).toEqual([]);
+    for (const { handle } of [one, other]) await handle.terminate();
+  });
+
+  test('decides as one of two: with somebody else’s own answer', async () => {
+    const { handle, current, vote, sent } = await asked('both');
+    expect(await sent(vote())).toEqual(['vote.accepted']);
+    const { vote: of } = vote({ person: 'ben', via: 'slack' });
+    expect(await sent(signVote(of))).toEqual(['vote.accepted']);
+    const status = await eventually('the decision', async () => {
+      const now = (await current())?.status;
+      return now?.state === 'decided' && now;
+    });
+    expect(status).toMatchObject({ choice: 'release', by: ['ana', 'ben'] });
+    await handle.terminate();
   });
 });
 
