@@ -23,6 +23,15 @@ export interface HeldKind {
   readonly clusterWide?: true;
 }
 
+/** What stands on a button, after `Yes: `. */
+export interface ActionWords {
+  readonly does?: string;
+  /** Where its plan changes nothing, though there was something to change. */
+  readonly cannot?: string;
+  /** Giving it back. */
+  readonly undo?: string;
+}
+
 /** What the alert must name for the action to make sense. */
 export type Requirement = 'pod' | 'node' | 'workload' | 'container';
 
@@ -49,6 +58,10 @@ export interface ActionDeclaration<Name extends string = string, Input = unknown
    * it. The rights to list and watch them are among its rights.
    */
   readonly holds?: readonly HeldKind[];
+  /** What it may have done beside the cluster, which a release without a cell does not reach: told to who gives it back by hand. */
+  readonly outside?: string;
+  /** How a button calls it. Absent: by its name, `evictPod` as `evict pod`. */
+  readonly words?: ActionWords;
   readonly requires: readonly Requirement[];
   /** Milliseconds for one attempt. */
   readonly timeouts: { readonly planMs: number; readonly applyMs: number; readonly verifyMs: number };
@@ -61,11 +74,11 @@ export interface ActionDeclaration<Name extends string = string, Input = unknown
   readonly types?: { readonly input: Input; readonly output: Output };
 }
 
-/** Declares an action. Two calls, so that the name and the effect are inferred while input and output are given. */
+/** Declares an action. Two calls, so that the name, the effect and the pool are inferred while input and output are given. */
 export function declareAction<Input, Output>() {
-  return <const Name extends string, const E extends Effect>(
-    declaration: ActionDeclaration<Name, Input, Output, E>,
-  ): ActionDeclaration<Name, Input, Output, E> => declaration;
+  return <const Name extends string, const E extends Effect, const P extends Pool>(
+    declaration: ActionDeclaration<Name, Input, Output, E> & { readonly pool: P },
+  ): ActionDeclaration<Name, Input, Output, E> & { readonly pool: P } => declaration;
 }
 
 /** Every kind of object that these actions hold, once. */

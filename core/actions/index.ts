@@ -1,3 +1,4 @@
+// Generated from the files of core/actions by `npm run generate`. Do not edit.
 import type { ActionDeclaration } from '../action/action.ts';
 import { blockEgress } from './containment/block-egress.ts';
 import { cutConnections } from './containment/cut-connections.ts';
@@ -69,39 +70,44 @@ export {
   verifyImage,
 };
 
-/** Every action there is: an explicit list, from which RBAC manifests and the reference are made. */
-export const actions: readonly ActionDeclaration[] = [
-  quarantinePod,
-  probeQuarantine,
-  cutConnections,
-  quarantineWorkload,
-  isolateNamespace,
+const all = [
   blockEgress,
-  cordonNode,
-  suspendCronJob,
-  suspendRollout,
-  scaleToZero,
-  revokeServiceAccount,
+  cutConnections,
   denyImage,
-  snapshotPodState,
-  snapshotFilesystem,
-  snapshotVolume,
-  collectNodeInfo,
-  checkpointContainer,
-  rotateSecret,
-  deletePod,
-  collectLogs,
+  isolateNamespace,
+  killProcess,
+  probeQuarantine,
+  quarantinePod,
+  quarantineWorkload,
   captureProcesses,
   captureTraffic,
-  killProcess,
+  checkpointContainer,
+  collectLogs,
+  collectNodeInfo,
+  snapshotFilesystem,
+  snapshotPodState,
+  snapshotVolume,
+  cordonNode,
+  drainNode,
+  openTicket,
   listReachableSecrets,
+  revokeServiceAccount,
+  revokeTokens,
+  rotateSecret,
   verifyImage,
+  deletePod,
+  deleteWorkload,
   evictPod,
+  hardenWorkload,
   restartWorkload,
   rollbackWorkload,
-  hardenWorkload,
-  deleteWorkload,
-  drainNode,
-  revokeTokens,
-  openTicket,
-];
+  scaleToZero,
+  suspendCronJob,
+  suspendRollout,
+] as const;
+
+/** One of them, as it is declared. */
+export type DeclaredAction = (typeof all)[number];
+
+/** Every action there is: from it come the RBAC manifests, the reference, and what a release without a cell looks for. */
+export const actions: readonly ActionDeclaration[] = all;

@@ -1,4 +1,6 @@
+// Generated from the files of core/actions by `npm run generate`. Do not edit.
 import type { z } from 'zod';
+import type { InputOf } from '../action/action.ts';
 import { blockEgressInput } from './containment/block-egress.schema.ts';
 import { cutConnectionsInput } from './containment/cut-connections.schema.ts';
 import { denyImageInput } from './containment/deny-image.schema.ts';
@@ -15,6 +17,7 @@ import { collectNodeInfoInput } from './evidence/collect-node-info.schema.ts';
 import { snapshotFilesystemInput } from './evidence/snapshot-filesystem.schema.ts';
 import { snapshotPodStateInput } from './evidence/snapshot-pod-state.schema.ts';
 import { snapshotVolumeInput } from './evidence/snapshot-volume.schema.ts';
+import type { DeclaredAction } from './index.ts';
 import { cordonNodeInput } from './nodes/cordon-node.schema.ts';
 import { drainNodeInput } from './nodes/drain-node.schema.ts';
 import { openTicketInput } from './open-ticket.schema.ts';
@@ -33,8 +36,7 @@ import { scaleToZeroInput } from './workloads/scale-to-zero.schema.ts';
 import { suspendCronJobInput } from './workloads/suspend-cron-job.schema.ts';
 import { suspendRolloutInput } from './workloads/suspend-rollout.schema.ts';
 
-/** What each action is called with. For the reference: the chokepoint has its own with each implementation. */
-export const actionInputs: Readonly<Record<string, z.ZodObject>> = {
+const all = {
   blockEgress: blockEgressInput,
   captureProcesses: captureProcessesInput,
   captureTraffic: captureTrafficInput,
@@ -68,4 +70,7 @@ export const actionInputs: Readonly<Record<string, z.ZodObject>> = {
   suspendCronJob: suspendCronJobInput,
   suspendRollout: suspendRolloutInput,
   verifyImage: verifyImageInput,
-};
+} satisfies { readonly [A in DeclaredAction as A['name']]: z.ZodType<InputOf<A>> };
+
+/** What each action is called with: by it the chokepoint checks a call, and the reference says what may be given. */
+export const actionInputs: Readonly<Record<string, z.ZodObject>> = all;

@@ -1,33 +1,20 @@
+import type { ActionWords } from '../action/action.ts';
 import type { Plan } from '../action/plan.ts';
+import { actions } from '../actions/index.ts';
 
 /** What may stand before what a choice does: it answers the question, and promises nothing. */
 export const leads = ['', 'Yes', 'No'] as const;
 export type Lead = (typeof leads)[number];
 
-interface Words {
-  readonly does?: string;
-  /** Where its plan changes nothing, though there was something to change. */
-  readonly cannot?: string;
-  /** Giving it back. */
-  readonly undo?: string;
-}
-
-/** Where the action's own name does not read well. */
-const words: Readonly<Record<string, Words>> = {
-  quarantinePod: { undo: 'release pod' },
-  quarantineWorkload: { undo: 'release workload' },
-  isolateNamespace: { undo: 'release namespace' },
-  cordonNode: { undo: 'uncordon node' },
-  blockEgress: { undo: 'allow egress again', cannot: 'no egress can be blocked' },
-  denyImage: { undo: 'allow image again' },
-  revokeServiceAccount: { does: 'revoke account', undo: 'give account its rights back' },
-  suspendCronJob: { does: 'suspend CronJob', undo: 'resume CronJob' },
-  suspendRollout: { does: 'suspend rollouts', undo: 'resume rollouts' },
-  scaleToZero: { does: 'scale workload to zero' },
-  rotateSecret: { does: 'rotate secrets', cannot: 'no secret can be rotated' },
+/** Of what is no action, but stands on a button all the same. */
+const others: Readonly<Record<string, ActionWords>> = {
   'waive-evidence': { does: 'go on without evidence' },
   suppress: { does: 'hide alerts' },
   observe: { does: 'only observe' },
+};
+const words: Readonly<Record<string, ActionWords>> = {
+  ...others,
+  ...Object.fromEntries(actions.map(({ name, words: own = {} }) => [name, own])),
 };
 
 /** `evictPod` reads `evict pod`, also of an action that only a pack knows. */

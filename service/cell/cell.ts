@@ -43,8 +43,8 @@ import { HeldObjects } from './held-objects.ts';
 import { HoldContainment, type LeaseHeld, type LeaseOf } from './hold-containment.ts';
 import { runOlderBuilds } from './older-builds.ts';
 import { type Cluster, createCellPool } from './pools/cluster.ts';
+import type { ClusterWatch } from './pools/cluster-watch.ts';
 import type { OwnKnowledge } from './pools/durable-memory.ts';
-import type { ClusterWatch } from './pools/register.ts';
 
 export interface CellParts {
   readonly config: Config;

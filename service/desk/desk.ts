@@ -3,14 +3,13 @@ import { openTicketImplementation } from '../../activities/actions/open-ticket.t
 import { createCellActivities } from '../../activities/chokepoint/cell.ts';
 import { createChokepoint } from '../../activities/chokepoint/chokepoint.ts';
 import { cellContainsFirst, deskContainsFirst } from '../../activities/chokepoint/containment-first.ts';
+import { registeredActions } from '../../activities/chokepoint/registered.ts';
 import { createDeskActivities } from '../../activities/desk/desk.ts';
 import { createFollowUpActivities } from '../../activities/desk/follow-up.ts';
 import { deskSpeaksFor, followUpSpeaksFor, inOwnVoice, stepsSpeakFor } from '../../activities/desk/own-voice.ts';
 import { allAlive } from '../../activities/heartbeat.ts';
 import { IncidentMemory } from '../../activities/memory/incident-memory.ts';
 import { VoteMemory } from '../../activities/memory/vote-memory.ts';
-import { openTicketInput } from '../../core/actions/open-ticket.schema.ts';
-import { openTicket } from '../../core/actions/open-ticket.ts';
 import type { CardBeliefs } from '../../core/cards/question-card.ts';
 import { createAuditStore } from '../../integrations/database/audit-store.ts';
 import { openDatabase } from '../../integrations/database/database.ts';
@@ -118,7 +117,11 @@ export async function startDesk(parts: DeskParts): Promise<RunningDesk> {
   const incidents = new IncidentMemory();
   const votes = new VoteMemory();
   const chokepoint = createChokepoint({
-    actions: [{ declaration: openTicket, input: openTicketInput, implementation: openTicketImplementation({ tickets }) }],
+    actions: registeredActions({
+      pool: 'desk',
+      optIn: config.actions.optIn,
+      implementations: { openTicket: openTicketImplementation({ tickets }) },
+    }),
     rules: rulesOf(config),
     roster: config.roster,
     keys: createVoteKeys({ deskPublicKeys: [], roster: config.roster }),

@@ -24,12 +24,6 @@ const places: readonly HeldKind[] = [
   ...heldKinds(actions),
 ];
 
-/** What an action did beside the cluster, to which nothing leads from here. */
-const outsideOf: Readonly<Record<string, string>> = {
-  cordonNode:
-    'where actions.nodeIsolation is configured, the provider may still keep this node from its network, and is not asked from here: give it back there, too',
-};
-
 /** Objects other than pods on which an action has left its note. */
 export async function findHeldObjects(options: FindOptions): Promise<readonly Containment[]> {
   const { api, namespace } = options;
@@ -41,8 +35,8 @@ export async function findHeldObjects(options: FindOptions): Promise<readonly Co
     for (const object of objects) {
       const { name, namespace: where } = object.metadata;
       const ref: ObjectRef = { ...place, name, ...(where !== undefined && { namespace: where }) };
-      for (const { name: action } of actions) {
-        const held = { ...options, ref, object, action };
+      for (const { name: action, outside } of actions) {
+        const held = { ...options, ref, object, action, outside };
         if (object.metadata.annotations?.[noteAnnotation(action)] !== undefined && !isCopy(held)) found.push(containmentOf(held));
       }
     }
@@ -54,6 +48,7 @@ interface Held extends FindOptions {
   readonly ref: ObjectRef;
   readonly object: ObjectJson;
   readonly action: string;
+  readonly outside: string | undefined;
 }
 
 function noteOn({ ref, object, action, cellKey }: Held) {
@@ -68,13 +63,12 @@ function isCopy(held: Held): boolean {
 }
 
 function containmentOf(held: Held): Containment {
-  const { ref, object, action } = held;
+  const { ref, object, action, outside } = held;
   const { uid } = object.metadata;
   const annotation = noteAnnotation(action);
   const target = targetOf(ref);
   const opened = noteOn(held);
-  const elsewhere = outsideOf[action];
-  const same = { target, uid, action, ...(elsewhere !== undefined && { elsewhere }) };
+  const same = { target, uid, action, ...(outside !== undefined && { elsewhere: outside }) };
   if (opened.kind !== 'read') {
     const difference = [`annotation ${annotation} cannot be read: somebody edited it`];
     const release = async (): Promise<UndoResult> => refused(target, difference);

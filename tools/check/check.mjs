@@ -20,6 +20,10 @@ const steps = [
   { name: 'borders between rooms', args: [join(root, 'tools', 'check', 'borders.mjs')] },
   { name: 'order of the house', args: [join(root, 'tools', 'check', 'house.mjs')] },
   { name: 'packages by integrity, images by digest', args: [join(root, 'tools', 'check', 'pinned.mjs')] },
+  {
+    name: 'generated lists of actions',
+    args: ['--disable-warning=ExperimentalWarning', join(root, 'tools', 'actions', 'lists.ts'), '--check'],
+  },
   { name: 'types (tsc)', args: [module('typescript', 'bin', 'tsc'), '-p', '.'] },
   {
     name: 'generated RBAC manifests',

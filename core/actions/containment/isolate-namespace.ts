@@ -5,6 +5,7 @@ import type { IsolateNamespaceInput, IsolateNamespaceOutput } from './isolate-na
 export const isolateNamespace = declareAction<IsolateNamespaceInput, IsolateNamespaceOutput>()({
   name: 'isolateNamespace',
   title: 'Isolate the namespace',
+  words: { undo: 'release namespace' },
   effect: 'reversible',
   reach: 'namespace',
   pool: 'cell',

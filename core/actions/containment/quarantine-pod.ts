@@ -5,6 +5,7 @@ import type { QuarantinePodInput, QuarantinePodOutput } from './quarantine-pod.s
 export const quarantinePod = declareAction<QuarantinePodInput, QuarantinePodOutput>()({
   name: 'quarantinePod',
   title: 'Quarantine the pod',
+  words: { undo: 'release pod' },
   effect: 'reversible',
   reach: 'pod',
   pool: 'cell',

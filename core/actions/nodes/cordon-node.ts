@@ -5,10 +5,13 @@ import type { CordonNodeInput, CordonNodeOutput } from './cordon-node.schema.ts'
 export const cordonNode = declareAction<CordonNodeInput, CordonNodeOutput>()({
   name: 'cordonNode',
   title: 'Cordon the node',
+  words: { undo: 'uncordon node' },
   effect: 'reversible',
   reach: 'node',
   pool: 'cell',
   holds: [{ kind: 'Node', apiGroup: '', resource: 'nodes', clusterWide: true }],
+  outside:
+    'where actions.nodeIsolation is configured, the provider may still keep this node from its network, and is not asked from here: give it back there, too',
   requires: ['node'],
   timeouts: { planMs: 5_000, applyMs: 40_000, verifyMs: 75_000 },
   rights: [{ apiGroup: '', resource: 'nodes', verbs: ['get', 'list', 'watch', 'patch'] }],

@@ -5,6 +5,7 @@ import type { RotateSecretInput, RotateSecretOutput } from './rotate-secret.sche
 export const rotateSecret = declareAction<RotateSecretInput, RotateSecretOutput>()({
   name: 'rotateSecret',
   title: 'Rotate the secrets that the pod could read',
+  words: { does: 'rotate secrets', cannot: 'no secret can be rotated' },
   effect: 'destructive',
   reach: 'workload',
   pool: 'secrets',

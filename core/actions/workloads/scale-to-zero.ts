@@ -5,6 +5,7 @@ import type { ScaleToZeroInput, ScaleToZeroOutput } from './scale-to-zero.schema
 export const scaleToZero = declareAction<ScaleToZeroInput, ScaleToZeroOutput>()({
   name: 'scaleToZero',
   title: 'Scale the workload to zero',
+  words: { does: 'scale workload to zero' },
   effect: 'destructive',
   reach: 'workload',
   pool: 'cell',

@@ -26,13 +26,13 @@ import { askingOf, createCensus, isProtected, noCensus, rulesOf } from '../../pr
 import { createSignInReader } from '../../process/sign-ins.ts';
 import { openRoleSigner, openTrust } from '../../process/trust.ts';
 import { createVoteKeys } from '../../process/vote-keys.ts';
-import { cellActions, secretsActions } from './actions.ts';
+import { cellActions } from './cell-actions.ts';
+import type { ClusterWatch } from './cluster-watch.ts';
 import type { OwnKnowledge } from './durable-memory.ts';
-import { eradicationActions } from './eradication.ts';
-import { forensicsActions } from './forensics.ts';
+import { forensicsActions } from './forensics-actions.ts';
 import { readImageTrust } from './images.ts';
-import type { ClusterWatch } from './register.ts';
 import { rotationRules } from './rotation.ts';
+import { secretsActions } from './secrets-actions.ts';
 import { openDoor } from './upload-door.ts';
 
 const firstListsMs = 10_000;
@@ -131,16 +131,7 @@ export async function createCellPool({
     config,
     log,
     left: (incident) => workloadLeft({ view: watch.view, incident, at: new Date() }),
-    actions: [
-      ...cellActions({ config, secrets, api: cluster.api, watch, evidence }),
-      ...eradicationActions({
-        api: cluster.api,
-        view: watch.view,
-        evidence,
-        isProtected: isProtected(config),
-        appArmorOnEveryNode: config.actions.appArmorOnEveryNode,
-      }),
-    ],
+    actions: cellActions({ config, secrets, api: cluster.api, watch, evidence }),
     census: createCensus({ ...watch, windowMs: config.guardrails.capWindowMinutes * 60_000 }),
     evidenceKept: evidence.kept,
     steps,
@@ -155,6 +146,7 @@ export async function createSecretsPool(parts: PoolParts): Promise<CellActivitie
   const { config, secrets, cluster, steps, restraintOn, knowledge, log } = parts;
   const evidenceKept = await openEvidenceCheck({ config, secrets });
   const actions = secretsActions({
+    config,
     api: cluster.api,
     rules: rotationRules(config, secrets.rotation ?? { entries: [] }),
     trust: readImageTrust(config.images),

@@ -1,0 +1,80 @@
+import { blockEgressImplementation } from '../../../activities/actions/containment/block-egress.ts';
+import { denyImageImplementation } from '../../../activities/actions/containment/deny-image.ts';
+import { isolateNamespaceImplementation } from '../../../activities/actions/containment/isolate-namespace.ts';
+import { quarantinePodImplementation } from '../../../activities/actions/containment/quarantine-pod.ts';
+import { quarantineWorkloadImplementation } from '../../../activities/actions/containment/quarantine-workload.ts';
+import { collectLogsImplementation } from '../../../activities/actions/evidence/collect-logs.ts';
+import { collectNodeInfoImplementation } from '../../../activities/actions/evidence/collect-node-info.ts';
+import { snapshotPodStateImplementation } from '../../../activities/actions/evidence/snapshot-pod-state.ts';
+import { snapshotVolumeImplementation } from '../../../activities/actions/evidence/snapshot-volume.ts';
+import { cordonNodeImplementation } from '../../../activities/actions/nodes/cordon-node.ts';
+import { drainNodeImplementation } from '../../../activities/actions/nodes/drain-node.ts';
+import { listReachableSecretsImplementation } from '../../../activities/actions/secrets/list-reachable-secrets.ts';
+import { revokeServiceAccountImplementation } from '../../../activities/actions/secrets/revoke-service-account.ts';
+import { deletePodImplementation } from '../../../activities/actions/workloads/delete-pod.ts';
+import { deleteWorkloadImplementation } from '../../../activities/actions/workloads/delete-workload.ts';
+import { evictPodImplementation } from '../../../activities/actions/workloads/evict-pod.ts';
+import { hardenWorkloadImplementation } from '../../../activities/actions/workloads/harden-workload.ts';
+import { restartWorkloadImplementation } from '../../../activities/actions/workloads/restart-workload.ts';
+import { scaleToZeroImplementation } from '../../../activities/actions/workloads/scale-to-zero.ts';
+import { suspendCronJobImplementation } from '../../../activities/actions/workloads/suspend-cron-job.ts';
+import { suspendRolloutImplementation } from '../../../activities/actions/workloads/suspend-rollout.ts';
+import type { RegisteredAction } from '../../../activities/chokepoint/parts.ts';
+import { registeredActions } from '../../../activities/chokepoint/registered.ts';
+import type { KubernetesApi } from '../../../integrations/kubernetes/client.ts';
+import type { Config } from '../../config/load.ts';
+import type { Secrets } from '../../config/secrets.ts';
+import type { EvidencePart } from '../../process/evidence.ts';
+import { isProtected, rulesOf } from '../../process/rules.ts';
+import type { ClusterWatch } from './cluster-watch.ts';
+import { nodeIsolationOf } from './node-isolation.ts';
+
+/** What contains, keeps, tells and ends, under the cell's account: one line for each action whose declaration says `pool: 'cell'`. */
+export function cellActions({
+  config,
+  secrets,
+  api,
+  watch: { view, cellKey, denyTier, notes },
+  evidence,
+}: {
+  readonly config: Config;
+  readonly secrets: Pick<Secrets, 'nodeIsolation'>;
+  readonly api: KubernetesApi;
+  readonly watch: ClusterWatch;
+  readonly evidence: EvidencePart;
+}): readonly RegisteredAction[] {
+  const { optIn, quarantine: exceptions, appArmorOnEveryNode } = config.actions;
+  const { protectedNamespaces, ownNamespace } = rulesOf(config);
+  const exempt = [...new Set([...protectedNamespaces, ownNamespace])].sort();
+  const isolation = nodeIsolationOf(config, secrets);
+  const parts = { api, view, cellKey };
+  const quarantine = { ...parts, denyTier, exceptions };
+  const keeping = { ...parts, ...evidence };
+  return registeredActions({
+    pool: 'cell',
+    optIn,
+    implementations: {
+      blockEgress: blockEgressImplementation(parts),
+      collectLogs: collectLogsImplementation(keeping),
+      collectNodeInfo: collectNodeInfoImplementation(keeping),
+      cordonNode: cordonNodeImplementation({ ...parts, ...(isolation && { isolation }) }),
+      deletePod: deletePodImplementation(parts),
+      deleteWorkload: deleteWorkloadImplementation(parts),
+      denyImage: denyImageImplementation({ ...parts, exempt }),
+      drainNode: drainNodeImplementation({ ...parts, isProtected: isProtected(config) }),
+      evictPod: evictPodImplementation(parts),
+      hardenWorkload: hardenWorkloadImplementation({ ...parts, appArmorOnEveryNode }),
+      isolateNamespace: isolateNamespaceImplementation(parts),
+      listReachableSecrets: listReachableSecretsImplementation(parts),
+      quarantinePod: quarantinePodImplementation({ ...quarantine, ...(notes && { noteOf: notes.of }) }),
+      quarantineWorkload: quarantineWorkloadImplementation(quarantine),
+      restartWorkload: restartWorkloadImplementation(parts),
+      revokeServiceAccount: revokeServiceAccountImplementation(parts),
+      scaleToZero: scaleToZeroImplementation(parts),
+      snapshotPodState: snapshotPodStateImplementation(keeping),
+      snapshotVolume: snapshotVolumeImplementation(keeping),
+      suspendCronJob: suspendCronJobImplementation(parts),
+      suspendRollout: suspendRolloutImplementation(parts),
+    },
+  });
+}

@@ -1,0 +1,15 @@
+/** A pool does each action that says it is the pool's, and no other: the compiler names what lacks. Checked by `tsc`, never run. */
+import type { PoolImplementations } from '../../activities/chokepoint/registered.ts';
+
+declare const secrets: PoolImplementations<'secrets'>;
+declare const cell: PoolImplementations<'cell'>;
+
+const { rotateSecret, ...others } = secrets;
+
+export const whole: PoolImplementations<'secrets'> = { ...others, rotateSecret };
+// @ts-expect-error: rotateSecret says that it is of this pool
+export const lacking: PoolImplementations<'secrets'> = others;
+// @ts-expect-error: an action of the cell is none of this pool
+export const foreign: PoolImplementations<'secrets'> = { ...others, rotateSecret, evictPod: cell.evictPod };
+// @ts-expect-error: what does another action has another input
+export const confused: PoolImplementations<'secrets'> = { ...others, rotateSecret: cell.evictPod };

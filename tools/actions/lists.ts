@@ -1,0 +1,120 @@
+/** Writes the lists of all actions; with `--check` only says which are not up to date, with exit code 1. */
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { projectRoot } from '../../service/process/project-root.ts';
+
+/** A file that is made from the folders of `core/actions`: a new action stands in it without anybody having to think of it. */
+export interface ActionList {
+  /** From the project's root. */
+  readonly path: string;
+  readonly text: string;
+}
+
+interface Found {
+  /** `suspendRollout` */
+  readonly name: string;
+  /** `workloads/suspend-rollout` */
+  readonly place: string;
+}
+
+/**
+ * The lists of all actions below `root`: the declarations, which playbooks and workflows import, and the schemas of their inputs, which may not
+ * come into the workflow bundle.
+ *
+ * @throws Error for a declaration that lacks its schema, or is not named as its file
+ */
+export function actionLists(root: string): readonly ActionList[] {
+  const folder = join(root, 'core', 'actions');
+  const found = readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.ts'))
+    .map((file) => file.replaceAll('\\', '/').slice(0, -'.ts'.length))
+    .sort()
+    .flatMap((place) => actionIn(folder, place));
+  return [
+    { path: 'core/actions/index.ts', text: declarations(found) },
+    { path: 'core/actions/inputs.schema.ts', text: inputs(found) },
+  ];
+}
+
+function actionIn(folder: string, place: string): readonly Found[] {
+  const text = readFileSync(join(folder, `${place}.ts`), 'utf8');
+  if (!text.includes(' = declareAction<')) return [];
+  const name = place.replace(/^.*\//, '').replaceAll(/-(.)/g, (_, letter: string) => letter.toUpperCase());
+  requireIn(text, `export const ${name} = declareAction<`, `core/actions/${place}.ts`);
+  requireIn(readIfThere(join(folder, `${place}.schema.ts`)), `export const ${name}Input = `, `core/actions/${place}.schema.ts`);
+  return [{ name, place }];
+}
+
+function requireIn(text: string, line: string, file: string): void {
+  if (!text.includes(line)) throw new Error(`${file} must have \`${line}…\``);
+}
+
+function readIfThere(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+const head = '// Generated from the files of core/actions by `npm run generate`. Do not edit.';
+
+function declarations(found: readonly Found[]): string {
+  const names = found.map(({ name }) => `  ${name},`);
+  return `${[
+    head,
+    `import type { ActionDeclaration } from '../action/action.ts';`,
+    ...found.map(({ name, place }) => `import { ${name} } from './${place}.ts';`),
+    '',
+    'export {',
+    ...[...names].sort(),
+    '};',
+    '',
+    'const all = [',
+    ...names,
+    '] as const;',
+    '',
+    '/** One of them, as it is declared. */',
+    'export type DeclaredAction = (typeof all)[number];',
+    '',
+    '/** Every action there is: from it come the RBAC manifests, the reference, and what a release without a cell looks for. */',
+    'export const actions: readonly ActionDeclaration[] = all;',
+  ].join('\n')}\n`;
+}
+
+function inputs(found: readonly Found[]): string {
+  const names = found.map(({ name }) => `  ${name}: ${name}Input,`).sort();
+  return `${[
+    head,
+    `import type { z } from 'zod';`,
+    `import type { InputOf } from '../action/action.ts';`,
+    ...found.filter(({ place }) => place < 'index').map(schemaImport),
+    `import type { DeclaredAction } from './index.ts';`,
+    ...found.filter(({ place }) => place > 'index').map(schemaImport),
+    '',
+    'const all = {',
+    ...names,
+    `} satisfies { readonly [A in DeclaredAction as A['name']]: z.ZodType<InputOf<A>> };`,
+    '',
+    '/** What each action is called with: by it the chokepoint checks a call, and the reference says what may be given. */',
+    'export const actionInputs: Readonly<Record<string, z.ZodObject>> = all;',
+  ].join('\n')}\n`;
+}
+
+function schemaImport({ name, place }: Found): string {
+  return `import { ${name}Input } from './${place}.schema.ts';`;
+}
+
+if (process.argv[1] === import.meta.filename) {
+  const root = projectRoot();
+  for (const { path, text } of actionLists(root)) {
+    if (readIfThere(join(root, path)) === text) continue;
+    if (process.argv.includes('--check')) {
+      process.stderr.write(`${path} does not list what is in core/actions: run \`npm run generate\`\n`);
+      process.exitCode = 1;
+    } else {
+      writeFileSync(join(root, path), text);
+      process.stdout.write(`wrote ${path}\n`);
+    }
+  }
+}
