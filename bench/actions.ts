@@ -1,15 +1,15 @@
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { containerTable } from '../test/node/container-table.ts';
-import { startLab } from '../test/node/start-lab.ts';
+import { containerTable } from '../test/node/lab/container-table.ts';
+import { startLab } from '../test/node/lab/start-lab.ts';
 import { table } from '../test/platform/actions/table.ts';
-import { startKubernetes } from '../tools/platform/kubernetes-server.ts';
+import { startKubernetes } from '../tools/platform/kubernetes/kubernetes-server.ts';
 import { missingForRealNodes } from '../tools/platform/nodes/parts.mjs';
-import { callsOfActions } from './action-calls.ts';
-import { besideRows } from './beside-rows.ts';
+import { callsOfActions } from './parts/action-calls.ts';
+import { besideRows } from './parts/beside-rows.ts';
+import { measureSmallArtefacts } from './parts/small-artefacts.ts';
 import { type BenchResult, writeResult } from './report.ts';
-import { measureSmallArtefacts } from './small-artefacts.ts';
 import { measureSnapshot } from './snapshot.ts';
 
 /** Megabytes (10^6 bytes) of the tree, and times that each action is done. */

@@ -6,11 +6,11 @@ import { createKubernetesApi, pathOf } from '../integrations/kubernetes/client.t
 import { accessFromKubeconfig } from '../integrations/kubernetes/kubeconfig.ts';
 import { replacePodLabels } from '../integrations/kubernetes/pods/pods.ts';
 import { AuditLog } from '../tools/demo/audit-log.ts';
-import { AlertSender } from './alerts.ts';
-import { cpuMs, idle, setClock, settle, wallClock } from './clock.ts';
-import { patchedAt } from './patched.ts';
+import { AlertSender } from './parts/alerts.ts';
+import { cpuMs, idle, setClock, settle, wallClock } from './parts/clock.ts';
+import { patchedAt } from './parts/patched.ts';
+import { deployPods, inParallel, openStage, type PodTarget, podsWhenRunning } from './parts/stage.ts';
 import { type Distribution, distribution, loadNow, round, writeResult } from './report.ts';
-import { deployPods, inParallel, openStage, type PodTarget, podsWhenRunning } from './stage.ts';
 
 const count = Number(process.env.BENCH_COUNT ?? 100);
 const warmUps = 10;

@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { residentBytes } from '../tools/demo/processes.ts';
-import { alertAbout, timeOf } from './alerts.ts';
-import { processStat, ticksPerSecond } from './process-stat.ts';
+import { alertAbout, timeOf } from './parts/alerts.ts';
+import { processStat, ticksPerSecond } from './parts/process-stat.ts';
 import { distribution, loadNow, printGoals, round, writeResult } from './report.ts';
 
 const runs = 3;

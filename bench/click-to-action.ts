@@ -1,13 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AuditLog } from '../tools/demo/audit-log.ts';
 import { people } from '../tools/demo/settings.ts';
-import { AlertSender } from './alerts.ts';
-import { clickPaths, type MeasuredClick, pathParts } from './click-path.ts';
-import { idle, setClock, wallClock } from './clock.ts';
-import { patchedAt } from './patched.ts';
+import { AlertSender } from './parts/alerts.ts';
+import { clickPaths, type MeasuredClick, pathParts } from './parts/click-path.ts';
+import { idle, setClock, wallClock } from './parts/clock.ts';
+import { patchedAt } from './parts/patched.ts';
+import { SlackClicks } from './parts/slack-clicks.ts';
+import { deployPods, inParallel, openStage, type PodTarget, podsWhenRunning } from './parts/stage.ts';
 import { distribution, loadNow, writeResult } from './report.ts';
-import { SlackClicks } from './slack-clicks.ts';
-import { deployPods, inParallel, openStage, type PodTarget, podsWhenRunning } from './stage.ts';
 
 const count = Number(process.env.BENCH_COUNT ?? 100);
 const openIncidents = Number(process.env.BENCH_OPEN ?? 1_000);

@@ -7,11 +7,11 @@ import { Client, Connection } from '@temporalio/client';
 import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
 import { startTemporal } from '../tools/platform/temporal-server.ts';
 import { serviceNodeFlags } from '../tools/setup/node-flags.mjs';
-import { alertAbout, timeOf } from './alerts.ts';
-import { cpuMs } from './clock.ts';
-import { type FarEnd, readFarEnd } from './far-end.ts';
-import { type CpuCosts, type CriticalTimes, goals, type Measured, report } from './intake-report.ts';
-import { type LoadResult, OpenLoop } from './open-loop.ts';
+import { alertAbout, timeOf } from './parts/alerts.ts';
+import { cpuMs } from './parts/clock.ts';
+import { type FarEnd, readFarEnd } from './parts/far-end.ts';
+import { type CpuCosts, type CriticalTimes, goals, type Measured, report } from './parts/intake-report.ts';
+import { type LoadResult, OpenLoop } from './parts/open-loop.ts';
 import { distribution } from './report.ts';
 
 const token = 'a-token-of-the-benchmark';
@@ -28,11 +28,11 @@ const folder = mkdtempSync(join(tmpdir(), 'firebreak-bench-intake-'));
 const temporal = await startTemporal({ stateDir: folder });
 const bundle = join(folder, 'bundle.js');
 const { code } = await bundleWorkflowCode({
-  workflowsPath: join(import.meta.dirname, 'counting-incident.ts'),
+  workflowsPath: join(import.meta.dirname, 'parts/counting-incident.ts'),
   logger: new DefaultLogger('WARN'),
 });
 writeFileSync(bundle, code);
-const program = join(import.meta.dirname, 'intake-server.ts');
+const program = join(import.meta.dirname, 'parts/intake-server.ts');
 const server = spawn(
   process.execPath,
   [

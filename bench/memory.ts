@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { residentBytes } from '../tools/demo/processes.ts';
-import { AlertSender } from './alerts.ts';
-import { idle } from './clock.ts';
+import { AlertSender } from './parts/alerts.ts';
+import { idle } from './parts/clock.ts';
+import { deployPods, inParallel, openStage, type PodTarget, podsWhenRunning, runningPods } from './parts/stage.ts';
 import { round, writeResult } from './report.ts';
-import { deployPods, inParallel, openStage, type PodTarget, podsWhenRunning, runningPods } from './stage.ts';
 
 const incidents = Number(process.env.BENCH_COUNT ?? 1_000);
 const namespace = 'bench-memory';

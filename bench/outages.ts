@@ -1,10 +1,10 @@
 import { AuditLog } from '../tools/demo/audit-log.ts';
-import { AlertSender } from './alerts.ts';
-import { settle } from './clock.ts';
-import { patchedAt } from './patched.ts';
+import { AlertSender } from './parts/alerts.ts';
+import { settle } from './parts/clock.ts';
+import { patchedAt } from './parts/patched.ts';
+import { deployPods, openStage, type PodTarget, podsWhenRunning } from './parts/stage.ts';
+import { openDoor } from './parts/stuck-door.ts';
 import { distribution, loadNow, round, writeResult } from './report.ts';
-import { deployPods, openStage, type PodTarget, podsWhenRunning } from './stage.ts';
-import { openDoor } from './stuck-door.ts';
 
 const count = Number(process.env.BENCH_COUNT ?? 100);
 const rounds = 2;

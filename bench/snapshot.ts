@@ -9,14 +9,14 @@ import { accessFromKubeconfig } from '../integrations/kubernetes/kubeconfig.ts';
 import { readPod } from '../integrations/kubernetes/pods/pods.ts';
 import { openUploadDoor } from '../integrations/uploads/door.ts';
 import { forensics } from '../service/config/sections/forensics-section.ts';
-import type { LabAddresses } from '../test/node/start-lab.ts';
-import { resolved, stepContext } from '../test/platform/kubernetes/cluster.ts';
-import { folderEvidence } from '../test/platform/kubernetes/evidence.ts';
-import type { KubernetesServer } from '../tools/platform/kubernetes-api.ts';
-import { cpuMs } from './clock.ts';
-import { cpuSecondsUnder, machineSeconds } from './node-cpu.ts';
+import type { LabAddresses } from '../test/node/lab/start-lab.ts';
+import { resolved, stepContext } from '../test/platform/kubernetes/parts/cluster.ts';
+import { folderEvidence } from '../test/platform/kubernetes/parts/evidence.ts';
+import type { KubernetesServer } from '../tools/platform/kubernetes/kubernetes-api.ts';
+import { cpuMs } from './parts/clock.ts';
+import { cpuSecondsUnder, machineSeconds } from './parts/node-cpu.ts';
+import { makeNamespace } from './parts/stage.ts';
 import { type Goal, round } from './report.ts';
-import { makeNamespace } from './stage.ts';
 
 const namespace = 'bench-snapshot';
 const million = 1_000_000;
@@ -31,7 +31,7 @@ export async function measureSnapshot(options: {
   const { stateDir, megabytes, addresses, kubernetes } = options;
   const tree = join(stateDir, 'tree');
   // By another process: what it leaves in its memory is none of ours.
-  execFileSync(process.execPath, [join(import.meta.dirname, 'make-tree.ts'), tree, String(megabytes)]);
+  execFileSync(process.execPath, [join(import.meta.dirname, 'parts/make-tree.ts'), tree, String(megabytes)]);
   // The first look brings the tree into the page cache, for both.
   const pipe = (): number => seconds(() => execFileSync('sh', ['-c', `tar -C '${tree}' -cf - . | zstd -q | sha256sum`]));
   pipe();

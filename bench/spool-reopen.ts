@@ -11,7 +11,7 @@ const wholeCount = 100_000;
 const count = Number(process.env.BENCH_COUNT ?? wholeCount);
 const workloads = 5_000;
 const mostMs = 1_000;
-const program = join(import.meta.dirname, 'spool-filler.ts');
+const program = join(import.meta.dirname, 'parts/spool-filler.ts');
 const flags = [...serviceNodeFlags, '--disable-warning=ExperimentalWarning'];
 
 interface Opened {

@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AuditLog } from '../tools/demo/audit-log.ts';
-import { AlertSender, alertAbout, timeOf } from './alerts.ts';
-import { setClock } from './clock.ts';
-import { OpenLoop } from './open-loop.ts';
-import { patchedAt } from './patched.ts';
-import { anonMb } from './process-stat.ts';
+import { AlertSender, alertAbout, timeOf } from './parts/alerts.ts';
+import { setClock } from './parts/clock.ts';
+import { OpenLoop } from './parts/open-loop.ts';
+import { patchedAt } from './parts/patched.ts';
+import { anonMb } from './parts/process-stat.ts';
+import { deployPods, openStage, type PodTarget, podsWhenRunning } from './parts/stage.ts';
 import { distribution, round, writeResult } from './report.ts';
-import { deployPods, openStage, type PodTarget, podsWhenRunning } from './stage.ts';
 
 const scale = Number(process.env.BENCH_SCALE ?? 1);
 const criticals = Number(process.env.BENCH_COUNT ?? 40);

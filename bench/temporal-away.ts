@@ -2,14 +2,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { connect } from '../service/commands/session.ts';
 import { incidentState } from '../service/incidents/session.ts';
 import { AuditLog, isFirebreaks, isWrite } from '../tools/demo/audit-log.ts';
-import { AlertSender } from './alerts.ts';
-import { readArrived } from './arrived.ts';
-import { NumberedLoad } from './numbered-load.ts';
-import { OpenLoop } from './open-loop.ts';
-import { patchedAt } from './patched.ts';
+import { AlertSender } from './parts/alerts.ts';
+import { readArrived } from './parts/arrived.ts';
+import { NumberedLoad } from './parts/numbered-load.ts';
+import { OpenLoop } from './parts/open-loop.ts';
+import { patchedAt } from './parts/patched.ts';
+import { deployPods, inParallel, openStage, type PodTarget, podsWhenRunning } from './parts/stage.ts';
+import { watchService } from './parts/watch-service.ts';
 import { distribution, type Goal, loadNow, printGoals, round, writeResult } from './report.ts';
-import { deployPods, inParallel, openStage, type PodTarget, podsWhenRunning } from './stage.ts';
-import { watchService } from './watch-service.ts';
 
 const wholeSeconds = 600;
 /** Anything but the default leaves no result on disk. */

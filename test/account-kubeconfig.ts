@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { parse, stringify } from 'yaml';
-import { callKubernetes, readAccess } from '../tools/platform/kubernetes-api.ts';
+import { callKubernetes, readAccess } from '../tools/platform/kubernetes/kubernetes-api.ts';
 
 /** Writes a kubeconfig for a ServiceAccount, with a token of its own: that of an administrator, but for the user. */
 export async function writeAccountKubeconfig(options: {

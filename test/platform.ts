@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll } from '@jest/globals';
-import { callKubernetes, type KubernetesAccess, readAccess } from '../tools/platform/kubernetes-api.ts';
+import { callKubernetes, type KubernetesAccess, readAccess } from '../tools/platform/kubernetes/kubernetes-api.ts';
 import { startPlatform } from '../tools/platform/platform.ts';
 
 /** What `npm test` writes for each of Jest's workers into the file that FIREBREAK_TEST_PLATFORM names, as an array. */

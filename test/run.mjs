@@ -176,7 +176,7 @@ async function run({ suite, files }) {
 }
 
 async function startLab() {
-  const lab = await import('./node/start-lab.ts');
+  const lab = await import('./node/lab/start-lab.ts');
   const stateDir = join(workFolder, 'lab');
   const { addresses, kubernetes } = await lab.startLab({ stateDir, onProgress: (message) => say(`lab: ${message}`) });
   const file = join(workFolder, 'lab.json');

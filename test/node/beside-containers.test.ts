@@ -11,13 +11,13 @@ import { checkpointContainer, cutConnections, probeQuarantine } from '../../core
 import type { ResolvedPod } from '../../core/actions/pod.schema.ts';
 import type { KubernetesApi } from '../../integrations/kubernetes/client.ts';
 import { accessFromKubeconfig, type ClusterAccess } from '../../integrations/kubernetes/kubeconfig.ts';
-import { callKubernetes, readAccess } from '../../tools/platform/kubernetes-api.ts';
+import { callKubernetes, readAccess } from '../../tools/platform/kubernetes/kubernetes-api.ts';
 import { accountWith, without } from '../platform/actions/accounts.ts';
 import { Killed, recorded } from '../platform/actions/recorder.ts';
-import { asTemporal, cellKey, openCluster, resolved, stepContext, until } from '../platform/kubernetes/cluster.ts';
-import { folderEvidence } from '../platform/kubernetes/evidence.ts';
+import { asTemporal, cellKey, openCluster, resolved, stepContext, until } from '../platform/kubernetes/parts/cluster.ts';
+import { folderEvidence } from '../platform/kubernetes/parts/evidence.ts';
 import { freshNamespace } from '../platform.ts';
-import { nodeLab } from './lab.ts';
+import { nodeLab } from './lab/lab.ts';
 
 const lab = await nodeLab();
 const cluster = await openCluster(lab.kubeconfig);

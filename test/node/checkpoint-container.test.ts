@@ -11,10 +11,10 @@ import { createKubernetesApi, pathOf } from '../../integrations/kubernetes/clien
 import { accessFromKubeconfig } from '../../integrations/kubernetes/kubeconfig.ts';
 import { askForCheckpoint, checkpointsFolder } from '../../integrations/kubernetes/pods/kubelet.ts';
 import { runCommand } from '../../tools/platform/command.ts';
-import { asTemporal, openCluster, resolved, stepContext, until } from '../platform/kubernetes/cluster.ts';
-import { folderEvidence } from '../platform/kubernetes/evidence.ts';
-import { nodeLab } from './lab.ts';
-import { poolAccount } from './pool-account.ts';
+import { asTemporal, openCluster, resolved, stepContext, until } from '../platform/kubernetes/parts/cluster.ts';
+import { folderEvidence } from '../platform/kubernetes/parts/evidence.ts';
+import { nodeLab } from './lab/lab.ts';
+import { poolAccount } from './lab/pool-account.ts';
 
 const lab = await nodeLab();
 const cluster = await openCluster(lab.kubeconfig);

@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from '@jest/globals';
 import { collectNodeInfoImplementation } from '../../activities/actions/evidence/collect-node-info.ts';
-import { openCluster, stepContext, until } from '../platform/kubernetes/cluster.ts';
-import { folderEvidence } from '../platform/kubernetes/evidence.ts';
-import { nodeLab } from './lab.ts';
+import { openCluster, stepContext, until } from '../platform/kubernetes/parts/cluster.ts';
+import { folderEvidence } from '../platform/kubernetes/parts/evidence.ts';
+import { nodeLab } from './lab/lab.ts';
 
 const lab = await nodeLab();
 const folder = mkdtempSync(join(tmpdir(), 'firebreak-node-info-'));

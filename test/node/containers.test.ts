@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { nodeLab } from './lab.ts';
+import { nodeLab } from './lab/lab.ts';
 
 const lab = await nodeLab();
 

@@ -4,10 +4,10 @@ import { quarantinePodImplementation } from '../../activities/actions/containmen
 import { cutConnections } from '../../core/actions/index.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import { pathOf } from '../../integrations/kubernetes/client.ts';
-import { cellKey, openCluster, resolved, stepContext, until } from '../platform/kubernetes/cluster.ts';
-import { echoesOf, echoServer, talkTo } from './echoes.ts';
-import { nodeLab } from './lab.ts';
-import { poolAccount } from './pool-account.ts';
+import { cellKey, openCluster, resolved, stepContext, until } from '../platform/kubernetes/parts/cluster.ts';
+import { echoesOf, echoServer, talkTo } from './lab/echoes.ts';
+import { nodeLab } from './lab/lab.ts';
+import { poolAccount } from './lab/pool-account.ts';
 
 const lab = await nodeLab();
 const cluster = await openCluster(lab.kubeconfig);

@@ -3,8 +3,8 @@ import { afterAll, expect, test } from '@jest/globals';
 import { hardenWorkloadImplementation } from '../../activities/actions/workloads/harden-workload.ts';
 import { hardenings } from '../../core/action/hardening.ts';
 import { pathOf } from '../../integrations/kubernetes/client.ts';
-import { openCluster, resolved, stepContext, until } from '../platform/kubernetes/cluster.ts';
-import { nodeLab } from './lab.ts';
+import { openCluster, resolved, stepContext, until } from '../platform/kubernetes/parts/cluster.ts';
+import { nodeLab } from './lab/lab.ts';
 
 const lab = await nodeLab();
 const cluster = await openCluster(lab.kubeconfig);

@@ -13,11 +13,11 @@ import { createBox } from '../../integrations/crypto-box/box.ts';
 import { createKubernetesApi } from '../../integrations/kubernetes/client.ts';
 import { accessFromKubeconfig } from '../../integrations/kubernetes/kubeconfig.ts';
 import { kubernetesAudit } from '../../integrations/sensors/kubernetes-audit/kubernetes-audit.ts';
-import { openCluster, resolved, stepContext, until } from '../platform/kubernetes/cluster.ts';
-import { folderEvidence } from '../platform/kubernetes/evidence.ts';
+import { openCluster, resolved, stepContext, until } from '../platform/kubernetes/parts/cluster.ts';
+import { folderEvidence } from '../platform/kubernetes/parts/evidence.ts';
 import { readAuditLog } from '../platform.ts';
-import { processesIn } from './container-table.ts';
-import { nodeLab, type PodOrder } from './lab.ts';
+import { processesIn } from './lab/container-table.ts';
+import { nodeLab, type PodOrder } from './lab/lab.ts';
 
 const lab = await nodeLab();
 const { toolsImage } = lab;

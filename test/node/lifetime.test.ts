@@ -6,9 +6,9 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { pathOf } from '../../integrations/kubernetes/client.ts';
 import { runCommand } from '../../tools/platform/command.ts';
-import { startKubernetes } from '../../tools/platform/kubernetes-server.ts';
+import { startKubernetes } from '../../tools/platform/kubernetes/kubernetes-server.ts';
 import { cgroupsOfNode, removeDeadCgroups } from '../../tools/platform/nodes/cgroups.ts';
-import { openCluster, until } from '../platform/kubernetes/cluster.ts';
+import { openCluster, until } from '../platform/kubernetes/parts/cluster.ts';
 import { processesWith, survivors } from '../processes.ts';
 
 const folders: string[] = [];
@@ -41,7 +41,7 @@ describe('a real node', () => {
     'ends with the process that started it when that gets %s, and the next start takes away what the kernel keeps',
     async (signal) => {
       const folder = freshFolder();
-      const parent = spawn(process.execPath, [join(import.meta.dirname, 'hold-lab.ts'), folder], {
+      const parent = spawn(process.execPath, [join(import.meta.dirname, 'lab/hold-lab.ts'), folder], {
         stdio: ['ignore', 'pipe', 'inherit'],
       });
       const [chunk] = await once(parent.stdout, 'data');

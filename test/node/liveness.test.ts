@@ -5,9 +5,9 @@ import { afterAll, describe, expect, test } from '@jest/globals';
 import { quarantinePodImplementation } from '../../activities/actions/containment/quarantine-pod.ts';
 import { captureProcessesImplementation } from '../../activities/actions/evidence/capture-processes.ts';
 import { snapshotFilesystemImplementation } from '../../activities/actions/evidence/snapshot-filesystem.ts';
-import { cellKey, openCluster, resolved, stepContext, until } from '../platform/kubernetes/cluster.ts';
-import { folderEvidence } from '../platform/kubernetes/evidence.ts';
-import { nodeLab } from './lab.ts';
+import { cellKey, openCluster, resolved, stepContext, until } from '../platform/kubernetes/parts/cluster.ts';
+import { folderEvidence } from '../platform/kubernetes/parts/evidence.ts';
+import { nodeLab } from './lab/lab.ts';
 
 const lab = await nodeLab();
 const { toolsImage } = lab;

@@ -2,8 +2,8 @@ import { afterAll, describe, expect, test } from '@jest/globals';
 import { runToEnd } from '../../integrations/kubernetes/pods/own-pod.ts';
 import { endOf } from '../../integrations/kubernetes/pods/own-pod-end.ts';
 import type { OwnPod } from '../../integrations/kubernetes/pods/own-pod-manifest.ts';
-import { openCluster, until } from '../platform/kubernetes/cluster.ts';
-import { nodeLab } from './lab.ts';
+import { openCluster, until } from '../platform/kubernetes/parts/cluster.ts';
+import { nodeLab } from './lab/lab.ts';
 
 const lab = await nodeLab();
 const cluster = await openCluster(lab.kubeconfig, { watches: false });

@@ -6,9 +6,9 @@ import { names } from '../../core/cluster/labels.ts';
 import type { KubernetesCall } from '../../integrations/kubernetes/call.ts';
 import { type KubernetesApi, pathOf } from '../../integrations/kubernetes/client.ts';
 import { networkPolicyRef } from '../../integrations/kubernetes/policies/network-policies.ts';
-import { cellKey, openCluster, resolved, stepContext } from '../platform/kubernetes/cluster.ts';
-import { nodeLab } from './lab.ts';
-import { poolAccount } from './pool-account.ts';
+import { cellKey, openCluster, resolved, stepContext } from '../platform/kubernetes/parts/cluster.ts';
+import { nodeLab } from './lab/lab.ts';
+import { poolAccount } from './lab/pool-account.ts';
 
 const lab = await nodeLab();
 const cluster = await openCluster(lab.kubeconfig);

@@ -1,8 +1,8 @@
 import { afterAll, describe, expect, test } from '@jest/globals';
 import { quarantinePodImplementation } from '../../activities/actions/containment/quarantine-pod.ts';
 import type { PodJson } from '../../integrations/kubernetes/watch/projection.ts';
-import { cellKey, openCluster, resolved, stepContext, until } from '../platform/kubernetes/cluster.ts';
-import { nodeLab } from './lab.ts';
+import { cellKey, openCluster, resolved, stepContext, until } from '../platform/kubernetes/parts/cluster.ts';
+import { nodeLab } from './lab/lab.ts';
 
 const lab = await nodeLab();
 const cluster = await openCluster(lab.kubeconfig);

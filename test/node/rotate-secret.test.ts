@@ -4,9 +4,9 @@ import { rotateSecretImplementation } from '../../activities/actions/secrets/rot
 import { pathOf } from '../../integrations/kubernetes/client.ts';
 import type { PodJson } from '../../integrations/kubernetes/watch/projection.ts';
 import { readSecret } from '../../integrations/kubernetes/workloads/secrets.ts';
-import { callKubernetes, readAccess } from '../../tools/platform/kubernetes-api.ts';
-import { cellKey, openCluster, resolved, stepContext, until } from '../platform/kubernetes/cluster.ts';
-import { nodeLab } from './lab.ts';
+import { callKubernetes, readAccess } from '../../tools/platform/kubernetes/kubernetes-api.ts';
+import { cellKey, openCluster, resolved, stepContext, until } from '../platform/kubernetes/parts/cluster.ts';
+import { nodeLab } from './lab/lab.ts';
 
 const lab = await nodeLab();
 const cluster = await openCluster(lab.kubeconfig);

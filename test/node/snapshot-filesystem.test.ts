@@ -12,9 +12,9 @@ import type {
 } from '../../core/actions/evidence/snapshot-filesystem.schema.ts';
 import { asManifest } from '../../core/evidence/evidence-manifest.ts';
 import { runCommand } from '../../tools/platform/command.ts';
-import { openCluster, resolved, stepContext, until } from '../platform/kubernetes/cluster.ts';
-import { folderEvidence } from '../platform/kubernetes/evidence.ts';
-import { nodeLab } from './lab.ts';
+import { openCluster, resolved, stepContext, until } from '../platform/kubernetes/parts/cluster.ts';
+import { folderEvidence } from '../platform/kubernetes/parts/evidence.ts';
+import { nodeLab } from './lab/lab.ts';
 
 const lab = await nodeLab();
 const cluster = await openCluster(lab.kubeconfig);

@@ -15,9 +15,9 @@ import { names } from '../../core/cluster/labels.ts';
 import { accessFromKubeconfig } from '../../integrations/kubernetes/kubeconfig.ts';
 import { openUploadDoor, type Refusal } from '../../integrations/uploads/door.ts';
 import { runCommand } from '../../tools/platform/command.ts';
-import { openCluster, resolved, stepContext, until } from '../platform/kubernetes/cluster.ts';
-import { folderEvidence } from '../platform/kubernetes/evidence.ts';
-import { nodeLab } from './lab.ts';
+import { openCluster, resolved, stepContext, until } from '../platform/kubernetes/parts/cluster.ts';
+import { folderEvidence } from '../platform/kubernetes/parts/evidence.ts';
+import { nodeLab } from './lab/lab.ts';
 
 const lab = await nodeLab();
 const cluster = await openCluster(lab.kubeconfig);

@@ -8,13 +8,13 @@ import { accessFromKubeconfig } from '../../integrations/kubernetes/kubeconfig.t
 import type { PodJson } from '../../integrations/kubernetes/watch/projection.ts';
 import { freePorts } from '../../tools/platform/ports.ts';
 import { startTemporal } from '../../tools/platform/temporal-server.ts';
-import { alertAbout } from '../platform/e2e/alerts.ts';
-import { AuditFeed, type Fed } from '../platform/e2e/audit-feed.ts';
-import { until, type Workload } from '../platform/e2e/cluster.ts';
-import { makePoolAccounts, removeBinding } from '../platform/e2e/pool-accounts.ts';
-import { ana, type Beside, labels, Service } from '../platform/e2e/service.ts';
-import { echoesOf, echoServer, talkTo } from './echoes.ts';
-import { nodeLab } from './lab.ts';
+import { alertAbout } from '../platform/e2e/parts/alerts.ts';
+import { AuditFeed, type Fed } from '../platform/e2e/parts/audit-feed.ts';
+import { until, type Workload } from '../platform/e2e/parts/cluster.ts';
+import { makePoolAccounts, removeBinding } from '../platform/e2e/parts/pool-accounts.ts';
+import { ana, type Beside, labels, Service } from '../platform/e2e/parts/service.ts';
+import { echoesOf, echoServer, talkTo } from './lab/echoes.ts';
+import { nodeLab } from './lab/lab.ts';
 
 jest.setTimeout(300_000);
 

@@ -29,7 +29,7 @@ test('without Go, kind starts the cluster with the audit log, and deletes it whe
   const bin = join(folder, 'bin');
   mkdirSync(bin);
   for (const name of ['kind', 'docker']) writeFileSync(join(bin, name), script, { mode: 0o755 });
-  const module = new URL('../../tools/platform/kubernetes-server.ts', import.meta.url).href;
+  const module = new URL('../../tools/platform/kubernetes/kubernetes-server.ts', import.meta.url).href;
   const program = `
     const { startKubernetes } = await import(${JSON.stringify(module)});
     const { server, auditLog } = await startKubernetes({ stateDir: process.argv[1], kubernetes: { nodes: ['a', 'b'] } });

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { FirebreakError } from '../../core/errors.ts';
-import { callKubernetes, type KubernetesAccess } from '../platform/kubernetes-api.ts';
+import { callKubernetes, type KubernetesAccess } from '../platform/kubernetes/kubernetes-api.ts';
 import { shop, shopManifests, shopPods } from './shop.ts';
 
 /** Objects as the API server answers them, as far as the demo looks at them. */

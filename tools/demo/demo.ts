@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { FirebreakError } from '../../core/errors.ts';
 import { connect } from '../../service/commands/session.ts';
-import { readAccess } from '../platform/kubernetes-api.ts';
+import { readAccess } from '../platform/kubernetes/kubernetes-api.ts';
 import { type Platform, startPlatform } from '../platform/platform.ts';
 import { ServerGroup } from '../platform/server-group.ts';
 import { DemoCluster } from './cluster.ts';

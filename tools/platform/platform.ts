@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import type { OnProgress } from './cache.ts';
-import type { KubernetesServer } from './kubernetes-api.ts';
-import { type KubernetesOptions, startKubernetes } from './kubernetes-server.ts';
+import type { KubernetesServer } from './kubernetes/kubernetes-api.ts';
+import { type KubernetesOptions, startKubernetes } from './kubernetes/kubernetes-server.ts';
 import { ServerGroup } from './server-group.ts';
 import { startTemporal, type TemporalOptions, type TemporalServer } from './temporal-server.ts';
 

@@ -1,6 +1,6 @@
-import type { InputBlock, View } from './block-schema.ts';
-import { SlackRefusal } from './method.ts';
-import { store, viewOf } from './view-methods.ts';
+import type { InputBlock, View } from './methods/block-schema.ts';
+import { SlackRefusal } from './methods/method.ts';
+import { store, viewOf } from './methods/view-methods.ts';
 import type { FakeView, SlackWorld } from './world.ts';
 
 /** What Slack makes of the app's answer to a dialog that was sent off. `trouble`: "We had some trouble connecting. Try again?" */

@@ -13,9 +13,9 @@ import type {
   SubmitOptions,
 } from './interaction.ts';
 import { Interactions } from './interactions.ts';
-import { RateLimits } from './limits.ts';
-import { Page } from './page.ts';
-import { handleResponseUrl } from './response-url.ts';
+import { RateLimits } from './methods/limits.ts';
+import { handleResponseUrl } from './methods/response-url.ts';
+import { Page } from './page/page.ts';
 import { type DisconnectReason, SocketMode } from './socket-mode.ts';
 import { type ApiCall, WebApi } from './web-api.ts';
 import { type FakeChannel, type FakeMessage, type FakeUser, SlackWorld } from './world.ts';

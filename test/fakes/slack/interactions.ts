@@ -3,9 +3,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Carrier } from './carrier.ts';
 import { carefullyTyped, type DialogOutcome, problemsOf, stateOf, takeAnswer } from './dialogs.ts';
 import type { ClickOptions, CommandOptions, Delivery, Forgery, ShortcutOptions, SubmitOptions } from './interaction.ts';
-import { messageObject } from './objects.ts';
+import { messageObject } from './methods/objects.ts';
+import { viewObject } from './methods/view-methods.ts';
 import { type Clicked, pressedBy } from './pressed.ts';
-import { viewObject } from './view-methods.ts';
 import type { FakeMessage, SlackWorld } from './world.ts';
 
 /** https://docs.slack.dev/interactivity/handling-user-interaction: so long a trigger may be exchanged. */

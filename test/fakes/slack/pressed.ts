@@ -1,5 +1,5 @@
-import type { Block, Button, Overflow } from './block-schema.ts';
 import type { ClickOptions } from './interaction.ts';
+import type { Block, Button, Overflow } from './methods/block-schema.ts';
 import type { FakeMessage } from './world.ts';
 
 /** What this click is on: of the newest message that has it. Throws when there is none. */

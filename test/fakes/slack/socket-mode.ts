@@ -2,7 +2,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer } from 'ws';
-import { type Method, SlackRefusal } from './method.ts';
+import { type Method, SlackRefusal } from './methods/method.ts';
 import { type Acknowledged, type Envelope, SocketLink } from './socket-link.ts';
 import type { SlackWorld } from './world.ts';
 

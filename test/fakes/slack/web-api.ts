@@ -1,12 +1,12 @@
 import { timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { chatMethods } from './chat-methods.ts';
 import type { Fault, Faults } from './faults.ts';
 import { readBody, sendJson } from './http.ts';
-import type { RateLimits } from './limits.ts';
-import { type Args, type Method, SlackRefusal } from './method.ts';
-import { readMethods } from './read-methods.ts';
-import { viewMethods } from './view-methods.ts';
+import { chatMethods } from './methods/chat-methods.ts';
+import type { RateLimits } from './methods/limits.ts';
+import { type Args, type Method, SlackRefusal } from './methods/method.ts';
+import { readMethods } from './methods/read-methods.ts';
+import { viewMethods } from './methods/view-methods.ts';
 import type { SlackWorld } from './world.ts';
 
 const alwaysThere: Readonly<Record<string, Method>> = { ...chatMethods, ...readMethods, ...viewMethods };

@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events';
-import type { Block, View } from './block-schema.ts';
+import type { Block, View } from './methods/block-schema.ts';
 
 /** What the emulator's workspace consists of. Shapes follow https://docs.slack.dev/reference/objects. */
 export interface FakeUser {

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { actions } from '../../../core/actions/index.ts';
 import { testPlatform } from '../../platform.ts';
-import { openCluster } from '../kubernetes/cluster.ts';
-import { folderEvidence } from '../kubernetes/evidence.ts';
+import { openCluster } from '../kubernetes/parts/cluster.ts';
+import { folderEvidence } from '../kubernetes/parts/evidence.ts';
 import { type Observations, observe, type World } from './observe.ts';
 import { table } from './table.ts';
 

@@ -12,7 +12,7 @@ import { names } from '../../../core/cluster/labels.ts';
 import { noteAnnotation } from '../../../core/cluster/object-note.ts';
 import { pathOf } from '../../../integrations/kubernetes/client.ts';
 import { testPlatform } from '../../platform.ts';
-import { cellKey, openCluster, resolved, stepContext, until } from '../kubernetes/cluster.ts';
+import { cellKey, openCluster, resolved, stepContext, until } from '../kubernetes/parts/cluster.ts';
 
 const platform = await testPlatform();
 

@@ -31,7 +31,7 @@ import { hardenWorkloadInput } from '../../../core/actions/workloads/harden-work
 import { restartWorkloadInput } from '../../../core/actions/workloads/restart-workload.schema.ts';
 import { rollbackWorkloadInput } from '../../../core/actions/workloads/rollback-workload.schema.ts';
 import { pathOf } from '../../../integrations/kubernetes/client.ts';
-import { resolved, until } from '../kubernetes/cluster.ts';
+import { resolved, until } from '../kubernetes/parts/cluster.ts';
 import { type AnyRow, row, type TestCluster } from './row.ts';
 
 const cart = (namespace: string) => ({ kind: 'Deployment', namespace, name: 'cart' });

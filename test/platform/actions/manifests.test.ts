@@ -8,9 +8,9 @@ import { accessFromKubeconfig } from '../../../integrations/kubernetes/kubeconfi
 import { rbacManifests } from '../../../service/rbac/manifests.ts';
 import { writeAccountKubeconfig } from '../../account-kubeconfig.ts';
 import { testPlatform } from '../../platform.ts';
-import { cellKey, openCluster, resolved, until } from '../kubernetes/cluster.ts';
-import { folderEvidence } from '../kubernetes/evidence.ts';
-import { applyManifests } from '../kubernetes/pool-accounts.ts';
+import { cellKey, openCluster, resolved, until } from '../kubernetes/parts/cluster.ts';
+import { folderEvidence } from '../kubernetes/parts/evidence.ts';
+import { applyManifests } from '../kubernetes/parts/pool-accounts.ts';
 import { contextFor, wholeLife } from './observe.ts';
 import type { AnyRow, TestCluster } from './row.ts';
 import { table } from './table.ts';

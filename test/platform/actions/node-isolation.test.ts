@@ -8,7 +8,7 @@ import { pathOf } from '../../../integrations/kubernetes/client.ts';
 import { createWebhookNodeIsolator } from '../../../integrations/webhook/node-isolator.ts';
 import { type NodeProviderFake, startNodeProviderFake } from '../../fakes/node-provider/server.ts';
 import { testPlatform } from '../../platform.ts';
-import { cellKey, openCluster, stepContext } from '../kubernetes/cluster.ts';
+import { cellKey, openCluster, stepContext } from '../kubernetes/parts/cluster.ts';
 import { settledContents } from './kept.ts';
 import { nodeNobodyUses } from './rows-cluster-wide.ts';
 

@@ -7,7 +7,7 @@ import type { AllowGivingBack, GivenBack } from '../../../core/incident/hold.ts'
 import { digestOf } from '../../../core/text/digest.ts';
 import { targetOf } from '../../../integrations/kubernetes/objects.ts';
 import { callOf, partsWithout, refusal } from '../../activities/chokepoint-fixture.ts';
-import { cellKey, stepContext, until } from '../kubernetes/cluster.ts';
+import { cellKey, stepContext, until } from '../kubernetes/parts/cluster.ts';
 import { accountWith, without } from './accounts.ts';
 import { contents, keptOf, settledContents } from './kept.ts';
 import { Killed, recorded } from './recorder.ts';

@@ -3,8 +3,8 @@ import type { ActionImplementation } from '../../../core/action/action.ts';
 import { type KubernetesApi, pathOf } from '../../../integrations/kubernetes/client.ts';
 import type { ObjectRef } from '../../../integrations/kubernetes/objects.ts';
 import type { ClusterView } from '../../../integrations/kubernetes/watch/cluster-view.ts';
-import type { openCluster } from '../kubernetes/cluster.ts';
-import type { folderEvidence } from '../kubernetes/evidence.ts';
+import type { openCluster } from '../kubernetes/parts/cluster.ts';
+import type { folderEvidence } from '../kubernetes/parts/evidence.ts';
 
 export type TestCluster = Awaited<ReturnType<typeof openCluster>>;
 

@@ -7,7 +7,7 @@ import { cordonNodeInput } from '../../../core/actions/nodes/cordon-node.schema.
 import { revokeServiceAccountInput } from '../../../core/actions/secrets/revoke-service-account.schema.ts';
 import { pathOf } from '../../../integrations/kubernetes/client.ts';
 import type { ObjectRef } from '../../../integrations/kubernetes/objects.ts';
-import { until } from '../kubernetes/cluster.ts';
+import { until } from '../kubernetes/parts/cluster.ts';
 import { type AnyRow, change, row, type TestCluster } from './row.ts';
 
 /** A node on which nothing is put: other tests share the cluster. */

@@ -5,8 +5,8 @@ import { collectNodeInfoInput } from '../../../core/actions/evidence/collect-nod
 import { snapshotPodStateInput } from '../../../core/actions/evidence/snapshot-pod-state.schema.ts';
 import { snapshotVolumeInput } from '../../../core/actions/evidence/snapshot-volume.schema.ts';
 import { collectNodeInfo, snapshotPodState, snapshotVolume } from '../../../core/actions/index.ts';
-import { resolved } from '../kubernetes/cluster.ts';
-import { boundClaim, installSnapshotKinds, playSnapshotter, snapshotClass } from '../kubernetes/snapshotter.ts';
+import { resolved } from '../kubernetes/parts/cluster.ts';
+import { boundClaim, installSnapshotKinds, playSnapshotter, snapshotClass } from '../kubernetes/parts/snapshotter.ts';
 import { ownNode } from './eradication-table.ts';
 import { type AnyRow, row } from './row.ts';
 

@@ -32,7 +32,7 @@ import { pathOf } from '../../../integrations/kubernetes/client.ts';
 import type { ObjectRef } from '../../../integrations/kubernetes/objects.ts';
 import { networkPolicyRef } from '../../../integrations/kubernetes/policies/network-policies.ts';
 import { workloadRef } from '../../../integrations/kubernetes/workloads/workloads.ts';
-import { resolved, until } from '../kubernetes/cluster.ts';
+import { resolved, until } from '../kubernetes/parts/cluster.ts';
 import { eradicationTable } from './eradication-table.ts';
 import { type AnyRow, change, row, type TestCluster } from './row.ts';
 import { clusterWide } from './rows-cluster-wide.ts';

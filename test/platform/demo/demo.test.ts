@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, describe, expect, test } from '@jest/globals';
 import { projectRoot } from '../../../service/process/project-root.ts';
 import { runCommand } from '../../../tools/platform/command.ts';
-import { callKubernetes, readAccess } from '../../../tools/platform/kubernetes-api.ts';
+import { callKubernetes, readAccess } from '../../../tools/platform/kubernetes/kubernetes-api.ts';
 import { processesWith, survivors } from '../../processes.ts';
 
 const root = projectRoot();

@@ -9,7 +9,7 @@ import { Client, Connection } from '@temporalio/client';
 import { searchAttributes } from '../../../core/incident/search-attributes.ts';
 import { isAlive } from '../../../tools/platform/cache.ts';
 import { runCommand } from '../../../tools/platform/command.ts';
-import { startKubernetes } from '../../../tools/platform/kubernetes-server.ts';
+import { startKubernetes } from '../../../tools/platform/kubernetes/kubernetes-server.ts';
 import { startTemporal } from '../../../tools/platform/temporal-server.ts';
 import { processesWith, survivors } from '../../processes.ts';
 

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from '@jest/globals';
-import { callKubernetes, readAccess } from '../../../tools/platform/kubernetes-api.ts';
+import { callKubernetes, readAccess } from '../../../tools/platform/kubernetes/kubernetes-api.ts';
 import { testPlatform } from '../../platform.ts';
 
 const platform = await testPlatform();

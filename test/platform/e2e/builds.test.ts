@@ -3,10 +3,10 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { testPlatform } from '../../platform.ts';
-import { podOf, until, type Workload } from './cluster.ts';
-import { containedAt, ended, voteUntilTaken } from './oracle.ts';
-import type { Changes } from './program.ts';
-import { ana, ben, labels, Service } from './service.ts';
+import { podOf, until, type Workload } from './parts/cluster.ts';
+import { containedAt, ended, voteUntilTaken } from './parts/oracle.ts';
+import type { Changes } from './parts/program.ts';
+import { ana, ben, labels, Service } from './parts/service.ts';
 
 jest.setTimeout(300_000);
 

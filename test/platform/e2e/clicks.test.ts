@@ -10,9 +10,9 @@ import { auditReport } from '../../../service/commands/records/audit.ts';
 import { people } from '../../../tools/demo/settings.ts';
 import type { Forgery } from '../../fakes/slack/index.ts';
 import { testPlatform } from '../../platform.ts';
-import { podOf, until, type Workload } from './cluster.ts';
-import { containedAt, ended } from './oracle.ts';
-import { ana, ben, labels, Service } from './service.ts';
+import { podOf, until, type Workload } from './parts/cluster.ts';
+import { containedAt, ended } from './parts/oracle.ts';
+import { ana, ben, labels, Service } from './parts/service.ts';
 
 jest.setTimeout(300_000);
 

@@ -4,11 +4,11 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { names } from '../../../core/cluster/labels.ts';
 import type { IncidentState } from '../../../core/incident/incident-state.ts';
-import { callKubernetes, type KubernetesAccess, readAccess } from '../../../tools/platform/kubernetes-api.ts';
+import { callKubernetes, type KubernetesAccess, readAccess } from '../../../tools/platform/kubernetes/kubernetes-api.ts';
 import { writeAccountKubeconfig } from '../../account-kubeconfig.ts';
 import { testPlatform } from '../../platform.ts';
-import { until, type Workload } from './cluster.ts';
-import { Service } from './service.ts';
+import { until, type Workload } from './parts/cluster.ts';
+import { Service } from './parts/service.ts';
 
 jest.setTimeout(300_000);
 

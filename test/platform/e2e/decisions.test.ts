@@ -3,10 +3,10 @@ import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals
 import { auditReport } from '../../../service/commands/records/audit.ts';
 import { controlState } from '../../../service/incidents/session.ts';
 import { testPlatform } from '../../platform.ts';
-import { alertAbout } from './alerts.ts';
-import { until, type Workload } from './cluster.ts';
-import { type CommandLine, keyFile, meant, peopleWithKeys } from './command-line.ts';
-import { Service } from './service.ts';
+import { alertAbout } from './parts/alerts.ts';
+import { until, type Workload } from './parts/cluster.ts';
+import { type CommandLine, keyFile, meant, peopleWithKeys } from './parts/command-line.ts';
+import { Service } from './parts/service.ts';
 
 jest.setTimeout(300_000);
 

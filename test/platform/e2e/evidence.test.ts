@@ -11,10 +11,10 @@ import { createIncidentKeys } from '../../../integrations/evidence/incident-keys
 import { auditReport } from '../../../service/commands/records/audit.ts';
 import { controlState } from '../../../service/incidents/session.ts';
 import { testPlatform } from '../../platform.ts';
-import { alertAbout } from './alerts.ts';
-import { until, type Workload } from './cluster.ts';
-import { type CommandLine, meant, peopleWithKeys } from './command-line.ts';
-import { Service } from './service.ts';
+import { alertAbout } from './parts/alerts.ts';
+import { until, type Workload } from './parts/cluster.ts';
+import { type CommandLine, meant, peopleWithKeys } from './parts/command-line.ts';
+import { Service } from './parts/service.ts';
 
 jest.setTimeout(300_000);
 

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import type { IncidentState } from '../../../core/incident/incident-state.ts';
 import { testPlatform } from '../../platform.ts';
-import { alertAbout } from './alerts.ts';
-import { podOf, until, type Workload } from './cluster.ts';
-import { voteUntilTaken } from './oracle.ts';
-import { ana, ben, labels, Service } from './service.ts';
+import { alertAbout } from './parts/alerts.ts';
+import { podOf, until, type Workload } from './parts/cluster.ts';
+import { voteUntilTaken } from './parts/oracle.ts';
+import { ana, ben, labels, Service } from './parts/service.ts';
 
 jest.setTimeout(300_000);
 

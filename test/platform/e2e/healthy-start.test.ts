@@ -1,7 +1,7 @@
 import { expect, jest, test } from '@jest/globals';
 import { testPlatform } from '../../platform.ts';
-import { until } from './cluster.ts';
-import { Service } from './service.ts';
+import { until } from './parts/cluster.ts';
+import { Service } from './parts/service.ts';
 
 jest.setTimeout(300_000);
 

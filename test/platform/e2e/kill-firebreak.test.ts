@@ -2,11 +2,11 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { auditReport } from '../../../service/commands/records/audit.ts';
-import { podOf, until, type Workload } from './cluster.ts';
-import { differences, voteUntilTaken } from './oracle.ts';
-import { Chance, seedOf } from './random.ts';
-import { ownServers } from './servers.ts';
-import { ana, ben, labels, Service, spread } from './service.ts';
+import { podOf, until, type Workload } from './parts/cluster.ts';
+import { differences, voteUntilTaken } from './parts/oracle.ts';
+import { Chance, seedOf } from './parts/random.ts';
+import { ownServers } from './parts/servers.ts';
+import { ana, ben, labels, Service, spread } from './parts/service.ts';
 
 jest.setTimeout(300_000);
 

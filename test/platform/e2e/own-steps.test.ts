@@ -11,10 +11,10 @@ import { requestOf } from '../../../integrations/sensors/kubernetes-audit/reques
 import { loadConfig } from '../../../service/config/load.ts';
 import { resolveSecrets } from '../../../service/config/secrets.ts';
 import { testPlatform } from '../../platform.ts';
-import { AuditFeed, type Fed } from './audit-feed.ts';
-import { podOf, until, type Workload } from './cluster.ts';
-import { makePoolAccounts, removeBinding } from './pool-accounts.ts';
-import { ana, type Beside, ben, labels, Service } from './service.ts';
+import { AuditFeed, type Fed } from './parts/audit-feed.ts';
+import { podOf, until, type Workload } from './parts/cluster.ts';
+import { makePoolAccounts, removeBinding } from './parts/pool-accounts.ts';
+import { ana, type Beside, ben, labels, Service } from './parts/service.ts';
 
 jest.setTimeout(300_000);
 

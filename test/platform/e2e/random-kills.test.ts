@@ -1,6 +1,6 @@
 import { expect, jest, test } from '@jest/globals';
-import { seedOf } from './random.ts';
-import { randomKills } from './random-kills.ts';
+import { seedOf } from './parts/random.ts';
+import { randomKills } from './parts/random-kills.ts';
 
 jest.setTimeout(300_000);
 

@@ -7,9 +7,9 @@ import { Browser } from '../../fakes/oidc/browser.ts';
 import { type IdentityProvider, startIdentityProvider } from '../../fakes/oidc/provider.ts';
 import { type PagerDutyFake, startPagerDutyFake } from '../../fakes/pagerduty/server.ts';
 import { testPlatform } from '../../platform.ts';
-import { podOf, until, type Workload } from './cluster.ts';
-import { containedAt } from './oracle.ts';
-import { Service } from './service.ts';
+import { podOf, until, type Workload } from './parts/cluster.ts';
+import { containedAt } from './parts/oracle.ts';
+import { Service } from './parts/service.ts';
 
 jest.setTimeout(300_000);
 

@@ -7,8 +7,8 @@ import { auditReport } from '../../../service/commands/records/audit.ts';
 import { proposeDecision, signedWith } from '../../../service/incidents/orders.ts';
 import { controlState } from '../../../service/incidents/session.ts';
 import { testPlatform } from '../../platform.ts';
-import { podOf, until, type Workload } from './cluster.ts';
-import { ana, ben, Service } from './service.ts';
+import { podOf, until, type Workload } from './parts/cluster.ts';
+import { ana, ben, Service } from './parts/service.ts';
 
 jest.setTimeout(300_000);
 

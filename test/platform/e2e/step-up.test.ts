@@ -4,9 +4,9 @@ import { people } from '../../../tools/demo/settings.ts';
 import { Browser } from '../../fakes/oidc/browser.ts';
 import { type IdentityProvider, startIdentityProvider } from '../../fakes/oidc/provider.ts';
 import { testPlatform } from '../../platform.ts';
-import { podOf, until, type Workload } from './cluster.ts';
-import { containedAt } from './oracle.ts';
-import { ana, ben, labels, Service } from './service.ts';
+import { podOf, until, type Workload } from './parts/cluster.ts';
+import { containedAt } from './parts/oracle.ts';
+import { ana, ben, labels, Service } from './parts/service.ts';
 
 jest.setTimeout(300_000);
 

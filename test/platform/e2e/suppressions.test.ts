@@ -6,10 +6,10 @@ import { controlIdOf } from '../../../core/orders/order.ts';
 import { auditReport } from '../../../service/commands/records/audit.ts';
 import { within } from '../../eventually.ts';
 import { testPlatform } from '../../platform.ts';
-import { type AlertOptions, alertAbout } from './alerts.ts';
-import { until, type Workload } from './cluster.ts';
-import { type CommandLine, meant, peopleWithKeys } from './command-line.ts';
-import { Service } from './service.ts';
+import { type AlertOptions, alertAbout } from './parts/alerts.ts';
+import { until, type Workload } from './parts/cluster.ts';
+import { type CommandLine, meant, peopleWithKeys } from './parts/command-line.ts';
+import { Service } from './parts/service.ts';
 
 jest.setTimeout(300_000);
 

@@ -2,9 +2,9 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { freePorts } from '../../../tools/platform/ports.ts';
 import { testPlatform } from '../../platform.ts';
-import { alertAbout, postAlerts } from './alerts.ts';
-import { podOf, until, type Workload } from './cluster.ts';
-import { type Beside, Service, spread } from './service.ts';
+import { alertAbout, postAlerts } from './parts/alerts.ts';
+import { podOf, until, type Workload } from './parts/cluster.ts';
+import { type Beside, Service, spread } from './parts/service.ts';
 
 jest.setTimeout(300_000);
 

@@ -9,7 +9,7 @@ import { testPlatform } from '../../platform.ts';
 import { openFront } from '../../registry/front.ts';
 import { type Published, Publisher } from '../../registry/publisher.ts';
 import { KeySigner } from '../../registry/signer.ts';
-import { openCluster, resolved, stepContext } from '../kubernetes/cluster.ts';
+import { openCluster, resolved, stepContext } from '../kubernetes/parts/cluster.ts';
 
 const platform = await testPlatform();
 const user = { name: 'puller', password: 'pull-me' };

@@ -6,7 +6,7 @@ import { WatchCache } from '../../../integrations/kubernetes/watch/watch-cache.t
 import { type Intake, startIntake } from '../../../service/intake/start.ts';
 import { FakeIncidentGateway } from '../../fakes/incident-gateway.ts';
 import { testPlatform } from '../../platform.ts';
-import { falcoEvent, freshDirectory, removeDirectory, silent, token, until } from '../../service/intake/intake-fixture.ts';
+import { falcoEvent, freshDirectory, removeDirectory, silent, token, until } from '../../service/intake/parts/intake-fixture.ts';
 
 const { kubeconfig, prefix, freshNamespace } = await testPlatform();
 const gateway = new FakeIncidentGateway();

@@ -7,7 +7,7 @@ import type { IncidentGateway } from '../../../service/intake/send/incident-gate
 import { temporalGateway } from '../../../service/intake/send/temporal-gateway.ts';
 import { eventually } from '../../eventually.ts';
 import { testPlatform } from '../../platform.ts';
-import { type Door, falcoEvent, openDoor, removeDirectory, silent, until } from '../../service/intake/intake-fixture.ts';
+import { type Door, falcoEvent, openDoor, removeDirectory, silent, until } from '../../service/intake/parts/intake-fixture.ts';
 
 const platform = await testPlatform();
 const taskQueue = `${platform.prefix}-intake`;

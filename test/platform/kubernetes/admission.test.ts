@@ -7,10 +7,10 @@ import { actions as all } from '../../../core/actions/index.ts';
 import { names } from '../../../core/cluster/labels.ts';
 import { pathOf } from '../../../integrations/kubernetes/client.ts';
 import { rbacManifests } from '../../../service/rbac/manifests.ts';
-import { callKubernetes, readAccess } from '../../../tools/platform/kubernetes-api.ts';
+import { callKubernetes, readAccess } from '../../../tools/platform/kubernetes/kubernetes-api.ts';
 import { testPlatform } from '../../platform.ts';
-import { cellKey, resolved, stepContext, until } from './cluster.ts';
-import { type PoolAccounts, poolAccounts } from './pool-accounts.ts';
+import { cellKey, resolved, stepContext, until } from './parts/cluster.ts';
+import { type PoolAccounts, poolAccounts } from './parts/pool-accounts.ts';
 
 const platform = await testPlatform();
 const own = 'firebreak-admission-test';

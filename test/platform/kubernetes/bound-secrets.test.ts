@@ -3,9 +3,9 @@ import { actions as all } from '../../../core/actions/index.ts';
 import { pathOf } from '../../../integrations/kubernetes/client.ts';
 import { rbacManifests } from '../../../service/rbac/manifests.ts';
 import { missingRights } from '../../../service/rbac/missing.ts';
-import { callKubernetes, readAccess } from '../../../tools/platform/kubernetes-api.ts';
+import { callKubernetes, readAccess } from '../../../tools/platform/kubernetes/kubernetes-api.ts';
 import { testPlatform } from '../../platform.ts';
-import { type PoolAccounts, poolAccounts } from './pool-accounts.ts';
+import { type PoolAccounts, poolAccounts } from './parts/pool-accounts.ts';
 
 const platform = await testPlatform();
 const own = 'firebreak-bound-test';

@@ -3,7 +3,7 @@ import { listReachableSecretsImplementation } from '../../../activities/actions/
 import { revokeTokensImplementation } from '../../../activities/actions/secrets/revoke-tokens.ts';
 import { pathOf } from '../../../integrations/kubernetes/client.ts';
 import { testPlatform } from '../../platform.ts';
-import { openCluster, resolved, stepContext, until } from './cluster.ts';
+import { openCluster, resolved, stepContext, until } from './parts/cluster.ts';
 
 const platform = await testPlatform();
 

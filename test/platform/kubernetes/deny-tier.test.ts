@@ -8,7 +8,7 @@ import { pathOf } from '../../../integrations/kubernetes/client.ts';
 import { DenyTierWatch, readDenyTier } from '../../../integrations/kubernetes/policies/deny-tier.ts';
 import { projectRoot } from '../../../service/process/project-root.ts';
 import { testPlatform } from '../../platform.ts';
-import { cellKey, openCluster, resolved, stepContext, until } from './cluster.ts';
+import { cellKey, openCluster, resolved, stepContext, until } from './parts/cluster.ts';
 
 jest.setTimeout(300_000);
 

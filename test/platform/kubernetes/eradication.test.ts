@@ -9,7 +9,7 @@ import type { KubernetesCall } from '../../../integrations/kubernetes/call.ts';
 import { type KubernetesApi, pathOf } from '../../../integrations/kubernetes/client.ts';
 import { testPlatform } from '../../platform.ts';
 import { ownNode, rolledDeployment } from '../actions/eradication-table.ts';
-import { openCluster, resolved, stepContext } from './cluster.ts';
+import { openCluster, resolved, stepContext } from './parts/cluster.ts';
 
 const platform = await testPlatform();
 

@@ -18,7 +18,7 @@ import { HoldContainment, type LeaseHeld } from '../../../service/cell/hold-cont
 import { openKnowledge } from '../../../service/cell/pools/durable-memory.ts';
 import { eventually } from '../../eventually.ts';
 import { testPlatform } from '../../platform.ts';
-import { cellKey, openCluster, stepContext } from './cluster.ts';
+import { cellKey, openCluster, stepContext } from './parts/cluster.ts';
 
 const platform = await testPlatform();
 const log = pino({ level: 'silent' });

@@ -3,7 +3,7 @@ import { parseAllDocuments } from 'yaml';
 import { pathOf } from '../../../integrations/kubernetes/client.ts';
 import { networkManifest, networkPolicies, roleLabel } from '../../../service/rbac/network-policies.ts';
 import { testPlatform } from '../../platform.ts';
-import { openCluster } from './cluster.ts';
+import { openCluster } from './parts/cluster.ts';
 
 const platform = await testPlatform();
 

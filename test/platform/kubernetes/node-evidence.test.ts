@@ -6,8 +6,8 @@ import { collectNodeInfoImplementation } from '../../../activities/actions/evide
 import { pathOf } from '../../../integrations/kubernetes/client.ts';
 import { testPlatform } from '../../platform.ts';
 import { ownNode } from '../actions/eradication-table.ts';
-import { openCluster, stepContext } from './cluster.ts';
-import { folderEvidence } from './evidence.ts';
+import { openCluster, stepContext } from './parts/cluster.ts';
+import { folderEvidence } from './parts/evidence.ts';
 
 const platform = await testPlatform();
 let cluster: Awaited<ReturnType<typeof openCluster>>;

@@ -3,7 +3,7 @@ import { quarantinePodImplementation } from '../../../activities/actions/contain
 import { pathOf } from '../../../integrations/kubernetes/client.ts';
 import { otherPolicyKinds } from '../../../integrations/kubernetes/policies/other-policies.ts';
 import { testPlatform } from '../../platform.ts';
-import { cellKey, openCluster, resolved, stepContext, until } from './cluster.ts';
+import { cellKey, openCluster, resolved, stepContext, until } from './parts/cluster.ts';
 
 const platform = await testPlatform();
 const definitions = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';

@@ -4,7 +4,7 @@ import { pathOf } from '../../../integrations/kubernetes/client.ts';
 import { removeOwnPod, runToEnd, startOwnPod } from '../../../integrations/kubernetes/pods/own-pod.ts';
 import type { OwnPod } from '../../../integrations/kubernetes/pods/own-pod-manifest.ts';
 import { testPlatform } from '../../platform.ts';
-import { openCluster, until } from './cluster.ts';
+import { openCluster, until } from './parts/cluster.ts';
 
 const { kubeconfig, freshNamespace } = await testPlatform();
 const namespace = await freshNamespace();

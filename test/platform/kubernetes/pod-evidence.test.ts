@@ -10,8 +10,8 @@ import { sha256Hex } from '../../../core/text/digest.ts';
 import { createKubernetesApi, pathOf } from '../../../integrations/kubernetes/client.ts';
 import { accessFromKubeconfig } from '../../../integrations/kubernetes/kubeconfig.ts';
 import { testPlatform } from '../../platform.ts';
-import { openCluster, resolved, stepContext, until } from './cluster.ts';
-import { folderEvidence } from './evidence.ts';
+import { openCluster, resolved, stepContext, until } from './parts/cluster.ts';
+import { folderEvidence } from './parts/evidence.ts';
 
 const platform = await testPlatform();
 let cluster: Awaited<ReturnType<typeof openCluster>>;

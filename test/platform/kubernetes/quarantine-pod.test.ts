@@ -8,7 +8,7 @@ import type { KubernetesApi } from '../../../integrations/kubernetes/client.ts';
 import { pathOf } from '../../../integrations/kubernetes/client.ts';
 import { readStandingPolicy } from '../../../integrations/kubernetes/policies/standing-policy.ts';
 import { testPlatform } from '../../platform.ts';
-import { cellKey, openCluster, resolved, stepContext, until } from './cluster.ts';
+import { cellKey, openCluster, resolved, stepContext, until } from './parts/cluster.ts';
 
 const platform = await testPlatform();
 

@@ -15,9 +15,9 @@ import { shippedActions } from '../../../service/rbac/enabled.ts';
 import { rbacManifests } from '../../../service/rbac/manifests.ts';
 import { missingRights } from '../../../service/rbac/missing.ts';
 import { testPlatform } from '../../platform.ts';
-import { cellKey, resolved, stepContext, until } from './cluster.ts';
-import { folderEvidence } from './evidence.ts';
-import { type Cluster, type PoolAccounts, poolAccounts } from './pool-accounts.ts';
+import { cellKey, resolved, stepContext, until } from './parts/cluster.ts';
+import { folderEvidence } from './parts/evidence.ts';
+import { type Cluster, type PoolAccounts, poolAccounts } from './parts/pool-accounts.ts';
 
 const platform = await testPlatform();
 const shipped = shippedActions();

@@ -13,10 +13,10 @@ import { names } from '../../../core/cluster/labels.ts';
 import { pathOf } from '../../../integrations/kubernetes/client.ts';
 import { projectRoot } from '../../../service/process/project-root.ts';
 import { findOnPath } from '../../../tools/platform/command.ts';
-import { kubectlBinary } from '../../../tools/platform/kubelab-binary.ts';
+import { kubectlBinary } from '../../../tools/platform/kubernetes/kubelab-binary.ts';
 import { testPlatform } from '../../platform.ts';
 import { nodeNobodyUses } from '../actions/rows-cluster-wide.ts';
-import { cellKey, openCluster, resolved, stepContext } from './cluster.ts';
+import { cellKey, openCluster, resolved, stepContext } from './parts/cluster.ts';
 
 const platform = await testPlatform();
 

@@ -7,7 +7,7 @@ import { secretUses } from '../../../integrations/kubernetes/watch/projection.ts
 import { readSecret, type SecretJson, whyNotRotate } from '../../../integrations/kubernetes/workloads/secrets.ts';
 import { testPlatform } from '../../platform.ts';
 import { killedEverywhere } from '../rotation/killed-rotation.ts';
-import { cellKey, openCluster, resolved, stepContext, until } from './cluster.ts';
+import { cellKey, openCluster, resolved, stepContext, until } from './parts/cluster.ts';
 
 const platform = await testPlatform();
 

@@ -6,9 +6,9 @@ import { snapshotVolumeImplementation } from '../../../activities/actions/eviden
 import type { KubernetesApi } from '../../../integrations/kubernetes/client.ts';
 import { pathOf } from '../../../integrations/kubernetes/client.ts';
 import { testPlatform } from '../../platform.ts';
-import { cellKey, openCluster, resolved, stepContext } from './cluster.ts';
-import { folderEvidence } from './evidence.ts';
-import { boundClaim, driverOf, installSnapshotKinds, playSnapshotter, snapshotClass } from './snapshotter.ts';
+import { cellKey, openCluster, resolved, stepContext } from './parts/cluster.ts';
+import { folderEvidence } from './parts/evidence.ts';
+import { boundClaim, driverOf, installSnapshotKinds, playSnapshotter, snapshotClass } from './parts/snapshotter.ts';
 
 const platform = await testPlatform();
 

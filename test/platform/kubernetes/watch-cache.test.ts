@@ -10,7 +10,7 @@ import type { PodJson } from '../../../integrations/kubernetes/watch/projection.
 import { Reflector } from '../../../integrations/kubernetes/watch/reflector.ts';
 import { createSubjectResolver } from '../../../integrations/kubernetes/watch/resolver.ts';
 import { testPlatform } from '../../platform.ts';
-import { cellKey, openCluster, resolved, stepContext, until } from './cluster.ts';
+import { cellKey, openCluster, resolved, stepContext, until } from './parts/cluster.ts';
 
 const platform = await testPlatform();
 let cluster: Awaited<ReturnType<typeof openCluster>>;

@@ -8,7 +8,7 @@ import { type AwsServer, awsShape, documentedPolicy, region, startAws } from '..
 import { testPlatform } from '../../platform.ts';
 import { startedOrWhyNot } from '../../started-or-why-not.ts';
 import { type AwsFront, startAwsFront } from '../aws/front.ts';
-import { openCluster } from '../kubernetes/cluster.ts';
+import { openCluster } from '../kubernetes/parts/cluster.ts';
 import { killedEverywhere } from './killed-rotation.ts';
 import { quarantinedSuspect } from './quarantined-suspect.ts';
 

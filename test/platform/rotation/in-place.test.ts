@@ -16,7 +16,7 @@ import { vaultKv } from '../../../integrations/vault/kv.ts';
 import { startVaultFake, type VaultFake } from '../../fakes/vault/server.ts';
 import { testPlatform } from '../../platform.ts';
 import { accountWith } from '../actions/accounts.ts';
-import { openCluster, resolved, stepContext, until } from '../kubernetes/cluster.ts';
+import { openCluster, resolved, stepContext, until } from '../kubernetes/parts/cluster.ts';
 import { killedEverywhere } from './killed-rotation.ts';
 import {
   type Controller,

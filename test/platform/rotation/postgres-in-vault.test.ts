@@ -10,7 +10,7 @@ import { oldPassword, type ShopRoles, startShopRoles } from '../../postgres/shop
 import { startedOrWhyNot } from '../../started-or-why-not.ts';
 import { findPostgres } from '../../suites.mjs';
 import { documentedPolicy, fieldAt, startVault, type VaultServer } from '../../vault-server.ts';
-import { openCluster, resolved, stepContext, until } from '../kubernetes/cluster.ts';
+import { openCluster, resolved, stepContext, until } from '../kubernetes/parts/cluster.ts';
 import { externalSecretController, externalSecrets, installWriterKinds } from './writers.ts';
 
 const platform = await testPlatform();

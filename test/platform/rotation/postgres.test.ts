@@ -8,7 +8,7 @@ import { testPlatform } from '../../platform.ts';
 import { oldPassword, type ShopRoles, startShopRoles } from '../../postgres/shop-roles.ts';
 import { findPostgres } from '../../suites.mjs';
 import { Killed, recorded } from '../actions/recorder.ts';
-import { openCluster, resolved, until } from '../kubernetes/cluster.ts';
+import { openCluster, resolved, until } from '../kubernetes/parts/cluster.ts';
 import { killedEverywhere } from './killed-rotation.ts';
 import { quarantinedSuspect } from './quarantined-suspect.ts';
 

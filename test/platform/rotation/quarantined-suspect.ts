@@ -1,5 +1,5 @@
 import { quarantinePodImplementation } from '../../../activities/actions/containment/quarantine-pod.ts';
-import { cellKey, type openCluster, resolved, stepContext, until } from '../kubernetes/cluster.ts';
+import { cellKey, type openCluster, resolved, stepContext, until } from '../kubernetes/parts/cluster.ts';
 
 /** A Deployment of one pod that uses the Secret `db`: the pod in quarantine, and its replacement running. */
 export async function quarantinedSuspect(

@@ -9,7 +9,7 @@ import { startedOrWhyNot } from '../../started-or-why-not.ts';
 import type { Login } from '../../suites/vault-providers.ts';
 import { findPostgres } from '../../suites.mjs';
 import { documentedPolicy, startVault, type VaultServer } from '../../vault-server.ts';
-import { openCluster, resolved, stepContext } from '../kubernetes/cluster.ts';
+import { openCluster, resolved, stepContext } from '../kubernetes/parts/cluster.ts';
 import { isTaken, lend, lendFrom } from '../vault/lending.ts';
 import { killedEverywhere } from './killed-rotation.ts';
 

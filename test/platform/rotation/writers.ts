@@ -10,7 +10,7 @@ import { KubernetesError } from '../../../integrations/kubernetes/client-error.t
 import type { ObjectJson } from '../../../integrations/kubernetes/objects.ts';
 import type { CertificateJson, ExternalSecretJson } from '../../../integrations/kubernetes/workloads/secret-writers.ts';
 import type { TestCluster } from '../actions/row.ts';
-import { until } from '../kubernetes/cluster.ts';
+import { until } from '../kubernetes/parts/cluster.ts';
 
 export const externalSecrets = { group: 'external-secrets.io', version: 'v1', resource: 'externalsecrets' };
 export const certificates = { group: 'cert-manager.io', version: 'v1', resource: 'certificates' };

@@ -25,7 +25,7 @@ import { startedOrWhyNot } from '../../started-or-why-not.ts';
 import { evidenceStoreSuite } from '../../suites/evidence-store.ts';
 import { keyRegisterSuite } from '../../suites/key-register.ts';
 import { newPrivateKey } from '../../suites/private-key.ts';
-import { until } from '../e2e/cluster.ts';
+import { until } from '../e2e/parts/cluster.ts';
 import { lockedBucketTests } from './locked-bucket.ts';
 import { stallingProxy } from './stalling-proxy.ts';
 

@@ -24,7 +24,7 @@ import { openEvidence, openKeyRegister } from '../../../service/process/evidence
 import { ensureKeys } from '../../../service/process/keys.ts';
 import type { S3Server } from '../../../tools/platform/s3-server.ts';
 import { inParts } from '../../in-parts.ts';
-import { stepContext } from '../kubernetes/cluster.ts';
+import { stepContext } from '../kubernetes/parts/cluster.ts';
 
 /** A bucket that was made with object lock. */
 export function lockedBucketTests(server: S3Server): void {

@@ -19,7 +19,15 @@ import { createActivityWorker, createCellWorker } from '../../../service/tempora
 import { eventually } from '../../eventually.ts';
 import { testPlatform } from '../../platform.ts';
 import { bundlePath } from '../../workflows/bundle.ts';
-import { beliefsAt, noisyAlert, proposalOf, roster, signature, termsOf, voteKeys } from '../../workflows/control-harness.ts';
+import {
+  beliefsAt,
+  noisyAlert,
+  proposalOf,
+  roster,
+  signature,
+  termsOf,
+  voteKeys,
+} from '../../workflows/control/control-harness.ts';
 import { clientOptions, member, testSpeaker } from '../../workflows/speakers.ts';
 
 const { temporalAddress, temporalNamespace, prefix } = await testPlatform();

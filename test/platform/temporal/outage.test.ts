@@ -11,7 +11,7 @@ import { incidentNames } from '../../../core/incident/incident.ts';
 import { openTemporalLink, type TemporalLink } from '../../../service/temporal/link.ts';
 import { installRuntime } from '../../../service/temporal/runtime.ts';
 import { startTemporal, type TemporalServer } from '../../../tools/platform/temporal-server.ts';
-import { until } from '../../service/intake/intake-fixture.ts';
+import { until } from '../../service/intake/parts/intake-fixture.ts';
 import { bundlePath } from '../../workflows/bundle.ts';
 import { member, testSpeaker, workerOptions, writePublicKey } from '../../workflows/speakers.ts';
 

@@ -15,7 +15,7 @@ import { openEvidence } from '../../../service/process/evidence.ts';
 import { evidencePublicKeys, openEvidenceVerifier } from '../../../service/process/evidence-keys.ts';
 import { startedOrWhyNot } from '../../started-or-why-not.ts';
 import { startVault, type VaultServer } from '../../vault-server.ts';
-import { stepContext } from '../kubernetes/cluster.ts';
+import { stepContext } from '../kubernetes/parts/cluster.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'firebreak-vault-'));
 const started = await startedOrWhyNot(startVault);

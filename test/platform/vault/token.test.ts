@@ -3,7 +3,7 @@ import { Vault } from '../../../integrations/vault/client.ts';
 import { keepVaultToken } from '../../../service/process/vault-token.ts';
 import { startedOrWhyNot } from '../../started-or-why-not.ts';
 import { fieldAt, startVault, type VaultServer } from '../../vault-server.ts';
-import { until } from '../kubernetes/cluster.ts';
+import { until } from '../kubernetes/parts/cluster.ts';
 
 const started = await startedOrWhyNot(startVault);
 

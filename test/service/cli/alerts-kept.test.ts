@@ -7,7 +7,7 @@ import type { IncidentStart } from '../../../core/incident/incident.ts';
 import type { StartOptions, StartResult } from '../../../service/intake/send/incident-gateway.ts';
 import { eventually } from '../../eventually.ts';
 import { FakeIncidentGateway } from '../../fakes/incident-gateway.ts';
-import { type Door, falcoEvent, openDoor, until } from '../intake/intake-fixture.ts';
+import { type Door, falcoEvent, openDoor, until } from '../intake/parts/intake-fixture.ts';
 
 const cli = join(import.meta.dirname, '../../../service/cli.ts');
 

@@ -7,8 +7,8 @@ import { keepEvidence } from '../../../activities/evidence/kept-evidence.ts';
 import { createManifestVerifier, readManifest } from '../../../integrations/evidence/manifest.ts';
 import { openVerifier } from '../../../integrations/keys/ed25519.ts';
 import { opened, writeParcel } from '../../../service/commands/evidence/evidence-get.ts';
-import { stepContext } from '../../platform/kubernetes/cluster.ts';
-import { folderEvidence } from '../../platform/kubernetes/evidence.ts';
+import { stepContext } from '../../platform/kubernetes/parts/cluster.ts';
+import { folderEvidence } from '../../platform/kubernetes/parts/evidence.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'firebreak-check-'));
 afterAll(() => rmSync(folder, { recursive: true }));

@@ -9,7 +9,7 @@ import { keepEvidence } from '../../../activities/evidence/kept-evidence.ts';
 import { loadConfig } from '../../../service/config/load.ts';
 import { openEvidence } from '../../../service/process/evidence.ts';
 import { ensureKeys } from '../../../service/process/keys.ts';
-import { stepContext } from '../../platform/kubernetes/cluster.ts';
+import { stepContext } from '../../platform/kubernetes/parts/cluster.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'firebreak-forgotten-'));
 afterAll(() => rmSync(folder, { recursive: true }));

@@ -10,7 +10,7 @@ import { createKeyRegister } from '../../../integrations/evidence/key-register.t
 import { createManifestVerifier, readManifest } from '../../../integrations/evidence/manifest.ts';
 import { openVerifier } from '../../../integrations/keys/ed25519.ts';
 import { opened, writeParcel } from '../../../service/commands/evidence/evidence-get.ts';
-import { folderEvidence } from '../../platform/kubernetes/evidence.ts';
+import { folderEvidence } from '../../platform/kubernetes/parts/evidence.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'firebreak-get-'));
 afterAll(() => rmSync(folder, { recursive: true }));

@@ -11,7 +11,7 @@ import { playbooks } from '../../../playbooks/index.ts';
 import { AlertBucket } from '../../../service/intake/read/alert-bucket.ts';
 import type { HeadStart } from '../../../service/intake/send/head-start.ts';
 import { FakeIncidentGateway } from '../../fakes/incident-gateway.ts';
-import { type Door, falcoEvent, openDoor, removeDirectory, token, until } from './intake-fixture.ts';
+import { type Door, falcoEvent, openDoor, removeDirectory, token, until } from './parts/intake-fixture.ts';
 
 const incident = 'incident/lab/shop/Deployment/web';
 const doors: Door[] = [];

@@ -4,7 +4,7 @@ import { resolverFromNames } from '../../../core/alert/subject.ts';
 import { alertOfOrder, type StartIncident } from '../../../core/orders/incident-order.ts';
 import type { Roster } from '../../../core/people/roster.ts';
 import { FakeIncidentGateway } from '../../fakes/incident-gateway.ts';
-import { type Door, falcoEvent, openDoor, removeDirectory, until } from './intake-fixture.ts';
+import { type Door, falcoEvent, openDoor, removeDirectory, until } from './parts/intake-fixture.ts';
 
 const roster: Roster = {
   people: [

@@ -5,7 +5,7 @@ import type { SubjectResolver } from '../../../core/alert/subject-resolver.ts';
 import type { HeadStartRequest } from '../../../core/incident/head-start.ts';
 import type { HeadStart, HeadStartResult } from '../../../service/intake/send/head-start.ts';
 import { FakeIncidentGateway } from '../../fakes/incident-gateway.ts';
-import { type Door, falcoEvent, freshDirectory, openDoor, removeDirectory, until } from './intake-fixture.ts';
+import { type Door, falcoEvent, freshDirectory, openDoor, removeDirectory, until } from './parts/intake-fixture.ts';
 
 const incident = 'incident/lab/shop/Deployment/web';
 const critical = () => falcoEvent({ priority: 'Critical', rule: 'Drop and execute new binary in container' });

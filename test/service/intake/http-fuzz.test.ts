@@ -7,9 +7,9 @@ import { deflateRawSync, deflateSync, gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { sensors } from '../../../integrations/sensors/index.ts';
-import { falcoEvent, freshDirectory, removeDirectory, token } from './intake-fixture.ts';
+import { falcoEvent, freshDirectory, removeDirectory, token } from './parts/intake-fixture.ts';
 
-const program = fileURLToPath(new URL('./intake-process.ts', import.meta.url));
+const program = fileURLToPath(new URL('./parts/intake-process.ts', import.meta.url));
 const directory = freshDirectory();
 let child: ChildProcess;
 let url: URL;

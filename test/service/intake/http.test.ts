@@ -3,7 +3,7 @@ import { deflateSync, gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { FakeIncidentGateway } from '../../fakes/incident-gateway.ts';
-import { box, type Door, falcoEvent, openDoor, removeDirectory, token, until } from './intake-fixture.ts';
+import { box, type Door, falcoEvent, openDoor, removeDirectory, token, until } from './parts/intake-fixture.ts';
 
 let door: Door;
 const post: Door['post'] = (...call) => door.post(...call);

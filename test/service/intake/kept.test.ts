@@ -6,7 +6,7 @@ import { KeptAlerts } from '../../../service/intake/spool/rejected-alerts.ts';
 import { Spool } from '../../../service/intake/spool/spool.ts';
 import { eventually } from '../../eventually.ts';
 import { FakeIncidentGateway } from '../../fakes/incident-gateway.ts';
-import { box, type Door, type DoorOptions, falcoEvent, openDoor, removeDirectory, until } from './intake-fixture.ts';
+import { box, type Door, type DoorOptions, falcoEvent, openDoor, removeDirectory, until } from './parts/intake-fixture.ts';
 
 const incident = 'incident/lab/shop/Deployment/web';
 const doors: Door[] = [];

@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import type { AlertBatch } from '../../../core/incident/incident.ts';
-import { falcoEvent, freshDirectory, removeDirectory, token, until } from './intake-fixture.ts';
+import { falcoEvent, freshDirectory, removeDirectory, token, until } from './parts/intake-fixture.ts';
 
-const program = fileURLToPath(new URL('./intake-process.ts', import.meta.url));
+const program = fileURLToPath(new URL('./parts/intake-process.ts', import.meta.url));
 const directories: string[] = [];
 const children: ChildProcess[] = [];
 

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
 import { resolverFromNames } from '../../../core/alert/subject.ts';
 import type { SubjectResolver } from '../../../core/alert/subject-resolver.ts';
 import { FakeIncidentGateway } from '../../fakes/incident-gateway.ts';
-import { type Door, falcoEvent, freshDirectory, openDoor, removeDirectory, until } from './intake-fixture.ts';
+import { type Door, falcoEvent, freshDirectory, openDoor, removeDirectory, until } from './parts/intake-fixture.ts';
 
 const incident = 'incident/lab/shop/Deployment/web';
 let directory = '';

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { sensors } from '../../../integrations/sensors/index.ts';
 import { cloudEventMode } from '../../../service/intake/door/cloud-event.ts';
 import { FakeIncidentGateway } from '../../fakes/incident-gateway.ts';
-import { type Answered, type Door, falcoEvent, openDoor, removeDirectory, token } from './intake-fixture.ts';
+import { type Answered, type Door, falcoEvent, openDoor, removeDirectory, token } from './parts/intake-fixture.ts';
 
 const fixture = (path: string): string => readFileSync(new URL(`../../fixtures/alerts/${path}`, import.meta.url), 'utf8');
 

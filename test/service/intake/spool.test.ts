@@ -4,7 +4,7 @@ import type { Alert } from '../../../core/alert/alert.ts';
 import { subjectOf } from '../../../core/alert/subject.ts';
 import type { SpoolEntry } from '../../../service/intake/spool/entry.ts';
 import { Spool } from '../../../service/intake/spool/spool.ts';
-import { freshDirectory, removeDirectory, until } from './intake-fixture.ts';
+import { freshDirectory, removeDirectory, until } from './parts/intake-fixture.ts';
 
 const directories: string[] = [];
 

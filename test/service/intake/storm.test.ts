@@ -7,7 +7,7 @@ import { StormWatch } from '../../../service/intake/watch/storm.ts';
 import { TopTalkers } from '../../../service/intake/watch/top-talkers.ts';
 import { eventually } from '../../eventually.ts';
 import { FakeIncidentGateway } from '../../fakes/incident-gateway.ts';
-import { type Door, falcoEvent, openDoor, removeDirectory, silent } from './intake-fixture.ts';
+import { type Door, falcoEvent, openDoor, removeDirectory, silent } from './parts/intake-fixture.ts';
 
 const alert = {
   id: 'a'.repeat(32),

@@ -11,7 +11,7 @@ import type { ScreenSources } from '../../../service/intake/read/screen.ts';
 import type { readHidden } from '../../../service/intake/spool/hidden-alerts.ts';
 import { startIntake } from '../../../service/intake/start.ts';
 import { FakeIncidentGateway } from '../../fakes/incident-gateway.ts';
-import { falcoEvent, freshDirectory, removeDirectory, silent, token, until } from './intake-fixture.ts';
+import { falcoEvent, freshDirectory, removeDirectory, silent, token, until } from './parts/intake-fixture.ts';
 
 const digest = `sha256:${'d'.repeat(64)}`;
 const incident = 'incident/lab/shop/Deployment/web';

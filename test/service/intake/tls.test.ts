@@ -7,7 +7,7 @@ import type { TLSSocket } from 'node:tls';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { eventually } from '../../eventually.ts';
 import { FakeIncidentGateway } from '../../fakes/incident-gateway.ts';
-import { type Door, falcoEvent, freshDirectory, openDoor, removeDirectory, token, until } from './intake-fixture.ts';
+import { type Door, falcoEvent, freshDirectory, openDoor, removeDirectory, token, until } from './parts/intake-fixture.ts';
 
 let folder: string;
 const doors: Door[] = [];

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { Turns } from '../../../service/intake/read/turns.ts';
 import { FakeIncidentGateway } from '../../fakes/incident-gateway.ts';
-import { type Door, falcoEvent, openDoor, removeDirectory, token } from './intake-fixture.ts';
+import { type Door, falcoEvent, openDoor, removeDirectory, token } from './parts/intake-fixture.ts';
 
 describe('turns', () => {
   /** Work that takes so long by a clock of our own. */

@@ -5,7 +5,7 @@ import { projectRoot } from '../../../service/process/project-root.ts';
 import { cachedPart, type OnProgress } from '../cache.ts';
 import { findOnPath } from '../command.ts';
 import { type GoProgram, goProgram } from '../go-program.ts';
-import { kubernetesVersion, linkedVersion } from '../kubelab-binary.ts';
+import { kubernetesVersion, linkedVersion } from '../kubernetes/kubelab-binary.ts';
 
 const containerdVersion = '2.3.7';
 

@@ -1,0 +1,91 @@
+import { type Client, defaultPayloadConverter } from '@temporalio/client';
+import type { Payload } from '@temporalio/common';
+import { type AlertBatch, type IncidentStart, incidentNames } from '../../core/incident/incident.ts';
+import type { IncidentInput } from '../../core/incident/incident-input.ts';
+
+/** What arrived, counted from the histories: a batch once, however often it is there. */
+export interface FarEnd {
+  readonly incidents: number;
+  readonly runs: number;
+  readonly counted: number;
+  /** Alerts that went whole in more than one batch. */
+  readonly twice: number;
+}
+
+/** Reads every history of the namespace that begins with the prefix. */
+export async function readFarEnd(client: Client, prefix: string): Promise<FarEnd> {
+  const ids = new Set<string>();
+  let runs = 0;
+  let counted = 0;
+  let twice = 0;
+  const executions: RunName[] = [];
+  for await (const { workflowId, runId } of client.workflow.list({ query: `WorkflowId STARTS_WITH '${prefix}'` })) {
+    executions.push({ workflowId, runId });
+  }
+  const left = [...executions];
+  const next = async (): Promise<void> => {
+    for (let one = left.pop(); one; one = left.pop()) {
+      ids.add(one.workflowId);
+      runs += 1;
+      const seen = await countRun(client, one);
+      counted += seen.counted;
+      twice += seen.twice;
+    }
+  };
+  await Promise.all(Array.from({ length: 16 }, next));
+  return { incidents: ids.size, runs, counted, twice };
+}
+
+async function countRun(client: Client, run: RunName) {
+  const alerts = new Set<string>();
+  const batches = await batchesOf(client, run);
+  let twice = 0;
+  for (const { batch } of batches) {
+    for (const { id } of batch.alerts) {
+      if (alerts.has(id)) twice += 1;
+      alerts.add(id);
+    }
+  }
+  const counts = batches.flatMap(({ batch }) => batch.counts);
+  return { counted: counts.reduce((sum, { count }) => sum + count, 0), twice };
+}
+
+export interface RunName {
+  readonly workflowId: string;
+  readonly runId: string;
+}
+
+export interface ArrivedBatch {
+  readonly batch: AlertBatch;
+  /** When Temporal had it, milliseconds since 1970. */
+  readonly at: number;
+}
+
+/** What a run was given, in order, from its history: a batch once, however often it is there. What a run before had is that run's. */
+export async function batchesOf(client: Client, { workflowId, runId }: RunName): Promise<readonly ArrivedBatch[]> {
+  const { events } = await client.workflow.getHandle(workflowId, runId).fetchHistory();
+  const batches = new Map<string, ArrivedBatch>();
+  for (const { eventTime, ...event } of events ?? []) {
+    const { workflowExecutionStartedEventAttributes: started, workflowExecutionSignaledEventAttributes: signalled } = event;
+    if (started?.continuedExecutionRunId) continue;
+    if (signalled && signalled.signalName !== incidentNames.alertsSignal) continue;
+    const [sealed] = started?.input?.payloads ?? signalled?.input?.payloads ?? [];
+    if (!sealed) continue;
+    const batch = batchIn(defaultPayloadConverter.fromPayload(await opened(client, sealed)));
+    const at = Number(eventTime?.seconds ?? 0) * 1_000 + Number(eventTime?.nanos ?? 0) / 1e6;
+    if (!batches.has(batch.id)) batches.set(batch.id, { batch, at });
+  }
+  return [...batches.values()];
+}
+
+async function opened(client: Client, sealed: Payload): Promise<Payload> {
+  let payloads = [sealed];
+  for (const codec of client.options.loadedDataConverter.payloadCodecs) payloads = await codec.decode(payloads);
+  return payloads[0] ?? sealed;
+}
+
+/** A start's argument, the service's or that of `counting-incident.ts`, or a signal's. */
+function batchIn(value: IncidentInput | IncidentStart | AlertBatch): AlertBatch {
+  if ('start' in value) return value.start.batch;
+  return 'batch' in value ? value.batch : value;
+}

@@ -1,0 +1,98 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll } from '@jest/globals';
+import type { PodJson } from '../../../integrations/kubernetes/watch/projection.ts';
+import { type CommandResult, runCommand } from '../../../tools/platform/command.ts';
+import { kubectlBinary } from '../../../tools/platform/kubernetes/kubelab-binary.ts';
+import { callKubernetes, readAccess } from '../../../tools/platform/kubernetes/kubernetes-api.ts';
+import { until } from '../../platform/kubernetes/parts/cluster.ts';
+import { freshNamespace } from '../../platform.ts';
+import { type LabAddresses, startLab } from './start-lab.ts';
+
+export interface PodOrder {
+  readonly name: string;
+  /** Default: it sleeps. */
+  readonly command?: readonly string[];
+  /** Default: the lab's busybox. */
+  readonly image?: string;
+  readonly labels?: Readonly<Record<string, string>>;
+  /** Beside its containers. */
+  readonly spec?: object;
+  /** Of its only container, beside name, image and command. */
+  readonly container?: object;
+}
+
+export interface NodeLab extends LabAddresses {
+  /** Of this test file alone. */
+  readonly namespace: string;
+  /** Makes a pod whose only container is called `main`, and waits until it is ready. */
+  runPod(order: PodOrder): Promise<PodJson>;
+  pod(name: string): Promise<PodJson>;
+  /** Runs a command in a pod of the namespace, by kubectl. */
+  exec(pod: string, ...command: readonly string[]): Promise<CommandResult>;
+  /** Any kubectl command, in the namespace. */
+  kubectl(...words: readonly string[]): Promise<CommandResult>;
+}
+
+/**
+ * The real node of this run, for the top of a test file: `const lab = await nodeLab()`. Under `npm test` it is shared by all
+ * files; a file run alone gets its own, which ends with it.
+ */
+export async function nodeLab(): Promise<NodeLab> {
+  const shared = process.env.FIREBREAK_TEST_LAB;
+  const addresses: LabAddresses = shared ? JSON.parse(readFileSync(shared, 'utf8')) : await startOwn();
+  const { kubeconfig } = addresses;
+  const access = readAccess(kubeconfig);
+  const namespace = await freshNamespace(access);
+  const program = (await kubectlBinary(() => {})) ?? '';
+  const kubectl = (...words: readonly string[]) =>
+    runCommand({ command: program, args: ['--kubeconfig', kubeconfig, '--namespace', namespace, ...words] });
+  const pod = async (name: string): Promise<PodJson> => {
+    const path = `/api/v1/namespaces/${namespace}/pods/${name}`;
+    const { status, text } = await callKubernetes({ access, path });
+    if (status !== 200) throw new Error(`pod ${name}: status ${status}`);
+    return JSON.parse(text);
+  };
+  afterAll(async () => {
+    await callKubernetes({ access, path: `/api/v1/namespaces/${namespace}`, method: 'DELETE' });
+  });
+  return {
+    ...addresses,
+    namespace,
+    kubectl,
+    pod,
+    exec: (name, ...command) => kubectl('exec', name, '--container', 'main', '--', ...command),
+    async runPod({ name, command, image = addresses.image, labels = {}, spec = {}, container = {} }) {
+      const main = { name: 'main', image, imagePullPolicy: 'IfNotPresent', ...(command && { command }), ...container };
+      const body = {
+        metadata: { name, labels },
+        spec: { terminationGracePeriodSeconds: 0, ...spec, containers: [main] },
+      };
+      const { status, text } = await callKubernetes({
+        access,
+        path: `/api/v1/namespaces/${namespace}/pods`,
+        method: 'POST',
+        body,
+      });
+      if (status !== 201) throw new Error(`pod ${name}: status ${status}: ${text}`);
+      return until(async () => {
+        const found = await pod(name);
+        return found.status?.conditions?.some((one) => one.type === 'Ready' && one.status === 'True') ? found : undefined;
+      }, 30_000);
+    },
+  };
+}
+
+async function startOwn(): Promise<LabAddresses> {
+  const stateDir = mkdtempSync(join(tmpdir(), 'firebreak-node-'));
+  const { addresses, kubernetes } = await startLab({
+    stateDir,
+    onProgress: (message) => process.stderr.write(`${message}\n`),
+  });
+  afterAll(async () => {
+    await kubernetes.stop();
+    rmSync(stateDir, { recursive: true, force: true, maxRetries: 10 });
+  });
+  return addresses;
+}

@@ -1,0 +1,81 @@
+import { readFileSync } from 'node:fs';
+import { projectRoot } from '../../../../service/process/project-root.ts';
+import { imageOf, type Workload } from './cluster.ts';
+
+const captured = (file: string): Falco => JSON.parse(readFileSync(`${projectRoot()}/test/fixtures/alerts/falco/${file}`, 'utf8'));
+
+interface Falco {
+  readonly rule: string;
+  readonly output_fields: Readonly<Record<string, unknown>>;
+}
+
+const samples = {
+  binary: captured('05-fileless_execution_via_memfd_create.json'),
+  shell: captured('06-run_shell_untrusted.json'),
+  read: captured('01-read_sensitive_file_untrusted.json'),
+} as const;
+
+export type Sample = keyof typeof samples;
+
+let last = 0n;
+
+/** A time that no other alert has, in Falco's nine digits: a redelivery would be taken for the same alert. */
+function freshTime(): string {
+  const now = BigInt(Date.now()) * 1_000_000n;
+  last = now > last ? now : last + 1n;
+  const seconds = new Date(Number(last / 1_000_000n)).toISOString().slice(0, 19);
+  return `${seconds}.${String(last % 1_000_000_000n).padStart(9, '0')}Z`;
+}
+
+export interface AlertOptions {
+  readonly commandLine?: string;
+  readonly priority?: string;
+  /** `repository:tag` of what runs there. By default the workload's own. */
+  readonly image?: string;
+  /** Whom the sensor names as having done it. */
+  readonly user?: string;
+}
+
+/** What a real Falco captured, with a workload's pod as the one that it is about. */
+export function alertAbout({ namespace, name, pod }: Workload, sample: Sample = 'binary', options: AlertOptions = {}): object {
+  const { commandLine, priority, user, image = imageOf({ namespace, name }) } = options;
+  const [repository, tag] = image.split(':');
+  const from = samples[sample];
+  return {
+    ...from,
+    ...(priority !== undefined && { priority }),
+    time: freshTime(),
+    output_fields: {
+      ...from.output_fields,
+      'k8s.ns.name': namespace,
+      'k8s.pod.name': pod,
+      ...(commandLine !== undefined && { 'proc.cmdline': commandLine }),
+      ...(user !== undefined && { 'user.name': user }),
+      'container.image.repository': repository,
+      'container.image.tag': tag,
+    },
+  };
+}
+
+export interface Posted {
+  readonly status: number;
+  readonly text: string;
+  readonly ms: number;
+}
+
+/** Posts alerts as one body; several are one object a line. Status 0 where nobody answers, with the reason as text. */
+export async function postAlerts(url: string, token: string, alerts: readonly object[]): Promise<Posted> {
+  const started = performance.now();
+  try {
+    const response = await fetch(`${url}/v1/alerts/falco`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+      body: alerts.map((alert) => JSON.stringify(alert)).join('\n'),
+      signal: AbortSignal.timeout(30_000),
+    });
+    return { status: response.status, text: await response.text(), ms: performance.now() - started };
+  } catch (error) {
+    const { cause = '' } = error instanceof Error ? error : {};
+    return { status: 0, text: `${String(error)} ${String(cause)}`, ms: performance.now() - started };
+  }
+}

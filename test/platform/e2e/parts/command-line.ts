@@ -1,0 +1,53 @@
+import { execFile } from 'node:child_process';
+import { generateKeyPairSync } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { typedEnd } from '../../../../core/decide/approval.ts';
+import type { Service } from './service.ts';
+
+const cli = join(import.meta.dirname, '../../../../service/cli.ts');
+
+/** A person in a configuration that is still being written. */
+export interface RosterEntry {
+  readonly id: string;
+  keys?: readonly string[];
+  accounts?: readonly string[];
+}
+
+/** Runs `firebreak ARGS` with the service's configuration, as this person, and answers what it prints. Rejects where it fails. */
+export type CommandLine = (person: string | undefined, ...args: readonly string[]) => Promise<string>;
+
+/** As somebody says it without a terminal, where this would end or be given up. */
+export function meant(name: string): readonly string[] {
+  return ['--yes', '--target', typedEnd(name)];
+}
+
+export function keyFile(service: Service, person: string): string {
+  return join(service.folder, `${person}.pem`);
+}
+
+/** People of the roster who answer with keys of their own, at the command line. */
+export function peopleWithKeys() {
+  const privateKeys = new Map<string, string>();
+  return {
+    /** A key for each person of the configuration, who is returned. */
+    giveKeys(config: Record<string, unknown>): readonly RosterEntry[] {
+      const { people } = config.roster as { people: readonly RosterEntry[] };
+      for (const person of people) {
+        const { publicKey, privateKey } = generateKeyPairSync('ed25519');
+        person.keys = [publicKey.export({ type: 'spki', format: 'pem' }).toString()];
+        privateKeys.set(person.id, privateKey.export({ type: 'pkcs8', format: 'pem' }).toString());
+      }
+      return people;
+    },
+    commandLine(service: Service): CommandLine {
+      for (const [id, pem] of privateKeys) writeFileSync(keyFile(service, id), pem, { mode: 0o600 });
+      return async (person, ...args) => {
+        const who = person === undefined ? [] : ['--as', person, '--key', keyFile(service, person)];
+        const all = [cli, ...args, ...who, '--config', service.settings.configFile];
+        return (await promisify(execFile)(process.execPath, all)).stdout;
+      };
+    },
+  };
+}

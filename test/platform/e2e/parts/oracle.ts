@@ -1,0 +1,110 @@
+import { within } from '../../../eventually.ts';
+import { podOf, until, type Workload } from './cluster.ts';
+import type { Service } from './service.ts';
+
+export interface Expected {
+  /** Every workload with a critical alert: its pod is contained, a ticket filed, one card posted. */
+  readonly all: readonly Workload[];
+  /** Whose pod was deleted, its Secret rotated, its Deployment rolled. */
+  readonly removed: readonly Workload[];
+  /** Whose pod was given back. */
+  readonly released: readonly Workload[];
+}
+
+/**
+ * Compares what should have been done with what the API server, the ticket system and the channel have: what is missing and what was done more
+ * than once, one line each. Empty when all is right.
+ */
+export function differences(service: Service, { all, removed, released }: Expected): readonly string[] {
+  const { effects } = service;
+  const secrets = Object.fromEntries(
+    Object.entries(effects.counts('secret')).map(([name, count]) => [name.replace(/-db-fb[0-9a-f]{10}$/, ''), count]),
+  );
+  const workloadsOf = (workloads: readonly Workload[]) => workloads.map(({ namespace, name }) => `${namespace}/${name}`);
+  const counted = (count: (workload: Workload) => number) =>
+    Object.fromEntries(all.map((workload) => [podOf(workload), count(workload)]));
+  return [
+    ...notOnce('contained', all.map(podOf), effects.counts('contain')),
+    ...notOnce('given back', released.map(podOf), effects.counts('give-back')),
+    ...notOnce('deleted', removed.map(podOf), effects.counts('delete')),
+    ...notOnce('rotated', workloadsOf(removed), secrets),
+    ...notOnce('rolled', workloadsOf(removed), effects.counts('roll')),
+    ...notOnce(
+      'ticket',
+      all.map(podOf),
+      counted((workload) => service.ticketsOf(workload)),
+    ),
+    ...notOnce(
+      'card',
+      all.map(podOf),
+      counted((workload) => service.cards(workload).length),
+    ),
+  ];
+}
+
+function notOnce(what: string, wanted: readonly string[], counts: Readonly<Record<string, number>>): readonly string[] {
+  const targets = new Set([...wanted, ...Object.keys(counts)]);
+  return [...targets].flatMap((target) => {
+    const times = wanted.includes(target) ? 1 : 0;
+    const found = counts[target] ?? 0;
+    return found === times ? [] : [`${target} ${what} ${found} times instead of ${times}`];
+  });
+}
+
+const takenWords = /^(Taken|Decided|Already|Counted|Your answer is already)/;
+
+/**
+ * Clicks until the desk has said that it took the vote, or the card shows the decision: as a person would, again after a restart. The same person
+ * answers other questions meanwhile, so an answer counts only where it names this pod.
+ */
+export async function voteUntilTaken(
+  service: Service,
+  workload: Workload,
+  user: string,
+  label: string,
+  withinMs = 30_000,
+): Promise<void> {
+  await until(`the vote on ${workload.name}`, withinMs, async () => {
+    const before = service.slack.ephemerals(user).length;
+    const status = await service.click(workload, user, label).then(
+      (delivery) => delivery.status,
+      () => 'no such button',
+    );
+    if (status === 'no such button')
+      return service.cards(workload).some(({ blocks }) => JSON.stringify(blocks).includes('*Decided: '));
+    if (status !== 200) return false;
+    return within(4_000, () =>
+      service.slack
+        .ephemerals(user)
+        .slice(before)
+        .some(({ text }) => takenWords.test(text) && text.includes(podOf(workload))),
+    );
+  });
+}
+
+/** When each workload's pod was contained, waited for. */
+export async function containedAt(
+  service: Service,
+  workloads: readonly Workload[],
+  withinMs = 30_000,
+): Promise<readonly number[]> {
+  const times: number[] = [];
+  for (const workload of workloads) {
+    times.push((await service.contained(workload, withinMs)).at);
+  }
+  return times;
+}
+
+/** When the workload's vote was counted, waited for. */
+export async function votedAt(service: Service, workload: Workload, withinMs = 30_000): Promise<number> {
+  const state = await service.stateWhen('the vote', workload, withinMs, ({ timeline }) =>
+    timeline.some(({ kind }) => kind === 'vote.accepted'),
+  );
+  return Date.parse(state.timeline.find(({ kind }) => kind === 'vote.accepted')?.at ?? '');
+}
+
+/** Waits until no playbook of these incidents has anything left to do. */
+export async function ended(service: Service, workloads: readonly Workload[], withinMs = 60_000): Promise<void> {
+  for (const workload of workloads)
+    await service.stateWhen('its end', workload, withinMs, ({ bodies }) => bodies.every(({ state }) => state === 'done'));
+}

@@ -1,0 +1,332 @@
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { parse, stringify } from 'yaml';
+import { incidentIdOf } from '../../../../core/incident/incident.ts';
+import type { IncidentState } from '../../../../core/incident/incident-state.ts';
+import { connect } from '../../../../service/commands/session.ts';
+import { incidentState, type Session } from '../../../../service/incidents/session.ts';
+import { startService } from '../../../../tools/demo/processes.ts';
+import { type DemoSettings, writeSettings, writeStandIns } from '../../../../tools/demo/settings.ts';
+import { type RunningServer, ServerGroup } from '../../../../tools/platform/server-group.ts';
+import { ensureBuilt } from '../../../../tools/setup/build.mjs';
+import { serviceNodeFlags } from '../../../../tools/setup/node-flags.mjs';
+import { type GithubFake, startGithubFake } from '../../../fakes/github/server.ts';
+import { type Delivery, type FakeMessage, type SlackEmulator, startSlackEmulator } from '../../../fakes/slack/index.ts';
+import type { FakeView } from '../../../fakes/slack/world.ts';
+import { type AlertOptions, alertAbout, type Posted, postAlerts, type Sample } from './alerts.ts';
+import { podOf, until, type Workload, WorkloadMaker } from './cluster.ts';
+import { type Effect, type EffectKind, Effects } from './effects.ts';
+import { type Changes, copyProgram } from './program.ts';
+
+export interface Servers {
+  readonly temporalAddress: string;
+  readonly temporalNamespace: string;
+  readonly kubeconfig: string;
+  readonly auditLog: string;
+}
+
+/** A process beside the service. */
+export interface Beside {
+  readonly configFile: string;
+  log(): string;
+  end(signal: 'SIGTERM' | 'SIGKILL'): Promise<unknown>;
+}
+
+export const labels = { release: 'Yes: release pod', remove: 'No: rotate secrets and delete pod' } as const;
+export const ana = 'U0ADA';
+export const ben = 'U0GRACE';
+
+const others = [
+  { id: 'U0ROBOT', name: 'robot', realName: 'Robot', title: 'a bot', isBot: true },
+  { id: 'U0OTTO', name: 'otto', realName: 'Otto', title: 'on the roster, but asked nothing' },
+];
+
+/**
+ * The whole service as people run it: `firebreak run` as a process of its own, on real servers, with Slack and GitHub played in this process.
+ * Killed and started again on the same folder, like after a crash.
+ */
+export class Service {
+  readonly settings: DemoSettings;
+  readonly slack: SlackEmulator;
+  readonly github: GithubFake;
+  readonly effects: Effects;
+  readonly workloads: WorkloadMaker;
+  readonly cluster: string;
+  readonly folder: string;
+  readonly #group = new ServerGroup();
+  #program: string;
+  #programs = 0;
+  #process: RunningServer | undefined;
+  #roles: string | undefined;
+  #session: Session | undefined;
+
+  private constructor(parts: {
+    readonly settings: DemoSettings;
+    readonly slack: SlackEmulator;
+    readonly github: GithubFake;
+    readonly servers: Servers;
+    readonly cluster: string;
+    readonly folder: string;
+  }) {
+    this.settings = parts.settings;
+    this.slack = parts.slack;
+    this.github = parts.github;
+    this.cluster = parts.cluster;
+    this.folder = parts.folder;
+    this.effects = new Effects(parts.servers);
+    this.workloads = new WorkloadMaker(parts.servers.kubeconfig);
+    this.#program = copyProgram(join(parts.folder, 'program-0'));
+  }
+
+  /** Writes its configuration and plays its surroundings; `start` runs it. */
+  static async create(
+    servers: Servers,
+    change: (config: Record<string, unknown>) => void = () => {},
+    /** Slack is heard by Socket Mode, with this token. */
+    appToken?: string,
+  ): Promise<Service> {
+    // `npm test` has built. A file run alone would try what was built some time ago.
+    if (process.env.FIREBREAK_TEST_PLATFORM === undefined) await ensureBuilt({ node: process.execPath });
+    const folder = mkdtempSync(join(tmpdir(), 'firebreak-e2e-'));
+    const cluster = `e2e-${randomBytes(3).toString('hex')}`;
+    const home = join(folder, 'home');
+    mkdirSync(home);
+    const temporal = { address: servers.temporalAddress, namespace: servers.temporalNamespace };
+    const standIns = await writeStandIns(home);
+    const settings = writeSettings({ folder: home, standIns, cluster, temporal, kubeconfig: servers.kubeconfig });
+    const config: Record<string, unknown> = parse(readFileSync(settings.configFile, 'utf8'));
+    config.watch = {};
+    // All files share one cluster.
+    config.guardrails = { clusterCap: 1_000 };
+    const { slack, github } = settings.standIns;
+    if (appToken !== undefined) {
+      const { signingSecrets: _, ...rest } = config.slack as Record<string, unknown>;
+      writeFileSync(join(home, 'secrets', 'slack-app-token'), appToken, { mode: 0o600 });
+      config.slack = { ...rest, mode: 'socket', appToken: { file: 'secrets/slack-app-token' } };
+    }
+    change(config);
+    writeFileSync(settings.configFile, stringify(config));
+    return new Service({
+      settings,
+      slack: await startSlackEmulator({
+        ...slack,
+        users: [...slack.users, ...others],
+        ...(appToken !== undefined && { appToken }),
+      }),
+      github: await startGithubFake({ ...github, private: true, push: true }),
+      servers,
+      cluster,
+      folder,
+    });
+  }
+
+  /** From now on another build runs: one whose workflows differ. */
+  changeProgram(changes: Changes): void {
+    this.#programs += 1;
+    this.#program = copyProgram(join(this.folder, `program-${this.#programs}`), changes);
+  }
+
+  /** From the next start on the clocks of its processes are so much ahead: nobody waits for a shift to end. */
+  setClocksAhead(ms: number): void {
+    const cli = join(this.#program, 'dist', 'service', 'cli.js');
+    const [shebang = '', ...lines] = readFileSync(cli, 'utf8').split('\n');
+    const now = `Clock.now() + ${ms}`;
+    const later = `class extends Clock { constructor(...of) { of.length ? super(...of) : super(${now}); } static now() { return ${now}; } }`;
+    writeFileSync(cli, [shebang, `const Clock = Date; globalThis.Date = ${later};`, ...lines].join('\n'));
+  }
+
+  /** From the next start on it has these roles only. Others run beside it. */
+  keepTo(roles: string): void {
+    this.#roles = roles;
+  }
+
+  /** Another process of the same program, with a configuration that differs; resolves when it is at work. */
+  async startBeside(options: {
+    readonly name: string;
+    readonly roles: string;
+    readonly change: (config: Record<string, unknown>) => void;
+  }): Promise<Beside> {
+    const { name, roles, change } = options;
+    const config: Record<string, unknown> = parse(readFileSync(this.settings.configFile, 'utf8'));
+    change(config);
+    const configFile = join(this.settings.folder, `${name}.yaml`);
+    writeFileSync(configFile, stringify(config), { mode: 0o600 });
+    const logFile = join(this.settings.folder, `${name}.log`);
+    const server = this.#group.start({
+      name,
+      command: process.execPath,
+      args: [
+        ...serviceNodeFlags,
+        join(this.#program, 'dist', 'service', 'cli.js'),
+        'run',
+        '--role',
+        roles,
+        '--config',
+        configFile,
+      ],
+      logFile,
+    });
+    await until(`${name} at work`, 60_000, () => readFileSync(logFile, 'utf8').includes('at work: connected to Temporal'));
+    return { configFile, log: () => readFileSync(logFile, 'utf8'), end: (signal) => this.#group.end(server, signal) };
+  }
+
+  /** Resolves when intake and desk answer: the moment from which is measured what a restart takes. */
+  async start(): Promise<number> {
+    this.#process = await startService({
+      group: this.#group,
+      settings: this.settings,
+      program: this.#program,
+      ...(this.#roles !== undefined && { roles: this.#roles }),
+    });
+    return Date.now();
+  }
+
+  get pid(): number {
+    return this.#process?.pid ?? 0;
+  }
+
+  get isRunning(): boolean {
+    return this.#process?.isRunning() === true;
+  }
+
+  get log(): string {
+    return readFileSync(join(this.settings.folder, 'firebreak.log'), 'utf8');
+  }
+
+  async kill(): Promise<void> {
+    if (this.#process) await this.#group.end(this.#process, 'SIGKILL');
+  }
+
+  async killAfter(ms: number): Promise<void> {
+    await sleep(ms);
+    await this.kill();
+  }
+
+  /** Asks it to end. True when it ended by itself. */
+  async end(): Promise<void> {
+    if (this.#process) await this.#group.end(this.#process, 'SIGTERM');
+  }
+
+  async stop(): Promise<void> {
+    await this.#session?.close();
+    await this.kill();
+    await this.#group.stop();
+    this.effects.stop();
+    await Promise.all([this.slack.stop(), this.github.stop()]);
+    if (process.env.FIREBREAK_KEEP_E2E === undefined) rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  post(alerts: readonly object[]): Promise<Posted> {
+    return postAlerts(this.settings.intakeUrl, this.settings.falcoToken, alerts);
+  }
+
+  alert(workload: Workload, sample: Sample = 'binary', options: AlertOptions = {}): Promise<Posted> {
+    return this.post([alertAbout(workload, sample, options)]);
+  }
+
+  /** As the command line connects: with the keys of the state directory. */
+  async session(): Promise<Session> {
+    this.#session ??= await connect({ config: this.settings.configFile });
+    return this.#session;
+  }
+
+  incidentOf({ namespace, name }: Workload): string {
+    return incidentIdOf({ kind: 'workload', cluster: this.cluster, namespace, ownerKind: 'Deployment', name });
+  }
+
+  async state(workload: Workload): Promise<IncidentState | undefined> {
+    return incidentState(await this.session(), { id: this.incidentOf(workload) }).catch(() => undefined);
+  }
+
+  /** Waits until the incident's state fits; the message of a failure says how it stands. */
+  async stateWhen(
+    what: string,
+    workload: Workload,
+    withinMs: number,
+    fits: (state: IncidentState) => boolean,
+  ): Promise<IncidentState> {
+    let last: IncidentState | undefined;
+    try {
+      return await until(what, withinMs, async () => {
+        last = (await this.state(workload)) ?? last;
+        if (last && fits(last)) return last;
+        await sleep(75);
+        return undefined;
+      });
+    } catch (error) {
+      const words = last?.timeline.map(({ at, kind, text }) => `${at.slice(11, 23)} ${kind}: ${text}`).join('\n');
+      throw new Error(`${String(error)}\n${workload.name}:\n${words ?? 'the incident does not answer'}`);
+    }
+  }
+
+  /** Waits for the label on its pod. */
+  contained(workload: Workload, withinMs: number): Promise<Effect> {
+    return this.effect('contain', workload, withinMs);
+  }
+
+  /** Waits for what was done to its pod; the message of a failure says what Firebreak did meanwhile. */
+  async effect(kind: EffectKind, workload: Workload, withinMs: number): Promise<Effect> {
+    try {
+      return await until(`${kind} of ${workload.name}`, withinMs, () => this.effects.of(kind, podOf(workload))[0]);
+    } catch (error) {
+      throw new Error([String(error), ...(await this.#story(workload))].join('\n'));
+    }
+  }
+
+  /** What its incident says, and the last of what the log says of it. */
+  async #story(workload: Workload): Promise<readonly string[]> {
+    const timeline = (await this.state(workload))?.timeline.map(({ at, kind, text }) => `${at.slice(11, 23)} ${kind}: ${text}`);
+    const logged = this.log.split('\n').filter((line) => line.includes(this.incidentOf(workload)) || !line.includes('incident/'));
+    return [...(timeline ?? ['the incident does not answer']), ...logged.slice(-40)];
+  }
+
+  /** The cards with this workload's question. */
+  cards({ pod }: Workload): readonly FakeMessage[] {
+    return this.slack.world.messages.filter(
+      (message) => message.ephemeralFor === undefined && JSON.stringify(message.blocks ?? []).includes(pod) && isCard(message),
+    );
+  }
+
+  async cardOf(workload: Workload, withinMs = 60_000): Promise<FakeMessage> {
+    try {
+      return await until(`the card of ${workload.name}`, withinMs, () => this.cards(workload)[0]);
+    } catch (error) {
+      throw new Error([String(error), ...(await this.#story(workload))].join('\n'));
+    }
+  }
+
+  /** A person clicks on the question of this workload. */
+  async click(workload: Workload, user: string, label: string): Promise<Delivery> {
+    const { channel, ts } = await this.cardOf(workload);
+    return this.slack.click({ user, channel, ts, buttonText: label });
+  }
+
+  /** The dialog that opens for this person by what is done, and was not open before. */
+  async dialogAfter(user: string, done: () => Promise<unknown>): Promise<FakeView> {
+    const before = this.slack.world.openView(user)?.id;
+    await done();
+    return until('the dialog', 30_000, () => {
+      const open = this.slack.world.openView(user);
+      return open && open.id !== before ? open : undefined;
+    });
+  }
+
+  ticketsOf({ pod }: Workload): number {
+    return this.github.store.all().filter(({ title }) => title.includes(pod)).length;
+  }
+}
+
+/** By the key in its metadata: a question's id, not the start of a thread or a line in one. */
+function isCard({ metadata }: FakeMessage): boolean {
+  return /^[0-9a-f]+-q$/.test(String(metadata?.event_payload.key));
+}
+
+/** Least, middle, 95 of 100 and greatest: `min 1, p50 2, p95 3, max 4 (n 5)`. */
+export function spread(values: readonly number[]): string {
+  const sorted = [...values].sort((a, b) => a - b);
+  const at = (share: number): number => Math.round(sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? 0);
+  return `min ${at(0)}, p50 ${at(0.5)}, p95 ${at(0.95)}, max ${at(1)} (n ${sorted.length})`;
+}

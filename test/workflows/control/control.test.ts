@@ -1,0 +1,501 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import type { StormReport } from '../../../core/alert/storm.ts';
+import { type ControlState, controlNames } from '../../../core/decide/control.ts';
+import { isSuppression } from '../../../core/decide/decision.ts';
+import { controlIdOf } from '../../../core/orders/order.ts';
+import type { SuppressionTerms } from '../../../core/orders/suppression.ts';
+import { DecisionBook } from '../../../service/cell/control/decision-book.ts';
+import { eventually } from '../../eventually.ts';
+import { replayHistory } from '../replay-history.ts';
+import {
+  beliefsAt,
+  type ControlLab,
+  dayMs,
+  noisyAlert,
+  proposalOf,
+  type RunningControl,
+  type Signer,
+  signedOrder,
+  slackProposal,
+  startControlLab,
+  termsOf,
+} from './control-harness.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'firebreak-control-'));
+let lab: ControlLab;
+let control: RunningControl;
+
+beforeAll(async () => {
+  lab = await startControlLab();
+  control = await lab.start();
+});
+
+afterAll(async () => {
+  await lab.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+let files = 0;
+function bookAt(clock: { now: number }, file = join(folder, `book-${++files}.json`)): DecisionBook {
+  return new DecisionBook({ file, beliefs: () => beliefsAt(clock.now), log: { info: () => {}, warn: () => {} } });
+}
+
+function statusOf(state: ControlState, { id }: SuppressionTerms): string | undefined {
+  return state.decisions.find(({ proposal }) => proposal.order.terms.id === id)?.status.state;
+}
+
+const active = (terms: SuppressionTerms) => (state: ControlState) => statusOf(state, terms) === 'active';
+
+/** A suppression that people have agreed on. */
+async function agreed(over: Partial<SuppressionTerms> = {}): Promise<SuppressionTerms> {
+  const terms = termsOf(await lab.clock(), over);
+  await control.propose(terms);
+  await control.vote(terms.id, 'approve', 'ben');
+  if (over.upTo === 'critical') await control.vote(terms.id, 'approve', 'lea');
+  await control.until(active(terms), 'the suppression to begin');
+  return terms;
+}
+
+describe('making one', () => {
+  test('who proposes may not approve; another person may; then the cell believes it and hides what it names', async () => {
+    const now = await lab.clock();
+    const book = bookAt({ now });
+    const terms = termsOf(now);
+    await control.propose(terms);
+    await control.vote(terms.id, 'approve', 'ana');
+    expect((await control.state()).timeline.at(-1)).toMatchObject({ kind: 'vote.refused', text: 'Who asks may not answer.' });
+    book.update(await control.state());
+    expect(book.hiding(noisyAlert())).toBeUndefined();
+
+    await control.vote(terms.id, 'approve', 'ben');
+    book.update(await control.until(active(terms), 'the suppression to begin'));
+    expect(book.hiding(noisyAlert())).toMatchObject({ terms: { id: terms.id }, proposer: 'ana', approvers: ['ben'] });
+    await control.until(() => lab.records.some(({ kind }) => kind === 'suppression.begun'), 'the record');
+    expect(lab.records.map(({ number }) => number)).toEqual(lab.records.map((_, index) => index + 1));
+    await lab.heard((text) => text.includes(terms.id) && text.includes('ben'));
+  });
+
+  test('two people for critical alerts, and not the same one twice', async () => {
+    const terms = termsOf(await lab.clock(), { upTo: 'critical' });
+    await control.propose(terms);
+    await control.vote(terms.id, 'approve', 'ben');
+    await control.vote(terms.id, 'approve', 'ben', 'ben');
+    expect(statusOf(await control.state(), terms)).toBe('proposed');
+    await control.vote(terms.id, 'approve', 'lea', 'lea');
+    await control.until(active(terms), 'the suppression to begin');
+  });
+
+  test('a no of one person ends it', async () => {
+    const terms = termsOf(await lab.clock());
+    await control.propose(terms);
+    await control.vote(terms.id, 'reject', 'lea');
+    await control.until((state) => statusOf(state, terms) === 'rejected', 'the end');
+    await control.vote(terms.id, 'approve', 'ben');
+    expect(statusOf(await control.state(), terms)).toBe('rejected');
+  });
+
+  test('votes of strangers, of others’ keys and of people who are not asked count for nothing', async () => {
+    const terms = termsOf(await lab.clock());
+    await control.propose(terms);
+    await control.vote(terms.id, 'approve', 'ben', 'stranger');
+    await control.vote(terms.id, 'approve', 'ben', 'ana');
+    await control.vote(terms.id, 'approve', 'eve');
+    await control.vote(terms.id, 'approve', 'nobody');
+    await control.vote(terms.id, 'approve', 'ben', 'desk', { questionDigest: '0'.repeat(64) });
+    await control.signal(controlNames.voteSignal, null);
+    await control.signal(controlNames.voteSignal, { vote: 'x' });
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    expect(statusOf(await control.state(), terms)).toBe('proposed');
+  });
+});
+
+describe('one that was proposed in Slack', () => {
+  const proposedBySlack = async (over: Parameters<typeof slackProposal>[1] = {}) => {
+    const rule = `From Slack ${Math.random()}`;
+    const terms = termsOf(await lab.clock(), { match: { ...termsOf(0).match, rule } });
+    const proposal = slackProposal(terms, over);
+    await control.signal(controlNames.orderSignal, proposal);
+    await control.until((state) => statusOf(state, terms) === 'proposed', 'the proposal');
+    return { terms, proposal, alert: noisyAlert({ rule }) };
+  };
+
+  test('hides what it names once somebody else approves; and the cell believes it only as the desk has signed it', async () => {
+    const { terms, alert } = await proposedBySlack();
+    await control.vote(terms.id, 'approve', 'ana');
+    expect(statusOf(await control.state(), terms)).toBe('proposed');
+    await control.vote(terms.id, 'approve', 'ben');
+    const state = await control.until(active(terms), 'the suppression to begin');
+    const now = await lab.clock();
+    const book = bookAt({ now });
+    book.update(state);
+    expect(book.hiding(alert)).toMatchObject({ terms: { id: terms.id }, proposer: 'ana', approvers: ['ben'] });
+    const own = bookAt({ now });
+    const decisions = state.decisions.filter(isSuppression).map((one) => {
+      const { via: _, ...order } = one.proposal.order;
+      return { ...one, proposal: { ...one.proposal, order } };
+    });
+    own.update({ ...state, decisions });
+    expect(own.hiding(alert)).toBeUndefined();
+  });
+
+  test('is not approved by whom the alerts name as the actor, also not for a workflow that leaves them out', async () => {
+    const { terms, alert } = await proposedBySlack({ actors: ['ben'] });
+    await control.vote(terms.id, 'approve', 'ben');
+    expect((await control.state()).timeline.at(-1)).toMatchObject({ kind: 'vote.refused' });
+    await control.vote(terms.id, 'approve', 'lea');
+    const state = await control.until(active(terms), 'the suppression to begin');
+    const now = await lab.clock();
+    const [honest, lied] = [bookAt({ now }), bookAt({ now })];
+    honest.update(state);
+    expect(honest.hiding(alert)).toBeDefined();
+    const questions = state.questions.map(({ question: { actors: _, ...question }, ...rest }) => ({ ...rest, question }));
+    lied.update({ ...state, questions });
+    expect(lied.hiding(alert)).toBeUndefined();
+  });
+
+  test('is put to people once, however often it is sent', async () => {
+    const { terms, proposal } = await proposedBySlack();
+    const before = await control.state();
+    await control.signal(controlNames.orderSignal, proposal);
+    const after = await control.until(({ timeline }) => timeline.length > before.timeline.length, 'the refusal');
+    expect(after.timeline.at(-1)).toMatchObject({ kind: 'suppression.refused', text: 'This proposal is known already.' });
+    expect(after.decisions.filter(({ proposal: one }) => one.order.terms.id === terms.id)).toHaveLength(1);
+  });
+});
+
+describe('what is refused', () => {
+  test.each<[string, (now: number) => unknown]>([
+    ['nothing', () => null],
+    ['a text', () => 'suppress everything'],
+    ['an order without signature', (now) => ({ order: proposalOf(termsOf(now)).order })],
+    ['a stranger’s key', (now) => proposalOf(termsOf(now), 'ana', 'stranger')],
+    ['another person’s key', (now) => proposalOf(termsOf(now), 'ana', 'ben')],
+    ['the desk’s key', (now) => proposalOf(termsOf(now), 'ana', 'desk')],
+    ['the desk’s key for what names no way', (now) => slackProposal(termsOf(now), { via: undefined } as never)],
+    ['Slack’s way with the person’s own key', (now) => slackProposal(termsOf(now), {}, 'ana')],
+    ['Slack’s way with a stranger’s key', (now) => slackProposal(termsOf(now), {}, 'stranger')],
+    [
+      'Slack’s way, taken off after the signature',
+      (now) => {
+        const { order, ...signed } = slackProposal(termsOf(now));
+        const { via: _, ...bare } = order;
+        return { order: bare, ...signed };
+      },
+    ],
+    [
+      'another person than the desk has signed for',
+      (now) => {
+        const proposal = slackProposal(termsOf(now));
+        return { ...proposal, order: { ...proposal.order, person: 'ben' } };
+      },
+    ],
+    ['Slack’s way for somebody who is not on the roster', (now) => slackProposal(termsOf(now), { person: 'mallory' })],
+    ['Slack’s way for whom the alerts name as the actor', (now) => slackProposal(termsOf(now), { actors: ['ana'] })],
+    ['Slack’s way, of yesterday', (now) => slackProposal(termsOf(now - dayMs))],
+    [
+      'Slack’s way, for what has ended',
+      (now) =>
+        slackProposal(termsOf(now, { from: new Date(now - 60_000).toISOString(), until: new Date(now - 1).toISOString() })),
+    ],
+    [
+      'an end that is called a proposal, Slack’s way',
+      (now) => signedOrder({ ...endOf(termsOf(now)).order, kind: 'suppression.propose', via: 'slack' } as never, 'desk'),
+    ],
+    ['somebody who is not on the roster', (now) => proposalOf(termsOf(now), 'mallory', 'stranger')],
+    ['an owner who is not on the roster', (now) => proposalOf(termsOf(now, { owner: 'mallory' }))],
+    ['more than 30 days', (now) => proposalOf(termsOf(now, { until: new Date(now + 31 * dayMs).toISOString() }))],
+    ['an end before the beginning', (now) => proposalOf(termsOf(now, { until: new Date(now - dayMs).toISOString() }))],
+    ['another cluster', (now) => proposalOf(termsOf(now, { cluster: 'other' }))],
+    ['one of yesterday', (now) => proposalOf(termsOf(now - dayMs))],
+    ['one of tomorrow', (now) => proposalOf(termsOf(now + dayMs))],
+    [
+      'no image',
+      (now) => proposalOf(termsOf(now, { match: { rule: 'x', workload: { namespace: 'a', kind: 'b', name: 'c' }, digest: '' } })),
+    ],
+    [
+      'terms changed after the signature',
+      (now) => {
+        const proposal = proposalOf(termsOf(now));
+        return { ...proposal, order: { ...proposal.order, terms: { ...proposal.order.terms, upTo: 'critical' } } };
+      },
+    ],
+  ])('%s', async (_what, make) => {
+    const before = await control.state();
+    const refused = (state: ControlState) => state.timeline.filter(({ kind }) => kind.endsWith('.refused')).length;
+    await control.signal(controlNames.orderSignal, make(await lab.clock()));
+    const after = await control.until((state) => refused(state) > refused(before), 'the refusal');
+    expect(after.decisions).toEqual(before.decisions);
+  });
+});
+
+describe('what a cell believes of a workflow that lies', () => {
+  let honest: ControlState;
+  let terms: SuppressionTerms;
+  let now: number;
+
+  beforeAll(async () => {
+    terms = await agreed({ match: { ...termsOf(0).match, rule: 'Lied about' } });
+    honest = await control.state();
+    now = await lab.clock();
+  });
+
+  const alert = noisyAlert({ rule: 'Lied about' });
+
+  function believes(change: (state: ControlState) => ControlState, seen = alert): boolean {
+    const book = bookAt({ now });
+    book.update(change(structuredClone(honest)));
+    return book.hiding(seen) !== undefined;
+  }
+
+  function withTerms(state: ControlState, over: Partial<SuppressionTerms>): ControlState {
+    return {
+      ...state,
+      decisions: state.decisions.filter(isSuppression).map((one) => ({
+        ...one,
+        proposal: { ...one.proposal, order: { ...one.proposal.order, terms: { ...one.proposal.order.terms, ...over } } },
+      })),
+    };
+  }
+
+  test('as it is, it is believed', () => expect(believes((state) => state)).toBe(true));
+
+  test.each<[string, (state: ControlState) => ControlState]>([
+    ['another end', (state) => withTerms(state, { until: new Date(now + 20 * dayMs).toISOString() })],
+    ['worse alerts', (state) => withTerms(state, { upTo: 'critical' })],
+    ['another owner', (state) => withTerms(state, { owner: 'ben' })],
+    ['no votes', (state) => ({ ...state, questions: state.questions.map((one) => ({ ...one, votes: [] })) })],
+    [
+      'other votes',
+      (state) => ({
+        ...state,
+        questions: state.questions.map((one) => ({
+          ...one,
+          votes: one.votes.map((signed) => ({ ...signed, vote: { ...signed.vote, person: 'lea' } })),
+        })),
+      }),
+    ],
+    [
+      'other people asked',
+      (state) => ({
+        ...state,
+        questions: state.questions.map((one) => ({
+          ...one,
+          question: { ...one.question, levels: [{ group: 'guests', withinMs: 1 }] },
+        })),
+      }),
+    ],
+    ['rubbish', (state) => ({ ...state, decisions: [...state.decisions.map((one) => ({ ...one, proposal: {} as never }))] })],
+  ])('%s: not believed', (_what, change) => {
+    expect(believes(change)).toBe(false);
+  });
+
+  test('a proposal that is only called active is not', async () => {
+    const proposed = termsOf(await lab.clock(), { match: { ...terms.match, rule: 'Only proposed' } });
+    const state = await control.propose(proposed);
+    const claimed = {
+      ...state,
+      decisions: state.decisions.map((one) => ({ ...one, status: { state: 'active' as const, since: '' } })),
+      questions: state.questions.map((one) => ({
+        ...one,
+        status: { state: 'decided' as const, choice: 'approve', by: ['ben', 'lea'], at: '' },
+      })),
+    };
+    expect(believes(() => claimed, noisyAlert({ rule: 'Only proposed' }))).toBe(false);
+  });
+});
+
+describe('what it hides', () => {
+  test.each([
+    ['a worse alert', { severity: 'high' as const }],
+    ['another image', { container: { digest: `sha256:${'e'.repeat(64)}` } }],
+    ['an image that nobody knows', { container: {} }],
+    ['another workload', { workload: { kind: 'Deployment', namespace: 'shop', name: 'cart' } }],
+    ['a guessed workload', { workload: { kind: 'Deployment', namespace: 'shop', name: 'debug', guessed: true as const } }],
+    ['a pod that is not known for sure', { pod: { namespace: 'shop', name: 'debug-1' } }],
+    ['an alert in doubt', { doubt: 'the sender sees another node' }],
+    ['one that names the proposer as the actor', { observables: [{ type: 'user' as const, value: 'ana@example.com' }] }],
+    ['one that names an approver as the actor', { process: { user: 'ben@example.com' } }],
+  ])('not %s', async (_what, over) => {
+    const rule = 'Hidden exactly';
+    const terms = await agreed({ match: { ...termsOf(0).match, rule } });
+    const book = bookAt({ now: await lab.clock() });
+    book.update(await control.state());
+    expect(book.hiding(noisyAlert({ rule }))).toBeDefined();
+    expect(book.hiding(noisyAlert({ rule, ...over }))).toBeUndefined();
+    await control.signal(controlNames.orderSignal, endOf(terms));
+  });
+});
+
+function endOf({ id }: SuppressionTerms, person = 'lea', signer: Signer = 'lea', via?: 'slack') {
+  return signedOrder(
+    {
+      version: 1,
+      kind: 'suppression.end',
+      person,
+      cluster: 'lab',
+      decision: id,
+      reason: 'enough',
+      at: new Date().toISOString(),
+      ...(via === undefined ? {} : { via }),
+    },
+    signer,
+  );
+}
+
+describe('its end', () => {
+  test('one person ends it, a stranger does not, and its old proof does not bring it back', async () => {
+    const rule = 'Ended early';
+    const terms = await agreed({ match: { ...termsOf(0).match, rule } });
+    const before = await control.state();
+    const book = bookAt({ now: await lab.clock() });
+    book.update(before);
+    expect(book.hiding(noisyAlert({ rule }))).toBeDefined();
+
+    await control.signal(controlNames.orderSignal, endOf(terms, 'lea', 'stranger'));
+    await control.until(({ timeline }) => timeline.at(-1)?.kind === 'suppression.refused', 'the refusal');
+    expect(statusOf(await control.state(), terms)).toBe('active');
+
+    await control.signal(controlNames.orderSignal, endOf(terms));
+    book.update(await control.until((state) => statusOf(state, terms) === 'ended', 'the end'));
+    expect(book.hiding(noisyAlert({ rule }))).toBeUndefined();
+    book.update(before);
+    expect(book.hiding(noisyAlert({ rule }))).toBeUndefined();
+  });
+
+  test('from Slack it is signed by a desk for somebody of the roster, and by nobody else', async () => {
+    const rule = 'Ended in Slack';
+    const terms = await agreed({ match: { ...termsOf(0).match, rule } });
+    const before = await control.state();
+    const clock = { now: await lab.clock() };
+    const refused = [
+      endOf(terms, 'lea', 'lea', 'slack'),
+      endOf(terms, 'lea', 'desk'),
+      endOf(terms, 'lea', 'stranger', 'slack'),
+      endOf(terms, 'mallory', 'desk', 'slack'),
+    ];
+    for (const order of refused) {
+      const seen = (await control.state()).timeline.filter(({ kind }) => kind === 'suppression.refused').length;
+      await control.signal(controlNames.orderSignal, order);
+      await control.until(
+        ({ timeline }) => timeline.filter(({ kind }) => kind === 'suppression.refused').length > seen,
+        'the refusal',
+      );
+    }
+    expect(statusOf(await control.state(), terms)).toBe('active');
+    await control.signal(controlNames.orderSignal, endOf(terms, 'lea', 'desk', 'slack'));
+    const after = await control.until((state) => statusOf(state, terms) === 'ended', 'the end');
+    await lab.heard((text) => text.includes(`${terms.id} was ended by Lea: enough`));
+
+    // The cell proves the end again, keeps it, and believes no old proof after it.
+    const file = join(folder, 'ended-in-slack.json');
+    const book = bookAt(clock, file);
+    book.update(before);
+    expect(book.hiding(noisyAlert({ rule }))).toBeDefined();
+    book.update(after);
+    const restarted = bookAt(clock, file);
+    restarted.update(before);
+    expect(restarted.hiding(noisyAlert({ rule }))).toBeUndefined();
+  });
+
+  test('the cell goes on with what is on its disk, checks it again, and ends it by the clock', async () => {
+    const rule = 'On the disk';
+    const terms = await agreed({ match: { ...termsOf(0).match, rule } });
+    const clock = { now: await lab.clock() };
+    const file = join(folder, 'kept.json');
+    bookAt(clock, file).update(await control.state());
+
+    const restarted = bookAt(clock, file);
+    expect(restarted.hiding(noisyAlert({ rule }))).toMatchObject({ terms: { id: terms.id } });
+    clock.now = Date.parse(terms.until);
+    expect(restarted.hiding(noisyAlert({ rule }))).toBeUndefined();
+
+    clock.now = Date.parse(terms.from) + 1_000;
+    const forged = join(folder, 'forged.json');
+    writeFileSync(
+      forged,
+      readFileSync(file, 'utf8').replaceAll(terms.until, new Date(Date.parse(terms.until) + dayMs).toISOString()),
+    );
+    expect(bookAt(clock, forged).hiding(noisyAlert({ rule }))).toBeUndefined();
+    writeFileSync(forged, '{"suppressions":[{}],"ended":[{}]}');
+    expect(bookAt(clock, forged).hiding(noisyAlert({ rule }))).toBeUndefined();
+    expect(bookAt(clock, file).hiding(noisyAlert({ rule }))).toBeDefined();
+  });
+
+  test('it expires by itself, and a proposal that nobody decides on lapses', async () => {
+    const now = await lab.clock();
+    const short = await agreed({ until: new Date(now + 2 * dayMs).toISOString() });
+    const forgotten = termsOf(await lab.clock(), { until: new Date(now + 29 * dayMs).toISOString() });
+    await control.propose(forgotten);
+    await lab.env.sleep('3 days');
+    await control.until((state) => statusOf(state, short) === 'expired', 'the expiry');
+    expect(statusOf(await control.state(), forgotten)).toBe('proposed');
+    await lab.env.sleep('5 days');
+    await control.until((state) => statusOf(state, forgotten) === 'lapsed', 'the lapse');
+    await control.until(() => lab.records.some(({ kind }) => kind === 'suppression.lapsed'), 'the record');
+  });
+});
+
+test('all of it replays', async () => {
+  const history = await lab.env.client.workflow.getHandle(controlIdOf('lab')).fetchHistory();
+  expect(history.events?.length).toBeGreaterThan(200);
+  expect(await replayHistory(controlIdOf('lab'), history)).toEqual([undefined]);
+});
+
+describe('a storm', () => {
+  const report = (over: Partial<StormReport>): StormReport => ({
+    source: 'one',
+    state: 'on',
+    began: '2026-06-01T10:00:00.000Z',
+    at: new Date(0).toISOString(),
+    alerts: 500,
+    critical: 3,
+    perSecond: 80,
+    workloads: 40,
+    top: [{ workload: 'shop/Deployment/web', rule: 'Terminal shell in container', sensor: 'falco', count: 200 }],
+    ...over,
+  });
+
+  test('is one notice, edited at most once a minute, and one more when all intakes say that it is over', async () => {
+    const at = async () => new Date(await lab.env.currentTimeMs()).toISOString();
+    const shown = async (count: number) => {
+      await eventually('the notice', () => lab.notices.length >= count);
+      expect(lab.notices).toHaveLength(count);
+    };
+    await control.signal(controlNames.stormSignal, 'nonsense');
+    await control.signal(controlNames.stormSignal, report({ state: 'over' }));
+    await control.signal(controlNames.stormSignal, report({ at: await at() }));
+    await shown(1);
+    for (const alerts of [600, 700]) await control.signal(controlNames.stormSignal, report({ alerts, at: await at() }));
+    await control.signal(controlNames.stormSignal, report({ source: 'two', alerts: 50, at: await at() }));
+    await control.until(({ storm }) => storm?.reports.length === 2, 'the second intake');
+    expect(lab.notices).toHaveLength(1);
+    await lab.env.sleep('70s');
+    await shown(2);
+    const [first, second] = lab.notices;
+    expect(second?.key).toBe(first?.key);
+    expect((second?.shownAt ?? 0) - (first?.shownAt ?? 0)).toBeGreaterThanOrEqual(59_000);
+    expect(second?.lines.join(' ')).toContain('750 alerts, 6 of them critical; 160 a second');
+    expect(second?.table).toEqual(['400 × Terminal shell in container (falco) on shop/Deployment/web']);
+    await control.signal(controlNames.stormSignal, report({ state: 'over', alerts: 800, at: await at() }));
+    await lab.env.sleep('70s');
+    await shown(3);
+    expect((await control.state()).storm).toBeDefined();
+    // The other one is never heard of again.
+    await lab.env.sleep('12m');
+    await shown(5);
+    expect((await control.state()).storm).toBeUndefined();
+    expect(lab.notices.at(3)?.title).toBe('Alert storm in lab (over)');
+    expect(lab.notices.at(4)).toMatchObject({
+      title: 'The alert storm in lab is over',
+      lines: [expect.stringContaining('850 alerts')],
+    });
+    await control.until(() => lab.records.some(({ kind }) => kind === 'storm.over'), 'the record');
+    expect(lab.records.filter(({ kind }) => kind.startsWith('storm.')).map(({ kind }) => kind)).toEqual([
+      'storm.begun',
+      'storm.over',
+    ]);
+  });
+});

@@ -1,0 +1,106 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { controlNames } from '../../../core/decide/control.ts';
+import type { IncidentTerms, SignedIncidentOrder, StartIncident } from '../../../core/orders/incident-order.ts';
+import { type ControlLab, dayMs, type RunningControl, type Signer, signedOrder, startControlLab } from './control-harness.ts';
+
+let lab: ControlLab;
+let control: RunningControl;
+beforeAll(async () => {
+  lab = await startControlLab();
+  control = await lab.start();
+});
+afterAll(() => lab.stop());
+
+let serial = 0;
+function terms(over: Partial<IncidentTerms> = {}): IncidentTerms {
+  serial += 1;
+  return {
+    version: 1,
+    id: `e${serial.toString(16).padStart(15, '0')}`,
+    cluster: 'lab',
+    wish: 'quarantine',
+    pod: { namespace: 'shop', name: 'cart-1' },
+    severity: 'critical',
+    reason: 'it mines',
+    ...over,
+  };
+}
+
+async function signed(
+  of: IncidentTerms,
+  over: Partial<StartIncident> = {},
+  signer: Signer = 'desk',
+): Promise<SignedIncidentOrder> {
+  const at = new Date(await lab.clock()).toISOString();
+  return signedOrder({ version: 1, kind: 'incident.start', person: 'ana', at, terms: of, via: 'slack', ...over }, signer);
+}
+
+async function sent(order: unknown): Promise<string> {
+  const seen = lab.records.length;
+  await control.signal(controlNames.orderSignal, order);
+  const answer = () => lab.records.slice(seen).find(({ kind }) => /^\w+\.(started|refused)$/.test(kind))?.kind;
+  await control.until(() => answer() !== undefined, 'the answer');
+  return answer() ?? '';
+}
+
+describe('an incident that a person starts', () => {
+  test('is an alert whose requester they are, and is on record with the signed order', async () => {
+    const order = await signed(terms({ link: 'https://acme.slack.com/archives/C1/p1' }));
+    expect(await sent(order)).toBe('incident.started');
+    expect(lab.raised).toMatchObject([
+      {
+        sensor: 'firebreak',
+        rule: 'Quarantine ordered by a person',
+        severity: 'critical',
+        pod: { namespace: 'shop', name: 'cart-1' },
+        requester: 'ana',
+        title: expect.stringMatching(/ordered a quarantine: it mines \(https:\/\/acme\.slack\.com\/archives\/C1\/p1\)$/),
+      },
+    ]);
+    const record = lab.records.find(({ kind }) => kind === 'incident.started');
+    expect(record).toMatchObject({ actor: 'person/ana', body: { order, incident: 'incident/lab/shop/Pod/cart-1' } });
+  });
+
+  test('is one alert, however often the order is sent', async () => {
+    const order = await signed(terms());
+    const before = lab.raised.length;
+    await sent(order);
+    await sent(order);
+    expect(new Set(lab.raised.slice(before).map(({ id }) => id)).size).toBe(1);
+  });
+
+  test('may be signed with the person’s own key, where it does not claim to be from Slack', async () => {
+    const { via: _, ...order } = (await signed(terms())).order;
+    expect(await sent(signedOrder(order, 'ana'))).toBe('incident.started');
+  });
+
+  const refused: readonly (readonly [string, () => Promise<unknown>])[] = [
+    ['of a stranger’s key', () => signed(terms(), {}, 'stranger')],
+    ['of a person’s own key that claims to be from Slack', () => signed(terms(), {}, 'ana')],
+    ['for somebody who is not on the roster', () => signed(terms(), { person: 'nobody' })],
+    ['of another cluster', () => signed(terms({ cluster: 'other' }))],
+    ['of yesterday', async () => signed(terms(), { at: new Date((await lab.clock()) - dayMs).toISOString() })],
+    ['of a quarantine that is not critical', () => signed(terms({ severity: 'low' }))],
+    ['with a link that is no address', () => signed(terms({ link: 'javascript:alert(1)' }))],
+    [
+      'of another kind',
+      async () => ({ ...(await signed(terms())), order: { ...(await signed(terms())).order, kind: 'suppression.propose' } }),
+    ],
+    [
+      'that was changed',
+      async () => {
+        const order = await signed(terms());
+        return {
+          ...order,
+          order: { ...order.order, terms: { ...order.order.terms, pod: { namespace: 'bank', name: 'vault' } } },
+        };
+      },
+    ],
+    ['that is nothing', async () => null],
+  ];
+  test.each(refused)('is refused and on record %s', async (_what, order) => {
+    const before = lab.raised.length;
+    expect(await sent(await order())).toMatch(/^\w+\.refused$/);
+    expect(lab.raised).toHaveLength(before);
+  });
+});

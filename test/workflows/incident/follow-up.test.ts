@@ -1,0 +1,270 @@
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { Client } from '@temporalio/client';
+import { createFollowUpActivities } from '../../../activities/desk/follow-up.ts';
+import { incidentNames } from '../../../core/incident/incident.ts';
+import { type TicketRequest, type TicketSystem, ticketKeyOf } from '../../../core/tickets/ticket.ts';
+import type { TicketMailbox } from '../../../core/tickets/ticket-news.ts';
+import { openDatabase } from '../../../integrations/database/database.ts';
+import type { Database } from '../../../integrations/database/queries.ts';
+import { createTicketMailbox } from '../../../integrations/database/ticket-mailbox.ts';
+import { createJiraTickets } from '../../../integrations/jira/tickets.ts';
+import { createPagerDuty } from '../../../integrations/pagerduty/pager.ts';
+import { linkingPager } from '../../../service/desk/follow-up.ts';
+import { eventually } from '../../eventually.ts';
+import { adfText } from '../../fakes/jira/adf-check.ts';
+import { type JiraFake, startJiraFake } from '../../fakes/jira/server.ts';
+import { type PagerDutyFake, startPagerDutyFake } from '../../fakes/pagerduty/server.ts';
+import { alertOf, batchOf, type Lab, type RunningIncident, refuse, startLab } from '../harness.ts';
+import { clientOptions, member, testSpeaker } from '../speakers.ts';
+
+const account = { email: 'firebreak@acme.com', token: 'jira-token', project: 'SEC' };
+const routingKey = 'a'.repeat(32);
+const followUp = { tickets: true, pages: true };
+const levels = [
+  { group: 'oncall', withinMs: 900_000, page: true },
+  { group: 'leads', withinMs: 3_600_000, page: true },
+] as const;
+
+let jira: JiraFake;
+let pagerduty: PagerDutyFake;
+let tickets: TicketSystem;
+let database: Database;
+let mailbox: TicketMailbox;
+let lab: Lab;
+/** Whether the pods of the alerts are in a protected namespace. */
+let isProtected = false;
+/** What a rotation says that it did not reach. */
+let unreached: readonly string[] = [];
+
+beforeAll(async () => {
+  jira = await startJiraFake(account);
+  pagerduty = await startPagerDutyFake({ routingKeys: [routingKey] });
+  tickets = createJiraTickets({ ...account, url: jira.url, issueType: 'Task', timeoutMs: 5_000, secondLookMs: 10 });
+  const pagerDuty = createPagerDuty({ routingKey, apiUrl: pagerduty.url, timeoutMs: 5_000 });
+  const pager = linkingPager(pagerDuty, { answerLink: async ({ question }) => `https://desk.acme.com/answer/${question}` });
+  const openTicket = async (call: { readonly incident: TicketRequest['incident']; readonly input: unknown }) => {
+    const { title, body } = call.input as { readonly title: string; readonly body: string };
+    const request = { key: ticketKeyOf(call.incident), incident: call.incident, title, body, labels: [] };
+    return { system: 'jira', ...(await tickets.open(request, new AbortController().signal)) };
+  };
+  database = await openDatabase({ url: `sqlite:${join(mkdtempSync(join(tmpdir(), 'firebreak-news-')), 'desk.db')}` });
+  mailbox = createTicketMailbox(database);
+  const rotation = () => unreached.length > 0 && { state: 'partial', detail: 'the rest has a new value', missing: unreached };
+  const quarantinePod = async () => {
+    if (isProtected) refuse('FB_ERR_PROTECTED', 'namespace shop is protected; pod/shop/cart-1 was not touched');
+  };
+  lab = await startLab(
+    { openTicket, quarantinePod, 'verify:rotateSecret': rotation },
+    100,
+    undefined,
+    createFollowUpActivities({ tickets, ...(pager && { pager }), mailbox }),
+  );
+});
+afterAll(async () => {
+  await lab?.stop();
+  await jira?.stop();
+  await pagerduty?.stop();
+  await database?.close();
+});
+
+async function issueOf(incident: RunningIncident) {
+  const { tickets: links = [] } = await incident.state();
+  const issue = jira.issues.find((one) => one.key === links[0]?.id);
+  return { links, issue, comments: issue?.comments.map((comment) => adfText(comment.body)) ?? [] };
+}
+
+async function alertsOf(incident: RunningIncident) {
+  return pagerduty.alerts.filter((alert) => JSON.stringify(alert.triggers).includes(`"${incident.id}"`));
+}
+
+async function eventsOf(incident: RunningIncident): Promise<number> {
+  const { events = [] } = await lab.env.client.workflow.getHandle(incident.id).fetchHistory();
+  return events?.length ?? 0;
+}
+
+describe('an incident with a ticket and a pager', () => {
+  test('calls people with the question, keeps its one ticket up to date, and closes both with its verdict', async () => {
+    const before = jira.issues.length;
+    const incident = await lab.start([alertOf()], { followUp, levels });
+    await incident.question();
+    await incident.until((state) => (state.tickets ?? []).length > 0, 'the ticket');
+    await incident.until((state) => state.timeline.some((entry) => entry.kind === 'page.sent'), 'the page');
+    expect((await alertsOf(incident)).map((alert) => alert.status)).toEqual(['triggered']);
+    const { links } = await issueOf(incident);
+    await eventually('the thread', () => lab.seen.threads.includes(`Ticket: ${links[0]?.url}`));
+    await incident.vote('remove', 'ana');
+    await incident.result();
+    const { issue, comments } = await issueOf(incident);
+    expect(jira.issues.length - before).toBe(1);
+    expect(issue?.status).toBe('Done');
+    expect(comments.join('\n')).toMatch(/Quarantine.*pod\/shop\/cart-1/i);
+    expect(comments.join('\n')).toContain('remove, by ana');
+    expect(comments.join('\n')).toContain('Verdict: true_positive (not expected, said ana).');
+    expect(comments.length).toBeLessThanOrEqual(3);
+    expect((await alertsOf(incident)).map((alert) => `${alert.status} ${alert.triggers.length}`)).toEqual(['resolved 1']);
+  });
+
+  test('leaves the ticket open for what a rotation could not reach, and says what it is', async () => {
+    const helm = 'secret/shop/mail: it is managed by Helm: give the release a new value, and upgrade it';
+    unreached = [helm];
+    const incident = await lab.start([alertOf()], { followUp, levels });
+    await incident.question();
+    await incident.until((state) => (state.tickets ?? []).length > 0, 'the ticket');
+    await incident.vote('remove', 'ana');
+    await incident.result();
+    unreached = [];
+    const { issue, comments } = await issueOf(incident);
+    expect(issue?.status).not.toBe('Done');
+    const said = comments.join('\n');
+    expect(said).toContain(`Left open: ${helm}`);
+    expect(said).toMatch(
+      /Verdict: true_positive .* stays open for what is left to people:\n.*secret\/shop\/mail: it is managed by Helm/,
+    );
+  });
+
+  test('has one ticket and one page, whichever of its bodies files it; escalation calls the next group', async () => {
+    const before = jira.issues.length;
+    const incident = await lab.start([alertOf()], { followUp, levels });
+    await incident.question();
+    await incident.alerts(batchOf([alertOf({ n: 2 })]));
+    await incident.until(
+      (state) => state.questions.filter((asked) => !asked.question.id.startsWith('lease:')).length === 2,
+      'two questions',
+    );
+    await lab.env.sleep('16m');
+    await incident.until((state) => state.timeline.filter((entry) => entry.kind === 'page.sent').length === 4, 'four calls');
+    expect(jira.issues.length - before).toBe(1);
+    const alerts = await alertsOf(incident);
+    expect(alerts.map((alert) => alert.triggers.length)).toEqual([4]);
+    expect(JSON.stringify(alerts)).toContain('"asked":"leads"');
+    expect(JSON.stringify(alerts)).toContain('"answer without Slack":"https://desk.acme.com/answer/');
+    await lab.env.client.workflow.getHandle(incident.id).terminate();
+  });
+
+  test('is called again when a lease is renewed in silence, can answer then, and few events are spent on it', async () => {
+    const incident = await lab.start([alertOf()], { followUp, levels });
+    await incident.question();
+    await incident.vote('extend', 'lea', {}, true);
+    await incident.until((now) => now.timeline.some(({ kind }) => kind === 'vote.refused'), 'that she is not asked yet');
+    await lab.env.sleep('13h');
+    const state = await incident.until((now) => (now.leases[0]?.renewals ?? 0) >= 3, 'three renewals');
+    await incident.until((now) => now.timeline.filter((entry) => entry.kind === 'page.sent').length >= 5, 'the calls');
+    expect(state.leases[0]?.state).toBe('active');
+    expect((await alertsOf(incident)).map((alert) => alert.status)).toEqual(['triggered']);
+    expect(await eventsOf(incident)).toBeLessThan(400);
+    const [lease] = state.leases;
+    expect(JSON.stringify(await alertsOf(incident))).toContain(`https://desk.acme.com/answer/lease:${lease?.id}`);
+    await incident.vote('extend', 'lea', {}, true);
+    const { timeline } = await incident.until((now) => now.timeline.some(({ kind }) => kind === 'lease.extended'), 'her answer');
+    expect(timeline.find(({ kind }) => kind === 'lease.extended')?.actor).toBe('person/lea');
+    await lab.env.client.workflow.getHandle(incident.id).terminate();
+  });
+
+  test('calls people where the target is protected: nothing is done, and nobody is asked', async () => {
+    isProtected = true;
+    const incident = await lab.start([alertOf()], { followUp, levels });
+    await incident.result();
+    isProtected = false;
+    const [alert] = await alertsOf(incident);
+    expect(JSON.stringify(alert?.triggers)).toContain('namespace shop is protected');
+    expect(JSON.stringify(alert?.triggers)).not.toContain('answer without Slack');
+    // The incident is over at once; whoever was called has not looked yet.
+    expect(alert).toMatchObject({ status: 'triggered' });
+  });
+
+  test('leaves the ticket open where nobody has said what it was', async () => {
+    const alert = alertOf({ rule: 'Read sensitive file untrusted', severity: 'high' });
+    const incident = await lab.start([alert], { followUp, levels });
+    await incident.result();
+    const { issue, comments } = await issueOf(incident);
+    expect(issue?.status).toBe('To Do');
+    expect(comments.join('\n')).toContain('This ticket stays open for people to decide.');
+    expect(await alertsOf(incident)).toEqual([]);
+  });
+});
+
+describe('what people do to the ticket where it is', () => {
+  const desk = testSpeaker('lab', { signer: member('desk').signer });
+  const nudge = (incident: RunningIncident) =>
+    new Client({ connection: lab.env.connection, ...clientOptions(desk) }).workflow
+      .getHandle(incident.id)
+      .signal(incidentNames.ticketNewsSignal);
+  const newsIn = (state: Awaited<ReturnType<RunningIncident['state']>>) =>
+    state.timeline.filter(({ kind }) => kind === 'ticket.news').map(({ actor, text }) => `${actor}: ${text}`);
+
+  test('is told in the timeline, the thread and on the card, once, and decides nothing', async () => {
+    const incident = await lab.start([alertOf()], { followUp, levels });
+    const { question } = await incident.question();
+    const { tickets: links = [] } = await incident.until((state) => (state.tickets ?? []).length > 0, 'the ticket');
+    const { incident: ref } = await incident.state();
+    const ticket = links[0]?.id ?? '';
+    await mailbox.bind({ system: 'jira', id: ticket }, ref);
+    // Whoever reaches Temporal can send this: there is nothing to read.
+    await nudge(incident);
+    // A name of the roster is nobody of the roster there.
+    await mailbox.put('jira', 'a', { ticket, deed: 'closed', by: 'Ana' });
+    await nudge(incident);
+    const line = `jira ${ticket} was closed by Ana`;
+    const told = await incident.until((state) => newsIn(state).length > 0, 'the news');
+    expect(newsIn(told)).toEqual([`ticket/jira: ${line}`]);
+    expect(told.questions.find((asked) => asked.question.id === question.id)?.status.state).toBe('open');
+    expect(told.leases.map(({ state }) => state)).toEqual(['active']);
+    await mailbox.put('jira', 'b', { ticket, deed: 'commented', by: 'Ana', text: 'release it' });
+    await nudge(incident);
+    await nudge(incident);
+    const more = await incident.until((state) => newsIn(state).length > 1, 'the comment');
+    expect(newsIn(more)).toEqual([`ticket/jira: ${line}`, `ticket/jira: jira ${ticket} has a comment of Ana: release it`]);
+    expect(more.leases.map(({ state }) => state)).toEqual(['active']);
+    await incident.until(() => lab.seen.threads.includes(line), 'the thread');
+    await incident.until(() => lab.seen.cards.some((card) => card.ticketNews?.endsWith('release it')), 'the card');
+    await incident.vote('remove', 'ana');
+    const end = await incident.result();
+    expect(newsIn(end)).toHaveLength(2);
+  });
+});
+
+describe('a ticket system and a pager that are down', () => {
+  test('delay nothing, are given up after a day, and that is on the record', async () => {
+    let tries = 0;
+    const down = async (): Promise<never> => {
+      tries += 1;
+      const { ApplicationFailure } = await import('@temporalio/activity');
+      throw ApplicationFailure.create({ type: 'FB_ERR_UNAVAILABLE', message: 'does not answer' });
+    };
+    const broken = await startLab(
+      { openTicket: async () => ({ system: 'jira', state: 'created', id: 'SEC-1' }) },
+      100,
+      undefined,
+      { updateTicket: down, callPeople: down, endPage: down, ticketNews: down },
+    );
+    try {
+      const incident = await broken.start([alertOf()], { followUp, levels });
+      await incident.vote('remove', 'ana');
+      const contained = await incident.until((state) => state.reached === 'eradicated', 'the deletion');
+      expect(contained.open).toBe(true);
+      const end = await incident.result();
+      expect(end.timeline.filter((entry) => entry.kind === 'ticket.failed').length).toBeGreaterThan(0);
+      expect(end.timeline.map((entry) => entry.kind)).toContain('page.failed');
+      const lasted = Date.parse(end.timeline.at(-1)?.at ?? '') - Date.parse(end.openedAt);
+      expect(lasted / 3_600_000).toBeLessThan(60);
+      expect(tries).toBeGreaterThan(3);
+    } finally {
+      await broken.stop();
+    }
+  });
+
+  test('that refuse a ticket do not end the playbook', async () => {
+    const broken = await startLab({ openTicket: () => refuse('FB_ERR_REFUSED', 'no') });
+    try {
+      const incident = await broken.start([alertOf()], { followUp: { tickets: true, pages: false }, levels });
+      await incident.vote('remove', 'ana');
+      const state = await incident.until((now) => now.reached === 'eradicated', 'the deletion');
+      expect(state.tickets).toEqual([]);
+    } finally {
+      await broken.stop();
+    }
+  });
+});

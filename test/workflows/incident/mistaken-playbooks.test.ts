@@ -1,0 +1,75 @@
+import { join } from 'node:path';
+import { describe, expect, test } from '@jest/globals';
+import { alertOf } from '../harness.ts';
+import { replayHistory } from '../replay-history.ts';
+import { useLab } from '../use-lab.ts';
+
+const workflowsPath = join(import.meta.dirname, '../../playbooks/mistaken-playbooks.ts');
+const { lab } = useLab(workflowsPath);
+
+describe('a playbook that never waits', () => {
+  test.each([
+    ['forgot-to-count', 'Spin', 13],
+    ['catches-all', 'Catch', 18],
+    ['waits-for-nothing', 'Await', 30],
+    ['calls-itself', 'Recur', 35],
+  ])('%s is ended, with the line of its source, and people are told', async (id, rule, line) => {
+    const incident = await lab.start([alertOf({ rule })], { playbooks: [id] });
+    const { bodies } = await incident.until(
+      (state) => state.bodies.some(({ state: at }) => at === 'failed'),
+      'the end of the body',
+    );
+    const reason = `it went on without waiting for anything, at playbooks/mistaken-playbooks.ts:${line}`;
+    expect(bodies).toMatchObject([{ playbook: id, state: 'failed', detail: reason }]);
+    await incident.result();
+    const record = lab.seen.records.find(({ kind, actor }) => kind === 'playbook.failed' && actor === `playbook/${id}`);
+    expect(record?.body).toMatchObject({ code: 'FB_ERR_PLAYBOOK_LOOPS' });
+    expect(lab.seen.threads).toContainEqual(`Playbook ${id} stopped: ${reason}`);
+  });
+
+  test('is ended at the same turn when its history is replayed', async () => {
+    const incident = await lab.start([alertOf({ rule: 'Await' })], { playbooks: ['waits-for-nothing'] });
+    await incident.result();
+    const history = await lab.env.client.workflow.getHandle(incident.id).fetchHistory();
+    expect(await replayHistory(incident.id, history, workflowsPath)).toEqual([undefined]);
+  });
+
+  test('keeps no other incident from its first step', async () => {
+    const loops = ['forgot-to-count', 'catches-all', 'calls-itself'];
+    const rules = ['Spin', 'Catch', 'Recur'];
+    for (const rule of rules) await lab.start([alertOf({ rule })], { playbooks: loops });
+    const critical = await lab.start([alertOf()], { playbooks: ['contain-dropped-binary'] });
+    await critical.until(({ leases }) => leases.some(({ state }) => state === 'active'), 'the quarantine');
+  });
+
+  test('keeps no other incident from its first step by a regular expression either, and goes on itself', async () => {
+    const matching = await lab.start([alertOf({ rule: 'Match' })], { playbooks: ['matches-for-ever'] });
+    const critical = await lab.start([alertOf({ n: 2 })], { playbooks: ['contain-dropped-binary'] });
+    await critical.until(({ leases }) => leases.some(({ state }) => state === 'active'), 'the quarantine');
+    const { timeline } = await matching.result();
+    expect(timeline).toContainEqual(expect.objectContaining({ kind: 'playbook.note', text: 'something else' }));
+  });
+
+  test('may take many turns where it waits in between', async () => {
+    const incident = await lab.start([alertOf({ rule: 'Work' })], { playbooks: ['works-hard'] });
+    const { bodies, timeline } = await incident.result();
+    expect(bodies).toMatchObject([{ playbook: 'works-hard', state: 'done' }]);
+    expect(timeline).toContainEqual(expect.objectContaining({ kind: 'playbook.note', text: 'worked through' }));
+  });
+});
+
+describe('a playbook that calls an incident harmless by itself', () => {
+  test.each([
+    ['knows-better', 'Guess'],
+    ['hears-wrong', 'Deaf'],
+  ])('%s is refused, on record, and goes on', async (id, rule) => {
+    const incident = await lab.start([alertOf({ rule })], { playbooks: [id] });
+    if (id === 'hears-wrong') await incident.vote('unexpected', 'ada');
+    const { verdict, bodies } = await incident.result();
+    expect(verdict).toBe('unknown');
+    expect(bodies).toMatchObject([{ playbook: id, state: 'done' }]);
+    const kinds = lab.seen.records.filter(({ chain }) => chain.startsWith(`${incident.id}@`)).map(({ kind }) => kind);
+    expect(kinds).toContain('verdict.refused');
+    expect(kinds).not.toContain('incident.verdict');
+  });
+});

@@ -1,0 +1,127 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import type { Alert } from '../../../core/alert/alert.ts';
+import type { Page } from '../../../core/tickets/paging.ts';
+import { alertOf, type Lab, type RunningIncident, refuse, type Script, startLab } from '../harness.ts';
+import { mainQuestion } from '../voting.ts';
+
+const called: Omit<Page, 'key'>[] = [];
+const script: Script = {};
+const settings = {
+  playbooks: ['contain-dropped-binary', 'ask-about-shell', 'ask-about-unanswered'],
+  followUp: { tickets: false, pages: true },
+  levels: [
+    { group: 'oncall', withinMs: 900_000 },
+    { group: 'leads', withinMs: 900_000, page: true },
+  ],
+} as const;
+let lab: Lab;
+
+beforeAll(async () => {
+  lab = await startLab(script, 100, undefined, {
+    callPeople: async (page) => void called.push(page),
+    endPage: async () => undefined,
+    updateTicket: async () => undefined,
+    ticketNews: async () => [],
+  });
+});
+afterAll(() => lab.stop());
+
+const escaped = (over: Partial<Alert> = {}): Alert => alertOf({ rule: 'Detect release_agent File Container Escapes', ...over });
+const applied = ({ id }: RunningIncident, action: string) =>
+  lab.seen.applied.filter((call) => call.incident.id === id && call.action === action);
+const groupsCalled = ({ id }: RunningIncident) => called.filter((page) => page.incident.id === id).map(({ group }) => group);
+
+describe('an alert that no playbook answers', () => {
+  test('on critical is asked about and people are called; their yes contains the pod', async () => {
+    const incident = await lab.start([escaped()], settings);
+    const question = await incident.question();
+    expect(question.question.text).toBe(
+      'No playbook answers “Detect release_agent File Container Escapes” in shop/cart-1. What was it?',
+    );
+    expect(question.question.choices.map(({ id, plans }) => [id, plans.map(({ action }) => action)])).toEqual([
+      ['expected', []],
+      ['look', []],
+      ['quarantine', ['quarantinePod']],
+    ]);
+    await incident.until(({ timeline }) => timeline.some(({ kind }) => kind === 'page.sent'), 'a call');
+    expect(groupsCalled(incident)).toEqual(['oncall']);
+    expect(applied(incident, 'quarantinePod')).toEqual([]);
+    await incident.vote('quarantine', 'ana');
+    const state = await incident.until(({ leases }) => leases.length > 0, 'containment');
+    expect(state).toMatchObject({ verdict: 'suspicious', leases: [{ action: 'quarantinePod', state: 'active' }] });
+    expect(applied(incident, 'snapshotPodState')).toHaveLength(1);
+  });
+
+  test('on high calls nobody at first, and the next level in silence; a ticket is filed', async () => {
+    const incident = await lab.start([escaped({ severity: 'high' })], settings);
+    await incident.question();
+    await lab.env.sleep('16m');
+    await incident.until(({ timeline }) => timeline.some(({ kind }) => kind === 'page.sent'), 'a call');
+    expect(groupsCalled(incident)).toEqual(['leads']);
+    expect(await incident.result()).toMatchObject({ verdict: 'unknown', leases: [] });
+    expect(applied(incident, 'openTicket')).toMatchObject([{ input: { title: expect.stringContaining('in shop/cart-1') } }]);
+  });
+
+  test('of a node, without a pod, is asked about too', async () => {
+    const { pod: _, workload: __, container: ___, ...node } = escaped({ node: 'n1' });
+    const incident = await lab.start([node], settings);
+    const { question } = await incident.question();
+    expect([question.text, question.choices.map(({ id }) => id)]).toEqual([
+      'No playbook answers “Detect release_agent File Container Escapes” in n1. What was it?',
+      ['expected', 'look'],
+    ]);
+    await incident.vote('look', 'ana');
+    expect(await incident.result()).toMatchObject({ verdict: 'suspicious' });
+    expect(applied(incident, 'openTicket')).toHaveLength(1);
+  });
+
+  test('of a pod that is gone says so, also of a rule that a playbook answers, and is no line in tune', async () => {
+    const gone = alertOf({ pod: { namespace: 'shop', name: 'cart-9' } });
+    const incident = await lab.start([gone], settings);
+    const { question } = await incident.question();
+    expect(question.text).toBe(
+      '“Drop and execute new binary in container” came from the pod shop/cart-9, which is gone or not found: no playbook can act on it. What was it?',
+    );
+    await incident.vote('look', 'ana');
+    await incident.result();
+    expect(applied(incident, 'openTicket')).toMatchObject([{ input: { body: expect.stringContaining('Its pod is gone') } }]);
+    const started = lab.seen.records.filter(
+      ({ chain, kind }) => chain.startsWith(`${incident.id}@`) && kind === 'playbook.started',
+    );
+    expect(started.map(({ body }) => body)).toEqual([expect.not.objectContaining({ unanswered: true })]);
+  });
+
+  test('is asked about whatever else is asked about the same pod', async () => {
+    const incident = await lab.start([escaped(), escaped({ rule: 'Another' }), escaped({ title: 'again' })], settings);
+    const { questions } = await incident.until((state) => state.questions.length === 2, 'two questions');
+    expect(questions.map(({ question: { text } }) => text).join()).toContain('“Another”');
+  });
+
+  test('and that is called harmless by two people on critical is benign', async () => {
+    const incident = await lab.start([escaped()], settings);
+    await incident.question();
+    for (const person of ['ana', 'ben']) await incident.vote('expected', person);
+    expect(await incident.result()).toMatchObject({ verdict: 'benign', leases: [] });
+    expect(applied(incident, 'openTicket')).toEqual([]);
+  });
+
+  test('is not contained in observe mode, whatever people say', async () => {
+    script.quarantinePod = () => refuse('FB_ERR_OBSERVED', 'nothing was done: observe mode');
+    const incident = await lab.start([escaped()], settings);
+    await incident.question();
+    await incident.vote('quarantine', 'ana');
+    const end = await incident.result();
+    expect(end.leases).toEqual([]);
+    expect(end.timeline.map(({ kind }) => kind)).toContain('step.planned');
+    delete script.quarantinePod;
+  });
+
+  test('below high starts nothing, and one that a playbook answers is asked about by that one alone', async () => {
+    const quiet = await (await lab.start([escaped({ severity: 'medium' })], settings)).result();
+    expect(quiet.questions).toEqual([]);
+    const answered = await lab.start([alertOf()], settings);
+    await answered.question();
+    expect(mainQuestion(await answered.state())?.question.text).toContain('Is the new binary');
+    expect((await answered.state()).bodies.map(({ playbook }) => playbook)).toEqual(['contain-dropped-binary']);
+  });
+});

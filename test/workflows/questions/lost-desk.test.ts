@@ -1,0 +1,55 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { Context } from '@temporalio/activity';
+import { MockActivityEnvironment } from '@temporalio/testing';
+import { allAlive } from '../../../activities/heartbeat.ts';
+import type { FollowUpActivities } from '../../../core/action/step.ts';
+import { alertOf, type Lab, startLab } from '../harness.ts';
+
+let letGo = () => {};
+const lost = new Promise<void>((resolve) => {
+  letGo = resolve;
+});
+
+/** The first desk that gets it is never heard of again. */
+const followUp: FollowUpActivities = {
+  callPeople: async () => {
+    if (Context.current().info.attempt === 1) await lost;
+  },
+  updateTicket: async () => undefined,
+  endPage: async () => undefined,
+  ticketNews: async () => [],
+};
+
+let lab: Lab;
+beforeAll(async () => {
+  lab = await startLab({}, 100, undefined, followUp);
+});
+afterAll(async () => {
+  letGo();
+  await lab.stop();
+});
+
+test('people are called by the next desk when the first is lost in the middle of it, within seconds', async () => {
+  const incident = await lab.start([alertOf()], {
+    followUp: { tickets: false, pages: true },
+    levels: [{ group: 'oncall', withinMs: 900_000, page: true }],
+  });
+  await incident.until((state) => state.timeline.some(({ kind }) => kind === 'page.sent'), 'the call');
+  const { events = [] } = await lab.env.client.workflow.getHandle(incident.id).fetchHistory();
+  const ofTheDesk = ['postQuestion', 'callPeople', 'recordAudit'];
+  const scheduled = (events ?? []).flatMap(({ activityTaskScheduledEventAttributes: one }) => (one ? [one] : []));
+  const timeouts = new Map(
+    scheduled.map(({ activityType, heartbeatTimeout }) => [activityType?.name, heartbeatTimeout?.seconds]),
+  );
+  for (const name of ofTheDesk) expect([name, Number(timeouts.get(name))]).toEqual([name, 5]);
+  await lab.env.client.workflow.getHandle(incident.id).terminate();
+});
+
+test('a desk that waits says each second that it is there, until it has answered', async () => {
+  const beats: unknown[] = [];
+  const environment = new MockActivityEnvironment();
+  environment.on('heartbeat', (details: unknown) => beats.push(details));
+  const slow = allAlive({ post: (text: string) => new Promise<string>((resolve) => setTimeout(resolve, 1_200, `${text}!`)) });
+  expect(await environment.run(slow.post, 'card')).toBe('card!');
+  expect(beats).toHaveLength(1);
+});

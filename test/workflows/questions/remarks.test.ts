@@ -1,0 +1,99 @@
+import { sign } from 'node:crypto';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { incidentNames } from '../../../core/incident/incident.ts';
+import type { QuestionState } from '../../../core/incident/incident-state.ts';
+import { type Remark, remarkBytes, type SignedRemark } from '../../../core/incident/remark.ts';
+import { alertOf, deskKey, type Lab, type RunningIncident, startLab, strangerKey } from '../harness.ts';
+import { mainQuestion, recordsIn } from '../voting.ts';
+
+let lab: Lab;
+beforeAll(async () => {
+  lab = await startLab();
+});
+afterAll(() => lab.stop());
+
+async function remarkOn(
+  asked: QuestionState,
+  kind: Remark['kind'],
+  over: Partial<Remark> = {},
+  key = deskKey,
+): Promise<SignedRemark> {
+  const remark: Remark = {
+    version: 1,
+    id: `remark-${Math.random()}`,
+    incident: asked.question.incident,
+    question: asked.question.id,
+    kind,
+    person: 'ana',
+    at: new Date(await lab.env.currentTimeMs()).toISOString(),
+    ...over,
+  };
+  const signature = sign(null, remarkBytes(remark), key.privateKey).toString('base64');
+  return { remark, keyId: deskKey.id, signature };
+}
+
+const say = (incident: RunningIncident, remark: unknown) =>
+  lab.env.client.workflow.getHandle(incident.id).signal(incidentNames.remarkSignal, remark);
+
+const heard = (incident: RunningIncident, kind: string) => recordsIn(lab, incident, kind);
+
+test('a comment goes into the thread and on the record, once, and decides nothing', async () => {
+  const incident = await lab.start([alertOf()]);
+  const asked = await incident.question();
+  const comment = await remarkOn(asked, 'comment', { text: 'Our scanner does that.' });
+  await say(incident, comment);
+  await say(incident, comment);
+  await incident.until(() => lab.seen.threads.includes('Ana: Our scanner does that.'), 'the thread');
+  await incident.until(() => heard(incident, 'question.comment').length > 0, 'the record');
+  expect(heard(incident, 'question.comment')).toMatchObject([
+    { actor: 'person/ana', body: { text: 'Ana: Our scanner does that.' } },
+  ]);
+  expect(mainQuestion(await incident.state())).toMatchObject({ status: { state: 'open' }, votes: [], level: 0 });
+  await incident.vote('remove', 'ana');
+  await incident.result();
+});
+
+test('the next level is asked now, and may answer', async () => {
+  const incident = await lab.start([alertOf()]);
+  const asked = await incident.question();
+  await say(incident, await remarkOn(asked, 'next'));
+  const state = await incident.until((now) => mainQuestion(now)?.level === 1, 'the next level');
+  expect(state.timeline.map(({ kind }) => kind)).toEqual(expect.arrayContaining(['question.passed-on', 'question.escalated']));
+  await incident.vote('remove', 'lea');
+  expect((await incident.result()).verdict).toBe('true_positive');
+});
+
+test('who wants to be asked again is asked again, and the deadline stays', async () => {
+  const incident = await lab.start([alertOf()]);
+  const asked = await incident.question();
+  const before = lab.seen.answers.length;
+  await say(incident, await remarkOn(asked, 'snooze'));
+  await incident.until(() => lab.seen.answers.length > before, 'an answer');
+  expect(lab.seen.answers.at(-1)).toMatch(/You are asked again at .* The deadline stays/);
+  expect(mainQuestion(await incident.state())?.levelUntil).toBe(asked.levelUntil);
+  await lab.env.sleep('870s');
+  await incident.until(() => lab.seen.answers.some((text) => text.startsWith('You wanted to be asked again')), 'the reminder');
+  expect(mainQuestion(await incident.state())).toMatchObject({ status: { state: 'open' }, level: 0 });
+  await incident.vote('remove', 'ana');
+  await incident.result();
+});
+
+test('what is not signed by the desk, is old, of a stranger, or about something else is refused and recorded', async () => {
+  const incident = await lab.start([alertOf()]);
+  const asked = await incident.question();
+  const wrong = [
+    await remarkOn(asked, 'next', {}, strangerKey),
+    { ...(await remarkOn(asked, 'next')), signature: '' },
+    await remarkOn(asked, 'next', { at: '2026-01-01T00:00:00Z' }),
+    await remarkOn(asked, 'next', { person: 'mallory' }),
+    await remarkOn(asked, 'next', { person: 'lea' }),
+    await remarkOn(asked, 'comment', { person: 'eve', text: 'x' }),
+    await remarkOn(asked, 'next', { incident: { ...asked.question.incident, run: 'another' } }),
+  ];
+  for (const junk of [null, {}, 'next', { remark: null }]) await say(incident, junk);
+  for (const remark of wrong) await say(incident, remark);
+  await incident.until(() => heard(incident, 'remark.refused').length === wrong.length, 'the refusals');
+  expect(mainQuestion(await incident.state())).toMatchObject({ level: 0, status: { state: 'open' } });
+  await incident.vote('remove', 'ana');
+  await incident.result();
+});

@@ -1,0 +1,93 @@
+import { expect, test } from '@jest/globals';
+import { alertOf, batchOf, type RunningIncident } from '../harness.ts';
+import { useLab } from '../use-lab.ts';
+
+const { lab, script } = useLab();
+
+const shell = { rule: 'Terminal shell in container', severity: 'low' } as const;
+const actions = (incident: RunningIncident) =>
+  lab.seen.applied.filter((call) => call.incident.id === incident.id).map((call) => call.action);
+
+test('a critical alert that follows a low one of the same pod runs its playbook in the same incident', async () => {
+  const incident = await lab.start([alertOf(shell)]);
+  await incident.question();
+  expect(actions(incident)).not.toContain('quarantinePod');
+  await incident.alerts(batchOf([alertOf()]));
+  const state = await incident.until((now) => now.leases.length === 1, 'containment');
+  expect(state.severity).toBe('critical');
+  expect(state.bodies.map((body) => body.playbook).sort()).toEqual(['ask-about-shell', 'contain-dropped-binary']);
+});
+
+test('nothing automatic happens on an unknown severity', async () => {
+  const incident = await lab.start([alertOf({ severity: 'unknown' })]);
+  const end = await incident.result();
+  expect(end.bodies).toEqual([]);
+  expect(actions(incident)).toEqual([]);
+  expect(end.total).toBe(1);
+});
+
+test('an unknown rule and a pod without a uid are on record, and nothing is done', async () => {
+  const { pod: _, ...without } = alertOf();
+  const incident = await lab.start([
+    alertOf({ rule: 'Something new' }),
+    { ...without, id: 'x', pod: { namespace: 'shop', name: 'cart-1' } },
+  ]);
+  const end = await incident.result();
+  expect(actions(incident)).toEqual([]);
+  expect(end.total).toBe(2);
+});
+
+test('two pods run side by side; steps on one pod come one after another', async () => {
+  const running = new Map<string, number>();
+  let mostOnOne = 0;
+  let mostAtAll = 0;
+  script.quarantinePod = async (call) => {
+    const { uid } = (call.input as { pod: { uid: string } }).pod;
+    running.set(uid, (running.get(uid) ?? 0) + 1);
+    mostOnOne = Math.max(mostOnOne, running.get(uid) ?? 0);
+    mostAtAll = Math.max(
+      mostAtAll,
+      [...running.values()].reduce((sum, count) => sum + count, 0),
+    );
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    running.set(uid, (running.get(uid) ?? 0) - 1);
+  };
+  const fileless = { rule: 'Fileless execution via memfd_create' } as const;
+  const incident = await lab.start([alertOf({ n: 1 }), alertOf({ n: 2 }), alertOf({ n: 3 }), alertOf({ n: 1, ...fileless })]);
+  const state = await incident.until((now) => now.leases.length === 3, 'three leases');
+  expect(state.leases.map((lease) => lease.target.uid).sort()).toEqual(['uid-1', 'uid-2', 'uid-3']);
+  await incident.until((now) => now.questions.filter((one) => !one.question.id.startsWith('lease:')).length === 3, 'questions');
+  expect(mostOnOne).toBe(1);
+  expect(mostAtAll).toBeGreaterThan(1);
+});
+
+test('no more bodies run than allowed; the worst of those that wait is next', async () => {
+  const incident = await lab.start([alertOf({ n: 1, ...shell })], { maxBodies: 1 });
+  await incident.question();
+  await incident.alerts(batchOf([alertOf({ n: 2, ...shell }), alertOf({ n: 3, ...shell })]));
+  await incident.alerts(batchOf([alertOf({ n: 4 })]));
+  await incident.alerts(batchOf([alertOf({ n: 3, ...shell, severity: 'high' })]));
+  const waiting = await incident.until((state) => state.bodies.length === 4, 'four bodies');
+  expect(waiting.bodies.filter((body) => body.state === 'running')).toHaveLength(1);
+  for (const person of ['ana', 'ben']) await incident.vote('expected', person);
+  const next = await incident.until(
+    (state) => state.bodies[0]?.state === 'done' && state.bodies.some((body) => body.state === 'running'),
+    'the next',
+  );
+  expect(next.bodies.find((body) => body.state === 'running')).toMatchObject({ subjectKey: 'pod:uid-4' });
+  const second =
+    next.questions.find((one) => one.status.state === 'open' && !one.question.id.startsWith('lease:')) ??
+    (
+      await incident.until(
+        (state) => state.questions.some((one) => one.question.text.startsWith('Is the new binary')),
+        'its question',
+      )
+    ).questions.find((one) => one.question.text.startsWith('Is the new binary'));
+  await incident.vote('remove', 'ana', { question: second?.question.id ?? '', questionDigest: second?.digest ?? '' });
+  const last = await incident.until(
+    (state) =>
+      state.bodies.filter((body) => body.state === 'done').length === 2 && state.bodies.some((body) => body.state === 'running'),
+    'the one after',
+  );
+  expect(last.bodies.find((body) => body.state === 'running')).toMatchObject({ subjectKey: 'pod:uid-3' });
+});

@@ -1,0 +1,138 @@
+import { join } from 'node:path';
+import { describe, expect, test } from '@jest/globals';
+import type { IncidentState } from '../../../core/incident/incident-state.ts';
+import { alertOf, type RunningIncident, refuse } from '../harness.ts';
+import { useLab } from '../use-lab.ts';
+
+const { lab, script } = useLab(join(import.meta.dirname, '../with-workload-playbook.ts'));
+
+const both = { afterQuarantine: ['cutConnections', 'probeQuarantine'] };
+const stepOf = (state: IncidentState, action: string) => state.steps.find((step) => step.action === action);
+const done = (incident: RunningIncident, action: string) =>
+  lab.seen.applied.filter((call) => call.incident.id === incident.id && call.action === action);
+
+describe('what follows a quarantine', () => {
+  test('is cut and tried by itself, and the quarantine is verified by what was found', async () => {
+    script['verify:cutConnections'] = async () => ({ state: 'verified', detail: '2 entries dropped' });
+    script['verify:probeQuarantine'] = async () => ({ state: 'verified', detail: 'nobody answers' });
+    const incident = await lab.start([alertOf()], both);
+    const state = await incident.until((now) => stepOf(now, 'quarantinePod')?.state === 'verified', 'the verified quarantine');
+    expect(stepOf(state, 'quarantinePod')?.detail).toBe('nobody answers; what was open has been cut');
+    expect(done(incident, 'cutConnections')).toMatchObject([{ input: { pod: { uid: 'uid-1' } } }]);
+    expect(state.leases.map(({ action }) => action)).toEqual(['quarantinePod']);
+  });
+
+  test('keeps nobody from being asked while it is under way', async () => {
+    let goOn = () => {};
+    script.cutConnections = () =>
+      new Promise((resolve) => {
+        goOn = () => resolve(undefined);
+      });
+    const incident = await lab.start([alertOf()], both);
+    const asked = await incident.question();
+    expect(asked.question.choices).toHaveLength(2);
+    expect(stepOf(await incident.state(), 'cutConnections')?.state).toBe('running');
+    goOn();
+    await incident.until((now) => stepOf(now, 'probeQuarantine')?.state === 'unverified', 'the end of the probe');
+  });
+
+  test('says that connections may live where the cut failed, and that the quarantine does not hold where the probe came through', async () => {
+    script.cutConnections = async () => refuse('FB_ERR_REFUSED', 'no tools are configured');
+    script['verify:probeQuarantine'] = async ({ input }) =>
+      JSON.stringify(input).includes('uid-1')
+        ? { state: 'verified', detail: 'nobody answers' }
+        : { state: 'partial', detail: 'the quarantine does not hold', missing: [] };
+    const incident = await lab.start([alertOf({ n: 1 }), alertOf({ n: 2 })], both);
+    const state = await incident.until(
+      (now) =>
+        now.steps.filter(({ action, state: at }) => action === 'quarantinePod' && (at === 'verified' || at === 'partial'))
+          .length === 2,
+      'both quarantines',
+    );
+    const found = state.steps.filter(({ action }) => action === 'quarantinePod').map(({ state: at, detail }) => [at, detail]);
+    expect(found.sort()).toEqual([
+      ['partial', 'the quarantine does not hold'],
+      ['verified', 'nobody answers; established connections may live'],
+    ]);
+  });
+
+  test('is nothing where the cell has not turned it on', async () => {
+    const incident = await lab.start([alertOf()]);
+    await incident.question();
+    expect(done(incident, 'probeQuarantine')).toEqual([]);
+    expect(stepOf(await incident.state(), 'quarantinePod')?.state).toBe('unverified');
+  });
+
+  test('is in the timeline under a word that does not claim more than was found', async () => {
+    script['verify:probeQuarantine'] = async () => ({ state: 'verified', detail: 'nobody answers' });
+    const incident = await lab.start([alertOf()], both);
+    const state = await incident.until((now) => stepOf(now, 'quarantinePod')?.state === 'verified', 'the verified quarantine');
+    const told = state.timeline.filter(({ text }) => text.startsWith('quarantinePod on pod/shop/cart-1: '));
+    expect(told.map(({ kind, text }) => `${kind} ${text.split(': ')[1]}`)).toEqual([
+      expect.stringMatching(/^step\.checked unverified /),
+      expect.stringMatching(/^step\.checked verified /),
+    ]);
+  });
+});
+
+describe('what follows the quarantine of a workload', () => {
+  const pods = (count: number) =>
+    Array.from({ length: count }, (_, at) => ({ namespace: 'shop', name: `cart-${at + 1}`, uid: `uid-${at + 1}` }));
+  const quarantined = (count: number) => {
+    script.quarantineWorkload = async () => ({ pods: pods(count), exceptions: ['it may still ask DNS'] });
+    return lab.start([alertOf()], { ...both, playbooks: ['quarantine-the-workload'] });
+  };
+  const settled = (incident: RunningIncident, detail: string) =>
+    incident.until((now) => stepOf(now, 'quarantineWorkload')?.detail.includes(detail) ?? false, detail);
+
+  test('is cut and tried at each of its pods, and verified only where each was proven', async () => {
+    script['verify:cutConnections'] = async () => ({ state: 'verified', detail: '2 entries dropped' });
+    script['verify:probeQuarantine'] = async () => ({ state: 'verified', detail: 'nobody answers' });
+    const incident = await quarantined(6);
+    const state = await settled(incident, 'tried at each of 6 pods; what was open has been cut; it may still ask DNS');
+    expect(stepOf(state, 'quarantineWorkload')?.state).toBe('verified');
+    const uids = done(incident, 'cutConnections').map(({ input }) => (input as { pod: { uid: string } }).pod.uid);
+    expect(uids.sort()).toEqual(pods(6).map(({ uid }) => uid));
+    expect(state.leases.map(({ action }) => action)).toEqual(['quarantineWorkload']);
+  });
+
+  test('names the pod whose quarantine does not hold', async () => {
+    script['verify:probeQuarantine'] = async ({ input }) =>
+      JSON.stringify(input).includes('uid-2')
+        ? { state: 'partial', detail: 'the quarantine does not hold', missing: ['pod/shop/cart-2'] }
+        : { state: 'verified', detail: 'nobody answers' };
+    const state = await settled(await quarantined(3), 'does not hold');
+    expect(stepOf(state, 'quarantineWorkload')?.verification).toEqual({
+      state: 'partial',
+      detail: 'pod/shop/cart-2: the quarantine does not hold',
+      missing: ['pod/shop/cart-2'],
+    });
+  });
+
+  test('says of how many pods connections may live, and what proved nothing', async () => {
+    script.cutConnections = async ({ input }) => {
+      if (JSON.stringify(input).includes('uid-1')) refuse('FB_ERR_REFUSED', 'no tools are configured');
+    };
+    script['verify:cutConnections'] = async () => ({ state: 'verified', detail: '2 entries dropped' });
+    script['verify:probeQuarantine'] = async ({ input }) =>
+      JSON.stringify(input).includes('uid-2')
+        ? { state: 'unverified', detail: 'two pods of ours cannot reach each other either' }
+        : { state: 'verified', detail: 'nobody answers' };
+    const state = await settled(await quarantined(2), 'established connections may live in 1 of 2 pods');
+    expect(stepOf(state, 'quarantineWorkload')).toMatchObject({
+      state: 'unverified',
+      detail:
+        'applied; tried at 1 of 2 pods, which hold; pod/shop/cart-2: a probe proved nothing: two pods of ours cannot reach each other either; established connections may live in 1 of 2 pods; it may still ask DNS',
+    });
+  });
+
+  test('looks at twenty pods at most, and says that it did not look at the others', async () => {
+    script['verify:cutConnections'] = async () => ({ state: 'verified', detail: '2 entries dropped' });
+    script['verify:probeQuarantine'] = async () => ({ state: 'verified', detail: 'nobody answers' });
+    const incident = await quarantined(23);
+    const state = await settled(incident, '3 more were not looked at: 20 are at most');
+    expect(stepOf(state, 'quarantineWorkload')?.state).toBe('unverified');
+    expect(stepOf(state, 'quarantineWorkload')?.detail).toContain('established connections may live in 3 of 23 pods');
+    expect(done(incident, 'probeQuarantine')).toHaveLength(20);
+  });
+});

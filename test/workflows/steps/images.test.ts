@@ -1,0 +1,53 @@
+import { expect, test } from '@jest/globals';
+import type { ImageCheck } from '../../../core/action/image-signature.ts';
+import { eventually } from '../../eventually.ts';
+import { alertOf, refuse } from '../harness.ts';
+import { useLab } from '../use-lab.ts';
+
+const { lab, script } = useLab();
+
+const checked = (over: Partial<ImageCheck>) => {
+  const image: ImageCheck = {
+    container: 'main',
+    image: 'registry.example.com/shop/cart:1',
+    signature: 'unknown',
+    by: [],
+    attestations: [],
+    ...over,
+  };
+  return { pod: alertOf().pod, signature: image.signature, images: [image] };
+};
+const start = () =>
+  lab.start([alertOf({ rule: 'Packet socket created in container', severity: 'low', container: { name: 'main' } })], {
+    playbooks: ['ask-about-unsigned-image'],
+  });
+
+test('people are asked about an image that is unsigned, and read on the card and in the incident that it is', async () => {
+  script.verifyImage = async () => checked({ signature: 'unsigned', reason: 'there is no signature' });
+  const incident = await start();
+  const asked = await incident.question();
+  expect(asked.question.text).toContain('runs an image that nobody who is trusted has signed');
+  const state = await incident.until(({ images }) => images !== undefined, 'the images');
+  expect(state.images).toMatchObject([{ podUid: 'uid-1', container: 'main', signature: 'unsigned' }]);
+  await eventually('the card', () => lab.seen.cards.at(-1)?.happened.signature === 'unsigned: there is no signature');
+  await incident.vote('expected', 'ana');
+  expect((await incident.result()).verdict).toBe('benign');
+});
+
+test.each([
+  ['is signed', async () => checked({ signature: 'signed', by: ['the key cosign.pub (0123456789ab)'] })],
+  ['cannot be looked at, since the registry is away', async () => checked({ reason: 'registry.example.com: it did not answer' })],
+  [
+    'cannot be looked at, since the step failed',
+    async () => refuse('FB_ERR_REFUSED', 'the role does not allow us to get secrets'),
+  ],
+])('nothing follows where it %s', async (_how, answer) => {
+  script.verifyImage = answer;
+  const incident = await start();
+  const end = await incident.result();
+  expect(end.questions).toEqual([]);
+  expect(end.leases).toEqual([]);
+  expect(
+    lab.seen.applied.filter((call) => call.incident.id === incident.id).every(({ action }) => action === 'verifyImage'),
+  ).toBe(true);
+});

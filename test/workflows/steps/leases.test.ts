@@ -1,0 +1,247 @@
+import { describe, expect, test } from '@jest/globals';
+import { ApplicationFailure } from '@temporalio/common';
+import { eventually } from '../../eventually.ts';
+import { alertOf, type RunningIncident, refuse } from '../harness.ts';
+import { useLab } from '../use-lab.ts';
+
+const { lab, script } = useLab();
+
+const shell = { rule: 'Terminal shell in container', severity: 'low' } as const;
+const undone = (incident: RunningIncident) => lab.seen.undone.filter((call) => call.incident.id === incident.id);
+const applied = (incident: RunningIncident, action: string) =>
+  lab.seen.applied.filter((call) => call.incident.id === incident.id && call.action === action);
+
+async function contained(incident: RunningIncident): Promise<void> {
+  await incident.until((state) => state.leases.some((lease) => lease.state === 'active'), 'containment');
+}
+
+describe('silence', () => {
+  test('escalates on the card and in the thread, and in the end leaves a dropped binary contained', async () => {
+    const incident = await lab.start([alertOf()]);
+    await incident.question();
+    await lab.env.sleep('16m');
+    const cards = () => lab.seen.cards.filter((card) => card.incident.id === incident.id);
+    await incident.until(() => cards().at(-1)?.level.group === 'leads', 'the card of the second level');
+    expect(cards()[0]?.level).toMatchObject({ group: 'oncall', number: 1, next: 'leads' });
+    expect(cards().at(-1)?.level).toMatchObject({ group: 'leads', number: 2 });
+    await eventually('the thread', () => lab.seen.threads.some((text) => text.startsWith('No answer yet: leads is asked now.')));
+    await lab.env.sleep('61m');
+    await incident.until(() => cards().at(-1)?.status.state === 'expired', 'the card without buttons');
+    const state = await incident.state();
+    expect(state.leases).toMatchObject([{ state: 'active' }]);
+    expect(applied(incident, 'deletePod')).toEqual([]);
+    expect(undone(incident)).toEqual([]);
+  });
+
+  test('about a shell files a ticket and does nothing to the pod', async () => {
+    const incident = await lab.start([alertOf(shell)]);
+    await incident.question();
+    const end = await incident.result();
+    expect(end.questions).toMatchObject([{ status: { state: 'expired' }, level: 1 }]);
+    expect(applied(incident, 'openTicket')).toHaveLength(1);
+    expect(applied(incident, 'quarantinePod')).toEqual([]);
+    expect(end.leases).toEqual([]);
+  });
+
+  test('on critical renews for days, pages each time, calls louder after 72 hours, and never frees', async () => {
+    const before = lab.seen.threads.length;
+    const incident = await lab.start([alertOf()]);
+    await contained(incident);
+    await lab.env.sleep('81h');
+    const state = await incident.until((now) => (now.leases[0]?.renewals ?? 0) >= 20, 'twenty renewals');
+    expect(state.leases).toMatchObject([{ state: 'active' }]);
+    expect(undone(incident)).toEqual([]);
+    const threads = lab.seen.threads.slice(before);
+    expect(threads.filter((text) => text.includes('silence never frees')).length).toBeGreaterThanOrEqual(17);
+    expect(threads.filter((text) => text.includes('longer than 72 h')).length).toBeGreaterThanOrEqual(2);
+    expect(state.timeline.some((entry) => entry.kind === 'lease.escalated')).toBe(true);
+  });
+});
+
+describe('the end of a lease', () => {
+  test('is not brought about by another playbook that found its own matter harmless', async () => {
+    const incident = await lab.start([alertOf(), alertOf(shell)]);
+    await contained(incident);
+    const asked = await incident.until(
+      (state) => state.questions.filter((one) => !one.question.id.startsWith('lease:')).length === 2,
+      'both questions',
+    );
+    const about = asked.questions.find((one) => one.question.text.startsWith('Is the shell'));
+    const onIt = { question: about?.question.id ?? '', questionDigest: about?.digest ?? '' };
+    for (const person of ['ana', 'ben']) await incident.vote('expected', person, onIt);
+    await incident.until((state) => state.bodies.some((body) => body.verdict === 'benign'), 'the harmless shell');
+    await lab.env.sleep('10h');
+    const state = await incident.until((now) => (now.leases[0]?.renewals ?? 0) >= 2, 'renewals');
+    expect(state.leases[0]?.state).toBe('active');
+    expect(undone(incident)).toEqual([]);
+  });
+
+  test('gives back by itself what two people called harmless, with their votes as the proof', async () => {
+    script['undo:quarantinePod'] = (_call, attempt) => (attempt === 1 ? refuse('FB_ERR_UNVERIFIED_STATE', 'edited') : undefined);
+    const incident = await lab.start([alertOf()]);
+    await incident.vote('release', 'ana');
+    await incident.vote('release', 'ben');
+    await incident.until((state) => state.timeline.some((entry) => entry.kind === 'lease.release-refused'), 'the refusal');
+    expect((await incident.state()).leases[0]?.state).toBe('active');
+    const end = await incident.result();
+    expect(end.leases).toMatchObject([{ state: 'released' }]);
+    const reason = lab.seen.undoReasons.at(-1);
+    expect(reason).toMatchObject({ kind: 'lease-ended', verdict: 'benign' });
+    expect(reason?.kind === 'lease-ended' && reason.proof?.votes.map((signed) => signed.vote.person)).toEqual(['ana', 'ben']);
+  });
+
+  test('waits for a step that is still being done: what is given back before it lands would be taken again', async () => {
+    const later = () =>
+      ApplicationFailure.create({ type: 'FB_ERR_UNAVAILABLE', message: 'the API server is away', nextRetryDelay: '5h' });
+    script.quarantinePod = (_call, attempt) => {
+      if (attempt <= 2) throw later();
+    };
+    const incident = await lab.start([alertOf()]);
+    await lab.env.sleep('270m');
+    expect((await incident.state()).timeline.map(({ kind }) => kind)).not.toContain('lease.renewed');
+    await lab.env.sleep('1h');
+    await incident.until((state) => state.timeline.some(({ kind }) => kind === 'step.applied'), 'the step');
+    // It lasts from when it is in force, as the note on the pod says.
+    expect((await incident.state()).leases[0]?.renewals).toBe(0);
+    await lab.env.sleep('5h');
+    const { timeline } = await incident.until((state) => (state.leases[0]?.renewals ?? 0) > 0, 'the renewal');
+    const kinds = timeline.map(({ kind }) => kind);
+    expect(kinds.indexOf('lease.renewed')).toBeGreaterThan(kinds.indexOf('step.applied'));
+    expect(applied(incident, 'quarantinePod')).toHaveLength(1);
+    expect(undone(incident)).toEqual([]);
+  });
+
+  test('finds a drifted pod, says so, and does not try for ever', async () => {
+    script['undo:quarantinePod'] = () => ({ state: 'drifted', detail: 'its labels were changed', difference: ['app'] });
+    const incident = await lab.start([alertOf()]);
+    await incident.vote('release', 'ana');
+    await incident.vote('release', 'ben');
+    const end = await incident.result();
+    expect(end.leases).toMatchObject([{ state: 'drifted', detail: 'its labels were changed' }]);
+    expect(undone(incident)).toHaveLength(1);
+    expect(lab.seen.threads.some((text) => text.includes('has drifted'))).toBe(true);
+  });
+});
+
+describe('people decide on a lease', () => {
+  test('one extends it, which asks anew; two release it', async () => {
+    const incident = await lab.start([alertOf()]);
+    await contained(incident);
+    const before = await incident.question(true);
+    const until = (await incident.state()).leases[0]?.until ?? 0;
+    const vote = await incident.vote('extend', 'ana', {}, true);
+    const extended = await incident.until((state) => (state.leases[0]?.until ?? 0) > until, 'a longer lease');
+    await incident.until(
+      (state) =>
+        state.questions.some(
+          (one) => one.question.id === before.question.id && one.status.state === 'open' && one.digest !== before.digest,
+        ),
+      'the question anew',
+    );
+    await incident.signal(vote);
+    await incident.until((state) => state.timeline.some((entry) => entry.kind === 'vote.refused'), 'the refused replay');
+    expect((await incident.state()).leases[0]?.until).toBe(extended.leases[0]?.until);
+    await incident.vote('release', 'ana', {}, true);
+    await incident.vote('release', 'ana', {}, true);
+    await incident.until(
+      (state) => state.questions.some((one) => one.question.id === before.question.id && one.votes.length === 1),
+      'one person',
+    );
+    expect(undone(incident)).toEqual([]);
+    await incident.vote('release', 'ben', {}, true);
+    const end = await incident.result();
+    expect(end.leases).toMatchObject([{ state: 'released' }]);
+    expect(undone(incident)).toHaveLength(1);
+  });
+
+  test('one keeps it for good: the incident ends, and the pod stays as it is', async () => {
+    const incident = await lab.start([alertOf()]);
+    await contained(incident);
+    await incident.vote('keep', 'ana', {}, true);
+    const end = await incident.result();
+    expect(end.leases).toMatchObject([{ state: 'permanent' }]);
+    expect(undone(incident)).toEqual([]);
+  });
+
+  test('a release that is refused leaves the lease and its question standing', async () => {
+    script['undo:quarantinePod'] = (_call, attempt) => (attempt === 1 ? refuse('FB_ERR_UNVERIFIED_STATE') : undefined);
+    const incident = await lab.start([alertOf()]);
+    await contained(incident);
+    const first = await incident.question(true);
+    await incident.vote('release', 'ana', {}, true);
+    await incident.vote('release', 'ben', {}, true);
+    await incident.until(
+      (state) =>
+        state.questions.some(
+          (one) => one.question.id === first.question.id && one.digest !== first.digest && one.status.state === 'open',
+        ),
+      'the question anew',
+    );
+    await incident.vote('release', 'ana', {}, true);
+    await incident.vote('release', 'ben', {}, true);
+    expect((await incident.result()).leases).toMatchObject([{ state: 'released' }]);
+  });
+
+  test('a release that hangs in the cluster keeps nobody else’s vote waiting', async () => {
+    let letGo = () => {};
+    const hanging = new Promise<void>((resolve) => {
+      letGo = resolve;
+    });
+    script['undo:quarantinePod'] = () => hanging;
+    const incident = await lab.start([alertOf()]);
+    await contained(incident);
+    await incident.question();
+    await incident.vote('release', 'ana', {}, true);
+    await incident.vote('release', 'ben', {}, true);
+    await incident.until((state) => state.leases[0]?.state === 'releasing', 'the undo');
+    await incident.vote('remove', 'ana');
+    await incident.until((state) => state.verdict === 'true_positive', 'the other decision');
+    letGo();
+    await incident.result();
+  });
+
+  test('what two playbooks hold is given back when the last lets go', async () => {
+    const incident = await lab.start([alertOf(), alertOf(shell)]);
+    const both = await incident.until(
+      (state) => state.questions.filter((one) => !one.question.id.startsWith('lease:')).length === 2,
+      'both questions',
+    );
+    const of = (start: string) => {
+      const found = both.questions.find((one) => one.question.text.startsWith(start));
+      return { question: found?.question.id ?? '', questionDigest: found?.digest ?? '' };
+    };
+    await incident.vote('quarantine', 'ana', of('Is the shell'));
+    await incident.until((state) => state.leases[0]?.holders.length === 2, 'two holders');
+    expect(applied(incident, 'quarantinePod')).toHaveLength(1);
+    await incident.vote('release', 'ana', of('Is the new binary'));
+    await incident.vote('release', 'ben', of('Is the new binary'));
+    const one = await incident.until((state) => state.leases[0]?.holders.length === 1, 'one holder');
+    expect(one.leases[0]?.state).toBe('active');
+    expect(undone(incident)).toEqual([]);
+    await incident.vote('release', 'ana', {}, true);
+    await incident.vote('release', 'ben', {}, true);
+    expect((await incident.result()).leases).toMatchObject([{ state: 'released' }]);
+    expect(undone(incident)).toHaveLength(1);
+  });
+});
+
+describe('a step that did not come about', () => {
+  test('but may have landed, is undone', async () => {
+    script.quarantinePod = () => refuse('FB_ERR_TARGET_REPLACED', 'another pod has this name now');
+    const incident = await lab.start([alertOf()]);
+    const end = await incident.result();
+    expect(lab.seen.undoReasons.at(-1)).toEqual({ kind: 'step-failed' });
+    expect(undone(incident)).toHaveLength(1);
+    expect(end.bodies).toMatchObject([{ state: 'failed' }]);
+    expect(end.steps.filter(({ action }) => action === 'quarantinePod')).toMatchObject([{ state: 'undone' }]);
+  });
+
+  test('and was refused before anything was done, leaves no lease and nothing to undo', async () => {
+    script.quarantinePod = () => refuse('FB_ERR_PROTECTED');
+    const incident = await lab.start([alertOf()]);
+    const end = await incident.result();
+    expect(end.leases).toEqual([]);
+    expect(undone(incident)).toEqual([]);
+    expect(lab.seen.threads.some((text) => text.startsWith('Playbook contain-dropped-binary stopped'))).toBe(true);
+  });
+});

@@ -1,0 +1,72 @@
+import { expect, test } from '@jest/globals';
+import { alertOf, type RunningIncident, refuse } from '../harness.ts';
+import { useLab } from '../use-lab.ts';
+
+const { lab, script } = useLab();
+
+const quarantines = (incident: RunningIncident) =>
+  lab.seen.applied.filter((call) => call.incident.id === incident.id && call.action === 'quarantinePod');
+
+test('what a cap refuses is put to people, and done with their approval', async () => {
+  script.quarantinePod = async (call) => {
+    if (!call.approval) refuse('FB_ERR_CAP_REACHED', '2 pods of its owner are contained already');
+  };
+  const incident = await lab.start([alertOf()]);
+  const asked = await incident.question();
+  expect(asked.question.text).toBe(
+    'Quarantine the pod (pod/shop/cart-1)? It was not done at once: 2 pods of its owner are contained already',
+  );
+  expect(asked.question.levels[0]).toMatchObject({ page: true });
+  expect(quarantines(incident)).toEqual([]);
+  await incident.vote('apply', 'ana');
+  const state = await incident.until((now) => now.reached === 'contained', 'the containment');
+  expect(state.leases).toHaveLength(1);
+  expect(quarantines(incident)).toMatchObject([{ approval: { choice: 'apply' } }]);
+});
+
+test('what people leave alone is left alone, and the playbook ends with the refusal', async () => {
+  script.quarantinePod = async (call) => {
+    if (!call.approval) refuse('FB_ERR_ASK_FIRST', 'the alert waited for 20 minutes');
+  };
+  const incident = await lab.start([alertOf({ doubt: 'the alert waited for 20 minutes' })]);
+  await incident.question();
+  await incident.vote('leave', 'ana');
+  const end = await incident.result();
+  expect(end.bodies).toMatchObject([{ state: 'failed', detail: 'the alert waited for 20 minutes' }]);
+  expect(quarantines(incident)).toEqual([]);
+  expect(end.leases).toEqual([]);
+});
+
+test('the doubt of an alert goes to the chokepoint with its steps, and is told to people', async () => {
+  const incident = await lab.start([alertOf({ doubt: 'nobody knows on which node the pod is' })]);
+  const { timeline } = await incident.until((now) => now.timeline.length > 0, 'the opening');
+  expect(timeline[0]).toMatchObject({
+    kind: 'incident.opened',
+    text: expect.stringMatching(/; in doubt: nobody knows on which node the pod is$/),
+  });
+  await incident.question();
+  await incident.until(() => lab.seen.cards.some((card) => card.incident.id === incident.id), 'the card');
+  expect(lab.seen.cards.findLast((card) => card.incident.id === incident.id)?.happened.doubt).toMatch(/^nobody knows/);
+  await incident.until((now) => now.reached === 'contained', 'the containment');
+  expect(quarantines(incident)).toMatchObject([{ doubt: 'nobody knows on which node the pod is' }]);
+});
+
+test('what is refused for another reason is not asked about', async () => {
+  script.quarantinePod = async () => refuse('FB_ERR_PROTECTED', 'kube-system is protected');
+  const incident = await lab.start([alertOf()]);
+  const end = await incident.result();
+  expect(end.questions).toEqual([]);
+  expect(end.bodies).toMatchObject([{ state: 'failed' }]);
+});
+
+test('in observe mode the plan is on record, nothing is done, and nobody is asked', async () => {
+  script.quarantinePod = async () =>
+    refuse('FB_ERR_OBSERVED', 'nothing was done to pod/shop/cart-1: observe mode for the namespace shop');
+  const incident = await lab.start([alertOf()]);
+  const end = await incident.result();
+  expect(end.questions).toEqual([]);
+  expect(end.leases).toEqual([]);
+  expect(end.reached).toBe('detected');
+  const planned = lab.seen.records.filter(({ kind, chain }) => kind === 'step.planned' && chain.startsWith(incident.id));
+  expect(planned).toMatchObject([{ body: { action: 'quarantinePod', plan: { target: { name: 'pod/shop/cart-1' } } } }]);
+});

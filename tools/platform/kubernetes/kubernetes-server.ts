@@ -1,0 +1,83 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { FirebreakError } from '../../../core/errors.ts';
+import type { OnProgress } from '../cache.ts';
+import { ServerGroup } from '../server-group.ts';
+import { assetsFolder, startApiServerOnly } from './api-server-only.ts';
+import type { AuditLevel } from './audit-policy.ts';
+import { startControlPlane } from './control-plane.ts';
+import { addFakeNodes, nodesAreReady } from './fake-nodes.ts';
+import { kindProgram, startKindCluster } from './kind-cluster.ts';
+import { kubelabBinary } from './kubelab-binary.ts';
+import { type KubernetesServer, serverOf } from './kubernetes-api.ts';
+
+export interface KubernetesOptions {
+  /** Names of the nodes that kwok plays. Default: two. */
+  readonly nodes?: readonly string[];
+  /** Names of nodes on which containers run, where the machine can have them (see `nodes/parts.mjs`). Default: none. */
+  readonly realNodes?: readonly string[];
+  /** Default `Metadata`. */
+  readonly auditLevel?: AuditLevel;
+}
+
+/**
+ * Starts a Kubernetes control plane with its data in the state folder, and waits until its nodes are ready. Without a
+ * group it ends when this process ends. Throws FB_ERR_PLATFORM_PART_MISSING, FB_ERR_PLATFORM_START.
+ */
+export async function startKubernetes(options: {
+  readonly stateDir: string;
+  readonly kubernetes?: KubernetesOptions;
+  readonly group?: ServerGroup;
+  readonly onProgress?: OnProgress;
+}): Promise<KubernetesServer> {
+  const { stateDir, kubernetes = {}, onProgress = () => {} } = options;
+  const nodes = kubernetes.nodes ?? ['node-a', 'node-b'];
+  const realNodes = kubernetes.realNodes ?? [];
+  const auditLevel = kubernetes.auditLevel ?? 'Metadata';
+  const folder = join(stateDir, 'kubernetes');
+  mkdirSync(folder, { recursive: true });
+  const group = options.group ?? new ServerGroup();
+  try {
+    // What the environment names comes first, unless it cannot do what is asked for and something else can.
+    const assets = assetsFolder();
+    const kubelab = assets && nodes.length + realNodes.length === 0 ? undefined : await kubelabBinary(onProgress);
+    if (kubelab) {
+      const plane = await startControlPlane({ kubelab, folder, auditLevel, group, realNodes, onProgress });
+      await addFakeNodes({ access: plane.access, names: nodes });
+      await nodesAreReady({ access: plane.access, names: [...nodes, ...realNodes] });
+      onProgress(`Kubernetes serves at ${plane.server}`);
+      return plane;
+    }
+    if (realNodes.length > 0)
+      throw new FirebreakError('FB_ERR_PLATFORM_PART_MISSING', 'Go 1.26 or newer on PATH, which real nodes are built with');
+    if (assets) {
+      const alone = await startApiServerOnly({ assets, folder, auditLevel, group });
+      onProgress(`Kubernetes serves at ${alone.server}, without ${alone.missing.join(', ')}: pods do not run`);
+      return alone;
+    }
+    const kind = await kindProgram();
+    if (kind) {
+      return await startKindCluster({ kind, folder, workers: nodes.length, auditLevel, group, onProgress });
+    }
+    throw new FirebreakError(
+      'FB_ERR_PLATFORM_PART_MISSING',
+      'a Kubernetes API server. Put Go 1.26 or newer on PATH, or Docker and kind, or name the folder of envtest binaries in KUBEBUILDER_ASSETS.',
+    );
+  } catch (error) {
+    if (!options.group) await group.stop();
+    throw error;
+  }
+}
+
+/** A cluster that is there already, used only when somebody asks for it by name. Its audit log cannot be seen. */
+export function existingKubernetes(kubeconfig: string): KubernetesServer {
+  return {
+    kubeconfig,
+    server: serverOf(kubeconfig),
+    auditLog: '',
+    missing: ['audit log'],
+    pids: () => ({}),
+    restart: () => Promise.reject(new Error('This cluster is not ours to restart.')),
+    stop: () => Promise.resolve(),
+  };
+}
