@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { testPlatform } from '../../platform.ts';
-import { podOf, until, type Workload } from './cluster.ts';
-import { ana, type Beside, labels, Service } from './service.ts';
+import { podOf, until, type Workload } from './parts/cluster.ts';
+import { ana, type Beside, labels, Service } from './parts/service.ts';
 
 jest.setTimeout(300_000);
 

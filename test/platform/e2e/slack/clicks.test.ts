@@ -2,17 +2,17 @@ import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { Client, Connection } from '@temporalio/client';
-import type { AuditRecord } from '../../../core/audit/audit.ts';
-import { incidentNames } from '../../../core/incident/incident.ts';
-import { createAuditStore } from '../../../integrations/database/audit-store.ts';
-import { openDatabase } from '../../../integrations/database/database.ts';
-import { auditReport } from '../../../service/commands/records/audit.ts';
-import { people } from '../../../tools/demo/settings.ts';
-import type { Forgery } from '../../fakes/slack/index.ts';
-import { testPlatform } from '../../platform.ts';
-import { podOf, until, type Workload } from './parts/cluster.ts';
-import { containedAt, ended } from './parts/oracle.ts';
-import { ana, ben, labels, Service } from './parts/service.ts';
+import type { AuditRecord } from '../../../../core/audit/audit.ts';
+import { incidentNames } from '../../../../core/incident/incident.ts';
+import { createAuditStore } from '../../../../integrations/database/audit-store.ts';
+import { openDatabase } from '../../../../integrations/database/database.ts';
+import { auditReport } from '../../../../service/commands/records/audit.ts';
+import { people } from '../../../../tools/demo/settings.ts';
+import type { Forgery } from '../../../fakes/slack/index.ts';
+import { testPlatform } from '../../../platform.ts';
+import { podOf, until, type Workload } from '../parts/cluster.ts';
+import { containedAt, ended } from '../parts/oracle.ts';
+import { ana, ben, labels, Service } from '../parts/service.ts';
 
 jest.setTimeout(300_000);
 

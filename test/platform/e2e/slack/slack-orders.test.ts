@@ -1,14 +1,14 @@
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
-import type { ControlState } from '../../../core/decide/control.ts';
-import { isRestraint, isSuppression } from '../../../core/decide/decision.ts';
-import type { SuppressionTerms } from '../../../core/orders/suppression.ts';
-import { openSigner } from '../../../integrations/keys/ed25519.ts';
-import { auditReport } from '../../../service/commands/records/audit.ts';
-import { proposeDecision, signedWith } from '../../../service/incidents/orders.ts';
-import { controlState } from '../../../service/incidents/session.ts';
-import { testPlatform } from '../../platform.ts';
-import { podOf, until, type Workload } from './parts/cluster.ts';
-import { ana, ben, Service } from './parts/service.ts';
+import type { ControlState } from '../../../../core/decide/control.ts';
+import { isRestraint, isSuppression } from '../../../../core/decide/decision.ts';
+import type { SuppressionTerms } from '../../../../core/orders/suppression.ts';
+import { openSigner } from '../../../../integrations/keys/ed25519.ts';
+import { auditReport } from '../../../../service/commands/records/audit.ts';
+import { proposeDecision, signedWith } from '../../../../service/incidents/orders.ts';
+import { controlState } from '../../../../service/incidents/session.ts';
+import { testPlatform } from '../../../platform.ts';
+import { podOf, until, type Workload } from '../parts/cluster.ts';
+import { ana, ben, Service } from '../parts/service.ts';
 
 jest.setTimeout(300_000);
 

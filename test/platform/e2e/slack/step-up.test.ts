@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
-import { controlState } from '../../../service/incidents/session.ts';
-import { people } from '../../../tools/demo/settings.ts';
-import { Browser } from '../../fakes/oidc/browser.ts';
-import { type IdentityProvider, startIdentityProvider } from '../../fakes/oidc/provider.ts';
-import { testPlatform } from '../../platform.ts';
-import { podOf, until, type Workload } from './parts/cluster.ts';
-import { containedAt } from './parts/oracle.ts';
-import { ana, ben, labels, Service } from './parts/service.ts';
+import { controlState } from '../../../../service/incidents/session.ts';
+import { people } from '../../../../tools/demo/settings.ts';
+import { Browser } from '../../../fakes/oidc/browser.ts';
+import { type IdentityProvider, startIdentityProvider } from '../../../fakes/oidc/provider.ts';
+import { testPlatform } from '../../../platform.ts';
+import { podOf, until, type Workload } from '../parts/cluster.ts';
+import { containedAt } from '../parts/oracle.ts';
+import { ana, ben, labels, Service } from '../parts/service.ts';
 
 jest.setTimeout(300_000);
 

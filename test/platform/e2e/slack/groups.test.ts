@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
-import { people } from '../../../tools/demo/settings.ts';
-import { testPlatform } from '../../platform.ts';
-import { podOf, until, type Workload } from './parts/cluster.ts';
-import { containedAt, ended } from './parts/oracle.ts';
-import { ana, ben, labels, Service } from './parts/service.ts';
+import { people } from '../../../../tools/demo/settings.ts';
+import { testPlatform } from '../../../platform.ts';
+import { podOf, until, type Workload } from '../parts/cluster.ts';
+import { containedAt, ended } from '../parts/oracle.ts';
+import { ana, ben, labels, Service } from '../parts/service.ts';
 
 jest.setTimeout(300_000);
 

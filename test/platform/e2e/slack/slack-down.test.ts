@@ -2,14 +2,14 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
-import { people } from '../../../tools/demo/settings.ts';
-import { Browser } from '../../fakes/oidc/browser.ts';
-import { type IdentityProvider, startIdentityProvider } from '../../fakes/oidc/provider.ts';
-import { type PagerDutyFake, startPagerDutyFake } from '../../fakes/pagerduty/server.ts';
-import { testPlatform } from '../../platform.ts';
-import { podOf, until, type Workload } from './parts/cluster.ts';
-import { containedAt } from './parts/oracle.ts';
-import { Service } from './parts/service.ts';
+import { people } from '../../../../tools/demo/settings.ts';
+import { Browser } from '../../../fakes/oidc/browser.ts';
+import { type IdentityProvider, startIdentityProvider } from '../../../fakes/oidc/provider.ts';
+import { type PagerDutyFake, startPagerDutyFake } from '../../../fakes/pagerduty/server.ts';
+import { testPlatform } from '../../../platform.ts';
+import { podOf, until, type Workload } from '../parts/cluster.ts';
+import { containedAt } from '../parts/oracle.ts';
+import { Service } from '../parts/service.ts';
 
 jest.setTimeout(300_000);
 

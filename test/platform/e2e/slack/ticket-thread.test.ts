@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
-import { testPlatform } from '../../platform.ts';
-import { until, type Workload } from './parts/cluster.ts';
-import { voteUntilTaken } from './parts/oracle.ts';
-import { ana, labels, Service } from './parts/service.ts';
+import { testPlatform } from '../../../platform.ts';
+import { until, type Workload } from '../parts/cluster.ts';
+import { voteUntilTaken } from '../parts/oracle.ts';
+import { ana, labels, Service } from '../parts/service.ts';
 
 jest.setTimeout(300_000);
 
