@@ -139,7 +139,7 @@ function outputOf(call: StepCall): unknown {
 }
 
 /** Of nobody who is trusted: pools that are scripted ask for none. */
-function warrantOf({ key, action, incident, severity }: StepCall): SignedWarrant {
+export function warrantOf({ key, action, incident, severity }: StepCall): SignedWarrant {
   const digests = { inputDigest: '', planDigest: '', proofDigest: '' };
   const known = { severity, deciders: [], actors: [], requesters: [] };
   const warrant: Warrant = { version: 1, id: randomUUID(), incident, step: key, action, ...digests, ...known, at: 0, until: 0 };

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Client } from '@temporalio/client';
 import { NativeConnection, Worker } from '@temporalio/worker';
 import type { Plan } from '../../../core/action/plan.ts';
-import type { CellActivities, DeskActivities, StepCall } from '../../../core/action/step.ts';
+import type { CellActivities, DeskActivities, StepCall, WarrantActivities } from '../../../core/action/step.ts';
 import { answerersTo } from '../../../core/decide/standing.ts';
 import { checkVote } from '../../../core/decide/vote-check.ts';
 import { incidentIdOf, incidentNames } from '../../../core/incident/incident.ts';
@@ -19,7 +19,7 @@ import { resultOf } from '../../../service/temporal/speaker.ts';
 import { eventually } from '../../eventually.ts';
 import { testPlatform } from '../../platform.ts';
 import { bundlePath } from '../../workflows/bundle.ts';
-import { alertOf, batchOf, subject } from '../../workflows/harness.ts';
+import { alertOf, batchOf, subject, warrantOf } from '../../workflows/harness.ts';
 import { clientOptions, member, testSpeaker, workerOptions, writePublicKey } from '../../workflows/speakers.ts';
 
 const platform = await testPlatform();
@@ -44,7 +44,7 @@ function planOf(call: StepCall): Plan {
 }
 
 /** No cluster and no Slack here: only votes are checked, and those really. */
-function activities(): CellActivities & DeskActivities {
+function activities(): CellActivities & DeskActivities & WarrantActivities {
   const { roster } = loadConfig({ path: configPath, env: {} });
   const keys = createVoteKeys({ deskPublicKeys: [], roster });
   const evidence = {
@@ -58,6 +58,7 @@ function activities(): CellActivities & DeskActivities {
   });
   return {
     planStep: async (call) => planOf(call),
+    issueWarrant: async (call) => warrantOf(call),
     applyStep: apply,
     applyStepNow: apply,
     verifyStep: async ({ call }) =>

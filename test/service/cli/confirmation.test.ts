@@ -76,6 +76,7 @@ const table: Readonly<Record<string, readonly string[] | 'as it turns out' | 'no
   'dev up': 'nothing',
   'dev status': 'nothing',
   'dev down': 'nothing',
+  'dev parts': 'nothing',
 };
 
 function leavesOf(

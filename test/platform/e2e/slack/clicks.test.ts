@@ -169,15 +169,22 @@ describe('/firebreak', () => {
       /no freeze, observe mode or broken glass with the id zzz/,
     ],
     ['nor of what is hidden', () => 'suppress end zzz it is over', /no suppression with the id zzz/],
-    ['a release without a reason', () => `release ${id()}`, /say why/],
     [
-      'a release with more of one than is read',
+      'a release with more of a reason than is read',
       () => `release ${id()} ${'x'.repeat(501)}`,
       /500 characters at most; these are 501/,
     ],
   ];
   test.each(asks)('says %s', async (_what, text, expected) => {
     expect(await answer(ana, text())).toMatch(expected);
+    await expectNothingDecided();
+  });
+
+  test('opens the dialog of a release, which asks for the reason', async () => {
+    const { channel } = await service.cardOf(asked);
+    const command = { user: ana, channel, command: '/firebreak', text: `release ${id()}` };
+    const { view } = await service.dialogAfter(ana, () => service.slack.command(command));
+    expect(JSON.stringify(view.blocks)).toMatch(/What becomes of quarantinePod on pod.*It needs 2 people.*Why\?/);
     await expectNothingDecided();
   });
 
@@ -204,8 +211,7 @@ describe('the menu of a card', () => {
   };
 
   test('shows the whole timeline in a dialog', async () => {
-    await pick(ana, 'Details and timeline');
-    const { view } = await until('the dialog', 30_000, () => service.slack.world.openView(ana));
+    const { view } = await service.dialogAfter(ana, () => pick(ana, 'Details and timeline'));
     expect(JSON.stringify(view.blocks)).toMatch(/quarantinePod on pod.*Timeline.*question\.asked/);
   });
 
