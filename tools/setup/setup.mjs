@@ -7,7 +7,6 @@ import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { compileAhead } from './compile-ahead.mjs';
 
 export const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 
@@ -46,7 +45,8 @@ async function ensurePackages({ lockFile, log, startsCluster }) {
     log('set-up: installing packages with npm ci …');
     const startedAt = Date.now();
     const timer = setInterval(() => log(`set-up: npm ci … ${Math.round((Date.now() - startedAt) / 1000)} s`), 15_000);
-    const endAhead = startsCluster ? compileAhead({ root }) : undefined;
+    // Loaded here: every command loads this file, and none of them compiles.
+    const endAhead = startsCluster ? (await import('./compile-ahead.mjs')).compileAhead({ root }) : undefined;
     const code = await runNpmCi();
     await endAhead?.();
     clearInterval(timer);
