@@ -125,6 +125,11 @@ export const errorCatalogue = {
     summary: 'The plan is no longer the one that was approved',
     remedy: 'Ask again with the new plan.',
   },
+  FB_ERR_PLAYED_BACK: {
+    retryable: false,
+    summary: 'A workflow was started with a start that was used before, or set back after its end',
+    remedy: 'Nothing was done. Nobody but a cell starts workflows: look who else can reach Temporal.',
+  },
   FB_ERR_PLATFORM_PART_MISSING: {
     retryable: false,
     summary: 'A part of the local platform cannot be had',

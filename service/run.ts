@@ -63,7 +63,9 @@ export async function startFirebreak(options: RunOptions): Promise<RunningFirebr
   installRuntime({ log, answers: () => link.answers() });
   const { address, namespace } = config.temporal;
   const refused = new RefusedCalls(log);
-  const speakers = await openSpeakers({ config, secrets, roles, refused, log });
+  const knowledge = openKnowledge(join(config.stateDir, memoryFolder(roles)), log);
+  const { starts } = knowledge;
+  const speakers = await openSpeakers({ config, secrets, roles, refused, starts, log });
   const asRole = (role: Role) => {
     const speaker = speakers.get(role);
     return speaker && link.as(speaker);
@@ -91,7 +93,6 @@ export async function startFirebreak(options: RunOptions): Promise<RunningFirebr
   const needsCluster = has('cell') || has('secrets') || has('forensics');
   const steps = new OwnSteps({ box: createBox({ keys: secrets.codecKeys }) });
   const cluster = needsCluster ? await openCluster({ config, env, watches: has('cell'), steps, log }) : undefined;
-  const knowledge = openKnowledge(join(config.stateDir, memoryFolder(roles)), log);
   const stopping = new AbortController();
   if (cluster) void learnOwnAccount({ api: cluster.api, steps, signal: stopping.signal });
   const rights = cluster && new RightsWatch({ api: cluster.api, pools: roles.filter((role) => role !== 'desk'), config, log });

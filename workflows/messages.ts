@@ -6,6 +6,7 @@ import {
   proxyActivities,
   sleep,
   TimeoutFailure,
+  Trigger,
   type UntypedActivities,
   type WorkflowInterceptorsFactory,
   workflowInfo,
@@ -40,11 +41,13 @@ interface Run {
   start: StartRef | undefined;
   queues: Readonly<Partial<Record<string, string>>>;
   listener: Listener | undefined;
+  /** Rejected when a pool says that nothing of this run is taken. */
+  over: Trigger<never> | undefined;
   readonly untold: RefusedMessages[];
   readonly refused: Map<string, number>;
 }
 
-const run: Run = { start: undefined, queues: {}, listener: undefined, untold: [], refused: new Map() };
+const run: Run = { start: undefined, queues: {}, listener: undefined, over: undefined, untold: [], refused: new Map() };
 
 /**
  * Tells of messages that are refused, also of those that came before. Of many of one kind only the 1st, the 10th, the 100th and so on:
@@ -79,9 +82,10 @@ function refuse(what: string, why: Refusal): void {
 
 /** By this a workflow knows that nobody who is trusted has answered. */
 const refusedCode = 'FB_ERR_MESSAGE_REFUSED';
+const playedBackCode = 'FB_ERR_PLAYED_BACK';
 
-function refusal(what: string, why: Refusal): ApplicationFailure {
-  return ApplicationFailure.create({ type: refusedCode, message: `${what}: ${refusalTexts[why]}`, nonRetryable: true });
+function refusal(what: string, why: Refusal, type = refusedCode): ApplicationFailure {
+  return ApplicationFailure.create({ type, message: `${what}: ${refusalTexts[why]}`, nonRetryable: true });
 }
 
 /** Clocks of two cells and a desk may differ by this. */
@@ -154,7 +158,9 @@ export const interceptors: WorkflowInterceptorsFactory = () => ({
         const args = argumentsIn(read.message);
         run.start = startOf(read.message);
         run.queues = queuesIn(args);
-        const value = await next({ ...input, args });
+        const over = new Trigger<never>();
+        run.over = over;
+        const value = await Promise.race([next({ ...input, args }), over]);
         return { to: `end:${workflowType}`, workflow: workflowId, run: info.firstExecutionRunId, value } satisfies Message;
       },
       handleSignal: async (input, next) => {
@@ -193,7 +199,10 @@ export const interceptors: WorkflowInterceptorsFactory = () => ({
         try {
           received = await next({ ...input, args: [message] });
         } catch (error) {
-          throw signedFailure(error, { ...answer, to: `failure:${activityType}` });
+          const failure = signedFailure(error, { ...answer, to: `failure:${activityType}` });
+          // Its id must be free for what the cell starts.
+          if (codeOf(failure) === playedBackCode) run.over?.reject(refusal('this run', 'played-back', playedBackCode));
+          throw failure;
         }
         const read = readMessage(received, { ...answer, to: `result:${activityType}` });
         if (read.ok) return read.message.value;
@@ -258,5 +267,9 @@ export function trustedActivities<Activities>(options: CallOptions): Activities 
 }
 
 function isUntrusted(error: unknown): boolean {
-  return error instanceof ActivityFailure && error.cause instanceof ApplicationFailure && error.cause.type === refusedCode;
+  return codeOf(error) === refusedCode;
+}
+
+function codeOf(error: unknown): string | null | undefined {
+  return error instanceof ActivityFailure && error.cause instanceof ApplicationFailure ? error.cause.type : undefined;
 }

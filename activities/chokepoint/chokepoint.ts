@@ -138,6 +138,8 @@ export function createChokepoint(parts: ChokepointParts): Chokepoint {
 
     apply: async (call, context) => {
       const { action, input } = actionOf(call);
+      if (landed.wasGivenBack(call.key))
+        throw new FirebreakError('FB_ERR_REFUSED', `this step of ${call.action} was given back: it is not run again`);
       const plan = await planToRun(call, context);
       await approve(call, plan, context);
       let closed = windows.refusal(plan, call);
@@ -182,6 +184,7 @@ export function createChokepoint(parts: ChokepointParts): Chokepoint {
         ),
       );
       reservations.dropStep(call.key);
+      landed.gaveBack(call.key, now());
       return result;
     },
   };

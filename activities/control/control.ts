@@ -35,8 +35,10 @@ export function createControlActivities(parts: {
   readonly signIns?: Pick<SignInReader, 'policy' | 'readToken'>;
   /** A decision that this cell believes, by the id of its terms. */
   readonly inForce?: (decision: string) => Propose | undefined;
+  /** A person's order to end something was found good: it holds here from now on, whatever becomes of the workflow that asked. */
+  readonly ended?: (end: SignedEnd) => void;
 }): ControlActivities {
-  const { beliefs, levels, raise, signIns, inForce } = parts;
+  const { beliefs, levels, raise, signIns, inForce, ended } = parts;
 
   const signedIn = async (end: SignedEnd, person: Person): Promise<Checked<{ readonly person: Person }>> => {
     if (!signIns) return { ok: true, person };
@@ -63,7 +65,9 @@ export function createControlActivities(parts: {
       }
       if (isEnd(order)) {
         const signed = await signedIn(order, person);
-        return signed.ok ? answer : signed;
+        if (!signed.ok) return signed;
+        ended?.(order);
+        return answer;
       }
       if (order.order.kind !== 'incident.start') return answer;
       const raised = await raise(alertOfOrder(order.order, person.name));

@@ -16,6 +16,14 @@ export interface MemoryKeeper<Value> {
   keepSince(since: number): void;
 }
 
+/** Values by name, read from the disk and not held in memory. Writes are begun in their order and not waited for. */
+export interface KeptValues<Value> {
+  keys(): readonly string[];
+  get(key: string): Value | undefined;
+  put(key: string, value: Value): void;
+  remove(key: string): void;
+}
+
 /**
  * What a process remembers of its own, so that it need not believe a call: bounded in number and in time. It knows what it may have forgotten:
  * `since` says from when on it remembers everything that is young enough.

@@ -111,6 +111,30 @@ export function outcomeOf(kind: 'start' | 'signal' | 'query' | 'activity', from:
   return stranger === 'person' ? 'own-word-only' : 'checked';
 }
 
+/** A start of ours that was kept and is sent again, or a run that is set back: what comes of it, and by what. */
+export const playedBack = {
+  'same-id': {
+    what: 'a start of ours, sent again under the same id after its run has ended',
+    outcome: 'fails at its first call, which no pool takes: another run has used that start',
+  },
+  'other-id': {
+    what: 'a start of ours, sent again under another id',
+    outcome: 'it fails at once, and has done nothing: a start is made for one id',
+  },
+  older: {
+    what: 'an older start of ours, sent again under the same id',
+    outcome: 'fails at its first call, which no pool takes: there was a newer start',
+  },
+  'reset-after-end': {
+    what: 'a reset of a run that has come to its own end',
+    outcome: 'fails at its next call, which no pool takes, as soon as the cell has seen the end',
+  },
+  'reset-while-open': {
+    what: 'a reset of a run that is open',
+    outcome: 'goes on from there; what was given back is not taken again, and it is told again what the cell has heard',
+  },
+} as const;
+
 /** Who answers questions about a workflow, and says how it ended. */
 export const workflowsAnsweredBy = cell;
 

@@ -45,7 +45,7 @@ export interface Received {
 }
 
 /** Why a message is not taken. */
-export type Refusal = Unreadable | 'no-message' | 'unsigned' | 'wrong-sender' | 'misdirected' | 'outdated';
+export type Refusal = Unreadable | 'no-message' | 'unsigned' | 'wrong-sender' | 'misdirected' | 'outdated' | 'played-back';
 
 export const refusalTexts: Readonly<Record<Refusal, string>> = {
   'not-sealed': 'it is not encrypted with the key of the payloads',
@@ -56,6 +56,7 @@ export const refusalTexts: Readonly<Record<Refusal, string>> = {
   'wrong-sender': 'whoever signed it may not say that',
   misdirected: 'it was made for something else',
   outdated: 'it was made before this run was started',
+  'played-back': 'its run comes of a start that was used before, or that has come to its end',
 };
 
 /** Who may say something. `anybody`: what is in it is signed by people or desks, and checked by the cell. */

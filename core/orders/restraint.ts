@@ -135,8 +135,8 @@ export function restraintKind({ terms, via }: ProposeRestraint): DecisionKind {
     plan: restraintPlan(terms),
     longest: { what: isGlass ? 'A broken glass' : 'A freeze or an observe mode', ms: longestMsOf(terms) },
     problem: isScopeOf(terms) ? undefined : 'It is about something that a decision of this kind cannot be about.',
-    // A broken glass that nobody names is whole again.
-    outlivesForgetting: !isGlass,
+    // A broken glass too: else a stranger mends it, and holds the response up.
+    outlivesForgetting: true,
     begun: `${title}, until ${until}`,
     over: isGlass ? `${title} is over: the guardrails hold again` : `${title} is over: the response is as it was`,
     nothing: 'the response stays as it is',

@@ -3,7 +3,6 @@ import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 import type { Worker } from '@temporalio/worker';
 import { type ContainmentFirst, cellContainsFirst } from '../../activities/chokepoint/containment-first.ts';
 import type { OwnSteps } from '../../activities/chokepoint/own-steps.ts';
-import type { IncidentMemory } from '../../activities/memory/incident-memory.ts';
 import type { CellActivities, IncidentSettings } from '../../core/action/step.ts';
 import { quarantineWorkload } from '../../core/actions/index.ts';
 import { namingActors } from '../../core/alert/actors.ts';
@@ -13,13 +12,11 @@ import { incidentIdOf, incidentNames } from '../../core/incident/incident.ts';
 import type { IncidentInput } from '../../core/incident/incident-input.ts';
 import type { IncidentState } from '../../core/incident/incident-state.ts';
 import type { ActiveRestraint, Restrainable } from '../../core/orders/restraint.ts';
-import type { AnyPlaybook } from '../../core/playbook/playbook.ts';
 import { createBox } from '../../integrations/crypto-box/box.ts';
 import { createSubjectResolver } from '../../integrations/kubernetes/watch/resolver.ts';
 import { followUpOf } from '../config/complete/complete-tickets.ts';
 import type { Config } from '../config/load.ts';
 import type { Secrets } from '../config/secrets.ts';
-import type { IncidentGateway } from '../intake/send/incident-gateway.ts';
 import { createLateGateway, type LateGateway } from '../intake/send/late-gateway.ts';
 import { temporalGateway } from '../intake/send/temporal-gateway.ts';
 import { type Intake, startIntake } from '../intake/start.ts';
@@ -34,7 +31,7 @@ import { RepeatedTrouble } from '../temporal/repeated-trouble.ts';
 import { deploymentName, makeCurrent } from '../temporal/versions.ts';
 import { warmUp } from '../temporal/warm-up.ts';
 import { createCellWorker, type queuesOf, type WorkerBase } from '../temporal/workers.ts';
-import { ContainedPods, tellingDecided } from './contained-pods.ts';
+import { ContainedPods, tellingDecided, withDecided } from './contained-pods.ts';
 import { type CellControl, createCellControl, expectedSensors } from './control/control.ts';
 import { expireEvidence } from './control/evidence-window.ts';
 import { followControl } from './control/follow.ts';
@@ -42,6 +39,7 @@ import { HeadStarts } from './head-starts.ts';
 import { HeldObjects } from './held-objects.ts';
 import { HoldContainment, type LeaseHeld, type LeaseOf } from './hold-containment.ts';
 import { runOlderBuilds } from './older-builds.ts';
+import { OpenIncidents, remembering } from './open-incidents.ts';
 import { type Cluster, createCellPool } from './pools/cluster.ts';
 import type { ClusterWatch } from './pools/cluster-watch.ts';
 import type { OwnKnowledge } from './pools/durable-memory.ts';
@@ -88,6 +86,7 @@ export async function startCell(parts: CellParts): Promise<RunningCell> {
     steps: parts.steps,
     cellKey: watch.cellKey,
     votes: knowledge.votes,
+    incidents: knowledge.incidents,
     raise: async (alert) => {
       const { pod } = alert;
       if (pod && watch.view.ready() && !watch.view.pod(pod.namespace, pod.name))
@@ -134,6 +133,16 @@ export async function startCell(parts: CellParts): Promise<RunningCell> {
     ...hold.givingBack(headStarts.adopting(cellContainsFirst(pool.activities, parts.first))),
     ...control.activities,
   };
+  const open = new OpenIncidents({
+    kept: knowledge.open,
+    box: createBox({ keys: secrets.codecKeys }),
+    starts: knowledge.starts,
+    asDecided: (alert) => withDecided(alert, pods),
+    note: (incident, note) => intake.note(incident, note),
+    log,
+  });
+  control.evidence.isOpen = (incident, run) => open.isOpen(incident, run);
+  const heard = remembering(gateway, { incidents: knowledge.incidents, open, playbooks: enabled });
   const stopping = new AbortController();
   const intake = await startIntake({
     listen: config.intake.listen,
@@ -146,7 +155,7 @@ export async function startCell(parts: CellParts): Promise<RunningCell> {
     cluster: config.cluster,
     severities: config.sensors,
     resolver: tellingDecided(namingActors(createSubjectResolver(watch), config.roster), pods),
-    gateway: remembering(gateway, knowledge.incidents, enabled),
+    gateway: heard,
     headStart: headStarts,
     screen: { suppressions: book, steps: control.steps },
     silence: { expected: expectedSensors(config), view: watch.view },
@@ -161,7 +170,17 @@ export async function startCell(parts: CellParts): Promise<RunningCell> {
     url: intake.url,
     restraintOn,
     work: (temporal) =>
-      work({ parts: { ...parts, build }, activities, control, gateway, headStarts, hold, temporal, stopping: stopping.signal }),
+      work({
+        parts: { ...parts, build },
+        activities,
+        control,
+        gateway,
+        headStarts,
+        hold,
+        follow: (client) => void open.watch({ client, gateway: heard, signal: stopping.signal }),
+        temporal,
+        stopping: stopping.signal,
+      }),
     stop: async () => {
       stopping.abort();
       await hold.stop();
@@ -179,10 +198,12 @@ async function work(options: {
   readonly gateway: LateGateway;
   readonly headStarts: HeadStarts;
   readonly hold: HoldContainment;
+  /** What is open is followed from when incidents can be started. */
+  readonly follow: (client: Client) => void;
   readonly temporal: TemporalConnected;
   readonly stopping: AbortSignal;
 }): Promise<void> {
-  const { parts, activities, control, gateway, headStarts, hold, temporal, stopping } = options;
+  const { parts, activities, control, gateway, headStarts, hold, follow, temporal, stopping } = options;
   const { config, queues, build, maxCachedWorkflows, runWorker, log } = parts;
   const { cluster } = config;
   const { base, client } = temporal;
@@ -243,28 +264,11 @@ async function work(options: {
         return { start, settings: settingsOf(config, queues) };
       },
       mayStartEagerly: () => isCurrent,
+      mayRun: (id, run) => parts.knowledge.starts.mayRun(id, run),
       log,
     }),
   );
-}
-
-/** What an incident is about to be told, the cell has heard before: whoever holds it up in Temporal holds up nothing of that. */
-function remembering(gateway: IncidentGateway, incidents: IncidentMemory, playbooks: readonly AnyPlaybook[]): IncidentGateway {
-  return {
-    start: async (id, start, options) => {
-      incidents.hears(id, start.batch, playbooks);
-      const result = await gateway.start(id, start, options);
-      if (result.kind === 'started') incidents.delivered(id, result.run);
-      return result;
-    },
-    signal: async (id, batch) => {
-      incidents.hears(id, batch, playbooks);
-      const result = await gateway.signal(id, batch);
-      if (result.kind === 'signalled') incidents.delivered(id);
-      return result;
-    },
-    note: (id, note) => gateway.note(id, note),
-  };
+  follow(client);
 }
 
 async function leaseOn(client: Client, incident: string, of: LeaseOf): Promise<LeaseHeld> {

@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { type Database, open, type RootDatabase } from 'lmdb';
 import { Memory, type MemoryKeeper } from '../../activities/memory/memory.ts';
+import type { Alert } from '../../core/alert/alert.ts';
 import { type AlertKind, asksAgainFrom, covers, type Decided, withKind } from '../../core/alert/coverage.ts';
 import { atLeast } from '../../core/alert/severity.ts';
 import type { ResolvedAlert, SubjectResolver } from '../../core/alert/subject-resolver.ts';
@@ -147,10 +148,16 @@ export function tellingDecided(resolver: SubjectResolver, pods: ContainedPods): 
       const resolved = resolver.resolve(given);
       const { alert } = resolved;
       const uid = alert.pod?.uid;
-      if (uid === undefined || !atLeast(alert.severity, asksAgainFrom)) return resolved;
-      const { held, decided } = pods.get(uid) ?? {};
-      pods.heard(uid, alert);
-      return decided && !held ? { ...resolved, alert: { ...alert, decided } } : resolved;
+      if (uid !== undefined && atLeast(alert.severity, asksAgainFrom)) pods.heard(uid, alert);
+      return { ...resolved, alert: withDecided(alert, pods) };
     },
   };
+}
+
+/** With what people have decided about its pod by now. */
+export function withDecided(alert: Alert, pods: ContainedPods): Alert {
+  const uid = alert.pod?.uid;
+  if (uid === undefined || !atLeast(alert.severity, asksAgainFrom)) return alert;
+  const { held, decided } = pods.get(uid) ?? {};
+  return decided && !held ? { ...alert, decided } : alert;
 }

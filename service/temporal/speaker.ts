@@ -4,6 +4,7 @@ import type { WorkflowClientInterceptor, WorkflowHandle } from '@temporalio/clie
 import type { DataConverter } from '@temporalio/common';
 import type { ActivityExecuteInput, ActivityInterceptors } from '@temporalio/worker';
 import { asFailure } from '../../activities/failures.ts';
+import type { StartMemory } from '../../activities/memory/start-memory.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import {
   argumentsIn,
@@ -35,14 +36,16 @@ export interface RefusedCall {
 
 export interface SpeakerOptions extends CodecOptions {
   readonly onRefused?: (refused: RefusedCall) => void;
+  /** Of workers: which start of each workflow is the one that runs. Absent: whatever a cell has once started is heard. */
+  readonly starts?: Pick<StartMemory, 'takes'> | undefined;
   readonly now?: () => number;
 }
 
-export function createSpeaker({ onRefused = () => undefined, now = Date.now, ...codec }: SpeakerOptions): Speaker {
+export function createSpeaker({ onRefused = () => undefined, starts, now = Date.now, ...codec }: SpeakerOptions): Speaker {
   return {
     dataConverter: dataConverter(codec),
     client: clientInterceptor(now),
-    activities: (context) => ({ inbound: { execute: (input, next) => answered({ context, input, next, onRefused }) } }),
+    activities: (context) => ({ inbound: { execute: (input, next) => answered({ context, input, next, starts, onRefused }) } }),
   };
 }
 
@@ -78,19 +81,25 @@ function valueFor(received: unknown, bound: Omit<Expected, 'from'>): unknown {
 /** How a workflow has ended, in the words of the cell. @throws FB_ERR_MESSAGE_REFUSED when no cell says so. */
 export async function resultOf<T>(handle: WorkflowHandle): Promise<T> {
   const { type, raw } = await handle.describe();
-  const run = raw.workflowExecutionInfo?.firstRunId ?? '';
-  return valueFor(await handle.result(), { to: `end:${type}`, workflow: handle.workflowId, run }) as T;
+  return resultOfRun(handle, type, raw.workflowExecutionInfo?.firstRunId ?? '');
+}
+
+/** The same of a run whose first one is known, whatever Temporal says of it. @throws FB_ERR_MESSAGE_REFUSED when no cell says so. */
+export async function resultOfRun<T>(handle: WorkflowHandle, type: string, first: string): Promise<T> {
+  return valueFor(await handle.result(), { to: `end:${type}`, workflow: handle.workflowId, run: first }) as T;
 }
 
 async function answered({
   context,
   input,
   next,
+  starts,
   onRefused,
 }: {
   readonly context: Context;
   readonly input: ActivityExecuteInput;
   readonly next: (input: ActivityExecuteInput) => Promise<unknown>;
+  readonly starts: SpeakerOptions['starts'];
   readonly onRefused: (refused: RefusedCall) => void;
 }): Promise<Message> {
   const { activityType, activityId, workflowExecution } = context.info;
@@ -100,10 +109,14 @@ async function answered({
     onRefused({ activity: activityType, why: call.why });
     throw asFailure(new FirebreakError('FB_ERR_MESSAGE_REFUSED', `a call of ${activityType}: ${refusalTexts[call.why]}`));
   }
-  const { workflow, run, signatures } = call.message;
+  const { workflow, run, start, signatures } = call.message;
   const args = argumentsIn(call.message);
   const bound = { workflow, ...(run !== undefined && { run }), call: activityId, asked: digestOfAsked(args) };
   try {
+    if (starts && !starts.takes(workflow, start)) {
+      onRefused({ activity: activityType, why: 'played-back' });
+      throw new FirebreakError('FB_ERR_PLAYED_BACK', `a call of ${activityType}: ${refusalTexts['played-back']}`);
+    }
     return {
       to: `result:${activityType}`,
       ...bound,

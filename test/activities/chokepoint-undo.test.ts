@@ -230,14 +230,14 @@ describe('giving back', () => {
     const first = new KeptMemory(join(folder, 'kept'), console);
     // It reaches back further than the note.
     first.keeper<true>('landed').keepSince(taken - 1);
-    setUp({ landed: new LandedSteps(first.keeper('landed')) });
+    setUp({ landed: new LandedSteps({ landed: first.keeper('landed') }) });
     await chokepoint.apply(call, context);
     await first.close();
     const second = new KeptMemory(join(folder, 'kept'), console);
-    expect(await failedAfter(new LandedSteps(second.keeper('landed')))).toBe(refused);
+    expect(await failedAfter(new LandedSteps({ landed: second.keeper('landed') }))).toBe(refused);
     await second.close();
     const lost = new KeptMemory(join(folder, 'lost'), console);
-    expect(await failedAfter(new LandedSteps(lost.keeper('landed')))).toBe(refused);
+    expect(await failedAfter(new LandedSteps({ landed: lost.keeper('landed') }))).toBe(refused);
     await lost.close();
     const flooded = new LandedSteps();
     for (let n = 0; n <= 10_000; n += 1) flooded.note(`step ${n}`, taken + n);
@@ -338,6 +338,23 @@ describe('giving back', () => {
       await lost.kept.close();
       rmSync(folder, { recursive: true });
     });
+  });
+
+  test('is for good: the same step is not run again, as an incident that was set back would have it', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'firebreak-memory-'));
+    const first = new KeptMemory(join(folder, 'kept'), console);
+    setUp({ landed: new LandedSteps({ givenBack: first.keeper('given-back') }) });
+    await chokepoint.apply(call, context);
+    await chokepoint.undo({ call, reason: approved(approvalOf([plan])) }, context);
+    expect(await refusal(chokepoint.apply(call, context))).toBe('FB_ERR_REFUSED');
+    await first.close();
+    const second = new KeptMemory(join(folder, 'kept'), console);
+    setUp({ landed: new LandedSteps({ givenBack: second.keeper('given-back') }) });
+    expect(await refusal(chokepoint.apply(call, context))).toBe('FB_ERR_REFUSED');
+    await chokepoint.apply(callOf('quarantine', { key: 'a later step' }), context);
+    expect(world.applied).toHaveLength(1);
+    await second.close();
+    rmSync(folder, { recursive: true });
   });
 
   test('is refused where there is no undo', async () => {

@@ -4,6 +4,7 @@ import {
   activityTable,
   outcomeOf,
   outcomeTexts,
+  playedBack,
   type Stranger,
   workflowTable,
 } from '../../core/messages/message-table.ts';
@@ -30,6 +31,12 @@ export function hostileBusPage(): string {
       ...activities,
     ].join('\n'),
     '**A person’s own vote**, sent by that person with the payload key: alone it decides nothing where two are needed. Played back it counts once, and it does not come back when its person has answered anew since. For another question or asking, another incident, a choice that is none, in another’s name, by another way in, dated into the future, or back into a time as a stand-in, or changed after it was signed, it is refused, and that is on record. Votes and orders are checked in this test as a cell checks them.',
+    'What was true once, sent again or set back, by whoever reaches Temporal with whatever keys:',
+    [
+      '| what | what comes of it |',
+      '|---|---|',
+      ...Object.values(playedBack).map(({ what, outcome }) => `| ${what} | ${outcome} |`),
+    ].join('\n'),
     'An **answer** (of an activity or a query) that the pool or cell that was asked has not signed, for exactly that call, is no answer: the workflow asks again, and the asker is told. What is left is delay: a workflow can be ended, reset or filled up, and what was sent can be held back.',
   ].join('\n\n');
 }

@@ -79,6 +79,7 @@ const noteKinds: ReadonlySet<unknown> = new Set([
   'alert.suppressed',
   'sensor.back',
   'step.seen',
+  'incident.restarted',
   'containment.reasserted',
   'containment.changed',
   'containment.whole',
@@ -104,6 +105,7 @@ function noteOn(parts: Pick<Parts, 'model' | 'questions' | 'checks'>, note: Part
   // Likewise of an object that is held without a lease: nobody gives it back by the incident, but it may be deleted by it.
   if (kind === 'containment.changed' && !stillHeld(model, about, words)) return;
   model.record(String(kind), 'engine', words, { about: about.slice(0, 300) });
+  if (kind === 'incident.restarted') questions.page(words);
   if (!String(kind).startsWith('containment.')) return;
   // Whoever changes a quarantine is there now. How it stands the cell says itself, whoever has sent the note.
   questions.page(words);

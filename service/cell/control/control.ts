@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { OwnSteps } from '../../../activities/chokepoint/own-steps.ts';
 import { createControlActivities } from '../../../activities/control/control.ts';
 import { createEvidenceActivities } from '../../../activities/control/evidence-orders.ts';
+import type { IncidentMemory } from '../../../activities/memory/incident-memory.ts';
 import type { VoteMemory } from '../../../activities/memory/vote-memory.ts';
 import type { CellKey } from '../../../core/cluster/before-state.ts';
 import type { Level } from '../../../core/decide/approval.ts';
@@ -41,6 +42,7 @@ export async function createCellControl({
   steps,
   cellKey,
   votes,
+  incidents,
   raise,
   log,
 }: {
@@ -49,6 +51,8 @@ export async function createCellControl({
   readonly cellKey: CellKey;
   readonly steps: OwnSteps;
   readonly votes: VoteMemory;
+  /** What the cell has itself heard of incidents. */
+  readonly incidents: IncidentMemory;
   readonly raise: Parameters<typeof createControlActivities>[0]['raise'];
   readonly log: Logger;
 }): Promise<CellControl> {
@@ -58,7 +62,7 @@ export async function createCellControl({
   const signIns = reader && new SignInMemory({ reader, kept, log });
   const { levels, beliefs } = await beliefsOf(config, signIns, votes);
   const book = new DecisionBook({ file: join(stateDir, 'control', 'decisions.json'), beliefs, log });
-  const evidence = new EvidenceWindow();
+  const evidence = new EvidenceWindow((run) => incidents.of(run));
   const { retention } = config.evidence;
   const { runOf } = evidence;
   return {
@@ -71,6 +75,7 @@ export async function createCellControl({
         raise,
         ...(reader && { signIns: reader }),
         inForce: (id) => book.inForce(id),
+        ended: (end) => book.end(end),
       }),
       ...createEvidenceActivities({ beliefs, retention, keys, runOf }),
     },

@@ -70,8 +70,8 @@ export class DecisionBook {
   }
 
   /**
-   * What the control workflow says now. Whoever reaches Temporal can have it forget what holds the response up, and that stands until a person
-   * ends it or its time is over; what hides alerts or lifts guardrails ends where it is no longer named.
+   * What the control workflow says now. Whoever reaches Temporal can have it forget what holds the response up, or lifts that, and it stands
+   * until a person ends it or its time is over; what hides alerts ends where it is no longer named.
    */
   update(state: ControlState): void {
     const decided: Decided[] = [];
@@ -85,6 +85,12 @@ export class DecisionBook {
     const named = new Set(decided.map(idOf));
     const lasting = this.#kept.decided.filter((one) => kindOf(one.proposal.order).outlivesForgetting && !named.has(idOf(one)));
     this.#believe({ decided: [...decided, ...lasting], ended });
+  }
+
+  /** A person's order that this cell has found good: it holds although the control workflow may be ended before it says so. */
+  end({ idToken: _, ...end }: SignedEnd): void {
+    const known = this.inForce(end.order.decision);
+    if (known) this.#believe({ ...this.#kept, ended: [...this.#kept.ended, { end, until: known.terms.until }] });
   }
 
   #believe({ decided, ended }: Kept): void {

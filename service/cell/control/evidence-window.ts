@@ -1,19 +1,28 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 import type { RunLookup } from '../../../activities/control/evidence-orders.ts';
+import type { KnownOfIncident } from '../../../activities/memory/incident-memory.ts';
 import { controlNames } from '../../../core/decide/control.ts';
 import { FirebreakError } from '../../../core/errors.ts';
-import { incidentNames } from '../../../core/incident/incident.ts';
+import { type IncidentRef, incidentNames } from '../../../core/incident/incident.ts';
 import type { IncidentState } from '../../../core/incident/incident-state.ts';
 import { controlIdOf } from '../../../core/orders/order.ts';
-import { resultOf } from '../../temporal/speaker.ts';
+import { resultOfRun } from '../../temporal/speaker.ts';
 
 const callMs = 10_000;
 const lookEveryMs = 3_600_000;
 
-/** What Temporal knows of the runs whose evidence is kept. */
+/** What the cell and Temporal know of the runs whose evidence is kept. */
 export class EvidenceWindow {
+  readonly #known: (run: IncidentRef) => KnownOfIncident;
   #client: Client | undefined;
+  /** Whether the cell itself knows of no end of that run: Temporal can be made to say that it has ended. */
+  isOpen: (incident: string, run: string) => boolean = () => false;
+
+  /** @param known what this cell has itself heard of a run */
+  constructor(known: (run: IncidentRef) => KnownOfIncident) {
+    this.#known = known;
+  }
 
   /** From now on there is Temporal. */
   open(client: Client): void {
@@ -22,15 +31,21 @@ export class EvidenceWindow {
 
   readonly runOf: RunLookup = async ({ incident, run }) => {
     const client = this.#client;
+    const openHere = this.isOpen(incident, run);
+    const named = this.#known({ id: incident, run }).actors;
     if (!client) throw new FirebreakError('FB_ERR_UNAVAILABLE', 'Temporal has not answered yet');
     try {
       // An incident goes on as new; what is kept names its first run.
       const newest = await client.withDeadline(Date.now() + callMs, () => client.workflow.getHandle(incident).describe());
       const isNewest = newest.raw.workflowExecutionInfo?.firstRunId === run;
-      const open = isNewest && newest.status.name === 'RUNNING';
-      return { open, actors: () => actorsOf(client, { incident, ...(!isNewest && { run }) }) };
+      const open = openHere || (isNewest && newest.status.name === 'RUNNING');
+      const actors = async () => [
+        ...new Set([...named, ...(await actorsOf(client, { incident, first: run, ...(!isNewest && { run }) }))]),
+      ];
+      return { open, actors };
     } catch (error) {
-      if (error instanceof WorkflowNotFoundError) return undefined;
+      if (error instanceof WorkflowNotFoundError)
+        return openHere || named.length > 0 ? { open: openHere, actors: async () => named } : undefined;
       throw new FirebreakError('FB_ERR_UNAVAILABLE', `Temporal cannot say whether ${incident} is open`);
     }
   };
@@ -39,7 +54,7 @@ export class EvidenceWindow {
 /** None where Temporal knows nothing of it any more. @throws FB_ERR_UNAVAILABLE */
 async function actorsOf(
   client: Client,
-  { incident, run }: { readonly incident: string; readonly run?: string },
+  { incident, run, first }: { readonly incident: string; readonly run?: string; readonly first: string },
 ): Promise<readonly string[]> {
   const handle = client.workflow.getHandle(incident, run);
   try {
@@ -47,7 +62,9 @@ async function actorsOf(
       const { status } = await handle.describe();
       // The result is the last run's, through all that went on as new.
       const hasEnded = status.name === 'COMPLETED' || status.name === 'CONTINUED_AS_NEW';
-      const state: IncidentState = hasEnded ? await resultOf(handle) : await handle.query(incidentNames.stateQuery);
+      const state: IncidentState = hasEnded
+        ? await resultOfRun(handle, incidentNames.workflow, first)
+        : await handle.query(incidentNames.stateQuery);
       return state.actors ?? [];
     });
   } catch (error) {

@@ -2,13 +2,15 @@ import { mkdirSync } from 'node:fs';
 import { type Database, open, type RootDatabase } from 'lmdb';
 import { IncidentMemory } from '../../../activities/memory/incident-memory.ts';
 import { LandedSteps } from '../../../activities/memory/landed-steps.ts';
-import type { MemoryKeeper, Remembered } from '../../../activities/memory/memory.ts';
+import type { KeptValues, MemoryKeeper, Remembered } from '../../../activities/memory/memory.ts';
+import { StartMemory } from '../../../activities/memory/start-memory.ts';
 import { UsedWarrants } from '../../../activities/memory/used-warrants.ts';
 import { VoteMemory } from '../../../activities/memory/vote-memory.ts';
 import { sha256Hex } from '../../../core/text/digest.ts';
 import { type Logger, reasonOf } from '../../process/log.ts';
 import type { HeardKind } from '../contained-pods.ts';
 import type { HeldObject } from '../held-objects.ts';
+import type { OpenIncident } from '../open-incidents.ts';
 
 interface Kept<Value> extends Remembered<Value> {
   readonly key: string;
@@ -46,6 +48,36 @@ export class KeptMemory {
     };
   }
 
+  values<Value>(name: string): KeptValues<Value> {
+    const kept = this.#root.openDB<{ readonly key: string; readonly value: Value }, string>({ name });
+    /** What is being written is not read back from the disk before it is there; null: removed. */
+    const writing = new Map<string, { readonly value: Value } | null>();
+    const write = (key: string, entry: { readonly value: Value } | null): void => {
+      const name = sha256Hex(key);
+      writing.set(key, entry);
+      const written = entry ? kept.put(name, { key, ...entry }) : kept.remove(name);
+      const done = (): void => {
+        if (writing.get(key) === entry) writing.delete(key);
+      };
+      this.#watch(written.finally(done));
+    };
+    return {
+      keys: () => [
+        ...new Set(
+          [...[...kept.getRange()].map(({ value: { key } }) => key), ...writing.keys()].filter(
+            (key) => writing.get(key) !== null,
+          ),
+        ),
+      ],
+      get: (key) => {
+        const entry = writing.get(key);
+        return entry === undefined ? kept.get(sha256Hex(key))?.value : entry?.value;
+      },
+      put: (key, value) => write(key, { value }),
+      remove: (key) => write(key, null),
+    };
+  }
+
   /** What was begun is written first: a write into what is closed would end the process. */
   async close(): Promise<void> {
     await Promise.allSettled(this.#writing);
@@ -71,13 +103,16 @@ export interface OwnKnowledge {
   readonly heldObjects: MemoryKeeper<HeldObject>;
   /** Where the cell keeps which serious alerts have named a pod. */
   readonly alertKinds: MemoryKeeper<readonly HeardKind[]>;
+  readonly starts: StartMemory;
+  /** Incidents that are open, by what this cell knows. */
+  readonly open: KeptValues<OpenIncident>;
   close(): Promise<void>;
 }
 
 export function openKnowledge(directory: string, log: Pick<Logger, 'error'>): OwnKnowledge {
   const kept = new KeptMemory(directory, log);
   return {
-    landed: new LandedSteps(kept.keeper('landed')),
+    landed: new LandedSteps({ landed: kept.keeper('landed'), givenBack: kept.keeper('given-back') }),
     incidents: new IncidentMemory({ heard: kept.keeper('heard'), runs: kept.keeper('runs') }),
     votes: new VoteMemory({
       votes: kept.keeper('votes'),
@@ -87,6 +122,8 @@ export function openKnowledge(directory: string, log: Pick<Logger, 'error'>): Ow
     warrants: new UsedWarrants(kept.keeper('warrants')),
     heldObjects: kept.keeper('held-objects'),
     alertKinds: kept.keeper('alert-kinds'),
+    starts: new StartMemory({ keeper: kept.keeper('starts') }),
+    open: kept.values('open'),
     close: () => kept.close(),
   };
 }

@@ -34,6 +34,8 @@ export interface TemporalGatewayOptions {
   readonly versioningOverride?: VersioningOverride;
   /** False while this process's build is not the current one: an eager start would run on an old build. */
   readonly mayStartEagerly?: () => boolean;
+  /** By its first run: false for one that comes of a start that was played back. Absent: each may be. */
+  readonly mayRun?: (id: string, firstRun: string) => boolean;
   readonly log: IntakeLog;
 }
 
@@ -128,12 +130,13 @@ class TemporalGateway implements IncidentGateway {
    * @throws what Temporal throws where there is none
    */
   async #whoRuns(id: string): Promise<{ readonly kind: 'already-started' } | ReturnType<typeof unavailable>> {
-    const { client, taskQueue, log } = this.#options;
-    const { type, runId, startTime, ...running } = await client.withDeadline(Date.now() + answerWithinMs, () =>
+    const { client, taskQueue, mayRun, log } = this.#options;
+    const { type, runId, startTime, raw, ...running } = await client.withDeadline(Date.now() + answerWithinMs, () =>
       client.workflow.getHandle(id).describe(),
     );
     const handle = client.workflow.getHandle(id, runId);
-    let isOurs = type === incidentNames.workflow && running.taskQueue === taskQueue;
+    const first = raw.workflowExecutionInfo?.firstRunId ?? runId;
+    let isOurs = type === incidentNames.workflow && running.taskQueue === taskQueue && mayRun?.(id, first) !== false;
     try {
       if (isOurs) await client.withDeadline(Date.now() + answerWithinMs, () => handle.query(incidentNames.stateQuery));
     } catch (error) {

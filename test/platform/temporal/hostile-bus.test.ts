@@ -12,6 +12,7 @@ import { createCellActivities } from '../../../activities/chokepoint/cell.ts';
 import { createChokepoint } from '../../../activities/chokepoint/chokepoint.ts';
 import { createControlActivities } from '../../../activities/control/control.ts';
 import { IncidentMemory } from '../../../activities/memory/incident-memory.ts';
+import { StartMemory } from '../../../activities/memory/start-memory.ts';
 import { VoteMemory } from '../../../activities/memory/vote-memory.ts';
 import type { CellActivities } from '../../../core/action/step.ts';
 import type { SignedVote, Vote } from '../../../core/decide/approval.ts';
@@ -26,6 +27,7 @@ import {
   activityTable,
   type Outcome,
   outcomeOf,
+  playedBack,
   type Stranger,
   warmUpName,
   workflowTable,
@@ -66,6 +68,7 @@ const roles = ['cell', 'secrets', 'forensics', 'desk'] as const satisfies readon
 const members = roles.map((role) => member(role, role === 'desk' ? undefined : cluster));
 const trust = trusting(members);
 const refusedCalls: string[] = [];
+const starts = new StartMemory();
 const speakerOf = (role: SigningRole) =>
   createSpeaker({
     keys: testCodecKeys,
@@ -73,6 +76,7 @@ const speakerOf = (role: SigningRole) =>
     signer: members.find((one) => one.role === role)?.signer,
     trust,
     onRefused: ({ activity }) => refusedCalls.push(activity),
+    starts,
   });
 
 /** What a stranger makes of a payload. */
@@ -510,6 +514,107 @@ describe('who takes the id of an incident before it begins', () => {
     const genuine = cell.workflow.getHandle(id, started.run);
     await eventually('both alerts', async () => ((await stateOf(genuine)) as IncidentState).total === 2);
     await genuine.terminate();
+  });
+});
+
+describe('what was true once', () => {
+  /** The payloads of its start, as Temporal keeps them for everybody. */
+  const startOf = async (handle: WorkflowHandle): Promise<Payload[]> => {
+    const { events } = await handle.fetchHistory();
+    return [...(events?.[0]?.workflowExecutionStartedEventAttributes?.input?.payloads ?? [])];
+  };
+  const sendAgain = async (type: string, workflowId: string, payloads: Payload[]): Promise<WorkflowHandle> => {
+    const again: PayloadCodec = { encode: async () => payloads, decode: async (given) => given };
+    const raw = new Client({ connection, namespace, dataConverter: { payloadCodecs: [again] } });
+    const { firstExecutionRunId } = await raw.workflow.start(type, { workflowId, taskQueue: queues.cell, args: [0] });
+    return cell.workflow.getHandle(workflowId, firstExecutionRunId);
+  };
+  const failureOf = async (handle: WorkflowHandle): Promise<string | null | undefined> => {
+    const ended: unknown = await handle.result().catch((error: unknown) => error);
+    expect(ended).toBeInstanceOf(WorkflowFailedError);
+    return ((ended as WorkflowFailedError).cause as { type?: string | null }).type;
+  };
+  const contained = async (handle: WorkflowHandle): Promise<void> => {
+    await eventually('its containment', async () => {
+      const { steps } = (await stateOf(handle)) as IncidentState;
+      return steps.some(({ action, state }) => action === 'quarantinePod' && state !== 'running');
+    });
+  };
+  /** How many steps were done for an incident of that name. */
+  const doneFor = (name: string) => seen.applied.filter(({ key }) => key.includes(name)).length;
+
+  test(playedBack['same-id'].what, async () => {
+    const first = await startIncident('again');
+    await contained(first);
+    const payloads = await startOf(first);
+    await first.terminate();
+    const [before, cards] = [doneFor('/again/'), seen.cards.length];
+    expect(await failureOf(await sendAgain(incidentNames.workflow, first.workflowId, payloads))).toBe('FB_ERR_PLAYED_BACK');
+    expect(doneFor('/again/')).toBe(before);
+    expect(seen.cards.slice(cards).filter((card) => JSON.stringify(card).includes(first.workflowId))).toEqual([]);
+  });
+
+  test(playedBack['other-id'].what, async () => {
+    const first = await startIncident('elsewhere');
+    const payloads = await startOf(first);
+    const other = first.workflowId.replace('elsewhere', 'otherwise');
+    expect(await failureOf(await sendAgain(incidentNames.workflow, other, payloads))).toBe('FB_ERR_MESSAGE_REFUSED');
+    await first.terminate();
+  });
+
+  test(playedBack.older.what, async () => {
+    const first = await startIncident('newer');
+    await contained(first);
+    const payloads = await startOf(first);
+    await first.terminate();
+    const second = await startIncident('newer');
+    await contained(second);
+    await second.terminate();
+    const before = doneFor('/newer/');
+    expect(await failureOf(await sendAgain(incidentNames.workflow, first.workflowId, payloads))).toBe('FB_ERR_PLAYED_BACK');
+    expect(doneFor('/newer/')).toBe(before);
+  });
+
+  const setBack = async ({ workflowId }: WorkflowHandle): Promise<WorkflowHandle> => {
+    const { events } = await cell.workflow.getHandle(workflowId).fetchHistory();
+    const firstTask = events?.find(({ workflowTaskCompletedEventAttributes: done }) => done)?.eventId;
+    const { runId } = await cell.workflow.getHandle(workflowId).describe();
+    const { runId: newRun } = await cell.workflowService.resetWorkflowExecution({
+      namespace,
+      workflowExecution: { workflowId, runId },
+      requestId: randomUUID(),
+      reason: 'somebody reaches Temporal',
+      ...(firstTask && { workflowTaskFinishEventId: firstTask }),
+    });
+    return cell.workflow.getHandle(workflowId, newRun);
+  };
+
+  test(playedBack['reset-after-end'].what, async () => {
+    const first = await startIncident('over');
+    await contained(first);
+    const { runId } = await first.describe();
+    await first.terminate();
+    starts.ended(first.workflowId, runId);
+    expect(await failureOf(await setBack(first))).toBe('FB_ERR_PLAYED_BACK');
+  });
+
+  test('the start of a control workflow, sent again under the same id', async () => {
+    const workflowId = `control/${cluster}/of-the-test`;
+    const args = [{ cluster, queues }];
+    const first = await cell.workflow.start(controlNames.workflow, { workflowId, taskQueue: queues.cell, args });
+    await first.signal(controlNames.orderSignal, {});
+    await eventually('its refusal', async () =>
+      (await stateOf(first)).timeline.some(({ kind }) => kind === 'suppression.refused'),
+    );
+    const payloads = await startOf(first);
+    await first.terminate();
+    const second = await sendAgain(controlNames.workflow, workflowId, payloads);
+    await second.signal(controlNames.orderSignal, {});
+    await cell.workflow
+      .getHandle(workflowId)
+      .signal(controlNames.orderSignal, {})
+      .catch(() => undefined);
+    expect(await failureOf(second)).toBe('FB_ERR_PLAYED_BACK');
   });
 });
 

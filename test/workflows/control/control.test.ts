@@ -333,7 +333,7 @@ function endOf({ id }: SuppressionTerms, person = 'lea', signer: Signer = 'lea',
   return signedOrder(
     {
       version: 1,
-      kind: 'suppression.end',
+      kind: 'suppression.end' as const,
       person,
       cluster: 'lab',
       decision: id,
@@ -353,6 +353,16 @@ describe('its end', () => {
     const book = bookAt({ now: await lab.clock() });
     book.update(before);
     expect(book.hiding(noisyAlert({ rule }))).toBeDefined();
+
+    const told = bookAt({ now: await lab.clock() });
+    told.update(before);
+    told.end(endOf(terms, 'lea', 'stranger'));
+    expect(told.hiding(noisyAlert({ rule }))).toBeDefined();
+    // The cell has found it good, and the workflow was ended before it could say so.
+    told.end(endOf(terms));
+    expect(told.hiding(noisyAlert({ rule }))).toBeUndefined();
+    told.update(before);
+    expect(told.hiding(noisyAlert({ rule }))).toBeUndefined();
 
     await control.signal(controlNames.orderSignal, endOf(terms, 'lea', 'stranger'));
     await control.until(({ timeline }) => timeline.at(-1)?.kind === 'suppression.refused', 'the refusal');

@@ -93,6 +93,9 @@ describe('a broken glass', () => {
     const step = { namespaces: ['glass'], playbook: 'p', incident };
     expect(book.on(step)).toMatchObject({ terms: { id: broken.id, mode: 'break-glass' }, approvers: ['ben'] });
     expect(book.on({ ...step, incident: `${incident}-2` })?.terms.id).toBe(frozen.id);
+    // Whoever has the control workflow forget it mends no glass.
+    book.update({ ...state, decisions: [], questions: [] });
+    expect(book.on(step)).toMatchObject({ terms: { id: broken.id } });
     await lab.heard((text) => text.startsWith(`Broken glass ${broken.id}, approved by ben`));
     clock.now = Date.parse(broken.until);
     expect(book.on(step)?.terms.id).toBe(frozen.id);
@@ -194,6 +197,13 @@ describe('a freeze', () => {
     const lied = { ...state, decisions: state.decisions.map((one) => ({ ...one, status: { state: 'ended' as const, at, by } })) };
     book.update(lied);
     expect(book.on(step)).toBeDefined();
+    const told = bookAt(clock);
+    told.update(state);
+    // The cell has found it good, and the workflow was ended before it could say so.
+    told.end(signedOrder(order, 'eve'));
+    expect(told.on(step)).toBeUndefined();
+    told.update(state);
+    expect(told.on(step)).toBeUndefined();
     await control.signal(controlNames.orderSignal, signedOrder(order, 'eve'));
     const ended = await control.until((now) => statusOf(now, made) === 'ended', 'its end');
     book.update(ended);

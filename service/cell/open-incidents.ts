@@ -1,0 +1,319 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Client, WorkflowNotFoundError } from '@temporalio/client';
+import type { IncidentMemory } from '../../activities/memory/incident-memory.ts';
+import type { KeptValues } from '../../activities/memory/memory.ts';
+import type { StartMemory } from '../../activities/memory/start-memory.ts';
+import type { Alert } from '../../core/alert/alert.ts';
+import { type Severity, worse } from '../../core/alert/severity.ts';
+import {
+  type AlertBatch,
+  type IncidentNote,
+  type IncidentStart,
+  incidentNames,
+  subjectOfIncident,
+} from '../../core/incident/incident.ts';
+import type { AnyPlaybook } from '../../core/playbook/playbook.ts';
+import type { Box } from '../../integrations/crypto-box/box.ts';
+import { kindOf } from '../intake/send/batch.ts';
+import type { IncidentGateway } from '../intake/send/incident-gateway.ts';
+import { startOptionsOf } from '../intake/send/start-options.ts';
+import { type Logger, reasonOf } from '../process/log.ts';
+import { resultOfRun } from '../temporal/speaker.ts';
+
+/** An incident that this cell has begun or told something, and that has not come to its own end. */
+export interface OpenIncident {
+  /** Its alerts, one of each kind, sealed: they hold what commands and attackers wrote. */
+  readonly alerts: Uint8Array;
+  readonly kinds: readonly string[];
+  readonly actors: readonly string[];
+  readonly requesters: readonly string[];
+  /** The first run of its start; absent where another replica of this cell has started it. */
+  readonly first?: string;
+  /** The run in which it was seen last: another one has gone on as new, or was set back. */
+  readonly run?: string;
+  /** Of a run before, of which no end is known yet: what it was told, and its first run. */
+  readonly before?: { readonly first: string; readonly alerts: Uint8Array };
+  /** When it was begun again, milliseconds since 1970, the newest last. */
+  readonly begunAgain: readonly number[];
+}
+
+const mostKinds = 20;
+const lookEveryMs = 20_000;
+const callMs = 5_000;
+/** A result is there at once, or there is none. */
+const resultWithinMs = 3_000;
+const mostListed = 5_000;
+const longestPauseMs = 3_600_000;
+const firstPauseMs = 60_000;
+const mostRemembered = 10;
+
+export interface OpenIncidentsParts {
+  readonly kept: KeptValues<OpenIncident>;
+  readonly box: Box;
+  readonly starts: StartMemory;
+  /** What people have decided about its pod since. */
+  readonly asDecided: (alert: Alert) => Alert;
+  readonly note: (incident: string, note: IncidentNote) => Promise<void>;
+  readonly log: Logger;
+  readonly now?: () => number;
+}
+
+type Stand =
+  | { readonly kind: 'running'; readonly first: string; readonly run: string }
+  | { readonly kind: 'ended' }
+  | { readonly kind: 'lost'; readonly how: string };
+
+/**
+ * Which incidents are open is for the cell to know: whoever reaches Temporal can end a workflow, set it back or delete it. What has no end that a cell
+ * has signed is begun again, with the alerts that are kept here, so that its questions are asked and its leases held.
+ */
+export class OpenIncidents {
+  readonly #parts: OpenIncidentsParts;
+  readonly #now: () => number;
+
+  constructor(parts: OpenIncidentsParts) {
+    this.#parts = parts;
+    this.#now = parts.now ?? Date.now;
+  }
+
+  /** Whether that run, by its first one, has not come to its end as far as this cell knows. */
+  isOpen(id: string, run: string): boolean {
+    return this.#parts.kept.get(id)?.first === run;
+  }
+
+  /** Before the incident hears of it. */
+  hears(id: string, { alerts, actors = [], requesters = [] }: AlertBatch): void {
+    const { kept, box } = this.#parts;
+    const known = kept.get(id);
+    const kinds = new Set(known?.kinds);
+    const fresh = alerts.filter((alert) => kinds.size < mostKinds && !kinds.has(kindOf(alert)) && kinds.add(kindOf(alert)));
+    const named =
+      actors.some((one) => !known?.actors.includes(one)) || requesters.some((one) => !known?.requesters.includes(one));
+    if (known && fresh.length === 0 && !named) return;
+    const all = [...(known ? this.#alertsOf(id, known) : []), ...fresh];
+    kept.put(id, {
+      begunAgain: [],
+      ...known,
+      alerts: fresh.length > 0 || !known ? box.seal(Buffer.from(JSON.stringify(all)), aadOf(id)) : known.alerts,
+      kinds: [...kinds],
+      actors: [...new Set([...(known?.actors ?? []), ...actors])],
+      requesters: [...new Set([...(known?.requesters ?? []), ...requesters])],
+    });
+  }
+
+  /** This cell has started that run. */
+  started(id: string, first: string, { alerts }: AlertBatch): void {
+    const { kept, box } = this.#parts;
+    const known = kept.get(id);
+    if (!known) return;
+    const started = { ...known, first, run: first };
+    if (known.first === undefined || known.first === first) {
+      kept.put(id, started);
+      return;
+    }
+    const before = { first: known.first, alerts: known.alerts };
+    const own = { alerts: box.seal(Buffer.from(JSON.stringify(alerts)), aadOf(id)), kinds: alerts.map(kindOf) };
+    kept.put(id, { ...started, ...own, before });
+  }
+
+  /** Looks from time to time, until `signal`. Never rejects. */
+  async watch(options: {
+    readonly client: Client;
+    readonly gateway: IncidentGateway;
+    readonly signal: AbortSignal;
+    readonly everyMs?: number;
+  }): Promise<void> {
+    const { signal, everyMs = lookEveryMs } = options;
+    while (!signal.aborted) {
+      await sleep(everyMs, undefined, { signal, ref: false }).catch(() => undefined);
+      if (!signal.aborted) await this.#look(options);
+    }
+  }
+
+  async #look(options: {
+    readonly client: Client;
+    readonly gateway: IncidentGateway;
+    readonly signal: AbortSignal;
+  }): Promise<void> {
+    const { client, gateway, signal } = options;
+    const { kept, log } = this.#parts;
+    const listed = await runningIn(client).catch(() => new Map<string, string>());
+    for (const id of kept.keys()) {
+      if (signal.aborted) return;
+      const known = kept.get(id);
+      if (!known || (known.run !== undefined && listed.get(id) === known.run && !known.before)) continue;
+      try {
+        if (known.before) await this.#joinBefore(id, known, known.before, options);
+        await this.#follow(id, known, await standOf(client, id, known.first), gateway);
+      } catch (error) {
+        // Temporal is away: it is looked again. What is kept stays.
+        log.info({ incident: id, reason: reasonOf(error) }, 'whether an incident still runs could not be told');
+      }
+    }
+  }
+
+  async #follow(id: string, known: OpenIncident, stand: Stand, gateway: IncidentGateway): Promise<void> {
+    const { kept, starts } = this.#parts;
+    if (stand.kind === 'ended') {
+      if (known.first !== undefined) starts.ended(id, known.first);
+      return kept.remove(id);
+    }
+    if (stand.kind === 'lost') return this.#beginAgain(id, known, stand.how, gateway);
+    // A start that was played back: it ends at its first call, or the intake ends it.
+    if (!starts.mayRun(id, stand.first)) return this.#beginAgain(id, known, 'a start was played back under its id', gateway);
+    const { first, run } = stand;
+    // Gone on as new, or set back to before it heard of some: what it knows it does not count again.
+    const told =
+      known.run === undefined || known.run === run ? undefined : await gateway.signal(id, this.#batchOf(id, known, `run/${run}`));
+    if (told === undefined || told.kind === 'signalled') kept.put(id, { ...(kept.get(id) ?? known), first, run });
+  }
+
+  /** The run before was ended from outside, and the next alert has started another: what the one knew the other is told. */
+  async #joinBefore(
+    id: string,
+    known: OpenIncident,
+    { first, alerts }: NonNullable<OpenIncident['before']>,
+    { client, gateway }: { readonly client: Client; readonly gateway: IncidentGateway },
+  ): Promise<void> {
+    const { kept, note } = this.#parts;
+    if (!(await hasSignedEnd(client, { id, run: first, first }))) {
+      const told = await gateway.signal(id, this.#batchOf(id, { ...known, alerts }, `before/${first}`));
+      if (told.kind !== 'signalled') return;
+      await note(id, restarted(first, 'the run before'));
+    }
+    const { before: _, ...rest } = kept.get(id) ?? known;
+    kept.put(id, rest);
+  }
+
+  async #beginAgain(id: string, known: OpenIncident, how: string, gateway: IncidentGateway): Promise<void> {
+    const { kept, note, log } = this.#parts;
+    const subject = subjectOfIncident(id);
+    const now = this.#now();
+    const pauseMs = Math.min(longestPauseMs, firstPauseMs * 2 ** (known.begunAgain.length - 1));
+    const last = known.begunAgain.at(-1);
+    if (!subject || (last !== undefined && now - last < pauseMs)) return;
+    const lasted = last !== undefined && now - last > longestPauseMs;
+    const begunAgain = [...(lasted ? [] : known.begunAgain), now].slice(-mostRemembered);
+    const batch = this.#batchOf(id, known, `again/${known.first ?? ''}/${now}`);
+    const start: IncidentStart = { subject, batch };
+    const severity = batch.alerts.reduce<Severity>((worst, alert) => worse(worst, alert.severity), 'unknown');
+    const result = await gateway.start(id, start, startOptionsOf({ subject, severity, batch }));
+    if (result.kind === 'unavailable') return;
+    log.error({ incident: id, how, result: result.kind }, 'an incident was ended from outside, and is begun again');
+    const { before: _, ...heard } = kept.get(id) ?? known;
+    kept.put(id, { ...heard, ...(result.kind === 'started' && { first: result.run, run: result.run }), begunAgain });
+    if (result.kind === 'refused') return;
+    await note(id, restarted(known.first ?? id, how));
+  }
+
+  #batchOf(id: string, known: OpenIncident, batch: string): AlertBatch {
+    const alerts = this.#alertsOf(id, known).map((alert) => this.#parts.asDecided(alert));
+    const { actors, requesters } = known;
+    return {
+      id: batch,
+      alerts,
+      counts: alerts.map(({ rule, severity, pod, time }) => ({
+        rule,
+        severity,
+        ...(pod && { pod: `${pod.namespace}/${pod.name}` }),
+        count: 1,
+        firstSeen: time,
+        lastSeen: time,
+      })),
+      ...(actors.length > 0 && { actors }),
+      ...(requesters.length > 0 && { requesters }),
+    };
+  }
+
+  /** None where the key of the seal is gone: it is begun again without them, and joined by the next one. */
+  #alertsOf(id: string, { alerts }: OpenIncident): readonly Alert[] {
+    try {
+      return JSON.parse(Buffer.from(this.#parts.box.open(alerts, aadOf(id))).toString()) as Alert[];
+    } catch {
+      this.#parts.log.error({ incident: id }, 'what is kept of an open incident does not open: its key is gone');
+      return [];
+    }
+  }
+}
+
+/** What an incident is about to be told, the cell has heard before: whoever holds it up in Temporal holds up nothing of that. */
+export function remembering(
+  gateway: IncidentGateway,
+  {
+    incidents,
+    open,
+    playbooks,
+  }: { readonly incidents: IncidentMemory; readonly open: OpenIncidents; readonly playbooks: readonly AnyPlaybook[] },
+): IncidentGateway {
+  return {
+    start: async (id, start, options) => {
+      incidents.hears(id, start.batch, playbooks);
+      open.hears(id, start.batch);
+      const result = await gateway.start(id, start, options);
+      if (result.kind === 'started') {
+        incidents.delivered(id, result.run);
+        open.started(id, result.run, start.batch);
+      }
+      return result;
+    },
+    signal: async (id, batch) => {
+      incidents.hears(id, batch, playbooks);
+      open.hears(id, batch);
+      const result = await gateway.signal(id, batch);
+      if (result.kind === 'signalled') incidents.delivered(id);
+      return result;
+    },
+    note: (id, note) => gateway.note(id, note),
+  };
+}
+
+function restarted(run: string, how: string): IncidentNote {
+  const text = `A run of this incident did not end by itself (${how}): it is begun again, and what is open is asked anew.`;
+  return { id: `restarted/${run}`, kind: 'incident.restarted', text, about: run };
+}
+
+function aadOf(id: string): string {
+  return `open ${id}`;
+}
+
+/** Incidents that Temporal lists as running: id → run. The list lags behind, and may lack some: then each is asked for. */
+async function runningIn(client: Client): Promise<ReadonlyMap<string, string>> {
+  const query = `WorkflowType = '${incidentNames.workflow}' AND ExecutionStatus = 'Running'`;
+  const runs = new Map<string, string>();
+  for await (const { workflowId, runId } of client.workflow.list({ query, pageSize: 1_000 })) {
+    runs.set(workflowId, runId);
+    if (runs.size >= mostListed) break;
+  }
+  return runs;
+}
+
+/** How an incident stands. That it has come to its own end only a cell can say. @throws what Temporal throws when it cannot say */
+async function standOf(client: Client, id: string, first: string | undefined): Promise<Stand> {
+  const handle = client.workflow.getHandle(id);
+  try {
+    const { status, runId, raw } = await client.withDeadline(Date.now() + callMs, () => handle.describe());
+    const firstOfNewest = raw.workflowExecutionInfo?.firstRunId ?? runId;
+    if (status.name === 'RUNNING') return { kind: 'running', first: firstOfNewest, run: runId };
+    const last = first === undefined || first === firstOfNewest ? runId : first;
+    return (await hasSignedEnd(client, { id, run: last, first: first ?? firstOfNewest }))
+      ? { kind: 'ended' }
+      : { kind: 'lost', how: status.name.toLowerCase().replaceAll('_', ' ') };
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return { kind: 'lost', how: 'deleted' };
+    throw error;
+  }
+}
+
+async function hasSignedEnd(
+  client: Client,
+  { id, run, first }: { readonly id: string; readonly run: string; readonly first: string },
+): Promise<boolean> {
+  try {
+    await client.withDeadline(Date.now() + resultWithinMs, () =>
+      resultOfRun(client.workflow.getHandle(id, run), incidentNames.workflow, first),
+    );
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,186 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { Client, type WorkflowHandle } from '@temporalio/client';
+import { NativeConnection, type Worker } from '@temporalio/worker';
+import { IncidentMemory } from '../../../activities/memory/incident-memory.ts';
+import type { KeptValues } from '../../../activities/memory/memory.ts';
+import { StartMemory } from '../../../activities/memory/start-memory.ts';
+import { incidentIdOf, incidentNames } from '../../../core/incident/incident.ts';
+import type { IncidentState } from '../../../core/incident/incident-state.ts';
+import { activityTable } from '../../../core/messages/message-table.ts';
+import type { SigningRole } from '../../../core/messages/sender.ts';
+import { createBox } from '../../../integrations/crypto-box/box.ts';
+import { type OpenIncident, OpenIncidents, remembering } from '../../../service/cell/open-incidents.ts';
+import { KeptMemory } from '../../../service/cell/pools/durable-memory.ts';
+import type { IncidentGateway } from '../../../service/intake/send/incident-gateway.ts';
+import { temporalGateway } from '../../../service/intake/send/temporal-gateway.ts';
+import { createLog } from '../../../service/process/log.ts';
+import { readBuild } from '../../../service/temporal/bundle.ts';
+import { deploymentName, makeCurrent } from '../../../service/temporal/versions.ts';
+import { createActivityWorker, createCellWorker, queuesOf } from '../../../service/temporal/workers.ts';
+import { eventually } from '../../eventually.ts';
+import { testPlatform } from '../../platform.ts';
+import { bundlePath } from '../../workflows/bundle.ts';
+import { alertOf, batchOf, roster, type Seen, scriptedActivities, subject } from '../../workflows/harness.ts';
+import { clientOptions, testCodecKeys, testSpeaker } from '../../workflows/speakers.ts';
+
+const { temporalAddress, temporalNamespace: namespace, prefix: cluster } = await testPlatform();
+const queues = queuesOf(cluster, cluster);
+const folder = mkdtempSync(join(tmpdir(), 'firebreak-open-incidents-'));
+const log = createLog({ log: { level: 'fatal', format: 'json' } });
+const starts = new StartMemory();
+const speaker = testSpeaker(cluster, { namespace, starts });
+const stopping = new AbortController();
+const seen: Seen = { applied: [], undone: [], undoReasons: [], cards: [], threads: [], answers: [], records: [] };
+const workers: { readonly worker: Worker; readonly run: Promise<void> }[] = [];
+
+let memory: KeptMemory;
+let kept: KeptValues<OpenIncident>;
+let open: OpenIncidents;
+let gateway: IncidentGateway;
+let client: Client;
+let connection: NativeConnection;
+let lingerMs = 600_000;
+
+beforeAll(async () => {
+  connection = await NativeConnection.connect({ address: temporalAddress });
+  client = new Client({ connection, namespace, ...clientOptions(speaker) });
+  const build = readBuild(await bundlePath());
+  const deployment = deploymentName(cluster);
+  const scripted = scriptedActivities(
+    seen,
+    {},
+    async () => Date.now(),
+    () => roster,
+  );
+  const of = (role: SigningRole) =>
+    Object.fromEntries(Object.entries(scripted).filter(([name]) => activityTable[role].includes(name))) as typeof scripted;
+  const base = { connection, namespace, identity: 'test', speaker };
+  for (const worker of [
+    await createCellWorker({
+      ...base,
+      taskQueue: queues.cell,
+      build,
+      deployment,
+      activities: of('cell'),
+      maxCachedWorkflows: 50,
+    }),
+    await createActivityWorker({ ...base, role: 'desk', taskQueue: queues.desk, activities: of('desk'), concurrency: 20 }),
+  ])
+    workers.push({ worker, run: worker.run() });
+  await makeCurrent({ client, deployment, buildId: build.id, withinMs: 30_000 });
+  memory = new KeptMemory(folder, log);
+  kept = memory.values('open');
+  open = new OpenIncidents({
+    kept,
+    box: createBox({ keys: testCodecKeys }),
+    starts,
+    asDecided: (alert) => alert,
+    note: async (incident, note) => {
+      await eventually('the note to be taken', async () => (await gateway.note(incident, note)).kind === 'signalled');
+    },
+    log,
+  });
+  gateway = remembering(
+    temporalGateway({
+      client,
+      taskQueue: queues.cell,
+      input: (start) => ({
+        start,
+        settings: {
+          queues,
+          playbooks: ['contain-dropped-binary'],
+          levels: [{ group: 'oncall', withinMs: 900_000 }],
+          evidenceDeadlineMs: 60_000,
+          lingerMs,
+          maxBodies: 4,
+        },
+      }),
+      mayRun: (id, run) => starts.mayRun(id, run),
+      log,
+    }),
+    { incidents: new IncidentMemory(), open, playbooks: [] },
+  );
+  void open.watch({ client, gateway, signal: stopping.signal, everyMs: 500 });
+});
+
+afterAll(async () => {
+  stopping.abort();
+  for (const id of kept.keys())
+    await client.workflow
+      .getHandle(id)
+      .terminate()
+      .catch(() => undefined);
+  for (const { worker } of workers) worker.shutdown();
+  await Promise.all(workers.map(({ run }) => run));
+  await memory.close();
+  await connection.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const options = { eager: false, priority: 1, searchAttributes: {} } as const;
+
+async function begun(name: string, severity: 'critical' | 'low' = 'critical'): Promise<{ id: string; run: string }> {
+  const own = { ...subject, cluster, name };
+  const id = incidentIdOf(own);
+  const batch = batchOf([alertOf({ cluster, severity })]);
+  const result = await gateway.start(id, { subject: own, batch }, options);
+  if (result.kind !== 'started') throw new Error(`not started: ${result.kind}`);
+  return { id, run: result.run };
+}
+
+const stateOf = ({ workflowId }: Pick<WorkflowHandle, 'workflowId'>) =>
+  client.workflow.getHandle(workflowId).query<IncidentState>(incidentNames.stateQuery);
+
+/** The state of a run that is not `run`, once it says that it was begun again. */
+function begunAgain(id: string, run: string): Promise<IncidentState> {
+  return eventually('the incident to be begun again', async () => {
+    const state = await stateOf({ workflowId: id }).catch(() => undefined);
+    return state?.incident.run !== run && state?.timeline.some(({ kind }) => kind === 'incident.restarted') && state;
+  });
+}
+
+const asks = ({ questions }: IncidentState): boolean => questions.some(({ status }) => status.state === 'open');
+
+test('an incident that somebody ends is begun again with all its alerts, asks again, and says so', async () => {
+  const { id, run } = await begun('ended');
+  await gateway.signal(id, batchOf([alertOf({ cluster, n: 2, rule: 'Another rule' })]));
+  await eventually('its question', async () => asks(await stateOf({ workflowId: id })));
+  await client.workflow.getHandle(id).terminate('by a stranger');
+  const again = await begunAgain(id, run);
+  expect(again.total).toBe(2);
+  await eventually('its question again', async () => asks(await stateOf({ workflowId: id })));
+  expect(seen.threads.some((text) => text.includes('did not end by itself (terminated)'))).toBe(true);
+});
+
+test('so is one that is deleted', async () => {
+  const { id, run } = await begun('deleted');
+  await eventually('its question', async () => asks(await stateOf({ workflowId: id })));
+  await client.workflowService.deleteWorkflowExecution({ namespace, workflowExecution: { workflowId: id, runId: run } });
+  await begunAgain(id, run);
+});
+
+test('what the next alert starts is told what the run before it knew', async () => {
+  const { id, run } = await begun('joined');
+  await eventually('its question', async () => asks(await stateOf({ workflowId: id })));
+  await client.workflow.getHandle(id).terminate('by a stranger');
+  const batch = batchOf([alertOf({ cluster, n: 3, rule: 'Another rule' })]);
+  const own = { ...subject, cluster, name: 'joined' };
+  await gateway.start(id, { subject: own, batch }, options);
+  const again = await begunAgain(id, run);
+  expect(again.total).toBe(2);
+});
+
+test('one that has come to its own end is not begun again, and cannot be set back', async () => {
+  lingerMs = 100;
+  const { id, run } = await begun('over', 'low');
+  lingerMs = 600_000;
+  expect(open.isOpen(id, run)).toBe(true);
+  await eventually('its end', () => Promise.resolve(!kept.keys().includes(id)));
+  expect(open.isOpen(id, run)).toBe(false);
+  const { runId } = await client.workflow.getHandle(id).describe();
+  expect(runId).toBe(run);
+  expect(starts.mayRun(id, run)).toBe(false);
+});
