@@ -24,7 +24,7 @@ import { eventually } from '../../eventually.ts';
 import { testPlatform } from '../../platform.ts';
 import { bundlePath } from '../../workflows/bundle.ts';
 import { alertOf, batchOf, roster, type Seen, scriptedActivities, subject } from '../../workflows/harness.ts';
-import { clientOptions, testCodecKeys, testSpeaker } from '../../workflows/speakers.ts';
+import { clientOptions, member, testCodecKeys, testSpeaker } from '../../workflows/speakers.ts';
 
 const { temporalAddress, temporalNamespace: namespace, prefix: cluster } = await testPlatform();
 const queues = queuesOf(cluster, cluster);
@@ -32,6 +32,7 @@ const folder = mkdtempSync(join(tmpdir(), 'firebreak-open-incidents-'));
 const log = createLog({ log: { level: 'fatal', format: 'json' } });
 const starts = new StartMemory();
 const speaker = testSpeaker(cluster, { namespace, starts });
+const ofDesk = testSpeaker(cluster, { namespace, starts, signer: member('desk').signer });
 const stopping = new AbortController();
 const seen: Seen = { applied: [], undone: [], undoReasons: [], cards: [], threads: [], answers: [], records: [] };
 const workers: { readonly worker: Worker; readonly run: Promise<void> }[] = [];
@@ -67,7 +68,14 @@ beforeAll(async () => {
       activities: of('cell'),
       maxCachedWorkflows: 50,
     }),
-    await createActivityWorker({ ...base, role: 'desk', taskQueue: queues.desk, activities: of('desk'), concurrency: 20 }),
+    await createActivityWorker({
+      ...base,
+      speaker: ofDesk,
+      role: 'desk',
+      taskQueue: queues.desk,
+      activities: of('desk'),
+      concurrency: 20,
+    }),
   ])
     workers.push({ worker, run: worker.run() });
   await makeCurrent({ client, deployment, buildId: build.id, withinMs: 30_000 });
