@@ -105,7 +105,6 @@ describe('an action that works beside a container, by pods of our own', () => {
       expect(seen).toEqual(deaths.map(([what, n]) => ({ what, n, killed: true, state })));
       expect(await cluster.pods(ownNamespace)).toEqual([]);
     },
-    180_000,
   );
 
   test.each(byName)(
@@ -140,6 +139,5 @@ describe('an action that works beside a container, by pods of our own', () => {
       expect(refusals).toEqual(wanted.map(({ verb, resource }) => `does not allow us to ${verb} ${resource}`));
       await removeOurs();
     },
-    180_000,
   );
 });

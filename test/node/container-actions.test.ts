@@ -69,7 +69,6 @@ describe('every action inside of containers, on a real node', () => {
         expect([right, refusal]).toEqual([right, expect.stringContaining(`does not allow us to ${right}`)]);
       expect(Object.keys(seen.rights.oneLess)).toHaveLength(4);
     },
-    180_000,
   );
 
   test('works with the rights of the manifest, with which a thief of the account gets no shell', async () => {

@@ -57,7 +57,6 @@ describe('a real node', () => {
       await removeDeadCgroups();
       expect(cgroupsOfNode(node)).toEqual([]);
     },
-    120_000,
   );
 
   test('leaves nothing when it is stopped, and runs beside another', async () => {

@@ -89,7 +89,6 @@ describe('the cache of platform parts', () => {
       await eventually('the end of the program', () => processesWith(cache).length === 0);
       expect(readdirSync(cache)).toEqual([]);
     },
-    150_000,
   );
 
   test('a draft that the machine stopped under is removed by the next installation, one that is being made is not', async () => {

@@ -80,20 +80,16 @@ esac
     expect(await once(child, 'exit')).toEqual([0, null]);
     expect(readdirSync(join(folder, 'cache'))).toEqual([]);
     expect(processesWith(join(folder, 'bin'))).toEqual([]);
-  }, 150_000);
+  });
 
-  test.each(['SIGINT', 'SIGKILL'] as const)(
-    'ends with nothing left when the set-up gets %s',
-    async (signal) => {
-      const made = checkout();
-      const child = start(made, 'setInterval(() => {}, 1_000);');
-      await eventually('the call of go', () => made.said() !== '');
-      child.kill(signal);
-      await eventually('the end of go', () => processesWith(join(folder, 'bin')).length === 0);
-      await eventually('an empty cache', () => readdirSync(join(folder, 'cache')).length === 0);
-    },
-    300_000,
-  );
+  test.each(['SIGINT', 'SIGKILL'] as const)('ends with nothing left when the set-up gets %s', async (signal) => {
+    const made = checkout();
+    const child = start(made, 'setInterval(() => {}, 1_000);');
+    await eventually('the call of go', () => made.said() !== '');
+    child.kill(signal);
+    await eventually('the end of go', () => processesWith(join(folder, 'bin')).length === 0);
+    await eventually('an empty cache', () => readdirSync(join(folder, 'cache')).length === 0);
+  });
 
   test('is nothing where the control plane is there already', async () => {
     const made = checkout();

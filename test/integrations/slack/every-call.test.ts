@@ -112,7 +112,6 @@ describe('whichever call of Slack', () => {
         }),
       );
     },
-    120_000,
   );
 
   test('is done without an answer, and looking for it fails, too: nothing is posted again before it could be looked for', async () => {

@@ -54,7 +54,6 @@ describe('the card', () => {
       const ref = await post(rig);
       expect(cardsInChannel()).toMatchObject([{ ts: ref.ts }]);
     },
-    60_000,
   );
 
   test('is found again by a new process that has only the database', async () => {

@@ -56,53 +56,37 @@ describe('every action, on the real API server', () => {
     for (const { declaration, input } of table) expect(input.safeParse(declaration.example)).toMatchObject({ success: true });
   });
 
-  test.each(all)(
-    '%s changes what its plan says, and nothing more when it is applied again',
-    async (name, row) => {
-      const { planned, changed, planAgain, changedAgain, verification } = await of(name);
-      expect(changed).toEqual(planned);
-      expect(changedAgain).toEqual([]);
-      if (row.declaration.effect === 'reversible') expect(planAgain).toEqual(planned);
-      expect(verification.state).toBe(row.verification);
-    },
-    120_000,
-  );
+  test.each(all)('%s changes what its plan says, and nothing more when it is applied again', async (name, row) => {
+    const { planned, changed, planAgain, changedAgain, verification } = await of(name);
+    expect(changed).toEqual(planned);
+    expect(changedAgain).toEqual([]);
+    if (row.declaration.effect === 'reversible') expect(planAgain).toEqual(planned);
+    expect(verification.state).toBe(row.verification);
+  });
 
-  test.each(all)(
-    '%s is declared destructive if and only if it ends what runs',
-    async (name) => {
-      const { ended } = await of(name);
-      expect(ended.length > 0).toBe(declared.get(name)?.effect === 'destructive');
-    },
-    120_000,
-  );
+  test.each(all)('%s is declared destructive if and only if it ends what runs', async (name) => {
+    const { ended } = await of(name);
+    expect(ended.length > 0).toBe(declared.get(name)?.effect === 'destructive');
+  });
 
-  test.each(reversible)(
-    '%s is undone byte for byte, once, and not where somebody has changed it since',
-    async (name) => {
-      const { drift, undo, asFailed, unallowed, release, restored } = await of(name);
-      // Whoever says under another key that it failed frees nothing, and what people are shown of its release is what it gives back.
-      expect(asFailed?.changed).toEqual([]);
-      expect(['FB_ERR_APPROVAL_INVALID', ...(holdsByItsKey.has(name) ? ['done'] : [])]).toContain(asFailed?.code);
-      expect(unallowed?.changed).toEqual([]);
-      expect(unallowed?.asked.map(({ taken }) => taken.severity)).toContain('critical');
-      expect(release).toBeUndefined();
-      expect(drift).toMatchObject({ result: { state: 'drifted' }, changed: [] });
-      expect(drift?.result.state === 'drifted' && drift.result.difference).not.toEqual([]);
-      expect(undo).toMatchObject({ result: { state: 'undone' }, again: { state: 'already' } });
-      for (const { before, after } of restored) expect(after).toEqual(before);
-    },
-    120_000,
-  );
+  test.each(reversible)('%s is undone byte for byte, once, and not where somebody has changed it since', async (name) => {
+    const { drift, undo, asFailed, unallowed, release, restored } = await of(name);
+    // Whoever says under another key that it failed frees nothing, and what people are shown of its release is what it gives back.
+    expect(asFailed?.changed).toEqual([]);
+    expect(['FB_ERR_APPROVAL_INVALID', ...(holdsByItsKey.has(name) ? ['done'] : [])]).toContain(asFailed?.code);
+    expect(unallowed?.changed).toEqual([]);
+    expect(unallowed?.asked.map(({ taken }) => taken.severity)).toContain('critical');
+    expect(release).toBeUndefined();
+    expect(drift).toMatchObject({ result: { state: 'drifted' }, changed: [] });
+    expect(drift?.result.state === 'drifted' && drift.result.difference).not.toEqual([]);
+    expect(undo).toMatchObject({ result: { state: 'undone' }, again: { state: 'already' } });
+    for (const { before, after } of restored) expect(after).toEqual(before);
+  });
 
-  test.each(all)(
-    '%s has one effect when the process dies before or after any of its calls',
-    async (name) => {
-      const { calls, killed } = await of(name);
-      for (const one of killed) expect(one).toEqual({ at: one.at, changed: calls });
-    },
-    120_000,
-  );
+  test.each(all)('%s has one effect when the process dies before or after any of its calls', async (name) => {
+    const { calls, killed } = await of(name);
+    for (const one of killed) expect(one).toEqual({ at: one.at, changed: calls });
+  });
 
   test.each(reversible)(
     '%s is undone all the same when the process dies before or after any of the calls of its undo',
@@ -113,17 +97,12 @@ describe('every action, on the real API server', () => {
       for (const { at, state, before, after } of undoKilled)
         expect({ at, state, after }).toEqual({ at, state: expect.stringMatching(/^(undone|already)$/), after: before });
     },
-    120_000,
   );
 
-  test.each(all)(
-    '%s works with exactly its rights, and with one less fails and names it',
-    async (name) => {
-      const { rights } = await of(name);
-      expect(rights.enough).toBe('ok');
-      for (const [right, refusal] of Object.entries(rights.oneLess))
-        expect([right, refusal]).toEqual([right, expect.stringContaining(`does not allow us to ${right}`)]);
-    },
-    120_000,
-  );
+  test.each(all)('%s works with exactly its rights, and with one less fails and names it', async (name) => {
+    const { rights } = await of(name);
+    expect(rights.enough).toBe('ok');
+    for (const [right, refusal] of Object.entries(rights.oneLess))
+      expect([right, refusal]).toEqual([right, expect.stringContaining(`does not allow us to ${right}`)]);
+  });
 });

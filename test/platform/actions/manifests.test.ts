@@ -105,7 +105,6 @@ describe('the manifest of one action', () => {
       expect(await wholeLife(action, scene.input, contextFor(namespace))).toBe('ok');
       await scene.end?.();
     },
-    60_000,
   );
 
   test('is in force here, so that the tests above say something', async () => {

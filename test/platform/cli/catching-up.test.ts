@@ -46,7 +46,7 @@ roster: { people: [{ id: ada, name: Ada }], groups: { oncall: [ada], leads: [ada
   connection = await NativeConnection.connect({ address: platform.temporalAddress });
   client = new Client({ connection, namespace: platform.temporalNamespace, ...clientOptions(speaker) });
   slack = sessionOver(loadConfig({ path: config, env }), client, 2_000);
-}, 60_000);
+});
 
 afterAll(async () => {
   await stopWorker();

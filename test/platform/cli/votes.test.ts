@@ -129,7 +129,7 @@ roster:
     await running;
     await connection.close();
   };
-}, 120_000);
+});
 
 afterAll(async () => {
   await stop();

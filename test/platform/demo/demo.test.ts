@@ -74,27 +74,23 @@ describe('the demo', () => {
   test.each([
     { signal: 'SIGINT', code: 130 },
     { signal: 'SIGKILL', code: null },
-  ] as const)(
-    'leaves no process behind when it gets $signal while it waits for a person',
-    async ({ signal, code }) => {
-      const state = join(scratch, signal);
-      const child = start(state);
-      await printed(child, 'Click there');
-      const servers = processesWith(state).filter((pid) => pid !== child.pid);
-      // Temporal, five of Kubernetes, the stand-ins and Firebreak.
-      expect(servers.length).toBeGreaterThanOrEqual(8);
-      const exit = once(child, 'exit');
-      let complaints = '';
-      child.stderr?.setEncoding('utf8').on('data', (part: string) => {
-        complaints += part;
-      });
-      child.kill(signal);
-      const [ended] = await exit;
-      expect({ ended, complaints: ended === code ? '' : complaints }).toEqual({ ended: code, complaints: '' });
-      expect(await survivors(servers, 15_000)).toEqual([]);
-    },
-    120_000,
-  );
+  ] as const)('leaves no process behind when it gets $signal while it waits for a person', async ({ signal, code }) => {
+    const state = join(scratch, signal);
+    const child = start(state);
+    await printed(child, 'Click there');
+    const servers = processesWith(state).filter((pid) => pid !== child.pid);
+    // Temporal, five of Kubernetes, the stand-ins and Firebreak.
+    expect(servers.length).toBeGreaterThanOrEqual(8);
+    const exit = once(child, 'exit');
+    let complaints = '';
+    child.stderr?.setEncoding('utf8').on('data', (part: string) => {
+      complaints += part;
+    });
+    child.kill(signal);
+    const [ended] = await exit;
+    expect({ ended, complaints: ended === code ? '' : complaints }).toEqual({ ended: code, complaints: '' });
+    expect(await survivors(servers, 15_000)).toEqual([]);
+  });
 });
 
 function start(state: string): ChildProcess {

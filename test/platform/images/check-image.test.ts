@@ -36,7 +36,7 @@ describe.each([
     front = await openFront(registry.host, user);
     sigstore = await openSigstore();
     publisher = new Publisher(registry.host, 'shop/cart');
-  }, 300_000);
+  });
   afterAll(async () => {
     await front.close();
     await registry.stop();

@@ -31,7 +31,7 @@ describe('verifyImage, on a pod of the real API server and a registry that wants
     signed = await publisher.image('signed', 'v1');
     unsigned = await publisher.image('unsigned', 'v2');
     await publisher.oldSignature(signed.digest, [ours.layer(signed.digest)]);
-  }, 300_000);
+  });
   afterAll(async () => {
     await cluster.close();
     await front.close();

@@ -120,7 +120,6 @@ function onAws(server: AwsServer): void {
         expect([await isTaken(old), await isTaken(next)]).toEqual([false, true]);
         expect((await cluster.deployment(namespace, 'cart')).metadata?.generation).toBe(2);
       },
-      120_000,
     );
   });
 }

@@ -137,7 +137,6 @@ onPostgres(isHere ? title : `${title} (skipped: initdb and postgres are not on t
       expect((await cluster.deployment(namespace, 'cart')).metadata?.generation).toBe(2);
       expect(await refused('shop_a', oldPassword)).toBe(true);
     },
-    60_000,
   );
 
   test.each([{ roles: ['shop_a', 'shop_b'] }, { roles: ['shop_a'] }])(
@@ -162,7 +161,6 @@ onPostgres(isHere ? title : `${title} (skipped: initdb and postgres are not on t
       const next = await cluster.secretValues(namespace, output.rotated[0]?.newName ?? '');
       expect(await refused(turns.at(-1) ?? '', next.password ?? '')).toBe(false);
     },
-    60_000,
   );
 
   test('a value that the server does not take, or of another role, rolls nobody', async () => {

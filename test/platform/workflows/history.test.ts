@@ -82,4 +82,4 @@ test('a long incident goes on as a new run with its leases, counts and unsent re
   expect(end.audit.acknowledged).toBe(end.audit.made);
   const numbers = lab.seen.records.filter((record) => record.chain === `${incident.id}@${first}`).map((record) => record.number);
   expect([...new Set(numbers)].sort((a, b) => a - b)).toEqual(Array.from({ length: end.audit.made }, (_, index) => index + 1));
-}, 300_000);
+});

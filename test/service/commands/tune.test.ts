@@ -125,7 +125,7 @@ roster:
   await database.close();
   before = await recordsInStore();
   report = JSON.parse(await firebreak('tune', '--json'));
-}, 60_000);
+});
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
