@@ -10,7 +10,7 @@ import { serviceNodeFlags } from '../tools/setup/node-flags.mjs';
 import { alertAbout, timeOf } from './parts/alerts.ts';
 import { cpuMs } from './parts/clock.ts';
 import { type FarEnd, readFarEnd } from './parts/far-end.ts';
-import { type CpuCosts, type CriticalTimes, goals, type Measured, report } from './parts/intake-report.ts';
+import { type CpuCosts, type CriticalTimes, goals, type Measured, report } from './parts/intake/intake-report.ts';
 import { type LoadResult, OpenLoop } from './parts/open-loop.ts';
 import { distribution } from './report.ts';
 
@@ -28,11 +28,11 @@ const folder = mkdtempSync(join(tmpdir(), 'firebreak-bench-intake-'));
 const temporal = await startTemporal({ stateDir: folder });
 const bundle = join(folder, 'bundle.js');
 const { code } = await bundleWorkflowCode({
-  workflowsPath: join(import.meta.dirname, 'parts/counting-incident.ts'),
+  workflowsPath: join(import.meta.dirname, 'parts/intake/counting-incident.ts'),
   logger: new DefaultLogger('WARN'),
 });
 writeFileSync(bundle, code);
-const program = join(import.meta.dirname, 'parts/intake-server.ts');
+const program = join(import.meta.dirname, 'parts/intake/intake-server.ts');
 const server = spawn(
   process.execPath,
   [

@@ -1,6 +1,6 @@
-import { type BenchResult, distribution, loadNow, printGoals, round, writeResult } from '../report.ts';
-import type { FarEnd } from './far-end.ts';
-import type { LoadResult } from './open-loop.ts';
+import { type BenchResult, distribution, loadNow, printGoals, round, writeResult } from '../../report.ts';
+import type { FarEnd } from '../far-end.ts';
+import type { LoadResult } from '../open-loop.ts';
 
 export const goals = { oneWorkload: 10_000, forwarded: 15_000, manyWorkloads: 3_000, p99Ms: 50, memoryMb: 600, idleShare: 0.01 };
 

@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { Client } from '@temporalio/client';
 import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
-import { resolverFromNames } from '../../core/alert/subject.ts';
-import { createBox } from '../../integrations/crypto-box/box.ts';
-import { temporalGateway } from '../../service/intake/send/temporal-gateway.ts';
-import { startIntake } from '../../service/intake/start.ts';
+import { resolverFromNames } from '../../../core/alert/subject.ts';
+import { createBox } from '../../../integrations/crypto-box/box.ts';
+import { temporalGateway } from '../../../service/intake/send/temporal-gateway.ts';
+import { startIntake } from '../../../service/intake/start.ts';
 
 /** The intake with its worker in one process, as the cell has them: `node intake-server.ts ADDRESS NAMESPACE SPOOL_DIR TOKEN BUNDLE`. Prints its URL. */
 const [, , address = '', namespace = 'default', spoolDir = '', token = '', bundle = ''] = process.argv;
