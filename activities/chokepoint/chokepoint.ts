@@ -1,7 +1,7 @@
-import type { ActionDeclaration, StepContext, UndoResult, Verification } from '../../core/action/action.ts';
+import type { StepContext, UndoResult, Verification } from '../../core/action/action.ts';
 import { checkGuardrails } from '../../core/action/guardrail.ts';
 import { type Plan, planDigest } from '../../core/action/plan.ts';
-import type { AppliedStep, StepCall, UndoCall } from '../../core/action/step.ts';
+import type { AppliedStep, StepCall, UndoCall, UndoReason } from '../../core/action/step.ts';
 import type { Severity } from '../../core/alert/severity.ts';
 import { planIsCovered } from '../../core/decide/approval.ts';
 import { FirebreakError } from '../../core/errors.ts';
@@ -10,11 +10,11 @@ import { defaultLeaseMs } from '../../core/incident/lease.ts';
 import { digestOf } from '../../core/text/digest.ts';
 import { LandedSteps } from '../memory/landed-steps.ts';
 import { approvedPlan, knownOf, mustBeApproved } from './approval-check.ts';
-import { asApproved, createChangeWindows, restrainableOf } from './change-windows.ts';
-import { createEvidenceRule } from './evidence-rule.ts';
-import type { ChokepointParts } from './parts.ts';
-import { createReleaseRule } from './release-check.ts';
-import { createReservations } from './reservations.ts';
+import { asApproved, type ChangeWindows, createChangeWindows, restrainableOf } from './change-windows.ts';
+import { createEvidenceRule, type EvidenceRule } from './evidence-rule.ts';
+import type { ChokepointParts, RegisteredAction } from './parts.ts';
+import { createReleaseRule, type ReleaseRule } from './release-check.ts';
+import { createReservations, type Reservations } from './reservations.ts';
 import { underway } from './step-register.ts';
 
 export interface Chokepoint {
@@ -24,170 +24,351 @@ export interface Chokepoint {
   undo(undo: UndoCall, context: StepContext): Promise<UndoResult>;
 }
 
-/**
- * The one way to an effect. For every action, in this order: its input is checked; it is planned; the approval, for exactly this plan;
- * guardrails; the evidence rule; then apply. Nothing else calls an implementation.
- */
+/** One thing that every step goes through. */
+interface Stage {
+  readonly name: string;
+  readonly does: string;
+  /** Where the rule is written. */
+  readonly file: string;
+  /** The calls of the chokepoint that go through it. */
+  readonly on: readonly (keyof Chokepoint)[];
+  readonly run: (run: StepRun, rules: Rules) => void | Promise<void>;
+}
+
+/** The one way to an effect: every call goes through the stages that name it, in this order, and nothing else calls an implementation. */
+export const order: readonly Stage[] = [
+  {
+    name: 'input',
+    does: 'The action is one of this worker, and its schema takes what it is called with.',
+    file: 'core/actions/inputs.schema.ts',
+    on: ['plan', 'apply', 'verify', 'undo'],
+    run: readInput,
+  },
+  {
+    name: 'repeat',
+    does: 'A step that was given back is not run again.',
+    file: 'activities/memory/landed-steps.ts',
+    on: ['apply'],
+    run: refuseGivenBack,
+  },
+  {
+    name: 'plan',
+    does: 'It is planned anew; a step that was cut short goes on under the plan that was approved.',
+    file: 'core/action/plan.ts',
+    on: ['plan', 'apply'],
+    run: makePlan,
+  },
+  {
+    name: 'approval',
+    does: 'If people approved it, then exactly this plan, of this incident, and enough of those who may.',
+    file: 'activities/chokepoint/approval-check.ts',
+    on: ['apply'],
+    run: checkApproval,
+  },
+  {
+    name: 'guardrails',
+    does: 'Neither rules, caps, windows nor restraints forbid it. What no approval can allow is not even put to people.',
+    file: 'core/action/guardrail.ts',
+    on: ['plan', 'apply'],
+    run: guard,
+  },
+  {
+    name: 'evidence',
+    does: 'Nothing is destroyed before evidence of it is kept, that is waived, or its time is over.',
+    file: 'activities/chokepoint/evidence-rule.ts',
+    on: ['apply'],
+    run: requireEvidence,
+  },
+  {
+    name: 'before-state',
+    does: 'What asks for it is durable. How it was before is sealed onto the object in the same call as the change.',
+    file: 'core/cluster/before-state.ts',
+    on: ['apply'],
+    run: prepareNote,
+  },
+  {
+    name: 'apply',
+    does: 'The action changes what its plan says, once for its key.',
+    file: 'core/action/action.ts',
+    on: ['apply'],
+    run: applyStep,
+  },
+  {
+    name: 'record',
+    does: 'That it came about is remembered: it is no longer taken back as a step that failed.',
+    file: 'activities/memory/landed-steps.ts',
+    on: ['apply'],
+    run: recordStep,
+  },
+  {
+    name: 'verify',
+    does: 'What was changed is read back, or probed.',
+    file: 'core/action/action.ts',
+    on: ['verify'],
+    run: verifyStep,
+  },
+  {
+    name: 'release',
+    does: 'People approved this release, its lease has ended, or the step failed: by the note on the object, and not by the call.',
+    file: 'activities/chokepoint/release-check.ts',
+    on: ['undo'],
+    run: checkRelease,
+  },
+  {
+    name: 'undo',
+    does: 'The action gives back what its note says, where nobody has changed it since.',
+    file: 'core/action/action.ts',
+    on: ['undo'],
+    run: undoStep,
+  },
+];
+
+/** What a call is about, and what the stages have found so far. */
+interface StepRun {
+  readonly operation: keyof Chokepoint;
+  readonly call: StepCall;
+  readonly context: StepContext;
+  /** Why it is given back. */
+  readonly reason?: UndoReason;
+  /** The action with its input. */
+  action?: RegisteredAction;
+  input?: unknown;
+  plan?: Plan;
+  /** The pod for which this run has taken a place under the caps. */
+  reserved?: string;
+  taking?: Omit<Taken, 'at'>;
+  output?: unknown;
+  verification?: Verification;
+  undone?: UndoResult;
+}
+
+/** What the stages go by. */
+interface Rules {
+  readonly parts: ChokepointParts;
+  readonly registered: ReadonlyMap<string, RegisteredAction>;
+  readonly reservations: Reservations;
+  readonly windows: ChangeWindows;
+  readonly evidence: EvidenceRule;
+  readonly landed: LandedSteps;
+  readonly release: ReleaseRule;
+  readonly now: () => number;
+}
+
+/** The chokepoint of a worker. */
 export function createChokepoint(parts: ChokepointParts): Chokepoint {
-  const registered = new Map(parts.actions.map((action) => [action.declaration.name, action]));
-  const reservations = createReservations(parts);
-  const windows = createChangeWindows({ rules: parts.rules, now: parts.now ?? Date.now, restraintOn: parts.restraintOn });
-  const evidence = createEvidenceRule(parts);
   const now = parts.now ?? Date.now;
   const landed = parts.landed ?? new LandedSteps();
-  const mayGiveBack = createReleaseRule({ ...parts, landed });
-
-  const actionOf = (call: StepCall) => {
-    const action = registered.get(call.action);
-    if (!action) throw new FirebreakError('FB_ERR_REFUSED', `this worker does not have the action ${call.action}`);
-    const input = action.input.safeParse(call.input);
-    if (!input.success)
-      throw new FirebreakError(
-        'FB_ERR_REFUSED',
-        `the input of ${call.action} is not valid at ${input.error.issues[0]?.path.join('.') ?? 'its root'}`,
-      );
-    return { action, input: input.data };
+  const rules: Rules = {
+    parts,
+    registered: new Map(parts.actions.map((action) => [action.declaration.name, action])),
+    reservations: createReservations(parts),
+    windows: createChangeWindows({ rules: parts.rules, now, restraintOn: parts.restraintOn }),
+    evidence: createEvidenceRule(parts),
+    landed,
+    release: createReleaseRule({ ...parts, landed }),
+    now,
   };
 
-  const fullPlan = async (call: StepCall, context: StepContext): Promise<Plan> => {
-    const { action, input } = actionOf(call);
-    // From its first plan on the incident is known here.
-    parts.incidents.began(call.incident);
-    const { declaration } = action;
-    const planned = await underway(parts.steps, call, undefined, () => action.implementation.plan(input, context));
-    const plan: Plan = {
-      ...planned,
-      action: declaration.name,
-      effect: declaration.effect,
-      reach: planned.reach ?? declaration.reach,
-      inputDigest: digestOf(call.input),
-    };
-    return windows.asAsked(plan, call);
-  };
-
-  /** The plan that the step runs under: made anew, or, when this very step was cut short in the middle, the approved one. */
-  const planToRun = async (call: StepCall, context: StepContext): Promise<Plan> => {
-    const { action, input } = actionOf(call);
-    const approved = approvedPlan(call);
-    let plan: Plan;
+  const through = async (run: StepRun): Promise<StepRun> => {
     try {
-      plan = asApproved(await fullPlan(call, context), approved);
+      for (const stage of order) if (stage.on.includes(run.operation)) await stage.run(run, rules);
+      return run;
     } catch (error) {
-      if (approved && (await action.implementation.started(input, context))) return approved;
+      // What may come again, or may have landed, keeps its place.
+      if (run.reserved !== undefined && error instanceof FirebreakError && !error.retryable)
+        rules.reservations.drop(run.reserved);
       throw error;
     }
-    if (!approved || planDigest(plan) === planDigest(approved)) return plan;
-    if (await action.implementation.started(input, context)) return approved;
-    return plan;
-  };
-
-  const guard = (call: StepCall, declaration: ActionDeclaration, plan: Plan, closed: string | undefined) => {
-    const namespace = plan.target.name.split('/')[1] ?? '';
-    const { uid } = plan.target;
-    const contained = reservations.contained(uid, namespace);
-    const taken = reservations.takenBy(call.incident.id, namespace);
-    const held = uid !== undefined && taken.has(uid);
-    const answer = checkGuardrails(parts.rules, {
-      declaration,
-      plan,
-      severity: call.severity,
-      approved: call.approval !== undefined,
-      doubt: call.doubt,
-      closed,
-      restraint: parts.restraintOn?.(restrainableOf(call, plan)),
-      ownerReplicas: parts.census.ownerReplicas(call),
-      held,
-      // The incident counts what it knows of; the cell what it sees, and what it is about to do.
-      ownerContained: Math.max(call.ownerContained, taken.size - (held ? 1 : 0)),
-      namespaceContained: contained.namespace,
-      clusterContained: contained.total,
-    });
-    if (!answer.ok) throw new FirebreakError(answer.code, answer.reason);
-  };
-
-  const approve = async (call: StepCall, plan: Plan, context: StepContext) => {
-    const { approval } = call;
-    if (!approval) return;
-    parts.warrants?.take(call, context.order ?? call.key);
-    await mustBeApproved(parts, call, approval, 'step');
-    if (planIsCovered(approval, plan)) return;
-    if (plan.outsideWindow !== undefined && approvedPlan(call)?.outsideWindow === undefined)
-      throw new FirebreakError(
-        'FB_ERR_OUTSIDE_WINDOW',
-        `${plan.outsideWindow} has closed since people approved ${plan.target.name}: one more must agree, ask again`,
-      );
-    throw new FirebreakError('FB_ERR_PLAN_CHANGED', `${plan.target.name} is no longer as it was when people approved`);
-  };
-
-  /** What no approval can allow is not put to people either. */
-  const mayBeAsked = (call: StepCall, plan: Plan, declaration: ActionDeclaration) => {
-    const { severity } = call;
-    const closed = windows.refusal(plan, call);
-    const nothing = { doubt: undefined, ownerReplicas: undefined, held: false };
-    const counts = { ownerContained: 0, namespaceContained: 0, clusterContained: 0 };
-    const answer = checkGuardrails(parts.rules, { declaration, plan, severity, closed, approved: true, ...nothing, ...counts });
-    if (!answer.ok) throw new FirebreakError(answer.code, answer.reason);
   };
 
   return {
-    plan: async (call, context) => {
-      const plan = await fullPlan(call, context);
-      mayBeAsked(call, plan, actionOf(call).action.declaration);
-      return plan;
-    },
-
+    plan: async (call, context) => found((await through({ operation: 'plan', call, context })).plan),
     apply: async (call, context) => {
-      const { action, input } = actionOf(call);
-      if (landed.wasGivenBack(call.key))
-        throw new FirebreakError('FB_ERR_REFUSED', `this step of ${call.action} was given back: it is not run again`);
-      const plan = await planToRun(call, context);
-      await approve(call, plan, context);
-      let closed = windows.refusal(plan, call);
-      // What has begun while it was open is not left half done.
-      if (closed !== undefined && call.approval && (await action.implementation.started(input, context))) closed = undefined;
-      guard(call, action.declaration, plan, closed);
-      // In the same turn as the guardrails: between counting and reserving nobody else counts.
-      const { uid } = plan.target;
-      if (action.declaration.contains === true && uid !== undefined) reservations.reserve(uid, plan, call);
-      try {
-        await evidence(call, action.declaration, plan);
-        await kept(context);
-        const output = await underway(parts.steps, call, plan, () =>
-          action.implementation.apply(input, { ...context, taking: takingOf(call, plan, knownOf(parts, call).severity) }),
-        );
-        landed.note(call.key, now());
-        return { plan, output };
-      } catch (error) {
-        // What may come again, or may have landed, keeps its place.
-        if (uid !== undefined && error instanceof FirebreakError && !error.retryable) reservations.drop(uid);
-        throw error;
-      }
+      const run = await through({ operation: 'apply', call, context });
+      return { plan: found(run.plan), output: run.output };
     },
-
     verify: async ({ call, output }, context) =>
-      underway(parts.steps, call, undefined, () => actionOf(call).action.implementation.verify(output, context)),
-
-    undo: async ({ call, output, reason }, context) => {
-      const { action, input } = actionOf(call);
-      const { undo } = action.implementation;
-      if (!undo) throw new FirebreakError('FB_ERR_REFUSED', `${call.action} has no undo`);
-      await mayGiveBack.before(call, reason);
-      const result = await underway(parts.steps, call, undefined, () =>
-        undo(
-          {
-            input,
-            key: call.key,
-            ...(output === undefined ? {} : { output }),
-            allow: (notes) => mayGiveBack.given(call, reason, notes),
-          },
-          context,
-        ),
-      );
-      reservations.dropStep(call.key);
-      landed.gaveBack(call.key, now());
-      return result;
-    },
+      found((await through({ operation: 'verify', call, context, output })).verification),
+    undo: async ({ call, output, reason }, context) =>
+      found((await through({ operation: 'undo', call, context, output, reason })).undone),
   };
+}
+
+/** What a stage before this one has found. */
+function found<T>(value: T | undefined): T {
+  if (value === undefined) throw new Error('a stage of the chokepoint has run before the one that it needs');
+  return value;
+}
+
+function readInput(run: StepRun, { registered }: Rules): void {
+  const { call } = run;
+  const action = registered.get(call.action);
+  if (!action) throw new FirebreakError('FB_ERR_REFUSED', `this worker does not have the action ${call.action}`);
+  const input = action.input.safeParse(call.input);
+  if (!input.success)
+    throw new FirebreakError(
+      'FB_ERR_REFUSED',
+      `the input of ${call.action} is not valid at ${input.error.issues[0]?.path.join('.') ?? 'its root'}`,
+    );
+  run.action = action;
+  run.input = input.data;
+}
+
+function refuseGivenBack({ call }: StepRun, { landed }: Rules): void {
+  if (landed.wasGivenBack(call.key))
+    throw new FirebreakError('FB_ERR_REFUSED', `this step of ${call.action} was given back: it is not run again`);
+}
+
+async function makePlan(run: StepRun, rules: Rules): Promise<void> {
+  run.plan = run.operation === 'plan' ? await planAnew(run, rules) : await planToRun(run, rules);
+}
+
+async function planAnew(run: StepRun, { parts, windows }: Rules): Promise<Plan> {
+  const { call, context, input } = run;
+  const { declaration, implementation } = found(run.action);
+  // From its first plan on the incident is known here.
+  parts.incidents.began(call.incident);
+  const planned = await underway(parts.steps, call, undefined, () => implementation.plan(input, context));
+  const plan: Plan = {
+    ...planned,
+    action: declaration.name,
+    effect: declaration.effect,
+    reach: planned.reach ?? declaration.reach,
+    inputDigest: digestOf(call.input),
+  };
+  return windows.asAsked(plan, call);
+}
+
+/** The plan that the step runs under: made anew, or, when this very step was cut short in the middle, the approved one. */
+async function planToRun(run: StepRun, rules: Rules): Promise<Plan> {
+  const approved = approvedPlan(run.call);
+  let plan: Plan;
+  try {
+    plan = asApproved(await planAnew(run, rules), approved);
+  } catch (error) {
+    if (approved && (await hasStarted(run))) return approved;
+    throw error;
+  }
+  if (!approved || planDigest(plan) === planDigest(approved)) return plan;
+  return (await hasStarted(run)) ? approved : plan;
+}
+
+function hasStarted({ action, input, context }: StepRun): Promise<boolean> {
+  return found(action).implementation.started(input, context);
+}
+
+async function checkApproval(run: StepRun, { parts }: Rules): Promise<void> {
+  const { call, context } = run;
+  const { approval } = call;
+  if (!approval) return;
+  const plan = found(run.plan);
+  parts.warrants?.take(call, context.order ?? call.key);
+  await mustBeApproved(parts, call, approval, 'step');
+  if (planIsCovered(approval, plan)) return;
+  if (plan.outsideWindow !== undefined && approvedPlan(call)?.outsideWindow === undefined)
+    throw new FirebreakError(
+      'FB_ERR_OUTSIDE_WINDOW',
+      `${plan.outsideWindow} has closed since people approved ${plan.target.name}: one more must agree, ask again`,
+    );
+  throw new FirebreakError('FB_ERR_PLAN_CHANGED', `${plan.target.name} is no longer as it was when people approved`);
+}
+
+async function guard(run: StepRun, rules: Rules): Promise<void> {
+  const { call } = run;
+  const plan = found(run.plan);
+  let closed = rules.windows.refusal(plan, call);
+  if (run.operation === 'plan') return mayBeAsked(run, rules, closed);
+  // What has begun while it was open is not left half done.
+  if (closed !== undefined && call.approval && (await hasStarted(run))) closed = undefined;
+  const { parts, reservations } = rules;
+  const { declaration } = found(run.action);
+  const { uid } = plan.target;
+  const namespace = plan.target.name.split('/')[1] ?? '';
+  const contained = reservations.contained(uid, namespace);
+  const taken = reservations.takenBy(call.incident.id, namespace);
+  const held = uid !== undefined && taken.has(uid);
+  const answer = checkGuardrails(parts.rules, {
+    declaration,
+    plan,
+    severity: call.severity,
+    approved: call.approval !== undefined,
+    doubt: call.doubt,
+    closed,
+    restraint: parts.restraintOn?.(restrainableOf(call, plan)),
+    ownerReplicas: parts.census.ownerReplicas(call),
+    held,
+    // The incident counts what it knows of; the cell what it sees, and what it is about to do.
+    ownerContained: Math.max(call.ownerContained, taken.size - (held ? 1 : 0)),
+    namespaceContained: contained.namespace,
+    clusterContained: contained.total,
+  });
+  if (!answer.ok) throw new FirebreakError(answer.code, answer.reason);
+  // In the same turn as the guardrails: between counting and reserving nobody else counts.
+  if (declaration.contains !== true || uid === undefined) return;
+  reservations.reserve(uid, plan, call);
+  run.reserved = uid;
+}
+
+/** What no approval can allow is not put to people either. */
+function mayBeAsked(run: StepRun, { parts }: Rules, closed: string | undefined): void {
+  const { declaration } = found(run.action);
+  const { severity } = run.call;
+  const nothing = { doubt: undefined, ownerReplicas: undefined, held: false };
+  const counts = { ownerContained: 0, namespaceContained: 0, clusterContained: 0 };
+  const plan = found(run.plan);
+  const answer = checkGuardrails(parts.rules, { declaration, plan, severity, closed, approved: true, ...nothing, ...counts });
+  if (!answer.ok) throw new FirebreakError(answer.code, answer.reason);
+}
+
+async function requireEvidence(run: StepRun, { evidence }: Rules): Promise<void> {
+  await evidence(run.call, found(run.action).declaration, found(run.plan));
+}
+
+async function prepareNote(run: StepRun, { parts }: Rules): Promise<void> {
+  const { call, context } = run;
+  await kept(context);
+  run.taking = takingOf(call, found(run.plan), knownOf(parts, call).severity);
+}
+
+async function applyStep(run: StepRun, { parts }: Rules): Promise<void> {
+  const { call, context, input, taking } = run;
+  const { implementation } = found(run.action);
+  run.output = await underway(parts.steps, call, found(run.plan), () => implementation.apply(input, { ...context, taking }));
+}
+
+function recordStep({ call }: StepRun, { landed, now }: Rules): void {
+  landed.note(call.key, now());
+}
+
+async function verifyStep(run: StepRun, { parts }: Rules): Promise<void> {
+  const { call, context, output } = run;
+  const { implementation } = found(run.action);
+  run.verification = await underway(parts.steps, call, undefined, () => implementation.verify(output, context));
+}
+
+async function checkRelease(run: StepRun, { release }: Rules): Promise<void> {
+  const { call } = run;
+  if (!found(run.action).implementation.undo) throw new FirebreakError('FB_ERR_REFUSED', `${call.action} has no undo`);
+  await release.before(call, found(run.reason));
+}
+
+async function undoStep(run: StepRun, { parts, release, reservations, landed, now }: Rules): Promise<void> {
+  const { call, context, input, output } = run;
+  const undo = found(found(run.action).implementation.undo);
+  const reason = found(run.reason);
+  run.undone = await underway(parts.steps, call, undefined, () =>
+    undo(
+      {
+        input,
+        key: call.key,
+        ...(output === undefined ? {} : { output }),
+        allow: (notes) => release.given(call, reason, notes),
+      },
+      context,
+    ),
+  );
+  reservations.dropStep(call.key);
+  landed.gaveBack(call.key, now());
 }
 
 async function kept({ durable }: StepContext): Promise<void> {

@@ -10,14 +10,14 @@ import type { ChokepointParts } from './parts.ts';
 /** The clocks of the cell and of Temporal's server may differ so much: what waited by the one is not refused by the other. */
 const clocksDifferMs = 2_000;
 
+/** @throws FB_ERR_EVIDENCE_PENDING, FB_ERR_APPROVAL_INVALID, FB_ERR_UNAVAILABLE */
+export type EvidenceRule = (call: StepCall, declaration: ActionDeclaration, plan: Plan) => Promise<void>;
+
 /**
  * Nothing is destroyed before evidence of it is kept, people have waived that, or its time is over. Each is checked here: evidence is in the
  * store under a signed manifest, a waiver has its votes, and the time is over only where workflow and cell both say so, the cell by when it first heard of the incident.
- * @throws FB_ERR_EVIDENCE_PENDING, FB_ERR_APPROVAL_INVALID, FB_ERR_UNAVAILABLE
  */
-export function createEvidenceRule(
-  parts: Authority & Pick<ChokepointParts, 'evidenceKept' | 'evidenceWait'>,
-): (call: StepCall, declaration: ActionDeclaration, plan: Plan) => Promise<void> {
+export function createEvidenceRule(parts: Authority & Pick<ChokepointParts, 'evidenceKept' | 'evidenceWait'>): EvidenceRule {
   const now = (): number => (parts.now ?? Date.now)() + clocksDifferMs;
 
   return async (call, declaration, plan) => {

@@ -5,7 +5,9 @@ import {
   callOf,
   chokepoint,
   context,
+  deadlineAhead,
   noteOf,
+  planOf,
   pod,
   refusal,
   rules,
@@ -54,6 +56,19 @@ describe('caps, with a hundred calls at once', () => {
       chokepoint.apply(callOf('quarantine', { input: { pod: { ...pod, namespace: 'attacker-0', uid: 'x' } } }), context),
     );
     expect(theirs).toBe('FB_ERR_CAP_REACHED');
+  });
+
+  test('a place stays taken when another step on the same pod is refused', async () => {
+    world.watchLags = true;
+    for (const call of calls(() => ({})).slice(0, 4)) await chokepoint.apply(call, context);
+    await chokepoint.apply(callOf('quarantine'), context);
+    const removal = callOf('remove', {
+      evidenceDeadline: deadlineAhead,
+      approval: approvalOf([planOf('remove', 'destructive', { pod })]),
+    });
+    expect(await refusal(chokepoint.apply(removal, context))).toBe('FB_ERR_EVIDENCE_PENDING');
+    const sixth = callOf('quarantine', { key: 'late', input: { pod: { ...pod, uid: 'late' } } });
+    expect(await refusal(chokepoint.apply(sixth, context))).toBe('FB_ERR_CAP_REACHED');
   });
 
   test('the owner’s share, also of one pod and of an unknown number', async () => {
