@@ -3,7 +3,7 @@ import { alertmanager } from './alertmanager/alertmanager.ts';
 import { createCloudEvents } from './cloudevents/cloudevents.ts';
 import { falco } from './falco/falco.ts';
 import { falcosidekick } from './falcosidekick/falcosidekick.ts';
-import { generic } from './generic/generic.ts';
+import { createGeneric } from './generic/generic.ts';
 import { inspektorGadget } from './inspektor-gadget/inspektor-gadget.ts';
 import { kubearmor } from './kubearmor/kubearmor.ts';
 import { kubernetesAudit } from './kubernetes-audit/kubernetes-audit.ts';
@@ -13,9 +13,8 @@ import { type Recognised, recogniseAmong } from './recognise.ts';
 import { tetragon } from './tetragon/tetragon.ts';
 import { tracee } from './tracee/tracee.ts';
 
-/** What writes alerts itself. Detection asks in this order: what is told by one sure sign comes first. */
-const writers: readonly Sensor[] = [
-  generic,
+/** Sensors with a decoder of their own. Detection asks in this order: what is told by one sure sign comes first. */
+const decoders: readonly Sensor[] = [
   kubernetesAudit,
   kubescape,
   alertmanager,
@@ -27,6 +26,9 @@ const writers: readonly Sensor[] = [
   falco,
   inspektorGadget,
 ];
+
+/** What writes alerts itself. */
+const writers: readonly Sensor[] = [createGeneric(decoders), ...decoders];
 
 export const cloudEvents: Sensor = createCloudEvents(writers);
 

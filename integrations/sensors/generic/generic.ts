@@ -19,7 +19,7 @@ function detect(value: unknown): boolean {
   return objectOf(value)?.schema === genericSchema;
 }
 
-function decode(value: unknown, { cluster }: DecodeContext): readonly Decoded[] {
+function decode(value: unknown, { cluster }: DecodeContext, reserved: ReadonlySet<string>): readonly Decoded[] {
   const event = objectOf(value);
   if (event === undefined) return rejected('an alert is a JSON object');
   if (event.schema !== genericSchema) return rejected(`\`schema\` is not "${genericSchema}"`);
@@ -31,7 +31,7 @@ function decode(value: unknown, { cluster }: DecodeContext): readonly Decoded[] 
   if (severity !== undefined && severity !== null && severity !== 'unknown' && severityOfText(severity) === undefined) {
     return rejected('`severity` is none of critical, high, medium, low, info, unknown');
   }
-  return [{ kind: 'alert', alert: alertOf({ event, rule, time, cluster }) }];
+  return [{ kind: 'alert', alert: alertOf({ event, rule, time, cluster, reserved }) }];
 }
 
 function alertOf(parts: {
@@ -39,9 +39,10 @@ function alertOf(parts: {
   readonly rule: string;
   readonly time: string;
   readonly cluster: string;
+  readonly reserved: ReadonlySet<string>;
 }): Alert {
-  const { event, rule, time, cluster } = parts;
-  const sensor = sensorName(event.sensor);
+  const { event, rule, time, cluster, reserved } = parts;
+  const sensor = sensorName(event.sensor, reserved);
   const node = nodeName(event.node);
   const sentPod = objectOf(event.pod);
   const pod = podRef({ namespace: sentPod?.namespace, name: sentPod?.name, uid: sentPod?.uid });
@@ -80,25 +81,10 @@ function alertOf(parts: {
 }
 
 /** Whoever uses the schema may say what found it; nobody speaks in the name of a sensor that has a decoder. */
-function sensorName(value: unknown): string {
+function sensorName(value: unknown, reserved: ReadonlySet<string>): string {
   const isName = typeof value === 'string' && /^[a-z][a-z0-9-]{0,62}$/.test(value);
   return isName && !reserved.has(value) ? value : 'generic';
 }
-
-const reserved: ReadonlySet<string> = new Set([
-  'falco',
-  'falcosidekick',
-  'tetragon',
-  'tracee',
-  'kubearmor',
-  'kubescape',
-  'kubernetes-audit',
-  'inspektor-gadget',
-  'ocsf',
-  'alertmanager',
-  'cloudevents',
-  'firebreak',
-]);
 
 function processOf(sent: Fields | undefined): ProcessRef | undefined {
   if (sent === undefined) return undefined;
@@ -132,4 +118,7 @@ function observablesOf(value: unknown): readonly Observable[] {
 }
 
 /** The schema for everything that has no decoder of its own: `docs/sensors/generic.md`. */
-export const generic: Sensor = { name: 'generic', exactIntegers: true, detect, decode };
+export function createGeneric(others: readonly Sensor[]): Sensor {
+  const reserved = new Set([...others.map(({ name }) => name), 'cloudevents', 'firebreak']);
+  return { name: 'generic', exactIntegers: true, detect, decode: (value, context) => decode(value, context, reserved) };
+}
