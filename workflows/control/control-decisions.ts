@@ -1,11 +1,14 @@
 import type { DeskActivities } from '../../core/action/step.ts';
 import { claimedBy } from '../../core/audit/audit.ts';
+import type { QuestionPost } from '../../core/cards/question-card.ts';
 import type { ControlActivities, OrderAnswer } from '../../core/decide/control.ts';
 import { type DecisionState, isEnd, isProposal, kindOf, nounOf, type SignedProposal } from '../../core/decide/decision.ts';
+import type { QuestionState } from '../../core/incident/incident-state.ts';
 import { approveChoice, type SignedEnd } from '../../core/orders/order.ts';
 import { isObject } from '../../core/text/plain-json.ts';
+import { bareVotes } from '../incident/cards.ts';
 import type { CountedVote } from '../questions/votes.ts';
-import { controlPost } from './control-card.ts';
+
 import { type ControlModel, isLive } from './control-model.ts';
 
 /** What is done with orders that have arrived, and with what votes have decided: each order is proven by the cell first. */
@@ -188,5 +191,16 @@ function claimed(value: unknown): { readonly actor: string; readonly id: string 
     actor: claimedBy(text(order.person, 100) ?? 'unknown'),
     id: text(terms.id, 32) ?? text(order.decision, 32) ?? null,
     noun: nouns.includes(noun) ? noun : 'order',
+  };
+}
+
+/** What people see of a proposal: the desk makes the card of what was signed. */
+function controlPost({ question, votes, status, level, levelUntil }: QuestionState, proposal: SignedProposal): QuestionPost {
+  // The token has done its work.
+  const { idToken: _, ...signed } = proposal;
+  return {
+    question,
+    about: { kind: 'proposal', proposal: signed },
+    stand: { severity: question.severity, level, until: levelUntil, votes: bareVotes(votes), status },
   };
 }

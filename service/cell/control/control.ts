@@ -1,14 +1,18 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Client } from '@temporalio/client';
 import type { OwnSteps } from '../../../activities/chokepoint/own-steps.ts';
 import { createControlActivities } from '../../../activities/control/control.ts';
 import { createEvidenceActivities } from '../../../activities/control/evidence-orders.ts';
 import type { IncidentMemory } from '../../../activities/memory/incident-memory.ts';
 import type { VoteMemory } from '../../../activities/memory/vote-memory.ts';
+import type { StormReport } from '../../../core/alert/storm.ts';
 import type { CellKey } from '../../../core/cluster/before-state.ts';
 import type { Level } from '../../../core/decide/approval.ts';
 import type { ControlActivities, EvidenceActivities } from '../../../core/decide/control.ts';
+import { controlNames } from '../../../core/decide/control.ts';
 import type { KeyRegister } from '../../../core/evidence/incident-key.ts';
+import { controlIdOf } from '../../../core/orders/order.ts';
 import type { Beliefs } from '../../../core/orders/order-check.ts';
 import { type KubernetesApi, pathOf } from '../../../integrations/kubernetes/client.ts';
 import type { Config } from '../../config/load.ts';
@@ -20,7 +24,8 @@ import { createVoteKeys } from '../../process/vote-keys.ts';
 import { DecisionBook } from './decision-book.ts';
 import { EvidenceWindow } from './evidence-window.ts';
 import { SignInMemory } from './sign-in-memory.ts';
-import { StormTeller } from './storm-teller.ts';
+
+const callMs = 5_000;
 
 /** What stands above all incidents of the cell's cluster. */
 export interface CellControl {
@@ -154,5 +159,33 @@ export async function learnOwnAccount(options: {
       // Not there yet, or too old to say (before 1.28): then no step is taken for our own, which is the safe side.
     }
     await sleep(retryMs, undefined, { signal, ref: false }).catch(() => undefined);
+  }
+}
+
+/** Brings what an intake sees of a storm to the cluster's control workflow, which has the desk tell people: a cell holds no credentials for that. */
+class StormTeller {
+  readonly #cluster: string;
+  #client: Client | undefined;
+
+  constructor(cluster: string) {
+    this.#cluster = cluster;
+  }
+
+  /** From now on there is Temporal. */
+  open(client: Client): void {
+    this.#client = client;
+  }
+
+  /** False when it did not arrive. Never rejects. */
+  async tell(report: StormReport): Promise<boolean> {
+    const client = this.#client;
+    if (client === undefined) return false;
+    try {
+      const handle = client.workflow.getHandle(controlIdOf(this.#cluster));
+      await client.withDeadline(Date.now() + callMs, () => handle.signal(controlNames.stormSignal, report));
+      return true;
+    } catch {
+      return false;
+    }
   }
 }

@@ -9,6 +9,7 @@ import { snapshotPodStateImplementation } from '../../../activities/actions/evid
 import { snapshotVolumeImplementation } from '../../../activities/actions/evidence/snapshot-volume.ts';
 import { cordonNodeImplementation } from '../../../activities/actions/nodes/cordon-node.ts';
 import { drainNodeImplementation } from '../../../activities/actions/nodes/drain-node.ts';
+import type { IsolationParts } from '../../../activities/actions/nodes/node-isolation.ts';
 import { listReachableSecretsImplementation } from '../../../activities/actions/secrets/list-reachable-secrets.ts';
 import { revokeServiceAccountImplementation } from '../../../activities/actions/secrets/revoke-service-account.ts';
 import { deletePodImplementation } from '../../../activities/actions/workloads/delete-pod.ts';
@@ -22,12 +23,12 @@ import { suspendRolloutImplementation } from '../../../activities/actions/worklo
 import type { RegisteredAction } from '../../../activities/chokepoint/parts.ts';
 import { registeredActions } from '../../../activities/chokepoint/registered.ts';
 import type { KubernetesApi } from '../../../integrations/kubernetes/client.ts';
+import { createWebhookNodeIsolator } from '../../../integrations/webhook/node-isolator.ts';
 import type { Config } from '../../config/load.ts';
 import type { Secrets } from '../../config/secrets.ts';
 import type { EvidencePart } from '../../process/evidence.ts';
 import { isProtected, rulesOf } from '../../process/rules.ts';
 import type { ClusterWatch } from './cluster-watch.ts';
-import { nodeIsolationOf } from './node-isolation.ts';
 
 /** What contains, keeps, tells and ends, under the cell's account: one line for each action whose declaration says `pool: 'cell'`. */
 export function cellActions({
@@ -77,4 +78,14 @@ export function cellActions({
       suspendRollout: suspendRolloutImplementation(parts),
     },
   });
+}
+
+/** What cuts nodes off at their provider; undefined where nothing is configured. */
+export function nodeIsolationOf(
+  { cluster, actions }: Config,
+  { nodeIsolation: secret = '' }: Pick<Secrets, 'nodeIsolation'>,
+): IsolationParts | undefined {
+  if (!actions.nodeIsolation) return undefined;
+  const { url, timeoutSeconds } = actions.nodeIsolation.webhook;
+  return { cluster, isolator: createWebhookNodeIsolator({ url, secret, timeoutMs: timeoutSeconds * 1_000 }) };
 }

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from '@jest/globals';
-import { nodeIsolationOf } from '../../../service/cell/pools/node-isolation.ts';
+import { nodeIsolationOf } from '../../../service/cell/pools/cell-actions.ts';
 import { loadConfig } from '../../../service/config/load.ts';
 import { resolveSecrets } from '../../../service/config/secrets.ts';
 

@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { type AuditRecord, originProblem, type RecordSignature } from '../../../core/audit/audit.ts';
 import { signerFrom } from '../../../integrations/keys/ed25519.ts';
-import { withRecordSignatures } from '../../../service/temporal/record-signatures.ts';
+import { withRecordSignatures } from '../../../service/temporal/codec.ts';
 import { maker, makersTrust } from '../../suites/signed-records.ts';
 
 const signer = signerFrom({ pem: maker.pem, name: 'cell' });

@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { describe, expect, test } from '@jest/globals';
-import { lettingGo } from '../../activities/evidence/young-generation.ts';
+import { lettingGo } from '../../activities/evidence/sealed-evidence.ts';
 
 const part = 64 * 1024;
 
