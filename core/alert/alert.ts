@@ -1,4 +1,4 @@
-import type { Decided } from './coverage.ts';
+import type { HarmlessDecision } from './coverage.ts';
 import type { Severity } from './severity.ts';
 
 export interface PodRef {
@@ -93,7 +93,7 @@ export interface Alert {
   /** Id of the person of the roster who has ordered it by hand. Of the cell's making. */
   readonly requester?: string;
   /** That people gave its pod back as harmless, also in an earlier incident. Of the cell's making. */
-  readonly decided?: Decided;
+  readonly decided?: HarmlessDecision;
   readonly observables: readonly Observable[];
   readonly tags: readonly string[];
   readonly mitre: readonly string[];

@@ -7,7 +7,7 @@ export interface AlertKind {
 }
 
 /** That people called something harmless, and what they knew of then: their answer covers that, and nothing else or worse. */
-export interface Decided {
+export interface HarmlessDecision {
   /** ISO 8601, UTC. */
   readonly at: string;
   /** Ids of people. */

@@ -22,13 +22,13 @@ export interface AskedOnce {
   readonly askedAt: number;
   /** Groups in the order in which they were asked, and when. */
   readonly asked: readonly { readonly group: string; readonly at: number }[];
-  readonly votes: readonly CountedVote[];
+  readonly votes: readonly RecordedVote[];
   readonly end: 'open' | 'decided' | 'expired' | 'void';
   /** When the answer was given that decided it. */
   readonly answeredAt?: number;
 }
 
-export interface CountedVote {
+export interface RecordedVote {
   readonly person: string;
   readonly choice: string;
   readonly at: number;
@@ -41,7 +41,7 @@ interface Told {
   incident: string;
   askedAt: number;
   asked: { group: string; at: number }[];
-  votes: CountedVote[];
+  votes: RecordedVote[];
   end: AskedOnce['end'];
 }
 
@@ -81,7 +81,7 @@ function escalate({ question, asked }: Told, level: unknown, at: number): void {
   if (next) asked.push({ group: next.group, at });
 }
 
-function counted({ person, choice, at }: SignedVote['vote'], { choices }: Question): CountedVote {
+function counted({ person, choice, at }: SignedVote['vote'], { choices }: Question): RecordedVote {
   const approves = choices.some(({ id, plans }) => id === choice && plans.length > 0);
   return { person, choice, at: Date.parse(at), approves };
 }

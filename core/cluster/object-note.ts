@@ -18,7 +18,7 @@ export interface ObjectNote {
   readonly object: TargetName;
   /** Absent where the step made the object: it had none yet. */
   readonly uid?: string;
-  readonly change: FieldChange | MadeObject;
+  readonly change: FieldChange | MadeObjectNote;
   /** Everything that the same step changes, where that is more than this object: a step that was cut short is finished on these only. */
   readonly together?: readonly TargetName[];
   readonly taken: Taken;
@@ -33,7 +33,7 @@ export interface FieldChange {
   readonly set?: Json;
 }
 
-export interface MadeObject {
+export interface MadeObjectNote {
   readonly kind: 'made';
   /** Digest of what the object says, without its metadata. */
   readonly digest: string;

@@ -5,7 +5,7 @@ import type { IncidentRef } from '../incident/incident.ts';
 import type { QuestionState, TimelineEntry } from '../incident/incident-state.ts';
 import type { SignedEvidenceOrder } from '../orders/order.ts';
 import type { Level } from './approval.ts';
-import type { Decided, DecisionState, PromptOrder } from './decision.ts';
+import type { DecisionState, PromptOrder, ProvenDecision } from './decision.ts';
 
 /** Names by which a cluster's control workflow is reached. Votes and the state are asked for as of an incident. */
 export const controlNames = {
@@ -45,7 +45,7 @@ export interface ControlInput {
   readonly queues: { readonly cell: string; readonly desk: string };
   readonly carried?: CarriedControl;
   /** What the cell knew, when the workflow itself was lost. */
-  readonly restored?: readonly Decided[];
+  readonly restored?: readonly ProvenDecision[];
 }
 
 export type OrderAnswer =

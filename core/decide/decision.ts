@@ -28,7 +28,7 @@ export type AnyOrder = Propose | EndDecision | ReadEvidence | EvidenceOrder | St
 export type PromptOrder = SignedProposal | SignedEnd | SignedOrder<ReadEvidence> | SignedOrder<StartIncident>;
 
 /** A decision with everything that proves it: whoever believes it checks all of it. */
-export interface Decided<Proposal = SignedProposal> {
+export interface ProvenDecision<Proposal = SignedProposal> {
   readonly proposal: Proposal;
   readonly proof: ApprovalProof;
 }

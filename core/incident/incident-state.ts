@@ -1,7 +1,7 @@
 import type { Verification } from '../action/action.ts';
 import type { PodImage } from '../action/image-signature.ts';
 import type { Plan, TargetName } from '../action/plan.ts';
-import type { AlertKind, Decided } from '../alert/coverage.ts';
+import type { AlertKind, HarmlessDecision } from '../alert/coverage.ts';
 import type { Severity } from '../alert/severity.ts';
 import type { Question, SignedVote } from '../decide/approval.ts';
 import type { Answerers } from '../decide/standing.ts';
@@ -46,7 +46,7 @@ export interface BodyState {
   /** What it has heard of so far. */
   readonly kinds: readonly AlertKind[];
   /** People's answer, where they called it harmless. */
-  readonly decided?: Decided;
+  readonly decided?: HarmlessDecision;
   /** What this body says it was. The incident's verdict is the worst of them. */
   readonly verdict?: Verdict;
   /** The question whose answer the verdict rests on. */

@@ -1,5 +1,5 @@
 import type { ApprovalProof, Question, SignedVote } from '../decide/approval.ts';
-import { type AnyOrder, type Decided, isQuestionOf, kindOf, type Propose } from '../decide/decision.ts';
+import { type AnyOrder, isQuestionOf, kindOf, type Propose, type ProvenDecision } from '../decide/decision.ts';
 import { endNeedsStepUp, type SignIn, type StepUpPolicy, signInRefusal } from '../decide/step-up.ts';
 import { checkProof, keysThatSignFor, type SeenVote, type StepUp, timeOf, type VoteKeys } from '../decide/vote-check.ts';
 import { isInAnyGroup, type Person, type Roster } from '../people/roster.ts';
@@ -160,7 +160,7 @@ export interface Believed {
  * approved by enough other people for exactly these terms. What the workflow says about it counts for nothing: whoever can only reach Temporal must
  * neither hide an alert nor stop the response.
  */
-export function checkDecided({ proposal, proof }: Decided, beliefs: Beliefs): Checked<Believed> {
+export function checkDecided({ proposal, proof }: ProvenDecision, beliefs: Beliefs): Checked<Believed> {
   const proposer = checkOrder(proposal, beliefs);
   if (!proposer.ok) return proposer;
   if (proof.choice !== approveChoice || !isQuestionOf(proposal, proof.question))

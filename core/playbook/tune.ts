@@ -39,7 +39,7 @@ export type TuneProposal =
   | (ProposalBase & { readonly kind: 'playbook-condition'; readonly workloads: readonly string[]; readonly condition: string });
 
 /** A rule of serious alerts that no playbook answers: people were asked what it was. */
-export interface Unanswered {
+export interface UnansweredRule {
   readonly rule: string;
   /** The worst that they were asked about. */
   readonly upTo: Severity;
@@ -57,7 +57,7 @@ export interface TuneReport {
   readonly workloads: readonly Noise[];
   readonly proposals: readonly TuneProposal[];
   /** For which a playbook is missing; in most incidents first. */
-  readonly unanswered: readonly Unanswered[];
+  readonly unanswered: readonly UnansweredRule[];
 }
 
 /** One incident, as its records tell it. */
@@ -115,7 +115,7 @@ export function tune(options: {
   };
 }
 
-function unansweredIn(incidents: readonly Judged[]): readonly Unanswered[] {
+function unansweredIn(incidents: readonly Judged[]): readonly UnansweredRule[] {
   const rules = [...new Set(incidents.flatMap(({ unanswered }) => [...unanswered.keys()]))];
   return rules
     .map((rule) => {

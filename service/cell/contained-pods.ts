@@ -2,7 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { type Database, open, type RootDatabase } from 'lmdb';
 import { Memory, type MemoryKeeper } from '../../activities/memory/memory.ts';
 import type { Alert } from '../../core/alert/alert.ts';
-import { type AlertKind, asksAgainFrom, covers, type Decided, withKind } from '../../core/alert/coverage.ts';
+import { type AlertKind, asksAgainFrom, covers, type HarmlessDecision, withKind } from '../../core/alert/coverage.ts';
 import { atLeast } from '../../core/alert/severity.ts';
 import type { ResolvedAlert, SubjectResolver } from '../../core/alert/subject-resolver.ts';
 
@@ -18,7 +18,7 @@ export interface ContainedPod {
   /** When it was given back, milliseconds since 1970. */
   readonly releasedAt?: number;
   /** By people, and what they knew of then. */
-  readonly decided?: Decided;
+  readonly decided?: HarmlessDecision;
 }
 
 export interface HeardKind extends AlertKind {

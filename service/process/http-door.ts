@@ -7,9 +7,9 @@ export interface Metrics {
   text(): Promise<string>;
 }
 
-export type Answer = (status: number, text: string, type?: string) => void;
+export type HttpResponder = (status: number, text: string, type?: string) => void;
 
-export function answerOf(response: ServerResponse): Answer {
+export function answerOf(response: ServerResponse): HttpResponder {
   return (status, text, type = 'text/plain; charset=utf-8') => {
     response.writeHead(status, { 'content-type': type });
     response.end(text);
@@ -17,7 +17,7 @@ export function answerOf(response: ServerResponse): Answer {
 }
 
 /** @param otherwise is answered with 503 where the numbers cannot be had now */
-export async function answerMetrics(answer: Answer, metrics: Metrics, otherwise: string): Promise<void> {
+export async function answerMetrics(answer: HttpResponder, metrics: Metrics, otherwise: string): Promise<void> {
   await metrics.text().then(
     (text) => answer(200, text, metrics.contentType),
     () => answer(503, otherwise),

@@ -9,7 +9,7 @@ import type { SignatureVerifier } from '../../core/messages/signing.ts';
 import { readCheckpoints } from './read-checkpoints.ts';
 
 /** What is known from elsewhere of how far the checkpoints must go. */
-export interface Expected {
+export interface CheckpointExpectation {
   /** The newest was to be fresh at this time, of a copy or of what was stopped. Absent: now. */
   readonly asOf?: Date | undefined;
   /** Why it may be older. */
@@ -45,7 +45,7 @@ export async function verifyAudit({
   /** Keys of cells and desks. */
   readonly trust: Trust;
   readonly signers: VoteSigners;
-  readonly expected?: Expected;
+  readonly expected?: CheckpointExpectation;
   readonly now?: () => Date;
 }): Promise<AuditReport> {
   const checkedAt = now();
@@ -96,7 +96,7 @@ function checkAge({
   now,
 }: {
   readonly checkpoints: CheckpointChain;
-  readonly expected: Expected;
+  readonly expected: CheckpointExpectation;
   readonly now: Date;
 }): { readonly findings: readonly Finding[]; readonly notes: readonly string[] } {
   const findings: Finding[] = [];

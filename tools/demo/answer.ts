@@ -6,14 +6,14 @@ import { people } from './settings.ts';
 import type { Stage, StageTime } from './stage.ts';
 
 /** `release`, `remove`, or undefined when nobody decided. */
-export type Outcome = 'release' | 'remove' | undefined;
+export type DemoDecision = 'release' | 'remove' | undefined;
 
 const countedWithinMs = 30_000;
 const doneWithinMs = 300_000;
 const closedWithinMs = 30_000;
 
 export interface Answered {
-  readonly outcome: Outcome;
+  readonly outcome: DemoDecision;
   readonly state: IncidentState;
   readonly times: readonly StageTime[];
 }
@@ -22,7 +22,7 @@ export interface Answered {
 export async function showAnswer(options: {
   readonly incident: Incident;
   readonly response: Response;
-  readonly answer: Exclude<Outcome, undefined> | undefined;
+  readonly answer: Exclude<DemoDecision, undefined> | undefined;
   readonly stage: Stage;
 }): Promise<Answered> {
   const { incident, response, answer, stage } = options;
@@ -47,7 +47,7 @@ export async function showAnswer(options: {
   const label = question.choices.find(({ id }) => id === status.choice)?.label ?? status.choice;
   const at = Date.parse(status.at);
   stage.heading(`Decided: “${label}”, by ${status.by.join(' and ')}`);
-  const outcome: Outcome = status.choice === 'remove' ? 'remove' : 'release';
+  const outcome: DemoDecision = status.choice === 'remove' ? 'remove' : 'release';
   stage.waiting(outcome === 'remove' ? 'rotating the Secret, rolling its Deployments, deleting the pod' : 'giving the pod back');
   const done = await incident.until('the end of the playbook', doneWithinMs, ({ bodies }) =>
     bodies.every(({ state }) => state === 'done' || state === 'failed'),

@@ -8,7 +8,7 @@ import type { Facts } from './facts.ts';
 import { askedQuestion, type Incident, stepOf } from './incident.ts';
 import type { DemoSettings } from './settings.ts';
 import { shop } from './shop.ts';
-import { SlackChannel, type Ticket, tickets } from './slack-channel.ts';
+import { type DemoTicket, SlackChannel, tickets } from './slack-channel.ts';
 import type { Stage, StageTime } from './stage.ts';
 
 const containedWithinMs = 30_000;
@@ -20,7 +20,7 @@ export interface Response {
   readonly asked: QuestionState;
   readonly slack: SlackChannel;
   readonly cardTs: string;
-  readonly ticket: Ticket | undefined;
+  readonly ticket: DemoTicket | undefined;
   readonly times: readonly StageTime[];
 }
 

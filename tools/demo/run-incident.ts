@@ -3,7 +3,7 @@ import { bytesText } from '../../service/commands/output.ts';
 import type { Session } from '../../service/incidents/session.ts';
 import type { Platform } from '../platform/platform.ts';
 import type { RunningServer } from '../platform/server-group.ts';
-import { type Outcome, showAnswer } from './answer.ts';
+import { type DemoDecision, showAnswer } from './answer.ts';
 import { AuditLog } from './audit-log.ts';
 import { containedClaims } from './claims-contained.ts';
 import { releasedClaims } from './claims-released.ts';
@@ -16,7 +16,7 @@ import { residentBytes } from './processes.ts';
 import { showResponse } from './respond.ts';
 import { type DemoSettings, people } from './settings.ts';
 import { shop } from './shop.ts';
-import type { Ticket } from './slack-channel.ts';
+import type { DemoTicket } from './slack-channel.ts';
 import type { Stage, StageTime } from './stage.ts';
 
 export interface StartedDemo {
@@ -34,13 +34,13 @@ export interface DemoResult {
   readonly incident: string;
   readonly run: string;
   readonly pod: { readonly namespace: string; readonly name: string; readonly uid: string };
-  readonly outcome: Outcome | null;
+  readonly outcome: DemoDecision | null;
   readonly verdict: string;
   readonly open: boolean;
   readonly claims: readonly Claim[];
   readonly stages: readonly StageTime[];
   readonly evidence: readonly { readonly name: string; readonly bytes: number; readonly sha256: string }[];
-  readonly ticket: Ticket | null;
+  readonly ticket: DemoTicket | null;
   readonly audit: AuditReport;
   readonly memory: { readonly atStartBytes: number | null; readonly atEndBytes: number | null };
   readonly totalMs: number;
@@ -124,7 +124,7 @@ export async function runIncident(
 }
 
 function endClaims(options: {
-  readonly outcome: Outcome;
+  readonly outcome: DemoDecision;
   readonly cluster: DemoCluster;
   readonly audit: AuditLog;
   readonly before: Awaited<ReturnType<typeof readFacts>>;

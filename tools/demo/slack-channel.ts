@@ -15,7 +15,7 @@ interface ShownMessage {
   }[];
 }
 
-export interface ShownQuestion {
+export interface DemoQuestion {
   /** When it stood in the channel, by the stand-in's clock, which is this machine's. */
   readonly at: number;
   readonly ts: string;
@@ -38,7 +38,7 @@ export class SlackChannel {
   }
 
   /** Waits until a card with this button is in the channel. Throws FB_ERR_UNAVAILABLE. */
-  async question(button: string, withinMs: number): Promise<ShownQuestion> {
+  async question(button: string, withinMs: number): Promise<DemoQuestion> {
     const deadline = Date.now() + withinMs;
     for (;;) {
       const messages = (await this.#control('messages', {})) as readonly ShownMessage[];
@@ -90,14 +90,14 @@ function onSilence({ blocks = [] }: ShownMessage): string | undefined {
   return typeof found === 'string' ? found.replace(begin, '') : undefined;
 }
 
-export interface Ticket {
+export interface DemoTicket {
   readonly number: number;
   readonly title: string;
   readonly url: string;
 }
 
 /** The issues, asked of GitHub's API. */
-export async function tickets({ standIns: { github } }: Pick<DemoSettings, 'standIns'>): Promise<readonly Ticket[]> {
+export async function tickets({ standIns: { github } }: Pick<DemoSettings, 'standIns'>): Promise<readonly DemoTicket[]> {
   const base = `http://127.0.0.1:${github.port}`;
   const response = await fetch(`${base}/repos/${github.repository}/issues?state=all`, {
     headers: { authorization: `Bearer ${github.token}`, accept: 'application/vnd.github+json' },

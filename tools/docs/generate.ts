@@ -9,6 +9,7 @@ import {
   activityTable,
   outcomeOf,
   outcomeTexts,
+  playedBack,
   type Stranger,
   workflowTable,
 } from '../../core/messages/message-table.ts';

@@ -9,7 +9,7 @@ export interface CommandResult {
   readonly stderr: string;
 }
 
-export interface RunOptions {
+export interface RunCommandOptions {
   readonly command: string;
   readonly args: readonly string[];
   readonly cwd?: string;
@@ -26,7 +26,7 @@ const keptWithLines = 65_536;
  * process group, so that all it starts can be ended with it; `onStart` is told its pid.
  */
 export function runCommand(
-  options: RunOptions & { readonly ownGroup?: boolean; readonly onStart?: (pid: number) => void },
+  options: RunCommandOptions & { readonly ownGroup?: boolean; readonly onStart?: (pid: number) => void },
 ): Promise<CommandResult> {
   return new Promise((resolve) => {
     const { command, args, cwd, env, input, onStderrLine, ownGroup = false, onStart } = options;

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { type CommandResult, type RunOptions, runCommand } from './command.ts';
+import { type CommandResult, type RunCommandOptions, runCommand } from './command.ts';
 
 /**
  * Reads process groups from its parent (`+ PID`, `- PID`, `done`). When the parent is gone, however it went, the pipe closes: it ends the groups
@@ -22,7 +22,7 @@ for turn in 1 2 3 4 5 6 7 8 9 10; do rm -rf -- "$@" && exit 0; sleep 0.2; done
 `;
 
 /** Runs a program that ends when the process which installs does, with all that it has started, and whose temporary files go with the draft. */
-export type RunForPart = (options: RunOptions) => Promise<CommandResult>;
+export type RunForPart = (options: RunCommandOptions) => Promise<CommandResult>;
 
 /** The folder in which a part is made. It is gone when its maker is, kill -9 included. */
 export class PartDraft {

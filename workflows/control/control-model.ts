@@ -3,10 +3,10 @@ import type { Severity } from '../../core/alert/severity.ts';
 import type { Level } from '../../core/decide/approval.ts';
 import type { CarriedControl, ControlInput, ControlState } from '../../core/decide/control.ts';
 import {
-  type Decided,
   type DecisionState,
   type DecisionStatus,
   kindOf,
+  type ProvenDecision,
   questionOf,
   type SignedProposal,
 } from '../../core/decide/decision.ts';
@@ -139,7 +139,7 @@ export class ControlModel {
   }
 
   /** Its votes name the run in which they were given: they stay as they are. */
-  #restore({ proposal, proof }: Decided): void {
+  #restore({ proposal, proof }: ProvenDecision): void {
     const { terms } = proposal.order;
     const { question, votes, choice } = proof;
     const at = new Date().toISOString();

@@ -1,6 +1,6 @@
 import { quarantinePod } from '../../core/actions/index.ts';
 import type { Alert } from '../../core/alert/alert.ts';
-import type { Decided } from '../../core/alert/coverage.ts';
+import type { HarmlessDecision } from '../../core/alert/coverage.ts';
 import { levelsOf } from '../../core/playbook/playbook.ts';
 import type { ListedPlaybook } from '../../playbooks/index.ts';
 import type { StepOrder } from '../steps/step-calls.ts';
@@ -9,7 +9,7 @@ import type { ContextParts } from './context.ts';
 interface Again {
   /** Since people have decided last. */
   times: number;
-  decided: Decided;
+  decided: HarmlessDecision;
   isAsked: boolean;
   /** Milliseconds since 1970: before that it is only counted. */
   notBefore: number;
@@ -18,7 +18,7 @@ interface Again {
 export interface CameAgainAlert {
   readonly playbook: ListedPlaybook;
   readonly alert: Alert;
-  readonly decided: Decided;
+  readonly decided: HarmlessDecision;
   /** Absent: once. */
   readonly times?: number;
 }

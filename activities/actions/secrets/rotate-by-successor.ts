@@ -5,14 +5,14 @@ import { FirebreakError } from '../../../core/errors.ts';
 import type { KubernetesApi } from '../../../integrations/kubernetes/client.ts';
 import { readSecret } from '../../../integrations/kubernetes/workloads/secrets.ts';
 import { activated, atProvider, credentialOf, dataWith, revokedOnceAccepted } from './provider-calls.ts';
-import type { Rotation } from './rotation.ts';
+import type { SecretRotation } from './rotation.ts';
 import type { Rotator } from './rotator.ts';
 import { makeSuccessor, readSuccessor, successorPlace } from './secret-successor.ts';
 
 /** A plain Secret: its new value has a new name, which the suspect does not refer to. */
 export function rotateBySuccessor(options: { readonly api: KubernetesApi; readonly rules: readonly RotationRule[] }): Rotator {
   const { api, rules } = options;
-  const placeOf = (rotation: Rotation, context: StepContext) => successorPlace({ api, rotation, context });
+  const placeOf = (rotation: SecretRotation, context: StepContext) => successorPlace({ api, rotation, context });
 
   return {
     started: async (rotation, context) => (await readSuccessor(placeOf(rotation, context))) !== undefined,

@@ -7,7 +7,7 @@ import { annotateObject, type ObjectRef, readKnownObject, targetOf } from '../..
 import { type CertificateJson, certificateIn, conditionOf } from '../../../integrations/kubernetes/workloads/secret-writers.ts';
 import { readSecret } from '../../../integrations/kubernetes/workloads/secrets.ts';
 import { despiteConflicts } from '../workloads/rolled-out.ts';
-import type { Rotation } from './rotation.ts';
+import type { SecretRotation } from './rotation.ts';
 import type { Rotator } from './rotator.ts';
 
 /** What the Certificate was before: it stands on it, so that the step finds it again. Nothing of it is secret. */
@@ -28,13 +28,13 @@ export function rotateCertificate(options: {
 
   const read = async (ref: ObjectRef, signal: AbortSignal): Promise<CertificateJson> => readKnownObject({ api, ref, signal });
 
-  const inSecret = async ({ name, secret }: Rotation, signal: AbortSignal) => {
+  const inSecret = async ({ name, secret }: SecretRotation, signal: AbortSignal) => {
     const found = await readSecret({ api, namespace: secret.metadata?.namespace ?? '', name, signal });
     return found && certificateIn(found);
   };
 
   /** Writes down what is replaced, once a step. */
-  const noted = (ref: ObjectRef, rotation: Rotation, { key, signal }: StepContext): Promise<Replaced> =>
+  const noted = (ref: ObjectRef, rotation: SecretRotation, { key, signal }: StepContext): Promise<Replaced> =>
     despiteConflicts(async () => {
       const seen = await read(ref, signal);
       const known = replacedBy(seen, key);
@@ -76,7 +76,7 @@ export function rotateCertificate(options: {
       });
     });
 
-  const issued = async (ref: ObjectRef, rotation: Rotation, replaced: Replaced, signal: AbortSignal): Promise<void> => {
+  const issued = async (ref: ObjectRef, rotation: SecretRotation, replaced: Replaced, signal: AbortSignal): Promise<void> => {
     const end = Date.now() + issueMs;
     for (;;) {
       const certificate = await read(ref, signal);

@@ -16,7 +16,7 @@ import { conditionOf, type ExternalSecretJson } from '../../../integrations/kube
 import { readSecret } from '../../../integrations/kubernetes/workloads/secrets.ts';
 import { despiteConflicts } from '../workloads/rolled-out.ts';
 import { activated, atProvider, credentialOf, encoded, revokedOnceAccepted } from './provider-calls.ts';
-import type { Rotation } from './rotation.ts';
+import type { SecretRotation } from './rotation.ts';
 import type { Rotator } from './rotator.ts';
 import { makeSuccessor, readSuccessor, successorPlace } from './secret-successor.ts';
 
@@ -32,7 +32,7 @@ export function rotateExternalSecret(options: {
   readonly refreshMs?: number;
 }): Rotator {
   const { api, rules, pollMs = 500, refreshMs = 60_000 } = options;
-  const placeOf = (rotation: Rotation, context: StepContext) => successorPlace({ api, rotation, context });
+  const placeOf = (rotation: SecretRotation, context: StepContext) => successorPlace({ api, rotation, context });
   const readWriter = async (ref: ObjectRef, signal: AbortSignal): Promise<ExternalSecretJson> =>
     readKnownObject({ api, ref, signal });
   const isAsked = ({ metadata }: ExternalSecretJson, key: string): boolean =>
@@ -51,7 +51,7 @@ export function rotateExternalSecret(options: {
       await annotateObject({ api, ref, seen, annotations, signal });
     });
 
-  const refreshed = async (ref: ObjectRef, rotation: Rotation, next: Credential, signal: AbortSignal): Promise<void> => {
+  const refreshed = async (ref: ObjectRef, rotation: SecretRotation, next: Credential, signal: AbortSignal): Promise<void> => {
     const { name, secret, rule } = rotation;
     const end = Date.now() + refreshMs;
     for (;;) {

@@ -2,7 +2,7 @@ import type { Change } from '../../../core/action/plan.ts';
 import type { RotateSecretInput } from '../../../core/actions/secrets/rotate-secret.schema.ts';
 import { targetOf } from '../../../integrations/kubernetes/objects.ts';
 import { certificateIn } from '../../../integrations/kubernetes/workloads/secret-writers.ts';
-import type { Rotation, RotationWork } from './rotation.ts';
+import type { RotationWork, SecretRotation } from './rotation.ts';
 
 /** What a rotation would do, in words: no value is in it. */
 export function rotationPlan({ suspect, revokeFirst = false }: RotateSecretInput, work: RotationWork) {
@@ -39,7 +39,7 @@ export function rotationPlan({ suspect, revokeFirst = false }: RotateSecretInput
   };
 }
 
-function valueChanges({ name, successor, keys, rule, writer }: Rotation, namespace: string): readonly Change[] {
+function valueChanges({ name, successor, keys, rule, writer }: SecretRotation, namespace: string): readonly Change[] {
   const value = rule ? `a new value from ${rule.provider.title}` : 'a fresh random value';
   const made = `secret/${namespace}/${successor}`;
   if (!writer) return [{ target: made, what: `is made with ${value} for ${keys.join(', ')}, in the place of ${name}` }];
@@ -51,7 +51,7 @@ function valueChanges({ name, successor, keys, rule, writer }: Rotation, namespa
   ];
 }
 
-function userChanges({ name, newName, consumers, writer }: Rotation): readonly Change[] {
+function userChanges({ name, newName, consumers, writer }: SecretRotation): readonly Change[] {
   return consumers.map(({ ref, rolls }) => ({
     target: targetOf(ref),
     what: writer
@@ -60,7 +60,7 @@ function userChanges({ name, newName, consumers, writer }: Rotation): readonly C
   }));
 }
 
-function providerNotes({ name, secret, rule, writer }: Rotation, revokeFirst: boolean): readonly string[] {
+function providerNotes({ name, secret, rule, writer }: SecretRotation, revokeFirst: boolean): readonly string[] {
   if (writer?.kind === 'Certificate') {
     const ends = certificateIn(secret)?.ends ?? 'its end';
     return [`The old certificate in ${name} is valid until ${ends}, unless its issuer revokes it: a new one does not end it.`];

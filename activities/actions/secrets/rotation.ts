@@ -16,7 +16,7 @@ import { whyNotInPlace } from './why-not-in-place.ts';
 import { whyNotValid } from './why-not-valid.ts';
 
 /** One Secret that gets a new value. `secret` holds values: it never leaves the activity. */
-export interface Rotation {
+export interface SecretRotation {
   readonly name: string;
   /** The name that its users refer to afterwards: the successor's, or its own where somebody else writes it anew. */
   readonly newName: string;
@@ -35,7 +35,7 @@ export interface Rotation {
 }
 
 export interface RotationWork {
-  readonly rotations: readonly Rotation[];
+  readonly rotations: readonly SecretRotation[];
   readonly refused: readonly { readonly secret: string; readonly reason: string }[];
   /** Workloads that somebody else writes: `Deployment cart is managed by Helm`. */
   readonly warnings: readonly string[];
@@ -56,7 +56,7 @@ export async function rotationWork(options: {
   const wanted = [...new Set(input.secrets ?? uses.map(({ name }) => name))].sort();
   const whySuspectReads = await suspectAccess({ api, namespace, suspect, named: input.secrets ?? [], signal });
   const refused: { secret: string; reason: string }[] = [];
-  const rotations: Rotation[] = [];
+  const rotations: SecretRotation[] = [];
   for (const name of wanted) {
     const inContainer = input.secrets || uses.some((use) => use.name === name && !isOfKubelet(use));
     const secret = !inContainer ? undefined : await readSecret({ api, namespace, name, signal });
@@ -130,7 +130,7 @@ async function readSuspect(options: {
   }
 }
 
-function warningsOf(rotations: readonly Rotation[]): readonly string[] {
+function warningsOf(rotations: readonly SecretRotation[]): readonly string[] {
   const all = rotations.flatMap(({ consumers }) => consumers);
   const found = all.flatMap(({ ref, object }) => {
     const writer = otherWriter(object.metadata);

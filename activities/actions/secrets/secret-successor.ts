@@ -4,7 +4,7 @@ import { FirebreakError } from '../../../core/errors.ts';
 import type { KubernetesApi } from '../../../integrations/kubernetes/client.ts';
 import { createObject } from '../../../integrations/kubernetes/objects.ts';
 import { readSecret, type SecretJson } from '../../../integrations/kubernetes/workloads/secrets.ts';
-import type { Rotation } from './rotation.ts';
+import type { SecretRotation } from './rotation.ts';
 
 export interface SuccessorName {
   readonly api: KubernetesApi;
@@ -19,7 +19,7 @@ export function successorPlace({
   api,
   rotation,
   context,
-}: Pick<SuccessorName, 'api' | 'context'> & { readonly rotation: Rotation }): SuccessorName {
+}: Pick<SuccessorName, 'api' | 'context'> & { readonly rotation: SecretRotation }): SuccessorName {
   const { name, successor, secret } = rotation;
   return { api, namespace: secret.metadata?.namespace ?? '', name: successor, of: name, context };
 }

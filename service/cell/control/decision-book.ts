@@ -1,6 +1,6 @@
 import type { Alert } from '../../../core/alert/alert.ts';
 import type { ControlState } from '../../../core/decide/control.ts';
-import { type Decided, kindOf, nounOf, type Propose } from '../../../core/decide/decision.ts';
+import { kindOf, nounOf, type Propose, type ProvenDecision } from '../../../core/decide/decision.ts';
 import { proofOf } from '../../../core/decide/question.ts';
 import { signedEndSchema, signedProposalSchema } from '../../../core/orders/order.schema.ts';
 import type { SignedEnd } from '../../../core/orders/order.ts';
@@ -23,7 +23,7 @@ export interface DecisionBookOptions {
 
 /** What is in the file: nothing in it is believed without its proof. */
 interface Kept {
-  readonly decided: readonly Decided[];
+  readonly decided: readonly ProvenDecision[];
   /** Ended by a person, until it would have ended by itself: its old proof must not bring it back. */
   readonly ended: readonly { readonly end: SignedEnd; readonly until: string }[];
 }
@@ -65,7 +65,7 @@ export class DecisionBook {
   }
 
   /** For a control workflow that has lost everything. */
-  decided(): readonly Decided[] {
+  decided(): readonly ProvenDecision[] {
     return this.#kept.decided;
   }
 
@@ -74,7 +74,7 @@ export class DecisionBook {
    * until a person ends it or its time is over; what hides alerts ends where it is no longer named.
    */
   update(state: ControlState): void {
-    const decided: Decided[] = [];
+    const decided: ProvenDecision[] = [];
     const ended = [...this.#kept.ended];
     for (const { proposal, question, status } of state.decisions) {
       const asked = state.questions.find((one) => one.question.id === question);
@@ -97,7 +97,7 @@ export class DecisionBook {
     const { beliefs: ask, log, file } = this.#options;
     const beliefs = ask();
     const ends = new Map(ended.filter((one) => isEnd(one, beliefs)).map((one) => [endedBy(one), one]));
-    const believed: Decided[] = [];
+    const believed: ProvenDecision[] = [];
     const suppressions = new Map<string, readonly ActiveSuppression[]>();
     const restraints: ActiveRestraint[] = [];
     for (const one of decided) {
@@ -133,7 +133,7 @@ export class DecisionBook {
 }
 
 /** Whatever it is that was brought. */
-function idOf(one: Decided): string {
+function idOf(one: ProvenDecision): string {
   return String(one?.proposal?.order?.terms?.id).slice(0, 32);
 }
 
@@ -146,7 +146,7 @@ function isEnd({ end, until }: Kept['ended'][number], beliefs: Beliefs): boolean
   return Date.parse(until) > beliefs.now && signedEndSchema.safeParse(end).success && checkOrder(end, beliefs).ok;
 }
 
-function checkSafely(decided: Decided, beliefs: Beliefs): Checked<Believed> {
+function checkSafely(decided: ProvenDecision, beliefs: Beliefs): Checked<Believed> {
   try {
     if (signedProposalSchema.safeParse(decided.proposal).success) return checkDecided(decided, beliefs);
   } catch {

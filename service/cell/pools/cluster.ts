@@ -110,7 +110,7 @@ export interface PoolParts {
 }
 
 /** What Temporal calls, and the chokepoint behind it. */
-export interface Pool {
+export interface PoolActivities {
   readonly activities: CellActivities & Partial<WarrantActivities>;
   readonly chokepoint: Chokepoint;
 }
@@ -125,7 +125,7 @@ export async function createCellPool({
   restraintOn,
   knowledge,
   log,
-}: PoolParts & { readonly watch: ClusterWatch }): Promise<Pool> {
+}: PoolParts & { readonly watch: ClusterWatch }): Promise<PoolActivities> {
   const evidence = { ...(await openEvidence({ config, secrets })), clock: () => cluster.api.clock() };
   return poolOf({
     config,
@@ -175,7 +175,7 @@ async function poolOf(
       readonly left?: (incident: IncidentRef) => WorkloadLeft | undefined;
       readonly role: SigningRole;
     },
-): Promise<Pool> {
+): Promise<PoolActivities> {
   const { config, log, actions, census, evidenceKept, steps, restraintOn, knowledge, left, role } = parts;
   const { roster } = config;
   const keys = createVoteKeys({ deskPublicKeys: await readPublicKeys(config.desk.votePublicKeys), roster });
