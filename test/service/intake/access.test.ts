@@ -31,6 +31,8 @@ afterEach(async () => {
 
 const event = (...call: Parameters<typeof falcoEvent>): string => JSON.stringify(falcoEvent(...call));
 const nowSeconds = (): number => Math.floor(Date.now() / 1_000);
+/** Alerts a second: what a sender has used up does not come back while a test runs, however slow the machine. */
+const hardlyAny = 0.001;
 
 function signed(body: string | Uint8Array, { secret = 'siem-secret', at = nowSeconds() } = {}): Record<string, string> {
   const hex = createHmac('sha256', secret).update(`v1:${at}:`).update(body).digest('hex');
@@ -91,7 +93,7 @@ describe('signatures', () => {
 
   test('opens once, and again only when nothing was taken', async () => {
     const { post } = await door(new FakeIncidentGateway(), {
-      access: { signatures, senders: [{ name: 'siem', alertsPerSecond: 1, burst: 1 }] },
+      access: { signatures, senders: [{ name: 'siem', alertsPerSecond: hardlyAny, burst: 1 }] },
     });
     const body = event();
     const headers = signed(body);
@@ -219,13 +221,12 @@ describe('a sender', () => {
 
   test('that sends too much is told when to come back, and its critical alerts still pass', async () => {
     const { post } = await door(new FakeIncidentGateway(), {
-      access: { senders: [{ name: 'falco', alertsPerSecond: 5, burst: 20 }] },
+      access: { senders: [{ name: 'falco', alertsPerSecond: hardlyAny, burst: 20 }] },
     });
     const storm = await post(`[${Array.from({ length: 60 }, () => event()).join(',')}]`);
     expect(storm.status).toBe(429);
     expect(Number(storm.headers.get('retry-after'))).toBeGreaterThan(0);
-    expect(Number(storm.json.limited)).toBeGreaterThan(30);
-    expect(Number(storm.json.accepted) + Number(storm.json.limited)).toBe(60);
+    expect(storm.json).toMatchObject({ accepted: 20, limited: 40 });
     expect((await post(event({ priority: 'Critical' }))).json).toMatchObject({ accepted: 1 });
     expect((await post(event())).status).toBe(429);
   });
@@ -249,7 +250,7 @@ test('a bucket refills, keeps a reserve for critical alerts, and looks at four t
 });
 
 describe('the limit of a sender', () => {
-  const slowly = { senders: [{ name: 'falco', alertsPerSecond: 1, burst: 10 }] };
+  const slowly = { senders: [{ name: 'falco', alertsPerSecond: hardlyAny, burst: 10 }] };
   const bodyOf = (items: readonly string[]): string => `[${items.join(',')}]`;
   const many = (count: number, one: () => string): readonly string[] => Array.from({ length: count }, one);
 
