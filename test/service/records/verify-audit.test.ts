@@ -116,7 +116,7 @@ describe('verifying the audit store', () => {
       fc.constantFrom(...places),
       fc.subarray([...fields], { minLength: 1 }),
       async (place, from, taken) => {
-        let isChanged = false;
+        let isFound = false;
         const report = await verifyAfter(async (database) => {
           const other = (await storedIn(database, from.chain))[from.number - 1];
           if (!other) throw new Error('no such record');
@@ -134,14 +134,17 @@ describe('verifying the audit store', () => {
               keyId: has('keyId') ? other.keyId : signed.keyId,
               signature: has('signature') ? other.signature : signed.signature,
             };
-            isChanged = !isDeepStrictEqual(mixed, signed);
+            // Nobody has signed how far this chain goes: an earlier record again in place of its last one says no more than a cut does.
+            const isCut = place.chain === uncovered && place.number === place.end && isDeepStrictEqual(mixed, other);
+            isFound = !isDeepStrictEqual(mixed, signed) && !isCut;
             return mixed;
           });
         });
-        expect(report.findings.some(({ chain }) => chain === place.chain)).toBe(isChanged);
+        expect(report.findings.some(({ chain }) => chain === place.chain)).toBe(isFound);
       },
     );
-    await fc.assert(property, { numRuns: 40 });
+    const open = (number: number) => ({ chain: uncovered, number, end: 3 });
+    await fc.assert(property, { numRuns: 40, examples: [[open(3), open(2), ['number', 'at', 'signature']]] });
   });
 
   const minutes = (count: number) => () => new Date(Date.now() + count * 60_000);
