@@ -58,3 +58,13 @@ export async function change(cluster: TestCluster, ref: ObjectRef, patch: object
   await by(patch);
   return () => by(repair);
 }
+
+/** For `unused`: rights with which the watch brings changes of what is held, and that no step needs itself. */
+export function forTheWatch(
+  { holds = [] }: Pick<AnyRow['declaration'], 'holds'>,
+  verbs: readonly string[] = ['list', 'watch'],
+): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    holds.flatMap(({ resource }) => verbs.map((verb) => [`${verb} ${resource}`, 'the watch of what it holds uses it'] as const)),
+  );
+}

@@ -8,7 +8,7 @@ import { revokeServiceAccountInput } from '../../../core/actions/secrets/revoke-
 import { pathOf } from '../../../integrations/kubernetes/client.ts';
 import type { ObjectRef } from '../../../integrations/kubernetes/objects.ts';
 import { until } from '../kubernetes/parts/cluster.ts';
-import { type AnyRow, change, row, type TestCluster } from './row.ts';
+import { type AnyRow, change, forTheWatch, row, type TestCluster } from './row.ts';
 
 /** A node on which nothing is put: other tests share the cluster. */
 export async function nodeNobodyUses(cluster: TestCluster, name: string): Promise<ObjectRef> {
@@ -56,6 +56,7 @@ export const clusterWide: readonly AnyRow[] = [
       };
     },
     verification: 'applied',
+    unused: forTheWatch(cordonNode),
   }),
   row({
     declaration: revokeServiceAccount,
@@ -88,6 +89,7 @@ export const clusterWide: readonly AnyRow[] = [
       };
     },
     verification: 'applied',
+    unused: forTheWatch(revokeServiceAccount, ['watch']),
   }),
   row({
     declaration: denyImage,
@@ -112,5 +114,6 @@ export const clusterWide: readonly AnyRow[] = [
       };
     },
     verification: 'partial',
+    unused: forTheWatch(denyImage),
   }),
 ];

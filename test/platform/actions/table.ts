@@ -34,7 +34,7 @@ import { networkPolicyRef } from '../../../integrations/kubernetes/policies/netw
 import { workloadRef } from '../../../integrations/kubernetes/workloads/workloads.ts';
 import { resolved, until } from '../kubernetes/parts/cluster.ts';
 import { eradicationTable } from './eradication-table.ts';
-import { type AnyRow, change, row, type TestCluster } from './row.ts';
+import { type AnyRow, change, forTheWatch, row, type TestCluster } from './row.ts';
 import { clusterWide } from './rows-cluster-wide.ts';
 import { evidenceTable } from './rows-evidence.ts';
 
@@ -172,6 +172,7 @@ export const table: readonly AnyRow[] = [
       };
     },
     verification: 'applied',
+    unused: forTheWatch(suspendCronJob),
   }),
   row({
     declaration: suspendRollout,
@@ -187,6 +188,7 @@ export const table: readonly AnyRow[] = [
       };
     },
     verification: 'applied',
+    unused: forTheWatch(suspendRollout),
   }),
   row({
     declaration: scaleToZero,
@@ -204,7 +206,11 @@ export const table: readonly AnyRow[] = [
       };
     },
     verification: 'verified',
-    unused: { 'get statefulsets': 'the scene has a Deployment', 'patch statefulsets': 'the scene has a Deployment' },
+    unused: {
+      ...forTheWatch(scaleToZero),
+      'get statefulsets': 'the scene has a Deployment',
+      'patch statefulsets': 'the scene has a Deployment',
+    },
   }),
   row({
     declaration: rotateSecret,
