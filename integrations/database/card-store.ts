@@ -1,11 +1,11 @@
 import type { ShownCard, StoredButton } from '../../core/cards/card.ts';
 import type { CardStore, OpenModal } from '../../core/cards/card-store.ts';
 import { FirebreakError } from '../../core/errors.ts';
+import { type ClickReply, mostAnswers, type ReplyStore } from '../../core/incident/click-reply.ts';
+import type { Unanswered, UnansweredStore } from '../../core/incident/unanswered.ts';
 import { createGroupStore } from './group-store.ts';
 import type { Database, Queries, Row } from './queries.ts';
-import { createReplyStore } from './reply-store.ts';
 import { textOf } from './row.ts';
-import { createUnansweredStore } from './unanswered-store.ts';
 
 const dayMs = 86_400_000;
 const mostOpenCards = 200;
@@ -107,5 +107,51 @@ function buttonFromRow(row: Row): StoredButton {
     label: textOf(row, 'label'),
     groups: Array.isArray(groups) ? groups.filter((group) => typeof group === 'string') : [],
     requester: textOf(row, 'requester'),
+  };
+}
+
+function createReplyStore(database: Database): ReplyStore {
+  return {
+    saveReply: async (reply) => {
+      await database.all('DELETE FROM click_replies WHERE at < $1', [new Date(reply.at - dayMs).toISOString()]);
+      await database.all(
+        `INSERT INTO click_replies (click, at, answers, reply_json) VALUES ($1, $2, 0, $3)
+         ON CONFLICT (click) DO UPDATE SET reply_json = excluded.reply_json`,
+        [reply.click, new Date(reply.at).toISOString(), JSON.stringify(reply)],
+      );
+    },
+    reply: async (click) => {
+      const [row] = await database.all('SELECT reply_json FROM click_replies WHERE click = $1 AND answers < $2', [
+        click,
+        mostAnswers,
+      ]);
+      if (!row) return undefined;
+      const reply: ClickReply = JSON.parse(textOf(row, 'reply_json'));
+      return reply;
+    },
+    answered: async (click) => {
+      await database.all('UPDATE click_replies SET answers = answers + 1 WHERE click = $1', [click]);
+    },
+  };
+}
+
+function createUnansweredStore(database: Database): UnansweredStore {
+  return {
+    saveUnanswered: async (one) => {
+      await database.all('INSERT INTO slack_unanswered (id, at, unanswered_json) VALUES ($1, $2, $3)', [
+        one.id,
+        new Date(one.at).toISOString(),
+        JSON.stringify(one),
+      ]);
+    },
+    forgetUnanswered: async (id) => {
+      await database.all('DELETE FROM slack_unanswered WHERE id = $1', [id]);
+    },
+    takeUnanswered: async (before) => {
+      const rows = await database.all('DELETE FROM slack_unanswered WHERE at < $1 RETURNING unanswered_json', [
+        new Date(before).toISOString(),
+      ]);
+      return rows.map((row): Unanswered => JSON.parse(textOf(row, 'unanswered_json')));
+    },
   };
 }

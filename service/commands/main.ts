@@ -23,7 +23,7 @@ export async function main(args: readonly string[]): Promise<void> {
     const program = await createProgram({ version: version(), args });
     await program.parseAsync(args, { from: 'user' });
   } catch (error) {
-    const { faultOf } = await import('./fault.ts');
+    const { faultOf } = await import('./output.ts');
     const { lines, exitCode } = faultOf(error, { json: args.includes('--json'), debug: Boolean(process.env.FIREBREAK_DEBUG) });
     for (const line of lines) process.stderr.write(`${line}\n`);
     process.exitCode = exitCode;

@@ -1,25 +1,33 @@
+import type { Server } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Worker } from '@temporalio/worker';
 import { openTicketImplementation } from '../../activities/actions/open-ticket.ts';
 import { createCellActivities } from '../../activities/chokepoint/cell.ts';
 import { createChokepoint } from '../../activities/chokepoint/chokepoint.ts';
 import { cellContainsFirst, deskContainsFirst } from '../../activities/chokepoint/containment-first.ts';
 import { registeredActions } from '../../activities/chokepoint/registered.ts';
-import { createDeskActivities } from '../../activities/desk/desk.ts';
+import { type CardDesk, createDeskActivities } from '../../activities/desk/desk.ts';
 import { createFollowUpActivities } from '../../activities/desk/follow-up.ts';
 import { deskSpeaksFor, followUpSpeaksFor, inOwnVoice, stepsSpeakFor } from '../../activities/desk/own-voice.ts';
 import { allAlive } from '../../activities/heartbeat.ts';
 import { IncidentMemory } from '../../activities/memory/incident-memory.ts';
 import { VoteMemory } from '../../activities/memory/vote-memory.ts';
+import type { QuestionCard } from '../../core/cards/card.ts';
 import type { CardBeliefs } from '../../core/cards/question-card.ts';
+import { isSlackMessage, type ThreadOf } from '../../core/cards/thread-link.ts';
+import type { IncidentRef } from '../../core/incident/incident.ts';
+import type { Roster } from '../../core/people/roster.ts';
 import { createAuditStore } from '../../integrations/database/audit-store.ts';
 import { openDatabase } from '../../integrations/database/database.ts';
 import { createIncidentIndex } from '../../integrations/database/incident-index.ts';
 import { createThreadPlaces } from '../../integrations/database/thread-places.ts';
 import { createTicketMailbox } from '../../integrations/database/ticket-mailbox.ts';
 import { openSigner } from '../../integrations/keys/ed25519.ts';
+import type { SlackDesk } from '../../integrations/slack/desk.ts';
 import { listening } from '../config/listening.ts';
 import type { Config } from '../config/load.ts';
-import type { Metrics } from '../process/http-door.ts';
+import { personNames } from '../incidents/names.ts';
+import { answerOf, listenAt, type Metrics } from '../process/http-door.ts';
 import { readPublicKeys } from '../process/keys.ts';
 import { type Logger, reasonOf } from '../process/log.ts';
 import { RefusalCounts } from '../process/refusal-counts.ts';
@@ -27,9 +35,7 @@ import { askingOf, noCensus, rulesOf } from '../process/rules.ts';
 import { openRoleSigner, openTrust } from '../process/trust.ts';
 import { createVoteKeys } from '../process/vote-keys.ts';
 import { createActivityWorker, type WorkerBase } from '../temporal/workers.ts';
-import { withNames } from './card-names.ts';
 import { createDeskMetrics } from './desk-metrics.ts';
-import { listenAtDesk } from './desk-server.ts';
 import {
   boundPager,
   boundTickets,
@@ -39,13 +45,13 @@ import {
   linkingPager,
   threaded,
 } from './follow-up.ts';
-import { createInboundTickets, nudgeThrough } from './inbound-tickets.ts';
+import { createInboundTickets, type InboundTickets, inboundPrefix, nudgeThrough } from './inbound-tickets.ts';
 import { Journal } from './journal.ts';
 import { startNotary } from './notary.ts';
 import { bothDuties, createDuty } from './on-call.ts';
+import type { SignInPages } from './pages/sign-in-pages.ts';
 import type { DeskParts } from './parts.ts';
 import { createSlack } from './slack.ts';
-import { createThreadOf } from './thread-of.ts';
 import { createUserGroupDuty } from './user-groups.ts';
 
 export interface RunningDesk {
@@ -186,5 +192,68 @@ export async function startDesk(parts: DeskParts): Promise<RunningDesk> {
       await journal.flush();
       await database.close();
     },
+  };
+}
+
+/** Who has voted, by name, as the card names those who may: an incident knows people by their ids only. */
+export function withNames<Desk extends Pick<CardDesk, 'postQuestion' | 'updateQuestion'>>(desk: Desk, roster: Roster): Desk {
+  const nameOf = personNames(roster);
+  const named = <Post extends { readonly card: QuestionCard }>(post: Post): Post => {
+    const { votes, status } = post.card;
+    return {
+      ...post,
+      card: {
+        ...post.card,
+        votes: votes.map((vote) => ({ ...vote, person: nameOf(vote.person) })),
+        status: status.state === 'decided' ? { ...status, by: status.by.map(nameOf) } : status,
+      },
+    };
+  };
+  return {
+    ...desk,
+    postQuestion: (post) => desk.postQuestion(named(post)),
+    updateQuestion: (post) => desk.updateQuestion(named(post)),
+  };
+}
+
+/** The desk's door for what comes from outside: Slack, people's browsers, ticket systems. What it says of itself is at another one. */
+export function listenAtDesk({
+  host,
+  port,
+  slack,
+  signIn,
+  inbound,
+}: {
+  readonly host: string;
+  readonly port: number;
+  readonly slack: Pick<SlackDesk, 'listener'> | undefined;
+  /** Where the widest steps need a sign-in. */
+  readonly signIn: SignInPages | undefined;
+  /** Where a ticket system may tell us something. */
+  readonly inbound: InboundTickets | undefined;
+}): Promise<Server> {
+  return listenAt({ host, port }, (request, response, proven) => {
+    const path = (request.url ?? '').split('?')[0] ?? '';
+    if (slack?.listener && path.startsWith('/slack/')) return slack.listener(request, response, proven);
+    if (signIn && path.startsWith('/sign-in/')) return signIn.handle(request, response);
+    if (inbound && path.startsWith(inboundPrefix)) return inbound.handle(request, response, proven);
+    answerOf(response)(404, 'The desk answers at /slack/events, /sign-in and /inbound.\n');
+  });
+}
+
+/** A ticket, or who is woken, never waits longer than this for the link. */
+const longestMs = 2_000;
+
+/** Slack's word on where an incident's thread is, made harmless: only an address of a message, soon, and no fault of Slack's. */
+export function createThreadOf(
+  threadUrl: (incident: IncidentRef) => Promise<string | undefined>,
+  withinMs: number = longestMs,
+): ThreadOf {
+  return async (incident) => {
+    const over = new AbortController();
+    const late = sleep(withinMs, undefined, { signal: over.signal }).catch(() => undefined);
+    const url = await Promise.race([threadUrl(incident).catch(() => undefined), late]);
+    over.abort();
+    return url !== undefined && isSlackMessage(url) ? url : undefined;
   };
 }

@@ -1,7 +1,11 @@
 import { genuineIn } from '../../core/audit/audit-check.ts';
 import type { AuditStore } from '../../core/audit/audit-store.ts';
+import type { QuestionCard } from '../../core/cards/card.ts';
+import { oneOfEach } from '../../core/cards/card-group.ts';
+import type { CardStore } from '../../core/cards/card-store.ts';
 import type { CardBeliefs } from '../../core/cards/question-card.ts';
 import type { Trust } from '../../core/messages/sender.ts';
+import { answerersOf, type Roster } from '../../core/people/roster.ts';
 import { createCardStore } from '../../integrations/database/card-store.ts';
 import type { Database } from '../../integrations/database/queries.ts';
 import { openSigner } from '../../integrations/keys/ed25519.ts';
@@ -11,7 +15,6 @@ import type { RefusalCounts } from '../process/refusal-counts.ts';
 import { createClickReplies, createClickVotes } from './click-votes.ts';
 import type { Journal } from './journal.ts';
 import type { OutsideDuty } from './on-call.ts';
-import { createCrowd } from './open-question-limit.ts';
 import type { SignInPages } from './pages/sign-in-pages.ts';
 import { createSignIns, type SignIns } from './pages/sign-ins-desk.ts';
 import type { DeskParts } from './parts.ts';
@@ -145,5 +148,32 @@ export async function createSlack(options: {
     desk,
     ...(signIns.pages && { signIn: signIns.pages }),
     ...(signIns.answerLink && { answerLink: signIns.answerLink }),
+  };
+}
+
+/** Open questions that one person has before their eyes in the channel: who gets more says yes without reading. */
+export const mostOpen = 5;
+
+/** A card whose time has passed so long ago is of an incident that nobody will end. */
+const forgottenAfterMs = 3_600_000;
+
+/** Whether one of those who are asked has enough open questions in the channel. */
+export function createCrowd(options: {
+  readonly roster: Roster;
+  readonly cards: Pick<CardStore, 'openCards'>;
+  readonly now?: () => number;
+}): (card: QuestionCard) => Promise<boolean> {
+  const { roster, cards, now = Date.now } = options;
+  return async ({ questionId, level }) => {
+    const at = now();
+    const askedIn = (group: string): readonly string[] => answerersOf(roster, group, at).map(({ person }) => person);
+    const open = oneOfEach(await cards.openCards()).filter(
+      ({ aside, card }) =>
+        aside === undefined && card.questionId !== questionId && Date.parse(card.level.until) > at - forgottenAfterMs,
+    );
+    const counts = new Map<string, number>();
+    for (const { card } of open)
+      for (const person of askedIn(card.level.group)) counts.set(person, (counts.get(person) ?? 0) + 1);
+    return askedIn(level.group).some((person) => (counts.get(person) ?? 0) >= mostOpen);
   };
 }

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/g
 import { Client } from 'pg';
 import type { Credential } from '../../core/action/rotation.ts';
 import { postgresRole } from '../../integrations/postgres-role/role.ts';
-import { scramVerifier } from '../../integrations/postgres-role/scram.ts';
+import { scramVerifier } from '../../integrations/postgres-role/role.ts';
 import { findPostgres } from '../suites.mjs';
 import { oldPassword, type ShopRoles, startShopRoles } from './shop-roles.ts';
 

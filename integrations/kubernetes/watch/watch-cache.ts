@@ -11,12 +11,10 @@ import {
   type ScalerRecord,
   scalerRecord,
 } from '../workloads/disruption.ts';
-import { type ByNamespace, keptIn, put } from './by-namespace.ts';
 import type { ClusterView, NodeRecord, OwnerKind } from './cluster-view.ts';
 import { PodIndex } from './pod-index.ts';
 import { type Json, ownersOf, type PodJson, podRecord, policyRecord, type ServiceRecord, serviceRecord } from './projection.ts';
 import { Reflector, type WatchLog } from './reflector.ts';
-import { rolloutIn } from './rollout-age.ts';
 
 interface Metadata {
   readonly metadata?: Json<V1ObjectMeta>;
@@ -298,3 +296,45 @@ function known(reflector: Pick<Reflector<BudgetJson>, 'age'>): boolean {
 }
 
 const keyOf = (metadata: Json<V1ObjectMeta>): string => `${metadata.namespace ?? ''}/${metadata.name ?? ''}`;
+
+/** What is remembered of one kind of object: by namespace, then by name. */
+type ByNamespace<R> = Map<string, Map<string, R>>;
+
+function put<R extends { readonly namespace: string; readonly name: string }>(records: ByNamespace<R>, record: R): void {
+  const inside = records.get(record.namespace) ?? new Map<string, R>();
+  records.set(record.namespace, inside.set(record.name, record));
+}
+
+/** How a reflector keeps such a memory. `changed` is told of each namespace in which something has. */
+function keptIn<T, R extends { readonly namespace: string; readonly name: string }>(
+  records: ByNamespace<R>,
+  project: (item: T) => R,
+  changed: (namespace: string) => void = () => {},
+) {
+  return {
+    onList: (items: readonly T[]): void => {
+      const namespaces = new Set(records.keys());
+      records.clear();
+      for (const item of items) put(records, project(item));
+      for (const namespace of new Set([...namespaces, ...records.keys()])) changed(namespace);
+    },
+    onChange: ({ type, item }: { readonly type: 'set' | 'delete'; readonly item: T }): void => {
+      const record = project(item);
+      if (type === 'set') put(records, record);
+      else records.get(record.namespace)?.delete(record.name);
+      changed(record.namespace);
+    },
+  };
+}
+
+const revision = 'deployment.kubernetes.io/revision';
+/** Earlier revisions of the same template: the Deployment has gone back to it, and its age says nothing any more. */
+const revisionHistory = 'deployment.kubernetes.io/revision-history';
+
+/** What a ReplicaSet's metadata tells of the rollout that it belongs to; undefined for one that no Deployment made. */
+export function rolloutIn({ annotations = {}, creationTimestamp }: Json<V1ObjectMeta>): RolloutRef | undefined {
+  const number = annotations[revision];
+  if (number === undefined) return undefined;
+  const isAgain = (annotations[revisionHistory] ?? '') !== '';
+  return { revision: number, ...(creationTimestamp && !isAgain && { at: creationTimestamp }) };
+}

@@ -1,14 +1,14 @@
-import type { Alert } from '../../../core/alert/alert.ts';
+import { requestText, stampPrefix } from '../../../core/action/own-steps.ts';
+import type { Alert, ApiRequest } from '../../../core/alert/alert.ts';
 import { alertIdOf } from '../../../core/alert/alert-id.ts';
 import { type DecodeContext, type Decoded, ignored, rejected, type Sensor } from '../../../core/alert/sensor.ts';
 import { objectOf, sensorText } from '../../../core/alert/sensor-text.ts';
 import { firstTime } from '../../../core/alert/sensor-time.ts';
 import { distinct, ipOf, observablesInCommand, userOf } from '../observables.ts';
 import { present } from '../present.ts';
-import { apiRequestOf } from './api-request.ts';
 import { askedIdentity } from './certificate-request.ts';
 import { placeOf } from './place.ts';
-import { type AuditRequest, requestOf } from './request.ts';
+import { type AuditRequest, type Fields, requestOf } from './request.ts';
 import { RoleMemory } from './roles.ts';
 import { ruleFor } from './rules.ts';
 
@@ -97,3 +97,30 @@ function titleOf(request: AuditRequest): string {
  * alerts. https://kubernetes.io/docs/tasks/debug/debug-cluster/audit/
  */
 export const kubernetesAudit: Sensor = { name: 'kubernetes-audit', detect, decode, listIn };
+
+/** Who it really was: the authenticated account, also where it acts as another. */
+export function apiRequestOf(event: Fields, request: AuditRequest): ApiRequest | undefined {
+  const account = sensorText(objectOf(event.user)?.username, 256);
+  if (account === undefined) return undefined;
+  const { verb, resource, subresource, namespace, name } = request;
+  const acting = objectOf(event.impersonatedUser);
+  return {
+    account,
+    ...(acting && { impersonates: sensorText(acting.username, 256) ?? 'somebody' }),
+    verb,
+    ...stampOf(event, request),
+    ...(resource !== undefined && { resource }),
+    ...(subresource !== undefined && { subresource }),
+    ...(namespace !== undefined && { namespace }),
+    ...(name !== undefined && { name }),
+  };
+}
+
+const stamped = new RegExp(`^${stampPrefix}([\\w-]{1,1009})$`);
+
+function stampOf({ userAgent }: Fields, { verb, path }: AuditRequest): Pick<ApiRequest, 'stamp'> {
+  const [, sealed] = typeof userAgent === 'string' && userAgent.length <= 1_024 ? (stamped.exec(userAgent) ?? []) : [];
+  if (sealed === undefined) return {};
+  const [plainPath = ''] = path.split('?', 1);
+  return { stamp: { request: requestText({ method: verb, path: plainPath }), sealed } };
+}

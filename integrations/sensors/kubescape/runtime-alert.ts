@@ -1,4 +1,4 @@
-import type { Alert } from '../../../core/alert/alert.ts';
+import type { Alert, ProcessRef } from '../../../core/alert/alert.ts';
 import { alertIdOf } from '../../../core/alert/alert-id.ts';
 import { mitreIds } from '../../../core/alert/mitre.ts';
 import type { Decoded } from '../../../core/alert/sensor.ts';
@@ -8,7 +8,6 @@ import { distinct, domainOf, hashOf, ipOf, observablesIn, observablesInCommand, 
 import { containerRef, nodeName, podRef, workloadRef } from '../place.ts';
 import { present } from '../present.ts';
 import { tagsOf } from '../tags.ts';
-import { processIn } from './process-tree.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -116,4 +115,35 @@ function severityOf(value: unknown): Severity {
   const level = wholeNumber(value) ?? (value === undefined ? 0 : undefined);
   if (level === undefined) return 'unknown';
   return level >= 10 ? 'critical' : level >= 8 ? 'high' : level >= 5 ? 'medium' : level >= 1 ? 'low' : 'info';
+}
+
+const looksAtMost = 1_024;
+
+/**
+ * The process of that id in the tree of an alert, its children by their names and ids, to early 2025 as a list.
+ * https://github.com/armosec/armoapi-go/blob/main/armotypes/processtree.go
+ */
+function processIn(tree: unknown, pid: number | undefined): ProcessRef | undefined {
+  const root = objectOf(tree)?.processTree;
+  const waiting: unknown[] = [root];
+  for (let looked = 0; waiting.length > 0 && looked < looksAtMost && pid !== undefined; looked += 1) {
+    const process = objectOf(waiting.pop());
+    if (process === undefined) continue;
+    if (wholeNumber(process.pid) === pid) return processRef(process);
+    const { childrenMap, children } = process;
+    waiting.push(...Object.values(objectOf(childrenMap) ?? {}).slice(0, looksAtMost));
+    if (Array.isArray(children)) waiting.push(...children.slice(0, looksAtMost));
+  }
+  return undefined;
+}
+
+function processRef(process: Fields): ProcessRef | undefined {
+  return present({
+    name: sensorText(process.comm, 256),
+    exe: sensorText(firstKnown(process.path, process.hardlink)),
+    commandLine: sensorText(process.cmdline, 4_096),
+    parent: sensorText(process.pcomm, 256),
+    user: sensorText(process.userName, 256),
+    pid: wholeNumber(process.pid),
+  });
 }

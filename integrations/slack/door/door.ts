@@ -1,18 +1,17 @@
 import type { RespondFn } from '@slack/bolt';
 import { z } from 'zod';
-import { isMenuEntry, type QuestionCard } from '../../../core/cards/card.ts';
+import { isMenuEntry, type QuestionCard, type StoredButton } from '../../../core/cards/card.ts';
+import { targetNameOf } from '../../../core/cards/card-group.ts';
 import type { OrderDraft } from '../../../core/cards/card-store.ts';
 import { reasonToSign } from '../../../core/text/reason.ts';
 import { redactSecrets } from '../../../core/text/redact.ts';
 import type { ShownCards } from '../cards/shown-cards.ts';
 import { type Refusal, refusalAnswers } from '../refusal.ts';
 import { words } from '../views/blocks.ts';
-import { decisionView, isGuarded, unseenCard } from '../views/decision-view.ts';
+import { decisionView, filledIn, isGuarded, unseenCard } from '../views/decision-view.ts';
 import { commentBlock, commentView, detailsView } from '../views/menu-views.ts';
-import type { VoteDoor } from './arrived.ts';
-import { type Arrived, codeOf, type LinkAnswer, type Told } from './arrived.ts';
+import { type Arrived, codeOf, type LinkAnswer, type Told, type VoteDoor } from './arrived.ts';
 import type { Click, ClickChecks } from './click.ts';
-import { aboutOf, asItStands, clickAbout, filledOf } from './clicked-card.ts';
 import { isCommand } from './command.ts';
 import type { CommandDoor } from './command-door.ts';
 import type { Dialogs } from './dialogs.ts';
@@ -216,4 +215,29 @@ function notice(text: string) {
     response_action: 'update',
     view: { type: 'modal', title: words('Not taken', 24), close: words('Close', 24), blocks: [section] },
   };
+}
+
+/** What was filled in a dialog, as the card's choice asks for it. */
+function filledOf({ click, typed }: Submission, card: QuestionCard | undefined) {
+  const about = aboutOf(card, click.button);
+  const filled = filledIn(typed, about.card, about.choice);
+  return filled.ok ? { ...filled, about } : filled;
+}
+
+/** The click, with the name of what its question is about. */
+function clickAbout(click: Click, card: QuestionCard | undefined): Click {
+  return card ? { ...click, about: targetNameOf(card) } : click;
+}
+
+/** The card as it was last shown, and the choice that the button is for. */
+function aboutOf(card: QuestionCard | undefined, button: StoredButton) {
+  const choice = card?.choices.find(({ id }) => id === button.choice);
+  return card && choice ? { card, choice } : unseenCard(button);
+}
+
+/** For who clicked on a card that has just become another. */
+function asItStands({ text, choices }: QuestionCard): string {
+  return [`Now: ${text}`, ...choices.map(({ label, changes }) => `• ${label}: ${changes.join('; ') || 'changes nothing'}`)].join(
+    '\n',
+  );
 }

@@ -1,12 +1,12 @@
 import type { KnownBlock } from '@slack/types';
 import type { Severity } from '../../../core/alert/severity.ts';
 import type { QuestionCard, StoredButton } from '../../../core/cards/card.ts';
-import { shortIncidentId } from '../../../core/incident/incident.ts';
+import { shortIncidentId, type Verdict } from '../../../core/incident/incident.ts';
+import type { Similar } from '../../../core/incident/similar.ts';
 import type { WorkloadLeft } from '../../../core/incident/workload-left.ts';
 import { context, section, slackLimits } from './blocks.ts';
 import { rows } from './buttons.ts';
 import { safeUrl } from './link.ts';
-import { similarText } from './similar.ts';
 import { code, inline, linesUpTo, localTime, plain, preformatted, sizeText, utc } from './text.ts';
 
 /** Of those who may answer: on a telephone, more are a number. */
@@ -274,4 +274,25 @@ function notification(card: QuestionCard): string {
           : `no longer to be decided, ${utc(status.at)}`;
   const light = `${lights[card.incident.severity]} ${card.incident.severity.toUpperCase()}`;
   return `${light}: ${plain(card.incident.title, 100)}: ${state}. ${plain(card.text, 160)}`;
+}
+
+const words: Readonly<Record<Verdict, string>> = {
+  true_positive: 'true positive',
+  suspicious: 'suspicious',
+  benign: 'benign',
+  unknown: 'not judged',
+};
+const order: readonly Verdict[] = ['true_positive', 'suspicious', 'benign', 'unknown'];
+
+/** What became of incidents that looked like this one. Ids of the same cluster are written as people type them. */
+function similarText({ by, days, total, more, verdicts, latest }: Similar, cluster: string, max: number): string {
+  const counts = order.flatMap((verdict) => (verdicts[verdict] ? [`${verdicts[verdict]} ${words[verdict]}`] : []));
+  const lines = latest.map(
+    ({ id, at, verdict }) => `•  ${code(shortIncidentId(id, cluster), 160)}, ${localTime(at)}: ${words[verdict]}`,
+  );
+  const number = more ? `more than ${total}` : String(total);
+  return linesUpTo(
+    [`*Similar incidents* (same rule and ${by}, ${days} days): ${number}, of which ${counts.join(', ')}`, ...lines],
+    max,
+  );
 }

@@ -1,4 +1,4 @@
-import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import type { Sensor } from '../../../core/alert/sensor.ts';
 import { systemErrorCode } from '../../../core/system-error.ts';
 import { cloudEvents, sensors } from '../../../integrations/sensors/index.ts';
@@ -8,7 +8,6 @@ import type { IntakeMetrics } from '../metrics.ts';
 import { largestBody } from '../read/parse.ts';
 import { type Answer, type ItemAnswer, type Receiver, tooMany } from '../read/receive.ts';
 import { unpackBody } from './body.ts';
-import { cloudEventAttributes, cloudEventMode } from './cloud-event.ts';
 import type { Admission, Gate } from './gate.ts';
 import type { Listener } from './listener.ts';
 
@@ -178,4 +177,23 @@ function send(response: ServerResponse, status: number, body: unknown, headers: 
   const text = JSON.stringify(body);
   const own = { 'content-type': 'application/json; charset=utf-8', 'content-length': Buffer.byteLength(text) };
   response.writeHead(status, { ...own, ...headers }).end(text);
+}
+
+/**
+ * How a request carries CloudEvents. `batch` has to be asked for first: its content type begins with that of `structured`.
+ * https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/http-protocol-binding.md#3-http-message-mapping
+ */
+type CloudEventMode = 'batch' | 'structured' | 'binary';
+
+export function cloudEventMode(contentType: string | undefined, headers: IncomingHttpHeaders): CloudEventMode | undefined {
+  const type = contentType?.trim().toLowerCase() ?? '';
+  if (type.startsWith('application/cloudevents-batch')) return 'batch';
+  if (type.startsWith('application/cloudevents')) return 'structured';
+  return typeof headers['ce-specversion'] === 'string' ? 'binary' : undefined;
+}
+
+/** The attributes of a binary CloudEvent. */
+function cloudEventAttributes(headers: IncomingHttpHeaders): Readonly<Record<string, string>> {
+  const attributes = Object.entries(headers).filter(([name, value]) => name.startsWith('ce-') && typeof value === 'string');
+  return Object.fromEntries(attributes.map(([name, value]) => [name, String(value)]));
 }

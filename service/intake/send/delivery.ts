@@ -1,5 +1,8 @@
+import type { Alert } from '../../../core/alert/alert.ts';
 import { type Severity, severities } from '../../../core/alert/severity.ts';
 import type { SubjectResolver } from '../../../core/alert/subject-resolver.ts';
+import { headStartWithinMs } from '../../../core/incident/head-start.ts';
+import { incidentIdOf } from '../../../core/incident/incident.ts';
 import { RepeatedTrouble } from '../../temporal/repeated-trouble.ts';
 import type { IntakeLog } from '../log.ts';
 import type { SpoolEntry } from '../spool/entry.ts';
@@ -8,8 +11,6 @@ import { ContainBeforeStart, type ContainBeforeStartOptions } from './contain-be
 import type { IncidentGateway } from './incident-gateway.ts';
 import type { IncidentLine } from './incident-line.ts';
 import { Lane } from './lane.ts';
-import { asOfNow } from './late-alerts.ts';
-import { Pace } from './pace.ts';
 import { Pressure } from './pressure.ts';
 import { startOptionsOf } from './start-options.ts';
 
@@ -154,5 +155,66 @@ export class Delivery {
     const said = this.#trouble.met(detail);
     if (said) this.#log.warn({ incident: line.id, detail, ...said }, 'Temporal did not take a batch: it is sent again');
     return 'again';
+  }
+}
+
+/**
+ * The batch as it is to be acted on now. An alert that waited in the spool for more than 15 minutes is about a cluster of then: whom it is about
+ * is told anew, and nothing is done for it without people.
+ *
+ * @param now milliseconds since 1970
+ */
+function asOfNow(
+  spooled: SpooledBatch,
+  { resolver, now }: { readonly resolver: SubjectResolver | undefined; readonly now: number },
+): SpooledBatch {
+  const isLate = ({ receivedAt }: Alert): boolean => now - Date.parse(receivedAt ?? spooled.since) > headStartWithinMs;
+  const { batch } = spooled;
+  if (!batch.alerts.some(isLate)) return spooled;
+  const incident = incidentIdOf(spooled.subject);
+  const alerts = batch.alerts.map((alert) => {
+    if (!isLate(alert)) return alert;
+    const minutes = Math.round((now - Date.parse(alert.receivedAt ?? spooled.since)) / 60_000);
+    const waited = `the alert waited for ${minutes} minutes before it could be handled`;
+    const resolved = resolver?.resolve(alert);
+    // Its incident stays: the id is kept with the alert. What else has changed is what people must know.
+    const moved = resolved !== undefined && incidentIdOf(resolved.subject) !== incident;
+    const doubt = moved ? `${waited}, and today it would be about ${incidentIdOf(resolved.subject)}` : waited;
+    return { ...(moved ? alert : (resolved?.alert ?? alert)), doubt: alert.doubt ?? doubt };
+  });
+  return { ...spooled, batch: { ...batch, alerts } };
+}
+
+const windowMs = 1_000;
+
+/** How often something happened lately: over this second and the one before. */
+class Pace {
+  readonly #now: () => number;
+  #since = 0;
+  #current = 0;
+  #before = 0;
+
+  constructor(now: () => number = () => performance.now()) {
+    this.#now = now;
+  }
+
+  count(): void {
+    this.#turn();
+    this.#current += 1;
+  }
+
+  perSecond(): number {
+    const share = this.#turn() / windowMs;
+    return this.#before * (1 - share) + this.#current;
+  }
+
+  /** Milliseconds into the current second. */
+  #turn(): number {
+    const passed = this.#now() - this.#since;
+    if (passed < windowMs) return passed;
+    this.#before = passed < 2 * windowMs ? this.#current : 0;
+    this.#current = 0;
+    this.#since = this.#now();
+    return 0;
   }
 }

@@ -1,5 +1,3 @@
-import { RankedQueue } from './ranked-queue.ts';
-
 /** Less than one: between two calls nobody goes for as long as the last one took, times what is missing. */
 const fewest = 0.25;
 /** Of one that yields: after each call a rest as long as the call. On two cores a second call at once makes the first one slower, and no more are done. */
@@ -128,5 +126,38 @@ export class Lane {
       this.#places = Math.min(this.#most, this.#places < 1 ? this.#places * 2 : this.#places + 1);
       this.#widenedAt = now;
     }
+  }
+}
+
+/** Waits in the order of rank (0 goes first), and within a rank in the order of coming. Each key waits at most once. */
+class RankedQueue<K, T> {
+  readonly #ranks: Map<K, T>[] = [];
+
+  add(key: K, rank: number, item: T): void {
+    while (this.#ranks.length <= rank) this.#ranks.push(new Map());
+    this.#ranks[rank]?.set(key, item);
+  }
+
+  /** Whose turn it is. */
+  shift(): T | undefined {
+    for (const waiting of this.#ranks) {
+      const next = waiting.entries().next();
+      if (next.done === true) continue;
+      const [key, item] = next.value;
+      waiting.delete(key);
+      return item;
+    }
+    return undefined;
+  }
+
+  /** Takes out one that waits behind a rank; undefined where there is none. */
+  withdraw(key: K, behind: number): T | undefined {
+    for (const waiting of this.#ranks.slice(behind + 1)) {
+      const item = waiting.get(key);
+      if (item === undefined) continue;
+      waiting.delete(key);
+      return item;
+    }
+    return undefined;
   }
 }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { escapeMarkdown, ticketTitle } from '../../../integrations/github/markdown.ts';
+import { escapeMarkdown, ticketTitle } from '../../../integrations/github/tickets.ts';
 import { shownText } from '../../fakes/github/page.ts';
 
 const joiner = '\u2060';

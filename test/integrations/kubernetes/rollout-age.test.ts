@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { rolloutIn } from '../../../integrations/kubernetes/watch/rollout-age.ts';
+import { rolloutIn } from '../../../integrations/kubernetes/watch/watch-cache.ts';
 
 const creationTimestamp = '2026-03-01T10:00:00Z';
 const revision = { 'deployment.kubernetes.io/revision': '7' };

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { ServerClock } from '../../../integrations/kubernetes/server-clock.ts';
+import { ServerClock } from '../../../integrations/kubernetes/client.ts';
 
 const noon = Date.parse('2026-03-01T12:00:00.000Z');
 /** What a server whose clock is so far ahead of ours answers, when the answer is made in the middle between sending and coming. */

@@ -14,7 +14,7 @@ import { createServiceNowTickets } from '../../../integrations/servicenow/ticket
 import { createWebhookPager } from '../../../integrations/webhook/pager.ts';
 import { createWebhookTickets } from '../../../integrations/webhook/tickets.ts';
 import { boundTickets, linkingPager, threaded } from '../../../service/desk/follow-up.ts';
-import { createThreadOf } from '../../../service/desk/thread-of.ts';
+import { createThreadOf } from '../../../service/desk/desk.ts';
 import { startGithubFake } from '../../fakes/github/server.ts';
 import { adfText } from '../../fakes/jira/adf-check.ts';
 import { startJiraFake } from '../../fakes/jira/server.ts';

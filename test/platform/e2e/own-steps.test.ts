@@ -6,7 +6,7 @@ import { OwnSteps } from '../../../activities/chokepoint/own-steps.ts';
 import { createBox } from '../../../integrations/crypto-box/box.ts';
 import { createKubernetesApi, type KubernetesApi, pathOf } from '../../../integrations/kubernetes/client.ts';
 import { accessFromKubeconfig } from '../../../integrations/kubernetes/kubeconfig.ts';
-import { apiRequestOf } from '../../../integrations/sensors/kubernetes-audit/api-request.ts';
+import { apiRequestOf } from '../../../integrations/sensors/kubernetes-audit/kubernetes-audit.ts';
 import { requestOf } from '../../../integrations/sensors/kubernetes-audit/request.ts';
 import { loadConfig } from '../../../service/config/load.ts';
 import { resolveSecrets } from '../../../service/config/secrets.ts';

@@ -8,7 +8,7 @@ import type { IncidentState, QuestionState } from '../../../core/incident/incide
 import { digestOf } from '../../../core/text/digest.ts';
 import { type Page, redactedPager } from '../../../core/tickets/paging.ts';
 import { createPagerDuty } from '../../../integrations/pagerduty/pager.ts';
-import { storedButtons } from '../../../integrations/slack/cards/stored-buttons.ts';
+import { storedButtons } from '../../../integrations/slack/cards/question-cards.ts';
 import { createClickVotes } from '../../../service/desk/click-votes.ts';
 import { linkingPager } from '../../../service/desk/follow-up.ts';
 import { answerPrefix, createAnswerLinks, createAnswerPages } from '../../../service/desk/pages/answer-pages.ts';

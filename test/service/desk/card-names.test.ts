@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import type { QuestionCard } from '../../../core/cards/card.ts';
-import { withNames } from '../../../service/desk/card-names.ts';
+import { withNames } from '../../../service/desk/desk.ts';
 import { questionCard } from '../../integrations/slack/fixture.ts';
 import { roster } from '../../workflows/harness.ts';
 

@@ -12,7 +12,7 @@ import type { Database } from '../../../integrations/database/queries.ts';
 import { openSigner } from '../../../integrations/keys/ed25519.ts';
 import { HttpReceiver } from '../../../integrations/slack/door/receiver.ts';
 import { RequestVerifier } from '../../../integrations/slack/door/signature.ts';
-import { listenAtDesk } from '../../../service/desk/desk-server.ts';
+import { listenAtDesk } from '../../../service/desk/desk.ts';
 import { Journal } from '../../../service/desk/journal.ts';
 import { createLog } from '../../../service/process/log.ts';
 import { RefusalCounts, type RefusedAtDoor } from '../../../service/process/refusal-counts.ts';

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { sensors } from '../../../integrations/sensors/index.ts';
-import { cloudEventMode } from '../../../service/intake/door/cloud-event.ts';
+import { cloudEventMode } from '../../../service/intake/door/alert-door.ts';
 import { FakeIncidentGateway } from '../../fakes/incident-gateway.ts';
 import { type Answered, type Door, falcoEvent, openDoor, removeDirectory, token } from './parts/intake-fixture.ts';
 

@@ -2,7 +2,7 @@ import { afterEach, describe, expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
 import type { StormReport } from '../../../core/alert/storm.ts';
 import { askRunningStorm } from '../../../service/intake/control.ts';
-import { DistinctCount } from '../../../service/intake/watch/distinct-count.ts';
+import { DistinctCount } from '../../../service/intake/watch/storm.ts';
 import { StormWatch } from '../../../service/intake/watch/storm.ts';
 import { TopTalkers } from '../../../service/intake/watch/top-talkers.ts';
 import { eventually } from '../../eventually.ts';
