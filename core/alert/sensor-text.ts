@@ -86,7 +86,10 @@ export function timeText(value: unknown): string | undefined {
   return Number.isNaN(Date.parse(value)) ? undefined : value;
 }
 
+/** What a sensor wrote into an object: nothing is known of it yet. */
+export type Fields = Readonly<Record<string, unknown>>;
+
 /** The object itself when it is one: neither null nor a list. */
-export function objectOf(value: unknown): Readonly<Record<string, unknown>> | undefined {
+export function objectOf(value: unknown): Fields | undefined {
   return isObject(value) ? value : undefined;
 }

@@ -3,8 +3,8 @@ import type { ImageManifest, ImageRepository } from '../../core/cluster/image-re
 import { FirebreakError } from '../../core/errors.ts';
 import { signatureType } from './claim.ts';
 import { findMaterial } from './find.ts';
-import type { Trust } from './trust.ts';
-import { type Finding, verifyMaterial } from './verify.ts';
+import type { SignatureTrust } from './trust.ts';
+import { type SignatureFinding, verifyMaterial } from './verify.ts';
 
 export interface CheckedImage {
   readonly repository: ImageRepository;
@@ -12,7 +12,7 @@ export interface CheckedImage {
   readonly running: string;
   /** What the pod asked for in this repository: a tag or a digest. */
   readonly asked: string;
-  readonly trust: Trust;
+  readonly trust: SignatureTrust;
 }
 
 type Result = Pick<ImageCheck, 'signature' | 'by' | 'reason' | 'attestations'>;
@@ -92,9 +92,9 @@ function worse(own: Result, other: Result): Result {
 
 class Look {
   readonly #repository: ImageRepository;
-  readonly #trust: Trust;
+  readonly #trust: SignatureTrust;
 
-  constructor(repository: ImageRepository, trust: Trust) {
+  constructor(repository: ImageRepository, trust: SignatureTrust) {
     this.#repository = repository;
     this.#trust = trust;
   }
@@ -121,7 +121,7 @@ class Look {
   }
 }
 
-function whyOf(finding: Finding): string {
+function whyOf(finding: SignatureFinding): string {
   return finding.kind === 'trusted' ? '' : finding.why;
 }
 

@@ -2,7 +2,7 @@ import { type Bundle, isBundleWithDsseEnvelope } from '@sigstore/bundle';
 import { z } from 'zod';
 
 /** What a signature says, if it is one: about which digests, and which type of statement. Signed by whoever; see `verifyMaterial`. */
-export type Claim =
+export type SignatureClaim =
   | { readonly kind: 'claim'; readonly type: string; readonly digests: readonly string[] }
   | { readonly kind: 'unreadable'; readonly why: string };
 
@@ -20,7 +20,7 @@ const statement = z.object({
   subject: z.array(z.object({ digest: z.record(z.string(), z.string()) })).max(1_000),
 });
 
-export function claimOf(bundle: Bundle, payload: Buffer | undefined): Claim {
+export function claimOf(bundle: Bundle, payload: Buffer | undefined): SignatureClaim {
   if (payload !== undefined) {
     const parsed = simpleSigning.safeParse(jsonOf(payload));
     return parsed.success

@@ -21,7 +21,7 @@ export interface TrustedKey {
 }
 
 /** A rule with its keys read. */
-export interface Trust {
+export interface SignatureTrust {
   readonly keys: readonly TrustedKey[];
   readonly keyless: TrustRule['keyless'];
   readonly root?: TrustMaterial;
@@ -29,7 +29,7 @@ export interface Trust {
 }
 
 /** @throws whatever node or the library says of a key or a root that is none: the configuration was checked with `whyNoKey` and `whyNoRoot`. */
-export function readTrust({ keys, keyless, trustedRoot, predicateTypes }: TrustRule): Trust {
+export function readTrust({ keys, keyless, trustedRoot, predicateTypes }: TrustRule): SignatureTrust {
   return {
     keys: keys.map(({ name, pem }) => ({ name, key: createPublicKey(pem) })),
     keyless,

@@ -2,10 +2,10 @@ import { type Bundle, bundleFromJSON, isBundleWithPublicKey } from '@sigstore/bu
 import { type SignedEntity, toSignedEntity, VerificationError, Verifier } from '@sigstore/verify';
 import { claimOf } from './claim.ts';
 import type { Material } from './material.ts';
-import { keyText, materialOfKey, type Trust } from './trust.ts';
+import { keyText, materialOfKey, type SignatureTrust } from './trust.ts';
 
 /** What one signature comes to. */
-export type Finding =
+export type SignatureFinding =
   | { readonly kind: 'trusted'; readonly by: string; readonly type: string }
   /** It is broken, about something else, or by somebody whom nobody trusts. */
   | { readonly kind: 'rejected'; readonly why: string }
@@ -23,8 +23,8 @@ const unsupported = /^unsupported (kind|intoto version|dsse version|hashedrekord
  */
 export function verifyMaterial(
   material: Material,
-  { digest, trust }: { readonly digest: string; readonly trust: Trust },
-): Finding {
+  { digest, trust }: { readonly digest: string; readonly trust: SignatureTrust },
+): SignatureFinding {
   if (material.kind === 'unreadable') return material;
   let bundle: Bundle;
   let entity: SignedEntity;
@@ -41,9 +41,9 @@ export function verifyMaterial(
   return signer.kind === 'trusted' ? { ...signer, type: claim.type } : signer;
 }
 
-type Signer = { readonly kind: 'trusted'; readonly by: string } | Exclude<Finding, { readonly kind: 'trusted' }>;
+type Signer = { readonly kind: 'trusted'; readonly by: string } | Exclude<SignatureFinding, { readonly kind: 'trusted' }>;
 
-function byKey(entity: SignedEntity, { keys, root }: Trust): Signer {
+function byKey(entity: SignedEntity, { keys, root }: SignatureTrust): Signer {
   if (keys.length === 0) return { kind: 'rejected', why: 'it is signed by a key, and none is trusted here' };
   const log = root !== undefined && root.tlogs.length > 0;
   const looked = log ? entity : withoutLog(entity);
@@ -60,7 +60,7 @@ function byKey(entity: SignedEntity, { keys, root }: Trust): Signer {
   return failures.find(({ kind }) => kind === 'unreadable') ?? failures[0] ?? { kind: 'rejected', why: 'no key is trusted here' };
 }
 
-function byCertificate(entity: SignedEntity, { keyless, root }: Trust): Signer {
+function byCertificate(entity: SignedEntity, { keyless, root }: SignatureTrust): Signer {
   if (!root || keyless.length === 0)
     return { kind: 'rejected', why: 'it is signed with a certificate, and no identity is trusted here' };
   const log = root.tlogs.length > 0;

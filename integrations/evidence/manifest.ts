@@ -14,7 +14,7 @@ import type { SignatureVerifier, Signer } from '../../core/messages/signing.ts';
 import { canonicalJson } from '../../core/text/digest.ts';
 import { openStream } from './sealed-stream.ts';
 
-export interface EvidenceReader {
+export interface ManifestReader {
   readonly store: EvidenceStore;
   /** Trusts the public halves of the cells' evidence keys. A function: where they have to be asked for. */
   readonly verifier: SignatureVerifier | (() => Promise<SignatureVerifier>);
@@ -48,7 +48,7 @@ export async function readManifest({
   store,
   verifier,
   sha256,
-}: EvidenceReader & { readonly sha256: string }): Promise<EvidenceManifest> {
+}: ManifestReader & { readonly sha256: string }): Promise<EvidenceManifest> {
   const manifest = asManifest(parsed(await store.get(sha256)));
   if (!manifest) throw new FirebreakError('FB_ERR_EVIDENCE_DAMAGED', `${sha256} is not a manifest`);
   const { keyId, signature } = manifest;
@@ -92,7 +92,7 @@ export function createManifestVerifier({
   store,
   verifier,
   keys,
-}: EvidenceReader & { readonly keys?: Pick<IncidentKeys, 'open'> }): VerifyManifest {
+}: ManifestReader & { readonly keys?: Pick<IncidentKeys, 'open'> }): VerifyManifest {
   return async (sha256) => {
     const problems: string[] = [];
     const found = async <Result>(name: string, read: () => Promise<Result>): Promise<Result | undefined> => {
@@ -124,7 +124,7 @@ export function createManifestVerifier({
 export function createEvidenceCheck({
   store,
   verifier,
-}: EvidenceReader): (ref: EvidenceRef, incident: string) => Promise<boolean> {
+}: ManifestReader): (ref: EvidenceRef, incident: string) => Promise<boolean> {
   return async (ref, incident) => {
     try {
       const manifest = await readManifest({ store, verifier, sha256: ref.manifestSha256 });

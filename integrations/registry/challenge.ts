@@ -1,4 +1,4 @@
-import type { Credential } from './pull-secrets.ts';
+import type { RegistryCredential } from './pull-secrets.ts';
 
 /** What a registry answers to who has not said who they are. https://distribution.github.io/distribution/spec/auth/token/ */
 export type Challenge =
@@ -24,7 +24,7 @@ export function challengeIn(header: string | undefined): Challenge | undefined {
   };
 }
 
-export function basicOf({ user, password }: Credential): string {
+export function basicOf({ user, password }: RegistryCredential): string {
   return `Basic ${Buffer.from(`${user}:${password}`, 'utf8').toString('base64')}`;
 }
 

@@ -1,5 +1,5 @@
 /** A user of a registry, from a pull secret. It never leaves the activity. */
-export interface Credential {
+export interface RegistryCredential {
   readonly user: string;
   readonly password: string;
 }
@@ -8,7 +8,7 @@ export interface Credential {
  * The credentials for one repository, the most exact entry first, from the texts of `.dockerconfigjson` (and `.dockercfg`) Secrets.
  * An entry's key is a host, with or without a scheme and a path. https://kubernetes.io/docs/concepts/containers/images/#config-json
  */
-export function credentialsFor(configs: readonly string[], host: string, path: string): readonly Credential[] {
+export function credentialsFor(configs: readonly string[], host: string, path: string): readonly RegistryCredential[] {
   const wanted = `${host}/${path}`;
   return configs
     .flatMap(entriesOf)
@@ -48,7 +48,7 @@ function covers(place: string, wanted: string): boolean {
   return path.every((part, index) => part === wantedPath[index]);
 }
 
-function credentialIn(entry: unknown): Credential | undefined {
+function credentialIn(entry: unknown): RegistryCredential | undefined {
   const [user, password, auth] = ['username', 'password', 'auth'].map((name) => fieldOf(entry, name));
   if (typeof user === 'string' && typeof password === 'string') return { user, password };
   if (typeof auth !== 'string') return undefined;

@@ -4,7 +4,7 @@ import type { Descriptor, ImageManifest, ImageRepository } from '../../core/clus
 import { FirebreakError } from '../../core/errors.ts';
 import { basicOf, challengeIn, tokenIn } from './challenge.ts';
 import { type Got, get, type KnownHost, unavailable } from './get.ts';
-import type { Credential } from './pull-secrets.ts';
+import type { RegistryCredential } from './pull-secrets.ts';
 
 const manifestTypes = [
   'application/vnd.oci.image.index.v1+json',
@@ -24,7 +24,7 @@ export interface RepositoryOptions {
   /** `shop/cart` */
   readonly path: string;
   /** Tried in their order; without any, nobody is named. */
-  readonly credentials: readonly Credential[];
+  readonly credentials: readonly RegistryCredential[];
   readonly known: readonly KnownHost[];
   /** Ends the whole look. */
   readonly signal: AbortSignal;
@@ -72,7 +72,7 @@ export function openRepository(options: RepositoryOptions): ImageRepository {
 
   const tokenFor = async (
     { realm, service, scope }: Extract<ReturnType<typeof challengeIn>, { scheme: 'bearer' }>,
-    credential: Credential | undefined,
+    credential: RegistryCredential | undefined,
   ): Promise<string | undefined> => {
     const url = new URL(realm);
     if (service !== undefined) url.searchParams.set('service', service);

@@ -3,7 +3,7 @@ import type { MessageRef, Notice, QuestionCard, ThreadPost } from '../../core/ca
 import type { CardStore } from '../../core/cards/card-store.ts';
 import type { ClickAnswer } from '../../core/incident/click-reply.ts';
 import type { IncidentRef } from '../../core/incident/incident.ts';
-import { type Asked, Groups } from './cards/groups.ts';
+import { type AskedCard, Groups } from './cards/groups.ts';
 import { Aside } from './cards/overflow-thread.ts';
 import { QuestionCards } from './cards/question-cards.ts';
 import { ShownCards } from './cards/shown-cards.ts';
@@ -30,7 +30,7 @@ import { showNotice } from './post/notice.ts';
 import { Permalinks } from './post/permalinks.ts';
 import { Posting } from './post/posting.ts';
 import { IncidentThreads } from './post/threads.ts';
-import type { Refusal } from './refusal.ts';
+import type { ClickRefusal } from './refusal.ts';
 import { linkBlocks } from './views/link.ts';
 import { plain } from './views/text.ts';
 
@@ -61,9 +61,9 @@ export interface SlackDeskOptions extends SlackEndpoint, OrderHandlers, CommandH
   /** What the card offers besides its choices: see `cardMenu`. */
   readonly onMenu: (click: Click) => Promise<MenuAnswer>;
   /** For the record: everything that was refused before `onClick`. */
-  readonly onRefused: (refusal: Refusal) => Promise<void> | void;
+  readonly onRefused: (refusal: ClickRefusal) => Promise<void> | void;
   /** A request of which nobody has shown that it is Slack's: to be counted, for there may be any number of them. */
-  readonly onUnproven: (refusal: Refusal) => void;
+  readonly onUnproven: (refusal: ClickRefusal) => void;
   readonly log: (message: string, facts: Readonly<Record<string, string>>) => void;
 }
 
@@ -74,7 +74,7 @@ export interface SlackDesk {
   open(): Promise<void>;
   close(): Promise<void>;
   /** Posts the question's card once, or puts it on the card of one like it, however often it is called. Throws FB_ERR_UNAVAILABLE (maybe RetryLaterError), FB_ERR_REFUSED. */
-  postQuestion(question: Asked): Promise<MessageRef>;
+  postQuestion(question: AskedCard): Promise<MessageRef>;
   /** Edits the card in place. Throws FB_ERR_NOT_FOUND when it was never posted. */
   updateQuestion(question: { readonly card: QuestionCard }): Promise<void>;
   /** One line in the incident's thread; the thread is started when there is none. Posted once per key. */
@@ -110,7 +110,7 @@ export function createSlackDesk(options: SlackDeskOptions): SlackDesk {
   const questions = new QuestionCards({ cards, shown, posting, threads, aside, groups, channel, now });
   const answers = new ClickAnswers({ replies: cards, gathered: new GatheredAnswers(tellOne), log });
 
-  function refused(refusal: Refusal): void {
+  function refused(refusal: ClickRefusal): void {
     log('slack request refused', { reason: refusal.reason, detail: refusal.detail });
     Promise.resolve()
       .then(() => options.onRefused(refusal))

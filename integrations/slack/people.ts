@@ -1,12 +1,12 @@
 import type { WebClient } from '@slack/web-api';
 import { FirebreakError } from '../../core/errors.ts';
 import { callSlack } from './client.ts';
-import type { Refusal } from './refusal.ts';
+import type { ClickRefusal } from './refusal.ts';
 
 const keptMs = 3 * 60_000;
 const keptPeople = 5_000;
 
-type Standing = Pick<Refusal, 'reason' | 'detail'> | 'member';
+type Standing = Pick<ClickRefusal, 'reason' | 'detail'> | 'member';
 
 /** Says whether a Slack account is a full member of our workspace. Asked of Slack, remembered for three minutes; in doubt: no. */
 export class SlackPeople {

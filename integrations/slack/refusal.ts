@@ -1,5 +1,5 @@
 /** Why a click, or what looked like one, went no further. */
-export type RefusalReason =
+export type ClickRefusalReason =
   | 'unsigned'
   | 'bad_signature'
   | 'too_old'
@@ -28,15 +28,15 @@ export type RefusalReason =
   | 'not_checked';
 
 /** For the record. `detail` is safe to keep: our own words, no payload. */
-export interface Refusal {
-  readonly reason: RefusalReason;
+export interface ClickRefusal {
+  readonly reason: ClickRefusalReason;
   readonly detail: string;
   readonly slackUser?: string;
   readonly buttonId?: string;
 }
 
 /** What the person who clicked is told. */
-export const refusalAnswers: Readonly<Record<RefusalReason, string>> = {
+export const refusalAnswers: Readonly<Record<ClickRefusalReason, string>> = {
   unsigned: 'This click was not signed by Slack.',
   bad_signature: 'This click was not signed by Slack.',
   too_old: 'This click is too old. Please click again.',

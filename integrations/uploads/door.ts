@@ -39,7 +39,7 @@ export interface UploadAddress {
 }
 
 /** A refused request. Somebody tries addresses, where there are many. */
-export interface Refusal {
+export interface UploadRefusal {
   readonly status: 403 | 404 | 405 | 409 | 413;
   readonly from: string;
 }
@@ -65,14 +65,14 @@ export async function openUploadDoor(options: {
   readonly port: number;
   /** How senders reach it: `https://HOST:PORT`; port 0 is the one that it listens on. */
   readonly address: string;
-  readonly onRefused?: (refusal: Refusal) => void;
+  readonly onRefused?: (refusal: UploadRefusal) => void;
 }): Promise<UploadDoor> {
   const { host, port, onRefused = () => {} } = options;
   const own = makeOwnCertificate();
   const expected = new Map<string, Expected>();
 
   const serve = (request: IncomingMessage, response: ServerResponse): void => {
-    const refuse = (status: Refusal['status']): void => {
+    const refuse = (status: UploadRefusal['status']): void => {
       onRefused({ status, from: request.socket.remoteAddress ?? '' });
       // Whatever else this connection would bring is not read.
       response.writeHead(status, { connection: 'close' }).end(() => request.destroy());
@@ -159,7 +159,7 @@ class Expected {
   }
 
   /** The status with which it is refused, if it is. Waits for the token: the sender's word may be faster than our knowledge of it. */
-  async take(upload: Upload): Promise<Refusal['status'] | undefined> {
+  async take(upload: Upload): Promise<UploadRefusal['status'] | undefined> {
     const { request, response } = upload;
     const token = await this.#token.promise;
     const given = /^Bearer (.+)$/.exec(request.headers.authorization ?? '')?.[1] ?? '';

@@ -12,7 +12,7 @@ export interface ConfirmOptions {
 }
 
 /** What somebody is about to decide, as they see it before they do. */
-export interface Decision {
+export interface Confirmation {
   readonly lines: readonly string[];
   /** Name of what ends or is given up by it (`pod/shop/cart-1`). Absent: nothing is. */
   readonly ends?: string;
@@ -51,7 +51,7 @@ export function mustBeConfirmable({ yes, target }: ConfirmOptions, ends?: string
  * @throws FB_ERR_INCOMPLETE, FB_ERR_NOT_CONFIRMED.
  */
 export async function confirm(
-  { lines, ends, isUnreasoned = false }: Decision,
+  { lines, ends, isUnreasoned = false }: Confirmation,
   options: ConfirmOptions,
 ): Promise<string | undefined> {
   for (const line of lines) process.stderr.write(`${printable(line)}\n`);

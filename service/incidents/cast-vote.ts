@@ -30,7 +30,7 @@ export interface Ballot {
   readonly idTokenFile?: string;
 }
 
-export interface CountedVote {
+export interface CastVote {
   readonly vote: Vote;
   /** What became of it: `Counted: 1 of 2 people …`, or `Decided: …`. */
   readonly outcome: string;
@@ -135,7 +135,7 @@ function outcomeOf(now: Votable, { question, choice }: Ballot): string {
  * refuses is on the record.
  * @throws FB_ERR_VOTE_REFUSED with the reason; FB_ERR_ALREADY_DECIDED; FB_ERR_UNAVAILABLE when it is sent, and nobody has answered yet.
  */
-export async function castVote(session: Session, ballot: Ballot): Promise<CountedVote> {
+export async function castVote(session: Session, ballot: Ballot): Promise<CastVote> {
   const signed = await signedVote(ballot);
   const { id, run } = ballot.state.incident;
   await signalIncident(session, { id }, incidentNames.voteSignal, signed);

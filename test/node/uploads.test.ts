@@ -13,7 +13,7 @@ import { Uploads } from '../../activities/evidence/uploads.ts';
 import type { ResolvedPod } from '../../core/actions/pod.schema.ts';
 import { names } from '../../core/cluster/labels.ts';
 import { accessFromKubeconfig } from '../../integrations/kubernetes/kubeconfig.ts';
-import { openUploadDoor, type Refusal } from '../../integrations/uploads/door.ts';
+import { openUploadDoor, type UploadRefusal } from '../../integrations/uploads/door.ts';
 import { runCommand } from '../../tools/platform/command.ts';
 import { openCluster, resolved, stepContext, until } from '../platform/kubernetes/parts/cluster.ts';
 import { folderEvidence } from '../platform/kubernetes/parts/evidence.ts';
@@ -25,7 +25,7 @@ const { api } = cluster;
 const { toolsImage, hostAddress } = lab;
 const folder = mkdtempSync(join(tmpdir(), 'firebreak-uploads-'));
 const evidence = await folderEvidence(folder);
-const refusals: Refusal[] = [];
+const refusals: UploadRefusal[] = [];
 const door = await openUploadDoor({
   host: hostAddress,
   port: 0,

@@ -2,8 +2,7 @@ import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { Client } from 'pg';
 import type { Credential } from '../../core/action/rotation.ts';
-import { postgresRole } from '../../integrations/postgres-role/role.ts';
-import { scramVerifier } from '../../integrations/postgres-role/role.ts';
+import { postgresRole, scramVerifier } from '../../integrations/postgres-role/role.ts';
 import { findPostgres } from '../suites.mjs';
 import { oldPassword, type ShopRoles, startShopRoles } from './shop-roles.ts';
 

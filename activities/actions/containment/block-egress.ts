@@ -18,7 +18,7 @@ import {
   notQuarantined,
   type PolicyJson,
 } from '../../../integrations/kubernetes/policies/network-policies.ts';
-import type { Json } from '../../../integrations/kubernetes/watch/projection.ts';
+import type { Jsonify } from '../../../integrations/kubernetes/watch/projection.ts';
 import { type WorkloadJson, workloadRef } from '../../../integrations/kubernetes/workloads/workloads.ts';
 import { isMadeBy, type MadeObject, makeObject, removeMade, requireMade } from '../made-object.ts';
 
@@ -70,7 +70,7 @@ export function blockEgressImplementation(parts: {
     }
     for (const { text } of blocks.filter(({ version, prefix }) => prefix === (version === 6 ? 128 : 32))) {
       const address = text.split('/')[0] ?? '';
-      const [pod] = await listObjects<Json<V1Pod>>({
+      const [pod] = await listObjects<Jsonify<V1Pod>>({
         api,
         ref: { kind: 'Pod', resource: 'pods' },
         query: { fieldSelector: `status.podIP=${address}` },

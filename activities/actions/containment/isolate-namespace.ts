@@ -17,7 +17,7 @@ import {
   notQuarantined,
   type PolicyJson,
 } from '../../../integrations/kubernetes/policies/network-policies.ts';
-import { type Json, policyRecord } from '../../../integrations/kubernetes/watch/projection.ts';
+import { type Jsonify, policyRecord } from '../../../integrations/kubernetes/watch/projection.ts';
 import { isMadeBy, type MadeObject, makeObject, removeMade, requireMade } from '../made-object.ts';
 
 const action = 'isolateNamespace';
@@ -38,7 +38,7 @@ export function isolateNamespaceImplementation(parts: {
       const [object, policies, services] = await Promise.all([
         readKnownObject({ api, ref: { kind: 'Namespace', resource: 'namespaces', name: namespace }, signal }),
         listNetworkPolicies({ api, namespace, signal }),
-        listObjects<Json<V1ServiceList>['items'][number]>({
+        listObjects<Jsonify<V1ServiceList>['items'][number]>({
           api,
           ref: { kind: 'Service', resource: 'services', namespace },
           signal,

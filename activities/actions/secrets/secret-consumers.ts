@@ -1,7 +1,7 @@
 import type { V1Ingress, V1PodTemplateSpec, V1ServiceAccount } from '@kubernetes/client-node';
 import type { KubernetesApi } from '../../../integrations/kubernetes/client.ts';
 import { listObjects, type ObjectRef } from '../../../integrations/kubernetes/objects.ts';
-import { type Json, mountedWith, ownersOf, type PodJson, secretUses } from '../../../integrations/kubernetes/watch/projection.ts';
+import { type Jsonify, mountedWith, ownersOf, type PodJson, secretUses } from '../../../integrations/kubernetes/watch/projection.ts';
 import { controllerOf } from '../../../integrations/kubernetes/workloads/owners.ts';
 import { type RollingObject, whyNotRoll } from '../../../integrations/kubernetes/workloads/rollout.ts';
 import { secretReferences } from '../../../integrations/kubernetes/workloads/secret-references.ts';
@@ -11,7 +11,7 @@ import { workloadRef } from '../../../integrations/kubernetes/workloads/workload
 export interface Consumer {
   readonly ref: ObjectRef;
   readonly object: RollingObject;
-  readonly template: Json<V1PodTemplateSpec>;
+  readonly template: Jsonify<V1PodTemplateSpec>;
   /** Where the template is, as a JSON pointer. */
   readonly at: string;
   /** A CronJob does not roll: its next run takes what the template says then. */
@@ -22,8 +22,8 @@ export interface Consumer {
 export interface NamespaceUsers {
   readonly workloads: readonly Consumer[];
   readonly pods: readonly PodJson[];
-  readonly ingresses: readonly Json<V1Ingress>[];
-  readonly accounts: readonly Json<V1ServiceAccount>[];
+  readonly ingresses: readonly Jsonify<V1Ingress>[];
+  readonly accounts: readonly Jsonify<V1ServiceAccount>[];
 }
 
 /** Kinds whose pod template we may change. */
@@ -31,8 +31,8 @@ export const templateKinds = ['Deployment', 'StatefulSet', 'DaemonSet', 'CronJob
 
 interface TemplateHolder extends RollingObject {
   readonly spec?: NonNullable<RollingObject['spec']> & {
-    readonly template?: Json<V1PodTemplateSpec> & Readonly<Record<string, unknown>>;
-    readonly jobTemplate?: { readonly spec?: { readonly template?: Json<V1PodTemplateSpec> } };
+    readonly template?: Jsonify<V1PodTemplateSpec> & Readonly<Record<string, unknown>>;
+    readonly jobTemplate?: { readonly spec?: { readonly template?: Jsonify<V1PodTemplateSpec> } };
   };
 }
 
@@ -55,8 +55,8 @@ export async function readUsers(options: {
   const [workloads, pods, ingresses, accounts] = await Promise.all([
     Promise.all(templateKinds.map(consumersOf)),
     list<PodJson>({ resource: 'pods' }),
-    list<Json<V1Ingress>>({ group: 'networking.k8s.io', resource: 'ingresses' }),
-    list<Json<V1ServiceAccount>>({ resource: 'serviceaccounts' }),
+    list<Jsonify<V1Ingress>>({ group: 'networking.k8s.io', resource: 'ingresses' }),
+    list<Jsonify<V1ServiceAccount>>({ resource: 'serviceaccounts' }),
   ]);
   return { workloads: workloads.flat(), pods, ingresses, accounts };
 }

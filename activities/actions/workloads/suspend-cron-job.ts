@@ -4,13 +4,13 @@ import type { SuspendCronJobInput, SuspendCronJobOutput } from '../../../core/ac
 import type { CellKey } from '../../../core/messages/sealed.ts';
 import type { KubernetesApi } from '../../../integrations/kubernetes/client.ts';
 import { type ObjectJson, readKnownObject, targetOf } from '../../../integrations/kubernetes/objects.ts';
-import type { Json } from '../../../integrations/kubernetes/watch/projection.ts';
+import type { Jsonify } from '../../../integrations/kubernetes/watch/projection.ts';
 import { otherWriter } from '../../../integrations/kubernetes/workloads/owners.ts';
 import { workloadRef } from '../../../integrations/kubernetes/workloads/workloads.ts';
 import { type HeldField, holdField, noteOn, plannedChange, releaseField, requireHeld } from '../held-field.ts';
 
 type Implementation = ActionImplementation<SuspendCronJobInput, SuspendCronJobOutput>;
-type CronJobJson = ObjectJson & Partial<Pick<Json<V1CronJob>, 'spec' | 'status'>>;
+type CronJobJson = ObjectJson & Partial<Pick<Jsonify<V1CronJob>, 'spec' | 'status'>>;
 
 /** Keeps a CronJob from starting Jobs; see the declaration in `core/actions/workloads/suspend-cron-job.ts`. */
 export function suspendCronJobImplementation(options: {

@@ -1,7 +1,7 @@
 import type { CoreV1Event } from '@kubernetes/client-node';
 import { redactSecrets } from '../../../core/text/redact.ts';
 import { type KubernetesApi, pathOf } from '../client.ts';
-import type { Json } from '../watch/projection.ts';
+import type { Jsonify } from '../watch/projection.ts';
 
 /** Who may write events may write many: these are the most that are taken. */
 const most = 500;
@@ -18,7 +18,7 @@ export async function eventsAbout(options: {
   const { api, namespace, of, signal } = options;
   const selector = Object.entries(of).map(([field, value]) => `involvedObject.${field}=${value}`);
   const list = await api.json<{
-    readonly items: readonly Json<CoreV1Event>[];
+    readonly items: readonly Jsonify<CoreV1Event>[];
     readonly metadata: { readonly continue?: string };
   }>({
     method: 'GET',

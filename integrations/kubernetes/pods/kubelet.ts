@@ -3,7 +3,7 @@ import { FirebreakError } from '../../../core/errors.ts';
 import { createKubernetesApi, type KubernetesApi, pathOf } from '../client.ts';
 import { KubernetesError } from '../client-error.ts';
 import type { ClusterAccess } from '../kubeconfig.ts';
-import type { Json } from '../watch/projection.ts';
+import type { Jsonify } from '../watch/projection.ts';
 
 /** Where the kubelets keep checkpoints, unless their root folder was moved. */
 export const checkpointsFolder = '/var/lib/kubelet/checkpoints';
@@ -75,7 +75,7 @@ async function kubeletOf(options: {
   readonly signal: AbortSignal;
 }): Promise<string> {
   const { api, node, signal } = options;
-  const { status } = await api.json<Json<V1Node>>({
+  const { status } = await api.json<Jsonify<V1Node>>({
     method: 'GET',
     path: pathOf({ resource: 'nodes', name: node }),
     what: 'get nodes',

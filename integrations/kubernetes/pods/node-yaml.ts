@@ -1,9 +1,9 @@
 import type { V1Node } from '@kubernetes/client-node';
 import { stringify } from 'yaml';
-import type { Json } from '../watch/projection.ts';
+import type { Jsonify } from '../watch/projection.ts';
 import { redactedMetadata } from './pod-yaml.ts';
 
-export type NodeJson = Json<V1Node>;
+export type NodeJson = Jsonify<V1Node>;
 
 /** The node as YAML for the evidence: whole, with conditions, taints, versions, images and what can be allocated; annotations as a pod's. */
 export function redactedNodeYaml(node: NodeJson): string {

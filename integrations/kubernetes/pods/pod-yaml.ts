@@ -1,7 +1,7 @@
 import type { V1Container, V1ObjectMeta, V1Probe } from '@kubernetes/client-node';
 import { stringify } from 'yaml';
 import { redactSecrets } from '../../../core/text/redact.ts';
-import type { Json, PodJson } from '../watch/projection.ts';
+import type { Jsonify, PodJson } from '../watch/projection.ts';
 
 const hidden = '[redacted]';
 const lastApplied = 'kubectl.kubernetes.io/last-applied-configuration';
@@ -23,7 +23,7 @@ export function redactedPodYaml(pod: PodJson): string {
 }
 
 /** Without who wrote which field, and without what looks like a secret in the annotations. */
-export function redactedMetadata(metadata: Json<V1ObjectMeta>): Json<V1ObjectMeta> {
+export function redactedMetadata(metadata: Jsonify<V1ObjectMeta>): Jsonify<V1ObjectMeta> {
   const { managedFields: _, annotations, ...rest } = metadata;
   const entries = Object.entries(annotations ?? {});
   const redacted = entries.map(([key, value]) => [key, key === lastApplied ? hidden : redactSecrets(value)]);
@@ -31,7 +31,7 @@ export function redactedMetadata(metadata: Json<V1ObjectMeta>): Json<V1ObjectMet
 }
 
 type Redactable = Pick<
-  Json<V1Container>,
+  Jsonify<V1Container>,
   'env' | 'command' | 'args' | 'lifecycle' | 'livenessProbe' | 'readinessProbe' | 'startupProbe'
 >;
 
@@ -55,7 +55,7 @@ function redactedContainer<C extends Redactable>(container: C): C {
   };
 }
 
-function redactedHandler<H extends Pick<Json<V1Probe>, 'exec' | 'httpGet'>>(handler: H): H {
+function redactedHandler<H extends Pick<Jsonify<V1Probe>, 'exec' | 'httpGet'>>(handler: H): H {
   const { exec, httpGet } = handler;
   return {
     ...handler,

@@ -4,10 +4,10 @@ import { names } from '../../../core/cluster/labels.ts';
 import { type LabelSelector, selects } from '../../../core/cluster/pod-record.ts';
 import type { KubernetesApi } from '../client.ts';
 import { listObjects, type ObjectRef } from '../objects.ts';
-import type { Json } from '../watch/projection.ts';
+import type { Jsonify } from '../watch/projection.ts';
 
-export type PolicyJson = Json<V1NetworkPolicy>;
-type PolicySpec = Json<V1NetworkPolicySpec>;
+export type PolicyJson = Jsonify<V1NetworkPolicy>;
+type PolicySpec = Jsonify<V1NetworkPolicySpec>;
 
 export function networkPolicyRef(namespace: string, name: string): ObjectRef {
   return { kind: 'NetworkPolicy', group: 'networking.k8s.io', resource: 'networkpolicies', namespace, name };

@@ -7,9 +7,9 @@ import { digestOf } from '../../../core/text/digest.ts';
 import { type KubernetesApi, pathOf } from '../client.ts';
 import { KubernetesError } from '../client-error.ts';
 import type { ClusterView } from '../watch/cluster-view.ts';
-import { type Json, policyRecord } from '../watch/projection.ts';
+import { type Jsonify, policyRecord } from '../watch/projection.ts';
 
-type PolicyJson = Json<V1NetworkPolicy>;
+type PolicyJson = Jsonify<V1NetworkPolicy>;
 
 /**
  * Denies all traffic, in and out, of every pod of the namespace that carries the quarantine label; but for what the configuration excepts.

@@ -2,7 +2,7 @@ import type { V1NetworkPolicy } from '@kubernetes/client-node';
 import type { RolloutRef } from '../../../core/alert/alert.ts';
 import type { OwnerRef, PodRecord, PolicyRecord } from '../../../core/cluster/pod-record.ts';
 import type { BudgetRecord, ScalerRecord } from '../workloads/disruption.ts';
-import type { Json, PodJson, ServiceRecord } from './projection.ts';
+import type { Jsonify, PodJson, ServiceRecord } from './projection.ts';
 
 export type OwnerKind = 'ReplicaSet' | 'Job';
 
@@ -46,5 +46,5 @@ export interface ClusterView {
   onPolicies(listener: (namespace: string) => void): void;
   /** Takes what a call of ours has just returned, before the watch brings it. */
   observePod(pod: PodJson): void;
-  observePolicy(policy: Json<V1NetworkPolicy>): void;
+  observePolicy(policy: Jsonify<V1NetworkPolicy>): void;
 }

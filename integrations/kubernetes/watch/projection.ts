@@ -13,8 +13,8 @@ import type { ContainerRecord, OwnerRef, PodRecord, PolicyRecord } from '../../.
 import { digestOf } from '../../../core/text/digest.ts';
 
 /** Kubernetes objects as the API's JSON has them: times are texts, not `Date`s. */
-export type Json<T> = T extends Date ? string : T extends object ? { [K in keyof T]: Json<T[K]> } : T;
-export type PodJson = Json<V1Pod>;
+export type Jsonify<T> = T extends Date ? string : T extends object ? { [K in keyof T]: Jsonify<T[K]> } : T;
+export type PodJson = Jsonify<V1Pod>;
 
 export const mirrorAnnotation = 'kubernetes.io/config.mirror';
 
@@ -71,11 +71,11 @@ function namesAppArmor(spec: PodJson['spec']): boolean {
 }
 
 /** https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#container-probes: three failures, ten seconds apart, where nothing is said. */
-function secondsOf({ periodSeconds = 10, failureThreshold = 3 }: Json<V1Probe>): number {
+function secondsOf({ periodSeconds = 10, failureThreshold = 3 }: Jsonify<V1Probe>): number {
   return periodSeconds * failureThreshold;
 }
 
-export function ownersOf(metadata: Json<V1ObjectMeta>): readonly OwnerRef[] {
+export function ownersOf(metadata: Jsonify<V1ObjectMeta>): readonly OwnerRef[] {
   return (metadata.ownerReferences ?? []).map(({ kind, name, uid, controller }) => ({
     kind,
     name,
@@ -95,12 +95,12 @@ export function isOfKubelet({ as }: SecretUse): boolean {
 }
 
 /** Every place in a pod's spec that names a Secret, init and ephemeral containers too. */
-export function secretUses(spec: Json<V1PodSpec>): readonly SecretUse[] {
+export function secretUses(spec: Jsonify<V1PodSpec>): readonly SecretUse[] {
   const uses: SecretUse[] = [];
   const add = (as: SecretUse['as'], name: string | undefined): void => {
     if (name) uses.push({ name, as });
   };
-  const all: readonly Pick<Json<V1Container>, 'env' | 'envFrom'>[] = [
+  const all: readonly Pick<Jsonify<V1Container>, 'env' | 'envFrom'>[] = [
     ...(spec.initContainers ?? []),
     ...(spec.containers ?? []),
     ...(spec.ephemeralContainers ?? []),
@@ -119,14 +119,14 @@ export function secretUses(spec: Json<V1PodSpec>): readonly SecretUse[] {
 }
 
 /** The login to the storage behind a volume, of the pod's own namespace: https://kubernetes.io/docs/reference/kubernetes-api/config-and-storage-resources/volume/ */
-export function mountedWith(volume: Json<V1Volume>): string | undefined {
+export function mountedWith(volume: Jsonify<V1Volume>): string | undefined {
   const { azureFile, csi, flexVolume, iscsi, cephfs, rbd, cinder, scaleIO, storageos } = volume;
   const named = flexVolume ?? iscsi ?? cephfs ?? rbd ?? cinder ?? scaleIO ?? storageos;
   return azureFile?.secretName ?? csi?.nodePublishSecretRef?.name ?? named?.secretRef?.name;
 }
 
 /** https://kubernetes.io/docs/concepts/services-networking/network-policies/: without `policyTypes`, Ingress always, Egress if it has rules. */
-export function policyRecord(policy: Json<V1NetworkPolicy>): PolicyRecord {
+export function policyRecord(policy: Jsonify<V1NetworkPolicy>): PolicyRecord {
   const { metadata = {}, spec } = policy;
   const types = spec?.policyTypes ?? (spec?.egress ? ['Ingress', 'Egress'] : ['Ingress']);
   const ingress = types.includes('Ingress') ? (spec?.ingress ?? []) : [];
@@ -157,6 +157,6 @@ export interface ServiceRecord {
   readonly selector: Readonly<Record<string, string>>;
 }
 
-export function serviceRecord({ metadata = {}, spec }: Json<V1Service>): ServiceRecord {
+export function serviceRecord({ metadata = {}, spec }: Jsonify<V1Service>): ServiceRecord {
   return { namespace: metadata.namespace ?? '', name: metadata.name ?? '', selector: spec?.selector ?? {} };
 }

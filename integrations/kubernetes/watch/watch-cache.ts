@@ -13,11 +13,19 @@ import {
 } from '../workloads/disruption.ts';
 import type { ClusterView, NodeRecord, OwnerKind } from './cluster-view.ts';
 import { PodIndex } from './pod-index.ts';
-import { type Json, ownersOf, type PodJson, podRecord, policyRecord, type ServiceRecord, serviceRecord } from './projection.ts';
+import {
+  type Jsonify,
+  ownersOf,
+  type PodJson,
+  podRecord,
+  policyRecord,
+  type ServiceRecord,
+  serviceRecord,
+} from './projection.ts';
 import { Reflector, type WatchLog } from './reflector.ts';
 
 interface Metadata {
-  readonly metadata?: Json<V1ObjectMeta>;
+  readonly metadata?: Jsonify<V1ObjectMeta>;
 }
 
 /** Follows what containment needs to know: pods (projected), policies, Services, and only the metadata of the rest. */
@@ -56,14 +64,14 @@ export class WatchCache implements ClusterView {
       },
       onChange: ({ type, item }) => (type === 'set' ? this.#seePod(item) : this.#pods.delete(item.metadata?.uid ?? '')),
     });
-    const policies = new Reflector<Json<V1NetworkPolicy>>({
+    const policies = new Reflector<Jsonify<V1NetworkPolicy>>({
       api,
       log,
       resource: 'networkpolicies',
       path: pathOf({ group: 'networking.k8s.io', resource: 'networkpolicies' }),
       ...keptIn(this.#policies, policyRecord, (namespace) => this.#changedPolicies(namespace)),
     });
-    const services = new Reflector<Json<V1Service>>({
+    const services = new Reflector<Jsonify<V1Service>>({
       api,
       log,
       resource: 'services',
@@ -257,7 +265,7 @@ export class WatchCache implements ClusterView {
     this.#seePod(pod);
   }
 
-  observePolicy(policy: Json<V1NetworkPolicy>): void {
+  observePolicy(policy: Jsonify<V1NetworkPolicy>): void {
     const record = policyRecord(policy);
     put(this.#policies, record);
     this.#changedPolicies(record.namespace);
@@ -273,17 +281,17 @@ export class WatchCache implements ClusterView {
     for (const listener of this.#onPolicies) listener(namespace);
   }
 
-  #seeOwner(kind: OwnerKind, metadata: Json<V1ObjectMeta>): void {
+  #seeOwner(kind: OwnerKind, metadata: Jsonify<V1ObjectMeta>): void {
     this.#owners[kind].set(keyOf(metadata), ownersOf(metadata));
     const rollout = kind === 'ReplicaSet' ? rolloutIn(metadata) : undefined;
     if (rollout) this.#rollouts.set(keyOf(metadata), rollout);
   }
 
-  #seeNode(metadata: Json<V1ObjectMeta> | undefined): void {
+  #seeNode(metadata: Jsonify<V1ObjectMeta> | undefined): void {
     if (metadata?.name) this.#nodes.set(metadata.name, { name: metadata.name, labels: metadata.labels ?? {} });
   }
 
-  #seeNamespace(metadata: Json<V1ObjectMeta> | undefined): void {
+  #seeNamespace(metadata: Jsonify<V1ObjectMeta> | undefined): void {
     if (!metadata?.name || metadata.deletionTimestamp) return;
     if (this.#namespaces.has(metadata.name)) return;
     this.#namespaces.add(metadata.name);
@@ -295,7 +303,7 @@ function known(reflector: Pick<Reflector<BudgetJson>, 'age'>): boolean {
   return Number.isFinite(reflector.age());
 }
 
-const keyOf = (metadata: Json<V1ObjectMeta>): string => `${metadata.namespace ?? ''}/${metadata.name ?? ''}`;
+const keyOf = (metadata: Jsonify<V1ObjectMeta>): string => `${metadata.namespace ?? ''}/${metadata.name ?? ''}`;
 
 /** What is remembered of one kind of object: by namespace, then by name. */
 type ByNamespace<R> = Map<string, Map<string, R>>;
@@ -332,7 +340,7 @@ const revision = 'deployment.kubernetes.io/revision';
 const revisionHistory = 'deployment.kubernetes.io/revision-history';
 
 /** What a ReplicaSet's metadata tells of the rollout that it belongs to; undefined for one that no Deployment made. */
-export function rolloutIn({ annotations = {}, creationTimestamp }: Json<V1ObjectMeta>): RolloutRef | undefined {
+export function rolloutIn({ annotations = {}, creationTimestamp }: Jsonify<V1ObjectMeta>): RolloutRef | undefined {
   const number = annotations[revision];
   if (number === undefined) return undefined;
   const isAgain = (annotations[revisionHistory] ?? '') !== '';

@@ -2,7 +2,7 @@ import type { V1PodDisruptionBudget, V2HorizontalPodAutoscaler } from '@kubernet
 import type { LabelSelector } from '../../../core/cluster/pod-record.ts';
 import type { KubernetesApi } from '../client.ts';
 import { listObjects } from '../objects.ts';
-import type { Json } from '../watch/projection.ts';
+import type { Jsonify } from '../watch/projection.ts';
 
 /** A PodDisruptionBudget: which pods it is about. */
 export interface BudgetRecord {
@@ -18,8 +18,8 @@ export interface ScalerRecord {
   readonly scales: { readonly kind: string; readonly name: string };
 }
 
-export type BudgetJson = Json<V1PodDisruptionBudget>;
-export type ScalerJson = Json<V2HorizontalPodAutoscaler>;
+export type BudgetJson = Jsonify<V1PodDisruptionBudget>;
+export type ScalerJson = Jsonify<V2HorizontalPodAutoscaler>;
 
 /** In policy/v1 an empty selector selects every pod, and one that is missing none. */
 export function budgetRecord({ metadata = {}, spec }: BudgetJson): BudgetRecord {

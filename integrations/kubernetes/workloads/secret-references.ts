@@ -1,5 +1,5 @@
 import type { V1Container, V1PodSpec } from '@kubernetes/client-node';
-import type { Json } from '../watch/projection.ts';
+import type { Jsonify } from '../watch/projection.ts';
 
 /** One place in a pod's spec that names a Secret, as a JSON pointer from the spec. */
 export interface SecretReference {
@@ -8,12 +8,12 @@ export interface SecretReference {
 }
 
 /** Every place that puts a Secret into containers: env, envFrom, volumes, projected volumes; init containers too. */
-export function secretReferences(spec: Json<V1PodSpec>): readonly SecretReference[] {
+export function secretReferences(spec: Jsonify<V1PodSpec>): readonly SecretReference[] {
   const found: SecretReference[] = [];
   const add = (pointer: string, secret: string | undefined): void => {
     if (secret) found.push({ pointer, secret });
   };
-  const containers = (kind: 'containers' | 'initContainers', list: readonly Json<V1Container>[]): void => {
+  const containers = (kind: 'containers' | 'initContainers', list: readonly Jsonify<V1Container>[]): void => {
     for (const [index, container] of list.entries()) {
       for (const [at, entry] of (container.env ?? []).entries())
         add(`/${kind}/${index}/env/${at}/valueFrom/secretKeyRef/name`, entry.valueFrom?.secretKeyRef?.name);
@@ -42,7 +42,7 @@ export function renameSecrets(options: {
   readonly uid: string;
   /** Where the pod template is, as a JSON pointer: `/spec/template`. */
   readonly template: string;
-  readonly spec: Json<V1PodSpec>;
+  readonly spec: Jsonify<V1PodSpec>;
   readonly metadata: { readonly annotations?: Readonly<Record<string, string>> } | undefined;
   readonly newNames: ReadonlyMap<string, string>;
   /** Names whose value is another one now: who refers to them rolls, too. */

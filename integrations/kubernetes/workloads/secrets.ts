@@ -1,10 +1,10 @@
 import type { V1Secret } from '@kubernetes/client-node';
 import { type KubernetesApi, pathOf } from '../client.ts';
 import { KubernetesError } from '../client-error.ts';
-import { type Json, ownersOf } from '../watch/projection.ts';
+import { type Jsonify, ownersOf } from '../watch/projection.ts';
 import { otherWriter } from './owners.ts';
 
-export type SecretJson = Json<V1Secret>;
+export type SecretJson = Jsonify<V1Secret>;
 
 /** A Secret, or undefined where there is none. It holds values: it never leaves the activity. */
 export async function readSecret(options: {

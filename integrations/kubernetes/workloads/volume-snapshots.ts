@@ -2,7 +2,7 @@ import type { V1PersistentVolume, V1PersistentVolumeClaim } from '@kubernetes/cl
 import { type KubernetesApi, pathOf } from '../client.ts';
 import { KubernetesError } from '../client-error.ts';
 import { listObjects, type ObjectJson, type ObjectRef, readObject } from '../objects.ts';
-import type { Json, PodJson } from '../watch/projection.ts';
+import type { Jsonify, PodJson } from '../watch/projection.ts';
 
 const group = 'snapshot.storage.k8s.io';
 const isDefault = 'snapshot.storage.kubernetes.io/is-default-class';
@@ -80,14 +80,14 @@ export async function volumeOf(options: {
       throw error;
     }
   };
-  const claim = await get<Json<V1PersistentVolumeClaim>>(
+  const claim = await get<Jsonify<V1PersistentVolumeClaim>>(
     { resource: 'persistentvolumeclaims', namespace, name },
     `get persistentvolumeclaims in ${namespace}`,
   );
   if (!claim) return { reason: 'the claim does not exist' };
   const volume = claim.spec?.volumeName;
   if (!volume || claim.status?.phase !== 'Bound') return { reason: 'the claim is not bound to a volume' };
-  const found = await get<Json<V1PersistentVolume>>({ resource: 'persistentvolumes', name: volume }, 'get persistentvolumes');
+  const found = await get<Jsonify<V1PersistentVolume>>({ resource: 'persistentvolumes', name: volume }, 'get persistentvolumes');
   const csi = found?.spec?.csi;
   return csi
     ? { driver: csi.driver, volumeHandle: csi.volumeHandle, volume }

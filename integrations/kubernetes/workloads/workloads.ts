@@ -2,7 +2,7 @@ import type { V1PodTemplateSpec } from '@kubernetes/client-node';
 import type { LabelSelector } from '../../../core/cluster/pod-record.ts';
 import { FirebreakError } from '../../../core/errors.ts';
 import type { ObjectJson, ObjectRef } from '../objects.ts';
-import type { Json } from '../watch/projection.ts';
+import type { Jsonify } from '../watch/projection.ts';
 
 const places: Readonly<Record<string, { readonly group: string; readonly resource: string }>> = {
   Deployment: { group: 'apps', resource: 'deployments' },
@@ -29,7 +29,7 @@ export function workloadRef(
 export interface WorkloadJson extends ObjectJson {
   readonly spec?: {
     readonly selector?: LabelSelector;
-    readonly template?: Json<V1PodTemplateSpec>;
+    readonly template?: Jsonify<V1PodTemplateSpec>;
     readonly replicas?: number;
     /** Of a StatefulSet. */
     readonly persistentVolumeClaimRetentionPolicy?: { readonly whenScaled?: string };

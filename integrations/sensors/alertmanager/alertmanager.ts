@@ -2,7 +2,7 @@ import type { Alert, WorkloadRef } from '../../../core/alert/alert.ts';
 import { alertIdOf } from '../../../core/alert/alert-id.ts';
 import { mitreIds } from '../../../core/alert/mitre.ts';
 import { type DecodeContext, type Decoded, ignored, rejected, type Sensor } from '../../../core/alert/sensor.ts';
-import { firstKnown, objectOf, sensorText } from '../../../core/alert/sensor-text.ts';
+import { type Fields, firstKnown, objectOf, sensorText } from '../../../core/alert/sensor-text.ts';
 import { firstTime } from '../../../core/alert/sensor-time.ts';
 import type { Severity } from '../../../core/alert/severity.ts';
 import { nodeOf as falcoNode } from '../falco/place.ts';
@@ -12,8 +12,6 @@ import { containerRef, nodeName, podRef, workloadRef } from '../place.ts';
 import { present } from '../present.ts';
 import { severityOfText } from '../severity-words.ts';
 import { tagsOf } from '../tags.ts';
-
-type Fields = Readonly<Record<string, unknown>>;
 
 /** The webhook's message is an envelope around a list. */
 function isEnvelope(event: Fields): boolean {

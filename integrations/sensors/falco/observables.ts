@@ -1,9 +1,7 @@
 import { isIP } from 'node:net';
 import type { Observable } from '../../../core/alert/alert.ts';
-import { sensorText } from '../../../core/alert/sensor-text.ts';
+import { type Fields, sensorText } from '../../../core/alert/sensor-text.ts';
 import { ipOf, observablesInCommand } from '../observables.ts';
-
-type Fields = Readonly<Record<string, unknown>>;
 
 /** Of system calls, and of the plugins for the API audit, CloudTrail, Okta and Google Cloud's audit. */
 const addressFields = [

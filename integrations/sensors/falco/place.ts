@@ -1,8 +1,6 @@
 import type { PodRef, WorkloadRef } from '../../../core/alert/alert.ts';
-import { firstKnown, objectName } from '../../../core/alert/sensor-text.ts';
+import { type Fields, firstKnown, objectName } from '../../../core/alert/sensor-text.ts';
 import { nodeName, nodeOfHost } from '../place.ts';
-
-type Fields = Readonly<Record<string, unknown>>;
 
 /** Resources of the API audit that are workloads themselves. */
 const workloadKinds: Readonly<Record<string, string>> = {

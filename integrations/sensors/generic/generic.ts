@@ -2,15 +2,13 @@ import type { Alert, Observable, ProcessRef } from '../../../core/alert/alert.ts
 import { alertIdOf } from '../../../core/alert/alert-id.ts';
 import { mitreIds } from '../../../core/alert/mitre.ts';
 import { type DecodeContext, type Decoded, rejected, type Sensor } from '../../../core/alert/sensor.ts';
-import { firstKnown, objectOf, sensorText, wholeNumber } from '../../../core/alert/sensor-text.ts';
+import { type Fields, firstKnown, objectOf, sensorText, wholeNumber } from '../../../core/alert/sensor-text.ts';
 import { firstTime } from '../../../core/alert/sensor-time.ts';
 import { distinct, domainOf, hashOf, ipOf, pathOf, userOf } from '../observables.ts';
 import { containerRef, nodeName, podRef, workloadRef } from '../place.ts';
 import { present } from '../present.ts';
 import { severityOfText } from '../severity-words.ts';
 import { tagsOf } from '../tags.ts';
-
-type Fields = Readonly<Record<string, unknown>>;
 
 /** The value of `schema`, by which an alert of this shape is known. */
 export const genericSchema = 'firebreak.alert.v1';

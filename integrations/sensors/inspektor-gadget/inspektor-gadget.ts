@@ -2,15 +2,13 @@ import type { Alert, ProcessRef } from '../../../core/alert/alert.ts';
 import { alertIdOf } from '../../../core/alert/alert-id.ts';
 import { mitreIds } from '../../../core/alert/mitre.ts';
 import { type DecodeContext, type Decoded, rejected, type Sensor } from '../../../core/alert/sensor.ts';
-import { firstKnown, objectOf, sensorText, timeText, wholeNumber } from '../../../core/alert/sensor-text.ts';
+import { type Fields, firstKnown, objectOf, sensorText, timeText, wholeNumber } from '../../../core/alert/sensor-text.ts';
 import { timeFromNanoseconds } from '../../../core/alert/sensor-time.ts';
 import { distinct, domainOf, observablesIn, observablesInCommand, pathOf } from '../observables.ts';
 import { containerRef, nodeOfHost, podRef, workloadRef } from '../place.ts';
 import { present } from '../present.ts';
 import { severityOfText } from '../severity-words.ts';
 import { tagsOf } from '../tags.ts';
-
-type Fields = Readonly<Record<string, unknown>>;
 
 /** The mount namespace by which gadgets find containers, under all its names. */
 const ownKeys = ['mountnsid', 'mntns_id', 'mntnsid', 'mountNsId', 'netnsid', 'netns_id', 'timestamp_raw'];

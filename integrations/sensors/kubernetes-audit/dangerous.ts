@@ -1,6 +1,6 @@
-import { objectOf } from '../../../core/alert/sensor-text.ts';
+import { type Fields, objectOf } from '../../../core/alert/sensor-text.ts';
 import { redactSecrets } from '../../../core/text/redact.ts';
-import type { AuditRequest, Fields } from './request.ts';
+import type { AuditRequest } from './request.ts';
 
 const atMost = 256;
 const containerLists = ['containers', 'initContainers', 'ephemeralContainers'] as const;

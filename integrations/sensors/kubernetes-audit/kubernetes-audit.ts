@@ -2,13 +2,13 @@ import { requestText, stampPrefix } from '../../../core/action/own-steps.ts';
 import type { Alert, ApiRequest } from '../../../core/alert/alert.ts';
 import { alertIdOf } from '../../../core/alert/alert-id.ts';
 import { type DecodeContext, type Decoded, ignored, rejected, type Sensor } from '../../../core/alert/sensor.ts';
-import { objectOf, sensorText } from '../../../core/alert/sensor-text.ts';
+import { type Fields, objectOf, sensorText } from '../../../core/alert/sensor-text.ts';
 import { firstTime } from '../../../core/alert/sensor-time.ts';
 import { distinct, ipOf, observablesInCommand, userOf } from '../observables.ts';
 import { present } from '../present.ts';
 import { askedIdentity } from './certificate-request.ts';
 import { placeOf } from './place.ts';
-import { type AuditRequest, type Fields, requestOf } from './request.ts';
+import { type AuditRequest, requestOf } from './request.ts';
 import { RoleMemory } from './roles.ts';
 import { ruleFor } from './rules.ts';
 

@@ -1,7 +1,5 @@
-import { objectName, objectOf, sensorText, wholeNumber } from '../../../core/alert/sensor-text.ts';
+import { type Fields, objectName, objectOf, sensorText, wholeNumber } from '../../../core/alert/sensor-text.ts';
 import { execRequestOf } from '../exec-request.ts';
-
-export type Fields = Readonly<Record<string, unknown>>;
 
 /** One request to the API server, as its audit event tells it. */
 export interface AuditRequest {

@@ -1,6 +1,6 @@
-import { objectOf, sensorText } from '../../../core/alert/sensor-text.ts';
+import { type Fields, objectOf, sensorText } from '../../../core/alert/sensor-text.ts';
 import { has, objectsIn } from './dangerous.ts';
-import type { AuditRequest, Fields } from './request.ts';
+import type { AuditRequest } from './request.ts';
 
 /**
  * What a role gives at most. `all`: everything; `wide`: wildcards; `dangerous`: a way to others' rights, Secrets or containers; `writes`: changes

@@ -1,14 +1,12 @@
 import { alertIdOf } from '../../../core/alert/alert-id.ts';
 import { type DecodeContext, type Decoded, rejected, type Sensor } from '../../../core/alert/sensor.ts';
-import { objectOf, sensorText, timeText, wholeNumber } from '../../../core/alert/sensor-text.ts';
+import { type Fields, objectOf, sensorText, timeText, wholeNumber } from '../../../core/alert/sensor-text.ts';
 import { alertListIn } from '../alertmanager/alertmanager.ts';
 import { distinct, hashOf, pathOf } from '../observables.ts';
 import { nodeName } from '../place.ts';
 import { present } from '../present.ts';
 import { decodePostedAlert, isPostedAlert } from './posted-alert.ts';
 import { decodeRuntimeAlert } from './runtime-alert.ts';
-
-type Fields = Readonly<Record<string, unknown>>;
 
 /** More than any batch of the agent's. */
 const mostItems = 1_000;

@@ -1,7 +1,7 @@
 import type { Alert } from '../../../core/alert/alert.ts';
 import { alertIdOf } from '../../../core/alert/alert-id.ts';
 import { type DecodeContext, type Decoded, ignored, rejected } from '../../../core/alert/sensor.ts';
-import { objectOf, sensorText, wholeNumber } from '../../../core/alert/sensor-text.ts';
+import { type Fields, objectOf, sensorText, wholeNumber } from '../../../core/alert/sensor-text.ts';
 import { firstTime } from '../../../core/alert/sensor-time.ts';
 import { distinct, hashOf } from '../observables.ts';
 import { containerRef, nodeName, podRef } from '../place.ts';
@@ -9,8 +9,6 @@ import { present } from '../present.ts';
 import { severityOfText } from '../severity-words.ts';
 import { tagsOf } from '../tags.ts';
 import { malwareRule } from './runtime-alert.ts';
-
-type Fields = Readonly<Record<string, unknown>>;
 
 /** The product was called KubeCop first. */
 const ownName = /^Kube(?:scape|Cop)(RuleViolated|MalwareDetected|FileHashAlert)$/;

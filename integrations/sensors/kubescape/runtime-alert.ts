@@ -2,14 +2,12 @@ import type { Alert, ProcessRef } from '../../../core/alert/alert.ts';
 import { alertIdOf } from '../../../core/alert/alert-id.ts';
 import { mitreIds } from '../../../core/alert/mitre.ts';
 import type { Decoded } from '../../../core/alert/sensor.ts';
-import { firstKnown, objectOf, sensorText, timeText, wholeNumber } from '../../../core/alert/sensor-text.ts';
+import { type Fields, firstKnown, objectOf, sensorText, timeText, wholeNumber } from '../../../core/alert/sensor-text.ts';
 import type { Severity } from '../../../core/alert/severity.ts';
 import { distinct, domainOf, hashOf, ipOf, observablesIn, observablesInCommand, pathOf, userOf } from '../observables.ts';
 import { containerRef, nodeName, podRef, workloadRef } from '../place.ts';
 import { present } from '../present.ts';
 import { tagsOf } from '../tags.ts';
-
-type Fields = Readonly<Record<string, unknown>>;
 
 /** What malware is called differs from file to file: playbooks and the configuration need one rule for all. */
 export const malwareRule = 'Malware detected';

@@ -1,8 +1,8 @@
 import type { Observable, ProcessRef } from '../../../core/alert/alert.ts';
-import { firstKnown, objectOf, sensorText, wholeNumber } from '../../../core/alert/sensor-text.ts';
+import { type Fields, firstKnown, objectOf, sensorText, wholeNumber } from '../../../core/alert/sensor-text.ts';
 import { distinct, domainOf, hashOf, ipOf, observablesInCommand, pathOf, userOf } from '../observables.ts';
 import { present } from '../present.ts';
-import { type Fields, listOf } from './place.ts';
+import { listOf } from './place.ts';
 
 /** The process of the evidence, or the user who did it. */
 export function actorOf(event: Fields, evidences: readonly Fields[]): ProcessRef | undefined {

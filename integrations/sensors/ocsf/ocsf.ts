@@ -2,14 +2,14 @@ import type { Alert } from '../../../core/alert/alert.ts';
 import { alertIdOf } from '../../../core/alert/alert-id.ts';
 import { mitreIds } from '../../../core/alert/mitre.ts';
 import { type DecodeContext, type Decoded, ignored, rejected, type Sensor } from '../../../core/alert/sensor.ts';
-import { objectOf, sensorText, wholeNumber } from '../../../core/alert/sensor-text.ts';
+import { type Fields, objectOf, sensorText, wholeNumber } from '../../../core/alert/sensor-text.ts';
 import { firstTime } from '../../../core/alert/sensor-time.ts';
 import type { Severity } from '../../../core/alert/severity.ts';
 import { present } from '../present.ts';
 import { severityOfText } from '../severity-words.ts';
 import { tagsOf } from '../tags.ts';
 import { actorOf, observablesOf, tacticsOf } from './evidence.ts';
-import { type Fields, listOf, placeOf } from './place.ts';
+import { listOf, placeOf } from './place.ts';
 
 /** Security Finding (deprecated), Detection Finding, Data Security Finding, Application Security Posture Finding. */
 const findingClasses: readonly number[] = [2001, 2004, 2006, 2007];

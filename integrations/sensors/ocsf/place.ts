@@ -1,8 +1,6 @@
 import type { ContainerRef, PodRef, WorkloadRef } from '../../../core/alert/alert.ts';
-import { firstKnown, objectOf } from '../../../core/alert/sensor-text.ts';
+import { type Fields, firstKnown, objectOf } from '../../../core/alert/sensor-text.ts';
 import { containerRef, nodeName, nodeOfHost, podRef, workloadRef } from '../place.ts';
-
-export type Fields = Readonly<Record<string, unknown>>;
 
 const atMost = 32;
 

@@ -1,8 +1,6 @@
 import type { ProcessRef } from '../../../core/alert/alert.ts';
-import { objectOf, sensorText, wholeNumber } from '../../../core/alert/sensor-text.ts';
+import { type Fields, objectOf, sensorText, wholeNumber } from '../../../core/alert/sensor-text.ts';
 import { present } from '../present.ts';
-
-type Fields = Readonly<Record<string, unknown>>;
 
 /** Binary and arguments, as a shell would show them. */
 export function commandLineOf(process: Fields): string | undefined {

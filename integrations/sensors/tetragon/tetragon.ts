@@ -2,7 +2,7 @@ import type { Alert } from '../../../core/alert/alert.ts';
 import { alertIdOf } from '../../../core/alert/alert-id.ts';
 import { mitreIds } from '../../../core/alert/mitre.ts';
 import { type DecodeContext, type Decoded, ignored, rejected, type Sensor } from '../../../core/alert/sensor.ts';
-import { firstKnown, objectOf, sensorText, wholeNumber } from '../../../core/alert/sensor-text.ts';
+import { type Fields, firstKnown, objectOf, sensorText, wholeNumber } from '../../../core/alert/sensor-text.ts';
 import { firstTime } from '../../../core/alert/sensor-time.ts';
 import type { Severity } from '../../../core/alert/severity.ts';
 import { distinct, hashOf, observablesIn, observablesInCommand, pathOf, userOf } from '../observables.ts';
@@ -11,8 +11,6 @@ import { severityOfText } from '../severity-words.ts';
 import { tagsOf } from '../tags.ts';
 import { commandLineOf, processRef } from './process.ts';
 import { titleOf } from './title.ts';
-
-type Fields = Readonly<Record<string, unknown>>;
 
 /** The kinds of `GetEventsResponse`. https://tetragon.io/docs/reference/grpc-api/#geteventsresponse */
 const processKind = /^process_(?:exec|exit|kprobe|tracepoint|loader|uprobe|usdt|lsm)$/;

@@ -1,7 +1,5 @@
-import { firstKnown, objectOf, sensorText, wholeNumber } from '../../../core/alert/sensor-text.ts';
+import { type Fields, firstKnown, objectOf, sensorText, wholeNumber } from '../../../core/alert/sensor-text.ts';
 import { commandLineOf } from './process.ts';
-
-type Fields = Readonly<Record<string, unknown>>;
 
 /** One sentence: the policy's own message, or what happened and who did it. */
 export function titleOf(event: {

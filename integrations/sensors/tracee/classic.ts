@@ -2,7 +2,7 @@ import type { Alert } from '../../../core/alert/alert.ts';
 import { alertIdOf } from '../../../core/alert/alert-id.ts';
 import { mitreIds } from '../../../core/alert/mitre.ts';
 import { type Decoded, ignored, rejected } from '../../../core/alert/sensor.ts';
-import { firstKnown, objectOf, sensorText, wholeNumber } from '../../../core/alert/sensor-text.ts';
+import { type Fields, firstKnown, objectOf, sensorText, wholeNumber } from '../../../core/alert/sensor-text.ts';
 import { timeFromNanoseconds } from '../../../core/alert/sensor-time.ts';
 import { distinct, observablesIn, pathOf } from '../observables.ts';
 import { containerRef, nodeOfHost, podRef } from '../place.ts';
@@ -10,8 +10,6 @@ import { present } from '../present.ts';
 import { tagsOf } from '../tags.ts';
 import { attackOf, tacticTag } from './attack.ts';
 import { traceeSeverity } from './severity.ts';
-
-type Fields = Readonly<Record<string, unknown>>;
 
 /** One event as `trace.Event` is written: flat to 0.12, with `container` and `kubernetes` from 0.13 on. */
 export function isClassic(event: Fields): boolean {

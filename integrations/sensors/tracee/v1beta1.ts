@@ -2,7 +2,7 @@ import type { Alert, ProcessRef } from '../../../core/alert/alert.ts';
 import { alertIdOf } from '../../../core/alert/alert-id.ts';
 import { mitreIds } from '../../../core/alert/mitre.ts';
 import { type Decoded, ignored, rejected } from '../../../core/alert/sensor.ts';
-import { firstKnown, objectOf, sensorText, timeText, wholeNumber } from '../../../core/alert/sensor-text.ts';
+import { type Fields, firstKnown, objectOf, sensorText, timeText, wholeNumber } from '../../../core/alert/sensor-text.ts';
 import { timeFromNanoseconds } from '../../../core/alert/sensor-time.ts';
 import { distinct, observablesIn, pathOf } from '../observables.ts';
 import { containerRef, podRef } from '../place.ts';
@@ -10,8 +10,6 @@ import { present } from '../present.ts';
 import { tagsOf } from '../tags.ts';
 import { tacticTag } from './attack.ts';
 import { traceeSeverity } from './severity.ts';
-
-type Fields = Readonly<Record<string, unknown>>;
 
 /** protojson of `tracee.v1beta1.Event`. https://github.com/aquasecurity/tracee/blob/main/api/v1beta1/event.proto */
 export function isV1beta1(event: Fields): boolean {

@@ -5,7 +5,7 @@ import type { CardStore } from '../../../core/cards/card-store.ts';
 import type { Aside } from './overflow-thread.ts';
 import type { ShownCards } from './shown-cards.ts';
 
-export interface Asked {
+export interface AskedCard {
   readonly card: QuestionCard;
   readonly groups: readonly string[];
   readonly requester: string;
@@ -32,7 +32,7 @@ export class Groups {
   }
 
   /** The group that the question belongs to; undefined for one that stays alone. One after another: of many that come at once, one begins it. */
-  join(asked: Asked): Promise<CardGroup | undefined> {
+  join(asked: AskedCard): Promise<CardGroup | undefined> {
     return this.#inTurn(async () => {
       const known = await this.of(asked.card.questionId);
       if (known) return known;

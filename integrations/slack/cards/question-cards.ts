@@ -10,7 +10,7 @@ import type { Posting } from '../post/posting.ts';
 import type { IncidentThreads } from '../post/threads.ts';
 import { type GroupTarget, groupBlocks } from '../views/group-card.ts';
 import { questionBlocks, type RenderedMessage } from '../views/render.ts';
-import type { Asked, Groups } from './groups.ts';
+import type { AskedCard, Groups } from './groups.ts';
 import type { Aside } from './overflow-thread.ts';
 import type { ShownCards } from './shown-cards.ts';
 
@@ -38,7 +38,7 @@ export class QuestionCards {
     this.#parts = parts;
   }
 
-  async post(asked: Asked): Promise<MessageRef> {
+  async post(asked: AskedCard): Promise<MessageRef> {
     const { cards, groups, shown, aside, threads } = this.#parts;
     const { card } = asked;
     await storedButtons(cards, asked);

@@ -4,7 +4,7 @@ import type { MessageRef, StoredButton } from '../../../core/cards/card.ts';
 import type { GroupButton } from '../../../core/cards/card-group.ts';
 import type { CardStore } from '../../../core/cards/card-store.ts';
 import type { ReplyTo } from '../../../core/incident/click-reply.ts';
-import type { Refusal } from '../refusal.ts';
+import type { ClickRefusal } from '../refusal.ts';
 import type { SenderChecks } from './sender.ts';
 
 /**
@@ -65,10 +65,14 @@ const blockActions = z.object({
 
 type BlockActions = z.infer<typeof blockActions>;
 
-export type Checked =
+export type ClickCheck =
   | { readonly ok: true; readonly click: Click }
   | { readonly ok: true; readonly groupClick: GroupClick }
-  | { readonly ok: false; readonly refusal: Refusal; readonly replyTo?: { readonly channel: string; readonly user: string } };
+  | {
+      readonly ok: false;
+      readonly refusal: ClickRefusal;
+      readonly replyTo?: { readonly channel: string; readonly user: string };
+    };
 
 /** Where a question's card is, though Slack has not confirmed that it has it; `unseen`: it may have it, and does not show it to us. */
 export type LookFor = (question: string) => Promise<MessageRef | 'unseen' | undefined>;
@@ -85,13 +89,13 @@ export class ClickChecks {
     this.#lookFor = parts.lookFor;
   }
 
-  async check(body: unknown): Promise<Checked> {
+  async check(body: unknown): Promise<ClickCheck> {
     const parsed = blockActions.safeParse(body);
     if (!parsed.success) return { ok: false, refusal: unreadable(body) };
     const payload = parsed.data;
     const user = payload.user.id;
     const channel = payload.container.channel_id;
-    const found = this.#addressed(payload) ?? (await this.#meant(payload).catch((): Refusal => notLookedUp));
+    const found = this.#addressed(payload) ?? (await this.#meant(payload).catch((): ClickRefusal => notLookedUp));
     if ('button' in found) {
       const { button, action } = found;
       const click = {
@@ -111,7 +115,7 @@ export class ClickChecks {
     };
   }
 
-  #addressed(payload: BlockActions): Refusal | undefined {
+  #addressed(payload: BlockActions): ClickRefusal | undefined {
     const { actions } = payload;
     const refusal = this.#sender.address(payload);
     if (refusal) return refusal;
@@ -120,7 +124,7 @@ export class ClickChecks {
 
   async #meant(
     payload: BlockActions,
-  ): Promise<Refusal | { readonly button: StoredButton | GroupButton; readonly action: string }> {
+  ): Promise<ClickRefusal | { readonly button: StoredButton | GroupButton; readonly action: string }> {
     const [action] = payload.actions;
     if (action === undefined || !isOurs(action)) return { reason: 'unsupported', detail: 'the action is none of a card' };
     const value = pressed(action);
@@ -137,7 +141,7 @@ export class ClickChecks {
   async stale(
     { question, buttonId }: Pick<StoredButton, 'question' | 'buttonId'>,
     messageTs: string,
-  ): Promise<Refusal | undefined> {
+  ): Promise<ClickRefusal | undefined> {
     const posted = await this.#cards.message(question);
     if (posted?.ts !== messageTs) return { reason: 'stale_card', detail: 'the question has a newer card' };
     const current = await this.#cards.buttonsOf(question);
@@ -149,7 +153,7 @@ export class ClickChecks {
   async #misplaced(
     { container, channel, message }: BlockActions,
     button: StoredButton | GroupButton,
-  ): Promise<Refusal | undefined> {
+  ): Promise<ClickRefusal | undefined> {
     const question = 'targets' in button ? (await this.#cards.group(button.groupId))?.head : button.question;
     const posted =
       question === undefined ? undefined : ((await this.#cards.message(question)) ?? (await this.#lookFor(question)));
@@ -179,9 +183,9 @@ function pressed(action: Action | undefined): string | undefined {
 }
 
 /** Neither the database's words nor Slack's: who clicked is told to click again. */
-export const notLookedUp: Refusal = { reason: 'not_looked_up', detail: 'what it stands for could not be looked up' };
+export const notLookedUp: ClickRefusal = { reason: 'not_looked_up', detail: 'what it stands for could not be looked up' };
 
-function unreadable(body: unknown): Refusal {
+function unreadable(body: unknown): ClickRefusal {
   const kind = z.object({ type: z.string() }).safeParse(body);
   return kind.success && kind.data.type === 'block_actions'
     ? { reason: 'malformed', detail: 'the click lacks what Slack always sends' }

@@ -1,6 +1,6 @@
 import type { RespondFn } from '@slack/bolt';
 import type { OrderDraft } from '../../../core/cards/card-store.ts';
-import { type Refusal, refusalAnswers } from '../refusal.ts';
+import { type ClickRefusal, refusalAnswers } from '../refusal.ts';
 import { section } from '../views/blocks.ts';
 import { chunks, plain } from '../views/text.ts';
 import { type Arrived, codeOf } from './arrived.ts';
@@ -22,7 +22,7 @@ export interface CommandHandlers {
 export interface CommandDoorParts extends CommandHandlers {
   readonly orders: OrderDialogs;
   readonly sender: SenderChecks;
-  readonly refused: (refusal: Refusal) => void;
+  readonly refused: (refusal: ClickRefusal) => void;
   readonly log: (message: string, facts: Readonly<Record<string, string>>) => void;
 }
 
@@ -57,7 +57,7 @@ export class CommandDoor {
     return this.#answer(checked.shortcut, respond, () => onShortcut(checked.shortcut));
   }
 
-  #refuse(refusal: Refusal): string {
+  #refuse(refusal: ClickRefusal): string {
     this.#parts.refused(refusal);
     return refusalAnswers[refusal.reason];
   }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
-import type { Refusal } from '../refusal.ts';
+import type { ClickRefusal } from '../refusal.ts';
 import type { SenderChecks } from './sender.ts';
 
 /** https://docs.slack.dev/interactivity/implementing-slash-commands */
@@ -27,7 +27,7 @@ export interface SlashCommand {
 
 export type CheckedCommand =
   | { readonly ok: true; readonly command: SlashCommand }
-  | { readonly ok: false; readonly refusal: Refusal; readonly isCommand: boolean };
+  | { readonly ok: false; readonly refusal: ClickRefusal; readonly isCommand: boolean };
 
 export function isCommand(body: unknown): boolean {
   return typeof body === 'object' && body !== null && 'command' in body;

@@ -6,7 +6,7 @@ import type { OrderDraft } from '../../../core/cards/card-store.ts';
 import { reasonToSign } from '../../../core/text/reason.ts';
 import { redactSecrets } from '../../../core/text/redact.ts';
 import type { ShownCards } from '../cards/shown-cards.ts';
-import { type Refusal, refusalAnswers } from '../refusal.ts';
+import { type ClickRefusal, refusalAnswers } from '../refusal.ts';
 import { words } from '../views/blocks.ts';
 import { decisionView, filledIn, isGuarded, unseenCard } from '../views/decision-view.ts';
 import { commentBlock, commentView, detailsView } from '../views/menu-views.ts';
@@ -42,7 +42,7 @@ export interface DoorParts extends VoteDoor {
   readonly orders: OrderDialogs;
   readonly groups: GroupDoor;
   readonly unanswered: UnansweredRequests;
-  readonly refused: (refusal: Refusal) => void;
+  readonly refused: (refusal: ClickRefusal) => void;
   readonly now: () => number;
 }
 
@@ -204,7 +204,7 @@ export class Door {
   }
 }
 
-function whose({ slackUser, button }: Click): Pick<Refusal, 'slackUser' | 'buttonId'> {
+function whose({ slackUser, button }: Click): Pick<ClickRefusal, 'slackUser' | 'buttonId'> {
   return { slackUser, buttonId: button.buttonId };
 }
 

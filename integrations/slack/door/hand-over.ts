@@ -1,5 +1,5 @@
 import type { App } from '@slack/bolt';
-import type { Refusal } from '../refusal.ts';
+import type { ClickRefusal } from '../refusal.ts';
 
 /** Slack wants its answer within 3 s. */
 const ackWithinMs = 2_000;
@@ -9,7 +9,7 @@ export async function handOver(request: {
   readonly app: App | undefined;
   readonly body: Record<string, unknown>;
   readonly answer: (content?: unknown) => void;
-  readonly onRefused: (refusal: Refusal) => void;
+  readonly onRefused: (refusal: ClickRefusal) => void;
   readonly onFault: (error: unknown) => void;
 }): Promise<void> {
   const { app, body, answer, onRefused, onFault } = request;

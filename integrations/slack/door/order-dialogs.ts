@@ -5,7 +5,7 @@ import type { IncidentDraft, LeaseDraft, OrderDraft, RestraintDraft, Suppression
 import { reasonToSign } from '../../../core/text/reason.ts';
 import { decisionView, filledIn } from '../views/decision-view.ts';
 import { type FilledIncident, incidentIn, incidentView } from '../views/incident-view.ts';
-import type { Read } from '../views/order-inputs.ts';
+import type { FormResult } from '../views/order-inputs.ts';
 import { type FilledRestraint, restraintIn, restraintView } from '../views/restraint-view.ts';
 import { type FilledProposal, proposalIn, suppressionView } from '../views/suppression-view.ts';
 import { type Arrived, codeOf, type LinkAnswer, type Told } from './arrived.ts';
@@ -110,7 +110,7 @@ function leaseIn(
   from: Omit<SlackLeaseAnswer, 'draft' | 'about' | 'reason'>,
   draft: LeaseDraft,
   typed: DraftSubmission['typed'],
-): Read<SlackLeaseAnswer> {
+): FormResult<SlackLeaseAnswer> {
   const filled = filledIn(typed, draft.card, draft.choice);
   return filled.ok ? { ok: true, filled: { about: 'lease', ...from, draft, reason: filled.reason } } : filled;
 }
@@ -121,7 +121,7 @@ function orderIn(
   draft: Exclude<OrderDraft, LeaseDraft>,
   typed: DraftSubmission['typed'],
   now: number,
-): Read<SlackOrder> {
+): FormResult<SlackOrder> {
   if ('kinds' in draft) {
     const read = proposalIn(typed, draft, now);
     return read.ok ? { ok: true, filled: { about: 'suppression', ...from, draft, ...read.filled } } : read;

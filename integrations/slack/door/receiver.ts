@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { App, Receiver } from '@slack/bolt';
 import { z } from 'zod';
 import { UnprovenBodies } from '../../unproven-bodies.ts';
-import { type Refusal, refusalAnswers } from '../refusal.ts';
+import { type ClickRefusal, refusalAnswers } from '../refusal.ts';
 import { handOver } from './hand-over.ts';
 import type { RequestVerifier } from './signature.ts';
 
@@ -17,8 +17,8 @@ const anObject = z.record(z.string(), z.unknown());
  */
 export class HttpReceiver implements Receiver {
   readonly #verifier: RequestVerifier;
-  readonly #onRefused: (refusal: Refusal) => void;
-  readonly #onUnproven: (refusal: Refusal) => void;
+  readonly #onRefused: (refusal: ClickRefusal) => void;
+  readonly #onUnproven: (refusal: ClickRefusal) => void;
   readonly #bodies = new UnprovenBodies(bodyLimits);
   readonly #onFault: (error: unknown) => void;
   #app: App | undefined;
@@ -30,9 +30,9 @@ export class HttpReceiver implements Receiver {
     onFault,
   }: {
     readonly verifier: RequestVerifier;
-    readonly onRefused: (refusal: Refusal) => void;
+    readonly onRefused: (refusal: ClickRefusal) => void;
     /** Before its signature was found good. */
-    readonly onUnproven: (refusal: Refusal) => void;
+    readonly onUnproven: (refusal: ClickRefusal) => void;
     readonly onFault: (error: unknown) => void;
   }) {
     this.#verifier = verifier;
@@ -87,14 +87,14 @@ export class HttpReceiver implements Receiver {
     });
   }
 
-  #turnAway(response: ServerResponse, status: number, refusal: Refusal): void {
+  #turnAway(response: ServerResponse, status: number, refusal: ClickRefusal): void {
     this.#onUnproven(refusal);
     // What was not read is not waited for either.
     if (!response.headersSent) response.setHeader('connection', 'close');
     answer(response, status, { error: refusal.reason, message: refusalAnswers[refusal.reason] });
   }
 
-  #refuse(response: ServerResponse, status: number, refusal: Refusal): void {
+  #refuse(response: ServerResponse, status: number, refusal: ClickRefusal): void {
     this.#onRefused(refusal);
     answer(response, status, { error: refusal.reason, message: refusalAnswers[refusal.reason] });
   }

@@ -1,5 +1,5 @@
 import type { SlackPeople } from '../people.ts';
-import type { Refusal } from '../refusal.ts';
+import type { ClickRefusal } from '../refusal.ts';
 
 /** What every request of a person says of where it comes from. */
 export interface Sent {
@@ -25,7 +25,7 @@ export class SenderChecks {
   }
 
   /** By what the request says; costs nothing. */
-  address({ api_app_id, team, user }: Sent): Refusal | undefined {
+  address({ api_app_id, team, user }: Sent): ClickRefusal | undefined {
     if (api_app_id !== this.#appId) return { reason: 'wrong_app', detail: 'the request is for another app' };
     if (team.id !== this.#teamId) return { reason: 'wrong_team', detail: 'the request is from another workspace' };
     if (user.team_id !== this.#teamId) return { reason: 'stranger', detail: 'the user belongs to another workspace' };
@@ -33,7 +33,7 @@ export class SenderChecks {
   }
 
   /** By what Slack says of the account. */
-  async person(user: string): Promise<Refusal | undefined> {
+  async person(user: string): Promise<ClickRefusal | undefined> {
     const standing = await this.#people.standing(user);
     return standing === 'member' ? undefined : standing;
   }

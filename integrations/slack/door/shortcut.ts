@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Refusal } from '../refusal.ts';
+import type { ClickRefusal } from '../refusal.ts';
 import type { SenderChecks } from './sender.ts';
 
 /** https://docs.slack.dev/reference/interaction-payloads/shortcuts-interaction-payload. Of the app it names nothing: the signature, or the connection, is the app's. */
@@ -24,7 +24,7 @@ export interface Shortcut {
 
 export type CheckedShortcut =
   | { readonly ok: true; readonly shortcut: Shortcut }
-  | { readonly ok: false; readonly refusal: Refusal };
+  | { readonly ok: false; readonly refusal: ClickRefusal };
 
 const longestText = 1_000;
 

@@ -1,5 +1,5 @@
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
-import type { Refusal } from '../refusal.ts';
+import type { ClickRefusal } from '../refusal.ts';
 
 /** Slack's own limit for the past; Bolt does not look at the future. https://docs.slack.dev/authentication/verifying-requests-from-slack */
 const windowSeconds = 300;
@@ -34,14 +34,14 @@ export class RequestVerifier {
   }
 
   /** What can be told before the body is read: whoever sends none of Slack's headers is not waited for. */
-  refusalByHead({ signature, timestamp }: Omit<SignedRequest, 'rawBody'>): Refusal | undefined {
+  refusalByHead({ signature, timestamp }: Omit<SignedRequest, 'rawBody'>): ClickRefusal | undefined {
     if (signature === undefined || timestamp === undefined) return { reason: 'unsigned', detail: 'signature or time is missing' };
     if (!/^\d{1,12}$/.test(timestamp)) return { reason: 'unsigned', detail: 'the time is not a number' };
     return undefined;
   }
 
   /** Nothing when the request is Slack's, new and of now. */
-  refusal({ rawBody, signature, timestamp }: SignedRequest): Refusal | undefined {
+  refusal({ rawBody, signature, timestamp }: SignedRequest): ClickRefusal | undefined {
     const foreign = this.refusalByHead({ signature, timestamp });
     if (foreign !== undefined || signature === undefined || timestamp === undefined) return foreign;
     const base = Buffer.concat([Buffer.from(`v0:${timestamp}:`), rawBody]);
@@ -55,7 +55,15 @@ export class RequestVerifier {
     return this.#replay({ base, until: Number(timestamp) + windowSeconds, now });
   }
 
-  #replay({ base, until, now }: { readonly base: Buffer; readonly until: number; readonly now: number }): Refusal | undefined {
+  #replay({
+    base,
+    until,
+    now,
+  }: {
+    readonly base: Buffer;
+    readonly until: number;
+    readonly now: number;
+  }): ClickRefusal | undefined {
     const key = createHash('sha256').update(base).digest('base64');
     const known = this.#seen.get(key);
     if (known !== undefined && known >= now) return { reason: 'replayed', detail: 'the same request was received before' };

@@ -4,7 +4,7 @@ import { SocketModeClient } from '@slack/socket-mode';
 import { z } from 'zod';
 import { FirebreakError } from '../../../core/errors.ts';
 import { callSlack, type SlackEndpoint, silentLogger, slackClientOptions } from '../client.ts';
-import type { Refusal } from '../refusal.ts';
+import type { ClickRefusal } from '../refusal.ts';
 import { handOver } from './hand-over.ts';
 
 /** While Slack refreshes one connection, which it does every few hours, the other hears. */
@@ -35,7 +35,7 @@ const goodbye = z.object({
 export interface SocketOptions extends SlackEndpoint {
   readonly appToken: string;
   readonly appId: string;
-  readonly onRefused: (refusal: Refusal) => void;
+  readonly onRefused: (refusal: ClickRefusal) => void;
   readonly onFault: (error: unknown) => void;
   readonly log: (message: string, facts: Readonly<Record<string, string>>) => void;
 }

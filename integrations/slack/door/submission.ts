@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { StoredButton } from '../../../core/cards/card.ts';
 import type { GroupAsk } from '../../../core/cards/card-group.ts';
 import type { CardStore, OpenModal, OrderDraft } from '../../../core/cards/card-store.ts';
-import type { Refusal } from '../refusal.ts';
+import type { ClickRefusal } from '../refusal.ts';
 import { type Click, type ClickChecks, notLookedUp } from './click.ts';
 import type { SenderChecks } from './sender.ts';
 
@@ -53,7 +53,11 @@ export interface GroupSubmission extends Pick<Submission, 'modal' | 'typed'> {
 
 export type CheckedSubmission =
   | { readonly ok: true; readonly submission: Submission | DraftSubmission | GroupSubmission }
-  | { readonly ok: false; readonly refusal: Refusal; readonly replyTo?: { readonly channel: string; readonly user: string } };
+  | {
+      readonly ok: false;
+      readonly refusal: ClickRefusal;
+      readonly replyTo?: { readonly channel: string; readonly user: string };
+    };
 
 const openForMs = 3_600_000;
 const longestTyped = 3_000;
@@ -109,13 +113,13 @@ export class SubmissionChecks {
     return { ok: true, submission: { modal, click, typed } };
   }
 
-  #foreign({ view }: ViewSubmission): Refusal | undefined {
+  #foreign({ view }: ViewSubmission): ClickRefusal | undefined {
     return view.app_id === undefined || view.app_id === this.#sender.appId
       ? undefined
       : { reason: 'wrong_app', detail: 'the dialog is of another app' };
   }
 
-  async #meant({ view, user }: ViewSubmission, modal: OpenModal): Promise<Refusal | StoredButton | OrderDraft | GroupAsk> {
+  async #meant({ view, user }: ViewSubmission, modal: OpenModal): Promise<ClickRefusal | StoredButton | OrderDraft | GroupAsk> {
     // Unknown when Slack's answer to the opening was lost: then the random id that only this dialog carries has to do.
     if (modal.viewId !== undefined && modal.viewId !== view.id) {
       return { reason: 'unknown_dialog', detail: 'the dialog carries the id of another one' };
@@ -128,7 +132,7 @@ export class SubmissionChecks {
   }
 
   /** What was opened from a card is about it, for as long as the card stands as it stood. */
-  async #about({ buttonId, messageTs, draft, asks }: OpenModal): Promise<Refusal | StoredButton | OrderDraft | GroupAsk> {
+  async #about({ buttonId, messageTs, draft, asks }: OpenModal): Promise<ClickRefusal | StoredButton | OrderDraft | GroupAsk> {
     // Each of its targets is looked at by itself.
     if (asks) return asks;
     if (draft && buttonId === undefined) return draft;

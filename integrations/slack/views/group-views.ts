@@ -5,7 +5,7 @@ import { typedEnd } from '../../../core/decide/approval.ts';
 import { problemOfReason } from '../../../core/text/reason.ts';
 import { context, section, slackLimits, words } from './blocks.ts';
 import { isGuarded, nameToType, targetBlock } from './decision-view.ts';
-import { type Read, reasonBlock, reasonInput, selectInput } from './order-inputs.ts';
+import { type FormResult, reasonBlock, reasonInput, selectInput } from './order-inputs.ts';
 import { chunks, code, inline, linesUpTo, plain } from './text.ts';
 
 const choiceBlock = 'fb_choice';
@@ -191,7 +191,7 @@ export function groupIn(
   typed: Readonly<Record<string, string>>,
   cards: readonly QuestionCard[],
   choice: string | undefined,
-): Read<FilledGroup> {
+): FormResult<FilledGroup> {
   const all = cards.map((_, index) => index);
   const picked = choice === undefined ? ticked(typed, all) : all;
   const id = choice ?? cards[0]?.choices[Number.parseInt(typed[choiceBlock] ?? '', 10)]?.id;

@@ -4,7 +4,7 @@ import type { IncidentDraft } from '../../../core/cards/card-store.ts';
 import { podIn, type Wish } from '../../../core/orders/incident-order.ts';
 import { problemOfReason } from '../../../core/text/reason.ts';
 import { context, section, slackLimits, words } from './blocks.ts';
-import { type Read, reasonBlock, reasonInput, selectInput } from './order-inputs.ts';
+import { type FormResult, reasonBlock, reasonInput, selectInput } from './order-inputs.ts';
 import { code, inline, preformatted } from './text.ts';
 
 const podBlock = 'fb_pod';
@@ -73,7 +73,7 @@ function podInput(pod: string | undefined): InputBlock {
   };
 }
 
-export function incidentIn(typed: Readonly<Record<string, string>>): Read<FilledIncident> {
+export function incidentIn(typed: Readonly<Record<string, string>>): FormResult<FilledIncident> {
   const pod = podIn(typed[podBlock] ?? '');
   const [wish] = offeredWishes.find(([value]) => value === typed[wishBlock]) ?? [];
   const severity = offeredSeverities.find((one) => one === typed[severityBlock]);

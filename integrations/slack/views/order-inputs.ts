@@ -5,7 +5,7 @@ import { words } from './blocks.ts';
 export const reasonBlock = 'fb_reason';
 
 /** What was filled in, or by block what is wrong there: shown in the dialog, which stays open. */
-export type Read<Filled> =
+export type FormResult<Filled> =
   | { readonly ok: true; readonly filled: Filled }
   | { readonly ok: false; readonly errors: Readonly<Record<string, string>> };
 

@@ -10,7 +10,7 @@ import {
 } from '../../../core/orders/restraint.ts';
 import { problemOfReason } from '../../../core/text/reason.ts';
 import { context, section, slackLimits, words } from './blocks.ts';
-import { type Read, reasonBlock, reasonInput, selectInput } from './order-inputs.ts';
+import { type FormResult, reasonBlock, reasonInput, selectInput } from './order-inputs.ts';
 import { code, inline } from './text.ts';
 
 const scopeBlock = 'fb_scope';
@@ -157,7 +157,11 @@ function scopesOf({ mode, cluster, playbooks }: RestraintDraft): readonly Offere
 }
 
 /** What was filled in, of what the dialog offered when it was opened. */
-export function restraintIn(typed: Readonly<Record<string, string>>, draft: RestraintDraft, now: number): Read<FilledRestraint> {
+export function restraintIn(
+  typed: Readonly<Record<string, string>>,
+  draft: RestraintDraft,
+  now: number,
+): FormResult<FilledRestraint> {
   const offered = scopesOf(draft)[Number.parseInt(typed[scopeBlock] ?? '', 10)];
   const named = { namespace: (typed[namespaceBlock] ?? '').trim(), incident: (typed[incidentBlock] ?? '').trim() };
   const scope = offered?.scope(offered.named === undefined ? '' : named[offered.named]);

@@ -5,7 +5,7 @@ import type { SuppressionDraft } from '../../../core/cards/card-store.ts';
 import { longestSuppressionMs, workloadText } from '../../../core/orders/suppression.ts';
 import { problemOfReason } from '../../../core/text/reason.ts';
 import { context, section, slackLimits, words } from './blocks.ts';
-import { type Read, reasonBlock, reasonInput, selectInput } from './order-inputs.ts';
+import { type FormResult, reasonBlock, reasonInput, selectInput } from './order-inputs.ts';
 import { code, inline, linesUpTo } from './text.ts';
 
 const kindBlock = 'fb_kind';
@@ -114,7 +114,7 @@ export function proposalIn(
   typed: Readonly<Record<string, string>>,
   { kinds }: SuppressionDraft,
   now: number,
-): Read<FilledProposal> {
+): FormResult<FilledProposal> {
   const kind = kinds[kinds.length < 2 ? 0 : Number.parseInt(typed[kindBlock] ?? '', 10)];
   const upTo = severities.find((one) => one === typed[upToBlock]);
   const until = endOf(typed[untilBlock] ?? '', now);

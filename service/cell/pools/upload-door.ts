@@ -1,10 +1,10 @@
-import { openUploadDoor, type Refusal, type UploadDoor } from '../../../integrations/uploads/door.ts';
+import { openUploadDoor, type UploadDoor, type UploadRefusal } from '../../../integrations/uploads/door.ts';
 import { listening } from '../../config/listening.ts';
 import type { Config } from '../../config/load.ts';
 import type { Logger } from '../../process/log.ts';
 import { RefusalCounts } from '../../process/refusal-counts.ts';
 
-const reasons: Readonly<Record<Refusal['status'], string>> = {
+const reasons: Readonly<Record<UploadRefusal['status'], string>> = {
   403: 'another token',
   404: 'no upload is expected there',
   405: 'not a PUT',

@@ -9,7 +9,7 @@ import { readArtefact, readManifest } from '../../../integrations/evidence/manif
 import { giveOrder, signedOrder } from '../../incidents/orders.ts';
 import { print, printable, printJson } from '../output.ts';
 import { withSession } from '../session.ts';
-import type { GetOptions, Wanted } from './reader.ts';
+import type { EvidenceGetOptions, Wanted } from './reader.ts';
 
 export interface Parcel {
   readonly address: string;
@@ -19,7 +19,11 @@ export interface Parcel {
 }
 
 /** `firebreak evidence get`: on the record first, then into a folder, where it can be checked without Firebreak. @throws FB_ERR_UNKNOWN_ID. */
-export async function getEvidence({ reader, addresses }: Wanted, only: string | undefined, options: GetOptions): Promise<void> {
+export async function getEvidence(
+  { reader, addresses }: Wanted,
+  only: string | undefined,
+  options: EvidenceGetOptions,
+): Promise<void> {
   const parcels: Parcel[] = [];
   for (const address of addresses) {
     const manifest = await readManifest({ ...reader, sha256: address });
@@ -44,7 +48,7 @@ export async function getEvidence({ reader, addresses }: Wanted, only: string | 
   print(printable(`Wrote ${count} and the signed manifest to ${out}. It is on the record that ${options.as} has them.`));
 }
 
-async function putOnRecord(parcels: readonly Parcel[], incident: string, options: GetOptions): Promise<void> {
+async function putOnRecord(parcels: readonly Parcel[], incident: string, options: EvidenceGetOptions): Promise<void> {
   const addresses = parcels.flatMap(({ address, manifest, artefacts }) =>
     artefacts.length === manifest.artefacts.length ? [address] : artefacts.map(({ sha256 }) => sha256),
   );

@@ -19,7 +19,7 @@ import { withSession } from '../session.ts';
 import { getEvidence } from './evidence-get.ts';
 import { listKeys, listManifests } from './evidence-list.ts';
 import { registerEvidenceOrders } from './evidence-orders.ts';
-import type { EvidenceOptions, EvidenceReader, GetOptions, Wanted } from './reader.ts';
+import type { EvidenceGetOptions, EvidenceOptions, EvidenceReader, Wanted } from './reader.ts';
 
 const isAddress = (text: string): boolean => /^[0-9a-f]{64}$/.test(text);
 
@@ -59,7 +59,7 @@ export function registerEvidenceCommand(program: Command): void {
       'firebreak evidence get shop/Deployment/cart --as ada --key ~/.firebreak/ada.pem --reason "case 17" --out case-17',
       'firebreak evidence get shop/Deployment/cart logs/app.log --as ada --key ~/.firebreak/ada.pem --reason "case 17" --out case-17',
     ],
-  ).action(async (written: string, artefact: string | undefined, options: GetOptions) =>
+  ).action(async (written: string, artefact: string | undefined, options: EvidenceGetOptions) =>
     getEvidence(await manifestsOf(written, options), artefact, options),
   );
 

@@ -9,7 +9,7 @@ export interface EvidenceOptions extends ConfiguredOptions {
   readonly publicKey?: readonly string[];
 }
 
-export interface GetOptions extends EvidenceOptions {
+export interface EvidenceGetOptions extends EvidenceOptions {
   readonly as: string;
   readonly key: string;
   readonly reason: string;

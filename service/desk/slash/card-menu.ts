@@ -1,23 +1,17 @@
 import type { Client } from '@temporalio/client';
 import { isMenuEntry } from '../../../core/cards/card.ts';
-import type { OrderDraft } from '../../../core/cards/card-store.ts';
 import { FirebreakError } from '../../../core/errors.ts';
 import { incidentNames } from '../../../core/incident/incident.ts';
 import { type Remark, remarkBytes, type SignedRemark } from '../../../core/incident/remark.ts';
 import type { Signer } from '../../../core/messages/signing.ts';
 import { type Person, personBySlackId } from '../../../core/people/roster.ts';
+import type { MenuAnswer } from '../../../integrations/slack/door/door.ts';
 import type { Config } from '../../config/load.ts';
 import { incidentState, sessionOver } from '../../incidents/session.ts';
 import type { ClickReplies, ClickVotes, TrustedClick } from '../click-votes.ts';
 import type { SlackOrders } from './slack-orders.ts';
 import { leaseButton } from './slash-lease.ts';
 import { incidentText } from './slash-look.ts';
-
-export type MenuAnswer =
-  | { readonly text: string }
-  | { readonly details: string }
-  | { readonly asksFor: 'comment' }
-  | { readonly opens: OrderDraft };
 
 export interface CardMenuOptions {
   readonly config: Config;

@@ -31,16 +31,16 @@ export interface SlashOptions {
 }
 
 /** A command of somebody on the roster, while Temporal answers. */
-export interface Asking extends Looking {
+export interface SlashRequest extends Looking {
   readonly command: TypedCommand;
   readonly options: SlashOptions;
 }
 
 /** Mrkdwn, escaped already; or a dialog. */
-export type Answered = string | { readonly opens: OrderDraft };
+export type SlashReply = string | { readonly opens: OrderDraft };
 
 /** The incident that the first word names. @throws FB_ERR_REFUSED. */
-export function incidentNamed(asking: Asking, rest: readonly string[]): string {
+export function incidentNamed(asking: SlashRequest, rest: readonly string[]): string {
   const [written] = rest;
   if (written === undefined) throw new FirebreakError('FB_ERR_REFUSED', 'name the incident, such as shop/Deployment/cart');
   return fullIncidentId(written, asking.session.config.cluster);

@@ -18,14 +18,14 @@ import { inline } from '../../../integrations/slack/views/text.ts';
 import { type LeaseChoice, leaseOf } from '../../incidents/lease.ts';
 import { incidentState } from '../../incidents/session.ts';
 import { openOfLeases, standingButton } from './lease-answers.ts';
-import { type Answered, type Asking, incidentNamed, type SlashOptions } from './slash-asking.ts';
+import { incidentNamed, type SlashOptions, type SlashReply, type SlashRequest } from './slash-asking.ts';
 import { reasonIn } from './slash-orders.ts';
 
 /**
  * A lease is a standing question: its answer is a vote like any other, signed by the desk and checked in the cell. What would weaken the response is
  * signed only when its dialog was sent off, as by a button.
  */
-export async function answerLease(asking: Asking, choice: LeaseChoice, rest: readonly string[]): Promise<Answered> {
+export async function answerLease(asking: SlashRequest, choice: LeaseChoice, rest: readonly string[]): Promise<SlashReply> {
   const { session, command, options } = asking;
   const [, second = '', ...words] = rest;
   const wanted = isLeaseId(second) ? second : undefined;

@@ -4,7 +4,7 @@ import { problemOfReason, reasonToSign, tooLong } from '../../../core/text/reaso
 import { inline } from '../../../integrations/slack/views/text.ts';
 import { incidentState } from '../../incidents/session.ts';
 import { decisionsText, slackStartedText } from './slack-orders.ts';
-import { type Answered, type Asking, incidentNamed } from './slash-asking.ts';
+import { incidentNamed, type SlashReply, type SlashRequest } from './slash-asking.ts';
 
 const dialogWithinMs = 2_000;
 
@@ -24,7 +24,7 @@ export function neededReason(words: readonly string[], written: string): string 
 }
 
 /** Strengthening: one person is enough, and it is told at once. Without a reason, the dialog asks for what is missing. */
-export async function quarantine(asking: Asking, [written, ...words]: readonly string[]): Promise<Answered> {
+export async function quarantine(asking: SlashRequest, [written, ...words]: readonly string[]): Promise<SlashReply> {
   const { session, person, command, options } = asking;
   const reason = reasonIn(words);
   const pod = podIn(written ?? '');
@@ -39,7 +39,7 @@ export async function quarantine(asking: Asking, [written, ...words]: readonly s
 
 /** Strengthening, or the end of a broken glass: one person is enough. */
 export async function unfreeze(
-  { session, person, command, options }: Asking,
+  { session, person, command, options }: SlashRequest,
   [id, ...words]: readonly string[],
 ): Promise<string> {
   if (id === undefined) return decisionsText(session, 'restraint');
@@ -48,7 +48,7 @@ export async function unfreeze(
 }
 
 /** `suppress list`, `suppress end ID REASON`, or the dialog that proposes one. */
-export async function suppress(asking: Asking, rest: readonly string[]): Promise<Answered> {
+export async function suppress(asking: SlashRequest, rest: readonly string[]): Promise<SlashReply> {
   const { session, person, command, options } = asking;
   const [word, id, ...words] = rest;
   if (word === 'list') return decisionsText(session, 'suppression');
@@ -59,7 +59,7 @@ export async function suppress(asking: Asking, rest: readonly string[]): Promise
 }
 
 /** A dialog, or why there is none. It must be open 3 s after the command. */
-async function proposal(asking: Asking, rest: readonly string[]): Promise<Answered> {
+async function proposal(asking: SlashRequest, rest: readonly string[]): Promise<SlashReply> {
   const { session, person, options } = asking;
   const id = incidentNamed(asking, rest);
   const state = await incidentState({ ...session, withinMs: dialogWithinMs }, { id });

@@ -4,7 +4,7 @@ import { answerersOf, answersFor, type Person, personById, personBySlackId } fro
 import { code, inline, linesUpTo } from '../../../integrations/slack/views/text.ts';
 import { incidentState, sessionOver } from '../../incidents/session.ts';
 import { narrowedBy } from '../on-call.ts';
-import { type Answered, type Asking, incidentNamed, type SlashOptions, type TypedCommand } from './slash-asking.ts';
+import { incidentNamed, type SlashOptions, type SlashReply, type SlashRequest, type TypedCommand } from './slash-asking.ts';
 import { answerLease } from './slash-lease.ts';
 import { incidentsText, incidentText, questionsText } from './slash-look.ts';
 import { quarantine, suppress, unfreeze } from './slash-orders.ts';
@@ -48,7 +48,7 @@ export function createSlash(options: SlashOptions): (command: TypedCommand) => P
     if (!connected) return { mrkdwn: 'Temporal does not answer yet. Please try again in a moment.' };
     const session = sessionOver(config, connected);
     const at = now();
-    const asking: Asking = { session, person, command, options, now: at, narrowed: narrowedBy(duty, at) };
+    const asking: SlashRequest = { session, person, command, options, now: at, narrowed: narrowedBy(duty, at) };
     const answer = await answerTo(word, rest, asking);
     return typeof answer === 'string' ? { mrkdwn: answer } : answer;
   };
@@ -57,7 +57,7 @@ export function createSlash(options: SlashOptions): (command: TypedCommand) => P
 /** Commands whose first word is an incident. */
 const namesIncident: ReadonlySet<string> = new Set(['show', 'release', 'extend', 'keep']);
 
-async function answerTo(word: string, rest: readonly string[], asking: Asking): Promise<Answered> {
+async function answerTo(word: string, rest: readonly string[], asking: SlashRequest): Promise<SlashReply> {
   try {
     switch (word) {
       case 'incidents':
@@ -121,7 +121,7 @@ function onCall({ config: { roster }, duty }: SlashOptions, at: number): string 
   return linesUpTo(['*Who may answer now*', ...lines], 8_000);
 }
 
-async function show(asking: Asking, rest: readonly string[]): Promise<string> {
+async function show(asking: SlashRequest, rest: readonly string[]): Promise<string> {
   const { session } = asking;
   return incidentText(await incidentState(session, { id: incidentNamed(asking, rest) }), session.config.roster);
 }

@@ -6,7 +6,7 @@ import { readBody } from '../../process/request-body.ts';
 import type { IntakeLog } from '../log.ts';
 import type { IntakeMetrics } from '../metrics.ts';
 import { largestBody } from '../read/parse.ts';
-import { type Answer, type ItemAnswer, type Receiver, tooMany } from '../read/receive.ts';
+import { type IntakeAnswer, type ItemAnswer, type Receiver, tooMany } from '../read/receive.ts';
 import { unpackBody } from './body.ts';
 import type { Admission, Gate } from './gate.ts';
 import type { Listener } from './listener.ts';
@@ -148,7 +148,7 @@ function refuse(response: ServerResponse, reason: string): void {
   send(response, 401, { reason }, { 'www-authenticate': 'Bearer, Basic realm="firebreak"', connection: 'close' });
 }
 
-function answer(response: ServerResponse, { status, items, reason }: Answer, limitedSeconds: number): void {
+function answer(response: ServerResponse, { status, items, reason }: IntakeAnswer, limitedSeconds: number): void {
   const retryAfter = status === 503 ? retryAfterSeconds : status === 429 ? limitedSeconds : undefined;
   const body = { ...countsOf(items), ...(reason !== undefined && { reason }), items };
   send(response, status, body, retryAfter === undefined ? {} : { 'retry-after': String(retryAfter) });

@@ -4,7 +4,7 @@ import { systemErrorCode } from '../../../core/system-error.ts';
 import { largestBody } from '../read/parse.ts';
 import { Lane } from '../send/lane.ts';
 
-export type Body =
+export type UnpackedBody =
   | { readonly ok: true; readonly bytes: Uint8Array }
   | { readonly ok: false; readonly status: 400 | 413 | 415; readonly reason: string };
 
@@ -22,7 +22,7 @@ const alwaysAllowed = 1024 * 1024;
 const unpacking = new Lane(4);
 
 /** Undoes the content encoding, never beyond the size that a body may have, nor beyond what honest packing gives. */
-export async function unpackBody(bytes: Uint8Array, encoding: string | undefined): Promise<Body> {
+export async function unpackBody(bytes: Uint8Array, encoding: string | undefined): Promise<UnpackedBody> {
   const name = encoding?.trim().toLowerCase() ?? '';
   if (name === '' || name === 'identity') return { ok: true, bytes };
   if (name !== 'gzip' && name !== 'x-gzip' && name !== 'deflate') {

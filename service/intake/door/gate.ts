@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { FirebreakError } from '../../../core/errors.ts';
-import { type Sender, type SenderRule, Senders } from '../read/sender.ts';
+import { type AlertSender, type SenderRule, Senders } from '../read/sender.ts';
 import { type IntakeToken, secretOfHeader, senderByToken } from './auth.ts';
 import { type CertificateClient, CertificateSenders } from './certificates.ts';
 import { type SignatureHeaders, Signatures, type Signed, type SigningSecret } from './signature.ts';
@@ -24,7 +24,7 @@ export interface Knock {
 }
 
 export type Admission =
-  | { readonly kind: 'sender'; readonly sender: Sender }
+  | { readonly kind: 'sender'; readonly sender: AlertSender }
   /** Signed: who it is shows when the body is read. */
   | { readonly kind: 'signed'; readonly headers: SignatureHeaders }
   | { readonly kind: 'refused'; readonly reason: string };

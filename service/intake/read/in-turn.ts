@@ -1,6 +1,6 @@
 import type { Allowance } from './alert-bucket.ts';
 import { type ParseContext, type ParsedItem, readItem, readPart } from './parse.ts';
-import type { Sender } from './sender.ts';
+import type { AlertSender } from './sender.ts';
 import { pieceMs, type Turns } from './turns.ts';
 
 /** One body's alerts that are on their way at once. */
@@ -8,7 +8,7 @@ const atOnce = 500;
 
 export interface InTurn<Answer> {
   readonly turns: Turns;
-  readonly sender: Sender;
+  readonly sender: AlertSender;
   readonly context: ParseContext;
   /** What becomes of an item that its sender's limit lets pass so far; of one that was not read there is only the limit to tell. */
   readonly admit: (item: ParsedItem | undefined, allowance: Allowance) => Promise<Answer>;

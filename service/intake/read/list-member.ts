@@ -1,4 +1,4 @@
-import { elementsOf, endOfString, endOfValue, type Span, skipBlank } from './split.ts';
+import { type ByteRange, elementsOf, endOfString, endOfValue, skipBlank } from './split.ts';
 
 /**
  * The elements of the list that an object holds under `name`, each with its own bytes; of several such fields the last counts, as
@@ -6,7 +6,7 @@ import { elementsOf, endOfString, endOfValue, type Span, skipBlank } from './spl
  *
  * @param bytes one JSON object, known to be well-formed
  */
-export function listMember(bytes: Uint8Array, name: string): readonly Span[] | undefined {
+export function listMember(bytes: Uint8Array, name: string): readonly ByteRange[] | undefined {
   const member = membersOf(bytes)?.findLast(({ key }) => key === name);
   return member !== undefined && bytes[member.start] === openBracket
     ? elementsOf(bytes, member.start + 1, member.end - 1)
@@ -28,7 +28,7 @@ export function outlineOf(bytes: Uint8Array): string | undefined {
 const openBracket = 0x5b;
 const longList = 4_096;
 
-interface Member extends Span {
+interface Member extends ByteRange {
   readonly key: unknown;
 }
 

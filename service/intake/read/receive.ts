@@ -13,7 +13,7 @@ import type { Allowance } from './alert-bucket.ts';
 import { readInTurn } from './in-turn.ts';
 import { type ParsedItem, type Unread, unreadItems } from './parse.ts';
 import type { Screen, ScreenedAnswer } from './screen.ts';
-import { believed, foreignCluster, foreignNamespace, type Sender } from './sender.ts';
+import { type AlertSender, believed, foreignCluster, foreignNamespace } from './sender.ts';
 import { Turns } from './turns.ts';
 
 /** Seals bytes for the disk. `aad` says what they are for, and is needed to open them. */
@@ -37,7 +37,7 @@ export type ItemAnswer =
   /** To be sent again. */
   | { readonly status: 'unavailable'; readonly reason: string };
 
-export interface Answer {
+export interface IntakeAnswer {
   readonly status: 200 | 400 | 403 | 413 | 415 | 422 | 429 | 503;
   readonly items: readonly ItemAnswer[];
   /** Why the body as a whole was not taken. */
@@ -64,7 +64,7 @@ export interface Delivery {
   readonly sensor?: Sensor;
   /** The headers of a binary CloudEvent. */
   readonly cloudEvent?: Readonly<Record<string, string>>;
-  readonly from: Sender;
+  readonly from: AlertSender;
   /** It is kept for inspection already. */
   readonly replayed?: true;
 }
@@ -91,12 +91,12 @@ export class Receiver {
   }
 
   /** Never throws for what is in the body. */
-  async receive(bytes: Uint8Array, delivery: Delivery): Promise<Answer> {
+  async receive(bytes: Uint8Array, delivery: Delivery): Promise<IntakeAnswer> {
     const { sensor, cloudEvent } = delivery;
     const began = performance.now();
     const { cluster, severities, metrics } = this.#options;
     const { bucket } = delivery.from;
-    const refused = (): Answer => {
+    const refused = (): IntakeAnswer => {
       metrics.refused('rate_limit');
       return { status: 429, items: [], reason: tooMany };
     };
@@ -160,7 +160,7 @@ export class Receiver {
   }
 
   /** Takes an alert of Firebreak's own: the same way as a sensor's. */
-  async receiveOwn(alert: Alert, from: Sender): Promise<ItemAnswer> {
+  async receiveOwn(alert: Alert, from: AlertSender): Promise<ItemAnswer> {
     const known = this.#options.spool.incidentOf(alert.id);
     if (known !== undefined) return this.#duplicate(alert.id, known);
     return this.#receiveAlert({ kind: 'alert', alert, raw: new TextEncoder().encode(JSON.stringify(alert)) }, { from });
@@ -263,11 +263,11 @@ export class Receiver {
 }
 
 /** Whose sign of life it is: who sees one node cannot hide that the sensor of another one is silent. */
-function hostOf({ node }: Sender, told: string | undefined): string | undefined {
+function hostOf({ node }: AlertSender, told: string | undefined): string | undefined {
   return node ?? told;
 }
 
-function saidBy(from: Sender, said: SensorWord): SensorWord {
+function saidBy(from: AlertSender, said: SensorWord): SensorWord {
   const host = hostOf(from, said.host);
   return { sensor: said.sensor, text: said.text, ...(host !== undefined && { host }) };
 }

@@ -18,7 +18,7 @@ export interface SenderRule {
 }
 
 /** Who sends a request. */
-export interface Sender {
+export interface AlertSender {
   readonly rule: SenderRule;
   readonly name: string;
   /** From its certificate or its rule: what it says about pods of other nodes makes nothing happen by itself. */
@@ -36,15 +36,15 @@ const mostSenders = 20_000;
 /** The senders by name, and by node where each node's is one of its own: their limits are counted apart. */
 export class Senders {
   readonly #rules: ReadonlyMap<string, SenderRule>;
-  readonly #known = new Map<string, Sender>();
+  readonly #known = new Map<string, AlertSender>();
   /** Firebreak itself: a limit and rules of its own, whatever name somebody else sends under. */
-  readonly own: Sender = senderOf({ name: ownSensor });
+  readonly own: AlertSender = senderOf({ name: ownSensor });
 
   constructor(rules: readonly SenderRule[] = []) {
     this.#rules = new Map(rules.map((rule) => [rule.name, rule]));
   }
 
-  of(name: string, boundNode?: string): Sender {
+  of(name: string, boundNode?: string): AlertSender {
     const key = boundNode === undefined ? name : `${name}\n${boundNode}`;
     const known = this.#known.get(key);
     if (known !== undefined) return known;
@@ -56,7 +56,7 @@ export class Senders {
   }
 }
 
-function senderOf(rule: SenderRule, node = rule.node): Sender {
+function senderOf(rule: SenderRule, node = rule.node): AlertSender {
   const { name, alertsPerSecond: perSecond = defaultRate.alertsPerSecond, burst = Math.max(perSecond, defaultRate.burst) } = rule;
   return {
     rule,
@@ -113,7 +113,7 @@ export function foreignNamespace(rule: SenderRule, decoded: Alert, { alert, subj
  * The alert as this sender can know it. Whoever is bound to a node sees that node only: a pod elsewhere, or one that nobody can
  * place, loses its uid, and to a pod without one nothing automatic is done.
  */
-export function believed(sender: Sender, alert: Alert, resolver: SubjectResolver): ResolvedAlert {
+export function believed(sender: AlertSender, alert: Alert, resolver: SubjectResolver): ResolvedAlert {
   const { node } = sender;
   if (node === undefined) return resolver.resolve(alert);
   // Its own word for the node would hide which one the cluster says it is.

@@ -1,11 +1,11 @@
 /** Where one JSON value of a body begins and ends, in bytes. */
-export interface Span {
+export interface ByteRange {
   readonly start: number;
   readonly end: number;
 }
 
 export type Split =
-  | { readonly ok: true; readonly items: readonly Span[] }
+  | { readonly ok: true; readonly items: readonly ByteRange[] }
   | { readonly ok: false; readonly reason: string; readonly status: 400 | 413 };
 
 /** Deeper than any sensor nests; parsing and walking stay cheap. */
@@ -30,7 +30,7 @@ export function splitItems(bytes: Uint8Array): Split {
   // One broken line must not take the others with it.
   const lines = linesOf(bytes);
   if (lines.length < 2) return whole;
-  const items: Span[] = [];
+  const items: ByteRange[] = [];
   for (const line of lines) {
     const split = scan(bytes, line);
     if (!split.ok && split.status === 413) return split;
@@ -45,8 +45,8 @@ export function splitItems(bytes: Uint8Array): Split {
 const tooMany: Split = { ok: false, status: 413, reason: `more than ${mostItems} items in one body` };
 const tooDeep: Split = { ok: false, status: 413, reason: `nested deeper than ${deepest} levels` };
 
-function scan(bytes: Uint8Array, { start, end }: Span): Split {
-  const items: Span[] = [];
+function scan(bytes: Uint8Array, { start, end }: ByteRange): Split {
+  const items: ByteRange[] = [];
   let at = skipBlank(bytes, start, end);
   while (at < end) {
     const text = endOfText(bytes, at, end);
@@ -96,8 +96,8 @@ function isPrefix(text: Uint8Array): boolean {
 }
 
 /** The items between a list's brackets, which are known to be balanced. */
-export function elementsOf(bytes: Uint8Array, start: number, end: number): readonly Span[] {
-  const items: Span[] = [];
+export function elementsOf(bytes: Uint8Array, start: number, end: number): readonly ByteRange[] {
+  const items: ByteRange[] = [];
   let at = skipBlank(bytes, start, end);
   while (at < end && items.length <= mostItems) {
     let stop = at;
@@ -160,8 +160,8 @@ export function skipBlank(bytes: Uint8Array, from: number, end: number): number 
   return at;
 }
 
-function linesOf(bytes: Uint8Array): readonly Span[] {
-  const lines: Span[] = [];
+function linesOf(bytes: Uint8Array): readonly ByteRange[] {
+  const lines: ByteRange[] = [];
   let start = 0;
   while (start < bytes.length && lines.length <= mostItems) {
     const found = bytes.indexOf(newline, start);
@@ -173,7 +173,7 @@ function linesOf(bytes: Uint8Array): readonly Span[] {
   return lines;
 }
 
-function looksWhole(bytes: Uint8Array, { start, end }: Span): boolean {
+function looksWhole(bytes: Uint8Array, { start, end }: ByteRange): boolean {
   let last = end - 1;
   while (last > start && isBlank(bytes[last] ?? 0)) last -= 1;
   return bytes[start] === openBrace && bytes[last] === 0x7d;

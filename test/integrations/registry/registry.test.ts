@@ -2,8 +2,8 @@ import { describe, expect, test } from '@jest/globals';
 import { isInside } from '../../../integrations/registry/addresses.ts';
 import { challengeIn, tokenIn } from '../../../integrations/registry/challenge.ts';
 import { get } from '../../../integrations/registry/get.ts';
-import { manifestIn } from '../../../integrations/registry/repository.ts';
 import { credentialsFor } from '../../../integrations/registry/pull-secrets.ts';
+import { manifestIn } from '../../../integrations/registry/repository.ts';
 
 const entry = (user: string) => ({ auth: Buffer.from(`${user}:p:w`).toString('base64') });
 

@@ -6,7 +6,7 @@ import { type ClickReply, mostAnswers, type ReplyTo } from '../../../core/incide
 import type { Unanswered } from '../../../core/incident/unanswered.ts';
 import { createSlackDesk, type SlackDesk, type SlackDeskOptions } from '../../../integrations/slack/desk.ts';
 import type { SlackLeaseAnswer, SlackOrder } from '../../../integrations/slack/door/order-dialogs.ts';
-import type { Refusal } from '../../../integrations/slack/refusal.ts';
+import type { ClickRefusal } from '../../../integrations/slack/refusal.ts';
 import { eventually } from '../../eventually.ts';
 import { type ClickOptions, type SlackEmulator, startSlackEmulator } from '../../fakes/slack/index.ts';
 
@@ -271,7 +271,7 @@ export interface Rig {
   readonly restraints: Extract<SlackOrder, { readonly about: 'restraint' }>[];
   readonly leaseAnswers: SlackLeaseAnswer[];
   readonly incidents: Extract<SlackOrder, { readonly about: 'incident' }>[];
-  readonly refusals: Refusal[];
+  readonly refusals: ClickRefusal[];
   readonly logs: string[];
   /** The desk anew, with nothing but what its database remembers. */
   restart(): Promise<void>;
@@ -297,7 +297,7 @@ export async function startRig(
     ...(scopes === undefined ? {} : { scopes }),
     ...(options.appToken === undefined ? {} : { appToken: options.appToken }),
   });
-  const [cards, clicks, refusals, logs] = [new MemoryCards(), [] as Rig['clicks'], [] as Refusal[], [] as string[]];
+  const [cards, clicks, refusals, logs] = [new MemoryCards(), [] as Rig['clicks'], [] as ClickRefusal[], [] as string[]];
   const leaseAnswers: SlackLeaseAnswer[] = [];
   const [proposals, restraints, incidents]: [Rig['proposals'], Rig['restraints'], Rig['incidents']] = [[], [], []];
   const settings: SlackDeskOptions = {

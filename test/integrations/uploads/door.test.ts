@@ -5,9 +5,9 @@ import { request as httpsRequest } from 'node:https';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connect } from 'node:tls';
 import { afterAll, describe, expect, test } from '@jest/globals';
-import { openUploadDoor, type Refusal, type UploadAddress } from '../../../integrations/uploads/door.ts';
+import { openUploadDoor, type UploadAddress, type UploadRefusal } from '../../../integrations/uploads/door.ts';
 
-const refusals: Refusal[] = [];
+const refusals: UploadRefusal[] = [];
 const door = await openUploadDoor({
   host: '127.0.0.1',
   port: 0,

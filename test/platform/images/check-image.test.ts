@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { checkImage } from '../../../integrations/cosign/check.ts';
 import { readTrust, type TrustRule } from '../../../integrations/cosign/trust.ts';
-import type { Credential } from '../../../integrations/registry/pull-secrets.ts';
+import type { RegistryCredential } from '../../../integrations/registry/pull-secrets.ts';
 import { openRepository } from '../../../integrations/registry/repository.ts';
 import { type RegistryServer, startRegistryServer } from '../../../tools/platform/registry-server.ts';
 import { openFront } from '../../registry/front.ts';
@@ -12,7 +12,7 @@ import { type Published, Publisher } from '../../registry/publisher.ts';
 import { KeySigner, openSigstore } from '../../registry/signer.ts';
 
 const user = { name: 'puller', password: 'pull-me' };
-const credential: Credential = { user: user.name, password: user.password };
+const credential: RegistryCredential = { user: user.name, password: user.password };
 const release = { issuer: 'https://issuer.example.com', identity: 'https://git.example.com/shop/release.yml@refs/heads/main' };
 const slsa = 'https://slsa.dev/provenance/v1';
 const answered = (_done: unknown): 'answered' => 'answered';

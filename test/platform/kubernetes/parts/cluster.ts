@@ -4,7 +4,7 @@ import type { StepContext } from '../../../../core/action/action.ts';
 import { FirebreakError } from '../../../../core/errors.ts';
 import { createKubernetesApi, type KubernetesApi, pathOf } from '../../../../integrations/kubernetes/client.ts';
 import { accessFromKubeconfig } from '../../../../integrations/kubernetes/kubeconfig.ts';
-import type { Json, PodJson } from '../../../../integrations/kubernetes/watch/projection.ts';
+import type { Jsonify, PodJson } from '../../../../integrations/kubernetes/watch/projection.ts';
 import { WatchCache } from '../../../../integrations/kubernetes/watch/watch-cache.ts';
 import { readSecret } from '../../../../integrations/kubernetes/workloads/secrets.ts';
 import { eventually } from '../../../eventually.ts';
@@ -80,7 +80,7 @@ function sceneOf(api: KubernetesApi, view: WatchCache) {
       return found.length === (template.replicas ?? 2) && known ? found : undefined;
     });
   };
-  const deployment = (namespace: string, name: string): Promise<Json<V1Deployment>> =>
+  const deployment = (namespace: string, name: string): Promise<Jsonify<V1Deployment>> =>
     get(pathOf({ group: 'apps', resource: 'deployments', namespace, name }));
   /** Whether it is there, and not on its way out. */
   const hasPod = async (namespace: string, name: string): Promise<boolean> =>
