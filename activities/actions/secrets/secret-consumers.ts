@@ -1,7 +1,13 @@
 import type { V1Ingress, V1PodTemplateSpec, V1ServiceAccount } from '@kubernetes/client-node';
 import type { KubernetesApi } from '../../../integrations/kubernetes/client.ts';
 import { listObjects, type ObjectRef } from '../../../integrations/kubernetes/objects.ts';
-import { type Jsonify, mountedWith, ownersOf, type PodJson, secretUses } from '../../../integrations/kubernetes/watch/projection.ts';
+import {
+  type Jsonify,
+  mountedWith,
+  ownersOf,
+  type PodJson,
+  secretUses,
+} from '../../../integrations/kubernetes/watch/projection.ts';
 import { controllerOf } from '../../../integrations/kubernetes/workloads/owners.ts';
 import { type RollingObject, whyNotRoll } from '../../../integrations/kubernetes/workloads/rollout.ts';
 import { secretReferences } from '../../../integrations/kubernetes/workloads/secret-references.ts';
