@@ -35,3 +35,28 @@ test('a tree without circles is in order', () => {
   });
   expect(houseFaults(folder)).toEqual([]);
 });
+
+test('a fragment belongs into the one file beside it that uses it', () => {
+  const folder = treeOf({
+    'core/a.ts': "import { b } from './b.ts';\nexport const a = b;\n",
+    'core/b.ts': 'export const b = 1;\n',
+    'core/actions/list.ts': "import { one } from './one.ts';\nexport const all = [one];\n",
+    'core/actions/one.ts': 'export const one = 1;\n',
+  });
+  expect(houseFaults(folder)).toEqual([expect.stringMatching(/^core\/b\.ts: 1 lines that only a\.ts beside it uses/)]);
+});
+
+test('no two exported types have one name', () => {
+  const folder = treeOf({
+    'core/a/x.ts': 'export type Told = 1;\n',
+    'core/b/y.ts': 'export interface Told {\n  readonly a: 1;\n}\n',
+  });
+  expect(houseFaults(folder)).toEqual(['the type Told is exported by core/a/x.ts and core/b/y.ts: give each its own name']);
+});
+
+test('a folder has twenty files at most, those of tests as well; fixtures may have more', () => {
+  const many = (place: string, count: number) =>
+    Object.fromEntries(Array.from({ length: count }, (_, at) => [`${place}/f${at}.txt`, '']));
+  expect(houseFaults(treeOf({ ...many('test/a', 20), ...many('test/fixtures/b', 30) }))).toEqual([]);
+  expect(houseFaults(treeOf(many('test/a', 21)))).toEqual(['test/a: 21 files, 20 at most: make rooms in it']);
+});

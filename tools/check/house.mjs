@@ -1,10 +1,20 @@
-/** Holds the house in order: no import goes round. */
+/** Holds the house in order: no import circle, no crowded folder, no exported type's name twice, no fragment beside its one user. */
+import { readdirSync } from 'node:fs';
+import { dirname, join, posix } from 'node:path';
 import { root } from '../setup/setup.mjs';
 import { readTree } from './imports.mjs';
 
+const mostFiles = 20;
+/** A file of fewer lines whose one user is its neighbour belongs into that file. Actions, playbooks and the lists of pools are found by their file. */
+const fewLines = 40;
+const standAlone = /^(core\/actions|activities\/actions|playbooks|service\/cell\/pools)\//;
+/** Folders whose files are data, made by programs or one a kind. */
+const anyNumber = /^(test\/fixtures|bench\/results|docs|deploy)(\/|$)/;
+
 /** What is out of order below `folder`, one sentence each. */
 export function houseFaults(folder) {
-  return circleFaults(readTree(folder));
+  const files = readTree(folder);
+  return [...circleFaults(files), ...fragmentFaults(files), ...nameFaults(files), ...crowdFaults(folder)];
 }
 
 /** Circles of imports, types included: by Tarjan's strongly connected components. */
@@ -26,6 +36,44 @@ function circleFaults(files) {
   };
   for (const file of files.keys()) if (!index.has(file)) visit(file);
   return circles.map((circle) => `imports go round: ${circle.join(' → ')}: move what they share into a file of its own`);
+}
+
+function fragmentFaults(files) {
+  const users = new Map();
+  for (const [file, { uses }] of files) for (const used of uses) users.set(used, [...(users.get(used) ?? []), file]);
+  return [...files]
+    .filter(
+      ([file, { lines }]) => file.endsWith('.ts') && lines < fewLines && !file.endsWith('.schema.ts') && !standAlone.test(file),
+    )
+    .filter(([file]) => users.get(file)?.length === 1 && dirname(users.get(file)[0]) === dirname(file))
+    .map(
+      ([file, { lines }]) =>
+        `${file}: ${lines} lines that only ${posix.basename(users.get(file)[0])} beside it uses: put them there`,
+    );
+}
+
+/** Two types of one name make every search find the wrong one. */
+function nameFaults(files) {
+  const places = new Map();
+  for (const [file, { exports }] of files)
+    for (const { name, isType } of exports) if (isType) places.set(name, [...(places.get(name) ?? []), file]);
+  return [...places]
+    .filter(([, where]) => where.length > 1)
+    .map(([name, where]) => `the type ${name} is exported by ${where.join(' and ')}: give each its own name`);
+}
+
+function crowdFaults(folder) {
+  const count = (path) => {
+    const entries = readdirSync(join(folder, path), { withFileTypes: true });
+    const below = entries
+      .filter((entry) => entry.isDirectory() && !/^(node_modules|dist|\..*)$/.test(entry.name))
+      .flatMap((entry) => count(path === '.' ? entry.name : posix.join(path, entry.name)));
+    const files = entries.filter((entry) => entry.isFile() && !/\.d\.[mc]?ts$/.test(entry.name)).length;
+    return files > mostFiles && path !== '.' && !anyNumber.test(path)
+      ? [`${path}: ${files} files, ${mostFiles} at most: make rooms in it`, ...below]
+      : below;
+  };
+  return count('.');
 }
 
 if (process.argv[1] === import.meta.filename) {
