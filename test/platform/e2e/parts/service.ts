@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Client, Connection } from '@temporalio/client';
 import { parse, stringify } from 'yaml';
 import { incidentIdOf } from '../../../../core/incident/incident.ts';
 import type { IncidentState } from '../../../../core/incident/incident-state.ts';
@@ -57,6 +58,7 @@ export class Service {
   readonly cluster: string;
   readonly folder: string;
   readonly #group = new ServerGroup();
+  readonly #servers: Servers;
   #program: string;
   #programs = 0;
   #process: RunningServer | undefined;
@@ -76,6 +78,7 @@ export class Service {
     this.github = parts.github;
     this.cluster = parts.cluster;
     this.folder = parts.folder;
+    this.#servers = parts.servers;
     this.effects = new Effects(parts.servers);
     this.workloads = new WorkloadMaker(parts.servers.kubeconfig);
     this.#program = copyProgram(join(parts.folder, 'program-0'));
@@ -214,6 +217,8 @@ export class Service {
     await this.#session?.close();
     await this.kill();
     await this.#group.stop();
+    // A server that the test has taken away has nothing to give to the next file.
+    await endWorkflows(this.#servers, this.cluster).catch(() => undefined);
     this.effects.stop();
     await Promise.all([this.slack.stop(), this.github.stop()]);
     if (process.env.FIREBREAK_KEEP_E2E === undefined) rmSync(this.folder, { recursive: true, force: true });
@@ -316,6 +321,22 @@ export class Service {
 
   ticketsOf({ pod }: Workload): number {
     return this.github.store.all().filter(({ title }) => title.includes(pod)).length;
+  }
+}
+
+/** What is still open of this cluster would ask the desk of the next file: desks of one Temporal namespace share a queue. */
+async function endWorkflows({ temporalAddress, temporalNamespace }: Servers, cluster: string): Promise<void> {
+  const connection = await Connection.connect({ address: temporalAddress });
+  try {
+    const { workflow } = new Client({ connection, namespace: temporalNamespace });
+    for await (const { workflowId, runId } of workflow.list({ query: "ExecutionStatus = 'Running'" }))
+      if (workflowId.split('/').includes(cluster))
+        await workflow
+          .getHandle(workflowId, runId)
+          .terminate('the test is over')
+          .catch(() => undefined);
+  } finally {
+    await connection.close();
   }
 }
 
