@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Client } from '@temporalio/client';
-import { WorkflowNotFoundError } from '@temporalio/client';
+import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 import type { StoredButton } from '../../core/cards/card.ts';
 import { type SignedVote, type Vote, voteBytes } from '../../core/decide/approval.ts';
 import type { ReplyStore, ReplyTo } from '../../core/incident/click-reply.ts';

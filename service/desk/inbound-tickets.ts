@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Client } from '@temporalio/client';
-import { WorkflowNotFoundError } from '@temporalio/client';
+import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 import { type IncidentRef, incidentNames } from '../../core/incident/incident.ts';
 import type { InboundSystem, TicketMailbox } from '../../core/tickets/ticket-news.ts';
 import { UnprovenBodies } from '../../integrations/unproven-bodies.ts';

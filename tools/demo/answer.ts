@@ -1,6 +1,5 @@
 import type { IncidentState, StepState } from '../../core/incident/incident-state.ts';
-import type { Incident } from './incident.ts';
-import { askedQuestion, stepOf } from './incident.ts';
+import { askedQuestion, type Incident, stepOf } from './incident.ts';
 import type { Response } from './respond.ts';
 import { people } from './settings.ts';
 import type { Stage, StageTime } from './stage.ts';

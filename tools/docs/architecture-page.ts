@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { projectRoot } from '../../service/process/project-root.ts';
-import { readTree, topRooms } from '../check/imports.mjs';
+import { readTree, type SourceFile, topRooms } from '../check/imports.mjs';
 
 interface Way {
   readonly title: string;
@@ -28,7 +28,7 @@ const purposes: Readonly<Record<string, string>> = {
   'service/rbac': 'The rights of each pool as Kubernetes manifests, made from what the actions declare',
   'service/records': 'Checkpoints of the records, and their check',
   'service/offline': 'Gives everything back with a kubeconfig alone',
-  tools: 'Not shipped: the local platform, the demo, checks, generated pages',
+  tools: 'For development: the local platform, the demo, checks, generated pages',
 };
 
 const alertWay: Way = {
@@ -111,22 +111,21 @@ const clickWay: Way = {
 
 /** `docs/architecture.md`: the rooms with their real imports, and the two ways through them. @throws when a file of a way is not there. */
 export function architecturePage(): string {
+  const tree = readTree(projectRoot());
   return [
     '# How the house is laid out',
     'Folders are rooms by subject; each may use only what its purpose allows, and `npm run check` holds that (`tools/check`). To find something, begin with one of the two ways below.',
     '## The rooms',
-    ['| room | what it is for | files | lines |', '|---|---|---|---|', ...roomRows()].join('\n'),
+    ['| room | what it is for | files | lines |', '|---|---|---|---|', ...roomRows(tree)].join('\n'),
     'Who uses whom, by the real imports; what everybody uses (`core`, `service/process`, `service/config`) has no arrows to it.',
-    ['```mermaid', ...picture(), '```'].join('\n'),
+    ['```mermaid', ...picture(tree), '```'].join('\n'),
     ...[alertWay, clickWay].flatMap(wayText),
   ].join('\n\n');
 }
 
-function roomRows(): readonly string[] {
-  const tree = readTree(projectRoot());
+function roomRows(tree: ReadonlyMap<string, SourceFile>): readonly string[] {
   return Object.entries(purposes).map(([room, purpose]) => {
     const files = [...tree].filter(([file]) => roomOf(file) === room);
-    // To the hundred: the page must not change with every line that somebody writes.
     const lines = Math.round(files.reduce((sum, [, entry]) => sum + entry.lines, 0) / 1_000);
     return `| \`${room}\` | ${purpose} | ${files.length} | ${lines === 0 ? '< 1' : lines} k |`;
   });
@@ -134,8 +133,7 @@ function roomRows(): readonly string[] {
 
 const usedByAll = new Set(['core', 'service/process', 'service/config']);
 
-function picture(): readonly string[] {
-  const tree = readTree(projectRoot());
+function picture(tree: ReadonlyMap<string, SourceFile>): readonly string[] {
   const arrows = new Set<string>();
   for (const [file, { uses }] of tree) {
     const from = roomOf(file);

@@ -3,8 +3,7 @@ import type { PodImage } from '../../core/action/image-signature.ts';
 import type { DeskActivities, IncidentSettings } from '../../core/action/step.ts';
 import type { Alert } from '../../core/alert/alert.ts';
 import type { AlertKind } from '../../core/alert/coverage.ts';
-import type { Severity } from '../../core/alert/severity.ts';
-import { worse } from '../../core/alert/severity.ts';
+import { type Severity, worse } from '../../core/alert/severity.ts';
 import type { EvidenceRef } from '../../core/evidence/evidence.ts';
 import {
   type AlertCount,

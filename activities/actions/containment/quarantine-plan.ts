@@ -5,8 +5,7 @@ import { type BeforeState, type NamedKind, quarantineLabels } from '../../../cor
 import { type DenyTier, notDenied } from '../../../core/cluster/deny-tier.ts';
 import { names } from '../../../core/cluster/labels.ts';
 import { type PodRecord, type PolicyRecord, policyTarget, selects } from '../../../core/cluster/pod-record.ts';
-import type { ServiceRecord } from '../../../integrations/kubernetes/watch/projection.ts';
-import { mirrorAnnotation } from '../../../integrations/kubernetes/watch/projection.ts';
+import { mirrorAnnotation, type ServiceRecord } from '../../../integrations/kubernetes/watch/projection.ts';
 import type { BudgetRecord, ScalerRecord } from '../../../integrations/kubernetes/workloads/disruption.ts';
 import { controllerOf } from '../../../integrations/kubernetes/workloads/owners.ts';
 

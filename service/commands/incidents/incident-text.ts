@@ -4,8 +4,7 @@ import { type Choice, needsReason } from '../../../core/decide/approval.ts';
 import type { IncidentState, QuestionState, TimelineEntry } from '../../../core/incident/incident-state.ts';
 import type { Lease } from '../../../core/incident/lease.ts';
 import { type RestraintTerms, restraintTitle } from '../../../core/orders/restraint.ts';
-import type { Names } from '../../incidents/names.ts';
-import { statusText } from '../../incidents/names.ts';
+import { type Names, statusText } from '../../incidents/names.ts';
 import { print, printable, printFacts, printTable, severityText, styled } from '../output.ts';
 
 /** `2026-11-24T23:29:39.123Z` as `23:29:39.123`, with the date where it is another day than `day`. */

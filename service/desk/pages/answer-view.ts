@@ -4,8 +4,7 @@ import type { Person } from '../../../core/people/roster.ts';
 import { longestReason } from '../../../core/text/reason.ts';
 import { nameToType } from '../../../integrations/slack/views/decision-view.ts';
 import { sizeText, utc } from '../../../integrations/slack/views/text.ts';
-import type { Names } from '../../incidents/names.ts';
-import { statusText } from '../../incidents/names.ts';
+import { type Names, statusText } from '../../incidents/names.ts';
 import { html, list, page } from './page-html.ts';
 
 /** What was filled in, as it came. */

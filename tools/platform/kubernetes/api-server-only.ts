@@ -6,8 +6,7 @@ import { freePorts } from '../ports.ts';
 import { type RunningServer, type ServerGroup, waitUntilReady } from '../server-group.ts';
 import type { AuditLevel } from './audit-policy.ts';
 import { etcdFlags, sharedApiServerFlags, writeAuditPolicy } from './control-plane-flags.ts';
-import type { KubernetesServer } from './kubernetes-api.ts';
-import { callKubernetes, readAccess } from './kubernetes-api.ts';
+import { callKubernetes, type KubernetesServer, readAccess } from './kubernetes-api.ts';
 
 /** The folder that KUBEBUILDER_ASSETS names, if etcd and an API server are in it. */
 export function assetsFolder(): string | undefined {

@@ -16,8 +16,13 @@ import {
   sharedApiServerFlags,
   writeAuditPolicy,
 } from './control-plane-flags.ts';
-import type { KubernetesServer } from './kubernetes-api.ts';
-import { type ControlPlaneServer, callKubernetes, type KubernetesAccess, readAccess } from './kubernetes-api.ts';
+import {
+  type ControlPlaneServer,
+  callKubernetes,
+  type KubernetesAccess,
+  type KubernetesServer,
+  readAccess,
+} from './kubernetes-api.ts';
 
 /**
  * etcd, API server, controller manager, scheduler and kwok from kubelab, on 127.0.0.1, with their data in `folder`.
