@@ -1,4 +1,3 @@
-import { ActivityFailure, ApplicationFailure, workflowInfo } from '@temporalio/workflow';
 import type { ActionDeclaration, Pool } from '../core/action/action.ts';
 import type {
   CellActivities,
@@ -7,28 +6,12 @@ import type {
   IncidentSettings,
   WarrantActivities,
 } from '../core/action/step.ts';
-import { type ErrorCode, isErrorCode } from '../core/errors.ts';
-import { turnFunction, turnsAtOnce } from '../core/playbook/turn.ts';
-import { trustedActivities } from './messages.ts';
+import { StepFailure } from './step-failure.ts';
+import { activitiesWith, failureOf } from './world.ts';
 
-/** A step that did not come about, with the catalogue's code. Plain data: the playbook may look at it. */
-export class StepFailure extends Error {
-  readonly code: ErrorCode;
-
-  constructor(code: ErrorCode, message: string) {
-    super(message);
-    this.name = 'StepFailure';
-    this.code = code;
-  }
-}
-
-/** What an activity threw, as the catalogue knows it. The codes travel as the failure's type. */
+/** What an activity threw, as the catalogue knows it. */
 export function stepFailure(error: unknown): StepFailure {
-  if (error instanceof StepFailure) return error;
-  const cause = error instanceof ActivityFailure ? error.cause : error;
-  if (cause instanceof ApplicationFailure && isErrorCode(cause.type)) return new StepFailure(cause.type, cause.message);
-  const reason = cause instanceof Error ? cause.message : 'the activity failed';
-  return new StepFailure(error instanceof ActivityFailure ? 'FB_ERR_UNAVAILABLE' : 'FB_ERR_INTERNAL', reason);
+  return error instanceof StepFailure ? error : failureOf(error);
 }
 
 /** A lost worker is noticed within 3 s: what runs at the cell sends a heartbeat every second. */
@@ -46,12 +29,12 @@ function queueOf(settings: IncidentSettings, pool: Pool): string {
 export function stepActivities(settings: IncidentSettings, declaration: ActionDeclaration, priorityKey: number): CellActivities {
   const taskQueue = queueOf(settings, declaration.pool);
   const common = { taskQueue, heartbeatTimeout, retry: patient, priority: { priorityKey } } as const;
-  const plan = trustedActivities<CellActivities>({
+  const plan = activitiesWith<CellActivities>({
     ...common,
     startToCloseTimeout: declaration.timeouts.planMs,
     scheduleToCloseTimeout: '10m',
   });
-  const apply = trustedActivities<CellActivities>({
+  const apply = activitiesWith<CellActivities>({
     ...common,
     startToCloseTimeout: declaration.timeouts.applyMs,
     // What only reads, or is over at once, must not keep people from being asked: while its store is down, the playbook goes on without it.
@@ -60,7 +43,7 @@ export function stepActivities(settings: IncidentSettings, declaration: ActionDe
       ? { scheduleToCloseTimeout: declaration.pool === 'desk' ? '24h' : Math.max(600_000, declaration.timeouts.applyMs) }
       : {}),
   });
-  const verify = trustedActivities<CellActivities>({
+  const verify = activitiesWith<CellActivities>({
     ...common,
     startToCloseTimeout: declaration.timeouts.verifyMs,
     scheduleToCloseTimeout: '15m',
@@ -83,16 +66,18 @@ export function stepActivities(settings: IncidentSettings, declaration: ActionDe
  * Nothing here is a local activity: in a workflow task that answers a query too (also an incident's first one), the result of a local one
  * can come to the workflow a task later than its marker says, and then the history does not replay (seen with SDK 1.24).
  */
-export const fastActivities = trustedActivities<Pick<CellActivities, 'applyStepNow' | 'verifyVote'>>({
-  startToCloseTimeout: '2s',
-  scheduleToCloseTimeout: '5s',
-  retry: { maximumAttempts: 1 },
-  priority: { priorityKey: 1 },
-});
+export function fastActivities(): Pick<CellActivities, 'applyStepNow' | 'verifyVote'> {
+  return activitiesWith<Pick<CellActivities, 'applyStepNow' | 'verifyVote'>>({
+    startToCloseTimeout: '2s',
+    scheduleToCloseTimeout: '5s',
+    retry: { maximumAttempts: 1 },
+    priority: { priorityKey: 1 },
+  });
+}
 
 /** The check of a vote, before all other work. */
 export function voteActivities(settings: IncidentSettings): Pick<CellActivities, 'verifyVote'> {
-  return trustedActivities<Pick<CellActivities, 'verifyVote'>>({
+  return activitiesWith<Pick<CellActivities, 'verifyVote'>>({
     taskQueue: settings.queues.cell,
     startToCloseTimeout: '5s',
     scheduleToCloseTimeout: '1m',
@@ -103,7 +88,7 @@ export function voteActivities(settings: IncidentSettings): Pick<CellActivities,
 
 /** What the cell says of an approved step to the pool that does it. The pool is asked at once, and takes it for some minutes only. */
 export function warrantActivities(settings: IncidentSettings, priorityKey: number): WarrantActivities {
-  return trustedActivities<WarrantActivities>({
+  return activitiesWith<WarrantActivities>({
     taskQueue: settings.queues.cell,
     startToCloseTimeout: '10s',
     scheduleToCloseTimeout: approvedForMs,
@@ -114,7 +99,7 @@ export function warrantActivities(settings: IncidentSettings, priorityKey: numbe
 
 /** Who may answer: a card waits for it for a moment, and does without where the cell is not there. */
 export function answererActivities(settings: IncidentSettings): Pick<CellActivities, 'answerersTo'> {
-  return trustedActivities<Pick<CellActivities, 'answerersTo'>>({
+  return activitiesWith<Pick<CellActivities, 'answerersTo'>>({
     taskQueue: settings.queues.cell,
     startToCloseTimeout: '2s',
     scheduleToCloseTimeout: '3s',
@@ -125,7 +110,7 @@ export function answererActivities(settings: IncidentSettings): Pick<CellActivit
 
 /** Like the check of a vote. */
 export function remarkActivities(settings: IncidentSettings): Pick<CellActivities, 'verifyRemark'> {
-  return trustedActivities<Pick<CellActivities, 'verifyRemark'>>({
+  return activitiesWith<Pick<CellActivities, 'verifyRemark'>>({
     taskQueue: settings.queues.cell,
     startToCloseTimeout: '5s',
     scheduleToCloseTimeout: '1m',
@@ -149,11 +134,11 @@ export function deskActivities(settings: { readonly queues: Pick<IncidentSetting
     heartbeatTimeout: deskHeartbeatTimeout,
     retry: { initialInterval: '500ms', backoffCoefficient: 2, maximumInterval: '30s' },
   } as const;
-  const lasting = trustedActivities<DeskActivities>(common);
+  const lasting = activitiesWith<DeskActivities>(common);
   // Nobody waits for the answer to a click for longer, and a page of yesterday helps nobody: an incident must not stay open for them.
-  const { answerClick } = trustedActivities<DeskActivities>({ ...common, scheduleToCloseTimeout: '10m' });
-  const { postInThread } = trustedActivities<DeskActivities>({ ...common, scheduleToCloseTimeout: '24h' });
-  const { showNotice } = trustedActivities<DeskActivities>({ ...common, scheduleToCloseTimeout: '10m' });
+  const { answerClick } = activitiesWith<DeskActivities>({ ...common, scheduleToCloseTimeout: '10m' });
+  const { postInThread } = activitiesWith<DeskActivities>({ ...common, scheduleToCloseTimeout: '24h' });
+  const { showNotice } = activitiesWith<DeskActivities>({ ...common, scheduleToCloseTimeout: '10m' });
   return {
     postQuestion: lasting.postQuestion,
     updateQuestion: lasting.updateQuestion,
@@ -178,47 +163,18 @@ export function followUpActivities(settings: { readonly queues: Pick<IncidentSet
     heartbeatTimeout: deskHeartbeatTimeout,
     retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '5m' },
   } as const;
-  const { updateTicket, endPage } = trustedActivities<FollowUpActivities>({ ...common, scheduleToCloseTimeout: '24h' });
-  const { callPeople } = trustedActivities<FollowUpActivities>({
+  const { updateTicket, endPage } = activitiesWith<FollowUpActivities>({ ...common, scheduleToCloseTimeout: '24h' });
+  const { callPeople } = activitiesWith<FollowUpActivities>({
     ...common,
     startToCloseTimeout: '15s',
     scheduleToCloseTimeout: '2h',
     retry: { ...common.retry, maximumInterval: '30s' },
     priority: { priorityKey: 1 },
   });
-  const brief = trustedActivities<FollowUpActivities>({ ...common, scheduleToCloseTimeout: '10m' });
+  const brief = activitiesWith<FollowUpActivities>({ ...common, scheduleToCloseTimeout: '10m' });
   const { ticketNews } = brief;
   return {
     patient: { updateTicket, endPage, callPeople, ticketNews },
     brief: { updateTicket: brief.updateTicket, endPage, callPeople, ticketNews },
   };
 }
-
-/** How often the length of the history is looked at: each look costs more than a turn. */
-const lookEvery = 1_000;
-
-let turns = 0;
-let unlooked = 0;
-let history = 0;
-
-/**
- * Counts the turns of playbooks' loops and functions, and ends what takes too many without waiting for anything: a body that never waits keeps
- * this incident, and by its thread all others, from going on. Each workflow task begins the count anew. The same history gives the same count, so a
- * replay ends the body at the same turn.
- */
-function turn(place: string, cost: number): void {
-  turns += cost;
-  unlooked += cost;
-  if (turns < turnsAtOnce && unlooked < lookEvery) return;
-  unlooked = 0;
-  const { historyLength } = workflowInfo();
-  if (historyLength !== history) {
-    history = historyLength;
-    turns = 0;
-  }
-  if (turns < turnsAtOnce) return;
-  // Again at each further turn: what catches it and goes on is ended, too.
-  throw new StepFailure('FB_ERR_PLAYBOOK_LOOPS', `it went on without waiting for anything, at ${place}`);
-}
-
-Object.assign(globalThis, { [turnFunction]: turn });

@@ -1,6 +1,6 @@
 import type { ActionDeclaration } from '../core/action/action.ts';
 import { actions } from '../core/actions/index.ts';
-import { StepFailure } from './calls.ts';
+import { StepFailure } from './step-failure.ts';
 
 const byName = new Map(actions.map((action) => [action.name, action]));
 

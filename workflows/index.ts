@@ -1,4 +1,5 @@
 /** What the workflow bundle exports: the names here are the workflow types. */
+import './temporal-world.ts';
 import { fastActivities } from './calls.ts';
 
 export { control } from './control/control.ts';
@@ -10,7 +11,7 @@ export { incident } from './incident/incident.ts';
  */
 export async function warmUp(): Promise<void> {
   const incident = { id: 'warm-up', run: 'warm-up' };
-  await fastActivities.verifyVote({
+  await fastActivities().verifyVote({
     vote: {
       vote: {
         version: 1,

@@ -1,7 +1,7 @@
-import { condition, sleep, workflowInfo } from '@temporalio/workflow';
 import type { DeskActivities } from '../core/action/step.ts';
 import type { AuditRecord } from '../core/audit/audit.ts';
 import type { IncidentRef } from '../core/incident/incident.ts';
+import { condition, runInfo, sleep, timeNow } from './world.ts';
 
 const batchSize = 100;
 const batchBytes = 500_000;
@@ -16,7 +16,7 @@ const patientKinds: ReadonlySet<string> = new Set(['alert.joined', 'alert.suppre
 
 /** One call for each signal would fill the history: the longer it is, the longer repetitions wait for one another. They are in it meanwhile. */
 function patienceMs(): number {
-  const { historyLength } = workflowInfo();
+  const { historyLength } = runInfo();
   if (historyLength < 500) return 0;
   return historyLength < 2_000 ? 60_000 : 600_000;
 }
@@ -39,7 +39,7 @@ export class Outbox {
 
   add(kind: string, actor: string, body: Readonly<Record<string, unknown>>): void {
     this.#made += 1;
-    this.#pending.push({ chain: this.#chain, number: this.#made, at: new Date().toISOString(), kind, actor, body });
+    this.#pending.push({ chain: this.#chain, number: this.#made, at: timeNow(), kind, actor, body });
   }
 
   carryOn(from: { readonly pending: readonly AuditRecord[]; readonly made: number; readonly acknowledged: number }): void {

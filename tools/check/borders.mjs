@@ -22,6 +22,12 @@ const rooms = {
   tools: { rooms: ['core', 'playbooks', 'activities', 'integrations', 'service'] },
 };
 
+/**
+ * Of the workflows, what alone may import Temporal's package: the workflows themselves, and what makes a world of it. The engine asks `world.ts`, and
+ * so runs in a simulation, too.
+ */
+const knowsTemporal = /^workflows\/(control\/|index\.ts|messages\.ts|temporal-world\.ts|incident\/incident\.ts)/;
+
 /** The checks themselves. */
 const checks = /^tools\/check\//;
 
@@ -104,6 +110,8 @@ function packageFault({ room, file, specifier, typeOnly }) {
   const { packages, forbidden = [], schemaPackages = [], typePackages = [] } = rooms[room];
   const isIn = (list) => list.some((name) => specifier === name || specifier.startsWith(name.endsWith(':') ? name : `${name}/`));
   if (isIn(forbidden)) return `${room} may not import ${specifier}`;
+  if (room === 'workflows' && specifier.startsWith('@temporalio/') && !typeOnly && !knowsTemporal.test(file))
+    return `the engine runs without Temporal, too: it asks workflows/world.ts, not ${specifier}`;
   if (packages === undefined || isIn(packages) || (typeOnly && isIn(typePackages))) return undefined;
   if (isIn(schemaPackages)) {
     return /\.(schema|params)\.ts$/.test(basename(file)) ? undefined : `only *.schema.ts and *.params.ts may import ${specifier}`;

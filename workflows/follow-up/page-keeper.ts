@@ -1,4 +1,3 @@
-import { condition } from '@temporalio/workflow';
 import type { FollowUpActivities } from '../../core/action/step.ts';
 import type { Level } from '../../core/decide/approval.ts';
 import type { FollowUpState } from '../../core/incident/incident-input.ts';
@@ -6,6 +5,7 @@ import { levelAtRenewal } from '../../core/incident/lease.ts';
 import type { Page } from '../../core/tickets/paging.ts';
 import { stepFailure } from '../calls.ts';
 import type { IncidentModel } from '../incident/model.ts';
+import { condition } from '../world.ts';
 
 interface Call {
   /** A question's id, `lease:ID`, `changed:LEASE` or `protected:STEP`: when it is settled before anybody was called, nobody is. */

@@ -1,4 +1,3 @@
-import { condition } from '@temporalio/workflow';
 import type { FollowUpActivities } from '../../core/action/step.ts';
 import type { Verdict } from '../../core/incident/incident.ts';
 import type { FollowUpState } from '../../core/incident/incident-input.ts';
@@ -6,6 +5,7 @@ import type { TicketLink, TicketUpdate } from '../../core/tickets/ticket.ts';
 import { stepFailure } from '../calls.ts';
 import { declarationOf } from '../declarations.ts';
 import type { IncidentModel } from '../incident/model.ts';
+import { condition, timeNow } from '../world.ts';
 
 /** What people who look at the ticket want to know. */
 const toldKinds: ReadonlySet<string> = new Set([
@@ -66,7 +66,7 @@ export class TicketKeeper {
   }
 
   #say(text: string): void {
-    const line = `${new Date().toISOString().slice(0, 19).replace('T', ' ')} UTC: ${text.slice(0, lineLimit)}`;
+    const line = `${timeNow().slice(0, 19).replace('T', ' ')} UTC: ${text.slice(0, lineLimit)}`;
     this.#set({ lines: [...this.#state.lines, line].slice(-mostLines) });
   }
 

@@ -1,7 +1,7 @@
-import { condition, sleep } from '@temporalio/workflow';
 import { type FollowUpActivities, newsAtOnce } from '../../core/action/step.ts';
 import { stepFailure } from '../calls.ts';
 import type { IncidentModel } from '../incident/model.ts';
+import { condition, sleep } from '../world.ts';
 
 /** Between two reads: who can send signals must not be able to fill the history. */
 const pauseMs = 2_000;

@@ -1,9 +1,9 @@
-import { upsertSearchAttributes, workflowInfo } from '@temporalio/workflow';
 import type { Alert } from '../../core/alert/alert.ts';
 import { asksAgainFrom } from '../../core/alert/coverage.ts';
 import { atLeast } from '../../core/alert/severity.ts';
 import type { AlertBatch, AlertCount } from '../../core/incident/incident.ts';
 import { matchOf, type SuppressionMatch, type Unhidable } from '../../core/orders/suppression.ts';
+import { nowMs, showSeverity } from '../world.ts';
 import { countKey, type IncidentModel } from './model.ts';
 
 /** A card is brought up to date when the count has grown tenfold, not with every alert. */
@@ -32,7 +32,7 @@ export function joinBatch(model: IncidentModel, batch: AlertBatch): Joined {
   const named = nameActors(model, batch);
   nameRequesters(model, batch);
   const before = model.total;
-  model.lastAlertAt = Date.now();
+  model.lastAlertAt = nowMs();
   const fresh = batch.alerts.filter((alert) => model.firstSight(`alert:${alert.id}`));
   const counts = withoutSeen(batch, fresh);
   if (counts.length === 0 && batch.counts.length > 0) return nothing;
@@ -67,7 +67,7 @@ export function joinBatch(model: IncidentModel, batch: AlertBatch): Joined {
     },
   );
   // The start already carries the first alert's severity: only a change needs a write.
-  if (raised && !first && isListed()) upsertSearchAttributes({ FirebreakSeverity: [model.severity] });
+  if (raised && !first) showSeverity(model.severity);
   if (raised || counts.some(({ severity }) => atLeast(severity, asksAgainFrom))) model.lastNewsAt = model.lastAlertAt;
   const repeated = counts.flatMap((count) => {
     const only = count.count - fresh.filter((alert) => kindOf(alert) === countKey(count)).length;
@@ -103,11 +103,6 @@ function nameRequesters(model: IncidentModel, { alerts, requesters = [] }: Alert
     model.requesters.add(person);
     model.record('requester.named', `person/${person}`, `${person} has ordered it: the others are asked`, { person });
   }
-}
-
-/** Where the server does not know the attributes, incidents start without them, and an upsert would stop the incident for good. */
-function isListed(): boolean {
-  return workflowInfo().searchAttributes.FirebreakSeverity !== undefined;
 }
 
 /** An alert that an earlier batch carried was counted with it: a power cut may make its sender, and so the intake, send it again. */

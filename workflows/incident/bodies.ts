@@ -4,9 +4,10 @@ import { atLeast, severities } from '../../core/alert/severity.ts';
 import type { AlertCount } from '../../core/incident/incident.ts';
 import type { BodyState } from '../../core/incident/incident-state.ts';
 import { answering, subjectKeyOf } from '../../core/playbook/playbook.ts';
-import { type ListedPlaybook, playbooks } from '../../playbooks/index.ts';
+import type { ListedPlaybook } from '../../playbooks/index.ts';
 import { stepFailure } from '../calls.ts';
 import { declarationOf } from '../declarations.ts';
+import { nowMs } from '../world.ts';
 import { CameAgain } from './came-again.ts';
 import { type ContextParts, contextFor } from './context.ts';
 import type { Body, IncidentModel } from './model.ts';
@@ -21,10 +22,11 @@ export class Bodies {
   readonly #enabled: readonly ListedPlaybook[];
   readonly #cameAgain: CameAgain;
 
-  constructor(parts: ContextParts) {
+  /** @param listed what there is; which of them are enabled, the incident's settings say. */
+  constructor(parts: ContextParts, listed: readonly ListedPlaybook[]) {
     this.#model = parts.model;
     this.#parts = parts;
-    this.#enabled = playbooks.filter((playbook) => parts.model.settings.playbooks.includes(playbook.id));
+    this.#enabled = listed.filter((playbook) => parts.model.settings.playbooks.includes(playbook.id));
     this.#cameAgain = new CameAgain(parts);
   }
 
@@ -94,7 +96,7 @@ export class Bodies {
   }
 
   #add(key: string, playbook: ListedPlaybook, alert: Alert): void {
-    this.#model.lastNewsAt = Date.now();
+    this.#model.lastNewsAt = nowMs();
     this.#model.bodies.set(key, {
       state: {
         playbook: playbook.id,

@@ -4,6 +4,7 @@ import type { HarmlessDecision } from '../../core/alert/coverage.ts';
 import { levelsOf } from '../../core/playbook/playbook.ts';
 import type { ListedPlaybook } from '../../playbooks/index.ts';
 import type { StepOrder } from '../steps/step-calls.ts';
+import { nowMs, timeNow } from '../world.ts';
 import type { ContextParts } from './context.ts';
 
 interface Again {
@@ -45,14 +46,14 @@ export class CameAgain {
     again.times += times;
     this.#about.set(about, again);
     if (again.isAsked) questions.touchAll();
-    if (again.isAsked || Date.now() < again.notBefore) return;
+    if (again.isAsked || nowMs() < again.notBefore) return;
     again.isAsked = true;
-    model.lastNewsAt = Date.now();
+    model.lastNewsAt = nowMs();
     void model.during(
       this.#ask(playbook, alert, again).finally(() => {
         again.isAsked = false;
         again.times = 0;
-        again.notBefore = Date.now() + quietMs;
+        again.notBefore = nowMs() + quietMs;
       }),
     );
   }
@@ -75,7 +76,7 @@ export class CameAgain {
       onSilence: 'It stays as it is: nothing holds it.',
       alert,
     });
-    if (decision?.choice === 'harmless') again.decided = { ...again.decided, at: new Date().toISOString(), by: decision.by };
+    if (decision?.choice === 'harmless') again.decided = { ...again.decided, at: timeNow(), by: decision.by };
     if (decision?.choice !== 'quarantine' || !order) return;
     // A refusal is on the record as a failed step, and is said to those who wanted it done.
     await engine.run({ ...order, approval: decision.proof }).catch((error) => {

@@ -1,4 +1,3 @@
-import { condition } from '@temporalio/workflow';
 import { signatureOfAlert } from '../../core/action/image-signature.ts';
 import type { DeskActivities } from '../../core/action/step.ts';
 import type { Alert } from '../../core/alert/alert.ts';
@@ -6,6 +5,7 @@ import type { QuestionCard } from '../../core/cards/card.ts';
 import type { QuestionPost, QuestionStand } from '../../core/cards/question-card.ts';
 import type { SignedVote } from '../../core/decide/approval.ts';
 import type { QuestionState } from '../../core/incident/incident-state.ts';
+import { condition } from '../world.ts';
 import type { IncidentModel } from './model.ts';
 
 const commandLineLimit = 400;

@@ -1,4 +1,3 @@
-import { uuid4, workflowInfo } from '@temporalio/workflow';
 import type { PodImage } from '../../core/action/image-signature.ts';
 import type { DeskActivities, IncidentSettings } from '../../core/action/step.ts';
 import type { Alert } from '../../core/alert/alert.ts';
@@ -24,6 +23,7 @@ import {
 } from '../../core/incident/incident-state.ts';
 import type { Lease } from '../../core/incident/lease.ts';
 import { Outbox } from '../outbox.ts';
+import { nowMs, runInfo, timeNow, uuid4 } from '../world.ts';
 
 const timelineLimit = 500;
 const seenLimit = 5_000;
@@ -82,21 +82,21 @@ export class IncidentModel {
   /** Hears of every record that is made. */
   onRecord: (kind: string, text: string, body: Readonly<Record<string, unknown>>) => void = () => undefined;
   openedAt: string;
-  lastAlertAt = Date.now();
+  lastAlertAt = nowMs();
   /** When something came that was not only counted: what is mere noise keeps no incident open for ever. */
-  lastNewsAt = Date.now();
+  lastNewsAt = nowMs();
   /** Work under way that must end before the incident does: steps, card updates, votes. */
   busy = 0;
   #seen = new Set<string>();
 
   constructor(input: IncidentInput, desk: DeskActivities) {
-    const info = workflowInfo();
+    const info = runInfo();
     this.ref = { id: info.workflowId, run: info.firstExecutionRunId };
     this.subject = input.start.subject;
     this.title = subjectTitle(input.start.subject);
     this.settings = input.settings;
     this.outbox = new Outbox(this.ref, desk.recordAudit);
-    this.openedAt = new Date().toISOString();
+    this.openedAt = timeNow();
     if (input.carried) this.#carryOn(input.carried);
   }
 
@@ -106,7 +106,7 @@ export class IncidentModel {
   }
 
   note(kind: string, actor: string, text: string, of: Pick<TimelineEntry, 'of'> = {}): void {
-    const entry: TimelineEntry = { at: new Date().toISOString(), kind, actor, text, ...of };
+    const entry: TimelineEntry = { at: timeNow(), kind, actor, text, ...of };
     this.timeline = [...this.timeline.slice(-(timelineLimit - 1)), entry];
   }
 

@@ -1,4 +1,4 @@
-import { condition } from '@temporalio/workflow';
+import { condition } from '../world.ts';
 
 /** Steps on one target run one after another; steps on different targets side by side. */
 export class TargetLocks {

@@ -6,6 +6,7 @@ import { openState } from '../../core/decide/question.ts';
 import { needsStepUp } from '../../core/decide/step-up.ts';
 import type { QuestionState } from '../../core/incident/incident-state.ts';
 import type { IncidentModel } from '../incident/model.ts';
+import { nowMs } from '../world.ts';
 
 interface AskedChoice {
   readonly id: string;
@@ -40,7 +41,7 @@ export function openQuestion(model: IncidentModel, id: string, asked: Asked): Qu
     ...(stepUp && needsStepUp({ plans: choice.plans, severity }, stepUp) ? { stepUp: true as const } : {}),
     quorum: quorumOf({ ...choice, severity, incident: model.ref.id, protectedNamespaces }),
   }));
-  const now = Date.now();
+  const now = nowMs();
   const lastsMs = asked.levels.reduce((sum, { withinMs }) => sum + withinMs, 0);
   const question: Question = {
     id,

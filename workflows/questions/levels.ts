@@ -1,7 +1,7 @@
-import { condition } from '@temporalio/workflow';
 import type { QuestionState } from '../../core/incident/incident-state.ts';
 import { answererActivities } from '../calls.ts';
 import type { IncidentModel } from '../incident/model.ts';
+import { condition, nowMs } from '../world.ts';
 
 /** Why the next level is asked: for the record, and as people are told it. */
 export interface Escalation {
@@ -46,7 +46,7 @@ export async function waitAtLevel(wait: {
   readonly handedOver: (group: string, people: readonly string[]) => void;
 }): Promise<Escalation> {
   const { model, id, level, withinMs, touch, handedOver } = wait;
-  const until = Date.now() + withinMs;
+  const until = nowMs() + withinMs;
   const isOver = (): boolean => {
     const state = model.questions.get(id);
     return state?.status.state !== 'open' || state.level > level;
@@ -63,7 +63,7 @@ export async function waitAtLevel(wait: {
     const changed = () => isOver() || model.actors.size > named;
     const before = model.questions.get(id);
     const handOver = handOverOf(before);
-    if (!(await condition(changed, Math.max(1, Math.min(until, handOver) - Date.now()))) && Date.now() >= until) return silence;
+    if (!(await condition(changed, Math.max(1, Math.min(until, handOver) - nowMs()))) && nowMs() >= until) return silence;
     if (isOver()) break;
     // Whom an alert names since may not answer any more.
     await ask();
@@ -77,7 +77,7 @@ export async function waitAtLevel(wait: {
 function handOverOf(state: QuestionState | undefined): number {
   const at = state?.answerers?.changesAt ?? Number.POSITIVE_INFINITY;
   // What is past did not come about: the cell could not say who it is now.
-  return at > Date.now() ? at : Number.POSITIVE_INFINITY;
+  return at > nowMs() ? at : Number.POSITIVE_INFINITY;
 }
 
 /** Who may answer for the level since, and could not before. */

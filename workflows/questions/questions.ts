@@ -1,4 +1,3 @@
-import { condition } from '@temporalio/workflow';
 import type { Plan } from '../../core/action/plan.ts';
 import type { DeskActivities } from '../../core/action/step.ts';
 import type { ApprovalProof } from '../../core/decide/approval.ts';
@@ -8,6 +7,7 @@ import { type Lease, levelAtRenewal, silenceOnLease } from '../../core/incident/
 import { stepFailure } from '../calls.ts';
 import { CardKeeper } from '../incident/cards.ts';
 import type { IncidentModel } from '../incident/model.ts';
+import { condition, nowMs, timeNow } from '../world.ts';
 import { type Asked, type AskedQuestion, openQuestion } from './asked-question.ts';
 import { askWho, type Escalation, silence, waitAtLevel } from './levels.ts';
 import type { CountedVote } from './votes.ts';
@@ -113,13 +113,13 @@ export class Questions {
   }
 
   #void(id: string, why: string): void {
-    this.#close(id, { state: 'void', why, at: new Date().toISOString() }, 'question.void', why);
+    this.#close(id, { state: 'void', why, at: timeNow() }, 'question.void', why);
   }
 
   closeStanding(leaseId: string, why: string): void {
     const id = `lease:${leaseId}`;
     if (this.#model.questions.get(id)?.status.state === 'open')
-      this.#set({ ...this.#get(id), status: { state: 'void', why, at: new Date().toISOString() } });
+      this.#set({ ...this.#get(id), status: { state: 'void', why, at: timeNow() } });
   }
 
   touchAll(): void {
@@ -177,7 +177,7 @@ export class Questions {
   #escalate(id: string, level: number, { why, opening }: Escalation): void {
     const state = this.#get(id);
     const { group, withinMs } = state.question.levels[level] ?? { group: 'nobody', withinMs: 0 };
-    this.#set({ ...state, level, levelUntil: new Date(Date.now() + withinMs).toISOString() });
+    this.#set({ ...state, level, levelUntil: new Date(nowMs() + withinMs).toISOString() });
     this.#model.record('question.escalated', 'engine', `${why}: ${group} is asked`, { question: id, level });
     this.#cards.get(id)?.touch();
     const news = state.veto ? `${why}: ${group} can overrule it, and is asked now.` : `${opening}: ${group} is asked now.`;
@@ -195,7 +195,7 @@ export class Questions {
   }
 
   #endInSilence(id: string): void {
-    const status = silenceOn(this.#get(id), { now: new Date().toISOString(), ...this.#model.namedActors });
+    const status = silenceOn(this.#get(id), { now: timeNow(), ...this.#model.namedActors });
     if (status.state !== 'decided') {
       this.#close(id, status, 'question.expired', 'nobody answered: silence is never yes');
       return;

@@ -1,10 +1,10 @@
-import { condition } from '@temporalio/workflow';
 import type { DeskActivities } from '../../core/action/step.ts';
 import { claimedBy } from '../../core/audit/audit.ts';
 import type { VoteCheck } from '../../core/decide/vote-check.ts';
 import { isRemarkShaped, type SignedRemark } from '../../core/incident/remark.ts';
 import { remarkActivities } from '../calls.ts';
 import type { IncidentModel } from '../incident/model.ts';
+import { condition, nowMs } from '../world.ts';
 import type { Questions } from './questions.ts';
 
 const askedAgainAfterMs = 15 * 60_000;
@@ -67,11 +67,11 @@ export class Remarks {
 
   async #remindLater(signed: SignedRemark): Promise<void> {
     const { question: id, person } = signed.remark;
-    const left = (): number => Date.parse(this.#model.questions.get(id)?.levelUntil ?? '') - Date.now() - beforeDeadlineMs;
+    const left = (): number => Date.parse(this.#model.questions.get(id)?.levelUntil ?? '') - nowMs() - beforeDeadlineMs;
     const isOpen = (): boolean => this.#model.questions.get(id)?.status.state === 'open';
     if (!isOpen() || !(left() > 0)) return this.#tell(signed, 'It ends too soon for that: please decide now.');
     const wait = Math.min(askedAgainAfterMs, left());
-    const at = new Date(Date.now() + wait).toISOString().slice(11, 16);
+    const at = new Date(nowMs() + wait).toISOString().slice(11, 16);
     this.#model.record('question.snoozed', `person/${person}`, `wants to be asked again at ${at} UTC`, { question: id });
     this.#tell(signed, `You are asked again at ${at} UTC. The deadline stays as it is.`);
     if (await condition(() => !isOpen(), wait)) return;

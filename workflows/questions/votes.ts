@@ -1,4 +1,3 @@
-import { condition } from '@temporalio/workflow';
 import type { CellActivities, DeskActivities } from '../../core/action/step.ts';
 import type { Severity } from '../../core/alert/severity.ts';
 import { claimedBy } from '../../core/audit/audit.ts';
@@ -8,6 +7,7 @@ import { isVoteShaped } from '../../core/decide/vote-shape.ts';
 import type { IncidentRef } from '../../core/incident/incident.ts';
 import type { QuestionState } from '../../core/incident/incident-state.ts';
 import { stepFailure } from '../calls.ts';
+import { condition, timeNow } from '../world.ts';
 
 /** What is asked, and where it is put on record: an incident, or what stands above all of them. */
 export interface VoteHome {
@@ -85,7 +85,7 @@ export class Votes {
     if (!check.ok) return this.#refuse(signed, check.reason, check.signed);
     const before = home.questions.get(vote.question) ?? state;
     const { level, name, signIn, alone = false } = check;
-    const now = new Date().toISOString();
+    const now = timeNow();
     const result = countVote(before, signed, { now, severity: home.severityOf(before), level, ...home.namedActors });
     if (result.outcome === 'refused') return this.#refuse(signed, result.reply, true);
     if (result.outcome === 'repeated') return this.#answer(signed, result.reply);

@@ -1,6 +1,6 @@
-import { condition } from '@temporalio/workflow';
 import { type Duration, durationMs, type StepResult } from '../../core/playbook/playbook.ts';
 import type { IncidentModel } from '../incident/model.ts';
+import { condition } from '../world.ts';
 import type { StepOrder } from './step-calls.ts';
 
 /**

@@ -1,10 +1,10 @@
-import { condition } from '@temporalio/workflow';
 import { type EvidenceSubject, evidenceSubject, isEvidenceOf, waiverOf } from '../../core/action/waiver.ts';
 import type { Alert } from '../../core/alert/alert.ts';
 import type { ApprovalProof } from '../../core/decide/approval.ts';
 import { digestOf } from '../../core/text/digest.ts';
 import type { IncidentModel } from '../incident/model.ts';
 import type { Questions } from '../questions/questions.ts';
+import { condition, nowMs } from '../world.ts';
 
 /** Most evidence is there in a moment: people are asked only where it is not. */
 const askAfterMs = 60_000;
@@ -58,7 +58,7 @@ export class EvidenceWait {
   }
 
   get #left(): number {
-    return this.deadline - Date.now();
+    return this.deadline - nowMs();
   }
 
   /** One question for all steps that wait for the same. It ends when there is nothing left to wait for. */

@@ -1,4 +1,3 @@
-import { condition } from '@temporalio/workflow';
 import type { Plan } from '../../core/action/plan.ts';
 import type { UndoReason } from '../../core/action/step.ts';
 import { worse } from '../../core/alert/severity.ts';
@@ -6,10 +5,12 @@ import type { ApprovalProof } from '../../core/decide/approval.ts';
 import type { Holding } from '../../core/incident/incident-input.ts';
 import { atLeaseEnd, type Lease } from '../../core/incident/lease.ts';
 import { digestOf } from '../../core/text/digest.ts';
-import { type StepFailure, stepActivities, stepFailure } from '../calls.ts';
+import { stepActivities, stepFailure } from '../calls.ts';
 import { declarationOf } from '../declarations.ts';
 import type { IncidentModel } from '../incident/model.ts';
 import { verdictOn } from '../incident/verdicts.ts';
+import type { StepFailure } from '../step-failure.ts';
+import { condition, nowMs } from '../world.ts';
 
 export interface LeaseEvents {
   /** A lease was renewed in silence: somebody must hear of it. */
@@ -70,7 +71,7 @@ export class Leases {
   extend(id: string, by: string): void {
     const lease = this.#model.leases.get(id);
     if (lease?.state !== 'active') return;
-    this.update({ ...lease, until: Math.max(lease.until, Date.now()) + lease.durationMs, renewals: lease.renewals + 1 });
+    this.update({ ...lease, until: Math.max(lease.until, nowMs()) + lease.durationMs, renewals: lease.renewals + 1 });
     this.#model.record('lease.extended', by, `${lease.action} on ${lease.target.name} goes on`, { lease: id });
     this.#events.changed();
   }
@@ -127,15 +128,15 @@ export class Leases {
         await condition(() => this.#version !== version);
         continue;
       }
-      const wait = next - Date.now();
+      const wait = next - nowMs();
       const changed = wait > 0 && (await condition(() => this.#version !== version, wait));
       if (!changed)
-        for (const lease of this.#model.activeLeases) if (this.#canEnd(lease) && lease.until <= Date.now()) this.#atEnd(lease);
+        for (const lease of this.#model.activeLeases) if (this.#canEnd(lease) && lease.until <= nowMs()) this.#atEnd(lease);
     }
   }
 
   #nextEnd(): number | undefined {
-    const now = Date.now();
+    const now = nowMs();
     const ends = this.#model.activeLeases
       .filter((lease) => lease.state === 'active' && (lease.until > now || this.#canEnd(lease)))
       .map((lease) => lease.until);
@@ -157,13 +158,13 @@ export class Leases {
     const questionOpen = [...this.#model.questions.values()].some(
       (question) => question.status.state === 'open' && !question.question.id.startsWith('lease:'),
     );
-    const decision = atLeaseEnd(lease, { severity, verdict, questionOpen, now: Date.now() });
+    const decision = atLeaseEnd(lease, { severity, verdict, questionOpen, now: nowMs() });
     if (decision === 'release') {
       // A refusal is on the record already; the lease then stands, and people are called.
       void this.undo(lease.id, { kind: 'lease-ended', verdict, severity, ...(proof ? { proof } : {}) }).catch(() => undefined);
       return;
     }
-    const renewed = { ...lease, until: Date.now() + lease.durationMs, renewals: lease.renewals + 1 };
+    const renewed = { ...lease, until: nowMs() + lease.durationMs, renewals: lease.renewals + 1 };
     this.update(renewed);
     this.#events.renewed(renewed);
     const text =
@@ -179,7 +180,7 @@ export class Leases {
   }
 
   #refused(lease: Lease, failure: StepFailure): void {
-    this.update({ ...lease, state: 'active', until: Date.now() + lease.durationMs, detail: failure.message });
+    this.update({ ...lease, state: 'active', until: nowMs() + lease.durationMs, detail: failure.message });
     this.#model.record(
       'lease.release-refused',
       'engine',

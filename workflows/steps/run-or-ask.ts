@@ -2,9 +2,10 @@ import type { Plan } from '../../core/action/plan.ts';
 import type { Alert } from '../../core/alert/alert.ts';
 import type { ErrorCode } from '../../core/errors.ts';
 import type { StepResult } from '../../core/playbook/playbook.ts';
-import { type StepFailure, stepFailure } from '../calls.ts';
+import { stepFailure } from '../calls.ts';
 import type { IncidentModel } from '../incident/model.ts';
 import type { Questions } from '../questions/questions.ts';
+import type { StepFailure } from '../step-failure.ts';
 import type { StepOrder } from './step-calls.ts';
 import type { StepEngine } from './steps.ts';
 

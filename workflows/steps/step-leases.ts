@@ -4,6 +4,7 @@ import type { Lease } from '../../core/incident/lease.ts';
 import type { StepResult } from '../../core/playbook/playbook.ts';
 import { digestOf } from '../../core/text/digest.ts';
 import type { IncidentModel } from '../incident/model.ts';
+import { nowMs } from '../world.ts';
 import type { Leases } from './leases.ts';
 import { leaseTerms, type StepOrder } from './step-calls.ts';
 import { targetText } from './step-data.ts';
@@ -15,7 +16,7 @@ interface Parts {
 
 /** Before the step is applied, so that whatever it has done can be undone. */
 export function registerLease({ model, leases }: Parts, order: StepOrder, call: StepCall): Lease {
-  const now = Date.now();
+  const now = nowMs();
   const uid = podUidOf(order.input);
   const { durationMs, onExpiry } = leaseTerms(order);
   const lease: Lease = {
@@ -43,7 +44,7 @@ export function joinLease({ model, leases }: Parts, lease: Lease, order: StepOrd
   leases.update({
     ...lease,
     holders: [...new Set([...lease.holders, holder])],
-    until: Math.max(lease.until, Date.now() + leaseTerms(order).durationMs),
+    until: Math.max(lease.until, nowMs() + leaseTerms(order).durationMs),
   });
   model.record(
     'step.joined',

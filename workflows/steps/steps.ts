@@ -1,4 +1,3 @@
-import { sleep } from '@temporalio/workflow';
 import type { Verification } from '../../core/action/action.ts';
 import type { Plan } from '../../core/action/plan.ts';
 import { releasePlanOf } from '../../core/action/release-plan.ts';
@@ -12,6 +11,7 @@ import { approvedForMs, fastActivities, stepActivities, stepFailure, warrantActi
 import type { IncidentModel } from '../incident/model.ts';
 import type { TargetLocks } from '../incident/targets.ts';
 import type { Questions } from '../questions/questions.ts';
+import { nowMs, sleep, timeNow } from '../world.ts';
 import { EvidenceWait } from './evidence-wait.ts';
 import type { Leases } from './leases.ts';
 import { lasts, type StepOrder, stepCall } from './step-calls.ts';
@@ -99,7 +99,7 @@ export class StepEngine {
       target: targetText(order.input),
       state: 'running',
       detail: '',
-      startedAt: new Date().toISOString(),
+      startedAt: timeNow(),
     };
     this.#model.steps.set(call.key, step);
     const lease = lasts(declaration) ? registerLease(this.#parts, order, call) : undefined;
@@ -123,7 +123,7 @@ export class StepEngine {
     if (fast) {
       this.#fastPathTaken = true;
       try {
-        return await fastActivities.applyStepNow(call);
+        return await fastActivities().applyStepNow(call);
       } catch (error) {
         const { code } = stepFailure(error);
         // The same step under the same key: if the first try did land, the second finds it and changes nothing.
@@ -136,13 +136,13 @@ export class StepEngine {
   /** A pool has heard no alerts and has seen no votes. Where it could not begin in time, or has lost its memory, the cell is asked again. */
   async #applyElsewhere({ declaration }: StepOrder, call: StepCall): Promise<AppliedStep> {
     const { settings, priority } = this.#model;
-    const until = Date.now() + approvedForMs;
+    const until = nowMs() + approvedForMs;
     for (;;) {
       const warrant = await warrantActivities(settings, priority).issueWarrant(call);
       try {
         return await stepActivities(settings, declaration, priority).applyStep({ ...call, warrant });
       } catch (error) {
-        if (stepFailure(error).code !== 'FB_ERR_WARRANT_OUTDATED' || Date.now() >= until) throw error;
+        if (stepFailure(error).code !== 'FB_ERR_WARRANT_OUTDATED' || nowMs() >= until) throw error;
         await sleep(warrantAgainMs);
       }
     }
@@ -150,7 +150,7 @@ export class StepEngine {
 
   async #failed(step: StepState, lease: Lease | undefined, error: unknown): Promise<never> {
     const failure = stepFailure(error);
-    this.#model.steps.set(step.key, { ...step, state: 'failed', detail: failure.message, endedAt: new Date().toISOString() });
+    this.#model.steps.set(step.key, { ...step, state: 'failed', detail: failure.message, endedAt: timeNow() });
     this.#model.record('step.failed', `playbook/${step.playbook}`, `${step.action} on ${step.target}: ${failure.message}`, {
       step: step.key,
       code: failure.code,
@@ -173,7 +173,7 @@ export class StepEngine {
     const { order, call, step, lease, applied, uid } = done;
     const { declaration } = order;
     const target = applied.plan.target.name;
-    this.#model.steps.set(step.key, { ...step, target, state: 'applied', detail: '', endedAt: new Date().toISOString() });
+    this.#model.steps.set(step.key, { ...step, target, state: 'applied', detail: '', endedAt: timeNow() });
     this.#model.record('step.applied', `playbook/${order.caller.playbook}`, `${declaration.title}: ${target}`, {
       step: call.key,
       action: declaration.name,
@@ -188,7 +188,7 @@ export class StepEngine {
         ...(this.#model.leases.get(lease.id) ?? lease),
         target: { ...applied.plan.target },
         // It lasts from when it is in force, as the note on the object says: the cell gives nothing back before.
-        until: Math.max(lease.until, Date.now() + lease.durationMs),
+        until: Math.max(lease.until, nowMs() + lease.durationMs),
       };
       this.#leases.update(known);
       this.#model.holdings.set(lease.id, { leaseId: lease.id, call, plan: applied.plan, output: applied.output });
@@ -206,7 +206,7 @@ export class StepEngine {
       target,
       state: verification.state,
       detail: verification.detail,
-      endedAt: new Date().toISOString(),
+      endedAt: timeNow(),
       verification,
     });
     this.#model.record(

@@ -1,0 +1,64 @@
+import { blockEgress, isolateNamespace } from '../../core/actions/index.ts';
+import type { IncidentNote } from '../../core/incident/incident.ts';
+import type { StepState } from '../../core/incident/incident-state.ts';
+import { declarationOf } from '../declarations.ts';
+import { lasts } from '../steps/step-calls.ts';
+import type { IncidentModel } from './model.ts';
+import type { IncidentParts } from './parts.ts';
+
+const noteKinds: ReadonlySet<unknown> = new Set([
+  'alert.suppressed',
+  'sensor.back',
+  'step.seen',
+  'incident.restarted',
+  'containment.reasserted',
+  'containment.changed',
+  'containment.whole',
+  'containment.gone',
+]);
+
+const makesPolicies: ReadonlySet<string> = new Set([isolateNamespace.name, blockEgress.name]);
+
+/** A line for the record, once; whoever reaches Temporal can send one. */
+export function noteOn(
+  parts: Pick<IncidentParts, 'model' | 'questions' | 'checks'>,
+  note: Partial<IncidentNote> | null | undefined,
+): void {
+  const { model, questions, checks } = parts;
+  const { id, kind, text, about } = note ?? {};
+  if (typeof id !== 'string' || !noteKinds.has(kind) || typeof text !== 'string' || typeof about !== 'string') return;
+  if (!model.firstSight(`note:${id}`)) return;
+  const words = text.slice(0, 1_000);
+  // What the incident itself has ended, or is giving back, is no news.
+  if (kind === 'containment.gone' && [...model.steps.values()].some(endsTargets)) return;
+  if (
+    about.startsWith('networkpolicy/') &&
+    !model.activeLeases.some(({ state, action }) => state === 'active' && makesPolicies.has(action))
+  )
+    return;
+  // Likewise of an object that is held without a lease: nobody gives it back by the incident, but it may be deleted by it.
+  if (kind === 'containment.changed' && !stillHeld(model, about, words)) return;
+  model.record(String(kind), 'engine', words, { about: about.slice(0, 300) });
+  if (kind === 'incident.restarted') questions.page(words);
+  if (!String(kind).startsWith('containment.')) return;
+  // Whoever changes a quarantine is there now. How it stands the cell says itself, whoever has sent the note.
+  questions.page(words);
+  checks.lookAgain();
+}
+
+/** Where the step that holds it has no lease, the note says how it stands; false where the incident itself has ended it. */
+function stillHeld(model: IncidentModel, about: string, detail: string): boolean {
+  const own = [...model.steps.values()].filter(({ target }) => target === about);
+  const holding = own.filter(({ action }) => declarationOf(action).holds !== undefined);
+  if (holding.length > 0 && own.some((step) => endsTargets(step) && !holding.includes(step))) return false;
+  for (const step of holding) {
+    if (lasts(declarationOf(step.action)) || step.state === 'failed') continue;
+    const { verification: _, ...others } = step;
+    model.steps.set(step.key, { ...others, state: 'drifted', detail });
+  }
+  return true;
+}
+
+function endsTargets({ action, state }: StepState): boolean {
+  return state !== 'failed' && declarationOf(action).effect === 'destructive';
+}

@@ -1,0 +1,98 @@
+import type { Plan } from '../../core/action/plan.ts';
+import type { AlertBatch } from '../../core/incident/incident.ts';
+import type { IncidentInput } from '../../core/incident/incident-input.ts';
+import type { ListedPlaybook } from '../../playbooks/index.ts';
+import { deskActivities, followUpActivities, voteActivities } from '../calls.ts';
+import { FollowUp } from '../follow-up/follow-up.ts';
+import { Questions } from '../questions/questions.ts';
+import { Remarks } from '../questions/remarks.ts';
+import { Votes } from '../questions/votes.ts';
+import { ContainmentChecks } from '../steps/containment-checks.ts';
+import { Leases } from '../steps/leases.ts';
+import { StepEngine } from '../steps/steps.ts';
+import { timeNow } from '../world.ts';
+import { joinBatch } from './alerts.ts';
+import { Bodies } from './bodies.ts';
+import { IncidentModel } from './model.ts';
+import { TargetLocks } from './targets.ts';
+
+/** What an incident is made of. */
+export interface IncidentParts {
+  readonly model: IncidentModel;
+  readonly questions: Questions;
+  readonly votes: Votes;
+  readonly remarks: Remarks;
+  readonly leases: Leases;
+  readonly checks: ContainmentChecks;
+  readonly bodies: Bodies;
+  readonly followUp: FollowUp;
+}
+
+export function createParts(input: IncidentInput, playbooks: readonly ListedPlaybook[]): IncidentParts {
+  const desk = deskActivities(input.settings);
+  const model = new IncidentModel(input, desk);
+  const questions = new Questions(model, desk);
+  const followUp = new FollowUp({
+    model,
+    activities: followUpActivities(input.settings),
+    tell: (text) => questions.page(text),
+    changed: () => questions.touchAll(),
+  });
+  const leases = new Leases(model, {
+    page: (text) => questions.page(text),
+    renewed: (lease) => questions.renewed(lease),
+    ended: (id, why) => questions.closeStanding(id, why),
+    changed: () => questions.touchAll(),
+  });
+  const engine = new StepEngine({ model, leases, questions, locks: new TargetLocks() });
+  questions.onLeaseDecided(async (id, choice, by, { proof, plan }) => {
+    if (choice === 'keep') leases.keep(id, by);
+    if (choice === 'extend') leases.extend(id, by);
+    // A refusal is on the record and paged by then: the lease stands, and so must its question.
+    if (choice === 'release' && plan) await leases.undo(id, { kind: 'approved', proof, plan }).catch(() => undefined);
+    const lease = model.leases.get(id);
+    if (choice === 'release' && lease?.state === 'released')
+      bodies.givenBack(lease.target.uid, timeNow(), [...new Set(proof.votes.map(({ vote }) => vote.person))]);
+    if (lease?.state === 'active') questions.standing(lease, plan ?? standingPlan(proof.question.choices));
+  });
+  const bodies = new Bodies({ model, engine, questions, leases }, playbooks);
+  const checks = new ContainmentChecks(model, () => questions.touchAll());
+  const votes = new Votes({
+    home: model,
+    desk,
+    cell: () => voteActivities(model.settings),
+    counted: (vote) => questions.counted(vote),
+  });
+  const remarks = new Remarks({ model, desk, questions });
+  return { model, questions, votes, remarks, leases, checks, bodies, followUp };
+}
+
+function standingPlan(choices: readonly { readonly plans: readonly Plan[] }[]): Plan {
+  const plan = choices.flatMap((choice) => choice.plans)[0];
+  if (!plan) throw new Error('a standing question without the plan of its release');
+  return plan;
+}
+
+/** Takes alerts in, and begins what answers them. */
+export function join(
+  { model, bodies, questions }: Pick<IncidentParts, 'model' | 'bodies' | 'questions'>,
+  batch: AlertBatch,
+): void {
+  try {
+    const { fresh, repeated, showsOnCards } = joinBatch(model, batch);
+    for (const alert of fresh) bodies.evaluate(alert);
+    for (const count of repeated) bodies.repeated(count);
+    if (showsOnCards) questions.touchAll();
+  } catch {
+    // Thrown on, it would stop the whole incident for good.
+    model.record('alert.refused', 'engine', 'a batch of alerts that cannot be read');
+  }
+}
+
+/** What goes on for as long as the incident lives. */
+export function runParts({ model, votes, leases, followUp }: IncidentParts): void {
+  void model.outbox.run();
+  void votes.run();
+  void leases.run();
+  followUp.run();
+}

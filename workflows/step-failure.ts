@@ -1,0 +1,12 @@
+import type { ErrorCode } from '../core/errors.ts';
+
+/** A step that did not come about, with the catalogue's code. Plain data: the playbook may look at it. */
+export class StepFailure extends Error {
+  readonly code: ErrorCode;
+
+  constructor(code: ErrorCode, message: string) {
+    super(message);
+    this.name = 'StepFailure';
+    this.code = code;
+  }
+}

@@ -1,0 +1,86 @@
+import type { Severity } from '../core/alert/severity.ts';
+import type { Duration } from '../core/playbook/playbook.ts';
+import { durationMs } from '../core/playbook/playbook.ts';
+import type { CallOptions } from './messages.ts';
+import type { StepFailure } from './step-failure.ts';
+
+/** Of the run that asks. */
+export interface RunInfo {
+  readonly workflowId: string;
+  readonly firstExecutionRunId: string;
+  /** Events so far: what is done often waits the longer the more there are. */
+  readonly historyLength: number;
+}
+
+/**
+ * All that the engine has of the world. In a workflow it is Temporal's, which plays it back exactly; in a simulation a clock of its own, and steps
+ * that nobody does. The engine is the same in both, and imports Temporal in neither.
+ */
+export interface World {
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  readonly condition: {
+    (holds: () => boolean): Promise<void>;
+    (holds: () => boolean, withinMs: number): Promise<boolean>;
+  };
+  readonly sleep: (ms: number) => Promise<void>;
+  readonly uuid4: () => string;
+  readonly info: () => RunInfo;
+  readonly activities: <Activities>(options: CallOptions) => Activities;
+  /** What an activity threw, as the catalogue knows it. */
+  readonly failure: (error: unknown) => StepFailure;
+  /** For lists of incidents, where the server keeps such. */
+  readonly showSeverity: (severity: Severity) => void;
+}
+
+let here: () => World = () => {
+  throw new Error('the engine has no world: neither a workflow nor a simulation has begun');
+};
+
+/** Where the engine runs, said once by whoever loads it. In a process with many simulations each asks for its own. */
+export function setWorld(world: () => World): void {
+  here = world;
+}
+
+export function nowMs(): number {
+  return here().now();
+}
+
+/** ISO 8601, UTC. */
+export function timeNow(): string {
+  return new Date(nowMs()).toISOString();
+}
+
+export function condition(holds: () => boolean): Promise<void>;
+export function condition(holds: () => boolean, within: number | Duration): Promise<boolean>;
+export function condition(holds: () => boolean, within?: number | Duration): Promise<unknown> {
+  return within === undefined ? here().condition(holds) : here().condition(holds, inMs(within));
+}
+
+export function sleep(time: number | Duration): Promise<void> {
+  return here().sleep(inMs(time));
+}
+
+function inMs(time: number | Duration): number {
+  return typeof time === 'number' ? time : durationMs(time);
+}
+
+export function uuid4(): string {
+  return here().uuid4();
+}
+
+export function runInfo(): RunInfo {
+  return here().info();
+}
+
+export function activitiesWith<Activities>(options: CallOptions): Activities {
+  return here().activities(options);
+}
+
+export function failureOf(error: unknown): StepFailure {
+  return here().failure(error);
+}
+
+export function showSeverity(severity: Severity): void {
+  here().showSeverity(severity);
+}
