@@ -95,7 +95,7 @@ const commands: readonly LazyCommand[] = [
   {
     name: 'playbooks',
     description: 'the procedures, and the alerts that they answer',
-    register: async (program) => (await import('./playbooks.ts')).registerPlaybooksCommand(program),
+    register: async (program) => (await import('./playbooks/playbooks.ts')).registerPlaybooksCommand(program),
   },
   {
     name: 'actions',

@@ -47,9 +47,10 @@ const serviceRooms = {
   offline: [],
   incidents: ['config', 'temporal'],
   intake: ['config', 'process', 'rbac', 'temporal'],
+  coverage: ['intake'],
   cell: ['config', 'process', 'temporal', 'intake', 'rbac'],
   desk: ['config', 'process', 'temporal', 'incidents', 'records'],
-  commands: ['config', 'process', 'temporal', 'incidents', 'records', 'rbac', 'offline', 'intake'],
+  commands: ['config', 'process', 'temporal', 'incidents', 'records', 'rbac', 'offline', 'intake', 'coverage'],
 };
 
 /** `firebreak dev` and `firebreak demo`, and the launcher's look at Node's version. */

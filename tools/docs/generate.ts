@@ -20,6 +20,7 @@ import { risksOf } from '../../service/rbac/risks.ts';
 import { actionsPage } from './actions-page.ts';
 import { architecturePage } from './architecture-page.ts';
 import { configurationPage } from './configuration-page.ts';
+import { coveragePage } from './coverage-page.ts';
 
 const strangers: readonly Stranger[] = ['temporal', 'payload-key', 'person'];
 
@@ -27,6 +28,7 @@ const pages: readonly { readonly name: string; readonly source: string; readonly
   { name: 'actions.md', source: 'core/actions', make: actionsPage },
   { name: 'architecture.md', source: 'the imports of all files', make: architecturePage },
   { name: 'configuration.md', source: 'service/config', make: configurationPage },
+  { name: 'coverage.md', source: 'core/rules and playbooks', make: coveragePage },
   { name: 'errors.md', source: 'core/errors.ts', make: errorsPage },
   { name: 'hostile-bus.md', source: 'core/messages/message-table.ts', make: hostileBusPage },
   { name: 'rights.md', source: 'service/rbac', make: rightsPage },

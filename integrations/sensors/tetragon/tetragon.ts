@@ -91,7 +91,8 @@ function alertOf(parts: {
   });
   const processRefOf = processRef({ process, parent: objectOf(body.parent) });
   const stopped = stoppedBy(body);
-  const tags = tagsOf(body.tags, stopped);
+  const hook = hookOf(body);
+  const tags = tagsOf(body.tags, stopped, hook && `hook:${hook}`);
   const user = objectOf(process.user)?.name;
   return {
     id: alertIdOf({
@@ -129,8 +130,13 @@ function alertOf(parts: {
 function ruleOf(kind: string, body: Fields): string {
   const policy = sensorText(body.policy_name, 256);
   if (policy !== undefined) return policy;
-  const hook = sensorText(firstKnown(body.function_name, body.event, body.symbol), 128);
+  const hook = hookOf(body);
   return hook === undefined ? kind : `${kind}:${hook}`;
+}
+
+/** What the event was caught at. One policy has several, and its name need not tell. */
+function hookOf(body: Fields): string | undefined {
+  return sensorText(firstKnown(body.function_name, body.event, body.symbol), 120);
 }
 
 /** Tetragon writes no severity: a tag may (`severity.high`, `severity:high`, `high`), the configuration does, by policy. */

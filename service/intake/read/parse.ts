@@ -8,6 +8,7 @@ import {
   withConfiguredSeverity,
 } from '../../../core/alert/sensor.ts';
 import { withTextBudget } from '../../../core/alert/sensor-text.ts';
+import { withDefaultSeverity } from '../../../core/rules/default-severity.ts';
 import { parseExactly } from '../../../core/text/exact-json.ts';
 import { recognise, sensors } from '../../../integrations/sensors/index.ts';
 import { listMember, outlineOf } from './list-member.ts';
@@ -124,7 +125,7 @@ function decodeItem({ raw, text, value, context }: Item): readonly ParsedItem[] 
   return withTextBudget(() => sensor.decode(content, { cluster, settings })).map((decoded) => {
     if (decoded.kind !== 'alert') return { ...decoded, raw };
     if (decoded.alert.sensor === ownSensor) return { kind: 'rejected', reason: `nobody else sends as ${ownSensor}`, raw };
-    return { kind: 'alert', alert: ofASensor(withConfiguredSeverity(decoded.alert, severities)), raw };
+    return { kind: 'alert', alert: ofASensor(withConfiguredSeverity(withDefaultSeverity(decoded.alert), severities)), raw };
   });
 }
 

@@ -15,7 +15,7 @@ describe('a hit of a tracing policy', () => {
       id: expect.stringMatching(/^[0-9a-f]{32}$/),
       sensor: 'tetragon',
       rule: 'block-c2',
-      severity: 'unknown',
+      severity: 'medium',
       time: '2026-06-01T10:00:00.000000014Z',
       title: 'C2 connect, killed by Tetragon',
       cluster: 'lab',
@@ -34,7 +34,7 @@ describe('a hit of a tracing policy', () => {
         { type: 'ip', value: '203.0.113.9' },
         { type: 'path', value: '/usr/bin/curl' },
       ],
-      tags: ['observability.network', 'enforced', 'sigkill'],
+      tags: ['observability.network', 'enforced', 'sigkill', 'hook:tcp_connect'],
       mitre: [],
     });
   });
@@ -56,8 +56,8 @@ describe('a hit of a tracing policy', () => {
     ['KPROBE_ACTION_NOPOST', []],
     ['KPROBE_ACTION_SIGNAL', []],
     [undefined, []],
-  ])('with the action %p has the tags %p', (action, tags) => {
-    expect(alertOf(change({ action, tags: undefined })).tags).toEqual(tags);
+  ])('with the action %p has the tags %p, and the hook’s', (action, tags) => {
+    expect(alertOf(change({ action, tags: undefined })).tags).toEqual([...tags, 'hook:tcp_connect']);
   });
 
   test('without a pod keeps the container by which it is found', () => {

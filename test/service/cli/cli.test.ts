@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -76,6 +76,7 @@ describe('help', () => {
     'lease keep',
     'playbooks list',
     'playbooks show',
+    'playbooks coverage',
     'actions list',
     'actions show',
     'alerts parse',
@@ -304,6 +305,21 @@ describe('audit verify', () => {
 });
 
 describe('playbooks', () => {
+  test('say which rules of one’s own nobody answers, and write a layer', () => {
+    const rules = mkdtempSync(join(folder, 'rules-'));
+    const falco = (name: string) =>
+      `- rule: ${name}\n  condition: x\n  output: x\n  priority: CRITICAL\n  tags: [container, T1611]\n`;
+    writeFileSync(join(rules, 'own.yaml'), falco('Drop and execute new binary in container') + falco('Our own rule'));
+    const { status, stdout } = firebreak(['playbooks', 'coverage', '--rules', rules, '--layer', join(rules, 'layer.json')]);
+    expect([status, stdout]).toEqual([0, expect.stringContaining('50 % of 2 rules')]);
+    expect(stdout).toMatch(/Our own rule +critical +rest +ask-about-unanswered/);
+    expect(stdout).not.toContain('Drop and execute');
+    expect(JSON.parse(readFileSync(join(rules, 'layer.json'), 'utf8'))).toMatchObject({
+      versions: { attack: '19' },
+      techniques: [{ techniqueID: 'T1611', score: 50 }],
+    });
+  });
+
   test('are listed and shown with their actions', () => {
     expect(firebreak(['playbooks', 'list']).stdout).toContain('contain-dropped-binary');
     const shown: unknown = JSON.parse(firebreak(['playbooks', 'show', 'contain-dropped-binary', '--json']).stdout);

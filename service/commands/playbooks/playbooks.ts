@@ -1,9 +1,10 @@
 import type { Command } from 'commander';
-import { FirebreakError } from '../../core/errors.ts';
-import type { AnyPlaybook } from '../../core/playbook/playbook.ts';
-import { playbooks as all } from '../../playbooks/index.ts';
-import { type CommonOptions, withExamples, withJson } from './options.ts';
-import { print, printFacts, printJson, printTable, styled } from './output.ts';
+import { FirebreakError } from '../../../core/errors.ts';
+import type { AnyPlaybook } from '../../../core/playbook/playbook.ts';
+import { playbooks as all } from '../../../playbooks/index.ts';
+import { type CommonOptions, withExamples, withJson } from '../options.ts';
+import { print, printFacts, printJson, printTable, styled } from '../output.ts';
+import { registerCoverageCommand } from './coverage.ts';
 
 function described({ id, title, on, per, uses, levels, headStart, evidenceFirst }: AnyPlaybook) {
   return {
@@ -18,7 +19,7 @@ function described({ id, title, on, per, uses, levels, headStart, evidenceFirst 
   };
 }
 
-/** Adds `firebreak playbooks list|show`: the envelopes, which say what runs on which alert. */
+/** Adds `firebreak playbooks list|show|coverage`: the envelopes, which say what runs on which alert. */
 export function registerPlaybooksCommand(program: Command): void {
   const playbooks = program.command('playbooks').description('the procedures, and the alerts that they answer');
   withExamples(withJson(playbooks.command('list').description('list all playbooks')), ['firebreak playbooks list --json']).action(
@@ -33,6 +34,7 @@ export function registerPlaybooksCommand(program: Command): void {
     ),
     ['firebreak playbooks show contain-dropped-binary'],
   ).action(show);
+  registerCoverageCommand(playbooks);
 }
 
 function list(options: CommonOptions): void {

@@ -1,0 +1,74 @@
+import { describe, expect, test } from '@jest/globals';
+import type { Alert } from '../../../core/alert/alert.ts';
+import { mitreIds } from '../../../core/alert/mitre.ts';
+import { withDefaultSeverity } from '../../../core/rules/default-severity.ts';
+
+const alertOf = (over: Partial<Alert>): Alert => ({
+  id: '0'.repeat(32),
+  sensor: 'tetragon',
+  rule: 'bpf',
+  severity: 'unknown',
+  time: '2026-11-27T09:00:00Z',
+  title: 'something',
+  cluster: 'lab',
+  observables: [],
+  tags: [],
+  mitre: mitreIds(over.tags ?? []),
+  ...over,
+});
+const severityOf = (over: Partial<Alert>) => withDefaultSeverity(alertOf(over)).severity;
+
+describe('an alert without a severity', () => {
+  test.each([
+    ['monitor-kernel-modules', [], 'high'],
+    ['cve-2024-3094-xz-ssh', [], 'high'],
+    ['sys-pivot-root', [], 'high'],
+    ['privileges-raise', [], 'medium'],
+    ['bpf', [], 'medium'],
+    ['tcp-listen', [], 'low'],
+    ['raw-syscalls', [], 'info'],
+    ['syscalls', ['hook:sys_ptrace'], 'high'],
+    ['syscalls', ['hook:sys_mount'], 'medium'],
+    ['our-own-policy', [], 'low'],
+    ['our-own-policy', ['T1611'], 'high'],
+    ['our-own-policy', ['observability.T1059'], 'medium'],
+    ['our-own-policy', ['enforced', 'sigkill'], 'medium'],
+  ])('of Tetragon’s policy %s %j is %s', (rule, tags, severity) => expect(severityOf({ rule, tags })).toBe(severity));
+
+  test.each(['process_exec', 'process_exit'])('of Tetragon’s %s stays without: no policy asked for it', (rule) =>
+    expect(severityOf({ rule })).toBe('unknown'),
+  );
+
+  test.each([
+    ['ksp-mitre-kinsing-cryptomining-malware-block', [], 'high'],
+    ['ksp-block-sub-processes-of-netcat', [], 'high'],
+    ['hsp-mitre-ptrace-syscall', [], 'high'],
+    ['our-own', ['MITRE_T1611_escape_to_host'], 'high'],
+    ['ksp-config-server-private-keys', [], 'medium'],
+    ['DefaultPosture', [], 'medium'],
+    ['our-own', ['MITRE_T1552_unsecured_credentials'], 'medium'],
+    ['ksp-audit-cis-nginx-2.3.4', ['CIS'], 'low'],
+    ['our-own', [], 'low'],
+  ])('of KubeArmor’s policy %s %j is %s, also where it writes its lowest', (rule, tags, severity) => {
+    expect(severityOf({ sensor: 'kubearmor', rule, tags })).toBe(severity);
+    expect(severityOf({ sensor: 'kubearmor', rule, tags, severity: 'info' })).toBe(severity);
+  });
+
+  test('is never made critical: nothing automatic follows from a name', () => {
+    const names = ['malware-cve-2026-1-escape-ptrace', 'critical', 'emergency'];
+    for (const sensor of ['tetragon', 'kubearmor'])
+      for (const rule of names) expect(severityOf({ sensor, rule, tags: ['T1611', 'enforced'] })).not.toBe('critical');
+  });
+});
+
+describe('a severity', () => {
+  test.each([
+    ['tetragon', 'critical'],
+    ['tetragon', 'info'],
+    ['kubearmor', 'low'],
+    ['kubearmor', 'critical'],
+    ['falco', 'unknown'],
+  ] as const)('that %s gave (%s) stays', (sensor, severity) =>
+    expect(severityOf({ sensor, severity, rule: 'monitor-kernel-modules' })).toBe(severity),
+  );
+});

@@ -1,0 +1,63 @@
+import { ruleSets } from '../../core/rules/known-rules.ts';
+import { playbooks } from '../../playbooks/index.ts';
+import { type CoveredRule, coverageOf, percentCovered, type SetCoverage } from '../../service/coverage/coverage.ts';
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
+  return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
+}
+
+/** How many rules a playbook is for, of a whole set and of its parts. */
+function shares({ set, rules }: SetCoverage): readonly (readonly string[])[] {
+  const parts = Object.entries(Object.groupBy(rules, ({ rule }) => rule.part));
+  const line = (name: string, of: readonly CoveredRule[]) => [
+    name,
+    String(of.length),
+    `${percentCovered(of)} %`,
+    String(of.filter(({ covered }) => covered === 'partly').length),
+    String(of.filter(({ covered }) => covered === 'rest').length),
+    String(of.filter(({ covered }) => covered === 'no').length),
+  ];
+  // A folder of examples is no part that anybody chooses.
+  const shown = ['falco', 'falco-plugins', 'kubearmor'].includes(set.id) ? parts : [];
+  return [line(set.title, rules), ...shown.map(([part, of = []]) => line(`${set.title}: ${part}`, of))];
+}
+
+function answersText({ answers, covered }: CoveredRule): string {
+  if (covered === 'no') return 'none';
+  const texts = answers.map(({ place, playbooks: ids, rest }) => ({
+    place,
+    text: [...ids, ...rest].join(', ') || 'none',
+  }));
+  const [first] = texts;
+  if (texts.every(({ text }) => text === first?.text)) return first?.text ?? 'none';
+  return texts.map(({ place, text }) => `${place}: ${text}`).join('; ');
+}
+
+/** `docs/coverage.md`: rule sets × playbooks. */
+export function coveragePage(): string {
+  const coverage = coverageOf(playbooks, ruleSets);
+  return [
+    '# Which rules are answered',
+    'Which of the shipped playbooks answers which rule of the public rule sets. Each rule’s alert is made as its sensor sends it, in a pod and outside of all pods as far as the rule looks there, read by the intake, and routed as an incident routes it: so this page says what happens to what arrives. *Answered* counts the rules that a playbook is for, wherever they may happen; *the rest* are those that only a playbook for all that is left takes. `firebreak playbooks coverage` prints the same, `--rules FOLDER` for your own rule files, `--layer FILE` as a layer for the ATT&CK Navigator.',
+    table(['rule set', 'rules', 'answered', 'at some places only', 'the rest', 'by nothing'], coverage.flatMap(shares)),
+    table(
+      ['rule set', 'read from', 'version'],
+      coverage.map(({ set }) => [set.title, set.from, set.version]),
+    ),
+    'The severity is what an alert arrives with. Tetragon sends none, and KubeArmor the lowest where a policy gives none: for these it comes from `core/rules/default-severity.ts`, unless `sensors.NAME.severities` of the configuration says another.',
+    ...coverage.flatMap(({ set, rules }) => [
+      `## ${set.title}`,
+      table(
+        ['rule', 'part', 'severity', 'ATT&CK', 'playbooks'],
+        rules.map((one) => [
+          `${one.rule.name}${one.rule.isOff ? ' (off by default)' : ''}`,
+          one.rule.part,
+          one.severity,
+          one.mitre.join(', '),
+          answersText(one),
+        ]),
+      ),
+    ]),
+  ].join('\n\n');
+}
