@@ -1,7 +1,8 @@
 /** `npm run bench [-- NAME…]`: sets up and builds where needed, then measures under the right Node. */
 import { join } from 'node:path';
+import { runUnder } from '../service/launcher/launcher.mjs';
 import { ensureBuilt } from '../tools/setup/build.mjs';
-import { ensureSetUp, runUnder } from '../tools/setup/setup.mjs';
+import { ensureSetUp } from '../tools/setup/setup.mjs';
 
 const node = await ensureSetUp();
 await ensureBuilt({ node });

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { serviceNodeFlags } from '../tools/setup/node-flags.mjs';
+import { serviceNodeFlags } from '../service/launcher/node-flags.mjs';
 import { type BenchResult, printTable } from './report.ts';
 
 /** Every benchmark there is. Each runs in a process of its own, so that none leaves its memory to the next. */

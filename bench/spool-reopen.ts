@@ -2,7 +2,7 @@ import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { serviceNodeFlags } from '../tools/setup/node-flags.mjs';
+import { serviceNodeFlags } from '../service/launcher/node-flags.mjs';
 import { distribution, printGoals, round, writeResult } from './report.ts';
 
 const runs = 5;

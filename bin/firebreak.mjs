@@ -1,10 +1,10 @@
 #!/usr/bin/env node
-/** The launcher: sets a checkout up on first use, builds it when the sources changed, and goes on under the right Node. */
-import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
-import { ensureBuilt } from '../tools/setup/build.mjs';
-import { serviceEnvironment, serviceNodeFlags } from '../tools/setup/node-flags.mjs';
-import { ensureSetUp, runUnder } from '../tools/setup/setup.mjs';
+/** The launcher: goes on under the right Node with what is built. A checkout is set up and built first; an installed package is both. */
+import { existsSync } from 'node:fs';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+
+const ofCheckout = new URL('../tools/setup/launch.mjs', import.meta.url);
+const built = new URL('../dist/service/', import.meta.url);
 
 const program = await prepare().catch((error) => {
   process.stderr.write(`${error.message}\n`);
@@ -16,6 +16,8 @@ if (program.node === process.execPath && !isService) {
   process.argv[1] = program.cli;
   await import(pathToFileURL(program.cli).href);
 } else {
+  const { runUnder } = await import(new URL('launcher.mjs', program.launcher).href);
+  const { serviceEnvironment, serviceNodeFlags } = await import(new URL('node-flags.mjs', program.launcher).href);
   process.exitCode = await runUnder({
     node: program.node,
     args: [...(isService ? serviceNodeFlags : []), program.cli, ...process.argv.slice(2)],
@@ -24,7 +26,8 @@ if (program.node === process.execPath && !isService) {
 }
 
 async function prepare() {
-  const [command, subcommand] = process.argv.slice(2);
-  const node = await ensureSetUp({ startsCluster: command === 'demo' || (command === 'dev' && subcommand === 'up') });
-  return { node, cli: join(await ensureBuilt({ node }), 'service', 'cli.js') };
+  if (!existsSync(ofCheckout))
+    return { node: process.execPath, cli: fileURLToPath(new URL('cli.js', built)), launcher: new URL('launcher/', built) };
+  const launch = await import(ofCheckout.href);
+  return { ...(await launch.prepare(process.argv.slice(2))), launcher: new URL('../service/launcher/', import.meta.url) };
 }

@@ -3,7 +3,7 @@
  * The command line as a program. Plain JavaScript, and `cli.ts` is a link to it: a Node that is too old cannot read TypeScript, but reads what
  * a link leads to, and so says what it needs.
  */
-import { nodeProblem } from '../tools/setup/setup.mjs';
+import { nodeProblem } from './launcher/launcher.mjs';
 
 const problem = nodeProblem();
 if (problem === undefined) {

@@ -53,7 +53,7 @@ async function runJest({ root, node, files, workers, account, env, until, signal
   const reporter = new URL('./jest/account.mjs', import.meta.url).pathname;
   const { default: settings } = await import(join(root, 'jest.config.mjs'));
   const config = { ...settings, rootDir: root, reporters: ['default', [reporter, { file: account }]] };
-  const preload = new URL('../tools/setup/with-parent.mjs', import.meta.url).href;
+  const preload = new URL('../service/launcher/with-parent.mjs', import.meta.url).href;
   // A group of its own, so that it is ended with all its workers; the pipe ends it when this process is killed.
   const child = spawn(
     node,

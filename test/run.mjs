@@ -9,8 +9,9 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { runUnder } from '../service/launcher/launcher.mjs';
 import { ensureBuilt } from '../tools/setup/build.mjs';
-import { ensureSetUp, root, runUnder } from '../tools/setup/setup.mjs';
+import { ensureSetUp, root } from '../tools/setup/setup.mjs';
 import { processesWith, runSuite } from './run-suite.mjs';
 import { suites, testFiles } from './suites.mjs';
 

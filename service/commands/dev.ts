@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import { FirebreakError } from '../../core/errors.ts';
-import { cacheFolder, type OnProgress } from '../../tools/platform/cache.ts';
+import type { OnProgress } from '../../tools/platform/cache.ts';
 import { missingForRealNodes } from '../../tools/platform/nodes/parts.mjs';
 import { forensicTools, makeProgramImage } from '../../tools/platform/nodes/program-image.ts';
 import { type KeptPart, keptParts, type Removal, removeParts } from '../../tools/platform/parts.ts';
@@ -15,6 +15,7 @@ import {
   serverStates,
   writeRecord,
 } from '../../tools/platform/platform-record.ts';
+import { cacheFolder } from '../process/cache-folder.ts';
 import { withExamples, withJson } from './options.ts';
 import { bytesText, print, printable, printJson, printTable } from './output.ts';
 

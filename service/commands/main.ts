@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { enableCompileCache } from 'node:module';
 import { join } from 'node:path';
-import { cacheFolder } from '../../tools/platform/cache.ts';
+import { cacheFolder } from '../process/cache-folder.ts';
 import { projectRoot } from '../process/project-root.ts';
 
 /** For what was written to leave. */

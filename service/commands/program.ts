@@ -1,4 +1,8 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { Command } from 'commander';
+import { FirebreakError } from '../../core/errors.ts';
+import { projectRoot } from '../process/project-root.ts';
 
 interface LazyCommand {
   readonly name: string;
@@ -7,6 +11,8 @@ interface LazyCommand {
   readonly description: string;
   /** Loads the command's module only when it is asked for: clients of Temporal and Kubernetes cost half a second. */
   readonly register: (program: Command) => Promise<void>;
+  /** Starts servers on this machine with what only a checkout of the source has. */
+  readonly needsCheckout?: true;
 }
 
 /** Every command there is, in the order of the help. */
@@ -129,11 +135,13 @@ const commands: readonly LazyCommand[] = [
   },
   {
     name: 'demo',
+    needsCheckout: true,
     description: 'all of it on this machine, and one incident from the alert to its end',
     register: async (program) => (await import('./demo.ts')).registerDemoCommand(program),
   },
   {
     name: 'dev',
+    needsCheckout: true,
     description: 'Temporal and Kubernetes on this machine, for development',
     register: async (program) => (await import('./dev.ts')).registerDevCommand(program),
   },
@@ -175,8 +183,21 @@ async function programWith(version: string, isLoaded: (command: LazyCommand) => 
     .exitOverride();
   for (const command of commands) {
     if (program.commands.some((known) => known.name() === command.name)) continue;
-    if (isLoaded(command)) await command.register(program);
+    if (isLoaded(command) && command.needsCheckout && !existsSync(join(projectRoot(), 'tools')))
+      withoutCheckout(program, command);
+    else if (isLoaded(command)) await command.register(program);
     else program.command(command.name).description(command.description);
   }
   return program;
+}
+
+function withoutCheckout(program: Command, { name, description }: LazyCommand): void {
+  program
+    .command(name)
+    .description(description)
+    .allowUnknownOption()
+    .allowExcessArguments()
+    .action(() => {
+      throw new FirebreakError('FB_ERR_NOT_FOUND', `firebreak ${name} is not in the package: run it in a checkout of the source`);
+    });
 }

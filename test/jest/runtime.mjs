@@ -7,7 +7,7 @@
 import { createRequire, enableCompileCache, registerHooks } from 'node:module';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { cacheFolder } from '../../tools/platform/cache.ts';
+import { cacheFolder } from '../../service/process/cache-folder.ts';
 import { beginFile, endFile } from './globals.mjs';
 
 const globalsUrl = new URL('./globals.mjs', import.meta.url).href;

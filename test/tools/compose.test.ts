@@ -4,9 +4,9 @@ import { expect, test } from '@jest/globals';
 import { parse } from 'yaml';
 import { searchAttributes } from '../../core/incident/search-attributes.ts';
 import { loadConfig } from '../../service/config/load.ts';
+import { serviceEnvironment, serviceNodeFlags } from '../../service/launcher/node-flags.mjs';
 import { projectRoot } from '../../service/process/project-root.ts';
 import { runCommand } from '../../tools/platform/command.ts';
-import { serviceEnvironment, serviceNodeFlags } from '../../tools/setup/node-flags.mjs';
 
 interface Compose {
   readonly services: Readonly<

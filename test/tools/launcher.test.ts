@@ -20,12 +20,12 @@ function checkout(cli: string): string {
   const from = projectRoot();
   for (const file of ['package.json', 'tsconfig.json', 'tsconfig.build.json', 'bin', 'core/errors.ts'])
     cpSync(join(from, file), join(root, file), { recursive: true });
-  for (const file of ['setup.mjs', 'compile-ahead.mjs', 'go-build.mjs', 'build.mjs', 'with-parent.mjs', 'node-flags.mjs'])
+  for (const file of ['setup.mjs', 'compile-ahead.mjs', 'go-build.mjs', 'build.mjs', 'launch.mjs'])
     cpSync(join(from, 'tools/setup', file), join(root, 'tools/setup', file));
+  cpSync(join(from, 'service/launcher'), join(root, 'service/launcher'), { recursive: true });
   mkdirSync(join(root, 'node_modules'));
   for (const name of ['node', 'typescript', '@typescript', '@types', 'undici-types'])
     symlinkSync(join(from, 'node_modules', name), join(root, 'node_modules', name));
-  mkdirSync(join(root, 'service'));
   writeFileSync(join(root, 'service', 'cli.ts'), cli);
   return root;
 }
@@ -51,7 +51,7 @@ describe('the launcher', () => {
 
   test('takes the program with it when it is killed', async () => {
     const root = checkout('process.stdout.write(String(process.pid));\nsetInterval(() => {}, 1000);\n');
-    const program = new URL('../../tools/setup/setup.mjs', import.meta.url).href;
+    const program = new URL('../../service/launcher/launcher.mjs', import.meta.url).href;
     const script = `const { runUnder } = await import(${JSON.stringify(program)}); await runUnder({ node: process.execPath, args: [${JSON.stringify(join(root, 'service', 'cli.ts'))}] });`;
     const parent = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: ['ignore', 'pipe', 'inherit'] });
     const [output] = await once(parent.stdout, 'data');

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
+import { cacheFolder } from '../../service/process/cache-folder.ts';
 import { bundleWorkflows } from '../../service/temporal/bundle.ts';
-import { cachedPart, cacheFolder, noteFile } from '../../tools/platform/cache.ts';
+import { cachedPart, noteFile } from '../../tools/platform/cache.ts';
 
 const root = resolve(import.meta.dirname, '../..');
 const name = 'test-workflows';

@@ -18,8 +18,8 @@ interface Found {
 }
 
 /**
- * The lists of all actions below `root`: the declarations, which playbooks and workflows import, and the schemas of their inputs, which may not
- * come into the workflow bundle.
+ * The lists of all actions below `root`: the declarations, which playbooks and workflows import, the schemas of their inputs, which may not
+ * come into the workflow bundle, and the package's door to the declarations.
  *
  * @throws Error for a declaration that lacks its schema, or is not named as its file
  */
@@ -33,6 +33,7 @@ export function actionLists(root: string): readonly ActionList[] {
   return [
     { path: 'core/actions/index.ts', text: declarations(found) },
     { path: 'core/actions/inputs.schema.ts', text: inputs(found) },
+    { path: 'authoring/actions.ts', text: door(found) },
   ];
 }
 
@@ -98,6 +99,16 @@ function inputs(found: readonly Found[]): string {
     '',
     '/** What each action is called with: by it the chokepoint checks a call, and the reference says what may be given. */',
     'export const actionInputs: Readonly<Record<string, z.ZodObject>> = all;',
+  ].join('\n')}\n`;
+}
+
+function door(found: readonly Found[]): string {
+  return `${[
+    head,
+    '/** `firebreak/actions`: what a playbook can do, one declaration an action. Their reference: docs/actions.md. */',
+    'export {',
+    ...found.map(({ name }) => `  ${name},`).sort(),
+    "} from '../core/actions/index.ts';",
   ].join('\n')}\n`;
 }
 

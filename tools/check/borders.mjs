@@ -9,6 +9,7 @@ import { programFiles, readSource } from './imports.mjs';
  * `schemaPackages` only in `*.schema.ts` and `*.params.ts`, whose types alone reach the workflow sandbox; of `typePackages` only types.
  */
 const rooms = {
+  authoring: { rooms: ['core', 'integrations', 'service'], packages: ['node:'] },
   core: { rooms: [], packages: ['@noble/hashes', 'canonicalize'], schemaPackages: ['zod'] },
   playbooks: { rooms: ['core'], packages: [], schemaPackages: ['zod'] },
   workflows: { rooms: ['core', 'playbooks'], packages: ['@temporalio/workflow', '@temporalio/common'] },
@@ -53,14 +54,8 @@ const serviceRooms = {
   commands: ['config', 'process', 'temporal', 'incidents', 'records', 'rbac', 'offline', 'intake', 'coverage'],
 };
 
-/** `firebreak dev` and `firebreak demo`, and the launcher's look at Node's version. */
-const usesTools = [
-  'service/cli.mjs',
-  'service/cli.ts',
-  'service/commands/dev.ts',
-  'service/commands/demo.ts',
-  'service/commands/main.ts',
-];
+/** `firebreak dev` and `firebreak demo`. */
+const usesTools = ['service/commands/dev.ts', 'service/commands/demo.ts'];
 
 /** All imports that cross a border, as `{ file, specifier, reason }`, files relative to `folder`. */
 export function borderFaults(folder) {

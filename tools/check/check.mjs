@@ -33,6 +33,10 @@ const steps = [
     name: 'generated pages',
     args: ['--disable-warning=ExperimentalWarning', join(root, 'tools', 'docs', 'generate.ts'), '--check'],
   },
+  {
+    name: 'what the package gives (docs/api)',
+    args: ['--disable-warning=ExperimentalWarning', join(root, 'tools', 'docs', 'api-report.ts'), '--check'],
+  },
 ];
 
 const failed = steps.filter(({ name, args }) => {

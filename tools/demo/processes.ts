@@ -2,9 +2,9 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { FirebreakError } from '../../core/errors.ts';
+import { serviceEnvironment, serviceNodeFlags } from '../../service/launcher/node-flags.mjs';
 import { projectRoot } from '../../service/process/project-root.ts';
 import { type RunningServer, type ServerGroup, waitUntilReady } from '../platform/server-group.ts';
-import { serviceEnvironment, serviceNodeFlags } from '../setup/node-flags.mjs';
 import type { DemoSettings, StandIns } from './settings.ts';
 
 const readyWithinMs = 60_000;

@@ -11,6 +11,8 @@ interface Way {
 
 /** Of each room, what it is for. Rooms of `service` stand for themselves, the others for all that is in them. */
 const purposes: Readonly<Record<string, string>> = {
+  authoring:
+    'The doors of the package, for who writes playbooks: `firebreak/playbook`, `firebreak/actions`, `firebreak/alerts`, `firebreak/testing`',
   core: 'What things mean: alerts, incidents, actions, decisions, records. It reads no clock, file or network, so it may run inside a workflow',
   playbooks: 'The procedures that are shipped, one a file',
   workflows: 'How an incident runs, durably: Temporal replays it, so it is deterministic',
@@ -28,6 +30,7 @@ const purposes: Readonly<Record<string, string>> = {
   'service/rbac': 'The rights of each pool as Kubernetes manifests, made from what the actions declare',
   'service/records': 'Checkpoints of the records, and their check',
   'service/offline': 'Gives everything back with a kubeconfig alone',
+  'service/launcher': 'Starts a program under the right Node, with its memory bounded',
   tools: 'For development: the local platform, the demo, checks, generated pages',
 };
 

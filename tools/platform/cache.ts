@@ -11,21 +11,14 @@ import {
   writeFileSync,
   writeSync,
 } from 'node:fs';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { systemErrorCode } from '../../core/system-error.ts';
+import { cacheFolder } from '../../service/process/cache-folder.ts';
 import { PartDraft, type RunForPart } from './part-draft.ts';
 
 /** What still goes on has `…` in it. */
 export type OnProgress = (message: string) => void;
-
-/** Where servers and other large parts are kept, outside the tree, so that every checkout shares them. */
-export function cacheFolder(): string {
-  const { FIREBREAK_CACHE: own, XDG_CACHE_HOME: xdg } = process.env;
-  if (own) return own;
-  return join(xdg || join(homedir(), '.cache'), 'firebreak');
-}
 
 /** Written into each part: what it is. Its time of change is when the part was last used. */
 export interface PartNote {

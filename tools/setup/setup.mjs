@@ -7,11 +7,9 @@ import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { nodeProblem } from '../../service/launcher/launcher.mjs';
 
 export const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
-
-/** Firebreak's own code runs on this Node or newer. */
-const neededNode = [22, 19];
 
 /**
  * Installs what package-lock.json says, unless it is there, and returns the path of the Node to go on with: the one that
@@ -27,12 +25,6 @@ export async function ensureSetUp({ log = (line) => process.stderr.write(`${line
   const problem = nodeProblem();
   if (problem === undefined) return process.execPath;
   throw new Error(problem);
-}
-
-/** What is wrong with this Node, and what to do; undefined where Firebreak's code runs on it. */
-export function nodeProblem() {
-  if (isNewEnough(process.versions.node)) return undefined;
-  return `Firebreak needs Node ${neededNode.join('.')} or newer, this is ${process.version}. Install a newer Node.`;
 }
 
 async function ensurePackages({ lockFile, log, startsCluster }) {
@@ -75,31 +67,4 @@ function runNpmCi() {
     npm.once('error', () => resolve(1));
     npm.once('close', resolve);
   });
-}
-
-function isNewEnough(version) {
-  const [major = 0, minor = 0] = version.split('.').map(Number);
-  return major > neededNode[0] || (major === neededNode[0] && minor >= neededNode[1]);
-}
-
-/**
- * Runs a program under the given Node. It ends when this process does, kill -9 included. Returns its exit code.
- */
-export async function runUnder({ node, args, env = process.env, stdout = 'inherit' }) {
-  const preload = new URL('./with-parent.mjs', import.meta.url).href;
-  const child = spawn(node, ['--import', preload, ...args], {
-    env: { ...env, FIREBREAK_PARENT_PIPE: '3', PATH: `${dirname(node)}:${env.PATH ?? ''}` },
-    stdio: ['inherit', stdout, 'inherit', 'pipe'],
-  });
-  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'];
-  const forward = (signal) => child.kill(signal);
-  for (const signal of signals) process.on(signal, forward);
-  try {
-    return await new Promise((resolve, reject) => {
-      child.once('error', reject);
-      child.once('exit', (code, signal) => resolve(code ?? (signal === 'SIGINT' ? 130 : 1)));
-    });
-  } finally {
-    for (const signal of signals) process.off(signal, forward);
-  }
 }

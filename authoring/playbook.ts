@@ -1,0 +1,32 @@
+/**
+ * `firebreak/playbook`: what a playbook is written with.
+ *
+ * ```ts
+ * import { snapshotPodState } from 'firebreak/actions';
+ * import { definePlaybook } from 'firebreak/playbook';
+ * ```
+ */
+export type { Verification } from '../core/action/action.ts';
+export type { Effect, Plan, Reach } from '../core/action/plan.ts';
+export type { Alert } from '../core/alert/alert.ts';
+export type { Severity } from '../core/alert/severity.ts';
+export type { Approval } from '../core/decide/approval.ts';
+export type { EvidenceRef } from '../core/evidence/evidence.ts';
+export type { Verdict } from '../core/incident/incident.ts';
+export {
+  type AlertWith,
+  type Answer,
+  type AskedGroup,
+  type AskOptions,
+  type Duration,
+  definePlaybook,
+  type LeaseOptions,
+  type Playbook,
+  type PlaybookContext,
+  type PlaybookEnvelope,
+  type Requires,
+  type Settled,
+  type StepResult,
+  type Steps,
+  type Uses,
+} from '../core/playbook/playbook.ts';

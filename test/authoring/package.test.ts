@@ -1,0 +1,124 @@
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { builtinModules } from 'node:module';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { emptyProject, firebreakIn, packedFirebreak, runNode } from '../package.ts';
+
+let folder: string;
+let project: string;
+beforeAll(async () => {
+  ({ folder } = await packedFirebreak());
+  project = await emptyProject();
+});
+afterAll(() => rmSync(project, { recursive: true, force: true }));
+
+const filesIn = (path: string): readonly string[] =>
+  readdirSync(path, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name).slice(path.length + 1));
+
+function manifest(): {
+  readonly exports: Readonly<Record<string, string>>;
+  readonly dependencies: Readonly<Record<string, string>>;
+} {
+  return JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
+}
+
+describe('what npm pack makes', () => {
+  test('holds the built program with its types, and no tests, tools, stand-ins or Go sources', () => {
+    const files = filesIn(folder);
+    for (const door of ['playbook', 'actions', 'alerts', 'testing'])
+      expect(files).toEqual(expect.arrayContaining([`dist/authoring/${door}.js`, `dist/authoring/${door}.d.ts`]));
+    expect(files).toContain('dist/workflows.bundle.js');
+    const outside = files.filter((file) => !/^(bin|dist)\//.test(file));
+    expect(outside.toSorted()).toEqual(['LICENSE', 'README.md', 'package.json']);
+    expect(files.filter((file) => /(^|\/)(tools|test|fakes|bench)\/|\.go$|\.test\./.test(file))).toEqual([]);
+    expect(files.filter((file) => /^dist\/.*(?<!\.d)\.ts$/.test(file))).toEqual([]);
+  });
+
+  test('names every package that it imports among its dependencies', () => {
+    const { dependencies } = manifest();
+    const missing = new Set<string>();
+    for (const file of filesIn(folder).filter((one) => /^dist\/.*\.js$/.test(one) && one !== 'dist/workflows.bundle.js')) {
+      const text = readFileSync(join(folder, file), 'utf8');
+      for (const [, specifier = ''] of text.matchAll(/^(?:import|export)\b[^;]*?from '([^'.][^']*)'/gm)) {
+        const name = specifier.split('/', specifier.startsWith('@') ? 2 : 1).join('/');
+        if (!specifier.startsWith('node:') && !builtinModules.includes(name) && !(name in dependencies))
+          missing.add(`${name} in ${file}`);
+      }
+    }
+    expect([...missing]).toEqual([]);
+  });
+
+  test('has a file behind every door', () => {
+    for (const path of Object.values(manifest().exports)) expect(filesIn(folder)).toContain(path.slice(2));
+  });
+});
+
+const playbook = `
+import { openTicket, quarantinePod } from 'firebreak/actions';
+import { definePlaybook } from 'firebreak/playbook';
+
+export const miner = definePlaybook(
+  {
+    id: 'miner',
+    title: 'Cut off a pod that mines',
+    on: { rules: ['Detect crypto miners'], minSeverity: 'high', requires: ['pod'] },
+    uses: { quarantinePod, openTicket },
+  },
+  async ({ alert, steps }) => {
+    const { output } = await steps.quarantinePod({ pod: alert.pod, lease: '4h' });
+    await steps.openTicket({ title: alert.pod.uid, body: output.policy, labels: [] });
+  },
+);
+`;
+
+describe('an empty folder with the package', () => {
+  test('runs a playbook that Firebreak does not ship, and knows its types', async () => {
+    writeFileSync(join(project, 'miner.ts'), playbook);
+    writeFileSync(join(project, 'wrong.ts'), playbook.replace("lease: '4h'", "lease: '4 hours'"));
+    writeFileSync(join(project, 'package.json'), '{ "type": "module" }');
+    const compile = (file: string) =>
+      runNode(
+        project,
+        'node_modules/typescript/bin/tsc',
+        '--strict',
+        '--noEmit',
+        '--module',
+        'nodenext',
+        '--exactOptionalPropertyTypes',
+        file,
+      );
+    expect(await compile('miner.ts')).toMatchObject({ code: 0, stdout: '' });
+    expect((await compile('wrong.ts')).stdout).toContain('4 hours');
+    const script = "console.log((await import('./miner.ts')).miner.id)";
+    expect(await runNode(project, '--input-type=module', '-e', script)).toMatchObject({ code: 0, stdout: 'miner\n' });
+  });
+
+  test('has sample alerts, as an incident hears of them', async () => {
+    const script = `
+      import { decodeAlerts, sampleAlert, sampleAlerts, samplePayloads } from 'firebreak/alerts';
+      const shell = sampleAlert('falco', 'Terminal shell in container', { severity: 'critical' });
+      const again = samplePayloads().flatMap(({ sensor, payload }) => decodeAlerts(JSON.stringify(payload), { sensor }));
+      console.log(JSON.stringify({ shell, sensors: [...new Set(sampleAlerts().map(({ sensor }) => sensor))], same: again.length === sampleAlerts().length }));
+    `;
+    const { code, stdout, stderr } = await runNode(project, '--input-type=module', '-e', script);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(JSON.parse(stdout)).toMatchObject({
+      shell: {
+        severity: 'critical',
+        pod: { namespace: 'shop', name: 'cart-5d4c9b7f6-x2x7k', uid: expect.any(String) },
+        workload: { kind: 'Deployment', namespace: 'shop', name: 'cart' },
+      },
+      sensors: ['falco', 'kubearmor', 'kubernetes-audit', 'tetragon', 'tracee'],
+      same: true,
+    });
+  });
+
+  test('has the command, and says of what only a checkout has where it is', async () => {
+    expect(await firebreakIn(project, 'playbooks', 'list', '--json')).toMatchObject({ code: 0 });
+    const demo = await firebreakIn(project, 'demo', '--yes');
+    expect(demo.code).not.toBe(0);
+    expect(demo.stderr).toContain('in a checkout of the source');
+  });
+});

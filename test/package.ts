@@ -1,0 +1,75 @@
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { projectRoot } from '../service/process/project-root.ts';
+import { cachedPart } from '../tools/platform/cache.ts';
+import { type CommandResult, runCommand } from '../tools/platform/command.ts';
+import { ensureBuilt } from '../tools/setup/build.mjs';
+
+const root = projectRoot();
+
+/** The tarball that `npm pack` makes of this tree, and its files unpacked; of all processes and runs one packs, until a source has changed. */
+export async function packedFirebreak(): Promise<{ readonly tarball: string; readonly folder: string }> {
+  await ensureBuilt({ node: process.execPath });
+  const folder = await cachedPart({
+    name: 'test-package',
+    version: readFileSync(join(root, 'dist', '.sources'), 'utf8').slice(0, 16),
+    source: 'npm pack of a checkout, for the tests',
+    install: async (draft) => {
+      await succeed('npm', ['pack', '--ignore-scripts', '--silent', '--pack-destination', draft], root);
+      const [tarball = ''] = readdirSync(draft).filter((file) => file.endsWith('.tgz'));
+      await succeed('tar', ['-xzf', tarball], draft);
+    },
+    onProgress: () => {},
+  });
+  const [tarball = ''] = readdirSync(folder).filter((file) => file.endsWith('.tgz'));
+  return { tarball: join(folder, tarball), folder: join(folder, 'package') };
+}
+
+/**
+ * An empty folder outside of the tree, in which `firebreak` is installed from its tarball. What that depends on is linked from this tree, as its lock
+ * names it: no registry is asked.
+ */
+export async function emptyProject(): Promise<string> {
+  const { tarball } = await packedFirebreak();
+  const folder = mkdtempSync(join(tmpdir(), 'firebreak-project-'));
+  await installFirebreak(folder, tarball);
+  return folder;
+}
+
+/** Puts the package into `node_modules` of a folder. */
+export async function installFirebreak(folder: string, tarball: string): Promise<void> {
+  const modules = join(folder, 'node_modules');
+  const own = join(modules, 'firebreak');
+  mkdirSync(join(modules, '.bin'), { recursive: true });
+  mkdirSync(own);
+  await succeed('tar', ['-xzf', tarball, '--strip-components=1', '-C', own], folder);
+  symlinkSync('../firebreak/bin/firebreak.mjs', join(modules, '.bin', 'firebreak'));
+  for (const name of packagesOf(join(root, 'node_modules'))) {
+    const link = join(modules, name);
+    if (existsSync(link)) continue;
+    mkdirSync(dirname(link), { recursive: true });
+    symlinkSync(join(root, 'node_modules', name), link);
+  }
+}
+
+function packagesOf(modules: string): readonly string[] {
+  return readdirSync(modules)
+    .filter((name) => !name.startsWith('.'))
+    .flatMap((name) => (name.startsWith('@') ? readdirSync(join(modules, name)).map((inner) => `${name}/${inner}`) : [name]));
+}
+
+/** Runs the Node of this tree in a folder. */
+export function runNode(folder: string, ...args: readonly string[]): Promise<CommandResult> {
+  return runCommand({ command: process.execPath, args: ['--disable-warning=ExperimentalWarning', ...args], cwd: folder });
+}
+
+/** `npx firebreak …` in a folder that has it. */
+export function firebreakIn(folder: string, ...args: readonly string[]): Promise<CommandResult> {
+  return runNode(folder, join(folder, 'node_modules/.bin/firebreak'), ...args);
+}
+
+async function succeed(command: string, args: readonly string[], cwd: string): Promise<void> {
+  const { code, stdout, stderr } = await runCommand({ command, args, cwd });
+  if (code !== 0) throw new Error(`${command} ${args.join(' ')}: ${stdout}${stderr}`);
+}
