@@ -1,0 +1,88 @@
+import type { Severity } from '../../core/alert/severity.ts';
+import { type AnyPlaybook, answering } from '../../core/playbook/playbook.ts';
+import type { KnownRule, RulePlace, RuleSet } from '../../core/rules/known-rules.ts';
+import { alertOfRule } from './payloads.ts';
+
+/** What becomes of one rule's alert at one place. */
+export interface PlaceAnswer {
+  readonly place: RulePlace;
+  /** Ids of the playbooks that are for it, and of those that take what is left where none is. */
+  readonly playbooks: readonly string[];
+  readonly rest: readonly string[];
+}
+
+export interface CoveredRule {
+  readonly rule: KnownRule;
+  /** As its alerts arrive. */
+  readonly severity: Severity;
+  readonly mitre: readonly string[];
+  readonly answers: readonly PlaceAnswer[];
+  /** `yes`: by a playbook for it wherever it may happen; `partly`: somewhere; `rest`: only by what takes all that is left; `no`: by nothing. */
+  readonly covered: 'yes' | 'partly' | 'rest' | 'no';
+}
+
+export interface SetCoverage {
+  readonly set: Omit<RuleSet, 'rules'>;
+  readonly rules: readonly CoveredRule[];
+}
+
+function coveredRule(playbooks: readonly AnyPlaybook[], rule: KnownRule): CoveredRule {
+  const alerts = rule.places.map((place) => ({ place, alert: alertOfRule(rule, place) }));
+  const answers = alerts.map(({ place, alert }): PlaceAnswer => {
+    const found = alert ? answering(playbooks, alert) : [];
+    const ids = (isRest: boolean) => found.filter(({ on }) => (on.rules === 'unanswered') === isRest).map(({ id }) => id);
+    return { place, playbooks: ids(false), rest: ids(true) };
+  });
+  const [first] = alerts.flatMap(({ alert }) => alert ?? []);
+  const named = answers.filter((answer) => answer.playbooks.length > 0).length;
+  const taken = answers.some((answer) => answer.rest.length > 0);
+  return {
+    rule,
+    severity: first?.severity ?? 'unknown',
+    mitre: first?.mitre ?? [],
+    answers,
+    covered: named === answers.length ? 'yes' : named > 0 ? 'partly' : taken ? 'rest' : 'no',
+  };
+}
+
+/** Which playbooks answer which rules, by alerts as each rule's sensor sends them. */
+export function coverageOf(playbooks: readonly AnyPlaybook[], sets: readonly RuleSet[]): readonly SetCoverage[] {
+  return sets.map(({ rules, ...set }) => ({ set, rules: rules.map((rule) => coveredRule(playbooks, rule)) }));
+}
+
+/** Share of rules that a playbook is for, in whole per cent, rounded down. */
+export function percentCovered(rules: readonly CoveredRule[]): number {
+  const yes = rules.filter(({ covered }) => covered === 'yes').length;
+  return rules.length === 0 ? 100 : Math.floor((100 * yes) / rules.length);
+}
+
+/** An ATT&CK Navigator layer: a technique’s score is the share of the rules about it that a playbook is for. https://github.com/mitre-attack/attack-navigator */
+export function navigatorLayer(coverage: readonly SetCoverage[]): object {
+  const byTechnique = Map.groupBy(
+    coverage.flatMap(({ rules }) => rules.flatMap((rule) => rule.mitre.map((id) => ({ id, rule })))),
+    ({ id }) => id,
+  );
+  const techniques = [...byTechnique]
+    .filter(([id]) => id.startsWith('T1') || id.startsWith('T0'))
+    .toSorted(([a], [b]) => a.localeCompare(b))
+    .map(([techniqueID, found]) => {
+      const rules = found.map(({ rule }) => rule);
+      const ids = new Set(rules.flatMap(({ answers }) => answers.flatMap((answer) => answer.playbooks)));
+      return {
+        techniqueID,
+        score: percentCovered(rules),
+        comment: `${rules.length} rules; ${ids.size > 0 ? `playbooks: ${[...ids].toSorted().join(', ')}` : 'no playbook'}`,
+        enabled: true,
+        showSubtechniques: techniqueID.includes('.'),
+      };
+    });
+  return {
+    name: 'Firebreak playbooks',
+    versions: { attack: '19', navigator: '5.2.0', layer: '4.5' },
+    domain: 'enterprise-attack',
+    description: 'Techniques that rules of the public rule sets name, and how many of these rules a playbook is for.',
+    techniques,
+    gradient: { colors: ['#ff6666', '#ffe766', '#8ec843'], minValue: 0, maxValue: 100 },
+    legendItems: [],
+  };
+}

@@ -1,0 +1,93 @@
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { parseAllDocuments } from 'yaml';
+import { objectOf } from '../../core/alert/sensor-text.ts';
+import { FirebreakError } from '../../core/errors.ts';
+import { type KnownRule, placesOfTags, type RuleSet } from '../../core/rules/known-rules.ts';
+
+type FoundRule = Omit<KnownRule, 'set' | 'part'>;
+
+function textsIn(value: unknown): readonly string[] {
+  return Array.isArray(value) ? value.filter((item) => typeof item === 'string') : [];
+}
+
+/** An entry of a list in a rule file of Falco; lists, macros and what only changes another's rule are none. */
+function falcoRule(entry: unknown): readonly FoundRule[] {
+  const { rule, priority, tags: written, source, enabled, condition } = objectOf(entry) ?? {};
+  if (typeof rule !== 'string' || condition === undefined) return [];
+  const tags = textsIn(written);
+  const isPlugin = typeof source === 'string' && source !== 'syscall';
+  return [
+    {
+      sensor: 'falco',
+      name: rule.trim(),
+      ...(typeof priority === 'string' && { severity: priority }),
+      tags,
+      isOff: enabled === false,
+      places: isPlugin ? ['cluster'] : placesOfTags(tags),
+      ...(isPlugin && { detail: source }),
+    },
+  ];
+}
+
+/** A policy as it is given to Kubernetes. */
+function policy(document: unknown): readonly FoundRule[] {
+  const { kind, metadata, spec: written } = objectOf(document) ?? {};
+  const name = objectOf(metadata)?.name;
+  const spec = objectOf(written);
+  if (typeof kind !== 'string' || typeof name !== 'string') return [];
+  if (/^TracingPolicy(?:Namespaced)?$/.test(kind))
+    return [
+      {
+        sensor: 'tetragon',
+        name,
+        tags: ['kprobes', 'tracepoints', 'lsmhooks', 'uprobes'].flatMap((hooks) => {
+          const list: unknown = spec?.[hooks];
+          return Array.isArray(list) ? list.flatMap((hook) => textsIn(objectOf(hook)?.tags)) : [];
+        }),
+        isOff: false,
+        places: kind === 'TracingPolicy' ? ['pod', 'node'] : ['pod'],
+      },
+    ];
+  if (/^KubeArmor(?:Host|Cluster)?Policy$/.test(kind))
+    return [
+      {
+        sensor: 'kubearmor',
+        name,
+        ...(spec?.severity !== undefined && { severity: String(spec.severity) }),
+        tags: textsIn(spec?.tags),
+        isOff: false,
+        places: [kind === 'KubeArmorHostPolicy' ? 'node' : 'pod'],
+      },
+    ];
+  return [];
+}
+
+function rulesIn(path: string): readonly FoundRule[] {
+  return parseAllDocuments(readFileSync(path, 'utf8'), { logLevel: 'silent' }).flatMap((document) => {
+    if (document.errors.length > 0)
+      throw new FirebreakError('FB_ERR_CONFIG_INVALID', `${path}: not YAML: ${document.errors[0]?.message.split('\n', 1)[0]}`);
+    const value: unknown = document.toJS();
+    return Array.isArray(value) ? value.flatMap(falcoRule) : policy(value);
+  });
+}
+
+/**
+ * The rules in the files of a folder and all below it: Falco's rule files, Tetragon's TracingPolicies, KubeArmor's policies. A rule that is defined twice is
+ * the later one's, as for Falco.
+ * @throws FB_ERR_CONFIG_INVALID for what is not there, or is no YAML
+ */
+export function ruleSetInFolder(folder: string): RuleSet {
+  if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory())
+    throw new FirebreakError('FB_ERR_CONFIG_INVALID', `there is no folder ${folder}`);
+  const files = readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((file) => /\.ya?ml$/.test(file))
+    .toSorted();
+  const rules = new Map<string, KnownRule>();
+  for (const file of files)
+    for (const rule of rulesIn(join(folder, file))) {
+      const key = `${rule.sensor}/${rule.name}`;
+      rules.set(key, { ...rule, set: 'own', part: relative('.', file) });
+    }
+  return { id: 'own', title: `Rule files in ${folder}`, from: folder, version: 'as they are', rules: [...rules.values()] };
+}

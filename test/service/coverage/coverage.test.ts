@@ -1,0 +1,122 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from '@jest/globals';
+import { type KnownRule, ruleSets } from '../../../core/rules/known-rules.ts';
+import { playbooks } from '../../../playbooks/index.ts';
+import { coverageOf, navigatorLayer } from '../../../service/coverage/coverage.ts';
+import { alertOfRule } from '../../../service/coverage/payloads.ts';
+import { ruleSetInFolder } from '../../../service/coverage/rule-files.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'firebreak-rules-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const all = ruleSets.flatMap(({ rules }) => rules);
+const places = all.flatMap((rule) => rule.places.map((place) => [`${rule.set}: ${rule.name}`, place, rule] as const));
+
+describe('the rule sets', () => {
+  test('have their names, whence they are and at which version', () => {
+    expect(ruleSets.map(({ id, rules }) => [id, rules.length > 30])).toEqual(
+      ['falco', 'falco-plugins', 'tetragon', 'tracee', 'kubearmor'].map((id) => [id, true]),
+    );
+    for (const { from, version } of ruleSets) expect([from, version]).toEqual([expect.stringMatching(/\w\/\w/), expect.stringMatching(/20\d\d-/)]);
+  });
+
+  test('each give an alert that arrives under the rule’s own name, where it happened', () => {
+    const wrong = places.flatMap(([what, place, rule]) => {
+      const alert = alertOfRule(rule, place);
+      const where = alert?.pod ? 'pod' : alert?.node ? 'node' : 'cluster';
+      return alert?.rule === rule.name && alert.sensor === rule.sensor && where === place ? [] : [`${what}: ${alert?.rule} (${where})`];
+    });
+    expect(wrong).toEqual([]);
+  });
+
+  test('each give an alert with a severity, and the techniques of its tags', () => {
+    expect(places.filter(([, place, rule]) => alertOfRule(rule, place)?.severity === 'unknown').map(([what]) => what)).toEqual([]);
+    const escape = all.find(({ name }) => name === 'cgroup_release_agent');
+    expect(escape && alertOfRule(escape, 'pod')).toMatchObject({ severity: 'high', mitre: ['T1611', 'TA0004'] });
+  });
+});
+
+describe('coverage', () => {
+  const falco = (over: Partial<KnownRule>): KnownRule => ({
+    set: 'own',
+    part: 'x',
+    sensor: 'falco',
+    name: 'A rule that nobody knows',
+    severity: 'WARNING',
+    tags: [],
+    isOff: false,
+    places: ['pod'],
+    ...over,
+  });
+  const coveredOf = (rule: KnownRule) =>
+    coverageOf(playbooks, [{ id: 'own', title: 'own', from: 'x', version: 'x', rules: [rule] }])[0]?.rules[0];
+
+  test('of a rule that a playbook names is yes, with its id', () => {
+    expect(coveredOf(falco({ name: 'Drop and execute new binary in container', severity: 'CRITICAL' }))).toMatchObject({
+      covered: 'yes',
+      answers: [{ place: 'pod', playbooks: expect.arrayContaining(['contain-dropped-binary']) }],
+    });
+  });
+
+  test('of one below the severity that the playbook begins at is not its', () => {
+    const found = coveredOf(falco({ name: 'Drop and execute new binary in container', severity: 'DEBUG' }));
+    expect(found?.answers[0]?.playbooks).not.toContain('contain-dropped-binary');
+  });
+
+  test('of one that only what takes the rest takes is not counted', () =>
+    expect(coveredOf(falco({ severity: 'CRITICAL' }))).toMatchObject({ covered: 'rest', answers: [{ playbooks: [] }] }));
+
+  test('as a layer has the version of ATT&CK, and each technique once with its share', () => {
+    const layer = navigatorLayer(coverageOf(playbooks, ruleSets));
+    expect(layer).toMatchObject({ domain: 'enterprise-attack', versions: { attack: '19', layer: '4.5' } });
+    const { techniques } = layer as { techniques: readonly { techniqueID: string; score: number }[] };
+    expect(new Set(techniques.map(({ techniqueID }) => techniqueID)).size).toBe(techniques.length);
+    expect(techniques).toContainEqual(expect.objectContaining({ techniqueID: 'T1611', score: expect.any(Number) }));
+  });
+});
+
+describe('rule files of one’s own', () => {
+  test('are read: rules of Falco, TracingPolicies, policies of KubeArmor', () => {
+    writeFileSync(
+      join(folder, 'own.yaml'),
+      `- macro: is_shell
+  condition: proc.name = sh
+- rule: Shell in the shop
+  desc: somebody
+  condition: is_shell
+  output: a shell
+  priority: WARNING
+  tags: [container, mitre_execution, T1059]
+- rule: Terminal shell in container
+  enabled: false
+`,
+    );
+    writeFileSync(
+      join(folder, 'policies.yml'),
+      `apiVersion: cilium.io/v1alpha1
+kind: TracingPolicyNamespaced
+metadata: { name: block-c2 }
+spec: { kprobes: [{ call: tcp_connect, tags: [severity.high] }] }
+---
+apiVersion: security.kubearmor.com/v1
+kind: KubeArmorHostPolicy
+metadata: { name: hsp-no-cron }
+spec: { severity: 7, tags: [T1053.003], action: Block }
+`,
+    );
+    expect(ruleSetInFolder(folder).rules).toMatchObject([
+      { sensor: 'falco', name: 'Shell in the shop', severity: 'WARNING', places: ['pod'], isOff: false },
+      { sensor: 'tetragon', name: 'block-c2', tags: ['severity.high'], places: ['pod'] },
+      { sensor: 'kubearmor', name: 'hsp-no-cron', severity: '7', places: ['node'] },
+    ]);
+  });
+
+  test('that are no YAML, or not there, are named', () => {
+    expect(() => ruleSetInFolder(join(folder, 'none'))).toThrow(/there is no folder/);
+    const broken = mkdtempSync(join(folder, 'broken-'));
+    writeFileSync(join(broken, 'broken.yaml'), '- rule: [');
+    expect(() => ruleSetInFolder(broken)).toThrow(/broken\.yaml: not YAML/);
+  });
+});
