@@ -80,7 +80,16 @@ function payloadOf(rule: KnownRule, place: RulePlace): object {
         }),
       };
     default:
-      return { time, rule: name, priority: severity, source: detail ?? 'syscall', tags, hostname: node, output: name, output_fields: falcoFields(rule, place) };
+      return {
+        time,
+        rule: name,
+        priority: severity,
+        source: detail ?? 'syscall',
+        tags,
+        hostname: node,
+        output: name,
+        output_fields: falcoFields(rule, place),
+      };
   }
 }
 
@@ -88,7 +97,12 @@ function falcoFields({ detail }: KnownRule, place: RulePlace): object {
   if (place === 'node') return { 'container.id': 'host', 'proc.name': 'sh', 'k8s.ns.name': null, 'k8s.pod.name': null };
   if (place === 'cluster') return { 'ka.user.name': 'somebody' };
   if (detail === 'k8s_audit')
-    return { 'ka.target.resource': 'pods', 'ka.target.namespace': pod.namespace, 'ka.target.name': pod.name, 'ka.user.name': 'somebody' };
+    return {
+      'ka.target.resource': 'pods',
+      'ka.target.namespace': pod.namespace,
+      'ka.target.name': pod.name,
+      'ka.user.name': 'somebody',
+    };
   const [repository, tag] = image.split(/:(?=[^:/]+$)/);
   return {
     'container.id': container.slice(0, 12),

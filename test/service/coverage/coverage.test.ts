@@ -19,20 +19,25 @@ describe('the rule sets', () => {
     expect(ruleSets.map(({ id, rules }) => [id, rules.length > 30])).toEqual(
       ['falco', 'falco-plugins', 'tetragon', 'tracee', 'kubearmor'].map((id) => [id, true]),
     );
-    for (const { from, version } of ruleSets) expect([from, version]).toEqual([expect.stringMatching(/\w\/\w/), expect.stringMatching(/20\d\d-/)]);
+    for (const { from, version } of ruleSets)
+      expect([from, version]).toEqual([expect.stringMatching(/\w\/\w/), expect.stringMatching(/20\d\d-/)]);
   });
 
   test('each give an alert that arrives under the rule’s own name, where it happened', () => {
     const wrong = places.flatMap(([what, place, rule]) => {
       const alert = alertOfRule(rule, place);
       const where = alert?.pod ? 'pod' : alert?.node ? 'node' : 'cluster';
-      return alert?.rule === rule.name && alert.sensor === rule.sensor && where === place ? [] : [`${what}: ${alert?.rule} (${where})`];
+      return alert?.rule === rule.name && alert.sensor === rule.sensor && where === place
+        ? []
+        : [`${what}: ${alert?.rule} (${where})`];
     });
     expect(wrong).toEqual([]);
   });
 
   test('each give an alert with a severity, and the techniques of its tags', () => {
-    expect(places.filter(([, place, rule]) => alertOfRule(rule, place)?.severity === 'unknown').map(([what]) => what)).toEqual([]);
+    expect(places.filter(([, place, rule]) => alertOfRule(rule, place)?.severity === 'unknown').map(([what]) => what)).toEqual(
+      [],
+    );
     const escape = all.find(({ name }) => name === 'cgroup_release_agent');
     expect(escape && alertOfRule(escape, 'pod')).toMatchObject({ severity: 'high', mitre: ['T1611', 'TA0004'] });
   });
