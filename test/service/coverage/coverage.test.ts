@@ -38,8 +38,8 @@ describe('the rule sets', () => {
     expect(places.filter(([, place, rule]) => alertOfRule(rule, place)?.severity === 'unknown').map(([what]) => what)).toEqual(
       [],
     );
-    const escape = all.find(({ name }) => name === 'cgroup_release_agent');
-    expect(escape && alertOfRule(escape, 'pod')).toMatchObject({ severity: 'high', mitre: ['T1611', 'TA0004'] });
+    const releaseAgent = all.find(({ name }) => name === 'cgroup_release_agent');
+    expect(releaseAgent && alertOfRule(releaseAgent, 'pod')).toMatchObject({ severity: 'high', mitre: ['T1611', 'TA0004'] });
   });
 });
 
